@@ -1,0 +1,55 @@
+"""What every statement shares: rows by name, and transactions that survive a deadlock."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, ParamSpec, TypeVar
+
+import psycopg.errors
+from django.db import OperationalError, connection, transaction
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+TRIES = 4
+AGAIN = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+
+
+def rows(sql: str, params: dict[str, Any] | Sequence[Any] | None = None) -> list[dict[str, Any]]:
+    """Run one statement on Django's connection; each row as a dict by column name."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        if cursor.description is None:
+            return []
+        names = [column.name for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def one(sql: str, params: dict[str, Any] | Sequence[Any] | None = None) -> dict[str, Any] | None:
+    """The first row of a statement, or None."""
+    found = rows(sql, params)
+    return found[0] if found else None
+
+
+def atomic(act: Callable[P, R]) -> Callable[P, R]:
+    """One transaction around a verb. When it is the outermost, a deadlock or serialisation failure runs it again, three times at most.
+
+    Inside another transaction it is a plain savepoint: only the outermost can be repeated as a whole.
+    """
+
+    @functools.wraps(act)
+    def inside(*args: P.args, **kwargs: P.kwargs) -> R:
+        if connection.in_atomic_block:
+            with transaction.atomic():
+                return act(*args, **kwargs)
+        for left in reversed(range(TRIES)):
+            try:
+                with transaction.atomic():
+                    return act(*args, **kwargs)
+            except OperationalError as error:
+                if not left or not isinstance(error.__cause__, AGAIN):
+                    raise
+        raise AssertionError("unreachable")
+
+    return inside

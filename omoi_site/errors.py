@@ -1,0 +1,67 @@
+"""What can go wrong, by name. The API turns an error into a problem document; nothing here knows HTTP beyond a number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class OmoiError(Exception):
+    """A refusal: `code` is stable for clients, the message says what to do or who is in the way.
+
+    `more` goes into the problem document beside the message (holder, cycle, unmet, errors, …).
+    """
+
+    code = "refused"
+    status = 409
+    title = "Refused"
+    next_action = ""
+
+    def __init__(self, message: str = "", *, next_action: str = "", **more: Any) -> None:
+        super().__init__(message or self.title)
+        self.message = message or self.title
+        self.next_action = next_action or self.next_action
+        self.more = more
+
+
+class Invalid(OmoiError):
+    """Well-formed, but cannot be: each fault is one of `errors` with the field it belongs to."""
+
+    code = "invalid"
+    status = 422
+    title = "The request cannot be carried out as it stands"
+
+    def __init__(self, message: str = "", *, errors: list[dict[str, str]] | None = None, field: str = "", **more: Any) -> None:
+        faults = errors or [{"field": field, "code": self.code, "message": message}]
+        super().__init__(message or "; ".join(f"{fault['field']}: {fault['message']}" for fault in faults), errors=faults, **more)
+
+
+class Malformed(OmoiError):
+    """Not readable as what it claims to be."""
+
+    code = "malformed"
+    status = 400
+    title = "The request could not be read"
+
+
+class NotFound(OmoiError):
+    """No such thing, or it lies outside the caller's projects."""
+
+    code = "not_found"
+    status = 404
+    title = "Not found"
+
+
+class Forbidden(OmoiError):
+    """Known, but without the right to do this."""
+
+    code = "forbidden"
+    status = 403
+    title = "Not allowed"
+
+
+class TooLarge(OmoiError):
+    """Over a limit of size."""
+
+    code = "too_large"
+    status = 413
+    title = "Too large"
