@@ -1,4 +1,4 @@
-"""The one secret of an installation: made on the first start, readable by its owner alone."""
+"""The secrets of an installation: made on the first start, readable by their owner alone."""
 
 from __future__ import annotations
 
@@ -7,24 +7,36 @@ import os
 import secrets
 from pathlib import Path
 
+from omoi_site import place
+
 
 def secret_key(home: Path) -> str:
-    """SECRET_KEY of the environment, else the one kept in `home/secret_key` (made when missing, 0600)."""
-    if key := os.environ.get("OMOI_SECRET_KEY"):
-        return key
-    path = home / "secret_key"
-    with contextlib.suppress(FileNotFoundError):
-        if key := path.read_text().strip():
-            return key
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """SECRET_KEY of the environment, else the one kept in `home/secret_key`."""
+    return os.environ.get("OMOI_SECRET_KEY") or kept(home, "secret_key")
+
+
+def kept(home: Path, name: str) -> str:
+    """The secret in `home/name`, made when missing (0600)."""
+    if found := read(home, name):
+        return found
+    place.make_home(home)
     fresh = secrets.token_urlsafe(48)
-    scratch = home / f".secret_key.{os.getpid()}"
-    scratch.write_text(fresh)
-    scratch.chmod(0o600)
+    scratch = home / f".{name}.{os.getpid()}"
+    with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(fresh)
+        file.flush()
+        os.fsync(file.fileno())
     try:
-        os.link(scratch, path)  # the first of several starters wins
+        os.link(scratch, home / name)  # the first of several starters wins
     except FileExistsError:
-        return path.read_text().strip()
+        return read(home, name)
     finally:
         scratch.unlink()
     return fresh
+
+
+def read(home: Path, name: str) -> str:
+    """The secret in `home/name`; empty when there is none yet."""
+    with contextlib.suppress(FileNotFoundError):
+        return (home / name).read_text().strip()
+    return ""

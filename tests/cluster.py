@@ -1,0 +1,68 @@
+"""A PostgreSQL of the tests' own: one throwaway embedded server a run, one database a worker.
+
+A plugin of pytest, loaded by `-p tests.cluster`: it must set OMOI_HOME before Django reads its settings.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from omoi_site import place, postgres
+
+MINE = "PYTEST_XDIST_WORKER" not in os.environ  # a worker uses the server of the run it belongs to
+if MINE:
+    os.environ["OMOI_HOME"] = tempfile.mkdtemp(prefix="omoi-test-")
+    os.environ.pop("DATABASE_URL", None)
+HOME = Path(os.environ["OMOI_HOME"])
+if MINE:
+    HOME.chmod(0o711)
+
+_server: list[postgres.Server] = []
+
+
+def start() -> None:
+    """The server of this run, started when it is first needed."""
+    if MINE and not _server:
+        server = postgres.Server(HOME, throwaway=True)
+        server.start()
+        _server.append(server)
+
+
+def environment() -> dict[str, str]:
+    """What a process of its own needs to work on the database of the running test."""
+    from django.conf import settings
+
+    here = settings.DATABASES["default"]
+    return {**os.environ, "DATABASE_URL": postgres.address(here["HOST"], here["NAME"], here["USER"], here["PASSWORD"])}
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if getattr(session.config.option, "numprocesses", None):
+        start()  # workers end one by one, and a server dies with the process that started it
+
+
+def pytest_unconfigure() -> None:
+    while _server:
+        _server.pop().stop()
+    if MINE:
+        for folder in (place.socket_folder(HOME), place.ground(HOME), HOME):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> Iterator[None]:
+    from django.conf import settings
+    from django.db import connections
+
+    start()
+    here = postgres.database(HOME)
+    for described in (settings.DATABASES["default"], connections["default"].settings_dict):
+        described.update(HOST=here["HOST"], PASSWORD=here["PASSWORD"])
+    yield
+    connections.close_all()
