@@ -7,7 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 import psycopg.errors
-from django.db import OperationalError, connection, transaction
+from django.core.exceptions import ValidationError
+from django.db import OperationalError, connection, models, transaction
+
+from omoi_site.errors import Invalid
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -53,3 +56,33 @@ def atomic(act: Callable[P, R]) -> Callable[P, R]:
         raise AssertionError("unreachable")
 
     return inside
+
+
+class XidField(models.BigIntegerField):
+    """The number of a transaction (xid8): what orders the journal and ties history to the act that wrote it."""
+
+    def db_type(self, connection: Any) -> str:
+        return "xid8"
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> int | None:
+        return None if value is None else int(value)
+
+
+class CurrentXid(models.Func):
+    function = "pg_current_xact_id"
+    output_field = XidField()
+
+
+class ClockTimestamp(models.Func):
+    """The time now; `now()` stands still at the start of the transaction."""
+
+    function = "clock_timestamp"
+    output_field = models.DateTimeField()
+
+
+def check(row: models.Model, *, without: Sequence[str] = ()) -> None:
+    """Every field of a new row against its own rules; raises Invalid with all faults, each by its field."""
+    try:
+        row.full_clean(exclude=list(without), validate_unique=False, validate_constraints=False)
+    except ValidationError as error:
+        raise Invalid(errors=[{"field": name, "code": "invalid", "message": message} for name, messages in error.message_dict.items() for message in messages]) from error

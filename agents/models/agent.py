@@ -1,0 +1,165 @@
+"""Agent: somebody who claims tasks. Load is counted from claims, never stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models.functions import Now
+from django_fsm import FSMField, FSMModelMixin, transition
+
+from agents.models.event import Journaled
+from agents.models.project import Project
+from omoi_site import db
+from omoi_site.errors import Invalid
+
+NAME = RegexValidator(r"\A[a-z0-9][a-z0-9._-]{0,62}\Z", "1 to 63 of a-z, 0-9, '.', '_' and '-', a letter or digit first")
+SILENT_AFTER = timedelta(seconds=90)
+
+
+def words(values: Iterable[str]) -> list[str]:
+    """Capabilities and tags as they are stored: trimmed, lower-cased, once each, in order."""
+    return sorted({value.strip().lower() for value in values if value.strip()})
+
+
+class AgentQuerySet(models.QuerySet["Agent"]):
+    @db.atomic
+    def register(
+        self,
+        *,
+        name: str,
+        by: Any,
+        kind: str = "worker",
+        capabilities: Sequence[str] = (),
+        phases: Sequence[str] = (),
+        tags: Sequence[str] = (),
+        capacity: int = 1,
+        projects: Iterable[Project] = (),
+        owner: Any = None,
+    ) -> Agent:
+        """A new agent, seen from this moment on."""
+        agent = self.model(name=name, kind=kind, capabilities=words(capabilities), phases=sorted({phase.upper().removeprefix("PHASE_") for phase in phases}), tags=words(tags), capacity=capacity, owner=owner)
+        db.check(agent, without=["state"])
+        if self.filter(name=name).exists():
+            raise Invalid(f"an agent named {name} is registered already", field="name")
+        agent.save(force_insert=True)
+        agent.projects.set(projects)
+        agent.seen()
+        agent.record("agent.registered", by=by, data={"kind": kind, "capabilities": agent.capabilities, "capacity": capacity})
+        return agent
+
+    @db.atomic
+    def worker(self, name: str, *, capacity: int, capabilities: Sequence[str] = ()) -> Agent:
+        """The agent row of a Dramatiq worker: one per worker name, made on its first start."""
+        agent, made = self.get_or_create(name=name, defaults={"kind": "worker", "runs_profiles": True, "sees_all": True, "capacity": capacity, "capabilities": words(capabilities)})
+        if not made and not agent.runs_profiles:
+            raise Invalid(f"{name} is an agent of another kind; give the worker another name with --name", field="name")
+        if made:
+            agent.record("agent.registered", by="system:worker", data={"kind": "worker", "capacity": capacity})
+        elif agent.capacity != capacity:
+            self.filter(pk=agent.pk).update(capacity=capacity)
+            agent.capacity = capacity
+        agent.seen()
+        return agent
+
+
+class Agent(FSMModelMixin, Journaled):
+    class Kind(models.TextChoices):
+        WORKER = "worker"
+        VALIDATOR = "validator"
+        MONITOR = "monitor"
+        GUARDIAN = "guardian"
+
+    class State(models.TextChoices):
+        AVAILABLE = "available"
+        MAINTENANCE = "maintenance"
+        DRAINING = "draining"
+        QUARANTINED = "quarantined"
+        RETIRED = "retired"
+
+    name = models.CharField(max_length=63, unique=True, validators=[NAME])
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.WORKER)
+    state = FSMField(choices=State.choices, default=State.AVAILABLE, protected=True)
+    capabilities = ArrayField(models.CharField(max_length=100), default=list, blank=True)
+    phases = ArrayField(models.CharField(max_length=60), default=list, blank=True, help_text="phases it works in; none: all")
+    tags = ArrayField(models.CharField(max_length=50), default=list, blank=True)
+    capacity = models.PositiveIntegerField(default=1, validators=[MinValueValidator(1), MaxValueValidator(1000)])
+    projects = models.ManyToManyField(Project, related_name="agents", blank=True)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="agents")
+    runs_profiles = models.BooleanField(default=False, editable=False, help_text="a worker: claims only tasks with a profile; others claim only tasks without")
+    sees_all = models.BooleanField(default=False, editable=False)
+    grants = models.BigIntegerField(default=0, editable=False, help_text="rises with every task granted: guards the capacity count")
+    version = models.PositiveIntegerField(default=1, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = AgentQuerySet.as_manager()
+
+    is_authenticated = True
+    via_key = ""
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(kind__in=["worker", "validator", "monitor", "guardian"]), name="agent_kind"),
+            models.CheckConstraint(condition=models.Q(state__in=["available", "maintenance", "draining", "quarantined", "retired"]), name="agent_state"),
+            models.CheckConstraint(condition=models.Q(capacity__range=(1, 1000)), name="agent_capacity"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def label(self) -> str:
+        return f"agent:{self.name}"
+
+    @property
+    def topic(self) -> str:
+        return f"agent:{self.name}"
+
+    def seen(self) -> None:
+        """Note that the agent was heard; written at most every 5 s."""
+        db.rows(
+            """INSERT INTO agents_agentpresence (agent_id, last_seen_at, unread) VALUES (%s, clock_timestamp(), 0)
+               ON CONFLICT (agent_id) DO UPDATE SET last_seen_at = excluded.last_seen_at
+               WHERE agents_agentpresence.last_seen_at < excluded.last_seen_at - interval '5 s'""",
+            [self.pk],
+        )
+
+    # The transitions run on a row locked by the caller and are saved by it; `retired` is the end.
+    LIVE = [State.AVAILABLE, State.MAINTENANCE, State.DRAINING, State.QUARANTINED]
+
+    @transition(field=state, source=LIVE, target=State.AVAILABLE)
+    def make_available(self, *, by: Any, reason: str = "") -> None:
+        self.record("agent.made_available", by=by, reason=reason)
+
+    @transition(field=state, source=LIVE, target=State.MAINTENANCE)
+    def make_unavailable(self, *, by: Any, reason: str = "") -> None:
+        self.record("agent.made_unavailable", by=by, reason=reason)
+
+    @transition(field=state, source=LIVE, target=State.DRAINING)
+    def drain(self, *, by: Any, reason: str = "") -> None:
+        self.record("agent.drained", by=by, reason=reason)
+
+    @transition(field=state, source=LIVE, target=State.QUARANTINED)
+    def quarantine(self, *, by: Any, reason: str = "") -> None:
+        self.record("agent.quarantined", by=by, reason=reason)
+
+    @transition(field=state, source=LIVE, target=State.RETIRED)
+    def retire(self, *, by: Any, reason: str = "") -> None:
+        self.record("agent.retired", by=by, reason=reason)
+
+
+class AgentPresence(models.Model):
+    """When an agent was last heard; apart from the agent's row, which claims lock."""
+
+    agent = models.OneToOneField(Agent, models.CASCADE, primary_key=True, related_name="presence")
+    last_seen_at = models.DateTimeField(db_default=Now())
+    unread = models.PositiveIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.agent} at {self.last_seen_at}"

@@ -1,0 +1,76 @@
+"""Keys: `omoi_<prefix>_<secret>`, of which only the prefix and a hash are kept."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models.functions import Now
+
+from agents.models.agent import Agent
+from omoi_site import db
+from omoi_site.errors import Invalid
+
+SCOPES = ["work", "tickets:write", "gates:decide", "gates:force", "locks:force", "agents:register", "admin"]
+
+
+def digest(secret: str) -> bytes:
+    """SHA-256: the secret is 256 random bits, so a slow hash would add nothing but load."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+class KeyQuerySet(models.QuerySet["Key"]):
+    @db.atomic
+    def issue(self, *, by: Any, agent: Agent | None = None, user: Any = None, scopes: Sequence[str] = (), expires_in: timedelta | None = None) -> tuple[Key, str]:
+        """A new key and its full text, which is shown this once. Without scopes: `work` for an agent, those of their roles for a person."""
+        if unknown := sorted(set(scopes) - set(SCOPES)):
+            raise Invalid(f"unknown scopes {', '.join(unknown)}; there are {', '.join(SCOPES)}", field="scopes")
+        prefix, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
+        key = self.create(
+            prefix=prefix,
+            hash=digest(secret),
+            agent=agent,
+            user=user,
+            scopes=sorted(set(scopes)) or (["work"] if agent else []),
+            expires_at=Now() + expires_in if expires_in else None,
+        )
+        if agent:
+            agent.record("key.issued", by=by, data={"prefix": prefix, "scopes": key.scopes})
+        return key, f"omoi_{prefix}_{secret}"
+
+    def bearing(self, text: str) -> Key | None:
+        """The live key with this text, with its agent or user; None when it is unknown, revoked or past its time."""
+        brand, _, rest = text.partition("_")
+        prefix, _, secret = rest.partition("_")
+        if brand != "omoi" or not prefix or not secret or not text.isascii() or len(text) > 200 or "\0" in text:
+            return None
+        key = self.select_related("agent", "user").filter(prefix=prefix, revoked_at=None).filter(models.Q(expires_at=None) | models.Q(expires_at__gt=Now())).first()
+        return key if key and secrets.compare_digest(bytes(key.hash), digest(secret)) else None
+
+
+class Key(models.Model):
+    prefix = models.CharField(max_length=16, unique=True)
+    hash = models.BinaryField(max_length=32)
+    agent = models.ForeignKey(Agent, models.CASCADE, null=True, blank=True, related_name="keys")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="omoi_keys")
+    scopes = ArrayField(models.CharField(max_length=20), default=list, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    objects = KeyQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(agent__isnull=True) ^ models.Q(user__isnull=True), name="key_of_one"),
+        ]
+
+    def __str__(self) -> str:
+        return f"omoi_{self.prefix}_…"

@@ -1,0 +1,83 @@
+"""Project: where work lives. Member: a person's role in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.validators import RegexValidator
+from django.db import models
+
+from agents.models.event import Journaled
+from omoi_site import db
+
+KEY = RegexValidator(r"\A[A-Z][A-Z0-9]{1,9}\Z", "2 to 10 capital letters and digits, a letter first")
+
+
+class ProjectQuerySet(models.QuerySet["Project"]):
+    def seen_by(self, who: Any) -> ProjectQuerySet:
+        """Projects `who` (a user or an agent) is a member of; the operator and workers see all."""
+        if who.sees_all if hasattr(who, "sees_all") else who.is_superuser:
+            return self
+        if hasattr(who, "get_username"):
+            return self.filter(members__user=who)
+        return self.filter(agents=who)
+
+    @db.atomic
+    def found(self, *, key: str, by: Any, name: str = "", repository: str = "", workflow: str = "") -> Project:
+        """Create a project; `workflow` is the name new tickets follow."""
+        project = self.model(key=key, name=name or key, repository=repository, workflow=workflow)
+        db.check(project)
+        project.save(force_insert=True)
+        project.record("project.created", by=by, data={"name": project.name, "repository": repository, "workflow": workflow})
+        return project
+
+
+class Project(Journaled):
+    key = models.CharField(max_length=10, unique=True, validators=[KEY])
+    name = models.CharField(max_length=200)
+    repository = models.CharField(max_length=500, blank=True)
+    workflow = models.CharField(max_length=100, blank=True, help_text="name of the workflow new tickets follow; empty: the built-in one")
+    paused = models.BooleanField(default=False, editable=False)
+    pause_reason = models.CharField(max_length=500, blank=True, editable=False)
+    tickets_made = models.PositiveIntegerField(default=0, editable=False, help_text="number of the last ticket")
+    version = models.PositiveIntegerField(default=1, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ProjectQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["key"]
+
+    def __str__(self) -> str:
+        return self.key
+
+    @property
+    def topic(self) -> str:
+        return f"project:{self.key}"
+
+    @property
+    def project_for_journal(self) -> int:
+        return self.pk
+
+
+class Member(models.Model):
+    class Role(models.TextChoices):
+        VIEWER = "viewer"
+        OPERATOR = "operator"
+        APPROVER = "approver"
+        ADMIN = "admin"
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="members")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role)
+    since = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "user"], name="member_once"),
+            models.CheckConstraint(condition=models.Q(role__in=["viewer", "operator", "approver", "admin"]), name="member_role"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} is {self.role} of {self.project}"

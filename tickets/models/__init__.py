@@ -1,0 +1,33 @@
+"""The work: workflows, tickets and their history, tasks, needs, lanes, claims."""
+
+from tickets.models.history import PhaseMove
+from tickets.models.lane import Lane
+from tickets.models.link import Link
+from tickets.models.need import Cycle, Edge, Need
+from tickets.models.task import AgentUnavailable, CapacityFull, Claim, ClaimLost, NotReady, Outcome, Settlement, SweepRun, Task, TaskSpec
+from tickets.models.ticket import Ticket, TransitionNotAllowed
+from tickets.models.workflow import UnknownWorkflow, Workflow, WorkflowPhase
+
+__all__ = [
+    "AgentUnavailable",
+    "CapacityFull",
+    "Claim",
+    "ClaimLost",
+    "Cycle",
+    "Edge",
+    "Lane",
+    "Link",
+    "Need",
+    "NotReady",
+    "Outcome",
+    "PhaseMove",
+    "Settlement",
+    "SweepRun",
+    "Task",
+    "TaskSpec",
+    "Ticket",
+    "TransitionNotAllowed",
+    "UnknownWorkflow",
+    "Workflow",
+    "WorkflowPhase",
+]

@@ -1,0 +1,201 @@
+"""Claim: ready tasks become one agent's, in one statement whose cost does not grow with the backlog.
+
+The statement looks into the lanes the agent can serve without locking, then locks exactly what it takes with SKIP LOCKED.
+It sees one snapshot, taken before it waits for the agent's row: `grants` tells whether somebody was granted meanwhile, and
+then it takes nothing and is run once more behind the lock. Lanes with locks or limits will be arbitrated on a second path,
+which takes the tasks `took` would; they leave `heads` then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+
+from agents.models import Agent, Project, via
+from omoi_site import broker, db
+from omoi_site.errors import OmoiError
+
+if TYPE_CHECKING:
+    from tickets.models.task import Task
+
+# The literal predicate of the index task_ready: a generic plan can prove it only in these words.
+READY = "t.state = 'pending' AND t.open_needs = 0 AND NOT t.asleep AND NOT t.held"
+
+# me: under the row's lock, newest version. seen: the same row by the snapshot.
+ME = """
+WITH me AS MATERIALIZED (
+  SELECT a.id, a.name, a.capacity, a.grants, a.runs_profiles, a.sees_all, a.phases,
+         CASE WHEN %(capabilities)s::varchar[] IS NULL THEN a.capabilities
+              ELSE ARRAY(SELECT unnest(a.capabilities) INTERSECT SELECT unnest(%(capabilities)s::varchar[])) END AS capabilities
+  FROM agents_agent a WHERE a.id = %(agent)s AND a.state = 'available' FOR NO KEY UPDATE),
+room AS MATERIALIZED (
+  SELECT me.*, me.grants <> seen.grants AS stale,
+         CASE WHEN me.grants <> seen.grants THEN 0
+              ELSE greatest(0, least(%(limit)s::int, me.capacity - (SELECT count(*) FROM tickets_task h WHERE h.holder_id = me.id)::int)) END AS n
+  FROM me JOIN agents_agent seen ON seen.id = me.id),
+"""
+CHOOSE = f"""
+heads AS MATERIALIZED (
+  SELECT l.id AS lane_id, l.floor, h.rank, h.id
+  FROM room CROSS JOIN tickets_lane l CROSS JOIN LATERAL (
+    SELECT t.rank, t.id FROM tickets_task t
+    WHERE t.lane_id = l.id AND {READY} AND t.rank >= l.floor ORDER BY t.rank, t.id LIMIT room.n) h
+  WHERE room.n > 0 AND NOT l.paused AND l.has_profile = room.runs_profiles AND l.capabilities <@ room.capabilities
+    AND (room.sees_all OR l.project_id IN (SELECT p.project_id FROM agents_agent_projects p WHERE p.agent_id = room.id))
+    AND (room.phases = '{{}}' OR l.phase = ANY (room.phases))
+    AND (%(phases)s::varchar[] IS NULL OR l.phase = ANY (%(phases)s::varchar[]))
+    AND (%(project)s::bigint IS NULL OR l.project_id = %(project)s::bigint)),
+quota AS MATERIALIZED (
+  SELECT h.lane_id, h.floor, min(h.rank) AS rank, count(*) FILTER (WHERE h.place <= (SELECT n FROM room)) AS n
+  FROM (SELECT *, row_number() OVER (ORDER BY rank, id) AS place FROM heads) h GROUP BY 1, 2),
+pick AS MATERIALIZED (
+  SELECT p.id FROM (SELECT * FROM quota ORDER BY n = 0, rank) o CROSS JOIN LATERAL (
+    SELECT t.id FROM tickets_task t WHERE t.lane_id = o.lane_id AND {READY} AND t.rank >= o.floor
+    ORDER BY t.rank, t.id LIMIT CASE WHEN o.n > 0 THEN o.n ELSE %(limit)s::bigint END FOR UPDATE SKIP LOCKED) p
+  LIMIT (SELECT n FROM room)),
+"""
+TAKE = """
+took AS (
+  UPDATE tickets_task t SET state = 'claimed', holder_id = room.id, fence = t.fence + 1, attempts = t.attempts + 1, events = t.events + 1,
+         claimed_at = clock_timestamp(), lease_s = %(lease_s)s::int, lease_expires_at = clock_timestamp() + %(lease_s)s::int * interval '1 s',
+         timeout_at = clock_timestamp() + t.timeout_s * interval '1 s', progress = '{}'
+  FROM room WHERE t.id = ANY (ARRAY(SELECT id FROM pick))
+  RETURNING t.id, t.ticket_id, t.ticket_key, t.project_id, t.phase, t.title, t.kind, t.priority, t.timeout_s, t.fence, t.attempts, t.rank,
+            t.lease_expires_at, t.profile, t.slots, t.events),
+bump AS (
+  UPDATE agents_agent a SET grants = a.grants + k.n FROM (SELECT count(*) AS n FROM took) k, room WHERE a.id = room.id AND k.n > 0),
+log AS (
+  INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)
+  SELECT took.project_id, 'ticket:' || took.ticket_key, 'task:' || took.id, took.events, 'task.claimed', 'agent:' || room.name, %(key)s,
+         jsonb_build_object('fence', took.fence, 'attempt', took.attempts), '' FROM took, room)
+SELECT room.stale, room.n, took.* FROM room LEFT JOIN took ON true ORDER BY took.rank, took.id
+"""
+CLAIM = ME + CHOOSE + TAKE
+
+# What the holder is told beside the task: its ticket, and what the tasks it needed have left.
+BRIEF = """
+SELECT t.id, k.title AS ticket_title, k.description, t.description AS instructions, k.context, k.phase <> t.phase AS first_of_phase,
+       coalesce((SELECT jsonb_agg(jsonb_build_object('task', p.id::text, 'key', p.ticket_key || '.' || p.id, 'title', p.title, 'state', p.state, 'result', p.result) ORDER BY p.id)
+                 FROM tickets_need n JOIN tickets_task p ON p.id = n.parent_id WHERE n.child_id = t.id), '[]') AS inputs,
+       CASE WHEN t.attempts > 1 THEN jsonb_build_object('attempt', t.attempts, 'error', t.error) END AS recovery
+FROM tickets_task t JOIN tickets_ticket k ON k.id = t.ticket_id WHERE t.id = ANY (%s)
+"""
+
+
+class AgentUnavailable(OmoiError):
+    """The agent may not claim in its present state."""
+
+    code = "agent_unavailable"
+    title = "The agent is not available"
+
+
+class CapacityFull(OmoiError):
+    """The agent holds as many tasks as it may."""
+
+    code = "capacity_full"
+    title = "The agent holds as many tasks as its capacity allows"
+    next_action = "complete, fail or release a task first"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A task granted: whoever holds it names `fence` in every later write."""
+
+    task: int
+    key: str
+    title: str
+    kind: str
+    ticket: str
+    ticket_id: int
+    phase: str
+    priority: int
+    timeout_s: int | None
+    fence: int
+    attempt: int
+    lease_expires_at: datetime
+    profile: str
+    slots: dict[str, Any]
+    brief: dict[str, Any] = field(default_factory=dict)
+
+
+class Claiming(models.QuerySet["Task"]):
+    @db.atomic
+    def claim(
+        self,
+        *,
+        by: Agent,
+        limit: int = 1,
+        lease_s: int = 60,
+        capabilities: Sequence[str] | None = None,
+        phases: Sequence[str] | None = None,
+        project: Project | None = None,
+    ) -> list[Claim]:
+        """Up to `limit` ready tasks, most urgent first; `capabilities`, `phases` and `project` narrow the choice.
+
+        Finding nothing, it first ends what has lapsed and wakes what is due, and looks once more.
+        Raises AgentUnavailable, and CapacityFull when there is no room at all.
+        """
+        asked = {
+            "agent": by.pk,
+            "key": via(by),
+            "limit": limit,
+            "lease_s": lease_s,
+            "capabilities": None if capabilities is None else list(capabilities),
+            "phases": None if phases is None else list(phases),
+            "project": project and project.pk,
+        }
+        took = self._take(asked)
+        if not took and (self.lapse() or self.wake()):
+            took = self._take(asked)
+        return self._brief(took)
+
+    def _take(self, asked: dict[str, Any]) -> list[dict[str, Any]]:
+        found = db.rows(CLAIM, asked)
+        if found and found[0]["stale"]:
+            db.rows("SELECT 1 FROM agents_agent WHERE id = %s FOR NO KEY UPDATE", [asked["agent"]])
+            found = db.rows(CLAIM, asked)
+        if not found:
+            raise AgentUnavailable("this agent is not available: it may claim nothing now")
+        if not found[0]["n"]:
+            raise CapacityFull()
+        return [row for row in found if row["id"] is not None]
+
+    def _brief(self, took: list[dict[str, Any]]) -> list[Claim]:
+        if not took:
+            return []
+        briefs = {row["id"]: row for row in db.rows(BRIEF, [[row["id"] for row in took]])}
+        if moving := sorted({row["ticket_id"] for row in took if briefs[row["id"]]["first_of_phase"]}):
+            broker.hint("advance_tickets", moving)
+        return [_claim(row, briefs[row["id"]]) for row in took]
+
+
+def _claim(row: dict[str, Any], brief: dict[str, Any]) -> Claim:
+    told = {
+        "ticket": {"key": row["ticket_key"], "title": brief["ticket_title"]},
+        "description": brief["instructions"] or brief["description"],
+        "context": brief["context"],
+        "inputs": brief["inputs"],
+    }
+    if brief["recovery"]:
+        told["recovery"] = brief["recovery"]
+    return Claim(
+        task=row["id"],
+        key=f"{row['ticket_key']}.{row['id']}",
+        title=row["title"],
+        kind=row["kind"],
+        ticket=row["ticket_key"],
+        ticket_id=row["ticket_id"],
+        phase=row["phase"],
+        priority=row["priority"],
+        timeout_s=row["timeout_s"],
+        fence=row["fence"],
+        attempt=row["attempts"],
+        lease_expires_at=row["lease_expires_at"],
+        profile=row["profile"],
+        slots=row["slots"],
+        brief=told,
+    )

@@ -1,0 +1,212 @@
+"""Leases: renewed by who holds, ended by time. Expiry is judged by the database's clock, in the statement that writes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+from psycopg.types.json import Jsonb
+
+from agents.models import Agent, via
+from omoi_site import broker, db
+from tickets.models.settle import LOST, lost
+
+if TYPE_CHECKING:
+    from tickets.models.task import Task
+
+AFTER_A_RESTART_S = 30  # claims get this much longer when the database was away: their holders could not renew
+BATCH = 100
+
+HELD = "t.id = i.id AND t.fence = i.fence AND t.state = 'claimed' AND t.holder_id = %(agent)s AND t.lease_expires_at > clock_timestamp()"
+RENEW = f"""
+WITH i AS (SELECT * FROM unnest(%(ids)s::bigint[], %(fences)s::bigint[]) AS i(id, fence)),
+mine AS MATERIALIZED (SELECT t.id FROM tickets_task t JOIN i ON {HELD} ORDER BY t.id FOR NO KEY UPDATE OF t),
+kept AS (
+  UPDATE tickets_task t SET lease_expires_at = clock_timestamp() + coalesce(%(lease_s)s::int, t.lease_s) * interval '1 s'
+  FROM mine WHERE t.id = mine.id RETURNING t.id, t.fence, t.lease_expires_at)
+SELECT i.id, i.fence, kept.lease_expires_at FROM i LEFT JOIN kept USING (id, fence)
+"""
+RELEASE = f"""
+WITH i AS (SELECT %(task)s::bigint AS id, %(fence)s::bigint AS fence),
+gone AS (
+  UPDATE tickets_task t SET state = 'pending', holder_id = NULL, lease_expires_at = NULL, timeout_at = NULL, attempts = t.attempts - 1, events = t.events + 1,
+         settled_by = %(agent)s, settled_fence = t.fence, settled_as = 'released'
+  FROM i WHERE {HELD} RETURNING t.id, t.ticket_key, t.project_id, t.lane_id, t.rank, t.fence, t.events),
+low AS (
+  UPDATE tickets_lane l SET floor = gone.rank FROM gone WHERE l.id = (SELECT k.id FROM tickets_lane k WHERE k.id = gone.lane_id AND k.floor > gone.rank FOR NO KEY UPDATE SKIP LOCKED)),
+log AS (
+  INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)
+  SELECT project_id, 'ticket:' || ticket_key, 'task:' || id, events, 'task.released', %(actor)s, %(key)s, jsonb_build_object('fence', fence), %(reason)s FROM gone)
+SELECT id FROM gone
+"""
+PROGRESS = f"""
+WITH i AS (SELECT %(task)s::bigint AS id, %(fence)s::bigint AS fence),
+told AS (
+  UPDATE tickets_task t SET progress = t.progress || %(progress)s, events = t.events + 1 FROM i WHERE {HELD} RETURNING t.id, t.ticket_key, t.project_id, t.events),
+log AS (
+  INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)
+  SELECT project_id, 'ticket:' || ticket_key, 'task:' || id, events, 'task.progressed', %(actor)s, %(key)s, %(progress)s, '' FROM told)
+SELECT id FROM told
+"""
+# Ends what is past its time in batches; any number may run at once. Attempts used up: failed, and its children are told.
+LAPSE = """
+WITH old AS MATERIALIZED (
+  SELECT t.id, a.name AS holder FROM tickets_task t LEFT JOIN agents_agent a ON a.id = t.holder_id WHERE t.lease_expires_at < clock_timestamp()
+  ORDER BY t.lease_expires_at LIMIT %(limit)s FOR UPDATE OF t SKIP LOCKED),
+gone AS (
+  UPDATE tickets_task t SET state = CASE WHEN t.attempts < t.max_attempts THEN 'pending' ELSE 'failed' END, holder_id = NULL, lease_expires_at = NULL, timeout_at = NULL,
+         promote_at = CASE WHEN t.attempts < t.max_attempts THEN t.promote_at END, retries = t.retries + (t.attempts < t.max_attempts)::int, events = t.events + 1,
+         error = 'the lease of ' || old.holder || ' ended without a word', ended_at = CASE WHEN t.attempts >= t.max_attempts THEN clock_timestamp() END
+  FROM old WHERE t.id = old.id
+  RETURNING t.id, t.ticket_id, t.ticket_key, t.project_id, t.lane_id, t.rank, t.fence, t.state, t.events, t.profile, old.holder),
+"""
+TIME_OUT = """
+WITH old AS MATERIALIZED (
+  SELECT t.id, a.name AS holder FROM tickets_task t LEFT JOIN agents_agent a ON a.id = t.holder_id WHERE t.timeout_at < clock_timestamp()
+  ORDER BY t.timeout_at LIMIT %(limit)s FOR UPDATE OF t SKIP LOCKED),
+gone AS (
+  UPDATE tickets_task t SET state = CASE WHEN t.attempts < t.max_attempts THEN 'pending' ELSE 'failed' END, holder_id = NULL, lease_expires_at = NULL, timeout_at = NULL,
+         promote_at = CASE WHEN t.attempts < t.max_attempts THEN t.promote_at END, retries = t.retries + (t.attempts < t.max_attempts)::int, events = t.events + 1,
+         error = 'timed out after ' || t.timeout_s || ' s', ended_at = CASE WHEN t.attempts >= t.max_attempts THEN clock_timestamp() END
+  FROM old WHERE t.id = old.id
+  RETURNING t.id, t.ticket_id, t.ticket_key, t.project_id, t.lane_id, t.rank, t.fence, t.state, t.events, t.profile, old.holder),
+"""
+ENDED_BY_TIME = """
+low AS (
+  UPDATE tickets_lane l SET floor = f.rank FROM (
+    SELECT k.id, x.rank FROM tickets_lane k JOIN (SELECT lane_id, min(rank) AS rank FROM gone WHERE state = 'pending' GROUP BY 1) x ON x.lane_id = k.id
+    WHERE k.floor > x.rank FOR NO KEY UPDATE OF k SKIP LOCKED) f WHERE l.id = f.id),
+log AS (
+  INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)
+  SELECT project_id, 'ticket:' || ticket_key, 'task:' || id, events, %(kind)s, 'system:clock', '',
+         jsonb_build_object('fence', fence, 'holder', holder, 'state', state), '' FROM gone)
+SELECT id, ticket_id, state, profile FROM gone
+"""
+WAKE = """
+WITH due AS MATERIALIZED (
+  SELECT t.id FROM tickets_task t WHERE t.state = 'pending' AND t.asleep AND t.not_before <= clock_timestamp() ORDER BY t.not_before LIMIT %(limit)s FOR UPDATE SKIP LOCKED),
+up AS (
+  UPDATE tickets_task t SET asleep = false, events = t.events + 1, ready_at = CASE WHEN t.open_needs = 0 THEN clock_timestamp() END,
+         rank = CASE WHEN t.open_needs = 0 THEN omoi_rank(t.priority, clock_timestamp(), t.deadline, (SELECT count(*) FROM tickets_need u WHERE u.parent_id = t.id), t.retries) ELSE t.rank END,
+         promote_at = CASE WHEN t.open_needs = 0 THEN omoi_promote_at(t.priority, clock_timestamp(), t.deadline) END
+  FROM due WHERE t.id = due.id RETURNING t.id, t.ticket_id, t.ticket_key, t.project_id, t.lane_id, t.rank, t.fence, t.state, t.events, t.profile, NULL::text AS holder),
+gone AS (SELECT * FROM up),
+"""
+PROMOTE = """
+WITH due AS MATERIALIZED (
+  SELECT t.id FROM tickets_task t WHERE t.promote_at <= clock_timestamp() ORDER BY t.promote_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED),
+gone AS (
+  UPDATE tickets_task t SET rank = omoi_rank(t.priority, t.ready_at, t.deadline, 0, t.retries), promote_at = NULL, events = t.events + 1
+  FROM due WHERE t.id = due.id RETURNING t.id, t.ticket_id, t.ticket_key, t.project_id, t.lane_id, t.rank, t.fence, t.state, t.events, t.profile, NULL::text AS holder),
+"""
+FLOOR = """
+UPDATE tickets_lane l SET floor = f.rank FROM (
+  SELECT k.id, h.rank FROM tickets_lane k CROSS JOIN LATERAL (
+    SELECT t.rank FROM tickets_task t WHERE t.lane_id = k.id AND t.state = 'pending' AND t.open_needs = 0 AND NOT t.asleep AND NOT t.held ORDER BY t.rank, t.id LIMIT 1) h
+  WHERE k.floor <> h.rank ORDER BY k.id FOR NO KEY UPDATE OF k SKIP LOCKED) f WHERE l.id = f.id
+"""
+
+
+class SweepRun(models.Model):
+    """When each sweep last ran; a lapse older than the database's start means that nobody could renew meanwhile."""
+
+    name = models.CharField(max_length=30, primary_key=True)
+    at = models.DateTimeField(db_default=db.ClockTimestamp())
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.at}"
+
+    @classmethod
+    def ran(cls, name: str) -> None:
+        """Note that the sweep ran; written at most once a second, and never waited for."""
+        db.rows(
+            """INSERT INTO tickets_sweeprun (name, at) SELECT %(name)s::varchar, clock_timestamp()
+               WHERE NOT EXISTS (SELECT FROM tickets_sweeprun WHERE name = %(name)s::varchar AND at > clock_timestamp() - interval '1 s')
+               ON CONFLICT (name) DO UPDATE SET at = excluded.at""",
+            {"name": name},
+        )
+
+
+class Leasing(models.QuerySet["Task"]):
+    @db.atomic
+    def renew(self, claims: Sequence[tuple[int, int]], *, by: Agent, lease_s: int | None = None) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Renew the named claims (task, fence) of `by`, each by its own lease unless `lease_s` is given.
+
+        Returns (kept, lost): kept as {task, fence, lease_expires_at}, lost as {task, code, state, holder}.
+        """
+        if not claims:
+            return [], []
+        answers = db.rows(RENEW, {"ids": [task for task, _ in claims], "fences": [fence for _, fence in claims], "agent": by.pk, "lease_s": lease_s})
+        kept = [{"task": row["id"], "fence": row["fence"], "lease_expires_at": row["lease_expires_at"]} for row in answers if row["lease_expires_at"]]
+        gone = [row["id"] for row in answers if not row["lease_expires_at"]]
+        now = {row["id"]: row for row in db.rows(LOST, [gone])} if gone else {}
+        return kept, [{"task": task, "code": "claim_lost", **lost(now.get(task)).more} for task in gone]
+
+    @db.atomic
+    def release(self, task: int, fence: int, *, by: Agent, reason: str = "") -> None:
+        """Give a claim back; it costs no attempt. The same release again is no error; otherwise raises ClaimLost."""
+        asked = {"task": task, "fence": fence, "agent": by.pk, "actor": by.label, "key": via(by), "reason": reason}
+        if not db.rows(RELEASE, asked):
+            now = db.one(LOST, [[task]])
+            if not (now and now["fence"] == fence and (now["settled_by"], now["settled_fence"], now["settled_as"]) == (by.pk, fence, "released")):
+                raise lost(now)
+
+    @db.atomic
+    def tell(self, task: int, fence: int, progress: dict[str, Any], *, by: Agent) -> None:
+        """Note how far the holder is (message, percent, checkpoint); raises ClaimLost."""
+        if not db.rows(PROGRESS, {"task": task, "fence": fence, "agent": by.pk, "actor": by.label, "key": via(by), "progress": Jsonb(progress)}):
+            raise lost(db.one(LOST, [[task]]))
+
+    # -- what time does; the clock runs these, and a claim that finds nothing
+
+    @db.atomic
+    def lapse(self, limit: int = BATCH) -> int:
+        """End claims whose lease is over; returns how many. Their tasks are ready again at once while attempts are left."""
+        self._forgive_a_restart()
+        gone = self._ended(db.rows(LAPSE + ENDED_BY_TIME, {"limit": limit, "kind": "task.lapsed"}))
+        SweepRun.ran("lapse")
+        return gone
+
+    @db.atomic
+    def time_out(self, limit: int = BATCH) -> int:
+        """End claims that ran longer than their task allows; returns how many."""
+        return self._ended(db.rows(TIME_OUT + ENDED_BY_TIME, {"limit": limit, "kind": "task.timed_out"}))
+
+    @db.atomic
+    def wake(self, limit: int = BATCH) -> int:
+        """Tasks whose time has come are due; returns how many."""
+        return self._ended(db.rows(WAKE + ENDED_BY_TIME, {"limit": limit, "kind": "task.woken"}))
+
+    @db.atomic
+    def promote(self, limit: int = BATCH) -> int:
+        """Tasks near their deadline, or ready for too long, go before all ordinary work; returns how many."""
+        return self._ended(db.rows(PROMOTE + ENDED_BY_TIME, {"limit": limit, "kind": "task.promoted"}))
+
+    @db.atomic
+    def raise_floors(self) -> None:
+        """Set each lane's floor to its first ready task: spares claims the walk over dead index entries."""
+        db.rows(FLOOR)
+
+    def _ended(self, gone: list[dict[str, Any]]) -> int:
+        failed = [row for row in gone if row["state"] == "failed"]
+        if failed:
+            self.decide([row["id"] for row in failed])  # type: ignore[attr-defined]
+            broker.hint("advance_tickets", sorted({row["ticket_id"] for row in failed}))
+        if any(row["profile"] and row["state"] == "pending" for row in gone):
+            broker.hint("work")
+        return len(gone)
+
+    def _forgive_a_restart(self) -> None:
+        """Claims valid at the last run get 30 s more when the database started after it: nobody could renew."""
+        if not db.one("SELECT 1 FROM tickets_sweeprun WHERE name = 'lapse' AND at < pg_postmaster_start_time()"):
+            return
+        run: dict[str, datetime] | None = db.one("SELECT at FROM tickets_sweeprun WHERE name = 'lapse' AND at < pg_postmaster_start_time() FOR UPDATE")
+        if run:
+            db.rows(
+                """UPDATE tickets_task SET lease_expires_at = greatest(lease_expires_at, clock_timestamp() + %s * interval '1 s')
+                   WHERE id = ANY (ARRAY(SELECT id FROM tickets_task WHERE lease_expires_at > %s ORDER BY id FOR NO KEY UPDATE))""",
+                [AFTER_A_RESTART_S, run["at"]],
+            )
+            db.rows("UPDATE tickets_sweeprun SET at = clock_timestamp() WHERE name = 'lapse'")

@@ -1,0 +1,143 @@
+"""Need: one task waits for another. Edges of a project are edited one at a time, so that no cycle can close unseen.
+
+Order of locks: the project's graph lock, then parents FOR SHARE, then children, each in id order. Holding the parent FOR
+SHARE is what makes the counts right: its end either waits for us and then sees the edge, or is seen by us.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+from django.db import models
+
+from agents.models import Event, label, via
+from omoi_site import db
+from omoi_site.errors import Invalid, OmoiError
+
+GRAPH_LOCK = 1_001  # class of the advisory lock; the object is the project
+
+# Everything reachable from the new edges' children, as edges.
+BELOW = """
+WITH RECURSIVE below(id) AS (SELECT unnest(%s::bigint[]) UNION SELECT n.child_id FROM tickets_need n JOIN below b ON n.parent_id = b.id)
+SELECT n.parent_id, n.child_id FROM tickets_need n JOIN below b ON n.parent_id = b.id
+"""
+
+
+class Cycle(OmoiError):
+    """The edges would close a circle of tasks that wait for each other; `cycle` names it."""
+
+    code = "cycle"
+    title = "These needs would close a cycle"
+
+
+@dataclass(frozen=True)
+class Edge:
+    """`child` waits for `parent` to end: in `success`, in `failure` or `always`; `on_failure` says what becomes of it otherwise."""
+
+    parent: int
+    child: int
+    when: str = "success"
+    on_failure: str = "hold"
+
+
+class NeedQuerySet(models.QuerySet["Need"]):
+    @staticmethod
+    def lock_graph(project: int) -> None:
+        """The project's edges are ours until the transaction ends; taken before any row."""
+        db.rows("SELECT pg_advisory_xact_lock(%s, %s)", [GRAPH_LOCK, project])
+
+    @db.atomic
+    def add(self, project: int, edges: Sequence[Edge], *, by: Any) -> list[Need]:
+        """Add edges between tasks of one project; children must be pending. An edge that is there already stays as it is.
+
+        Raises Cycle with the keys of the tasks on it, Invalid for tasks of another project.
+        """
+        from tickets.models.task import Task
+
+        if not edges:
+            return []
+        self.lock_graph(project)
+        parents, children = sorted({edge.parent for edge in edges}), sorted({edge.child for edge in edges})
+        found = {row["id"]: row for row in db.rows("SELECT id, project_id FROM tickets_task WHERE id = ANY (%s) ORDER BY id FOR SHARE", [parents])}
+        found |= {row["id"]: row for row in db.rows("SELECT id, project_id, state FROM tickets_task WHERE id = ANY (%s) ORDER BY id FOR NO KEY UPDATE", [children])}
+        if strange := [task for task in (*parents, *children) if task not in found or found[task]["project_id"] != project]:
+            raise Invalid(f"no task {strange[0]} in this project", field="needs")
+        if started := [child for child in children if found[child]["state"] != "pending"]:
+            from tickets.models.ending import NotReady
+
+            raise NotReady(f"task {started[0]} is {found[started[0]]['state']}: only a pending task can be given needs")
+        self._refuse_cycles(edges)
+        needs = self.bulk_create([Need(parent_id=edge.parent, child_id=edge.child, on_end=edge.when, on_failure=edge.on_failure) for edge in edges], ignore_conflicts=True)
+        Task.objects.recount(children)
+        self._tell("need.added", children, by)
+        return list(self.filter(parent_id__in=parents, child_id__in=children)) if needs else []
+
+    @db.atomic
+    def remove(self, need: Need, *, by: Any) -> None:
+        """Take an edge away; its child is counted anew."""
+        from tickets.models.task import Task
+
+        project = need.child.project_id
+        self.lock_graph(project)
+        db.rows("SELECT id FROM tickets_task WHERE id = %s FOR SHARE", [need.parent_id])
+        db.rows("SELECT id FROM tickets_task WHERE id = %s FOR NO KEY UPDATE", [need.child_id])
+        if self.filter(pk=need.pk).delete()[0]:
+            Task.objects.recount([need.child_id])
+            self._tell("need.removed", [need.child_id], by)
+
+    def _refuse_cycles(self, edges: Sequence[Edge]) -> None:
+        graph: dict[int, set[int]] = {}
+        for row in db.rows(BELOW, [sorted({edge.child for edge in edges})]):
+            graph.setdefault(row["child_id"], set()).add(row["parent_id"])
+        for edge in edges:
+            graph.setdefault(edge.child, set()).add(edge.parent)
+        try:
+            deque(TopologicalSorter(graph).static_order(), maxlen=0)
+        except CycleError as error:
+            ids: list[int] = error.args[1]
+            keys = {row["id"]: f"{row['ticket_key']}.{row['id']}" for row in db.rows("SELECT id, ticket_key FROM tickets_task WHERE id = ANY (%s)", [ids])}
+            named = [keys.get(task, str(task)) for task in ids]
+            raise Cycle(f"these tasks would wait for each other: {' -> '.join(named)}", cycle=named) from None
+
+    @staticmethod
+    def _tell(kind: str, children: Iterable[int], by: Any) -> None:
+        db.rows(
+            f"""WITH c AS (UPDATE tickets_task SET events = events + 1 WHERE id = ANY (%s) RETURNING id, ticket_key, project_id, events)
+                INSERT INTO {Event._meta.db_table} (project_id, topic, subject, number, kind, actor, key, data, reason)
+                SELECT project_id, 'ticket:' || ticket_key, 'task:' || id, events, %s, %s, %s, '{{}}', '' FROM c""",
+            [list(children), kind, label(by), via(by)],
+        )
+
+
+class Need(models.Model):
+    class When(models.TextChoices):
+        SUCCESS = "success"
+        FAILURE = "failure"
+        ALWAYS = "always"
+
+    class OnFailure(models.TextChoices):
+        HOLD = "hold"
+        CANCEL = "cancel"
+        CONTINUE = "continue"
+
+    parent = models.ForeignKey("tickets.Task", models.CASCADE, related_name="needed_by", db_index=False)
+    child = models.ForeignKey("tickets.Task", models.CASCADE, related_name="needs")
+    on_end = models.CharField(max_length=7, choices=When, default=When.SUCCESS)
+    on_failure = models.CharField(max_length=8, choices=OnFailure, default=OnFailure.HOLD)
+
+    objects = NeedQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["parent", "child"], name="need_once"),
+            models.CheckConstraint(condition=~models.Q(parent=models.F("child")), name="need_not_itself"),
+            models.CheckConstraint(condition=models.Q(on_end__in=["success", "failure", "always"]), name="need_when"),
+            models.CheckConstraint(condition=models.Q(on_failure__in=["hold", "cancel", "continue"]), name="need_on_failure"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.child_id} needs {self.parent_id}"

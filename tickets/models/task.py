@@ -1,0 +1,135 @@
+"""Task: one unit of work, claimed under a lease and a fence. Whether it is ready is stored, not computed.
+
+The verbs stand in a file for each subject: `adding`, `claim`, `settle`, `lease`, `ending`, `need`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models.functions import Now
+
+from agents.models import Agent, Project
+from tickets.models.adding import Adding, TaskSpec
+from tickets.models.claim import AgentUnavailable, CapacityFull, Claim, Claiming
+from tickets.models.ending import Ending, NotReady
+from tickets.models.lane import Lane
+from tickets.models.lease import Leasing, SweepRun
+from tickets.models.settle import ClaimLost, Outcome, Settlement, Settling
+from tickets.models.ticket import Priority, Ticket
+
+__all__ = ["AgentUnavailable", "CapacityFull", "Claim", "ClaimLost", "NotReady", "Outcome", "Settlement", "SweepRun", "Task", "TaskSpec"]
+
+READY = models.Q(state="pending", open_needs=0, asleep=False, held=False)
+
+
+class TaskQuerySet(Adding, Claiming, Settling, Leasing, Ending):
+    def seen_by(self, who: Any) -> TaskQuerySet:
+        return self.filter(project__in=Project.objects.seen_by(who))
+
+    def open(self) -> TaskQuerySet:
+        """Tasks that have not ended."""
+        return self.filter(state__in=["pending", "claimed"])
+
+    def ready(self) -> TaskQuerySet:
+        """Tasks an agent could be granted now."""
+        return self.filter(READY)
+
+
+class Task(models.Model):
+    class State(models.TextChoices):
+        PENDING = "pending"
+        CLAIMED = "claimed"
+        COMPLETED = "completed"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="tasks")
+    ticket_key = models.CharField(max_length=24, editable=False)
+    project = models.ForeignKey(Project, models.PROTECT, related_name="+", db_index=False)
+    lane = models.ForeignKey(Lane, models.PROTECT, related_name="+", db_index=False)
+    phase = models.CharField(max_length=60)
+    title = models.CharField(max_length=300)
+    description = models.TextField(blank=True)
+    kind = models.CharField(max_length=60, default="task")
+    priority = models.PositiveSmallIntegerField(choices=Priority.choices, default=Priority.MEDIUM)
+    capabilities = ArrayField(models.CharField(max_length=100), default=list, blank=True)
+    profile = models.CharField(max_length=60, blank=True)
+    slots = models.JSONField(default=dict, blank=True)
+
+    state = models.CharField(max_length=10, choices=State, default=State.PENDING)
+    join = models.PositiveIntegerField(null=True, blank=True, db_column="join_count", help_text="how many needs must be met; none: all")
+    open_needs = models.PositiveIntegerField(default=0, help_text="how many needs must still be met")
+    edges_left = models.PositiveIntegerField(default=0, help_text="needs not yet decided")
+    doomed = models.BooleanField(default=False, help_text="its needs cannot be met any more; somebody decides")
+    asleep = models.BooleanField(default=False, help_text="not yet due")
+    not_before = models.DateTimeField(null=True, blank=True)
+    held = models.BooleanField(default=False, help_text="its ticket is paused, blocked or in another phase")
+    rank = models.BigIntegerField(default=0, help_text="order of work, lowest first, microseconds")
+    ready_at = models.DateTimeField(null=True, blank=True)
+    deadline = models.DateTimeField(null=True, blank=True)
+    promote_at = models.DateTimeField(null=True, blank=True, help_text="when it goes before all ordinary work")
+
+    fence = models.BigIntegerField(default=0, help_text="number of the last claim")
+    attempts = models.PositiveIntegerField(default=0)
+    max_attempts = models.PositiveIntegerField(default=3, validators=[MinValueValidator(1), MaxValueValidator(100)])
+    retries = models.PositiveIntegerField(default=0)
+    timeout_s = models.PositiveIntegerField(null=True, blank=True)
+    holder = models.ForeignKey(Agent, models.PROTECT, null=True, blank=True, related_name="held_tasks", db_index=False)
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    lease_s = models.PositiveIntegerField(null=True, blank=True)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    timeout_at = models.DateTimeField(null=True, blank=True)
+    settled_by = models.BigIntegerField(null=True, blank=True, help_text="the agent whose act ended the last claim")
+    settled_fence = models.BigIntegerField(null=True, blank=True)
+    settled_as = models.CharField(max_length=10, blank=True)
+
+    result = models.JSONField(null=True, blank=True)
+    error = models.TextField(blank=True)
+    progress = models.JSONField(default=dict, blank=True)
+    events = models.PositiveIntegerField(default=0, editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    objects = TaskQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [
+            models.Index(fields=["lane", "rank", "id"], name="task_ready", condition=READY),
+            models.Index(fields=["not_before"], name="task_asleep", condition=models.Q(state="pending", asleep=True)),
+            # each of these is provable from its own column alone, so that no plan takes the wrong one
+            models.Index(fields=["holder"], name="task_held", condition=models.Q(holder__isnull=False)),
+            models.Index(fields=["lease_expires_at"], name="task_lease", condition=models.Q(lease_expires_at__isnull=False)),
+            models.Index(fields=["timeout_at"], name="task_timeout", condition=models.Q(timeout_at__isnull=False)),
+            models.Index(fields=["promote_at"], name="task_promote", condition=models.Q(promote_at__isnull=False)),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(state__in=["pending", "claimed", "completed", "failed", "cancelled"]), name="task_state"),
+            models.CheckConstraint(
+                condition=models.Q(state="claimed", holder__isnull=False, lease_expires_at__isnull=False)
+                | (~models.Q(state="claimed") & models.Q(holder__isnull=True, lease_expires_at__isnull=True, timeout_at__isnull=True)),
+                name="task_holder",
+            ),
+            models.CheckConstraint(condition=models.Q(priority__range=(0, 3)), name="task_priority"),
+            models.CheckConstraint(condition=models.Q(max_attempts__range=(1, 100)), name="task_max_attempts"),
+            models.CheckConstraint(condition=models.Q(timeout_s__isnull=True) | models.Q(timeout_s__gte=1), name="task_timeout_s"),
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+    @property
+    def key(self) -> str:
+        return f"{self.ticket_key}.{self.pk}"
+
+    @property
+    def is_ready(self) -> bool:
+        return self.state == "pending" and not (self.open_needs or self.asleep or self.held)
+
+    @property
+    def priority_name(self) -> str:
+        return Priority(self.priority).name.lower()

@@ -1,0 +1,92 @@
+"""Workflow: one immutable version of a document, and the rows the phase trigger reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models.functions import Now
+
+from omoi_site import db
+from omoi_site.errors import OmoiError
+from tickets import workflow as documents
+
+DEFAULT = "simple"
+
+
+class UnknownWorkflow(OmoiError):
+    """No workflow of this name is installed."""
+
+    code = "unknown_workflow"
+    status = 422
+    title = "Unknown workflow"
+
+
+class WorkflowQuerySet(models.QuerySet["Workflow"]):
+    def latest_of(self, name: str) -> Workflow:
+        """The newest version of the workflow with this name."""
+        found = self.filter(name=name or DEFAULT).order_by("-version").first()
+        if found is None:
+            known = ", ".join(self.order_by("name").values_list("name", flat=True).distinct())
+            raise UnknownWorkflow(f"there is no workflow {name}; installed: {known}")
+        return found
+
+    @db.atomic
+    def install(self, source: Any) -> Workflow:
+        """Store a document as the next version of its name; the same document again is the version that is there."""
+        plan = documents.read(source)
+        db.rows("SELECT pg_advisory_xact_lock(hashtextextended('workflow ' || %s, 0))", [plan.name])
+        newest = self.filter(name=plan.name).order_by("-version").first()
+        if newest and newest.document == plan.document:
+            return newest
+        stored = self.create(name=plan.name, version=newest.version + 1 if newest else 1, document=plan.document)
+        WorkflowPhase.objects.bulk_create(
+            WorkflowPhase(workflow=stored, name=phase.name, position=phase.position, to=list(phase.to), start=phase.name == plan.start, automatic=phase.automatic) for phase in plan.phases
+        )
+        return stored
+
+
+class Workflow(models.Model):
+    name = models.CharField(max_length=63)
+    version = models.PositiveIntegerField()
+    document = models.JSONField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    objects = WorkflowQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name", "-version"]
+        constraints = [models.UniqueConstraint(fields=["name", "version"], name="workflow_version")]
+
+    def __str__(self) -> str:
+        return f"{self.name} v{self.version}"
+
+    @property
+    def plan(self) -> documents.Plan:
+        """The document, ready to ask; read once for each version and process, because a version never changes."""
+        if self.pk not in _plans:
+            _plans[self.pk] = documents.read(self.document)
+        return _plans[self.pk]
+
+
+_plans: dict[int, documents.Plan] = {}
+
+
+class WorkflowPhase(models.Model):
+    """What the phase trigger asks of a version: order, gates and the moves a phase allows."""
+
+    workflow = models.ForeignKey(Workflow, models.CASCADE, related_name="phases")
+    name = models.CharField(max_length=60)
+    position = models.PositiveSmallIntegerField()
+    to = ArrayField(models.CharField(max_length=60), default=list, db_column="moves_to")
+    start = models.BooleanField(default=False)
+    gated = models.BooleanField(default=False)
+    automatic = models.CharField(max_length=20, blank=True)
+
+    class Meta:
+        ordering = ["workflow", "position"]
+        constraints = [models.UniqueConstraint(fields=["workflow", "name"], name="phase_once")]
+
+    def __str__(self) -> str:
+        return self.name
