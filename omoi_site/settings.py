@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from omoi_site import postgres
+from omoi_site import logs, postgres
 from omoi_site.secrets import secret_key
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -80,6 +80,9 @@ STATIC_URL = "/static/"
 STATICFILES_DIRS = [ROOT / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
+WHITENOISE_MAX_AGE = 0 if DEBUG else 3600
+WHITENOISE_ALLOW_ALL_ORIGINS = False
+STORAGES = {"default": {"BACKEND": "django.core.files.storage.FileSystemStorage"}, "staticfiles": {"BACKEND": "omoi_site.static.Versioned"}}
 
 LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/board/"
@@ -131,3 +134,6 @@ SPECTACULAR_SETTINGS = {
 BROKER_URL = os.environ.get("BROKER_URL", "")  # empty: PostgreSQL
 WORKER_CONCURRENCY = int(os.environ.get("WORKER_CONCURRENCY", "4"))
 REQUEST_THREADS = int(os.environ.get("OMOI_THREADS", "8"))
+DRAIN_S = float(os.environ.get("OMOI_DRAIN_S", "1"))  # served on after a SIGTERM, while whoever watches /readyz turns away
+
+LOGGING = logs.to_stderr(os.environ.get("OMOI_LOG_LEVEL", "INFO").upper())

@@ -1,0 +1,74 @@
+"""The one port: health natively, everything else through Django's WSGI handler in the request threads."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "omoi_site.settings")
+wsgi = get_wsgi_application()
+
+from django.conf import settings  # noqa: E402
+from django.db.backends.base.base import BaseDatabaseWrapper  # noqa: E402
+from django.db.backends.signals import connection_created  # noqa: E402
+
+from omoi_site.bridge import Bridge, Receive, Scope, Send  # noqa: E402
+from omoi_site.threads import Threads  # noqa: E402
+
+
+def bound(sender: Any, connection: BaseDatabaseWrapper, **_: Any) -> None:
+    """No request holds its thread, a lock or a transaction for long."""
+    limits = {"statement_timeout": "10s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "30s"}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT " + ", ".join(f"set_config('{name}', '{value}', false)" for name, value in limits.items()))
+
+
+connection_created.connect(bound)
+
+threads = Threads(settings.REQUEST_THREADS)
+through_django = Bridge(wsgi, threads)
+draining = False
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    kind, path = scope["type"], scope.get("path", "")
+    if kind == "lifespan":
+        await lifespan(receive, send)
+    elif kind == "websocket":
+        await nowhere(receive, send)
+    elif path == "/healthz":
+        await answer(send, 200, {"alive": True})
+    elif path == "/readyz":
+        await answer(send, 503 if draining else 200, {"ready": not draining})
+    else:
+        await through_django(scope, receive, send)
+
+
+async def lifespan(receive: Receive, send: Send) -> None:
+    await receive()
+    threads.start()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    threads.stop()
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+async def nowhere(receive: Receive, send: Send) -> None:
+    await receive()
+    await send({"type": "websocket.close"})
+
+
+def drain() -> None:
+    global draining
+    draining = True
+
+
+async def answer(send: Send, status: int, document: dict[str, Any]) -> None:
+    """Answered by the loop itself: also when every thread is busy and the database away."""
+    text = json.dumps(document).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(text)), (b"cache-control", b"no-store")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": text})

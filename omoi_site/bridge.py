@@ -1,0 +1,265 @@
+"""From the ASGI server to Django's WSGI handler, so that a client never holds a thread.
+
+The body is read before a thread is taken, what leaves the thread is complete, and it goes out at the client's own speed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import io
+import logging
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Iterable
+from typing import IO, Any
+from urllib.parse import unquote_to_bytes
+
+from django.db import connection
+
+from omoi_site.errors import Malformed, OmoiError, TooLarge
+from omoi_site.refusals import Away, Crash, Full, Headers, Stalled, refusal
+from omoi_site.threads import Threads, Turn
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+KIB, MIB = 1 << 10, 1 << 20
+CHUNK = 64 * KIB
+LIMITS = {"artifacts": 100 * MIB, "imports": 50 * MIB}  # by the last word of the path
+LIMIT = MIB
+LEFT_OVER = 16 * MIB  # how much of a refused body is read and dropped, so that its sender can read the refusal
+STALLED_S = 20.0  # without a byte in either direction a client is given up
+
+log = logging.getLogger(__name__)
+
+
+class Gone(Exception):
+    """The client left: nobody is there to answer."""
+
+
+class Bridge:
+    """The ASGI application that hands ordinary requests to `wsgi`, in the request threads."""
+
+    def __init__(self, wsgi: Wsgi, threads: Threads, *, stalled_s: float = STALLED_S) -> None:
+        self.wsgi = wsgi
+        self.threads = threads
+        self.stalled_s = stalled_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body: IO[bytes] | None = None
+        try:
+            check_text(scope)
+            body, length = await read(receive, size_limit(scope), self.stalled_s)
+            status, headers, answer = await self.in_a_thread(environ(scope, body, length), receive)
+        except Gone:
+            return
+        except OmoiError as error:
+            unread = receive if isinstance(error, TooLarge) else None
+            await self.refuse(scope, send, error, unread)
+        else:
+            await self.deliver(scope, send, status, headers, answer)
+        finally:
+            if body is not None:
+                body.close()
+
+    async def in_a_thread(self, env: dict[str, Any], receive: Receive) -> tuple[int, Headers, bytes | IO[bytes]]:
+        """What the view answers. A client that leaves while its request is in line takes its place along."""
+        turn = self.threads.run(respond, self.wsgi, env)
+        if self.threads.busy > self.threads.count:
+            await first_of(turn, receive)
+        try:
+            return await turn
+        except OmoiError:
+            raise
+        except Exception as error:
+            log.exception("request failed outside its view", exc_info=error)
+            raise Crash() from error
+
+    async def deliver(self, scope: Scope, send: Send, status: int, headers: Headers, answer: bytes | IO[bytes]) -> None:
+        """Send an answer at the client's own speed; one who takes nothing is cut off."""
+        empty = scope["method"] == "HEAD" or status in (204, 304)
+        if status == 204:
+            headers = [header for header in headers if header[0] != b"content-length"]
+        elif status != 304 and isinstance(answer, bytes) and all(name != b"content-length" for name, _ in headers):
+            headers.append((b"content-length", b"%d" % len(answer)))  # else the server sends it in chunks
+        try:
+            await self.taken(send, {"type": "http.response.start", "status": status, "headers": headers})
+            if isinstance(answer, bytes) and len(answer) <= CHUNK:
+                return await self.taken(send, {"type": "http.response.body", "body": b"" if empty else answer})
+            file = io.BytesIO(answer) if isinstance(answer, bytes) else answer
+            while not empty and (chunk := file.read(CHUNK)):
+                await self.taken(send, {"type": "http.response.body", "body": chunk, "more_body": True})
+            await self.taken(send, {"type": "http.response.body", "body": b""})
+        except TimeoutError:
+            cut_off(send)
+        finally:
+            if not isinstance(answer, bytes):
+                answer.close()
+
+    async def taken(self, send: Send, message: dict[str, Any]) -> None:
+        async with asyncio.timeout(self.stalled_s):
+            await send(message)
+
+    async def refuse(self, scope: Scope, send: Send, error: OmoiError, unread: Receive | None = None) -> None:
+        """Answer with an error of the door itself; `unread` is where the rest of a body that was not read comes from."""
+        headers, text = refusal(scope["path"], error)
+        if error.status in (408, 413, 507):
+            headers.append((b"connection", b"close"))
+        try:
+            await self.taken(send, {"type": "http.response.start", "status": error.status, "headers": headers})
+            body = b"" if scope["method"] == "HEAD" else text
+            await self.taken(send, {"type": "http.response.body", "body": body, "more_body": unread is not None})
+            if unread:  # closing on unread bytes would reset the connection, and the sender never see the answer
+                await drop(unread, self.stalled_s)
+                await self.taken(send, {"type": "http.response.body", "body": b""})
+        except TimeoutError:
+            cut_off(send)
+
+
+def check_text(scope: Scope) -> None:
+    """Refuse what no database text can hold, before it reaches one."""
+    if b"%00" in scope["raw_path"] or b"%00" in scope["query_string"]:
+        raise Malformed("the address holds a NUL character")
+
+
+def size_limit(scope: Scope) -> int:
+    """How many bytes this request may bring; refused at once when it announces more."""
+    limit = LIMITS.get(scope["path"].rstrip("/").rpartition("/")[2], LIMIT)
+    for name, value in scope["headers"]:
+        if name == b"content-length" and int(value) > limit:  # the server has checked that it is a number
+            raise too_large(limit)
+    return limit
+
+
+def too_large(limit: int) -> TooLarge:
+    return TooLarge(f"the body is over the limit of {limit // MIB} MiB for this address", limit_bytes=limit)
+
+
+async def read(receive: Receive, limit: int, stalled_s: float = STALLED_S) -> tuple[IO[bytes], int]:
+    """The whole body and its length: in memory to 1 MiB, then in a file without a name."""
+    body, length = tempfile.SpooledTemporaryFile(MIB), 0  # noqa: SIM115  (closed when the request is over)
+    try:
+        while True:
+            async with asyncio.timeout(stalled_s):
+                message = await receive()
+            if message["type"] == "http.disconnect":
+                raise Gone
+            chunk, more = message.get("body", b""), message.get("more_body", False)
+            length += len(chunk)
+            if length > limit:
+                raise too_large(limit)
+            if not more and length == len(chunk):
+                return io.BytesIO(chunk), length
+            body.write(chunk)
+            if not more:
+                body.seek(0)
+                return body, length  # type: ignore[return-value]
+    except BaseException as error:
+        body.close()
+        if isinstance(error, TimeoutError):
+            raise Stalled(f"nothing came for {stalled_s:g} s") from error
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise Full("the disk for temporary files is full") from error
+        raise
+
+
+async def drop(receive: Receive, seconds: float) -> None:
+    """Read what is left of a refused body and forget it, up to a measure."""
+    left = LEFT_OVER
+    async with asyncio.timeout(seconds):
+        while left > 0:
+            message = await receive()
+            left -= len(message.get("body", b""))
+            if not message.get("more_body"):
+                return
+
+
+async def first_of(turn: Turn, receive: Receive) -> None:
+    """Wait for the answer or for the client to leave; a call nobody waits for is not begun."""
+    leaving = asyncio.ensure_future(receive())  # after the body the only news is that it left
+    try:
+        await asyncio.wait([turn, leaving], return_when=asyncio.FIRST_COMPLETED)
+        if leaving.done() and not turn.begun:
+            turn.cancel()
+            raise Gone
+    finally:
+        leaving.cancel()
+
+
+class File:
+    """What `wsgi.file_wrapper` makes of a file: the loop reads it, no thread waits for the client."""
+
+    def __init__(self, file: Any, block_size: int = 0) -> None:
+        self.read = file.read
+        self.close = file.close  # Django's: ends the response
+
+
+def respond(wsgi: Wsgi, env: dict[str, Any]) -> tuple[int, Headers, Any]:
+    """Runs in a request thread. The answer is complete or a file when it leaves: no client can hold the thread."""
+    head: list[tuple[str, list[tuple[str, str]]]] = []
+    result: Any = wsgi(env, lambda status, headers, exc_info=None: head.append((status, headers)))
+    status, headers = int(head[-1][0][:3]), [(name.lower().encode("latin1"), value.strip().encode("latin1")) for name, value in head[-1][1]]
+    if isinstance(result, File):
+        return status, headers, result
+    try:
+        if status == 500 and database_away():
+            raise Away()
+        if not getattr(result, "streaming", True):
+            return status, headers, b"".join(result)
+        spool = tempfile.SpooledTemporaryFile(MIB)  # noqa: SIM115  (an export: written at our speed, sent at the client's)
+        for chunk in result:
+            spool.write(chunk)
+        if all(name != b"content-length" for name, _ in headers):
+            headers.append((b"content-length", b"%d" % spool.tell()))
+        spool.seek(0)
+        return status, headers, spool
+    finally:
+        getattr(result, "close", lambda: None)()  # Django looks after its connection here
+
+
+def database_away() -> bool:
+    """Whether this thread's last statement failed because there is no connection any more."""
+    return connection.errors_occurred and (connection.connection is None or not connection.is_usable())
+
+
+def environ(scope: Scope, body: IO[bytes], length: int) -> dict[str, Any]:
+    """The request as WSGI wants it."""
+    host, port = scope.get("server") or ("localhost", 80)
+    client, client_port = scope.get("client") or ("", 0)
+    env = {
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(scope["raw_path"]).decode("latin1"),
+        "QUERY_STRING": scope["query_string"].decode("latin1"),
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "SERVER_NAME": host,
+        "SERVER_PORT": str(port or 0),
+        "REMOTE_ADDR": client,
+        "REMOTE_PORT": str(client_port),
+        "CONTENT_LENGTH": str(length),  # as counted: chunked bodies announce none, and Django would read nothing
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope.get("scheme", "http"),
+        "wsgi.input": body,
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+        "wsgi.file_wrapper": File,
+    }
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin1"), raw_value.decode("latin1")
+        if name == "content-length" or "_" in name:  # `x_key` would pose as `x-key`
+            continue
+        key = "CONTENT_TYPE" if name == "content-type" else "HTTP_" + name.upper().replace("-", "_")
+        env[key] = f"{env[key]}{'; ' if name == 'cookie' else ','}{value}" if key in env else value
+    return env
+
+
+def cut_off(send: Send) -> None:
+    """Drop a client that does not read; a polite close would wait in the same full buffer."""
+    connection = getattr(send, "__self__", None)  # the server's side of it: the one reach behind ASGI
+    if transport := getattr(connection, "transport", None):
+        transport.abort()

@@ -1,0 +1,43 @@
+"""Logs: one JSON object a line, on standard error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+
+STEPS: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.PositionalArgumentsFormatter(),
+    structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+    structlog.processors.format_exc_info,
+]
+
+
+def to_stderr(level: str) -> dict[str, Any]:
+    """Django's LOGGING: whatever is logged, by us or by a library, leaves in the same shape."""
+    structlog.configure(
+        processors=[*STEPS, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    shape = {
+        "()": structlog.stdlib.ProcessorFormatter,
+        "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.JSONRenderer()],
+        "foreign_pre_chain": STEPS,
+    }
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"json": shape},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+        "root": {"handlers": ["stderr"], "level": level},
+        "loggers": {
+            "django": {"handlers": [], "level": level, "propagate": True},
+            "django.request": {"level": "ERROR"},  # a 404 is an answer
+            "uvicorn": {"handlers": [], "level": "WARNING", "propagate": True},
+        },
+    }

@@ -1,0 +1,52 @@
+"""`manage.py web`: one process of the one port, any number of times."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from omoi_site import port as doors
+
+
+class Command(BaseCommand):
+    help = "Serve pages, API and sockets on one port."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--port", type=int, default=8000, help="0: any free one")
+        parser.add_argument("--fd", type=int, help="a socket bound by whoever starts several of us, instead of host and port")
+
+    def handle(self, *, host: str, port: int, fd: int | None, **_: Any) -> None:
+        listener = given(fd) if fd is not None else bound(host, port)
+        from omoi_site.asgi import application, drain  # starts Django: not before the port is ours
+
+        self.stderr.write("Listening on {}:{}.".format(*listener.getsockname()) if listener.family != socket.AF_UNIX else "Listening.")
+        doors.raise_file_limit()
+        doors.serve(application, listener, drain=drain, drain_s=settings.DRAIN_S, ready=report_ready)
+
+
+def given(fd: int) -> socket.socket:
+    try:
+        return socket.socket(fileno=fd)
+    except OSError as error:
+        raise CommandError(f"{fd} is not the descriptor of a socket: {error.strerror}", returncode=2) from error
+
+
+def bound(host: str, port: int) -> socket.socket:
+    try:
+        return doors.listen(host, port)
+    except (OSError, OverflowError) as error:
+        raise CommandError(f"cannot listen on {host}:{port}: {error}. Give another port with --port.") from error
+
+
+def report_ready() -> None:
+    """Tell whoever started this process that it takes requests."""
+    if fd := os.environ.get("OMOI_READY_FD"):
+        with contextlib.suppress(BrokenPipeError), os.fdopen(int(fd), "w") as waiting:
+            waiting.write("ready\n")

@@ -1,0 +1,105 @@
+"""The request threads: a fixed set, and the only ones of a web process that touch the database."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any
+
+from django.db import close_old_connections, connections
+
+from omoi_site.errors import OmoiError
+
+WAITING = 64  # calls in line beyond the threads: past that, refusing is kinder than queueing
+
+
+class Busy(OmoiError):
+    """Every request thread is taken and the line is full."""
+
+    code = "busy"
+    status = 503
+    title = "Too many requests at once"
+    next_action = "Try again after a second."
+
+
+class Turn(asyncio.Future[Any]):
+    """The answer of one call. `begun` once a thread has taken it up; before that it can still be cancelled for nothing."""
+
+    begun = False
+
+
+class Threads:
+    """Runs calls of the event loop in `count` threads; each keeps one database connection, so connections are countable."""
+
+    def __init__(self, count: int, waiting: int = WAITING) -> None:
+        self.count = count
+        self.room = count + waiting
+        self.busy = 0  # calls without an answer: running and in line
+        self.generation = 0
+        self.calls: SimpleQueue[tuple[Turn, Callable[..., Any], tuple[Any, ...]] | None] = SimpleQueue()
+        self.running: list[threading.Thread] = []
+
+    def start(self) -> None:
+        self.running = [threading.Thread(target=self._work, name=f"request-{number}", daemon=True) for number in range(self.count)]
+        for thread in self.running:
+            thread.start()
+
+    def run(self, call: Callable[..., Any], *args: Any) -> Turn:
+        """The answer of `call(*args)`, to be awaited; refused with Busy rather than kept in line for too long."""
+        if self.busy >= self.room:
+            raise Busy()
+        turn = Turn(loop=asyncio.get_running_loop())
+        self.busy += 1
+        turn.add_done_callback(self._over)
+        self.calls.put((turn, call, args))
+        return turn
+
+    def renew(self) -> None:
+        """The database was away: each thread opens a new connection before its next call."""
+        self.generation += 1
+
+    def stop(self) -> None:
+        for _ in self.running:
+            self.calls.put(None)
+        for thread in self.running:
+            thread.join(5)
+
+    def _over(self, turn: asyncio.Future[Any]) -> None:
+        self.busy -= 1
+
+    def _work(self) -> None:
+        generation = self.generation
+        while job := self.calls.get():
+            if generation != self.generation:
+                generation = self.generation
+                connections.close_all()
+            self._take_up(*job)
+            job = None  # what it carried must not live until the next one
+        connections.close_all()
+
+    def _take_up(self, turn: Turn, call: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        if turn.cancelled():
+            return
+        turn.begun = True
+        answer: Any = None
+        error: BaseException | None = None
+        try:
+            close_old_connections()
+            answer = call(*args)
+            close_old_connections()
+        except BaseException as raised:
+            error = raised
+        with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits any more
+            turn.get_loop().call_soon_threadsafe(_settle, turn, answer, error)
+
+
+def _settle(turn: Turn, answer: Any, error: BaseException | None) -> None:
+    if turn.done():
+        return
+    if error is None:
+        turn.set_result(answer)
+    else:
+        turn.set_exception(error)
