@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import socket
 from typing import Any
 
@@ -11,6 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from omoi_site import port as doors
+from omoi_site.ready import report_ready
 
 
 class Command(BaseCommand):
@@ -43,10 +42,3 @@ def bound(host: str, port: int) -> socket.socket:
         return doors.listen(host, port)
     except (OSError, OverflowError) as error:
         raise CommandError(f"cannot listen on {host}:{port}: {error}. Give another port with --port.") from error
-
-
-def report_ready() -> None:
-    """Tell whoever started this process that it takes requests."""
-    if fd := os.environ.get("OMOI_READY_FD"):
-        with contextlib.suppress(BrokenPipeError), os.fdopen(int(fd), "w") as waiting:
-            waiting.write("ready\n")
