@@ -85,4 +85,10 @@ def check(row: models.Model, *, without: Sequence[str] = ()) -> None:
     try:
         row.full_clean(exclude=list(without), validate_unique=False, validate_constraints=False)
     except ValidationError as error:
-        raise Invalid(errors=[{"field": name, "code": "invalid", "message": message} for name, messages in error.message_dict.items() for message in messages]) from error
+        raise Invalid(
+            errors=[
+                {"field": name, "code": "invalid", "message": message}
+                for name, messages in error.message_dict.items()
+                for message in messages
+            ]
+        ) from error

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.cluster import django_db_modify_db_settings  # noqa: F401  (here it goes before pytest-django's own)
@@ -23,7 +21,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: pytest.FixtureRequ
 
 
 @pytest.fixture(autouse=True)
-def shipped_workflows(request: pytest.FixtureRequest) -> Iterator[None]:
+def shipped_workflows(request: pytest.FixtureRequest) -> None:
     """A flush takes what migrations put in; a committing test gets it back."""
     if "transactional_db" in request.fixturenames or any(mark.kwargs.get("transaction") for mark in request.node.iter_markers("django_db")):
         request.getfixturevalue("transactional_db")
@@ -32,7 +30,7 @@ def shipped_workflows(request: pytest.FixtureRequest) -> Iterator[None]:
 
         for document in sorted(SHIPPED.glob("*.yaml")):
             Workflow.objects.install(document)
-    yield
+    return
 
 
 @pytest.fixture

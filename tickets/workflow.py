@@ -106,7 +106,9 @@ def read(source: str | bytes | Path | dict[str, Any]) -> Plan:
             raise InvalidWorkflow(f"not readable as YAML: {error}") from error
     faults = [
         {"field": ".".join(str(step) for step in error.absolute_path), "code": "invalid_workflow", "message": error.message}
-        for error in sorted(jsonschema.Draft202012Validator(SCHEMA).iter_errors(source), key=lambda error: list(map(str, error.absolute_path)))
+        for error in sorted(
+            jsonschema.Draft202012Validator(SCHEMA).iter_errors(source), key=lambda error: list(map(str, error.absolute_path))
+        )
     ]
     if faults or not isinstance(source, dict):
         raise InvalidWorkflow(errors=faults)
@@ -135,5 +137,7 @@ def _plan(document: dict[str, Any]) -> Plan:
         fault("start", f"{start} is not a phase of this workflow")
     if faults:
         raise InvalidWorkflow(errors=faults)
-    phases = tuple(Phase(phase["name"], place, tuple(phase["to"]), phase.get("automatic", "")) for place, phase in enumerate(document["phases"]))
+    phases = tuple(
+        Phase(phase["name"], place, tuple(phase["to"]), phase.get("automatic", "")) for place, phase in enumerate(document["phases"])
+    )
     return Plan(document["name"], start, phases, document)

@@ -5,13 +5,13 @@ import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.datetime
 import django_fsm
-import omoi_site.db
 from django.conf import settings
 from django.db import migrations, models
 
+import omoi_site.db
+
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -20,123 +20,268 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Agent',
+            name="Agent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('events', models.PositiveIntegerField(default=0, editable=False)),
-                ('name', models.CharField(max_length=63, unique=True, validators=[django.core.validators.RegexValidator('\\A[a-z0-9][a-z0-9._-]{0,62}\\Z', "1 to 63 of a-z, 0-9, '.', '_' and '-', a letter or digit first")])),
-                ('kind', models.CharField(choices=[('worker', 'Worker'), ('validator', 'Validator'), ('monitor', 'Monitor'), ('guardian', 'Guardian')], default='worker', max_length=10)),
-                ('state', django_fsm.FSMField(choices=[('available', 'Available'), ('maintenance', 'Maintenance'), ('draining', 'Draining'), ('quarantined', 'Quarantined'), ('retired', 'Retired')], default='available', max_length=50, protected=True)),
-                ('capabilities', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=100), blank=True, default=list, size=None)),
-                ('phases', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=60), blank=True, default=list, help_text='phases it works in; none: all', size=None)),
-                ('tags', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=50), blank=True, default=list, size=None)),
-                ('capacity', models.PositiveIntegerField(default=1, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000)])),
-                ('runs_profiles', models.BooleanField(default=False, editable=False, help_text='a worker: claims only tasks with a profile; others claim only tasks without')),
-                ('sees_all', models.BooleanField(default=False, editable=False)),
-                ('grants', models.BigIntegerField(default=0, editable=False, help_text='rises with every task granted: guards the capacity count')),
-                ('version', models.PositiveIntegerField(default=1, editable=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('owner', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='agents', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("events", models.PositiveIntegerField(default=0, editable=False)),
+                (
+                    "name",
+                    models.CharField(
+                        max_length=63,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[a-z0-9][a-z0-9._-]{0,62}\\Z", "1 to 63 of a-z, 0-9, '.', '_' and '-', a letter or digit first"
+                            )
+                        ],
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("worker", "Worker"), ("validator", "Validator"), ("monitor", "Monitor"), ("guardian", "Guardian")],
+                        default="worker",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "state",
+                    django_fsm.FSMField(
+                        choices=[
+                            ("available", "Available"),
+                            ("maintenance", "Maintenance"),
+                            ("draining", "Draining"),
+                            ("quarantined", "Quarantined"),
+                            ("retired", "Retired"),
+                        ],
+                        default="available",
+                        max_length=50,
+                        protected=True,
+                    ),
+                ),
+                (
+                    "capabilities",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=100), blank=True, default=list, size=None
+                    ),
+                ),
+                (
+                    "phases",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=60),
+                        blank=True,
+                        default=list,
+                        help_text="phases it works in; none: all",
+                        size=None,
+                    ),
+                ),
+                (
+                    "tags",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=50), blank=True, default=list, size=None
+                    ),
+                ),
+                (
+                    "capacity",
+                    models.PositiveIntegerField(
+                        default=1, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000)]
+                    ),
+                ),
+                (
+                    "runs_profiles",
+                    models.BooleanField(
+                        default=False,
+                        editable=False,
+                        help_text="a worker: claims only tasks with a profile; others claim only tasks without",
+                    ),
+                ),
+                ("sees_all", models.BooleanField(default=False, editable=False)),
+                (
+                    "grants",
+                    models.BigIntegerField(default=0, editable=False, help_text="rises with every task granted: guards the capacity count"),
+                ),
+                ("version", models.PositiveIntegerField(default=1, editable=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="agents",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
             bases=(django_fsm.FSMModelMixin, models.Model),
         ),
         migrations.CreateModel(
-            name='Project',
+            name="Project",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('events', models.PositiveIntegerField(default=0, editable=False)),
-                ('key', models.CharField(max_length=10, unique=True, validators=[django.core.validators.RegexValidator('\\A[A-Z][A-Z0-9]{1,9}\\Z', '2 to 10 capital letters and digits, a letter first')])),
-                ('name', models.CharField(max_length=200)),
-                ('repository', models.CharField(blank=True, max_length=500)),
-                ('workflow', models.CharField(blank=True, help_text='name of the workflow new tickets follow; empty: the built-in one', max_length=100)),
-                ('paused', models.BooleanField(default=False, editable=False)),
-                ('pause_reason', models.CharField(blank=True, editable=False, max_length=500)),
-                ('tickets_made', models.PositiveIntegerField(default=0, editable=False, help_text='number of the last ticket')),
-                ('version', models.PositiveIntegerField(default=1, editable=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("events", models.PositiveIntegerField(default=0, editable=False)),
+                (
+                    "key",
+                    models.CharField(
+                        max_length=10,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[A-Z][A-Z0-9]{1,9}\\Z", "2 to 10 capital letters and digits, a letter first"
+                            )
+                        ],
+                    ),
+                ),
+                ("name", models.CharField(max_length=200)),
+                ("repository", models.CharField(blank=True, max_length=500)),
+                (
+                    "workflow",
+                    models.CharField(
+                        blank=True, help_text="name of the workflow new tickets follow; empty: the built-in one", max_length=100
+                    ),
+                ),
+                ("paused", models.BooleanField(default=False, editable=False)),
+                ("pause_reason", models.CharField(blank=True, editable=False, max_length=500)),
+                ("tickets_made", models.PositiveIntegerField(default=0, editable=False, help_text="number of the last ticket")),
+                ("version", models.PositiveIntegerField(default=1, editable=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'ordering': ['key'],
+                "ordering": ["key"],
             },
         ),
         migrations.CreateModel(
-            name='AgentPresence',
+            name="AgentPresence",
             fields=[
-                ('agent', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='presence', serialize=False, to='agents.agent')),
-                ('last_seen_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('unread', models.PositiveIntegerField(default=0)),
+                (
+                    "agent",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="presence",
+                        serialize=False,
+                        to="agents.agent",
+                    ),
+                ),
+                ("last_seen_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("unread", models.PositiveIntegerField(default=0)),
             ],
         ),
         migrations.CreateModel(
-            name='Event',
+            name="Event",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('xid', omoi_site.db.XidField(db_default=omoi_site.db.CurrentXid(), editable=False)),
-                ('at', models.DateTimeField(db_default=omoi_site.db.ClockTimestamp(), editable=False)),
-                ('project_id', models.BigIntegerField(null=True)),
-                ('topic', models.CharField(help_text='whose followers hear of it: ticket:OMO-142, agent:ada, project:OMO', max_length=120)),
-                ('subject', models.CharField(help_text='what it happened to: task:17, ticket:OMO-142, agent:ada', max_length=120)),
-                ('number', models.PositiveIntegerField(help_text="the subject's own running number")),
-                ('kind', models.CharField(help_text='noun.past_tense', max_length=60)),
-                ('actor', models.CharField(max_length=170)),
-                ('key', models.CharField(blank=True, help_text='prefix of the key the actor came with', max_length=20)),
-                ('data', models.JSONField(default=dict)),
-                ('reason', models.TextField(blank=True)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("xid", omoi_site.db.XidField(db_default=omoi_site.db.CurrentXid(), editable=False)),
+                ("at", models.DateTimeField(db_default=omoi_site.db.ClockTimestamp(), editable=False)),
+                ("project_id", models.BigIntegerField(null=True)),
+                ("topic", models.CharField(help_text="whose followers hear of it: ticket:OMO-142, agent:ada, project:OMO", max_length=120)),
+                ("subject", models.CharField(help_text="what it happened to: task:17, ticket:OMO-142, agent:ada", max_length=120)),
+                ("number", models.PositiveIntegerField(help_text="the subject's own running number")),
+                ("kind", models.CharField(help_text="noun.past_tense", max_length=60)),
+                ("actor", models.CharField(max_length=170)),
+                ("key", models.CharField(blank=True, help_text="prefix of the key the actor came with", max_length=20)),
+                ("data", models.JSONField(default=dict)),
+                ("reason", models.TextField(blank=True)),
             ],
             options={
-                'ordering': ['xid', 'id'],
-                'indexes': [models.Index(fields=['xid', 'id'], name='event_order'), models.Index(fields=['topic', 'xid', 'id'], name='event_topic'), models.Index(fields=['project_id', 'xid', 'id'], name='event_project')],
+                "ordering": ["xid", "id"],
+                "indexes": [
+                    models.Index(fields=["xid", "id"], name="event_order"),
+                    models.Index(fields=["topic", "xid", "id"], name="event_topic"),
+                    models.Index(fields=["project_id", "xid", "id"], name="event_project"),
+                ],
             },
         ),
         migrations.AddField(
-            model_name='agent',
-            name='projects',
-            field=models.ManyToManyField(blank=True, related_name='agents', to='agents.project'),
+            model_name="agent",
+            name="projects",
+            field=models.ManyToManyField(blank=True, related_name="agents", to="agents.project"),
         ),
         migrations.CreateModel(
-            name='Key',
+            name="Key",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('prefix', models.CharField(max_length=16, unique=True)),
-                ('hash', models.BinaryField(max_length=32)),
-                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=20), blank=True, default=list, size=None)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('expires_at', models.DateTimeField(blank=True, null=True)),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('last_used_at', models.DateTimeField(blank=True, null=True)),
-                ('agent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='keys', to='agents.agent')),
-                ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='omoi_keys', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("prefix", models.CharField(max_length=16, unique=True)),
+                ("hash", models.BinaryField(max_length=32)),
+                (
+                    "scopes",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=20), blank=True, default=list, size=None
+                    ),
+                ),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("expires_at", models.DateTimeField(blank=True, null=True)),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                ("last_used_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "agent",
+                    models.ForeignKey(
+                        blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name="keys", to="agents.agent"
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="omoi_keys",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('agent__isnull', True), ('user__isnull', True), _connector='XOR'), name='key_of_one')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("agent__isnull", True), ("user__isnull", True), _connector="XOR"), name="key_of_one"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Member',
+            name="Member",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('role', models.CharField(choices=[('viewer', 'Viewer'), ('operator', 'Operator'), ('approver', 'Approver'), ('admin', 'Admin')], max_length=10)),
-                ('since', models.DateTimeField(auto_now_add=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to=settings.AUTH_USER_MODEL)),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='members', to='agents.project')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[("viewer", "Viewer"), ("operator", "Operator"), ("approver", "Approver"), ("admin", "Admin")],
+                        max_length=10,
+                    ),
+                ),
+                ("since", models.DateTimeField(auto_now_add=True)),
+                (
+                    "user",
+                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="memberships", to=settings.AUTH_USER_MODEL),
+                ),
+                ("project", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="members", to="agents.project")),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('project', 'user'), name='member_once'), models.CheckConstraint(condition=models.Q(('role__in', ['viewer', 'operator', 'approver', 'admin'])), name='member_role')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("project", "user"), name="member_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("role__in", ["viewer", "operator", "approver", "admin"])), name="member_role"
+                    ),
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='agent',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['worker', 'validator', 'monitor', 'guardian'])), name='agent_kind'),
+            model_name="agent",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ["worker", "validator", "monitor", "guardian"])), name="agent_kind"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='agent',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['available', 'maintenance', 'draining', 'quarantined', 'retired'])), name='agent_state'),
+            model_name="agent",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["available", "maintenance", "draining", "quarantined", "retired"])), name="agent_state"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='agent',
-            constraint=models.CheckConstraint(condition=models.Q(('capacity__range', (1, 1000))), name='agent_capacity'),
+            model_name="agent",
+            constraint=models.CheckConstraint(condition=models.Q(("capacity__range", (1, 1000))), name="agent_capacity"),
         ),
     ]

@@ -43,7 +43,15 @@ class AgentQuerySet(models.QuerySet["Agent"]):
         owner: Any = None,
     ) -> Agent:
         """A new agent, seen from this moment on."""
-        agent = self.model(name=name, kind=kind, capabilities=words(capabilities), phases=sorted({phase.upper().removeprefix("PHASE_") for phase in phases}), tags=words(tags), capacity=capacity, owner=owner)
+        agent = self.model(
+            name=name,
+            kind=kind,
+            capabilities=words(capabilities),
+            phases=sorted({phase.upper().removeprefix("PHASE_") for phase in phases}),
+            tags=words(tags),
+            capacity=capacity,
+            owner=owner,
+        )
         db.check(agent, without=["state"])
         if self.filter(name=name).exists():
             raise Invalid(f"an agent named {name} is registered already", field="name")
@@ -56,7 +64,10 @@ class AgentQuerySet(models.QuerySet["Agent"]):
     @db.atomic
     def worker(self, name: str, *, capacity: int, capabilities: Sequence[str] = ()) -> Agent:
         """The agent row of a Dramatiq worker: one per worker name, made on its first start."""
-        agent, made = self.get_or_create(name=name, defaults={"kind": "worker", "runs_profiles": True, "sees_all": True, "capacity": capacity, "capabilities": words(capabilities)})
+        agent, made = self.get_or_create(
+            name=name,
+            defaults={"kind": "worker", "runs_profiles": True, "sees_all": True, "capacity": capacity, "capabilities": words(capabilities)},
+        )
         if not made and not agent.runs_profiles:
             raise Invalid(f"{name} is an agent of another kind; give the worker another name with --name", field="name")
         if made:
@@ -91,7 +102,9 @@ class Agent(FSMModelMixin, Journaled):
     capacity = models.PositiveIntegerField(default=1, validators=[MinValueValidator(1), MaxValueValidator(1000)])
     projects = models.ManyToManyField(Project, related_name="agents", blank=True)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="agents")
-    runs_profiles = models.BooleanField(default=False, editable=False, help_text="a worker: claims only tasks with a profile; others claim only tasks without")
+    runs_profiles = models.BooleanField(
+        default=False, editable=False, help_text="a worker: claims only tasks with a profile; others claim only tasks without"
+    )
     sees_all = models.BooleanField(default=False, editable=False)
     grants = models.BigIntegerField(default=0, editable=False, help_text="rises with every task granted: guards the capacity count")
     version = models.PositiveIntegerField(default=1, editable=False)
@@ -106,7 +119,9 @@ class Agent(FSMModelMixin, Journaled):
         ordering = ["name"]
         constraints = [
             models.CheckConstraint(condition=models.Q(kind__in=["worker", "validator", "monitor", "guardian"]), name="agent_kind"),
-            models.CheckConstraint(condition=models.Q(state__in=["available", "maintenance", "draining", "quarantined", "retired"]), name="agent_state"),
+            models.CheckConstraint(
+                condition=models.Q(state__in=["available", "maintenance", "draining", "quarantined", "retired"]), name="agent_state"
+            ),
             models.CheckConstraint(condition=models.Q(capacity__range=(1, 1000)), name="agent_capacity"),
         ]
 

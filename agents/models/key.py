@@ -27,7 +27,9 @@ def digest(secret: str) -> bytes:
 
 class KeyQuerySet(models.QuerySet["Key"]):
     @db.atomic
-    def issue(self, *, by: Any, agent: Agent | None = None, user: Any = None, scopes: Sequence[str] = (), expires_in: timedelta | None = None) -> tuple[Key, str]:
+    def issue(
+        self, *, by: Any, agent: Agent | None = None, user: Any = None, scopes: Sequence[str] = (), expires_in: timedelta | None = None
+    ) -> tuple[Key, str]:
         """A new key and its full text, which is shown this once. Without scopes: `work` for an agent, those of their roles for a person."""
         if unknown := sorted(set(scopes) - set(SCOPES)):
             raise Invalid(f"unknown scopes {', '.join(unknown)}; there are {', '.join(SCOPES)}", field="scopes")
@@ -50,7 +52,12 @@ class KeyQuerySet(models.QuerySet["Key"]):
         prefix, _, secret = rest.partition("_")
         if brand != "omoi" or not prefix or not secret or not text.isascii() or len(text) > 200 or "\0" in text:
             return None
-        key = self.select_related("agent", "user").filter(prefix=prefix, revoked_at=None).filter(models.Q(expires_at=None) | models.Q(expires_at__gt=Now())).first()
+        key = (
+            self.select_related("agent", "user")
+            .filter(prefix=prefix, revoked_at=None)
+            .filter(models.Q(expires_at=None) | models.Q(expires_at__gt=Now()))
+            .first()
+        )
         return key if key and secrets.compare_digest(bytes(key.hash), digest(secret)) else None
 
 

@@ -5,293 +5,442 @@ import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.datetime
 import django_fsm
-import omoi_site.db
 from django.db import migrations, models
+
+import omoi_site.db
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('agents', '0001_initial'),
+        ("agents", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='SweepRun',
+            name="SweepRun",
             fields=[
-                ('name', models.CharField(max_length=30, primary_key=True, serialize=False)),
-                ('at', models.DateTimeField(db_default=omoi_site.db.ClockTimestamp())),
+                ("name", models.CharField(max_length=30, primary_key=True, serialize=False)),
+                ("at", models.DateTimeField(db_default=omoi_site.db.ClockTimestamp())),
             ],
         ),
         migrations.CreateModel(
-            name='Lane',
+            name="Lane",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('phase', models.CharField(max_length=60)),
-                ('capabilities', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=100), default=list, size=None)),
-                ('has_profile', models.BooleanField(default=False)),
-                ('paused', models.BooleanField(default=False, help_text='the project is paused')),
-                ('floor', models.BigIntegerField(default=-9223372036854775808, help_text='a hint: no ready task of this lane has a lower rank')),
-                ('project', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='lanes', to='agents.project')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("phase", models.CharField(max_length=60)),
+                (
+                    "capabilities",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=100), default=list, size=None),
+                ),
+                ("has_profile", models.BooleanField(default=False)),
+                ("paused", models.BooleanField(default=False, help_text="the project is paused")),
+                (
+                    "floor",
+                    models.BigIntegerField(default=-9223372036854775808, help_text="a hint: no ready task of this lane has a lower rank"),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name="lanes", to="agents.project"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Task',
+            name="Task",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('ticket_key', models.CharField(editable=False, max_length=24)),
-                ('phase', models.CharField(max_length=60)),
-                ('title', models.CharField(max_length=300)),
-                ('description', models.TextField(blank=True)),
-                ('kind', models.CharField(default='task', max_length=60)),
-                ('priority', models.PositiveSmallIntegerField(choices=[(0, 'Critical'), (1, 'High'), (2, 'Medium'), (3, 'Low')], default=2)),
-                ('capabilities', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=100), blank=True, default=list, size=None)),
-                ('profile', models.CharField(blank=True, max_length=60)),
-                ('slots', models.JSONField(blank=True, default=dict)),
-                ('state', models.CharField(choices=[('pending', 'Pending'), ('claimed', 'Claimed'), ('completed', 'Completed'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default='pending', max_length=10)),
-                ('join', models.PositiveIntegerField(blank=True, db_column='join_count', help_text='how many needs must be met; none: all', null=True)),
-                ('open_needs', models.PositiveIntegerField(default=0, help_text='how many needs must still be met')),
-                ('edges_left', models.PositiveIntegerField(default=0, help_text='needs not yet decided')),
-                ('doomed', models.BooleanField(default=False, help_text='its needs cannot be met any more; somebody decides')),
-                ('asleep', models.BooleanField(default=False, help_text='not yet due')),
-                ('not_before', models.DateTimeField(blank=True, null=True)),
-                ('held', models.BooleanField(default=False, help_text='its ticket is paused, blocked or in another phase')),
-                ('rank', models.BigIntegerField(default=0, help_text='order of work, lowest first, microseconds')),
-                ('ready_at', models.DateTimeField(blank=True, null=True)),
-                ('deadline', models.DateTimeField(blank=True, null=True)),
-                ('promote_at', models.DateTimeField(blank=True, help_text='when it goes before all ordinary work', null=True)),
-                ('fence', models.BigIntegerField(default=0, help_text='number of the last claim')),
-                ('attempts', models.PositiveIntegerField(default=0)),
-                ('max_attempts', models.PositiveIntegerField(default=3, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100)])),
-                ('retries', models.PositiveIntegerField(default=0)),
-                ('timeout_s', models.PositiveIntegerField(blank=True, null=True)),
-                ('claimed_at', models.DateTimeField(blank=True, null=True)),
-                ('lease_s', models.PositiveIntegerField(blank=True, null=True)),
-                ('lease_expires_at', models.DateTimeField(blank=True, null=True)),
-                ('timeout_at', models.DateTimeField(blank=True, null=True)),
-                ('settled_by', models.BigIntegerField(blank=True, help_text='the agent whose act ended the last claim', null=True)),
-                ('settled_fence', models.BigIntegerField(blank=True, null=True)),
-                ('settled_as', models.CharField(blank=True, max_length=10)),
-                ('result', models.JSONField(blank=True, null=True)),
-                ('error', models.TextField(blank=True)),
-                ('progress', models.JSONField(blank=True, default=dict)),
-                ('events', models.PositiveIntegerField(default=0, editable=False)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
-                ('holder', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='held_tasks', to='agents.agent')),
-                ('lane', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tickets.lane')),
-                ('project', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='agents.project')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("ticket_key", models.CharField(editable=False, max_length=24)),
+                ("phase", models.CharField(max_length=60)),
+                ("title", models.CharField(max_length=300)),
+                ("description", models.TextField(blank=True)),
+                ("kind", models.CharField(default="task", max_length=60)),
+                (
+                    "priority",
+                    models.PositiveSmallIntegerField(choices=[(0, "Critical"), (1, "High"), (2, "Medium"), (3, "Low")], default=2),
+                ),
+                (
+                    "capabilities",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=100), blank=True, default=list, size=None
+                    ),
+                ),
+                ("profile", models.CharField(blank=True, max_length=60)),
+                ("slots", models.JSONField(blank=True, default=dict)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Pending"),
+                            ("claimed", "Claimed"),
+                            ("completed", "Completed"),
+                            ("failed", "Failed"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="pending",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "join",
+                    models.PositiveIntegerField(
+                        blank=True, db_column="join_count", help_text="how many needs must be met; none: all", null=True
+                    ),
+                ),
+                ("open_needs", models.PositiveIntegerField(default=0, help_text="how many needs must still be met")),
+                ("edges_left", models.PositiveIntegerField(default=0, help_text="needs not yet decided")),
+                ("doomed", models.BooleanField(default=False, help_text="its needs cannot be met any more; somebody decides")),
+                ("asleep", models.BooleanField(default=False, help_text="not yet due")),
+                ("not_before", models.DateTimeField(blank=True, null=True)),
+                ("held", models.BooleanField(default=False, help_text="its ticket is paused, blocked or in another phase")),
+                ("rank", models.BigIntegerField(default=0, help_text="order of work, lowest first, microseconds")),
+                ("ready_at", models.DateTimeField(blank=True, null=True)),
+                ("deadline", models.DateTimeField(blank=True, null=True)),
+                ("promote_at", models.DateTimeField(blank=True, help_text="when it goes before all ordinary work", null=True)),
+                ("fence", models.BigIntegerField(default=0, help_text="number of the last claim")),
+                ("attempts", models.PositiveIntegerField(default=0)),
+                (
+                    "max_attempts",
+                    models.PositiveIntegerField(
+                        default=3, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100)]
+                    ),
+                ),
+                ("retries", models.PositiveIntegerField(default=0)),
+                ("timeout_s", models.PositiveIntegerField(blank=True, null=True)),
+                ("claimed_at", models.DateTimeField(blank=True, null=True)),
+                ("lease_s", models.PositiveIntegerField(blank=True, null=True)),
+                ("lease_expires_at", models.DateTimeField(blank=True, null=True)),
+                ("timeout_at", models.DateTimeField(blank=True, null=True)),
+                ("settled_by", models.BigIntegerField(blank=True, help_text="the agent whose act ended the last claim", null=True)),
+                ("settled_fence", models.BigIntegerField(blank=True, null=True)),
+                ("settled_as", models.CharField(blank=True, max_length=10)),
+                ("result", models.JSONField(blank=True, null=True)),
+                ("error", models.TextField(blank=True)),
+                ("progress", models.JSONField(blank=True, default=dict)),
+                ("events", models.PositiveIntegerField(default=0, editable=False)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "holder",
+                    models.ForeignKey(
+                        blank=True,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="held_tasks",
+                        to="agents.agent",
+                    ),
+                ),
+                (
+                    "lane",
+                    models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="tickets.lane"),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="agents.project"),
+                ),
             ],
             options={
-                'ordering': ['id'],
+                "ordering": ["id"],
             },
         ),
         migrations.CreateModel(
-            name='Need',
+            name="Need",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('on_end', models.CharField(choices=[('success', 'Success'), ('failure', 'Failure'), ('always', 'Always')], default='success', max_length=7)),
-                ('on_failure', models.CharField(choices=[('hold', 'Hold'), ('cancel', 'Cancel'), ('continue', 'Continue')], default='hold', max_length=8)),
-                ('child', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='needs', to='tickets.task')),
-                ('parent', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='needed_by', to='tickets.task')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "on_end",
+                    models.CharField(
+                        choices=[("success", "Success"), ("failure", "Failure"), ("always", "Always")], default="success", max_length=7
+                    ),
+                ),
+                (
+                    "on_failure",
+                    models.CharField(
+                        choices=[("hold", "Hold"), ("cancel", "Cancel"), ("continue", "Continue")], default="hold", max_length=8
+                    ),
+                ),
+                ("child", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="needs", to="tickets.task")),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name="needed_by", to="tickets.task"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Ticket',
+            name="Ticket",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('events', models.PositiveIntegerField(default=0, editable=False)),
-                ('number', models.PositiveIntegerField(editable=False)),
-                ('key', models.CharField(editable=False, max_length=24, unique=True)),
-                ('title', models.CharField(max_length=300)),
-                ('description', models.TextField(blank=True)),
-                ('priority', models.PositiveSmallIntegerField(choices=[(0, 'Critical'), (1, 'High'), (2, 'Medium'), (3, 'Low')], default=2)),
-                ('labels', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=200), blank=True, default=list, size=None)),
-                ('phase', django_fsm.FSMField(max_length=60, protected=True)),
-                ('previous_phase', models.CharField(blank=True, editable=False, max_length=60)),
-                ('phase_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('moves', models.PositiveIntegerField(default=0, editable=False, help_text='changes of phase so far; only the database counts it')),
-                ('paused', models.BooleanField(default=False, editable=False)),
-                ('pause_reason', models.CharField(blank=True, editable=False, max_length=500)),
-                ('blocked_class', models.CharField(blank=True, choices=[('dependency', 'Dependency'), ('clarification', 'Clarification'), ('failing_checks', 'Failing Checks'), ('environment', 'Environment')], editable=False, max_length=20)),
-                ('blocked_reason', models.TextField(blank=True, editable=False)),
-                ('context', models.JSONField(blank=True, default=dict)),
-                ('summary', models.TextField(blank=True)),
-                ('source', models.CharField(blank=True, editable=False, help_text='the format it was imported from', max_length=20)),
-                ('source_id', models.CharField(blank=True, editable=False, max_length=200)),
-                ('version', models.PositiveIntegerField(default=1, editable=False)),
-                ('archived_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='children', to='tickets.ticket')),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='tickets', to='agents.project')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("events", models.PositiveIntegerField(default=0, editable=False)),
+                ("number", models.PositiveIntegerField(editable=False)),
+                ("key", models.CharField(editable=False, max_length=24, unique=True)),
+                ("title", models.CharField(max_length=300)),
+                ("description", models.TextField(blank=True)),
+                (
+                    "priority",
+                    models.PositiveSmallIntegerField(choices=[(0, "Critical"), (1, "High"), (2, "Medium"), (3, "Low")], default=2),
+                ),
+                (
+                    "labels",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=200), blank=True, default=list, size=None
+                    ),
+                ),
+                ("phase", django_fsm.FSMField(max_length=60, protected=True)),
+                ("previous_phase", models.CharField(blank=True, editable=False, max_length=60)),
+                ("phase_since", models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
+                (
+                    "moves",
+                    models.PositiveIntegerField(
+                        default=0, editable=False, help_text="changes of phase so far; only the database counts it"
+                    ),
+                ),
+                ("paused", models.BooleanField(default=False, editable=False)),
+                ("pause_reason", models.CharField(blank=True, editable=False, max_length=500)),
+                (
+                    "blocked_class",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("dependency", "Dependency"),
+                            ("clarification", "Clarification"),
+                            ("failing_checks", "Failing Checks"),
+                            ("environment", "Environment"),
+                        ],
+                        editable=False,
+                        max_length=20,
+                    ),
+                ),
+                ("blocked_reason", models.TextField(blank=True, editable=False)),
+                ("context", models.JSONField(blank=True, default=dict)),
+                ("summary", models.TextField(blank=True)),
+                ("source", models.CharField(blank=True, editable=False, help_text="the format it was imported from", max_length=20)),
+                ("source_id", models.CharField(blank=True, editable=False, max_length=200)),
+                ("version", models.PositiveIntegerField(default=1, editable=False)),
+                ("archived_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="children", to="tickets.ticket"
+                    ),
+                ),
+                ("project", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="tickets", to="agents.project")),
             ],
             options={
-                'ordering': ['-id'],
+                "ordering": ["-id"],
             },
             bases=(django_fsm.FSMModelMixin, models.Model),
         ),
         migrations.AddField(
-            model_name='task',
-            name='ticket',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tasks', to='tickets.ticket'),
+            model_name="task",
+            name="ticket",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="tasks", to="tickets.ticket"),
         ),
         migrations.CreateModel(
-            name='PhaseMove',
+            name="PhaseMove",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('move', models.PositiveIntegerField(help_text='0 is the birth')),
-                ('from_phase', models.CharField(max_length=60, null=True)),
-                ('to_phase', models.CharField(max_length=60)),
-                ('ground', models.CharField(choices=[('born', 'Born'), ('ungated', 'Ungated'), ('back', 'Back'), ('blocked', 'Blocked'), ('unblocked', 'Unblocked'), ('cancelled', 'Cancelled'), ('reopened', 'Reopened'), ('forced', 'Forced'), ('imported', 'Imported')], max_length=10)),
-                ('reason', models.TextField(blank=True)),
-                ('by', models.CharField(max_length=170)),
-                ('key', models.CharField(blank=True, max_length=20)),
-                ('at', models.DateTimeField(db_default=omoi_site.db.ClockTimestamp(), editable=False)),
-                ('xid', omoi_site.db.XidField(db_default=omoi_site.db.CurrentXid(), editable=False)),
-                ('artifacts', models.JSONField(default=dict)),
-                ('ticket', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='history', to='tickets.ticket')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("move", models.PositiveIntegerField(help_text="0 is the birth")),
+                ("from_phase", models.CharField(max_length=60, null=True)),
+                ("to_phase", models.CharField(max_length=60)),
+                (
+                    "ground",
+                    models.CharField(
+                        choices=[
+                            ("born", "Born"),
+                            ("ungated", "Ungated"),
+                            ("back", "Back"),
+                            ("blocked", "Blocked"),
+                            ("unblocked", "Unblocked"),
+                            ("cancelled", "Cancelled"),
+                            ("reopened", "Reopened"),
+                            ("forced", "Forced"),
+                            ("imported", "Imported"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("reason", models.TextField(blank=True)),
+                ("by", models.CharField(max_length=170)),
+                ("key", models.CharField(blank=True, max_length=20)),
+                ("at", models.DateTimeField(db_default=omoi_site.db.ClockTimestamp(), editable=False)),
+                ("xid", omoi_site.db.XidField(db_default=omoi_site.db.CurrentXid(), editable=False)),
+                ("artifacts", models.JSONField(default=dict)),
+                ("ticket", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="history", to="tickets.ticket")),
             ],
             options={
-                'ordering': ['ticket', 'move'],
+                "ordering": ["ticket", "move"],
             },
         ),
         migrations.CreateModel(
-            name='Link',
+            name="Link",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(max_length=40)),
-                ('other', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='linked_from', to='tickets.ticket')),
-                ('ticket', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='links', to='tickets.ticket')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("kind", models.CharField(max_length=40)),
+                ("other", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="linked_from", to="tickets.ticket")),
+                ("ticket", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="links", to="tickets.ticket")),
             ],
         ),
         migrations.CreateModel(
-            name='Workflow',
+            name="Workflow",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=63)),
-                ('version', models.PositiveIntegerField()),
-                ('document', models.JSONField()),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=63)),
+                ("version", models.PositiveIntegerField()),
+                ("document", models.JSONField()),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'ordering': ['name', '-version'],
-                'constraints': [models.UniqueConstraint(fields=('name', 'version'), name='workflow_version')],
+                "ordering": ["name", "-version"],
+                "constraints": [models.UniqueConstraint(fields=("name", "version"), name="workflow_version")],
             },
         ),
         migrations.AddField(
-            model_name='ticket',
-            name='workflow',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='tickets', to='tickets.workflow'),
+            model_name="ticket",
+            name="workflow",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="tickets", to="tickets.workflow"),
         ),
         migrations.CreateModel(
-            name='WorkflowPhase',
+            name="WorkflowPhase",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=60)),
-                ('position', models.PositiveSmallIntegerField()),
-                ('to', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=60), db_column='moves_to', default=list, size=None)),
-                ('start', models.BooleanField(default=False)),
-                ('gated', models.BooleanField(default=False)),
-                ('automatic', models.CharField(blank=True, max_length=20)),
-                ('workflow', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='phases', to='tickets.workflow')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=60)),
+                ("position", models.PositiveSmallIntegerField()),
+                (
+                    "to",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=60), db_column="moves_to", default=list, size=None
+                    ),
+                ),
+                ("start", models.BooleanField(default=False)),
+                ("gated", models.BooleanField(default=False)),
+                ("automatic", models.CharField(blank=True, max_length=20)),
+                ("workflow", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="phases", to="tickets.workflow")),
             ],
             options={
-                'ordering': ['workflow', 'position'],
+                "ordering": ["workflow", "position"],
             },
         ),
         migrations.AddConstraint(
-            model_name='lane',
-            constraint=models.UniqueConstraint(fields=('project', 'phase', 'capabilities', 'has_profile'), name='lane_once'),
+            model_name="lane",
+            constraint=models.UniqueConstraint(fields=("project", "phase", "capabilities", "has_profile"), name="lane_once"),
         ),
         migrations.AddConstraint(
-            model_name='need',
-            constraint=models.UniqueConstraint(fields=('parent', 'child'), name='need_once'),
+            model_name="need",
+            constraint=models.UniqueConstraint(fields=("parent", "child"), name="need_once"),
         ),
         migrations.AddConstraint(
-            model_name='need',
-            constraint=models.CheckConstraint(condition=models.Q(('parent', models.F('child')), _negated=True), name='need_not_itself'),
+            model_name="need",
+            constraint=models.CheckConstraint(condition=models.Q(("parent", models.F("child")), _negated=True), name="need_not_itself"),
         ),
         migrations.AddConstraint(
-            model_name='need',
-            constraint=models.CheckConstraint(condition=models.Q(('on_end__in', ['success', 'failure', 'always'])), name='need_when'),
+            model_name="need",
+            constraint=models.CheckConstraint(condition=models.Q(("on_end__in", ["success", "failure", "always"])), name="need_when"),
         ),
         migrations.AddConstraint(
-            model_name='need',
-            constraint=models.CheckConstraint(condition=models.Q(('on_failure__in', ['hold', 'cancel', 'continue'])), name='need_on_failure'),
+            model_name="need",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("on_failure__in", ["hold", "cancel", "continue"])), name="need_on_failure"
+            ),
         ),
         migrations.AddIndex(
-            model_name='task',
-            index=models.Index(condition=models.Q(('asleep', False), ('held', False), ('open_needs', 0), ('state', 'pending')), fields=['lane', 'rank', 'id'], name='task_ready'),
+            model_name="task",
+            index=models.Index(
+                condition=models.Q(("asleep", False), ("held", False), ("open_needs", 0), ("state", "pending")),
+                fields=["lane", "rank", "id"],
+                name="task_ready",
+            ),
         ),
         migrations.AddIndex(
-            model_name='task',
-            index=models.Index(condition=models.Q(('asleep', True), ('state', 'pending')), fields=['not_before'], name='task_asleep'),
+            model_name="task",
+            index=models.Index(condition=models.Q(("asleep", True), ("state", "pending")), fields=["not_before"], name="task_asleep"),
         ),
         migrations.AddIndex(
-            model_name='task',
-            index=models.Index(condition=models.Q(('holder__isnull', False)), fields=['holder'], name='task_held'),
+            model_name="task",
+            index=models.Index(condition=models.Q(("holder__isnull", False)), fields=["holder"], name="task_held"),
         ),
         migrations.AddIndex(
-            model_name='task',
-            index=models.Index(condition=models.Q(('lease_expires_at__isnull', False)), fields=['lease_expires_at'], name='task_lease'),
+            model_name="task",
+            index=models.Index(condition=models.Q(("lease_expires_at__isnull", False)), fields=["lease_expires_at"], name="task_lease"),
         ),
         migrations.AddIndex(
-            model_name='task',
-            index=models.Index(condition=models.Q(('timeout_at__isnull', False)), fields=['timeout_at'], name='task_timeout'),
+            model_name="task",
+            index=models.Index(condition=models.Q(("timeout_at__isnull", False)), fields=["timeout_at"], name="task_timeout"),
         ),
         migrations.AddIndex(
-            model_name='task',
-            index=models.Index(condition=models.Q(('promote_at__isnull', False)), fields=['promote_at'], name='task_promote'),
+            model_name="task",
+            index=models.Index(condition=models.Q(("promote_at__isnull", False)), fields=["promote_at"], name="task_promote"),
         ),
         migrations.AddConstraint(
-            model_name='task',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['pending', 'claimed', 'completed', 'failed', 'cancelled'])), name='task_state'),
+            model_name="task",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["pending", "claimed", "completed", "failed", "cancelled"])), name="task_state"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='task',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('holder__isnull', False), ('lease_expires_at__isnull', False), ('state', 'claimed')), models.Q(models.Q(('state', 'claimed'), _negated=True), ('holder__isnull', True), ('lease_expires_at__isnull', True), ('timeout_at__isnull', True)), _connector='OR'), name='task_holder'),
+            model_name="task",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("holder__isnull", False), ("lease_expires_at__isnull", False), ("state", "claimed")),
+                    models.Q(
+                        models.Q(("state", "claimed"), _negated=True),
+                        ("holder__isnull", True),
+                        ("lease_expires_at__isnull", True),
+                        ("timeout_at__isnull", True),
+                    ),
+                    _connector="OR",
+                ),
+                name="task_holder",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='task',
-            constraint=models.CheckConstraint(condition=models.Q(('priority__range', (0, 3))), name='task_priority'),
+            model_name="task",
+            constraint=models.CheckConstraint(condition=models.Q(("priority__range", (0, 3))), name="task_priority"),
         ),
         migrations.AddConstraint(
-            model_name='task',
-            constraint=models.CheckConstraint(condition=models.Q(('max_attempts__range', (1, 100))), name='task_max_attempts'),
+            model_name="task",
+            constraint=models.CheckConstraint(condition=models.Q(("max_attempts__range", (1, 100))), name="task_max_attempts"),
         ),
         migrations.AddConstraint(
-            model_name='task',
-            constraint=models.CheckConstraint(condition=models.Q(('timeout_s__isnull', True), ('timeout_s__gte', 1), _connector='OR'), name='task_timeout_s'),
+            model_name="task",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("timeout_s__isnull", True), ("timeout_s__gte", 1), _connector="OR"), name="task_timeout_s"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='phasemove',
-            constraint=models.UniqueConstraint(fields=('ticket', 'move'), name='history_move_once'),
+            model_name="phasemove",
+            constraint=models.UniqueConstraint(fields=("ticket", "move"), name="history_move_once"),
         ),
         migrations.AddConstraint(
-            model_name='link',
-            constraint=models.UniqueConstraint(fields=('ticket', 'other', 'kind'), name='link_once'),
+            model_name="link",
+            constraint=models.UniqueConstraint(fields=("ticket", "other", "kind"), name="link_once"),
         ),
         migrations.AddIndex(
-            model_name='ticket',
-            index=models.Index(fields=['project', 'phase'], name='ticket_board'),
+            model_name="ticket",
+            index=models.Index(fields=["project", "phase"], name="ticket_board"),
         ),
         migrations.AddConstraint(
-            model_name='ticket',
-            constraint=models.UniqueConstraint(fields=('project', 'number'), name='ticket_number'),
+            model_name="ticket",
+            constraint=models.UniqueConstraint(fields=("project", "number"), name="ticket_number"),
         ),
         migrations.AddConstraint(
-            model_name='ticket',
-            constraint=models.UniqueConstraint(condition=models.Q(('source', ''), _negated=True), fields=('project', 'source', 'source_id'), name='ticket_source'),
+            model_name="ticket",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("source", ""), _negated=True), fields=("project", "source", "source_id"), name="ticket_source"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ticket',
-            constraint=models.CheckConstraint(condition=models.Q(('priority__range', (0, 3))), name='ticket_priority'),
+            model_name="ticket",
+            constraint=models.CheckConstraint(condition=models.Q(("priority__range", (0, 3))), name="ticket_priority"),
         ),
         migrations.AddConstraint(
-            model_name='workflowphase',
-            constraint=models.UniqueConstraint(fields=('workflow', 'name'), name='phase_once'),
+            model_name="workflowphase",
+            constraint=models.UniqueConstraint(fields=("workflow", "name"), name="phase_once"),
         ),
     ]

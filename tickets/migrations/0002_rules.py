@@ -15,7 +15,15 @@ def install_simple(apps, schema_editor):
     workflow = apps.get_model("tickets", "Workflow").objects.create(name=plan.name, version=1, document=plan.document)
     phases = apps.get_model("tickets", "WorkflowPhase")
     phases.objects.bulk_create(
-        phases(workflow=workflow, name=phase.name, position=phase.position, to=list(phase.to), start=phase.name == plan.start, automatic=phase.automatic) for phase in plan.phases
+        phases(
+            workflow=workflow,
+            name=phase.name,
+            position=phase.position,
+            to=list(phase.to),
+            start=phase.name == plan.start,
+            automatic=phase.automatic,
+        )
+        for phase in plan.phases
     )
 
 

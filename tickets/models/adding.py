@@ -89,9 +89,14 @@ class Adding(models.QuerySet["Task"]):
         free = not (now["paused"] or now["archived_at"])
         open_in = ticket.plan.open_in(now["phase"]) if free else set()
         tasks = [self._made(ticket, spec, now["phase"], open_in) for spec in specs]
-        faults = [fault for place, (spec, task) in enumerate(zip(specs, tasks, strict=True)) for fault in _faults(place, spec, task, ticket)]
+        faults = [
+            fault for place, (spec, task) in enumerate(zip(specs, tasks, strict=True)) for fault in _faults(place, spec, task, ticket)
+        ]
         refs = [spec.ref for spec in specs if spec.ref]
-        faults += [{"field": "tasks", "code": "invalid", "message": f"ref {ref} is there twice"} for ref in sorted({ref for ref in refs if refs.count(ref) > 1})]
+        faults += [
+            {"field": "tasks", "code": "invalid", "message": f"ref {ref} is there twice"}
+            for ref in sorted({ref for ref in refs if refs.count(ref) > 1})
+        ]
         if faults:
             raise Invalid(errors=faults)
         self.bulk_create(tasks)
@@ -130,14 +135,20 @@ class Adding(models.QuerySet["Task"]):
     def _made(self, ticket: Ticket, spec: TaskSpec, phase: str, open_in: set[str]) -> Task:
         plan = ticket.plan
         standing = phase if phase in plan else ticket.previous_phase or plan.start
-        where = spec.phase.upper().removeprefix("PHASE_") or (plan.after(standing) if plan[standing].automatic == "on_claim" else standing) or standing
+        where = (
+            spec.phase.upper().removeprefix("PHASE_")
+            or (plan.after(standing) if plan[standing].automatic == "on_claim" else standing)
+            or standing
+        )
         capabilities = words(spec.capabilities)
         known = where in plan
         return self.model(
             ticket=ticket,
             ticket_key=ticket.key,
             project_id=ticket.project_id,
-            lane_id=Lane.objects.of(project=ticket.project, phase=where, capabilities=capabilities, has_profile=bool(spec.profile)) if known else None,
+            lane_id=Lane.objects.of(project=ticket.project, phase=where, capabilities=capabilities, has_profile=bool(spec.profile))
+            if known
+            else None,
             phase=where,
             title=spec.title,
             description=spec.description,

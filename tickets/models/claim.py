@@ -20,7 +20,7 @@ from omoi_site import broker, db
 from omoi_site.errors import OmoiError
 
 if TYPE_CHECKING:
-    from tickets.models.task import Task
+    pass
 
 # The literal predicate of the index task_ready: a generic plan can prove it only in these words.
 READY = "t.state = 'pending' AND t.open_needs = 0 AND NOT t.asleep AND NOT t.held"

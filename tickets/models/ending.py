@@ -11,7 +11,6 @@ from omoi_site import broker, db
 from omoi_site.errors import OmoiError
 
 if TYPE_CHECKING:
-    from tickets.models.task import Task
     from tickets.models.ticket import Ticket
 
 LOG = """
@@ -78,7 +77,10 @@ class Ending(models.QuerySet["Task"]):
         """Failed and cancelled tasks of this set are pending again, with all attempts; what their end decided for pending children is taken back."""
         gone = [row["id"] for row in self._act(RETRY, "task.retried", by, reason)]
         if gone:
-            children = db.rows("SELECT DISTINCT n.child_id AS id FROM tickets_need n JOIN tickets_task c ON c.id = n.child_id WHERE n.parent_id = ANY (%s) AND c.state = 'pending'", [gone])
+            children = db.rows(
+                "SELECT DISTINCT n.child_id AS id FROM tickets_need n JOIN tickets_task c ON c.id = n.child_id WHERE n.parent_id = ANY (%s) AND c.state = 'pending'",
+                [gone],
+            )
             self.recount(sorted({*gone, *(row["id"] for row in children)}))  # type: ignore[attr-defined]
             broker.hint("work")
         return gone

@@ -17,7 +17,9 @@ class LaneQuerySet(models.QuerySet["Lane"]):
     def of(self, *, project: Project, phase: str, capabilities: Sequence[str], has_profile: bool) -> int:
         """The id of the lane with these marks, made when it is missing. `capabilities` are sorted words."""
         marks = [project.pk, phase, list(capabilities), has_profile]
-        found = db.one("SELECT id FROM tickets_lane WHERE project_id = %s AND phase = %s AND capabilities = %s::varchar[] AND has_profile = %s", marks)
+        found = db.one(
+            "SELECT id FROM tickets_lane WHERE project_id = %s AND phase = %s AND capabilities = %s::varchar[] AND has_profile = %s", marks
+        )
         if found is None:
             found = db.one(
                 """INSERT INTO tickets_lane (project_id, phase, capabilities, has_profile, paused, floor) SELECT id, %s, %s::varchar[], %s, paused, %s

@@ -14,7 +14,7 @@ from omoi_site import broker, db
 from tickets.models.settle import LOST, lost
 
 if TYPE_CHECKING:
-    from tickets.models.task import Task
+    pass
 
 AFTER_A_RESTART_S = 30  # claims get this much longer when the database was away: their holders could not renew
 BATCH = 100
@@ -131,15 +131,23 @@ class SweepRun(models.Model):
 
 class Leasing(models.QuerySet["Task"]):
     @db.atomic
-    def renew(self, claims: Sequence[tuple[int, int]], *, by: Agent, lease_s: int | None = None) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    def renew(
+        self, claims: Sequence[tuple[int, int]], *, by: Agent, lease_s: int | None = None
+    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Renew the named claims (task, fence) of `by`, each by its own lease unless `lease_s` is given.
 
         Returns (kept, lost): kept as {task, fence, lease_expires_at}, lost as {task, code, state, holder}.
         """
         if not claims:
             return [], []
-        answers = db.rows(RENEW, {"ids": [task for task, _ in claims], "fences": [fence for _, fence in claims], "agent": by.pk, "lease_s": lease_s})
-        kept = [{"task": row["id"], "fence": row["fence"], "lease_expires_at": row["lease_expires_at"]} for row in answers if row["lease_expires_at"]]
+        answers = db.rows(
+            RENEW, {"ids": [task for task, _ in claims], "fences": [fence for _, fence in claims], "agent": by.pk, "lease_s": lease_s}
+        )
+        kept = [
+            {"task": row["id"], "fence": row["fence"], "lease_expires_at": row["lease_expires_at"]}
+            for row in answers
+            if row["lease_expires_at"]
+        ]
         gone = [row["id"] for row in answers if not row["lease_expires_at"]]
         now = {row["id"]: row for row in db.rows(LOST, [gone])} if gone else {}
         return kept, [{"task": task, "code": "claim_lost", **lost(now.get(task)).more} for task in gone]
@@ -150,13 +158,17 @@ class Leasing(models.QuerySet["Task"]):
         asked = {"task": task, "fence": fence, "agent": by.pk, "actor": by.label, "key": via(by), "reason": reason}
         if not db.rows(RELEASE, asked):
             now = db.one(LOST, [[task]])
-            if not (now and now["fence"] == fence and (now["settled_by"], now["settled_fence"], now["settled_as"]) == (by.pk, fence, "released")):
+            if not (
+                now and now["fence"] == fence and (now["settled_by"], now["settled_fence"], now["settled_as"]) == (by.pk, fence, "released")
+            ):
                 raise lost(now)
 
     @db.atomic
     def tell(self, task: int, fence: int, progress: dict[str, Any], *, by: Agent) -> None:
         """Note how far the holder is (message, percent, checkpoint); raises ClaimLost."""
-        if not db.rows(PROGRESS, {"task": task, "fence": fence, "agent": by.pk, "actor": by.label, "key": via(by), "progress": Jsonb(progress)}):
+        if not db.rows(
+            PROGRESS, {"task": task, "fence": fence, "agent": by.pk, "actor": by.label, "key": via(by), "progress": Jsonb(progress)}
+        ):
             raise lost(db.one(LOST, [[task]]))
 
     # -- what time does; the clock runs these, and a claim that finds nothing
@@ -202,7 +214,9 @@ class Leasing(models.QuerySet["Task"]):
         """Claims valid at the last run get 30 s more when the database started after it: nobody could renew."""
         if not db.one("SELECT 1 FROM tickets_sweeprun WHERE name = 'lapse' AND at < pg_postmaster_start_time()"):
             return
-        run: dict[str, datetime] | None = db.one("SELECT at FROM tickets_sweeprun WHERE name = 'lapse' AND at < pg_postmaster_start_time() FOR UPDATE")
+        run: dict[str, datetime] | None = db.one(
+            "SELECT at FROM tickets_sweeprun WHERE name = 'lapse' AND at < pg_postmaster_start_time() FOR UPDATE"
+        )
         if run:
             db.rows(
                 """UPDATE tickets_task SET lease_expires_at = greatest(lease_expires_at, clock_timestamp() + %s * interval '1 s')

@@ -62,8 +62,16 @@ class NeedQuerySet(models.QuerySet["Need"]):
             return []
         self.lock_graph(project)
         parents, children = sorted({edge.parent for edge in edges}), sorted({edge.child for edge in edges})
-        found = {row["id"]: row for row in db.rows("SELECT id, project_id FROM tickets_task WHERE id = ANY (%s) ORDER BY id FOR SHARE", [parents])}
-        found |= {row["id"]: row for row in db.rows("SELECT id, project_id, state FROM tickets_task WHERE id = ANY (%s) ORDER BY id FOR NO KEY UPDATE", [children])}
+        found = {
+            row["id"]: row
+            for row in db.rows("SELECT id, project_id FROM tickets_task WHERE id = ANY (%s) ORDER BY id FOR SHARE", [parents])
+        }
+        found |= {
+            row["id"]: row
+            for row in db.rows(
+                "SELECT id, project_id, state FROM tickets_task WHERE id = ANY (%s) ORDER BY id FOR NO KEY UPDATE", [children]
+            )
+        }
         if strange := [task for task in (*parents, *children) if task not in found or found[task]["project_id"] != project]:
             raise Invalid(f"no task {strange[0]} in this project", field="needs")
         if started := [child for child in children if found[child]["state"] != "pending"]:
@@ -71,7 +79,10 @@ class NeedQuerySet(models.QuerySet["Need"]):
 
             raise NotReady(f"task {started[0]} is {found[started[0]]['state']}: only a pending task can be given needs")
         self._refuse_cycles(edges)
-        needs = self.bulk_create([Need(parent_id=edge.parent, child_id=edge.child, on_end=edge.when, on_failure=edge.on_failure) for edge in edges], ignore_conflicts=True)
+        needs = self.bulk_create(
+            [Need(parent_id=edge.parent, child_id=edge.child, on_end=edge.when, on_failure=edge.on_failure) for edge in edges],
+            ignore_conflicts=True,
+        )
         Task.objects.recount(children)
         self._tell("need.added", children, by)
         return list(self.filter(parent_id__in=parents, child_id__in=children)) if needs else []
@@ -99,7 +110,10 @@ class NeedQuerySet(models.QuerySet["Need"]):
             deque(TopologicalSorter(graph).static_order(), maxlen=0)
         except CycleError as error:
             ids: list[int] = error.args[1]
-            keys = {row["id"]: f"{row['ticket_key']}.{row['id']}" for row in db.rows("SELECT id, ticket_key FROM tickets_task WHERE id = ANY (%s)", [ids])}
+            keys = {
+                row["id"]: f"{row['ticket_key']}.{row['id']}"
+                for row in db.rows("SELECT id, ticket_key FROM tickets_task WHERE id = ANY (%s)", [ids])
+            }
             named = [keys.get(task, str(task)) for task in ids]
             raise Cycle(f"these tasks would wait for each other: {' -> '.join(named)}", cycle=named) from None
 

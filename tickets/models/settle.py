@@ -18,7 +18,7 @@ from omoi_site import broker, db
 from omoi_site.errors import OmoiError
 
 if TYPE_CHECKING:
-    from tickets.models.task import Task
+    pass
 
 # Back-off before the next attempt: min(60 s, 2^n s x uniform(0.75, 1.25)), n = attempts failed before this one.
 SETTLE = """
@@ -169,7 +169,11 @@ class Settling(models.QuerySet["Task"]):
 
 
 def _repeated(outcome: Outcome, now: dict[str, Any] | None, by: Agent) -> Settlement:
-    if now and now["fence"] == outcome.fence and (now["settled_by"], now["settled_fence"], now["settled_as"]) == (by.pk, outcome.fence, outcome.state):
+    if (
+        now
+        and now["fence"] == outcome.fence
+        and (now["settled_by"], now["settled_fence"], now["settled_as"]) == (by.pk, outcome.fence, outcome.state)
+    ):
         return Settlement(outcome.task, now["state"])
     return Settlement(outcome.task, lost=lost(now))
 

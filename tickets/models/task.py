@@ -108,7 +108,9 @@ class Task(models.Model):
             models.Index(fields=["promote_at"], name="task_promote", condition=models.Q(promote_at__isnull=False)),
         ]
         constraints = [
-            models.CheckConstraint(condition=models.Q(state__in=["pending", "claimed", "completed", "failed", "cancelled"]), name="task_state"),
+            models.CheckConstraint(
+                condition=models.Q(state__in=["pending", "claimed", "completed", "failed", "cancelled"]), name="task_state"
+            ),
             models.CheckConstraint(
                 condition=models.Q(state="claimed", holder__isnull=False, lease_expires_at__isnull=False)
                 | (~models.Q(state="claimed") & models.Q(holder__isnull=True, lease_expires_at__isnull=True, timeout_at__isnull=True)),

@@ -118,7 +118,6 @@ class TicketQuerySet(models.QuerySet["Ticket"]):
             Task.objects.add(ticket, tasks, by=by)
         return ticket
 
-
     def due_to_advance(self) -> models.QuerySet[Ticket]:
         """Tickets whose phase ends by itself and is over: `on_claim` once work of the next phase has begun, `on_completion` when all its tasks ended well."""
         return self.extra(where=[AUTOMATIC])
@@ -231,7 +230,9 @@ class Ticket(FSMModelMixin, Journaled):
         """Go on to `to`, or to the next phase; no open task of the present phase may be left."""
         to = to or self._next()
         if self.phase not in self.plan or to not in self.plan[self.phase].to or not self._later(to):
-            raise TransitionNotAllowed(f"{self.key} cannot advance from {self.phase} to {to}; allowed: {', '.join(self._onward()) or 'nothing'}")
+            raise TransitionNotAllowed(
+                f"{self.key} cannot advance from {self.phase} to {to}; allowed: {', '.join(self._onward()) or 'nothing'}"
+            )
         left = self.tasks.open().filter(phase=self.phase).count()
         if left:
             raise TransitionNotAllowed(f"{left} tasks of {self.phase} are still open", next_action="complete or cancel them first")

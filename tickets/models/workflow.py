@@ -42,7 +42,15 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
             return newest
         stored = self.create(name=plan.name, version=newest.version + 1 if newest else 1, document=plan.document)
         WorkflowPhase.objects.bulk_create(
-            WorkflowPhase(workflow=stored, name=phase.name, position=phase.position, to=list(phase.to), start=phase.name == plan.start, automatic=phase.automatic) for phase in plan.phases
+            WorkflowPhase(
+                workflow=stored,
+                name=phase.name,
+                position=phase.position,
+                to=list(phase.to),
+                start=phase.name == plan.start,
+                automatic=phase.automatic,
+            )
+            for phase in plan.phases
         )
         return stored
 
