@@ -18,6 +18,7 @@ from omoi_site import db
 from omoi_site.errors import Invalid
 
 SCOPES = ["work", "tickets:write", "gates:decide", "gates:force", "locks:force", "agents:register", "admin"]
+LONGEST = timedelta(days=3660)
 
 
 def digest(secret: str) -> bytes:
@@ -33,6 +34,8 @@ class KeyQuerySet(models.QuerySet["Key"]):
         """A new key and its full text, which is shown this once. Without scopes: `work` for an agent, those of their roles for a person."""
         if unknown := sorted(set(scopes) - set(SCOPES)):
             raise Invalid(f"unknown scopes {', '.join(unknown)}; there are {', '.join(SCOPES)}", field="scopes")
+        if expires_in is not None and not timedelta(0) < expires_in <= LONGEST:
+            raise Invalid(f"between 1 s and {LONGEST.days} days", field="expires_s")
         prefix, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
         key = self.create(
             prefix=prefix,

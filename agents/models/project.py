@@ -10,6 +10,7 @@ from django.db import models
 
 from agents.models.event import Journaled
 from omoi_site import db
+from omoi_site.errors import Invalid
 
 KEY = RegexValidator(r"\A[A-Z][A-Z0-9]{1,9}\Z", "2 to 10 capital letters and digits, a letter first")
 
@@ -28,6 +29,8 @@ class ProjectQuerySet(models.QuerySet["Project"]):
         """Create a project; `workflow` is the name new tickets follow."""
         project = self.model(key=key, name=name or key, repository=repository, workflow=workflow)
         db.check(project)
+        if self.filter(key=key).exists():
+            raise Invalid(f"there is a project {key} already", field="key")
         project.save(force_insert=True)
         project.record("project.created", by=by, data={"name": project.name, "repository": repository, "workflow": workflow})
         return project

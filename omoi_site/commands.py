@@ -1,0 +1,151 @@
+"""What our commands share: `--json`, the exit status, refusals in words, progress on a terminal.
+
+A command parses, calls one verb and tells what came of it, as a door does. `act` returns a document; it leaves as JSON with
+`--json`, else through `tell`. Exit 0: done. 1: refused or failed. 2: used wrongly.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from argparse import SUPPRESS
+from collections.abc import Callable
+from typing import Any
+
+import psycopg.errors
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import DatabaseError, connection
+from tqdm import tqdm
+
+from omoi_site.errors import OmoiError
+
+Document = dict[str, Any]
+BY = "system:cli"  # who acts, in the journal: whoever can run commands on this machine
+
+
+class NotRunning(OmoiError):
+    """No database answers."""
+
+    code = "not_running"
+    status = 503
+    title = "Omoi is not running"
+    next_action = "Start it with `python3 manage.py up`, or set DATABASE_URL."
+
+
+class NotMigrated(OmoiError):
+    """The database answers, and lacks tables of this version."""
+
+    code = "not_migrated"
+    status = 503
+    title = "The database is not of this version"
+    next_action = "Run `python3 manage.py migrate`; `up` does it by itself."
+
+
+class Command(BaseCommand):
+    """A command of ours: give it `act`, and `tell` for people; or several verbs (`projects create`), added by `verbs`."""
+
+    requires_system_checks: list[str] = []
+    needs_database = True
+    suppressed_base_arguments = {"--version", "--verbosity", "--settings", "--pythonpath", "--force-color", "--skip-checks"}
+
+    def __init__(self, stdout: Any = None, stderr: Any = None, no_color: bool = False, force_color: bool = False) -> None:
+        super().__init__(stdout, stderr, no_color or bool(os.environ.get("NO_COLOR")), force_color)
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        parser = super().create_parser(prog_name, subcommand, **kwargs)
+        parser.add_argument("--json", action="store_true", help="print one JSON document")
+        return parser
+
+    def verbs(self, parser: CommandParser) -> Callable[..., CommandParser]:
+        """A function that adds a verb: `add("create", act=self.create, tell=self.created, help=…)` returns the parser of its arguments."""
+        known = parser.add_subparsers(metavar="VERB", required=True)
+
+        def add(name: str, *, act: Callable[..., Document], tell: Callable[[Document], None], help: str) -> CommandParser:
+            verb = known.add_parser(name, help=help, description=help)
+            verb.add_argument("--json", action="store_true", default=SUPPRESS, help="print one JSON document")
+            verb.set_defaults(act=act, tell=tell)
+            return verb
+
+        return add
+
+    def act(self, **options: Any) -> Document:
+        """Do it; return what to tell. A refusal is an OmoiError."""
+        raise NotImplementedError(type(self))
+
+    def tell(self, document: Document) -> None:
+        """Say it to a person, on `self.stdout`."""
+        raise NotImplementedError(type(self))
+
+    def failed(self, document: Document) -> bool:
+        """Whether what came of it counts as a failure, though it could be told: exit 1."""
+        return False
+
+    def execute(self, *args: Any, **options: Any) -> Any:
+        try:
+            return super().execute(*args, **options)
+        except OmoiError as error:
+            if not getattr(self, "_called_from_command_line", False):
+                raise
+            self._refuse(error, as_json=options["json"])
+            raise SystemExit(1) from error
+        except BrokenPipeError:
+            os.dup2(
+                os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+            )  # nobody reads any more: Python would complain once more at its end
+            raise SystemExit(1) from None
+        except KeyboardInterrupt:
+            raise SystemExit(130) from None
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        act, tell = options.pop("act", self.act), options.pop("tell", self.tell)
+        if self.needs_database:
+            reach_database()
+        try:
+            document = act(**options)
+        except DatabaseError as error:
+            raise _plainly(error) from error
+        if options["json"]:
+            self.stdout.write(json.dumps(document, default=str, ensure_ascii=False))
+        else:
+            tell(document)
+        if self.failed(document):
+            raise SystemExit(1)
+
+    def _refuse(self, error: OmoiError, *, as_json: bool) -> None:
+        if as_json:
+            problem = {"title": error.title, "status": error.status, "code": error.code, "detail": error.message}
+            self.stdout.write(
+                json.dumps(
+                    {**problem, **({"next_action": error.next_action} if error.next_action else {}), **error.more},
+                    default=str,
+                    ensure_ascii=False,
+                )
+            )
+        else:
+            self.stderr.write("\n".join(filter(None, [error.message, error.next_action])))
+
+
+def reach_database() -> None:
+    """Return when the database answers; raises NotRunning with where it was looked for."""
+    try:
+        connection.ensure_connection()
+    except DatabaseError as error:
+        where = "DATABASE_URL" if os.environ.get("DATABASE_URL") else str(settings.OMOI_HOME)
+        why = str(error).splitlines()[0].removeprefix("connection failed: ")
+        raise NotRunning(f"No database answers at {where}: {why}") from error
+
+
+def _plainly(error: DatabaseError) -> Exception:
+    """The refusal that a failure of the database means to a person; others are crashes and stay what they are."""
+    if isinstance(error.__cause__, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn | psycopg.errors.UndefinedFunction):
+        return NotMigrated(f"The database is not of this version: {str(error).splitlines()[0]}")
+    if isinstance(error.__cause__, psycopg.OperationalError) and connection.connection is not None and connection.connection.broken:
+        return NotRunning("The database went away in the middle of the work; what was not committed was undone.")
+    return error
+
+
+def progress(**shape: Any) -> Any:
+    """A progress bar (tqdm) on standard error: on a terminal only, and gone when it is full."""
+    return tqdm(file=sys.stderr, disable=None, leave=False, **shape)

@@ -1,0 +1,31 @@
+"""`manage.py projects create KEY`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from agents.models import Project
+from omoi_site import commands
+from tickets.models import Workflow
+
+
+class Command(commands.Command):
+    help = "Make projects."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        create = self.verbs(parser)("create", act=self.create, tell=self.created, help="Make a project.")
+        create.add_argument("key", metavar="KEY", help="2 to 10 capital letters and digits; its tickets are KEY-1, KEY-2, …")
+        create.add_argument("--name", default="", help="what people call it (the key)")
+        create.add_argument("--repository", default="", metavar="URL", help="the git repository its work is about")
+        create.add_argument("--workflow", default="", metavar="NAME", help="the workflow new tickets follow (the built-in one)")
+
+    def create(self, *, key: str, name: str, repository: str, workflow: str, **_: Any) -> commands.Document:
+        if workflow:
+            Workflow.objects.latest_of(workflow)
+        project = Project.objects.found(key=key, name=name, repository=repository, workflow=workflow, by=commands.BY)
+        return {"key": project.key, "name": project.name, "repository": project.repository, "workflow": project.workflow}
+
+    def created(self, project: commands.Document) -> None:
+        self.stdout.write(f"Made project {project['key']}.")
