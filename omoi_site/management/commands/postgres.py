@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from omoi_site import place, postgres, secrets
+from omoi_site import place, postgres, running, secrets
+from omoi_site.errors import OmoiError
 
 
 class Command(BaseCommand):
@@ -16,14 +19,19 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        ends = {signal.SIGINT, signal.SIGTERM}
-        server = postgres.Server(settings.OMOI_HOME)
+        home = settings.OMOI_HOME
         try:
-            server.start()
-        except postgres.NoServer as refusal:
+            with contextlib.closing(running.hold(home)) as lock:
+                running.tell(lock, "PostgreSQL alone")
+                self.serve(home)
+        except OmoiError as refusal:
             raise CommandError(str(refusal)) from refusal
-        host = str(place.socket_folder(settings.OMOI_HOME))
-        address = postgres.address(host, "omoi", "omoi", secrets.read(settings.OMOI_HOME, "password"))
+
+    def serve(self, home: Path) -> None:
+        ends = {signal.SIGINT, signal.SIGTERM}
+        server = postgres.Server(home)
+        server.start()
+        address = postgres.address(str(place.socket_folder(home)), "omoi", "omoi", secrets.read(home, "password"))
         self.stdout.write(f"PostgreSQL is ready: DATABASE_URL={address}")
         self.stdout.flush()
         signal.pthread_sigmask(signal.SIG_BLOCK, ends)

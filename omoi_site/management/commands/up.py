@@ -1,0 +1,112 @@
+"""`manage.py up`: everything on this machine, until Ctrl-C."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import time
+from typing import Any
+
+from django.conf import settings
+from django.core.management import get_commands
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError, connections
+
+from agents.models.signin import one_time_path
+from omoi_site import port as doors
+from omoi_site import postgres, preparation, running
+from omoi_site.child import Child
+from omoi_site.errors import OmoiError
+from omoi_site.supervisor import Supervisor
+
+ROLES = ("web", "worker", "clock")
+
+
+class Command(BaseCommand):
+    help = "Run everything: PostgreSQL (unless DATABASE_URL is set), web, worker and clock, until Ctrl-C or SIGTERM."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--port", type=int, default=8000, help="0: any free one")
+        parser.add_argument("--no-open", action="store_true", help="do not show the address in a browser")
+
+    def handle(self, *, host: str, port: int, no_open: bool, **_: Any) -> None:
+        self.began = time.monotonic()
+        home = settings.OMOI_HOME
+        try:
+            with contextlib.closing(running.hold(home)) as lock:
+                listener = self.listen(host, port)
+                self.url = address(host, listener.getsockname()[1])
+                running.tell(lock, self.url)
+                self.say(f"Omoi keeps its data in {home}.")
+                self.supervisor(listener).run()
+        except OmoiError as refusal:
+            raise CommandError(str(refusal)) from refusal
+        except KeyboardInterrupt:
+            raise CommandError("ended before everything was ready", returncode=130) from None
+
+    def listen(self, host: str, port: int) -> socket.socket:
+        """The door, held open by us while web processes come and go: a connection waits in line for the next one."""
+        try:
+            listener = doors.listen(host, port)
+            listener.listen(2048)
+        except (OSError, OverflowError) as error:
+            raise CommandError(
+                f"cannot listen on {host}:{port}: {getattr(error, 'strerror', None) or error}. Another program may have it: stop that one,"
+                " or take another port with --port 8001 (--port 0: any free one)."
+            ) from error
+        return listener
+
+    def supervisor(self, listener: socket.socket) -> Supervisor:
+        home, door = settings.OMOI_HOME, listener.fileno()
+        given: dict[str, dict[str, Any]] = {"web": {"args": (f"--fd={door}",), "fds": (door,)}}
+        return Supervisor(
+            home,
+            self.url,
+            server=None if os.environ.get("DATABASE_URL") else postgres.Server(home),
+            listener=listener,
+            roles=[role(name, **given.get(name, {})) for name in ROLES if name in get_commands()],
+            prepare=self.prepare,
+            welcome=self.welcome,
+            say=self.say,
+        )
+
+    def prepare(self) -> None:
+        """Migrate, and see that there is an operator; afterwards no connection is left open."""
+        home, own = settings.OMOI_HOME, not os.environ.get("DATABASE_URL")
+        if own:  # the secrets were made after the settings were read
+            here = postgres.database(home)
+            for described in (settings.DATABASES["default"], connections["default"].settings_dict):
+                described.update(HOST=here["HOST"], PASSWORD=here["PASSWORD"])
+        try:
+            preparation.migrate(self.say, home / "backups" if own else None)
+            self.operator = preparation.operator()
+        except OperationalError as error:
+            raise CommandError(f"the database of DATABASE_URL does not answer: {error}") from error
+        finally:
+            connections.close_all()
+
+    def welcome(self) -> None:
+        link = self.url + one_time_path(self.operator)
+        self.say(
+            f"Ready after {time.monotonic() - self.began:.1f} s.\n\n"
+            f"  Omoi            {self.url}\n"
+            f"  Sign in, once   {link}   (as {self.operator})\n\n"
+            f"Logs are in {settings.OMOI_HOME / 'logs'}. Ctrl-C ends it."
+        )
+
+    def say(self, sentence: str) -> None:
+        with contextlib.suppress(OSError, ValueError):  # whoever was listening has gone
+            self.stdout.write(sentence)
+            self.stdout.flush()
+
+
+def role(name: str, args: tuple[str, ...] = (), fds: tuple[int, ...] = ()) -> Child:
+    return Child(name, *args, home=settings.OMOI_HOME, fds=fds)
+
+
+def address(host: str, port: int) -> str:
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{name}:{port}"

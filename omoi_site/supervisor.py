@@ -1,0 +1,182 @@
+"""The supervisor: PostgreSQL and the roles, started in order, started again when they die, ended in order.
+
+It has one thread. A signal, a child's death and a child's readiness all wake it; it never polls for them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+from omoi_site import running
+from omoi_site.child import Child
+from omoi_site.postgres import NoServer, Server
+
+GRACE_S = 40.0  # a worker gives running tasks 30 s of its own, web its requests 10
+HURRIED_S = 2.0
+ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+class Supervisor:
+    """One OMOI_HOME's processes.
+
+    prepare: called when the database answers, before the roles start; welcome: when every role has become ready for the first time;
+    say: told in a sentence what happens.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        url: str,
+        *,
+        server: Server | None,
+        listener: socket.socket,
+        roles: list[Child],
+        prepare: Callable[[], None],
+        welcome: Callable[[], None],
+        say: Callable[[str], None],
+    ) -> None:
+        self.home, self.url, self.server, self.listener, self.roles = home, url, server, listener, roles
+        self.prepare, self.welcome, self.say = prepare, welcome, say
+        self.started_at = datetime.now(UTC).isoformat()
+        self.asked_to_end = 0
+        self.starting = True
+        self.welcomed = False
+        self.server_due = 0.0
+        self.server_pauses = 0
+
+    def run(self) -> None:
+        """Work until told to end. Raises NoServer when PostgreSQL cannot be started the first time."""
+        with self._signals() as bell:
+            try:
+                self._start()
+                self.starting = False
+                while not self.asked_to_end:
+                    self._look_after()
+                    self._wait(bell)
+            finally:
+                self._end(bell)
+
+    def _start(self) -> None:
+        running.end_leftovers(self.home)
+        if self.server:
+            began = time.monotonic()
+            try:
+                self.server.start(given_up=lambda: self.asked_to_end > 0)
+            except NoServer:
+                if self.asked_to_end:
+                    return
+                raise
+            self.say(f"PostgreSQL is ready ({time.monotonic() - began:.1f} s).")
+        if not self.asked_to_end:
+            self.prepare()
+
+    def _look_after(self) -> None:
+        """Start what is due; tell what died."""
+        self._look_after_server()
+        changed = False
+        for child in self.roles:
+            if child.died():
+                was_ready = child.due is not None and child.due <= time.monotonic()
+                self.say(f"{child.role} {child.fate}; started again." if was_ready else self._stillborn(child))
+            if child.due is not None and child.due <= time.monotonic():
+                child.start()
+                changed = True
+        if changed:
+            self._note()
+        if not self.welcomed and all(child.ready for child in self.roles):
+            self.welcomed = True
+            self.welcome()
+
+    def _look_after_server(self) -> None:
+        if not self.server or (self.server.process and self.server.process.poll() is None) or time.monotonic() < self.server_due:
+            return
+        self.say("PostgreSQL has ended by itself; started again.")
+        try:
+            self.server.start(given_up=lambda: self.asked_to_end > 0)
+            self.server_pauses = 0
+        except NoServer as refusal:
+            pause = min(30.0, 2.0**self.server_pauses)
+            self.server_pauses, self.server_due = self.server_pauses + 1, time.monotonic() + pause
+            self.say(f"{refusal}\nThe next try is in {pause:.0f} s.")
+
+    def _stillborn(self, child: Child) -> str:
+        pause = (child.due or 0.0) - time.monotonic()
+        return f"{child.role} {child.fate} before it was ready; the next try is in {pause:.1f} s. The end of {child.log}:\n{child.last_words()}"
+
+    def _note(self) -> None:
+        children = {child.role: child.pid for child in self.roles if child.pid}
+        running.note(self.home, {"url": self.url, "pid": os.getpid(), "children": children, "started_at": self.started_at})
+
+    def _wait(self, bell: socket.socket) -> None:
+        """Until something happens or something is due."""
+        dues = [child.due for child in self.roles if child.due is not None]
+        if self.server and self.server.process and self.server.process.poll() is not None:
+            dues.append(self.server_due)
+        patience = max(0.0, min([*dues, time.monotonic() + 60.0]) - time.monotonic())
+        ears = {child.ear: child for child in self.roles if child.ear is not None}
+        heard, _, _ = select.select([bell, *ears], [], [], patience)
+        for one in heard:
+            if one is bell:
+                with contextlib.suppress(BlockingIOError):
+                    bell.recv(4096)
+            else:
+                ears[one].hear()
+
+    def _end(self, bell: socket.socket) -> None:
+        """Roles first, each with its grace, PostgreSQL last; asked a second time, hurry."""
+        self.listener.close()  # ours only: the web process shuts the door itself, when it has drained
+        for child in self.roles:
+            child.send(signal.SIGTERM)
+            child.due = None
+        asked, deadline = self.asked_to_end, time.monotonic() + GRACE_S
+        while any(child.pid and child.process and child.process.poll() is None for child in self.roles):
+            if self.asked_to_end > asked:
+                asked, deadline = self.asked_to_end, min(deadline, time.monotonic() + HURRIED_S)
+                for child in self.roles:
+                    child.send(signal.SIGTERM)
+            if time.monotonic() > deadline:
+                for child in self.roles:
+                    child.kill()
+            select.select([bell], [], [], min(1.0, max(0.05, deadline - time.monotonic())))
+            with contextlib.suppress(BlockingIOError):
+                bell.recv(4096)
+        if self.server:
+            self.server.stop()
+        running.forget(self.home)
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[socket.socket]:
+        """A socket that can be read whenever a signal came."""
+        ear, bell = socket.socketpair()
+        ear.setblocking(False)
+        bell.setblocking(False)
+        before = {one: signal.getsignal(one) for one in (*ENDS, signal.SIGCHLD)}
+        for one in ENDS:
+            if one != signal.SIGHUP or before[one] is not signal.SIG_IGN:  # started by nohup: stay
+                signal.signal(one, self._told)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        previous = signal.set_wakeup_fd(bell.fileno(), warn_on_full_buffer=False)
+        try:
+            yield ear
+        finally:
+            signal.set_wakeup_fd(previous)
+            for one, handler in before.items():
+                signal.signal(one, handler)
+            ear.close()
+            bell.close()
+
+    def _told(self, number: int, frame: FrameType | None) -> None:
+        self.asked_to_end += 1
+        if self.asked_to_end == 1:
+            self.say("Ending: running work gets its grace. Once more to hurry.")
+        elif self.starting:
+            raise KeyboardInterrupt
