@@ -113,7 +113,7 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 1 << 20
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["agents.api.auth.KeyAuthentication", "agents.api.auth.CookieAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["agents.api.auth.HasScope"],
-    "DEFAULT_PARSER_CLASSES": ["agents.api.parse.StrictJSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["agents.api.json.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "agents.api.problems.handler",

@@ -5,5 +5,6 @@ from agents.models.agent import Agent, AgentPresence
 from agents.models.event import Event, Journaled
 from agents.models.key import Key
 from agents.models.project import Member, Project
+from agents.models.reply import Reply
 
-__all__ = ["Agent", "AgentPresence", "Event", "Journaled", "Key", "Member", "Project", "label", "via"]
+__all__ = ["Agent", "AgentPresence", "Event", "Journaled", "Key", "Member", "Project", "Reply", "label", "via"]

@@ -12,11 +12,13 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from agents.models.agent import Agent
 from omoi_site import db
 from omoi_site.errors import Invalid
 
+USED_EVERY = timedelta(minutes=1)
 SCOPES = ["work", "tickets:write", "gates:decide", "gates:force", "locks:force", "agents:register", "admin"]
 LONGEST = timedelta(days=3660)
 
@@ -84,3 +86,9 @@ class Key(models.Model):
 
     def __str__(self) -> str:
         return f"omoi_{self.prefix}_…"
+
+    def used(self) -> None:
+        """Note the use, once a minute at most."""
+        now = timezone.now()
+        if self.last_used_at is None or now - self.last_used_at > USED_EVERY:
+            Key.objects.filter(pk=self.pk).update(last_used_at=now)

@@ -1,0 +1,75 @@
+"""Who is asking: a bearer key, or a person's session cookie with CSRF."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from agents.models import Agent, Key, Member, rights
+from omoi_site.errors import OmoiError
+
+SEEN_EVERY_S = 5.0
+_seen: dict[int, float] = {}  # when this process last wrote an agent's presence
+
+
+class Unauthorized(OmoiError):
+    """No credential, or one that is not valid any more."""
+
+    code = "unauthorized"
+    status = 401
+    title = "Who are you?"
+    next_action = "Send `Authorization: Bearer omoi_<prefix>_<secret>`; an operator makes keys with `manage.py keys create`."
+
+
+class KeyAuthentication(BaseAuthentication):
+    def authenticate(self, request: Request) -> tuple[Any, Key] | None:
+        scheme, _, text = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+        if not scheme:
+            return None
+        key = Key.objects.bearing(text.strip()) if scheme.lower() == "bearer" else None
+        who: Any = key and (key.agent or key.user)
+        if not key or not getattr(who, "is_active", True):
+            raise Unauthorized(
+                "this key is unknown, revoked or past its time" if scheme.lower() == "bearer" else f"{scheme} is not a scheme used here"
+            )
+        who.via_key, who.key_scopes = key.prefix, frozenset(key.scopes) or None
+        key.used()
+        if isinstance(who, Agent):
+            _note_seen(who)
+        return who, key
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="omoi"'
+
+
+class CookieAuthentication(SessionAuthentication):
+    """A person's session; every change needs the CSRF token."""
+
+
+class HasScope(BasePermission):
+    """Default deny: a change needs the view's scope, of the key or of a role somewhere; where exactly is asked with the object."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        who: Any = request.user
+        if who is None or not who.is_authenticated:
+            raise Unauthorized()
+        scope = view.needed(request.method)
+        if not scope or isinstance(who, Agent) or who.is_superuser:
+            rights.need(who, scope)
+        else:
+            narrowed = who.key_scopes if getattr(who, "key_scopes", None) else rights.OF_ROLE[Member.Role.ADMIN]
+            roles = Member.objects.filter(user=who).values_list("role", flat=True)
+            if scope not in narrowed or not any(scope in rights.OF_ROLE[Member.Role(role)] for role in roles):
+                rights.need(who, scope)
+        return True
+
+
+def _note_seen(agent: Agent) -> None:
+    now = time.monotonic()
+    if now - _seen.get(agent.pk, -SEEN_EVERY_S) >= SEEN_EVERY_S:
+        _seen[agent.pk] = now
+        agent.seen()

@@ -1,0 +1,94 @@
+"""What a route says of itself in the OpenAPI document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, inline_serializer
+from rest_framework import serializers
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class ProblemOut(serializers.Serializer):
+    """RFC 9457 problem document."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    code = serializers.CharField(help_text="stable, for programs")
+    detail = serializers.CharField(help_text="what happened and who is in the way")
+    next_action = serializers.CharField(required=False, help_text="what to do now")
+    errors = serializers.ListField(child=serializers.DictField(), required=False, help_text="each {field, code, message}")
+
+
+KEY = OpenApiParameter(
+    "Idempotency-Key", str, "header", description="The same key with the same request: the same answer, one effect, for 48 h."
+)
+MATCH = OpenApiParameter("If-Match", str, "header", description="The ETag it was read with; 412 when it has changed since.")
+SAYS = {
+    400: "not readable",
+    401: "no valid key",
+    403: "scope missing",
+    404: "not there",
+    409: "a rule refuses",
+    412: "changed since",
+    413: "too large",
+    422: "cannot be",
+    503: "busy",
+}
+
+
+def route(
+    summary: str,
+    *,
+    takes: Any = None,
+    gives: Any = None,
+    status: int = 200,
+    query: Any = None,
+    refuses: tuple[int, ...] = (),
+    empty: str = "",
+    once: bool = False,
+    match: bool = False,
+    tag: str,
+) -> Callable[[F], F]:
+    """Describe a method of a view: body, answer, query and the refusals it can give."""
+    problem = {code: OpenApiResponse(ProblemOut, SAYS[code]) for code in sorted({400, 401, 403, *refuses})}
+    answers: dict[Any, Any] = {status: gives if gives is not None else OpenApiResponse(description=summary), **problem}
+    if empty:
+        answers[204] = OpenApiResponse(description=empty)
+    parameters: list[Any] = [*([query] if query else []), *([KEY] if once else []), *([MATCH] if match else [])]
+    return extend_schema(
+        summary=summary,
+        request=takes,
+        responses={_kind(code): answer for code, answer in answers.items()},
+        parameters=parameters,
+        tags=[tag],
+    )
+
+
+def _kind(code: int) -> Any:
+    return code if code < 400 else (code, "application/problem+json")
+
+
+def listing(name: str, item: Any) -> Any:
+    """The shape of a page of `item`."""
+    return inline_serializer(name, {"results": item(many=True), "next": serializers.CharField(allow_null=True)})
+
+
+class KeyScheme(OpenApiAuthenticationExtension):
+    target_class = "agents.api.auth.KeyAuthentication"
+    name = "key"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "omoi_<prefix>_<secret>"}
+
+
+class CookieScheme(OpenApiAuthenticationExtension):
+    target_class = "agents.api.auth.CookieAuthentication"
+    name = "session"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "apiKey", "in": "cookie", "name": "sessionid", "description": "People, with the CSRF token on every change."}

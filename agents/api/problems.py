@@ -1,0 +1,93 @@
+"""Every refusal as a problem document, whoever raised it."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import psycopg.errors
+from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
+from django.db import OperationalError
+from django.http import Http404
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from omoi_site.errors import Forbidden, Invalid, Malformed, NotFound, OmoiError
+from omoi_site.refusals import Crash
+
+log = logging.getLogger(__name__)
+PROBLEM = "application/problem+json"
+BUSY = (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+
+
+class MethodNotAllowed(OmoiError):
+    """The address exists, but not for this method."""
+
+    code = "method_not_allowed"
+    status = 405
+    title = "This address does not know that method"
+
+
+class UnsupportedMediaType(OmoiError):
+    """The body is not of a kind this address reads."""
+
+    code = "unsupported_media_type"
+    status = 415
+    title = "This address does not read such a body"
+
+
+class Overloaded(OmoiError):
+    """The database did not finish in time; nothing was changed."""
+
+    code = "busy"
+    status = 503
+    title = "The database is too busy"
+    next_action = "Nothing was changed. Try again after a second."
+
+
+def handler(error: Exception, context: dict[str, Any]) -> Response:
+    """DRF's EXCEPTION_HANDLER: always an answer, never a stack trace."""
+    found = named(error)
+    response = Response(document(found), status=found.status, content_type=PROBLEM)
+    if found.status in (429, 503):
+        response["Retry-After"] = "1"
+    if found.status == 401:
+        response["WWW-Authenticate"] = 'Bearer realm="omoi"'
+    if isinstance(error, exceptions.MethodNotAllowed):
+        view = context.get("view")
+        response["Allow"] = ", ".join(view.allowed_methods) if view else ""
+    return response
+
+
+def document(error: OmoiError) -> dict[str, Any]:
+    told = {"type": "about:blank", "title": error.title, "status": error.status, "code": error.code, "detail": error.message}
+    return {**told, **({"next_action": error.next_action} if error.next_action else {}), **error.more}
+
+
+def named(error: Exception) -> OmoiError:
+    """The same refusal in our words."""
+    match error:
+        case OmoiError():
+            return error
+        case Http404() | exceptions.NotFound():
+            return NotFound("there is nothing at this address")
+        case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():
+            from agents.api.auth import Unauthorized
+
+            return Unauthorized(str(error.detail))
+        case exceptions.PermissionDenied() | PermissionDenied():
+            return Forbidden(str(error))
+        case exceptions.MethodNotAllowed():
+            return MethodNotAllowed(str(error.detail))
+        case exceptions.UnsupportedMediaType() | exceptions.NotAcceptable():
+            return UnsupportedMediaType(str(error.detail))
+        case exceptions.ValidationError():
+            from agents.api.parse import flat
+
+            return Invalid(errors=flat(error.detail))
+        case exceptions.ParseError() | SuspiciousOperation() | BadRequest():
+            return Malformed(str(error))
+        case OperationalError() if isinstance(error.__cause__, BUSY):
+            return Overloaded()
+    log.error("a request failed", exc_info=error)
+    return Crash()

@@ -1,0 +1,103 @@
+"""The view every route is made of: who may, once, and in the words of the contract."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any, ClassVar
+
+from django.http import HttpResponse
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from agents.api.once import once
+from agents.models import Agent, Project, rights
+from omoi_site.errors import Forbidden, Malformed, NotFound, OmoiError
+
+READS = {"GET", "HEAD", "OPTIONS"}
+
+
+class VersionConflict(OmoiError):
+    """The thing was changed since it was read."""
+
+    code = "version_conflict"
+    status = 412
+    title = "It was changed meanwhile"
+    next_action = "Read it again and repeat the change on what it is now."
+
+
+class View(APIView):
+    """A route. `scope` is what a change needs; reading needs membership of the project only."""
+
+    scope: ClassVar[str] = ""
+    stores: ClassVar[bool] = True  # answers are kept for an Idempotency-Key; not where a fence already makes the act idempotent
+    secret: ClassVar[bool] = False  # the answer holds a secret: kept only encrypted
+
+    def needed(self, method: str | None) -> str:
+        return "" if method in READS else self.scope
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        self.args, self.kwargs = args, kwargs
+        asked = self.initialize_request(request, *args, **kwargs)
+        self.request = asked
+        self.headers: dict[str, str] = {}
+        response: HttpResponse | Response
+        try:
+            self.initial(asked, *args, **kwargs)
+            method = (asked.method or "").lower()
+            act = getattr(self, method, self.http_method_not_allowed) if method in self.http_method_names else self.http_method_not_allowed
+            if asked.method in READS or not self.stores:
+                response = act(asked, *args, **kwargs)
+            else:
+                response = once(asked, lambda: act(asked, *args, **kwargs), secret=self.secret)
+        except Exception as error:
+            response = self.handle_exception(error)
+        self.response = self.finalize_response(asked, response, *args, **kwargs)
+        return self.response
+
+    # -- what routes ask for
+
+    def need(self, project: Project | None = None) -> None:
+        """Raise Forbidden unless the caller may do this in `project` (None: in the whole installation)."""
+        rights.need(self.request.user, self.needed(self.request.method), project)
+
+    def project(self, key: str) -> Project:
+        """The project, when the caller sees it and may do this there."""
+        found = Project.objects.seen_by(self.request.user).filter(key=key.upper()).first() if key.isalnum() else None
+        if found is None:
+            raise NotFound(f"there is no project {key}, or you are not a member of it")
+        self.need(found)
+        return found
+
+    def agent(self) -> Agent:
+        """The agent who asks; people do not hold claims."""
+        if not isinstance(self.request.user, Agent):
+            raise Forbidden(
+                "only an agent does this: come with an agent's key", next_action="Make one with `manage.py keys create --agent NAME`."
+            )
+        return self.request.user
+
+    def matched(self, version: int) -> int | None:
+        """The version of If-Match; raises VersionConflict when it names another than the present one. None: not asked for."""
+        wanted = self.request.META.get("HTTP_IF_MATCH", "").strip()
+        if not wanted or wanted == "*":
+            return None
+        if wanted.removeprefix("W/").strip('"') != str(version):
+            raise VersionConflict(f"this is version {version}, not {wanted}", version=version)
+        return version
+
+
+def tagged(data: Any, version: int, status: int = 200) -> Response:
+    """An answer that says its version."""
+    return Response(data, status=status, headers={"ETag": f'"{version}"'})
+
+
+def written(place: Any) -> str:
+    """A cursor as clients see it: opaque."""
+    return base64.urlsafe_b64encode(str(place).encode()).decode().rstrip("=")
+
+
+def reading(cursor: str) -> str:
+    try:
+        return base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)).decode()
+    except ValueError as error:
+        raise Malformed("this cursor is not one of ours") from error

@@ -1,0 +1,35 @@
+"""Reply: the answer to a request that came with an Idempotency-Key, kept so that the same request again gets the same answer."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db import models
+from django.db.models.functions import Now
+
+KEPT = timedelta(hours=48)
+
+
+class ReplyQuerySet(models.QuerySet["Reply"]):
+    def kept(self) -> ReplyQuerySet:
+        return self.filter(created_at__gt=Now() - KEPT)
+
+    def forget(self, limit: int = 1000) -> int:
+        """Delete answers past their time, in a batch; returns how many."""
+        old = self.filter(created_at__lte=Now() - KEPT).order_by("created_at").values("pk")[:limit]
+        return self.filter(pk__in=list(old.values_list("pk", flat=True))).delete()[0]
+
+
+class Reply(models.Model):
+    hash = models.BinaryField(max_length=32, unique=True, help_text="of the principal and the key: the key itself is not kept")
+    request = models.BinaryField(max_length=32, help_text="hash of method, address and body")
+    status = models.PositiveSmallIntegerField()
+    headers = models.JSONField(default=dict)
+    body = models.BinaryField(help_text="encrypted under the key and the bearer when it holds a secret")
+    sealed = models.BooleanField(default=False)
+    created_at = models.DateTimeField(db_default=Now(), db_index=True)
+
+    objects = ReplyQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.status} of {self.created_at}"

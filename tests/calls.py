@@ -1,0 +1,43 @@
+"""REST calls of the tests: `Api(key).post("/claims", {...})`, answered by the real views."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.test import Client
+
+from agents.models import Key
+
+ROOT = "/api/v1"
+
+
+class Api:
+    """A client with a bearer key; answers keep `.status_code`, `.json()` and headers."""
+
+    def __init__(self, key: str = "", client: Client | None = None) -> None:
+        self.client = client or Client(raise_request_exception=False)
+        self.headers = {"Authorization": f"Bearer {key}"} if key else {}
+
+    def get(self, path: str, **query: Any) -> Any:
+        return self.client.get(ROOT + path, query, headers=self.headers)
+
+    def post(self, path: str, body: Any = None, **headers: str) -> Any:
+        return self._send("post", path, body, headers)
+
+    def patch(self, path: str, body: Any = None, **headers: str) -> Any:
+        return self._send("patch", path, body, headers)
+
+    def delete(self, path: str, **headers: str) -> Any:
+        return self._send("delete", path, None, headers)
+
+    def _send(self, method: str, path: str, body: Any, headers: dict[str, str]) -> Any:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        data = body if isinstance(body, (bytes, str)) else b"" if body is None else json.dumps(body)
+        return getattr(self.client, method)(ROOT + path, data, content_type="application/json", headers={**self.headers, **named})
+
+
+def api_of(who: Any, *scopes: str) -> Api:
+    """A client with a fresh key of this agent or person."""
+    own = {"agent": who} if hasattr(who, "capacity") else {"user": who}
+    return Api(Key.objects.issue(by="system:tests", scopes=scopes, **own)[1])

@@ -1,0 +1,113 @@
+"""Claims over HTTP."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.calls import Api, api_of
+from tests.deeds import lapse
+from tickets.models import Task, TaskSpec
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_task_is_claimed_and_completed(task, ada):
+    calls = api_of(ada)
+    [claim] = calls.post("/claims", {}).json()["claims"]
+    assert claim["task"]["id"] == str(task.pk)
+    assert claim["task"]["priority"] == "medium"
+    assert (claim["fence"], claim["attempt"], claim["locks"]) == (1, 1, [])
+
+    done = calls.post(f"/tasks/{task.pk}/completion", {"fence": 1, "result": {"ok": True}})
+
+    assert done.status_code == 200
+    assert (done.json()["state"], done.json()["result"]) == ("completed", {"ok": True})
+    assert calls.post("/claims", {}).status_code == 204
+
+
+def test_an_old_fence_is_claim_lost_and_changes_nothing(task, ada, bob):
+    [old] = Task.objects.claim(by=ada)
+    lapse(old)
+    [new] = Task.objects.claim(by=bob)
+
+    refused = api_of(ada).post(f"/tasks/{task.pk}/completion", {"fence": old.fence})
+
+    assert refused.status_code == 409
+    assert refused["Content-Type"] == "application/problem+json"
+    assert (refused.json()["code"], refused.json()["holder"]) == ("claim_lost", "bob")
+    assert api_of(bob).post(f"/tasks/{task.pk}/completion", {"fence": new.fence}).status_code == 200
+
+
+def test_a_repeated_claim_with_its_key_is_the_same_claim(ticket, operator, ada):
+    Task.objects.add(ticket, [TaskSpec("one"), TaskSpec("two")], by=operator)
+    calls = api_of(ada)
+    first = calls.post("/claims", {}, Idempotency_Key="k1")
+    again = calls.post("/claims", {}, Idempotency_Key="k1")
+    assert again.status_code == 200
+    assert again.json() == first.json()
+    assert Task.objects.filter(state="claimed").count() == 1
+
+    other = calls.post("/claims", {"limit": 2}, Idempotency_Key="k1")
+    assert (other.status_code, other.json()["code"]) == (409, "idempotency_mismatch")
+
+
+def test_an_empty_claim_is_not_kept_under_its_key(ticket, operator, ada):
+    calls = api_of(ada)
+    assert calls.post("/claims", {}, Idempotency_Key="k").status_code == 204
+    Task.objects.add(ticket, [TaskSpec("one")], by=operator)
+    assert calls.post("/claims", {}, Idempotency_Key="k").status_code == 200
+
+
+def test_full_hands_are_told_at_once_even_when_they_would_wait(ticket, operator, ada):
+    Task.objects.add(ticket, [TaskSpec(str(n)) for n in range(6)], by=operator)
+    calls = api_of(ada)
+    assert len(calls.post("/claims", {"limit": 10}).json()["claims"]) == 5
+    refused = calls.post("/claims", {"wait_s": 30})
+    assert (refused.status_code, refused.json()["code"]) == (409, "capacity_full")
+
+
+def test_a_heartbeat_renews_what_is_held_and_names_what_is_lost(ticket, operator, ada):
+    one, two = Task.objects.add(ticket, [TaskSpec("one"), TaskSpec("two")], by=operator)
+    Task.objects.claim(by=ada, limit=2)
+    Task.objects.filter(pk=two.pk).cancel(by=operator, reason="not needed")
+
+    told = (
+        api_of(ada).post("/agents/me/heartbeat", {"claims": [{"task": str(one.pk), "fence": 1}, {"task": str(two.pk), "fence": 1}]}).json()
+    )
+
+    assert [claim["task"] for claim in told["claims"]] == [str(one.pk)]
+    assert told["lost"] == [{"task": str(two.pk), "code": "claim_lost", "holder": None}]
+    assert told["commands"] == [{"command": "cancel", "task": str(two.pk)}]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "field"),
+    [
+        ({"lease_s": 4}, 422, "lease_s"),
+        ({"lease_s": 14401}, 422, "lease_s"),
+        ({"wait_s": 31}, 422, "wait_s"),
+        ({"limit": "many"}, 422, "limit"),
+        ({"colour": "red"}, 422, "colour"),
+        ([], 422, ""),
+    ],
+)
+def test_a_claim_that_cannot_be_is_refused_by_field(ada, body, status, field):
+    refused = api_of(ada).post("/claims", body)
+    assert refused.status_code == status
+    assert [fault["field"] for fault in refused.json()["errors"]] == [field]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"{", b"\xff\xfe", b'{"a": NaN}', b'{"a": 1, "a": 2}', b'{"project": "\\u0000"}', b'{"project": "\\ud800"}', b"[" * 40 + b"]" * 40],
+)
+def test_a_body_that_is_no_json_is_malformed(ada, body):
+    refused = api_of(ada).post("/claims", body)
+    assert (refused.status_code, refused.json()["code"]) == (400, "malformed")
+
+
+def test_without_a_key_nobody_claims(db):
+    refused = Api().post("/claims", {})
+    assert (refused.status_code, refused.json()["code"]) == (401, "unauthorized")
+    assert Api("omoi_00000000_nonsense").post("/claims", {}).status_code == 401
+    assert Api().get("/nowhere").json()["code"] == "not_found"

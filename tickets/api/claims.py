@@ -1,0 +1,213 @@
+"""Routes of the claim: take ready work, say how it goes, settle it, give it back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agents.api.docs import route
+from agents.api.parse import Shape, parse
+from agents.api.view import View
+from agents.models import Project
+from omoi_site.errors import Invalid
+from tickets.api.fields import FenceField, IdField, PhaseField, PriorityField
+from tickets.api.tasks import TaskOut, shown, the_task
+from tickets.models import Outcome, Task
+
+
+class ClaimIn(Shape):
+    limit = serializers.IntegerField(min_value=1, max_value=100, default=1)
+    capabilities = serializers.ListField(
+        child=serializers.CharField(max_length=100), max_length=100, required=False, help_text="narrows, never widens"
+    )
+    phases = serializers.ListField(child=PhaseField(), max_length=50, required=False)
+    project = serializers.CharField(max_length=20, required=False)
+    lease_s = serializers.IntegerField(min_value=5, max_value=14400, default=60)
+    wait_s = serializers.FloatField(min_value=0, max_value=30, default=0, help_text="checked; answered at once")
+
+
+class ClaimedTaskOut(serializers.Serializer):
+    id = IdField(source="task")
+    key = serializers.CharField()
+    title = serializers.CharField()
+    kind = serializers.CharField()
+    ticket = serializers.CharField()
+    phase = serializers.CharField()
+    priority = PriorityField()
+    timeout_s = serializers.IntegerField(allow_null=True)
+
+
+class ClaimOut(serializers.Serializer):
+    task = ClaimedTaskOut(source="*")
+    fence = serializers.IntegerField(help_text="name it in every later write")
+    attempt = serializers.IntegerField()
+    lease_expires_at = serializers.DateTimeField()
+    locks = serializers.ListField(child=serializers.DictField(), default=[])
+    brief = serializers.DictField()
+
+
+class ClaimsOut(serializers.Serializer):
+    claims = ClaimOut(many=True)
+
+
+class ClaimsView(View):
+    scope = "work"
+
+    @route("Take ready work", takes=ClaimIn, gives=ClaimsOut, empty="nothing to grant", refuses=(404, 409, 422), once=True, tag="work")
+    def post(self, request: Request) -> Response:
+        asked = parse(ClaimIn, request)
+        agent = self.agent()
+        project = self._narrowed(asked.get("project"))
+        claims = Task.objects.claim(
+            by=agent,
+            limit=asked["limit"],
+            lease_s=asked["lease_s"],
+            capabilities=asked.get("capabilities"),
+            phases=asked.get("phases"),
+            project=project,
+        )
+        return Response({"claims": [told(claim) for claim in claims]}) if claims else Response(status=204)
+
+    def _narrowed(self, key: str | None) -> Project | None:
+        return None if key is None else self.project(key)
+
+
+def told(claim: Any) -> dict[str, Any]:
+    return {**ClaimOut(claim).data, "locks": []}
+
+
+class CompletionIn(Shape):
+    fence = FenceField()
+    result = serializers.JSONField(required=False, allow_null=True)
+
+
+class FailureIn(Shape):
+    fence = FenceField()
+    error = serializers.CharField(max_length=20_000, allow_blank=True)
+    kind = serializers.ChoiceField(["transient", "permanent", "validation"])
+
+
+class Checkpoint(Shape):
+    branch = serializers.CharField(max_length=300, required=False, allow_blank=True)
+    commit = serializers.CharField(max_length=100, required=False, allow_blank=True)
+    summary = serializers.CharField(max_length=20_000, required=False, allow_blank=True)
+    next_step = serializers.CharField(max_length=20_000, required=False, allow_blank=True)
+
+
+class ProgressIn(Shape):
+    fence = FenceField()
+    message = serializers.CharField(max_length=20_000, required=False, allow_blank=True)
+    percent = serializers.FloatField(min_value=0, max_value=100, required=False)
+    checkpoint = Checkpoint(required=False)
+
+
+class ReleaseIn(Shape):
+    fence = FenceField()
+    reason = serializers.CharField(max_length=2_000, required=False, allow_blank=True, default="")
+
+
+class HeldView(View):
+    """What the holder of a claim may do with it."""
+
+    scope = "work"
+    stores = False
+
+    def held(self, pk: str) -> int:
+        """The task's id, when the caller sees its project."""
+        self.agent()
+        return the_task(self, pk, need=False).pk
+
+    def standing(self, pk: int) -> Response:
+        return Response(shown([Task.objects.get(pk=pk)])[0])
+
+
+class CompletionView(HeldView):
+    @route("Complete a task", takes=CompletionIn, gives=TaskOut, refuses=(404, 409, 422), tag="work")
+    def post(self, request: Request, pk: str) -> Response:
+        asked, task = parse(CompletionIn, request), self.held(pk)
+        [settled] = Task.objects.settle([Outcome(task, asked["fence"], "completed", result=asked.get("result"))], by=self.agent())
+        settled.or_raise()
+        return self.standing(task)
+
+
+class FailureView(HeldView):
+    @route("Say that a task failed", takes=FailureIn, gives=TaskOut, refuses=(404, 409, 422), tag="work")
+    def post(self, request: Request, pk: str) -> Response:
+        asked, task = parse(FailureIn, request), self.held(pk)
+        [settled] = Task.objects.settle(
+            [Outcome(task, asked["fence"], "failed", error=asked["error"], kind=asked["kind"])], by=self.agent()
+        )
+        settled.or_raise()
+        return self.standing(task)
+
+
+class ProgressView(HeldView):
+    stores = True
+
+    @route("Say how far it is", takes=ProgressIn, gives=TaskOut, refuses=(404, 409, 422), once=True, tag="work")
+    def post(self, request: Request, pk: str) -> Response:
+        asked, task = parse(ProgressIn, request), self.held(pk)
+        told = {name: asked[name] for name in ("message", "percent", "checkpoint") if name in asked}
+        if not told:
+            raise Invalid("one of message, percent and checkpoint is needed", field="message")
+        Task.objects.tell(task, asked["fence"], told, by=self.agent())
+        return self.standing(task)
+
+
+class ReleaseView(HeldView):
+    @route("Give a claim back; it costs no attempt", takes=ReleaseIn, gives=TaskOut, refuses=(404, 409, 422), tag="work")
+    def post(self, request: Request, pk: str) -> Response:
+        asked, task = parse(ReleaseIn, request), self.held(pk)
+        Task.objects.release(task, asked["fence"], by=self.agent(), reason=asked["reason"])
+        return self.standing(task)
+
+
+class HeldClaim(Shape):
+    task = IdField()
+    fence = FenceField()
+
+
+class HeartbeatIn(Shape):
+    claims = HeldClaim(many=True, default=list)
+    status = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    metrics = serializers.DictField(required=False)
+
+    def validate_claims(self, claims: list[dict[str, int]]) -> list[dict[str, int]]:
+        if len(claims) > 1000:
+            raise serializers.ValidationError("at most 1000 claims")
+        return claims
+
+
+class KeptOut(serializers.Serializer):
+    task = IdField()
+    fence = serializers.IntegerField()
+    lease_expires_at = serializers.DateTimeField()
+
+
+class LostOut(serializers.Serializer):
+    task = IdField()
+    code = serializers.CharField()
+    holder = serializers.CharField(allow_null=True)
+
+
+class HeartbeatOut(serializers.Serializer):
+    claims = KeptOut(many=True)
+    lost = LostOut(many=True)
+    unread = serializers.IntegerField()
+    commands = serializers.ListField(child=serializers.DictField())
+
+
+class HeartbeatView(View):
+    scope = "work"
+    stores = False
+
+    @route("Renew the named claims and hear which are lost", takes=HeartbeatIn, gives=HeartbeatOut, refuses=(422,), tag="agents")
+    def post(self, request: Request) -> Response:
+        asked, agent = parse(HeartbeatIn, request), self.agent()
+        kept, lost = Task.objects.renew([(claim["task"], claim["fence"]) for claim in asked["claims"]], by=agent)
+        commands = [{"command": "cancel", "task": str(one["task"])} for one in lost]
+        told = {"claims": kept, "lost": [{"task": one["task"], "code": one["code"], "holder": one.get("holder")} for one in lost]}
+        return Response({**HeartbeatOut({**told, "unread": 0, "commands": []}).data, "commands": commands})

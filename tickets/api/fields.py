@@ -1,0 +1,60 @@
+"""Fields that several shapes share, in the words of the contract."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from tickets.models.ticket import Priority
+
+BIGGEST_ID = 2**63 - 1
+
+
+class PriorityField(serializers.ChoiceField):
+    """critical, high, medium or low, in any case; a number within."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(choices=[priority.name.lower() for priority in Priority], **kwargs)
+
+    def to_internal_value(self, data: Any) -> int:
+        return Priority[super().to_internal_value(data.lower() if isinstance(data, str) else data).upper()].value
+
+    def to_representation(self, value: Any) -> str:
+        return Priority(value).name.lower()
+
+
+class PhaseField(serializers.CharField):
+    """An upper-case word of the ticket's workflow; the prefix `PHASE_` is accepted."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=70, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        return super().to_internal_value(data).upper().removeprefix("PHASE_")
+
+
+@extend_schema_field(str)
+class IdField(serializers.Field):
+    """An opaque id, a string."""
+
+    default_error_messages = {"invalid": "an id is a string"}
+
+    def to_internal_value(self, data: Any) -> int:
+        if not isinstance(data, str) or len(data) > 40:
+            self.fail("invalid")
+        return number(data)
+
+    def to_representation(self, value: Any) -> str:
+        return str(value)
+
+
+def number(text: str) -> int:
+    """The number behind an id; one that cannot be ours is -1, which nothing has."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else -1
+
+
+class FenceField(serializers.IntegerField):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_value=0, max_value=BIGGEST_ID, **kwargs)
