@@ -59,6 +59,15 @@ class Forbidden(OmoiError):
     title = "Not allowed"
 
 
+class VersionConflict(OmoiError):
+    """Edited from an old copy; `version` is the present one."""
+
+    code = "version_conflict"
+    status = 412
+    title = "Somebody else changed this meanwhile"
+    next_action = "Read it again, look at what changed, and send your edit with the new version."
+
+
 class TooLarge(OmoiError):
     """Over a limit of size."""
 

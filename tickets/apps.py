@@ -1,5 +1,25 @@
+from typing import Any
+
 from django.apps import AppConfig
 
 
 class TicketsConfig(AppConfig):
     name = "tickets"
+
+    def ready(self) -> None:
+        from agents.models import Agent, Project
+        from agents.models.above import follows
+        from tickets.models import Lane, Task, Workflow
+
+        @follows("project.paused")
+        def lanes_follow(project: Project, *, by: Any) -> None:
+            Lane.objects.follow(project)
+
+        @follows("project.chose_workflow")
+        def workflow_is_known(project: Project, *, by: Any) -> None:
+            if project.workflow:
+                Workflow.objects.latest_of(project.workflow)
+
+        @follows("agent.retired")
+        def claims_go_back(agent: Agent, *, by: Any) -> None:
+            Task.objects.filter(holder=agent).revoke(by=by, reason=f"{agent} was retired")

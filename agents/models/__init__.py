@@ -1,10 +1,25 @@
 """Who acts and where, who is alive, what they did."""
 
 from agents.models.actor import label, via
-from agents.models.agent import Agent, AgentPresence
+from agents.models.agent import Agent, AgentPresence, Retired
 from agents.models.event import Event, Journaled
 from agents.models.key import Key
 from agents.models.project import Member, Project
 from agents.models.reply import Reply
+from agents.models.versioned import Locking, Versioned
 
-__all__ = ["Agent", "AgentPresence", "Event", "Journaled", "Key", "Member", "Project", "Reply", "label", "via"]
+__all__ = [
+    "Agent",
+    "AgentPresence",
+    "Event",
+    "Journaled",
+    "Key",
+    "Locking",
+    "Member",
+    "Project",
+    "Reply",
+    "Retired",
+    "Versioned",
+    "label",
+    "via",
+]

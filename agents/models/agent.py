@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -11,12 +12,14 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models.functions import Now
-from django_fsm import FSMField, FSMModelMixin, transition
+from django_fsm import FSMField, FSMModelMixin, TransitionNotAllowed, transition
+from psycopg.types.json import Jsonb
 
-from agents.models.event import Journaled
+from agents.models.above import carry
 from agents.models.project import Project
+from agents.models.versioned import Locking, Versioned
 from omoi_site import db
-from omoi_site.errors import Invalid
+from omoi_site.errors import Forbidden, Invalid, OmoiError
 
 NAME = RegexValidator(r"\A[a-z0-9][a-z0-9._-]{0,62}\Z", "1 to 63 of a-z, 0-9, '.', '_' and '-', a letter or digit first")
 SILENT_AFTER = timedelta(seconds=90)
@@ -27,7 +30,35 @@ def words(values: Iterable[str]) -> list[str]:
     return sorted({value.strip().lower() for value in values if value.strip()})
 
 
-class AgentQuerySet(models.QuerySet["Agent"]):
+def phase_names(values: Iterable[str]) -> list[str]:
+    return sorted({value.strip().upper().removeprefix("PHASE_") for value in values if value.strip()})
+
+
+class Retired(OmoiError):
+    """The agent's state has no such change; `retired` is the end."""
+
+    code = "transition_not_allowed"
+    title = "The agent's state does not allow this"
+
+
+class AgentQuerySet(Locking["Agent"]):
+    def seen_by(self, who: Any) -> AgentQuerySet:
+        """Agents that share a project with `who`, and itself; the operator and workers see all."""
+        if who.sees_all if hasattr(who, "sees_all") else who.is_superuser:
+            return self
+        near = self.model._default_manager.filter(projects__in=Project.objects.seen_by(who)).values("pk")
+        itself = models.Q(pk=who.pk) if isinstance(who, Agent) else models.Q(owner=who)
+        return self.filter(models.Q(pk__in=near) | itself)
+
+    @contextmanager
+    def locked(self, **which: Any) -> Iterator[Agent]:
+        """One agent under its row lock, which claims take too; saved at the end with the next version."""
+        try:
+            with super().locked(**which) as agent:
+                yield agent
+        except TransitionNotAllowed as error:
+            raise Retired(f"{error.object} is {error.object.state}") from error
+
     @db.atomic
     def register(
         self,
@@ -47,7 +78,7 @@ class AgentQuerySet(models.QuerySet["Agent"]):
             name=name,
             kind=kind,
             capabilities=words(capabilities),
-            phases=sorted({phase.upper().removeprefix("PHASE_") for phase in phases}),
+            phases=phase_names(phases),
             tags=words(tags),
             capacity=capacity,
             owner=owner,
@@ -79,7 +110,7 @@ class AgentQuerySet(models.QuerySet["Agent"]):
         return agent
 
 
-class Agent(FSMModelMixin, Journaled):
+class Agent(FSMModelMixin, Versioned):
     class Kind(models.TextChoices):
         WORKER = "worker"
         VALIDATOR = "validator"
@@ -107,7 +138,6 @@ class Agent(FSMModelMixin, Journaled):
     )
     sees_all = models.BooleanField(default=False, editable=False)
     grants = models.BigIntegerField(default=0, editable=False, help_text="rises with every task granted: guards the capacity count")
-    version = models.PositiveIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = AgentQuerySet.as_manager()
@@ -136,37 +166,80 @@ class Agent(FSMModelMixin, Journaled):
     def topic(self) -> str:
         return f"agent:{self.name}"
 
-    def seen(self) -> None:
-        """Note that the agent was heard; written at most every 5 s."""
+    def seen(self, *, word: str | None = None, metrics: dict[str, Any] | None = None) -> None:
+        """Note that the agent was heard, written at most every 5 s; at once when it says another word about itself."""
         db.rows(
-            """INSERT INTO agents_agentpresence (agent_id, last_seen_at, unread) VALUES (%s, clock_timestamp(), 0)
-               ON CONFLICT (agent_id) DO UPDATE SET last_seen_at = excluded.last_seen_at
-               WHERE agents_agentpresence.last_seen_at < excluded.last_seen_at - interval '5 s'""",
-            [self.pk],
+            """INSERT INTO agents_agentpresence AS p (agent_id, last_seen_at, unread, word, metrics)
+               VALUES (%(agent)s, clock_timestamp(), 0, coalesce(%(word)s::varchar, ''), coalesce(%(metrics)s, '{}'::jsonb))
+               ON CONFLICT (agent_id) DO UPDATE SET last_seen_at = excluded.last_seen_at,
+                 word = coalesce(%(word)s::varchar, p.word), metrics = coalesce(%(metrics)s, p.metrics)
+               WHERE p.last_seen_at < excluded.last_seen_at - interval '5 s' OR p.word <> coalesce(%(word)s::varchar, p.word)""",
+            {"agent": self.pk, "word": word and word[:20], "metrics": None if metrics is None else Jsonb(metrics)},
         )
 
-    # The transitions run on a row locked by the caller and are saved by it; `retired` is the end.
+    # -- each runs on a row from `locked()`; `retired` is the end
+
     LIVE = [State.AVAILABLE, State.MAINTENANCE, State.DRAINING, State.QUARANTINED]
 
     @transition(field=state, source=LIVE, target=State.AVAILABLE)
     def make_available(self, *, by: Any, reason: str = "") -> None:
+        """It may claim again; out of quarantine only by somebody else's word."""
+        self._not_out_of_quarantine(by)
         self.record("agent.made_available", by=by, reason=reason)
 
     @transition(field=state, source=LIVE, target=State.MAINTENANCE)
     def make_unavailable(self, *, by: Any, reason: str = "") -> None:
+        self._not_out_of_quarantine(by)
         self.record("agent.made_unavailable", by=by, reason=reason)
 
     @transition(field=state, source=LIVE, target=State.DRAINING)
     def drain(self, *, by: Any, reason: str = "") -> None:
+        """It ends what it holds and claims no more."""
+        self._not_out_of_quarantine(by)
         self.record("agent.drained", by=by, reason=reason)
 
     @transition(field=state, source=LIVE, target=State.QUARANTINED)
     def quarantine(self, *, by: Any, reason: str = "") -> None:
+        """It claims no more until an operator makes it available."""
         self.record("agent.quarantined", by=by, reason=reason)
 
     @transition(field=state, source=LIVE, target=State.RETIRED)
     def retire(self, *, by: Any, reason: str = "") -> None:
+        """The end: its claims are given back at no cost of an attempt, and its keys are revoked."""
         self.record("agent.retired", by=by, reason=reason)
+        self.keys.revoke(by=by)
+        carry("agent.retired", self, by=by)
+
+    def _not_out_of_quarantine(self, by: Any) -> None:
+        if self.state == self.State.QUARANTINED and by == self:
+            raise Forbidden(f"{self} is quarantined and cannot end that itself; ask an operator")
+
+    def edit(
+        self,
+        *,
+        by: Any,
+        version: int | None = None,
+        kind: str | None = None,
+        capabilities: Sequence[str] | None = None,
+        phases: Sequence[str] | None = None,
+        tags: Sequence[str] | None = None,
+        capacity: int | None = None,
+        projects: Iterable[Project] | None = None,
+    ) -> None:
+        """Change what is given, for claims from now on; what it holds it keeps."""
+        asked = {
+            "kind": kind,
+            "capabilities": None if capabilities is None else words(capabilities),
+            "phases": None if phases is None else phase_names(phases),
+            "tags": None if tags is None else words(tags),
+            "capacity": capacity,
+        }
+        self.change("agent.edited", {field: value for field, value in asked.items() if value is not None}, by=by, version=version)
+        if projects is not None:
+            before, after = sorted(self.projects.values_list("key", flat=True)), sorted(project.key for project in projects)
+            if before != after:
+                self.projects.set(projects)
+                self.record("agent.edited", by=by, data={"before": {"projects": before}, "after": {"projects": after}})
 
 
 class AgentPresence(models.Model):
@@ -175,6 +248,8 @@ class AgentPresence(models.Model):
     agent = models.OneToOneField(Agent, models.CASCADE, primary_key=True, related_name="presence")
     last_seen_at = models.DateTimeField(db_default=Now())
     unread = models.PositiveIntegerField(default=0)
+    word = models.CharField(max_length=20, blank=True, db_default="", help_text="what it last said about itself; `degraded` counts")
+    metrics = models.JSONField(default=dict, db_default={}, blank=True)
 
     def __str__(self) -> str:
         return f"{self.agent} at {self.last_seen_at}"

@@ -14,7 +14,9 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from agents.models.actor import label, via
 from agents.models.agent import Agent
+from agents.models.event import Event
 from omoi_site import db
 from omoi_site.errors import Invalid
 
@@ -47,9 +49,17 @@ class KeyQuerySet(models.QuerySet["Key"]):
             scopes=sorted(set(scopes)) or (["work"] if agent else []),
             expires_at=Now() + expires_in if expires_in else None,
         )
-        if agent:
-            agent.record("key.issued", by=by, data={"prefix": prefix, "scopes": key.scopes})
+        key.tell("key.issued", 1, by=by)
         return key, f"omoi_{prefix}_{secret}"
+
+    @db.atomic
+    def revoke(self, *, by: Any) -> list[str]:
+        """Keys of this set are good for nothing from now on; returns the prefixes of those that were live."""
+        live = list(self.filter(revoked_at=None).order_by("pk").select_related("agent", "user").select_for_update(of=("self",)))
+        self.model._default_manager.filter(pk__in=[key.pk for key in live]).update(revoked_at=Now())
+        for key in live:
+            key.tell("key.revoked", 2, by=by)
+        return [key.prefix for key in live]
 
     def bearing(self, text: str) -> Key | None:
         """The live key with this text, with its agent or user; None when it is unknown, revoked or past its time."""
@@ -92,3 +102,11 @@ class Key(models.Model):
         now = timezone.now()
         if self.last_used_at is None or now - self.last_used_at > USED_EVERY:
             Key.objects.filter(pk=self.pk).update(last_used_at=now)
+
+    def tell(self, kind: str, number: int, *, by: Any) -> None:
+        """One event of the key: the first is its issue, the second its end."""
+        owner = self.agent or self.user
+        assert owner  # a constraint promises one of them
+        whose = f"{'agent' if self.agent else 'user'}:{owner}"
+        data = {"prefix": self.prefix, "scopes": self.scopes}
+        Event.objects.create(topic=whose, subject=f"key:{self.prefix}", number=number, kind=kind, actor=label(by), key=via(by), data=data)

@@ -8,14 +8,15 @@ from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
 
-from agents.models.event import Journaled
+from agents.models.above import carry
+from agents.models.versioned import Locking, Versioned
 from omoi_site import db
 from omoi_site.errors import Invalid
 
 KEY = RegexValidator(r"\A[A-Z][A-Z0-9]{1,9}\Z", "2 to 10 capital letters and digits, a letter first")
 
 
-class ProjectQuerySet(models.QuerySet["Project"]):
+class ProjectQuerySet(Locking["Project"]):
     def seen_by(self, who: Any) -> ProjectQuerySet:
         """Projects `who` (a user or an agent) is a member of; the operator and workers see all."""
         if who.sees_all if hasattr(who, "sees_all") else who.is_superuser:
@@ -31,12 +32,13 @@ class ProjectQuerySet(models.QuerySet["Project"]):
         db.check(project)
         if self.filter(key=key).exists():
             raise Invalid(f"there is a project {key} already", field="key")
+        carry("project.chose_workflow", project, by=by)
         project.save(force_insert=True)
         project.record("project.created", by=by, data={"name": project.name, "repository": repository, "workflow": workflow})
         return project
 
 
-class Project(Journaled):
+class Project(Versioned):
     key = models.CharField(max_length=10, unique=True, validators=[KEY])
     name = models.CharField(max_length=200)
     repository = models.CharField(max_length=500, blank=True)
@@ -44,7 +46,6 @@ class Project(Journaled):
     paused = models.BooleanField(default=False, editable=False)
     pause_reason = models.CharField(max_length=500, blank=True, editable=False)
     tickets_made = models.PositiveIntegerField(default=0, editable=False, help_text="number of the last ticket")
-    version = models.PositiveIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = ProjectQuerySet.as_manager()
@@ -63,6 +64,53 @@ class Project(Journaled):
     def project_for_journal(self) -> int:
         return self.pk
 
+    # -- each runs on a row from `locked()`
+
+    def edit(
+        self, *, by: Any, version: int | None = None, name: str | None = None, repository: str | None = None, workflow: str | None = None
+    ) -> None:
+        """Change what is given; tickets that are there keep their workflow."""
+        asked = {"name": name, "repository": repository, "workflow": workflow}
+        before = self.change(
+            "project.edited", {field: value for field, value in asked.items() if value is not None}, by=by, version=version
+        )
+        if "workflow" in before:
+            carry("project.chose_workflow", self, by=by)
+
+    def pause(self, *, by: Any, reason: str = "") -> None:
+        """Grant none of its tasks until it is resumed; running claims go on."""
+        if not self.paused:
+            self.paused, self.pause_reason = True, reason[:500]
+            self.record("project.paused", by=by, reason=reason)
+            carry("project.paused", self, by=by)
+
+    def resume(self, *, by: Any, reason: str = "") -> None:
+        if self.paused:
+            self.paused, self.pause_reason = False, ""
+            self.record("project.resumed", by=by, reason=reason)
+            carry("project.paused", self, by=by)
+
+
+class MemberQuerySet(models.QuerySet["Member"]):
+    @db.atomic
+    def set(self, project: Project, user: Any, role: str, *, by: Any) -> Member:
+        """Give a person a role in the project, or another one."""
+        if role not in Member.Role.values:
+            raise Invalid(f"one of {', '.join(Member.Role.values)}", field="role")
+        before = self.filter(project=project, user=user).select_for_update().first()
+        if before and before.role == role:
+            return before
+        member, _ = self.update_or_create(project=project, user=user, defaults={"role": role})
+        project.record("member.set", by=by, data={"user": user.get_username(), "before": before and before.role, "after": role})
+        return member
+
+    @db.atomic
+    def remove(self, project: Project, user: Any, *, by: Any) -> None:
+        """Take the person's role away; nothing happens when there is none."""
+        for member in self.filter(project=project, user=user).select_for_update():
+            member.delete()
+            project.record("member.removed", by=by, data={"user": user.get_username(), "before": member.role})
+
 
 class Member(models.Model):
     class Role(models.TextChoices):
@@ -75,6 +123,8 @@ class Member(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=10, choices=Role)
     since = models.DateTimeField(auto_now_add=True)
+
+    objects = MemberQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -30,8 +30,8 @@ REVOKE = f"""
 WITH mine AS MATERIALIZED (SELECT id FROM tickets_task WHERE id = ANY (%(ids)s) AND state = 'claimed' ORDER BY id FOR NO KEY UPDATE),
 gone AS (
   UPDATE tickets_task t SET state = 'pending', holder_id = NULL, lease_expires_at = NULL, timeout_at = NULL, attempts = t.attempts - 1, events = t.events + 1
-  FROM mine WHERE t.id = mine.id RETURNING t.id, t.ticket_key, t.project_id, t.fence, t.events),
-{LOG} SELECT id FROM gone
+  FROM mine WHERE t.id = mine.id RETURNING t.id, t.ticket_key, t.project_id, t.fence, t.events, t.held, t.profile),
+{LOG} SELECT id, held, profile FROM gone
 """
 RETRY = f"""
 WITH mine AS MATERIALIZED (SELECT id FROM tickets_task WHERE id = ANY (%(ids)s) AND state IN ('failed', 'cancelled') ORDER BY id FOR NO KEY UPDATE),
@@ -70,7 +70,12 @@ class Ending(models.QuerySet["Task"]):
     @db.atomic
     def revoke(self, *, by: Any, reason: str = "") -> list[int]:
         """Take the claims of this set away; their tasks are pending again, at no cost of an attempt."""
-        return [row["id"] for row in self._act(REVOKE, "task.revoked", by, reason)]
+        gone = self._act(REVOKE, "task.revoked", by, reason)
+        if free := [row for row in gone if not row["held"]]:
+            self.lower_floors([row["id"] for row in free])  # type: ignore[attr-defined]
+        if any(row["profile"] for row in free):
+            broker.hint("work")
+        return [row["id"] for row in gone]
 
     @db.atomic
     def retry(self, *, by: Any, reason: str) -> list[int]:

@@ -8,7 +8,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from agents.models import Project
-from omoi_site import db
+from omoi_site import broker, db
 
 BOTTOM = -(2**63)
 
@@ -22,13 +22,20 @@ class LaneQuerySet(models.QuerySet["Lane"]):
         )
         if found is None:
             found = db.one(
-                """INSERT INTO tickets_lane (project_id, phase, capabilities, has_profile, paused, floor) SELECT id, %s, %s::varchar[], %s, paused, %s
-                   FROM agents_project WHERE id = %s
+                # FOR SHARE: a project being paused at this moment is waited for, else this lane would never hear of it
+                """INSERT INTO tickets_lane (project_id, phase, capabilities, has_profile, paused, floor)
+                   SELECT id, %s, %s::varchar[], %s, paused, %s FROM (SELECT * FROM agents_project WHERE id = %s FOR SHARE) p
                    ON CONFLICT (project_id, phase, capabilities, has_profile) DO UPDATE SET phase = excluded.phase RETURNING id""",
                 [*marks[1:], BOTTOM, project.pk],
             )
         assert found
         return found["id"]
+
+    def follow(self, project: Project) -> None:
+        """The project's lanes grant nothing while it is paused; the caller has its row locked."""
+        self.filter(project=project).exclude(paused=project.paused).update(paused=project.paused)
+        if not project.paused:
+            broker.hint("work")
 
 
 class Lane(models.Model):

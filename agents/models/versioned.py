@@ -1,0 +1,62 @@
+"""Rows that people edit: taken one at a time under their lock, with a version that tells whether somebody was faster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from django.db import models, transaction
+
+from agents.models.event import Journaled
+from omoi_site import db
+from omoi_site.errors import NotFound, VersionConflict
+
+Row = TypeVar("Row", bound="Versioned")
+
+
+class Locking(models.QuerySet[Row]):
+    together: tuple[str, ...] = ()  # relations read with the row
+
+    @contextmanager
+    def locked(self, **which: Any) -> Iterator[Row]:
+        """One row under its lock, in one transaction, saved at the end with the next version."""
+        with transaction.atomic():
+            # NO KEY: conflicts with the FOR SHARE of whoever adds below it, not with foreign keys
+            rows = self.select_for_update(no_key=True, of=("self",)).filter(**which)
+            row = (rows.select_related(*self.together) if self.together else rows).first()
+            if row is None:
+                raise NotFound(f"no such {self.model._meta.verbose_name}")
+            yield row
+            row.version += 1
+            row.save()
+
+
+class Versioned(Journaled):
+    version = models.PositiveIntegerField(default=1, editable=False)
+
+    class Meta:
+        abstract = True
+
+    def expect(self, version: int | None) -> None:
+        """Refuse with VersionConflict when the caller looked at another version; None: whatever it is."""
+        if version is not None and version != self.version:
+            raise VersionConflict(f"{self} was changed meanwhile: it is at version {self.version}, not {version}", version=self.version)
+
+    def change(self, kind: str, fields: dict[str, Any], *, by: Any, version: int | None = None) -> dict[str, Any]:
+        """Set checked fields and write one event with what was and what is; returns what was, of those that differ."""
+        self.expect(version)
+        before = {name: getattr(self, name) for name, value in fields.items() if getattr(self, name) != value}
+        if before:
+            for name in before:
+                setattr(self, name, fields[name])
+            db.check(self, without=[field.name for field in self._meta.fields if field.name not in before])
+            self.record(kind, by=by, data={"before": shown(before), "after": shown({name: fields[name] for name in before})})
+        return before
+
+
+def shown(values: dict[str, Any]) -> dict[str, Any]:
+    """Values as the journal can hold them: what is no plain value by its name."""
+    return {
+        name: value if isinstance(value, str | int | float | bool | list | dict | None) else str(value) for name, value in values.items()
+    }

@@ -1,0 +1,77 @@
+"""Agents: edited under a version, in one state at a time, retired for good."""
+
+from __future__ import annotations
+
+import pytest
+
+from agents.models import Agent, Event, Key, Retired
+from omoi_site.errors import Forbidden, Invalid, VersionConflict
+from tests.deeds import holder_of
+from tickets.models import AgentUnavailable, Task
+
+pytestmark = pytest.mark.django_db
+
+
+def test_an_agent_is_edited_under_its_version(ada, operator, task):
+    with Agent.objects.locked(name="ada") as agent:
+        agent.edit(by=operator, version=1, capabilities=[" Python", "python", "SQL"], phases=["phase_doing"], capacity=2)
+    ada.refresh_from_db()
+    assert (ada.capabilities, ada.phases, ada.capacity, ada.version) == (["python", "sql"], ["DOING"], 2, 2)
+    with pytest.raises(VersionConflict), Agent.objects.locked(name="ada") as agent:
+        agent.edit(by=operator, version=1, capacity=3)
+    with pytest.raises(Invalid), Agent.objects.locked(name="ada") as agent:
+        agent.edit(by=operator, capacity=0)
+    assert Task.objects.claim(by=ada)
+
+
+def test_an_edit_of_an_agent_does_not_forget_what_it_was_granted(ada, operator, task):
+    Task.objects.claim(by=ada)
+    with Agent.objects.locked(name="ada") as agent:
+        agent.edit(by=operator, tags=["gpu"])
+    assert Agent.objects.get(name="ada").grants == 1
+
+
+@pytest.mark.parametrize("act", ["make_unavailable", "drain", "quarantine"])
+def test_an_agent_that_is_not_available_claims_nothing_until_it_is(act, ada, operator, task):
+    with Agent.objects.locked(name="ada") as agent:
+        getattr(agent, act)(by=operator, reason="to be looked at")
+    with pytest.raises(AgentUnavailable):
+        Task.objects.claim(by=ada)
+    with Agent.objects.locked(name="ada") as agent:
+        agent.make_available(by=operator)
+    assert Task.objects.claim(by=ada)
+
+
+def test_quarantine_is_ended_by_somebody_else(ada, operator):
+    with Agent.objects.locked(name="ada") as agent:
+        agent.quarantine(by=operator)
+    for act in ("make_available", "make_unavailable", "drain"):
+        with pytest.raises(Forbidden), Agent.objects.locked(name="ada") as agent:
+            getattr(agent, act)(by=ada)
+    assert Agent.objects.get(name="ada").state == "quarantined"
+
+
+def test_retiring_gives_claims_back_and_revokes_keys(ada, bob, operator, task):
+    _, text = Key.objects.issue(agent=ada, by=operator)
+    [claim] = Task.objects.claim(by=ada)
+
+    with Agent.objects.locked(name="ada") as agent:
+        agent.retire(by=operator, reason="replaced")
+
+    assert holder_of(task) is None
+    assert Key.objects.bearing(text) is None
+    [again] = Task.objects.claim(by=bob)
+    assert (again.task, again.attempt) == (claim.task, 1)
+    with pytest.raises(Retired) as refused, Agent.objects.locked(name="ada") as agent:
+        agent.make_available(by=operator)
+    assert refused.value.code == "transition_not_allowed"
+    assert Event.objects.filter(topic="agent:ada").values_list("kind", flat=True).last() == "key.revoked"
+
+
+def test_a_revoked_key_opens_nothing_and_is_revoked_once(ada, operator):
+    key, text = Key.objects.issue(agent=ada, by=operator)
+    assert Key.objects.bearing(text) == key
+    assert Key.objects.filter(prefix=key.prefix).revoke(by=operator) == [key.prefix]
+    assert Key.objects.filter(prefix=key.prefix).revoke(by=operator) == []
+    assert Key.objects.bearing(text) is None
+    assert list(Event.objects.filter(subject=f"key:{key.prefix}").values_list("kind", "number")) == [("key.issued", 1), ("key.revoked", 2)]

@@ -1,0 +1,66 @@
+"""Projects and their members: edited under a version, paused with all their lanes."""
+
+from __future__ import annotations
+
+import pytest
+
+from agents.models import Event, Member, Project
+from omoi_site.errors import Invalid, VersionConflict
+from tickets.models import Task, TaskSpec, UnknownWorkflow
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_paused_project_grants_nothing_and_a_new_lane_of_it_neither(project, ticket, task, ada, operator):
+    with Project.objects.locked(key="OMO") as locked:
+        locked.pause(by=operator, reason="release day")
+    Task.objects.add(ticket, [TaskSpec("Of a lane that is new", capabilities=["rust"])], by=operator)
+    ada.capabilities = ["rust"]
+    ada.save()
+    assert Task.objects.claim(by=ada, limit=5) == []
+
+    with Project.objects.locked(key="OMO") as locked:
+        locked.resume(by=operator)
+
+    assert len(Task.objects.claim(by=ada, limit=5)) == 2
+    kinds = Event.objects.filter(subject="project:OMO").values_list("kind", "reason")
+    assert list(kinds) == [("project.created", ""), ("project.paused", "release day"), ("project.resumed", "")]
+
+
+def test_an_edit_from_an_old_copy_is_refused(project, operator):
+    with Project.objects.locked(key="OMO") as locked:
+        locked.edit(by=operator, version=1, name="Omoi")
+    with pytest.raises(VersionConflict) as refused, Project.objects.locked(key="OMO") as locked:
+        locked.edit(by=operator, version=1, name="Another")
+
+    assert refused.value.more["version"] == 2
+    assert Project.objects.get().name == "Omoi"
+    assert Event.objects.get(kind="project.edited").data == {"before": {"name": "OMO"}, "after": {"name": "Omoi"}}
+
+
+def test_a_project_chooses_only_a_workflow_that_is_there(project, operator):
+    with pytest.raises(UnknownWorkflow):
+        Project.objects.found(key="NEW", by=operator, workflow="nowhere")
+    with pytest.raises(UnknownWorkflow), Project.objects.locked(key="OMO") as locked:
+        locked.edit(by=operator, workflow="nowhere")
+    with pytest.raises(Invalid):
+        Project.objects.found(key="OMO", by=operator)
+
+
+def test_members_are_set_and_removed_and_the_journal_tells(project, operator, django_user_model):
+    eve = django_user_model.objects.create_user("eve")
+    Member.objects.set(project, eve, "viewer", by=operator)
+    Member.objects.set(project, eve, "operator", by=operator)
+    assert list(Project.objects.seen_by(eve)) == [project]
+    with pytest.raises(Invalid):
+        Member.objects.set(project, eve, "king", by=operator)
+
+    Member.objects.remove(project, eve, by=operator)
+
+    assert not Project.objects.seen_by(eve)
+    told = Event.objects.filter(kind__startswith="member.").values_list("kind", "data")
+    assert list(told) == [
+        ("member.set", {"user": "eve", "before": None, "after": "viewer"}),
+        ("member.set", {"user": "eve", "before": "viewer", "after": "operator"}),
+        ("member.removed", {"user": "eve", "before": "operator"}),
+    ]
