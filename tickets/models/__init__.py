@@ -1,11 +1,12 @@
 """The work: workflows, tickets and their history, tasks, needs, lanes, claims."""
 
+from tickets.models.fleet import Match, fleet
 from tickets.models.history import PhaseMove
 from tickets.models.lane import Lane
 from tickets.models.link import Link
 from tickets.models.need import Cycle, Edge, Need
 from tickets.models.task import AgentUnavailable, CapacityFull, Claim, ClaimLost, NotReady, Outcome, Settlement, SweepRun, Task, TaskSpec
-from tickets.models.ticket import Ticket, TransitionNotAllowed
+from tickets.models.ticket import Priority, Ticket, TransitionNotAllowed
 from tickets.models.workflow import UnknownWorkflow, Workflow, WorkflowPhase
 
 __all__ = [
@@ -17,10 +18,12 @@ __all__ = [
     "Edge",
     "Lane",
     "Link",
+    "Match",
     "Need",
     "NotReady",
     "Outcome",
     "PhaseMove",
+    "Priority",
     "Settlement",
     "SweepRun",
     "Task",
@@ -30,4 +33,5 @@ __all__ = [
     "UnknownWorkflow",
     "Workflow",
     "WorkflowPhase",
+    "fleet",
 ]

@@ -1,6 +1,6 @@
 """Task: one unit of work, claimed under a lease and a fence. Whether it is ready is stored, not computed.
 
-The verbs stand in a file for each subject: `adding`, `claim`, `settle`, `lease`, `ending`, `need`.
+The verbs stand in a file for each subject: `adding`, `claim`, `settle`, `lease`, `ending`, `order`, `need`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from tickets.models.claim import AgentUnavailable, CapacityFull, Claim, Claiming
 from tickets.models.ending import Ending, NotReady
 from tickets.models.lane import Lane
 from tickets.models.lease import Leasing, SweepRun
+from tickets.models.order import Ordering
 from tickets.models.settle import ClaimLost, Outcome, Settlement, Settling
 from tickets.models.ticket import Priority, Ticket
 
@@ -26,7 +27,7 @@ __all__ = ["AgentUnavailable", "CapacityFull", "Claim", "ClaimLost", "NotReady",
 READY = models.Q(state="pending", open_needs=0, asleep=False, held=False)
 
 
-class TaskQuerySet(Adding, Claiming, Settling, Leasing, Ending):
+class TaskQuerySet(Adding, Claiming, Settling, Leasing, Ending, Ordering):
     def seen_by(self, who: Any) -> TaskQuerySet:
         return self.filter(project__in=Project.objects.seen_by(who))
 
@@ -72,6 +73,7 @@ class Task(models.Model):
     ready_at = models.DateTimeField(null=True, blank=True)
     deadline = models.DateTimeField(null=True, blank=True)
     promote_at = models.DateTimeField(null=True, blank=True, help_text="when it goes before all ordinary work")
+    bumped_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="when somebody put it before all other work")
 
     fence = models.BigIntegerField(default=0, help_text="number of the last claim")
     attempts = models.PositiveIntegerField(default=0)

@@ -6,18 +6,18 @@ trigger refuses every change of phase that has none.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
-from django.db import models, transaction
+from django.db import models
 from django.db.models.functions import Now
+from django.utils import timezone
 from django_fsm import RETURN_VALUE, FSMField, FSMModelMixin, transition
 
-from agents.models import Journaled, Project, label, via
+from agents.models import Locking, Project, Versioned, label, via
 from omoi_site import broker, db
-from omoi_site.errors import Invalid, NotFound, OmoiError
+from omoi_site.errors import Invalid, OmoiError
 from tickets.models.history import PhaseMove
 from tickets.models.workflow import Workflow
 from tickets.workflow import BLOCKED, CANCELLED, Plan
@@ -48,21 +48,11 @@ class BlockedClass(models.TextChoices):
     ENVIRONMENT = "environment"
 
 
-class TicketQuerySet(models.QuerySet["Ticket"]):
+class TicketQuerySet(Locking["Ticket"]):
+    together = ("project", "workflow")
+
     def seen_by(self, who: Any) -> TicketQuerySet:
         return self.filter(project__in=Project.objects.seen_by(who))
-
-    @contextmanager
-    def locked(self, **which: Any) -> Iterator[Ticket]:
-        """One ticket under its row lock, in one transaction, saved at the end: one move at most."""
-        with transaction.atomic():
-            # NO KEY: conflicts with the FOR SHARE of whoever adds a task, not with foreign keys
-            ticket = self.select_for_update(no_key=True, of=("self",)).select_related("project", "workflow").filter(**which).first()
-            if ticket is None:
-                raise NotFound("no such ticket")
-            yield ticket
-            ticket.version += 1
-            ticket.save()
 
     @db.atomic
     def open(
@@ -152,7 +142,7 @@ NOT tickets_ticket.paused AND tickets_ticket.archived_at IS NULL AND EXISTS (
 """
 
 
-class Ticket(FSMModelMixin, Journaled):
+class Ticket(FSMModelMixin, Versioned):
     project = models.ForeignKey(Project, models.PROTECT, related_name="tickets")
     number = models.PositiveIntegerField(editable=False)
     key = models.CharField(max_length=24, unique=True, editable=False)
@@ -174,7 +164,6 @@ class Ticket(FSMModelMixin, Journaled):
     parent = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="children")
     source = models.CharField(max_length=20, blank=True, editable=False, help_text="the format it was imported from")
     source_id = models.CharField(max_length=200, blank=True, editable=False)
-    version = models.PositiveIntegerField(default=1, editable=False)
     archived_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(auto_now=True)
@@ -318,6 +307,37 @@ class Ticket(FSMModelMixin, Journaled):
             self.paused, self.pause_reason = False, ""
             self.record("ticket.resumed", by=by, reason=reason)
             self.hold_tasks()
+
+    def archive(self, *, by: Any, reason: str = "") -> None:
+        """Put it out of sight; none of its tasks is granted while it is there."""
+        if not self.archived_at:
+            self.archived_at = timezone.now()
+            self.record("ticket.archived", by=by, reason=reason)
+            self.hold_tasks()
+
+    def restore(self, *, by: Any, reason: str = "") -> None:
+        if self.archived_at:
+            self.archived_at = None
+            self.record("ticket.restored", by=by, reason=reason)
+            self.hold_tasks()
+
+    def edit(
+        self,
+        *,
+        by: Any,
+        version: int | None = None,
+        title: str | None = None,
+        description: str | None = None,
+        priority: int | None = None,
+        labels: Sequence[str] | None = None,
+    ) -> None:
+        """Change what is given; open tasks that had the ticket's priority take the new one."""
+        asked = {"title": title, "description": description, "priority": priority, "labels": None if labels is None else list(labels)}
+        before = self.change("ticket.edited", {field: value for field, value in asked.items() if value is not None}, by=by, version=version)
+        if "priority" in before:
+            from tickets.models.task import Task
+
+            Task.objects.reprioritise(self.pk, before["priority"], self.priority, by=by)
 
     # -- what the moves share
 
