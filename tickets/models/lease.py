@@ -51,9 +51,10 @@ log AS (
 SELECT id FROM told
 """
 # Ends what is past its time in batches; any number may run at once. Attempts used up: failed, and its children are told.
+# The time is a subselect, read once: compared with a bare clock_timestamp() every row of the index would be looked at.
 LAPSE = """
 WITH old AS MATERIALIZED (
-  SELECT t.id, a.name AS holder FROM tickets_task t LEFT JOIN agents_agent a ON a.id = t.holder_id WHERE t.lease_expires_at < clock_timestamp()
+  SELECT t.id, a.name AS holder FROM tickets_task t LEFT JOIN agents_agent a ON a.id = t.holder_id WHERE t.lease_expires_at < (SELECT clock_timestamp())
   ORDER BY t.lease_expires_at LIMIT %(limit)s FOR UPDATE OF t SKIP LOCKED),
 gone AS (
   UPDATE tickets_task t SET state = CASE WHEN t.attempts < t.max_attempts THEN 'pending' ELSE 'failed' END, holder_id = NULL, lease_expires_at = NULL, timeout_at = NULL,
@@ -64,7 +65,7 @@ gone AS (
 """
 TIME_OUT = """
 WITH old AS MATERIALIZED (
-  SELECT t.id, a.name AS holder FROM tickets_task t LEFT JOIN agents_agent a ON a.id = t.holder_id WHERE t.timeout_at < clock_timestamp()
+  SELECT t.id, a.name AS holder FROM tickets_task t LEFT JOIN agents_agent a ON a.id = t.holder_id WHERE t.timeout_at < (SELECT clock_timestamp())
   ORDER BY t.timeout_at LIMIT %(limit)s FOR UPDATE OF t SKIP LOCKED),
 gone AS (
   UPDATE tickets_task t SET state = CASE WHEN t.attempts < t.max_attempts THEN 'pending' ELSE 'failed' END, holder_id = NULL, lease_expires_at = NULL, timeout_at = NULL,
@@ -86,7 +87,7 @@ SELECT id, ticket_id, state, profile FROM gone
 """
 WAKE = """
 WITH due AS MATERIALIZED (
-  SELECT t.id FROM tickets_task t WHERE t.state = 'pending' AND t.asleep AND t.not_before <= clock_timestamp() ORDER BY t.not_before LIMIT %(limit)s FOR UPDATE SKIP LOCKED),
+  SELECT t.id FROM tickets_task t WHERE t.state = 'pending' AND t.asleep AND t.not_before <= (SELECT clock_timestamp()) ORDER BY t.not_before LIMIT %(limit)s FOR UPDATE SKIP LOCKED),
 up AS (
   UPDATE tickets_task t SET asleep = false, events = t.events + 1, ready_at = CASE WHEN t.open_needs = 0 THEN clock_timestamp() END,
          rank = CASE WHEN t.open_needs = 0 THEN omoi_rank(t.priority, clock_timestamp(), t.deadline, (SELECT count(*) FROM tickets_need u WHERE u.parent_id = t.id), t.retries) ELSE t.rank END,
@@ -96,7 +97,7 @@ gone AS (SELECT * FROM up),
 """
 PROMOTE = """
 WITH due AS MATERIALIZED (
-  SELECT t.id FROM tickets_task t WHERE t.promote_at <= clock_timestamp() ORDER BY t.promote_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED),
+  SELECT t.id FROM tickets_task t WHERE t.promote_at <= (SELECT clock_timestamp()) ORDER BY t.promote_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED),
 gone AS (
   UPDATE tickets_task t SET rank = omoi_rank(t.priority, t.ready_at, t.deadline, 0, t.retries), promote_at = NULL, events = t.events + 1
   FROM due WHERE t.id = due.id RETURNING t.id, t.ticket_id, t.ticket_key, t.project_id, t.lane_id, t.rank, t.fence, t.state, t.events, t.profile, NULL::text AS holder),
@@ -122,9 +123,11 @@ class SweepRun(models.Model):
     def ran(cls, name: str) -> None:
         """Note that the sweep ran; written at most once a second, and never waited for."""
         db.rows(
-            """INSERT INTO tickets_sweeprun (name, at) SELECT %(name)s::varchar, clock_timestamp()
-               WHERE NOT EXISTS (SELECT FROM tickets_sweeprun WHERE name = %(name)s::varchar AND at > clock_timestamp() - interval '1 s')
-               ON CONFLICT (name) DO UPDATE SET at = excluded.at""",
+            """WITH old AS (SELECT r.name FROM tickets_sweeprun r WHERE r.name = %(name)s::varchar AND r.at < clock_timestamp() - interval '1 s'
+                            FOR NO KEY UPDATE SKIP LOCKED),
+               again AS (UPDATE tickets_sweeprun r SET at = clock_timestamp() FROM old WHERE r.name = old.name)
+               INSERT INTO tickets_sweeprun (name, at) SELECT %(name)s::varchar, clock_timestamp()
+               WHERE NOT EXISTS (SELECT FROM tickets_sweeprun WHERE name = %(name)s::varchar) ON CONFLICT DO NOTHING""",
             {"name": name},
         )
 
