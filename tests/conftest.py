@@ -18,6 +18,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: pytest.FixtureRequ
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE agents_event DISABLE TRIGGER journal_is_never_emptied")
         cursor.execute("ALTER TABLE tickets_phasemove DISABLE TRIGGER history_is_never_emptied")
+        cursor.execute("ALTER TABLE tickets_workflowphase DISABLE TRIGGER workflow_phases_are_never_emptied")
 
 
 @pytest.fixture(autouse=True)

@@ -80,12 +80,31 @@ BEGIN
 END $$;
 CREATE CONSTRAINT TRIGGER history_guard AFTER INSERT ON tickets_phasemove DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION omoi_history_guard();
 
+-- A workflow version never changes, and a ticket keeps the one it was born with: else both would be a way around the order.
+CREATE TRIGGER workflow_never_changes BEFORE UPDATE OR DELETE ON tickets_workflow FOR EACH ROW EXECUTE FUNCTION omoi_never();
+CREATE TRIGGER workflow_phase_never_changes BEFORE UPDATE OR DELETE ON tickets_workflowphase FOR EACH ROW EXECUTE FUNCTION omoi_never();
+CREATE TRIGGER workflow_phases_are_never_emptied BEFORE TRUNCATE ON tickets_workflowphase FOR EACH STATEMENT EXECUTE FUNCTION omoi_never();
+CREATE FUNCTION omoi_workflow_is_whole() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT FROM tickets_ticket t WHERE t.workflow_id = NEW.workflow_id) THEN
+    RAISE EXCEPTION 'tickets stand on workflow %: it takes no more phases', NEW.workflow_id USING ERRCODE = 'restrict_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER workflow_is_whole BEFORE INSERT ON tickets_workflowphase FOR EACH ROW EXECUTE FUNCTION omoi_workflow_is_whole();
+CREATE FUNCTION omoi_keeps_its_workflow() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION 'ticket % keeps the workflow version it was born with', OLD.key USING ERRCODE = 'restrict_violation';
+END $$;
+CREATE TRIGGER ticket_keeps_its_workflow BEFORE UPDATE OF workflow_id ON tickets_ticket FOR EACH ROW
+  WHEN (OLD.workflow_id IS DISTINCT FROM NEW.workflow_id) EXECUTE FUNCTION omoi_keeps_its_workflow();
+
 -- A temporary table must not stand in for one of ours; and no replica role switches the guards off.
 DO $$
 DECLARE
   fn text;
 BEGIN
-  FOREACH fn IN ARRAY ARRAY['omoi_phase_guard()', 'omoi_history_guard()', 'omoi_count_moves()', 'omoi_history_stamp()'] LOOP
+  FOREACH fn IN ARRAY ARRAY['omoi_phase_guard()', 'omoi_history_guard()', 'omoi_count_moves()', 'omoi_history_stamp()', 'omoi_workflow_is_whole()'] LOOP
     EXECUTE format('ALTER FUNCTION %s SET search_path = %I, pg_temp', fn, current_schema());
   END LOOP;
 END $$;
@@ -96,7 +115,3 @@ ALTER TABLE tickets_phasemove ENABLE ALWAYS TRIGGER history_stamp;
 ALTER TABLE tickets_phasemove ENABLE ALWAYS TRIGGER history_only_grows;
 ALTER TABLE tickets_phasemove ENABLE ALWAYS TRIGGER history_is_never_emptied;
 ALTER TABLE tickets_phasemove ENABLE ALWAYS TRIGGER history_guard;
-
--- A workflow version never changes: tickets stand on it.
-CREATE TRIGGER workflow_never_changes BEFORE UPDATE OR DELETE ON tickets_workflow FOR EACH ROW EXECUTE FUNCTION omoi_never();
-CREATE TRIGGER workflow_phase_never_changes BEFORE UPDATE OR DELETE ON tickets_workflowphase FOR EACH ROW EXECUTE FUNCTION omoi_never();

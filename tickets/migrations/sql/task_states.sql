@@ -17,6 +17,13 @@ END $$;
 CREATE TRIGGER task_birth BEFORE INSERT ON tickets_task FOR EACH ROW EXECUTE FUNCTION omoi_task_states();
 CREATE TRIGGER task_states BEFORE UPDATE OF state ON tickets_task FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state) EXECUTE FUNCTION omoi_task_states();
 
+-- Fences only grow: a smaller one would let an old holder write again.
+CREATE FUNCTION omoi_fence_grows() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION 'task %: fence % cannot become %', OLD.id, OLD.fence, NEW.fence USING ERRCODE = 'check_violation';
+END $$;
+CREATE TRIGGER task_fence BEFORE UPDATE OF fence ON tickets_task FOR EACH ROW WHEN (NEW.fence < OLD.fence) EXECUTE FUNCTION omoi_fence_grows();
+
 ALTER TABLE tickets_task SET (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_cost_delay = 0);
 ALTER TABLE tickets_lane SET (fillfactor = 50);
 ALTER TABLE tickets_sweeprun SET (fillfactor = 50);
