@@ -14,19 +14,19 @@ from agents.models.agent import words
 from omoi_site import broker, db
 from omoi_site.errors import Invalid
 from tickets.models.lane import Lane
+from tickets.models.settle import MET
 
 if TYPE_CHECKING:
     from tickets.models.task import Task
     from tickets.models.ticket import Ticket
 
 # What is left to wait for, from the edges and the parents' states alone. Rows are locked in id order by the caller's lock statement.
-RECOUNT = """
+RECOUNT = f"""
 WITH truth AS (
   SELECT c.id,
-         greatest(0, coalesce(c.join_count, count(n.id)) - count(*) FILTER (WHERE e.ended AND e.met))::int AS open_needs, count(n.id) FILTER (WHERE NOT e.ended)::int AS edges_left
+         greatest(0, least(c.join_count, count(n.id)) - count(*) FILTER (WHERE e.ended AND e.met))::int AS open_needs, count(n.id) FILTER (WHERE NOT e.ended)::int AS edges_left
   FROM tickets_task c LEFT JOIN tickets_need n ON n.child_id = c.id LEFT JOIN tickets_task p ON p.id = n.parent_id
-  CROSS JOIN LATERAL (SELECT p.state IN ('completed', 'failed', 'cancelled') AS ended,
-                             n.on_failure = 'continue' OR n.on_end = 'always' OR n.on_end = CASE p.state WHEN 'completed' THEN 'success' ELSE 'failure' END AS met) e
+  CROSS JOIN LATERAL (SELECT p.state IN ('completed', 'failed', 'cancelled') AS ended, {MET} AS met) e
   WHERE c.id = ANY (%(ids)s) AND c.state = 'pending' GROUP BY c.id),
 told AS (
   UPDATE tickets_task t SET open_needs = c.open_needs, edges_left = c.edges_left, doomed = c.open_needs > c.edges_left,

@@ -1,7 +1,8 @@
 """Need: one task waits for another. Edges of a project are edited one at a time, so that no cycle can close unseen.
 
-Order of locks: the project's graph lock, then parents FOR SHARE, then children, each in id order. Holding the parent FOR
-SHARE is what makes the counts right: its end either waits for us and then sees the edge, or is seen by us.
+Order of locks: the project's graph lock, then parents, then children, each in id order. Holding the parent is what makes the
+counts right: its end either waits for us and then sees the edge, or is seen by us. FOR SHARE would do for that; the stronger
+lock is there because an edge changes the parent's rank too.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from django.db import models
 from agents.models import Event, label, via
 from omoi_site import db
 from omoi_site.errors import Invalid, OmoiError
+from tickets.models.settle import MET
 
 GRAPH_LOCK = 1_001  # class of the advisory lock; the object is the project
 
@@ -24,6 +26,11 @@ GRAPH_LOCK = 1_001  # class of the advisory lock; the object is the project
 BELOW = """
 WITH RECURSIVE below(id) AS (SELECT unnest(%s::bigint[]) UNION SELECT n.child_id FROM tickets_need n JOIN below b ON n.parent_id = b.id)
 SELECT n.parent_id, n.child_id FROM tickets_need n JOIN below b ON n.parent_id = b.id
+"""
+# Pending tasks whose needs cannot be met any more, one of them under the policy to cancel.
+HOPELESS = f"""
+SELECT DISTINCT c.id FROM tickets_task c JOIN tickets_need n ON n.child_id = c.id JOIN tickets_task p ON p.id = n.parent_id
+WHERE c.id = ANY (%s) AND c.state = 'pending' AND c.doomed AND n.on_failure = 'cancel' AND p.state IN ('completed', 'failed', 'cancelled') AND NOT {MET}
 """
 
 
@@ -64,7 +71,7 @@ class NeedQuerySet(models.QuerySet["Need"]):
         parents, children = sorted({edge.parent for edge in edges}), sorted({edge.child for edge in edges})
         found = {
             row["id"]: row
-            for row in db.rows("SELECT id, project_id FROM tickets_task WHERE id = ANY (%s) ORDER BY id FOR SHARE", [parents])
+            for row in db.rows("SELECT id, project_id FROM tickets_task WHERE id = ANY (%s) ORDER BY id FOR NO KEY UPDATE", [parents])
         }
         found |= {
             row["id"]: row
@@ -83,8 +90,9 @@ class NeedQuerySet(models.QuerySet["Need"]):
             [Need(parent_id=edge.parent, child_id=edge.child, on_end=edge.when, on_failure=edge.on_failure) for edge in edges],
             ignore_conflicts=True,
         )
-        Task.objects.recount(children)
+        Task.objects.recount(sorted({*parents, *children}))  # parents too: how much they hold up is part of their rank
         self._tell("need.added", children, by)
+        self._cancel_the_hopeless(children)
         return list(self.filter(parent_id__in=parents, child_id__in=children)) if needs else []
 
     @db.atomic
@@ -94,10 +102,10 @@ class NeedQuerySet(models.QuerySet["Need"]):
 
         project = need.child.project_id
         self.lock_graph(project)
-        db.rows("SELECT id FROM tickets_task WHERE id = %s FOR SHARE", [need.parent_id])
+        db.rows("SELECT id FROM tickets_task WHERE id = %s FOR NO KEY UPDATE", [need.parent_id])
         db.rows("SELECT id FROM tickets_task WHERE id = %s FOR NO KEY UPDATE", [need.child_id])
         if self.filter(pk=need.pk).delete()[0]:
-            Task.objects.recount([need.child_id])
+            Task.objects.recount(sorted([need.parent_id, need.child_id]))
             self._tell("need.removed", [need.child_id], by)
 
     def _refuse_cycles(self, edges: Sequence[Edge]) -> None:
@@ -116,6 +124,14 @@ class NeedQuerySet(models.QuerySet["Need"]):
             }
             named = [keys.get(task, str(task)) for task in ids]
             raise Cycle(f"these tasks would wait for each other: {' -> '.join(named)}", cycle=named) from None
+
+    @staticmethod
+    def _cancel_the_hopeless(children: Sequence[int]) -> None:
+        """An edge to a task that has ended is decided at once, by the same policy as at the end of that task."""
+        from tickets.models.task import Task
+
+        if lost := [row["id"] for row in db.rows(HOPELESS, [list(children)])]:
+            Task.objects.filter(pk__in=lost).cancel(by="system:needs", reason="a task it needs did not end as needed")
 
     @staticmethod
     def _tell(kind: str, children: Iterable[int], by: Any) -> None:

@@ -44,13 +44,14 @@ log AS (
          jsonb_build_object('fence', fence, 'attempt', attempts), error FROM done)
 SELECT id, ticket_id, fence, state FROM done
 """
+# Whether a need `n` is met by the end of its parent `p`.
+MET = "(n.on_failure = 'continue' OR n.on_end = 'always' OR n.on_end = CASE p.state WHEN 'completed' THEN 'success' ELSE 'failure' END)"
 # What ended tasks decide for their pending children, locked in id order; repeated with the ids it cancels until there are none.
-DECIDE = """
+DECIDE = f"""
 WITH verdict AS MATERIALIZED (
   SELECT n.child_id, count(*) FILTER (WHERE v.met) AS met, count(*) AS decided, coalesce(bool_or(n.on_failure = 'cancel') FILTER (WHERE NOT v.met), false) AS cancel
   FROM tickets_need n JOIN tickets_task p ON p.id = n.parent_id
-  CROSS JOIN LATERAL (SELECT n.on_failure = 'continue' OR n.on_end = 'always'
-                      OR n.on_end = CASE p.state WHEN 'completed' THEN 'success' ELSE 'failure' END AS met) v
+  CROSS JOIN LATERAL (SELECT {MET} AS met) v
   WHERE n.parent_id = ANY (%(ended)s::bigint[]) GROUP BY n.child_id),
 kid AS MATERIALIZED (
   SELECT c.id, v.cancel, greatest(0, c.open_needs - v.met) AS open_needs, greatest(0, c.edges_left - v.decided) AS edges_left,
@@ -75,7 +76,7 @@ low AS (
 log AS (
   INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)
   SELECT project_id, 'ticket:' || ticket_key, 'task:' || id, events,
-         CASE WHEN state = 'cancelled' THEN 'task.cancelled' WHEN dooms THEN 'task.doomed' ELSE 'task.readied' END, 'system:needs', '', '{}', ''
+         CASE WHEN state = 'cancelled' THEN 'task.cancelled' WHEN dooms THEN 'task.doomed' ELSE 'task.readied' END, 'system:needs', '', '{{}}', ''
   FROM decided WHERE freed OR dooms)
 SELECT id, ticket_id, state, profile, freed FROM decided
 """
