@@ -80,6 +80,11 @@ class Ending(models.QuerySet["Task"]):
     @db.atomic
     def retry(self, *, by: Any, reason: str) -> list[int]:
         """Failed and cancelled tasks of this set are pending again, with all attempts; what their end decided for pending children is taken back."""
+        # their tickets first, as whoever adds a task does: no ticket leaves the phase meanwhile as if nothing were open in it
+        db.rows(
+            "SELECT id FROM tickets_ticket WHERE id = ANY (%s) ORDER BY id FOR SHARE",
+            [sorted(set(self.values_list("ticket_id", flat=True)))],
+        )
         gone = [row["id"] for row in self._act(RETRY, "task.retried", by, reason)]
         if gone:
             children = db.rows(

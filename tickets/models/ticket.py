@@ -74,14 +74,20 @@ class TicketQuerySet(Locking["Ticket"]):
         source_id: str = "",
     ) -> Ticket:
         """A new ticket with its tasks (TaskSpec), in its workflow's first phase; born elsewhere only `forced` or `imported`, with a reason."""
+        from tickets.models.need import Need
+
         workflow = workflow or Workflow.objects.latest_of(project.workflow)
         plan = workflow.plan
-        phase = phase.removeprefix("PHASE_") or plan.start
+        phase = phase.upper().removeprefix("PHASE_") or plan.start
         if phase not in plan:
             raise Invalid(f"{phase} is not a phase of {workflow}", field="phase")
         if parent and parent.project_id != project.pk:
             raise Invalid(f"{parent.key} is of another project", field="parent")
         ground = ground or (Ground.BORN if phase == plan.start else Ground.FORCED)
+        if ground == Ground.FORCED:
+            _weighty(reason, f"a ticket born in {phase} needs a reason of {REASON} characters or more")
+        if any(spec.needs for spec in tasks):
+            Need.objects.lock_graph(project.pk)  # before any row
         number = db.one("UPDATE agents_project SET tickets_made = tickets_made + 1 WHERE id = %s RETURNING tickets_made", [project.pk])
         assert number
         ticket = self.model(
@@ -117,10 +123,11 @@ class TicketQuerySet(Locking["Ticket"]):
         moved = 0
         waiting = self.due_to_advance() if ids is None else self.due_to_advance().filter(pk__in=ids)
         for pk in waiting.order_by("id").values_list("pk", flat=True)[:200]:
-            while self._advance_one(pk, by):
+            while self.due_to_advance().filter(pk=pk).exists() and self._advance_one(pk, by):
                 moved += 1
         return moved
 
+    @db.atomic
     def _advance_one(self, pk: int, by: Any) -> bool:
         with self.locked(pk=pk) as ticket:
             due = self.due_to_advance().filter(pk=pk).exists()  # asked again under the lock
@@ -129,14 +136,22 @@ class TicketQuerySet(Locking["Ticket"]):
         return due
 
 
-# The phase's tasks are looked up by ticket; `p` is the phase the ticket stands in, `x` the one it moves on to.
+# `p` is the phase the ticket stands in, `x` the one it moves on to, `m` how it came here (to be blocked meanwhile does not count).
+# Whoever sent it back, forced or reopened it wants something done first: work from before that does not move it on.
 AUTOMATIC = """
 NOT tickets_ticket.paused AND tickets_ticket.archived_at IS NULL AND EXISTS (
-  SELECT FROM tickets_workflowphase p JOIN tickets_workflowphase x ON x.workflow_id = p.workflow_id AND x.position > p.position AND x.name = ANY (p.moves_to)
-  WHERE p.workflow_id = tickets_ticket.workflow_id AND p.name = tickets_ticket.phase AND NOT EXISTS (SELECT FROM tickets_task o WHERE o.ticket_id = tickets_ticket.id AND o.phase = p.name AND o.state IN ('pending', 'claimed'))
+  SELECT FROM tickets_workflowphase p
+  CROSS JOIN LATERAL (SELECT x.name FROM tickets_workflowphase x WHERE x.workflow_id = p.workflow_id AND x.position > p.position AND x.name = ANY (p.moves_to)
+                      ORDER BY array_position(p.moves_to, x.name) LIMIT 1) x
+  CROSS JOIN LATERAL (SELECT h.at, h.ground IN ('back', 'forced', 'reopened') AND h.move > 0 AS sent FROM tickets_phasemove h
+                      WHERE h.ticket_id = tickets_ticket.id AND h.ground NOT IN ('blocked', 'unblocked') ORDER BY h.move DESC LIMIT 1) m
+  WHERE p.workflow_id = tickets_ticket.workflow_id AND p.name = tickets_ticket.phase AND p.automatic <> ''
+    AND NOT EXISTS (SELECT FROM tickets_task o WHERE o.ticket_id = tickets_ticket.id AND o.phase = p.name AND o.state IN ('pending', 'claimed'))
     AND CASE p.automatic
-        WHEN 'on_claim' THEN EXISTS (SELECT FROM tickets_task t WHERE t.ticket_id = tickets_ticket.id AND t.phase = x.name AND t.fence > 0)
-        WHEN 'on_completion' THEN EXISTS (SELECT FROM tickets_task t WHERE t.ticket_id = tickets_ticket.id AND t.phase = p.name)
+        WHEN 'on_claim' THEN EXISTS (SELECT FROM tickets_task t WHERE t.ticket_id = tickets_ticket.id AND t.phase = x.name AND t.fence > 0
+                                     AND (t.state = 'claimed' OR NOT m.sent OR greatest(t.claimed_at, t.ended_at) >= m.at))
+        WHEN 'on_completion' THEN EXISTS (SELECT FROM tickets_task t WHERE t.ticket_id = tickets_ticket.id AND t.phase = p.name AND t.state = 'completed')
+                              AND (NOT m.sent OR EXISTS (SELECT FROM tickets_task t WHERE t.ticket_id = tickets_ticket.id AND t.phase = p.name AND t.ended_at >= m.at))
                               AND NOT EXISTS (SELECT FROM tickets_task t WHERE t.ticket_id = tickets_ticket.id AND t.phase = p.name AND t.state = 'failed')
         ELSE false END)
 """
@@ -233,7 +248,7 @@ class Ticket(FSMModelMixin, Versioned):
         if self.phase not in self.plan or to not in self.plan or self._later(to) or to == self.phase or self.done:
             raise TransitionNotAllowed(f"{self.key} cannot go back from {self.phase} to {to}")
         reason = _given(reason, "say why it goes back")
-        self.tasks.filter(phase=self.phase).revoke(by=by)
+        self._take_claims_back(by)
         return self._move(to, Ground.BACK, by=by, reason=reason)
 
     @transition(field=phase, source="*", target=RETURN_VALUE())
@@ -270,9 +285,8 @@ class Ticket(FSMModelMixin, Versioned):
         """Put it into any phase of its workflow, past gates and order; the caller has the right to, and the reason stays visible."""
         if to not in self.plan or to == self.phase or self.closed:
             raise TransitionNotAllowed(f"{self.key} stands in {self.phase} and cannot be forced to {to}")
-        if len(reason.strip()) < REASON:
-            raise Invalid(f"a forced move needs a reason of {REASON} characters or more", field="reason")
-        self.tasks.filter(phase=self.phase).revoke(by=by)
+        _weighty(reason, f"a forced move needs a reason of {REASON} characters or more")
+        self._take_claims_back(by)
         return self._move(to, Ground.FORCED, by=by, reason=reason)
 
     def go(self, to: str, *, by: Any, reason: str = "", cause: str = BlockedClass.DEPENDENCY, force: bool = False) -> None:
@@ -369,6 +383,10 @@ class Ticket(FSMModelMixin, Versioned):
     def _later(self, to: str) -> bool:
         return self.phase in self.plan and to in self.plan and self.plan[to].position > self.plan[self.phase].position
 
+    def _take_claims_back(self, by: Any) -> None:
+        """Nobody goes on with the phase that is left; while BLOCKED that is the one it was blocked in, whose claims ran on."""
+        self.tasks.filter(phase=self.origin if self.phase == BLOCKED else self.phase).revoke(by=by)
+
     def _return(self, standing: str, to: str | None, ground: str, *, by: Any, reason: str) -> str:
         if self.phase != standing:
             raise TransitionNotAllowed(f"{self.key} stands in {self.phase}, not in {standing}")
@@ -376,6 +394,8 @@ class Ticket(FSMModelMixin, Versioned):
         to = to or origin
         if to not in self.plan or self.plan[to].position > self.plan[origin].position:
             raise TransitionNotAllowed(f"{self.key} came from {origin} and can return only there or to an earlier phase")
+        if to != origin:
+            self._take_claims_back(by)
         return self._move(to, ground, by=by, reason=reason)
 
     def _move(self, to: str, ground: str, *, by: Any, reason: str) -> str:
@@ -396,3 +416,8 @@ def _given(reason: str, why: str) -> str:
     if not reason.strip():
         raise Invalid(why, field="reason")
     return reason.strip()
+
+
+def _weighty(reason: str, why: str) -> None:
+    if len(reason.strip()) < REASON:
+        raise Invalid(why, field="reason")
