@@ -24,6 +24,7 @@ nowhere.csrf_exempt = True  # type: ignore[attr-defined]
 
 urlpatterns = [
     path("v1/", include("tickets.api.urls")),
+    path("v1/", include("agents.api.urls")),
     path("v1/schema/", SpectacularAPIView.as_view(authentication_classes=[], permission_classes=[]), name="schema"),
     path("v1/docs/", SpectacularSwaggerView.as_view(authentication_classes=[], permission_classes=[]), name="docs"),
     re_path(r"", nowhere),

@@ -11,18 +11,9 @@ from rest_framework.views import APIView
 
 from agents.api.once import once
 from agents.models import Agent, Project, rights
-from omoi_site.errors import Forbidden, Malformed, NotFound, OmoiError
+from omoi_site.errors import Forbidden, Malformed, NotFound
 
 READS = {"GET", "HEAD", "OPTIONS"}
-
-
-class VersionConflict(OmoiError):
-    """The thing was changed since it was read."""
-
-    code = "version_conflict"
-    status = 412
-    title = "It was changed meanwhile"
-    next_action = "Read it again and repeat the change on what it is now."
 
 
 class View(APIView):
@@ -76,14 +67,13 @@ class View(APIView):
             )
         return self.request.user
 
-    def matched(self, version: int) -> int | None:
-        """The version of If-Match; raises VersionConflict when it names another than the present one. None: not asked for."""
+    def matched(self) -> int | None:
+        """The version If-Match names, for the verb to check; None when the caller takes whatever it is."""
         wanted = self.request.META.get("HTTP_IF_MATCH", "").strip()
         if not wanted or wanted == "*":
             return None
-        if wanted.removeprefix("W/").strip('"') != str(version):
-            raise VersionConflict(f"this is version {version}, not {wanted}", version=version)
-        return version
+        text = wanted.removeprefix("W/").strip('"')
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
 
 
 def tagged(data: Any, version: int, status: int = 200) -> Response:

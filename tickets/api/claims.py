@@ -14,7 +14,7 @@ from agents.api.view import View
 from agents.models import Project
 from omoi_site.errors import Invalid
 from tickets.api.fields import FenceField, IdField, PhaseField, PriorityField
-from tickets.api.tasks import TaskOut, shown, the_task
+from tickets.api.tasks import TaskOut, standing, the_task
 from tickets.models import Outcome, Task
 
 
@@ -120,9 +120,6 @@ class HeldView(View):
         self.agent()
         return the_task(self, pk, need=False).pk
 
-    def standing(self, pk: int) -> Response:
-        return Response(shown([Task.objects.get(pk=pk)])[0])
-
 
 class CompletionView(HeldView):
     @route("Complete a task", takes=CompletionIn, gives=TaskOut, refuses=(404, 409, 422), tag="work")
@@ -130,7 +127,7 @@ class CompletionView(HeldView):
         asked, task = parse(CompletionIn, request), self.held(pk)
         [settled] = Task.objects.settle([Outcome(task, asked["fence"], "completed", result=asked.get("result"))], by=self.agent())
         settled.or_raise()
-        return self.standing(task)
+        return Response(standing(task))
 
 
 class FailureView(HeldView):
@@ -141,7 +138,7 @@ class FailureView(HeldView):
             [Outcome(task, asked["fence"], "failed", error=asked["error"], kind=asked["kind"])], by=self.agent()
         )
         settled.or_raise()
-        return self.standing(task)
+        return Response(standing(task))
 
 
 class ProgressView(HeldView):
@@ -154,7 +151,7 @@ class ProgressView(HeldView):
         if not told:
             raise Invalid("one of message, percent and checkpoint is needed", field="message")
         Task.objects.tell(task, asked["fence"], told, by=self.agent())
-        return self.standing(task)
+        return Response(standing(task))
 
 
 class ReleaseView(HeldView):
@@ -162,7 +159,7 @@ class ReleaseView(HeldView):
     def post(self, request: Request, pk: str) -> Response:
         asked, task = parse(ReleaseIn, request), self.held(pk)
         Task.objects.release(task, asked["fence"], by=self.agent(), reason=asked["reason"])
-        return self.standing(task)
+        return Response(standing(task))
 
 
 class HeldClaim(Shape):

@@ -6,11 +6,23 @@ from collections.abc import Sequence
 from typing import Any
 
 from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
 
+from agents.api.docs import listing, route
+from agents.api.pages import PageIn, page
+from agents.api.parse import Shape, asked, parse
 from agents.api.view import View
 from omoi_site.errors import NotFound
-from tickets.api.fields import IdField, PriorityField, number
-from tickets.models import Need, Task
+from tickets.api.fields import IdField, PhaseField, PriorityField, number
+from tickets.models import Need, NotReady, Task
+
+
+class NeedOut(serializers.Serializer):
+    id = IdField(source="pk")
+    task = IdField(source="parent_id", help_text="the task that is waited for")
+    when = serializers.CharField(source="on_end")
+    on_failure = serializers.CharField()
 
 
 class TaskOut(serializers.Serializer):
@@ -18,16 +30,17 @@ class TaskOut(serializers.Serializer):
     key = serializers.CharField()
     ticket = serializers.CharField(source="ticket_key")
     title = serializers.CharField()
-    description = serializers.CharField()
+    description = serializers.CharField(allow_blank=True)
     kind = serializers.CharField()
     phase = serializers.CharField()
     priority = PriorityField()
     capabilities = serializers.ListField(child=serializers.CharField())
     profile = serializers.CharField(allow_blank=True)
+    slots = serializers.DictField()
     state = serializers.ChoiceField(Task.State.values)
     ready = serializers.BooleanField(source="is_ready")
-    waiting_on = serializers.CharField(allow_null=True)
-    needs = serializers.ListField(child=serializers.DictField(), help_text="each {id, task, when, on_failure}")
+    waiting_on = serializers.CharField(allow_null=True, help_text="who or what must act; null when it has ended")
+    needs = NeedOut(many=True)
     join = serializers.IntegerField(allow_null=True, help_text="how many needs must be met; null: all")
     open_needs = serializers.IntegerField()
     holder = serializers.CharField(allow_null=True)
@@ -37,6 +50,7 @@ class TaskOut(serializers.Serializer):
     timeout_s = serializers.IntegerField(allow_null=True)
     not_before = serializers.DateTimeField(allow_null=True)
     deadline = serializers.DateTimeField(allow_null=True)
+    claimed_at = serializers.DateTimeField(allow_null=True)
     lease_expires_at = serializers.DateTimeField(allow_null=True)
     result = serializers.JSONField(allow_null=True)
     error = serializers.CharField(allow_blank=True)
@@ -49,23 +63,19 @@ def shown(tasks: Sequence[Task]) -> list[dict[str, Any]]:
     """Tasks as clients see them, in a fixed number of statements."""
     ids = [task.pk for task in tasks]
     holders = dict(Task.objects.filter(pk__in=ids, holder__isnull=False).values_list("pk", "holder__name"))
-    needs: dict[int, list[dict[str, str]]] = {}
+    needs: dict[int, list[Need]] = {}
     for need in Need.objects.filter(child__in=ids).order_by("id"):
-        told = {"id": str(need.pk), "task": str(need.parent_id), "when": need.on_end, "on_failure": need.on_failure}
-        needs.setdefault(need.child_id, []).append(told)
-    return [_shown(task, holders.get(task.pk), needs.get(task.pk, []), None) for task in tasks]
+        needs.setdefault(need.child_id, []).append(need)
+    waiting: dict[int, str] = {}
+    fields = [(name, field.source, field) for name, field in SHAPE.fields.items() if name not in ("holder", "needs", "waiting_on")]
+    return [
+        {name: None if (value := getattr(task, source)) is None else field.to_representation(value) for name, source, field in fields}
+        | {"holder": holders.get(task.pk), "needs": NeedOut(needs.get(task.pk, []), many=True).data, "waiting_on": waiting.get(task.pk)}
+        for task in tasks
+    ]
 
 
-def _shown(task: Task, holder: str | None, needs: list[dict[str, str]], waiting_on: str | None) -> dict[str, Any]:
-    plain = {name: getattr(task, field.source if field.source != name else name) for name, field in FIELDS.items() if name not in GIVEN}
-    told = {name: None if value is None else FIELDS[name].to_representation(value) for name, value in plain.items()}
-    return {**told, "holder": holder, "needs": needs, "waiting_on": waiting_on}
-
-
-GIVEN = {"holder", "needs", "waiting_on"}
-FIELDS = {name: field for name, field in TaskOut().fields.items()}
-for _name, _field in FIELDS.items():
-    _field.source = _field.source or _name
+SHAPE = TaskOut()
 
 
 def the_task(view: View, pk: str, *, need: bool = True) -> Task:
@@ -76,3 +86,101 @@ def the_task(view: View, pk: str, *, need: bool = True) -> Task:
     if need:
         view.need(found.project)
     return found
+
+
+def standing(pk: int) -> dict[str, Any]:
+    """The task as it is now."""
+    return shown([Task.objects.get(pk=pk)])[0]
+
+
+class TasksIn(PageIn):
+    project = serializers.CharField(max_length=10, required=False)
+    ticket = serializers.CharField(max_length=24, required=False)
+    state = serializers.ChoiceField(Task.State.values, required=False)
+    phase = PhaseField(required=False)
+    capability = serializers.CharField(max_length=100, required=False)
+    agent = serializers.CharField(max_length=63, required=False, help_text="who holds it")
+    waiting_on = serializers.CharField(max_length=200, required=False)
+
+
+class TasksView(View):
+    @route("Tasks of your projects", gives=listing("Tasks", TaskOut), query=TasksIn, refuses=(404,), tag="tasks")
+    def get(self, request: Request) -> Response:
+        given = asked(TasksIn, request)
+        found = Task.objects.seen_by(request.user)
+        if "project" in given:
+            found = found.filter(project=self.project(given["project"]))
+        if "capability" in given:
+            found = found.filter(capabilities__contains=[given["capability"].strip().lower()])
+        if "waiting_on" in given:
+            found = found.waiting_on(given["waiting_on"])
+        for name, field in (("ticket", "ticket_key"), ("state", "state"), ("phase", "phase"), ("agent", "holder__name")):
+            if name in given:
+                found = found.filter(**{field: given[name]})
+        return page(request, found, given, shown)
+
+
+class TaskEdit(Shape):
+    title = serializers.CharField(max_length=300, required=False)
+    description = serializers.CharField(max_length=100_000, required=False, allow_blank=True)
+    kind = serializers.CharField(max_length=60, required=False)
+    priority = PriorityField(required=False)
+    capabilities = serializers.ListField(child=serializers.CharField(max_length=100), max_length=100, required=False)
+    deadline = serializers.DateTimeField(required=False, allow_null=True)
+    not_before = serializers.DateTimeField(required=False, allow_null=True)
+    timeout_s = serializers.IntegerField(min_value=1, max_value=30 * 86400, required=False, allow_null=True)
+    max_attempts = serializers.IntegerField(min_value=1, max_value=100, required=False)
+
+
+class TaskView(View):
+    scope = "tickets:write"
+
+    @route("One task", gives=TaskOut, refuses=(404,), tag="tasks")
+    def get(self, request: Request, pk: str) -> Response:
+        return Response(shown([the_task(self, pk)])[0])
+
+    @route("Change an open task", takes=TaskEdit, gives=TaskOut, refuses=(404, 409, 422), once=True, tag="tasks")
+    def patch(self, request: Request, pk: str) -> Response:
+        given, task = parse(TaskEdit, request), the_task(self, pk)
+        Task.objects.edit(task.pk, by=request.user, **given)
+        return Response(standing(task.pk))
+
+
+class WhyIn(Shape):
+    reason = serializers.CharField(max_length=2_000)
+
+
+class TaskActView(View):
+    """`cancellation`, `retry` and `bump` are one route each, over the verb named; `refusal` is said when the task is in no state for it."""
+
+    scope = "tickets:write"
+    verb = "cancel"
+    refusal = ""
+
+    @route("Cancel, retry or bump a task", takes=WhyIn, gives=TaskOut, refuses=(404, 409, 422), once=True, tag="tasks")
+    def post(self, request: Request, pk: str) -> Response:
+        given, task = parse(WhyIn, request), the_task(self, pk)
+        if not getattr(Task.objects.filter(pk=task.pk), self.verb)(by=request.user, reason=given["reason"]):
+            raise NotReady(f"task {task.key} is {Task.objects.get(pk=task.pk).state}: {self.refusal}")
+        return Response(standing(task.pk))
+
+
+class CauseOut(serializers.Serializer):
+    code = serializers.CharField()
+    who = serializers.CharField()
+    what = serializers.CharField()
+    how = serializers.CharField()
+    since = serializers.DateTimeField(allow_null=True)
+
+
+class ExplainOut(serializers.Serializer):
+    waiting_on = serializers.CharField(allow_null=True)
+    causes = CauseOut(many=True)
+
+
+class TaskExplainView(View):
+    @route("Why it does not move, who must act, what would help", gives=ExplainOut, refuses=(404,), tag="tasks")
+    def get(self, request: Request, pk: str) -> Response:
+        task = the_task(self, pk)
+        told = Task.objects.explain([task.pk]).get(task.pk) or {"waiting_on": None, "causes": []}
+        return Response(ExplainOut(told).data)

@@ -2,13 +2,42 @@
 
 from django.urls import path
 
-from tickets.api import claims
+from tickets.api import claims, edges, fleet, tasks, tickets
+
+ENDED = "only an open task can be cancelled"
+LIVE = "only a failed or cancelled task can be retried"
 
 urlpatterns = [
     path("claims", claims.ClaimsView.as_view()),
+    path("agents", fleet.AgentsView.as_view()),
+    path("agents/me", fleet.MeView.as_view()),
     path("agents/me/heartbeat", claims.HeartbeatView.as_view()),
+    path("agents/search", fleet.SearchView.as_view()),
+    path("agents/best-fit", fleet.BestFitView.as_view()),
+    path("agents/statistics", fleet.StatisticsView.as_view()),
+    path("agents/<str:name>", fleet.AgentView.as_view()),
+    path("agents/<str:name>/availability", fleet.AvailabilityView.as_view()),
+    path("agents/<str:name>/drain", fleet.StandDownView.as_view(verb="drain")),
+    path("agents/<str:name>/quarantine", fleet.StandDownView.as_view(verb="quarantine")),
+    path("agents/<str:name>/retire", fleet.StandDownView.as_view(verb="retire")),
+    path("tasks", tasks.TasksView.as_view()),
+    path("tasks/<str:pk>", tasks.TaskView.as_view()),
+    path("tasks/<str:pk>/cancellation", tasks.TaskActView.as_view(verb="cancel", refusal=ENDED)),
+    path("tasks/<str:pk>/retry", tasks.TaskActView.as_view(verb="retry", refusal=LIVE)),
+    path("tasks/<str:pk>/bump", tasks.TaskActView.as_view(verb="bump", refusal="only an open task can be bumped")),
     path("tasks/<str:pk>/completion", claims.CompletionView.as_view()),
     path("tasks/<str:pk>/failure", claims.FailureView.as_view()),
     path("tasks/<str:pk>/progress", claims.ProgressView.as_view()),
     path("tasks/<str:pk>/release", claims.ReleaseView.as_view()),
+    path("tickets", tickets.TicketsView.as_view()),
+    path("tickets/<str:key>", tickets.TicketView.as_view()),
+    path("tickets/<str:key>/pause", tickets.TicketActView.as_view(verb="pause")),
+    path("tickets/<str:key>/resume", tickets.TicketActView.as_view(verb="resume")),
+    path("tickets/<str:key>/archive", tickets.TicketActView.as_view(verb="archive")),
+    path("tickets/<str:key>/restore", tickets.TicketActView.as_view(verb="restore")),
+    path("tickets/<str:key>/tasks", edges.TicketTasksView.as_view()),
+    path("tickets/<str:key>/edges", edges.EdgesView.as_view()),
+    path("tickets/<str:key>/edges/<str:pk>", edges.EdgeView.as_view()),
+    path("tickets/<str:key>/transitions", tickets.TransitionsView.as_view()),
+    path("tickets/<str:key>/history", tickets.HistoryView.as_view()),
 ]

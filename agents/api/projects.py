@@ -1,0 +1,141 @@
+"""Routes of projects and of the people in them."""
+
+from __future__ import annotations
+
+from django.contrib.auth import get_user_model
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agents.api.docs import listing, route
+from agents.api.pages import PageIn, page
+from agents.api.parse import Shape, asked, parse
+from agents.api.view import View, tagged
+from agents.models import Member, Project
+from omoi_site.errors import Invalid
+
+
+class ProjectOut(serializers.Serializer):
+    key = serializers.CharField()
+    name = serializers.CharField()
+    repository = serializers.CharField(allow_blank=True)
+    workflow = serializers.CharField(allow_blank=True, help_text="name of the workflow new tickets follow; empty: the built-in one")
+    paused = serializers.BooleanField()
+    pause_reason = serializers.CharField(allow_blank=True)
+    version = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+
+
+class ProjectIn(Shape):
+    key = serializers.CharField(max_length=10)
+    name = serializers.CharField(max_length=200, required=False)
+    repository = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    workflow = serializers.CharField(max_length=100, required=False, allow_blank=True)
+
+
+class ProjectEdit(Shape):
+    name = serializers.CharField(max_length=200, required=False)
+    repository = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    workflow = serializers.CharField(max_length=100, required=False, allow_blank=True)
+
+
+class ReasonIn(Shape):
+    reason = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")
+
+
+class ProjectsView(View):
+    scope = "admin"
+
+    @route("The projects you are a member of", gives=listing("Projects", ProjectOut), query=PageIn, tag="projects")
+    def get(self, request: Request) -> Response:
+        return page(
+            request, Project.objects.seen_by(request.user), asked(PageIn, request), lambda rows: ProjectOut(rows, many=True).data, by="key"
+        )
+
+    @route("Found a project", takes=ProjectIn, gives=ProjectOut, status=201, refuses=(409, 422), once=True, tag="projects")
+    def post(self, request: Request) -> Response:
+        given = parse(ProjectIn, request)
+        self.need()
+        project = Project.objects.found(by=request.user, **given)
+        return tagged(ProjectOut(project).data, project.version, status=201)
+
+
+class ProjectView(View):
+    scope = "admin"
+
+    @route("One project", gives=ProjectOut, refuses=(404,), tag="projects")
+    def get(self, request: Request, key: str) -> Response:
+        project = self.project(key)
+        return tagged(ProjectOut(project).data, project.version)
+
+    @route("Change a project", takes=ProjectEdit, gives=ProjectOut, refuses=(404, 412, 422), once=True, match=True, tag="projects")
+    def patch(self, request: Request, key: str) -> Response:
+        given, found = parse(ProjectEdit, request), self.project(key)
+        with Project.objects.locked(pk=found.pk) as project:
+            project.edit(by=request.user, version=self.matched(), **given)
+        return tagged(ProjectOut(project).data, project.version)
+
+
+class PauseView(View):
+    """`pause` and `resume` are one route each, over the verb of that name."""
+
+    scope = "admin"
+    verb = "pause"
+
+    @route(
+        "Grant none of its tasks until it is resumed, or again",
+        takes=ReasonIn,
+        gives=ProjectOut,
+        refuses=(404, 422),
+        once=True,
+        tag="projects",
+    )
+    def post(self, request: Request, key: str) -> Response:
+        given, found = parse(ReasonIn, request), self.project(key)
+        with Project.objects.locked(pk=found.pk) as project:
+            getattr(project, self.verb)(by=request.user, reason=given["reason"])
+        return tagged(ProjectOut(project).data, project.version)
+
+
+class MemberOut(serializers.Serializer):
+    user = serializers.CharField(source="user.username")
+    role = serializers.CharField()
+    since = serializers.DateTimeField()
+
+
+class MemberIn(Shape):
+    user = serializers.CharField(max_length=150)
+    role = serializers.ChoiceField(Member.Role.values)
+
+
+class MembersView(View):
+    scope = "admin"
+
+    @route("The people of a project", gives=listing("Members", MemberOut), query=PageIn, refuses=(404,), tag="projects")
+    def get(self, request: Request, key: str) -> Response:
+        members = self.project(key).members.select_related("user")
+        return page(request, members, asked(PageIn, request), lambda rows: MemberOut(rows, many=True).data)
+
+    @route(
+        "Give a person a role, or another one", takes=MemberIn, gives=MemberOut, status=201, refuses=(404, 422), once=True, tag="projects"
+    )
+    def post(self, request: Request, key: str) -> Response:
+        given, project = parse(MemberIn, request), self.project(key)
+        member = Member.objects.set(project, person(given["user"]), given["role"], by=request.user)
+        return Response(MemberOut(member).data, status=201)
+
+
+class MemberView(View):
+    scope = "admin"
+
+    @route("Take a person's role away", status=204, refuses=(404, 422), once=True, tag="projects")
+    def delete(self, request: Request, key: str, user: str) -> Response:
+        Member.objects.remove(self.project(key), person(user), by=request.user)
+        return Response(status=204)
+
+
+def person(name: str) -> object:
+    found = get_user_model().objects.filter(username=name, is_active=True).first()
+    if found is None:
+        raise Invalid(f"there is no person {name}", field="user")
+    return found

@@ -1,0 +1,140 @@
+"""Who may do what, over HTTP."""
+
+from __future__ import annotations
+
+import pytest
+
+from agents.models import Agent, Member, Project
+from tests.calls import Api, api_of
+
+pytestmark = pytest.mark.django_db
+
+MUTATIONS = [
+    ("post", "/projects", {"key": "NEW"}),
+    ("patch", "/projects/OMO", {"name": "x"}),
+    ("post", "/projects/OMO/pause", {}),
+    ("post", "/projects/OMO/members", {"user": "vera", "role": "admin"}),
+    ("delete", "/projects/OMO/members/vera", None),
+    ("post", "/agents", {"name": "eve", "projects": ["OMO"]}),
+    ("patch", "/agents/ada", {"capacity": 9}),
+    ("post", "/agents/ada/availability", {"available": False}),
+    ("post", "/agents/ada/retire", {}),
+    ("post", "/agents/ada/keys", {}),
+    ("post", "/tickets", {"project": "OMO", "title": "x"}),
+    ("patch", "/tickets/{ticket}", {"title": "x"}),
+    ("post", "/tickets/{ticket}/pause", {}),
+    ("post", "/tickets/{ticket}/tasks", {"tasks": [{"title": "x"}]}),
+    ("post", "/tickets/{ticket}/edges", {"task": "{task}", "needs": "{task}"}),
+    ("post", "/tickets/{ticket}/transitions", {"to": "BLOCKED", "reason": "x"}),
+    ("patch", "/tasks/{task}", {"title": "x"}),
+    ("post", "/tasks/{task}/cancellation", {"reason": "x"}),
+    ("post", "/tasks/{task}/bump", {"reason": "x"}),
+    ("post", "/tasks/{task}/completion", {"fence": 1}),
+    ("post", "/claims", {}),
+]
+READS = [
+    "/projects/OMO",
+    "/projects/OMO/members",
+    "/tickets/{ticket}",
+    "/tickets/{ticket}/history",
+    "/tickets/{ticket}/transitions",
+    "/tasks/{task}",
+    "/agents/ada",
+]
+
+
+@pytest.fixture
+def vera(django_user_model, project):
+    """A viewer of OMO."""
+    user = django_user_model.objects.create_user("vera")
+    Member.objects.create(project=project, user=user, role="viewer")
+    return user
+
+
+@pytest.fixture
+def stranger(django_user_model, operator):
+    """An admin of another project."""
+    user = django_user_model.objects.create_user("sam")
+    Member.objects.create(project=Project.objects.found(key="OTHER", by=operator), user=user, role="admin")
+    return user
+
+
+def asked(calls, method, path, body, ticket, task):
+    names = {"ticket": ticket.key, "task": str(task.pk)}
+    filled = body and {name: value.format(**names) if isinstance(value, str) else value for name, value in body.items()}
+    return getattr(calls, method)(path.format(**names), filled) if method != "delete" else calls.delete(path.format(**names))
+
+
+@pytest.mark.parametrize(("method", "path", "body"), MUTATIONS)
+def test_a_viewer_changes_nothing(vera, ada, ticket, task, method, path, body):
+    assert asked(api_of(vera), method, path, body, ticket, task).status_code == 403
+
+
+@pytest.mark.parametrize(("method", "path", "body"), MUTATIONS)
+def test_who_is_outside_the_project_changes_nothing_and_sees_nothing(stranger, ada, ticket, task, method, path, body):
+    assert asked(api_of(stranger), method, path, body, ticket, task).status_code in (403, 404)
+
+
+@pytest.mark.parametrize("path", READS)
+def test_reading_needs_membership_only(vera, stranger, ada, ticket, task, path):
+    filled = path.format(ticket=ticket.key, task=task.pk)
+    assert api_of(vera).get(filled).status_code == 200
+    assert api_of(stranger).get(filled).status_code == 404
+    assert Api().get(filled).status_code == 401
+
+
+def test_a_key_narrows_and_never_widens(vera, operator, project):
+    assert api_of(vera, "admin").patch("/projects/OMO", {"name": "x"}).status_code == 403
+    assert api_of(operator, "work").patch("/projects/OMO", {"name": "x"}).status_code == 403
+    assert api_of(operator).patch("/projects/OMO", {"name": "x"}).status_code == 200
+
+
+def test_registering_shows_the_key_once_and_again_only_to_who_repeats_it(operator, project):
+    calls = api_of(operator)
+    body = {"name": "eve", "capabilities": [" Python ", "python"], "projects": ["OMO"], "capacity": 2}
+    first = calls.post("/agents", body, Idempotency_Key="a")
+    assert first.status_code == 201
+    assert first.json()["agent"]["capabilities"] == ["python"]
+    assert first.json()["agent"]["status"] == "idle"
+    again = calls.post("/agents", body, Idempotency_Key="a")
+    assert again.json() == first.json()
+    assert Agent.objects.filter(name="eve").count() == 1
+
+    from agents.models import Reply
+
+    assert first.json()["key"].encode() not in bytes(Reply.objects.get().body)
+    assert Api(first.json()["key"]).get("/agents/me").json()["name"] == "eve"
+    assert "key" not in calls.get("/agents/eve").json()
+
+
+def test_a_revoked_key_is_no_key(operator, ada):
+    calls = api_of(operator)
+    made = calls.post("/agents/ada/keys", {"scopes": ["work"]}).json()
+    assert Api(made["key"]).get("/agents/me").status_code == 200
+    assert calls.delete(f"/agents/ada/keys/{made['prefix']}").status_code == 204
+    assert Api(made["key"]).get("/agents/me").status_code == 401
+
+
+def test_an_agent_makes_no_key_with_more_than_it_has(ada):
+    assert api_of(ada).post("/agents/ada/keys", {"scopes": ["admin"]}).status_code == 403
+    assert api_of(ada).post("/agents/ada/keys", {}).status_code == 201
+
+
+def test_agents_are_found_by_what_they_can(operator, project):
+    for name, capabilities in (("one", ["python"]), ("two", ["python", "analysis"]), ("none", ["go"])):
+        Agent.objects.register(name=name, capabilities=capabilities, projects=[project], by=operator)
+    calls = api_of(operator)
+    found = calls.get("/agents/search", capability=["analysis", "python"]).json()["results"]
+    assert [match["agent"]["name"] for match in found] == ["two", "one"]
+    assert found[0]["score"] == 1.45
+    assert calls.get("/agents/best-fit", capability=["rust"]).status_code == 404
+
+
+def test_a_session_needs_the_csrf_token(operator, project):
+    from django.test import Client
+
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(operator)
+    assert client.get("/api/v1/projects").status_code == 200
+    refused = client.post("/api/v1/projects", {"key": "NEW"}, content_type="application/json")
+    assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")

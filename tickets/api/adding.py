@@ -1,0 +1,86 @@
+"""What clients send when they add tasks, and what the verb takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from agents.api.parse import Shape
+from tickets.api.fields import PhaseField, PriorityField, number
+from tickets.models import Need, TaskSpec
+from tickets.models.adding import NeedSpec
+
+ENDS, POLICIES = Need.When.values, Need.OnFailure.values
+
+
+class NeedIn(Shape):
+    task = serializers.CharField(max_length=100)
+    when = serializers.ChoiceField(ENDS, default="success")
+    on_failure = serializers.ChoiceField(POLICIES, default="hold")
+
+    def to_internal_value(self, data: Any) -> Any:
+        return super().to_internal_value({"task": data} if isinstance(data, str) else data)
+
+
+class JoinField(serializers.Field):
+    """`all`, `any`, or how many needs must be met."""
+
+    def to_internal_value(self, data: Any) -> int | None:
+        if data in ("all", "any"):
+            return None if data == "all" else 1
+        if isinstance(data, int) and not isinstance(data, bool) and data >= 1:
+            return data
+        raise serializers.ValidationError("all, any or a number from 1 on")
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+class TaskIn(Shape):
+    ref = serializers.CharField(max_length=100, required=False, help_text="a name by which others of this batch need it")
+    title = serializers.CharField(max_length=300)
+    description = serializers.CharField(max_length=100_000, required=False, allow_blank=True)
+    kind = serializers.CharField(max_length=60, required=False)
+    phase = PhaseField(required=False)
+    priority = PriorityField(required=False)
+    capabilities = serializers.ListField(child=serializers.CharField(max_length=100), max_length=100, required=False)
+    needs = serializers.ListField(child=NeedIn(), max_length=1000, required=False)
+    join = JoinField(required=False)
+    locks = serializers.ListField(max_length=100, required=False, help_text="not granted yet: anything but an empty list is refused")
+    profile = serializers.CharField(max_length=60, required=False, allow_blank=True)
+    slots = serializers.DictField(required=False)
+    timeout_s = serializers.IntegerField(min_value=1, max_value=30 * 86400, required=False, allow_null=True)
+    max_attempts = serializers.IntegerField(min_value=1, max_value=100, required=False)
+    not_before = serializers.DateTimeField(required=False, allow_null=True)
+    deadline = serializers.DateTimeField(required=False, allow_null=True)
+
+    def validate_locks(self, locks: list[Any]) -> list[Any]:
+        if locks:
+            raise serializers.ValidationError("task locks are not granted here yet: leave the field out", "unsupported")
+        return locks
+
+
+class TasksIn(Shape):
+    tasks = TaskIn(many=True, allow_empty=False)
+
+    def validate_tasks(self, tasks: list[Any]) -> list[Any]:
+        if len(tasks) > 1000:
+            raise serializers.ValidationError("at most 1000 tasks at once")
+        return tasks
+
+
+def specs(tasks: list[dict[str, Any]]) -> list[TaskSpec]:
+    """What the verb takes. A need that names a `ref` of the batch means that task, else it is an id."""
+    refs = {task["ref"] for task in tasks if "ref" in task}
+    return [_spec(dict(task), refs) for task in tasks]
+
+
+def _spec(task: dict[str, Any], refs: set[str]) -> TaskSpec:
+    task.pop("locks", None)
+    needs = [NeedSpec(on(need["task"], refs), need["when"], need["on_failure"]) for need in task.pop("needs", [])]
+    return TaskSpec(needs=needs, **task)
+
+
+def on(text: str, refs: set[str]) -> int | str:
+    return text if text in refs or number(text) < 0 else number(text)

@@ -1,0 +1,242 @@
+"""Routes of tickets: open, look, change, move."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Count, Q
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agents.api.docs import listing, route
+from agents.api.pages import PageIn, page
+from agents.api.parse import Shape, asked, parse
+from agents.api.projects import ReasonIn
+from agents.api.view import View, tagged
+from agents.models import rights
+from omoi_site.errors import Invalid, NotFound
+from tickets.api.adding import TaskIn, specs
+from tickets.api.fields import PhaseField, PriorityField
+from tickets.api.tasks import ExplainOut
+from tickets.models import Task, Ticket, Workflow
+from tickets.models.ticket import BlockedClass
+from tickets.models.ways import ways
+
+
+class WorkflowRef(serializers.Serializer):
+    name = serializers.CharField()
+    version = serializers.IntegerField()
+
+
+class TicketOut(serializers.Serializer):
+    key = serializers.CharField()
+    project = serializers.CharField(source="project.key")
+    title = serializers.CharField()
+    description = serializers.CharField(allow_blank=True)
+    priority = PriorityField()
+    labels = serializers.ListField(child=serializers.CharField())
+    workflow = WorkflowRef()
+    phase = serializers.CharField()
+    previous_phase = serializers.CharField(allow_blank=True)
+    phase_since = serializers.DateTimeField()
+    paused = serializers.BooleanField()
+    pause_reason = serializers.CharField(allow_blank=True)
+    blocked = serializers.SerializerMethodField()
+    parent = serializers.CharField(source="parent.key", allow_null=True, default=None)
+    tasks = serializers.SerializerMethodField()
+    source = serializers.CharField(allow_blank=True, help_text="the format it was imported from")
+    source_id = serializers.CharField(allow_blank=True)
+    version = serializers.IntegerField()
+    archived_at = serializers.DateTimeField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+    def get_blocked(self, ticket: Ticket) -> dict[str, str] | None:
+        return {"class": ticket.blocked_class, "reason": ticket.blocked_reason} if ticket.blocked_reason else None
+
+    def get_tasks(self, ticket: Any) -> dict[str, int]:
+        return {state: getattr(ticket, f"tasks_{state}") for state in Task.State.values}
+
+
+class MoveOut(serializers.Serializer):
+    from_phase = serializers.CharField(allow_null=True)
+    to_phase = serializers.CharField()
+    ground = serializers.CharField()
+    reason = serializers.CharField(allow_blank=True)
+    by = serializers.CharField()
+    at = serializers.DateTimeField()
+    artifacts = serializers.DictField()
+
+
+class MovedOut(serializers.Serializer):
+    ticket = TicketOut()
+    history = MoveOut()
+
+
+class WayOut(serializers.Serializer):
+    to = serializers.CharField()
+    allowed = serializers.BooleanField()
+    unmet = serializers.ListField(child=serializers.DictField())
+
+
+class TicketIn(Shape):
+    project = serializers.CharField(max_length=10)
+    title = serializers.CharField(max_length=300)
+    description = serializers.CharField(max_length=500_000, required=False, allow_blank=True)
+    priority = PriorityField(required=False)
+    labels = serializers.ListField(child=serializers.CharField(max_length=200), max_length=100, required=False)
+    workflow = serializers.CharField(max_length=63, required=False)
+    phase = PhaseField(required=False, help_text="past the first phase it needs gates:force and a reason")
+    reason = serializers.CharField(max_length=2_000, required=False, allow_blank=True)
+    parent = serializers.CharField(max_length=24, required=False, allow_null=True)
+    tasks = TaskIn(many=True, required=False)
+
+
+class TicketEdit(Shape):
+    title = serializers.CharField(max_length=300, required=False)
+    description = serializers.CharField(max_length=500_000, required=False, allow_blank=True)
+    priority = PriorityField(required=False)
+    labels = serializers.ListField(child=serializers.CharField(max_length=200), max_length=100, required=False)
+
+
+class TicketsIn(PageIn):
+    project = serializers.CharField(max_length=10, required=False)
+    phase = PhaseField(required=False)
+    priority = PriorityField(required=False)
+    label = serializers.CharField(max_length=200, required=False)
+    waiting_on = serializers.CharField(max_length=200, required=False)
+    q = serializers.CharField(max_length=200, required=False, help_text="part of the title, or the key")
+    archived = serializers.BooleanField(default=False, help_text="the archived ones instead of the others")
+
+
+def with_counts() -> Any:
+    counts = {f"tasks_{state}": Count("tasks", filter=Q(tasks__state=state)) for state in Task.State.values}
+    return Ticket.objects.select_related("project", "workflow", "parent").annotate(**counts)
+
+
+def the_ticket(view: View, key: str) -> Any:
+    """The ticket with this key, when the caller sees its project and may do this there."""
+    found = with_counts().filter(pk__in=Ticket.objects.seen_by(view.request.user).filter(key=key.upper()).values("pk")).first()
+    if found is None:
+        raise NotFound(f"there is no ticket {key}, or you are not a member of its project")
+    view.need(found.project)
+    return found
+
+
+def again(pk: int, status: int = 200) -> Response:
+    """The ticket as it is now."""
+    ticket = with_counts().get(pk=pk)
+    return tagged(TicketOut(ticket).data, ticket.version, status=status)
+
+
+class TicketsView(View):
+    scope = "tickets:write"
+
+    @route("Tickets of your projects, newest first", gives=listing("Tickets", TicketOut), query=TicketsIn, refuses=(404,), tag="tickets")
+    def get(self, request: Request) -> Response:
+        given = asked(TicketsIn, request)
+        found = Ticket.objects.seen_by(request.user).filter(archived_at__isnull=not given["archived"])
+        if "project" in given:
+            found = found.filter(project=self.project(given["project"]))
+        if "label" in given:
+            found = found.filter(labels__contains=[given["label"]])
+        if "q" in given:
+            found = found.filter(Q(title__icontains=given["q"]) | Q(key=given["q"].upper()))
+        if "waiting_on" in given:
+            found = found.waiting_on(given["waiting_on"])
+        for name in ("phase", "priority"):
+            if name in given:
+                found = found.filter(**{name: given[name]})
+        return page(request, found, given, self._shown, by="-id")
+
+    @staticmethod
+    def _shown(rows: list[Ticket]) -> list[Any]:
+        return TicketOut(with_counts().filter(pk__in=[row.pk for row in rows]).order_by("-id"), many=True).data
+
+    @route("Open a ticket, with its tasks", takes=TicketIn, gives=TicketOut, status=201, refuses=(404, 409, 422), once=True, tag="tickets")
+    def post(self, request: Request) -> Response:
+        given = parse(TicketIn, request)
+        project = self.project(given.pop("project"))
+        workflow = Workflow.objects.latest_of(given.pop("workflow", "") or project.workflow)
+        if given.get("phase", workflow.plan.start) != workflow.plan.start:
+            rights.need(request.user, "gates:force", project)
+        if parent := given.pop("parent", None):
+            given["parent"] = Ticket.objects.filter(project=project, key=parent.upper()).first()
+            if given["parent"] is None:
+                raise Invalid(f"there is no ticket {parent} in {project}", field="parent")
+        tasks = specs(given.pop("tasks", []))
+        ticket = Ticket.objects.open(project=project, workflow=workflow, by=request.user, tasks=tasks, **given)
+        return again(ticket.pk, 201)
+
+
+class TicketView(View):
+    scope = "tickets:write"
+
+    @route("One ticket", gives=TicketOut, refuses=(404,), tag="tickets")
+    def get(self, request: Request, key: str) -> Response:
+        ticket = the_ticket(self, key)
+        return tagged(TicketOut(ticket).data, ticket.version)
+
+    @route("Change a ticket", takes=TicketEdit, gives=TicketOut, refuses=(404, 412, 422), once=True, match=True, tag="tickets")
+    def patch(self, request: Request, key: str) -> Response:
+        given, found = parse(TicketEdit, request), the_ticket(self, key)
+        with Ticket.objects.locked(pk=found.pk) as ticket:
+            ticket.edit(by=request.user, version=self.matched(), **given)
+        return again(found.pk)
+
+
+class TicketActView(View):
+    """`pause`, `resume`, `archive` and `restore` are one route each, over the verb of that name."""
+
+    scope = "tickets:write"
+    verb = "pause"
+
+    @route("Pause, resume, archive or restore a ticket", takes=ReasonIn, gives=TicketOut, refuses=(404, 422), once=True, tag="tickets")
+    def post(self, request: Request, key: str) -> Response:
+        given, found = parse(ReasonIn, request), the_ticket(self, key)
+        with Ticket.objects.locked(pk=found.pk) as ticket:
+            getattr(ticket, self.verb)(by=request.user, reason=given["reason"])
+        return again(found.pk)
+
+
+class TransitionIn(Shape):
+    to = PhaseField()
+    reason = serializers.CharField(max_length=2_000, required=False, allow_blank=True, default="")
+    force = serializers.BooleanField(default=False)
+
+    def get_fields(self) -> dict[str, Any]:
+        return {**super().get_fields(), "class": serializers.ChoiceField(BlockedClass.values, required=False)}
+
+
+class TransitionsView(View):
+    scope = "tickets:write"
+
+    @route("Where it could go, and what is missing", gives=WayOut(many=True), refuses=(404,), tag="tickets")
+    def get(self, request: Request, key: str) -> Response:
+        return Response(ways(the_ticket(self, key)))
+
+    @route("Move the ticket", takes=TransitionIn, gives=MovedOut, refuses=(404, 409, 412, 422), once=True, match=True, tag="tickets")
+    def post(self, request: Request, key: str) -> Response:
+        given, found = parse(TransitionIn, request), the_ticket(self, key)
+        if given["force"]:
+            rights.need(request.user, "gates:force", found.project)
+        cause = {"cause": given["class"]} if "class" in given else {}
+        with Ticket.objects.locked(pk=found.pk) as ticket:
+            ticket.expect(self.matched())
+            ticket.go(given["to"], by=request.user, reason=given["reason"], force=given["force"], **cause)
+        moved = again(found.pk)
+        moved.data = {"ticket": moved.data, "history": MoveOut(found.history.order_by("-move").first()).data}
+        return moved
+
+
+class HistoryView(View):
+    @route("Every change of phase", gives=MoveOut(many=True), refuses=(404,), tag="tickets")
+    def get(self, request: Request, key: str) -> Response:
+        return Response(MoveOut(the_ticket(self, key).history.order_by("move"), many=True).data)
+
+
+class TicketExplainView(View):
+    @route("Why it does not move, who must act, what would help", gives=ExplainOut, refuses=(404,), tag="tickets")
+    def get(self, request: Request, key: str) -> Response:
+        return Response(ExplainOut(Ticket.objects.explain(the_ticket(self, key))).data)
