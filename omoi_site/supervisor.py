@@ -123,13 +123,11 @@ class Supervisor:
             dues.append(self.server_due)
         patience = max(0.0, min([*dues, time.monotonic() + 60.0]) - time.monotonic())
         ears = {child.ear: child for child in self.roles if child.ear is not None}
-        heard, _, _ = select.select([bell, *ears], [], [], patience)
-        for one in heard:
-            if one is bell:
-                with contextlib.suppress(BlockingIOError):
-                    bell.recv(4096)
-            else:
-                ears[one].hear()
+        heard, _, _ = select.select([bell.fileno(), *ears], [], [], patience)
+        with contextlib.suppress(BlockingIOError):
+            bell.recv(4096)
+        for ear in set(heard) & set(ears):
+            ears[ear].hear()
 
     def _end(self, bell: socket.socket) -> None:
         """Roles first, each with its grace, PostgreSQL last; asked a second time, hurry."""

@@ -1,0 +1,44 @@
+"""The house keeps its own rules."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAMS = Path(sys.executable).parent
+
+
+def passes(*words: str | Path) -> None:
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_ruff_has_nothing_to_say():
+    passes(PROGRAMS / "ruff", "check", "--quiet", ".")
+
+
+def test_the_code_is_formatted():
+    passes(PROGRAMS / "ruff", "format", "--check", "--quiet", ".")
+
+
+def test_imports_go_down_only():
+    if "importlinter" not in tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]:
+        pytest.skip("pyproject.toml holds no import contract yet")
+    passes(PROGRAMS / "lint-imports", "--no-cache")
+
+
+@pytest.mark.django_db
+def test_every_change_of_a_model_has_its_migration():
+    from django.core.management import call_command
+
+    call_command("makemigrations", "--check", "--dry-run", verbosity=0)
+
+
+@pytest.mark.full
+def test_types_hold():
+    passes(PROGRAMS / "mypy")
