@@ -1,5 +1,6 @@
 """The work: workflows, tickets and their history, tasks, needs, lanes, claims."""
 
+from tickets.models.bringing import Arrival, Backlog, Item
 from tickets.models.fleet import Match, fleet
 from tickets.models.history import PhaseMove
 from tickets.models.lane import Lane
@@ -11,11 +12,14 @@ from tickets.models.workflow import UnknownWorkflow, Workflow, WorkflowPhase
 
 __all__ = [
     "AgentUnavailable",
+    "Arrival",
+    "Backlog",
     "CapacityFull",
     "Claim",
     "ClaimLost",
     "Cycle",
     "Edge",
+    "Item",
     "Lane",
     "Link",
     "Match",

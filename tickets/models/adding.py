@@ -24,16 +24,17 @@ if TYPE_CHECKING:
 RECOUNT = f"""
 WITH truth AS (
   SELECT c.id,
-         greatest(0, least(c.join_count, count(n.id)) - count(*) FILTER (WHERE e.ended AND e.met))::int AS open_needs, count(n.id) FILTER (WHERE NOT e.ended)::int AS edges_left
+         greatest(0, least(c.join_count, count(n.id)) - count(*) FILTER (WHERE e.ended AND e.met))::int AS open_needs, count(n.id) FILTER (WHERE NOT e.ended)::int AS edges_left,
+         clock_timestamp() AS now  -- read once, so that rank and moment agree
   FROM tickets_task c LEFT JOIN tickets_need n ON n.child_id = c.id LEFT JOIN tickets_task p ON p.id = n.parent_id
   CROSS JOIN LATERAL (SELECT p.state IN ('completed', 'failed', 'cancelled') AS ended, {MET} AS met) e
   WHERE c.id = ANY (%(ids)s) AND c.state = 'pending' GROUP BY c.id),
 told AS (
   UPDATE tickets_task t SET open_needs = c.open_needs, edges_left = c.edges_left, doomed = c.open_needs > c.edges_left,
-         ready_at = CASE WHEN c.open_needs = 0 AND NOT t.asleep THEN coalesce(t.ready_at, clock_timestamp()) END,
-         rank = CASE WHEN c.open_needs = 0 AND NOT t.asleep THEN omoi_rank(t.priority, coalesce(t.ready_at, clock_timestamp()), t.deadline,
+         ready_at = CASE WHEN c.open_needs = 0 AND NOT t.asleep THEN coalesce(t.ready_at, c.now) END,
+         rank = CASE WHEN c.open_needs = 0 AND NOT t.asleep THEN omoi_rank(t.priority, coalesce(t.ready_at, c.now), t.deadline,
                      (SELECT count(*) FROM tickets_need u WHERE u.parent_id = t.id), t.retries) ELSE t.rank END,
-         promote_at = CASE WHEN c.open_needs = 0 AND NOT t.asleep THEN omoi_promote_at(t.priority, coalesce(t.ready_at, clock_timestamp()), t.deadline) END
+         promote_at = CASE WHEN c.open_needs = 0 AND NOT t.asleep THEN omoi_promote_at(t.priority, coalesce(t.ready_at, c.now), t.deadline) END
   FROM truth c WHERE t.id = c.id RETURNING t.id, t.state, t.open_needs, t.asleep, t.held, t.profile)
 SELECT * FROM told
 """
@@ -88,7 +89,8 @@ class Adding(models.QuerySet["Task"]):
         assert now
         free = not (now["paused"] or now["archived_at"])
         open_in = ticket.plan.open_in(now["phase"]) if free else set()
-        tasks = [self._made(ticket, spec, now["phase"], open_in) for spec in specs]
+        lanes: dict[Any, int] = {}
+        tasks = [self._made(ticket, spec, now["phase"], open_in, lanes) for spec in specs]
         faults = [
             fault for place, (spec, task) in enumerate(zip(specs, tasks, strict=True)) for fault in _faults(place, spec, task, ticket)
         ]
@@ -116,6 +118,14 @@ class Adding(models.QuerySet["Task"]):
             task.refresh_from_db()
         return tasks
 
+    def bring_in(self, work: Sequence[tuple[Ticket, TaskSpec]], *, by: Any) -> list[Task]:
+        """One task for each of these tickets, which this transaction has just made: nobody can move them, so none is locked. Counted by the caller."""
+        lanes: dict[Any, int] = {}
+        tasks = [self._made(ticket, spec, ticket.phase, ticket.plan.open_in(ticket.phase), lanes) for ticket, spec in work]
+        self.bulk_create(tasks)
+        self._log_added([task.pk for task in tasks], by)
+        return tasks
+
     @db.atomic
     def recount(self, ids: Sequence[int]) -> None:
         """Count anew what pending tasks wait for, and rank those that are ready."""
@@ -132,7 +142,8 @@ class Adding(models.QuerySet["Task"]):
         """The lanes of these ready tasks hide none of them; a lane locked by somebody else is left to the sweep."""
         db.rows(LOWER, [list(ids)])
 
-    def _made(self, ticket: Ticket, spec: TaskSpec, phase: str, open_in: set[str]) -> Task:
+    def _made(self, ticket: Ticket, spec: TaskSpec, phase: str, open_in: set[str], lanes: dict[Any, int]) -> Task:
+        """A task as it will be stored; `lanes` remembers those that were looked up for the same project."""
         plan = ticket.plan
         standing = phase if phase in plan else ticket.previous_phase or plan.start
         where = (
@@ -141,14 +152,14 @@ class Adding(models.QuerySet["Task"]):
             or standing
         )
         capabilities = words(spec.capabilities)
-        known = where in plan
+        marks = (where, tuple(capabilities), bool(spec.profile))
+        if where in plan and marks not in lanes:
+            lanes[marks] = Lane.objects.of(project=ticket.project, phase=where, capabilities=capabilities, has_profile=bool(spec.profile))
         return self.model(
             ticket=ticket,
             ticket_key=ticket.key,
             project_id=ticket.project_id,
-            lane_id=Lane.objects.of(project=ticket.project, phase=where, capabilities=capabilities, has_profile=bool(spec.profile))
-            if known
-            else None,
+            lane_id=lanes.get(marks),
             phase=where,
             title=spec.title,
             description=spec.description,

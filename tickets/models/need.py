@@ -8,7 +8,7 @@ lock is there because an edge changes the parent's rank too.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -69,31 +69,38 @@ class NeedQuerySet(models.QuerySet["Need"]):
             return []
         self.lock_graph(project)
         parents, children = sorted({edge.parent for edge in edges}), sorted({edge.child for edge in edges})
-        found = {
-            row["id"]: row
-            for row in db.rows("SELECT id, project_id FROM tickets_task WHERE id = ANY (%s) ORDER BY id FOR NO KEY UPDATE", [parents])
-        }
-        found |= {
-            row["id"]: row
-            for row in db.rows(
-                "SELECT id, project_id, state FROM tickets_task WHERE id = ANY (%s) ORDER BY id FOR NO KEY UPDATE", [children]
-            )
-        }
-        if strange := [task for task in (*parents, *children) if task not in found or found[task]["project_id"] != project]:
-            raise Invalid(f"no task {strange[0]} in this project", field="needs")
-        if started := [child for child in children if found[child]["state"] != "pending"]:
+        state = self._lock_ends(project, parents, children)
+        if started := [child for child in children if state[child] != "pending"]:
             from tickets.models.ending import NotReady
 
-            raise NotReady(f"task {started[0]} is {found[started[0]]['state']}: only a pending task can be given needs")
+            raise NotReady(f"task {started[0]} is {state[started[0]]}: only a pending task can be given needs")
         self._refuse_cycles(edges)
-        needs = self.bulk_create(
-            [Need(parent_id=edge.parent, child_id=edge.child, on_end=edge.when, on_failure=edge.on_failure) for edge in edges],
-            ignore_conflicts=True,
-        )
+        needs = self._connect(edges)
         Task.objects.recount(sorted({*parents, *children}))  # parents too: how much they hold up is part of their rank
         self._tell("need.added", children, by)
         self._cancel_the_hopeless(children)
         return list(self.filter(parent_id__in=parents, child_id__in=children)) if needs else []
+
+    @db.atomic
+    def bring_in(self, project: int, edges: Sequence[Edge], *, born: Set[int], by: Any) -> tuple[int, list[Edge]]:
+        """Add imported edges; returns how many are new, and those left out because their child has begun.
+
+        `born` are tasks of this transaction: one that is completed already may be given a need, which tells what it once waited for.
+        They are counted by the caller.
+        """
+        from tickets.models.task import Task
+
+        self.lock_graph(project)
+        there = set(self.filter(child_id__in={edge.child for edge in edges} - born).values_list("parent_id", "child_id"))
+        new = [edge for edge in edges if (edge.parent, edge.child) not in there]
+        state = self._lock_ends(project, sorted({edge.parent for edge in new}), sorted({edge.child for edge in new}))
+        late = [edge for edge in new if edge.child not in born and state[edge.child] != "pending"]
+        new = [edge for edge in new if edge.child in born or state[edge.child] == "pending"]
+        self._refuse_cycles(new)
+        self._connect(new)
+        Task.objects.recount(sorted({end for edge in new for end in (edge.parent, edge.child)} - born))
+        self._tell("need.added", sorted({edge.child for edge in new}), by)
+        return len(new), late
 
     @db.atomic
     def remove(self, need: Need, *, by: Any) -> None:
@@ -107,6 +114,20 @@ class NeedQuerySet(models.QuerySet["Need"]):
         if self.filter(pk=need.pk).delete()[0]:
             Task.objects.recount(sorted([need.parent_id, need.child_id]))
             self._tell("need.removed", [need.child_id], by)
+
+    @staticmethod
+    def _lock_ends(project: int, parents: Sequence[int], children: Sequence[int]) -> dict[int, str]:
+        """Parents, then children, each locked in id order; the state of each. Raises Invalid for a task of another project."""
+        found = db.rows("SELECT id, project_id, state FROM tickets_task WHERE id = ANY (%s) ORDER BY id FOR NO KEY UPDATE", [parents])
+        found += db.rows("SELECT id, project_id, state FROM tickets_task WHERE id = ANY (%s) ORDER BY id FOR NO KEY UPDATE", [children])
+        state = {row["id"]: row["state"] for row in found if row["project_id"] == project}
+        if strange := [task for task in (*parents, *children) if task not in state]:
+            raise Invalid(f"no task {strange[0]} in this project", field="needs")
+        return state
+
+    def _connect(self, edges: Sequence[Edge]) -> list[Need]:
+        needs = [Need(parent_id=edge.parent, child_id=edge.child, on_end=edge.when, on_failure=edge.on_failure) for edge in edges]
+        return self.bulk_create(needs, ignore_conflicts=True)
 
     def _refuse_cycles(self, edges: Sequence[Edge]) -> None:
         graph: dict[int, set[int]] = {}

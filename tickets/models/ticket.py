@@ -18,6 +18,7 @@ from django_fsm import RETURN_VALUE, FSMField, FSMModelMixin, transition
 from agents.models import Locking, Project, Versioned, label, via
 from omoi_site import broker, db
 from omoi_site.errors import Invalid, OmoiError
+from tickets.models.bringing import Bringing
 from tickets.models.history import PhaseMove
 from tickets.models.workflow import Workflow
 from tickets.workflow import BLOCKED, CANCELLED, Plan
@@ -48,7 +49,7 @@ class BlockedClass(models.TextChoices):
     ENVIRONMENT = "environment"
 
 
-class TicketQuerySet(Locking["Ticket"]):
+class TicketQuerySet(Locking["Ticket"], Bringing):
     together = ("project", "workflow")
 
     def seen_by(self, who: Any) -> TicketQuerySet:

@@ -1,0 +1,60 @@
+"""Beads documents for tests, and what they became."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pytest
+from django.conf import settings
+
+from omoi_site import db
+from tickets import imports
+
+DATA = Path(settings.ROOT).parent / "shared" / "data" / "beads-issues.jsonl"
+
+
+def data() -> Path:
+    """The backlog of a real team; a test that wants it is skipped where it is not there."""
+    if DATA.exists():
+        return DATA
+    missing = f"there is no {DATA}: put a beads backlog of 704 issues there"
+    if "data" in os.environ.get("OMOI_TEST_REQUIRE", "").replace(",", " ").split():
+        pytest.fail(missing)
+    pytest.skip(missing)
+
+
+def issue(name: str, *edges: tuple[str, str], **fields: Any) -> dict[str, Any]:
+    """An issue with edges (kind, to)."""
+    dependencies = [{"issue_id": name, "depends_on_id": to, "type": kind} for kind, to in edges]
+    return {
+        "id": name,
+        "title": f"Do {name}",
+        "status": "open",
+        "priority": 2,
+        "issue_type": "task",
+        "dependencies": dependencies,
+        **fields,
+    }
+
+
+def written(*issues: Any) -> BinaryIO:
+    """A file of these lines: an object as JSON, bytes as they are."""
+    return io.BytesIO(b"".join((each if isinstance(each, bytes) else json.dumps(each).encode()) + b"\n" for each in issues))
+
+
+def bring(project: Any, *issues: Any, **how: Any) -> dict[str, Any]:
+    return imports.run("beads", written(*issues), project=project, by="system:test", **how).as_dict()
+
+
+def stored(table: str, order: str = "id") -> list[dict[str, Any]]:
+    return db.rows(f"SELECT * FROM {table} ORDER BY {order}")
+
+
+def everything() -> dict[str, int]:
+    """How much there is of what an import makes."""
+    tables = ["agents_event", *(f"tickets_{name}" for name in ("ticket", "phasemove", "task", "need", "link", "lane"))]
+    return {table: db.rows(f"SELECT count(*) FROM {table}")[0]["count"] for table in tables}

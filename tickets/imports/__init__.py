@@ -1,0 +1,47 @@
+"""Work that another tool kept comes in: a format reads a file into a backlog, `Ticket.objects.bring_in` adds what is new of it.
+
+The whole file is read and checked before anything is written, and all is written in one transaction: a fault anywhere, and
+nothing is imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+from django.db import transaction
+
+from agents.models import Project
+from omoi_site.errors import Invalid
+from tickets.imports import beads
+from tickets.imports.report import Report, Sheet
+from tickets.models import Ticket, Workflow
+
+__all__ = ["FORMATS", "Report", "run"]
+
+FORMATS: dict[str, Callable[[BinaryIO], Sheet]] = {"beads": beads.read}
+WORKFLOW = "simple"
+
+
+def run(
+    format: str,
+    file: BinaryIO,
+    *,
+    project: Project,
+    by: Any,
+    dry_run: bool = False,
+    workflow: str = "",
+    watch: Callable[[int], None] = lambda made: None,
+) -> Report:
+    """Import a binary file into a project and report; with `dry_run` the same, and then all of it is undone.
+
+    Tickets follow `workflow`, else `simple`. Raises Malformed, Invalid, TooLarge or Cycle naming the line or the edge.
+    """
+    if format not in FORMATS:
+        raise Invalid(f"there is no importer for {format}; there are: {', '.join(FORMATS)}", field="format")
+    sheet = FORMATS[format](file)
+    with transaction.atomic():
+        plan = Workflow.objects.latest_of(workflow or WORKFLOW)
+        arrival = Ticket.objects.bring_in(sheet.backlog, project=project, workflow=plan, by=by, watch=watch)
+        transaction.set_rollback(dry_run)
+    return Report(format, project.key, dry_run, sheet, arrival)

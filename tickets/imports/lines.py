@@ -1,0 +1,93 @@
+"""JSON Lines: one object a line, read as a stream, every fault by its line."""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from omoi_site.errors import Invalid, Malformed, OmoiError, TooLarge
+
+LIMIT = 50 * 2**20
+DEPTH = 32
+TOLD = 20  # faults told at once
+
+
+class Faults:
+    """What is wrong with a file, by place; raised together, the first ones in words."""
+
+    def __init__(self) -> None:
+        self.kind: type[OmoiError] | None = None
+        self.found: list[dict[str, str]] = []
+
+    def add(self, place: str, message: str, *, kind: type[OmoiError] = Invalid, code: str = "invalid") -> None:
+        self.kind = self.kind or kind
+        if len(self.found) < TOLD:
+            self.found.append({"field": place, "code": code, "message": message})
+        else:
+            self.check()
+
+    def check(self) -> None:
+        """Raise what was found; nothing was found, and nothing happens."""
+        if self.kind:
+            words = "; ".join(f"{fault['field']}: {fault['message']}" for fault in self.found[:5])
+            more = f"; and {len(self.found) - 5} or more further faults" if len(self.found) > 5 else ""
+            raise self.kind(f"Nothing was imported. {words}{more}", errors=self.found)
+
+
+def objects(file: BinaryIO, faults: Faults) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each object of the file with its place ("line 7"); empty lines are passed over. Raises TooLarge over 50 MiB."""
+    read = number = 0
+    while line := file.readline(LIMIT - read + 1):
+        number += 1
+        read += len(line)
+        if read > LIMIT:
+            raise TooLarge(
+                f"Nothing was imported. The file is larger than {LIMIT >> 20} MiB: split it; a known issue is not imported twice"
+            )
+        if number == 1:
+            line = line.removeprefix(codecs.BOM_UTF8)
+        place = f"line {number}"
+        try:
+            if (found := parsed(line)) is not None:
+                yield place, found
+        except ValueError as error:
+            faults.add(place, str(error), kind=Malformed, code="malformed")
+
+
+def parsed(line: bytes) -> dict[str, Any] | None:
+    """The object of one line, None for an empty one; raises ValueError saying what is wrong with it."""
+    if line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise ValueError("the text is UTF-16; save the file as UTF-8")
+    if b"\0" in line:
+        raise ValueError("a NUL character, which no text may hold")
+    try:
+        text = line.decode().strip()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"not UTF-8: byte {line[error.start]:#04x} at {error.start + 1}; save the file as UTF-8") from error
+    if not text:
+        return None
+    try:
+        found = json.loads(text, parse_constant=_no_number)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error.msg} (column {error.colno})") from error
+    except RecursionError as error:
+        raise ValueError(f"nested deeper than {DEPTH}") from error
+    if not isinstance(found, dict):
+        raise ValueError("not a JSON object; each line is one issue")
+    if text.count("{") + text.count("[") > DEPTH and deeper(found, DEPTH):
+        raise ValueError(f"nested deeper than {DEPTH}")
+    return found
+
+
+def deeper(value: Any, left: int) -> bool:
+    """Whether a value is nested deeper than `left`; itself counts."""
+    if not isinstance(value, dict | list):
+        return False
+    inside = value.values() if isinstance(value, dict) else value
+    return left < 1 or any(deeper(each, left - 1) for each in inside)
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"not JSON: {name} is no number")

@@ -1,0 +1,66 @@
+"""What a format makes of a file, and what an import tells of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from tickets.models import Arrival, Backlog
+
+
+class Skipped(NamedTuple):
+    """An edge to an id that is not in the file."""
+
+    kind: str
+    from_id: str
+    to_id: str
+
+
+@dataclass
+class Sheet:
+    """A file that was read to its end without a fault."""
+
+    backlog: Backlog
+    skipped: list[Skipped] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)  # fields nothing here stands for, and how often they said something
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Report:
+    """An import in figures, for people and machines."""
+
+    format: str
+    project: str
+    dry_run: bool
+    sheet: Sheet
+    arrival: Arrival
+
+    @property
+    def warnings(self) -> list[str]:
+        begun = (f"{child} does not wait for {parent}: work on {child} has begun or ended here" for parent, child in self.arrival.late)
+        return [*self.sheet.warnings, *begun]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Counts are of what is new, but for `tickets`. `skipped` lists every edge that was left out, and counts them by kind."""
+        arrival, skipped = self.arrival, self.sheet.skipped
+        return {
+            "format": self.format,
+            "project": self.project,
+            "dry_run": self.dry_run,
+            "tickets": {"new": arrival.new, "known": arrival.known, "changed": len(arrival.changed)},
+            "tasks": arrival.tasks,
+            "needs": arrival.needs,
+            "parents": arrival.parents,
+            "links": arrival.links,
+            "skipped": {
+                "edges": len(skipped),
+                "ids": len({edge.to_id for edge in skipped}),
+                "by_kind": dict(Counter(edge.kind for edge in skipped).most_common()),
+                "list": [{"kind": edge.kind, "from": edge.from_id, "to": edge.to_id} for edge in skipped],
+            },
+            "changed": arrival.changed,
+            "left_out": dict(self.sheet.left_out.most_common()),
+            "warnings": self.warnings,
+        }

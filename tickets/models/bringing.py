@@ -1,0 +1,253 @@
+"""Bringing in work that another tool kept: many tickets at once, each with one task, all or none.
+
+What is known (by source and its id there) stays as it is: agents may be at work on it. Only what is missing here is added, so
+the same backlog a second time adds nothing. The number of statements does not grow with the number of tickets, but for batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+
+from agents.models import Event, Project, label, via
+from omoi_site import db
+from omoi_site.errors import Invalid
+from tickets.models.history import PhaseMove
+from tickets.models.workflow import Workflow
+from tickets.workflow import Plan
+
+if TYPE_CHECKING:
+    from tickets.models.ticket import Ticket
+
+BATCH = 1000
+KNOWN = """
+SELECT k.id, k.key, k.source_id, k.title, k.description, k.priority, k.phase, k.parent_id, t.id AS task
+FROM tickets_ticket k LEFT JOIN LATERAL (SELECT id FROM tickets_task WHERE ticket_id = k.id ORDER BY id LIMIT 1) t ON true
+WHERE k.project_id = %s AND k.source = %s AND k.source_id = ANY (%s)
+"""
+ADOPT = """
+WITH i AS (SELECT * FROM unnest(%(children)s::bigint[], %(parents)s::bigint[]) AS i(child, parent)),
+mine AS MATERIALIZED (SELECT k.id, i.parent, NOT k.id = ANY (%(born)s::bigint[]) AS known FROM tickets_ticket k JOIN i ON i.child = k.id
+                      WHERE k.parent_id IS NULL ORDER BY k.id FOR NO KEY UPDATE OF k),
+told AS (UPDATE tickets_ticket k SET parent_id = mine.parent, version = k.version + mine.known::int, events = k.events + mine.known::int
+         FROM mine WHERE k.id = mine.id RETURNING k.id, k.key, k.project_id, k.events, k.parent_id, mine.known),
+log AS (INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)
+        SELECT told.project_id, 'ticket:' || told.key, 'ticket:' || told.key, told.events, 'ticket.edited', %(actor)s, %(key)s,
+               jsonb_build_object('before', '{"parent": null}'::jsonb, 'after', jsonb_build_object('parent', p.key)), '' FROM told JOIN tickets_ticket p ON p.id = told.parent_id WHERE told.known)
+SELECT id, known FROM told
+"""
+ANCESTORS = """
+WITH RECURSIVE up(id, key, parent_id) AS (
+  SELECT id, key, parent_id FROM tickets_ticket WHERE id = ANY (%s)
+  UNION ALL SELECT p.id, p.key, p.parent_id FROM tickets_ticket p JOIN up ON p.id = up.parent_id) CYCLE id SET loops USING path
+SELECT key FROM up WHERE loops ORDER BY key LIMIT 1
+"""
+LINK = """
+INSERT INTO tickets_link (ticket_id, other_id, kind) SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::varchar[]) ON CONFLICT DO NOTHING RETURNING id
+"""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One ticket to be, by its id where it comes from; `kind` is its task's. `done`: it is born in the last phase, its task completed."""
+
+    id: str
+    title: str
+    description: str = ""
+    priority: int = 2
+    labels: Sequence[str] = ()
+    kind: str = "task"
+    done: bool = False
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """What `source` kept: items once each, and edges between their ids.
+
+    needs: (parent, child), the child's task waits for the parent's. parents: child to parent ticket. links: (from, to, kind).
+    """
+
+    source: str
+    items: Sequence[Item]
+    needs: Sequence[tuple[str, str]] = ()
+    parents: dict[str, str] = field(default_factory=dict)
+    links: Sequence[tuple[str, str, str]] = ()
+
+
+@dataclass
+class Arrival:
+    """What became of a backlog: what is new here, what was known, and where the known differs (left as it is)."""
+
+    new: int = 0
+    known: int = 0
+    tasks: int = 0
+    needs: int = 0
+    parents: int = 0
+    links: int = 0
+    changed: list[dict[str, Any]] = field(default_factory=list)  # {id, ticket, fields}
+    late: list[tuple[str, str]] = field(default_factory=list)  # needs (parent, child) whose child's task has begun
+
+
+class Bringing(models.QuerySet["Ticket"]):
+    @db.atomic
+    def bring_in(
+        self, backlog: Backlog, *, project: Project, workflow: Workflow, by: Any, watch: Callable[[int], None] = lambda made: None
+    ) -> Arrival:
+        """Add what is new of a backlog, in one transaction; `watch` is told now and then how many tickets are made.
+
+        Raises Cycle when needs or parents would go round together with what is here.
+        """
+        from tickets.models.need import Edge, Need
+        from tickets.models.task import Task
+
+        # One import of a project at a time. The project goes before its graph, as for a ticket that is opened with needs.
+        db.rows("SELECT 1 FROM agents_project WHERE id = %s FOR NO KEY UPDATE", [project.pk])
+        Need.objects.lock_graph(project.pk)
+        known = {row["source_id"]: row for row in db.rows(KNOWN, [project.pk, backlog.source, [item.id for item in backlog.items]])}
+        fresh = [item for item in backlog.items if item.id not in known]
+        tickets, tasks = {name: row["id"] for name, row in known.items()}, {name: row["task"] for name, row in known.items()}
+        born: dict[str, int] = {}
+        for ticket, task in self._born(fresh, backlog.source, project, workflow, by):
+            tickets[ticket.source_id], born[ticket.source_id] = ticket.pk, task
+            if len(born) % BATCH == 0:
+                watch(len(born))
+        tasks |= born
+        edges = [Edge(tasks[parent], tasks[child]) for parent, child in backlog.needs if tasks[parent] and tasks[child]]
+        needs, late = Need.objects.bring_in(project.pk, edges, born=set(born.values()), by=by)
+        Task.objects.recount(list(born.values()))
+        name_of = {task: name for name, task in tasks.items()}
+        arrival = Arrival(
+            new=len(fresh),
+            known=len(known),
+            tasks=len(born),
+            needs=needs,
+            parents=self._adopt(backlog, tickets, born, by),
+            links=self._link(backlog, tickets),
+            changed=list(_changed(backlog, known, workflow.plan)),
+            late=[(name_of[edge.parent], name_of[edge.child]) for edge in late],
+        )
+        counts = {name: getattr(arrival, name) for name in ("new", "known", "tasks", "needs", "parents", "links")}
+        if any(counts[name] for name in ("new", "needs", "parents", "links")):
+            project.record("project.imported", by=by, data={"source": backlog.source, **counts})
+        watch(len(born))
+        return arrival
+
+    def _born(self, items: Sequence[Item], source: str, project: Project, workflow: Workflow, by: Any) -> Iterator[tuple[Ticket, int]]:
+        """Tickets with their births, tasks and events, batch by batch; each with the id of its task."""
+        from tickets.models.task import Task, TaskSpec
+
+        if not items:
+            return
+        plan, last = workflow.plan, _last(workflow)
+        works = (plan.after(plan.start) if plan[plan.start].automatic == "on_claim" else None) or plan.start
+        made = db.one(
+            "UPDATE agents_project SET tickets_made = tickets_made + %s WHERE id = %s RETURNING tickets_made", [len(items), project.pk]
+        )
+        assert made
+        number = made["tickets_made"] - len(items)
+        who = {"actor": label(by), "key": via(by)}
+        for place in range(0, len(items), BATCH):
+            if place:  # what deferred triggers have to look at must not pile up until the end
+                db.rows("SET CONSTRAINTS ALL IMMEDIATE")
+                db.rows("SET CONSTRAINTS ALL DEFERRED")
+            batch = items[place : place + BATCH]
+            tickets = [
+                self.model(
+                    project=project,
+                    number=number + place + step,
+                    key=f"{project.key}-{number + place + step}",
+                    title=item.title,
+                    description=item.description,
+                    priority=item.priority,
+                    labels=list(item.labels),
+                    workflow=workflow,
+                    phase=last if item.done else plan.start,
+                    source=source,
+                    source_id=item.id,
+                    events=1,
+                    created_at=item.created_at or db.ClockTimestamp(),
+                )
+                for step, item in enumerate(batch, 1)
+            ]
+            self.bulk_create(tickets)
+            reason = f"closed in {source}"
+            PhaseMove.objects.bulk_create(
+                PhaseMove(
+                    ticket=ticket,
+                    move=0,
+                    to_phase=ticket.phase,
+                    ground=PhaseMove.Ground.IMPORTED if item.done else PhaseMove.Ground.BORN,
+                    reason=reason if item.done else "",
+                    by=who["actor"],
+                    key=who["key"],
+                )
+                for ticket, item in zip(tickets, batch, strict=True)
+            )
+            Event.objects.bulk_create(
+                Event(
+                    project_id=project.pk,
+                    topic=ticket.topic,
+                    subject=ticket.subject,
+                    number=1,
+                    kind="ticket.opened",
+                    data={"title": item.title, "phase": ticket.phase, "source": source, "source_id": item.id},
+                    reason=reason if item.done else "",
+                    **who,
+                )
+                for ticket, item in zip(tickets, batch, strict=True)
+            )
+            specs = [TaskSpec(item.title, kind=item.kind, phase=works, ended=item.done) for item in batch]
+            tasks = Task.objects.bring_in(list(zip(tickets, specs, strict=True)), by=by)
+            yield from zip(tickets, (task.pk for task in tasks), strict=True)
+
+    @staticmethod
+    def _adopt(backlog: Backlog, tickets: dict[str, int], born: dict[str, int], by: Any) -> int:
+        """Give a parent to tickets that have none; one that has another keeps it."""
+        told = db.rows(
+            ADOPT,
+            {
+                "children": [tickets[child] for child in backlog.parents],
+                "parents": [tickets[parent] for parent in backlog.parents.values()],
+                "born": [tickets[name] for name in born],
+                "actor": label(by),
+                "key": via(by),
+            },
+        )
+        known = [row["id"] for row in told if row["known"]]
+        if known and (loop := db.one(ANCESTORS, [known])):
+            from tickets.models.need import Cycle
+
+            raise Cycle(f"{loop['key']} would be a parent of itself", cycle=[loop["key"]])
+        return len(told)
+
+    @staticmethod
+    def _link(backlog: Backlog, tickets: dict[str, int]) -> int:
+        ends = [(tickets[one], tickets[other], kind) for one, other, kind in backlog.links]
+        return len(db.rows(LINK, [list(column) for column in zip(*ends, strict=True)])) if ends else 0
+
+
+def _last(workflow: Workflow) -> str:
+    """The phase of finished work."""
+    ends = [phase.name for phase in workflow.plan.phases if phase.terminal]
+    if not ends:
+        raise Invalid(f"{workflow} has no phase that ends: finished work has no place in it", field="workflow")
+    return ends[-1]
+
+
+def _changed(backlog: Backlog, known: dict[str, dict[str, Any]], plan: Plan) -> Iterator[dict[str, Any]]:
+    """Known items that say something else than their ticket; that a ticket went on here is no change there."""
+    parent_of = {row["id"]: name for name, row in known.items()}
+    for item in backlog.items:
+        if row := known.get(item.id):
+            fields = [name for name in ("title", "description", "priority") if getattr(item, name) != row[name]]
+            if item.done and not (row["phase"] in plan and plan[row["phase"]].terminal):
+                fields.append("status")
+            if row["parent_id"] and parent_of.get(row["parent_id"]) != backlog.parents.get(item.id):
+                fields.append("parent")
+            if fields:
+                yield {"id": item.id, "ticket": row["key"], "fields": fields}
