@@ -78,6 +78,15 @@ def database(home: Path) -> dict[str, Any]:
     return {**described, **where, "OPTIONS": {**options, **more}}
 
 
+def libpq(described: dict[str, Any]) -> dict[str, Any]:
+    """The same database for a connection outside of Django. A peer that is gone without a word is noticed within 20 s."""
+    ours = {"pool", "server_side_binding", "prepare_threshold", "isolation_level", "assume_role"}
+    names = {"HOST": "host", "PORT": "port", "NAME": "dbname", "USER": "user", "PASSWORD": "password"}
+    where = {parameter: described[name] for name, parameter in names.items() if described.get(name)}
+    options = {name: value for name, value in described.get("OPTIONS", {}).items() if name not in ours}
+    return {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2, "tcp_user_timeout": 20_000, **where, **options}
+
+
 def address(host: str, name: str, user: str, password: str) -> str:
     """A DATABASE_URL for a server on a unix socket, for the environment of another process."""
     login = urlencode({"u": user})[2:] + ":" + urlencode({"p": password})[2:]
