@@ -1,4 +1,4 @@
-"""The one port: health natively, everything else through Django's WSGI handler in the request threads."""
+"""The one port: health natively, sockets through Channels, everything else through Django's WSGI handler in the request threads."""
 
 from __future__ import annotations
 
@@ -11,11 +11,18 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "omoi_site.settings")
 wsgi = get_wsgi_application()
 
+from channels.routing import URLRouter  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.db.backends.base.base import BaseDatabaseWrapper  # noqa: E402
 from django.db.backends.signals import connection_created  # noqa: E402
+from django.urls import path, re_path  # noqa: E402
 
+from agents.models import following  # noqa: E402
+from collaboration.consumers import LiveConsumer  # noqa: E402
+from omoi_site import postgres  # noqa: E402
 from omoi_site.bridge import Bridge, Receive, Scope, Send  # noqa: E402
+from omoi_site.hub import Hub  # noqa: E402
+from omoi_site.pump import Pump  # noqa: E402
 from omoi_site.threads import Threads  # noqa: E402
 
 
@@ -28,20 +35,30 @@ def bound(sender: Any, connection: BaseDatabaseWrapper, **_: Any) -> None:
 
 connection_created.connect(bound)
 
+
+async def nowhere(scope: Scope, receive: Receive, send: Send) -> None:
+    await receive()
+    await send({"type": "websocket.close"})
+
+
 threads = Threads(settings.REQUEST_THREADS)
 through_django = Bridge(wsgi, threads)
+hub = Hub()
+pump = Pump(hub, following.look, lambda: postgres.libpq(settings.DATABASES["default"]), lost=threads.renew)
+routes: list[Any] = [path("ws/live/", LiveConsumer.as_asgi(hub=hub, threads=threads)), re_path("", nowhere)]  # type: ignore[arg-type]
+sockets = URLRouter(routes)
 draining = False
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    kind, path = scope["type"], scope.get("path", "")
+    kind, address = scope["type"], scope.get("path", "")
     if kind == "lifespan":
         await lifespan(receive, send)
     elif kind == "websocket":
-        await nowhere(receive, send)
-    elif path == "/healthz":
+        await sockets(scope, receive, send)
+    elif address == "/healthz":
         await answer(send, 200, {"alive": True})
-    elif path == "/readyz":
+    elif address == "/readyz":
         await answer(send, 503 if draining else 200, {"ready": not draining})
     else:
         await through_django(scope, receive, send)
@@ -50,20 +67,19 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 async def lifespan(receive: Receive, send: Send) -> None:
     await receive()
     threads.start()
+    pump.start()
     await send({"type": "lifespan.startup.complete"})
     await receive()
+    await pump.stop()
     threads.stop()
     await send({"type": "lifespan.shutdown.complete"})
 
 
-async def nowhere(receive: Receive, send: Send) -> None:
-    await receive()
-    await send({"type": "websocket.close"})
-
-
 def drain() -> None:
+    """Told by the port before it shuts."""
     global draining
     draining = True
+    hub.drain()
 
 
 async def answer(send: Send, status: int, document: dict[str, Any]) -> None:

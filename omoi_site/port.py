@@ -85,7 +85,7 @@ class Server(uvicorn.Server):
         if self.draining or self.loop is None:
             return super().handle_exit(sig, frame)
         self.draining = True
-        self.drain()
+        self.loop.call_soon_threadsafe(self.drain)
         self.loop.call_soon_threadsafe(self.loop.call_later, self.drain_s, super().handle_exit, sig, frame)
         return None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from tests.cluster import django_db_modify_db_settings  # noqa: F401  (here it goes before pytest-django's own)
+from tests.web import web  # noqa: F401
 
 
 @pytest.fixture(scope="session")
