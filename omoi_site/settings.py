@@ -115,7 +115,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["agents.api.auth.HasScope"],
     "DEFAULT_PARSER_CLASSES": ["agents.api.json.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "agents.api.docs.Schema",
     "EXCEPTION_HANDLER": "agents.api.problems.handler",
     "UNAUTHENTICATED_USER": None,
 }
@@ -126,6 +126,11 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {
+        "AgentKind": ["worker", "validator", "monitor", "guardian"],
+        "FailureKind": ["transient", "permanent", "validation"],
+        "BlockedClass": "tickets.models.ticket.BlockedClass",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

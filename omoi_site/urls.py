@@ -9,3 +9,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", include("omoi_site.api")),
     path("admin/", admin.site.urls),
 ]
+
+handler400 = "omoi_site.failures.bad_request"
+handler403 = "omoi_site.failures.forbidden"
+handler404 = "omoi_site.failures.not_found"
+handler500 = "omoi_site.failures.crashed"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, inline_serializer
 from rest_framework import serializers
 
@@ -76,6 +77,18 @@ def _kind(code: int) -> Any:
 def listing(name: str, item: Any) -> Any:
     """The shape of a page of `item`."""
     return inline_serializer(name, {"results": item(many=True), "next": serializers.CharField(allow_null=True)})
+
+
+class Schema(AutoSchema):
+    """Names and descriptions from the route itself, so that none collides and none repeats a base class."""
+
+    def get_operation_id(self) -> str:
+        words = [word.strip("{}").replace("-", "_") for word in self.path.removeprefix("/api/v1/").strip("/").split("/")]
+        return "_".join([self.method.lower(), *words])
+
+    def get_description(self) -> str:
+        scope = self.view.needed(self.method) if hasattr(self.view, "needed") else ""
+        return f"Needs the scope `{scope}`." if scope else ""
 
 
 class KeyScheme(OpenApiAuthenticationExtension):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from agents.api.parse import Shape
@@ -23,6 +24,7 @@ class NeedIn(Shape):
         return super().to_internal_value({"task": data} if isinstance(data, str) else data)
 
 
+@extend_schema_field({"oneOf": [{"enum": ["all", "any"]}, {"type": "integer", "minimum": 1}]})
 class JoinField(serializers.Field):
     """`all`, `any`, or how many needs must be met."""
 

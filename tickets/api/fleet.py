@@ -219,8 +219,19 @@ class BestFitView(View):
         return Response(MatchOut(found[0]).data)
 
 
+class StatisticsOut(serializers.Serializer):
+    total = serializers.IntegerField()
+    by_status = serializers.DictField(child=serializers.IntegerField())
+    by_kind = serializers.DictField(child=serializers.IntegerField())
+    by_phase = serializers.DictField(child=serializers.IntegerField(), help_text="`any` for agents of all phases")
+    health = serializers.DictField(child=serializers.IntegerField())
+    recent_heartbeats = serializers.DictField(child=serializers.IntegerField())
+    capacity = serializers.IntegerField()
+    held = serializers.IntegerField()
+
+
 class StatisticsView(View):
-    @route("How many agents there are, and how they are", gives=serializers.DictField(), tag="agents")
+    @route("How many agents there are, and how they are", gives=StatisticsOut, tag="agents")
     def get(self, request: Request) -> Response:
         return Response(fleet(request.user).statistics())
 
