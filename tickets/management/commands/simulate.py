@@ -1,0 +1,130 @@
+"""`manage.py simulate --project KEY`: scripted agents work a project over HTTP, and the journal is judged."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import CommandError, CommandParser
+
+from agents.models import Project
+from omoi_site import commands
+from omoi_site.errors import NotFound, OmoiError
+from tickets.simulation.agent import Orders
+from tickets.simulation.cast import dismiss, enlist, strangers
+from tickets.simulation.chaos import Chaos
+from tickets.simulation.judge import what_stands
+from tickets.simulation.run import Run
+from tickets.simulation.server import check_knows, here
+
+MOST_AGENTS = 100
+
+
+class NotSure(OmoiError):
+    """Simulated agents would touch what may be real."""
+
+    code = "not_sure"
+    title = "This may not be a place to simulate in"
+
+
+class NoServer(OmoiError):
+    """No server to work against."""
+
+    code = "not_running"
+    status = 503
+    title = "Omoi is not running"
+    next_action = "Start it with `python3 manage.py up`."
+
+
+class Command(commands.Command):
+    help = "Let scripted agents work every open task of a project over HTTP, and judge from the journal whether each was done once and in order."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--project", required=True, metavar="KEY")
+        parser.add_argument("--agents", type=count(1, MOST_AGENTS), default=8, metavar="N", help="processes, each one agent (8)")
+        parser.add_argument("--work-ms", type=count(0, 3_600_000), default=0, metavar="MS", help="how long each task takes (0)")
+        parser.add_argument("--chaos", action="store_true", help="kill -9 web, worker and clock processes of this server meanwhile")
+        parser.add_argument("--kills", type=count(1, 10_000), metavar="N", help="how many, spread over the work (20 with --chaos)")
+        parser.add_argument("--limit-s", type=count(1, 864_000), default=600, metavar="S", help="give up after so many seconds (600)")
+        parser.add_argument("--url", default="", help="address of a server that `up` did not start here; needs --sure")
+        parser.add_argument("--sure", action="store_true", help="also where others have worked, or on a server not started by `up` here")
+
+    def act(
+        self, *, project: str, agents: int, work_ms: int, chaos: bool, kills: int | None, limit_s: int, url: str, sure: bool, **_: Any
+    ) -> commands.Document:
+        if kills and not chaos:
+            raise CommandError("--kills goes with --chaos", returncode=2)
+        place = self.place(project, sure=sure)
+        url = self.address(url.rstrip("/"), chaos=chaos, sure=sure)
+        before = what_stands(place)
+        crew = enlist(place, agents, keys_for=timedelta(seconds=limit_s + 3600))
+        try:
+            check_knows(url, crew[0][1])
+            orders = [Orders(url, key, place.key, work_ms / 1000) for _, key in crew]
+            trouble = Chaos(settings.OMOI_HOME, kills or 20, len(before.open)) if chaos else None
+            with commands.progress(total=len(before.open), unit="task", desc=place.key) as bar:
+                return Run(place, orders, limit_s, bar.update, chaos=trouble).carry_out(before).as_dict()
+        finally:
+            dismiss([agent for agent, _ in crew])
+
+    def address(self, url: str, *, chaos: bool, sure: bool) -> str:
+        """Where the server listens, if simulated agents may work there."""
+        own = here(settings.OMOI_HOME)
+        if own and url in ("", own.url):
+            return own.url
+        if chaos:
+            raise NoServer(f"--chaos kills only children of a server that `up` runs on {settings.OMOI_HOME}, and there is none")
+        if not url:
+            raise NoServer(f"no server runs on {settings.OMOI_HOME}")
+        if not sure:
+            raise NotSure(
+                f"the server at {url} was not started by `up` on {settings.OMOI_HOME}", next_action="If you mean it, say so with --sure."
+            )
+        return url
+
+    def place(self, key: str, *, sure: bool) -> Project:
+        """The project, if simulated agents may work in it."""
+        found = Project.objects.filter(key=key).first()
+        if found is None:
+            raise NotFound(f"there is no project {key}", next_action=f"Make it with `manage.py projects create {key}`, or import one.")
+        if not sure and (others := strangers(found)):
+            raise NotSure(
+                f"{key} is no playground: {', '.join(others[:3])} has claimed in it, and simulated agents would take and complete what is open",
+                next_action="If you mean it, say so with --sure.",
+            )
+        return found
+
+    def failed(self, document: commands.Document) -> bool:
+        return not document["good"]
+
+    def tell(self, document: commands.Document) -> None:
+        told = "{done} of {tasks} tasks done, {done_twice} done twice, {order_violations} order violations, {lost} lost, {refused} refused."
+        self.stdout.write(told.format(**document))
+        ms, bound = document["claim_ms"], document["bound_s"]
+        if ms["p50"] is not None:
+            self.stdout.write(f"A claim took {ms['p50']} ms (p50), {ms['p95']} ms (p95).")
+        if document["makespan_s"] is not None:
+            least = f"; without any overhead {bound} s" if bound else ""
+            self.stdout.write(
+                f"From the first grant to the last completion: {document['makespan_s']} s{least}. In all: {document['seconds']} s."
+            )
+        if document["kills"]:
+            kinds = ", ".join(f"{times} {kind}" for kind, times in document["killed"].items())
+            self.stdout.write(f"Killed: {kinds}. Calls repeated because their answer was lost: {document['unanswered']}.")
+        for fault in document["faults"][:20]:
+            self.stdout.write(f"  {fault}", self.style.ERROR)
+        if document["ended"]:
+            self.stderr.write(f"Ended early: {document['ended']}.")
+
+
+def count(least: int, most: int) -> Any:
+    """A whole number between the two, for argparse."""
+
+    def number(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+            raise ArgumentTypeError(f"a whole number between {least} and {most}, not {text!r}")
+        return int(text)
+
+    return number

@@ -1,0 +1,52 @@
+"""The agents of a simulation: registered for one run, known by their tag, retired after it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from agents.models import Agent, Event, Key, Project
+from omoi_site import db
+
+TAG = "simulation"
+BY = "system:simulate"
+
+
+def enlist(project: Project, count: int, *, keys_for: timedelta) -> list[tuple[Agent, str]]:
+    """`count` agents that can do whatever is open in the project, each with a key."""
+    run = secrets.token_hex(3)
+    wanted = db.rows(
+        "SELECT DISTINCT unnest(capabilities) AS word FROM tickets_task WHERE project_id = %s AND state IN ('pending', 'claimed')",
+        [project.pk],
+    )
+    agents = []
+    for number in range(1, count + 1):
+        with transaction.atomic():
+            agent = Agent.objects.register(
+                name=f"sim-{run}-{number:02}", capabilities=[row["word"] for row in wanted], tags=[TAG], projects=[project], by=BY
+            )
+            _, key = Key.objects.issue(agent=agent, by=BY, expires_in=keys_for)
+        agents.append((agent, key))
+    return agents
+
+
+def dismiss(agents: Sequence[Agent]) -> None:
+    """Their keys are revoked and they are retired; their rows stay, as the journal tells of them."""
+    for agent in agents:
+        with transaction.atomic():
+            Key.objects.filter(agent=agent, revoked_at=None).update(revoked_at=Now())
+            locked = Agent.objects.select_for_update(no_key=True).get(pk=agent.pk)
+            if locked.state != Agent.State.RETIRED:
+                locked.retire(by=BY, reason="the simulation is over")
+                locked.save()
+
+
+def strangers(project: Project) -> list[str]:
+    """Who has ever claimed in this project and is no agent of a simulation."""
+    claimers = Event.objects.filter(project_id=project.pk, kind="task.claimed").order_by().values_list("actor", flat=True).distinct()
+    ours = Agent.objects.filter(tags__contains=[TAG]).values_list("name", flat=True)
+    return sorted(set(claimers) - {f"agent:{name}" for name in ours})

@@ -1,0 +1,69 @@
+"""kill -9 of a server's own children, spread over the work."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from itertools import cycle
+from pathlib import Path
+
+from tickets.simulation.server import here
+
+KINDS = ("web", "worker", "clock")
+
+
+class Chaos:
+    """Kills `kills` children, the k-th at about k/kills of `tasks`, each only when the server is whole again."""
+
+    def __init__(self, home: Path, kills: int, tasks: int) -> None:
+        self.home = home
+        self.kills = kills
+        self.tasks = tasks
+        self.killed: Counter[str] = Counter()
+        self.victims: set[int] = set()
+        self.turns: Iterator[str] = cycle(KINDS)
+        self.turn = next(self.turns)
+
+    @property
+    def due(self) -> float:
+        """How many tasks must be done before the next kill; the last one leaves work to be killed in."""
+        return (self.killed.total() + 0.5) / (self.kills + 1) * self.tasks
+
+    def strike(self, done: int) -> None:
+        """Kill the next child when enough is done and the server is ready; otherwise nothing."""
+        if self.killed.total() >= self.kills or done < self.due:
+            return
+        server = here(self.home)
+        if server is None or not server.ready:
+            return
+        pid = server.children.get(self.turn, 0)
+        if pid and pid not in self.victims and kill_child(pid, of=server.pid):
+            self.victims.add(pid)
+            self.killed[self.turn] += 1
+        self.turn = next(self.turns)  # a child that is not back yet is passed over
+
+
+def kill_child(pid: int, *, of: int) -> bool:
+    """kill -9 a process, only if it is a child of `of`: a number noted in a file may be somebody else's by now."""
+    if parent_of(pid) != of:
+        return False
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, signal.SIGKILL)
+        return True
+    return False
+
+
+def parent_of(pid: int) -> int | None:
+    """The parent of a living process; None when it is gone."""
+    stat = Path(f"/proc/{pid}/stat")
+    if Path("/proc/self/stat").exists():
+        with contextlib.suppress(OSError):
+            state, parent = stat.read_text().rpartition(")")[2].split()[:2]  # the name before it may hold anything
+            return int(parent) if state != "Z" else None
+        return None
+    told = subprocess.run(["ps", "-o", "ppid=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout.strip()
+    return int(told) if told.isdigit() else None

@@ -1,0 +1,94 @@
+"""The processes of a simulation's agents, and what they say."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from django.conf import settings
+
+from omoi_site.orphans import die_with_parent
+from tickets.simulation.agent import ANSWER_WITHIN_S, Orders
+
+PATIENCE_S = ANSWER_WITHIN_S + 5  # the last call may still wait for its answer
+PATIENCE_AFTER_CTRL_C_S = 3.0
+
+
+class Crew:
+    """Scripted agents at work, one process each; as a context manager it leaves none behind."""
+
+    def __init__(self, orders: Sequence[Orders]) -> None:
+        self.orders = orders
+        self.said: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self.processes: list[subprocess.Popen[str]] = []
+        self.readers: list[threading.Thread] = []
+
+    def __enter__(self) -> Crew:
+        try:
+            for told in self.orders:
+                self._start(told)
+        except BaseException:
+            self.end(patience=0)
+            raise
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        self.end(PATIENCE_S if error is None else PATIENCE_AFTER_CTRL_C_S)
+
+    @property
+    def working(self) -> int:
+        return sum(process.poll() is None for process in self.processes)
+
+    def news(self) -> list[dict[str, Any]]:
+        """What the agents have said since this was last asked."""
+        found = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                found.append(self.said.get_nowait())
+        return found
+
+    def end(self, patience: float) -> None:
+        """Tell every agent to stop, wait until what they said is read, and end whoever does not."""
+        for process in self.processes:
+            with contextlib.suppress(OSError):
+                process.stdin.close()  # type: ignore[union-attr]
+        until = time.monotonic() + patience
+        for process in self.processes:
+            try:
+                process.wait(max(0.0, until - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        for reader in self.readers:
+            reader.join()
+
+    def _start(self, told: Orders) -> None:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tickets.simulation.agent"],
+            cwd=settings.ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            preexec_fn=die_with_parent(signal.SIGKILL),
+        )
+        self.processes.append(process)
+        reader = threading.Thread(target=self._listen, args=[process], daemon=True)
+        reader.start()
+        self.readers.append(reader)
+        process.stdin.write(json.dumps(asdict(told)) + "\n")  # type: ignore[union-attr]
+        process.stdin.flush()  # type: ignore[union-attr]
+
+    def _listen(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout
+        for line in process.stdout:
+            with contextlib.suppress(ValueError):  # a line cut off by its writer's end
+                self.said.put(json.loads(line))

@@ -1,0 +1,144 @@
+"""Whether a project was worked once and in a valid order, told from the journal and from what stood before; never from what agents say.
+
+Events are replayed by id. A claim's statement begins after the commit that made its task ready, so it takes its event's id
+after the ending's event took its own: the order of ids is the order of those two, whatever the clock did.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+
+from agents.models import Project
+from omoi_site import db
+
+ENDED = {"completed", "failed", "cancelled"}
+# The state each event leaves its task in; an event that time wrote says it itself.
+LEAVES = {
+    "task.claimed": "claimed",
+    "task.completed": "completed",
+    "task.failed": "failed",
+    "task.cancelled": "cancelled",
+    "task.released": "pending",
+    "task.revoked": "pending",
+    "task.retried": "pending",
+}
+BY_TIME = {"task.lapsed", "task.timed_out"}
+TOLD = """
+SELECT kind, substr(subject, 6)::bigint AS task, (data->>'fence')::bigint AS fence, data->>'state' AS state, at
+FROM agents_event WHERE project_id = %s AND id > %s AND kind = ANY (%s) ORDER BY id
+"""
+
+
+@dataclass(frozen=True)
+class Need:
+    parent: int
+    when: str
+    on_failure: str
+
+    def met(self, state: str) -> bool:
+        if state not in ENDED:
+            return False
+        return self.on_failure == "continue" or self.when in ("always", "success" if state == "completed" else "failure")
+
+
+@dataclass(frozen=True)
+class Before:
+    """What stood when the run began: each task's state, what it needs and how many of these, and the journal's last event."""
+
+    states: dict[int, str]
+    needs: dict[int, list[Need]]
+    join: dict[int, int]
+    last_event: int
+
+    @property
+    def open(self) -> set[int]:
+        return {task for task, state in self.states.items() if state not in ENDED}
+
+
+@dataclass
+class Verdict:
+    """What the journal says of the tasks that were open."""
+
+    tasks: int
+    done: int = 0
+    done_twice: int = 0
+    order_violations: int = 0
+    held_twice: int = 0
+    lost: int = 0
+    makespan_s: float | None = None
+    faults: list[str] = field(default_factory=list)
+
+    @property
+    def faultless(self) -> bool:
+        return not (self.done_twice or self.order_violations or self.held_twice or self.lost)
+
+
+def what_stands(project: Project) -> Before:
+    """One snapshot of the project's tasks and needs."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        tasks = db.rows('SELECT id, state, "join_count" FROM tickets_task WHERE project_id = %s', [project.pk])
+        edges = db.rows(
+            """SELECT n.parent_id, n.child_id, n.on_end, n.on_failure FROM tickets_need n JOIN tickets_task c ON c.id = n.child_id
+               WHERE c.project_id = %s""",
+            [project.pk],
+        )
+        last = db.one("SELECT coalesce(max(id), 0) AS id FROM agents_event")
+    assert last
+    needs: dict[int, list[Need]] = defaultdict(list)
+    for edge in edges:
+        needs[edge["child_id"]].append(Need(edge["parent_id"], edge["on_end"], edge["on_failure"]))
+    join = {task["id"]: task["join_count"] for task in tasks if task["join_count"] is not None}
+    return Before({task["id"]: task["state"] for task in tasks}, dict(needs), join, last["id"])
+
+
+def judge(project: Project, before: Before, acknowledged: Collection[tuple[int, int]] = ()) -> Verdict:
+    """The verdict over everything since `before`; `acknowledged` are the (task, fence) whose completion the server confirmed to somebody."""
+    told = db.rows(TOLD, [project.pk, before.last_event, [*LEAVES, *BY_TIME]])
+    now = db.rows("SELECT id, state FROM tickets_task WHERE project_id = %s", [project.pk])
+    completed = Counter(event["task"] for event in told if event["kind"] == "task.completed")
+    verdict = Verdict(tasks=len(before.open))
+    verdict.done = sum(1 for task in now if task["id"] in before.open and task["state"] == "completed" and completed[task["id"]])
+    for task in sorted(task for task, times in completed.items() if times + (before.states.get(task) == "completed") > 1):
+        verdict.done_twice += 1
+        verdict.faults.append(f"task {task} was completed {completed[task]} times")
+    _replay(told, before, verdict)
+    kept = {(event["task"], event["fence"]) for event in told if event["kind"] == "task.completed"}
+    for task, fence in sorted(set(acknowledged) - kept):
+        verdict.lost += 1
+        verdict.faults.append(f"the completion of task {task} with fence {fence} was confirmed, and the journal does not know it")
+    verdict.makespan_s = _makespan(told)
+    return verdict
+
+
+def _replay(told: list[dict[str, Any]], before: Before, verdict: Verdict) -> None:
+    states = dict(before.states)
+    early = set()
+    for event in told:
+        task = event["task"]
+        if event["kind"] == "task.claimed":
+            if states.get(task) == "claimed":
+                verdict.held_twice += 1
+                verdict.faults.append(f"task {task} was granted with fence {event['fence']} while it was held")
+            needs = before.needs.get(task, [])
+            met = sum(need.met(states.get(need.parent, "pending")) for need in needs)
+            if met < before.join.get(task, len(needs)) and task not in early:
+                early.add(task)
+                waited_for = [str(need.parent) for need in needs if not need.met(states.get(need.parent, "pending"))]
+                verdict.faults.append(f"task {task} was granted before what it needs had ended: {', '.join(waited_for)}")
+        states[task] = event["state"] if event["kind"] in BY_TIME else LEAVES[event["kind"]]
+    verdict.order_violations = len(early)
+
+
+def _makespan(told: list[dict[str, Any]]) -> float | None:
+    """Seconds from the first grant to the last completion."""
+    started: list[datetime] = [event["at"] for event in told if event["kind"] == "task.claimed"]
+    ended: list[datetime] = [event["at"] for event in told if event["kind"] == "task.completed"]
+    return round((max(ended) - min(started)).total_seconds(), 3) if started and ended else None
