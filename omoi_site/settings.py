@@ -64,6 +64,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
+            "builtins": ["django.templatetags.static", "omoi_site.templatetags.omoi", "tickets.templatetags.tickets"],
         },
     }
 ]

@@ -7,6 +7,8 @@ from django.urls import URLPattern, URLResolver, include, path
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", include("omoi_site.api")),
+    path("", include("tickets.urls")),
+    path("", include("agents.urls")),
     path("admin/", admin.site.urls),
 ]
 

@@ -6,6 +6,7 @@ from agents.models.event import Event, Journaled
 from agents.models.key import Key
 from agents.models.project import Member, Project
 from agents.models.reply import Reply
+from agents.models.signin import SignInTry, TooManyTries
 from agents.models.versioned import Locking, Versioned
 
 __all__ = [
@@ -19,6 +20,8 @@ __all__ = [
     "Project",
     "Reply",
     "Retired",
+    "SignInTry",
+    "TooManyTries",
     "Versioned",
     "label",
     "via",

@@ -6,6 +6,7 @@ from tickets.models.history import PhaseMove
 from tickets.models.lane import Lane
 from tickets.models.link import Link
 from tickets.models.need import Cycle, Edge, Need
+from tickets.models.tally import Tally
 from tickets.models.task import AgentUnavailable, CapacityFull, Claim, ClaimLost, NotReady, Outcome, Settlement, SweepRun, Task, TaskSpec
 from tickets.models.ticket import Priority, Ticket, TransitionNotAllowed
 from tickets.models.workflow import UnknownWorkflow, Workflow, WorkflowPhase
@@ -30,6 +31,7 @@ __all__ = [
     "Priority",
     "Settlement",
     "SweepRun",
+    "Tally",
     "Task",
     "TaskSpec",
     "Ticket",

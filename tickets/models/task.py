@@ -20,6 +20,7 @@ from tickets.models.lane import Lane
 from tickets.models.lease import Leasing, SweepRun
 from tickets.models.order import Ordering
 from tickets.models.settle import ClaimLost, Outcome, Settlement, Settling
+from tickets.models.tally import Counting
 from tickets.models.ticket import Priority, Ticket
 
 __all__ = ["AgentUnavailable", "CapacityFull", "Claim", "ClaimLost", "NotReady", "Outcome", "Settlement", "SweepRun", "Task", "TaskSpec"]
@@ -27,7 +28,7 @@ __all__ = ["AgentUnavailable", "CapacityFull", "Claim", "ClaimLost", "NotReady",
 READY = models.Q(state="pending", open_needs=0, asleep=False, held=False)
 
 
-class TaskQuerySet(Adding, Claiming, Settling, Leasing, Ending, Ordering):
+class TaskQuerySet(Adding, Claiming, Settling, Leasing, Ending, Ordering, Counting):
     def seen_by(self, who: Any) -> TaskQuerySet:
         return self.filter(project__in=Project.objects.seen_by(who))
 
@@ -133,6 +134,13 @@ class Task(models.Model):
     @property
     def is_ready(self) -> bool:
         return self.state == "pending" and not (self.open_needs or self.asleep or self.held)
+
+    @property
+    def standing(self) -> str:
+        """Its state as people ask for it: done, running, failed, cancelled, stuck (its needs cannot be met), ready or waiting."""
+        if self.state == "pending":
+            return "stuck" if self.doomed else "ready" if self.is_ready else "waiting"
+        return {"completed": "done", "claimed": "running"}.get(self.state, self.state)
 
     @property
     def priority_name(self) -> str:

@@ -20,6 +20,7 @@ from omoi_site import broker, db
 from omoi_site.errors import Invalid, OmoiError
 from tickets.models.bringing import Bringing
 from tickets.models.history import PhaseMove
+from tickets.models.standing import Standing
 from tickets.models.workflow import Workflow
 from tickets.workflow import BLOCKED, CANCELLED, Plan
 
@@ -49,7 +50,7 @@ class BlockedClass(models.TextChoices):
     ENVIRONMENT = "environment"
 
 
-class TicketQuerySet(Locking["Ticket"], Bringing):
+class TicketQuerySet(Standing["Ticket"], Locking["Ticket"], Bringing):
     together = ("project", "workflow")
 
     def seen_by(self, who: Any) -> TicketQuerySet:

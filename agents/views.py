@@ -1,0 +1,66 @@
+"""Coming in and going out: by password, by a link that works once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth import login, views
+from django.contrib.auth.forms import AuthenticationForm
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from agents.models import SignInTry, TooManyTries
+from agents.models.signin import redeem
+
+
+class SignInForm(AuthenticationForm):
+    error_messages = {
+        "invalid_login": "Name and password do not match. Both know upper and lower case.",
+        "inactive": "This account is switched off.",
+    }
+
+    def clean(self) -> dict[str, Any]:
+        name, address = self.cleaned_data.get("username") or "", self.request.META.get("REMOTE_ADDR", "")
+        try:
+            SignInTry.objects.count_in(name, address)
+        except TooManyTries as refused:
+            self.refused = refused
+            self.add_error(None, f"{refused.message[:1].upper()}{refused.message[1:]}.")
+            return self.cleaned_data
+        cleaned = super().clean()
+        SignInTry.objects.forget(name, address)
+        return cleaned
+
+
+@method_decorator(never_cache, name="dispatch")
+class SignIn(views.LoginView):
+    template_name = "agents/sign_in.html"
+    authentication_form = SignInForm
+    redirect_authenticated_user = True
+
+    def form_invalid(self, form: SignInForm) -> HttpResponse:
+        refused = getattr(form, "refused", None)
+        answer = self.render_to_response(self.get_context_data(form=form), status=refused.status if refused else 422)
+        if refused:
+            answer["Retry-After"] = "900"
+        return answer
+
+
+sign_in = SignIn.as_view()
+sign_out = views.LogoutView.as_view()
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def once(request: HttpRequest, uid: str, token: str) -> HttpResponse:
+    """A GET only shows the button: previews and scanners follow links, and would use this one up."""
+    user = redeem(uid, token)
+    if user is None:
+        return render(request, "agents/link_used.html", status=410)
+    if request.method != "POST":
+        return render(request, "agents/once.html", {"user_name": user.get_username()})
+    login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+    return redirect("board")

@@ -1,0 +1,96 @@
+"""What every page may say: an icon, an age, initials, an address with one part of its query changed."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import template
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+
+@register.simple_tag
+def icon(name: str, classes: str = "") -> SafeString:
+    """One symbol of the sprite; always beside a word, so it says nothing itself."""
+    return format_html('<svg class="i{}" aria-hidden="true"><use href="{}#{}"/></svg>', f" {classes}" if classes else "", sprite(), name)
+
+
+def sprite() -> str:
+    return static("icons.svg")
+
+
+@register.filter
+def age(at: datetime | None) -> str | SafeString:
+    """How long ago: "34 s", "12 min", "7 h 24 min", "11 h", "1 d 2 h". The browser lets it tick."""
+    return moment(at, long, "long") if at else ""
+
+
+@register.filter
+def short_age(at: datetime | None) -> str | SafeString:
+    """The same for a card: "7h"."""
+    return moment(at, short, "short") if at else ""
+
+
+@register.filter
+def span(length: timedelta | None) -> str:
+    """A length of time, in the words of `age`."""
+    return long(length.total_seconds()) if length is not None else ""
+
+
+def moment(at: datetime, words: Any, form: str) -> SafeString:
+    absolute = at.astimezone(timezone.get_current_timezone()).strftime("%Y-%m-%d %H:%M:%S %Z")
+    text = words(max(0.0, (timezone.now() - at).total_seconds()))
+    return format_html('<time datetime="{}" title="{}" data-age="{}">{}</time>', at.isoformat(timespec="seconds"), absolute, form, text)
+
+
+def long(seconds: float) -> str:
+    whole = int(seconds)
+    minutes, hours, days = whole // 60, whole // 3600, whole // 86400
+    if minutes < 1:
+        return f"{whole} s"
+    if hours < 1:
+        return f"{minutes} min"
+    if hours < 10:
+        return f"{hours} h {minutes % 60:02d} min"
+    return f"{hours} h" if days < 1 else f"{days} d {hours % 24} h"
+
+
+def short(seconds: float) -> str:
+    whole = int(seconds)
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if whole >= size:
+            return f"{whole // size}{unit}"
+    return f"{whole}s"
+
+
+@register.filter
+def initials(name: str) -> str:
+    """Two signs for a small badge: of "impl-04" I4, of "Dana Ruiz" DR."""
+    words = name.replace("-", " ").replace("_", " ").replace(".", " ").split()
+    if not words:
+        return "?"
+    if len(words) == 1:
+        return words[0][:2].upper()
+    return (words[0][0] + (words[-1].lstrip("0") or "0")[0]).upper()
+
+
+@register.filter
+def words(name: str) -> str:
+    """A phase or code as people read it: IN_REVIEW is "In review"."""
+    return name.replace("_", " ").capitalize()
+
+
+@register.simple_tag(takes_context=True)
+def here(context: dict[str, Any], **changes: Any) -> str:
+    """This page's address with these parameters set, or left out where the value is empty."""
+    query = context["request"].GET.copy()
+    for name, value in changes.items():
+        query.pop(name, None)
+        if value:
+            query[name] = value
+    return f"?{query.urlencode()}" if query else context["request"].path

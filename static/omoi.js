@@ -1,0 +1,284 @@
+// Signals come over one WebSocket; HTML always comes over HTTP, through the same permission-checked views.
+"use strict";
+
+const one = (selector, root = document) => root.querySelector(selector);
+const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+// --- live parts: each names its topics in data-live and fetches itself again when one of them rings
+
+const GATHER_MS = 120;
+const PING_MS = 20_000;
+const SILENT_MS = 45_000;
+const POLL_MS = 10_000;
+const EVERYTHING = "*";
+
+const live = {
+  cursor: document.body.dataset.cursor,
+  dirty: new Set(),     // topics that rang since their parts were fetched
+  timer: 0,
+  fetching: 0,
+  rested: 0,            // not before this moment: a slow answer makes the next request wait in proportion
+  tries: 0,
+  paused: false,
+  contact: Date.now(),
+  socket: null,
+};
+
+const parts = () => all("[data-live]");
+const topicsOf = (part) => part.dataset.live.split(" ").filter(Boolean);
+const topics = () => [...new Set(parts().flatMap(topicsOf))];
+
+function ring(topic) {
+  live.dirty.add(topic);
+  if (!live.timer && !live.fetching && !document.hidden && !live.paused) {
+    live.timer = setTimeout(fetchParts, Math.max(GATHER_MS, live.rested - performance.now()));
+  }
+}
+
+function fetchParts() {
+  live.timer = 0;
+  const dirty = live.dirty;
+  live.dirty = new Set();
+  for (const part of parts()) {
+    if (dirty.has(EVERYTHING) || topicsOf(part).some((topic) => dirty.has(topic))) fetchPart(part);
+  }
+}
+
+function fetchPart(part) {
+  const begun = performance.now();
+  live.fetching += 1;
+  const over = (event) => {
+    if (event.target !== part && event.target.id !== part.id) return;
+    document.removeEventListener("htmx:finally:request", over);
+    live.fetching -= 1;
+    live.rested = performance.now() + 3 * (performance.now() - begun);
+    const status = event.detail.ctx.response?.status;
+    if (status === 401 || status === 403 || event.detail.ctx.response?.raw?.redirected) return location.reload();
+    if (status < 400) heard();
+    else topicsOf(part).forEach((topic) => live.dirty.add(topic));
+    subscribe();
+    if (live.dirty.size && live.socket?.readyState === WebSocket.OPEN) [...live.dirty].forEach(ring);
+  };
+  document.addEventListener("htmx:finally:request", over);
+  htmx.trigger(part, "live");
+}
+
+// --- the socket
+
+function connect() {
+  const scheme = location.protocol === "https:" ? "wss://" : "ws://";
+  const socket = live.socket = new WebSocket(`${scheme}${location.host}/ws/live/`);
+  socket.onopen = () => {
+    live.tries = 0;
+    live.asked = "";
+    heard();
+    subscribe();
+    show("live");
+  };
+  socket.onmessage = (message) => {
+    heard();
+    const { topic, cursor } = JSON.parse(message.data);
+    if (cursor) live.cursor = cursor;
+    if (topic === "resync") ring(EVERYTHING);
+    else if (topic) ring(topic);
+  };
+  socket.onclose = () => {
+    live.tries += 1;
+    show("lost");
+    const wait = Math.min(15_000, 500 * 2 ** Math.min(live.tries - 1, 5)) * (0.5 + Math.random() / 2);
+    setTimeout(connect, wait);
+  };
+}
+
+// Topics change when a part was fetched anew; the server hears of it once.
+function subscribe() {
+  const wanted = topics();
+  const asked = wanted.join(" ");
+  if (live.socket?.readyState !== WebSocket.OPEN || asked === live.asked) return;
+  live.asked = asked;
+  live.socket.send(JSON.stringify({ topics: wanted, cursor: live.cursor }));
+}
+
+function heard() {
+  live.contact = Date.now();
+}
+
+function show(state) {
+  const mark = one("#live");
+  if (live.paused) state = "paused";
+  const word = { live: "Live", lost: "Reconnecting", polling: "Every 10 s", paused: "Paused" }[state];
+  if (mark.dataset.state !== state) {
+    mark.dataset.state = state;
+    one("#live-word").textContent = one("#live-said").textContent = word;
+  }
+  one("#last-contact").dateTime = new Date(live.contact).toISOString();
+  one("#banner").hidden = !(state === "lost" && live.tries > 1);
+  tick();
+}
+
+function watch() {
+  const open = live.socket?.readyState === WebSocket.OPEN;
+  if (open && Date.now() - live.contact > SILENT_MS) return live.socket.close();
+  if (open) live.socket.send("{}");
+}
+
+// Without a socket the parts are asked every 10 s, so that the page is late, not wrong.
+function poll() {
+  if (live.socket?.readyState === WebSocket.OPEN || document.hidden || live.paused) return;
+  fetchPartsByPolling();
+}
+
+function fetchPartsByPolling() {
+  const before = live.contact;
+  const settled = () => {
+    if (live.fetching) return;
+    document.removeEventListener("htmx:finally:request", settled);
+    if (live.contact > before && live.socket?.readyState !== WebSocket.OPEN) show("polling");
+  };
+  live.dirty.add(EVERYTHING);
+  fetchParts();
+  document.addEventListener("htmx:finally:request", settled);
+}
+
+function pause() {
+  live.paused = !live.paused;
+  show(live.socket?.readyState === WebSocket.OPEN ? "live" : "lost");
+  if (!live.paused && live.dirty.size) fetchParts();
+}
+
+if (live.cursor) {
+  connect();
+  setInterval(watch, PING_MS);
+  setInterval(poll, POLL_MS);
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden && live.dirty.size && !live.paused) fetchParts();
+  });
+}
+
+// --- ages tick in the browser, so that stale data looks its age
+
+const two = (number) => String(number).padStart(2, "0");
+
+function longAge(seconds) {
+  const [s, m, h, d] = [1, 60, 3600, 86400].map((size) => Math.floor(seconds / size));
+  if (m < 1) return `${s} s`;
+  if (h < 1) return `${m} min`;
+  if (h < 10) return `${h} h ${two(m % 60)} min`;
+  return d < 1 ? `${h} h` : `${d} d ${h % 24} h`;
+}
+
+function shortAge(seconds) {
+  for (const [unit, size] of [["d", 86400], ["h", 3600], ["m", 60]]) {
+    if (seconds >= size) return `${Math.floor(seconds / size)}${unit}`;
+  }
+  return `${Math.floor(seconds)}s`;
+}
+
+function tick() {
+  for (const time of all("time[data-age]")) {
+    const seconds = Math.max(0, (Date.now() - Date.parse(time.dateTime)) / 1000);
+    const text = (time.dataset.age === "short" ? shortAge : longAge)(seconds || 0);
+    if (time.textContent !== text) time.textContent = text;
+  }
+}
+
+setInterval(tick, 1000);
+
+// --- theme: a cookie, so that the next page is drawn right from its first byte
+
+function toggleTheme() {
+  const root = document.documentElement;
+  const chosen = root.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+  const theme = chosen === "dark" ? "light" : "dark";
+  root.dataset.theme = theme;
+  document.body.classList.remove("theme-light", "theme-dark");
+  document.cookie = `theme=${theme}; path=/; max-age=31536000; samesite=lax`;
+}
+
+// --- what a click may mean
+
+function toast(text) {
+  const box = one("#toast");
+  if (!box) return;
+  box.textContent = text;
+  box.hidden = false;
+  clearTimeout(box.timer);
+  box.timer = setTimeout(() => { box.hidden = true; }, 8000);
+}
+
+async function copy(button) {
+  try {
+    await navigator.clipboard.writeText(button.dataset.copy);
+    toast(`Copied ${button.dataset.copy}`);
+  } catch {
+    toast("The browser did not allow copying");
+  }
+}
+
+document.addEventListener("click", (event) => {
+  const on = (selector) => event.target.closest(selector);
+  if (on("[data-copy]")) copy(on("[data-copy]"));
+  else if (on("[data-theme-toggle]")) toggleTheme();
+  else if (on("[data-reload]")) location.reload();
+  else if (on("[data-pause]")) pause();
+  else if (on("[data-help]")) help();
+  else if (on("[data-close]")) on("dialog").close();
+});
+
+function help() {
+  one("#account")?.hidePopover?.();
+  one("#help")?.showModal();
+}
+
+// --- keyboard: single letters act only outside fields and dialogs, and can be turned off
+
+const letters = one("#letters");
+if (letters) {
+  letters.checked = localStorage.getItem("letters") !== "off";
+  letters.addEventListener("change", () => localStorage.setItem("letters", letters.checked ? "on" : "off"));
+}
+
+const places = { b: "/board/" };
+let goAt = 0;
+
+function typing(element) {
+  return element.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName);
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.metaKey || event.ctrlKey || event.altKey || typing(event.target) || one("dialog[open]")) return;
+  if (!letters?.checked) return;
+  const key = event.key;
+  if (goAt && Date.now() - goAt < 900 && places[key]) location.href = places[key];
+  goAt = key === "g" ? Date.now() : 0;
+  if (key === "?") help();
+  else if (key === "/" && one("[data-filter]")) {
+    event.preventDefault();
+    one("[data-filter]").focus();
+  } else if ("jkhl".includes(key)) step(key);
+});
+
+// j and k walk the cards in order, h and l go to the column beside, at the same height.
+function step(key) {
+  const seen = (root) => all("[data-nav]", root).filter((item) => item.checkVisibility());
+  const items = seen(document);
+  const at = items.indexOf(document.activeElement);
+  let next = items[at + (key === "j" ? 1 : -1)] || items[key === "j" ? items.length - 1 : 0];
+  if (key === "h" || key === "l") {
+    const columns = all(".col").map(seen).filter((column) => column.length);
+    const column = columns.findIndex((cards) => cards.includes(document.activeElement));
+    const row = Math.max(0, columns[column]?.indexOf(document.activeElement) ?? 0);
+    const beside = columns[Math.min(columns.length - 1, Math.max(0, column + (key === "l" ? 1 : -1)))];
+    next = beside?.[Math.min(row, beside.length - 1)];
+  }
+  next?.focus();
+  next?.scrollIntoView({ block: "nearest", inline: "nearest" });
+}
+
+// --- a phone opens the board at the first column with something in it that does not move
+
+const boardBox = one("#board");
+if (boardBox && innerWidth <= 860) {
+  const column = one(".why", boardBox)?.closest(".col") || one(".tcard", boardBox)?.closest(".col");
+  if (column) boardBox.scrollLeft = column.offsetLeft - 12;
+}

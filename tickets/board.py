@@ -1,0 +1,202 @@
+"""The board: a project's tickets by phase, each card with what stands in its way.
+
+However many tickets there are, it is read in a fixed number of statements, and a column holds only the cards that are shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from django.db import models
+from django.db.models import Case, Count, F, Q, Value, When, Window
+from django.db.models.functions import Extract, RowNumber
+
+from agents.models import Project
+from omoi_site import db
+from tickets.causes import Cause, causes_of
+from tickets.models import Tally, Task, Ticket, Workflow
+from tickets.models.standing import STANDINGS
+from tickets.models.ticket import Priority
+from tickets.workflow import BLOCKED, CANCELLED, Plan
+
+PAGE = 50  # cards a column shows at first
+MOST = 1000
+STATES = ["running", "ready", "waiting", "failed", "blocked", "paused"]
+VIEWS = {"": "All work", "needs_operator": "Needs an operator", "stuck": "Stuck"}
+HEAVY = ["description", "context", "summary"]  # of no use on a card
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the address asks for: filters, unfolded columns, cards to show. Words it does not know are left out."""
+
+    text: str = ""
+    priority: str = ""
+    label: str = ""
+    state: str = ""
+    view: str = ""
+    opened: frozenset[str] = frozenset()
+    shown: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, query: Any) -> Wanted:
+        priority, state, view = query.get("priority", ""), query.get("state", ""), query.get("view", "")
+        return cls(
+            text=query.get("q", "").strip()[:200],
+            priority=priority if priority.upper() in Priority.names else "",
+            label=query.get("label", ""),
+            state=state if state in STATES else "",
+            view=view if view in VIEWS else "",
+            opened=frozenset(query.getlist("open")),
+            shown=dict(_limits(query.getlist("show"))),
+        )
+
+    @property
+    def filtered(self) -> bool:
+        return bool(self.text or self.priority or self.label or self.state)
+
+    def narrow(self, tickets: Any) -> Any:
+        """Those of `tickets` that pass the filters; the view is not one of them."""
+        if self.text:
+            tickets = tickets.filter(Q(title__icontains=self.text) | Q(key__istartswith=self.text))
+        if self.priority:
+            tickets = tickets.filter(priority=Priority[self.priority.upper()])
+        if self.label:
+            tickets = tickets.filter(labels__contains=[self.label])
+        return tickets.standing(self.state) if self.state else tickets
+
+
+def _limits(asked: list[str]) -> list[tuple[str, int]]:
+    """`show=TODO.150`: how many cards of a phase."""
+    pairs = [item.rpartition(".") for item in asked]
+    return [(phase, min(int(number), MOST)) for phase, _, number in pairs if phase and number.isascii() and number.isdigit()]
+
+
+@dataclass(frozen=True)
+class Card:
+    ticket: Ticket
+    tally: Tally
+    cause: Cause | None
+
+
+@dataclass
+class Column:
+    phase: str
+    ended: bool  # nothing moves on from here
+    folded: bool
+    count: int
+    limit: int
+    cards: list[Card] = field(default_factory=list)
+
+    @property
+    def left(self) -> int:
+        return self.count - len(self.cards)
+
+    @property
+    def more(self) -> str:
+        """The parameter that shows the next cards; empty when none are left or the page would be too long."""
+        longer = min(self.limit + 2 * PAGE, MOST)
+        return f"{self.phase}.{longer}" if self.left and longer > self.limit else ""
+
+    @property
+    def next_step(self) -> int:
+        return min(self.left, 2 * PAGE)
+
+
+class Board:
+    def __init__(self, project: Project, wanted: Wanted) -> None:
+        self.project = project
+        self.wanted = wanted
+        self.tickets = Ticket.objects.filter(project=project).kept()
+        self.found = wanted.narrow(self.tickets)
+        self.inside = self.found.standing(wanted.view) if wanted.view else self.found
+
+    @cached_property
+    def columns(self) -> list[Column]:
+        """The phases of the project's workflows in order, BLOCKED before the ends, CANCELLED last; the ends are folded unless asked for."""
+        counts = dict(self.inside.order_by().values_list("phase").annotate(n=Count("id")))
+        columns = []
+        for phase, ended in self._phases(bool(counts.get(BLOCKED)), bool(counts.get(CANCELLED))):
+            folded = ended and phase not in self.wanted.opened
+            columns.append(Column(phase, ended, folded, counts.get(phase, 0), self.wanted.shown.get(phase, PAGE)))
+        self._deal([column for column in columns if not column.folded])
+        return columns
+
+    @cached_property
+    def views(self) -> list[tuple[str, str, int]]:
+        """Each view with its number of tickets."""
+        asked = [f"count(*) FILTER (WHERE {STANDINGS[view]})" for view in VIEWS if view]
+        sql, params = self.found.unfinished().order_by().values("id", "phase", "paused").query.sql_with_params()
+        counts = db.one(
+            f"SELECT {', '.join(f'{count} AS c{place}' for place, count in enumerate(asked, 1))} FROM ({sql}) tickets_ticket", params
+        )
+        assert counts
+        return [(view, name, counts[f"c{place}"] if view else self.found_count) for place, (view, name) in enumerate(VIEWS.items())]
+
+    @cached_property
+    def found_count(self) -> int:
+        return self.found.count()
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """Labels to choose from, the most used first."""
+        rows = db.rows(
+            """SELECT label FROM tickets_ticket t CROSS JOIN LATERAL unnest(t.labels) label WHERE t.project_id = %s AND t.archived_at IS NULL
+               GROUP BY label ORDER BY count(*) DESC, label LIMIT 100""",
+            [self.project.pk],
+        )
+        return sorted({row["label"] for row in rows} | ({self.wanted.label} - {""}))
+
+    @property
+    def empty(self) -> bool:
+        return not any(column.count for column in self.columns)
+
+    def _phases(self, blocked: bool, cancelled: bool) -> list[tuple[str, bool]]:
+        used = Workflow.objects.filter(pk__in=self.tickets.order_by().values("workflow").distinct())
+        plans = [workflow.plan for workflow in used.order_by("name", "-version")] or [
+            Workflow.objects.latest_of(self.project.workflow).plan
+        ]
+        phases = merged(plans)
+        going = [(phase, False) for phase, ended in phases.items() if not ended]
+        ends = [(phase, True) for phase, ended in phases.items() if ended]
+        return going + [(BLOCKED, False)] * blocked + ends + [(CANCELLED, True)] * cancelled
+
+    def _deal(self, columns: list[Column]) -> None:
+        """Give each column its first cards: the most urgent, the longest waiting; of an end the latest."""
+        ends = [column.phase for column in columns if column.ended]
+        waited = Extract(F("phase_since"), "epoch", output_field=models.FloatField())
+        order = [
+            Case(When(phase__in=ends, then=Value(0)), default=F("priority"), output_field=models.IntegerField()),
+            Case(When(phase__in=ends, then=Value(0.0) - waited), default=waited, output_field=models.FloatField()),
+            "id",
+        ]
+        shown = Q(pk__in=[])
+        for column in columns:
+            shown |= Q(phase=column.phase, place__lte=column.limit)
+        placed = self.inside.filter(phase__in=[column.phase for column in columns]).defer(*HEAVY)
+        placed = placed.annotate(place=Window(RowNumber(), partition_by=["phase"], order_by=order)).filter(shown)
+        tickets = sorted(placed, key=lambda ticket: ticket.place)
+        tallies = Task.objects.tallies(ticket.pk for ticket in tickets)
+        causes = causes_of(tickets, tallies)
+        by_phase = {column.phase: column for column in columns}
+        for ticket in tickets:
+            by_phase[ticket.phase].cards.append(Card(ticket, tallies.get(ticket.pk, Tally()), causes.get(ticket.pk)))
+
+
+def merged(plans: list[Plan]) -> Mapping[str, bool]:
+    """The phases of several workflows in one order: a phase the first does not have comes after the one it follows. True: an end."""
+    order: list[str] = []
+    ends: dict[str, bool] = {}
+    for plan in plans:
+        after = 0
+        for phase in plan.phases:
+            if phase.name in order:
+                after = order.index(phase.name) + 1
+            else:
+                order.insert(after, phase.name)
+                after += 1
+            ends[phase.name] = ends.get(phase.name, True) and phase.terminal
+    return {name: ends[name] for name in order}

@@ -1,0 +1,10 @@
+from django.urls import path
+from django.views.generic import RedirectView
+
+from tickets import views
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="board", query_string=True)),
+    path("board/", views.board, name="board"),
+    path("tickets/<str:key>/", views.ticket, name="ticket"),
+]
