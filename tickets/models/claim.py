@@ -34,6 +34,7 @@ WITH me AS MATERIALIZED (
   FROM agents_agent a WHERE a.id = %(agent)s AND a.state = 'available' FOR NO KEY UPDATE),
 room AS MATERIALIZED (
   SELECT me.*, me.grants <> seen.grants AS stale,
+         CASE WHEN me.sees_all THEN ARRAY(SELECT p.id FROM agents_project p) ELSE ARRAY(SELECT p.project_id FROM agents_agent_projects p WHERE p.agent_id = me.id) END AS projects,
          CASE WHEN me.grants <> seen.grants THEN 0
               ELSE greatest(0, least(%(limit)s::int, me.capacity - (SELECT count(*) FROM tickets_task h WHERE h.holder_id = me.id)::int)) END AS n
   FROM me JOIN agents_agent seen ON seen.id = me.id),
@@ -45,7 +46,7 @@ heads AS MATERIALIZED (
     SELECT t.rank, t.id FROM tickets_task t
     WHERE t.lane_id = l.id AND {READY} AND t.rank >= l.floor ORDER BY t.rank, t.id LIMIT room.n) h
   WHERE room.n > 0 AND NOT l.paused AND l.has_profile = room.runs_profiles AND l.capabilities <@ room.capabilities
-    AND (room.sees_all OR l.project_id IN (SELECT p.project_id FROM agents_agent_projects p WHERE p.agent_id = room.id))
+    AND l.project_id = ANY (room.projects)
     AND (room.phases = '{{}}' OR l.phase = ANY (room.phases))
     AND (%(phases)s::varchar[] IS NULL OR l.phase = ANY (%(phases)s::varchar[]))
     AND (%(project)s::bigint IS NULL OR l.project_id = %(project)s::bigint)),
@@ -55,7 +56,7 @@ quota AS MATERIALIZED (
 pick AS MATERIALIZED (
   SELECT p.id FROM (SELECT * FROM quota ORDER BY n = 0, rank) o CROSS JOIN LATERAL (
     SELECT t.id FROM tickets_task t WHERE t.lane_id = o.lane_id AND {READY} AND t.rank >= o.floor
-    ORDER BY t.rank, t.id LIMIT CASE WHEN o.n > 0 THEN o.n ELSE %(limit)s::bigint END FOR UPDATE SKIP LOCKED) p
+    ORDER BY t.rank, t.id LIMIT CASE WHEN o.n > 0 THEN o.n ELSE %(limit)s::bigint END FOR NO KEY UPDATE SKIP LOCKED) p
   LIMIT (SELECT n FROM room)),
 """
 TAKE = """
@@ -76,13 +77,13 @@ SELECT room.stale, room.n, took.* FROM room LEFT JOIN took ON true ORDER BY took
 """
 CLAIM = ME + CHOOSE + TAKE
 
-# What the holder is told beside the task: its ticket, and what the tasks it needed have left.
+# Wrapped list: see DECIDE. What the holder is told beside the task: its ticket, and what the tasks it needed have left.
 BRIEF = """
 SELECT t.id, k.title AS ticket_title, k.description, t.description AS instructions, k.context, k.phase <> t.phase AS first_of_phase,
        coalesce((SELECT jsonb_agg(jsonb_build_object('task', p.id::text, 'key', p.ticket_key || '.' || p.id, 'title', p.title, 'state', p.state, 'result', p.result) ORDER BY p.id)
                  FROM tickets_need n JOIN tickets_task p ON p.id = n.parent_id WHERE n.child_id = t.id), '[]') AS inputs,
        CASE WHEN t.attempts > 1 THEN jsonb_build_object('attempt', t.attempts, 'error', t.error) END AS recovery
-FROM tickets_task t JOIN tickets_ticket k ON k.id = t.ticket_id WHERE t.id = ANY (%s)
+FROM tickets_task t JOIN tickets_ticket k ON k.id = t.ticket_id WHERE t.id = ANY ((SELECT %s::bigint[])::bigint[])
 """
 
 

@@ -46,13 +46,15 @@ SELECT id, ticket_id, fence, state FROM done
 """
 # Whether a need `n` is met by the end of its parent `p`.
 MET = "(n.on_failure = 'continue' OR n.on_end = 'always' OR n.on_end = CASE p.state WHEN 'completed' THEN 'success' ELSE 'failure' END)"
+# The list is wrapped in a subselect so that a plan for any list looks as cheap as one for this list: unwrapped, PostgreSQL
+# finds the general plan dearer and plans the statement anew every time, which costs more than to run it.
 # What ended tasks decide for their pending children, locked in id order; repeated with the ids it cancels until there are none.
 DECIDE = f"""
 WITH verdict AS MATERIALIZED (
   SELECT n.child_id, count(*) FILTER (WHERE v.met) AS met, count(*) AS decided, coalesce(bool_or(n.on_failure = 'cancel') FILTER (WHERE NOT v.met), false) AS cancel
   FROM tickets_need n JOIN tickets_task p ON p.id = n.parent_id
   CROSS JOIN LATERAL (SELECT {MET} AS met) v
-  WHERE n.parent_id = ANY (%(ended)s::bigint[]) GROUP BY n.child_id),
+  WHERE n.parent_id = ANY ((SELECT %(ended)s::bigint[])::bigint[]) GROUP BY n.child_id),
 kid AS MATERIALIZED (
   SELECT c.id, v.cancel, greatest(0, c.open_needs - v.met) AS open_needs, greatest(0, c.edges_left - v.decided) AS edges_left,
          greatest(0, c.open_needs - v.met) > greatest(0, c.edges_left - v.decided) AS doomed,

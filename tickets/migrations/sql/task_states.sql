@@ -25,5 +25,5 @@ END $$;
 CREATE TRIGGER task_fence BEFORE UPDATE OF fence ON tickets_task FOR EACH ROW WHEN (NEW.fence < OLD.fence) EXECUTE FUNCTION omoi_fence_grows();
 
 ALTER TABLE tickets_task SET (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_cost_delay = 0);
-ALTER TABLE tickets_lane SET (fillfactor = 50);
+ALTER TABLE tickets_lane SET (fillfactor = 70);
 ALTER TABLE tickets_sweeprun SET (fillfactor = 50);
