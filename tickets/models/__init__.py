@@ -6,8 +6,9 @@ from tickets.models.history import PhaseMove
 from tickets.models.lane import Lane
 from tickets.models.link import Link
 from tickets.models.need import Cycle, Edge, Need
+from tickets.models.sweep import SweepRun
 from tickets.models.tally import Tally
-from tickets.models.task import AgentUnavailable, CapacityFull, Claim, ClaimLost, NotReady, Outcome, Settlement, SweepRun, Task, TaskSpec
+from tickets.models.task import AgentUnavailable, CapacityFull, Claim, ClaimLost, NotReady, Outcome, Settlement, Task, TaskSpec
 from tickets.models.ticket import Priority, Ticket, TransitionNotAllowed
 from tickets.models.workflow import UnknownWorkflow, Workflow, WorkflowPhase
 

@@ -20,15 +20,17 @@ if TYPE_CHECKING:
     from tickets.models.task import Task
     from tickets.models.ticket import Ticket
 
-# What is left to wait for, from the edges and the parents' states alone. Rows are locked in id order by the caller's lock statement.
-RECOUNT = f"""
-WITH truth AS (
+# What is left to wait for, from the edges and the parents' states alone.
+COUNT_NEEDS = f"""
   SELECT c.id,
          greatest(0, least(c.join_count, count(n.id)) - count(*) FILTER (WHERE e.ended AND e.met))::int AS open_needs, count(n.id) FILTER (WHERE NOT e.ended)::int AS edges_left,
          clock_timestamp() AS now  -- read once, so that rank and moment agree
   FROM tickets_task c LEFT JOIN tickets_need n ON n.child_id = c.id LEFT JOIN tickets_task p ON p.id = n.parent_id
   CROSS JOIN LATERAL (SELECT p.state IN ('completed', 'failed', 'cancelled') AS ended, {MET} AS met) e
-  WHERE c.id = ANY (%(ids)s) AND c.state = 'pending' GROUP BY c.id),
+"""
+# Rows are locked in id order by the caller's lock statement.
+RECOUNT = f"""
+WITH truth AS ({COUNT_NEEDS} WHERE c.id = ANY (%(ids)s) AND c.state = 'pending' GROUP BY c.id),
 told AS (
   UPDATE tickets_task t SET open_needs = c.open_needs, edges_left = c.edges_left, doomed = c.open_needs > c.edges_left,
          ready_at = CASE WHEN c.open_needs = 0 AND NOT t.asleep THEN coalesce(t.ready_at, c.now) END,

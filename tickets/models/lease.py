@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 from agents.models import Agent, via
 from omoi_site import broker, db
 from tickets.models.settle import LOST, lost
+from tickets.models.sweep import SweepRun
 
 if TYPE_CHECKING:
     pass
@@ -108,28 +109,6 @@ UPDATE tickets_lane l SET floor = f.rank FROM (
     SELECT t.rank FROM tickets_task t WHERE t.lane_id = k.id AND t.state = 'pending' AND t.open_needs = 0 AND NOT t.asleep AND NOT t.held ORDER BY t.rank, t.id LIMIT 1) h
   WHERE k.floor <> h.rank ORDER BY k.id FOR NO KEY UPDATE OF k SKIP LOCKED) f WHERE l.id = f.id
 """
-
-
-class SweepRun(models.Model):
-    """When each sweep last ran; a lapse older than the database's start means that nobody could renew meanwhile."""
-
-    name = models.CharField(max_length=30, primary_key=True)
-    at = models.DateTimeField(db_default=db.ClockTimestamp())
-
-    def __str__(self) -> str:
-        return f"{self.name} at {self.at}"
-
-    @classmethod
-    def ran(cls, name: str) -> None:
-        """Note that the sweep ran; written at most once a second, and never waited for."""
-        db.rows(
-            """WITH old AS (SELECT r.name FROM tickets_sweeprun r WHERE r.name = %(name)s::varchar AND r.at < clock_timestamp() - interval '1 s'
-                            FOR NO KEY UPDATE SKIP LOCKED),
-               again AS (UPDATE tickets_sweeprun r SET at = clock_timestamp() FROM old WHERE r.name = old.name)
-               INSERT INTO tickets_sweeprun (name, at) SELECT %(name)s::varchar, clock_timestamp()
-               WHERE NOT EXISTS (SELECT FROM tickets_sweeprun WHERE name = %(name)s::varchar) ON CONFLICT DO NOTHING""",
-            {"name": name},
-        )
 
 
 class Leasing(models.QuerySet["Task"]):

@@ -17,18 +17,19 @@ from tickets.models.adding import Adding, TaskSpec
 from tickets.models.claim import AgentUnavailable, CapacityFull, Claim, Claiming
 from tickets.models.ending import Ending, NotReady
 from tickets.models.lane import Lane
-from tickets.models.lease import Leasing, SweepRun
+from tickets.models.lease import Leasing
 from tickets.models.order import Ordering
+from tickets.models.recheck import Rechecking
 from tickets.models.settle import ClaimLost, Outcome, Settlement, Settling
 from tickets.models.tally import Counting
 from tickets.models.ticket import Priority, Ticket
 
-__all__ = ["AgentUnavailable", "CapacityFull", "Claim", "ClaimLost", "NotReady", "Outcome", "Settlement", "SweepRun", "Task", "TaskSpec"]
+__all__ = ["AgentUnavailable", "CapacityFull", "Claim", "ClaimLost", "NotReady", "Outcome", "Settlement", "Task", "TaskSpec"]
 
 READY = models.Q(state="pending", open_needs=0, asleep=False, held=False)
 
 
-class TaskQuerySet(Adding, Claiming, Settling, Leasing, Ending, Ordering, Counting):
+class TaskQuerySet(Adding, Claiming, Settling, Leasing, Ending, Ordering, Rechecking, Counting):
     def seen_by(self, who: Any) -> TaskQuerySet:
         return self.filter(project__in=Project.objects.seen_by(who))
 
@@ -119,6 +120,7 @@ class Task(models.Model):
                 | (~models.Q(state="claimed") & models.Q(holder__isnull=True, lease_expires_at__isnull=True, timeout_at__isnull=True)),
                 name="task_holder",
             ),
+            models.CheckConstraint(condition=models.Q(asleep=False) | models.Q(not_before__isnull=False), name="task_asleep_until"),
             models.CheckConstraint(condition=models.Q(priority__range=(0, 3)), name="task_priority"),
             models.CheckConstraint(condition=models.Q(max_attempts__range=(1, 100)), name="task_max_attempts"),
             models.CheckConstraint(condition=models.Q(timeout_s__isnull=True) | models.Q(timeout_s__gte=1), name="task_timeout_s"),

@@ -6,11 +6,12 @@ trigger refuses every change of phase that has none.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
-from django.db import models
+from django.db import OperationalError, connection, models
 from django.db.models.functions import Now
 from django.utils import timezone
 from django_fsm import RETURN_VALUE, FSMField, FSMModelMixin, transition
@@ -23,6 +24,8 @@ from tickets.models.history import PhaseMove
 from tickets.models.standing import Standing
 from tickets.models.workflow import Workflow
 from tickets.workflow import BLOCKED, CANCELLED, Plan
+
+log = logging.getLogger(__name__)
 
 Ground = PhaseMove.Ground
 COUNTED = {"id", "events", "moves", "previous_phase", "phase_since"}
@@ -120,13 +123,22 @@ class TicketQuerySet(Standing["Ticket"], Locking["Ticket"], Bringing):
         """Tickets whose phase ends by itself and is over: `on_claim` once work of the next phase has begun, `on_completion` when all its tasks ended well."""
         return self.extra(where=[AUTOMATIC])
 
-    def advance_due(self, ids: Sequence[int] | None = None, *, by: Any = "system:workflow") -> int:
-        """Make the automatic moves that are due, of these tickets or of a batch of all; returns how many."""
+    def advance_due(self, ids: Sequence[int] | None = None, *, between: tuple[int, int] | None = None, by: Any = "system:workflow") -> int:
+        """Make the automatic moves that are due, of these tickets, or of a batch of all or of those with ids `between`; returns how many."""
+        waiting = self.due_to_advance()
+        if ids is not None:
+            waiting = waiting.filter(pk__in=ids)
+        if between is not None:
+            waiting = waiting.filter(pk__gt=between[0], pk__lte=between[1])
         moved = 0
-        waiting = self.due_to_advance() if ids is None else self.due_to_advance().filter(pk__in=ids)
         for pk in waiting.order_by("id").values_list("pk", flat=True)[:200]:
-            while self.due_to_advance().filter(pk=pk).exists() and self._advance_one(pk, by):
-                moved += 1
+            try:
+                while self.due_to_advance().filter(pk=pk).exists() and self._advance_one(pk, by):
+                    moved += 1
+            except (OmoiError, OperationalError):  # one ticket must not stand in the way of the others
+                if connection.connection is None or connection.connection.broken:
+                    raise
+                log.exception("an automatic move failed", extra={"ticket": pk})
         return moved
 
     @db.atomic

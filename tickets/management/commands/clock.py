@@ -1,0 +1,25 @@
+"""`manage.py clock`: the sweeps. Any number may be started; one runs, the others stand by."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from omoi_site.ready import report_ready
+
+
+class Command(BaseCommand):
+    help = "Run the sweeps: leases lapse, due tasks wake, tickets move on. A second one stands by."
+    requires_system_checks: list[str] = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        from tickets.clock import Clock
+
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # psycopg cancels the running statement for it
+        try:
+            Clock(ready=report_ready).run()
+        except KeyboardInterrupt:
+            for one in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(one, signal.SIG_IGN)

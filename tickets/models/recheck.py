@@ -1,0 +1,82 @@
+"""Rechecks: what is stored about readiness against what it was derived from. A difference is a fault of ours: mended, and an alarm.
+
+Looking takes no lock and cannot be wrong: whatever changes a cause changes what follows from it in the same transaction, so one
+snapshot holds both or neither.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+
+from omoi_site import db
+from tickets.models.adding import COUNT_NEEDS
+from tickets.models.ticket import Ticket
+
+if TYPE_CHECKING:
+    pass
+
+WRONG_NEEDS = f"""
+WITH truth AS ({COUNT_NEEDS} WHERE c.id > %(after)s AND c.id <= %(upto)s AND (%(ids)s::bigint[] IS NULL OR c.id = ANY (%(ids)s)) AND c.state = 'pending' GROUP BY c.id)
+SELECT t.id, jsonb_build_object('was', jsonb_build_object('open_needs', t.open_needs, 'edges_left', t.edges_left, 'doomed', t.doomed),
+       'now', jsonb_build_object('open_needs', c.open_needs, 'edges_left', c.edges_left, 'doomed', c.open_needs > c.edges_left)) AS data
+FROM truth c JOIN tickets_task t ON t.id = c.id
+WHERE (t.open_needs, t.edges_left, t.doomed) IS DISTINCT FROM (c.open_needs, c.edges_left, c.open_needs > c.edges_left)
+"""
+# The phases whose tasks may be claimed while ticket `k` stands where it does: its own, and behind an `on_claim` phase the next.
+CLAIMABLE_HERE = """
+(t.phase = k.phase AND k.phase NOT IN ('BLOCKED', 'CANCELLED') OR EXISTS (
+  SELECT FROM tickets_workflowphase p WHERE p.workflow_id = k.workflow_id AND p.name = k.phase AND p.automatic = 'on_claim' AND t.phase = (
+    SELECT x.name FROM unnest(p.moves_to) WITH ORDINALITY AS m(name, place) JOIN tickets_workflowphase x ON x.workflow_id = p.workflow_id AND x.name = m.name
+    WHERE x.position > p.position ORDER BY m.place LIMIT 1)))
+"""
+WRONGLY_HELD = f"""
+SELECT t.id, t.ticket_id, jsonb_build_object('was', jsonb_build_object('held', t.held), 'now', jsonb_build_object('held', NOT t.held)) AS data
+FROM tickets_task t JOIN tickets_ticket k ON k.id = t.ticket_id
+WHERE t.id > %(after)s AND t.id <= %(upto)s AND t.state IN ('pending', 'claimed', 'failed', 'cancelled')
+  AND t.held = (NOT k.paused AND k.archived_at IS NULL AND {CLAIMABLE_HERE})
+"""
+ALARM = """
+WITH i AS (SELECT * FROM unnest(%s::bigint[], %s::jsonb[]) AS i(id, data)),
+told AS (UPDATE tickets_task t SET events = t.events + 1 FROM i WHERE t.id = i.id RETURNING t.id, t.ticket_key, t.project_id, t.events, i.data)
+INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)
+SELECT project_id, 'ticket:' || ticket_key, 'task:' || id, events, 'alarm.raised', 'system:clock', '', data, 'what was stored was not what it should have been' FROM told
+"""
+log = logging.getLogger(__name__)
+
+
+class Rechecking(models.QuerySet["Task"]):
+    def recheck_needs(self, after: int, upto: int) -> int:
+        """Count anew what the pending tasks with ids in (after, upto] wait for; returns how many were wrong."""
+        wrong = [row["id"] for row in db.rows(WRONG_NEEDS, {"after": after, "upto": upto, "ids": None})]
+        return self._mend_needs(sorted(wrong)) if wrong else 0
+
+    def recheck_held(self, after: int, upto: int) -> int:
+        """Ask anew whether the ticket of each task with an id in (after, upto] holds it; returns how many were wrong."""
+        wrong = db.rows(WRONGLY_HELD, {"after": after, "upto": upto})
+        return sum(self._mend_held(ticket, after, upto) for ticket in sorted({row["ticket_id"] for row in wrong}))
+
+    @db.atomic
+    def _mend_needs(self, ids: Sequence[int]) -> int:
+        db.rows("SELECT id FROM tickets_task WHERE id = ANY (%s) ORDER BY id FOR NO KEY UPDATE", [list(ids)])
+        wrong = db.rows(WRONG_NEEDS, {"after": ids[0] - 1, "upto": ids[-1], "ids": list(ids)})  # behind the lock: still?
+        self._alarm(wrong)
+        self.recount([row["id"] for row in wrong])  # type: ignore[attr-defined]
+        return len(wrong)
+
+    @db.atomic
+    def _mend_held(self, ticket: int, after: int, upto: int) -> int:
+        standing = Ticket.objects.select_for_update(no_key=True, of=("self",)).select_related("workflow").get(pk=ticket)
+        wrong = [row for row in db.rows(WRONGLY_HELD, {"after": after, "upto": upto}) if row["ticket_id"] == ticket]
+        self._alarm(wrong)
+        self.hold(standing)  # type: ignore[attr-defined]
+        return len(wrong)
+
+    @staticmethod
+    def _alarm(wrong: Sequence[dict[str, Any]]) -> None:
+        if wrong:
+            log.error("readiness was wrong", extra={"tasks": [row["id"] for row in wrong]})
+            db.rows(ALARM, [[row["id"] for row in wrong], [row["data"] for row in wrong]])

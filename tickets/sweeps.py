@@ -1,0 +1,88 @@
+"""Sweeps: what time does, and what makes good a hint that was lost. All of them, with their cadence, stand in `SWEEPS`.
+
+A sweep works in batches; one that did a whole batch has its next turn at once, after the others had theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from agents.models import Reply
+from omoi_site import broker, db
+from tickets.models import Task, Ticket
+from tickets.models.claim import READY
+from tickets.models.lease import BATCH
+from tickets.models.sweep import CLOCK
+
+SILENT_S = 15.0
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One sweep: `run` returns how much it did; `batch` or more means that more is left. Without a batch it is never behind."""
+
+    name: str
+    every_s: float
+    run: Callable[[], int | None]
+    batch: int | None = BATCH
+
+
+class Walk:
+    """Ids of a table in ranges of `size`, one range a call, and from the beginning again."""
+
+    def __init__(self, model: Any, size: int) -> None:
+        self.table, self.size, self.at = model._meta.db_table, size, 0
+
+    def __call__(self) -> tuple[int, int]:
+        last = db.one(f"SELECT coalesce(max(id), 0) AS id FROM {self.table}")
+        assert last
+        after = self.at if self.at < last["id"] else 0
+        self.at = after + self.size
+        return after, self.at
+
+
+def over(model: Any, size: int, verb: Callable[[int, int], int]) -> Callable[[], int]:
+    """A sweep over all rows of `model`, `size` ids a run: `verb(after, upto)`."""
+    walk = Walk(model, size)
+    return lambda: verb(*walk())
+
+
+def ring_for_work() -> None:
+    """Hint once more at ready tasks with a profile: the broker may have lost the first hint."""
+    ready = f"""SELECT FROM tickets_lane l CROSS JOIN LATERAL (SELECT FROM tickets_task t WHERE t.lane_id = l.id AND {READY} LIMIT 1) r
+                WHERE l.has_profile AND NOT l.paused LIMIT 1"""
+    if db.one(f"SELECT EXISTS ({ready}) AS found") == {"found": True}:
+        broker.hint("work")
+
+
+SWEEPS = [
+    Sweep("lapse", 5, lambda: Task.objects.lapse()),
+    Sweep("time_out", 5, lambda: Task.objects.time_out()),
+    Sweep("wake", 1, lambda: Task.objects.wake()),
+    Sweep("promote", 1, lambda: Task.objects.promote()),
+    Sweep("raise_floors", 1, lambda: Task.objects.raise_floors(), batch=None),
+    Sweep("advance_tickets", 5, over(Ticket, 5_000, lambda after, upto: Ticket.objects.advance_due(between=(after, upto))), batch=None),
+    Sweep("ring_for_work", 10, ring_for_work, batch=None),
+    Sweep("recheck_needs", 15, over(Task, 20_000, lambda after, upto: Task.objects.recheck_needs(after, upto)), batch=None),
+    Sweep("recheck_held", 15, over(Task, 20_000, lambda after, upto: Task.objects.recheck_held(after, upto)), batch=None),
+    Sweep("forget_replies", 600, lambda: Reply.objects.forget(1_000), batch=1_000),
+]
+
+
+def health() -> str:
+    """Empty while a clock runs and its sweeps succeed; else a sentence that says what is wrong."""
+    rows = db.rows("SELECT name, error, extract(epoch FROM clock_timestamp() - at)::float8 AS age FROM tickets_sweeprun")
+    runs = {row["name"]: row for row in rows}
+    if CLOCK not in runs:
+        return "No clock has ever run: leases do not lapse and nothing is woken. Start `manage.py clock`."
+    if runs[CLOCK]["age"] > SILENT_S:
+        return (
+            f"The clock has been silent for {runs[CLOCK]['age']:.0f} s: leases do not lapse and nothing is woken. Start `manage.py clock`."
+        )
+    known = {sweep.name: sweep for sweep in SWEEPS}
+    for name, run in runs.items():
+        if name in known and run["error"] and run["age"] > 3 * known[name].every_s + SILENT_S:
+            return f"The sweep {name} has been failing for {run['age']:.0f} s: {run['error']}"
+    return ""
