@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.http import QueryDict
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.request import Request
@@ -31,7 +32,8 @@ class Shape(serializers.Serializer):
 
 def parse(shape: type[Shape], request: Request) -> dict[str, Any]:
     """The request's body as `shape` says; raises Invalid with every fault, each by its field."""
-    return checked(shape(data=request.data))
+    data = request.data
+    return checked(shape(data=data.dict() if isinstance(data, QueryDict) else data))
 
 
 def asked(shape: type[Shape], request: Request) -> dict[str, Any]:

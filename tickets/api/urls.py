@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from tickets.api import claims, edges, fleet, tasks, tickets
+from tickets.api import claims, edges, fleet, imports, tasks, tickets
 
 ENDED = "only an open task can be cancelled"
 LIVE = "only a failed or cancelled task can be retried"
 
 urlpatterns = [
+    path("imports", imports.ImportsView.as_view()),
     path("claims", claims.ClaimsView.as_view()),
     path("agents", fleet.AgentsView.as_view()),
     path("agents/me", fleet.MeView.as_view()),

@@ -1,0 +1,68 @@
+"""The route that brings in work another tool kept."""
+
+from __future__ import annotations
+
+import io
+from typing import Any, BinaryIO
+
+from rest_framework import serializers
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agents.api.docs import route
+from agents.api.json import StrictJSONParser
+from agents.api.parse import Shape, parse
+from agents.api.view import View
+from omoi_site.errors import Invalid
+from tickets import imports
+
+
+class ImportIn(Shape):
+    format = serializers.ChoiceField(list(imports.FORMATS))
+    project = serializers.CharField(max_length=10)
+    workflow = serializers.CharField(max_length=63, required=False, allow_blank=True, default="")
+    dry_run = serializers.BooleanField(default=False, help_text="the same report, and nothing is kept")
+    document = serializers.CharField(required=False, trim_whitespace=False, help_text="the file's text, or")
+    file = serializers.FileField(required=False, help_text="the file itself, as multipart/form-data")
+
+
+class ReportOut(serializers.Serializer):
+    format = serializers.CharField()
+    project = serializers.CharField()
+    dry_run = serializers.BooleanField()
+    tickets = serializers.DictField(child=serializers.IntegerField(), help_text="{new, known, changed}")
+    tasks = serializers.IntegerField()
+    needs = serializers.IntegerField()
+    parents = serializers.IntegerField()
+    links = serializers.IntegerField()
+    skipped = serializers.DictField(help_text="edges to ids that are not in the file, counted by kind and listed")
+    warnings = serializers.ListField(child=serializers.CharField())
+
+
+class ImportsView(View):
+    scope = "tickets:write"
+    parser_classes = [StrictJSONParser, MultiPartParser]
+
+    @route(
+        "Import a backlog: all of it or nothing",
+        takes=ImportIn,
+        gives=ReportOut,
+        status=201,
+        refuses=(404, 409, 413, 422),
+        once=True,
+        tag="imports",
+    )
+    def post(self, request: Request) -> Response:
+        given = parse(ImportIn, request)
+        project = self.project(given["project"])
+        report = imports.run(
+            given["format"], _file(given), project=project, by=request.user, dry_run=given["dry_run"], workflow=given["workflow"]
+        )
+        return Response(report.as_dict(), status=201)
+
+
+def _file(given: dict[str, Any]) -> BinaryIO:
+    if ("document" in given) == ("file" in given):
+        raise Invalid("send either a document or a file", field="document")
+    return io.BytesIO(given["document"].encode()) if "document" in given else given["file"]
