@@ -7,6 +7,7 @@ import os
 import random
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 from django.conf import settings
@@ -19,6 +20,7 @@ from tests.site.upping import Up, short_home, wait_for
 from tickets.management.commands.simulate import NoServer, NotSure
 from tickets.models import Edge, Need, Task, TaskSpec, Ticket, Workflow
 from tickets.simulation.agent import Orders
+from tickets.simulation.cast import enlist
 from tickets.simulation.chaos import Chaos, kill_child
 from tickets.simulation.crew import Crew
 
@@ -93,6 +95,18 @@ def test_a_server_that_up_did_not_start_here_is_refused(project, tmp_path, setti
     with pytest.raises(NoServer, match="--chaos kills only children"):
         call_command("simulate", project="OMO", url="http://127.0.0.1:9", sure=True, chaos=True)
     assert not Agent.objects.exists()
+
+
+@pytest.mark.django_db
+def test_agents_of_a_killed_run_are_retired_by_the_next(project):
+    [(left, _)] = enlist(project, 1, keys_for=timedelta(minutes=1))
+    [(busy, _)] = enlist(project, 1, keys_for=timedelta(minutes=1))  # a run beside it is left alone
+    Key.objects.filter(agent=left).update(expires_at="2020-01-01T00:00Z")
+
+    enlist(project, 1, keys_for=timedelta(minutes=1))
+
+    assert Agent.objects.get(pk=left.pk).state == "retired"
+    assert Agent.objects.get(pk=busy.pk).state == "available"
 
 
 @pytest.mark.parametrize("words", [["--agents", "0"], ["--agents", "101"], ["--work-ms", "-1"], ["--limit-s", "soon"], ["--kills", "3"]])

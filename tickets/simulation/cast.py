@@ -18,6 +18,7 @@ BY = "system:simulate"
 
 def enlist(project: Project, count: int, *, keys_for: timedelta) -> list[tuple[Agent, str]]:
     """`count` agents that can do whatever is open in the project, each with a key."""
+    dismiss(left_behind())
     run = secrets.token_hex(3)
     wanted = db.rows(
         "SELECT DISTINCT unnest(capabilities) AS word FROM tickets_task WHERE project_id = %s AND state IN ('pending', 'claimed')",
@@ -32,6 +33,11 @@ def enlist(project: Project, count: int, *, keys_for: timedelta) -> list[tuple[A
             _, key = Key.objects.issue(agent=agent, by=BY, expires_in=keys_for)
         agents.append((agent, key))
     return agents
+
+
+def left_behind() -> list[Agent]:
+    """Agents of runs that were killed: nobody dismissed them, and their keys are past their time."""
+    return list(Agent.objects.filter(tags__contains=[TAG]).exclude(state=Agent.State.RETIRED).exclude(keys__expires_at__gt=Now()))
 
 
 def dismiss(agents: Sequence[Agent]) -> None:

@@ -59,7 +59,7 @@ class Command(commands.Command):
         place = self.place(project, sure=sure)
         url = self.address(url.rstrip("/"), chaos=chaos, sure=sure)
         before = what_stands(place)
-        crew = enlist(place, agents, keys_for=timedelta(seconds=limit_s + 3600))
+        crew = enlist(place, agents, keys_for=timedelta(seconds=limit_s + 600))
         try:
             check_knows(url, crew[0][1])
             orders = [Orders(url, key, place.key, work_ms / 1000) for _, key in crew]
