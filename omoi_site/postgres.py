@@ -273,10 +273,10 @@ class Server:
     def _make_database(self) -> None:
         """The role our code uses (no superuser: it must not be able to walk around triggers) and its database."""
         with self.connect("postgres", superuser=True) as link:
-            if not link.execute("SELECT FROM pg_roles WHERE rolname = 'omoi'").fetchone():
+            if not link.execute("SELECT 1 FROM pg_roles WHERE rolname = 'omoi'").fetchone():
                 password = sql.Literal(secrets.kept(self.home, "password"))
                 link.execute(sql.SQL("CREATE ROLE omoi LOGIN CREATEDB PASSWORD {}").format(password))
-            if not link.execute("SELECT FROM pg_database WHERE datname = 'omoi'").fetchone():
+            if not link.execute("SELECT 1 FROM pg_database WHERE datname = 'omoi'").fetchone():
                 link.execute("CREATE DATABASE omoi OWNER omoi")
             if not self.throwaway:
                 assert_durable({name: link.execute(sql.SQL("SHOW {}").format(sql.Identifier(name))).fetchone()[0] for name in DURABLE})  # type: ignore[index]
