@@ -66,7 +66,6 @@ class Supervisor:
                 self._end(bell)
 
     def _start(self) -> None:
-        running.end_leftovers(self.home)
         if self.server:
             began = time.monotonic()
             try:
@@ -103,6 +102,7 @@ class Supervisor:
         try:
             self.server.start(given_up=lambda: self.asked_to_end > 0)
             self.server_pauses = 0
+            self.say("PostgreSQL is back.")
         except NoServer as refusal:
             pause = min(30.0, 2.0**self.server_pauses)
             self.server_pauses, self.server_due = self.server_pauses + 1, time.monotonic() + pause

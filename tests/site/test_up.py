@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.site.upping import Up, short_home, wait_for
+from omoi_site import place
+from tests.site.upping import ROOT, Up, lives, short_home, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -20,18 +25,25 @@ def up() -> Iterator[Up]:
         assert server.stop() == 0, server.said
 
 
+@pytest.fixture
+def home() -> Iterator[Path]:
+    with short_home() as made:
+        yield made
+
+
 def test_it_serves_and_can_be_found(up):
     facts = up.facts
 
-    assert up.get("/readyz") == 200
+    assert up.get("/healthz") == 200
     assert facts["pid"] == up.process.pid
     assert set(facts["children"]) >= {"web"}
     assert (up.home / "server.json").stat().st_mode & 0o077 == 0
 
 
-def test_it_prints_a_link_that_names_no_password(up):
+def test_it_prints_a_link_that_signs_the_operator_in(up):
     [line] = [line for line in up.said.splitlines() if "Sign in, once" in line]
     assert f"{up.facts['url']}/login/once/" in line
+    assert "as admin" in line
 
 
 def test_a_killed_web_process_is_started_again_and_nobody_is_turned_away(up):
@@ -43,9 +55,94 @@ def test_a_killed_web_process_is_started_again_and_nobody_is_turned_away(up):
     assert wait_for(lambda: up.facts["children"]["web"] != old)
 
 
+def test_a_killed_postgresql_is_started_again(up):
+    old = up.postmaster()
+
+    os.kill(old, signal.SIGKILL)
+
+    wait_for(lambda: "PostgreSQL is back" in up.said)
+    assert up.postmaster() != old
+    assert wait_for(lambda: up.get("/readyz") == 200)
+
+
 def test_a_second_up_in_the_same_folder_is_refused_by_name(up):
-    second = Up(up.home, "--port=0")
-    second.paper = up.paper
+    second = Up(up.home, "--port=0", paper="second")
 
     assert second.process.wait(30) == 1
-    assert f"pid {up.process.pid}, {up.facts['url']}" in up.said
+    assert f"pid {up.process.pid}, {up.facts['url']}" in second.said
+    assert up.get("/healthz") == 200
+
+
+def test_a_taken_port_is_refused_before_anything_is_started(home):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        refused = Up(home, f"--port={other.getsockname()[1]}")
+        assert refused.process.wait(30) == 1
+
+    assert "--port" in refused.said
+    assert not (place.ground(home) / "data").exists()
+
+
+def test_told_to_end_it_leaves_no_process_and_starts_again_on_what_it_kept(home):
+    first = Up(home).ready()
+    mine = [first.postmaster(), *first.facts["children"].values()]
+    assert first.stop(signal.SIGINT) == 0
+    assert not any(lives(pid) for pid in mine)
+    assert not (home / "server.json").exists()
+
+    second = Up(home, paper="second").ready()
+    assert "Migrated" not in second.said
+    assert second.stop() == 0
+
+
+def test_after_the_supervisor_was_killed_another_takes_over_its_port_at_once(home):
+    first = Up(home).ready()
+    port = first.facts["url"].rpartition(":")[2]
+    mine = [first.postmaster(), *first.facts["children"].values()]
+
+    first.process.kill()
+    first.process.wait()
+    second = Up(home, f"--port={port}", paper="second").ready()
+
+    assert second.get("/healthz") == 200
+    wait_for(lambda: not any(lives(pid) for pid in mine))
+    assert second.stop() == 0
+
+
+def test_it_starts_after_everything_was_killed(home):
+    first = Up(home).ready()
+    for pid in [first.process.pid, first.postmaster(), *first.facts["children"].values()]:
+        os.kill(pid, signal.SIGKILL)
+    first.process.wait()
+
+    second = Up(home, paper="second").ready()
+
+    assert second.get("/healthz") == 200
+    assert second.stop() == 0
+
+
+def test_a_data_folder_of_another_postgresql_is_refused_and_left_alone(home):
+    data = place.make_ground(home) / "data"
+    data.mkdir()
+    (data / "PG_VERSION").write_text("15\n")
+
+    refused = Up(home)
+
+    assert refused.process.wait(30) == 1
+    assert "written by PostgreSQL 15, and this is PostgreSQL 18" in refused.said
+    assert [path.name for path in data.iterdir()] == ["PG_VERSION"]
+
+
+def test_an_existing_database_is_saved_before_it_is_migrated(home):
+    environment = {**os.environ, "OMOI_HOME": str(home)}
+    manage = [sys.executable, str(ROOT / "manage.py")]
+    with subprocess.Popen([*manage, "postgres"], env=environment, stdout=subprocess.PIPE, text=True) as server:
+        assert "ready" in server.stdout.readline()
+        subprocess.run([*manage, "migrate", "contenttypes"], env=environment, check=True, capture_output=True)
+        server.terminate()
+
+    up = Up(home).ready()
+
+    [saved] = (home / "backups").iterdir()
+    assert saved.name in up.said
+    assert saved.stat().st_mode & 0o077 == 0
+    assert up.stop() == 0

@@ -30,15 +30,24 @@ def wait_for(what: Callable[[], Any], patience: float = 30) -> Any:
     return found
 
 
+def lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
 class Up:
     """One run of `up`; `said` is what it has printed."""
 
-    def __init__(self, home: Path, *args: str, root: Path = ROOT, **options: Any) -> None:
+    def __init__(
+        self, home: Path, *args: str, paper: str = "said", root: Path = ROOT, python: str = sys.executable, env: Any = None, **options: Any
+    ) -> None:
         self.home = home
-        self.paper = home.with_name(home.name + ".said")
-        environment = {**os.environ, "OMOI_HOME": str(home), **options.pop("env", {})}
+        self.paper = home.with_name(f"{home.name}.{paper}")
+        environment = {**os.environ, "OMOI_HOME": str(home), **(env or {})}
         environment.pop("DATABASE_URL", None)
-        words = [sys.executable, str(root / "manage.py"), "up", "--no-open", *(args or ("--port=0",))]
+        words = [python, str(root / "manage.py"), "up", "--no-open", *(args or ("--port=0",))]
         with self.paper.open("ab") as paper:
             self.process = subprocess.Popen(
                 words, stdin=subprocess.DEVNULL, stdout=paper, stderr=subprocess.STDOUT, env=environment, start_new_session=True, **options

@@ -37,6 +37,7 @@ class Command(BaseCommand):
         home = settings.OMOI_HOME
         try:
             with contextlib.closing(running.hold(home)) as lock:
+                running.end_leftovers(home)  # they may have the port
                 listener = self.listen(host, port)
                 self.url = address(host, listener.getsockname()[1])
                 running.tell(lock, self.url)
