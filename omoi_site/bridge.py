@@ -156,7 +156,7 @@ async def read(receive: Receive, limit: int, stalled_s: float = STALLED_S) -> tu
             body.write(chunk)
             if not more:
                 body.seek(0)
-                return body, length  # type: ignore[return-value]
+                return body, length
     except BaseException as error:
         body.close()
         if isinstance(error, TimeoutError):

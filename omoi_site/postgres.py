@@ -220,7 +220,7 @@ class Server:
         password.write_text(secrets.kept(self.home, "password.superuser"))
         for made in (fresh, password):
             self._give_to_servant(made)
-        words = [self.programs / "initdb", "-D", fresh, "-U", "postgres", f"--pwfile={password}", "--auth=scram-sha-256"]
+        words: list[str | Path] = [self.programs / "initdb", "-D", fresh, "-U", "postgres", f"--pwfile={password}", "--auth=scram-sha-256"]
         words += ["--locale=C.UTF-8", "--encoding=UTF8", "--no-instructions", *(["--no-sync"] if self.throwaway else [])]
         try:
             done = subprocess.run(words, capture_output=True, text=True, cwd="/", **self._as_servant())

@@ -78,7 +78,7 @@ class TaskSpec:
     ended: bool = False
 
 
-class Adding(models.QuerySet["Task"]):
+class Adding(models.QuerySet[Any]):
     @db.atomic
     def add(self, ticket: Ticket, specs: Sequence[TaskSpec], *, by: Any) -> list[Task]:
         """Add tasks to a ticket, all or none, with their needs; a need names a task of the project or a `ref` of the batch."""
@@ -103,7 +103,7 @@ class Adding(models.QuerySet["Task"]):
         ]
         if faults:
             raise Invalid(errors=faults)
-        self.bulk_create(tasks)
+        self.bulk_create(tasks)  # type: ignore[arg-type]
         ids = [task.pk for task in tasks]
         self._log_added(ids, by)
         by_ref = {spec.ref: task.pk for spec, task in zip(specs, tasks, strict=True) if spec.ref}
@@ -124,7 +124,7 @@ class Adding(models.QuerySet["Task"]):
         """One task for each of these tickets, which this transaction has just made: nobody can move them, so none is locked. Counted by the caller."""
         lanes: dict[Any, int] = {}
         tasks = [self._made(ticket, spec, ticket.phase, ticket.plan.open_in(ticket.phase), lanes) for ticket, spec in work]
-        self.bulk_create(tasks)
+        self.bulk_create(tasks)  # type: ignore[arg-type]
         self._log_added([task.pk for task in tasks], by)
         return tasks
 

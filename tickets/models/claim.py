@@ -123,7 +123,7 @@ class Claim:
     brief: dict[str, Any] = field(default_factory=dict)
 
 
-class Claiming(models.QuerySet["Task"]):
+class Claiming(models.QuerySet[Any]):
     @db.atomic
     def claim(
         self,
@@ -150,7 +150,7 @@ class Claiming(models.QuerySet["Task"]):
             "project": project and project.pk,
         }
         took = self._take(asked)
-        if not took and (self.lapse() or self.wake()):
+        if not took and (self.lapse() or self.wake()):  # type: ignore[attr-defined]
             took = self._take(asked)
         return self._brief(took)
 

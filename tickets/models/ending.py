@@ -57,7 +57,7 @@ class NotReady(OmoiError):
     title = "The task is not in a state for this"
 
 
-class Ending(models.QuerySet["Task"]):
+class Ending(models.QuerySet[Any]):
     @db.atomic
     def cancel(self, *, by: Any, reason: str) -> list[int]:
         """Cancel the open tasks of this set, claimed ones too (their holders lose the claim); returns their ids."""

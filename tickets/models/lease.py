@@ -111,7 +111,7 @@ UPDATE tickets_lane l SET floor = f.rank FROM (
 """
 
 
-class Leasing(models.QuerySet["Task"]):
+class Leasing(models.QuerySet[Any]):
     @db.atomic
     def renew(
         self, claims: Sequence[tuple[int, int]], *, by: Agent, lease_s: int | None = None

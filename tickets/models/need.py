@@ -127,7 +127,7 @@ class NeedQuerySet(models.QuerySet["Need"]):
 
     def _connect(self, edges: Sequence[Edge]) -> list[Need]:
         needs = [Need(parent_id=edge.parent, child_id=edge.child, on_end=edge.when, on_failure=edge.on_failure) for edge in edges]
-        return self.bulk_create(needs, ignore_conflicts=True)
+        return Need.objects.bulk_create(needs, ignore_conflicts=True)
 
     def _refuse_cycles(self, edges: Sequence[Edge]) -> None:
         graph: dict[int, set[int]] = {}

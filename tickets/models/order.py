@@ -48,7 +48,7 @@ SELECT id FROM told
 """
 
 
-class Ordering(models.QuerySet["Task"]):
+class Ordering(models.QuerySet[Any]):
     @db.atomic
     def edit(self, task: int, *, by: Any, reason: str = "", **changes: Any) -> Task:
         """Change fields of an open task (those of `EDITABLE`); the order of work follows. Raises Invalid, NotReady, NotFound."""

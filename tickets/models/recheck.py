@@ -48,7 +48,7 @@ SELECT project_id, 'ticket:' || ticket_key, 'task:' || id, events, 'alarm.raised
 log = logging.getLogger(__name__)
 
 
-class Rechecking(models.QuerySet["Task"]):
+class Rechecking(models.QuerySet[Any]):
     def recheck_needs(self, after: int, upto: int) -> int:
         """Count anew what the pending tasks with ids in (after, upto] wait for; returns how many were wrong."""
         wrong = [row["id"] for row in db.rows(WRONG_NEEDS, {"after": after, "upto": upto, "ids": None})]

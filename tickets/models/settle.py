@@ -123,7 +123,7 @@ class Settlement:
         return self
 
 
-class Settling(models.QuerySet["Task"]):
+class Settling(models.QuerySet[Any]):
     @db.atomic
     def settle(self, outcomes: Sequence[Outcome], *, by: Agent) -> list[Settlement]:
         """Complete or fail claims of `by`; an outcome whose fence is old changes nothing.
