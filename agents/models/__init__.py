@@ -2,7 +2,7 @@
 
 from agents.models.actor import label, via
 from agents.models.agent import Agent, AgentPresence, Retired
-from agents.models.event import Event, Journaled
+from agents.models.event import Event, Journaled, ResyncRequired
 from agents.models.key import Key
 from agents.models.project import Member, Project
 from agents.models.reply import Reply
@@ -19,6 +19,7 @@ __all__ = [
     "Member",
     "Project",
     "Reply",
+    "ResyncRequired",
     "Retired",
     "SignInTry",
     "TooManyTries",

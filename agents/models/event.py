@@ -6,20 +6,135 @@ subject its running number is the order; between subjects use the cursors of `Ev
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
+from django.db.models import Q, Value
+from django.db.models.functions import Concat
 
 from agents.models.actor import label, via
+from agents.models.cursor import Following, following, place, to_cursor
 from omoi_site import db
+from omoi_site.errors import OmoiError
+
+if TYPE_CHECKING:
+    from agents.models.project import Project
+
+
+HELD_BACK_S = 30
+BEHIND = 10_000  # events; past that a follower is told to fetch everything anew
+SNAPSHOT = "SELECT pg_current_snapshot()::text AS now, pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next"
+OLDEST = """
+SELECT * FROM (
+  SELECT 'pid ' || a.pid AS who, coalesce(nullif(a.application_name, ''), 'no name') AS application, coalesce(a.datname, '') AS datname, a.backend_xid::text::bigint AS xid,
+         extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS age
+  FROM pg_stat_activity a WHERE a.backend_xid IS NOT NULL AND a.pid <> pg_backend_pid()
+  UNION ALL
+  SELECT 'prepared transaction ' || x.gid, 'two-phase commit', x.database, x.transaction::text::bigint, extract(epoch FROM clock_timestamp() - x.prepared)::float8 FROM pg_prepared_xacts x) t
+ORDER BY age DESC NULLS LAST LIMIT 1
+"""
+
+
+class ResyncRequired(OmoiError):
+    """The follower is too far behind, or its cursor is of another database; `cursor` is where it can start again."""
+
+    code = "resync_required"
+    title = "Too far behind to be told event by event"
+    next_action = "Fetch everything again, then follow from the cursor given here."
 
 
 class EventQuerySet(models.QuerySet["Event"]):
+    def seen_by(self, who: Any) -> EventQuerySet:
+        """Events of the projects `who` sees, and of the agents in them; all for the operator and for workers."""
+        from agents.models.agent import Agent
+        from agents.models.project import Project
+
+        if who.sees_all if hasattr(who, "sees_all") else who.is_superuser:
+            return self
+        agents = Agent.objects.seen_by(who).annotate(heard_as=Concat(Value("agent:"), "name")).values("heard_as")
+        return self.filter(Q(project_id__in=Project.objects.seen_by(who).values("pk")) | Q(project_id=None, topic__in=agents))
+
+    def about(self, *topics: str) -> EventQuerySet:
+        """Events of any of these topics; an event rings its project's topic too."""
+        from agents.models.project import Project
+
+        keys = [topic.removeprefix("project:") for topic in topics if topic.startswith("project:")]
+        projects = Q(project_id__in=list(Project.objects.filter(key__in=keys).values_list("pk", flat=True))) if keys else Q()
+        return self.filter(Q(topic__in=topics) | projects) if keys else self.filter(topic__in=topics)
+
+    # -- followers: what is new since a snapshot. They wait for no other transaction; order is by look, inside a look by transaction.
+
     def current_cursor(self) -> str:
-        """Where a live follower starts: what this snapshot has seen (opaque)."""
-        row = db.one("SELECT pg_current_snapshot()::text AS cursor")
+        """Where a live follower starts: what this moment has seen."""
+        row = db.one(SNAPSHOT)
         assert row
-        return row["cursor"]
+        return to_cursor(row["now"])
+
+    def since(self, cursor: str, topics: Iterable[str] | None = None, limit: int = 500) -> tuple[list[Event], str]:
+        """Events of this set that `cursor` had not seen, and the next cursor; raises Malformed, ResyncRequired.
+
+        Where `limit` cuts a look short, the next cursor remembers the look it belongs to and how far it got, and the following call reads
+        on in that same look: events that were committed meanwhile with earlier numbers wait for the look after it. So nothing is
+        skipped and nothing told twice; ask again at once while as many as `limit` come.
+        """
+        at = following(cursor)
+        now = db.one(SNAPSHOT)
+        assert now
+        if max(int(snapshot.split(":")[1]) for snapshot in (at.seen, at.upto) if snapshot) > now["next"]:
+            raise ResyncRequired("this cursor is of another database", cursor=to_cursor(now["now"]))
+        upto = at.upto or now["now"]
+        new = self if topics is None else self.about(*topics)
+        new = new.extra(
+            where=[
+                "agents_event.xid >= pg_snapshot_xmin(%s::pg_snapshot) AND NOT pg_visible_in_snapshot(agents_event.xid, %s::pg_snapshot)"
+                " AND pg_visible_in_snapshot(agents_event.xid, %s::pg_snapshot) AND (agents_event.xid, agents_event.id) > (%s::text::xid8, %s::bigint)"
+            ],
+            params=[at.seen, at.seen, upto, str(at.xid), at.id],
+        ).order_by("xid", "id")
+        found = list(new[: limit + 1])
+        if len(found) <= limit:
+            return found, to_cursor(upto)
+        if new[BEHIND : BEHIND + 1].exists():
+            raise ResyncRequired(f"more than {BEHIND} events behind", cursor=to_cursor(now["now"]))
+        last = found[limit - 1]
+        return found[:limit], str(Following(at.seen, upto, last.xid, last.id))
+
+    # -- history: one order for ever, up to the oldest transaction still open anywhere in the cluster
+
+    def page(
+        self,
+        after: str | None = None,
+        *,
+        topic: str | None = None,
+        kind: str | None = None,
+        project: Project | None = None,
+        limit: int = 50,
+    ) -> tuple[list[Event], str]:
+        """Events of this set behind the place `after`, in the journal's order, and the place of the last; raises Malformed."""
+        found = self.about(topic) if topic else self
+        if kind:
+            found = found.filter(kind=kind)
+        if project:
+            found = found.filter(project_id=project.pk)
+        xid, last = place(after) if after else (0, 0)
+        rows = list(
+            found.extra(
+                where=[
+                    "agents_event.xid < pg_snapshot_xmin(pg_current_snapshot()) AND (agents_event.xid, agents_event.id) > (%s::text::xid8, %s::bigint)"
+                ],
+                params=[str(xid), last],
+            ).order_by("xid", "id")[:limit]
+        )
+        return rows, f"{rows[-1].xid}_{rows[-1].id}" if rows else f"{xid}_{last}"
+
+    def health(self) -> str:
+        """Empty, or a sentence naming the transaction that has held history back for long; followers do not wait for it."""
+        oldest = db.one(OLDEST)
+        if not oldest or (oldest["age"] or 0) < HELD_BACK_S:
+            return ""
+        where = f"{oldest['who']} ({oldest['application']}) in database {oldest['datname']}"
+        return f"The journal's history is held back by a transaction open for {oldest['age']:.0f} s: {where}. End it; live pages go on."
 
 
 class Event(models.Model):

@@ -6,18 +6,17 @@ commits, and no open transaction holds the followers back.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import psycopg
-from django.db import DataError
 from psycopg.rows import dict_row
 
+from agents.models.cursor import following, to_cursor
 from omoi_site import db
+from omoi_site.errors import Malformed
 from omoi_site.hub import Change
 
 MOST = 2000  # events; past that, fetching everything again is cheaper than the list
-CURSOR = re.compile(r"\A\d{1,20}\.\d{1,20}\.(\d{1,20}(-\d{1,20})*)?\Z", re.ASCII)
 
 # Not seen by a snapshot = begun after it (xmax) or still open then (xip): two index ranges, however old its oldest transaction is.
 SINCE = f"""
@@ -35,8 +34,8 @@ NOW = "SELECT pg_current_snapshot()::text AS cursor, true AS lost"
 def changed_since(cursor: str) -> Change:
     """Read on Django's connection; a cursor that is none of ours, or of another database, cannot tell."""
     try:
-        row = db.one(SINCE, {"old": _snapshot(cursor)}) if CURSOR.match(cursor) else db.one(NOW)
-    except DataError:  # well-formed, but no snapshot
+        row = db.one(SINCE, {"old": following(cursor).seen})
+    except Malformed:
         row = db.one(NOW)
     assert row
     return _change(row)
@@ -45,15 +44,11 @@ def changed_since(cursor: str) -> Change:
 async def look(link: psycopg.AsyncConnection[Any], cursor: str) -> Change:
     """Read on a connection of one's own; never prepared, because a plan without the cursor's value would expect a third of the journal."""
     async with link.cursor(row_factory=dict_row) as reading:
-        await (reading.execute(SINCE, {"old": _snapshot(cursor)}, prepare=False) if cursor else reading.execute(NOW))
+        await (reading.execute(SINCE, {"old": following(cursor).seen}, prepare=False) if cursor else reading.execute(NOW))
         row = await reading.fetchone()
     assert row
     return _change(row)
 
 
 def _change(row: dict[str, Any]) -> Change:
-    return Change(None if row["lost"] else frozenset(row["topics"]), row["cursor"].replace(":", ".").replace(",", "-"))
-
-
-def _snapshot(cursor: str) -> str:
-    return cursor.replace(".", ":").replace("-", ",")
+    return Change(None if row["lost"] else frozenset(row["topics"]), to_cursor(row["cursor"]))
