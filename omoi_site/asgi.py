@@ -23,7 +23,9 @@ from omoi_site import postgres  # noqa: E402
 from omoi_site.bridge import Bridge, Receive, Scope, Send  # noqa: E402
 from omoi_site.hub import Hub  # noqa: E402
 from omoi_site.pump import Pump  # noqa: E402
+from omoi_site.readiness import Readiness, database, embedded_server, migrations  # noqa: E402
 from omoi_site.threads import Threads  # noqa: E402
+from tickets import sweeps  # noqa: E402
 
 
 def bound(sender: Any, connection: BaseDatabaseWrapper, **_: Any) -> None:
@@ -44,7 +46,22 @@ async def nowhere(scope: Scope, receive: Receive, send: Send) -> None:
 threads = Threads(settings.REQUEST_THREADS)
 through_django = Bridge(wsgi, threads)
 hub = Hub()
-pump = Pump(hub, following.look, lambda: postgres.libpq(settings.DATABASES["default"]), lost=threads.renew)
+readiness = Readiness(
+    {
+        "embedded_server": lambda: embedded_server(settings.OMOI_HOME),
+        "database": database,
+        "migrations": migrations,
+        "clock": sweeps.health,
+    }
+)
+
+
+def database_lost() -> None:
+    threads.renew()
+    readiness.thread.renew()
+
+
+pump = Pump(hub, following.look, lambda: postgres.libpq(settings.DATABASES["default"]), lost=database_lost)
 routes: list[Any] = [path("ws/live/", LiveConsumer.as_asgi(hub=hub, threads=threads)), re_path("", nowhere)]  # type: ignore[arg-type]
 sockets = URLRouter(routes)
 draining = False
@@ -59,19 +76,27 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     elif address == "/healthz":
         await answer(send, 200, {"alive": True})
     elif address == "/readyz":
-        await answer(send, 503 if draining else 200, {"ready": not draining})
+        await answer(send, *await ready())
     else:
         await through_django(scope, receive, send)
+
+
+async def ready() -> tuple[int, dict[str, Any]]:
+    checks = await readiness.ask() | {"live": pump.health(), "draining": "this process is about to end" if draining else ""}
+    fine = not any(checks.values())
+    return 200 if fine else 503, {"ready": fine, "checks": checks}
 
 
 async def lifespan(receive: Receive, send: Send) -> None:
     await receive()
     threads.start()
+    readiness.thread.start()
     pump.start()
     await send({"type": "lifespan.startup.complete"})
     await receive()
     await pump.stop()
     threads.stop()
+    readiness.thread.stop()
     await send({"type": "lifespan.shutdown.complete"})
 
 

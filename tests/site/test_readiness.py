@@ -1,0 +1,89 @@
+"""`/readyz` says what is wrong, in time, to anybody, and costs the database little."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+from django.db import connection, transaction
+
+from omoi_site import db, readiness
+from tests.web import Web, until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def get(web, path="/readyz"):
+    try:
+        with urllib.request.urlopen(f"http://{web.host}{path}", timeout=10) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+
+
+def check(web, name):
+    """What this check says now; an answer may be a second old."""
+    return get(web)[1]["checks"][name]
+
+
+def test_it_says_of_each_part_that_nothing_is_wrong(web):
+    until(lambda: check(web, "database") == "")
+
+    status, answer = get(web)
+    assert {"database", "migrations", "embedded_server", "live", "draining"} <= set(answer["checks"])
+    assert answer["ready"] is (not any(answer["checks"].values()))
+    assert status == (200 if answer["ready"] else 503)
+
+
+def test_it_names_a_migration_that_is_not_applied(web):
+    [row] = db.rows("DELETE FROM django_migrations WHERE app = 'agents' AND name LIKE '0002%%' RETURNING app, name, applied")
+    try:
+        until(
+            lambda: f"1 of {len(readiness.shipped())}" in check(web, "migrations") and f"agents.{row['name']}" in check(web, "migrations")
+        )
+        assert get(web)[0] == 503
+    finally:
+        db.rows("INSERT INTO django_migrations (app, name, applied) VALUES (%(app)s, %(name)s, %(applied)s)", row)
+    until(lambda: check(web, "migrations") == "")
+
+
+def test_a_database_that_is_slow_is_named_in_time(web):
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE django_migrations")
+        began = time.monotonic()
+        until(lambda: check(web, "migrations"))
+        assert get(web, "/healthz") == (200, {"alive": True})
+        assert time.monotonic() - began < 4
+    until(lambda: check(web, "migrations") == "")
+
+
+def test_a_database_that_says_nothing_is_named_within_two_seconds_and_no_secret_with_it():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        web = Web(DATABASE_URL=f"postgresql://omoi:hunter2@127.0.0.1:{silent.getsockname()[1]}/omoi")
+        try:
+            for longest in (2.5, 0.5):  # the first look, and while it still hangs
+                began = time.monotonic()
+                status, answer = get(web)
+                assert time.monotonic() - began < longest
+                assert status == 503
+                assert answer["checks"]["database"] == "no answer within 2 s"
+                assert "hunter2" not in json.dumps(answer)
+            assert get(web, "/healthz")[0] == 200
+        finally:
+            web.stop()
+
+
+def test_it_looks_at_most_once_a_second_however_often_it_is_asked(web):
+    began, looks = time.monotonic(), set()
+    for _ in range(60):
+        get(web)
+        looks |= {row["last"] for row in db.rows(LAST_STATEMENT)}
+    assert len(looks) <= time.monotonic() - began + 2
+
+
+LAST_STATEMENT = """SELECT max(query_start) AS last FROM pg_stat_activity
+                    WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name <> 'omoi live'"""
