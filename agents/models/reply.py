@@ -31,5 +31,8 @@ class Reply(models.Model):
 
     objects = ReplyQuerySet.as_manager()
 
+    class Meta:
+        verbose_name_plural = "replies"
+
     def __str__(self) -> str:
         return f"{self.status} of {self.created_at}"

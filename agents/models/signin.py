@@ -82,6 +82,7 @@ class SignInTry(models.Model):
 
     class Meta:
         ordering = ["-at"]
+        verbose_name, verbose_name_plural = "sign-in try", "sign-in tries"
         indexes = [models.Index(fields=["who", "address"], name="sign_in_try"), models.Index(fields=["at"], name="sign_in_try_at")]
 
     def __str__(self) -> str:

@@ -1,0 +1,255 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from agents.models import Agent, AgentPresence, Event, Key, Member, Project, Reply, SignInTry
+from agents.models.key import LONGEST, SCOPES
+from omoi_site.desk import Desk, ReadOnly, Words, act, badge, since
+
+admin.site.site_header = admin.site.site_title = "Omoi"
+admin.site.index_title = "Administration"
+admin.site.site_url = "/board/"
+
+TONES = {"available": "ok", "maintenance": "warn", "draining": "warn", "quarantined": "bad", "retired": "mute"}
+
+
+def on_locked(verb: str) -> Any:
+    """The verb of that name on the row under its lock."""
+
+    def do(row: Any, request: HttpRequest, reason: str) -> None:
+        with type(row).objects.locked(pk=row.pk) as locked:
+            getattr(locked, verb)(by=request.user, reason=reason)
+
+    return do
+
+
+@admin.register(Project)
+class ProjectDesk(Desk):
+    list_display = ["key", "name", "workflow", "state", "tickets_made", since("created_at")]
+    list_filter = ["paused", "workflow"]
+    search_fields = ["key", "name", "repository"]
+    fields = ["key", "name", "repository", "workflow", "paused", "pause_reason", "tickets_made", "created_at"]
+    actions = [
+        act(
+            "Pause projects",
+            on_locked("pause"),
+            effect="No task of these projects is granted until they are resumed. Claims that run go on.",
+        ),
+        act("Resume projects", on_locked("resume"), effect="Their ready tasks can be claimed again."),
+    ]
+
+    @admin.display(ordering="paused")
+    def state(self, project: Project) -> str:
+        return badge("paused", "warn") if project.paused else badge("running", "ok")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Project | None = None) -> list[str]:
+        return ["paused", "pause_reason", "tickets_made", "created_at", *(["key"] if obj else [])]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, project: Project, form: forms.ModelForm, change: bool) -> None:
+        if not change:
+            asked = {name: form.cleaned_data[name] for name in ("key", "name", "repository", "workflow")}
+            project.__dict__.update(Project.objects.found(**asked, by=request.user).__dict__)
+            return
+        with Project.objects.locked(pk=project.pk) as locked:
+            locked.edit(by=request.user, **{name: form.cleaned_data[name] for name in form.changed_data})
+
+
+@admin.register(Member)
+class MemberDesk(Desk):
+    list_display = ["user", "project", "role", "since"]
+    list_filter = ["role", "project"]
+    search_fields = ["user__username", "project__key"]
+    autocomplete_fields = ["user", "project"]
+    list_select_related = ["user", "project"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Member | None = None) -> list[str]:
+        return ["user", "project"] if obj else []
+
+    def save_model(self, request: HttpRequest, member: Member, form: forms.ModelForm, change: bool) -> None:
+        stored = Member.objects.set(member.project, member.user, form.cleaned_data["role"], by=request.user)
+        member.__dict__.update(stored.__dict__)
+
+    def delete_model(self, request: HttpRequest, member: Member) -> None:
+        Member.objects.remove(member.project, member.user, by=request.user)
+
+    def delete_queryset(self, request: HttpRequest, members: QuerySet[Member]) -> None:
+        for member in members:
+            self.delete_model(request, member)
+
+
+class StateFilter(Words):
+    title, parameter_name, words = "state", "state", Agent.State.values
+
+
+@admin.register(Agent)
+class AgentDesk(Desk):
+    list_display = ["name", "kind", "shown_state", "capacity", "shown_capabilities", "owner", "last_seen"]
+    list_filter = [StateFilter, "kind", "projects"]
+    search_fields = ["name", "owner__username"]
+    autocomplete_fields = ["projects", "owner"]
+    list_select_related = ["presence", "owner"]
+    fields = ["name", "kind", "state", "capabilities", "phases", "tags", "capacity", "projects", "owner", "runs_profiles", "created_at"]
+    actions = [
+        act("Make agents available", on_locked("make_available"), effect="They may claim again."),
+        act("Drain agents", on_locked("drain"), effect="They end what they hold and claim nothing new."),
+        act(
+            "Quarantine agents", on_locked("quarantine"), effect="They claim nothing more until an operator makes them available.", least=3
+        ),
+        act(
+            "Retire agents",
+            on_locked("retire"),
+            effect="Their claims go back to the queue and their keys are revoked. This is for good.",
+            least=3,
+        ),
+    ]
+
+    @admin.display(description="state", ordering="state")
+    def shown_state(self, agent: Agent) -> str:
+        return badge(agent.state, TONES[agent.state])
+
+    @admin.display(description="capabilities")
+    def shown_capabilities(self, agent: Agent) -> str:
+        return ", ".join(agent.capabilities) or "-"
+
+    @admin.display(description="heard", ordering="presence__last_seen_at")
+    def last_seen(self, agent: Agent) -> Any:
+        return since("last_seen_at")(agent.presence) if hasattr(agent, "presence") else "-"
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Agent | None = None) -> list[str]:
+        return ["state", "runs_profiles", "created_at", *(["name", "owner"] if obj else [])]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, agent: Agent, form: forms.ModelForm, change: bool) -> None:
+        asked = {name: form.cleaned_data[name] for name in ("kind", "capabilities", "phases", "tags", "capacity", "projects")}
+        if not change:
+            made = Agent.objects.register(name=agent.name, owner=agent.owner, by=request.user, **asked)
+            agent.__dict__.update(made.__dict__)
+            return
+        with Agent.objects.locked(pk=agent.pk) as locked:
+            locked.edit(by=request.user, **{name: value for name, value in asked.items() if name in form.changed_data})
+
+    def save_related(self, request: HttpRequest, form: forms.ModelForm, formsets: Any, change: bool) -> None:
+        """Projects were set by the verb."""
+
+
+@admin.register(AgentPresence)
+class AgentPresenceDesk(ReadOnly):
+    list_display = ["agent", since("last_seen_at"), "word", "unread"]
+    list_filter = ["word"]
+    search_fields = ["agent__name"]
+    list_select_related = ["agent"]
+
+
+class KeyForm(forms.ModelForm):
+    scopes = forms.MultipleChoiceField(
+        choices=[(scope, scope) for scope in SCOPES],
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="None: `work` for an agent, the scopes of their roles for a person.",
+    )
+    days = forms.IntegerField(
+        min_value=1, max_value=LONGEST.days, required=False, label="ends after", help_text="Days. Empty: it does not end."
+    )
+
+    class Meta:
+        model = Key
+        fields = ["agent", "user"]
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        if cleaned is not None and bool(cleaned.get("agent")) == bool(cleaned.get("user")):
+            raise forms.ValidationError("A key belongs to one agent or to one person.")
+        return cleaned
+
+
+@admin.register(Key)
+class KeyDesk(ReadOnly):
+    """A key is issued and revoked, never edited. Its text is shown once, in the message after it was issued."""
+
+    form = KeyForm
+    hidden = ["hash"]
+    list_display = ["__str__", "agent", "user", "shown_scopes", "state", since("last_used_at"), "expires_at"]
+    list_filter = [("revoked_at", admin.EmptyFieldListFilter), ("expires_at", admin.DateFieldListFilter)]
+    search_fields = ["=prefix", "agent__name", "user__username"]
+    autocomplete_fields = ["agent", "user"]
+    list_select_related = ["agent", "user"]
+    actions = [
+        act(
+            "Revoke keys",
+            lambda key, request, reason: Key.objects.filter(pk=key.pk).revoke(by=request.user),
+            effect="Whoever uses them is refused from now on. This is for good.",
+            least=3,
+        )
+    ]
+
+    @admin.display(description="scopes")
+    def shown_scopes(self, key: Key) -> str:
+        return ", ".join(key.scopes) or "of their roles"
+
+    @admin.display()
+    def state(self, key: Key) -> str:
+        return badge("revoked", "mute") if key.revoked_at else badge("live", "ok")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("agents.add_key")
+
+    def get_fields(self, request: HttpRequest, obj: Key | None = None) -> list[str]:
+        return super().get_fields(request, obj) if obj else ["agent", "user", "scopes", "days"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Key | None = None) -> list[str]:
+        return self.get_fields(request, obj) if obj else []
+
+    def save_model(self, request: HttpRequest, key: Key, form: forms.ModelForm, change: bool) -> None:
+        asked = form.cleaned_data
+        ends = timedelta(days=asked["days"]) if asked["days"] else None
+        made, text = Key.objects.issue(agent=key.agent, user=key.user, scopes=asked["scopes"], expires_in=ends, by=request.user)
+        key.__dict__.update(made.__dict__)
+        self.message_user(request, f"The key, shown this once: {text}", messages.WARNING)
+
+
+class NounFilter(Words):
+    title, parameter_name, words = "about", "about", ["task", "ticket", "agent", "key", "project", "member"]
+
+    def queryset(self, request: HttpRequest, rows: QuerySet[Event]) -> QuerySet[Event]:
+        return rows.filter(kind__startswith=f"{self.value()}.") if self.value() else rows
+
+
+@admin.register(Event)
+class EventDesk(ReadOnly):
+    list_display = ["kind", "subject", "topic", "actor", "reason", since("at")]
+    list_filter = [NounFilter, ("at", admin.DateFieldListFilter)]
+    search_fields = ["=subject", "=topic", "=actor", "=kind"]
+    search_help_text = "A whole subject (task:17), topic (ticket:OMO-142), actor (agent:ada) or kind (task.claimed)"
+    ordering = ["-xid", "-id"]
+
+
+@admin.register(Reply)
+class ReplyDesk(ReadOnly):
+    hidden = ["hash", "request", "body", "headers"]
+    list_display = ["__str__", "status", "sealed", since("created_at")]
+    list_filter = ["sealed", ("created_at", admin.DateFieldListFilter)]
+    search_fields = ["=status"]
+    ordering = ["-created_at"]
+
+
+@admin.register(SignInTry)
+class SignInTryDesk(ReadOnly):
+    """Deleting the rows of an address lets it try again at once."""
+
+    list_display = ["address", "who", since("at")]
+    list_filter = [("at", admin.DateFieldListFilter)]
+    search_fields = ["=address"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("agents.delete_signintry")

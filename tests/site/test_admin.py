@@ -1,0 +1,162 @@
+"""The admin: every model is there, history is only read, and no ticket changes its phase."""
+
+from __future__ import annotations
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.urls import reverse
+
+from agents.models import Agent, Key, Member, Project, SignInTry
+from omoi_site import db
+from tests.deeds import complete
+from tickets.models import Edge, Link, Need, SweepRun, Task, TaskSpec, Ticket
+
+pytestmark = pytest.mark.django_db
+
+OURS = [model for name in ("agents", "tickets", "collaboration") for model in apps.get_app_config(name).get_models()]
+ADDED_HERE = {"Project", "Member", "Agent", "Key", "Ticket"}
+EDITED_HERE = {"Project", "Member", "Agent", "Ticket"}
+
+
+@pytest.fixture
+def desk(client, operator):
+    client.force_login(operator)
+    return client
+
+
+@pytest.fixture
+def all_kinds(project, ticket, task, ada, operator):
+    """At least one row of every model."""
+    [child] = Task.objects.add(ticket, [TaskSpec("Document it")], by=operator)
+    Need.objects.add(project.pk, [Edge(task.pk, child.pk)], by=operator)
+    other = Ticket.objects.open(project=project, title="Another", by=operator)
+    Link.objects.create(ticket=ticket, other=other, kind="related")
+    Member.objects.set(project, operator, "admin", by=operator)
+    Key.objects.issue(agent=ada, by=operator)
+    SignInTry.objects.count_in("mallory", "127.0.0.1")
+    SweepRun.ran("lapse")
+    db.rows("INSERT INTO agents_reply (hash, request, status, headers, body, sealed) VALUES ('\\x01', '\\x01', 200, '{}', '\\x01', false)")
+    [claim] = Task.objects.claim(by=ada)
+    complete(claim, by=ada)
+
+
+def at(model, page, *args):
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
+
+
+def test_every_model_of_ours_can_be_found_filtered_and_searched():
+    for model in OURS:
+        desk = admin.site._registry[model]
+        assert desk.list_display != ("__str__",), model
+        assert desk.list_filter, model
+        assert desk.search_fields, model
+        assert not desk.show_full_result_count, model
+
+
+def test_every_page_of_every_model_answers(desk, all_kinds):
+    assert desk.get("/admin/").status_code == 200
+    for model in OURS:
+        row = model._default_manager.order_by("pk").first()
+        assert row is not None, f"no {model.__name__} in the fixture"
+        assert desk.get(at(model, "changelist")).status_code == 200, model
+        assert desk.get(at(model, "changelist"), {"q": "omo"}).status_code == 200, model
+        assert desk.get(at(model, "change", row.pk)).status_code == 200, model
+        assert desk.get(at(model, "history", row.pk)).status_code == 200, model
+        assert desk.get(at(model, "add")).status_code == (200 if model.__name__ in ADDED_HERE else 403), model
+
+
+def test_every_filter_answers(desk, all_kinds):
+    for model in OURS:
+        page = desk.get(at(model, "changelist"))
+        for spec in page.context["cl"].filter_specs:
+            for choice in spec.choices(page.context["cl"]):
+                assert desk.get(at(model, "changelist") + choice["query_string"]).status_code == 200, (model, choice)
+
+
+def test_history_journal_and_claims_are_only_read(desk, all_kinds):
+    for model in OURS:
+        row = model._default_manager.order_by("pk").first()
+        if model.__name__ not in EDITED_HERE:
+            assert desk.post(at(model, "change", row.pk), {"reason": "no"}).status_code == 403, model
+        if model.__name__ not in ("Member", "SignInTry"):
+            assert desk.post(at(model, "delete", row.pk), {"post": "yes"}).status_code == 403, model
+
+
+def test_the_admin_cannot_put_a_ticket_into_a_phase(desk, ticket):
+    fields = {"title": "Edited", "description": "", "priority": 1, "labels": "", "phase": "DONE", "previous_phase": "", "moves": 7}
+    fields |= {"history-TOTAL_FORMS": 0, "history-INITIAL_FORMS": 0}
+
+    answer = desk.post(at(Ticket, "change", ticket.pk), fields)
+
+    assert answer.status_code == 302
+    after = Ticket.objects.get(pk=ticket.pk)
+    assert (after.title, after.phase, after.moves) == ("Edited", "DOING", ticket.moves)
+    assert not after.history.filter(to_phase="DONE").exists()
+
+
+def test_a_ticket_added_in_the_admin_is_born_in_its_first_phase(desk, project):
+    fields = {"project": project.pk, "title": "Made here", "description": "", "priority": 2, "labels": "", "phase": "DONE"}
+
+    assert desk.post(at(Ticket, "add"), fields).status_code == 302
+
+    born = Ticket.objects.get(title="Made here")
+    assert (born.phase, born.history.get().ground) == ("TODO", "born")
+
+
+def test_an_act_asks_for_a_reason_on_its_own_page(desk, ticket):
+    asked = {"action": "block_tickets", "_selected_action": [ticket.pk]}
+
+    page = desk.post(at(Ticket, "changelist"), asked)
+    assert b"Reason" in page.content
+    assert Ticket.objects.get(pk=ticket.pk).phase == "DOING"
+
+    assert b"or more" in desk.post(at(Ticket, "changelist"), {**asked, "reason": " "}).content
+    desk.post(at(Ticket, "changelist"), {**asked, "reason": "Which schema?"})
+
+    blocked = Ticket.objects.get(pk=ticket.pk)
+    assert (blocked.phase, blocked.blocked_reason) == ("BLOCKED", "Which schema?")
+
+
+def test_a_refused_act_says_why(desk, ticket, operator):
+    page = desk.post(at(Ticket, "changelist"), {"action": "unblock_tickets", "_selected_action": [ticket.pk], "reason": ""}, follow=True)
+    assert b"stands in DOING, not in BLOCKED" in page.content
+
+
+def test_a_key_is_shown_once_and_kept_as_a_hash(desk, ada):
+    page = desk.post(at(Key, "add"), {"agent": ada.pk, "scopes": ["work"], "days": ""}, follow=True)
+
+    key = Key.objects.get(agent=ada)
+    text = page.content.decode().partition("shown this once: ")[2].split()[0].partition("<")[0]
+    assert Key.objects.bearing(text) == key
+    assert text not in desk.get(at(Key, "change", key.pk)).content.decode()
+
+    desk.post(at(Key, "changelist"), {"action": "revoke_keys", "_selected_action": [key.pk], "reason": "it leaked"})
+    assert Key.objects.bearing(text) is None
+
+
+def test_a_retired_agent_gives_its_claims_back(desk, task, ada):
+    Task.objects.claim(by=ada)
+    desk.post(at(Agent, "changelist"), {"action": "retire_agents", "_selected_action": [ada.pk], "reason": "replaced by bob"})
+    assert Agent.objects.get(pk=ada.pk).state == "retired"
+    assert Task.objects.get(pk=task.pk).state == "pending"
+
+
+def test_a_project_edited_in_the_admin_is_told_of_in_the_journal(desk, project, operator):
+    desk.post(at(Project, "change", project.pk), {"name": "Payments", "repository": "", "workflow": ""})
+    assert Project.objects.get(pk=project.pk).name == "Payments"
+    from agents.models import Event
+
+    assert Event.objects.filter(kind="project.edited", actor="user:admin").count() == 1
+
+
+def test_what_the_domain_refuses_is_told_above_the_form(desk, project):
+    page = desk.post(at(Project, "change", project.pk), {"name": "OMO", "repository": "", "workflow": "no_such"}, follow=True)
+    assert Project.objects.get(pk=project.pk).workflow == ""
+    assert b"There is no workflow no_such" in page.content
+
+
+def test_the_admin_is_entered_by_our_own_sign_in(client, django_user_model, operator):
+    assert client.get("/admin/", follow=True).redirect_chain[-1][0] == "/login/?next=%2Fadmin%2F"
+    client.force_login(django_user_model.objects.create_user("mallory"))
+    assert client.get("/admin/", follow=True).status_code == 403

@@ -1,0 +1,256 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from agents.models import Project
+from omoi_site.desk import Desk, ReadOnly, Words, act, badge, since
+from tickets.models import Lane, Link, Need, PhaseMove, SweepRun, Task, Ticket, Workflow, WorkflowPhase
+from tickets.models.ticket import BlockedClass
+from tickets.templatetags.tickets import TASK
+from tickets.workflow import BLOCKED, CANCELLED
+
+
+class PhaseFilter(Words):
+    """The phases of all workflows: few rows, however many tickets."""
+
+    title, parameter_name = "phase", "phase"
+
+    def lookups(self, request: HttpRequest, desk: Any) -> list[tuple[str, str]]:
+        self.words = [*dict.fromkeys(WorkflowPhase.objects.order_by("position").values_list("name", flat=True)), BLOCKED, CANCELLED]
+        return super().lookups(request, desk)
+
+
+def locked(verb: str, **more: Any) -> Any:
+    def do(ticket: Ticket, request: HttpRequest, reason: str) -> None:
+        with Ticket.objects.locked(pk=ticket.pk) as row:
+            getattr(row, verb)(by=request.user, reason=reason, **more)
+
+    return do
+
+
+def of_tasks(verb: str) -> Any:
+    return lambda task, request, reason: getattr(Task.objects.filter(pk=task.pk), verb)(by=request.user, reason=reason)
+
+
+class TicketForm(forms.ModelForm):
+    """Only what may be edited; the phase is moved by moves alone."""
+
+    class Meta:
+        model = Ticket
+        fields = ["project", "title", "description", "priority", "labels"]
+
+
+class MoveInline(admin.TabularInline):
+    model = PhaseMove
+    fields = readonly_fields = ["move", "from_phase", "to_phase", "ground", "reason", "by", "at"]
+    extra = 0
+    can_delete = False
+    verbose_name_plural = "history"
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Ticket)
+class TicketDesk(Desk):
+    form = TicketForm
+    list_display = ["key", "title", "shown_phase", "priority", "project", since("phase_since"), since("created_at")]
+    list_filter = [
+        PhaseFilter,
+        "priority",
+        "paused",
+        ("archived_at", admin.EmptyFieldListFilter),
+        ("phase_since", admin.DateFieldListFilter),
+        "project",
+    ]
+    search_fields = ["key", "title", "=source_id"]
+    list_select_related = ["project", "workflow"]
+    autocomplete_fields = ["project"]
+    told = [
+        "key",
+        "phase",
+        "previous_phase",
+        "phase_since",
+        "workflow",
+        "parent",
+        "paused",
+        "pause_reason",
+        "blocked_class",
+        "blocked_reason",
+    ]
+    told += ["summary", "source", "source_id", "version", "archived_at", "created_at"]
+    actions = [
+        act("Pause tickets", locked("pause"), effect="No task of theirs is granted until they are resumed. Claims that run go on."),
+        act("Resume tickets", locked("resume"), effect="Their ready tasks can be claimed again."),
+        act(
+            "Block tickets",
+            locked("block", cause=BlockedClass.CLARIFICATION),
+            effect="They wait for a clarification; no task is granted.",
+            least=3,
+        ),
+        act("Unblock tickets", locked("unblock"), effect="They return to the phase they were blocked in."),
+        act("Cancel tickets", locked("cancel"), effect="All their open tasks are cancelled with them.", least=3),
+        act("Archive tickets", locked("archive"), effect="They leave the board. Their history stays."),
+    ]
+
+    @admin.display(description="phase", ordering="phase")
+    def shown_phase(self, ticket: Ticket) -> str:
+        tone = (
+            "ok" if ticket.done else "warn" if ticket.phase == BLOCKED or ticket.paused else "mute" if ticket.phase == CANCELLED else "run"
+        )
+        return badge(ticket.phase.lower() + (" · paused" if ticket.paused else ""), tone)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Ticket]:
+        return super().get_queryset(request).defer("context")
+
+    def get_fields(self, request: HttpRequest, obj: Ticket | None = None) -> list[str]:
+        return [*(self.told[:2] if obj else []), *TicketForm.Meta.fields, *(self.told[2:] if obj else [])]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Ticket | None = None) -> list[str]:
+        return [*self.told, "project"] if obj else []
+
+    def get_inlines(self, request: HttpRequest, obj: Ticket | None) -> list[Any]:
+        return [MoveInline] if obj else []
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, ticket: Ticket, form: forms.ModelForm, change: bool) -> None:
+        asked = form.cleaned_data
+        if not change:
+            made = Ticket.objects.open(**{name: asked[name] for name in TicketForm.Meta.fields}, by=request.user)
+            ticket.__dict__.update(made.__dict__)
+            return
+        with Ticket.objects.locked(pk=ticket.pk) as row:
+            row.edit(by=request.user, **{name: asked[name] for name in form.changed_data})
+
+
+@admin.register(PhaseMove)
+class PhaseMoveDesk(ReadOnly):
+    hidden = ["xid"]
+    list_display = ["ticket", "move", "from_phase", "to_phase", "ground", "by", "reason", since("at")]
+    list_filter = ["ground", ("at", admin.DateFieldListFilter)]
+    search_fields = ["=ticket__key", "=by"]
+    list_select_related = ["ticket"]
+    ordering = ["-id"]
+
+
+class TaskStateFilter(Words):
+    title, parameter_name, words = "state", "state", Task.State.values
+
+
+class TaskPhaseFilter(PhaseFilter):
+    pass
+
+
+class ProjectFilter(admin.SimpleListFilter):
+    """By the ticket's project: the task's own key to it has no index to be followed back."""
+
+    title, parameter_name = "project", "project"
+
+    def lookups(self, request: HttpRequest, desk: Any) -> list[tuple[str, str]]:
+        return list(Project.objects.order_by("key").values_list("key", "key")[:200])
+
+    def queryset(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
+        return rows.filter(ticket__project__key=self.value()) if self.value() else rows
+
+
+@admin.register(Task)
+class TaskDesk(ReadOnly):
+    """Tasks are added and edited over the API; here they are looked at, and acted on with a reason."""
+
+    list_display = ["__str__", "title", "shown_state", "phase", "priority", "holder", "attempts", since("created_at")]
+    list_filter = [TaskStateFilter, TaskPhaseFilter, "priority", "doomed", "held", ("created_at", admin.DateFieldListFilter), ProjectFilter]
+    search_fields = ["=ticket_key", "title", "=holder__name"]
+    list_select_related = ["holder"]
+    ordering = ["-id"]
+    actions = [
+        act(
+            "Cancel tasks",
+            of_tasks("cancel"),
+            effect="Whoever holds one loses its claim; what waits for them is decided by its needs.",
+            least=3,
+        ),
+        act("Retry tasks", of_tasks("retry"), effect="Failed and cancelled tasks are pending again, with all their attempts.", least=3),
+        act("Bump tasks", of_tasks("bump"), effect="They go before all other work."),
+    ]
+
+    @admin.display(description="state", ordering="state")
+    def shown_state(self, task: Task) -> str:
+        return badge(task.standing, TASK[task.standing][0])
+
+
+@admin.register(Need)
+class NeedDesk(ReadOnly):
+    list_display = ["child", "parent", "on_end", "on_failure"]
+    list_filter = ["on_end", "on_failure"]
+    search_fields = ["=child__ticket_key", "=parent__ticket_key"]
+    list_select_related = ["child", "parent"]
+    ordering = ["-id"]
+
+
+@admin.register(Link)
+class LinkDesk(ReadOnly):
+    list_display = ["ticket", "kind", "other"]
+    list_filter = ["kind"]
+    search_fields = ["=ticket__key", "=other__key"]
+    list_select_related = ["ticket", "other"]
+    ordering = ["-id"]
+
+
+@admin.register(Lane)
+class LaneDesk(ReadOnly):
+    list_display = ["project", "phase", "shown_capabilities", "has_profile", "paused", "floor"]
+    list_filter = ["project", "has_profile", "paused"]
+    search_fields = ["=phase"]
+    list_select_related = ["project"]
+
+    @admin.display(description="capabilities")
+    def shown_capabilities(self, lane: Lane) -> str:
+        return ", ".join(lane.capabilities) or "any"
+
+
+class PhaseInline(admin.TabularInline):
+    model = WorkflowPhase
+    fields = readonly_fields = ["position", "name", "to", "start", "gated", "automatic"]
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Workflow)
+class WorkflowDesk(ReadOnly):
+    """A version never changes; another one is installed over the API or by `manage.py workflows install`."""
+
+    list_display = ["name", "version", since("created_at")]
+    list_filter = ["name"]
+    search_fields = ["name"]
+    inlines = [PhaseInline]
+
+
+@admin.register(WorkflowPhase)
+class WorkflowPhaseDesk(ReadOnly):
+    list_display = ["workflow", "position", "name", "to", "start", "gated", "automatic"]
+    list_filter = ["workflow", "automatic", "gated"]
+    search_fields = ["name", "workflow__name"]
+    list_select_related = ["workflow"]
+
+
+@admin.register(SweepRun)
+class SweepRunDesk(ReadOnly):
+    list_display = ["name", since("at")]
+    list_filter = [("at", admin.DateFieldListFilter)]
+    search_fields = ["name"]
