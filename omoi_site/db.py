@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
@@ -15,6 +16,7 @@ from omoi_site.errors import Invalid
 P = ParamSpec("P")
 R = TypeVar("R")
 
+JSON = {114, 3802}  # the numbers PostgreSQL has for json and jsonb
 TRIES = 4
 AGAIN = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 
@@ -26,7 +28,12 @@ def rows(sql: str, params: dict[str, Any] | Sequence[Any] | None = None) -> list
         if cursor.description is None:
             return []
         names = [column.name for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        found = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        # Django leaves JSON to its fields, and so to us what comes without one
+        for name in [column.name for column in cursor.description if column.type_code in JSON]:
+            for row in found:
+                row[name] = None if row[name] is None else json.loads(row[name])
+        return found
 
 
 def one(sql: str, params: dict[str, Any] | Sequence[Any] | None = None) -> dict[str, Any] | None:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.deeds import complete, fail, holder_of, lapse
 from tickets.models import CapacityFull, ClaimLost, Edge, Need, Task, TaskSpec, Ticket
+from tickets.models.adding import NeedSpec
 
 pytestmark = pytest.mark.django_db
 
@@ -84,3 +85,17 @@ def test_claiming_and_completing_moves_a_simple_ticket(project, ada, operator):
     complete(claim, by=ada)
     Ticket.objects.advance_due()
     assert Ticket.objects.get(pk=ticket.pk).phase == "DONE"
+
+
+def test_a_claim_tells_its_slots_inputs_and_context_as_they_are(task, ticket, ada, operator):
+    Ticket.objects.filter(pk=ticket.pk).update(context={"branch": "main"})
+    [child] = Task.objects.add(ticket, [TaskSpec("Say it", needs=[NeedSpec(task.pk)])], by=operator)
+    [claim] = Task.objects.claim(by=ada)
+    complete(claim, by=ada, result={"commit": "abc"})
+
+    [claim] = Task.objects.claim(by=ada)
+
+    assert claim.task == child.pk
+    assert claim.slots == {}
+    assert claim.brief["context"] == {"branch": "main"}
+    assert claim.brief["inputs"][0]["result"] == {"commit": "abc"}
