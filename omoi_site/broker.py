@@ -1,13 +1,111 @@
-"""The broker carries hints: a message says *look*, the row says *whether*. Losing one loses time only."""
+"""The broker carries hints: a message says *look*, the row says *whether*. Losing one loses time only.
+
+A hint belongs to the transaction it is given in, which carries one message for each actor. On PostgreSQL, the default, the
+message is a row of that transaction; RabbitMQ and Redis get it after the commit, from a thread of its own, so that a broker
+that is away neither fails the act nor keeps it waiting.
+"""
 
 from __future__ import annotations
 
+import functools
 import logging
+from collections.abc import Iterable, Iterator
 from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, connection, transaction
+from dramatiq import Broker, Message
+from dramatiq.middleware import Middleware, Retries, ShutdownNotifications
+from dramatiq_postgres.django.middleware import DbConnectionsMiddleware
 
 log = logging.getLogger(__name__)
 
+Hints = dict[str, set[int]]  # by actor: the ids it is to look at; an actor without ids looks for itself
+QUEUE = "default"
+IDS = 500  # in one message
 
-def hint(actor: str, *args: Any) -> None:
-    """Ask a worker to look; sent with the transaction it belongs to."""
-    log.debug("hint %s %s", actor, args)
+
+def hint(actor: str, ids: Iterable[int] = ()) -> None:
+    """Ask a worker to look, once the transaction it is given in has been committed."""
+    if connection.in_atomic_block:
+        connection.hints.setdefault(actor, set()).update(ids)  # type: ignore[attr-defined]  # our back end
+    elif settings.BROKER_URL:
+        committed({actor: set(ids)})
+    else:
+        try:
+            with transaction.atomic():
+                hint(actor, ids)
+        except DatabaseError as error:
+            log.warning("a hint was lost, the sweep repeats it: %s", error)
+
+
+def committing(hints: Hints, link: Any) -> None:
+    """The transaction on `link` is about to be committed, and its hints with it."""
+    if not settings.BROKER_URL:
+        with link.cursor() as cursor:
+            for message in messages(hints):
+                get().write(message, cursor)  # type: ignore[attr-defined]
+
+
+def committed(hints: Hints) -> None:
+    """The transaction of these hints has been committed."""
+    if settings.BROKER_URL:
+        sender().send(hints)
+
+
+def messages(hints: Hints) -> Iterator[Message[Any]]:
+    for actor, ids in hints.items():
+        some = sorted(ids)
+        for start in range(0, max(1, len(some)), IDS):
+            args = (some[start : start + IDS],) if some else ()
+            yield Message(queue_name=QUEUE, actor_name=actor, args=args, kwargs={}, options={})
+
+
+def health() -> str:
+    """Empty when hints get through, else a sentence that says what is in the way."""
+    try:
+        get().reach()  # type: ignore[attr-defined]
+    except Exception as error:  # each broker's client has failures of its own
+        why = str(error).strip().splitlines() or [type(error).__name__]
+        return f"The broker {kind()} does not answer, so work starts late: {why[0]}"
+    return ""
+
+
+def kind() -> str:
+    return {"": "PostgreSQL", "redis": "Redis", "rediss": "Redis", "amqp": "RabbitMQ", "amqps": "RabbitMQ"}[scheme()]
+
+
+def scheme() -> str:
+    return settings.BROKER_URL.partition(":")[0]
+
+
+@functools.cache
+def get() -> Broker:
+    """The broker of this process. Making it connects to nothing."""
+    if scheme() == "":
+        from omoi_site.brokers.postgres import PostgresBroker as Chosen
+    elif scheme() in ("redis", "rediss"):
+        from omoi_site.brokers.redis import RedisBroker as Chosen
+    elif scheme() in ("amqp", "amqps"):
+        from omoi_site.brokers.rabbitmq import RabbitmqBroker as Chosen
+    else:
+        from django.core.exceptions import ImproperlyConfigured
+
+        raise ImproperlyConfigured(
+            f"BROKER_URL begins with {scheme()}:; known are redis://… and amqp://…, and PostgreSQL when it is not set"
+        )
+    chosen = Chosen(middleware=middleware())
+    chosen.declare_queue(QUEUE)
+    return chosen
+
+
+def middleware() -> list[Middleware]:
+    """No retries and no time limit: what a hint asks for is repeated by a sweep, and executors have limits of their own."""
+    return [ShutdownNotifications(), Retries(max_retries=0), DbConnectionsMiddleware()]
+
+
+@functools.cache
+def sender() -> Any:
+    from omoi_site.brokers.sender import Sender
+
+    return Sender(get().enqueue)

@@ -16,12 +16,13 @@ from pathlib import Path
 
 ELSEWHERE = Path("/var/lib/omoi")
 SOCKET_NAME = ".s.PGSQL.5432"
+EXECUTOR_UID = int(os.environ.get("OMOI_EXECUTOR_UID", "60917"))  # below 65,536: containers map no more
 LONGEST_SOCKET_PATH = 99  # sun_path holds 108 bytes on Linux and 104 on macOS, and PostgreSQL's lock file beside it is five longer
 
 
 @dataclass(frozen=True)
 class Servant:
-    """The account PostgreSQL runs as."""
+    """An account that root lends to what it starts: to PostgreSQL, and to executors."""
 
     name: str
     uid: int
@@ -41,6 +42,11 @@ def servant() -> Servant | None:
     )
 
 
+def executor() -> Servant | None:
+    """Whom root runs executors as: a number of its own, which needs no account. None when we are not root."""
+    return Servant("executor", EXECUTOR_UID, EXECUTOR_UID) if os.geteuid() == 0 else None
+
+
 def make_home(home: Path) -> Path:
     """OMOI_HOME, made when missing: closed to others, but for root passable, so that its servant reaches the data inside."""
     home.mkdir(parents=True, exist_ok=True, mode=0o711 if os.geteuid() == 0 else 0o700)
@@ -51,9 +57,8 @@ def ground(home: Path) -> Path:
     """The folder for data, binaries and worktrees: as noted in `home/place`, else chosen; nothing is made."""
     with contextlib.suppress(FileNotFoundError):
         return Path(os.fsdecode((home / "place").read_bytes().rstrip(b"\n")))
-    account = servant()
     real = home.resolve()
-    if account is None or passable(real, account):
+    if all(account is None or passable(real, account) for account in (servant(), executor())):
         return real
     return ELSEWHERE / hashlib.sha256(os.fsencode(real)).hexdigest()[:12]
 
@@ -82,7 +87,12 @@ def socket_folder(home: Path) -> Path:
 
 def passable(path: Path, account: Servant) -> bool:
     """Whether the account can walk down to `path`, as far as it exists; what is missing would be made by us."""
-    return all(_may(folder, account, 0o1) for folder in (path, *path.parents) if folder.exists())
+    return all(passable_here(folder, account) for folder in (path, *path.parents) if folder.exists())
+
+
+def passable_here(folder: Path, account: Servant) -> bool:
+    """Whether the account may enter this one folder, once it stands before it."""
+    return _may(folder, account, 0o1)
 
 
 def _may(path: Path, account: Servant, right: int) -> bool:

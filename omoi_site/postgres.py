@@ -52,7 +52,7 @@ class NoServer(OmoiError):
 def database(home: Path) -> dict[str, Any]:
     """Django's description of the database: DATABASE_URL, else the embedded server of `home`."""
     described = {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "omoi_site.backend",
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
     }

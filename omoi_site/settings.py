@@ -139,6 +139,10 @@ SPECTACULAR_SETTINGS = {
 
 BROKER_URL = os.environ.get("BROKER_URL", "")  # empty: PostgreSQL
 WORKER_CONCURRENCY = int(os.environ.get("WORKER_CONCURRENCY", "4"))
+WORKER_LEASE_S = int(os.environ.get("OMOI_WORKER_LEASE_S", "60"))  # a killed worker's tasks are ready again after this
+WORKER_BEAT_S = float(os.environ.get("OMOI_WORKER_BEAT_S", "5"))  # how soon a worker hears that a claim of its is lost
+WORKER_POLL_S = float(os.environ.get("OMOI_WORKER_POLL_S", "3"))  # how long a lost hint delays
+WORKER_GRACE_S = float(os.environ.get("OMOI_WORKER_GRACE_S", "30"))  # what running work gets when its worker is told to end
 REQUEST_THREADS = int(os.environ.get("OMOI_THREADS", "8"))
 DRAIN_S = float(os.environ.get("OMOI_DRAIN_S", "1"))  # served on after a SIGTERM, while whoever watches /readyz turns away
 

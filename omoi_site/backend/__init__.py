@@ -1,0 +1,1 @@
+"""Django's PostgreSQL back end, whose transactions carry hints."""

@@ -1,0 +1,82 @@
+"""The default: messages are rows beside our own, so a send is part of the transaction that makes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dramatiq_postgres.broker as theirs
+from django.db import connection
+from dramatiq import Message
+from dramatiq.common import current_millis, dq_name
+from dramatiq.middleware import Middleware
+from dramatiq_postgres.utils import tidy4json
+from psycopg.types.json import Json
+from psycopg_pool import ConnectionPool
+
+from omoi_site import db
+
+
+class PostgresBroker(theirs.PostgresBroker):
+    def __init__(self, *, middleware: list[Middleware]) -> None:
+        super().__init__(
+            pool=Pool("", kwargs=where, min_size=0, max_size=8, timeout=5, open=False, check=ConnectionPool.check_connection),
+            results=False,
+            middleware=middleware,
+            poll_interval=2.0,  # when its LISTEN is deaf
+            heartbeat_interval=2.0,
+            heartbeat_ttl=10.0,
+            maintenance_interval=5.0,
+            purge_maxage="1 day",
+        )
+
+    def enqueue(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:
+        """Inside a transaction of ours the message is part of it; else one try on the broker's own connection.
+
+        A worker acknowledges what it could not send on, so there Django's connection, perhaps a dead one, must not be what sends.
+        """
+        if delay:
+            message = message.copy(queue_name=dq_name(message.queue_name), options={"eta": current_millis() + delay})
+        self.emit_before("enqueue", message, delay)
+        if connection.in_atomic_block:
+            with connection.cursor() as cursor:
+                self.write(message, cursor, delay or 0)
+        else:
+            with self.pool.connection() as link, link.cursor() as cursor:
+                self.write(message, cursor, delay or 0)
+        self.emit_after("enqueue", message, delay)
+        return message
+
+    def write(self, message: Message[Any], cursor: Any, delay: int = 0) -> None:
+        cursor.execute(theirs.QUERIES.ENQUEUE, (message.queue_name, message.message_id, Json(tidy4json(message)), delay))
+
+    def reach(self) -> None:
+        if not db.one("SELECT to_regclass('dramatiq.queue') IS NOT NULL AS there")["there"]:  # type: ignore[index]
+            raise LookupError("its tables are missing: run `manage.py migrate`")
+
+
+class Pool(ConnectionPool[Any]):
+    """Opened by its first use: a process that only sends has no use for it, nor for its threads."""
+
+    used = False
+
+    def getconn(self, timeout: float | None = None) -> Any:
+        if not self.used:
+            self.used = True
+            self.open()
+        return super().getconn(timeout)
+
+
+def where() -> dict[str, Any]:
+    """How to connect: to Django's database, noticing a dead one within seconds."""
+    described = connection.settings_dict
+    names = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
+    return {
+        "application_name": "omoi-broker",
+        "connect_timeout": 3,
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 2,
+        "tcp_user_timeout": 10_000,
+        **{libpq: str(described[name]) for name, libpq in names.items() if described[name]},
+        **{name: value for name, value in described["OPTIONS"].items() if name.startswith("ssl")},
+    }

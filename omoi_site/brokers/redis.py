@@ -1,0 +1,24 @@
+"""Redis, for more than one machine."""
+
+from __future__ import annotations
+
+import redis
+from django.conf import settings
+from dramatiq.brokers import redis as theirs
+from dramatiq.middleware import Middleware
+
+
+class RedisBroker(theirs.RedisBroker):
+    def __init__(self, *, middleware: list[Middleware]) -> None:
+        super().__init__(
+            client=redis.Redis.from_url(
+                settings.BROKER_URL, socket_connect_timeout=2, socket_timeout=3, socket_keepalive=True, health_check_interval=15
+            ),
+            middleware=middleware,
+            namespace="omoi",
+            maintenance_chance=100_000,  # of a million commands; by default a dead worker's messages come back at one in a thousand
+            heartbeat_timeout=10_000,
+        )
+
+    def reach(self) -> None:
+        self.client.ping()

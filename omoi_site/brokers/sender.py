@@ -1,0 +1,79 @@
+"""Sends hints to a broker outside our database, from one thread a process, so that no act waits for it."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from omoi_site import broker
+
+log = logging.getLogger(__name__)
+
+LONGEST_PAUSE_S = 10.0
+LAST_WORDS_S = 2.0  # how long a process that ends waits for its last hints to leave
+MOST_IDS = 50_000  # kept while the broker is away; the sweep finds the rest
+
+
+class Sender:
+    """Takes hints and returns at once; what cannot be sent is kept, joined and tried again.
+
+    send_one: sends a message or raises.
+    """
+
+    def __init__(self, send_one: Callable[[Any], Any]) -> None:
+        self.send_one = send_one
+        self.kept: broker.Hints = {}
+        self.turn = threading.Condition()
+        self.idle = True
+        self.thread: threading.Thread | None = None
+
+    def send(self, hints: broker.Hints) -> None:
+        with self.turn:
+            self._keep(hints)
+            if self.thread is None or not self.thread.is_alive():
+                self.thread = threading.Thread(target=self._run, name="hints", daemon=True)
+                self.thread.start()
+                atexit.register(self.flush)
+            self.turn.notify_all()
+
+    def flush(self, timeout: float = LAST_WORDS_S) -> bool:
+        """Wait until all has left; False when that takes longer."""
+        with self.turn:
+            return self.turn.wait_for(lambda: not self.kept and self.idle, timeout)
+
+    def _keep(self, hints: broker.Hints) -> None:
+        for actor, ids in hints.items():
+            here = self.kept.setdefault(actor, set())
+            if len(here) < MOST_IDS:
+                here |= ids
+
+    def _run(self) -> None:
+        pause = 0.0
+        while True:
+            with self.turn:
+                self.turn.wait_for(lambda: self.kept)
+                hints, self.kept, self.idle = self.kept, {}, False
+            failed = self._sent(hints)
+            with self.turn:
+                self.idle = True
+                if failed:
+                    log.warning("the broker does not take hints, they are kept: %s", failed)
+                    self._keep(hints)
+                    pause = min(LONGEST_PAUSE_S, pause * 2 or 0.5)
+                self.turn.notify_all()
+            if failed:
+                threading.Event().wait(pause)
+            else:
+                pause = 0.0
+
+    def _sent(self, hints: broker.Hints) -> str:
+        """Send them; empty, or what went wrong."""
+        try:
+            for message in broker.messages(hints):
+                self.send_one(message)
+        except Exception as error:  # each broker's client has failures of its own
+            return f"{type(error).__name__} {error}"
+        return ""
