@@ -1,0 +1,54 @@
+"""The ground a job stands on: a work folder of its own, a home, an environment with nothing of ours in it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from django.conf import settings
+
+from agents.executors.account import SYSTEM_PATH
+from agents.executors.job import Job
+from omoi_site import place
+
+
+@contextlib.contextmanager
+def work_folder(job: Job) -> Iterator[Path]:
+    """An empty folder that belongs to the job's account, gone afterwards."""
+    above = place.make_ground(settings.OMOI_HOME) / "executors"
+    for folder in (above, above / "work"):
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o711)
+    _given(above / "home")
+    folder = Path(tempfile.mkdtemp(prefix=f"{job.name}-", dir=above / "work"))
+    _given(folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def environment(job: Job, folder: Path) -> dict[str, str]:
+    """What the job sees: its profile's own words, a path, a home; never this process's environment."""
+    return {
+        "PATH": SYSTEM_PATH,
+        "HOME": str(folder.parent.parent / "home"),
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
+        "TMPDIR": str(folder),
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "safe.directory",
+        "GIT_CONFIG_VALUE_0": "*",
+        **job.environment,
+    }
+
+
+def _given(folder: Path) -> None:
+    """Made when missing; closed to all but the executors' account."""
+    folder.mkdir(exist_ok=True, mode=0o700)
+    if account := place.executor():
+        os.chown(folder, account.uid, account.gid)

@@ -1,0 +1,49 @@
+"""What an executor is given and what it gives back: plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Job:
+    """One attempt at a task.
+
+    kind: `command` or `python`. words: the argument vector, or the callable (`module.function`). slots: keyword arguments of the callable.
+    brief: what the task is about; a command reads it as JSON on standard input, a callable gets it as its first argument.
+    folders: where the callable's module is looked for.
+    """
+
+    name: str
+    kind: str
+    words: list[str]
+    brief: dict[str, Any]
+    slots: dict[str, Any] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    folders: list[Path] = field(default_factory=list)
+    timeout_s: float = 600.0
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an attempt ended.
+
+    kind: of a failure, as settling knows it: transient, permanent or validation. stopped: the cord was pulled before it could end.
+    """
+
+    ok: bool
+    result: dict[str, Any]
+    error: str = ""
+    kind: str = "transient"
+    stopped: bool = False
+
+    @classmethod
+    def failed(cls, error: str, *, kind: str = "transient", stopped: bool = False, **result: Any) -> Ending:
+        return cls(False, result, error, kind, stopped)
+
+    @classmethod
+    def refused(cls, why: str) -> Ending:
+        """It was never begun, and another try would meet the same."""
+        return cls.failed(why, kind="permanent")

@@ -1,0 +1,67 @@
+"""What a process said: its beginning and its end, made safe to store."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+KEPT = 64 << 10
+DEEPEST = 32
+
+
+class Output:
+    """Takes all that comes and keeps the first and the last of it, KEPT bytes at most."""
+
+    def __init__(self, kept: int = KEPT) -> None:
+        self.head_room = kept // 2
+        self.tail_room = kept - self.head_room
+        self.head = bytearray()
+        self.tail = bytearray()
+        self.dropped = 0
+
+    def take(self, data: bytes) -> None:
+        room = self.head_room - len(self.head)
+        self.head += data[:room]
+        self.tail += data[max(0, room) :]
+        if len(self.tail) > 4 * self.tail_room:  # now and then: a flood in small pieces must not copy the tail each time
+            self._trim()
+
+    def text(self) -> str:
+        """What is kept; what was dropped is counted in its place."""
+        self._trim()
+        gap = f"\n[… {self.dropped} bytes dropped …]\n".encode() if self.dropped else b""
+        return safe_text(bytes(self.head + gap + self.tail))
+
+    def last_words(self, length: int = 2000) -> str:
+        self._trim()
+        return safe_text(bytes((self.head + self.tail)[-length:])).strip()
+
+    def _trim(self) -> None:
+        over = len(self.tail) - self.tail_room
+        if over > 0:
+            del self.tail[:over]
+            self.dropped += over
+
+
+def safe_text(said: bytes | str) -> str:
+    """Text that PostgreSQL stores: what is no UTF-8, and NUL, become U+FFFD."""
+    if isinstance(said, str):
+        said = said.encode("utf-8", "surrogatepass")
+    return said.decode("utf-8", "replace").replace("\0", "\ufffd")
+
+
+def safe(value: Any, depth: int = 0) -> Any:
+    """A JSON value that jsonb stores: text made safe, numbers that JSON lacks and what lies too deep as text."""
+    if isinstance(value, str):
+        return safe_text(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if depth >= DEEPEST:
+        return safe_text(str(value))
+    if isinstance(value, dict):
+        return {safe_text(str(name)): safe(inner, depth + 1) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [safe(inner, depth + 1) for inner in value]
+    return safe_text(str(value))

@@ -1,0 +1,69 @@
+"""The executor `python`: a callable by its dotted name, called with the brief and the slots in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from agents.executors import child
+from agents.executors.account import Unreachable, can_read, interpreter
+from agents.executors.command import ended, on_paper
+from agents.executors.ground import environment, work_folder
+from agents.executors.job import Ending, Job
+from agents.executors.process import run_group
+from agents.executors.stop import Stop
+
+LONGEST_VALUE = 1 << 20
+
+
+def run_python(job: Job, stop: Stop) -> Ending:
+    """Call it; what it returns is the result's `value`, an exception is a failure."""
+    with work_folder(job) as folder, tempfile.TemporaryFile() as answer:
+        call = {
+            "callable": job.words[0],
+            "brief": job.brief,
+            "slots": job.slots,
+            "folders": [str(_readable(place, folder, number)) for number, place in enumerate(job.folders)],
+            "answer": answer.fileno(),
+        }
+        try:
+            python = interpreter(sys.executable, "/usr/local/bin/python3", "/usr/bin/python3")
+            with on_paper(call) as paper:
+                ran = run_group(
+                    [python, "-s", "-c", Path(child.__file__).read_text()],
+                    folder=folder,
+                    environment=environment(job, folder) | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"},
+                    stdin=paper,
+                    timeout_s=job.timeout_s,
+                    stop=stop,
+                    fds=[answer.fileno()],
+                )
+        except (Unreachable, OSError, ValueError) as error:
+            return Ending.refused(f"{job.words[0]} could not be started: {error}")
+        if ran.cut or ran.code:
+            return ended(ran)
+        size = os.fstat(answer.fileno()).st_size
+        if size > LONGEST_VALUE:
+            return Ending.refused(f"{job.words[0]} returned {size} bytes; at most {LONGEST_VALUE} are kept")
+        answer.seek(0)
+        try:
+            return ended(ran, value=json.loads(answer.read() or b"null"))
+        except ValueError:
+            return Ending.refused(f"{job.words[0]} wrote something else than its value where that belongs")
+
+
+def _readable(place: Path, folder: Path, number: int) -> Path:
+    """The folder of a callable's module, or a copy of its modules beside the work when the job's account cannot read it."""
+    if can_read(place):
+        return place
+    copy = folder / f".modules-{number}"
+    copy.mkdir()
+    copy.chmod(0o755)
+    for module in place.glob("*.py"):
+        shutil.copyfile(module, copy / module.name)
+        (copy / module.name).chmod(0o644)
+    return copy

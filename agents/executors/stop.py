@@ -1,0 +1,38 @@
+"""The cord by which whoever started a job stops it, from another thread."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+
+class Stop:
+    """Pulled once, with a reason. It pulls itself when `until` passes and nobody has moved that on."""
+
+    def __init__(self) -> None:
+        self.until = float("inf")  # of time.monotonic(): past it nobody can vouch for the claim
+        self._reason = ""
+        self._lock = threading.Lock()
+        self.ear, self._mouth = os.pipe()
+
+    @property
+    def reason(self) -> str:
+        """Why to stop now; empty: go on."""
+        if not self._reason and time.monotonic() > self.until:
+            self._reason = "the lease could not be renewed in time"
+        return self._reason
+
+    def pull(self, reason: str) -> None:
+        with self._lock:
+            if not self._reason:
+                self._reason = reason
+                if self._mouth >= 0:
+                    os.write(self._mouth, b"!")
+
+    def close(self) -> None:
+        with self._lock:
+            if self._mouth >= 0:
+                os.close(self.ear)
+                os.close(self._mouth)
+                self._mouth = -1

@@ -1,0 +1,139 @@
+"""Profiles: what an executor may be asked to run, by name. An admin of this machine installs them; a task fills their slots.
+
+A profile is a YAML file in `OMOI_HOME/profiles`, or one that is shipped. Its slots are declared, and each fills exactly one
+argument: there is no shell and no text to break out of. A file is read when it is asked for, so an installed one counts at once.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from django.conf import settings
+
+from agents.profiles.document import faults_of
+
+SHIPPED = Path(__file__).parent / "shipped"
+NAME = re.compile(r"\A[a-z0-9][a-z0-9_-]{0,59}\Z")
+LONGEST_SLOT = 8000
+
+
+class UnknownProfile(LookupError):
+    """There is no such profile, or its file cannot be used; the message says which and why."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One value a task gives. Without a pattern or choices it may not begin with `-`: it would be read as an option."""
+
+    name: str
+    pattern: str = ""
+    choices: tuple[str, ...] = ()
+    default: Any = None
+
+    def fault(self, value: Any) -> str:
+        """Empty when the value fits, else what is wrong with it."""
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            return "a text or a number"
+        said = str(value)
+        if "\0" in said or len(said) > LONGEST_SLOT:
+            return f"a text without NUL of at most {LONGEST_SLOT} characters"
+        if self.choices:
+            return "" if said in self.choices else f"one of {', '.join(self.choices)}"
+        if self.pattern:
+            return "" if re.fullmatch(self.pattern, said) else f"must match {self.pattern}"
+        return "must not begin with -" if said.startswith("-") and isinstance(value, str) else ""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """kind: the executor. words: the argument vector, a Slot where a value goes; for `python` the callable alone."""
+
+    name: str
+    kind: str
+    words: tuple[str | Slot, ...]
+    slots: Mapping[str, Slot]
+    about: str = ""
+    timeout_s: float = 600.0
+    environment: Mapping[str, str] = field(default_factory=dict)
+    folder: Path = SHIPPED
+
+    def faults(self, given: Mapping[str, Any]) -> dict[str, str]:
+        """What is wrong with these slots, by slot."""
+        wrong = {
+            name: f"{self.name} has no such slot; it has {', '.join(self.slots) or 'none'}" for name in given if name not in self.slots
+        }
+        wrong |= {name: f"{self.name} needs it" for name, slot in self.slots.items() if name not in given and slot.default is None}
+        found = {name: slot.fault(given[name]) for name, slot in self.slots.items() if name in given}
+        return wrong | {name: fault for name, fault in found.items() if fault}
+
+    def filled(self, given: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
+        """The argument vector, and the values by slot; raises ValueError when they do not fit (any more)."""
+        if wrong := self.faults(given):
+            raise ValueError("; ".join(f"slot {name}: {fault}" for name, fault in wrong.items()))
+        values = {name: given.get(name, slot.default) for name, slot in self.slots.items()}
+        return [str(values[word.name]) if isinstance(word, Slot) else word for word in self.words], values
+
+
+def named(name: str) -> Profile:
+    """The profile of this name, an installed one before a shipped one; raises UnknownProfile."""
+    if NAME.match(name):
+        for folder in (settings.OMOI_HOME / "profiles", SHIPPED):
+            file = folder / f"{name}.yaml"
+            try:
+                status = file.stat()
+            except OSError:
+                continue
+            if folder != SHIPPED and status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                raise UnknownProfile(f"{file} may be written by others than its owner, so it is not used: chmod go-w {file}")
+            return _read(file, status.st_mtime_ns, status.st_size)
+    raise UnknownProfile(
+        f"there is no profile {name}; there are {', '.join(sorted(known()))}. An admin installs one as a file in OMOI_HOME/profiles"
+    )
+
+
+def known() -> set[str]:
+    """The names of all profiles on this machine."""
+    return {file.stem for folder in (settings.OMOI_HOME / "profiles", SHIPPED) for file in folder.glob("*.yaml") if NAME.match(file.stem)}
+
+
+def faults(name: str, slots: Mapping[str, Any]) -> dict[str, str]:
+    """What keeps a task from using this profile so, by field (`profile`, `slots`, `slots.NAME`); empty when nothing does."""
+    if not name:
+        return {"slots": "slots need a profile"} if slots else {}
+    try:
+        profile = named(name)
+    except UnknownProfile as error:
+        return {"profile": str(error)}
+    return {f"slots.{slot}": fault for slot, fault in profile.faults(slots).items()}
+
+
+@functools.lru_cache(256)
+def _read(file: Path, mtime: int, size: int) -> Profile:
+    try:
+        document = yaml.safe_load(file.read_bytes())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UnknownProfile(f"{file} is not readable as YAML: {error}") from error
+    if wrong := faults_of(document):
+        raise UnknownProfile(f"{file} is no profile: {'; '.join(wrong)}")
+    slots = {
+        name: Slot(name, marks.get("pattern", ""), tuple(map(str, marks.get("choices", ()))), marks.get("default"))
+        for name, marks in document.get("slots", {}).items()
+    }
+    words = [document["callable"]] if document["kind"] == "python" else document["words"]
+    return Profile(
+        name=file.stem,
+        kind=document["kind"],
+        words=tuple(slots[word["slot"]] if isinstance(word, dict) else str(word) for word in words),
+        slots=slots,
+        about=document.get("about", ""),
+        timeout_s=document.get("timeout_s", 600.0),
+        environment={name: str(value) for name, value in document.get("environment", {}).items()},
+        folder=file.parent,
+    )

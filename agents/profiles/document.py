@@ -1,0 +1,71 @@
+"""What a profile's file must look like."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import jsonschema
+
+WORD = {
+    "anyOf": [
+        {"type": ["string", "integer", "number"]},
+        {"type": "object", "required": ["slot"], "additionalProperties": False, "properties": {"slot": {"type": "string"}}},
+    ]
+}
+SCHEMA: dict[str, Any] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "type": "object",
+    "required": ["kind"],
+    "additionalProperties": False,
+    "properties": {
+        "kind": {"enum": ["command", "python"]},
+        "about": {"type": "string"},
+        "words": {"type": "array", "minItems": 1, "items": WORD},
+        "callable": {"type": "string", "pattern": r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$"},
+        "slots": {
+            "type": "object",
+            "propertyNames": {"pattern": r"^[a-z][a-z0-9_]{0,39}$"},
+            "additionalProperties": {
+                "type": "object",
+                "additionalProperties": False,
+                "properties": {
+                    "about": {"type": "string"},
+                    "pattern": {"type": "string"},
+                    "choices": {"type": "array", "minItems": 1, "items": {"type": ["string", "integer", "number"]}},
+                    "default": {"type": ["string", "integer", "number"]},
+                },
+            },
+        },
+        "timeout_s": {"type": "number", "exclusiveMinimum": 0, "maximum": 86400},
+        "environment": {
+            "type": "object",
+            "propertyNames": {"pattern": r"^[A-Za-z_]\w*$"},
+            "additionalProperties": {"type": ["string", "integer", "number"]},
+        },
+    },
+    "if": {"properties": {"kind": {"const": "command"}}},
+    "then": {"required": ["words"], "properties": {"callable": False}},
+    "else": {"required": ["callable"], "properties": {"words": False}},
+}
+
+
+def faults_of(document: Any) -> list[str]:
+    """Every fault of a profile's document, in words."""
+    found = sorted(jsonschema.Draft202012Validator(SCHEMA).iter_errors(document), key=lambda error: list(map(str, error.absolute_path)))
+    wrong = [f"{'.'.join(map(str, error.absolute_path)) or 'the document'}: {error.message}" for error in found]
+    if wrong:
+        return wrong
+    slots = document.get("slots", {})
+    words = document.get("words", [])
+    wrong += [f"words: no slot {word['slot']} is declared" for word in words if isinstance(word, dict) and word["slot"] not in slots]
+    if words and isinstance(words[0], dict):
+        wrong.append("words: the program is not for a task to choose")
+    for name, marks in slots.items():
+        if document["kind"] == "command" and {"slot": name} not in words:
+            wrong.append(f"slots.{name}: no word uses it")
+        try:
+            re.compile(marks.get("pattern", ""))
+        except re.error as error:
+            wrong.append(f"slots.{name}.pattern: {error}")
+    return wrong
