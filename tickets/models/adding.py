@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
+from agents import profiles
 from agents.models import label, via
 from agents.models.agent import words
 from omoi_site import broker, db
@@ -197,4 +198,5 @@ def _faults(place: int, spec: TaskSpec, task: Task, ticket: Ticket) -> list[dict
         faults.append(("phase", f"{task.phase} is not a phase of {ticket.workflow}"))
     if spec.join is not None and not 1 <= spec.join <= len(spec.needs):
         faults.append(("join", f"between 1 and the number of needs ({len(spec.needs)})"))
+    faults += profiles.faults(spec.profile, spec.slots).items()
     return [{"field": f"tasks.{place}.{name}", "code": "invalid", "message": message} for name, message in faults]

@@ -146,6 +146,16 @@ class Leasing(models.QuerySet[Any]):
                 raise lost(now)
 
     @db.atomic
+    def abandon(self, *, by: Agent) -> int:
+        """End all claims of `by`, whose process is known to be gone, as if their leases were over; returns how many."""
+        db.rows(
+            """UPDATE tickets_task SET lease_expires_at = clock_timestamp() - interval '1 s'
+               WHERE id = ANY (ARRAY(SELECT id FROM tickets_task WHERE holder_id = %s ORDER BY id FOR NO KEY UPDATE))""",
+            [by.pk],
+        )
+        return self.lapse()
+
+    @db.atomic
     def tell(self, task: int, fence: int, progress: dict[str, Any], *, by: Agent) -> None:
         """Note how far the holder is (message, percent, checkpoint); raises ClaimLost."""
         if not db.rows(

@@ -1,0 +1,48 @@
+"""`manage.py worker`: a process that carries out tasks with a profile, any number of times, on any machine."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from typing import Any
+
+import dramatiq
+from django.conf import settings
+from django.core.management.base import CommandParser
+
+from omoi_site import broker
+from omoi_site.commands import Command as OurCommand
+from omoi_site.commands import Document
+from omoi_site.ready import report_ready
+from tickets import names
+from tickets.worker import Worker
+
+log = logging.getLogger(__name__)
+LISTENERS = 2  # threads that take messages; the work itself has threads of its own
+
+
+class Command(OurCommand):
+    help = "Carry out tasks that have a profile, and what the broker's messages ask for, until Ctrl-C or SIGTERM."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--name", default="", help="the agent it works as; by default this host and the first free number")
+        parser.add_argument("--threads", type=int, default=settings.WORKER_CONCURRENCY, help="how many tasks at the same time")
+
+    def act(self, *, name: str, threads: int, **_: Any) -> Document:
+        from tickets import actors  # noqa: F401  (tells the broker which messages there are)
+
+        worker = Worker(names.take_one(name), threads)
+        worker.enlist()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: worker.end())
+        listening = dramatiq.Worker(broker.get(), worker_threads=LISTENERS)
+        listening.start()
+        log.info("%s carries out %d tasks at a time", worker.name, threads)
+        report_ready()
+        worker.run()
+        listening.stop(timeout=3000)
+        broker.get().close()
+        return {"name": worker.name, "done": worker.done}
+
+    def tell(self, document: Document) -> None:
+        self.stdout.write("{name} has ended; tasks settled: {done}.".format(**document))

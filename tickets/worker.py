@@ -1,0 +1,249 @@
+"""A worker: an agent that claims tasks with a profile and carries them out, several at the same time.
+
+One loop in one thread, with one database connection, claims for all its threads, renews what they hold and settles what they
+have ended. The threads touch no database; each waits for a process of its own. A loop that cannot reach the database goes on
+trying, and whatever outlives its lease meanwhile stops itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from django.conf import settings
+from django.db import DatabaseError, Error, OperationalError, close_old_connections, connection
+
+from agents import executors, profiles
+from agents.executors import Ending, Job, Stop
+from agents.models import Agent
+from omoi_site import broker
+from tickets import names
+from tickets.bell import Bell
+from tickets.models import AgentUnavailable, CapacityFull, Claim, ClaimLost, Outcome, Task
+
+log = logging.getLogger(__name__)
+_here: Worker | None = None
+
+
+def look() -> None:
+    """A hint came: the worker of this process, if it has one, looks for tasks at once."""
+    if _here is not None:
+        _here.hinted.set()
+        _here.bell.ring()
+
+
+@dataclass(eq=False)
+class Held:
+    """A claim this worker holds: at work, or ended and not yet settled."""
+
+    claim: Claim
+    stop: Stop = field(default_factory=Stop)
+    ending: Ending | None = None
+
+
+class Worker:
+    """Claims for `threads` executors under the agent `name`, until it is told to end."""
+
+    def __init__(self, name: str, threads: int) -> None:
+        self.name, self.threads = name, threads
+        self.held: list[Held] = []
+        self.pool = ThreadPoolExecutor(threads, thread_name_prefix="executor")
+        self.beat_due = 0.0
+        self.bell = Bell()
+        self.hinted = threading.Event()
+        self.told_to_end = 0
+        self.done = 0
+
+    def enlist(self) -> None:
+        """Be known as an agent; what a dead process of this name held is ready again. Raises Invalid when the name is another agent's."""
+        global _here
+        self.agent = Agent.objects.worker(self.name, capacity=self.threads)
+        if left := Task.objects.abandon(by=self.agent):
+            log.info("%d claims of the process that had this name before have ended", left)
+        _here = self
+
+    def end(self) -> None:
+        """No new claims; running work gets its grace. Told twice: none. Safe to call from a signal handler."""
+        self.told_to_end += 1
+        self.bell.ring()
+
+    def run(self) -> None:
+        """Work until told to end and everything held is settled or given back."""
+        grace_over = float("inf")
+        while not self.told_to_end or self.held:
+            if self.told_to_end and grace_over == float("inf"):
+                grace_over = time.monotonic() + settings.WORKER_GRACE_S
+            if self.told_to_end and (time.monotonic() > grace_over or self.told_to_end > 1):
+                self._stop_all("the worker ends")
+            pause = self._turn()
+            if not self.told_to_end or self.held:
+                self.bell.wait(min(pause, max(0.1, grace_over - time.monotonic())))
+        self.pool.shutdown()
+        connection.close()
+
+    def _turn(self) -> float:
+        """Settle, renew, claim; returns how long nothing needs to be done."""
+        close_old_connections()
+        try:
+            self._settle()
+            self._renew()
+            self._claim()
+        except Error as error:
+            log.warning("the database does not answer, trying again: %s", str(error).strip())
+            connection.close()
+            self.beat_due = 0.0
+            self._let_go_of_the_late()
+            return 1.0
+        return max(0.0, min(settings.WORKER_POLL_S, self.beat_due - time.monotonic()))
+
+    # -- claiming and carrying out
+
+    def _claim(self) -> None:
+        room = self.threads - len(self.held)
+        if self.told_to_end or room <= 0:
+            return
+        hinted = self.hinted.is_set()
+        self.hinted.clear()
+        began = time.monotonic()
+        try:
+            claims = Task.objects.claim(by=self.agent, limit=room, lease_s=settings.WORKER_LEASE_S)
+        except (AgentUnavailable, CapacityFull) as refusal:
+            log.debug("%s claims nothing: %s", self.name, refusal)
+            return
+        for claim in claims:
+            held = Held(claim)
+            held.stop.until = began + settings.WORKER_LEASE_S
+            self.held.append(held)
+            self.pool.submit(self._carry_out, held)
+        if hinted and len(claims) == room:
+            broker.hint("work")  # there may be more, for whoever has room
+
+    def _carry_out(self, held: Held) -> None:
+        """In a thread of the pool: always an ending, whatever happens."""
+        try:
+            held.ending = executors.run(job_of(held.claim), held.stop)
+        except (profiles.UnknownProfile, ValueError) as error:
+            held.ending = Ending.refused(str(error))
+        except Exception as error:
+            log.exception("carrying out %s broke", held.claim.key)
+            held.ending = Ending.failed(f"the worker broke: {type(error).__name__}: {error}")
+        self.bell.ring()
+
+    # -- keeping
+
+    def _renew(self) -> None:
+        """Keep what is held; whatever the database says is lost stops at once."""
+        if (began := time.monotonic()) < self.beat_due:
+            return
+        self.beat_due = began + settings.WORKER_BEAT_S
+        if not names.take(self.name):
+            log.error("another process works as %s now: this one ends", self.name)
+            self.end()
+        self.agent.seen()
+        ours = {held.claim.task: held for held in self.held if not held.stop.reason}  # a task that was lost may be ours anew
+        kept, lost = Task.objects.renew([(held.claim.task, held.claim.fence) for held in ours.values()], by=self.agent)
+        for claim in kept:
+            ours[claim["task"]].stop.until = began + settings.WORKER_LEASE_S
+        for claim in lost:
+            ours[claim["task"]].stop.pull(f"the claim was lost: the task is {claim['state']}")
+
+    # -- settling
+
+    def _settle(self) -> None:
+        """Say how ended work ended. What cannot be said now is kept and said again: an ending is lost only with its claim."""
+        over = [held for held in self.held if held.ending]
+        if not over:
+            return
+        told = [held for held in over if not held.ending.stopped]
+        stopped = [held for held in over if held.ending.stopped]
+        try:
+            settled = Task.objects.settle([_outcome(held) for held in told], by=self.agent) if told else []
+            lost = {answer.task for answer in settled if answer.lost}
+        except DatabaseError as error:
+            if isinstance(error, OperationalError):
+                raise
+            lost = self._settle_one_by_one(told)
+        for held in told:
+            self._forget(held, "lost" if held.claim.task in lost else "settled")
+        for held in stopped:
+            self._give_back(held)
+
+    def _settle_one_by_one(self, told: list[Held]) -> set[int]:
+        """One of them cannot be stored: that one fails, the others are told as they are."""
+        lost = set()
+        for held in told:
+            try:
+                [answer] = Task.objects.settle([_outcome(held)], by=self.agent)
+            except DatabaseError as error:
+                if isinstance(error, OperationalError):
+                    raise
+                held.ending = Ending.refused(f"its result could not be stored: {type(error).__name__}")
+                [answer] = Task.objects.settle([_outcome(held)], by=self.agent)
+            if answer.lost:
+                lost.add(held.claim.task)
+        return lost
+
+    def _give_back(self, held: Held) -> None:
+        """Work that was stopped: if the claim is still ours, the task is ready again and has lost no attempt."""
+        try:
+            Task.objects.release(held.claim.task, held.claim.fence, by=self.agent, reason=held.stop.reason)
+            self._forget(held, "given back")
+        except ClaimLost:
+            self._forget(held, "lost")
+
+    def _forget(self, held: Held, how: str) -> None:
+        assert held.ending
+        log.info("%s %s: %s", held.claim.key, how, "done" if held.ending.ok else held.ending.error)
+        self.done += how == "settled"
+        self.held.remove(held)
+        held.stop.close()
+
+    def _stop_all(self, reason: str) -> None:
+        for held in self.held:
+            if held.ending is None:
+                held.stop.pull(reason)
+
+    def _let_go_of_the_late(self) -> None:
+        """Told to end while nobody hears us: what has ended and outlived its lease is not waited for."""
+        late = [held for held in self.held if held.ending is not None and (self.told_to_end > 1 or time.monotonic() > held.stop.until)]
+        for held in late if self.told_to_end else []:
+            self._forget(held, "not told")
+
+
+def job_of(claim: Claim) -> Job:
+    """What an executor needs to carry out this claim; raises UnknownProfile, and ValueError when its slots do not fit."""
+    profile = profiles.named(claim.profile)
+    words, values = profile.filled(claim.slots)
+    brief = {
+        "task": str(claim.task),
+        "key": claim.key,
+        "title": claim.title,
+        "kind": claim.kind,
+        "phase": claim.phase,
+        "attempt": claim.attempt,
+    }
+    return Job(
+        name=f"{claim.task}.{claim.fence}",
+        kind=profile.kind,
+        words=words,
+        brief={**brief, **claim.brief},
+        slots=values,
+        environment={**profile.environment, "OMOI_TASK": str(claim.task), "OMOI_TICKET": claim.ticket, "OMOI_ATTEMPT": str(claim.attempt)},
+        folders=[profile.folder],
+        timeout_s=min(profile.timeout_s, claim.timeout_s or profile.timeout_s),
+    )
+
+
+def _outcome(held: Held) -> Outcome:
+    assert held.ending
+    return Outcome(
+        held.claim.task,
+        held.claim.fence,
+        "completed" if held.ending.ok else "failed",
+        result=held.ending.result or None,
+        error=held.ending.error,
+        kind=held.ending.kind,
+    )
