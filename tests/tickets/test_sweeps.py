@@ -71,7 +71,7 @@ def test_a_task_held_or_free_against_its_ticket_is_mended_with_an_alarm(task, ti
 
 
 def test_lost_hints_are_made_good(ticket, ada, operator, monkeypatch):
-    Task.objects.add(ticket, [TaskSpec("By a worker", profile="echo")], by=operator)
+    Task.objects.add(ticket, [TaskSpec("By a worker", profile="echo", slots={"text": "hello"})], by=operator)
     rung = []
     monkeypatch.setattr(broker, "hint", lambda *args: rung.append(args))
     turn()

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
+from psycopg.types.json import Jsonb
 
 from omoi_site import db
 from tickets.models.adding import COUNT_NEEDS
@@ -79,4 +80,4 @@ class Rechecking(models.QuerySet[Any]):
     def _alarm(wrong: Sequence[dict[str, Any]]) -> None:
         if wrong:
             log.error("readiness was wrong", extra={"tasks": [row["id"] for row in wrong]})
-            db.rows(ALARM, [[row["id"] for row in wrong], [row["data"] for row in wrong]])
+            db.rows(ALARM, [[row["id"] for row in wrong], [Jsonb(row["data"]) for row in wrong]])
