@@ -56,7 +56,12 @@ def route(
     tag: str,
 ) -> Callable[[F], F]:
     """Describe a method of a view: body, answer, query and the refusals it can give."""
-    problem = {code: OpenApiResponse(ProblemOut, SAYS[code]) for code in sorted({400, 401, 403, *refuses})}
+    problem = {
+        code: OpenApiResponse(ProblemOut, SAYS[code])
+        for code in sorted(
+            {400, 401, 403, 503, *refuses, *({422} if takes or query else ()), *({413} if takes else ()), *({409} if once else ())}
+        )
+    }
     answers: dict[Any, Any] = {status: gives if gives is not None else OpenApiResponse(description=summary), **problem}
     if empty:
         answers[204] = OpenApiResponse(description=empty)
