@@ -48,6 +48,7 @@ def paged(request: Request, results: list[Any], following: str | None) -> Respon
     response = Response({"results": results, "next": following})
     if following:
         query = request.query_params.copy()
+        query.pop("after", None)
         query["cursor"] = following
         response["Link"] = f'<{request.build_absolute_uri(request.path)}?{urlencode(list(query.lists()), doseq=True)}>; rel="next"'
     return response

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from agents.api import keys, projects
+from agents.api import events, keys, projects
 
 urlpatterns = [
     path("projects", projects.ProjectsView.as_view()),
@@ -13,4 +13,5 @@ urlpatterns = [
     path("projects/<str:key>/members/<str:user>", projects.MemberView.as_view()),
     path("agents/<str:name>/keys", keys.KeysView.as_view()),
     path("agents/<str:name>/keys/<str:prefix>", keys.KeyView.as_view()),
+    path("events", events.EventsView.as_view()),
 ]

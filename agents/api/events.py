@@ -1,0 +1,47 @@
+"""The journal over REST: pages in the order of commits, by an opaque cursor."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agents.api.docs import listing, route
+from agents.api.pages import MOST, paged
+from agents.api.parse import Shape, asked
+from agents.api.view import View
+from agents.models import Event
+
+
+class EventOut(serializers.Serializer):
+    cursor = serializers.SerializerMethodField(help_text="read on behind this event with `after`")
+    at = serializers.DateTimeField()
+    topic = serializers.CharField()
+    subject = serializers.CharField()
+    number = serializers.IntegerField(help_text="the subject's own running number")
+    kind = serializers.CharField()
+    actor = serializers.CharField()
+    key = serializers.CharField(allow_blank=True)
+    data = serializers.DictField()
+    reason = serializers.CharField(allow_blank=True)
+
+    def get_cursor(self, event: Event) -> str:
+        return f"{event.xid}_{event.pk}"
+
+
+class EventsIn(Shape):
+    after = serializers.CharField(max_length=500, required=False)
+    cursor = serializers.CharField(max_length=500, required=False, help_text="the same as `after`")
+    topic = serializers.CharField(max_length=120, required=False)
+    kind = serializers.CharField(max_length=60, required=False)
+    limit = serializers.IntegerField(min_value=1, max_value=MOST, default=50)
+
+
+class EventsView(View):
+    @route("What happened, oldest first", gives=listing("Events", EventOut), query=EventsIn, tag="events")
+    def get(self, request: Request) -> Response:
+        given = asked(EventsIn, request)
+        after = given.get("after") or given.get("cursor")
+        limit = given["limit"]
+        found, last = Event.objects.seen_by(request.user).page(after, topic=given.get("topic"), kind=given.get("kind"), limit=limit)
+        return paged(request, EventOut(found, many=True).data, last if len(found) == limit else None)

@@ -1,0 +1,38 @@
+"""The journal over HTTP."""
+
+from __future__ import annotations
+
+import pytest
+
+from agents.models import Agent, Project
+from tests.calls import api_of
+from tickets.models import Task, Ticket
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_every_act_is_told_once_in_order_and_read_on_by_cursor(task, ada, operator):
+    [claim] = Task.objects.claim(by=ada)
+    calls = api_of(operator)
+    seen, query = [], {"limit": 2}
+    while True:
+        answer = calls.get("/events", **query).json()
+        seen += answer["results"]
+        if not answer["next"]:
+            break
+        query["cursor"] = answer["next"]
+    assert len({event["cursor"] for event in seen}) == len(seen)
+    assert [event["kind"] for event in seen if event["subject"] == f"task:{task.pk}"] == ["task.added", "task.claimed"]
+    claimed = seen[-2] if seen[-1]["kind"] == "key.issued" else seen[-1]
+    assert (claimed["actor"], claimed["data"]["fence"]) == ("agent:ada", claim.fence)
+    assert calls.get("/events", after=seen[-1]["cursor"]).json()["results"] == []
+    assert {event["topic"] for event in calls.get("/events", topic="ticket:OMO-1").json()["results"]} == {"ticket:OMO-1"}
+    assert calls.get("/events", after="nonsense").status_code == 400
+
+
+def test_who_is_outside_a_project_reads_nothing_of_it(ticket, operator):
+    other = Project.objects.found(key="ELSE", by=operator)
+    eve = Agent.objects.register(name="eve", projects=[other], by=operator)
+    Ticket.objects.open(project=other, title="theirs", by=operator)
+    topics = {event["topic"] for event in api_of(eve).get("/events", limit=200).json()["results"]}
+    assert topics == {"project:ELSE", "ticket:ELSE-1", "agent:eve"}
