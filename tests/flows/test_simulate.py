@@ -15,9 +15,9 @@ from django.core.management import call_command
 
 from agents.models import Agent, Event, Key, Project
 from tests import cluster
-from tests.flows.serving import serving
+from tests.flows.lines import losing_answers
 from tests.site.upping import Up, short_home, wait_for
-from tickets.management.commands.simulate import NoServer, NotSure
+from tickets.management.commands.simulate import Command, NoServer, NotSure
 from tickets.models import Edge, Need, Task, TaskSpec, Ticket, Workflow
 from tickets.simulation.agent import Orders
 from tickets.simulation.cast import enlist
@@ -47,9 +47,8 @@ def simulate(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_backlog_is_done_once_and_in_order_over_http(backlog):
-    with serving() as url:
-        ended = simulate("--project", "SIM", "--agents", "3", "--work-ms", "5", "--url", url, "--sure", "--json")
+def test_a_backlog_is_done_once_and_in_order_over_http(backlog, web):
+    ended = simulate("--project", "SIM", "--agents", "3", "--work-ms", "5", "--url", f"http://{web.host}", "--sure", "--json")
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
     report = json.loads(ended.stdout)
@@ -65,9 +64,21 @@ def test_a_backlog_is_done_once_and_in_order_over_http(backlog):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_is_not_done_within_the_limit_is_told_with_exit_status_1(backlog):
-    with serving() as url:
-        ended = simulate("--project", "SIM", "--agents", "1", "--work-ms", "60000", "--limit-s", "1", "--url", url, "--sure", "--json")
+def test_a_call_whose_answer_was_lost_is_repeated_and_has_one_effect(backlog, web):
+    with losing_answers("127.0.0.1", web.port, every=5) as url:
+        ended = simulate("--project", "SIM", "--agents", "3", "--url", url, "--sure", "--json")
+
+    report = json.loads(ended.stdout)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert report["unanswered"] >= 10
+    assert (report["done"], report["done_twice"], report["lost"], report["refused"]) == (30, 0, 0, 0)
+    assert Event.objects.filter(kind="task.claimed").count() == 30  # the repeated claim got the first one's task
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_not_done_within_the_limit_is_told_with_exit_status_1(backlog, web):
+    url = f"http://{web.host}"
+    ended = simulate("--project", "SIM", "--agents", "1", "--work-ms", "60000", "--limit-s", "1", "--url", url, "--sure", "--json")
 
     report = json.loads(ended.stdout)
     assert ended.returncode == 1
@@ -110,8 +121,12 @@ def test_agents_of_a_killed_run_are_retired_by_the_next(project):
 
 
 @pytest.mark.parametrize("words", [["--agents", "0"], ["--agents", "101"], ["--work-ms", "-1"], ["--limit-s", "soon"], ["--kills", "3"]])
+@pytest.mark.django_db
 def test_wrong_use_ends_with_2(words):
-    assert simulate("--project", "SIM", *words).returncode == 2
+    with pytest.raises(SystemExit) as ended:
+        Command().run_from_argv(["manage.py", "simulate", "--project", "SIM", *words])
+
+    assert ended.value.code == 2
 
 
 def test_only_children_of_the_server_are_killed(tmp_path):
