@@ -49,6 +49,7 @@ def read(file: BinaryIO) -> Sheet:
         name = issue["id"]
         if name in lines:
             faults.add(line, f"the id {name} is that of {lines[name]} too")
+            continue
         if len(lines) == MOST:
             faults.add(line, f"more than {MOST} issues: split the file; what is known is not imported twice")
             break

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import os
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -11,6 +12,7 @@ from omoi_site.errors import Invalid, Malformed, OmoiError, TooLarge
 
 LIMIT = 50 * 2**20
 DEPTH = 32
+TOO_LARGE = f"Nothing was imported. The file is larger than {LIMIT >> 20} MiB: split it; what is known is not imported twice"
 TOLD = 20  # faults told at once
 
 
@@ -32,12 +34,17 @@ class Faults:
         """Raise what was found; nothing was found, and nothing happens."""
         if self.kind:
             words = "; ".join(f"{fault['field']}: {fault['message']}" for fault in self.found[:5])
-            more = f"; and {len(self.found) - 5} or more further faults" if len(self.found) > 5 else ""
+            more = f"; and at least {len(self.found) - 5} more faults" if len(self.found) > 5 else ""
             raise self.kind(f"Nothing was imported. {words}{more}", errors=self.found)
 
 
 def objects(file: BinaryIO, faults: Faults) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each object of the file with its place ("line 7"); empty lines are passed over. Raises TooLarge over 50 MiB."""
+    if file.seekable():
+        read = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        if read > LIMIT:
+            raise TooLarge(TOO_LARGE)
     read = number = 0
     while line := file.readline(LIMIT - read + 1):
         number += 1
