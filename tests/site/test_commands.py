@@ -6,20 +6,26 @@ import json
 import os
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from agents.models import Event, Key, Project
-from omoi_site.errors import Invalid, NotFound
+from omoi_site.errors import Invalid, Malformed, NotFound
 from tests import cluster
-from tickets.models import UnknownWorkflow
+from tickets.models import Ticket, UnknownWorkflow
 
 
-def run(*words: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def run(*words: str, environment: dict[str, str] | None = None, stdin: Any = subprocess.DEVNULL) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "manage.py", *words], cwd=settings.ROOT, env=environment or cluster.environment(), capture_output=True, text=True
+        [sys.executable, "manage.py", *words],
+        cwd=settings.ROOT,
+        env=environment or cluster.environment(),
+        stdin=stdin,
+        capture_output=True,
+        text=True,
     )
 
 
@@ -104,3 +110,61 @@ def test_a_project_follows_a_workflow_that_is_there(capsys):
     with pytest.raises(UnknownWorkflow):
         call_command("projects", "create", "CLJ", "--workflow", "nowhere")
     assert list(Project.objects.values_list("key", flat=True)) == ["CLI"]
+
+
+@pytest.fixture
+def backlog(tmp_path):
+    lines = [
+        {"id": "bd-1", "title": "First", "status": "closed"},
+        {
+            "id": "bd-2",
+            "title": "Then",
+            "dependencies": [{"depends_on_id": "bd-1", "type": "blocks"}, {"depends_on_id": "bd-9", "type": "tracks"}],
+        },
+    ]
+    file = tmp_path / "issues.jsonl"
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return file
+
+
+@pytest.mark.django_db
+def test_an_import_makes_the_project_it_needs_but_not_in_a_dry_run(backlog, capsys):
+    tried = told(capsys, "import", "beads", str(backlog), "--project", "CLI", "--dry-run")
+    assert not Project.objects.exists()
+
+    done = told(capsys, "import", "beads", str(backlog), "--project", "CLI")
+
+    assert {**done, "dry_run": True} == tried
+    assert (done["tickets"], done["needs"]) == ({"new": 2, "known": 0, "changed": 0}, 1)
+    assert Ticket.objects.filter(project__key="CLI").count() == 2
+
+
+@pytest.mark.django_db
+def test_an_import_tells_people_what_it_did_and_what_it_left_out(backlog, capsys):
+    call_command("import", "beads", str(backlog), "--project", "CLI")
+    said = capsys.readouterr().out
+    assert "CLI: 2 new tickets (0 known), 2 tasks, 1 needs, 0 parents, 0 links." in said
+    assert "1 edges to 1 ids that are not in the file: 1 tracks." in said
+    assert "tracks: bd-2 -> bd-9" in said
+
+
+@pytest.mark.django_db
+def test_a_refused_import_leaves_no_project(backlog):
+    backlog.write_text(backlog.read_text() + "{")
+    with pytest.raises(Malformed, match="line 3"):
+        call_command("import", "beads", str(backlog), "--project", "CLI")
+    with pytest.raises(Invalid, match="capital"):
+        call_command("import", "beads", str(backlog), "--project", "no key")
+    with pytest.raises(NotFound, match="No such file"):
+        call_command("import", "beads", f"{backlog}.gone", "--project", "CLI")
+    with pytest.raises(CommandError):
+        call_command("import", "jira", str(backlog), "--project", "CLI")
+    assert not Project.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_import_reads_standard_input_and_draws_nothing_there(backlog):
+    with backlog.open("rb") as file:
+        done = run("import", "beads", "-", "--project", "CLI", "--json", stdin=file)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["tickets"]["new"] == 2

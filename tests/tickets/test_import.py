@@ -170,6 +170,17 @@ def test_work_that_went_on_here_is_no_change_of_the_file(project, ada):
     assert bring(project, issue("bd-1"))["tickets"] == {"new": 0, "known": 1, "changed": 0}
 
 
+def test_an_edge_to_what_came_in_before_is_kept(project):
+    bring(project, issue("bd-1"), issue("bd-2", status="closed"))
+
+    report = bring(project, issue("bd-3", ("blocks", "bd-1"), ("parent-child", "bd-2"), ("tracks", "bd-1"), ("blocks", "bd-9")))
+
+    assert report["tickets"] == {"new": 1, "known": 0, "changed": 0}
+    assert (report["needs"], report["parents"], report["links"]) == (1, 1, 1)
+    assert report["skipped"]["list"] == [{"kind": "blocks", "from": "bd-3", "to": "bd-9"}]
+    assert ticket_of("bd-3").tasks.get().open_needs == 1
+
+
 def test_a_need_that_closes_a_cycle_with_what_is_here_is_refused(project):
     bring(project, issue("bd-1", ("blocks", "bd-2")), issue("bd-2"))
     before = everything()

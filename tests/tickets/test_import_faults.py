@@ -155,6 +155,8 @@ def test_more_issues_than_one_transaction_should_hold_are_refused(project, monke
     monkeypatch.setattr(beads, "MOST", 2)
     with pytest.raises(Invalid, match="line 3: more than 2 issues: split the file"):
         bring(project, issue("bd-1"), issue("bd-2"), issue("bd-3"))
+    with pytest.raises(Invalid, match="line 1: more than 20 dependencies: split the file"):
+        bring(project, issue("bd-1", *[("blocks", f"bd-{n}") for n in range(2, 23)]))
 
 
 def test_a_long_title_is_cut_and_kept_whole(project):

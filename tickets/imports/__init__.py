@@ -14,7 +14,8 @@ from django.db import transaction
 from agents.models import Project
 from omoi_site.errors import Invalid
 from tickets.imports import beads
-from tickets.imports.report import Report, Sheet
+from tickets.imports.report import Report
+from tickets.imports.sheet import Sheet
 from tickets.models import Ticket, Workflow
 
 __all__ = ["FORMATS", "Report", "run"]
@@ -42,6 +43,7 @@ def run(
     sheet = FORMATS[format](file)
     with transaction.atomic():
         plan = Workflow.objects.latest_of(workflow or WORKFLOW)
-        arrival = Ticket.objects.bring_in(sheet.backlog, project=project, workflow=plan, by=by, watch=watch)
+        here = Ticket.objects.known(sheet.strange, project=project, source=sheet.source)
+        arrival = Ticket.objects.bring_in(sheet.backlog(here), project=project, workflow=plan, by=by, watch=watch)
         transaction.set_rollback(dry_run)
     return Report(format, project.key, dry_run, sheet, arrival)

@@ -6,23 +6,23 @@
     closed         done, as imported; any other status starts, and the status is one of its labels
     priority       0 critical, 1 high, 2 medium, 3 and 4 low
 
-An edge to an id that is not in the file is told and left out. A tombstone is a deleted issue: left out, with its edges.
+A relation to an id that is neither in the file nor here is told and left out. A tombstone is a deleted issue: left out, with its edges.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
 from omoi_site.errors import Malformed
-from tickets.imports.graph import refuse_cycles
 from tickets.imports.lines import Faults, objects
-from tickets.imports.report import Sheet, Skipped
-from tickets.models import Backlog, Item, Link, Priority, Task, Ticket
+from tickets.imports.sheet import Relation, Sheet
+from tickets.models import Item, Link, Priority, Task, Ticket
 
-MOST = 50_000  # issues of one file: all are written in one transaction
+MOST = 20_000  # issues of one file, for all are written in one transaction; ten times as many dependencies
+SPLIT = "split the file; what is known is not imported twice, and its parts find each other"
 PRIORITIES = [Priority.CRITICAL, Priority.HIGH, Priority.MEDIUM, Priority.LOW, Priority.LOW]
 SECTIONS = {"design": "Design", "acceptance_criteria": "Acceptance criteria", "notes": "Notes"}  # they follow the description
 TEXTS = ("id", "title", "description", "status", "issue_type", "created_at", *SECTIONS)
@@ -33,15 +33,11 @@ LABEL = Ticket._meta.get_field("labels").base_field.max_length
 LONGEST = {"id": Ticket._meta.get_field("source_id").max_length, "status": LABEL, "issue_type": Task._meta.get_field("kind").max_length}
 RELATION = Link._meta.get_field("kind").max_length
 
-Edge = tuple[str, str, str]  # kind, from, to
-
 
 def read(file: BinaryIO) -> Sheet:
-    """The issues of a beads file and what they have to do with each other; raises Malformed, Invalid, TooLarge or Cycle naming line or edge."""
+    """The issues of a beads file and their relations; raises Malformed, Invalid or TooLarge naming the line."""
     faults, lines = Faults(), {}
-    sheet = Sheet(Backlog("beads", []))
-    items: dict[str, Item] = {}
-    edges: dict[Edge, None] = {}  # once each, in order
+    sheet = Sheet("beads", needs="blocks", parents="parent-child")
     for line, issue in objects(file, faults):
         if wrong := list(problems(issue)):
             faults.add(line, ", ".join(wrong))
@@ -51,18 +47,22 @@ def read(file: BinaryIO) -> Sheet:
             faults.add(line, f"the id {name} is that of {lines[name]} too")
             continue
         if len(lines) == MOST:
-            faults.add(line, f"more than {MOST} issues: split the file; what is known is not imported twice")
+            faults.add(line, f"more than {MOST} issues: {SPLIT}")
             break
         lines[name] = line
         if issue.get("status") != "tombstone":
-            items[name] = _item(issue, line, sheet)
-            edges |= dict.fromkeys((edge["type"], name, edge["depends_on_id"]) for edge in issue.get("dependencies") or ())
+            sheet.items[name] = _item(issue, line, sheet)
+            sheet.relations |= {Relation(edge["type"], name, edge["depends_on_id"]): None for edge in issue.get("dependencies") or ()}
+            if len(sheet.relations) > 10 * MOST:
+                faults.add(line, f"more than {10 * MOST} dependencies: {SPLIT}")
+                break
     if not (lines or faults.found):
         faults.add("the file", "it holds no issue", kind=Malformed, code="malformed")
     faults.check()
-    if deleted := len(lines) - len(items):
+    if deleted := len(lines) - len(sheet.items):
         sheet.warnings.append(f"deleted issues (tombstones) left out: {deleted}")
-    sheet.backlog = _backlog(items, edges, sheet)
+    for kind, count in Counter(relation.kind for relation in sheet.relations if relation.kind in HOLD_UP).items():
+        sheet.warnings.append(f"relations of kind {kind} kept as links, for which nothing waits: {count}")
     return sheet
 
 
@@ -153,23 +153,3 @@ def _moment(text: str) -> datetime | None:
     except ValueError:
         return None
     return moment if moment.tzinfo and moment.year >= 1970 and moment <= datetime.now(UTC) else None
-
-
-def _backlog(items: dict[str, Item], edges: Sequence[Edge] | dict[Edge, None], sheet: Sheet) -> Backlog:
-    needs, parents, links = [], {}, []
-    for kind, name, other in edges:
-        if other not in items:
-            sheet.skipped.append(Skipped(kind, name, other))
-        elif kind == "blocks":
-            needs.append((other, name))
-        elif kind == "parent-child" and name not in parents:
-            parents[name] = other
-        elif name != other:
-            links.append((name, other, kind))
-            if kind == "parent-child":
-                sheet.warnings.append(f"{name} has more parents than {parents[name]}: {other} is kept as a link")
-    for kind, count in Counter(kind for _, _, kind in links if kind in HOLD_UP).items():
-        sheet.warnings.append(f"edges of kind {kind} kept as links, for which nothing waits: {count}")
-    refuse_cycles(needs, "These issues block each other")
-    refuse_cycles([(parent, child) for child, parent in parents.items()], "These issues are parents of each other")
-    return Backlog("beads", list(items.values()), needs, parents, links)

@@ -1,30 +1,13 @@
-"""What a format makes of a file, and what an import tells of it."""
+"""What an import tells."""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
-from tickets.models import Arrival, Backlog
-
-
-class Skipped(NamedTuple):
-    """An edge to an id that is not in the file."""
-
-    kind: str
-    from_id: str
-    to_id: str
-
-
-@dataclass
-class Sheet:
-    """A file that was read to its end without a fault."""
-
-    backlog: Backlog
-    skipped: list[Skipped] = field(default_factory=list)
-    left_out: Counter[str] = field(default_factory=Counter)  # fields nothing here stands for, and how often they said something
-    warnings: list[str] = field(default_factory=list)
+from tickets.imports.sheet import Sheet
+from tickets.models import Arrival
 
 
 @dataclass

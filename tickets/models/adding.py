@@ -121,11 +121,13 @@ class Adding(models.QuerySet[Any]):
             task.refresh_from_db()
         return tasks
 
-    def bring_in(self, work: Sequence[tuple[Ticket, TaskSpec]], *, by: Any) -> list[Task]:
+    def bring_in(self, work: Sequence[tuple[Ticket, TaskSpec]], *, now: datetime, by: Any) -> list[Task]:
         """One task for each of these tickets, which this transaction has just made: nobody can move them, so none is locked. Counted by the caller."""
         lanes: dict[Any, int] = {}
         tasks = [self._made(ticket, spec, ticket.phase, ticket.plan.open_in(ticket.phase), lanes) for ticket, spec in work]
-        self.bulk_create(tasks)  # type: ignore[arg-type]
+        for task in tasks:
+            task.ended_at = now if task.state == "completed" else None
+        db.copy_in(tasks)
         self._log_added([task.pk for task in tasks], by)
         return tasks
 

@@ -6,7 +6,7 @@ the same backlog a second time adds nothing. The number of statements does not g
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -67,7 +67,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Backlog:
-    """What `source` kept: items once each, and edges between their ids.
+    """What `source` kept: items once each, and edges between their ids, or to ids that are known here.
 
     needs: (parent, child), the child's task waits for the parent's. parents: child to parent ticket. links: (from, to, kind).
     """
@@ -77,6 +77,12 @@ class Backlog:
     needs: Sequence[tuple[str, str]] = ()
     parents: dict[str, str] = field(default_factory=dict)
     links: Sequence[tuple[str, str, str]] = ()
+
+    @property
+    def ids(self) -> set[str]:
+        """Every id that is named."""
+        ends = {end for edge in (*self.needs, *self.parents.items(), *(link[:2] for link in self.links)) for end in edge}
+        return ends.union(item.id for item in self.items)
 
 
 @dataclass
@@ -94,6 +100,10 @@ class Arrival:
 
 
 class Bringing(models.QuerySet["Ticket"]):
+    def known(self, ids: Iterable[str], *, project: Project, source: str) -> set[str]:
+        """Those of these ids of `source` that have a ticket in the project."""
+        return {row["source_id"] for row in db.rows(KNOWN, [project.pk, source, list(ids)])}
+
     @db.atomic
     def bring_in(
         self, backlog: Backlog, *, project: Project, workflow: Workflow, by: Any, watch: Callable[[int], None] = lambda made: None
@@ -108,7 +118,7 @@ class Bringing(models.QuerySet["Ticket"]):
         # One import of a project at a time. The project goes before its graph, as for a ticket that is opened with needs.
         db.rows("SELECT 1 FROM agents_project WHERE id = %s FOR NO KEY UPDATE", [project.pk])
         Need.objects.lock_graph(project.pk)
-        known = {row["source_id"]: row for row in db.rows(KNOWN, [project.pk, backlog.source, [item.id for item in backlog.items]])}
+        known = {row["source_id"]: row for row in db.rows(KNOWN, [project.pk, backlog.source, list(backlog.ids)])}
         fresh = [item for item in backlog.items if item.id not in known]
         tickets, tasks = {name: row["id"] for name, row in known.items()}, {name: row["task"] for name, row in known.items()}
         born: dict[str, int] = {}
@@ -123,7 +133,7 @@ class Bringing(models.QuerySet["Ticket"]):
         name_of = {task: name for name, task in tasks.items()}
         arrival = Arrival(
             new=len(fresh),
-            known=len(known),
+            known=len(backlog.items) - len(fresh),
             tasks=len(born),
             needs=needs,
             parents=self._adopt(backlog, tickets, born, by),
@@ -146,10 +156,11 @@ class Bringing(models.QuerySet["Ticket"]):
         plan, last = workflow.plan, _last(workflow)
         works = (plan.after(plan.start) if plan[plan.start].automatic == "on_claim" else None) or plan.start
         made = db.one(
-            "UPDATE agents_project SET tickets_made = tickets_made + %s WHERE id = %s RETURNING tickets_made", [len(items), project.pk]
+            "UPDATE agents_project SET tickets_made = tickets_made + %s WHERE id = %s RETURNING tickets_made, clock_timestamp() AS now",
+            [len(items), project.pk],
         )
         assert made
-        number = made["tickets_made"] - len(items)
+        number, now = made["tickets_made"] - len(items), made["now"]
         who = {"actor": label(by), "key": via(by)}
         for place in range(0, len(items), BATCH):
             if place:  # what deferred triggers have to look at must not pile up until the end
@@ -170,39 +181,43 @@ class Bringing(models.QuerySet["Ticket"]):
                     source=source,
                     source_id=item.id,
                     events=1,
-                    created_at=item.created_at or db.ClockTimestamp(),
+                    created_at=item.created_at or now,
                 )
                 for step, item in enumerate(batch, 1)
             ]
-            self.bulk_create(tickets)
+            db.copy_in(tickets)
             reason = f"closed in {source}"
-            PhaseMove.objects.bulk_create(
-                PhaseMove(
-                    ticket=ticket,
-                    move=0,
-                    to_phase=ticket.phase,
-                    ground=PhaseMove.Ground.IMPORTED if item.done else PhaseMove.Ground.BORN,
-                    reason=reason if item.done else "",
-                    by=who["actor"],
-                    key=who["key"],
-                )
-                for ticket, item in zip(tickets, batch, strict=True)
+            db.copy_in(
+                [
+                    PhaseMove(
+                        ticket=ticket,
+                        move=0,
+                        to_phase=ticket.phase,
+                        ground=PhaseMove.Ground.IMPORTED if item.done else PhaseMove.Ground.BORN,
+                        reason=reason if item.done else "",
+                        by=who["actor"],
+                        key=who["key"],
+                    )
+                    for ticket, item in zip(tickets, batch, strict=True)
+                ]
             )
-            Event.objects.bulk_create(
-                Event(
-                    project_id=project.pk,
-                    topic=ticket.topic,
-                    subject=ticket.subject,
-                    number=1,
-                    kind="ticket.opened",
-                    data={"title": item.title, "phase": ticket.phase, "source": source, "source_id": item.id},
-                    reason=reason if item.done else "",
-                    **who,
-                )
-                for ticket, item in zip(tickets, batch, strict=True)
+            db.copy_in(
+                [
+                    Event(
+                        project_id=project.pk,
+                        topic=ticket.topic,
+                        subject=ticket.subject,
+                        number=1,
+                        kind="ticket.opened",
+                        data={"title": item.title, "phase": ticket.phase, "source": source, "source_id": item.id},
+                        reason=reason if item.done else "",
+                        **who,
+                    )
+                    for ticket, item in zip(tickets, batch, strict=True)
+                ]
             )
             specs = [TaskSpec(item.title, kind=item.kind, phase=works, ended=item.done) for item in batch]
-            tasks = Task.objects.bring_in(list(zip(tickets, specs, strict=True)), by=by)
+            tasks = Task.objects.bring_in(list(zip(tickets, specs, strict=True)), now=now, by=by)
             yield from zip(tickets, (task.pk for task in tasks), strict=True)
 
     @staticmethod
