@@ -150,11 +150,13 @@ def test_an_import_tells_people_what_it_did_and_what_it_left_out(backlog, capsys
 
 @pytest.mark.django_db
 def test_a_refused_import_leaves_no_project(backlog):
+    with pytest.raises(Invalid, match="capital"):
+        call_command("import", "beads", str(backlog), "--project", "no key")
+    with pytest.raises(UnknownWorkflow):
+        call_command("import", "beads", str(backlog), "--project", "CLI", "--workflow", "nowhere")
     backlog.write_text(backlog.read_text() + "{")
     with pytest.raises(Malformed, match="line 3"):
         call_command("import", "beads", str(backlog), "--project", "CLI")
-    with pytest.raises(Invalid, match="capital"):
-        call_command("import", "beads", str(backlog), "--project", "no key")
     with pytest.raises(NotFound, match="No such file"):
         call_command("import", "beads", f"{backlog}.gone", "--project", "CLI")
     with pytest.raises(CommandError):

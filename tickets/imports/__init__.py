@@ -12,21 +12,37 @@ from typing import Any, BinaryIO
 from django.db import transaction
 
 from agents.models import Project
+from omoi_site import db
 from omoi_site.errors import Invalid
 from tickets.imports import beads
 from tickets.imports.report import Report
 from tickets.imports.sheet import Sheet
 from tickets.models import Ticket, Workflow
 
-__all__ = ["FORMATS", "Report", "run"]
+__all__ = ["FORMATS", "WORKFLOW", "Report", "bring_in", "read", "run"]
 
 FORMATS: dict[str, Callable[[BinaryIO], Sheet]] = {"beads": beads.read}
 WORKFLOW = "simple"
 
 
-def run(
-    format: str,
-    file: BinaryIO,
+def run(format: str, file: BinaryIO, *, project: Project, by: Any, dry_run: bool = False, workflow: str = "") -> Report:
+    """Import a binary file into a project and report; with `dry_run` the same, and then all of it is undone.
+
+    Tickets follow `workflow`, else `simple`. Raises Malformed, Invalid, TooLarge or Cycle naming the line or the edge.
+    """
+    return bring_in(read(format, file), project=project, by=by, dry_run=dry_run, workflow=workflow)
+
+
+def read(format: str, file: BinaryIO) -> Sheet:
+    """The first half: read and check a file to its end."""
+    if format not in FORMATS:
+        raise Invalid(f"there is no importer for {format}; there are: {', '.join(FORMATS)}", field="format")
+    return FORMATS[format](file)
+
+
+@db.atomic
+def bring_in(
+    sheet: Sheet,
     *,
     project: Project,
     by: Any,
@@ -34,16 +50,10 @@ def run(
     workflow: str = "",
     watch: Callable[[int], None] = lambda made: None,
 ) -> Report:
-    """Import a binary file into a project and report; with `dry_run` the same, and then all of it is undone.
-
-    Tickets follow `workflow`, else `simple`. Raises Malformed, Invalid, TooLarge or Cycle naming the line or the edge.
-    """
-    if format not in FORMATS:
-        raise Invalid(f"there is no importer for {format}; there are: {', '.join(FORMATS)}", field="format")
-    sheet = FORMATS[format](file)
-    with transaction.atomic():
-        plan = Workflow.objects.latest_of(workflow or WORKFLOW)
-        here = Ticket.objects.known(sheet.strange, project=project, source=sheet.source)
-        arrival = Ticket.objects.bring_in(sheet.backlog(here), project=project, workflow=plan, by=by, watch=watch)
-        transaction.set_rollback(dry_run)
-    return Report(format, project.key, dry_run, sheet, arrival)
+    """The other half: write what is new; `watch` is told now and then how many tickets are made."""
+    followed = Workflow.objects.latest_of(workflow or WORKFLOW)
+    here = Ticket.objects.known(sheet.strange, project=project, source=sheet.source)
+    backlog = sheet.backlog(here)
+    arrival = Ticket.objects.bring_in(backlog, project=project, workflow=followed, by=by, watch=watch)
+    transaction.set_rollback(dry_run)
+    return Report(sheet.source, project.key, dry_run, sheet, sheet.skipped(here), backlog, arrival)

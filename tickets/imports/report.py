@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from tickets.imports.sheet import Sheet
-from tickets.models import Arrival
+from tickets.imports.sheet import Relation, Sheet
+from tickets.models import Arrival, Backlog
 
 
 @dataclass
@@ -18,16 +18,23 @@ class Report:
     project: str
     dry_run: bool
     sheet: Sheet
+    skipped: list[Relation]
+    backlog: Backlog
     arrival: Arrival
 
     @property
     def warnings(self) -> list[str]:
+        parents = (
+            f"{one} has more parents than {self.backlog.parents[one]}: {other} is kept as a link"
+            for one, other, kind in self.backlog.links
+            if kind == self.sheet.parents
+        )
         begun = (f"{child} does not wait for {parent}: work on {child} has begun or ended here" for parent, child in self.arrival.late)
-        return [*self.sheet.warnings, *begun]
+        return [*self.sheet.warnings, *parents, *begun]
 
     def as_dict(self) -> dict[str, Any]:
         """Counts are of what is new, but for `tickets`. `skipped` lists every edge that was left out, and counts them by kind."""
-        arrival, skipped = self.arrival, self.sheet.skipped
+        arrival, skipped = self.arrival, self.skipped
         return {
             "format": self.format,
             "project": self.project,

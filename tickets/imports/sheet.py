@@ -30,12 +30,15 @@ class Sheet:
     relations: dict[Relation, None] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)  # fields nothing here stands for, and how often they said something
     warnings: list[str] = field(default_factory=list)
-    skipped: list[Relation] = field(default_factory=list)  # to an id that is neither in the file nor here
 
     @property
     def strange(self) -> set[str]:
         """Ids that relations lead to and the file does not have."""
         return {relation.to_id for relation in self.relations if relation.to_id not in self.items}
+
+    def skipped(self, here: Set[str]) -> list[Relation]:
+        """Relations to ids that are neither in the file nor `here`."""
+        return [relation for relation in self.relations if relation.to_id not in self.items and relation.to_id not in here]
 
     def backlog(self, here: Set[str]) -> Backlog:
         """Items and what they have to do with each other and with ids that are `here` already. Raises Cycle naming the ids on it."""
@@ -45,15 +48,13 @@ class Sheet:
         for relation in self.relations:
             kind, one, other = relation
             if other not in self.items and other not in here:
-                self.skipped.append(relation)
-            elif kind == self.needs:
+                continue
+            if kind == self.needs:
                 needs.append((other, one))
             elif kind == self.parents and one not in parents:
                 parents[one] = other
             elif one != other:
                 links.append((one, other, kind))
-                if kind == self.parents:
-                    self.warnings.append(f"{one} has more parents than {parents[one]}: {other} is kept as a link")
         _refuse_cycles(needs, "These issues block each other")
         _refuse_cycles(((parent, child) for child, parent in parents.items()), "These issues are parents of each other")
         return Backlog(self.source, list(self.items.values()), needs, parents, links)

@@ -115,9 +115,7 @@ class Bringing(models.QuerySet["Ticket"]):
         from tickets.models.need import Edge, Need
         from tickets.models.task import Task
 
-        # One import of a project at a time. The project goes before its graph, as for a ticket that is opened with needs.
-        db.rows("SELECT 1 FROM agents_project WHERE id = %s FOR NO KEY UPDATE", [project.pk])
-        Need.objects.lock_graph(project.pk)
+        Need.objects.lock_graph(project.pk)  # before any row; and so one import of a project comes after the other
         known = {row["source_id"]: row for row in db.rows(KNOWN, [project.pk, backlog.source, list(backlog.ids)])}
         fresh = [item for item in backlog.items if item.id not in known]
         tickets, tasks = {name: row["id"] for name, row in known.items()}, {name: row["task"] for name, row in known.items()}

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, BinaryIO
 
 from django.core.management.base import CommandParser
 from django.db import transaction
 
 from agents.models import Project
-from omoi_site import commands
+from omoi_site import commands, db
 from omoi_site.errors import NotFound
-from tickets.imports import FORMATS, WORKFLOW, run
+from tickets import imports
+from tickets.imports.sheet import Sheet
 from tickets.models import Workflow
 
 SHOWN = 50  # edges, changes and warnings; --json tells all
@@ -29,23 +31,17 @@ class Command(commands.Command):
     help = "Bring in the work that another tool kept. What is known already stays as it is, so a second import adds only what is new."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("format", metavar="FORMAT", choices=list(FORMATS), help=f"one of {', '.join(FORMATS)}")
+        parser.add_argument("format", metavar="FORMAT", choices=list(imports.FORMATS), help=f"one of {', '.join(imports.FORMATS)}")
         parser.add_argument("file", metavar="FILE", help="`-` is standard input")
         parser.add_argument("--project", required=True, metavar="KEY", help="made when it is missing")
-        parser.add_argument("--workflow", default="", metavar="NAME", help=f"the workflow its tickets follow ({WORKFLOW})")
+        parser.add_argument("--workflow", default="", metavar="NAME", help=f"the workflow its tickets follow ({imports.WORKFLOW})")
         parser.add_argument("--dry-run", action="store_true", help="check and report, and change nothing")
 
-    def act(self, *, format: str, file: str, project: str, workflow: str, dry_run: bool, **_: Any) -> commands.Document:
-        with ExitStack() as stack:
-            source = stack.enter_context(opened(file))
-            bar = stack.enter_context(commands.progress(unit=" tickets"))
-            stack.enter_context(transaction.atomic())  # a project made for an import that is refused goes with it
-            into = Project.objects.filter(key=project).first() or made(project, workflow)
-            report = run(
-                format, source, project=into, by=commands.BY, dry_run=dry_run, workflow=workflow, watch=lambda n: bar.update(n - bar.n)
-            )
-            transaction.set_rollback(dry_run)
-        return report.as_dict()
+    def act(self, *, format: str, file: str, project: str, **how: Any) -> commands.Document:
+        with opened(file) as source:
+            sheet = imports.read(format, source)
+        with commands.progress(total=len(sheet.items), unit=" tickets") as bar:
+            return bring_in(sheet, project, how["workflow"], how["dry_run"], watch=lambda made: bar.update(made - bar.n))
 
     def tell(self, report: commands.Document) -> None:
         say, tickets, skipped = self.stdout.write, report["tickets"], report["skipped"]
@@ -77,14 +73,18 @@ class Command(commands.Command):
             self.stdout.write(f"  … and {len(lines) - SHOWN} more; --json tells all")
 
 
-def made(key: str, workflow: str) -> Project:
-    if workflow:
-        Workflow.objects.latest_of(workflow)
-    return Project.objects.found(key=key, workflow=workflow, by=commands.BY)
+@db.atomic  # a project made for an import that is refused, or only tried, goes with it
+def bring_in(sheet: Sheet, key: str, workflow: str, dry_run: bool, watch: Callable[[int], None]) -> commands.Document:
+    project = Project.objects.filter(key=key).first()
+    if project is None:
+        project = Project.objects.found(key=key, workflow=workflow and Workflow.objects.latest_of(workflow).name, by=commands.BY)
+    report = imports.bring_in(sheet, project=project, by=commands.BY, workflow=workflow, dry_run=dry_run, watch=watch)
+    transaction.set_rollback(dry_run)
+    return report.as_dict()
 
 
-def opened(name: str) -> BinaryIO:
+def opened(name: str) -> AbstractContextManager[BinaryIO]:
     try:
-        return sys.stdin.buffer if name == "-" else open(name, "rb")
+        return nullcontext(sys.stdin.buffer) if name == "-" else open(name, "rb")
     except OSError as error:
         raise Unreadable(f"{name}: {error.strerror}") from error
