@@ -77,9 +77,9 @@ def make_ground(home: Path) -> Path:
 
 
 def socket_folder(home: Path) -> Path:
-    """Where PostgreSQL's socket lies: beside the data, or in a short folder when that path is too long for a socket."""
+    """Where PostgreSQL's socket lies: beside the data, or in a short folder when that path is too long for a socket or cannot name one host."""
     beside = ground(home) / "socket"
-    if len(os.fsencode(beside / SOCKET_NAME)) <= LONGEST_SOCKET_PATH:
+    if len(os.fsencode(beside / SOCKET_NAME)) <= LONGEST_SOCKET_PATH and not set(str(beside)) & set(',"'):
         return beside
     short = hashlib.sha256(os.fsencode(beside)).hexdigest()[:12]
     return ELSEWHERE / short if os.geteuid() == 0 else Path(tempfile.gettempdir()) / f"omoi-{os.geteuid()}-{short}"

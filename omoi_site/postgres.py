@@ -38,6 +38,7 @@ SETTINGS = {
     "log_lock_waits": "on",
 }
 CARELESS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+ENDS_FOR_S = 30.0  # how long a server that ends at once is started again: what it met may go away, a mistake does not
 DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
 
 
@@ -123,7 +124,7 @@ class Server:
     def log(self) -> Path:
         return self.home / "logs" / "postgres.log"
 
-    def start(self, *, patience: float = 120, given_up: Callable[[], bool] = lambda: False) -> None:
+    def start(self, *, patience: float = 600, given_up: Callable[[], bool] = lambda: False) -> None:
         """Return when the server takes connections and holds our database; recovery after a crash is waited for."""
         self.ground = place.make_ground(self.home)
         self.data = self.ground / "data"
@@ -247,6 +248,7 @@ class Server:
         for name, value in settings.items():
             words += ["-c", f"{name}={value}"]
         self.process = None
+        hopeless = min(deadline, time.monotonic() + ENDS_FOR_S)
         while not given_up():
             if self.process is None or self.process.poll() is not None:
                 with self.log.open("ab") as log:
@@ -266,6 +268,8 @@ class Server:
                 break
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(0.05)
+                if time.monotonic() > hopeless:
+                    break
                 time.sleep(0.3)  # it ended: give what it met a moment to go away
         self.stop()
         raise NoServer(f"PostgreSQL did not start; the end of {self.log}:\n{self.log.read_text(errors='replace')[-800:]}")

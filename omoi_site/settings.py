@@ -13,7 +13,13 @@ BASE_DIR = ROOT
 OMOI_HOME = Path(os.environ.get("OMOI_HOME") or ROOT / ".omoi").absolute()
 
 DEBUG = os.environ.get("OMOI_DEBUG") == "1"
-SECRET_KEY = secret_key(OMOI_HOME)
+try:
+    SECRET_KEY = secret_key(OMOI_HOME)
+except OSError as error:
+    raise SystemExit(
+        f"OMOI_HOME is {OMOI_HOME}, and {error.filename or 'it'} cannot be used: {error.strerror}. Run this as the user it belongs to,"
+        " or set OMOI_HOME to a folder of your own."
+    ) from error
 ALLOWED_HOSTS = os.environ.get("OMOI_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
 CSRF_TRUSTED_ORIGINS = [origin for origin in os.environ.get("OMOI_TRUSTED_ORIGINS", "").split(",") if origin]
 

@@ -94,6 +94,7 @@ def test_told_to_end_it_leaves_no_process_and_starts_again_on_what_it_kept(home)
     assert second.stop() == 0
 
 
+@pytest.mark.full
 def test_after_the_supervisor_was_killed_another_takes_over_its_port_at_once(home):
     first = Up(home).ready()
     port = first.facts["url"].rpartition(":")[2]
@@ -108,6 +109,7 @@ def test_after_the_supervisor_was_killed_another_takes_over_its_port_at_once(hom
     assert second.stop() == 0
 
 
+@pytest.mark.full
 def test_it_starts_after_everything_was_killed(home):
     first = Up(home).ready()
     for pid in [first.process.pid, first.postmaster(), *first.facts["children"].values()]:
@@ -132,6 +134,7 @@ def test_a_data_folder_of_another_postgresql_is_refused_and_left_alone(home):
     assert [path.name for path in data.iterdir()] == ["PG_VERSION"]
 
 
+@pytest.mark.full
 def test_an_existing_database_is_saved_before_it_is_migrated(home):
     environment = {**os.environ, "OMOI_HOME": str(home)}
     manage = [sys.executable, str(ROOT / "manage.py")]
