@@ -28,7 +28,9 @@ from tickets.workflow import BLOCKED, CANCELLED, Plan
 log = logging.getLogger(__name__)
 
 Ground = PhaseMove.Ground
-COUNTED = {"id", "events", "moves", "previous_phase", "phase_since"}
+# What the database counts, and what never changes: to write a unique column, even with the same value, locks the row against
+# the foreign keys of whoever adds a task.
+LEFT_ALONE = {"id", "project", "number", "key", "events", "moves", "previous_phase", "phase_since"}
 REASON = 10  # characters a forced act must give at least
 
 
@@ -214,7 +216,7 @@ class Ticket(FSMModelMixin, Versioned):
     def save(self, **kwargs: Any) -> None:
         # what the database counts must not be written over with what this copy remembers
         if not self._state.adding and kwargs.get("update_fields") is None:
-            kwargs["update_fields"] = [field.name for field in self._meta.concrete_fields if field.name not in COUNTED]
+            kwargs["update_fields"] = [field.name for field in self._meta.concrete_fields if field.name not in LEFT_ALONE]
         super().save(**kwargs)
 
     @property
