@@ -1,0 +1,98 @@
+"""Acts at the same time: real threads, each with a connection of its own."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import connection, transaction
+
+from omoi_site import db
+
+PATIENCE_S = 20
+
+
+def until(true: Callable[[], Any], patience_s: float = PATIENCE_S) -> Any:
+    """Wait for a condition; its answer, or a failure after the deadline."""
+    deadline = time.monotonic() + patience_s
+    while not (answer := true()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.005)
+    return answer
+
+
+class Act(threading.Thread):
+    """An act in a thread; `answer()` is what it returned or raised."""
+
+    def __init__(self, act: Callable[[], Any]) -> None:
+        super().__init__(daemon=True)
+        self.act = act
+        self.value: Any = None
+        self.error: BaseException | None = None
+        self.backend = 0
+
+    def run(self) -> None:
+        try:
+            self.backend = db.rows("SELECT pg_backend_pid() AS pid")[0]["pid"]
+            self.value = self.act()
+        except BaseException as error:
+            self.error = error
+        finally:
+            connection.close()
+
+    def answer(self) -> Any:
+        self.join(PATIENCE_S)
+        assert not self.is_alive(), "it never came back"
+        if self.error:
+            raise self.error
+        return self.value
+
+    def waits(self) -> bool:
+        """Whether it stands before a lock; False once it has ended."""
+
+        def told() -> str:
+            if not self.is_alive():
+                return "ended"
+            # pg_locks is always fresh; pg_stat_activity stands still inside a transaction
+            row = db.one("SELECT EXISTS (SELECT FROM pg_locks WHERE pid = %s AND NOT granted) AS found", [self.backend])
+            return "waits" if row == {"found": True} else ""
+
+        return until(told) == "waits"
+
+
+@contextmanager
+def meanwhile(act: Callable[[], Any], *, waits: bool = True) -> Iterator[Act]:
+    """Open a transaction for the block; at its end start `act` elsewhere, see that it waits for us (or does not), and commit."""
+    other = Act(act)
+    with transaction.atomic():
+        yield other
+        other.start()
+        assert other.waits() == waits
+    other.join(PATIENCE_S)
+
+
+def race(tries: int, *acts: Callable[[int], Any]) -> list[list[Any]]:
+    """Run the acts `tries` times, all at once each time; what each returned or raised, by try."""
+    gate = threading.Barrier(len(acts))
+    answers: list[list[Any]] = [[None] * len(acts) for _ in range(tries)]
+
+    def runs(place: int, act: Callable[[int], Any]) -> None:
+        try:
+            for turn in range(tries):
+                gate.wait(PATIENCE_S)
+                try:
+                    answers[turn][place] = act(turn)
+                except Exception as error:
+                    answers[turn][place] = error
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=runs, args=(place, act), daemon=True) for place, act in enumerate(acts)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return answers
