@@ -20,7 +20,6 @@ from omoi_site import running
 from omoi_site.child import Child
 from omoi_site.postgres import NoServer, Server
 
-GRACE_S = 40.0  # a worker gives running tasks 30 s of its own, web its requests 10
 HURRIED_S = 2.0
 ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -29,7 +28,7 @@ class Supervisor:
     """One OMOI_HOME's processes.
 
     prepare: called when the database answers, before the roles start; welcome: when every role has become ready for the first time;
-    say: told in a sentence what happens.
+    grace_s: what a role gets to end in; say: told in a sentence what happens.
     """
 
     def __init__(
@@ -40,11 +39,13 @@ class Supervisor:
         server: Server | None,
         listener: socket.socket,
         roles: list[Child],
+        grace_s: float,
         prepare: Callable[[], None],
         welcome: Callable[[], None],
         say: Callable[[str], None],
     ) -> None:
         self.home, self.url, self.server, self.listener, self.roles = home, url, server, listener, roles
+        self.grace_s = grace_s
         self.prepare, self.welcome, self.say = prepare, welcome, say
         self.started_at = datetime.now(UTC).isoformat()
         self.asked_to_end = 0
@@ -135,7 +136,7 @@ class Supervisor:
         for child in self.roles:
             child.send(signal.SIGTERM)
             child.due = None
-        asked, deadline = self.asked_to_end, time.monotonic() + GRACE_S
+        asked, deadline = self.asked_to_end, time.monotonic() + self.grace_s
         while any(child.pid and child.process and child.process.poll() is None for child in self.roles):
             if self.asked_to_end > asked:
                 asked, deadline = self.asked_to_end, min(deadline, time.monotonic() + HURRIED_S)

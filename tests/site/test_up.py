@@ -36,7 +36,7 @@ def test_it_serves_and_can_be_found(up):
 
     assert up.get("/healthz") == 200
     assert facts["pid"] == up.process.pid
-    assert set(facts["children"]) >= {"web"}
+    assert set(facts["children"]) == {"web", "worker", "clock"}
     assert (up.home / "server.json").stat().st_mode & 0o077 == 0
 
 

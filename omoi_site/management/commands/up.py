@@ -9,7 +9,6 @@ import time
 from typing import Any
 
 from django.conf import settings
-from django.core.management import get_commands
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, connections
 
@@ -68,7 +67,8 @@ class Command(BaseCommand):
             self.url,
             server=None if os.environ.get("DATABASE_URL") else postgres.Server(home),
             listener=listener,
-            roles=[role(name, **given.get(name, {})) for name in ROLES if name in get_commands()],
+            roles=[role(name, **given.get(name, {})) for name in ROLES],
+            grace_s=settings.WORKER_GRACE_S + 10,  # a worker's own, and time to give back what it still holds
             prepare=self.prepare,
             welcome=self.welcome,
             say=self.say,
