@@ -91,9 +91,7 @@ class Command(BaseCommand):
             self._refuse(error, as_json=options["json"])
             raise SystemExit(1) from error
         except BrokenPipeError:
-            os.dup2(
-                os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-            )  # nobody reads any more: Python would complain once more at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains once more at its end
             raise SystemExit(1) from None
         except KeyboardInterrupt:
             raise SystemExit(130) from None
@@ -107,7 +105,7 @@ class Command(BaseCommand):
         except DatabaseError as error:
             raise _plainly(error) from error
         if options["json"]:
-            self.stdout.write(json.dumps(document, default=str, ensure_ascii=False))
+            self.stdout.write(json.dumps(document, default=_plain, ensure_ascii=False))
         else:
             tell(document)
         if self.failed(document):
@@ -115,14 +113,7 @@ class Command(BaseCommand):
 
     def _refuse(self, error: OmoiError, *, as_json: bool) -> None:
         if as_json:
-            problem = {"title": error.title, "status": error.status, "code": error.code, "detail": error.message}
-            self.stdout.write(
-                json.dumps(
-                    {**problem, **({"next_action": error.next_action} if error.next_action else {}), **error.more},
-                    default=str,
-                    ensure_ascii=False,
-                )
-            )
+            self.stdout.write(json.dumps(error.problem, default=_plain, ensure_ascii=False))
         else:
             self.stderr.write("\n".join(filter(None, [error.message, error.next_action])))
 
@@ -144,6 +135,10 @@ def _plainly(error: DatabaseError) -> Exception:
     if isinstance(error.__cause__, psycopg.OperationalError) and connection.connection is not None and connection.connection.broken:
         return NotRunning("The database went away in the middle of the work; what was not committed was undone.")
     return error
+
+
+def _plain(value: Any) -> str:
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
 def progress(**shape: Any) -> Any:

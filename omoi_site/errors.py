@@ -22,6 +22,12 @@ class OmoiError(Exception):
         self.next_action = next_action or self.next_action
         self.more = more
 
+    @property
+    def problem(self) -> dict[str, Any]:
+        """The problem document of this refusal (RFC 9457)."""
+        told = {"type": "about:blank", "title": self.title, "status": self.status, "code": self.code, "detail": self.message}
+        return {**told, **({"next_action": self.next_action} if self.next_action else {}), **self.more}
+
 
 class Invalid(OmoiError):
     """Well-formed, but cannot be: each fault is one of `errors` with the field it belongs to."""

@@ -8,13 +8,13 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.views import defaults
 
-from agents.api.problems import PROBLEM, document
+from agents.api.problems import PROBLEM
 from omoi_site.errors import Forbidden, Malformed, NotFound, OmoiError
 from omoi_site.refusals import Crash
 
 
 def problem(error: OmoiError) -> HttpResponse:
-    return HttpResponse(json.dumps(document(error)), status=error.status, content_type=PROBLEM)
+    return HttpResponse(json.dumps(error.problem), status=error.status, content_type=PROBLEM)
 
 
 def nowhere(request: HttpRequest, *_: Any) -> HttpResponse:

@@ -46,8 +46,7 @@ def refusal(path: str, error: OmoiError) -> tuple[Headers, bytes]:
     """Headers and body of an answer that never reached a view: a problem document under /api/, else a line of text."""
     if path.startswith("/api/"):
         kind = b"application/problem+json"
-        document = {"type": "about:blank", "title": error.title, "status": error.status, "code": error.code, "detail": error.message}
-        text = json.dumps({**document, **({"next_action": error.next_action} if error.next_action else {}), **error.more}).encode()
+        text = json.dumps(error.problem).encode()
     else:
         kind, text = b"text/plain; charset=utf-8", f"{error.message}. {error.next_action}".rstrip().encode()
     headers = [(b"content-type", kind), (b"content-length", b"%d" % len(text)), (b"cache-control", b"no-store")]

@@ -48,7 +48,7 @@ class Overloaded(OmoiError):
 def handler(error: Exception, context: dict[str, Any]) -> Response:
     """DRF's EXCEPTION_HANDLER: always an answer, never a stack trace."""
     found = named(error)
-    response = Response(document(found), status=found.status, content_type=PROBLEM)
+    response = Response(found.problem, status=found.status, content_type=PROBLEM)
     if found.status in (429, 503):
         response["Retry-After"] = "1"
     if found.status == 401:
@@ -57,11 +57,6 @@ def handler(error: Exception, context: dict[str, Any]) -> Response:
         view = context.get("view")
         response["Allow"] = ", ".join(view.allowed_methods) if view else ""
     return response
-
-
-def document(error: OmoiError) -> dict[str, Any]:
-    told = {"type": "about:blank", "title": error.title, "status": error.status, "code": error.code, "detail": error.message}
-    return {**told, **({"next_action": error.next_action} if error.next_action else {}), **error.more}
 
 
 def named(error: Exception) -> OmoiError:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -81,7 +82,8 @@ def test_a_key_is_printed_once_for_an_agent_or_a_person(ada, operator, capsys):
     of_admin = told(capsys, "keys", "create", "--user", "admin")
 
     assert Key.objects.bearing(of_ada["key"]).agent == ada
-    assert of_ada["expires_at"]
+    assert datetime.fromisoformat(of_ada["expires_at"]).tzinfo
+    assert "T" in of_ada["expires_at"]
     assert Key.objects.bearing(of_admin["key"]).user == operator
 
 

@@ -37,6 +37,10 @@ class ReportOut(serializers.Serializer):
     parents = serializers.IntegerField()
     links = serializers.IntegerField()
     skipped = serializers.DictField(help_text="edges to ids that are not in the file, counted by kind and listed")
+    changed = serializers.ListField(
+        child=serializers.DictField(), help_text="known issues that say something else now: {id, ticket, fields}"
+    )
+    left_out = serializers.DictField(child=serializers.IntegerField(), help_text="fields nothing here stands for, and how often")
     warnings = serializers.ListField(child=serializers.CharField())
 
 
