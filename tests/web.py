@@ -51,11 +51,6 @@ class Web:
     def host(self) -> str:
         return f"127.0.0.1:{self.port}"
 
-    def connections(self) -> int:
-        """How many the process has open, as the kernel counts them."""
-        lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
-        return sum(fields[1].endswith(f":{self.port:04X}") and fields[3] == "01" for fields in map(str.split, lines))
-
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
         try:
@@ -112,9 +107,9 @@ class Page:
         self.socket.close()
 
 
-def narrow(end: socket.socket | None = None) -> socket.socket:
-    """A socket that buffers little: who does not read at its other end, or at this one, is soon noticed."""
-    end = end or socket.socket()
+def narrow() -> socket.socket:
+    """A socket that buffers little: whoever does not read is soon noticed."""
+    end = socket.socket()
     end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     return end
@@ -124,6 +119,30 @@ def narrow_listener() -> socket.socket:
     listener = narrow()
     listener.bind(("127.0.0.1", 0))
     return listener
+
+
+def narrow_end(port: int) -> socket.socket:
+    """A connection to that port which takes little before it has to be read."""
+    end = narrow()
+    end.connect(("127.0.0.1", port))
+    return end
+
+
+def write_events(project: int, topics: list[str]) -> None:
+    """One event of each topic, in one transaction."""
+    from omoi_site import db
+
+    db.rows(
+        """INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)
+           SELECT %s, topic, topic, 1, 'ticket.touched', 'system:test', '', '{}', '' FROM unnest(%s::text[]) topic""",
+        [project, topics],
+    )
+
+
+def connections(port: int) -> int:
+    """How many a server has open, as the kernel counts them."""
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    return sum(fields[1].endswith(f":{port:04X}") and fields[3] == "01" for fields in map(str.split, lines))
 
 
 def until(condition: Callable[[], Any], seconds: float = 10) -> Any:

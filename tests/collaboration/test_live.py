@@ -122,20 +122,19 @@ def test_a_page_that_comes_back_hears_exactly_what_changed_since(web, operator, 
 
 @pytest.mark.parametrize("cursor", ["", "nonsense", "5.4.", "99999999999.99999999999."])
 def test_a_cursor_that_tells_nothing_asks_for_everything_again(page, ticket, cursor):
-    assert page.follow("ticket:OMO-1", cursor=cursor) == ["resync"]
+    assert page.follow("ticket:OMO-1", cursor=cursor)[0] == "resync"
     assert page.follow("ticket:OMO-1", cursor=page.cursor) == []
 
 
 def test_a_page_that_was_away_for_too_long_asks_for_everything_again(page, project, ticket):
-    page.follow("ticket:OMO-1")
-    cursor = page.cursor or None
+    page.follow()
     cursor = changed_since("").cursor
     db.rows(
         """INSERT INTO agents_event (topic, subject, number, kind, actor, key, data, reason)
                SELECT 'agent:x', 'agent:x', n, 'agent.touched', 'system:test', '', '{}', '' FROM generate_series(1, %s) n""",
         [MOST + 1],
     )
-    assert page.follow("ticket:OMO-1", cursor=cursor) == ["resync"]
+    assert page.follow("ticket:OMO-1", cursor=cursor)[0] == "resync"
 
 
 def test_a_person_outside_the_project_hears_nothing_of_it(web, viewer, project, ticket, ada, operator):

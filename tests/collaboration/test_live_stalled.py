@@ -8,8 +8,7 @@ import time
 import pytest
 
 from agents.models.following import changed_since
-from omoi_site import db
-from tests.web import Web, narrow, narrow_listener, until
+from tests.web import Web, connections, narrow_end, narrow_listener, until, write_events
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -22,24 +21,10 @@ def narrow_web(django_db_setup):
     web.stop()
 
 
-def narrow_page(web, user):
-    end = narrow()
-    end.connect(("127.0.0.1", web.port))
-    return web.page(user, sock=end)
-
-
-def write_events(project: int, topics: list[str]) -> None:
-    db.rows(
-        """INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)
-           SELECT %s, topic, topic, 1, 'ticket.touched', 'system:test', '', '{}', '' FROM unnest(%s::text[]) topic""",
-        [project, topics],
-    )
-
-
 def test_pages_that_do_not_read_delay_nobody_and_are_told_to_start_over(narrow_web, operator, project):
     """3 of 50 stop reading: the others hear every signal, and at once."""
     topics = [f"ticket:OMO-{number:0100}" for number in range(200)]
-    deaf = [narrow_page(narrow_web, operator) for _ in range(3)]
+    deaf = [narrow_web.page(operator, sock=narrow_end(narrow_web.port)) for _ in range(3)]
     others = [narrow_web.page(operator) for _ in range(47)]
     for each in [*deaf, *others]:
         each.follow("project:OMO")
@@ -71,7 +56,7 @@ def test_pages_that_do_not_read_delay_nobody_and_are_told_to_start_over(narrow_w
 @pytest.mark.full
 def test_a_page_that_never_reads_again_is_cut_off(narrow_web, operator, project):
     topics = [f"ticket:OMO-{number:0100}" for number in range(200)]
-    deaf = narrow_page(narrow_web, operator)
+    deaf = narrow_web.page(operator, sock=narrow_end(narrow_web.port))
     deaf.follow(*topics)
     page = narrow_web.page(operator)
     page.follow(topics[-1])
@@ -79,5 +64,5 @@ def test_a_page_that_never_reads_again_is_cut_off(narrow_web, operator, project)
         write_events(project.pk, topics)
         assert page.next() == topics[-1]
 
-    before = narrow_web.connections()
-    until(lambda: narrow_web.connections() < before, seconds=15)
+    before = connections(narrow_web.port)
+    until(lambda: connections(narrow_web.port) < before, seconds=15)
