@@ -19,6 +19,7 @@ from tests.flows.lines import losing_answers
 from tests.site.upping import Up, short_home, wait_for
 from tickets.management.commands.simulate import Command, NoServer, NotSure
 from tickets.models import Edge, Need, Task, TaskSpec, Ticket, Workflow
+from tickets.simulation import run
 from tickets.simulation.agent import Orders
 from tickets.simulation.cast import enlist
 from tickets.simulation.chaos import Chaos, kill_child
@@ -85,6 +86,17 @@ def test_what_is_not_done_within_the_limit_is_told_with_exit_status_1(backlog, w
     assert report["done"] == 0
     assert "limit of 1 s" in report["ended"]
     assert not Task.objects.filter(state="claimed").exists()  # given back, not left to lapse
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_standstill_ends_the_run_and_names_what_to_ask_about(task, web, monkeypatch, capsys):
+    Task.objects.update(held=True)  # as while its ticket is paused
+    monkeypatch.setattr(run, "NOTHING_MOVES_S", 1)
+
+    with pytest.raises(SystemExit):
+        call_command("simulate", project="OMO", agents=1, url=f"http://{web.host}", sure=True, json=True)
+
+    assert json.loads(capsys.readouterr().out)["ended"].endswith(f"ask why: `manage.py explain {task.key}`")
 
 
 @pytest.mark.django_db(transaction=True)

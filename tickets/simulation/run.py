@@ -24,7 +24,7 @@ COUNT_EVERY_S = 0.5
 NOTHING_MOVES_S = 60.0  # longer than any sweep's cadence: what still waits then, waits for somebody
 
 LEFT = """
-SELECT count(*) AS open, count(*) FILTER (WHERE state = 'claimed' OR asleep OR (open_needs = 0 AND NOT held)) AS moving
+SELECT count(*) AS open, count(*) FILTER (WHERE state = 'claimed' OR asleep) AS moving, min(ticket_key || '.' || id) AS one
 FROM tickets_task WHERE project_id = %s AND state IN ('pending', 'claimed')
 """
 
@@ -79,7 +79,7 @@ class Run:
                 if left["moving"]:
                     moved = now
                 if now - moved > NOTHING_MOVES_S:
-                    self.ended = f"nothing moved for {NOTHING_MOVES_S:g} s with {left['open']} tasks open"
+                    self.ended = f"nothing moved for {NOTHING_MOVES_S:g} s, and {left['open']} tasks are open; ask why: `manage.py explain {left['one']}`"
                     return
             if self.heard.failures:
                 self.ended = f"an agent gave up: {self.heard.failures[0]}"
