@@ -12,9 +12,9 @@ from typing import Any
 from agents.models import Reply
 from omoi_site import broker, db
 from tickets.models import Task, Ticket
-from tickets.models.claim import READY
 from tickets.models.lease import BATCH
 from tickets.models.sweep import CLOCK
+from tickets.obstacles import READY
 
 SILENT_S = 15.0
 

@@ -84,8 +84,8 @@ class EventQuerySet(models.QuerySet["Event"]):
         if max(int(snapshot.split(":")[1]) for snapshot in (at.seen, at.upto) if snapshot) > now["next"]:
             raise ResyncRequired("this cursor is of another database", cursor=to_cursor(now["now"]))
         upto = at.upto or now["now"]
-        new = self if topics is None else self.about(*topics)
-        new = new.extra(
+        of_topics = self if topics is None else self.about(*topics)
+        new = of_topics.extra(
             where=[
                 "agents_event.xid >= pg_snapshot_xmin(%s::pg_snapshot) AND NOT pg_visible_in_snapshot(agents_event.xid, %s::pg_snapshot)"
                 " AND pg_visible_in_snapshot(agents_event.xid, %s::pg_snapshot) AND (agents_event.xid, agents_event.id) > (%s::text::xid8, %s::bigint)"

@@ -66,7 +66,7 @@ def shown(tasks: Sequence[Task]) -> list[dict[str, Any]]:
     needs: dict[int, list[Need]] = {}
     for need in Need.objects.filter(child__in=ids).order_by("id"):
         needs.setdefault(need.child_id, []).append(need)
-    waiting: dict[int, str] = {}
+    waiting = Task.objects.waits(ids)
     fields = [(name, field.source, field) for name, field in SHAPE.fields.items() if name not in ("holder", "needs", "waiting_on")]
     return [
         {name: None if (value := getattr(task, source)) is None else field.to_representation(value) for name, source, field in fields}

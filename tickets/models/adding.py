@@ -15,7 +15,7 @@ from agents.models.agent import words
 from omoi_site import broker, db
 from omoi_site.errors import Invalid
 from tickets.models.lane import Lane
-from tickets.models.settle import MET
+from tickets.obstacles import MET
 
 if TYPE_CHECKING:
     from tickets.models.task import Task

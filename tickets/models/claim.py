@@ -18,12 +18,10 @@ from django.db import models
 from agents.models import Agent, Project, via
 from omoi_site import broker, db
 from omoi_site.errors import OmoiError
+from tickets.obstacles import FITS, READY
 
 if TYPE_CHECKING:
     pass
-
-# The literal predicate of the index task_ready: a generic plan can prove it only in these words.
-READY = "t.state = 'pending' AND t.open_needs = 0 AND NOT t.asleep AND NOT t.held"
 
 # me: under the row's lock, newest version. seen: the same row by the snapshot.
 ME = """
@@ -45,9 +43,8 @@ heads AS MATERIALIZED (
   FROM room CROSS JOIN tickets_lane l CROSS JOIN LATERAL (
     SELECT t.rank, t.id FROM tickets_task t
     WHERE t.lane_id = l.id AND {READY} AND t.rank >= l.floor ORDER BY t.rank, t.id LIMIT room.n) h
-  WHERE room.n > 0 AND NOT l.paused AND l.has_profile = room.runs_profiles AND l.capabilities <@ room.capabilities
+  WHERE room.n > 0 AND NOT l.paused AND {FITS.format(agent="room")}
     AND l.project_id = ANY (room.projects)
-    AND (room.phases = '{{}}' OR l.phase = ANY (room.phases))
     AND (%(phases)s::varchar[] IS NULL OR l.phase = ANY (%(phases)s::varchar[]))
     AND (%(project)s::bigint IS NULL OR l.project_id = %(project)s::bigint)),
 quota AS MATERIALIZED (

@@ -18,7 +18,7 @@ from django.db import models
 from agents.models import Event, label, via
 from omoi_site import db
 from omoi_site.errors import Invalid, OmoiError
-from tickets.models.settle import MET
+from tickets.obstacles import MET
 
 GRAPH_LOCK = 1_001  # class of the advisory lock; the object is the project
 

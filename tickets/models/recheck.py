@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 from omoi_site import db
 from tickets.models.adding import COUNT_NEEDS
 from tickets.models.ticket import Ticket
+from tickets.obstacles import CLAIMABLE_HERE
 
 if TYPE_CHECKING:
     pass
@@ -26,13 +27,6 @@ SELECT t.id, jsonb_build_object('was', jsonb_build_object('open_needs', t.open_n
        'now', jsonb_build_object('open_needs', c.open_needs, 'edges_left', c.edges_left, 'doomed', c.open_needs > c.edges_left)) AS data
 FROM truth c JOIN tickets_task t ON t.id = c.id
 WHERE (t.open_needs, t.edges_left, t.doomed) IS DISTINCT FROM (c.open_needs, c.edges_left, c.open_needs > c.edges_left)
-"""
-# The phases whose tasks may be claimed while ticket `k` stands where it does: its own, and behind an `on_claim` phase the next.
-CLAIMABLE_HERE = """
-(t.phase = k.phase AND k.phase NOT IN ('BLOCKED', 'CANCELLED') OR EXISTS (
-  SELECT FROM tickets_workflowphase p WHERE p.workflow_id = k.workflow_id AND p.name = k.phase AND p.automatic = 'on_claim' AND t.phase = (
-    SELECT x.name FROM unnest(p.moves_to) WITH ORDINALITY AS m(name, place) JOIN tickets_workflowphase x ON x.workflow_id = p.workflow_id AND x.name = m.name
-    WHERE x.position > p.position ORDER BY m.place LIMIT 1)))
 """
 WRONGLY_HELD = f"""
 SELECT t.id, t.ticket_id, jsonb_build_object('was', jsonb_build_object('held', t.held), 'now', jsonb_build_object('held', NOT t.held)) AS data

@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 from agents.models import Agent, via
 from omoi_site import broker, db
 from omoi_site.errors import OmoiError
+from tickets.obstacles import MET
 
 if TYPE_CHECKING:
     pass
@@ -44,8 +45,6 @@ log AS (
          jsonb_build_object('fence', fence, 'attempt', attempts), error FROM done)
 SELECT id, ticket_id, fence, state FROM done
 """
-# Whether a need `n` is met by the end of its parent `p`.
-MET = "(n.on_failure = 'continue' OR n.on_end = 'always' OR n.on_end = CASE p.state WHEN 'completed' THEN 'success' ELSE 'failure' END)"
 # The list is wrapped in a subselect so that a plan for any list looks as cheap as one for this list: unwrapped, PostgreSQL
 # finds the general plan dearer and plans the statement anew every time, which costs more than to run it.
 # What ended tasks decide for their pending children, locked in id order; repeated with the ids it cancels until there are none.

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from django.db import models
 
-from tickets.models.claim import READY
+from tickets.obstacles import READY
 
 Row = TypeVar("Row", bound=models.Model)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.db import models
 
 from omoi_site import db
-from tickets.models.claim import READY
+from tickets.obstacles import READY
 
 TALLY = f"""
 SELECT t.ticket_id AS ticket, count(*) FILTER (WHERE t.state = 'completed') AS done, count(*) FILTER (WHERE t.state = 'claimed') AS running,

@@ -16,6 +16,7 @@ from agents.models import Agent, Project
 from tickets.models.adding import Adding, TaskSpec
 from tickets.models.claim import AgentUnavailable, CapacityFull, Claim, Claiming
 from tickets.models.ending import Ending, NotReady
+from tickets.models.explain import Explaining
 from tickets.models.lane import Lane
 from tickets.models.lease import Leasing
 from tickets.models.order import Ordering
@@ -29,7 +30,7 @@ __all__ = ["AgentUnavailable", "CapacityFull", "Claim", "ClaimLost", "NotReady",
 READY = models.Q(state="pending", open_needs=0, asleep=False, held=False)
 
 
-class TaskQuerySet(Adding, Claiming, Settling, Leasing, Ending, Ordering, Rechecking, Counting):
+class TaskQuerySet(Adding, Claiming, Settling, Leasing, Ending, Ordering, Rechecking, Counting, Explaining):
     def seen_by(self, who: Any) -> TaskQuerySet:
         return self.filter(project__in=Project.objects.seen_by(who))
 

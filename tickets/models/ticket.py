@@ -22,6 +22,7 @@ from omoi_site.errors import Invalid, OmoiError
 from tickets.models.bringing import Bringing
 from tickets.models.history import PhaseMove
 from tickets.models.standing import Standing
+from tickets.models.standstill import AUTOMATIC, Waiting
 from tickets.models.workflow import Workflow
 from tickets.workflow import BLOCKED, CANCELLED, Plan
 
@@ -55,7 +56,7 @@ class BlockedClass(models.TextChoices):
     ENVIRONMENT = "environment"
 
 
-class TicketQuerySet(Standing["Ticket"], Locking["Ticket"], Bringing):
+class TicketQuerySet(Standing["Ticket"], Waiting["Ticket"], Locking["Ticket"], Bringing):
     together = ("project", "workflow")
 
     def seen_by(self, who: Any) -> TicketQuerySet:
@@ -150,27 +151,6 @@ class TicketQuerySet(Standing["Ticket"], Locking["Ticket"], Bringing):
             if due:
                 ticket.advance(by=by)
         return due
-
-
-# `p` is the phase the ticket stands in, `x` the one it moves on to, `m` how it came here (to be blocked meanwhile does not count).
-# Whoever sent it back, forced or reopened it wants something done first: work from before that does not move it on.
-AUTOMATIC = """
-NOT tickets_ticket.paused AND tickets_ticket.archived_at IS NULL AND EXISTS (
-  SELECT FROM tickets_workflowphase p
-  CROSS JOIN LATERAL (SELECT x.name FROM tickets_workflowphase x WHERE x.workflow_id = p.workflow_id AND x.position > p.position AND x.name = ANY (p.moves_to)
-                      ORDER BY array_position(p.moves_to, x.name) LIMIT 1) x
-  CROSS JOIN LATERAL (SELECT h.at, h.ground IN ('back', 'forced', 'reopened') AND h.move > 0 AS sent FROM tickets_phasemove h
-                      WHERE h.ticket_id = tickets_ticket.id AND h.ground NOT IN ('blocked', 'unblocked') ORDER BY h.move DESC LIMIT 1) m
-  WHERE p.workflow_id = tickets_ticket.workflow_id AND p.name = tickets_ticket.phase AND p.automatic <> ''
-    AND NOT EXISTS (SELECT FROM tickets_task o WHERE o.ticket_id = tickets_ticket.id AND o.phase = p.name AND o.state IN ('pending', 'claimed'))
-    AND CASE p.automatic
-        WHEN 'on_claim' THEN EXISTS (SELECT FROM tickets_task t WHERE t.ticket_id = tickets_ticket.id AND t.phase = x.name AND t.fence > 0
-                                     AND (t.state = 'claimed' OR NOT m.sent OR greatest(t.claimed_at, t.ended_at) >= m.at))
-        WHEN 'on_completion' THEN EXISTS (SELECT FROM tickets_task t WHERE t.ticket_id = tickets_ticket.id AND t.phase = p.name AND t.state = 'completed')
-                              AND (NOT m.sent OR EXISTS (SELECT FROM tickets_task t WHERE t.ticket_id = tickets_ticket.id AND t.phase = p.name AND t.ended_at >= m.at))
-                              AND NOT EXISTS (SELECT FROM tickets_task t WHERE t.ticket_id = tickets_ticket.id AND t.phase = p.name AND t.state = 'failed')
-        ELSE false END)
-"""
 
 
 class Ticket(FSMModelMixin, Versioned):

@@ -1,0 +1,37 @@
+"""`manage.py explain OMO-142` (a ticket) or `manage.py explain OMO-142.17` (a task)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from omoi_site import commands
+from omoi_site.errors import NotFound
+from tickets.models import Task, Ticket
+
+
+class Command(commands.Command):
+    help = "Say why a ticket or task does not move, who must act, and what would help."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("key", metavar="KEY", help="a ticket's (OMO-142) or a task's (OMO-142.17)")
+
+    def act(self, *, key: str, **_: Any) -> commands.Document:
+        key, _dot, number = key.upper().partition(".")
+        if not number:
+            ticket = Ticket.objects.filter(key=key).first()
+            if ticket is None:
+                raise NotFound(f"there is no ticket {key}")
+            return {"key": key, "state": ticket.phase, **Ticket.objects.explain(ticket)}
+        task = Task.objects.filter(ticket_key=key, pk=int(number)).first() if number.isdecimal() and len(number) < 19 else None
+        if task is None:
+            raise NotFound(f"there is no task {key}.{number}")
+        return {"key": task.key, "state": task.state, **Task.objects.explain([task.pk])[task.pk]}
+
+    def tell(self, document: commands.Document) -> None:
+        waits = f"waits on {document['waiting_on']}" if document["waiting_on"] else "waits on nobody: it has come to its end"
+        self.stdout.write(f"{document['key']} ({document['state']}) {waits}.")
+        for cause in document["causes"]:
+            since = f" (since {cause['since']:%Y-%m-%d %H:%M:%S} UTC)" if cause["since"] else ""
+            self.stdout.write(f"- {cause['code']}: {cause['what']}{since}\n  {cause['who']}: {cause['how']}")

@@ -1,0 +1,81 @@
+"""Explain: why tasks and tickets do not move, who must act, what would help. From the obstacles, in a fixed number of statements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from django.db import models
+
+from omoi_site import broker, db
+from tickets.obstacles import OBSTACLES, SCENE, Obstacle, Say, waiting_on
+
+Row = TypeVar("Row", bound=models.Model)
+Told = dict[str, Any]  # {waiting_on, causes: [{code, who, what, how, since}]}
+
+FACTS = """
+t.id, t.ticket_key || '.' || t.id AS key, t.state, t.phase, t.attempts, t.max_attempts, t.timeout_s, t.error, t.capabilities, t.lease_expires_at, t.not_before,
+k.key AS ticket, k.phase AS ticket_phase, k.pause_reason, k.blocked_class, k.blocked_reason, j.key AS project, j.pause_reason AS project_reason, l.has_profile,
+h.name AS holder, hp.last_seen_at AS holder_seen_at, n.left_open, n.open_keys, n.unmet, f.able, f.free, f.absent, f.able_names, f.free_names, f.last_heard
+"""
+
+
+class Explaining(models.QuerySet[Row]):
+    """For tasks."""
+
+    def explain(self, ids: Iterable[int]) -> dict[int, Told]:  # type: ignore[override]  # not of the query: of the work
+        """What each of these tasks waits on and every cause, the first obstacle first; no cause and null when it has ended for good."""
+        columns = ", ".join(
+            f"({each.when}) IS TRUE AS holds_{place}, ({each.who})::text AS who_{place}, {each.since} AS since_{place}"
+            for place, each in enumerate(OBSTACLES)
+        )
+        rows = db.rows(f"SELECT {FACTS}, {columns} {SCENE} WHERE t.id = ANY (%s)", [list(ids)])
+        away = broker.health() if any(row["has_profile"] and row["state"] == "pending" for row in rows) else ""
+        return {row["id"]: _told(row, away) for row in rows}
+
+    def waits(self, ids: Iterable[int]) -> dict[int, str | None]:
+        """Who each of these tasks waits on."""
+        rows = db.rows(f"SELECT t.id, {waiting_on()} AS who {SCENE} WHERE t.id = ANY (%s)", [list(ids)])
+        return {row["id"]: row["who"] for row in rows}
+
+    def waiting_on(self, who: str) -> models.QuerySet[Row]:
+        """Tasks that wait on `who`: operator, agents, clock, agent:ada, task:OMO-1.7, ticket:OMO-1; `agent` alone is any agent."""
+        asked = f"(SELECT {waiting_on()} {SCENE} WHERE t.id = tickets_task.id)".replace("%", "%%")
+        return self.extra(
+            where=[f"split_part({asked}, ':', 1) = %s" if who in ("agent", "task", "ticket") else f"{asked} = %s"], params=[who]
+        )
+
+
+def _told(row: dict[str, Any], broker_away: str) -> Told:
+    facts = {
+        **row,
+        "lease_end": moment(row["lease_expires_at"]),
+        "due_at": moment(row["not_before"]),
+        "holder_seen": moment(row["holder_seen_at"]) or "it was registered",
+        "last_heard_at": moment(row["last_heard"]),
+    }
+    causes = [_cause(each, place, facts) for place, each in enumerate(OBSTACLES) if row[f"holds_{place}"]]
+    if broker_away and row["has_profile"] and row["state"] == "pending":
+        causes.append(
+            {"code": "broker", "who": "operator", "what": broker_away, "how": "Workers look by themselves, later.", "since": None}
+        )
+    return {"waiting_on": causes[0]["who"] if causes else None, "causes": causes}
+
+
+def _cause(each: Obstacle, place: int, facts: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "code": each.code,
+        "who": facts[f"who_{place}"],
+        "what": said(each.what, facts),
+        "how": said(each.how, facts),
+        "since": facts[f"since_{place}"],
+    }
+
+
+def said(say: Say, facts: dict[str, Any]) -> str:
+    return say(facts) if callable(say) else say.format_map(facts)
+
+
+def moment(at: datetime | None) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if at else ""

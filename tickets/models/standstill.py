@@ -1,0 +1,142 @@
+"""Explain for tickets: what stands in the way of the next move, from the ticket itself down to its open tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from django.db import models
+
+from omoi_site import db
+from tickets.models.explain import Told, said
+from tickets.obstacles import CLAIMABLE_HERE, CLOCK, SCENE, TOLD, Obstacle, waiting_on
+
+Row = TypeVar("Row", bound=models.Model)
+MOST = 20  # open tasks a ticket is explained by
+
+# An automatic move is due. `p` is the phase the ticket stands in, `x` the one it moves on to, `m` how it came here (to be blocked meanwhile does not count).
+# Whoever sent it back, forced or reopened it wants something done first: work from before that does not move it on.
+AUTOMATIC = """
+NOT tickets_ticket.paused AND tickets_ticket.archived_at IS NULL AND EXISTS (
+  SELECT FROM tickets_workflowphase p
+  CROSS JOIN LATERAL (SELECT x.name FROM tickets_workflowphase x WHERE x.workflow_id = p.workflow_id AND x.position > p.position AND x.name = ANY (p.moves_to)
+                      ORDER BY array_position(p.moves_to, x.name) LIMIT 1) x
+  CROSS JOIN LATERAL (SELECT h.at, h.ground IN ('back', 'forced', 'reopened') AND h.move > 0 AS sent FROM tickets_phasemove h
+                      WHERE h.ticket_id = tickets_ticket.id AND h.ground NOT IN ('blocked', 'unblocked') ORDER BY h.move DESC LIMIT 1) m
+  WHERE p.workflow_id = tickets_ticket.workflow_id AND p.name = tickets_ticket.phase AND p.automatic <> ''
+    AND NOT EXISTS (SELECT FROM tickets_task o WHERE o.ticket_id = tickets_ticket.id AND o.phase = p.name AND o.state IN ('pending', 'claimed'))
+    AND CASE p.automatic
+        WHEN 'on_claim' THEN EXISTS (SELECT FROM tickets_task t WHERE t.ticket_id = tickets_ticket.id AND t.phase = x.name AND t.fence > 0
+                                     AND (t.state = 'claimed' OR NOT m.sent OR greatest(t.claimed_at, t.ended_at) >= m.at))
+        WHEN 'on_completion' THEN EXISTS (SELECT FROM tickets_task t WHERE t.ticket_id = tickets_ticket.id AND t.phase = p.name AND t.state = 'completed')
+                              AND (NOT m.sent OR EXISTS (SELECT FROM tickets_task t WHERE t.ticket_id = tickets_ticket.id AND t.phase = p.name AND t.ended_at >= m.at))
+                              AND NOT EXISTS (SELECT FROM tickets_task t WHERE t.ticket_id = tickets_ticket.id AND t.phase = p.name AND t.state = 'failed')
+        ELSE false END)
+"""
+DUE = AUTOMATIC.replace("tickets_ticket.", "k.")
+# The ticket `k` with its project `j`, its phase `kp`, and its tasks counted: those of the phase, or claimable in it.
+TICKET = f"""
+FROM tickets_ticket k JOIN agents_project j ON j.id = k.project_id LEFT JOIN tickets_workflowphase kp ON kp.workflow_id = k.workflow_id AND kp.name = k.phase
+LEFT JOIN LATERAL (
+  SELECT count(*) AS here, count(*) FILTER (WHERE t.state IN ('pending', 'claimed') AND NOT t.doomed) AS going,
+         count(*) FILTER (WHERE t.state = 'failed') AS failed, (array_agg(k.key || '.' || t.id ORDER BY t.id) FILTER (WHERE t.state = 'failed'))[1:3] AS failed_keys,
+         max(t.ended_at) FILTER (WHERE t.state = 'failed') AS failed_at,
+         count(*) FILTER (WHERE t.state = 'pending' AND t.doomed) AS doomed, (array_agg(k.key || '.' || t.id ORDER BY t.id) FILTER (WHERE t.state = 'pending' AND t.doomed))[1:3] AS doomed_keys,
+         max(t.ended_at) AS last_end
+  FROM tickets_task t WHERE t.ticket_id = k.id AND {CLAIMABLE_HERE}) c ON true
+"""
+OPEN_HERE = f"t.ticket_id = k.id AND t.state IN ('pending', 'claimed') AND {CLAIMABLE_HERE}"
+FIRST_WAITS = f"(SELECT {waiting_on()} {SCENE.replace('JOIN tickets_ticket k ON k.id = t.ticket_id', '')} WHERE {OPEN_HERE} AND NOT t.doomed ORDER BY t.state, t.id LIMIT 1)"
+UNFINISHED = "(k.phase = 'BLOCKED' OR k.phase <> 'CANCELLED' AND coalesce(kp.moves_to <> '{}', true))"
+
+
+def of(noun: str, keys: list[str] | None, count: int) -> str:
+    keys = keys or []
+    more = f" and {count - len(keys)} more" if count > len(keys) else ""
+    return f"{count} {noun}{'' if count == 1 else 's'}: {', '.join(keys)}{more}"
+
+
+TASKS = Obstacle("tasks", f"{UNFINISHED} AND c.going > 0", FIRST_WAITS, "", "")  # told by the causes of the tasks themselves
+OBSTACLES = [
+    Obstacle("pause", f"{UNFINISHED} AND k.archived_at IS NOT NULL", "'operator'", "it is archived", "Restore it.", "k.archived_at"),
+    Obstacle(
+        "pause", f"{UNFINISHED} AND k.paused", "'operator'", lambda facts: "it is paused" + (f": {facts['pause_reason']}" if facts["pause_reason"] else ""),
+        "Resume it.", TOLD.format(topic="'ticket:' || k.key", kind="ticket.paused"),
+    ),
+    Obstacle(
+        "pause", f"{UNFINISHED} AND j.paused", "'operator'",
+        lambda facts: f"project {facts['project']} is paused" + (f": {facts['project_reason']}" if facts["project_reason"] else ""),
+        "Resume the project.", TOLD.format(topic="'project:' || j.key", kind="project.paused"),
+    ),
+    Obstacle("phase", "k.phase = 'BLOCKED'", "'operator'", "it is blocked ({blocked_class}): {blocked_reason}", "Mend what blocks it and unblock it.", "k.phase_since"),
+    Obstacle(
+        "limit", f"{UNFINISHED} AND c.failed > 0", "'operator'", lambda facts: f"{of('failed task', facts['failed_keys'], facts['failed'])}",
+        "Retry what failed, or move the ticket on without it.", "c.failed_at",
+    ),
+    Obstacle(
+        "need", f"{UNFINISHED} AND c.doomed > 0", "'operator'",
+        lambda facts: f"what is needed cannot be met any more for {of('task', facts['doomed_keys'], facts['doomed'])}",
+        "Retry what they need, take the need away, or cancel them.", "c.failed_at",
+    ),
+    TASKS,
+    Obstacle(
+        "clock", f"{UNFINISHED} AND {DUE}", CLOCK, "it may move on from {phase}; a worker or the clock does it",
+        "It moves by itself; if it does not, start manage.py clock.", "coalesce(c.last_end, k.phase_since)",
+    ),
+    Obstacle(
+        "phase", f"{UNFINISHED} AND k.phase <> 'BLOCKED' AND c.here = 0", "'operator'", "it has no task in {phase}",
+        "Add a task, or move it on.", "k.phase_since",
+    ),
+    Obstacle(
+        "phase", f"{UNFINISHED} AND k.phase <> 'BLOCKED' AND c.going = 0 AND c.failed = 0 AND c.doomed = 0 AND c.here > 0 AND NOT ({DUE})", "'operator'",
+        "all its tasks of {phase} have ended and nobody has moved it on", "Move it on, or add a task.", "coalesce(c.last_end, k.phase_since)",
+    ),
+]  # fmt: skip
+WAITS = "CASE " + " ".join(f"WHEN {each.when} THEN {each.who}" for each in OBSTACLES) + " END"
+
+
+class Waiting(models.QuerySet[Row]):
+    """For tickets."""
+
+    def explain(self, ticket: Any) -> Told:  # type: ignore[override]  # not of the query: of the work
+        """What the ticket waits on and every cause, its open tasks' among them; no cause and null when it is done or cancelled."""
+        from tickets.models.task import Task
+
+        columns = ", ".join(
+            f"({each.when}) IS TRUE AS holds_{place}, ({each.who})::text AS who_{place}, {each.since} AS since_{place}"
+            for place, each in enumerate(OBSTACLES)
+        )
+        facts = db.one(
+            f"""SELECT k.phase, k.pause_reason, k.blocked_class, k.blocked_reason, j.key AS project, j.pause_reason AS project_reason, c.*, {columns},
+                       ARRAY(SELECT t.id FROM tickets_task t WHERE {OPEN_HERE} AND NOT t.doomed ORDER BY t.state, t.id LIMIT {MOST}) AS open_tasks {TICKET} WHERE k.id = %s""",
+            [ticket.pk],
+        )
+        assert facts
+        causes: list[dict[str, Any]] = []
+        for place, each in enumerate(OBSTACLES):
+            if facts[f"holds_{place}"] and each is TASKS:
+                causes += _of_tasks(Task.objects.explain(facts["open_tasks"]), facts["open_tasks"], ticket.key)
+            elif facts[f"holds_{place}"]:
+                told = {"code": each.code, "who": facts[f"who_{place}"], "what": said(each.what, facts), "how": said(each.how, facts)}
+                causes.append({**told, "since": facts[f"since_{place}"]})
+        return {"waiting_on": causes[0]["who"] if causes else None, "causes": causes}
+
+    def waits(self, ids: Iterable[int]) -> dict[int, str | None]:
+        """Who each of these tickets waits on."""
+        return {row["id"]: row["who"] for row in db.rows(f"SELECT k.id, {WAITS} AS who {TICKET} WHERE k.id = ANY (%s)", [list(ids)])}
+
+    def waiting_on(self, who: str) -> models.QuerySet[Row]:
+        """Tickets that wait on `who`, in the words of a task's `waiting_on`."""
+        asked = f"(SELECT {WAITS} {TICKET} WHERE k.id = tickets_ticket.id)".replace("%", "%%")
+        return self.extra(
+            where=[f"split_part({asked}, ':', 1) = %s" if who in ("agent", "task", "ticket") else f"{asked} = %s"], params=[who]
+        )
+
+
+def _of_tasks(told: dict[int, Told], order: list[int], ticket: str) -> list[dict[str, Any]]:
+    """The first cause of each open task, by the task's key."""
+    causes = []
+    for task in order:
+        for cause in told[task]["causes"][:1]:
+            causes.append({**cause, "what": f"{ticket}.{task}: {cause['what']}"})
+    return causes
