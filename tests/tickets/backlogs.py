@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import pytest
 from django.conf import settings
 
 from omoi_site import db
+from tests.parts import lacking
 from tickets import imports
 
 DATA = Path(settings.ROOT).parent / "shared" / "data" / "beads-issues.jsonl"
@@ -19,12 +18,9 @@ DATA = Path(settings.ROOT).parent / "shared" / "data" / "beads-issues.jsonl"
 
 def data() -> Path:
     """The backlog of a real team; a test that wants it is skipped where it is not there."""
-    if DATA.exists():
-        return DATA
-    missing = f"there is no {DATA}: put a beads backlog of 704 issues there"
-    if "data" in os.environ.get("OMOI_TEST_REQUIRE", "").replace(",", " ").split():
-        pytest.fail(missing)
-    pytest.skip(missing)
+    if not DATA.exists():
+        lacking("data", f"there is no {DATA}: put a beads backlog of 704 issues there")
+    return DATA
 
 
 def issue(name: str, *edges: tuple[str, str], **fields: Any) -> dict[str, Any]:

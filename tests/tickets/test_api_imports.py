@@ -59,3 +59,13 @@ def test_a_backlog_that_cannot_be_leaves_nothing_behind(project, operator, body,
     refused = api_of(operator).post("/imports", body)
     assert refused.status_code == status, refused.json()
     assert not Ticket.objects.exists()
+
+
+def test_finished_work_comes_in_only_with_the_right_to_force(project, operator):
+    writer, closed = api_of(operator, "tickets:write"), json.dumps({"id": "a", "title": "First", "status": "closed"})
+    body = {"format": "beads", "project": "OMO", "document": closed}
+
+    assert writer.post("/imports", body).json()["scope"] == "gates:force"
+    assert not Ticket.objects.exists()
+    assert api_of(operator).post("/imports", body).status_code == 201
+    assert writer.post("/imports", body).json()["tickets"] == {"new": 0, "known": 1, "changed": 0}

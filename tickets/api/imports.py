@@ -14,6 +14,7 @@ from agents.api.docs import route
 from agents.api.json import StrictJSONParser
 from agents.api.parse import Shape, parse
 from agents.api.view import View
+from agents.models import rights
 from omoi_site.errors import Invalid
 from tickets import imports
 
@@ -61,7 +62,13 @@ class ImportsView(View):
         given = parse(ImportIn, request)
         project = self.project(given["project"])
         report = imports.run(
-            given["format"], _file(given), project=project, by=request.user, dry_run=given["dry_run"], workflow=given["workflow"]
+            given["format"],
+            _file(given),
+            project=project,
+            by=request.user,
+            dry_run=given["dry_run"],
+            workflow=given["workflow"],
+            force=lambda: rights.need(request.user, "gates:force", project),
         )
         return Response(report.as_dict(), status=201)
 

@@ -25,12 +25,22 @@ FORMATS: dict[str, Callable[[BinaryIO], Sheet]] = {"beads": beads.read}
 WORKFLOW = "simple"
 
 
-def run(format: str, file: BinaryIO, *, project: Project, by: Any, dry_run: bool = False, workflow: str = "") -> Report:
+def run(
+    format: str,
+    file: BinaryIO,
+    *,
+    project: Project,
+    by: Any,
+    dry_run: bool = False,
+    workflow: str = "",
+    force: Callable[[], None] = lambda: None,
+) -> Report:
     """Import a binary file into a project and report; with `dry_run` the same, and then all of it is undone.
 
-    Tickets follow `workflow`, else `simple`. Raises Malformed, Invalid, TooLarge or Cycle naming the line or the edge.
+    Tickets follow `workflow`, else `simple`. `force` is asked before finished work comes in, and raises where `by` has no right to
+    put tickets past the first phase. Raises Malformed, Invalid, TooLarge or Cycle naming the line or the edge.
     """
-    return bring_in(read(format, file), project=project, by=by, dry_run=dry_run, workflow=workflow)
+    return bring_in(read(format, file), project=project, by=by, dry_run=dry_run, workflow=workflow, force=force)
 
 
 def read(format: str, file: BinaryIO) -> Sheet:
@@ -48,12 +58,13 @@ def bring_in(
     by: Any,
     dry_run: bool = False,
     workflow: str = "",
+    force: Callable[[], None] = lambda: None,
     watch: Callable[[int], None] = lambda made: None,
 ) -> Report:
     """The other half: write what is new; `watch` is told now and then how many tickets are made."""
     followed = Workflow.objects.latest_of(workflow or WORKFLOW)
     here = Ticket.objects.known(sheet.strange, project=project, source=sheet.source)
     backlog = sheet.backlog(here)
-    arrival = Ticket.objects.bring_in(backlog, project=project, workflow=followed, by=by, watch=watch)
+    arrival = Ticket.objects.bring_in(backlog, project=project, workflow=followed, by=by, force=force, watch=watch)
     transaction.set_rollback(dry_run)
     return Report(sheet.source, project.key, dry_run, sheet, sheet.skipped(here), backlog, arrival)

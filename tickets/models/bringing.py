@@ -106,11 +106,19 @@ class Bringing(models.QuerySet["Ticket"]):
 
     @db.atomic
     def bring_in(
-        self, backlog: Backlog, *, project: Project, workflow: Workflow, by: Any, watch: Callable[[int], None] = lambda made: None
+        self,
+        backlog: Backlog,
+        *,
+        project: Project,
+        workflow: Workflow,
+        by: Any,
+        force: Callable[[], None] = lambda: None,
+        watch: Callable[[int], None] = lambda made: None,
     ) -> Arrival:
-        """Add what is new of a backlog, in one transaction; `watch` is told now and then how many tickets are made.
+        """Add what is new of a backlog, in one transaction.
 
-        Raises Cycle when needs or parents would go round together with what is here.
+        `force` is asked before tickets are born past the first phase, and raises where that is not allowed; `watch` is told now and
+        then how many tickets are made. Raises Cycle when needs or parents would go round together with what is here.
         """
         from tickets.models.need import Edge, Need
         from tickets.models.task import Task
@@ -119,6 +127,8 @@ class Bringing(models.QuerySet["Ticket"]):
         known = {row["source_id"]: row for row in db.rows(KNOWN, [project.pk, backlog.source, list(backlog.ids)])}
         fresh = [item for item in backlog.items if item.id not in known]
         tickets, tasks = {name: row["id"] for name, row in known.items()}, {name: row["task"] for name, row in known.items()}
+        if any(item.done for item in fresh):
+            force()
         born: dict[str, int] = {}
         for ticket, task in self._born(fresh, backlog.source, project, workflow, by):
             tickets[ticket.source_id], born[ticket.source_id] = ticket.pk, task
@@ -158,8 +168,7 @@ class Bringing(models.QuerySet["Ticket"]):
             [len(items), project.pk],
         )
         assert made
-        number, now = made["tickets_made"] - len(items), made["now"]
-        who = {"actor": label(by), "key": via(by)}
+        first, now = made["tickets_made"] - len(items) + 1, made["now"]
         for place in range(0, len(items), BATCH):
             if place:  # what deferred triggers have to look at must not pile up until the end
                 db.rows("SET CONSTRAINTS ALL IMMEDIATE")
@@ -168,8 +177,8 @@ class Bringing(models.QuerySet["Ticket"]):
             tickets = [
                 self.model(
                     project=project,
-                    number=number + place + step,
-                    key=f"{project.key}-{number + place + step}",
+                    number=number,
+                    key=f"{project.key}-{number}",
                     title=item.title,
                     description=item.description,
                     priority=item.priority,
@@ -181,39 +190,11 @@ class Bringing(models.QuerySet["Ticket"]):
                     events=1,
                     created_at=item.created_at or now,
                 )
-                for step, item in enumerate(batch, 1)
+                for number, item in enumerate(batch, first + place)
             ]
             db.copy_in(tickets)
-            reason = f"closed in {source}"
-            db.copy_in(
-                [
-                    PhaseMove(
-                        ticket=ticket,
-                        move=0,
-                        to_phase=ticket.phase,
-                        ground=PhaseMove.Ground.IMPORTED if item.done else PhaseMove.Ground.BORN,
-                        reason=reason if item.done else "",
-                        by=who["actor"],
-                        key=who["key"],
-                    )
-                    for ticket, item in zip(tickets, batch, strict=True)
-                ]
-            )
-            db.copy_in(
-                [
-                    Event(
-                        project_id=project.pk,
-                        topic=ticket.topic,
-                        subject=ticket.subject,
-                        number=1,
-                        kind="ticket.opened",
-                        data={"title": item.title, "phase": ticket.phase, "source": source, "source_id": item.id},
-                        reason=reason if item.done else "",
-                        **who,
-                    )
-                    for ticket, item in zip(tickets, batch, strict=True)
-                ]
-            )
+            db.copy_in([_birth(ticket, by) for ticket in tickets])
+            db.copy_in([_opening(ticket, by) for ticket in tickets])
             specs = [TaskSpec(item.title, kind=item.kind, phase=works, ended=item.done) for item in batch]
             tasks = Task.objects.bring_in(list(zip(tickets, specs, strict=True)), now=now, by=by)
             yield from zip(tickets, (task.pk for task in tasks), strict=True)
@@ -242,6 +223,31 @@ class Bringing(models.QuerySet["Ticket"]):
     def _link(backlog: Backlog, tickets: dict[str, int]) -> int:
         ends = [(tickets[one], tickets[other], kind) for one, other, kind in backlog.links]
         return len(db.rows(LINK, [list(column) for column in zip(*ends, strict=True)])) if ends else 0
+
+
+def _why(ticket: Ticket) -> str:
+    """The reason for being born past the first phase."""
+    return "" if ticket.phase == ticket.plan.start else f"closed in {ticket.source}"
+
+
+def _birth(ticket: Ticket, by: Any) -> PhaseMove:
+    why = _why(ticket)
+    ground = PhaseMove.Ground.IMPORTED if why else PhaseMove.Ground.BORN
+    return PhaseMove(ticket=ticket, move=0, to_phase=ticket.phase, ground=ground, reason=why, by=label(by), key=via(by))
+
+
+def _opening(ticket: Ticket, by: Any) -> Event:
+    return Event(
+        project_id=ticket.project_id,
+        topic=ticket.topic,
+        subject=ticket.subject,
+        number=ticket.events,
+        kind="ticket.opened",
+        actor=label(by),
+        key=via(by),
+        data={"title": ticket.title, "phase": ticket.phase, "source": ticket.source, "source_id": ticket.source_id},
+        reason=_why(ticket),
+    )
 
 
 def _last(workflow: Workflow) -> str:

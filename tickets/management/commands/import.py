@@ -46,12 +46,13 @@ class Command(commands.Command):
     def tell(self, report: commands.Document) -> None:
         say, tickets, skipped = self.stdout.write, report["tickets"], report["skipped"]
         say(
-            f"{report['project']}: {tickets['new']} new tickets ({tickets['known']} known), {report['tasks']} tasks, "
-            f"{report['needs']} needs, {report['parents']} parents, {report['links']} links."
+            f"{report['project']}: {many(tickets['new'], 'new ticket')} ({tickets['known']} known), "
+            + ", ".join(many(report[f"{what}s"], what) for what in ("task", "need", "parent", "link"))
+            + "."
         )
         if skipped["edges"]:
             kinds = ", ".join(f"{count} {kind}" for kind, count in skipped["by_kind"].items())
-            say(f"Left out: {skipped['edges']} edges to {skipped['ids']} ids that are not in the file: {kinds}.")
+            say(f"Left out: {many(skipped['edges'], 'edge')} to {many(skipped['ids'], 'id')} not in the file and not known here: {kinds}.")
             order = sorted(skipped["list"], key=lambda edge: list(skipped["by_kind"]).index(edge["kind"]))
             self.some(f"{edge['kind']}: {edge['from']} -> {edge['to']}" for edge in order)
         if report["left_out"]:
@@ -71,6 +72,10 @@ class Command(commands.Command):
             self.stdout.write(f"  {line}")
         if len(lines) > SHOWN:
             self.stdout.write(f"  … and {len(lines) - SHOWN} more; --json tells all")
+
+
+def many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 @db.atomic  # a project made for an import that is refused, or only tried, goes with it
