@@ -8,21 +8,25 @@ that is away neither fails the act nor keeps it waiting.
 from __future__ import annotations
 
 import functools
+import importlib
 import logging
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
-from dramatiq import Broker, Message
+from django.core.exceptions import ImproperlyConfigured
+from django.db import Error, connection, transaction
+from dramatiq import Message
 from dramatiq.middleware import Middleware, Retries, ShutdownNotifications
 from dramatiq_postgres.django.middleware import DbConnectionsMiddleware
 
 log = logging.getLogger(__name__)
 
 Hints = dict[str, set[int]]  # by actor: the ids it is to look at; an actor without ids looks for itself
+BROKERS = {"": "PostgreSQL", "redis": "Redis", "rediss": "Redis", "amqp": "RabbitMQ", "amqps": "RabbitMQ"}  # by the scheme of BROKER_URL
 QUEUE = "default"
 IDS = 500  # in one message
+OLD_S = 600.0
 
 
 def hint(actor: str, ids: Iterable[int] = ()) -> None:
@@ -35,7 +39,7 @@ def hint(actor: str, ids: Iterable[int] = ()) -> None:
         try:
             with transaction.atomic():
                 hint(actor, ids)
-        except DatabaseError as error:
+        except Error as error:
             log.warning("a hint was lost, the sweep repeats it: %s", error)
 
 
@@ -44,7 +48,7 @@ def committing(hints: Hints, link: Any) -> None:
     if not settings.BROKER_URL:
         with link.cursor() as cursor:
             for message in messages(hints):
-                get().write(message, cursor)  # type: ignore[attr-defined]
+                get().write(message, cursor)
 
 
 def committed(hints: Hints) -> None:
@@ -64,37 +68,35 @@ def messages(hints: Hints) -> Iterator[Message[Any]]:
 def health() -> str:
     """Empty when hints get through, else a sentence that says what is in the way."""
     try:
-        get().reach()  # type: ignore[attr-defined]
+        get().reach()
     except Exception as error:  # each broker's client has failures of its own
         why = str(error).strip().splitlines() or [type(error).__name__]
         return f"The broker {kind()} does not answer, so work starts late: {why[0]}"
     return ""
 
 
+def forget_old(limit: int = 1_000) -> int:
+    """Drop hints that no worker took in time, the sweep has repeated them since; returns how many."""
+    return 0 if settings.BROKER_URL else get().forget(OLD_S, limit)
+
+
 def kind() -> str:
-    return {"": "PostgreSQL", "redis": "Redis", "rediss": "Redis", "amqp": "RabbitMQ", "amqps": "RabbitMQ"}[scheme()]
-
-
-def scheme() -> str:
-    return settings.BROKER_URL.partition(":")[0]
+    """The name of the broker that BROKER_URL asks for; raises ImproperlyConfigured."""
+    scheme = settings.BROKER_URL.partition(":")[0]
+    if scheme not in BROKERS:
+        raise ImproperlyConfigured(
+            f"BROKER_URL begins with {scheme}: and may begin with redis:// or amqp://; without it PostgreSQL is used"
+        )
+    return BROKERS[scheme]
 
 
 @functools.cache
-def get() -> Broker:
-    """The broker of this process. Making it connects to nothing."""
-    if scheme() == "":
-        from omoi_site.brokers.postgres import PostgresBroker as Chosen
-    elif scheme() in ("redis", "rediss"):
-        from omoi_site.brokers.redis import RedisBroker as Chosen
-    elif scheme() in ("amqp", "amqps"):
-        from omoi_site.brokers.rabbitmq import RabbitmqBroker as Chosen
-    else:
-        from django.core.exceptions import ImproperlyConfigured
-
-        raise ImproperlyConfigured(
-            f"BROKER_URL begins with {scheme()}:; known are redis://… and amqp://…, and PostgreSQL when it is not set"
-        )
-    chosen = Chosen(middleware=middleware())
+def get() -> Any:
+    """The broker of this process: dramatiq's, with `reach`, which raises when it is away. Making it connects to nothing."""
+    try:
+        chosen = importlib.import_module(f"omoi_site.brokers.{kind().lower()}").Broker(middleware=middleware())
+    except ImportError as error:
+        raise ImproperlyConfigured(f"BROKER_URL asks for {kind()}: run `pip install -r requirements-scale.txt` ({error})") from error
     chosen.declare_queue(QUEUE)
     return chosen
 

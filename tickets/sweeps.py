@@ -67,6 +67,7 @@ SWEEPS = [
     Sweep("ring_for_work", 10, ring_for_work, batch=None),
     Sweep("recheck_needs", 15, over(Task, 20_000, lambda after, upto: Task.objects.recheck_needs(after, upto)), batch=None),
     Sweep("recheck_held", 15, over(Task, 20_000, lambda after, upto: Task.objects.recheck_held(after, upto)), batch=None),
+    Sweep("forget_hints", 60, broker.forget_old, batch=1_000),
     Sweep("forget_replies", 600, lambda: Reply.objects.forget(1_000), batch=1_000),
 ]
 

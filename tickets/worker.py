@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -40,6 +41,7 @@ class Held:
     """A claim this worker holds: at work, or ended and not yet settled."""
 
     claim: Claim
+    since: float  # of time.monotonic(), before the claim was asked for
     stop: Stop = field(default_factory=Stop)
     ending: Ending | None = None
 
@@ -47,8 +49,8 @@ class Held:
 class Worker:
     """Claims for `threads` executors under the agent `name`, until it is told to end."""
 
-    def __init__(self, name: str, threads: int) -> None:
-        self.name, self.threads = name, threads
+    def __init__(self, name: str, threads: int, capabilities: Sequence[str] = ()) -> None:
+        self.name, self.threads, self.capabilities = name, threads, capabilities
         self.held: list[Held] = []
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="executor")
         self.beat_due = 0.0
@@ -60,7 +62,8 @@ class Worker:
     def enlist(self) -> None:
         """Be known as an agent; what a dead process of this name held is ready again. Raises Invalid when the name is another agent's."""
         global _here
-        self.agent = Agent.objects.worker(self.name, capacity=self.threads)
+        self.agent = Agent.objects.worker(self.name, capacity=self.threads, capabilities=self.capabilities)
+        executors.clear_leftovers()
         if left := Task.objects.abandon(by=self.agent):
             log.info("%d claims of the process that had this name before have ended", left)
         _here = self
@@ -114,7 +117,7 @@ class Worker:
             log.debug("%s claims nothing: %s", self.name, refusal)
             return
         for claim in claims:
-            held = Held(claim)
+            held = Held(claim, began)
             held.stop.until = began + settings.WORKER_LEASE_S
             self.held.append(held)
             self.pool.submit(self._carry_out, held)
@@ -124,7 +127,7 @@ class Worker:
     def _carry_out(self, held: Held) -> None:
         """In a thread of the pool: always an ending, whatever happens."""
         try:
-            held.ending = executors.run(job_of(held.claim), held.stop)
+            held.ending = executors.run(job_of(held.claim, held.since), held.stop)
         except (profiles.UnknownProfile, ValueError) as error:
             held.ending = Ending.refused(str(error))
         except Exception as error:
@@ -213,8 +216,12 @@ class Worker:
             self._forget(held, "not told")
 
 
-def job_of(claim: Claim) -> Job:
-    """What an executor needs to carry out this claim; raises UnknownProfile, and ValueError when its slots do not fit."""
+def job_of(claim: Claim, since: float) -> Job:
+    """What an executor needs to carry out this claim; raises UnknownProfile, and ValueError when its slots do not fit.
+
+    A task's own timeout counts from the claim, so it is over here a little before a sweep would say so.
+    """
+    left = claim.timeout_s - (time.monotonic() - since) if claim.timeout_s else float("inf")
     profile = profiles.named(claim.profile)
     words, values = profile.filled(claim.slots)
     brief = {
@@ -233,7 +240,7 @@ def job_of(claim: Claim) -> Job:
         slots=values,
         environment={**profile.environment, "OMOI_TASK": str(claim.task), "OMOI_TICKET": claim.ticket, "OMOI_ATTEMPT": str(claim.attempt)},
         folders=[profile.folder],
-        timeout_s=min(profile.timeout_s, claim.timeout_s or profile.timeout_s),
+        timeout_s=round(min(profile.timeout_s, left), 1),
     )
 
 

@@ -19,17 +19,22 @@ from omoi_site import place
 @contextlib.contextmanager
 def work_folder(job: Job) -> Iterator[Path]:
     """An empty folder that belongs to the job's account, gone afterwards."""
-    above = place.make_ground(settings.OMOI_HOME) / "executors"
-    for folder in (above, above / "work"):
-        folder.mkdir(exist_ok=True)
-        folder.chmod(0o711)
-    _given(above / "home")
-    folder = Path(tempfile.mkdtemp(prefix=f"{job.name}-", dir=above / "work"))
+    work = _work()
+    _given(work.parent / "home")
+    folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-{job.name}-", dir=work))
     _given(folder)
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def clear_leftovers() -> None:
+    """Remove the work folders of processes that were killed."""
+    for folder in _work().iterdir():
+        owner = folder.name.partition("-")[0]
+        if owner.isdecimal() and not _lives(int(owner)):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def environment(job: Job, folder: Path) -> dict[str, str]:
@@ -45,6 +50,24 @@ def environment(job: Job, folder: Path) -> dict[str, str]:
         "GIT_CONFIG_VALUE_0": "*",
         **job.environment,
     }
+
+
+def _work() -> Path:
+    above = place.make_ground(settings.OMOI_HOME) / "executors"
+    for folder in (above, above / "work"):
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o711)
+    return above / "work"
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _given(folder: Path) -> None:

@@ -94,18 +94,20 @@ class AgentQuerySet(Locking["Agent"]):
 
     @db.atomic
     def worker(self, name: str, *, capacity: int, capabilities: Sequence[str] = ()) -> Agent:
-        """The agent row of a Dramatiq worker: one per worker name, made on its first start."""
+        """The agent row of a Dramatiq worker: one per worker name, made on its first start. Capabilities it has stay unless others are named."""
+        can = words(capabilities)
+        db.check(self.model(name=name, capacity=capacity, capabilities=can), without=["state"])
         agent, made = self.get_or_create(
             name=name,
-            defaults={"kind": "worker", "runs_profiles": True, "sees_all": True, "capacity": capacity, "capabilities": words(capabilities)},
+            defaults={"kind": "worker", "runs_profiles": True, "sees_all": True, "capacity": capacity, "capabilities": can},
         )
         if not made and not agent.runs_profiles:
             raise Invalid(f"{name} is an agent of another kind; give the worker another name with --name", field="name")
         if made:
             agent.record("agent.registered", by="system:worker", data={"kind": "worker", "capacity": capacity})
-        elif agent.capacity != capacity:
-            self.filter(pk=agent.pk).update(capacity=capacity)
-            agent.capacity = capacity
+        elif (agent.capacity, agent.capabilities) != (capacity, can or agent.capabilities):
+            agent.capacity, agent.capabilities = capacity, can or agent.capabilities
+            self.filter(pk=agent.pk).update(capacity=agent.capacity, capabilities=agent.capabilities)
         agent.seen()
         return agent
 

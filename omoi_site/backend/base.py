@@ -22,10 +22,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
         hints, self.hints = self.hints, {}
         if hints:
             broker.committing(hints, self)
-        super()._commit()
+        super()._commit()  # type: ignore[misc]  # the stubs leave it out
         if hints:
             broker.committed(hints)
 
     def _rollback(self) -> None:
         self.hints = {}
-        super()._rollback()
+        super()._rollback()  # type: ignore[misc]

@@ -8,7 +8,7 @@ from dramatiq.brokers import redis as theirs
 from dramatiq.middleware import Middleware
 
 
-class RedisBroker(theirs.RedisBroker):
+class Broker(theirs.RedisBroker):
     def __init__(self, *, middleware: list[Middleware]) -> None:
         super().__init__(
             client=redis.Redis.from_url(

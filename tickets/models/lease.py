@@ -34,13 +34,13 @@ WITH i AS (SELECT %(task)s::bigint AS id, %(fence)s::bigint AS fence),
 gone AS (
   UPDATE tickets_task t SET state = 'pending', holder_id = NULL, lease_expires_at = NULL, timeout_at = NULL, attempts = t.attempts - 1, events = t.events + 1,
          settled_by = %(agent)s, settled_fence = t.fence, settled_as = 'released'
-  FROM i WHERE {HELD} RETURNING t.id, t.ticket_key, t.project_id, t.lane_id, t.rank, t.fence, t.events),
+  FROM i WHERE {HELD} RETURNING t.id, t.ticket_key, t.project_id, t.lane_id, t.rank, t.fence, t.events, t.profile),
 low AS (
   UPDATE tickets_lane l SET floor = gone.rank FROM gone WHERE l.id = (SELECT k.id FROM tickets_lane k WHERE k.id = gone.lane_id AND k.floor > gone.rank FOR NO KEY UPDATE SKIP LOCKED)),
 log AS (
   INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)
   SELECT project_id, 'ticket:' || ticket_key, 'task:' || id, events, 'task.released', %(actor)s, %(key)s, jsonb_build_object('fence', fence), %(reason)s FROM gone)
-SELECT id FROM gone
+SELECT id, profile FROM gone
 """
 PROGRESS = f"""
 WITH i AS (SELECT %(task)s::bigint AS id, %(fence)s::bigint AS fence),
@@ -138,7 +138,10 @@ class Leasing(models.QuerySet[Any]):
     def release(self, task: int, fence: int, *, by: Agent, reason: str = "") -> None:
         """Give a claim back; it costs no attempt. The same release again is no error; otherwise raises ClaimLost."""
         asked = {"task": task, "fence": fence, "agent": by.pk, "actor": by.label, "key": via(by), "reason": reason}
-        if not db.rows(RELEASE, asked):
+        given_back = db.one(RELEASE, asked)
+        if given_back and given_back["profile"]:
+            broker.hint("work")
+        if not given_back:
             now = db.one(LOST, [[task]])
             if not (
                 now and now["fence"] == fence and (now["settled_by"], now["settled_fence"], now["settled_as"]) == (by.pk, fence, "released")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import threading
 from typing import Any
 
 import dramatiq
@@ -18,6 +19,7 @@ from tickets import names
 from tickets.worker import Worker
 
 log = logging.getLogger(__name__)
+STOPPING_S = 4.0
 LISTENERS = 2  # threads that take messages; the work itself has threads of its own
 
 
@@ -28,10 +30,12 @@ class Command(OurCommand):
         parser.add_argument("--name", default="", help="the agent it works as; by default this host and the first free number")
         parser.add_argument("--threads", type=int, default=settings.WORKER_CONCURRENCY, help="how many tasks at the same time")
 
-    def act(self, *, name: str, threads: int, **_: Any) -> Document:
+        parser.add_argument("--capability", action="append", default=[], help="a word that tasks ask for; may be given again")
+
+    def act(self, *, name: str, threads: int, capability: list[str], **_: Any) -> Document:
         from tickets import actors  # noqa: F401  (tells the broker which messages there are)
 
-        worker = Worker(names.take_one(name), threads)
+        worker = Worker(names.take_one(name), threads, capability)
         worker.enlist()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: worker.end())
@@ -40,9 +44,15 @@ class Command(OurCommand):
         log.info("%s carries out %d tasks at a time", worker.name, threads)
         report_ready()
         worker.run()
-        listening.stop(timeout=3000)
-        broker.get().close()
+        stopping = threading.Thread(target=stop, args=(listening,), daemon=True)
+        stopping.start()
+        stopping.join(STOPPING_S)  # a broker that is away would keep it for minutes
         return {"name": worker.name, "done": worker.done}
 
     def tell(self, document: Document) -> None:
         self.stdout.write("{name} has ended; tasks settled: {done}.".format(**document))
+
+
+def stop(listening: dramatiq.Worker) -> None:
+    listening.stop(timeout=3000)
+    broker.get().close()

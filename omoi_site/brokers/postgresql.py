@@ -16,7 +16,7 @@ from psycopg_pool import ConnectionPool
 from omoi_site import db
 
 
-class PostgresBroker(theirs.PostgresBroker):
+class Broker(theirs.PostgresBroker):
     def __init__(self, *, middleware: list[Middleware]) -> None:
         super().__init__(
             pool=Pool("", kwargs=where, min_size=0, max_size=8, timeout=5, open=False, check=ConnectionPool.check_connection),
@@ -48,6 +48,10 @@ class PostgresBroker(theirs.PostgresBroker):
 
     def write(self, message: Message[Any], cursor: Any, delay: int = 0) -> None:
         cursor.execute(theirs.QUERIES.ENQUEUE, (message.queue_name, message.message_id, Json(tidy4json(message)), delay))
+
+    def forget(self, age_s: float, limit: int) -> int:
+        old = "SELECT message_id FROM dramatiq.queue WHERE state = 'queued' AND mtime < now() - %s * interval '1 s' LIMIT %s FOR UPDATE SKIP LOCKED"
+        return len(db.rows(f"DELETE FROM dramatiq.queue WHERE message_id = ANY (ARRAY({old})) RETURNING message_id", [age_s, limit]))
 
     def reach(self) -> None:
         if not db.one("SELECT to_regclass('dramatiq.queue') IS NOT NULL AS there")["there"]:  # type: ignore[index]
