@@ -7,8 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -81,15 +80,6 @@ def shell(name: str = "shell") -> str:
 def tasks(ticket: Any, *texts: str, by: Any, **more: Any) -> list[Task]:
     """Ready tasks that run these texts in a shell."""
     return Task.objects.add(ticket, [TaskSpec(text[:50], profile=shell(), slots={"text": text}, **more) for text in texts], by=by)
-
-
-def until(true: Callable[[], Any], patience: float = 20, why: Callable[[], str] = str) -> Any:
-    """Wait for a condition; its value when it holds."""
-    deadline = time.monotonic() + patience
-    while not (value := true()):
-        assert time.monotonic() < deadline, f"still not so after {patience} s. {why()}"
-        time.sleep(0.05)
-    return value
 
 
 def states(*tasks: Task) -> list[str]:

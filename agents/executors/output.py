@@ -44,10 +44,11 @@ class Output:
 
 
 def safe_text(said: bytes | str) -> str:
-    """Text that PostgreSQL stores: what is no UTF-8, and NUL, become U+FFFD."""
-    if isinstance(said, str):
-        said = said.encode("utf-8", "surrogatepass")
-    return said.decode("utf-8", "replace").replace("\0", "\ufffd")
+    """Text that PostgreSQL stores: what is no UTF-8, half a pair, and NUL become U+FFFD."""
+    whole = (
+        said.decode("utf-8", "replace") if isinstance(said, bytes) else said.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    )
+    return whole.replace("\0", "\ufffd")
 
 
 def safe(value: Any, depth: int = 0) -> Any:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.working import states, tasks, until, worker, working  # noqa: F401
+from tests.waiting import until
+from tests.working import states, tasks, worker, working  # noqa: F401
 from tickets.models import Task, TaskSpec, Ticket
 
 pytestmark = pytest.mark.django_db(transaction=True)
