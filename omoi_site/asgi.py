@@ -17,9 +17,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper  # noqa: E402
 from django.db.backends.signals import connection_created  # noqa: E402
 from django.urls import path, re_path  # noqa: E402
 
-from agents.models import following  # noqa: E402
+from agents.models import Event, following  # noqa: E402
 from collaboration.consumers import LiveConsumer  # noqa: E402
-from omoi_site import postgres  # noqa: E402
+from omoi_site import broker, postgres  # noqa: E402
 from omoi_site.bridge import Bridge, Receive, Scope, Send  # noqa: E402
 from omoi_site.hub import Hub  # noqa: E402
 from omoi_site.pump import Pump  # noqa: E402
@@ -51,7 +51,9 @@ readiness = Readiness(
         "embedded_server": lambda: embedded_server(settings.OMOI_HOME),
         "database": database,
         "migrations": migrations,
+        "broker": broker.health,
         "clock": sweeps.health,
+        "journal": Event.objects.health,
     }
 )
 
