@@ -20,6 +20,7 @@ from django.core.exceptions import DisallowedHost
 from django.core.handlers.wsgi import WSGIRequest
 from django.db import Error as DatabaseError
 
+from agents.models.cursor import LONGEST
 from agents.models.following import changed_since
 from collaboration.rights import may_follow, request_of, same_origin, viewer
 from omoi_site.bridge import Receive, Scope, Send, cut_off
@@ -28,10 +29,10 @@ from omoi_site.hub import PATIENCE_S, Change, Follower, Hub
 from omoi_site.threads import Threads
 
 RECHECK_S = 60.0
-MOST_TOPICS, LONGEST_TOPIC, LONGEST_CURSOR = 200, 120, 8000
+MOST_TOPICS, LONGEST_TOPIC = 1000, 120
 MOST_MESSAGES, SPAN_S = 60, 10.0
 
-AGAIN_LATER, MALFORMED, SIGNED_OUT, TOO_MANY = 1013, 4400, 4401, 4429
+AGAIN_LATER, MALFORMED, SIGNED_OUT, FORBIDDEN, TOO_MANY = 1013, 4400, 4401, 4403, 4429
 
 log = logging.getLogger(__name__)
 
@@ -80,11 +81,10 @@ class LiveConsumer(AsyncWebsocketConsumer):
         except DisallowedHost:
             welcome = False
         if not welcome:
-            return await self.close()  # not accepted: the handshake is answered with 403
-        await self.accept()
+            raise Refused(FORBIDDEN, "this page is not one of ours")
         await self.in_a_thread(self.check, ())
+        await self.accept()  # whoever is refused before is answered with 403: a page that keeps trying then slows down
         self.watch = asyncio.create_task(self.recheck())
-        return None
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if self.closed:
@@ -164,6 +164,6 @@ def parse(text: str | None) -> tuple[list[str] | None, str]:
         raise Refused(MALFORMED, f"topics: a list of names of at most {LONGEST_TOPIC} characters")
     if len(topics) > MOST_TOPICS:
         raise Refused(MALFORMED, f"topics: at most {MOST_TOPICS}")
-    if not isinstance(cursor, str) or len(cursor) > LONGEST_CURSOR:
+    if not isinstance(cursor, str) or len(cursor) > LONGEST:
         raise Refused(MALFORMED, "cursor: the text the page or the last signal came with")
     return [topic for topic in topics if "\0" not in topic], cursor

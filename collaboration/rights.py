@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.contrib.auth import get_user
 from django.core.handlers.wsgi import WSGIRequest
+from django.db.models import QuerySet
 from django.utils.http import is_same_domain
 
 from agents.models import Agent, Project
@@ -64,9 +65,11 @@ def may_follow(user: Any, topics: Iterable[str]) -> set[str]:
         if kind in ("project", "ticket")
     }
     agents = {topic: name for topic, (kind, name) in asked.items() if kind == "agent"}
-    seen = Project.objects.seen_by(user)
-    keys = set(seen.filter(key__in=set(projects.values())).values_list("key", flat=True)) if projects else set()
-    names = set(Agent.objects.filter(name__in=set(agents.values()), projects__in=seen).values_list("name", flat=True)) if agents else set()
-    if user.is_superuser:
-        names = set(agents.values())
+    keys = _known(Project.objects.seen_by(user), "key", projects.values())
+    names = _known(Agent.objects.seen_by(user), "name", agents.values())
     return {topic for topic, key in projects.items() if key in keys} | {topic for topic, name in agents.items() if name in names}
+
+
+def _known(seen: QuerySet[Any], field: str, asked: Iterable[str]) -> set[str]:
+    wanted = set(asked)
+    return set(seen.filter(**{f"{field}__in": wanted}).values_list(field, flat=True)) if wanted else set()

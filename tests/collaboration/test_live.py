@@ -16,7 +16,7 @@ from tests.web import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PUMPS = "FROM pg_stat_activity WHERE application_name = 'omoi live' AND datname = current_database()"
-MARKS = itertools.count()
+MARKS = itertools.count(1_000_000)
 
 
 @pytest.fixture
@@ -34,9 +34,9 @@ def viewer(django_user_model):
 
 def settled(page):
     """All that was done so far has been rung: what is heard from now on is new."""
-    mark = f"agent:mark-{next(MARKS)}"
+    mark = f"ticket:OMO-{next(MARKS)}"
     page.follow(mark)
-    Event.objects.create(topic=mark, subject=mark, number=1, kind="agent.marked", actor="system:test")
+    Event.objects.create(topic=mark, subject=mark, number=1, kind="ticket.marked", actor="system:test")
     while page.next() != mark:
         pass
 
