@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 COUNT_NEEDS = f"""
   SELECT c.id,
          greatest(0, least(c.join_count, count(n.id)) - count(*) FILTER (WHERE e.ended AND e.met))::int AS open_needs, count(n.id) FILTER (WHERE NOT e.ended)::int AS edges_left,
-         clock_timestamp() AS now  -- read once, so that rank and moment agree
+         (SELECT clock_timestamp()) AS now  -- read once: rank and moment agree, and what is ready together goes in order of birth
   FROM tickets_task c LEFT JOIN tickets_need n ON n.child_id = c.id LEFT JOIN tickets_task p ON p.id = n.parent_id
   CROSS JOIN LATERAL (SELECT p.state IN ('completed', 'failed', 'cancelled') AS ended, {MET} AS met) e
 """

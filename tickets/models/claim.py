@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import models
 
 from agents.models import Agent, Project, via
+from agents.models.agent import phase_names, words
 from omoi_site import broker, db
 from omoi_site.errors import OmoiError
 from tickets.obstacles import FITS, READY
@@ -142,8 +143,8 @@ class Claiming(models.QuerySet[Any]):
             "key": via(by),
             "limit": limit,
             "lease_s": lease_s,
-            "capabilities": None if capabilities is None else list(capabilities),
-            "phases": None if phases is None else list(phases),
+            "capabilities": None if capabilities is None else words(capabilities),
+            "phases": None if phases is None else phase_names(phases),
             "project": project and project.pk,
         }
         took = self._take(asked)

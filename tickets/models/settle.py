@@ -59,16 +59,17 @@ kid AS MATERIALIZED (
          greatest(0, c.open_needs - v.met) > greatest(0, c.edges_left - v.decided) AS doomed,
          c.open_needs > 0 AND c.open_needs <= v.met AS freed, NOT c.doomed AND greatest(0, c.open_needs - v.met) > greatest(0, c.edges_left - v.decided) AS dooms
   FROM tickets_task c JOIN verdict v ON v.child_id = c.id WHERE c.state = 'pending' ORDER BY c.id FOR NO KEY UPDATE OF c),
+now AS MATERIALIZED (SELECT clock_timestamp() AS at),
 decided AS (
   UPDATE tickets_task c SET open_needs = k.open_needs, edges_left = k.edges_left, doomed = k.doomed,
          state = CASE WHEN k.doomed AND k.cancel THEN 'cancelled' ELSE c.state END,
          error = CASE WHEN k.doomed AND k.cancel THEN 'a task it needed did not end as needed' ELSE c.error END,
          ended_at = CASE WHEN k.doomed AND k.cancel THEN clock_timestamp() END,
          events = c.events + (k.dooms OR k.freed)::int,
-         ready_at = CASE WHEN k.freed THEN clock_timestamp() ELSE c.ready_at END,
-         rank = CASE WHEN k.freed THEN omoi_rank(c.priority, clock_timestamp(), c.deadline, (SELECT count(*) FROM tickets_need u WHERE u.parent_id = c.id), c.retries) ELSE c.rank END,
-         promote_at = CASE WHEN k.freed THEN omoi_promote_at(c.priority, clock_timestamp(), c.deadline) ELSE c.promote_at END
-  FROM kid k WHERE c.id = k.id
+         ready_at = CASE WHEN k.freed THEN now.at ELSE c.ready_at END,
+         rank = CASE WHEN k.freed THEN omoi_rank(c.priority, now.at, c.deadline, (SELECT count(*) FROM tickets_need u WHERE u.parent_id = c.id), c.retries) ELSE c.rank END,
+         promote_at = CASE WHEN k.freed THEN omoi_promote_at(c.priority, now.at, c.deadline) ELSE c.promote_at END
+  FROM kid k, now WHERE c.id = k.id
   RETURNING c.id, c.ticket_id, c.ticket_key, c.project_id, c.state, c.lane_id, c.rank, c.events, c.profile, k.freed, k.dooms),
 low AS (
   UPDATE tickets_lane l SET floor = f.rank FROM (
