@@ -1,0 +1,101 @@
+"""Group B: the queue of tasks. Tasks are claimed under a lease instead of being assigned and then started."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.flows.conftest import titles
+from tickets.models import Task, Ticket, Workflow
+
+pytestmark = pytest.mark.django_db
+
+
+def test_b1_a_new_task_is_pending_with_what_was_given(opened):
+    ticket, tasks = opened({"title": "Write it", "kind": "code", "priority": "HIGH", "phase": "PHASE_DOING"})
+    task = tasks["Write it"]
+    assert task["id"]
+    assert (task["state"], task["ticket"], task["phase"], task["kind"], task["priority"]) == (
+        "pending",
+        ticket["key"],
+        "DOING",
+        "code",
+        "high",
+    )
+
+
+def test_b2_an_empty_queue_grants_nothing(project, agent):
+    """Nothing to grant is 204 without a body."""
+    answer = agent.post("/claims", {})
+    assert (answer.status_code, answer.content) == (204, b"")
+
+
+def test_b3_high_before_medium_before_low(opened, claim):
+    """Within half an hour of each other; older work of a lower priority is not passed by for ever, unlike there."""
+    opened(*[{"title": priority, "priority": priority} for priority in ("low", "high", "medium")])
+    assert titles(claim()) == ["high"]
+    assert titles(claim()) == ["medium"]
+    assert titles(claim()) == ["low"]
+
+
+def test_b4_only_tasks_of_the_asked_phase(opened, claim, project, operator):
+    workflow = Workflow.objects.install(
+        {"name": "two", "phases": [{"name": "PLAN", "to": ["BUILD"]}, {"name": "BUILD", "to": ["DONE"]}, {"name": "DONE", "to": []}]}
+    )
+    opened("Plan it", workflow=workflow.name)
+    opened("Build it", workflow=workflow.name, phase="BUILD", reason="the plan was made elsewhere")
+
+    assert titles(claim(5, phases=["PHASE_BUILD"])) == ["Build it"]
+    assert titles(claim(5)) == ["Plan it"]
+    assert Ticket.objects.count() == 2
+
+
+def test_b5_a_claim_names_the_agent(opened, claim, calls):
+    """There the state was `assigned`; here `claimed`, with a fence and a lease."""
+    _, tasks = opened("Write it")
+    [held] = claim()
+    task = calls.get(f"/tasks/{tasks['Write it']['id']}").json()
+    assert (task["state"], task["holder"]) == ("claimed", "ada")
+    assert task["fence"] == held["fence"] == 1
+    assert task["lease_expires_at"] == held["lease_expires_at"]
+
+
+def test_b6_the_start_is_noted(opened, claim, calls):
+    """There is no state `running` beside `claimed`: who claims begins, and the claim's time is the start."""
+    _, tasks = opened("Write it")
+    assert calls.get(f"/tasks/{tasks['Write it']['id']}").json()["claimed_at"] is None
+    claim()
+    assert calls.get(f"/tasks/{tasks['Write it']['id']}").json()["claimed_at"]
+
+
+def test_b7_a_completion_stores_the_result_and_the_time(opened, claim, complete, calls):
+    """The conversation id of the old executor is whatever the agent puts into its result."""
+    opened("Write it")
+    [held] = claim()
+    complete(held, {"files": ["a.py"], "conversation": "c-1"})
+    task = calls.get(f"/tasks/{held['task']['id']}").json()
+    assert (task["state"], task["result"]) == ("completed", {"files": ["a.py"], "conversation": "c-1"})
+    assert task["ended_at"]
+    assert (task["holder"], task["lease_expires_at"]) == (None, None)
+
+
+def test_b8_a_failure_stores_the_message_and_the_time(opened, claim, agent, calls):
+    """A failure that may pass is tried again while attempts are left, and then is pending; a permanent one ends the task."""
+    opened({"title": "Write it", "max_attempts": 3})
+    [held] = claim()
+    answer = agent.post(f"/tasks/{held['task']['id']}/failure", {"fence": 1, "error": "disk full", "kind": "transient"}).json()
+    assert (answer["state"], answer["ready"], answer["error"], answer["ended_at"]) == ("pending", False, "disk full", None)
+
+    Task.objects.filter(pk=held["task"]["id"]).update(not_before="2020-01-01T00:00Z")
+    [held] = claim()
+    assert held["brief"]["recovery"] == {"attempt": 2, "error": "disk full"}
+    answer = agent.post(f"/tasks/{held['task']['id']}/failure", {"fence": 2, "error": "no such branch", "kind": "permanent"}).json()
+    assert (answer["state"], answer["error"]) == ("failed", "no such branch")
+    assert answer["ended_at"]
+
+
+def test_b9_the_list_of_an_agent_holds_what_it_holds(opened, claim, calls):
+    """There `assigned` and `running`; here `claimed`."""
+    opened("one", "two", "three")
+    mine = {held["task"]["id"] for held in claim(2)}
+    assert {task["id"] for task in calls.get("/tasks", agent="ada", state="claimed").json()["results"]} == mine
+    assert [task["state"] for task in calls.get("/tasks", state="pending").json()["results"]] == ["pending"]
