@@ -10,10 +10,11 @@ from django.test.utils import CaptureQueriesContext
 
 from agents.models import Event, Project
 from omoi_site import db
+from omoi_site.errors import Invalid
 from tests.deeds import complete
 from tests.tickets.backlogs import bring, data, everything, issue, stored, written
 from tickets import imports
-from tickets.models import Cycle, Need, PhaseMove, Task, Ticket
+from tickets.models import Cycle, Need, PhaseMove, Task, Ticket, Workflow
 
 pytestmark = pytest.mark.django_db
 
@@ -132,6 +133,7 @@ def test_what_is_stored_is_what_a_recount_would_store(project):
     Task.objects.recount([task["id"] for task in before])
 
     assert stored("tickets_task") == before
+    assert (Task.objects.recheck_needs(0, 2**62), Task.objects.recheck_held(0, 2**62)) == (0, 0)
     lowest = min(task["rank"] for task in before if task["ready_at"])
     assert all(lane["floor"] <= lowest for lane in stored("tickets_lane"))
 
@@ -223,6 +225,27 @@ def test_the_number_of_statements_does_not_grow_with_the_backlog(project):
 
     statements("warm", 2)
     assert statements("some", 10) == statements("many", 900) <= 40
+
+
+def test_tickets_follow_another_workflow_when_asked(project, ada):
+    Workflow.objects.install(
+        {
+            "name": "review",
+            "phases": [{"name": "WRITE", "to": ["READ"]}, {"name": "READ", "to": ["WRITE", "OUT"]}, {"name": "OUT", "to": []}],
+        }
+    )
+    bring(project, issue("bd-1"), issue("bd-2", status="closed"), workflow="review")
+
+    assert (ticket_of("bd-1").phase, ticket_of("bd-2").phase) == ("WRITE", "OUT")
+    [claim] = Task.objects.claim(by=ada, limit=2)
+    assert (claim.ticket, claim.phase) == (ticket_of("bd-1").key, "WRITE")
+
+
+def test_a_workflow_without_an_end_takes_no_finished_work(project):
+    Workflow.objects.install({"name": "round", "phases": [{"name": "ONE", "to": ["TWO"]}, {"name": "TWO", "to": ["ONE"]}]})
+    assert bring(project, issue("bd-1"), workflow="round")["tickets"]["new"] == 1
+    with pytest.raises(Invalid, match="no phase that ends"):
+        bring(project, issue("bd-2", status="closed"), workflow="round")
 
 
 def test_every_birth_is_in_the_journal(project):

@@ -161,7 +161,7 @@ class Bringing(models.QuerySet["Ticket"]):
 
         if not items:
             return
-        plan, last = workflow.plan, _last(workflow)
+        plan, last = workflow.plan, _last(workflow) if any(item.done for item in items) else ""
         works = (plan.after(plan.start) if plan[plan.start].automatic == "on_claim" else None) or plan.start
         made = db.one(
             "UPDATE agents_project SET tickets_made = tickets_made + %s WHERE id = %s RETURNING tickets_made, clock_timestamp() AS now",
