@@ -74,6 +74,23 @@ class ReadOnly(Desk):
         return False
 
 
+class Rows(admin.TabularInline):
+    """Rows below a form that are only read; all fields are named in `fields`."""
+
+    template = "admin/rows.html"
+    extra = 0
+    can_delete = False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.fields
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
 def act(title: str, verb: Callable[[Any, HttpRequest, str], Any], *, effect: str, least: int = 0) -> Any:
     """An action that asks for a reason of `least` characters on its own page, then does `verb(row, request, reason)` to each row."""
 

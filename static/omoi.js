@@ -20,6 +20,7 @@ const live = {
   rested: 0,            // not before this moment: a slow answer makes the next request wait in proportion
   tries: 0,
   paused: false,
+  polled: false,        // there is no socket, but the last request without one was answered
   contact: Date.now(),
   socket: null,
 };
@@ -56,8 +57,10 @@ function fetchPart(part) {
     if (status === 401 || status === 403 || event.detail.ctx.response?.raw?.redirected) return location.reload();
     if (status < 400) heard();
     else topicsOf(part).forEach((topic) => live.dirty.add(topic));
+    live.polled = !open() && status < 400;
     subscribe();
-    if (live.dirty.size && live.socket?.readyState === WebSocket.OPEN) [...live.dirty].forEach(ring);
+    show();
+    if (live.dirty.size && open()) [...live.dirty].forEach(ring);
   };
   document.addEventListener("htmx:finally:request", over);
   htmx.trigger(part, "live");
@@ -73,7 +76,8 @@ function connect() {
     live.asked = "";
     heard();
     subscribe();
-    show("live");
+    live.polled = false;
+    show();
   };
   socket.onmessage = (message) => {
     heard();
@@ -84,7 +88,7 @@ function connect() {
   };
   socket.onclose = () => {
     live.tries += 1;
-    show("lost");
+    show();
     const wait = Math.min(15_000, 500 * 2 ** Math.min(live.tries - 1, 5)) * (0.5 + Math.random() / 2);
     setTimeout(connect, wait);
   };
@@ -94,7 +98,7 @@ function connect() {
 function subscribe() {
   const wanted = topics();
   const asked = wanted.join(" ");
-  if (live.socket?.readyState !== WebSocket.OPEN || asked === live.asked) return;
+  if (!open() || asked === live.asked) return;
   live.asked = asked;
   live.socket.send(JSON.stringify({ topics: wanted, cursor: live.cursor }));
 }
@@ -103,9 +107,11 @@ function heard() {
   live.contact = Date.now();
 }
 
-function show(state) {
+const open = () => live.socket?.readyState === WebSocket.OPEN;
+
+function show() {
   const mark = one("#live");
-  if (live.paused) state = "paused";
+  const state = live.paused ? "paused" : open() ? "live" : live.polled ? "polling" : "lost";
   const word = { live: "Live", lost: "Reconnecting", polling: "Every 10 s", paused: "Paused" }[state];
   if (mark.dataset.state !== state) {
     mark.dataset.state = state;
@@ -117,32 +123,20 @@ function show(state) {
 }
 
 function watch() {
-  const open = live.socket?.readyState === WebSocket.OPEN;
-  if (open && Date.now() - live.contact > SILENT_MS) return live.socket.close();
-  if (open) live.socket.send("{}");
+  if (open() && Date.now() - live.contact > SILENT_MS) return live.socket.close();
+  if (open()) live.socket.send("{}");
 }
 
 // Without a socket the parts are asked every 10 s, so that the page is late, not wrong.
 function poll() {
-  if (live.socket?.readyState === WebSocket.OPEN || document.hidden || live.paused) return;
-  fetchPartsByPolling();
-}
-
-function fetchPartsByPolling() {
-  const before = live.contact;
-  const settled = () => {
-    if (live.fetching) return;
-    document.removeEventListener("htmx:finally:request", settled);
-    if (live.contact > before && live.socket?.readyState !== WebSocket.OPEN) show("polling");
-  };
+  if (open() || document.hidden || live.paused || live.fetching) return;
   live.dirty.add(EVERYTHING);
   fetchParts();
-  document.addEventListener("htmx:finally:request", settled);
 }
 
 function pause() {
   live.paused = !live.paused;
-  show(live.socket?.readyState === WebSocket.OPEN ? "live" : "lost");
+  show();
   if (!live.paused && live.dirty.size) fetchParts();
 }
 

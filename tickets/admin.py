@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from agents.models import Project
-from omoi_site.desk import Desk, ReadOnly, Words, act, badge, since
+from omoi_site.desk import Desk, ReadOnly, Rows, Words, act, badge, since
 from tickets.models import Lane, Link, Need, PhaseMove, SweepRun, Task, Ticket, Workflow, WorkflowPhase
 from tickets.models.ticket import BlockedClass
 from tickets.templatetags.tickets import TASK
@@ -45,18 +45,10 @@ class TicketForm(forms.ModelForm):
         fields = ["project", "title", "description", "priority", "labels"]
 
 
-class MoveInline(admin.TabularInline):
+class MoveRows(Rows):
     model = PhaseMove
-    fields = readonly_fields = ["move", "from_phase", "to_phase", "ground", "reason", "by", "at"]
-    extra = 0
-    can_delete = False
+    fields = ["move", "from_phase", "to_phase", "ground", "reason", "by", "at"]
     verbose_name_plural = "history"
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(Ticket)
@@ -118,7 +110,7 @@ class TicketDesk(Desk):
         return [*self.told, "project"] if obj else []
 
     def get_inlines(self, request: HttpRequest, obj: Ticket | None) -> list[Any]:
-        return [MoveInline] if obj else []
+        return [MoveRows] if obj else []
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -218,17 +210,10 @@ class LaneDesk(ReadOnly):
         return ", ".join(lane.capabilities) or "any"
 
 
-class PhaseInline(admin.TabularInline):
+class PhaseRows(Rows):
     model = WorkflowPhase
-    fields = readonly_fields = ["position", "name", "to", "start", "gated", "automatic"]
-    extra = 0
-    can_delete = False
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    fields = ["position", "name", "to", "start", "gated", "automatic"]
+    verbose_name_plural = "phases"
 
 
 @admin.register(Workflow)
@@ -238,7 +223,7 @@ class WorkflowDesk(ReadOnly):
     list_display = ["name", "version", since("created_at")]
     list_filter = ["name"]
     search_fields = ["name"]
-    inlines = [PhaseInline]
+    inlines = [PhaseRows]
 
 
 @admin.register(WorkflowPhase)

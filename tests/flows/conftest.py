@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.browser import browser, window  # noqa: F401
 from tests.calls import api_of
 
 

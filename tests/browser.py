@@ -1,0 +1,104 @@
+"""A real browser on a real web process: pages as people have them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tests.web import Web
+
+AXE = Path(__file__).parent / "vendor" / "axe-4.14.1.min.js"
+FLAGS = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync --no-first-run"
+WIDE, PHONE = (1440, 1000), (390, 844)
+
+
+def program() -> str | None:
+    return next(
+        (path for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome") if Path(path).exists()), None
+    )
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Debian's chromium, driven by playwright."""
+    found = program()
+    if found is None:
+        if "chromium" in os.environ.get("OMOI_TEST_REQUIRE", ""):
+            pytest.fail("chromium is required here and not installed")
+        pytest.skip("no chromium here: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # playwright runs a loop in this thread; the ORM is called between its turns
+        opened = playwright.chromium.launch(executable_path=found, args=FLAGS.split())
+        yield opened
+        opened.close()
+
+
+class Window:
+    """A page of somebody signed in, and everything it complained of or asked elsewhere."""
+
+    def __init__(self, browser: Any, web: Web, user: Any, *, size: tuple[int, int] = WIDE, theme: str = "light") -> None:
+        self.web = web
+        self.context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=theme, has_touch=size == PHONE)
+        self.context.set_default_timeout(10_000)
+        if user:
+            client = Client()
+            client.force_login(user)
+            self.context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": f"http://{web.host}"}])
+        self.page = self.context.new_page()
+        self.complaints: list[str] = []
+        self.elsewhere: list[str] = []
+        self.page.on("console", self.hear)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", lambda asked: self.note(asked.url))
+
+    def hear(self, said: Any) -> None:
+        if said.type in ("error", "warning") and said.location["url"]:  # without an address it is what a test put in: axe
+            self.complaints.append(f"{said.text} ({said.location['url']})")
+
+    def note(self, url: str) -> None:
+        if self.web.host not in url and not url.startswith("data:"):
+            self.elsewhere.append(url)
+
+    def go(self, path: str) -> Any:
+        self.page.goto(f"http://{self.web.host}{path}")
+        return self.page
+
+    def live(self, path: str) -> Any:
+        """Go there and wait until the page hears its topics."""
+        self.go(path)
+        self.page.wait_for_selector("#live[data-state=live]")
+        return self.page
+
+    @property
+    def width(self) -> int:
+        return self.page.evaluate("document.documentElement.scrollWidth")
+
+    def faults(self) -> list[str]:
+        """What axe finds, by rule and element."""
+        self.page.evaluate(AXE.read_text())
+        found = self.page.evaluate("axe.run({rules: {'target-size': {enabled: true}}}).then(result => result.violations)")
+        return [f"{fault['id']}: {node['target']} {node['failureSummary']}" for fault in found for node in fault["nodes"]]
+
+    def close(self) -> None:
+        self.context.close()
+
+
+@pytest.fixture
+def window(browser: Any, web: Web, operator: Any) -> Iterator[Any]:
+    """Makes windows of the operator (or of `user`), and closes them."""
+    made = []
+
+    def open_window(user: Any = operator, **options: Any) -> Window:
+        made.append(Window(browser, web, user, **options))
+        return made[-1]
+
+    yield open_window
+    for one in made:
+        one.close()
