@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 
@@ -15,12 +16,19 @@ class OmoiError(Exception):
     status = 409
     title = "Refused"
     next_action = ""
+    trace: Callable[[], None] | None = None  # what shall be told of this refusal, once nothing can undo the telling
 
     def __init__(self, message: str = "", *, next_action: str = "", **more: Any) -> None:
         super().__init__(message or self.title)
         self.message = message or self.title
         self.next_action = next_action or self.next_action
         self.more = more
+
+    def leave_trace(self) -> None:
+        """Called by whoever ends the transaction a refusal came out of."""
+        trace, self.trace = self.trace, None
+        if trace:
+            trace()
 
     @property
     def problem(self) -> dict[str, Any]:

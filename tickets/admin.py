@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from agents.models import Project
 from omoi_site.desk import Desk, ReadOnly, Rows, Words, act, badge, since
 from tickets.models import Lane, Link, Need, PhaseMove, SweepRun, Task, Ticket, Workflow, WorkflowPhase
-from tickets.models.ticket import BlockedClass
+from tickets.models.moves import BlockedClass
 from tickets.templatetags.tickets import TASK
 from tickets.workflow import BLOCKED, CANCELLED
 

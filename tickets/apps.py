@@ -7,6 +7,7 @@ class TicketsConfig(AppConfig):
     name = "tickets"
 
     def ready(self) -> None:
+        import tickets.checks  # noqa: F401  (registers the gate checks)
         from agents.models import Agent, Project
         from agents.models.above import follows
         from tickets.models import Lane, Task, Workflow

@@ -5,6 +5,7 @@ Read from YAML or a dict, checked against `SCHEMA` and for sense; every fault is
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,36 @@ import jsonschema
 import yaml
 
 from omoi_site.errors import Invalid
+from tickets import gates
 
 BLOCKED, CANCELLED = "BLOCKED", "CANCELLED"  # every workflow has them without naming them
 SHIPPED = Path(__file__).parent / "workflows"
 NAME = r"^[a-z][a-z0-9_]{0,62}$"
 PHASE = r"^[A-Z][A-Z0-9_]{0,59}$"
 
+CAPABILITY = {"type": "string", "minLength": 1, "maxLength": 100}
+TASKS: dict[str, Any] = {
+    "type": "array",
+    "maxItems": 100,
+    "items": {
+        "type": "object",
+        "required": ["title"],
+        "additionalProperties": False,
+        "properties": {
+            "ref": {"type": "string", "minLength": 1, "maxLength": 100},
+            "title": {"type": "string", "minLength": 1, "maxLength": 300, "description": "{ticket}, {title} and {phase} are filled in"},
+            "description": {"type": "string", "maxLength": 20_000},
+            "kind": {"type": "string", "minLength": 1, "maxLength": 60},
+            "priority": {"enum": ["critical", "high", "medium", "low"]},
+            "capabilities": {"type": "array", "items": CAPABILITY, "maxItems": 100},
+            "needs": {"type": "array", "items": {"type": "string"}, "description": "refs of this list"},
+            "profile": {"type": "string", "maxLength": 60},
+            "slots": {"type": "object"},
+            "timeout_s": {"type": "integer", "minimum": 1, "maximum": 30 * 86400},
+            "max_attempts": {"type": "integer", "minimum": 1, "maximum": 100},
+        },
+    },
+}
 SCHEMA: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "type": "object",
@@ -39,6 +64,25 @@ SCHEMA: dict[str, Any] = {
                     "name": {"type": "string", "pattern": PHASE, "not": {"enum": [BLOCKED, CANCELLED]}},
                     "to": {"type": "array", "items": {"type": "string", "pattern": PHASE}, "uniqueItems": True},
                     "automatic": {"enum": ["on_claim", "on_completion"]},
+                    "blocked_to": {
+                        "type": "array",
+                        "items": {"type": "string", "pattern": PHASE},
+                        "description": "where a ticket blocked here may return to; without it, here or to any earlier phase",
+                    },
+                    "tasks": {**TASKS, "description": "added when a ticket enters"},
+                    "gate": {
+                        "type": "array",
+                        "maxItems": 50,
+                        "items": {"type": "object", "required": ["check"], "properties": {"check": {"type": "string"}}},
+                        "description": "checks that must pass before a ticket goes on; parameters stand beside `check`",
+                    },
+                    "on_failure": {
+                        "type": "object",
+                        "required": ["tasks"],
+                        "additionalProperties": False,
+                        "properties": {"tasks": {**TASKS, "minItems": 1}, "rounds": {"type": "integer", "minimum": 1, "maximum": 20}},
+                        "description": "tasks added when all work is done and the gate refuses, at most `rounds` times in one stay",
+                    },
                 },
             },
         },
@@ -61,6 +105,10 @@ class Phase:
     position: int
     to: tuple[str, ...]
     automatic: str = ""
+    gate: tuple[dict[str, Any], ...] = ()
+    tasks: tuple[dict[str, Any], ...] = ()
+    on_failure: dict[str, Any] | None = None
+    blocked_to: tuple[str, ...] | None = None
 
     @property
     def terminal(self) -> bool:
@@ -81,6 +129,21 @@ class Plan:
 
     def __contains__(self, name: str) -> bool:
         return any(phase.name == name for phase in self.phases)
+
+    @property
+    def seeds_needs(self) -> bool:
+        """Whether a move may add tasks that wait for each other."""
+        seeds = (seed for phase in self.phases for seed in (*phase.tasks, *(phase.on_failure or {}).get("tasks", ())))
+        return any(seed.get("needs") for seed in seeds)
+
+    def up_to(self, name: str) -> tuple[str, ...]:
+        """This phase and the earlier ones."""
+        return tuple(phase.name for phase in self.phases if phase.position <= self[name].position)
+
+    def way_back(self, name: str) -> tuple[str, ...]:
+        """Where a ticket that was blocked in this phase may return to."""
+        narrowed = self[name].blocked_to
+        return self.up_to(name) if narrowed is None else tuple(phase for phase in self.up_to(name) if phase in narrowed)
 
     def after(self, name: str) -> str | None:
         """The phase a ticket goes to when it moves on by itself: the first later one it may go to."""
@@ -132,12 +195,54 @@ def _plan(document: dict[str, Any]) -> Plan:
                 fault(f"phases.{place}.to", f"{to} leads to itself")
         if phase.get("automatic") and not any(to in names[place + 1 :] for to in phase["to"]):
             fault(f"phases.{place}.automatic", "needs a later phase to move on to")
+        for to in phase.get("blocked_to", ()):
+            if to not in names[: place + 1]:
+                fault(f"phases.{place}.blocked_to", f"{to} is not this phase or an earlier one")
+        if phase.get("gate") and not any(to in names[place + 1 :] for to in phase["to"]):
+            fault(f"phases.{place}.gate", "guards nothing: no later phase can be reached from here")
+        if phase.get("on_failure") and not (phase.get("gate") and phase.get("automatic") == "on_completion"):
+            fault(f"phases.{place}.on_failure", "needs a gate, and automatic: on_completion")
+        for number, asked in enumerate(phase.get("gate", ())):
+            for message in _faults_of(asked):
+                fault(f"phases.{place}.gate.{number}", message)
+        for where, seeds in (("tasks", phase.get("tasks", ())), ("on_failure.tasks", phase.get("on_failure", {}).get("tasks", ()))):
+            for number, message in _faults_of_seeds(seeds):
+                fault(f"phases.{place}.{where}.{number}", message)
     start = document.get("start", names[0])
     if start not in names:
         fault("start", f"{start} is not a phase of this workflow")
     if faults:
         raise InvalidWorkflow(errors=faults)
     phases = tuple(
-        Phase(phase["name"], place, tuple(phase["to"]), phase.get("automatic", "")) for place, phase in enumerate(document["phases"])
+        Phase(
+            phase["name"],
+            place,
+            tuple(phase["to"]),
+            phase.get("automatic", ""),
+            tuple(phase.get("gate", ())),
+            tuple(phase.get("tasks", ())),
+            phase.get("on_failure"),
+            tuple(phase["blocked_to"]) if "blocked_to" in phase else None,
+        )
+        for place, phase in enumerate(document["phases"])
     )
     return Plan(document["name"], start, phases, document)
+
+
+def _faults_of(asked: dict[str, Any]) -> list[str]:
+    check = gates.known().get(asked["check"])
+    if check is None:
+        return [f"there is no check {asked['check']}; there are: {', '.join(sorted(gates.known()))}"]
+    return check.faults({name: value for name, value in asked.items() if name != "check"})
+
+
+def _faults_of_seeds(seeds: Sequence[dict[str, Any]]) -> Iterator[tuple[int, str]]:
+    before: set[str] = set()
+    for number, seed in enumerate(seeds):
+        for ref in seed.get("needs", ()):
+            if ref not in before:
+                yield number, f"needs {ref}, which is no ref of a task before it"
+        if ref := seed.get("ref"):
+            if ref in before:
+                yield number, f"ref {ref} is there twice"
+            before.add(ref)

@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 
 from agents.api.once import once
 from agents.models import Agent, Project, rights
-from omoi_site.errors import Forbidden, Malformed, NotFound
+from omoi_site.errors import Forbidden, Malformed, NotFound, OmoiError
 
 READS = {"GET", "HEAD", "OPTIONS"}
 
@@ -41,6 +41,8 @@ class View(APIView):
             else:
                 response = once(asked, lambda: act(asked, *args, **kwargs), secret=self.secret)
         except Exception as error:
+            if isinstance(error, OmoiError):
+                error.leave_trace()
             response = self.handle_exception(error)
         self.response = self.finalize_response(asked, response, *args, **kwargs)
         return self.response

@@ -31,7 +31,7 @@ def test_every_act_is_told_once_in_order_and_read_on_by_cursor(task, ada, operat
 
 
 def test_who_is_outside_a_project_reads_nothing_of_it(ticket, operator):
-    other = Project.objects.found(key="ELSE", by=operator)
+    other = Project.objects.found(key="ELSE", workflow="simple", by=operator)
     eve = Agent.objects.register(name="eve", projects=[other], by=operator)
     Ticket.objects.open(project=other, title="theirs", by=operator)
     topics = {event["topic"] for event in api_of(eve).get("/events", limit=200).json()["results"]}

@@ -218,7 +218,7 @@ class World:
 
     def __init__(self, operator):
         self.operator = operator
-        self.project = Project.objects.found(key="RND", by=operator)
+        self.project = Project.objects.found(key="RND", workflow="simple", by=operator)
         self.agents = {}
         for name, skills, phases, capacity in (("ada", SKILLS, [], 2), ("bob", [], ["DOING"], 1), ("eve", ["sql"], [], 1)):
             self.agents[name] = Agent.objects.register(

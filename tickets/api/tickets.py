@@ -20,7 +20,7 @@ from tickets.api.adding import TaskIn, specs
 from tickets.api.fields import PhaseField, PriorityField
 from tickets.api.tasks import ExplainOut
 from tickets.models import Task, Ticket, Workflow
-from tickets.models.ticket import BlockedClass
+from tickets.models.moves import BlockedClass
 from tickets.models.ways import ways
 
 

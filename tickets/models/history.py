@@ -11,6 +11,7 @@ class PhaseMove(models.Model):
     class Ground(models.TextChoices):
         BORN = "born"
         UNGATED = "ungated"
+        VERDICT = "verdict"
         BACK = "back"
         BLOCKED = "blocked"
         UNBLOCKED = "unblocked"
@@ -29,7 +30,8 @@ class PhaseMove(models.Model):
     key = models.CharField(max_length=20, blank=True)
     at = models.DateTimeField(db_default=db.ClockTimestamp(), editable=False)
     xid = db.XidField(db_default=db.CurrentXid(), editable=False)
-    artifacts = models.JSONField(default=dict)
+    artifacts = models.JSONField(default=dict, help_text="hashes of what was handed in by then, by phase and name")
+    verdict = models.ForeignKey("tickets.Verdict", models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
 
     class Meta:
         ordering = ["ticket", "move"]

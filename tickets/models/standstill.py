@@ -15,6 +15,7 @@ Row = TypeVar("Row", bound=models.Model)
 MOST = 20  # open tasks a ticket is explained by
 
 # An automatic move is due. `p` is the phase the ticket stands in, `x` the one it moves on to, `m` how it came here (to be blocked meanwhile does not count).
+# A gate that refused what is there is not asked again before something changes.
 # Whoever sent it back, forced or reopened it wants something done first: work from before that does not move it on.
 AUTOMATIC = """
 NOT tickets_ticket.paused AND tickets_ticket.archived_at IS NULL AND EXISTS (
@@ -24,6 +25,8 @@ NOT tickets_ticket.paused AND tickets_ticket.archived_at IS NULL AND EXISTS (
   CROSS JOIN LATERAL (SELECT h.at, h.ground IN ('back', 'forced', 'reopened') AND h.move > 0 AS sent FROM tickets_phasemove h
                       WHERE h.ticket_id = tickets_ticket.id AND h.ground NOT IN ('blocked', 'unblocked') ORDER BY h.move DESC LIMIT 1) m
   WHERE p.workflow_id = tickets_ticket.workflow_id AND p.name = tickets_ticket.phase AND p.automatic <> ''
+    AND NOT (p.gated AND EXISTS (SELECT FROM tickets_verdict v WHERE v.ticket_id = tickets_ticket.id AND v.move = tickets_ticket.moves AND NOT v.passed
+                                 AND v.evidence = omoi_evidence(tickets_ticket.id, p.name)))
     AND NOT EXISTS (SELECT FROM tickets_task o WHERE o.ticket_id = tickets_ticket.id AND o.phase = p.name AND o.state IN ('pending', 'claimed'))
     AND CASE p.automatic
         WHEN 'on_claim' THEN EXISTS (SELECT FROM tickets_task t WHERE t.ticket_id = tickets_ticket.id AND t.phase = x.name AND t.fence > 0
@@ -33,6 +36,10 @@ NOT tickets_ticket.paused AND tickets_ticket.archived_at IS NULL AND EXISTS (
                               AND NOT EXISTS (SELECT FROM tickets_task t WHERE t.ticket_id = tickets_ticket.id AND t.phase = p.name AND t.state = 'failed')
         ELSE false END)
 """
+REFUSED = """kp.gated AND EXISTS (SELECT FROM tickets_verdict v WHERE v.ticket_id = k.id AND v.move = k.moves AND NOT v.passed AND v.evidence = omoi_evidence(k.id, k.phase)
+             AND v.id = (SELECT max(w.id) FROM tickets_verdict w WHERE w.ticket_id = k.id))"""
+UNMET = """(SELECT string_agg(c->>'check', ', ') FROM tickets_verdict v CROSS JOIN jsonb_array_elements(v.checks) c
+            WHERE v.id = (SELECT max(w.id) FROM tickets_verdict w WHERE w.ticket_id = k.id) AND NOT (c->>'passed')::boolean)"""
 DUE = AUTOMATIC.replace("tickets_ticket.", "k.")
 # The ticket `k` with its project `j`, its phase `kp`, and its tasks counted: those of the phase, or claimable in it.
 TICKET = f"""
@@ -80,6 +87,10 @@ OBSTACLES = [
     ),
     TASKS,
     Obstacle(
+        "gate", f"{UNFINISHED} AND {REFUSED}", "'operator'", "the gate of {phase} refused: {unmet}", "See what each check asks for, hand it in, and check again.",
+        "(SELECT max(v.at) FROM tickets_verdict v WHERE v.ticket_id = k.id)",
+    ),
+    Obstacle(
         "clock", f"{UNFINISHED} AND {DUE}", CLOCK, "it may move on from {phase}; a worker or the clock does it",
         "It moves by itself; if it does not, start manage.py clock.", "coalesce(c.last_end, k.phase_since)",
     ),
@@ -88,7 +99,7 @@ OBSTACLES = [
         "Add a task, or move it on.", "k.phase_since",
     ),
     Obstacle(
-        "phase", f"{UNFINISHED} AND k.phase <> 'BLOCKED' AND c.going = 0 AND c.failed = 0 AND c.doomed = 0 AND c.here > 0 AND NOT ({DUE})", "'operator'",
+        "phase", f"{UNFINISHED} AND k.phase <> 'BLOCKED' AND c.going = 0 AND c.failed = 0 AND c.doomed = 0 AND c.here > 0 AND NOT ({DUE}) AND NOT ({REFUSED})", "'operator'",
         "all its tasks of {phase} have ended and nobody has moved it on", "Move it on, or add a task.", "coalesce(c.last_end, k.phase_since)",
     ),
 ]  # fmt: skip
@@ -107,7 +118,7 @@ class Waiting(models.QuerySet[Row]):
             for place, each in enumerate(OBSTACLES)
         )
         facts = db.one(
-            f"""SELECT k.phase, k.pause_reason, k.blocked_class, k.blocked_reason, j.key AS project, j.pause_reason AS project_reason, c.*, {columns},
+            f"""SELECT k.phase, {UNMET} AS unmet, k.pause_reason, k.blocked_class, k.blocked_reason, j.key AS project, j.pause_reason AS project_reason, c.*, {columns},
                        ARRAY(SELECT t.id FROM tickets_task t WHERE {OPEN_HERE} AND NOT t.doomed ORDER BY t.state, t.id LIMIT {MOST}) AS open_tasks {TICKET} WHERE k.id = %s""",
             [ticket.pk],
         )

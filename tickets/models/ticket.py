@@ -6,40 +6,29 @@ trigger refuses every change of phase that has none.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
-from django.db import OperationalError, connection, models
+from django.db import models, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
-from django_fsm import RETURN_VALUE, FSMField, FSMModelMixin, transition
 
-from agents.models import Locking, Project, Versioned, label, via
-from omoi_site import broker, db
-from omoi_site.errors import Invalid, OmoiError
+from agents.models import Locking, Project
+from omoi_site import db
+from omoi_site.errors import Invalid
+from tickets.models.advancing import Advancing
 from tickets.models.bringing import Bringing
-from tickets.models.history import PhaseMove
+from tickets.models.moves import REASON, BlockedClass, Ground, Moving, weighty
 from tickets.models.standing import Standing
-from tickets.models.standstill import AUTOMATIC, Waiting
+from tickets.models.standstill import Waiting
+from tickets.models.verdict import Judging
 from tickets.models.workflow import Workflow
-from tickets.workflow import BLOCKED, CANCELLED, Plan
 
-log = logging.getLogger(__name__)
-
-Ground = PhaseMove.Ground
 # What the database counts, and what never changes: to write a unique column, even with the same value, locks the row against
 # the foreign keys of whoever adds a task.
 LEFT_ALONE = {"id", "project", "number", "key", "events", "moves", "previous_phase", "phase_since"}
-REASON = 10  # characters a forced act must give at least
-
-
-class TransitionNotAllowed(OmoiError):
-    """The workflow has no such move from where the ticket stands."""
-
-    code = "transition_not_allowed"
-    title = "The ticket cannot go there"
 
 
 class Priority(models.IntegerChoices):
@@ -49,18 +38,23 @@ class Priority(models.IntegerChoices):
     LOW = 3
 
 
-class BlockedClass(models.TextChoices):
-    DEPENDENCY = "dependency"
-    CLARIFICATION = "clarification"
-    FAILING_CHECKS = "failing_checks"
-    ENVIRONMENT = "environment"
-
-
-class TicketQuerySet(Standing["Ticket"], Waiting["Ticket"], Locking["Ticket"], Bringing):
+class TicketQuerySet(Standing["Ticket"], Waiting["Ticket"], Locking["Ticket"], Bringing, Judging, Advancing):
     together = ("project", "workflow")
 
     def seen_by(self, who: Any) -> TicketQuerySet:
         return self.filter(project__in=Project.objects.seen_by(who))
+
+    @contextmanager
+    def locked(self, **which: Any) -> Iterator[Ticket]:
+        """One ticket under its lock, in one transaction, saved at the end with the next version; a move of it may seed tasks."""
+        from tickets.models.need import Need
+
+        with transaction.atomic():
+            before = self.select_related("workflow").filter(**which).first()
+            if before and before.plan.seeds_needs:
+                Need.objects.lock_graph(before.project_id)  # before any row
+            with super().locked(**which) as ticket:
+                yield ticket
 
     @db.atomic
     def open(
@@ -93,8 +87,8 @@ class TicketQuerySet(Standing["Ticket"], Waiting["Ticket"], Locking["Ticket"], B
             raise Invalid(f"{parent.key} is of another project", field="parent")
         ground = ground or (Ground.BORN if phase == plan.start else Ground.FORCED)
         if ground == Ground.FORCED:
-            _weighty(reason, f"a ticket born in {phase} needs a reason of {REASON} characters or more")
-        if any(spec.needs for spec in tasks):
+            weighty(reason, f"a ticket born in {phase} needs a reason of {REASON} characters or more")
+        if any(spec.needs for spec in tasks) or plan.seeds_needs:
             Need.objects.lock_graph(project.pk)  # before any row
         number = db.one("UPDATE agents_project SET tickets_made = tickets_made + 1 WHERE id = %s RETURNING tickets_made", [project.pk])
         assert number
@@ -116,44 +110,16 @@ class TicketQuerySet(Standing["Ticket"], Waiting["Ticket"], Locking["Ticket"], B
         ticket.save(force_insert=True)
         ticket.note_move(None, phase, ground, by=by, reason=reason)
         ticket.record("ticket.opened", by=by, reason=reason, data={"title": title, "phase": phase})
+        if ground != Ground.IMPORTED:
+            ticket.seed(phase, by=by)
         if tasks:
             from tickets.models.task import Task
 
             Task.objects.add(ticket, tasks, by=by)
         return ticket
 
-    def due_to_advance(self) -> models.QuerySet[Ticket]:
-        """Tickets whose phase ends by itself and is over: `on_claim` once work of the next phase has begun, `on_completion` when all its tasks ended well."""
-        return self.extra(where=[AUTOMATIC])
 
-    def advance_due(self, ids: Sequence[int] | None = None, *, between: tuple[int, int] | None = None, by: Any = "system:workflow") -> int:
-        """Make the automatic moves that are due, of these tickets, or of a batch of all or of those with ids `between`; returns how many."""
-        waiting = self.due_to_advance()
-        if ids is not None:
-            waiting = waiting.filter(pk__in=ids)
-        if between is not None:
-            waiting = waiting.filter(pk__gt=between[0], pk__lte=between[1])
-        moved = 0
-        for pk in waiting.order_by("id").values_list("pk", flat=True)[:200]:
-            try:
-                while self.due_to_advance().filter(pk=pk).exists() and self._advance_one(pk, by):
-                    moved += 1
-            except (OmoiError, OperationalError):  # one ticket must not stand in the way of the others
-                if connection.connection is None or connection.connection.broken:
-                    raise
-                log.exception("an automatic move failed", extra={"ticket": pk})
-        return moved
-
-    @db.atomic
-    def _advance_one(self, pk: int, by: Any) -> bool:
-        with self.locked(pk=pk) as ticket:
-            due = self.due_to_advance().filter(pk=pk).exists()  # asked again under the lock
-            if due:
-                ticket.advance(by=by)
-        return due
-
-
-class Ticket(FSMModelMixin, Versioned):
+class Ticket(Moving):
     project = models.ForeignKey(Project, models.PROTECT, related_name="tickets")
     number = models.PositiveIntegerField(editable=False)
     key = models.CharField(max_length=24, unique=True, editable=False)
@@ -162,7 +128,6 @@ class Ticket(FSMModelMixin, Versioned):
     priority = models.PositiveSmallIntegerField(choices=Priority.choices, default=Priority.MEDIUM)
     labels = ArrayField(models.CharField(max_length=200), default=list, blank=True)
     workflow = models.ForeignKey(Workflow, models.PROTECT, related_name="tickets")
-    phase = FSMField(max_length=60, protected=True)
     previous_phase = models.CharField(max_length=60, blank=True, editable=False)
     phase_since = models.DateTimeField(db_default=Now(), editable=False)
     moves = models.PositiveIntegerField(default=0, editable=False, help_text="changes of phase so far; only the database counts it")
@@ -208,102 +173,8 @@ class Ticket(FSMModelMixin, Versioned):
         return self.project_id
 
     @property
-    def plan(self) -> Plan:
-        return self.workflow.plan
-
-    @property
     def priority_name(self) -> str:
         return Priority(self.priority).name.lower()
-
-    @property
-    def done(self) -> bool:
-        return self.phase in self.plan and self.plan[self.phase].terminal
-
-    @property
-    def closed(self) -> bool:
-        return self.done or self.phase == CANCELLED
-
-    # -- moves: each runs on a row from `locked()`
-
-    @transition(field=phase, source="*", target=RETURN_VALUE())
-    def advance(self, to: str | None = None, *, by: Any, reason: str = "") -> str:
-        """Go on to `to`, or to the next phase; no open task of the present phase may be left."""
-        to = to or self._next()
-        if self.phase not in self.plan or to not in self.plan[self.phase].to or not self._later(to):
-            raise TransitionNotAllowed(
-                f"{self.key} cannot advance from {self.phase} to {to}; allowed: {', '.join(self._onward()) or 'nothing'}"
-            )
-        left = self.tasks.open().filter(phase=self.phase).count()
-        if left:
-            raise TransitionNotAllowed(f"{left} tasks of {self.phase} are still open", next_action="complete or cancel them first")
-        return self._move(to, Ground.UNGATED, by=by, reason=reason)
-
-    @transition(field=phase, source="*", target=RETURN_VALUE())
-    def send_back(self, to: str, *, by: Any, reason: str) -> str:
-        """Go back to an earlier phase; pending tasks of the left phase are held and its claims revoked."""
-        if self.phase not in self.plan or to not in self.plan or self._later(to) or to == self.phase or self.done:
-            raise TransitionNotAllowed(f"{self.key} cannot go back from {self.phase} to {to}")
-        reason = _given(reason, "say why it goes back")
-        self._take_claims_back(by)
-        return self._move(to, Ground.BACK, by=by, reason=reason)
-
-    @transition(field=phase, source="*", target=RETURN_VALUE())
-    def block(self, *, by: Any, reason: str, cause: str = BlockedClass.DEPENDENCY) -> str:
-        """Stop granting its tasks; running claims go on."""
-        if self.phase not in self.plan or self.done:
-            raise TransitionNotAllowed(f"{self.key} stands in {self.phase} and cannot be blocked")
-        if cause not in BlockedClass.values:
-            raise Invalid(f"one of {', '.join(BlockedClass.values)}", field="class")
-        self.blocked_class, self.blocked_reason = cause, _given(reason, "say what blocks it")
-        return self._move(BLOCKED, Ground.BLOCKED, by=by, reason=self.blocked_reason)
-
-    @transition(field=phase, source="*", target=RETURN_VALUE())
-    def unblock(self, to: str | None = None, *, by: Any, reason: str = "") -> str:
-        """Return to the phase it was blocked in, or to an earlier one."""
-        return self._return(BLOCKED, to, Ground.UNBLOCKED, by=by, reason=reason)
-
-    @transition(field=phase, source="*", target=RETURN_VALUE())
-    def cancel(self, *, by: Any, reason: str) -> str:
-        """Give it up: all its open tasks are cancelled with it."""
-        if self.closed:
-            raise TransitionNotAllowed(f"{self.key} stands in {self.phase} and cannot be cancelled")
-        reason = _given(reason, "say why it is cancelled")
-        self.tasks.open().cancel(by=by, reason=f"ticket cancelled: {reason}")
-        return self._move(CANCELLED, Ground.CANCELLED, by=by, reason=reason)
-
-    @transition(field=phase, source="*", target=RETURN_VALUE())
-    def reopen(self, to: str | None = None, *, by: Any, reason: str) -> str:
-        """Return from CANCELLED to the phase it was cancelled in, or to an earlier one; its tasks stay as they are."""
-        return self._return(CANCELLED, to, Ground.REOPENED, by=by, reason=_given(reason, "say why it is reopened"))
-
-    @transition(field=phase, source="*", target=RETURN_VALUE())
-    def force(self, to: str, *, by: Any, reason: str) -> str:
-        """Put it into any phase of its workflow, past gates and order; the caller has the right to, and the reason stays visible."""
-        if to not in self.plan or to == self.phase or self.closed:
-            raise TransitionNotAllowed(f"{self.key} stands in {self.phase} and cannot be forced to {to}")
-        _weighty(reason, f"a forced move needs a reason of {REASON} characters or more")
-        self._take_claims_back(by)
-        return self._move(to, Ground.FORCED, by=by, reason=reason)
-
-    def go(self, to: str, *, by: Any, reason: str = "", cause: str = BlockedClass.DEPENDENCY, force: bool = False) -> None:
-        """The move that leads to `to`, by whatever name it has."""
-        to = to.upper().removeprefix("PHASE_")
-        if to not in self.plan and to not in (BLOCKED, CANCELLED):
-            raise Invalid(f"{to} is not a phase of {self.workflow}", field="to")
-        if force:
-            self.force(to, by=by, reason=reason)
-        elif to == BLOCKED:
-            self.block(by=by, reason=reason, cause=cause)
-        elif to == CANCELLED:
-            self.cancel(by=by, reason=reason)
-        elif self.phase == BLOCKED:
-            self.unblock(to, by=by, reason=reason)
-        elif self.phase == CANCELLED:
-            self.reopen(to, by=by, reason=reason)
-        elif self._later(to):
-            self.advance(to, by=by, reason=reason)
-        else:
-            self.send_back(to, by=by, reason=reason)
 
     def pause(self, *, by: Any, reason: str = "") -> None:
         """Grant none of its tasks until it is resumed; running claims go on."""
@@ -349,71 +220,8 @@ class Ticket(FSMModelMixin, Versioned):
 
             Task.objects.reprioritise(self.pk, before["priority"], self.priority, by=by)
 
-    # -- what the moves share
-
-    @property
-    def origin(self) -> str:
-        """The phase a BLOCKED or CANCELLED ticket came from, told by history."""
-        for move in self.history.order_by("-move"):
-            if move.to_phase not in (BLOCKED, CANCELLED):
-                return move.to_phase
-        raise TransitionNotAllowed(f"{self.key} has no phase to return to")
-
-    def note_move(self, before: str | None, after: str, ground: str, *, by: Any, reason: str = "") -> None:
-        """The history row the trigger demands; `moves` is counted by the database when the phase is saved."""
-        move = 0 if before is None else self.moves + 1
-        self.history.create(move=move, from_phase=before, to_phase=after, ground=ground, reason=reason, by=label(by), key=via(by))
-
     def hold_tasks(self) -> None:
         """Hold the tasks that may not be claimed where the ticket stands now, and free the others."""
         from tickets.models.task import Task
 
         Task.objects.hold(self)
-
-    def _next(self) -> str:
-        return (self.plan.after(self.phase) if self.phase in self.plan else None) or ""
-
-    def _onward(self) -> list[str]:
-        return [to for to in self.plan[self.phase].to if self._later(to)] if self.phase in self.plan else []
-
-    def _later(self, to: str) -> bool:
-        return self.phase in self.plan and to in self.plan and self.plan[to].position > self.plan[self.phase].position
-
-    def _take_claims_back(self, by: Any) -> None:
-        """Nobody goes on with the phase that is left; while BLOCKED that is the one it was blocked in, whose claims ran on."""
-        self.tasks.filter(phase=self.origin if self.phase == BLOCKED else self.phase).revoke(by=by)
-
-    def _return(self, standing: str, to: str | None, ground: str, *, by: Any, reason: str) -> str:
-        if self.phase != standing:
-            raise TransitionNotAllowed(f"{self.key} stands in {self.phase}, not in {standing}")
-        origin = self.origin
-        to = to or origin
-        if to not in self.plan or self.plan[to].position > self.plan[origin].position:
-            raise TransitionNotAllowed(f"{self.key} came from {origin} and can return only there or to an earlier phase")
-        if to != origin:
-            self._take_claims_back(by)
-        return self._move(to, ground, by=by, reason=reason)
-
-    def _move(self, to: str, ground: str, *, by: Any, reason: str) -> str:
-        before = self.phase
-        self.note_move(before, to, ground, by=by, reason=reason)
-        if to != BLOCKED:
-            self.blocked_class = self.blocked_reason = ""
-        self.record("ticket.moved", by=by, reason=reason, data={"from": before, "to": to, "ground": ground})
-        from tickets.models.task import Task
-
-        Task.objects.hold(self, phase=to)
-        if to in self.plan and self.plan[to].automatic:
-            broker.hint("advance_tickets", [self.pk])
-        return to
-
-
-def _given(reason: str, why: str) -> str:
-    if not reason.strip():
-        raise Invalid(why, field="reason")
-    return reason.strip()
-
-
-def _weighty(reason: str, why: str) -> None:
-    if len(reason.strip()) < REASON:
-        raise Invalid(why, field="reason")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tickets.models.ticket import Ticket
+from tickets.models.verdict import Case, judged
 from tickets.workflow import BLOCKED, CANCELLED
 
 Way = dict[str, Any]
@@ -15,11 +16,12 @@ def ways(ticket: Ticket) -> list[Way]:
     if ticket.done:
         return []
     if ticket.phase in (BLOCKED, CANCELLED):
-        back = ticket.plan[ticket.origin].position
-        found = [_open(phase.name) for phase in ticket.plan.phases if phase.position <= back]
+        back = ticket.plan.way_back(ticket.origin) if ticket.phase == BLOCKED else ticket.plan.up_to(ticket.origin)
+        found = [_open(name) for name in back]
         return [*found, _open(CANCELLED)] if ticket.phase == BLOCKED else found
     here = ticket.plan[ticket.phase]
-    onward = [_after_tasks(ticket, to) for to in here.to if ticket.plan[to].position > here.position]
+    unmet = _in_the_way(ticket)
+    onward = [{"to": to, "allowed": not unmet, "unmet": unmet} for to in here.to if ticket.plan[to].position > here.position]
     back_to = [_open(phase.name) for phase in ticket.plan.phases if phase.position < here.position]
     return [*onward, *back_to, _open(BLOCKED), _open(CANCELLED)]
 
@@ -28,7 +30,10 @@ def _open(to: str) -> Way:
     return {"to": to, "allowed": True, "unmet": []}
 
 
-def _after_tasks(ticket: Ticket, to: str) -> Way:
+def _in_the_way(ticket: Ticket) -> list[dict[str, Any]]:
+    """What keeps it from going on: the gate as it would be judged now, and open tasks."""
+    unmet = [reason for check in judged(Case(ticket, ticket.phase)) for reason in check["reasons"]]
     left = ticket.tasks.open().filter(phase=ticket.phase).count()
-    unmet = [{"check": "tasks", "code": "tasks_open", "need": 0, "got": left, "how": "complete or cancel them first"}] if left else []
-    return {"to": to, "allowed": not left, "unmet": unmet}
+    if left and not any(reason["code"] == "tasks_open" for reason in unmet):
+        unmet.append({"check": "tasks", "code": "tasks_open", "need": 0, "got": left, "how": "complete or cancel them first"})
+    return unmet

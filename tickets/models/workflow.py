@@ -12,7 +12,7 @@ from omoi_site import db
 from omoi_site.errors import OmoiError
 from tickets import workflow as documents
 
-DEFAULT = "simple"
+DEFAULT = "software_delivery"
 
 
 class UnknownWorkflow(OmoiError):
@@ -48,6 +48,7 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
                 position=phase.position,
                 to=list(phase.to),
                 start=phase.name == plan.start,
+                gated=bool(phase.gate),
                 automatic=phase.automatic,
             )
             for phase in plan.phases

@@ -1,0 +1,44 @@
+"""Files a tool would write, for gates to read."""
+
+from __future__ import annotations
+
+import json
+from io import BytesIO
+
+from tickets.models import Artifact, Task, TaskSpec
+
+
+def requirements(length: int = 700, *, headings: tuple[str, ...] = ("Scope", "Acceptance criteria")) -> bytes:
+    text = "# Payments\n\n" + "\n\n".join(f"## {heading}\n\nWhat it is." for heading in headings) + "\n\n"
+    return (text + "x" * max(0, length - len(text))).encode()
+
+
+def cobertura(hit: int, missed: int) -> bytes:
+    lines = "".join(f'<line number="{n}" hits="{int(n <= hit)}"/>' for n in range(1, hit + missed + 1))
+    return (
+        '<?xml version="1.0" ?><!DOCTYPE coverage SYSTEM "http://cobertura.sourceforge.net/xml/coverage-04.dtd">'
+        f'<coverage line-rate="1" lines-valid="1"><packages><package><classes><class filename="a.py"><lines>{lines}</lines></class></classes></package></packages></coverage>'
+    ).encode()
+
+
+def junit(passed: int, failed: int = 0) -> bytes:
+    cases = '<testcase name="ok"/>' * passed + '<testcase name="bad"><failure message="no"/></testcase>' * failed
+    return f'<testsuites><testsuite tests="99" failures="0">{cases}</testsuite></testsuites>'.encode()
+
+
+def changes(*files: str) -> bytes:
+    return json.dumps({"commit": "4f2a91c", "files": list(files)}).encode()
+
+
+def hand_in(ticket, kind: str, content: bytes, *, by, **more) -> Artifact:
+    return Artifact.objects.hand_in(ticket=ticket, type=kind, content=BytesIO(content), by=by, **more)
+
+
+def work_off(ticket, *, by, agent, titles: tuple[str, ...] = ("do it",)) -> None:
+    """Tasks in the phase the ticket stands in, claimed and completed."""
+    from tests.deeds import complete
+
+    ticket.refresh_from_db()
+    Task.objects.add(ticket, [TaskSpec(title) for title in titles], by=by)
+    for claim in Task.objects.claim(by=agent, limit=len(titles)):
+        complete(claim, by=agent)

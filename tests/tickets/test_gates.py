@@ -1,0 +1,127 @@
+"""Gates open on evidence the server has read, and on nothing else."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from agents.models import Event
+from omoi_site import db
+from tests.tickets import reports
+from tests.tickets.reports import hand_in, work_off
+from tickets.models import Artifact, GateClosed, PhaseMove, Ticket, Verdict, Workflow
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def delivery(project, operator):
+    """A ticket in REQUIREMENTS of `software_delivery`."""
+    opened = Ticket.objects.open(project=project, workflow=Workflow.objects.latest_of("software_delivery"), title="Payments", by=operator)
+    Ticket.objects.move(opened.pk, "REQUIREMENTS", by=operator)
+    return Ticket.objects.get(pk=opened.pk)
+
+
+def phase_of(ticket) -> str:
+    return Ticket.objects.get(pk=ticket.pk).phase
+
+
+def codes(refusal) -> set[str]:
+    return {reason["code"] for reason in refusal.value.more["unmet"]}
+
+
+def test_a_ticket_walks_from_backlog_to_done(delivery, operator, ada):
+    work_off(delivery, by=operator, agent=ada)
+    hand_in(delivery, "requirements_document", reports.requirements(), by=ada)
+    Ticket.objects.move(delivery.pk, "DESIGN", by=operator)
+    Ticket.objects.move(delivery.pk, "IMPLEMENTATION", by=operator)
+    work_off(delivery, by=operator, agent=ada)
+    hand_in(delivery, "code_changes", reports.changes("src/pay.py", "tests/test_pay.py"), by=ada)
+    hand_in(delivery, "test_coverage", reports.cobertura(9, 1), by=ada)
+    Ticket.objects.move(delivery.pk, "TESTING", by=operator)
+    work_off(delivery, by=operator, agent=ada)
+    hand_in(delivery, "test_results", reports.junit(3), by=ada)
+    hand_in(delivery, "test_evidence", b"a log", by=ada)
+    Ticket.objects.move(delivery.pk, "DEPLOYMENT", by=operator)
+    Ticket.objects.move(delivery.pk, "DONE", by=operator)
+
+    grounds = [move.ground for move in PhaseMove.objects.filter(ticket=delivery).order_by("move")]
+    assert grounds == ["born", "ungated", "verdict", "ungated", "verdict", "verdict", "ungated"]
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (None, "artifact_missing"),
+        (reports.requirements(100), "too_short"),
+        (reports.requirements(headings=("Scope",)), "sections_missing"),
+        (b"\xff\xfe" * 400, "evidence_unreadable"),
+    ],
+)
+def test_requirements_that_do_not_do_keep_the_gate_closed(delivery, operator, ada, content, code):
+    work_off(delivery, by=operator, agent=ada)
+    if content is not None:
+        hand_in(delivery, "requirements_document", content, by=ada)
+
+    with pytest.raises(GateClosed) as refusal:
+        Ticket.objects.move(delivery.pk, "DESIGN", by=operator)
+
+    assert code in codes(refusal)
+    assert phase_of(delivery) == "REQUIREMENTS"
+    assert not Verdict.objects.get().passed
+    told = Event.objects.filter(kind="ticket.move_refused").get()
+    assert code in told.data["unmet"]
+
+
+def test_a_verdict_dies_when_an_artifact_changes(delivery, operator, ada):
+    work_off(delivery, by=operator, agent=ada)
+    hand_in(delivery, "requirements_document", reports.requirements(), by=ada)
+    verdict = Ticket.objects.judge(pk=delivery.pk, by=operator)
+    assert verdict.passed
+    hand_in(delivery, "requirements_document", reports.requirements(100), by=ada)
+
+    with pytest.raises(GateClosed), Ticket.objects.locked(pk=delivery.pk) as ticket:
+        ticket.advance(by=operator, verdict=verdict)
+
+    assert phase_of(delivery) == "REQUIREMENTS"
+
+
+def test_the_database_itself_asks_for_the_verdict(delivery, operator, ada):
+    """What the model would not do, raw SQL cannot either: a forged ground, a failed verdict, and one over other evidence."""
+    refused = Ticket.objects.judge(pk=delivery.pk, by=operator)
+
+    def forged(verdict) -> None:
+        with transaction.atomic():
+            PhaseMove.objects.create(
+                ticket=delivery,
+                move=delivery.moves + 1,
+                from_phase="REQUIREMENTS",
+                to_phase="DESIGN",
+                ground="verdict",
+                verdict=verdict,
+                by="x",
+            )
+            db.rows("UPDATE tickets_ticket SET phase = 'DESIGN' WHERE id = %s", [delivery.pk])
+
+    for verdict in (None, refused):
+        with pytest.raises(IntegrityError, match="no ground"):
+            forged(verdict)
+    hand_in(delivery, "requirements_document", reports.requirements(), by=ada)
+    work_off(delivery, by=operator, agent=ada)
+    passed = Ticket.objects.judge(pk=delivery.pk, by=operator)
+    hand_in(delivery, "requirements_document", reports.requirements(900), by=ada)
+    with pytest.raises(IntegrityError, match="no ground"):
+        forged(passed)
+    forged(Ticket.objects.judge(pk=delivery.pk, by=operator))
+    assert phase_of(delivery) == "DESIGN"
+
+
+def test_artifacts_are_revised_never_changed(delivery, ada):
+    first = hand_in(delivery, "requirements_document", b"one", by=ada)
+    again = hand_in(delivery, "requirements_document", b"one", by=ada)
+    second = hand_in(delivery, "requirements_document", b"two", by=ada)
+    assert (first.revision, again.pk, second.revision) == (1, first.pk, 2)
+    assert [artifact.pk for artifact in delivery.artifacts.current()] == [second.pk]
+    with pytest.raises(IntegrityError, match="append-only"):
+        Artifact.objects.filter(pk=first.pk).update(phase="DESIGN")
+    assert b"".join(second.blob.pieces()) == b"two"

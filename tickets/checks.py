@@ -1,0 +1,102 @@
+"""The gate checks Omoi ships. Each asks the case (`tickets.models.verdict.Case`) for the newest artifact of a type and reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from tickets import evidence
+from tickets.evidence import Unreadable
+from tickets.gates import Reason, gate_check
+
+TYPE = {"type": "string", "pattern": r"^[a-z][a-z0-9_]{0,99}$"}
+Read = TypeVar("Read")
+
+
+@gate_check("artifact", parameters={"type": TYPE})
+def artifact(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
+    """The artifact is there."""
+    if case.content(needs["type"]) is None:
+        yield missing("artifact", needs["type"])
+
+
+@gate_check("min_length", parameters={"type": TYPE, "length": {"type": "integer", "minimum": 1}})
+def min_length(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
+    """A document of at least so many characters."""
+    found = yield from reading("min_length", case, needs["type"], evidence.document)
+    if found and found.length < needs["length"]:
+        how = f"write {needs['length'] - found.length} characters more and hand it in again"
+        yield Reason("min_length", "too_short", needs["length"], found.length, how)
+
+
+@gate_check("sections", parameters={"type": TYPE, "sections": {"type": "array", "items": {"type": "string"}, "minItems": 1}})
+def sections(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
+    """A document with these headings."""
+    found = yield from reading("sections", case, needs["type"], evidence.document)
+    if found and (lacking := [name for name in needs["sections"] if evidence.slug(name) not in found.sections]):
+        how = f"add a heading for each of {', '.join(lacking)} and hand it in again"
+        yield Reason("sections", "sections_missing", needs["sections"], sorted(found.sections), how)
+
+
+@gate_check("min_coverage", parameters={"percent": {"type": "number", "minimum": 0, "maximum": 100}})
+def min_coverage(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
+    """Enough lines were hit, counted in the Cobertura report."""
+    found = yield from reading("min_coverage", case, "test_coverage", evidence.coverage)
+    if found is not None and found < needs["percent"]:
+        how = "test more lines, then hand in coverage.xml of the last commit"
+        yield Reason("min_coverage", "coverage_low", needs["percent"], round(found, 2), how)
+
+
+@gate_check("has_tests")
+def has_tests(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
+    """The change brings tests."""
+    found = yield from reading("has_tests", case, "code_changes", evidence.changed_files)
+    if found is not None and not evidence.has_tests(found):
+        yield Reason(
+            "has_tests", "no_tests", "a file under tests/ or named test_*", found[:20], "add tests to the change and hand it in again"
+        )
+
+
+@gate_check("tests_passed")
+def tests_passed(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
+    """Every test case of the JUnit report passed, and there is at least one."""
+    found = yield from reading("tests_passed", case, "test_results", evidence.tests)
+    if found is None:
+        return
+    if found.failed:
+        yield Reason("tests_passed", "tests_failed", 0, found.failed, "make them pass, then hand in the new report")
+    elif found.total - found.skipped < 1:
+        yield Reason("tests_passed", "no_tests_run", 1, 0, "hand in a report of tests that ran")
+
+
+@gate_check("tasks_completed")
+def tasks_completed(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
+    """The phase has tasks, and all that were not cancelled are completed."""
+    counts = case.tasks()
+    left, failed = counts["pending"] + counts["claimed"], counts["failed"]
+    if failed:
+        yield Reason("tasks_completed", "tasks_failed", 0, failed, "retry or cancel the failed tasks")
+    if left:
+        yield Reason("tasks_completed", "tasks_open", 0, left, "complete or cancel the open tasks")
+    if not (failed or left or counts["completed"]):
+        yield Reason("tasks_completed", "no_tasks", 1, 0, "add a task to this phase and complete it")
+
+
+def missing(check: str, kind: str) -> Reason:
+    return Reason(check, "artifact_missing", kind, None, f"hand in an artifact of type {kind} for this phase")
+
+
+def reading(check: str, case: Any, kind: str, read: Callable[[bytes], Read]) -> Any:
+    """What `read` finds in the newest artifact of this type; None, after saying why, where it finds nothing."""
+    content = case.content(kind)
+    if content is None:
+        yield missing(check, kind)
+        return None
+    if len(content) > evidence.LARGEST:
+        yield Reason(check, "evidence_too_large", evidence.LARGEST, len(content), "hand in a smaller file: checks read up to 10 MiB")
+        return None
+    try:
+        return read(content)
+    except Unreadable as error:
+        yield Reason(check, "evidence_unreadable", kind, str(error), f"hand in the {kind} as the tool wrote it")
+        return None

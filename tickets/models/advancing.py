@@ -1,0 +1,107 @@
+"""Advancing: moves by whoever asks and moves by themselves. Both judge a gated phase first, and leave a trace of what was refused."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from django.db import OperationalError, connection, models
+
+from omoi_site import db
+from omoi_site.errors import OmoiError
+from tickets.models.standstill import AUTOMATIC
+from tickets.models.verdict import GateClosed, Verdict
+
+if TYPE_CHECKING:
+    from tickets.models.ticket import Ticket
+
+log = logging.getLogger(__name__)
+
+
+class Advancing(models.QuerySet[Any]):
+    """Verbs of TicketQuerySet that move tickets."""
+
+    def move(self, pk: int, to: str, *, by: Any, reason: str = "", force: bool = False, version: int | None = None, **how: Any) -> None:
+        """The move that leads to `to`. To leave a gated phase onward it is judged first, in a transaction of its own; `how`: the cause of a block."""
+        with self.told_if_refused(pk, to, by=by):
+            before: Ticket = self.select_related("workflow").get(pk=pk)
+            onward = before.gated and not force and before.is_later(to)
+            verdict = self.judge(pk=pk, by=by) if onward else None  # type: ignore[attr-defined]
+            with self.locked(pk=pk) as ticket:  # type: ignore[attr-defined]
+                ticket.expect(version)
+                ticket.go(to, by=by, reason=reason, force=force, verdict=verdict, **how)
+
+    @contextmanager
+    def told_if_refused(self, pk: int, to: str, *, by: Any) -> Iterator[None]:
+        """A refusal inside leaves an event: at once, or when whoever holds the transaction around it calls `leave_trace`."""
+        try:
+            yield
+        except OmoiError as refusal:
+            refusal.trace = partial(self.tell_refusal, pk, to, refusal, by=by)
+            if not connection.in_atomic_block:
+                refusal.leave_trace()
+            raise
+
+    @db.atomic
+    def tell_refusal(self, pk: int, to: str, refusal: OmoiError, *, by: Any) -> None:
+        """The journal's word of a move that was refused, and the verdict that refused it where its transaction was undone."""
+        ticket = self.get(pk=pk)
+        if isinstance(refusal, GateClosed) and refusal.verdict and not Verdict.objects.filter(pk=refusal.verdict.pk).exists():
+            refusal.verdict.save(force_insert=True)
+        data = {"from": ticket.phase, "to": to, "code": refusal.code, "unmet": [reason["code"] for reason in refusal.more.get("unmet", [])]}
+        ticket.record("ticket.move_refused", by=by, reason=refusal.message, data=data)
+
+    # -- by themselves
+
+    def due_to_advance(self) -> models.QuerySet[Ticket]:
+        """Tickets whose phase ends by itself and is over: `on_claim` once work of the next phase has begun, `on_completion` when all its tasks ended well."""
+        return self.extra(where=[AUTOMATIC])
+
+    def advance_due(self, ids: Sequence[int] | None = None, *, between: tuple[int, int] | None = None, by: Any = "system:workflow") -> int:
+        """Make the automatic moves that are due, of these tickets, or of a batch of all or of those with ids `between`; returns how many."""
+        waiting = self.due_to_advance()
+        if ids is not None:
+            waiting = waiting.filter(pk__in=ids)
+        if between is not None:
+            waiting = waiting.filter(pk__gt=between[0], pk__lte=between[1])
+        moved = 0
+        for pk in waiting.order_by("id").values_list("pk", flat=True)[:200]:
+            try:
+                while self.due_to_advance().filter(pk=pk).exists() and self._advance_one(pk, by):
+                    moved += 1
+            except (OmoiError, OperationalError):  # one ticket must not stand in the way of the others
+                if connection.connection is None or connection.connection.broken:
+                    raise
+                log.exception("an automatic move failed", extra={"ticket": pk})
+        return moved
+
+    def _advance_one(self, pk: int, by: Any) -> bool:
+        verdict = self._judge_due(pk, by)
+        if verdict and not verdict.passed:
+            return False
+        return self._go_on(pk, verdict, by)
+
+    @db.atomic
+    def _judge_due(self, pk: int, by: Any) -> Verdict | None:
+        """The verdict over a gated phase, and where it refuses, the tasks that shall mend it."""
+        if not self.select_related("workflow").get(pk=pk).gated:
+            return None
+        with self.locked(pk=pk) as ticket:  # type: ignore[attr-defined]
+            if not self.due_to_advance().filter(pk=pk).exists():  # asked again under the lock
+                return None
+            verdict = Verdict.objects.give(ticket, by=by)
+            if not verdict.passed:
+                ticket.mend(verdict, by=by)
+        return verdict
+
+    @db.atomic
+    def _go_on(self, pk: int, verdict: Verdict | None, by: Any) -> bool:
+        with self.locked(pk=pk) as ticket:  # type: ignore[attr-defined]
+            due = self.due_to_advance().filter(pk=pk).exists()  # asked again under the lock
+            if due and (not ticket.gated or (verdict and verdict.holds_for(ticket))):
+                ticket.advance(by=by, verdict=verdict)
+                return True
+        return False

@@ -1,0 +1,259 @@
+"""Moving: how a ticket goes from phase to phase. Each move is a transition on a row from `locked()`, with its history row and its event."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+from django_fsm import RETURN_VALUE, FSMField, FSMModelMixin, transition
+
+from agents.models import Versioned, label, via
+from omoi_site import broker
+from omoi_site.errors import Invalid, OmoiError
+from tickets.models.history import PhaseMove
+from tickets.models.verdict import GateClosed, Verdict
+from tickets.workflow import BLOCKED, CANCELLED, Plan
+
+if TYPE_CHECKING:
+    pass
+
+Ground = PhaseMove.Ground
+SEEDING = {Ground.UNGATED, Ground.VERDICT, Ground.BACK, Ground.FORCED}  # who only comes back finds its tasks as they were
+REASON = 10  # characters a forced act must give at least
+
+
+class TransitionNotAllowed(OmoiError):
+    """The workflow has no such move from where the ticket stands."""
+
+    code = "transition_not_allowed"
+    title = "The ticket cannot go there"
+
+
+class BlockedClass(models.TextChoices):
+    DEPENDENCY = "dependency"
+    CLARIFICATION = "clarification"
+    FAILING_CHECKS = "failing_checks"
+    ENVIRONMENT = "environment"
+
+
+class Moving(FSMModelMixin, Versioned):
+    phase = FSMField(max_length=60, protected=True)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def plan(self) -> Plan:
+        return self.workflow.plan
+
+    @property
+    def gated(self) -> bool:
+        return self.phase in self.plan and bool(self.plan[self.phase].gate)
+
+    @property
+    def done(self) -> bool:
+        return self.phase in self.plan and self.plan[self.phase].terminal
+
+    @property
+    def closed(self) -> bool:
+        return self.done or self.phase == CANCELLED
+
+    # -- moves: each runs on a row from `locked()`
+
+    @transition(field=phase, source="*", target=RETURN_VALUE())
+    def advance(self, to: str | None = None, *, by: Any, verdict: Verdict | None = None, reason: str = "") -> str:
+        """Go on to `to`, or to the next phase: through its gate by a verdict that holds, and with no open task left behind."""
+        to = to or self._next()
+        if self.phase not in self.plan or to not in self.plan[self.phase].to or not self.is_later(to):
+            raise TransitionNotAllowed(
+                f"{self.key} cannot advance from {self.phase} to {to}; allowed: {', '.join(self._onward()) or 'nothing'}"
+            )
+        if self.gated and not (verdict and verdict.holds_for(self)):
+            raise GateClosed(self, verdict)
+        left = self.tasks.open().filter(phase=self.phase).count()
+        if left:
+            raise TransitionNotAllowed(f"{left} tasks of {self.phase} are still open", next_action="complete or cancel them first")
+        if self.gated:
+            return self._move(to, Ground.VERDICT, by=by, reason=reason, verdict=verdict)
+        return self._move(to, Ground.UNGATED, by=by, reason=reason)
+
+    @transition(field=phase, source="*", target=RETURN_VALUE())
+    def send_back(self, to: str, *, by: Any, reason: str) -> str:
+        """Go back to an earlier phase; pending tasks of the left phase are held and its claims revoked."""
+        if self.phase not in self.plan or to not in self.plan or self.is_later(to) or to == self.phase or self.done:
+            raise TransitionNotAllowed(f"{self.key} cannot go back from {self.phase} to {to}")
+        reason = given(reason, "say why it goes back")
+        self._take_claims_back(by)
+        return self._move(to, Ground.BACK, by=by, reason=reason)
+
+    @transition(field=phase, source="*", target=RETURN_VALUE())
+    def block(self, *, by: Any, reason: str, cause: str = BlockedClass.DEPENDENCY) -> str:
+        """Stop granting its tasks; running claims go on."""
+        if self.phase not in self.plan or self.done:
+            raise TransitionNotAllowed(f"{self.key} stands in {self.phase} and cannot be blocked")
+        if cause not in BlockedClass.values:
+            raise Invalid(f"one of {', '.join(BlockedClass.values)}", field="class")
+        self.blocked_class, self.blocked_reason = cause, given(reason, "say what blocks it")
+        return self._move(BLOCKED, Ground.BLOCKED, by=by, reason=self.blocked_reason)
+
+    @transition(field=phase, source="*", target=RETURN_VALUE())
+    def unblock(self, to: str | None = None, *, by: Any, reason: str = "") -> str:
+        """Return to the phase it was blocked in, or to an earlier one."""
+        return self._return(BLOCKED, to, Ground.UNBLOCKED, by=by, reason=reason)
+
+    @transition(field=phase, source="*", target=RETURN_VALUE())
+    def cancel(self, *, by: Any, reason: str) -> str:
+        """Give it up: all its open tasks are cancelled with it."""
+        if self.closed:
+            raise TransitionNotAllowed(f"{self.key} stands in {self.phase} and cannot be cancelled")
+        reason = given(reason, "say why it is cancelled")
+        self.tasks.open().cancel(by=by, reason=f"ticket cancelled: {reason}")
+        return self._move(CANCELLED, Ground.CANCELLED, by=by, reason=reason)
+
+    @transition(field=phase, source="*", target=RETURN_VALUE())
+    def reopen(self, to: str | None = None, *, by: Any, reason: str) -> str:
+        """Return from CANCELLED to the phase it was cancelled in, or to an earlier one; its tasks stay as they are."""
+        return self._return(CANCELLED, to, Ground.REOPENED, by=by, reason=given(reason, "say why it is reopened"))
+
+    @transition(field=phase, source="*", target=RETURN_VALUE())
+    def force(self, to: str, *, by: Any, reason: str) -> str:
+        """Put it into any phase of its workflow, past gates and order; the caller has the right to, and the reason stays visible."""
+        if to not in self.plan or to == self.phase or self.closed:
+            raise TransitionNotAllowed(f"{self.key} stands in {self.phase} and cannot be forced to {to}")
+        weighty(reason, f"a forced move needs a reason of {REASON} characters or more")
+        self._take_claims_back(by)
+        return self._move(to, Ground.FORCED, by=by, reason=reason)
+
+    def go(
+        self,
+        to: str,
+        *,
+        by: Any,
+        reason: str = "",
+        cause: str = BlockedClass.DEPENDENCY,
+        force: bool = False,
+        verdict: Verdict | None = None,
+    ) -> None:
+        """The move that leads to `to`, by whatever name it has."""
+        to = to.upper().removeprefix("PHASE_")
+        if to not in self.plan and to not in (BLOCKED, CANCELLED):
+            raise Invalid(f"{to} is not a phase of {self.workflow}", field="to")
+        if force:
+            self.force(to, by=by, reason=reason)
+        elif to == BLOCKED:
+            self.block(by=by, reason=reason, cause=cause)
+        elif to == CANCELLED:
+            self.cancel(by=by, reason=reason)
+        elif self.phase == BLOCKED:
+            self.unblock(to, by=by, reason=reason)
+        elif self.phase == CANCELLED:
+            self.reopen(to, by=by, reason=reason)
+        elif self.is_later(to):
+            self.advance(to, by=by, verdict=verdict, reason=reason)
+        else:
+            self.send_back(to, by=by, reason=reason)
+
+    # -- what the moves share
+
+    @property
+    def origin(self) -> str:
+        """The phase a BLOCKED or CANCELLED ticket came from, told by history."""
+        for move in self.history.order_by("-move"):
+            if move.to_phase not in (BLOCKED, CANCELLED):
+                return move.to_phase
+        raise TransitionNotAllowed(f"{self.key} has no phase to return to")
+
+    def note_move(self, before: str | None, after: str, ground: str, *, by: Any, reason: str = "", verdict: Verdict | None = None) -> None:
+        """The history row the trigger demands; `moves` is counted by the database when the phase is saved."""
+        artifacts = {} if before is None else {f"{artifact.phase}/{artifact.name}": artifact.hash for artifact in self.artifacts.current()}
+        self.history.create(
+            move=0 if before is None else self.moves + 1,
+            from_phase=before,
+            to_phase=after,
+            ground=ground,
+            reason=reason,
+            verdict=verdict,
+            artifacts=artifacts,
+            by=label(by),
+            key=via(by),
+        )
+
+    def _next(self) -> str:
+        return (self.plan.after(self.phase) if self.phase in self.plan else None) or ""
+
+    def _onward(self) -> list[str]:
+        return [to for to in self.plan[self.phase].to if self.is_later(to)] if self.phase in self.plan else []
+
+    def is_later(self, to: str) -> bool:
+        """Whether `to` lies behind the phase it stands in."""
+        to = to.upper().removeprefix("PHASE_")
+        return self.phase in self.plan and to in self.plan and self.plan[to].position > self.plan[self.phase].position
+
+    def _take_claims_back(self, by: Any) -> None:
+        """Nobody goes on with the phase that is left; while BLOCKED that is the one it was blocked in, whose claims ran on."""
+        self.tasks.filter(phase=self.origin if self.phase == BLOCKED else self.phase).revoke(by=by)
+
+    def _return(self, standing: str, to: str | None, ground: str, *, by: Any, reason: str) -> str:
+        if self.phase != standing:
+            raise TransitionNotAllowed(f"{self.key} stands in {self.phase}, not in {standing}")
+        origin = self.origin
+        to = to or origin
+        back = (
+            self.plan.way_back(origin)
+            if standing == BLOCKED
+            else tuple(phase.name for phase in self.plan.phases if not self.plan[origin].position < phase.position)
+        )
+        if to not in back:
+            raise TransitionNotAllowed(f"{self.key} came from {origin} and can return only to {', '.join(back)}")
+        if to != origin:
+            self._take_claims_back(by)
+        return self._move(to, ground, by=by, reason=reason)
+
+    def seed(self, phase: str, *, by: Any) -> None:
+        """Add the tasks its workflow begins this phase with."""
+        from tickets.models.seeding import specs
+        from tickets.models.task import Task
+
+        if tasks := specs(self, self.plan[phase].tasks, phase):
+            Task.objects.add(self, tasks, by=by)
+
+    def mend(self, verdict: Verdict, *, by: Any) -> None:
+        """The gate refused with all work done: add the tasks the workflow has for that, as often as it allows while the ticket stands here."""
+        repair = self.plan[self.phase].on_failure
+        refused = self.verdicts.filter(move=self.moves, passed=False).count()
+        if repair and refused <= repair.get("rounds", 1):
+            from tickets.models.seeding import specs
+            from tickets.models.task import Task
+
+            Task.objects.add(self, specs(self, tuple(repair["tasks"]), self.phase), by=by)
+
+    def look_at_gate(self) -> None:
+        """Something it is judged by changed: ask whether it moves on by itself now."""
+        if self.phase in self.plan and self.plan[self.phase].automatic == "on_completion":
+            broker.hint("advance_tickets", [self.pk])
+
+    def _move(self, to: str, ground: str, *, by: Any, reason: str, verdict: Verdict | None = None) -> str:
+        before = self.phase
+        self.note_move(before, to, ground, by=by, reason=reason, verdict=verdict)
+        if to != BLOCKED:
+            self.blocked_class = self.blocked_reason = ""
+        self.record("ticket.moved", by=by, reason=reason, data={"from": before, "to": to, "ground": ground})
+        from tickets.models.task import Task
+
+        if ground in SEEDING:
+            self.seed(to, by=by)
+        Task.objects.hold(self, phase=to)
+        if to in self.plan and self.plan[to].automatic:
+            broker.hint("advance_tickets", [self.pk])
+        return to
+
+
+def given(reason: str, why: str) -> str:
+    if not reason.strip():
+        raise Invalid(why, field="reason")
+    return reason.strip()
+
+
+def weighty(reason: str, why: str) -> None:
+    if len(reason.strip()) < REASON:
+        raise Invalid(why, field="reason")

@@ -1,0 +1,145 @@
+"""Verdict: what judging a gate found, kept whether it passed or not. It holds for exactly the evidence it judged."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+
+from agents.models import label, via
+from omoi_site import db
+from omoi_site.errors import NotFound, OmoiError
+from tickets import evidence, gates
+
+if TYPE_CHECKING:
+    from tickets.models.artifact import Artifact
+    from tickets.models.ticket import Ticket
+
+EVIDENCE = "SELECT omoi_evidence(%s, %s) AS digest"
+
+
+class GateClosed(OmoiError):
+    """The gate of the ticket's phase has no valid verdict that passed; `unmet` says what is missing."""
+
+    code = "gate_closed"
+    title = "The gate is closed"
+    next_action = "See `unmet`: each entry says what is needed, what there is and how to mend it."
+
+    def __init__(self, ticket: Ticket, verdict: Verdict | None) -> None:
+        self.verdict = verdict
+        unmet = [reason for check in verdict.checks for reason in check["reasons"]] if verdict else []
+        why = (
+            f"{len(unmet)} checks do not pass" if unmet else "its evidence changed since it was judged" if verdict else "it was not judged"
+        )
+        super().__init__(f"the gate of {ticket.phase} is closed for {ticket.key}: {why}", unmet=unmet, phase=ticket.phase)
+
+
+class Case:
+    """What a check may ask about the ticket it judges: the newest artifacts of the phase, and its tasks."""
+
+    def __init__(self, ticket: Ticket, phase: str) -> None:
+        self.ticket = ticket
+        self.phase = phase
+        self._contents: dict[str, bytes] = {}
+
+    @cached_property
+    def artifacts(self) -> list[Artifact]:
+        found = list(self.ticket.artifacts.current().filter(phase=self.phase).select_related("blob"))
+        return sorted(found, key=lambda artifact: artifact.pk, reverse=True)
+
+    def content(self, kind: str) -> bytes | None:
+        """The content of the artifact of this type that was handed in last; None when there is none. At most a byte more than a check reads."""
+        newest = next((artifact for artifact in self.artifacts if artifact.type == kind), None)
+        if newest is None:
+            return None
+        if newest.hash not in self._contents:
+            content = b""
+            for piece in newest.blob.pieces():
+                content += piece
+                if len(content) > evidence.LARGEST:
+                    break
+            self._contents[newest.hash] = content
+        return self._contents[newest.hash]
+
+    def tasks(self) -> Counter[str]:
+        """How many tasks of the phase are in each state."""
+        return Counter(self.ticket.tasks.filter(phase=self.phase).values_list("state", flat=True))
+
+
+class Judging(models.QuerySet[Any]):
+    """The verb of TicketQuerySet that judges."""
+
+    @db.atomic
+    def judge(self, *, by: Any, **which: Any) -> Verdict:
+        """Judge the gate of the phase the ticket stands in, and keep the verdict, passed or not; a phase without gate passes."""
+        ticket = self.select_related("project", "workflow").filter(**which).first()
+        if ticket is None:
+            raise NotFound("no such ticket")
+        # a snapshot older than a change could judge what is gone: nothing changes the evidence while it is read
+        db.rows("SELECT id FROM tickets_ticket WHERE id = %s FOR SHARE", [ticket.pk])
+        ticket.refresh_from_db()
+        return Verdict.objects.give(ticket, by=by)
+
+
+class VerdictQuerySet(models.QuerySet["Verdict"]):
+    def give(self, ticket: Ticket, *, by: Any) -> Verdict:
+        case = Case(ticket, ticket.phase)
+        digest = db.one(EVIDENCE, [ticket.pk, ticket.phase])
+        assert digest
+        checks = judged(case)
+        verdict = self.create(
+            ticket=ticket,
+            phase=ticket.phase,
+            move=ticket.moves,
+            passed=not any(check["reasons"] for check in checks),
+            checks=checks,
+            artifacts={f"{artifact.phase}/{artifact.name}": artifact.hash for artifact in ticket.artifacts.current()},
+            evidence=digest["digest"],
+            by=label(by),
+            key=via(by),
+        )
+        data = {
+            "phase": ticket.phase,
+            "passed": verdict.passed,
+            "verdict": verdict.pk,
+            "unmet": [check["check"] for check in checks if check["reasons"]],
+        }
+        ticket.record("gate.judged", by=by, data=data)
+        return verdict
+
+
+class Verdict(models.Model):
+    ticket = models.ForeignKey("tickets.Ticket", models.PROTECT, related_name="verdicts")
+    phase = models.CharField(max_length=60)
+    move = models.PositiveIntegerField(help_text="how often the ticket had moved")
+    passed = models.BooleanField()
+    checks = models.JSONField(help_text="each {check, …parameters, passed, reasons}")
+    artifacts = models.JSONField(default=dict, help_text="hash by phase and name")
+    evidence = models.CharField(max_length=64, help_text="digest of what was judged: the ticket's artifacts and the phase's tasks")
+    by = models.CharField(max_length=170)
+    key = models.CharField(max_length=20, blank=True)
+    at = models.DateTimeField(db_default=db.ClockTimestamp(), editable=False)
+
+    objects = VerdictQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.phase} of {self.ticket_id}: {'passed' if self.passed else 'refused'}"
+
+    def holds_for(self, ticket: Ticket) -> bool:
+        """Whether it passed, for this very phase of this ticket, on the evidence as it is now."""
+        if not self.passed or (self.ticket_id, self.phase, self.move) != (ticket.pk, ticket.phase, ticket.moves):
+            return False
+        now = db.one(EVIDENCE, [ticket.pk, ticket.phase])
+        return now is not None and now["digest"] == self.evidence
+
+
+def judged(case: Case) -> list[dict[str, Any]]:
+    """Every check of the phase's gate, with the reasons it finds."""
+    gate = case.ticket.plan[case.phase].gate if case.phase in case.ticket.plan else ()
+    found = [(asked, [reason.as_dict() for reason in gates.reasons(asked, case)]) for asked in gate]
+    return [{**asked, "passed": not reasons, "reasons": reasons} for asked, reasons in found]
