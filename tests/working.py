@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 from django.conf import settings
 
@@ -86,9 +85,3 @@ def states(*tasks: Task) -> list[str]:
     return [
         row["state"] for row in db.rows("SELECT state FROM tickets_task WHERE id = ANY (%s) ORDER BY id", [[task.pk for task in tasks]])
     ]
-
-
-@pytest.fixture
-def worker() -> Iterator[Process]:
-    with working() as process:
-        yield process

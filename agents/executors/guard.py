@@ -1,7 +1,8 @@
 """The guard: a process that outlives this one by a moment and ends the process groups it leaves behind.
 
 Whoever is killed cannot end its children, and a lapsed task is given to another while they still work on it. The guard is
-told of every group on a pipe, and reads the end of that pipe when its writer is gone, however it went.
+told of every group on a pipe, and reads the end of that pipe when its writer is gone, however it went. Where there is /proc it
+also finds, by a mark in their environment, groups it was not told of any more and children that left theirs.
 """
 
 from __future__ import annotations
@@ -13,13 +14,22 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 
 MERCY_S = 1.0
+NAME = "OMOI_GUARD"
+mark = uuid.uuid4().hex  # in the environment of all that this process starts for a job, as `mark.number`
 
 _lock = threading.Lock()
 _groups: set[int] = set()
 _guard: subprocess.Popen[bytes] | None = None
+
+
+def hire() -> None:
+    """Have a guard, before there is anything to guard."""
+    with _lock:
+        _tell("")
 
 
 @contextlib.contextmanager
@@ -36,16 +46,26 @@ def over(group: int) -> Iterator[None]:
             _tell(f"-{group}\n")
 
 
-def _tell(line: str) -> None:
-    """Tell the guard; the first one hired, or hired anew after somebody killed it, is told of all."""
+def marked(start: str) -> list[int]:
+    """The processes whose mark begins so; none where there is no /proc."""
+    wanted, found = f"{NAME}={start}".encode(), []
+    for pid in filter(str.isdecimal, os.listdir("/proc") if os.path.isdir("/proc") else []):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/environ", "rb") as environment:
+            if any(word.startswith(wanted) for word in environment.read().split(b"\0")):
+                found.append(int(pid))
+    return found
+
+
+def _tell(lines: str) -> None:
+    """Tell the guard. The first one, and one that stands in for another that somebody killed, is told of all."""
     global _guard
     try:
-        if _guard is None:
+        if _guard is None or _guard.poll() is not None:
             raise BrokenPipeError
-        _write(_guard, line)
+        _write(_guard, lines)
     except BrokenPipeError:
         _guard = subprocess.Popen(
-            [sys.executable, "-I", "-S", __file__],
+            [sys.executable, "-I", "-S", __file__, mark],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             start_new_session=True,
@@ -61,7 +81,7 @@ def _write(guard: subprocess.Popen[bytes], lines: str) -> None:
     guard.stdin.flush()
 
 
-def watch() -> None:
+def watch(mark: str) -> None:
     """The guard's own life: until the pipe ends, then its duty, then its end."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -69,12 +89,16 @@ def watch() -> None:
     for line in sys.stdin.buffer:
         (groups.add if line.startswith(b"+") else groups.discard)(int(line[1:]))
     for what in (signal.SIGTERM, signal.SIGKILL):
+        strays = marked(mark)
         for group in groups:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(group, what)
-        if groups and what is signal.SIGTERM:
-            time.sleep(MERCY_S)
+        for stray in strays:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(stray, what)
+        if what is signal.SIGTERM:
+            time.sleep(MERCY_S)  # who was just being started has its mark by then
 
 
 if __name__ == "__main__":
-    watch()
+    watch(sys.argv[1])

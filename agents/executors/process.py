@@ -7,6 +7,7 @@ the pipe open after that is not waited for. Should this process itself be killed
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import selectors
 import signal
@@ -26,6 +27,8 @@ MERCY_S = 2.0  # between asking a group to end and killing it
 LAST_WORDS_S = 0.2  # spent on what still lies in the pipe of a group that was ended
 LOOK_S = 0.5  # how often to look whether time is up, when nothing else wakes us
 PIECE = 64 << 10
+
+_numbers = itertools.count(1)
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,9 @@ def run_group(
     kept: int | None = None,
 ) -> Ran:
     """Run `words` until it ends by itself or is ended. Raises OSError when it cannot be started."""
+    guard.hire()
     began = time.monotonic()
+    mark = f"{guard.mark}.{next(_numbers)}."
     output = Output(kept) if kept else Output()
     with subprocess.Popen(
         words,
@@ -59,7 +64,7 @@ def run_group(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         cwd=folder,
-        env=environment,
+        env={**environment, guard.NAME: mark},
         start_new_session=True,
         pass_fds=fds,
         umask=0o077,
@@ -72,6 +77,7 @@ def run_group(
                 cut = _follow(process, output, began + timeout_s, stop, timeout_s)
             finally:
                 _end_group(process, process.stdout, output, politely=bool(cut))
+                _end_strays(mark)
     return Ran(process.returncode, output, time.monotonic() - began, cut, bool(cut) and cut == stop.reason)
 
 
@@ -132,6 +138,15 @@ def _end_group(process: subprocess.Popen[bytes], pipe: IO[bytes], output: Output
     with contextlib.suppress(BlockingIOError):
         while time.monotonic() < deadline and (piece := os.read(pipe.fileno(), PIECE)):
             output.take(piece)
+
+
+def _end_strays(mark: str) -> None:
+    """End children that left the group. One that starts another while we look is found the next time, so look until there is none."""
+    deadline = time.monotonic() + MERCY_S
+    while (strays := guard.marked(mark)) and time.monotonic() < deadline:
+        for stray in strays:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(stray, signal.SIGKILL)
 
 
 def _await_group(process: subprocess.Popen[bytes], pipe: IO[bytes], output: Output) -> None:

@@ -161,11 +161,17 @@ def test_children_that_outlive_their_leader_keep_nobody_waiting():
     until(lambda: not alive("omoi-leader"))
 
 
+def test_a_child_that_leaves_the_group_is_found_all_the_same():
+    ending = shell("setsid sh -c 'while :; do sleep 0.2; : omoi-stray; done' & sleep 60", timeout_s=0.5)
+    assert ending.error == "timed out after 0.5 s"
+    assert not alive("omoi-stray")
+
+
 def test_a_killed_process_leaves_no_group_behind(tmp_path):
     """Its tasks are given to others when their leases end: nobody may work on them twice at the same time."""
     begin = (
         "import django; django.setup()\nfrom agents.executors import Job, Stop, run\n"
-        "run(Job('1.1', 'command', ['sh', '-c', 'while :; do sleep 0.2; : omoi-orphan; done'], {}), Stop())"
+        "run(Job('1.1', 'command', ['sh', '-c', 'setsid sh -c \"while :; do sleep 0.2; : omoi-orphan; done\" & sleep 60'], {}), Stop())"
     )
     parent = subprocess.Popen(
         [sys.executable, "-c", begin], env={**os.environ, "DJANGO_SETTINGS_MODULE": "omoi_site.settings", "PYTHONPATH": os.getcwd()}
@@ -329,3 +335,8 @@ def test_the_shipped_profiles_are_whole(settings, tmp_path):
         profiles.named("nobody")
     with pytest.raises(profiles.UnknownProfile):
         profiles.named("../shipped/echo")
+
+
+def test_an_executor_that_breaks_still_yields_an_ending(monkeypatch):
+    monkeypatch.setitem(executors.KINDS, "command", lambda job, stop: 1 / 0)
+    assert shell("exit 0").error == "the executor broke: ZeroDivisionError: division by zero"
