@@ -77,7 +77,8 @@ def run_group(
                 cut = _follow(process, output, began + timeout_s, stop, timeout_s)
             finally:
                 _end_group(process, process.stdout, output, politely=bool(cut))
-                _end_strays(mark)
+                if cut:
+                    _end_strays(mark)
     return Ran(process.returncode, output, time.monotonic() - began, cut, bool(cut) and cut == stop.reason)
 
 

@@ -73,7 +73,7 @@ def test_a_command_works_in_an_empty_folder_that_is_gone_afterwards():
     folder, *listed = ending.result["output"].split()
     assert listed == [".", "..", "here"]
     assert not Path(folder).exists()
-    assert shell("ls $HOME").result["output"].split() == ["kept"]
+    assert shell("ls $HOME").result["output"].split().count("kept") == 1
 
 
 def test_a_flood_is_kept_at_both_ends_and_blocks_nobody():
