@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -149,3 +150,65 @@ def test_an_existing_database_is_saved_before_it_is_migrated(home):
     assert saved.name in up.said
     assert saved.stat().st_mode & 0o077 == 0
     assert up.stop() == 0
+
+
+@pytest.mark.full
+def test_it_runs_on_a_database_of_yours_and_keeps_no_other(home, tmp_path):
+    theirs = {**os.environ, "OMOI_HOME": str(home)}
+    with subprocess.Popen([sys.executable, str(ROOT / "manage.py"), "postgres"], env=theirs, stdout=subprocess.PIPE, text=True) as server:
+        address = server.stdout.readline().strip().partition("DATABASE_URL=")[2]
+
+        up = Up(tmp_path / "ours", env={"DATABASE_URL": address}).ready()
+
+        assert up.get("/readyz") == 200
+        assert not (tmp_path / "ours" / "data").exists()
+        assert up.stop() == 0
+        assert server.poll() is None
+        server.terminate()
+
+
+@pytest.mark.full
+def test_told_twice_it_does_not_wait_for_work_that_does_not_end(home):
+    up = Up(home).ready()
+    os.kill(up.facts["children"]["worker"], signal.SIGSTOP)
+
+    up.process.send_signal(signal.SIGINT)
+    wait_for(lambda: "Once more" in up.said)
+    began = time.monotonic()
+
+    assert up.stop(signal.SIGINT) == 0
+    assert time.monotonic() - began < 15  # instead of 40
+
+
+@pytest.mark.full
+def test_told_to_end_while_it_starts_it_leaves_nothing(home):
+    up = Up(home)
+    wait_for(lambda: "PostgreSQL is ready" in up.said)
+    postmaster = up.postmaster()
+
+    assert up.stop() == 0
+    assert not lives(postmaster)
+    assert "Sign in, once" not in up.said
+
+
+@pytest.mark.full
+def test_the_browser_is_shown_the_link_without_telling_everyone(home, tmp_path):
+    seen, browser = tmp_path / "seen", tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {seen}.new && mv {seen}.new {seen}\n')
+    browser.chmod(0o755)
+    terminal, inner = os.openpty()
+    environment = {**os.environ, "OMOI_HOME": str(home), "BROWSER": f"{browser} %s &", "DISPLAY": ":7"}
+    words = [sys.executable, str(ROOT / "manage.py"), "up", "--port=0"]
+    with subprocess.Popen(words, env=environment, stdin=inner, stdout=inner, stderr=inner, start_new_session=True) as process:
+        os.close(inner)
+        wait_for(seen.exists, 60)
+
+        page = home / "open.html"
+        assert seen.read_text().strip() == page.as_uri()
+        assert "/login/once/" in page.read_text()
+        assert page.stat().st_mode & 0o077 == 0
+
+        process.terminate()
+        assert process.wait(60) == 0
+        assert not page.exists()
+    os.close(terminal)

@@ -45,8 +45,8 @@ class Up:
     ) -> None:
         self.home = home
         self.paper = home.with_name(f"{home.name}.{paper}")
-        environment = {**os.environ, "OMOI_HOME": str(home), **(env or {})}
-        environment.pop("DATABASE_URL", None)
+        environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+        environment |= {"OMOI_HOME": str(home), **(env or {})}
         words = [python, str(root / "manage.py"), "up", "--no-open", *(args or ("--port=0",))]
         with self.paper.open("ab") as paper:
             self.process = subprocess.Popen(

@@ -14,7 +14,7 @@ from django.db import OperationalError, connections
 
 from agents.models.signin import one_time_path
 from omoi_site import port as doors
-from omoi_site import postgres, preparation, running
+from omoi_site import postgres, preparation, running, showing
 from omoi_site.child import Child
 from omoi_site.errors import OmoiError
 from omoi_site.supervisor import Supervisor
@@ -32,7 +32,7 @@ class Command(BaseCommand):
         parser.add_argument("--no-open", action="store_true", help="do not show the address in a browser")
 
     def handle(self, *, host: str, port: int, no_open: bool, **_: Any) -> None:
-        self.began = time.monotonic()
+        self.began, self.no_open = time.monotonic(), no_open
         home = settings.OMOI_HOME
         try:
             with contextlib.closing(running.hold(home)) as lock:
@@ -42,6 +42,7 @@ class Command(BaseCommand):
                 running.tell(lock, self.url)
                 self.say(f"Omoi keeps its data in {home}.")
                 self.supervisor(listener).run()
+                showing.forget(home)
         except OmoiError as refusal:
             raise CommandError(str(refusal)) from refusal
         except KeyboardInterrupt:
@@ -97,6 +98,8 @@ class Command(BaseCommand):
             f"  Sign in, once   {link}   (as {self.operator})\n\n"
             f"Logs are in {settings.OMOI_HOME / 'logs'}. Ctrl-C ends it."
         )
+        if not self.no_open:
+            showing.show(link, settings.OMOI_HOME)
 
     def say(self, sentence: str) -> None:
         with contextlib.suppress(OSError, ValueError):  # whoever was listening has gone

@@ -1,0 +1,34 @@
+"""Shows a page in the browser of whoever sits at this terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+import webbrowser
+from html import escape
+from pathlib import Path
+
+PAGE = '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0; url={0}"><title>Omoi</title><a href="{0}">Omoi</a>\n'
+
+
+def show(address: str, home: Path) -> None:
+    """Open `address` by way of a file that only its owner can read: every user sees the arguments of a browser's process, and this is a key."""
+    if not sys.stdout.isatty() or not _has_screen():
+        return
+    page = home / "open.html"
+    with open(os.open(page, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(PAGE.format(escape(address)))
+    try:
+        browser = webbrowser.get()
+    except webbrowser.Error:
+        return
+    if type(browser) is not webbrowser.GenericBrowser:  # that is one that would take over this terminal
+        browser.open(page.as_uri())
+
+
+def forget(home: Path) -> None:
+    (home / "open.html").unlink(missing_ok=True)
+
+
+def _has_screen() -> bool:
+    return sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
