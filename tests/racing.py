@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,17 +10,9 @@ from typing import Any
 from django.db import connection, transaction
 
 from omoi_site import db
+from tests.web import until
 
 PATIENCE_S = 20
-
-
-def until(true: Callable[[], Any], patience_s: float = PATIENCE_S) -> Any:
-    """Wait for a condition; its answer, or a failure after the deadline."""
-    deadline = time.monotonic() + patience_s
-    while not (answer := true()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.005)
-    return answer
 
 
 class Act(threading.Thread):
