@@ -1,14 +1,19 @@
-"""What a claim costs: buffers by part of the statement, flat over the backlog, and its pace beside a bare SKIP LOCKED.
+"""What a claim costs: pages by part of the statement, flat over the backlog, and its pace beside a bare SKIP LOCKED.
 
-    python bench/claim.py [--json] [--sizes 1000,10000,100000] [--rounds 5]
-
-Works in a database of its own, `omoi_bench`, on the server of the settings; the database is dropped at the end.
+python bench/claim.py [--json] [--sizes 1000,10000,100000] [--rounds 5] [--claims 200]
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import re
+import statistics
+import sys
+import time
 from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -119,3 +124,128 @@ def parts(plan: dict[str, Any]) -> dict[str, int]:
 def choosing(parts: dict[str, int]) -> int:
     """Of the parts of a claim: finding the lanes, looking at their heads and locking what is taken."""
     return sum(parts[part] for part in ("heads", "quota", "pick"))
+
+
+# -- run by itself
+
+LANES = {1: 1, 20: SKILLS, 300: SKILLS}  # lanes, and how many of them the agent serves
+BARE = """
+CREATE TABLE IF NOT EXISTS bare (id bigserial PRIMARY KEY, rank bigint, state text, holder bigint, fence bigint DEFAULT 0, lease_expires_at timestamptz) WITH (fillfactor = 80);
+CREATE INDEX IF NOT EXISTS bare_ready ON bare (rank, id) WHERE state = 'pending';
+TRUNCATE bare;
+INSERT INTO bare (rank, state) SELECT n, 'pending' FROM generate_series(1, %d) n;
+"""
+BARE_CLAIM = """
+UPDATE bare SET state = 'claimed', holder = %s, fence = fence + 1, lease_expires_at = clock_timestamp() + interval '60 s'
+WHERE id = (SELECT id FROM bare WHERE state = 'pending' ORDER BY rank, id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING id, fence
+"""
+
+
+def pages(sizes: list[int]) -> dict[str, dict[str, int]]:
+    """Pages of a claim by part, for each number of lanes and of ready tasks."""
+    found = {}
+    for lanes, served in LANES.items():
+        ticket, agent = scene(f"L{lanes}", served)
+        for ready in sizes:
+            backlog(ticket, ready, lanes)
+            cost = measure(_claim(), asked(agent))
+            found[f"{lanes} lanes, serves {served}, {ready:,} ready"] = {"choosing": choosing(cost), "whole": sum(cost.values()), **cost}
+        clear()
+    return found
+
+
+def pace(ready: int, rounds: int, claims: int) -> dict[str, list[float]]:
+    """Claims a second, one client, each its own commit: rounds of ours, of the verb with its brief, and of the bare statement, in turn."""
+    from tickets.models import Task
+
+    ticket, _ = scene("PACE", SKILLS)
+    backlog(ticket, ready, 20)
+    agents = [_agent(f"runner-{n}", SKILLS, ticket.project) for n in range(20)]
+    text, names = numbered(_claim())
+    rates: dict[str, list[float]] = {"statement": [], "verb": [], "bare": []}
+    with connect() as link:
+        link.execute((BARE % ready).encode())
+        link.execute("VACUUM ANALYZE bare")
+        link.prepare_threshold = 0
+        ours = re.sub(r"\$(\d+)", lambda place: f"%({names[int(place[1]) - 1]})s", text.replace("%", "%%"))
+        ways: dict[str, Callable[[int], Any]] = {
+            "statement": lambda n: link.execute(ours.encode(), asked(agents[n % 20])).fetchall(),
+            "verb": lambda n: Task.objects.claim(by=agents[n % 20]),
+            "bare": lambda n: link.execute(BARE_CLAIM.encode(), [1]).fetchall(),
+        }
+        for _ in range(rounds):
+            for name, claim in ways.items():
+                begun = time.perf_counter()
+                for n in range(claims):
+                    claim(n)
+                rates[name].append(claims / (time.perf_counter() - begun))
+    return rates
+
+
+def scene(key: str, served: int) -> tuple[Any, Any]:
+    """A ticket in DOING of a new project, and an agent with this many skills."""
+    from agents.models import Project
+    from tickets.models import Ticket
+
+    project = Project.objects.found(key=key, by="system:bench")
+    ticket = Ticket.objects.open(project=project, title="A backlog", by="system:bench")
+    with Ticket.objects.locked(pk=ticket.pk) as locked:
+        locked.advance(by="system:bench")
+    return ticket, _agent(key.lower(), served, project)
+
+
+def clear() -> None:
+    """The next scene has lanes and tasks of its own."""
+    from omoi_site import db
+
+    db.rows("TRUNCATE tickets_task, tickets_lane CASCADE")
+
+
+def _agent(name: str, served: int, project: Any) -> Any:
+    from agents.models import Agent
+
+    skills = [f"skill-{n}" for n in range(served)]
+    return Agent.objects.register(name=name, capabilities=skills, capacity=1000, projects=[project], by="system:bench")
+
+
+def _claim() -> str:
+    from tickets.models.claim import CLAIM
+
+    return CLAIM
+
+
+def main() -> None:
+    asks = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    asks.add_argument("--json", action="store_true")
+    asks.add_argument("--sizes", default="1000,10000,100000")
+    asks.add_argument("--rounds", type=int, default=5)
+    asks.add_argument("--claims", type=int, default=200, help="a round")
+    given = asks.parse_args()
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    from bench.ground import ground
+
+    sizes = [int(size) for size in given.sizes.split(",")]
+    with ground():
+        found, rates = pages(sizes), pace(max(10_000, 4 * given.rounds * given.claims), given.rounds, given.claims)
+    middle = {name: statistics.median(each) for name, each in rates.items()}
+    systems = {
+        name: {
+            "per_s": round(rate, 1),
+            "ratio_to_bare": round(rate / middle["bare"], 3),
+            "per_round": [round(one, 1) for one in rates[name]],
+        }
+        for name, rate in middle.items()
+    }
+    if given.json:
+        print(json.dumps({"rounds": given.rounds, "systems": systems, "pages": found}))
+        return
+    print(f"{'pages of one claim':42}" + "".join(f"{part:>9}" for part in next(iter(found.values()))))
+    for scene_, cost in found.items():
+        print(f"{scene_:42}" + "".join(f"{touched:9}" for touched in cost.values()))
+    print(f"\n{'claims a second, one client':42}{'per s':>9}{'to bare':>9}")
+    for name, told in systems.items():
+        print(f"{name:42}{told['per_s']:9}{told['ratio_to_bare']:9}")
+
+
+if __name__ == "__main__":
+    main()

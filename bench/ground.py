@@ -1,0 +1,38 @@
+"""A server of the bench's own: embedded, durable as in production, in a folder that is removed at the end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def ground() -> Iterator[None]:
+    """Django is set up on a migrated, empty database for the block."""
+    home = Path(tempfile.mkdtemp(prefix="omoi-bench-"))
+    home.chmod(0o711)
+    os.environ.update(OMOI_HOME=str(home), DJANGO_SETTINGS_MODULE="omoi_site.settings", OMOI_LOG_LEVEL="ERROR")
+    os.environ.pop("DATABASE_URL", None)
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    from omoi_site import place, postgres
+
+    server = postgres.Server(home)
+    server.start()
+    try:
+        import django
+        from django.core.management import call_command
+        from django.db import connections
+
+        django.setup()
+        call_command("migrate", verbosity=0)
+        yield
+        connections.close_all()
+    finally:
+        server.stop()
+        for folder in (place.socket_folder(home), place.ground(home), home):
+            shutil.rmtree(folder, ignore_errors=True)
