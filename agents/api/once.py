@@ -65,11 +65,10 @@ def _carried_out(mark: bytes, asked: bytes, seal: Fernet | None, act: Callable[[
         if bytes(kept.request) != asked:
             raise IdempotencyMismatch()
         return _replayed(kept, seal)
-    Reply.objects.filter(hash=mark).delete()  # past its time, not yet swept
     response = act()
     if response.status_code < 300 and response.status_code != 204:
         text = JSONRenderer().render(response.data)
-        Reply.objects.create(
+        reply = Reply(
             hash=mark,
             request=asked,
             status=response.status_code,
@@ -77,6 +76,8 @@ def _carried_out(mark: bytes, asked: bytes, seal: Fernet | None, act: Callable[[
             body=seal.encrypt(text) if seal else text,
             sealed=seal is not None,
         )
+        fresh = ["request", "status", "headers", "body", "sealed", "created_at"]  # one past its time may still be there
+        Reply.objects.bulk_create([reply], update_conflicts=True, update_fields=fresh, unique_fields=["hash"])
     return response
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from rest_framework import serializers
@@ -13,9 +15,9 @@ from agents.api.parse import Shape, parse
 from agents.api.view import View
 from agents.models import Project
 from omoi_site.errors import Invalid
-from tickets.api.fields import FenceField, IdField, PhaseField, PriorityField
+from tickets.api.fields import FenceField, IdField, PhaseField, PriorityField, number
 from tickets.api.tasks import TaskOut, standing, the_task
-from tickets.models import Outcome, Task
+from tickets.models import ClaimLost, Outcome, Task
 
 
 class ClaimIn(Shape):
@@ -115,29 +117,33 @@ class HeldView(View):
     scope = "work"
     stores = False
 
-    def held(self, pk: str) -> int:
-        """The task's id, when the caller sees its project."""
-        self.agent()
-        return the_task(self, pk, need=False).pk
+    @contextmanager
+    def holding(self, pk: str) -> Iterator[int]:
+        """The task's id, for a verb that names the fence: who holds a claim sees its project, who does not is asked."""
+        try:
+            yield number(pk)
+        except ClaimLost:
+            the_task(self, pk, need=False)
+            raise
 
 
 class CompletionView(HeldView):
     @route("Complete a task", takes=CompletionIn, gives=TaskOut, refuses=(404, 409, 422), tag="work")
     def post(self, request: Request, pk: str) -> Response:
-        asked, task = parse(CompletionIn, request), self.held(pk)
-        [settled] = Task.objects.settle([Outcome(task, asked["fence"], "completed", result=asked.get("result"))], by=self.agent())
-        settled.or_raise()
+        asked, agent = parse(CompletionIn, request), self.agent()
+        with self.holding(pk) as task:
+            [settled] = Task.objects.settle([Outcome(task, asked["fence"], "completed", result=asked.get("result"))], by=agent)
+            settled.or_raise()
         return Response(standing(task))
 
 
 class FailureView(HeldView):
     @route("Say that a task failed", takes=FailureIn, gives=TaskOut, refuses=(404, 409, 422), tag="work")
     def post(self, request: Request, pk: str) -> Response:
-        asked, task = parse(FailureIn, request), self.held(pk)
-        [settled] = Task.objects.settle(
-            [Outcome(task, asked["fence"], "failed", error=asked["error"], kind=asked["kind"])], by=self.agent()
-        )
-        settled.or_raise()
+        asked, agent = parse(FailureIn, request), self.agent()
+        with self.holding(pk) as task:
+            [settled] = Task.objects.settle([Outcome(task, asked["fence"], "failed", error=asked["error"], kind=asked["kind"])], by=agent)
+            settled.or_raise()
         return Response(standing(task))
 
 
@@ -146,19 +152,21 @@ class ProgressView(HeldView):
 
     @route("Say how far it is", takes=ProgressIn, gives=TaskOut, refuses=(404, 409, 422), once=True, tag="work")
     def post(self, request: Request, pk: str) -> Response:
-        asked, task = parse(ProgressIn, request), self.held(pk)
+        asked, agent = parse(ProgressIn, request), self.agent()
         told = {name: asked[name] for name in ("message", "percent", "checkpoint") if name in asked}
         if not told:
             raise Invalid("one of message, percent and checkpoint is needed", field="message")
-        Task.objects.tell(task, asked["fence"], told, by=self.agent())
+        with self.holding(pk) as task:
+            Task.objects.tell(task, asked["fence"], told, by=agent)
         return Response(standing(task))
 
 
 class ReleaseView(HeldView):
     @route("Give a claim back; it costs no attempt", takes=ReleaseIn, gives=TaskOut, refuses=(404, 409, 422), tag="work")
     def post(self, request: Request, pk: str) -> Response:
-        asked, task = parse(ReleaseIn, request), self.held(pk)
-        Task.objects.release(task, asked["fence"], by=self.agent(), reason=asked["reason"])
+        asked, agent = parse(ReleaseIn, request), self.agent()
+        with self.holding(pk) as task:
+            Task.objects.release(task, asked["fence"], by=agent, reason=asked["reason"])
         return Response(standing(task))
 
 

@@ -60,13 +60,15 @@ class TaskOut(serializers.Serializer):
 
 
 def shown(tasks: Sequence[Task]) -> list[dict[str, Any]]:
-    """Tasks as clients see them, in a fixed number of statements."""
+    """Tasks as clients see them, in a fixed number of statements, and fewer where there is nothing to ask."""
     ids = [task.pk for task in tasks]
-    holders = dict(Task.objects.filter(pk__in=ids, holder__isnull=False).values_list("pk", "holder__name"))
+    held = [task.pk for task in tasks if task.holder_id]
+    holders = dict(Task.objects.filter(pk__in=held).values_list("pk", "holder__name")) if held else {}
     needs: dict[int, list[Need]] = {}
     for need in Need.objects.filter(child__in=ids).order_by("id"):
         needs.setdefault(need.child_id, []).append(need)
-    waiting = Task.objects.waits(ids)
+    going = [task.pk for task in tasks if task.state in ("pending", "claimed")]
+    waiting = Task.objects.waits(going) if going else {}
     fields = [(name, field.source, field) for name, field in SHAPE.fields.items() if name not in ("holder", "needs", "waiting_on")]
     return [
         {name: None if (value := getattr(task, source)) is None else field.to_representation(value) for name, source, field in fields}
