@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.db import models
 from django_fsm import RETURN_VALUE, FSMField, FSMModelMixin, transition
@@ -16,6 +16,10 @@ from tickets.workflow import BLOCKED, CANCELLED, Plan
 
 if TYPE_CHECKING:
     pass
+
+if TYPE_CHECKING:
+    from tickets.models.ticket import Ticket
+    from tickets.models.workflow import Workflow
 
 Ground = PhaseMove.Ground
 SEEDING = {Ground.UNGATED, Ground.VERDICT, Ground.BACK, Ground.FORCED}  # who only comes back finds its tasks as they were
@@ -39,8 +43,21 @@ class BlockedClass(models.TextChoices):
 class Moving(FSMModelMixin, Versioned):
     phase = FSMField(max_length=60, protected=True)
 
+    # what Ticket adds
+    key: str
+    moves: int
+    workflow: Workflow
+    tasks: Any
+    history: Any
+    artifacts: Any
+    verdicts: Any
+
     class Meta:
         abstract = True
+
+    @property
+    def ticket(self) -> Ticket:
+        return cast("Ticket", self)
 
     @property
     def plan(self) -> Plan:
@@ -68,8 +85,8 @@ class Moving(FSMModelMixin, Versioned):
             raise TransitionNotAllowed(
                 f"{self.key} cannot advance from {self.phase} to {to}; allowed: {', '.join(self._onward()) or 'nothing'}"
             )
-        if self.gated and not (verdict and verdict.holds_for(self)):
-            raise GateClosed(self, verdict)
+        if self.gated and not (verdict and verdict.holds_for(self.ticket)):
+            raise GateClosed(self.ticket, verdict)
         left = self.tasks.open().filter(phase=self.phase).count()
         if left:
             raise TransitionNotAllowed(f"{left} tasks of {self.phase} are still open", next_action="complete or cancel them first")
@@ -214,8 +231,8 @@ class Moving(FSMModelMixin, Versioned):
         from tickets.models.seeding import specs
         from tickets.models.task import Task
 
-        if tasks := specs(self, self.plan[phase].tasks, phase):
-            Task.objects.add(self, tasks, by=by)
+        if tasks := specs(self.ticket, self.plan[phase].tasks, phase):
+            Task.objects.add(self.ticket, tasks, by=by)
 
     def mend(self, verdict: Verdict, *, by: Any) -> None:
         """The gate refused with all work done: add the tasks the workflow has for that, as often as it allows while the ticket stands here."""
@@ -225,7 +242,7 @@ class Moving(FSMModelMixin, Versioned):
             from tickets.models.seeding import specs
             from tickets.models.task import Task
 
-            Task.objects.add(self, specs(self, tuple(repair["tasks"]), self.phase), by=by)
+            Task.objects.add(self.ticket, specs(self.ticket, tuple(repair["tasks"]), self.phase), by=by)
 
     def look_at_gate(self) -> None:
         """Something it is judged by changed: ask whether it moves on by itself now."""
@@ -242,7 +259,7 @@ class Moving(FSMModelMixin, Versioned):
 
         if ground in SEEDING:
             self.seed(to, by=by)
-        Task.objects.hold(self, phase=to)
+        Task.objects.hold(self.ticket, phase=to)
         if to in self.plan and self.plan[to].automatic:
             broker.hint("advance_tickets", [self.pk])
         return to
