@@ -16,7 +16,7 @@ from django.db.models.functions import Extract, RowNumber
 
 from agents.models import Project
 from omoi_site import db
-from tickets.causes import Cause, causes_of
+from tickets.causes import Cause, Shared, causes_of
 from tickets.models import Tally, Task, Ticket, Workflow
 from tickets.models.standing import STANDINGS
 from tickets.models.ticket import Priority
@@ -112,12 +112,13 @@ class Board:
         self.wanted = wanted
         self.tickets = Ticket.objects.filter(project=project).kept()
         self.found = wanted.narrow(self.tickets)
+        self.untaken: list[Shared] = []  # known once the columns are read
         self.inside = self.found.standing(wanted.view) if wanted.view else self.found
 
     @cached_property
     def columns(self) -> list[Column]:
         """The phases of the project's workflows in order, BLOCKED before the ends, CANCELLED last; the ends are folded unless asked for."""
-        counts = dict(self.inside.order_by().values_list("phase").annotate(n=Count("id")))
+        counts = self.counts
         columns = []
         for phase, ended in self._phases(bool(counts.get(BLOCKED)), bool(counts.get(CANCELLED))):
             folded = ended and phase not in self.wanted.opened
@@ -138,7 +139,17 @@ class Board:
 
     @cached_property
     def found_count(self) -> int:
-        return self.found.count()
+        return self.found.count() if self.wanted.view else sum(self.counts.values())
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        return dict(self.inside.order_by().values_list("phase").annotate(n=Count("id")))
+
+    @cached_property
+    def workflows(self) -> dict[int, Workflow]:
+        """The versions its tickets stand on."""
+        used = Workflow.objects.filter(pk__in=self.tickets.order_by().values("workflow").distinct())
+        return {workflow.pk: workflow for workflow in used.order_by("name", "-version")}
 
     @cached_property
     def labels(self) -> list[str]:
@@ -155,10 +166,7 @@ class Board:
         return not any(column.count for column in self.columns)
 
     def _phases(self, blocked: bool, cancelled: bool) -> list[tuple[str, bool]]:
-        used = Workflow.objects.filter(pk__in=self.tickets.order_by().values("workflow").distinct())
-        plans = [workflow.plan for workflow in used.order_by("name", "-version")] or [
-            Workflow.objects.latest_of(self.project.workflow).plan
-        ]
+        plans = [workflow.plan for workflow in self.workflows.values()] or [Workflow.objects.latest_of(self.project.workflow).plan]
         phases = merged(plans)
         going = [(phase, False) for phase, ended in phases.items() if not ended]
         ends = [(phase, True) for phase, ended in phases.items() if ended]
@@ -179,8 +187,10 @@ class Board:
         placed = self.inside.filter(phase__in=[column.phase for column in columns]).defer(*HEAVY)
         placed = placed.annotate(place=Window(RowNumber(), partition_by=["phase"], order_by=order)).filter(shown)
         tickets = sorted(placed, key=lambda ticket: ticket.place)
+        for ticket in tickets:
+            ticket.workflow = self.workflows[ticket.workflow_id]
         tallies = Task.objects.tallies(ticket.pk for ticket in tickets)
-        causes = causes_of(tickets, tallies)
+        causes, self.untaken = causes_of(tickets, tallies)
         by_phase = {column.phase: column for column in columns}
         for ticket in tickets:
             by_phase[ticket.phase].cards.append(Card(ticket, tallies.get(ticket.pk, Tally()), causes.get(ticket.pk)))

@@ -1,69 +1,125 @@
-"""Why a card does not move, in one line: for many tickets at once, the gravest cause of each."""
+"""Why a card does not move, in one line: the gravest cause of each of many tickets, in a fixed number of statements."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
-from omoi_site import db
-from tickets.models import Tally, Ticket
+from tickets.models import Tally, Task, Ticket
 from tickets.workflow import BLOCKED
-
-# The nearest unmet need of each pending task of these tickets that lies in another ticket, by name.
-WAITS = """
-SELECT c.ticket_id AS ticket, array_agg(DISTINCT p.ticket_key) AS waits_on
-FROM tickets_task c JOIN tickets_need n ON n.child_id = c.id JOIN tickets_task p ON p.id = n.parent_id
-WHERE c.ticket_id = ANY (%s) AND c.state = 'pending' AND c.open_needs > 0 AND p.state IN ('pending', 'claimed') AND p.ticket_id <> c.ticket_id
-GROUP BY 1
-"""
 
 
 @dataclass(frozen=True)
 class Cause:
-    """`tone` is the state it is drawn in, `icon` its sign, `text` what stands in the way."""
+    """`tone` is the state it is drawn in, `icon` its sign, `text` what stands in the way, `since` when it began."""
 
     tone: str
     icon: str
     text: str
+    since: datetime | None = None
 
 
-def causes_of(tickets: Sequence[Ticket], tallies: Mapping[int, Tally]) -> dict[int, Cause]:
-    """The cause of every one of these tickets that stands still; a ticket that moves has none."""
+@dataclass(frozen=True)
+class Shared:
+    """What keeps `count` tickets that are ready from being taken up, and what would help."""
+
+    cause: Cause
+    how: str
+    count: int
+
+
+# How the code of an obstacle is drawn. Who is busy, and what only waits to be taken up, is no cause to show.
+DRAWN = {
+    "need": ("warn", "git-branch"),
+    "lock": ("warn", "lock"),
+    "capability": ("need", "bot"),
+    "limit": ("bad", "circle-x"),
+    "pause": ("warn", "circle-pause"),
+    "phase": ("mute", "circle-dashed"),
+    "not_due": ("mute", "clock"),
+    "gate": ("bad", "shield-alert"),
+    "approval": ("need", "hand"),
+    "question": ("need", "hand"),
+    "handoff": ("need", "hand"),
+    "agent_silent": ("bad", "triangle-alert"),
+    "budget": ("warn", "ban"),
+    "broker": ("bad", "triangle-alert"),
+    "clock": ("mute", "clock"),
+}
+MOVING = {"capacity"}
+
+
+def causes_of(tickets: Sequence[Ticket], tallies: Mapping[int, Tally]) -> tuple[dict[int, Cause], list[Shared]]:
+    """The cause of every one of these tickets that stands still, and what keeps all the others from being taken up.
+
+    Tasks that are ready in one lane wait for the same agents: one of them is asked, and the answer is given once.
+    """
     found: dict[int, Cause] = {}
-    waiting = []
+    asked: dict[int, int] = {}
+    ready: dict[int, list[int]] = {}
     for ticket in tickets:
         tally = tallies.get(ticket.pk, Tally())
         if ticket.closed:
             continue
-        if cause := _of_itself(ticket, tally):
+        if cause := of_itself(ticket, tally):
             found[ticket.pk] = cause
-        elif tally.standing_still:
-            waiting.append(ticket.pk)
-    for row in db.rows(WAITS, [waiting]) if waiting else []:
-        found[row["ticket"]] = Cause("warn", "git-branch", f"Waits on {_named(row['waits_on'])}")
-    return found
+        elif task := tally.telling:
+            if task == tally.first_ready and tally.ready_lane:
+                ready.setdefault(tally.ready_lane, []).append(task)
+            else:
+                asked[ticket.pk] = task
+    told = Task.objects.explain({*asked.values(), *(tasks[0] for tasks in ready.values())}) if asked or ready else {}
+    for pk, task in asked.items():
+        if cause := drawn(told[task]["causes"]):
+            found[pk] = cause
+    return found, _shared([(told[tasks[0]]["causes"], len(tasks)) for tasks in ready.values()])
 
 
-def _of_itself(ticket: Ticket, tally: Tally) -> Cause | None:
+def _shared(told: Sequence[tuple[list[dict[str, Any]], int]]) -> list[Shared]:
+    counts: dict[str, Shared] = {}
+    for causes, count in told:
+        if cause := drawn(causes):
+            known = counts.get(cause.text)
+            counts[cause.text] = Shared(cause, causes[0]["how"], count + (known.count if known else 0))
+    return sorted(counts.values(), key=lambda shared: -shared.count)
+
+
+def of_itself(ticket: Ticket, tally: Tally) -> Cause | None:
     if ticket.phase == BLOCKED:
-        return Cause("warn", "octagon-x", f"Blocked: {ticket.blocked_reason or ticket.get_blocked_class_display()}")
+        return Cause("warn", "octagon-x", f"Blocked: {ticket.blocked_reason}", ticket.phase_since)
     if ticket.paused:
         return Cause("warn", "circle-pause", f"Paused{f': {ticket.pause_reason}' if ticket.pause_reason else ''}")
-    if tally.failed:
-        return Cause("bad", "circle-x", f"{_tasks(tally.failed)} failed and {'waits' if tally.failed == 1 else 'wait'} for an operator")
-    if tally.stuck:
-        return Cause(
-            "bad", "circle-x", f"{_tasks(tally.stuck)} cannot start: what {'it needs' if tally.stuck == 1 else 'they need'} has failed"
-        )
     if not tally.total:
         return Cause("mute", "circle-dashed", "No task yet")
     return None
 
 
-def _tasks(count: int) -> str:
-    return f"{count} task{'' if count == 1 else 's'}"
+def standstill(causes: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """These causes of explain, each with its tone, icon and sentence; who is busy, and what only waits to be taken up, is left out."""
+    return [{**cause, "drawn": drawn([cause], whole=True)} for cause in causes if cause["code"] not in MOVING]
 
 
-def _named(keys: Sequence[str]) -> str:
-    shown = ", ".join(keys[:2])
-    return f"{shown} and {len(keys) - 2} more" if len(keys) > 2 else shown
+def drawn(causes: Sequence[dict[str, Any]], *, whole: bool = False) -> Cause | None:
+    """The first cause as it is drawn; not `whole`: in as few words as a card has room for."""
+    if not causes or causes[0]["code"] in MOVING:
+        return None
+    cause = causes[0]
+    tone, icon = DRAWN.get(cause["code"], ("mute", "circle-dashed"))
+    if cause["code"] == "need" and cause["who"] == "operator":
+        tone, icon = "bad", "circle-x"
+    return Cause(tone, icon, sentence(cause) if whole else short(cause), cause["since"])
+
+
+def short(cause: Mapping[str, Any]) -> str:
+    if cause["code"] != "agent_silent":
+        return sentence(cause)
+    kind, _, name = cause["who"].partition(":")
+    return f"{name} is silent" if kind == "agent" else "Every agent that could do it is silent"
+
+
+def sentence(cause: Mapping[str, Any]) -> str:
+    """What explain told, with a capital letter unless it begins with an agent's name."""
+    what, (kind, _, name) = cause["what"], cause["who"].partition(":")
+    return what if kind == "agent" and what.startswith(name) else what[:1].upper() + what[1:]

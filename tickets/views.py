@@ -9,22 +9,25 @@ from django.db.models import Prefetch
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.cache import cache_control
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from agents.models import Event, Project
 from tickets.board import STATES, Board, Wanted
+from tickets.causes import standstill
 from tickets.models import Link, Need, Task, Ticket
 from tickets.models.ticket import Priority
 from tickets.steps import steps_of
 
-TASKS = 200  # rows of a ticket's task list before "Show all"
+TASKS, MOST = 100, 1000  # rows of a ticket's task list, at first and at most
 KEPT = ["project", "q", "priority", "label", "state", "view", "open", "show"]  # what a board's address may say
 
 
 def page(view: Any) -> Any:
-    """A signed-in page: never kept by a proxy, and one address for itself and for its live part."""
-    return require_safe(login_required(vary_on_headers("HX-Request", "HX-Request-Type")(cache_control(private=True, no_cache=True)(view))))
+    """A signed-in page: small on the wire, never kept by a proxy, and one address for itself and for its live part."""
+    kept = cache_control(private=True, no_cache=True)(view)
+    return require_safe(login_required(gzip_page(vary_on_headers("HX-Request", "HX-Request-Type")(kept))))
 
 
 def live(request: HttpRequest) -> bool:
@@ -78,15 +81,16 @@ def ticket(request: HttpRequest, key: str) -> HttpResponse:
     shown = get_object_or_404(seen, key=key.upper())
     tasks = Task.objects.filter(ticket=shown).select_related("holder")
     needs = Need.objects.select_related("parent").only("child", "on_end", "parent__ticket_key", "parent__title", "parent__state")
-    everything = "tasks" in request.GET
-    rows = list(tasks.prefetch_related(Prefetch("needs", needs)).order_by("id")[: None if everything else TASKS])
+    rows = list(tasks.prefetch_related(Prefetch("needs", needs)).order_by("id")[: MOST if "tasks" in request.GET else TASKS])
+    told = Task.objects.explain(task.pk for task in rows if task.state in ("pending", "failed"))
     history = list(shown.history.order_by("move"))
     tally = Task.objects.tallies([shown.pk]).get(shown.pk)
     unmet = sorted({need.parent.ticket_key for task in rows if task.state == "pending" for need in task.needs.all()} - {shown.key})
     known = {
         "ticket": shown,
         "tally": tally,
-        "tasks": rows,
+        "tasks": [(task, standstill(told[task.pk]["causes"]) if task.pk in told else []) for task in rows],
+        "standstill": standstill(Ticket.objects.explain(shown)["causes"]),
         "tasks_left": tally.total + tally.cancelled - len(rows) if tally else 0,
         "history": history[::-1],
         "steps": steps_of(shown, history),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,11 +18,12 @@ register = template.Library()
 @register.simple_tag
 def icon(name: str, classes: str = "") -> SafeString:
     """One symbol of the sprite; always beside a word, so it says nothing itself."""
-    return format_html('<svg class="i{}" aria-hidden="true"><use href="{}#{}"/></svg>', f" {classes}" if classes else "", sprite(), name)
+    return drawn(static("icons.svg"), name, classes)
 
 
-def sprite() -> str:
-    return static("icons.svg")
+@functools.cache
+def drawn(sprite: str, name: str, classes: str) -> SafeString:
+    return format_html('<svg class="i{}" aria-hidden="true"><use href="{}#{}"/></svg>', f" {classes}" if classes else "", sprite, name)
 
 
 @register.filter
@@ -77,6 +79,13 @@ def initials(name: str) -> str:
     if len(words) == 1:
         return words[0][:2].upper()
     return (words[0][0] + (words[-1].lstrip("0") or "0")[0]).upper()
+
+
+@register.filter
+def actor(label: str) -> str:
+    """Who did it, without the kind: of "user:admin" admin; what the system did by itself is Omoi's."""
+    kind, _, name = label.partition(":")
+    return "Omoi" if kind == "system" else name or label
 
 
 @register.filter

@@ -55,7 +55,7 @@ def test_a_ticket_page_says_why_a_task_waits(page, task, ticket, ada, operator):
 
     answer = page.get(f"/tickets/{ticket.key}/")
 
-    assert "Waits on" in text(answer)
+    assert "Waits for" in text(answer)
     assert task.key in text(answer)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.db import models
 
 from omoi_site import db
-from tickets.obstacles import READY
+from tickets.obstacles import HEARD, READY
 
 TALLY = f"""
 SELECT t.ticket_id AS ticket, count(*) FILTER (WHERE t.state = 'completed') AS done, count(*) FILTER (WHERE t.state = 'claimed') AS running,
@@ -16,9 +16,13 @@ SELECT t.ticket_id AS ticket, count(*) FILTER (WHERE t.state = 'completed') AS d
        count(*) FILTER (WHERE t.state = 'pending' AND t.doomed) AS stuck,
        count(*) FILTER (WHERE {READY}) AS ready,
        count(*) FILTER (WHERE t.state = 'pending' AND NOT t.doomed AND NOT ({READY})) AS waiting,
-       min(t.id) FILTER (WHERE t.state = 'failed') AS first_failed, min(t.id) FILTER (WHERE t.state = 'pending') AS first_pending,
+       min(t.id) FILTER (WHERE t.state = 'failed') AS first_failed, min(t.id) FILTER (WHERE t.state = 'pending' AND t.doomed) AS first_stuck,
+       min(t.id) FILTER (WHERE {READY}) AS first_ready, (array_agg(t.lane_id ORDER BY t.id) FILTER (WHERE {READY}))[1] AS ready_lane,
+       min(t.id) FILTER (WHERE t.state = 'pending' AND NOT ({READY}) AND NOT t.doomed) AS first_waiting,
+       min(t.id) FILTER (WHERE t.state = 'claimed' AND coalesce(p.last_seen_at < clock_timestamp() - {HEARD}, true)) AS first_silent,
        coalesce(array_agg(DISTINCT a.name) FILTER (WHERE a.name IS NOT NULL), '{{}}') AS agents
-FROM tickets_task t LEFT JOIN agents_agent a ON a.id = t.holder_id WHERE t.ticket_id = ANY (%s) GROUP BY 1
+FROM tickets_task t LEFT JOIN agents_agent a ON a.id = t.holder_id
+LEFT JOIN agents_agentpresence p ON p.agent_id = a.id WHERE t.ticket_id = ANY (%s) GROUP BY 1
 """
 
 
@@ -34,7 +38,11 @@ class Tally:
     waiting: int = 0
     cancelled: int = 0
     first_failed: int | None = None
-    first_pending: int | None = None
+    first_stuck: int | None = None
+    first_ready: int | None = None
+    ready_lane: int | None = None
+    first_waiting: int | None = None
+    first_silent: int | None = None
     agents: tuple[str, ...] = ()
 
     @property
@@ -47,9 +55,10 @@ class Tally:
         return self.ready + self.waiting
 
     @property
-    def standing_still(self) -> bool:
-        """Something is left, and no agent works on it or could take it up."""
-        return self.done < self.total and not self.running and not self.ready
+    def telling(self) -> int | None:
+        """The task whose obstacle says most about the ticket: a claim gone silent, a failure; what runs says nothing."""
+        grave = self.first_silent or self.first_failed or self.first_stuck
+        return grave or (None if self.running else self.first_ready or self.first_waiting)
 
     @property
     def spoken(self) -> str:

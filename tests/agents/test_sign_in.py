@@ -1,0 +1,104 @@
+"""Coming in: a password may be tried ten times in a quarter of an hour, a link works once."""
+
+from __future__ import annotations
+
+import pytest
+
+from agents.models import SignInTry
+from agents.models.signin import one_time_path
+from omoi_site import db
+
+pytestmark = pytest.mark.django_db
+
+RIGHT, WRONG = "a long enough one", "not it"
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(settings):
+    """The slowness of a password's hash is not what is looked at here."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def person(operator):
+    operator.set_password(RIGHT)
+    operator.save()
+    return operator
+
+
+def sign_in(client, password, name="admin", **more):
+    return client.post("/login/", {"username": name, "password": password, **more})
+
+
+def test_the_eleventh_try_is_refused_even_with_the_right_password(client, person):
+    for _ in range(10):
+        answer = sign_in(client, WRONG)
+        assert answer.status_code == 422
+        assert b"do not match" in answer.content
+
+    answer = sign_in(client, RIGHT)
+
+    assert answer.status_code == 429
+    assert b"wait 15 minutes" in answer.content
+    assert answer["Retry-After"]
+    assert "_auth_user_id" not in client.session
+
+
+def test_tries_are_counted_for_a_name_from_an_address(client, person):
+    for _ in range(10):
+        sign_in(client, WRONG, name=" ADMIN ")
+    assert sign_in(client, WRONG, name="somebody").status_code == 422
+    assert client.post("/login/", {"username": "admin", "password": RIGHT}, REMOTE_ADDR="192.0.2.7").status_code == 302
+
+
+def test_after_a_quarter_of_an_hour_one_may_try_again(client, person):
+    for _ in range(11):
+        sign_in(client, WRONG)
+    db.rows("UPDATE agents_signintry SET at = at - interval '16 min'")
+    assert sign_in(client, RIGHT).status_code == 302
+
+
+def test_a_right_password_forgets_the_wrong_ones(client, person):
+    for _ in range(9):
+        sign_in(client, WRONG)
+    assert sign_in(client, RIGHT).status_code == 302
+    assert not SignInTry.objects.exists()
+
+
+def test_what_was_typed_as_a_name_is_not_kept(client):
+    sign_in(client, WRONG, name="my password by mistake")
+    assert "password" not in SignInTry.objects.get().who
+
+
+def test_a_name_with_a_nul_or_of_great_length_is_refused_politely(client, person):
+    assert sign_in(client, RIGHT, name="ad\0min").status_code == 422
+    assert sign_in(client, RIGHT, name="a" * 5000).status_code == 422
+
+
+def test_no_other_site_is_gone_to_afterwards(client, person):
+    assert sign_in(client, RIGHT, next="https://elsewhere.example/")["Location"] == "/board/"
+
+
+def test_a_preview_of_the_link_does_not_use_it_up(client, person):
+    path = one_time_path(person)
+    for _ in range(3):
+        assert client.get(path).status_code == 200
+    assert "_auth_user_id" not in client.session
+
+    assert client.post(path)["Location"] == "/board/"
+
+    assert client.session["_auth_user_id"] == str(person.pk)
+    assert client.get(path).status_code == 410
+    assert client.post(path).status_code == 410
+
+
+def test_a_link_that_was_never_ours_says_so(client):
+    assert client.get("/login/once/MQ/abc-def/").status_code == 410
+    assert client.get("/login/once/___/abc/").status_code == 410
+
+
+def test_signing_out_takes_a_button(client, person):
+    client.force_login(person)
+    assert client.get("/logout/").status_code == 405
+    assert client.post("/logout/")["Location"] == "/login/"
+    assert client.get("/board/").status_code == 302
