@@ -66,6 +66,12 @@ def test_what_no_page_says_closes_the_socket_with_the_reason(web, operator, mess
     assert reason
 
 
+def test_a_message_of_more_than_64_kib_closes_the_socket(web, operator):
+    page = web.page(operator)
+    page.socket.send("x" * 70_000)
+    assert closed(page)[0] == 1009
+
+
 def test_topics_and_messages_are_counted(web, operator):
     page = web.page(operator)
     page.socket.send(json.dumps({"topics": [f"ticket:OMO-{number}" for number in range(1001)]}))
