@@ -21,9 +21,10 @@ from agents import executors, profiles
 from agents.executors import Ending, Job, Stop
 from agents.models import Agent
 from omoi_site import broker
+from omoi_site.errors import OmoiError
 from tickets import names
 from tickets.bell import Bell
-from tickets.models import AgentUnavailable, CapacityFull, Claim, ClaimLost, Outcome, Task
+from tickets.models import AgentUnavailable, Artifact, CapacityFull, Claim, ClaimLost, Outcome, Task, Ticket
 
 log = logging.getLogger(__name__)
 _here: Worker | None = None
@@ -160,6 +161,8 @@ class Worker:
         over = [held for held in self.held if held.ending]
         if not over:
             return
+        for held in over:
+            self._hand_in(held)
         told = [held for held in over if not held.ending.stopped]
         stopped = [held for held in over if held.ending.stopped]
         try:
@@ -173,6 +176,29 @@ class Worker:
             self._forget(held, "lost" if held.claim.task in lost else "settled")
         for held in stopped:
             self._give_back(held)
+
+    def _hand_in(self, held: Held) -> None:
+        """Bring in what the work left, under its fence; what cannot be is a failure. Done again after a lost connection, it adds nothing."""
+        claim, ending = held.claim, held.ending
+        assert ending
+        try:
+            for file in ending.files:
+                file.content.seek(0)
+                Artifact.objects.hand_in(
+                    ticket=Ticket(pk=claim.ticket_id),
+                    phase=claim.phase,
+                    type=file.type,
+                    content=file.content,
+                    path=file.path,
+                    task=Task(pk=claim.task),
+                    fence=claim.fence,
+                    by=self.agent,
+                )
+        except ClaimLost:
+            log.info("%s was lost before what it left was handed in", claim.key)  # settling is told the same
+        except OmoiError as refusal:
+            held.ending = Ending.refused(f"{file.path} could not be handed in: {refusal.message}")
+            ending.close()
 
     def _settle_one_by_one(self, told: list[Held]) -> set[int]:
         """One of them cannot be stored: that one fails, the others are told as they are."""
@@ -203,6 +229,7 @@ class Worker:
         self.done += how == "settled"
         self.held.remove(held)
         held.stop.close()
+        held.ending.close()
 
     def _stop_all(self, reason: str) -> None:
         for held in self.held:
@@ -240,6 +267,7 @@ def job_of(claim: Claim, since: float) -> Job:
         slots=values,
         environment={**profile.environment, "OMOI_TASK": str(claim.task), "OMOI_TICKET": claim.ticket, "OMOI_ATTEMPT": str(claim.attempt)},
         folders=[profile.folder],
+        artifacts=profile.artifacts,
         timeout_s=round(min(profile.timeout_s, left), 1),
     )
 

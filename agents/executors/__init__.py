@@ -10,11 +10,11 @@ from collections.abc import Callable
 
 from agents.executors.command import run_command
 from agents.executors.ground import clear_leftovers
-from agents.executors.job import Ending, Job
+from agents.executors.job import Ending, Handed, Job
 from agents.executors.python import run_python
 from agents.executors.stop import Stop
 
-__all__ = ["Ending", "Job", "Stop", "clear_leftovers", "run"]
+__all__ = ["Ending", "Handed", "Job", "Stop", "clear_leftovers", "run"]
 
 log = logging.getLogger(__name__)
 KINDS: dict[str, Callable[[Job, Stop], Ending]] = {"command": run_command, "python": run_python}

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import IO, Any
 
 from agents.executors.account import Unreachable, program
+from agents.executors.files import with_files
 from agents.executors.ground import environment, work_folder
 from agents.executors.job import Ending, Job
 from agents.executors.output import safe
@@ -26,7 +27,7 @@ def run_command(job: Job, stop: Stop) -> Ending:
             ran = run_group(words, folder=folder, environment=seen, stdin=brief, timeout_s=job.timeout_s, stop=stop)
         except (Unreachable, OSError, ValueError) as error:
             return Ending.refused(f"{job.words[0]} could not be started: {error}")
-    return ended(ran)
+        return with_files(ended(ran), job, folder)
 
 
 def ended(ran: Ran, **more: Any) -> Ending:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 
 @dataclass(frozen=True)
@@ -13,7 +14,7 @@ class Job:
 
     kind: `command` or `python`. words: the argument vector, or the callable (`module.function`). slots: keyword arguments of the callable.
     brief: what the task is about; a command reads it as JSON on standard input, a callable gets it as its first argument.
-    folders: where the callable's module is looked for.
+    folders: where the callable's module is looked for. artifacts: the files it leaves in its work folder, and the type each is handed in as.
     """
 
     name: str
@@ -24,6 +25,16 @@ class Job:
     environment: dict[str, str] = field(default_factory=dict)
     folders: list[Path] = field(default_factory=list)
     timeout_s: float = 600.0
+    artifacts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Handed:
+    """A file a job left, copied out of its reach. path: in the work folder; type: of the artifact it is to become."""
+
+    path: str
+    type: str
+    content: BinaryIO
 
 
 @dataclass(frozen=True)
@@ -31,6 +42,7 @@ class Ending:
     """How an attempt ended.
 
     kind: of a failure, as settling knows it: transient, permanent or validation. stopped: the cord was pulled before it could end.
+    files: what it hands in, open for whoever was given the ending, who calls `close`.
     """
 
     ok: bool
@@ -38,6 +50,11 @@ class Ending:
     error: str = ""
     kind: str = "transient"
     stopped: bool = False
+    files: tuple[Handed, ...] = ()
+
+    def close(self) -> None:
+        for file in self.files:
+            file.content.close()
 
     @classmethod
     def failed(cls, error: str, *, kind: str = "transient", stopped: bool = False, **result: Any) -> Ending:

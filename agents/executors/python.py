@@ -12,6 +12,7 @@ from pathlib import Path
 from agents.executors import child
 from agents.executors.account import Unreachable, can_read, interpreter
 from agents.executors.command import ended, on_paper
+from agents.executors.files import with_files
 from agents.executors.ground import environment, work_folder
 from agents.executors.job import Ending, Job
 from agents.executors.process import run_group
@@ -51,9 +52,10 @@ def run_python(job: Job, stop: Stop) -> Ending:
             return Ending.refused(f"{job.words[0]} returned {size} bytes; at most {LONGEST_VALUE} are kept")
         answer.seek(0)
         try:
-            return ended(ran, value=json.loads(answer.read() or b"null"))
+            ending = ended(ran, value=json.loads(answer.read() or b"null"))
         except ValueError:
             return Ending.refused(f"{job.words[0]} wrote something else than its value where that belongs")
+        return with_files(ending, job, folder)
 
 
 def _readable(place: Path, folder: Path, number: int) -> Path:

@@ -53,7 +53,10 @@ class Slot:
 
 @dataclass(frozen=True)
 class Profile:
-    """kind: the executor. words: the argument vector, a Slot where a value goes; for `python` the callable alone."""
+    """kind: the executor. words: the argument vector, a Slot where a value goes; for `python` the callable alone.
+
+    artifacts: files the work leaves in its folder, and the type each is handed in as; one that is missing is a failure.
+    """
 
     name: str
     kind: str
@@ -63,6 +66,7 @@ class Profile:
     timeout_s: float = 600.0
     environment: Mapping[str, str] = field(default_factory=dict)
     folder: Path = SHIPPED
+    artifacts: Mapping[str, str] = field(default_factory=dict)
 
     def faults(self, given: Mapping[str, Any]) -> dict[str, str]:
         """What is wrong with these slots, by slot."""
@@ -136,4 +140,5 @@ def _read(file: Path, mtime: int, size: int) -> Profile:
         timeout_s=document.get("timeout_s", 600.0),
         environment={name: str(value) for name, value in document.get("environment", {}).items()},
         folder=file.parent,
+        artifacts=document.get("artifacts", {}),
     )

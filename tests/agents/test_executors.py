@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -15,7 +16,9 @@ import pytest
 
 from agents import executors, profiles
 from agents.executors import Ending, Job, Stop, process
+from agents.executors.files import NotHanded, taken
 from agents.executors.output import KEPT, Output, safe
+from agents.profiles.document import faults_of
 from omoi_site import place
 from tests.waiting import until
 
@@ -107,6 +110,65 @@ def test_small_pieces_add_up_to_the_same_as_one():
     for start in range(0, len(data), 77):
         pieces.take(data[start : start + 77])
     assert pieces.text() == whole.text()
+
+
+# -- what it hands in
+
+
+def handed(text: str, *names: str) -> Ending:
+    with contextlib.closing(Stop()) as stop:
+        return shell(text, artifacts={name: "test_evidence" for name in names}, stop=stop)
+
+
+def test_files_named_by_the_profile_are_handed_in_as_they_were():
+    ending = handed("mkdir out; printf one > a.txt; printf two > out/b.txt; touch left", "a.txt", "out/b.txt")
+    assert [(file.path, file.type, file.content.read()) for file in ending.files] == [
+        ("a.txt", "test_evidence", b"one"),
+        ("out/b.txt", "test_evidence", b"two"),
+    ]
+    ending.close()
+
+
+def test_a_file_that_was_promised_and_is_not_there_is_a_failure():
+    ending = handed("echo begun; touch a.txt", "a.txt", "b.txt")
+    assert (ending.ok, ending.kind, ending.files) == (False, "validation", ())
+    assert "leave b.txt" in ending.error
+    assert ending.result["output"] == "begun\n"
+    assert handed("touch a.txt; exit 3", "a.txt").error == "exit status 3"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ln -s /etc/hostname a/file",
+        "rmdir a; ln -s /etc a; ln -s hostname file",
+        "touch here; ln here a/file",
+        "mkfifo a/file",
+        "mkdir a/file",
+        "ln -s a/file a/file",
+        "truncate -s 33M a/file",
+    ],
+)
+def test_nothing_but_an_ordinary_small_file_of_the_work_folder_is_handed_in(text):
+    before = set(os.listdir("/proc/self/fd"))
+    ending = handed(f"mkdir a; {text}", "a/file")
+    assert not ending.ok
+    assert "a/file" in ending.error
+    assert set(os.listdir("/proc/self/fd")) == before
+
+
+@as_root
+def test_a_file_of_another_account_is_not_handed_in(tmp_path):
+    (tmp_path / "file").write_text("secret")
+    os.chown(tmp_path / "file", 1, 1)
+    with pytest.raises(NotHanded, match="of its own"):
+        taken(tmp_path, "file")
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../x", "a/../x", "a/..", ".."])
+def test_a_profile_that_hands_in_what_lies_elsewhere_is_none(name):
+    assert faults_of({"kind": "command", "words": ["ls"], "artifacts": {name: "test_evidence"}})
+    assert not faults_of({"kind": "command", "words": ["ls"], "artifacts": {"a/..b": "test_evidence"}})
 
 
 # -- the end of a group

@@ -209,3 +209,34 @@ def test_a_task_that_no_worker_could_run_is_refused_naming_the_field(ticket, ope
         answer = api.post(path, {"tasks": [task]})
         assert (answer.status_code, [fault["field"] for fault in answer.json()["errors"]]) == (422, [field]), answer.json()
     assert api.post(path, {"tasks": [{"title": "Try", "profile": "echo", "slots": {"text": "a"}}]}).status_code == 201
+
+
+def test_what_the_work_leaves_is_handed_in_under_its_fence(ticket, operator):
+    reporting = install(
+        "reporting",
+        words=["sh", "-c", {"slot": "text"}],
+        slots={"text": {"pattern": "(?s).*"}},
+        artifacts={"out/report.md": "requirements_document", "log.txt": "test_evidence"},
+    )
+    text = "mkdir out; echo '# Scope' > out/report.md; echo said > log.txt"
+    [task] = Task.objects.add(ticket, [TaskSpec("Report", profile=reporting, slots={"text": text})], by=operator)
+
+    with working() as worker:
+        until(lambda: states(task) == ["completed"], why=worker.last_words)
+
+    report, log = ticket.artifacts.order_by("path").reverse()
+    assert (report.type, report.path, report.phase, report.revision) == ("requirements_document", "out/report.md", "DOING", 1)
+    assert b"".join(report.blob.pieces()) == b"# Scope\n"
+    assert (log.type, log.task_id, log.fence, log.by) == ("test_evidence", task.pk, 1, "agent:w1")
+
+
+def test_work_that_leaves_less_than_its_profile_promises_fails(ticket, operator):
+    promising = install("promising", words=["true"], artifacts={"report.md": "requirements_document"})
+    [task] = Task.objects.add(ticket, [TaskSpec("Report", profile=promising, max_attempts=1)], by=operator)
+
+    with working() as worker:
+        until(lambda: states(task) == ["failed"], why=worker.last_words)
+
+    task.refresh_from_db()
+    assert "leave report.md" in task.error
+    assert not ticket.artifacts.exists()
