@@ -99,3 +99,12 @@ def test_a_claim_tells_its_slots_inputs_and_context_as_they_are(task, ticket, ad
     assert claim.slots == {}
     assert claim.brief["context"] == {"branch": "main"}
     assert claim.brief["inputs"][0]["result"] == {"commit": "abc"}
+
+
+def test_an_agent_that_was_away_is_not_full_of_what_it_lost(ticket, ada, operator):
+    """No sweep has run: its old claims are over all the same."""
+    Task.objects.add(ticket, [TaskSpec(f"task {n}") for n in range(6)], by=operator)
+    held = Task.objects.claim(by=ada, limit=5)
+    Task.objects.filter(pk__in=[claim.task for claim in held]).update(lease_expires_at="2020-01-01T00:00Z")
+
+    assert len(Task.objects.claim(by=ada, limit=5)) == 5

@@ -84,6 +84,9 @@ SELECT t.id, k.title AS ticket_title, k.description, t.description AS instructio
 FROM tickets_task t JOIN tickets_ticket k ON k.id = t.ticket_id WHERE t.id = ANY ((SELECT %s::bigint[])::bigint[])
 """
 
+# A claim of the agent whose lease is over, not yet seen by a sweep.
+OVER = "SELECT 1 AS found FROM tickets_task WHERE holder_id = %s AND lease_expires_at < clock_timestamp() LIMIT 1"
+
 
 class AgentUnavailable(OmoiError):
     """The agent may not claim in its present state."""
@@ -147,21 +150,23 @@ class Claiming(models.QuerySet[Any]):
             "phases": None if phases is None else phase_names(phases),
             "project": project and project.pk,
         }
-        took = self._take(asked)
-        if not took and (self.lapse() or self.wake()):  # type: ignore[attr-defined]
-            took = self._take(asked)
+        room, took = self._take(asked)
+        late = not room and db.one(OVER, [by.pk])  # what it held while it was away counts no longer
+        if not took and (room or late) and (self.lapse() or self.wake()):  # type: ignore[attr-defined]
+            room, took = self._take(asked)
+        if not room:
+            raise CapacityFull()
         return self._brief(took)
 
-    def _take(self, asked: dict[str, Any]) -> list[dict[str, Any]]:
+    def _take(self, asked: dict[str, Any]) -> tuple[int, list[dict[str, Any]]]:
+        """How many tasks the agent had room for, and those it was granted."""
         found = db.rows(CLAIM, asked)
         if found and found[0]["stale"]:
             db.rows("SELECT 1 FROM agents_agent WHERE id = %s FOR NO KEY UPDATE", [asked["agent"]])
             found = db.rows(CLAIM, asked)
         if not found:
             raise AgentUnavailable("this agent is not available: it may claim nothing now")
-        if not found[0]["n"]:
-            raise CapacityFull()
-        return [row for row in found if row["id"] is not None]
+        return found[0]["n"], [row for row in found if row["id"] is not None]
 
     def _brief(self, took: list[dict[str, Any]]) -> list[Claim]:
         if not took:
