@@ -4,7 +4,7 @@ A claim looks only at what is stored (`READY`, `FITS`); each obstacle that bars 
 its cause. The first one that holds says who the task waits on. Upper floors add their own with `add`, in AppConfig.ready.
 
 In the SQL `t` is the task, `k` its ticket, `l` its lane, `j` its project, `h` its holder with presence `hp`, `tp` and `kp` the phases
-of task and ticket, `n` what its needs come to (`NEEDS`), `f` the agents that fit its lane (`FLEET`).
+of task and ticket, `o.phases` those open now, `n` what its needs come to (`NEEDS`), `f` the agents that fit its lane (`FLEET`).
 """
 
 from __future__ import annotations
@@ -25,13 +25,14 @@ FITS = "l.has_profile = {agent}.runs_profiles AND l.capabilities <@ {agent}.capa
 
 # Whether need `n` of a parent `p` that has ended is met.
 MET = "(n.on_failure = 'continue' OR n.on_end = 'always' OR n.on_end = CASE p.state WHEN 'completed' THEN 'success' ELSE 'failure' END)"
-# The phases whose tasks may be claimed while ticket `k` stands where it does: its own, and behind an `on_claim` phase the next.
-CLAIMABLE_HERE = """
-(t.phase = k.phase AND k.phase NOT IN ('BLOCKED', 'CANCELLED') OR EXISTS (
-  SELECT FROM tickets_workflowphase p WHERE p.workflow_id = k.workflow_id AND p.name = k.phase AND p.automatic = 'on_claim' AND t.phase = (
-    SELECT x.name FROM unnest(p.moves_to) WITH ORDINALITY AS m(name, place) JOIN tickets_workflowphase x ON x.workflow_id = p.workflow_id AND x.name = m.name
-    WHERE x.position > p.position ORDER BY m.place LIMIT 1)))
+# `o.phases`: those whose tasks may be claimed while ticket `k` stands where it does: its own, and behind an `on_claim` phase the next.
+OPEN_IN = """
+LATERAL (SELECT ARRAY(
+  SELECT k.phase WHERE k.phase NOT IN ('BLOCKED', 'CANCELLED') UNION ALL (
+  SELECT x.name FROM tickets_workflowphase p JOIN tickets_workflowphase x ON x.workflow_id = p.workflow_id AND x.position > p.position AND x.name = ANY (p.moves_to)
+  WHERE p.workflow_id = k.workflow_id AND p.name = k.phase AND p.automatic = 'on_claim' ORDER BY array_position(p.moves_to, x.name) LIMIT 1)) AS phases) o
 """
+CLAIMABLE_HERE = "t.phase = ANY (o.phases)"
 CLOCK_RUNS = "EXISTS (SELECT FROM tickets_sweeprun r WHERE r.name = 'clock' AND r.at > clock_timestamp() - interval '15 s')"
 CLOCK = f"CASE WHEN {CLOCK_RUNS} THEN 'clock' ELSE 'operator' END"
 HEARD = "interval '90 s'"
@@ -56,14 +57,17 @@ FROM (SELECT a.name, a.state, a.state = 'available' AS available, p.last_seen_at
       WHERE a.state <> 'retired' AND {FITS.format(agent="a")}
         AND (a.sees_all OR EXISTS (SELECT FROM agents_agent_projects m WHERE m.agent_id = a.id AND m.project_id = l.project_id))) g
 """
-SCENE = f"""
+STAGE = f"""
 FROM tickets_task t JOIN tickets_ticket k ON k.id = t.ticket_id JOIN tickets_lane l ON l.id = t.lane_id JOIN agents_project j ON j.id = t.project_id
 LEFT JOIN agents_agent h ON h.id = t.holder_id LEFT JOIN agents_agentpresence hp ON hp.agent_id = h.id
 LEFT JOIN tickets_workflowphase tp ON tp.workflow_id = k.workflow_id AND tp.name = t.phase
 LEFT JOIN tickets_workflowphase kp ON kp.workflow_id = k.workflow_id AND kp.name = k.phase
-LEFT JOIN LATERAL ({NEEDS}) n ON true LEFT JOIN LATERAL ({FLEET}) f ON t.state = 'pending'
+CROSS JOIN {OPEN_IN} LEFT JOIN LATERAL ({NEEDS}) n ON true
 """
-TOLD = "(SELECT e.at FROM agents_event e WHERE e.topic = {topic} AND e.kind = '{kind}' ORDER BY e.xid DESC, e.id DESC LIMIT 1)"
+SCENE = f"{STAGE} LEFT JOIN LATERAL ({FLEET}) f ON t.state = 'pending'"
+# The same for very many tasks: the fleet is looked at once for each lane, not for each task.
+PANORAMA = f"""{STAGE} LEFT JOIN (
+  SELECT l.id AS lane_id, f.* FROM tickets_lane l CROSS JOIN LATERAL ({FLEET}) f) f ON f.lane_id = t.lane_id AND t.state = 'pending'"""
 LEASED = "t.state = 'claimed' AND t.lease_expires_at > clock_timestamp()"
 IN_TIME = f"{LEASED} AND coalesce(t.timeout_at > clock_timestamp(), true)"
 SILENT = f"coalesce(hp.last_seen_at < clock_timestamp() - {HEARD}, true)"
@@ -168,7 +172,7 @@ OBSTACLES = [
     Obstacle(
         "pause", f"{PENDING} AND NOT ({FREE}) AND k.paused", "'operator'",
         lambda facts: f"ticket {facts['ticket']} is paused" + (f": {facts['pause_reason']}" if facts["pause_reason"] else ""),
-        "Resume the ticket.", TOLD.format(topic="'ticket:' || k.key", kind="ticket.paused"),
+        "Resume the ticket.", "k.paused_at",
     ),
     Obstacle(
         "pause", f"{PENDING} AND NOT ({FREE}) AND k.archived_at IS NOT NULL", "'operator'", "ticket {ticket} is archived",
@@ -198,7 +202,7 @@ OBSTACLES = [
     Obstacle(
         "pause", f"{PENDING} AND l.paused", "'operator'",
         lambda facts: f"project {facts['project']} is paused" + (f": {facts['project_reason']}" if facts["project_reason"] else ""),
-        "Resume the project.", TOLD.format(topic="'project:' || j.key", kind="project.paused"),
+        "Resume the project.", "j.paused_at",
     ),
     # pending: who could do it
     Obstacle("capability", f"{PENDING} AND f.able = 0", "'operator'", unable, enable, "coalesce(t.ready_at, t.created_at)"),

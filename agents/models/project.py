@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
+from django.utils import timezone
 
 from agents.models.above import carry
 from agents.models.versioned import Locking, Versioned
@@ -44,6 +45,7 @@ class Project(Versioned):
     repository = models.CharField(max_length=500, blank=True)
     workflow = models.CharField(max_length=100, blank=True, help_text="name of the workflow new tickets follow; empty: the built-in one")
     paused = models.BooleanField(default=False, editable=False)
+    paused_at = models.DateTimeField(null=True, blank=True, editable=False)
     pause_reason = models.CharField(max_length=500, blank=True, editable=False)
     tickets_made = models.PositiveIntegerField(default=0, editable=False, help_text="number of the last ticket")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -80,13 +82,13 @@ class Project(Versioned):
     def pause(self, *, by: Any, reason: str = "") -> None:
         """Grant none of its tasks until it is resumed; running claims go on."""
         if not self.paused:
-            self.paused, self.pause_reason = True, reason[:500]
+            self.paused, self.paused_at, self.pause_reason = True, timezone.now(), reason[:500]
             self.record("project.paused", by=by, reason=reason)
             carry("project.paused", self, by=by)
 
     def resume(self, *, by: Any, reason: str = "") -> None:
         if self.paused:
-            self.paused, self.pause_reason = False, ""
+            self.paused, self.paused_at, self.pause_reason = False, None, ""
             self.record("project.resumed", by=by, reason=reason)
             carry("project.paused", self, by=by)
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from django.db import models
 
 from omoi_site import broker, db
-from tickets.obstacles import OBSTACLES, SCENE, Obstacle, Say, waiting_on
+from tickets.obstacles import OBSTACLES, PANORAMA, SCENE, Obstacle, Say, waiting_on
 
 Row = TypeVar("Row", bound=models.Model)
 Told = dict[str, Any]  # {waiting_on, causes: [{code, who, what, how, since}]}
@@ -26,11 +26,7 @@ class Explaining(models.QuerySet[Row]):
 
     def explain(self, ids: Iterable[int]) -> dict[int, Told]:  # type: ignore[override]  # not of the query: of the work
         """What each of these tasks waits on and every cause, the first obstacle first; no cause and null when it has ended for good."""
-        columns = ", ".join(
-            f"({each.when}) IS TRUE AS holds_{place}, ({each.who})::text AS who_{place}, {each.since} AS since_{place}"
-            for place, each in enumerate(OBSTACLES)
-        )
-        rows = db.rows(f"SELECT {FACTS}, {columns} {SCENE} WHERE t.id = ANY (%s)", [list(ids)])
+        rows = db.rows(f"SELECT {FACTS}, {selected(OBSTACLES)} {SCENE} WHERE t.id = ANY (%s)", [list(ids)])
         away = broker.health() if any(row["has_profile"] and row["state"] == "pending" for row in rows) else ""
         return {row["id"]: _told(row, away) for row in rows}
 
@@ -41,10 +37,8 @@ class Explaining(models.QuerySet[Row]):
 
     def waiting_on(self, who: str) -> models.QuerySet[Row]:
         """Tasks that wait on `who`: operator, agents, clock, agent:ada, task:OMO-1.7, ticket:OMO-1; `agent` alone is any agent."""
-        asked = f"(SELECT {waiting_on()} {SCENE} WHERE t.id = tickets_task.id)".replace("%", "%%")
-        return self.extra(
-            where=[f"split_part({asked}, ':', 1) = %s" if who in ("agent", "task", "ticket") else f"{asked} = %s"], params=[who]
-        )
+        found = f"SELECT t.id {PANORAMA} WHERE {waits_on(waiting_on(), OBSTACLES, who)}"
+        return self.extra(where=[f"tickets_task.id IN ({found})"], params=[who])
 
 
 def _told(row: dict[str, Any], broker_away: str) -> Told:
@@ -61,6 +55,22 @@ def _told(row: dict[str, Any], broker_away: str) -> Told:
             {"code": "broker", "who": "operator", "what": broker_away, "how": "Workers look by themselves, later.", "since": None}
         )
     return {"waiting_on": causes[0]["who"] if causes else None, "causes": causes}
+
+
+def selected(obstacles: Sequence[Obstacle]) -> str:
+    """Columns `holds_n`, `who_n` and `since_n` of each obstacle."""
+    return ", ".join(
+        f"({each.when}) IS TRUE AS holds_{place}, CASE WHEN {each.when} THEN {each.who} END AS who_{place}, CASE WHEN {each.when} THEN {each.since} END AS since_{place}"
+        for place, each in enumerate(obstacles)
+    )
+
+
+def waits_on(case: str, obstacles: Sequence[Obstacle], who: str) -> str:
+    """SQL: `case`, the first obstacle's who, is the parameter. What is cheap comes first: whether an obstacle of that sort holds at all."""
+    sort = who.partition(":")[0]
+    possible = " OR ".join(f"({each.when})" for each in obstacles if f"'{sort}" in each.who or each.who.startswith("("))
+    asked = f"split_part({case}, ':', 1) = %s" if who in ("agent", "task", "ticket") else f"{case} = %s"
+    return f"({possible or 'false'}) AND {asked}"
 
 
 def _cause(each: Obstacle, place: int, facts: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 from omoi_site import db
 from tickets.models.adding import COUNT_NEEDS
 from tickets.models.ticket import Ticket
-from tickets.obstacles import CLAIMABLE_HERE
+from tickets.obstacles import CLAIMABLE_HERE, OPEN_IN
 
 if TYPE_CHECKING:
     pass
@@ -30,7 +30,7 @@ WHERE (t.open_needs, t.edges_left, t.doomed) IS DISTINCT FROM (c.open_needs, c.e
 """
 WRONGLY_HELD = f"""
 SELECT t.id, t.ticket_id, jsonb_build_object('was', jsonb_build_object('held', t.held), 'now', jsonb_build_object('held', NOT t.held)) AS data
-FROM tickets_task t JOIN tickets_ticket k ON k.id = t.ticket_id
+FROM tickets_task t JOIN tickets_ticket k ON k.id = t.ticket_id CROSS JOIN {OPEN_IN}
 WHERE t.id > %(after)s AND t.id <= %(upto)s AND t.state IN ('pending', 'claimed', 'failed', 'cancelled')
   AND t.held = (NOT k.paused AND k.archived_at IS NULL AND {CLAIMABLE_HERE})
 """

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 from django.db import models
 
 from omoi_site import db
-from tickets.models.explain import Told, said
-from tickets.obstacles import CLAIMABLE_HERE, CLOCK, SCENE, TOLD, Obstacle, waiting_on
+from tickets.models.explain import Told, said, selected, waits_on
+from tickets.obstacles import CLAIMABLE_HERE, CLOCK, OPEN_IN, SCENE, Obstacle, waiting_on
 
 Row = TypeVar("Row", bound=models.Model)
 MOST = 20  # open tasks a ticket is explained by
@@ -41,19 +41,19 @@ REFUSED = """kp.gated AND EXISTS (SELECT FROM tickets_verdict v WHERE v.ticket_i
 UNMET = """(SELECT string_agg(c->>'check', ', ') FROM tickets_verdict v CROSS JOIN jsonb_array_elements(v.checks) c
             WHERE v.id = (SELECT max(w.id) FROM tickets_verdict w WHERE w.ticket_id = k.id) AND NOT (c->>'passed')::boolean)"""
 DUE = AUTOMATIC.replace("tickets_ticket.", "k.")
+OPEN_HERE = f"FROM tickets_task t WHERE t.ticket_id = k.id AND t.state IN ('pending', 'claimed') AND NOT t.doomed AND {CLAIMABLE_HERE} ORDER BY t.state, t.id"
 # The ticket `k` with its project `j`, its phase `kp`, and its tasks counted: those of the phase, or claimable in it.
 TICKET = f"""
 FROM tickets_ticket k JOIN agents_project j ON j.id = k.project_id LEFT JOIN tickets_workflowphase kp ON kp.workflow_id = k.workflow_id AND kp.name = k.phase
-LEFT JOIN LATERAL (
+CROSS JOIN {OPEN_IN} LEFT JOIN LATERAL (
   SELECT count(*) AS here, count(*) FILTER (WHERE t.state IN ('pending', 'claimed') AND NOT t.doomed) AS going,
          count(*) FILTER (WHERE t.state = 'failed') AS failed, (array_agg(k.key || '.' || t.id ORDER BY t.id) FILTER (WHERE t.state = 'failed'))[1:3] AS failed_keys,
          max(t.ended_at) FILTER (WHERE t.state = 'failed') AS failed_at,
          count(*) FILTER (WHERE t.state = 'pending' AND t.doomed) AS doomed, (array_agg(k.key || '.' || t.id ORDER BY t.id) FILTER (WHERE t.state = 'pending' AND t.doomed))[1:3] AS doomed_keys,
-         max(t.ended_at) AS last_end
+         max(t.ended_at) AS last_end, (SELECT t.id {OPEN_HERE} LIMIT 1) AS first
   FROM tickets_task t WHERE t.ticket_id = k.id AND {CLAIMABLE_HERE}) c ON true
 """
-OPEN_HERE = f"t.ticket_id = k.id AND t.state IN ('pending', 'claimed') AND {CLAIMABLE_HERE}"
-FIRST_WAITS = f"(SELECT {waiting_on()} {SCENE.replace('JOIN tickets_ticket k ON k.id = t.ticket_id', '')} WHERE {OPEN_HERE} AND NOT t.doomed ORDER BY t.state, t.id LIMIT 1)"
+FIRST_WAITS = f"(SELECT {waiting_on()} {SCENE} WHERE t.id = c.first)"
 UNFINISHED = "(k.phase = 'BLOCKED' OR k.phase <> 'CANCELLED' AND coalesce(kp.moves_to <> '{}', true))"
 
 
@@ -68,12 +68,12 @@ OBSTACLES = [
     Obstacle("pause", f"{UNFINISHED} AND k.archived_at IS NOT NULL", "'operator'", "it is archived", "Restore it.", "k.archived_at"),
     Obstacle(
         "pause", f"{UNFINISHED} AND k.paused", "'operator'", lambda facts: "it is paused" + (f": {facts['pause_reason']}" if facts["pause_reason"] else ""),
-        "Resume it.", TOLD.format(topic="'ticket:' || k.key", kind="ticket.paused"),
+        "Resume it.", "k.paused_at",
     ),
     Obstacle(
         "pause", f"{UNFINISHED} AND j.paused", "'operator'",
         lambda facts: f"project {facts['project']} is paused" + (f": {facts['project_reason']}" if facts["project_reason"] else ""),
-        "Resume the project.", TOLD.format(topic="'project:' || j.key", kind="project.paused"),
+        "Resume the project.", "j.paused_at",
     ),
     Obstacle("phase", "k.phase = 'BLOCKED'", "'operator'", "it is blocked ({blocked_class}): {blocked_reason}", "Mend what blocks it and unblock it.", "k.phase_since"),
     Obstacle(
@@ -113,13 +113,9 @@ class Waiting(models.QuerySet[Row]):
         """What the ticket waits on and every cause, its open tasks' among them; no cause and null when it is done or cancelled."""
         from tickets.models.task import Task
 
-        columns = ", ".join(
-            f"({each.when}) IS TRUE AS holds_{place}, ({each.who})::text AS who_{place}, {each.since} AS since_{place}"
-            for place, each in enumerate(OBSTACLES)
-        )
         facts = db.one(
-            f"""SELECT k.phase, {UNMET} AS unmet, k.pause_reason, k.blocked_class, k.blocked_reason, j.key AS project, j.pause_reason AS project_reason, c.*, {columns},
-                       ARRAY(SELECT t.id FROM tickets_task t WHERE {OPEN_HERE} AND NOT t.doomed ORDER BY t.state, t.id LIMIT {MOST}) AS open_tasks {TICKET} WHERE k.id = %s""",
+            f"""SELECT k.phase, {UNMET} AS unmet, k.pause_reason, k.blocked_class, k.blocked_reason, j.key AS project, j.pause_reason AS project_reason, c.*, {selected(OBSTACLES)},
+                       ARRAY(SELECT t.id {OPEN_HERE} LIMIT {MOST}) AS open_tasks {TICKET} WHERE k.id = %s""",
             [ticket.pk],
         )
         assert facts
@@ -138,10 +134,8 @@ class Waiting(models.QuerySet[Row]):
 
     def waiting_on(self, who: str) -> models.QuerySet[Row]:
         """Tickets that wait on `who`, in the words of a task's `waiting_on`."""
-        asked = f"(SELECT {WAITS} {TICKET} WHERE k.id = tickets_ticket.id)".replace("%", "%%")
-        return self.extra(
-            where=[f"split_part({asked}, ':', 1) = %s" if who in ("agent", "task", "ticket") else f"{asked} = %s"], params=[who]
-        )
+        found = f"SELECT k.id {TICKET} WHERE {waits_on(WAITS, OBSTACLES, who)}"
+        return self.extra(where=[f"tickets_ticket.id IN ({found})"], params=[who])
 
 
 def _of_tasks(told: dict[int, Told], order: list[int], ticket: str) -> list[dict[str, Any]]:

@@ -132,6 +132,7 @@ class Ticket(Moving):
     phase_since = models.DateTimeField(db_default=Now(), editable=False)
     moves = models.PositiveIntegerField(default=0, editable=False, help_text="changes of phase so far; only the database counts it")
     paused = models.BooleanField(default=False, editable=False)
+    paused_at = models.DateTimeField(null=True, blank=True, editable=False)
     pause_reason = models.CharField(max_length=500, blank=True, editable=False)
     blocked_class = models.CharField(max_length=20, choices=BlockedClass, blank=True, editable=False)
     blocked_reason = models.TextField(blank=True, editable=False)
@@ -179,13 +180,13 @@ class Ticket(Moving):
     def pause(self, *, by: Any, reason: str = "") -> None:
         """Grant none of its tasks until it is resumed; running claims go on."""
         if not self.paused:
-            self.paused, self.pause_reason = True, reason
+            self.paused, self.paused_at, self.pause_reason = True, timezone.now(), reason
             self.record("ticket.paused", by=by, reason=reason)
             self.hold_tasks()
 
     def resume(self, *, by: Any, reason: str = "") -> None:
         if self.paused:
-            self.paused, self.pause_reason = False, ""
+            self.paused, self.paused_at, self.pause_reason = False, None, ""
             self.record("ticket.resumed", by=by, reason=reason)
             self.hold_tasks()
 
