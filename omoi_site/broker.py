@@ -76,7 +76,7 @@ def health() -> str:
 
 
 def forget_old(limit: int = 1_000) -> int:
-    """Drop hints that no worker took in time, the sweep has repeated them since; returns how many."""
+    """Drop hints that no worker took in time, or took and lost; the sweep has repeated them since. Returns how many."""
     return 0 if settings.BROKER_URL else get().forget(OLD_S, limit)
 
 

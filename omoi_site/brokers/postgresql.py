@@ -50,7 +50,7 @@ class Broker(theirs.PostgresBroker):
         cursor.execute(theirs.QUERIES.ENQUEUE, (message.queue_name, message.message_id, Json(tidy4json(message)), delay))
 
     def forget(self, age_s: float, limit: int) -> int:
-        old = "SELECT message_id FROM dramatiq.queue WHERE state = 'queued' AND mtime < now() - %s * interval '1 s' LIMIT %s FOR UPDATE SKIP LOCKED"
+        old = "SELECT message_id FROM dramatiq.queue WHERE mtime < now() - %s * interval '1 s' LIMIT %s FOR UPDATE SKIP LOCKED"
         return len(db.rows(f"DELETE FROM dramatiq.queue WHERE message_id = ANY (ARRAY({old})) RETURNING message_id", [age_s, limit]))
 
     def reach(self) -> None:
