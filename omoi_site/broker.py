@@ -17,7 +17,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import Error, connection, transaction
 from dramatiq import Message
-from dramatiq.middleware import Middleware, Retries, ShutdownNotifications
+from dramatiq.middleware import Middleware, Retries
 from dramatiq_postgres.django.middleware import DbConnectionsMiddleware
 
 log = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ def get() -> Any:
 
 def middleware() -> list[Middleware]:
     """No retries and no time limit: what a hint asks for is repeated by a sweep, and executors have limits of their own."""
-    return [ShutdownNotifications(), Retries(max_retries=0), DbConnectionsMiddleware()]
+    return [Retries(max_retries=0), DbConnectionsMiddleware()]
 
 
 @functools.cache

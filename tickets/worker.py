@@ -53,7 +53,6 @@ class Worker:
     def __init__(self, name: str, threads: int, capabilities: Sequence[str] = ()) -> None:
         self.name, self.threads, self.capabilities = name, threads, capabilities
         self.held: list[Held] = []
-        self.pool = ThreadPoolExecutor(threads, thread_name_prefix="executor")
         self.beat_due = 0.0
         self.bell = Bell()
         self.hinted = threading.Event()
@@ -61,9 +60,10 @@ class Worker:
         self.done = 0
 
     def enlist(self) -> None:
-        """Be known as an agent; what a dead process of this name held is ready again. Raises Invalid when the name is another agent's."""
+        """Be known as an agent; what a dead process of this name held is ready again. Raises Invalid when name or threads cannot be."""
         global _here
         self.agent = Agent.objects.worker(self.name, capacity=self.threads, capabilities=self.capabilities)
+        self.pool = ThreadPoolExecutor(self.threads, thread_name_prefix="executor")
         executors.clear_leftovers()
         if left := Task.objects.abandon(by=self.agent):
             log.info("%d claims of the process that had this name before have ended", left)

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.core.management import call_command
 
 from omoi_site import db, place
+from omoi_site.errors import Invalid
 from tests import cluster
 from tests.calls import api_of
 from tests.waiting import until
@@ -196,6 +198,12 @@ def test_two_workers_never_have_one_name(worker):
     )
     assert second.returncode == 1
     assert "a worker named w1 is running already" in second.stderr
+
+
+@pytest.mark.parametrize(("words", "why"), [(["--threads", "0"], "capacity"), (["--name", "Not A Name"], "name")])
+def test_a_worker_that_cannot_be_is_refused_in_words(words, why):
+    with pytest.raises(Invalid, match=why):
+        call_command("worker", *words)
 
 
 def test_a_task_that_no_worker_could_run_is_refused_naming_the_field(ticket, operator):
