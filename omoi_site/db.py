@@ -10,7 +10,6 @@ from typing import Any, ParamSpec, TypeVar
 import psycopg.errors
 from django.core.exceptions import ValidationError
 from django.db import OperationalError, connection, models, transaction
-from django.db.models.expressions import DatabaseDefault
 
 from omoi_site.errors import Invalid
 
@@ -43,46 +42,37 @@ def one(sql: str, params: dict[str, Any] | Sequence[Any] | None = None) -> dict[
     return found[0] if found else None
 
 
-def atomic(act: Callable[P, R]) -> Callable[P, R]:
-    """One transaction around a verb. When it is the outermost, a deadlock or serialisation failure runs it again, three times at most.
+def patiently(act: Callable[P, R]) -> Callable[P, R]:
+    """The act, run again after a deadlock or a serialisation failure, three times at most.
 
-    Inside another transaction it is a plain savepoint: only the outermost can be repeated as a whole.
+    For acts whose transactions have all been rolled back by then. Inside a transaction it is the act itself: only the
+    outermost can be repeated as a whole.
     """
 
     @functools.wraps(act)
-    def inside(*args: P.args, **kwargs: P.kwargs) -> R:
+    def patient(*args: P.args, **kwargs: P.kwargs) -> R:
         if connection.in_atomic_block:
-            with transaction.atomic():
-                return act(*args, **kwargs)
+            return act(*args, **kwargs)
         for left in reversed(range(TRIES)):
             try:
-                with transaction.atomic():
-                    return act(*args, **kwargs)
+                return act(*args, **kwargs)
             except OperationalError as error:
                 if not left or not isinstance(error.__cause__, AGAIN):
                     raise
         raise AssertionError("unreachable")
 
-    return inside
+    return patient
 
 
-def copy_in(new: Sequence[models.Model]) -> None:
-    """Store new rows of one model by COPY and give them their ids: several times faster than INSERT, in two statements.
+def atomic(act: Callable[P, R]) -> Callable[P, R]:
+    """One transaction around a verb, patiently; inside another transaction a plain savepoint."""
 
-    Values are plain; a field left to the database (`db_default`) is so in all rows, and is not read back.
-    """
-    if not new:
-        return
-    meta = new[0]._meta
-    key, table = meta.pk, connection.ops.quote_name(meta.db_table)
-    ids = rows(f"SELECT nextval(pg_get_serial_sequence(%s, %s)) AS id FROM generate_series(1, {len(new)})", [table, key.column])
-    fields = [field for field in meta.concrete_fields if not isinstance(getattr(new[0], field.attname), DatabaseDefault)]
-    columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
-    with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
-        for row, made in zip(new, ids, strict=True):
-            row.pk = made["id"]
-            copy.write_row([field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields])
-            row._state.adding, row._state.db = False, connection.alias
+    @functools.wraps(act)
+    def inside(*args: P.args, **kwargs: P.kwargs) -> R:
+        with transaction.atomic():
+            return act(*args, **kwargs)
+
+    return patiently(inside)
 
 
 class XidField(models.BigIntegerField):

@@ -43,7 +43,7 @@ def once(request: Request, act: Callable[[], Response], *, secret: bool) -> Http
     """What `act` answers, or what it answered the first time this key came with this request."""
     key = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if key is None:
-        return act()
+        return db.patiently(act)()
     if not 1 <= len(key) <= LONGEST:
         raise Invalid(f"an Idempotency-Key has 1 to {LONGEST} characters", field="Idempotency-Key")
     principal = label(request.user)

@@ -7,8 +7,10 @@ taken away, and then the fault shows. The races beside them leave the order to c
 from __future__ import annotations
 
 import contextlib
+import threading
 
 import pytest
+from django.db import transaction
 
 from omoi_site import db
 from tests.deeds import complete
@@ -317,3 +319,24 @@ def test_a_task_cancelled_while_it_is_completed_ends_once(task, ada, operator):
     with pytest.raises(ClaimLost):
         late.answer()
     assert now(task).state == "cancelled"
+
+
+@pytest.mark.parametrize("patient", [True, False], ids=["patiently", "without patience"])
+def test_a_deadlock_is_tried_again_and_not_shown(planned, project, operator, patient):
+    """Two who lock the same two rows, each in another order: PostgreSQL ends one of them."""
+    other = Ticket.objects.open(project=project, title="other", by=operator)
+    gate = threading.Barrier(2)
+
+    def crossing(*keys):
+        with transaction.atomic():
+            db.rows("SELECT 1 FROM tickets_ticket WHERE id = %s FOR UPDATE", [keys[0]])
+            with contextlib.suppress(threading.BrokenBarrierError):
+                gate.wait(5)
+            gate.abort()  # only the first time
+            db.rows("SELECT 1 FROM tickets_ticket WHERE id = %s FOR UPDATE", [keys[1]])
+        return keys
+
+    way = db.patiently(crossing) if patient else crossing
+    [answers] = race(1, lambda _: way(planned.pk, other.pk), lambda _: way(other.pk, planned.pk))
+
+    assert sorted(type(answer).__name__ for answer in answers) == (["tuple", "tuple"] if patient else ["OperationalError", "tuple"])
