@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,12 @@ def shell(text: str, **more: object) -> Ending:
 
 def python(callable_: str, folder: Path, **slots: object) -> Ending:
     return executors.run(Job("1.1", "python", [callable_], {"title": "Write it"}, slots, folders=[folder]), Stop())
+
+
+@pytest.fixture
+def mark() -> str:
+    """A word that no process but this test's carries."""
+    return f"omoi-{uuid.uuid4().hex}"
 
 
 def alive(marker: str) -> list[str]:
@@ -179,26 +186,26 @@ def stubborn(marker: str) -> str:
     return f"trap '' TERM; (trap '' TERM; while :; do sleep 0.2; : {marker}; done) & echo begun; while :; do sleep 0.2; : {marker}; done"
 
 
-def test_a_timeout_kills_the_whole_group():
-    ending = shell(stubborn("omoi-timeout"), timeout_s=0.5)
+def test_a_timeout_kills_the_whole_group(mark):
+    ending = shell(stubborn(mark), timeout_s=0.5)
     assert (ending.ok, ending.error, ending.stopped) == (False, "timed out after 0.5 s", False)
     assert ending.result["output"] == "begun\n"
     assert ending.result["seconds"] < 0.5 + process.MERCY_S + 2
-    until(lambda: not alive("omoi-timeout"))
+    until(lambda: not alive(mark))
 
 
-def test_pulling_the_cord_kills_the_whole_group_at_once():
+def test_pulling_the_cord_kills_the_whole_group_at_once(mark):
     stop, endings = Stop(), []
-    thread = threading.Thread(target=lambda: endings.append(shell(stubborn("omoi-cord"), stop=stop)))
+    thread = threading.Thread(target=lambda: endings.append(shell(stubborn(mark), stop=stop)))
     thread.start()
-    until(lambda: len(alive("omoi-cord")) >= 2)
+    until(lambda: len(alive(mark)) >= 2)
     began = time.monotonic()
     stop.pull("the claim was lost")
     thread.join(10)
 
     assert time.monotonic() - began < process.MERCY_S + 2
     assert (endings[0].stopped, endings[0].error) == (True, "the claim was lost")
-    until(lambda: not alive("omoi-cord"))
+    until(lambda: not alive(mark))
 
 
 def test_a_group_that_is_asked_to_end_may_tidy_up():
@@ -214,34 +221,34 @@ def test_nobody_vouching_for_the_claim_any_more_ends_the_group():
     assert (ending.stopped, ending.error) == (True, "the lease could not be renewed in time")
 
 
-def test_children_that_outlive_their_leader_keep_nobody_waiting():
+def test_children_that_outlive_their_leader_keep_nobody_waiting(mark):
     began = time.monotonic()
-    ending = shell("(trap '' TERM HUP; while :; do sleep 0.2; : omoi-leader; done) & echo done")
+    ending = shell(f"(trap '' TERM HUP; while :; do sleep 0.2; : {mark}; done) & echo done")
     assert ending.ok
     assert ending.result["output"] == "done\n"
     assert time.monotonic() - began < 3
-    until(lambda: not alive("omoi-leader"))
+    until(lambda: not alive(mark))
 
 
-def test_a_child_that_leaves_the_group_is_found_all_the_same():
-    ending = shell("setsid sh -c 'while :; do sleep 0.2; : omoi-stray; done' & sleep 60", timeout_s=0.5)
+def test_a_child_that_leaves_the_group_is_found_all_the_same(mark):
+    ending = shell(f"setsid sh -c 'while :; do sleep 0.2; : {mark}; done' & sleep 60", timeout_s=0.5)
     assert ending.error == "timed out after 0.5 s"
-    assert not alive("omoi-stray")
+    assert not alive(mark)
 
 
-def test_a_killed_process_leaves_no_group_behind(tmp_path):
+def test_a_killed_process_leaves_no_group_behind(mark):
     """Its tasks are given to others when their leases end: nobody may work on them twice at the same time."""
     begin = (
         "import django; django.setup()\nfrom agents.executors import Job, Stop, run\n"
-        "run(Job('1.1', 'command', ['sh', '-c', 'setsid sh -c \"while :; do sleep 0.2; : omoi-orphan; done\" & sleep 60'], {}), Stop())"
+        f"run(Job('1.1', 'command', ['sh', '-c', 'setsid sh -c \"while :; do sleep 0.2; : {mark}; done\" & sleep 60'], {{}}), Stop())"
     )
     parent = subprocess.Popen(
         [sys.executable, "-c", begin], env={**os.environ, "DJANGO_SETTINGS_MODULE": "omoi_site.settings", "PYTHONPATH": os.getcwd()}
     )
-    until(lambda: [line for line in alive("omoi-orphan") if str(parent.pid) not in line.split()[:1]])
+    until(lambda: [line for line in alive(mark) if str(parent.pid) not in line.split()[:1]])
     parent.send_signal(signal.SIGKILL)
     parent.wait()
-    until(lambda: not alive("omoi-orphan"))
+    until(lambda: not alive(mark))
 
 
 def test_a_killed_guard_is_replaced():

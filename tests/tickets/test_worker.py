@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,12 @@ def shared():
     for left in (home / "shared").iterdir():
         left.unlink()
     return home / "shared"
+
+
+@pytest.fixture
+def mark() -> str:
+    """A word that no process but this test's carries."""
+    return f"omoi-{uuid.uuid4().hex}"
 
 
 def running(marker: str) -> bool:
@@ -86,27 +93,19 @@ def test_a_profile_that_is_gone_fails_its_task_for_good(ticket, operator):
     assert "no profile soon-gone" in Task.objects.get(pk=task.pk).error
 
 
-def test_a_killed_workers_tasks_come_back_by_lease_and_are_done_once(ticket, operator, shared):
+def test_a_killed_workers_tasks_come_back_by_lease_and_are_done_once(ticket, operator, shared, mark):
     two = tasks(
         ticket,
-        *["echo begun >> $HOME/shared/$OMOI_TASK; until [ -e $HOME/shared/go ]; do sleep 0.1; done; echo done >> $HOME/shared/$OMOI_TASK"]
+        *[
+            f"echo begun >> $HOME/shared/$OMOI_TASK; until [ -e $HOME/shared/go ]; do sleep 0.1; : {mark}; done; echo done >> $HOME/shared/$OMOI_TASK"
+        ]
         * 2,
         by=operator,
     )
     with working("w1") as first:
         until(lambda: len(list(shared.iterdir())) == 2, why=first.last_words)
         first.kill()
-        until(
-            lambda: not running("shared/go"),
-            why=lambda: (
-                subprocess.run(
-                    "ps -wweo pid,ppid,pgid,stat,etimes,user,args | grep -E 'shared/go|guard.py'",
-                    shell=True,
-                    capture_output=True,
-                    text=True,
-                ).stdout
-            ),
-        )  # nobody goes on working for a worker that is gone
+        until(lambda: not running(mark))  # nobody goes on working for a worker that is gone
         db.rows("UPDATE tickets_task SET lease_expires_at = clock_timestamp() - interval '1 s' WHERE state = 'claimed'")
         (shared / "go").touch()
 
@@ -152,21 +151,21 @@ def test_a_worker_outlives_the_loss_of_every_connection(ticket, operator, shared
 
 
 @pytest.mark.parametrize("how", ["cancelled", "lapsed"])
-def test_a_claim_that_is_lost_ends_its_whole_group(ticket, operator, how):
+def test_a_claim_that_is_lost_ends_its_whole_group(ticket, operator, how, mark):
     [task] = tasks(
         ticket,
-        f"(trap '' TERM; while :; do sleep 0.2; : omoi-{how}; done) & while :; do sleep 0.2; : omoi-{how}; done",
+        f"(trap '' TERM; while :; do sleep 0.2; : {mark}; done) & while :; do sleep 0.2; : {mark}; done",
         by=operator,
         max_attempts=1,
     )
     with working() as worker:
-        until(lambda: running(f"omoi-{how}"), why=worker.last_words)
+        until(lambda: running(mark), why=worker.last_words)
         if how == "cancelled":
             Task.objects.filter(pk=task.pk).cancel(by=operator, reason="not needed")
         else:
             db.rows("UPDATE tickets_task SET lease_expires_at = clock_timestamp() - interval '1 s'")
             Task.objects.lapse()
-        until(lambda: not running(f"omoi-{how}"), why=worker.last_words)
+        until(lambda: not running(mark), why=worker.last_words)
         [more] = tasks(ticket, "exit 0", by=operator)
         until(lambda: states(more) == ["completed"], why=worker.last_words)
     assert states(task) == ["cancelled" if how == "cancelled" else "failed"]
