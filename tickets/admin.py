@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from agents.models import Project
 from omoi_site.desk import Desk, ReadOnly, Rows, Words, act, badge, since
-from tickets.models import Lane, Link, Need, PhaseMove, SweepRun, Task, Ticket, Workflow, WorkflowPhase
+from tickets.models import Artifact, Blob, Chunk, Lane, Link, Need, PhaseMove, SweepRun, Task, Ticket, Verdict, Workflow, WorkflowPhase
 from tickets.models.moves import BlockedClass
 from tickets.templatetags.tickets import TASK
 from tickets.workflow import BLOCKED, CANCELLED
@@ -155,6 +155,22 @@ class ProjectFilter(admin.SimpleListFilter):
         return rows.filter(ticket__project__key=self.value()) if self.value() else rows
 
 
+class SizeFilter(admin.SimpleListFilter):
+    title, parameter_name, field = "size", "size", "size"
+    steps = {"small": (0, 1 << 16), "medium": (1 << 16, 1 << 20), "large": (1 << 20, 1 << 62)}
+
+    def lookups(self, request: HttpRequest, desk: Any) -> list[tuple[str, str]]:
+        return [("small", "Under 64 KiB"), ("medium", "64 KiB to 1 MiB"), ("large", "1 MiB and more")]
+
+    def queryset(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
+        least, most = self.steps.get(self.value() or "", (0, 1 << 62))
+        return rows.filter(**{f"{self.field}__gte": least, f"{self.field}__lt": most})
+
+
+class SizeOfBlobFilter(SizeFilter):
+    field = "blob__size"
+
+
 @admin.register(Task)
 class TaskDesk(ReadOnly):
     """Tasks are added and edited over the API; here they are looked at, and acted on with a reason."""
@@ -178,6 +194,46 @@ class TaskDesk(ReadOnly):
     @admin.display(description="state", ordering="state")
     def shown_state(self, task: Task) -> str:
         return badge(task.standing, TASK[task.standing][0])
+
+
+@admin.register(Artifact)
+class ArtifactDesk(ReadOnly):
+    list_display = ["ticket", "phase", "name", "type", "revision", "by", since("at")]
+    list_filter = ["type", PhaseFilter, ("at", admin.DateFieldListFilter)]
+    search_fields = ["=ticket__key", "name", "=blob__hash"]
+    list_select_related = ["ticket"]
+    ordering = ["-id"]
+
+
+@admin.register(Blob)
+class BlobDesk(ReadOnly):
+    list_display = ["hash", "size"]
+    list_filter = [SizeFilter]
+    search_fields = ["hash__startswith"]
+    ordering = ["hash"]
+
+
+@admin.register(Chunk)
+class ChunkDesk(ReadOnly):
+    hidden = ["data"]
+    list_display = ["blob", "number"]
+    list_filter = [SizeOfBlobFilter]
+    search_fields = ["=blob__hash"]
+    list_select_related = ["blob"]
+    ordering = ["-id"]
+
+
+@admin.register(Verdict)
+class VerdictDesk(ReadOnly):
+    list_display = ["ticket", "phase", "shown_passed", "by", since("at")]
+    list_filter = ["passed", PhaseFilter, ("at", admin.DateFieldListFilter)]
+    search_fields = ["=ticket__key", "=by"]
+    list_select_related = ["ticket"]
+    ordering = ["-id"]
+
+    @admin.display(description="verdict", ordering="passed")
+    def shown_passed(self, verdict: Verdict) -> str:
+        return badge("passed", "ok") if verdict.passed else badge("failed", "bad")
 
 
 @admin.register(Need)

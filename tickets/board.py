@@ -39,6 +39,7 @@ class Wanted:
     state: str = ""
     view: str = ""
     opened: frozenset[str] = frozenset()
+    folded: frozenset[str] = frozenset()
     shown: dict[str, int] = field(default_factory=dict)
 
     @classmethod
@@ -51,6 +52,7 @@ class Wanted:
             state=state if state in STATES else "",
             view=view if view in VIEWS else "",
             opened=frozenset(query.getlist("open")),
+            folded=frozenset(query.getlist("fold")),
             shown=dict(_limits(query.getlist("show"))),
         )
 
@@ -96,10 +98,10 @@ class Column:
         return self.count - len(self.cards)
 
     @property
-    def more(self) -> str:
-        """The parameter that shows the next cards; empty when none are left or the page would be too long."""
+    def longer(self) -> int:
+        """How many cards to show next; 0 when none are left or the page would be too long."""
         longer = min(self.limit + 2 * PAGE, MOST)
-        return f"{self.phase}.{longer}" if self.left and longer > self.limit else ""
+        return longer if self.left and longer > self.limit else 0
 
     @property
     def next_step(self) -> int:
@@ -121,7 +123,7 @@ class Board:
         counts = self.counts
         columns = []
         for phase, ended in self._phases(bool(counts.get(BLOCKED)), bool(counts.get(CANCELLED))):
-            folded = ended and phase not in self.wanted.opened
+            folded = phase not in self.wanted.opened if ended else phase in self.wanted.folded
             columns.append(Column(phase, ended, folded, counts.get(phase, 0), self.wanted.shown.get(phase, PAGE)))
         self._deal([column for column in columns if not column.folded])
         return columns

@@ -21,7 +21,7 @@ from tickets.models.ticket import Priority
 from tickets.steps import steps_of
 
 TASKS, MOST = 100, 1000  # rows of a ticket's task list, at first and at most
-KEPT = ["project", "q", "priority", "label", "state", "view", "open", "show"]  # what a board's address may say
+KEPT = ["project", "q", "priority", "label", "state", "view", "open", "fold", "show"]  # what a board's address may say
 
 
 def page(view: Any) -> Any:

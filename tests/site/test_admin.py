@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 import pytest
 from django.apps import apps
 from django.contrib import admin
@@ -10,7 +12,7 @@ from django.urls import reverse
 from agents.models import Agent, Key, Member, Project, SignInTry
 from omoi_site import db
 from tests.deeds import complete
-from tickets.models import Edge, Link, Need, SweepRun, Task, TaskSpec, Ticket
+from tickets.models import Artifact, Edge, Link, Need, SweepRun, Task, TaskSpec, Ticket, Verdict
 
 pytestmark = pytest.mark.django_db
 
@@ -36,6 +38,8 @@ def all_kinds(project, ticket, task, ada, operator):
     Key.objects.issue(agent=ada, by=operator)
     SignInTry.objects.count_in("mallory", "127.0.0.1")
     SweepRun.ran("lapse")
+    Artifact.objects.hand_in(ticket=ticket, type="plan", content=BytesIO(b"Why and how"), by=operator)
+    Verdict.objects.give(ticket, by=operator)
     db.rows("INSERT INTO agents_reply (hash, request, status, headers, body, sealed) VALUES ('\\x01', '\\x01', 200, '{}', '\\x01', false)")
     [claim] = Task.objects.claim(by=ada)
     complete(claim, by=ada)
@@ -152,7 +156,7 @@ def test_a_project_edited_in_the_admin_is_told_of_in_the_journal(desk, project, 
 
 def test_what_the_domain_refuses_is_told_above_the_form(desk, project):
     page = desk.post(at(Project, "change", project.pk), {"name": "OMO", "repository": "", "workflow": "no_such"}, follow=True)
-    assert Project.objects.get(pk=project.pk).workflow == ""
+    assert Project.objects.get(pk=project.pk).workflow == "simple"
     assert b"There is no workflow no_such" in page.content
 
 

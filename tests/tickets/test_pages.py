@@ -77,7 +77,7 @@ def test_a_done_ticket_is_folded_away_until_asked_for(page, project, ada, operat
     Ticket.objects.advance_due()
 
     assert "Short one" not in text(page.get("/board/"))
-    assert "Show 1 tickets in Done" in text(page.get("/board/"))
+    assert "<b>1</b><span>Done</span>" in text(page.get("/board/"))
     assert "Short one" in text(page.get("/board/?open=DONE"))
     assert page.get(f"/tickets/{ticket.key}/").status_code == 200
 
