@@ -10,6 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 import psycopg.errors
 from django.core.exceptions import ValidationError
 from django.db import OperationalError, connection, models, transaction
+from django.db.models.expressions import DatabaseDefault
 
 from omoi_site.errors import Invalid
 
@@ -73,6 +74,25 @@ def atomic(act: Callable[P, R]) -> Callable[P, R]:
             return act(*args, **kwargs)
 
     return patiently(inside)
+
+
+def copy_in(new: Sequence[models.Model]) -> None:
+    """Store new rows of one model by COPY and give them their ids: several times faster than INSERT, in two statements.
+
+    Values are plain; a field left to the database (`db_default`) is so in all rows, and is not read back.
+    """
+    if not new:
+        return
+    meta = new[0]._meta
+    key, table = meta.pk, connection.ops.quote_name(meta.db_table)
+    ids = rows(f"SELECT nextval(pg_get_serial_sequence(%s, %s)) AS id FROM generate_series(1, {len(new)})", [table, key.column])
+    fields = [field for field in meta.concrete_fields if not isinstance(getattr(new[0], field.attname), DatabaseDefault)]
+    columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
+    with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
+        for row, made in zip(new, ids, strict=True):
+            row.pk = made["id"]
+            copy.write_row([field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields])
+            row._state.adding, row._state.db = False, connection.alias
 
 
 class XidField(models.BigIntegerField):
