@@ -21,7 +21,7 @@ LONGEST_LOG = 10 << 20
 class Child:
     """A role's process. It logs to `log`; `due` is when it is to be started (again), None while it runs."""
 
-    def __init__(self, role: str, *args: str, home: Path, fds: Sequence[int] = ()) -> None:
+    def __init__(self, role: str, *args: str, home: Path, fds: Sequence[int] = (), once: bool = False) -> None:
         self.role = role
         self.words = [sys.executable, str(ROOT / "manage.py"), role, *args]
         self.home = home
@@ -32,6 +32,8 @@ class Child:
         self.ready = False
         self.pauses = 0
         self.due: float | None = 0.0
+        self.once = once  # it ends by itself when it has done what it is for
+        self.over = False
 
     @property
     def pid(self) -> int | None:
@@ -69,14 +71,18 @@ class Child:
             self.pauses = 0
 
     def died(self) -> bool:
-        """Whether it has ended since the last look; then it is due again: at once when it had been ready, else after a longer and longer pause."""
-        if self.process is None or self.due is not None or self.process.poll() is None:
+        """Whether it has ended since the last look; then it is due again: at once when it had been ready, else after a longer and longer pause.
+
+        What runs once is due again only when somebody ended it.
+        """
+        if self.process is None or self.due is not None or self.over or self.process.poll() is None:
             return False
         if self.ear is not None:
             self.hear()
         pause = 0.0 if self.ready else min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**self.pauses)
         self.pauses += not self.ready
-        self.due = time.monotonic() + pause
+        self.over = self.once and self.process.returncode >= 0
+        self.due = None if self.over else time.monotonic() + pause
         self.ready = False
         return True
 

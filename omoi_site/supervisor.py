@@ -85,14 +85,14 @@ class Supervisor:
         changed = False
         for child in self.roles:
             if child.died():
-                was_ready = child.due is not None and child.due <= time.monotonic()
-                self.say(f"{child.role} {child.fate}; started again." if was_ready else self._stillborn(child))
+                self.say(self._obituary(child))
+                changed = True
             if child.due is not None and child.due <= time.monotonic():
                 child.start()
                 changed = True
         if changed:
             self._note()
-        if not self.welcomed and all(child.ready for child in self.roles):
+        if not self.welcomed and all(child.ready or child.over for child in self.roles):
             self.welcomed = True
             self.welcome()
 
@@ -109,8 +109,13 @@ class Supervisor:
             self.server_pauses, self.server_due = self.server_pauses + 1, time.monotonic() + pause
             self.say(f"{refusal}\nThe next try is in {pause:.0f} s.")
 
-    def _stillborn(self, child: Child) -> str:
+    def _obituary(self, child: Child) -> str:
+        if child.over:
+            done = child.process is not None and child.process.returncode == 0
+            return f"{child.role} has done its part." if done else f"{child.role} {child.fate} and is left at that:\n{child.last_words()}"
         pause = (child.due or 0.0) - time.monotonic()
+        if pause <= 0:
+            return f"{child.role} {child.fate}; started again."
         return f"{child.role} {child.fate} before it was ready; the next try is in {pause:.1f} s. The end of {child.log}:\n{child.last_words()}"
 
     def _note(self) -> None:

@@ -52,12 +52,17 @@ def environment(job: Job, folder: Path) -> dict[str, str]:
     }
 
 
-def _work() -> Path:
+def make_room(name: str) -> Path:
+    """A folder of ours beside the work folders, in which jobs can read what they know by name."""
     above = place.make_ground(settings.OMOI_HOME) / "executors"
-    for folder in (above, above / "work"):
+    for folder in (above, above / name):
         folder.mkdir(exist_ok=True)
         folder.chmod(0o711)
-    return above / "work"
+    return above / name
+
+
+def _work() -> Path:
+    return make_room("work")
 
 
 def _lives(pid: int) -> bool:

@@ -19,6 +19,7 @@ from agents.executors.process import run_group
 from agents.executors.stop import Stop
 
 LONGEST_VALUE = 1 << 20
+PYTHONS = ("/usr/local/bin/python3", "/usr/bin/python3")  # beside our own, which the job's account may be unable to reach
 
 
 def run_python(job: Job, stop: Stop) -> Ending:
@@ -32,7 +33,7 @@ def run_python(job: Job, stop: Stop) -> Ending:
             "answer": answer.fileno(),
         }
         try:
-            python = interpreter(sys.executable, "/usr/local/bin/python3", "/usr/bin/python3")
+            python = interpreter(sys.executable, *PYTHONS)
             with on_paper(call) as paper:
                 ran = run_group(
                     [python, "-s", "-c", Path(child.__file__).read_text()],

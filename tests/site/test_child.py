@@ -64,3 +64,18 @@ def test_it_gets_none_of_our_files_but_those_it_was_given(child, tmp_path):
         wait_for(child.died)
 
     assert "Bad file descriptor" in child.last_words()
+
+
+def test_one_that_runs_once_is_started_again_only_when_somebody_ended_it(child):
+    child.once = True
+    start(child, "pass")
+    wait_for(child.died)
+    assert (child.over, child.due) == (True, None)
+    assert not child.died()
+
+    child.over = False
+    start(child, READY)
+    child.send(signal.SIGKILL)
+    wait_for(child.died)
+    assert not child.over
+    assert child.due is not None

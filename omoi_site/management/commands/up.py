@@ -18,6 +18,7 @@ from omoi_site import postgres, preparation, running, showing
 from omoi_site.child import Child
 from omoi_site.errors import OmoiError
 from omoi_site.supervisor import Supervisor
+from tickets.demo import shelf
 
 ROLES = ("web", "worker", "clock")
 
@@ -29,12 +30,15 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument("--port", type=int, default=8000, help="0: any free one")
+        parser.add_argument("--demo", action="store_true", help="with a project whose tickets go from BACKLOG to DONE by themselves")
         parser.add_argument("--no-open", action="store_true", help="do not show the address in a browser")
 
-    def handle(self, *, host: str, port: int, no_open: bool, **_: Any) -> None:
-        self.began, self.no_open = time.monotonic(), no_open
+    def handle(self, *, host: str, port: int, demo: bool, no_open: bool, **_: Any) -> None:
+        self.began, self.no_open, self.demo = time.monotonic(), no_open, demo
         home = settings.OMOI_HOME
         try:
+            if demo:
+                shelf.look_around()
             with contextlib.closing(running.hold(home)) as lock:
                 running.end_leftovers(home)  # they may have the port
                 listener = self.listen(host, port)
@@ -62,13 +66,13 @@ class Command(BaseCommand):
 
     def supervisor(self, listener: socket.socket) -> Supervisor:
         home, door = settings.OMOI_HOME, listener.fileno()
-        given: dict[str, dict[str, Any]] = {"web": {"args": (f"--fd={door}",), "fds": (door,)}}
+        given: dict[str, dict[str, Any]] = {"web": {"args": (f"--fd={door}",), "fds": (door,)}, "demo": {"once": True}}
         return Supervisor(
             home,
             self.url,
             server=None if os.environ.get("DATABASE_URL") else postgres.Server(home),
             listener=listener,
-            roles=[role(name, **given.get(name, {})) for name in ROLES],
+            roles=[role(name, **given.get(name, {})) for name in (*ROLES, *(["demo"] if self.demo else []))],
             grace_s=settings.WORKER_GRACE_S + 10,  # a worker's own, and time to give back what it still holds
             prepare=self.prepare,
             welcome=self.welcome,
@@ -107,8 +111,8 @@ class Command(BaseCommand):
             self.stdout.flush()
 
 
-def role(name: str, args: tuple[str, ...] = (), fds: tuple[int, ...] = ()) -> Child:
-    return Child(name, *args, home=settings.OMOI_HOME, fds=fds)
+def role(name: str, args: tuple[str, ...] = (), **how: Any) -> Child:
+    return Child(name, *args, home=settings.OMOI_HOME, **how)
 
 
 def address(host: str, port: int) -> str:

@@ -1,0 +1,248 @@
+"""The steps of the demo project's work. They run in processes of their own, with the standard library, git, and two tools lent to them.
+
+HOME is the executors' own: the repository lies there. Beside it, for them to read, lies what the demo brought: the backlog, the code
+that a developer would have written, and the tools that run tests.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+HOME = Path(os.environ["HOME"])
+SHELF = HOME.parent / "demo"
+REPOSITORY = HOME / "demo" / "ledger.git"
+WHO = ("user.name=Omoi demo", "user.email=demo@omoi.invalid", "commit.gpgsign=false", "gc.auto=0")
+TRIES = 10
+
+Brief = dict[str, Any]
+
+
+# -- the repository
+
+
+def found(brief: Brief) -> dict[str, str]:
+    """The repository, made when missing: whole or not at all."""
+    if not REPOSITORY.exists():
+        scratch, begun = REPOSITORY.with_suffix(".new"), Path("begun").absolute()
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.parent.mkdir(exist_ok=True)
+        git("init", "--quiet", "--bare", scratch, at=".")
+        git("symbolic-ref", "HEAD", "refs/heads/main", at=scratch)
+        git("clone", "--quiet", scratch, begun, at=".")
+        git("checkout", "--quiet", "-B", "main", at=begun)
+        write(begun / "README.md", "# Ledger\n\nA small library for amounts of money, written ticket by ticket by the demo of Omoi.\n")
+        write(begun / "ledger" / "__init__.py", "")
+        write(begun / "tests" / "__init__.py", "")
+        commit(begun, "Begin a ledger")
+        git("push", "--quiet", "origin", "main", at=begun)
+        scratch.rename(REPOSITORY)
+    git("worktree", "prune")  # of work that was killed
+    return {"repository": str(REPOSITORY), "commit": git("rev-parse", "main")}
+
+
+@contextmanager
+def tree(ref: str) -> Iterator[Path]:
+    """A worktree of its own in this work folder: of the ticket's branch, or of a commit."""
+    folder = Path("tree").absolute()
+    git("worktree", "add", "--quiet", "--force", folder, ref)  # force: whoever was killed here may seem to have it still
+    try:
+        yield folder
+    finally:
+        git("worktree", "remove", "--force", folder)
+
+
+def git(*words: str | Path, at: str | Path = REPOSITORY) -> str:
+    done = subprocess.run(
+        ["git", *(word for setting in WHO for word in ("-c", setting)), *map(str, words)], cwd=at, capture_output=True, text=True
+    )
+    if done.returncode:
+        raise RuntimeError(f"git {' '.join(map(str, words))}: {(done.stderr or done.stdout).strip()}")
+    return done.stdout.strip()
+
+
+def commit(folder: Path, subject: str) -> str:
+    """Commit what changed, if anything did; returns the commit the branch stands at."""
+    git("add", "--all", at=folder)
+    if git("status", "--porcelain", at=folder):
+        git("commit", "--quiet", "-m", subject, at=folder)
+    return git("rev-parse", "HEAD", at=folder)
+
+
+# -- the steps, one for each kind of task
+
+
+def branch(brief: Brief, seconds: float) -> dict[str, str]:
+    time.sleep(float(seconds))
+    name = brief["ticket"]["key"]
+    if not git("branch", "--list", name):
+        git("branch", "--no-track", name, "main")
+    return {"branch": name, "commit": git("rev-parse", name)}
+
+
+def requirements(brief: Brief, seconds: float) -> dict[str, str]:
+    """The document says what the ticket says, and what the tests are going to hold it to."""
+    time.sleep(float(seconds))
+    piece = piece_of(brief)
+    promised = "\n".join(f"- {name.removeprefix('test_').replace('_', ' ').capitalize()}." for name in tests_of(piece))
+    text = (
+        f"# {brief['ticket']['title']}\n\n{piece['description'].strip()}\n\n"
+        f"## Scope\n\nA module `ledger.{piece['piece']}` with its tests. {ast.get_docstring(code_of(piece))} It depends on nothing but the"
+        " standard library"
+        + (f" and `ledger.{piece['needs']}`" if piece.get("needs") else "")
+        + f". Nothing else of the ledger changes.\n\n## Acceptance criteria\n\n{promised}\n- At least 80 percent of its lines are run by"
+        f" its tests.\n- All tests of the ledger pass on main after the merge.\n\nWritten for {brief['ticket']['key']}.\n"
+    )
+    return {"commit": written(brief, f"docs/{piece['piece']}.md", text, "requirements.md", "Say what is wanted")}
+
+
+def design(brief: Brief, seconds: float) -> dict[str, str]:
+    time.sleep(float(seconds))
+    piece = piece_of(brief)
+    shape = [
+        f"- `{signature(node)}`: {ast.get_docstring(node) or 'as its name says'}" for node in ast.walk(code_of(piece)) if is_public(node)
+    ]
+    text = f"# The shape of ledger.{piece['piece']}\n\n{ast.get_docstring(code_of(piece))}\n\n" + "\n".join(shape) + "\n"
+    return {"commit": written(brief, f"docs/{piece['piece']}.design.md", text, "design.md", "Decide on its shape")}
+
+
+def code(brief: Brief, seconds: float) -> dict[str, Any]:
+    """Code and tests; whoever is in a hurry writes one test only."""
+    time.sleep(float(seconds))
+    piece = piece_of(brief)
+    tests = source(f"test_{piece['piece']}.py")
+    if piece.get("hasty"):
+        tests = up_to_first_test(tests)
+    return changed(brief, piece, tests, brief["ticket"]["title"])
+
+
+def mend(brief: Brief, seconds: float) -> dict[str, Any]:
+    """The tests that were missing."""
+    time.sleep(float(seconds))
+    piece = piece_of(brief)
+    return changed(brief, piece, source(f"test_{piece['piece']}.py"), "Test what was not tested")
+
+
+def coverage(brief: Brief, seconds: float) -> dict[str, Any]:
+    """Run the tests of the ticket and measure which lines of its code they run."""
+    time.sleep(float(seconds))
+    piece = piece_of(brief)
+    with tree(brief["ticket"]["key"]) as folder:
+        told = python(
+            "-m", "coverage", "run", f"--include=ledger/{piece['piece']}.py", *pytest(f"tests/test_{piece['piece']}.py"), at=folder
+        )
+        python("-m", "coverage", "xml", "--quiet", "-o", Path("coverage.xml").absolute(), at=folder)
+        return {"commit": git("rev-parse", "HEAD", at=folder), "tests": told.splitlines()[-1]}
+
+
+def tests(brief: Brief, seconds: float) -> dict[str, Any]:
+    """Run all tests of the branch and keep the report and what was said."""
+    time.sleep(float(seconds))
+    with tree(brief["ticket"]["key"]) as folder:
+        told = python(*pytest("tests", "-v", f"--junitxml={Path('results.xml').absolute()}"), at=folder)
+        Path("evidence.txt").write_text(told)
+        return {"commit": git("rev-parse", "HEAD", at=folder), "tests": told.splitlines()[-1]}
+
+
+def merge(brief: Brief, seconds: float) -> dict[str, Any]:
+    """Merge the branch to main once all tests pass on what comes of it; whoever was faster is merged with first."""
+    time.sleep(float(seconds))
+    name = brief["ticket"]["key"]
+    for _ in range(TRIES):
+        before = git("rev-parse", "main")
+        with tree(before) as folder:
+            if git("merge-base", name, before) != git("rev-parse", name):  # not merged yet
+                git("merge", "--quiet", "--no-ff", "-m", f"Merge {name}: {brief['ticket']['title']}", name, at=folder)
+            told = python(*pytest("tests"), at=folder)
+            after = git("rev-parse", "HEAD", at=folder)
+        try:
+            git("update-ref", "refs/heads/main", after, before)
+            return {"commit": after, "tests": told.splitlines()[-1]}
+        except RuntimeError:
+            continue
+    raise RuntimeError(f"main moved {TRIES} times while {name} was merged")
+
+
+# -- what the steps share
+
+
+def piece_of(brief: Brief) -> dict[str, Any]:
+    """What the backlog says of the ticket."""
+    for piece in json.loads((SHELF / "backlog.json").read_text()):
+        if piece["title"] == brief["ticket"]["title"]:
+            return dict(piece)
+    raise LookupError(f"the demo's backlog has no {brief['ticket']['title']}: only its own tickets can be worked by it")
+
+
+def source(name: str) -> str:
+    return (SHELF / "pieces" / name).read_text()
+
+
+def code_of(piece: dict[str, Any]) -> ast.Module:
+    return ast.parse(source(f"{piece['piece']}.py"))
+
+
+def tests_of(piece: dict[str, Any]) -> list[str]:
+    return [node.name for node in ast.parse(source(f"test_{piece['piece']}.py")).body if isinstance(node, ast.FunctionDef)]
+
+
+def is_public(node: ast.AST) -> bool:
+    return isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
+
+
+def signature(node: Any) -> str:
+    return f"{node.name}({ast.unparse(node.args)})" if isinstance(node, ast.FunctionDef) else f"class {node.name}"
+
+
+def up_to_first_test(text: str) -> str:
+    [_, second, *_] = [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)]
+    return "\n".join(text.splitlines()[: second.lineno - 1]).rstrip() + "\n"
+
+
+def changed(brief: Brief, piece: dict[str, Any], tests: str, subject: str) -> dict[str, Any]:
+    """Commit the piece with these tests to the ticket's branch; hand in which files that changed since main."""
+    with tree(brief["ticket"]["key"]) as folder:
+        if piece.get("needs") and not (folder / "ledger" / f"{piece['needs']}.py").exists():
+            git("merge", "--quiet", "-m", f"Build on {piece['needs']}", "main", at=folder)
+            if not (folder / "ledger" / f"{piece['needs']}.py").exists():
+                raise RuntimeError(f"ledger/{piece['needs']}.py is not on main yet")
+        write(folder / "ledger" / f"{piece['piece']}.py", source(f"{piece['piece']}.py"))
+        write(folder / "tests" / f"test_{piece['piece']}.py", tests)
+        told = {"commit": commit(folder, subject), "files": git("diff", "--name-only", "main...HEAD", at=folder).splitlines()}
+    Path("code_changes.json").write_text(json.dumps(told, indent=1))
+    return told
+
+
+def written(brief: Brief, path: str, text: str, copy: str, subject: str) -> str:
+    """Commit a document to the ticket's branch, and leave a copy to hand in."""
+    Path(copy).write_text(text)
+    with tree(brief["ticket"]["key"]) as folder:
+        write(folder / path, text)
+        return commit(folder, subject)
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+
+
+def pytest(*words: str) -> list[str]:
+    return ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--color=no", *words]
+
+
+def python(*words: str | Path, at: Path) -> str:
+    """What Python says, with the tools that were lent to us; no plugin of another installation joins in."""
+    seen = {**os.environ, "PYTHONPATH": f"{at}{os.pathsep}{SHELF / 'packages'}", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    done = subprocess.run([sys.executable, "-s", *map(str, words)], cwd=at, capture_output=True, text=True, env=seen)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(map(str, words))}: {(done.stdout + done.stderr).strip()[-2000:]}")
+    return done.stdout

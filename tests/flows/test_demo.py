@@ -1,0 +1,98 @@
+"""`manage.py up --demo`, as a newcomer types it: tickets walk from BACKLOG to DONE by themselves."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.parts import lacking
+from tests.site.upping import ROOT, Up, short_home, wait_for
+from tickets.demo import shelf
+
+pytestmark = pytest.mark.full
+COUNT = len(shelf.backlog())
+ASK = """
+import json
+from django.db.models import Count
+from agents.models import Event
+from tickets.models import Artifact, Task, Ticket, Verdict
+print(json.dumps({
+    "phases": dict(Ticket.objects.values_list("phase").annotate(n=Count("id"))),
+    "tasks": Task.objects.count(),
+    "failed": list(Task.objects.filter(state="failed").values_list("error", flat=True)),
+    "artifacts": Artifact.objects.count(),
+    "histories": {ticket.source_id: [[move.from_phase, move.to_phase, move.ground] for move in ticket.history.order_by("move")]
+                  for ticket in Ticket.objects.all()},
+    "refused": [[verdict.ticket.source_id, reason["code"]] for verdict in Verdict.objects.filter(passed=False)
+                for check in verdict.checks for reason in check["reasons"]],
+    "repairs": list(Task.objects.filter(profile="demo_mend").values_list("ticket__source_id", "state")),
+    "blocked": list(Event.objects.filter(kind="ticket.moved", data__to="BLOCKED").values_list("reason", flat=True)),
+}))
+"""
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    if not shutil.which("git"):
+        lacking("git", "the demo keeps its code with git: apt install git")
+    with short_home("omoi-demo-") as made:
+        yield made
+
+
+def asked(home: Path) -> dict[str, Any]:
+    environment = {**os.environ, "OMOI_HOME": str(home)}
+    environment.pop("DATABASE_URL", None)
+    said = subprocess.run(
+        [sys.executable, "manage.py", "shell", "-v0", "-c", ASK], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    return dict(json.loads(said.stdout))
+
+
+def all_done(home: Path) -> dict[str, Any] | None:
+    now = asked(home)
+    assert not now["failed"]
+    return now if now["phases"] == {"DONE": COUNT} else None
+
+
+def test_all_tickets_walk_to_done_and_a_second_start_adds_nothing(home):
+    first = Up(home, "--demo", "--port=0").ready()
+    seen = wait_for(lambda: all_done(home), 240)
+    assert first.stop() == 0, first.said
+
+    assert [move[1] for move in seen["histories"]["money"]] == [
+        "BACKLOG", "REQUIREMENTS", "DESIGN", "IMPLEMENTATION", "TESTING", "DEPLOYMENT", "DONE",
+    ]  # fmt: skip
+    assert seen["refused"] == [["split", "coverage_low"]]
+    assert seen["repairs"] == [["split", "completed"]]
+    grounds = [move[2] for move in seen["histories"]["settle"]]
+    assert grounds.index("unblocked") == grounds.index("blocked") + 1
+    assert len(seen["blocked"]) == 1
+
+    second = Up(home, "--demo", "--port=0", paper="second").ready()
+    wait_for(lambda: "demo has done its part" in second.said)
+    again = asked(home)
+    assert second.stop() == 0
+    assert again == seen
+
+
+def test_killed_half_way_it_goes_on_and_adds_nothing_twice(home):
+    first = Up(home, "--demo", "--port=0").ready()
+    wait_for(lambda: asked(home)["artifacts"] > 3, 120)
+    first.process.kill()
+    first.process.wait()
+
+    second = Up(home, "--demo", "--port=0", paper="second").ready()
+    seen = wait_for(lambda: all_done(home), 300)
+    assert second.stop() == 0
+
+    assert all(history[-1][1] == "DONE" for history in seen["histories"].values())
+    assert seen["tasks"] == 7 * COUNT + 2  # and no more for having been killed
+    assert len(seen["blocked"]) == 1

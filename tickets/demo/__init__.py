@@ -1,0 +1,1 @@
+"""The demo: a project of its own, a ledger in Python, whose tickets go from BACKLOG to DONE by executors of this machine."""

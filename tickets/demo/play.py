@@ -1,0 +1,79 @@
+"""The play: the demo's project and tickets, opened once, and the one ticket that waits for another's merge."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from django.db import transaction
+
+from agents.models import Project
+from tickets.demo.shelf import Impossible, backlog
+from tickets.models import BlockedClass, Ticket, TransitionNotAllowed, Workflow
+from tickets.models.ticket import Priority
+from tickets.workflow import BLOCKED
+
+KEY, WORKFLOW, SOURCE = "DEMO", "demo_delivery", "demo"
+BY = "system:demo"
+DOCUMENT = Path(__file__).parent / f"{WORKFLOW}.yaml"
+LOOK_S = 0.3
+
+
+def open_project(repository: str) -> Project:
+    """The demo's project, with the tickets it does not have yet. Raises Impossible where somebody else's project has its key."""
+    Workflow.objects.install(DOCUMENT)
+    if not Project.objects.filter(key=KEY).exists():
+        Project.objects.found(key=KEY, name="Demo: a ledger", repository=repository, workflow=WORKFLOW, by=BY)
+    with transaction.atomic():
+        project = Project.objects.select_for_update(no_key=True).get(key=KEY)  # of several starters one opens the tickets
+        if project.workflow != WORKFLOW:
+            raise Impossible(f"There is a project {KEY} that the demo did not make; it is left alone. Start without --demo.")
+        known = set(project.tickets.filter(source=SOURCE).values_list("source_id", flat=True))
+        for piece in backlog():
+            if piece["piece"] not in known:
+                Ticket.objects.open(
+                    project=project,
+                    title=piece["title"],
+                    description=piece["description"].strip(),
+                    priority=Priority[piece["priority"].upper()],
+                    labels=["demo"],
+                    source=SOURCE,
+                    source_id=piece["piece"],
+                    by=BY,
+                )
+    return project
+
+
+def see_through(project: Project, *, pause: Callable[[float], None] = time.sleep) -> None:
+    """Block each ticket that builds on another until that one is merged; returns when none waits any more."""
+    waiting = {piece["piece"]: piece["needs"] for piece in backlog() if piece.get("needs")}
+    while waiting:
+        for piece, needs in list(waiting.items()):
+            if over(project, piece, needs):
+                del waiting[piece]
+        if waiting:
+            pause(LOOK_S)
+
+
+def over(project: Project, piece: str, needs: str) -> bool:
+    """Do what is to be done now for a ticket that builds on another; True when nothing is left to do."""
+    ticket, needed = (project.tickets.select_related("workflow").get(source=SOURCE, source_id=name) for name in (piece, needs))
+    reason = f"It builds on ledger.{needs}, which {needed.key} has not merged yet."
+    ours = ticket.phase == BLOCKED and ticket.blocked_reason == reason
+    if needed.done or ticket.closed:
+        if ours:
+            _try(ticket, lambda row: row.unblock(by=BY, reason=f"{needed.key} is merged."))
+        return not ours
+    if ticket.phase in ("REQUIREMENTS", "DESIGN", "IMPLEMENTATION") and not ticket.history.filter(to_phase=BLOCKED).exists():
+        _try(ticket, lambda row: row.block(by=BY, cause=BlockedClass.DEPENDENCY, reason=reason))
+    return False
+
+
+def _try(ticket: Ticket, act: Callable[[Ticket], object]) -> None:
+    """Whoever was faster is right: it is looked at again."""
+    try:
+        with Ticket.objects.locked(pk=ticket.pk) as row:
+            act(row)
+    except TransitionNotAllowed:
+        pass
