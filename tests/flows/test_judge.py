@@ -134,7 +134,7 @@ def test_any_one_need_is_enough_where_the_task_says_so(project, ticket, ada, ope
     ],
 )
 def test_the_bound_is_what_a_crew_without_overhead_needs(tasks, needs, agents, rounds):
-    assert list_schedule(tasks, needs, agents) == rounds
+    assert list_schedule(dict.fromkeys(tasks, 1.0), needs, agents) == rounds
 
 
 def planted(project, task, kind, *, fence):
@@ -143,3 +143,8 @@ def planted(project, task, kind, *, fence):
         project_id=project.pk, topic=f"ticket:{task.ticket_key}", subject=f"task:{task.pk}", number=number, kind=kind, actor="agent:ada",
         data={"fence": fence},
     )  # fmt: skip
+
+
+def test_the_bound_knows_how_long_each_task_takes():
+    assert list_schedule({1: 5.0, 2: 1.0, 3: 1.0, 4: 3.0}, [(2, 4)], 2) == 5.0
+    assert list_schedule({1: 4.0, 2: 4.0, 3: 4.0}, [], 2) == 8.0

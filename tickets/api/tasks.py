@@ -48,6 +48,7 @@ class TaskOut(serializers.Serializer):
     attempts = serializers.IntegerField()
     max_attempts = serializers.IntegerField()
     timeout_s = serializers.IntegerField(allow_null=True)
+    work_s = serializers.FloatField(allow_null=True, help_text="how long it took where it ran before, for imported tasks")
     not_before = serializers.DateTimeField(allow_null=True)
     deadline = serializers.DateTimeField(allow_null=True)
     claimed_at = serializers.DateTimeField(allow_null=True)

@@ -14,14 +14,16 @@ from django.db import transaction
 from agents.models import Project
 from omoi_site import db
 from omoi_site.errors import Invalid
-from tickets.imports import beads
+from tickets.imports import beads, wfformat
 from tickets.imports.report import Report
 from tickets.imports.sheet import Sheet
+from tickets.imports.wfformat import Flow
 from tickets.models import Ticket, Workflow
 
-__all__ = ["FORMATS", "WORKFLOW", "Report", "bring_in", "read", "run"]
+__all__ = ["FORMATS", "WORKFLOW", "Read", "Report", "bring_in", "read", "run"]
 
-FORMATS: dict[str, Callable[[BinaryIO], Sheet]] = {"beads": beads.read}
+Read = Sheet | Flow
+FORMATS: dict[str, Callable[[BinaryIO], Read]] = {"beads": beads.read, "wfformat": wfformat.read}
 WORKFLOW = "simple"
 
 
@@ -43,7 +45,7 @@ def run(
     return bring_in(read(format, file), project=project, by=by, dry_run=dry_run, workflow=workflow, force=force)
 
 
-def read(format: str, file: BinaryIO) -> Sheet:
+def read(format: str, file: BinaryIO) -> Read:
     """The first half: read and check a file to its end."""
     if format not in FORMATS:
         raise Invalid(f"there is no importer for {format}; there are: {', '.join(FORMATS)}", field="format")
@@ -52,7 +54,7 @@ def read(format: str, file: BinaryIO) -> Sheet:
 
 @db.atomic
 def bring_in(
-    sheet: Sheet,
+    sheet: Read,
     *,
     project: Project,
     by: Any,
@@ -64,7 +66,6 @@ def bring_in(
     """The other half: write what is new; `watch` is told now and then how many tickets are made."""
     followed = Workflow.objects.latest_of(workflow or WORKFLOW)
     here = Ticket.objects.known(sheet.strange, project=project, source=sheet.source)
-    backlog = sheet.backlog(here)
-    arrival = Ticket.objects.bring_in(backlog, project=project, workflow=followed, by=by, force=force, watch=watch)
+    backlog, arrival = sheet.bring_in(here, project=project, workflow=followed, by=by, force=force, watch=watch)
     transaction.set_rollback(dry_run)
     return Report(sheet.source, project.key, dry_run, sheet, sheet.skipped(here), backlog, arrival)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tickets.imports.sheet import Relation, Sheet
+from tickets.imports.wfformat import Flow
 from tickets.models import Arrival, Backlog
 
 
@@ -17,7 +18,7 @@ class Report:
     format: str
     project: str
     dry_run: bool
-    sheet: Sheet
+    sheet: Sheet | Flow
     skipped: list[Relation]
     backlog: Backlog
     arrival: Arrival

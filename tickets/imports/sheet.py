@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Set
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from tickets.models import Backlog, Cycle, Item
+from agents.models import Project
+from tickets.models import Arrival, Backlog, Cycle, Item, Ticket, Workflow
 
 
 class Relation(NamedTuple):
@@ -55,12 +56,27 @@ class Sheet:
                 parents[one] = other
             elif one != other:
                 links.append((one, other, kind))
-        _refuse_cycles(needs, "These issues block each other")
-        _refuse_cycles(((parent, child) for child, parent in parents.items()), "These issues are parents of each other")
+        refuse_cycles(needs, "These issues block each other")
+        refuse_cycles(((parent, child) for child, parent in parents.items()), "These issues are parents of each other")
         return Backlog(self.source, list(self.items.values()), needs, parents, links)
 
+    def bring_in(
+        self,
+        here: Set[str],
+        *,
+        project: Project,
+        workflow: Workflow,
+        by: Any,
+        force: Callable[[], None] = lambda: None,
+        watch: Callable[[int], None] = lambda made: None,
+    ) -> tuple[Backlog, Arrival]:
+        """What is new of it."""
+        backlog = self.backlog(here)
+        return backlog, Ticket.objects.bring_in(backlog, project=project, workflow=workflow, by=by, force=force, watch=watch)
 
-def _refuse_cycles(edges: Iterable[tuple[str, str]], what: str) -> None:
+
+def refuse_cycles(edges: Iterable[tuple[str, str]], what: str) -> None:
+    """Raise Cycle, naming the ids on it, when edges (before, after) close one."""
     graph: dict[str, set[str]] = {}
     for before, after in edges:
         graph.setdefault(after, set()).add(before)

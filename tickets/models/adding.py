@@ -76,6 +76,7 @@ class TaskSpec:
     max_attempts: int = 3
     not_before: datetime | None = None
     deadline: datetime | None = None
+    work_s: float | None = None
     ended: bool = False
 
 
@@ -117,9 +118,8 @@ class Adding(models.QuerySet[Any]):
                 edges.append(Edge(parent, task.pk, need.when, need.on_failure))
         Need.objects.add(ticket.project_id, edges, by=by)
         self.recount(ids)
-        for task in tasks:
-            task.refresh_from_db()
-        return tasks
+        now = self.in_bulk(ids)
+        return [now[pk] for pk in ids]
 
     def bring_in(self, work: Sequence[tuple[Ticket, TaskSpec]], *, now: datetime, by: Any) -> list[Task]:
         """One task for each of these tickets, which this transaction has just made: nobody can move them, so none is locked. Counted by the caller."""
@@ -179,6 +179,7 @@ class Adding(models.QuerySet[Any]):
             not_before=spec.not_before,
             asleep=spec.not_before is not None and not spec.ended,
             deadline=spec.deadline,
+            work_s=spec.work_s,
             held=where not in open_in,
             state="completed" if spec.ended else "pending",
             ended_at=db.ClockTimestamp() if spec.ended else None,

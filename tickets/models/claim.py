@@ -77,7 +77,7 @@ CLAIM = ME + CHOOSE + TAKE
 
 # Wrapped list: see DECIDE. What the holder is told beside the task: its ticket, and what the tasks it needed have left.
 BRIEF = """
-SELECT t.id, k.title AS ticket_title, k.description, t.description AS instructions, k.context, k.phase <> t.phase AS first_of_phase,
+SELECT t.id, k.title AS ticket_title, k.description, t.description AS instructions, t.work_s, k.context, k.phase <> t.phase AS first_of_phase,
        coalesce((SELECT jsonb_agg(jsonb_build_object('task', p.id::text, 'key', p.ticket_key || '.' || p.id, 'title', p.title, 'state', p.state, 'result', p.result) ORDER BY p.id)
                  FROM tickets_need n JOIN tickets_task p ON p.id = n.parent_id WHERE n.child_id = t.id), '[]') AS inputs,
        CASE WHEN t.attempts > 1 THEN jsonb_build_object('attempt', t.attempts, 'error', t.error) END AS recovery
@@ -184,6 +184,8 @@ def _claim(row: dict[str, Any], brief: dict[str, Any]) -> Claim:
         "context": brief["context"],
         "inputs": brief["inputs"],
     }
+    if brief["work_s"] is not None:
+        told["work_s"] = brief["work_s"]
     if brief["recovery"]:
         told["recovery"] = brief["recovery"]
     return Claim(

@@ -82,6 +82,9 @@ class Task(models.Model):
     attempts = models.PositiveIntegerField(default=0)
     max_attempts = models.PositiveIntegerField(default=3, validators=[MinValueValidator(1), MaxValueValidator(100)])
     retries = models.PositiveIntegerField(default=0)
+    work_s = models.FloatField(
+        null=True, blank=True, editable=False, help_text="how long it took where it ran before; a simulation takes that long"
+    )
     timeout_s = models.PositiveIntegerField(null=True, blank=True)
     holder = models.ForeignKey(Agent, models.PROTECT, null=True, blank=True, related_name="held_tasks", db_index=False)
     claimed_at = models.DateTimeField(null=True, blank=True)

@@ -55,6 +55,7 @@ class Before:
     needs: dict[int, list[Need]]
     join: dict[int, int]
     last_event: int
+    work: dict[int, float] = field(default_factory=dict)  # seconds it took where it ran before, where that is known
 
     @property
     def open(self) -> set[int]:
@@ -84,7 +85,7 @@ def what_stands(project: Project) -> Before:
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        tasks = db.rows('SELECT id, state, "join_count" FROM tickets_task WHERE project_id = %s', [project.pk])
+        tasks = db.rows('SELECT id, state, "join_count", work_s FROM tickets_task WHERE project_id = %s', [project.pk])
         edges = db.rows(
             """SELECT n.parent_id, n.child_id, n.on_end, n.on_failure FROM tickets_need n JOIN tickets_task c ON c.id = n.child_id
                WHERE c.project_id = %s""",
@@ -96,7 +97,8 @@ def what_stands(project: Project) -> Before:
     for edge in edges:
         needs[edge["child_id"]].append(Need(edge["parent_id"], edge["on_end"], edge["on_failure"]))
     join = {task["id"]: task["join_count"] for task in tasks if task["join_count"] is not None}
-    return Before({task["id"]: task["state"] for task in tasks}, dict(needs), join, last["id"])
+    work = {task["id"]: task["work_s"] for task in tasks if task["work_s"] is not None}
+    return Before({task["id"]: task["state"] for task in tasks}, dict(needs), join, last["id"], work)
 
 
 def judge(project: Project, before: Before, acknowledged: Collection[tuple[int, int]] = ()) -> Verdict:

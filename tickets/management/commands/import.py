@@ -14,7 +14,6 @@ from agents.models import Project
 from omoi_site import commands, db
 from omoi_site.errors import NotFound
 from tickets import imports
-from tickets.imports.sheet import Sheet
 from tickets.models import Workflow
 
 SHOWN = 50  # edges, changes and warnings; --json tells all
@@ -40,7 +39,7 @@ class Command(commands.Command):
     def act(self, *, format: str, file: str, project: str, **how: Any) -> commands.Document:
         with opened(file) as source:
             sheet = imports.read(format, source)
-        with commands.progress(total=len(sheet.items), unit=" tickets") as bar:
+        with commands.progress(total=len(sheet.items), unit=" items") as bar:
             return bring_in(sheet, project, how["workflow"], how["dry_run"], watch=lambda made: bar.update(made - bar.n))
 
     def tell(self, report: commands.Document) -> None:
@@ -79,7 +78,7 @@ def many(count: int, what: str) -> str:
 
 
 @db.atomic  # a project made for an import that is refused, or only tried, goes with it
-def bring_in(sheet: Sheet, key: str, workflow: str, dry_run: bool, watch: Callable[[int], None]) -> commands.Document:
+def bring_in(sheet: imports.Read, key: str, workflow: str, dry_run: bool, watch: Callable[[int], None]) -> commands.Document:
     project = Project.objects.filter(key=key).first()
     if project is None:
         project = Project.objects.found(key=key, workflow=workflow and Workflow.objects.latest_of(workflow).name, by=commands.BY)

@@ -45,6 +45,9 @@ class Command(commands.Command):
         parser.add_argument("--project", required=True, metavar="KEY")
         parser.add_argument("--agents", type=count(1, MOST_AGENTS), default=8, metavar="N", help="processes, each one agent (8)")
         parser.add_argument("--work-ms", type=count(0, 3_600_000), default=0, metavar="MS", help="how long each task takes (0)")
+        parser.add_argument(
+            "--speed", type=factor, metavar="X", help="imported tasks take as long as where they ran before, X times as fast"
+        )
         parser.add_argument("--chaos", action="store_true", help="kill -9 web, worker and clock processes of this server meanwhile")
         parser.add_argument("--kills", type=count(1, 10_000), metavar="N", help="how many, spread over the work (20 with --chaos)")
         parser.add_argument("--limit-s", type=count(1, 864_000), default=600, metavar="S", help="give up after so many seconds (600)")
@@ -52,7 +55,18 @@ class Command(commands.Command):
         parser.add_argument("--sure", action="store_true", help="also where others have worked, or on a server not started by `up` here")
 
     def act(
-        self, *, project: str, agents: int, work_ms: int, chaos: bool, kills: int | None, limit_s: int, url: str, sure: bool, **_: Any
+        self,
+        *,
+        project: str,
+        agents: int,
+        work_ms: int,
+        speed: float | None,
+        chaos: bool,
+        kills: int | None,
+        limit_s: int,
+        url: str,
+        sure: bool,
+        **_: Any,
     ) -> commands.Document:
         if kills and not chaos:
             raise CommandError("--kills goes with --chaos", returncode=2)
@@ -62,7 +76,7 @@ class Command(commands.Command):
         crew = enlist(place, agents, keys_for=timedelta(seconds=limit_s + 600))
         try:
             check_knows(url, crew[0][1])
-            orders = [Orders(url, key, place.key, work_ms / 1000) for _, key in crew]
+            orders = [Orders(url, key, place.key, work_ms / 1000, speed=speed) for _, key in crew]
             trouble = Chaos(settings.OMOI_HOME, kills or 20, len(before.open)) if chaos else None
             with commands.progress(total=len(before.open), unit="task", desc=place.key) as bar:
                 return Run(place, orders, limit_s, bar.update, chaos=trouble).carry_out(before).as_dict()
@@ -128,3 +142,14 @@ def count(least: int, most: int) -> Any:
         return int(text)
 
     return number
+
+
+def factor(text: str) -> float:
+    """A positive number, for argparse."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 1_000_000:
+        raise ArgumentTypeError(f"a number above 0, not {text!r}")
+    return value
