@@ -118,8 +118,8 @@ class Adding(models.QuerySet[Any]):
                 edges.append(Edge(parent, task.pk, need.when, need.on_failure))
         Need.objects.add(ticket.project_id, edges, by=by)
         self.recount(ids)
-        now = self.in_bulk(ids)
-        return [now[pk] for pk in ids]
+        stored: dict[int, Any] = {task.pk: task for task in self.filter(pk__in=ids)}
+        return [stored[pk] for pk in ids]
 
     def bring_in(self, work: Sequence[tuple[Ticket, TaskSpec]], *, now: datetime, by: Any) -> list[Task]:
         """One task for each of these tickets, which this transaction has just made: nobody can move them, so none is locked. Counted by the caller."""
