@@ -28,7 +28,7 @@ Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 KIB, MIB = 1 << 10, 1 << 20
 CHUNK = 64 * KIB
-LIMITS = {"artifacts": 100 * MIB, "imports": 50 * MIB}  # by the last word of the path
+LIMITS = {"artifacts": 100 * MIB + CHUNK, "imports": 50 * MIB + CHUNK}  # by the last word of the path; with room for the form around a file
 LIMIT = MIB
 LEFT_OVER = 16 * MIB  # how much of a refused body is read and dropped, so that its sender can read the refusal
 STALLED_S = 20.0  # without a byte in either direction a client is given up

@@ -48,6 +48,10 @@ class Invalid(OmoiError):
         faults = errors or [{"field": field, "code": self.code, "message": message}]
         super().__init__(message or "; ".join(f"{fault['field']}: {fault['message']}" for fault in faults), errors=faults, **more)
 
+    def inside(self, path: str) -> Invalid:
+        """The same faults, of something that is part of what was sent."""
+        return Invalid(errors=[{**fault, "field": f"{path}.{fault['field']}".rstrip(".")} for fault in self.more["errors"]])
+
 
 class Malformed(OmoiError):
     """Not readable as what it claims to be."""

@@ -8,6 +8,7 @@ from tickets.models.lane import Lane
 from tickets.models.link import Link
 from tickets.models.moves import BlockedClass, TransitionNotAllowed
 from tickets.models.need import Cycle, Edge, Need
+from tickets.models.settle import Handed
 from tickets.models.sweep import SweepRun
 from tickets.models.tally import Tally
 from tickets.models.task import AgentUnavailable, CapacityFull, Claim, ClaimLost, NotReady, Outcome, Settlement, Task, TaskSpec
@@ -29,6 +30,7 @@ __all__ = [
     "Cycle",
     "Edge",
     "GateClosed",
+    "Handed",
     "Item",
     "Lane",
     "Link",

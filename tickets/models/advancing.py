@@ -54,6 +54,18 @@ class Advancing(models.QuerySet[Any]):
         data = {"from": ticket.phase, "to": to, "code": refusal.code, "unmet": [reason["code"] for reason in refusal.more.get("unmet", [])]}
         ticket.record("ticket.move_refused", by=by, reason=refusal.message, data=data)
 
+    @contextmanager
+    def told_if_not_born(self, project: Any, phase: str, *, by: Any) -> Iterator[None]:
+        """A refusal inside to bear tickets past the first phase leaves an event of the project, as `told_if_refused` does."""
+        try:
+            yield
+        except OmoiError as refusal:
+            data = {"phase": phase, "code": refusal.code}
+            refusal.trace = partial(db.atomic(project.record), "ticket.birth_refused", by=by, reason=refusal.message, data=data)
+            if not connection.in_atomic_block:
+                refusal.leave_trace()
+            raise
+
     # -- by themselves
 
     def due_to_advance(self) -> models.QuerySet[Ticket]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Now
 
-from agents.models import label, via
+from agents.models import Agent, label, via
 from omoi_site import db
 from omoi_site.errors import Invalid, TooLarge
-from tickets.models.settle import LOST, lost
+from tickets.models.settle import LOST, Outcome, lost
 
 if TYPE_CHECKING:
     from tickets.models.task import Task
@@ -28,6 +29,7 @@ NAME = RegexValidator(r"\A[^\x00-\x1f\x7f]{1,200}\Z", "1 to 200 characters of on
 class BlobQuerySet(models.QuerySet["Blob"]):
     def keep(self, content: BinaryIO) -> Blob:
         """The content, stored a chunk at a time unless it is there already; raises TooLarge."""
+        content.seek(0)  # a transaction that is repeated reads it again
         hash, size = hashlib.sha256(), 0
         while chunk := content.read(CHUNK):
             hash.update(chunk)
@@ -97,20 +99,67 @@ class ArtifactQuerySet(models.QuerySet["Artifact"]):
         With a task its fence is needed: what an old holder brings is refused with ClaimLost.
         """
         from tickets.models.task import Task
-        from tickets.models.ticket import Ticket
 
         blob = Blob.objects.keep(content)
-        # whoever moves the ticket waits for us, and we for them: a verdict is over what is there when it is used
-        row = Ticket.objects.select_for_update(no_key=True, of=("self",)).select_related("workflow").get(pk=ticket.pk)
-        phase = phase.upper().removeprefix("PHASE_") or (row.phase if row.phase in row.plan else row.origin)
-        if phase not in row.plan:
-            raise Invalid(f"{phase} is not a phase of {row.workflow}", field="phase")
+        row = _locked([ticket.pk])[ticket.pk]
         if task is not None:
             held = Task.objects.select_for_update(no_key=True).filter(
-                pk=task.pk, ticket=row, fence=fence, state="claimed", holder_id=getattr(by, "pk", None)
+                pk=task.pk,
+                ticket=row,
+                fence=fence,
+                state="claimed",
+                holder=by if isinstance(by, Agent) else None,
+                lease_expires_at__gt=db.ClockTimestamp(),
             )
             if not held.exists():
                 raise lost(db.one(LOST, [[task.pk]]))
+        return self._next(row, blob, type, by=by, name=name, phase=phase, path=path, commit=commit, task=task and task.pk, fence=fence)
+
+    # -- what a settlement brings along: what it writes is kept only where the settling, between the two, found the fence to be good
+
+    def prepare(self, outcomes: Sequence[Outcome], *, by: Agent) -> dict[int, Ticket]:
+        """Before the tasks are locked: keep the contents, in one order for all who do so, and lock the tickets; each by its task."""
+        from tickets.models.task import Task
+
+        ids = [outcome.task for outcome in outcomes if outcome.artifacts]
+        if not ids:
+            return {}
+        held = {task.pk: task for task in Task.objects.filter(pk__in=ids, holder=by, state="claimed").only("pk", "fence", "ticket_id")}
+        good = [outcome for outcome in outcomes if outcome.task in held and held[outcome.task].fence == outcome.fence]
+        contents = {hashlib.sha256(handed.content).digest(): handed.content for outcome in good for handed in outcome.artifacts}
+        for _, content in sorted(contents.items()):
+            Blob.objects.keep(BytesIO(content))
+        tickets = _locked({held[outcome.task].ticket_id for outcome in good})
+        return {outcome.task: tickets[held[outcome.task].ticket_id] for outcome in good}
+
+    def hand_over(self, outcome: Outcome, ticket: Ticket, *, by: Agent) -> None:
+        """The artifacts of an outcome that was settled in this very transaction."""
+        for place, handed in enumerate(outcome.artifacts):
+            blob = Blob(hash=hashlib.sha256(handed.content).hexdigest(), size=len(handed.content))
+            told = {"name": handed.name, "phase": handed.phase, "path": handed.path, "commit": handed.commit}
+            try:
+                self._next(ticket, blob, handed.type, by=by, task=outcome.task, fence=outcome.fence, **told)
+            except Invalid as fault:
+                raise fault.inside(f"artifacts.{place}") from None
+
+    def _next(
+        self,
+        row: Ticket,
+        blob: Blob,
+        type: str,
+        *,
+        by: Any,
+        name: str,
+        phase: str,
+        path: str,
+        commit: str,
+        task: int | None,
+        fence: int | None,
+    ) -> Artifact:
+        """The next revision, of a ticket that is locked."""
+        phase = phase.upper().removeprefix("PHASE_") or (row.phase if row.phase in row.plan else row.origin)
+        if phase not in row.plan:
+            raise Invalid(f"{phase} is not a phase of {row.workflow}", field="phase")
         name = name or type
         newest = self.filter(ticket=row, phase=phase, name=name).order_by("-revision").first()
         if newest and (newest.blob_id, newest.type) == (blob.hash, type):
@@ -124,7 +173,7 @@ class ArtifactQuerySet(models.QuerySet["Artifact"]):
             blob=blob,
             path=path,
             commit=commit,
-            task=task,
+            task_id=task,
             fence=fence,
             by=label(by),
             key=via(by),
@@ -135,6 +184,14 @@ class ArtifactQuerySet(models.QuerySet["Artifact"]):
         row.record("artifact.handed_in", by=by, data=told)
         row.look_at_gate()
         return artifact
+
+
+def _locked(ids: Any) -> dict[int, Ticket]:
+    """These tickets, in the order of their ids. Whoever moves one waits for us, and we for them: a verdict is over what is there when it is used."""
+    from tickets.models.ticket import Ticket
+
+    rows = Ticket.objects.select_for_update(no_key=True, of=("self",)).select_related("workflow").filter(pk__in=ids).order_by("pk")
+    return {row.pk: row for row in rows}
 
 
 class Artifact(models.Model):

@@ -98,8 +98,20 @@ class ClaimLost(OmoiError):
 
 
 @dataclass(frozen=True)
+class Handed:
+    """An artifact that comes with an outcome; `name` and `phase` empty: its type, and where the ticket stands."""
+
+    type: str
+    content: bytes
+    name: str = ""
+    phase: str = ""
+    path: str = ""
+    commit: str = ""
+
+
+@dataclass(frozen=True)
 class Outcome:
-    """How the claim `fence` of `task` ended: `completed` with a result, or `failed` with an error and its kind."""
+    """How the claim `fence` of `task` ended: `completed` with a result, or `failed` with an error and its kind; with what was made."""
 
     task: int
     fence: int
@@ -107,6 +119,7 @@ class Outcome:
     result: Any = None
     error: str = ""
     kind: str = "transient"
+    artifacts: Sequence[Handed] = ()
 
 
 @dataclass(frozen=True)
@@ -129,9 +142,13 @@ class Settling(models.QuerySet[Any]):
         """Complete or fail claims of `by`; an outcome whose fence is old changes nothing.
 
         Returns one Settlement per outcome, in order: the new state, or `claim_lost` and the present holder. The same act
-        with the same fence again, while no newer fence exists, is answered with the task as it stands.
+        with the same fence again, while no newer fence exists, is answered with the task as it stands. Artifacts are kept of what
+        was settled now, all of them or nothing at all.
         """
+        from tickets.models.artifact import Artifact
+
         first = {outcome.task: outcome for outcome in reversed(outcomes)}  # of two outcomes of one task the first counts
+        tickets = Artifact.objects.prepare(list(first.values()), by=by)
         done = db.rows(
             SETTLE,
             {
@@ -147,6 +164,8 @@ class Settling(models.QuerySet[Any]):
             },
         )
         settled = {row["id"]: row["state"] for row in done}
+        for task in sorted(settled.keys() & tickets.keys()):
+            Artifact.objects.hand_over(first[task], tickets[task], by=by)
         self.decide([row["id"] for row in done if row["state"] != "pending"])
         if done:
             broker.hint("advance_tickets", sorted({row["ticket_id"] for row in done}))
