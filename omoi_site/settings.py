@@ -136,6 +136,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "AgentKind": ["worker", "validator", "monitor", "guardian"],
         "FailureKind": ["transient", "permanent", "validation"],
+        "TaskState": ["pending", "claimed", "completed", "failed", "cancelled"],
         "BlockedClass": "tickets.models.ticket.BlockedClass",
     },
     "SWAGGER_UI_DIST": "SIDECAR",

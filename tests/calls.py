@@ -28,6 +28,13 @@ class Api:
     def patch(self, path: str, body: Any = None, **headers: str) -> Any:
         return self._send("patch", path, body, headers)
 
+    def put(self, path: str, body: Any = None, **headers: str) -> Any:
+        return self._send("put", path, body, headers)
+
+    def upload(self, path: str, **fields: Any) -> Any:
+        """A form with files, as multipart/form-data."""
+        return self.client.post(ROOT + path, fields, headers=self.headers)
+
     def delete(self, path: str, **headers: str) -> Any:
         return self._send("delete", path, None, headers)
 

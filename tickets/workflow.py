@@ -5,6 +5,8 @@ Read from YAML or a dict, checked against `SCHEMA` and for sense; every fault is
 
 from __future__ import annotations
 
+import copy
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -162,11 +164,8 @@ def read(source: str | bytes | Path | dict[str, Any]) -> Plan:
     """Check a document (a dict, YAML text or a file) and return its plan; raises InvalidWorkflow with every fault."""
     if isinstance(source, Path):
         source = source.read_bytes()
-    if not isinstance(source, dict):
-        try:
-            source = yaml.safe_load(source)
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise InvalidWorkflow(f"not readable as YAML: {error}") from error
+    if isinstance(source, (str, bytes)):
+        source = _loaded(source)
     faults = [
         {"field": ".".join(str(step) for step in error.absolute_path), "code": "invalid_workflow", "message": error.message}
         for error in sorted(
@@ -176,6 +175,53 @@ def read(source: str | bytes | Path | dict[str, Any]) -> Plan:
     if faults or not isinstance(source, dict):
         raise InvalidWorkflow(errors=faults)
     return _plan(source)
+
+
+class PlainLoader(yaml.SafeLoader):
+    """Plain YAML: without aliases, by which a small text becomes a huge document, and without dates, which are words here."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError(f"aliases (*) are not read, line {self.peek_event().start_mark.line + 1}")
+        return super().compose_node(parent, index)
+
+
+PlainLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in found if tag != "tag:yaml.org,2002:timestamp"]
+    for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def _loaded(text: str | bytes) -> Any:
+    """The document in YAML text, as JSON can hold it."""
+    try:
+        document = yaml.load(text, PlainLoader)
+        told = json.dumps(document, allow_nan=False, ensure_ascii=False)
+        if "\\u0000" in told:
+            raise ValueError("it holds a NUL character, which no text can keep")
+        told.encode()
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError, TypeError, RecursionError) as error:
+        message = f"not readable as YAML: {error}"
+        raise InvalidWorkflow(errors=[{"field": "", "code": "invalid_workflow", "message": message}]) from error
+    return json.loads(told)
+
+
+def schema() -> dict[str, Any]:
+    """`SCHEMA` with the checks there are, for editors and for whoever writes documents."""
+    document = copy.deepcopy(SCHEMA)
+    gate = document["properties"]["phases"]["items"]["properties"]["gate"]
+    gate["items"] = {
+        "oneOf": [
+            {
+                "type": "object",
+                "required": ["check", *check.parameters["required"]],
+                "additionalProperties": False,
+                "properties": {"check": {"const": name}, **check.parameters["properties"]},
+            }
+            for name, check in sorted(gates.known().items())
+        ]
+    }
+    return document
 
 
 def _plan(document: dict[str, Any]) -> Plan:

@@ -63,7 +63,8 @@ class HasScope(BasePermission):
         else:
             narrowed = who.key_scopes if getattr(who, "key_scopes", None) else rights.OF_ROLE[Member.Role.ADMIN]
             roles = Member.objects.filter(user=who).values_list("role", flat=True)
-            if scope not in narrowed or not any(scope in rights.OF_ROLE[Member.Role(role)] for role in roles):
+            wanted = narrowed.intersection(scope.split(rights.EITHER))
+            if not any(wanted & rights.OF_ROLE[Member.Role(role)] for role in roles):
                 rights.need(who, scope)
         return True
 

@@ -53,23 +53,27 @@ def route(
     empty: str = "",
     once: bool = False,
     match: bool = False,
+    kind: str = "",
     tag: str,
 ) -> Callable[[F], F]:
-    """Describe a method of a view: body, answer, query and the refusals it can give."""
+    """Describe a method of a view: body, answer (of media type `kind` where it is not JSON), query and the refusals it can give."""
     problem = {
         code: OpenApiResponse(ProblemOut, SAYS[code])
         for code in sorted(
             {400, 401, 403, 503, *refuses, *({422} if takes or query else ()), *({413} if takes else ()), *({409} if once else ())}
         )
     }
-    answers: dict[Any, Any] = {status: gives if gives is not None else OpenApiResponse(description=summary), **problem}
+    answers: dict[Any, Any] = {
+        (status, kind) if kind else status: gives if gives is not None else OpenApiResponse(description=summary),
+        **problem,
+    }
     if empty:
         answers[204] = OpenApiResponse(description=empty)
     parameters: list[Any] = [*([query] if query else []), *([KEY] if once else []), *([MATCH] if match else [])]
     return extend_schema(
         summary=summary,
         request=takes,
-        responses={_kind(code): answer for code, answer in answers.items()},
+        responses={code if isinstance(code, tuple) else _kind(code): answer for code, answer in answers.items()},
         parameters=parameters,
         tags=[tag],
     )

@@ -7,9 +7,10 @@ from typing import Any
 
 from rest_framework.parsers import BaseParser
 
-from omoi_site.errors import Malformed
+from omoi_site.errors import Malformed, TooLarge
 
 DEPTH = 32
+SHORT = 1 << 20
 
 
 class StrictJSONParser(BaseParser):
@@ -17,6 +18,16 @@ class StrictJSONParser(BaseParser):
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: dict[str, Any] | None = None) -> Any:
         return read(stream.read())
+
+
+class ShortJSONParser(StrictJSONParser):
+    """Where the address takes large files, JSON stays as small as elsewhere."""
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: dict[str, Any] | None = None) -> Any:
+        body = stream.read(SHORT + 1)
+        if len(body) > SHORT:
+            raise TooLarge(f"a JSON body has at most {SHORT >> 20} MiB: send the file as multipart/form-data", limit_bytes=SHORT)
+        return read(body)
 
 
 def read(body: bytes) -> Any:

@@ -48,9 +48,21 @@ def once(request: Request, act: Callable[[], Response], *, secret: bool) -> Http
         raise Invalid(f"an Idempotency-Key has 1 to {LONGEST} characters", field="Idempotency-Key")
     principal = label(request.user)
     mark = hashlib.sha256(f"{principal}\0{key}".encode()).digest()
-    body = request._request.body
-    asked = hashlib.sha256(b"\0".join([str(request.method).encode(), request.get_full_path().encode(), body])).digest()
+    asked = hashlib.sha256(b"\0".join([str(request.method).encode(), request.get_full_path().encode(), _body(request)])).digest()
     return _carried_out(mark, asked, _seal(request, key) if secret else None, act)
+
+
+def _body(request: Request) -> bytes:
+    """What stands for the body: itself, or of an upload, which need not fit into memory, its hash."""
+    upload = request.META.get("wsgi.input")
+    if "multipart" not in (request.content_type or "") or upload is None or not upload.seekable():
+        return request._request.body
+    place, hash = upload.tell(), hashlib.sha256()
+    upload.seek(0)
+    while chunk := upload.read(1 << 20):
+        hash.update(chunk)
+    upload.seek(place)
+    return hash.digest()
 
 
 @db.atomic

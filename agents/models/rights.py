@@ -35,8 +35,11 @@ def scopes(who: Any, project: Project | None = None) -> frozenset[str]:
     return own & narrowed if narrowed else own
 
 
+EITHER = " or "  # between scopes of which one will do
+
+
 def need(who: Any, scope: str, project: Project | None = None) -> None:
-    """Raise Forbidden, naming the scope, unless `who` has it."""
-    if scope and scope not in scopes(who, project):
+    """Raise Forbidden, naming the scope, unless `who` has it (`tickets:write or work`: one of them)."""
+    if scope and scopes(who, project).isdisjoint(scope.split(EITHER)):
         where = f" in project {project}" if project else ""
         raise Forbidden(f"this needs the scope {scope}{where}, which you do not have", scope=scope)

@@ -26,10 +26,14 @@ MUTATIONS = [
     ("post", "/tickets/{ticket}/tasks", {"tasks": [{"title": "x"}]}),
     ("post", "/tickets/{ticket}/edges", {"task": "{task}", "needs": "{task}"}),
     ("post", "/tickets/{ticket}/transitions", {"to": "BLOCKED", "reason": "x"}),
+    ("post", "/tickets/{ticket}/artifacts", {"type": "notes", "content": "x"}),
+    ("post", "/tickets/{ticket}/gate/evaluations", {}),
+    ("put", "/workflows/simple", {"name": "simple", "phases": []}),
     ("patch", "/tasks/{task}", {"title": "x"}),
     ("post", "/tasks/{task}/cancellation", {"reason": "x"}),
     ("post", "/tasks/{task}/bump", {"reason": "x"}),
     ("post", "/tasks/{task}/completion", {"fence": 1}),
+    ("post", "/settlements", {"items": [{"task": "{task}", "fence": 1, "outcome": "completed"}]}),
     ("post", "/claims", {}),
 ]
 READS = [
@@ -38,6 +42,9 @@ READS = [
     "/tickets/{ticket}",
     "/tickets/{ticket}/history",
     "/tickets/{ticket}/transitions",
+    "/tickets/{ticket}/gate",
+    "/tickets/{ticket}/artifacts",
+    "/tickets/{ticket}/graph",
     "/tasks/{task}",
     "/agents/ada",
 ]

@@ -15,6 +15,7 @@ from agents.api.parse import Shape, parse
 from agents.api.view import View
 from agents.models import Project
 from omoi_site.errors import Invalid
+from tickets.api.artifacts import HandedListIn, handed
 from tickets.api.fields import FenceField, IdField, PhaseField, PriorityField, number
 from tickets.api.tasks import TaskOut, standing, the_task
 from tickets.models import ClaimLost, Outcome, Task
@@ -84,6 +85,7 @@ def told(claim: Any) -> dict[str, Any]:
 class CompletionIn(Shape):
     fence = FenceField()
     result = serializers.JSONField(required=False, allow_null=True)
+    artifacts = HandedListIn(help_text="kept with the completion, all or nothing")
 
 
 class FailureIn(Shape):
@@ -131,8 +133,10 @@ class CompletionView(HeldView):
     @route("Complete a task", takes=CompletionIn, gives=TaskOut, refuses=(404, 409, 422), tag="work")
     def post(self, request: Request, pk: str) -> Response:
         asked, agent = parse(CompletionIn, request), self.agent()
+        brought = handed(asked.get("artifacts", []))
         with self.holding(pk) as task:
-            [settled] = Task.objects.settle([Outcome(task, asked["fence"], "completed", result=asked.get("result"))], by=agent)
+            outcome = Outcome(task, asked["fence"], "completed", result=asked.get("result"), artifacts=brought)
+            [settled] = Task.objects.settle([outcome], by=agent)
             settled.or_raise()
         return Response(standing(task))
 

@@ -17,6 +17,7 @@ from agents.api.view import View
 from agents.models import rights
 from omoi_site.errors import Invalid
 from tickets import imports
+from tickets.models import Ticket
 
 
 class ImportIn(Shape):
@@ -61,6 +62,11 @@ class ImportsView(View):
     def post(self, request: Request) -> Response:
         given = parse(ImportIn, request)
         project = self.project(given["project"])
+
+        def force() -> None:
+            with Ticket.objects.told_if_not_born(project, "the last", by=request.user):
+                rights.need(request.user, "gates:force", project)
+
         report = imports.run(
             given["format"],
             _file(given),
@@ -68,7 +74,7 @@ class ImportsView(View):
             by=request.user,
             dry_run=given["dry_run"],
             workflow=given["workflow"],
-            force=lambda: rights.need(request.user, "gates:force", project),
+            force=force,
         )
         return Response(report.as_dict(), status=201)
 

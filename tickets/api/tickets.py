@@ -17,7 +17,7 @@ from agents.api.view import View, tagged
 from agents.models import rights
 from omoi_site.errors import Invalid, NotFound
 from tickets.api.adding import TaskIn, specs
-from tickets.api.fields import PhaseField, PriorityField
+from tickets.api.fields import IdField, PhaseField, PriorityField
 from tickets.api.tasks import ExplainOut
 from tickets.models import Task, Ticket, Workflow
 from tickets.models.moves import BlockedClass
@@ -59,6 +59,13 @@ class TicketOut(serializers.Serializer):
         return {state: getattr(ticket, f"tasks_{state}") for state in Task.State.values}
 
 
+class GivenOut(serializers.Serializer):
+    id = IdField(source="pk")
+    passed = serializers.BooleanField()
+    by = serializers.CharField()
+    at = serializers.DateTimeField()
+
+
 class MoveOut(serializers.Serializer):
     from_phase = serializers.CharField(allow_null=True)
     to_phase = serializers.CharField()
@@ -66,7 +73,8 @@ class MoveOut(serializers.Serializer):
     reason = serializers.CharField(allow_blank=True)
     by = serializers.CharField()
     at = serializers.DateTimeField()
-    artifacts = serializers.DictField()
+    verdict = GivenOut(allow_null=True, help_text="the verdict that opened the gate")
+    artifacts = serializers.DictField(help_text="hashes of what was handed in by then, by phase and name")
 
 
 class MovedOut(serializers.Serializer):
@@ -160,7 +168,8 @@ class TicketsView(View):
         project = self.project(given.pop("project"))
         workflow = Workflow.objects.latest_of(given.pop("workflow", "") or project.workflow)
         if given.get("phase", workflow.plan.start) != workflow.plan.start:
-            rights.need(request.user, "gates:force", project)
+            with Ticket.objects.told_if_not_born(project, given["phase"], by=request.user):
+                rights.need(request.user, "gates:force", project)
         if parent := given.pop("parent", None):
             given["parent"] = Ticket.objects.filter(project=project, key=parent.upper()).first()
             if given["parent"] is None:
@@ -219,21 +228,21 @@ class TransitionsView(View):
     @route("Move the ticket", takes=TransitionIn, gives=MovedOut, refuses=(404, 409, 412, 422), once=True, match=True, tag="tickets")
     def post(self, request: Request, key: str) -> Response:
         given, found = parse(TransitionIn, request), the_ticket(self, key)
-        if given["force"]:
-            rights.need(request.user, "gates:force", found.project)
         cause = {"cause": given["class"]} if "class" in given else {}
-        with Ticket.objects.locked(pk=found.pk) as ticket:
-            ticket.expect(self.matched())
-            ticket.go(given["to"], by=request.user, reason=given["reason"], force=given["force"], **cause)
+        if given["force"]:
+            with Ticket.objects.told_if_refused(found.pk, given["to"], by=request.user):
+                rights.need(request.user, "gates:force", found.project)
+        how = {"reason": given["reason"], "force": given["force"], "version": self.matched(), **cause}
+        Ticket.objects.move(found.pk, given["to"], by=request.user, **how)
         moved = again(found.pk)
-        moved.data = {"ticket": moved.data, "history": MoveOut(found.history.order_by("-move").first()).data}
+        moved.data = {"ticket": moved.data, "history": MoveOut(found.history.select_related("verdict").order_by("-move").first()).data}
         return moved
 
 
 class HistoryView(View):
     @route("Every change of phase", gives=MoveOut(many=True), refuses=(404,), tag="tickets")
     def get(self, request: Request, key: str) -> Response:
-        return Response(MoveOut(the_ticket(self, key).history.order_by("move"), many=True).data)
+        return Response(MoveOut(the_ticket(self, key).history.select_related("verdict").order_by("move"), many=True).data)
 
 
 class TicketExplainView(View):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from tickets.api import claims, edges, fleet, imports, tasks, tickets
+from tickets.api import artifacts, claims, edges, fleet, gate, graph, imports, settlements, tasks, tickets, workflows
 
 ENDED = "only an open task can be cancelled"
 LIVE = "only a failed or cancelled task can be retried"
@@ -10,6 +10,7 @@ LIVE = "only a failed or cancelled task can be retried"
 urlpatterns = [
     path("imports", imports.ImportsView.as_view()),
     path("claims", claims.ClaimsView.as_view()),
+    path("settlements", settlements.SettlementsView.as_view()),
     path("agents", fleet.AgentsView.as_view()),
     path("agents/me", fleet.MeView.as_view()),
     path("agents/me/heartbeat", claims.HeartbeatView.as_view()),
@@ -39,6 +40,16 @@ urlpatterns = [
     path("tickets/<str:key>/tasks", edges.TicketTasksView.as_view()),
     path("tickets/<str:key>/edges", edges.EdgesView.as_view()),
     path("tickets/<str:key>/edges/<str:pk>", edges.EdgeView.as_view()),
+    path("tickets/<str:key>/graph", graph.GraphView.as_view()),
+    path("tickets/<str:key>/gate", gate.GateView.as_view()),
+    path("tickets/<str:key>/gate/evaluations", gate.EvaluationsView.as_view()),
+    path("tickets/<str:key>/artifacts", artifacts.ArtifactsView.as_view()),
+    path("tickets/<str:key>/artifacts/<str:pk>", artifacts.ArtifactView.as_view()),
+    path("tickets/<str:key>/artifacts/<str:pk>/content", artifacts.ContentView.as_view()),
     path("tickets/<str:key>/transitions", tickets.TransitionsView.as_view()),
     path("tickets/<str:key>/history", tickets.HistoryView.as_view()),
+    path("workflows", workflows.WorkflowsView.as_view()),
+    path("workflows/schema", workflows.SchemaView.as_view()),
+    path("workflows/<str:name>", workflows.WorkflowView.as_view()),
+    path("workflows/<str:name>/versions", workflows.VersionsView.as_view()),
 ]

@@ -113,7 +113,8 @@ class ArtifactQuerySet(models.QuerySet["Artifact"]):
             )
             if not held.exists():
                 raise lost(db.one(LOST, [[task.pk]]))
-        return self._next(row, blob, type, by=by, name=name, phase=phase, path=path, commit=commit, task=task and task.pk, fence=fence)
+        holding = None if task is None else task.pk
+        return self._next(row, blob, type, by=by, name=name, phase=phase, path=path, commit=commit, task=holding, fence=fence)
 
     # -- what a settlement brings along: what it writes is kept only where the settling, between the two, found the fence to be good
 

@@ -8,8 +8,9 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
+from agents.models import Event, label, via
 from omoi_site import db
-from omoi_site.errors import OmoiError
+from omoi_site.errors import OmoiError, VersionConflict
 from tickets import workflow as documents
 
 DEFAULT = "software_delivery"
@@ -32,12 +33,21 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
             raise UnknownWorkflow(f"there is no workflow {name}; installed: {known}")
         return found
 
+    def newest(self) -> WorkflowQuerySet:
+        """Each workflow in its newest version."""
+        return self.filter(pk__in=self.order_by("name", "-version").distinct("name").values("pk"))
+
     @db.atomic
-    def install(self, source: Any) -> Workflow:
-        """Store a document as the next version of its name; the same document again is the version that is there."""
+    def install(self, source: Any, *, version: int | None = None, by: Any = None) -> Workflow:
+        """Store a document as the next version of its name; the same document again is the version that is there.
+
+        With `version` only over that one, else VersionConflict. `by`: who installs it; what is shipped comes without.
+        """
         plan = documents.read(source)
         db.rows("SELECT pg_advisory_xact_lock(hashtextextended('workflow ' || %s, 0))", [plan.name])
         newest = self.filter(name=plan.name).order_by("-version").first()
+        if version is not None and version != (newest.version if newest else 0):
+            raise VersionConflict(f"{plan.name} is at version {newest.version if newest else 0}", version=newest.version if newest else 0)
         if newest and newest.document == plan.document:
             return newest
         stored = self.create(name=plan.name, version=newest.version + 1 if newest else 1, document=plan.document)
@@ -53,6 +63,10 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
             )
             for phase in plan.phases
         )
+        if by is not None:
+            topic = f"workflow:{stored.name}"
+            told = {"topic": topic, "subject": topic, "number": stored.version, "kind": "workflow.installed"}
+            Event.objects.create(**told, actor=label(by), key=via(by), data={"version": stored.version})
         return stored
 
 

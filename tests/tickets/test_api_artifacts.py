@@ -1,0 +1,146 @@
+"""Artifacts over HTTP: handed in as text or file, by whom it is allowed, and fetched as a file only."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from tests.calls import ROOT, api_of
+from tests.deeds import lapse
+from tickets.models import Artifact, Task
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def calls(operator):
+    return api_of(operator)
+
+
+@pytest.fixture
+def at(ticket):
+    return f"/tickets/{ticket.key}/artifacts"
+
+
+def test_text_is_handed_in_listed_and_fetched_as_a_file(calls, at):
+    content = "# Übersicht\n<script>alert(1)</script>\n"
+    made = calls.post(at, {"type": "requirements_document", "content": content, "path": "docs/über.html", "commit": "c0ffee"})
+    assert made.status_code == 201
+    told = made.json()
+    assert (told["phase"], told["name"], told["revision"], told["by"]) == ("DOING", "requirements_document", 1, "user:admin")
+    assert told["hash"] == hashlib.sha256(content.encode()).hexdigest()
+    assert calls.get(at).json()["results"] == [told]
+    assert calls.get(f"{at}/{told['id']}").json() == told
+
+    fetched = calls.client.get(f"{ROOT}{at}/{told['id']}/content", headers={**calls.headers, "Accept": "text/html"})
+    assert b"".join(fetched.streaming_content) == content.encode()
+    assert fetched["Content-Type"] == "application/octet-stream"
+    assert fetched["Content-Disposition"].startswith("attachment; filename*=utf-8''%C3%BCber.html")
+    assert fetched["X-Content-Type-Options"] == "nosniff"
+    assert fetched["Content-Security-Policy"] == "default-src 'none'; sandbox"
+
+
+def test_a_file_is_handed_in_as_it_is(calls, at):
+    content = bytes(range(256)) * 5000  # over a chunk
+    made = calls.upload(at, type="test_evidence", phase="PHASE_DOING", file=SimpleUploadedFile("shot.png", content))
+    assert made.status_code == 201, made.json()
+    assert made.json()["size"] == len(content)
+    fetched = calls.get(f"{at}/{made.json()['id']}/content")
+    assert b"".join(fetched.streaming_content) == content
+
+
+def test_a_file_under_an_idempotency_key_is_handed_in_once(calls, at):
+    def sent(content):
+        upload = {"type": "test_evidence", "file": SimpleUploadedFile("a.log", content)}
+        return calls.client.post(ROOT + at, upload, headers={**calls.headers, "Idempotency-Key": "k"})
+
+    first = sent(b"one")
+    assert first.status_code == 201
+    assert sent(b"one").json() == first.json()
+    assert sent(b"two").json()["code"] == "idempotency_mismatch"
+    assert Artifact.objects.count() == 1
+
+
+def test_the_newest_revisions_are_told_apart(calls, at):
+    for content in ("one", "two"):
+        calls.post(at, {"type": "notes", "content": content})
+    assert [row["revision"] for row in calls.get(at, type="notes").json()["results"]] == [1, 2]
+    assert [row["revision"] for row in calls.get(at, current=True).json()["results"]] == [2]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"type": "notes"}, "content"),
+        ({"type": "No Word", "content": "x"}, "type"),
+        ({"type": "notes", "content": "x", "phase": "NOWHERE"}, "phase"),
+        ({"type": "notes", "content": "x", "name": "a\nb"}, "name"),
+        ({"type": "notes", "content": "x", "task": "1"}, "fence"),
+        ({"type": "notes", "content": "x", "percent": 100}, "percent"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused_by_field(calls, at, body, field):
+    refused = calls.post(at, body)
+    assert refused.status_code == 422
+    assert field in [fault["field"] for fault in refused.json()["errors"]]
+    assert not Artifact.objects.exists()
+
+
+def test_large_text_is_sent_as_a_file(calls, at):
+    refused = calls.post(at, {"type": "notes", "content": "x" * (1 << 20)})
+    assert (refused.status_code, refused.json()["limit_bytes"]) == (413, 1 << 20)
+
+
+def test_an_agent_hands_in_under_a_fence_it_holds(at, task, ada, bob, operator):
+    [claim] = Task.objects.claim(by=ada)
+    worker = api_of(ada, "work")
+    body = {"type": "notes", "content": "x"}
+    assert worker.post(at, body).json()["scope"] == "tickets:write"
+    held = {"task": str(task.pk), "fence": claim.fence}
+    made = worker.post(at, {**body, **held})
+    assert (made.status_code, made.json()["task"], made.json()["fence"]) == (201, str(task.pk), claim.fence)
+
+    assert api_of(bob).post(at, {**body, "content": "y", **held}).json()["code"] == "claim_lost"
+    assert api_of(operator).post(at, {**body, "content": "y", **held}).json()["code"] == "claim_lost"
+    lapse(claim)
+    assert worker.post(at, {**body, "content": "y", **held}).json()["code"] == "claim_lost"
+    assert Artifact.objects.count() == 1
+
+
+def test_an_artifact_of_another_ticket_is_not_found_here(calls, at, project, operator):
+    from tickets.models import Ticket
+
+    made = calls.post(at, {"type": "notes", "content": "x"}).json()
+    other = Ticket.objects.open(project=project, title="Other", by=operator)
+    assert calls.get(f"/tickets/{other.key}/artifacts/{made['id']}").status_code == 404
+
+
+def test_a_completion_brings_its_artifacts_or_changes_nothing(at, task, ada, calls):
+    [claim] = Task.objects.claim(by=ada)
+    worker, end = api_of(ada), f"/tasks/{task.pk}/completion"
+    good = {"type": "code_changes", "content": '{"commit": "c", "files": []}'}
+    refused = worker.post(end, {"fence": claim.fence, "artifacts": [good, {**good, "phase": "NOWHERE"}]})
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "artifacts.1.phase")
+    assert not Artifact.objects.exists()
+    assert calls.get(f"/tasks/{task.pk}").json()["state"] == "claimed"
+
+    assert worker.post(end, {"fence": claim.fence, "artifacts": [good]}).json()["state"] == "completed"
+    [kept] = Artifact.objects.all()
+    assert (kept.type, kept.task_id, kept.fence, kept.by) == ("code_changes", task.pk, claim.fence, "agent:ada")
+    assert b"".join(kept.blob.pieces()).decode() == good["content"]
+
+    again = worker.post(end, {"fence": claim.fence, "artifacts": [{**good, "content": "other"}]})
+    assert again.status_code == 200
+    assert Artifact.objects.count() == 1
+
+
+def test_a_completion_with_an_old_fence_keeps_no_artifact(task, ada, bob):
+    [old] = Task.objects.claim(by=ada)
+    lapse(old)
+    [new] = Task.objects.claim(by=bob)
+    refused = api_of(ada).post(f"/tasks/{task.pk}/completion", {"fence": old.fence, "artifacts": [{"type": "notes", "content": "late"}]})
+    assert (refused.json()["code"], refused.json()["holder"]) == ("claim_lost", "bob")
+    assert not Artifact.objects.exists()
+    assert new.fence > old.fence

@@ -1,0 +1,151 @@
+"""Routes of artifacts: hand in, list, look, fetch."""
+
+from __future__ import annotations
+
+import io
+from typing import Any, BinaryIO
+
+from django.http import StreamingHttpResponse
+from django.utils.http import content_disposition_header
+from drf_spectacular.types import OpenApiTypes
+from rest_framework import serializers
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agents.api.docs import listing, route
+from agents.api.json import ShortJSONParser
+from agents.api.pages import PageIn, page
+from agents.api.parse import Shape, asked, parse
+from agents.api.view import View
+from agents.models import rights
+from omoi_site.errors import NotFound
+from tickets.api.fields import FenceField, IdField, PhaseField, number
+from tickets.api.tickets import the_ticket
+from tickets.models import Artifact, Handed, Task
+
+
+class HandedIn(Shape):
+    """An artifact that comes with a settlement: text, kept as the file it is."""
+
+    type = serializers.CharField(max_length=100)
+    content = serializers.CharField(allow_blank=True, trim_whitespace=False)
+    name = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    phase = PhaseField(required=False, allow_blank=True)
+    path = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    commit = serializers.CharField(max_length=100, required=False, allow_blank=True)
+
+
+class HandedListIn(serializers.ListField):
+    child = HandedIn()
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"max_length": 100, "required": False, **kwargs})
+
+
+def handed(items: list[dict[str, Any]]) -> list[Handed]:
+    """What the verb that settles takes."""
+    return [Handed(**{**item, "content": item["content"].encode()}) for item in items]
+
+
+class ArtifactIn(HandedIn):
+    content = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False, help_text="the text, or")
+    file = serializers.FileField(
+        required=False, allow_empty_file=True, max_length=500, help_text="the file itself, as multipart/form-data, up to 100 MiB"
+    )
+    task = IdField(required=False, help_text="the task you hold; its fence is needed, and then the scope `work` is enough")
+    fence = FenceField(required=False)
+
+    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
+        if ("content" in given) == ("file" in given):
+            raise serializers.ValidationError({"content": ["send either content or a file"]})
+        if ("task" in given) != ("fence" in given):
+            raise serializers.ValidationError({"fence": ["a task and its fence come together"]})
+        return given
+
+
+class ArtifactOut(serializers.Serializer):
+    id = IdField(source="pk")
+    phase = serializers.CharField()
+    name = serializers.CharField()
+    revision = serializers.IntegerField()
+    type = serializers.CharField()
+    hash = serializers.CharField(help_text="SHA-256 of the content, hex")
+    size = serializers.IntegerField(source="blob.size", help_text="bytes")
+    path = serializers.CharField(allow_blank=True)
+    commit = serializers.CharField(allow_blank=True)
+    task = IdField(source="task_id", allow_null=True)
+    fence = serializers.IntegerField(allow_null=True)
+    by = serializers.CharField()
+    at = serializers.DateTimeField()
+
+
+class ArtifactsIn(PageIn):
+    phase = PhaseField(required=False)
+    type = serializers.CharField(max_length=100, required=False)
+    name = serializers.CharField(max_length=200, required=False)
+    current = serializers.BooleanField(default=False, help_text="only the newest revision of each name")
+
+
+class ArtifactsView(View):
+    scope = f"tickets:write{rights.EITHER}work"
+    parser_classes = [ShortJSONParser, MultiPartParser]
+
+    @route("What was handed in", gives=listing("Artifacts", ArtifactOut), query=ArtifactsIn, refuses=(404,), tag="artifacts")
+    def get(self, request: Request, key: str) -> Response:
+        given, ticket = asked(ArtifactsIn, request), the_ticket(self, key)
+        found = Artifact.objects.filter(ticket=ticket).select_related("blob")
+        for name in ("phase", "type", "name"):
+            if name in given:
+                found = found.filter(**{name: given[name]})
+        if given["current"]:
+            found = found.filter(pk__in=ticket.artifacts.current().values("pk"))
+        return page(request, found, given, lambda rows: ArtifactOut(rows, many=True).data)
+
+    @route("Hand in an artifact", takes=ArtifactIn, gives=ArtifactOut, status=201, refuses=(404, 409, 413, 422), once=True, tag="artifacts")
+    def post(self, request: Request, key: str) -> Response:
+        given, ticket = parse(ArtifactIn, request), the_ticket(self, key)
+        rights.need(request.user, "work" if "task" in given else "tickets:write", ticket.project)
+        content = _file(given)
+        if "task" in given:
+            given["task"] = Task(pk=given["task"])
+        artifact = Artifact.objects.hand_in(ticket=ticket, content=content, by=request.user, **given)
+        return Response(ArtifactOut(artifact).data, status=201)
+
+
+def _file(given: dict[str, Any]) -> BinaryIO:
+    file = given.pop("file", None)
+    if file is None:
+        return io.BytesIO(given.pop("content").encode())
+    return file
+
+
+def the_artifact(view: View, key: str, pk: str) -> Artifact:
+    found = Artifact.objects.filter(ticket=the_ticket(view, key), pk=number(pk)).select_related("blob").first()
+    if found is None:
+        raise NotFound(f"{key.upper()} has no artifact {pk}")
+    return found
+
+
+class ArtifactView(View):
+    @route("One artifact, without its content", gives=ArtifactOut, refuses=(404,), tag="artifacts")
+    def get(self, request: Request, key: str, pk: str) -> Response:
+        return Response(ArtifactOut(the_artifact(self, key, pk)).data)
+
+
+class ContentView(View):
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
+        return super().perform_content_negotiation(request, force=True)  # a file is what it is, whatever is preferred
+
+    @route("Its content, as it was handed in", gives=OpenApiTypes.BINARY, kind="application/octet-stream", refuses=(404,), tag="artifacts")
+    def get(self, request: Request, key: str, pk: str) -> StreamingHttpResponse:
+        artifact = the_artifact(self, key, pk)
+        response = StreamingHttpResponse(artifact.blob.pieces(), content_type="application/octet-stream")
+        # what an agent handed in is never shown by a browser as a page of this site
+        name = (artifact.path or artifact.name).replace("\\", "/").rstrip("/").rpartition("/")[2]
+        response["Content-Disposition"] = content_disposition_header(True, name or artifact.type)
+        response["X-Content-Type-Options"] = "nosniff"
+        response["Content-Security-Policy"] = "default-src 'none'; sandbox"
+        response["Content-Length"] = str(artifact.blob.size)
+        response["ETag"] = f'"{artifact.hash}"'
+        return response

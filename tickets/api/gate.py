@@ -1,0 +1,58 @@
+"""Routes of the gate: how it stands, and having it judged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agents.api.docs import route
+from agents.api.view import View
+from agents.models import rights
+from tickets.api.fields import IdField
+from tickets.api.tickets import the_ticket
+from tickets.models import Ticket, Verdict
+from tickets.models.gate import STATUSES, gate
+
+
+class VerdictOut(serializers.Serializer):
+    id = IdField(source="pk")
+    phase = serializers.CharField()
+    passed = serializers.BooleanField()
+    holds = serializers.BooleanField(help_text="it passed, and nothing it was given on has changed since")
+    checks = serializers.ListField(child=serializers.DictField(), help_text="each {check, …parameters, passed, reasons}")
+    artifacts = serializers.DictField(help_text="hashes of what was judged, by phase and name")
+    by = serializers.CharField()
+    at = serializers.DateTimeField()
+
+
+class GateOut(serializers.Serializer):
+    phase = serializers.CharField()
+    status = serializers.ChoiceField(STATUSES)
+    verdict = VerdictOut(allow_null=True, help_text="the last one since the ticket came here")
+    checks = serializers.ListField(child=serializers.DictField(), help_text="each {check, …parameters, passed, reasons}, as of now")
+
+
+def told(verdict: Verdict, holds: bool) -> dict[str, Any]:
+    verdict.holds = holds  # type: ignore[attr-defined]
+    return VerdictOut(verdict).data
+
+
+class GateView(View):
+    @route("How the gate of its phase stands, and what is missing", gives=GateOut, refuses=(404,), tag="tickets")
+    def get(self, request: Request, key: str) -> Response:
+        now = gate(the_ticket(self, key))
+        verdict = now.verdict and told(now.verdict, now.holds)
+        return Response({"phase": now.phase, "status": now.status, "verdict": verdict, "checks": now.checks})
+
+
+class EvaluationsView(View):
+    scope = f"tickets:write{rights.EITHER}work"
+
+    @route("Judge the gate; the verdict is kept, passed or not", gives=VerdictOut, status=201, refuses=(404, 409), once=True, tag="tickets")
+    def post(self, request: Request, key: str) -> Response:
+        ticket = the_ticket(self, key)
+        verdict = Ticket.objects.judge(pk=ticket.pk, by=request.user)
+        return Response(told(verdict, verdict.passed), status=201)

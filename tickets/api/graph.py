@@ -1,0 +1,52 @@
+"""The route of a ticket's graph, for whoever draws it."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agents.api.docs import route
+from agents.api.view import View
+from tickets.api.fields import IdField, PriorityField
+from tickets.api.tickets import the_ticket
+from tickets.models import Task
+from tickets.models.graph import graph
+
+
+class NodeOut(serializers.Serializer):
+    id = IdField(source="pk")
+    key = serializers.CharField()
+    ticket = serializers.CharField(source="ticket_key", help_text="another one where the edge leads out of this ticket")
+    title = serializers.CharField()
+    kind = serializers.CharField()
+    phase = serializers.CharField()
+    priority = PriorityField()
+    state = serializers.ChoiceField(Task.State.values)
+    ready = serializers.BooleanField(source="is_ready")
+    join = serializers.IntegerField(allow_null=True, help_text="how many needs must be met; null: all")
+    open_needs = serializers.IntegerField()
+
+
+class EdgeOut(serializers.Serializer):
+    id = IdField(source="pk")
+    task = IdField(source="child_id", help_text="the task that waits")
+    needs = IdField(source="parent_id", help_text="the task that is waited for")
+    when = serializers.CharField(source="on_end")
+    on_failure = serializers.CharField()
+
+
+class GraphOut(serializers.Serializer):
+    ticket = serializers.CharField()
+    nodes = NodeOut(many=True)
+    edges = EdgeOut(many=True)
+    left_out = serializers.IntegerField(help_text="tasks beyond the first 5000")
+
+
+class GraphView(View):
+    @route("Its tasks and the needs between them, those to other tickets among them", gives=GraphOut, refuses=(404,), tag="tickets")
+    def get(self, request: Request, key: str) -> Response:
+        ticket = the_ticket(self, key)
+        found = graph(ticket)
+        told = {"ticket": ticket.key, "nodes": found.tasks, "edges": found.needs, "left_out": found.left_out}
+        return Response(GraphOut(told).data)

@@ -1,0 +1,84 @@
+"""The route that settles many claims in one transaction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agents.api.docs import route
+from agents.api.parse import Shape, parse
+from agents.api.view import View
+from tickets.api.artifacts import HandedListIn, handed
+from tickets.api.fields import FenceField, IdField
+from tickets.models import Outcome, Settlement, Task
+
+MOST = 200
+
+
+class SettlementIn(Shape):
+    task = IdField()
+    fence = FenceField()
+    outcome = serializers.ChoiceField(["completed", "failed"])
+    result = serializers.JSONField(required=False, allow_null=True)
+    error = serializers.CharField(max_length=20_000, required=False, allow_blank=True, help_text="of a failure")
+    kind = serializers.ChoiceField(["transient", "permanent", "validation"], required=False, help_text="of a failure, which needs it")
+    artifacts = HandedListIn()
+
+    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
+        if given["outcome"] == "failed":
+            missing = {name: ["a failure says it"] for name in ("error", "kind") if name not in given}
+            if missing:
+                raise serializers.ValidationError(missing)
+        return given
+
+
+class SettlementsIn(Shape):
+    items = SettlementIn(many=True, allow_empty=False)
+
+    def validate_items(self, items: list[Any]) -> list[Any]:
+        if len(items) > MOST:
+            raise serializers.ValidationError(f"at most {MOST} items at once")
+        return items
+
+
+class SettledOut(serializers.Serializer):
+    task = IdField()
+    ok = serializers.BooleanField()
+    state = serializers.CharField(required=False, help_text="of the task, where it was settled")
+    code = serializers.CharField(required=False)
+    detail = serializers.CharField(required=False)
+    holder = serializers.CharField(required=False, allow_null=True)
+
+
+class SettlementsOut(serializers.Serializer):
+    results = SettledOut(many=True, help_text="one for each item, in order")
+
+
+class SettlementsView(View):
+    scope = "work"
+    stores = False  # idempotent by fence
+
+    @route("Settle up to 200 claims in one transaction", takes=SettlementsIn, gives=SettlementsOut, refuses=(409, 422), tag="work")
+    def post(self, request: Request) -> Response:
+        given, agent = parse(SettlementsIn, request), self.agent()
+        settled = Task.objects.settle([_outcome(item) for item in given["items"]], by=agent)
+        lost = [one.task for one in settled if one.lost]
+        seen = set(Task.objects.seen_by(agent).filter(pk__in=lost).values_list("pk", flat=True)) if lost else set()
+        return Response({"results": [SettledOut(_told(one, one.task in seen)).data for one in settled]})
+
+
+def _outcome(item: dict[str, Any]) -> Outcome:
+    brought, result = handed(item.get("artifacts", [])), item.get("result")
+    failed = {"error": item["error"], "kind": item["kind"]} if item["outcome"] == "failed" else {}
+    return Outcome(item["task"], item["fence"], item["outcome"], result=result, artifacts=brought, **failed)
+
+
+def _told(one: Settlement, seen: bool) -> dict[str, Any]:
+    if not one.lost:
+        return {"task": one.task, "ok": True, "state": one.state}
+    # who holds a task of somebody else's project is nobody's business here
+    more = {"detail": one.lost.message, "holder": one.lost.more["holder"]} if seen else {"detail": "there is no such claim"}
+    return {"task": one.task, "ok": False, "code": one.lost.code, **more}

@@ -1,0 +1,116 @@
+"""Routes of workflows: look, check and install versions of a document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from rest_framework import serializers
+from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agents.api.docs import listing, route
+from agents.api.json import StrictJSONParser
+from agents.api.pages import PageIn, page
+from agents.api.parse import Shape, asked
+from agents.api.view import View, tagged
+from omoi_site.errors import NotFound
+from tickets import workflow as documents
+from tickets.models import Workflow
+
+YAML = "application/yaml"
+
+
+class YAMLParser(BaseParser):
+    """The text itself: whoever checks the document reads it."""
+
+    media_type = YAML
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: dict[str, Any] | None = None) -> bytes:
+        return stream.read()
+
+
+class TextYAMLParser(YAMLParser):
+    media_type = "text/yaml"
+
+
+class OldYAMLParser(YAMLParser):
+    media_type = "application/x-yaml"
+
+
+class WorkflowOut(serializers.Serializer):
+    name = serializers.CharField()
+    version = serializers.IntegerField()
+    start = serializers.CharField(source="plan.start")
+    phases = serializers.SerializerMethodField()
+    created_at = serializers.DateTimeField()
+
+    def get_phases(self, workflow: Workflow) -> list[str]:
+        return [phase.name for phase in workflow.plan.phases]
+
+
+class DocumentOut(WorkflowOut):
+    document = serializers.DictField()
+
+
+class VersionIn(Shape):
+    version = serializers.IntegerField(min_value=1, max_value=2**31 - 1, required=False, help_text="instead of the newest")
+
+
+class WorkflowsView(View):
+    @route("Workflows, each in its newest version", gives=listing("Workflows", WorkflowOut), query=PageIn, tag="workflows")
+    def get(self, request: Request) -> Response:
+        return page(request, Workflow.objects.newest(), asked(PageIn, request), shown, by="name")
+
+
+class WorkflowView(View):
+    scope = "admin"
+    parser_classes = [StrictJSONParser, YAMLParser, TextYAMLParser, OldYAMLParser]
+
+    @route("One workflow with its document", gives=DocumentOut, query=VersionIn, refuses=(404,), tag="workflows")
+    def get(self, request: Request, name: str) -> Response:
+        found = the_workflow(name, **asked(VersionIn, request))
+        return tagged(DocumentOut(found).data, found.version)
+
+    @route(
+        "Install the document as the next version; the same document again changes nothing",
+        takes={"application/json": OpenApiTypes.OBJECT, YAML: OpenApiTypes.STR},
+        gives=DocumentOut,
+        refuses=(404, 412, 422),
+        once=True,
+        match=True,
+        tag="workflows",
+    )
+    def put(self, request: Request, name: str) -> Response:
+        self.need()
+        plan = documents.read(request.data)
+        if plan.name != name:
+            message = f"this address is of {name}, the document of {plan.name}"
+            raise documents.InvalidWorkflow(errors=[{"field": "name", "code": "invalid_workflow", "message": message}])
+        stored = Workflow.objects.install(plan.document, version=self.matched(), by=request.user)
+        return tagged(DocumentOut(stored).data, stored.version)
+
+
+class VersionsView(View):
+    @route("Every version, newest first", gives=listing("Versions", WorkflowOut), query=PageIn, refuses=(404,), tag="workflows")
+    def get(self, request: Request, name: str) -> Response:
+        the_workflow(name)
+        return page(request, Workflow.objects.filter(name=name), asked(PageIn, request), shown, by="-version")
+
+
+class SchemaView(View):
+    @route("JSON Schema of a workflow document, with the checks there are", gives=OpenApiTypes.OBJECT, tag="workflows")
+    def get(self, request: Request) -> Response:
+        return Response(documents.schema())
+
+
+def the_workflow(name: str, version: int | None = None) -> Workflow:
+    found = Workflow.objects.filter(name=name, **({"version": version} if version else {})).order_by("-version").first()
+    if found is None:
+        raise NotFound(f"there is no workflow {name}" + (f" in version {version}" if version else ""))
+    return found
+
+
+def shown(rows: list[Workflow]) -> list[Any]:
+    return WorkflowOut(rows, many=True).data
