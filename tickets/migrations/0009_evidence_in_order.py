@@ -8,5 +8,5 @@ SQL = Path(__file__).parent / "sql"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("tickets", "0006_gate_rules")]
+    dependencies = [("tickets", "0008_work")]
     operations = [migrations.RunSQL((SQL / "evidence_in_order.sql").read_text())]
