@@ -26,9 +26,18 @@ class Busy(OmoiError):
 
 
 class Turn(asyncio.Future[Any]):
-    """The answer of one call. `begun` once a thread has taken it up; before that it can still be cancelled for nothing."""
+    """The answer of one call."""
 
-    begun = False
+    def __init__(self, *, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop=loop)
+        self._waits = [True]
+
+    def begin(self) -> bool:
+        """True to one only: the thread that takes the call up, or whoever drops it before that happens."""
+        try:
+            return self._waits.pop()
+        except IndexError:
+            return False
 
 
 class Threads:
@@ -81,9 +90,8 @@ class Threads:
         connections.close_all()
 
     def _take_up(self, turn: Turn, call: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        if turn.cancelled():
+        if turn.cancelled() or not turn.begin():
             return
-        turn.begun = True
         answer: Any = None
         error: BaseException | None = None
         try:
