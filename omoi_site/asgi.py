@@ -44,8 +44,8 @@ async def nowhere(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 threads = Threads(settings.REQUEST_THREADS)
-through_django = Bridge(wsgi, threads)
 hub = Hub()
+through_django = Bridge(wsgi, threads, bells=hub.bells)
 readiness = Readiness(
     {
         "embedded_server": lambda: embedded_server(settings.OMOI_HOME),
@@ -76,7 +76,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     elif kind == "websocket":
         await sockets(scope, receive, send)
     elif address == "/healthz":
-        await answer(send, 200, {"alive": True})
+        await answer(send, 200, {"alive": True, "busy": threads.busy, "waiting": hub.bells.waiting})
     elif address == "/readyz":
         await answer(send, *await ready())
     else:

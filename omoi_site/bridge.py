@@ -1,6 +1,8 @@
 """From the ASGI server to Django's WSGI handler, so that a client never holds a thread.
 
 The body is read before a thread is taken, what leaves the thread is complete, and it goes out at the client's own speed.
+A view that has nothing to say yet answers `X-Wait: bell… seconds`: the client waits here, and the view is asked again when a bell
+rings, until it answers something else or the time is over.
 """
 
 from __future__ import annotations
@@ -17,13 +19,15 @@ from urllib.parse import unquote_to_bytes
 
 from django.db import connection
 
+from omoi_site.bells import Bells
 from omoi_site.errors import Malformed, OmoiError, TooLarge
 from omoi_site.refusals import Away, Crash, Full, Headers, Stalled, refusal
-from omoi_site.threads import Threads, Turn
+from omoi_site.threads import Busy, Threads, Turn
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+Answer = tuple[int, Headers, Any]  # the body as bytes or a file
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 KIB, MIB = 1 << 10, 1 << 20
@@ -32,6 +36,9 @@ LIMITS = {"artifacts": 100 * MIB + CHUNK, "imports": 50 * MIB + CHUNK}  # by the
 LIMIT = MIB
 LEFT_OVER = 16 * MIB  # how much of a refused body is read and dropped, so that its sender can read the refusal
 STALLED_S = 20.0  # without a byte in either direction a client is given up
+BREATH_S = 0.5  # before a client that waits is tried again when no thread is to be had
+WAIT = b"x-wait"
+LOOKS = "omoi.looks"  # in the environ: the client can wait, and the view has been asked so many times before
 
 log = logging.getLogger(__name__)
 
@@ -43,9 +50,10 @@ class Gone(Exception):
 class Bridge:
     """The ASGI application that hands ordinary requests to `wsgi`, in the request threads."""
 
-    def __init__(self, wsgi: Wsgi, threads: Threads, *, stalled_s: float = STALLED_S) -> None:
+    def __init__(self, wsgi: Wsgi, threads: Threads, *, bells: Bells | None = None, stalled_s: float = STALLED_S) -> None:
         self.wsgi = wsgi
         self.threads = threads
+        self.bells = bells or Bells()
         self.stalled_s = stalled_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,7 +61,7 @@ class Bridge:
         try:
             check_text(scope)
             body, length = await read(receive, size_limit(scope), self.stalled_s)
-            status, headers, answer = await self.in_a_thread(environ(scope, body, length), receive)
+            status, headers, answer = await self.answer(environ(scope, body, length), receive)
         except Gone:
             return
         except OmoiError as error:
@@ -65,11 +73,52 @@ class Bridge:
             if body is not None:
                 body.close()
 
-    async def in_a_thread(self, env: dict[str, Any], receive: Receive) -> tuple[int, Headers, bytes | IO[bytes]]:
-        """What the view answers. A client that leaves while its request is in line takes its place along."""
+    async def answer(self, env: dict[str, Any], receive: Receive) -> Answer:
+        """What the view answers, at once or after a wait."""
+        seen = self.bells.number  # before the view looks: no ring falls between
+        given = await self.in_a_thread({**env, LOOKS: 0}, receive)
+        if wish(given)[0]:
+            given = await self.after_a_ring(env, receive, seen, given)
+        status, headers, answer = given
+        return status, [header for header in headers if header[0] != WAIT], answer
+
+    async def after_a_ring(self, env: dict[str, Any], receive: Receive, seen: int, given: Answer) -> Answer:
+        """What the view answers when it is asked again: something other than to wait, or that once more when the time is over."""
+        until, looks = asyncio.get_running_loop().time() + wish(given)[1], 0
+        gone = asyncio.ensure_future(receive())  # after the body the only news is that it left
+        try:
+            while (bells := wish(given)[0]) and await self.bells.turn(bells, seen, until, gone):
+                nothing = False
+                try:
+                    await asyncio.sleep(0)  # who left before the ring is known to have left
+                    if gone.done():
+                        raise Gone
+                    now, looks = self.bells.number, looks + 1
+                    env["wsgi.input"].seek(0)
+                    given = await self.in_a_thread({**env, LOOKS: looks}, receive, gone)
+                    seen, nothing = now, bool(wish(given)[0])
+                except Busy:  # nobody who waits is refused for it
+                    nothing = True
+                    await asyncio.wait([gone], timeout=BREATH_S)
+                finally:
+                    self.bells.looked(bells, nothing=nothing)
+            if gone.done():
+                raise Gone
+            return given
+        finally:
+            gone.cancel()
+
+    async def in_a_thread(self, env: dict[str, Any], receive: Receive, gone: asyncio.Future[Any] | None = None) -> Answer:
+        """What the view answers now. A client that leaves while its request is in line takes its place along."""
         turn = self.threads.run(respond, self.wsgi, env)
-        if self.threads.busy > self.threads.count:
-            await first_of(turn, receive)
+        if gone:
+            await first_of(turn, gone)
+        elif self.threads.busy > self.threads.count:
+            leaving = asyncio.ensure_future(receive())
+            try:
+                await first_of(turn, leaving)
+            finally:
+                leaving.cancel()
         try:
             return await turn
         except OmoiError:
@@ -177,16 +226,21 @@ async def drop(receive: Receive, seconds: float) -> None:
                 return
 
 
-async def first_of(turn: Turn, receive: Receive) -> None:
+async def first_of(turn: Turn, gone: asyncio.Future[Any]) -> None:
     """Wait for the answer or for the client to leave; a call nobody waits for is not begun."""
-    leaving = asyncio.ensure_future(receive())  # after the body the only news is that it left
-    try:
-        await asyncio.wait([turn, leaving], return_when=asyncio.FIRST_COMPLETED)
-        if leaving.done() and not turn.begun:
-            turn.cancel()
-            raise Gone
-    finally:
-        leaving.cancel()
+    await asyncio.wait([turn, gone], return_when=asyncio.FIRST_COMPLETED)
+    if gone.done() and turn.begin():
+        turn.cancel()
+        raise Gone
+
+
+def wish(given: Answer) -> tuple[list[str], float]:
+    """The bells a view wants to be asked again at, and the seconds in which; nothing when it has answered."""
+    for name, value in given[1]:
+        if name == WAIT:
+            *bells, seconds = value.decode("latin1").split()
+            return bells, float(seconds)
+    return [], 0.0
 
 
 class File:
@@ -197,7 +251,7 @@ class File:
         self.close = file.close  # Django's: ends the response
 
 
-def respond(wsgi: Wsgi, env: dict[str, Any]) -> tuple[int, Headers, Any]:
+def respond(wsgi: Wsgi, env: dict[str, Any]) -> Answer:
     """Runs in a request thread. The answer is complete or a file when it leaves: no client can hold the thread."""
     head: list[tuple[str, list[tuple[str, str]]]] = []
     result: Any = wsgi(env, lambda status, headers, exc_info=None: head.append((status, headers)))

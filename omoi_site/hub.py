@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from omoi_site.bells import Bells
 from omoi_site.bridge import Send, cut_off
 
 RESYNC = "resync"  # in place of a topic: fetch everything again
@@ -20,10 +21,11 @@ ROUND = 200  # followers told before ordinary requests get their turn
 
 @dataclass(frozen=True)
 class Change:
-    """What the journal got since a cursor: topics and the next cursor; None instead of topics when it cannot tell."""
+    """What the journal got since a cursor: topics, the next cursor, and what to ring for those who wait; None instead of topics when it cannot tell."""
 
     topics: frozenset[str] | None
     cursor: str
+    bells: frozenset[str] = frozenset()
 
 
 class Follower:
@@ -87,12 +89,10 @@ def frame(topic: str, cursor: str) -> dict[str, str]:
 
 
 class Hub:
-    """The followers of this process by topic. The pump rings; whoever opens a socket follows and leaves.
-
-    Long polls will wait here too, for a bell by name: rung in `ring`, beside the followers.
-    """
+    """The followers of this process by topic, and the bells of those who wait. The pump rings; whoever opens a socket follows and leaves."""
 
     def __init__(self) -> None:
+        self.bells = Bells()
         self.cursor = ""  # what has been rung; empty before the first look
         self.followers: dict[str, set[Follower]] = {}
 
@@ -121,6 +121,7 @@ class Hub:
 
     async def ring(self, change: Change) -> None:
         """Tell everyone concerned. One look at the journal is one round: at most one frame a topic and follower."""
+        self.bells.ring(None if change.topics is None else change.bells)
         frames, self.cursor = Frames(self.cursor, change.cursor), change.cursor
         for number, (follower, topics) in enumerate(self._concerned(change.topics).items(), 1):
             if still := topics if topics == [RESYNC] else [topic for topic in topics if topic in follower.topics]:
@@ -129,7 +130,8 @@ class Hub:
                 await asyncio.sleep(0)
 
     def drain(self) -> None:
-        """The process ends: a follower that does not read would hold it up."""
+        """The process ends: nobody waits any more, and a follower that does not read would hold it up."""
+        self.bells.close()
         for follower in self._concerned(None):
             if follower.behind:
                 cut_off(follower.send)

@@ -22,21 +22,29 @@ MOST = 2000  # events; past that, fetching everything again is cheaper than the 
 # The order is for the planner: without one a plan made for any cursor expects a third of the journal to be new, and reads it from its start.
 SINCE = f"""
 WITH news AS MATERIALIZED (
-  (SELECT topic, project_id FROM agents_event WHERE xid >= pg_snapshot_xmax(%(old)s::pg_snapshot)
+  (SELECT topic, project_id, kind FROM agents_event WHERE xid >= pg_snapshot_xmax(%(old)s::pg_snapshot)
    ORDER BY xid, id LIMIT {MOST + 1})
   UNION ALL
-  (SELECT topic, project_id FROM agents_event WHERE xid = ANY (ARRAY(SELECT pg_snapshot_xip(%(old)s::pg_snapshot))) LIMIT {MOST + 1}))
+  (SELECT topic, project_id, kind FROM agents_event WHERE xid = ANY (ARRAY(SELECT pg_snapshot_xip(%(old)s::pg_snapshot))) LIMIT {MOST + 1}))
 SELECT pg_current_snapshot()::text AS cursor,
        (SELECT count(*) FROM news) > {MOST} OR pg_snapshot_xmax(pg_current_snapshot()) < pg_snapshot_xmax(%(old)s::pg_snapshot) AS lost,
        ARRAY(SELECT DISTINCT told.topic FROM news LEFT JOIN agents_project p ON p.id = news.project_id
-             CROSS JOIN LATERAL (VALUES (news.topic), ('project:' || p.key)) told(topic) WHERE told.topic IS NOT NULL) AS topics"""
+             CROSS JOIN LATERAL (VALUES (news.topic), ('project:' || p.key)) told(topic) WHERE told.topic IS NOT NULL) AS topics,
+       ARRAY(SELECT DISTINCT 'work:' || p.key FROM news JOIN agents_project p ON p.id = news.project_id WHERE news.kind = ANY (%(work)s::varchar[])) AS work"""
+BELL = "work"  # rung whenever there may be work in any project
+_brings_work: set[str] = set()
 NOW = "SELECT pg_current_snapshot()::text AS cursor, true AS lost"
+
+
+def brings_work(*kinds: str) -> None:
+    """Register kinds of events after which there may be work for those who wait."""
+    _brings_work.update(kinds)
 
 
 def changed_since(cursor: str) -> Change:
     """Read on Django's connection; a cursor that is none of ours, or of another database, cannot tell."""
     try:
-        row = db.one(SINCE, {"old": following(cursor).seen})
+        row = db.one(SINCE, _asked(cursor))
     except Malformed:
         row = db.one(NOW)
     assert row
@@ -46,11 +54,19 @@ def changed_since(cursor: str) -> Change:
 async def look(link: psycopg.AsyncConnection[Any], cursor: str) -> Change:
     """Read on a connection of one's own."""
     async with link.cursor(row_factory=dict_row) as reading:
-        await (reading.execute(SINCE, {"old": following(cursor).seen}) if cursor else reading.execute(NOW))
+        await (reading.execute(SINCE, _asked(cursor)) if cursor else reading.execute(NOW))
         row = await reading.fetchone()
     assert row
     return _change(row)
 
 
+def _asked(cursor: str) -> dict[str, Any]:
+    return {"old": following(cursor).seen, "work": sorted(_brings_work)}
+
+
 def _change(row: dict[str, Any]) -> Change:
-    return Change(None if row["lost"] else frozenset(row["topics"]), to_cursor(row["cursor"]))
+    cursor = to_cursor(row["cursor"])
+    if row["lost"]:
+        return Change(None, cursor)
+    agents = {topic for topic in row["topics"] if topic.startswith("agent:")}  # what it may do, or by which keys
+    return Change(frozenset(row["topics"]), cursor, frozenset(agents | set(row["work"]) | ({BELL} if row["work"] else set())))

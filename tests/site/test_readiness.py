@@ -56,7 +56,7 @@ def test_a_database_that_is_slow_is_named_in_time(web):
         cursor.execute("LOCK TABLE django_migrations")
         began = time.monotonic()
         until(lambda: check(web, "migrations"))
-        assert get(web, "/healthz") == (200, {"alive": True})
+        assert get(web, "/healthz")[0] == 200
         assert time.monotonic() - began < 4
     until(lambda: check(web, "migrations") == "")
 
