@@ -10,7 +10,11 @@ class TicketsConfig(AppConfig):
         import tickets.checks  # noqa: F401  (registers the gate checks)
         from agents.models import Agent, Project
         from agents.models.above import follows
+        from agents.models.following import brings_work
         from tickets.models import Lane, Task, Workflow
+        from tickets.models.bells import BRING_WORK
+
+        brings_work(*BRING_WORK)
 
         @follows("project.paused")
         def lanes_follow(project: Project, *, by: Any) -> None:

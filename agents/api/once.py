@@ -17,6 +17,7 @@ from rest_framework.response import Response
 
 from agents.models import Key, Reply, label
 from omoi_site import db
+from omoi_site.bridge import LOOKS
 from omoi_site.errors import Invalid, OmoiError
 
 KEPT_HEADERS = ("ETag", "Location", "Link")
@@ -49,7 +50,8 @@ def once(request: Request, act: Callable[[], Response], *, secret: bool) -> Http
     principal = label(request.user)
     mark = hashlib.sha256(f"{principal}\0{key}".encode()).digest()
     asked = hashlib.sha256(b"\0".join([str(request.method).encode(), request.get_full_path().encode(), _body(request)])).digest()
-    return _carried_out(mark, asked, _seal(request, key) if secret else None, act)
+    waited = bool(request.META.get(LOOKS))
+    return _carried_out(mark, asked, _seal(request, key) if secret else None, act, waited)
 
 
 def _body(request: Request) -> bytes:
@@ -66,10 +68,11 @@ def _body(request: Request) -> bytes:
 
 
 @db.atomic
-def _carried_out(mark: bytes, asked: bytes, seal: Fernet | None, act: Callable[[], Response]) -> HttpResponse | Response:
+def _carried_out(mark: bytes, asked: bytes, seal: Fernet | None, act: Callable[[], Response], waited: bool) -> HttpResponse | Response:
     number = int.from_bytes(mark[:8], "big", signed=True)
-    got = db.one("SELECT pg_try_advisory_xact_lock(%s) AS got", [number])
-    if not got or not got["got"]:
+    if waited:  # its twin was woken by the same ring: the one who looks second gets the answer of the first
+        db.rows("SELECT pg_advisory_xact_lock(%s)", [number])
+    elif db.one("SELECT pg_try_advisory_xact_lock(%s) AS got", [number]) == {"got": False}:
         raise IdempotencyInProgress()
     # a statement of its own: its snapshot is newer than the lock
     kept = Reply.objects.kept().filter(hash=mark).first()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
@@ -11,6 +12,7 @@ from rest_framework.views import APIView
 
 from agents.api.once import once
 from agents.models import Agent, Project, rights
+from omoi_site.bridge import LOOKS
 from omoi_site.errors import Forbidden, Malformed, NotFound, OmoiError
 
 READS = {"GET", "HEAD", "OPTIONS"}
@@ -68,6 +70,12 @@ class View(APIView):
                 "only an agent does this: come with an agent's key", next_action="Make one with `manage.py keys create --agent NAME`."
             )
         return self.request.user
+
+    def nothing_yet(self, seconds: float, bells: Callable[[], Sequence[str]]) -> Response:
+        """204, after the client has waited: this is asked again whenever one of `bells` rings. At once where the server cannot wait."""
+        if not seconds or LOOKS not in self.request.META:
+            return Response(status=204)
+        return Response(status=204, headers={"X-Wait": " ".join([*bells(), str(seconds)])})
 
     def matched(self) -> int | None:
         """The version If-Match names, for the verb to check; None when the caller takes whatever it is."""

@@ -19,6 +19,7 @@ from tickets.api.artifacts import HandedListIn, handed
 from tickets.api.fields import FenceField, IdField, PhaseField, PriorityField, number
 from tickets.api.tasks import TaskOut, standing, the_task
 from tickets.models import ClaimLost, Outcome, Task
+from tickets.models.bells import bells
 
 
 class ClaimIn(Shape):
@@ -29,7 +30,9 @@ class ClaimIn(Shape):
     phases = serializers.ListField(child=PhaseField(), max_length=50, required=False)
     project = serializers.CharField(max_length=20, required=False)
     lease_s = serializers.IntegerField(min_value=5, max_value=14400, default=60)
-    wait_s = serializers.FloatField(min_value=0, max_value=30, default=0, help_text="checked; answered at once")
+    wait_s = serializers.FloatField(
+        min_value=0, max_value=30, default=0, help_text="without anything to grant, wait so long for it; 204 when the time is over"
+    )
 
 
 class ClaimedTaskOut(serializers.Serializer):
@@ -59,20 +62,24 @@ class ClaimsOut(serializers.Serializer):
 class ClaimsView(View):
     scope = "work"
 
-    @route("Take ready work", takes=ClaimIn, gives=ClaimsOut, empty="nothing to grant", refuses=(404, 409, 422), once=True, tag="work")
+    @route(
+        "Take ready work",
+        takes=ClaimIn,
+        gives=ClaimsOut,
+        empty="nothing to grant within `wait_s`",
+        refuses=(404, 409, 422),
+        once=True,
+        tag="work",
+    )
     def post(self, request: Request) -> Response:
         asked = parse(ClaimIn, request)
         agent = self.agent()
         project = self._narrowed(asked.get("project"))
-        claims = Task.objects.claim(
-            by=agent,
-            limit=asked["limit"],
-            lease_s=asked["lease_s"],
-            capabilities=asked.get("capabilities"),
-            phases=asked.get("phases"),
-            project=project,
-        )
-        return Response({"claims": [told(claim) for claim in claims]}) if claims else Response(status=204)
+        which = {"by": agent, "capabilities": asked.get("capabilities"), "phases": asked.get("phases"), "project": project}
+        claims = Task.objects.claim(limit=asked["limit"], lease_s=asked["lease_s"], **which)
+        if claims:
+            return Response({"claims": [told(claim) for claim in claims]})
+        return self.nothing_yet(asked["wait_s"], lambda: bells(**which))
 
     def _narrowed(self, key: str | None) -> Project | None:
         return None if key is None else self.project(key)
