@@ -205,7 +205,9 @@ def test_at_the_end_of_the_process_those_who_wait_are_told_that_there_is_nothing
 
 def test_the_same_key_twice_at_one_time_is_one_grant_told_to_both(web, ticket, operator, ada):
     key, headers = key_of(ada), {"Idempotency-Key": "once"}
-    first, second = Poll(web.port, key, headers=headers), Poll(web.port, key, headers=headers)
+    first = Poll(web.port, key, headers=headers)
+    waiting(web, [first])
+    second = Poll(web.port, key, headers=headers)
     for _ in range(10):  # in progress is said only while the first looks; it may look again just now
         if not second.answered(1):
             break
