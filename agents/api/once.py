@@ -75,24 +75,15 @@ def _carried_out(mark: bytes, asked: bytes, seal: Fernet | None, act: Callable[[
     elif db.one("SELECT pg_try_advisory_xact_lock(%s) AS got", [number]) == {"got": False}:
         raise IdempotencyInProgress()
     # a statement of its own: its snapshot is newer than the lock
-    kept = Reply.objects.kept().filter(hash=mark).first()
-    if kept:
+    if db.one("SELECT 1 FROM agents_reply WHERE hash = %s", [mark]) and (kept := Reply.objects.kept().filter(hash=mark).first()):
         if bytes(kept.request) != asked:
             raise IdempotencyMismatch()
         return _replayed(kept, seal)
     response = act()
     if response.status_code < 300 and response.status_code != 204:
         text = JSONRenderer().render(response.data)
-        reply = Reply(
-            hash=mark,
-            request=asked,
-            status=response.status_code,
-            headers={name: response[name] for name in KEPT_HEADERS if name in response},
-            body=seal.encrypt(text) if seal else text,
-            sealed=seal is not None,
-        )
-        fresh = ["request", "status", "headers", "body", "sealed", "created_at"]  # one past its time may still be there
-        Reply.objects.bulk_create([reply], update_conflicts=True, update_fields=fresh, unique_fields=["hash"])
+        headers = {name: response[name] for name in KEPT_HEADERS if name in response}
+        Reply.objects.keep(mark, asked, response.status_code, headers, seal.encrypt(text) if seal else text, sealed=seal is not None)
     return response
 
 

@@ -6,13 +6,26 @@ from datetime import timedelta
 
 from django.db import models
 from django.db.models.functions import Now
+from psycopg.types.json import Jsonb
+
+from omoi_site import db
 
 KEPT = timedelta(hours=48)
+KEEP = """
+INSERT INTO agents_reply (hash, request, status, headers, body, sealed, created_at) VALUES (%s, %s, %s, %s, %s, %s, now())
+ON CONFLICT (hash) DO UPDATE SET request = excluded.request, status = excluded.status, headers = excluded.headers, body = excluded.body,
+       sealed = excluded.sealed, created_at = excluded.created_at
+"""
 
 
 class ReplyQuerySet(models.QuerySet["Reply"]):
     def kept(self) -> ReplyQuerySet:
         return self.filter(created_at__gt=Now() - KEPT)
+
+    @staticmethod
+    def keep(mark: bytes, request: bytes, status: int, headers: dict[str, str], body: bytes, *, sealed: bool) -> None:
+        """Store an answer under its mark; one past its time may still be there, and gives way."""
+        db.rows(KEEP, [mark, request, status, Jsonb(headers), body, sealed])
 
     def forget(self, limit: int = 1000) -> int:
         """Delete answers past their time, in a batch; returns how many."""

@@ -82,6 +82,10 @@ log AS (
   FROM decided WHERE freed OR dooms)
 SELECT id, ticket_id, state, profile, freed FROM decided
 """
+STILL_OPEN = """
+SELECT k.id AS ticket_id FROM tickets_ticket k WHERE k.id = ANY (%s)
+  AND EXISTS (SELECT FROM tickets_task t WHERE t.ticket_id = k.id AND t.phase = k.phase AND t.state IN ('pending', 'claimed'))
+"""
 LOST = """
 SELECT t.id, t.state, t.fence, t.settled_by, t.settled_fence, t.settled_as, a.name AS holder FROM tickets_task t LEFT JOIN agents_agent a ON a.id = t.holder_id
 WHERE t.id = ANY (%s)
@@ -167,8 +171,7 @@ class Settling(models.QuerySet[Any]):
         for task in sorted(settled.keys() & tickets.keys()):
             Artifact.objects.hand_over(first[task], tickets[task], by=by)
         self.decide([row["id"] for row in done if row["state"] != "pending"])
-        if done:
-            broker.hint("advance_tickets", sorted({row["ticket_id"] for row in done}))
+        self._look_at_tickets({row["ticket_id"] for row in done})
         late = [outcome.task for outcome in outcomes if outcome.task not in settled or outcome is not first[outcome.task]]
         now = {row["id"]: row for row in db.rows(LOST, [late])} if late else {}
         return [
@@ -177,6 +180,13 @@ class Settling(models.QuerySet[Any]):
             else _repeated(outcome, now.get(outcome.task), by)
             for outcome in outcomes
         ]
+
+    @staticmethod
+    def _look_at_tickets(tickets: set[int]) -> None:
+        """Tickets without an open task may move on; those that wait for others are not worth a look. Two last tasks that end in
+        the same moment do not see each other: then the sweep does it."""
+        if tickets and (over := sorted(tickets - {row["ticket_id"] for row in db.rows(STILL_OPEN, [sorted(tickets)])})):
+            broker.hint("advance_tickets", over)
 
     def decide(self, ended: Sequence[int]) -> None:
         """Tell the children of tasks that this transaction has just ended."""
