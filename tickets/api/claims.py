@@ -74,7 +74,7 @@ class ClaimsView(View):
     def post(self, request: Request) -> Response:
         asked = parse(ClaimIn, request)
         agent = self.agent()
-        project = self._narrowed(asked.get("project"))
+        project = Project(key=asked["project"].upper()) if "project" in asked else None
         which = {"by": agent, "capabilities": asked.get("capabilities"), "phases": asked.get("phases"), "project": project}
         claims = Task.objects.claim(limit=asked["limit"], lease_s=asked["lease_s"], **which)
         if claims:

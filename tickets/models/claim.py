@@ -47,7 +47,7 @@ heads AS MATERIALIZED (
   WHERE room.n > 0 AND NOT l.paused AND {FITS.format(agent="room")}
     AND l.project_id = ANY (room.projects)
     AND (%(phases)s::varchar[] IS NULL OR l.phase = ANY (%(phases)s::varchar[]))
-    AND (%(project)s::bigint IS NULL OR l.project_id = %(project)s::bigint)),
+    AND (%(project)s::varchar IS NULL OR l.project_id = (SELECT j.id FROM agents_project j WHERE j.key = %(project)s::varchar))),
 quota AS MATERIALIZED (
   SELECT h.lane_id, h.floor, min(h.rank) AS rank, count(*) FILTER (WHERE h.place <= (SELECT n FROM room)) AS n
   FROM (SELECT *, row_number() OVER (ORDER BY rank, id) AS place FROM heads) h GROUP BY 1, 2),
@@ -148,7 +148,7 @@ class Claiming(models.QuerySet[Any]):
             "lease_s": lease_s,
             "capabilities": None if capabilities is None else words(capabilities),
             "phases": None if phases is None else phase_names(phases),
-            "project": project and project.pk,
+            "project": project and project.key,
         }
         room, took = self._take(asked)
         late = not room and db.one(OVER, [by.pk])  # what it held while it was away counts no longer

@@ -159,7 +159,10 @@ def stop_when_left_alone(agent: Agent) -> None:
 
 
 def main() -> int:
-    agent = Agent(Orders(**json.loads(os.read(0, 65536))))
+    say("ready")
+    if not (orders := os.read(0, 65536)):
+        return 0  # whoever started it has gone
+    agent = Agent(Orders(**json.loads(orders)))
     threading.Thread(target=stop_when_left_alone, args=[agent], daemon=True).start()
     try:
         agent.work()

@@ -21,6 +21,7 @@ from tickets.simulation.agent import ANSWER_WITHIN_S, Orders
 
 PATIENCE_S = ANSWER_WITHIN_S + 5  # the last call may still wait for its answer
 PATIENCE_AFTER_CTRL_C_S = 3.0
+READY_WITHIN_S = 120.0
 
 
 class Crew:
@@ -31,11 +32,19 @@ class Crew:
         self.said: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self.processes: list[subprocess.Popen[str]] = []
         self.readers: list[threading.Thread] = []
+        self.ready = threading.Semaphore(0)
 
     def __enter__(self) -> Crew:
         try:
-            for told in self.orders:
-                self._start(told)
+            for _ in self.orders:
+                self._start()
+            until = time.monotonic() + READY_WITHIN_S
+            for _ in self.orders:  # all begin together: how long an interpreter takes to start is no part of the run
+                self.ready.acquire(timeout=max(0.0, until - time.monotonic()))
+            for process, told in zip(self.processes, self.orders, strict=True):
+                with contextlib.suppress(BrokenPipeError):  # it has ended, which is noticed
+                    process.stdin.write(json.dumps(asdict(told)) + "\n")  # type: ignore[union-attr]
+                    process.stdin.flush()  # type: ignore[union-attr]
         except BaseException:
             self.end(patience=0)
             raise
@@ -71,7 +80,7 @@ class Crew:
         for reader in self.readers:
             reader.join()
 
-    def _start(self, told: Orders) -> None:
+    def _start(self) -> None:
         process = subprocess.Popen(
             [sys.executable, "-m", "tickets.simulation.agent"],
             cwd=settings.ROOT,
@@ -84,11 +93,13 @@ class Crew:
         reader = threading.Thread(target=self._listen, args=[process], daemon=True)
         reader.start()
         self.readers.append(reader)
-        process.stdin.write(json.dumps(asdict(told)) + "\n")  # type: ignore[union-attr]
-        process.stdin.flush()  # type: ignore[union-attr]
 
     def _listen(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout
         for line in process.stdout:
             with contextlib.suppress(ValueError):  # a line cut off by its writer's end
-                self.said.put(json.loads(line))
+                told = json.loads(line)
+                if told["what"] == "ready":
+                    self.ready.release()
+                else:
+                    self.said.put(told)
