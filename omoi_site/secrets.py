@@ -10,9 +10,11 @@ from pathlib import Path
 from omoi_site import place
 
 
-def secret_key(home: Path) -> str:
-    """SECRET_KEY of the environment, else the one kept in `home/secret_key`."""
-    return os.environ.get("OMOI_SECRET_KEY") or kept(home, "secret_key")
+def secret_key(home: Path, *, make: bool = True) -> str:
+    """SECRET_KEY of the environment, else the one kept in `home/secret_key`; without `make` one for this process alone when there is none."""
+    if chosen := os.environ.get("OMOI_SECRET_KEY"):
+        return chosen
+    return kept(home, "secret_key") if make else read(home, "secret_key") or secrets.token_urlsafe(48)
 
 
 def kept(home: Path, name: str) -> str:
@@ -22,16 +24,16 @@ def kept(home: Path, name: str) -> str:
     place.make_home(home)
     fresh = secrets.token_urlsafe(48)
     scratch = home / f".{name}.{os.getpid()}"
-    with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(fresh)
-        file.flush()
-        os.fsync(file.fileno())
     try:
+        with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(fresh)
+            file.flush()
+            os.fsync(file.fileno())
         os.link(scratch, home / name)  # the first of several starters wins
     except FileExistsError:
         return read(home, name)
     finally:
-        scratch.unlink()
+        scratch.unlink(missing_ok=True)
     return fresh
 
 

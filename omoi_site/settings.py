@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import secrets
+import sys
 from pathlib import Path
 
-from omoi_site import logs, postgres
+from omoi_site import logs, postgres, room
 from omoi_site.secrets import secret_key
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -13,13 +15,24 @@ BASE_DIR = ROOT
 OMOI_HOME = Path(os.environ.get("OMOI_HOME") or ROOT / ".omoi").absolute()
 
 DEBUG = os.environ.get("OMOI_DEBUG") == "1"
+LOOKING = sys.argv[1:2] == ["doctor"]  # which makes nothing, and tells of what is wrong instead of ending here
+DATABASES = {"default": {"ENGINE": "omoi_site.backend", "HOST": "", "PORT": "", "NAME": "omoi", "USER": "omoi", "PASSWORD": ""}}
 try:
-    SECRET_KEY = secret_key(OMOI_HOME)
+    SECRET_KEY = secret_key(OMOI_HOME, make=not LOOKING)
+    if not SECRET_KEY:
+        raise SystemExit(f"{OMOI_HOME / 'secret_key'} is empty: remove it, and the next start makes one. Who is signed in signs in again.")
+    DATABASES = {"default": postgres.database(OMOI_HOME)}
+except postgres.BadAddress as error:
+    if not LOOKING:
+        raise SystemExit(error.message) from error
 except OSError as error:
-    raise SystemExit(
-        f"OMOI_HOME is {OMOI_HOME}, and {error.filename or 'it'} cannot be used: {error.strerror}. Run this as the user it belongs to,"
-        " or set OMOI_HOME to a folder of your own."
-    ) from error
+    SECRET_KEY = secrets.token_urlsafe(48)
+    if not LOOKING:
+        wayout = "Make room" if error.errno in room.FULL else "Run this as the user it belongs to"
+        raise SystemExit(
+            f"OMOI_HOME is {OMOI_HOME}, and {error.filename or 'it'} cannot be used: {error.strerror}. {wayout}, or set OMOI_HOME to a"
+            " folder of your own."
+        ) from error
 ALLOWED_HOSTS = os.environ.get("OMOI_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
 CSRF_TRUSTED_ORIGINS = [origin for origin in os.environ.get("OMOI_TRUSTED_ORIGINS", "").split(",") if origin]
 
@@ -75,7 +88,6 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {"default": postgres.database(OMOI_HOME)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 USE_TZ = True

@@ -120,7 +120,10 @@ class Supervisor:
 
     def _note(self) -> None:
         children = {child.role: child.pid for child in self.roles if child.pid}
-        running.note(self.home, {"url": self.url, "pid": os.getpid(), "children": children, "started_at": self.started_at})
+        try:
+            running.note(self.home, {"url": self.url, "pid": os.getpid(), "children": children, "started_at": self.started_at})
+        except OSError as error:  # a full disk: those who look for us wait, those who work go on
+            self.say(f"{self.home / 'server.json'} could not be written: {error.strerror}.")
 
     def _wait(self, bell: socket.socket) -> None:
         """Until something happens or something is due."""

@@ -23,6 +23,8 @@ here = pathlib.Path(__file__).resolve().parents[5]
 print("Collecting django", flush=True)
 while (here / "stall").exists():
     time.sleep(0.02)
+if (here / "full").exists():
+    sys.exit("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device")
 if (here / "no network").exists():
     sys.exit("ERROR: No matching distribution found for django")
 print("Installing collected packages: django")
@@ -138,3 +140,29 @@ def test_a_python_that_makes_no_environments_is_told_what_to_install(clone):
 
     assert asked.returncode == 1
     assert "apt install python3" in asked.stderr
+
+
+def test_a_disk_that_fills_up_is_named_and_the_next_command_begins_anew(clone):
+    (clone / "full").touch()
+    failed = run(clone, "up")
+    told = failed.communicate(timeout=60)[1]
+    assert failed.returncode == 1
+    assert "is full" in told
+    assert "PIP_FIND_LINKS" not in told
+
+    (clone / "full").unlink()
+    assert f"Making {clone / '.venv'}" in run(clone, "up").communicate(timeout=60)[1]
+
+
+def test_nothing_is_installed_where_there_is_no_room(clone):
+    shutil.rmtree(clone / ".venv")
+    code = (
+        "import runpy, shutil, sys; was = shutil.disk_usage; shutil.disk_usage = lambda path: was(path)._replace(free=1 << 20);"
+        " sys.argv = ['manage.py', 'up']; runpy.run_path('manage.py', run_name='__main__')"
+    )
+    asked = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=clone, env={**WITHOUT_NETWORK, "PYTHONPATH": str(clone)}
+    )
+    assert asked.returncode == 1
+    assert "Only 1 MiB are free" in asked.stderr
+    assert not (clone / ".venv").exists()

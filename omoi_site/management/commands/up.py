@@ -10,11 +10,11 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import OperationalError, connections
+from django.db import connections
 
 from agents.models.signin import one_time_path
+from omoi_site import exposure, place, postgres, preparation, room, running, showing
 from omoi_site import port as doors
-from omoi_site import postgres, preparation, running, showing
 from omoi_site.child import Child
 from omoi_site.errors import OmoiError
 from omoi_site.supervisor import Supervisor
@@ -37,9 +37,11 @@ class Command(BaseCommand):
         self.began, self.no_open, self.demo = time.monotonic(), no_open, demo
         home = settings.OMOI_HOME
         try:
+            exposure.refuse(host, debug=settings.DEBUG, secret=settings.SECRET_KEY)
+            self.look_for_room()
             if demo:
                 shelf.look_around()
-            with contextlib.closing(running.hold(home)) as lock:
+            with room.needed(home), contextlib.closing(running.hold(home)) as lock:
                 running.end_leftovers(home)  # they may have the port
                 listener = self.listen(host, port)
                 self.url = address(host, listener.getsockname()[1])
@@ -51,6 +53,12 @@ class Command(BaseCommand):
             raise CommandError(str(refusal)) from refusal
         except KeyboardInterrupt:
             raise CommandError("ended before everything was ready", returncode=130) from None
+
+    def look_for_room(self) -> None:
+        """Nothing is begun on a disk that cannot hold it."""
+        ground = place.ground(settings.OMOI_HOME)
+        if not os.environ.get("DATABASE_URL") and not (ground / "data").exists():
+            room.demand(ground, room.TO_BEGIN)
 
     def listen(self, host: str, port: int) -> socket.socket:
         """The door, held open by us while web processes come and go: a connection waits in line for the next one."""
@@ -87,10 +95,9 @@ class Command(BaseCommand):
             for described in (settings.DATABASES["default"], connections["default"].settings_dict):
                 described.update(HOST=here["HOST"], PASSWORD=here["PASSWORD"])
         try:
+            preparation.reach("" if own else "of DATABASE_URL ")
             preparation.migrate(self.say, home / "backups" if own else None)
             self.operator = preparation.operator()
-        except OperationalError as error:
-            raise CommandError(f"the database of DATABASE_URL does not answer: {error}") from error
         finally:
             connections.close_all()
 

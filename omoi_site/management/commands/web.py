@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from omoi_site import exposure
 from omoi_site import port as doors
 from omoi_site.ready import report_ready
 
@@ -23,6 +24,11 @@ class Command(BaseCommand):
 
     def handle(self, *, host: str, port: int, fd: int | None, **_: Any) -> None:
         listener = given(fd) if fd is not None else bound(host, port)
+        try:
+            if listener.family != socket.AF_UNIX:
+                exposure.refuse(listener.getsockname()[0], debug=settings.DEBUG, secret=settings.SECRET_KEY)
+        except exposure.Exposed as refusal:
+            raise CommandError(refusal.message) from refusal
         from omoi_site.asgi import application, drain  # starts Django: not before the port is ours
 
         self.stderr.write("Listening on {}:{}.".format(*listener.getsockname()) if listener.family != socket.AF_UNIX else "Listening.")

@@ -1,0 +1,61 @@
+"""What may not be reached from other machines: a server that shows its insides, or whose secret others can guess."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Sequence
+
+from omoi_site.errors import OmoiError
+
+SHORTEST_SECRET = 32
+FEWEST_LETTERS = 8  # different ones: what is random has more
+WELL_KNOWN = ("django-insecure", "insecure", "change", "secret", "default", "example", "dev")
+
+
+class Exposed(OmoiError):
+    """This may be served on a loopback address only; the message says why and what to change."""
+
+    code = "exposed"
+    title = "Not on an address that others reach"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches `host`; a name counts when all its addresses do."""
+    try:
+        found = {str(entry[4][0]) for entry in socket.getaddrinfo(host or "0.0.0.0", None)}
+    except (OSError, UnicodeError):
+        return False
+    return all(ipaddress.ip_address(address.partition("%")[0]).is_loopback for address in found)
+
+
+def faults(*, debug: bool, secret: str) -> list[str]:
+    """What must not be seen from outside, each in a sentence that says how to mend it."""
+    found = []
+    if debug:
+        found.append("OMOI_DEBUG=1 shows code and settings to whoever provokes an error: unset it.")
+    if weak := weakness(secret):
+        found.append(f"The secret that signs sessions {weak}: unset OMOI_SECRET_KEY, and one is made and kept in OMOI_HOME.")
+    return found
+
+
+def weakness(secret: str) -> str:
+    """Why others could guess the secret; empty when they cannot."""
+    if not secret:
+        return "is empty"
+    if secret.lower().startswith(WELL_KNOWN):
+        return "is a default that everybody knows"
+    if len(secret) < SHORTEST_SECRET or len(set(secret)) < FEWEST_LETTERS:
+        return f"is too short or too plain ({SHORTEST_SECRET} random characters will do)"
+    return ""
+
+
+def refuse(host: str, *, debug: bool, secret: str) -> None:
+    """Return when this may be served on `host`; raises Exposed."""
+    if (wrong := faults(debug=debug, secret=secret)) and not is_loopback(host):
+        raise Exposed(f"Not served on {host or 'all addresses'}, which other machines reach. {' '.join(wrong)}")
+
+
+def open_names(allowed: Sequence[str]) -> list[str]:
+    """Entries of ALLOWED_HOSTS that let any name through."""
+    return [name for name in allowed if name.strip() in ("*", ".")]
