@@ -21,7 +21,7 @@ from tickets.sweeps import SWEEPS, Sweep
 LOCK = 1_002  # class of the advisory lock, beside the graph's
 LOOK_AGAIN_S = 1.0  # how long a stand-by needs at most to notice that the other is gone
 BREATH_S = 0.02  # between two turns when more is left: others want the database too
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 2.0
 LIMITS = "SELECT set_config('statement_timeout', '20s', false), set_config('lock_timeout', '5s', false)"
 
 log = logging.getLogger(__name__)

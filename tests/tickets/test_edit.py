@@ -100,6 +100,15 @@ def test_a_task_moved_into_the_future_sleeps_and_one_moved_back_is_ready(task, a
     assert Task.objects.claim(by=ada)
 
 
+def test_another_timeout_counts_for_a_claim_that_runs(task, ada, operator):
+    Task.objects.claim(by=ada)
+    assert Task.objects.edit(task.pk, by=operator, timeout_s=60).timeout_at is not None
+    Task.objects.filter(pk=task.pk).update(claimed_at="2020-01-01T00:00Z")
+    Task.objects.edit(task.pk, by=operator, timeout_s=90)
+    assert Task.objects.time_out() == 1
+    assert Task.objects.get(pk=task.pk).state == "pending"
+
+
 def test_other_capabilities_put_a_task_into_another_lane_while_it_is_pending(task, ada, operator):
     Task.objects.edit(task.pk, by=operator, capabilities=["Rust"])
     assert Task.objects.claim(by=ada) == []

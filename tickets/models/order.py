@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
@@ -109,6 +110,9 @@ class Ordering(models.QuerySet[Any]):
         if "not_before" in changed and row.state == "pending":
             row.asleep = row.not_before is not None and row.not_before > timezone.now()
             changed.add("asleep")
+        if "timeout_s" in changed and row.claimed_at and row.state == "claimed":
+            row.timeout_at = row.claimed_at + timedelta(seconds=row.timeout_s) if row.timeout_s else None
+            changed.add("timeout_at")
         row.save(update_fields=changed)
 
     @staticmethod
