@@ -52,7 +52,7 @@ SELECT count(*) AS fitting, count(*) FILTER (WHERE g.available) AS able, count(*
        (array_agg(g.name ORDER BY g.name) FILTER (WHERE g.available AND g.room AND g.heard))[1:5] AS free_names,
        max(g.last_seen_at) FILTER (WHERE g.available) AS last_heard
 FROM (SELECT a.name, a.state, a.state = 'available' AS available, p.last_seen_at, p.last_seen_at > clock_timestamp() - {HEARD} AS heard,
-             a.capacity > (SELECT count(*) FROM tickets_task o WHERE o.holder_id = a.id) AS room
+             a.capacity > (SELECT count(*) FROM tickets_task o WHERE o.holder_id = a.id AND o.lease_expires_at > clock_timestamp()) AS room
       FROM agents_agent a LEFT JOIN agents_agentpresence p ON p.agent_id = a.id
       WHERE a.state <> 'retired' AND {FITS.format(agent="a")}
         AND (a.sees_all OR EXISTS (SELECT FROM agents_agent_projects m WHERE m.agent_id = a.id AND m.project_id = l.project_id))) g

@@ -344,7 +344,7 @@ class World:
         granted = set()
         with transaction.atomic():
             db.rows(
-                "UPDATE agents_agent a SET capacity = 1000 WHERE id = %s AND capacity > (SELECT count(*) FROM tickets_task t WHERE t.holder_id = a.id)",
+                "UPDATE agents_agent a SET capacity = 1000 WHERE id = %s AND capacity > (SELECT count(*) FROM tickets_task t WHERE t.holder_id = a.id AND t.lease_expires_at > clock_timestamp())",
                 [agent.pk],
             )
             try:

@@ -152,7 +152,7 @@ class Claiming(models.QuerySet[Any]):
         }
         room, took = self._take(asked)
         late = not room and db.one(OVER, [by.pk])  # what it held while it was away counts no longer
-        if not took and (room or late) and (self.lapse() or self.wake()):  # type: ignore[attr-defined]
+        if not took and (room or late) and self.lapse() + self.wake():  # type: ignore[attr-defined]
             room, took = self._take(asked)
         if not room:
             raise CapacityFull()
