@@ -77,6 +77,8 @@ class Bells:
             while not place.turn.done() and not gone.done() and (now := loop.time()) < until:
                 look_at = until if place.called else max(line.looked for line in lines) + patience
                 if look_at <= now:
+                    for line in lines:
+                        line.looked = now
                     self._call(place)
                 else:
                     await asyncio.wait({place.turn, gone}, timeout=min(look_at, until) - now, return_when=asyncio.FIRST_COMPLETED)
