@@ -45,7 +45,9 @@ READS = [
     "/tickets/{ticket}/gate",
     "/tickets/{ticket}/artifacts",
     "/tickets/{ticket}/graph",
+    "/tickets/{ticket}/explain",
     "/tasks/{task}",
+    "/tasks/{task}/explain",
     "/agents/ada",
 ]
 

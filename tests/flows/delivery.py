@@ -1,0 +1,95 @@
+"""A ticket of `software_delivery` over HTTP: what tests do to it, in a word."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.tickets import reports
+
+EVIDENCE = {
+    "REQUIREMENTS": {"requirements_document": reports.requirements()},
+    "IMPLEMENTATION": {"code_changes": reports.changes("pay.py", "tests/test_pay.py"), "test_coverage": reports.cobertura(9, 1)},
+    "TESTING": {"test_results": reports.junit(3), "test_evidence": b"a log"},
+}
+
+
+class Delivery:
+    """One ticket: `person` moves it, `agent` does its work and hands in what was made."""
+
+    def __init__(self, person: Any, agent: Any, *, project: str = "OMO") -> None:
+        self.person, self.agent = person, agent
+        opened = person.post("/tickets", {"project": project, "title": "Payments", "workflow": "software_delivery"})
+        assert opened.status_code == 201, opened.json()
+        self.key = opened.json()["key"]
+        self.at = f"/tickets/{self.key}"
+
+    @property
+    def phase(self) -> str:
+        return self.person.get(self.at).json()["phase"]
+
+    def go(self, to: str, **more: Any) -> Any:
+        return self.person.post(f"{self.at}/transitions", {"to": to, **more})
+
+    def work_off(self, **completion: Any) -> None:
+        """A task of the phase it stands in, claimed and completed."""
+        assert self.person.post(f"{self.at}/tasks", {"tasks": [{"title": "do it"}]}).status_code == 201
+        claim = self.claim()
+        done = self.agent.post(f"/tasks/{claim['task']['id']}/completion", {"fence": claim["fence"], **completion})
+        assert done.status_code == 200, done.json()
+
+    def claim(self) -> dict[str, Any]:
+        [claim] = self.agent.post("/claims", {}).json()["claims"]
+        return claim
+
+    def hand_in(self, kind: str, content: bytes, **more: Any) -> Any:
+        made = self.person.post(f"{self.at}/artifacts", {"type": kind, "content": content.decode(), **more})
+        assert made.status_code == 201, made.json()
+        return made.json()
+
+    def satisfy(self) -> None:
+        """All that the gate of this phase asks for."""
+        phase = self.phase
+        if phase in EVIDENCE:
+            self.work_off()
+            for kind, content in EVIDENCE[phase].items():
+                self.hand_in(kind, content)
+
+    def bring_to(self, phase: str) -> None:
+        """Walk on honestly until it stands there."""
+        for here, onward in (
+            ("BACKLOG", "REQUIREMENTS"),
+            ("REQUIREMENTS", "DESIGN"),
+            ("DESIGN", "IMPLEMENTATION"),
+            ("IMPLEMENTATION", "TESTING"),
+            ("TESTING", "DEPLOYMENT"),
+            ("DEPLOYMENT", "DONE"),
+        ):
+            if self.phase == phase:
+                return
+            if self.phase == here:
+                self.satisfy()
+                moved = self.go(onward)
+                assert moved.status_code == 200, moved.json()
+        assert self.phase == phase
+
+    def gate(self) -> dict[str, Any]:
+        return self.person.get(f"{self.at}/gate").json()
+
+    def judge(self) -> dict[str, Any]:
+        judged = self.person.post(f"{self.at}/gate/evaluations", {})
+        assert judged.status_code == 201, judged.json()
+        return judged.json()
+
+    def refusals(self) -> list[dict[str, Any]]:
+        """What the journal tells of moves that were refused."""
+        from agents.models import Event
+
+        told = Event.objects.filter(topic=f"ticket:{self.key}", kind="ticket.move_refused").order_by("id")
+        return [{"actor": event.actor, **event.data} for event in told]
+
+
+def codes(answer: Any) -> set[str]:
+    """The codes of what is unmet, of a gate_closed problem or of a verdict."""
+    told = answer.json() if hasattr(answer, "json") else answer
+    unmet = told["unmet"] if "unmet" in told else [reason for check in told["checks"] for reason in check["reasons"]]
+    return {reason["code"] for reason in unmet}

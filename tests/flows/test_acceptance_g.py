@@ -1,0 +1,122 @@
+"""Group G: the phases of a delivery, the moves between them, and their history."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.flows.delivery import Delivery
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SEQUENCE = ["BACKLOG", "REQUIREMENTS", "DESIGN", "IMPLEMENTATION", "TESTING", "DEPLOYMENT", "DONE"]
+
+
+@pytest.fixture
+def delivery(project, calls, agent):
+    return Delivery(calls, agent)
+
+
+def ways(delivery):
+    return {way["to"]: way["allowed"] for way in delivery.person.get(f"{delivery.at}/transitions").json()}
+
+
+def test_g1_the_phases_are_the_eight(calls, delivery):
+    """Seven are named by the workflow; BLOCKED, and CANCELLED which is new, every workflow has without naming them.
+
+    The prefix `PHASE_` is accepted on input and never told.
+    """
+    assert calls.get("/workflows/software_delivery").json()["phases"] == SEQUENCE
+    assert delivery.go("PHASE_BLOCKED", reason="waits").json()["ticket"]["phase"] == "BLOCKED"
+    assert "CANCELLED" in ways(delivery)
+    assert delivery.go("WAITING").status_code == 422
+
+
+def test_g2_a_ticket_walks_the_sequence_of_seven(delivery):
+    """Each gate on the way is given the evidence it asks for: there the sequence was data that nothing used."""
+    delivery.bring_to("DONE")
+    history = delivery.person.get(f"{delivery.at}/history").json()
+    assert [row["to_phase"] for row in history] == SEQUENCE
+
+
+@pytest.mark.parametrize(
+    ("here", "to"),
+    [
+        ("BACKLOG", "REQUIREMENTS"),
+        ("REQUIREMENTS", "DESIGN"),
+        ("DESIGN", "IMPLEMENTATION"),
+        ("IMPLEMENTATION", "TESTING"),
+        ("TESTING", "DEPLOYMENT"),
+        ("TESTING", "IMPLEMENTATION"),
+    ],
+)
+def test_g3_moves_that_are_allowed(delivery, here, to):
+    """Out of a phase with a gate a move needs what the gate asks for, and a move back a reason."""
+    delivery.bring_to(here)
+    delivery.satisfy()
+    assert ways(delivery)[to] is True
+    assert delivery.go(to, reason="it goes on here").json()["ticket"]["phase"] == to
+
+
+def test_g3_a_blocked_ticket_goes_back_to_requirements(delivery):
+    """BLOCKED returns only to the phase it was entered from or an earlier one, so not to all of them as there: that led past two gates."""
+    delivery.bring_to("DESIGN")
+    delivery.go("BLOCKED", reason="a question")
+    assert ways(delivery) == {"BACKLOG": True, "REQUIREMENTS": True, "DESIGN": True, "CANCELLED": True}
+    assert delivery.go("REQUIREMENTS").json()["history"]["ground"] == "unblocked"
+
+
+def test_g3_deployment_may_be_blocked_and_come_back(delivery):
+    """There DEPLOYMENT could enter BLOCKED and never return."""
+    delivery.bring_to("DEPLOYMENT")
+    delivery.go("BLOCKED", reason="no host")
+    assert delivery.go("DEPLOYMENT").json()["ticket"]["phase"] == "DEPLOYMENT"
+
+
+@pytest.mark.parametrize(
+    ("here", "to"), [("BACKLOG", "DEPLOYMENT"), ("REQUIREMENTS", "DONE"), ("DONE", "IMPLEMENTATION"), ("DONE", "BLOCKED")]
+)
+def test_g4_moves_that_are_not_allowed(delivery, here, to):
+    delivery.bring_to(here)
+    refused = delivery.go(to, reason="because I can")
+    assert refused.status_code == 409
+    assert refused.json()["code"] in ("transition_not_allowed", "gate_closed")
+    assert not ways(delivery).get(to)
+    assert delivery.phase == here
+    assert delivery.refusals()[-1]["to"] == to
+
+
+def test_g5_a_history_row_keeps_from_to_reason_actor_and_artifacts(delivery):
+    """Ours keeps the ground too, the verdict that opened the gate, and the hash of each artifact as it was then."""
+    delivery.bring_to("REQUIREMENTS")
+    delivery.satisfy()
+    [artifact] = delivery.person.get(f"{delivery.at}/artifacts").json()["results"]
+    row = delivery.go("DESIGN", reason="agreed with all").json()["history"]
+    assert {name: row[name] for name in ("from_phase", "to_phase", "reason", "by", "ground")} == {
+        "from_phase": "REQUIREMENTS",
+        "to_phase": "DESIGN",
+        "reason": "agreed with all",
+        "by": "user:admin",
+        "ground": "verdict",
+    }
+    assert row["artifacts"] == {"REQUIREMENTS/requirements_document": artifact["hash"]}
+    assert row["verdict"]["passed"] is True
+
+
+def test_g6_a_ticket_lists_its_history(delivery):
+    """Its birth is the first row; only moves out of a gated phase carry a verdict."""
+    delivery.bring_to("DESIGN")
+    rows = delivery.person.get(f"{delivery.at}/history").json()
+    assert [(row["from_phase"], row["to_phase"], row["ground"]) for row in rows] == [
+        (None, "BACKLOG", "born"),
+        ("BACKLOG", "REQUIREMENTS", "ungated"),
+        ("REQUIREMENTS", "DESIGN", "verdict"),
+    ]
+    assert [bool(row["verdict"]) for row in rows] == [False, False, True]
+
+
+def test_g7_a_history_row_is_of_now(delivery):
+    """`at`, by the clock of the database."""
+    row = delivery.go("REQUIREMENTS").json()["history"]
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(row["at"])) < timedelta(seconds=30)
