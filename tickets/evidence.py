@@ -15,6 +15,11 @@ from defusedxml import DefusedXmlException
 from markdown_it import MarkdownIt
 
 LARGEST = 10 << 20  # bytes of a file a check reads
+MARKDOWN = MarkdownIt().disable(["inline", "reference"])  # blocks have the headings; the rest takes minutes of a text made for that
+LONGEST = 1 << 20  # bytes of a document: Markdown is read by Python alone
+BLANKS = re.compile(
+    r"[\s\x00-\x1f\x7f\u00ad\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202f\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0]{3,}"
+)
 
 
 class Unreadable(Exception):
@@ -23,7 +28,7 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Document:
-    """A Markdown document: its length in characters without surrounding blanks, and its headings as slugs."""
+    """A Markdown document: its length in characters, where a long run of blanks or of what nobody sees counts two, and its headings as slugs."""
 
     length: int
     sections: frozenset[str]
@@ -39,10 +44,12 @@ class Tests:
 
 
 def document(content: bytes) -> Document:
+    if len(content) > LONGEST:
+        raise Unreadable(f"a document has at most {LONGEST >> 20} MiB")
     text = _text(content).strip()
-    tokens = MarkdownIt().parse(text)
+    tokens = MARKDOWN.parse(text)
     headings = (after.content for token, after in itertools.pairwise(tokens) if token.type == "heading_open")
-    return Document(len(text), frozenset(slug(heading) for heading in headings))
+    return Document(len(BLANKS.sub("\n\n", text).strip()), frozenset(slug(heading) for heading in headings))
 
 
 def slug(heading: str) -> str:

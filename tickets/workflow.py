@@ -246,6 +246,10 @@ def _plan(document: dict[str, Any]) -> Plan:
                 fault(f"phases.{place}.blocked_to", f"{to} is not this phase or an earlier one")
         if phase.get("gate") and not any(to in names[place + 1 :] for to in phase["to"]):
             fault(f"phases.{place}.gate", "guards nothing: no later phase can be reached from here")
+        if phase.get("gate") and phase.get("automatic") == "on_claim":
+            fault(
+                f"phases.{place}.gate", "cannot stand where tasks of the next phase are claimed before the move: automatic: on_completion"
+            )
         if phase.get("on_failure") and not (phase.get("gate") and phase.get("automatic") == "on_completion"):
             fault(f"phases.{place}.on_failure", "needs a gate, and automatic: on_completion")
         for number, asked in enumerate(phase.get("gate", ())):

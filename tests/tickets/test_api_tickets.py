@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from agents.models import Event
 from tests.calls import api_of
 from tickets.models import Need, Task, Ticket
 
@@ -50,6 +51,8 @@ def test_a_ticket_born_past_the_first_phase_needs_force_and_a_reason(project, ca
     writer = api_of(operator, "tickets:write")
     body = {"project": "OMO", "title": "x", "phase": "PHASE_DOING", "reason": "it was begun elsewhere"}
     assert writer.post("/tickets", body).json()["scope"] == "gates:force"
+    told = Event.objects.filter(kind="ticket.birth_refused").get()
+    assert (told.topic, told.data) == ("project:OMO", {"phase": "DOING", "code": "forbidden"})
     assert calls.post("/tickets", {**body, "reason": "short"}).status_code == 422
     assert opened(calls, phase="DOING", reason="it was begun elsewhere")["phase"] == "DOING"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from django.db.models import Count, Q
@@ -15,7 +17,7 @@ from agents.api.parse import Shape, asked, parse
 from agents.api.projects import ReasonIn
 from agents.api.view import View, tagged
 from agents.models import rights
-from omoi_site.errors import Invalid, NotFound
+from omoi_site.errors import Forbidden, Invalid, NotFound
 from tickets.api.adding import TaskIn, specs
 from tickets.api.fields import IdField, PhaseField, PriorityField
 from tickets.api.tasks import ExplainOut
@@ -167,15 +169,17 @@ class TicketsView(View):
         given = parse(TicketIn, request)
         project = self.project(given.pop("project"))
         workflow = Workflow.objects.latest_of(given.pop("workflow", "") or project.workflow)
-        if given.get("phase", workflow.plan.start) != workflow.plan.start:
-            with Ticket.objects.told_if_not_born(project, given["phase"], by=request.user):
-                rights.need(request.user, "gates:force", project)
+        phase = given.get("phase", workflow.plan.start)
+        forced = phase != workflow.plan.start
         if parent := given.pop("parent", None):
             given["parent"] = Ticket.objects.filter(project=project, key=parent.upper()).first()
             if given["parent"] is None:
                 raise Invalid(f"there is no ticket {parent} in {project}", field="parent")
         tasks = specs(given.pop("tasks", []))
-        ticket = Ticket.objects.open(project=project, workflow=workflow, by=request.user, tasks=tasks, **given)
+        with Ticket.objects.told_if_not_born(project, phase, by=request.user) if forced else nullcontext():
+            if forced:
+                rights.need(request.user, "gates:force", project)
+            ticket = Ticket.objects.open(project=project, workflow=workflow, by=request.user, tasks=tasks, **given)
         return again(ticket.pk, 201)
 
 
@@ -221,13 +225,31 @@ class TransitionIn(Shape):
 class TransitionsView(View):
     scope = "tickets:write"
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        with self.told(request, kwargs["key"]):
+            super().initial(request, *args, **kwargs)
+
+    @contextmanager
+    def told(self, request: Request, key: str) -> Iterator[None]:
+        """Who may not move a ticket they see, and tries, is told of in the journal too."""
+        try:
+            yield
+        except Forbidden as refusal:
+            found = Ticket.objects.seen_by(request.user).filter(key=key.upper()).first() if request.method == "POST" else None
+            if found is None:
+                raise
+            with Ticket.objects.told_if_refused(found.pk, "", by=request.user):
+                raise refusal
+
     @route("Where it could go, and what is missing", gives=WayOut(many=True), refuses=(404,), tag="tickets")
     def get(self, request: Request, key: str) -> Response:
         return Response(ways(the_ticket(self, key)))
 
     @route("Move the ticket", takes=TransitionIn, gives=MovedOut, refuses=(404, 409, 412, 422), once=True, match=True, tag="tickets")
     def post(self, request: Request, key: str) -> Response:
-        given, found = parse(TransitionIn, request), the_ticket(self, key)
+        given = parse(TransitionIn, request)
+        with self.told(request, key):
+            found = the_ticket(self, key)
         cause = {"cause": given["class"]} if "class" in given else {}
         if given["force"]:
             with Ticket.objects.told_if_refused(found.pk, given["to"], by=request.user):
