@@ -23,7 +23,8 @@ from django.db import Error as DatabaseError
 from agents.models.cursor import LONGEST
 from agents.models.following import changed_since
 from collaboration.rights import may_follow, request_of, same_origin, viewer
-from omoi_site.bridge import Receive, Scope, Send, cut_off
+from omoi_site.body import Receive, Scope
+from omoi_site.bridge import Send, cut_off
 from omoi_site.errors import OmoiError
 from omoi_site.hub import PATIENCE_S, Change, Follower, Hub
 from omoi_site.threads import Threads

@@ -15,7 +15,8 @@ from django.db.models import QuerySet
 from django.utils.http import is_same_domain
 
 from agents.models import Agent, Project
-from omoi_site.bridge import Scope, environ
+from omoi_site.body import Scope
+from omoi_site.bridge import environ
 
 SessionStore = import_module(settings.SESSION_ENGINE).SessionStore
 

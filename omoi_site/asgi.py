@@ -21,7 +21,8 @@ from django.urls import path, re_path  # noqa: E402
 from agents.models import Event, following  # noqa: E402
 from collaboration.consumers import LiveConsumer  # noqa: E402
 from omoi_site import broker, postgres  # noqa: E402
-from omoi_site.bridge import Bridge, Receive, Scope, Send  # noqa: E402
+from omoi_site.body import Receive, Scope  # noqa: E402
+from omoi_site.bridge import Bridge, Send  # noqa: E402
 from omoi_site.hub import Hub  # noqa: E402
 from omoi_site.pump import Pump  # noqa: E402
 from omoi_site.readiness import Readiness, database, embedded_server, migrations  # noqa: E402
