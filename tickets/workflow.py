@@ -6,17 +6,15 @@ Read from YAML or a dict, checked against `SCHEMA` and for sense; every fault is
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import jsonschema
-import yaml
 
 from omoi_site.errors import Invalid
-from tickets import gates
+from tickets import gates, plain_yaml
 
 BLOCKED, CANCELLED = "BLOCKED", "CANCELLED"  # every workflow has them without naming them
 SHIPPED = Path(__file__).parent / "workflows"
@@ -165,45 +163,51 @@ def read(source: str | bytes | Path | dict[str, Any]) -> Plan:
     if isinstance(source, Path):
         source = source.read_bytes()
     if isinstance(source, (str, bytes)):
-        source = _loaded(source)
+        try:
+            source = plain_yaml.load(source)
+        except ValueError as error:
+            raise InvalidWorkflow(errors=[_fault("", str(error))]) from error
     faults = [
-        {"field": ".".join(str(step) for step in error.absolute_path), "code": "invalid_workflow", "message": error.message}
+        _fault(".".join(str(step) for step in error.absolute_path), error.message)
         for error in sorted(
             jsonschema.Draft202012Validator(SCHEMA).iter_errors(source), key=lambda error: list(map(str, error.absolute_path))
         )
     ]
+    try:
+        for where, message in _faults(source):
+            faults.append(_fault(where, message))
+    except (LookupError, TypeError, AttributeError, ValueError):
+        if not faults:  # else its shape is what keeps it from being looked at any further
+            raise
     if faults or not isinstance(source, dict):
         raise InvalidWorkflow(errors=faults)
-    return _plan(source)
+    return plan(source)
 
 
-class PlainLoader(yaml.SafeLoader):
-    """Plain YAML: without aliases, by which a small text becomes a huge document, and without dates, which are words here."""
+def plan(document: dict[str, Any]) -> Plan:
+    """The plan of a document that was checked when it was stored: what is known of checks by now does not matter to it."""
+    phases = tuple(
+        Phase(
+            phase["name"],
+            place,
+            tuple(phase["to"]),
+            phase.get("automatic", ""),
+            tuple(phase.get("gate", ())),
+            tuple(phase.get("tasks", ())),
+            phase.get("on_failure"),
+            tuple(phase["blocked_to"]) if "blocked_to" in phase else None,
+        )
+        for place, phase in enumerate(document["phases"])
+    )
+    return Plan(document["name"], document.get("start", phases[0].name), phases, document)
 
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError(f"aliases (*) are not read, line {self.peek_event().start_mark.line + 1}")
-        return super().compose_node(parent, index)
 
-
-PlainLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in found if tag != "tag:yaml.org,2002:timestamp"]
-    for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-def _loaded(text: str | bytes) -> Any:
-    """The document in YAML text, as JSON can hold it."""
-    try:
-        document = yaml.load(text, PlainLoader)
-        told = json.dumps(document, allow_nan=False, ensure_ascii=False)
-        if "\\u0000" in told:
-            raise ValueError("it holds a NUL character, which no text can keep")
-        told.encode()
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError, TypeError, RecursionError) as error:
-        message = f"not readable as YAML: {error}"
-        raise InvalidWorkflow(errors=[{"field": "", "code": "invalid_workflow", "message": message}]) from error
-    return json.loads(told)
+def seeds(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each task a document lets a phase begin with or adds to it, and where it stands."""
+    for place, phase in enumerate(document["phases"]):
+        for where, tasks in (("tasks", phase.get("tasks", ())), ("on_failure.tasks", phase.get("on_failure", {}).get("tasks", ()))):
+            for number, seed in enumerate(tasks):
+                yield f"phases.{place}.{where}.{number}", seed
 
 
 def schema() -> dict[str, Any]:
@@ -224,59 +228,42 @@ def schema() -> dict[str, Any]:
     return document
 
 
-def _plan(document: dict[str, Any]) -> Plan:
+def _fault(where: str, message: str) -> dict[str, str]:
+    return {"field": where, "code": "invalid_workflow", "message": message}
+
+
+def _faults(document: Any) -> Iterator[tuple[str, str]]:
+    """What makes no sense, though its shape may be right."""
     names = [phase["name"] for phase in document["phases"]]
-    faults: list[dict[str, str]] = []
-
-    def fault(where: str, message: str) -> None:
-        faults.append({"field": where, "code": "invalid_workflow", "message": message})
-
     for place, phase in enumerate(document["phases"]):
+        at, later = f"phases.{place}", names[place + 1 :]
         if phase["name"] in names[:place]:
-            fault(f"phases.{place}.name", f"{phase['name']} is there twice")
+            yield f"{at}.name", f"{phase['name']} is there twice"
         for to in phase["to"]:
             if to not in names:
-                fault(f"phases.{place}.to", f"{to} is not a phase of this workflow")
+                yield f"{at}.to", f"{to} is not a phase of this workflow"
             elif to == phase["name"]:
-                fault(f"phases.{place}.to", f"{to} leads to itself")
-        if phase.get("automatic") and not any(to in names[place + 1 :] for to in phase["to"]):
-            fault(f"phases.{place}.automatic", "needs a later phase to move on to")
+                yield f"{at}.to", f"{to} leads to itself"
+        if phase.get("automatic") and not any(to in later for to in phase["to"]):
+            yield f"{at}.automatic", "needs a later phase to move on to"
         for to in phase.get("blocked_to", ()):
             if to not in names[: place + 1]:
-                fault(f"phases.{place}.blocked_to", f"{to} is not this phase or an earlier one")
-        if phase.get("gate") and not any(to in names[place + 1 :] for to in phase["to"]):
-            fault(f"phases.{place}.gate", "guards nothing: no later phase can be reached from here")
+                yield f"{at}.blocked_to", f"{to} is not this phase or an earlier one"
+        if phase.get("gate") and not any(to in later for to in phase["to"]):
+            yield f"{at}.gate", "guards nothing: no later phase can be reached from here"
         if phase.get("gate") and phase.get("automatic") == "on_claim":
-            fault(
-                f"phases.{place}.gate", "cannot stand where tasks of the next phase are claimed before the move: automatic: on_completion"
-            )
+            yield f"{at}.gate", "cannot stand where tasks of the next phase are claimed before the move: automatic: on_completion"
         if phase.get("on_failure") and not (phase.get("gate") and phase.get("automatic") == "on_completion"):
-            fault(f"phases.{place}.on_failure", "needs a gate, and automatic: on_completion")
+            yield f"{at}.on_failure", "needs a gate, and automatic: on_completion"
         for number, asked in enumerate(phase.get("gate", ())):
             for message in _faults_of(asked):
-                fault(f"phases.{place}.gate.{number}", message)
-        for where, seeds in (("tasks", phase.get("tasks", ())), ("on_failure.tasks", phase.get("on_failure", {}).get("tasks", ()))):
-            for number, message in _faults_of_seeds(seeds):
-                fault(f"phases.{place}.{where}.{number}", message)
+                yield f"{at}.gate.{number}", message
+        for where, tasks in (("tasks", phase.get("tasks", ())), ("on_failure.tasks", phase.get("on_failure", {}).get("tasks", ()))):
+            for number, message in _faults_of_seeds(tasks):
+                yield f"{at}.{where}.{number}", message
     start = document.get("start", names[0])
     if start not in names:
-        fault("start", f"{start} is not a phase of this workflow")
-    if faults:
-        raise InvalidWorkflow(errors=faults)
-    phases = tuple(
-        Phase(
-            phase["name"],
-            place,
-            tuple(phase["to"]),
-            phase.get("automatic", ""),
-            tuple(phase.get("gate", ())),
-            tuple(phase.get("tasks", ())),
-            phase.get("on_failure"),
-            tuple(phase["blocked_to"]) if "blocked_to" in phase else None,
-        )
-        for place, phase in enumerate(document["phases"])
-    )
-    return Plan(document["name"], start, phases, document)
+        yield "start", f"{start} is not a phase of this workflow"
 
 
 def _faults_of(asked: dict[str, Any]) -> list[str]:

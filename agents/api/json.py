@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from rest_framework.parsers import BaseParser
@@ -39,7 +40,7 @@ def read(body: bytes) -> Any:
     if deeper(text):
         raise Malformed(f"the body is nested deeper than {DEPTH} levels")
     try:
-        document = json.loads(text, parse_constant=_refuse, object_pairs_hook=_once) if text.strip() else {}
+        document = json.loads(text, parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_once) if text.strip() else {}
     except (ValueError, RecursionError) as error:
         raise Malformed(f"the body is not valid JSON: {error}") from error
     if "\\u" in text or "\0" in text:
@@ -68,6 +69,13 @@ def deeper(text: str) -> bool:
 
 def _refuse(constant: str) -> Any:
     raise ValueError(f"{constant} is no JSON number")
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if math.isinf(value):
+        raise ValueError(f"{number[:20]} is too large a number")
+    return value
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

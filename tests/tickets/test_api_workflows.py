@@ -51,15 +51,23 @@ def test_a_document_may_be_yaml(calls):
 def test_every_fault_is_named_at_once(calls):
     document = {
         "name": "quick",
+        "owner": "me",
         "phases": [
-            {"name": "TODO", "to": ["NOWHERE"], "gate": [{"check": "guess"}, {"check": "min_coverage"}]},
+            {
+                "name": "TODO",
+                "to": ["NOWHERE"],
+                "tasks": [{"title": "x", "needs": ["y"]}],
+                "gate": [{"check": "guess"}, {"check": "min_coverage"}],
+            },
             {"name": "DONE", "to": ["DONE"]},
         ],
     }
     refused = calls.put("/workflows/quick", document)
     assert (refused.status_code, refused.json()["code"]) == (422, "invalid_workflow")
     assert {fault["field"] for fault in refused.json()["errors"]} == {
+        "",
         "phases.0.to",
+        "phases.0.tasks.0",
         "phases.0.gate",
         "phases.0.gate.0",
         "phases.0.gate.1",
@@ -85,6 +93,19 @@ def test_yaml_that_is_no_plain_document_is_refused(calls, text):
     body = text.encode("latin1")
     put = calls.client.put(f"{ROOT}/workflows/quick", body, content_type="application/yaml", headers=calls.headers)
     assert (put.status_code, put.json()["code"]) == (422, "invalid_workflow")
+
+
+def test_a_task_with_a_profile_nobody_installed_is_a_fault_before_it_stops_a_ticket(calls):
+    seeds = [{"title": "x", "profile": "rm_rf"}, {"title": "y", "profile": "echo", "slots": {"nowhere": "z"}}]
+    document = {"name": "quick", "phases": [{"name": "TODO", "to": ["DONE"], "tasks": seeds}, {"name": "DONE", "to": []}]}
+    refused = calls.put("/workflows/quick", document)
+    assert refused.status_code == 422
+    assert [fault["field"] for fault in refused.json()["errors"]][:2] == ["phases.0.tasks.0.profile", "phases.0.tasks.1.slots.nowhere"]
+
+
+def test_a_number_no_text_can_keep_is_malformed(calls):
+    refused = calls.put("/workflows/quick", '{"name": "quick", "phases": 1e400}')
+    assert (refused.status_code, refused.json()["code"]) == (400, "malformed")
 
 
 def test_the_address_names_the_document(calls):

@@ -8,6 +8,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
+from agents import profiles
 from agents.models import Event, label, via
 from omoi_site import db
 from omoi_site.errors import OmoiError, VersionConflict
@@ -37,13 +38,27 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
         """Each workflow in its newest version."""
         return self.filter(pk__in=self.order_by("name", "-version").distinct("name").values("pk"))
 
+    @staticmethod
+    def checked(source: Any) -> documents.Plan:
+        """The plan of a document all of whose tasks could be added here; raises InvalidWorkflow with every fault."""
+        plan = documents.read(source)
+        faults = [
+            {"field": f"{where}.{name}", "code": "invalid_workflow", "message": message}
+            for where, seed in documents.seeds(plan.document)
+            for name, message in profiles.faults(seed.get("profile", ""), seed.get("slots", {})).items()
+            if "{" not in str(seed.get("slots", {}).get(name.removeprefix("slots.")))  # filled in when it is added
+        ]
+        if faults:
+            raise documents.InvalidWorkflow(errors=faults)
+        return plan
+
     @db.atomic
     def install(self, source: Any, *, version: int | None = None, by: Any = None) -> Workflow:
         """Store a document as the next version of its name; the same document again is the version that is there.
 
         With `version` only over that one, else VersionConflict. `by`: who installs it; what is shipped comes without.
         """
-        plan = documents.read(source)
+        plan = self.checked(source)
         db.rows("SELECT pg_advisory_xact_lock(hashtextextended('workflow ' || %s, 0))", [plan.name])
         newest = self.filter(name=plan.name).order_by("-version").first()
         if version is not None and version != (newest.version if newest else 0):
@@ -89,7 +104,7 @@ class Workflow(models.Model):
     def plan(self) -> documents.Plan:
         """The document, ready to ask; read once for each version and process, because a version never changes."""
         if self.pk not in _plans:
-            _plans[self.pk] = documents.read(self.document)
+            _plans[self.pk] = documents.plan(self.document)
         return _plans[self.pk]
 
 

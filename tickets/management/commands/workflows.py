@@ -10,7 +10,6 @@ from django.core.management.base import CommandParser
 
 from omoi_site import commands
 from omoi_site.errors import NotFound
-from tickets import workflow as documents
 from tickets.models import Workflow
 
 
@@ -33,7 +32,7 @@ class Command(commands.Command):
             add(verb, act=act, tell=self.told, help=help).add_argument("file", metavar="FILE", help="YAML or JSON; `-` is standard input")
 
     def check_file(self, *, file: str, **_: Any) -> commands.Document:
-        plan = documents.read(content_of(file))
+        plan = Workflow.objects.checked(content_of(file))
         return {"name": plan.name, "start": plan.start, "phases": [phase.name for phase in plan.phases]}
 
     def install(self, *, file: str, **_: Any) -> commands.Document:

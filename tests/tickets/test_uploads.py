@@ -1,0 +1,61 @@
+"""Large files through a real web process: they pass, and are never in memory whole."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import http.client
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from agents.models import Key
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+MIB = 1 << 20
+SIZE = 80 * MIB
+HEAD = (
+    b'--B\r\nContent-Disposition: form-data; name="type"\r\n\r\ntest_evidence\r\n'
+    b'--B\r\nContent-Disposition: form-data; name="file"; filename="film.bin"\r\n\r\n'
+)
+TAIL = b"\r\n--B--\r\n"
+
+
+def peak(web) -> int:
+    """The most memory the process ever had, in bytes."""
+    return int(re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{web.process.pid}/status").read_text())[1]) * 1024
+
+
+def test_a_file_of_80_mib_is_handed_in_and_fetched_in_little_memory(web, operator, ticket):
+    bearer = {"Authorization": f"Bearer {Key.objects.issue(user=operator, by=operator)[1]}"}
+    at = f"/api/v1/tickets/{ticket.key}/artifacts"
+    block, before = bytes(range(256)) * 4096, peak(web)
+
+    with contextlib.closing(http.client.HTTPConnection(web.host, timeout=60)) as link:
+        length = str(len(HEAD) + SIZE + len(TAIL))
+        headers = {**bearer, "Content-Type": "multipart/form-data; boundary=B", "Content-Length": length, "Idempotency-Key": "k"}
+        link.request("POST", at, body=(HEAD, *[block] * (SIZE // MIB), TAIL), headers=headers)
+        answer = link.getresponse()
+        made = json.loads(answer.read())
+        assert (answer.status, made["size"]) == (201, SIZE), made
+
+        link.request("GET", f"{at}/{made['id']}/content", headers=bearer)
+        answer, hash = link.getresponse(), hashlib.sha256()
+        while piece := answer.read(MIB):
+            hash.update(piece)
+    assert (hash.hexdigest(), answer.headers["Content-Length"]) == (made["hash"], str(SIZE))
+    assert peak(web) - before < SIZE * 0.75
+
+
+def test_what_is_too_large_is_refused_before_it_is_sent(web, operator, ticket):
+    bearer = {"Authorization": f"Bearer {Key.objects.issue(user=operator, by=operator)[1]}"}
+    with contextlib.closing(http.client.HTTPConnection(web.host, timeout=60)) as link:
+        link.putrequest("POST", f"/api/v1/tickets/{ticket.key}/artifacts")
+        for name, value in {**bearer, "Content-Type": "multipart/form-data; boundary=B", "Content-Length": str(101 * MIB)}.items():
+            link.putheader(name, value)
+        link.endheaders()
+        answer = link.getresponse()
+        assert (answer.status, json.loads(answer.read())["code"]) == (413, "too_large")
