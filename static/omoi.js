@@ -11,6 +11,7 @@ const PING_MS = 20_000;
 const SILENT_MS = 45_000;
 const POLL_MS = 10_000;
 const EVERYTHING = "*";
+const SIGNED_OUT = 4401;
 
 const live = {
   cursor: document.body.dataset.cursor,
@@ -60,6 +61,7 @@ function fetchPart(part) {
     live.polled = !open() && status < 400;
     subscribe();
     show();
+    keepFocus();
     if (live.dirty.size && open()) [...live.dirty].forEach(ring);
   };
   document.addEventListener("htmx:finally:request", over);
@@ -86,7 +88,8 @@ function connect() {
     if (topic === "resync") ring(EVERYTHING);
     else if (topic) ring(topic);
   };
-  socket.onclose = () => {
+  socket.onclose = (closing) => {
+    if (closing.code === SIGNED_OUT) return location.reload();
     live.tries += 1;
     show();
     const wait = Math.min(15_000, 500 * 2 ** Math.min(live.tries - 1, 5)) * (0.5 + Math.random() / 2);
@@ -216,12 +219,67 @@ document.addEventListener("click", (event) => {
   else if (on("[data-reload]")) location.reload();
   else if (on("[data-pause]")) pause();
   else if (on("[data-help]")) help();
-  else if (on("[data-close]")) on("dialog").close();
+  else if (on("[data-close]") && on("dialog")) {
+    event.preventDefault();
+    on("dialog").close();
+  } else if (on("a[data-act]") && !(event.ctrlKey || event.metaKey || event.shiftKey)) {
+    event.preventDefault();
+    ask(on("a[data-act]"));
+  }
 });
 
 function help() {
   one("#account")?.hidePopover?.();
   one("#help")?.showModal();
+}
+
+// --- acts: their forms are pages of their own; here they open in a dialog, and the part shows what came of it
+
+const PART = { "HX-Request": "true" };
+
+async function ask(link) {
+  link.closest("[popover]")?.hidePopover();
+  const answer = await fetch(link.href, { headers: PART }).catch(() => null);
+  if (!answer?.ok || answer.redirected) return void (location.href = link.href);
+  openAct(await answer.text());
+}
+
+function openAct(html) {
+  const box = one("#act");
+  box.innerHTML = html;
+  if (!box.open) box.showModal();
+  (one("#refused", box) || one("select, textarea, input:not([type=hidden])", box) || one("button[type=submit]", box))?.focus();
+}
+
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("form[data-act]") || !one("#act")) return;
+  event.preventDefault();
+  carryOut(event.target);
+});
+
+async function carryOut(form) {
+  if (form.ariaBusy === "true") return;
+  form.ariaBusy = "true";
+  const body = new URLSearchParams(new FormData(form));
+  const answer = await fetch(form.action, { method: "POST", body, headers: PART }).catch(() => null);
+  form.ariaBusy = "false";
+  if (!answer) return toast("No connection: nothing was changed. Try again.");
+  if (answer.redirected) return location.reload();
+  const text = await answer.text();
+  if (!answer.headers.get("Content-Type").startsWith("text/plain")) {
+    if (answer.status >= 500 || !text.includes("act-title")) return toast("This did not work: nothing was changed. Try again.");
+    return openAct(text);
+  }
+  one("#act").close();
+  toast(text);
+  live.acted = true;
+  fetchPart(one("[data-live]"));
+}
+
+// What had the focus may be gone with the act: then the title of the page has it.
+function keepFocus() {
+  if (live.acted && document.activeElement === document.body) one("#ticket-title")?.focus();
+  live.acted = false;
 }
 
 // --- keyboard: single letters act only outside fields and dialogs, and can be turned off
@@ -275,4 +333,14 @@ const boardBox = one("#board");
 if (boardBox && innerWidth <= 860) {
   const column = one(".why", boardBox)?.closest(".col") || one(".tcard", boardBox)?.closest(".col");
   if (column) boardBox.scrollLeft = column.offsetLeft - 12;
+}
+
+// --- a graph opens at what failed first, else at what runs
+
+const graphBox = one("#graph");
+const telling = graphBox && (one(".node.bad rect", graphBox) || one(".node.run rect", graphBox));
+if (telling) {
+  const [box, node] = [graphBox.getBoundingClientRect(), telling.getBoundingClientRect()];
+  graphBox.scrollLeft = node.left - box.left - (box.width - node.width) / 2;
+  graphBox.scrollTop = node.top - box.top - (box.height - node.height) / 2;
 }

@@ -24,12 +24,8 @@ class Step:
 def steps_of(ticket: Ticket, history: Sequence[PhaseMove]) -> list[Step]:
     """One step for each phase of the ticket's workflow; a blocked or cancelled ticket stands where it came from."""
     spent = time_in_phases(history)
-    standing = ticket.phase
-    for move in reversed(history):
-        if standing not in (BLOCKED, CANCELLED):
-            break
-        standing = move.from_phase or standing
-    here = ticket.plan[standing].position if standing in ticket.plan else 0
+    stands = standing(ticket, history)
+    here = ticket.plan[stands].position if stands in ticket.plan else 0
     return [
         Step(
             phase.name,
@@ -38,6 +34,16 @@ def steps_of(ticket: Ticket, history: Sequence[PhaseMove]) -> list[Step]:
         )
         for phase in ticket.plan.phases
     ]
+
+
+def standing(ticket: Ticket, history: Sequence[PhaseMove]) -> str:
+    """The phase it stands in, or stood in before it was blocked or cancelled."""
+    phase = ticket.phase
+    for move in reversed(history):
+        if phase not in (BLOCKED, CANCELLED):
+            break
+        phase = move.from_phase or phase
+    return phase
 
 
 def time_in_phases(history: Sequence[PhaseMove]) -> dict[str, timedelta]:

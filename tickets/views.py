@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db.models import Prefetch
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
-from django.views.decorators.cache import cache_control
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.gzip import gzip_page
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from agents.models import Event, Project
+from omoi_site.errors import NotFound, OmoiError
+from tickets import acts
+from tickets.asking import Asking
 from tickets.board import STATES, Board, Wanted
-from tickets.causes import standstill
-from tickets.models import Link, Need, Task, Ticket
+from tickets.models import Ticket
 from tickets.models.ticket import Priority
-from tickets.steps import steps_of
+from tickets.page import TicketPage
 
-TASKS, MOST = 100, 1000  # rows of a ticket's task list, at first and at most
 KEPT = ["project", "q", "priority", "label", "state", "view", "open", "fold", "show"]  # what a board's address may say
 
 
@@ -74,31 +76,62 @@ def address(request: HttpRequest) -> str:
     return f"{request.path}?{text}" if text else request.path
 
 
+def seen(request: HttpRequest, key: str) -> Ticket:
+    found = Ticket.objects.seen_by(request.user).select_related("project", "workflow", "parent")
+    return get_object_or_404(found, key=key.upper())
+
+
 @page
 def ticket(request: HttpRequest, key: str) -> HttpResponse:
     cursor = Event.objects.current_cursor()
-    seen = Ticket.objects.seen_by(request.user).select_related("project", "workflow", "parent")
-    shown = get_object_or_404(seen, key=key.upper())
-    tasks = Task.objects.filter(ticket=shown).select_related("holder")
-    needs = Need.objects.select_related("parent").only("child", "on_end", "parent__ticket_key", "parent__title", "parent__state")
-    rows = list(tasks.prefetch_related(Prefetch("needs", needs)).order_by("id")[: MOST if "tasks" in request.GET else TASKS])
-    told = Task.objects.explain(task.pk for task in rows if task.state in ("pending", "failed"))
-    history = list(shown.history.order_by("move"))
-    tally = Task.objects.tallies([shown.pk]).get(shown.pk)
-    unmet = sorted({need.parent.ticket_key for task in rows if task.state == "pending" for need in task.needs.all()} - {shown.key})
+    shown = seen(request, key)
+    known = {"ticket": shown, "page": TicketPage(shown, request.user, request.GET), "cursor": cursor, "here": "board"}
+    return render(request, "tickets/_ticket.html" if live(request) else "tickets/ticket.html", known)
+
+
+def act(request: HttpRequest, key: str, word: str) -> HttpResponse:
+    """What a person does to a ticket: GET asks, POST does it."""
+    shown = seen(request, key)
+    return acted(request, shown, shown, known_act(acts.TICKET, word))
+
+
+def task_act(request: HttpRequest, key: str, pk: int, word: str) -> HttpResponse:
+    shown = seen(request, key)
+    task = get_object_or_404(shown.tasks.select_related("holder", "project"), pk=pk)
+    return acted(request, shown, task, known_act(acts.TASK, word))
+
+
+def known_act(known: Sequence[acts.Act], word: str) -> acts.Act:
+    try:
+        return acts.act_of(known, word)
+    except NotFound as error:
+        raise Http404(error.message) from None
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+@gzip_page
+def acted(request: HttpRequest, ticket: Ticket, subject: Any, act: acts.Act) -> HttpResponse:
+    """The form of an act, or what came of it: to the page's script a word of what was done or the form again, else a page."""
+    refused = None
+    if request.method == "POST":
+        try:
+            said = act.perform(subject, acts.Given.of(request.POST, request.user))
+        except OmoiError as error:
+            error.leave_trace()
+            refused = error
+        else:
+            if live(request):
+                return HttpResponse(said, content_type="text/plain; charset=utf-8")
+            messages.success(request, said)
+            return redirect("ticket", ticket.key)
+        ticket, subject = seen(request, ticket.key), type(subject).objects.select_related("project").get(pk=subject.pk)
     known = {
-        "ticket": shown,
-        "tally": tally,
-        "tasks": [(task, standstill(told[task.pk]["causes"]) if task.pk in told else []) for task in rows],
-        "standstill": standstill(Ticket.objects.explain(shown)["causes"]),
-        "tasks_left": tally.total + tally.cancelled - len(rows) if tally else 0,
-        "history": history[::-1],
-        "steps": steps_of(shown, history),
-        "links": Link.objects.filter(ticket=shown).select_related("other").order_by("kind", "id"),
-        "linked_from": Link.objects.filter(other=shown).select_related("ticket").order_by("kind", "id"),
-        "children": shown.children.order_by("number").select_related("workflow").defer("description", "context")[:100],
-        "topics": " ".join(f"ticket:{name}" for name in [shown.key, *unmet[:50]]),
-        "cursor": cursor,
+        "act": act,
+        "asked": Asking(act, ticket, subject, request.user, refused, request.POST),
+        "ticket": ticket,
         "here": "board",
     }
-    return render(request, "tickets/_ticket.html" if live(request) else "tickets/ticket.html", known)
+    template = "tickets/_act.html" if live(request) else "tickets/act.html"
+    return render(request, template, known, status=refused.status if refused else 200)

@@ -198,5 +198,5 @@ def test_a_done_ticket_shows_the_time_it_spent(page, project, opened, ada):
     complete(claim, by=ada)
     Ticket.objects.advance_due()
     shown = page.get(f"/tickets/{ticket.key}/")
-    assert [(step.phase, step.state) for step in shown.context["steps"]] == [("TODO", "done"), ("DOING", "done"), ("DONE", "done")]
-    assert shown.context["standstill"] == []
+    assert [(step.phase, step.state) for step in shown.context["page"].steps] == [("TODO", "done"), ("DOING", "done"), ("DONE", "done")]
+    assert shown.context["page"].standstill == []

@@ -132,10 +132,14 @@ class Verdict(models.Model):
 
     def holds_for(self, ticket: Ticket) -> bool:
         """Whether it passed, for this very phase of this ticket, on the evidence as it is now."""
-        if not self.passed or (self.ticket_id, self.phase, self.move) != (ticket.pk, ticket.phase, ticket.moves):
-            return False
+        return self.passed and not self.stale_for(ticket)
+
+    def stale_for(self, ticket: Ticket) -> str:
+        """Why it does not speak of this ticket as it is now; empty where it does."""
+        if (self.ticket_id, self.phase, self.move) != (ticket.pk, ticket.phase, ticket.moves):
+            return "the ticket has moved since"
         now = db.one(EVIDENCE, [ticket.pk, ticket.phase])
-        return now is not None and now["digest"] == self.evidence
+        return "" if now and now["digest"] == self.evidence else "its evidence has changed since"
 
 
 def judged(case: Case) -> list[dict[str, Any]]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django import template
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from omoi_site.templatetags.omoi import icon
+from omoi_site.templatetags.omoi import icon, words
 
 register = template.Library()
 
@@ -66,3 +69,59 @@ def lengthening(context: dict[str, Any], column: Any) -> str:
         "show", [show for show in query.getlist("show") if not show.startswith(f"{column.phase}.")] + [f"{column.phase}.{column.longer}"]
     )
     return f"{context['request'].path}?{query.urlencode()}#col-{column.phase}"
+
+
+@register.simple_tag
+def node_icon(node: Any) -> SafeString:
+    """The sign of a task inside the drawing of its graph."""
+    spin = ' class="spin"' if node.state == "running" else ""
+    return format_html(
+        '<svg class="i" x="10" y="8" width="15" height="15"><use href="{}#{}"{}/></svg>', static("icons.svg"), node.icon, SafeString(spin)
+    )
+
+
+@register.inclusion_tag("tickets/_offer.html", takes_context=True)
+def offered(context: dict[str, Any], offer: Any, look: str, place: str, to: str = "", subject: Any = None) -> dict[str, Any]:
+    """The button of an act: `look` are classes beside btn (item: a line of a menu), `place` makes its id one of its own."""
+    ticket, act = context["ticket"], offer.act
+    address = reverse("task_act", args=[ticket.key, subject.pk, act.word]) if subject else reverse("act", args=[ticket.key, act.word])
+    return {
+        "offer": offer,
+        "act": act,
+        "address": address,
+        "subject": subject or ticket,
+        "ticket": ticket,
+        "label": f"{act.says} to {words(to)}" if to else act.says,
+        "classes": "item" if look == "item" else f"btn {look}".strip(),
+        "item": look == "item",
+        "bare": "icon" in look.split(),
+        "id": f"{place}-{act.word}{f'-{subject.pk}' if subject else ''}",
+        "csrf_token": context.get("csrf_token"),
+    }
+
+
+@register.filter
+def dot(number: float) -> str:
+    """A number of a drawing, whatever the language."""
+    return f"{number:g}"
+
+
+@register.filter
+def size(bytes_: int) -> str:
+    """ "212 kB"."""
+    for unit, one in (("MB", 1_000_000), ("kB", 1_000)):
+        if bytes_ >= one:
+            return f"{bytes_ / one:.1f} {unit}"
+    return f"{bytes_} B"
+
+
+@register.filter
+def sentence(text: str) -> str:
+    """With a capital letter and a full stop; a key at its beginning stays as it is."""
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""
+
+
+@register.filter
+def happening(kind: str) -> str:
+    """What an event's kind says happened: ticket.edited is "edited it"."""
+    return f"{kind.rpartition('.')[2].replace('_', ' ')} it"

@@ -1,0 +1,298 @@
+"""What people may do to a ticket or a task on its page. Each act asks for what its verb needs, says its effect in numbers, and calls the verb."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agents.models import Event, rights
+from omoi_site.errors import Invalid, NotFound
+from tickets.checklist import spoken
+from tickets.models import NotReady, Task, Ticket
+from tickets.models.moves import REASON, BlockedClass
+from tickets.models.ticket import Priority
+from tickets.workflow import BLOCKED, CANCELLED
+
+LONGEST = 2_000  # characters of a reason
+WRITES = "tickets:write"
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a form brought. `version`: the one its page showed; None where that does not matter."""
+
+    by: Any
+    to: str = ""
+    reason: str = ""
+    cause: str = BlockedClass.DEPENDENCY
+    priority: str = ""
+    version: int | None = None
+
+    @classmethod
+    def of(cls, query: Mapping[str, str], by: Any) -> Given:
+        reason, version = query.get("reason", "").strip(), query.get("version", "")
+        if len(reason) > LONGEST:
+            raise Invalid(f"a reason has at most {LONGEST} characters; this one has {len(reason)}", field="reason")
+        number = int(version) if version.isascii() and version.isdigit() else None
+        return cls(by, query.get("to", ""), reason, query.get("class", BlockedClass.DEPENDENCY), query.get("priority", ""), number)
+
+
+@dataclass(frozen=True)
+class Act:
+    """`word` stands in its address, `says` on its button. `run` answers what was done, in a sentence."""
+
+    word: str
+    says: str
+    icon: str
+    run: Callable[[Any, Given], str]
+    fits: Callable[[Any], bool]
+    effect: Callable[[Any], Sequence[str]] = lambda subject: ()
+    to: Callable[[Any], Sequence[str]] | None = None
+    asks: frozenset[str] = frozenset()  # class, priority
+    reason: str = ""  # its label; empty: none is asked for
+    least: int = 0  # characters the reason must have; 0: it may be left out
+    most: int = LONGEST
+    scope: str = WRITES
+    tone: str = "pri"
+    direct: bool = False  # the button does it at once, nothing is asked
+
+    def perform(self, subject: Any, given: Given) -> str:
+        """Do it, if the giver has the right to."""
+        if self.scope == "gates:force":
+            with Ticket.objects.told_if_refused(subject.pk, given.to or subject.phase, by=given.by):
+                rights.need(given.by, self.scope, subject.project)
+        rights.need(given.by, self.scope, subject.project)
+        if len(given.reason) > self.most:
+            raise Invalid(f"this reason has at most {self.most} characters", field="reason")
+        return self.run(subject, given)
+
+
+@dataclass(frozen=True)
+class Offer:
+    """An act on the page. `why_not` tells what keeps this person from it; empty: nothing."""
+
+    act: Act
+    why_not: str = ""
+
+
+def offers(acts: Sequence[Act], subject: Any, scopes: frozenset[str]) -> dict[str, Offer]:
+    """The acts that fit, by word; the rights are only mirrored here, the verb's door asks again."""
+    return {act.word: Offer(act, why_not(act, scopes)) for act in acts if act.fits(subject)}
+
+
+def why_not(act: Act, scopes: frozenset[str]) -> str:
+    return "" if act.scope in scopes else f"This needs the scope {act.scope}, which you do not have here"
+
+
+def last_change(ticket: Ticket) -> Event | None:
+    """Who changed the ticket last, and how: for whoever was too late."""
+    return Event.objects.filter(topic=ticket.topic, subject=ticket.topic).exclude(kind__in=QUIET).order_by("-xid", "-id").first()
+
+
+QUIET = ["ticket.move_refused", "gate.judged", "artifact.handed_in"]
+
+# -- moves
+
+
+def moving(ticket: Ticket, given: Given, **how: Any) -> str:
+    if not given.to:
+        raise Invalid("choose where it shall go", field="to")
+    Ticket.objects.move(ticket.pk, given.to, by=given.by, reason=given.reason, version=given.version, **how)
+    return f"{ticket.key} is in {spoken(given.to).capitalize()} now"
+
+
+def to_phase(ticket: Ticket, given: Given) -> str:
+    return moving(ticket, given)
+
+
+def forced(ticket: Ticket, given: Given) -> str:
+    return f"{moving(ticket, given, force=True)}, forced"
+
+
+def block(ticket: Ticket, given: Given) -> str:
+    moving(ticket, Given(given.by, BLOCKED, given.reason, version=given.version), cause=given.cause)
+    return f"{ticket.key} is blocked"
+
+
+def cancel(ticket: Ticket, given: Given) -> str:
+    moving(ticket, Given(given.by, CANCELLED, given.reason, version=given.version))
+    return f"{ticket.key} is cancelled"
+
+
+def judge(ticket: Ticket, given: Given) -> str:
+    verdict = Ticket.objects.judge(pk=ticket.pk, by=given.by)
+    failed = sum(not check["passed"] for check in verdict.checks)
+    return (
+        "Every check passes"
+        if verdict.passed
+        else f"{counted(failed, 'check')} of {len(verdict.checks)} {'does' if failed == 1 else 'do'} not pass"
+    )
+
+
+# -- other changes
+
+
+def under_lock(verb: str, said: str) -> Callable[[Ticket, Given], str]:
+    def run(ticket: Ticket, given: Given) -> str:
+        with Ticket.objects.locked(pk=ticket.pk) as row:
+            row.expect(given.version)
+            getattr(row, verb)(by=given.by, reason=given.reason)
+        return f"{ticket.key} {said}"
+
+    return run
+
+
+def prioritise(ticket: Ticket, given: Given) -> str:
+    if given.priority.upper() not in Priority.names:
+        raise Invalid(f"one of {', '.join(name.lower() for name in Priority.names)}", field="priority")
+    with Ticket.objects.locked(pk=ticket.pk) as row:
+        row.edit(by=given.by, version=given.version, priority=Priority[given.priority.upper()])
+    return f"{ticket.key} has priority {given.priority.lower()} now"
+
+
+def retry_failed(ticket: Ticket, given: Given) -> str:
+    gone = Task.objects.filter(ticket=ticket, state="failed").retry(
+        by=given.by, reason=needed(given.reason, "say why they are tried again")
+    )
+    if not gone:
+        raise NotReady(f"no task of {ticket.key} has failed", next_action="somebody else may have retried them: look at the tasks")
+    return f"{counted(len(gone), 'task')} back in the queue"
+
+
+def of_task(verb: str, said: str, refusal: str) -> Callable[[Task, Given], str]:
+    def run(task: Task, given: Given) -> str:
+        if not getattr(Task.objects.filter(pk=task.pk), verb)(by=given.by, reason=needed(given.reason, "say why")):
+            raise NotReady(f"task {task.key} is {Task.objects.get(pk=task.pk).state}: {refusal}")
+        return f"{task.key} {said}"
+
+    return run
+
+
+def needed(reason: str, why: str) -> str:
+    if not reason:
+        raise Invalid(why, field="reason")
+    return reason
+
+
+# -- effects, in numbers
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def states(ticket: Ticket) -> Counter[str]:
+    """Tasks of the phase the ticket stands in, by state; pending ones an agent could be granted count as ready."""
+    counts: Counter[str] = Counter()
+    for state, open_needs, asleep, held in ticket.tasks.filter(phase=ticket.phase).values_list("state", "open_needs", "asleep", "held"):
+        counts[state] += 1
+        counts["ready"] += state == "pending" and not (open_needs or asleep or held)
+    return counts
+
+
+def of_advance(ticket: Ticket) -> list[str]:
+    counts, gate = states(ticket), ticket.plan[ticket.phase].gate
+    left = counts["pending"] + counts["claimed"]
+    judged = f"The gate is judged first: {counted(len(gate), 'check')}." if gate else f"{spoken(ticket.phase).capitalize()} has no gate."
+    open_left = f"{counted(left, 'task')} of this phase {'is' if left == 1 else 'are'} still open and must be completed or cancelled first."
+    return [judged, *([open_left] if left else [])]
+
+
+def of_leaving(ticket: Ticket) -> list[str]:
+    counts = states(ticket)
+    return [
+        f"{counted(counts['claimed'], 'claim')} {'is' if counts['claimed'] == 1 else 'are'} taken back, "
+        f"{counted(counts['pending'] + counts['claimed'], 'open task')} of this phase held until it returns."
+    ]
+
+
+def of_force(ticket: Ticket) -> list[str]:
+    checks = ticket.plan[ticket.phase].gate if ticket.phase in ticket.plan else ()
+    past = f"{counted(len(checks), 'gate check')} not asked." if checks else "No gate is passed over."
+    return [past, *of_leaving(ticket), "The move stays marked as forced in the history, with your name and reason."]
+
+
+def of_block(ticket: Ticket) -> list[str]:
+    counts = states(ticket)
+    return [f"{counted(counts['ready'], 'ready task')} not granted meanwhile; {counted(counts['claimed'], 'running claim')} may go on."]
+
+
+def of_cancel(ticket: Ticket) -> list[str]:
+    counts = Counter(ticket.tasks.open().values_list("state", flat=True))
+    return [f"{counted(counts['pending'] + counts['claimed'], 'open task')} cancelled, {counts['claimed']} of them being worked on."]
+
+
+def of_retry(ticket: Ticket) -> list[str]:
+    return [f"{counted(ticket.tasks.filter(state='failed').count(), 'failed task')} go back to the queue with all their attempts."]
+
+
+def of_priority(ticket: Ticket) -> list[str]:
+    return [f"{counted(ticket.tasks.open().filter(priority=ticket.priority).count(), 'open task')} of the same priority change with it."]
+
+
+def of_task_cancel(task: Task) -> list[str]:
+    waiting = task.needed_by.filter(child__state="pending").count()
+    holder = f"{task.holder.name} loses its claim. " if task.holder else ""
+    return [f"{holder}{counted(waiting, 'task')} that wait for it are decided by their needs."]
+
+
+# -- where to
+
+
+def onward(ticket: Ticket) -> list[str]:
+    return [to for to in ticket.plan[ticket.phase].to if ticket.is_later(to)]
+
+
+def earlier(ticket: Ticket) -> list[str]:
+    return [name for name in reversed(ticket.plan.up_to(ticket.phase)) if name != ticket.phase]
+
+
+def anywhere(ticket: Ticket) -> list[str]:
+    return [phase.name for phase in ticket.plan.phases if phase.name != ticket.phase]
+
+
+def way_back(ticket: Ticket) -> list[str]:
+    return list(reversed(ticket.plan.way_back(ticket.origin) if ticket.phase == BLOCKED else ticket.plan.up_to(ticket.origin)))
+
+
+def going(ticket: Ticket) -> bool:
+    return ticket.phase in ticket.plan and not ticket.done
+
+
+def unfinished(ticket: Ticket) -> bool:
+    return not ticket.closed
+
+
+WHY = "Why"
+TICKET = [
+    Act("advance", "Advance", "arrow-right", to_phase, lambda t: going(t) and bool(onward(t)), of_advance, onward, reason=WHY),
+    Act("unblock", "Unblock", "corner-down-right", to_phase, lambda t: t.phase == BLOCKED, to=way_back, reason=WHY),
+    Act("reopen", "Reopen", "rotate-ccw", to_phase, lambda t: t.phase == CANCELLED, to=way_back, reason=WHY, least=1),
+    Act("judge", "Run checks", "rotate-ccw", judge, lambda t: t.gated, direct=True),
+    Act("retry-failed", "Retry failed", "rotate-ccw", retry_failed, unfinished, of_retry, reason=WHY, least=1),
+    Act("pause", "Pause", "circle-pause", under_lock("pause", "is paused"), lambda t: unfinished(t) and not t.paused, of_block, reason=WHY, most=500),
+    Act("resume", "Resume", "play", under_lock("resume", "goes on"), lambda t: t.paused, direct=True),
+    Act("block", "Block", "octagon-x", block, going, of_block, asks=frozenset({"class"}), reason="What blocks it", least=1),
+    Act("back", "Send back", "undo-2", to_phase, lambda t: going(t) and bool(earlier(t)), of_leaving, earlier, reason=WHY, least=1),
+    Act("priority", "Change priority", "signal-high", prioritise, unfinished, of_priority, asks=frozenset({"priority"})),
+    Act("cancel", "Cancel ticket", "ban", cancel, unfinished, of_cancel, reason=WHY, least=1, tone="bad"),
+    Act("force", "Force a transition", "shield-alert", forced, unfinished, of_force, anywhere, reason=WHY, least=REASON, scope="gates:force", tone="bad"),
+]  # fmt: skip
+TASK = [
+    Act("retry", "Retry", "rotate-ccw", of_task("retry", "is back in the queue", "only a failed or cancelled task can be retried"),
+        lambda task: task.state in ("failed", "cancelled"), lambda task: ["It goes back to the queue with all its attempts."], reason=WHY, least=1),
+    Act("bump", "Bump", "chevrons-up", of_task("bump", "goes first", "only an open task can be bumped"),
+        lambda task: task.state == "pending" and not task.bumped_at, lambda task: ["It goes before all other work, for good."], reason=WHY, least=1),
+    Act("cancel", "Cancel", "ban", of_task("cancel", "is cancelled", "only an open task can be cancelled"),
+        lambda task: task.state in ("pending", "claimed"), of_task_cancel, reason=WHY, least=1, tone="bad"),
+]  # fmt: skip
+
+
+def act_of(acts: Sequence[Act], word: str) -> Act:
+    """The act of this word; raises NotFound."""
+    found = next((act for act in acts if act.word == word), None)
+    if found is None:
+        raise NotFound(f"there is no act {word}")
+    return found
