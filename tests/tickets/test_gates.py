@@ -7,9 +7,10 @@ from django.db import IntegrityError, transaction
 
 from agents.models import Event
 from omoi_site import db
+from tests.racing import meanwhile
 from tests.tickets import reports
 from tests.tickets.reports import hand_in, work_off
-from tickets.models import Artifact, GateClosed, PhaseMove, Ticket, Verdict, Workflow
+from tickets.models import Artifact, GateClosed, Handed, Outcome, PhaseMove, Task, TaskSpec, Ticket, Verdict, Workflow
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -125,3 +126,32 @@ def test_artifacts_are_revised_never_changed(delivery, ada):
     with pytest.raises(IntegrityError, match="append-only"):
         Artifact.objects.filter(pk=first.pk).update(phase="DESIGN")
     assert b"".join(second.blob.pieces()) == b"two"
+
+
+def test_a_completion_that_waits_for_a_move_which_takes_its_claim_keeps_nothing(delivery, operator, ada):
+    Task.objects.add(delivery, [TaskSpec("Write it down")], by=operator)
+    [claim] = Task.objects.claim(by=ada)
+    outcome = Outcome(claim.task, claim.fence, "completed", artifacts=[Handed("requirements_document", reports.requirements())])
+
+    with meanwhile(lambda: Task.objects.settle([outcome], by=ada)) as completing, Ticket.objects.locked(pk=delivery.pk) as ticket:
+        ticket.send_back("BACKLOG", by=operator, reason="not yet")
+
+    [settled] = completing.answer()
+    assert settled.lost
+    assert not Artifact.objects.exists()
+
+
+def test_two_completions_with_the_same_contents_do_not_stand_in_each_others_way(delivery, operator, ada, bob):
+    """Contents are kept in one order, before any row is locked: who brings the same waits, and never in a circle."""
+    Task.objects.add(delivery, [TaskSpec("one"), TaskSpec("two")], by=operator)
+    claims = [(agent, *Task.objects.claim(by=agent)) for agent in (ada, bob)]
+    brought = [Handed("notes", b"one", name="a"), Handed("notes", b"two", name="b")]
+    (_, first), (_, second) = claims
+
+    with meanwhile(
+        lambda: Task.objects.settle([Outcome(second.task, second.fence, "completed", artifacts=brought[::-1])], by=bob)
+    ) as other:
+        [settled] = Task.objects.settle([Outcome(first.task, first.fence, "completed", artifacts=brought)], by=ada)
+
+    assert settled.state == other.answer()[0].state == "completed"
+    assert Artifact.objects.count() == 2  # the same content again is the revision that is there
