@@ -21,6 +21,7 @@ import httpx
 
 LONGEST_PAUSE_S = 1.0
 ANSWER_WITHIN_S = 15.0
+WAIT_S = 5.0  # the server answers as soon as there is work
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Agent:
                 self.stopped.wait(next(pauses))
 
     def claim(self) -> list[dict[str, Any]]:
-        body = {"project": self.orders.project, "limit": 1, "lease_s": self.orders.lease_s}
+        body = {"project": self.orders.project, "limit": 1, "lease_s": self.orders.lease_s, "wait_s": WAIT_S}
         answer = self.ask("/claims", body, once=uuid.uuid4().hex)
         if answer is None or answer.status_code == 204:
             return []
