@@ -32,6 +32,7 @@ def ground(settings) -> Iterator[Path]:
         lacking("git", "the demo keeps its code with git: apt install git")
     with short_home("omoi-demo-") as home:
         settings.OMOI_HOME = home
+        (home.parent / "pytest.ini").write_text("[pytest]\naddopts = -p no.such.plugin\n")  # as when OMOI_HOME lies in a checkout
         shelf.lay_out()
         shelf.repository()
         yield place.ground(home)

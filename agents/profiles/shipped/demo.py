@@ -41,6 +41,7 @@ def found(brief: Brief) -> dict[str, str]:
         git("clone", "--quiet", scratch, begun, at=".")
         git("checkout", "--quiet", "-B", "main", at=begun)
         write(begun / "README.md", "# Ledger\n\nA small library for amounts of money, written ticket by ticket by the demo of Omoi.\n")
+        write(begun / "pytest.ini", "[pytest]\ntestpaths = tests\n")  # else pytest takes the one of whatever folder this lies in
         write(begun / "ledger" / "__init__.py", "")
         write(begun / "tests" / "__init__.py", "")
         commit(begun, "Begin a ledger")
