@@ -97,8 +97,9 @@ def test_every_piece_is_covered_by_its_tests(tmp_path):
 
 @pytest.mark.django_db
 def test_the_play_opens_its_tickets_once():
-    for _ in range(2):
+    for upto in (2, 2, 100, 100):
         project = play.open_project("/somewhere/ledger.git")
+        assert play.open_tickets(project, upto) == min(upto, len(shelf.backlog()))
     assert project.tickets.count() == len(shelf.backlog())
     assert Task.objects.count() == len(shelf.backlog())
     assert Workflow.objects.filter(name="demo_delivery").count() == 1
@@ -115,6 +116,7 @@ def test_a_project_of_somebody_elses_is_left_alone(operator):
 @pytest.mark.django_db(transaction=True)
 def test_a_ticket_that_builds_on_another_is_blocked_until_that_one_is_done(operator):
     project = play.open_project("/somewhere/ledger.git")
+    play.open_tickets(project, play.AT_ONCE)
     split, settle = (Ticket.objects.get(source_id=name) for name in ("split", "settle"))
     assert not play.over(project, "settle", "split")
     force(settle, "DESIGN", operator)

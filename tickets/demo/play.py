@@ -1,4 +1,4 @@
-"""The play: the demo's project and tickets, opened once, and the one ticket that waits for another's merge."""
+"""The play: the demo's project, its tickets, each opened once, and the one that waits for another's merge."""
 
 from __future__ import annotations
 
@@ -17,43 +17,52 @@ from tickets.workflow import BLOCKED
 KEY, WORKFLOW, SOURCE = "DEMO", "demo_delivery", "demo"
 BY = "system:demo"
 DOCUMENT = Path(__file__).parent / f"{WORKFLOW}.yaml"
+AT_ONCE, EVERY_S = 6, 5.0  # tickets at the beginning, and how long after them another one comes
 LOOK_S = 0.3
 
 
 def open_project(repository: str) -> Project:
-    """The demo's project, with the tickets it does not have yet. Raises Impossible where somebody else's project has its key."""
+    """The demo's project, made when missing. Raises Impossible where somebody else's project has its key."""
     Workflow.objects.install(DOCUMENT)
-    if not Project.objects.filter(key=KEY).exists():
-        Project.objects.found(key=KEY, name="Demo: a ledger", repository=repository, workflow=WORKFLOW, by=BY)
-    with transaction.atomic():
-        project = Project.objects.select_for_update(no_key=True).get(key=KEY)  # of several starters one opens the tickets
-        if project.workflow != WORKFLOW:
-            raise Impossible(f"There is a project {KEY} that the demo did not make; it is left alone. Start without --demo.")
-        known = set(project.tickets.filter(source=SOURCE).values_list("source_id", flat=True))
-        for piece in backlog():
-            if piece["piece"] not in known:
-                Ticket.objects.open(
-                    project=project,
-                    title=piece["title"],
-                    description=piece["description"].strip(),
-                    priority=Priority[piece["priority"].upper()],
-                    labels=["demo"],
-                    source=SOURCE,
-                    source_id=piece["piece"],
-                    by=BY,
-                )
+    project = Project.objects.filter(key=KEY).first() or Project.objects.found(
+        key=KEY, name="Demo: a ledger", repository=repository, workflow=WORKFLOW, by=BY
+    )
+    if project.workflow != WORKFLOW:
+        raise Impossible(f"There is a project {KEY} that the demo did not make; it is left alone. Start without --demo.")
     return project
 
 
-def see_through(project: Project, *, pause: Callable[[float], None] = time.sleep) -> None:
-    """Block each ticket that builds on another until that one is merged; returns when none waits any more."""
+@transaction.atomic
+def open_tickets(project: Project, upto: int) -> int:
+    """Open tickets of the backlog, in its order, until there are so many; returns how many there are."""
+    Project.objects.select_for_update(no_key=True).get(pk=project.pk)  # of several starters one opens them
+    known = set(project.tickets.filter(source=SOURCE).values_list("source_id", flat=True))
+    for piece in [piece for piece in backlog() if piece["piece"] not in known][: max(0, upto - len(known))]:
+        Ticket.objects.open(
+            project=project,
+            title=piece["title"],
+            description=piece["description"].strip(),
+            priority=Priority[piece["priority"].upper()],
+            labels=["demo"],
+            source=SOURCE,
+            source_id=piece["piece"],
+            by=BY,
+        )
+        known.add(piece["piece"])
+    return len(known)
+
+
+def see_through(project: Project) -> None:
+    """Bring the tickets in, some at once and the others as time passes; block each that builds on another until that one is merged."""
     waiting = {piece["piece"]: piece["needs"] for piece in backlog() if piece.get("needs")}
-    while waiting:
+    count, next_at = open_tickets(project, AT_ONCE), time.monotonic() + EVERY_S
+    while waiting or count < len(backlog()):
         for piece, needs in list(waiting.items()):
             if over(project, piece, needs):
                 del waiting[piece]
-        if waiting:
-            pause(LOOK_S)
+        if time.monotonic() >= next_at:
+            count, next_at = open_tickets(project, count + 1), time.monotonic() + EVERY_S
+        time.sleep(LOOK_S)
 
 
 def over(project: Project, piece: str, needs: str) -> bool:
