@@ -308,6 +308,8 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     one("[data-filter]").focus();
   } else if ("jkhl".includes(key)) step(key);
+  else if (key === "a") one("[id^=main-]")?.click();
+  else if (key === "r") one("#head-retry-failed")?.click();
 });
 
 // j and k walk the cards in order, h and l go to the column beside, at the same height.

@@ -83,7 +83,7 @@ def offers(acts: Sequence[Act], subject: Any, scopes: frozenset[str]) -> dict[st
 
 
 def why_not(act: Act, scopes: frozenset[str]) -> str:
-    return "" if act.scope in scopes else f"This needs the scope {act.scope}, which you do not have here"
+    return "" if act.scope in scopes else f"Needs the scope {act.scope}, which you do not have here"
 
 
 def last_change(ticket: Ticket) -> Event | None:

@@ -138,4 +138,7 @@ def lacking(needs: Sequence[Need]) -> dict[int, list[Need]]:
 
 
 def cut(text: str, room: int) -> str:
-    return text if len(text) <= room else f"{text[: room - 1].rstrip()}…"
+    """What there is room for; of a single long word also its end, which tells it from others."""
+    if len(text) <= room:
+        return text
+    return f"{text[: room - 1].rstrip()}…" if " " in text else f"{text[: room - 7]}…{text[-6:]}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -12,7 +12,7 @@ from django.db.models import Case, IntegerField, Q, Value, When
 
 from agents.models import Agent, rights
 from tickets import acts
-from tickets.causes import standstill
+from tickets.causes import Cause, standstill
 from tickets.checklist import Gate, Row, gate_of, who_and_when
 from tickets.graph import MOST, Graph, lacking
 from tickets.models import Artifact, Link, Need, PhaseMove, Tally, Task, Ticket, Verdict
@@ -21,6 +21,7 @@ from tickets.workflow import BLOCKED
 
 ROWS = 100  # of the task list, at first
 EVENTS = 12  # of the history, at first
+FIXES = {"phase": "unblock", "pause": "resume", "limit": "retry-failed"}  # the act that mends a cause
 CAUSES, MOST_CAUSES = 3, 6  # of a standstill
 FORCED, IMPORTED, BORN = PhaseMove.Ground.FORCED, PhaseMove.Ground.IMPORTED, PhaseMove.Ground.BORN
 WORST_FIRST = Case(
@@ -115,7 +116,13 @@ class TicketPage:
     @cached_property
     def standstill(self) -> list[dict[str, Any]]:
         """Why it does not move; each cause with the act that would mend it, where there is one."""
-        return [{**cause, "fix": self.fix(cause)} for cause in standstill(Ticket.objects.explain(self.ticket)["causes"])]
+        causes = standstill(Ticket.objects.explain(self.ticket)["causes"])
+        return [{**cause, "drawn": self.drawn_as(cause), "fix": self.fix(cause)} for cause in causes]
+
+    def drawn_as(self, cause: Mapping[str, Any]) -> Cause:
+        """To be blocked is grave; to stand in a phase without work is not."""
+        drawn = cause["drawn"]
+        return replace(drawn, tone="warn", icon="octagon-x") if self.blocked and cause["code"] == "phase" else drawn
 
     @property
     def causes(self) -> list[dict[str, Any]]:
@@ -129,9 +136,9 @@ class TicketPage:
         return len(self.standstill) - len(self.causes)
 
     def fix(self, cause: Mapping[str, Any]) -> acts.Offer | None:
-        word = {"phase": "unblock", "pause": "resume", "limit": "retry-failed"}.get(cause["code"], "")
-        if cause["code"] == "limit" and ":" in cause["what"].split(" ")[0]:  # of one task, not of the ticket
-            return None
+        of_a_task = cause["what"].startswith(f"{self.ticket.key}.")
+        of_the_project = cause["code"] == "pause" and not self.ticket.paused
+        word = "" if of_a_task or of_the_project else FIXES.get(cause["code"], "")
         return self.offers.get(word)
 
     # -- what may be done

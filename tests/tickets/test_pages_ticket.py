@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import re
+from pathlib import Path
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from agents.models import Event
+from tests.parts import lacking
 from tests.tickets import delivering, reports
 from tests.tickets.reports import hand_in, work_off
+from tickets import imports
 from tickets.models import Edge, Need, Task, TaskSpec, Ticket, Verdict
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "montage-2mass-015d.json"
 PART = {"HX-Request": "true"}
 
 
@@ -241,7 +246,7 @@ def test_a_viewer_sees_all_and_may_do_nothing(member, delivery):
 
 def test_an_operator_may_not_force_and_the_try_is_kept(member, delivery):
     operator = member("operator")
-    assert "needs the scope gates:force" in shown(operator, delivery)
+    assert "Needs the scope gates:force" in shown(operator, delivery)
     assert act(operator, delivery, "force", to="TESTING", reason="tested by hand on the bench").status_code == 403
     told = Event.objects.filter(kind="ticket.move_refused").latest("id")
     assert (told.actor, told.data["to"], told.data["code"]) == ("user:operator", "TESTING", "forbidden")
@@ -328,3 +333,18 @@ def test_a_ticket_page_costs_the_same_for_3_tasks_and_for_310(page, project, ope
     assert spent[0] <= 26
     assert 'id="graph"' not in shown(page, many)  # the list is the default beyond 150 nodes
     assert shown(page, many, "?view=graph").count('class="node ') == 310
+
+
+def test_an_imported_workflow_is_a_list_first_and_a_graph_on_demand(page, project):
+    if not REAL.exists():
+        lacking("data", "put montage-2mass-015d.json of wfcommons/WfInstances into ../shared/data")
+    imports.run("wfformat", io.BytesIO(REAL.read_bytes()), project=project, by="system:tests")
+    ticket = Ticket.objects.latest("id")
+
+    text, graph = shown(page, ticket), shown(page, ticket, "?view=graph")
+
+    assert text.count('<li class="task ') == 100
+    assert "Show 210 more" in text
+    assert graph.count('class="node ') == 310
+    assert graph.count('class="edge') == Need.objects.filter(child__ticket=ticket).count()
+    assert "Imported" in text

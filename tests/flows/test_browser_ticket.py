@@ -1,0 +1,215 @@
+"""The ticket page in a browser: for everybody, by keyboard, without script, and calm while it is acted on."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.browser import PHONE, WIDE, Window
+from tests.tickets import delivering
+from tests.web import until
+from tickets.models import Edge, Need, Task, TaskSpec, Ticket
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def delivery(project, operator, ada):
+    """A ticket in IMPLEMENTATION with tasks in every standing and a gate that was refused."""
+    return delivering.busy(project, by=operator, agent=ada)
+
+
+def large(project, operator, count=160):
+    """A ticket with more tasks than are drawn unasked, in a fan."""
+    ticket = Ticket.objects.open(project=project, title="Mosaic", tasks=[TaskSpec(f"Tile {n}") for n in range(count)], by=operator)
+    ids = list(ticket.tasks.order_by("id").values_list("pk", flat=True))
+    Need.objects.add(
+        project.pk, [Edge(ids[0], child) for child in ids[1:-1]] + [Edge(parent, ids[-1]) for parent in ids[1:-1]], by=operator
+    )
+    return ticket
+
+
+def check(shown, path, size):
+    page = shown.go(path)
+    page.wait_for_load_state("networkidle")
+    assert shown.faults() == [], path
+    assert shown.width <= size[0], path
+    return page
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+def test_every_state_of_the_page_is_for_everybody(window, project, delivery, operator, theme, size):
+    shown = window(size=size, theme=theme)
+    key = delivery.key
+    check(shown, f"/tickets/{key}/?done=1&history=all", size)
+    check(shown, f"/tickets/{key}/?view=list", size)
+    page = check(shown, f"/tickets/{key}/", size)
+    page.click("#more")
+    assert shown.faults() == []
+    page.click("#menu-force")
+    page.wait_for_selector("#act[open]")
+    assert shown.faults() == []
+    for word in ("advance", "block", "priority", "force", "unblock"):
+        check(shown, f"/tickets/{key}/{word}/", size)
+    page = check(shown, f"/tickets/{key}/advance/", size)
+    page.get_by_role("button", name="Advance").click()
+    page.wait_for_selector("#refused")
+    assert shown.faults() == []
+    check(shown, f"/tickets/{large(project, operator).key}/?view=graph", size)
+    Ticket.objects.move(delivery.pk, "BLOCKED", by=operator, reason="Which schema?")
+    check(shown, f"/tickets/{key}/", size)
+    Ticket.objects.move(delivery.pk, "CANCELLED", by=operator, reason="not wanted")
+    check(shown, f"/tickets/{key}/", size)
+    assert shown.elsewhere == []
+    assert [said for said in shown.complaints if "409" not in said] == []
+
+
+def test_the_page_is_for_everybody(window, delivery):
+    check(window(size=PHONE, theme="dark"), f"/tickets/{delivery.key}/", PHONE)
+    shown = window()
+    page = check(shown, f"/tickets/{delivery.key}/", WIDE)
+    page.click("#more")
+    page.click("#menu-force")
+    page.wait_for_selector("#act[open]")
+    assert shown.faults() == []
+    assert shown.complaints + shown.elsewhere == []
+
+
+def test_a_ticket_is_forced_by_keyboard_with_a_reason(window, delivery):
+    page = window().live(f"/tickets/{delivery.key}/")
+    press, focused = page.keyboard.press, lambda: page.evaluate("document.activeElement.id")
+    page.locator("#more").focus()
+    press("Enter")
+    while focused() != "menu-force":
+        press("Tab")
+    press("Enter")
+    page.wait_for_selector("#act[open]")
+    until(lambda: focused() == "act-to")
+    assert page.get_by_text("5 gate checks not asked").is_visible()
+    page.locator("#act-to").select_option("TESTING")
+    press("Tab")
+    page.keyboard.type("hurry")
+    press("Tab")
+    press("Space")
+    press("Tab")
+    press("Tab")
+    press("Enter")  # too short: the browser itself keeps it back
+    assert page.locator("#act").is_visible()
+    page.locator("#act-reason").fill("tested by hand on the bench")
+    page.locator("#act button[type=submit]").focus()
+    press("Enter")
+    page.wait_for_selector("text=tested by hand on the bench")
+    assert page.get_by_text("Forced", exact=True).is_visible()
+    assert page.locator("#toast").inner_text() == f"{delivery.key} is in Testing now, forced"
+    assert page.locator("#act").is_hidden()
+    assert focused() in ("more", "ticket-title")
+    assert Ticket.objects.get(pk=delivery.pk).phase == "TESTING"
+
+
+def test_a_refusal_is_read_out_where_it_happened(window, delivery, operator):
+    page = window().live(f"/tickets/{delivery.key}/")
+    page.locator("#main-advance").press("Enter")
+    assert page.evaluate("document.activeElement.id") == "gate-4"  # what is in the way
+    page.evaluate("document.activeElement.blur()")
+    page.click("#more")
+    page.click("#menu-priority")
+    page.wait_for_selector("#act[open]")
+    with Ticket.objects.locked(pk=delivery.pk) as row:
+        row.edit(by=operator, title="Idempotent capture")
+    page.locator("#act-priority").select_option("low")
+    page.locator("#act button[type=submit]").click()
+    page.wait_for_selector("#refused")
+    assert page.evaluate("document.activeElement.id") == "refused"
+    assert page.get_by_text("admin was faster").is_visible()
+    assert page.locator("#act-priority").input_value() == "low"
+    page.locator("#act button[type=submit]").click()
+    page.wait_for_selector("#act:not([open])", state="attached")
+    assert Ticket.objects.get(pk=delivery.pk).priority_name == "low"
+
+
+def test_an_open_dialog_and_what_is_typed_survive_updates(window, delivery, operator):
+    page = window().live(f"/tickets/{delivery.key}/")
+    page.locator("#graph").evaluate("box => { box.style.maxWidth = '500px'; box.scrollLeft = 120 }")
+    page.click("#more")
+    page.click("#menu-block")
+    page.wait_for_selector("#act[open]")
+    page.locator("#act-reason").press_sequentially("Which of the two sche", delay=1)
+    for number in range(5):
+        Task.objects.add(delivery, [TaskSpec(f"One more {number}")], by=operator)
+    page.locator("#act-reason").press_sequentially("mas?", delay=1)
+    page.wait_for_selector("#tasks-title >> text=Tasks")
+    until(lambda: page.locator(".dag text", has_text="One more 4").count() == 1)
+    assert page.locator("#act").is_visible()
+    assert page.evaluate("document.activeElement.id") == "act-reason"
+    assert page.locator("#act-reason").input_value() == "Which of the two schemas?"
+    page.locator("#act button[type=submit]").click()
+    page.wait_for_selector("text=Which of the two schemas?")
+    page.wait_for_selector("#main-unblock")
+    page.click("#more")
+    Task.objects.add(delivery, [TaskSpec("Late one")], by=operator)
+    until(lambda: page.locator(".dag text", has_text="Late one").count() == 1)
+    assert page.locator("#more-menu").is_visible()
+
+
+def test_acts_work_without_script(browser, web, operator, delivery):
+    shown = Window(browser, web, operator)
+    bare = browser.new_context(java_script_enabled=False, storage_state=shown.context.storage_state())
+    page = bare.new_page()
+    page.goto(f"http://{web.host}/tickets/{delivery.key}/")
+    page.locator("#more").click()
+    page.locator("#menu-block").click()
+    page.locator("#act-class").select_option("clarification")
+    page.locator("#act-reason").fill("Which of the two schemas?")
+    page.get_by_role("button", name="Block").click()
+    page.wait_for_url(f"**/tickets/{delivery.key}/")
+    assert page.get_by_text(f"{delivery.key} is blocked", exact=True).is_visible()
+    page.locator("#main-unblock").click()
+    page.get_by_role("button", name="Unblock").click()
+    page.wait_for_url(f"**/tickets/{delivery.key}/")
+    page.locator("#gate-judge").click()
+    assert page.get_by_text("2 checks of 5 do not pass").is_visible()
+    page.goto(f"http://{web.host}/tickets/{delivery.key}/advance/")
+    page.get_by_role("button", name="Advance").click()
+    assert page.get_by_text("The gate of IMPLEMENTATION is closed").is_visible()
+    bare.close()
+    shown.close()
+
+
+def test_a_graph_opens_at_what_failed_and_leads_to_its_row(window, delivery):
+    page = window().live(f"/tickets/{delivery.key}/")
+    failed = delivery.tasks.get(state="failed")
+    assert page.locator(f"#node-{failed.pk} rect").is_visible()
+    assert page.locator(f"#task-{failed.pk}").is_hidden()
+    page.locator(f"#node-{failed.pk}").click()
+    assert page.locator(f"#task-{failed.pk}").is_visible()
+    page.locator(f"#task-retry-{failed.pk}").click()
+    page.wait_for_selector("#act[open]")
+    page.locator("#act-reason").fill("the sandbox is mended")
+    page.locator("#act button[type=submit]").click()
+    until(lambda: page.locator(f"#node-{failed.pk}.info").count() == 1)
+    page.locator("#node-0").click()
+    page.wait_for_url("**done=1**")
+    assert page.locator("#node-0").count() == 0
+
+
+def test_a_phone_and_a_large_ticket_get_the_list(window, project, operator, delivery):
+    ticket = large(project, operator)
+    page = window().go(f"/tickets/{ticket.key}/")
+    assert page.locator("#graph").count() == 0
+    assert page.locator(".task").count() == 100
+    page.locator("#as-graph").click()
+    page.wait_for_url("**view=graph**")
+    assert page.locator(".node").count() == 160
+    phone = window(size=PHONE).go(f"/tickets/{delivery.key}/")
+    assert phone.locator("#graph").is_hidden()
+    assert phone.locator(".task").first.is_visible()
+
+
+def test_a_page_whose_person_was_signed_out_asks_to_sign_in(window, web, delivery, operator):
+    page = window().live(f"/tickets/{delivery.key}/")
+    operator.is_active = False
+    operator.save()
+    page.evaluate("live.asked = ''; subscribe()")  # the next check of its rights
+    page.wait_for_selector("text=Sign in")
+    assert "/login/" in page.url
