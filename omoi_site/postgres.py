@@ -303,7 +303,7 @@ class Server:
                 break
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(0.05)
-                if time.monotonic() > hopeless:
+                if time.monotonic() > hopeless or room.free(self.ground) < room.LEAST:
                     break
                 time.sleep(0.3)  # it ended: give what it met a moment to go away
         self.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.parts import lacking
@@ -56,6 +58,15 @@ def asked(home: Path) -> dict[str, Any]:
     return dict(json.loads(said.stdout))
 
 
+def board_of(up: Up) -> str:
+    """What the operator sees after following the link."""
+    [link] = re.findall(r"Sign in, once\s+(\S+)", up.said)
+    with httpx.Client(follow_redirects=True, timeout=20, headers={"Origin": up.facts["url"]}) as client:
+        form = client.get(link).text
+        token = re.findall(r'name="csrfmiddlewaretoken" value="([^"]+)"', form)[0]
+        return client.post(link, data={"csrfmiddlewaretoken": token}).raise_for_status().text
+
+
 def all_done(home: Path) -> dict[str, Any] | None:
     now = asked(home)
     assert not now["failed"]
@@ -65,6 +76,7 @@ def all_done(home: Path) -> dict[str, Any] | None:
 def test_all_tickets_walk_to_done_and_a_second_start_adds_nothing(home):
     first = Up(home, "--demo", "--port=0").ready()
     seen = wait_for(lambda: all_done(home), 240)
+    assert "Demo: a ledger" in board_of(first)
     assert first.stop() == 0, first.said
 
     assert [move[1] for move in seen["histories"]["money"]] == [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -34,6 +35,13 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
             subprocess.run(["umount", "--lazy", home], check=True)
 
 
+def fill(file: Path) -> None:
+    """All that is left of its disk."""
+    with contextlib.suppress(OSError), file.open("wb", buffering=0) as ballast:
+        while ballast.write(b"x" * 4096):
+            pass
+
+
 def refused(up: Up, patience: float = 30) -> str:
     assert up.process.wait(patience) == 1, up.said
     assert "Traceback" not in up.said
@@ -53,6 +61,29 @@ def test_a_disk_that_fills_up_while_data_is_made_leaves_no_data(small_disk):
     with pytest.raises((postgres.NoServer, room.NoRoom), match="full"):
         postgres.Server(home, throwaway=True).start()
     assert not list(place.ground(home).glob("data*"))
+
+
+def test_data_on_a_disk_that_is_full_now_is_refused_at_once_and_kept(small_disk):
+    home = small_disk(140) / "home"
+    server = postgres.Server(home, throwaway=True)
+    server.start()
+    server.stop()
+    fill(home / "ballast")
+
+    began = time.monotonic()
+    with pytest.raises((postgres.NoServer, room.NoRoom), match="full"):
+        server.start()
+    assert time.monotonic() - began < 10
+    up = subprocess.run(
+        [sys.executable, "manage.py", "up"], cwd=ROOT, env={**os.environ, "OMOI_HOME": str(home)}, capture_output=True, text=True
+    )
+    assert up.returncode == 1
+    assert "MiB are free" in up.stderr or "No space left" in up.stderr
+    assert "Traceback" not in up.stderr
+
+    (home / "ballast").unlink()
+    server.start()
+    server.stop()
 
 
 def test_a_file_that_does_not_fit_is_told_as_a_full_disk(tmp_path):

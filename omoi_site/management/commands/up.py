@@ -57,8 +57,8 @@ class Command(BaseCommand):
     def look_for_room(self) -> None:
         """Nothing is begun on a disk that cannot hold it."""
         ground = place.ground(settings.OMOI_HOME)
-        if not os.environ.get("DATABASE_URL") and not (ground / "data").exists():
-            room.demand(ground, room.TO_BEGIN)
+        if not os.environ.get("DATABASE_URL"):
+            room.demand(ground, room.LEAST if (ground / "data").exists() else room.TO_BEGIN)
 
     def listen(self, host: str, port: int) -> socket.socket:
         """The door, held open by us while web processes come and go: a connection waits in line for the next one."""
