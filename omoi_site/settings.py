@@ -11,7 +11,6 @@ from omoi_site import logs, postgres, room
 from omoi_site.secrets import secret_key
 
 ROOT = Path(__file__).resolve().parent.parent
-BASE_DIR = ROOT
 OMOI_HOME = Path(os.environ.get("OMOI_HOME") or ROOT / ".omoi").absolute()
 
 DEBUG = os.environ.get("OMOI_DEBUG") == "1"
@@ -45,11 +44,9 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "django_fsm",
-    "django_filters",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "channels",
     "omoi_site",
     "agents",
     "tickets",
@@ -70,8 +67,6 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "omoi_site.urls"
-WSGI_APPLICATION = "omoi_site.wsgi.application"
-ASGI_APPLICATION = "omoi_site.asgi.application"
 
 TEMPLATES = [
     {
