@@ -26,9 +26,11 @@ def ready() -> bool:
         return link is not None and link.execute("SELECT to_regclass('tickets_sweeprun')").fetchone() != (None,)
 
 
-def idle(what: str) -> Found:
+def idle(role: str, what: str) -> Found:
     """It does not run: wrong where `up` runs here, else nothing one would expect."""
-    return ("wrong" if running.found(settings.OMOI_HOME) else "off"), what, "Start everything: python3 manage.py up"
+    if running.found(settings.OMOI_HOME):
+        return "wrong", what, f"Look into logs/{role}.log in OMOI_HOME."
+    return "off", what, "Start everything: python3 manage.py up"
 
 
 @examines("broker")
@@ -44,7 +46,9 @@ def hints() -> Found:
 def clock() -> Found:
     if not ready():
         return UNKNOWN
-    return idle(said.rstrip(".")) if (said := sweeps.health()) else ("ok", "its sweeps run")
+    return (
+        idle("clock", said.removesuffix(" Start `manage.py clock`.").rstrip(".")) if (said := sweeps.health()) else ("ok", "its sweeps run")
+    )
 
 
 @examines("worker")
@@ -53,7 +57,7 @@ def worker() -> Found:
         return UNKNOWN
     found = db.one(WORKERS)
     heard = found["n"] if found else 0
-    return ("ok", f"{heard} heard within {HEARD_S} s") if heard else idle(f"none was heard for {HEARD_S} s")
+    return ("ok", f"{heard} heard within {HEARD_S} s") if heard else idle("worker", f"none was heard for {HEARD_S} s")
 
 
 @examines("executors")
