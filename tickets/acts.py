@@ -11,11 +11,11 @@ from agents.models import Event, rights
 from omoi_site.errors import Invalid, NotFound
 from tickets.checklist import spoken
 from tickets.models import NotReady, Task, Ticket
-from tickets.models.moves import REASON, BlockedClass
+from tickets.models.moves import REASON, BlockedClass, TransitionNotAllowed
 from tickets.models.ticket import Priority
 from tickets.workflow import BLOCKED, CANCELLED
 
-LONGEST = 2_000  # characters of a reason
+LONGEST, LONGEST_PHASE = 2_000, 60  # characters of a reason, of a phase's name
 WRITES = "tickets:write"
 
 
@@ -32,10 +32,14 @@ class Given:
 
     @classmethod
     def of(cls, query: Mapping[str, str], by: Any) -> Given:
+        if strange := [name for name in query if "\x00" in query[name]]:
+            raise Invalid("this is not text", field=strange[0])
+        if len(query.get("to", "")) > LONGEST_PHASE:
+            raise Invalid("there is no such phase", field="to")
         reason, version = query.get("reason", "").strip(), query.get("version", "")
         if len(reason) > LONGEST:
             raise Invalid(f"a reason has at most {LONGEST} characters; this one has {len(reason)}", field="reason")
-        number = int(version) if version.isascii() and version.isdigit() else None
+        number = int(version) if version.isascii() and version.isdigit() and len(version) < 10 else None
         return cls(by, query.get("to", ""), reason, query.get("class", BlockedClass.DEPENDENCY), query.get("priority", ""), number)
 
 
@@ -59,14 +63,28 @@ class Act:
     direct: bool = False  # the button does it at once, nothing is asked
 
     def perform(self, subject: Any, given: Given) -> str:
-        """Do it, if the giver has the right to."""
-        if self.scope == "gates:force":
+        """Do it, if the giver has the right to and it is what it was when it was offered; a move that is refused leaves its trace."""
+        if self.to is not None:
             with Ticket.objects.told_if_refused(subject.pk, given.to or subject.phase, by=given.by):
-                rights.need(given.by, self.scope, subject.project)
+                self.expect(subject, given)
+        else:
+            self.expect(subject, given)
+        return self.run(subject, given)
+
+    def expect(self, subject: Any, given: Given) -> None:
+        """Refuse what the giver may not do, and what has become another act meanwhile: a move is known by where it leads alone."""
         rights.need(given.by, self.scope, subject.project)
         if len(given.reason) > self.most:
             raise Invalid(f"this reason has at most {self.most} characters", field="reason")
-        return self.run(subject, given)
+        if isinstance(subject, Ticket):
+            self.expect_of_ticket(subject, given)
+
+    def expect_of_ticket(self, ticket: Ticket, given: Given) -> None:
+        ticket.expect(given.version)
+        if not self.fits(ticket):
+            raise TransitionNotAllowed(f"{ticket.key} is {standing(ticket)}: to {self.says.lower()} is not possible there")
+        if self.to and given.to and given.to not in (ways := self.to(ticket)):
+            raise TransitionNotAllowed(f"{ticket.key} cannot go to {given.to} by this; it may go to {', '.join(ways) or 'no phase'}")
 
 
 @dataclass(frozen=True)
@@ -82,13 +100,19 @@ def offers(acts: Sequence[Act], subject: Any, scopes: frozenset[str]) -> dict[st
     return {act.word: Offer(act, why_not(act, scopes)) for act in acts if act.fits(subject)}
 
 
+def standing(ticket: Ticket) -> str:
+    """In a word, for a sentence."""
+    return "paused" if ticket.paused else f"in {ticket.phase}"
+
+
 def why_not(act: Act, scopes: frozenset[str]) -> str:
     return "" if act.scope in scopes else f"Needs the scope {act.scope}, which you do not have here"
 
 
-def last_change(ticket: Ticket) -> Event | None:
-    """Who changed the ticket last, and how: for whoever was too late."""
-    return Event.objects.filter(topic=ticket.topic, subject=ticket.topic).exclude(kind__in=QUIET).order_by("-xid", "-id").first()
+def last_change(subject: Any) -> Event | None:
+    """Who changed the ticket or task last, and how: for whoever was too late."""
+    ticket, name = (subject.ticket_key, f"task:{subject.pk}") if isinstance(subject, Task) else (subject.key, subject.topic)
+    return Event.objects.filter(topic=f"ticket:{ticket}", subject=name).exclude(kind__in=QUIET).order_by("-xid", "-id").first()
 
 
 QUIET = ["ticket.move_refused", "gate.judged", "artifact.handed_in"]

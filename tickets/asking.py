@@ -11,12 +11,11 @@ from django.urls import reverse
 from agents.models import Event, rights
 from omoi_site.errors import OmoiError, VersionConflict
 from tickets import acts
-from tickets.models import Task, Ticket
+from tickets.models import NotReady, Task, Ticket
 from tickets.models.moves import BlockedClass, TransitionNotAllowed
 from tickets.models.ticket import Priority
 
-LATE = (VersionConflict, TransitionNotAllowed)  # refusals that another's act may be behind
-CONFLICT = 409
+LATE = (VersionConflict, TransitionNotAllowed, NotReady)  # refusals that another's act may be behind
 
 
 class Asking:
@@ -75,8 +74,8 @@ class Asking:
 
     @cached_property
     def changed(self) -> Event | None:
-        """Who was faster, where that is what stands behind the refusal."""
-        return acts.last_change(self.ticket) if isinstance(self.refused, LATE) else None
+        """Who was faster, where that may be what stands behind the refusal."""
+        return acts.last_change(self.subject) if isinstance(self.refused, LATE) else None
 
     @property
     def moved(self) -> tuple[str, str] | None:

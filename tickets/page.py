@@ -199,7 +199,7 @@ class TicketPage:
 
     @cached_property
     def needs(self) -> list[Need]:
-        found = Need.objects.filter(child__ticket=self.ticket).select_related("parent")
+        found = Need.objects.filter(child__in=[task.pk for task in self.tasks]).select_related("parent")
         return list(
             found.only("child", "parent", "on_end", "on_failure", "parent__ticket_key", "parent__title", "parent__state").order_by("id")
         )
@@ -247,6 +247,11 @@ class TicketPage:
             )
             for task in self.shown
         ]
+
+    @property
+    def longer(self) -> bool:
+        """Whether more rows can be shown than are."""
+        return len(self.shown) < len(self.tasks)
 
     @property
     def left(self) -> int:

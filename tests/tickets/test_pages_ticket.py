@@ -279,6 +279,8 @@ def test_tasks_are_retried_bumped_and_cancelled(page, project, operator, ada):
     assert acted(failed, "retry").status_code == 200
     again = acted(failed, "retry")
     assert again.status_code == 409
+    assert "admin was faster" in again.content.decode()
+    assert "retried it" in again.content.decode()
     assert "only a failed or cancelled task can be retried" in again.content.decode()
     assert acted(waits, "bump").status_code == 200
     assert acted(waits, "cancel").status_code == 200
@@ -293,6 +295,44 @@ def test_all_failed_tasks_are_retried_at_once(page, project, operator, ada):
     assert "head-retry-failed" in shown(page, ticket)
     assert act(page, ticket, "retry-failed", reason="the sandbox is mended").content.decode() == "1 task back in the queue"
     assert act(page, ticket, "retry-failed", reason="the sandbox is mended").status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("word", "given"),
+    [
+        ("back", {"to": "NOWHERE", "reason": "x"}),
+        ("back", {"to": "\x00", "reason": "x"}),
+        ("advance", {}),
+        ("advance", {"to": "DONE"}),
+        ("force", {"to": "X" * 100_000, "reason": "long enough a reason"}),
+        ("block", {"reason": "x\x00y"}),
+        ("block", {"reason": "why", "class": "mood"}),
+        ("block", {"reason": "x" * 2_001}),
+        ("pause", {"reason": "x" * 501}),
+        ("priority", {"priority": "highest"}),
+        ("priority", {"priority": "low", "version": "9" * 5_000}),
+        ("reopen", {"to": "DESIGN", "reason": "why"}),
+        ("cancel", {"reason": "  "}),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_words(page, delivery, word, given):
+    answer = act(page, delivery, word, **given)
+    if word == "priority" and "version" in given:
+        assert answer.status_code == 200  # a version nobody could have seen asks for nothing
+        return
+    assert answer.status_code in (409, 422), answer.content.decode()
+    assert 'id="refused"' in answer.content.decode()
+    assert phase_of(delivery) == "IMPLEMENTATION"
+    if given.get("to") in ("DONE", "NOWHERE", "DESIGN"):
+        assert Event.objects.filter(kind="ticket.move_refused", actor="user:admin", topic=f"ticket:{delivery.key}").count() == 1
+
+
+def test_addresses_of_nothing_are_not_found(page, delivery):
+    for path in ("dance/", "tasks/99999999999999999999999/cancel/", "tasks/1/dance/"):
+        assert page.get(f"/tickets/{delivery.key}/{path}").status_code == 404
+    assert page.get("/tickets/OMO%00/").status_code == 404
+    assert page.get("/tickets/OMO-999/block/").status_code == 404
+    assert page.put(f"/tickets/{delivery.key}/block/").status_code == 405
 
 
 # -- tasks as a graph
