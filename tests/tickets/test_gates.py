@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 
 from agents.models import Event
 from omoi_site import db
-from tests.racing import meanwhile
+from tests.racing import meanwhile, race
 from tests.tickets import reports
 from tests.tickets.reports import hand_in, work_off
 from tickets.models import Artifact, GateClosed, Handed, Outcome, PhaseMove, Task, TaskSpec, Ticket, Verdict, Workflow
@@ -155,3 +155,14 @@ def test_two_completions_with_the_same_contents_do_not_stand_in_each_others_way(
 
     assert settled.state == other.answer()[0].state == "completed"
     assert Artifact.objects.count() == 2  # the same content again is the revision that is there
+
+
+def test_many_judge_at_once_and_none_stands_in_the_others_way(delivery, operator):
+    [verdicts] = race(1, *[lambda turn: Ticket.objects.judge(pk=delivery.pk, by=operator)] * 4)
+    assert [verdict.phase for verdict in verdicts] == ["REQUIREMENTS"] * 4
+
+
+def test_a_ticket_that_moved_while_its_judge_waited_is_judged_where_it_stands(delivery, operator):
+    with meanwhile(lambda: Ticket.objects.judge(pk=delivery.pk, by=operator)) as other, Ticket.objects.locked(pk=delivery.pk) as ticket:
+        ticket.force("TESTING", by=operator, reason="for the sake of the test")
+    assert other.answer().phase == "TESTING"

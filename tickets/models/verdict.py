@@ -74,13 +74,14 @@ class Judging(models.QuerySet[Any]):
     @db.atomic
     def judge(self, *, by: Any, **which: Any) -> Verdict:
         """Judge the gate of the phase the ticket stands in, and keep the verdict, passed or not; a phase without gate passes."""
-        ticket = self.select_related("project", "workflow").filter(**which).first()
-        if ticket is None:
+        known = self.filter(**which).values_list("pk", flat=True).first()
+        if known is None:
             raise NotFound("no such ticket")
-        # a snapshot older than a change could judge what is gone: nothing changes the evidence while it is read
-        db.rows("SELECT id FROM tickets_ticket WHERE id = %s FOR SHARE", [ticket.pk])
-        ticket.refresh_from_db()
-        return Verdict.objects.give(ticket, by=by)
+        # a snapshot older than a change could judge what is gone: nothing changes the evidence while it is read. Not FOR SHARE: two
+        # who judge would both have it, and each wait for the other to write that it was judged
+        db.rows("SELECT id FROM tickets_ticket WHERE id = %s FOR NO KEY UPDATE", [known])
+        # read anew, not refreshed: that takes the protection off the phase of all tickets, in every thread
+        return Verdict.objects.give(self.select_related("project", "workflow").get(pk=known), by=by)
 
 
 class VerdictQuerySet(models.QuerySet["Verdict"]):
