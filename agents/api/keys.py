@@ -48,6 +48,8 @@ class KeysView(View):
         wanted = set(given.get("scopes") or ["work"])
         if more := sorted(wanted - held(self, agent)):
             raise Forbidden(f"you cannot give the scopes {', '.join(more)}: you do not have them yourself")
+        if "admin" in wanted and "admin" not in rights.scopes(request.user):  # with it an agent changes workflows, which all projects share
+            raise Forbidden("only who has the scope admin in the whole installation gives it to an agent", scope="admin")
         expires_in = timedelta(seconds=given["expires_s"]) if "expires_s" in given else None
         key, text = Key.objects.issue(by=request.user, agent=agent, scopes=sorted(wanted), expires_in=expires_in)
         key.refresh_from_db()

@@ -21,12 +21,13 @@ OF_ROLE = {
 def scopes(who: Any, project: Project | None = None) -> frozenset[str]:
     """What `who` may do in `project`; without one, in the whole installation. A key's own scopes only narrow.
 
-    An agent has the scopes of its key. A person has those of their role in the project, the operator all; beyond projects nobody
+    An agent has the scopes of its key, in its projects. A person has those of their role in the project, the operator all; beyond projects nobody
     else has any.
     """
     narrowed: frozenset[str] | None = getattr(who, "key_scopes", None)
     if isinstance(who, Agent):
-        return narrowed or frozenset()
+        elsewhere = project is not None and not who.sees_all and not who.projects.filter(pk=project.pk).exists()
+        return frozenset() if elsewhere else narrowed or frozenset()
     if who.is_superuser:
         own = frozenset(SCOPES)
     else:
