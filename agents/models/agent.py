@@ -169,13 +169,14 @@ class Agent(FSMModelMixin, Versioned):
         return f"agent:{self.name}"
 
     def seen(self, *, word: str | None = None, metrics: dict[str, Any] | None = None) -> None:
-        """Note that the agent was heard, written at most every 5 s; at once when it says another word about itself."""
+        """Note that the agent was heard, written at most every 5 s; at once when it says something else about itself."""
         db.rows(
             """INSERT INTO agents_agentpresence AS p (agent_id, last_seen_at, unread, word, metrics)
                VALUES (%(agent)s, clock_timestamp(), 0, coalesce(%(word)s::varchar, ''), coalesce(%(metrics)s, '{}'::jsonb))
                ON CONFLICT (agent_id) DO UPDATE SET last_seen_at = excluded.last_seen_at,
                  word = coalesce(%(word)s::varchar, p.word), metrics = coalesce(%(metrics)s, p.metrics)
-               WHERE p.last_seen_at < excluded.last_seen_at - interval '5 s' OR p.word <> coalesce(%(word)s::varchar, p.word)""",
+               WHERE p.last_seen_at < excluded.last_seen_at - interval '5 s' OR p.word <> coalesce(%(word)s::varchar, p.word)
+                 OR p.metrics <> coalesce(%(metrics)s::jsonb, p.metrics)""",
             {"agent": self.pk, "word": word and word[:20], "metrics": None if metrics is None else Jsonb(metrics)},
         )
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from agents.models import Agent, AgentPresence, Project
 from tests.calls import Api, api_of
 from tests.deeds import lapse
-from tickets.models import Task, TaskSpec
+from tickets.models import Task, TaskSpec, Ticket
 
 pytestmark = pytest.mark.django_db
 
@@ -111,3 +112,27 @@ def test_without_a_key_nobody_claims(db):
     assert (refused.status_code, refused.json()["code"]) == (401, "unauthorized")
     assert Api("omoi_00000000_nonsense").post("/claims", {}).status_code == 401
     assert Api().get("/nowhere").json()["code"] == "not_found"
+
+
+@pytest.mark.parametrize("key", ["SEC", "NONE", "A\nB", "x y"])
+def test_a_project_one_does_not_see_is_not_found(ada, operator, key):
+    Project.objects.found(key="SEC", by=operator)
+    assert api_of(ada).post("/claims", {"project": key, "wait_s": 30}).status_code == 404
+
+
+def test_who_holds_a_task_of_another_project_is_not_told(ada, operator):
+    other = Project.objects.found(key="SEC", workflow="simple", by=operator)
+    eve = Agent.objects.register(name="eve", projects=[other], by=operator)
+    Ticket.objects.open(project=other, title="x", tasks=[TaskSpec("x")], by=operator)
+    [claim] = Task.objects.claim(by=eve)
+    told = api_of(ada).post("/agents/me/heartbeat", {"claims": [{"task": str(claim.task), "fence": claim.fence}]})
+    assert told.json()["lost"] == [{"task": str(claim.task), "code": "claim_lost", "holder": None}]
+
+
+def test_a_heartbeat_keeps_what_the_agent_says_of_itself(ada):
+    calls = api_of(ada)
+    calls.post("/agents/me/heartbeat", {"status": "degraded", "metrics": {"load": 3}})
+    assert calls.get("/agents/me").json()["status"] == "degraded"
+    calls.post("/agents/me/heartbeat", {"metrics": {"load": 4}})
+    assert AgentPresence.objects.get(agent=ada).metrics == {"load": 4}
+    assert calls.get("/agents/me").json()["status"] == "degraded"

@@ -79,10 +79,9 @@ class ClaimsView(View):
         claims = Task.objects.claim(limit=asked["limit"], lease_s=asked["lease_s"], **which)
         if claims:
             return Response({"claims": [told(claim) for claim in claims]})
+        if project:
+            self.project(project.key)  # not before there is nothing: whoever was granted something sees it
         return self.nothing_yet(asked["wait_s"], lambda: bells(**which))
-
-    def _narrowed(self, key: str | None) -> Project | None:
-        return None if key is None else self.project(key)
 
 
 def told(claim: Any) -> dict[str, Any]:
@@ -223,7 +222,14 @@ class HeartbeatView(View):
     @route("Renew the named claims and hear which are lost", takes=HeartbeatIn, gives=HeartbeatOut, refuses=(422,), tag="agents")
     def post(self, request: Request) -> Response:
         asked, agent = parse(HeartbeatIn, request), self.agent()
+        if "status" in asked or "metrics" in asked:
+            agent.seen(word=asked.get("status"), metrics=asked.get("metrics"))
         kept, lost = Task.objects.renew([(claim["task"], claim["fence"]) for claim in asked["claims"]], by=agent)
         commands = [{"command": "cancel", "task": str(one["task"])} for one in lost]
-        told = {"claims": kept, "lost": [{"task": one["task"], "code": one["code"], "holder": one.get("holder")} for one in lost]}
+        # who holds a task of somebody else's project is nobody's business here
+        seen = set(Task.objects.seen_by(agent).filter(pk__in=[one["task"] for one in lost]).values_list("pk", flat=True)) if lost else set()
+        told = {
+            "claims": kept,
+            "lost": [{"task": one["task"], "code": one["code"], "holder": one["holder"] if one["task"] in seen else None} for one in lost],
+        }
         return Response({**HeartbeatOut({**told, "unread": 0, "commands": []}).data, "commands": commands})

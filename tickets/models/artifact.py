@@ -112,7 +112,7 @@ class ArtifactQuerySet(models.QuerySet["Artifact"]):
                 lease_expires_at__gt=db.ClockTimestamp(),
             )
             if not held.exists():
-                raise lost(db.one(LOST, [[task.pk]]))
+                raise lost(db.one(LOST, [[task.pk]]) if Task.objects.filter(pk=task.pk, ticket=row).exists() else None)
         holding = None if task is None else task.pk
         return self._next(row, blob, type, by=by, name=name, phase=phase, path=path, commit=commit, task=holding, fence=fence)
 
