@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import io
+import re
 import tempfile
 from collections.abc import Awaitable, Callable
 from typing import IO, Any
@@ -17,7 +18,10 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 KIB, MIB = 1 << 10, 1 << 20
 CHUNK = 64 * KIB
-LIMITS = {"artifacts": 100 * MIB + CHUNK, "imports": 50 * MIB + CHUNK}  # by the last word of the path; with room for the form around a file
+LIMITS = {  # by the address; with room for the form around a file
+    re.compile(r"/api/v1/tickets/[^/]+/artifacts"): 100 * MIB + CHUNK,
+    re.compile(r"/api/v1/imports"): 50 * MIB + CHUNK,
+}
 LIMIT = MIB
 LEFT_OVER = 16 * MIB  # how much of a refused body is read and dropped, so that its sender can read the refusal
 STALLED_S = 20.0  # without a byte in either direction a client is given up
@@ -29,7 +33,7 @@ class Gone(Exception):
 
 def size_limit(scope: Scope) -> int:
     """How many bytes this request may bring; refused at once when it announces more."""
-    limit = LIMITS.get(scope["path"].rstrip("/").rpartition("/")[2], LIMIT)
+    limit = next((most for address, most in LIMITS.items() if address.fullmatch(scope["path"].rstrip("/"))), LIMIT)
     for name, value in scope["headers"]:
         if name == b"content-length" and int(value) > limit:  # the server has checked that it is a number
             raise too_large(limit)

@@ -59,3 +59,12 @@ def test_what_is_too_large_is_refused_before_it_is_sent(web, operator, ticket):
         link.endheaders()
         answer = link.getresponse()
         assert (answer.status, json.loads(answer.read())["code"]) == (413, "too_large")
+
+
+@pytest.mark.parametrize("path", ["/api/v1/tickets/artifacts", "/api/v1/projects/imports", "/login/artifacts"])
+def test_only_the_addresses_of_uploads_take_large_bodies(web, path):
+    with contextlib.closing(http.client.HTTPConnection(web.host, timeout=60)) as link:
+        link.putrequest("PATCH", path)
+        link.putheader("Content-Length", str(2 * MIB))
+        link.endheaders()
+        assert link.getresponse().status == 413
