@@ -167,4 +167,4 @@ def parse(text: str | None) -> tuple[list[str] | None, str]:
         raise Refused(MALFORMED, f"topics: at most {MOST_TOPICS}")
     if not isinstance(cursor, str) or len(cursor) > LONGEST:
         raise Refused(MALFORMED, "cursor: the text the page or the last signal came with")
-    return [topic for topic in topics if "\0" not in topic], cursor
+    return [topic for topic in topics if topic.isprintable()], cursor  # no topic holds what the database could not read

@@ -74,7 +74,11 @@ class Wanted:
 def _limits(asked: list[str]) -> list[tuple[str, int]]:
     """`show=TODO.150`: how many cards of a phase."""
     pairs = [item.rpartition(".") for item in asked]
-    return [(phase, min(int(number), MOST)) for phase, _, number in pairs if phase and number.isascii() and number.isdigit()]
+    return [
+        (phase, min(int(number), MOST))
+        for phase, _, number in pairs
+        if phase and number.isascii() and number.isdigit() and len(number) < 10
+    ]
 
 
 @dataclass(frozen=True)

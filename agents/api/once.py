@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable
 
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, InvalidToken
 from django.http import HttpResponse
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -89,7 +89,10 @@ def _carried_out(mark: bytes, asked: bytes, seal: Fernet | None, act: Callable[[
 
 def _replayed(kept: Reply, seal: Fernet | None) -> HttpResponse:
     body = bytes(kept.body)
-    text = seal.decrypt(body) if kept.sealed and seal else body
+    try:
+        text = seal.decrypt(body) if kept.sealed and seal else body
+    except InvalidToken as error:
+        raise IdempotencyMismatch("the answer holds a secret, and only the credential that asked for it can have it again") from error
     response = HttpResponse(text, status=kept.status, content_type="application/json")
     for name, value in kept.headers.items():
         response[name] = value

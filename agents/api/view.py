@@ -98,6 +98,9 @@ def written(place: Any) -> str:
 
 def reading(cursor: str) -> str:
     try:
-        return base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)).decode()
+        place = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)).decode()
     except ValueError as error:
         raise Malformed("this cursor is not one of ours") from error
+    if "\0" in place:
+        raise Malformed("this cursor is not one of ours")
+    return place

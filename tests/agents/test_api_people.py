@@ -147,3 +147,30 @@ def test_a_session_needs_the_csrf_token(operator, project):
     assert client.get("/api/v1/projects").status_code == 200
     refused = client.post("/api/v1/projects", {"key": "NEW"}, content_type="application/json")
     assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+
+
+def test_an_agent_has_its_scopes_in_its_projects_alone(operator, project, ada):
+    other = Project.objects.found(key="OTHER", by=operator)
+    Agent.objects.register(name="eve", projects=[project, other], by=operator)
+    calls = api_of(ada, "admin", "agents:register", "work")
+    assert calls.post("/agents/eve/retire", {}).status_code == 403
+    assert calls.post("/agents/eve/keys", {}).status_code == 403
+
+
+def test_who_is_admin_of_a_project_gives_no_agent_more_than_that(django_user_model, project, ada):
+    """With the scope `admin` an agent installs workflows, which all projects share."""
+    user = django_user_model.objects.create_user("pam")
+    Member.objects.create(project=project, user=user, role="admin")
+    assert api_of(user).post("/agents/ada/keys", {"scopes": ["admin"]}).status_code == 403
+    assert api_of(user).post("/agents/ada/keys", {"scopes": ["gates:force"]}).status_code == 201
+
+
+def test_a_kept_secret_is_for_the_credential_that_asked(operator, project):
+    body = {"name": "eve", "projects": ["OMO"]}
+    assert api_of(operator).post("/agents", body, Idempotency_Key="a").status_code == 201
+    refused = api_of(operator).post("/agents", body, Idempotency_Key="a")
+    assert (refused.status_code, refused.json()["code"]) == (409, "idempotency_mismatch")
+
+
+def test_a_cursor_of_somebody_else_is_refused(operator, project):
+    assert api_of(operator).get("/projects", cursor="AA").status_code == 400

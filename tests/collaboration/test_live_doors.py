@@ -80,3 +80,8 @@ def test_topics_and_messages_are_counted(web, operator):
     for _ in range(61):
         page.socket.send("{}")
     assert closed(page)[0] == 4429
+
+
+def test_a_topic_no_database_text_can_hold_is_passed_over(web, operator, project):
+    page = web.page(operator)
+    assert page.follow("project:\ud800", "project:\0", "project:OMO") == []

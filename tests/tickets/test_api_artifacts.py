@@ -7,9 +7,10 @@ import hashlib
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from agents.models import Agent, Project
 from tests.calls import ROOT, api_of
 from tests.deeds import lapse
-from tickets.models import Artifact, Task
+from tickets.models import Artifact, Task, TaskSpec, Ticket
 
 pytestmark = pytest.mark.django_db
 
@@ -110,8 +111,6 @@ def test_an_agent_hands_in_under_a_fence_it_holds(at, task, ada, bob, operator):
 
 
 def test_an_artifact_of_another_ticket_is_not_found_here(calls, at, project, operator):
-    from tickets.models import Ticket
-
     made = calls.post(at, {"type": "notes", "content": "x"}).json()
     other = Ticket.objects.open(project=project, title="Other", by=operator)
     assert calls.get(f"/tickets/{other.key}/artifacts/{made['id']}").status_code == 404
@@ -144,3 +143,18 @@ def test_a_completion_with_an_old_fence_keeps_no_artifact(task, ada, bob):
     assert (refused.json()["code"], refused.json()["holder"]) == ("claim_lost", "bob")
     assert not Artifact.objects.exists()
     assert new.fence > old.fence
+
+
+def test_a_task_of_another_project_is_told_nothing_of(at, ada, operator):
+    other = Project.objects.found(key="SEC", workflow="simple", by=operator)
+    eve = Agent.objects.register(name="eve", projects=[other], by=operator)
+    Ticket.objects.open(project=other, title="x", tasks=[TaskSpec("x")], by=operator)
+    [claim] = Task.objects.claim(by=eve)
+    refused = api_of(ada).post(at, {"type": "notes", "content": "x", "task": str(claim.task), "fence": claim.fence})
+    assert (refused.status_code, refused.json()["code"], refused.json()["holder"]) == (409, "claim_lost", None)
+
+
+def test_a_file_is_fetched_whatever_its_path_ends_in(calls, at):
+    made = calls.post(at, {"type": "notes", "content": "x", "path": "a\n\\"}).json()
+    answer = calls.get(f"{at}/{made['id']}/content")
+    assert (answer.status_code, answer["Content-Disposition"]) == (200, 'attachment; filename="a"')

@@ -388,3 +388,9 @@ def test_an_imported_workflow_is_a_list_first_and_a_graph_on_demand(page, projec
     assert graph.count('class="node ') == 310
     assert graph.count('class="edge') == Need.objects.filter(child__ticket=ticket).count()
     assert "Imported" in text
+
+
+def test_a_form_with_a_character_no_text_can_keep_is_refused(page, delivery):
+    for given in ({"reason": "a\0b"}, {"reason": "ab", "to": "\0"}, {"reason": "ab", "version": "9" * 5000}):
+        assert act(page, delivery, "back", **given).status_code == 422
+    assert page.get("/board/", {"show": "BACKLOG." + "9" * 5000}).status_code == 200

@@ -142,7 +142,7 @@ class ContentView(View):
         artifact = the_artifact(self, key, pk)
         response = StreamingHttpResponse(artifact.blob.pieces(), content_type="application/octet-stream")
         # what an agent handed in is never shown by a browser as a page of this site
-        name = (artifact.path or artifact.name).replace("\\", "/").rstrip("/").rpartition("/")[2]
+        name = (artifact.path or artifact.name).replace("\\", "/").rstrip("/\n").rpartition("/")[2]  # no header ends in a line's end
         response["Content-Disposition"] = content_disposition_header(True, name or artifact.type)
         response["X-Content-Type-Options"] = "nosniff"
         response["Content-Security-Policy"] = "default-src 'none'; sandbox"

@@ -175,7 +175,18 @@ def _parsed(text: bytes) -> dict[str, Any]:
         raise Invalid("Nothing was imported. The document is not a JSON object", field="the document")
     if deeper(found, DEPTH):
         raise Malformed(f"Nothing was imported. The document is nested deeper than {DEPTH}")
+    if b"\\u" in text and not _can_be_kept(found):
+        raise Malformed("Nothing was imported. The document holds a NUL character or half a surrogate pair, which no text can keep")
     return found
+
+
+def _can_be_kept(document: dict[str, Any]) -> bool:
+    """Escapes can spell what no database text holds."""
+    told = json.dumps(document, ensure_ascii=False)
+    try:
+        return "\\u0000" not in told and bool(told.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def _no_number(name: str) -> None:
