@@ -53,7 +53,11 @@ def has_tests(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
     found = yield from reading("has_tests", case, "code_changes", evidence.changed_files)
     if found is not None and not evidence.has_tests(found):
         yield Reason(
-            "has_tests", "no_tests", "a file under tests/ or named test_*", found[:20], "add tests to the change and hand it in again"
+            "has_tests",
+            "no_tests",
+            "a file under tests/ or named test_*",
+            [file[:200] for file in found[:20]],
+            "add tests to the change and hand it in again",
         )
 
 

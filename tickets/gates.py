@@ -5,6 +5,7 @@ What a check cannot find out is a reason too: an error in it, or evidence it can
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -73,9 +74,21 @@ def reasons(asked: dict[str, Any], case: Any) -> list[Reason]:
     if check is None:
         return [Reason(name, "check_unknown", name, None, "install the check, or move the ticket to a workflow version without it")]
     try:
-        return list(check.judge(case, parameters))
+        found = list(check.judge(case, parameters))
+        if not all(_can_be_kept(reason) for reason in found):
+            return [Reason(name, "check_failed", "text", "characters no text can keep", "hand the evidence in without them")]
+        return found
     except Exception as error:
         log.exception("a gate check failed", extra={"check": name})
         return [
             Reason(name, "check_failed", "an answer", type(error).__name__, "look into the server's log; the gate stays closed meanwhile")
         ]
+
+
+def _can_be_kept(reason: Reason) -> bool:
+    """A reason may quote the evidence, which may hold what no database text can: NUL, half a surrogate pair."""
+    told = json.dumps(reason.as_dict(), ensure_ascii=False)
+    try:
+        return "\\u0000" not in told and bool(told.encode())
+    except UnicodeEncodeError:
+        return False

@@ -166,3 +166,12 @@ def test_a_ticket_that_moved_while_its_judge_waited_is_judged_where_it_stands(de
     with meanwhile(lambda: Ticket.objects.judge(pk=delivery.pk, by=operator)) as other, Ticket.objects.locked(pk=delivery.pk) as ticket:
         ticket.force("TESTING", by=operator, reason="for the sake of the test")
     assert other.answer().phase == "TESTING"
+
+
+@pytest.mark.parametrize("file", [r"a\u0000b", r"a\ud800b"])
+def test_evidence_that_no_text_can_quote_keeps_the_gate_closed(delivery, operator, ada, file):
+    with Ticket.objects.locked(pk=delivery.pk) as ticket:
+        ticket.force("IMPLEMENTATION", by=operator, reason="for the sake of the test")
+    hand_in(delivery, "code_changes", f'{{"commit": "c", "files": ["{file}"]}}'.encode(), by=ada)
+    [check] = [check for check in Ticket.objects.judge(pk=delivery.pk, by=operator).checks if check["check"] == "has_tests"]
+    assert [reason["code"] for reason in check["reasons"]] == ["check_failed"]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from django.db import OperationalError, connection, models
+from django.db import DatabaseError, connection, models
 
 from omoi_site import db
 from omoi_site.errors import OmoiError
@@ -84,7 +84,7 @@ class Advancing(models.QuerySet[Any]):
             try:
                 while self.due_to_advance().filter(pk=pk).exists() and self._advance_one(pk, by):
                     moved += 1
-            except (OmoiError, OperationalError):  # one ticket must not stand in the way of the others
+            except (OmoiError, DatabaseError):  # one ticket must not stand in the way of the others
                 if connection.connection is None or connection.connection.broken:
                     raise
                 log.exception("an automatic move failed", extra={"ticket": pk})
