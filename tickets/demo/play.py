@@ -17,7 +17,7 @@ from tickets.workflow import BLOCKED
 KEY, WORKFLOW, SOURCE = "DEMO", "demo_delivery", "demo"
 BY = "system:demo"
 DOCUMENT = Path(__file__).parent / f"{WORKFLOW}.yaml"
-AT_ONCE, EVERY_S = 7, 5.0  # tickets at the beginning, and how long after them another one comes
+AT_ONCE, EVERY_S = 6, 6.0  # tickets at the beginning, and how long after them another one comes
 LOOK_S = 0.3
 
 
