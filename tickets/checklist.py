@@ -150,7 +150,7 @@ def gate_of(ticket: Ticket, phase: Phase, artifacts: Sequence[Artifact], tally: 
         [_row(number, asked, judged.get(number), newest, tally) for number, asked in enumerate(phase.gate, 1)],
         verdict,
         verdict.stale_for(ticket) if verdict else "",
-        "" if phase.gate else _without(phase, to),
+        "" if phase.gate else _without(phase),
     )
 
 
@@ -161,7 +161,7 @@ def _row(number: int, asked: Asked, judged: Asked | None, newest: dict[str, Arti
     return Row(number, asked, state, judged["reasons"] if judged and state == "failed" else [], newest.get(kind), tasks)
 
 
-def _without(phase: Phase, to: str) -> str:
+def _without(phase: Phase) -> str:
     if phase.terminal:
         return "The ticket is at its end."
     how = {

@@ -92,13 +92,20 @@ class Obstacle:
     bars: bool = True
 
 
+def paused(what: str, reason: str) -> str:
+    return f"{what} is paused{f': {reason}' if reason else ''}"
+
+
+def project_paused(facts: dict[str, Any]) -> str:
+    return paused(f"project {facts['project']}", facts["project_reason"])
+
+
 def holds(facts: dict[str, Any]) -> str:
     return f"{facts['holder']} works on it, attempt {facts['attempts']} of {facts['max_attempts']}, leased until {facts['lease_end']}"
 
 
 def waits(facts: dict[str, Any]) -> str:
-    more = facts["left_open"] - len(facts["open_keys"] or [])
-    return f"waits for {', '.join(facts['open_keys'] or ['tasks that have ended'])}{f' and {more} more' if more > 0 else ''}"
+    return f"waits for {named(facts['open_keys'] or ['tasks that have ended'], facts['left_open'])}"
 
 
 def doomed(facts: dict[str, Any]) -> str:
@@ -171,7 +178,7 @@ OBSTACLES = [
     ),
     Obstacle(
         "pause", f"{PENDING} AND NOT ({FREE}) AND k.paused", "'operator'",
-        lambda facts: f"ticket {facts['ticket']} is paused" + (f": {facts['pause_reason']}" if facts["pause_reason"] else ""),
+        lambda facts: paused(f"ticket {facts['ticket']}", facts["pause_reason"]),
         "Resume the ticket.", "k.paused_at",
     ),
     Obstacle(
@@ -201,8 +208,7 @@ OBSTACLES = [
     ),
     Obstacle(
         "pause", f"{PENDING} AND l.paused", "'operator'",
-        lambda facts: f"project {facts['project']} is paused" + (f": {facts['project_reason']}" if facts["project_reason"] else ""),
-        "Resume the project.", "j.paused_at",
+        project_paused, "Resume the project.", "j.paused_at",
     ),
     # pending: who could do it
     Obstacle("capability", f"{PENDING} AND f.able = 0", "'operator'", unable, enable, "coalesce(t.ready_at, t.created_at)"),

@@ -106,7 +106,7 @@ class Advancing(models.QuerySet[Any]):
                 return None
             verdict = Verdict.objects.give(ticket, by=by)
             if not verdict.passed:
-                ticket.mend(verdict, by=by)
+                ticket.mend(by=by)
         return verdict
 
     @db.atomic

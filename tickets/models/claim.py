@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import models
 
@@ -20,9 +20,6 @@ from agents.models.agent import phase_names, words
 from omoi_site import broker, db
 from omoi_site.errors import OmoiError
 from tickets.obstacles import FITS, READY
-
-if TYPE_CHECKING:
-    pass
 
 # me: under the row's lock, newest version. seen: the same row by the snapshot.
 ME = """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import models
 from psycopg.types.json import Jsonb
@@ -13,9 +13,6 @@ from agents.models import Agent, via
 from omoi_site import broker, db
 from tickets.models.settle import LOST, lost
 from tickets.models.sweep import SweepRun
-
-if TYPE_CHECKING:
-    pass
 
 AFTER_A_RESTART_S = 30  # claims get this much longer when the database was away: their holders could not renew
 BATCH = 100
@@ -53,28 +50,19 @@ SELECT id FROM told
 """
 # Ends what is past its time in batches; any number may run at once. Attempts used up: failed, and its children are told.
 # The time is a subselect, read once: compared with a bare clock_timestamp() every row of the index would be looked at.
-LAPSE = """
+PAST = """
 WITH old AS MATERIALIZED (
-  SELECT t.id, a.name AS holder FROM tickets_task t LEFT JOIN agents_agent a ON a.id = t.holder_id WHERE t.lease_expires_at < (SELECT clock_timestamp())
-  ORDER BY t.lease_expires_at LIMIT %(limit)s FOR UPDATE OF t SKIP LOCKED),
+  SELECT t.id, a.name AS holder FROM tickets_task t LEFT JOIN agents_agent a ON a.id = t.holder_id WHERE t.{moment} < (SELECT clock_timestamp())
+  ORDER BY t.{moment} LIMIT %(limit)s FOR UPDATE OF t SKIP LOCKED),
 gone AS (
   UPDATE tickets_task t SET state = CASE WHEN t.attempts < t.max_attempts THEN 'pending' ELSE 'failed' END, holder_id = NULL, lease_expires_at = NULL, timeout_at = NULL,
          promote_at = CASE WHEN t.attempts < t.max_attempts THEN t.promote_at END, retries = t.retries + (t.attempts < t.max_attempts)::int, events = t.events + 1,
-         error = 'the lease of ' || old.holder || ' ended without a word', ended_at = CASE WHEN t.attempts >= t.max_attempts THEN clock_timestamp() END
+         error = {error}, ended_at = CASE WHEN t.attempts >= t.max_attempts THEN clock_timestamp() END
   FROM old WHERE t.id = old.id
   RETURNING t.id, t.ticket_id, t.ticket_key, t.project_id, t.lane_id, t.rank, t.fence, t.state, t.events, t.profile, old.holder),
 """
-TIME_OUT = """
-WITH old AS MATERIALIZED (
-  SELECT t.id, a.name AS holder FROM tickets_task t LEFT JOIN agents_agent a ON a.id = t.holder_id WHERE t.timeout_at < (SELECT clock_timestamp())
-  ORDER BY t.timeout_at LIMIT %(limit)s FOR UPDATE OF t SKIP LOCKED),
-gone AS (
-  UPDATE tickets_task t SET state = CASE WHEN t.attempts < t.max_attempts THEN 'pending' ELSE 'failed' END, holder_id = NULL, lease_expires_at = NULL, timeout_at = NULL,
-         promote_at = CASE WHEN t.attempts < t.max_attempts THEN t.promote_at END, retries = t.retries + (t.attempts < t.max_attempts)::int, events = t.events + 1,
-         error = 'timed out after ' || t.timeout_s || ' s', ended_at = CASE WHEN t.attempts >= t.max_attempts THEN clock_timestamp() END
-  FROM old WHERE t.id = old.id
-  RETURNING t.id, t.ticket_id, t.ticket_key, t.project_id, t.lane_id, t.rank, t.fence, t.state, t.events, t.profile, old.holder),
-"""
+LAPSE = PAST.format(moment="lease_expires_at", error="'the lease of ' || old.holder || ' ended without a word'")
+TIME_OUT = PAST.format(moment="timeout_at", error="'timed out after ' || t.timeout_s || ' s'")
 ENDED_BY_TIME = """
 low AS (
   UPDATE tickets_lane l SET floor = f.rank FROM (

@@ -15,9 +15,6 @@ from tickets.models.verdict import GateClosed, Verdict
 from tickets.workflow import BLOCKED, CANCELLED, Plan
 
 if TYPE_CHECKING:
-    pass
-
-if TYPE_CHECKING:
     from tickets.models.ticket import Ticket
     from tickets.models.workflow import Workflow
 
@@ -234,7 +231,7 @@ class Moving(FSMModelMixin, Versioned):
         if tasks := specs(self.ticket, self.plan[phase].tasks, phase):
             Task.objects.add(self.ticket, tasks, by=by)
 
-    def mend(self, verdict: Verdict, *, by: Any) -> None:
+    def mend(self, *, by: Any) -> None:
         """The gate refused with all work done: add the tasks the workflow has for that, as often as it allows while the ticket stands here."""
         repair = self.plan[self.phase].on_failure
         refused = self.verdicts.filter(move=self.moves, passed=False).count()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import models
 from psycopg.types.json import Jsonb
@@ -17,9 +17,6 @@ from omoi_site import db
 from tickets.models.adding import COUNT_NEEDS
 from tickets.models.ticket import Ticket
 from tickets.obstacles import CLAIMABLE_HERE, OPEN_IN
-
-if TYPE_CHECKING:
-    pass
 
 WRONG_NEEDS = f"""
 WITH truth AS ({COUNT_NEEDS} WHERE c.id > %(after)s AND c.id <= %(upto)s AND (%(ids)s::bigint[] IS NULL OR c.id = ANY (%(ids)s)) AND c.state = 'pending' GROUP BY c.id)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import models
 from psycopg.types.json import Jsonb
@@ -17,9 +17,6 @@ from agents.models import Agent, via
 from omoi_site import broker, db
 from omoi_site.errors import OmoiError
 from tickets.obstacles import MET
-
-if TYPE_CHECKING:
-    pass
 
 # Back-off before the next attempt: min(60 s, 2^n s x uniform(0.75, 1.25)), n = attempts failed before this one.
 SETTLE = """

@@ -9,7 +9,7 @@ from django.db import models
 
 from omoi_site import db
 from tickets.models.explain import Told, said, selected, waits_on
-from tickets.obstacles import CLAIMABLE_HERE, CLOCK, OPEN_IN, SCENE, Obstacle, waiting_on
+from tickets.obstacles import CLAIMABLE_HERE, CLOCK, OPEN_IN, SCENE, Obstacle, named, paused, project_paused, waiting_on
 
 Row = TypeVar("Row", bound=models.Model)
 MOST = 20  # open tasks a ticket is explained by
@@ -58,22 +58,19 @@ UNFINISHED = "(k.phase = 'BLOCKED' OR k.phase <> 'CANCELLED' AND coalesce(kp.mov
 
 
 def of(noun: str, keys: list[str] | None, count: int) -> str:
-    keys = keys or []
-    more = f" and {count - len(keys)} more" if count > len(keys) else ""
-    return f"{count} {noun}{'' if count == 1 else 's'}: {', '.join(keys)}{more}"
+    return f"{count} {noun}{'' if count == 1 else 's'}: {named(keys, count)}"
 
 
 TASKS = Obstacle("tasks", f"{UNFINISHED} AND c.going > 0", FIRST_WAITS, "", "")  # told by the causes of the tasks themselves
 OBSTACLES = [
     Obstacle("pause", f"{UNFINISHED} AND k.archived_at IS NOT NULL", "'operator'", "it is archived", "Restore it.", "k.archived_at"),
     Obstacle(
-        "pause", f"{UNFINISHED} AND k.paused", "'operator'", lambda facts: "it is paused" + (f": {facts['pause_reason']}" if facts["pause_reason"] else ""),
+        "pause", f"{UNFINISHED} AND k.paused", "'operator'", lambda facts: paused("it", facts["pause_reason"]),
         "Resume it.", "k.paused_at",
     ),
     Obstacle(
         "pause", f"{UNFINISHED} AND j.paused", "'operator'",
-        lambda facts: f"project {facts['project']} is paused" + (f": {facts['project_reason']}" if facts["project_reason"] else ""),
-        "Resume the project.", "j.paused_at",
+        project_paused, "Resume the project.", "j.paused_at",
     ),
     Obstacle("phase", "k.phase = 'BLOCKED'", "'operator'", "it is blocked ({blocked_class}): {blocked_reason}", "Mend what blocks it and unblock it.", "k.phase_since"),
     Obstacle(
