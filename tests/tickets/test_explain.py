@@ -412,7 +412,7 @@ def test_a_task_can_be_claimed_exactly_when_nothing_bars_it(operator, tasks, act
 
 
 @pytest.mark.full
-@settings(max_examples=500, deadline=None, suppress_health_check=QUIET)
+@settings(max_examples=150, deadline=None, suppress_health_check=QUIET)
 @given(tasks=TASKS, acts=st.lists(ACTS, min_size=10, max_size=40))
 def test_a_task_can_be_claimed_exactly_when_nothing_bars_it_at_length(operator, tasks, acts):
     in_a_random_state(operator, tasks, acts)
