@@ -20,7 +20,7 @@ from typing import Any
 import psycopg
 from django.conf import settings
 
-from omoi_site import exposure, place, postgres, readiness, room, running
+from omoi_site import exposure, place, postgres, readiness, room, running, whereabouts
 from omoi_site import port as doors
 
 OLDEST_SERVER = 14
@@ -141,8 +141,8 @@ def server() -> Found:
     """The server itself, by whichever of the two ways there are."""
     where = settings.DATABASES["default"]
     try:
-        postgres.database(settings.OMOI_HOME)
-    except postgres.BadAddress as refusal:
+        whereabouts.database(settings.OMOI_HOME)
+    except whereabouts.BadAddress as refusal:
         return "wrong", "of DATABASE_URL, which cannot be read", refusal.message
     if own():
         try:
@@ -168,12 +168,14 @@ def server() -> Found:
             number = link.info.server_version
     except psycopg.Error as error:
         how = (
-            "Look into logs/postgres.log in OMOI_HOME." if own() else f"Check {address(where)} and DATABASE_URL, and that the server runs."
+            "Look into logs/postgres.log in OMOI_HOME."
+            if own()
+            else f"Check {whereabouts.place_of(where)} and DATABASE_URL, and that the server runs."
         )
-        return "wrong", f"{told}: {address(where)} does not answer: {postgres.plainly(error, where)}", how
+        return "wrong", f"{told}: {whereabouts.place_of(where)} does not answer: {whereabouts.plainly(error, where)}", how
     if number // 10_000 < OLDEST_SERVER:
         return "wrong", f"{told}: version {number // 10_000}", f"PostgreSQL {OLDEST_SERVER} or newer is needed."
-    return "ok", f"{told}: {address(where)} answers, version {number // 10_000}"
+    return "ok", f"{told}: {whereabouts.place_of(where)} answers, version {number // 10_000}"
 
 
 @examines("durability")
@@ -200,7 +202,7 @@ def migrations() -> Found:
 
 
 def connect() -> psycopg.Connection[Any]:
-    return psycopg.connect(**{**postgres.libpq(settings.DATABASES["default"]), "connect_timeout": 3}, autocommit=True)
+    return psycopg.connect(**{**whereabouts.libpq(settings.DATABASES["default"]), "connect_timeout": 3}, autocommit=True)
 
 
 @contextlib.contextmanager
@@ -213,10 +215,6 @@ def answering() -> Iterator[psycopg.Connection[Any] | None]:
         return
     with link:
         yield link
-
-
-def address(described: dict[str, Any]) -> str:
-    return postgres.place_of(described)
 
 
 # -- the port, and who may reach it

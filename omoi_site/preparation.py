@@ -15,7 +15,7 @@ from django.core.management import call_command
 from django.db import Error, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from omoi_site import postgres
+from omoi_site import postgres, whereabouts
 
 KEPT = 3
 ONE_AT_A_TIME = 0x6F6D6F69  # the advisory lock of whoever migrates
@@ -28,7 +28,7 @@ def reach(which: str = "") -> None:
     except Error as error:
         here = connection.settings_dict
         raise postgres.NoServer(
-            f"The database {which}at {postgres.place_of(here)} does not answer: {postgres.plainly(error, here)}. Nothing was changed."
+            f"The database {which}at {whereabouts.place_of(here)} does not answer: {whereabouts.plainly(error, here)}. Nothing was changed."
         ) from error
 
 

@@ -7,7 +7,7 @@ import secrets
 import sys
 from pathlib import Path
 
-from omoi_site import logs, postgres, room
+from omoi_site import logs, room, whereabouts
 from omoi_site.secrets import secret_key
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -20,8 +20,8 @@ try:
     SECRET_KEY = secret_key(OMOI_HOME, make=not LOOKING)
     if not SECRET_KEY:
         raise SystemExit(f"{OMOI_HOME / 'secret_key'} is empty: remove it, and the next start makes one. Who is signed in signs in again.")
-    DATABASES = {"default": postgres.database(OMOI_HOME)}
-except postgres.BadAddress as error:
+    DATABASES = {"default": whereabouts.database(OMOI_HOME)}
+except whereabouts.BadAddress as error:
     if not LOOKING:
         raise SystemExit(error.message) from error
 except OSError as error:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from omoi_site import place, postgres
+from omoi_site import place, postgres, whereabouts
 
 MINE = "PYTEST_XDIST_WORKER" not in os.environ  # a worker uses the server of the run it belongs to
 if MINE:
@@ -39,7 +39,7 @@ def environment() -> dict[str, str]:
     from django.conf import settings
 
     here = settings.DATABASES["default"]
-    return {**os.environ, "DATABASE_URL": postgres.address(here["HOST"], here["NAME"], here["USER"], here["PASSWORD"])}
+    return {**os.environ, "DATABASE_URL": whereabouts.url(here["HOST"], here["NAME"], here["USER"], here["PASSWORD"])}
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -61,7 +61,7 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
     from django.db import connections
 
     start()
-    here = postgres.database(HOME)
+    here = whereabouts.database(HOME)
     for described in (settings.DATABASES["default"], connections["default"].settings_dict):
         described.update(HOST=here["HOST"], PASSWORD=here["PASSWORD"])
     yield

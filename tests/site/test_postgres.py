@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from django.db import connection
 
-from omoi_site import place, postgres
+from omoi_site import place, postgres, whereabouts
 from tests import cluster
 
 
@@ -33,7 +33,7 @@ def test_a_server_that_forgets_is_refused():
 @pytest.mark.django_db
 def test_another_process_finds_the_database_of_the_test_by_its_environment(monkeypatch):
     monkeypatch.setitem(os.environ, "DATABASE_URL", cluster.environment()["DATABASE_URL"])
-    found, here = postgres.database(cluster.HOME), connection.settings_dict
+    found, here = whereabouts.database(cluster.HOME), connection.settings_dict
     assert {name: found[name] for name in ("HOST", "NAME", "USER", "PASSWORD")} == {
         name: here[name] for name in ("HOST", "NAME", "USER", "PASSWORD")
     }

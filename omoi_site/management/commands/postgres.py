@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from omoi_site import place, postgres, running, secrets
+from omoi_site import place, postgres, running, secrets, whereabouts
 from omoi_site.errors import OmoiError
 
 
@@ -31,7 +31,7 @@ class Command(BaseCommand):
         ends = {signal.SIGINT, signal.SIGTERM}
         server = postgres.Server(home)
         server.start()
-        address = postgres.address(str(place.socket_folder(home)), "omoi", "omoi", secrets.read(home, "password"))
+        address = whereabouts.url(str(place.socket_folder(home)), "omoi", "omoi", secrets.read(home, "password"))
         self.stdout.write(f"PostgreSQL is ready: DATABASE_URL={address}")
         self.stdout.flush()
         signal.pthread_sigmask(signal.SIG_BLOCK, ends)

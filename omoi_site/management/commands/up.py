@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
 from agents.models.signin import one_time_path
-from omoi_site import exposure, place, postgres, preparation, room, running, showing
+from omoi_site import exposure, place, postgres, preparation, room, running, showing, whereabouts
 from omoi_site import port as doors
 from omoi_site.child import Child
 from omoi_site.errors import OmoiError
@@ -91,7 +91,7 @@ class Command(BaseCommand):
         """Migrate, and see that there is an operator; afterwards no connection is left open."""
         home, own = settings.OMOI_HOME, not os.environ.get("DATABASE_URL")
         if own:  # the secrets were made after the settings were read
-            here = postgres.database(home)
+            here = whereabouts.database(home)
             for described in (settings.DATABASES["default"], connections["default"].settings_dict):
                 described.update(HOST=here["HOST"], PASSWORD=here["PASSWORD"])
         try:
