@@ -16,7 +16,7 @@ from markdown_it import MarkdownIt
 
 LARGEST = 10 << 20  # bytes of a file a check reads
 MARKDOWN = MarkdownIt().disable(["inline", "reference"])  # blocks have the headings; the rest takes minutes of a text made for that
-LONGEST = 1 << 20  # bytes of a document: Markdown is read by Python alone
+LONGEST = 256 << 10  # bytes of a document: Markdown is read by Python alone, and some of it slowly
 BLANKS = re.compile(
     r"[\s\x00-\x1f\x7f\u00ad\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202f\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0]{3,}"
 )
@@ -45,7 +45,7 @@ class Tests:
 
 def document(content: bytes) -> Document:
     if len(content) > LONGEST:
-        raise Unreadable(f"a document has at most {LONGEST >> 20} MiB")
+        raise Unreadable(f"a document has at most {LONGEST >> 10} KiB")
     text = _text(content).strip()
     tokens = MARKDOWN.parse(text)
     headings = (after.content for token, after in itertools.pairwise(tokens) if token.type == "heading_open")

@@ -57,6 +57,7 @@ def test_a_ticket_walks_from_backlog_to_done(delivery, operator, ada):
         (reports.requirements(100), "too_short"),
         (reports.requirements(headings=("Scope",)), "sections_missing"),
         (b"\xff\xfe" * 400, "evidence_unreadable"),
+        (reports.requirements() + b"- a\n" * 65_536, "evidence_unreadable"),  # one that takes long to read
     ],
 )
 def test_requirements_that_do_not_do_keep_the_gate_closed(delivery, operator, ada, content, code):
@@ -175,3 +176,27 @@ def test_evidence_that_no_text_can_quote_keeps_the_gate_closed(delivery, operato
     hand_in(delivery, "code_changes", f'{{"commit": "c", "files": ["{file}"]}}'.encode(), by=ada)
     [check] = [check for check in Ticket.objects.judge(pk=delivery.pk, by=operator).checks if check["check"] == "has_tests"]
     assert [reason["code"] for reason in check["reasons"]] == ["check_failed"]
+
+
+def test_a_refusal_stands_where_the_tasks_to_mend_it_cannot_be_added(project, operator, ada):
+    seed = {"title": "Mend it", "profile": "echo", "slots": {"text": "{title}"}}
+    phases = [
+        {
+            "name": "MAKE",
+            "to": ["SHIP"],
+            "automatic": "on_completion",
+            "gate": [{"check": "artifact", "type": "notes"}],
+            "on_failure": {"tasks": [seed]},
+        },
+        {"name": "SHIP", "to": []},
+    ]
+    workflow = Workflow.objects.install({"name": "mending", "phases": phases})
+    ticket = Ticket.objects.open(project=project, workflow=workflow, title="--version", tasks=[TaskSpec("x")], by=operator)
+    [claim] = Task.objects.claim(by=ada)
+    Task.objects.settle([Outcome(claim.task, claim.fence, "completed")], by=ada)
+
+    assert Ticket.objects.advance_due() == 0
+
+    assert Verdict.objects.get(ticket=ticket).passed is False
+    assert "begin with -" in Event.objects.get(kind="ticket.mend_failed").reason
+    assert [cause["code"] for cause in Ticket.objects.explain(ticket)["causes"]] == ["gate"]

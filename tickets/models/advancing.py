@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from django.db import DatabaseError, connection, models
+from django.db import DatabaseError, connection, models, transaction
 
 from omoi_site import db
 from omoi_site.errors import OmoiError
@@ -106,7 +106,11 @@ class Advancing(models.QuerySet[Any]):
                 return None
             verdict = Verdict.objects.give(ticket, by=by)
             if not verdict.passed:
-                ticket.mend(by=by)
+                try:
+                    with transaction.atomic():
+                        ticket.mend(by=by)
+                except OmoiError as fault:  # such as a profile that is gone: the verdict stands, and says what is missing
+                    ticket.record("ticket.mend_failed", by=by, reason=fault.message)
         return verdict
 
     @db.atomic
