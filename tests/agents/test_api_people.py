@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agents.models import Agent, Member, Project
+from omoi_site import db
 from tests.calls import Api, api_of
 
 pytestmark = pytest.mark.django_db
@@ -174,3 +175,18 @@ def test_a_kept_secret_is_for_the_credential_that_asked(operator, project):
 
 def test_a_cursor_of_somebody_else_is_refused(operator, project):
     assert api_of(operator).get("/projects", cursor="AA").status_code == 400
+
+
+def test_the_projects_of_an_agent_are_told_to_those_who_see_them(vera, operator, project):
+    other = Project.objects.found(key="OTHER", by=operator)
+    Agent.objects.register(name="eve", projects=[project, other], by=operator)
+    assert api_of(vera).get("/agents/eve").json()["projects"] == ["OMO"]
+    assert api_of(operator).get("/agents/eve").json()["projects"] == ["OMO", "OTHER"]
+
+
+def test_an_agent_is_registered_with_its_key_or_not_at_all(operator, project):
+    calls = api_of(operator)
+    db.rows("SET CONSTRAINTS ALL IMMEDIATE")
+    db.rows("ALTER TABLE agents_key ADD CONSTRAINT no_more CHECK (last_used_at IS NOT NULL) NOT VALID")
+    assert calls.post("/agents", {"name": "eve", "projects": ["OMO"]}).status_code == 500
+    assert not Agent.objects.filter(name="eve").exists()

@@ -124,3 +124,8 @@ def test_a_list_costs_the_same_for_one_ticket_and_for_fifty(project, calls, djan
         assert len(calls.get("/tickets").json()["results"]) == 20
     with django_assert_max_num_queries(12):
         assert len(calls.get("/tasks").json()["results"]) == 20
+
+
+def test_a_ticket_is_opened_with_a_thousand_tasks_and_no_more(operator, project):
+    refused = api_of(operator).post("/tickets", {"project": "OMO", "title": "x", "tasks": [{"title": "x"}] * 1001})
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "tasks")

@@ -13,6 +13,7 @@ from tickets.models import Need, TaskSpec
 from tickets.models.adding import NeedSpec
 
 ENDS, POLICIES = Need.When.values, Need.OnFailure.values
+MOST = 1000  # tasks at once
 
 
 class NeedIn(Shape):
@@ -64,12 +65,7 @@ class TaskIn(Shape):
 
 
 class TasksIn(Shape):
-    tasks = TaskIn(many=True, allow_empty=False)
-
-    def validate_tasks(self, tasks: list[Any]) -> list[Any]:
-        if len(tasks) > 1000:
-            raise serializers.ValidationError("at most 1000 tasks at once")
-        return tasks
+    tasks = TaskIn(many=True, allow_empty=False, max_length=MOST)
 
 
 def specs(tasks: list[dict[str, Any]]) -> list[TaskSpec]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.db.models import Prefetch
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,7 +19,7 @@ from agents.api.view import View, tagged
 from agents.models import Agent, Key, Project, rights
 from omoi_site.errors import Invalid, NotFound
 from tickets.api.fields import PhaseField
-from tickets.models.fleet import STATUSES, FleetQuerySet, fleet
+from tickets.models.fleet import STATUSES, fleet
 
 WORD = {"max_length": 100}
 
@@ -40,7 +42,7 @@ class AgentOut(serializers.Serializer):
     created_at = serializers.DateTimeField()
 
     def get_projects(self, agent: Agent) -> list[str]:
-        return sorted(project.key for project in agent.projects.all())
+        return sorted(project.key for project in agent.seen_projects)  # type: ignore[attr-defined]
 
 
 class AgentIn(Shape):
@@ -82,7 +84,7 @@ class AgentsView(View):
     @route("The agents of your projects", gives=listing("Agents", AgentOut), query=AgentsIn, refuses=(404,), tag="agents")
     def get(self, request: Request) -> Response:
         given = asked(AgentsIn, request)
-        found = shown(fleet(request.user))
+        found = shown(request.user)
         if "project" in given:
             found = found.filter(projects=self.project(given["project"]))
         if "status" in given:
@@ -108,8 +110,9 @@ class AgentsView(View):
         if not projects:
             self.need()
         owner = self._owner(given.pop("owner", None))
-        agent = Agent.objects.register(by=request.user, projects=projects, owner=owner, **given)
-        _, text = Key.objects.issue(by=request.user, agent=agent)
+        with transaction.atomic():  # an agent without a key would stand in the way of the next try
+            agent = Agent.objects.register(by=request.user, projects=projects, owner=owner, **given)
+            _, text = Key.objects.issue(by=request.user, agent=agent)
         return tagged({"agent": AgentOut(the_agent(self, agent.name)).data, "key": text}, agent.version, status=201)
 
     def _owner(self, name: str | None) -> Any:
@@ -238,16 +241,17 @@ class StatisticsView(View):
 
 def fitting(request: Request, given: dict[str, Any]) -> list[Any]:
     given["capabilities"] = given.pop("capability")
-    return shown(fleet(request.user), status=False).search(**given)
+    return shown(request.user, status=False).search(**given)
 
 
-def shown(agents: FleetQuerySet, *, status: bool = True) -> Any:
-    found = agents.select_related("owner").prefetch_related("projects")
+def shown(who: Any, *, status: bool = True) -> Any:
+    """The agents `who` sees, each with those of its projects that `who` sees."""
+    found = fleet(who).select_related("owner").prefetch_related(Prefetch("projects", Project.objects.seen_by(who), to_attr="seen_projects"))
     return found.with_status() if status else found
 
 
 def the_agent(view: View, name: str) -> Any:
-    found = shown(fleet(view.request.user)).filter(name=name).first()
+    found = shown(view.request.user).filter(name=name).first()
     if found is None:
         raise NotFound(f"there is no agent {name}, or you share no project with it")
     return found
