@@ -13,7 +13,6 @@ wsgi = get_wsgi_application()
 
 from channels.routing import URLRouter  # noqa: E402
 from django.conf import settings  # noqa: E402
-from django.db import connections  # noqa: E402
 from django.db.backends.base.base import BaseDatabaseWrapper  # noqa: E402
 from django.db.backends.signals import connection_created  # noqa: E402
 from django.urls import path, re_path  # noqa: E402
@@ -38,8 +37,6 @@ def bound(sender: Any, connection: BaseDatabaseWrapper, **_: Any) -> None:
 
 
 connection_created.connect(bound)
-# A look at the connection before each request would cost a tenth of a claim: the pump notices a loss at once, and the threads renew theirs.
-connections.settings["default"]["CONN_HEALTH_CHECKS"] = False
 
 
 async def nowhere(scope: Scope, receive: Receive, send: Send) -> None:
