@@ -200,3 +200,27 @@ def test_a_refusal_stands_where_the_tasks_to_mend_it_cannot_be_added(project, op
     assert Verdict.objects.get(ticket=ticket).passed is False
     assert "begin with -" in Event.objects.get(kind="ticket.mend_failed").reason
     assert [cause["code"] for cause in Ticket.objects.explain(ticket)["causes"]] == ["gate"]
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_a_person_who_runs_the_checks_takes_no_round_of_mending_away(project, operator, ada, early):
+    mending = {"tasks": [{"title": "Mend it"}]}
+    gate = [{"check": "artifact", "type": "notes"}]
+    phases = [
+        {"name": "MAKE", "to": ["SHIP"], "automatic": "on_completion", "gate": gate, "on_failure": mending},
+        {"name": "SHIP", "to": []},
+    ]
+    workflow = Workflow.objects.install({"name": "mending", "phases": phases})
+    ticket = Ticket.objects.open(project=project, workflow=workflow, title="x", tasks=[TaskSpec("x")], by=operator)
+    [claim] = Task.objects.claim(by=ada)
+    if early:
+        Ticket.objects.judge(pk=ticket.pk, by=operator)
+    Task.objects.settle([Outcome(claim.task, claim.fence, "completed")], by=ada)
+    if not early:
+        Ticket.objects.judge(pk=ticket.pk, by=operator)
+
+    Ticket.objects.advance_due()
+    Ticket.objects.advance_due()
+
+    assert list(ticket.tasks.order_by("pk").values_list("title", flat=True)) == ["x", "Mend it"]
+    assert ticket.verdicts.count() == 2

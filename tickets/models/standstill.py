@@ -15,7 +15,7 @@ Row = TypeVar("Row", bound=models.Model)
 MOST = 20  # open tasks a ticket is explained by
 
 # An automatic move is due. `p` is the phase the ticket stands in, `x` the one it moves on to, `m` how it came here (to be blocked meanwhile does not count).
-# A gate that refused what is there is not asked again before something changes.
+# A gate that refused what is there is not asked again before something changes; that a person asked does not count, for only here work to mend it is added.
 # Whoever sent it back, forced or reopened it wants something done first: work from before that does not move it on.
 AUTOMATIC = """
 NOT tickets_ticket.paused AND tickets_ticket.archived_at IS NULL AND EXISTS (
@@ -25,7 +25,7 @@ NOT tickets_ticket.paused AND tickets_ticket.archived_at IS NULL AND EXISTS (
   CROSS JOIN LATERAL (SELECT h.at, h.ground IN ('back', 'forced', 'reopened') AND h.move > 0 AS sent FROM tickets_phasemove h
                       WHERE h.ticket_id = tickets_ticket.id AND h.ground NOT IN ('blocked', 'unblocked') ORDER BY h.move DESC LIMIT 1) m
   WHERE p.workflow_id = tickets_ticket.workflow_id AND p.name = tickets_ticket.phase AND p.automatic <> ''
-    AND NOT (p.gated AND EXISTS (SELECT FROM tickets_verdict v WHERE v.ticket_id = tickets_ticket.id AND v.move = tickets_ticket.moves AND NOT v.passed
+    AND NOT (p.gated AND EXISTS (SELECT FROM tickets_verdict v WHERE v.ticket_id = tickets_ticket.id AND v.move = tickets_ticket.moves AND NOT v.passed AND v."by" = 'system:workflow'
                                  AND v.evidence = omoi_evidence(tickets_ticket.id, p.name)))
     AND NOT EXISTS (SELECT FROM tickets_task o WHERE o.ticket_id = tickets_ticket.id AND o.phase = p.name AND o.state IN ('pending', 'claimed'))
     AND CASE p.automatic
