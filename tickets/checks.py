@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from tickets import evidence
@@ -11,6 +12,8 @@ from tickets.gates import Reason, gate_check
 
 TYPE = {"type": "string", "pattern": r"^[a-z][a-z0-9_]{0,99}$"}
 Read = TypeVar("Read")
+WITHIN_S = 5.0  # reading a file takes at most so long; what takes longer keeps the gate closed
+_readers = ThreadPoolExecutor(4, thread_name_prefix="evidence")
 
 
 @gate_check("artifact", parameters={"type": TYPE})
@@ -100,7 +103,11 @@ def reading(check: str, case: Any, kind: str, read: Callable[[bytes], Read]) -> 
         yield Reason(check, "evidence_too_large", evidence.LARGEST, len(content), "hand in a smaller file: checks read up to 10 MiB")
         return None
     try:
-        return read(content)
+        return _readers.submit(read, content).result(timeout=WITHIN_S)
+    except TimeoutError:
+        how = f"hand in a {kind} that can be read within {WITHIN_S:g} s"
+        yield Reason(check, "evidence_too_slow", WITHIN_S, None, how)
+        return None
     except Unreadable as error:
         yield Reason(check, "evidence_unreadable", kind, str(error), f"hand in the {kind} as the tool wrote it")
         return None

@@ -188,6 +188,7 @@ class Worker:
                     ticket=Ticket(pk=claim.ticket_id),
                     phase=claim.phase,
                     type=file.type,
+                    name=file.path,
                     content=file.content,
                     path=file.path,
                     task=Task(pk=claim.task),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
+from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -50,10 +52,16 @@ class KeysView(View):
             raise Forbidden(f"you cannot give the scopes {', '.join(more)}: you do not have them yourself")
         if "admin" in wanted and "admin" not in rights.scopes(request.user):  # with it an agent changes workflows, which all projects share
             raise Forbidden("only who has the scope admin in the whole installation gives it to an agent", scope="admin")
-        expires_in = timedelta(seconds=given["expires_s"]) if "expires_s" in given else None
+        expires_in = shortest(timedelta(seconds=given["expires_s"]) if "expires_s" in given else None, request.auth)
         key, text = Key.objects.issue(by=request.user, agent=agent, scopes=sorted(wanted), expires_in=expires_in)
         key.refresh_from_db()
         return Response({**KeyOut(key).data, "key": text}, status=201)
+
+
+def shortest(asked: timedelta | None, bearer: Any) -> timedelta | None:
+    """A key made with a key does not outlive it."""
+    left = bearer.expires_at - timezone.now() if isinstance(bearer, Key) and bearer.expires_at else None
+    return min((span for span in (asked, left) if span is not None), default=None)
 
 
 class KeyView(View):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -15,6 +16,7 @@ from agents.models import Agent, Project, rights
 from omoi_site.bridge import LOOKS
 from omoi_site.errors import Forbidden, Malformed, NotFound, OmoiError
 
+log = logging.getLogger(__name__)
 READS = {"GET", "HEAD", "OPTIONS"}
 
 
@@ -44,7 +46,7 @@ class View(APIView):
                 response = once(asked, lambda: act(asked, *args, **kwargs), secret=self.secret)
         except Exception as error:
             if isinstance(error, OmoiError):
-                error.leave_trace()
+                _leave_trace(error)
             response = self.handle_exception(error)
         self.response = self.finalize_response(asked, response, *args, **kwargs)
         return self.response
@@ -84,6 +86,13 @@ class View(APIView):
             return None
         text = wanted.removeprefix("W/").strip('"')
         return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
+
+
+def _leave_trace(refusal: OmoiError) -> None:
+    try:
+        refusal.leave_trace()
+    except Exception:
+        log.exception("a refusal could not be told of in the journal")
 
 
 def tagged(data: Any, version: int, status: int = 200) -> Response:

@@ -190,3 +190,15 @@ def test_an_agent_is_registered_with_its_key_or_not_at_all(operator, project):
     db.rows("ALTER TABLE agents_key ADD CONSTRAINT no_more CHECK (last_used_at IS NOT NULL) NOT VALID")
     assert calls.post("/agents", {"name": "eve", "projects": ["OMO"]}).status_code == 500
     assert not Agent.objects.filter(name="eve").exists()
+
+
+def test_a_key_made_with_a_key_does_not_outlive_it(ada):
+    from datetime import timedelta
+
+    from agents.models import Key
+
+    short, text = Key.objects.issue(by="system:tests", agent=ada, expires_in=timedelta(hours=1))
+    made = Api(text).post("/agents/ada/keys", {"expires_s": 86400})
+    assert made.status_code == 201
+    short.refresh_from_db()
+    assert Key.objects.get(prefix=made.json()["prefix"]).expires_at <= short.expires_at + timedelta(seconds=5)

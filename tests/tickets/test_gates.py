@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from django.db import IntegrityError, transaction
 
@@ -10,6 +12,7 @@ from omoi_site import db
 from tests.racing import meanwhile, race
 from tests.tickets import reports
 from tests.tickets.reports import hand_in, work_off
+from tickets import checks, evidence
 from tickets.models import Artifact, GateClosed, Handed, Outcome, PhaseMove, Task, TaskSpec, Ticket, Verdict, Workflow
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -224,3 +227,17 @@ def test_a_person_who_runs_the_checks_takes_no_round_of_mending_away(project, op
 
     assert list(ticket.tasks.order_by("pk").values_list("title", flat=True)) == ["x", "Mend it"]
     assert ticket.verdicts.count() == 2
+
+
+def test_evidence_that_takes_too_long_to_read_keeps_the_gate_closed(delivery, operator, ada, monkeypatch):
+    read = threading.Event()
+    monkeypatch.setattr(checks, "WITHIN_S", 0.05)
+    monkeypatch.setattr(evidence, "document", lambda content: read.wait(30))
+    work_off(delivery, by=operator, agent=ada)
+    hand_in(delivery, "requirements_document", reports.requirements(), by=ada)
+
+    with pytest.raises(GateClosed) as refusal:
+        Ticket.objects.move(delivery.pk, "DESIGN", by=operator)
+    read.set()
+
+    assert "evidence_too_slow" in codes(refusal)

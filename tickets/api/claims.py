@@ -92,6 +92,7 @@ class CompletionIn(Shape):
     fence = FenceField()
     result = serializers.JSONField(required=False, allow_null=True)
     artifacts = HandedListIn(help_text="kept with the completion, all or nothing")
+    commit = serializers.CharField(max_length=100, required=False, allow_blank=True, help_text="of the artifacts that name none")
 
 
 class FailureIn(Shape):
@@ -139,7 +140,7 @@ class CompletionView(HeldView):
     @route("Complete a task", takes=CompletionIn, gives=TaskOut, refuses=(404, 409, 422), tag="work")
     def post(self, request: Request, pk: str) -> Response:
         asked, agent = parse(CompletionIn, request), self.agent()
-        brought = handed(asked.get("artifacts", []))
+        brought = handed([{"commit": asked.get("commit", ""), **item} for item in asked.get("artifacts", [])])
         with self.holding(pk) as task:
             outcome = Outcome(task, asked["fence"], "completed", result=asked.get("result"), artifacts=brought)
             [settled] = Task.objects.settle([outcome], by=agent)

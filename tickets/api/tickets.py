@@ -255,9 +255,9 @@ class TransitionsView(View):
             with Ticket.objects.told_if_refused(found.pk, given["to"], by=request.user):
                 rights.need(request.user, "gates:force", found.project)
         how = {"reason": given["reason"], "force": given["force"], "version": self.matched(), **cause}
-        Ticket.objects.move(found.pk, given["to"], by=request.user, **how)
+        row = Ticket.objects.move(found.pk, given["to"], by=request.user, **how)
         moved = again(found.pk)
-        moved.data = {"ticket": moved.data, "history": MoveOut(found.history.select_related("verdict").order_by("-move").first()).data}
+        moved.data = {"ticket": moved.data, "history": MoveOut(row).data}
         return moved
 
 

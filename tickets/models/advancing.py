@@ -12,6 +12,7 @@ from django.db import DatabaseError, connection, models, transaction
 
 from omoi_site import db
 from omoi_site.errors import OmoiError
+from tickets.models.history import PhaseMove
 from tickets.models.standstill import AUTOMATIC
 from tickets.models.verdict import GateClosed, Verdict
 
@@ -24,8 +25,10 @@ log = logging.getLogger(__name__)
 class Advancing(models.QuerySet[Any]):
     """Verbs of TicketQuerySet that move tickets."""
 
-    def move(self, pk: int, to: str, *, by: Any, reason: str = "", force: bool = False, version: int | None = None, **how: Any) -> None:
-        """The move that leads to `to`. To leave a gated phase onward it is judged first, in a transaction of its own; `how`: the cause of a block."""
+    def move(
+        self, pk: int, to: str, *, by: Any, reason: str = "", force: bool = False, version: int | None = None, **how: Any
+    ) -> PhaseMove:
+        """The move that leads to `to`, and its row of history. To leave a gated phase onward it is judged first, in a transaction of its own; `how`: the cause of a block."""
         with self.told_if_refused(pk, to, by=by):
             before: Ticket = self.select_related("workflow").get(pk=pk)
             onward = before.gated and not force and before.is_later(to)
@@ -33,6 +36,7 @@ class Advancing(models.QuerySet[Any]):
             with self.locked(pk=pk) as ticket:  # type: ignore[attr-defined]
                 ticket.expect(version)
                 ticket.go(to, by=by, reason=reason, force=force, verdict=verdict, **how)
+                return ticket.history.select_related("verdict").latest("move")
 
     @contextmanager
     def told_if_refused(self, pk: int, to: str, *, by: Any) -> Iterator[None]:

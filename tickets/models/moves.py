@@ -82,9 +82,9 @@ class Moving(FSMModelMixin, Versioned):
             raise TransitionNotAllowed(
                 f"{self.key} cannot advance from {self.phase} to {to}; allowed: {', '.join(self._onward()) or 'nothing'}"
             )
+        left = self.tasks.open().filter(phase=self.phase).count()  # before the verdict is looked at: a task that ends in between kills it
         if self.gated and not (verdict and verdict.holds_for(self.ticket)):
             raise GateClosed(self.ticket, verdict)
-        left = self.tasks.open().filter(phase=self.phase).count()
         if left:
             raise TransitionNotAllowed(f"{left} tasks of {self.phase} are still open", next_action="complete or cancel them first")
         if self.gated:

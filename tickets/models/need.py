@@ -118,8 +118,14 @@ class NeedQuerySet(models.QuerySet["Need"]):
     @staticmethod
     def _lock_ends(project: int, parents: Sequence[int], children: Sequence[int]) -> dict[int, str]:
         """Parents, then children, each locked in id order; the state of each. Raises Invalid for a task of another project."""
-        found = db.rows("SELECT id, project_id, state FROM tickets_task WHERE id = ANY (%s) ORDER BY id FOR NO KEY UPDATE", [parents])
-        found += db.rows("SELECT id, project_id, state FROM tickets_task WHERE id = ANY (%s) ORDER BY id FOR NO KEY UPDATE", [children])
+        found = db.rows(
+            "SELECT id, project_id, state FROM tickets_task WHERE id = ANY (%s) AND project_id = %s ORDER BY id FOR NO KEY UPDATE",
+            [parents, project],
+        )
+        found += db.rows(
+            "SELECT id, project_id, state FROM tickets_task WHERE id = ANY (%s) AND project_id = %s ORDER BY id FOR NO KEY UPDATE",
+            [children, project],
+        )
         state = {row["id"]: row["state"] for row in found if row["project_id"] == project}
         if strange := [task for task in (*parents, *children) if task not in state]:
             raise Invalid(f"no task {strange[0]} in this project", field="needs")
