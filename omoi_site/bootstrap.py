@@ -62,7 +62,10 @@ def _whole(venv: Path, wanted: dict[str, str]) -> bool:
     note = _noted(venv)
     if any(note.get(name) != value for name, value in wanted.items()) or _broken_off(venv):
         return False
-    return (venv / "lib" / f"python{note.get('python')}").is_dir() and (venv / "bin" / f"python{note.get('python')}").exists()
+    try:
+        return (venv / "lib" / f"python{note.get('python')}").is_dir() and (venv / "bin" / f"python{note.get('python')}").exists()
+    except OSError:  # made by another user, with a Python that this one may not run
+        return False
 
 
 def _lock(venv: Path) -> Path:

@@ -30,17 +30,21 @@ class Sweep:
 
 
 class Walk:
-    """Ids of a table in ranges of `size`, one range a call, and from the beginning again."""
+    """Ranges of ids that hold `size` rows of a table each, one range a call, and from the beginning again."""
 
     def __init__(self, model: Any, size: int) -> None:
         self.table, self.size, self.at = model._meta.db_table, size, 0
 
     def __call__(self) -> tuple[int, int]:
-        last = db.one(f"SELECT coalesce(max(id), 0) AS id FROM {self.table}")
-        assert last
-        after = self.at if self.at < last["id"] else 0
-        self.at = after + self.size
-        return after, self.at
+        for after in (self.at, 0):  # nothing beyond: from the beginning
+            last = db.one(
+                f"SELECT max(id) AS id FROM (SELECT id FROM {self.table} WHERE id > %s ORDER BY id LIMIT %s) r", [after, self.size]
+            )
+            if last and last["id"]:
+                self.at = last["id"]
+                return after, self.at
+        self.at = 0
+        return 0, 0
 
 
 def over(model: Any, size: int, verb: Callable[[int, int], int]) -> Callable[[], int]:

@@ -10,7 +10,7 @@ from tests.deeds import complete
 from tickets import sweeps
 from tickets.clock import Clock, later
 from tickets.models import Edge, Need, SweepRun, Task, TaskSpec, Ticket
-from tickets.sweeps import Sweep
+from tickets.sweeps import Sweep, Walk
 
 pytestmark = pytest.mark.django_db
 
@@ -150,3 +150,13 @@ def broken():
             workflow=workflow, name=name, position=position, to=to, start=not position, automatic="on_claim" if to else ""
         )
     return workflow
+
+
+def test_a_walk_sees_every_row_wherever_its_id_is(project, operator):
+    tickets = [Ticket.objects.open(project=project, title=str(n), by=operator).pk for n in range(5)]
+    walk = Walk(Ticket, 2)
+    ranges = [walk() for _ in range(4)]
+    seen = [[pk for pk in tickets if after < pk <= upto] for after, upto in ranges]
+    assert [len(found) for found in seen] == [2, 2, 1, 2]
+    assert {pk for found in seen for pk in found} == set(tickets)
+    assert Walk(Need, 2)() == (0, 0)
