@@ -42,6 +42,14 @@ def environment() -> dict[str, str]:
     return {**os.environ, "DATABASE_URL": whereabouts.url(here["HOST"], here["NAME"], here["USER"], here["PASSWORD"])}
 
 
+def end_sessions(where: str = "pid <> pg_backend_pid() AND datname = current_database()") -> int:
+    """End the clients' sessions for which `where` holds, by default every one but ours; how many there were."""
+    from omoi_site import db
+
+    # Not the database's own workers: a visit of autovacuum is not ours to end.
+    return len(db.rows(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND {where}"))
+
+
 def pytest_sessionstart(session: pytest.Session) -> None:
     if getattr(session.config.option, "numprocesses", None):
         start()  # workers end one by one, and a server dies with the process that started it

@@ -15,6 +15,7 @@ from django.test import Client
 from websockets.exceptions import ConnectionClosed
 
 from omoi_site import db
+from tests import cluster
 from tests.web import Web, narrow_end, narrow_listener, until, write_events
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -53,10 +54,7 @@ def test_without_a_database_the_answer_is_come_again_and_not_that_we_are_broken(
 def test_after_the_database_was_restarted_no_request_fails(web, cookie):
     for _ in range(20):
         assert get(web, "/admin/", Cookie=cookie)[0] == 200
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
+    assert cluster.end_sessions()
 
     for _ in range(20):
         assert get(web, "/admin/", Cookie=cookie)[0] == 200

@@ -22,11 +22,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @contextlib.contextmanager
-def clock():
-    """A running `manage.py clock` that has said it is ready."""
+def clock(*before):
+    """A running `manage.py clock` that has said it is ready, started by way of the words `before`."""
     ear, mouth = os.pipe()
     environment = {**cluster.environment(), "OMOI_READY_FD": str(mouth)}
-    process = subprocess.Popen([sys.executable, "manage.py", "clock"], cwd=settings.ROOT, env=environment, pass_fds=(mouth,))
+    process = subprocess.Popen([*before, sys.executable, "manage.py", "clock"], cwd=settings.ROOT, env=environment, pass_fds=(mouth,))
     os.close(mouth)
     try:
         with os.fdopen(ear) as waiting:
@@ -82,8 +82,9 @@ def test_a_clock_outlives_its_connection(task):
 
 
 @pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT])
-def test_a_clock_ends_at_once_and_cleanly_when_asked(by):
-    with clock() as process:
+@pytest.mark.parametrize("before", [[], ["sh", "-c", "trap '' INT; exec \"$@\"", "sh"]], ids=["by hand", "in the background"])
+def test_a_clock_ends_at_once_and_cleanly_when_asked(by, before):
+    with clock(*before) as process:
         wait_for(leader)
         began = time.monotonic()
         process.send_signal(by)

@@ -131,7 +131,7 @@ def test_a_killed_broker_connection_only_delays(ticket, operator):
     [first] = tasks(ticket, "exit 0", by=operator)
     with working(OMOI_WORKER_POLL_S="600", OMOI_WORKER_BEAT_S="600") as worker:
         until(lambda: states(first) == ["completed"], why=worker.last_words)
-        assert db.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'omoi-broker'")
+        assert cluster.end_sessions("application_name = 'omoi-broker'")
 
         [second] = tasks(ticket, "exit 0", by=operator)
         until(lambda: states(second) == ["completed"], why=worker.last_words, patience=30)
@@ -142,7 +142,7 @@ def test_a_worker_outlives_the_loss_of_every_connection(ticket, operator, shared
     with working() as worker:
         until(lambda: (shared / "begun").exists(), why=worker.last_words)
         for _ in range(3):
-            db.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()")
+            cluster.end_sessions()
             (shared / "go").touch()
         until(lambda: states(task) == ["completed"], why=worker.last_words)
         [more] = tasks(ticket, "exit 0", by=operator)

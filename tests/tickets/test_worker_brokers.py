@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from omoi_site import db
+from tests import cluster
 from tests.brokers import RabbitMQ, Redis
 from tests.tickets.test_worker import shared  # noqa: F401
 from tests.waiting import until
@@ -42,9 +43,7 @@ def test_every_task_is_done_once_while_workers_and_broker_are_killed(server, tic
             if server:
                 server.kill()
             else:
-                db.rows(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()"
-                )
+                cluster.end_sessions()
             until(lambda: done() > 35, why=again.last_words)
             if server:
                 server.start()

@@ -17,7 +17,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         from tickets.clock import Clock
 
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # psycopg cancels the running statement for it
+        for one in (
+            signal.SIGTERM,
+            signal.SIGINT,
+        ):  # the latter too: a shell without job control starts what it backgrounds with it ignored
+            signal.signal(one, signal.default_int_handler)  # psycopg cancels the running statement for it
         try:
             Clock(ready=report_ready).run()
         except KeyboardInterrupt:
