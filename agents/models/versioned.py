@@ -21,6 +21,13 @@ class Locking(models.QuerySet[Row]):
     @contextmanager
     def locked(self, **which: Any) -> Iterator[Row]:
         """One row under its lock, in one transaction, saved at the end with the next version."""
+        with self.held(**which) as row:
+            yield row
+            row.keep()
+
+    @contextmanager
+    def held(self, **which: Any) -> Iterator[Row]:
+        """One row under its lock, in one transaction: for whoever may find nothing to change. What changes, `keep` saves."""
         with transaction.atomic():
             # NO KEY: conflicts with the FOR SHARE of whoever adds below it, not with foreign keys
             rows = self.select_for_update(no_key=True, of=("self",)).filter(**which)
@@ -28,8 +35,6 @@ class Locking(models.QuerySet[Row]):
             if row is None:
                 raise NotFound(f"no such {self.model._meta.verbose_name}")
             yield row
-            row.version += 1
-            row.save()
 
 
 class Versioned(Journaled):
@@ -37,6 +42,11 @@ class Versioned(Journaled):
 
     class Meta:
         abstract = True
+
+    def keep(self) -> None:
+        """Save it with the next version; under its lock."""
+        self.version += 1
+        self.save()
 
     def expect(self, version: int | None) -> None:
         """Refuse with VersionConflict when the caller looked at another version; None: whatever it is."""

@@ -105,7 +105,7 @@ class Advancing(models.QuerySet[Any]):
         """The verdict over a gated phase, and where it refuses, the tasks that shall mend it."""
         if not self.select_related("workflow").get(pk=pk).gated:
             return None
-        with self.locked(pk=pk) as ticket:  # type: ignore[attr-defined]
+        with self.held(pk=pk) as ticket:  # type: ignore[attr-defined]
             if not self.due_to_advance().filter(pk=pk).exists():  # asked again under the lock
                 return None
             verdict = Verdict.objects.give(ticket, by=by)
@@ -119,9 +119,10 @@ class Advancing(models.QuerySet[Any]):
 
     @db.atomic
     def _go_on(self, pk: int, verdict: Verdict | None, by: Any) -> bool:
-        with self.locked(pk=pk) as ticket:  # type: ignore[attr-defined]
+        with self.held(pk=pk) as ticket:  # type: ignore[attr-defined]
             due = self.due_to_advance().filter(pk=pk).exists()  # asked again under the lock
             if due and (not ticket.gated or (verdict and verdict.holds_for(ticket))):
                 ticket.advance(by=by, verdict=verdict)
+                ticket.keep()
                 return True
         return False

@@ -45,15 +45,15 @@ class TicketQuerySet(Standing["Ticket"], Waiting["Ticket"], Locking["Ticket"], B
         return self.filter(project__in=Project.objects.seen_by(who))
 
     @contextmanager
-    def locked(self, **which: Any) -> Iterator[Ticket]:
-        """One ticket under its lock, in one transaction, saved at the end with the next version; a move of it may seed tasks."""
+    def held(self, **which: Any) -> Iterator[Ticket]:
+        """One ticket under its lock, in one transaction; a move of it may seed tasks."""
         from tickets.models.need import Need
 
         with transaction.atomic():
             before = self.select_related("workflow").filter(**which).first()
             if before and before.plan.seeds_needs:
                 Need.objects.lock_graph(before.project_id)  # before any row
-            with super().locked(**which) as ticket:
+            with super().held(**which) as ticket:
                 yield ticket
 
     @db.atomic
