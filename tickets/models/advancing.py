@@ -102,12 +102,16 @@ class Advancing(models.QuerySet[Any]):
 
     @db.atomic
     def _judge_due(self, pk: int, by: Any) -> Verdict | None:
-        """The verdict over a gated phase, and where it refuses, the tasks that shall mend it."""
+        """The verdict over a gated phase: one that holds already, else a new one, and where that refuses, the tasks that shall mend it."""
         if not self.select_related("workflow").get(pk=pk).gated:
             return None
         with self.held(pk=pk) as ticket:  # type: ignore[attr-defined]
-            if not self.due_to_advance().filter(pk=pk).exists():  # asked again under the lock
+            # asked again under the lock: another may have moved it, or judged it and not moved it yet
+            if not (ticket.gated and self.due_to_advance().filter(pk=pk).exists()):
                 return None
+            given: Verdict | None = ticket.verdicts.filter(move=ticket.moves, passed=True).first()
+            if given and given.holds_for(ticket):
+                return given
             verdict = Verdict.objects.give(ticket, by=by)
             if not verdict.passed:
                 try:
