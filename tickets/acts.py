@@ -115,7 +115,7 @@ def last_change(subject: Any) -> Event | None:
     return Event.objects.filter(topic=f"ticket:{ticket}", subject=name).exclude(kind__in=QUIET).order_by("-xid", "-id").first()
 
 
-QUIET = ["ticket.move_refused", "gate.judged", "artifact.handed_in"]
+QUIET = ["ticket.move_refused", "ticket.move_failed", "gate.judged", "artifact.handed_in"]
 
 # -- moves
 

@@ -77,6 +77,7 @@ class TicketDesk(Desk):
         "pause_reason",
         "blocked_class",
         "blocked_reason",
+        "move_fault",
     ]
     told += ["summary", "source", "source_id", "version", "archived_at", "created_at"]
     actions = [

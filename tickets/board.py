@@ -136,7 +136,8 @@ class Board:
     def views(self) -> list[tuple[str, str, int]]:
         """Each view with its number of tickets."""
         asked = [f"count(*) FILTER (WHERE {STANDINGS[view]})" for view in VIEWS if view]
-        sql, params = self.found.unfinished().order_by().values("id", "phase", "paused").query.sql_with_params()
+        asks = ["id", "phase", "paused", "archived_at", "move_fault", "moves", "workflow_id"]  # what the conditions ask of a ticket
+        sql, params = self.found.unfinished().order_by().values(*asks).query.sql_with_params()
         counts = db.one(
             f"SELECT {', '.join(f'{count} AS c{place}' for place, count in enumerate(asked, 1))} FROM ({sql}) tickets_ticket", params
         )

@@ -49,6 +49,7 @@ DRAWN = {
     "clock": ("mute", "clock"),
 }
 MOVING = {"capacity"}
+STALLED = ("bad", "circle-x")
 
 
 def causes_of(tickets: Sequence[Ticket], tallies: Mapping[int, Tally]) -> tuple[dict[int, Cause], list[Shared]]:
@@ -56,6 +57,7 @@ def causes_of(tickets: Sequence[Ticket], tallies: Mapping[int, Tally]) -> tuple[
 
     Tasks that are ready in one lane wait for the same agents: one of them is asked, and the answer is given once.
     """
+    stalled = _stalled(tickets)
     found: dict[int, Cause] = {}
     asked: dict[int, int] = {}
     ready: dict[int, list[int]] = {}
@@ -63,7 +65,7 @@ def causes_of(tickets: Sequence[Ticket], tallies: Mapping[int, Tally]) -> tuple[
         tally = tallies.get(ticket.pk, Tally())
         if ticket.closed:
             continue
-        if cause := of_itself(ticket, tally):
+        if cause := stalled.get(ticket.pk) or of_itself(ticket, tally):
             found[ticket.pk] = cause
         elif task := tally.telling:
             if task == tally.first_ready and tally.ready_lane:
@@ -84,6 +86,13 @@ def _shared(told: Sequence[tuple[list[dict[str, Any]], int]]) -> list[Shared]:
             known = counts.get(cause.text)
             counts[cause.text] = Shared(cause, causes[0]["how"], count + (known.count if known else 0))
     return sorted(counts.values(), key=lambda shared: -shared.count)
+
+
+def _stalled(tickets: Sequence[Ticket]) -> dict[int, Cause]:
+    """Asked only where one of them was tried in vain: whether it is still due."""
+    tried = {ticket.pk: ticket for ticket in tickets if ticket.move_fault}
+    due = Ticket.objects.filter(pk__in=tried).stalled().values_list("pk", flat=True) if tried else []
+    return {pk: Cause(*STALLED, f"Cannot move on: {tried[pk].move_fault}", tried[pk].move_fault_at) for pk in due}
 
 
 def of_itself(ticket: Ticket, tally: Tally) -> Cause | None:

@@ -12,7 +12,7 @@ from django.db.models import Case, IntegerField, Q, Value, When
 
 from agents.models import Agent, rights
 from tickets import acts
-from tickets.causes import Cause, standstill
+from tickets.causes import STALLED, Cause, standstill
 from tickets.checklist import Gate, Row, gate_of, who_and_when
 from tickets.graph import MOST, Graph, lacking
 from tickets.models import Artifact, Link, Need, PhaseMove, Tally, Task, Ticket, Verdict
@@ -120,8 +120,10 @@ class TicketPage:
         return [{**cause, "drawn": self.drawn_as(cause), "fix": self.fix(cause)} for cause in causes]
 
     def drawn_as(self, cause: Mapping[str, Any]) -> Cause:
-        """To be blocked is grave; to stand in a phase without work is not."""
+        """To be blocked is grave, and so is a move that cannot be made; to stand in a phase without work is not."""
         drawn = cause["drawn"]
+        if self.ticket.move_fault and cause["code"] == "phase" and not self.blocked and not self.of_a_task(cause):
+            return replace(drawn, tone=STALLED[0], icon=STALLED[1])
         return replace(drawn, tone="warn", icon="octagon-x") if self.blocked and cause["code"] == "phase" else drawn
 
     @property
@@ -135,10 +137,12 @@ class TicketPage:
     def causes_left(self) -> int:
         return len(self.standstill) - len(self.causes)
 
+    def of_a_task(self, cause: Mapping[str, Any]) -> bool:
+        return bool(cause["what"].startswith(f"{self.ticket.key}."))
+
     def fix(self, cause: Mapping[str, Any]) -> acts.Offer | None:
-        of_a_task = cause["what"].startswith(f"{self.ticket.key}.")
         of_the_project = cause["code"] == "pause" and not self.ticket.paused
-        word = "" if of_a_task or of_the_project else FIXES.get(cause["code"], "")
+        word = "" if self.of_a_task(cause) or of_the_project else FIXES.get(cause["code"], "")
         return self.offers.get(word)
 
     # -- what may be done

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from django.db import DatabaseError, connection, models, transaction
+from django.db import DatabaseError, OperationalError, connection, models, transaction
 
 from omoi_site import db
 from omoi_site.errors import OmoiError
@@ -18,6 +18,8 @@ from tickets.models.verdict import GateClosed, Verdict
 
 if TYPE_CHECKING:
     from tickets.models.ticket import Ticket
+
+MOST, MOST_AGAIN = 200, 20  # tickets tried in one go: for the first time, and in vain before
 
 log = logging.getLogger(__name__)
 
@@ -84,14 +86,14 @@ class Advancing(models.QuerySet[Any]):
         if between is not None:
             waiting = waiting.filter(pk__gt=between[0], pk__lte=between[1])
         moved = 0
-        for pk in waiting.order_by("id").values_list("pk", flat=True)[:200]:
+        for pk in _in_turn(waiting):
             try:
                 while self.due_to_advance().filter(pk=pk).exists() and self._advance_one(pk, by):
                     moved += 1
-            except (OmoiError, DatabaseError):  # one ticket must not stand in the way of the others
+            except (OmoiError, DatabaseError) as fault:  # one ticket must not stand in the way of the others
                 if connection.connection is None or connection.connection.broken:
                     raise
-                log.exception("an automatic move failed", extra={"ticket": pk})
+                self._tell_fault(pk, fault, by)
         return moved
 
     def _advance_one(self, pk: int, by: Any) -> bool:
@@ -99,6 +101,27 @@ class Advancing(models.QuerySet[Any]):
         if verdict and not verdict.passed:
             return False
         return self._go_on(pk, verdict, by)
+
+    def _tell_fault(self, pk: int, fault: OmoiError | DatabaseError, by: Any) -> None:
+        """What keeps it from moving on is kept with it and told of once; what passes by itself, such as a lock that was not had in time, only in the log."""
+        try:
+            if isinstance(fault, OperationalError) or self._keep_fault(pk, fault, by):
+                log.warning("ticket %s could not move on by itself: %s", pk, fault, exc_info=not isinstance(fault, OmoiError))
+        except OperationalError:
+            log.warning("ticket %s could not move on by itself, and nothing is told of it yet: %s", pk, fault, exc_info=True)
+
+    @db.atomic
+    def _keep_fault(self, pk: int, fault: OmoiError | DatabaseError, by: Any) -> bool:
+        """Whether it is another one than before."""
+        told = fault.message if isinstance(fault, OmoiError) else str(fault).partition("\n")[0]
+        with self.held(pk=pk) as ticket:  # type: ignore[attr-defined]
+            if ticket.move_fault == told or not self.due_to_advance().filter(pk=pk).exists():
+                return False
+            # no edit: whoever looks at its version sees nothing else than before
+            self.filter(pk=pk).update(move_fault=told, move_fault_at=ticket.move_fault_at or db.ClockTimestamp())
+            data = {"from": ticket.phase, "code": getattr(fault, "code", "internal_error")}
+            ticket.record("ticket.move_failed", by=by, reason=told, data=data)
+        return True
 
     @db.atomic
     def _judge_due(self, pk: int, by: Any) -> Verdict | None:
@@ -130,3 +153,10 @@ class Advancing(models.QuerySet[Any]):
                 ticket.keep()
                 return True
         return False
+
+
+def _in_turn(due: models.QuerySet[Any]) -> list[int]:
+    """Which to try now. Those that were tried in vain come by lot: a hundred with one fault neither take all the time nor hide what was mended."""
+    fresh = due.filter(move_fault="").order_by("id")[:MOST]
+    again = due.exclude(move_fault="").order_by("?")[:MOST_AGAIN]
+    return [*fresh.values_list("pk", flat=True), *again.values_list("pk", flat=True)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from django.db import models
@@ -48,6 +50,8 @@ class Moving(FSMModelMixin, Versioned):
     history: Any
     artifacts: Any
     verdicts: Any
+    move_fault: Any
+    move_fault_at: Any
 
     class Meta:
         abstract = True
@@ -229,7 +233,8 @@ class Moving(FSMModelMixin, Versioned):
         from tickets.models.task import Task
 
         if tasks := specs(self.ticket, self.plan[phase].tasks, phase):
-            Task.objects.add(self.ticket, tasks, by=by)
+            with in_document(f"phases.{phase}"):
+                Task.objects.add(self.ticket, tasks, by=by)
 
     def mend(self, *, by: Any) -> None:
         """The gate refused with all work done: add the tasks the workflow has for that, as often as it allows while the ticket stands here."""
@@ -239,7 +244,8 @@ class Moving(FSMModelMixin, Versioned):
             from tickets.models.seeding import specs
             from tickets.models.task import Task
 
-            Task.objects.add(self.ticket, specs(self.ticket, tuple(repair["tasks"]), self.phase), by=by)
+            with in_document(f"phases.{self.phase}.on_failure"):
+                Task.objects.add(self.ticket, specs(self.ticket, tuple(repair["tasks"]), self.phase), by=by)
 
     def look_at_gate(self) -> None:
         """Something it is judged by changed: ask whether it moves on by itself now."""
@@ -251,6 +257,7 @@ class Moving(FSMModelMixin, Versioned):
         self.note_move(before, to, ground, by=by, reason=reason, verdict=verdict)
         if to != BLOCKED:
             self.blocked_class = self.blocked_reason = ""
+        self.move_fault, self.move_fault_at = "", None
         self.record("ticket.moved", by=by, reason=reason, data={"from": before, "to": to, "ground": ground})
         from tickets.models.task import Task
 
@@ -260,6 +267,15 @@ class Moving(FSMModelMixin, Versioned):
         if to in self.plan and self.plan[to].automatic:
             broker.hint("advance_tickets", [self.pk])
         return to
+
+
+@contextmanager
+def in_document(where: str) -> Iterator[None]:
+    """Faults of tasks the workflow adds are faults of its document, and are told by their place in that."""
+    try:
+        yield
+    except Invalid as fault:
+        raise fault.inside(where) from fault
 
 
 def given(reason: str, why: str) -> str:

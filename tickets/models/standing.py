@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from django.db import models
 
+from tickets.models.standstill import STALLED
 from tickets.obstacles import READY
 
 Row = TypeVar("Row", bound=models.Model)
@@ -26,7 +27,7 @@ STANDINGS = {
     "blocked": "tickets_ticket.phase = 'BLOCKED'",
     "paused": "tickets_ticket.paused",
     # somebody must decide: nothing will change by itself
-    "needs_operator": f"(tickets_ticket.phase = 'BLOCKED' OR tickets_ticket.paused OR {FAILED} OR {DOOMED})",
+    "needs_operator": f"(tickets_ticket.phase = 'BLOCKED' OR tickets_ticket.paused OR {FAILED} OR {DOOMED} OR {STALLED})",
     # nothing runs or could be taken up, and it is not waiting for other work or for its hour either
     "stuck": f"NOT {RUNNING} AND NOT {TAKEABLE} AND (tickets_ticket.phase = 'BLOCKED' OR tickets_ticket.paused OR NOT {WAITING})",
 }

@@ -36,11 +36,12 @@ NOT tickets_ticket.paused AND tickets_ticket.archived_at IS NULL AND EXISTS (
                               AND NOT EXISTS (SELECT FROM tickets_task t WHERE t.ticket_id = tickets_ticket.id AND t.phase = p.name AND t.state = 'failed')
         ELSE false END)
 """
+STALLED = f"tickets_ticket.move_fault <> '' AND {AUTOMATIC}"  # due, and was tried in vain
 REFUSED = """kp.gated AND EXISTS (SELECT FROM tickets_verdict v WHERE v.ticket_id = k.id AND v.move = k.moves AND NOT v.passed AND v.evidence = omoi_evidence(k.id, k.phase)
              AND v.id = (SELECT max(w.id) FROM tickets_verdict w WHERE w.ticket_id = k.id))"""
 UNMET = """(SELECT string_agg(c->>'check', ', ') FROM tickets_verdict v CROSS JOIN jsonb_array_elements(v.checks) c
             WHERE v.id = (SELECT max(w.id) FROM tickets_verdict w WHERE w.ticket_id = k.id) AND NOT (c->>'passed')::boolean)"""
-DUE = AUTOMATIC.replace("tickets_ticket.", "k.")
+DUE, STUCK = AUTOMATIC.replace("tickets_ticket.", "k."), STALLED.replace("tickets_ticket.", "k.")
 OPEN_HERE = f"FROM tickets_task t WHERE t.ticket_id = k.id AND t.state IN ('pending', 'claimed') AND NOT t.doomed AND {CLAIMABLE_HERE} ORDER BY t.state, t.id"
 # The ticket `k` with its project `j`, its phase `kp`, and its tasks counted: those of the phase, or claimable in it.
 TICKET = f"""
@@ -88,7 +89,11 @@ OBSTACLES = [
         "(SELECT max(v.at) FROM tickets_verdict v WHERE v.ticket_id = k.id)",
     ),
     Obstacle(
-        "clock", f"{UNFINISHED} AND {DUE}", CLOCK, "it may move on from {phase}; a worker or the clock does it",
+        "phase", f"{UNFINISHED} AND {STUCK}", "'operator'", "it should move on from {phase} and cannot: {move_fault}",
+        "Mend what is named there: it is tried again within seconds. Or send it back, block it or cancel it.", "k.move_fault_at",
+    ),
+    Obstacle(
+        "clock", f"{UNFINISHED} AND {DUE} AND k.move_fault = ''", CLOCK, "it may move on from {phase}; a worker or the clock does it",
         "It moves by itself; if it does not, start manage.py clock.", "coalesce(c.last_end, k.phase_since)",
     ),
     Obstacle(
@@ -111,7 +116,7 @@ class Waiting(models.QuerySet[Row]):
         from tickets.models.task import Task
 
         facts = db.one(
-            f"""SELECT k.phase, {UNMET} AS unmet, k.pause_reason, k.blocked_class, k.blocked_reason, j.key AS project, j.pause_reason AS project_reason, c.*, {selected(OBSTACLES)},
+            f"""SELECT k.phase, {UNMET} AS unmet, k.pause_reason, k.blocked_class, k.blocked_reason, k.move_fault, j.key AS project, j.pause_reason AS project_reason, c.*, {selected(OBSTACLES)},
                        ARRAY(SELECT t.id {OPEN_HERE} LIMIT {MOST}) AS open_tasks {TICKET} WHERE k.id = %s""",
             [ticket.pk],
         )
@@ -128,6 +133,10 @@ class Waiting(models.QuerySet[Row]):
     def waits(self, ids: Iterable[int]) -> dict[int, str | None]:
         """Who each of these tickets waits on."""
         return {row["id"]: row["who"] for row in db.rows(f"SELECT k.id, {WAITS} AS who {TICKET} WHERE k.id = ANY (%s)", [list(ids)])}
+
+    def stalled(self) -> models.QuerySet[Row]:
+        """Tickets that should have moved on by themselves and cannot."""
+        return self.extra(where=[STALLED])
 
     def waiting_on(self, who: str) -> models.QuerySet[Row]:
         """Tickets that wait on `who`, in the words of a task's `waiting_on`."""

@@ -136,6 +136,8 @@ class Ticket(Moving):
     pause_reason = models.CharField(max_length=500, blank=True, editable=False)
     blocked_class = models.CharField(max_length=20, choices=BlockedClass, blank=True, editable=False)
     blocked_reason = models.TextField(blank=True, editable=False)
+    move_fault = models.TextField(default="", db_default="", blank=True, editable=False, help_text="why it could not move on by itself")
+    move_fault_at = models.DateTimeField(null=True, blank=True, editable=False)
     context = models.JSONField(default=dict, blank=True)
     summary = models.TextField(blank=True)
     parent = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="children")
