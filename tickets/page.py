@@ -277,6 +277,11 @@ class TicketPage:
         return self.history if "history" in self.query else self.history[:EVENTS]
 
     @property
+    def of_the_demo(self) -> bool:
+        """Its source is no format: nobody imported it."""
+        return self.ticket.source == "demo"
+
+    @property
     def opened(self) -> PhaseMove:
         return self.moves[0]
 

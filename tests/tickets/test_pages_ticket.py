@@ -394,3 +394,13 @@ def test_a_form_with_a_character_no_text_can_keep_is_refused(page, delivery):
     for given in ({"reason": "a\0b"}, {"reason": "ab", "to": "\0"}, {"reason": "ab", "version": "9" * 5000}):
         assert act(page, delivery, "back", **given).status_code == 422
     assert page.get("/board/", {"show": "BACKLOG." + "9" * 5000}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("source", "said", "unsaid"), [("demo", "the demo, which this machine works off", "Imported"), ("beads", "Imported from", "the demo")]
+)
+def test_a_ticket_says_where_it_came_from(page, project, operator, source, said, unsaid):
+    opened = Ticket.objects.open(project=project, title="x", source=source, source_id="x-1", by=operator)
+    around = page.get(f"/tickets/{opened.key}/").content.decode()
+    assert said in around
+    assert unsaid not in around

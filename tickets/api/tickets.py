@@ -47,7 +47,7 @@ class TicketOut(serializers.Serializer):
     blocked = serializers.SerializerMethodField()
     parent = serializers.CharField(source="parent.key", allow_null=True, default=None)
     tasks = serializers.SerializerMethodField()
-    source = serializers.CharField(allow_blank=True, help_text="the format it was imported from")
+    source = serializers.CharField(allow_blank=True, help_text="the format it was imported from; `demo`: opened by the demo")
     source_id = serializers.CharField(allow_blank=True)
     version = serializers.IntegerField()
     archived_at = serializers.DateTimeField(allow_null=True)
