@@ -87,9 +87,9 @@ class AgentQuerySet(Locking["Agent"]):
         if self.filter(name=name).exists():
             raise Invalid(f"an agent named {name} is registered already", field="name")
         agent.save(force_insert=True)
-        agent.projects.set(projects)
         agent.seen()
         agent.record("agent.registered", by=by, data={"kind": kind, "capabilities": agent.capabilities, "capacity": capacity})
+        agent.work_in(projects, by=by)
         return agent
 
     @db.atomic
@@ -239,10 +239,16 @@ class Agent(FSMModelMixin, Versioned):
         }
         self.change("agent.edited", {field: value for field, value in asked.items() if value is not None}, by=by, version=version)
         if projects is not None:
-            before, after = sorted(self.projects.values_list("key", flat=True)), sorted(project.key for project in projects)
-            if before != after:
-                self.projects.set(projects)
-                self.record("agent.edited", by=by, data={"before": {"projects": before}, "after": {"projects": after}})
+            self.work_in(projects, by=by)
+
+    def work_in(self, projects: Iterable[Project], *, by: Any) -> None:
+        """From now on in these projects and no other. Each is told of by itself: not everybody who sees the agent sees them all."""
+        before, after = set(self.projects.all()), set(projects)
+        if before != after:
+            self.projects.set(after)
+        for kind, changed in (("agent.left", before - after), ("agent.joined", after - before)):
+            for project in sorted(changed, key=lambda project: project.key):
+                self.record(kind, by=by, data={"project": project.key}, inside=project)
 
 
 class AgentPresence(models.Model):

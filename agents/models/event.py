@@ -185,14 +185,14 @@ class Journaled(models.Model):
     def project_for_journal(self) -> int | None:
         return None
 
-    def record(self, kind: str, *, by: Any, data: dict[str, Any] | None = None, reason: str = "") -> None:
-        """Write one event of this row, in the transaction of the act it tells of."""
+    def record(self, kind: str, *, by: Any, data: dict[str, Any] | None = None, reason: str = "", inside: Project | None = None) -> None:
+        """Write one event of this row, in the transaction of the act it tells of. `inside`: only for those who see that project."""
         table = self._meta.db_table
         row = db.one(f"UPDATE {table} SET events = events + 1 WHERE id = %s RETURNING events", [self.pk])
         assert row, f"{self} is not stored"
         self.events = row["events"]
         Event.objects.create(
-            project_id=self.project_for_journal,
+            project_id=inside.pk if inside else self.project_for_journal,
             topic=self.topic,
             subject=self.subject,
             number=self.events,

@@ -36,3 +36,24 @@ def test_who_is_outside_a_project_reads_nothing_of_it(ticket, operator):
     Ticket.objects.open(project=other, title="theirs", by=operator)
     topics = {event["topic"] for event in api_of(eve).get("/events", limit=200).json()["results"]}
     assert topics == {"project:ELSE", "ticket:ELSE-1", "agent:eve"}
+
+
+def test_who_sees_some_of_an_agents_projects_hears_of_no_other(project, ada, bob, operator):
+    hidden = Project.objects.found(key="HID", workflow="simple", by=operator)
+    Agent.objects.register(name="eve", projects=[project, hidden], by=operator)
+    for projects in ([hidden], [project, hidden]):
+        with Agent.objects.locked(pk=ada.pk) as row:
+            row.edit(by=operator, capacity=2, projects=projects)
+
+    def told(who):
+        events = api_of(who).get("/events", limit=200).json()["results"]
+        return [event for event in events if event["topic"] in ("agent:ada", "agent:eve")]
+
+    assert "HID" not in str(told(bob))
+    assert [event["kind"] for event in told(bob) if event["data"].get("project") == "OMO"] == [
+        "agent.joined",
+        "agent.joined",
+        "agent.left",
+        "agent.joined",
+    ]
+    assert [event["kind"] for event in told(operator) if event["data"].get("project") == "HID"] == ["agent.joined", "agent.joined"]
