@@ -21,12 +21,7 @@ TONES = {"available": "ok", "maintenance": "warn", "draining": "warn", "quaranti
 
 def on_locked(verb: str) -> Any:
     """The verb of that name on the row under its lock."""
-
-    def do(row: Any, request: HttpRequest, reason: str) -> None:
-        with type(row).objects.locked(pk=row.pk) as locked:
-            getattr(locked, verb)(by=request.user, reason=reason)
-
-    return do
+    return lambda row, request, reason: type(row).objects.act(row.pk, verb, by=request.user, reason=reason)
 
 
 @admin.register(Project)
@@ -59,8 +54,7 @@ class ProjectDesk(Desk):
             asked = {name: form.cleaned_data[name] for name in ("key", "name", "repository", "workflow")}
             project.__dict__.update(Project.objects.found(**asked, by=request.user).__dict__)
             return
-        with Project.objects.locked(pk=project.pk) as locked:
-            locked.edit(by=request.user, **{name: form.cleaned_data[name] for name in form.changed_data})
+        Project.objects.act(project.pk, "edit", by=request.user, **{name: form.cleaned_data[name] for name in form.changed_data})
 
 
 @admin.register(Member)
@@ -136,8 +130,7 @@ class AgentDesk(Desk):
             made = Agent.objects.register(name=agent.name, owner=agent.owner, by=request.user, **asked)
             agent.__dict__.update(made.__dict__)
             return
-        with Agent.objects.locked(pk=agent.pk) as locked:
-            locked.edit(by=request.user, **{name: value for name, value in asked.items() if name in form.changed_data})
+        Agent.objects.act(agent.pk, "edit", by=request.user, **{name: value for name, value in asked.items() if name in form.changed_data})
 
     def save_related(self, request: HttpRequest, form: forms.ModelForm, formsets: Any, change: bool) -> None:
         """Projects were set by the verb."""

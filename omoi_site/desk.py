@@ -20,6 +20,7 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from omoi_site import db
 from omoi_site.errors import OmoiError
 from omoi_site.templatetags.omoi import age
 
@@ -48,7 +49,8 @@ class Desk(admin.ModelAdmin):
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """A refusal of the domain is told above the form, not as a crash."""
         try:
-            return super().changeform_view(request, *args, **kwargs)
+            # Django puts a transaction around the whole view: what is saved inside cannot be tried again by itself
+            return db.patiently(super().changeform_view)(request, *args, **kwargs)
         except OmoiError as refused:
             self.message_user(request, f"{refused.message} {refused.next_action}".strip(), messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())

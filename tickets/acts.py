@@ -160,9 +160,7 @@ def judge(ticket: Ticket, given: Given) -> str:
 
 def under_lock(verb: str, said: str) -> Callable[[Ticket, Given], str]:
     def run(ticket: Ticket, given: Given) -> str:
-        with Ticket.objects.locked(pk=ticket.pk) as row:
-            row.expect(given.version)
-            getattr(row, verb)(by=given.by, reason=given.reason)
+        Ticket.objects.act(ticket.pk, verb, by=given.by, version=given.version, reason=given.reason)
         return f"{ticket.key} {said}"
 
     return run
@@ -171,8 +169,7 @@ def under_lock(verb: str, said: str) -> Callable[[Ticket, Given], str]:
 def prioritise(ticket: Ticket, given: Given) -> str:
     if given.priority.upper() not in Priority.names:
         raise Invalid(f"one of {', '.join(name.lower() for name in Priority.names)}", field="priority")
-    with Ticket.objects.locked(pk=ticket.pk) as row:
-        row.edit(by=given.by, version=given.version, priority=Priority[given.priority.upper()])
+    Ticket.objects.act(ticket.pk, "edit", by=given.by, version=given.version, priority=Priority[given.priority.upper()])
     return f"{ticket.key} has priority {given.priority.lower()} now"
 
 

@@ -25,12 +25,12 @@ class PhaseFilter(Words):
         return super().lookups(request, desk)
 
 
-def locked(verb: str, **more: Any) -> Any:
-    def do(ticket: Ticket, request: HttpRequest, reason: str) -> None:
-        with Ticket.objects.locked(pk=ticket.pk) as row:
-            getattr(row, verb)(by=request.user, reason=reason, **more)
+def under_lock(verb: str) -> Any:
+    return lambda ticket, request, reason: Ticket.objects.act(ticket.pk, verb, by=request.user, reason=reason)
 
-    return do
+
+def moved(to: str, **how: Any) -> Any:
+    return lambda ticket, request, reason: Ticket.objects.move(ticket.pk, to, by=request.user, reason=reason, **how)
 
 
 def of_tasks(verb: str) -> Any:
@@ -81,17 +81,17 @@ class TicketDesk(Desk):
     ]
     told += ["summary", "source", "source_id", "version", "archived_at", "created_at"]
     actions = [
-        act("Pause tickets", locked("pause"), effect="No task of theirs is granted until they are resumed. Claims that run go on."),
-        act("Resume tickets", locked("resume"), effect="Their ready tasks can be claimed again."),
+        act("Pause tickets", under_lock("pause"), effect="No task of theirs is granted until they are resumed. Claims that run go on."),
+        act("Resume tickets", under_lock("resume"), effect="Their ready tasks can be claimed again."),
         act(
             "Block tickets",
-            locked("block", cause=BlockedClass.CLARIFICATION),
+            moved(BLOCKED, cause=BlockedClass.CLARIFICATION),
             effect="They wait for a clarification; no task is granted.",
             least=3,
         ),
-        act("Unblock tickets", locked("unblock"), effect="They return to the phase they were blocked in."),
-        act("Cancel tickets", locked("cancel"), effect="All their open tasks are cancelled with them.", least=3),
-        act("Archive tickets", locked("archive"), effect="They leave the board. Their history stays."),
+        act("Unblock tickets", under_lock("unblock"), effect="They return to the phase they were blocked in."),
+        act("Cancel tickets", moved(CANCELLED), effect="All their open tasks are cancelled with them.", least=3),
+        act("Archive tickets", under_lock("archive"), effect="They leave the board. Their history stays."),
     ]
 
     @admin.display(description="phase", ordering="phase")
@@ -122,8 +122,7 @@ class TicketDesk(Desk):
             made = Ticket.objects.open(**{name: asked[name] for name in TicketForm.Meta.fields}, by=request.user)
             ticket.__dict__.update(made.__dict__)
             return
-        with Ticket.objects.locked(pk=ticket.pk) as row:
-            row.edit(by=request.user, **{name: asked[name] for name in form.changed_data})
+        Ticket.objects.act(ticket.pk, "edit", by=request.user, **{name: asked[name] for name in form.changed_data})
 
 
 @admin.register(PhaseMove)

@@ -18,6 +18,14 @@ Row = TypeVar("Row", bound="Versioned")
 class Locking(models.QuerySet[Row]):
     together: tuple[str, ...] = ()  # relations read with the row
 
+    @db.atomic
+    def act(self, pk: int, verb: str, *, by: Any, version: int | None = None, **how: Any) -> Row:
+        """Do `verb` to one row under its lock, as `locked` does, and again after a deadlock; the row as it is then."""
+        with self.locked(pk=pk) as row:
+            row.expect(version)
+            getattr(row, verb)(by=by, **how)
+        return row
+
     @contextmanager
     def locked(self, **which: Any) -> Iterator[Row]:
         """One row under its lock, in one transaction, saved at the end with the next version."""

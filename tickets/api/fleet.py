@@ -140,8 +140,7 @@ class AgentView(View):
         given, found = parse(AgentEdit, request), changeable(self, name)
         if "projects" in given:
             given["projects"] = [self.project(key) for key in given["projects"]]
-        with Agent.objects.locked(pk=found.pk) as agent:
-            agent.edit(by=request.user, version=self.matched(), **given)
+        agent = Agent.objects.act(found.pk, "edit", by=request.user, version=self.matched(), **given)
         return tagged(AgentOut(the_agent(self, name)).data, agent.version)
 
 
@@ -167,8 +166,8 @@ class AvailabilityView(View):
         given, found = parse(AvailabilityIn, request), the_agent(self, name)
         if found.pk != getattr(request.user, "pk", None) or not isinstance(request.user, Agent):
             allowed(self, found)
-        with Agent.objects.locked(pk=found.pk) as agent:
-            (agent.make_available if given["available"] else agent.make_unavailable)(by=request.user, reason=given["reason"])
+        verb = "make_available" if given["available"] else "make_unavailable"
+        agent = Agent.objects.act(found.pk, verb, by=request.user, reason=given["reason"])
         return tagged(AgentOut(the_agent(self, name)).data, agent.version)
 
 
@@ -181,8 +180,7 @@ class StandDownView(View):
     @route("Take an agent out of work", takes=ReasonIn, gives=AgentOut, refuses=(404, 409, 422), once=True, tag="agents")
     def post(self, request: Request, name: str) -> Response:
         given, found = parse(ReasonIn, request), changeable(self, name)
-        with Agent.objects.locked(pk=found.pk) as agent:
-            getattr(agent, self.verb)(by=request.user, reason=given["reason"])
+        agent = Agent.objects.act(found.pk, self.verb, by=request.user, reason=given["reason"])
         return tagged(AgentOut(the_agent(self, name)).data, agent.version)
 
 

@@ -194,8 +194,7 @@ class TicketView(View):
     @route("Change a ticket", takes=TicketEdit, gives=TicketOut, refuses=(404, 412, 422), once=True, match=True, tag="tickets")
     def patch(self, request: Request, key: str) -> Response:
         given, found = parse(TicketEdit, request), the_ticket(self, key)
-        with Ticket.objects.locked(pk=found.pk) as ticket:
-            ticket.edit(by=request.user, version=self.matched(), **given)
+        Ticket.objects.act(found.pk, "edit", by=request.user, version=self.matched(), **given)
         return again(found.pk)
 
 
@@ -208,8 +207,7 @@ class TicketActView(View):
     @route("Pause, resume, archive or restore a ticket", takes=ReasonIn, gives=TicketOut, refuses=(404, 422), once=True, tag="tickets")
     def post(self, request: Request, key: str) -> Response:
         given, found = parse(ReasonIn, request), the_ticket(self, key)
-        with Ticket.objects.locked(pk=found.pk) as ticket:
-            getattr(ticket, self.verb)(by=request.user, reason=given["reason"])
+        Ticket.objects.act(found.pk, self.verb, by=request.user, reason=given["reason"])
         return again(found.pk)
 
 

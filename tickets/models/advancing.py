@@ -35,10 +35,15 @@ class Advancing(models.QuerySet[Any]):
             before: Ticket = self.select_related("workflow").get(pk=pk)
             onward = before.gated and not force and before.is_later(to)
             verdict = self.judge(pk=pk, by=by) if onward else None  # type: ignore[attr-defined]
-            with self.locked(pk=pk) as ticket:  # type: ignore[attr-defined]
-                ticket.expect(version)
-                ticket.go(to, by=by, reason=reason, force=force, verdict=verdict, **how)
-                return ticket.history.select_related("verdict").latest("move")
+            # each by itself again after a deadlock: the verdict is stored by then, and one is enough
+            return self._moved(pk, to, by=by, version=version, reason=reason, force=force, verdict=verdict, **how)
+
+    @db.atomic
+    def _moved(self, pk: int, to: str, *, version: int | None, **how: Any) -> PhaseMove:
+        with self.locked(pk=pk) as ticket:  # type: ignore[attr-defined]
+            ticket.expect(version)
+            ticket.go(to, **how)
+            return ticket.history.select_related("verdict").latest("move")
 
     @contextmanager
     def told_if_refused(self, pk: int, to: str, *, by: Any) -> Iterator[None]:

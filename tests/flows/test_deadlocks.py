@@ -1,0 +1,80 @@
+"""A deadlock is tried again and not shown, whichever door an act came by."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import transaction
+from django.test import Client
+
+from agents.models import Agent
+from omoi_site import db
+from tests.calls import api_of
+from tests.racing import Act
+from tickets.models import Task, Ticket
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def page(operator) -> Client:
+    client = Client()
+    client.force_login(operator)
+    return client
+
+
+def in_admin(word, row) -> dict[str, object]:
+    return {"action": word, "_selected_action": [row.pk], "reason": "not wanted"}
+
+
+def by_page(page, ticket, operator):
+    return page.post(f"/tickets/{ticket.key}/cancel/", {"reason": "not wanted"})
+
+
+def by_page_otherwise(page, ticket, operator):
+    return page.post(f"/tickets/{ticket.key}/priority/", {"priority": "high"})
+
+
+def by_admin(page, ticket, operator):
+    return page.post("/admin/tickets/ticket/", in_admin("cancel_tickets", ticket))
+
+
+def by_admin_form(page, ticket, operator):
+    form = {"title": "other", "priority": 1, "description": "", "labels": "", "history-TOTAL_FORMS": 0, "history-INITIAL_FORMS": 0}
+    return page.post(f"/admin/tickets/ticket/{ticket.pk}/change/", form)
+
+
+def by_rest(page, ticket, operator):
+    return api_of(operator).post(f"/tickets/{ticket.key}/transitions", {"to": "CANCELLED", "reason": "not wanted"})
+
+
+def crossed_by(act, first, then):
+    """Whoever acts takes row `then` and waits for `first`, which we have; then we want `then`, and PostgreSQL ends who waited longer."""
+    acting = Act(act)
+    with transaction.atomic():
+        db.rows(f"SELECT FROM {first._meta.db_table} WHERE id = %s FOR UPDATE", [first.pk])
+        acting.start()
+        assert acting.waits()
+        db.rows(f"SELECT FROM {then._meta.db_table} WHERE id = %s FOR UPDATE", [then.pk])
+    return acting.answer()
+
+
+@pytest.mark.parametrize("door", [by_page, by_page_otherwise, by_admin, by_admin_form, by_rest])
+def test_an_act_on_a_ticket_is_tried_again(door, page, task, ticket, operator):
+    before = (ticket.phase, ticket.priority)
+
+    answer = crossed_by(lambda: door(page, ticket, operator), task, ticket)
+
+    assert answer.status_code in (200, 302)
+    now = Ticket.objects.get(pk=ticket.pk)
+    assert (now.phase, now.priority) != before
+    assert now.version == ticket.version + 1
+
+
+def test_an_agent_retired_in_the_admin_is_retired_in_the_end(page, task, ada):
+    Task.objects.claim(by=ada)
+
+    answer = crossed_by(lambda: page.post("/admin/agents/agent/", in_admin("retire_agents", ada)), task, ada)
+
+    assert answer.status_code == 302
+    assert Agent.objects.get(pk=ada.pk).state == "retired"
+    assert Task.objects.get(pk=task.pk).state == "pending"
