@@ -129,3 +129,15 @@ def test_a_list_costs_the_same_for_one_ticket_and_for_fifty(project, calls, djan
 def test_a_ticket_is_opened_with_a_thousand_tasks_and_no_more(operator, project):
     refused = api_of(operator).post("/tickets", {"project": "OMO", "title": "x", "tasks": [{"title": "x"}] * 1001})
     assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "tasks")
+
+
+def test_tickets_are_listed_by_who_must_act_a_page_at_a_time(project, ada, calls):
+    busy = opened(calls, tasks=[{"title": "Write it"}])["key"]
+    idle = [opened(calls)["key"] for _ in range(3)]
+    assert [ticket["key"] for ticket in calls.get("/tickets", waiting_on="agents").json()["results"]] == [busy]
+    answer = calls.get("/tickets", waiting_on="operator", project="OMO", limit=2)
+    assert [ticket["key"] for ticket in answer.json()["results"]] == idle[:0:-1]
+    assert "waiting_on=operator" in answer["Link"]
+    rest = calls.get("/tickets", waiting_on="operator", limit=2, cursor=answer.json()["next"]).json()
+    assert ([ticket["key"] for ticket in rest["results"]], rest["next"]) == (idle[:1], None)
+    assert calls.get("/tickets", waiting_on="operator", cursor="bm9uc2Vuc2U").status_code == 400

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,7 +16,7 @@ from agents.models import Agent, Project
 from omoi_site import db
 from omoi_site.errors import NotFound, OmoiError
 from tests.deeds import complete, fail
-from tickets.models import Edge, Need, Outcome, SweepRun, Task, TaskSpec, Ticket
+from tickets.models import Edge, Need, Outcome, SweepRun, Task, TaskSpec, Ticket, standstill
 from tickets.obstacles import OBSTACLES
 
 pytestmark = pytest.mark.django_db
@@ -157,8 +157,43 @@ def test_lists_are_filtered_by_who_must_act(task, ticket, ada, operator, project
     Task.objects.claim(by=ada)
     for who, found in (("agent:ada", [task]), ("agent", [task]), ("operator", [lonely]), ("clock", []), ("' OR 1=1 %s", [])):
         assert list(Task.objects.waiting_on(who)) == found
-    assert list(Ticket.objects.waiting_on("agent:ada")) == [ticket]
-    assert list(Ticket.objects.waiting_on("operator")) == [idle]
+    assert Ticket.objects.waiting_on("agent:ada", limit=5) == Ticket.objects.waiting_on("agent", limit=5) == ([ticket.pk], None)
+    assert Ticket.objects.waiting_on("operator", limit=5) == ([idle.pk], None)
+
+
+def test_a_page_of_who_must_act_looks_at_so_many_tickets_and_leads_on(project, ada, operator, monkeypatch, django_assert_num_queries):
+    monkeypatch.setattr(standstill, "AT_ONCE", 5)
+    monkeypatch.setattr(standstill, "MOST_ASKED", 10)
+    idle = [Ticket.objects.open(project=project, title="Idle", by=operator).pk]
+    busy = [Ticket.objects.open(project=project, title="Busy", tasks=[TaskSpec("x")], by=operator).pk for _ in range(25)]
+    idle += [Ticket.objects.open(project=project, title="Idle", by=operator).pk for _ in range(3)]
+
+    with django_assert_num_queries(2):
+        found, before = Ticket.objects.waiting_on("operator", limit=2)
+    assert (found, before) == ([idle[3], idle[2]], idle[2])
+    pages = [found]
+    while before:
+        found, before = Ticket.objects.waiting_on("operator", limit=2, before=before)
+        pages.append(found)
+    assert pages == [[idle[3], idle[2]], [idle[1]], [], [idle[0]]]
+    with django_assert_num_queries(4):
+        assert Ticket.objects.waiting_on("agents", limit=2) == (busy[:-3:-1], busy[-2])
+
+
+def test_the_fleet_is_looked_at_once_for_tickets_that_wait_for_the_same(project, ada, operator):
+    def touched():
+        ids = list(Ticket.objects.values_list("pk", flat=True))
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {standstill.WHO}", {"ids": ids})
+            return cursor.fetchone()[0][0]["Plan"]["Shared Hit Blocks"]
+
+    for _ in range(50):
+        Ticket.objects.open(project=project, title="x", tasks=[TaskSpec("x")], by=operator)
+    few = touched()
+    for number in range(30):
+        Agent.objects.register(name=f"one-{number}", projects=[project], by=operator)
+
+    assert touched() < 1.5 * few
 
 
 def test_a_page_of_fifty_tasks_is_explained_in_one_statement(ticket, ada, operator, django_assert_num_queries):

@@ -12,12 +12,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agents.api.docs import listing, route
-from agents.api.pages import PageIn, page
+from agents.api.pages import PageIn, page, paged
 from agents.api.parse import Shape, asked, parse
 from agents.api.projects import ReasonIn
-from agents.api.view import View, tagged
+from agents.api.view import View, reading, tagged, written
 from agents.models import rights
-from omoi_site.errors import Forbidden, Invalid, NotFound
+from omoi_site.errors import Forbidden, Invalid, Malformed, NotFound
 from tickets.api.adding import MOST, TaskIn, specs
 from tickets.api.fields import IdField, PhaseField, PriorityField
 from tickets.api.tasks import ExplainOut
@@ -110,14 +110,24 @@ class TicketEdit(Shape):
     labels = serializers.ListField(child=serializers.CharField(max_length=200), max_length=100, required=False)
 
 
+SHORT_PAGES = "who must act; a page looks at thousands of tickets and no more: it may hold few or none while `next` leads on"
+
+
 class TicketsIn(PageIn):
     project = serializers.CharField(max_length=10, required=False)
     phase = PhaseField(required=False)
     priority = PriorityField(required=False)
     label = serializers.CharField(max_length=200, required=False)
-    waiting_on = serializers.CharField(max_length=200, required=False)
+    waiting_on = serializers.CharField(max_length=200, required=False, help_text=SHORT_PAGES)
     q = serializers.CharField(max_length=200, required=False, help_text="part of the title, or the key")
     archived = serializers.BooleanField(default=False, help_text="the archived ones instead of the others")
+
+
+def number_in(cursor: str | None) -> int | None:
+    place = reading(cursor) if cursor else None
+    if place is not None and not (place.isdecimal() and len(place) <= 18):
+        raise Malformed("this cursor is not one of ours")
+    return int(place) if place else None
 
 
 def with_counts() -> Any:
@@ -153,16 +163,17 @@ class TicketsView(View):
             found = found.filter(labels__contains=[given["label"]])
         if "q" in given:
             found = found.filter(Q(title__icontains=given["q"]) | Q(key=given["q"].upper()))
-        if "waiting_on" in given:
-            found = found.waiting_on(given["waiting_on"])
         for name in ("phase", "priority"):
             if name in given:
                 found = found.filter(**{name: given[name]})
-        return page(request, found, given, self._shown, by="-id")
+        if "waiting_on" in given:
+            ids, before = found.waiting_on(given["waiting_on"], limit=given["limit"], before=number_in(given.get("cursor")))
+            return paged(request, self._shown(ids), written(before) if before else None)
+        return page(request, found, given, lambda rows: self._shown([row.pk for row in rows]), by="-id")
 
     @staticmethod
-    def _shown(rows: list[Ticket]) -> list[Any]:
-        return TicketOut(with_counts().filter(pk__in=[row.pk for row in rows]).order_by("-id"), many=True).data
+    def _shown(ids: list[int]) -> list[Any]:
+        return TicketOut(with_counts().filter(pk__in=ids).order_by("-id"), many=True).data
 
     @route("Open a ticket, with its tasks", takes=TicketIn, gives=TicketOut, status=201, refuses=(404, 409, 422), once=True, tag="tickets")
     def post(self, request: Request) -> Response:

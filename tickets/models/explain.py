@@ -13,6 +13,7 @@ from tickets.obstacles import OBSTACLES, PANORAMA, SCENE, Obstacle, Say, waiting
 
 Row = TypeVar("Row", bound=models.Model)
 Told = dict[str, Any]  # {waiting_on, causes: [{code, who, what, how, since}]}
+KINDS = ("agent", "task", "ticket")  # of which any one is meant where none is named
 
 FACTS = """
 t.id, t.ticket_key || '.' || t.id AS key, t.state, t.phase, t.attempts, t.max_attempts, t.timeout_s, t.error, t.capabilities, t.lease_expires_at, t.not_before,
@@ -69,8 +70,13 @@ def waits_on(case: str, obstacles: Sequence[Obstacle], who: str) -> str:
     """SQL: `case`, the first obstacle's who, is the parameter. What is cheap comes first: whether an obstacle of that sort holds at all."""
     sort = who.partition(":")[0]
     possible = " OR ".join(f"({each.when})" for each in obstacles if f"'{sort}" in each.who or each.who.startswith("("))
-    asked = f"split_part({case}, ':', 1) = %s" if who in ("agent", "task", "ticket") else f"{case} = %s"
+    asked = f"split_part({case}, ':', 1) = %s" if who in KINDS else f"{case} = %s"
     return f"({possible or 'false'}) AND {asked}"
+
+
+def meant(who: str, waits: str | None) -> bool:
+    """Whether `who` names the one this waits on: the same in Python."""
+    return waits is not None and (waits.partition(":")[0] if who in KINDS else waits) == who
 
 
 def _cause(each: Obstacle, place: int, facts: dict[str, Any]) -> dict[str, Any]:

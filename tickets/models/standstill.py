@@ -8,11 +8,12 @@ from typing import Any, TypeVar
 from django.db import models
 
 from omoi_site import db
-from tickets.models.explain import Told, said, selected, waits_on
-from tickets.obstacles import CLAIMABLE_HERE, CLOCK, OPEN_IN, SCENE, Obstacle, named, paused, project_paused, waiting_on
+from tickets.models.explain import Told, meant, said, selected
+from tickets.obstacles import CLAIMABLE_HERE, CLOCK, FLEET, OPEN_IN, SCENE, STAGE, Obstacle, named, paused, project_paused, waiting_on
 
 Row = TypeVar("Row", bound=models.Model)
 MOST = 20  # open tasks a ticket is explained by
+AT_ONCE, MOST_ASKED = 500, 5_000  # tickets that are asked who they wait on: in one statement, for one page
 
 # An automatic move is due. `p` is the phase the ticket stands in, `x` the one it moves on to, `m` how it came here (to be blocked meanwhile does not count).
 # A gate that refused what is there is not asked again before something changes; that a person asked does not count, for only here work to mend it is added.
@@ -105,7 +106,14 @@ OBSTACLES = [
         "all its tasks of {phase} have ended and nobody has moved it on", "Move it on, or add a task.", "coalesce(c.last_end, k.phase_since)",
     ),
 ]  # fmt: skip
-WAITS = "CASE " + " ".join(f"WHEN {each.when} THEN {each.who}" for each in OBSTACLES) + " END"
+# Who each of many tickets waits on. Their first tasks lie in few lanes: the fleet of each is looked at once.
+FIRST_OF_MANY = FIRST_WAITS.replace(SCENE, f"{STAGE} LEFT JOIN fleets f ON f.lane_id = t.lane_id AND t.state = 'pending'")
+WHO = f"""
+WITH fleets AS MATERIALIZED (
+  SELECT l.id AS lane_id, f.* FROM tickets_lane l CROSS JOIN LATERAL ({FLEET}) f
+  WHERE l.id IN (SELECT t.lane_id FROM tickets_task t WHERE t.ticket_id = ANY (%(ids)s) AND t.state = 'pending'))
+SELECT k.id, CASE {" ".join(f"WHEN {each.when} THEN {FIRST_OF_MANY if each is TASKS else each.who}" for each in OBSTACLES)} END AS who {TICKET} WHERE k.id = ANY (%(ids)s)
+"""
 
 
 class Waiting(models.QuerySet[Row]):
@@ -132,16 +140,30 @@ class Waiting(models.QuerySet[Row]):
 
     def waits(self, ids: Iterable[int]) -> dict[int, str | None]:
         """Who each of these tickets waits on."""
-        return {row["id"]: row["who"] for row in db.rows(f"SELECT k.id, {WAITS} AS who {TICKET} WHERE k.id = ANY (%s)", [list(ids)])}
+        return {row["id"]: row["who"] for row in db.rows(WHO, {"ids": list(ids)})}
+
+    def waiting_on(self, who: str, *, limit: int, before: int | None = None) -> tuple[list[int], int | None]:
+        """Ids of the newest tickets of this set, older than `before`, that wait on `who`, in the words of a task's `waiting_on`.
+
+        At most `limit`, out of the `MOST_ASKED` newest that are not at their end; and `before` for the next call, None when that was all.
+        """
+        found: list[int] = []
+        for _ in range(0, MOST_ASKED, AT_ONCE):
+            older = self.unfinished().filter(pk__lt=before) if before else self.unfinished()  # type: ignore[attr-defined]
+            asked = list(older.order_by("-pk").values_list("pk", flat=True)[:AT_ONCE])
+            told = self.waits(asked)
+            for before in asked:
+                if meant(who, told[before]):
+                    if len(found) == limit:
+                        return found, found[-1]
+                    found.append(before)
+            if len(asked) < AT_ONCE:
+                return found, None
+        return found, before
 
     def stalled(self) -> models.QuerySet[Row]:
         """Tickets that should have moved on by themselves and cannot."""
         return self.extra(where=[STALLED])
-
-    def waiting_on(self, who: str) -> models.QuerySet[Row]:
-        """Tickets that wait on `who`, in the words of a task's `waiting_on`."""
-        found = f"SELECT k.id {TICKET} WHERE {waits_on(WAITS, OBSTACLES, who)}"
-        return self.extra(where=[f"tickets_ticket.id IN ({found})"], params=[who])
 
 
 def _of_tasks(told: dict[int, Told], order: list[int], ticket: str) -> list[dict[str, Any]]:
