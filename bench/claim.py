@@ -1,6 +1,6 @@
 """What a claim costs: pages by part of the statement, flat over the backlog, and its pace beside a bare SKIP LOCKED.
 
-python bench/claim.py [--json] [--sizes 1000,10000,100000] [--rounds 5] [--claims 200]
+python3 manage.py bench claim [--json] [--sizes 1000,10000,100000] [--rounds 5] [--claims 200]
 """
 
 from __future__ import annotations
@@ -141,8 +141,8 @@ WHERE id = (SELECT id FROM bare WHERE state = 'pending' ORDER BY rank, id LIMIT 
 """
 
 
-def pages(sizes: list[int]) -> dict[str, dict[str, int]]:
-    """Pages of a claim by part, for each number of lanes and of ready tasks."""
+def pages(sizes: list[int], step: Callable[[], Any]) -> dict[str, dict[str, int]]:
+    """Pages of a claim by part, for each number of lanes and of ready tasks; `step` after each."""
     found = {}
     for lanes, served in LANES.items():
         ticket, agent = scene(f"L{lanes}", served)
@@ -150,12 +150,13 @@ def pages(sizes: list[int]) -> dict[str, dict[str, int]]:
             backlog(ticket, ready, lanes)
             cost = measure(_claim(), asked(agent))
             found[f"{lanes} lanes, serves {served}, {ready:,} ready"] = {"choosing": choosing(cost), "whole": sum(cost.values()), **cost}
+            step()
         clear()
     return found
 
 
-def pace(ready: int, rounds: int, claims: int) -> dict[str, list[float]]:
-    """Claims a second, one client, each its own commit: rounds of ours, of the verb with its brief, and of the bare statement, in turn."""
+def pace(ready: int, rounds: int, claims: int, step: Callable[[], Any]) -> dict[str, list[float]]:
+    """Claims a second, one client, each its own commit: rounds of ours, of the verb with its brief, and of the bare statement, in turn; `step` after each."""
     from tickets.models import Task
 
     ticket, _ = scene("PACE", SKILLS)
@@ -179,6 +180,7 @@ def pace(ready: int, rounds: int, claims: int) -> dict[str, list[float]]:
                 for n in range(claims):
                     claim(n)
                 rates[name].append(claims / (time.perf_counter() - begun))
+                step()
     return rates
 
 
@@ -215,18 +217,18 @@ def _claim() -> str:
 
 
 def main() -> None:
-    asks = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    asks = argparse.ArgumentParser(prog="manage.py bench claim", description=__doc__.partition("\n")[0])
     asks.add_argument("--json", action="store_true")
-    asks.add_argument("--sizes", default="1000,10000,100000")
-    asks.add_argument("--rounds", type=int, default=5)
-    asks.add_argument("--claims", type=int, default=200, help="a round")
+    asks.add_argument("--sizes", type=numbers, default=[1_000, 10_000, 100_000], help="ready tasks: 1000,10000,100000")
+    asks.add_argument("--rounds", type=number, default=5)
+    asks.add_argument("--claims", type=number, default=200, help="a round")
     given = asks.parse_args()
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
     from bench.ground import ground
 
-    sizes = [int(size) for size in given.sizes.split(",")]
-    with ground():
-        found, rates = pages(sizes), pace(max(10_000, 4 * given.rounds * given.claims), given.rounds, given.claims)
+    with ground() as progress, progress(total=len(LANES) * len(given.sizes) + 3 * given.rounds, unit="step", desc="claim") as bar:
+        found = pages(given.sizes, bar.update)
+        rates = pace(max(10_000, 4 * given.rounds * given.claims), given.rounds, given.claims, bar.update)
     middle = {name: statistics.median(each) for name, each in rates.items()}
     systems = {
         name: {
@@ -245,6 +247,17 @@ def main() -> None:
     print(f"\n{'claims a second, one client':42}{'per s':>9}{'to bare':>9}")
     for name, told in systems.items():
         print(f"{name:42}{told['per_s']:9}{told['ratio_to_bare']:9}")
+
+
+def number(text: str) -> int:
+    """A whole number above 0, for argparse."""
+    if not text.isdecimal() or not 0 < int(text) <= 10_000_000:
+        raise argparse.ArgumentTypeError(f"a whole number above 0, not {text!r}")
+    return int(text)
+
+
+def numbers(text: str) -> list[int]:
+    return [number(each) for each in text.split(",")]
 
 
 if __name__ == "__main__":

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 @contextmanager
-def ground() -> Iterator[None]:
-    """Django is set up on a migrated, empty database for the block."""
+def ground() -> Iterator[Callable[..., Any]]:
+    """Django is set up on a migrated, empty database for the block; what it gets makes a progress bar."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the server and its folder are taken away then too
     home = Path(tempfile.mkdtemp(prefix="omoi-bench-"))
     home.chmod(0o711)
     os.environ.update(OMOI_HOME=str(home), DJANGO_SETTINGS_MODULE="omoi_site.settings", OMOI_LOG_LEVEL="ERROR")
@@ -22,16 +25,20 @@ def ground() -> Iterator[None]:
     from omoi_site import place, postgres
 
     server = postgres.Server(home)
-    server.start()
     try:
+        server.start()
         import django
         from django.core.management import call_command
         from django.db import connections
 
         django.setup()
         call_command("migrate", verbosity=0)
-        yield
+        from omoi_site.commands import progress
+
+        yield progress
         connections.close_all()
+    except KeyboardInterrupt:
+        sys.exit(130)
     finally:
         server.stop()
         for folder in (place.socket_folder(home), place.ground(home), home):
