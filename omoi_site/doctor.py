@@ -254,6 +254,20 @@ def names() -> Found:
     return "ok", f"answers to {', '.join(settings.ALLOWED_HOSTS)}"
 
 
+@examines("tls")
+def tls() -> Found:
+    """Whether cookies may leave unencrypted, and whether people can sign in where they may not."""
+    if not settings.SESSION_COOKIE_SECURE:
+        how = "Behind a proxy that speaks https: OMOI_TLS=1, and FORWARDED_ALLOW_IPS=its address."
+        return "off", "cookies are sent over plain HTTP too", how
+    if os.environ.get("FORWARDED_ALLOW_IPS"):
+        return "ok", f"cookies are sent over https only; what came by it is known from {os.environ['FORWARDED_ALLOW_IPS']}"
+    if any(origin.startswith("https://") for origin in settings.CSRF_TRUSTED_ORIGINS):
+        return "ok", "cookies are sent over https only, from the origins of OMOI_TRUSTED_ORIGINS"
+    how = "Set FORWARDED_ALLOW_IPS to the address of the proxy that speaks https for this server."
+    return "wrong", "OMOI_TLS=1, and no proxy is believed that a request came by https: nobody can sign in", how
+
+
 def text(finding: Finding, width: int) -> str:
     """One line of a report."""
     sign = {"ok": "ok   ", "off": "-    ", "wrong": "WRONG"}[finding.state]

@@ -18,7 +18,7 @@ from tests.site.upping import ROOT
 from tests.working import working
 
 SUBJECTS = [
-    "python", "venv", "git", "home", "disk", "postgresql", "durability", "migrations", "port", "exposure", "names",
+    "python", "venv", "git", "home", "disk", "postgresql", "durability", "migrations", "port", "exposure", "names", "tls",
     "broker", "clock", "worker", "executors", "sandbox",
 ]  # fmt: skip
 
@@ -69,6 +69,21 @@ def test_an_address_that_cannot_be_read_is_not_repeated(tmp_path, url):
     assert (status, told["postgresql"]["state"]) == (1, "wrong")
     assert "percent-encoded" in told["postgresql"]["how"]
     assert "s3cr3t" not in json.dumps(told)
+
+
+@pytest.mark.parametrize(
+    ("environment", "state", "said"),
+    [
+        ({}, "off", "plain HTTP"),
+        ({"OMOI_TLS": "1"}, "wrong", "nobody can sign in"),
+        ({"OMOI_TLS": "1", "OMOI_TRUSTED_ORIGINS": "https://omoi.example"}, "ok", "https only"),
+        ({"OMOI_TLS": "1", "FORWARDED_ALLOW_IPS": "10.0.0.7"}, "ok", "known from 10.0.0.7"),
+    ],
+)
+def test_cookies_that_nobody_would_get_are_wrong(tmp_path, environment, state, said):
+    tls = found(tmp_path, **environment)[1]["tls"]
+    assert tls["state"] == state
+    assert said in tls["what"]
 
 
 def test_settings_that_would_be_seen_from_outside_are_wrong_only_there(tmp_path):
