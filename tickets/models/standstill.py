@@ -91,7 +91,7 @@ OBSTACLES = [
     ),
     Obstacle(
         "phase", f"{UNFINISHED} AND {STUCK}", "'operator'", "it should move on from {phase} and cannot: {move_fault}",
-        "Mend what is named there: it is tried again within seconds. Or send it back, block it or cancel it.", "k.move_fault_at",
+        "Mend what is named there: it is tried again and again, and moves on by itself then. Or send it back, block it or cancel it.", "k.move_fault_at",
     ),
     Obstacle(
         "clock", f"{UNFINISHED} AND {DUE} AND k.move_fault = ''", CLOCK, "it may move on from {phase}; a worker or the clock does it",
