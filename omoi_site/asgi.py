@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 from typing import Any
@@ -13,6 +14,7 @@ wsgi = get_wsgi_application()
 
 from channels.routing import URLRouter  # noqa: E402
 from django.conf import settings  # noqa: E402
+from django.db import connection  # noqa: E402
 from django.db.backends.base.base import BaseDatabaseWrapper  # noqa: E402
 from django.db.backends.signals import connection_created  # noqa: E402
 from django.urls import path, re_path  # noqa: E402
@@ -44,7 +46,7 @@ async def nowhere(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "websocket.close"})
 
 
-threads = Threads(settings.REQUEST_THREADS)
+threads = Threads(settings.REQUEST_THREADS, begin=connection.ensure_connection)  # no request waits for it
 hub = Hub()
 through_django = Bridge(wsgi, threads, bells=hub.bells)
 readiness = Readiness(
@@ -92,6 +94,8 @@ async def ready() -> tuple[int, dict[str, Any]]:
 
 async def lifespan(receive: Receive, send: Send) -> None:
     await receive()
+    gc.collect()
+    gc.freeze()  # what is loaded by now lives as long as the process: no collection needs to look through it again
     threads.start()
     readiness.thread.start()
     pump.start()

@@ -137,8 +137,9 @@ class Bridge:
                 answer.close()
 
     async def taken(self, send: Send, message: dict[str, Any]) -> None:
-        async with asyncio.timeout(self.stalled_s):
-            await send(message)
+        if not put(send, message):
+            async with asyncio.timeout(self.stalled_s):
+                await send(message)
 
     async def refuse(self, scope: Scope, send: Send, error: OmoiError, unread: Receive | None = None) -> None:
         """Answer with an error of the door itself; `unread` is where the rest of a body that was not read comes from."""
@@ -246,6 +247,17 @@ def environ(scope: Scope, body: IO[bytes], length: int) -> dict[str, Any]:
         key = "CONTENT_TYPE" if name == "content-type" else "HTTP_" + name.upper().replace("-", "_")
         env[key] = f"{env[key]}{'; ' if name == 'cookie' else ','}{value}" if key in env else value
     return env
+
+
+def put(send: Send, message: dict[str, Any]) -> bool:
+    """Write at once, without a task or a timer; False, and nothing written, when the client would make us wait."""
+    sending = send(message).__await__()
+    try:
+        next(sending)
+    except StopIteration:
+        return True
+    sending.close()
+    return False
 
 
 def cut_off(send: Send) -> None:

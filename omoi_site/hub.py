@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from omoi_site.bells import Bells
-from omoi_site.bridge import Send, cut_off
+from omoi_site.bridge import Send, cut_off, put
 
 RESYNC = "resync"  # in place of a topic: fetch everything again
 PATIENCE_S = 10.0  # so long may a follower not read
@@ -48,16 +48,10 @@ class Follower:
                     return
 
     def _put(self, message: dict[str, str]) -> bool:
-        """Write at once, without a task; False, and nothing written, when the socket would make us wait."""
-        sending = self.send(message).__await__()
         try:
-            next(sending)
-        except StopIteration:
-            return True
+            return put(self.send, message)
         except Exception:  # it is closing: its own end of the line cleans up
             return True
-        sending.close()
-        return False
 
     async def _catch_up(self, cursor: str) -> None:
         try:

@@ -69,6 +69,8 @@ class Pump:
         link = await psycopg.AsyncConnection.connect(**self.address(), autocommit=True, application_name="omoi live")
         try:
             await link.execute("SET statement_timeout = '10s'")
+            # One statement, asked again and again: a plan for any cursor does, and is made once.
+            await link.execute("SET plan_cache_mode = force_generic_plan")
             await link.execute("LISTEN omoi_events")  # before the first look: no ring falls in between
         except BaseException:
             await link.close()

@@ -41,10 +41,11 @@ class Turn(asyncio.Future[Any]):
 
 
 class Threads:
-    """Runs calls of the event loop in `count` threads; each keeps one database connection, so connections are countable."""
+    """Runs calls of the event loop in `count` threads, each after `begin`; each keeps one database connection, so connections are countable."""
 
-    def __init__(self, count: int, waiting: int = WAITING) -> None:
+    def __init__(self, count: int, waiting: int = WAITING, begin: Callable[[], None] = lambda: None) -> None:
         self.count = count
+        self.begin = begin
         self.room = count + waiting
         self.busy = 0  # calls without an answer: running and in line
         self.generation = 0
@@ -81,6 +82,8 @@ class Threads:
 
     def _work(self) -> None:
         generation = self.generation
+        with contextlib.suppress(Exception):  # whoever needs what it could not do is told then
+            self.begin()
         while job := self.calls.get():
             if generation != self.generation:
                 generation = self.generation
