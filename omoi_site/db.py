@@ -26,12 +26,13 @@ def rows(sql: str, params: dict[str, Any] | Sequence[Any] | None = None) -> list
     """Run one statement on Django's connection; each row as a dict by column name."""
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
-        if cursor.description is None:
+        result = cursor.pgresult  # what `description` is made from, anew each time it is asked
+        if not result or not result.nfields:
             return []
-        names = [column.name for column in cursor.description]
+        names = [(result.fname(number) or b"").decode() for number in range(result.nfields)]
         found = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
         # Django leaves JSON to its fields, and so to us what comes without one
-        for name in [column.name for column in cursor.description if column.type_code in JSON]:
+        for name in [name for number, name in enumerate(names) if result.ftype(number) in JSON]:
             for row in found:
                 row[name] = None if row[name] is None else json.loads(row[name])
         return found
@@ -67,10 +68,18 @@ def patiently(act: Callable[P, R]) -> Callable[P, R]:
 
 def atomic(act: Callable[P, R]) -> Callable[P, R]:
     """One transaction around a verb, patiently; inside another transaction a plain savepoint."""
+    return _in_one(act, savepoint=True)
 
+
+def joined(act: Callable[P, R]) -> Callable[P, R]:
+    """As `atomic`, but inside another transaction a part of it: its failure is the failure of the whole, and no savepoint is paid for."""
+    return _in_one(act, savepoint=False)
+
+
+def _in_one(act: Callable[P, R], *, savepoint: bool) -> Callable[P, R]:
     @functools.wraps(act)
     def inside(*args: P.args, **kwargs: P.kwargs) -> R:
-        with transaction.atomic():
+        with transaction.atomic(savepoint=savepoint):
             return act(*args, **kwargs)
 
     return patiently(inside)

@@ -31,6 +31,7 @@ def test_an_edit_of_an_agent_does_not_forget_what_it_was_granted(ada, operator, 
     assert Agent.objects.get(name="ada").grants == 1
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("act", ["make_unavailable", "drain", "quarantine"])
 def test_an_agent_that_is_not_available_claims_nothing_until_it_is(act, ada, operator, task):
     with Agent.objects.locked(name="ada") as agent:

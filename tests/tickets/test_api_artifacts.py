@@ -116,6 +116,7 @@ def test_an_artifact_of_another_ticket_is_not_found_here(calls, at, project, ope
     assert calls.get(f"/tickets/{other.key}/artifacts/{made['id']}").status_code == 404
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_completion_brings_its_artifacts_or_changes_nothing(at, task, ada, calls):
     [claim] = Task.objects.claim(by=ada)
     worker, end = api_of(ada), f"/tasks/{task.pk}/completion"

@@ -61,18 +61,21 @@ class TaskOut(serializers.Serializer):
     ended_at = serializers.DateTimeField(allow_null=True)
 
 
-# What a task's row does not hold: who holds the task, and what it needs.
+# What a task's row does not hold: who holds the task, and what it needs. Wrapped list: see DECIDE.
 BESIDE = """
-SELECT t.id, a.name AS holder,
-       coalesce((SELECT jsonb_agg(jsonb_build_object('id', n.id::text, 'task', n.parent_id::text, 'when', n.on_end, 'on_failure', n.on_failure) ORDER BY n.id)
-                 FROM tickets_need n WHERE n.child_id = t.id), '[]') AS needs
-FROM tickets_task t LEFT JOIN agents_agent a ON a.id = t.holder_id WHERE t.id = ANY (%s)
+t.id, a.name AS holder,
+coalesce((SELECT jsonb_agg(jsonb_build_object('id', n.id::text, 'task', n.parent_id::text, 'when', n.on_end, 'on_failure', n.on_failure) ORDER BY n.id)
+          FROM tickets_need n WHERE n.child_id = t.id), '[]') AS needs
+FROM tickets_task t LEFT JOIN agents_agent a ON a.id = t.holder_id WHERE t.id = ANY ((SELECT %s::bigint[])::bigint[])
 """
 
 
 def shown(tasks: Sequence[Task]) -> list[dict[str, Any]]:
     """Tasks as clients see them, in a fixed number of statements, and fewer where there is nothing to ask."""
-    beside = {row["id"]: row for row in db.rows(BESIDE, [[task.pk for task in tasks]])} if tasks else {}
+    return _shown(tasks, {row["id"]: row for row in db.rows("SELECT " + BESIDE, [[task.pk for task in tasks]])} if tasks else {})
+
+
+def _shown(tasks: Sequence[Task], beside: dict[int, dict[str, Any]]) -> list[dict[str, Any]]:
     going = [task.pk for task in tasks if task.state in ("pending", "claimed")]
     waiting = Task.objects.waits(going) if going else {}
     fields = [(name, field.source, field) for name, field in SHAPE.fields.items() if name not in ("holder", "needs", "waiting_on")]
@@ -98,11 +101,9 @@ def the_task(view: View, pk: str, *, need: bool = True) -> Task:
 
 def standing(pk: int) -> dict[str, Any]:
     """The task as it is now."""
-    [row] = db.rows(
-        f"SELECT * FROM {Task._meta.db_table} WHERE id = %s", [pk]
-    )  # the ORM composes it anew each time, which costs more than it
+    [row] = db.rows("SELECT t.*, " + BESIDE, [[pk]])  # by hand: the ORM composes it anew each time, which costs more than it
     fields = Task._meta.concrete_fields
-    return shown([Task.from_db("default", [field.attname for field in fields], [row[field.column] for field in fields])])[0]
+    return _shown([Task.from_db("default", [field.attname for field in fields], [row[field.column] for field in fields])], {pk: row})[0]
 
 
 class TasksIn(PageIn):
