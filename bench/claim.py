@@ -58,7 +58,9 @@ def backlog(ticket: Any, ready: int, lanes: int) -> None:
 
 def asked(agent: Any, **more: Any) -> dict[str, Any]:
     """The parameters of a claim as `Task.objects.claim` gives them."""
-    return {"agent": agent.pk, "key": "", "limit": 1, "lease_s": 60, "capabilities": None, "phases": None, "project": None, **more}
+    from tickets.models.claim import asking
+
+    return asking(agent, 1, 60, None, None, None) | more
 
 
 def measure(statement: str, parameters: dict[str, Any]) -> dict[str, int]:

@@ -101,6 +101,7 @@ def test_a_batch_that_cannot_be_is_refused_whole(eve, batch):
     assert api_of(eve).post("/settlements", {"items": batch}).status_code == 422
 
 
+@pytest.mark.django_db(transaction=True)
 def test_an_artifact_that_cannot_be_kept_undoes_the_batch(ticket, eve, operator):
     batch = items(claims_of(eve, ticket, operator, 2))
     batch[1]["artifacts"] = [{"type": "NO", "content": ""}]

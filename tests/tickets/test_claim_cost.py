@@ -10,7 +10,7 @@ from agents.models import Agent
 from bench.claim import asked, backlog, choosing, measure, numbered
 from omoi_site import db
 from tests.deeds import complete
-from tickets.models import Edge, Need, Task
+from tickets.models import Edge, Need, Outcome, Task
 from tickets.models.claim import BRIEF, CLAIM
 from tickets.models.lease import RENEW
 from tickets.models.settle import DECIDE, SETTLE
@@ -114,8 +114,18 @@ def test_a_claim_a_heartbeat_and_a_completion_take_two_statements_each_at_most(t
     _, asked_for = statements(lambda: Task.objects.renew([(claim.task, claim.fence) for claim in claims], by=ada))
     assert len(asked_for) == 1
     _, asked_for = statements(lambda: [complete(claim, by=ada) for claim in claims[:1]])
-    assert len(asked_for) == 3  # fence and write, then the children, then whether the ticket is worth a hint: it has more to do
-    assert not any("dramatiq" in sql for sql in asked_for)
+    assert len(asked_for) == 2  # fence and write, then the children
+    assert not any("dramatiq" in sql for sql in asked_for)  # the ticket has more to do
+    outcome = Outcome(claims[1].task, claims[1].fence, "completed")
+    (_, [_]), asked_for = statements(lambda: Task.objects.relay([outcome], by=ada))
+    assert len(asked_for) == 5  # the agent's row, fence and write, the children, the claim, and what the holder is told
+
+
+def test_a_claim_that_finds_nothing_writes_nothing(ticket, ada):
+    with CaptureQueriesContext(connection) as seen:
+        assert Task.objects.claim(by=ada) == []
+    assert len([query for query in seen if query["sql"] not in ("BEGIN", "COMMIT")]) == 2
+    assert not any(("INSERT" in query["sql"] and "took" not in query["sql"]) or "sweeprun" in query["sql"] for query in seen)
 
 
 def test_one_claim_for_many_tasks_costs_less_than_many_claims(ticket, skilled):

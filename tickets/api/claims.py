@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from agents.api.docs import route
 from agents.api.parse import Shape, parse
 from agents.api.view import View
-from agents.models import Project
+from agents.models import Agent, Project
 from omoi_site.errors import Invalid
 from tickets.api.artifacts import HandedListIn, handed
 from tickets.api.fields import FenceField, IdField, PhaseField, PriorityField, number
@@ -22,7 +22,7 @@ from tickets.models import ClaimLost, Outcome, Task
 from tickets.models.bells import bells
 
 
-class ClaimIn(Shape):
+class NextIn(Shape):
     limit = serializers.IntegerField(min_value=1, max_value=100, default=1)
     capabilities = serializers.ListField(
         child=serializers.CharField(max_length=100), max_length=100, required=False, help_text="narrows, never widens"
@@ -30,6 +30,9 @@ class ClaimIn(Shape):
     phases = serializers.ListField(child=PhaseField(), max_length=50, required=False)
     project = serializers.CharField(max_length=20, required=False)
     lease_s = serializers.IntegerField(min_value=5, max_value=14400, default=60)
+
+
+class ClaimIn(NextIn):
     wait_s = serializers.FloatField(
         min_value=0, max_value=30, default=0, help_text="without anything to grant, wait so long for it; 204 when the time is over"
     )
@@ -73,19 +76,27 @@ class ClaimsView(View):
     )
     def post(self, request: Request) -> Response:
         asked = parse(ClaimIn, request)
-        agent = self.agent()
-        project = Project(key=asked["project"].upper()) if "project" in asked else None
-        which = {"by": agent, "capabilities": asked.get("capabilities"), "phases": asked.get("phases"), "project": project}
-        claims = Task.objects.claim(limit=asked["limit"], lease_s=asked["lease_s"], **which)
+        wanted, which = narrowed(asked, by=self.agent())
+        claims = Task.objects.claim(**wanted, **which)
         if claims:
             return Response({"claims": [told(claim) for claim in claims]})
-        if project:
-            self.project(project.key)  # not before there is nothing: whoever was granted something sees it
+        if which["project"]:
+            self.project(which["project"].key)  # not before there is nothing: whoever was granted something sees it
         return self.nothing_yet(asked["wait_s"], lambda: bells(**which))
 
 
+def narrowed(asked: dict[str, Any], *, by: Agent) -> tuple[dict[str, Any], dict[str, Any]]:
+    """How much work is asked for, and which, as the verbs take it."""
+    project = Project(key=asked["project"].upper()) if "project" in asked else None
+    which = {"by": by, "capabilities": asked.get("capabilities"), "phases": asked.get("phases"), "project": project}
+    return {name: asked[name] for name in ("limit", "lease_s")}, which
+
+
 def told(claim: Any) -> dict[str, Any]:
-    return {**ClaimOut(claim).data, "locks": []}
+    return {**CLAIM.to_representation(claim), "locks": []}
+
+
+CLAIM = ClaimOut()  # one for all: to make it copies every field
 
 
 class CompletionIn(Shape):

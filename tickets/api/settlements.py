@@ -12,6 +12,7 @@ from agents.api.docs import route
 from agents.api.parse import Shape, parse
 from agents.api.view import View
 from tickets.api.artifacts import HandedListIn, handed
+from tickets.api.claims import ClaimOut, NextIn, narrowed, told
 from tickets.api.fields import FenceField, IdField
 from tickets.models import Outcome, Settlement, Task
 
@@ -37,6 +38,10 @@ class SettlementIn(Shape):
 
 class SettlementsIn(Shape):
     items = SettlementIn(many=True, allow_empty=False)
+    next = NextIn(
+        required=False,
+        help_text="also take work that is ready then, in the same act: the answer has `claims`, empty where there is none or a claim would be refused",
+    )
 
     def validate_items(self, items: list[Any]) -> list[Any]:
         if len(items) > MOST:
@@ -55,6 +60,9 @@ class SettledOut(serializers.Serializer):
 
 class SettlementsOut(serializers.Serializer):
     results = SettledOut(many=True, help_text="one for each item, in order")
+    claims = ClaimOut(
+        many=True, required=False, help_text="what `next` granted; sent again, the same request is answered with those still held"
+    )
 
 
 class SettlementsView(View):
@@ -64,10 +72,16 @@ class SettlementsView(View):
     @route("Settle up to 200 claims in one transaction", takes=SettlementsIn, gives=SettlementsOut, refuses=(409, 422), tag="work")
     def post(self, request: Request) -> Response:
         given, agent = parse(SettlementsIn, request), self.agent()
-        settled = Task.objects.settle([_outcome(item) for item in given["items"]], by=agent)
+        outcomes, more = [_outcome(item) for item in given["items"]], {}
+        if "next" in given:
+            wanted, which = narrowed(given["next"], by=agent)
+            settled, claims = Task.objects.relay(outcomes, **wanted, **which)
+            more = {"claims": [told(claim) for claim in claims]}
+        else:
+            settled = Task.objects.settle(outcomes, by=agent)
         lost = [one.task for one in settled if one.lost]
         seen = set(Task.objects.seen_by(agent).filter(pk__in=lost).values_list("pk", flat=True)) if lost else set()
-        return Response({"results": [SettledOut(_told(one, one.task in seen)).data for one in settled]})
+        return Response({"results": [_told(one, one.task in seen) for one in settled], **more})
 
 
 def _outcome(item: dict[str, Any]) -> Outcome:
@@ -78,7 +92,7 @@ def _outcome(item: dict[str, Any]) -> Outcome:
 
 def _told(one: Settlement, seen: bool) -> dict[str, Any]:
     if not one.lost:
-        return {"task": one.task, "ok": True, "state": one.state}
+        return {"task": str(one.task), "ok": True, "state": one.state}
     # who holds a task of somebody else's project is nobody's business here
     more = {"detail": one.lost.message, "holder": one.lost.more["holder"]} if seen else {"detail": "there is no such claim"}
-    return {"task": one.task, "ok": False, "code": one.lost.code, **more}
+    return {"task": str(one.task), "ok": False, "code": one.lost.code, **more}

@@ -54,33 +54,45 @@ pick AS MATERIALIZED (
     ORDER BY t.rank, t.id LIMIT CASE WHEN o.n > 0 THEN o.n ELSE %(limit)s::bigint END FOR NO KEY UPDATE SKIP LOCKED) p
   LIMIT (SELECT n FROM room)),
 """
-TAKE = """
+# What makes a Claim, of a task's row.
+COLUMNS = (
+    *("id", "ticket_id", "ticket_key", "phase", "title", "kind", "priority", "timeout_s", "fence", "attempts", "rank", "lease_expires_at"),
+    *("profile", "slots", "description", "work_s", "error"),
+)
+GRANTED = ", ".join(f"t.{column}" for column in COLUMNS)
+TAKE = f"""
 took AS (
   UPDATE tickets_task t SET state = 'claimed', holder_id = room.id, fence = t.fence + 1, attempts = t.attempts + 1, events = t.events + 1,
          claimed_at = clock_timestamp(), lease_s = %(lease_s)s::int, lease_expires_at = clock_timestamp() + %(lease_s)s::int * interval '1 s',
-         timeout_at = clock_timestamp() + t.timeout_s * interval '1 s', progress = '{}'
+         timeout_at = clock_timestamp() + t.timeout_s * interval '1 s', progress = '{{}}', granted_with = %(granted_with)s
   FROM room WHERE t.id = ANY (ARRAY(SELECT id FROM pick))
-  RETURNING t.id, t.ticket_id, t.ticket_key, t.project_id, t.phase, t.title, t.kind, t.priority, t.timeout_s, t.fence, t.attempts, t.rank,
-            t.lease_expires_at, t.profile, t.slots, t.events),
+  RETURNING {GRANTED}, t.project_id, t.events),
 bump AS (
   UPDATE agents_agent a SET grants = a.grants + k.n FROM (SELECT count(*) AS n FROM took) k, room WHERE a.id = room.id AND k.n > 0),
 log AS (
   INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)
   SELECT took.project_id, 'ticket:' || took.ticket_key, 'task:' || took.id, took.events, 'task.claimed', 'agent:' || room.name, %(key)s,
          jsonb_build_object('fence', took.fence, 'attempt', took.attempts), '' FROM took, room)
+"""
+CLAIM = f"""
+{ME} {CHOOSE} {TAKE}
 SELECT room.stale, room.n, took.* FROM room LEFT JOIN took ON true ORDER BY took.rank, took.id
 """
-CLAIM = ME + CHOOSE + TAKE
 
-# Wrapped list: see DECIDE. What the holder is told beside the task: its ticket, and what the tasks it needed have left.
+# What the holder is told beside its task: the ticket, and what the tasks it needed have left. Wrapped list: see DECIDE.
 BRIEF = """
-SELECT t.id, k.title AS ticket_title, k.description, t.description AS instructions, t.work_s, k.context, k.phase <> t.phase AS first_of_phase,
+SELECT t.id, k.title AS ticket_title, k.description AS ticket_description, k.context, k.phase <> t.phase AS first_of_phase,
        coalesce((SELECT jsonb_agg(jsonb_build_object('task', p.id::text, 'key', p.ticket_key || '.' || p.id, 'title', p.title, 'state', p.state, 'result', p.result) ORDER BY p.id)
-                 FROM tickets_need n JOIN tickets_task p ON p.id = n.parent_id WHERE n.child_id = t.id), '[]') AS inputs,
-       CASE WHEN t.attempts > 1 THEN jsonb_build_object('attempt', t.attempts, 'error', t.error) END AS recovery
+                 FROM tickets_need n JOIN tickets_task p ON p.id = n.parent_id WHERE n.child_id = t.id), '[]') AS inputs
 FROM tickets_task t JOIN tickets_ticket k ON k.id = t.ticket_id WHERE t.id = ANY ((SELECT %s::bigint[])::bigint[])
 """
 
+# What a sweep has not yet seen. Most claims that find nothing find nothing here either, and write nothing.
+# The first of each by its index: EXISTS would have PostgreSQL read a table in which it expects to find one soon.
+OVERDUE = """
+SELECT coalesce((SELECT lease_expires_at FROM tickets_task WHERE lease_expires_at IS NOT NULL ORDER BY lease_expires_at LIMIT 1) < clock_timestamp(), false) AS lapsed,
+       coalesce((SELECT not_before FROM tickets_task WHERE state = 'pending' AND asleep ORDER BY not_before LIMIT 1) <= clock_timestamp(), false) AS due
+"""
 # A claim of the agent whose lease is over, not yet seen by a sweep.
 OVER = "SELECT 1 AS found FROM tickets_task WHERE holder_id = %s AND lease_expires_at < clock_timestamp() LIMIT 1"
 
@@ -122,7 +134,7 @@ class Claim:
 
 
 class Claiming(models.QuerySet[Any]):
-    @db.atomic
+    @db.joined
     def claim(
         self,
         *,
@@ -138,31 +150,32 @@ class Claiming(models.QuerySet[Any]):
         Finding nothing, it first ends what has lapsed and wakes what is due, and looks once more.
         Raises AgentUnavailable, and CapacityFull when there is no room at all.
         """
-        asked = {
-            "agent": by.pk,
-            "key": via(by),
-            "limit": limit,
-            "lease_s": lease_s,
-            "capabilities": None if capabilities is None else words(capabilities),
-            "phases": None if phases is None else phase_names(phases),
-            "project": project and project.key,
-        }
+        asked = asking(by, limit, lease_s, capabilities, phases, project)
         room, took = self._take(asked)
-        late = not room and db.one(OVER, [by.pk])  # what it held while it was away counts no longer
-        if not took and (room or late) and self.lapse() + self.wake():  # type: ignore[attr-defined]
+        late = room == 0 and db.one(OVER, [by.pk])  # what it held while it was away counts no longer
+        if not took and (room or late) and self._caught_up():
             room, took = self._take(asked)
+        if room is None:
+            raise AgentUnavailable("this agent is not available: it may claim nothing now")
         if not room:
             raise CapacityFull()
         return self._brief(took)
 
-    def _take(self, asked: dict[str, Any]) -> tuple[int, list[dict[str, Any]]]:
-        """How many tasks the agent had room for, and those it was granted."""
+    def _caught_up(self) -> bool:
+        """Whether there was something to end or to wake, which is done now."""
+        [late] = db.rows(OVERDUE)
+        lapsed = self.lapse() if late["lapsed"] else 0  # type: ignore[attr-defined]
+        woken = self.wake() if late["due"] else 0  # type: ignore[attr-defined]
+        return bool(lapsed + woken)
+
+    def _take(self, asked: dict[str, Any]) -> tuple[int | None, list[dict[str, Any]]]:
+        """How many tasks the agent had room for (None: it is not available), and those it was granted."""
         found = db.rows(CLAIM, asked)
         if found and found[0]["stale"]:
             db.rows("SELECT 1 FROM agents_agent WHERE id = %s FOR NO KEY UPDATE", [asked["agent"]])
             found = db.rows(CLAIM, asked)
         if not found:
-            raise AgentUnavailable("this agent is not available: it may claim nothing now")
+            return None, []
         return found[0]["n"], [row for row in found if row["id"] is not None]
 
     def _brief(self, took: list[dict[str, Any]]) -> list[Claim]:
@@ -171,20 +184,36 @@ class Claiming(models.QuerySet[Any]):
         briefs = {row["id"]: row for row in db.rows(BRIEF, [[row["id"] for row in took]])}
         if moving := sorted({row["ticket_id"] for row in took if briefs[row["id"]]["first_of_phase"]}):
             broker.hint("advance_tickets", moving)
-        return [_claim(row, briefs[row["id"]]) for row in took]
+        return [_claim(row | briefs[row["id"]]) for row in took]
 
 
-def _claim(row: dict[str, Any], brief: dict[str, Any]) -> Claim:
-    told = {
-        "ticket": {"key": row["ticket_key"], "title": brief["ticket_title"]},
-        "description": brief["instructions"] or brief["description"],
-        "context": brief["context"],
-        "inputs": brief["inputs"],
+def asking(
+    by: Agent, limit: int, lease_s: int, capabilities: Sequence[str] | None, phases: Sequence[str] | None, project: Project | None
+) -> dict[str, Any]:
+    """The parameters of CLAIM."""
+    return {
+        "agent": by.pk,
+        "key": via(by),
+        "limit": limit,
+        "lease_s": lease_s,
+        "capabilities": None if capabilities is None else words(capabilities),
+        "phases": None if phases is None else phase_names(phases),
+        "project": project and project.key,
+        "granted_with": "",
     }
-    if brief["work_s"] is not None:
-        told["work_s"] = brief["work_s"]
-    if brief["recovery"]:
-        told["recovery"] = brief["recovery"]
+
+
+def _claim(row: dict[str, Any]) -> Claim:
+    told = {
+        "ticket": {"key": row["ticket_key"], "title": row["ticket_title"]},
+        "description": row["description"] or row["ticket_description"],
+        "context": row["context"],
+        "inputs": row["inputs"],
+    }
+    if row["work_s"] is not None:
+        told["work_s"] = row["work_s"]
+    if row["attempts"] > 1:
+        told["recovery"] = {"attempt": row["attempts"], "error": row["error"]}
     return Claim(
         task=row["id"],
         key=f"{row['ticket_key']}.{row['id']}",

@@ -35,12 +35,17 @@ done AS (
          not_before = CASE WHEN m.again THEN clock_timestamp() + least(60, power(2, t.attempts - 1) * (0.75 + random() / 2)) * interval '1 s' END,
          ended_at = CASE WHEN NOT m.again THEN clock_timestamp() END
   FROM mine m WHERE t.id = m.id
-  RETURNING t.id, t.ticket_id, t.ticket_key, t.project_id, t.fence, t.state, t.attempts, t.error, t.events, m.outcome),
+  RETURNING t.id, t.ticket_id, t.ticket_key, t.project_id, t.fence, t.state, t.attempts, t.error, t.events),
 log AS (
   INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)
   SELECT project_id, 'ticket:' || ticket_key, 'task:' || id, events, CASE state WHEN 'pending' THEN 'task.retried' ELSE 'task.' || state END, %(actor)s, %(key)s,
          jsonb_build_object('fence', fence, 'attempt', attempts), error FROM done)
-SELECT id, ticket_id, fence, state FROM done
+-- over: whether its ticket has no other open task where it stands
+SELECT done.id, done.ticket_id, done.state, o.over FROM done JOIN (
+  SELECT d.ticket_id, NOT bool_or(d.state = 'pending') AND NOT EXISTS (
+    SELECT FROM tickets_ticket k JOIN tickets_task t ON t.ticket_id = k.id AND t.phase = k.phase
+    WHERE k.id = d.ticket_id AND t.state IN ('pending', 'claimed') AND t.id <> ALL (ARRAY(SELECT id FROM done))) AS over
+  FROM done d GROUP BY d.ticket_id) o USING (ticket_id)
 """
 # The list is wrapped in a subselect so that a plan for any list looks as cheap as one for this list: unwrapped, PostgreSQL
 # finds the general plan dearer and plans the statement anew every time, which costs more than to run it.
@@ -78,10 +83,6 @@ log AS (
          CASE WHEN state = 'cancelled' THEN 'task.cancelled' WHEN dooms THEN 'task.doomed' ELSE 'task.readied' END, 'system:needs', '', '{{}}', ''
   FROM decided WHERE freed OR dooms)
 SELECT id, ticket_id, state, profile, freed FROM decided
-"""
-STILL_OPEN = """
-SELECT k.id AS ticket_id FROM tickets_ticket k WHERE k.id = ANY (%s)
-  AND EXISTS (SELECT FROM tickets_task t WHERE t.ticket_id = k.id AND t.phase = k.phase AND t.state IN ('pending', 'claimed'))
 """
 LOST = """
 SELECT t.id, t.state, t.fence, t.settled_by, t.settled_fence, t.settled_as, a.name AS holder FROM tickets_task t LEFT JOIN agents_agent a ON a.id = t.holder_id
@@ -125,11 +126,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Settlement:
-    """What became of one outcome: the task's state, or the error that says who holds it now."""
+    """What became of one outcome: the task's state, or the error that says who holds it now; `again`: it was so before."""
 
     task: int
     state: str = ""
     lost: ClaimLost | None = None
+    again: bool = False
 
     def or_raise(self) -> Settlement:
         if self.lost:
@@ -138,7 +140,7 @@ class Settlement:
 
 
 class Settling(models.QuerySet[Any]):
-    @db.atomic
+    @db.joined
     def settle(self, outcomes: Sequence[Outcome], *, by: Agent) -> list[Settlement]:
         """Complete or fail claims of `by`; an outcome whose fence is old changes nothing.
 
@@ -168,7 +170,9 @@ class Settling(models.QuerySet[Any]):
         for task in sorted(settled.keys() & tickets.keys()):
             Artifact.objects.hand_over(first[task], tickets[task], by=by)
         self.decide([row["id"] for row in done if row["state"] != "pending"])
-        self._look_at_tickets({row["ticket_id"] for row in done})
+        # Two last tasks that end in the same moment do not see each other: then a sweep looks at their ticket.
+        if over := sorted({row["ticket_id"] for row in done if row["over"]}):
+            broker.hint("advance_tickets", over)
         late = [outcome.task for outcome in outcomes if outcome.task not in settled or outcome is not first[outcome.task]]
         now = {row["id"]: row for row in db.rows(LOST, [late])} if late else {}
         return [
@@ -177,13 +181,6 @@ class Settling(models.QuerySet[Any]):
             else _repeated(outcome, now.get(outcome.task), by)
             for outcome in outcomes
         ]
-
-    @staticmethod
-    def _look_at_tickets(tickets: set[int]) -> None:
-        """Tickets without an open task may move on; those that wait for others are not worth a look. Two last tasks that end in
-        the same moment do not see each other: then the sweep does it."""
-        if tickets and (over := sorted(tickets - {row["ticket_id"] for row in db.rows(STILL_OPEN, [sorted(tickets)])})):
-            broker.hint("advance_tickets", over)
 
     def decide(self, ended: Sequence[int]) -> None:
         """Tell the children of tasks that this transaction has just ended."""
@@ -203,7 +200,7 @@ def _repeated(outcome: Outcome, now: dict[str, Any] | None, by: Agent) -> Settle
         and now["fence"] == outcome.fence
         and (now["settled_by"], now["settled_fence"], now["settled_as"]) == (by.pk, outcome.fence, outcome.state)
     ):
-        return Settlement(outcome.task, now["state"])
+        return Settlement(outcome.task, now["state"], again=True)
     return Settlement(outcome.task, lost=lost(now))
 
 

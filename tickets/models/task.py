@@ -1,6 +1,6 @@
 """Task: one unit of work, claimed under a lease and a fence. Whether it is ready is stored, not computed.
 
-The verbs stand in a file for each subject: `adding`, `claim`, `settle`, `lease`, `ending`, `order`, `need`.
+The verbs stand in a file for each subject: `adding`, `claim`, `settle`, `relay`, `lease`, `ending`, `order`, `need`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from tickets.models.lane import Lane
 from tickets.models.lease import Leasing
 from tickets.models.order import Ordering
 from tickets.models.recheck import Rechecking
+from tickets.models.relay import Relaying
 from tickets.models.settle import ClaimLost, Outcome, Settlement, Settling
 from tickets.models.tally import Counting
 from tickets.models.ticket import Priority, Ticket
@@ -30,7 +31,7 @@ __all__ = ["AgentUnavailable", "CapacityFull", "Claim", "ClaimLost", "NotReady",
 READY = models.Q(state="pending", open_needs=0, asleep=False, held=False)
 
 
-class TaskQuerySet(Adding, Claiming, Settling, Leasing, Ending, Ordering, Rechecking, Counting, Explaining):
+class TaskQuerySet(Adding, Claiming, Settling, Relaying, Leasing, Ending, Ordering, Rechecking, Counting, Explaining):
     def seen_by(self, who: Any) -> TaskQuerySet:
         return self.filter(project__in=Project.objects.seen_by(who))
 
@@ -91,6 +92,9 @@ class Task(models.Model):
     lease_s = models.PositiveIntegerField(null=True, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     timeout_at = models.DateTimeField(null=True, blank=True)
+    granted_with = models.CharField(
+        max_length=32, blank=True, db_default="", editable=False, help_text="mark of the settlements its claim came along with"
+    )
     settled_by = models.BigIntegerField(null=True, blank=True, help_text="the agent whose act ended the last claim")
     settled_fence = models.BigIntegerField(null=True, blank=True)
     settled_as = models.CharField(max_length=10, blank=True)
