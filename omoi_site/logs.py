@@ -38,7 +38,6 @@ def to_stderr(level: str) -> dict[str, Any]:
         "loggers": {
             "django": {"handlers": [], "level": level, "propagate": True},
             "django.request": {"level": "ERROR"},  # a 404 is an answer
-            "httpx": {"level": "WARNING"},  # it would tell of every call
             "uvicorn": {"handlers": [], "level": "WARNING", "propagate": True},
         },
     }

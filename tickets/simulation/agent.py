@@ -17,11 +17,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
+from tickets.simulation.http import Answer, Client, Unanswered
 
 LONGEST_PAUSE_S = 1.0
 ANSWER_WITHIN_S = 15.0
-WAIT_S = 5.0  # the server answers as soon as there is work
+MOST_AT_ONCE = 8
+WAIT_S = 2.0  # the server answers as soon as there is work; so long an idle agent may take to hear that it is over
 
 
 @dataclass(frozen=True)
@@ -44,101 +45,115 @@ class Agent:
     def __init__(self, orders: Orders) -> None:
         self.orders = orders
         self.stopped = threading.Event()
-        self.http = httpx.Client(
-            base_url=f"{orders.url}/api/v1", headers={"Authorization": f"Bearer {orders.key}"}, timeout=ANSWER_WITHIN_S, trust_env=False
-        )
+        self.client = Client(orders.url, ANSWER_WITHIN_S, orders.key)
+        self.wanted = {"project": orders.project, "lease_s": orders.lease_s}
+        self.at_once = 1  # tasks it asks for
+        self.hand: dict[int, int] = {}  # fence of each task it holds
 
     def work(self) -> None:
-        """Claim, work, complete, until told to stop; an empty queue is asked again after a growing pause."""
-        pauses = growing(0.02)
-        while not self.stopped.is_set():
-            claims = self.claim()
-            for claim in claims:
-                self.carry_out(int(claim["task"]["id"]), claim["fence"], self.length(claim["brief"].get("work_s")))
-            if claims:
-                pauses = growing(0.02)
-            else:
+        """Claim, work, settle and take the next, until told to stop; an empty queue is asked again after a growing pause."""
+        pauses, claims = growing(0.02), self.claim()
+        while claims or not self.stopped.is_set():
+            while claims:
+                claims, pauses = self.carry_out(claims), growing(0.02)
+            if not self.stopped.is_set() and not (claims := self.claim(wait_s=WAIT_S)):
                 self.stopped.wait(next(pauses))
 
-    def claim(self) -> list[dict[str, Any]]:
-        body = {"project": self.orders.project, "limit": 1, "lease_s": self.orders.lease_s, "wait_s": WAIT_S}
-        answer = self.ask("/claims", body, once=uuid.uuid4().hex)
-        if answer is None or answer.status_code == 204:
+    def claim(self, wait_s: float = 0) -> list[dict[str, Any]]:
+        answer = self.ask("/claims", {**self.wanted, "wait_s": wait_s}, once=uuid.uuid4().hex)
+        if answer is None or answer.status == 204:
             return []
-        if code(answer) == "capacity_full":  # a claim of ours that we do not know of: it ends by its lease
+        if answer.code == "capacity_full":  # claims of ours that we do not know of: they end by their lease
             say("refused", code="capacity_full")
             return []
-        claims = expect(answer, 200).json()["claims"]
-        say("claimed", tasks=[int(claim["task"]["id"]) for claim in claims], ms=answer.elapsed.total_seconds() * 1000)
-        return claims
+        return granted(expect(answer, 200), waited=wait_s > 0)
+
+    def carry_out(self, claims: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Work on one after the other and settle them together; what was granted next in the same call."""
+        self.hand = {int(claim["task"]["id"]): claim["fence"] for claim in claims}
+        began = time.monotonic()
+        done = [task for claim in claims if self.labour(task := int(claim["task"]["id"]), self.length(claim["brief"].get("work_s")))]
+        spent = (time.monotonic() - began) / len(claims)
+        return self.settle(mine, spent) if (mine := [task for task in done if task in self.hand]) else []
 
     def length(self, told: float | None) -> float:
         """Seconds the work takes."""
         return told / self.orders.speed if self.orders.speed and told is not None else self.orders.work_s
 
-    def carry_out(self, task: int, fence: int, work_s: float) -> None:
-        if not self.labour(task, fence, work_s):
-            return
-        answer = self.ask(f"/tasks/{task}/completion", {"fence": fence, "result": {"simulated": True}})
-        if answer is None:
-            return
-        if code(answer) == "claim_lost":
-            say("refused", code="claim_lost", task=task, fence=fence)
-        else:
-            expect(answer, 200)
-            say("completed", task=task, fence=fence)
-
-    def labour(self, task: int, fence: int, work_s: float) -> bool:
+    def labour(self, task: int, work_s: float) -> bool:
         """Take as long as the work takes, with a heartbeat at each third of the lease; False when the claim was lost or given back."""
         ends = time.monotonic() + work_s
-        while (left := ends - time.monotonic()) > 0:
+        while task in self.hand and (left := ends - time.monotonic()) > 0:
             if self.stopped.wait(min(left, self.orders.lease_s / 3)):
-                self.ask(f"/tasks/{task}/release", {"fence": fence, "reason": "the simulation was ended"})
-                return False
-            if left > self.orders.lease_s / 3:
-                answer = self.ask("/agents/me/heartbeat", {"claims": [{"task": str(task), "fence": fence}]})
-                if answer is not None and expect(answer, 200).json()["lost"]:
-                    say("refused", code="claim_lost", task=task, fence=fence)
-                    return False
-        return True
+                self.ask(f"/tasks/{task}/release", {"fence": self.hand.pop(task), "reason": "the simulation was ended"})
+            elif left > self.orders.lease_s / 3:
+                self.renew()
+        return task in self.hand
 
-    def ask(self, path: str, body: dict[str, Any], *, once: str = "") -> httpx.Response | None:
+    def renew(self) -> None:
+        answer = self.ask("/agents/me/heartbeat", {"claims": [{"task": str(task), "fence": fence} for task, fence in self.hand.items()]})
+        for lost in expect(answer, 200).json()["lost"] if answer else []:
+            task = int(lost["task"])
+            say("refused", code="claim_lost", task=task, fence=self.hand.pop(task))
+
+    def settle(self, done: list[int], spent: float) -> list[dict[str, Any]]:
+        items = [{"task": str(task), "fence": self.hand[task], "outcome": "completed", "result": {"simulated": True}} for task in done]
+        after = {} if self.stopped.is_set() else {"next": {**self.wanted, "limit": self.at_once}}
+        answer = self.ask("/settlements", {"items": items, **after})
+        if answer is None:
+            return []
+        for result in expect(answer, 200).json()["results"]:
+            task = int(result["task"])
+            fact = {"task": task, "fence": self.hand[task], "more": True}
+            if result["ok"]:
+                say("completed", **fact)
+            else:
+                say("refused", code=result["code"], **fact)
+        self.at_once = fitting(answer.seconds, spent)
+        return granted(answer)
+
+    def ask(self, path: str, body: dict[str, Any], *, once: str = "") -> Answer | None:
         """The answer; a call whose answer was lost is repeated just as it was. None when told to stop before one came."""
-        text, headers = json.dumps(body), {"Content-Type": "application/json", **({"Idempotency-Key": once} if once else {})}
+        headers = {"Idempotency-Key": once} if once else {}
         for pause in growing(0.05):
             try:
-                answer = self.http.post(path, content=text, headers=headers)
-            except httpx.TransportError as error:
-                say("unanswered", why=type(error).__name__)
+                answer = self.client.post(f"/api/v1{path}", body, headers)
+            except Unanswered as error:
+                say("unanswered", why=str(error))
             else:
                 if not worth_repeating(answer):
                     return answer
-                say("unanswered", why=str(answer.status_code))
+                say("unanswered", why=str(answer.status))
                 pause = max(pause, patience_asked(answer))
             if self.stopped.wait(pause):
                 return None
         raise AssertionError("unreachable")
 
 
-def worth_repeating(answer: httpx.Response) -> bool:
-    return answer.status_code >= 500 or answer.status_code in (408, 429) or code(answer) == "idempotency_in_progress"
+def fitting(trip_s: float, work_s: float) -> int:
+    """How many tasks to take at once: where one is shorter than the round trip, so many that they fill it."""
+    return max(1, min(MOST_AT_ONCE, round(trip_s / work_s))) if work_s > 0.001 else 1
 
 
-def patience_asked(answer: httpx.Response) -> float:
+def granted(answer: Answer, *, waited: bool = False) -> list[dict[str, Any]]:
+    """The claims of an answer, told: with how long it took, unless it may have waited for work."""
+    claims: list[dict[str, Any]] = answer.json().get("claims", [])
+    say("claimed", tasks=[int(claim["task"]["id"]) for claim in claims], ms=None if waited else answer.seconds * 1000)
+    return claims
+
+
+def worth_repeating(answer: Answer) -> bool:
+    return answer.status >= 500 or answer.status in (408, 429) or answer.code == "idempotency_in_progress"
+
+
+def patience_asked(answer: Answer) -> float:
     asked = answer.headers.get("Retry-After", "")
     return min(float(asked), 5.0) if asked.isdigit() else 0.0
 
 
-def code(answer: httpx.Response) -> str:
-    """The stable code of a refusal; empty for anything else."""
-    if answer.status_code < 400 or "json" not in answer.headers.get("Content-Type", ""):
-        return ""
-    return str(answer.json().get("code", ""))
-
-
-def expect(answer: httpx.Response, status: int) -> httpx.Response:
-    if answer.status_code != status:
-        raise Unexpected(f"{answer.request.method} {answer.request.url.path} was answered {answer.status_code}: {answer.text[:500]}")
+def expect(answer: Answer, status: int) -> Answer:
+    if answer.status != status:
+        raise Unexpected(f"{answer.call} was answered {answer.status}: {answer.text[:500].decode(errors='replace')}")
     return answer
 
 
@@ -149,8 +164,9 @@ def growing(first: float) -> Iterator[float]:
         first = min(first * 2, LONGEST_PAUSE_S)
 
 
-def say(what: str, **facts: Any) -> None:
-    print(json.dumps({"what": what, **facts}), flush=True)
+def say(what: str, *, more: bool = False, **facts: Any) -> None:
+    """One line to whoever started it; with `more` it goes out with the line that follows at once."""
+    print(json.dumps({"what": what, **facts}), flush=not more)
 
 
 def stop_when_left_alone(agent: Agent) -> None:

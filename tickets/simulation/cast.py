@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 
 from agents.models import Agent, Event, Key, Project
 from omoi_site import db
+from tickets.simulation.agent import MOST_AT_ONCE
 
 TAG = "simulation"
 BY = "system:simulate"
@@ -28,7 +29,12 @@ def enlist(project: Project, count: int, *, keys_for: timedelta) -> list[tuple[A
     for number in range(1, count + 1):
         with transaction.atomic():
             agent = Agent.objects.register(
-                name=f"sim-{run}-{number:02}", capabilities=[row["word"] for row in wanted], tags=[TAG], projects=[project], by=BY
+                name=f"sim-{run}-{number:02}",
+                capabilities=[row["word"] for row in wanted],
+                capacity=MOST_AT_ONCE,
+                tags=[TAG],
+                projects=[project],
+                by=BY,
             )
             _, key = Key.objects.issue(agent=agent, by=BY, expires_in=keys_for)
         agents.append((agent, key))

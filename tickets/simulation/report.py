@@ -15,14 +15,16 @@ class Heard:
     """What the agents said: counted and compared with the journal, never believed."""
 
     acknowledged: set[tuple[int, int]] = field(default_factory=set)  # (task, fence) whose completion was confirmed
-    claim_ms: list[float] = field(default_factory=list)  # of each call that granted something, from its last sending to its answer
+    claim_ms: list[float] = field(
+        default_factory=list
+    )  # of each call that granted something and did not wait for it, from its last sending to its answer
     counts: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
 
     def take(self, line: dict[str, Any]) -> None:
         what = line["what"]
         self.counts[what] += 1
-        if what == "claimed":
+        if what == "claimed" and line["tasks"] and line["ms"] is not None:
             self.claim_ms.append(line["ms"])
         elif what == "completed":
             self.acknowledged.add((line["task"], line["fence"]))

@@ -20,7 +20,7 @@ from tickets.simulation.judge import Before, judge
 from tickets.simulation.report import Heard, Report
 
 LOOK_EVERY_S = 0.05
-COUNT_EVERY_S = 0.5
+COUNT_EVERY_S = 1.0
 NOTHING_MOVES_S = 60.0  # longer than any sweep's cadence: what still waits then, waits for somebody
 
 LEFT = """

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
 from omoi_site import running
 from omoi_site.errors import OmoiError
+from tickets.simulation.http import Client, Unanswered
 
 
 class Strange(OmoiError):
@@ -42,22 +41,16 @@ def here(home: Path) -> Server | None:
 
 def answers(url: str, path: str) -> bool:
     try:
-        return httpx.get(url + path, timeout=2, trust_env=False).status_code == 200
-    except httpx.HTTPError:
+        return Client(url, 2).get(path).status == 200
+    except Unanswered:
         return False
 
 
 def check_knows(url: str, key: str) -> None:
     """Return when the server knows the key, and so works on the same database; raises Strange otherwise."""
     try:
-        answer = httpx.post(
-            f"{url}/api/v1/agents/me/heartbeat",
-            json={"claims": []},
-            headers={"Authorization": f"Bearer {key}"},
-            timeout=15,
-            trust_env=False,
-        )
-    except httpx.HTTPError as error:
-        raise Strange(f"the server at {url} does not answer: {type(error).__name__}") from error
-    if answer.status_code != 200:
-        raise Strange(f"the server at {url} does not know an agent registered here ({answer.status_code}): it works on another database")
+        answer = Client(url, 15, key).post("/api/v1/agents/me/heartbeat", {"claims": []})
+    except Unanswered as error:
+        raise Strange(f"the server at {url} does not answer: {error}") from error
+    if answer.status != 200:
+        raise Strange(f"the server at {url} does not know an agent registered here ({answer.status}): it works on another database")
