@@ -46,8 +46,8 @@ def end_sessions(where: str = "pid <> pg_backend_pid() AND datname = current_dat
     """End the clients' sessions for which `where` holds, by default every one but ours; how many there were."""
     from omoi_site import db
 
-    # Not the database's own workers: a visit of autovacuum is not ours to end.
-    return len(db.rows(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND {where}"))
+    # Not the database's own workers: a visit of autovacuum is not ours to end. Each has ended when this returns.
+    return len(db.rows(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE backend_type = 'client backend' AND {where}"))
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
