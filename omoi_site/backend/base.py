@@ -20,7 +20,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.used_at = -TRUSTED_S
 
     def _cursor(self, name: str | None = None) -> Any:
-        cursor = super()._cursor(name)  # type: ignore[misc]
+        cursor = super()._cursor(name)  # type: ignore[misc]  # the stubs leave it out
         self.used_at = time.monotonic()
         return cursor
 

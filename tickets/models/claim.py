@@ -55,11 +55,9 @@ pick AS MATERIALIZED (
   LIMIT (SELECT n FROM room)),
 """
 # What makes a Claim, of a task's row.
-COLUMNS = (
-    *("id", "ticket_id", "ticket_key", "phase", "title", "kind", "priority", "timeout_s", "fence", "attempts", "rank", "lease_expires_at"),
-    *("profile", "slots", "description", "work_s", "error"),
-)
-GRANTED = ", ".join(f"t.{column}" for column in COLUMNS)
+GRANTED = """
+t.id, t.ticket_id, t.ticket_key, t.phase, t.title, t.description, t.kind, t.priority, t.timeout_s, t.work_s, t.fence, t.attempts, t.error, t.rank,
+t.lease_expires_at, t.profile, t.slots"""
 TAKE = f"""
 took AS (
   UPDATE tickets_task t SET state = 'claimed', holder_id = room.id, fence = t.fence + 1, attempts = t.attempts + 1, events = t.events + 1,
