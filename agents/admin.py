@@ -4,9 +4,10 @@ from datetime import timedelta
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 
 from agents.models import Agent, AgentPresence, Event, Key, Member, Project, Reply, SignInTry
 from agents.models.key import LONGEST, SCOPES
@@ -168,7 +169,7 @@ class KeyForm(forms.ModelForm):
 
 @admin.register(Key)
 class KeyDesk(ReadOnly):
-    """A key is issued and revoked, never edited. Its text is shown once, in the message after it was issued."""
+    """A key is issued and revoked, never edited. Its text is shown once, in the answer to the form that made it."""
 
     form = KeyForm
     hidden = ["hash"]
@@ -208,7 +209,12 @@ class KeyDesk(ReadOnly):
         ends = timedelta(days=asked["days"]) if asked["days"] else None
         made, text = Key.objects.issue(agent=key.agent, user=key.user, scopes=asked["scopes"], expires_in=ends, by=request.user)
         key.__dict__.update(made.__dict__)
-        self.message_user(request, f"The key, shown this once: {text}", messages.WARNING)
+        request.key_text = text  # type: ignore[attr-defined]
+
+    def response_add(self, request: HttpRequest, key: Key, post_url_continue: Any = None) -> HttpResponse:
+        """The only answer that holds the text: a message would keep it in the session, for whichever page is drawn next."""
+        shown = {"title": "Key made", "opts": self.opts, "key": key, "text": request.key_text}  # type: ignore[attr-defined]
+        return TemplateResponse(request, "admin/key_made.html", {**self.admin_site.each_context(request), **shown})
 
 
 class NounFilter(Words):

@@ -15,7 +15,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from agents.models import SignInTry, TooManyTries
-from agents.models.signin import redeem
+from agents.models.signin import holder, redeem
+from omoi_site import db
 
 
 class SignInForm(AuthenticationForm):
@@ -65,9 +66,10 @@ def admin_sign_in(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
+@db.atomic
 def once(request: HttpRequest, uid: str, token: str) -> HttpResponse:
     """A GET only shows the button: previews and scanners follow links, and would use this one up."""
-    user = redeem(uid, token)
+    user = redeem(uid, token) if request.method == "POST" else holder(uid, token)
     if user is None:
         return render(request, "agents/link_used.html", status=410)
     if request.method != "POST":

@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import psycopg.errors
 from django.core.exceptions import ValidationError
-from django.db import OperationalError, connection, models, transaction
+from django.db import IntegrityError, OperationalError, connection, models, transaction
 from django.db.models.expressions import DatabaseDefault
 
 from omoi_site.errors import Invalid
@@ -83,6 +83,17 @@ def _in_one(act: Callable[P, R], *, savepoint: bool) -> Callable[P, R]:
             return act(*args, **kwargs)
 
     return patiently(inside)
+
+
+def insert(row: models.Model, *, field: str, taken: str) -> None:
+    """Store a new row; raises Invalid saying `taken` when another has its value of `field`, also one that came a moment before."""
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError as error:
+        if not isinstance(error.__cause__, psycopg.errors.UniqueViolation):
+            raise
+        raise Invalid(taken, field=field) from error
 
 
 def copy_in(new: Sequence[models.Model]) -> None:

@@ -102,7 +102,7 @@ STORAGES = {"default": {"BACKEND": "django.core.files.storage.FileSystemStorage"
 LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/board/"
 LOGOUT_REDIRECT_URL = "/login/"
-MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # a new key's text is shown by one: never in a cookie
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 # Whether a request came by https the port knows from the proxies in FORWARDED_ALLOW_IPS; a header that anybody may send would not do.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = os.environ.get("OMOI_TLS") == "1"
 SESSION_COOKIE_HTTPONLY = True

@@ -84,9 +84,7 @@ class AgentQuerySet(Locking["Agent"]):
             owner=owner,
         )
         db.check(agent, without=["state"])
-        if self.filter(name=name).exists():
-            raise Invalid(f"an agent named {name} is registered already", field="name")
-        agent.save(force_insert=True)
+        db.insert(agent, field="name", taken=f"an agent named {name} is registered already")
         agent.seen()
         agent.record("agent.registered", by=by, data={"kind": kind, "capabilities": agent.capabilities, "capacity": capacity})
         agent.work_in(projects, by=by)

@@ -31,10 +31,8 @@ class ProjectQuerySet(Locking["Project"]):
         """Create a project; `workflow` is the name new tickets follow."""
         project = self.model(key=key, name=name or key, repository=repository, workflow=workflow)
         db.check(project)
-        if self.filter(key=key).exists():
-            raise Invalid(f"there is a project {key} already", field="key")
         carry("project.chose_workflow", project, by=by)
-        project.save(force_insert=True)
+        db.insert(project, field="key", taken=f"there is a project {key} already")
         project.record("project.created", by=by, data={"name": project.name, "repository": repository, "workflow": workflow})
         return project
 

@@ -1,6 +1,7 @@
 """Signing in: the one-time link, and how often a password may be tried.
 
-The link signs its user in once. Nothing is stored for it, because a sign-in changes what the token was made from.
+The link signs its user in once. Nothing is stored for it: its token is made from the user's last sign-in, and using it is a write that
+succeeds only while that has not changed. Of several uses at the same time one is the sign-in, and the others come too late.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ class OneTime(PasswordResetTokenGenerator):
 
     key_salt = "omoi.one-time-link"
 
+    def _make_hash_value(self, user: Any, timestamp: int) -> str:
+        """With the whole moment of the last sign-in: Django's drops what is less than a second, and two fall into one."""
+        return f"{super()._make_hash_value(user, timestamp)}{user.last_login and user.last_login.isoformat()}"
+
 
 tokens = OneTime()
 
@@ -34,13 +39,22 @@ def one_time_path(user: Any) -> str:
     return f"/login/once/{urlsafe_base64_encode(str(user.pk).encode())}/{tokens.make_token(user)}/"
 
 
-def redeem(uid: str, token: str) -> Any | None:
+def holder(uid: str, token: str) -> Any | None:
     """The user a link was made for; None when it was used, is too old or was never one of ours."""
     try:
         user = get_user_model().objects.filter(pk=int(urlsafe_base64_decode(uid)), is_active=True).first()
     except (ValueError, OverflowError):
         return None
     return user if user and tokens.check_token(user, token) else None
+
+
+def redeem(uid: str, token: str) -> Any | None:
+    """The user a link was made for, who is signed in by it now; None when it was used, if only a moment ago, or is not valid."""
+    if (user := holder(uid, token)) is None:
+        return None
+    # Waits for whoever was first, and then looks again: the row is not what the token was made from any more.
+    unused = get_user_model().objects.filter(pk=user.pk, is_active=True, password=user.password, last_login=user.last_login)
+    return user if unused.update(last_login=db.ClockTimestamp()) else None
 
 
 class TooManyTries(OmoiError):
