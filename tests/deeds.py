@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from agents.models import Project
 from omoi_site import db
-from tickets.models import Claim, Outcome, Settlement, Task
+from tickets.models import Claim, Outcome, Settlement, Task, Workflow
 
 
 def complete(claim: Claim, *, by: Any, result: Any = None) -> Settlement:
@@ -26,3 +27,11 @@ def lapse(claim: Claim) -> None:
 
 def holder_of(task: Any) -> Any:
     return Task.objects.select_related("holder").get(pk=task.pk).holder
+
+
+def allow(project: Project, workflow: str | Workflow) -> Workflow:
+    """Let tickets of the project follow this workflow too."""
+    found = Workflow.objects.latest_of(workflow) if isinstance(workflow, str) else workflow
+    project.workflows = [*project.workflows, found.name]
+    Project.objects.filter(pk=project.pk).update(workflows=project.workflows)
+    return found

@@ -22,8 +22,9 @@ class TicketsConfig(AppConfig):
 
         @follows("project.chose_workflow")
         def workflow_is_known(project: Project, *, by: Any) -> None:
-            if project.workflow:
-                Workflow.objects.latest_of(project.workflow)
+            for field, names in (("workflow", [project.workflow]), ("workflows", project.workflows)):
+                for name in filter(None, names):
+                    Workflow.objects.latest_of(name, field=field)
 
         @follows("agent.retired")
         def claims_go_back(agent: Agent, *, by: Any) -> None:

@@ -20,10 +20,18 @@ class ProjectOut(serializers.Serializer):
     name = serializers.CharField()
     repository = serializers.CharField(allow_blank=True)
     workflow = serializers.CharField(allow_blank=True, help_text="name of the workflow new tickets follow; empty: the built-in one")
+    workflows = serializers.ListField(
+        child=serializers.CharField(), help_text="names of other workflows its tickets may follow; empty: only `workflow`"
+    )
     paused = serializers.BooleanField()
     pause_reason = serializers.CharField(allow_blank=True)
     version = serializers.IntegerField()
     created_at = serializers.DateTimeField()
+
+
+class WorkflowNames(serializers.ListField):
+    child = serializers.CharField(max_length=100)
+    max_length = 50
 
 
 class ProjectIn(Shape):
@@ -31,12 +39,14 @@ class ProjectIn(Shape):
     name = serializers.CharField(max_length=200, required=False)
     repository = serializers.CharField(max_length=500, required=False, allow_blank=True)
     workflow = serializers.CharField(max_length=100, required=False, allow_blank=True)
+    workflows = WorkflowNames(required=False)
 
 
 class ProjectEdit(Shape):
     name = serializers.CharField(max_length=200, required=False)
     repository = serializers.CharField(max_length=500, required=False, allow_blank=True)
     workflow = serializers.CharField(max_length=100, required=False, allow_blank=True)
+    workflows = WorkflowNames(required=False)
 
 
 class ReasonIn(Shape):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import RegexValidator
 from django.db import models
 from django.utils import timezone
@@ -27,13 +29,15 @@ class ProjectQuerySet(Locking["Project"]):
         return self.filter(agents=who)
 
     @db.atomic
-    def found(self, *, key: str, by: Any, name: str = "", repository: str = "", workflow: str = "") -> Project:
-        """Create a project; `workflow` is the name new tickets follow."""
-        project = self.model(key=key, name=name or key, repository=repository, workflow=workflow)
+    def found(
+        self, *, key: str, by: Any, name: str = "", repository: str = "", workflow: str = "", workflows: Iterable[str] = ()
+    ) -> Project:
+        """Create a project; `workflow` is the name new tickets follow, `workflows` what they may follow besides."""
+        project = self.model(key=key, name=name or key, repository=repository, workflow=workflow, workflows=distinct(workflows))
         db.check(project)
         carry("project.chose_workflow", project, by=by)
         db.insert(project, field="key", taken=f"there is a project {key} already")
-        project.record("project.created", by=by, data={"name": project.name, "repository": repository, "workflow": workflow})
+        project.record("project.created", by=by, data=project.settings())
         return project
 
 
@@ -42,6 +46,9 @@ class Project(Versioned):
     name = models.CharField(max_length=200)
     repository = models.CharField(max_length=500, blank=True)
     workflow = models.CharField(max_length=100, blank=True, help_text="name of the workflow new tickets follow; empty: the built-in one")
+    workflows = ArrayField(
+        models.CharField(max_length=100), default=list, blank=True, help_text="names of other workflows its tickets may follow; empty: none"
+    )
     paused = models.BooleanField(default=False, editable=False)
     paused_at = models.DateTimeField(null=True, blank=True, editable=False)
     pause_reason = models.CharField(max_length=500, blank=True, editable=False)
@@ -64,17 +71,33 @@ class Project(Versioned):
     def project_for_journal(self) -> int:
         return self.pk
 
+    def settings(self) -> dict[str, Any]:
+        """What people set, as the journal tells it."""
+        return {"name": self.name, "repository": self.repository, "workflow": self.workflow, "workflows": self.workflows}
+
     # -- each runs on a row from `locked()`
 
     def edit(
-        self, *, by: Any, version: int | None = None, name: str | None = None, repository: str | None = None, workflow: str | None = None
+        self,
+        *,
+        by: Any,
+        version: int | None = None,
+        name: str | None = None,
+        repository: str | None = None,
+        workflow: str | None = None,
+        workflows: Iterable[str] | None = None,
     ) -> None:
         """Change what is given; tickets that are there keep their workflow."""
-        asked = {"name": name, "repository": repository, "workflow": workflow}
+        asked = {
+            "name": name,
+            "repository": repository,
+            "workflow": workflow,
+            "workflows": None if workflows is None else distinct(workflows),
+        }
         before = self.change(
             "project.edited", {field: value for field, value in asked.items() if value is not None}, by=by, version=version
         )
-        if "workflow" in before:
+        if before.keys() & {"workflow", "workflows"}:
             carry("project.chose_workflow", self, by=by)
 
     def pause(self, *, by: Any, reason: str = "") -> None:
@@ -89,6 +112,11 @@ class Project(Versioned):
             self.paused, self.paused_at, self.pause_reason = False, None, ""
             self.record("project.resumed", by=by, reason=reason)
             carry("project.paused", self, by=by)
+
+
+def distinct(names: Iterable[str]) -> list[str]:
+    """Each name once, in the order given."""
+    return list(dict.fromkeys(name.strip() for name in names))
 
 
 class MemberQuerySet(models.QuerySet["Member"]):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from agents.models import Project
+from tests.deeds import allow
 from tests.tickets import reports
 
 EVIDENCE = {
@@ -18,6 +20,7 @@ class Delivery:
 
     def __init__(self, person: Any, agent: Any, *, project: str = "OMO") -> None:
         self.person, self.agent = person, agent
+        allow(Project.objects.get(key=project), "software_delivery")
         opened = person.post("/tickets", {"project": project, "title": "Payments", "workflow": "software_delivery"})
         assert opened.status_code == 201, opened.json()
         self.key = opened.json()["key"]

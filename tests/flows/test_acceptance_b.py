@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.deeds import allow
 from tests.flows.conftest import titles
 from tickets.models import Task, Ticket, Workflow
 
@@ -41,6 +42,7 @@ def test_b4_only_tasks_of_the_asked_phase(opened, claim, project, operator):
     workflow = Workflow.objects.install(
         {"name": "two", "phases": [{"name": "PLAN", "to": ["BUILD"]}, {"name": "BUILD", "to": ["DONE"]}, {"name": "DONE", "to": []}]}
     )
+    allow(project, workflow)
     opened("Plan it", workflow=workflow.name)
     opened("Build it", workflow=workflow.name, phase="BUILD", reason="the plan was made elsewhere")
 

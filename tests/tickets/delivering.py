@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from agents.models import Agent, Project
-from tests.deeds import complete, fail
+from tests.deeds import allow, complete, fail
 from tests.tickets import reports
 from tests.tickets.reports import hand_in, work_off
-from tickets.models import Edge, Link, Need, Task, TaskSpec, Ticket, Workflow
+from tickets.models import Edge, Link, Need, Task, TaskSpec, Ticket
 
 FIRST = ["Read the old code", "Key store schema", "Key store service", "Gateway client retries", "Metrics", "Webhook reconciliation"]
 LATER = [
@@ -25,7 +25,7 @@ EDGES = [(0, 1), (1, 2), (1, 3), (0, 4), (1, 5), (2, 6), (2, 7), (3, 7), (6, 8),
 
 def walked(project: Project, *, by: Any, agent: Agent) -> Ticket:
     """A ticket of `software_delivery` that came to IMPLEMENTATION through its gates."""
-    plan = Workflow.objects.latest_of("software_delivery")
+    plan = allow(project, "software_delivery")
     ticket = Ticket.objects.open(
         project=project, workflow=plan, title="Idempotent payment capture", labels=["payments"], priority=0, by=by,
         description="Capture must be safe to repeat: same key, same answer, one charge.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agents.models import Event
-from tests.deeds import complete
+from tests.deeds import allow, complete
 from tests.racing import meanwhile
 from tests.tickets.reports import hand_in
 from tickets.models import SweepRun, Task, TaskSpec, Ticket, Workflow, advancing
@@ -19,7 +19,7 @@ GATE = [{"check": "artifact", "type": "notes"}]
 def made(project, operator, ada):
     """A ticket all of whose work in the gated MAKE is done; from there it goes on to SHIP by itself."""
     phases = [{"name": "MAKE", "to": ["SHIP"], "automatic": "on_completion", "gate": GATE}, {"name": "SHIP", "to": []}]
-    workflow = Workflow.objects.install({"name": "making", "phases": phases})
+    workflow = allow(project, Workflow.objects.install({"name": "making", "phases": phases}))
     ticket = Ticket.objects.open(project=project, workflow=workflow, title="x", tasks=[TaskSpec("x")], by=operator)
     [claim] = Task.objects.claim(by=ada)
     complete(claim, by=ada)
@@ -56,7 +56,7 @@ def test_a_hint_that_comes_behind_the_move_judges_nothing_where_no_gate_is(proje
         {"name": "LOOK", "to": ["SHIP"], "automatic": "on_completion"},
         {"name": "SHIP", "to": []},
     ]
-    workflow = Workflow.objects.install({"name": "looking", "phases": phases})
+    workflow = allow(project, Workflow.objects.install({"name": "looking", "phases": phases}))
     tasks = [TaskSpec("x"), TaskSpec("y", phase="LOOK", ended=True)]
     ticket = Ticket.objects.open(project=project, workflow=workflow, title="x", tasks=tasks, by=operator)
     [claim] = Task.objects.claim(by=ada)
@@ -88,7 +88,7 @@ def bereft(project, operator, ada, tool):
         {"name": "MAKE", "to": ["SHIP"], "automatic": "on_completion", "gate": GATE},
         {"name": "SHIP", "to": [], "tasks": [{"title": "Ship it", "profile": "tool"}]},
     ]
-    workflow = Workflow.objects.install({"name": "shipping", "phases": phases})
+    workflow = allow(project, Workflow.objects.install({"name": "shipping", "phases": phases}))
     ticket = Ticket.objects.open(project=project, workflow=workflow, title="x", tasks=[TaskSpec("x")], by=operator)
     [claim] = Task.objects.claim(by=ada)
     complete(claim, by=ada)

@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 
 from agents.models import Event
 from omoi_site import db
+from tests.deeds import allow
 from tests.racing import meanwhile, race
 from tests.tickets import reports
 from tests.tickets.reports import hand_in, work_off
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def delivery(project, operator):
     """A ticket in REQUIREMENTS of `software_delivery`."""
-    opened = Ticket.objects.open(project=project, workflow=Workflow.objects.latest_of("software_delivery"), title="Payments", by=operator)
+    opened = Ticket.objects.open(project=project, workflow=allow(project, "software_delivery"), title="Payments", by=operator)
     Ticket.objects.move(opened.pk, "REQUIREMENTS", by=operator)
     return Ticket.objects.get(pk=opened.pk)
 
@@ -193,7 +194,7 @@ def test_a_refusal_stands_where_the_tasks_to_mend_it_cannot_be_added(project, op
         },
         {"name": "SHIP", "to": []},
     ]
-    workflow = Workflow.objects.install({"name": "mending", "phases": phases})
+    workflow = allow(project, Workflow.objects.install({"name": "mending", "phases": phases}))
     ticket = Ticket.objects.open(project=project, workflow=workflow, title="--version", tasks=[TaskSpec("x")], by=operator)
     [claim] = Task.objects.claim(by=ada)
     Task.objects.settle([Outcome(claim.task, claim.fence, "completed")], by=ada)
@@ -213,7 +214,7 @@ def test_a_person_who_runs_the_checks_takes_no_round_of_mending_away(project, op
         {"name": "MAKE", "to": ["SHIP"], "automatic": "on_completion", "gate": gate, "on_failure": mending},
         {"name": "SHIP", "to": []},
     ]
-    workflow = Workflow.objects.install({"name": "mending", "phases": phases})
+    workflow = allow(project, Workflow.objects.install({"name": "mending", "phases": phases}))
     ticket = Ticket.objects.open(project=project, workflow=workflow, title="x", tasks=[TaskSpec("x")], by=operator)
     [claim] = Task.objects.claim(by=ada)
     if early:

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from agents.models import Event, Project
 from omoi_site import db
 from omoi_site.errors import Invalid
-from tests.deeds import complete
+from tests.deeds import allow, complete
 from tests.tickets.backlogs import bring, data, everything, issue, stored, written
 from tickets import imports
 from tickets.models import Cycle, Need, PhaseMove, Task, Ticket, Workflow
@@ -228,12 +228,8 @@ def test_the_number_of_statements_does_not_grow_with_the_backlog(project):
 
 
 def test_tickets_follow_another_workflow_when_asked(project, ada):
-    Workflow.objects.install(
-        {
-            "name": "review",
-            "phases": [{"name": "WRITE", "to": ["READ"]}, {"name": "READ", "to": ["WRITE", "OUT"]}, {"name": "OUT", "to": []}],
-        }
-    )
+    phases = [{"name": "WRITE", "to": ["READ"]}, {"name": "READ", "to": ["WRITE", "OUT"]}, {"name": "OUT", "to": []}]
+    allow(project, Workflow.objects.install({"name": "review", "phases": phases}))
     bring(project, issue("bd-1"), issue("bd-2", status="closed"), workflow="review")
 
     assert (ticket_of("bd-1").phase, ticket_of("bd-2").phase) == ("WRITE", "OUT")
@@ -242,7 +238,8 @@ def test_tickets_follow_another_workflow_when_asked(project, ada):
 
 
 def test_a_workflow_without_an_end_takes_no_finished_work(project):
-    Workflow.objects.install({"name": "round", "phases": [{"name": "ONE", "to": ["TWO"]}, {"name": "TWO", "to": ["ONE"]}]})
+    phases = [{"name": "ONE", "to": ["TWO"]}, {"name": "TWO", "to": ["ONE"]}]
+    allow(project, Workflow.objects.install({"name": "round", "phases": phases}))
     assert bring(project, issue("bd-1"), workflow="round")["tickets"]["new"] == 1
     with pytest.raises(Invalid, match="no phase that ends"):
         bring(project, issue("bd-2", status="closed"), workflow="round")
@@ -261,7 +258,7 @@ def test_every_birth_is_in_the_journal(project):
 
 
 def test_projects_keep_the_same_backlog_apart(project):
-    other = Project.objects.found(key="TWO", by="system:test")
+    other = Project.objects.found(key="TWO", workflow="simple", by="system:test")
     bring(project, issue("bd-1"))
 
     assert bring(other, issue("bd-1"))["tickets"]["new"] == 1

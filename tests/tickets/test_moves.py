@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from django.db import IntegrityError, transaction
 
 from omoi_site.errors import Invalid
-from tests.deeds import complete, fail, lapse
+from tests.calls import api_of
+from tests.deeds import allow, complete, fail, lapse
 from tickets.models import ClaimLost, Task, TaskSpec, Ticket, TransitionNotAllowed, Workflow
 
 pytestmark = pytest.mark.django_db
@@ -24,7 +26,7 @@ THREE = {
 @pytest.fixture
 def build(project, operator):
     """A ticket in BUILD of a workflow that moves on from there by itself, with one task."""
-    made = Ticket.objects.open(project=project, title="Ship it", workflow=Workflow.objects.install(THREE), by=operator)
+    made = Ticket.objects.open(project=project, title="Ship it", workflow=allow(project, Workflow.objects.install(THREE)), by=operator)
     move(made, "advance", by=operator)
     made.refresh_from_db()
     Task.objects.add(made, [TaskSpec("Build")], by=operator)
@@ -200,3 +202,34 @@ def test_a_claim_given_back_is_not_hidden_below_its_lanes_floor(build, operator,
     give_back(first, ada)
 
     assert [claim.task for claim in Task.objects.claim(by=ada)] == [first.task]
+
+
+ARCHIVED = {
+    "advance": lambda calls, at: calls.post(f"{at}/transitions", {"to": "SHIP"}),
+    "send back": lambda calls, at: calls.post(f"{at}/transitions", {"to": "PLAN", "reason": "again"}),
+    "block": lambda calls, at: calls.post(f"{at}/transitions", {"to": "BLOCKED", "reason": "waits"}),
+    "cancel": lambda calls, at: calls.post(f"{at}/transitions", {"to": "CANCELLED", "reason": "no"}),
+    "force": lambda calls, at: calls.post(f"{at}/transitions", {"to": "SHIP", "force": True, "reason": "because I say so"}),
+}
+
+
+@pytest.mark.parametrize("move", ARCHIVED)
+def test_an_archived_ticket_does_not_move_until_it_is_restored(build, operator, move):
+    build.tasks.all().cancel(by=operator, reason="not needed")
+    calls, at = api_of(operator), f"/tickets/{build.key}"
+    assert calls.post(f"{at}/archive", {"reason": "not this year"}).status_code == 200
+    assert calls.get(f"{at}/transitions").json() == []
+
+    refused = ARCHIVED[move](calls, at)
+    assert (refused.status_code, refused.json()["code"]) == (409, "transition_not_allowed")
+    assert "archived" in refused.json()["detail"]
+    assert phase(build) == "BUILD"
+
+    assert calls.post(f"{at}/restore", {}).status_code == 200
+    assert ARCHIVED[move](calls, at).status_code == 200
+
+
+def test_the_database_itself_keeps_an_archived_ticket_where_it_is(build, operator):
+    Ticket.objects.act(build.pk, "archive", by=operator)
+    with pytest.raises(IntegrityError, match="archived"), transaction.atomic():
+        Ticket.objects.filter(pk=build.pk).update(phase="SHIP")

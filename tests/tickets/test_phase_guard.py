@@ -13,6 +13,7 @@ from django.db import DatabaseError, connection, transaction
 
 from agents.models import Event
 from omoi_site import db
+from tests.deeds import allow
 from tickets.models import PhaseMove, Ticket, Workflow, WorkflowPhase
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -36,6 +37,7 @@ def ticket(project, operator):
         WorkflowPhase(workflow=workflow, name=name, position=place, to=to, start=place == 0, gated=gated)
         for place, (name, to, gated) in enumerate(PHASES)
     )
+    allow(project, workflow)
     made = Ticket.objects.open(project=project, title="Guarded", workflow=workflow, by=operator)
     for _ in range(2):
         with Ticket.objects.locked(pk=made.pk) as locked:

@@ -13,7 +13,7 @@ import pytest
 from django.db import transaction
 
 from omoi_site import db
-from tests.deeds import complete
+from tests.deeds import allow, complete
 from tests.racing import meanwhile, race
 from tickets.models import (
     CapacityFull,
@@ -246,7 +246,7 @@ THREE = {
 
 @pytest.fixture
 def planned(project, operator):
-    return Ticket.objects.open(project=project, title="Plan it", workflow=Workflow.objects.install(THREE), by=operator)
+    return Ticket.objects.open(project=project, title="Plan it", workflow=allow(project, Workflow.objects.install(THREE)), by=operator)
 
 
 def advance(ticket):
@@ -284,7 +284,7 @@ def test_a_ticket_does_not_leave_a_phase_in_which_a_task_is_being_added(planned,
 
 @pytest.mark.parametrize("tries", TRIES)
 def test_a_task_is_never_added_to_a_phase_its_ticket_has_left(project, operator, tries):
-    workflow = Workflow.objects.install(THREE)
+    workflow = allow(project, Workflow.objects.install(THREE))
     tickets = [Ticket.objects.open(project=project, title=f"t{n}", workflow=workflow, by=operator) for n in range(tries)]
 
     race(tries, lambda n: Task.objects.add(tickets[n], [TaskSpec("work")], by=operator), lambda n: advance(tickets[n]))

@@ -6,7 +6,7 @@ import pytest
 
 from agents.models import Event
 from omoi_site import broker, db
-from tests.deeds import complete
+from tests.deeds import allow, complete
 from tickets import sweeps
 from tickets.clock import Clock, later
 from tickets.models import Edge, Need, SweepRun, Task, TaskSpec, Ticket
@@ -128,7 +128,9 @@ def test_a_late_turn_does_not_shift_the_schedule():
 
 
 def test_one_ticket_that_cannot_move_does_not_stop_the_others(project, ada, operator):
-    stuck = Ticket.objects.open(project=project, title="Stuck", workflow=broken(), tasks=[TaskSpec("Do it", phase="DOING")], by=operator)
+    stuck = Ticket.objects.open(
+        project=project, title="Stuck", workflow=allow(project, broken()), tasks=[TaskSpec("Do it", phase="DOING")], by=operator
+    )
     stuck.tasks.update(held=False)
     whole = Ticket.objects.open(project=project, title="Whole", tasks=[TaskSpec("Do it")], by=operator)
     for claim in Task.objects.claim(by=ada, limit=2):

@@ -179,7 +179,8 @@ class TicketsView(View):
     def post(self, request: Request) -> Response:
         given = parse(TicketIn, request)
         project = self.project(given.pop("project"))
-        workflow = Workflow.objects.latest_of(given.pop("workflow", "") or project.workflow)
+        with Ticket.objects.told_if_not_born(project, given.get("phase", "the first phase"), by=request.user):
+            workflow = Workflow.objects.of_project(project, given.pop("workflow", ""))
         phase = given.get("phase", workflow.plan.start)
         forced = phase != workflow.plan.start
         if parent := given.pop("parent", None):

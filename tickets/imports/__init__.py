@@ -39,7 +39,7 @@ def run(
 ) -> Report:
     """Import a binary file into a project and report; with `dry_run` the same, and then all of it is undone.
 
-    Tickets follow `workflow`, else `simple`. `force` is asked before finished work comes in, and raises where `by` has no right to
+    Tickets follow `workflow`, else `simple`, where the project allows it. `force` is asked before finished work comes in, and raises where `by` has no right to
     put tickets past the first phase. Raises Malformed, Invalid, TooLarge or Cycle naming the line or the edge.
     """
     return bring_in(read(format, file), project=project, by=by, dry_run=dry_run, workflow=workflow, force=force)
@@ -64,7 +64,7 @@ def bring_in(
     watch: Callable[[int], None] = lambda made: None,
 ) -> Report:
     """The other half: write what is new; `watch` is told now and then how many tickets are made."""
-    followed = Workflow.objects.latest_of(workflow or WORKFLOW)
+    followed = Workflow.objects.of_project(project, workflow or WORKFLOW)
     here = Ticket.objects.known(sheet.strange, project=project, source=sheet.source)
     backlog, arrival = sheet.bring_in(here, project=project, workflow=followed, by=by, force=force, watch=watch)
     transaction.set_rollback(dry_run)

@@ -164,10 +164,11 @@ class Bringing(models.QuerySet["Ticket"]):
         plan, last = workflow.plan, _last(workflow) if any(item.done for item in items) else ""
         works = (plan.after(plan.start) if plan[plan.start].automatic == "on_claim" else None) or plan.start
         made = db.one(
-            "UPDATE agents_project SET tickets_made = tickets_made + %s WHERE id = %s RETURNING tickets_made, clock_timestamp() AS now",
+            "UPDATE agents_project SET tickets_made = tickets_made + %s WHERE id = %s RETURNING tickets_made, workflow, workflows, clock_timestamp() AS now",
             [len(items), project.pk],
         )
         assert made
+        workflow.expect_allowed(project.key, made["workflow"], made["workflows"])
         first, now = made["tickets_made"] - len(items) + 1, made["now"]
         for place in range(0, len(items), BATCH):
             if place:  # what deferred triggers have to look at must not pile up until the end

@@ -90,8 +90,12 @@ class TicketQuerySet(Standing["Ticket"], Waiting["Ticket"], Locking["Ticket"], B
             weighty(reason, f"a ticket born in {phase} needs a reason of {REASON} characters or more")
         if any(spec.needs for spec in tasks) or plan.seeds_needs:
             Need.objects.lock_graph(project.pk)  # before any row
-        number = db.one("UPDATE agents_project SET tickets_made = tickets_made + 1 WHERE id = %s RETURNING tickets_made", [project.pk])
+        number = db.one(
+            "UPDATE agents_project SET tickets_made = tickets_made + 1 WHERE id = %s RETURNING tickets_made, workflow, workflows",
+            [project.pk],
+        )
         assert number
+        workflow.expect_allowed(project.key, number["workflow"], number["workflows"])  # as it is now, under the project's lock
         ticket = self.model(
             project=project,
             number=number["tickets_made"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
@@ -9,29 +10,41 @@ from django.db import models
 from django.db.models.functions import Now
 
 from agents import profiles
-from agents.models import Event, label, via
+from agents.models import Event, Project, label, via
 from omoi_site import db
-from omoi_site.errors import OmoiError, VersionConflict
+from omoi_site.errors import Invalid, VersionConflict
 from tickets import workflow as documents
 
 DEFAULT = "software_delivery"
 
 
-class UnknownWorkflow(OmoiError):
+class UnknownWorkflow(Invalid):
     """No workflow of this name is installed."""
 
     code = "unknown_workflow"
-    status = 422
     title = "Unknown workflow"
 
 
+class WorkflowNotAllowed(Invalid):
+    """The project does not let its tickets follow this workflow."""
+
+    code = "workflow_not_allowed"
+    title = "The project does not take this workflow"
+
+
 class WorkflowQuerySet(models.QuerySet["Workflow"]):
-    def latest_of(self, name: str) -> Workflow:
-        """The newest version of the workflow with this name."""
+    def latest_of(self, name: str, *, field: str = "workflow") -> Workflow:
+        """The newest version of the workflow with this name; `field` is where a caller named it."""
         found = self.filter(name=name or DEFAULT).order_by("-version").first()
         if found is None:
             known = ", ".join(self.order_by("name").values_list("name", flat=True).distinct())
-            raise UnknownWorkflow(f"there is no workflow {name}; installed: {known}")
+            raise UnknownWorkflow(f"there is no workflow {name}; installed: {known}", field=field)
+        return found
+
+    def of_project(self, project: Project, name: str = "") -> Workflow:
+        """The newest version of the workflow a new ticket of the project follows: its own, or `name` where the project allows that one."""
+        found = self.latest_of(name or project.workflow)
+        found.expect_allowed(project.key, project.workflow, project.workflows)
         return found
 
     def newest(self) -> WorkflowQuerySet:
@@ -99,6 +112,16 @@ class Workflow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} v{self.version}"
+
+    def expect_allowed(self, project: str, own: str, others: Sequence[str]) -> None:
+        """Raise WorkflowNotAllowed where a project's own workflow is another one, and none of the others is this one."""
+        allowed = list(dict.fromkeys([own or DEFAULT, *others]))
+        if self.name not in allowed:
+            raise WorkflowNotAllowed(
+                f"tickets of {project} follow {' or '.join(allowed)}, not {self.name}",
+                field="workflow",
+                next_action=f"name {' or '.join(allowed)}, or have an admin of {project} add {self.name} to its workflows",
+            )
 
     @property
     def plan(self) -> documents.Plan:

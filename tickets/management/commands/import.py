@@ -81,7 +81,8 @@ def many(count: int, what: str) -> str:
 def bring_in(sheet: imports.Read, key: str, workflow: str, dry_run: bool, watch: Callable[[int], None]) -> commands.Document:
     project = Project.objects.filter(key=key).first()
     if project is None:
-        project = Project.objects.found(key=key, workflow=workflow and Workflow.objects.latest_of(workflow).name, by=commands.BY)
+        followed = Workflow.objects.latest_of(workflow or imports.WORKFLOW)
+        project = Project.objects.found(key=key, workflow=followed.name, by=commands.BY)
     report = imports.bring_in(sheet, project=project, by=commands.BY, workflow=workflow, dry_run=dry_run, watch=watch)
     transaction.set_rollback(dry_run)
     return report.as_dict()

@@ -8,7 +8,6 @@ from django.core.management.base import CommandParser
 
 from agents.models import Project
 from omoi_site import commands
-from tickets.models import Workflow
 
 
 class Command(commands.Command):
@@ -20,12 +19,18 @@ class Command(commands.Command):
         create.add_argument("--name", default="", help="what people call it (the key)")
         create.add_argument("--repository", default="", metavar="URL", help="the git repository its work is about")
         create.add_argument("--workflow", default="", metavar="NAME", help="the workflow new tickets follow (the built-in one)")
+        create.add_argument(
+            "--allow-workflow",
+            dest="workflows",
+            action="append",
+            default=[],
+            metavar="NAME",
+            help="another workflow its tickets may follow; any number",
+        )
 
-    def create(self, *, key: str, name: str, repository: str, workflow: str, **_: Any) -> commands.Document:
-        if workflow:
-            Workflow.objects.latest_of(workflow)
-        project = Project.objects.found(key=key, name=name, repository=repository, workflow=workflow, by=commands.BY)
-        return {"key": project.key, "name": project.name, "repository": project.repository, "workflow": project.workflow}
+    def create(self, *, key: str, name: str, repository: str, workflow: str, workflows: list[str], **_: Any) -> commands.Document:
+        project = Project.objects.found(key=key, name=name, repository=repository, workflow=workflow, workflows=workflows, by=commands.BY)
+        return {"key": project.key, **project.settings()}
 
     def created(self, project: commands.Document) -> None:
         self.stdout.write(f"Made project {project['key']}.")
