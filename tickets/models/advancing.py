@@ -33,6 +33,7 @@ class Advancing(models.QuerySet[Any]):
         """The move that leads to `to`, and its row of history. To leave a gated phase onward it is judged first, in a transaction of its own; `how`: the cause of a block."""
         with self.told_if_refused(pk, to, by=by):
             before: Ticket = self.select_related("workflow").get(pk=pk)
+            before.expect_movable()
             onward = before.gated and not force and before.is_later(to)
             verdict = self.judge(pk=pk, by=by) if onward else None  # type: ignore[attr-defined]
             # each by itself again after a deadlock: the verdict is stored by then, and one is enough

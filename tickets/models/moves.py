@@ -52,6 +52,7 @@ class Moving(FSMModelMixin, Versioned):
     verdicts: Any
     move_fault: Any
     move_fault_at: Any
+    archived_at: Any
 
     class Meta:
         abstract = True
@@ -173,6 +174,11 @@ class Moving(FSMModelMixin, Versioned):
 
     # -- what the moves share
 
+    def expect_movable(self) -> None:
+        """Refuse to move what is archived."""
+        if self.archived_at:
+            raise TransitionNotAllowed(f"{self.key} is archived and does not move", next_action="restore it first")
+
     @property
     def origin(self) -> str:
         """The phase a BLOCKED or CANCELLED ticket came from, told by history."""
@@ -253,6 +259,7 @@ class Moving(FSMModelMixin, Versioned):
             broker.hint("advance_tickets", [self.pk])
 
     def _move(self, to: str, ground: str, *, by: Any, reason: str, verdict: Verdict | None = None) -> str:
+        self.expect_movable()
         before = self.phase
         self.note_move(before, to, ground, by=by, reason=reason, verdict=verdict)
         if to != BLOCKED:

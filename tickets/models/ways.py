@@ -13,7 +13,7 @@ Way = dict[str, Any]
 
 def ways(ticket: Ticket) -> list[Way]:
     """Each phase the ticket may go to, as {to, allowed, unmet}; unmet items are {check, code, need, got, how}."""
-    if ticket.done:
+    if ticket.done or ticket.archived_at:
         return []
     if ticket.phase in (BLOCKED, CANCELLED):
         back = ticket.plan.way_back(ticket.origin) if ticket.phase == BLOCKED else ticket.plan.up_to(ticket.origin)
