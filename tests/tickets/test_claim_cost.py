@@ -124,7 +124,9 @@ def test_a_claim_a_heartbeat_and_a_completion_take_two_statements_each_at_most(t
 def test_a_claim_that_finds_nothing_writes_nothing(ticket, ada):
     with CaptureQueriesContext(connection) as seen:
         assert Task.objects.claim(by=ada) == []
-    assert len([query for query in seen if query["sql"] not in ("BEGIN", "COMMIT")]) == 2
+    assert (
+        len([query for query in seen if query["sql"] not in ("BEGIN", "COMMIT")]) == 1
+    )  # asked in two, another could free a task between them
     assert not any(("INSERT" in query["sql"] and "took" not in query["sql"]) or "sweeprun" in query["sql"] for query in seen)
 
 

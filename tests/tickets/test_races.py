@@ -21,6 +21,7 @@ from tickets.models import (
     Cycle,
     Edge,
     Need,
+    SweepRun,
     Task,
     TaskSpec,
     Ticket,
@@ -340,3 +341,38 @@ def test_a_deadlock_is_tried_again_and_not_shown(planned, project, operator, pat
     [answers] = race(1, lambda _: way(planned.pk, other.pk), lambda _: way(other.pk, planned.pk))
 
     assert sorted(type(answer).__name__ for answer in answers) == (["tuple", "tuple"] if patient else ["OperationalError", "tuple"])
+
+
+# -- claims that come while a lease is being ended
+
+
+@pytest.mark.parametrize(
+    ("overdue", "verb"),
+    [
+        ("lease_expires_at = clock_timestamp() - interval '1 s'", "lapse"),
+        ("asleep = true, not_before = clock_timestamp() - interval '1 s'", "wake"),
+    ],
+    ids=["lapse", "wake"],
+)
+def test_a_claim_that_comes_while_another_frees_the_task_gets_it(task, ada, bob, overdue, verb):
+    SweepRun.ran("lapse")
+    if verb == "lapse":
+        Task.objects.claim(by=ada)
+    db.rows(f"UPDATE tickets_task SET {overdue}")
+
+    with meanwhile(lambda: Task.objects.claim(by=bob)) as second:
+        assert getattr(Task.objects, verb)() == 1
+
+    assert [claim.task for claim in second.answer()] == [task.pk]
+
+
+def test_an_agent_whose_own_lease_is_being_ended_is_not_full(ticket, task, ada, operator):
+    SweepRun.ran("lapse")
+    Task.objects.claim(by=ada)
+    ada.__class__.objects.filter(pk=ada.pk).update(capacity=1)
+    db.rows("UPDATE tickets_task SET lease_expires_at = clock_timestamp() - interval '1 s'")
+
+    with meanwhile(lambda: Task.objects.claim(by=ada)) as second:
+        assert Task.objects.lapse() == 1
+
+    assert [claim.task for claim in second.answer()] == [task.pk]

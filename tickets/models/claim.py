@@ -72,10 +72,23 @@ log AS (
   SELECT took.project_id, 'ticket:' || took.ticket_key, 'task:' || took.id, took.events, 'task.claimed', 'agent:' || room.name, %(key)s,
          jsonb_build_object('fence', took.fence, 'attempt', took.attempts), '' FROM took, room)
 """
+# Whether there is something to end or to wake, asked by who is granted nothing: in the same statement, for between two of them another may have done it.
+# Without any room only what the agent itself holds counts. The first of each by its index: EXISTS would have PostgreSQL read a table in which it expects to find one soon.
+LAPSED = """
+CASE WHEN room.n = 0 THEN EXISTS (SELECT FROM tickets_task h WHERE h.holder_id = room.id AND h.lease_expires_at < clock_timestamp())
+ELSE coalesce((SELECT lease_expires_at FROM tickets_task WHERE lease_expires_at IS NOT NULL ORDER BY lease_expires_at LIMIT 1) < clock_timestamp(), false) END
+"""
+DUE = """
+room.n > 0 AND coalesce((SELECT not_before FROM tickets_task WHERE state = 'pending' AND asleep ORDER BY not_before LIMIT 1) <= clock_timestamp(), false)
+"""
 CLAIM = f"""
 {ME} {CHOOSE} {TAKE}
-SELECT room.stale, room.n, took.* FROM room LEFT JOIN took ON true ORDER BY took.rank, took.id
+SELECT room.stale, room.n, CASE WHEN took.id IS NULL THEN {LAPSED} END AS lapsed, CASE WHEN took.id IS NULL THEN {DUE} END AS due, took.*
+FROM room LEFT JOIN took ON true ORDER BY took.rank, took.id
 """
+# Waits for whoever is ending the first lapsed claim, or waking the first task that is due: what they free is there then.
+LAPSING = "SELECT FROM tickets_task WHERE lease_expires_at < (SELECT clock_timestamp()) ORDER BY lease_expires_at LIMIT 1 FOR SHARE"
+WAKING = "SELECT FROM tickets_task WHERE state = 'pending' AND asleep AND not_before <= (SELECT clock_timestamp()) ORDER BY not_before LIMIT 1 FOR SHARE"
 
 # What the holder is told beside its task: the ticket, and what the tasks it needed have left. Wrapped list: see DECIDE.
 BRIEF = """
@@ -84,15 +97,6 @@ SELECT t.id, k.title AS ticket_title, k.description AS ticket_description, k.con
                  FROM tickets_need n JOIN tickets_task p ON p.id = n.parent_id WHERE n.child_id = t.id), '[]') AS inputs
 FROM tickets_task t JOIN tickets_ticket k ON k.id = t.ticket_id WHERE t.id = ANY ((SELECT %s::bigint[])::bigint[])
 """
-
-# What a sweep has not yet seen. Most claims that find nothing find nothing here either, and write nothing.
-# The first of each by its index: EXISTS would have PostgreSQL read a table in which it expects to find one soon.
-OVERDUE = """
-SELECT coalesce((SELECT lease_expires_at FROM tickets_task WHERE lease_expires_at IS NOT NULL ORDER BY lease_expires_at LIMIT 1) < clock_timestamp(), false) AS lapsed,
-       coalesce((SELECT not_before FROM tickets_task WHERE state = 'pending' AND asleep ORDER BY not_before LIMIT 1) <= clock_timestamp(), false) AS due
-"""
-# A claim of the agent whose lease is over, not yet seen by a sweep.
-OVER = "SELECT 1 AS found FROM tickets_task WHERE holder_id = %s AND lease_expires_at < clock_timestamp() LIMIT 1"
 
 
 class AgentUnavailable(OmoiError):
@@ -149,34 +153,33 @@ class Claiming(models.QuerySet[Any]):
         Raises AgentUnavailable, and CapacityFull when there is no room at all.
         """
         asked = asking(by, limit, lease_s, capabilities, phases, project)
-        room, took = self._take(asked)
-        late = room == 0 and db.one(OVER, [by.pk])  # what it held while it was away counts no longer
-        if not took and (room or late) and self._caught_up():
-            room, took = self._take(asked)
-        if room is None:
+        took = self._take(asked)
+        if took and took[0]["id"] is None and self._catch_up(took[0]):
+            took = self._take(asked)
+        if not took:
             raise AgentUnavailable("this agent is not available: it may claim nothing now")
-        if not room:
+        if not took[0]["n"]:
             raise CapacityFull()
         return self._brief(took)
 
-    def _caught_up(self) -> bool:
-        """Whether there was something to end or to wake, which is done now."""
-        [late] = db.rows(OVERDUE)
-        lapsed = self.lapse() if late["lapsed"] else 0  # type: ignore[attr-defined]
-        woken = self.wake() if late["due"] else 0  # type: ignore[attr-defined]
-        return bool(lapsed + woken)
+    def _catch_up(self, missed: dict[str, Any]) -> bool:
+        """End what has lapsed and wake what is due, or wait for whoever is about it; whether there was any."""
+        if missed["lapsed"] and not self.lapse():  # type: ignore[attr-defined]
+            db.rows(LAPSING)
+        if missed["due"] and not self.wake():  # type: ignore[attr-defined]
+            db.rows(WAKING)
+        return bool(missed["lapsed"] or missed["due"])
 
-    def _take(self, asked: dict[str, Any]) -> tuple[int | None, list[dict[str, Any]]]:
-        """How many tasks the agent had room for (None: it is not available), and those it was granted."""
-        found = db.rows(CLAIM, asked)
-        if found and found[0]["stale"]:
+    def _take(self, asked: dict[str, Any]) -> list[dict[str, Any]]:
+        """The tasks granted; or one row that says how much room the agent had (`n`) and what a sweep has not seen yet; or none: it is not available."""
+        took = db.rows(CLAIM, asked)
+        if took and took[0]["stale"]:
             db.rows("SELECT 1 FROM agents_agent WHERE id = %s FOR NO KEY UPDATE", [asked["agent"]])
-            found = db.rows(CLAIM, asked)
-        if not found:
-            return None, []
-        return found[0]["n"], [row for row in found if row["id"] is not None]
+            took = db.rows(CLAIM, asked)
+        return took
 
     def _brief(self, took: list[dict[str, Any]]) -> list[Claim]:
+        took = [row for row in took if row["id"] is not None]
         if not took:
             return []
         briefs = {row["id"]: row for row in db.rows(BRIEF, [[row["id"] for row in took]])}

@@ -46,7 +46,7 @@ class Relaying(models.QuerySet[Any]):
         if all(one.lost for one in settled):
             return settled, []
         granted = db.rows(STILL_HELD, asked) if all(one.lost or one.again for one in settled) else []
-        return settled, tasks._brief(granted or tasks._take(asked)[1])
+        return settled, tasks._brief(granted or tasks._take(asked))
 
 
 def mark(outcomes: Sequence[Outcome]) -> str:
