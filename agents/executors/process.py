@@ -26,6 +26,7 @@ from agents.executors.stop import Stop
 MERCY_S = 2.0  # between asking a group to end and killing it
 LAST_WORDS_S = 0.2  # spent on what still lies in the pipe of a group that was ended
 LOOK_S = 0.5  # how often to look whether time is up, when nothing else wakes us
+SLEPT_S = 5.0  # looks this far apart: the machine stood still, as a paused container does, and its clock did not
 PIECE = 64 << 10
 
 _numbers = itertools.count(1)
@@ -91,7 +92,12 @@ def _follow(process: subprocess.Popen[bytes], output: Output, deadline: float, s
         events.register(stop.ear, selectors.EVENT_READ)
         if ended is not None:
             events.register(ended, selectors.EVENT_READ)
+        looked = time.monotonic()
         while True:
+            before, looked = looked, time.monotonic()
+            if looked - before > SLEPT_S:
+                deadline += looked - before
+                stop.spare()
             if stop.reason:
                 return stop.reason
             if time.monotonic() > deadline:

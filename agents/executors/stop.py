@@ -6,6 +6,8 @@ import os
 import threading
 import time
 
+SPARED_S = 10.0
+
 
 class Stop:
     """Pulled once, with a reason. It pulls itself when `until` passes and nobody has moved that on."""
@@ -22,6 +24,10 @@ class Stop:
         if not self._reason and time.monotonic() > self.until:
             self._reason = "the lease could not be renewed in time"
         return self._reason
+
+    def spare(self) -> None:
+        """The machine stood still: whoever vouches for the claim is given `SPARED_S` to say whether it still holds."""
+        self.until = max(self.until, time.monotonic() + SPARED_S)
 
     def pull(self, reason: str) -> None:
         with self._lock:

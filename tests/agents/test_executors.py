@@ -14,6 +14,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from agents import executors, profiles
 from agents.executors import Ending, Job, Stop, process
@@ -219,6 +220,25 @@ def test_nobody_vouching_for_the_claim_any_more_ends_the_group():
     stop.until = time.monotonic() + 0.3
     ending = shell("sleep 60", stop=stop)
     assert (ending.stopped, ending.error) == (True, "the lease could not be renewed in time")
+
+
+def test_a_job_outlives_a_sleep_of_the_machine(monkeypatch, mark):
+    """A paused machine's clock runs on: neither its time nor the claim's may be over for that."""
+    slept, clock = [0.0], time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: clock() + slept[0])
+    stop, endings = Stop(), []
+    stop.until = time.monotonic() + 60
+    job = threading.Thread(target=lambda: endings.append(shell(f"until [ -e $HOME/{mark} ]; do sleep 0.05; done", stop=stop, timeout_s=60)))
+    home = place.make_ground(settings.OMOI_HOME) / "executors" / "home"
+    job.start()
+    until(lambda: alive(mark))
+
+    slept[0] = 80
+    until(lambda: stop.until > time.monotonic())
+    (home / mark).touch()
+    job.join(20)
+
+    assert endings[0].ok
 
 
 def test_children_that_outlive_their_leader_keep_nobody_waiting(mark):

@@ -15,6 +15,7 @@ from agents.models import Agent, label, via
 from omoi_site import db
 from omoi_site.errors import Invalid, TooLarge
 from tickets.models.settle import LOST, Outcome, lost
+from tickets.models.sweep import LEASE_HOLDS
 
 if TYPE_CHECKING:
     from tickets.models.task import Task
@@ -24,6 +25,11 @@ CHUNK = 1 << 20
 LARGEST = 100 << 20
 TYPE = RegexValidator(r"\A[a-z][a-z0-9_]{0,99}\Z", "1 to 100 of a-z, 0-9 and '_', a letter first")
 NAME = RegexValidator(r"\A[^\x00-\x1f\x7f]{1,200}\Z", "1 to 200 characters of one line")
+
+HELD = f"""
+SELECT t.id FROM tickets_task t WHERE t.id = %(task)s AND t.ticket_id = %(ticket)s AND t.fence = %(fence)s AND t.state = 'claimed' AND t.holder_id = %(holder)s
+AND {LEASE_HOLDS} FOR NO KEY UPDATE
+"""
 
 
 class BlobQuerySet(models.QuerySet["Blob"]):
@@ -103,15 +109,8 @@ class ArtifactQuerySet(models.QuerySet["Artifact"]):
         blob = Blob.objects.keep(content)
         row = _locked([ticket.pk])[ticket.pk]
         if task is not None:
-            held = Task.objects.select_for_update(no_key=True).filter(
-                pk=task.pk,
-                ticket=row,
-                fence=fence,
-                state="claimed",
-                holder=by if isinstance(by, Agent) else None,
-                lease_expires_at__gt=db.ClockTimestamp(),
-            )
-            if not held.exists():
+            holder = by.pk if isinstance(by, Agent) else None
+            if not db.rows(HELD, {"task": task.pk, "ticket": row.pk, "fence": fence, "holder": holder}):
                 raise lost(db.one(LOST, [[task.pk]]) if Task.objects.filter(pk=task.pk, ticket=row).exists() else None)
         holding = None if task is None else task.pk
         return self._next(row, blob, type, by=by, name=name, phase=phase, path=path, commit=commit, task=holding, fence=fence)

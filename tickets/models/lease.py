@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from django.db import models
@@ -12,12 +11,11 @@ from psycopg.types.json import Jsonb
 from agents.models import Agent, via
 from omoi_site import broker, db
 from tickets.models.settle import LOST, lost
-from tickets.models.sweep import SweepRun
+from tickets.models.sweep import LEASE_HOLDS, SweepRun
 
-AFTER_A_RESTART_S = 30  # claims get this much longer when the database was away: their holders could not renew
 BATCH = 100
 
-HELD = "t.id = i.id AND t.fence = i.fence AND t.state = 'claimed' AND t.holder_id = %(agent)s AND t.lease_expires_at > clock_timestamp()"
+HELD = f"t.id = i.id AND t.fence = i.fence AND t.state = 'claimed' AND t.holder_id = %(agent)s AND {LEASE_HOLDS}"
 RENEW = f"""
 WITH i AS (SELECT * FROM unnest(%(ids)s::bigint[], %(fences)s::bigint[]) AS i(id, fence)),
 mine AS MATERIALIZED (SELECT t.id FROM tickets_task t JOIN i ON {HELD} ORDER BY t.id FOR NO KEY UPDATE OF t),
@@ -73,6 +71,18 @@ log AS (
   SELECT project_id, 'ticket:' || ticket_key, 'task:' || id, events, %(kind)s, 'system:clock', '',
          jsonb_build_object('fence', fence, 'holder', holder, 'state', state), '' FROM gone)
 SELECT id, ticket_id, state, profile FROM gone
+"""
+# After an absence of sweeps: 30 s from now for what was held at their last run. A lease is extended once, and again only after its holder renewed it.
+EXTEND_LEASES = """
+WITH grace AS MATERIALIZED (SELECT clock_timestamp() + interval '30 s' AS upto)
+UPDATE tickets_task t SET lease_expires_at = grace.upto, extended_to = grace.upto FROM grace
+WHERE t.id = ANY (ARRAY(SELECT id FROM tickets_task WHERE lease_expires_at > %(since)s AND lease_expires_at < (SELECT upto FROM grace)
+                        AND lease_expires_at IS DISTINCT FROM extended_to ORDER BY id FOR NO KEY UPDATE))
+"""
+EXTEND_TIMEOUTS = """
+WITH grace AS MATERIALIZED (SELECT clock_timestamp() + interval '30 s' AS upto)
+UPDATE tickets_task t SET timeout_at = grace.upto FROM grace
+WHERE t.id = ANY (ARRAY(SELECT id FROM tickets_task WHERE timeout_at > %(since)s AND timeout_at < (SELECT upto FROM grace) ORDER BY id FOR NO KEY UPDATE))
 """
 WAKE = """
 WITH due AS MATERIALIZED (
@@ -159,8 +169,11 @@ class Leasing(models.QuerySet[Any]):
 
     @db.atomic
     def lapse(self, limit: int = BATCH) -> int:
-        """End claims whose lease is over; returns how many. Their tasks are ready again at once while attempts are left."""
-        self._forgive_a_restart()
+        """End claims whose lease is over; returns how many. Their tasks are ready again at once while attempts are left.
+
+        The first call after an absence of sweeps gives what was held at their last run 30 s more.
+        """
+        SweepRun.forgive_absence("lapse", EXTEND_LEASES)
         gone = self._ended(db.rows(LAPSE + ENDED_BY_TIME, {"limit": limit, "kind": "task.lapsed"}))
         SweepRun.ran("lapse")
         return gone
@@ -168,6 +181,7 @@ class Leasing(models.QuerySet[Any]):
     @db.atomic
     def time_out(self, limit: int = BATCH) -> int:
         """End claims that ran longer than their task allows; returns how many."""
+        SweepRun.forgive_absence("time_out", EXTEND_TIMEOUTS)
         return self._ended(db.rows(TIME_OUT + ENDED_BY_TIME, {"limit": limit, "kind": "task.timed_out"}))
 
     @db.atomic
@@ -193,18 +207,3 @@ class Leasing(models.QuerySet[Any]):
         if any(row["profile"] and row["state"] == "pending" for row in gone):
             broker.hint("work")
         return len(gone)
-
-    def _forgive_a_restart(self) -> None:
-        """Claims valid at the last run get 30 s more when the database started after it: nobody could renew."""
-        if not db.one("SELECT 1 FROM tickets_sweeprun WHERE name = 'lapse' AND at < pg_postmaster_start_time()"):
-            return
-        run: dict[str, datetime] | None = db.one(
-            "SELECT at FROM tickets_sweeprun WHERE name = 'lapse' AND at < pg_postmaster_start_time() FOR UPDATE"
-        )
-        if run:
-            db.rows(
-                """UPDATE tickets_task SET lease_expires_at = greatest(lease_expires_at, clock_timestamp() + %s * interval '1 s')
-                   WHERE id = ANY (ARRAY(SELECT id FROM tickets_task WHERE lease_expires_at > %s ORDER BY id FOR NO KEY UPDATE))""",
-                [AFTER_A_RESTART_S, run["at"]],
-            )
-            db.rows("UPDATE tickets_sweeprun SET at = clock_timestamp() WHERE name = 'lapse'")

@@ -16,16 +16,17 @@ from psycopg.types.json import Jsonb
 from agents.models import Agent, via
 from omoi_site import broker, db
 from omoi_site.errors import OmoiError
+from tickets.models.sweep import LEASE_HOLDS
 from tickets.obstacles import MET
 
 # Back-off before the next attempt: min(60 s, 2^n s x uniform(0.75, 1.25)), n = attempts failed before this one.
-SETTLE = """
+SETTLE = f"""
 WITH i AS (SELECT * FROM unnest(%(ids)s::bigint[], %(fences)s::bigint[], %(outcomes)s::text[], %(results)s::jsonb[], %(errors)s::text[], %(again)s::bool[])
            AS i(id, fence, outcome, result, error, again)),
 mine AS MATERIALIZED (
   SELECT t.id, i.outcome, i.result, i.error, i.outcome = 'failed' AND i.again AND t.attempts < t.max_attempts AS again
   FROM tickets_task t JOIN i USING (id)
-  WHERE t.fence = i.fence AND t.state = 'claimed' AND t.holder_id = %(agent)s AND t.lease_expires_at > clock_timestamp()
+  WHERE t.fence = i.fence AND t.state = 'claimed' AND t.holder_id = %(agent)s AND {LEASE_HOLDS}
   ORDER BY t.id FOR NO KEY UPDATE OF t),
 done AS (
   UPDATE tickets_task t SET state = CASE WHEN m.again THEN 'pending' ELSE m.outcome END,

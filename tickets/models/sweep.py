@@ -9,10 +9,18 @@ from django.db import models
 from omoi_site import db
 
 CLOCK = "clock"  # the row of the loop itself: claims run some sweeps too, so their rows do not tell whether a clock runs
+# When the sweep {sweep} last ran, if it has been absent since: the machine slept, or the database was away, and nobody could renew.
+ABSENT_SINCE = """
+(SELECT r.at FROM tickets_sweeprun r WHERE r.name = {sweep} AND r.at < greatest(pg_postmaster_start_time(), clock_timestamp() - interval '15 s'))
+"""
+# Whether the lease of task `t` holds. A holder who comes back from an absence before the first sweep is still the holder: that sweep would extend its lease.
+LEASE_HOLDS = f"""
+(t.lease_expires_at > clock_timestamp() OR t.lease_expires_at > {ABSENT_SINCE.format(sweep="'lapse'")} AND t.lease_expires_at IS DISTINCT FROM t.extended_to)
+"""
 
 
 class SweepRun(models.Model):
-    """A lapse older than the database's start means that nobody could renew meanwhile."""
+    """A run that is long ago, or older than the database's start, means that nobody could renew meanwhile."""
 
     name = models.CharField(max_length=30, primary_key=True)
     at = models.DateTimeField(db_default=db.ClockTimestamp())
@@ -32,6 +40,16 @@ class SweepRun(models.Model):
                WHERE NOT EXISTS (SELECT FROM tickets_sweeprun WHERE name = %(name)s::varchar) ON CONFLICT DO NOTHING""",
             {"name": name},
         )
+
+    @classmethod
+    def forgive_absence(cls, name: str, extend: str) -> None:
+        """When the sweep `name` has been absent, run the statement `extend` (parameter `since`: its last run) and note that it runs again."""
+        absent = f"SELECT at FROM {ABSENT_SINCE.format(sweep='%s')} a(at)"
+        if db.one(absent, [name]):
+            db.rows("SELECT FROM tickets_sweeprun WHERE name = %s FOR UPDATE", [name])  # one at a time: the next finds that it runs again
+            if since := db.one(absent, [name]):
+                db.rows(extend, {"since": since["at"]})
+                db.rows("UPDATE tickets_sweeprun SET at = clock_timestamp() WHERE name = %s", [name])
 
     @classmethod
     def note(cls, errors: Mapping[str, str]) -> None:

@@ -91,6 +91,9 @@ class Task(models.Model):
     claimed_at = models.DateTimeField(null=True, blank=True)
     lease_s = models.PositiveIntegerField(null=True, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
+    extended_to = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="the end of its lease as an absence of sweeps extended it"
+    )
     timeout_at = models.DateTimeField(null=True, blank=True)
     granted_with = models.CharField(
         max_length=32, blank=True, db_default="", editable=False, help_text="mark of the settlements its claim came along with"
