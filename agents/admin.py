@@ -10,7 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from agents.models import Agent, AgentPresence, Event, Key, Member, Project, Reply, SignInTry
-from agents.models.key import LONGEST, SCOPES
+from agents.models.key import LONGEST
+from agents.models.rights import SCOPES
 from omoi_site.desk import Desk, ReadOnly, Words, act, badge, since
 
 admin.site.site_header = admin.site.site_title = "Omoi"

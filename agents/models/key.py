@@ -15,15 +15,16 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from agents.models import rights
 from agents.models.actor import label, via
 from agents.models.agent import Agent
 from agents.models.event import Event
 from omoi_site import db
-from omoi_site.errors import Invalid
+from omoi_site.errors import Forbidden, Invalid
 
 USED_EVERY = timedelta(minutes=1)
-SCOPES = ["work", "tickets:write", "gates:decide", "gates:force", "locks:force", "agents:register", "admin"]
 LONGEST = timedelta(days=3660)
+LONGEST_BY_AGENT = timedelta(days=30)  # of a key that was made with an agent's key
 
 
 def digest(secret: str) -> bytes:
@@ -36,31 +37,56 @@ class KeyQuerySet(models.QuerySet["Key"]):
     def issue(
         self, *, by: Any, agent: Agent | None = None, user: Any = None, scopes: Sequence[str] = (), expires_in: timedelta | None = None
     ) -> tuple[Key, str]:
-        """A new key and its full text, which is shown this once. Without scopes: `work` for an agent, those of their roles for a person."""
-        if unknown := sorted(set(scopes) - set(SCOPES)):
-            raise Invalid(f"unknown scopes {', '.join(unknown)}; there are {', '.join(SCOPES)}", field="scopes")
+        """A new key and its full text, which is shown this once. Without scopes: `work` for an agent, those of their roles for a person.
+
+        Made with a key it ends with that one, however that ends; with an agent's key after 30 days at most. Raises Forbidden where `by` may not give it.
+        """
+        if unknown := sorted(set(scopes) - set(rights.SCOPES)):
+            raise Invalid(f"unknown scopes {', '.join(unknown)}; there are {', '.join(rights.SCOPES)}", field="scopes")
         if expires_in is not None and not timedelta(0) < expires_in <= LONGEST:
             raise Invalid(f"between 1 s and {LONGEST.days} days", field="expires_s")
+        granted = sorted(set(scopes)) or (["work"] if agent else [])
+        if not isinstance(by, str):  # the system's own parts and commands of this machine
+            rights.need_to_give(by, granted, agent=agent, user=user)
+        parent = self._parent(by)
+        if parent:
+            expires_in = min((span for span in (expires_in, parent.left, isinstance(by, Agent) and LONGEST_BY_AGENT) if span), default=None)
         prefix, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
         key = self.create(
             prefix=prefix,
             hash=digest(secret),
             agent=agent,
             user=user,
-            scopes=sorted(set(scopes)) or (["work"] if agent else []),
+            scopes=granted,
+            parent=parent,
             expires_at=Now() + expires_in if expires_in else None,
         )
         key.tell("key.issued", 1, by=by)
         return key, f"omoi_{prefix}_{secret}"
 
+    def _parent(self, by: Any) -> Key | None:
+        """The key `by` came with, held live until the transaction ends: its end waits for us, and then sees what we made."""
+        if not via(by):
+            return None
+        found = self.filter(prefix=via(by), revoked_at=None).select_for_update(of=("self",), no_key=True).first()
+        if found is None:
+            raise Forbidden("the key you came with was revoked meanwhile")
+        return found
+
     @db.atomic
     def revoke(self, *, by: Any) -> list[str]:
-        """Keys of this set are good for nothing from now on; returns the prefixes of those that were live."""
-        live = list(self.filter(revoked_at=None).order_by("pk").select_related("agent", "user").select_for_update(of=("self",)))
-        self.model._default_manager.filter(pk__in=[key.pk for key in live]).update(revoked_at=Now())
-        for key in live:
-            key.tell("key.revoked", 2, by=by)
-        return [key.prefix for key in live]
+        """Keys of this set, and all that were made with them, are good for nothing from now on; returns the prefixes of those that were live."""
+        revoked: list[str] = []
+        keys: models.QuerySet[Key] = self
+        while found := list(keys.order_by("pk").select_related("agent", "user").select_for_update(of=("self",))):
+            live = [key for key in found if key.revoked_at is None]
+            self.model._default_manager.filter(pk__in=[key.pk for key in live]).update(revoked_at=Now())
+            for key in live:
+                key.tell("key.revoked", 2, by=by)
+            revoked += [key.prefix for key in live]
+            # a statement behind the lock: it sees what was made with these until now
+            keys = self.model._default_manager.filter(parent__in=[key.pk for key in found])
+        return revoked
 
     def bearing(self, text: str) -> Key | None:
         """The live key with this text, with its agent or user; None when it is unknown, revoked or past its time."""
@@ -99,6 +125,15 @@ class Key(models.Model):
     hash = models.BinaryField(max_length=32)
     agent = models.ForeignKey(Agent, models.CASCADE, null=True, blank=True, related_name="keys")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="omoi_keys")
+    parent = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="made",
+        help_text="the key it was made with, and ends with",
+    )
     scopes = ArrayField(models.CharField(max_length=20), default=list, blank=True)
     created_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField(null=True, blank=True)
@@ -114,6 +149,11 @@ class Key(models.Model):
 
     def __str__(self) -> str:
         return f"omoi_{self.prefix}_…"
+
+    @property
+    def left(self) -> timedelta | None:
+        """How long it is good for; None: for ever."""
+        return max(timedelta(seconds=1), self.expires_at - timezone.now()) if self.expires_at else None
 
     def used(self) -> None:
         """Note the use, once a minute at most."""

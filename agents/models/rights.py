@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from agents.models.agent import Agent
-from agents.models.key import SCOPES
 from agents.models.project import Member, Project
 from omoi_site.errors import Forbidden
 
+SCOPES = ["work", "tickets:write", "gates:decide", "gates:force", "locks:force", "agents:register", "admin"]
 OPERATOR = frozenset({"tickets:write", "work"})
 OF_ROLE = {
     Member.Role.VIEWER: frozenset[str](),
@@ -44,3 +45,37 @@ def need(who: Any, scope: str, project: Project | None = None) -> None:
     if scope and scopes(who, project).isdisjoint(scope.split(EITHER)):
         where = f" in project {project}" if project else ""
         raise Forbidden(f"this needs the scope {scope}{where}, which you do not have", scope=scope)
+
+
+def everywhere(who: Any, agent: Agent) -> frozenset[str]:
+    """The scopes `who` has in every project of the agent; of an agent without any, in the whole installation."""
+    projects: list[Project | None] = [*agent.projects.all()] or [None]
+    return frozenset.intersection(*[scopes(who, project) for project in projects])
+
+
+def need_to_give(who: Any, wanted: Iterable[str], *, agent: Agent | None = None, user: Any = None) -> None:
+    """Raise Forbidden unless `who` may make a key with these scopes for the agent or the person.
+
+    Nobody gives more than they have. A person makes keys for themself, the operator for everybody; a key never widens a person's roles. For
+    another agent it takes `admin` in each of its projects; whoever registers one may give it its first key, to work.
+    """
+    if agent is None:
+        if isinstance(who, Agent) or (who.pk != user.pk and not who.is_superuser):
+            raise Forbidden("a key for a person is made by themself or by the operator of this installation")
+        held = narrowed(who)
+    else:
+        held = everywhere(who, agent)
+        first = set(wanted) == {"work"} and not agent.keys.exists() and "agents:register" in held
+        if agent != who and "admin" not in held and not first:
+            raise Forbidden("this needs the scope admin in every project of the agent", scope="admin")
+        if first:
+            return
+        if "admin" in wanted and "admin" not in scopes(who):  # with it an agent changes workflows, which all projects share
+            raise Forbidden("only who has the scope admin in the whole installation gives it to an agent", scope="admin")
+    if more := sorted(set(wanted) - held):
+        raise Forbidden(f"you cannot give the scopes {', '.join(more)}: you do not have them yourself")
+
+
+def narrowed(who: Any) -> frozenset[str]:
+    """What a person's key leaves of their rights; all, where they came without one or with one that narrows nothing."""
+    return getattr(who, "key_scopes", None) or frozenset(SCOPES)

@@ -9,7 +9,7 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import CommandParser
 
 from agents.models import Agent, Key
-from agents.models.key import SCOPES
+from agents.models.rights import SCOPES
 from omoi_site import commands
 from omoi_site.errors import NotFound
 
