@@ -79,7 +79,7 @@ def test_a_key_made_by_a_person_need_not_end(ada, operator):
 
 @pytest.mark.django_db
 def test_nobody_gives_a_key_more_than_they_have(project, ada, operator, django_user_model):
-    people = {role: django_user_model.objects.create_user(role) for role in ("viewer", "operator", "admin")}
+    people = {role: django_user_model.objects.create_user(f"a-{role}") for role in ("viewer", "operator", "admin")}
     for role, person in people.items():
         Member.objects.create(project=project, user=person, role=role)
 
