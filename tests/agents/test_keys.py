@@ -11,7 +11,7 @@ from agents.models import Key, Member, Project
 from agents.models.key import LONGEST_BY_AGENT
 from omoi_site.errors import Forbidden
 from tests.calls import Api, api_of
-from tests.racing import race
+from tests.racing import meanwhile
 
 DAY = 86_400
 
@@ -50,18 +50,32 @@ def test_an_agent_registered_with_a_key_loses_its_own_with_that(project, operato
     assert eve.get("/agents/me").status_code == 401
 
 
+@pytest.fixture
+def with_key(ada, operator):
+    """ada as she comes with a key of hers, and that key."""
+    key, _ = Key.objects.issue(by=operator, agent=ada)
+    ada.via_key, ada.key_scopes = key.prefix, frozenset({"work"})
+    return ada, key
+
+
 @pytest.mark.django_db(transaction=True)
-def test_no_key_is_made_with_one_that_is_being_revoked(ada, operator):
-    """Whichever comes first: afterwards nothing that was made with it is good."""
-    for _ in range(10):
-        calls = api_of(ada)
-        parent = key_of(calls)
-        race(
-            1,
-            lambda _, calls=calls: calls.post("/agents/ada/keys", {}),
-            lambda _, pk=parent.pk: Key.objects.filter(pk=pk).revoke(by=operator),
-        )
-        assert not Key.objects.filter(parent=parent, revoked_at=None).exists()
+def test_a_key_is_not_revoked_before_what_is_just_made_with_it_is_there(with_key, operator):
+    ada, key = with_key
+    with meanwhile(lambda: Key.objects.filter(pk=key.pk).revoke(by=operator)) as ending:
+        made, _ = Key.objects.issue(by=ada, agent=ada)
+
+    assert ending.answer() == [key.prefix, made.prefix]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_key_is_made_with_one_that_is_just_being_revoked(with_key, operator):
+    ada, key = with_key
+    with meanwhile(lambda: Key.objects.issue(by=ada, agent=ada)) as making:
+        Key.objects.filter(pk=key.pk).revoke(by=operator)
+
+    with pytest.raises(Forbidden, match="revoked meanwhile"):
+        making.answer()
+    assert Key.objects.count() == 1
 
 
 @pytest.mark.django_db
