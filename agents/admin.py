@@ -98,7 +98,10 @@ class AgentDesk(Desk):
         act("Make agents available", on_locked("make_available"), effect="They may claim again."),
         act("Drain agents", on_locked("drain"), effect="They end what they hold and claim nothing new."),
         act(
-            "Quarantine agents", on_locked("quarantine"), effect="They claim nothing more until an operator makes them available.", least=3
+            "Quarantine agents",
+            on_locked("quarantine"),
+            effect="What they hold goes back to the queue, and they change nothing more until they are made available.",
+            least=3,
         ),
         act(
             "Retire agents",

@@ -26,6 +26,10 @@ class TicketsConfig(AppConfig):
                 for name in filter(None, names):
                     Workflow.objects.latest_of(name, field=field)
 
+        @follows("agent.quarantined")
+        def quarantined_hold_nothing(agent: Agent, *, by: Any) -> None:
+            Task.objects.filter(holder=agent).revoke(by=by, reason=f"{agent} was quarantined")
+
         @follows("agent.retired")
-        def claims_go_back(agent: Agent, *, by: Any) -> None:
+        def retired_hold_nothing(agent: Agent, *, by: Any) -> None:
             Task.objects.filter(holder=agent).revoke(by=by, reason=f"{agent} was retired")

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
-from rest_framework.permissions import BasePermission
+from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from agents.models import Agent, Key, Member, rights
@@ -57,6 +57,8 @@ class HasScope(BasePermission):
         who: Any = request.user
         if who is None or not who.is_authenticated:
             raise Unauthorized()
+        if isinstance(who, Agent) and request.method not in SAFE_METHODS:
+            who.expect_to_write()
         scope = view.needed(request.method)
         if not scope or isinstance(who, Agent) or who.is_superuser:
             rights.need(who, scope)

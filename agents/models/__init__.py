@@ -1,7 +1,7 @@
 """Who acts and where, who is alive, what they did."""
 
 from agents.models.actor import label, via
-from agents.models.agent import Agent, AgentPresence, Retired
+from agents.models.agent import Agent, AgentPresence, AgentUnavailable, Retired
 from agents.models.event import Event, Journaled, ResyncRequired
 from agents.models.key import Key
 from agents.models.project import Member, Project
@@ -12,6 +12,7 @@ from agents.models.versioned import Locking, Versioned
 __all__ = [
     "Agent",
     "AgentPresence",
+    "AgentUnavailable",
     "Event",
     "Journaled",
     "Key",

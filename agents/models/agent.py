@@ -16,6 +16,7 @@ from django_fsm import FSMField, FSMModelMixin, TransitionNotAllowed, transition
 from psycopg.types.json import Jsonb
 
 from agents.models.above import carry
+from agents.models.actor import label
 from agents.models.project import Project
 from agents.models.versioned import Locking, Versioned
 from omoi_site import db
@@ -39,6 +40,13 @@ class Retired(OmoiError):
 
     code = "transition_not_allowed"
     title = "The agent's state does not allow this"
+
+
+class AgentUnavailable(OmoiError):
+    """The agent may not do this in its present state."""
+
+    code = "agent_unavailable"
+    title = "The agent is not available"
 
 
 class AgentQuerySet(Locking["Agent"]):
@@ -127,6 +135,7 @@ class Agent(FSMModelMixin, Versioned):
     name = models.CharField(max_length=63, unique=True, validators=[NAME])
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.WORKER)
     state = FSMField(choices=State.choices, default=State.AVAILABLE, protected=True)
+    state_by = models.CharField(max_length=170, blank=True, default="", editable=False, help_text="who put it into its state")
     capabilities = ArrayField(models.CharField(max_length=100), default=list, blank=True)
     phases = ArrayField(models.CharField(max_length=60), default=list, blank=True, help_text="phases it works in; none: all")
     tags = ArrayField(models.CharField(max_length=50), default=list, blank=True)
@@ -184,36 +193,49 @@ class Agent(FSMModelMixin, Versioned):
 
     @transition(field=state, source=LIVE, target=State.AVAILABLE)
     def make_available(self, *, by: Any, reason: str = "") -> None:
-        """It may claim again; out of quarantine only by somebody else's word."""
-        self._not_out_of_quarantine(by)
+        """It may claim again."""
+        self._may_change(by)
         self.record("agent.made_available", by=by, reason=reason)
 
     @transition(field=state, source=LIVE, target=State.MAINTENANCE)
     def make_unavailable(self, *, by: Any, reason: str = "") -> None:
-        self._not_out_of_quarantine(by)
+        self._may_change(by)
         self.record("agent.made_unavailable", by=by, reason=reason)
 
     @transition(field=state, source=LIVE, target=State.DRAINING)
     def drain(self, *, by: Any, reason: str = "") -> None:
         """It ends what it holds and claims no more."""
-        self._not_out_of_quarantine(by)
+        self._may_change(by)
         self.record("agent.drained", by=by, reason=reason)
 
     @transition(field=state, source=LIVE, target=State.QUARANTINED)
     def quarantine(self, *, by: Any, reason: str = "") -> None:
-        """It claims no more until an operator makes it available."""
+        """It writes nothing more until an operator makes it available: its claims are given back at no cost of an attempt."""
+        self._may_change(by)
         self.record("agent.quarantined", by=by, reason=reason)
+        carry("agent.quarantined", self, by=by)
 
     @transition(field=state, source=LIVE, target=State.RETIRED)
     def retire(self, *, by: Any, reason: str = "") -> None:
         """The end: its claims are given back at no cost of an attempt, and its keys are revoked."""
+        self.state_by = label(by)
         self.record("agent.retired", by=by, reason=reason)
         self.keys.revoke(by=by)
         carry("agent.retired", self, by=by)
 
-    def _not_out_of_quarantine(self, by: Any) -> None:
-        if self.state == self.State.QUARANTINED and by == self:
-            raise Forbidden(f"{self} is quarantined and cannot end that itself; ask an operator")
+    def _may_change(self, by: Any) -> None:
+        """An agent takes back what an agent said, but nobody out of quarantine and not what a person decided; who may act at all is asked before."""
+        kept = self.state == self.State.QUARANTINED or (self.state != self.State.AVAILABLE and self.state_by != label(by))
+        if kept and isinstance(by, Agent):
+            raise Forbidden(
+                f"{self.state_by or 'An operator'} set {self} to {self.state}, and an agent cannot change that; ask an operator"
+            )
+        self.state_by = label(by)
+
+    def expect_to_write(self) -> None:
+        """Raise AgentUnavailable while it is quarantined."""
+        if self.state == self.State.QUARANTINED:
+            raise AgentUnavailable(f"{self} is quarantined and changes nothing until an operator makes it available")
 
     def edit(
         self,

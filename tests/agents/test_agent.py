@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from drf_spectacular.generators import SchemaGenerator
 
 from agents.models import Agent, Event, Key, Retired
+from agents.models.rights import SCOPES
 from omoi_site.errors import Forbidden, Invalid, VersionConflict
-from tests.deeds import holder_of
-from tickets.models import AgentUnavailable, Task
+from tests.calls import api_of
+from tests.deeds import complete, holder_of
+from tickets.models import AgentUnavailable, ClaimLost, Task
 
 pytestmark = pytest.mark.django_db
 
@@ -43,13 +48,56 @@ def test_an_agent_that_is_not_available_claims_nothing_until_it_is(act, ada, ope
     assert Task.objects.claim(by=ada)
 
 
-def test_quarantine_is_ended_by_somebody_else(ada, operator):
-    with Agent.objects.locked(name="ada") as agent:
-        agent.quarantine(by=operator)
-    for act in ("make_available", "make_unavailable", "drain"):
-        with pytest.raises(Forbidden), Agent.objects.locked(name="ada") as agent:
-            getattr(agent, act)(by=ada)
-    assert Agent.objects.get(name="ada").state == "quarantined"
+@pytest.mark.parametrize("act", ["make_unavailable", "drain", "quarantine"])
+def test_an_agent_cannot_undo_what_an_operator_set(ada, bob, operator, act):
+    Agent.objects.act(ada.pk, act, by=operator)
+    state = Agent.objects.get(name="ada").state
+
+    for who in (ada, bob):
+        for undo in ("make_available", "make_unavailable", "drain", "quarantine"):
+            with pytest.raises(Forbidden, match="user:admin set ada to"):
+                Agent.objects.act(ada.pk, undo, by=who)
+    assert Agent.objects.get(name="ada").state == state
+
+    Agent.objects.act(ada.pk, "make_available", by=operator)
+    Agent.objects.act(ada.pk, "make_unavailable", by=ada)
+    Agent.objects.act(ada.pk, "make_available", by=ada)
+
+
+def test_no_agent_ends_a_quarantine_not_even_its_own(ada, operator):
+    Agent.objects.act(ada.pk, "quarantine", by=ada)
+    with pytest.raises(Forbidden):
+        Agent.objects.act(ada.pk, "make_available", by=ada)
+    assert Agent.objects.act(ada.pk, "make_available", by=operator).state == "available"
+
+
+def test_a_quarantined_agent_holds_nothing(ada, bob, operator, task):
+    [claim] = Task.objects.claim(by=ada)
+    Agent.objects.act(ada.pk, "quarantine", by=operator)
+
+    with pytest.raises(ClaimLost):
+        complete(claim, by=ada)
+    [again] = Task.objects.claim(by=bob)
+    assert (again.task, again.attempt) == (task.pk, 1)
+
+
+def test_a_quarantined_agent_changes_nothing_by_any_route(ada, operator, task):
+    """Every route of the API that changes something, with a key that may do everything."""
+    calls = api_of(ada, *SCOPES)
+    Agent.objects.act(ada.pk, "quarantine", by=operator)
+
+    routes = SchemaGenerator().get_schema(request=None, public=True)["paths"]
+    changes = [
+        (path.removeprefix("/api/v1"), method)
+        for path, ways in routes.items()
+        for method in ways
+        if method in {"post", "put", "patch", "delete"}
+    ]
+    assert len(changes) > 30
+    for path, method in changes:
+        answer = getattr(calls, method)(re.sub(r"{\w+}", "1", path))
+        assert (path, answer.status_code, answer.json()["code"]) == (path, 409, "agent_unavailable")
+    assert calls.get("/agents/me").json()["state"] == "quarantined"
 
 
 def test_retiring_gives_claims_back_and_revokes_keys(ada, bob, operator, task):

@@ -15,7 +15,7 @@ from typing import Any
 
 from django.db import models
 
-from agents.models import Agent, Project, via
+from agents.models import Agent, AgentUnavailable, Project, via
 from agents.models.agent import phase_names, words
 from omoi_site import broker, db
 from omoi_site.errors import OmoiError
@@ -97,13 +97,6 @@ SELECT t.id, k.title AS ticket_title, k.description AS ticket_description, k.con
                  FROM tickets_need n JOIN tickets_task p ON p.id = n.parent_id WHERE n.child_id = t.id), '[]') AS inputs
 FROM tickets_task t JOIN tickets_ticket k ON k.id = t.ticket_id WHERE t.id = ANY ((SELECT %s::bigint[])::bigint[])
 """
-
-
-class AgentUnavailable(OmoiError):
-    """The agent may not claim in its present state."""
-
-    code = "agent_unavailable"
-    title = "The agent is not available"
 
 
 class CapacityFull(OmoiError):
