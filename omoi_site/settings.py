@@ -144,6 +144,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "agents.api.docs.anything_may_be_null"],
     "ENUM_NAME_OVERRIDES": {
         "AgentKind": ["worker", "validator", "monitor", "guardian"],
         "FailureKind": ["transient", "permanent", "validation"],

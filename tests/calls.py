@@ -1,4 +1,4 @@
-"""REST calls of the tests: `Api(key).post("/claims", {...})`, answered by the real views."""
+"""REST calls of the tests: `Api(key).post("/claims", {...})`, answered by the real views, and as the OpenAPI document promises."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from django.test import Client
 
 from agents.models import Key
+from tests.promises import keep
 
 ROOT = "/api/v1"
 
@@ -20,7 +21,7 @@ class Api:
         self.headers = {"Authorization": f"Bearer {key}"} if key else {}
 
     def get(self, path: str, **query: Any) -> Any:
-        return self.client.get(ROOT + path, query, headers=self.headers)
+        return keep("get", ROOT + path, self.client.get(ROOT + path, query, headers=self.headers))
 
     def post(self, path: str, body: Any = None, **headers: str) -> Any:
         return self._send("post", path, body, headers)
@@ -33,7 +34,7 @@ class Api:
 
     def upload(self, path: str, **fields: Any) -> Any:
         """A form with files, as multipart/form-data."""
-        return self.client.post(ROOT + path, fields, headers=self.headers)
+        return keep("post", ROOT + path, self.client.post(ROOT + path, fields, headers=self.headers))
 
     def delete(self, path: str, **headers: str) -> Any:
         return self._send("delete", path, None, headers)
@@ -41,7 +42,8 @@ class Api:
     def _send(self, method: str, path: str, body: Any, headers: dict[str, str]) -> Any:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         data = body if isinstance(body, (bytes, str)) else b"" if body is None else json.dumps(body)
-        return getattr(self.client, method)(ROOT + path, data, content_type="application/json", headers={**self.headers, **named})
+        answer = getattr(self.client, method)(ROOT + path, data, content_type="application/json", headers={**self.headers, **named})
+        return keep(method, ROOT + path, answer)
 
 
 def api_of(who: Any, *scopes: str) -> Api:

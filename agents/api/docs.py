@@ -13,6 +13,12 @@ from rest_framework import serializers
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+class FaultOut(serializers.Serializer):
+    field = serializers.CharField(allow_blank=True, help_text="where in what was sent; empty: the whole of it")
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
 class ProblemOut(serializers.Serializer):
     """RFC 9457 problem document."""
 
@@ -22,7 +28,7 @@ class ProblemOut(serializers.Serializer):
     code = serializers.CharField(help_text="stable, for programs")
     detail = serializers.CharField(help_text="what happened and who is in the way")
     next_action = serializers.CharField(required=False, help_text="what to do now")
-    errors = serializers.ListField(child=serializers.DictField(), required=False, help_text="each {field, code, message}")
+    errors = FaultOut(many=True, required=False)
 
 
 KEY = OpenApiParameter(
@@ -34,12 +40,21 @@ SAYS = {
     401: "no valid key",
     403: "scope missing",
     404: "not there",
+    408: "the body did not come in time",
     409: "a rule refuses",
     412: "changed since",
     413: "too large",
+    415: "a body of another kind",
     422: "cannot be",
+    500: "our own fault",
     503: "busy",
+    507: "no room",
 }
+ALWAYS = {400, 401, 403, 500, 503}
+WITH_BODY = {408, 413, 415, 422, 507}
+WITH_QUERY = {422}
+WITH_KEY = {409, 422}
+WITH_MATCH = {412}
 
 
 def route(
@@ -57,12 +72,9 @@ def route(
     tag: str,
 ) -> Callable[[F], F]:
     """Describe a method of a view: body, answer (of media type `kind` where it is not JSON), query and the refusals it can give."""
-    problem = {
-        code: OpenApiResponse(ProblemOut, SAYS[code])
-        for code in sorted(
-            {400, 401, 403, 503, *refuses, *({422} if takes or query else ()), *({413} if takes else ()), *({409} if once else ())}
-        )
-    }
+    several = ((takes, WITH_BODY), (query, WITH_QUERY), (once, WITH_KEY), (match, WITH_MATCH))
+    codes = ALWAYS.union(refuses, *(codes for asked, codes in several if asked))
+    problem = {code: OpenApiResponse(ProblemOut, SAYS[code]) for code in sorted(codes)}
     answers: dict[Any, Any] = {
         (status, kind) if kind else status: gives if gives is not None else OpenApiResponse(description=summary),
         **problem,
@@ -86,6 +98,19 @@ def _kind(code: int) -> Any:
 def listing(name: str, item: Any) -> Any:
     """The shape of a page of `item`."""
     return inline_serializer(name, {"results": item(many=True), "next": serializers.CharField(allow_null=True)})
+
+
+def anything_may_be_null(result: Any, **_: Any) -> Any:
+    """Of fields that hold any JSON: `oneOf` anything and null admits all but null, for which both are true."""
+    if isinstance(result, dict):
+        if {"type": "null"} in (kinds := result.get("oneOf", [])) and {} in kinds:
+            del result["oneOf"]
+        for inner in result.values():
+            anything_may_be_null(inner)
+    elif isinstance(result, list):
+        for inner in result:
+            anything_may_be_null(inner)
+    return result
 
 
 class Schema(AutoSchema):
