@@ -48,7 +48,7 @@ def test_what_every_route_answers_is_what_the_document_promises(monkeypatch, ope
 
     for path in ("/projects", "/projects/OMO", "/agents", "/agents/ada", "/agents/search", "/agents/best-fit", "/agents/statistics"):
         calls.get(path)
-    calls.post("/projects", {"key": "TWO"})
+    calls.post("/projects", {"key": "TWO", "workflow": "simple"})
     calls.patch("/projects/TWO", {"name": "Two"})
     calls.post("/projects/TWO/pause", {})
     calls.post("/projects/TWO/resume", {})
