@@ -22,17 +22,17 @@ from django.db import Error as DatabaseError
 
 from agents.models.cursor import LONGEST
 from agents.models.following import changed_since
-from collaboration.rights import may_follow, request_of, same_origin, viewer
+from collaboration.rights import Viewer, may_follow, request_of, same_origin, viewer
 from omoi_site.body import Receive, Scope
 from omoi_site.bridge import Send, cut_off
 from omoi_site.errors import OmoiError
 from omoi_site.hub import PATIENCE_S, Change, Follower, Hub
 from omoi_site.threads import Threads
 
-RECHECK_S = 60.0
 MOST_TOPICS, LONGEST_TOPIC = 1000, 120
 MOST_MESSAGES, SPAN_S = 60, 10.0
 
+OVER = "signed out: sign in again"
 AGAIN_LATER, MALFORMED, SIGNED_OUT, FORBIDDEN, TOO_MANY = 1013, 4400, 4401, 4403, 4429
 
 log = logging.getLogger(__name__)
@@ -55,18 +55,15 @@ class LiveConsumer(AsyncWebsocketConsumer):
         super().__init__()
         self.hub, self.threads = hub, threads
         self.closed = False
-        self.watch: asyncio.Task[None] | None = None
         self.count, self.span_ends = 0, 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.follower = Follower(send)
+        self.follower = Follower(send, sign_out=self.sign_out)
         try:
             await super().__call__(scope, receive, send)
         finally:
             self.closed = True
             self.hub.leave(self.follower)
-            if self.watch:
-                self.watch.cancel()
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Without Channels' visit to its own database thread before every message: nothing here has a connection."""
@@ -84,8 +81,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
         if not welcome:
             raise Refused(FORBIDDEN, "this page is not one of ours")
         await self.in_a_thread(self.check, ())
+        self.hub.enter(self.follower)  # from here on the hub hears when they are signed out
         await self.accept()  # whoever is refused before is answered with 403: a page that keeps trying then slows down
-        self.watch = asyncio.create_task(self.recheck())
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if self.closed:
@@ -105,7 +102,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
     def check(self, topics: Iterable[str]) -> set[str]:
         """In a request thread: which of these topics the viewer may follow, now."""
         if not (user := viewer(self.request)):
-            raise Refused(SIGNED_OUT, "signed out: sign in again")
+            raise Refused(SIGNED_OUT, OVER)
+        self.follower.viewer = Viewer.of(self.request, user)
         return may_follow(user, topics)
 
     def look_up(self, topics: list[str], cursor: str) -> tuple[set[str], Change]:
@@ -117,18 +115,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
         except (OmoiError, DatabaseError) as error:
             raise Refused(AGAIN_LATER, "try again in a moment") from error
 
-    async def recheck(self) -> None:
-        """Rights change while a page is open: look again now and then."""
-        while True:
-            await asyncio.sleep(RECHECK_S)
-            topics = self.follower.topics
-            try:
-                allowed = await self.threads.run(self.check, topics)
-            except Refused as refused:
-                return await self.end(refused.code, refused.reason)
-            except (OmoiError, DatabaseError):
-                continue  # too busy, or the database is away: no signal comes from there either
-            self.hub.forbid(self.follower, topics - allowed)
+    async def sign_out(self) -> None:
+        await self.end(SIGNED_OUT, OVER)
 
     def count_message(self) -> None:
         if (now := time.monotonic()) > self.span_ends:

@@ -20,6 +20,7 @@ from django.db.backends.signals import connection_created  # noqa: E402
 from django.urls import path, re_path  # noqa: E402
 
 from agents.models import Event, following  # noqa: E402
+from collaboration import rights  # noqa: E402
 from collaboration.consumers import LiveConsumer  # noqa: E402
 from omoi_site import broker, whereabouts  # noqa: E402
 from omoi_site.body import Receive, Scope  # noqa: E402
@@ -66,7 +67,7 @@ def database_lost() -> None:
     readiness.thread.renew()
 
 
-pump = Pump(hub, following.look, lambda: whereabouts.libpq(settings.DATABASES["default"]), lost=database_lost)
+pump = Pump(hub, following.look, rights.recheck, lambda: whereabouts.libpq(settings.DATABASES["default"]), lost=database_lost)
 routes: list[Any] = [path("ws/live/", LiveConsumer.as_asgi(hub=hub, threads=threads)), re_path("", nowhere)]  # type: ignore[arg-type]
 sockets = URLRouter(routes)
 draining = False

@@ -27,10 +27,11 @@ class Line:
 
 
 class Place:
-    """One client in line: `turn` comes true when it shall look, false when it need not wait any more."""
+    """One client in line, with the credential it came with: `turn` comes true when it shall look, false when it need not wait any more."""
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str], holder: str) -> None:
         self.names = names
+        self.holder = holder
         self.turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self.called = False
 
@@ -63,11 +64,20 @@ class Bells:
         for bell in bells:
             self._call_some(bell, AT_ONCE)
 
-    async def turn(self, names: Sequence[str], seen: int, until: float, gone: asyncio.Future[Any]) -> bool:
+    def holders(self) -> set[str]:
+        """The credentials of those who wait."""
+        return {place.holder for line in self.lines.values() for place in line.places}
+
+    def call(self, holders: set[str]) -> None:
+        """Whoever waits with one of these credentials shall look: it may be good for nothing any more."""
+        for place in {place for line in self.lines.values() for place in line.places if place.holder in holders}:
+            self._call(place)
+
+    async def turn(self, names: Sequence[str], seen: int, until: float, gone: asyncio.Future[Any], holder: str = "") -> bool:
         """Wait at these bells, having looked when `seen` was the number. True: look again now, then say `looked`. False: no more of it."""
         if self.closed:
             return False
-        loop, place, patience = asyncio.get_running_loop(), Place(names), random.uniform(*LOOK_AFTER_S)
+        loop, place, patience = asyncio.get_running_loop(), Place(names, holder), random.uniform(*LOOK_AFTER_S)
         lines = [self._join(place, name) for name in names]
         for line in lines:
             line.looked = loop.time()

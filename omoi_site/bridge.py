@@ -74,8 +74,9 @@ class Bridge:
         """What the view answers when it is asked again: something other than to wait, or that once more when the time is over."""
         until, looks = asyncio.get_running_loop().time() + wish(given)[1], 0
         gone = asyncio.ensure_future(receive())  # after the body the only news is that it left
+        holder = env.get("HTTP_AUTHORIZATION", "")
         try:
-            while (bells := wish(given)[0]) and await self.bells.turn(bells, seen, until, gone):
+            while (bells := wish(given)[0]) and await self.bells.turn(bells, seen, until, gone, holder):
                 nothing = False
                 try:
                     await asyncio.sleep(0)  # who left before the ring is known to have left

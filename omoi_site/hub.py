@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from omoi_site.bells import Bells
 from omoi_site.bridge import Send, cut_off, put
@@ -21,18 +22,24 @@ ROUND = 200  # followers told before ordinary requests get their turn
 
 @dataclass(frozen=True)
 class Change:
-    """What the journal got since a cursor: topics, the next cursor, and what to ring for those who wait; None instead of topics when it cannot tell."""
+    """What the journal got since a cursor: topics, the next cursor, what to ring for those who wait, and whether rights changed; None instead of topics when it cannot tell."""
 
     topics: frozenset[str] | None
     cursor: str
     bells: frozenset[str] = frozenset()
+    rights: bool = False
+
+
+async def nothing() -> None: ...
 
 
 class Follower:
-    """One open socket: the topics it follows and whether it takes what it is sent."""
+    """One open socket: who it is, the topics it follows and whether it takes what it is sent. `sign_out` closes it."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, viewer: Any = None, sign_out: Callable[[], Awaitable[None]] = nothing) -> None:
         self.send = send
+        self.viewer = viewer
+        self.sign_out = sign_out
         self.topics: frozenset[str] = frozenset()
         self.missed: set[str] | None = None  # rung while it is told what changed before; None: told at once
         self.behind: asyncio.Task[None] | None = None
@@ -89,6 +96,11 @@ class Hub:
         self.bells = Bells()
         self.cursor = ""  # what has been rung; empty before the first look
         self.followers: dict[str, set[Follower]] = {}
+        self.signed_in: set[Follower] = set()  # also those that follow nothing
+
+    def enter(self, follower: Follower) -> None:
+        """A socket of somebody who is known: it is looked after until it leaves."""
+        self.signed_in.add(follower)
 
     def join(self, follower: Follower, topics: Iterable[str]) -> None:
         """From now on nothing on these topics passes unnoticed, but the follower hears of it only once it is `told`."""
@@ -109,6 +121,7 @@ class Hub:
         self._follow(follower, follower.topics - frozenset(topics))
 
     def leave(self, follower: Follower) -> None:
+        self.signed_in.discard(follower)
         self._follow(follower, frozenset())
         if follower.behind:
             follower.behind.cancel()

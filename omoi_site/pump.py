@@ -1,6 +1,7 @@
 """The doorbell of the journal: one connection a process that listens, looks what is new, and has the hub tell of it.
 
-The connection is its own and not a request thread's: signals arrive also when every thread is busy, and a look costs no thread.
+Before it tells anything it has looked, a few seconds ago at most and at once when the journal says that rights changed, who may still
+hear it. The connection is its own and not a request thread's: signals arrive also when every thread is busy, and a look costs no thread.
 """
 
 from __future__ import annotations
@@ -18,19 +19,30 @@ import psycopg
 from omoi_site.hub import Change, Hub
 
 GATHER_S = 0.05  # between two looks: one frame a topic, however busy the journal
-QUIET_S = 15.0  # without a ring, look anyway
+QUIET_S = 2.0  # without a ring, look anyway
+RIGHTS_S = 2.0  # how old what is known of rights may be when something is told
 LOOK_S = 12.0  # a look that takes longer has lost its server
 PAUSES_S = (0.05, 2.0)  # before connecting again: first and longest
 
-Look = Callable[[psycopg.AsyncConnection[Any], str], Awaitable[Change]]
+Link = psycopg.AsyncConnection[Any]
+Look = Callable[[Link, str], Awaitable[Change]]
 log = logging.getLogger(__name__)
 
 
 class Pump:
-    """Feeds `hub` until it is cancelled. `address` are libpq's parameters; `lost` is called when the database goes away."""
+    """Feeds `hub` until it is cancelled. `recheck` takes from it who may hear no more; `address` are libpq's parameters; `lost` is called
+    when the database goes away."""
 
-    def __init__(self, hub: Hub, look: Look, address: Callable[[], dict[str, Any]], lost: Callable[[], None]) -> None:
-        self.hub, self.look, self.address, self.lost = hub, look, address, lost
+    def __init__(
+        self,
+        hub: Hub,
+        look: Look,
+        recheck: Callable[[Link, Hub], Awaitable[None]],
+        address: Callable[[], dict[str, Any]],
+        lost: Callable[[], None],
+    ) -> None:
+        self.hub, self.look, self.recheck, self.address, self.lost = hub, look, recheck, address, lost
+        self.rechecked = float("-inf")
         self.deaf_since: float | None = time.monotonic()  # None: it listens
         self.task: asyncio.Task[None] | None = None
 
@@ -65,11 +77,11 @@ class Pump:
             await asyncio.sleep(pause * random.uniform(0.5, 1))
             pause = min(2 * pause, longest)
 
-    async def connect(self) -> psycopg.AsyncConnection[Any]:
+    async def connect(self) -> Link:
         link = await psycopg.AsyncConnection.connect(**self.address(), autocommit=True, application_name="omoi live")
         try:
-            await link.execute("SET statement_timeout = '10s'")
-            # One statement, asked again and again: a plan for any cursor does, and is made once.
+            await link.execute("SELECT set_config('statement_timeout', '10s', false), set_config('lock_timeout', '500ms', false)")
+            # Two statements, asked again and again: a plan for any values does, and is made once.
             await link.execute("SET plan_cache_mode = force_generic_plan")
             await link.execute("LISTEN omoi_events")  # before the first look: no ring falls in between
         except BaseException:
@@ -77,17 +89,25 @@ class Pump:
             raise
         return link
 
-    async def follow(self, link: psycopg.AsyncConnection[Any]) -> None:
+    async def follow(self, link: Link) -> None:
         """Look, tell, wait for a ring. The cursor outlives the connection: after a loss the first look tells of all that was missed."""
         while True:
-            await self.hub.ring(await self.next_change(link))
+            try:
+                change = await self.next_change(link)
+                if change.rights or time.monotonic() - self.rechecked >= RIGHTS_S:
+                    began = time.monotonic()
+                    await self.recheck(link, self.hub)
+                    self.rechecked = began
+            except psycopg.errors.LockNotAvailable:  # a table is being changed: nothing is told before rights are known again
+                continue
+            await self.hub.ring(change)
             self.deaf_since = None
             await asyncio.sleep(GATHER_S)
             async with contextlib.aclosing(link.notifies(timeout=QUIET_S, stop_after=1)) as rings:
                 async for _ in rings:
                     pass
 
-    async def next_change(self, link: psycopg.AsyncConnection[Any]) -> Change:
+    async def next_change(self, link: Link) -> Change:
         async with asyncio.timeout(LOOK_S):
             try:
                 return await self.look(link, self.hub.cursor)

@@ -30,9 +30,13 @@ SELECT pg_current_snapshot()::text AS cursor,
        (SELECT count(*) FROM news) > {MOST} OR pg_snapshot_xmax(pg_current_snapshot()) < pg_snapshot_xmax(%(old)s::pg_snapshot) AS lost,
        ARRAY(SELECT DISTINCT told.topic FROM news LEFT JOIN agents_project p ON p.id = news.project_id
              CROSS JOIN LATERAL (VALUES (news.topic), ('project:' || p.key)) told(topic) WHERE told.topic IS NOT NULL) AS topics,
+       EXISTS (SELECT FROM news WHERE kind = ANY (%(rights)s::varchar[])) AS rights,
        ARRAY(SELECT DISTINCT 'work:' || p.key FROM news JOIN agents_project p ON p.id = news.project_id WHERE news.kind = ANY (%(work)s::varchar[])) AS work"""
 BELL = "work"  # rung whenever there may be work in any project
 _brings_work: set[str] = set()
+CHANGES_RIGHTS = [
+    "agent.joined", "agent.left", "agent.quarantined", "agent.retired", "key.revoked", "member.removed", "member.set",
+]  # fmt: skip
 NOW = "SELECT pg_current_snapshot()::text AS cursor, true AS lost"
 
 
@@ -61,12 +65,13 @@ async def look(link: psycopg.AsyncConnection[Any], cursor: str) -> Change:
 
 
 def _asked(cursor: str) -> dict[str, Any]:
-    return {"old": following(cursor).seen, "work": sorted(_brings_work)}
+    return {"old": following(cursor).seen, "work": sorted(_brings_work), "rights": CHANGES_RIGHTS}
 
 
 def _change(row: dict[str, Any]) -> Change:
     cursor = to_cursor(row["cursor"])
     if row["lost"]:
-        return Change(None, cursor)
+        return Change(None, cursor, rights=True)
     agents = {topic for topic in row["topics"] if topic.startswith("agent:")}  # what it may do, or by which keys
-    return Change(frozenset(row["topics"]), cursor, frozenset(agents | set(row["work"]) | ({BELL} if row["work"] else set())))
+    bells = frozenset(agents | set(row["work"]) | ({BELL} if row["work"] else set()))
+    return Change(frozenset(row["topics"]), cursor, bells, row["rights"])

@@ -25,6 +25,7 @@ from omoi_site.errors import Forbidden, Invalid
 USED_EVERY = timedelta(minutes=1)
 LONGEST = timedelta(days=3660)
 LONGEST_BY_AGENT = timedelta(days=30)  # of a key that was made with an agent's key
+LIVE = "key.revoked_at IS NULL AND (key.expires_at IS NULL OR key.expires_at > now())"
 
 
 def digest(secret: str) -> bytes:
@@ -112,7 +113,7 @@ def _bearing() -> str:
         for column in model._meta.concrete_fields
     ]
     return f"""SELECT {", ".join(columns)} FROM agents_key key LEFT JOIN agents_agent agent ON agent.id = key.agent_id
-               WHERE key.prefix = %s AND key.revoked_at IS NULL AND (key.expires_at IS NULL OR key.expires_at > now())"""
+               WHERE key.prefix = %s AND {LIVE}"""
 
 
 def _read(model: type[Any], row: dict[str, Any], before: str) -> Any:

@@ -172,9 +172,7 @@ def test_what_is_new_is_found_by_index_however_long_the_journal_is(project):
         [project.pk],
     )
     db.rows("ANALYZE agents_event")
-    plan = "\n".join(
-        row["QUERY PLAN"] for row in db.rows("EXPLAIN (GENERIC_PLAN) " + SINCE.replace("%(old)s", "$1").replace("%(work)s", "$2"))
-    )
+    plan = "\n".join(row["QUERY PLAN"] for row in db.rows("EXPLAIN (GENERIC_PLAN) " + SINCE % {"old": "$1", "work": "$2", "rights": "$3"}))
     assert "Seq Scan on agents_event" not in plan, plan
 
 
