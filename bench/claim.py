@@ -45,9 +45,9 @@ def backlog(ticket: Any, ready: int, lanes: int) -> None:
     """
     from omoi_site import db
     from tickets.models import Lane
+    from tickets.models.lane import Marks
 
-    for n in range(Lane.objects.count(), lanes):
-        Lane.objects.of(project=ticket.project, phase="DOING", capabilities=[f"skill-{n}"], has_profile=False)
+    Lane.objects.of(ticket.project, [Marks("DOING", (f"skill-{n}",), False) for n in range(Lane.objects.count(), lanes)])
     there, last = ticket.tasks.count(), db.one("SELECT coalesce(max(id), 0) AS id FROM tickets_task")
     db.rows(TASKS, [there, ready - 1, ticket.pk])
     db.rows(EVENTS, [last and last["id"]])

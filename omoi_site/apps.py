@@ -7,5 +7,7 @@ class SiteConfig(AppConfig):
 
     def ready(self) -> None:
         from omoi_site import broker
+        from omoi_site.backend import lookups
 
+        lookups.register()
         broker.get()  # a BROKER_URL that cannot be is refused at the start, not at the first hint

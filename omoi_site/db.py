@@ -105,7 +105,7 @@ def copy_in(new: Sequence[models.Model]) -> None:
         return
     meta = new[0]._meta
     key, table = meta.pk, connection.ops.quote_name(meta.db_table)
-    ids = rows(f"SELECT nextval(pg_get_serial_sequence(%s, %s)) AS id FROM generate_series(1, {len(new)})", [table, key.column])
+    ids = rows("SELECT nextval(pg_get_serial_sequence(%s, %s)) AS id FROM generate_series(1, %s)", [table, key.column, len(new)])
     fields = [field for field in meta.concrete_fields if not isinstance(getattr(new[0], field.attname), DatabaseDefault)]
     columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
     with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:

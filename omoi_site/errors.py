@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+MOST_FAULTS = 100  # told one by one
+IN_WORDS = 5  # of them in the sentence
+LONGEST = 500  # characters of one fault's field, and of its message
+
 
 class OmoiError(Exception):
     """A refusal: `code` is stable for clients, the message says what to do or who is in the way.
@@ -38,19 +42,57 @@ class OmoiError(Exception):
 
 
 class Invalid(OmoiError):
-    """Well-formed, but cannot be: each fault is one of `errors` with the field it belongs to."""
+    """Well-formed, but cannot be: each fault is one of `errors` with the field it belongs to; `more_errors` counts those beyond the first."""
 
     code = "invalid"
     status = 422
     title = "The request cannot be carried out as it stands"
 
-    def __init__(self, message: str = "", *, errors: list[dict[str, str]] | None = None, field: str = "", **more: Any) -> None:
+    def __init__(
+        self, message: str = "", *, errors: list[dict[str, str]] | None = None, field: str = "", more_errors: int = 0, **more: Any
+    ) -> None:
         faults = errors or [{"field": field, "code": self.code, "message": message}]
-        super().__init__(message or "; ".join(f"{fault['field']}: {fault['message']}" for fault in faults), errors=faults, **more)
+        more_errors += len(faults[MOST_FAULTS:])
+        faults = [{**fault, "field": short(fault["field"]), "message": short(fault["message"])} for fault in faults[:MOST_FAULTS]]
+        if more_errors:
+            more["more_errors"] = more_errors
+        super().__init__(message or in_words(faults, more_errors), errors=faults, **more)
 
     def inside(self, path: str) -> Invalid:
         """The same faults, of something that is part of what was sent."""
-        return Invalid(errors=[{**fault, "field": f"{path}.{fault['field']}".rstrip(".")} for fault in self.more["errors"]])
+        errors = [{**fault, "field": f"{path}.{fault['field']}".rstrip(".")} for fault in self.more["errors"]]
+        return Invalid(errors=errors, more_errors=self.more.get("more_errors", 0))
+
+
+class Faults:
+    """What is wrong with what was sent, field by field: the first ones are kept, all are counted."""
+
+    def __init__(self) -> None:
+        self.found: list[dict[str, str]] = []
+        self.more = 0
+
+    def add(self, field: str, message: str, code: str = "invalid") -> None:
+        if len(self.found) < MOST_FAULTS:
+            self.found.append({"field": field, "code": code, "message": message})
+        else:
+            self.more += 1
+
+    def check(self) -> None:
+        """Raise Invalid with what was found; nothing was found, and nothing happens."""
+        if self.found:
+            raise Invalid(errors=self.found, more_errors=self.more)
+
+
+def in_words(faults: list[dict[str, str]], more: int) -> str:
+    """The first faults in a sentence, and how many there are besides."""
+    told = "; ".join(f"{fault['field']}: {fault['message']}" if fault["field"] else fault["message"] for fault in faults[:IN_WORDS])
+    left = len(faults[IN_WORDS:]) + more
+    return f"{told}; and {left} more" if left else told
+
+
+def short(text: str) -> str:
+    """A text that may quote what was sent, cut to a length an answer can hold."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 class Malformed(OmoiError):

@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import select
 import time
+from collections.abc import Sequence
 from typing import Any
 
-from django.db.backends.postgresql import base
+from django.db.backends.postgresql import base, features, operations
 
 from omoi_site import broker
 
 TRUSTED_S = 1.0
+PARAMETERS = 2**16 - 1  # of one statement, in PostgreSQL's protocol
+
+
+class DatabaseFeatures(features.DatabaseFeatures):
+    max_query_params = PARAMETERS
+
+
+class DatabaseOperations(operations.DatabaseOperations):
+    def bulk_batch_size(self, fields: Sequence[Any], objs: Sequence[Any]) -> int:
+        """How many rows one statement of `bulk_create` or `bulk_update` holds; the latter gives each row's key with each of its fields."""
+        return min(len(objs), PARAMETERS // (2 * max(len(fields), 1)))
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
+    features_class = DatabaseFeatures
+    ops_class = DatabaseOperations
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.hints: broker.Hints = {}

@@ -127,8 +127,8 @@ class Flow:
             source=self.source,
             source_id=self.id,
             by=by,
+            watch=watch,
         )
-        watch(len(self.items))
         return nothing, Arrival(new=1, tasks=len(self.items), needs=sum(len(spec.needs) for spec in self.items.values()))
 
 

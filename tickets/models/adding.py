@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import models
 
@@ -13,14 +13,15 @@ from agents import profiles
 from agents.models import label, via
 from agents.models.agent import words
 from omoi_site import broker, db
-from omoi_site.errors import Invalid
-from tickets.models.lane import Lane
+from omoi_site.errors import Faults
+from tickets.models.lane import Lane, Marks
 from tickets.obstacles import MET
 
 if TYPE_CHECKING:
     from tickets.models.task import Task
     from tickets.models.ticket import Ticket
 
+BATCH = 1000
 # What is left to wait for, from the edges and the parents' states alone.
 COUNT_NEEDS = f"""
   SELECT c.id,
@@ -80,56 +81,68 @@ class TaskSpec:
     ended: bool = False
 
 
+class Placed(NamedTuple):
+    """A task to be, with what its ticket says of it: the phase its work is done in, whether it is held, its lane's marks."""
+
+    ticket: Ticket
+    spec: TaskSpec
+    marks: Marks
+    held: bool
+
+
 class Adding(models.QuerySet[Any]):
     @db.atomic
     def add(self, ticket: Ticket, specs: Sequence[TaskSpec], *, by: Any) -> list[Task]:
         """Add tasks to a ticket, all or none, with their needs; a need names a task of the project or a `ref` of the batch."""
+        ids = self.insert(ticket, specs, by=by)
+        stored: dict[int, Any] = {task.pk: task for task in self.filter(pk__in=ids)}
+        return [stored[pk] for pk in ids]
+
+    @db.atomic
+    def insert(self, ticket: Ticket, specs: Sequence[TaskSpec], *, by: Any, watch: Callable[[int], None] = lambda made: None) -> list[int]:
+        """As `add`, for any number of tasks: gives their ids alone, and `watch` is told now and then how many are made."""
         from tickets.models.need import Edge, Need
 
         if any(spec.needs for spec in specs):
             Need.objects.lock_graph(ticket.project_id)
         # FOR SHARE, and only then the phase: a move of the ticket waits for us, or we for it
-        now = db.one("SELECT phase, paused, archived_at FROM tickets_ticket WHERE id = %s FOR SHARE", [ticket.pk])
+        now = db.one("SELECT phase, paused, archived_at, clock_timestamp() AS now FROM tickets_ticket WHERE id = %s FOR SHARE", [ticket.pk])
         assert now
-        free = not (now["paused"] or now["archived_at"])
-        open_in = ticket.plan.open_in(now["phase"]) if free else set()
-        lanes: dict[Any, int] = {}
-        tasks = [self._made(ticket, spec, now["phase"], open_in, lanes) for spec in specs]
-        faults = [
-            fault for place, (spec, task) in enumerate(zip(specs, tasks, strict=True)) for fault in _faults(place, spec, task, ticket)
+        open_in = ticket.plan.open_in(now["phase"]) if not (now["paused"] or now["archived_at"]) else set()
+        work = [_placed(ticket, spec, now["phase"], open_in) for spec in specs]
+        place_of = {spec.ref: place for place, spec in enumerate(specs) if spec.ref}
+        _refuse_faults(work, place_of)
+        ids: list[int] = []
+        for batch in self._stored(work, now["now"], by):
+            ids += batch
+            watch(len(ids))
+        edges = [
+            Edge(ids[place_of[need.on]] if isinstance(need.on, str) else need.on, pk, need.when, need.on_failure)
+            for spec, pk in zip(specs, ids, strict=True)
+            for need in spec.needs
         ]
-        refs = [spec.ref for spec in specs if spec.ref]
-        faults += [
-            {"field": "tasks", "code": "invalid", "message": f"ref {ref} is there twice"}
-            for ref in sorted({ref for ref in refs if refs.count(ref) > 1})
-        ]
-        if faults:
-            raise Invalid(errors=faults)
-        self.bulk_create(tasks)  # type: ignore[arg-type]
-        ids = [task.pk for task in tasks]
-        self._log_added(ids, by)
-        by_ref = {spec.ref: task.pk for spec, task in zip(specs, tasks, strict=True) if spec.ref}
-        edges = []
-        for place, (spec, task) in enumerate(zip(specs, tasks, strict=True)):
-            for need in spec.needs:
-                parent = by_ref.get(need.on) if isinstance(need.on, str) else need.on
-                if parent is None:
-                    raise Invalid(f"no task with ref {need.on} in this batch", field=f"tasks.{place}.needs")
-                edges.append(Edge(parent, task.pk, need.when, need.on_failure))
-        Need.objects.add(ticket.project_id, edges, by=by)
-        self.recount(ids)
-        stored: dict[int, Any] = {task.pk: task for task in self.filter(pk__in=ids)}
-        return [stored[pk] for pk in ids]
+        Need.objects.add(ticket.project_id, edges, names={ids[place]: ref for ref, place in place_of.items()}, by=by)
+        counted = {end for edge in edges for end in (edge.parent, edge.child)}
+        self.recount([pk for pk in ids if pk not in counted])
+        return ids
 
-    def bring_in(self, work: Sequence[tuple[Ticket, TaskSpec]], *, now: datetime, by: Any) -> list[Task]:
-        """One task for each of these tickets, which this transaction has just made: nobody can move them, so none is locked. Counted by the caller."""
-        lanes: dict[Any, int] = {}
-        tasks = [self._made(ticket, spec, ticket.phase, ticket.plan.open_in(ticket.phase), lanes) for ticket, spec in work]
-        for task in tasks:
-            task.ended_at = now if task.state == "completed" else None
-        db.copy_in(tasks)
-        self._log_added([task.pk for task in tasks], by)
-        return tasks
+    def bring_in(self, work: Sequence[tuple[Ticket, TaskSpec]], *, now: datetime, by: Any) -> list[int]:
+        """One task for each of these tickets, which this transaction has just made: nobody can move them, so none is locked.
+
+        All are of one project. Gives their ids; counted by the caller.
+        """
+        placed = [_placed(ticket, spec, ticket.phase, ticket.plan.open_in(ticket.phase)) for ticket, spec in work]
+        return [pk for batch in self._stored(placed, now, by) for pk in batch]
+
+    def _stored(self, work: Sequence[Placed], now: datetime, by: Any) -> Iterator[list[int]]:
+        """The tasks of one project, batch by batch; the ids of each."""
+        lanes = Lane.objects.of(work[0].ticket.project, {each.marks for each in work}) if work else {}
+        for start in range(0, len(work), BATCH):
+            tasks = [self._made(each, lanes[each.marks], now) for each in work[start : start + BATCH]]
+            db.copy_in(tasks)
+            ids = [task.pk for task in tasks]
+            self._log_added(ids, by)
+            yield ids
 
     @db.atomic
     def recount(self, ids: Sequence[int]) -> None:
@@ -147,30 +160,19 @@ class Adding(models.QuerySet[Any]):
         """The lanes of these ready tasks hide none of them; a lane locked by somebody else is left to the sweep."""
         db.rows(LOWER, [list(ids)])
 
-    def _made(self, ticket: Ticket, spec: TaskSpec, phase: str, open_in: set[str], lanes: dict[Any, int]) -> Task:
-        """A task as it will be stored; `lanes` remembers those that were looked up for the same project."""
-        plan = ticket.plan
-        standing = phase if phase in plan else ticket.previous_phase or plan.start
-        where = (
-            spec.phase.upper().removeprefix("PHASE_")
-            or (plan.after(standing) if plan[standing].automatic == "on_claim" else standing)
-            or standing
-        )
-        capabilities = words(spec.capabilities)
-        marks = (where, tuple(capabilities), bool(spec.profile))
-        if where in plan and marks not in lanes:
-            lanes[marks] = Lane.objects.of(project=ticket.project, phase=where, capabilities=capabilities, has_profile=bool(spec.profile))
+    def _made(self, placed: Placed, lane: int, now: datetime) -> Task:
+        ticket, spec, marks, held = placed
         return self.model(
             ticket=ticket,
             ticket_key=ticket.key,
             project_id=ticket.project_id,
-            lane_id=lanes.get(marks),
-            phase=where,
+            lane_id=lane,
+            phase=marks.phase,
             title=spec.title,
             description=spec.description,
             kind=spec.kind,
             priority=ticket.priority if spec.priority is None else spec.priority,
-            capabilities=capabilities,
+            capabilities=list(marks.capabilities),
             profile=spec.profile,
             slots=spec.slots,
             join=spec.join,
@@ -180,9 +182,9 @@ class Adding(models.QuerySet[Any]):
             asleep=spec.not_before is not None and not spec.ended,
             deadline=spec.deadline,
             work_s=spec.work_s,
-            held=where not in open_in,
+            held=held,
             state="completed" if spec.ended else "pending",
-            ended_at=db.ClockTimestamp() if spec.ended else None,
+            ended_at=now if spec.ended else None,
         )
 
     @staticmethod
@@ -195,11 +197,30 @@ class Adding(models.QuerySet[Any]):
         )
 
 
-def _faults(place: int, spec: TaskSpec, task: Task, ticket: Ticket) -> list[dict[str, str]]:
-    faults = []
-    if task.lane_id is None:
-        faults.append(("phase", f"{task.phase} is not a phase of {ticket.workflow}"))
-    if spec.join is not None and not 1 <= spec.join <= len(spec.needs):
-        faults.append(("join", f"between 1 and the number of needs ({len(spec.needs)})"))
-    faults += profiles.faults(spec.profile, spec.slots).items()
-    return [{"field": f"tasks.{place}.{name}", "code": "invalid", "message": message} for name, message in faults]
+def _placed(ticket: Ticket, spec: TaskSpec, phase: str, open_in: Set[str]) -> Placed:
+    plan = ticket.plan
+    standing = phase if phase in plan else ticket.previous_phase or plan.start
+    where = (
+        spec.phase.upper().removeprefix("PHASE_")
+        or (plan.after(standing) if plan[standing].automatic == "on_claim" else standing)
+        or standing
+    )
+    return Placed(ticket, spec, Marks(where, tuple(words(spec.capabilities)), bool(spec.profile)), where not in open_in)
+
+
+def _refuse_faults(work: Sequence[Placed], place_of: Mapping[str, int]) -> None:
+    faults = Faults()
+    for place, (ticket, spec, marks, _) in enumerate(work):
+        at = f"tasks.{place}"
+        if marks.phase not in ticket.plan:
+            faults.add(f"{at}.phase", f"{marks.phase} is not a phase of {ticket.workflow}")
+        if spec.join is not None and not 1 <= spec.join <= len(spec.needs):
+            faults.add(f"{at}.join", f"between 1 and the number of needs ({len(spec.needs)})")
+        if spec.ref and place_of[spec.ref] != place:
+            faults.add(f"{at}.ref", f"ref {spec.ref} is there twice")
+        for number, need in enumerate(spec.needs):
+            if isinstance(need.on, str) and need.on not in place_of:
+                faults.add(f"{at}.needs.{number}", f"no task with ref {need.on} in this batch")
+        for name, message in profiles.faults(spec.profile, spec.slots).items():
+            faults.add(f"{at}.{name}", message)
+    faults.check()

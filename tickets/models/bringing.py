@@ -41,10 +41,12 @@ log AS (INSERT INTO agents_event (project_id, topic, subject, number, kind, acto
 SELECT id, known FROM told
 """
 ANCESTORS = """
-WITH RECURSIVE up(id, key, parent_id) AS (
-  SELECT id, key, parent_id FROM tickets_ticket WHERE id = ANY (%s)
-  UNION ALL SELECT p.id, p.key, p.parent_id FROM tickets_ticket p JOIN up ON p.id = up.parent_id) CYCLE id SET loops USING path
-SELECT key FROM up WHERE loops ORDER BY key LIMIT 1
+WITH RECURSIVE up(id, parent_id, named) AS (
+  SELECT id, parent_id, ARRAY[CASE WHEN source = %(source)s THEN source_id ELSE key END] FROM tickets_ticket WHERE id = ANY (%(ids)s)
+  UNION ALL
+  SELECT p.id, p.parent_id, up.named || CASE WHEN p.source = %(source)s THEN p.source_id ELSE p.key END
+  FROM tickets_ticket p JOIN up ON p.id = up.parent_id) CYCLE id SET loops USING path
+SELECT named FROM up WHERE loops AND named[1] = named[cardinality(named)] ORDER BY named LIMIT 1
 """
 LINK = """
 INSERT INTO tickets_link (ticket_id, other_id, kind) SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::varchar[]) ON CONFLICT DO NOTHING RETURNING id
@@ -136,9 +138,9 @@ class Bringing(models.QuerySet["Ticket"]):
                 watch(len(born))
         tasks |= born
         edges = [Edge(tasks[parent], tasks[child]) for parent, child in backlog.needs if tasks[parent] and tasks[child]]
-        needs, late = Need.objects.bring_in(project.pk, edges, born=set(born.values()), by=by)
-        Task.objects.recount(list(born.values()))
         name_of = {task: name for name, task in tasks.items()}
+        needs, late = Need.objects.bring_in(project.pk, edges, born=set(born.values()), names=name_of, by=by)
+        Task.objects.recount(list(born.values()))
         arrival = Arrival(
             new=len(fresh),
             known=len(backlog.items) - len(fresh),
@@ -198,7 +200,7 @@ class Bringing(models.QuerySet["Ticket"]):
             db.copy_in([_opening(ticket, by) for ticket in tickets])
             specs = [TaskSpec(item.title, kind=item.kind, phase=works, ended=item.done) for item in batch]
             tasks = Task.objects.bring_in(list(zip(tickets, specs, strict=True)), now=now, by=by)
-            yield from zip(tickets, (task.pk for task in tasks), strict=True)
+            yield from zip(tickets, tasks, strict=True)
 
     @staticmethod
     def _adopt(backlog: Backlog, tickets: dict[str, int], born: dict[str, int], by: Any) -> int:
@@ -214,10 +216,10 @@ class Bringing(models.QuerySet["Ticket"]):
             },
         )
         known = [row["id"] for row in told if row["known"]]
-        if known and (loop := db.one(ANCESTORS, [known])):
+        if known and (loop := db.one(ANCESTORS, {"ids": known, "source": backlog.source})):
             from tickets.models.need import Cycle
 
-            raise Cycle(f"{loop['key']} would be a parent of itself", cycle=[loop["key"]])
+            raise Cycle(f"{loop['named'][0]} would be a parent of itself: {' -> '.join(loop['named'])}", cycle=loop["named"])
         return len(told)
 
     @staticmethod

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
+from typing import NamedTuple
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from psycopg.types.json import Jsonb
 
 from agents.models import Project
 from omoi_site import broker, db
@@ -13,23 +15,40 @@ from omoi_site import broker, db
 BOTTOM = -(2**63)
 
 
+MARKS = "jsonb_to_recordset(%(marks)s) AS m(phase varchar, capabilities varchar[], has_profile boolean)"
+FIND = f"""
+SELECT l.id, l.phase, l.capabilities, l.has_profile FROM {MARKS}
+JOIN tickets_lane l ON (l.project_id, l.phase, l.capabilities, l.has_profile) = (%(project)s, m.phase, m.capabilities, m.has_profile)
+"""
+# FOR SHARE: a project being paused at this moment is waited for, else these lanes would never hear of it
+MAKE = f"""
+INSERT INTO tickets_lane (project_id, phase, capabilities, has_profile, paused, floor)
+SELECT p.id, m.phase, m.capabilities, m.has_profile, p.paused, %(floor)s
+FROM {MARKS}, (SELECT * FROM agents_project WHERE id = %(project)s FOR SHARE) p ORDER BY m.phase, m.capabilities, m.has_profile
+ON CONFLICT (project_id, phase, capabilities, has_profile) DO UPDATE SET phase = excluded.phase RETURNING id, phase, capabilities, has_profile
+"""
+
+
+class Marks(NamedTuple):
+    """What tells one lane of a project from another; `capabilities` are sorted words."""
+
+    phase: str
+    capabilities: tuple[str, ...]
+    has_profile: bool
+
+
 class LaneQuerySet(models.QuerySet["Lane"]):
-    def of(self, *, project: Project, phase: str, capabilities: Sequence[str], has_profile: bool) -> int:
-        """The id of the lane with these marks, made when it is missing. `capabilities` are sorted words."""
-        marks = [project.pk, phase, list(capabilities), has_profile]
-        found = db.one(
-            "SELECT id FROM tickets_lane WHERE project_id = %s AND phase = %s AND capabilities = %s::varchar[] AND has_profile = %s", marks
-        )
-        if found is None:
-            found = db.one(
-                # FOR SHARE: a project being paused at this moment is waited for, else this lane would never hear of it
-                """INSERT INTO tickets_lane (project_id, phase, capabilities, has_profile, paused, floor)
-                   SELECT id, %s, %s::varchar[], %s, paused, %s FROM (SELECT * FROM agents_project WHERE id = %s FOR SHARE) p
-                   ON CONFLICT (project_id, phase, capabilities, has_profile) DO UPDATE SET phase = excluded.phase RETURNING id""",
-                [*marks[1:], BOTTOM, project.pk],
-            )
-        assert found
-        return found["id"]
+    def of(self, project: Project, marks: Collection[Marks]) -> dict[Marks, int]:
+        """The ids of the lanes with these marks, made when they are missing; in two statements at most."""
+        found = self._ids(FIND, project, marks)
+        if missing := [each for each in marks if each not in found]:
+            found |= self._ids(MAKE, project, missing)
+        return found
+
+    @staticmethod
+    def _ids(sql: str, project: Project, marks: Collection[Marks]) -> dict[Marks, int]:
+        told = db.rows(sql, {"marks": Jsonb([each._asdict() for each in marks]), "project": project.pk, "floor": BOTTOM})
+        return {Marks(row["phase"], tuple(row["capabilities"]), row["has_profile"]): row["id"] for row in told}
 
     def follow(self, project: Project) -> None:
         """The project's lanes grant nothing while it is paused; the caller has its row locked."""

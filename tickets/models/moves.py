@@ -240,7 +240,7 @@ class Moving(FSMModelMixin, Versioned):
 
         if tasks := specs(self.ticket, self.plan[phase].tasks, phase):
             with in_document(f"phases.{phase}"):
-                Task.objects.add(self.ticket, tasks, by=by)
+                Task.objects.insert(self.ticket, tasks, by=by)
 
     def mend(self, *, by: Any) -> None:
         """The gate refused with all work done: add the tasks the workflow has for that, as often as it allows while the ticket stands here."""
@@ -251,7 +251,7 @@ class Moving(FSMModelMixin, Versioned):
             from tickets.models.task import Task
 
             with in_document(f"phases.{self.phase}.on_failure"):
-                Task.objects.add(self.ticket, specs(self.ticket, tuple(repair["tasks"]), self.phase), by=by)
+                Task.objects.insert(self.ticket, specs(self.ticket, tuple(repair["tasks"]), self.phase), by=by)
 
     def look_at_gate(self) -> None:
         """Something it is judged by changed: ask whether it moves on by itself now."""

@@ -8,7 +8,7 @@ lock is there because an edge changes the parent's rank too.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -26,6 +26,11 @@ GRAPH_LOCK = 1_001  # class of the advisory lock; the object is the project
 BELOW = """
 WITH RECURSIVE below(id) AS (SELECT unnest(%s::bigint[]) UNION SELECT n.child_id FROM tickets_need n JOIN below b ON n.parent_id = b.id)
 SELECT n.parent_id, n.child_id FROM tickets_need n JOIN below b ON n.parent_id = b.id
+"""
+# Arrays, for a statement has at most 65,535 parameters.
+CONNECT = """
+INSERT INTO tickets_need (parent_id, child_id, on_end, on_failure)
+SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::varchar[], %s::varchar[]) ON CONFLICT DO NOTHING RETURNING id
 """
 # Pending tasks whose needs cannot be met any more, one of them under the policy to cancel.
 HOPELESS = f"""
@@ -58,15 +63,15 @@ class NeedQuerySet(models.QuerySet["Need"]):
         db.rows("SELECT pg_advisory_xact_lock(%s, %s)", [GRAPH_LOCK, project])
 
     @db.atomic
-    def add(self, project: int, edges: Sequence[Edge], *, by: Any) -> list[Need]:
-        """Add edges between tasks of one project; children must be pending. An edge that is there already stays as it is.
+    def add(self, project: int, edges: Sequence[Edge], *, by: Any, names: Mapping[int, str] | None = None) -> int:
+        """Add edges between tasks of one project; children must be pending. An edge that is there already stays as it is. How many are new.
 
-        Raises Cycle with the keys of the tasks on it, Invalid for tasks of another project.
+        Raises Cycle with the tasks on it, by their `names` or else their keys, and Invalid for tasks of another project.
         """
         from tickets.models.task import Task
 
         if not edges:
-            return []
+            return 0
         self.lock_graph(project)
         parents, children = sorted({edge.parent for edge in edges}), sorted({edge.child for edge in edges})
         state = self._lock_ends(project, parents, children)
@@ -74,19 +79,19 @@ class NeedQuerySet(models.QuerySet["Need"]):
             from tickets.models.ending import NotReady
 
             raise NotReady(f"task {started[0]} is {state[started[0]]}: only a pending task can be given needs")
-        self._refuse_cycles(edges)
-        needs = self._connect(edges)
+        self._refuse_cycles(edges, names or {})
+        new = self._connect(edges)
         Task.objects.recount(sorted({*parents, *children}))  # parents too: how much they hold up is part of their rank
         self._tell("need.added", children, by)
         self._cancel_the_hopeless(children)
-        return list(self.filter(parent_id__in=parents, child_id__in=children)) if needs else []
+        return new
 
     @db.atomic
-    def bring_in(self, project: int, edges: Sequence[Edge], *, born: Set[int], by: Any) -> tuple[int, list[Edge]]:
+    def bring_in(self, project: int, edges: Sequence[Edge], *, born: Set[int], names: Mapping[int, str], by: Any) -> tuple[int, list[Edge]]:
         """Add imported edges; returns how many are new, and those left out because their child has begun.
 
         `born` are tasks of this transaction: one that is completed already may be given a need, which tells what it once waited for.
-        They are counted by the caller.
+        They are counted by the caller. Raises Cycle with the tasks on it, by their `names`.
         """
         from tickets.models.task import Task
 
@@ -96,7 +101,7 @@ class NeedQuerySet(models.QuerySet["Need"]):
         state = self._lock_ends(project, sorted({edge.parent for edge in new}), sorted({edge.child for edge in new}))
         late = [edge for edge in new if edge.child not in born and state[edge.child] != "pending"]
         new = [edge for edge in new if edge.child in born or state[edge.child] == "pending"]
-        self._refuse_cycles(new)
+        self._refuse_cycles(new, names)
         self._connect(new)
         Task.objects.recount(sorted({end for edge in new for end in (edge.parent, edge.child)} - born))
         self._tell("need.added", sorted({edge.child for edge in new}), by)
@@ -131,11 +136,12 @@ class NeedQuerySet(models.QuerySet["Need"]):
             raise Invalid(f"no task {strange[0]} in this project", field="needs")
         return state
 
-    def _connect(self, edges: Sequence[Edge]) -> list[Need]:
-        needs = [Need(parent_id=edge.parent, child_id=edge.child, on_end=edge.when, on_failure=edge.on_failure) for edge in edges]
-        return Need.objects.bulk_create(needs, ignore_conflicts=True)
+    @staticmethod
+    def _connect(edges: Sequence[Edge]) -> int:
+        columns = zip(*((edge.parent, edge.child, edge.when, edge.on_failure) for edge in edges), strict=True)
+        return len(db.rows(CONNECT, [list(column) for column in columns])) if edges else 0
 
-    def _refuse_cycles(self, edges: Sequence[Edge]) -> None:
+    def _refuse_cycles(self, edges: Sequence[Edge], names: Mapping[int, str]) -> None:
         graph: dict[int, set[int]] = {}
         for row in db.rows(BELOW, [sorted({edge.child for edge in edges})]):
             graph.setdefault(row["child_id"], set()).add(row["parent_id"])
@@ -149,7 +155,7 @@ class NeedQuerySet(models.QuerySet["Need"]):
                 row["id"]: f"{row['ticket_key']}.{row['id']}"
                 for row in db.rows("SELECT id, ticket_key FROM tickets_task WHERE id = ANY (%s)", [ids])
             }
-            named = [keys.get(task, str(task)) for task in ids]
+            named = [names.get(task) or keys.get(task, str(task)) for task in ids]
             raise Cycle(f"these tasks would wait for each other: {' -> '.join(named)}", cycle=named) from None
 
     @staticmethod

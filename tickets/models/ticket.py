@@ -6,7 +6,7 @@ trigger refuses every change of phase that has none.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -74,8 +74,12 @@ class TicketQuerySet(Standing["Ticket"], Waiting["Ticket"], Locking["Ticket"], B
         tasks: Sequence[Any] = (),
         source: str = "",
         source_id: str = "",
+        watch: Callable[[int], None] = lambda made: None,
     ) -> Ticket:
-        """A new ticket with its tasks (TaskSpec), in its workflow's first phase; born elsewhere only `forced` or `imported`, with a reason."""
+        """A new ticket with its tasks (TaskSpec), in its workflow's first phase; born elsewhere only `forced` or `imported`, with a reason.
+
+        `watch` is told now and then how many of its tasks are made.
+        """
         from tickets.models.need import Need
 
         workflow = workflow or Workflow.objects.latest_of(project.workflow)
@@ -119,7 +123,7 @@ class TicketQuerySet(Standing["Ticket"], Waiting["Ticket"], Locking["Ticket"], B
         if tasks:
             from tickets.models.task import Task
 
-            Task.objects.add(ticket, tasks, by=by)
+            Task.objects.insert(ticket, tasks, by=by, watch=watch)
         return ticket
 
 
