@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods
 from agents.models import SignInTry, TooManyTries
 from agents.models.signin import holder, redeem
 from omoi_site import db
+from omoi_site.sign_in import network
 
 
 class SignInForm(AuthenticationForm):
@@ -26,7 +27,7 @@ class SignInForm(AuthenticationForm):
     }
 
     def clean(self) -> dict[str, Any]:
-        name, address = self.cleaned_data.get("username") or "", self.request.META.get("REMOTE_ADDR", "")
+        name, address = self.cleaned_data.get("username") or "", network(self.request.META.get("REMOTE_ADDR", ""))
         try:
             SignInTry.objects.count_in(name, address)
         except TooManyTries as refused:
@@ -48,7 +49,7 @@ class SignIn(views.LoginView):
         refused = getattr(form, "refused", None)
         answer = self.render_to_response(self.get_context_data(form=form), status=refused.status if refused else 422)
         if refused:
-            answer["Retry-After"] = "900"
+            answer["Retry-After"] = str(refused.retry_after_s)
         return answer
 
 

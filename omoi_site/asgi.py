@@ -1,4 +1,5 @@
-"""The one port: health natively, sockets through Channels, everything else through Django's WSGI handler in the request threads."""
+"""The one port: health natively, sockets through Channels, what hashes a password through a few threads of
+its own, everything else through Django's WSGI handler in the request threads."""
 
 from __future__ import annotations
 
@@ -28,6 +29,7 @@ from omoi_site.bridge import Bridge, Send  # noqa: E402
 from omoi_site.hub import Hub  # noqa: E402
 from omoi_site.pump import Pump  # noqa: E402
 from omoi_site.readiness import Readiness, database, embedded_server, migrations  # noqa: E402
+from omoi_site.sign_in import WAITING, SignInDoor, hashes_a_password  # noqa: E402
 from omoi_site.threads import Threads  # noqa: E402
 from tickets import sweeps  # noqa: E402
 
@@ -48,8 +50,10 @@ async def nowhere(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 threads = Threads(settings.REQUEST_THREADS, begin=connection.ensure_connection)  # no request waits for it
+sign_in_threads = Threads(settings.SIGN_IN_THREADS, waiting=WAITING, begin=connection.ensure_connection, name="sign-in")
 hub = Hub()
 through_django = Bridge(wsgi, threads, bells=hub.bells)
+signing_in = SignInDoor(wsgi, sign_in_threads)
 readiness = Readiness(
     {
         "embedded_server": lambda: embedded_server(settings.OMOI_HOME),
@@ -64,6 +68,7 @@ readiness = Readiness(
 
 def database_lost() -> None:
     threads.renew()
+    sign_in_threads.renew()
     readiness.thread.renew()
 
 
@@ -80,9 +85,11 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     elif kind == "websocket":
         await sockets(scope, receive, send)
     elif address == "/healthz":
-        await answer(send, 200, {"alive": True, "busy": threads.busy, "waiting": hub.bells.waiting})
+        await answer(send, 200, {"alive": True, "busy": threads.busy, "signing_in": sign_in_threads.busy, "waiting": hub.bells.waiting})
     elif address == "/readyz":
         await answer(send, *await ready())
+    elif hashes_a_password(scope):
+        await signing_in(scope, receive, send)
     else:
         await through_django(scope, receive, send)
 
@@ -98,12 +105,14 @@ async def lifespan(receive: Receive, send: Send) -> None:
     gc.collect()
     gc.freeze()  # what is loaded by now lives as long as the process: no collection needs to look through it again
     threads.start()
+    sign_in_threads.start()
     readiness.thread.start()
     pump.start()
     await send({"type": "lifespan.startup.complete"})
     await receive()
     await pump.stop()
     threads.stop()
+    sign_in_threads.stop()
     readiness.thread.stop()
     await send({"type": "lifespan.shutdown.complete"})
 

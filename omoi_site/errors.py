@@ -20,6 +20,7 @@ class OmoiError(Exception):
     status = 409
     title = "Refused"
     next_action = ""
+    retry_after_s = 1  # of a 429 or 503
     trace: Callable[[], None] | None = None  # what shall be told of this refusal, once nothing can undo the telling
 
     def __init__(self, message: str = "", *, next_action: str = "", **more: Any) -> None:

@@ -50,4 +50,4 @@ def refusal(path: str, error: OmoiError) -> tuple[Headers, bytes]:
     else:
         kind, text = b"text/plain; charset=utf-8", f"{error.message}. {error.next_action}".rstrip().encode()
     headers = [(b"content-type", kind), (b"content-length", b"%d" % len(text)), (b"cache-control", b"no-store")]
-    return [*headers, (b"retry-after", b"1")] if error.status == 503 else headers, text
+    return [*headers, (b"retry-after", b"%d" % error.retry_after_s)] if error.status in (429, 503) else headers, text

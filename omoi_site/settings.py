@@ -99,6 +99,15 @@ WHITENOISE_MAX_AGE = 0 if DEBUG else 3600
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 STORAGES = {"default": {"BACKEND": "django.core.files.storage.FileSystemStorage"}, "staticfiles": {"BACKEND": "omoi_site.static.Versioned"}}
 
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}
+    for name, options in {
+        "UserAttributeSimilarityValidator": {},
+        "MinimumLengthValidator": {"min_length": 10},
+        "CommonPasswordValidator": {},
+        "NumericPasswordValidator": {},
+    }.items()
+]
 LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/board/"
 LOGOUT_REDIRECT_URL = "/login/"
@@ -163,6 +172,7 @@ WORKER_BEAT_S = float(os.environ.get("OMOI_WORKER_BEAT_S", "5"))  # how soon a w
 WORKER_POLL_S = float(os.environ.get("OMOI_WORKER_POLL_S", "3"))  # how long a lost hint delays
 WORKER_GRACE_S = float(os.environ.get("OMOI_WORKER_GRACE_S", "30"))  # what running work gets when its worker is told to end
 REQUEST_THREADS = int(os.environ.get("OMOI_THREADS", "8"))
+SIGN_IN_THREADS = int(os.environ.get("OMOI_SIGN_IN_THREADS", "1"))  # hash passwords, and do nothing else
 DRAIN_S = float(os.environ.get("OMOI_DRAIN_S", "1"))  # served on after a SIGTERM, while whoever watches /readyz turns away
 
 LOGGING = logs.to_stderr(os.environ.get("OMOI_LOG_LEVEL", "INFO").upper())

@@ -1,4 +1,4 @@
-"""The request threads: a fixed set, and the only ones of a web process that touch the database."""
+"""The request threads: fixed sets, and the only ones of a web process that touch the database."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WAITING = 64  # calls in line beyond the threads: past that, refusing is kinder 
 
 
 class Busy(OmoiError):
-    """Every request thread is taken and the line is full."""
+    """Every thread is taken and the line is full."""
 
     code = "busy"
     status = 503
@@ -43,8 +43,9 @@ class Turn(asyncio.Future[Any]):
 class Threads:
     """Runs calls of the event loop in `count` threads, each after `begin`; each keeps one database connection, so connections are countable."""
 
-    def __init__(self, count: int, waiting: int = WAITING, begin: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, count: int, waiting: int = WAITING, begin: Callable[[], None] = lambda: None, name: str = "request") -> None:
         self.count = count
+        self.name = name
         self.begin = begin
         self.room = count + waiting
         self.busy = 0  # calls without an answer: running and in line
@@ -53,7 +54,7 @@ class Threads:
         self.running: list[threading.Thread] = []
 
     def start(self) -> None:
-        self.running = [threading.Thread(target=self._work, name=f"request-{number}", daemon=True) for number in range(self.count)]
+        self.running = [threading.Thread(target=self._work, name=f"{self.name}-{number}", daemon=True) for number in range(self.count)]
         for thread in self.running:
             thread.start()
 

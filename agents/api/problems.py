@@ -50,7 +50,7 @@ def handler(error: Exception, context: dict[str, Any]) -> Response:
     found = named(error)
     response = Response(found.problem, status=found.status, content_type=PROBLEM)
     if found.status in (429, 503):
-        response["Retry-After"] = "1"
+        response["Retry-After"] = str(found.retry_after_s)
     if found.status == 401:
         response["WWW-Authenticate"] = 'Bearer realm="omoi"'
     if isinstance(error, exceptions.MethodNotAllowed):

@@ -7,7 +7,8 @@ succeeds only while that has not changed. Of several uses at the same time one i
 from __future__ import annotations
 
 import hashlib
-from datetime import timedelta
+import math
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -18,7 +19,16 @@ from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 from omoi_site import db
 from omoi_site.errors import OmoiError
 
-TRIES, WINDOW = 10, timedelta(minutes=15)
+WINDOW = timedelta(minutes=15)
+TRIES = 10  # with one name from one address, within WINDOW
+OF_ADDRESS = 50  # from one address with whatever names, within WINDOW
+MINUTE = timedelta(minutes=1)
+IN_ALL = 120  # from everywhere within MINUTE: a name is not locked for its owner, and guessing from everywhere stays slow
+COUNT = """
+SELECT count(*) FILTER (WHERE who = %(who)s AND address = %(address)s) AS name, min(at) FILTER (WHERE who = %(who)s AND address = %(address)s) AS name_since,
+       count(*) FILTER (WHERE address = %(address)s) AS place, min(at) FILTER (WHERE address = %(address)s) AS place_since,
+       count(*) FILTER (WHERE at > now - %(minute)s) AS "all", min(at) FILTER (WHERE at > now - %(minute)s) AS all_since, now
+FROM agents_signintry CROSS JOIN (SELECT clock_timestamp() AS now) clock WHERE at > now - %(window)s GROUP BY now"""
 
 
 class OneTime(PasswordResetTokenGenerator):
@@ -58,22 +68,35 @@ def redeem(uid: str, token: str) -> Any | None:
 
 
 class TooManyTries(OmoiError):
-    """This name was tried too often from this address."""
+    """Passwords were tried too often; `retry_after_s` says when the next may be."""
 
     code = "limit_reached"
     status = 429
     title = "Too many tries"
-    next_action = "Wait until the oldest of them is 15 minutes old."
+
+    def __init__(self, what: str, free_at: datetime, now: datetime) -> None:
+        self.retry_after_s = max(1, math.ceil((free_at - now).total_seconds()))
+        wait = f"{math.ceil(self.retry_after_s / 60)} minutes" if self.retry_after_s > 60 else f"{self.retry_after_s} seconds"
+        super().__init__(f"too many tries {what}; try again in {wait}, or use a one-time link")
 
 
 class SignInTryQuerySet(models.QuerySet["SignInTry"]):
+    @db.atomic
     def count_in(self, name: str, address: str) -> None:
-        """Count one more try before the password is looked at, so that tries at the same time count each other; raises TooManyTries."""
+        """Count one more try before the password is looked at; raises TooManyTries, and then counts none."""
+        # one at a time, so that tries at the same time count each other; hashing a password takes a hundred times as long
+        db.rows("SELECT pg_advisory_xact_lock(hashtextextended('sign-in', 0))")
         db.rows("DELETE FROM agents_signintry WHERE at < clock_timestamp() - %s", [WINDOW])
         pair = {"who": who(name), "address": address}
+        if found := db.one(COUNT, {**pair, "window": WINDOW, "minute": MINUTE}):
+            for count, most, since, span, what in (
+                (found["name"], TRIES, found["name_since"], WINDOW, "with this name from your address"),
+                (found["place"], OF_ADDRESS, found["place_since"], WINDOW, "from your address"),
+                (found["all"], IN_ALL, found["all_since"], MINUTE, "from everywhere at the moment"),
+            ):
+                if count >= most:
+                    raise TooManyTries(what, since + span, found["now"])
         self.create(**pair)
-        if self.filter(**pair).count() > TRIES:
-            raise TooManyTries("too many tries with this name from your address; wait 15 minutes, then try again")
 
     def forget(self, name: str, address: str) -> None:
         """The password was right: what came before does not count any more."""

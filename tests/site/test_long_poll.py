@@ -48,7 +48,7 @@ def connections():
 
 def waiting(web, polls):
     """Each of them has looked, found nothing and waits, and nothing else goes on."""
-    until(lambda: json.loads(asked(web.port, "/healthz")[1]) == {"alive": True, "busy": 0, "waiting": len(polls)})
+    until(lambda: json.loads(asked(web.port, "/healthz")[1]) == {"alive": True, "busy": 0, "signing_in": 0, "waiting": len(polls)})
     assert not any(poll.answered() for poll in polls)
 
 
