@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from agents.models import Agent, AgentPresence, Event, Key, Member, Project, Reply, SignInTry
+from agents.models import Account, Agent, AgentPresence, Event, Key, Member, Project, Reply, SignInTry
 from agents.models.key import LONGEST
 from agents.models.rights import SCOPES
 from omoi_site.desk import Desk, ReadOnly, Words, act, badge, since
@@ -222,7 +222,7 @@ class KeyDesk(ReadOnly):
 
 
 class NounFilter(Words):
-    title, parameter_name, words = "about", "about", ["task", "ticket", "agent", "key", "project", "member"]
+    title, parameter_name, words = "about", "about", ["task", "ticket", "agent", "key", "project", "member", "user"]
 
     def queryset(self, request: HttpRequest, rows: QuerySet[Event]) -> QuerySet[Event]:
         return rows.filter(kind__startswith=f"{self.value()}.") if self.value() else rows
@@ -244,6 +244,16 @@ class ReplyDesk(ReadOnly):
     list_filter = ["sealed", ("created_at", admin.DateFieldListFilter)]
     search_fields = ["=status"]
     ordering = ["-created_at"]
+
+
+@admin.register(Account)
+class AccountDesk(ReadOnly):
+    """The journal's count of what it told of a person."""
+
+    list_display = ["user", "events"]
+    list_filter = ["user__is_active"]
+    search_fields = ["=user__username"]
+    list_select_related = ["user"]
 
 
 @admin.register(SignInTry)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth import login, views
+from django.contrib.auth import get_user_model, login, views
 from django.contrib.auth.forms import AuthenticationForm
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -14,7 +14,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from agents.models import SignInTry, TooManyTries
+from agents.models import SignInTry, TooManyTries, access
 from agents.models.signin import holder, redeem
 from omoi_site import db
 from omoi_site.sign_in import network
@@ -27,16 +27,27 @@ class SignInForm(AuthenticationForm):
     }
 
     def clean(self) -> dict[str, Any]:
-        name, address = self.cleaned_data.get("username") or "", network(self.request.META.get("REMOTE_ADDR", ""))
+        name, address = self.cleaned_data.get("username") or "", address_of(self.request)
         try:
             SignInTry.objects.count_in(name, address)
+            cleaned = super().clean()
         except TooManyTries as refused:
             self.refused = refused
             self.add_error(None, f"{refused.message[:1].upper()}{refused.message[1:]}.")
+            self._tell("sign_in_refused", name, address)
             return self.cleaned_data
-        cleaned = super().clean()
-        SignInTry.objects.forget(name, address)
+        except ValidationError:
+            self._tell("sign_in_failed", name, address)
+            raise
+        if self.get_user():  # without a password nothing was looked at
+            SignInTry.objects.forget(name, address)
         return cleaned
+
+    @staticmethod
+    def _tell(kind: str, name: str, address: str) -> None:
+        """Of the name only where it is somebody's: people type their password into the wrong field."""
+        known = get_user_model().objects.filter(username=name).first()
+        access.note(kind, who=known, address=address, by="anonymous")
 
 
 @method_decorator(never_cache, name="dispatch")
@@ -52,9 +63,29 @@ class SignIn(views.LoginView):
             answer["Retry-After"] = str(refused.retry_after_s)
         return answer
 
+    def form_valid(self, form: SignInForm) -> HttpResponse:
+        answer = super().form_valid(form)
+        signed_in(self.request, "password")
+        return answer
+
+
+class SignOut(views.LogoutView):
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.user.is_authenticated:
+            access.note("signed_out", who=request.user, address=address_of(request))
+        return super().post(request, *args, **kwargs)
+
+
+def signed_in(request: HttpRequest, way: str) -> None:
+    access.note("signed_in", who=request.user, address=address_of(request), way=way)
+
+
+def address_of(request: HttpRequest) -> str:
+    return network(request.META.get("REMOTE_ADDR", ""))
+
 
 sign_in = SignIn.as_view()
-sign_out = views.LogoutView.as_view()
+sign_out = SignOut.as_view()
 
 
 def admin_sign_in(request: HttpRequest) -> HttpResponse:
@@ -76,4 +107,5 @@ def once(request: HttpRequest, uid: str, token: str) -> HttpResponse:
     if request.method != "POST":
         return render(request, "agents/once.html", {"user_name": user.get_username()})
     login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+    signed_in(request, "link")
     return redirect("board")

@@ -20,6 +20,7 @@ from django.core.exceptions import DisallowedHost
 from django.core.handlers.wsgi import WSGIRequest
 from django.db import Error as DatabaseError
 
+from agents.models import access
 from agents.models.cursor import LONGEST
 from agents.models.following import changed_since
 from collaboration.rights import Viewer, may_follow, request_of, same_origin, viewer
@@ -27,6 +28,7 @@ from omoi_site.body import Receive, Scope
 from omoi_site.bridge import Send, cut_off
 from omoi_site.errors import OmoiError
 from omoi_site.hub import PATIENCE_S, Change, Follower, Hub
+from omoi_site.sign_in import network
 from omoi_site.threads import Threads
 
 MOST_TOPICS, LONGEST_TOPIC = 1000, 120
@@ -70,6 +72,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
         try:
             await getattr(self, message["type"].replace(".", "_"))(message)
         except Refused as refused:
+            if message["type"] == "websocket.connect":
+                access.note("socket_refused", address=network((self.scope.get("client") or ("",))[0]), reason=refused.reason)
             await self.end(refused.code, refused.reason)
 
     async def connect(self) -> None:

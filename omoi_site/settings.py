@@ -58,6 +58,7 @@ MIDDLEWARE = [
     "omoi_site.compression.Static",
     "omoi_site.compression.Pages",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "agents.middleware.doorkeeper",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -115,6 +116,7 @@ MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 # Whether a request came by https the port knows from the proxies in FORWARDED_ALLOW_IPS; a header that anybody may send would not do.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = os.environ.get("OMOI_TLS") == "1"
 SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_AGE = int(os.environ.get("OMOI_IDLE_S", str(12 * 3600)))  # from the last thing its person did, to within five minutes
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_CONTENT_TYPE_NOSNIFF = True

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.models import Reply
+from agents.models.account import forget_sessions
 from omoi_site import broker, db
 from tickets.models import Task, Ticket
 from tickets.models.lease import BATCH
@@ -73,6 +74,7 @@ SWEEPS = [
     Sweep("recheck_held", 15, over(Task, 20_000, lambda after, upto: Task.objects.recheck_held(after, upto)), batch=None),
     Sweep("forget_hints", 60, broker.forget_old, batch=1_000),
     Sweep("forget_replies", 600, lambda: Reply.objects.forget(1_000), batch=1_000),
+    Sweep("forget_sessions", 600, lambda: forget_sessions(1_000), batch=1_000),
 ]
 
 

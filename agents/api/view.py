@@ -49,6 +49,8 @@ class View(APIView):
                 _leave_trace(error)
             response = self.handle_exception(error)
         self.response = self.finalize_response(asked, response, *args, **kwargs)
+        if self.secret:
+            self.response["Cache-Control"] = "no-store"
         return self.response
 
     # -- what routes ask for

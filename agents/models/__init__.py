@@ -1,5 +1,6 @@
 """Who acts and where, who is alive, what they did."""
 
+from agents.models.account import Account
 from agents.models.actor import label, via
 from agents.models.agent import Agent, AgentPresence, AgentUnavailable, Retired
 from agents.models.event import Event, Journaled, ResyncRequired
@@ -10,6 +11,7 @@ from agents.models.signin import SignInTry, TooManyTries
 from agents.models.versioned import Locking, Versioned
 
 __all__ = [
+    "Account",
     "Agent",
     "AgentPresence",
     "AgentUnavailable",

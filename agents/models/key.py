@@ -91,17 +91,28 @@ class KeyQuerySet(models.QuerySet["Key"]):
 
     def bearing(self, text: str) -> Key | None:
         """The live key with this text, with its agent or user; None when it is unknown, revoked or past its time."""
-        brand, _, rest = text.partition("_")
-        prefix, _, secret = rest.partition("_")
-        if brand != "omoi" or not prefix or not secret or not text.isascii() or len(text) > 200 or "\0" in text:
-            return None
-        found = db.one(_bearing(), [prefix])
+        prefix, secret = _parts(text)
+        found = db.one(_bearing(), [prefix]) if prefix else None
         if not found or not secrets.compare_digest(bytes(found["key_hash"]), digest(secret)):
             return None
         key = _read(Key, found, "key_")
         if key.agent_id:
             key.agent = _read(Agent, found, "agent_")
         return key
+
+    def once_live(self, text: str) -> Key | None:
+        """The key with this text, whatever became of it."""
+        prefix, secret = _parts(text)
+        key = self.filter(prefix=prefix).select_related("agent", "user").first() if prefix else None
+        return key if key and secrets.compare_digest(bytes(key.hash), digest(secret)) else None
+
+
+def _parts(text: str) -> tuple[str, str]:
+    """Prefix and secret of a key's text; empty where it is none."""
+    brand, _, rest = text.partition("_")
+    prefix, _, secret = rest.partition("_")
+    known = brand == "omoi" and prefix and secret and text.isascii() and len(text) <= 200 and "\0" not in text
+    return (prefix, secret) if known else ("", "")
 
 
 @functools.cache

@@ -54,6 +54,13 @@ def test_tries_are_counted_for_a_name_from_an_address(client, person):
     assert client.post("/login/", {"username": "admin", "password": RIGHT}, REMOTE_ADDR="192.0.2.7").status_code == 302
 
 
+def test_a_try_without_a_password_forgets_none(client, person):
+    for _ in range(9):
+        sign_in(client, WRONG)
+    assert sign_in(client, "").status_code == 422
+    assert sign_in(client, RIGHT).status_code == 429
+
+
 def test_an_address_may_try_fifty_times_whatever_the_names(client, person):
     for number in range(OF_ADDRESS):
         assert sign_in(client, WRONG, name=f"name{number}").status_code == 422

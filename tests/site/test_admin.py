@@ -9,7 +9,7 @@ from django.apps import apps
 from django.contrib import admin
 from django.urls import reverse
 
-from agents.models import Agent, Key, Member, Project, SignInTry
+from agents.models import Account, Agent, Key, Member, Project, SignInTry
 from omoi_site import db
 from tests.deeds import complete
 from tickets.models import Artifact, Edge, Link, Need, SweepRun, Task, TaskSpec, Ticket, Verdict
@@ -37,6 +37,7 @@ def all_kinds(project, ticket, task, ada, operator):
     Member.objects.set(project, operator, "admin", by=operator)
     Key.objects.issue(agent=ada, by=operator)
     SignInTry.objects.count_in("mallory", "127.0.0.1")
+    Account.objects.create(user=operator)
     SweepRun.ran("lapse")
     Artifact.objects.hand_in(ticket=ticket, type="plan", content=BytesIO(b"Why and how"), by=operator)
     Verdict.objects.give(ticket, by=operator)

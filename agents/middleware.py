@@ -1,0 +1,61 @@
+"""What is done around every request: refusals are told of, and a session in use goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse
+
+from agents.models import Key, access
+from omoi_site.sign_in import network
+
+Handler = Callable[[HttpRequest], HttpResponse]
+SAFE = {"GET", "HEAD", "OPTIONS"}
+PROLONGED_S = 300  # a session is written no more often than this for being used
+
+
+def doorkeeper(handle: Handler) -> Handler:
+    """Inside of the session's own middleware, which keeps what changed."""
+
+    def kept(request: HttpRequest) -> HttpResponse:
+        answer = handle(request)
+        if answer.status_code in (401, 403):
+            with contextlib.suppress(DatabaseError):  # without it nobody is known, and a refusal is still an answer
+                refused(request, answer.status_code)
+        prolong(request)
+        return answer
+
+    return kept
+
+
+def refused(request: HttpRequest, status: int) -> None:
+    """In the log, and in the journal of who it was: signed in, or the holder of a key that is over."""
+    scheme, _, text = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+    key = Key.objects.once_live(text.strip()) if status == 401 and scheme.lower() == "bearer" else None
+    user = getattr(request, "user", None)
+    who = (key.agent or key.user) if key else user if user and user.is_authenticated else None
+    told = {"status": status, "method": request.method, "path": path_of(request), **({"key": key.prefix} if key else {})}
+    access.note("refused", who=who, address=network(request.META.get("REMOTE_ADDR", "")), **told)
+
+
+def path_of(request: HttpRequest) -> str:
+    """Without what signs somebody in."""
+    match = request.resolver_match
+    token = match.kwargs.get("token") if match else None
+    return request.path.replace(token, "…")[:200] if token else request.path[:200]
+
+
+def prolong(request: HttpRequest) -> None:
+    """A session ends so long after its person last did something; a page that fetches itself anew is not its person."""
+    if not request.session.accessed or SESSION_KEY not in request.session:
+        return
+    if request.method in SAFE and "HX-Request" in request.headers:
+        return
+    now = int(time.time())
+    if now - request.session.get("used_at", 0) >= min(PROLONGED_S, settings.SESSION_COOKIE_AGE / 4):
+        request.session["used_at"] = now

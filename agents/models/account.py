@@ -1,0 +1,29 @@
+"""Account: what Omoi keeps of a person beside Django's user, and whether their sessions are over."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.db import models
+from django.db.models.functions import Now
+
+from agents.models.event import Journaled
+
+
+class Account(Journaled):
+    """Made when the journal first has something to tell of the person."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, related_name="account")
+
+    def __str__(self) -> str:
+        return str(self.user)
+
+    @property
+    def topic(self) -> str:
+        return f"user:{self.user.get_username()}"
+
+
+def forget_sessions(limit: int) -> int:
+    """Delete sessions that are over, in a batch; returns how many."""
+    over = Session.objects.filter(expire_date__lt=Now()).order_by("expire_date").values_list("pk", flat=True)[:limit]
+    return Session.objects.filter(pk__in=list(over)).delete()[0]
