@@ -8,6 +8,7 @@ rings, until it answers something else or the time is over.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import logging
 import sys
@@ -18,6 +19,7 @@ from urllib.parse import unquote_to_bytes
 
 from django.db import connection
 
+from omoi_site import memory
 from omoi_site.bells import Bells
 from omoi_site.body import CHUNK, MIB, STALLED_S, Gone, Receive, Scope, drop, read, size_limit
 from omoi_site.errors import Malformed, OmoiError, TooLarge
@@ -45,13 +47,20 @@ class Bridge:
         self.stalled_s = stalled_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if await self.serve(scope, receive, send) > memory.LARGE:
+            with contextlib.suppress(Busy):
+                await self.threads.run(memory.give_back)
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> int:
+        """Answer one request; the length of its body."""
         body: IO[bytes] | None = None
+        length = 0
         try:
             check_text(scope)
             body, length = await read(receive, size_limit(scope), self.stalled_s)
             status, headers, answer = await self.answer(environ(scope, body, length), receive)
         except Gone:
-            return
+            pass
         except OmoiError as error:
             unread = receive if isinstance(error, TooLarge) else None
             await self.refuse(scope, send, error, unread)
@@ -60,6 +69,7 @@ class Bridge:
         finally:
             if body is not None:
                 body.close()
+        return length
 
     async def answer(self, env: dict[str, Any], receive: Receive) -> Answer:
         """What the view answers, at once or after a wait."""

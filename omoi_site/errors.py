@@ -78,10 +78,18 @@ class Faults:
         else:
             self.more += 1
 
+    @property
+    def count(self) -> int:
+        return len(self.found) + self.more
+
+    @property
+    def refusal(self) -> Invalid:
+        return Invalid(errors=self.found, more_errors=self.more)
+
     def check(self) -> None:
         """Raise Invalid with what was found; nothing was found, and nothing happens."""
         if self.found:
-            raise Invalid(errors=self.found, more_errors=self.more)
+            raise self.refusal
 
 
 def in_words(faults: list[dict[str, str]], more: int) -> str:

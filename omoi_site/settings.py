@@ -136,7 +136,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-DATA_UPLOAD_MAX_MEMORY_SIZE = None  # the bridge counts bytes before a thread is taken
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1 << 20  # texts of a form; whole bodies are counted by the bridge, before a thread is taken
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1 << 20
 
 REST_FRAMEWORK = {

@@ -6,13 +6,13 @@ import logging
 from typing import Any
 
 import psycopg.errors
-from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
+from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import OperationalError
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from omoi_site.errors import Forbidden, Invalid, Malformed, NotFound, OmoiError
+from omoi_site.errors import Forbidden, Malformed, NotFound, OmoiError, TooLarge
 from omoi_site.refusals import Crash
 
 log = logging.getLogger(__name__)
@@ -77,9 +77,11 @@ def named(error: Exception) -> OmoiError:
         case exceptions.UnsupportedMediaType() | exceptions.NotAcceptable():
             return UnsupportedMediaType(str(error.detail))
         case exceptions.ValidationError():
-            from agents.api.parse import flat
+            from agents.api.parse import noted
 
-            return Invalid(errors=flat(error.detail))
+            return noted(error.detail).refusal
+        case RequestDataTooBig():
+            return TooLarge("the texts of a form have 1 MiB at most: send a large one as a file")
         case exceptions.ParseError() | SuspiciousOperation() | BadRequest():
             return Malformed(str(error))
         case OperationalError() if isinstance(error.__cause__, BUSY):

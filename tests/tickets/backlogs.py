@@ -54,3 +54,11 @@ def everything() -> dict[str, int]:
     """How much there is of what an import makes."""
     tables = ["agents_event", *(f"tickets_{name}" for name in ("ticket", "phasemove", "task", "need", "link", "lane"))]
     return {table: db.rows(f"SELECT count(*) FROM {table}")[0]["count"] for table in tables}
+
+
+def flow(size: int) -> bytes:
+    """A WfFormat document of `size` tasks, each of which waits for three others, as far as there are any."""
+    tasks = [
+        {"id": f"t{n}", "name": f"work_ID{n}", "parents": [f"t{p}" for p in sorted({n - 1, n // 2, n // 3} - {n, -1})]} for n in range(size)
+    ]
+    return json.dumps({"name": f"{size} tasks", "workflow": {"specification": {"tasks": tasks}}}).encode()

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import copy
 import io
-import json
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from agents.models import Event
+from tests.tickets.backlogs import flow
 from tickets import imports
 from tickets.models import Need, Task, TaskSpec, Ticket
 from tickets.models.adding import BATCH, NeedSpec
 
 pytestmark = pytest.mark.django_db
 PARAMETERS = 2**16 - 1
-
-
-def flow(size: int) -> bytes:
-    """A WfFormat document of `size` tasks, each of which waits for three others, as far as there are any."""
-    tasks = [
-        {"id": f"t{n}", "name": f"work_ID{n}", "parents": [f"t{p}" for p in sorted({n - 1, n // 2, n // 3} - {n, -1})]} for n in range(size)
-    ]
-    return json.dumps({"name": f"{size} tasks", "workflow": {"specification": {"tasks": tasks}}}).encode()
 
 
 def brought(project, size):

@@ -50,11 +50,12 @@ def test_a_file_of_80_mib_is_handed_in_and_fetched_in_little_memory(web, operato
     assert peak(web) - before < SIZE * 0.75
 
 
-def test_what_is_too_large_is_refused_before_it_is_sent(web, operator, ticket):
+@pytest.mark.parametrize(("path", "limit"), [("/tickets/{}/artifacts", 100), ("/imports", 50)])
+def test_what_is_too_large_is_refused_before_it_is_sent(web, operator, ticket, path, limit):
     bearer = {"Authorization": f"Bearer {Key.objects.issue(user=operator, by=operator)[1]}"}
     with contextlib.closing(http.client.HTTPConnection(web.host, timeout=60)) as link:
-        link.putrequest("POST", f"/api/v1/tickets/{ticket.key}/artifacts")
-        for name, value in {**bearer, "Content-Type": "multipart/form-data; boundary=B", "Content-Length": str(101 * MIB)}.items():
+        link.putrequest("POST", f"/api/v1{path.format(ticket.key)}")
+        for name, value in {**bearer, "Content-Type": "multipart/form-data; boundary=B", "Content-Length": str((limit + 1) * MIB)}.items():
             link.putheader(name, value)
         link.endheaders()
         answer = link.getresponse()

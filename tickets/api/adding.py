@@ -8,21 +8,28 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from agents.api.parse import Shape
+from omoi_site.errors import Faults
 from tickets.api.fields import PhaseField, PriorityField, number
 from tickets.models import Need, TaskSpec
 from tickets.models.adding import NeedSpec
 
 ENDS, POLICIES = Need.When.values, Need.OnFailure.values
-MOST = 1000  # tasks at once
+NAME = 100  # characters of a ref
 
 
 class NeedIn(Shape):
-    task = serializers.CharField(max_length=100)
+    task = serializers.CharField(max_length=NAME)
     when = serializers.ChoiceField(ENDS, default="success")
     on_failure = serializers.ChoiceField(POLICIES, default="hold")
 
-    def to_internal_value(self, data: Any) -> Any:
-        return super().to_internal_value({"task": data} if isinstance(data, str) else data)
+    def read(self, given: Any, path: str, faults: Faults) -> Any:
+        """A bare text is short for the task; a body may hold a hundred thousand of them, so it is read by hand."""
+        if not isinstance(given, str):
+            return super().read(given, path, faults)
+        name = given.strip()
+        if not 0 < len(name) <= NAME or "\0" in name:
+            return faults.add(path, f"a task's id or ref has 1 to {NAME} characters")
+        return {"task": name, "when": "success", "on_failure": "hold"}
 
 
 @extend_schema_field({"oneOf": [{"enum": ["all", "any"]}, {"type": "integer", "minimum": 1}]})
@@ -41,7 +48,7 @@ class JoinField(serializers.Field):
 
 
 class TaskIn(Shape):
-    ref = serializers.CharField(max_length=100, required=False, help_text="a name by which others of this batch need it")
+    ref = serializers.CharField(max_length=NAME, required=False, help_text="a name by which others of this batch need it")
     title = serializers.CharField(max_length=300)
     description = serializers.CharField(max_length=100_000, required=False, allow_blank=True)
     kind = serializers.CharField(max_length=60, required=False)
@@ -65,7 +72,7 @@ class TaskIn(Shape):
 
 
 class TasksIn(Shape):
-    tasks = TaskIn(many=True, allow_empty=False, max_length=MOST)
+    tasks = TaskIn(many=True, allow_empty=False)
 
 
 def specs(tasks: list[dict[str, Any]]) -> list[TaskSpec]:

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agents.api.docs import route
-from agents.api.json import StrictJSONParser
+from agents.api.json import ShortJSONParser
 from agents.api.parse import Shape, parse
 from agents.api.view import View
 from agents.models import rights
@@ -25,8 +25,8 @@ class ImportIn(Shape):
     project = serializers.CharField(max_length=10)
     workflow = serializers.CharField(max_length=63, required=False, allow_blank=True, default="")
     dry_run = serializers.BooleanField(default=False, help_text="the same report, and nothing is kept")
-    document = serializers.CharField(required=False, trim_whitespace=False, help_text="the file's text, or")
-    file = serializers.FileField(required=False, help_text="the file itself, as multipart/form-data")
+    document = serializers.CharField(required=False, trim_whitespace=False, help_text="the file's text, in a body of 1 MiB at most, or")
+    file = serializers.FileField(required=False, help_text="the file itself, as multipart/form-data, up to 50 MiB")
 
 
 class ReportOut(serializers.Serializer):
@@ -48,7 +48,7 @@ class ReportOut(serializers.Serializer):
 
 class ImportsView(View):
     scope = "tickets:write"
-    parser_classes = [StrictJSONParser, MultiPartParser]
+    parser_classes = [ShortJSONParser, MultiPartParser]
 
     @route(
         "Import a backlog: all of it or nothing",

@@ -37,16 +37,11 @@ class SettlementIn(Shape):
 
 
 class SettlementsIn(Shape):
-    items = SettlementIn(many=True, allow_empty=False)
+    items = SettlementIn(many=True, allow_empty=False, max_length=MOST)
     next = NextIn(
         required=False,
         help_text="also take work that is ready then, in the same act: the answer has `claims`, empty where there is none or a claim would be refused",
     )
-
-    def validate_items(self, items: list[Any]) -> list[Any]:
-        if len(items) > MOST:
-            raise serializers.ValidationError(f"at most {MOST} items at once")
-        return items
 
 
 class SettledOut(serializers.Serializer):

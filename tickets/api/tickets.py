@@ -18,7 +18,7 @@ from agents.api.projects import ReasonIn
 from agents.api.view import View, reading, tagged, written
 from agents.models import rights
 from omoi_site.errors import Forbidden, Invalid, Malformed, NotFound
-from tickets.api.adding import MOST, TaskIn, specs
+from tickets.api.adding import TaskIn, specs
 from tickets.api.fields import IdField, PhaseField, PriorityField
 from tickets.api.tasks import ExplainOut
 from tickets.models import Task, Ticket, Workflow
@@ -100,7 +100,7 @@ class TicketIn(Shape):
     phase = PhaseField(required=False, help_text="past the first phase it needs gates:force and a reason")
     reason = serializers.CharField(max_length=2_000, required=False, allow_blank=True)
     parent = serializers.CharField(max_length=24, required=False, allow_null=True)
-    tasks = TaskIn(many=True, required=False, max_length=MOST)
+    tasks = TaskIn(many=True, required=False)
 
 
 class TicketEdit(Shape):
