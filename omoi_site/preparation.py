@@ -81,7 +81,8 @@ def back_up(folder: Path) -> Path:
 def operator() -> Any:
     """The first active superuser; on a first start that is `admin`, made now, with no password."""
     users = get_user_model().objects
-    return users.filter(is_superuser=True, is_active=True).order_by("pk").first() or users.create_superuser("admin", password=None)
+    with _alone():
+        return users.filter(is_superuser=True, is_active=True).order_by("pk").first() or users.create_superuser("admin", password=None)
 
 
 @contextlib.contextmanager

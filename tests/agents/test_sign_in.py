@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
 from django.test import Client
 
 from agents.models import SignInTry
@@ -120,6 +122,20 @@ def test_a_weak_password_is_refused_wherever_one_is_set(client, operator, passwo
         assert client.post(path, fields).status_code == 200, path
     operator.refresh_from_db()
     assert operator.check_password(RIGHT)
+
+
+@pytest.mark.parametrize("password", ["short", "password123", "5839201745", "administrator"])
+def test_a_weak_password_of_the_environment_makes_no_superuser(django_user_model, monkeypatch, password):
+    def make(given):
+        monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", given)
+        call_command("createsuperuser", interactive=False, username="administrator", email="a@omoi.example", verbosity=0)
+
+    with pytest.raises(CommandError, match="DJANGO_SUPERUSER_PASSWORD"):
+        make(password)
+    assert not django_user_model.objects.exists()
+
+    make(RIGHT)
+    assert django_user_model.objects.get().check_password(RIGHT)
 
 
 def test_after_a_quarter_of_an_hour_one_may_try_again(client, person):

@@ -7,7 +7,8 @@ from django.test import Client
 
 from agents.models import Agent, Event, Key, Project, Reply
 from agents.models.signin import one_time_path
-from tests.calls import api_of
+from omoi_site import db, preparation
+from tests.calls import Api
 from tests.racing import race
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -17,6 +18,12 @@ AT_ONCE = 8
 
 def statuses(answers):
     return sorted(answer.status_code for answer in answers)
+
+
+def apart(user):
+    """As many clients with one key."""
+    key = Key.objects.issue(user=user, by="system:tests")[1]
+    return [Api(key) for _ in range(AT_ONCE)]
 
 
 def test_of_eight_parallel_uses_of_a_link_one_signs_in(operator):
@@ -50,6 +57,15 @@ def test_a_link_whose_sign_in_broke_off_is_not_used_up(operator, monkeypatch):
     assert Client().post(path).status_code == 302
 
 
+def test_first_starts_at_the_same_time_make_one_operator(django_user_model):
+    def first(turn):
+        return preparation.operator() if turn else db.rows("SELECT 1")  # once each is connected
+
+    made = race(2, *[first] * AT_ONCE)[1]
+
+    assert made == [django_user_model.objects.get()] * AT_ONCE
+
+
 def test_a_key_is_revoked_once(operator, ada):
     key, _ = Key.objects.issue(by=operator, agent=ada)
 
@@ -60,7 +76,7 @@ def test_a_key_is_revoked_once(operator, ada):
 
 
 def test_one_idempotency_key_makes_one_agent_and_shows_one_key(operator, project):
-    calls = [api_of(operator)] * AT_ONCE
+    calls = apart(operator)
     body = {"name": "eve", "projects": ["OMO"]}
 
     [answers] = race(1, *(lambda _, api=api: api.post("/agents", body, Idempotency_Key="a") for api in calls))
@@ -78,9 +94,9 @@ def test_one_idempotency_key_makes_one_agent_and_shows_one_key(operator, project
     ],
 )
 def test_a_name_taken_at_the_same_time_is_refused_in_words(operator, project, path, body, made):
-    calls = api_of(operator)
+    calls = apart(operator)
 
-    [answers] = race(1, *[lambda _: calls.post(path, body)] * AT_ONCE)
+    [answers] = race(1, *(lambda _, api=api: api.post(path, body) for api in calls))
 
     assert statuses(answers) == [201] + [422] * (AT_ONCE - 1)
     assert made().count() == 1

@@ -1,0 +1,24 @@
+"""`manage.py createsuperuser`: Django's, which looks at a password only where it asks for one."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.management.commands import createsuperuser
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.management.base import CommandError
+
+
+class Command(createsuperuser.Command):
+    def handle(self, *args: Any, **options: Any) -> str | None:
+        given = os.environ.get("DJANGO_SUPERUSER_PASSWORD")
+        if given and not options["interactive"]:
+            user = get_user_model()(**{name: options[name] for name in ("username", "email") if options.get(name)})
+            try:
+                validate_password(given, user)
+            except ValidationError as weak:
+                raise CommandError(f"DJANGO_SUPERUSER_PASSWORD: {' '.join(weak.messages)}") from weak
+        return super().handle(*args, **options)
