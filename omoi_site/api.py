@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from django.urls import include, path, re_path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
+from agents.api.document import DocumentView
 from omoi_site.failures import nowhere
 
 urlpatterns = [
     path("v1/", include("tickets.api.urls")),
     path("v1/", include("agents.api.urls")),
-    path("v1/schema/", SpectacularAPIView.as_view(authentication_classes=[], permission_classes=[]), name="schema"),
+    path("v1/schema/", DocumentView.as_view(), name="schema"),
     path("v1/docs/", SpectacularSwaggerSplitView.as_view(authentication_classes=[], permission_classes=[]), name="docs"),
     re_path(r"", nowhere),
 ]

@@ -15,9 +15,9 @@ METHODS = {"get", "post", "put", "patch", "delete"}
 @functools.cache
 def document() -> dict[str, Any]:
     """The document, with every shape closed: an answer holds nothing that it does not name. Problems may say more."""
-    from drf_spectacular.generators import SchemaGenerator
+    from agents.api.document import document as served
 
-    made = json.loads(json.dumps(SchemaGenerator().get_schema(request=None, public=True), default=str))
+    made = json.loads(json.dumps(served(), default=str))
     for name, shape in made["components"]["schemas"].items():
         if "properties" in shape and name != "ProblemOut":
             shape["additionalProperties"] = False

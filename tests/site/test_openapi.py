@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 
 import pytest
+from django.test import Client
 from django.urls import get_resolver
+from drf_spectacular.generators import SchemaGenerator
 
+from agents.api import document as served
 from tests.calls import Api, api_of
+from tests.racing import race
 
 pytestmark = pytest.mark.django_db
 
@@ -58,6 +62,20 @@ def test_the_document_is_made_without_a_warning():
         SchemaGenerator().get_schema(request=None, public=True)
     assert not GENERATOR_STATS._warn_cache, GENERATOR_STATS._warn_cache
     assert not GENERATOR_STATS._error_cache, GENERATOR_STATS._error_cache
+
+
+def test_the_document_is_made_once_however_many_ask_for_it_at_once():
+    made = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SchemaGenerator, "get_schema", lambda self, get=SchemaGenerator.get_schema, **how: made.append(1) or get(self, **how))
+        served._made.cache_clear()
+        served._written.clear()
+        [answers] = race(1, *[lambda _: Client().get("/api/v1/schema/")] * 8)
+
+    assert len(made) == 1
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.content for answer in answers}) == 1
+    assert Client().get("/api/v1/schema/?format=json").json()["openapi"] == "3.1.1"
 
 
 def test_document_and_pages_are_served_from_here():
