@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from agents.models import Event, rights
+from omoi_site import limits
 from omoi_site.errors import Invalid, NotFound
 from tickets.checklist import spoken
 from tickets.models import NotReady, Task, Ticket
@@ -15,7 +16,7 @@ from tickets.models.moves import REASON, BlockedClass, TransitionNotAllowed
 from tickets.models.ticket import Priority
 from tickets.workflow import BLOCKED, CANCELLED
 
-LONGEST, LONGEST_PHASE = 2_000, 60  # characters of a reason, of a phase's name
+LONGEST_PHASE = 60  # characters of a phase's name
 WRITES = "tickets:write"
 
 
@@ -37,8 +38,7 @@ class Given:
         if len(query.get("to", "")) > LONGEST_PHASE:
             raise Invalid("there is no such phase", field="to")
         reason, version = query.get("reason", "").strip(), query.get("version", "")
-        if len(reason) > LONGEST:
-            raise Invalid(f"a reason has at most {LONGEST} characters; this one has {len(reason)}", field="reason")
+        limits.reason(reason)
         number = int(version) if version.isascii() and version.isdigit() and len(version) < 10 else None
         return cls(by, query.get("to", ""), reason, query.get("class", BlockedClass.DEPENDENCY), query.get("priority", ""), number)
 
@@ -57,7 +57,7 @@ class Act:
     asks: frozenset[str] = frozenset()  # class, priority
     reason: str = ""  # its label; empty: none is asked for
     least: int = 0  # characters the reason must have; 0: it may be left out
-    most: int = LONGEST
+    most: ClassVar[int] = limits.REASON
     scope: str = WRITES
     tone: str = "pri"
     direct: bool = False  # the button does it at once, nothing is asked
@@ -74,8 +74,6 @@ class Act:
     def expect(self, subject: Any, given: Given) -> None:
         """Refuse what the giver may not do, and what has become another act meanwhile: a move is known by where it leads alone."""
         rights.need(given.by, self.scope, subject.project)
-        if len(given.reason) > self.most:
-            raise Invalid(f"this reason has at most {self.most} characters", field="reason")
         if isinstance(subject, Ticket):
             self.expect_of_ticket(subject, given)
 
@@ -293,7 +291,7 @@ TICKET = [
     Act("reopen", "Reopen", "rotate-ccw", to_phase, lambda t: t.phase == CANCELLED, to=way_back, reason=WHY, least=1),
     Act("judge", "Run checks", "rotate-ccw", judge, lambda t: t.gated, direct=True),
     Act("retry-failed", "Retry failed", "rotate-ccw", retry_failed, unfinished, of_retry, reason=WHY, least=1),
-    Act("pause", "Pause", "circle-pause", under_lock("pause", "is paused"), lambda t: unfinished(t) and not t.paused, of_block, reason=WHY, most=500),
+    Act("pause", "Pause", "circle-pause", under_lock("pause", "is paused"), lambda t: unfinished(t) and not t.paused, of_block, reason=WHY),
     Act("resume", "Resume", "play", under_lock("resume", "goes on"), lambda t: t.paused, direct=True),
     Act("block", "Block", "octagon-x", block, going, of_block, asks=frozenset({"class"}), reason="What blocks it", least=1),
     Act("back", "Send back", "undo-2", to_phase, lambda t: going(t) and bool(earlier(t)), of_leaving, earlier, reason=WHY, least=1),

@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agents.api.docs import listing, route
+from agents.api.fields import ReasonField, text_of
 from agents.api.pages import PageIn, page
 from agents.api.parse import Shape, asked, parse
 from agents.api.view import View, tagged
@@ -36,21 +37,21 @@ class WorkflowNames(serializers.ListField):
 
 class ProjectIn(Shape):
     key = serializers.CharField(max_length=10)
-    name = serializers.CharField(max_length=200, required=False)
-    repository = serializers.CharField(max_length=500, required=False, allow_blank=True)
-    workflow = serializers.CharField(max_length=100, required=False, allow_blank=True)
+    name = text_of(Project, "name", required=False)
+    repository = text_of(Project, "repository", required=False, allow_blank=True)
+    workflow = text_of(Project, "workflow", required=False, allow_blank=True)
     workflows = WorkflowNames(required=False)
 
 
 class ProjectEdit(Shape):
-    name = serializers.CharField(max_length=200, required=False)
-    repository = serializers.CharField(max_length=500, required=False, allow_blank=True)
-    workflow = serializers.CharField(max_length=100, required=False, allow_blank=True)
+    name = text_of(Project, "name", required=False)
+    repository = text_of(Project, "repository", required=False, allow_blank=True)
+    workflow = text_of(Project, "workflow", required=False, allow_blank=True)
     workflows = WorkflowNames(required=False)
 
 
 class ReasonIn(Shape):
-    reason = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")
+    reason = ReasonField(required=False, allow_blank=True, default="")
 
 
 class ProjectsView(View):

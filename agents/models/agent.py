@@ -19,7 +19,7 @@ from agents.models.above import carry
 from agents.models.actor import label
 from agents.models.project import Project
 from agents.models.versioned import Locking, Versioned
-from omoi_site import db
+from omoi_site import db, limits
 from omoi_site.errors import Forbidden, Invalid, OmoiError
 
 NAME = RegexValidator(r"\A[a-z0-9][a-z0-9._-]{0,62}\Z", "1 to 63 of a-z, 0-9, '.', '_' and '-', a letter or digit first")
@@ -136,9 +136,11 @@ class Agent(FSMModelMixin, Versioned):
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.WORKER)
     state = FSMField(choices=State.choices, default=State.AVAILABLE, protected=True)
     state_by = models.CharField(max_length=170, blank=True, default="", editable=False, help_text="who put it into its state")
-    capabilities = ArrayField(models.CharField(max_length=100), default=list, blank=True)
-    phases = ArrayField(models.CharField(max_length=60), default=list, blank=True, help_text="phases it works in; none: all")
-    tags = ArrayField(models.CharField(max_length=50), default=list, blank=True)
+    capabilities = ArrayField(models.CharField(max_length=100), default=list, blank=True, **limits.items(100))
+    phases = ArrayField(
+        models.CharField(max_length=60), default=list, blank=True, help_text="phases it works in; none: all", **limits.items(50)
+    )
+    tags = ArrayField(models.CharField(max_length=50), default=list, blank=True, **limits.items(100))
     capacity = models.PositiveIntegerField(default=1, validators=[MinValueValidator(1), MaxValueValidator(1000)])
     projects = models.ManyToManyField(Project, related_name="agents", blank=True)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="agents")

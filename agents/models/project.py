@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from agents.models.above import carry
 from agents.models.versioned import Locking, Versioned
-from omoi_site import db
+from omoi_site import db, limits
 from omoi_site.errors import Invalid
 
 KEY = RegexValidator(r"\A[A-Z][A-Z0-9]{1,9}\Z", "2 to 10 capital letters and digits, a letter first")
@@ -51,7 +51,7 @@ class Project(Versioned):
     )
     paused = models.BooleanField(default=False, editable=False)
     paused_at = models.DateTimeField(null=True, blank=True, editable=False)
-    pause_reason = models.CharField(max_length=500, blank=True, editable=False)
+    pause_reason = models.CharField(max_length=limits.REASON, blank=True, editable=False)
     tickets_made = models.PositiveIntegerField(default=0, editable=False, help_text="number of the last ticket")
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -103,7 +103,7 @@ class Project(Versioned):
     def pause(self, *, by: Any, reason: str = "") -> None:
         """Grant none of its tasks until it is resumed; running claims go on."""
         if not self.paused:
-            self.paused, self.paused_at, self.pause_reason = True, timezone.now(), reason[:500]
+            self.paused, self.paused_at, self.pause_reason = True, timezone.now(), reason
             self.record("project.paused", by=by, reason=reason)
             carry("project.paused", self, by=by)
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from django.db import models, transaction
 
 from agents.models.event import Journaled
-from omoi_site import db
+from omoi_site import db, limits
 from omoi_site.errors import NotFound, VersionConflict
 
 Row = TypeVar("Row", bound="Versioned")
@@ -21,6 +21,7 @@ class Locking(models.QuerySet[Row]):
     @db.atomic
     def act(self, pk: int, verb: str, *, by: Any, version: int | None = None, **how: Any) -> Row:
         """Do `verb` to one row under its lock, as `locked` does, and again after a deadlock; the row as it is then."""
+        limits.reason(how.get("reason", ""))
         with self.locked(pk=pk) as row:
             row.expect(version)
             getattr(row, verb)(by=by, **how)

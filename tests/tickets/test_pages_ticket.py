@@ -308,7 +308,7 @@ def test_all_failed_tasks_are_retried_at_once(page, project, operator, ada):
         ("block", {"reason": "x\x00y"}),
         ("block", {"reason": "why", "class": "mood"}),
         ("block", {"reason": "x" * 2_001}),
-        ("pause", {"reason": "x" * 501}),
+        ("pause", {"reason": "x" * 2001}),
         ("priority", {"priority": "highest"}),
         ("priority", {"priority": "low", "version": "9" * 5_000}),
         ("reopen", {"to": "DESIGN", "reason": "why"}),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from agents.models import Event
@@ -23,7 +25,9 @@ def turn():
 def test_one_turn_lapses_wakes_and_moves_on(project, ada, operator):
     held = Ticket.objects.open(project=project, title="Held", tasks=[TaskSpec("Held")], by=operator)
     [claim] = Task.objects.claim(by=ada)
-    asleep = Ticket.objects.open(project=project, title="Asleep", tasks=[TaskSpec("Asleep", not_before="2020-01-01T00:00Z")], by=operator)
+    asleep = Ticket.objects.open(
+        project=project, title="Asleep", tasks=[TaskSpec("Asleep", not_before=datetime(2020, 1, 1, tzinfo=UTC))], by=operator
+    )
     db.rows("UPDATE tickets_task SET lease_expires_at = clock_timestamp() - interval '1 s' WHERE id = %s", [claim.task])
 
     turn()

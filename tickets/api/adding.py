@@ -7,10 +7,11 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from agents.api.fields import MomentField, text_of, texts_of
 from agents.api.parse import Shape
 from omoi_site.errors import Faults
 from tickets.api.fields import PhaseField, PriorityField, number
-from tickets.models import Need, TaskSpec
+from tickets.models import Need, Task, TaskSpec
 from tickets.models.adding import NeedSpec
 
 ENDS, POLICIES = Need.When.values, Need.OnFailure.values
@@ -49,21 +50,21 @@ class JoinField(serializers.Field):
 
 class TaskIn(Shape):
     ref = serializers.CharField(max_length=NAME, required=False, help_text="a name by which others of this batch need it")
-    title = serializers.CharField(max_length=300)
-    description = serializers.CharField(max_length=100_000, required=False, allow_blank=True)
-    kind = serializers.CharField(max_length=60, required=False)
+    title = text_of(Task, "title")
+    description = text_of(Task, "description", required=False, allow_blank=True)
+    kind = text_of(Task, "kind", required=False)
     phase = PhaseField(required=False)
     priority = PriorityField(required=False)
-    capabilities = serializers.ListField(child=serializers.CharField(max_length=100), max_length=100, required=False)
+    capabilities = texts_of(Task, "capabilities", required=False)
     needs = serializers.ListField(child=NeedIn(), max_length=1000, required=False)
     join = JoinField(required=False)
     locks = serializers.ListField(max_length=100, required=False, help_text="not granted yet: anything but an empty list is refused")
-    profile = serializers.CharField(max_length=60, required=False, allow_blank=True)
+    profile = text_of(Task, "profile", required=False, allow_blank=True)
     slots = serializers.DictField(required=False)
     timeout_s = serializers.IntegerField(min_value=1, max_value=30 * 86400, required=False, allow_null=True)
     max_attempts = serializers.IntegerField(min_value=1, max_value=100, required=False)
-    not_before = serializers.DateTimeField(required=False, allow_null=True)
-    deadline = serializers.DateTimeField(required=False, allow_null=True)
+    not_before = MomentField(required=False, allow_null=True)
+    deadline = MomentField(required=False, allow_null=True)
 
     def validate_locks(self, locks: list[Any]) -> list[Any]:
         if locks:

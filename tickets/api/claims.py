@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agents.api.docs import route
+from agents.api.fields import ReasonField, text_of
 from agents.api.parse import Shape, parse
 from agents.api.view import View
 from agents.models import Agent, Project
@@ -108,7 +109,7 @@ class CompletionIn(Shape):
 
 class FailureIn(Shape):
     fence = FenceField()
-    error = serializers.CharField(max_length=20_000, allow_blank=True)
+    error = text_of(Task, "error", allow_blank=True)
     kind = serializers.ChoiceField(["transient", "permanent", "validation"])
 
 
@@ -128,7 +129,7 @@ class ProgressIn(Shape):
 
 class ReleaseIn(Shape):
     fence = FenceField()
-    reason = serializers.CharField(max_length=2_000, required=False, allow_blank=True, default="")
+    reason = ReasonField(required=False, allow_blank=True, default="")
 
 
 class HeldView(View):

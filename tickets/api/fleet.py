@@ -12,16 +12,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agents.api.docs import listing, route
+from agents.api.fields import text_of, texts_of
 from agents.api.pages import PageIn, page
 from agents.api.parse import Shape, asked, parse
 from agents.api.projects import ReasonIn
 from agents.api.view import View, tagged
 from agents.models import Agent, Key, Project, rights
+from omoi_site import limits
 from omoi_site.errors import Invalid, NotFound
 from tickets.api.fields import PhaseField
 from tickets.models.fleet import STATUSES, fleet
-
-WORD = {"max_length": 100}
 
 
 class AgentOut(serializers.Serializer):
@@ -46,11 +46,11 @@ class AgentOut(serializers.Serializer):
 
 
 class AgentIn(Shape):
-    name = serializers.CharField(max_length=63)
+    name = text_of(Agent, "name")
     kind = serializers.ChoiceField(Agent.Kind.values, default=Agent.Kind.WORKER)
-    capabilities = serializers.ListField(child=serializers.CharField(**WORD), max_length=100, default=list)
-    phases = serializers.ListField(child=PhaseField(), max_length=50, default=list)
-    tags = serializers.ListField(child=serializers.CharField(max_length=50), max_length=100, default=list)
+    capabilities = texts_of(Agent, "capabilities", default=list)
+    phases = serializers.ListField(child=PhaseField(), max_length=limits.most_items(Agent, "phases"), default=list)
+    tags = texts_of(Agent, "tags", default=list)
     capacity = serializers.IntegerField(min_value=1, max_value=1000, default=1)
     projects = serializers.ListField(child=serializers.CharField(max_length=10), max_length=200, default=list)
     owner = serializers.CharField(max_length=150, required=False, allow_null=True)
@@ -58,9 +58,9 @@ class AgentIn(Shape):
 
 class AgentEdit(Shape):
     kind = serializers.ChoiceField(Agent.Kind.values, required=False)
-    capabilities = serializers.ListField(child=serializers.CharField(**WORD), max_length=100, required=False)
-    phases = serializers.ListField(child=PhaseField(), max_length=50, required=False)
-    tags = serializers.ListField(child=serializers.CharField(max_length=50), max_length=100, required=False)
+    capabilities = texts_of(Agent, "capabilities", required=False)
+    phases = serializers.ListField(child=PhaseField(), max_length=limits.most_items(Agent, "phases"), required=False)
+    tags = texts_of(Agent, "tags", required=False)
     capacity = serializers.IntegerField(min_value=1, max_value=1000, required=False)
     projects = serializers.ListField(child=serializers.CharField(max_length=10), max_length=200, required=False)
 
@@ -185,7 +185,7 @@ class StandDownView(View):
 
 
 class FitIn(Shape):
-    capability = serializers.ListField(child=serializers.CharField(**WORD), max_length=100, default=list)
+    capability = texts_of(Agent, "capabilities", default=list)
     phase = PhaseField(default="")
     kind = serializers.ChoiceField(Agent.Kind.values, required=False)
     include_degraded = serializers.BooleanField(default=False)

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agents.api.docs import route
+from agents.api.fields import text_of
 from agents.api.parse import Shape, parse
 from agents.api.view import View
 from tickets.api.artifacts import HandedListIn, handed
@@ -24,7 +25,7 @@ class SettlementIn(Shape):
     fence = FenceField()
     outcome = serializers.ChoiceField(["completed", "failed"])
     result = serializers.JSONField(required=False, allow_null=True)
-    error = serializers.CharField(max_length=20_000, required=False, allow_blank=True, help_text="of a failure")
+    error = text_of(Task, "error", required=False, allow_blank=True, help_text="of a failure")
     kind = serializers.ChoiceField(["transient", "permanent", "validation"], required=False, help_text="of a failure, which needs it")
     artifacts = HandedListIn()
 

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agents.api.docs import listing, route
+from agents.api.fields import MomentField, ReasonField, text_of, texts_of
 from agents.api.pages import PageIn, page
 from agents.api.parse import Shape, asked, parse
 from agents.api.view import View
@@ -134,13 +135,13 @@ class TasksView(View):
 
 
 class TaskEdit(Shape):
-    title = serializers.CharField(max_length=300, required=False)
-    description = serializers.CharField(max_length=100_000, required=False, allow_blank=True)
-    kind = serializers.CharField(max_length=60, required=False)
+    title = text_of(Task, "title", required=False)
+    description = text_of(Task, "description", required=False, allow_blank=True)
+    kind = text_of(Task, "kind", required=False)
     priority = PriorityField(required=False)
-    capabilities = serializers.ListField(child=serializers.CharField(max_length=100), max_length=100, required=False)
-    deadline = serializers.DateTimeField(required=False, allow_null=True)
-    not_before = serializers.DateTimeField(required=False, allow_null=True)
+    capabilities = texts_of(Task, "capabilities", required=False)
+    deadline = MomentField(required=False, allow_null=True)
+    not_before = MomentField(required=False, allow_null=True)
     timeout_s = serializers.IntegerField(min_value=1, max_value=30 * 86400, required=False, allow_null=True)
     max_attempts = serializers.IntegerField(min_value=1, max_value=100, required=False)
 
@@ -160,7 +161,7 @@ class TaskView(View):
 
 
 class WhyIn(Shape):
-    reason = serializers.CharField(max_length=2_000)
+    reason = ReasonField()
 
 
 class TaskActView(View):

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agents.api.docs import listing, route
+from agents.api.fields import ReasonField, text_of, texts_of
 from agents.api.pages import PageIn, page, paged
 from agents.api.parse import Shape, asked, parse
 from agents.api.projects import ReasonIn
@@ -92,22 +93,22 @@ class WayOut(serializers.Serializer):
 
 class TicketIn(Shape):
     project = serializers.CharField(max_length=10)
-    title = serializers.CharField(max_length=300)
-    description = serializers.CharField(max_length=500_000, required=False, allow_blank=True)
+    title = text_of(Ticket, "title")
+    description = text_of(Ticket, "description", required=False, allow_blank=True)
     priority = PriorityField(required=False)
-    labels = serializers.ListField(child=serializers.CharField(max_length=200), max_length=100, required=False)
+    labels = texts_of(Ticket, "labels", required=False)
     workflow = serializers.CharField(max_length=63, required=False)
     phase = PhaseField(required=False, help_text="past the first phase it needs gates:force and a reason")
-    reason = serializers.CharField(max_length=2_000, required=False, allow_blank=True)
+    reason = ReasonField(required=False, allow_blank=True)
     parent = serializers.CharField(max_length=24, required=False, allow_null=True)
     tasks = TaskIn(many=True, required=False)
 
 
 class TicketEdit(Shape):
-    title = serializers.CharField(max_length=300, required=False)
-    description = serializers.CharField(max_length=500_000, required=False, allow_blank=True)
+    title = text_of(Ticket, "title", required=False)
+    description = text_of(Ticket, "description", required=False, allow_blank=True)
     priority = PriorityField(required=False)
-    labels = serializers.ListField(child=serializers.CharField(max_length=200), max_length=100, required=False)
+    labels = texts_of(Ticket, "labels", required=False)
 
 
 SHORT_PAGES = "who must act; a page looks at thousands of tickets and no more: it may hold few or none while `next` leads on"
@@ -225,7 +226,7 @@ class TicketActView(View):
 
 class TransitionIn(Shape):
     to = PhaseField()
-    reason = serializers.CharField(max_length=2_000, required=False, allow_blank=True, default="")
+    reason = ReasonField(required=False, allow_blank=True, default="")
     force = serializers.BooleanField(default=False)
 
     def get_fields(self) -> dict[str, Any]:

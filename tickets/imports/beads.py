@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
+from omoi_site import limits
 from omoi_site.errors import Malformed
 from tickets.imports.lines import Faults, objects
 from tickets.imports.sheet import Relation, Sheet
@@ -51,7 +52,9 @@ def read(file: BinaryIO) -> Sheet:
             break
         lines[name] = line
         if issue.get("status") != "tombstone":
-            sheet.items[name] = _item(issue, line, sheet)
+            item = sheet.items[name] = _item(issue, line, sheet)
+            for field, message in limits.faults(Ticket, vars(item)):
+                faults.add(line, f"its {field} has {message}")
             sheet.relations |= {Relation(edge["type"], name, edge["depends_on_id"]): None for edge in issue.get("dependencies") or ()}
             if len(sheet.relations) > 10 * MOST:
                 faults.add(line, f"more than {10 * MOST} dependencies: {SPLIT}")

@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 import jsonschema
 
 from agents.models import Project
+from omoi_site import limits
 from omoi_site.errors import Invalid, Malformed, TooLarge
 from tickets.imports.lines import DEPTH, LIMIT, TOO_LARGE, Faults, deeper
 from tickets.imports.sheet import refuse_cycles
@@ -27,8 +28,7 @@ from tickets.models import Arrival, Backlog, Need, Task, TaskSpec, Ticket, Workf
 from tickets.models.adding import NeedSpec
 
 MOST = 20_000
-TITLE = Ticket._meta.get_field("title").max_length
-KIND = Task._meta.get_field("kind").max_length
+TITLE, KIND = limits.longest(Ticket, "title"), limits.longest(Task, "kind")
 LONGEST_S = 10 * 366 * 86400
 
 NAME = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[^\\u0000]*$"}
@@ -38,7 +38,7 @@ SCHEMA: dict[str, Any] = {
     "required": ["name", "workflow"],
     "properties": {
         "name": NAME,
-        "description": {"type": "string", "maxLength": 100_000, "pattern": "^[^\\u0000]*$"},
+        "description": {"type": "string", "maxLength": limits.longest(Ticket, "description"), "pattern": "^[^\\u0000]*$"},
         "schemaVersion": {"enum": ["1.4", "1.5"]},
         "workflow": {
             "type": "object",

@@ -12,7 +12,7 @@ from django.db import models
 from agents import profiles
 from agents.models import label, via
 from agents.models.agent import words
-from omoi_site import broker, db
+from omoi_site import broker, db, limits
 from omoi_site.errors import Faults
 from tickets.models.lane import Lane, Marks
 from tickets.obstacles import MET
@@ -111,7 +111,7 @@ class Adding(models.QuerySet[Any]):
         open_in = ticket.plan.open_in(now["phase"]) if not (now["paused"] or now["archived_at"]) else set()
         work = [_placed(ticket, spec, now["phase"], open_in) for spec in specs]
         place_of = {spec.ref: place for place, spec in enumerate(specs) if spec.ref}
-        _refuse_faults(work, place_of)
+        _refuse_faults(self.model, work, place_of)
         ids: list[int] = []
         for batch in self._stored(work, now["now"], by):
             ids += batch
@@ -208,12 +208,14 @@ def _placed(ticket: Ticket, spec: TaskSpec, phase: str, open_in: Set[str]) -> Pl
     return Placed(ticket, spec, Marks(where, tuple(words(spec.capabilities)), bool(spec.profile)), where not in open_in)
 
 
-def _refuse_faults(work: Sequence[Placed], place_of: Mapping[str, int]) -> None:
+def _refuse_faults(model: type[Task], work: Sequence[Placed], place_of: Mapping[str, int]) -> None:
     faults = Faults()
     for place, (ticket, spec, marks, _) in enumerate(work):
         at = f"tasks.{place}"
         if marks.phase not in ticket.plan:
             faults.add(f"{at}.phase", f"{marks.phase} is not a phase of {ticket.workflow}")
+        for name, message in limits.faults(model, vars(spec)):
+            faults.add(f"{at}.{name}", message)
         if spec.join is not None and not 1 <= spec.join <= len(spec.needs):
             faults.add(f"{at}.join", f"between 1 and the number of needs ({len(spec.needs)})")
         if spec.ref and place_of[spec.ref] != place:

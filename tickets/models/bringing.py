@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from django.db import models
 
 from agents.models import Event, Project, label, via
-from omoi_site import db
-from omoi_site.errors import Invalid
+from omoi_site import db, limits
+from omoi_site.errors import Faults, Invalid
 from tickets.models.history import PhaseMove
 from tickets.models.workflow import Workflow
 from tickets.workflow import Plan
@@ -128,6 +128,7 @@ class Bringing(models.QuerySet["Ticket"]):
         Need.objects.lock_graph(project.pk)  # before any row; and so one import of a project comes after the other
         known = {row["source_id"]: row for row in db.rows(KNOWN, [project.pk, backlog.source, list(backlog.ids)])}
         fresh = [item for item in backlog.items if item.id not in known]
+        self._refuse_faults(fresh)
         tickets, tasks = {name: row["id"] for name, row in known.items()}, {name: row["task"] for name, row in known.items()}
         if any(item.done for item in fresh):
             force()
@@ -156,6 +157,13 @@ class Bringing(models.QuerySet["Ticket"]):
             project.record("project.imported", by=by, data={"source": backlog.source, **counts})
         watch(len(born))
         return arrival
+
+    def _refuse_faults(self, items: Sequence[Item]) -> None:
+        faults = Faults()
+        for item in items:
+            for name, message in limits.faults(self.model, {**vars(item), "source_id": item.id}):
+                faults.add(f"{item.id}: {name}", message)
+        faults.check()
 
     def _born(self, items: Sequence[Item], source: str, project: Project, workflow: Workflow, by: Any) -> Iterator[tuple[Ticket, int]]:
         """Tickets with their births, tasks and events, batch by batch; each with the id of its task."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import models
 
 from agents.models import label, via
-from omoi_site import broker, db
+from omoi_site import broker, db, limits
 from omoi_site.errors import OmoiError
 
 if TYPE_CHECKING:
@@ -108,6 +108,7 @@ class Ending(models.QuerySet[Any]):
             broker.hint("work")
 
     def _act(self, sql: str, kind: str, by: Any, reason: str) -> list[dict[str, Any]]:
+        limits.reason(reason)
         ids = list(self.order_by("id").values_list("id", flat=True))
         if not ids:
             return []

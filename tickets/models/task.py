@@ -13,6 +13,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from agents.models import Agent, Project
+from omoi_site import limits
 from tickets.models.adding import Adding, TaskSpec
 from tickets.models.claim import AgentUnavailable, CapacityFull, Claim, Claiming
 from tickets.models.ending import Ending, NotReady
@@ -58,10 +59,10 @@ class Task(models.Model):
     lane = models.ForeignKey(Lane, models.PROTECT, related_name="+", db_index=False)
     phase = models.CharField(max_length=60)
     title = models.CharField(max_length=300)
-    description = models.TextField(blank=True)
+    description = limits.text(100_000, blank=True)
     kind = models.CharField(max_length=60, default="task")
     priority = models.PositiveSmallIntegerField(choices=Priority.choices, default=Priority.MEDIUM)
-    capabilities = ArrayField(models.CharField(max_length=100), default=list, blank=True)
+    capabilities = ArrayField(models.CharField(max_length=100), default=list, blank=True, **limits.items(100))
     profile = models.CharField(max_length=60, blank=True)
     slots = models.JSONField(default=dict, blank=True)
 
@@ -71,11 +72,11 @@ class Task(models.Model):
     edges_left = models.PositiveIntegerField(default=0, help_text="needs not yet decided")
     doomed = models.BooleanField(default=False, help_text="its needs cannot be met any more; somebody decides")
     asleep = models.BooleanField(default=False, help_text="not yet due")
-    not_before = models.DateTimeField(null=True, blank=True)
+    not_before = models.DateTimeField(null=True, blank=True, validators=[limits.moment])
     held = models.BooleanField(default=False, help_text="its ticket is paused, blocked or in another phase")
     rank = models.BigIntegerField(default=0, help_text="order of work, lowest first, microseconds")
     ready_at = models.DateTimeField(null=True, blank=True)
-    deadline = models.DateTimeField(null=True, blank=True)
+    deadline = models.DateTimeField(null=True, blank=True, validators=[limits.moment])
     promote_at = models.DateTimeField(null=True, blank=True, help_text="when it goes before all ordinary work")
     bumped_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="when somebody put it before all other work")
 
@@ -103,7 +104,7 @@ class Task(models.Model):
     settled_as = models.CharField(max_length=10, blank=True)
 
     result = models.JSONField(null=True, blank=True)
-    error = models.TextField(blank=True)
+    error = limits.text(20_000, blank=True)
     progress = models.JSONField(default=dict, blank=True)
     events = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)

@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from agents.models import Locking, Project
-from omoi_site import db
+from omoi_site import db, limits
 from omoi_site.errors import Invalid
 from tickets.models.advancing import Advancing
 from tickets.models.bringing import Bringing
@@ -82,6 +82,7 @@ class TicketQuerySet(Standing["Ticket"], Waiting["Ticket"], Locking["Ticket"], B
         """
         from tickets.models.need import Need
 
+        limits.reason(reason)
         workflow = workflow or Workflow.objects.latest_of(project.workflow)
         plan = workflow.plan
         phase = phase.upper().removeprefix("PHASE_") or plan.start
@@ -132,18 +133,18 @@ class Ticket(Moving):
     number = models.PositiveIntegerField(editable=False)
     key = models.CharField(max_length=24, unique=True, editable=False)
     title = models.CharField(max_length=300)
-    description = models.TextField(blank=True)
+    description = limits.text(500_000, blank=True)
     priority = models.PositiveSmallIntegerField(choices=Priority.choices, default=Priority.MEDIUM)
-    labels = ArrayField(models.CharField(max_length=200), default=list, blank=True)
+    labels = ArrayField(models.CharField(max_length=200), default=list, blank=True, **limits.items(100))
     workflow = models.ForeignKey(Workflow, models.PROTECT, related_name="tickets")
     previous_phase = models.CharField(max_length=60, blank=True, editable=False)
     phase_since = models.DateTimeField(db_default=Now(), editable=False)
     moves = models.PositiveIntegerField(default=0, editable=False, help_text="changes of phase so far; only the database counts it")
     paused = models.BooleanField(default=False, editable=False)
     paused_at = models.DateTimeField(null=True, blank=True, editable=False)
-    pause_reason = models.CharField(max_length=500, blank=True, editable=False)
+    pause_reason = models.CharField(max_length=limits.REASON, blank=True, editable=False)
     blocked_class = models.CharField(max_length=20, choices=BlockedClass, blank=True, editable=False)
-    blocked_reason = models.TextField(blank=True, editable=False)
+    blocked_reason = limits.text(limits.REASON, blank=True, editable=False)
     move_fault = models.TextField(default="", db_default="", blank=True, editable=False, help_text="why it could not move on by itself")
     move_fault_at = models.DateTimeField(null=True, blank=True, editable=False)
     context = models.JSONField(default=dict, blank=True)

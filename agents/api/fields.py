@@ -1,0 +1,38 @@
+"""Fields whose limits are those of what is stored."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db import models
+from rest_framework import serializers
+
+from omoi_site import limits
+
+
+def text_of(model: type[models.Model], name: str, **how: Any) -> serializers.CharField:
+    """A text, as long as this field of the model takes it."""
+    return serializers.CharField(max_length=limits.longest(model, name), **how)
+
+
+def texts_of(model: type[models.Model], name: str, **how: Any) -> serializers.ListField:
+    """A list of texts, as many and as long as this field of the model takes them."""
+    return serializers.ListField(child=text_of(model, name), max_length=limits.most_items(model, name), **how)
+
+
+class ReasonField(serializers.CharField):
+    def __init__(self, **how: Any) -> None:
+        super().__init__(max_length=limits.REASON, **how)
+
+
+class MomentField(serializers.DateTimeField):
+    """A time with its zone, in a year people mean."""
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(**{"help_text": f"with its zone, in the years {limits.FIRST_YEAR} to {limits.LAST_YEAR}", **how})
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        if fault := limits.moment_fault(value):
+            raise serializers.ValidationError(fault, "invalid")
+        return value

@@ -1,0 +1,96 @@
+"""Limits of what is stored. A model's field carries its own; every door asks the model, and so does the verb behind it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.contrib.postgres.validators import ArrayMaxLengthValidator
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator
+from django.db import models
+
+from omoi_site.errors import Invalid
+
+REASON = 2_000  # characters
+FIRST_YEAR, LAST_YEAR = 1970, 2199
+
+
+def text(most: int, **how: Any) -> models.TextField:
+    """A text of `most` characters, held to it as a CharField is; the column has no limit, so that old rows may stay."""
+    return models.TextField(max_length=most, validators=[MaxLengthValidator(most)], **how)
+
+
+def items(most: int) -> dict[str, Any]:
+    """What an ArrayField of `most` items says of itself."""
+    return {"validators": [ArrayMaxLengthValidator(most)]}
+
+
+def longest(model: type[models.Model], name: str) -> int:
+    """How many characters a text of this model has at most, or each text of a list."""
+    field: Any = model._meta.get_field(name)
+    return getattr(field, "base_field", field).max_length
+
+
+def most_items(model: type[models.Model], name: str) -> int:
+    """How many items a list of this model has at most."""
+    field: Any = model._meta.get_field(name)
+    return next(each.limit_value for each in field.validators if isinstance(each, ArrayMaxLengthValidator))
+
+
+def moment(value: datetime) -> None:
+    """A validator: a time says its zone, and lies in a year people mean."""
+    if fault := moment_fault(value):
+        raise ValidationError(fault)
+
+
+def moment_fault(value: datetime) -> str:
+    """Empty when a time can be kept, else what is wrong with it."""
+    if value.tzinfo is None:
+        return "a time needs its zone: write 2027-01-31T09:00:00Z or +01:00"
+    return (
+        ""
+        if FIRST_YEAR <= value.year <= LAST_YEAR
+        else f"a time lies between {FIRST_YEAR} and {LAST_YEAR}; this one is in the year {value.year}"
+    )
+
+
+def faults(model: type[models.Model], values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What of these values of a new row is over the limits of its model, by field; cheap enough for each of many rows."""
+    for name, most, number in _texts(model):
+        value = values.get(name)
+        if not value:
+            continue
+        if number is None:
+            if len(value) > most:
+                yield name, f"at most {most} characters; these are {len(value)}"
+        elif len(value) > number:
+            yield name, f"at most {number} items; there are {len(value)}"
+        elif any(len(item) > most for item in value):
+            yield name, f"at most {most} characters each"
+    for name in _moments(model):
+        if (value := values.get(name)) is not None and (fault := moment_fault(value)):
+            yield name, fault
+
+
+def reason(given: str) -> None:
+    """Raise Invalid for a reason that is too long."""
+    if len(given) > REASON:
+        raise Invalid(f"a reason has at most {REASON} characters; this one has {len(given)}", field="reason")
+
+
+@functools.cache
+def _texts(model: type[models.Model]) -> list[tuple[str, int, int | None]]:
+    """Each text field with its most characters; a list of texts also with its most items."""
+    fields: list[Any] = [field for field in model._meta.concrete_fields if getattr(getattr(field, "base_field", field), "max_length", None)]
+    return [
+        (field.name, longest(model, field.name), most_items(model, field.name) if hasattr(field, "base_field") else None)
+        for field in fields
+    ]
+
+
+@functools.cache
+def _moments(model: type[models.Model]) -> list[str]:
+    return [field.name for field in model._meta.concrete_fields if moment in field.validators]
