@@ -33,8 +33,8 @@ INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, 
 SELECT t.project_id, 'ticket:' || t.ticket_key, 'task:' || t.id, 1, 'task.added', 'user:admin', '', '{}', '' FROM tickets_task t WHERE t.id > %s
 """
 AGENTS = """
-INSERT INTO agents_agent (events, name, kind, state, capabilities, phases, tags, capacity, runs_profiles, sees_all, grants, version, created_at)
-SELECT 0, 'crowd-' || n, 'worker', 'available', '{}', '{}', '{}', 1, false, false, 0, 1, now() FROM generate_series(1, 1000) n ON CONFLICT DO NOTHING
+INSERT INTO agents_agent (events, name, kind, state, capabilities, phases, tags, capacity, runs_profiles, sees_all, grants, version, created_at, state_by)
+SELECT 0, 'crowd-' || n, 'worker', 'available', '{}', '{}', '{}', 1, false, false, 0, 1, now(), '' FROM generate_series(1, 1000) n ON CONFLICT DO NOTHING
 """
 
 

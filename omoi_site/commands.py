@@ -19,7 +19,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, connection
 from tqdm import tqdm
 
-from omoi_site.errors import OmoiError
+from omoi_site.errors import IN_WORDS, OmoiError
 
 Document = dict[str, Any]
 BY = "system:cli"  # who acts, in the journal: whoever can run commands on this machine
@@ -115,7 +115,14 @@ class Command(BaseCommand):
         if as_json:
             self.stdout.write(json.dumps(error.problem, default=_plain, ensure_ascii=False))
         else:
-            self.stderr.write("\n".join(filter(None, [error.message, error.next_action])))
+            self.stderr.write("\n".join(filter(None, [error.message, *_beyond_words(error), error.next_action])))
+
+
+def _beyond_words(error: OmoiError) -> list[str]:
+    """The faults that the sentence only counts, a line each, and how many there are besides."""
+    told = [f"  {fault['field']}: {fault['message']}" for fault in error.more.get("errors", [])[IN_WORDS:]]
+    more = error.more.get("more_errors", 0)
+    return [*told, f"  … and {more} more"] if more else told
 
 
 def reach_database() -> None:

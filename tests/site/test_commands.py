@@ -172,3 +172,18 @@ def test_an_import_reads_standard_input_and_draws_nothing_there(backlog):
         done = run("import", "beads", "-", "--project", "CLI", "--json", stdin=file)
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["tickets"]["new"] == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_refused_import_lists_the_first_faults_and_counts_the_others(tmp_path):
+    file = tmp_path / "issues.jsonl"
+    file.write_text('{"id": "bd-1"}\n' * 150)
+    refused = run("import", "beads", str(file), "--project", "CLI")
+    assert refused.returncode == 1
+    lines = refused.stderr.splitlines()
+    assert lines[0].startswith("Nothing was imported. line 1: title is missing; ")
+    assert lines[0].endswith("; and 145 more")
+    assert (lines[1], lines[95], lines[96]) == ("  line 6: title is missing", "  line 100: title is missing", "  … and 50 more")
+
+    refused = run("import", "beads", str(file), "--project", "CLI", "--json")
+    assert (len(json.loads(refused.stdout)["errors"]), json.loads(refused.stdout)["more_errors"]) == (100, 50)

@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from agents.models import Event
-from tests.tickets.backlogs import flow
+from tests.tickets.backlogs import flow, issue, written
 from tickets import imports
 from tickets.models import Need, Task, TaskSpec, Ticket
 from tickets.models.adding import BATCH, NeedSpec
@@ -62,6 +62,14 @@ def test_an_import_asks_as_often_for_a_task_more_as_for_none(project):
     (_, one_more) = brought(project, 3 * BATCH)
     assert one_more == large
     assert large - small <= 4
+
+
+@pytest.mark.parametrize("form", ["wfformat", "beads"])
+def test_an_import_tells_how_far_it_is(project, form):
+    size, made = 2 * BATCH + 1, []
+    file = io.BytesIO(flow(size)) if form == "wfformat" else written(*(issue(f"bd-{n}") for n in range(size)))
+    imports.bring_in(imports.read(form, file), project=project, by="system:test", watch=made.append)
+    assert list(dict.fromkeys(made)) == [BATCH, 2 * BATCH, size]
 
 
 class Counted(str):

@@ -78,9 +78,11 @@ def test_every_fault_is_told_at_once(project):
 
 
 def test_a_file_of_nothing_but_faults_ends_early(project):
-    with pytest.raises(Malformed, match="at least 15 more") as refused:
-        bring(project, *[b"no JSON"] * 10_000)
-    assert len(refused.value.more["errors"]) == lines.TOLD
+    with pytest.raises(Malformed, match=r"and 495 more$") as refused:
+        bring(project, *[b"no JSON"] * 500)
+    assert (len(refused.value.more["errors"]), refused.value.more["more_errors"]) == (100, 400)
+    with pytest.raises(Malformed, match="and 9995 more, and the rest was not read"):
+        bring(project, *[b"no JSON"] * 2 * lines.COUNTED)
 
 
 @pytest.mark.parametrize(

@@ -8,34 +8,31 @@ import os
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
+from omoi_site import errors
 from omoi_site.errors import Invalid, Malformed, OmoiError, TooLarge
 
 LIMIT = 50 * 2**20
 DEPTH = 32
 TOO_LARGE = f"Nothing was imported. The file is larger than {LIMIT >> 20} MiB: split it; what is known is not imported twice"
-TOLD = 20  # faults told at once
+COUNTED = 10_000  # faults, at which reading ends
 
 
-class Faults:
-    """What is wrong with a file, by place; raised together, the first ones in words."""
+class Faults(errors.Faults):
+    """What is wrong with a file, by place; of the kind of the first fault. A file of nothing else is not read to its end."""
 
-    def __init__(self) -> None:
-        self.kind: type[OmoiError] | None = None
-        self.found: list[dict[str, str]] = []
+    kind: type[OmoiError] | None = None
 
-    def add(self, place: str, message: str, *, kind: type[OmoiError] = Invalid, code: str = "invalid") -> None:
+    def add(self, field: str, message: str, code: str = "invalid", *, kind: type[OmoiError] = Invalid) -> None:
         self.kind = self.kind or kind
-        if len(self.found) < TOLD:
-            self.found.append({"field": place, "code": code, "message": message})
-        else:
-            self.check()
+        super().add(errors.short(field), errors.short(message), code)
+        if self.count == COUNTED:
+            self.check(", and the rest was not read")
 
-    def check(self) -> None:
+    def check(self, then: str = "") -> None:
         """Raise what was found; nothing was found, and nothing happens."""
         if self.kind:
-            words = "; ".join(f"{fault['field']}: {fault['message']}" for fault in self.found[:5])
-            more = f"; and at least {len(self.found) - 5} more faults" if len(self.found) > 5 else ""
-            raise self.kind(f"Nothing was imported. {words}{more}", errors=self.found)
+            more = {"more_errors": self.more} if self.more else {}
+            raise self.kind(f"Nothing was imported. {errors.in_words(self.found, self.more)}{then}", errors=self.found, **more)
 
 
 def objects(file: BinaryIO, faults: Faults) -> Iterator[tuple[str, dict[str, Any]]]:
