@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 
 import pytest
+from asgiref.testing import ApplicationCommunicator
+from structlog.testing import capture_logs
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from collaboration.consumers import LiveConsumer
+from omoi_site.hub import Hub
+from omoi_site.threads import Threads
 from tests.web import Page
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -85,3 +91,30 @@ def test_topics_and_messages_are_counted(web, operator):
 def test_a_topic_no_database_text_can_hold_is_passed_over(web, operator, project):
     page = web.page(operator)
     assert page.follow("project:\ud800", "project:\0", "project:OMO") == []
+
+
+def test_a_socket_that_is_refused_is_in_the_log():
+    threads = Threads(1)
+    threads.start()
+
+    async def asked():
+        scope = {
+            "type": "websocket",
+            "scheme": "ws",
+            "http_version": "1.1",
+            "raw_path": b"/ws/live/",
+            "query_string": b"",
+            "headers": [(b"host", b"localhost"), (b"origin", b"http://localhost")],
+            "client": ("192.0.2.7", 1),
+        }
+        page = ApplicationCommunicator(LiveConsumer.as_asgi(hub=Hub(), threads=threads), scope)
+        await page.send_input({"type": "websocket.connect"})
+        return (await page.receive_output(5))["type"]
+
+    with capture_logs() as lines:
+        assert asyncio.run(asked()) == "websocket.close"
+    threads.stop()
+
+    assert [(line["event"], line["address"], line["reason"]) for line in lines] == [
+        ("socket_refused", "192.0.2.7", "signed out: sign in again")
+    ]
