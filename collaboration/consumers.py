@@ -98,7 +98,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
         else:
             self.hub.join(self.follower, topics)
             allowed, change = await self.in_a_thread(self.look_up, topics, cursor)
-            self.hub.tell(self.follower, allowed, change)
+            if not self.closed:  # signed out meanwhile
+                self.hub.tell(self.follower, allowed, change)
 
     async def websocket_disconnect(self, message: dict[str, Any]) -> None:
         raise StopConsumer

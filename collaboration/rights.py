@@ -127,7 +127,9 @@ async def recheck(link: psycopg.AsyncConnection[Any], hub: Hub) -> None:
     if not open_ones and not keys:
         return
     viewers = {follower.viewer for follower in open_ones}
-    asked = {(follower.viewer.user, *place) for follower, topics in open_ones.items() for topic in topics if (place := place_of(topic))}
+    places = {topic: place_of(topic) for topic in hub.followers}
+    seen = {follower: {places[topic] for topic in topics} for follower, topics in open_ones.items()}
+    asked = {(follower.viewer.user, *place) for follower, wanted in seen.items() for place in wanted if place}
     askers, kinds, names = zip(*asked, strict=True) if asked else ((), (), ())
     given = {
         "sessions": [viewer.session for viewer in viewers],
@@ -142,9 +144,9 @@ async def recheck(link: psycopg.AsyncConnection[Any], hub: Hub) -> None:
     for follower, topics in open_ones.items():
         user, session = follower.viewer.user, follower.viewer.session
         if ("session", user, session) in stands:
-            hub.forbid(
-                follower, {topic for topic in topics if (place := place_of(topic)) is None or (place[0], user, place[1]) not in stands}
-            )
+            gone = {place for place in seen[follower] if place is None or (place[0], user, place[1]) not in stands}
+            if gone:
+                hub.forbid(follower, {topic for topic in topics if places[topic] in gone})
         else:
             hub.leave(follower)
             _closing.add(closing := asyncio.ensure_future(follower.sign_out()))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import select
-import socket
 import statistics
 import threading
 import time
@@ -15,7 +13,7 @@ import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db import connection, transaction
 
-from agents.models import Key
+from agents.models import Key, SignInTry
 from omoi_site.sign_in import AT_ONCE, WAITING, hashes_a_password
 from tests.web import Web, until
 
@@ -60,10 +58,6 @@ class Try:
     def __init__(self, web, address: str) -> None:
         self.link = http.client.HTTPConnection(web.host, timeout=30)
         self.link.request("POST", "/login/", form(), {**FORM, "X-Forwarded-For": address})
-
-    def answered(self, seconds: float) -> bool:
-        assert isinstance(self.link.sock, socket.socket)
-        return bool(select.select([self.link.sock], [], [], seconds)[0])
 
     def status(self) -> int:
         answer = self.link.getresponse()
@@ -125,6 +119,20 @@ def test_a_full_line_is_refused_at_once_and_no_address_fills_it(web, operator, p
         assert asked(web, "GET", "/login/")[0].status == 200
     assert {one.status() for one in held} <= {422, 429, 503}
     until(lambda: health(web)["signing_in"] == 0)
+
+
+def test_nobody_gets_another_address_by_saying_so(operator):
+    web = Web()  # which trusts no proxy
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE agents_signintry")
+            held = [Try(web, f"192.0.2.{number}") for number in range(AT_ONCE)]
+            until(lambda: health(web)["signing_in"] == AT_ONCE)
+            assert tried(web, "192.0.2.99")[0].status == 429
+        assert [one.status() for one in held] == [422] * AT_ONCE
+        assert set(SignInTry.objects.values_list("address", flat=True)) == {"127.0.0.1"}
+    finally:
+        web.stop()
 
 
 def test_every_address_that_hashes_a_password_goes_through_the_door(client, operator, settings):
