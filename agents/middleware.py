@@ -19,7 +19,7 @@ SAFE = {"GET", "HEAD", "OPTIONS"}
 PROLONGED_S = 300  # a session is written no more often than this for being used
 
 
-def doorkeeper(handle: Handler) -> Handler:
+def access_middleware(handle: Handler) -> Handler:
     """Inside of the session's own middleware, which keeps what changed."""
 
     def kept(request: HttpRequest) -> HttpResponse:

@@ -29,7 +29,7 @@ from omoi_site.bridge import Bridge, Send  # noqa: E402
 from omoi_site.hub import Hub  # noqa: E402
 from omoi_site.pump import Pump  # noqa: E402
 from omoi_site.readiness import Readiness, database, embedded_server, migrations  # noqa: E402
-from omoi_site.sign_in import WAITING, SignInDoor, hashes_a_password  # noqa: E402
+from omoi_site.sign_in import WAITING, SignInBridge, hashes_a_password  # noqa: E402
 from omoi_site.threads import Threads  # noqa: E402
 from tickets import sweeps  # noqa: E402
 
@@ -53,7 +53,7 @@ threads = Threads(settings.REQUEST_THREADS, begin=connection.ensure_connection) 
 sign_in_threads = Threads(settings.SIGN_IN_THREADS, waiting=WAITING, begin=connection.ensure_connection, name="sign-in")
 hub = Hub()
 through_django = Bridge(wsgi, threads, bells=hub.bells)
-signing_in = SignInDoor(wsgi, sign_in_threads)
+signing_in = SignInBridge(wsgi, sign_in_threads)
 readiness = Readiness(
     {
         "embedded_server": lambda: embedded_server(settings.OMOI_HOME),

@@ -58,7 +58,7 @@ MIDDLEWARE = [
     "omoi_site.compression.Static",
     "omoi_site.compression.Pages",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "agents.middleware.doorkeeper",
+    "agents.middleware.access_middleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

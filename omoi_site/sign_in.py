@@ -1,4 +1,4 @@
-"""The door for passwords: a few threads of its own, because hashing one takes most of a second of a core.
+"""Requests that hash a password: a few threads of its own, because hashing one takes most of a second of a core.
 
 Whoever sends passwords, however many and however fast, takes these threads and no other. Of one address only a few wait in line, so that
 it cannot fill the line either. How often a password may be tried at all is counted in the database, for all processes.
@@ -46,7 +46,7 @@ def network(address: str) -> str:
     return str(given.ipv4_mapped or ipaddress.ip_network((int(given) >> 64 << 64, 64)))
 
 
-class SignInDoor(Bridge):
+class SignInBridge(Bridge):
     """The bridge for requests that hash a password."""
 
     def __init__(self, wsgi: Any, threads: Threads) -> None:

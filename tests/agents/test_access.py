@@ -171,9 +171,7 @@ def test_a_session_in_use_goes_on_and_is_written_every_five_minutes_at_most(clie
     client.force_login(person)
     client.get("/board/")
     session = aged(client, minutes=4)
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
+    with CaptureQueriesContext(connection) as queries:
         client.get("/board/")
     assert not [query for query in queries if "UPDATE" in query["sql"] and "django_session" in query["sql"]]
     assert left(session) < timedelta(hours=11, minutes=57)

@@ -135,7 +135,7 @@ def test_nobody_gets_another_address_by_saying_so(operator):
         web.stop()
 
 
-def test_every_address_that_hashes_a_password_goes_through_the_door(client, operator, settings):
+def test_every_address_that_hashes_a_password_goes_to_those_threads(client, operator, settings):
     """Each form of Django and ours that has a password in it, with the hasher telling where it is at work."""
     hashed = set()
 
