@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken
 from django.http import HttpResponse
@@ -15,7 +16,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents.models import Key, Reply, label
+from agents.models import Key, Reply, label, rights
 from omoi_site import db
 from omoi_site.bridge import LOOKS
 from omoi_site.errors import Invalid, OmoiError
@@ -51,7 +52,8 @@ def once(request: Request, act: Callable[[], Response], *, secret: bool) -> Http
     mark = hashlib.sha256(f"{principal}\0{key}".encode()).digest()
     asked = hashlib.sha256(b"\0".join([str(request.method).encode(), request.get_full_path().encode(), _body(request)])).digest()
     waited = bool(request.META.get(LOOKS))
-    return _carried_out(mark, asked, _seal(request, key) if secret else None, act, waited)
+    request.user.rights_used = []
+    return _carried_out(mark, asked, _seal(request, key) if secret else None, act, waited, request.user)
 
 
 def _body(request: Request) -> bytes:
@@ -68,7 +70,9 @@ def _body(request: Request) -> bytes:
 
 
 @db.atomic
-def _carried_out(mark: bytes, asked: bytes, seal: Fernet | None, act: Callable[[], Response], waited: bool) -> HttpResponse | Response:
+def _carried_out(
+    mark: bytes, asked: bytes, seal: Fernet | None, act: Callable[[], Response], waited: bool, who: Any
+) -> HttpResponse | Response:
     number = int.from_bytes(mark[:8], "big", signed=True)
     if waited:  # its twin was woken by the same ring: the one who looks second gets the answer of the first
         db.rows("SELECT pg_advisory_xact_lock(%s)", [number])
@@ -78,12 +82,15 @@ def _carried_out(mark: bytes, asked: bytes, seal: Fernet | None, act: Callable[[
     if db.one("SELECT 1 FROM agents_reply WHERE hash = %s", [mark]) and (kept := Reply.objects.kept().filter(hash=mark).first()):
         if bytes(kept.request) != asked:
             raise IdempotencyMismatch()
+        rights.need_again(who, kept.rights)
         return _replayed(kept, seal)
     response = act()
     if response.status_code < 300 and response.status_code != 204:
         text = JSONRenderer().render(response.data)
         headers = {name: response[name] for name in KEPT_HEADERS if name in response}
-        Reply.objects.keep(mark, asked, response.status_code, headers, seal.encrypt(text) if seal else text, sealed=seal is not None)
+        Reply.objects.keep(
+            mark, asked, response.status_code, headers, seal.encrypt(text) if seal else text, who.rights_used, sealed=seal is not None
+        )
     return response
 
 

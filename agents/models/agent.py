@@ -81,7 +81,10 @@ class AgentQuerySet(Locking["Agent"]):
         projects: Iterable[Project] = (),
         owner: Any = None,
     ) -> Agent:
-        """A new agent, seen from this moment on."""
+        """A new agent, seen from this moment on. An agent registers others in its projects only."""
+        projects = list(projects)
+        if isinstance(by, Agent) and not projects:
+            raise Invalid("name at least one of your projects", field="projects")
         agent = self.model(
             name=name,
             kind=kind,

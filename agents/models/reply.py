@@ -8,13 +8,14 @@ from django.db import models
 from django.db.models.functions import Now
 from psycopg.types.json import Jsonb
 
+from agents.models.rights import Used
 from omoi_site import db
 
 KEPT = timedelta(hours=48)
 KEEP = """
-INSERT INTO agents_reply (hash, request, status, headers, body, sealed, created_at) VALUES (%s, %s, %s, %s, %s, %s, now())
+INSERT INTO agents_reply (hash, request, status, headers, body, rights, sealed, created_at) VALUES (%s, %s, %s, %s, %s, %s, %s, now())
 ON CONFLICT (hash) DO UPDATE SET request = excluded.request, status = excluded.status, headers = excluded.headers, body = excluded.body,
-       sealed = excluded.sealed, created_at = excluded.created_at
+       rights = excluded.rights, sealed = excluded.sealed, created_at = excluded.created_at
 """
 
 
@@ -23,9 +24,9 @@ class ReplyQuerySet(models.QuerySet["Reply"]):
         return self.filter(created_at__gt=Now() - KEPT)
 
     @staticmethod
-    def keep(mark: bytes, request: bytes, status: int, headers: dict[str, str], body: bytes, *, sealed: bool) -> None:
+    def keep(mark: bytes, request: bytes, status: int, headers: dict[str, str], body: bytes, rights: Used, *, sealed: bool) -> None:
         """Store an answer under its mark; one past its time may still be there, and gives way."""
-        db.rows(KEEP, [mark, request, status, Jsonb(headers), body, sealed])
+        db.rows(KEEP, [mark, request, status, Jsonb(headers), body, Jsonb(rights), sealed])
 
     def forget(self, limit: int = 1000) -> int:
         """Delete answers past their time, in a batch; returns how many."""
@@ -39,6 +40,9 @@ class Reply(models.Model):
     status = models.PositiveSmallIntegerField()
     headers = models.JSONField(default=dict)
     body = models.BinaryField(help_text="encrypted under the key and the bearer when it holds a secret")
+    rights = models.JSONField(
+        default=list, db_default=[], help_text="scopes and projects the answer rests on: asked again before it is given again"
+    )
     sealed = models.BooleanField(default=False)
     created_at = models.DateTimeField(db_default=Now(), db_index=True)
 

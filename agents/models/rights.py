@@ -7,7 +7,7 @@ from typing import Any
 
 from agents.models.agent import Agent
 from agents.models.project import Member, Project
-from omoi_site.errors import Forbidden
+from omoi_site.errors import Forbidden, NotFound
 
 SCOPES = ["work", "tickets:write", "gates:decide", "gates:force", "locks:force", "agents:register", "admin"]
 OPERATOR = frozenset({"tickets:write", "work"})
@@ -45,6 +45,26 @@ def need(who: Any, scope: str, project: Project | None = None) -> None:
     if scope and scopes(who, project).isdisjoint(scope.split(EITHER)):
         where = f" in project {project}" if project else ""
         raise Forbidden(f"this needs the scope {scope}{where}, which you do not have", scope=scope)
+    note(who, scope, project.key if project else None)
+
+
+Used = list[tuple[str, str | None]]  # scopes, and the key of the project each was needed in
+
+
+def note(who: Any, scope: str, project: str | None) -> None:
+    """Remember, where a caller remembers (`who.rights_used`), that an answer rests on this right."""
+    used: Used | None = getattr(who, "rights_used", None)
+    if used is not None and (scope, project) not in used:
+        used.append((scope, project))
+
+
+def need_again(who: Any, used: Used) -> None:
+    """Raise NotFound or Forbidden unless `who` still sees these projects and has these rights there."""
+    seen = {project.key: project for project in Project.objects.seen_by(who).filter(key__in=[key for _, key in used if key])}
+    for scope, key in used:
+        if key and key not in seen:
+            raise NotFound(f"there is no project {key}, or you are not a member of it any more")
+        need(who, scope, seen[key] if key else None)
 
 
 def everywhere(who: Any, agent: Agent) -> frozenset[str]:
@@ -68,6 +88,8 @@ def need_to_give(who: Any, wanted: Iterable[str], *, agent: Agent | None = None,
         first = set(wanted) == {"work"} and not agent.keys.exists() and "agents:register" in held
         if agent != who and "admin" not in held and not first:
             raise Forbidden("this needs the scope admin in every project of the agent", scope="admin")
+        for project in agent.projects.all():
+            note(who, "agents:register" if first else "" if agent == who else "admin", project.key)
         if first:
             return
         if "admin" in wanted and "admin" not in scopes(who):  # with it an agent changes workflows, which all projects share

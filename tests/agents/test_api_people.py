@@ -184,6 +184,52 @@ def test_the_projects_of_an_agent_are_told_to_those_who_see_them(vera, operator,
     assert api_of(operator).get("/agents/eve").json()["projects"] == ["OMO", "OTHER"]
 
 
+def test_an_agent_registers_others_in_its_projects_only(ada, project, operator):
+    calls = api_of(ada, "work", "agents:register")
+    Project.objects.found(key="OTHER", by=operator)
+    for projects, status in (([], 422), (["OTHER"], 404)):
+        assert calls.post("/agents", {"name": "eve", "projects": projects}).status_code == status
+        assert not Agent.objects.filter(name="eve").exists()
+    assert calls.post("/agents", {"name": "eve", "projects": ["OMO"]}).status_code == 201
+
+
+REPLAYED = {
+    "a ticket": ("/tickets", {"project": "OMO", "title": "x"}),
+    "an agent and its key": ("/agents", {"name": "eve", "projects": ["OMO"]}),
+    "a key": ("/agents/ada/keys", {}),
+}
+
+
+@pytest.mark.parametrize("what", REPLAYED)
+@pytest.mark.parametrize("how", ["removed", "a lesser role"])
+def test_a_kept_answer_is_not_given_to_who_lost_the_right_to_it(project, ada, operator, django_user_model, what, how):
+    path, body = REPLAYED[what]
+    user = django_user_model.objects.create_user("olga")
+    Member.objects.set(project, user, "admin", by=operator)
+    Member.objects.set(Project.objects.found(key="OTHER", by=operator), user, "admin", by=operator)
+    calls = api_of(user)
+    first = calls.post(path, body, Idempotency_Key="k")
+    assert first.status_code == 201, first.json()
+    assert calls.post(path, body, Idempotency_Key="k").json() == first.json()
+
+    if how == "removed":
+        Member.objects.remove(project, user, by=operator)
+    else:
+        Member.objects.set(project, user, "viewer", by=operator)
+
+    again = calls.post(path, body, Idempotency_Key="k")
+    assert again.status_code == (404 if how == "removed" else 403)
+    assert "key" not in again.json()
+
+
+def test_kept_claims_are_not_given_to_an_agent_that_left_the_project(project, ada, task, operator):
+    calls = api_of(ada)
+    assert calls.post("/claims", {}, Idempotency_Key="k").status_code == 200
+    Agent.objects.act(ada.pk, "edit", by=operator, projects=[])
+
+    assert calls.post("/claims", {}, Idempotency_Key="k").status_code == 404
+
+
 def test_an_agent_is_registered_with_its_key_or_not_at_all(operator, project):
     calls = api_of(operator)
     db.rows("SET CONSTRAINTS ALL IMMEDIATE")

@@ -14,7 +14,7 @@ from agents.api.docs import route
 from agents.api.fields import ReasonField, text_of
 from agents.api.parse import Shape, parse
 from agents.api.view import View
-from agents.models import Agent, Project
+from agents.models import Agent, Project, rights
 from omoi_site.errors import Invalid
 from tickets.api.artifacts import HandedListIn, handed
 from tickets.api.fields import FenceField, IdField, PhaseField, PriorityField, number
@@ -80,6 +80,8 @@ class ClaimsView(View):
         wanted, which = narrowed(asked, by=self.agent())
         claims = Task.objects.claim(**wanted, **which)
         if claims:
+            for claim in claims:
+                rights.note(self.agent(), "work", claim.ticket.partition("-")[0])
             return Response({"claims": [told(claim) for claim in claims]})
         if which["project"]:
             self.project(which["project"].key)  # not before there is nothing: whoever was granted something sees it

@@ -110,10 +110,11 @@ class AgentsView(View):
         if not projects:
             self.need()
         owner = self._owner(given.pop("owner", None))
-        with transaction.atomic():  # an agent without a key would stand in the way of the next try
+        with transaction.atomic():  # an agent nobody has the key of would stand in the way of the next try
             agent = Agent.objects.register(by=request.user, projects=projects, owner=owner, **given)
             _, text = Key.objects.issue(by=request.user, agent=agent)
-        return tagged({"agent": AgentOut(the_agent(self, agent.name)).data, "key": text}, agent.version, status=201)
+            told = {"agent": AgentOut(the_agent(self, agent.name)).data, "key": text}
+        return tagged(told, agent.version, status=201)
 
     def _owner(self, name: str | None) -> Any:
         """Whoever registers owns it; naming somebody else needs `admin`."""
