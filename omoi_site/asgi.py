@@ -23,7 +23,7 @@ from django.urls import path, re_path  # noqa: E402
 from agents.models import Event, following  # noqa: E402
 from collaboration import rights  # noqa: E402
 from collaboration.consumers import LiveConsumer  # noqa: E402
-from omoi_site import broker, whereabouts  # noqa: E402
+from omoi_site import broker, memory, whereabouts  # noqa: E402
 from omoi_site.body import Receive, Scope  # noqa: E402
 from omoi_site.bridge import Bridge, Send  # noqa: E402
 from omoi_site.hub import Hub  # noqa: E402
@@ -49,6 +49,7 @@ async def nowhere(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "websocket.close"})
 
 
+memory.keep_little()
 threads = Threads(settings.REQUEST_THREADS, begin=connection.ensure_connection)  # no request waits for it
 sign_in_threads = Threads(settings.SIGN_IN_THREADS, waiting=WAITING, begin=connection.ensure_connection, name="sign-in")
 hub = Hub()

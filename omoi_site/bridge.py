@@ -52,7 +52,7 @@ class Bridge:
                 await self.threads.run(memory.give_back)
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> int:
-        """Answer one request; the length of its body."""
+        """Answer one request; how many bytes of it or of its answer were in memory."""
         body: IO[bytes] | None = None
         length = 0
         try:
@@ -65,6 +65,7 @@ class Bridge:
             unread = receive if isinstance(error, TooLarge) else None
             await self.refuse(scope, send, error, unread)
         else:
+            length = max(length, len(answer) if isinstance(answer, bytes) else 0)
             await self.deliver(scope, send, status, headers, answer)
         finally:
             if body is not None:

@@ -31,6 +31,10 @@ def ticket_of(*tasks):
 WRONG = {
     "needs that are no names": (ticket_of(*[{"title": "x", "needs": [7] * 250}] * 800), 800 * 250),
     "needs of nothing": (ticket_of(*[{"title": "x", "needs": ["z"] * 250}] * 800), 800 * 250),
+    "needs of tasks that are not": (
+        ticket_of(*[{"title": "x", "needs": [str(n * 100 + m) for m in range(100)]} for n in range(1, 800)]),
+        799 * 100,
+    ),
     "needs without a task": (ticket_of(*[{"title": "x", "needs": [{}] * 250}] * 400), 400 * 250),
     "tasks without a title": (ticket_of(*[{}] * 100_000), 100_000),
     "fields nobody knows": (ticket_of({"title": "x", **{f"a{n}": 1 for n in range(50_000)}}), 50_000),
@@ -84,9 +88,11 @@ def form(project, text: bytes) -> bytes:
 @pytest.mark.django_db(transaction=True)
 def test_memory_is_given_back_after_bodies_that_are_large_or_wrong(web, post):
     before = resident(web)
-    for body, _ in WRONG.values():
+    for body, _ in [*WRONG.values()] * 3:  # each request thread has its turn
         assert post("/tickets", written(body))[0] == 422
     assert post("/tickets", written(ticket_of(*[{"title": "x"}] * 5000)))[0] == 201
+    assert post("/tickets/OMO-1/tasks", written({"tasks": [{"title": "x"}] * 5000}))[0] == 201
+    assert post("/tickets/OMO-1/tasks", written({"tasks": [{"title": "x"}] * 5001}))[1]["errors"][0]["message"].startswith("at most 5000")
     until(lambda: resident(web) - before < 32 * MIB)  # the answer goes out first
 
 

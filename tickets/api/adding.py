@@ -16,6 +16,7 @@ from tickets.models.adding import NeedSpec
 
 ENDS, POLICIES = Need.When.values, Need.OnFailure.values
 NAME = 100  # characters of a ref
+MOST = 5_000  # tasks at once, where all of them are answered
 
 
 class NeedIn(Shape):
@@ -24,13 +25,13 @@ class NeedIn(Shape):
     on_failure = serializers.ChoiceField(POLICIES, default="hold")
 
     def read(self, given: Any, path: str, faults: Faults) -> Any:
-        """A bare text is short for the task; a body may hold a hundred thousand of them, so it is read by hand."""
+        """A bare text is short for the task, and stays one: a body may hold a hundred thousand of them."""
         if not isinstance(given, str):
             return super().read(given, path, faults)
         name = given.strip()
         if not 0 < len(name) <= NAME or "\0" in name:
             return faults.add(path, f"a task's id or ref has 1 to {NAME} characters")
-        return {"task": name, "when": "success", "on_failure": "hold"}
+        return name
 
 
 @extend_schema_field({"oneOf": [{"enum": ["all", "any"]}, {"type": "integer", "minimum": 1}]})
@@ -73,7 +74,7 @@ class TaskIn(Shape):
 
 
 class TasksIn(Shape):
-    tasks = TaskIn(many=True, allow_empty=False)
+    tasks = TaskIn(many=True, allow_empty=False, max_length=MOST)
 
 
 def specs(tasks: list[dict[str, Any]]) -> list[TaskSpec]:
@@ -84,8 +85,11 @@ def specs(tasks: list[dict[str, Any]]) -> list[TaskSpec]:
 
 def _spec(task: dict[str, Any], refs: set[str]) -> TaskSpec:
     task.pop("locks", None)
-    needs = [NeedSpec(on(need["task"], refs), need["when"], need["on_failure"]) for need in task.pop("needs", [])]
-    return TaskSpec(needs=needs, **task)
+    return TaskSpec(needs=[_need(need, refs) for need in task.pop("needs", [])], **task)
+
+
+def _need(given: str | dict[str, str], refs: set[str]) -> NeedSpec:
+    return NeedSpec(on(given, refs)) if isinstance(given, str) else NeedSpec(on(given["task"], refs), given["when"], given["on_failure"])
 
 
 def on(text: str, refs: set[str]) -> int | str:

@@ -49,7 +49,7 @@ UPDATE tickets_lane l SET floor = f.rank FROM (
 """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class NeedSpec:
     """What a new task waits for: a task's id, or the `ref` of another in the same batch."""
 
@@ -111,7 +111,7 @@ class Adding(models.QuerySet[Any]):
         open_in = ticket.plan.open_in(now["phase"]) if not (now["paused"] or now["archived_at"]) else set()
         work = [_placed(ticket, spec, now["phase"], open_in) for spec in specs]
         place_of = {spec.ref: place for place, spec in enumerate(specs) if spec.ref}
-        _refuse_faults(self.model, work, place_of)
+        self._refuse_faults(ticket, work, place_of)
         ids: list[int] = []
         for batch in self._stored(work, now["now"], by):
             ids += batch
@@ -133,6 +133,31 @@ class Adding(models.QuerySet[Any]):
         """
         placed = [_placed(ticket, spec, ticket.phase, ticket.plan.open_in(ticket.phase)) for ticket, spec in work]
         return [pk for batch in self._stored(placed, now, by) for pk in batch]
+
+    def _refuse_faults(self, ticket: Ticket, work: Sequence[Placed], place_of: Mapping[str, int]) -> None:
+        """Before anything is written: what is wrong with these tasks, each fault by its field."""
+        wanted = {need.on for each in work for need in each.spec.needs if isinstance(need.on, int)}
+        there = set(self.filter(pk__in=wanted, project=ticket.project_id).values_list("pk", flat=True)) if wanted else set()
+        faults = Faults()
+        for place, (_, spec, marks, _) in enumerate(work):
+            at = f"tasks.{place}"
+            if marks.phase not in ticket.plan:
+                faults.add(f"{at}.phase", f"{marks.phase} is not a phase of {ticket.workflow}")
+            for name, message in limits.faults(self.model, vars(spec)):
+                faults.add(f"{at}.{name}", message)
+            if spec.join is not None and not 1 <= spec.join <= len(spec.needs):
+                faults.add(f"{at}.join", f"between 1 and the number of needs ({len(spec.needs)})")
+            if spec.ref and place_of[spec.ref] != place:
+                faults.add(f"{at}.ref", f"ref {spec.ref} is there twice")
+            for number, need in enumerate(spec.needs):
+                if need.on not in place_of and need.on not in there:
+                    lacking = (
+                        f"no task with ref {need.on} in this batch" if isinstance(need.on, str) else f"no task {need.on} in this project"
+                    )
+                    faults.add(f"{at}.needs.{number}", lacking)
+            for name, message in profiles.faults(spec.profile, spec.slots).items():
+                faults.add(f"{at}.{name}", message)
+        faults.check()
 
     def _stored(self, work: Sequence[Placed], now: datetime, by: Any) -> Iterator[list[int]]:
         """The tasks of one project, batch by batch; the ids of each."""
@@ -206,23 +231,3 @@ def _placed(ticket: Ticket, spec: TaskSpec, phase: str, open_in: Set[str]) -> Pl
         or standing
     )
     return Placed(ticket, spec, Marks(where, tuple(words(spec.capabilities)), bool(spec.profile)), where not in open_in)
-
-
-def _refuse_faults(model: type[Task], work: Sequence[Placed], place_of: Mapping[str, int]) -> None:
-    faults = Faults()
-    for place, (ticket, spec, marks, _) in enumerate(work):
-        at = f"tasks.{place}"
-        if marks.phase not in ticket.plan:
-            faults.add(f"{at}.phase", f"{marks.phase} is not a phase of {ticket.workflow}")
-        for name, message in limits.faults(model, vars(spec)):
-            faults.add(f"{at}.{name}", message)
-        if spec.join is not None and not 1 <= spec.join <= len(spec.needs):
-            faults.add(f"{at}.join", f"between 1 and the number of needs ({len(spec.needs)})")
-        if spec.ref and place_of[spec.ref] != place:
-            faults.add(f"{at}.ref", f"ref {spec.ref} is there twice")
-        for number, need in enumerate(spec.needs):
-            if isinstance(need.on, str) and need.on not in place_of:
-                faults.add(f"{at}.needs.{number}", f"no task with ref {need.on} in this batch")
-        for name, message in profiles.faults(spec.profile, spec.slots).items():
-            faults.add(f"{at}.{name}", message)
-    faults.check()

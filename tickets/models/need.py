@@ -17,7 +17,7 @@ from django.db import models
 
 from agents.models import Event, label, via
 from omoi_site import db
-from omoi_site.errors import Invalid, OmoiError
+from omoi_site.errors import Faults, OmoiError
 from tickets.obstacles import MET
 
 GRAPH_LOCK = 1_001  # class of the advisory lock; the object is the project
@@ -132,8 +132,10 @@ class NeedQuerySet(models.QuerySet["Need"]):
             [children, project],
         )
         state = {row["id"]: row["state"] for row in found if row["project_id"] == project}
-        if strange := [task for task in (*parents, *children) if task not in state]:
-            raise Invalid(f"no task {strange[0]} in this project", field="needs")
+        faults = Faults()
+        for strange in sorted({*parents, *children} - state.keys()):
+            faults.add("needs", f"no task {strange} in this project")
+        faults.check()
         return state
 
     @staticmethod
