@@ -99,9 +99,9 @@ def in_words(faults: list[dict[str, str]], more: int) -> str:
     return f"{told}; and {left} more" if left else told
 
 
-def short(text: str) -> str:
-    """A text that may quote what was sent, cut to a length an answer can hold."""
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+def short(text: str, most: int = LONGEST) -> str:
+    """A text that may quote what was sent, cut to `most` characters."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 class Malformed(OmoiError):

@@ -7,6 +7,8 @@ from typing import Any
 
 import yaml
 
+LONGEST = 256 << 10  # reading costs a second of CPU for each 100 KiB
+
 
 class PlainLoader(yaml.SafeLoader):
     """Without aliases, by which a small text becomes a huge document, and without dates, which are words here."""
@@ -25,6 +27,8 @@ PlainLoader.yaml_implicit_resolvers = {
 
 def load(text: str | bytes) -> Any:
     """The document in `text`; raises ValueError saying what is wrong."""
+    if len(text) > LONGEST:
+        raise ValueError(f"YAML of more than {LONGEST >> 10} KiB is not read: write it shorter, or as JSON")
     try:
         told = json.dumps(yaml.load(text, PlainLoader), allow_nan=False, ensure_ascii=False)
         told.encode()

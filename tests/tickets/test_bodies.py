@@ -14,6 +14,7 @@ from agents.models import Key
 from tests.calls import api_of
 from tests.tickets.backlogs import flow
 from tests.web import until
+from tickets import plain_yaml
 from tickets.models import Task
 
 MIB = 1 << 20
@@ -52,6 +53,29 @@ def test_faults_are_counted_and_the_first_are_told(calls, body, faults):
     assert faults < 6 or told["detail"].endswith(f"; and {faults - 5} more")
     assert len(refused.content) < 32 * 1024
     assert not Task.objects.exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"name": "x", "phases": [1] * 250_000},
+        {"name": "x", "phases": [{"name": "A", "to": [], "tasks": [{}] * 200_000}, {"name": "B", "to": []}]},
+        {"name": "x", "phases": [{"name": "A", "to": ["A"]}] * 30_000},
+    ],
+)
+def test_a_workflow_of_nothing_but_faults_is_looked_at_for_a_while(calls, document):
+    """A thousand of them at most: how often the reader was asked is what it costs."""
+    refused = calls.put("/workflows/x", document)
+    told = refused.json()
+    assert (refused.status_code, told["code"]) == (422, "invalid_workflow")
+    assert len(told["errors"]) + told.get("more_errors", 0) <= 1_000
+    assert len(refused.content) < 128 * 1024
+
+
+def test_long_yaml_is_not_read():
+    with pytest.raises(ValueError, match="more than 256 KiB"):
+        plain_yaml.load("a: b\n" * 60_000)
 
 
 def resident(web) -> int:

@@ -12,9 +12,10 @@ from agents.models import Project
 from omoi_site import limits
 from omoi_site.errors import Invalid
 from tests.calls import api_of
+from tests.deeds import allow
 from tests.tickets.backlogs import bring, issue
 from tickets import imports
-from tickets.models import Cycle, Task, TaskSpec, Ticket
+from tickets.models import Cycle, Task, TaskSpec, Ticket, Workflow
 
 pytestmark = pytest.mark.django_db
 
@@ -124,6 +125,13 @@ def test_a_reason_is_as_long_by_the_api(ticket, operator):
     assert Ticket.objects.get().pause_reason == LONG[:-1]
 
 
+def test_a_seeded_title_that_becomes_too_long_is_cut(project, operator):
+    phases = [{"name": "DOING", "tasks": [{"title": "Review {title}"}], "to": ["DONE"]}, {"name": "DONE", "to": []}]
+    workflow = allow(project, Workflow.objects.install({"name": "seeding", "phases": phases}))
+    Ticket.objects.open(project=project, workflow=workflow, title="x" * 300, by=operator)
+    assert Task.objects.get().title == f"Review {'x' * 292}…"
+
+
 # -- cycles
 
 
@@ -141,6 +149,13 @@ def test_a_cycle_of_a_batch_is_told_by_its_refs(project, operator, ticket):
         told = refused.json()
         assert (refused.status_code, told["code"], set(told["cycle"])) == (409, "cycle", {"a", "b", "c"})
         assert " -> ".join(told["cycle"]) in told["detail"]
+
+
+def test_a_long_cycle_is_told_in_few_words_and_named_whole(project, operator):
+    tasks = [{"ref": f"t{n}", "title": "x", "needs": [f"t{(n + 1) % 2000}"]} for n in range(2000)]
+    told = api_of(operator).post("/tickets", {"project": "OMO", "title": "x", "tasks": tasks}).json()
+    assert len(told["cycle"]) == 2001
+    assert len(told["detail"]) <= 500
 
 
 def test_a_cycle_with_what_is_here_is_told_by_ids_of_the_backlog(project):

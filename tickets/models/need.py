@@ -17,7 +17,7 @@ from django.db import models
 
 from agents.models import Event, label, via
 from omoi_site import db
-from omoi_site.errors import Faults, OmoiError
+from omoi_site.errors import Faults, OmoiError, short
 from tickets.obstacles import MET
 
 GRAPH_LOCK = 1_001  # class of the advisory lock; the object is the project
@@ -44,6 +44,9 @@ class Cycle(OmoiError):
 
     code = "cycle"
     title = "These needs would close a cycle"
+
+    def __init__(self, message: str, *, cycle: Sequence[str]) -> None:
+        super().__init__(short(message), cycle=list(cycle))
 
 
 @dataclass(frozen=True)

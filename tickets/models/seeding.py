@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from omoi_site import limits
+from omoi_site.errors import short
 from tickets.models.adding import NeedSpec, TaskSpec
 
 if TYPE_CHECKING:
@@ -15,9 +17,12 @@ PRIORITIES = {"critical": 0, "high": 1, "medium": 2, "low": 3}
 
 
 def specs(ticket: Ticket, seeds: tuple[dict[str, Any], ...], phase: str) -> list[TaskSpec]:
-    """What the document says, with `{ticket}`, `{title}` and `{phase}` filled in."""
+    """What the document says, with `{ticket}`, `{title}` and `{phase}` filled in; what becomes too long by that is cut."""
     words = {"ticket": ticket.key, "title": ticket.title, "phase": phase}
-    return [_spec(_filled(seed, words), phase) for seed in seeds]
+    filled = [_filled(seed, words) for seed in seeds]
+    for seed in filled:
+        seed |= {name: short(seed[name], limits.longest(ticket.tasks.model, name)) for name in ("title", "description") if name in seed}
+    return [_spec(seed, phase) for seed in filled]
 
 
 def _spec(seed: dict[str, Any], phase: str) -> TaskSpec:
