@@ -31,7 +31,7 @@ class ProjectDesk(Desk):
     list_display = ["key", "name", "workflow", "state", "tickets_made", since("created_at")]
     list_filter = ["paused", "workflow"]
     search_fields = ["key", "name", "repository"]
-    fields = ["key", "name", "repository", "workflow", "workflows", "paused", "pause_reason", "tickets_made", "created_at"]
+    fields = ["key", "name", "repository", "workflow", "workflows", "profiles", "paused", "pause_reason", "tickets_made", "created_at"]
     actions = [
         act(
             "Pause projects",
@@ -53,7 +53,7 @@ class ProjectDesk(Desk):
 
     def save_model(self, request: HttpRequest, project: Project, form: forms.ModelForm, change: bool) -> None:
         if not change:
-            asked = {name: form.cleaned_data[name] for name in ("key", "name", "repository", "workflow", "workflows")}
+            asked = {name: form.cleaned_data[name] for name in ("key", "name", "repository", "workflow", "workflows", "profiles")}
             project.__dict__.update(Project.objects.found(**asked, by=request.user).__dict__)
             return
         Project.objects.act(project.pk, "edit", by=request.user, **{name: form.cleaned_data[name] for name in form.changed_data})

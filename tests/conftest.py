@@ -44,7 +44,7 @@ def operator(django_user_model):
 def project(operator):
     from agents.models import Project
 
-    return Project.objects.found(key="OMO", workflow="simple", by=operator)
+    return Project.objects.found(key="OMO", workflow="simple", profiles=["echo", "pause"], by=operator)
 
 
 @pytest.fixture

@@ -13,7 +13,9 @@ from typing import Any
 
 import yaml
 from django.conf import settings
+from django.db.models import F, Func, Value
 
+from agents.models import Project
 from omoi_site import db
 from tests import cluster
 from tickets.models import Task, TaskSpec
@@ -68,6 +70,7 @@ def install(name: str, **document: Any) -> str:
     folder = Path(settings.OMOI_HOME) / "profiles"
     folder.mkdir(exist_ok=True)
     (folder / f"{name}.yaml").write_text(yaml.safe_dump({"kind": "command", **document}))
+    Project.objects.update(profiles=Func(F("profiles"), Value(name), function="array_append"))
     return name
 
 

@@ -250,6 +250,10 @@ def job_of(claim: Claim, since: float) -> Job:
     A task's own timeout counts from the claim, so it is over here a little before a sweep would say so.
     """
     left = claim.timeout_s - (time.monotonic() - since) if claim.timeout_s else float("inf")
+    if not claim.granted:
+        raise profiles.UnknownProfile(
+            f"the project of {claim.ticket} may not use the profile {claim.profile}: the admin of this installation grants it"
+        )
     profile = profiles.named(claim.profile)
     words, values = profile.filled(claim.slots)
     brief = {

@@ -24,13 +24,14 @@ class ProjectOut(serializers.Serializer):
     workflows = serializers.ListField(
         child=serializers.CharField(), help_text="names of other workflows its tickets may follow; empty: only `workflow`"
     )
+    profiles = serializers.ListField(child=serializers.CharField(), help_text="profiles its tasks may name")
     paused = serializers.BooleanField()
     pause_reason = serializers.CharField(allow_blank=True)
     version = serializers.IntegerField()
     created_at = serializers.DateTimeField()
 
 
-class WorkflowNames(serializers.ListField):
+class Names(serializers.ListField):
     child = serializers.CharField(max_length=100)
     max_length = 50
 
@@ -40,14 +41,16 @@ class ProjectIn(Shape):
     name = text_of(Project, "name", required=False)
     repository = text_of(Project, "repository", required=False, allow_blank=True)
     workflow = text_of(Project, "workflow", required=False, allow_blank=True)
-    workflows = WorkflowNames(required=False)
+    workflows = Names(required=False)
+    profiles = Names(required=False, help_text="profiles its tasks may name; only the admin of the installation grants them")
 
 
 class ProjectEdit(Shape):
     name = text_of(Project, "name", required=False)
     repository = text_of(Project, "repository", required=False, allow_blank=True)
     workflow = text_of(Project, "workflow", required=False, allow_blank=True)
-    workflows = WorkflowNames(required=False)
+    workflows = Names(required=False)
+    profiles = Names(required=False, help_text="profiles its tasks may name; only the admin of the installation grants them")
 
 
 class ReasonIn(Shape):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -11,10 +11,11 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.utils import timezone
 
+from agents import profiles
 from agents.models.above import carry
 from agents.models.versioned import Locking, Versioned
 from omoi_site import db, limits
-from omoi_site.errors import Invalid
+from omoi_site.errors import Forbidden, Invalid
 
 KEY = RegexValidator(r"\A[A-Z][A-Z0-9]{1,9}\Z", "2 to 10 capital letters and digits, a letter first")
 
@@ -30,10 +31,19 @@ class ProjectQuerySet(Locking["Project"]):
 
     @db.atomic
     def found(
-        self, *, key: str, by: Any, name: str = "", repository: str = "", workflow: str = "", workflows: Iterable[str] = ()
+        self,
+        *,
+        key: str,
+        by: Any,
+        name: str = "",
+        repository: str = "",
+        workflow: str = "",
+        workflows: Iterable[str] = (),
+        profiles: Iterable[str] = (),
     ) -> Project:
-        """Create a project; `workflow` is the name new tickets follow, `workflows` what they may follow besides."""
+        """Create a project; `workflow` is the name new tickets follow, `workflows` what they may follow besides, `profiles` what its tasks may run."""
         project = self.model(key=key, name=name or key, repository=repository, workflow=workflow, workflows=distinct(workflows))
+        project.profiles = grantable(profiles, by=by)
         db.check(project)
         carry("project.chose_workflow", project, by=by)
         db.insert(project, field="key", taken=f"there is a project {key} already")
@@ -48,6 +58,12 @@ class Project(Versioned):
     workflow = models.CharField(max_length=100, blank=True, help_text="name of the workflow new tickets follow; empty: the built-in one")
     workflows = ArrayField(
         models.CharField(max_length=100), default=list, blank=True, help_text="names of other workflows its tickets may follow; empty: none"
+    )
+    profiles = ArrayField(
+        models.CharField(max_length=60),
+        default=list,
+        blank=True,
+        help_text="profiles its tasks may name; only the admin of the installation grants them",
     )
     paused = models.BooleanField(default=False, editable=False)
     paused_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -73,7 +89,13 @@ class Project(Versioned):
 
     def settings(self) -> dict[str, Any]:
         """What people set, as the journal tells it."""
-        return {"name": self.name, "repository": self.repository, "workflow": self.workflow, "workflows": self.workflows}
+        return {
+            "name": self.name,
+            "repository": self.repository,
+            "workflow": self.workflow,
+            "workflows": self.workflows,
+            "profiles": self.profiles,
+        }
 
     # -- each runs on a row from `locked()`
 
@@ -86,13 +108,15 @@ class Project(Versioned):
         repository: str | None = None,
         workflow: str | None = None,
         workflows: Iterable[str] | None = None,
+        profiles: Iterable[str] | None = None,
     ) -> None:
-        """Change what is given; tickets that are there keep their workflow."""
+        """Change what is given; tickets that are there keep their workflow, and tasks whose profile is not granted any more fail when they are run."""
         asked = {
             "name": name,
             "repository": repository,
             "workflow": workflow,
             "workflows": None if workflows is None else distinct(workflows),
+            "profiles": None if profiles is None else grantable(profiles, by=by, granted=self.profiles),
         }
         before = self.change(
             "project.edited", {field: value for field, value in asked.items() if value is not None}, by=by, version=version
@@ -112,6 +136,18 @@ class Project(Versioned):
             self.paused, self.paused_at, self.pause_reason = False, None, ""
             self.record("project.resumed", by=by, reason=reason)
             carry("project.paused", self, by=by)
+
+
+def grantable(names: Iterable[str], *, by: Any, granted: Sequence[str] = ()) -> list[str]:
+    """These names of profiles, where `by` may grant them; raises Forbidden, and Invalid for one that is not installed (and not granted before)."""
+    wanted = distinct(names)
+    if wanted != list(granted) and not isinstance(by, str):  # the system's own parts and commands of this machine
+        scopes = getattr(by, "key_scopes", None) or {"admin"}
+        if not getattr(by, "is_superuser", False) or "admin" not in scopes:
+            raise Forbidden("only the admin of this installation grants profiles: they say what runs on its machines")
+    if unknown := sorted(set(wanted) - set(granted) - profiles.known()):
+        raise Invalid(f"there is no profile {unknown[0]}; there are {', '.join(sorted(profiles.known()))}", field="profiles")
+    return wanted
 
 
 def distinct(names: Iterable[str]) -> list[str]:

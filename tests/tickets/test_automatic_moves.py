@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents.models import Event
+from agents.models import Event, Project
 from tests.deeds import allow, complete
 from tests.racing import meanwhile
 from tests.tickets.reports import hand_in
@@ -88,6 +88,7 @@ def bereft(project, operator, ada, tool):
         {"name": "MAKE", "to": ["SHIP"], "automatic": "on_completion", "gate": GATE},
         {"name": "SHIP", "to": [], "tasks": [{"title": "Ship it", "profile": "tool"}]},
     ]
+    Project.objects.act(project.pk, "edit", by=operator, profiles=["tool"])
     workflow = allow(project, Workflow.objects.install({"name": "shipping", "phases": phases}))
     ticket = Ticket.objects.open(project=project, workflow=workflow, title="x", tasks=[TaskSpec("x")], by=operator)
     [claim] = Task.objects.claim(by=ada)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from django.db import transaction
 
+from agents import profiles
 from agents.models import Project
 from tickets.demo.shelf import Impossible, backlog
 from tickets.models import BlockedClass, Ticket, TransitionNotAllowed, Workflow
@@ -17,6 +18,7 @@ from tickets.workflow import BLOCKED
 KEY, WORKFLOW, SOURCE = "DEMO", "demo_delivery", "demo"
 BY = "system:demo"
 DOCUMENT = Path(__file__).parent / f"{WORKFLOW}.yaml"
+PROFILES = sorted(name for name in profiles.known() if name.startswith("demo_"))
 AT_ONCE, EVERY_S = 6, 6.0  # tickets at the beginning, and how long after them another one comes
 LOOK_S = 0.3
 
@@ -25,7 +27,7 @@ def open_project(repository: str) -> Project:
     """The demo's project, made when missing. Raises Impossible where somebody else's project has its key."""
     Workflow.objects.install(DOCUMENT)
     project = Project.objects.filter(key=KEY).first() or Project.objects.found(
-        key=KEY, name="Demo: a ledger", repository=repository, workflow=WORKFLOW, by=BY
+        key=KEY, name="Demo: a ledger", repository=repository, workflow=WORKFLOW, profiles=PROFILES, by=BY
     )
     if project.workflow != WORKFLOW:
         raise Impossible(f"There is a project {KEY} that the demo did not make; it is left alone. Start without --demo.")

@@ -109,6 +109,8 @@ class Adding(models.QuerySet[Any]):
         now = db.one("SELECT phase, paused, archived_at, clock_timestamp() AS now FROM tickets_ticket WHERE id = %s FOR SHARE", [ticket.pk])
         assert now
         open_in = ticket.plan.open_in(now["phase"]) if not (now["paused"] or now["archived_at"]) else set()
+        if any(spec.profile for spec in specs):
+            ticket.project.refresh_from_db(fields=["profiles"])  # what it is granted now
         work = [_placed(ticket, spec, now["phase"], open_in) for spec in specs]
         place_of = {spec.ref: place for place, spec in enumerate(specs) if spec.ref}
         self._refuse_faults(ticket, work, place_of)
@@ -155,7 +157,10 @@ class Adding(models.QuerySet[Any]):
                         f"no task with ref {need.on} in this batch" if isinstance(need.on, str) else f"no task {need.on} in this project"
                     )
                     faults.add(f"{at}.needs.{number}", lacking)
-            for name, message in profiles.faults(spec.profile, spec.slots).items():
+            wrong = profiles.faults(spec.profile, spec.slots)
+            if spec.profile and "profile" not in wrong and spec.profile not in ticket.project.profiles:
+                wrong = {"profile": f"{ticket.project} may not use the profile {spec.profile}: the admin of this installation grants it"}
+            for name, message in wrong.items():
                 faults.add(f"{at}.{name}", message)
         faults.check()
 

@@ -94,7 +94,8 @@ WAKING = "SELECT FROM tickets_task WHERE state = 'pending' AND asleep AND not_be
 BRIEF = """
 SELECT t.id, k.title AS ticket_title, k.description AS ticket_description, k.context, k.phase <> t.phase AS first_of_phase,
        coalesce((SELECT jsonb_agg(jsonb_build_object('task', p.id::text, 'key', p.ticket_key || '.' || p.id, 'title', p.title, 'state', p.state, 'result', p.result) ORDER BY p.id)
-                 FROM tickets_need n JOIN tickets_task p ON p.id = n.parent_id WHERE n.child_id = t.id), '[]') AS inputs
+                 FROM tickets_need n JOIN tickets_task p ON p.id = n.parent_id WHERE n.child_id = t.id), '[]') AS inputs,
+       t.profile = '' OR (SELECT t.profile = ANY (j.profiles) FROM agents_project j WHERE j.id = t.project_id) AS granted
 FROM tickets_task t JOIN tickets_ticket k ON k.id = t.ticket_id WHERE t.id = ANY ((SELECT %s::bigint[])::bigint[])
 """
 
@@ -124,6 +125,7 @@ class Claim:
     attempt: int
     lease_expires_at: datetime
     profile: str
+    granted: bool  # whether its project may use the profile
     slots: dict[str, Any]
     brief: dict[str, Any] = field(default_factory=dict)
 
@@ -222,6 +224,7 @@ def _claim(row: dict[str, Any]) -> Claim:
         attempt=row["attempts"],
         lease_expires_at=row["lease_expires_at"],
         profile=row["profile"],
+        granted=row["granted"],
         slots=row["slots"],
         brief=told,
     )

@@ -28,8 +28,13 @@ class Command(commands.Command):
             help="another workflow its tickets may follow; any number",
         )
 
-    def create(self, *, key: str, name: str, repository: str, workflow: str, workflows: list[str], **_: Any) -> commands.Document:
-        project = Project.objects.found(key=key, name=name, repository=repository, workflow=workflow, workflows=workflows, by=commands.BY)
+        create.add_argument(
+            "--profile", dest="profiles", action="append", default=[], metavar="NAME", help="a profile its tasks may run; any number"
+        )
+
+    def create(self, *, key: str, **given: Any) -> commands.Document:
+        settings = ("name", "repository", "workflow", "workflows", "profiles")
+        project = Project.objects.found(key=key, by=commands.BY, **{name: given[name] for name in settings})
         return {"key": project.key, **project.settings()}
 
     def created(self, project: commands.Document) -> None:
