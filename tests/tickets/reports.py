@@ -23,7 +23,7 @@ def cobertura(hit: int, missed: int) -> bytes:
 
 def junit(passed: int, failed: int = 0) -> bytes:
     cases = '<testcase name="ok"/>' * passed + '<testcase name="bad"><failure message="no"/></testcase>' * failed
-    return f'<testsuites><testsuite tests="99" failures="0">{cases}</testsuite></testsuites>'.encode()
+    return f'<testsuites><testsuite tests="{passed + failed}" failures="{failed}">{cases}</testsuite></testsuites>'.encode()
 
 
 def changes(*files: str) -> bytes:
