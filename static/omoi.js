@@ -1,156 +1,8 @@
-// Signals come over one WebSocket; HTML always comes over HTTP, through the same permission-checked views.
+// What a click and a key may do, how ages tick, where a page opens. Live parts are in live.js.
 "use strict";
 
 const one = (selector, root = document) => root.querySelector(selector);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
-
-// --- live parts: each names its topics in data-live and fetches itself again when one of them rings
-
-const GATHER_MS = 120;
-const PING_MS = 20_000;
-const SILENT_MS = 45_000;
-const POLL_MS = 10_000;
-const EVERYTHING = "*";
-const SIGNED_OUT = 4401;
-
-const live = {
-  cursor: document.body.dataset.cursor,
-  dirty: new Set(),     // topics that rang since their parts were fetched
-  timer: 0,
-  fetching: 0,
-  rested: 0,            // not before this moment: a slow answer makes the next request wait in proportion
-  tries: 0,
-  paused: false,
-  polled: false,        // there is no socket, but the last request without one was answered
-  contact: Date.now(),
-  socket: null,
-};
-
-const parts = () => all("[data-live]");
-const topicsOf = (part) => part.dataset.live.split(" ").filter(Boolean);
-const topics = () => [...new Set(parts().flatMap(topicsOf))];
-
-function ring(topic) {
-  live.dirty.add(topic);
-  if (!live.timer && !live.fetching && !document.hidden && !live.paused) {
-    live.timer = setTimeout(fetchParts, Math.max(GATHER_MS, live.rested - performance.now()));
-  }
-}
-
-function fetchParts() {
-  live.timer = 0;
-  const dirty = live.dirty;
-  live.dirty = new Set();
-  for (const part of parts()) {
-    if (dirty.has(EVERYTHING) || topicsOf(part).some((topic) => dirty.has(topic))) fetchPart(part);
-  }
-}
-
-function fetchPart(part) {
-  const begun = performance.now();
-  live.fetching += 1;
-  const over = (event) => {
-    if (event.target !== part && event.target.id !== part.id) return;
-    document.removeEventListener("htmx:finally:request", over);
-    live.fetching -= 1;
-    live.rested = performance.now() + 3 * (performance.now() - begun);
-    const status = event.detail.ctx.response?.status;
-    if (status === 401 || status === 403 || event.detail.ctx.response?.raw?.redirected) return location.reload();
-    if (status < 400) heard();
-    else topicsOf(part).forEach((topic) => live.dirty.add(topic));
-    live.polled = !open() && status < 400;
-    subscribe();
-    show();
-    keepFocus();
-    if (live.dirty.size && open()) [...live.dirty].forEach(ring);
-  };
-  document.addEventListener("htmx:finally:request", over);
-  htmx.trigger(part, "live");
-}
-
-// --- the socket
-
-function connect() {
-  const scheme = location.protocol === "https:" ? "wss://" : "ws://";
-  const socket = live.socket = new WebSocket(`${scheme}${location.host}/ws/live/`);
-  socket.onopen = () => {
-    live.tries = 0;
-    live.asked = "";
-    heard();
-    subscribe();
-    live.polled = false;
-    show();
-  };
-  socket.onmessage = (message) => {
-    heard();
-    const { topic, cursor } = JSON.parse(message.data);
-    if (cursor) live.cursor = cursor;
-    if (topic === "resync") ring(EVERYTHING);
-    else if (topic) ring(topic);
-  };
-  socket.onclose = (closing) => {
-    if (closing.code === SIGNED_OUT) return location.reload();
-    live.tries += 1;
-    show();
-    const wait = Math.min(15_000, 500 * 2 ** Math.min(live.tries - 1, 5)) * (0.5 + Math.random() / 2);
-    setTimeout(connect, wait);
-  };
-}
-
-// Topics change when a part was fetched anew; the server hears of it once.
-function subscribe() {
-  const wanted = topics();
-  const asked = wanted.join(" ");
-  if (!open() || asked === live.asked) return;
-  live.asked = asked;
-  live.socket.send(JSON.stringify({ topics: wanted, cursor: live.cursor }));
-}
-
-function heard() {
-  live.contact = Date.now();
-}
-
-const open = () => live.socket?.readyState === WebSocket.OPEN;
-
-function show() {
-  const mark = one("#live");
-  const state = live.paused ? "paused" : open() ? "live" : live.polled ? "polling" : "lost";
-  const word = { live: "Live", lost: "Reconnecting", polling: "Every 10 s", paused: "Paused" }[state];
-  if (mark.dataset.state !== state) {
-    mark.dataset.state = state;
-    one("#live-word").textContent = one("#live-said").textContent = word;
-  }
-  one("#last-contact").dateTime = new Date(live.contact).toISOString();
-  one("#banner").hidden = !(state === "lost" && live.tries > 1);
-  tick();
-}
-
-function watch() {
-  if (open() && Date.now() - live.contact > SILENT_MS) return live.socket.close();
-  if (open()) live.socket.send("{}");
-}
-
-// Without a socket the parts are asked every 10 s, so that the page is late, not wrong.
-function poll() {
-  if (open() || document.hidden || live.paused || live.fetching) return;
-  live.dirty.add(EVERYTHING);
-  fetchParts();
-}
-
-function pause() {
-  live.paused = !live.paused;
-  show();
-  if (!live.paused && live.dirty.size) fetchParts();
-}
-
-if (live.cursor) {
-  connect();
-  setInterval(watch, PING_MS);
-  setInterval(poll, POLL_MS);
-  document.addEventListener("visibilitychange", () => {
-    if (!document.hidden && live.dirty.size && !live.paused) fetchParts();
-  });
-}
 
 // --- ages tick in the browser, so that stale data looks its age
 
@@ -218,7 +70,7 @@ document.addEventListener("click", (event) => {
   else if (on("[data-theme-toggle]")) toggleTheme();
   else if (on("[data-reload]")) location.reload();
   else if (on("[data-pause]")) pause();
-  else if (on("[data-help]")) help();
+  else if (on("[data-help]")) help(on("[data-help]"));
   else if (on("[data-close]") && on("dialog")) {
     event.preventDefault();
     on("dialog").close();
@@ -228,59 +80,67 @@ document.addEventListener("click", (event) => {
   }
 });
 
-function help() {
-  one("#account")?.hidePopover?.();
-  one("#help")?.showModal();
+function help(opener = document.activeElement) {
+  openDialog(one("#help"), opener);
 }
 
-// --- acts: their forms are pages of their own; here they open in a dialog, and the part shows what came of it
+// --- focus: where it goes when what had it is gone
 
-const PART = { "HX-Request": "true" };
+const FOCUSABLE = "a[href], button, input:not([type=hidden]), select, textarea, [tabindex]";
 
-async function ask(link) {
-  link.closest("[popover]")?.hidePopover();
-  const answer = await fetch(link.href, { headers: PART }).catch(() => null);
-  if (!answer?.ok || answer.redirected) return void (location.href = link.href);
-  openAct(await answer.text());
+// Ids of an element and of what a keyboard reaches after it, then before it: where the focus may go when it is gone.
+function around(element) {
+  const items = all(FOCUSABLE, one("#main")).filter((item) => item.id);
+  const follows = (item) => item === element || element.compareDocumentPosition(item) & Node.DOCUMENT_POSITION_FOLLOWING;
+  const at = items.findIndex(follows);
+  const [before, after] = at < 0 ? [items, []] : [items.slice(0, at), items.slice(at)];
+  return [...after, ...before.reverse()].map((item) => item.id);
 }
 
-function openAct(html) {
-  const box = one("#act");
-  box.innerHTML = html;
-  if (!box.open) box.showModal();
-  (one("#refused", box) || one("select, textarea, input:not([type=hidden])", box) || one("button[type=submit]", box))?.focus();
+function focusFirst(ids) {
+  const reachable = (item) => item?.checkVisibility({ visibilityProperty: true }) && !item.disabled;
+  (ids.map((id) => document.getElementById(id)).find(reachable) || one("#main")).focus({ preventScroll: true });
 }
+
+// --- dialogs: when one closes, what opened it has the focus again, or what stands in its place
+
+function openDialog(box, opener) {
+  if (!box || box.open) return;
+  const menu = opener.closest("[popover]");
+  menu?.hidePopover();
+  const button = menu ? all(`[popovertarget="${menu.id}"]`).find((item) => item.checkVisibility()) : opener;
+  if (button?.isConnected && !box.contains(button)) {
+    const from = button === document.body ? one("#main") : button;
+    box.back = around(from);
+    from.focus({ preventScroll: true });  // the browser itself returns there
+  }
+  box.showModal();
+}
+
+for (const box of all("dialog")) {
+  box.addEventListener("close", () => {
+    if (document.activeElement === document.body) focusFirst(box.back || []);
+  });
+}
+
+// --- a form is sent once. When the browser comes back to it, or no answer comes, it can be sent again
+
+const SENDING_MS = 10_000;
+const byScript = (form) => form.matches("form[data-act]") && one("#act");
+
+// The second of two quick clicks was meant for what stood there before the dialog opened.
+document.addEventListener("click", (event) => {
+  if (event.detail > 1 && event.target.closest("dialog [type=submit]")) event.preventDefault();
+}, true);
 
 document.addEventListener("submit", (event) => {
-  if (!event.target.matches("form[data-act]") || !one("#act")) return;
-  event.preventDefault();
-  carryOut(event.target);
+  const form = event.target;
+  if (form.method !== "post" || byScript(form)) return;
+  if (form.sent) event.preventDefault();
+  form.sent = true;
+  setTimeout(() => { form.sent = false; }, SENDING_MS);
 });
-
-async function carryOut(form) {
-  if (form.ariaBusy === "true") return;
-  form.ariaBusy = "true";
-  const body = new URLSearchParams(new FormData(form));
-  const answer = await fetch(form.action, { method: "POST", body, headers: PART }).catch(() => null);
-  form.ariaBusy = "false";
-  if (!answer) return toast("No connection: nothing was changed. Try again.");
-  if (answer.redirected) return location.reload();
-  const text = await answer.text();
-  if (!answer.headers.get("Content-Type").startsWith("text/plain")) {
-    if (answer.status >= 500 || !text.includes("act-title")) return toast("This did not work: nothing was changed. Try again.");
-    return openAct(text);
-  }
-  one("#act").close();
-  toast(text);
-  live.acted = true;
-  fetchPart(one("[data-live]"));
-}
-
-// What had the focus may be gone with the act: then the title of the page has it.
-function keepFocus() {
-  if (live.acted && document.activeElement === document.body) one("#ticket-title")?.focus();
-  live.acted = false;
-}
+addEventListener("pageshow", () => all("form").forEach((form) => { form.sent = false; }));
 
 // --- keyboard: single letters act only outside fields and dialogs, and can be turned off
 

@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from django.db.models import Count, Sum
+
 from agents.models import Event, rights
-from omoi_site import limits
-from omoi_site.errors import Invalid, NotFound
+from omoi_site import db, limits
+from omoi_site.errors import Invalid, NotFound, OmoiError
 from tickets.checklist import spoken
 from tickets.models import NotReady, Task, Ticket
 from tickets.models.moves import REASON, BlockedClass, TransitionNotAllowed
@@ -18,6 +20,13 @@ from tickets.workflow import BLOCKED, CANCELLED
 
 LONGEST_PHASE = 60  # characters of a phase's name
 WRITES = "tickets:write"
+
+
+class Outdated(OmoiError):
+    """The act was offered for a state that is over."""
+
+    code = "outdated"
+    title = "This has changed since the page was drawn"
 
 
 @dataclass(frozen=True)
@@ -30,6 +39,7 @@ class Given:
     cause: str = BlockedClass.DEPENDENCY
     priority: str = ""
     version: int | None = None
+    state: str = ""  # of what its version says nothing of; empty where that does not matter
 
     @classmethod
     def of(cls, query: Mapping[str, str], by: Any) -> Given:
@@ -40,7 +50,8 @@ class Given:
         reason, version = query.get("reason", "").strip(), query.get("version", "")
         limits.reason(reason)
         number = int(version) if version.isascii() and version.isdigit() and len(version) < 10 else None
-        return cls(by, query.get("to", ""), reason, query.get("class", BlockedClass.DEPENDENCY), query.get("priority", ""), number)
+        cause, priority = query.get("class", BlockedClass.DEPENDENCY), query.get("priority", "")
+        return cls(by, query.get("to", ""), reason, cause, priority, number, query.get("state", ""))
 
 
 @dataclass(frozen=True)
@@ -61,6 +72,8 @@ class Act:
     scope: str = WRITES
     tone: str = "pri"
     direct: bool = False  # the button does it at once, nothing is asked
+    state: Callable[[Any], str] = lambda subject: ""  # what it is bound to beside the ticket's version
+    leaves: str = "ticket.moved"  # the kind of event that tells of it
 
     def perform(self, subject: Any, given: Given) -> str:
         """Do it, if the giver has the right to and it is what it was when it was offered; a move that is refused leaves its trace."""
@@ -74,6 +87,7 @@ class Act:
     def expect(self, subject: Any, given: Given) -> None:
         """Refuse what the giver may not do, and what has become another act meanwhile: a move is known by where it leads alone."""
         rights.need(given.by, self.scope, subject.project)
+        expect_state(self.state(subject), given)
         if isinstance(subject, Ticket):
             self.expect_of_ticket(subject, given)
 
@@ -107,10 +121,24 @@ def why_not(act: Act, scopes: frozenset[str]) -> str:
     return "" if act.scope in scopes else f"Needs the scope {act.scope}, which you do not have here"
 
 
-def last_change(subject: Any) -> Event | None:
-    """Who changed the ticket or task last, and how: for whoever was too late."""
+def last_change(act: Act, subject: Any) -> Event | None:
+    """Who changed the ticket or task last, and how: for whoever was too late. Of an act that changes neither, who did it last."""
     ticket, name = (subject.ticket_key, f"task:{subject.pk}") if isinstance(subject, Task) else (subject.key, subject.topic)
-    return Event.objects.filter(topic=f"ticket:{ticket}", subject=name).exclude(kind__in=QUIET).order_by("-xid", "-id").first()
+    told = Event.objects.filter(topic=f"ticket:{ticket}").order_by("-xid", "-id")
+    if isinstance(subject, Ticket) and not act.leaves.startswith("ticket."):
+        return told.filter(kind=act.leaves).first()
+    return told.filter(subject=name).exclude(kind__in=QUIET).first()
+
+
+def expect_state(state: str, given: Given) -> None:
+    if given.state and given.state != state:
+        raise Outdated("this was offered for a state that is over: nothing was done")
+
+
+def offered_at(ticket: Ticket, moves: str) -> None:
+    """Refuse to ask for an act whose button was drawn before the ticket moved: it said something else. `moves`: how often it had; empty: whatever."""
+    if moves and moves != str(ticket.moves):
+        raise Outdated(f"{ticket.key} has moved since this button was drawn: nothing was done")
 
 
 QUIET = ["ticket.move_refused", "ticket.move_failed", "gate.judged", "artifact.handed_in"]
@@ -171,19 +199,28 @@ def prioritise(ticket: Ticket, given: Given) -> str:
     return f"{ticket.key} has priority {given.priority.lower()} now"
 
 
+@db.atomic
 def retry_failed(ticket: Ticket, given: Given) -> str:
-    gone = Task.objects.filter(ticket=ticket, state="failed").retry(
-        by=given.by, reason=needed(given.reason, "say why they are tried again")
-    )
+    reason = needed(given.reason, "say why they are tried again")
+    with Ticket.objects.held(pk=ticket.pk):
+        failed = Task.objects.filter(ticket=ticket, state="failed")
+        list(failed.order_by("id").select_for_update(no_key=True).values("pk"))
+        expect_state(failed_of(ticket), given)
+        gone = failed.retry(by=given.by, reason=reason)
     if not gone:
         raise NotReady(f"no task of {ticket.key} has failed", next_action="somebody else may have retried them: look at the tasks")
     return f"{counted(len(gone), 'task')} back in the queue"
 
 
 def of_task(verb: str, said: str, refusal: str) -> Callable[[Task, Given], str]:
+    @db.atomic
     def run(task: Task, given: Given) -> str:
-        if not getattr(Task.objects.filter(pk=task.pk), verb)(by=given.by, reason=needed(given.reason, "say why")):
-            raise NotReady(f"task {task.key} is {Task.objects.get(pk=task.pk).state}: {refusal}")
+        reason = needed(given.reason, "say why")
+        with Ticket.objects.held(pk=task.ticket_id):  # a ticket comes before its tasks
+            now = Task.objects.select_for_update(no_key=True).get(pk=task.pk)
+            expect_state(state_of(now), given)
+            if not getattr(Task.objects.filter(pk=task.pk), verb)(by=given.by, reason=reason):
+                raise NotReady(f"task {task.key} is {now.state}: {refusal}")
         return f"{task.key} {said}"
 
     return run
@@ -193,6 +230,23 @@ def needed(reason: str, why: str) -> str:
     if not reason:
         raise Invalid(why, field="reason")
     return reason
+
+
+# -- states an act is bound to
+
+
+def state_of(task: Task) -> str:
+    return str(task.events)
+
+
+def failed_of(ticket: Ticket) -> str:
+    """Which tasks have failed, and in which try."""
+    failed = ticket.tasks.filter(state="failed").aggregate(number=Count("pk"), events=Sum("events", default=0))
+    return f"{failed['number']}.{failed['events']}"
+
+
+def judged_of(ticket: Ticket) -> str:
+    return str(ticket.verdicts.order_by("-id").values_list("pk", flat=True).first() or 0)
 
 
 # -- effects, in numbers
@@ -289,23 +343,27 @@ TICKET = [
     Act("advance", "Advance", "arrow-right", to_phase, lambda t: going(t) and bool(onward(t)), of_advance, onward, reason=WHY),
     Act("unblock", "Unblock", "corner-down-right", to_phase, lambda t: t.phase == BLOCKED, to=way_back, reason=WHY),
     Act("reopen", "Reopen", "rotate-ccw", to_phase, lambda t: t.phase == CANCELLED, to=way_back, reason=WHY, least=1),
-    Act("judge", "Run checks", "rotate-ccw", judge, lambda t: t.gated, direct=True),
-    Act("retry-failed", "Retry failed", "rotate-ccw", retry_failed, unfinished, of_retry, reason=WHY, least=1),
-    Act("pause", "Pause", "circle-pause", under_lock("pause", "is paused"), lambda t: unfinished(t) and not t.paused, of_block, reason=WHY),
-    Act("resume", "Resume", "play", under_lock("resume", "goes on"), lambda t: t.paused, direct=True),
+    Act("judge", "Run checks", "rotate-ccw", judge, lambda t: t.gated, direct=True, state=judged_of, leaves="gate.judged"),
+    Act("retry-failed", "Retry failed", "rotate-ccw", retry_failed, unfinished, of_retry, reason=WHY, least=1,
+        state=failed_of, leaves="task.retried"),
+    Act("pause", "Pause", "circle-pause", under_lock("pause", "is paused"), lambda t: unfinished(t) and not t.paused, of_block, reason=WHY,
+        leaves="ticket.paused"),
+    Act("resume", "Resume", "play", under_lock("resume", "goes on"), lambda t: t.paused, direct=True, leaves="ticket.resumed"),
     Act("block", "Block", "octagon-x", block, going, of_block, asks=frozenset({"class"}), reason="What blocks it", least=1),
     Act("back", "Send back", "undo-2", to_phase, lambda t: going(t) and bool(earlier(t)), of_leaving, earlier, reason=WHY, least=1),
-    Act("priority", "Change priority", "signal-high", prioritise, unfinished, of_priority, asks=frozenset({"priority"})),
+    Act("priority", "Change priority", "signal-high", prioritise, unfinished, of_priority, asks=frozenset({"priority"}), leaves="ticket.edited"),
     Act("cancel", "Cancel ticket", "ban", cancel, unfinished, of_cancel, reason=WHY, least=1, tone="bad"),
     Act("force", "Force a transition", "shield-alert", forced, unfinished, of_force, anywhere, reason=WHY, least=REASON, scope="gates:force", tone="bad"),
 ]  # fmt: skip
 TASK = [
     Act("retry", "Retry", "rotate-ccw", of_task("retry", "is back in the queue", "only a failed or cancelled task can be retried"),
-        lambda task: task.state in ("failed", "cancelled"), lambda task: ["It goes back to the queue with all its attempts."], reason=WHY, least=1),
+        lambda task: task.state in ("failed", "cancelled"), lambda task: ["It goes back to the queue with all its attempts."], reason=WHY, least=1, state=state_of,
+        leaves="task.retried"),
     Act("bump", "Bump", "chevrons-up", of_task("bump", "goes first", "only an open task can be bumped"),
-        lambda task: task.state == "pending" and not task.bumped_at, lambda task: ["It goes before all other work, for good."], reason=WHY, least=1),
+        lambda task: task.state == "pending" and not task.bumped_at, lambda task: ["It goes before all other work, for good."], reason=WHY, least=1,
+        state=state_of, leaves="task.bumped"),
     Act("cancel", "Cancel", "ban", of_task("cancel", "is cancelled", "only an open task can be cancelled"),
-        lambda task: task.state in ("pending", "claimed"), of_task_cancel, reason=WHY, least=1, tone="bad"),
+        lambda task: task.state in ("pending", "claimed"), of_task_cancel, reason=WHY, least=1, tone="bad", state=state_of, leaves="task.cancelled"),
 ]  # fmt: skip
 
 

@@ -8,14 +8,15 @@ from typing import Any
 
 from django.urls import reverse
 
-from agents.models import Event, rights
+from agents.models import Event, label, rights
 from omoi_site.errors import OmoiError, VersionConflict
 from tickets import acts
 from tickets.models import NotReady, Task, Ticket
 from tickets.models.moves import BlockedClass, TransitionNotAllowed
 from tickets.models.ticket import Priority
+from tickets.workflow import BLOCKED, CANCELLED
 
-LATE = (VersionConflict, TransitionNotAllowed, NotReady)  # refusals that another's act may be behind
+LATE = (VersionConflict, TransitionNotAllowed, NotReady, acts.Outdated)  # refusals that another's act may be behind
 
 
 class Asking:
@@ -27,6 +28,7 @@ class Asking:
         self.subject = subject
         self.refused = refused
         self.typed = typed
+        self.who = label(who)
         self.scopes = rights.scopes(who, ticket.project)
 
     @property
@@ -75,7 +77,36 @@ class Asking:
     @cached_property
     def changed(self) -> Event | None:
         """Who was faster, where that may be what stands behind the refusal."""
-        return acts.last_change(self.subject) if isinstance(self.refused, LATE) else None
+        return acts.last_change(self.act, self.subject) if isinstance(self.refused, LATE) else None
+
+    @property
+    def mine(self) -> bool:
+        """Whether who asks was that."""
+        return bool(self.changed and self.changed.actor == self.who)
+
+    @property
+    def done(self) -> bool:
+        """Whether it was this very act: the answer was lost, or it was sent twice."""
+        if not (self.mine and self.changed and self.changed.kind == self.act.leaves):
+            return False
+        goal = self.typed.get("to") or {"block": BLOCKED, "cancel": CANCELLED}.get(self.act.word)
+        return not self.moved or self.moved[1] == goal
+
+    @property
+    def again(self) -> bool:
+        """Whether the form makes sense once more: not when it is done, nor when it leads nowhere from here."""
+        to = self.typed.get("to")
+        astray = to and isinstance(self.refused, LATE) and to not in self.ways
+        return not (self.done or self.asks_nothing or astray)
+
+    @property
+    def asks_nothing(self) -> bool:
+        """Whether the form was not even shown: its button was drawn for another state."""
+        return isinstance(self.refused, acts.Outdated) and not self.typed
+
+    @property
+    def state(self) -> str:
+        return self.act.state(self.subject)
 
     @property
     def moved(self) -> tuple[str, str] | None:

@@ -127,6 +127,11 @@ def acted(request: HttpRequest, ticket: Ticket, subject: Any, act: acts.Act) -> 
             messages.success(request, said)
             return redirect("ticket", ticket.key)
         ticket, subject = seen(request, ticket.key), type(subject).objects.select_related("project").get(pk=subject.pk)
+    else:
+        try:
+            acts.offered_at(ticket, request.GET.get("moves", ""))
+        except acts.Outdated as error:
+            refused = error
     known = {
         "act": act,
         "asked": Asking(act, ticket, subject, request.user, refused, request.POST),

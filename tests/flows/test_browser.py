@@ -103,7 +103,7 @@ def times_to_show(window, project, ada, operator, prefix, tries=8):
     page.evaluate(SEEN)
     took = []
     for ticket in tickets:
-        until(lambda: page.evaluate("!live.timer && !live.fetching && performance.now() > live.rested"))
+        until(lambda: page.evaluate("live.parts.every((part) => part.quiet && performance.now() > part.due)"))
         done = time.time()
         complete(claims[ticket.key], by=ada)
         until(lambda key=ticket.key: page.evaluate("key => seen[key]", key) == "1/2")
@@ -133,7 +133,7 @@ def test_typed_text_focus_and_scroll_survive_live_updates(window, project, ada, 
         with Ticket.objects.locked(pk=tickets[n].pk) as row:
             row.edit(by=operator, priority=n % 3)
         page.evaluate("ring('*')")
-    until(lambda: page.evaluate("!live.timer && !live.fetching"))
+    until(lambda: page.evaluate("live.parts.every((part) => part.quiet)"))
     assert page.evaluate("document.activeElement.id") == "q"
     assert page.locator("#q").input_value() == "Ticket"
     assert page.evaluate("scrollY") == 200

@@ -121,7 +121,7 @@ def test_a_refusal_is_read_out_where_it_happened(window, delivery, operator):
     page.locator("#act button[type=submit]").click()
     page.wait_for_selector("#refused")
     assert page.evaluate("document.activeElement.id") == "refused"
-    assert page.get_by_text("admin was faster").is_visible()
+    assert page.get_by_text("You changed it yourself").is_visible()
     assert page.locator("#act-priority").input_value() == "low"
     page.locator("#act button[type=submit]").click()
     page.wait_for_selector("#act:not([open])", state="attached")

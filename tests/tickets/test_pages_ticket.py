@@ -14,7 +14,7 @@ from agents.models import Event
 from tests.parts import lacking
 from tests.tickets import delivering, reports
 from tests.tickets.reports import hand_in, work_off
-from tickets import imports
+from tickets import acts, imports
 from tickets.models import Edge, Need, Task, TaskSpec, Ticket, Verdict
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -225,6 +225,73 @@ def test_whoever_comes_late_is_told_who_was_faster(page, delivery, django_user_m
     assert act(page, now, "priority", priority="low").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("word", "given"),
+    [
+        ("advance", {"to": "TESTING"}),
+        ("back", {"to": "DESIGN", "reason": "think again"}),
+        ("block", {"reason": "Which schema?"}),
+        ("pause", {}),
+        ("priority", {"priority": "low"}),
+        ("judge", {}),
+        ("retry-failed", {"reason": "the sandbox is mended"}),
+        ("cancel", {"reason": "not wanted any more"}),
+        ("force", {"to": "TESTING", "reason": "tested by hand on the bench"}),
+    ],
+)
+def test_an_act_sent_again_is_done_once(page, project, operator, ada, word, given):
+    """As its form was drawn, with the answer to the first lost on the way."""
+    if word == "advance":
+        ticket = Ticket.objects.open(project=project, title="Plain", by=operator)
+        given = {"to": "DOING"}
+    else:
+        ticket = delivering.busy(project, by=operator, agent=ada)
+    state = acts.act_of(acts.TICKET, word).state(ticket)
+    assert act(page, ticket, word, state=state, **given).status_code == 200
+    told = Event.objects.count()
+
+    again = act(page, ticket, word, state=state, **given)
+
+    assert again.status_code in (409, 412)
+    text = again.content.decode()
+    assert "This is done already; nothing was done twice" in text
+    assert "You changed it yourself" in text
+    assert "<form" not in text
+    assert Event.objects.exclude(kind="ticket.move_refused").count() == told
+
+
+def test_a_task_is_acted_on_as_it_was_shown(page, project, operator, ada, bob):
+    ticket = delivering.busy(project, by=operator, agent=ada)
+    ready = ticket.tasks.filter(state="pending").first()
+    Task.objects.filter(pk=ready.pk).bump(by=bob, reason="urgent")
+
+    answer = page.post(f"/tickets/{ticket.key}/tasks/{ready.pk}/cancel/", {"reason": "old", "state": str(ready.events)}, headers=PART)
+
+    assert answer.status_code == 409
+    assert "bob was faster" in answer.content.decode()
+    assert Task.objects.get(pk=ready.pk).state == "pending"
+    asked = page.get(f"/tickets/{ticket.key}/tasks/{ready.pk}/cancel/").content.decode()
+    state = re.search(r'name="state" value="(\d+)"', asked)[1]
+    assert page.post(f"/tickets/{ticket.key}/tasks/{ready.pk}/cancel/", {"reason": "old", "state": state}, headers=PART).status_code == 200
+
+
+def test_a_button_drawn_before_a_move_asks_for_nothing(page, project, operator, django_user_model):
+    ticket = Ticket.objects.open(project=project, title="Plain", by=operator)
+    drawn = re.search(r'href="([^"]+)" data-act id="main-advance"', shown(page, ticket))[1]
+    assert "<form" in page.get(drawn, headers=PART).content.decode()
+    dana = django_user_model.objects.create_superuser("dana", password=None)
+    Ticket.objects.move(ticket.pk, "DOING", by=dana)
+
+    late = page.get(drawn, headers=PART)
+
+    text = late.content.decode()
+    assert late.status_code == 409
+    assert "OMO-1 has moved since this button was drawn: nothing was done" in text
+    assert "dana was faster" in text
+    assert "It stands in Doing now" in text
+    assert "<form" not in text
+
+
 def test_a_viewer_sees_all_and_may_do_nothing(member, delivery):
     viewer = member("viewer")
     text = shown(viewer, delivery)
@@ -279,9 +346,8 @@ def test_tasks_are_retried_bumped_and_cancelled(page, project, operator, ada):
     assert acted(failed, "retry").status_code == 200
     again = acted(failed, "retry")
     assert again.status_code == 409
-    assert "admin was faster" in again.content.decode()
+    assert "This is done already" in again.content.decode()
     assert "retried it" in again.content.decode()
-    assert "only a failed or cancelled task can be retried" in again.content.decode()
     assert acted(waits, "bump").status_code == 200
     assert acted(waits, "cancel").status_code == 200
     assert ticket.tasks.get(pk=waits.pk).state == "cancelled"

@@ -89,6 +89,7 @@ def offered(context: dict[str, Any], offer: Any, look: str, place: str, to: str 
         "offer": offer,
         "act": act,
         "address": address,
+        "state": act.state(subject or ticket) if act.direct else "",
         "subject": subject or ticket,
         "ticket": ticket,
         "label": f"{act.says} to {words(to)}" if to else act.says,
