@@ -45,6 +45,7 @@ class Child:
         if self.log.exists() and self.log.stat().st_size > LONGEST_LOG:
             self.log.rename(self.log.with_suffix(".log.1"))
         self.ear, mouth = os.pipe()
+        predecessor = f"{self.process.pid} {self.fate}" if self.process else ""
         try:
             with open(os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
                 self.began = log.tell()
@@ -54,7 +55,7 @@ class Child:
                     stdout=log,
                     stderr=log,
                     cwd=ROOT,
-                    env={**os.environ, "OMOI_HOME": str(self.home), "OMOI_READY_FD": str(mouth)},
+                    env={**os.environ, "OMOI_HOME": str(self.home), "OMOI_READY_FD": str(mouth), "OMOI_PREDECESSOR": predecessor},
                     pass_fds=(mouth, *self.fds),
                     preexec_fn=die_with_parent(signal.SIGTERM),
                 )

@@ -36,6 +36,7 @@ DRAWN = {
     "lock": ("warn", "lock"),
     "capability": ("need", "bot"),
     "limit": ("bad", "circle-x"),
+    "worker_lost": ("bad", "circle-x"),
     "pause": ("warn", "circle-pause"),
     "phase": ("mute", "circle-dashed"),
     "not_due": ("mute", "clock"),

@@ -21,6 +21,10 @@ READY = f"{PENDING} AND {NEEDS_MET} AND {DUE} AND {FREE}"
 # An agent row `{agent}` that may take the work of lane `l`; membership of the project is asked apart.
 FITS = "l.has_profile = {agent}.runs_profiles AND l.capabilities <@ {agent}.capabilities AND ({agent}.phases = '{{}}' OR l.phase = ANY ({agent}.phases))"
 
+# A task that was at work in so many workers that died runs with nothing beside it in its worker; one death more, and it is failed.
+DEATHS_ALONE = 2
+RUNS_ALONE = f"{{task}}.worker_deaths >= {DEATHS_ALONE}"
+
 # -- what the stored answers were derived from
 
 # Whether need `n` of a parent `p` that has ended is met.
@@ -52,7 +56,8 @@ SELECT count(*) AS fitting, count(*) FILTER (WHERE g.available) AS able, count(*
        (array_agg(g.name ORDER BY g.name) FILTER (WHERE g.available AND g.room AND g.heard))[1:5] AS free_names,
        max(g.last_seen_at) FILTER (WHERE g.available) AS last_heard
 FROM (SELECT a.name, a.state, a.state = 'available' AS available, p.last_seen_at, p.last_seen_at > clock_timestamp() - {HEARD} AS heard,
-             a.capacity > (SELECT count(*) FROM tickets_task o WHERE o.holder_id = a.id AND o.lease_expires_at > clock_timestamp()) AS room
+             (SELECT CASE WHEN l.alone THEN count(*) = 0 ELSE count(*) < a.capacity AND NOT coalesce(bool_or({RUNS_ALONE.format(task="o")}), false) END
+              FROM tickets_task o WHERE o.holder_id = a.id AND o.lease_expires_at > clock_timestamp()) AS room
       FROM agents_agent a LEFT JOIN agents_agentpresence p ON p.agent_id = a.id
       WHERE a.state <> 'retired' AND {FITS.format(agent="a")}
         AND (a.sees_all OR EXISTS (SELECT FROM agents_agent_projects m WHERE m.agent_id = a.id AND m.project_id = l.project_id))) g
@@ -69,8 +74,11 @@ SCENE = f"{STAGE} LEFT JOIN LATERAL ({FLEET}) f ON t.state = 'pending'"
 PANORAMA = f"""{STAGE} LEFT JOIN (
   SELECT l.id AS lane_id, f.* FROM tickets_lane l CROSS JOIN LATERAL ({FLEET}) f) f ON f.lane_id = t.lane_id AND t.state = 'pending'"""
 LEASED = "t.state = 'claimed' AND t.lease_expires_at > clock_timestamp()"
+# The claim is the last: what had not started costs nothing, and is given back.
+LAST = f"t.started_at IS NOT NULL AND (t.attempts >= t.max_attempts OR h.runs_profiles AND {RUNS_ALONE.format(task='t')})"
 IN_TIME = f"{LEASED} AND coalesce(t.timeout_at > clock_timestamp(), true)"
 SILENT = f"coalesce(hp.last_seen_at < clock_timestamp() - {HEARD}, true)"
+FAILED_HERE = "t.state = 'failed' AND k.phase <> 'CANCELLED' AND coalesce(kp.moves_to <> '{}', true)"
 READY_NOW = f"{PENDING} AND {NEEDS_MET} AND {FREE} AND NOT l.paused AND ({DUE} OR t.not_before <= clock_timestamp())"
 
 Say = str | Callable[[dict[str, Any]], str]
@@ -130,6 +138,12 @@ def enable(facts: dict[str, Any]) -> str:
     return f"Add one: manage.py agents create NAME --project {facts['project']}{skills}."
 
 
+def alone(facts: dict[str, Any]) -> str:
+    return (
+        f"it runs with nothing beside it, for {facts['worker_deaths']} workers were lost while they ran it; " if facts["runs_alone"] else ""
+    )
+
+
 def named(names: list[str] | None, count: int) -> str:
     names = names or []
     return ", ".join(names) + (f" and {count - len(names)} more" if count > len(names) else "")
@@ -138,12 +152,12 @@ def named(names: list[str] | None, count: int) -> str:
 OBSTACLES = [
     # claimed
     Obstacle(
-        "clock", "t.state = 'claimed' AND t.lease_expires_at <= clock_timestamp() AND t.attempts < t.max_attempts", CLOCK,
+        "clock", f"t.state = 'claimed' AND t.lease_expires_at <= clock_timestamp() AND NOT ({LAST})", CLOCK,
         "the lease of {holder} ended at {lease_end}; the next claim or the clock gives it back",
         "It comes back by itself; if it does not, start manage.py clock.", "t.lease_expires_at", bars=False,
     ),
     Obstacle(
-        "clock", "t.state = 'claimed' AND t.lease_expires_at <= clock_timestamp() AND t.attempts >= t.max_attempts", CLOCK,
+        "clock", f"t.state = 'claimed' AND t.lease_expires_at <= clock_timestamp() AND ({LAST})", CLOCK,
         "the lease of {holder} for the last attempt ended at {lease_end}; the clock will count it as failed",
         "It fails by itself and can then be retried; if it does not, start manage.py clock.", "t.lease_expires_at",
     ),
@@ -214,8 +228,9 @@ OBSTACLES = [
     Obstacle("capability", f"{PENDING} AND f.able = 0", "'operator'", unable, enable, "coalesce(t.ready_at, t.created_at)"),
     Obstacle(
         "capacity", f"{READY_NOW} AND f.able > 0 AND f.roomy = 0", "'agents'",
-        lambda facts: f"all who could do it hold as much as they may: {named(facts['able_names'], facts['able'])}",
-        "It is granted when one of them ends a task; raise a capacity or add an agent to have it sooner.", "t.ready_at",
+        lambda facts: f"{alone(facts)}all who could do it {'are at work' if facts['runs_alone'] else 'hold as much as they may'}: {named(facts['able_names'], facts['able'])}",
+        lambda facts: "It is granted when one of them holds nothing; one of them takes no other work until then." if facts["runs_alone"]
+        else "It is granted when one of them ends a task; raise a capacity or add an agent to have it sooner.", "t.ready_at",
     ),
     Obstacle(
         "agent_silent", f"{READY_NOW} AND f.roomy > 0 AND f.awake = 0", "'operator'",
@@ -229,12 +244,17 @@ OBSTACLES = [
     ),
     Obstacle(
         "capacity", f"{READY_NOW} AND f.free > 0", "'agents'",
-        lambda facts: f"ready; {named(facts['free_names'], facts['free'])} could take it and has not asked yet",
+        lambda facts: f"{alone(facts)}ready; {named(facts['free_names'], facts['free'])} could take it and has not asked yet",
         "It goes to the next of them that asks, in the order of work; bump it to put it in front.", "t.ready_at", bars=False,
     ),
     # failed: ended, but somebody must decide while its ticket is open
     Obstacle(
-        "limit", "t.state = 'failed' AND k.phase <> 'CANCELLED' AND coalesce(kp.moves_to <> '{}', true)", "'operator'",
+        "worker_lost", f"{FAILED_HERE} AND t.failure = 'worker_lost'", "'operator'",
+        lambda facts: f"failed because workers were lost while they ran it: {facts['error']}",
+        "Look into the log of that worker for what ends it; mend the task and retry it, or go on without it.", "t.ended_at",
+    ),
+    Obstacle(
+        "limit", f"{FAILED_HERE} AND t.failure <> 'worker_lost'", "'operator'",
         lambda facts: f"failed after {facts['attempts']} of {facts['max_attempts']} attempts: {facts['error'] or 'no reason given'}",
         "Retry it, or go on without it.", "t.ended_at",
     ),

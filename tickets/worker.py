@@ -1,13 +1,14 @@
 """A worker: an agent that claims tasks with a profile and carries them out, several at the same time.
 
-One loop in one thread, with one database connection, claims for all its threads, renews what they hold and settles what they
-have ended. The threads touch no database; each waits for a process of its own. A loop that cannot reach the database goes on
+One loop in one thread, with one database connection, claims for all its threads, records the start of each task, renews what they
+hold and settles what they have ended. The threads touch no database; each waits for a process of its own. A loop that cannot reach the database goes on
 trying, and whatever outlives its lease meanwhile stops itself.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from django.db import DatabaseError, Error, OperationalError, close_old_connecti
 
 from agents import executors, profiles
 from agents.executors import Ending, Job, Stop
-from agents.models import Agent
+from agents.models import Agent, AgentPresence
 from omoi_site import broker
 from omoi_site.errors import OmoiError
 from tickets import names
@@ -39,10 +40,11 @@ def look() -> None:
 
 @dataclass(eq=False)
 class Held:
-    """A claim this worker holds: at work, or ended and not yet settled."""
+    """A claim this worker holds: not yet begun, at work, or ended and not yet settled."""
 
     claim: Claim
     since: float  # of time.monotonic(), before the claim was asked for
+    begun: bool = False
     stop: Stop = field(default_factory=Stop)
     ending: Ending | None = None
 
@@ -65,9 +67,16 @@ class Worker:
         self.agent = Agent.objects.worker(self.name, capacity=self.threads, capabilities=self.capabilities)
         self.pool = ThreadPoolExecutor(self.threads, thread_name_prefix="executor")
         executors.clear_leftovers()
-        if left := Task.objects.abandon(by=self.agent):
+        if left := Task.objects.abandon(by=self.agent, fate=self._fate()):
             log.info("%d claims of the process that had this name before have ended", left)
+        self.agent.seen(metrics={"pid": os.getpid()})
         _here = self
+
+    def _fate(self) -> str:
+        """How the process that had this name before ended, where whoever started this one saw it (`PID, then words`)."""
+        pid, _, fate = os.environ.get("OMOI_PREDECESSOR", "").partition(" ")
+        before = AgentPresence.objects.filter(agent=self.agent).first()
+        return fate if before and pid and pid == str(before.metrics.get("pid")) else ""
 
     def end(self) -> None:
         """No new claims; running work gets its grace. Told twice: none. Safe to call from a signal handler."""
@@ -95,6 +104,7 @@ class Worker:
             self._settle()
             self._renew()
             self._claim()
+            self._begin()
         except Error as error:
             log.warning("the database does not answer, trying again: %s", str(error).strip())
             connection.close()
@@ -121,9 +131,28 @@ class Worker:
             held = Held(claim, began)
             held.stop.until = began + settings.WORKER_LEASE_S
             self.held.append(held)
-            self.pool.submit(self._carry_out, held)
         if hinted and len(claims) == room:
             broker.hint("work")  # there may be more, for whoever has room
+
+    def _begin(self) -> None:
+        """Carry out what is not begun yet, each only once that is recorded: should this process die, what ran is told from what only waited."""
+        for held in [held for held in self.held if not held.begun and held.ending is None]:
+            if self.told_to_end:
+                self._leave(held, "the worker ends")
+                continue
+            try:
+                Task.objects.start(held.claim.task, held.claim.fence, by=self.agent)
+            except ClaimLost as lost:
+                self._leave(held, lost.message)
+                continue
+            held.begun = True
+            self.pool.submit(self._carry_out, held)
+
+    def _leave(self, held: Held, why: str) -> None:
+        """Do not begin it: it is given back."""
+        held.stop.pull(why)
+        held.ending = Ending.failed(why, stopped=True)
+        self.bell.ring()
 
     def _carry_out(self, held: Held) -> None:
         """In a thread of the pool: always an ending, whatever happens."""
@@ -234,7 +263,9 @@ class Worker:
 
     def _stop_all(self, reason: str) -> None:
         for held in self.held:
-            if held.ending is None:
+            if not held.begun and held.ending is None:
+                self._leave(held, reason)
+            elif held.ending is None:
                 held.stop.pull(reason)
 
     def _let_go_of_the_late(self) -> None:

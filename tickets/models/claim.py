@@ -19,10 +19,10 @@ from agents.models import Agent, AgentUnavailable, Project, via
 from agents.models.agent import phase_names, words
 from omoi_site import broker, db
 from omoi_site.errors import OmoiError
-from tickets.obstacles import FITS, READY
+from tickets.obstacles import FITS, HEARD, READY, RUNS_ALONE
 
 # me: under the row's lock, newest version. seen: the same row by the snapshot.
-ME = """
+ME = f"""
 WITH me AS MATERIALIZED (
   SELECT a.id, a.name, a.capacity, a.grants, a.runs_profiles, a.sees_all, a.phases,
          CASE WHEN %(capabilities)s::varchar[] IS NULL THEN a.capabilities
@@ -31,13 +31,15 @@ WITH me AS MATERIALIZED (
 room AS MATERIALIZED (
   SELECT me.*, me.grants <> seen.grants AS stale,
          CASE WHEN me.sees_all THEN ARRAY(SELECT p.id FROM agents_project p) ELSE ARRAY(SELECT p.project_id FROM agents_agent_projects p WHERE p.agent_id = me.id) END AS projects,
-         CASE WHEN me.grants <> seen.grants THEN 0
-              ELSE greatest(0, least(%(limit)s::int, me.capacity - (SELECT count(*) FROM tickets_task h WHERE h.holder_id = me.id)::int)) END AS n
-  FROM me JOIN agents_agent seen ON seen.id = me.id),
+         load.held, CASE WHEN me.grants <> seen.grants OR load.alone THEN 0 ELSE greatest(0, least(%(limit)s::int, me.capacity - load.held)) END AS n
+  FROM me JOIN agents_agent seen ON seen.id = me.id CROSS JOIN LATERAL (
+    SELECT count(*)::int AS held, coalesce(bool_or({RUNS_ALONE.format(task="h")}), false) AS alone FROM tickets_task h WHERE h.holder_id = me.id) load),
 """
+# turn: what comes first of all. Where that must run with nothing beside it, an agent that holds nothing takes it alone; the others go on without it,
+# but for the first of those who fit, which takes nothing more until it is free for it.
 CHOOSE = f"""
 heads AS MATERIALIZED (
-  SELECT l.id AS lane_id, l.floor, h.rank, h.id
+  SELECT l.id AS lane_id, l.alone, l.floor, h.rank, h.id
   FROM room CROSS JOIN tickets_lane l CROSS JOIN LATERAL (
     SELECT t.rank, t.id FROM tickets_task t
     WHERE t.lane_id = l.id AND {READY} AND t.rank >= l.floor ORDER BY t.rank, t.id LIMIT room.n) h
@@ -45,14 +47,21 @@ heads AS MATERIALIZED (
     AND l.project_id = ANY (room.projects)
     AND (%(phases)s::varchar[] IS NULL OR l.phase = ANY (%(phases)s::varchar[]))
     AND (%(project)s::varchar IS NULL OR l.project_id = (SELECT j.id FROM agents_project j WHERE j.key = %(project)s::varchar))),
+turn AS MATERIALIZED (
+  SELECT h.alone, CASE WHEN NOT h.alone THEN room.n WHEN room.held = 0 THEN 1
+                       WHEN EXISTS (SELECT FROM tickets_lane l JOIN agents_agent a ON {FITS.format(agent="a")} JOIN agents_agentpresence p ON p.agent_id = a.id
+                                    WHERE l.id = h.lane_id AND a.id < room.id AND a.state = 'available' AND p.last_seen_at > clock_timestamp() - {HEARD}) THEN room.n
+                       ELSE 0 END AS n
+  FROM heads h CROSS JOIN room ORDER BY h.rank, h.id LIMIT 1),
 quota AS MATERIALIZED (
   SELECT h.lane_id, h.floor, min(h.rank) AS rank, count(*) FILTER (WHERE h.place <= (SELECT n FROM room)) AS n
-  FROM (SELECT *, row_number() OVER (ORDER BY rank, id) AS place FROM heads) h GROUP BY 1, 2),
+  FROM (SELECT *, row_number() OVER (ORDER BY rank, id) AS place FROM heads
+        WHERE NOT alone OR (SELECT turn.alone AND room.held = 0 FROM turn, room)) h GROUP BY 1, 2),
 pick AS MATERIALIZED (
   SELECT p.id FROM (SELECT * FROM quota ORDER BY n = 0, rank) o CROSS JOIN LATERAL (
     SELECT t.id FROM tickets_task t WHERE t.lane_id = o.lane_id AND {READY} AND t.rank >= o.floor
     ORDER BY t.rank, t.id LIMIT CASE WHEN o.n > 0 THEN o.n ELSE %(limit)s::bigint END FOR NO KEY UPDATE SKIP LOCKED) p
-  LIMIT (SELECT n FROM room)),
+  LIMIT (SELECT n FROM turn)),
 """
 # What makes a Claim, of a task's row.
 GRANTED = """
@@ -62,6 +71,7 @@ TAKE = f"""
 took AS (
   UPDATE tickets_task t SET state = 'claimed', holder_id = room.id, fence = t.fence + 1, attempts = t.attempts + 1, events = t.events + 1,
          claimed_at = clock_timestamp(), lease_s = %(lease_s)s::int, lease_expires_at = clock_timestamp() + %(lease_s)s::int * interval '1 s',
+         started_at = CASE WHEN NOT room.runs_profiles THEN clock_timestamp() END,
          timeout_at = clock_timestamp() + t.timeout_s * interval '1 s', progress = '{{}}', granted_with = %(granted_with)s
   FROM room WHERE t.id = ANY (ARRAY(SELECT id FROM pick))
   RETURNING {GRANTED}, t.project_id, t.events),

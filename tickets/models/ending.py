@@ -36,7 +36,8 @@ gone AS (
 RETRY = f"""
 WITH mine AS MATERIALIZED (SELECT id FROM tickets_task WHERE id = ANY (%(ids)s) AND state IN ('failed', 'cancelled') ORDER BY id FOR NO KEY UPDATE),
 gone AS (
-  UPDATE tickets_task t SET state = 'pending', attempts = 0, retries = t.retries + 1, claimed_at = NULL, ended_at = NULL, error = '', result = NULL, progress = '{{}}',
+  UPDATE tickets_task t SET state = 'pending', attempts = 0, retries = t.retries + 1, claimed_at = NULL, started_at = NULL, worker_deaths = 0, failure = '',
+         ended_at = NULL, error = '', result = NULL, progress = '{{}}',
          settled_by = NULL, settled_fence = NULL, settled_as = '', asleep = false, not_before = NULL, ready_at = NULL, events = t.events + 1
   FROM mine WHERE t.id = mine.id RETURNING t.id, t.ticket_key, t.project_id, t.fence, t.events),
 {LOG} SELECT id FROM gone
@@ -87,6 +88,7 @@ class Ending(models.QuerySet[Any]):
         )
         gone = [row["id"] for row in self._act(RETRY, "task.retried", by, reason)]
         if gone:
+            self.relane(gone)  # type: ignore[attr-defined]
             children = db.rows(
                 "SELECT DISTINCT n.child_id AS id FROM tickets_need n JOIN tickets_task c ON c.id = n.child_id WHERE n.parent_id = ANY (%s) AND c.state = 'pending'",
                 [gone],

@@ -18,6 +18,7 @@ KINDS = ("agent", "task", "ticket")  # of which any one is meant where none is n
 FACTS = """
 t.id, t.ticket_key || '.' || t.id AS key, t.state, t.phase, t.attempts, t.max_attempts, t.timeout_s, t.error, t.capabilities, t.lease_expires_at, t.not_before,
 k.key AS ticket, k.phase AS ticket_phase, k.pause_reason, k.blocked_class, k.blocked_reason, j.key AS project, j.pause_reason AS project_reason, l.has_profile,
+l.alone AS runs_alone, t.worker_deaths,
 h.name AS holder, hp.last_seen_at AS holder_seen_at, n.left_open, n.open_keys, n.unmet, f.able, f.free, f.absent, f.able_names, f.free_names, f.last_heard
 """
 

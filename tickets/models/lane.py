@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -12,20 +12,24 @@ from psycopg.types.json import Jsonb
 from agents.models import Project
 from omoi_site import broker, db
 
+if TYPE_CHECKING:
+    from tickets.models.task import Task
+
 BOTTOM = -(2**63)
 
 
-MARKS = "jsonb_to_recordset(%(marks)s) AS m(phase varchar, capabilities varchar[], has_profile boolean)"
+MARKS = "jsonb_to_recordset(%(marks)s) AS m(phase varchar, capabilities varchar[], has_profile boolean, alone boolean)"
 FIND = f"""
-SELECT l.id, l.phase, l.capabilities, l.has_profile FROM {MARKS}
-JOIN tickets_lane l ON (l.project_id, l.phase, l.capabilities, l.has_profile) = (%(project)s, m.phase, m.capabilities, m.has_profile)
+SELECT l.id, l.phase, l.capabilities, l.has_profile, l.alone FROM {MARKS}
+JOIN tickets_lane l ON (l.project_id, l.phase, l.capabilities, l.has_profile, l.alone) = (%(project)s, m.phase, m.capabilities, m.has_profile, m.alone)
 """
 # FOR SHARE: a project being paused at this moment is waited for, else these lanes would never hear of it
 MAKE = f"""
-INSERT INTO tickets_lane (project_id, phase, capabilities, has_profile, paused, floor)
-SELECT p.id, m.phase, m.capabilities, m.has_profile, p.paused, %(floor)s
-FROM {MARKS}, (SELECT * FROM agents_project WHERE id = %(project)s FOR SHARE) p ORDER BY m.phase, m.capabilities, m.has_profile
-ON CONFLICT (project_id, phase, capabilities, has_profile) DO UPDATE SET phase = excluded.phase RETURNING id, phase, capabilities, has_profile
+INSERT INTO tickets_lane (project_id, phase, capabilities, has_profile, alone, paused, floor)
+SELECT p.id, m.phase, m.capabilities, m.has_profile, m.alone, p.paused, %(floor)s
+FROM {MARKS}, (SELECT * FROM agents_project WHERE id = %(project)s FOR SHARE) p ORDER BY m.phase, m.capabilities, m.has_profile, m.alone
+ON CONFLICT (project_id, phase, capabilities, has_profile, alone) DO UPDATE SET phase = excluded.phase
+RETURNING id, phase, capabilities, has_profile, alone
 """
 
 
@@ -35,6 +39,7 @@ class Marks(NamedTuple):
     phase: str
     capabilities: tuple[str, ...]
     has_profile: bool
+    alone: bool = False
 
 
 class LaneQuerySet(models.QuerySet["Lane"]):
@@ -48,7 +53,12 @@ class LaneQuerySet(models.QuerySet["Lane"]):
     @staticmethod
     def _ids(sql: str, project: Project, marks: Collection[Marks]) -> dict[Marks, int]:
         told = db.rows(sql, {"marks": Jsonb([each._asdict() for each in marks]), "project": project.pk, "floor": BOTTOM})
-        return {Marks(row["phase"], tuple(row["capabilities"]), row["has_profile"]): row["id"] for row in told}
+        return {Marks(row["phase"], tuple(row["capabilities"]), row["has_profile"], row["alone"]): row["id"] for row in told}
+
+    def fitting(self, task: Task) -> int:
+        """The id of the lane this task belongs to as it is now."""
+        marks = Marks(task.phase, tuple(task.capabilities), bool(task.profile), task.runs_alone)
+        return self.of(task.project, [marks])[marks]
 
     def follow(self, project: Project) -> None:
         """The project's lanes grant nothing while it is paused; the caller has its row locked."""
@@ -62,13 +72,14 @@ class Lane(models.Model):
     phase = models.CharField(max_length=60)
     capabilities = ArrayField(models.CharField(max_length=100), default=list)
     has_profile = models.BooleanField(default=False)
+    alone = models.BooleanField(default=False, db_default=False, help_text="its tasks run with nothing beside them in their worker")
     paused = models.BooleanField(default=False, help_text="the project is paused")
     floor = models.BigIntegerField(default=BOTTOM, help_text="a hint: no ready task of this lane has a lower rank")
 
     objects = LaneQuerySet.as_manager()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["project", "phase", "capabilities", "has_profile"], name="lane_once")]
+        constraints = [models.UniqueConstraint(fields=["project", "phase", "capabilities", "has_profile", "alone"], name="lane_once")]
 
     def __str__(self) -> str:
         return f"{self.project_id} {self.phase} {' '.join(self.capabilities) or 'any'}"

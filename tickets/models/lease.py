@@ -12,6 +12,7 @@ from agents.models import Agent, via
 from omoi_site import broker, db
 from tickets.models.settle import LOST, lost
 from tickets.models.sweep import LEASE_HOLDS, SweepRun
+from tickets.obstacles import RUNS_ALONE
 
 BATCH = 100
 
@@ -46,21 +47,30 @@ log AS (
   SELECT project_id, 'ticket:' || ticket_key, 'task:' || id, events, 'task.progressed', %(actor)s, %(key)s, %(progress)s, '' FROM told)
 SELECT id FROM told
 """
-# Ends what is past its time in batches; any number may run at once. Attempts used up: failed, and its children are told.
-# The time is a subselect, read once: compared with a bare clock_timestamp() every row of the index would be looked at.
-PAST = """
+# Ends claims without a word of their holders: those past their time in batches, any number at once; those of one holder. What had not started costs no attempt.
+# `died`: a worker, which has not been heard, is taken for dead; one that had started this task has died of it, or beside it. Attempts used up, or alone
+# when its worker died: failed, and its children are told. The time is a subselect, read once: compared with a bare clock_timestamp() every row of the
+# index would be looked at.
+ENDED = f"""
 WITH old AS MATERIALIZED (
-  SELECT t.id, a.name AS holder FROM tickets_task t LEFT JOIN agents_agent a ON a.id = t.holder_id WHERE t.{moment} < (SELECT clock_timestamp())
-  ORDER BY t.{moment} LIMIT %(limit)s FOR UPDATE OF t SKIP LOCKED),
+  SELECT t.id, a.name AS holder, t.started_at IS NOT NULL AS started, {{died}} AND a.runs_profiles AND t.started_at IS NOT NULL AS died,
+         t.started_at IS NULL OR t.attempts < t.max_attempts AND NOT ({{died}} AND a.runs_profiles AND {RUNS_ALONE.format(task="t")}) AS again
+  FROM tickets_task t LEFT JOIN agents_agent a ON a.id = t.holder_id WHERE {{which}}),
 gone AS (
-  UPDATE tickets_task t SET state = CASE WHEN t.attempts < t.max_attempts THEN 'pending' ELSE 'failed' END, holder_id = NULL, lease_expires_at = NULL, timeout_at = NULL,
-         promote_at = CASE WHEN t.attempts < t.max_attempts THEN t.promote_at END, retries = t.retries + (t.attempts < t.max_attempts)::int, events = t.events + 1,
-         error = {error}, ended_at = CASE WHEN t.attempts >= t.max_attempts THEN clock_timestamp() END
+  UPDATE tickets_task t SET state = CASE WHEN old.again THEN 'pending' ELSE 'failed' END, holder_id = NULL, lease_expires_at = NULL, timeout_at = NULL,
+         attempts = t.attempts - (NOT old.started)::int, retries = t.retries + (old.started AND old.again)::int, worker_deaths = t.worker_deaths + old.died::int,
+         promote_at = CASE WHEN old.again THEN t.promote_at END, ended_at = CASE WHEN NOT old.again THEN clock_timestamp() END, events = t.events + 1,
+         failure = CASE WHEN old.died AND NOT old.again THEN 'worker_lost' ELSE '' END,
+         error = CASE WHEN NOT old.started THEN t.error WHEN old.died THEN
+                   'the worker ' || old.holder || ' was lost while it ran this' || CASE WHEN {RUNS_ALONE.format(task="t")} THEN ' and nothing else' ELSE '' END || %(fate)s ELSE {{error}} END
   FROM old WHERE t.id = old.id
-  RETURNING t.id, t.ticket_id, t.ticket_key, t.project_id, t.lane_id, t.rank, t.fence, t.state, t.events, t.profile, old.holder),
+  RETURNING t.id, t.ticket_id, t.ticket_key, t.project_id, t.lane_id, t.rank, t.fence, t.state, t.events, t.profile, old.holder, old.started, old.died),
 """
-LAPSE = PAST.format(moment="lease_expires_at", error="'the lease of ' || old.holder || ' ended without a word'")
-TIME_OUT = PAST.format(moment="timeout_at", error="'timed out after ' || t.timeout_s || ' s'")
+PAST = "t.{moment} < (SELECT clock_timestamp()) ORDER BY t.{moment} LIMIT %(limit)s FOR UPDATE OF t SKIP LOCKED"
+LAPSED = {"died": "true", "error": "'the lease of ' || old.holder || ' ended without a word'"}
+LAPSE = ENDED.format(which=PAST.format(moment="lease_expires_at"), **LAPSED)
+ABANDON = ENDED.format(which="t.holder_id = %(holder)s ORDER BY t.id FOR UPDATE OF t", **LAPSED)
+TIME_OUT = ENDED.format(which=PAST.format(moment="timeout_at"), died="false", error="'timed out after ' || t.timeout_s || ' s'")
 ENDED_BY_TIME = """
 low AS (
   UPDATE tickets_lane l SET floor = f.rank FROM (
@@ -69,8 +79,9 @@ low AS (
 log AS (
   INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)
   SELECT project_id, 'ticket:' || ticket_key, 'task:' || id, events, %(kind)s, 'system:clock', '',
-         jsonb_build_object('fence', fence, 'holder', holder, 'state', state), '' FROM gone)
-SELECT id, ticket_id, state, profile FROM gone
+         jsonb_build_object('fence', fence, 'holder', holder, 'state', state) || CASE WHEN started IS NULL THEN '{}' ELSE jsonb_build_object('started', started) END,
+         '' FROM gone)
+SELECT id, ticket_id, state, profile, died FROM gone
 """
 # After an absence of sweeps: 30 s from now for what was held at their last run. A lease is extended once, and again only after its holder renewed it.
 EXTEND_LEASES = """
@@ -92,7 +103,7 @@ up AS (
   UPDATE tickets_task t SET asleep = false, events = t.events + 1, ready_at = CASE WHEN t.open_needs = 0 THEN now.at END,
          rank = CASE WHEN t.open_needs = 0 THEN omoi_rank(t.priority, now.at, t.deadline, (SELECT count(*) FROM tickets_need u WHERE u.parent_id = t.id), t.retries) ELSE t.rank END,
          promote_at = CASE WHEN t.open_needs = 0 THEN omoi_promote_at(t.priority, now.at, t.deadline) END
-  FROM due, now WHERE t.id = due.id RETURNING t.id, t.ticket_id, t.ticket_key, t.project_id, t.lane_id, t.rank, t.fence, t.state, t.events, t.profile, NULL::text AS holder),
+  FROM due, now WHERE t.id = due.id RETURNING t.id, t.ticket_id, t.ticket_key, t.project_id, t.lane_id, t.rank, t.fence, t.state, t.events, t.profile, NULL::text AS holder, NULL::bool AS started, false AS died),
 gone AS (SELECT * FROM up),
 """
 PROMOTE = """
@@ -100,7 +111,7 @@ WITH due AS MATERIALIZED (
   SELECT t.id FROM tickets_task t WHERE t.promote_at <= (SELECT clock_timestamp()) ORDER BY t.promote_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED),
 gone AS (
   UPDATE tickets_task t SET rank = omoi_rank(t.priority, t.ready_at, t.deadline, 0, t.retries), promote_at = NULL, events = t.events + 1
-  FROM due WHERE t.id = due.id RETURNING t.id, t.ticket_id, t.ticket_key, t.project_id, t.lane_id, t.rank, t.fence, t.state, t.events, t.profile, NULL::text AS holder),
+  FROM due WHERE t.id = due.id RETURNING t.id, t.ticket_id, t.ticket_key, t.project_id, t.lane_id, t.rank, t.fence, t.state, t.events, t.profile, NULL::text AS holder, NULL::bool AS started, false AS died),
 """
 FLOOR = """
 UPDATE tickets_lane l SET floor = f.rank FROM (
@@ -148,16 +159,6 @@ class Leasing(models.QuerySet[Any]):
                 raise lost(now)
 
     @db.atomic
-    def abandon(self, *, by: Agent) -> int:
-        """End all claims of `by`, whose process is known to be gone, as if their leases were over; returns how many."""
-        db.rows(
-            """UPDATE tickets_task SET lease_expires_at = clock_timestamp() - interval '1 s'
-               WHERE id = ANY (ARRAY(SELECT id FROM tickets_task WHERE holder_id = %s ORDER BY id FOR NO KEY UPDATE))""",
-            [by.pk],
-        )
-        return self.lapse()
-
-    @db.atomic
     def tell(self, task: int, fence: int, progress: dict[str, Any], *, by: Agent) -> None:
         """Note how far the holder is (message, percent, checkpoint); raises ClaimLost."""
         if not db.rows(
@@ -174,7 +175,9 @@ class Leasing(models.QuerySet[Any]):
         The first call after an absence of sweeps gives what was held at their last run 30 s more.
         """
         SweepRun.forgive_absence("lapse", EXTEND_LEASES)
-        gone = self._ended(db.rows(LAPSE + ENDED_BY_TIME, {"limit": limit, "kind": "task.lapsed"}))
+        gone = self._ended(
+            db.rows(LAPSE + ENDED_BY_TIME, {"limit": limit, "kind": "task.lapsed", "fate": ": its lease ended without a word"})
+        )
         SweepRun.ran("lapse")
         return gone
 
@@ -182,7 +185,7 @@ class Leasing(models.QuerySet[Any]):
     def time_out(self, limit: int = BATCH) -> int:
         """End claims that ran longer than their task allows; returns how many."""
         SweepRun.forgive_absence("time_out", EXTEND_TIMEOUTS)
-        return self._ended(db.rows(TIME_OUT + ENDED_BY_TIME, {"limit": limit, "kind": "task.timed_out"}))
+        return self._ended(db.rows(TIME_OUT + ENDED_BY_TIME, {"limit": limit, "kind": "task.timed_out", "fate": ""}))
 
     @db.atomic
     def wake(self, limit: int = BATCH) -> int:
@@ -200,6 +203,8 @@ class Leasing(models.QuerySet[Any]):
         db.rows(FLOOR)
 
     def _ended(self, gone: list[dict[str, Any]]) -> int:
+        if again := [row["id"] for row in gone if row["died"] and row["state"] == "pending"]:
+            self.relane(again)  # type: ignore[attr-defined]
         failed = [row for row in gone if row["state"] == "failed"]
         if failed:
             self.decide([row["id"] for row in failed])  # type: ignore[attr-defined]

@@ -16,7 +16,7 @@ from agents.models.versioned import shown
 from omoi_site import db, limits
 from omoi_site.errors import Invalid, NotFound
 from tickets.models.ending import NotReady
-from tickets.models.lane import Lane, Marks
+from tickets.models.lane import Lane
 
 if TYPE_CHECKING:
     from tickets.models.task import Task
@@ -105,8 +105,7 @@ class Ordering(models.QuerySet[Any]):
     @staticmethod
     def _store(row: Task, changed: set[str]) -> None:
         if "capabilities" in changed:
-            marks = Marks(row.phase, tuple(row.capabilities), bool(row.profile))
-            row.lane_id = Lane.objects.of(row.project, [marks])[marks]
+            row.lane_id = Lane.objects.fitting(row)
             changed.add("lane")
         if "not_before" in changed and row.state == "pending":
             row.asleep = row.not_before is not None and row.not_before > timezone.now()

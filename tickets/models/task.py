@@ -1,6 +1,6 @@
 """Task: one unit of work, claimed under a lease and a fence. Whether it is ready is stored, not computed.
 
-The verbs stand in a file for each subject: `adding`, `claim`, `settle`, `relay`, `lease`, `ending`, `order`, `need`.
+The verbs stand in a file for each subject: `adding`, `claim`, `start`, `settle`, `relay`, `lease`, `ending`, `order`, `need`.
 """
 
 from __future__ import annotations
@@ -24,15 +24,17 @@ from tickets.models.order import Ordering
 from tickets.models.recheck import Rechecking
 from tickets.models.relay import Relaying
 from tickets.models.settle import ClaimLost, Outcome, Settlement, Settling
+from tickets.models.start import Starting
 from tickets.models.tally import Counting
 from tickets.models.ticket import Priority, Ticket
+from tickets.obstacles import DEATHS_ALONE
 
 __all__ = ["AgentUnavailable", "CapacityFull", "Claim", "ClaimLost", "NotReady", "Outcome", "Settlement", "Task", "TaskSpec"]
 
 READY = models.Q(state="pending", open_needs=0, asleep=False, held=False)
 
 
-class TaskQuerySet(Adding, Claiming, Settling, Relaying, Leasing, Ending, Ordering, Rechecking, Counting, Explaining):
+class TaskQuerySet(Adding, Claiming, Settling, Relaying, Leasing, Starting, Ending, Ordering, Rechecking, Counting, Explaining):
     def seen_by(self, who: Any) -> TaskQuerySet:
         return self.filter(project__in=Project.objects.seen_by(who))
 
@@ -90,6 +92,12 @@ class Task(models.Model):
     timeout_s = models.PositiveIntegerField(null=True, blank=True)
     holder = models.ForeignKey(Agent, models.PROTECT, null=True, blank=True, related_name="held_tasks", db_index=False)
     claimed_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(
+        null=True, blank=True, help_text="when its worker began it; for agents that are no workers, with the claim"
+    )
+    worker_deaths = models.PositiveSmallIntegerField(
+        default=0, db_default=0, editable=False, help_text="workers that died while it ran; from 2 on it runs with nothing beside it"
+    )
     lease_s = models.PositiveIntegerField(null=True, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     extended_to = models.DateTimeField(
@@ -105,6 +113,9 @@ class Task(models.Model):
 
     result = models.JSONField(null=True, blank=True)
     error = limits.text(20_000, blank=True)
+    failure = models.CharField(
+        max_length=20, blank=True, db_default="", editable=False, help_text="`worker_lost`: it failed because its workers died"
+    )
     progress = models.JSONField(default=dict, blank=True)
     events = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -148,6 +159,11 @@ class Task(models.Model):
     @property
     def is_ready(self) -> bool:
         return self.state == "pending" and not (self.open_needs or self.asleep or self.held)
+
+    @property
+    def runs_alone(self) -> bool:
+        """Whether it runs with nothing beside it in its worker: too many have died of it, or beside it."""
+        return self.worker_deaths >= DEATHS_ALONE
 
     @property
     def standing(self) -> str:
