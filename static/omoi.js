@@ -119,7 +119,8 @@ function openDialog(box, opener) {
 
 for (const box of all("dialog")) {
   box.addEventListener("close", () => {
-    if (document.activeElement === document.body) focusFirst(box.back || []);
+    // the browser may leave the focus inside what it has just hidden, until it draws again
+    if (document.activeElement === document.body || box.contains(document.activeElement)) focusFirst(box.back || []);
   });
 }
 

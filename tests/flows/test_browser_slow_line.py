@@ -163,5 +163,4 @@ def test_the_focus_goes_on_when_what_opened_a_dialog_is_gone(window, plain, oper
     Ticket.objects.move(plain.pk, "BLOCKED", by=operator, reason="Which schema?")
     until(lambda: page.locator("#main-advance").count() == 0)
     page.keyboard.press("Escape")
-    until(lambda: page.evaluate("document.activeElement !== document.body"))
-    assert page.evaluate("document.activeElement.id") in ("main-unblock", "more")
+    until(lambda: page.evaluate("document.activeElement.id") in ("main-unblock", "more"))
