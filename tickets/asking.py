@@ -89,6 +89,8 @@ class Asking:
         """Whether it was this very act: the answer was lost, or it was sent twice."""
         if not (self.mine and self.changed and self.changed.kind == self.act.leaves):
             return False
+        if "priority" in self.act.asks:  # an edit may have been of something else
+            return self.typed.get("priority") == self.ticket.priority_name
         goal = self.typed.get("to") or {"block": BLOCKED, "cancel": CANCELLED}.get(self.act.word)
         return not self.moved or self.moved[1] == goal
 
