@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import unicodedata
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,8 @@ from django.db import models
 from omoi_site.errors import Invalid
 
 REASON = 2_000  # characters
+UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # categories of Unicode: control, format (also what turns the direction of reading), line ends
+BLANK_LETTERS = "\u115f\u1160\u3164\uffa0"  # Hangul fillers: letters that show nothing
 FIRST_YEAR, LAST_YEAR = 1970, 2199
 
 
@@ -38,6 +41,20 @@ def most_items(model: type[models.Model], name: str) -> int:
     """How many items a list of this model has at most."""
     field: Any = model._meta.get_field(name)
     return next(each.limit_value for each in field.validators if isinstance(each, ArrayMaxLengthValidator))
+
+
+def shown(value: str) -> None:
+    """A validator: one line, of which every character can be seen. Else two names look alike, or one writes over what stands around it."""
+    if fault := shown_fault(value):
+        raise ValidationError(fault)
+
+
+def shown_fault(value: str) -> str:
+    """Empty when a text is one line of visible characters, else which is not."""
+    for place, letter in enumerate(value, 1):
+        if unicodedata.category(letter) in UNSEEN or letter in BLANK_LETTERS:
+            return f"character {place} (U+{ord(letter):04X}) is a control character or cannot be seen: leave it out"
+    return ""
 
 
 def moment(value: datetime) -> None:

@@ -7,6 +7,9 @@ from typing import Any
 
 import jsonschema
 
+from omoi_site.errors import short
+from omoi_site.limits import shown_fault
+
 WORD = {
     "anyOf": [
         {"type": ["string", "integer", "number"]},
@@ -63,6 +66,7 @@ def faults_of(document: Any) -> list[str]:
     wrong = [f"{'.'.join(map(str, error.absolute_path)) or 'the document'}: {error.message}" for error in found]
     if wrong:
         return wrong
+    wrong += [f"artifacts.{short(path, 80)!r}: {fault}" for path in document.get("artifacts", {}) if (fault := shown_fault(path))]
     slots = document.get("slots", {})
     words = document.get("words", [])
     wrong += [f"words: no slot {word['slot']} is declared" for word in words if isinstance(word, dict) and word["slot"] not in slots]

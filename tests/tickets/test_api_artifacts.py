@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from io import BytesIO
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from agents.models import Agent, Project
+from omoi_site.errors import Invalid
 from tests.calls import ROOT, api_of
 from tests.deeds import lapse
 from tickets.models import Artifact, Task, TaskSpec, Ticket
@@ -89,6 +91,50 @@ def test_what_cannot_be_kept_is_refused_by_field(calls, at, body, field):
     assert not Artifact.objects.exists()
 
 
+UNSEEN = [
+    "a\nb",
+    "a\tb",
+    "\x1b[2Ja",
+    "a\x7fb",
+    "a\x85b",
+    "gnp.\u202ea",
+    "a\u2066b",
+    "a\u200bb",
+    "a\ufeffb",
+    "a\u2028b",
+    "a\u00adb",
+    "a\U000e0041b",
+    "a\u3164b",
+]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_cannot_be_seen_is_no_part_of_a_path_by_any_door(at, task, ada, calls):
+    [claim] = Task.objects.claim(by=ada)
+    worker, end = api_of(ada), f"/tasks/{task.pk}/completion"
+    for field in ("path", "name", "commit"):
+        for text in UNSEEN:
+            bad = {"type": "notes", field: text}
+            refusals = [
+                calls.post(at, {**bad, "content": "x"}),
+                calls.client.post(ROOT + at, {**bad, "file": SimpleUploadedFile("a.txt", b"x")}, headers=calls.headers),
+                worker.post(end, {"fence": claim.fence, "artifacts": [{**bad, "content": "x"}]}),
+            ]
+            assert [refused.status_code for refused in refusals] == [422] * 3
+            assert [refused.json()["errors"][0]["field"] for refused in refusals] == [field, field, f"artifacts.0.{field}"]
+    with pytest.raises(Invalid, match="cannot be seen"):  # as a worker does
+        Artifact.objects.hand_in(ticket=task.ticket, type="notes", content=BytesIO(b"x"), by=ada, path="a\n", task=task, fence=claim.fence)
+    assert not Artifact.objects.exists()
+    assert Task.objects.get(pk=task.pk).state == "claimed"
+
+
+def test_an_artifact_that_is_there_already_is_no_way_in_for_a_path(calls, at):
+    body = {"type": "notes", "content": "x"}
+    assert calls.post(at, body).status_code == 201
+    assert calls.post(at, {**body, "path": "a\nb"}).status_code == 422
+    assert calls.post(at, {**body, "path": "x" * 501}).status_code == 422
+
+
 def test_large_text_is_sent_as_a_file(calls, at):
     refused = calls.post(at, {"type": "notes", "content": "x" * (1 << 20)})
     assert (refused.status_code, refused.json()["limit_bytes"]) == (413, 1 << 20)
@@ -156,6 +202,6 @@ def test_a_task_of_another_project_is_told_nothing_of(at, ada, operator):
 
 
 def test_a_file_is_fetched_whatever_its_path_ends_in(calls, at):
-    made = calls.post(at, {"type": "notes", "content": "x", "path": "a\n\\"}).json()
+    made = calls.post(at, {"type": "notes", "content": "x", "path": "a\\"}).json()
     answer = calls.get(f"{at}/{made['id']}/content")
     assert (answer.status_code, answer["Content-Disposition"]) == (200, 'attachment; filename="a"')

@@ -12,7 +12,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from agents.models import Agent, label, via
-from omoi_site import db
+from omoi_site import db, limits
 from omoi_site.errors import Invalid, TooLarge
 from tickets.models.settle import LOST, Outcome, lost
 from tickets.models.sweep import LEASE_HOLDS
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 CHUNK = 1 << 20
 LARGEST = 100 << 20
 TYPE = RegexValidator(r"\A[a-z][a-z0-9_]{0,99}\Z", "1 to 100 of a-z, 0-9 and '_', a letter first")
-NAME = RegexValidator(r"\A[^\x00-\x1f\x7f]{1,200}\Z", "1 to 200 characters of one line")
 
 HELD = f"""
 SELECT t.id FROM tickets_task t WHERE t.id = %(task)s AND t.ticket_id = %(ticket)s AND t.fence = %(fence)s AND t.state = 'claimed' AND t.holder_id = %(holder)s
@@ -162,8 +161,6 @@ class ArtifactQuerySet(models.QuerySet["Artifact"]):
             raise Invalid(f"{phase} is not a phase of {row.workflow}", field="phase")
         name = name or type
         newest = self.filter(ticket=row, phase=phase, name=name).order_by("-revision").first()
-        if newest and (newest.blob_id, newest.type) == (blob.hash, type):
-            return newest
         artifact = self.model(
             ticket=row,
             phase=phase,
@@ -179,6 +176,8 @@ class ArtifactQuerySet(models.QuerySet["Artifact"]):
             key=via(by),
         )
         db.check(artifact, without=["blob", "ticket", "task", "at"])
+        if newest and (newest.blob_id, newest.type) == (blob.hash, type):
+            return newest
         artifact.save(force_insert=True)
         told = {"type": type, "name": name, "phase": phase, "revision": artifact.revision, "hash": blob.hash, "size": blob.size}
         row.record("artifact.handed_in", by=by, data=told)
@@ -197,12 +196,12 @@ def _locked(ids: Any) -> dict[int, Ticket]:
 class Artifact(models.Model):
     ticket = models.ForeignKey("tickets.Ticket", models.PROTECT, related_name="artifacts", db_index=False)
     phase = models.CharField(max_length=60)
-    name = models.CharField(max_length=200, validators=[NAME])
+    name = models.CharField(max_length=200, validators=[limits.shown])
     revision = models.PositiveIntegerField()
     type = models.CharField(max_length=100, validators=[TYPE])
     blob = models.ForeignKey(Blob, models.PROTECT, related_name="+", db_index=False)
-    path = models.CharField(max_length=500, blank=True)
-    commit = models.CharField(max_length=100, blank=True)
+    path = models.CharField(max_length=500, blank=True, validators=[limits.shown])
+    commit = models.CharField(max_length=100, blank=True, validators=[limits.shown])
     task = models.ForeignKey("tickets.Task", models.PROTECT, null=True, blank=True, related_name="artifacts")
     fence = models.BigIntegerField(null=True, blank=True)
     by = models.CharField(max_length=170)
