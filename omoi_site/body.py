@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import io
 import re
 import tempfile
@@ -11,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import IO, Any
 
 from omoi_site.errors import TooLarge
-from omoi_site.refusals import Full, Stalled
+from omoi_site.refusals import Stalled, StorageFull, storage_full
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -25,6 +24,8 @@ LIMITS = {  # by the address; with room for the form around a file
 LIMIT = MIB
 LEFT_OVER = 16 * MIB  # how much of a refused body is read and dropped, so that its sender can read the refusal
 STALLED_S = 20.0  # without a byte in either direction a client is given up
+
+tempfile.gettempdir()  # chosen now: later a disk that is full would be passed over for the working directory
 
 
 class Gone(Exception):
@@ -67,8 +68,8 @@ async def read(receive: Receive, limit: int, stalled_s: float = STALLED_S) -> tu
         body.close()
         if isinstance(error, TimeoutError):
             raise Stalled(f"nothing came for {stalled_s:g} s") from error
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise Full("the disk for temporary files is full") from error
+        if storage_full(error):
+            raise StorageFull() from error
         raise
 
 

@@ -23,7 +23,7 @@ from omoi_site import memory
 from omoi_site.bells import Bells
 from omoi_site.body import CHUNK, MIB, STALLED_S, Gone, Receive, Scope, drop, read, size_limit
 from omoi_site.errors import Malformed, OmoiError, TooLarge
-from omoi_site.refusals import Away, Crash, Headers, refusal
+from omoi_site.refusals import Away, Crash, Headers, StorageFull, refusal, storage_full
 from omoi_site.threads import Busy, Threads, Turn
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -125,6 +125,8 @@ class Bridge:
             raise
         except Exception as error:
             log.exception("request failed outside its view", exc_info=error)
+            if storage_full(error):
+                raise StorageFull() from error
             raise Crash() from error
 
     async def deliver(self, scope: Scope, send: Send, status: int, headers: Headers, answer: bytes | IO[bytes]) -> None:

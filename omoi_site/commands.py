@@ -20,6 +20,7 @@ from django.db import DatabaseError, connection
 from tqdm import tqdm
 
 from omoi_site.errors import IN_WORDS, OmoiError
+from omoi_site.refusals import StorageFull, storage_full
 
 Document = dict[str, Any]
 BY = "system:cli"  # who acts, in the journal: whoever can run commands on this machine
@@ -102,7 +103,7 @@ class Command(BaseCommand):
             reach_database()
         try:
             document = act(**options)
-        except DatabaseError as error:
+        except (DatabaseError, OSError) as error:
             raise _plainly(error) from error
         if options["json"]:
             self.stdout.write(json.dumps(document, default=_plain, ensure_ascii=False))
@@ -135,8 +136,10 @@ def reach_database() -> None:
         raise NotRunning(f"No database answers at {where}: {why}") from error
 
 
-def _plainly(error: DatabaseError) -> Exception:
-    """The refusal that a failure of the database means to a person; others are crashes and stay what they are."""
+def _plainly(error: DatabaseError | OSError) -> Exception:
+    """The refusal that a failure of the database or a disk means to a person; others are crashes and stay what they are."""
+    if storage_full(error):
+        return StorageFull(f"A disk is full: {str(error).splitlines()[0]}", next_action="Nothing was changed. Make room, and run it again.")
     if isinstance(error.__cause__, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn | psycopg.errors.UndefinedFunction):
         return NotMigrated(f"The database is not of this version: {str(error).splitlines()[0]}")
     if isinstance(error.__cause__, psycopg.OperationalError) and connection.connection is not None and connection.connection.broken:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.template import loader
 from django.views import defaults
 
 from agents.api.problems import PROBLEM
 from omoi_site.errors import Forbidden, Malformed, NotFound, OmoiError
-from omoi_site.refusals import Crash
+from omoi_site.refusals import Crash, StorageFull, storage_full
 
 
 def problem(error: OmoiError) -> HttpResponse:
@@ -38,6 +40,8 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def crashed(request: HttpRequest) -> HttpResponse:
+    if storage_full(sys.exc_info()[1]):  # Django asks for this answer while it handles the exception
+        return problem(StorageFull()) if _api(request) else HttpResponse(loader.render_to_string("507.html"), status=507)
     return problem(Crash()) if _api(request) else defaults.server_error(request)
 
 

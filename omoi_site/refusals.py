@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+
+import psycopg
 
 from omoi_site.errors import OmoiError
 
 Headers = list[tuple[bytes, bytes]]
+
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class Stalled(OmoiError):
@@ -17,12 +23,29 @@ class Stalled(OmoiError):
     title = "The request was not sent to its end in time"
 
 
-class Full(OmoiError):
-    """The disk cannot take the body."""
+class StorageFull(OmoiError):
+    """A disk is full: of the database, or of temporary files. What was begun was undone."""
 
     code = "storage_full"
     status = 507
-    title = "The server has no room for this"
+    title = "The server's disk is full"
+    next_action = "Nothing was changed. Whoever runs the server makes room; then send it again."
+
+
+def storage_full(error: BaseException | None) -> bool:
+    """Whether a disk without room is the reason for this error, or for one it came from."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            return True
+        if isinstance(error, psycopg.errors.DiskFull) or (
+            isinstance(error, psycopg.errors.InternalError_)  # a quota has no code of its own there
+            and any(os.strerror(number) in str(error) for number in NO_ROOM)
+        ):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 class Away(OmoiError):

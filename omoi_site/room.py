@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from omoi_site.errors import OmoiError
+from omoi_site.refusals import NO_ROOM, StorageFull
 
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 TO_BEGIN = 300 << 20  # a data folder, its write-ahead log, and for root a copy of PostgreSQL
 LEAST = 1 << 20  # with less, whatever fails fails for this
 
 
-class NoRoom(OmoiError):
+class NoRoom(StorageFull):
     """The disk is full; the message says which and how much is needed."""
 
-    code = "storage_full"
-    status = 507
     title = "There is no room"
+    next_action = ""
 
 
 def free(folder: Path) -> int:
@@ -46,7 +43,7 @@ def needed(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in FULL:
+        if error.errno not in NO_ROOM:
             raise
         raise NoRoom(
             f"The disk that holds {error.filename or folder} is full ({error.strerror}): make room, or set OMOI_HOME to a folder on"

@@ -7,7 +7,7 @@ import secrets
 import sys
 from pathlib import Path
 
-from omoi_site import logs, room, whereabouts
+from omoi_site import logs, refusals, whereabouts
 from omoi_site.secrets import secret_key
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,7 +27,7 @@ except whereabouts.BadAddress as error:
 except OSError as error:
     SECRET_KEY = secrets.token_urlsafe(48)
     if not LOOKING:
-        wayout = "Make room" if error.errno in room.FULL else "Run this as the user it belongs to"
+        wayout = "Make room" if error.errno in refusals.NO_ROOM else "Run this as the user it belongs to"
         raise SystemExit(
             f"OMOI_HOME is {OMOI_HOME}, and {error.filename or 'it'} cannot be used: {error.strerror}. {wayout}, or set OMOI_HOME to a"
             " folder of your own."

@@ -13,7 +13,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from omoi_site.errors import Forbidden, Malformed, NotFound, OmoiError, TooLarge
-from omoi_site.refusals import Crash
+from omoi_site.refusals import Crash, StorageFull, storage_full
 
 log = logging.getLogger(__name__)
 PROBLEM = "application/problem+json"
@@ -87,4 +87,4 @@ def named(error: Exception) -> OmoiError:
         case OperationalError() if isinstance(error.__cause__, BUSY):
             return Overloaded()
     log.error("a request failed", exc_info=error)
-    return Crash()
+    return StorageFull() if storage_full(error) else Crash()
