@@ -200,6 +200,11 @@ def prioritise(ticket: Ticket, given: Given) -> str:
 
 
 @db.atomic
+def follow_up(ticket: Ticket, given: Given) -> str:
+    opened = Ticket.objects.open(project=ticket.project, title=given.reason, follow_up=ticket, by=given.by)
+    return f"{opened.key} follows {ticket.key} up"
+
+
 def retry_failed(ticket: Ticket, given: Given) -> str:
     reason = needed(given.reason, "say why they are tried again")
     with Ticket.objects.held(pk=ticket.pk):
@@ -343,6 +348,7 @@ TICKET = [
     Act("advance", "Advance", "arrow-right", to_phase, lambda t: going(t) and bool(onward(t)), of_advance, onward, reason=WHY),
     Act("unblock", "Unblock", "corner-down-right", to_phase, lambda t: t.phase == BLOCKED, to=way_back, reason=WHY),
     Act("reopen", "Reopen", "rotate-ccw", to_phase, lambda t: t.phase == CANCELLED, to=way_back, reason=WHY, least=1),
+    Act("follow-up", "Open a follow-up", "corner-down-right", follow_up, lambda t: t.done, reason="What is to be done", least=1, leaves="ticket.opened"),
     Act("judge", "Run checks", "rotate-ccw", judge, lambda t: t.gated, direct=True, state=judged_of, leaves="gate.judged"),
     Act("retry-failed", "Retry failed", "rotate-ccw", retry_failed, unfinished, of_retry, reason=WHY, least=1,
         state=failed_of, leaves="task.retried"),

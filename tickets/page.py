@@ -160,7 +160,7 @@ class TicketPage:
 
     @property
     def menu(self) -> list[acts.Offer]:
-        words = ["pause", "resume", "block", "back", "priority", "cancel", "force"]
+        words = ["follow-up", "pause", "resume", "block", "back", "priority", "cancel", "force"]
         return [self.offers[word] for word in words if word in self.offers]
 
     @property

@@ -127,7 +127,9 @@ def test_a_paused_project_is_named(task, ticket, ada, operator):
 
 def test_a_task_of_another_phase_waits_on_its_ticket(project, ticket, ada, operator):
     [later] = Task.objects.add(ticket, [TaskSpec("Ship", phase="DONE")], by=operator)
+    Ticket.objects.move(ticket.pk, "TODO", by=operator, reason="think first")
     [before] = Task.objects.add(ticket, [TaskSpec("Think", phase="TODO")], by=operator)
+    Ticket.objects.move(ticket.pk, "DOING", by=operator, reason="thinking can wait", force=True)
     assert why(later) == ("ticket:OMO-1", ["phase"], "its phase DONE has not come: ticket OMO-1 stands in DOING")
     assert why(before)[:2] == ("operator", ["phase"])
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from django.db.models import Count, Q
+from django.db.models import Count, OuterRef, Q, Subquery
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -22,7 +22,8 @@ from omoi_site.errors import Forbidden, Invalid, Malformed, NotFound
 from tickets.api.adding import TaskIn, specs
 from tickets.api.fields import IdField, PhaseField, PriorityField
 from tickets.api.tasks import ExplainOut
-from tickets.models import Task, Ticket, Workflow
+from tickets.models import Link, Task, Ticket, Workflow
+from tickets.models.left import FOLLOW_UP
 from tickets.models.moves import BlockedClass
 from tickets.models.ways import ways
 
@@ -47,6 +48,7 @@ class TicketOut(serializers.Serializer):
     pause_reason = serializers.CharField(allow_blank=True)
     blocked = serializers.SerializerMethodField()
     parent = serializers.CharField(source="parent.key", allow_null=True, default=None)
+    follow_up = serializers.CharField(allow_null=True, help_text="the ticket it continues")
     tasks = serializers.SerializerMethodField()
     source = serializers.CharField(allow_blank=True, help_text="the format it was imported from; `demo`: opened by the demo")
     source_id = serializers.CharField(allow_blank=True)
@@ -101,6 +103,7 @@ class TicketIn(Shape):
     phase = PhaseField(required=False, help_text="past the first phase it needs gates:force and a reason")
     reason = ReasonField(required=False, allow_blank=True)
     parent = serializers.CharField(max_length=24, required=False, allow_null=True)
+    follow_up = serializers.CharField(max_length=24, required=False, allow_null=True, help_text="the ticket it continues")
     tasks = TaskIn(many=True, required=False)
 
 
@@ -133,7 +136,8 @@ def number_in(cursor: str | None) -> int | None:
 
 def with_counts() -> Any:
     counts = {f"tasks_{state}": Count("tasks", filter=Q(tasks__state=state)) for state in Task.State.values}
-    return Ticket.objects.select_related("project", "workflow", "parent").annotate(**counts)
+    continued = Link.objects.filter(ticket=OuterRef("pk"), kind=FOLLOW_UP).values("other__key")[:1]
+    return Ticket.objects.select_related("project", "workflow", "parent").annotate(**counts, follow_up=Subquery(continued))
 
 
 def the_ticket(view: View, key: str) -> Any:
@@ -184,10 +188,11 @@ class TicketsView(View):
             workflow = Workflow.objects.of_project(project, given.pop("workflow", ""))
         phase = given.get("phase", workflow.plan.start)
         forced = phase != workflow.plan.start
-        if parent := given.pop("parent", None):
-            given["parent"] = Ticket.objects.filter(project=project, key=parent.upper()).first()
-            if given["parent"] is None:
-                raise Invalid(f"there is no ticket {parent} in {project}", field="parent")
+        for field in ("parent", "follow_up"):
+            if key := given.pop(field, None):
+                given[field] = Ticket.objects.filter(project=project, key=key.upper()).first()
+                if given[field] is None:
+                    raise Invalid(f"there is no ticket {key} in {project}", field=field)
         tasks = specs(given.pop("tasks", []))
         with Ticket.objects.told_if_not_born(project, phase, by=request.user) if forced else nullcontext():
             if forced:

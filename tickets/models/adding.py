@@ -15,6 +15,7 @@ from agents.models.agent import words
 from omoi_site import broker, db, limits
 from omoi_site.errors import Faults
 from tickets.models.lane import Lane, Marks
+from tickets.models.left import has_left, phase_left
 from tickets.obstacles import MET
 
 if TYPE_CHECKING:
@@ -99,8 +100,13 @@ class Adding(models.QuerySet[Any]):
         return [stored[pk] for pk in ids]
 
     @db.atomic
-    def insert(self, ticket: Ticket, specs: Sequence[TaskSpec], *, by: Any, watch: Callable[[int], None] = lambda made: None) -> list[int]:
-        """As `add`, for any number of tasks: gives their ids alone, and `watch` is told now and then how many are made."""
+    def insert(
+        self, ticket: Ticket, specs: Sequence[TaskSpec], *, by: Any, phase: str = "", watch: Callable[[int], None] = lambda made: None
+    ) -> list[int]:
+        """As `add`, for any number of tasks: gives their ids alone, and `watch` is told now and then how many are made.
+
+        `phase`: where the ticket will stand, said by who moves it, under its lock. Raises PhaseLeft for work of a phase it has left.
+        """
         from tickets.models.need import Edge, Need
 
         if any(spec.needs for spec in specs):
@@ -111,7 +117,11 @@ class Adding(models.QuerySet[Any]):
         open_in = ticket.plan.open_in(now["phase"]) if not (now["paused"] or now["archived_at"]) else set()
         if any(spec.profile for spec in specs):
             ticket.project.refresh_from_db(fields=["profiles"])  # what it is granted now
-        work = [_placed(ticket, spec, now["phase"], open_in) for spec in specs]
+        standing = phase or (now["phase"] if now["phase"] in ticket.plan else ticket.origin)
+        work = [_placed(ticket, spec, standing, open_in) for spec in specs]
+        for each in work if not phase else ():
+            if not each.spec.ended and each.marks.phase in ticket.plan and has_left(ticket, standing, each.marks.phase):
+                raise phase_left(ticket, standing, each.marks.phase)
         place_of = {spec.ref: place for place, spec in enumerate(specs) if spec.ref}
         self._refuse_faults(ticket, work, place_of)
         ids: list[int] = []
@@ -227,9 +237,8 @@ class Adding(models.QuerySet[Any]):
         )
 
 
-def _placed(ticket: Ticket, spec: TaskSpec, phase: str, open_in: Set[str]) -> Placed:
+def _placed(ticket: Ticket, spec: TaskSpec, standing: str, open_in: Set[str]) -> Placed:
     plan = ticket.plan
-    standing = phase if phase in plan else ticket.previous_phase or plan.start
     where = (
         spec.phase.upper().removeprefix("PHASE_")
         or (plan.after(standing) if plan[standing].automatic == "on_claim" else standing)

@@ -180,6 +180,11 @@ class Moving(FSMModelMixin, Versioned):
             raise TransitionNotAllowed(f"{self.key} is archived and does not move", next_action="restore it first")
 
     @property
+    def standing(self) -> str:
+        """The phase it stands in, or while BLOCKED or CANCELLED the one it came from."""
+        return self.phase if self.phase in self.plan else self.origin
+
+    @property
     def origin(self) -> str:
         """The phase a BLOCKED or CANCELLED ticket came from, told by history."""
         for move in self.history.order_by("-move"):
@@ -240,7 +245,7 @@ class Moving(FSMModelMixin, Versioned):
 
         if tasks := specs(self.ticket, self.plan[phase].tasks, phase):
             with in_document(f"phases.{phase}"):
-                Task.objects.insert(self.ticket, tasks, by=by)
+                Task.objects.insert(self.ticket, tasks, by=by, phase=phase)
 
     def mend(self, *, by: Any) -> None:
         """The gate refused with all work done: add the tasks the workflow has for that, as often as it allows while the ticket stands here."""

@@ -58,6 +58,8 @@ CROSS JOIN {OPEN_IN} LEFT JOIN LATERAL (
 FIRST_WAITS = f"(SELECT {waiting_on()} {SCENE} WHERE t.id = c.first)"
 UNFINISHED = "(k.phase = 'BLOCKED' OR k.phase <> 'CANCELLED' AND coalesce(kp.moves_to <> '{}', true))"
 
+LEFT_OPEN = "(SELECT count(*) FROM tickets_task o WHERE o.ticket_id = k.id AND o.state IN ('pending', 'claimed'))"
+
 
 def of(noun: str, keys: list[str] | None, count: int) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}: {named(keys, count)}"
@@ -105,6 +107,10 @@ OBSTACLES = [
         "phase", f"{UNFINISHED} AND k.phase <> 'BLOCKED' AND c.going = 0 AND c.failed = 0 AND c.doomed = 0 AND c.here > 0 AND NOT ({DUE}) AND NOT ({REFUSED})", "'operator'",
         "all its tasks of {phase} have ended and nobody has moved it on", "Move it on, or add a task.", "coalesce(c.last_end, k.phase_since)",
     ),
+    Obstacle(
+        "phase", f"NOT {UNFINISHED} AND k.phase <> 'CANCELLED' AND {LEFT_OPEN} > 0", "'operator'", "it is done, and work of it is still open: {left_open}",
+        "Cancel what is not needed any more; for the rest open a new ticket that follows this one up.", "k.phase_since",
+    ),
 ]  # fmt: skip
 # Who each of many tickets waits on. Their first tasks lie in few lanes: the fleet of each is looked at once.
 FIRST_OF_MANY = FIRST_WAITS.replace(SCENE, f"{STAGE} LEFT JOIN fleets f ON f.lane_id = t.lane_id AND t.state = 'pending'")
@@ -124,7 +130,7 @@ class Waiting(models.QuerySet[Row]):
         from tickets.models.task import Task
 
         facts = db.one(
-            f"""SELECT k.phase, {UNMET} AS unmet, k.pause_reason, k.blocked_class, k.blocked_reason, k.move_fault, j.key AS project, j.pause_reason AS project_reason, c.*, {selected(OBSTACLES)},
+            f"""SELECT k.phase, {UNMET} AS unmet, k.pause_reason, k.blocked_class, k.blocked_reason, k.move_fault, {LEFT_OPEN} AS left_open, j.key AS project, j.pause_reason AS project_reason, c.*, {selected(OBSTACLES)},
                        ARRAY(SELECT t.id {OPEN_HERE} LIMIT {MOST}) AS open_tasks {TICKET} WHERE k.id = %s""",
             [ticket.pk],
         )

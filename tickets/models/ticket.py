@@ -20,6 +20,8 @@ from omoi_site import db, limits
 from omoi_site.errors import Invalid
 from tickets.models.advancing import Advancing
 from tickets.models.bringing import Bringing
+from tickets.models.left import FOLLOW_UP
+from tickets.models.link import Link
 from tickets.models.moves import REASON, BlockedClass, Ground, Moving, weighty
 from tickets.models.standing import Standing
 from tickets.models.standstill import Waiting
@@ -71,12 +73,15 @@ class TicketQuerySet(Standing["Ticket"], Waiting["Ticket"], Locking["Ticket"], B
         ground: str = "",
         reason: str = "",
         parent: Ticket | None = None,
+        follow_up: Ticket | None = None,
         tasks: Sequence[Any] = (),
         source: str = "",
         source_id: str = "",
         watch: Callable[[int], None] = lambda made: None,
     ) -> Ticket:
         """A new ticket with its tasks (TaskSpec), in its workflow's first phase; born elsewhere only `forced` or `imported`, with a reason.
+
+        `follow_up`: the ticket it continues, mostly one in DONE, which takes no more tasks.
 
         `watch` is told now and then how many of its tasks are made.
         """
@@ -90,6 +95,8 @@ class TicketQuerySet(Standing["Ticket"], Waiting["Ticket"], Locking["Ticket"], B
             raise Invalid(f"{phase} is not a phase of {workflow}", field="phase")
         if parent and parent.project_id != project.pk:
             raise Invalid(f"{parent.key} is of another project", field="parent")
+        if follow_up and follow_up.project_id != project.pk:
+            raise Invalid(f"{follow_up.key} is of another project", field="follow_up")
         ground = ground or (Ground.BORN if phase == plan.start else Ground.FORCED)
         if ground == Ground.FORCED:
             weighty(reason, f"a ticket born in {phase} needs a reason of {REASON} characters or more")
@@ -119,6 +126,8 @@ class TicketQuerySet(Standing["Ticket"], Waiting["Ticket"], Locking["Ticket"], B
         ticket.save(force_insert=True)
         ticket.note_move(None, phase, ground, by=by, reason=reason)
         ticket.record("ticket.opened", by=by, reason=reason, data={"title": title, "phase": phase})
+        if follow_up:
+            Link.objects.create(ticket=ticket, other=follow_up, kind=FOLLOW_UP)
         if ground != Ground.IMPORTED:
             ticket.seed(phase, by=by)
         if tasks:
