@@ -132,9 +132,8 @@ def test_a_late_turn_does_not_shift_the_schedule():
 
 
 def test_one_ticket_that_cannot_move_does_not_stop_the_others(project, ada, operator):
-    stuck = Ticket.objects.open(
-        project=project, title="Stuck", workflow=allow(project, broken()), tasks=[TaskSpec("Do it", phase="DOING")], by=operator
-    )
+    stuck = Ticket.objects.open(project=project, title="Stuck", workflow=allow(project, broken()), by=operator)
+    Task.objects.insert(stuck, [TaskSpec("Do it", phase="DOING")], phase="TODO", by=operator)
     stuck.tasks.update(held=False)
     whole = Ticket.objects.open(project=project, title="Whole", tasks=[TaskSpec("Do it")], by=operator)
     for claim in Task.objects.claim(by=ada, limit=2):

@@ -128,6 +128,7 @@ def test_a_restarted_worker_keeps_nothing_of_the_dead_one_alive(ticket, operator
 
 def test_a_killed_broker_connection_only_delays(ticket, operator):
     """Polls are off here: what is done was hinted."""
+    keep_open(ticket, by=operator)
     [first] = tasks(ticket, "exit 0", by=operator)
     with working(OMOI_WORKER_POLL_S="600", OMOI_WORKER_BEAT_S="600") as worker:
         until(lambda: states(first) == ["completed"], why=worker.last_words)
@@ -137,7 +138,13 @@ def test_a_killed_broker_connection_only_delays(ticket, operator):
         until(lambda: states(second) == ["completed"], why=worker.last_words, patience=30)
 
 
+def keep_open(ticket, *, by):
+    """The ticket does not go on to DONE, where it takes no more tasks."""
+    Task.objects.add(ticket, [TaskSpec("What nobody can do", capabilities=["flying"])], by=by)
+
+
 def test_a_worker_outlives_the_loss_of_every_connection(ticket, operator, shared):
+    keep_open(ticket, by=operator)
     [task] = tasks(ticket, "touch $HOME/shared/begun; until [ -e $HOME/shared/go ]; do sleep 0.1; done", by=operator)
     with working() as worker:
         until(lambda: (shared / "begun").exists(), why=worker.last_words)
