@@ -124,7 +124,10 @@ def home() -> Found:
 
 @examines("disk")
 def disk() -> Found:
-    ground = place.ground(settings.OMOI_HOME)
+    try:
+        ground = place.ground(settings.OMOI_HOME)
+    except place.Displaced as refusal:
+        return "wrong", refusal.message, refusal.next_action
     wanted = readiness.LEAST_ROOM if (ground / "data").exists() else room.TO_BEGIN
     left = {str(folder): room.free(folder) for folder in dict.fromkeys((settings.OMOI_HOME, ground))}
     told = ", ".join(f"{free >> 20:,} MiB free in {folder}" for folder, free in left.items())
@@ -144,6 +147,8 @@ def server() -> Found:
         whereabouts.database(settings.OMOI_HOME)
     except whereabouts.BadAddress as refusal:
         return "wrong", "of DATABASE_URL, which cannot be read", refusal.message
+    except place.Displaced as refusal:
+        return "wrong", "embedded, of another OMOI_HOME", refusal.message
     if own():
         try:
             account = place.servant()

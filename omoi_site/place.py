@@ -2,6 +2,9 @@
 
 Both are one folder, except for root: PostgreSQL refuses uid 0, and the account it runs as may be unable to enter OMOI_HOME.
 Then the ground is /var/lib/omoi/<12 hex of OMOI_HOME's real path>; folders above OMOI_HOME are never opened up for it.
+
+`OMOI_HOME/place` notes the ground, and the OMOI_HOME it is the ground of. A copy of an OMOI_HOME brings that note along: it must not work on the
+database of the one it was copied from, so it is refused until somebody says what it is (`up --moved`, `--adopt` or `--begin-anew`).
 """
 
 from __future__ import annotations
@@ -10,14 +13,26 @@ import contextlib
 import hashlib
 import os
 import pwd
+import shutil
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
+
+from omoi_site.errors import OmoiError
 
 ELSEWHERE = Path("/var/lib/omoi")
 SOCKET_NAME = ".s.PGSQL.5432"
 EXECUTOR_UID = int(os.environ.get("OMOI_EXECUTOR_UID", "60917"))  # below 65,536: containers map no more
 LONGEST_SOCKET_PATH = 99  # sun_path holds 108 bytes on Linux and 104 on macOS, and PostgreSQL's lock file beside it is five longer
+
+
+class Displaced(OmoiError):
+    """This OMOI_HOME was copied or moved: its database is another folder's, or is not there."""
+
+    code = "home_displaced"
+    status = 503
+    title = "This OMOI_HOME belongs to another place"
 
 
 @dataclass(frozen=True)
@@ -53,13 +68,68 @@ def make_home(home: Path) -> Path:
     return home
 
 
+@dataclass(frozen=True)
+class Note:
+    """What `place` says: the ground, and the OMOI_HOME it was made for, as far as the note tells."""
+
+    ground: Path
+    home: Path | None
+
+    @classmethod
+    def of(cls, home: Path) -> Note | None:
+        try:
+            lines = [Path(os.fsdecode(line)) for line in (home / "place").read_bytes().split(b"\n") if line]
+        except FileNotFoundError:
+            return None
+        if not lines:
+            return None
+        # notes of earlier versions have one line; of a ground inside its home that tells both
+        return cls(lines[0], lines[1] if len(lines) > 1 else None if lines[0].is_relative_to(ELSEWHERE) else lines[0])
+
+    def speaks_of(self, home: Path) -> bool:
+        """Whether this is the very folder, by whatever path it is reached."""
+        real = home.resolve()
+        if self.home is None:
+            return self.ground == _elsewhere(real)
+        with contextlib.suppress(OSError):
+            return self.home == real or self.home.samefile(real)
+        return False
+
+    def write(self, home: Path) -> None:
+        scratch = home / "place.new"
+        scratch.write_bytes(b"".join(os.fsencode(path) + b"\n" for path in (self.ground, self.home) if path))
+        scratch.rename(home / "place")
+
+
 def ground(home: Path) -> Path:
-    """The folder for data, binaries and worktrees: as noted in `home/place`, else chosen; nothing is made."""
-    with contextlib.suppress(FileNotFoundError):
-        return Path(os.fsdecode((home / "place").read_bytes().rstrip(b"\n")))
+    """The folder for data, binaries and worktrees: as noted in `home/place`, else chosen; nothing is made. Raises Displaced."""
+    if note := Note.of(home):
+        if not note.speaks_of(home):
+            raise _displaced(home, note)
+        return note.ground
+    return _chosen(home)
+
+
+def _displaced(home: Path, note: Note) -> Displaced:
+    there = note.home is not None and note.home.exists()
+    origin = note.home or "another folder"
+    return Displaced(
+        f"{home} was {'copied' if there else 'copied or moved'} from {origin}, and its database is the one in {note.ground}. Nothing was touched.",
+        next_action=(
+            "Say what this folder is: `python3 manage.py up --moved` when the other is gone and this takes its place; `up --adopt` to take a copy of its"
+            " database along and leave the other alone; `up --begin-anew` to start here with an empty database."
+        ),
+    )
+
+
+def _chosen(home: Path) -> Path:
     real = home.resolve()
     if all(account is None or passable(real, account) for account in (servant(), executor())):
         return real
+    return _elsewhere(real)
+
+
+def _elsewhere(real: Path) -> Path:
     return ELSEWHERE / hashlib.sha256(os.fsencode(real)).hexdigest()[:12]
 
 
@@ -70,10 +140,60 @@ def make_ground(home: Path) -> Path:
         if not folder.is_dir():
             folder.mkdir(parents=True)
             folder.chmod(0o711)
-    note = home / "place"
-    if not note.exists():
-        note.write_bytes(os.fsencode(chosen) + b"\n")
+    if Note.of(home) is None:
+        Note(chosen, home.resolve()).write(home)
     return chosen
+
+
+def settle(home: Path, how: str) -> str:
+    """Make a displaced OMOI_HOME one of its own, by the caller who holds its lock; what was done, in a sentence. Raises Displaced.
+
+    how: `moved`: it takes the place of the one it was moved from, which is gone. `adopt`: with a copy of that one's database.
+    `begin-anew`: with none; what a copy brought along is kept beside it.
+    """
+    note = Note.of(home)
+    if note is None or note.speaks_of(home):
+        return ""
+    real, inside = home.resolve(), note.home is not None and note.ground == note.home
+    if how == "moved":
+        if note.home is not None and (note.home / "place").exists():
+            raise Displaced(f"{note.home} is still there: two folders cannot share one database. Remove it, or take `--adopt`.")
+        Note(real if inside else note.ground, real).write(home)
+        return f"{home} takes the place of {note.home or 'the folder it was moved from'}."
+    chosen = _chosen(home)
+    brought = real / "data" if inside else note.ground / "data"
+    if how == "adopt":
+        if not (brought / "PG_VERSION").exists():
+            raise Displaced(
+                f"There is no database to adopt in {brought}.", next_action="Start with `up --begin-anew`, and restore a backup."
+            )
+        if (brought / "postmaster.pid").exists():
+            raise Displaced(
+                f"The database in {brought} was in use when it was copied, or still is: such a copy cannot be trusted.",
+                next_action="Stop the other Omoi (Ctrl-C there), copy the folder again, and run this again.",
+            )
+        if chosen / "data" != brought:
+            chosen.mkdir(parents=True, exist_ok=True)
+            _copy(brought, chosen / "data")
+        said = f"{home} has a copy of the database of {note.home or note.ground} and leaves that one alone."
+    else:
+        if (chosen / "data").exists():
+            (chosen / "data").rename(chosen / f"data.before-{time.strftime('%Y%m%dT%H%M%S')}")
+        said = f"{home} begins anew with an empty database; what was here before is kept beside it."
+    Note(chosen, real).write(home)
+    return said
+
+
+def _copy(source: Path, target: Path) -> None:
+    """A folder with all in it, and the account it belongs to; whole under its name or not at all."""
+    scratch = target.with_suffix(".new")
+    shutil.rmtree(scratch, ignore_errors=True)
+    shutil.copytree(source, scratch, symlinks=True)
+    if os.geteuid() == 0:
+        owner = source.stat()
+        for path in (scratch, *scratch.rglob("*")):
+            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+    scratch.rename(target)
 
 
 def socket_folder(home: Path) -> Path:

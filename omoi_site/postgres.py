@@ -90,6 +90,7 @@ class Server:
             self._make_socket_folder()
             self._make_data()
         self._stop_orphan()
+        self._forget_stranger()
         self._run(time.monotonic() + patience, given_up)
         self._make_database()
 
@@ -202,6 +203,20 @@ class Server:
             return
         with contextlib.suppress(ProcessLookupError):
             os.kill(owner, signal.SIGINT)
+
+    def _forget_stranger(self) -> None:
+        """Clear a `postmaster.pid` whose number another program has by now: PostgreSQL would wait for that one for ever.
+
+        We hold the lock of OMOI_HOME, and a server of ours stands in its data folder. Where that cannot be seen, the file is left alone.
+        """
+        note = self.data / "postmaster.pid"
+        try:
+            owner = int(note.read_text().split("\n", 1)[0])
+            stands_in = os.readlink(f"/proc/{owner}/cwd")
+        except (OSError, ValueError):
+            return
+        if stands_in != str(self.data.resolve()):
+            note.unlink(missing_ok=True)
 
     def _run(self, deadline: float, given_up: Callable[[], bool]) -> None:
         """Start until it holds: after a crash the first tries fail while old back ends still hold shared memory."""

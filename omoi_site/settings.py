@@ -7,7 +7,7 @@ import secrets
 import sys
 from pathlib import Path
 
-from omoi_site import logs, refusals, whereabouts
+from omoi_site import logs, place, refusals, whereabouts
 from omoi_site.secrets import secret_key
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -15,6 +15,7 @@ OMOI_HOME = Path(os.environ.get("OMOI_HOME") or ROOT / ".omoi").absolute()
 
 DEBUG = os.environ.get("OMOI_DEBUG") == "1"
 LOOKING = sys.argv[1:2] == ["doctor"]  # which makes nothing, and tells of what is wrong instead of ending here
+SETTLING = LOOKING or sys.argv[1:2] in (["up"], ["test"])  # which come to terms with a copied OMOI_HOME, or do not need it
 DATABASES = {"default": {"ENGINE": "omoi_site.backend", "HOST": "", "PORT": "", "NAME": "omoi", "USER": "omoi", "PASSWORD": ""}}
 try:
     SECRET_KEY = secret_key(OMOI_HOME, make=not LOOKING)
@@ -24,6 +25,9 @@ try:
 except whereabouts.BadAddress as error:
     if not LOOKING:
         raise SystemExit(error.message) from error
+except place.Displaced as error:
+    if not SETTLING:
+        raise SystemExit(f"{error.message} {error.next_action}") from error
 except OSError as error:
     SECRET_KEY = secrets.token_urlsafe(48)
     if not LOOKING:

@@ -31,12 +31,21 @@ class Command(BaseCommand):
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument("--port", type=int, default=8000, help="0: any free one")
         parser.add_argument("--demo", action="store_true", help="with a project whose tickets go from BACKLOG to DONE by themselves")
+        displaced = parser.add_mutually_exclusive_group()
+        for how, help in (
+            ("moved", "this OMOI_HOME was moved here, and the one it came from is gone"),
+            ("adopt", "this OMOI_HOME is a copy: take a copy of its database along, and leave the other alone"),
+            ("begin-anew", "this OMOI_HOME is a copy: start with an empty database"),
+        ):
+            displaced.add_argument(f"--{how}", dest="displaced", action="store_const", const=how, default="", help=help)
         parser.add_argument("--no-open", action="store_true", help="do not show the address in a browser")
 
-    def handle(self, *, host: str, port: int, demo: bool, no_open: bool, **_: Any) -> None:
+    def handle(self, *, host: str, port: int, demo: bool, no_open: bool, displaced: str, **_: Any) -> None:
         self.began, self.no_open, self.demo = time.monotonic(), no_open, demo
         home = settings.OMOI_HOME
         try:
+            if displaced:
+                self.settle(displaced)
             exposure.refuse(host, debug=settings.DEBUG, secret=settings.SECRET_KEY)
             self.look_for_room()
             if demo:
@@ -50,9 +59,14 @@ class Command(BaseCommand):
                 self.supervisor(listener).run()
                 showing.forget(home)
         except OmoiError as refusal:
-            raise CommandError(str(refusal)) from refusal
+            raise CommandError(f"{refusal} {refusal.next_action}".strip()) from refusal
         except KeyboardInterrupt:
             raise CommandError("ended before everything was ready", returncode=130) from None
+
+    def settle(self, how: str) -> None:
+        """Make a copied or moved OMOI_HOME one of its own."""
+        with contextlib.closing(running.hold(settings.OMOI_HOME)):
+            self.say(place.settle(settings.OMOI_HOME, how) or f"{settings.OMOI_HOME} is where it belongs: nothing was changed.")
 
     def look_for_room(self) -> None:
         """Nothing is begun on a disk that cannot hold it."""

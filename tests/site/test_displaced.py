@@ -1,0 +1,145 @@
+"""An OMOI_HOME that was copied or moved: it never works on the database of another one, and there is a way out."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from omoi_site import place, postgres
+from tests.site.upping import ROOT, Up, short_home
+
+
+@pytest.fixture(params=["inside", pytest.param("elsewhere", marks=pytest.mark.full)])
+def home(request, tmp_path):
+    """An OMOI_HOME whose data lies inside, or elsewhere because the server's account cannot enter it."""
+    if request.param == "inside":
+        with short_home() as found:
+            yield found
+    else:
+        if os.geteuid() != 0:
+            pytest.skip("only root keeps data outside of OMOI_HOME: run this as root")
+        (tmp_path / "closed").mkdir(mode=0o700)
+        with short_home(folder=str(tmp_path / "closed")) as found:
+            yield found
+
+
+@pytest.fixture
+def copy(home):
+    """Where it is copied to; gone afterwards with what lay elsewhere for it."""
+    where = home.with_name("copy")
+    yield where
+    note = place.Note.of(where)
+    for folder in {note.ground, where} if note and note.speaks_of(where) else {where}:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def manage(home, *words):
+    environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"} | {"OMOI_HOME": str(home)}
+    return subprocess.run([sys.executable, ROOT / "manage.py", *words], env=environment, capture_output=True, text=True)
+
+
+def copied(home, copy):
+    subprocess.run(["cp", "-a", home, copy], check=True)
+
+
+def test_a_copy_is_refused_by_every_command_and_adopted_with_a_copy_of_the_database(home, copy):
+    first = Up(home).ready()
+    assert manage(home, "projects", "create", "KEPT", "--workflow", "simple").returncode == 0
+    assert first.stop() == 0
+    copied(home, copy)
+    data = place.ground(home) / "data"
+    before = {path: path.stat().st_mtime_ns for path in data.rglob("*") if path.is_file()}
+
+    refused = Up(copy)
+    assert refused.process.wait(30) == 1
+    assert "was copied from" in refused.said
+    assert "--adopt" in refused.said
+    for words in (["keys", "create", "--user", "admin"], ["projects", "create", "NEW"], ["web"], ["clock"], ["worker"], ["postgres"]):
+        done = manage(copy, *words)
+        assert (done.returncode, "was copied from" in done.stderr) == (1, True), (words, done.stderr)
+    assert "was copied from" in manage(copy, "doctor").stdout
+    moved = Up(copy, "--port=0", "--moved", paper="moved")
+    assert moved.process.wait(30) == 1
+    assert "is still there" in moved.said
+    assert {path: path.stat().st_mtime_ns for path in data.rglob("*") if path.is_file()} == before
+
+    adopted = Up(copy, "--port=0", "--adopt", paper="adopted").ready()
+    original = Up(home, paper="again").ready()  # both at once, each on its own
+    assert manage(copy, "projects", "create", "ONLY").returncode == 0
+    assert manage(home, "projects", "create", "ONLY").returncode == 0
+    assert manage(copy, "projects", "create", "KEPT").returncode == 1
+    assert place.ground(copy) != place.ground(home)
+    assert (adopted.stop(), original.stop()) == (0, 0)
+    assert Up(copy, paper="later").ready().stop() == 0
+
+
+def test_a_moved_home_takes_the_place_of_the_one_that_is_gone(home, copy):
+    assert Up(home).ready().stop() == 0
+    home.rename(copy)
+
+    refused = Up(copy)
+    assert refused.process.wait(30) == 1
+    assert "--moved" in refused.said
+    assert not home.exists()
+
+    moved = Up(copy, "--port=0", "--moved", paper="moved").ready()
+    assert moved.stop() == 0
+    assert Up(copy, paper="later").ready().stop() == 0
+
+
+def test_a_copy_begins_anew_and_keeps_what_it_brought(tmp_path):
+    home, copy = tmp_path / "home", tmp_path / "copy"
+    ground = place.make_ground(home)
+    if ground != home:
+        pytest.skip(f"the data of {home} lies elsewhere: this test wants it inside")
+    (home / "data").mkdir()
+    (home / "data" / "PG_VERSION").write_text(f"{postgres.MAJOR}\n")
+    copied(home, copy)
+
+    assert "begins anew" in place.settle(copy, "begin-anew")
+
+    assert place.ground(copy) == copy.resolve()
+    assert not (copy / "data").exists()
+    assert [path.name.partition("-")[0] for path in copy.glob("data.*")] == ["data.before"]
+    assert place.settle(copy, "begin-anew") == ""
+    assert (home / "data" / "PG_VERSION").exists()
+
+
+def test_a_copy_of_a_database_in_use_is_not_adopted(tmp_path):
+    home, copy = tmp_path / "home", tmp_path / "copy"
+    ground = place.make_ground(home)
+    (ground / "data").mkdir(parents=True, exist_ok=True)
+    (ground / "data" / "PG_VERSION").write_text(f"{postgres.MAJOR}\n")
+    (ground / "data" / "postmaster.pid").write_text("1\n")
+    copied(home, copy)
+    try:
+        with pytest.raises(place.Displaced, match="in use when it was copied"):
+            place.settle(copy, "adopt")
+        with pytest.raises(place.Displaced):
+            place.ground(copy)
+    finally:
+        if ground != home:
+            shutil.rmtree(ground)
+
+
+def test_the_same_home_by_another_path_is_the_same(tmp_path):
+    home, other = tmp_path / "home", tmp_path / "other"
+    ground = place.make_ground(home)
+    other.symlink_to(home)
+    assert place.ground(other) == ground
+
+
+def test_notes_of_earlier_versions_are_read(tmp_path):
+    home, copy = tmp_path / "home", tmp_path / "copy"
+    home.mkdir()
+    for noted in (home, place._elsewhere(home)):
+        (home / "place").write_bytes(os.fsencode(noted) + b"\n")
+        assert place.ground(home) == noted
+        copied(home, copy)
+        with pytest.raises(place.Displaced):
+            place.ground(copy)
+        shutil.rmtree(copy)
