@@ -178,9 +178,16 @@ def _make(say: Progress, lock: TextIO) -> None:
         )
     say.stage(f"Making {VENV} with Python {version}")
     base = getattr(sys, "_base_executable", None) or sys.executable
-    done = subprocess.run([base, "-m", "venv", "--clear", VENV], capture_output=True, text=True, pass_fds=(lock.fileno(),))
-    if done.returncode:
-        said = (done.stdout + done.stderr).strip()[-800:]
+    began = time.monotonic()
+    words = [base, "-m", "venv", "--clear", str(VENV)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, pass_fds=(lock.fileno(),)) as making:
+        while True:
+            try:
+                said = making.communicate(timeout=1.0)[0].strip()[-800:]
+                break
+            except subprocess.TimeoutExpired:
+                say.step(f"bringing pip into it, {time.monotonic() - began:.0f} s")
+    if making.returncode:
         _refuse(NO_ROOM if os.strerror(errno.ENOSPC) in said else f"{VENV} could not be made: {said}")
 
 

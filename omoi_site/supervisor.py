@@ -144,8 +144,10 @@ class Supervisor:
         for child in self.roles:
             child.send(signal.SIGTERM)
             child.due = None
-        asked, deadline = self.asked_to_end, time.monotonic() + self.grace_s
-        while any(child.pid and child.process and child.process.poll() is None for child in self.roles):
+        asked, deadline, told = self.asked_to_end, time.monotonic() + self.grace_s, self._at_work()
+        if told:
+            self.say(f"Waiting for {', '.join(told)}, at most {self.grace_s:.0f} s.")
+        while self._at_work():
             if self.asked_to_end > asked:
                 asked, deadline = self.asked_to_end, min(deadline, time.monotonic() + HURRIED_S)
                 for child in self.roles:
@@ -156,9 +158,18 @@ class Supervisor:
             select.select([bell], [], [], min(1.0, max(0.05, deadline - time.monotonic())))
             with contextlib.suppress(BlockingIOError):
                 bell.recv(4096)
+            if (left := self._at_work()) != told:
+                told = left
+                if told:
+                    self.say(f"Waiting for {', '.join(told)}.")
         if self.server:
+            self.say("Waiting for PostgreSQL to write everything down.")
             self.server.stop()
         running.forget(self.home)
+
+    def _at_work(self) -> list[str]:
+        """The roles whose processes have not ended."""
+        return [child.role for child in self.roles if child.pid and child.process and child.process.poll() is None]
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[socket.socket]:
@@ -184,6 +195,6 @@ class Supervisor:
     def _told(self, number: int, frame: FrameType | None) -> None:
         self.asked_to_end += 1
         if self.asked_to_end == 1:
-            self.say("Ending: running work gets its grace. Once more to hurry.")
+            self.say("Ending: running work gets its grace. Ctrl-C again ends it at once.")
         elif self.starting:
             raise KeyboardInterrupt

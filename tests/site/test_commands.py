@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from agents.models import Event, Key, Project
-from omoi_site.errors import Invalid, Malformed, NotFound
+from omoi_site.errors import Invalid, Malformed, NotFound, OmoiError
 from tests import cluster
 from tickets.models import Ticket, UnknownWorkflow
 
@@ -187,3 +187,33 @@ def test_a_refused_import_lists_the_first_faults_and_counts_the_others(tmp_path)
 
     refused = run("import", "beads", str(file), "--project", "CLI", "--json")
     assert (len(json.loads(refused.stdout)["errors"]), json.loads(refused.stdout)["more_errors"]) == (100, 50)
+
+
+@pytest.mark.django_db
+def test_a_link_is_made_again_that_signs_in_once(operator, client, capsys):
+    made = told(capsys, "login-link", "admin")
+    assert made["user"] == "admin"
+    path = made["link"][made["link"].index("/login/once/") :]
+    assert client.post(path).status_code == 302
+    assert client.post(path).status_code == 410
+
+
+@pytest.mark.django_db
+def test_no_link_is_made_for_who_may_not_sign_in(operator):
+    operator.is_active = False
+    operator.save()
+    for name in ("admin", "nobody"):
+        with pytest.raises(NotFound, match="no person"):
+            call_command("login-link", name)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("content", [b"", b"name: [", b"\xff\xfe\x00", b"name: x\nphases: 3\n"])
+@pytest.mark.parametrize("verb", ["check", "install"])
+def test_what_is_wrong_with_a_workflow_is_said_with_the_name_of_its_file(tmp_path, verb, content):
+    file = tmp_path / "mine.yaml"
+    file.write_bytes(content)
+    for path in (file, tmp_path, tmp_path / "missing.yaml"):
+        with pytest.raises(OmoiError) as refused:
+            call_command("workflows", verb, str(path))
+        assert refused.value.message.startswith(str(path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 
 import psycopg
 import pytest
@@ -10,6 +11,7 @@ from django.db import connection
 
 from omoi_site import place, postgres, whereabouts
 from tests import cluster
+from tests.site.upping import short_home
 
 
 @pytest.mark.django_db
@@ -37,3 +39,21 @@ def test_another_process_finds_the_database_of_the_test_by_its_environment(monke
     assert {name: found[name] for name in ("HOST", "NAME", "USER", "PASSWORD")} == {
         name: here[name] for name in ("HOST", "NAME", "USER", "PASSWORD")
     }
+
+
+def test_a_pid_file_whose_number_is_another_programs_now_is_cleared():
+    with short_home() as home:
+        server = postgres.Server(home, throwaway=True)
+        server.start()
+        server.stop()
+        note = place.ground(home) / "data" / "postmaster.pid"
+        with subprocess.Popen(["sleep", "60"], cwd="/", **server._as_servant()) as stranger:
+            note.write_text(f"{stranger.pid}\n{note.parent}\n")
+            server._give_to_servant(note)
+            try:
+                server.start(patience=10)
+                assert note.read_text().split("\n", 1)[0] == str(server.process.pid)
+                assert stranger.poll() is None
+            finally:
+                server.stop()
+                stranger.kill()

@@ -42,6 +42,7 @@ class Command(commands.Command):
     def created(self, made: commands.Document) -> None:
         agent = made["agent"]
         works = ", ".join(agent["projects"]) or "no project"
-        self.stdout.write(f"Registered {agent['kind']} {agent['name']}, capacity {agent['capacity']}, in {works}.")
+        self.stderr.write(
+            f"Registered {agent['kind']} {agent['name']}, capacity {agent['capacity']}, in {works}. Its key is shown this once:"
+        )
         self.stdout.write(made["key"])
-        self.stderr.write("This key is shown this once.", self.style.NOTICE)
