@@ -12,7 +12,8 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 
 from agents.models import Key, access
-from omoi_site.sign_in import network
+from omoi_site.address import network
+from omoi_site.bridge import ADMISSION
 
 Handler = Callable[[HttpRequest], HttpResponse]
 SAFE = {"GET", "HEAD", "OPTIONS"}
@@ -31,6 +32,19 @@ def access_middleware(handle: Handler) -> Handler:
         return answer
 
     return kept
+
+
+def admission_middleware(handle: Handler) -> Handler:
+    """Of pages only a signed-in person may send a large body; routes of the API say for themselves whose they take."""
+
+    def admitted(request: HttpRequest) -> HttpResponse:
+        if ADMISSION not in request.META or request.path.startswith("/api/"):
+            return handle(request)
+        if request.user.is_authenticated:
+            return HttpResponse(status=204, headers={"X-Principal": f"user:{request.user.pk}"})
+        return HttpResponse("Sign in before you send so much.", status=403, content_type="text/plain; charset=utf-8")
+
+    return admitted
 
 
 def refused(request: HttpRequest, status: int) -> None:

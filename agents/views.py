@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods
 from agents.models import SignInTry, TooManyTries, access
 from agents.models.signin import holder, redeem
 from omoi_site import db
-from omoi_site.sign_in import network
+from omoi_site.address import network
 
 
 class SignInForm(AuthenticationForm):

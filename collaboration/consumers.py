@@ -24,11 +24,13 @@ from agents.models import access
 from agents.models.cursor import LONGEST
 from agents.models.following import changed_since
 from collaboration.rights import Viewer, may_follow, request_of, same_origin, viewer
+from omoi_site.address import network
 from omoi_site.body import Receive, Scope
 from omoi_site.bridge import Send, cut_off
+from omoi_site.budget import TooMuchAtOnce
 from omoi_site.errors import OmoiError
 from omoi_site.hub import PATIENCE_S, Change, Follower, Hub
-from omoi_site.sign_in import network
+from omoi_site.refusals import refusal
 from omoi_site.threads import Threads
 
 MOST_TOPICS, LONGEST_TOPIC = 1000, 120
@@ -57,6 +59,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         super().__init__()
         self.hub, self.threads = hub, threads
         self.closed = False
+        self.principal = ""  # whom it is counted for
         self.count, self.span_ends = 0, 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,6 +69,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
         finally:
             self.closed = True
             self.hub.leave(self.follower)
+            if self.principal:
+                self.hub.waits.give_back(self.principal)
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Without Channels' visit to its own database thread before every message: nothing here has a connection."""
@@ -74,6 +79,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
         except Refused as refused:
             if message["type"] == "websocket.connect":
                 access.note("socket_refused", address=network((self.scope.get("client") or ("",))[0]), reason=refused.reason)
+                if isinstance(refused.__cause__, TooMuchAtOnce):
+                    return await self.turn_away(refused.__cause__)
             await self.end(refused.code, refused.reason)
 
     async def connect(self) -> None:
@@ -85,6 +92,12 @@ class LiveConsumer(AsyncWebsocketConsumer):
         if not welcome:
             raise Refused(FORBIDDEN, "this page is not one of ours")
         await self.in_a_thread(self.check, ())
+        principal = f"user:{self.follower.viewer.user}"
+        try:
+            self.hub.waits.take(principal)
+        except TooMuchAtOnce as error:
+            raise Refused(TOO_MANY, error.message) from error
+        self.principal = principal
         self.hub.enter(self.follower)  # from here on the hub hears when they are signed out
         await self.accept()  # whoever is refused before is answered with 403: a page that keeps trying then slows down
 
@@ -119,6 +132,13 @@ class LiveConsumer(AsyncWebsocketConsumer):
             return await self.threads.run(call, *args)
         except (OmoiError, DatabaseError) as error:
             raise Refused(AGAIN_LATER, "try again in a moment") from error
+
+    async def turn_away(self, error: OmoiError) -> None:
+        """Answer the handshake with a problem document instead of opening the socket."""
+        self.closed = True
+        headers, text = refusal(error)
+        await self.base_send({"type": "websocket.http.response.start", "status": error.status, "headers": headers})
+        await self.base_send({"type": "websocket.http.response.body", "body": text})
 
     async def sign_out(self) -> None:
         await self.end(SIGNED_OUT, OVER)

@@ -24,8 +24,9 @@ from agents.models import Event, following  # noqa: E402
 from collaboration import rights  # noqa: E402
 from collaboration.consumers import LiveConsumer  # noqa: E402
 from omoi_site import broker, memory, whereabouts  # noqa: E402
-from omoi_site.body import Receive, Scope  # noqa: E402
+from omoi_site.body import Patience, Receive, Scope  # noqa: E402
 from omoi_site.bridge import Bridge, Send  # noqa: E402
+from omoi_site.budget import Bounds  # noqa: E402
 from omoi_site.hub import Hub  # noqa: E402
 from omoi_site.pump import Pump  # noqa: E402
 from omoi_site.readiness import Readiness, database, embedded_server, migrations  # noqa: E402
@@ -52,8 +53,9 @@ async def nowhere(scope: Scope, receive: Receive, send: Send) -> None:
 memory.keep_little()
 threads = Threads(settings.REQUEST_THREADS, begin=connection.ensure_connection)  # no request waits for it
 sign_in_threads = Threads(settings.SIGN_IN_THREADS, waiting=WAITING, begin=connection.ensure_connection, name="sign-in")
-hub = Hub()
-through_django = Bridge(wsgi, threads, bells=hub.bells)
+bounds = Bounds(connections=settings.CONNECTIONS, waits=settings.WAITS, body_bytes=settings.BODY_MIB << 20)
+hub = Hub(bounds.waits)
+through_django = Bridge(wsgi, threads, bells=hub.bells, patience=Patience(total_s=settings.BODY_S), bounds=bounds, asks=True)
 signing_in = SignInBridge(wsgi, sign_in_threads)
 readiness = Readiness(
     {

@@ -14,16 +14,19 @@ import logging
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from typing import IO, Any
 from urllib.parse import unquote_to_bytes
 
 from django.db import connection
 
 from omoi_site import memory
+from omoi_site.address import network
 from omoi_site.bells import Bells
-from omoi_site.body import CHUNK, MIB, STALLED_S, Gone, Receive, Scope, drop, read, size_limit
-from omoi_site.errors import Malformed, OmoiError, TooLarge
-from omoi_site.refusals import Away, Crash, Headers, StorageFull, refusal, storage_full
+from omoi_site.body import CHUNK, LARGE_TIMES, LIMIT, MIB, Gone, Patience, Receive, Scope, announced, drop, read, size_limit
+from omoi_site.budget import Bounds, TooMuchAtOnce
+from omoi_site.errors import Malformed, OmoiError
+from omoi_site.refusals import Away, Crash, Headers, Stalled, StorageFull, for_a_person, refusal, storage_full
 from omoi_site.threads import Busy, Threads, Turn
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -32,54 +35,109 @@ Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 BREATH_S = 0.5  # before a client that waits is tried again when no thread is to be had
 WAIT = b"x-wait"
+PRINCIPAL = b"x-principal"  # whom a wait or a body is counted for; never leaves the server
+ADMISSION = "omoi.admission"  # in the environ: say only whether this may be sent, with 204 and who sends it; the body comes afterwards
+FREE = CHUNK  # bytes of a body that anybody may send
 LOOKS = "omoi.looks"  # in the environ: the client can wait, and the view has been asked so many times before
 
 log = logging.getLogger(__name__)
 
 
-class Bridge:
-    """The ASGI application that hands ordinary requests to `wsgi`, in the request threads."""
+class Answered(Exception):
+    """Asked before its body is read, the application refused the request with this answer."""
 
-    def __init__(self, wsgi: Wsgi, threads: Threads, *, bells: Bells | None = None, stalled_s: float = STALLED_S) -> None:
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer[0])
+        self.answer = answer
+
+
+class Bridge:
+    """The ASGI application that hands ordinary requests to `wsgi`, in the request threads.
+
+    asks: whether `wsgi` knows ADMISSION, and is asked before more than a little of a body is kept. limit: bytes of a body, where the
+    address has no limit of its own.
+    """
+
+    def __init__(
+        self,
+        wsgi: Wsgi,
+        threads: Threads,
+        *,
+        bells: Bells | None = None,
+        patience: Patience | None = None,
+        bounds: Bounds | None = None,
+        asks: bool = False,
+        limit: int = LIMIT,
+    ) -> None:
         self.wsgi = wsgi
         self.threads = threads
         self.bells = bells or Bells()
-        self.stalled_s = stalled_s
+        self.patience = patience or Patience()
+        self.bounds = bounds or Bounds()
+        self.asks = asks
+        self.limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if await self.serve(scope, receive, send) > memory.LARGE:
-            with contextlib.suppress(Busy):
-                await self.threads.run(memory.give_back)
+        try:
+            with self.bounds.requests.taken(network((scope.get("client") or ("",))[0])):
+                large = await self.serve(scope, receive, send) > memory.LARGE
+        except TooMuchAtOnce as error:
+            await self.refuse(scope, send, error, receive)
+        else:
+            if large:
+                with contextlib.suppress(Busy):
+                    await self.threads.run(memory.give_back)
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> int:
         """Answer one request; how many bytes of it or of its answer were in memory."""
         body: IO[bytes] | None = None
         length = 0
+        unread: Receive | None = receive
+        holding = Holding(self, scope)
         try:
             check_text(scope)
-            body, length = await read(receive, size_limit(scope), self.stalled_s)
+            limit = size_limit(scope, self.limit)
+            body, length = await read(receive, limit, self.patience_with(limit), holding.grow, announced(scope))
+            unread = None
             status, headers, answer = await self.answer(environ(scope, body, length), receive)
         except Gone:
             pass
+        except Answered as refused:
+            status, headers, answer = refused.answer
+            await self.finish(scope, send, status, headers, answer if isinstance(answer, bytes) else answer.read(), unread, self.patience)
         except OmoiError as error:
-            unread = receive if isinstance(error, TooLarge) else None
             await self.refuse(scope, send, error, unread)
         else:
             length = max(length, len(answer) if isinstance(answer, bytes) else 0)
             await self.deliver(scope, send, status, headers, answer)
         finally:
+            holding.end()
             if body is not None:
                 body.close()
         return length
+
+    def patience_with(self, limit: int) -> Patience:
+        """For files ten times that for other bodies."""
+        return self.patience if limit <= LIMIT else replace(self.patience, total_s=self.patience.total_s * LARGE_TIMES)
+
+    async def admit(self, scope: Scope) -> str:
+        """Who may send this body, before it is read; raises Answered with a refusal."""
+        if not self.asks:
+            return network((scope.get("client") or ("",))[0])
+        answer = await self.in_a_thread({**environ(scope, io.BytesIO(), 0), ADMISSION: True})
+        if answer[0] != 204 or not (principal := header(answer, PRINCIPAL)):
+            raise Answered(answer)
+        return principal
 
     async def answer(self, env: dict[str, Any], receive: Receive) -> Answer:
         """What the view answers, at once or after a wait."""
         seen = self.bells.number  # before the view looks: no ring falls between
         given = await self.in_a_thread({**env, LOOKS: 0}, receive)
         if wish(given)[0]:
-            given = await self.after_a_ring(env, receive, seen, given)
+            with self.bounds.waits.taken(header(given, PRINCIPAL)):
+                given = await self.after_a_ring(env, receive, seen, given)
         status, headers, answer = given
-        return status, [header for header in headers if header[0] != WAIT], answer
+        return status, [header for header in headers if header[0] not in (WAIT, PRINCIPAL)], answer
 
     async def after_a_ring(self, env: dict[str, Any], receive: Receive, seen: int, given: Answer) -> Answer:
         """What the view answers when it is asked again: something other than to wait, or that once more when the time is over."""
@@ -108,12 +166,12 @@ class Bridge:
         finally:
             gone.cancel()
 
-    async def in_a_thread(self, env: dict[str, Any], receive: Receive, gone: asyncio.Future[Any] | None = None) -> Answer:
-        """What the view answers now. A client that leaves while its request is in line takes its place along."""
+    async def in_a_thread(self, env: dict[str, Any], receive: Receive | None = None, gone: asyncio.Future[Any] | None = None) -> Answer:
+        """What the view answers now. A client that leaves while its request is in line takes its place along; `receive` then has no news but that."""
         turn = self.threads.run(respond, self.wsgi, env)
         if gone:
             await first_of(turn, gone)
-        elif self.threads.busy > self.threads.count:
+        elif receive and self.threads.busy > self.threads.count:
             leaving = asyncio.ensure_future(receive())
             try:
                 await first_of(turn, leaving)
@@ -152,23 +210,54 @@ class Bridge:
 
     async def taken(self, send: Send, message: dict[str, Any]) -> None:
         if not put(send, message):
-            async with asyncio.timeout(self.stalled_s):
+            async with asyncio.timeout(self.patience.stalled_s):
                 await send(message)
 
     async def refuse(self, scope: Scope, send: Send, error: OmoiError, unread: Receive | None = None) -> None:
         """Answer with an error of the door itself; `unread` is where the rest of a body that was not read comes from."""
-        headers, text = refusal(scope["path"], error)
-        if error.status in (408, 413, 507):
-            headers.append((b"connection", b"close"))
+        accept = next((value for name, value in scope["headers"] if name == b"accept"), b"")
+        headers, text = refusal(error, page=for_a_person(scope["path"], accept))
+        late = isinstance(error, Stalled)  # its time is over: only what is on its way is waited for
+        patience = replace(self.patience, total_s=self.patience.stalled_s) if late else self.patience
+        await self.finish(scope, send, error.status, headers, text, unread, patience)
+
+    async def finish(
+        self, scope: Scope, send: Send, status: int, headers: Headers, text: bytes, unread: Receive | None, patience: Patience
+    ) -> None:
+        """Send a short answer. Closing on a body that was not read would reset the connection under it, so the rest comes in first."""
+        if unread:
+            headers = [*headers, (b"connection", b"close")]
         try:
-            await self.taken(send, {"type": "http.response.start", "status": error.status, "headers": headers})
+            await self.taken(send, {"type": "http.response.start", "status": status, "headers": headers})
             body = b"" if scope["method"] == "HEAD" else text
             await self.taken(send, {"type": "http.response.body", "body": body, "more_body": unread is not None})
-            if unread:  # closing on unread bytes would reset the connection, and the sender never see the answer
-                await drop(unread, self.stalled_s)
+            if unread:
+                await drop(unread, patience)
                 await self.taken(send, {"type": "http.response.body", "body": b""})
-        except TimeoutError:
+        except (TimeoutError, Stalled):
             cut_off(send)
+
+
+class Holding:
+    """What one request holds of its sender's share. To FREE bytes nobody needs to be known: sockets are counted too."""
+
+    def __init__(self, bridge: Bridge, scope: Scope) -> None:
+        self.bridge = bridge
+        self.scope = scope
+        self.principal = ""
+        self.amount = 0
+
+    async def grow(self, amount: int) -> None:
+        """Hold so many bytes in all; raises TooMuchAtOnce, and Answered for a sender who may not."""
+        if amount <= max(FREE, self.amount):
+            return
+        self.principal = self.principal or await self.bridge.admit(self.scope)
+        self.bridge.bounds.bytes.take(self.principal, amount - self.amount)
+        self.amount = amount
+
+    def end(self) -> None:
+        if self.amount:
+            self.bridge.bounds.bytes.give_back(self.principal, self.amount)
 
 
 def check_text(scope: Scope) -> None:
@@ -183,6 +272,11 @@ async def first_of(turn: Turn, gone: asyncio.Future[Any]) -> None:
     if gone.done() and turn.begin():
         turn.cancel()
         raise Gone
+
+
+def header(given: Answer, wanted: bytes) -> str:
+    """A header of an answer; empty when it has none."""
+    return next((value.decode("latin1") for name, value in given[1] if name == wanted), "")
 
 
 def wish(given: Answer) -> tuple[list[str], float]:

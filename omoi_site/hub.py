@@ -14,6 +14,7 @@ from typing import Any
 
 from omoi_site.bells import Bells
 from omoi_site.bridge import Send, cut_off, put
+from omoi_site.budget import Bounds, Budget
 
 RESYNC = "resync"  # in place of a topic: fetch everything again
 PATIENCE_S = 10.0  # so long may a follower not read
@@ -92,7 +93,8 @@ def frame(topic: str, cursor: str) -> dict[str, str]:
 class Hub:
     """The followers of this process by topic, and the bells of those who wait. The pump rings; whoever opens a socket follows and leaves."""
 
-    def __init__(self) -> None:
+    def __init__(self, waits: Budget | None = None) -> None:
+        self.waits = waits or Bounds().waits  # open sockets, with the requests that wait, by principal
         self.bells = Bells()
         self.cursor = ""  # what has been rung; empty before the first look
         self.followers: dict[str, set[Follower]] = {}

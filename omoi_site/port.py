@@ -10,18 +10,37 @@ import asyncio
 import contextlib
 import os
 import socket
+import sys
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 import uvicorn
+from uvicorn.middleware.proxy_headers import _TrustedHosts
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from omoi_site.errors import Malformed
+from omoi_site.address import network
+from omoi_site.body import LEFT_OVER
+from omoi_site.budget import Budget
+from omoi_site.errors import Malformed, OmoiError
 from omoi_site.refusals import refusal
 
 HEAD_S = 15.0
+HEAD = 64 << 10  # bytes of a request's line and headers
+FRAMING = 8  # bytes of chunk sizes a byte of body: enough for chunks of one byte each
+LINGER_S = 5.0  # in which a client that was refused may send on before it reads
+SOCKETS = 2000
 SWEEP_TICKS = 200  # uvicorn ticks ten times a second
+
+
+class HeadTooLong(OmoiError):
+    """The line and headers of a request are over the limit, or what frames its chunks."""
+
+    code = "head_too_long"
+    status = 431
+    title = "The headers of the request are too long"
+    next_action = f"Send {HEAD >> 10} KiB of headers at most, address included."
 
 
 class Connection(HttpToolsProtocol):
@@ -29,22 +48,82 @@ class Connection(HttpToolsProtocol):
 
     impatience: asyncio.TimerHandle | None = None
     url = b""
+    address = ""  # counted under; empty: not counted
+    beside = 0  # bytes that came with this message and are no body: the head, what frames chunks, trailers
+    body = 0
+    refused: OmoiError | None = None
+    dropped = 0
+
+    sockets = Budget(SOCKETS, "at most {each} connections from one address")
+    trusted = _TrustedHosts("")  # proxies: behind one there are many clients, and its connections are its own affair
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]
-        self.expect_head()
+        host = (self.client or ("",))[0]
+        if host and host not in self.trusted:
+            self.count(network(host))
+        if not self.refused:
+            self.expect_head()
+
+    def count(self, address: str) -> None:
+        self.address = address
+        self.sockets.held[address] += 1
+        if (held := self.sockets.held[address]) > 2 * self.sockets.each:
+            self.transport.abort()  # not even told any more
+        elif held > self.sockets.each:
+            self.refuse(self.sockets.refusal)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.head_came()
+        self.uncount()
+        super().connection_lost(exc)
+
+    def uncount(self) -> None:
+        if self.address:
+            self.sockets.give_back(self.address)
+            self.address = ""
+
+    def handle_websocket_upgrade(self) -> None:
+        self.head_came()
+        super().handle_websocket_upgrade()
+        live: Any = self.transport.get_protocol()
+        live.address, self.address = self.address, ""  # it is counted there from now on
+
+    def data_received(self, data: bytes) -> None:
+        if self.refused:
+            self.dropped += len(data)
+            if self.dropped > LEFT_OVER:
+                self.transport.abort()
+            return
+        self.beside += len(data)
+        super().data_received(data)
+        if not self.refused and self.beside > HEAD + FRAMING * self.body:
+            self.refuse(HeadTooLong())
+        if self.idle and not self.impatience:  # bytes that begin nothing must not keep a connection open
+            self.expect_head()
+
+    @property
+    def idle(self) -> bool:
+        """Between requests."""
+        mine = self.transport.get_protocol() is self
+        return mine and not self.refused and not self.transport.is_closing() and (self.cycle is None or self.cycle.response_complete)
 
     def on_message_begin(self) -> None:
+        self.body = 0
         super().on_message_begin()
         self.expect_head()
 
     def on_headers_complete(self) -> None:
         self.head_came()
+        if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > HEAD:
+            raise HeadTooLong()
+        self.beside = 0
         super().on_headers_complete()
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.head_came()
-        super().connection_lost(exc)
+    def on_body(self, body: bytes) -> None:
+        self.body += len(body)
+        self.beside -= len(body)
+        super().on_body(body)
 
     def expect_head(self) -> None:
         self.head_came()
@@ -57,10 +136,33 @@ class Connection(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """What the parser refuses never reaches the application: answer in the application's words."""
-        headers, text = refusal(self.url.decode("latin1"), Malformed("the request is not valid HTTP"))
+        fault = sys.exc_info()[1]  # uvicorn calls this while it handles what the parser raised
+        reason = fault.__context__ if fault else None
+        self.refuse(reason if isinstance(reason, HeadTooLong) else Malformed("the request is not valid HTTP"))
+
+    def refuse(self, error: OmoiError) -> None:
+        """Answer, and close once the client has read it: closing on bytes that were not read would reset the connection under the answer."""
+        self.refused = error
+        self.head_came()
+        if self.cycle and not self.cycle.response_complete:  # the application is at it: there is no room for another answer
+            self.transport.abort()
+            return
+        headers, text = refusal(error)
         lines = [name + b": " + value for name, value in (*self.server_state.default_headers, *headers, (b"connection", b"close"))]
-        self.transport.write(STATUS_LINE[400] + b"\r\n".join(lines) + b"\r\n\r\n" + text)
-        self.transport.close()
+        self.transport.write(STATUS_LINE[error.status] + b"\r\n".join(lines) + b"\r\n\r\n" + text)
+        self.transport.write_eof()
+        self.impatience = self.loop.call_later(LINGER_S, self.transport.abort)
+
+
+class Live(WebSocketsSansIOProtocol):
+    """A connection that became a WebSocket."""
+
+    address = ""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.address:
+            Connection.sockets.give_back(self.address)
+        super().connection_lost(exc)
 
 
 class Server(uvicorn.Server):
@@ -102,13 +204,22 @@ class Server(uvicorn.Server):
         self.closing = closing
 
 
-def serve(application: Any, listener: socket.socket, *, drain: Callable[[], None], drain_s: float, ready: Callable[[], None]) -> None:
-    """Serve on a bound socket until a signal says otherwise."""
+def serve(
+    application: Any,
+    listener: socket.socket,
+    *,
+    drain: Callable[[], None],
+    drain_s: float,
+    ready: Callable[[], None],
+    sockets: int = SOCKETS,
+) -> None:
+    """Serve on a bound socket until a signal says otherwise; of one address so many `sockets` at a time, a trusted proxy aside."""
     trusted = os.environ.get("FORWARDED_ALLOW_IPS", "")  # else any local program could claim any address
+    Connection.trusted, Connection.sockets.each = _TrustedHosts(trusted), sockets
     config = uvicorn.Config(
         application,
         http=Connection,
-        ws="websockets-sansio",  # its send writes nothing when it would wait: the hub counts on that
+        ws=Live,  # its send writes nothing when it would wait: the hub counts on that
         ws_max_size=64 << 10,
         ws_per_message_deflate=False,
         lifespan="on",

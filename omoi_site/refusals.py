@@ -65,12 +65,16 @@ class Crash(OmoiError):
     title = "Something went wrong on our side"
 
 
-def refusal(path: str, error: OmoiError) -> tuple[Headers, bytes]:
-    """Headers and body of an answer that never reached a view: a problem document under /api/, else a line of text."""
-    if path.startswith("/api/"):
-        kind = b"application/problem+json"
-        text = json.dumps(error.problem).encode()
-    else:
+def refusal(error: OmoiError, *, page: bool = False) -> tuple[Headers, bytes]:
+    """Headers and body of an answer that never reached a view: a problem document, or a line of text where a person is to read it."""
+    if page:
         kind, text = b"text/plain; charset=utf-8", f"{error.message}. {error.next_action}".rstrip().encode()
+    else:
+        kind, text = b"application/problem+json", json.dumps(error.problem).encode()
     headers = [(b"content-type", kind), (b"content-length", b"%d" % len(text)), (b"cache-control", b"no-store")]
     return [*headers, (b"retry-after", b"%d" % error.retry_after_s)] if error.status in (429, 503) else headers, text
+
+
+def for_a_person(path: str, accept: bytes) -> bool:
+    """Whether a browser shows the answer: not what its scripts, agents and programs ask for."""
+    return not path.startswith("/api/") and b"text/html" in accept

@@ -66,6 +66,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "agents.middleware.admission_middleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -179,6 +180,10 @@ WORKER_POLL_S = float(os.environ.get("OMOI_WORKER_POLL_S", "3"))  # how long a l
 WORKER_GRACE_S = float(os.environ.get("OMOI_WORKER_GRACE_S", "30"))  # what running work gets when its worker is told to end
 REQUEST_THREADS = int(os.environ.get("OMOI_THREADS", "8"))
 SIGN_IN_THREADS = int(os.environ.get("OMOI_SIGN_IN_THREADS", "1"))  # hash passwords, and do nothing else
+CONNECTIONS = int(os.environ.get("OMOI_CONNECTIONS", "2000"))  # of one address
+WAITS = int(os.environ.get("OMOI_WAITS", "500"))  # live sockets and waiting requests of one principal
+BODY_MIB = int(os.environ.get("OMOI_BODY_MIB", "256"))  # of one principal, in bodies that are being sent or worked on
+BODY_S = float(os.environ.get("OMOI_BODY_S", "60"))  # in which a body must have come, and ten times that for a file
 DRAIN_S = float(os.environ.get("OMOI_DRAIN_S", "1"))  # served on after a SIGTERM, while whoever watches /readyz turns away
 
 LOGGING = logs.to_stderr(os.environ.get("OMOI_LOG_LEVEL", "INFO").upper())

@@ -6,12 +6,12 @@ it cannot fill the line either. How often a password may be tried at all is coun
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections import Counter
 from typing import Any
 
-from omoi_site.body import Receive, Scope
+from omoi_site.address import network
+from omoi_site.body import CHUNK, Receive, Scope
 from omoi_site.bridge import Bridge, Send
 from omoi_site.errors import OmoiError
 from omoi_site.threads import Threads
@@ -35,22 +35,11 @@ def hashes_a_password(scope: Scope) -> bool:
     return scope["type"] == "http" and scope["method"] == "POST" and HASHES.fullmatch(scope["path"]) is not None
 
 
-def network(address: str) -> str:
-    """The client's address as tries are counted by: of IPv6 the network, for one client has 2^64 of those; empty where it is none."""
-    try:
-        given = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return ""
-    if isinstance(given, ipaddress.IPv4Address):
-        return str(given)
-    return str(given.ipv4_mapped or ipaddress.ip_network((int(given) >> 64 << 64, 64)))
-
-
 class SignInBridge(Bridge):
     """The bridge for requests that hash a password."""
 
     def __init__(self, wsgi: Any, threads: Threads) -> None:
-        super().__init__(wsgi, threads)
+        super().__init__(wsgi, threads, limit=CHUNK)
         self.at_once: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

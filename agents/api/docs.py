@@ -46,12 +46,14 @@ SAYS = {
     413: "too large",
     415: "a body of another kind",
     422: "cannot be",
+    429: "too much at once",
+    431: "headers too long",
     500: "our own fault",
     503: "busy",
-    507: "no room",
+    507: "the disk is full; nothing was changed",
 }
-ALWAYS = {400, 401, 403, 500, 503}
-WITH_BODY = {408, 409, 413, 415, 422, 507}
+ALWAYS = {400, 401, 403, 429, 431, 500, 503, 507}
+WITH_BODY = {408, 409, 413, 415, 422}
 WITH_QUERY = {422}
 WITH_KEY = {409, 422}
 WITH_MATCH = {412}

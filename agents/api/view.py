@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 from agents.api.once import once
 from agents.models import Agent, Project, rights
-from omoi_site.bridge import LOOKS
+from omoi_site.bridge import ADMISSION, LOOKS
 from omoi_site.errors import Forbidden, Malformed, NotFound, OmoiError
 
 log = logging.getLogger(__name__)
@@ -32,6 +32,8 @@ class View(APIView):
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         self.args, self.kwargs = args, kwargs
+        if ADMISSION in request.META:
+            request._dont_enforce_csrf_checks = True  # the token may come with the body, and is asked for then
         asked = self.initialize_request(request, *args, **kwargs)
         self.request = asked
         self.headers: dict[str, str] = {}
@@ -40,7 +42,9 @@ class View(APIView):
             self.initial(asked, *args, **kwargs)
             method = (asked.method or "").lower()
             act = getattr(self, method, self.http_method_not_allowed) if method in self.http_method_names else self.http_method_not_allowed
-            if asked.method in READS or not self.stores:
+            if ADMISSION in request.META and act != self.http_method_not_allowed:
+                response = HttpResponse(status=204, headers={"X-Principal": principal(asked.user)})
+            elif asked.method in READS or not self.stores:
                 response = act(asked, *args, **kwargs)
             else:
                 response = once(asked, lambda: act(asked, *args, **kwargs), secret=self.secret)
@@ -79,7 +83,7 @@ class View(APIView):
         """204, after the client has waited: this is asked again whenever one of `bells` rings. At once where the server cannot wait."""
         if not seconds or LOOKS not in self.request.META:
             return Response(status=204)
-        return Response(status=204, headers={"X-Wait": " ".join([*bells(), str(seconds)])})
+        return Response(status=204, headers={"X-Wait": " ".join([*bells(), str(seconds)]), "X-Principal": principal(self.request.user)})
 
     def matched(self) -> int | None:
         """The version If-Match names, for the verb to check; None when the caller takes whatever it is."""
@@ -88,6 +92,11 @@ class View(APIView):
             return None
         text = wanted.removeprefix("W/").strip('"')
         return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
+
+
+def principal(who: Any) -> str:
+    """Whom requests are counted for, with whichever of their keys they came."""
+    return f"{'agent' if isinstance(who, Agent) else 'user'}:{who.pk}"
 
 
 def _leave_trace(refusal: OmoiError) -> None:

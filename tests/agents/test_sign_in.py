@@ -10,7 +10,7 @@ from django.test import Client
 from agents.models import SignInTry
 from agents.models.signin import IN_ALL, OF_ADDRESS, one_time_path, who
 from omoi_site import db
-from omoi_site.sign_in import network
+from omoi_site.address import network
 from tests.racing import race
 
 pytestmark = pytest.mark.django_db

@@ -54,12 +54,14 @@ if __name__ == "__main__":
     os.environ["DJANGO_SETTINGS_MODULE"] = "omoi_site.settings"
     django.setup()
     from omoi_site import port
+    from omoi_site.body import Patience
     from omoi_site.bridge import Bridge
     from omoi_site.ready import report_ready
     from omoi_site.threads import Threads
 
     threads = Threads(2, waiting=2)
-    bridge = Bridge(application, threads, stalled_s=PATIENCE_S)
+    sockets = int(sys.argv[3]) if len(sys.argv) > 3 else 2000
+    bridge = Bridge(application, threads, patience=Patience(PATIENCE_S, 3 * PATIENCE_S))
     threads.start()
 
     async def everything(scope: Any, receive: Any, send: Any) -> None:
@@ -72,4 +74,4 @@ if __name__ == "__main__":
 
     port.HEAD_S = PATIENCE_S
     port.SWEEP_TICKS = 2
-    port.serve(everything, socket.socket(fileno=int(sys.argv[1])), drain=lambda: None, drain_s=0, ready=report_ready)
+    port.serve(everything, socket.socket(fileno=int(sys.argv[1])), drain=lambda: None, drain_s=0, ready=report_ready, sockets=sockets)

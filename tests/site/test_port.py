@@ -20,14 +20,14 @@ from tests.web import ROOT, connections, narrow_end, narrow_listener, until
 class Echo:
     """The process of `tests.site.echo`; `gate` lets one held request a byte go on."""
 
-    def __init__(self) -> None:
+    def __init__(self, sockets: int = 2000) -> None:
         holding, self.gate = os.pipe()
         hearing, said = os.pipe()
         with narrow_listener() as listener:
             self.port = listener.getsockname()[1]
             fds = [listener.fileno(), holding]
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.site.echo", *map(str, fds)],
+                [sys.executable, "-m", "tests.site.echo", *map(str, [*fds, sockets])],
                 cwd=ROOT,
                 env={**os.environ, "OMOI_READY_FD": str(said)},
                 pass_fds=[*fds, said],
@@ -52,6 +52,11 @@ class Echo:
             answer = link.getresponse()
             return answer, answer.read()
 
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(15)
+        os.close(self.gate)
+
     def let_go(self, held: int) -> None:
         os.write(self.gate, b"." * held)
 
@@ -60,9 +65,7 @@ class Echo:
 def echo():
     echo = Echo()
     yield echo
-    echo.process.terminate()
-    echo.process.wait(15)
-    os.close(echo.gate)
+    echo.stop()
 
 
 def told(end: socket.socket) -> bytes:
@@ -101,6 +104,93 @@ def test_whoever_sends_on_after_a_refusal_can_still_read_it(echo):
 
     assert answer.status == 413
     assert json.loads(body)["code"] == "too_large"
+
+
+def test_whoever_writes_60_mb_before_reading_gets_the_refusal(echo):
+    size = 60_000_000
+    for head in (b"Content-Length: %d" % size, b"Transfer-Encoding: chunked"):
+        with echo.raw(b"POST /api/v1/echo HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n" % head) as end:
+            if b"chunked" in head:
+                end.sendall(b"%x\r\n" % size)
+            for _ in range(size // 1_000_000):
+                end.sendall(bytes(1_000_000))
+            text = b"".join(iter(lambda end=end: end.recv(65536), b""))  # and no reset
+        assert text.startswith(b"HTTP/1.1 413 ")
+        assert problem(text)["code"] == "too_large"
+
+
+def test_a_body_that_trickles_is_given_up_at_its_deadline(echo):
+    end, began = echo.raw(b"POST /api/v1/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"), time.monotonic()
+    while not select.select([end], [], [], 0.2)[0]:
+        end.sendall(b"x")
+    text = told(end)
+
+    assert text.startswith(b"HTTP/1.1 408 ")
+    assert "within 3 s" in problem(text)["detail"]
+    assert 2.5 < time.monotonic() - began < 8
+
+
+MUCH = b"x" * (65 << 10)
+
+
+@pytest.mark.parametrize("head", [b"X-Much: " + MUCH, b"\r\n".join(b"X-%d: 1234567" % n for n in range(5000)), b"Cookie: " + MUCH * 40])
+@pytest.mark.parametrize("rest", [b"\r\n\r\n", b""])
+def test_headers_over_64_kib_are_refused_and_the_refusal_arrives(echo, head, rest):
+    text = told(echo.raw(b"GET /api/v1/echo HTTP/1.1\r\nHost: x\r\n" + head + rest))
+
+    assert text.startswith(b"HTTP/1.1 431 ")
+    assert problem(text)["code"] == "head_too_long"
+
+
+def test_an_address_over_64_kib_is_refused(echo):
+    assert told(echo.raw(b"GET /%s HTTP/1.1\r\nHost: x\r\n\r\n" % MUCH)).startswith(b"HTTP/1.1 431 ")
+
+
+def test_headers_just_under_the_limit_pass(echo):
+    assert echo.ask("/api/v1/echo", headers={"X-Much": "x" * (63 << 10)})[0].status == 200
+
+
+def test_trailers_have_a_limit_too(echo):
+    end = echo.raw(b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n")
+    with contextlib.suppress(ConnectionError):
+        for _ in range(400):
+            end.sendall(b"X-More: " + b"x" * 8000)
+    assert b"200 OK" not in told(end)
+
+
+def test_a_body_in_chunks_of_one_byte_passes(echo):
+    body = b"".join(b"1\r\nx\r\n" for _ in range(100_000)) + b"0\r\n\r\n"
+    text = told(echo.raw(b"POST /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n" + body))
+    assert text.startswith(b"HTTP/1.1 200 ")
+
+
+def test_bytes_that_begin_no_request_keep_no_connection_open(echo):
+    end, began = echo.raw(b"GET /echo HTTP/1.1\r\nHost: x\r\n\r\n"), time.monotonic()
+    with contextlib.suppress(ConnectionError):
+        assert end.recv(65536).startswith(b"HTTP/1.1 200 ")
+        while time.monotonic() - began < 8:
+            end.sendall(b"\r\n")
+            if select.select([end], [], [], 0.2)[0] and not end.recv(1):
+                break
+    assert time.monotonic() - began < 5
+
+
+def test_one_address_has_so_many_connections_and_is_told_when_to_come_again():
+    echo = Echo(sockets=4)
+    try:
+        open_ones = [echo.connect() for _ in range(4)]
+        for link in open_ones:
+            link.request("GET", "/echo")
+            assert link.getresponse().read()
+        answer, body = echo.ask("/echo")
+        assert (answer.status, answer.headers["Retry-After"]) == (429, "1")
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert json.loads(body)["code"] == "limit_reached"
+
+        open_ones.pop().close()
+        until(lambda: echo.ask("/echo")[0].status == 200)
+    finally:
+        echo.stop()
 
 
 def test_uploads_and_imports_may_bring_more(echo):

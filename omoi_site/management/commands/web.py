@@ -33,7 +33,7 @@ class Command(BaseCommand):
 
         self.stderr.write("Listening on {}:{}.".format(*listener.getsockname()) if listener.family != socket.AF_UNIX else "Listening.")
         doors.raise_file_limit()
-        doors.serve(application, listener, drain=drain, drain_s=settings.DRAIN_S, ready=report_ready)
+        doors.serve(application, listener, drain=drain, drain_s=settings.DRAIN_S, ready=report_ready, sockets=settings.CONNECTIONS)
 
 
 def given(fd: int) -> socket.socket:
