@@ -107,7 +107,9 @@ def test_h7_when_the_gate_fails_it_may_not_and_is_told_why(delivery):
     ("content", "code"),
     [
         (reports.cobertura(8, 2), None),  # 80 % of its lines
-        (reports.cobertura(79, 21), "coverage_low"),  # its totals claim 100 %
+        (reports.cobertura(79, 21), "coverage_low"),
+        (reports.cobertura(79, 21, claims='line-rate="1" lines-valid="100" lines-covered="100"'), "coverage_low"),
+        (reports.cobertura(8, 2, claims='line-rate="1"'), "evidence_unreadable"),  # what contradicts itself is believed in nothing
         (b'{"percentage": 99}', "evidence_unreadable"),
     ],
 )
@@ -127,7 +129,7 @@ def test_coverage_is_counted_in_the_report_line_by_line(project, calls, agent, c
         (reports.changes("src/pay.py", "tests/unit/pay.py"), True),
         (reports.changes("src/test_pay.py"), True),
         (reports.changes("src/pay.py", "tests"), False),
-        (b'{"commit": "c", "files": [], "has_tests": true}', False),
+        (b'{"commit": "4f2a91c", "files": [], "has_tests": true}', False),
     ],
 )
 def test_whether_a_change_has_tests_is_seen_in_its_files(project, calls, agent, content, passes):

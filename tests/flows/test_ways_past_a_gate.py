@@ -453,13 +453,17 @@ for name, content in {
     "coverage_from_a_file_of_the_server": b'<!DOCTYPE x [<!ENTITY f SYSTEM "file:///etc/passwd">]><coverage>&f;</coverage>',
     "coverage_as_a_number": b'{"percentage": 100}',
     "coverage_with_negative_hits": cobertura(b'<line number="1" hits="-5"/>'),
+    "coverage_of_a_line_without_a_number": cobertura(b'<line hits="1"/>'),
+    "coverage_that_tells_of_less_than_it_holds": cobertura(HIT % 1, line_rate="0.1"),
     "coverage_with_hits_that_are_none": cobertura(b'<line number="1" hits="many"/>'),
 }.items():
     report("IMPLEMENTATION", "test_coverage", "TESTING", name, content)
 for name, content in {
-    "changes_that_claim_tests": b'{"commit": "c", "files": ["a.py"], "has_tests": true}',
+    "changes_that_claim_tests": b'{"commit": "4f2a91c", "files": ["a.py"], "has_tests": true}',
     "changes_with_a_file_called_tests": reports.changes("tests", "contests/a.py", "latest_a.py"),
-    "changes_that_are_no_list": b'{"commit": "c", "files": "tests/test_a.py"}',
+    "changes_without_a_commit": b'{"files": ["tests/test_a.py"]}',
+    "changes_of_a_commit_that_is_none": b'{"commit": "main", "files": ["tests/test_a.py"]}',
+    "changes_that_are_no_list": b'{"commit": "4f2a91c", "files": "tests/test_a.py"}',
 }.items():
     report("IMPLEMENTATION", "code_changes", "TESTING", name, content)
 for name, content in {

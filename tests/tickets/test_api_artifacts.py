@@ -166,7 +166,7 @@ def test_an_artifact_of_another_ticket_is_not_found_here(calls, at, project, ope
 def test_a_completion_brings_its_artifacts_or_changes_nothing(at, task, ada, calls):
     [claim] = Task.objects.claim(by=ada)
     worker, end = api_of(ada), f"/tasks/{task.pk}/completion"
-    good = {"type": "code_changes", "content": '{"commit": "c", "files": []}'}
+    good = {"type": "code_changes", "content": '{"commit": "4f2a91c", "files": []}'}
     refused = worker.post(end, {"fence": claim.fence, "artifacts": [good, {**good, "phase": "NOWHERE"}]})
     assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "artifacts.1.phase")
     assert not Artifact.objects.exists()
