@@ -87,7 +87,7 @@ def coverage(content: bytes) -> Coverage:
 
 
 def _near(value: float, counted: tuple[float, float]) -> bool:
-    return any(abs(value - each) <= TOLERANCE * max(1, each) for each in counted)
+    return any(abs(value - each) <= TOLERANCE * max(1, each) + 1e-9 for each in counted)
 
 
 def _whole(attributes: Mapping[str, str], name: str, digits: int) -> int:

@@ -5,10 +5,11 @@ What a check cannot find out is a reason too: an error in it, or evidence it can
 
 from __future__ import annotations
 
-import json
+import itertools
 import logging
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import jsonschema
@@ -16,15 +17,28 @@ import jsonschema
 log = logging.getLogger(__name__)
 
 
+TEXT = 2_000  # characters of a text in a reason
+ITEMS = 50  # of a list or an object in it
+DEEP = 4
+WHOLE = 10**15  # beyond, numbers are not exact in every reader of JSON
+
+
 @dataclass(frozen=True)
 class Reason:
-    """Why a gate stays closed, for whoever must act: what is needed, what there is, and how to get from one to the other."""
+    """Why a gate stays closed, for whoever must act: what is needed, what there is, and how to get from one to the other.
+
+    It may quote evidence, which strangers wrote: whatever a check puts in, it stays short, printable, and what JSON and a database can keep.
+    """
 
     check: str
     code: str
     need: Any
     got: Any
     how: str
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            object.__setattr__(self, field.name, _bounded(getattr(self, field.name)))
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -74,10 +88,7 @@ def reasons(asked: dict[str, Any], case: Any) -> list[Reason]:
     if check is None:
         return [Reason(name, "check_unknown", name, None, "install the check, or move the ticket to a workflow version without it")]
     try:
-        found = list(check.judge(case, parameters))
-        if not all(_can_be_kept(reason) for reason in found):
-            return [Reason(name, "check_failed", "text", "characters no text can keep", "hand the evidence in without them")]
-        return found
+        return list(check.judge(case, parameters))
     except Exception as error:
         log.exception("a gate check failed", extra={"check": name})
         return [
@@ -85,10 +96,18 @@ def reasons(asked: dict[str, Any], case: Any) -> list[Reason]:
         ]
 
 
-def _can_be_kept(reason: Reason) -> bool:
-    """A reason may quote the evidence, which may hold what no database text can: NUL, half a surrogate pair."""
-    told = json.dumps(reason.as_dict(), ensure_ascii=False)
-    try:
-        return "\\u0000" not in told and bool(told.encode())
-    except UnicodeEncodeError:
-        return False
+def _bounded(value: Any, depth: int = DEEP) -> Any:
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return value if abs(value) <= WHOLE else f"{'more' if value > 0 else 'less'} than {'' if value > 0 else '-'}{WHOLE}"
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if depth and isinstance(value, Mapping):
+        return {_bounded(str(key)): _bounded(each, depth - 1) for key, each in itertools.islice(value.items(), ITEMS)}
+    if depth and isinstance(value, list | tuple | set | frozenset):
+        more = [f"and {len(value) - ITEMS} more"] if len(value) > ITEMS else []
+        return [_bounded(each, depth - 1) for each in itertools.islice(value, ITEMS)] + more
+    text = value if isinstance(value, str) else f"({type(value).__name__})"
+    shown = "".join(letter if letter.isprintable() else " " if letter in "\n\t" else "?" for letter in text[:TEXT])
+    return shown + ("…" if len(text) > TEXT else "")

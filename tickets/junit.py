@@ -22,7 +22,7 @@ HOLDS: dict[str, set[str]] = {  # what each element may hold, in any dialect; ""
 OUTCOMES = {"skipped": "skipped"} | dict.fromkeys({"failure", "error"} | RERUNS, "failed")  # also where another run of the test passed
 STATES = (
     dict.fromkeys(("run", "passed", "pass", "success", "successful", "succeeded", "ok", "completed"), "passed")
-    | dict.fromkeys(("failed", "fail", "failure", "error", "errored", "broken", "timeout", "crashed", "aborted"), "failed")
+    | dict.fromkeys(("failed", "fail", "failure", "error", "errored", "broken", "timeout", "timedout", "crashed", "aborted"), "failed")
     | dict.fromkeys(("notrun", "skipped", "skip", "disabled", "ignored", "suppressed", "pending", "todo"), "skipped")
 )
 SAYS = {"status", "result", "outcome"}  # attributes of a test case that tell its state

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from django.db import IntegrityError, transaction
 
@@ -11,6 +13,7 @@ from tests.deeds import allow
 from tests.racing import meanwhile, race
 from tests.tickets import reports
 from tests.tickets.reports import hand_in, work_off
+from tickets.gates import Reason
 from tickets.models import Artifact, GateClosed, Handed, Outcome, PhaseMove, Task, TaskSpec, Ticket, Verdict, Workflow
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -170,13 +173,60 @@ def test_a_ticket_that_moved_while_its_judge_waited_is_judged_where_it_stands(de
     assert other.answer().phase == "TESTING"
 
 
-@pytest.mark.parametrize("file", [r"a\u0000b", r"a\ud800b"])
+@pytest.mark.parametrize("file", [r"a\u0000b", r"a\ud800b", r"a\u202eb"])
 def test_evidence_that_no_text_can_quote_keeps_the_gate_closed(delivery, operator, ada, file):
     with Ticket.objects.locked(pk=delivery.pk) as ticket:
         ticket.force("IMPLEMENTATION", by=operator, reason="for the sake of the test")
     hand_in(delivery, "code_changes", f'{{"commit": "4f2a91c", "files": ["{file}"]}}'.encode(), by=ada)
     [check] = [check for check in Ticket.objects.judge(pk=delivery.pk, by=operator).checks if check["check"] == "has_tests"]
-    assert [reason["code"] for reason in check["reasons"]] == ["check_failed"]
+    assert [(reason["code"], reason["got"]) for reason in check["reasons"]] == [("no_tests", ["a?b"])]
+
+
+HUGE = "x\x00\u200b" * 3_000_000
+
+
+@pytest.mark.parametrize(
+    "got",
+    [
+        HUGE,
+        [HUGE] * 3,
+        ["x"] * 10_000,
+        {HUGE: {HUGE: HUGE}},
+        10**5_000,
+        -(10**5_000),
+        float("nan"),
+        float("inf"),
+        b"\xff",
+        {"\ud800"},
+        object(),
+    ],
+    ids=lambda got: type(got).__name__,
+)
+def test_a_reason_stays_short_and_can_be_kept_whatever_it_quotes(got):
+    reason = Reason("min_coverage", HUGE, got, got, HUGE)
+
+    kept = json.dumps(reason.as_dict(), ensure_ascii=False, allow_nan=False)
+    assert kept.isprintable()
+    assert len(kept.encode()) < 50_000
+
+
+def test_a_reason_keeps_what_people_need():
+    told = Reason("sections", "sections_missing", ["scope"], {"percent": 79.5, "lines": 3, "all": False}, "add a heading – Größe").as_dict()
+
+    assert told["need"] == ["scope"]
+    assert told["got"] == {"percent": 79.5, "lines": 3, "all": False}
+    assert told["how"] == "add a heading – Größe"
+
+
+def test_coverage_with_absurd_hits_makes_no_large_verdict(delivery, operator, ada):
+    with Ticket.objects.locked(pk=delivery.pk) as ticket:
+        ticket.force("IMPLEMENTATION", by=operator, reason="for the sake of the test")
+    hand_in(delivery, "test_coverage", reports.cobertura(1, 0).replace(b'hits="1"', b'hits="' + b"9" * 9_000_000 + b'"'), by=ada)
+
+    verdict = Ticket.objects.judge(pk=delivery.pk, by=operator)
+
+    assert len(json.dumps(verdict.checks)) < 5_000
+    assert "evidence_unreadable" in {reason["code"] for check in verdict.checks for reason in check["reasons"]}
 
 
 def test_a_refusal_stands_where_the_tasks_to_mend_it_cannot_be_added(project, operator, ada):
