@@ -5,7 +5,10 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.contrib.auth import get_user_model
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.models import Group
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
@@ -26,8 +29,18 @@ def on_locked(verb: str) -> Any:
     return lambda row, request, reason: type(row).objects.act(row.pk, verb, by=request.user, reason=reason)
 
 
+class OwnProjects(admin.RelatedFieldListFilter):
+    """Names only the projects whoever looks is a member of."""
+
+    def field_choices(self, field: Any, request: HttpRequest, desk: Any) -> list[tuple[Any, str]]:
+        return list(Project.objects.seen_by(request.user).order_by("key").values_list("pk", "key")[:200])
+
+
 @admin.register(Project)
 class ProjectDesk(Desk):
+    def seen(self, rows: QuerySet[Project], who: Any) -> QuerySet[Project]:
+        return rows.filter(members__user=who)
+
     list_display = ["key", "name", "workflow", "state", "tickets_made", since("created_at")]
     list_filter = ["paused", "workflow"]
     search_fields = ["key", "name", "repository"]
@@ -61,8 +74,9 @@ class ProjectDesk(Desk):
 
 @admin.register(Member)
 class MemberDesk(Desk):
+    inside = "project"
     list_display = ["user", "project", "role", "since"]
-    list_filter = ["role", "project"]
+    list_filter = ["role", ("project", OwnProjects)]
     search_fields = ["user__username", "project__key"]
     autocomplete_fields = ["user", "project"]
     list_select_related = ["user", "project"]
@@ -89,7 +103,7 @@ class StateFilter(Words):
 @admin.register(Agent)
 class AgentDesk(Desk):
     list_display = ["name", "kind", "shown_state", "capacity", "shown_capabilities", "owner", "last_seen"]
-    list_filter = [StateFilter, "kind", "projects"]
+    list_filter = [StateFilter, "kind", ("projects", OwnProjects)]
     search_fields = ["name", "owner__username"]
     autocomplete_fields = ["projects", "owner"]
     list_select_related = ["presence", "owner"]
@@ -110,6 +124,9 @@ class AgentDesk(Desk):
             least=3,
         ),
     ]
+
+    def seen(self, rows: QuerySet[Agent], who: Any) -> QuerySet[Agent]:
+        return rows.filter(pk__in=Agent.objects.seen_by(who).values("pk"))
 
     @admin.display(description="state", ordering="state")
     def shown_state(self, agent: Agent) -> str:
@@ -143,8 +160,9 @@ class AgentDesk(Desk):
 
 @admin.register(AgentPresence)
 class AgentPresenceDesk(ReadOnly):
+    internal = True
     list_display = ["agent", since("last_seen_at"), "word", "unread"]
-    list_filter = ["word"]
+    list_filter = [("word", admin.EmptyFieldListFilter)]
     search_fields = ["agent__name"]
     list_select_related = ["agent"]
 
@@ -191,6 +209,9 @@ class KeyDesk(ReadOnly):
         )
     ]
 
+    def seen(self, rows: QuerySet[Key], who: Any) -> QuerySet[Key]:
+        return rows.filter(Q(agent__in=Agent.objects.seen_by(who)) | Q(user=who))
+
     @admin.display(description="scopes")
     def shown_scopes(self, key: Key) -> str:
         return ", ".join(key.scopes) or "of their roles"
@@ -221,6 +242,28 @@ class KeyDesk(ReadOnly):
         return TemplateResponse(request, "admin/key_made.html", {**self.admin_site.each_context(request), **shown})
 
 
+admin.site.unregister([get_user_model(), Group])  # roles come with membership of a project
+
+
+@admin.register(get_user_model())
+class PersonDesk(UserAdmin):
+    """People. Only the operator makes somebody staff or operator, and changes who is: everybody else would make themselves one."""
+
+    filter_horizontal = ()
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        powers = () if request.user.is_superuser else ("is_staff", "is_superuser", "groups", "user_permissions")
+        return (*super().get_readonly_fields(request, obj), "last_login", "date_joined", *powers)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        above = obj is not None and (obj.is_superuser or obj.is_staff) and obj != request.user and not request.user.is_superuser
+        return super().has_change_permission(request, obj) and not above
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        above = obj is not None and (obj.is_superuser or obj.is_staff) and not request.user.is_superuser
+        return super().has_delete_permission(request, obj) and not above
+
+
 class NounFilter(Words):
     title, parameter_name, words = "about", "about", ["task", "ticket", "agent", "key", "project", "member", "user"]
 
@@ -236,9 +279,13 @@ class EventDesk(ReadOnly):
     search_help_text = "A whole subject (task:17), topic (ticket:OMO-142), actor (agent:ada) or kind (task.claimed)"
     ordering = ["-xid", "-id"]
 
+    def seen(self, rows: QuerySet[Event], who: Any) -> QuerySet[Event]:
+        return rows.filter(project_id__in=Project.objects.seen_by(who).values("pk"))
+
 
 @admin.register(Reply)
 class ReplyDesk(ReadOnly):
+    internal = True
     hidden = ["hash", "request", "body", "headers"]
     list_display = ["__str__", "status", "sealed", since("created_at")]
     list_filter = ["sealed", ("created_at", admin.DateFieldListFilter)]
@@ -250,6 +297,7 @@ class ReplyDesk(ReadOnly):
 class AccountDesk(ReadOnly):
     """The journal's count of what it told of a person."""
 
+    internal = True
     list_display = ["user", "events"]
     list_filter = ["user__is_active"]
     search_fields = ["=user__username"]
@@ -260,6 +308,7 @@ class AccountDesk(ReadOnly):
 class SignInTryDesk(ReadOnly):
     """Deleting the rows of an address lets it try again at once."""
 
+    internal = True
     list_display = ["address", "who", since("at")]
     list_filter = [("at", admin.DateFieldListFilter)]
     search_fields = ["=address"]

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
 
 
 class SiteConfig(AppConfig):
@@ -11,3 +12,7 @@ class SiteConfig(AppConfig):
 
         lookups.register()
         broker.get()  # a BROKER_URL that cannot be is refused at the start, not at the first hint
+
+
+class Admin(AdminConfig):
+    default_site = "omoi_site.desk.Site"

@@ -16,6 +16,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -35,7 +36,31 @@ class Counted(Paginator):
         return len(self.object_list.order_by().values_list("pk", flat=True)[:MOST])  # type: ignore[union-attr]
 
 
+class Site(admin.AdminSite):
+    """The admin, with the tables nobody looks at every day in a section of their own."""
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        found = super().get_app_list(request, app_label)
+        inner = [shown for app in found for shown in app["models"] if getattr(self._registry[shown["model"]], "internal", False)]
+        apps = [{**app, "models": [shown for shown in app["models"] if shown not in inner]} for app in found]
+        section = {
+            "name": "Internals",
+            "app_label": "internals",
+            "app_url": reverse("admin:index"),
+            "has_module_perms": True,
+            "models": inner,
+        }
+        return [*(app for app in apps if app["models"]), *([section] if inner else [])]
+
+
 class Desk(admin.ModelAdmin):
+    """`inside`: the way from a row to its project; staff see rows of their own projects. Empty: rows of no project, which only the operator sees.
+
+    `internal`: a table of inner workings, behind the section *Internals*.
+    """
+
+    inside = ""
+    internal = False
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
@@ -46,6 +71,19 @@ class Desk(admin.ModelAdmin):
         """Whoever may change rows of this kind may act on them, also where no field can be edited."""
         return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows = super().get_queryset(request)
+        return rows if request.user.is_superuser else self.seen(rows, request.user)  # type: ignore[union-attr]
+
+    def seen(self, rows: QuerySet[Any], who: Any) -> QuerySet[Any]:
+        """Those of these rows that a person who is not the operator may see."""
+        return rows.filter(**{f"{self.inside}__members__user": who}).distinct() if self.inside else rows.none()
+
+    def get_field_queryset(self, db: str | None, db_field: Any, request: HttpRequest) -> QuerySet[Any] | None:
+        """What a form offers, and takes, is what the list of that model shows."""
+        desk = self.admin_site._registry.get(db_field.remote_field.model)
+        return desk.get_queryset(request) if isinstance(desk, Desk) else super().get_field_queryset(db, db_field, request)
+
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """A refusal of the domain is told above the form, not as a crash."""
         try:
@@ -54,6 +92,13 @@ class Desk(admin.ModelAdmin):
         except OmoiError as refused:
             self.message_user(request, f"{refused.message} {refused.next_action}".strip(), messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
+
+
+class Everybodys(Desk):
+    """Rows that belong to no project and that everybody with the permission may see."""
+
+    def seen(self, rows: QuerySet[Any], who: Any) -> QuerySet[Any]:
+        return rows
 
 
 class ReadOnly(Desk):

@@ -40,8 +40,8 @@ ALLOWED_HOSTS = os.environ.get("OMOI_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]"
 CSRF_TRUSTED_ORIGINS = [origin for origin in os.environ.get("OMOI_TRUSTED_ORIGINS", "").split(",") if origin]
 
 INSTALLED_APPS = [
-    "omoi_site",  # its commands go before Django's
-    "django.contrib.admin",
+    "omoi_site.apps.SiteConfig",  # its commands go before Django's
+    "omoi_site.apps.Admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -7,8 +7,16 @@ function nameSelects() {
     const box = select.parentElement.querySelector(".select2-selection");
     if (!label || !box) continue;
     box.removeAttribute("aria-labelledby");
+    // the choices of a multiple one lie in a list beside its field, which no list may hold
+    const choices = box.querySelector("ul.select2-selection__rendered");
+    choices?.setAttribute("role", "group");
+    for (const choice of choices?.children || []) if (choice.tagName === "LI") choice.setAttribute("role", "none");
     for (const part of [box, ...box.querySelectorAll(".select2-selection__rendered, input")]) part.setAttribute("aria-label", label);
   }
 }
 
 window.django?.jQuery?.(nameSelects); // after Django's own, which makes them
+window.django?.jQuery?.(document).on("change", "select.admin-autocomplete", () => setTimeout(nameSelects));
+
+// Where a search explains itself, its help is not its name: Django's label is a picture alone.
+document.querySelector("#searchbar")?.setAttribute("aria-label", "Search");

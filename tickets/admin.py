@@ -4,11 +4,13 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 
-from agents.models import Project
-from omoi_site.desk import Desk, ReadOnly, Rows, Words, act, badge, since
+from agents.admin import AgentDesk, OwnProjects
+from agents.models import Agent, Project
+from omoi_site.desk import Desk, Everybodys, ReadOnly, Rows, Words, act, badge, since
 from tickets.models import Artifact, Blob, Chunk, Lane, Link, Need, PhaseMove, SweepRun, Task, Ticket, Verdict, Workflow, WorkflowPhase
 from tickets.models.moves import BlockedClass
 from tickets.templatetags.tickets import TASK
@@ -53,6 +55,7 @@ class MoveRows(Rows):
 
 @admin.register(Ticket)
 class TicketDesk(Desk):
+    inside = "project"
     form = TicketForm
     list_display = ["key", "title", "shown_phase", "priority", "project", since("phase_since"), since("created_at")]
     list_filter = [
@@ -61,7 +64,7 @@ class TicketDesk(Desk):
         "paused",
         ("archived_at", admin.EmptyFieldListFilter),
         ("phase_since", admin.DateFieldListFilter),
-        "project",
+        ("project", OwnProjects),
     ]
     search_fields = ["key", "title", "=source_id"]
     list_select_related = ["project", "workflow"]
@@ -127,6 +130,7 @@ class TicketDesk(Desk):
 
 @admin.register(PhaseMove)
 class PhaseMoveDesk(ReadOnly):
+    inside = "ticket__project"
     hidden = ["xid"]
     list_display = ["ticket", "move", "from_phase", "to_phase", "ground", "by", "reason", since("at")]
     list_filter = ["ground", ("at", admin.DateFieldListFilter)]
@@ -149,7 +153,7 @@ class ProjectFilter(admin.SimpleListFilter):
     title, parameter_name = "project", "project"
 
     def lookups(self, request: HttpRequest, desk: Any) -> list[tuple[str, str]]:
-        return list(Project.objects.order_by("key").values_list("key", "key")[:200])
+        return list(Project.objects.seen_by(request.user).order_by("key").values_list("key", "key")[:200])
 
     def queryset(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
         return rows.filter(ticket__project__key=self.value()) if self.value() else rows
@@ -175,6 +179,7 @@ class SizeOfBlobFilter(SizeFilter):
 class TaskDesk(ReadOnly):
     """Tasks are added and edited over the API; here they are looked at, and acted on with a reason."""
 
+    inside = "project"
     list_display = ["__str__", "title", "shown_state", "phase", "priority", "holder", "attempts", since("created_at")]
     list_filter = [TaskStateFilter, TaskPhaseFilter, "priority", "doomed", "held", ("created_at", admin.DateFieldListFilter), ProjectFilter]
     search_fields = ["=ticket_key", "title", "=holder__name"]
@@ -198,6 +203,7 @@ class TaskDesk(ReadOnly):
 
 @admin.register(Artifact)
 class ArtifactDesk(ReadOnly):
+    inside = "ticket__project"
     list_display = ["ticket", "phase", "name", "type", "revision", "by", since("at")]
     list_filter = ["type", PhaseFilter, ("at", admin.DateFieldListFilter)]
     search_fields = ["=ticket__key", "name", "=blob__hash"]
@@ -207,6 +213,7 @@ class ArtifactDesk(ReadOnly):
 
 @admin.register(Blob)
 class BlobDesk(ReadOnly):
+    internal = True
     list_display = ["hash", "size"]
     list_filter = [SizeFilter]
     search_fields = ["hash__startswith"]
@@ -215,6 +222,7 @@ class BlobDesk(ReadOnly):
 
 @admin.register(Chunk)
 class ChunkDesk(ReadOnly):
+    internal = True
     hidden = ["data"]
     list_display = ["blob", "number"]
     list_filter = [SizeOfBlobFilter]
@@ -225,6 +233,7 @@ class ChunkDesk(ReadOnly):
 
 @admin.register(Verdict)
 class VerdictDesk(ReadOnly):
+    inside = "ticket__project"
     list_display = ["ticket", "phase", "shown_passed", "by", since("at")]
     list_filter = ["passed", PhaseFilter, ("at", admin.DateFieldListFilter)]
     search_fields = ["=ticket__key", "=by"]
@@ -238,6 +247,7 @@ class VerdictDesk(ReadOnly):
 
 @admin.register(Need)
 class NeedDesk(ReadOnly):
+    inside = "child__project"
     list_display = ["child", "parent", "on_end", "on_failure"]
     list_filter = ["on_end", "on_failure"]
     search_fields = ["=child__ticket_key", "=parent__ticket_key"]
@@ -247,6 +257,7 @@ class NeedDesk(ReadOnly):
 
 @admin.register(Link)
 class LinkDesk(ReadOnly):
+    inside = "ticket__project"
     list_display = ["ticket", "kind", "other"]
     list_filter = ["kind"]
     search_fields = ["=ticket__key", "=other__key"]
@@ -256,8 +267,9 @@ class LinkDesk(ReadOnly):
 
 @admin.register(Lane)
 class LaneDesk(ReadOnly):
+    inside, internal = "project", True
     list_display = ["project", "phase", "shown_capabilities", "has_profile", "paused", "floor"]
-    list_filter = ["project", "has_profile", "paused"]
+    list_filter = [("project", OwnProjects), "has_profile", "paused"]
     search_fields = ["=phase"]
     list_select_related = ["project"]
 
@@ -273,7 +285,7 @@ class PhaseRows(Rows):
 
 
 @admin.register(Workflow)
-class WorkflowDesk(ReadOnly):
+class WorkflowDesk(ReadOnly, Everybodys):
     """A version never changes; another one is installed over the API or by `manage.py workflows install`."""
 
     list_display = ["name", "version", since("created_at")]
@@ -283,15 +295,45 @@ class WorkflowDesk(ReadOnly):
 
 
 @admin.register(WorkflowPhase)
-class WorkflowPhaseDesk(ReadOnly):
+class WorkflowPhaseDesk(ReadOnly, Everybodys):
+    internal = True
     list_display = ["workflow", "position", "name", "to", "start", "gated", "automatic"]
-    list_filter = ["workflow", "automatic", "gated"]
+    list_filter = ["workflow", ("automatic", admin.EmptyFieldListFilter), "gated"]
     search_fields = ["name", "workflow__name"]
     list_select_related = ["workflow"]
 
 
 @admin.register(SweepRun)
-class SweepRunDesk(ReadOnly):
+class SweepRunDesk(ReadOnly, Everybodys):
+    internal = True
     list_display = ["name", since("at")]
     list_filter = [("at", admin.DateFieldListFilter)]
     search_fields = ["name"]
+
+
+class HeldRows(Rows):
+    model, fk_name = Task, "holder"
+    fields = ["key", "title", "phase", "attempts", "claimed_at", "lease_expires_at"]
+    readonly_fields = fields
+    verbose_name_plural = "what it holds"
+
+
+admin.site.unregister(Agent)
+
+
+@admin.register(Agent)
+class FleetDesk(AgentDesk):
+    """The agents, with what they hold."""
+
+    list_display = [*AgentDesk.list_display, "holds"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:
+        held = Task.objects.filter(holder=OuterRef("pk")).order_by().values("holder").annotate(n=Count("pk")).values("n")
+        return super().get_queryset(request).annotate(holding=Coalesce(Subquery(held), 0))
+
+    @admin.display(ordering="holding")
+    def holds(self, agent: Any) -> str:
+        return f"{agent.holding} of {agent.capacity}"
+
+    def get_inlines(self, request: HttpRequest, obj: Agent | None) -> list[Any]:
+        return [HeldRows] if obj else []

@@ -7,6 +7,7 @@ from io import BytesIO
 import pytest
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.auth.models import Permission
 from django.urls import reverse
 
 from agents.models import Account, Agent, Key, Member, Project, SignInTry
@@ -168,3 +169,94 @@ def test_the_admin_is_entered_by_our_own_sign_in(client, django_user_model, oper
     assert client.get("/admin/", follow=True).redirect_chain[-1][0] == "/login/?next=%2Fadmin%2F"
     client.force_login(django_user_model.objects.create_user("mallory"))
     assert client.get("/admin/", follow=True).status_code == 403
+
+
+# -- staff who are not the operator
+
+
+@pytest.fixture
+def staff(client, project, django_user_model):
+    """Who may use the whole admin by Django's permissions, and is a member of OMO alone."""
+    user = django_user_model.objects.create_user("sam", is_staff=True)
+    user.user_permissions.set(Permission.objects.all())
+    Member.objects.create(project=project, user=user, role="operator")
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def elsewhere(operator):
+    """A ticket, a task and an agent of a project that sam is no member of."""
+    other = Project.objects.found(key="SECRET", workflow="simple", by=operator)
+    Agent.objects.register(name="zelda", projects=[other], by=operator)
+    ticket = Ticket.objects.open(project=other, title="Hidden away", tasks=[TaskSpec("Hidden away")], by=operator)
+    Member.objects.create(project=other, user=operator, role="admin")
+    Key.objects.issue(agent=Agent.objects.get(name="zelda"), by=operator)
+    return ticket
+
+
+def test_staff_see_their_own_projects_only(staff, all_kinds, elsewhere, operator):
+    for model in OURS:
+        page = staff.get(at(model, "changelist"))
+        assert page.status_code == 200, model
+        for word in ("SECRET", "Hidden away", "zelda"):
+            assert word not in page.content.decode(), (model, word)
+    for row in (elsewhere, elsewhere.tasks.get(), elsewhere.project, Agent.objects.get(name="zelda")):
+        assert staff.get(at(type(row), "change", row.pk)).status_code == 302, row  # back to the list: there is no such row
+    assert "OMO-1" in staff.get(at(Ticket, "changelist")).content.decode()
+    assert b"ada" in staff.get(at(Agent, "changelist")).content
+
+
+def test_staff_name_no_other_project_in_a_form(staff, elsewhere):
+    for model, body in (
+        (Ticket, {"project": elsewhere.project_id, "title": "x", "description": "", "priority": 2, "labels": ""}),
+        (Agent, {"name": "mallory", "kind": "worker", "capacity": 1, "projects": [elsewhere.project_id]}),
+    ):
+        refused = staff.post(at(model, "add"), body)
+        assert refused.status_code == 200, model
+        assert "Select a valid choice" in refused.content.decode()
+    found = staff.get("/admin/autocomplete/", {"app_label": "tickets", "model_name": "ticket", "field_name": "project"}).json()
+    assert [each["text"] for each in found["results"]] == ["OMO"]
+
+
+def test_staff_make_no_key_beyond_their_own_rights(staff, ada, operator):
+    for body in ({"agent": ada.pk, "scopes": ["admin"]}, {"agent": ada.pk, "scopes": ["work"]}, {"user": operator.pk}):
+        refused = staff.post(at(Key, "add"), body, follow=True)
+        assert "omoi_" not in refused.content.decode()
+    assert not Key.objects.exists()
+
+
+def test_staff_make_nobody_operator_and_touch_none(staff, operator, django_user_model):
+    sam, vera = django_user_model.objects.get(username="sam"), django_user_model.objects.create_user("vera")
+    for person in (sam, vera):
+        staff.post(
+            f"/admin/auth/user/{person.pk}/change/",
+            {"username": person.username, "is_superuser": "on", "is_staff": "on", "is_active": "on"},
+        )
+    assert (
+        staff.post(
+            f"/admin/auth/user/{operator.pk}/password/", {"password1": "a-long-password-1", "password2": "a-long-password-1"}
+        ).status_code
+        == 403
+    )
+    assert staff.post(f"/admin/auth/user/{operator.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert list(django_user_model.objects.filter(is_superuser=True)) == [operator]
+    assert not django_user_model.objects.get(username="vera").is_staff
+
+
+def test_inner_tables_stand_in_a_section_of_their_own(desk, all_kinds):
+    sections = {app["name"]: [shown["object_name"] for shown in app["models"]] for app in desk.get("/admin/").context["app_list"]}
+    inner = {"Blob", "Chunk", "Lane", "Reply", "SignInTry", "SweepRun", "AgentPresence", "WorkflowPhase", "Account"}
+    assert set(sections["Internals"]) == inner
+    assert list(sections)[-1] == "Internals"
+    assert not inner & {name for section, names in sections.items() if section != "Internals" for name in names}
+
+
+def test_agents_show_presence_and_what_they_hold(desk, ticket, task, ada):
+    Task.objects.claim(by=ada)
+    row = desk.get(at(Agent, "changelist")).content.decode()
+    assert "1 of 5" in row
+    assert "heard" in row.lower()
+    form = desk.get(at(Agent, "change", ada.pk)).content.decode()
+    assert f"{ticket.key}.{task.pk}" in form
+    assert "Write the endpoint" in form

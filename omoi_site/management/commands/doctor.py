@@ -21,7 +21,15 @@ class Command(commands.Command):
         for finding in document["findings"]:
             self.stdout.write(doctor.text(doctor.Finding(**finding), width))
         wrong = sum(finding["state"] == "wrong" for finding in document["findings"])
-        self.stdout.write(f"\n{wrong} {'thing is' if wrong == 1 else 'things are'} wrong." if wrong else "\nNothing is wrong.")
+        off = {"name": "postgresql", "state": "off"}.items()
+        stands = (
+            " Omoi is not running now: start it with `python3 manage.py up`."
+            if any(off <= each.items() for each in document["findings"])
+            else ""
+        )
+        self.stdout.write(
+            f"\n{wrong} {'thing is' if wrong == 1 else 'things are'} wrong.{stands}" if wrong else f"\nNothing is wrong.{stands}"
+        )
 
     def failed(self, document: commands.Document) -> bool:
         return not document["well"]

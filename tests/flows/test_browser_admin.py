@@ -1,0 +1,36 @@
+"""Every list and every form of the admin, for everybody."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.urls import reverse
+
+from tests.browser import PHONE, WIDE
+from tests.site.test_admin import ADDED_HERE, OURS, all_kinds, at  # noqa: F401
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.full]
+
+
+def pages():
+    for model in OURS:
+        yield at(model, "changelist")
+        yield at(model, "change", model._default_manager.order_by("pk").first().pk)
+        if model.__name__ in ADDED_HERE:
+            yield at(model, "add")
+    yield from map(reverse, ("admin:index", "admin:auth_user_changelist", "admin:auth_user_add"))
+    yield reverse("admin:auth_user_change", args=[get_user_model().objects.get(username="admin").pk])
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_list_and_form_of_the_admin_is_for_everybody(window, all_kinds, size, theme):  # noqa: F811
+    shown = window(size=size, theme=theme)
+    wrong = []
+    for path in pages():
+        page = shown.go(path)
+        page.wait_for_load_state("networkidle")
+        wrong += [(path, fault) for fault in shown.faults()]
+        if shown.width > size[0]:
+            wrong.append((path, f"{shown.width} px wide"))
+    assert wrong == [], "\n".join(f"{path}: {fault}" for path, fault in wrong)
