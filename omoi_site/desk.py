@@ -21,7 +21,7 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from omoi_site import db
+from omoi_site import db, limits
 from omoi_site.errors import OmoiError
 from omoi_site.templatetags.omoi import age
 
@@ -145,8 +145,8 @@ def act(title: str, verb: Callable[[Any, HttpRequest, str], Any], *, effect: str
     def action(desk: Desk, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
         if not desk.has_act_permission(request):
             raise PermissionDenied
-        reason = request.POST.get("reason", "").strip()
-        if "reason" not in request.POST or len(reason) < least:
+        reason = request.POST.get("reason", "")
+        if "reason" not in request.POST or len(limits.seen(reason)) < least:
             told = {
                 **desk.admin_site.each_context(request),
                 "title": title,

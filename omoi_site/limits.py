@@ -18,6 +18,10 @@ from omoi_site.errors import Invalid
 REASON = 2_000  # characters
 UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # categories of Unicode: control, format (also what turns the direction of reading), line ends
 BLANK_LETTERS = "\u115f\u1160\u3164\uffa0"  # Hangul fillers: letters that show nothing
+BLANK_MARKS = {
+    *BLANK_LETTERS,
+    *map(chr, (0x034F, 0x17B4, 0x17B5, 0x2800, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))),
+}
 FIRST_YEAR, LAST_YEAR = 1970, 2199
 
 
@@ -57,6 +61,24 @@ def shown_fault(value: str) -> str:
     return ""
 
 
+class _Seen(dict[int, str]):
+    """What a reader sees of each character: itself, a blank or nothing; found out when it comes up first."""
+
+    def __missing__(self, code: int) -> str:
+        letter = chr(code)
+        unseen = unicodedata.category(letter) in UNSEEN | {"Cn"} or letter in BLANK_MARKS
+        self[code] = " " if letter.isspace() else "" if unseen else letter
+        return self[code]
+
+
+_SEEN = _Seen()
+
+
+def seen(value: str) -> str:
+    """A text as a reader sees it: without what cannot be seen, runs of blanks as one. To measure a text by, not to keep it."""
+    return " ".join(value.translate(_SEEN).split())
+
+
 def moment(value: datetime) -> None:
     """A validator: a time says its zone, and lies in a year people mean."""
     if fault := moment_fault(value):
@@ -92,10 +114,14 @@ def faults(model: type[models.Model], values: Mapping[str, Any]) -> Iterator[tup
             yield name, fault
 
 
-def reason(given: str) -> None:
-    """Raise Invalid for a reason that is too long."""
+def reason(given: str, least: int = 0, why: str = "say why") -> str:
+    """The reason as it is kept: empty where nobody sees anything in it. Raises Invalid with `why` for one of fewer than `least` visible characters."""
     if len(given) > REASON:
         raise Invalid(f"a reason has at most {REASON} characters; this one has {len(given)}", field="reason")
+    shown = seen(given)
+    if len(shown) < least:
+        raise Invalid(why, field="reason")
+    return given.strip() if shown else ""
 
 
 @functools.cache

@@ -47,8 +47,7 @@ class Given:
             raise Invalid("this is not text", field=strange[0])
         if len(query.get("to", "")) > LONGEST_PHASE:
             raise Invalid("there is no such phase", field="to")
-        reason, version = query.get("reason", "").strip(), query.get("version", "")
-        limits.reason(reason)
+        reason, version = limits.reason(query.get("reason", "")), query.get("version", "")
         number = int(version) if version.isascii() and version.isdigit() and len(version) < 10 else None
         cause, priority = query.get("class", BlockedClass.DEPENDENCY), query.get("priority", "")
         return cls(by, query.get("to", ""), reason, cause, priority, number, query.get("state", ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import itertools
 import json
 import re
@@ -12,6 +13,7 @@ from typing import Any
 from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock
 
+from omoi_site import limits
 from tickets.cobertura import Coverage, coverage
 from tickets.junit import Tests, tests
 from tickets.reading import LARGEST, Budget, TooSlow, Unreadable
@@ -36,14 +38,19 @@ BLOCKS = 20_000  # headings, paragraphs, list items … of a document
 HEADINGS = 1_000
 MANIFEST = 1 << 20  # bytes of a list of changed files
 COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
-BLANKS = re.compile(
-    r"[\s\x00-\x1f\x7f\u00ad\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202f\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0]{3,}"
-)
+HIDDEN = [  # what a page made of Markdown does not show
+    re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL),
+    re.compile(r"<(script|style|template|title)\b.*?(?:</\1\s*>|\Z)", re.DOTALL | re.IGNORECASE),
+    re.compile(r"</?[a-z][^<>]*>", re.IGNORECASE),
+    re.compile(r"^ {0,3}\[(?!\^)[^\[\]\n]+\]:.*$", re.MULTILINE),  # where a link leads; a remark, as some write it
+    re.compile(r"&#x?[0-9a-f]{9,};?", re.IGNORECASE),
+]
+LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()]*\)")
 
 
 @dataclass(frozen=True)
 class Document:
-    """A Markdown document: its length in characters, where a long run of blanks or of what nobody sees counts two, and its headings as slugs."""
+    """A Markdown document: the characters a reader sees, runs of blanks as one, and its headings as slugs."""
 
     length: int
     sections: frozenset[str]
@@ -73,12 +80,20 @@ MARKDOWN.block.ruler.before("table", "count", _count)
 def document(content: bytes) -> Document:
     if len(content) > LONGEST:
         raise Unreadable(f"a document has at most {LONGEST >> 10} KiB")
-    text = _text(content).strip()
-    tokens = MARKDOWN.parse(text, {"blocks": 0, "budget": Budget()})
-    headings = [after.content for token, after in itertools.pairwise(tokens) if token.type == "heading_open"]
+    tokens = MARKDOWN.parse(_text(content), {"blocks": 0, "budget": Budget()})
+    headings = [_shown(after.content) for token, after in itertools.pairwise(tokens) if token.type == "heading_open"]
     if len(headings) > HEADINGS:
         raise Unreadable(f"a document has at most {HEADINGS} headings")
-    return Document(len(BLANKS.sub("\n\n", text).strip()), frozenset(slug(heading[:200]) for heading in headings))
+    shown = [
+        _shown(token.content) if token.type in ("inline", "html_block") else limits.seen(token.content) for token in tokens if token.content
+    ]
+    return Document(len(" ".join(filter(None, shown))), frozenset(slug(heading[:200]) for heading in headings))
+
+
+def _shown(text: str) -> str:
+    for hidden in HIDDEN:
+        text = hidden.sub("", text)
+    return limits.seen(html.unescape(LINK.sub(r"\1", text)))
 
 
 def slug(heading: str) -> str:

@@ -25,6 +25,15 @@ class ReasonField(serializers.CharField):
     def __init__(self, **how: Any) -> None:
         super().__init__(max_length=limits.REASON, **how)
 
+    def to_internal_value(self, data: Any) -> str:
+        """Blank, also when all its characters cannot be seen."""
+        value: str = super().to_internal_value(data)
+        if limits.seen(value):
+            return value
+        if not self.allow_blank:
+            self.fail("blank")
+        return ""
+
 
 class MomentField(serializers.DateTimeField):
     """A time with its zone, in a year people mean."""

@@ -15,7 +15,7 @@ from django.db.models.functions import Concat
 
 from agents.models.actor import label, via
 from agents.models.cursor import Following, following, place, to_cursor
-from omoi_site import db
+from omoi_site import db, limits
 from omoi_site.errors import OmoiError
 
 if TYPE_CHECKING:
@@ -200,5 +200,5 @@ class Journaled(models.Model):
             actor=label(by),
             key=via(by),
             data=data or {},
-            reason=reason,
+            reason=reason if limits.seen(reason) else "",
         )

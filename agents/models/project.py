@@ -127,7 +127,7 @@ class Project(Versioned):
     def pause(self, *, by: Any, reason: str = "") -> None:
         """Grant none of its tasks until it is resumed; running claims go on."""
         if not self.paused:
-            self.paused, self.paused_at, self.pause_reason = True, timezone.now(), reason
+            self.paused, self.paused_at, self.pause_reason = True, timezone.now(), limits.reason(reason)
             self.record("project.paused", by=by, reason=reason)
             carry("project.paused", self, by=by)
 

@@ -21,7 +21,8 @@ class Locking(models.QuerySet[Row]):
     @db.atomic
     def act(self, pk: int, verb: str, *, by: Any, version: int | None = None, **how: Any) -> Row:
         """Do `verb` to one row under its lock, as `locked` does, and again after a deadlock; the row as it is then."""
-        limits.reason(how.get("reason", ""))
+        if "reason" in how:
+            how["reason"] = limits.reason(how["reason"])
         with self.locked(pk=pk) as row:
             row.expect(version)
             getattr(row, verb)(by=by, **how)

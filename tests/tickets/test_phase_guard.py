@@ -233,6 +233,11 @@ def forced_with_blanks_for_a_reason(ticket):
 
 
 @case()
+def forced_with_a_reason_nobody_sees(ticket):
+    told(ticket, "REVIEW", "SHIP", "forced", reason="x\u200b\u2800\ufe0f\U000e0041" * 6)
+
+
+@case()
 def forced_by_nobody(ticket):
     told(ticket, "REVIEW", "SHIP", "forced", reason="a reason long enough", by="")
 
@@ -399,7 +404,7 @@ def test_a_ticket_cannot_be_put_into_a_phase_by(ticket, name):
 
 
 def test_without_the_guards_every_case_would_pass(ticket):
-    """The mechanism removed: what refuses the cases is the three deferred triggers and nothing else."""
+    """The mechanism removed: what refuses the cases is the three deferred triggers, the rule for reasons, and nothing else."""
     for begins, act in CASES.values():
         with transaction.atomic():
             stand(ticket, *begins)
@@ -408,6 +413,7 @@ def test_without_the_guards_every_case_would_pass(ticket):
             db.rows("ALTER TABLE tickets_ticket DISABLE TRIGGER phase_guard")
             db.rows("ALTER TABLE tickets_ticket DISABLE TRIGGER birth_guard")
             db.rows("ALTER TABLE tickets_phasemove DISABLE TRIGGER history_guard")
+            db.rows("ALTER TABLE tickets_phasemove DROP CONSTRAINT forced_with_a_reason")
             act(Ticket.objects.get(pk=ticket.pk))
             db.rows("SET CONSTRAINTS ALL IMMEDIATE")
             transaction.set_rollback(True)

@@ -273,3 +273,64 @@ def test_any_bytes_are_read_or_refused_in_words():
                 assert not broken or found.failed
             assert len(words) < 300
             assert words.isprintable()
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "<!-- {} -->",
+        "<!--\n\n{}\n\n-->",
+        "text <!-- {} --> text",
+        "<!-- {}",
+        "[//]: # ({})",
+        "[link]: https://example.org/{}",
+        "<script>{}</script>",
+        "<div title='{}'></div>",
+        "![](https://example.org/{})",
+        "```{}\n```",
+    ],
+)
+def test_what_a_reader_of_a_document_does_not_see_counts_nothing(hidden):
+    assert evidence.document(f"# Scope\n\n{hidden.format('x' * 600)}\n".encode()).length < 30
+
+
+@pytest.mark.parametrize(
+    "blank",
+    [
+        " ",
+        "\n",
+        "\t",
+        "\u200b",
+        "\u2060",
+        "\ufeff",
+        "\u3164",
+        "\ufe0f",
+        "\u00ad",
+        "\u00a0",
+        "&nbsp;",
+        "&#8203;",
+        "&zwnj;",
+        "&#x2800;",
+        "- \n",
+        "> \n",
+    ],
+)
+def test_blanks_and_invisible_characters_of_a_document_count_nothing(blank):
+    assert evidence.document(f"a{blank * 600}b".encode()).length < 10
+    assert evidence.document(f"a{f'x{blank}' * 100}b".encode()).length < 310
+
+
+def test_all_a_reader_sees_of_a_document_counts():
+    assert evidence.document(
+        "# Größe\n\n- one\n- **two**\n\n```\nprint(1)\n```\n\n[here](https://example.org) &amp; a < b\n".encode()
+    ).length == len("Größe one **two** print(1) here & a < b")
+
+
+def test_a_heading_nobody_sees_is_no_section():
+    found = evidence.document(b"# Scope <!-- Risks -->\n\n## <!-- Acceptance -->\n\n<!--\n## Plan\n-->\n\n```\n# Costs\n```\n")
+
+    assert found.sections == {"scope", ""}
+
+
+def test_references_of_absurd_numbers_are_read():
+    assert evidence.document(b"a &#" + b"9" * 100_000 + b"; b &#x" + b"f" * 100_000 + b";").length == 3

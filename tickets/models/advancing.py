@@ -31,7 +31,7 @@ class Advancing(models.QuerySet[Any]):
         self, pk: int, to: str, *, by: Any, reason: str = "", force: bool = False, version: int | None = None, **how: Any
     ) -> PhaseMove:
         """The move that leads to `to`, and its row of history. To leave a gated phase onward it is judged first, in a transaction of its own; `how`: the cause of a block."""
-        limits.reason(reason)
+        reason = limits.reason(reason)
         with self.told_if_refused(pk, to, by=by):
             before: Ticket = self.select_related("workflow").get(pk=pk)
             before.expect_movable()

@@ -63,7 +63,7 @@ class Ending(models.QuerySet[Any]):
     @db.atomic
     def cancel(self, *, by: Any, reason: str) -> list[int]:
         """Cancel the open tasks of this set, claimed ones too (their holders lose the claim); returns their ids."""
-        gone = self._act(CANCEL, "task.cancelled", by, reason)
+        gone = self._act(CANCEL, "task.cancelled", by, limits.reason(reason, 1, "say why it is cancelled"))
         self.decide([row["id"] for row in gone])  # type: ignore[attr-defined]
         if gone:
             broker.hint("advance_tickets", sorted({row["ticket_id"] for row in gone}))
@@ -85,6 +85,7 @@ class Ending(models.QuerySet[Any]):
 
         Those of phases their tickets have left stay as they are; raises PhaseLeft when there is nothing else.
         """
+        reason = limits.reason(reason, 1, "say why it is tried again")
         # their tickets first, as whoever adds a task does: no ticket leaves the phase meanwhile as if nothing were open in it
         db.rows(
             "SELECT id FROM tickets_ticket WHERE id = ANY (%s) ORDER BY id FOR SHARE",
@@ -118,7 +119,7 @@ class Ending(models.QuerySet[Any]):
             broker.hint("work")
 
     def _act(self, sql: str, kind: str, by: Any, reason: str) -> list[dict[str, Any]]:
-        limits.reason(reason)
+        reason = limits.reason(reason)
         ids = list(self.order_by("id").values_list("id", flat=True))
         if not ids:
             return []

@@ -9,7 +9,7 @@ from django.db import models
 from psycopg.types.json import Jsonb
 
 from agents.models import Agent, via
-from omoi_site import broker, db
+from omoi_site import broker, db, limits
 from tickets.models.settle import LOST, lost
 from tickets.models.sweep import LEASE_HOLDS, SweepRun
 from tickets.obstacles import RUNS_ALONE
@@ -147,7 +147,7 @@ class Leasing(models.QuerySet[Any]):
     @db.atomic
     def release(self, task: int, fence: int, *, by: Agent, reason: str = "") -> None:
         """Give a claim back; it costs no attempt. The same release again is no error; otherwise raises ClaimLost."""
-        asked = {"task": task, "fence": fence, "agent": by.pk, "actor": by.label, "key": via(by), "reason": reason}
+        asked = {"task": task, "fence": fence, "agent": by.pk, "actor": by.label, "key": via(by), "reason": limits.reason(reason)}
         given_back = db.one(RELEASE, asked)
         if given_back and given_back["profile"]:
             broker.hint("work")

@@ -10,7 +10,7 @@ from django.db import models
 from django_fsm import RETURN_VALUE, FSMField, FSMModelMixin, transition
 
 from agents.models import Versioned, label, via
-from omoi_site import broker
+from omoi_site import broker, limits
 from omoi_site.errors import Invalid, OmoiError
 from tickets.models.history import PhaseMove
 from tickets.models.verdict import GateClosed, Verdict
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Ground = PhaseMove.Ground
 SEEDING = {Ground.UNGATED, Ground.VERDICT, Ground.BACK, Ground.FORCED}  # who only comes back finds its tasks as they were
-REASON = 10  # characters a forced act must give at least
+REASON = 10  # visible characters a forced act must give at least
 
 
 class TransitionNotAllowed(OmoiError):
@@ -101,7 +101,7 @@ class Moving(FSMModelMixin, Versioned):
         """Go back to an earlier phase; pending tasks of the left phase are held and its claims revoked."""
         if self.phase not in self.plan or to not in self.plan or self.is_later(to) or to == self.phase or self.done:
             raise TransitionNotAllowed(f"{self.key} cannot go back from {self.phase} to {to}")
-        reason = given(reason, "say why it goes back")
+        reason = limits.reason(reason, 1, "say why it goes back")
         self._take_claims_back(by)
         return self._move(to, Ground.BACK, by=by, reason=reason)
 
@@ -112,7 +112,7 @@ class Moving(FSMModelMixin, Versioned):
             raise TransitionNotAllowed(f"{self.key} stands in {self.phase} and cannot be blocked")
         if cause not in BlockedClass.values:
             raise Invalid(f"one of {', '.join(BlockedClass.values)}", field="class")
-        self.blocked_class, self.blocked_reason = cause, given(reason, "say what blocks it")
+        self.blocked_class, self.blocked_reason = cause, limits.reason(reason, 1, "say what blocks it")
         return self._move(BLOCKED, Ground.BLOCKED, by=by, reason=self.blocked_reason)
 
     @transition(field=phase, source="*", target=RETURN_VALUE())
@@ -125,21 +125,21 @@ class Moving(FSMModelMixin, Versioned):
         """Give it up: all its open tasks are cancelled with it."""
         if self.closed:
             raise TransitionNotAllowed(f"{self.key} stands in {self.phase} and cannot be cancelled")
-        reason = given(reason, "say why it is cancelled")
-        self.tasks.open().cancel(by=by, reason=f"ticket cancelled: {reason}")
+        reason = limits.reason(reason, 1, "say why it is cancelled")
+        self.tasks.open().cancel(by=by, reason=f"ticket cancelled: {reason}"[: limits.REASON])
         return self._move(CANCELLED, Ground.CANCELLED, by=by, reason=reason)
 
     @transition(field=phase, source="*", target=RETURN_VALUE())
     def reopen(self, to: str | None = None, *, by: Any, reason: str) -> str:
         """Return from CANCELLED to the phase it was cancelled in, or to an earlier one; its tasks stay as they are."""
-        return self._return(CANCELLED, to, Ground.REOPENED, by=by, reason=given(reason, "say why it is reopened"))
+        return self._return(CANCELLED, to, Ground.REOPENED, by=by, reason=limits.reason(reason, 1, "say why it is reopened"))
 
     @transition(field=phase, source="*", target=RETURN_VALUE())
     def force(self, to: str, *, by: Any, reason: str) -> str:
         """Put it into any phase of its workflow, past gates and order; the caller has the right to, and the reason stays visible."""
         if to not in self.plan or to == self.phase or self.closed:
             raise TransitionNotAllowed(f"{self.key} stands in {self.phase} and cannot be forced to {to}")
-        weighty(reason, f"a forced move needs a reason of {REASON} characters or more")
+        reason = limits.reason(reason, REASON, f"a forced move needs a reason of {REASON} characters or more")
         self._take_claims_back(by)
         return self._move(to, Ground.FORCED, by=by, reason=reason)
 
@@ -288,14 +288,3 @@ def in_document(where: str) -> Iterator[None]:
         yield
     except Invalid as fault:
         raise fault.inside(where) from fault
-
-
-def given(reason: str, why: str) -> str:
-    if not reason.strip():
-        raise Invalid(why, field="reason")
-    return reason.strip()
-
-
-def weighty(reason: str, why: str) -> None:
-    if len(reason.strip()) < REASON:
-        raise Invalid(why, field="reason")

@@ -53,7 +53,7 @@ class Ordering(models.QuerySet[Any]):
     @db.atomic
     def edit(self, task: int, *, by: Any, reason: str = "", **changes: Any) -> Task:
         """Change fields of an open task (those of `EDITABLE`); the order of work follows. Raises Invalid, NotReady, NotFound."""
-        limits.reason(reason)
+        reason = limits.reason(reason)
         if strange := sorted(set(changes) - EDITABLE):
             raise Invalid(f"a task's {', '.join(strange)} cannot be edited", field=strange[0])
         row = self.select_for_update(no_key=True, of=("self",)).select_related("project").filter(pk=task).first()
@@ -82,7 +82,7 @@ class Ordering(models.QuerySet[Any]):
     @db.atomic
     def bump(self, *, by: Any, reason: str = "") -> list[int]:
         """Put the open tasks of this set before all other work, for good; returns their ids."""
-        limits.reason(reason)
+        reason = limits.reason(reason)
         ids = list(self.order_by("id").values_list("id", flat=True))
         gone = db.rows(BUMP, {"ids": ids, "actor": label(by), "key": via(by), "reason": reason}) if ids else []
         self.lower_floors([row["id"] for row in gone])  # type: ignore[attr-defined]

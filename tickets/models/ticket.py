@@ -22,7 +22,7 @@ from tickets.models.advancing import Advancing
 from tickets.models.bringing import Bringing
 from tickets.models.left import FOLLOW_UP
 from tickets.models.link import Link
-from tickets.models.moves import REASON, BlockedClass, Ground, Moving, weighty
+from tickets.models.moves import REASON, BlockedClass, Ground, Moving
 from tickets.models.standing import Standing
 from tickets.models.standstill import Waiting
 from tickets.models.verdict import Judging
@@ -87,7 +87,7 @@ class TicketQuerySet(Standing["Ticket"], Waiting["Ticket"], Locking["Ticket"], B
         """
         from tickets.models.need import Need
 
-        limits.reason(reason)
+        reason = limits.reason(reason)
         workflow = workflow or Workflow.objects.latest_of(project.workflow)
         plan = workflow.plan
         phase = phase.upper().removeprefix("PHASE_") or plan.start
@@ -99,7 +99,7 @@ class TicketQuerySet(Standing["Ticket"], Waiting["Ticket"], Locking["Ticket"], B
             raise Invalid(f"{follow_up.key} is of another project", field="follow_up")
         ground = ground or (Ground.BORN if phase == plan.start else Ground.FORCED)
         if ground == Ground.FORCED:
-            weighty(reason, f"a ticket born in {phase} needs a reason of {REASON} characters or more")
+            reason = limits.reason(reason, REASON, f"a ticket born in {phase} needs a reason of {REASON} characters or more")
         if any(spec.needs for spec in tasks) or plan.seeds_needs:
             Need.objects.lock_graph(project.pk)  # before any row
         number = db.one(
@@ -200,7 +200,7 @@ class Ticket(Moving):
     def pause(self, *, by: Any, reason: str = "") -> None:
         """Grant none of its tasks until it is resumed; running claims go on."""
         if not self.paused:
-            self.paused, self.paused_at, self.pause_reason = True, timezone.now(), reason
+            self.paused, self.paused_at, self.pause_reason = True, timezone.now(), limits.reason(reason)
             self.record("ticket.paused", by=by, reason=reason)
             self.hold_tasks()
 
