@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -29,7 +28,7 @@ _turns: WeakValueDictionary[int, threading.Lock] = WeakValueDictionary()
 @gate_check("artifact", parameters={"type": TYPE})
 def artifact(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
     """The artifact is there."""
-    if case.content(needs["type"]) is None:
+    if case.newest(needs["type"]) is None:
         yield missing("artifact", needs["type"])
 
 
@@ -108,16 +107,16 @@ def unreadable(check: str, kind: str, why: str) -> Reason:
 
 def reading(check: str, case: Any, kind: str, read: Callable[[bytes], Read]) -> Any:
     """What `read` finds in the newest artifact of this type; None, after saying why, where it finds nothing."""
-    content = case.content(kind)
-    if content is None:
+    newest = case.newest(kind)
+    if newest is None:
         yield missing(check, kind)
         return None
-    if len(content) > evidence.LARGEST:
-        yield Reason(check, "evidence_too_large", evidence.LARGEST, len(content), "hand in a smaller file: checks read up to 10 MiB")
+    if newest.blob.size > evidence.LARGEST:
+        yield Reason(check, "evidence_too_large", evidence.LARGEST, newest.blob.size, "hand in a smaller file: checks read up to 10 MiB")
         return None
     try:
         with _turn(case.ticket.pk):
-            return _findings.of(content, read)
+            return _findings.of(newest.blob, read)
     except evidence.TooSlow:
         how = f"hand in a smaller or simpler {kind}: reading it may take {SECONDS:g} s of a processor"
         yield Reason(check, "evidence_too_slow", SECONDS, None, how)
@@ -136,16 +135,16 @@ class _Findings:
     """What the last files held, by the hash of their content: who only looks at a gate again reads nothing again."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[tuple[Any, bytes], Any] = OrderedDict()
+        self._known: OrderedDict[tuple[Any, str], Any] = OrderedDict()
 
-    def of(self, content: bytes, read: Callable[[bytes], Read]) -> Read:
+    def of(self, blob: Any, read: Callable[[bytes], Read]) -> Read:
         """Raises Unreadable, also from memory, and TooSlow, which is not remembered: it may have been this machine's fault."""
-        key = (read, hashlib.sha256(content).digest())
+        key = (read, blob.hash)
         with _guard:
             found = self._known.pop(key, None)
         if found is None:
             try:
-                found = read(content)
+                found = read(b"".join(blob.pieces()))
             except Unreadable as fault:
                 found = Unreadable(str(fault))
         with _guard:

@@ -7,6 +7,8 @@ import time
 from contextlib import suppress
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from tests.deeds import allow
 from tests.racing import race
@@ -155,6 +157,19 @@ def test_however_many_look_at_a_gate_its_file_is_read_once(waiting, monkeypatch)
 
     assert {look.status for look in looks} == {"blocked"}
     assert len(asked) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("size", "again", "chunks"), [(reading.LARGEST + 1, False, 0), (1_500_000, False, 2), (1_500_000, True, 0)])
+def test_a_file_is_fetched_only_to_be_read(waiting, size, again, chunks):
+    ticket = waiting(b"%d %d" % (size, again) + b" " * size)
+    if again:
+        gate(ticket)
+
+    with CaptureQueriesContext(connection) as asked:
+        gate(ticket)
+
+    assert sum("tickets_chunk" in query["sql"] for query in asked.captured_queries) == chunks
 
 
 @pytest.mark.django_db(transaction=True)
