@@ -14,6 +14,8 @@ import hashlib
 import os
 import pwd
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -23,6 +25,7 @@ from omoi_site.errors import OmoiError
 
 ELSEWHERE = Path("/var/lib/omoi")
 SOCKET_NAME = ".s.PGSQL.5432"
+SHUT_DOWN = (1).to_bytes(4, sys.byteorder)  # DB_SHUTDOWNED, the state in PostgreSQL's pg_control
 EXECUTOR_UID = int(os.environ.get("OMOI_EXECUTOR_UID", "60917"))  # below 65,536: containers map no more
 LONGEST_SOCKET_PATH = 99  # sun_path holds 108 bytes on Linux and 104 on macOS, and PostgreSQL's lock file beside it is five longer
 
@@ -158,6 +161,11 @@ def settle(home: Path, how: str) -> str:
     if how == "moved":
         if note.home is not None and (note.home / "place").exists():
             raise Displaced(f"{note.home} is still there: two folders cannot share one database. Remove it, or take `--adopt`.")
+        if may_be_served((real if inside else note.ground) / "data"):
+            raise Displaced(
+                f"A PostgreSQL is at work in {note.ground / 'data'}: what this folder was moved from still runs.",
+                next_action="Stop it first (Ctrl-C there), or take `--adopt`.",
+            )
         Note(real if inside else note.ground, real).write(home)
         return f"{home} takes the place of {note.home or 'the folder it was moved from'}."
     chosen = _chosen(home)
@@ -167,14 +175,16 @@ def settle(home: Path, how: str) -> str:
             raise Displaced(
                 f"There is no database to adopt in {brought}.", next_action="Start with `up --begin-anew`, and restore a backup."
             )
-        if (brought / "postmaster.pid").exists():
-            raise Displaced(
-                f"The database in {brought} was in use when it was copied, or still is: such a copy cannot be trusted.",
-                next_action="Stop the other Omoi (Ctrl-C there), copy the folder again, and run this again.",
-            )
+        in_use = Displaced(
+            f"The database in {brought} was in use when it was copied, or still is: such a copy cannot be trusted.",
+            next_action="Stop the other Omoi (Ctrl-C there), copy the folder again, and run this again.",
+        )
+        if _at_rest(brought) is None:
+            raise in_use
         if chosen / "data" != brought:
             chosen.mkdir(parents=True, exist_ok=True)
-            _copy(brought, chosen / "data")
+            if not _copy(brought, chosen / "data"):
+                raise in_use
         said = f"{home} has a copy of the database of {note.home or note.ground} and leaves that one alone."
     else:
         if (chosen / "data").exists():
@@ -184,16 +194,55 @@ def settle(home: Path, how: str) -> str:
     return said
 
 
-def _copy(source: Path, target: Path) -> None:
-    """A folder with all in it, and the account it belongs to; whole under its name or not at all."""
-    scratch = target.with_suffix(".new")
+def may_be_served(data: Path) -> bool:
+    """Whether a PostgreSQL may be at work in that data folder; False only where that is certain.
+
+    Its `postmaster.pid` stays behind when it is killed, and the number may be another program's by now: a server stands in its data folder.
+    """
+    try:
+        owner = abs(int((data / "postmaster.pid").read_text().split("\n", 1)[0]))
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError):
+        return True
+    try:
+        os.kill(owner, 0)
+    except (ProcessLookupError, PermissionError):  # a server of ours runs as who we are
+        return False
+    except OverflowError:
+        return True
+    try:
+        if Path("/proc/self/cwd").exists():
+            return os.path.samestat(os.stat(f"/proc/{owner}/cwd"), data.stat())
+        said = subprocess.run(["ps", "-ww", "-o", "command=", "-p", str(owner)], capture_output=True, text=True, timeout=5).stdout.strip()
+        return not said or "postgres" in said
+    except (OSError, subprocess.SubprocessError):
+        return True
+
+
+def _at_rest(data: Path) -> bytes | None:
+    """What PostgreSQL notes of a data folder at each start and end; None unless it was shut down in good order."""
+    with contextlib.suppress(OSError):
+        noted = (data / "global" / "pg_control").read_bytes()
+        if not (data / "postmaster.pid").exists() and noted[16:20] == SHUT_DOWN:
+            return noted
+    return None
+
+
+def _copy(source: Path, target: Path) -> bool:
+    """A data folder with all in it, and the account it belongs to, whole under its name; False and nothing when it was used meanwhile."""
+    scratch, before = target.with_suffix(".new"), _at_rest(source)
     shutil.rmtree(scratch, ignore_errors=True)
     shutil.copytree(source, scratch, symlinks=True)
+    if before is None or _at_rest(source) != before:
+        shutil.rmtree(scratch)
+        return False
     if os.geteuid() == 0:
         owner = source.stat()
         for path in (scratch, *scratch.rglob("*")):
             os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
     scratch.rename(target)
+    return True
 
 
 def socket_folder(home: Path) -> Path:

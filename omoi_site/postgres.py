@@ -205,18 +205,14 @@ class Server:
             os.kill(owner, signal.SIGINT)
 
     def _forget_stranger(self) -> None:
-        """Clear a `postmaster.pid` whose number another program has by now: PostgreSQL would wait for that one for ever.
+        """Take another program's number out of `postmaster.pid`: PostgreSQL would take that program for a server, and not start.
 
-        We hold the lock of OMOI_HOME, and a server of ours stands in its data folder. Where that cannot be seen, the file is left alone.
+        We hold the lock of OMOI_HOME; in doubt the file is left alone. Our own number replaces it, for PostgreSQL knows that its parent is no
+        server. The other lines stay: by them it finds out whether processes of a killed server still use the old shared memory.
         """
         note = self.data / "postmaster.pid"
-        try:
-            owner = int(note.read_text().split("\n", 1)[0])
-            stands_in = os.readlink(f"/proc/{owner}/cwd")
-        except (OSError, ValueError):
-            return
-        if stands_in != str(self.data.resolve()):
-            note.unlink(missing_ok=True)
+        if note.exists() and not place.may_be_served(self.data):
+            note.write_text(f"{os.getpid()}\n{note.read_text().partition(chr(10))[2]}")
 
     def _run(self, deadline: float, given_up: Callable[[], bool]) -> None:
         """Start until it holds: after a crash the first tries fail while old back ends still hold shared memory."""

@@ -126,6 +126,57 @@ def test_a_copy_of_a_database_in_use_is_not_adopted(tmp_path):
             shutil.rmtree(ground)
 
 
+def database_of(home):
+    """A data folder that was shut down in good order, as far as that can be seen, in an OMOI_HOME whose data lies elsewhere."""
+    home.mkdir()
+    place.Note(home.with_name("elsewhere"), home).write(home)
+    data = home.with_name("elsewhere") / "data"
+    (data / "global").mkdir(parents=True)
+    (data / "PG_VERSION").write_text(f"{postgres.MAJOR}\n")
+    (data / "global" / "pg_control").write_bytes(bytes(16) + place.SHUT_DOWN + bytes(100))
+    return data
+
+
+def test_a_copy_of_a_database_that_was_not_shut_down_is_not_adopted(tmp_path):
+    home, copy = tmp_path / "home", tmp_path / "copy"
+    data = database_of(home)
+    copied(home, copy)
+    (data / "global" / "pg_control").write_bytes(bytes(16) + b"\6\0\0\0" + bytes(100))  # in production
+    with pytest.raises(place.Displaced, match="in use"):
+        place.settle(copy, "adopt")
+
+
+def test_a_database_that_was_started_while_it_was_copied_is_not_adopted(tmp_path, monkeypatch):
+    home, copy = tmp_path / "home", tmp_path / "copy"
+    data = database_of(home)
+    copied(home, copy)
+    copytree = shutil.copytree
+
+    def slow(*args, **options):
+        copytree(*args, **options)
+        (data / "global" / "pg_control").write_bytes(bytes(16) + place.SHUT_DOWN + bytes(99) + b"x")  # started, and shut down again
+
+    monkeypatch.setattr(shutil, "copytree", slow)
+    with pytest.raises(place.Displaced, match="in use"):
+        place.settle(copy, "adopt")
+    with pytest.raises(place.Displaced):
+        place.ground(copy)
+    assert not list(place._chosen(copy).glob("data*"))
+
+
+def test_a_home_whose_database_is_at_work_has_not_moved(tmp_path):
+    home, moved = tmp_path / "home", tmp_path / "moved"
+    data = database_of(home)
+    home.rename(moved)
+    with subprocess.Popen(["sleep", "600"], cwd=data) as server:
+        (data / "postmaster.pid").write_text(f"{server.pid}\n")
+        with pytest.raises(place.Displaced, match="at work"):
+            place.settle(moved, "moved")
+        server.kill()
+    assert "takes the place" in place.settle(moved, "moved")
+    assert place.ground(moved) == data.parent
+
+
 def test_the_same_home_by_another_path_is_the_same(tmp_path):
     home, other = tmp_path / "home", tmp_path / "other"
     ground = place.make_ground(home)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -41,19 +42,42 @@ def test_another_process_finds_the_database_of_the_test_by_its_environment(monke
     }
 
 
-def test_a_pid_file_whose_number_is_another_programs_now_is_cleared():
+@pytest.fixture
+def stopped():
+    """A server that was stopped, its pid file, and what stood there below the number."""
     with short_home() as home:
         server = postgres.Server(home, throwaway=True)
         server.start()
-        server.stop()
         note = place.ground(home) / "data" / "postmaster.pid"
-        with subprocess.Popen(["sleep", "60"], cwd="/", **server._as_servant()) as stranger:
-            note.write_text(f"{stranger.pid}\n{note.parent}\n")
-            server._give_to_servant(note)
-            try:
-                server.start(patience=10)
-                assert note.read_text().split("\n", 1)[0] == str(server.process.pid)
-                assert stranger.poll() is None
-            finally:
-                server.stop()
-                stranger.kill()
+        lines = note.read_text().split("\n")[1:]
+        server.stop()
+        yield server, note, lines
+
+
+def test_a_pid_file_whose_number_is_another_programs_now_does_not_keep_it_from_starting(stopped):
+    server, note, lines = stopped
+    with subprocess.Popen(["sleep", "600"], cwd="/", **server._as_servant()) as stranger:
+        note.write_text("\n".join([str(stranger.pid), *lines]))
+        server._give_to_servant(note)
+        try:
+            server.start(patience=20)
+            assert note.read_text().split("\n", 1)[0] == str(server.process.pid)
+            assert stranger.poll() is None
+        finally:
+            server.stop()
+            stranger.kill()
+
+
+def test_only_the_number_of_a_stranger_is_taken_out_of_a_pid_file(stopped):
+    server, note, lines = stopped
+    for folder, known in ((Path("/"), True), (note.parent, False)):  # a server of ours stands in its data folder
+        with subprocess.Popen(["sleep", "600"], cwd=folder) as other:
+            note.write_text("\n".join([str(other.pid), *lines]))
+            server._forget_stranger()
+            number, *rest = note.read_text().split("\n")
+            assert rest == lines
+            assert number == str(os.getpid() if known else other.pid)
+            other.kill()
+    note.write_text("what is this?")
+    server._forget_stranger()
+    assert note.read_text() == "what is this?"
