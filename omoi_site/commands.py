@@ -10,16 +10,17 @@ import json
 import os
 import sys
 from argparse import SUPPRESS
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any, BinaryIO
 
 import psycopg.errors
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, connection
 from tqdm import tqdm
 
-from omoi_site.errors import IN_WORDS, OmoiError
+from omoi_site.errors import IN_WORDS, NotFound, OmoiError
 from omoi_site.refusals import StorageFull, storage_full
 
 Document = dict[str, Any]
@@ -42,6 +43,13 @@ class NotMigrated(OmoiError):
     status = 503
     title = "The database is not of this version"
     next_action = "Run `python3 manage.py migrate`; `up` does it by itself."
+
+
+class Unreadable(NotFound):
+    """There is no such file, or it cannot be read."""
+
+    code = "unreadable"
+    title = "The file cannot be read"
 
 
 class Command(BaseCommand):
@@ -126,6 +134,20 @@ def _beyond_words(error: OmoiError) -> list[str]:
     return [*told, f"  … and {more} more"] if more else told
 
 
+@contextmanager
+def opened(name: str) -> Iterator[BinaryIO]:
+    """A file given on the command line, `-` for standard input. Refusals of what is done with it begin with its name."""
+    said = "standard input" if name == "-" else name
+    try:
+        with nullcontext(sys.stdin.buffer) if name == "-" else open(name, "rb") as file:
+            yield file
+    except OSError as error:
+        raise Unreadable(f"{said}: {error.strerror}") from error
+    except OmoiError as refusal:
+        refusal.message = f"{said}: {refusal.message}"
+        raise
+
+
 def reach_database() -> None:
     """Return when the database answers; raises NotRunning with where it was looked for."""
     try:
@@ -134,6 +156,14 @@ def reach_database() -> None:
         where = "DATABASE_URL" if os.environ.get("DATABASE_URL") else str(settings.OMOI_HOME)
         why = str(error).splitlines()[0].removeprefix("connection failed: ")
         raise NotRunning(f"No database answers at {where}: {why}") from error
+
+
+def demand_database() -> None:
+    """The same for Django's own commands, which refuse by CommandError."""
+    try:
+        reach_database()
+    except NotRunning as refusal:
+        raise CommandError(f"{refusal}\n{refusal.next_action}") from refusal
 
 
 def _plainly(error: DatabaseError | OSError) -> Exception:

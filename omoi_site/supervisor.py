@@ -144,10 +144,11 @@ class Supervisor:
         for child in self.roles:
             child.send(signal.SIGTERM)
             child.due = None
-        asked, deadline, told = self.asked_to_end, time.monotonic() + self.grace_s, self._at_work()
-        if told:
-            self.say(f"Waiting for {', '.join(told)}, at most {self.grace_s:.0f} s.")
-        while self._at_work():
+        asked, deadline, told = self.asked_to_end, time.monotonic() + self.grace_s, []
+        while left := self._at_work():
+            if left != told:
+                told = left
+                self.say(f"Waiting for {', '.join(told)} to end.")
             if self.asked_to_end > asked:
                 asked, deadline = self.asked_to_end, min(deadline, time.monotonic() + HURRIED_S)
                 for child in self.roles:
@@ -158,12 +159,8 @@ class Supervisor:
             select.select([bell], [], [], min(1.0, max(0.05, deadline - time.monotonic())))
             with contextlib.suppress(BlockingIOError):
                 bell.recv(4096)
-            if (left := self._at_work()) != told:
-                told = left
-                if told:
-                    self.say(f"Waiting for {', '.join(told)}.")
         if self.server:
-            self.say("Waiting for PostgreSQL to write everything down.")
+            self.say("Waiting for PostgreSQL to write its data to disk.")
             self.server.stop()
         running.forget(self.home)
 
@@ -195,6 +192,6 @@ class Supervisor:
     def _told(self, number: int, frame: FrameType | None) -> None:
         self.asked_to_end += 1
         if self.asked_to_end == 1:
-            self.say("Ending: running work gets its grace. Ctrl-C again ends it at once.")
+            self.say(f"Ending. Running work gets {self.grace_s:.0f} s to finish; press Ctrl-C again to give it {HURRIED_S:.0f} s.")
         elif self.starting:
             raise KeyboardInterrupt

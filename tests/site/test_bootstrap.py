@@ -100,6 +100,23 @@ def test_of_two_commands_started_at_once_one_installs(clone):
     assert runs(clone) == 1
 
 
+def test_making_an_environment_is_not_silent(clone):
+    shutil.rmtree(clone / ".venv")
+    slow = clone / "slow"
+    slow.mkdir()
+    (slow / "venv.py").write_text(
+        "import pathlib, sys, time\nwhile pathlib.Path('stall').exists():\n    time.sleep(0.02)\nsys.exit('broken')\n"
+    )
+    (clone / "stall").touch()
+    words = [sys.executable, "manage.py", "up"]
+    environment = {**WITHOUT_NETWORK, "PYTHONPATH": str(slow)}
+    with subprocess.Popen(words, cwd=clone, stderr=subprocess.PIPE, text=True, env=environment) as making:
+        assert making.stderr.readline().startswith(f"Making {clone / '.venv'}")
+        assert "bringing pip into it" in making.stderr.readline()  # while it is being made
+        (clone / "stall").unlink()
+        assert "could not be made: broken" in making.communicate(timeout=60)[1]
+
+
 def test_without_a_network_it_says_what_can_be_done_and_breaks_nothing(clone):
     (clone / "no network").touch()
     failed = run(clone, "up")

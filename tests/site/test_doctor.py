@@ -46,7 +46,7 @@ def test_on_a_machine_where_nothing_was_started_nothing_is_wrong_and_nothing_is_
 
     assert done.returncode == 0, done.stdout
     assert [line.split()[1] for line in done.stdout.splitlines()[: len(SUBJECTS)]] == SUBJECTS
-    assert "python3 manage.py up" in done.stdout
+    assert done.stdout.splitlines()[-1] == f"Omoi is not running in {tmp_path / 'home'}. Start it with `python3 manage.py up`."
     assert not (tmp_path / "home").exists()
 
 

@@ -47,6 +47,14 @@ def test_it_prints_a_link_that_signs_the_operator_in(up):
     assert "as admin" in line
 
 
+def test_another_link_is_made_while_it_runs(up):
+    made = up.manage("login-link", "admin")
+    link = made.stdout.strip()
+    assert link.startswith(f"{up.facts['url']}/login/once/")
+    assert "within 72 hours" in made.stderr
+    assert up.get(link.removeprefix(up.facts["url"])) == 200
+
+
 def test_a_killed_web_process_is_started_again_and_nobody_is_turned_away(up):
     old = up.facts["children"]["web"]
 
@@ -87,6 +95,9 @@ def test_told_to_end_it_leaves_no_process_and_starts_again_on_what_it_kept(home)
     first = Up(home).ready()
     mine = [first.postmaster(), *first.facts["children"].values()]
     assert first.stop(signal.SIGINT) == 0
+    assert "Ending. Running work gets 40 s" in first.said
+    assert "Waiting for web, worker, clock to end." in first.said
+    assert first.said.splitlines()[-1] == "Waiting for PostgreSQL to write its data to disk."
     assert not any(lives(pid) for pid in mine)
     assert not (home / "server.json").exists()
 
@@ -173,7 +184,8 @@ def test_told_twice_it_does_not_wait_for_work_that_does_not_end(home):
     os.kill(up.facts["children"]["worker"], signal.SIGSTOP)
 
     up.process.send_signal(signal.SIGINT)
-    wait_for(lambda: "Once more" in up.said)
+    wait_for(lambda: "Waiting for worker to end." in up.said)
+    assert "press Ctrl-C again to give it 2 s" in up.said
     began = time.monotonic()
 
     assert up.stop(signal.SIGINT) == 0

@@ -11,8 +11,14 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 
+from omoi_site import commands
+
 
 class Command(createsuperuser.Command):
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        commands.demand_database()
+        return super().execute(*args, **options)
+
     def handle(self, *args: Any, **options: Any) -> str | None:
         given = os.environ.get("DJANGO_SUPERUSER_PASSWORD")
         if given and not options["interactive"]:

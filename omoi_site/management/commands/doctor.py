@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
-from omoi_site import commands, doctor
+from django.conf import settings
+
+from omoi_site import commands, doctor, running
 from tickets import checkup  # noqa: F401  (adds what the floors above look at)
 
 
@@ -14,22 +17,23 @@ class Command(commands.Command):
 
     def act(self, **_: Any) -> commands.Document:
         found = list(doctor.findings())
-        return {"well": not any(finding.state == "wrong" for finding in found), "findings": [finding.as_dict() for finding in found]}
+        server = None
+        with contextlib.suppress(OSError):  # another user's folder, which its own line tells
+            server = running.found(settings.OMOI_HOME)
+        return {
+            "running": server and server["url"],
+            "well": not any(finding.state == "wrong" for finding in found),
+            "findings": [finding.as_dict() for finding in found],
+        }
 
     def tell(self, document: commands.Document) -> None:
         width = max(len(finding["name"]) for finding in document["findings"])
         for finding in document["findings"]:
             self.stdout.write(doctor.text(doctor.Finding(**finding), width))
         wrong = sum(finding["state"] == "wrong" for finding in document["findings"])
-        off = {"name": "postgresql", "state": "off"}.items()
-        stands = (
-            " Omoi is not running now: start it with `python3 manage.py up`."
-            if any(off <= each.items() for each in document["findings"])
-            else ""
-        )
-        self.stdout.write(
-            f"\n{wrong} {'thing is' if wrong == 1 else 'things are'} wrong.{stands}" if wrong else f"\nNothing is wrong.{stands}"
-        )
+        self.stdout.write(f"\n{wrong} {'thing is' if wrong == 1 else 'things are'} wrong." if wrong else "\nNothing is wrong.")
+        if not document["running"]:
+            self.stdout.write(f"Omoi is not running in {settings.OMOI_HOME}." + ("" if wrong else " Start it with `python3 manage.py up`."))
 
     def failed(self, document: commands.Document) -> bool:
         return not document["well"]

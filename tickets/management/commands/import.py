@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any, BinaryIO
+from typing import Any
 
 from django.core.management.base import CommandParser
 from django.db import transaction
 
 from agents.models import Project
 from omoi_site import commands, db
-from omoi_site.errors import NotFound
 from tickets import imports
 from tickets.models import Workflow
 
 SHOWN = 50  # edges, changes and warnings; --json tells all
-
-
-class Unreadable(NotFound):
-    """There is no such file, or it cannot be read."""
-
-    code = "unreadable"
-    title = "The file cannot be read"
 
 
 class Command(commands.Command):
@@ -37,7 +27,7 @@ class Command(commands.Command):
         parser.add_argument("--dry-run", action="store_true", help="check and report, and change nothing")
 
     def act(self, *, format: str, file: str, project: str, **how: Any) -> commands.Document:
-        with opened(file) as source:
+        with commands.opened(file) as source:
             sheet = imports.read(format, source)
         with commands.progress(total=len(sheet.items), unit=" items") as bar:
             return bring_in(sheet, project, how["workflow"], how["dry_run"], watch=lambda made: bar.update(made - bar.n))
@@ -86,10 +76,3 @@ def bring_in(sheet: imports.Read, key: str, workflow: str, dry_run: bool, watch:
     report = imports.bring_in(sheet, project=project, by=commands.BY, workflow=workflow, dry_run=dry_run, watch=watch)
     transaction.set_rollback(dry_run)
     return report.as_dict()
-
-
-def opened(name: str) -> AbstractContextManager[BinaryIO]:
-    try:
-        return nullcontext(sys.stdin.buffer) if name == "-" else open(name, "rb")
-    except OSError as error:
-        raise Unreadable(f"{name}: {error.strerror}") from error
