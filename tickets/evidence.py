@@ -50,7 +50,7 @@ LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()]*\)")
 
 @dataclass(frozen=True)
 class Document:
-    """A Markdown document: the characters a reader sees, runs of blanks as one, and its headings as slugs."""
+    """A Markdown document: the characters a reader sees, runs of blanks as one and what parts two blocks as two, and its headings as slugs."""
 
     length: int
     sections: frozenset[str]
@@ -81,13 +81,17 @@ def document(content: bytes) -> Document:
     if len(content) > LONGEST:
         raise Unreadable(f"a document has at most {LONGEST >> 10} KiB")
     tokens = MARKDOWN.parse(_text(content), {"blocks": 0, "budget": Budget()})
-    headings = [_shown(after.content) for token, after in itertools.pairwise(tokens) if token.type == "heading_open"]
-    if len(headings) > HEADINGS:
+    blocks, sections = [], set()
+    for before, token in itertools.pairwise([None, *tokens]):
+        if token and token.content:
+            shown = _shown(token.content) if token.type in ("inline", "html_block") else limits.seen(token.content)
+            if before and before.type == "heading_open":
+                sections.add(slug(shown[:200]))
+                shown = shown and f"{before.markup} {shown}"
+            blocks.append(shown)
+    if len(sections) > HEADINGS:
         raise Unreadable(f"a document has at most {HEADINGS} headings")
-    shown = [
-        _shown(token.content) if token.type in ("inline", "html_block") else limits.seen(token.content) for token in tokens if token.content
-    ]
-    return Document(len(" ".join(filter(None, shown))), frozenset(slug(heading[:200]) for heading in headings))
+    return Document(len("\n\n".join(filter(None, blocks))), frozenset(sections))
 
 
 def _shown(text: str) -> str:

@@ -323,7 +323,7 @@ def test_blanks_and_invisible_characters_of_a_document_count_nothing(blank):
 def test_all_a_reader_sees_of_a_document_counts():
     assert evidence.document(
         "# Größe\n\n- one\n- **two**\n\n```\nprint(1)\n```\n\n[here](https://example.org) &amp; a < b\n".encode()
-    ).length == len("Größe one **two** print(1) here & a < b")
+    ).length == len("# Größe\n\none\n\n**two**\n\nprint(1)\n\nhere & a < b")
 
 
 def test_a_heading_nobody_sees_is_no_section():
