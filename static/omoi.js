@@ -141,6 +141,13 @@ document.addEventListener("submit", (event) => {
   form.sent = true;
   setTimeout(() => { form.sent = false; }, SENDING_MS);
 });
+// --- what an act does depends on where it leads: without a choice every effect is shown
+
+document.addEventListener("change", ({ target }) => {
+  if (target.id !== "act-to") return;
+  all(".effect-to", target.form).forEach((part) => { part.hidden = target.value !== "" && part.dataset.way !== target.value; });
+});
+
 addEventListener("pageshow", () => all("form").forEach((form) => { form.sent = false; }));
 
 // --- keyboard: single letters act only outside fields and dialogs, and can be turned off

@@ -65,6 +65,7 @@ class Act:
     effect: Callable[[Any], Sequence[str]] = lambda subject: ()
     to: Callable[[Any], Sequence[str]] | None = None
     asks: frozenset[str] = frozenset()  # class, priority
+    effect_to: Callable[[Any, str], Sequence[str]] | None = None  # what more it does where it leads to that phase
     reason: str = ""  # its label; empty: none is asked for
     least: int = 0  # characters the reason must have; 0: it may be left out
     most: ClassVar[int] = limits.REASON
@@ -117,7 +118,10 @@ def standing(ticket: Ticket) -> str:
 
 
 def why_not(act: Act, scopes: frozenset[str]) -> str:
-    return "" if act.scope in scopes else f"Needs the scope {act.scope}, which you do not have here"
+    if act.scope in scopes:
+        return ""
+    role = "an operator" if act.scope == WRITES else "an administrator"
+    return f"To do this takes the role of {role} of the project, which you do not have here"
 
 
 def last_change(act: Act, subject: Any) -> Event | None:
@@ -286,9 +290,16 @@ def of_leaving(ticket: Ticket) -> list[str]:
 
 
 def of_force(ticket: Ticket) -> list[str]:
-    checks = ticket.plan[ticket.phase].gate if ticket.phase in ticket.plan else ()
-    past = f"{counted(len(checks), 'gate check')} not asked." if checks else "No gate is passed over."
-    return [past, *of_leaving(ticket), "The move stays marked as forced in the history, with your name and reason."]
+    return [*of_leaving(ticket), "The move stays marked as forced in the history, with your name and reason."]
+
+
+def of_force_to(ticket: Ticket, to: str) -> list[str]:
+    """Which gates it passes over on the way, and what becomes of a ticket there."""
+    here, there = ticket.plan[ticket.standing], ticket.plan[to]
+    passed = [phase for phase in ticket.plan.phases if phase.gate and here.position <= phase.position < there.position]
+    gates = " and ".join(f"{spoken(phase.name).capitalize()} ({counted(len(phase.gate), 'check')})" for phase in passed)
+    over = f"Gates that are passed over: {gates}." if passed else "No gate is passed over."
+    return [over, *(["The ticket has ended then: no work can be added to it any more."] if there.terminal else [])]
 
 
 def of_block(ticket: Ticket) -> list[str]:
@@ -358,7 +369,8 @@ TICKET = [
     Act("back", "Send back", "undo-2", to_phase, lambda t: going(t) and bool(earlier(t)), of_leaving, earlier, reason=WHY, least=1),
     Act("priority", "Change priority", "signal-high", prioritise, unfinished, of_priority, asks=frozenset({"priority"}), leaves="ticket.edited"),
     Act("cancel", "Cancel ticket", "ban", cancel, unfinished, of_cancel, reason=WHY, least=1, tone="bad"),
-    Act("force", "Force a transition", "shield-alert", forced, unfinished, of_force, anywhere, reason=WHY, least=REASON, scope="gates:force", tone="bad"),
+    Act("force", "Force a transition", "shield-alert", forced, unfinished, of_force, to=anywhere, effect_to=of_force_to, reason=WHY, least=REASON, scope="gates:force",
+        tone="bad"),
 ]  # fmt: skip
 TASK = [
     Act("retry", "Retry", "rotate-ccw", of_task("retry", "is back in the queue", "only a failed or cancelled task can be retried"),

@@ -9,7 +9,7 @@ from typing import Any
 from django.urls import reverse
 
 from agents.models import Event, label, rights
-from omoi_site.errors import OmoiError, VersionConflict
+from omoi_site.errors import Forbidden, OmoiError, VersionConflict
 from tickets import acts
 from tickets.models import NotReady, Task, Ticket
 from tickets.models.moves import BlockedClass, TransitionNotAllowed
@@ -42,6 +42,13 @@ class Asking:
         return f"{self.act.says} {self.subject.key}" if " " not in self.act.says else f"{self.act.says}: {self.subject.key}"
 
     @property
+    def refusal(self) -> str:
+        """Why it was refused, in a sentence: a missing right by the role that has it."""
+        if isinstance(self.refused, Forbidden):
+            return acts.why_not(self.act, self.scopes) or self.refused.message
+        return self.refused.message if self.refused else ""
+
+    @property
     def why_not(self) -> str:
         """What keeps this person from it now, the state of things before the right."""
         if not self.act.fits(self.subject):
@@ -52,6 +59,11 @@ class Asking:
     @cached_property
     def effect(self) -> Sequence[str]:
         return self.act.effect(self.subject) if self.act.fits(self.subject) else ()
+
+    @property
+    def effects_to(self) -> list[tuple[str, Sequence[str]]]:
+        """What more it does for each phase it may lead to."""
+        return [(way, self.act.effect_to(self.subject, way)) for way in self.ways] if self.act.effect_to else []
 
     @cached_property
     def ways(self) -> Sequence[str]:

@@ -16,9 +16,9 @@ from django.db.models.functions import Extract, RowNumber
 
 from agents.models import Project
 from omoi_site import db
-from tickets.causes import Cause, Shared, causes_of
+from tickets.causes import Cause, Shared, causes_of, untaken
 from tickets.models import Tally, Task, Ticket, Workflow
-from tickets.models.standing import STANDINGS
+from tickets.models.standstill import Needy
 from tickets.models.ticket import Priority
 from tickets.workflow import BLOCKED, CANCELLED, Plan
 
@@ -86,6 +86,7 @@ class Card:
     ticket: Ticket
     tally: Tally
     cause: Cause | None
+    needs_operator: bool = False
 
 
 @dataclass
@@ -95,6 +96,7 @@ class Column:
     folded: bool
     count: int
     limit: int
+    starts_folded: bool = False  # unless the address says otherwise
     cards: list[Card] = field(default_factory=list)
 
     @property
@@ -118,31 +120,42 @@ class Board:
         self.wanted = wanted
         self.tickets = Ticket.objects.filter(project=project).kept()
         self.found = wanted.narrow(self.tickets)
-        self.untaken: list[Shared] = []  # known once the columns are read
-        self.inside = self.found.standing(wanted.view) if wanted.view else self.found
+
+    @cached_property
+    def needy(self) -> Needy:
+        """Of the whole project, in the words of explain."""
+        return Ticket.objects.needy(self.project.pk)
+
+    @cached_property
+    def untaken(self) -> list[Shared]:
+        return untaken(self.project.pk)
+
+    @cached_property
+    def inside(self) -> Any:
+        """Those the view shows."""
+        return self.found.filter(pk__in=getattr(self.needy, self.wanted.view)) if self.wanted.view else self.found
 
     @cached_property
     def columns(self) -> list[Column]:
-        """The phases of the project's workflows in order, BLOCKED before the ends, CANCELLED last; the ends are folded unless asked for."""
+        """The phases of the project's workflows in order, BLOCKED before the ends, CANCELLED last; the ends are folded while work goes on."""
         counts = self.counts
         columns = []
         for phase, ended in self._phases(bool(counts.get(BLOCKED)), bool(counts.get(CANCELLED))):
-            folded = phase not in self.wanted.opened if ended else phase in self.wanted.folded
-            columns.append(Column(phase, ended, folded, counts.get(phase, 0), self.wanted.shown.get(phase, PAGE)))
+            starts_folded = ended and not self.finished
+            folded = phase not in self.wanted.opened if starts_folded else phase in self.wanted.folded
+            columns.append(Column(phase, ended, folded, counts.get(phase, 0), self.wanted.shown.get(phase, PAGE), starts_folded))
         self._deal([column for column in columns if not column.folded])
         return columns
 
     @cached_property
     def views(self) -> list[tuple[str, str, int]]:
         """Each view with its number of tickets."""
-        asked = [f"count(*) FILTER (WHERE {STANDINGS[view]})" for view in VIEWS if view]
-        asks = ["id", "phase", "paused", "archived_at", "move_fault", "moves", "workflow_id"]  # what the conditions ask of a ticket
-        sql, params = self.found.unfinished().order_by().values(*asks).query.sql_with_params()
-        counts = db.one(
-            f"SELECT {', '.join(f'{count} AS c{place}' for place, count in enumerate(asked, 1))} FROM ({sql}) tickets_ticket", params
-        )
-        assert counts
-        return [(view, name, counts[f"c{place}"] if view else self.found_count) for place, (view, name) in enumerate(VIEWS.items())]
+        found = frozenset(self.found.order_by().values_list("pk", flat=True)) if self.wanted.filtered else None
+        return [(view, name, self._number(view, found) if view else self.found_count) for view, name in VIEWS.items()]
+
+    def _number(self, view: str, found: frozenset[int] | None) -> int:
+        inside: frozenset[int] = getattr(self.needy, view)
+        return len(inside if found is None else inside & found)
 
     @cached_property
     def found_count(self) -> int:
@@ -167,6 +180,21 @@ class Board:
             [self.project.pk],
         )
         return sorted({row["label"] for row in rows} | ({self.wanted.label} - {""}))
+
+    @cached_property
+    def finished(self) -> bool:
+        """Whether the project has tickets, and none of them is open."""
+        return self.last is not None and not self.tickets.unfinished().exists()
+
+    @cached_property
+    def last(self) -> Ticket | None:
+        """The ticket that moved last."""
+        return self.tickets.order_by("-phase_since", "-pk").only("key", "phase_since", "source").first()
+
+    @property
+    def demo_ended(self) -> bool:
+        """Its source is no format: the demo opened it, and nobody imported it."""
+        return self.finished and self.tickets.filter(source="demo").exists()
 
     @property
     def empty(self) -> bool:
@@ -197,10 +225,12 @@ class Board:
         for ticket in tickets:
             ticket.workflow = self.workflows[ticket.workflow_id]
         tallies = Task.objects.tallies(ticket.pk for ticket in tickets)
-        causes, self.untaken = causes_of(tickets, tallies)
+        causes = causes_of(tickets, tallies)
         by_phase = {column.phase: column for column in columns}
         for ticket in tickets:
-            by_phase[ticket.phase].cards.append(Card(ticket, tallies.get(ticket.pk, Tally()), causes.get(ticket.pk)))
+            by_phase[ticket.phase].cards.append(
+                Card(ticket, tallies.get(ticket.pk, Tally()), causes.get(ticket.pk), ticket.pk in self.needy.needs_operator)
+            )
 
 
 def merged(plans: list[Plan]) -> Mapping[str, bool]:

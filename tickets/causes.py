@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from omoi_site import db
 from tickets.models import Tally, Task, Ticket
+from tickets.obstacles import READY
 from tickets.workflow import BLOCKED
 
 
@@ -53,31 +55,41 @@ MOVING = {"capacity"}
 STALLED = ("bad", "circle-x")
 
 
-def causes_of(tickets: Sequence[Ticket], tallies: Mapping[int, Tally]) -> tuple[dict[int, Cause], list[Shared]]:
-    """The cause of every one of these tickets that stands still, and what keeps all the others from being taken up.
+# Of each lane of a project, how many tickets have a task of it that is ready as the first of their open ones, and one such task.
+READY_LANES = f"""
+SELECT min(id) AS task, count(*)::int AS tickets FROM (
+  SELECT DISTINCT ON (t.ticket_id) t.id, t.lane_id, {READY} AS ready FROM tickets_task t JOIN tickets_ticket k ON k.id = t.ticket_id
+  WHERE t.project_id = %s AND t.state IN ('pending', 'claimed') AND NOT t.doomed AND k.archived_at IS NULL AND k.phase NOT IN ('BLOCKED', 'CANCELLED')
+  ORDER BY t.ticket_id, t.state, NOT ({READY}), t.id) first
+WHERE ready GROUP BY lane_id ORDER BY count(*) DESC LIMIT 50
+"""
 
-    Tasks that are ready in one lane wait for the same agents: one of them is asked, and the answer is given once.
-    """
+
+def untaken(project: int) -> list[Shared]:
+    """What keeps the ready tickets of a project from being taken up: tasks of one lane wait for the same agents, of whom is asked once."""
+    lanes = db.rows(READY_LANES, [project])
+    told = Task.objects.explain(row["task"] for row in lanes) if lanes else {}
+    return _shared([(told[row["task"]]["causes"], row["tickets"]) for row in lanes])
+
+
+def causes_of(tickets: Sequence[Ticket], tallies: Mapping[int, Tally]) -> dict[int, Cause]:
+    """The cause of every one of these tickets that stands still; what keeps ready ones from being taken up is told once, by `untaken`."""
     stalled = _stalled(tickets)
     found: dict[int, Cause] = {}
     asked: dict[int, int] = {}
-    ready: dict[int, list[int]] = {}
     for ticket in tickets:
         tally = tallies.get(ticket.pk, Tally())
         if ticket.closed:
             continue
         if cause := stalled.get(ticket.pk) or of_itself(ticket, tally):
             found[ticket.pk] = cause
-        elif task := tally.telling:
-            if task == tally.first_ready and tally.ready_lane:
-                ready.setdefault(tally.ready_lane, []).append(task)
-            else:
-                asked[ticket.pk] = task
-    told = Task.objects.explain({*asked.values(), *(tasks[0] for tasks in ready.values())}) if asked or ready else {}
+        elif (task := tally.telling) and task != tally.first_ready:
+            asked[ticket.pk] = task
+    told = Task.objects.explain(asked.values()) if asked else {}
     for pk, task in asked.items():
         if cause := drawn(told[task]["causes"]):
             found[pk] = cause
-    return found, _shared([(told[tasks[0]]["causes"], len(tasks)) for tasks in ready.values()])
+    return found
 
 
 def _shared(told: Sequence[tuple[list[dict[str, Any]], int]]) -> list[Shared]:

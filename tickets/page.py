@@ -9,8 +9,9 @@ from functools import cached_property
 from typing import Any
 
 from django.db.models import Case, IntegerField, Q, Value, When
+from django.shortcuts import get_object_or_404
 
-from agents.models import Agent, rights
+from agents.models import Agent, Event, rights
 from tickets import acts
 from tickets.causes import STALLED, Cause, standstill
 from tickets.checklist import Gate, Row, gate_of, who_and_when
@@ -20,7 +21,7 @@ from tickets.steps import Step, standing, steps_of
 from tickets.workflow import BLOCKED
 
 ROWS = 100  # of the task list, at first
-EVENTS = 12  # of the history, at first
+EVENTS, EVENTS_A_PAGE = 12, 100  # of what happened: lines at first, events of tasks in a page
 FIXES = {"phase": "unblock", "pause": "resume", "limit": "retry-failed"}  # the act that mends a cause
 CAUSES, MOST_CAUSES = 3, 6  # of a standstill
 FORCED, IMPORTED, BORN = PhaseMove.Ground.FORCED, PhaseMove.Ground.IMPORTED, PhaseMove.Ground.BORN
@@ -34,6 +35,17 @@ WORST_FIRST = Case(
     default=Value(6),
     output_field=IntegerField(),
 )
+HAPPENED = {
+    "task.claimed": "was claimed",
+    "task.completed": "was completed",
+    "task.failed": "failed",
+    "task.retried": "is tried again",
+    "task.lapsed": "came back: its lease ended",
+    "task.timed_out": "came back: it ran too long",
+    "task.released": "was given back",
+    "task.revoked": "was taken back",
+    "task.cancelled": "was cancelled",
+}  # the kinds of events that stand beside moves and verdicts
 HEAVY = ["description", "result", "slots"]  # of no use on the page
 
 
@@ -54,15 +66,27 @@ class Line:
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the history: a move, or a verdict that let nobody pass."""
+    """One line of what happened: a move, a verdict that let nobody pass, or what became of a task."""
 
     at: datetime
     by: str
     move: PhaseMove | None = None
     verdict: Verdict | None = None
+    event: Event | None = None
+
+    @property
+    def happened(self) -> str:
+        """What became of which task, in words."""
+        return HAPPENED[self.event.kind] if self.event else ""
+
+    @property
+    def task_number(self) -> str:
+        return self.event.subject.partition(":")[2] if self.event else ""
 
     @property
     def tone(self) -> str:
+        if self.event:
+            return {"task.failed": "bad", "task.completed": "ok", "task.claimed": "run"}.get(self.event.kind, "warn")
         from tickets.templatetags.tickets import move_tone
 
         return move_tone(self.move.ground) if self.move else "ok" if self.verdict and self.verdict.passed else "bad"
@@ -92,7 +116,7 @@ class Entry:
 
 
 class TicketPage:
-    """`query` is what the address says: view=list|graph, done=1, tasks=all, history=all."""
+    """`query` is what the address says: view=list|graph, done=1, tasks=all, history=all, before=<event>."""
 
     def __init__(self, ticket: Ticket, who: Any, query: Mapping[str, str]) -> None:
         self.ticket = ticket
@@ -265,16 +289,51 @@ class TicketPage:
 
     @cached_property
     def history(self) -> list[Entry]:
-        """The latest first: every move, and every verdict that stands for itself."""
+        """What happened, the latest first: moves, verdicts that stand for themselves, and what became of tasks, down to the last of these told here."""
         stood_on = {move.verdict_id for move in self.moves}
         verdicts = [verdict for verdict in self.ticket.verdicts.defer("artifacts").order_by("-id")[:200] if verdict.pk not in stood_on]
         entries = [Entry(move.at, move.by, move=move) for move in self.moves]
         entries += [Entry(verdict.at, verdict.by, verdict=verdict) for verdict in verdicts]
+        if self.before:
+            entries = [entry for entry in entries if entry.at < self.before.at]
+        if self.events_left:
+            entries = [entry for entry in entries if entry.at >= self.events[-1].at]
+        entries += [Entry(event.at, event.actor, event=event) for event in self.events]
         return sorted(entries, key=lambda entry: entry.at, reverse=True)
+
+    @cached_property
+    def before(self) -> Event | None:
+        """The event this page of what happened begins after; None: at the latest. Raises Http404 where there is no such one."""
+        if not (asked := self.query.get("before", "")):
+            return None
+        number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 19 else 0
+        return get_object_or_404(Event, pk=number, topic=self.ticket.topic)
+
+    @cached_property
+    def _events(self) -> list[Event]:
+        found = Event.objects.filter(topic=self.ticket.topic, kind__in=HAPPENED)
+        if self.before:
+            found = found.extra(
+                where=["(agents_event.xid, agents_event.id) < (%s::text::xid8, %s::bigint)"], params=[str(self.before.xid), self.before.pk]
+            )
+        return list(found.order_by("-xid", "-id")[: EVENTS_A_PAGE + 1])
+
+    @property
+    def events(self) -> list[Event]:
+        return self._events[:EVENTS_A_PAGE]
+
+    @property
+    def events_left(self) -> bool:
+        return len(self._events) > EVENTS_A_PAGE
 
     @property
     def latest(self) -> Sequence[Entry]:
         return self.history if "history" in self.query else self.history[:EVENTS]
+
+    @property
+    def older(self) -> int | None:
+        """The event the next page begins after; None: there is none."""
+        return self.events[-1].pk if self.events_left and "history" in self.query else None
 
     @property
     def of_the_demo(self) -> bool:

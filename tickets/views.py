@@ -24,6 +24,7 @@ from tickets.models.ticket import Priority
 from tickets.page import TicketPage
 
 KEPT = ["project", "q", "priority", "label", "state", "view", "open", "fold", "show"]  # what a board's address may say
+LAST_PROJECT, YEAR_S = "board_project", 365 * 86400  # a cookie: the project whose board was opened last
 
 
 def page(view: Any) -> Any:
@@ -43,8 +44,9 @@ def board(request: HttpRequest) -> HttpResponse:
     projects = list(Project.objects.seen_by(request.user).order_by("key"))
     if not projects:
         return render(request, "tickets/no_project.html", {"here": "board", "cursor": cursor})
-    asked = request.GET.get("project", "")
-    project = next((project for project in projects if project.key == asked), None) if asked else projects[0]
+    asked, last = request.GET.get("project", ""), request.COOKIES.get(LAST_PROJECT, "")
+    by_key = {project.key: project for project in projects}
+    project = by_key.get(asked) if asked else by_key.get(last, projects[0])
     if project is None:
         raise Http404(f"There is no project {asked} among yours.")
     wanted = Wanted.of(request.GET)
@@ -57,19 +59,20 @@ def board(request: HttpRequest) -> HttpResponse:
         "here": "board",
         "priorities": [name.lower() for name in Priority.names],
         "states": STATES,
-        "address": address(request),
+        "address": address(request, project),
     }
-    if not live(request):
-        return render(request, "tickets/board.html", known)
-    answer = render(request, "tickets/_board.html", known)
-    if "filter" in request.GET:
+    answer = render(request, "tickets/_board.html" if live(request) else "tickets/board.html", known)
+    if asked and asked != last:
+        answer.set_cookie(LAST_PROJECT, asked, max_age=YEAR_S, httponly=True, secure=request.is_secure(), samesite="Lax")
+    if live(request) and "filter" in request.GET:
         answer["HX-Push-Url"] = known["address"]
     return answer
 
 
-def address(request: HttpRequest) -> str:
-    """The board's address as it would be shared: known parameters only, empty ones left out."""
+def address(request: HttpRequest, project: Project) -> str:
+    """The board's address as it would be shared: it names its project; known parameters only, empty ones left out."""
     query = request.GET.copy()
+    query.setdefault("project", project.key)
     for name in list(query):
         query.setlist(name, [value for value in query.getlist(name) if value] if name in KEPT else [])
     text = query.urlencode()

@@ -418,6 +418,17 @@ def check(world):
         explained = Ticket.objects.explain(ticket)
         assert Ticket.objects.waits([ticket.pk]) == {ticket.pk: explained["waiting_on"]}
         assert bool(explained["causes"]) == bool(explained["waiting_on"]) == (not ticket.closed), (ticket.__dict__, explained)
+    check_needy(world)
+
+
+def check_needy(world):
+    told = {
+        ticket.pk: {cause["who"] for cause in Ticket.objects.explain(ticket)["causes"]}
+        for ticket in Ticket.objects.filter(project=world.project, archived_at=None)
+    }
+    needy = Ticket.objects.needy(world.project.pk)
+    assert needy.needs_operator == {pk for pk, who in told.items() if "operator" in who}, told
+    assert needy.stuck == {pk for pk, who in told.items() if who == {"operator"}}, told
 
 
 def barred_tasks(ids, bars):

@@ -12,7 +12,7 @@ from agents.models import Project
 from omoi_site import db
 from tests.deeds import allow, complete, fail
 from tickets.board import Board, Wanted
-from tickets.models import Backlog, Edge, Item, Need, Task, TaskSpec, Ticket, Workflow
+from tickets.models import Backlog, Edge, Item, Need, SweepRun, Task, TaskSpec, Ticket, Workflow
 
 pytestmark = pytest.mark.django_db
 
@@ -87,6 +87,57 @@ def test_what_keeps_all_ready_tickets_waiting_is_told_once(project, opened, oper
     assert "agents create" in shared.how
 
 
+def test_views_counts_and_marks_come_from_what_explain_says_of_the_whole_project(project, opened, ada, operator):
+    Ticket.objects.open(project=project, title="nobody can", tasks=[TaskSpec("x", capabilities=["cobol"])], by=operator)
+    Ticket.objects.open(project=project, title="bare", by=operator)
+    both = [TaskSpec("goes"), TaskSpec("x", capabilities=["cobol"])]
+    Ticket.objects.open(project=project, title="in part", tasks=both, by=operator)
+    opened("free")
+
+    for _ in range(60):
+        Ticket.objects.open(project=project, title="many", tasks=[TaskSpec("x", capabilities=["cobol"])], by=operator)
+    shown = board(project)
+
+    assert [(view, count) for view, _, count in shown.views] == [("", 64), ("needs_operator", 63), ("stuck", 62)]
+    assert shown.untaken[0].count == 61  # though a column shows 50
+    marked = {card.ticket.title: card.needs_operator for column in shown.columns for card in column.cards}
+    assert marked == {"nobody can": True, "bare": True, "in part": True, "free": False, "many": True}
+    assert set(cards(board(project, view="stuck"))) == {"nobody can", "bare", "many"}
+
+
+def test_a_finished_demo_says_so_and_shows_what_has_ended(page, project, operator):
+    opened = Ticket.objects.open(project=project, title="Add a ledger", source="demo", source_id="ledger", by=operator)
+    assert b"The demo has ended" not in page.get("/board/").content
+    for to in ("DOING", "DONE"):
+        Ticket.objects.move(opened.pk, to, by=operator, reason="walked through by hand", force=True)
+
+    shown = page.get("/board/").content.decode()
+
+    assert "The demo has ended" in shown
+    assert f'href="/tickets/{opened.key}/#history-title"' in shown
+    assert f'id="t-{opened.key}"' in shown, "the column of what has ended is open"
+
+
+def test_the_board_opens_the_project_last_used(page, project, operator):
+    Project.objects.found(key="ZED", workflow="simple", by=operator)
+    assert page.get("/board/").context["project"] == project
+
+    page.get("/board/?project=ZED")
+    assert page.get("/board/").context["project"].key == "ZED"
+    assert page.get("/board/").context["address"] == "/board/?project=ZED", "a part that is asked for again stays with its project"
+
+    page.cookies["board_project"] = "NONE"
+    assert page.get("/board/").context["project"] == project
+
+
+def test_every_agent_silent_makes_all_work_need_an_operator(project, opened, ada, operator):
+    opened("first")
+    opened("second")
+    db.rows("UPDATE agents_agentpresence SET last_seen_at = clock_timestamp() - interval '5 min'")
+
+    assert [(view, count) for view, _, count in board(project).views] == [("", 2), ("needs_operator", 2), ("stuck", 2)]
+
+
 def test_views_and_filters_find_what_they_name(project, opened, ada, operator):
     fails, running = opened("fails", labels=["api"]), opened("running", priority=1)
     opened("ready", labels=["api", "slow"])
@@ -113,7 +164,11 @@ def test_views_and_filters_find_what_they_name(project, opened, ada, operator):
         "waiting": {"waits", "fails"},
         "failed": {"fails"},
     }
+    assert found(view="needs_operator") == {"fails", "running", "ready"}  # nothing moves these on: the clock does not run
+    SweepRun.note({})
     assert found(view="needs_operator") == {"fails"}
+    assert found(view="stuck") == set()  # the clock moves it on, to where its task has failed
+    Ticket.objects.advance_due()
     assert found(view="stuck") == {"fails"}
     assert [(view, count) for view, _, count in board(project).views] == [("", 4), ("needs_operator", 1), ("stuck", 1)]
     assert found(priority="no such", state="nonsense", view="x") == {"fails", "running", "ready", "waits"}

@@ -11,6 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from agents.models import Event
+from tests.deeds import fail
 from tests.parts import lacking
 from tests.tickets import delivering, reports
 from tests.tickets.reports import hand_in, work_off
@@ -193,6 +194,54 @@ def test_every_act_does_what_it_says(page, project, delivery, operator, part):
     assert Ticket.objects.get(pk=delivery.pk).history.latest("move").reason == "tested by hand on the bench"
 
 
+def test_a_forced_move_says_for_each_phase_what_it_passes_over(page, delivery):
+    asked = page.get(f"/tickets/{delivery.key}/force/").content.decode()
+    effects = dict(re.findall(r'data-way="(\w+)"[^>]*><strong>.*?</strong><ul class="effect"><li>(.*?)</li>', asked))
+
+    assert set(effects) == {phase.name for phase in delivery.plan.phases} - {delivery.phase}
+    assert effects["DESIGN"] == "No gate is passed over."
+    assert "Implementation (5 checks)." in effects["TESTING"]
+    assert "Testing" not in effects["TESTING"]
+    assert "Implementation (5 checks)" in effects["DEPLOYMENT"]
+    assert "Testing" in effects["DEPLOYMENT"]
+
+
+def test_a_failed_task_tells_its_error_and_offers_the_retry(page, project, ada, operator):
+    ticket = Ticket.objects.open(project=project, title="Fails", tasks=[TaskSpec("x")], by=operator)
+    [claim] = Task.objects.claim(by=ada)
+    fail(claim, by=ada, error="<b>no such column</b> " + "x" * 5_000, kind="permanent")
+
+    panel = page.get(f"/tickets/{ticket.key}/").content.decode().partition('id="standstill-title"')[2].partition("</section>")[0]
+
+    assert "&lt;b&gt;no such column&lt;/b&gt;" in panel
+    assert "x" * 301 not in panel
+    assert f"/tickets/{ticket.key}/retry-failed/" in panel
+
+
+def test_the_timeline_tells_claims_failures_and_retries_beside_moves_page_by_page(page, project, ada, operator, monkeypatch):
+    monkeypatch.setattr("tickets.page.EVENTS_A_PAGE", 2)
+    ticket = Ticket.objects.open(project=project, title="Fails", tasks=[TaskSpec("x")], by=operator)
+    [claim] = Task.objects.claim(by=ada)
+    fail(claim, by=ada, error="<i>no disk</i>", kind="permanent")
+    Task.objects.filter(ticket=ticket).retry(by=operator, reason="the disk is back")
+
+    latest = shown(page, ticket, "?history=all")
+    before = re.search(r"before=(\d+)", latest)[1]
+    older = shown(page, ticket, f"?history=all&before={before}")
+
+    told = latest.partition('id="history-title"')[2]
+    assert "is tried again" in told
+    assert "the disk is back" in told
+    assert "failed" in told
+    assert "&lt;i&gt;no disk&lt;/i&gt;" in told
+    assert "was claimed" not in told
+    told = older.partition('id="history-title"')[2]
+    assert "was claimed" in told
+    assert "Opened in" in told
+    assert "is tried again" not in told
+    assert page.get(f"/tickets/{ticket.key}/?before=x").status_code == 404
+
+
 def test_a_forced_move_needs_a_reason_of_some_weight(page, delivery):
     answer = act(page, delivery, "force", to="TESTING", reason="hurry")
     assert answer.status_code == 422
@@ -204,7 +253,7 @@ def test_an_act_says_its_effect_in_numbers(page, delivery, ada, operator):
     Task.objects.add(delivery, [TaskSpec(title) for title in "abc"], by=operator)
     Task.objects.claim(by=ada, limit=1)
     asked = page.get(f"/tickets/{delivery.key}/force/").content.decode()
-    assert "5 gate checks not asked" in asked
+    assert "Gates that are passed over: Implementation (5 checks)." in asked
     assert "1 claim is taken back, 3 open tasks of this phase held" in asked
     assert "2 ready tasks not granted meanwhile" in page.get(f"/tickets/{delivery.key}/block/").content.decode()
 
@@ -307,13 +356,15 @@ def test_a_viewer_sees_all_and_may_do_nothing(member, delivery):
     }.items():
         answer = act(viewer, delivery, word, **given)
         assert answer.status_code == 403, word
-        assert "tickets:write" in answer.content.decode()
+        assert "the role of an operator" in answer.content.decode()
+        assert "tickets:write" not in answer.content.decode()
     assert phase_of(delivery) == "IMPLEMENTATION"
 
 
 def test_an_operator_may_not_force_and_the_try_is_kept(member, delivery):
     operator = member("operator")
-    assert "Needs the scope gates:force" in shown(operator, delivery)
+    assert "takes the role of an administrator" in shown(operator, delivery)
+    assert "gates:force" not in shown(operator, delivery)
     assert act(operator, delivery, "force", to="TESTING", reason="tested by hand on the bench").status_code == 403
     told = Event.objects.filter(kind="ticket.move_refused").latest("id")
     assert (told.actor, told.data["to"], told.data["code"]) == ("user:operator", "TESTING", "forbidden")

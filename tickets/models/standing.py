@@ -6,7 +6,6 @@ from typing import TypeVar
 
 from django.db import models
 
-from tickets.models.standstill import STALLED
 from tickets.obstacles import READY
 
 Row = TypeVar("Row", bound=models.Model)
@@ -17,8 +16,7 @@ tickets_ticket.phase <> 'CANCELLED' AND (tickets_ticket.phase = 'BLOCKED' OR EXI
 """
 HAS = "EXISTS (SELECT FROM tickets_task t WHERE t.ticket_id = tickets_ticket.id AND {})"
 RUNNING, TAKEABLE = HAS.format("t.state = 'claimed'"), HAS.format(READY)
-WAITING = HAS.format("t.state = 'pending' AND NOT t.doomed AND (t.open_needs > 0 OR t.asleep)")
-FAILED, DOOMED = HAS.format("t.state = 'failed'"), HAS.format("t.state = 'pending' AND t.doomed")
+FAILED = HAS.format("t.state = 'failed'")
 STANDINGS = {
     "running": RUNNING,
     "ready": TAKEABLE,
@@ -26,10 +24,6 @@ STANDINGS = {
     "failed": FAILED,
     "blocked": "tickets_ticket.phase = 'BLOCKED'",
     "paused": "tickets_ticket.paused",
-    # somebody must decide: nothing will change by itself
-    "needs_operator": f"(tickets_ticket.phase = 'BLOCKED' OR tickets_ticket.paused OR {FAILED} OR {DOOMED} OR {STALLED})",
-    # nothing runs or could be taken up, and it is not waiting for other work or for its hour either
-    "stuck": f"NOT {RUNNING} AND NOT {TAKEABLE} AND (tickets_ticket.phase = 'BLOCKED' OR tickets_ticket.paused OR NOT {WAITING})",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from django.db import models
@@ -12,6 +13,7 @@ from tickets.models.explain import Told, meant, said, selected
 from tickets.obstacles import CLAIMABLE_HERE, CLOCK, FLEET, OPEN_IN, SCENE, STAGE, Obstacle, named, paused, project_paused, waiting_on
 
 Row = TypeVar("Row", bound=models.Model)
+QUOTED = 300  # characters of an error that are told
 MOST = 20  # open tasks a ticket is explained by
 AT_ONCE, MOST_ASKED = 500, 5_000  # tickets that are asked who they wait on: in one statement, for one page
 
@@ -50,6 +52,7 @@ FROM tickets_ticket k JOIN agents_project j ON j.id = k.project_id LEFT JOIN tic
 CROSS JOIN {OPEN_IN} LEFT JOIN LATERAL (
   SELECT count(*) AS here, count(*) FILTER (WHERE t.state IN ('pending', 'claimed') AND NOT t.doomed) AS going,
          count(*) FILTER (WHERE t.state = 'failed') AS failed, (array_agg(k.key || '.' || t.id ORDER BY t.id) FILTER (WHERE t.state = 'failed'))[1:3] AS failed_keys,
+         (array_agg(left(t.error, {QUOTED}) ORDER BY t.id) FILTER (WHERE t.state = 'failed'))[1] AS failed_error,
          max(t.ended_at) FILTER (WHERE t.state = 'failed') AS failed_at,
          count(*) FILTER (WHERE t.state = 'pending' AND t.doomed) AS doomed, (array_agg(k.key || '.' || t.id ORDER BY t.id) FILTER (WHERE t.state = 'pending' AND t.doomed))[1:3] AS doomed_keys,
          max(t.ended_at) AS last_end, (SELECT t.id {OPEN_HERE} LIMIT 1) AS first
@@ -65,6 +68,12 @@ def of(noun: str, keys: list[str] | None, count: int) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}: {named(keys, count)}"
 
 
+def failure(facts: dict[str, Any]) -> str:
+    """The failed tasks by key, and what the first of them ended with."""
+    error = " ".join((facts["failed_error"] or "").split())
+    return of("failed task", facts["failed_keys"], facts["failed"]) + (f" ({error})" if error else "")
+
+
 TASKS = Obstacle("tasks", f"{UNFINISHED} AND c.going > 0", FIRST_WAITS, "", "")  # told by the causes of the tasks themselves
 OBSTACLES = [
     Obstacle("pause", f"{UNFINISHED} AND k.archived_at IS NOT NULL", "'operator'", "it is archived", "Restore it.", "k.archived_at"),
@@ -78,7 +87,7 @@ OBSTACLES = [
     ),
     Obstacle("phase", "k.phase = 'BLOCKED'", "'operator'", "it is blocked ({blocked_class}): {blocked_reason}", "Mend what blocks it and unblock it.", "k.phase_since"),
     Obstacle(
-        "limit", f"{UNFINISHED} AND c.failed > 0", "'operator'", lambda facts: f"{of('failed task', facts['failed_keys'], facts['failed'])}",
+        "limit", f"{UNFINISHED} AND c.failed > 0", "'operator'", failure,
         "Retry what failed, or move the ticket on without it.", "c.failed_at",
     ),
     Obstacle(
@@ -120,6 +129,35 @@ WITH fleets AS MATERIALIZED (
   WHERE l.id IN (SELECT t.lane_id FROM tickets_task t WHERE t.ticket_id = ANY (%(ids)s) AND t.state = 'pending'))
 SELECT k.id, CASE {" ".join(f"WHEN {each.when} THEN {FIRST_OF_MANY if each is TASKS else each.who}" for each in OBSTACLES)} END AS who {TICKET} WHERE k.id = ANY (%(ids)s)
 """
+
+
+def _any(who: str, of_work: str) -> str:
+    """SQL: whether a cause of ticket `k` waits for such a one; those of its tasks are in `w`."""
+    return " OR ".join(
+        f"({each.when} AND coalesce(w.{of_work}, false)) IS TRUE" if each is TASKS else f"({each.when} AND {each.who} {who}) IS TRUE"
+        for each in OBSTACLES
+    )
+
+
+# Of every unfinished ticket of a project: whether a cause of it waits for an operator, and whether another waits for anybody else.
+NEEDY = f"""
+WITH fleets AS MATERIALIZED (SELECT l.id AS lane_id, f.* FROM tickets_lane l CROSS JOIN LATERAL ({FLEET}) f WHERE l.project_id = %(project)s),
+work AS MATERIALIZED (
+  SELECT ticket_id, coalesce(bool_or(who = 'operator'), false) AS operator, coalesce(bool_or(who <> 'operator'), false) AS others
+  FROM (SELECT t.ticket_id, {waiting_on()} AS who {STAGE} LEFT JOIN fleets f ON f.lane_id = t.lane_id AND t.state = 'pending'
+        WHERE t.project_id = %(project)s AND t.state IN ('pending', 'claimed') AND NOT t.doomed AND k.archived_at IS NULL AND {CLAIMABLE_HERE}) each GROUP BY 1)
+SELECT id, others FROM (
+  SELECT k.id, {_any("= 'operator'", "operator")} AS operator, {_any("<> 'operator'", "others")} AS others
+  {TICKET} LEFT JOIN work w ON w.ticket_id = k.id WHERE k.project_id = %(project)s AND k.archived_at IS NULL AND ({UNFINISHED} OR {LEFT_OPEN} > 0)) told WHERE operator
+"""
+
+
+@dataclass(frozen=True)
+class Needy:
+    """`needs_operator`: ids of tickets one cause of which waits for an operator; `stuck`: those of them nobody else can move."""
+
+    needs_operator: frozenset[int]
+    stuck: frozenset[int]
 
 
 class Waiting(models.QuerySet[Row]):
@@ -166,6 +204,11 @@ class Waiting(models.QuerySet[Row]):
             if len(asked) < AT_ONCE:
                 return found, None
         return found, before
+
+    def needy(self, project: int) -> Needy:
+        """The tickets of a project that need an operator, in one statement over the whole project."""
+        rows = db.rows(NEEDY, {"project": project})
+        return Needy(frozenset(row["id"] for row in rows), frozenset(row["id"] for row in rows if not row["others"]))
 
     def stalled(self) -> models.QuerySet[Row]:
         """Tickets that should have moved on by themselves and cannot."""

@@ -51,12 +51,12 @@ def move_tone(ground: str) -> str:
 
 @register.simple_tag(takes_context=True)
 def folding(context: dict[str, Any], column: Any) -> str:
-    """This board's address with the column folded, or unfolded when it is: the ends are opened by name, the others folded by name."""
-    name = "open" if column.ended else "fold"
+    """This board's address with the column folded, or unfolded when it is: those that start folded are opened by name, the others folded by name."""
+    name = "open" if column.starts_folded else "fold"
     query = context["request"].GET.copy()
     query.pop("filter", None)
     phases = [phase for phase in query.getlist(name) if phase != column.phase]
-    query.setlist(name, phases if column.ended != column.folded else [*phases, column.phase])
+    query.setlist(name, phases if column.starts_folded != column.folded else [*phases, column.phase])
     return f"{context['request'].path}?{query.urlencode()}"
 
 
