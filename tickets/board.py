@@ -183,8 +183,9 @@ class Board:
 
     @cached_property
     def finished(self) -> bool:
-        """Whether the project has tickets, and none of them is open."""
-        return self.last is not None and not self.tickets.unfinished().exists()
+        """Whether the project has tickets, and none of them is open; not asked where only some are shown."""
+        ends = {phase for phase, ended in self._phases(blocked=False, cancelled=True) if ended}
+        return bool(self.counts) and not (self.wanted.filtered or self.wanted.view) and set(self.counts) <= ends
 
     @cached_property
     def last(self) -> Ticket | None:
