@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import sys
 from pathlib import Path
 
 from omoi_site import logs, place, refusals, whereabouts
+from omoi_site.errors import OmoiError
 from omoi_site.secrets import secret_key
 
 ROOT = Path(__file__).resolve().parent.parent
 OMOI_HOME = Path(os.environ.get("OMOI_HOME") or ROOT / ".omoi").absolute()
+
+
+def ending(refusal: OmoiError) -> SystemExit:
+    """The end of a command that is refused before Django knows of it, told as the command was asked to."""
+    if "--json" not in sys.argv:
+        return SystemExit(f"{refusal.message} {refusal.next_action}".strip())
+    print(json.dumps(refusal.problem))
+    return SystemExit(1)
+
 
 DEBUG = os.environ.get("OMOI_DEBUG") == "1"
 LOOKING = sys.argv[1:2] == ["doctor"]  # which makes nothing, and tells of what is wrong instead of ending here
@@ -24,10 +35,10 @@ try:
     DATABASES = {"default": whereabouts.database(OMOI_HOME)}
 except whereabouts.BadAddress as error:
     if not LOOKING:
-        raise SystemExit(error.message) from error
+        raise ending(error) from error
 except place.Displaced as error:
     if not SETTLING:
-        raise SystemExit(f"{error.message} {error.next_action}") from error
+        raise ending(error) from error
 except OSError as error:
     SECRET_KEY = secrets.token_urlsafe(48)
     if not LOOKING:

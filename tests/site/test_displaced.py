@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -58,9 +59,19 @@ def test_a_copy_is_refused_by_every_command_and_adopted_with_a_copy_of_the_datab
     assert refused.process.wait(30) == 1
     assert "was copied from" in refused.said
     assert "--adopt" in refused.said
-    for words in (["keys", "create", "--user", "admin"], ["projects", "create", "NEW"], ["web"], ["clock"], ["worker"], ["postgres"]):
-        done = manage(copy, *words)
+    for words in (
+        "keys create --user admin",
+        "import beads LICENSE --project NEW",
+        "login-link",
+        "migrate",
+        "web",
+        "clock",
+        "worker",
+        "postgres",
+    ):
+        done = manage(copy, *words.split())
         assert (done.returncode, "was copied from" in done.stderr) == (1, True), (words, done.stderr)
+    assert json.loads(manage(copy, "projects", "create", "NEW", "--json").stdout)["code"] == "home_displaced"
     assert "was copied from" in manage(copy, "doctor").stdout
     moved = Up(copy, "--port=0", "--moved", paper="moved")
     assert moved.process.wait(30) == 1
