@@ -109,7 +109,7 @@ def project_paused(facts: dict[str, Any]) -> str:
 
 
 def holds(facts: dict[str, Any]) -> str:
-    return f"{facts['holder']} works on it, attempt {facts['attempts']} of {facts['max_attempts']}, leased until {facts['lease_end']}"
+    return f"{facts['holder']} works on it, attempt {facts['attempts']} of {facts['max_attempts']}, its lease ends {facts['lease_end']}"
 
 
 def waits(facts: dict[str, Any]) -> str:
@@ -153,12 +153,12 @@ OBSTACLES = [
     # claimed
     Obstacle(
         "clock", f"t.state = 'claimed' AND t.lease_expires_at <= clock_timestamp() AND NOT ({LAST})", CLOCK,
-        "the lease of {holder} ended at {lease_end}; the next claim or the clock gives it back",
+        "the lease of {holder} ended {lease_end}; the next claim or the clock gives it back",
         "It comes back by itself; if it does not, start manage.py clock.", "t.lease_expires_at", bars=False,
     ),
     Obstacle(
         "clock", f"t.state = 'claimed' AND t.lease_expires_at <= clock_timestamp() AND ({LAST})", CLOCK,
-        "the lease of {holder} for the last attempt ended at {lease_end}; the clock will count it as failed",
+        "the lease of {holder} for the last attempt ended {lease_end}; the clock will count it as failed",
         "It fails by itself and can then be retried; if it does not, start manage.py clock.", "t.lease_expires_at",
     ),
     Obstacle(
@@ -168,7 +168,7 @@ OBSTACLES = [
     ),
     Obstacle(
         "agent_silent", f"{IN_TIME} AND {SILENT}", "'agent:' || h.name",
-        "{holder} holds it and has not been heard since {holder_seen}; its lease runs until {lease_end}",
+        "{holder} holds it and was last heard {holder_seen}; its lease ends {lease_end}",
         "It comes back when the lease ends. Look after {holder}, or retire it: that gives back all it holds at once.", "hp.last_seen_at",
     ),
     Obstacle("capacity", f"{IN_TIME} AND NOT {SILENT}", "'agent:' || h.name", holds, "Wait for {holder}, or cancel the task.", "t.claimed_at"),
@@ -183,11 +183,11 @@ OBSTACLES = [
     ),
     Obstacle(
         "not_due", f"{PENDING} AND NOT ({DUE}) AND t.not_before > clock_timestamp()", "'clock'",
-        lambda facts: f"not before {facts['due_at']}" + (f": attempt {facts['attempts']} failed and the next one waits" if facts["attempts"] else ""),
+        lambda facts: f"it is due {facts['due_at']}, not before" + (f": attempt {facts['attempts']} failed and the next one waits" if facts["attempts"] else ""),
         "It wakes by itself then; edit not_before to have it sooner.", "CASE WHEN t.attempts = 0 THEN t.created_at END",
     ),
     Obstacle(
-        "clock", f"{PENDING} AND NOT ({DUE}) AND t.not_before <= clock_timestamp()", CLOCK, "due since {due_at} and not yet woken; the next claim or the clock does it",
+        "clock", f"{PENDING} AND NOT ({DUE}) AND t.not_before <= clock_timestamp()", CLOCK, "it was due {due_at} and is not yet woken; the next claim or the clock does it",
         "It wakes by itself; if it does not, start manage.py clock.", "t.not_before", bars=False,
     ),
     Obstacle(
@@ -234,7 +234,7 @@ OBSTACLES = [
     ),
     Obstacle(
         "agent_silent", f"{READY_NOW} AND f.roomy > 0 AND f.awake = 0", "'operator'",
-        lambda facts: f"nobody who could do it has been heard since {facts['last_heard_at'] or 'ever'}: {named(facts['able_names'], facts['able'])}",
+        lambda facts: f"everybody who could do it is silent, last heard {facts['last_heard_at'] or 'never'}: {named(facts['able_names'], facts['able'])}",
         "Start one of them, or add an agent.", "coalesce(f.last_heard, t.ready_at)", bars=False,
     ),
     Obstacle(

@@ -19,11 +19,12 @@ class Step:
     phase: str
     state: str
     spent: timedelta | None
+    blocked: timedelta | None = None  # stood still in this phase, which is no part of `spent`
 
 
 def steps_of(ticket: Ticket, history: Sequence[PhaseMove]) -> list[Step]:
     """One step for each phase of the ticket's workflow; a blocked or cancelled ticket stands where it came from."""
-    spent = time_in_phases(history)
+    spent, halted = time_in_phases(history), time_blocked(history)
     stands = standing(ticket, history)
     here = ticket.plan[stands].position if stands in ticket.plan else 0
     return [
@@ -31,6 +32,7 @@ def steps_of(ticket: Ticket, history: Sequence[PhaseMove]) -> list[Step]:
             phase.name,
             "done" if phase.position < here or ticket.done else "now" if phase.position == here else "next",
             spent.get(phase.name),
+            halted.get(phase.name),
         )
         for phase in ticket.plan.phases
     ]
@@ -53,3 +55,13 @@ def time_in_phases(history: Sequence[PhaseMove]) -> dict[str, timedelta]:
     for move, end in zip(history, ends, strict=True):
         spent[move.to_phase] = spent.get(move.to_phase, timedelta()) + (end - move.at)
     return spent
+
+
+def time_blocked(history: Sequence[PhaseMove]) -> dict[str, timedelta]:
+    """How long the ticket was blocked, by the phase it was blocked in."""
+    ends = [move.at for move in history[1:]] + [timezone.now()]
+    halted: dict[str, timedelta] = {}
+    for move, end in zip(history, ends, strict=True):
+        if move.to_phase == BLOCKED:
+            halted[move.from_phase] = halted.get(move.from_phase, timedelta()) + (end - move.at)
+    return halted

@@ -227,6 +227,16 @@ def test_the_command_explains_a_ticket_and_a_task(task, ticket, ada, capsys):
             call_command("explain", unknown)
 
 
+def test_moments_are_told_as_people_say_them(task, ada):
+    Task.objects.claim(by=ada)
+    db.rows("UPDATE agents_agentpresence SET last_seen_at = clock_timestamp() - interval '4 min 10 s'")
+    db.rows("UPDATE tickets_task SET lease_expires_at = clock_timestamp() + interval '2 h 10 s'")
+
+    [cause] = Task.objects.explain([task.pk])[task.pk]["causes"]
+
+    assert cause["what"] == "ada holds it and was last heard 4 minutes ago; its lease ends in 2 hours"
+
+
 # -- over random states that can come about
 
 AGENTS, SKILLS = ["ada", "bob", "eve"], ["rust", "sql"]

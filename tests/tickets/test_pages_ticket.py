@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import re
+from datetime import timedelta
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from django.db import connection
@@ -17,6 +19,7 @@ from tests.tickets import delivering, reports
 from tests.tickets.reports import hand_in, work_off
 from tickets import acts, imports
 from tickets.models import Edge, Need, Task, TaskSpec, Ticket, Verdict
+from tickets.steps import steps_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -240,6 +243,19 @@ def test_the_timeline_tells_claims_failures_and_retries_beside_moves_page_by_pag
     assert "Opened in" in told
     assert "is tried again" not in told
     assert page.get(f"/tickets/{ticket.key}/?before=x").status_code == 404
+
+
+def test_time_spent_blocked_is_not_time_in_the_phase(page, ticket, operator):
+    for to in ("BLOCKED", ticket.phase):
+        Ticket.objects.move(ticket.pk, to, by=operator, reason="a question")
+    moves = list(ticket.history.order_by("move"))
+    at = moves[0].at
+    for move, hours in zip(moves[-3:], (0, 1, 4), strict=True):
+        move.at = at + timedelta(hours=hours)
+    with mock.patch("tickets.steps.timezone.now", return_value=at + timedelta(hours=5)):
+        [here] = [step for step in steps_of(ticket, moves[-3:]) if step.state == "now"]
+
+    assert (here.spent, here.blocked) == (timedelta(hours=2), timedelta(hours=3))
 
 
 def test_a_forced_move_needs_a_reason_of_some_weight(page, delivery):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeVar
 
 from django.db import models
@@ -13,9 +13,11 @@ from tickets.obstacles import OBSTACLES, PANORAMA, SCENE, Obstacle, Say, waiting
 
 Row = TypeVar("Row", bound=models.Model)
 Told = dict[str, Any]  # {waiting_on, causes: [{code, who, what, how, since}]}
+UNITS = [("day", 86_400), ("hour", 3600), ("minute", 60)]
 KINDS = ("agent", "task", "ticket")  # of which any one is meant where none is named
 
 FACTS = """
+clock_timestamp() AS now,
 t.id, t.ticket_key || '.' || t.id AS key, t.state, t.phase, t.attempts, t.max_attempts, t.timeout_s, t.error, t.capabilities, t.lease_expires_at, t.not_before,
 k.key AS ticket, k.phase AS ticket_phase, k.pause_reason, k.blocked_class, k.blocked_reason, j.key AS project, j.pause_reason AS project_reason, l.has_profile,
 l.alone AS runs_alone, t.worker_deaths,
@@ -46,10 +48,10 @@ class Explaining(models.QuerySet[Row]):
 def _told(row: dict[str, Any], broker_away: str) -> Told:
     facts = {
         **row,
-        "lease_end": moment(row["lease_expires_at"]),
-        "due_at": moment(row["not_before"]),
-        "holder_seen": moment(row["holder_seen_at"]) or "it was registered",
-        "last_heard_at": moment(row["last_heard"]),
+        "lease_end": relative(row["lease_expires_at"], row["now"]),
+        "due_at": relative(row["not_before"], row["now"]),
+        "holder_seen": relative(row["holder_seen_at"], row["now"]) or "never",
+        "last_heard_at": relative(row["last_heard"], row["now"]),
     }
     causes = [_cause(each, place, facts) for place, each in enumerate(OBSTACLES) if row[f"holds_{place}"]]
     if broker_away and row["has_profile"] and row["state"] == "pending":
@@ -94,5 +96,12 @@ def said(say: Say, facts: dict[str, Any]) -> str:
     return say(facts) if callable(say) else say.format_map(facts)
 
 
-def moment(at: datetime | None) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if at else ""
+def relative(at: datetime | None, now: datetime) -> str:
+    """A moment as people say it: "4 minutes ago", "in 2 hours"; empty where there is none."""
+    if at is None:
+        return ""
+    seconds = int((at - now).total_seconds())
+    unit, size = next((found for found in UNITS if abs(seconds) >= found[1]), ("second", 1))
+    number = abs(seconds) // size
+    length = f"{number} {unit}{'' if number == 1 else 's'}"
+    return f"in {length}" if seconds > 0 else f"{length} ago"
