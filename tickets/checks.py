@@ -56,9 +56,9 @@ def min_coverage(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
     found = yield from reading("min_coverage", case, "test_coverage", evidence.coverage)
     if found is None:
         return
-    if found.percent < needs["percent"]:
+    if found < needs["percent"]:
         how = "test more lines, then hand in coverage.xml of the last commit"
-        yield Reason("min_coverage", "coverage_low", needs["percent"], round(found.percent, 2), how)
+        yield Reason("min_coverage", "coverage_low", needs["percent"], round(float(found), 2), how)
     elif found.contradiction:
         yield unreadable("min_coverage", "test_coverage", found.contradiction)
 

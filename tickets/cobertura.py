@@ -27,12 +27,10 @@ RATE = re.compile(r"(0(\.[0-9]{1,30})?|1(\.0{1,30})?|[0-9](\.[0-9]{1,30})?[eE]-[
 TOLERANCE = 0.01  # of what a report tells: tools round, and count a line of two classes once or twice
 
 
-@dataclass(frozen=True)
-class Coverage:
-    """percent: of the lines that were hit, 0 to 100. contradiction: where the totals the report gives of itself say something else; else empty."""
+class Coverage(float):
+    """Percent of the lines that were hit, 0 to 100. contradiction: where the totals the report gives of itself say something else; else empty."""
 
-    percent: float
-    contradiction: str
+    contradiction = ""
 
 
 @dataclass
@@ -82,8 +80,10 @@ def coverage(content: bytes) -> Coverage:
         "lines-covered": (covered, report.hit),
     }
     wrong = next((key for key, value in report.totals.items() if value and not _near(float(value), expected[key])), "")
-    contradiction = f'it tells of {wrong}="{report.totals[wrong]}", and its lines make {expected[wrong][0]:.6g}' if wrong else ""
-    return Coverage(100 * covered / valid, contradiction)
+    found = Coverage(100 * covered / valid)
+    if wrong:
+        found.contradiction = f'it tells of {wrong}="{report.totals[wrong]}", and its lines make {expected[wrong][0]:.6g}'
+    return found
 
 
 def _near(value: float, counted: tuple[float, float]) -> bool:

@@ -6,6 +6,7 @@ import html
 import itertools
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -26,9 +27,11 @@ __all__ = [
     "Tests",
     "TooSlow",
     "Unreadable",
+    "changed_files",
     "changes",
     "coverage",
     "document",
+    "has_tests",
     "slug",
     "tests",
 ]
@@ -106,6 +109,11 @@ def slug(heading: str) -> str:
 
 
 def changes(content: bytes) -> Changes:
+    files = changed_files(content)
+    return Changes(has_tests(files), tuple(file[:200] for file in files[:20]))
+
+
+def changed_files(content: bytes) -> list[str]:
     """The files of a change, `{commit, files: [path]}`; the commit in 7 to 64 hexadecimal digits."""
     if len(content) > MANIFEST:
         raise Unreadable(f"a list of changed files has at most {MANIFEST >> 20} MiB")
@@ -118,12 +126,13 @@ def changes(content: bytes) -> Changes:
         raise Unreadable("it is not {commit, files: [path, …]}")
     if not isinstance(read.get("commit"), str) or not COMMIT.fullmatch(read["commit"]):
         raise Unreadable("it does not name its commit: 7 to 64 hexadecimal digits, as git shows it")
-    return Changes(any(map(_is_test, files)), tuple(file[:200] for file in files[:20]))
+    return files
 
 
-def _is_test(file: str) -> bool:
-    path = PurePosixPath(file.replace("\\", "/"))
-    return "tests" in path.parts[:-1] or path.name.startswith("test_")
+def has_tests(files: Iterable[str]) -> bool:
+    """Whether one of them lies under `tests/` or is named `test_*`."""
+    paths = (PurePosixPath(file.replace("\\", "/")) for file in files)
+    return any("tests" in path.parts[:-1] or path.name.startswith("test_") for path in paths)
 
 
 def _text(content: bytes) -> str:
