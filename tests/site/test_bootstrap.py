@@ -110,11 +110,16 @@ def test_making_an_environment_is_not_silent(clone):
     (clone / "stall").touch()
     words = [sys.executable, "manage.py", "up"]
     environment = {**WITHOUT_NETWORK, "PYTHONPATH": str(slow)}
-    with subprocess.Popen(words, cwd=clone, stderr=subprocess.PIPE, text=True, env=environment) as making:
-        assert making.stderr.readline().startswith(f"Making {clone / '.venv'}")
-        assert "bringing pip into it" in making.stderr.readline()  # while it is being made
-        (clone / "stall").unlink()
-        assert "could not be made: broken" in making.communicate(timeout=60)[1]
+    said = clone / "said"
+    with said.open("w") as paper, subprocess.Popen(words, cwd=clone, stderr=paper, env=environment) as making:
+        try:
+            wait_for(lambda: "bringing pip into it" in said.read_text())  # while it is being made
+            assert said.read_text().startswith(f"Making {clone / '.venv'}")
+            (clone / "stall").unlink()
+            assert making.wait(60) == 1
+        finally:
+            making.kill()
+    assert "could not be made: broken" in said.read_text()
 
 
 def test_without_a_network_it_says_what_can_be_done_and_breaks_nothing(clone):
