@@ -3,16 +3,21 @@
     blocks         the issue's task needs the other's
     parent-child   the other is its parent; a further parent is kept as a link
     any other      a link of that kind
-    closed         done, as imported; any other status starts, and the status is one of its labels
+    P.1            a child of P
+    closed         done, as imported
+    open           starts; with `defer_until` in the future not before then
+    any other      comes in paused, with the status and the assignee as the reason: there it is not offered as ready work either
     priority       0 critical, 1 high, 2 medium, 3 and 4 low
 
 A relation to an id that is neither in the file nor here is told and left out. A tombstone is a deleted issue: left out, with its edges.
+Rows that are no work (memories, gates, agents, messages and the like) are left out and counted by their type.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
@@ -27,7 +32,23 @@ SPLIT = "split the file; what is known is not imported twice, and its parts find
 PRIORITIES = [Priority.CRITICAL, Priority.HIGH, Priority.MEDIUM, Priority.LOW, Priority.LOW]
 SECTIONS = {"design": "Design", "acceptance_criteria": "Acceptance criteria", "notes": "Notes"}  # they follow the description
 TEXTS = ("id", "title", "description", "status", "issue_type", "created_at", *SECTIONS)
-TAKEN = {*TEXTS, "priority", "labels", "dependencies"}
+TAKEN = {
+    *TEXTS,
+    "priority",
+    "labels",
+    "dependencies",
+    "defer_until",
+    "assignee",
+    "pinned",
+    "deleted_at",
+    "is_template",
+    "ephemeral",
+    "_type",
+}
+NO_WORK = {"gate", "molecule", "agent", "message", "event", "role", "rig", "slot", "convoy", "template", "wisp"}  # issue types
+DELETED = {"tombstone", "deleted"}
+NAMED = {name: number for number, name in enumerate(("critical", "high", "medium", "low", "backlog"))}
+ASSIGNEE = 200  # characters of it in a reason
 HOLD_UP = {"conditional-blocks", "waits-for"}  # kinds that hold work up there, and nothing here
 TITLE = Ticket._meta.get_field("title").max_length
 LABEL = Ticket._meta.get_field("labels").base_field.max_length
@@ -39,7 +60,13 @@ def read(file: BinaryIO) -> Sheet:
     """The issues of a beads file and their relations; raises Malformed, Invalid or TooLarge naming the line."""
     faults, lines = Faults(), {}
     sheet = Sheet("beads", needs="blocks", parents="parent-child")
+    barred: dict[str, str] = {}  # open rows that are no work, by id: what they block waits for them there
     for line, issue in objects(file, faults):
+        if kind := no_work(issue):
+            sheet.no_work[kind] += 1
+            if isinstance(name := issue.get("id"), str) and status_of(issue) not in ("closed", *DELETED):
+                barred[name] = kind
+            continue
         if wrong := list(problems(issue)):
             faults.add(line, ", ".join(wrong))
             continue
@@ -51,7 +78,7 @@ def read(file: BinaryIO) -> Sheet:
             faults.add(line, f"more than {MOST} issues: {SPLIT}")
             break
         lines[name] = line
-        if issue.get("status") != "tombstone":
+        if status_of(issue) not in DELETED and not issue.get("deleted_at"):
             item = sheet.items[name] = _item(issue, line, sheet)
             for field, message in limits.faults(Ticket, vars(item)):
                 faults.add(line, f"its {field} has {message}")
@@ -59,11 +86,15 @@ def read(file: BinaryIO) -> Sheet:
             if len(sheet.relations) > 10 * MOST:
                 faults.add(line, f"more than {10 * MOST} dependencies: {SPLIT}")
                 break
-    if not (lines or faults.found):
+    if not (lines or faults.found or sheet.no_work):
         faults.add("the file", "it holds no issue", kind=Malformed, code="malformed")
     faults.check()
+    _hold_barred(sheet, barred)
+    _adopt_by_id(sheet)
     if deleted := len(lines) - len(sheet.items):
         sheet.warnings.append(f"deleted issues (tombstones) left out: {deleted}")
+    for field, count in sheet.bad_times.items():
+        sheet.warnings.append(f"times of {field} that can be none, left out: {count}")
     for kind, count in Counter(relation.kind for relation in sheet.relations if relation.kind in HOLD_UP).items():
         sheet.warnings.append(f"relations of kind {kind} kept as links, for which nothing waits: {count}")
     return sheet
@@ -76,8 +107,7 @@ def problems(issue: dict[str, Any]) -> Iterator[str]:
         if value is None and name not in ("id", "title"):
             continue
         yield from _wrong_text(name, value, LONGEST.get(name), must=name in ("id", "title"))
-    priority = issue.get("priority")
-    if priority is not None and not (isinstance(priority, int) and not isinstance(priority, bool) and 0 <= priority < len(PRIORITIES)):
+    if priority_of(issue) is None:
         yield f"priority must be a number from 0 to {len(PRIORITIES) - 1}"
     labels = issue.get("labels") or []
     if isinstance(labels, list):
@@ -133,26 +163,92 @@ def _item(issue: dict[str, Any], line: str, sheet: Sheet) -> Item:
         parts.insert(0, title)
         title = title[: TITLE - 1] + "…"
     sheet.left_out.update(name for name, value in issue.items() if name not in TAKEN and value not in (None, "", [], {}))
-    status, kind = issue.get("status") or "open", issue.get("issue_type") or "task"
+    status, kind = status_of(issue), issue.get("issue_type") or "task"
     labels = [label.strip() for label in issue.get("labels") or []]
     labels += [word for word in (status, kind) if word not in ("closed", "task")]
-    priority = issue.get("priority")
+    created_at, deferred = _moment(issue, "created_at", sheet), _moment(issue, "defer_until", sheet, future=True)
+    paused = "pinned" if issue.get("pinned") is True and status == "open" else status
     return Item(
         id=issue["id"],
         title=title,
         description="\n\n".join(filter(None, parts)),
-        priority=PRIORITIES[2 if priority is None else priority],
+        priority=PRIORITIES[priority_of(issue) or 0],
         labels=list(dict.fromkeys(filter(None, labels))),
         kind=kind,
         done=status == "closed",
-        created_at=_moment(issue.get("created_at") or ""),
+        created_at=created_at,
+        not_before=deferred if status in ("open", "deferred") else None,
+        pause="" if paused in ("open", "closed") or (paused == "deferred" and deferred) else _why(paused, issue),
     )
 
 
-def _moment(text: str) -> datetime | None:
-    """A moment of the past with its zone; what is none of that tells nothing."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
+def _why(status: str, issue: dict[str, Any]) -> str:
+    assignee = issue.get("assignee")
+    return f"beads: {status}" + (f", {assignee.strip()[:ASSIGNEE]}" if isinstance(assignee, str) and assignee.strip() else "")
+
+
+def no_work(issue: dict[str, Any]) -> str:
+    """The type of a row that is no work; empty for an issue."""
+    if "_schema" in issue:
+        return "schema"
+    if (row := issue.get("_type", "issue")) != "issue":
+        return row[:40] if isinstance(row, str) else "unknown"
+    kind = issue.get("issue_type")
+    if isinstance(kind, str) and kind.strip().lower() in NO_WORK:
+        return kind.strip().lower()
+    return "template" if issue.get("is_template") is True else "ephemeral" if issue.get("ephemeral") is True else ""
+
+
+def status_of(issue: dict[str, Any]) -> str:
+    """In the spelling of beads: `In Progress` is in_progress."""
+    status = issue.get("status")
+    return "_".join(status.lower().replace("-", " ").split()) or "open" if isinstance(status, str) else "open"
+
+
+def priority_of(issue: dict[str, Any]) -> int | None:
+    """0 to 4; also of `P1`, `"1"`, `1.0` and `high`. None: it cannot be told."""
+    priority = issue.get("priority")
+    if priority is None:
+        return 2
+    if isinstance(priority, str):
+        word = priority.strip().lower()
+        priority = NAMED.get(word, int(word.removeprefix("p")) if word.removeprefix("p") in {*"01234"} else -1)
+    if isinstance(priority, bool) or not isinstance(priority, int | float) or priority not in range(len(PRIORITIES)):
         return None
-    return moment if moment.tzinfo and moment.year >= 1970 and moment <= datetime.now(UTC) else None
+    return int(priority)
+
+
+def _hold_barred(sheet: Sheet, barred: dict[str, str]) -> None:
+    """What waits there for a row that is no work and not over, comes in paused: nothing here would end that wait."""
+    for relation in sheet.relations:
+        if relation.kind == "blocks" and relation.to_id in barred and not (item := sheet.items[relation.from_id]).done and not item.pause:
+            sheet.items[relation.from_id] = replace(item, pause=f"beads: blocked by the {barred[relation.to_id]} {relation.to_id}")
+
+
+def _adopt_by_id(sheet: Sheet) -> None:
+    """`P.1` is a child of `P`, where nothing else is said of its parent."""
+    adopted = {relation.from_id for relation in sheet.relations if relation.kind == "parent-child"}
+    for name in sheet.items:
+        parent, dot, number = name.rpartition(".")
+        if dot and number.isdecimal() and parent in sheet.items and name not in adopted:
+            sheet.relations[Relation("parent-child", name, parent)] = None
+
+
+def _moment(issue: dict[str, Any], field: str, sheet: Sheet, *, future: bool = False) -> datetime | None:
+    """A moment with its zone: of the past, or of the `future`. What can be no such moment is counted."""
+    text = issue.get(field)
+    if text in (None, ""):
+        return None
+    try:
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        moment = None
+    if (
+        moment is None
+        or not moment.tzinfo
+        or not limits.FIRST_YEAR <= moment.year <= limits.LAST_YEAR
+        or (not future and moment > datetime.now(UTC))
+    ):
+        sheet.bad_times[field] += 1
+        return None
+    return moment if not future or moment > datetime.now(UTC) else None

@@ -46,6 +46,7 @@ class Report:
             "parents": arrival.parents,
             "links": arrival.links,
             "skipped": {
+                "rows": dict(getattr(self.sheet, "no_work", Counter()).most_common()),
                 "edges": len(skipped),
                 "ids": len({edge.to_id for edge in skipped}),
                 "by_kind": dict(Counter(edge.kind for edge in skipped).most_common()),

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from agents.models import Project
 from tickets.models import Arrival, Backlog, Cycle, Item, Ticket, Workflow
+
+MOST_CIRCLES = 100
 
 
 class Relation(NamedTuple):
@@ -31,6 +34,8 @@ class Sheet:
     relations: dict[Relation, None] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)  # fields nothing here stands for, and how often they said something
     warnings: list[str] = field(default_factory=list)
+    bad_times: Counter[str] = field(default_factory=Counter)  # by field
+    no_work: Counter[str] = field(default_factory=Counter)  # rows that are no work, by their type
 
     @property
     def strange(self) -> set[str]:
@@ -56,9 +61,20 @@ class Sheet:
                 parents[one] = other
             elif one != other:
                 links.append((one, other, kind))
-        refuse_cycles(needs, "These issues block each other")
+        done = {name for name, item in self.items.items() if item.done}
+        going = [edge for edge in needs if done.isdisjoint(edge)]
+        refuse_cycles(going, "These issues block each other")
+        needs = [*going, *self._acyclic(going, [edge for edge in needs if not done.isdisjoint(edge)])]
+        needs += inherited(needs, parents, self.items)
         refuse_cycles(((parent, child) for child, parent in parents.items()), "These issues are parents of each other")
         return Backlog(self.source, list(self.items.values()), needs, parents, links)
+
+    def _acyclic(self, going: list[tuple[str, str]], over: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Of the needs of which one end is done, which hold nothing up: those that close no circle; a circle is told of and left out."""
+        kept = dict.fromkeys(over)
+        for circle in circles(going, kept):
+            self.warnings.append(f"finished issues that block each other, left as they are: {' -> '.join(circle[:20])}")
+        return list(kept)
 
     def bring_in(
         self,
@@ -73,6 +89,45 @@ class Sheet:
         """What is new of it."""
         backlog = self.backlog(here)
         return backlog, Ticket.objects.bring_in(backlog, project=project, workflow=workflow, by=by, force=force, watch=watch)
+
+
+def inherited(needs: list[tuple[str, str]], parents: dict[str, str], items: dict[str, Item]) -> list[tuple[str, str]]:
+    """A blocked parent holds its children: what an open parent waits for, its open children wait for too. Nothing that would close a circle."""
+    waits: dict[str, list[str]] = {}
+    for before, after in needs:
+        if not (before in items and items[before].done):
+            waits.setdefault(after, []).append(before)
+    told = {(before, after) for before, after in needs}
+    found: dict[tuple[str, str], None] = {}
+    for child, item in items.items():
+        if item.done:
+            continue
+        seen, above = {child}, parents.get(child)
+        while above and above not in seen:
+            seen.add(above)
+            for before in waits.get(above, ()):
+                if before != child and (before, child) not in told:
+                    found[before, child] = None
+            above = parents.get(above)
+    for _ in circles(needs, found):
+        pass
+    return list(found)
+
+
+def circles(fixed: Iterable[tuple[str, str]], loose: dict[tuple[str, str], None]) -> Iterator[list[str]]:
+    """The circles that edges (before, after) close, each as its ids, once one of its loose edges was taken out; `fixed` close none among themselves."""
+    for _ in range(MOST_CIRCLES):
+        graph: dict[str, set[str]] = {}
+        for before, after in (*fixed, *loose):
+            graph.setdefault(after, set()).add(before)
+        try:
+            TopologicalSorter(graph).prepare()
+            return
+        except CycleError as error:
+            ids: list[str] = error.args[1]
+            del loose[next(pair for pair in pairwise(ids) if pair in loose)]
+            yield ids
+    loose.clear()  # so many are no mistake that dropping one edge would mend
 
 
 def refuse_cycles(edges: Iterable[tuple[str, str]], what: str) -> None:

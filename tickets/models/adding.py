@@ -143,7 +143,9 @@ class Adding(models.QuerySet[Any]):
 
         All are of one project. Gives their ids; counted by the caller.
         """
-        placed = [_placed(ticket, spec, ticket.phase, ticket.plan.open_in(ticket.phase)) for ticket, spec in work]
+        placed = [
+            _placed(ticket, spec, ticket.phase, set() if ticket.paused else ticket.plan.open_in(ticket.phase)) for ticket, spec in work
+        ]
         return [pk for batch in self._stored(placed, now, by) for pk in batch]
 
     def _refuse_faults(self, ticket: Ticket, work: Sequence[Placed], place_of: Mapping[str, int]) -> None:

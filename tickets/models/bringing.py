@@ -55,7 +55,7 @@ INSERT INTO tickets_link (ticket_id, other_id, kind) SELECT * FROM unnest(%s::bi
 
 @dataclass(frozen=True)
 class Item:
-    """One ticket to be, by its id where it comes from; `kind` is its task's. `done`: it is born in the last phase, its task completed."""
+    """One ticket to be, by its id where it comes from; `kind` and `not_before` are its task's. `done`: it is born in the last phase, its task completed."""
 
     id: str
     title: str
@@ -65,6 +65,8 @@ class Item:
     kind: str = "task"
     done: bool = False
     created_at: datetime | None = None
+    not_before: datetime | None = None
+    pause: str = ""  # why it comes in paused
 
 
 @dataclass(frozen=True)
@@ -200,13 +202,16 @@ class Bringing(models.QuerySet["Ticket"]):
                     source_id=item.id,
                     events=1,
                     created_at=item.created_at or now,
+                    paused=bool(item.pause),
+                    paused_at=now if item.pause else None,
+                    pause_reason=item.pause,
                 )
                 for number, item in enumerate(batch, first + place)
             ]
             db.copy_in(tickets)
             db.copy_in([_birth(ticket, by) for ticket in tickets])
             db.copy_in([_opening(ticket, by) for ticket in tickets])
-            specs = [TaskSpec(item.title, kind=item.kind, phase=works, ended=item.done) for item in batch]
+            specs = [TaskSpec(item.title, kind=item.kind, phase=works, ended=item.done, not_before=item.not_before) for item in batch]
             tasks = Task.objects.bring_in(list(zip(tickets, specs, strict=True)), now=now, by=by)
             yield from zip(tickets, tasks, strict=True)
 
@@ -256,7 +261,8 @@ def _opening(ticket: Ticket, by: Any) -> Event:
         kind="ticket.opened",
         actor=label(by),
         key=via(by),
-        data={"title": ticket.title, "phase": ticket.phase, "source": ticket.source, "source_id": ticket.source_id},
+        data={"title": ticket.title, "phase": ticket.phase, "source": ticket.source, "source_id": ticket.source_id}
+        | ({"paused": ticket.pause_reason} if ticket.paused else {}),
         reason=_why(ticket),
     )
 

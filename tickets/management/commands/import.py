@@ -39,6 +39,11 @@ class Command(commands.Command):
             + ", ".join(many(report[f"{what}s"], what) for what in ("task", "need", "parent", "link"))
             + "."
         )
+        if skipped["rows"]:
+            kinds = ", ".join(f"{count} {kind}" for kind, count in skipped["rows"].items())
+            say(
+                f"Left out: {many(sum(skipped['rows'].values()), 'row')} that {'is' if sum(skipped['rows'].values()) == 1 else 'are'} no work: {kinds}."
+            )
         if skipped["edges"]:
             kinds = ", ".join(f"{count} {kind}" for kind, count in skipped["by_kind"].items())
             say(f"Left out: {many(skipped['edges'], 'edge')} to {many(skipped['ids'], 'id')} not in the file and not known here: {kinds}.")

@@ -1,0 +1,169 @@
+"""Backlogs as beads writes them today: what is no work stays out, and nothing is offered that is not ready there."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from tests.parts import lacking
+from tests.tickets.backlogs import bring, issue
+from tickets import imports
+from tickets.models import Need, Task, Ticket
+
+pytestmark = pytest.mark.django_db
+
+DATA = Path(settings.ROOT).parent / "shared" / "data"
+NO_WORK = {"gate", "molecule", "agent", "message", "event", "role", "rig", "slot", "convoy", "template", "wisp"}
+
+
+def data(name: str) -> Path:
+    if not (DATA / name).exists():
+        lacking("data", f"there is no {DATA / name}: put a beads backlog there")
+    return DATA / name
+
+
+def come_in(project, name, **how):
+    with data(name).open("rb") as file:
+        return imports.run("beads", file, project=project, by="system:test", **how).as_dict()
+
+
+def ready_here() -> set[str]:
+    return set(Task.objects.ready().values_list("ticket__source_id", flat=True))
+
+
+def ready_there(path: Path) -> set[str]:
+    """Beads' own rules, over the raw file: open, and neither it nor an ancestor waits for something that is not closed."""
+    rows = {row["id"]: row for row in map(json.loads, path.read_text().splitlines()) if "id" in row}
+
+    def targets(name, *kinds):
+        edges = rows[name].get("dependencies") or []
+        return [edge["depends_on_id"] for edge in edges if edge["type"] in kinds and edge["depends_on_id"] in rows]
+
+    def blocked(name, seen=()):
+        waits = any(rows[other]["status"] not in ("closed", "tombstone") for other in targets(name, "blocks"))
+        return waits or any(blocked(parent, (*seen, name)) for parent in targets(name, "parent-child") if parent not in (*seen, name))
+
+    return {name for name, row in rows.items() if row["status"] == "open" and row["issue_type"] not in NO_WORK and not blocked(name)}
+
+
+@pytest.mark.parametrize(("name", "ready"), [("beads-oracledb.jsonl", 2), ("beads-issues.jsonl", 44)])
+def test_what_is_ready_is_what_beads_would_offer(project, name, ready):
+    come_in(project, name)
+
+    assert ready_here() == ready_there(data(name))
+    assert len(ready_here()) == ready
+
+
+def test_rows_that_are_no_work_are_left_out_and_counted_by_type(project):
+    report = come_in(project, "beads-cases/types.jsonl")
+    left_out = {
+        kind: 1
+        for kind in ("gate", "molecule", "agent", "message", "event", "rig", "role", "convoy", "slot", "wisp", "template", "ephemeral")
+    }
+    assert report["skipped"]["rows"] == left_out
+    assert set(Ticket.objects.values_list("source_id", flat=True)) == {"t-task", "t-bug", "t-epic", "t-merge-request", "t-pin"}
+    assert Ticket.objects.get(source_id="t-pin").pause_reason == "beads: pinned"
+
+
+def test_memories_and_the_files_own_lines_are_left_out(project):
+    report = come_in(project, "beads-cases/memory.jsonl")
+    assert report["skipped"]["rows"] == {"schema": 1, "memory": 1}
+    assert list(Ticket.objects.values_list("source_id", flat=True)) == ["m-1"]
+
+
+def test_a_status_that_is_not_open_holds_the_ticket_and_says_why(project):
+    come_in(project, "beads-cases/statuses.jsonl")
+    paused = dict(Ticket.objects.filter(paused=True).values_list("source_id", "pause_reason"))
+    assert paused == {
+        f"s-{status}": f"beads: {status}" for status in ("in_progress", "blocked", "deferred", "pinned", "hooked", "review", "draft")
+    }
+    assert ready_here() == {"s-open"}
+    assert set(Ticket.objects.filter(phase="DONE").values_list("source_id", flat=True)) == {"s-closed", "s-up"}
+    assert not Ticket.objects.filter(source_id__in=["s-deleted", "s-tombstone", "s-del"]).exists()
+
+
+def test_deferred_work_waits_for_its_time_and_held_work_names_who_holds_it(project):
+    come_in(project, "beads-cases/def.jsonl")
+    first = Ticket.objects.get(source_id="x-1")
+    assert (first.paused, first.tasks.get().not_before.year, first.tasks.get().asleep) == (False, 2036, True)
+    assert Ticket.objects.get(source_id="x-2").pause_reason == "beads: in_progress, lee"
+    assert Ticket.objects.get(source_id="x-3").pause_reason == "beads: blocked"
+    assert ready_here() == set()
+
+    Ticket.objects.act(Ticket.objects.get(source_id="x-2").pk, "resume", by="system:test")
+    assert ready_here() == {"x-2"}
+
+
+def test_a_blocked_parent_holds_its_children_and_a_dotted_id_is_a_child(project, ada):
+    come_in(project, "beads-cases/pblk.jsonl")
+    assert dict(Ticket.objects.exclude(parent=None).values_list("source_id", "parent__source_id")) == {
+        "p-epic.1": "p-epic",
+        "p-epic.2": "p-epic",
+    }
+    assert ready_here() == {"p-block"}
+    waits = Need.objects.values_list("child__ticket__source_id", "parent__ticket__source_id")
+    assert set(waits) == {(name, "p-block") for name in ("p-epic", "p-epic.1", "p-epic.2")}
+
+
+def test_parents_that_wait_for_each_others_children_are_no_circle(project):
+    report = bring(
+        project,
+        issue("one", ("blocks", "b")),
+        issue("two", ("blocks", "a")),
+        issue("a", ("parent-child", "one")),
+        issue("b", ("parent-child", "two")),
+    )
+    assert report["tickets"]["new"] == 4
+    assert len(ready_here() & {"a", "b"}) <= 1
+
+
+def test_what_waits_for_a_row_that_is_no_work_is_not_offered(project):
+    bring(
+        project,
+        issue("g", issue_type="gate"),
+        issue("h", issue_type="gate", status="closed"),
+        issue("x", ("blocks", "g")),
+        issue("y", ("blocks", "h")),
+    )
+    assert ready_here() == {"y"}
+    assert Ticket.objects.get(source_id="x").pause_reason == "beads: blocked by the gate g"
+
+
+def test_a_circle_of_finished_work_is_a_warning(project):
+    report = come_in(project, "beads-cases/cycleclosed.jsonl")
+    assert report["tickets"]["new"] == 3
+    assert any("block each other" in warning for warning in report["warnings"])
+    assert ready_here() == {"y-3"}
+
+
+def test_times_that_can_be_none_are_counted_and_the_others_kept_to_the_second(project):
+    report = come_in(project, "beads-cases/times.jsonl")
+    assert "times of created_at that can be none, left out: 7" in report["warnings"]
+    made = Ticket.objects.get(source_id="ti-0").created_at
+    assert made.isoformat(timespec="seconds") == "2025-11-20T05:42:53+00:00"
+
+
+@pytest.mark.parametrize(("given", "priority"), [("P1", 1), ("0", 0), (1.0, 1), ("High", 1), ("backlog", 3), (" p4 ", 3)])
+def test_a_priority_in_another_form_is_the_same(project, given, priority):
+    bring(project, issue("bd-1", priority=given))
+    assert Ticket.objects.get().priority == priority
+
+
+@pytest.mark.parametrize("given", ["P5", "soon", 2.5, True, -1, [1]])
+def test_a_priority_that_is_none_is_refused(project, given):
+    with pytest.raises(Exception, match="priority must be"):
+        bring(project, issue("bd-1", priority=given))
+
+
+def test_the_types_of_the_real_backlog_are_counted(project):
+    report = come_in(project, "beads-issues.jsonl")
+    assert report["skipped"]["rows"] == {"agent": 9, "convoy": 2, "message": 1}
+    assert report["tickets"]["new"] == 692
+    assert (
+        Counter(Ticket.objects.filter(paused=True).values_list("labels__0", flat=True)).total()
+        == Ticket.objects.filter(paused=True).count()
+    )
