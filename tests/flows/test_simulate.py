@@ -65,6 +65,20 @@ def test_a_backlog_is_done_once_and_in_order_over_http(backlog, web):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_what_a_pause_holds_is_not_awaited_nor_what_needs_it(backlog, web, operator):
+    held = Ticket.objects.open(project=backlog, title="Held", tasks=[TaskSpec("held")], by=operator)
+    after = Ticket.objects.open(project=backlog, title="After", tasks=[TaskSpec("after")], by=operator)
+    Need.objects.add(backlog.pk, [Edge(held.tasks.get().pk, after.tasks.get().pk)], by=operator)
+    Ticket.objects.act(held.pk, "pause", by=operator, reason="beads: blocked")
+
+    ended = simulate("--project", "SIM", "--agents", "3", "--url", f"http://{web.host}", "--sure", "--json")
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    report = json.loads(ended.stdout)
+    assert {name: report[name] for name in ("tasks", "done", "held")} == {"tasks": 30, "done": 30, "held": 2}
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_call_whose_answer_was_lost_is_repeated_and_has_one_effect(backlog, web):
     with losing_answers("127.0.0.1", web.port, every=5) as url:
         ended = simulate("--project", "SIM", "--agents", "3", "--url", url, "--sure", "--json")

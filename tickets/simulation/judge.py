@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from django.db import connection, transaction
@@ -29,6 +30,10 @@ LEAVES = {
     "task.retried": "pending",
 }
 BY_TIME = {"task.lapsed", "task.timed_out"}
+WAITS = """
+(t.state = 'pending' AND (k.paused OR k.archived_at IS NOT NULL OR k.phase IN ('BLOCKED', 'CANCELLED')
+                          OR t.asleep AND t.not_before > clock_timestamp() + interval '10 min'))
+"""
 TOLD = """
 SELECT kind, substr(subject, 6)::bigint AS task, (data->>'fence')::bigint AS fence, data->>'state' AS state, at
 FROM agents_event WHERE project_id = %s AND id > %s AND kind = ANY (%s) ORDER BY id
@@ -56,10 +61,26 @@ class Before:
     join: dict[int, int]
     last_event: int
     work: dict[int, float] = field(default_factory=dict)  # seconds it took where it ran before, where that is known
+    waits: frozenset[int] = frozenset()  # open tasks that a pause, a person or a far day holds
 
-    @property
+    @cached_property
+    def held(self) -> set[int]:
+        """Open tasks that are held, or need one that is: nobody can do them in this run."""
+        needed_by: dict[int, list[int]] = defaultdict(list)
+        for child, needs in self.needs.items():
+            for need in needs:
+                needed_by[need.parent].append(child)
+        held, new = set(self.waits), list(self.waits)
+        while new:
+            for child in needed_by[new.pop()]:
+                if child not in held and self.states.get(child) not in ENDED and child not in self.join:
+                    held.add(child)
+                    new.append(child)
+        return held
+
+    @cached_property
     def open(self) -> set[int]:
-        return {task for task, state in self.states.items() if state not in ENDED}
+        return {task for task, state in self.states.items() if state not in ENDED} - self.held
 
 
 @dataclass
@@ -67,6 +88,7 @@ class Verdict:
     """What the journal says of the tasks that were open."""
 
     tasks: int
+    held: int = 0  # open besides, and not awaited
     done: int = 0
     done_twice: int = 0
     order_violations: int = 0
@@ -85,7 +107,11 @@ def what_stands(project: Project) -> Before:
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        tasks = db.rows('SELECT id, state, "join_count", work_s FROM tickets_task WHERE project_id = %s', [project.pk])
+        tasks = db.rows(
+            f"""SELECT t.id, t.state, t.join_count, t.work_s, {WAITS} AS waits
+                FROM tickets_task t JOIN tickets_ticket k ON k.id = t.ticket_id WHERE t.project_id = %s""",
+            [project.pk],
+        )
         edges = db.rows(
             """SELECT n.parent_id, n.child_id, n.on_end, n.on_failure FROM tickets_need n JOIN tickets_task c ON c.id = n.child_id
                WHERE c.project_id = %s""",
@@ -98,7 +124,8 @@ def what_stands(project: Project) -> Before:
         needs[edge["child_id"]].append(Need(edge["parent_id"], edge["on_end"], edge["on_failure"]))
     join = {task["id"]: task["join_count"] for task in tasks if task["join_count"] is not None}
     work = {task["id"]: task["work_s"] for task in tasks if task["work_s"] is not None}
-    return Before({task["id"]: task["state"] for task in tasks}, dict(needs), join, last["id"], work)
+    waits = frozenset(task["id"] for task in tasks if task["waits"])
+    return Before({task["id"]: task["state"] for task in tasks}, dict(needs), join, last["id"], work, waits)
 
 
 def judge(project: Project, before: Before, acknowledged: Collection[tuple[int, int]] = ()) -> Verdict:
@@ -106,7 +133,7 @@ def judge(project: Project, before: Before, acknowledged: Collection[tuple[int, 
     told = db.rows(TOLD, [project.pk, before.last_event, [*LEAVES, *BY_TIME]])
     now = db.rows("SELECT id, state FROM tickets_task WHERE project_id = %s", [project.pk])
     completed = Counter(event["task"] for event in told if event["kind"] == "task.completed")
-    verdict = Verdict(tasks=len(before.open))
+    verdict = Verdict(tasks=len(before.open), held=len(before.held))
     verdict.done = sum(1 for task in now if task["id"] in before.open and task["state"] == "completed" and completed[task["id"]])
     for task in sorted(task for task, times in completed.items() if times + (before.states.get(task) == "completed") > 1):
         verdict.done_twice += 1

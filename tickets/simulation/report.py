@@ -52,6 +52,7 @@ class Report:
         return {
             "tasks": verdict.tasks,
             "done": verdict.done,
+            "held": verdict.held,
             "done_twice": verdict.done_twice,
             "order_violations": verdict.order_violations,
             "refused": heard.counts["refused"],

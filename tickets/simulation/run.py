@@ -25,7 +25,7 @@ NOTHING_MOVES_S = 60.0  # longer than any sweep's cadence: what still waits then
 
 LEFT = """
 SELECT count(*) AS open, count(*) FILTER (WHERE state = 'claimed' OR asleep) AS moving, min(ticket_key || '.' || id) AS one
-FROM tickets_task WHERE project_id = %s AND state IN ('pending', 'claimed')
+FROM tickets_task WHERE id = ANY (%s) AND state IN ('pending', 'claimed')
 """
 
 
@@ -73,7 +73,7 @@ class Run:
                 self.chaos.strike(done)
             if now - counted > COUNT_EVERY_S or done >= len(before.open):
                 counted = now
-                left = db.rows(LEFT, [self.project.pk])[0]
+                left = db.rows(LEFT, [list(before.open)])[0]
                 if not left["open"]:
                     return
                 if left["moving"]:

@@ -116,6 +116,10 @@ class Command(commands.Command):
     def tell(self, document: commands.Document) -> None:
         told = "{done} of {tasks} tasks done, {done_twice} done twice, {order_violations} order violations, {lost} lost, {refused} refused."
         self.stdout.write(told.format(**document))
+        if document["held"]:
+            self.stdout.write(
+                f"Not awaited: {document['held']} open tasks that a pause, a person or a far day holds, or that need one of those."
+            )
         ms, bound = document["claim_ms"], document["bound_s"]
         if ms["p50"] is not None:
             self.stdout.write(f"A claim took {ms['p50']} ms (p50), {ms['p95']} ms (p95).")
