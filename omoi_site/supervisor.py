@@ -144,7 +144,8 @@ class Supervisor:
         for child in self.roles:
             child.send(signal.SIGTERM)
             child.due = None
-        asked, deadline, told = self.asked_to_end, time.monotonic() + self.grace_s, []
+        asked, deadline = self.asked_to_end, time.monotonic() + self.grace_s
+        told: list[str] = []
         while left := self._at_work():
             if left != told:
                 told = left

@@ -122,6 +122,7 @@ def test_whoever_writes_60_mb_before_reading_gets_the_refusal(echo):
 def test_a_body_that_trickles_is_given_up_at_its_deadline(echo):
     end, began = echo.raw(b"POST /api/v1/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"), time.monotonic()
     while not select.select([end], [], [], 0.2)[0]:
+        assert time.monotonic() - began < 8
         end.sendall(b"x")
     text = told(end)
 
