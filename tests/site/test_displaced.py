@@ -180,10 +180,12 @@ def test_a_home_whose_database_is_at_work_has_not_moved(tmp_path):
     data = database_of(home)
     home.rename(moved)
     with subprocess.Popen(["sleep", "600"], cwd=data) as server:
-        (data / "postmaster.pid").write_text(f"{server.pid}\n")
-        with pytest.raises(place.Displaced, match="at work"):
-            place.settle(moved, "moved")
-        server.kill()
+        try:
+            (data / "postmaster.pid").write_text(f"{server.pid}\n")
+            with pytest.raises(place.Displaced, match="at work"):
+                place.settle(moved, "moved")
+        finally:
+            server.kill()
     assert "takes the place" in place.settle(moved, "moved")
     assert place.ground(moved) == data.parent
 

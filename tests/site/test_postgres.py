@@ -74,10 +74,10 @@ def test_only_the_number_of_a_stranger_is_taken_out_of_a_pid_file(stopped):
         with subprocess.Popen(["sleep", "600"], cwd=folder) as other:
             note.write_text("\n".join([str(other.pid), *lines]))
             server._forget_stranger()
+            other.kill()
             number, *rest = note.read_text().split("\n")
             assert rest == lines
             assert number == str(os.getpid() if known else other.pid)
-            other.kill()
     note.write_text("what is this?")
     server._forget_stranger()
     assert note.read_text() == "what is this?"
