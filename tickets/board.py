@@ -63,7 +63,7 @@ class Wanted:
     def narrow(self, tickets: Any) -> Any:
         """Those of `tickets` that pass the filters; the view is not one of them."""
         if self.text:
-            tickets = tickets.filter(Q(title__icontains=self.text) | Q(key__istartswith=self.text))
+            tickets = tickets.filter(Q(title__icontains=self.text) | Q(key__istartswith=self.text) | Q(source_id__iexact=self.text))
         if self.priority:
             tickets = tickets.filter(priority=Priority[self.priority.upper()])
         if self.label:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.core.management import call_command
 
+from tests.calls import api_of
 from tests.parts import lacking
 from tests.tickets.backlogs import bring, issue
 from tickets import imports
@@ -167,3 +169,25 @@ def test_the_types_of_the_real_backlog_are_counted(project):
         Counter(Ticket.objects.filter(paused=True).values_list("labels__0", flat=True)).total()
         == Ticket.objects.filter(paused=True).count()
     )
+
+
+def test_a_closing_time_comes_along_and_a_ticket_is_found_by_the_id_it_had(project, operator, capsys, client):
+    bring(project, issue("bd-old", status="closed", closed_at="2025-11-19T21:42:53Z"), issue("bd-new"))
+    assert Task.objects.get(ticket__source_id="bd-old").ended_at.isoformat() == "2025-11-19T21:42:53+00:00"
+
+    found = Ticket.objects.get(source_id="bd-new")
+    assert [each["key"] for each in api_of(operator).get("/tickets", q="bd-new").json()["results"]] == [found.key]
+    call_command("explain", "bd-new", json=True)
+    assert json.loads(capsys.readouterr().out)["key"] == found.key
+    client.force_login(operator)
+    assert found.key in client.get("/board/", {"project": "OMO", "q": "bd-new"}).content.decode()
+
+
+def test_what_was_deleted_there_and_is_known_here_shows_as_changed_and_stays(project):
+    bring(project, issue("bd-1"), issue("bd-2"))
+    report = bring(
+        project, issue("bd-1", status="tombstone"), issue("bd-2", deleted_at="2026-01-01T00:00:00Z"), issue("bd-3", status="deleted")
+    )
+    assert [(each["id"], each["fields"]) for each in report["changed"]] == [("bd-1", ["deleted"]), ("bd-2", ["deleted"])]
+    assert report["tickets"] == {"new": 0, "known": 0, "changed": 2}
+    assert Ticket.objects.count() == 2

@@ -123,7 +123,9 @@ class TicketsIn(PageIn):
     priority = PriorityField(required=False)
     label = serializers.CharField(max_length=200, required=False)
     waiting_on = serializers.CharField(max_length=200, required=False, help_text=SHORT_PAGES)
-    q = serializers.CharField(max_length=200, required=False, help_text="part of the title, or the key")
+    q = serializers.CharField(
+        max_length=200, required=False, help_text="part of the title, the key, or the id it has where it was imported from"
+    )
     archived = serializers.BooleanField(default=False, help_text="the archived ones instead of the others")
 
 
@@ -167,7 +169,7 @@ class TicketsView(View):
         if "label" in given:
             found = found.filter(labels__contains=[given["label"]])
         if "q" in given:
-            found = found.filter(Q(title__icontains=given["q"]) | Q(key=given["q"].upper()))
+            found = found.filter(Q(title__icontains=given["q"]) | Q(key=given["q"].upper()) | Q(source_id=given["q"]))
         for name in ("phase", "priority"):
             if name in given:
                 found = found.filter(**{name: given[name]})

@@ -41,6 +41,7 @@ TAKEN = {
     "assignee",
     "pinned",
     "deleted_at",
+    "closed_at",
     "is_template",
     "ephemeral",
     "_type",
@@ -86,13 +87,15 @@ def read(file: BinaryIO) -> Sheet:
             if len(sheet.relations) > 10 * MOST:
                 faults.add(line, f"more than {10 * MOST} dependencies: {SPLIT}")
                 break
+        else:
+            sheet.deleted.append(name)
     if not (lines or faults.found or sheet.no_work):
         faults.add("the file", "it holds no issue", kind=Malformed, code="malformed")
     faults.check()
     _hold_barred(sheet, barred)
     _adopt_by_id(sheet)
-    if deleted := len(lines) - len(sheet.items):
-        sheet.warnings.append(f"deleted issues (tombstones) left out: {deleted}")
+    if sheet.deleted:
+        sheet.warnings.append(f"deleted issues (tombstones) left out: {len(sheet.deleted)}")
     for field, count in sheet.bad_times.items():
         sheet.warnings.append(f"times of {field} that can be none, left out: {count}")
     for kind, count in Counter(relation.kind for relation in sheet.relations if relation.kind in HOLD_UP).items():
@@ -177,6 +180,7 @@ def _item(issue: dict[str, Any], line: str, sheet: Sheet) -> Item:
         kind=kind,
         done=status == "closed",
         created_at=created_at,
+        closed_at=_moment(issue, "closed_at", sheet) if status == "closed" else None,
         not_before=deferred if status in ("open", "deferred") else None,
         pause="" if paused in ("open", "closed") or (paused == "deferred" and deferred) else _why(paused, issue),
     )

@@ -35,6 +35,7 @@ class Sheet:
     left_out: Counter[str] = field(default_factory=Counter)  # fields nothing here stands for, and how often they said something
     warnings: list[str] = field(default_factory=list)
     bad_times: Counter[str] = field(default_factory=Counter)  # by field
+    deleted: list[str] = field(default_factory=list)  # ids that were deleted there
     no_work: Counter[str] = field(default_factory=Counter)  # rows that are no work, by their type
 
     @property
@@ -67,7 +68,7 @@ class Sheet:
         needs = [*going, *self._acyclic(going, [edge for edge in needs if not done.isdisjoint(edge)])]
         needs += inherited(needs, parents, self.items)
         refuse_cycles(((parent, child) for child, parent in parents.items()), "These issues are parents of each other")
-        return Backlog(self.source, list(self.items.values()), needs, parents, links)
+        return Backlog(self.source, list(self.items.values()), needs, parents, links, self.deleted)
 
     def _acyclic(self, going: list[tuple[str, str]], over: list[tuple[str, str]]) -> list[tuple[str, str]]:
         """Of the needs of which one end is done, which hold nothing up: those that close no circle; a circle is told of and left out."""

@@ -80,6 +80,7 @@ class TaskSpec:
     deadline: datetime | None = None
     work_s: float | None = None
     ended: bool = False
+    ended_at: datetime | None = None  # of what ended elsewhere; unknown: now
 
 
 class Placed(NamedTuple):
@@ -226,7 +227,7 @@ class Adding(models.QuerySet[Any]):
             work_s=spec.work_s,
             held=held,
             state="completed" if spec.ended else "pending",
-            ended_at=now if spec.ended else None,
+            ended_at=(spec.ended_at or now) if spec.ended else None,
         )
 
     @staticmethod

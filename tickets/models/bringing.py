@@ -66,6 +66,7 @@ class Item:
     done: bool = False
     created_at: datetime | None = None
     not_before: datetime | None = None
+    closed_at: datetime | None = None
     pause: str = ""  # why it comes in paused
 
 
@@ -81,12 +82,13 @@ class Backlog:
     needs: Sequence[tuple[str, str]] = ()
     parents: dict[str, str] = field(default_factory=dict)
     links: Sequence[tuple[str, str, str]] = ()
+    deleted: Sequence[str] = ()  # ids that were deleted there; a ticket that is here stays
 
     @property
     def ids(self) -> set[str]:
         """Every id that is named."""
         ends = {end for edge in (*self.needs, *self.parents.items(), *(link[:2] for link in self.links)) for end in edge}
-        return ends.union(item.id for item in self.items)
+        return ends.union((item.id for item in self.items), self.deleted)
 
 
 @dataclass
@@ -211,7 +213,10 @@ class Bringing(models.QuerySet["Ticket"]):
             db.copy_in(tickets)
             db.copy_in([_birth(ticket, by) for ticket in tickets])
             db.copy_in([_opening(ticket, by) for ticket in tickets])
-            specs = [TaskSpec(item.title, kind=item.kind, phase=works, ended=item.done, not_before=item.not_before) for item in batch]
+            specs = [
+                TaskSpec(item.title, kind=item.kind, phase=works, ended=item.done, ended_at=item.closed_at, not_before=item.not_before)
+                for item in batch
+            ]
             tasks = Task.objects.bring_in(list(zip(tickets, specs, strict=True)), now=now, by=by)
             yield from zip(tickets, tasks, strict=True)
 
@@ -287,3 +292,6 @@ def _changed(backlog: Backlog, known: dict[str, dict[str, Any]], plan: Plan) -> 
                 fields.append("parent")
             if fields:
                 yield {"id": item.id, "ticket": row["key"], "fields": fields}
+    for name in backlog.deleted:
+        if row := known.get(name):
+            yield {"id": name, "ticket": row["key"], "fields": ["deleted"]}

@@ -15,9 +15,13 @@ class Command(commands.Command):
     help = "Say why a ticket or task does not move, who must act, and what would help."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("key", metavar="KEY", help="a ticket's (OMO-142) or a task's (OMO-142.17)")
+        parser.add_argument("key", metavar="KEY", help="a ticket's (OMO-142), a task's (OMO-142.17), or the id an imported one had (bd-42)")
 
     def act(self, *, key: str, **_: Any) -> commands.Document:
+        if (found := Ticket.objects.filter(source_id=key).exclude(source="").first()) and not Ticket.objects.filter(
+            key=key.upper()
+        ).exists():
+            key = found.key  # named as where it was imported from
         key, _dot, number = key.upper().partition(".")
         if not number:
             ticket = Ticket.objects.filter(key=key).first()
