@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.utils import timezone
 
 from omoi_site import commands
 from omoi_site.errors import NotFound
 from tickets.models import Task, Ticket
+from tickets.models.explain import relative
 
 
 class Command(commands.Command):
@@ -36,6 +38,7 @@ class Command(commands.Command):
     def tell(self, document: commands.Document) -> None:
         waits = f"waits on {document['waiting_on']}" if document["waiting_on"] else "waits on nobody: it has come to its end"
         self.stdout.write(f"{document['key']} ({document['state']}) {waits}.")
+        now = timezone.now()
         for cause in document["causes"]:
-            since = f" (since {cause['since']:%Y-%m-%d %H:%M:%S} UTC)" if cause["since"] else ""
+            since = f" (began {relative(cause['since'], now)})" if cause["since"] else ""
             self.stdout.write(f"- {cause['code']}: {cause['what']}{since}\n  {cause['who']}: {cause['how']}")
