@@ -75,6 +75,7 @@ def test_a_done_ticket_is_folded_away_until_asked_for(page, project, ada, operat
     [claim] = Task.objects.claim(by=ada)
     complete(claim, by=ada)
     Ticket.objects.advance_due()
+    Ticket.objects.open(project=project, title="Another", by=operator)  # where nothing is open any more, the end is shown
 
     assert "Short one" not in text(page.get("/board/"))
     assert "<b>1</b><span>Done</span>" in text(page.get("/board/"))
