@@ -7,7 +7,7 @@ import pytest
 from omoi_site import db
 from tests import cluster
 from tests.brokers import RabbitMQ, Redis
-from tests.tickets.test_worker import shared  # noqa: F401
+from tests.tickets.test_worker import keep_open, shared  # noqa: F401
 from tests.waiting import until
 from tests.working import states, tasks, working
 
@@ -56,6 +56,7 @@ def test_every_task_is_done_once_while_workers_and_broker_are_killed(server, tic
 
 def test_a_hint_starts_work_at_once_on_every_broker(server, ticket, operator, monkeypatch, settings):
     """Polls are off: what is done was hinted, also after the broker was away."""
+    keep_open(ticket, by=operator)
     environment = {"BROKER_URL": server.url} if server else {}
     with working(OMOI_WORKER_POLL_S="600", OMOI_WORKER_BEAT_S="600", **environment) as worker:
         from omoi_site import broker
