@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Set
+from contextlib import suppress
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
@@ -66,7 +67,10 @@ class Sheet:
         going = [edge for edge in needs if done.isdisjoint(edge)]
         refuse_cycles(going, "These issues block each other")
         needs = [*going, *self._acyclic(going, [edge for edge in needs if not done.isdisjoint(edge)])]
-        needs += inherited(needs, parents, self.items)
+        waits, dropped = inherited(needs, parents, self.items)
+        needs += waits
+        if dropped:
+            self.warnings.append(f"waits that children would inherit from their parents and that would go round, left out: {dropped}")
         refuse_cycles(((parent, child) for child, parent in parents.items()), "These issues are parents of each other")
         return Backlog(self.source, list(self.items.values()), needs, parents, links, self.deleted)
 
@@ -92,8 +96,8 @@ class Sheet:
         return backlog, Ticket.objects.bring_in(backlog, project=project, workflow=workflow, by=by, force=force, watch=watch)
 
 
-def inherited(needs: list[tuple[str, str]], parents: dict[str, str], items: dict[str, Item]) -> list[tuple[str, str]]:
-    """A blocked parent holds its children: what an open parent waits for, its open children wait for too. Nothing that would close a circle."""
+def inherited(needs: list[tuple[str, str]], parents: dict[str, str], items: dict[str, Item]) -> tuple[list[tuple[str, str]], int]:
+    """A blocked parent holds its children: what an open parent waits for, its open children wait for too. How many of them were left out, because they would close a circle."""
     waits: dict[str, list[str]] = {}
     for before, after in needs:
         if not (before in items and items[before].done):
@@ -110,15 +114,17 @@ def inherited(needs: list[tuple[str, str]], parents: dict[str, str], items: dict
                 if before != child and (before, child) not in told:
                     found[before, child] = None
             above = parents.get(above)
+    every = len(found)
     for _ in circles(needs, found):
         pass
-    return list(found)
+    return list(found), every - len(found)
 
 
 def circles(fixed: Iterable[tuple[str, str]], loose: dict[tuple[str, str], None]) -> Iterator[list[str]]:
     """The circles that edges (before, after) close, each as its ids, once one of its loose edges was taken out; `fixed` close none among themselves."""
+    graph: dict[str, set[str]] = {}
     for _ in range(MOST_CIRCLES):
-        graph: dict[str, set[str]] = {}
+        graph = {}
         for before, after in (*fixed, *loose):
             graph.setdefault(after, set()).add(before)
         try:
@@ -128,7 +134,15 @@ def circles(fixed: Iterable[tuple[str, str]], loose: dict[tuple[str, str], None]
             ids: list[str] = error.args[1]
             del loose[next(pair for pair in pairwise(ids) if pair in loose)]
             yield ids
-    loose.clear()  # so many are no mistake that dropping one edge would mend
+    sorter = TopologicalSorter(graph)
+    with suppress(CycleError):
+        sorter.prepare()
+    free: set[str] = set()
+    while ready := sorter.get_ready():
+        free.update(ready)
+        sorter.done(*ready)
+    for pair in [pair for pair in loose if free.isdisjoint(pair)]:  # of so many, all that lie on a circle or behind one
+        del loose[pair]
 
 
 def refuse_cycles(edges: Iterable[tuple[str, str]], what: str) -> None:
