@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from itertools import product
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.core.management import call_command
+from django.db.models import QuerySet
 
+from agents.models import Project
+from omoi_site import db
+from omoi_site.errors import Invalid, NotFound
 from tests.calls import api_of
 from tests.parts import lacking
 from tests.tickets.backlogs import bring, issue
@@ -173,7 +178,7 @@ def test_a_priority_in_another_form_is_the_same(project, given, priority):
 
 @pytest.mark.parametrize("given", ["P5", "soon", 2.5, True, -1, [1]])
 def test_a_priority_that_is_none_is_refused(project, given):
-    with pytest.raises(Exception, match="priority must be"):
+    with pytest.raises(Invalid, match="priority must be"):
         bring(project, issue("bd-1", priority=given))
 
 
@@ -181,10 +186,11 @@ def test_the_types_of_the_real_backlog_are_counted(project):
     report = come_in(project, "beads-issues.jsonl")
     assert report["skipped"]["rows"] == {"agent": 9, "convoy": 2, "message": 1}
     assert report["tickets"]["new"] == 692
-    assert (
-        Counter(Ticket.objects.filter(paused=True).values_list("labels__0", flat=True)).total()
-        == Ticket.objects.filter(paused=True).count()
-    )
+    assert Counter(Ticket.objects.filter(paused=True).values_list("pause_reason", flat=True)) == {
+        "beads: in_progress": 3,
+        "beads: hooked": 4,
+        "beads: pinned": 3,
+    }
 
 
 def test_a_closing_time_comes_along_and_a_ticket_is_found_by_the_id_it_had(project, operator, capsys, client):
@@ -197,6 +203,32 @@ def test_a_closing_time_comes_along_and_a_ticket_is_found_by_the_id_it_had(proje
     assert json.loads(capsys.readouterr().out)["key"] == found.key
     client.force_login(operator)
     assert found.key in client.get("/board/", {"project": "OMO", "q": "bd-new"}).content.decode()
+
+
+def test_a_ticket_is_found_by_the_id_it_had_in_any_case_and_by_an_index(project, capsys):
+    bring(project, issue("BD-a1"), issue("bd-a1.2"))
+    for name, asked in (("BD-a1", "bd-A1"), ("bd-a1.2", "Bd-A1.2")):
+        call_command("explain", asked, json=True)
+        assert json.loads(capsys.readouterr().out)["key"] == Ticket.objects.get(source_id=name).key
+    db.rows("SET LOCAL enable_seqscan = off")
+    assert "ticket_source_id" in QuerySet.explain(Ticket.objects.exclude(source="").filter(source_id__iexact="bd-a1"))
+
+
+def test_an_id_that_several_tickets_had_names_them(project):
+    another_project = Project.objects.found(key="TWO", workflow="simple", by="system:test")
+    bring(project, issue("bd-1"), issue("BD-1"))
+    bring(another_project, issue("bd-1"))
+    with pytest.raises(Invalid, match=f"OMO-1, OMO-2, {another_project.key}-1. Name one by its key"):
+        call_command("explain", "bd-1")
+    with pytest.raises(NotFound, match="no ticket BD-9"):
+        call_command("explain", "bd-9")
+
+
+def test_of_many_tickets_with_one_id_a_few_are_named(project):
+    bring(project, *(issue("".join(letters)) for letters in product("aA", "bB", "cC", "dD")))
+    with pytest.raises(Invalid, match=r"OMO-10 and more\. Name one") as raised:
+        call_command("explain", "abcd")
+    assert "OMO-11" not in str(raised.value)
 
 
 def test_what_was_deleted_there_and_is_known_here_shows_as_changed_and_stays(project):

@@ -38,7 +38,9 @@ class ReportOut(serializers.Serializer):
     needs = serializers.IntegerField()
     parents = serializers.IntegerField()
     links = serializers.IntegerField()
-    skipped = serializers.DictField(help_text="edges to ids that are not in the file, counted by kind and listed")
+    skipped = serializers.DictField(
+        help_text="rows that are no work, counted by type; edges to ids that are not in the file, counted by kind and listed"
+    )
     changed = serializers.ListField(
         child=serializers.DictField(), help_text="known issues that say something else now: {id, ticket, fields}"
     )

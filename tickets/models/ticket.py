@@ -12,7 +12,7 @@ from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models, transaction
-from django.db.models.functions import Now
+from django.db.models.functions import Now, Upper
 from django.utils import timezone
 
 from agents.models import Locking, Project
@@ -32,6 +32,8 @@ from tickets.models.workflow import Workflow
 # the foreign keys of whoever adds a task.
 LEFT_ALONE = {"id", "project", "number", "key", "events", "moves", "previous_phase", "phase_since"}
 
+NAMED = 10  # tickets that are told where one name could mean several
+
 
 class Priority(models.IntegerChoices):
     CRITICAL = 0
@@ -45,6 +47,17 @@ class TicketQuerySet(Standing["Ticket"], Waiting["Ticket"], Locking["Ticket"], B
 
     def seen_by(self, who: Any) -> TicketQuerySet:
         return self.filter(project__in=Project.objects.seen_by(who))
+
+    def named(self, name: str) -> Ticket | None:
+        """The ticket of this key, or else the one that had this id where it was imported from, in any case. Raises Invalid naming those it can be."""
+        if found := self.filter(key=name.upper()).first():
+            return found
+        keys = self.exclude(source="").filter(source_id__iexact=name).order_by("id").values_list("key", flat=True)
+        among = list(keys[: NAMED + 1]) if name else []
+        if len(among) > 1:
+            more = " and more" if len(among) > NAMED else ""
+            raise Invalid(f"several tickets were imported as {name}: {', '.join(among[:NAMED])}{more}. Name one by its key", field="key")
+        return self.get(key=among[0]) if among else None
 
     @contextmanager
     def held(self, **which: Any) -> Iterator[Ticket]:
@@ -169,7 +182,10 @@ class Ticket(Moving):
 
     class Meta:
         ordering = ["-id"]
-        indexes = [models.Index(fields=["project", "phase"], name="ticket_board")]
+        indexes = [
+            models.Index(fields=["project", "phase"], name="ticket_board"),
+            models.Index(Upper("source_id"), name="ticket_source_id", condition=~models.Q(source="")),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["project", "number"], name="ticket_number"),
             models.UniqueConstraint(fields=["project", "source", "source_id"], condition=~models.Q(source=""), name="ticket_source"),

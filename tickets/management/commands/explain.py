@@ -20,16 +20,11 @@ class Command(commands.Command):
         parser.add_argument("key", metavar="KEY", help="a ticket's (OMO-142), a task's (OMO-142.17), or the id an imported one had (bd-42)")
 
     def act(self, *, key: str, **_: Any) -> commands.Document:
-        if (found := Ticket.objects.filter(source_id=key).exclude(source="").first()) and not Ticket.objects.filter(
-            key=key.upper()
-        ).exists():
-            key = found.key  # named as where it was imported from
+        if ticket := Ticket.objects.named(key):
+            return {"key": ticket.key, "state": ticket.phase, **Ticket.objects.explain(ticket)}
         key, _dot, number = key.upper().partition(".")
         if not number:
-            ticket = Ticket.objects.filter(key=key).first()
-            if ticket is None:
-                raise NotFound(f"there is no ticket {key}")
-            return {"key": key, "state": ticket.phase, **Ticket.objects.explain(ticket)}
+            raise NotFound(f"there is no ticket {key}")
         task = Task.objects.filter(ticket_key=key, pk=int(number)).first() if number.isdecimal() and len(number) < 19 else None
         if task is None:
             raise NotFound(f"there is no task {key}.{number}")
