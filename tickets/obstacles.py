@@ -208,8 +208,13 @@ OBSTACLES = [
         "Reopen the ticket, or cancel the task.", "k.phase_since",
     ),
     Obstacle(
-        "phase", f"{PENDING} AND NOT ({FREE}) AND tp.position > kp.position AND NOT {CLAIMABLE_HERE}", "'ticket:' || k.key",
+        "phase", f"{PENDING} AND NOT ({FREE}) AND tp.position > kp.position AND NOT {CLAIMABLE_HERE} AND tp.moves_to <> '{{}}'", "'ticket:' || k.key",
         "its phase {phase} has not come: ticket {ticket} stands in {ticket_phase}", "It is free when the ticket gets there.", "k.phase_since",
+    ),
+    Obstacle(
+        "phase", f"{PENDING} AND NOT ({FREE}) AND tp.position > kp.position AND NOT {CLAIMABLE_HERE} AND tp.moves_to = '{{}}'", "'operator'",
+        "ticket {ticket} is done when it gets to {phase}, and does not get there while this is open",
+        "Cancel the task; if it is needed, add it to an earlier phase.", "t.created_at",
     ),
     Obstacle(
         "phase", f"{PENDING} AND NOT ({FREE}) AND tp.position < kp.position AND NOT {CLAIMABLE_HERE}", "'operator'",

@@ -152,6 +152,11 @@ class Plan:
         here = self[name]
         return next((to for to in here.to if self[to].position > here.position), None)
 
+    def works_in(self, name: str) -> str:
+        """The phase to which work belongs that is added without one while a ticket stands in `name`."""
+        after = self.after(name) if self[name].automatic == "on_claim" else None
+        return after if after and not self[after].terminal else name
+
     def open_in(self, phase: str) -> set[str]:
         """Phases whose tasks may be claimed while the ticket stands in `phase`."""
         if phase not in self:
@@ -247,6 +252,10 @@ def _faults(document: Any) -> Iterator[tuple[str, str]]:
                 yield f"{at}.to", f"{to} leads to itself"
         if phase.get("automatic") and not any(to in later for to in phase["to"]):
             yield f"{at}.automatic", "needs a later phase to move on to"
+        if phase.get("automatic") == "on_claim" and (on := _next(phase, later)) and not document["phases"][names.index(on)]["to"]:
+            yield f"{at}.automatic", f"{on} is a last phase and has no work that could be claimed: on_completion"
+        if phase.get("tasks") and not phase["to"]:
+            yield f"{at}.tasks", "a ticket is done when it gets here: a last phase has no work"
         for to in phase.get("blocked_to", ()):
             if to not in names[: place + 1]:
                 yield f"{at}.blocked_to", f"{to} is not this phase or an earlier one"
@@ -265,6 +274,10 @@ def _faults(document: Any) -> Iterator[tuple[str, str]]:
     start = document.get("start", names[0])
     if start not in names:
         yield "start", f"{start} is not a phase of this workflow"
+
+
+def _next(phase: dict[str, Any], later: Sequence[str]) -> str | None:
+    return next((to for to in phase["to"] if to in later), None)
 
 
 def _faults_of(asked: dict[str, Any]) -> list[str]:

@@ -6,10 +6,12 @@ import pytest
 
 from omoi_site import db
 from tests.calls import api_of
-from tests.deeds import allow, complete, fail
+from tests.deeds import allow, fail
 from tests.racing import meanwhile, race
 from tickets.models import Link, Task, TaskSpec, Ticket, Workflow
 from tickets.models.left import PhaseLeft
+from tickets.models.moves import TransitionNotAllowed
+from tickets.workflow import InvalidWorkflow
 
 pytestmark = pytest.mark.django_db
 
@@ -34,7 +36,7 @@ def now(ticket):
     return Ticket.objects.get(pk=ticket.pk)
 
 
-@pytest.mark.parametrize("elsewhere", [(), ("BLOCKED",), ("BLOCKED", "CANCELLED"), ("CANCELLED",)])
+@pytest.mark.parametrize("elsewhere", [(), ("BLOCKED",)])
 def test_no_task_is_added_to_a_phase_its_ticket_has_left(building, operator, elsewhere):
     go(building, *elsewhere, by=operator)
     calls, path = api_of(operator), f"/tickets/{building.key}/tasks"
@@ -81,7 +83,7 @@ def test_nothing_is_retried_in_a_phase_its_ticket_has_left(building, operator, a
 
 
 def test_nothing_is_retried_in_a_ticket_that_is_done(building, operator):
-    [task] = Task.objects.add(building, [TaskSpec("given up", phase="OUT")], by=operator)
+    [task] = Task.objects.add(building, [TaskSpec("given up", phase="SHIP")], by=operator)
     Task.objects.filter(pk=task.pk).cancel(by=operator, reason="not needed")
     go(building, "SHIP", "OUT", by=operator)
 
@@ -115,16 +117,110 @@ def test_no_ticket_is_done_with_a_task_open_however_they_race(project, operator)
     assert Ticket.objects.filter(phase="OUT").count() + Task.objects.count() == tries
 
 
-def test_explain_is_not_silent_on_a_ticket_that_is_done_with_work_open(building, operator, ada):
-    """There are such tickets from before it was refused."""
-    Task.objects.add(building, [TaskSpec("left", phase="OUT")], by=operator)
-    go(building, "SHIP", "OUT", by=operator)
+@pytest.mark.parametrize("way", [("BLOCKED", "CANCELLED"), ("CANCELLED",)])
+def test_a_ticket_that_is_cancelled_takes_no_task_until_it_is_reopened(building, operator, way):
+    [task] = Task.objects.add(building, [TaskSpec("given up")], by=operator)
+    go(building, *way, by=operator)
+    calls = api_of(operator)
+
+    for path, body in (
+        (f"/tickets/{building.key}/tasks", {"tasks": [{"title": "More"}]}),
+        (f"/tickets/{building.key}/tasks", {"tasks": [{"title": "More", "phase": "SHIP"}]}),
+        (f"/tasks/{task.pk}/retry", {"reason": "again"}),
+    ):
+        refused = calls.post(path, body)
+        assert (refused.status_code, refused.json()["code"]) == (409, "phase_left")
+        assert "is cancelled" in refused.json()["detail"]
+        assert f"reopen {building.key}" in refused.json()["next_action"]
+    assert not Task.objects.open().exists()
+
+    go(building, "BUILD", by=operator)
+    assert calls.post(f"/tasks/{task.pk}/retry", {"reason": "again"}).status_code == 200
+    assert calls.post(f"/tickets/{building.key}/tasks", {"tasks": [{"title": "More"}]}).status_code == 201
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_ticket_is_cancelled_with_a_task_open_however_they_race(project, operator):
+    tries = 50
+    tickets = [Ticket.objects.open(project=project, title=f"t{n}", by=operator) for n in range(tries)]
+    old = [Task.objects.add(ticket, [TaskSpec("old")], by=operator)[0] for ticket in tickets]
+    Task.objects.filter(pk__in=[task.pk for task in old]).cancel(by=operator, reason="not now")
+
+    race(
+        tries,
+        lambda n: Task.objects.add(tickets[n], [TaskSpec("work")], by=operator),
+        lambda n: Task.objects.filter(pk=old[n].pk).retry(by=operator, reason="again"),
+        lambda n: Ticket.objects.move(tickets[n].pk, "CANCELLED", by=operator, reason="given up"),
+    )
+
+    assert Ticket.objects.filter(phase="CANCELLED").count() == tries
+    assert not Task.objects.open().exists()
+
+
+def test_the_last_phase_has_no_work(building, operator):
+    refused = api_of(operator).post(f"/tickets/{building.key}/tasks", {"tasks": [{"title": "Celebrate", "phase": "OUT"}]})
+    assert (refused.status_code, refused.json()["code"]) == (409, "phase_left")
+    assert f"{building.key} is done when it gets to OUT" in refused.json()["detail"]
+
+    for fault, phases in {
+        "phases.1.tasks": [{"name": "DO", "to": ["OUT"]}, {"name": "OUT", "to": [], "tasks": [{"title": "Celebrate"}]}],
+        "phases.0.automatic": [{"name": "DO", "to": ["OUT"], "automatic": "on_claim"}, {"name": "OUT", "to": []}],
+    }.items():
+        with pytest.raises(InvalidWorkflow) as refusal:
+            Workflow.objects.install({"name": "odd", "phases": phases})
+        assert [error["field"] for error in refusal.value.more["errors"]] == [fault]
+
+
+def test_no_ticket_is_done_while_work_of_any_phase_is_open(building, operator):
+    [ahead] = Task.objects.add(building, [TaskSpec("Celebrate", phase="SHIP")], by=operator)
+    Task.objects.filter(pk=ahead.pk).update(phase="OUT")  # as it could be added once
+    go(building, "SHIP", by=operator)
+
+    with pytest.raises(TransitionNotAllowed, match="1 tasks of OUT are still open"):
+        go(building, "OUT", by=operator)
+
+    Task.objects.filter(pk=ahead.pk).cancel(by=operator, reason="not needed")
+    go(building, "OUT", by=operator)
+    assert now(building).done
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("phase", ["BUILD", "SHIP"])
+def test_a_task_added_while_its_ticket_is_done_is_there_before_or_not_at_all(project, operator, phase):
+    """Also to a phase the ticket would pass over."""
+    phases = [{"name": "BUILD", "to": ["SHIP", "OUT"]}, {"name": "SHIP", "to": ["OUT"]}, {"name": "OUT", "to": []}]
+    workflow = allow(project, Workflow.objects.install({"name": "short", "phases": phases}))
+    tries = 50
+    tickets = [Ticket.objects.open(project=project, title=f"t{n}", workflow=workflow, by=operator) for n in range(tries)]
+
+    race(
+        tries,
+        lambda n: Task.objects.add(tickets[n], [TaskSpec("work", phase=phase)], by=operator),
+        lambda n: Ticket.objects.move(tickets[n].pk, "OUT", by=operator),
+    )
+
+    assert not Ticket.objects.filter(phase="OUT", tasks__state__in=["pending", "claimed"]).exists()
+    assert Ticket.objects.filter(phase="OUT").count() + Task.objects.count() == tries
+
+
+@pytest.mark.parametrize("end", ["OUT", "CANCELLED"])
+def test_explain_is_not_silent_on_a_ticket_that_has_ended_with_work_open(building, operator, end):
+    """Past the order by force, or from before it was refused."""
+    [left] = Task.objects.add(building, [TaskSpec("left")], by=operator)
+    if end == "CANCELLED":
+        go(building, end, by=operator)
+        Task.objects.filter(pk=left.pk).update(state="pending", ended_at=None)
+    else:
+        Ticket.objects.move(building.pk, end, by=operator, reason="it is not needed", force=True)
 
     told = Ticket.objects.explain(now(building))
-    assert (told["waiting_on"], told["causes"][-1]["what"]) == ("operator", "it is done, and work of it is still open: 1")
-    [claim] = Task.objects.claim(by=ada)
-    complete(claim, by=ada)
+    word = "done" if end == "OUT" else "cancelled"
+    assert (told["waiting_on"], told["causes"][-1]["what"]) == ("operator", f"it is {word}, and work of it is still open: 1")
+    assert Ticket.objects.needy(building.project_id).needs_operator == {building.pk}
+    assert Ticket.objects.waiting_on("operator", limit=5) == ([building.pk], None)
+    Task.objects.filter(pk=left.pk).cancel(by=operator, reason="not needed")
     assert Ticket.objects.explain(now(building)) == {"waiting_on": None, "causes": []}
+    assert Ticket.objects.waiting_on("operator", limit=5) == ([], None)
 
 
 def test_a_follow_up_is_opened_on_the_page_of_a_ticket_that_is_done(building, operator, client):

@@ -149,7 +149,7 @@ def test_a_need_added_while_it_completes_is_never_waited_for_for_ever(ticket, ad
     ada.capacity = 1000
     ada.save(update_fields=["capacity"])
     parents = Task.objects.add(ticket, [TaskSpec(f"parent {n}") for n in range(tries)], by=operator)
-    children = Task.objects.add(ticket, [TaskSpec(f"child {n}", phase="DONE") for n in range(tries)], by=operator)
+    children = Task.objects.add(ticket, [TaskSpec(f"child {n}") for n in range(tries)], by=operator)
     claims = {held.task: held for held in Task.objects.claim(by=ada, limit=tries, lease_s=600)}
 
     answers = race(tries, lambda n: complete(claims[parents[n].pk], by=ada), lambda n: connect(parents[n], children[n]))
@@ -172,7 +172,7 @@ def test_a_retry_beside_another_parents_end_leaves_the_count_right(ticket, ada, 
     others = Task.objects.add(ticket, [TaskSpec(f"other {n}") for n in range(tries)], by=operator)
     children = Task.objects.add(
         ticket,
-        [TaskSpec(f"child {n}", phase="DONE", needs=[adding.NeedSpec(gone[n].pk), adding.NeedSpec(others[n].pk)]) for n in range(tries)],
+        [TaskSpec(f"child {n}", needs=[adding.NeedSpec(gone[n].pk), adding.NeedSpec(others[n].pk)]) for n in range(tries)],
         by=operator,
     )
     claims = {held.task: held for held in Task.objects.claim(by=ada, limit=tries, lease_s=600)}

@@ -15,7 +15,7 @@ from agents.models.agent import words
 from omoi_site import broker, db, limits
 from omoi_site.errors import Faults
 from tickets.models.lane import Lane, Marks
-from tickets.models.left import has_left, phase_left
+from tickets.models.left import phase_left
 from tickets.obstacles import MET
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class Adding(models.QuerySet[Any]):
     ) -> list[int]:
         """As `add`, for any number of tasks: gives their ids alone, and `watch` is told now and then how many are made.
 
-        `phase`: where the ticket will stand, said by who moves it, under its lock. Raises PhaseLeft for work of a phase it has left.
+        `phase`: where the ticket will stand, said by who moves it, under its lock. Raises PhaseLeft for work that could never be done.
         """
         from tickets.models.need import Edge, Need
 
@@ -120,9 +120,9 @@ class Adding(models.QuerySet[Any]):
             ticket.project.refresh_from_db(fields=["profiles"])  # what it is granted now
         standing = phase or (now["phase"] if now["phase"] in ticket.plan else ticket.origin)
         work = [_placed(ticket, spec, standing, open_in) for spec in specs]
-        for each in work if not phase else ():
-            if not each.spec.ended and each.marks.phase in ticket.plan and has_left(ticket, standing, each.marks.phase):
-                raise phase_left(ticket, standing, each.marks.phase)
+        for wanted in dict.fromkeys(each.marks.phase for each in work if not (phase or each.spec.ended)):
+            if wanted in ticket.plan and (refusal := phase_left(ticket, now["phase"], standing, wanted)):
+                raise refusal
         place_of = {spec.ref: place for place, spec in enumerate(specs) if spec.ref}
         self._refuse_faults(ticket, work, place_of)
         ids: list[int] = []
@@ -241,10 +241,5 @@ class Adding(models.QuerySet[Any]):
 
 
 def _placed(ticket: Ticket, spec: TaskSpec, standing: str, open_in: Set[str]) -> Placed:
-    plan = ticket.plan
-    where = (
-        spec.phase.upper().removeprefix("PHASE_")
-        or (plan.after(standing) if plan[standing].automatic == "on_claim" else standing)
-        or standing
-    )
+    where = spec.phase.upper().removeprefix("PHASE_") or ticket.plan.works_in(standing)
     return Placed(ticket, spec, Marks(where, tuple(words(spec.capabilities)), bool(spec.profile)), where not in open_in)

@@ -176,7 +176,9 @@ class Bringing(models.QuerySet["Ticket"]):
         if not items:
             return
         plan, last = workflow.plan, _last(workflow) if any(item.done for item in items) else ""
-        works = (plan.after(plan.start) if plan[plan.start].automatic == "on_claim" else None) or plan.start
+        works = plan.works_in(plan.start)
+        if plan[works].terminal and not all(item.done for item in items):
+            raise Invalid(f"in {workflow} a ticket is done when it is opened: open work has no place in it", field="workflow")
         made = db.one(
             "UPDATE agents_project SET tickets_made = tickets_made + %s WHERE id = %s RETURNING tickets_made, workflow, workflows, clock_timestamp() AS now",
             [len(items), project.pk],

@@ -9,7 +9,7 @@ from django.db import models
 from agents.models import label, via
 from omoi_site import broker, db, limits
 from omoi_site.errors import OmoiError
-from tickets.models.left import has_left, phase_left
+from tickets.models.left import PhaseLeft, phase_left
 
 if TYPE_CHECKING:
     from tickets.models.ticket import Ticket
@@ -83,7 +83,7 @@ class Ending(models.QuerySet[Any]):
     def retry(self, *, by: Any, reason: str) -> list[int]:
         """Failed and cancelled tasks of this set are pending again, with all attempts; what their end decided for pending children is taken back.
 
-        Those of phases their tickets have left stay as they are; raises PhaseLeft when there is nothing else.
+        Those that could never be done where their tickets are now stay as they are; raises PhaseLeft when there is nothing else.
         """
         reason = limits.reason(reason, 1, "say why it is tried again")
         # their tickets first, as whoever adds a task does: no ticket leaves the phase meanwhile as if nothing were open in it
@@ -92,10 +92,14 @@ class Ending(models.QuerySet[Any]):
             [sorted(set(self.values_list("ticket_id", flat=True)))],
         )
         ended = self.filter(state__in=["failed", "cancelled"]).select_related("ticket__workflow").order_by("id")
-        late = [task for task in ended if has_left(task.ticket, task.ticket.standing, task.phase)]
+        refusals: dict[tuple[int, str], PhaseLeft | None] = {}
+        for task in ended:
+            if (place := (task.ticket_id, task.phase)) not in refusals:
+                refusals[place] = phase_left(task.ticket, task.ticket.phase, task.ticket.standing, task.phase)
+        late = [task.pk for task in ended if refusals[task.ticket_id, task.phase]]
         if late and len(late) == len(ended):
-            raise phase_left(late[0].ticket, late[0].ticket.standing, late[0].phase)
-        gone = [row["id"] for row in self.exclude(pk__in=[task.pk for task in late])._act(RETRY, "task.retried", by, reason)]
+            raise next(refusal for refusal in refusals.values() if refusal)
+        gone = [row["id"] for row in self.exclude(pk__in=late)._act(RETRY, "task.retried", by, reason)]
         if gone:
             self.relane(gone)  # type: ignore[attr-defined]
             children = db.rows(

@@ -1,10 +1,11 @@
-"""What a ticket has left behind: no work is added there, and none taken up again."""
+"""Where no work can be done any more: none is added there, and none taken up again."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from omoi_site.errors import OmoiError
+from tickets.workflow import CANCELLED
 
 if TYPE_CHECKING:
     from tickets.models.ticket import Ticket
@@ -13,27 +14,34 @@ FOLLOW_UP = "follow_up"  # the kind of link from a ticket to the one in DONE tha
 
 
 class PhaseLeft(OmoiError):
-    """The ticket has left the phase this work would belong to."""
+    """The phase this work would belong to is behind its ticket, or is the ticket's end."""
 
     code = "phase_left"
-    title = "The ticket has left this phase"
+    title = "No work can be done in this phase of the ticket"
 
 
-def has_left(ticket: Ticket, standing: str, phase: str) -> bool:
-    """Whether work of `phase` would come too late for a ticket that stands in `standing`, a phase of its workflow."""
+def phase_left(ticket: Ticket, now: str, standing: str, phase: str) -> PhaseLeft | None:
+    """Why work of `phase` would never be done, with the way out; None where it can be.
+
+    now: the phase the ticket is in; standing: the same, or of a blocked or cancelled one the phase it came from.
+    """
     plan = ticket.plan
-    return plan[standing].terminal or plan[phase].position < plan[standing].position
-
-
-def phase_left(ticket: Ticket, standing: str, phase: str) -> PhaseLeft:
-    """The refusal, with the way out: to send the ticket back, or, where it is done, a new ticket that follows it up."""
-    if ticket.plan[standing].terminal:
+    if now == CANCELLED:
+        return PhaseLeft(f"{ticket.key} is cancelled and takes no more tasks", next_action=f"reopen {ticket.key} first")
+    if plan[standing].terminal:
         return PhaseLeft(
             f"{ticket.key} is in {standing} and takes no more tasks",
             next_action=f"open a new ticket with follow_up {ticket.key}",
             follow_up=ticket.key,
         )
-    return PhaseLeft(
-        f"{ticket.key} has left {phase} and stands in {standing}: a task there would never be done",
-        next_action=f"send {ticket.key} back to {phase} first, or choose a later phase",
-    )
+    if plan[phase].terminal:
+        return PhaseLeft(
+            f"{ticket.key} is done when it gets to {phase}: a task there would never be done",
+            next_action=f"choose a phase before {phase}",
+        )
+    if plan[phase].position < plan[standing].position:
+        return PhaseLeft(
+            f"{ticket.key} has left {phase} and stands in {standing}: a task there would never be done",
+            next_action=f"send {ticket.key} back to {phase} first, or choose a later phase",
+        )
+    return None

@@ -17,6 +17,7 @@ tickets_ticket.phase <> 'CANCELLED' AND (tickets_ticket.phase = 'BLOCKED' OR EXI
 HAS = "EXISTS (SELECT FROM tickets_task t WHERE t.ticket_id = tickets_ticket.id AND {})"
 RUNNING, TAKEABLE = HAS.format("t.state = 'claimed'"), HAS.format(READY)
 FAILED = HAS.format("t.state = 'failed'")
+LEFT_OPEN = HAS.format("t.state IN ('pending', 'claimed')")
 STANDINGS = {
     "running": RUNNING,
     "ready": TAKEABLE,
@@ -33,8 +34,8 @@ class Standing(models.QuerySet[Row]):
         return self.filter(archived_at=None)
 
     def unfinished(self) -> models.QuerySet[Row]:
-        """Tickets that are neither cancelled nor in a last phase of their workflow."""
-        return self.extra(where=[UNFINISHED])
+        """Tickets that are neither cancelled nor in a last phase of their workflow; also those that are, with work left open."""
+        return self.extra(where=[f"({UNFINISHED}) OR {LEFT_OPEN}"])
 
     def standing(self, how: str) -> models.QuerySet[Row]:
         """Unfinished tickets by how they stand; the words of `STANDINGS`."""

@@ -14,7 +14,7 @@ from tickets.obstacles import CLAIMABLE_HERE, CLOCK, FLEET, OPEN_IN, SCENE, STAG
 
 Row = TypeVar("Row", bound=models.Model)
 QUOTED = 300  # characters of an error that are told
-MOST = 20  # open tasks a ticket is explained by
+MOST = 20  # open tasks a ticket is explained by, and beyond them the first that waits for an operator and the first that does not
 AT_ONCE, MOST_ASKED = 500, 5_000  # tickets that are asked who they wait on: in one statement, for one page
 
 # An automatic move is due. `p` is the phase the ticket stands in, `x` the one it moves on to, `m` how it came here (to be blocked meanwhile does not count).
@@ -117,6 +117,10 @@ OBSTACLES = [
         "all its tasks of {phase} have ended and nobody has moved it on", "Move it on, or add a task.", "coalesce(c.last_end, k.phase_since)",
     ),
     Obstacle(
+        "phase", f"k.phase = 'CANCELLED' AND {LEFT_OPEN} > 0", "'operator'", "it is cancelled, and work of it is still open: {left_open}",
+        "Cancel that work too, or reopen the ticket.", "k.phase_since",
+    ),
+    Obstacle(
         "phase", f"NOT {UNFINISHED} AND k.phase <> 'CANCELLED' AND {LEFT_OPEN} > 0", "'operator'", "it is done, and work of it is still open: {left_open}",
         "Cancel what is not needed any more; for the rest open a new ticket that follows this one up.", "k.phase_since",
     ),
@@ -128,6 +132,15 @@ WITH fleets AS MATERIALIZED (
   SELECT l.id AS lane_id, f.* FROM tickets_lane l CROSS JOIN LATERAL ({FLEET}) f
   WHERE l.id IN (SELECT t.lane_id FROM tickets_task t WHERE t.ticket_id = ANY (%(ids)s) AND t.state = 'pending'))
 SELECT k.id, CASE {" ".join(f"WHEN {each.when} THEN {FIRST_OF_MANY if each is TASKS else each.who}" for each in OBSTACLES)} END AS who {TICKET} WHERE k.id = ANY (%(ids)s)
+"""
+BEYOND = f"""
+(WITH fleets AS MATERIALIZED (
+   SELECT l.id AS lane_id, f.* FROM tickets_lane l CROSS JOIN LATERAL ({FLEET}) f
+   WHERE l.id IN (SELECT t.lane_id FROM tickets_task t WHERE t.ticket_id = k.id AND t.state = 'pending'))
+ SELECT DISTINCT ON (who = 'operator') id FROM (
+   SELECT t.id, t.state, {waiting_on()} AS who
+   FROM (SELECT t.* {OPEN_HERE} OFFSET %(most)s) t {STAGE.replace("FROM tickets_task t", "")} LEFT JOIN fleets f ON f.lane_id = t.lane_id AND t.state = 'pending') each
+ ORDER BY who = 'operator', state, id)
 """
 
 
@@ -169,14 +182,16 @@ class Waiting(models.QuerySet[Row]):
 
         facts = db.one(
             f"""SELECT k.phase, {UNMET} AS unmet, k.pause_reason, k.blocked_class, k.blocked_reason, k.move_fault, {LEFT_OPEN} AS left_open, j.key AS project, j.pause_reason AS project_reason, c.*, {selected(OBSTACLES)},
-                       ARRAY(SELECT t.id {OPEN_HERE} LIMIT {MOST}) AS open_tasks {TICKET} WHERE k.id = %s""",
-            [ticket.pk],
+                       ARRAY(SELECT t.id {OPEN_HERE} LIMIT %(most)s) AS open_tasks, CASE WHEN c.going > %(most)s THEN ARRAY{BEYOND} END AS beyond
+                {TICKET} WHERE k.id = %(ticket)s""",
+            {"ticket": ticket.pk, "most": MOST},
         )
         assert facts
         causes: list[dict[str, Any]] = []
+        tasks = facts["open_tasks"] + (facts["beyond"] or [])
         for place, each in enumerate(OBSTACLES):
             if facts[f"holds_{place}"] and each is TASKS:
-                causes += _of_tasks(Task.objects.explain(facts["open_tasks"]), facts["open_tasks"], ticket.key)
+                causes += _of_tasks(Task.objects.explain(tasks), tasks, ticket.key)
             elif facts[f"holds_{place}"]:
                 told = {"code": each.code, "who": facts[f"who_{place}"], "what": said(each.what, facts), "how": said(each.how, facts)}
                 causes.append({**told, "since": facts[f"since_{place}"]})
