@@ -40,6 +40,14 @@ CLAIMABLE_HERE = "t.phase = ANY (o.phases)"
 CLOCK_RUNS = "EXISTS (SELECT FROM tickets_sweeprun r WHERE r.name = 'clock' AND r.at > clock_timestamp() - interval '15 s')"
 CLOCK = f"CASE WHEN {CLOCK_RUNS} THEN 'clock' ELSE 'operator' END"
 HEARD = "interval '90 s'"
+# When the sweep {sweep} last ran, if it has been absent since: the machine slept, or the database was away, and nobody could renew.
+ABSENT_SINCE = """
+(SELECT r.at FROM tickets_sweeprun r WHERE r.name = {sweep} AND r.at < greatest(pg_postmaster_start_time(), clock_timestamp() - interval '15 s'))
+"""
+# Whether the lease of task `t` holds. A holder who comes back from an absence before the first sweep is still the holder: that sweep would extend its lease.
+LEASE_HOLDS = f"""
+(t.lease_expires_at > clock_timestamp() OR t.lease_expires_at > {ABSENT_SINCE.format(sweep="'lapse'")} AND t.lease_expires_at IS DISTINCT FROM t.extended_to)
+"""
 
 NEEDS = f"""
 SELECT count(*) FILTER (WHERE p.state IN ('pending', 'claimed')) AS left_open,
@@ -56,8 +64,8 @@ SELECT count(*) AS fitting, count(*) FILTER (WHERE g.available) AS able, count(*
        (array_agg(g.name ORDER BY g.name) FILTER (WHERE g.available AND g.room AND g.heard))[1:5] AS free_names,
        max(g.last_seen_at) FILTER (WHERE g.available) AS last_heard
 FROM (SELECT a.name, a.state, a.state = 'available' AS available, p.last_seen_at, p.last_seen_at > clock_timestamp() - {HEARD} AS heard,
-             (SELECT CASE WHEN l.alone THEN count(*) = 0 ELSE count(*) < a.capacity AND NOT coalesce(bool_or({RUNS_ALONE.format(task="o")}), false) END
-              FROM tickets_task o WHERE o.holder_id = a.id AND o.lease_expires_at > clock_timestamp()) AS room
+             (SELECT CASE WHEN l.alone THEN count(*) = 0 ELSE count(*) < a.capacity AND NOT coalesce(bool_or({RUNS_ALONE.format(task="t")}), false) END
+              FROM tickets_task t WHERE t.holder_id = a.id AND {LEASE_HOLDS}) AS room
       FROM agents_agent a LEFT JOIN agents_agentpresence p ON p.agent_id = a.id
       WHERE a.state <> 'retired' AND {FITS.format(agent="a")}
         AND (a.sees_all OR EXISTS (SELECT FROM agents_agent_projects m WHERE m.agent_id = a.id AND m.project_id = l.project_id))) g
@@ -73,7 +81,7 @@ SCENE = f"{STAGE} LEFT JOIN LATERAL ({FLEET}) f ON t.state = 'pending'"
 # The same for very many tasks: the fleet is looked at once for each lane, not for each task.
 PANORAMA = f"""{STAGE} LEFT JOIN (
   SELECT l.id AS lane_id, f.* FROM tickets_lane l CROSS JOIN LATERAL ({FLEET}) f) f ON f.lane_id = t.lane_id AND t.state = 'pending'"""
-LEASED = "t.state = 'claimed' AND t.lease_expires_at > clock_timestamp()"
+LEASED, OVER = f"t.state = 'claimed' AND {LEASE_HOLDS}", f"t.state = 'claimed' AND ({LEASE_HOLDS}) IS NOT TRUE"
 # The claim is the last: what had not started costs nothing, and is given back.
 LAST = f"t.started_at IS NOT NULL AND (t.attempts >= t.max_attempts OR h.runs_profiles AND {RUNS_ALONE.format(task='t')})"
 IN_TIME = f"{LEASED} AND coalesce(t.timeout_at > clock_timestamp(), true)"
@@ -152,12 +160,12 @@ def named(names: list[str] | None, count: int) -> str:
 OBSTACLES = [
     # claimed
     Obstacle(
-        "clock", f"t.state = 'claimed' AND t.lease_expires_at <= clock_timestamp() AND NOT ({LAST})", CLOCK,
+        "clock", f"{OVER} AND NOT ({LAST})", CLOCK,
         "the lease of {holder} ended {lease_end}; the next claim or the clock gives it back",
         "It comes back by itself; if it does not, start manage.py clock.", "t.lease_expires_at", bars=False,
     ),
     Obstacle(
-        "clock", f"t.state = 'claimed' AND t.lease_expires_at <= clock_timestamp() AND ({LAST})", CLOCK,
+        "clock", f"{OVER} AND ({LAST})", CLOCK,
         "the lease of {holder} for the last attempt ended {lease_end}; the clock will count it as failed",
         "It fails by itself and can then be retried; if it does not, start manage.py clock.", "t.lease_expires_at",
     ),

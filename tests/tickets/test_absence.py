@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from agents.models import Agent
 from omoi_site import db
 from tests.deeds import complete
 from tickets.models import SweepRun, Task, TaskSpec
@@ -106,6 +107,25 @@ def test_a_holder_who_wakes_before_the_first_sweep_is_still_the_holder(task, ada
     swept()
     sleep()
     assert ACTS[act](claim, ada)
+
+
+def test_what_is_told_of_a_claim_after_an_absence_is_what_the_first_sweep_would_make_of_it(ticket, operator, ada):
+    """Its holder has it, and has no more room than before."""
+    held, other = Task.objects.add(ticket, [TaskSpec("held"), TaskSpec("other")], by=operator)
+    Agent.objects.filter(pk=ada.pk).update(capacity=1)
+    Task.objects.claim(by=ada)
+    ada.seen()
+    swept()
+    sleep()
+
+    def told():
+        causes = Task.objects.explain([held.pk, other.pk])
+        return [(causes[task.pk]["waiting_on"], causes[task.pk]["causes"][0]["code"]) for task in (held, other)]
+
+    before = told()
+    Task.objects.lapse()
+    assert before == told() == [("agent:ada", "capacity"), ("agents", "capacity")]
+    assert "hold as much as they may" in Task.objects.explain([other.pk])[other.pk]["causes"][0]["what"]
 
 
 def test_a_task_is_not_timed_out_by_a_sleep(ticket, ada, operator):

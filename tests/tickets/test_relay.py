@@ -9,7 +9,7 @@ from omoi_site import db
 from tests.calls import api_of
 from tests.deeds import lapse
 from tests.racing import meanwhile
-from tickets.models import Edge, Need, Outcome, Task, TaskSpec
+from tickets.models import Edge, Need, Outcome, SweepRun, Task, TaskSpec
 from tickets.models.ticket import Priority
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -115,6 +115,20 @@ def test_the_same_act_again_takes_another_task_once_the_first_is_done(three, ada
     _, [third] = relay(claim, by=ada)
 
     assert third.title == "three"
+
+
+def test_the_same_act_again_after_an_absence_of_sweeps_is_answered_with_what_it_was_granted(three, ada):
+    """Those claims still hold: the first sweep would extend them."""
+    [claim] = Task.objects.claim(by=ada)
+    _, granted = relay(claim, by=ada)
+    SweepRun.ran("lapse")
+    db.rows("UPDATE tickets_sweeprun SET at = at - interval '80 s'")
+    db.rows("UPDATE tickets_task SET lease_expires_at = lease_expires_at - interval '80 s' WHERE state = 'claimed'")
+
+    again = relay(claim, by=ada)[1]
+
+    assert [after.task for after in again] == [after.task for after in granted]
+    assert held(ada) == ["two"]
 
 
 def test_the_same_act_at_the_same_time_grants_once(three, ada):

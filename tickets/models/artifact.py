@@ -15,7 +15,7 @@ from agents.models import Agent, label, via
 from omoi_site import db, limits
 from omoi_site.errors import Invalid, TooLarge
 from tickets.models.settle import LOST, Outcome, lost
-from tickets.models.sweep import LEASE_HOLDS
+from tickets.obstacles import LEASE_HOLDS
 
 if TYPE_CHECKING:
     from tickets.models.task import Task

@@ -11,8 +11,8 @@ from psycopg.types.json import Jsonb
 from agents.models import Agent, via
 from omoi_site import broker, db, limits
 from tickets.models.settle import LOST, lost
-from tickets.models.sweep import LEASE_HOLDS, SweepRun
-from tickets.obstacles import RUNS_ALONE
+from tickets.models.sweep import SweepRun
+from tickets.obstacles import LEASE_HOLDS, RUNS_ALONE
 
 BATCH = 100
 

@@ -12,13 +12,14 @@ from agents.models import Agent, Project
 from omoi_site import db
 from tickets.models.claim import GRANTED, Claim, asking
 from tickets.models.settle import Outcome, Settlement
+from tickets.obstacles import LEASE_HOLDS
 
 # Before anything else: locks are taken in the order of all verbs, the agent, its tasks, their children; what is claimed is never waited for.
 FIRST = "SELECT FROM agents_agent WHERE id = %s FOR NO KEY UPDATE"
 # What an act has granted, as far as it is still held.
 STILL_HELD = f"""
 SELECT {GRANTED} FROM tickets_task t
-WHERE t.holder_id = %(agent)s AND t.granted_with = %(granted_with)s AND t.lease_expires_at > clock_timestamp() ORDER BY t.rank, t.id
+WHERE t.holder_id = %(agent)s AND t.granted_with = %(granted_with)s AND {LEASE_HOLDS} ORDER BY t.rank, t.id
 """
 
 

@@ -16,8 +16,7 @@ from psycopg.types.json import Jsonb
 from agents.models import Agent, via
 from omoi_site import broker, db
 from omoi_site.errors import OmoiError
-from tickets.models.sweep import LEASE_HOLDS
-from tickets.obstacles import MET
+from tickets.obstacles import LEASE_HOLDS, MET
 
 # Back-off before the next attempt: min(60 s, 2^n s x uniform(0.75, 1.25)), n = attempts failed before this one.
 SETTLE = f"""

@@ -7,16 +7,9 @@ from collections.abc import Mapping
 from django.db import models
 
 from omoi_site import db
+from tickets.obstacles import ABSENT_SINCE
 
 CLOCK = "clock"  # the row of the loop itself: claims run some sweeps too, so their rows do not tell whether a clock runs
-# When the sweep {sweep} last ran, if it has been absent since: the machine slept, or the database was away, and nobody could renew.
-ABSENT_SINCE = """
-(SELECT r.at FROM tickets_sweeprun r WHERE r.name = {sweep} AND r.at < greatest(pg_postmaster_start_time(), clock_timestamp() - interval '15 s'))
-"""
-# Whether the lease of task `t` holds. A holder who comes back from an absence before the first sweep is still the holder: that sweep would extend its lease.
-LEASE_HOLDS = f"""
-(t.lease_expires_at > clock_timestamp() OR t.lease_expires_at > {ABSENT_SINCE.format(sweep="'lapse'")} AND t.lease_expires_at IS DISTINCT FROM t.extended_to)
-"""
 
 
 class SweepRun(models.Model):
