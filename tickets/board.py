@@ -17,6 +17,7 @@ from django.db.models.functions import Extract, RowNumber
 from agents.models import Project
 from omoi_site import db
 from tickets.causes import Cause, Shared, causes_of, untaken
+from tickets.demo import shelf
 from tickets.models import Tally, Task, Ticket, Workflow
 from tickets.models.standstill import Needy
 from tickets.models.ticket import Priority
@@ -194,8 +195,8 @@ class Board:
 
     @property
     def demo_ended(self) -> bool:
-        """Its source is no format: the demo opened it, and nobody imported it."""
-        return self.finished and self.tickets.filter(source="demo").exists()
+        """Whether the demo opened all its tickets, and none is open; until then others come. Their source is no format: nobody imported them."""
+        return self.finished and Ticket.objects.filter(project=self.project, source="demo").count() >= shelf.count()
 
     @property
     def empty(self) -> bool:

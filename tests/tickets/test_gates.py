@@ -167,6 +167,23 @@ def test_many_judge_at_once_and_none_stands_in_the_others_way(delivery, operator
     assert [verdict.phase for verdict in verdicts] == ["REQUIREMENTS"] * 4
 
 
+def test_whoever_asks_while_the_gate_is_judged_gets_that_verdict(delivery, operator, ada):
+    with meanwhile(lambda: Ticket.objects.judge(pk=delivery.pk, by=ada)) as other:
+        first = Ticket.objects.judge(pk=delivery.pk, by=operator)
+    assert other.answer() == first
+    assert delivery.verdicts.count() == Event.objects.filter(kind="gate.judged").count() == 1
+
+    assert Ticket.objects.judge(pk=delivery.pk, by=ada) != first, "whoever asks later has it judged anew"
+
+
+def test_evidence_that_changed_while_the_gate_was_judged_is_judged_anew(delivery, operator, ada):
+    with meanwhile(lambda: Ticket.objects.judge(pk=delivery.pk, by=ada)) as other:
+        first = Ticket.objects.judge(pk=delivery.pk, by=operator)
+        hand_in(delivery, "notes", b"something new", by=ada)
+    assert other.answer() != first
+    assert other.answer().holds_for(delivery) == other.answer().passed
+
+
 def test_a_ticket_that_moved_while_its_judge_waited_is_judged_where_it_stands(delivery, operator):
     with meanwhile(lambda: Ticket.objects.judge(pk=delivery.pk, by=operator)) as other, Ticket.objects.locked(pk=delivery.pk) as ticket:
         ticket.force("TESTING", by=operator, reason="for the sake of the test")

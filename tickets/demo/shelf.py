@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.metadata
 import json
@@ -35,6 +36,12 @@ class Impossible(OmoiError):
 def backlog() -> list[dict[str, Any]]:
     """The demo's tickets."""
     return list(yaml.safe_load((HERE / "backlog.yaml").read_text()))
+
+
+@functools.cache
+def count() -> int:
+    """How many tickets the demo has."""
+    return len(backlog())
 
 
 def look_around() -> None:

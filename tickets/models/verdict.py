@@ -62,15 +62,23 @@ class Judging(models.QuerySet[Any]):
 
     @db.atomic
     def judge(self, *, by: Any, **which: Any) -> Verdict:
-        """Judge the gate of the phase the ticket stands in, and keep the verdict, passed or not; a phase without gate passes."""
-        known = self.filter(**which).values_list("pk", flat=True).first()
-        if known is None:
+        """Judge the gate of the phase the ticket stands in, and keep the verdict, passed or not; a phase without gate passes.
+
+        Of several who ask at once the first judges; the others get its verdict where the evidence is still the same.
+        """
+        asked = self.filter(**which).annotate(newest=models.Max("verdicts")).values_list("pk", "newest").first()
+        if asked is None:
             raise NotFound("no such ticket")
+        known, newest = asked
         # a snapshot older than a change could judge what is gone: nothing changes the evidence while it is read. Not FOR SHARE: two
         # who judge would both have it, and each wait for the other to write that it was judged
         db.rows("SELECT id FROM tickets_ticket WHERE id = %s FOR NO KEY UPDATE", [known])
         # read anew, not refreshed: that takes the protection off the phase of all tickets, in every thread
-        return Verdict.objects.give(self.select_related("project", "workflow").get(pk=known), by=by)
+        ticket: Ticket = self.select_related("project", "workflow").get(pk=known)
+        meanwhile: Verdict | None = ticket.verdicts.filter(pk__gt=newest or 0).first()
+        if meanwhile and not meanwhile.stale_for(ticket):
+            return meanwhile
+        return Verdict.objects.give(ticket, by=by)
 
 
 class VerdictQuerySet(models.QuerySet["Verdict"]):
