@@ -120,9 +120,15 @@ class Part {
     this.changed = 0;
     this.asked = false;
     const answer = await this.ask({ address, wait: WAITS_MS.part }, true);
-    const fresh = answer && new DOMParser().parseFromString(answer.text, "text/html").getElementById(this.id);
-    if (answer && (GONE.includes(answer.status) || (answer.status < 400 && (answer.redirected || !fresh)))) return location.reload();
-    if (answer?.status < 400) {
+    const fresh = answer && parsed(answer.text).getElementById(this.id);
+    if (answer && (GONE.includes(answer.status) || (answer.status < 400 && !answer.redirected && !fresh))) return location.reload();
+    if (answer?.redirected) {
+      this.changed = this.showing;
+      this.showing = 0;
+      this.due = performance.now() + POLL_MS;
+      leave();
+    } else if (answer?.status < 400) {
+      if (signedOut) comeBack(this);
       this.failures = this.showing = 0;
       this.due = performance.now() + Math.min(REST_MS, 3 * (performance.now() - begun));
       if (this.address === address) this.show(answer, fresh);
@@ -152,6 +158,8 @@ class Part {
     if (!restored) goTo(headers.get("HX-Push-Url"));
   }
 }
+
+const parsed = (text) => new DOMParser().parseFromString(text, "text/html");
 
 live.parts = all("[data-live]").map((element) => new Part(element));
 const partOf = (element) => live.parts.find((part) => part.element.contains(element)) || live.parts[0];
@@ -275,6 +283,7 @@ async function ask(link) {
 
 function openAct(html, opener) {
   const box = one("#act");
+  bringOut(box);
   box.innerHTML = html;
   openDialog(box, opener);
   (one("#refused", box) || one("select, textarea, input:not([type=hidden])", box) || one("button[type=submit]", box))?.focus();
@@ -296,7 +305,7 @@ async function carryOut(form) {
   acting = null;
   part.hurry();
   if (!answer) return toast(UNKNOWN);
-  if (answer.redirected) return location.reload();
+  if (answer.redirected) return leave();
   if (!answer.headers.get("Content-Type")?.startsWith("text/plain")) {
     if (answer.status >= 500 || !answer.text.includes("act-title")) return toast("This did not work: nothing was changed. Try again.");
     return openAct(answer.text, document.getElementById(opener.id) || opener);
@@ -325,7 +334,7 @@ function connect() {
     heard();
   };
   socket.onclose = (closing) => {
-    if (closing.code === SIGNED_OUT) return location.reload();
+    if (closing.code === SIGNED_OUT) return leave();
     live.tries += 1;
     show();
     const wait = Math.min(15_000, 500 * 2 ** Math.min(live.tries - 1, 5)) * (0.5 + Math.random() / 2);
@@ -351,6 +360,7 @@ function heard() {
 const open = () => live.socket?.readyState === WebSocket.OPEN;
 
 function stateOfPage() {
+  if (signedOut) return "out";
   if (live.paused) return "paused";
   if (live.parts.some((part) => part.failures > 1)) return "lost";
   if (live.parts.some((part) => part.behind && performance.now() - part.behind > LATE_MS)) return "late";
@@ -360,12 +370,14 @@ function stateOfPage() {
 function show() {
   const mark = one("#live");
   const state = stateOfPage();
-  const word = { live: "Live", late: "Catching up", lost: "Reconnecting", polling: "Every 10 s", paused: "Paused" }[state];
+  const word = { live: "Live", late: "Catching up", lost: "Reconnecting", polling: "Every 10 s", paused: "Paused", out: "Signed out" }[state];
   if (mark.dataset.state !== state) {
     mark.dataset.state = state;
     one("#live-word").textContent = one("#live-said").textContent = word;
   }
   one("#last-contact").dateTime = new Date(live.contact).toISOString();
+  one("#signed-out").hidden = !signedOut;
+  if (signedOut) reachable(one("#signed-out"));
   one("#banner").hidden = !(state === "lost" && (live.tries > 1 || live.parts.some((part) => part.failures > 1)));
   tick();
 }

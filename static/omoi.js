@@ -46,9 +46,20 @@ function toggleTheme() {
 
 // --- what a click may mean
 
+// An open dialog makes everything outside it dim and out of reach: what is told meanwhile stands inside.
+function reachable(box) {
+  const home = one("dialog[open]") || document.body;
+  if (box.parentElement !== home) home.append(box);
+}
+
+function bringOut(dialog) {
+  document.body.append(...all(".toast, .banner", dialog));
+}
+
 function toast(text) {
   const box = one("#toast");
   if (!box) return;
+  reachable(box);
   box.textContent = text;
   box.hidden = false;
   clearTimeout(box.timer);
@@ -119,6 +130,7 @@ function openDialog(box, opener) {
 
 for (const box of all("dialog")) {
   box.addEventListener("close", () => {
+    bringOut(box);
     // the browser may leave the focus inside what it has just hidden, until it draws again
     if (document.activeElement === document.body || box.contains(document.activeElement)) focusFirst(box.back || []);
   });

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.sessions.models import Session
 
 from tests.browser import PHONE, WIDE, Window
 from tests.tickets import delivering
@@ -214,3 +215,33 @@ def test_a_page_whose_person_was_signed_out_asks_to_sign_in(window, web, deliver
     page.evaluate("live.asked = ''; subscribe()")  # the next check of its rights
     page.wait_for_selector("text=Sign in")
     assert "/login/" in page.url
+
+
+def test_what_is_typed_outlives_being_signed_out(window, delivery, operator):
+    operator.set_password("correct horse battery")
+    operator.save()
+    page = window().live(f"/tickets/{delivery.key}/")
+    page.locator("#more").click()
+    page.locator("#menu-block").click()
+    page.wait_for_selector("#act[open]")
+    page.locator("#act-reason").fill("Which of the two schemas is meant?")
+    Session.objects.all().delete()
+    Task.objects.add(delivery, [TaskSpec("Late one")], by=operator)
+    page.wait_for_selector("#signed-out:not([hidden])")
+    page.locator("#act [type=submit]").click()  # no way to lose it either
+
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="Sign in").click()
+    beside = opened.value
+    beside.locator("#id_username").fill(operator.username)
+    beside.locator("#id_password").fill("correct horse battery")
+    beside.get_by_role("button", name="Sign in").click()
+    beside.wait_for_url(f"**/tickets/{delivery.key}/")
+    page.evaluate("dispatchEvent(new Event('focus'))")  # the person comes back to this tab
+    page.wait_for_selector("#signed-out", state="hidden")
+    page.wait_for_selector("#live[data-state=live]")
+    assert page.locator("#act-reason").input_value() == "Which of the two schemas is meant?"
+    until(lambda: page.evaluate("live.parts.every((part) => part.quiet)"))
+    page.locator("#act [type=submit]").click()
+    page.wait_for_selector("#act:not([open])", state="attached")
+    assert Ticket.objects.get(pk=delivery.pk).blocked_reason == "Which of the two schemas is meant?"
