@@ -34,6 +34,7 @@ GOT: dict[str, Callable[[Asked], str]] = {
     "artifact_missing": lambda reason: f"no {spoken(reason['need'])} yet",
     "too_short": lambda reason: f"{reason['got']} of {reason['need']} characters",
     "sections_missing": lambda reason: f"has {', '.join(map(spoken, reason['got'])) or 'no section'}",
+    "too_few_lines": lambda reason: f"{reason['got']} lines of code told of, needs {reason['need']}",
     "coverage_low": lambda reason: f"{reason['got']:g} % of the lines, needs {reason['need']:g} %",
     "no_tests": lambda reason: "no test among the changed files",
     "tests_failed": lambda reason: f"{reason['got']} failed",

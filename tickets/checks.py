@@ -37,7 +37,7 @@ def min_length(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
     """A document of at least so many characters."""
     found = yield from reading("min_length", case, needs["type"], evidence.document)
     if found and found.length < needs["length"]:
-        how = f"write {needs['length'] - found.length} characters more and hand it in again"
+        how = f"write {needs['length'] - found.length} characters more that a reader sees, and hand it in again"
         yield Reason("min_length", "too_short", needs["length"], found.length, how)
 
 
@@ -50,15 +50,22 @@ def sections(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
         yield Reason("sections", "sections_missing", needs["sections"], sorted(found.sections), how)
 
 
-@gate_check("min_coverage", parameters={"percent": {"type": "number", "minimum": 0, "maximum": 100}})
+@gate_check(
+    "min_coverage",
+    parameters={"percent": {"type": "number", "minimum": 0, "maximum": 100}},
+    optional={"lines": {"type": "integer", "minimum": 1, "description": "lines of code the report must tell of at least"}},
+)
 def min_coverage(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
-    """Enough lines were hit, counted in the Cobertura report."""
+    """Enough lines were hit, and enough are told of, counted in the Cobertura report."""
     found = yield from reading("min_coverage", case, "test_coverage", evidence.coverage)
     if found is None:
         return
     if found < needs["percent"]:
         how = "test more lines, then hand in coverage.xml of the last commit"
         yield Reason("min_coverage", "coverage_low", needs["percent"], round(float(found), 2), how)
+    elif found.lines < needs.get("lines", 1):
+        how = "hand in the report of all the code, not of a part of it"
+        yield Reason("min_coverage", "too_few_lines", needs["lines"], found.lines, how)
     elif found.contradiction:
         yield unreadable("min_coverage", "test_coverage", found.contradiction)
 

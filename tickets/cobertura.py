@@ -24,13 +24,18 @@ HOLDS: dict[str, set[str]] = {  # what each element may hold; "" is the file
     "conditions": {"condition"},
 }
 RATE = re.compile(r"(0(\.[0-9]{1,30})?|1(\.0{1,30})?|[0-9](\.[0-9]{1,30})?[eE]-[0-9]{1,2})")  # Java writes a small one with an exponent
+TOTALS = ("lines-valid", "lines-covered")  # what every report tells of itself
 TOLERANCE = 0.01  # of what a report tells: tools round, and count a line of two classes once or twice
 
 
 class Coverage(float):
-    """Percent of the lines that were hit, 0 to 100. contradiction: where the totals the report gives of itself say something else; else empty."""
+    """Percent of the lines that were hit, 0 to 100. contradiction: where the totals the report gives of itself say something else; else empty.
+
+    lines: how many there are.
+    """
 
     contradiction = ""
+    lines = 0
 
 
 @dataclass
@@ -60,8 +65,8 @@ class _Reading:
                 raise Unreadable("a <class> does not name its file")
             self.file = self.lines.setdefault(posixpath.normpath(place), {})
         elif name == "coverage":
-            self.totals = {key: attributes.get(key, "").strip() for key in ("line-rate", "lines-valid", "lines-covered")}
-            for key in ("lines-valid", "lines-covered"):
+            self.totals = {key: attributes.get(key, "").strip() for key in ("line-rate", *TOTALS)}
+            for key in TOTALS:
                 if self.totals[key]:
                     _whole(attributes, key, 12)
 
@@ -73,6 +78,8 @@ def coverage(content: bytes) -> Coverage:
     valid = sum(map(len, report.lines.values()))
     if not valid:
         raise Unreadable("it tells of no line of code")
+    if lacking := [key for key in TOTALS if not report.totals.get(key)]:
+        raise Unreadable(f"it does not tell its {' and '.join(lacking)}: without its totals nobody knows whether it is whole")
     covered = sum(sum(lines.values()) for lines in report.lines.values())
     expected = {
         "line-rate": (covered / valid, report.hit / report.all),
@@ -81,6 +88,7 @@ def coverage(content: bytes) -> Coverage:
     }
     wrong = next((key for key, value in report.totals.items() if value and not _near(float(value), expected[key])), "")
     found = Coverage(100 * covered / valid)
+    found.lines = valid
     if wrong:
         found.contradiction = f'it tells of {wrong}="{report.totals[wrong]}", and its lines make {expected[wrong][0]:.6g}'
     return found

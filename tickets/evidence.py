@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import itertools
 import json
 import re
@@ -14,9 +13,9 @@ from typing import Any
 from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock
 
-from omoi_site import limits
 from tickets.cobertura import Coverage, coverage
 from tickets.junit import Tests, tests
+from tickets.markdown import Reader
 from tickets.reading import LARGEST, Budget, TooSlow, Unreadable
 
 __all__ = [
@@ -41,14 +40,6 @@ BLOCKS = 20_000  # headings, paragraphs, list items … of a document
 HEADINGS = 1_000
 MANIFEST = 1 << 20  # bytes of a list of changed files
 COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
-HIDDEN = [  # what a page made of Markdown does not show
-    re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL),
-    re.compile(r"<(script|style|template|title)\b.*?(?:</\1\s*>|\Z)", re.DOTALL | re.IGNORECASE),
-    re.compile(r"</?[a-z][^<>]*>", re.IGNORECASE),
-    re.compile(r"^ {0,3}\[(?!\^)[^\[\]\n]+\]:.*$", re.MULTILINE),  # where a link leads; a remark, as some write it
-    re.compile(r"&#x?[0-9a-f]{9,};?", re.IGNORECASE),
-]
-LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()]*\)")
 
 
 @dataclass(frozen=True)
@@ -84,10 +75,11 @@ def document(content: bytes) -> Document:
     if len(content) > LONGEST:
         raise Unreadable(f"a document has at most {LONGEST >> 10} KiB")
     tokens = MARKDOWN.parse(_text(content), {"blocks": 0, "budget": Budget()})
-    blocks, sections = [], set()
+    reader, blocks, sections = Reader(), [], set()
     for before, token in itertools.pairwise([None, *tokens]):
         if token and token.content:
-            shown = _shown(token.content) if token.type in ("inline", "html_block") else limits.seen(token.content)
+            read = {"inline": reader.text, "html_block": reader.html}.get(token.type, reader.code)
+            shown = read(token.content)
             if before and before.type == "heading_open":
                 sections.add(slug(shown[:200]))
                 shown = shown and f"{before.markup} {shown}"
@@ -95,12 +87,6 @@ def document(content: bytes) -> Document:
     if len(sections) > HEADINGS:
         raise Unreadable(f"a document has at most {HEADINGS} headings")
     return Document(len("\n\n".join(filter(None, blocks))), frozenset(sections))
-
-
-def _shown(text: str) -> str:
-    for hidden in HIDDEN:
-        text = hidden.sub("", text)
-    return limits.seen(html.unescape(LINK.sub(r"\1", text)))
 
 
 def slug(heading: str) -> str:

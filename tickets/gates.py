@@ -63,10 +63,10 @@ class Registered:
 _checks: dict[str, Registered] = {}
 
 
-def gate_check(name: str, *, parameters: dict[str, Any] | None = None) -> Callable[[Check], Check]:
-    """Register a check under the name a workflow calls it by. `parameters`: its properties; all of them are required."""
+def gate_check(name: str, *, parameters: dict[str, Any] | None = None, optional: dict[str, Any] | None = None) -> Callable[[Check], Check]:
+    """Register a check under the name a workflow calls it by. `parameters`: its properties, all of them required; `optional`: those that are not."""
     known = parameters or {}
-    schema = {"type": "object", "properties": known, "required": sorted(known), "additionalProperties": False}
+    schema = {"type": "object", "properties": {**known, **(optional or {})}, "required": sorted(known), "additionalProperties": False}
 
     def register(judge: Check) -> Check:
         _checks[name] = Registered(name, schema, judge)

@@ -98,7 +98,7 @@ def elements(
                 raise Unreadable(f"it has a tag or comment of more than {TAG >> 20} MiB")
         parser.Parse(b"", True)
     except (expat.ExpatError, ValueError, LookupError) as error:
-        raise Unreadable(f"it is not XML we read: {quoted(str(error))}") from error
+        raise Unreadable(f"it is not {kind} XML: {quoted(str(error))}") from error
 
 
 def quoted(text: str) -> str:

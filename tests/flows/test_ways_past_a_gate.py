@@ -434,6 +434,7 @@ MISSED = b"".join(b'<line number="%d" hits="0"/>' % n for n in range(2, 9))
 
 
 def cobertura(lines: bytes, **claims: str) -> bytes:
+    claims = {"lines_valid": str(lines.count(b"<line ") or 1), "lines_covered": str(lines.count(b'hits="1"'))} | claims
     claimed = " ".join(f'{name.replace("_", "-")}="{value}"' for name, value in claims.items()).encode()
     return (
         b'<coverage %s><packages><package><classes><class filename="a.py"><lines>%s</lines></class></classes></package></packages></coverage>'
@@ -447,6 +448,7 @@ def cobertura(lines: bytes, **claims: str) -> bytes:
 for name, content in {
     "coverage_whose_totals_lie": cobertura(HIT % 1 + MISSED, line_rate="1.0", lines_covered="8", lines_valid="8"),
     "coverage_that_counts_one_line_often": cobertura(HIT % 1 * 100 + MISSED),
+    "coverage_of_a_piece_without_totals": cobertura(HIT % 1, lines_valid="", lines_covered=""),
     "coverage_of_nothing": cobertura(b"", line_rate="1.0"),
     "coverage_of_no_bytes": b"",
     "coverage_that_is_a_bomb": BOMB + b"<coverage>&c;</coverage>",

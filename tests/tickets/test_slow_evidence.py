@@ -15,13 +15,13 @@ from tests.deeds import allow
 from tests.racing import race
 from tests.tickets import reports
 from tests.tickets.reports import hand_in, work_off
-from tickets import evidence, reading
+from tickets import evidence, markdown, reading
 from tickets.models import Ticket
 from tickets.models.gate import gate
 
 LARGEST = reading.LARGEST - 1_000
 SUITE = b"<testsuite>"
-CLASSES = b"<coverage><packages><package><classes>"
+CLASSES = b'<coverage lines-valid="1" lines-covered="1"><packages><package><classes>'
 MANY_CASES = SUITE + b"<testcase/>" * 390_000 + b"</testsuite>"
 
 
@@ -69,6 +69,19 @@ MARKDOWN = {
     "headings": b"# a\n" * (K // 4),
     "quotes": (b"> " * 120 + b"a\n") * (K // 242),
     "blanks": b" \xe2\x80\x8b" * (K // 4),
+    "tags": b"a<b>" * (K // 4),
+    "tags without end": b"<a" * (K // 2),
+    "values without end": b"a<a '" * (K // 10) + b'<a "' * (K // 10),
+    "comments without end": b"a<!--" * (K // 5),
+    "instructions without end": b"a<?" * (K // 3),
+    "declarations without end": b"a<!X" * (K // 4),
+    "backticks": b"".join(b"`" * run + b" " for run in range(700)),
+    "code": b"`` ` " * (K // 5),
+    "brackets": b"[" * (K - 1),
+    "images": b"![" * (K // 2),
+    "links": b"[](" * (K // 3),
+    "definitions": b"[x]: a\n" * (K // 7),
+    "hidden": b"<div hidden>\n\n" * (K // 14),
 }
 JSON = {
     "lists": b"[" + b"[]," * 349_000 + b"0]",
@@ -96,7 +109,7 @@ def test_the_slowest_files_are_read_or_refused_long_before_their_time_is_up(read
 
 def reading_on() -> list[str]:
     """Other threads that are inside a reader: the process has threads of its own that come and go."""
-    ours, found = {reading.__file__, evidence.__file__}, []
+    ours, found = {reading.__file__, evidence.__file__, markdown.__file__}, []
     for thread, frame in sys._current_frames().items():
         while frame is not None and thread != threading.get_ident():
             if frame.f_code.co_filename in ours:

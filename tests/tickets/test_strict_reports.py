@@ -6,7 +6,13 @@ import re
 
 import pytest
 
+from tests.deeds import allow
+from tests.tickets import reports
+from tests.tickets.reports import hand_in
 from tickets import evidence
+from tickets.models import Ticket, Workflow
+
+pytestmark = pytest.mark.django_db
 
 HEAD = '<?xml version="1.0" encoding="UTF-8"?>'
 DIALECTS = {  # as each tool writes a run of two tests that passed and, where it can, one that was skipped
@@ -210,15 +216,15 @@ def test_a_rate_beyond_none_and_all_makes_coverage_unreadable(rate, where):
 @pytest.mark.parametrize(
     ("totals", "agree"),
     [
-        ("", True),
+        ('lines-valid="4" lines-covered="3"', True),
         ('line-rate="0.75" lines-valid="4" lines-covered="3" branch-rate="0" complexity="NaN"', True),
-        ('line-rate="" lines-valid=""', True),
-        ('line-rate="7.5E-1"', True),
-        ('line-rate="0.76"', True),  # rounded
-        ('line-rate="1"', False),
-        ('line-rate="0.2"', False),
-        ('lines-valid="400"', False),
-        ('lines-covered="4"', False),
+        ('line-rate="" lines-valid="4" lines-covered="3"', True),
+        ('line-rate="7.5E-1" lines-valid="4" lines-covered="3"', True),
+        ('line-rate="0.76" lines-valid="4" lines-covered="3"', True),  # rounded
+        ('line-rate="1" lines-valid="4" lines-covered="3"', False),
+        ('line-rate="0.2" lines-valid="4" lines-covered="3"', False),
+        ('lines-valid="400" lines-covered="3"', False),
+        ('lines-valid="4" lines-covered="4"', False),
     ],
 )
 def test_totals_of_coverage_that_contradict_its_lines_are_told(totals, agree):
@@ -230,6 +236,41 @@ def test_totals_of_coverage_that_contradict_its_lines_are_told(totals, agree):
     assert (not found.contradiction) == agree
 
 
+@pytest.mark.parametrize("totals", ["", 'line-rate="1"', 'lines-valid="1"', 'lines-valid="" lines-covered="1"'])
+def test_coverage_that_does_not_tell_its_totals_may_be_a_piece_and_is_not_read(totals):
+    with pytest.raises(evidence.Unreadable, match="totals"):
+        evidence.coverage((COVERED % (totals, 'filename="a.py"', '<line number="1" hits="1"/>')).encode())
+
+
+FOREIGN = {
+    "jacoco": b'<?xml version="1.0"?><!DOCTYPE report PUBLIC "-//JACOCO//DTD Report 1.1//EN" "report.dtd"><report name="x"/>',
+    "clover": b'<coverage generated="1"><project timestamp="1"><metrics statements="4" coveredstatements="4"/></project></coverage>',
+    "lcov": b"TN:\nSF:a.py\nDA:1,1\nLF:1\nLH:1\nend_of_record\n",
+    "coverage.py as json": b'{"totals": {"percent_covered": 100.0}}',
+    "go": b"mode: set\na.go:1.1,2.2 1 1\n",
+    "opencover": b"<CoverageSession/>",
+}
+
+
+@pytest.mark.parametrize("report", FOREIGN.values(), ids=FOREIGN)
+def test_coverage_in_another_format_is_refused_with_the_one_that_is_read(report):
+    with pytest.raises(evidence.Unreadable, match="not Cobertura"):
+        evidence.coverage(report)
+
+
+def test_a_gate_may_ask_for_a_number_of_lines(project, operator):
+    phases = [{"name": "DO", "to": ["OUT"], "gate": [{"check": "min_coverage", "percent": 80, "lines": 100}]}, {"name": "OUT", "to": []}]
+    workflow = allow(project, Workflow.objects.install({"name": "covered", "phases": phases}))
+    ticket = Ticket.objects.open(project=project, title="x", workflow=workflow, by=operator)
+
+    hand_in(ticket, "test_coverage", reports.cobertura(1, 0), by=operator)
+    [refused] = Ticket.objects.judge(pk=ticket.pk, by=operator).checks[0]["reasons"]
+    assert (refused["code"], refused["need"], refused["got"]) == ("too_few_lines", 100, 1)
+
+    hand_in(ticket, "test_coverage", reports.cobertura(90, 10), by=operator)
+    assert Ticket.objects.judge(pk=ticket.pk, by=operator).passed
+
+
 @pytest.mark.parametrize("commit", [None, 7, "", "c", "main", "4f2a91", "4f2a91g", "4f2a91c\n", "4" * 65, "٣" * 7])
 def test_changes_name_the_commit_they_are(commit):
     with pytest.raises(evidence.Unreadable, match="commit"):
@@ -239,7 +280,9 @@ def test_changes_name_the_commit_they_are(commit):
 def test_any_bytes_are_read_or_refused_in_words():
     """Reports of all kinds with pieces cut, doubled, turned and put in: never an error of another kind, and a failure is never lost."""
     chance = random.Random(11)
-    whole = [report.encode() for report in DIALECTS.values()] + [(COVERED % ("", 'filename="a"', '<line number="1" hits="1"/>')).encode()]
+    whole = [report.encode() for report in DIALECTS.values()] + [
+        (COVERED % ('lines-valid="1" lines-covered="1"', 'filename="a"', '<line number="1" hits="1"/>')).encode()
+    ]
     odd = [
         b"<",
         b"&",
@@ -287,6 +330,27 @@ def test_any_bytes_are_read_or_refused_in_words():
         "<script>{}</script>",
         "<div title='{}'></div>",
         "![](https://example.org/{})",
+        "![{}](https://example.org/)",
+        "<?{}?>",
+        "<!X {}>",
+        "<![CDATA[{}]]>",
+        "text <?{}?> text",
+        '<div title=">{}"></div>',
+        "[x]: https://example.org\n  'the title {}'",
+        "[x]:\nhttps://example.org/{}",
+        "<div hidden>{}</div>",
+        "<div hidden>\n\n{}\n\n</div>",
+        "<div HIDDEN=''>\n\n- one\n\n{}\n\n</div>",
+        "text <span hidden>{}</span> text",
+        "<div class='a' hidden>\n\n<div>\n\ninner\n\n</div>\n\n{}\n\n</div>",
+        "<div hidden>\n\n```\n{}\n```\n\n</div>",
+        "<div hidden>\n\n## {}\n\n</div>",
+        '<p style="display:none">{}</p>',
+        "<p style='font-size:0'>\n\n{}\n\n</p>",
+        '<span aria-hidden="true">{}</span>',
+        "<template>\n\n{}\n\n</template>",
+        "<dialog>{}</dialog>",
+        '<div hidden title="`">{}</div> `',
         "```{}\n```",
     ],
 )
@@ -324,6 +388,25 @@ def test_all_a_reader_sees_of_a_document_counts():
     assert evidence.document(
         "# Größe\n\n- one\n- **two**\n\n```\nprint(1)\n```\n\n[here](https://example.org) &amp; a < b\n".encode()
     ).length == len("# Größe\n\none\n\n**two**\n\nprint(1)\n\nhere & a < b")
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "The `<template>` element and `<div hidden>` hide: {}",
+        "``a ` <script>`` {}",
+        "\\<script> {}",
+        "<details><summary>More</summary>\n\n{}\n\n</details>",
+        "<div hidden>gone</div>\n\n{}",
+        "<div hidden><br>gone<div>gone</div></div>\n\n{}",
+        "<p hidden>gone</p> {}",
+        "<p title='hidden' align=center>{}</p>",
+        "1 < 2 and 3 > 2, {}",
+        "```\n<script>\n```\n\n{}",
+    ],
+)
+def test_what_a_reader_of_a_document_sees_counts(shown):
+    assert 600 <= evidence.document(shown.format("x" * 600).encode()).length < 680
 
 
 def test_a_heading_nobody_sees_is_no_section():

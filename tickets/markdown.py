@@ -1,0 +1,112 @@
+"""What a reader sees of Markdown: neither what a page made of it hides, nor where links lead."""
+
+from __future__ import annotations
+
+import html
+import re
+from bisect import bisect_left
+from collections import defaultdict
+
+from omoi_site import limits
+
+COMMENT = r"<!--.*?(?:-->|\Z)|<\?.*?(?:\?>|\Z)|<!\[CDATA\[.*?(?:\]\]>|\Z)|<![a-z][^>]*(?:>|\Z)"
+TAG = r"""<(?P<end>/?)(?P<name>[a-z][a-z0-9-]*)(?P<attributes>(?:[^<>"']|"[^"]*"|'[^']*')*)>"""
+IN_HTML = re.compile(f"{COMMENT}|{TAG}", re.DOTALL | re.IGNORECASE)
+IN_TEXT = re.compile(rf"(?P<escaped>\\[!-/:-@\[-`{{-~])|(?P<ticks>`+)|{COMMENT}|{TAG}", re.DOTALL | re.IGNORECASE)
+TICKS = re.compile("`+")
+VALUE = re.compile(r""""[^"]*"|'[^']*'""")
+HIDES = re.compile(r"(?<![\w-])(?:hidden|style|aria-hidden)(?![\w-])", re.IGNORECASE)  # a style may hide; it is not read to find out
+UNSEEN = set(
+    [
+        "script",
+        "style",
+        "template",
+        "title",
+        "head",
+        "noscript",
+        "noembed",
+        "noframes",
+        "iframe",
+        "object",
+        "audio",
+        "video",
+        "canvas",
+        "svg",
+        "datalist",
+        "select",
+        "dialog",
+    ]
+)
+EMPTY = set(
+    ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"]
+)  # elements that hold nothing
+DEFINITION = re.compile(r" {0,3}\[(?!\^)[^\[\]]+\]:")  # where a link leads; a remark, as some write it
+IMAGE = re.compile(r"!\[[^\[\]]*\](?:\([^()]*\))?")
+LINK = re.compile(r"\[([^\[\]]*)\]\([^()]*\)")
+MARKS = str.maketrans("[]()&!", "......")  # of code, which is shown as it stands
+ABSURD = re.compile(r"&#x?[0-9a-f]{9,};?", re.IGNORECASE)  # a reference to no character
+
+
+class Reader:
+    """Reads the blocks of one document in their order: an element that hides may begin in one and end in another."""
+
+    def __init__(self) -> None:
+        self._hidden_by, self._depth = "", 0
+
+    def code(self, content: str) -> str:
+        """What is seen of a block of code."""
+        return "" if self._depth else limits.seen(content)
+
+    def html(self, content: str) -> str:
+        """What is seen of a block of HTML."""
+        return self._seen(self._shown(content, IN_HTML))
+
+    def text(self, content: str) -> str:
+        """What is seen of a paragraph or a heading."""
+        return "" if DEFINITION.match(content) else self._seen(self._shown(content, IN_TEXT))
+
+    @staticmethod
+    def _seen(shown: str) -> str:
+        return limits.seen(html.unescape(ABSURD.sub("", LINK.sub(r"\1", IMAGE.sub("", shown)))))
+
+    def _shown(self, content: str, pattern: re.Pattern[str]) -> str:
+        shown: list[str] = []
+        closers = _ticks(content) if pattern is IN_TEXT else {}
+        place = 0
+        while found := pattern.search(content, place):
+            self._keep(shown, content[place : found.start()])
+            place, parts = found.end(), found.groupdict()
+            if parts.get("escaped"):
+                self._keep(shown, found[0][1:].translate(MARKS))
+            elif ticks := parts.get("ticks"):
+                there = closers.get(len(ticks), [])
+                next_one = bisect_left(there, place)
+                if next_one < len(there):
+                    self._keep(shown, content[place : there[next_one]].translate(MARKS))
+                    place = there[next_one] + len(ticks)
+                else:
+                    self._keep(shown, ticks)
+            elif name := (parts["name"] or "").lower():
+                self._tag(name, bool(parts["end"]), parts["attributes"])
+        self._keep(shown, content[place:])
+        return "".join(shown)
+
+    def _keep(self, shown: list[str], text: str) -> None:
+        if not self._depth:
+            shown.append(text)
+
+    def _tag(self, name: str, end: bool, attributes: str) -> None:
+        if name in EMPTY:
+            return
+        if self._depth:
+            self._depth += 0 if name != self._hidden_by else -1 if end else 1
+        elif not end and (name in UNSEEN or HIDES.search(VALUE.sub('""', attributes))):
+            self._hidden_by, self._depth = name, 1
+
+
+def _ticks(content: str) -> dict[int, list[int]]:
+    """Where runs of backticks begin, by their length: code ends at the next one as long as that it began with."""
+    found = defaultdict(list)
+    for run in TICKS.finditer(content):
+        found[len(run[0])].append(run.start())
+    return found
