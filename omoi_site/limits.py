@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -109,8 +109,11 @@ def faults(model: type[models.Model], values: Mapping[str, Any]) -> Iterator[tup
             yield name, f"at most {number} items; there are {len(value)}"
         elif any(len(item) > most for item in value):
             yield name, f"at most {most} characters each"
-    for name in _moments(model):
+    for name in _held_to(model, moment):
         if (value := values.get(name)) is not None and (fault := moment_fault(value)):
+            yield name, fault
+    for name in _held_to(model, shown):
+        if (value := values.get(name)) and (fault := shown_fault(value)):
             yield name, fault
 
 
@@ -135,5 +138,5 @@ def _texts(model: type[models.Model]) -> list[tuple[str, int, int | None]]:
 
 
 @functools.cache
-def _moments(model: type[models.Model]) -> list[str]:
-    return [field.name for field in model._meta.concrete_fields if moment in field.validators]
+def _held_to(model: type[models.Model], validator: Callable[[Any], None]) -> list[str]:
+    return [field.name for field in model._meta.concrete_fields if validator in field.validators]

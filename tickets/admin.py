@@ -7,11 +7,27 @@ from django.contrib import admin
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
+from django.utils.text import Truncator
 
 from agents.admin import AgentDesk, OwnProjects
 from agents.models import Agent, Project
 from omoi_site.desk import Desk, Everybodys, ReadOnly, Rows, Words, act, badge, since
-from tickets.models import Artifact, Blob, Chunk, Lane, Link, Need, PhaseMove, SweepRun, Task, Ticket, Verdict, Workflow, WorkflowPhase
+from tickets.models import (
+    Artifact,
+    Blob,
+    Chunk,
+    Comment,
+    Lane,
+    Link,
+    Need,
+    PhaseMove,
+    SweepRun,
+    Task,
+    Ticket,
+    Verdict,
+    Workflow,
+    WorkflowPhase,
+)
 from tickets.models.moves import BlockedClass
 from tickets.templatetags.tickets import TASK
 from tickets.workflow import BLOCKED, CANCELLED
@@ -82,7 +98,7 @@ class TicketDesk(Desk):
         "blocked_reason",
         "move_fault",
     ]
-    told += ["summary", "source", "source_id", "version", "archived_at", "created_at"]
+    told += ["summary", "source", "source_id", "external_ref", "version", "archived_at", "created_at"]
     actions = [
         act("Pause tickets", under_lock("pause"), effect="No task of theirs is granted until they are resumed. Claims that run go on."),
         act("Resume tickets", under_lock("resume"), effect="Their ready tasks can be claimed again."),
@@ -263,6 +279,20 @@ class LinkDesk(ReadOnly):
     search_fields = ["=ticket__key", "=other__key"]
     list_select_related = ["ticket", "other"]
     ordering = ["-id"]
+
+
+@admin.register(Comment)
+class CommentDesk(ReadOnly):
+    inside = "ticket__project"
+    list_display = ["ticket", "author", "shown_body", "source", since("created_at")]
+    list_filter = ["source", ("created_at", admin.DateFieldListFilter)]
+    search_fields = ["=ticket__key", "=author"]
+    list_select_related = ["ticket"]
+    ordering = ["-id"]
+
+    @admin.display(description="comment")
+    def shown_body(self, comment: Comment) -> str:
+        return Truncator(comment.body).chars(100)
 
 
 @admin.register(Lane)

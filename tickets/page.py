@@ -16,11 +16,12 @@ from tickets import acts
 from tickets.causes import STALLED, Cause, standstill
 from tickets.checklist import Gate, Row, gate_of, who_and_when
 from tickets.graph import MOST, Graph, lacking
-from tickets.models import Artifact, Link, Need, PhaseMove, Tally, Task, Ticket, Verdict
+from tickets.models import Artifact, Comment, Link, Need, PhaseMove, Tally, Task, Ticket, Verdict
 from tickets.steps import Step, standing, steps_of
 from tickets.workflow import BLOCKED
 
 ROWS = 100  # of the task list, at first
+COMMENTS = 20  # at a time
 EVENTS, EVENTS_A_PAGE = 12, 100  # of what happened: lines at first, events of tasks in a page
 FIXES = {"phase": "unblock", "pause": "resume", "limit": "retry-failed"}  # the act that mends a cause
 CAUSES, MOST_CAUSES = 3, 6  # of a standstill
@@ -116,7 +117,7 @@ class Entry:
 
 
 class TicketPage:
-    """`query` is what the address says: view=list|graph, done=1, tasks=all, history=all, before=<event>."""
+    """`query` is what the address says: view=list|graph, done=1, tasks=all, history=all, before=<event>, comments=<id of one, for those before it>."""
 
     def __init__(self, ticket: Ticket, who: Any, query: Mapping[str, str]) -> None:
         self.ticket = ticket
@@ -343,6 +344,29 @@ class TicketPage:
     @property
     def opened(self) -> PhaseMove:
         return self.moves[0]
+
+    @cached_property
+    def _comments(self) -> list[Comment]:
+        found = self.ticket.comments.order_by("-id")
+        if self.earlier_comments:
+            found = found.filter(pk__lt=int(self.query["comments"]))
+        return list(found[: COMMENTS + 1])
+
+    @property
+    def earlier_comments(self) -> bool:
+        """Whether those before some comment are asked for, not the latest."""
+        asked = self.query.get("comments", "")
+        return asked.isascii() and asked.isdigit() and len(asked) < 19
+
+    @property
+    def comments(self) -> list[Comment]:
+        """A few, the newest last."""
+        return self._comments[COMMENTS - 1 :: -1]
+
+    @property
+    def comments_before(self) -> int | None:
+        """The comment before which there are more; None: there are none."""
+        return self.comments[0].pk if len(self._comments) > COMMENTS else None
 
     @cached_property
     def links(self) -> list[Link]:

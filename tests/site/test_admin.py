@@ -13,7 +13,7 @@ from django.urls import reverse
 from agents.models import Account, Agent, Key, Member, Project, SignInTry
 from omoi_site import db
 from tests.deeds import complete
-from tickets.models import Artifact, Edge, Link, Need, SweepRun, Task, TaskSpec, Ticket, Verdict
+from tickets.models import Artifact, Comment, Edge, Link, Need, SweepRun, Task, TaskSpec, Ticket, Verdict
 
 pytestmark = pytest.mark.django_db
 
@@ -35,6 +35,7 @@ def all_kinds(project, ticket, task, ada, operator):
     Need.objects.add(project.pk, [Edge(task.pk, child.pk)], by=operator)
     other = Ticket.objects.open(project=project, title="Another", by=operator)
     Link.objects.create(ticket=ticket, other=other, kind="related")
+    Comment.objects.create(ticket=ticket, author="lee", body="Looks right.")
     Member.objects.set(project, operator, "admin", by=operator)
     Key.objects.issue(agent=ada, by=operator)
     SignInTry.objects.count_in("mallory", "127.0.0.1")

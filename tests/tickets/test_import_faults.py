@@ -179,8 +179,8 @@ def test_deleted_issues_are_left_out_with_their_edges(project):
 
 
 def test_what_is_not_taken_over_is_told(project):
-    report = bring(project, issue("bd-1", comments=[{"text": "Hm."}], external_ref="gh-9", notes=None), issue("bd-2", comments=[]))
-    assert report["left_out"] == {"comments": 1, "external_ref": 1}
+    report = bring(project, issue("bd-1", sender="gt", estimated_minutes=5, notes=None), issue("bd-2", sender=""))
+    assert report["left_out"] == {"sender": 1, "estimated_minutes": 1}
 
 
 def test_an_unknown_format_and_an_unknown_workflow_are_refused(project):

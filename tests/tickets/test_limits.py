@@ -52,7 +52,7 @@ def test_a_description_is_as_long_as_the_model_takes_it_and_no_longer(project, o
 
 def test_parts_of_a_description_are_measured_together(project):
     half = "x" * (LONGEST // 2)
-    with pytest.raises(Invalid, match="line 1: its description has at most 500000 characters"):
+    with pytest.raises(Invalid, match="line 1: its description: at most 500000 characters"):
         bring(project, issue("bd-1", description=half, design=half))
 
 

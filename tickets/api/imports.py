@@ -38,6 +38,8 @@ class ReportOut(serializers.Serializer):
     needs = serializers.IntegerField()
     parents = serializers.IntegerField()
     links = serializers.IntegerField()
+    comments = serializers.IntegerField()
+    external_refs = serializers.IntegerField(help_text="tickets that now say what they are called elsewhere")
     skipped = serializers.DictField(
         help_text="rows that are no work, counted by type; edges to ids that are not in the file, counted by kind and listed"
     )

@@ -52,6 +52,7 @@ class TicketOut(serializers.Serializer):
     tasks = serializers.SerializerMethodField()
     source = serializers.CharField(allow_blank=True, help_text="the format it was imported from; `demo`: opened by the demo")
     source_id = serializers.CharField(allow_blank=True)
+    external_ref = serializers.CharField(allow_blank=True, help_text="what it is called elsewhere: an address or any other line of text")
     version = serializers.IntegerField()
     archived_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from tickets.api import artifacts, claims, edges, fleet, gate, graph, imports, settlements, tasks, tickets, workflows
+from tickets.api import artifacts, claims, comments, edges, fleet, gate, graph, imports, settlements, tasks, tickets, workflows
 
 ENDED = "only an open task can be cancelled"
 LIVE = "only a failed or cancelled task can be retried"
@@ -48,6 +48,7 @@ urlpatterns = [
     path("tickets/<str:key>/artifacts", artifacts.ArtifactsView.as_view()),
     path("tickets/<str:key>/artifacts/<str:pk>", artifacts.ArtifactView.as_view()),
     path("tickets/<str:key>/artifacts/<str:pk>/content", artifacts.ContentView.as_view()),
+    path("tickets/<str:key>/comments", comments.CommentsView.as_view()),
     path("tickets/<str:key>/transitions", tickets.TransitionsView.as_view()),
     path("tickets/<str:key>/history", tickets.HistoryView.as_view()),
     path("workflows", workflows.WorkflowsView.as_view()),

@@ -7,6 +7,7 @@
     closed         done, as imported
     open           starts; with `defer_until` in the future not before then
     any other      comes in paused, with the status and the assignee as the reason: there it is not offered as ready work either
+    comments       the same, by an author who is none of ours
     priority       0 critical, 1 high, 2 medium, 3 and 4 low
 
 A relation to an id that is neither in the file nor here is told and left out. A tombstone is a deleted issue: left out, with its edges.
@@ -23,19 +24,22 @@ from typing import Any, BinaryIO
 
 from omoi_site import limits
 from omoi_site.errors import Malformed
+from tickets.imports import remarks
 from tickets.imports.lines import Faults, objects
 from tickets.imports.sheet import Relation, Sheet
-from tickets.models import Item, Link, Priority, Task, Ticket
+from tickets.imports.texts import wrong_text
+from tickets.models import Comment, Item, Link, Priority, Task, Ticket
 
-MOST = 20_000  # issues of one file, for all are written in one transaction; ten times as many dependencies
+MOST = 20_000  # issues of one file, for all are written in one transaction; ten times as many dependencies, and comments
 SPLIT = "split the file; what is known is not imported twice, and its parts find each other"
 PRIORITIES = [Priority.CRITICAL, Priority.HIGH, Priority.MEDIUM, Priority.LOW, Priority.LOW]
 SECTIONS = {"design": "Design", "acceptance_criteria": "Acceptance criteria", "notes": "Notes"}  # they follow the description
-TEXTS = ("id", "title", "description", "status", "issue_type", "created_at", *SECTIONS)
+TEXTS = ("id", "title", "description", "status", "issue_type", "created_at", "external_ref", *SECTIONS)
 TAKEN = {
     *TEXTS,
     "priority",
     "labels",
+    "comments",
     "dependencies",
     "defer_until",
     "assignee",
@@ -54,6 +58,7 @@ HOLD_UP = {"conditional-blocks", "waits-for"}  # kinds that hold work up there, 
 TITLE = Ticket._meta.get_field("title").max_length
 LABEL = Ticket._meta.get_field("labels").base_field.max_length
 LONGEST = {"id": Ticket._meta.get_field("source_id").max_length, "status": LABEL, "issue_type": Task._meta.get_field("kind").max_length}
+LONGEST["external_ref"] = Ticket._meta.get_field("external_ref").max_length
 RELATION = Link._meta.get_field("kind").max_length
 
 
@@ -61,6 +66,7 @@ def read(file: BinaryIO) -> Sheet:
     """The issues of a beads file and their relations; raises Malformed, Invalid or TooLarge naming the line."""
     faults, lines = Faults(), {}
     sheet = Sheet("beads", needs="blocks", parents="parent-child")
+    comments = 0
     barred: dict[str, str] = {}  # open rows that are no work, by id: what they block waits for them there
     for line, issue in objects(file, faults):
         if kind := no_work(issue):
@@ -82,11 +88,16 @@ def read(file: BinaryIO) -> Sheet:
         if status_of(issue) not in DELETED and not issue.get("deleted_at"):
             item = sheet.items[name] = _item(issue, line, sheet)
             for field, message in limits.faults(Ticket, vars(item)):
-                faults.add(line, f"its {field} has {message}")
+                faults.add(line, f"its {field}: {message}")
+            for place, comment in enumerate(item.comments, 1):
+                for field, message in limits.faults(Comment, vars(comment)):
+                    faults.add(line, f"comment {place}: its {field}: {message}")
             sheet.relations |= {Relation(edge["type"], name, edge["depends_on_id"]): None for edge in issue.get("dependencies") or ()}
-            if len(sheet.relations) > 10 * MOST:
-                faults.add(line, f"more than {10 * MOST} dependencies: {SPLIT}")
-                break
+            comments += len(item.comments)
+            for what, count in (("dependencies", len(sheet.relations)), ("comments", comments)):
+                if count > 10 * MOST:
+                    faults.add(line, f"more than {10 * MOST} {what}: {SPLIT}")
+                    faults.check()
         else:
             sheet.deleted.append(name)
     if not (lines or faults.found or sheet.no_work):
@@ -109,13 +120,13 @@ def problems(issue: dict[str, Any]) -> Iterator[str]:
         value = issue.get(name)
         if value is None and name not in ("id", "title"):
             continue
-        yield from _wrong_text(name, value, LONGEST.get(name), must=name in ("id", "title"))
+        yield from wrong_text(name, value, LONGEST.get(name), must=name in ("id", "title"))
     if priority_of(issue) is None:
         yield f"priority must be a number from 0 to {len(PRIORITIES) - 1}"
     labels = issue.get("labels") or []
     if isinstance(labels, list):
         for place, label in enumerate(labels, 1):
-            yield from _wrong_text(f"label {place}", label, LABEL)
+            yield from wrong_text(f"label {place}", label, LABEL)
     else:
         yield "labels must be a list"
     edges = issue.get("dependencies") or []
@@ -124,38 +135,17 @@ def problems(issue: dict[str, Any]) -> Iterator[str]:
             yield from _wrong_edge(f"dependency {place}", edge, issue.get("id"))
     else:
         yield "dependencies must be a list"
-
-
-def _wrong_text(name: str, value: Any, longest: int | None = None, *, must: bool = False) -> Iterator[str]:
-    if value is None:
-        yield f"{name} is missing"
-    elif not isinstance(value, str):
-        yield f"{name} must be text"
-    elif must and not value.strip():
-        yield f"{name} is empty"
-    elif "\0" in value:
-        yield f"{name} holds a NUL character, which no text may hold"
-    elif not _whole(value):
-        yield f"{name} holds half a surrogate pair, which is no character"
-    elif longest and len(value) > longest:
-        yield f"{name} is longer than {longest} characters"
+    yield from remarks.problems(issue)
 
 
 def _wrong_edge(name: str, edge: Any, issue: Any) -> Iterator[str]:
     if not isinstance(edge, dict):
         yield f"{name} must be an object"
         return
-    yield from _wrong_text(f"{name}: depends_on_id", edge.get("depends_on_id"), LONGEST["id"], must=True)
-    yield from _wrong_text(f"{name}: type", edge.get("type"), RELATION, must=True)
+    yield from wrong_text(f"{name}: depends_on_id", edge.get("depends_on_id"), LONGEST["id"], must=True)
+    yield from wrong_text(f"{name}: type", edge.get("type"), RELATION, must=True)
     if edge.get("issue_id", issue) != issue:
         yield f"{name} is one of {edge['issue_id']}"
-
-
-def _whole(text: str) -> bool:
-    try:
-        return text.isascii() or bool(text.encode())
-    except UnicodeEncodeError:
-        return False
 
 
 def _item(issue: dict[str, Any], line: str, sheet: Sheet) -> Item:
@@ -182,6 +172,8 @@ def _item(issue: dict[str, Any], line: str, sheet: Sheet) -> Item:
         created_at=created_at,
         closed_at=_moment(issue, "closed_at", sheet) if status == "closed" else None,
         not_before=deferred if status in ("open", "deferred") else None,
+        external_ref=(issue.get("external_ref") or "").strip(),
+        comments=remarks.remarks(issue, lambda comment: _moment(comment, "created_at", sheet, of="comments: ")),
         pause="" if paused in ("open", "closed") or (paused == "deferred" and deferred) else _why(paused, issue),
     )
 
@@ -238,7 +230,7 @@ def _adopt_by_id(sheet: Sheet) -> None:
             sheet.relations[Relation("parent-child", name, parent)] = None
 
 
-def _moment(issue: dict[str, Any], field: str, sheet: Sheet, *, future: bool = False) -> datetime | None:
+def _moment(issue: dict[str, Any], field: str, sheet: Sheet, *, of: str = "", future: bool = False) -> datetime | None:
     """A moment with its zone: of the past, or of the `future`. What can be no such moment is counted."""
     text = issue.get(field)
     if text in (None, ""):
@@ -253,6 +245,6 @@ def _moment(issue: dict[str, Any], field: str, sheet: Sheet, *, future: bool = F
         or not limits.FIRST_YEAR <= moment.year <= limits.LAST_YEAR
         or (not future and moment > datetime.now(UTC))
     ):
-        sheet.bad_times[field] += 1
+        sheet.bad_times[of + field] += 1
         return None
     return moment if not future or moment > datetime.now(UTC) else None

@@ -45,6 +45,8 @@ class Report:
             "needs": arrival.needs,
             "parents": arrival.parents,
             "links": arrival.links,
+            "comments": arrival.comments,
+            "external_refs": arrival.external_refs,
             "skipped": {
                 "rows": dict(getattr(self.sheet, "no_work", Counter()).most_common()),
                 "edges": len(skipped),

@@ -2,6 +2,7 @@
 
 from tickets.models.artifact import Artifact, Blob, Chunk
 from tickets.models.bringing import Arrival, Backlog, Item
+from tickets.models.comment import Comment, Remark
 from tickets.models.fleet import Match, fleet
 from tickets.models.history import PhaseMove
 from tickets.models.lane import Lane
@@ -27,6 +28,7 @@ __all__ = [
     "Chunk",
     "Claim",
     "ClaimLost",
+    "Comment",
     "Cycle",
     "Edge",
     "GateClosed",
@@ -40,6 +42,7 @@ __all__ = [
     "Outcome",
     "PhaseMove",
     "Priority",
+    "Remark",
     "Settlement",
     "SweepRun",
     "Tally",

@@ -6,7 +6,7 @@ the same backlog a second time adds nothing. The number of statements does not g
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,8 @@ from django.db import models
 from agents.models import Event, Project, label, via
 from omoi_site import db, limits
 from omoi_site.errors import Faults, Invalid
+from tickets.models import external
+from tickets.models.comment import Comment, Remark
 from tickets.models.history import PhaseMove
 from tickets.models.workflow import Workflow
 from tickets.workflow import Plan
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 BATCH = 1000
 KNOWN = """
-SELECT k.id, k.key, k.source_id, k.title, k.description, k.priority, k.phase, k.parent_id, t.id AS task
+SELECT k.id, k.key, k.source_id, k.title, k.description, k.priority, k.phase, k.parent_id, k.external_ref, t.id AS task
 FROM tickets_ticket k LEFT JOIN LATERAL (SELECT id FROM tickets_task WHERE ticket_id = k.id ORDER BY id LIMIT 1) t ON true
 WHERE k.project_id = %s AND k.source = %s AND k.source_id = ANY (%s)
 """
@@ -68,6 +70,8 @@ class Item:
     not_before: datetime | None = None
     closed_at: datetime | None = None
     pause: str = ""  # why it comes in paused
+    external_ref: str = ""
+    comments: Sequence[Remark] = ()  # the oldest first
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,8 @@ class Arrival:
     needs: int = 0
     parents: int = 0
     links: int = 0
+    comments: int = 0
+    external_refs: int = 0
     changed: list[dict[str, Any]] = field(default_factory=list)  # {id, ticket, fields}
     late: list[tuple[str, str]] = field(default_factory=list)  # needs (parent, child) whose child's task has begun
 
@@ -132,7 +138,7 @@ class Bringing(models.QuerySet["Ticket"]):
         Need.objects.lock_graph(project.pk)  # before any row; and so one import of a project comes after the other
         known = {row["source_id"]: row for row in db.rows(KNOWN, [project.pk, backlog.source, list(backlog.ids)])}
         fresh = [item for item in backlog.items if item.id not in known]
-        self._refuse_faults(fresh)
+        self._refuse_faults(backlog.items, known)
         tickets, tasks = {name: row["id"] for name, row in known.items()}, {name: row["task"] for name, row in known.items()}
         if any(item.done for item in fresh):
             force()
@@ -146,6 +152,9 @@ class Bringing(models.QuerySet["Ticket"]):
         name_of = {task: name for name, task in tasks.items()}
         needs, late = Need.objects.bring_in(project.pk, edges, born=set(born.values()), names=name_of, by=by)
         Task.objects.recount(list(born.values()))
+        here = {row["id"] for row in known.values()}
+        remarks = [(tickets[item.id], remark) for item in backlog.items for remark in item.comments]
+        refs = {known[item.id]["id"]: item.external_ref for item in backlog.items if item.external_ref and item.id in known}
         arrival = Arrival(
             new=len(fresh),
             known=len(backlog.items) - len(fresh),
@@ -153,20 +162,27 @@ class Bringing(models.QuerySet["Ticket"]):
             needs=needs,
             parents=self._adopt(backlog, tickets, born, by),
             links=self._link(backlog, tickets),
+            comments=Comment.objects.bring_in(remarks, source=backlog.source, known=here, by=by),
+            external_refs=sum(bool(item.external_ref) for item in fresh) + external.fill(refs, by=by),
             changed=list(_changed(backlog, known, workflow.plan)),
             late=[(name_of[edge.parent], name_of[edge.child]) for edge in late],
         )
-        counts = {name: getattr(arrival, name) for name in ("new", "known", "tasks", "needs", "parents", "links")}
-        if any(counts[name] for name in ("new", "needs", "parents", "links")):
+        made = ("new", "needs", "parents", "links", "comments", "external_refs")
+        counts = {name: getattr(arrival, name) for name in (*made, "known", "tasks")}
+        if any(counts[name] for name in made):
             project.record("project.imported", by=by, data={"source": backlog.source, **counts})
         watch(len(born))
         return arrival
 
-    def _refuse_faults(self, items: Sequence[Item]) -> None:
+    def _refuse_faults(self, items: Sequence[Item], known: Container[str]) -> None:
         faults = Faults()
         for item in items:
-            for name, message in limits.faults(self.model, {**vars(item), "source_id": item.id}):
+            values = {"external_ref": item.external_ref} if item.id in known else {**vars(item), "source_id": item.id}
+            for name, message in limits.faults(self.model, values):
                 faults.add(f"{item.id}: {name}", message)
+            for place, remark in enumerate(item.comments, 1):
+                for name, message in limits.faults(Comment, vars(remark)):
+                    faults.add(f"{item.id}: comment {place}: {name}", message)
         faults.check()
 
     def _born(self, items: Sequence[Item], source: str, project: Project, workflow: Workflow, by: Any) -> Iterator[tuple[Ticket, int]]:
@@ -204,6 +220,7 @@ class Bringing(models.QuerySet["Ticket"]):
                     phase=last if item.done else plan.start,
                     source=source,
                     source_id=item.id,
+                    external_ref=item.external_ref,
                     events=1,
                     created_at=item.created_at or now,
                     paused=bool(item.pause),
@@ -288,6 +305,8 @@ def _changed(backlog: Backlog, known: dict[str, dict[str, Any]], plan: Plan) -> 
     for item in backlog.items:
         if row := known.get(item.id):
             fields = [name for name in ("title", "description", "priority") if getattr(item, name) != row[name]]
+            if row["external_ref"] not in ("", item.external_ref):
+                fields.append("external_ref")
             if item.done and not (row["phase"] in plan and plan[row["phase"]].terminal):
                 fields.append("status")
             if row["parent_id"] and parent_of.get(row["parent_id"]) != backlog.parents.get(item.id):

@@ -18,6 +18,7 @@ from django.utils import timezone
 from agents.models import Locking, Project
 from omoi_site import db, limits
 from omoi_site.errors import Invalid
+from tickets.models import external
 from tickets.models.advancing import Advancing
 from tickets.models.bringing import Bringing
 from tickets.models.left import FOLLOW_UP
@@ -174,6 +175,15 @@ class Ticket(Moving):
     parent = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="children")
     source = models.CharField(max_length=20, blank=True, editable=False, help_text="the format it was imported from")
     source_id = models.CharField(max_length=200, blank=True, editable=False)
+    external_ref = models.CharField(
+        max_length=500,
+        blank=True,
+        default="",
+        db_default="",
+        editable=False,
+        validators=[limits.shown],
+        help_text="what it is called elsewhere",
+    )
     archived_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(auto_now=True)
@@ -212,6 +222,11 @@ class Ticket(Moving):
     @property
     def priority_name(self) -> str:
         return Priority(self.priority).name.lower()
+
+    @property
+    def external_address(self) -> str:
+        """Where its external reference leads; empty where that is no address."""
+        return external.address(self.external_ref)
 
     def pause(self, *, by: Any, reason: str = "") -> None:
         """Grant none of its tasks until it is resumed; running claims go on."""

@@ -36,7 +36,8 @@ class Command(commands.Command):
         say, tickets, skipped = self.stdout.write, report["tickets"], report["skipped"]
         say(
             f"{report['project']}: {many(tickets['new'], 'new ticket')} ({tickets['known']} known), "
-            + ", ".join(many(report[f"{what}s"], what) for what in ("task", "need", "parent", "link"))
+            + ", ".join(many(report[f"{what}s"], what) for what in ("task", "need", "parent", "link", "comment"))
+            + (f", {many(report['external_refs'], 'external reference')}" if report["external_refs"] else "")
             + "."
         )
         if skipped["rows"]:

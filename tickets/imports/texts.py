@@ -1,0 +1,28 @@
+"""Texts of a file: what can be kept as one, in words where it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+
+def wrong_text(name: str, value: Any, longest: int | None = None, *, must: bool = False) -> Iterator[str]:
+    if value is None:
+        yield f"{name} is missing"
+    elif not isinstance(value, str):
+        yield f"{name} must be text"
+    elif must and not value.strip():
+        yield f"{name} is empty"
+    elif "\0" in value:
+        yield f"{name} holds a NUL character, which no text may hold"
+    elif not whole(value):
+        yield f"{name} holds half a surrogate pair, which is no character"
+    elif longest and len(value) > longest:
+        yield f"{name} is longer than {longest} characters"
+
+
+def whole(text: str) -> bool:
+    try:
+        return text.isascii() or bool(text.encode())
+    except UnicodeEncodeError:
+        return False
