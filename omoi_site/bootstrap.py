@@ -140,7 +140,7 @@ def _install(wanted: dict[str, str], lock: TextIO) -> None:
     if code:
         _mark(lock, "")  # pip gave up in good order: what was there still is
         end = "\n".join(log.read_text(errors="replace").splitlines()[-12:])
-        if os.strerror(errno.ENOSPC) in end:
+        if _full(end):
             _mark(lock, "full")  # what pip had begun to unpack is there in part
             _refuse(f"{end}\n\n{NO_ROOM}")
         _refuse(
@@ -188,12 +188,17 @@ def _make(say: Progress, lock: TextIO) -> None:
             except subprocess.TimeoutExpired:
                 say.step(f"bringing pip into it, {time.monotonic() - began:.0f} s")
     if making.returncode:
-        _refuse(NO_ROOM if os.strerror(errno.ENOSPC) in said else f"{VENV} could not be made: {said}")
+        _refuse(NO_ROOM if _full(said) else f"{VENV} could not be made: {said}")
 
 
 def _version() -> str:
     asked = "import sys; print('%d.%d' % sys.version_info[:2])"
     return subprocess.run([VENV / "bin" / "python", "-c", asked], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _full(said: str) -> bool:
+    """Whether a program says that the disk, or the quota on it, is used up."""
+    return any(os.strerror(number) in said for number in FULL)
 
 
 def _refuse(sentence: str, code: int = 1) -> NoReturn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import http.client
 import json
 import os
@@ -12,12 +13,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from django.core.management import call_command
 
+from agents.api import problems
 from agents.models import Key, Reply
 from agents.models.signin import one_time_path
-from omoi_site import db, postgres
+from omoi_site import db, failures, postgres
 from omoi_site.refusals import StorageFull
 from tests.cluster import HOME
 from tests.web import Web
@@ -154,6 +157,26 @@ def test_a_command_says_that_the_disk_is_full(disk, tables, operator, project, t
 
     disk.make_room()
     call_command("import", "beads", str(document), project="OMO")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize("raised", [OSError, psycopg.errors.InternalError_], ids=["of a file", "of the database"])
+def test_a_quota_that_is_used_up_is_a_full_disk(rf, number, raised):
+    """PostgreSQL has a code of its own for a full disk, and none for a quota."""
+    told = os.strerror(number)
+    error = OSError(number, told) if raised is OSError else raised(f'could not extend file "base/1/2": {told}')
+
+    for path, kind in (("/board/", "text/html"), ("/api/v1/tickets", "application/problem+json")):
+        try:
+            try:
+                raise error
+            except Exception as cause:
+                raise RuntimeError("it could not be done") from cause
+        except RuntimeError:
+            answer = failures.crashed(rf.get(path))
+        assert (answer.status_code, answer["Content-Type"].partition(";")[0]) == (507, kind)
+        assert "disk is full" in answer.content.decode()
+    assert isinstance(problems.named(error), StorageFull)
 
 
 def test_a_log_that_cannot_be_written_stops_nothing(disk):
