@@ -158,6 +158,10 @@ def server() -> Found:
         said = subprocess.run([programs / "postgres", "--version"], capture_output=True, text=True, timeout=PATIENCE_S)
         if said.returncode:
             return "wrong", f"{programs / 'postgres'} does not run: {said.stderr.strip()[:300]}", "Set DATABASE_URL to a server you have."
+        try:
+            place.expect_data(settings.OMOI_HOME)
+        except place.DataGone as refusal:
+            return "wrong", refusal.message, refusal.next_action
         version = place.ground(settings.OMOI_HOME) / "data" / "PG_VERSION"
         with contextlib.suppress(OSError):
             if (found := version.read_text().strip()) != str(postgres.MAJOR):

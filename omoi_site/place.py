@@ -24,6 +24,7 @@ from pathlib import Path
 from omoi_site.errors import OmoiError
 
 ELSEWHERE = Path("/var/lib/omoi")
+SECRET_KEY, PASSWORD, PASSWORD_OF_SUPERUSER = "secret_key", "password", "password.superuser"  # files in OMOI_HOME, see `secrets`
 SOCKET_NAME = ".s.PGSQL.5432"
 SHUT_DOWN = (1).to_bytes(4, sys.byteorder)  # DB_SHUTDOWNED, the state in PostgreSQL's pg_control
 EXECUTOR_UID = int(os.environ.get("OMOI_EXECUTOR_UID", "60917"))  # below 65,536: containers map no more
@@ -36,6 +37,14 @@ class Displaced(OmoiError):
     code = "home_displaced"
     status = 503
     title = "This OMOI_HOME belongs to another place"
+
+
+class DataGone(OmoiError):
+    """This OMOI_HOME had a database, and it is not there any more."""
+
+    code = "data_gone"
+    status = 503
+    title = "The database is gone"
 
 
 @dataclass(frozen=True)
@@ -148,15 +157,32 @@ def make_ground(home: Path) -> Path:
     return chosen
 
 
+def expect_data(home: Path) -> None:
+    """Return when there is a database, or never was one; raises DataGone. An empty one made in its place would look as if all were lost."""
+    data = ground(home) / "data"
+    if (home / PASSWORD).exists() and not data.exists():
+        raise DataGone(
+            f"{home} had its database in {data}, and that folder is not there any more. Nothing was made in its place.",
+            next_action="Bring the folder back from wherever it went. If it is lost for good, `python3 manage.py up --begin-anew` starts"
+            f" with an empty database; the dumps in {home / 'backups'} stay.",
+        )
+
+
 def settle(home: Path, how: str) -> str:
     """Make a displaced OMOI_HOME one of its own, by the caller who holds its lock; what was done, in a sentence. Raises Displaced.
 
     how: `moved`: it takes the place of the one it was moved from, which is gone. `adopt`: with a copy of that one's database.
-    `begin-anew`: with none; what a copy brought along is kept beside it.
+    `begin-anew`: with none; what a copy brought along is kept beside it. But for `moved` it is an installation of its own from then on, and
+    signs with a key of its own: what the other one signed is not valid here, nor the other way round.
     """
     note = Note.of(home)
-    if note is None or note.speaks_of(home):
+    if note is None:
         return ""
+    if note.speaks_of(home):
+        if how != "begin-anew" or not (home / PASSWORD).exists() or (note.ground / "data").exists():
+            return ""
+        _forget(home, PASSWORD, PASSWORD_OF_SUPERUSER, SECRET_KEY)
+        return f"{home} begins anew with an empty database."
     real, inside = home.resolve(), note.home is not None and note.ground == note.home
     if how == "moved":
         if note.home is not None and (note.home / "place").exists():
@@ -185,13 +211,21 @@ def settle(home: Path, how: str) -> str:
             chosen.mkdir(parents=True, exist_ok=True)
             if not _copy(brought, chosen / "data"):
                 raise in_use
+        _forget(home, SECRET_KEY)
         said = f"{home} has a copy of the database of {note.home or note.ground} and leaves that one alone."
     else:
         if (chosen / "data").exists():
             (chosen / "data").rename(chosen / f"data.before-{time.strftime('%Y%m%dT%H%M%S')}")
+        _forget(home, PASSWORD, PASSWORD_OF_SUPERUSER, SECRET_KEY)
         said = f"{home} begins anew with an empty database; what was here before is kept beside it."
     Note(chosen, real).write(home)
     return said
+
+
+def _forget(home: Path, *names: str) -> None:
+    """Others are made when they are needed."""
+    for name in names:
+        (home / name).unlink(missing_ok=True)
 
 
 def may_be_served(data: Path) -> bool:

@@ -7,7 +7,6 @@ connection needs a password, and the role our own code uses is no superuser.
 from __future__ import annotations
 
 import contextlib
-import errno
 import importlib.metadata
 import importlib.util
 import os
@@ -25,6 +24,7 @@ from psycopg import sql
 from omoi_site import place, room, secrets
 from omoi_site.errors import OmoiError
 from omoi_site.orphans import die_with_parent
+from omoi_site.refusals import NO_ROOM
 
 MAJOR = 18
 SETTINGS = {
@@ -82,6 +82,7 @@ class Server:
 
     def start(self, *, patience: float = 600, given_up: Callable[[], bool] = lambda: False) -> None:
         """Return when the server takes connections and holds our database; recovery after a crash is waited for."""
+        place.expect_data(self.home)
         with room.needed(self.home):
             self.ground = place.make_ground(self.home)
             self.data = self.ground / "data"
@@ -105,7 +106,7 @@ class Server:
                 self.process.wait()
 
     def connect(self, name: str = "omoi", *, superuser: bool = False) -> psycopg.Connection[tuple[Any, ...]]:
-        user, secret = ("postgres", "password.superuser") if superuser else ("omoi", "password")
+        user, secret = ("postgres", place.PASSWORD_OF_SUPERUSER) if superuser else ("omoi", place.PASSWORD)
         return psycopg.connect(
             host=str(place.socket_folder(self.home)),
             dbname=name,
@@ -180,7 +181,7 @@ class Server:
         fresh.mkdir(mode=0o700)
         password.write_text("")
         password.chmod(0o600)
-        password.write_text(secrets.kept(self.home, "password.superuser"))
+        password.write_text(secrets.kept(self.home, place.PASSWORD_OF_SUPERUSER))
         for made in (fresh, password):
             self._give_to_servant(made)
         words: list[str | Path] = [self.programs / "initdb", "-D", fresh, "-U", "postgres", f"--pwfile={password}", "--auth=scram-sha-256"]
@@ -250,7 +251,7 @@ class Server:
 
     def _why_not(self, said: str) -> str:
         """The end of what a program said; before it, in plain words, that the disk is full when that is why."""
-        full = os.strerror(errno.ENOSPC) in said or room.free(self.ground) < room.LEAST
+        full = any(os.strerror(number) in said for number in NO_ROOM) or room.free(self.ground) < room.LEAST
         plain = (
             f", for the disk that holds {self.ground} is full: make room, or set OMOI_HOME to a folder on a larger disk." if full else ":"
         )
@@ -260,7 +261,7 @@ class Server:
         """The role our code uses (no superuser: it must not be able to walk around triggers) and its database."""
         with self.connect("postgres", superuser=True) as link:
             if not link.execute("SELECT 1 FROM pg_roles WHERE rolname = 'omoi'").fetchone():
-                password = sql.Literal(secrets.kept(self.home, "password"))
+                password = sql.Literal(secrets.kept(self.home, place.PASSWORD))
                 link.execute(sql.SQL("CREATE ROLE omoi LOGIN CREATEDB PASSWORD {}").format(password))
             if not link.execute("SELECT 1 FROM pg_database WHERE datname = 'omoi'").fetchone():
                 link.execute("CREATE DATABASE omoi OWNER omoi")

@@ -14,7 +14,7 @@ def secret_key(home: Path, *, make: bool = True) -> str:
     """SECRET_KEY of the environment, else the one kept in `home/secret_key`; without `make` one for this process alone when there is none."""
     if chosen := os.environ.get("OMOI_SECRET_KEY"):
         return chosen
-    return kept(home, "secret_key") if make else read(home, "secret_key") or secrets.token_urlsafe(48)
+    return kept(home, place.SECRET_KEY) if make else read(home, place.SECRET_KEY) or secrets.token_urlsafe(48)
 
 
 def kept(home: Path, name: str) -> str:

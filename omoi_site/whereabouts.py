@@ -32,7 +32,7 @@ def database(home: Path) -> dict[str, Any]:
             "PORT": "",
             "NAME": "omoi",
             "USER": "omoi",
-            "PASSWORD": secrets.read(home, "password"),
+            "PASSWORD": secrets.read(home, place.PASSWORD),
         }
         return {**described, **where, "OPTIONS": options}
     try:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -41,6 +45,16 @@ def copy(home):
 def manage(home, *words):
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"} | {"OMOI_HOME": str(home)}
     return subprocess.run([sys.executable, ROOT / "manage.py", *words], env=environment, capture_output=True, text=True)
+
+
+def signed_in(url, path):
+    """Whether this one-time link is good there."""
+    there = urlsplit(url)
+    with contextlib.closing(http.client.HTTPConnection(there.hostname, there.port, timeout=30)) as link:
+        token = "a" * 32
+        form = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": f"csrftoken={token}"}
+        link.request("POST", path, f"csrfmiddlewaretoken={token}", form)
+        return link.getresponse().status == 302
 
 
 def copied(home, copy):
@@ -80,6 +94,10 @@ def test_a_copy_is_refused_by_every_command_and_adopted_with_a_copy_of_the_datab
 
     adopted = Up(copy, "--port=0", "--adopt", paper="adopted").ready()
     original = Up(home, paper="again").ready()  # both at once, each on its own
+    assert (copy / "secret_key").read_text() != (home / "secret_key").read_text()  # what one signs is not valid for the other
+    for run, other in ((original, adopted), (adopted, original)):
+        link = urlsplit(re.search(r"Sign in, once\s+(\S+)", run.said)[1])
+        assert [signed_in(each.facts["url"], link.path) for each in (other, run)] == [False, True]
     assert manage(copy, "projects", "create", "ONLY").returncode == 0
     assert manage(home, "projects", "create", "ONLY").returncode == 0
     assert manage(copy, "projects", "create", "KEPT").returncode == 1
@@ -109,6 +127,7 @@ def test_a_copy_begins_anew_and_keeps_what_it_brought(tmp_path):
         pytest.skip(f"the data of {home} lies elsewhere: this test wants it inside")
     (home / "data").mkdir()
     (home / "data" / "PG_VERSION").write_text(f"{postgres.MAJOR}\n")
+    (home / "secret_key").write_text("known to both")
     copied(home, copy)
 
     assert "begins anew" in place.settle(copy, "begin-anew")
@@ -117,6 +136,7 @@ def test_a_copy_begins_anew_and_keeps_what_it_brought(tmp_path):
     assert not (copy / "data").exists()
     assert [path.name.partition("-")[0] for path in copy.glob("data.*")] == ["data.before"]
     assert place.settle(copy, "begin-anew") == ""
+    assert not (copy / "secret_key").exists()
     assert (home / "data" / "PG_VERSION").exists()
 
 
@@ -207,3 +227,29 @@ def test_notes_of_earlier_versions_are_read(tmp_path):
         with pytest.raises(place.Displaced):
             place.ground(copy)
         shutil.rmtree(copy)
+
+
+def test_a_database_that_is_gone_is_refused_and_not_made_anew_without_a_word(home):
+    assert Up(home).ready().stop() == 0
+    ground = place.ground(home)
+    away = home.with_name("away")
+    shutil.move(ground if ground != home else ground / "data", away)
+
+    refused = Up(home, paper="refused")
+    assert refused.process.wait(30) == 1
+    assert "is not there any more" in refused.said
+    assert "--begin-anew" in refused.said
+    assert "is not there any more" in manage(home, "doctor").stdout
+    assert "is not there any more" in manage(home, "postgres").stderr
+    assert not (ground / "data").exists()
+
+    shutil.move(away, ground if ground != home else ground / "data")
+    assert Up(home, paper="back").ready().stop() == 0
+    shutil.rmtree(ground / "data")
+    assert Up(home, "--port=0", "--begin-anew", paper="anew").ready().stop() == 0
+    assert Up(home, paper="later").ready().stop() == 0
+
+
+def test_a_first_start_that_did_not_come_to_a_database_is_begun_again(tmp_path):
+    place.make_ground(tmp_path / "home")
+    place.expect_data(tmp_path / "home")

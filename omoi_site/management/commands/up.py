@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
 from agents.models.signin import one_time_path
-from omoi_site import exposure, place, postgres, preparation, room, running, showing, whereabouts
+from omoi_site import exposure, place, postgres, preparation, room, running, secrets, showing, whereabouts
 from omoi_site import port as doors
 from omoi_site.child import Child
 from omoi_site.errors import OmoiError
@@ -67,11 +67,13 @@ class Command(BaseCommand):
         """Make a copied or moved OMOI_HOME one of its own."""
         with contextlib.closing(running.hold(settings.OMOI_HOME)):
             self.say(place.settle(settings.OMOI_HOME, how) or f"{settings.OMOI_HOME} is where it belongs: nothing was changed.")
+        settings.SECRET_KEY = secrets.secret_key(settings.OMOI_HOME)
 
     def look_for_room(self) -> None:
         """Nothing is begun on a disk that cannot hold it."""
         ground = place.ground(settings.OMOI_HOME)
         if not os.environ.get("DATABASE_URL"):
+            place.expect_data(settings.OMOI_HOME)
             room.demand(ground, room.LEAST if (ground / "data").exists() else room.TO_BEGIN)
 
     def listen(self, host: str, port: int) -> socket.socket:
