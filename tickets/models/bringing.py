@@ -154,7 +154,11 @@ class Bringing(models.QuerySet["Ticket"]):
         Task.objects.recount(list(born.values()))
         here = {row["id"] for row in known.values()}
         remarks = [(tickets[item.id], remark) for item in backlog.items for remark in item.comments]
-        refs = {known[item.id]["id"]: item.external_ref for item in backlog.items if item.external_ref and item.id in known}
+        refs = {
+            row["id"]: item.external_ref
+            for item in backlog.items
+            if item.external_ref and (row := known.get(item.id)) and not row["external_ref"]
+        }
         arrival = Arrival(
             new=len(fresh),
             known=len(backlog.items) - len(fresh),
