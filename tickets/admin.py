@@ -14,6 +14,7 @@ from agents.models import Agent, Project
 from omoi_site.desk import Desk, Everybodys, ReadOnly, Rows, Words, act, badge, since
 from tickets.models import (
     Artifact,
+    Awaited,
     Blob,
     Chunk,
     Comment,
@@ -278,6 +279,16 @@ class LinkDesk(ReadOnly):
     list_filter = ["kind"]
     search_fields = ["=ticket__key", "=other__key"]
     list_select_related = ["ticket", "other"]
+    ordering = ["-id"]
+
+
+@admin.register(Awaited)
+class AwaitedDesk(ReadOnly):
+    inside, internal = "ticket__project", True
+    list_display = ["ticket", "kind", "source_id"]
+    list_filter = ["kind"]
+    search_fields = ["=ticket__key", "=source_id"]
+    list_select_related = ["ticket"]
     ordering = ["-id"]
 
 

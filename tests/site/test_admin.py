@@ -13,7 +13,7 @@ from django.urls import reverse
 from agents.models import Account, Agent, Key, Member, Project, SignInTry
 from omoi_site import db
 from tests.deeds import complete
-from tickets.models import Artifact, Comment, Edge, Link, Need, SweepRun, Task, TaskSpec, Ticket, Verdict
+from tickets.models import Artifact, Awaited, Comment, Edge, Link, Need, SweepRun, Task, TaskSpec, Ticket, Verdict
 
 pytestmark = pytest.mark.django_db
 
@@ -35,6 +35,7 @@ def all_kinds(project, ticket, task, ada, operator):
     Need.objects.add(project.pk, [Edge(task.pk, child.pk)], by=operator)
     other = Ticket.objects.open(project=project, title="Another", by=operator)
     Link.objects.create(ticket=ticket, other=other, kind="related")
+    Awaited.objects.create(ticket=ticket, kind="blocks", source_id="bd-2")
     Comment.objects.create(ticket=ticket, author="lee", body="Looks right.")
     Member.objects.set(project, operator, "admin", by=operator)
     Key.objects.issue(agent=ada, by=operator)
@@ -247,7 +248,7 @@ def test_staff_make_nobody_operator_and_touch_none(staff, operator, django_user_
 
 def test_inner_tables_stand_in_a_section_of_their_own(desk, all_kinds):
     sections = {app["name"]: [shown["object_name"] for shown in app["models"]] for app in desk.get("/admin/").context["app_list"]}
-    inner = {"Blob", "Chunk", "Lane", "Reply", "SignInTry", "SweepRun", "AgentPresence", "WorkflowPhase", "Account"}
+    inner = {"Blob", "Chunk", "Awaited", "Lane", "Reply", "SignInTry", "SweepRun", "AgentPresence", "WorkflowPhase", "Account"}
     assert set(sections["Internals"]) == inner
     assert list(sections)[-1] == "Internals"
     assert not inner & {name for section, names in sections.items() if section != "Internals" for name in names}

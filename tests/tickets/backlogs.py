@@ -52,7 +52,10 @@ def stored(table: str, order: str = "id") -> list[dict[str, Any]]:
 
 def everything() -> dict[str, int]:
     """How much there is of what an import makes."""
-    tables = ["agents_event", *(f"tickets_{name}" for name in ("ticket", "phasemove", "task", "need", "link", "lane", "comment"))]
+    tables = [
+        "agents_event",
+        *(f"tickets_{name}" for name in ("ticket", "phasemove", "task", "need", "link", "lane", "comment", "awaited")),
+    ]
     return {table: db.rows(f"SELECT count(*) FROM {table}")[0]["count"] for table in tables}
 
 

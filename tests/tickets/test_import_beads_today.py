@@ -18,13 +18,13 @@ from omoi_site.errors import Invalid, NotFound
 from tests.calls import api_of
 from tests.parts import lacking
 from tests.tickets.backlogs import bring, issue
+from tests.tickets.beads_rule import Rule
 from tickets import imports
 from tickets.models import Need, Task, Ticket
 
 pytestmark = pytest.mark.django_db
 
 DATA = Path(settings.ROOT).parent / "shared" / "data"
-NO_WORK = {"gate", "molecule", "agent", "message", "event", "role", "rig", "slot", "convoy", "template", "wisp"}
 
 
 def data(name: str) -> Path:
@@ -43,18 +43,7 @@ def ready_here() -> set[str]:
 
 
 def ready_there(path: Path) -> set[str]:
-    """Beads' own rules, over the raw file: open, and neither it nor an ancestor waits for something that is not closed."""
-    rows = {row["id"]: row for row in map(json.loads, path.read_text().splitlines()) if "id" in row}
-
-    def targets(name, *kinds):
-        edges = rows[name].get("dependencies") or []
-        return [edge["depends_on_id"] for edge in edges if edge["type"] in kinds and edge["depends_on_id"] in rows]
-
-    def blocked(name, seen=()):
-        waits = any(rows[other]["status"] not in ("closed", "tombstone") for other in targets(name, "blocks"))
-        return waits or any(blocked(parent, (*seen, name)) for parent in targets(name, "parent-child") if parent not in (*seen, name))
-
-    return {name for name, row in rows.items() if row["status"] == "open" and row["issue_type"] not in NO_WORK and not blocked(name)}
+    return Rule([json.loads(line) for line in path.read_text().splitlines()]).ready()
 
 
 @pytest.mark.parametrize(("name", "ready"), [("beads-oracledb.jsonl", 2), ("beads-issues.jsonl", 44)])
@@ -63,6 +52,19 @@ def test_what_is_ready_is_what_beads_would_offer(project, name, ready):
 
     assert ready_here() == ready_there(data(name))
     assert len(ready_here()) == ready
+
+
+CASES = ["crossneed1", "crossneed2", "cycleclosed", "def", "memory", "pblk", "statuses", "times", "types"]
+
+
+def test_every_small_case_is_known_here():
+    assert {path.stem for path in data("beads-cases").iterdir()} == set(CASES)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_is_ready_of_the_small_cases_is_what_beads_would_offer(project, name):
+    come_in(project, f"beads-cases/{name}.jsonl")
+    assert ready_here() == ready_there(data(f"beads-cases/{name}.jsonl"))
 
 
 def test_rows_that_are_no_work_are_left_out_and_counted_by_type(project):
@@ -74,6 +76,7 @@ def test_rows_that_are_no_work_are_left_out_and_counted_by_type(project):
     assert report["skipped"]["rows"] == left_out
     assert set(Ticket.objects.values_list("source_id", flat=True)) == {"t-task", "t-bug", "t-epic", "t-merge-request", "t-pin"}
     assert Ticket.objects.get(source_id="t-pin").pause_reason == "beads: pinned"
+    assert Ticket.objects.get(source_id="t-merge-request").pause_reason == "beads: merge-request"
 
 
 def test_memories_and_the_files_own_lines_are_left_out(project):

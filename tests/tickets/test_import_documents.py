@@ -105,7 +105,7 @@ def test_a_document_comes_in_as_it_was_or_not_at_all(document):
     told = {(each["id"], edge["type"], edge["depends_on_id"]) for each in document for edge in each["dependencies"]}
     own = {(one, kind, other) for one, kind, other in told if one == other and kind != "blocks"}  # to itself: nothing to keep
     left_as_they_are = len(blocks - needs)  # needs of finished work that went round
-    assert report["needs"] - len(inherited) + left_as_they_are + report["parents"] + report["links"] + report["skipped"]["edges"] == len(
+    assert report["needs"] - len(inherited) + left_as_they_are + report["parents"] + report["links"] + report["awaited"]["edges"] == len(
         told - own
     )
     assert report["links"] == Link.objects.filter(ticket__project=project).count()

@@ -41,8 +41,10 @@ class ReportOut(serializers.Serializer):
     comments = serializers.IntegerField()
     external_refs = serializers.IntegerField(help_text="tickets that now say what they are called elsewhere")
     skipped = serializers.DictField(
-        help_text="rows that are no work, counted by type; edges to ids that are not in the file, counted by kind and listed"
+        help_text="rows that are no work, counted by type; edges to those and to deleted issues, counted by kind and listed"
     )
+    awaited = serializers.DictField(help_text="edges to ids that are not here yet, counted by kind and listed: a later import closes them")
+    closed = serializers.IntegerField(help_text="edges of earlier imports whose other end has come")
     changed = serializers.ListField(
         child=serializers.DictField(), help_text="known issues that say something else now: {id, ticket, fields}"
     )

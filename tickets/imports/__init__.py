@@ -18,7 +18,7 @@ from tickets.imports import beads, wfformat
 from tickets.imports.report import Report
 from tickets.imports.sheet import Sheet
 from tickets.imports.wfformat import Flow
-from tickets.models import Ticket, Workflow
+from tickets.models import Workflow
 
 __all__ = ["FORMATS", "WORKFLOW", "Read", "Report", "bring_in", "read", "run"]
 
@@ -65,7 +65,6 @@ def bring_in(
 ) -> Report:
     """The other half: write what is new; `watch` is told now and then how many tickets are made."""
     followed = Workflow.objects.of_project(project, workflow or WORKFLOW)
-    here = Ticket.objects.known(sheet.strange, project=project, source=sheet.source)
-    backlog, arrival = sheet.bring_in(here, project=project, workflow=followed, by=by, force=force, watch=watch)
+    arrival = sheet.bring_in(project=project, workflow=followed, by=by, force=force, watch=watch)
     transaction.set_rollback(dry_run)
-    return Report(sheet.source, project.key, dry_run, sheet, sheet.skipped(here), backlog, arrival)
+    return Report(sheet.source, project.key, dry_run, sheet, arrival)

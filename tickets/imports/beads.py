@@ -1,6 +1,8 @@
 """Beads: one issue a line, as `.beads/issues.jsonl` holds it.
 
     blocks         the issue's task needs the other's
+    conditional-…  the same, and any end of the other meets it
+    waits-for      a link, and the issue's task needs those of the other's children
     parent-child   the other is its parent; a further parent is kept as a link
     any other      a link of that kind
     P.1            a child of P
@@ -10,25 +12,26 @@
     comments       the same, by an author who is none of ours
     priority       0 critical, 1 high, 2 medium, 3 and 4 low
 
-A relation to an id that is neither in the file nor here is told and left out. A tombstone is a deleted issue: left out, with its edges.
+A relation to an id that is neither in the file nor here is kept, and closes when that comes. A tombstone is a deleted issue: left out, with its edges.
 Rows that are no work (memories, gates, agents, messages and the like) are left out and counted by their type.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
 from omoi_site import limits
 from omoi_site.errors import Malformed
-from tickets.imports import remarks
+from tickets.imports import barred, remarks
 from tickets.imports.lines import Faults, objects
-from tickets.imports.sheet import Relation, Sheet
+from tickets.imports.sheet import Sheet
 from tickets.imports.texts import wrong_text
-from tickets.models import Comment, Item, Link, Priority, Task, Ticket
+from tickets.models import Comment, Item, Link, Priority, Relation, Task, Ticket, Words
 
 MOST = 20_000  # issues of one file, for all are written in one transaction; ten times as many dependencies, and comments
 SPLIT = "split the file; what is known is not imported twice, and its parts find each other"
@@ -54,7 +57,8 @@ NO_WORK = {"gate", "molecule", "agent", "message", "event", "role", "rig", "slot
 DELETED = {"tombstone", "deleted"}
 NAMED = {name: number for number, name in enumerate(("critical", "high", "medium", "low", "backlog"))}
 ASSIGNEE = 200  # characters of it in a reason
-HOLD_UP = {"conditional-blocks", "waits-for"}  # kinds that hold work up there, and nothing here
+WORDS = Words(needs="blocks", parents="parent-child", ends="conditional-blocks", children="waits-for", any_child="waits-for-any")
+NOT_OFFERED = {"merge-request"}  # issue types that are work, and that beads offers to nobody
 TITLE = Ticket._meta.get_field("title").max_length
 LABEL = Ticket._meta.get_field("labels").base_field.max_length
 LONGEST = {"id": Ticket._meta.get_field("source_id").max_length, "status": LABEL, "issue_type": Task._meta.get_field("kind").max_length}
@@ -65,14 +69,25 @@ RELATION = Link._meta.get_field("kind").max_length
 def read(file: BinaryIO) -> Sheet:
     """The issues of a beads file and their relations; raises Malformed, Invalid or TooLarge naming the line."""
     faults, lines = Faults(), {}
-    sheet = Sheet("beads", needs="blocks", parents="parent-child")
+    sheet = Sheet("beads", WORDS)
     comments = 0
-    barred: dict[str, str] = {}  # open rows that are no work, by id: what they block waits for them there
+    held: dict[str, str] = {}  # open rows that are no work, by id
+    over: set[str] = set()  # closed ones
+    edges: list[Relation] = []  # of both
+    later: dict[str, datetime] = {}  # when what is deferred comes up again
     for line, issue in objects(file, faults):
         if kind := no_work(issue):
             sheet.no_work[kind] += 1
-            if isinstance(name := issue.get("id"), str) and status_of(issue) not in ("closed", *DELETED):
-                barred[name] = kind
+            if isinstance(name := issue.get("id"), str):
+                sheet.barred.add(name)
+                if status_of(issue) not in ("closed", "pinned", *DELETED):
+                    held[name] = kind
+                if status_of(issue) not in DELETED:
+                    edges += _edges(issue)
+                if status_of(issue) == "closed":
+                    over.add(name)
+                if until := _moment(issue, "defer_until", None, future=True):
+                    later[name] = until
             continue
         if wrong := list(problems(issue)):
             faults.add(line, ", ".join(wrong))
@@ -92,7 +107,9 @@ def read(file: BinaryIO) -> Sheet:
             for place, comment in enumerate(item.comments, 1):
                 for field, message in limits.faults(Comment, vars(comment)):
                     faults.add(line, f"comment {place}: its {field}: {message}")
-            sheet.relations |= {Relation(edge["type"], name, edge["depends_on_id"]): None for edge in issue.get("dependencies") or ()}
+            sheet.relations |= dict.fromkeys(_edges(issue))
+            if until := _moment(issue, "defer_until", None, future=True):
+                later[name] = until
             comments += len(item.comments)
             for what, count in (("dependencies", len(sheet.relations)), ("comments", comments)):
                 if count > 10 * MOST:
@@ -103,14 +120,14 @@ def read(file: BinaryIO) -> Sheet:
     if not (lines or faults.found or sheet.no_work):
         faults.add("the file", "it holds no issue", kind=Malformed, code="malformed")
     faults.check()
-    _hold_barred(sheet, barred)
     _adopt_by_id(sheet)
+    barred.release(sheet, over, edges)
+    barred.hold(sheet, held, edges)
+    _defer(sheet, later)
     if sheet.deleted:
         sheet.warnings.append(f"deleted issues (tombstones) left out: {len(sheet.deleted)}")
     for field, count in sheet.bad_times.items():
         sheet.warnings.append(f"times of {field} that can be none, left out: {count}")
-    for kind, count in Counter(relation.kind for relation in sheet.relations if relation.kind in HOLD_UP).items():
-        sheet.warnings.append(f"relations of kind {kind} kept as links, for which nothing waits: {count}")
     return sheet
 
 
@@ -161,6 +178,8 @@ def _item(issue: dict[str, Any], line: str, sheet: Sheet) -> Item:
     labels += [word for word in (status, kind) if word not in ("closed", "task")]
     created_at, deferred = _moment(issue, "created_at", sheet), _moment(issue, "defer_until", sheet, future=True)
     paused = "pinned" if issue.get("pinned") is True and status == "open" else status
+    if status == "open" and kind in NOT_OFFERED:
+        paused = kind
     return Item(
         id=issue["id"],
         title=title,
@@ -171,10 +190,11 @@ def _item(issue: dict[str, Any], line: str, sheet: Sheet) -> Item:
         done=status == "closed",
         created_at=created_at,
         closed_at=_moment(issue, "closed_at", sheet) if status == "closed" else None,
-        not_before=deferred if status in ("open", "deferred") else None,
+        not_before=deferred if status != "closed" else None,
         external_ref=(issue.get("external_ref") or "").strip(),
         comments=remarks.remarks(issue, lambda comment: _moment(comment, "created_at", sheet, of="comments: ")),
         pause="" if paused in ("open", "closed") or (paused == "deferred" and deferred) else _why(paused, issue),
+        holds=status != "pinned",
     )
 
 
@@ -214,23 +234,38 @@ def priority_of(issue: dict[str, Any]) -> int | None:
     return int(priority)
 
 
-def _hold_barred(sheet: Sheet, barred: dict[str, str]) -> None:
-    """What waits there for a row that is no work and not over, comes in paused: nothing here would end that wait."""
-    for relation in sheet.relations:
-        if relation.kind == "blocks" and relation.to_id in barred and not (item := sheet.items[relation.from_id]).done and not item.pause:
-            sheet.items[relation.from_id] = replace(item, pause=f"beads: blocked by the {barred[relation.to_id]} {relation.to_id}")
+def _edges(issue: dict[str, Any]) -> Iterator[Relation]:
+    """The relations of a row; a row that is no work may hold anything."""
+    edges = issue.get("dependencies")
+    for edge in edges if isinstance(edges, list) else ():
+        if isinstance(edge, dict) and isinstance(kind := edge.get("type"), str) and isinstance(other := edge.get("depends_on_id"), str):
+            yield Relation(WORDS.any_child if kind == WORDS.children and _any_child(edge) else kind, issue["id"], other)
+
+
+def _any_child(edge: dict[str, Any]) -> bool:
+    meta = edge.get("metadata")
+    with suppress(ValueError, RecursionError):
+        meta = json.loads(meta) if isinstance(meta, str) else meta
+    return isinstance(meta, dict) and meta.get("gate") == "any-children"
 
 
 def _adopt_by_id(sheet: Sheet) -> None:
     """`P.1` is a child of `P`, where nothing else is said of its parent."""
-    adopted = {relation.from_id for relation in sheet.relations if relation.kind == "parent-child"}
+    adopted = {relation.from_id for relation in sheet.relations if relation.kind == WORDS.parents}
     for name in sheet.items:
         parent, dot, number = name.rpartition(".")
-        if dot and number.isdecimal() and parent in sheet.items and name not in adopted:
-            sheet.relations[Relation("parent-child", name, parent)] = None
+        if parent and dot and number.isdecimal() and name not in adopted:
+            sheet.relations[Relation(WORDS.parents, name, parent)] = None
 
 
-def _moment(issue: dict[str, Any], field: str, sheet: Sheet, *, of: str = "", future: bool = False) -> datetime | None:
+def _defer(sheet: Sheet, later: dict[str, datetime]) -> None:
+    """A deferred parent defers its own children, and not theirs."""
+    for kind, one, other in sheet.relations:
+        if kind == WORDS.parents and other in later and not (item := sheet.items[one]).done:
+            sheet.items[one] = replace(item, not_before=max(later[other], item.not_before or later[other]))
+
+
+def _moment(issue: dict[str, Any], field: str, sheet: Sheet | None, *, of: str = "", future: bool = False) -> datetime | None:
     """A moment with its zone: of the past, or of the `future`. What can be no such moment is counted."""
     text = issue.get(field)
     if text in (None, ""):
@@ -245,6 +280,7 @@ def _moment(issue: dict[str, Any], field: str, sheet: Sheet, *, of: str = "", fu
         or not limits.FIRST_YEAR <= moment.year <= limits.LAST_YEAR
         or (not future and moment > datetime.now(UTC))
     ):
-        sheet.bad_times[of + field] += 1
+        if sheet:
+            sheet.bad_times[of + field] += 1
         return None
     return moment if not future or moment > datetime.now(UTC) else None

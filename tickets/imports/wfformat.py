@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -24,7 +24,7 @@ from omoi_site import limits
 from omoi_site.errors import Invalid, Malformed, TooLarge
 from tickets.imports.lines import DEPTH, LIMIT, TOO_LARGE, Faults, deeper
 from tickets.imports.sheet import refuse_cycles
-from tickets.models import Arrival, Backlog, Need, Task, TaskSpec, Ticket, Workflow
+from tickets.models import Arrival, Need, Task, TaskSpec, Ticket, Workflow
 from tickets.models.adding import NeedSpec
 
 MOST = 20_000
@@ -94,30 +94,20 @@ class Flow:
     warnings: list[str] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
     source: str = "wfformat"
-    parents: str = ""
-
-    @property
-    def strange(self) -> set[str]:
-        return {self.id}
-
-    def skipped(self, here: Set[str]) -> list[Any]:
-        return []
 
     def bring_in(
         self,
-        here: Set[str],
         *,
         project: Project,
         workflow: Workflow,
         by: Any,
         force: Callable[[], None] = lambda: None,
         watch: Callable[[int], None] = lambda made: None,
-    ) -> tuple[Backlog, Arrival]:
+    ) -> Arrival:
         """The ticket, unless it is here."""
-        nothing = Backlog(self.source, [])
         Need.objects.lock_graph(project.pk)  # two who bring the same at the same time: the second finds it
         if Ticket.objects.filter(project=project, source=self.source, source_id=self.id).exists():
-            return nothing, Arrival(known=1)
+            return Arrival(known=1)
         Ticket.objects.open(
             project=project,
             workflow=workflow,
@@ -129,7 +119,7 @@ class Flow:
             by=by,
             watch=watch,
         )
-        return nothing, Arrival(new=1, tasks=len(self.items), needs=sum(len(spec.needs) for spec in self.items.values()))
+        return Arrival(new=1, tasks=len(self.items), needs=sum(len(spec.needs) for spec in self.items.values()))
 
 
 def read(file: BinaryIO) -> Flow:

@@ -1,7 +1,8 @@
 """The work: workflows, tickets and their history, tasks, needs, lanes, claims."""
 
 from tickets.models.artifact import Artifact, Blob, Chunk
-from tickets.models.bringing import Arrival, Backlog, Item
+from tickets.models.awaited import Awaited, Relation
+from tickets.models.bringing import Arrival, Backlog, Item, Words
 from tickets.models.comment import Comment, Remark
 from tickets.models.fleet import Match, fleet
 from tickets.models.history import PhaseMove
@@ -21,6 +22,7 @@ __all__ = [
     "AgentUnavailable",
     "Arrival",
     "Artifact",
+    "Awaited",
     "Backlog",
     "Blob",
     "BlockedClass",
@@ -42,6 +44,7 @@ __all__ = [
     "Outcome",
     "PhaseMove",
     "Priority",
+    "Relation",
     "Remark",
     "Settlement",
     "SweepRun",
@@ -52,6 +55,7 @@ __all__ = [
     "TransitionNotAllowed",
     "UnknownWorkflow",
     "Verdict",
+    "Words",
     "Workflow",
     "WorkflowPhase",
     "fleet",

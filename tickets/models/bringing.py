@@ -6,10 +6,10 @@ the same backlog a second time adds nothing. The number of statements does not g
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import models
 
@@ -17,8 +17,10 @@ from agents.models import Event, Project, label, via
 from omoi_site import db, limits
 from omoi_site.errors import Faults, Invalid
 from tickets.models import external
+from tickets.models.awaited import Awaited, Relation
 from tickets.models.comment import Comment, Remark
 from tickets.models.history import PhaseMove
+from tickets.models.inherited import Pairs, circles, gathered, inherited
 from tickets.models.workflow import Workflow
 from tickets.workflow import Plan
 
@@ -27,8 +29,8 @@ if TYPE_CHECKING:
 
 BATCH = 1000
 KNOWN = """
-SELECT k.id, k.key, k.source_id, k.title, k.description, k.priority, k.phase, k.parent_id, k.external_ref, t.id AS task
-FROM tickets_ticket k LEFT JOIN LATERAL (SELECT id FROM tickets_task WHERE ticket_id = k.id ORDER BY id LIMIT 1) t ON true
+SELECT k.id, k.key, k.source_id, k.title, k.description, k.priority, k.phase, k.parent_id, k.external_ref, t.id AS task, t.state
+FROM tickets_ticket k LEFT JOIN LATERAL (SELECT id, state FROM tickets_task WHERE ticket_id = k.id ORDER BY id LIMIT 1) t ON true
 WHERE k.project_id = %s AND k.source = %s AND k.source_id = ANY (%s)
 """
 ADOPT = """
@@ -51,8 +53,25 @@ WITH RECURSIVE up(id, parent_id, named) AS (
 SELECT named FROM up WHERE loops AND named[1] = named[cardinality(named)] ORDER BY named LIMIT 1
 """
 LINK = """
-INSERT INTO tickets_link (ticket_id, other_id, kind) SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::varchar[]) ON CONFLICT DO NOTHING RETURNING id
+INSERT INTO tickets_link (ticket_id, other_id, kind) SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::varchar[]) ON CONFLICT DO NOTHING RETURNING id, ticket_id
 """
+
+
+class Words(NamedTuple):
+    """What a source calls its relations; any other word is that of a link.
+
+    needs: the one waits until the other is completed. ends: until it has ended, in any way. children: a link, and the one waits for the
+    other's children. any_child: the same, and nothing is waited for once one of them is done.
+    """
+
+    needs: str = ""
+    parents: str = ""
+    ends: str = ""
+    children: str = ""
+    any_child: str = ""
+
+
+LINKS = Words()
 
 
 @dataclass(frozen=True)
@@ -72,26 +91,25 @@ class Item:
     pause: str = ""  # why it comes in paused
     external_ref: str = ""
     comments: Sequence[Remark] = ()  # the oldest first
+    holds: bool = True  # whether what needs it waits for it
 
 
 @dataclass(frozen=True)
 class Backlog:
-    """What `source` kept: items once each, and edges between their ids, or to ids that are known here.
-
-    needs: (parent, child), the child's task waits for the parent's. parents: child to parent ticket. links: (from, to, kind).
-    """
+    """What `source` kept: items once each, and relations once each in order, which may lead to ids that came earlier or come later."""
 
     source: str
     items: Sequence[Item]
-    needs: Sequence[tuple[str, str]] = ()
-    parents: dict[str, str] = field(default_factory=dict)
-    links: Sequence[tuple[str, str, str]] = ()
+    relations: Sequence[Relation] = ()
+    words: Words = LINKS
     deleted: Sequence[str] = ()  # ids that were deleted there; a ticket that is here stays
+    never: Set[str] = frozenset()  # ids that never come, deleted ones among them
+    waits: Sequence[tuple[str, str]] = ()  # (before, after) as far as both are here; what would close a circle is left out
 
     @property
     def ids(self) -> set[str]:
         """Every id that is named."""
-        ends = {end for edge in (*self.needs, *self.parents.items(), *(link[:2] for link in self.links)) for end in edge}
+        ends = {end for _, *both in self.relations for end in both}
         return ends.union((item.id for item in self.items), self.deleted)
 
 
@@ -109,13 +127,24 @@ class Arrival:
     external_refs: int = 0
     changed: list[dict[str, Any]] = field(default_factory=list)  # {id, ticket, fields}
     late: list[tuple[str, str]] = field(default_factory=list)  # needs (parent, child) whose child's task has begun
+    skipped: list[Relation] = field(default_factory=list)  # to ids that never come
+    awaited: list[Relation] = field(default_factory=list)  # to ids that may come later
+    closed: int = 0  # relations of earlier imports whose other end has come
+    further: list[tuple[Relation, str]] = field(default_factory=list)  # parents kept as links, with the parent that there is
+    circles: list[list[str]] = field(default_factory=list)  # of finished work, each left out at one edge
+    dropped: int = 0  # waits for the family's sake that would close a circle
+
+
+@dataclass
+class Edges:
+    """Relations as what they are here, by the ids of the source. needs: (parent, child) and the end that meets them."""
+
+    needs: dict[tuple[str, str], str] = field(default_factory=dict)
+    parents: dict[str, str] = field(default_factory=dict)
+    links: list[tuple[str, str, str]] = field(default_factory=list)
 
 
 class Bringing(models.QuerySet["Ticket"]):
-    def known(self, ids: Iterable[str], *, project: Project, source: str) -> set[str]:
-        """Those of these ids of `source` that have a ticket in the project."""
-        return {row["source_id"] for row in db.rows(KNOWN, [project.pk, source, list(ids)])}
-
     @db.atomic
     def bring_in(
         self,
@@ -132,11 +161,12 @@ class Bringing(models.QuerySet["Ticket"]):
         `force` is asked before tickets are born past the first phase, and raises where that is not allowed; `watch` is told now and
         then how many tickets are made. Raises Cycle when needs or parents would go round together with what is here.
         """
-        from tickets.models.need import Edge, Need
-        from tickets.models.task import Task
+        from tickets.models.need import Need
 
         Need.objects.lock_graph(project.pk)  # before any row; and so one import of a project comes after the other
-        known = {row["source_id"]: row for row in db.rows(KNOWN, [project.pk, backlog.source, list(backlog.ids)])}
+        closing = Awaited.objects.closing((item.id for item in backlog.items), project=project.pk, source=backlog.source)
+        named = backlog.ids.union(relation.from_id for relation in closing)
+        known = {row["source_id"]: row for row in db.rows(KNOWN, [project.pk, backlog.source, list(named)])}
         fresh = [item for item in backlog.items if item.id not in known]
         self._refuse_faults(backlog.items, known)
         tickets, tasks = {name: row["id"] for name, row in known.items()}, {name: row["task"] for name, row in known.items()}
@@ -148,10 +178,6 @@ class Bringing(models.QuerySet["Ticket"]):
             if len(born) % BATCH == 0:
                 watch(len(born))
         tasks |= born
-        edges = [Edge(tasks[parent], tasks[child]) for parent, child in backlog.needs if tasks[parent] and tasks[child]]
-        name_of = {task: name for name, task in tasks.items()}
-        needs, late = Need.objects.bring_in(project.pk, edges, born=set(born.values()), names=name_of, by=by)
-        Task.objects.recount(list(born.values()))
         here = {row["id"] for row in known.values()}
         remarks = [(tickets[item.id], remark) for item in backlog.items for remark in item.comments]
         refs = {
@@ -163,20 +189,88 @@ class Bringing(models.QuerySet["Ticket"]):
             new=len(fresh),
             known=len(backlog.items) - len(fresh),
             tasks=len(born),
-            needs=needs,
-            parents=self._adopt(backlog, tickets, born, by),
-            links=self._link(backlog, tickets),
             comments=Comment.objects.bring_in(remarks, source=backlog.source, known=here, by=by),
             external_refs=sum(bool(item.external_ref) for item in fresh) + external.fill(refs, by=by),
-            changed=list(_changed(backlog, known, workflow.plan)),
-            late=[(name_of[edge.parent], name_of[edge.child]) for edge in late],
         )
+        edges = _sorted_out(backlog, closing, tickets, known, arrival)
+        Awaited.objects.keep([(tickets[one], kind, other) for kind, one, other in arrival.awaited])
+        if closing:
+            Awaited.objects.filter(pk__in=closing.values()).delete()
+            arrival.closed = len(closing)
+        self._connect(backlog, edges, project, tickets, tasks, born, known, arrival, by)
+        arrival.changed = list(_changed(backlog, edges.parents, known, workflow.plan))
         made = ("new", "needs", "parents", "links", "comments", "external_refs")
         counts = {name: getattr(arrival, name) for name in (*made, "known", "tasks")}
         if any(counts[name] for name in made):
             project.record("project.imported", by=by, data={"source": backlog.source, **counts})
         watch(len(born))
         return arrival
+
+    def _connect(
+        self,
+        backlog: Backlog,
+        edges: Edges,
+        project: Project,
+        tickets: dict[str, int],
+        tasks: dict[str, int],
+        born: dict[str, int],
+        known: dict[str, dict[str, Any]],
+        arrival: Arrival,
+        by: Any,
+    ) -> None:
+        """Write needs, parents and links, and the needs that follow from them."""
+        from tickets.models.need import Edge, Need
+        from tickets.models.task import Task
+
+        over = {tasks[item.id] for item in backlog.items if item.id in born and item.done}
+        over |= {row["task"] for row in known.values() if row["state"] == "completed"}
+        needs: Pairs = {(tasks[one], tasks[other]): when for (one, other), when in edges.needs.items() if tasks[one] and tasks[other]}
+        name_of = {task: name for name, task in tasks.items()}
+        new: list[Edge] = []
+
+        def add(pairs: Pairs) -> None:
+            told, late = Need.objects.bring_in(
+                project.pk, [Edge(*pair, when) for pair, when in pairs.items()], born=set(born.values()), names=name_of, by=by
+            )
+            new.extend(told)
+            arrival.late += [
+                (name_of[edge.parent], name_of[edge.child]) for edge in late if edge.parent in name_of and edge.child in name_of
+            ]
+
+        add({pair: when for pair, when in needs.items() if over.isdisjoint(pair)})
+        finished = {pair: when for pair, when in needs.items() if not over.isdisjoint(pair)}
+        if finished:
+            there = Need.objects.below(child for _, child in finished)
+            arrival.circles = [[name_of.get(task, str(task)) for task in circle] for circle in circles(there, finished)]
+            add(finished)
+        adopted = self._adopt(edges, tickets, born, backlog.source, by)
+        arrival.parents = len(adopted)
+        links = self._link(edges, tickets)
+        arrival.links = len(links)
+
+        ticket_of = {tasks[name]: ticket for name, ticket in tickets.items()}
+        still = {tasks[item.id] for item in backlog.items if item.id in tasks and not item.holds}
+        words = backlog.words
+        waits: Pairs = {
+            (tasks[one], tasks[other]): "always"
+            for one, other in backlog.waits
+            if other in born and one in tasks and tasks[one] not in over | still and tasks[other] not in over
+        }
+        seeds = {ticket_of[after] for _, after in waits}
+        if words.children:
+            family = {tickets[edges.parents[name]] for name in edges.parents if tickets[name] in adopted}
+            waits |= gathered(words.children, words.any_child, links=links, parents=family, parent=words.parents, still=still)
+        if words.parents:
+            seeds |= {*adopted, *links.values(), *(ticket_of[edge.child] for edge in new if edge.child in ticket_of)}
+            waits |= inherited(seeds, source=backlog.source, parents=words.parents, more=waits, still=still)
+        if waits:
+            told = len(waits)
+            for _ in circles(Need.objects.below(child for _, child in waits), waits):
+                pass
+            arrival.dropped = told - len(waits)
+            add(waits)
+        Task.objects.recount(list(born.values()))
+        arrival.needs = len(new)
 
     def _refuse_faults(self, items: Sequence[Item], known: Container[str]) -> None:
         faults = Faults()
@@ -244,29 +338,53 @@ class Bringing(models.QuerySet["Ticket"]):
             yield from zip(tickets, tasks, strict=True)
 
     @staticmethod
-    def _adopt(backlog: Backlog, tickets: dict[str, int], born: dict[str, int], by: Any) -> int:
-        """Give a parent to tickets that have none; one that has another keeps it."""
+    def _adopt(edges: Edges, tickets: dict[str, int], born: dict[str, int], source: str, by: Any) -> set[int]:
+        """Give a parent to tickets that have none; one that has another keeps it. Those that have one now."""
         told = db.rows(
             ADOPT,
             {
-                "children": [tickets[child] for child in backlog.parents],
-                "parents": [tickets[parent] for parent in backlog.parents.values()],
+                "children": [tickets[child] for child in edges.parents],
+                "parents": [tickets[parent] for parent in edges.parents.values()],
                 "born": [tickets[name] for name in born],
                 "actor": label(by),
                 "key": via(by),
             },
         )
         known = [row["id"] for row in told if row["known"]]
-        if known and (loop := db.one(ANCESTORS, {"ids": known, "source": backlog.source})):
+        if known and (loop := db.one(ANCESTORS, {"ids": known, "source": source})):
             from tickets.models.need import Cycle
 
             raise Cycle(f"{loop['named'][0]} would be a parent of itself: {' -> '.join(loop['named'])}", cycle=loop["named"])
-        return len(told)
+        return {row["id"] for row in told}
 
     @staticmethod
-    def _link(backlog: Backlog, tickets: dict[str, int]) -> int:
-        ends = [(tickets[one], tickets[other], kind) for one, other, kind in backlog.links]
-        return len(db.rows(LINK, [list(column) for column in zip(*ends, strict=True)])) if ends else 0
+    def _link(edges: Edges, tickets: dict[str, int]) -> dict[int, int]:
+        """The ids of those that are new, and the ticket of each."""
+        ends = [(tickets[one], tickets[other], kind) for one, other, kind in edges.links]
+        new = db.rows(LINK, [list(column) for column in zip(*ends, strict=True)]) if ends else []
+        return {row["id"]: row["ticket_id"] for row in new}
+
+
+def _sorted_out(
+    backlog: Backlog, closing: dict[Relation, int], tickets: dict[str, int], known: dict[str, dict[str, Any]], arrival: Arrival
+) -> Edges:
+    """Relations of the backlog, and those that waited for it, as what they are; what has no other end is told and not among them."""
+    edges, words = Edges(), backlog.words
+    items = {item.id: item for item in backlog.items}
+    for relation in (*backlog.relations, *closing):
+        kind, one, other = relation
+        if other not in tickets:
+            (arrival.skipped if other in backlog.never else arrival.awaited).append(relation)
+        elif kind == words.parents and edges.parents.get(one, other) == other and not (relation in closing and known[one]["parent_id"]):
+            edges.parents[one] = other
+        elif kind in (words.needs, words.ends) and (other not in items or items[other].holds):
+            if kind == words.needs or (other, one) not in edges.needs:
+                edges.needs[other, one] = "success" if kind == words.needs else "always"
+        elif one != other:
+            edges.links.append((one, other, kind))
+            if kind == words.parents:
+                arrival.further.append((relation, edges.parents.get(one, "")))
+    return edges
 
 
 def _why(ticket: Ticket) -> str:
@@ -303,7 +421,7 @@ def _last(workflow: Workflow) -> str:
     return ends[-1]
 
 
-def _changed(backlog: Backlog, known: dict[str, dict[str, Any]], plan: Plan) -> Iterator[dict[str, Any]]:
+def _changed(backlog: Backlog, parents: dict[str, str], known: dict[str, dict[str, Any]], plan: Plan) -> Iterator[dict[str, Any]]:
     """Known items that say something else than their ticket; that a ticket went on here is no change there."""
     parent_of = {row["id"]: name for name, row in known.items()}
     for item in backlog.items:
@@ -313,7 +431,7 @@ def _changed(backlog: Backlog, known: dict[str, dict[str, Any]], plan: Plan) -> 
                 fields.append("external_ref")
             if item.done and not (row["phase"] in plan and plan[row["phase"]].terminal):
                 fields.append("status")
-            if row["parent_id"] and parent_of.get(row["parent_id"]) != backlog.parents.get(item.id):
+            if row["parent_id"] and parent_of.get(row["parent_id"]) != parents.get(item.id):
                 fields.append("parent")
             if fields:
                 yield {"id": item.id, "ticket": row["key"], "fields": fields}

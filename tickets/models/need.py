@@ -90,8 +90,10 @@ class NeedQuerySet(models.QuerySet["Need"]):
         return new
 
     @db.atomic
-    def bring_in(self, project: int, edges: Sequence[Edge], *, born: Set[int], names: Mapping[int, str], by: Any) -> tuple[int, list[Edge]]:
-        """Add imported edges; returns how many are new, and those left out because their child has begun.
+    def bring_in(
+        self, project: int, edges: Sequence[Edge], *, born: Set[int], names: Mapping[int, str], by: Any
+    ) -> tuple[list[Edge], list[Edge]]:
+        """Add imported edges; returns those that are new, and those left out because their child has begun.
 
         `born` are tasks of this transaction: one that is completed already may be given a need, which tells what it once waited for.
         They are counted by the caller. Raises Cycle with the tasks on it, by their `names`.
@@ -108,7 +110,7 @@ class NeedQuerySet(models.QuerySet["Need"]):
         self._connect(new)
         Task.objects.recount(sorted({end for edge in new for end in (edge.parent, edge.child)} - born))
         self._tell("need.added", sorted({edge.child for edge in new}), by)
-        return len(new), late
+        return new, late
 
     @db.atomic
     def remove(self, need: Need, *, by: Any) -> None:
@@ -142,14 +144,19 @@ class NeedQuerySet(models.QuerySet["Need"]):
         return state
 
     @staticmethod
+    def below(tasks: Iterable[int]) -> list[tuple[int, int]]:
+        """Every edge (parent, child) that is reached from these tasks by going from parent to child."""
+        return [(row["parent_id"], row["child_id"]) for row in db.rows(BELOW, [sorted(set(tasks))])]
+
+    @staticmethod
     def _connect(edges: Sequence[Edge]) -> int:
         columns = zip(*((edge.parent, edge.child, edge.when, edge.on_failure) for edge in edges), strict=True)
         return len(db.rows(CONNECT, [list(column) for column in columns])) if edges else 0
 
     def _refuse_cycles(self, edges: Sequence[Edge], names: Mapping[int, str]) -> None:
         graph: dict[int, set[int]] = {}
-        for row in db.rows(BELOW, [sorted({edge.child for edge in edges})]):
-            graph.setdefault(row["child_id"], set()).add(row["parent_id"])
+        for parent, child in self.below(edge.child for edge in edges):
+            graph.setdefault(child, set()).add(parent)
         for edge in edges:
             graph.setdefault(edge.child, set()).add(edge.parent)
         try:

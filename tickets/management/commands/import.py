@@ -45,11 +45,10 @@ class Command(commands.Command):
             say(
                 f"Left out: {many(sum(skipped['rows'].values()), 'row')} that {'is' if sum(skipped['rows'].values()) == 1 else 'are'} no work: {kinds}."
             )
-        if skipped["edges"]:
-            kinds = ", ".join(f"{count} {kind}" for kind, count in skipped["by_kind"].items())
-            say(f"Left out: {many(skipped['edges'], 'edge')} to {many(skipped['ids'], 'id')} not in the file and not known here: {kinds}.")
-            order = sorted(skipped["list"], key=lambda edge: list(skipped["by_kind"]).index(edge["kind"]))
-            self.some(f"{edge['kind']}: {edge['from']} -> {edge['to']}" for edge in order)
+        self.edges(skipped, "Left out", "deleted there or no work")
+        self.edges(report["awaited"], "Awaited", "not here yet")
+        if report["closed"]:
+            say(f"Closed: {many(report['closed'], 'edge')} that waited for what has come now.")
         if report["left_out"]:
             say("Fields not taken over: " + ", ".join(f"{name} ({count})" for name, count in report["left_out"].items()) + ".")
         if report["changed"]:
@@ -60,6 +59,13 @@ class Command(commands.Command):
             self.some(report["warnings"])
         if report["dry_run"]:
             say("A dry run: nothing was changed.")
+
+    def edges(self, told: Any, what: str, where: str) -> None:
+        if told["edges"]:
+            kinds = ", ".join(f"{count} {kind}" for kind, count in told["by_kind"].items())
+            self.stdout.write(f"{what}: {many(told['edges'], 'edge')} to {many(told['ids'], 'id')} {where}: {kinds}.")
+            order = sorted(told["list"], key=lambda edge: list(told["by_kind"]).index(edge["kind"]))
+            self.some(f"{edge['kind']}: {edge['from']} -> {edge['to']}" for edge in order)
 
     def some(self, lines: Any) -> None:
         lines = list(lines)
