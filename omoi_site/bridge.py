@@ -359,6 +359,7 @@ def environ(scope: Scope, body: IO[bytes], length: int) -> dict[str, Any]:
 
 def put(send: Send, message: dict[str, Any]) -> bool:
     """Write at once, without a task or a timer; False, and nothing written, when the client would make us wait."""
+    notice_leaving(send)
     sending = send(message).__await__()
     try:
         next(sending)
@@ -368,8 +369,16 @@ def put(send: Send, message: dict[str, Any]) -> bool:
     return False
 
 
+def notice_leaving(send: Send) -> None:
+    """To a client that has gone nothing is written. uvicorn hears of it a turn later, and writes meanwhile what it was asked for in one go before."""
+    connection = getattr(send, "__self__", None)
+    transport = getattr(connection, "transport", None)
+    if connection and transport and transport.is_closing():
+        connection.disconnected = True
+
+
 def cut_off(send: Send) -> None:
     """Drop a client that does not read; a polite close would wait in the same full buffer."""
-    connection = getattr(send, "__self__", None)  # the server's side of it: the one reach behind ASGI
+    connection = getattr(send, "__self__", None)  # the server's side of it: this and the one above reach behind ASGI
     if transport := getattr(connection, "transport", None):
         transport.abort()

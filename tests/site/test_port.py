@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ from tests.web import ROOT, connections, narrow_end, narrow_listener, until
 class Echo:
     """The process of `tests.site.echo`; `gate` lets one held request a byte go on."""
 
-    def __init__(self, sockets: int = 2000) -> None:
+    def __init__(self, sockets: int = 2000, errors: Any = None) -> None:
         holding, self.gate = os.pipe()
         hearing, said = os.pipe()
         with narrow_listener() as listener:
@@ -32,6 +33,7 @@ class Echo:
                 env={**os.environ, "OMOI_READY_FD": str(said)},
                 pass_fds=[*fds, said],
                 stdout=subprocess.DEVNULL,
+                stderr=errors,
             )
         os.close(holding)
         os.close(said)
@@ -311,6 +313,18 @@ def test_a_client_that_does_not_read_is_cut_off_and_holds_no_thread(echo, path):
     until(lambda: connections(echo.port) == 0)
     for end in ends:
         end.close()
+
+
+def test_a_client_that_asks_much_at_once_and_leaves_is_no_error(tmp_path):
+    """Its connection is gone before its last requests are answered; each would fill the log with a traceback."""
+    with (tmp_path / "log").open("wb") as log:
+        echo = Echo(errors=log)
+        for _ in range(40):
+            with echo.raw(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n" * 200) as end:
+                assert end.recv(1000)
+        until(lambda: echo.ask("/healthz")[0].status == 200)
+        echo.stop()
+    assert "Traceback" not in (tmp_path / "log").read_text()
 
 
 def test_a_crash_outside_of_a_view_is_a_problem_document(echo):
