@@ -10,9 +10,8 @@ from typing import Any, ClassVar
 from django.db.models import Count, Sum
 
 from agents.models import Event, rights
-from omoi_site import db, limits
+from omoi_site import db, limits, spoken
 from omoi_site.errors import Invalid, NotFound, OmoiError
-from tickets.checklist import spoken
 from tickets.models import NotReady, Task, Ticket
 from tickets.models.moves import REASON, BlockedClass, TransitionNotAllowed
 from tickets.models.ticket import Priority
@@ -96,7 +95,9 @@ class Act:
         if not self.fits(ticket):
             raise TransitionNotAllowed(f"{ticket.key} is {standing(ticket)}: to {self.says.lower()} is not possible there")
         if self.to and given.to and given.to not in (ways := self.to(ticket)):
-            raise TransitionNotAllowed(f"{ticket.key} cannot go to {given.to} by this; it may go to {', '.join(ways) or 'no phase'}")
+            raise TransitionNotAllowed(
+                f"{ticket.key} cannot go to {spoken.phase(given.to)} by this; it may go to {spoken.phases(ways) or 'no phase'}"
+            )
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def offers(acts: Sequence[Act], subject: Any, scopes: frozenset[str]) -> dict[st
 
 def standing(ticket: Ticket) -> str:
     """In a word, for a sentence."""
-    return "paused" if ticket.paused else f"in {ticket.phase}"
+    return "paused" if ticket.paused else f"in {spoken.phase(ticket.phase)}"
 
 
 def why_not(act: Act, scopes: frozenset[str]) -> str:
@@ -135,7 +136,7 @@ def last_change(act: Act, subject: Any) -> Event | None:
 
 def expect_state(state: str, given: Given) -> None:
     if given.state and given.state != state:
-        raise Outdated("this was offered for a state that is over: nothing was done")
+        raise Outdated("this has changed since the button was drawn: nothing was done")
 
 
 def offered_at(ticket: Ticket, moves: str) -> None:
@@ -153,7 +154,7 @@ def moving(ticket: Ticket, given: Given, **how: Any) -> str:
     if not given.to:
         raise Invalid("choose where it shall go", field="to")
     Ticket.objects.move(ticket.pk, given.to, by=given.by, reason=given.reason, version=given.version, **how)
-    return f"{ticket.key} is in {spoken(given.to).capitalize()} now"
+    return f"{ticket.key} is in {spoken.phase(given.to)} now"
 
 
 def to_phase(ticket: Ticket, given: Given) -> str:
@@ -276,7 +277,7 @@ def states(ticket: Ticket) -> Counter[str]:
 def of_advance(ticket: Ticket) -> list[str]:
     counts, gate = states(ticket), ticket.plan[ticket.phase].gate
     left = counts["pending"] + counts["claimed"]
-    judged = f"The gate is judged first: {counted(len(gate), 'check')}." if gate else f"{spoken(ticket.phase).capitalize()} has no gate."
+    judged = f"The gate is judged first: {counted(len(gate), 'check')}." if gate else f"{spoken.phase(ticket.phase)} has no gate."
     open_left = f"{counted(left, 'task')} of this phase {'is' if left == 1 else 'are'} still open and must be completed or cancelled first."
     return [judged, *([open_left] if left else [])]
 
@@ -297,7 +298,7 @@ def of_force_to(ticket: Ticket, to: str) -> list[str]:
     """Which gates it passes over on the way, and what becomes of a ticket there."""
     here, there = ticket.plan[ticket.standing], ticket.plan[to]
     passed = [phase for phase in ticket.plan.phases if phase.gate and here.position <= phase.position < there.position]
-    gates = " and ".join(f"{spoken(phase.name).capitalize()} ({counted(len(phase.gate), 'check')})" for phase in passed)
+    gates = " and ".join(f"{spoken.phase(phase.name)} ({counted(len(phase.gate), 'check')})" for phase in passed)
     over = f"Gates that are passed over: {gates}." if passed else "No gate is passed over."
     return [over, *(["The ticket has ended then: no work can be added to it any more."] if there.terminal else [])]
 

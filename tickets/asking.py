@@ -131,7 +131,8 @@ class Asking:
     @property
     def unmet(self) -> list[dict[str, Any]]:
         """What the gate lacks, by name."""
-        from tickets.checklist import capital, name_of, told
+        from tickets.check_names import capital, name_of
+        from tickets.checklist import told
 
         reasons = self.refused.more.get("unmet", []) if self.refused else []
         return [

@@ -6,30 +6,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
+from tickets.check_names import TASKS, Asked, capital, name_of, spoken
 from tickets.models import Artifact, Tally, Ticket, Verdict
 from tickets.workflow import Phase
 
-Asked = dict[str, Any]  # an entry of a gate: {check, …parameters}
-
-TASKS = "tasks_completed"
 READS = {"min_coverage": "test_coverage", "has_tests": "code_changes", "tests_passed": "test_results"}  # where no parameter says it
 
 
-def spoken(word: Any) -> str:
-    return str(word).replace("_", " ")
-
-
-NAMES: dict[str, Callable[[Asked], str]] = {
-    "artifact": lambda asked: f"{spoken(asked['type'])} handed in",
-    "min_length": lambda asked: f"{spoken(asked['type'])} of {asked['length']} characters or more",
-    "sections": lambda asked: f"Sections {' and '.join(spoken(name) for name in asked['sections'])}",
-    "min_coverage": lambda asked: f"Coverage of {asked['percent']:g} % or more",
-    "has_tests": lambda asked: "The change brings tests",
-    "tests_passed": lambda asked: "All tests pass",
-    TASKS: lambda asked: "All tasks completed",
-}
 GOT: dict[str, Callable[[Asked], str]] = {
     "artifact_missing": lambda reason: f"no {spoken(reason['need'])} yet",
     "too_short": lambda reason: f"{reason['got']} of {reason['need']} characters",
@@ -44,19 +28,6 @@ GOT: dict[str, Callable[[Asked], str]] = {
     "no_tasks": lambda reason: "no task in this phase",
     "evidence_unreadable": lambda reason: f"cannot be read: {reason['got']}",
 }
-
-
-def capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def name_of(asked: Asked) -> str:
-    """What a check asks for, as people say it."""
-    try:
-        return capital(NAMES[asked["check"]](asked))
-    except (KeyError, TypeError, ValueError):
-        more = ", ".join(f"{spoken(key)} {value}" for key, value in asked.items() if key not in ("check", "passed", "reasons"))
-        return capital(f"{spoken(asked['check'])}{f': {more}' if more else ''}")
 
 
 def told(reason: Asked) -> str:

@@ -94,7 +94,7 @@ Say = str | Callable[[dict[str, Any]], str]
 
 @dataclass(frozen=True)
 class Obstacle:
-    """`when`, `who` and `since` are SQL; `what` and `how` sentences with facts in braces, or functions of the facts.
+    """`when`, `who`, `since` and `until` (when it ends by itself) are SQL; `what` and `how` sentences with facts in braces, or functions of the facts.
 
     bars: while it holds no claim gets the task; the others say what is awaited without being in the way.
     """
@@ -105,6 +105,7 @@ class Obstacle:
     what: Say
     how: Say
     since: str = "NULL::timestamptz"
+    until: str = "NULL::timestamptz"
     bars: bool = True
 
 
@@ -177,9 +178,9 @@ OBSTACLES = [
     Obstacle(
         "agent_silent", f"{IN_TIME} AND {SILENT}", "'agent:' || h.name",
         "{holder} holds it and was last heard {holder_seen}; its lease ends {lease_end}",
-        "It comes back when the lease ends. Look after {holder}, or retire it: that gives back all it holds at once.", "hp.last_seen_at",
+        "It comes back when the lease ends. Look after {holder}, or retire it: that gives back all it holds at once.", "hp.last_seen_at", "t.lease_expires_at",
     ),
-    Obstacle("capacity", f"{IN_TIME} AND NOT {SILENT}", "'agent:' || h.name", holds, "Wait for {holder}, or cancel the task.", "t.claimed_at"),
+    Obstacle("capacity", f"{IN_TIME} AND NOT {SILENT}", "'agent:' || h.name", holds, "Wait for {holder}, or cancel the task.", "t.claimed_at", "t.lease_expires_at"),
     # pending: what is stored about it
     Obstacle(
         "need", f"{PENDING} AND NOT {NEEDS_MET} AND t.doomed", "'operator'", doomed,
@@ -192,7 +193,7 @@ OBSTACLES = [
     Obstacle(
         "not_due", f"{PENDING} AND NOT ({DUE}) AND t.not_before > clock_timestamp()", "'clock'",
         lambda facts: f"it is due {facts['due_at']}, not before" + (f": attempt {facts['attempts']} failed and the next one waits" if facts["attempts"] else ""),
-        "It wakes by itself then; edit not_before to have it sooner.", "CASE WHEN t.attempts = 0 THEN t.created_at END",
+        "It wakes by itself then; set an earlier time to have it sooner.", "CASE WHEN t.attempts = 0 THEN t.created_at END", "t.not_before",
     ),
     Obstacle(
         "clock", f"{PENDING} AND NOT ({DUE}) AND t.not_before <= clock_timestamp()", CLOCK, "it was due {due_at} and is not yet woken; the next claim or the clock does it",

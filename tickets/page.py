@@ -111,7 +111,7 @@ class Entry:
 
     @property
     def unmet(self) -> list[str]:
-        from tickets.checklist import name_of
+        from tickets.check_names import name_of
 
         return [name_of(check) for check in self.verdict.checks if not check["passed"]] if self.verdict else []
 

@@ -19,7 +19,7 @@ from agents.models.above import carry
 from agents.models.actor import label
 from agents.models.project import Project
 from agents.models.versioned import Locking, Versioned
-from omoi_site import db, limits
+from omoi_site import db, limits, spoken
 from omoi_site.errors import Forbidden, Invalid, OmoiError
 
 NAME = RegexValidator(r"\A[a-z0-9][a-z0-9._-]{0,62}\Z", "1 to 63 of a-z, 0-9, '.', '_' and '-', a letter or digit first")
@@ -233,7 +233,7 @@ class Agent(FSMModelMixin, Versioned):
         kept = self.state == self.State.QUARANTINED or (self.state != self.State.AVAILABLE and self.state_by != label(by))
         if kept and isinstance(by, Agent):
             raise Forbidden(
-                f"{self.state_by or 'An operator'} set {self} to {self.state}, and an agent cannot change that; ask an operator"
+                f"{spoken.actor(self.state_by) if self.state_by else 'An operator'} set {self} to {self.state}, and an agent cannot change that; ask an operator"
             )
         self.state_by = label(by)
 
@@ -286,4 +286,4 @@ class AgentPresence(models.Model):
     metrics = models.JSONField(default=dict, db_default={}, blank=True)
 
     def __str__(self) -> str:
-        return f"{self.agent} at {self.last_seen_at}"
+        return f"presence of {self.agent}"

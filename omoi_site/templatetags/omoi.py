@@ -12,6 +12,8 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from omoi_site import spoken
+
 register = template.Library()
 
 
@@ -45,9 +47,8 @@ def span(length: timedelta | None) -> str:
 
 
 def moment(at: datetime, words: Any, form: str) -> SafeString:
-    absolute = at.astimezone(timezone.get_current_timezone()).strftime("%Y-%m-%d %H:%M:%S %Z")
     text = words(max(0.0, (timezone.now() - at).total_seconds()))
-    return format_html('<time datetime="{}" title="{}" data-age="{}">{}</time>', at.isoformat(timespec="seconds"), absolute, form, text)
+    return format_html('<time datetime="{}" title="{}" data-age="{}">{}</time>', at.isoformat(timespec="seconds"), exactly(at), form, text)
 
 
 def long(seconds: float) -> str:
@@ -83,15 +84,25 @@ def initials(name: str) -> str:
 
 @register.filter
 def actor(label: str) -> str:
-    """Who did it, without the kind: of "user:admin" admin; what the system did by itself is Omoi's."""
+    return spoken.actor(label)
+
+
+@register.filter
+def whole_actor(label: str) -> str:
+    """With the kind, for a hint: "agent ada"."""
     kind, _, name = label.partition(":")
-    return "Omoi" if kind == "system" else name or label
+    return f"{'Omoi' if kind == 'system' else kind}: {name}" if name else label
 
 
 @register.filter
 def words(name: str) -> str:
-    """A phase or code as people read it: IN_REVIEW is "In review"."""
-    return name.replace("_", " ").capitalize()
+    return spoken.phase(name)
+
+
+@register.filter
+def exactly(at: datetime | None) -> str:
+    """To the second: for a hint beside words like "4 minutes ago"."""
+    return at.astimezone(timezone.get_current_timezone()).strftime("%Y-%m-%d %H:%M:%S %Z") if at else ""
 
 
 @register.simple_tag(takes_context=True)

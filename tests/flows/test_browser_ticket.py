@@ -173,7 +173,7 @@ def test_acts_work_without_script(browser, web, operator, delivery):
     assert page.get_by_text("2 checks of 5 do not pass").is_visible()
     page.goto(f"http://{web.host}/tickets/{delivery.key}/advance/")
     page.get_by_role("button", name="Advance").click()
-    assert page.get_by_text("The gate of IMPLEMENTATION is closed").is_visible()
+    assert page.get_by_text("The gate of Implementation is closed").is_visible()
     bare.close()
     shown.close()
 

@@ -128,7 +128,7 @@ def test_an_act_asks_for_a_reason_on_its_own_page(desk, ticket):
 
 def test_a_refused_act_says_why(desk, ticket, operator):
     page = desk.post(at(Ticket, "changelist"), {"action": "unblock_tickets", "_selected_action": [ticket.pk], "reason": ""}, follow=True)
-    assert b"stands in DOING, not in BLOCKED" in page.content
+    assert b"stands in Doing, not in Blocked" in page.content
 
 
 def test_a_key_is_shown_once_and_kept_as_a_hash(desk, ada):

@@ -114,7 +114,7 @@ def test_a_move_that_cannot_be_made_says_why_and_what_helps(bereft, client, oper
     told = Ticket.objects.explain(bereft)
     [cause] = told["causes"]
     assert (told["waiting_on"], cause["code"], cause["who"]) == ("operator", "phase", "operator")
-    assert "it should move on from MAKE and cannot: phases.SHIP.tasks.0.profile: there is no profile tool" in cause["what"]
+    assert "it should move on from Make and cannot: phases.SHIP.tasks.0.profile: there is no profile tool" in cause["what"]
     assert "Mend what is named there" in cause["how"]
     assert cause["since"] is not None
     assert Ticket.objects.waits([bereft.pk]) == {bereft.pk: "operator"}

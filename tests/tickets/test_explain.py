@@ -60,7 +60,7 @@ def test_a_task_for_which_all_hands_are_full_says_so(ticket, ada, operator):
 
 def test_a_task_nobody_can_do_says_what_is_missing_and_how_to_get_it(ticket, ada, operator):
     [task] = Task.objects.add(ticket, [TaskSpec("Port it", capabilities=["rust"])], by=operator)
-    assert why(task) == ("operator", ["capability"], "no agent of OMO works in DOING and can do rust")
+    assert why(task) == ("operator", ["capability"], "no agent of OMO works in Doing and can do rust")
     assert "--capability rust" in Task.objects.explain([task.pk])[task.pk]["causes"][0]["how"]
     Agent.objects.register(name="eve", capabilities=["rust"], by=operator, projects=[Project.objects.get()])
     with Agent.objects.locked(name="eve") as eve:
@@ -135,10 +135,10 @@ def test_a_task_of_another_phase_waits_on_its_ticket(project, ada, operator):
     Task.objects.filter(pk=never.pk).update(phase="OUT")  # as it could be added once
     Ticket.objects.move(ticket.pk, "DO", by=operator, reason="thinking can wait", force=True)
 
-    assert why(later) == ("ticket:OMO-1", ["phase"], "its phase SHIP has not come: ticket OMO-1 stands in DO")
+    assert why(later) == ("ticket:OMO-1", ["phase"], "its phase Ship has not come: ticket OMO-1 stands in Do")
     assert why(before)[:2] == ("operator", ["phase"])
     assert why(never)[:2] == ("operator", ["phase"])
-    assert "is done when it gets to OUT" in why(never)[2]
+    assert "is done when it gets to Out" in why(never)[2]
 
 
 def test_who_must_act_for_a_ticket_is_told_however_many_tasks_it_has(project, ticket, ada, operator):
@@ -161,7 +161,7 @@ def test_who_must_act_for_a_ticket_is_told_however_many_tasks_it_has(project, ti
 
 def test_a_ticket_waits_on_its_open_task_then_on_the_clock_then_on_nobody(project, ada, operator):
     ticket = Ticket.objects.open(project=project, title="Fix it", by=operator)
-    assert why_ticket(ticket) == ("operator", ["phase"], "it has no task in TODO")
+    assert why_ticket(ticket) == ("operator", ["phase"], "it has no task in Todo")
     [task] = Task.objects.add(ticket, [TaskSpec("Fix it")], by=operator)
     assert why_ticket(ticket)[:2] == ("agents", ["capacity"])
     [claim] = Task.objects.claim(by=ada)
@@ -245,7 +245,7 @@ def test_the_command_explains_a_ticket_and_a_task(task, ticket, ada, capsys):
     assert (told["key"], told["state"], told["waiting_on"], told["causes"][0]["code"]) == ("OMO-1", "DOING", "agents", "capacity")
     call_command("explain", task.key)
     said = capsys.readouterr().out
-    assert said.startswith(f"{task.key} (pending) waits on agents.")
+    assert said.startswith(f"{task.key} (pending) waits for an agent.")
     assert "ada could take it" in said
     for unknown in ("OMO-99", "OMO-1.99", "OMO-1.x", "OMO-2." + str(task.pk)):
         with pytest.raises(NotFound):

@@ -169,7 +169,7 @@ def test_a_closed_gate_refuses_in_words_and_keeps_what_was_typed(page, delivery)
     answer = act(page, delivery, "advance", to="TESTING", reason="I am in a hurry")
     text = answer.content.decode()
     assert answer.status_code == 409
-    assert "The gate of IMPLEMENTATION is closed" in text
+    assert "The gate of Implementation is closed" in text
     assert "Hand in an artifact of type code_changes for this phase" in text
     assert "I am in a hurry" in text
     assert phase_of(delivery) == "IMPLEMENTATION"

@@ -43,8 +43,8 @@ def test_no_task_is_added_to_a_phase_its_ticket_has_left(building, operator, els
 
     refused = calls.post(path, {"tasks": [{"title": "Later", "phase": "SHIP"}, {"title": "Too late", "phase": "PLAN"}]})
     assert (refused.status_code, refused.json()["code"]) == (409, "phase_left")
-    assert f"{building.key} has left PLAN and stands in BUILD" in refused.json()["detail"]
-    assert f"send {building.key} back to PLAN" in refused.json()["next_action"]
+    assert f"{building.key} has left Plan and stands in Build" in refused.json()["detail"]
+    assert f"send {building.key} back to Plan" in refused.json()["next_action"]
     assert not Task.objects.exists()
 
     assert calls.post(path, {"tasks": [{"title": "Now"}, {"title": "Later", "phase": "SHIP"}]}).status_code == 201
@@ -74,7 +74,7 @@ def test_nothing_is_retried_in_a_phase_its_ticket_has_left(building, operator, a
     [claim] = Task.objects.claim(by=ada)
     fail(claim, by=ada, kind="permanent")
 
-    with pytest.raises(PhaseLeft, match="has left BUILD and stands in SHIP"):
+    with pytest.raises(PhaseLeft, match="has left Build and stands in Ship"):
         Task.objects.filter(pk=old.pk).retry(by=operator, reason="again")
     assert Task.objects.filter(ticket=building).retry(by=operator, reason="again") == [new.pk]
 
@@ -160,7 +160,7 @@ def test_no_ticket_is_cancelled_with_a_task_open_however_they_race(project, oper
 def test_the_last_phase_has_no_work(building, operator):
     refused = api_of(operator).post(f"/tickets/{building.key}/tasks", {"tasks": [{"title": "Celebrate", "phase": "OUT"}]})
     assert (refused.status_code, refused.json()["code"]) == (409, "phase_left")
-    assert f"{building.key} is done when it gets to OUT" in refused.json()["detail"]
+    assert f"{building.key} is done when it gets to Out" in refused.json()["detail"]
 
     for fault, phases in {
         "phases.1.tasks": [{"name": "DO", "to": ["OUT"]}, {"name": "OUT", "to": [], "tasks": [{"title": "Celebrate"}]}],
@@ -176,7 +176,7 @@ def test_no_ticket_is_done_while_work_of_any_phase_is_open(building, operator):
     Task.objects.filter(pk=ahead.pk).update(phase="OUT")  # as it could be added once
     go(building, "SHIP", by=operator)
 
-    with pytest.raises(TransitionNotAllowed, match="1 tasks of OUT are still open"):
+    with pytest.raises(TransitionNotAllowed, match="1 task of Out is still open"):
         go(building, "OUT", by=operator)
 
     Task.objects.filter(pk=ahead.pk).cancel(by=operator, reason="not needed")

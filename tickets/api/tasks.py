@@ -188,6 +188,7 @@ class CauseOut(serializers.Serializer):
     what = serializers.CharField()
     how = serializers.CharField()
     since = serializers.DateTimeField(allow_null=True)
+    until = serializers.DateTimeField(allow_null=True)
 
 
 class ExplainOut(serializers.Serializer):

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Any, TypeVar
 
 from django.db import models
 
-from omoi_site import broker, db
+from omoi_site import broker, db, spoken
 from tickets.obstacles import OBSTACLES, PANORAMA, SCENE, Obstacle, Say, waiting_on
 
 Row = TypeVar("Row", bound=models.Model)
-Told = dict[str, Any]  # {waiting_on, causes: [{code, who, what, how, since}]}
-UNITS = [("day", 86_400), ("hour", 3600), ("minute", 60)]
+Told = dict[str, Any]  # {waiting_on, causes: [{code, who, what, how, since, until}]}
 KINDS = ("agent", "task", "ticket")  # of which any one is meant where none is named
 
 FACTS = """
@@ -48,23 +46,33 @@ class Explaining(models.QuerySet[Row]):
 def _told(row: dict[str, Any], broker_away: str) -> Told:
     facts = {
         **row,
-        "lease_end": relative(row["lease_expires_at"], row["now"]),
-        "due_at": relative(row["not_before"], row["now"]),
-        "holder_seen": relative(row["holder_seen_at"], row["now"]) or "never",
-        "last_heard_at": relative(row["last_heard"], row["now"]),
+        "phase": spoken.phase(row["phase"]),
+        "ticket_phase": spoken.phase(row["ticket_phase"]),
+        "blocked_class": row["blocked_class"].replace("_", " "),
+        "lease_end": spoken.relative(row["lease_expires_at"], row["now"]),
+        "due_at": spoken.relative(row["not_before"], row["now"]),
+        "holder_seen": spoken.relative(row["holder_seen_at"], row["now"]) or "never",
+        "last_heard_at": spoken.relative(row["last_heard"], row["now"]),
     }
-    causes = [_cause(each, place, facts) for place, each in enumerate(OBSTACLES) if row[f"holds_{place}"]]
+    causes = [cause_of(each, place, facts) for place, each in enumerate(OBSTACLES) if row[f"holds_{place}"]]
     if broker_away and row["has_profile"] and row["state"] == "pending":
         causes.append(
-            {"code": "broker", "who": "operator", "what": broker_away, "how": "Workers look by themselves, later.", "since": None}
+            {
+                "code": "broker",
+                "who": "operator",
+                "what": broker_away,
+                "how": "Workers look by themselves, later.",
+                "since": None,
+                "until": None,
+            }
         )
     return {"waiting_on": causes[0]["who"] if causes else None, "causes": causes}
 
 
 def selected(obstacles: Sequence[Obstacle]) -> str:
-    """Columns `holds_n`, `who_n` and `since_n` of each obstacle."""
+    """Columns `holds_n`, `who_n`, `since_n` and `until_n` of each obstacle."""
     return ", ".join(
-        f"({each.when}) IS TRUE AS holds_{place}, CASE WHEN {each.when} THEN {each.who} END AS who_{place}, CASE WHEN {each.when} THEN {each.since} END AS since_{place}"
+        f"({each.when}) IS TRUE AS holds_{place}, CASE WHEN {each.when} THEN {each.who} END AS who_{place}, CASE WHEN {each.when} THEN {each.since} END AS since_{place}, CASE WHEN {each.when} THEN {each.until} END AS until_{place}"
         for place, each in enumerate(obstacles)
     )
 
@@ -82,26 +90,16 @@ def meant(who: str, waits: str | None) -> bool:
     return waits is not None and (waits.partition(":")[0] if who in KINDS else waits) == who
 
 
-def _cause(each: Obstacle, place: int, facts: dict[str, Any]) -> dict[str, Any]:
+def cause_of(each: Obstacle, place: int, facts: dict[str, Any]) -> dict[str, Any]:
     return {
         "code": each.code,
         "who": facts[f"who_{place}"],
         "what": said(each.what, facts),
         "how": said(each.how, facts),
         "since": facts[f"since_{place}"],
+        "until": facts[f"until_{place}"],
     }
 
 
 def said(say: Say, facts: dict[str, Any]) -> str:
     return say(facts) if callable(say) else say.format_map(facts)
-
-
-def relative(at: datetime | None, now: datetime) -> str:
-    """A moment as people say it: "4 minutes ago", "in 2 hours"; empty where there is none."""
-    if at is None:
-        return ""
-    seconds = int((at - now).total_seconds())
-    unit, size = next((found for found in UNITS if abs(seconds) >= found[1]), ("second", 1))
-    number = abs(seconds) // size
-    length = f"{number} {unit}{'' if number == 1 else 's'}"
-    return f"in {length}" if seconds > 0 else f"{length} ago"

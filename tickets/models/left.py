@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from omoi_site import spoken
 from omoi_site.errors import OmoiError
 from tickets.workflow import CANCELLED
 
@@ -30,18 +31,18 @@ def phase_left(ticket: Ticket, now: str, standing: str, phase: str) -> PhaseLeft
         return PhaseLeft(f"{ticket.key} is cancelled and takes no more tasks", next_action=f"reopen {ticket.key} first")
     if plan[standing].terminal:
         return PhaseLeft(
-            f"{ticket.key} is in {standing} and takes no more tasks",
-            next_action=f"open a new ticket with follow_up {ticket.key}",
+            f"{ticket.key} is in {spoken.phase(standing)} and takes no more tasks",
+            next_action=f"open a new ticket that follows {ticket.key} up",
             follow_up=ticket.key,
         )
     if plan[phase].terminal:
         return PhaseLeft(
-            f"{ticket.key} is done when it gets to {phase}: a task there would never be done",
-            next_action=f"choose a phase before {phase}",
+            f"{ticket.key} is done when it gets to {spoken.phase(phase)}: a task there would never be done",
+            next_action=f"choose a phase before {spoken.phase(phase)}",
         )
     if plan[phase].position < plan[standing].position:
         return PhaseLeft(
-            f"{ticket.key} has left {phase} and stands in {standing}: a task there would never be done",
-            next_action=f"send {ticket.key} back to {phase} first, or choose a later phase",
+            f"{ticket.key} has left {spoken.phase(phase)} and stands in {spoken.phase(standing)}: a task there would never be done",
+            next_action=f"send {ticket.key} back to {spoken.phase(phase)} first, or choose a later phase",
         )
     return None

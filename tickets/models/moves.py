@@ -10,7 +10,7 @@ from django.db import models
 from django_fsm import RETURN_VALUE, FSMField, FSMModelMixin, transition
 
 from agents.models import Versioned, label, via
-from omoi_site import broker, limits
+from omoi_site import broker, limits, spoken
 from omoi_site.errors import Invalid, OmoiError
 from tickets.models.history import PhaseMove
 from tickets.models.verdict import GateClosed, Verdict
@@ -88,15 +88,18 @@ class Moving(FSMModelMixin, Versioned):
         to = to or self._next()
         if self.phase not in self.plan or to not in self.plan[self.phase].to or not self.is_later(to):
             raise TransitionNotAllowed(
-                f"{self.key} cannot advance from {self.phase} to {to}; allowed: {', '.join(self._onward()) or 'nothing'}"
+                f"{self.key} cannot go on from {spoken.phase(self.phase)} to {spoken.phase(to)}; it may go to {spoken.phases(self._onward()) or 'no phase'}"
             )
         # before the verdict is looked at: a task that ends in between kills it; what is done has no work left anywhere
         left = self.tasks.open() if self.plan[to].terminal else self.tasks.open().filter(phase=self.phase)
-        count, phases = left.count(), ", ".join(sorted(set(left.values_list("phase", flat=True))))
+        count, phases = left.count(), spoken.phases(sorted(set(left.values_list("phase", flat=True))))
         if self.gated and not (verdict and verdict.holds_for(self.ticket)):
             raise GateClosed(self.ticket, verdict)
         if count:
-            raise TransitionNotAllowed(f"{count} tasks of {phases} are still open", next_action="complete or cancel them first")
+            raise TransitionNotAllowed(
+                f"{count} {'task' if count == 1 else 'tasks'} of {phases} {'is' if count == 1 else 'are'} still open",
+                next_action="complete or cancel them first",
+            )
         if self.gated:
             return self._move(to, Ground.VERDICT, by=by, reason=reason, verdict=verdict)
         return self._move(to, Ground.UNGATED, by=by, reason=reason)
@@ -105,7 +108,7 @@ class Moving(FSMModelMixin, Versioned):
     def send_back(self, to: str, *, by: Any, reason: str) -> str:
         """Go back to an earlier phase; pending tasks of the left phase are held and its claims revoked."""
         if self.phase not in self.plan or to not in self.plan or self.is_later(to) or to == self.phase or self.done:
-            raise TransitionNotAllowed(f"{self.key} cannot go back from {self.phase} to {to}")
+            raise TransitionNotAllowed(f"{self.key} cannot go back from {spoken.phase(self.phase)} to {spoken.phase(to)}")
         reason = limits.reason(reason, 1, "say why it goes back")
         self._take_claims_back(by)
         return self._move(to, Ground.BACK, by=by, reason=reason)
@@ -114,7 +117,7 @@ class Moving(FSMModelMixin, Versioned):
     def block(self, *, by: Any, reason: str, cause: str = BlockedClass.DEPENDENCY) -> str:
         """Stop granting its tasks; running claims go on."""
         if self.phase not in self.plan or self.done:
-            raise TransitionNotAllowed(f"{self.key} stands in {self.phase} and cannot be blocked")
+            raise TransitionNotAllowed(f"{self.key} stands in {spoken.phase(self.phase)} and cannot be blocked")
         if cause not in BlockedClass.values:
             raise Invalid(f"one of {', '.join(BlockedClass.values)}", field="class")
         self.blocked_class, self.blocked_reason = cause, limits.reason(reason, 1, "say what blocks it")
@@ -129,7 +132,7 @@ class Moving(FSMModelMixin, Versioned):
     def cancel(self, *, by: Any, reason: str) -> str:
         """Give it up: all its open tasks are cancelled with it."""
         if self.closed:
-            raise TransitionNotAllowed(f"{self.key} stands in {self.phase} and cannot be cancelled")
+            raise TransitionNotAllowed(f"{self.key} stands in {spoken.phase(self.phase)} and cannot be cancelled")
         reason = limits.reason(reason, 1, "say why it is cancelled")
         self.tasks.open().cancel(by=by, reason=f"ticket cancelled: {reason}"[: limits.REASON])
         return self._move(CANCELLED, Ground.CANCELLED, by=by, reason=reason)
@@ -143,7 +146,7 @@ class Moving(FSMModelMixin, Versioned):
     def force(self, to: str, *, by: Any, reason: str) -> str:
         """Put it into any phase of its workflow, past gates and order; the caller has the right to, and the reason stays visible."""
         if to not in self.plan or to == self.phase or self.closed:
-            raise TransitionNotAllowed(f"{self.key} stands in {self.phase} and cannot be forced to {to}")
+            raise TransitionNotAllowed(f"{self.key} stands in {spoken.phase(self.phase)} and cannot be forced to {spoken.phase(to)}")
         reason = limits.reason(reason, REASON, f"a forced move needs a reason of {REASON} characters or more")
         self._take_claims_back(by)
         return self._move(to, Ground.FORCED, by=by, reason=reason)
@@ -159,7 +162,7 @@ class Moving(FSMModelMixin, Versioned):
         verdict: Verdict | None = None,
     ) -> None:
         """The move that leads to `to`, by whatever name it has."""
-        to = to.upper().removeprefix("PHASE_")
+        to = named(to)
         if to not in self.plan and to not in (BLOCKED, CANCELLED):
             raise Invalid(f"{to} is not a phase of {self.workflow}", field="to")
         if force:
@@ -220,7 +223,7 @@ class Moving(FSMModelMixin, Versioned):
 
     def is_later(self, to: str) -> bool:
         """Whether `to` lies behind the phase it stands in."""
-        to = to.upper().removeprefix("PHASE_")
+        to = named(to)
         return self.phase in self.plan and to in self.plan and self.plan[to].position > self.plan[self.phase].position
 
     def _take_claims_back(self, by: Any) -> None:
@@ -229,7 +232,7 @@ class Moving(FSMModelMixin, Versioned):
 
     def _return(self, standing: str, to: str | None, ground: str, *, by: Any, reason: str) -> str:
         if self.phase != standing:
-            raise TransitionNotAllowed(f"{self.key} stands in {self.phase}, not in {standing}")
+            raise TransitionNotAllowed(f"{self.key} stands in {spoken.phase(self.phase)}, not in {spoken.phase(standing)}")
         origin = self.origin
         to = to or origin
         back = (
@@ -238,7 +241,7 @@ class Moving(FSMModelMixin, Versioned):
             else tuple(phase.name for phase in self.plan.phases if not self.plan[origin].position < phase.position)
         )
         if to not in back:
-            raise TransitionNotAllowed(f"{self.key} came from {origin} and can return only to {', '.join(back)}")
+            raise TransitionNotAllowed(f"{self.key} came from {spoken.phase(origin)} and can return only to {spoken.phases(back)}")
         if to != origin:
             self._take_claims_back(by)
         return self._move(to, ground, by=by, reason=reason)
@@ -286,6 +289,11 @@ class Moving(FSMModelMixin, Versioned):
         if to in self.plan and self.plan[to].automatic:
             broker.hint("advance_tickets", [self.pk])
         return to
+
+
+def named(phase: str) -> str:
+    """A phase by its name, as people spell it too: "In review", PHASE_IN_REVIEW."""
+    return phase.upper().removeprefix("PHASE_").replace(" ", "_")
 
 
 @contextmanager

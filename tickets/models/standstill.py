@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 from django.db import models
 
-from omoi_site import db
-from tickets.models.explain import Told, meant, said, selected
+from omoi_site import db, spoken
+from tickets.check_names import name_of
+from tickets.models.explain import Told, cause_of, meant, selected
 from tickets.obstacles import CLAIMABLE_HERE, CLOCK, FLEET, OPEN_IN, SCENE, STAGE, Obstacle, named, paused, project_paused, waiting_on
 
 Row = TypeVar("Row", bound=models.Model)
@@ -42,7 +43,7 @@ NOT tickets_ticket.paused AND tickets_ticket.archived_at IS NULL AND EXISTS (
 STALLED = f"tickets_ticket.move_fault <> '' AND {AUTOMATIC}"  # due, and was tried in vain
 REFUSED = """kp.gated AND EXISTS (SELECT FROM tickets_verdict v WHERE v.ticket_id = k.id AND v.move = k.moves AND NOT v.passed AND v.evidence = omoi_evidence(k.id, k.phase)
              AND v.id = (SELECT max(w.id) FROM tickets_verdict w WHERE w.ticket_id = k.id))"""
-UNMET = """(SELECT string_agg(c->>'check', ', ') FROM tickets_verdict v CROSS JOIN jsonb_array_elements(v.checks) c
+UNMET = """(SELECT jsonb_agg(c - 'reasons') FROM tickets_verdict v CROSS JOIN jsonb_array_elements(v.checks) c
             WHERE v.id = (SELECT max(w.id) FROM tickets_verdict w WHERE w.ticket_id = k.id) AND NOT (c->>'passed')::boolean)"""
 DUE, STUCK = AUTOMATIC.replace("tickets_ticket.", "k."), STALLED.replace("tickets_ticket.", "k.")
 OPEN_HERE = f"FROM tickets_task t WHERE t.ticket_id = k.id AND t.state IN ('pending', 'claimed') AND NOT t.doomed AND {CLAIMABLE_HERE} ORDER BY t.state, t.id"
@@ -187,14 +188,15 @@ class Waiting(models.QuerySet[Row]):
             {"ticket": ticket.pk, "most": MOST},
         )
         assert facts
+        facts["blocked_class"], facts["phase"] = facts["blocked_class"].replace("_", " "), spoken.phase(facts["phase"])
+        facts["unmet"] = ", ".join(name_of(check) for check in facts["unmet"] or [])
         causes: list[dict[str, Any]] = []
         tasks = facts["open_tasks"] + (facts["beyond"] or [])
         for place, each in enumerate(OBSTACLES):
             if facts[f"holds_{place}"] and each is TASKS:
                 causes += _of_tasks(Task.objects.explain(tasks), tasks, ticket.key)
             elif facts[f"holds_{place}"]:
-                told = {"code": each.code, "who": facts[f"who_{place}"], "what": said(each.what, facts), "how": said(each.how, facts)}
-                causes.append({**told, "since": facts[f"since_{place}"]})
+                causes.append(cause_of(each, place, facts))
         return {"waiting_on": causes[0]["who"] if causes else None, "causes": causes}
 
     def waits(self, ids: Iterable[int]) -> dict[int, str | None]:

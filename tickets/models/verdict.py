@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import models
 
 from agents.models import label, via
-from omoi_site import db
+from omoi_site import db, spoken
 from omoi_site.errors import NotFound, OmoiError
 from tickets import gates
 
@@ -25,15 +25,19 @@ class GateClosed(OmoiError):
 
     code = "gate_closed"
     title = "The gate is closed"
-    next_action = "See `unmet`: each entry says what is needed, what there is and how to mend it."
+    next_action = "Mend what each check asks for, then try again."
 
     def __init__(self, ticket: Ticket, verdict: Verdict | None) -> None:
         self.verdict = verdict
         unmet = [reason for check in verdict.checks for reason in check["reasons"]] if verdict else []
         why = (
-            f"{len(unmet)} checks do not pass" if unmet else "its evidence changed since it was judged" if verdict else "it was not judged"
+            f"{len(unmet)} {'check does' if len(unmet) == 1 else 'checks do'} not pass"
+            if unmet
+            else "its evidence changed since it was judged"
+            if verdict
+            else "it was not judged"
         )
-        super().__init__(f"the gate of {ticket.phase} is closed for {ticket.key}: {why}", unmet=unmet, phase=ticket.phase)
+        super().__init__(f"the gate of {spoken.phase(ticket.phase)} is closed for {ticket.key}: {why}", unmet=unmet, phase=ticket.phase)
 
 
 class Case:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from django import template
 from django.templatetags.static import static
@@ -10,6 +11,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from omoi_site import spoken
 from omoi_site.templatetags.omoi import icon, words
 
 register = template.Library()
@@ -99,6 +101,24 @@ def offered(context: dict[str, Any], offer: Any, look: str, place: str, to: str 
         "id": f"{place}-{act.word}{f'-{subject.pk}' if subject else ''}",
         "csrf_token": context.get("csrf_token"),
     }
+
+
+@register.simple_tag(takes_context=True)
+def awaited(context: dict[str, Any], who: str) -> SafeString:
+    """Whom something waits for, as a badge that leads there."""
+    kind, _, name = who.partition(":")
+    text = spoken.who(who)
+    address = ""
+    if kind == "task":
+        key, _dot, number = name.partition(".")
+        address = f"{reverse('ticket', args=[key])}#task-{number}"
+    elif kind == "ticket":
+        address = reverse("ticket", args=[name])
+    elif kind == "agent" and context["request"].user.is_staff:
+        address = f"{reverse('admin:agents_agent_changelist')}?q={quote(name)}"
+    if address:
+        return format_html('<a class="badge mute" href="{}">{}</a>', address, text)
+    return format_html('<span class="badge mute">{}</span>', text if kind == "agent" else text[:1].upper() + text[1:])
 
 
 @register.filter

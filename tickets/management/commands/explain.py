@@ -7,10 +7,9 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
-from omoi_site import commands
+from omoi_site import commands, spoken
 from omoi_site.errors import NotFound
 from tickets.models import Task, Ticket
-from tickets.models.explain import relative
 
 
 class Command(commands.Command):
@@ -31,9 +30,10 @@ class Command(commands.Command):
         return {"key": task.key, "state": task.state, **Task.objects.explain([task.pk])[task.pk]}
 
     def tell(self, document: commands.Document) -> None:
-        waits = f"waits on {document['waiting_on']}" if document["waiting_on"] else "waits on nobody: it has come to its end"
-        self.stdout.write(f"{document['key']} ({document['state']}) {waits}.")
+        who = document["waiting_on"]
+        waits = f"waits for {spoken.who(who)}" if who else "waits for nobody: it has come to its end"
+        self.stdout.write(f"{document['key']} ({spoken.phase(document['state']).lower()}) {waits}.")
         now = timezone.now()
         for cause in document["causes"]:
-            since = f" (began {relative(cause['since'], now)})" if cause["since"] else ""
-            self.stdout.write(f"- {cause['code']}: {cause['what']}{since}\n  {cause['who']}: {cause['how']}")
+            since = f" (began {spoken.relative(cause['since'], now)})" if cause["since"] else ""
+            self.stdout.write(f"- {cause['what']}{since}\n  For {spoken.who(cause['who'])}: {cause['how']}")

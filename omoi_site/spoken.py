@@ -1,0 +1,39 @@
+"""Words for people instead of those of the API: phases, who acts, whom something waits for, moments."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+UNITS = [("day", 86_400), ("hour", 3600), ("minute", 60)]
+ROLES = {"operator": "an operator", "agents": "an agent", "clock": "the clock"}
+
+
+def phase(name: str) -> str:
+    """A phase or a code: IN_REVIEW is "In review"."""
+    return name.replace("_", " ").capitalize()
+
+
+def phases(names: list[str] | tuple[str, ...]) -> str:
+    return ", ".join(map(phase, names))
+
+
+def who(waits: str) -> str:
+    """Whom something waits for: agent:ada is "ada", task:OMO-1.7 is "OMO-1.7", operator is "an operator"."""
+    return ROLES.get(waits) or waits.partition(":")[2] or waits
+
+
+def actor(label: str) -> str:
+    """Who did it, without the kind: of user:admin "admin"; what the system did by itself is Omoi's."""
+    kind, _, name = label.partition(":")
+    return "Omoi" if kind == "system" else name or label
+
+
+def relative(at: datetime | None, now: datetime) -> str:
+    """A moment as people say it: "4 minutes ago", "in 2 hours"; empty where there is none."""
+    if at is None:
+        return ""
+    seconds = int((at - now).total_seconds())
+    unit, size = next((found for found in UNITS if abs(seconds) >= found[1]), ("second", 1))
+    number = abs(seconds) // size
+    length = f"{number} {unit}{'' if number == 1 else 's'}"
+    return f"in {length}" if seconds > 0 else f"{length} ago"
