@@ -10,6 +10,7 @@ import pytest
 from agents.models import Agent
 from tests.browser import PHONE, WIDE
 from tests.deeds import complete, fail
+from tests.tickets import delivering
 from tests.web import until
 from tickets.models import Edge, Need, Task, TaskSpec, Ticket
 
@@ -242,3 +243,39 @@ def test_a_page_works_without_script(browser, web, operator, backlog):
 def test_project_without_tickets_says_what_to_do(window, project):
     page = window().go("/board/?project=OMO")
     assert page.get_by_text("No ticket in OMO yet").is_visible()
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+def test_the_columns_of_the_default_board_fit_and_their_heads_are_whole(window, project, ada, operator, size):
+    delivery = delivering.busy(project, by=operator, agent=ada)
+    with Ticket.objects.locked(title="Partial refunds") as row:
+        row.archive(by=operator)  # of another workflow, whose phases would be columns too
+    with Ticket.objects.locked(pk=Ticket.objects.open(project=project, workflow=delivery.workflow, title="Stuck", by=operator).pk) as row:
+        row.block(by=operator, reason="Which of the two schemas is meant?")
+    gone = Ticket.objects.open(project=project, workflow=delivery.workflow, title="Not wanted", by=operator)
+    Ticket.objects.move(gone.pk, "CANCELLED", by=operator, reason="not wanted")
+    page = window(size=size).live("/board/?project=OMO")
+    page.wait_for_load_state("networkidle")
+
+    columns = page.evaluate(COLUMNS)
+
+    assert len(columns) >= 8
+    assert [column["name"] for column in columns if column["cut"]] == []
+    assert {round(column["top"]) for column in columns} == {round(columns[0]["top"])}, "rails stand in line with the columns"
+    if size == WIDE:
+        assert page.evaluate("board.scrollWidth <= board.clientWidth")
+        page.set_viewport_size({"width": 900, "height": 900})
+        page.evaluate("board.scrollLeft = 0")
+        edge = page.evaluate("board.getBoundingClientRect().right")
+        rails = [column for column in page.evaluate(COLUMNS) if column["rail"]]
+        assert rails
+        assert all(column["right"] <= edge + 1 for column in rails), "rails stay in sight"
+        assert len({round(column["left"]) for column in rails}) == len(rails), "and beside each other"
+
+
+COLUMNS = """() => [...document.querySelectorAll('#board > .col')].map((column) => {
+    const head = column.querySelector('h2') || column.querySelector('span'), box = column.getBoundingClientRect();
+    return {name: head.textContent, rail: column.matches('.rail'), cut: head.scrollWidth > head.clientWidth + 1 && column.matches('section'),
+            top: box.top, left: box.left, right: box.right};
+})"""
