@@ -97,7 +97,7 @@ def test_a_time_that_can_be_none_is_counted_and_the_comment_kept(project):
         project,
         issue("bd-1", comments=[said("Hm.", at="0001-01-01T00:00:00Z"), said("Well.", at="soon"), said("So.", at="2999-01-01T00:00:00Z")]),
     )
-    assert "times of comments: created_at that can be none, left out: 3" in report["warnings"]
+    assert "times of created_at of comments that can be none, left out: 3" in report["warnings"]
     assert bodies(created_at=None) == ["Hm.", "Well.", "So."]
     assert bring(project, issue("bd-1", comments=[said("So.", at="2999-01-01T00:00:00Z")]))["comments"] == 0
 

@@ -192,7 +192,7 @@ def _item(issue: dict[str, Any], line: str, sheet: Sheet) -> Item:
         closed_at=_moment(issue, "closed_at", sheet) if status == "closed" else None,
         not_before=deferred if status != "closed" else None,
         external_ref=(issue.get("external_ref") or "").strip(),
-        comments=remarks.remarks(issue, lambda comment: _moment(comment, "created_at", sheet, of="comments: ")),
+        comments=remarks.remarks(issue, lambda comment: _moment(comment, "created_at", sheet, of=" of comments")),
         pause="" if paused in ("open", "closed") or (paused == "deferred" and deferred) else _why(paused, issue),
         holds=status != "pinned",
     )
@@ -281,6 +281,6 @@ def _moment(issue: dict[str, Any], field: str, sheet: Sheet | None, *, of: str =
         or (not future and moment > datetime.now(UTC))
     ):
         if sheet:
-            sheet.bad_times[of + field] += 1
+            sheet.bad_times[field + of] += 1
         return None
     return moment if not future or moment > datetime.now(UTC) else None
