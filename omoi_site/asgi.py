@@ -25,7 +25,7 @@ from collaboration import rights  # noqa: E402
 from collaboration.consumers import LiveConsumer  # noqa: E402
 from omoi_site import broker, memory, whereabouts  # noqa: E402
 from omoi_site.body import Patience, Receive, Scope  # noqa: E402
-from omoi_site.bridge import Bridge, Send  # noqa: E402
+from omoi_site.bridge import Bridge, Send, notice_leaving  # noqa: E402
 from omoi_site.budget import Bounds  # noqa: E402
 from omoi_site.hub import Hub  # noqa: E402
 from omoi_site.pump import Pump  # noqa: E402
@@ -131,5 +131,6 @@ async def answer(send: Send, status: int, document: dict[str, Any]) -> None:
     """Answered by the loop itself: also when every thread is busy and the database away."""
     text = json.dumps(document).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(text)), (b"cache-control", b"no-store")]
+    notice_leaving(send)
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": text})

@@ -60,6 +60,19 @@ def test_after_the_database_was_restarted_no_request_fails(web, cookie):
         assert get(web, "/admin/", Cookie=cookie)[0] == 200
 
 
+def test_whoever_asks_much_at_once_and_leaves_is_no_error():
+    web = Web()
+    for path in ("/healthz", "/readyz", "/login/"):
+        for _ in range(10):
+            with socket.create_connection(("127.0.0.1", web.port), timeout=10) as end:
+                end.sendall(f"GET {path} HTTP/1.1\r\nHost: {web.host}\r\n\r\n".encode() * 100)
+                assert end.recv(500)
+    assert get(web, "/readyz")[0] in (200, 503)
+    web.process.send_signal(signal.SIGTERM)
+    log = web.process.communicate(timeout=15)[1]
+    assert "Exception in ASGI" not in log
+
+
 def test_health_answers_while_every_thread_is_taken(cookie):
     web = Web(OMOI_THREADS="1")
     try:
