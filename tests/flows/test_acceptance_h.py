@@ -97,7 +97,7 @@ def test_h7_when_the_gate_fails_it_may_not_and_is_told_why(delivery):
     ]
     told = delivery.person.get(f"{delivery.at}/explain").json()
     assert (told["waiting_on"], [cause["code"] for cause in told["causes"]]) == ("operator", ["gate"])
-    assert "min_length" in told["causes"][0]["what"]
+    assert "document of 500 characters or more" in told["causes"][0]["what"]
 
 
 # What the other gates read, and what they do not believe.
