@@ -1,4 +1,4 @@
-"""The system this one replaces had tests of its own; these are its cases, asked over HTTP. A docstring says where ours differs."""
+"""What a test over HTTP says in a word: open a ticket with tasks, claim, complete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Group A: what is stored, and how it is read and changed."""
+"""What is stored, and how it is read and changed over HTTP."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tickets.models import Ticket
 pytestmark = pytest.mark.django_db
 
 
-def test_a1_the_schema_has_tickets_tasks_agents_events():
+def test_the_schema_has_tickets_tasks_agents_events():
     assert {"tickets_ticket", "tickets_task", "agents_agent", "agents_event"} <= set(connection.introspection.table_names())
 
 
-def test_a2_a_ticket_is_created_read_and_changed_and_archived_for_delete(opened, calls):
-    """A ticket is not deleted but archived: its history stays, it leaves the lists, and it can be restored."""
+def test_a_ticket_is_created_read_changed_and_archived(opened, calls):
+    """Nothing deletes a ticket: archived, it leaves the lists and can still be read."""
     ticket, _ = opened(description="All of it", priority="HIGH", labels=["payments"])
     read = calls.get(f"/tickets/{ticket['key']}").json()
     assert (read["title"], read["description"], read["priority"], read["labels"]) == ("Ship it", "All of it", "high", ["payments"])
@@ -36,7 +36,7 @@ def test_a2_a_ticket_is_created_read_and_changed_and_archived_for_delete(opened,
     assert calls.get(f"/tickets/{ticket['key']}").json()["archived_at"]
 
 
-def test_a3_a_task_is_created_read_and_changed(opened, calls):
+def test_a_task_is_created_read_and_changed(opened, calls):
     _, tasks = opened({"title": "Write it", "kind": "code", "priority": "low"})
     task = calls.get(f"/tasks/{tasks['Write it']['id']}").json()
     assert (task["title"], task["kind"], task["priority"], task["state"]) == ("Write it", "code", "low", "pending")
@@ -45,8 +45,8 @@ def test_a3_a_task_is_created_read_and_changed(opened, calls):
     assert calls.get(f"/tasks/{task['id']}").json()["priority"] == "critical"
 
 
-def test_a4_an_agent_is_created_read_and_changed_with_its_heartbeat(project, calls):
-    """Ours answers a registration with the agent's key, shown once; the heartbeat is the agent's own call."""
+def test_an_agent_is_created_read_and_changed_with_its_heartbeat(project, calls):
+    """The registration answers with the agent's key, shown once; the heartbeat is the agent's own call."""
     made = calls.post("/agents", {"name": "eve", "capabilities": ["python"], "capacity": 3, "projects": ["OMO"]}).json()
     assert calls.get("/agents/eve").json()["capacity"] == 3
     assert calls.patch("/agents/eve", {"capacity": 2}).json()["capacity"] == 2
@@ -60,8 +60,8 @@ def test_a4_an_agent_is_created_read_and_changed_with_its_heartbeat(project, cal
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a5_an_event_is_stored_with_its_payload_and_read_back_equal(opened, claim, agent, calls):
-    """Nobody writes an event from outside: it is the record of an act, here of progress with a nested payload."""
+def test_an_event_is_stored_with_its_payload_and_read_back_equal(opened, claim, agent, calls):
+    """No call writes an event: it is the record of an act, here of progress with a nested payload."""
     opened("Write it")
     [held] = claim()
     told = {"message": "half", "percent": 50.0, "checkpoint": {"branch": "b", "commit": "c0ffee", "summary": "überall", "next_step": ""}}
@@ -73,8 +73,8 @@ def test_a5_an_event_is_stored_with_its_payload_and_read_back_equal(opened, clai
     assert event["actor"] == "agent:ada"
 
 
-def test_a6_a_ticket_is_never_deleted_and_when_archived_grants_none_of_its_tasks(opened, claim, calls):
-    """There a deleted ticket took its tasks along. Here neither is ever lost: archived, its tasks wait until it is restored."""
+def test_an_archived_ticket_grants_none_of_its_tasks_and_keeps_them(opened, claim, calls):
+    """They wait until it is restored."""
     ticket, tasks = opened("Write it")
     calls.post(f"/tickets/{ticket['key']}/archive", {})
     assert claim() == []
@@ -83,13 +83,12 @@ def test_a6_a_ticket_is_never_deleted_and_when_archived_grants_none_of_its_tasks
     assert len(claim()) == 1
 
 
-def test_a7_migrations_are_there_and_say_what_the_models_say():
+def test_migrations_say_what_the_models_say():
     call_command("makemigrations", check=True, dry_run=True, verbosity=0)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a7_migrating_from_zero_works_and_back_again():
-    """From an empty database, in a process of its own; the rules in SQL are there, and the first ticket needs no set-up."""
+def test_an_empty_database_is_migrated_and_has_the_rules_and_workflows():
     here = urlsplit(cluster.environment()["DATABASE_URL"])
     there = urlunsplit(here._replace(path="/omoi_from_zero"))
     with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""Group G: the phases of a delivery, the moves between them, and their history."""
+"""The phases of `software_delivery`, the moves between them, and their history."""
 
 from __future__ import annotations
 
@@ -22,19 +22,16 @@ def ways(delivery):
     return {way["to"]: way["allowed"] for way in delivery.person.get(f"{delivery.at}/transitions").json()}
 
 
-def test_g1_the_phases_are_the_eight(calls, delivery):
-    """Seven are named by the workflow; BLOCKED, and CANCELLED which is new, every workflow has without naming them.
-
-    The prefix `PHASE_` is accepted on input and never told.
-    """
+def test_the_workflow_names_seven_phases_beside_blocked_and_cancelled(calls, delivery):
+    """Every workflow has these two. The prefix `PHASE_` is accepted in a request and never in an answer."""
     assert calls.get("/workflows/software_delivery").json()["phases"] == SEQUENCE
     assert delivery.go("PHASE_BLOCKED", reason="waits").json()["ticket"]["phase"] == "BLOCKED"
     assert "CANCELLED" in ways(delivery)
     assert delivery.go("WAITING").status_code == 422
 
 
-def test_g2_a_ticket_walks_the_sequence_of_seven(delivery):
-    """Each gate on the way is given the evidence it asks for: there the sequence was data that nothing used."""
+def test_a_ticket_goes_through_all_phases_in_order(delivery):
+    """Each gate on the way is given the evidence it asks for."""
     delivery.bring_to("DONE")
     history = delivery.person.get(f"{delivery.at}/history").json()
     assert [row["to_phase"] for row in history] == SEQUENCE
@@ -51,7 +48,7 @@ def test_g2_a_ticket_walks_the_sequence_of_seven(delivery):
         ("TESTING", "IMPLEMENTATION"),
     ],
 )
-def test_g3_moves_that_are_allowed(delivery, here, to):
+def test_moves_that_are_allowed(delivery, here, to):
     """Out of a phase with a gate a move needs what the gate asks for, and a move back a reason."""
     delivery.bring_to(here)
     delivery.satisfy()
@@ -59,16 +56,15 @@ def test_g3_moves_that_are_allowed(delivery, here, to):
     assert delivery.go(to, reason="it goes on here").json()["ticket"]["phase"] == to
 
 
-def test_g3_a_blocked_ticket_goes_back_to_requirements(delivery):
-    """BLOCKED returns only to the phase it was entered from or an earlier one, so not to all of them as there: that led past two gates."""
+def test_a_blocked_ticket_goes_back_to_requirements(delivery):
+    """BLOCKED returns only to the phase it was entered from or an earlier one: to a later one would lead past gates."""
     delivery.bring_to("DESIGN")
     delivery.go("BLOCKED", reason="a question")
     assert ways(delivery) == {"BACKLOG": True, "REQUIREMENTS": True, "DESIGN": True, "CANCELLED": True}
     assert delivery.go("REQUIREMENTS").json()["history"]["ground"] == "unblocked"
 
 
-def test_g3_deployment_may_be_blocked_and_come_back(delivery):
-    """There DEPLOYMENT could enter BLOCKED and never return."""
+def test_a_ticket_blocked_in_deployment_comes_back(delivery):
     delivery.bring_to("DEPLOYMENT")
     delivery.go("BLOCKED", reason="no host")
     assert delivery.go("DEPLOYMENT").json()["ticket"]["phase"] == "DEPLOYMENT"
@@ -77,7 +73,7 @@ def test_g3_deployment_may_be_blocked_and_come_back(delivery):
 @pytest.mark.parametrize(
     ("here", "to"), [("BACKLOG", "DEPLOYMENT"), ("REQUIREMENTS", "DONE"), ("DONE", "IMPLEMENTATION"), ("DONE", "BLOCKED")]
 )
-def test_g4_moves_that_are_not_allowed(delivery, here, to):
+def test_moves_that_are_not_allowed(delivery, here, to):
     delivery.bring_to(here)
     refused = delivery.go(to, reason="because I can")
     assert refused.status_code == 409
@@ -87,8 +83,8 @@ def test_g4_moves_that_are_not_allowed(delivery, here, to):
     assert delivery.refusals()[-1]["to"] == to
 
 
-def test_g5_a_history_row_keeps_from_to_reason_actor_and_artifacts(delivery):
-    """Ours keeps the ground too, the verdict that opened the gate, and the hash of each artifact as it was then."""
+def test_a_history_row_keeps_from_to_reason_actor_and_artifacts(delivery):
+    """The ground too, the verdict that opened the gate, and the hash of each artifact as it was then."""
     delivery.bring_to("REQUIREMENTS")
     delivery.satisfy()
     [artifact] = delivery.person.get(f"{delivery.at}/artifacts").json()["results"]
@@ -104,7 +100,7 @@ def test_g5_a_history_row_keeps_from_to_reason_actor_and_artifacts(delivery):
     assert row["verdict"]["passed"] is True
 
 
-def test_g6_a_ticket_lists_its_history(delivery):
+def test_a_ticket_lists_its_history(delivery):
     """Its birth is the first row; only moves out of a gated phase carry a verdict."""
     delivery.bring_to("DESIGN")
     rows = delivery.person.get(f"{delivery.at}/history").json()
@@ -116,7 +112,7 @@ def test_g6_a_ticket_lists_its_history(delivery):
     assert [bool(row["verdict"]) for row in rows] == [False, False, True]
 
 
-def test_g7_a_history_row_is_of_now(delivery):
-    """`at`, by the clock of the database."""
+def test_a_history_row_is_of_now(delivery):
+    """By the clock of the database."""
     row = delivery.go("REQUIREMENTS").json()["history"]
     assert abs(datetime.now(UTC) - datetime.fromisoformat(row["at"])) < timedelta(seconds=30)

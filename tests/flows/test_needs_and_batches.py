@@ -1,4 +1,4 @@
-"""Group C: dependencies and batches. A claim of several tasks is the batch; needs are edges and may cross tickets."""
+"""Needs and batches over HTTP: a task is granted once its needs are met, and one claim may take several tasks."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ def chain(*titles):
     return [{"ref": title, "title": title, "needs": [titles[place - 1]] if place else []} for place, title in enumerate(titles)]
 
 
-def test_c1_needs_are_stored_and_read_back(opened):
-    """There as `{"depends_on": […]}` or null; here as edges with what is awaited and what becomes of a failure, or an empty list."""
+def test_needs_are_stored_and_read_back(opened):
+    """As edges: the task, the outcome awaited, and what becomes of a failure."""
     _, tasks = opened(*chain("first", "second"))
     assert tasks["first"]["needs"] == []
     [need] = tasks["second"]["needs"]
     assert (need["task"], need["when"], need["on_failure"]) == (tasks["first"]["id"], "success", "hold")
 
 
-def test_c2_a_more_urgent_task_waits_for_its_need(opened, claim, complete):
+def test_a_more_urgent_task_waits_for_its_need(opened, claim, complete):
     opened({"ref": "low", "title": "low", "priority": "low"}, {"title": "critical", "priority": "critical", "needs": ["low"]})
     [held] = claim(5)
     assert titles([held]) == ["low"]
@@ -30,7 +30,7 @@ def test_c2_a_more_urgent_task_waits_for_its_need(opened, claim, complete):
     assert titles(claim(5)) == ["critical"]
 
 
-def test_c3_whether_its_needs_are_met_is_told_before_and_after(opened, claim, complete, calls):
+def test_whether_its_needs_are_met_is_told_before_and_after(opened, claim, complete, calls):
     _, tasks = opened(*chain("first", "second"))
     second = f"/tasks/{tasks['second']['id']}"
     assert (calls.get(second).json()["ready"], calls.get(second).json()["open_needs"]) == (False, 1)
@@ -38,7 +38,7 @@ def test_c3_whether_its_needs_are_met_is_told_before_and_after(opened, claim, co
     assert (calls.get(second).json()["ready"], calls.get(second).json()["open_needs"]) == (True, 0)
 
 
-def test_c4_with_two_needs_both_must_be_completed(opened, claim, complete):
+def test_with_two_needs_both_must_be_completed(opened, claim, complete):
     opened({"ref": "a", "title": "a"}, {"ref": "b", "title": "b"}, {"title": "both", "needs": ["a", "b"]})
     one, two = claim(5)
     complete(one)
@@ -47,15 +47,15 @@ def test_c4_with_two_needs_both_must_be_completed(opened, claim, complete):
     assert titles(claim(5)) == ["both"]
 
 
-def test_c5_all_tasks_a_task_holds_up_are_listed(opened, calls):
-    """There a call of its own; here each task names what it needs, so whoever waits for a task is found in one list."""
+def test_all_tasks_a_task_holds_up_are_listed(opened, calls):
+    """Each task names what it needs, so whoever waits for a task is found in the ticket's list."""
     ticket, tasks = opened({"ref": "a", "title": "a"}, {"title": "b", "needs": ["a"]}, {"title": "c", "needs": ["a"]}, "d")
     listed = calls.get("/tasks", ticket=ticket["key"]).json()["results"]
     assert {task["title"] for task in listed if tasks["a"]["id"] in [need["task"] for need in task["needs"]]} == {"b", "c"}
 
 
-def test_c6_a_cycle_of_three_is_refused_and_named(opened, calls):
-    """There it was stored and could be found; here it is refused, with its tasks named, and the edges stay as they were."""
+def test_a_cycle_of_three_is_refused_and_named(opened, calls):
+    """Its tasks are named, and the edges stay as they were."""
     ticket, tasks = opened(*chain("t1", "t2", "t3"))
     refused = calls.post(f"/tickets/{ticket['key']}/edges", {"task": tasks["t1"]["id"], "needs": tasks["t3"]["id"]})
     assert (refused.status_code, refused.json()["code"]) == (409, "cycle")
@@ -69,24 +69,24 @@ def test_c6_a_cycle_of_three_is_refused_and_named(opened, calls):
     assert (born.status_code, born.json()["code"]) == (409, "cycle")
 
 
-def test_c7_a_phase_without_tasks_gives_an_empty_batch(opened, claim):
+def test_a_phase_without_tasks_gives_an_empty_batch(opened, claim):
     opened("Write it")
     assert claim(5, phases=["TESTING"]) == []
 
 
-def test_c8_one_ready_task_is_a_batch_of_one(opened, claim):
+def test_one_ready_task_is_a_batch_of_one(opened, claim):
     opened(*chain("first", "second"))
     assert titles(claim(5)) == ["first"]
 
 
-def test_c9_of_five_ready_tasks_a_limit_of_three_gives_three(opened, claim, calls):
-    """There a batch was a look and its tasks stayed pending; here to look is to claim, so that no two agents get the same."""
+def test_of_five_ready_tasks_a_limit_of_three_gives_three(opened, claim, calls):
+    """Looking and claiming are one act, so that no two agents get the same."""
     opened(*"abcde")
     assert titles(claim(3)) == ["a", "b", "c"]
     assert {task["title"] for task in calls.get("/tasks", state="pending").json()["results"]} == {"d", "e"}
 
 
-def test_c10_of_a_chain_one_at_a_time(opened, claim, complete):
+def test_of_a_chain_one_at_a_time(opened, claim, complete):
     opened(*chain("a", "b", "c"))
     for title in "abc":
         held = claim(5)
@@ -95,7 +95,7 @@ def test_c10_of_a_chain_one_at_a_time(opened, claim, complete):
     assert claim(5) == []
 
 
-def test_c11_of_a_diamond_all_sides_at_once_and_then_its_end(opened, claim, complete):
+def test_of_a_diamond_all_sides_at_once_and_then_its_end(opened, claim, complete):
     opened(
         {"ref": "a", "title": "a"},
         *[{"ref": side, "title": side, "needs": ["a"]} for side in "bcd"],
@@ -111,6 +111,6 @@ def test_c11_of_a_diamond_all_sides_at_once_and_then_its_end(opened, claim, comp
     assert titles(claim(5)) == ["e"]
 
 
-def test_c12_a_batch_is_in_order_of_priority(opened, claim):
+def test_a_batch_is_in_order_of_priority(opened, claim):
     opened(*[{"title": priority, "priority": priority} for priority in ("low", "critical", "medium")])
     assert titles(claim(3)) == ["critical", "medium", "low"]

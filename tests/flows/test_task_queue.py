@@ -1,4 +1,4 @@
-"""Group B: the queue of tasks. Tasks are claimed under a lease instead of being assigned and then started."""
+"""The queue of tasks over HTTP: what is granted, in which order, and what a claim, a completion and a failure leave behind."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tickets.models import Task, Ticket, Workflow
 pytestmark = pytest.mark.django_db
 
 
-def test_b1_a_new_task_is_pending_with_what_was_given(opened):
+def test_a_new_task_is_pending_with_what_was_given(opened):
     ticket, tasks = opened({"title": "Write it", "kind": "code", "priority": "HIGH", "phase": "PHASE_DOING"})
     task = tasks["Write it"]
     assert task["id"]
@@ -24,21 +24,21 @@ def test_b1_a_new_task_is_pending_with_what_was_given(opened):
     )
 
 
-def test_b2_an_empty_queue_grants_nothing(project, agent):
-    """Nothing to grant is 204 without a body."""
+def test_an_empty_queue_grants_nothing(project, agent):
+    """It answers 204, without a body."""
     answer = agent.post("/claims", {})
     assert (answer.status_code, answer.content) == (204, b"")
 
 
-def test_b3_high_before_medium_before_low(opened, claim):
-    """Within half an hour of each other; older work of a lower priority is not passed by for ever, unlike there."""
+def test_high_before_medium_before_low(opened, claim):
+    """Of tasks that came together: what has waited long is not passed by for ever."""
     opened(*[{"title": priority, "priority": priority} for priority in ("low", "high", "medium")])
     assert titles(claim()) == ["high"]
     assert titles(claim()) == ["medium"]
     assert titles(claim()) == ["low"]
 
 
-def test_b4_only_tasks_of_the_asked_phase(opened, claim, project, operator):
+def test_only_tasks_of_the_asked_phase(opened, claim, project, operator):
     workflow = Workflow.objects.install(
         {"name": "two", "phases": [{"name": "PLAN", "to": ["BUILD"]}, {"name": "BUILD", "to": ["DONE"]}, {"name": "DONE", "to": []}]}
     )
@@ -51,8 +51,7 @@ def test_b4_only_tasks_of_the_asked_phase(opened, claim, project, operator):
     assert Ticket.objects.count() == 2
 
 
-def test_b5_a_claim_names_the_agent(opened, claim, calls):
-    """There the state was `assigned`; here `claimed`, with a fence and a lease."""
+def test_a_claimed_task_names_its_holder_with_fence_and_lease(opened, claim, calls):
     _, tasks = opened("Write it")
     [held] = claim()
     task = calls.get(f"/tasks/{tasks['Write it']['id']}").json()
@@ -61,16 +60,15 @@ def test_b5_a_claim_names_the_agent(opened, claim, calls):
     assert task["lease_expires_at"] == held["lease_expires_at"]
 
 
-def test_b6_the_start_is_noted(opened, claim, calls):
-    """There is no state `running` beside `claimed`: who claims begins, and the claim's time is the start."""
+def test_the_time_of_the_claim_is_the_start(opened, claim, calls):
     _, tasks = opened("Write it")
     assert calls.get(f"/tasks/{tasks['Write it']['id']}").json()["claimed_at"] is None
     claim()
     assert calls.get(f"/tasks/{tasks['Write it']['id']}").json()["claimed_at"]
 
 
-def test_b7_a_completion_stores_the_result_and_the_time(opened, claim, complete, calls):
-    """The conversation id of the old executor is whatever the agent puts into its result."""
+def test_a_completion_stores_the_result_and_the_time(opened, claim, complete, calls):
+    """The result is whatever the agent puts into it."""
     opened("Write it")
     [held] = claim()
     complete(held, {"files": ["a.py"], "conversation": "c-1"})
@@ -80,8 +78,8 @@ def test_b7_a_completion_stores_the_result_and_the_time(opened, claim, complete,
     assert (task["holder"], task["lease_expires_at"]) == (None, None)
 
 
-def test_b8_a_failure_stores_the_message_and_the_time(opened, claim, agent, calls):
-    """A failure that may pass is tried again while attempts are left, and then is pending; a permanent one ends the task."""
+def test_a_failure_stores_the_message_and_the_time(opened, claim, agent, calls):
+    """After a transient failure the task is pending again while attempts are left; a permanent one ends it."""
     opened({"title": "Write it", "max_attempts": 3})
     [held] = claim()
     answer = agent.post(f"/tasks/{held['task']['id']}/failure", {"fence": 1, "error": "disk full", "kind": "transient"}).json()
@@ -95,8 +93,7 @@ def test_b8_a_failure_stores_the_message_and_the_time(opened, claim, agent, call
     assert answer["ended_at"]
 
 
-def test_b9_the_list_of_an_agent_holds_what_it_holds(opened, claim, calls):
-    """There `assigned` and `running`; here `claimed`."""
+def test_tasks_are_listed_by_holder_and_state(opened, claim, calls):
     opened("one", "two", "three")
     mine = {held["task"]["id"] for held in claim(2)}
     assert {task["id"] for task in calls.get("/tasks", agent="ada", state="claimed").json()["results"]} == mine

@@ -1,4 +1,4 @@
-"""Group H: gates. There a gate believed what a task's result claimed; here it reads the files that were handed in."""
+"""Gates over HTTP: a gate believes the files that were handed in, not what a task's result says of them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def delivery(project, calls, agent):
     return made
 
 
-def test_h1_with_its_task_completed_and_a_valid_document_the_gate_is_ready(delivery):
-    """`ready` says that it would open: there it said only that artifacts and tasks were there, whatever they were worth."""
+def test_with_its_task_completed_and_a_valid_document_the_gate_is_ready(delivery):
+    """`ready` says that it would open, not only that artifacts and tasks are there."""
     assert delivery.gate()["status"] == "blocked"
     delivery.hand_in("requirements_document", reports.requirements())
     assert delivery.gate()["status"] == "waiting_tasks"
@@ -29,7 +29,7 @@ def test_h1_with_its_task_completed_and_a_valid_document_the_gate_is_ready(deliv
     assert all(check["passed"] and check["reasons"] == [] for check in gate["checks"])
 
 
-def test_h2_with_nothing_there_it_is_blocked_and_names_the_document(delivery):
+def test_with_nothing_there_it_is_blocked_and_names_the_document(delivery):
     gate = delivery.gate()
     assert gate["status"] == "blocked"
     missing = [reason["need"] for check in gate["checks"] for reason in check["reasons"] if reason["code"] == "artifact_missing"]
@@ -37,8 +37,8 @@ def test_h2_with_nothing_there_it_is_blocked_and_names_the_document(delivery):
     assert "no_tasks" in codes(gate)
 
 
-def test_h3_artifacts_come_with_the_completion_and_keep_type_and_path(delivery):
-    """They are part of the completion, of type `requirements_document` with their content; there a result named them and was collected later."""
+def test_artifacts_come_with_the_completion_and_keep_type_and_path(delivery):
+    """They are part of the completion, with their content."""
     document = {"type": "requirements_document", "path": "docs/requirements.md", "content": reports.requirements().decode()}
     delivery.work_off(artifacts=[document])
     [kept] = delivery.person.get(f"{delivery.at}/artifacts").json()["results"]
@@ -51,21 +51,21 @@ def test_h3_artifacts_come_with_the_completion_and_keep_type_and_path(delivery):
     assert delivery.judge()["passed"]
 
 
-def test_h3_a_result_that_only_names_artifacts_hands_nothing_in(delivery):
-    """There that was the way; a result is what the agent says of its work."""
+def test_a_result_that_only_names_artifacts_hands_nothing_in(delivery):
+    """A result is what the agent says of its work."""
     delivery.work_off(result={"artifacts": [{"type": "requirements_document", "path": "x", "content": {"length": 700}}]})
     assert "artifact_missing" in codes(delivery.judge())
 
 
-def test_h4_a_document_of_700_characters_passes(delivery):
+def test_a_document_of_700_characters_passes(delivery):
     delivery.work_off()
     delivery.hand_in("requirements_document", reports.requirements(700))
     verdict = delivery.judge()
     assert (verdict["passed"], codes(verdict)) == (True, set())
 
 
-def test_h5_a_document_of_100_characters_fails_and_a_reason_names_the_length(delivery):
-    """The characters are counted in the file. There a number beside it was believed: here there is no field for one."""
+def test_a_document_of_100_characters_fails_and_a_reason_names_the_length(delivery):
+    """The characters are counted in the file."""
     delivery.work_off()
     delivery.hand_in("requirements_document", reports.requirements(100))
     verdict = delivery.judge()
@@ -75,7 +75,7 @@ def test_h5_a_document_of_100_characters_fails_and_a_reason_names_the_length(del
     assert "400 characters more" in short["reasons"][0]["how"]
 
 
-def test_h6_when_the_gate_passes_the_ticket_may_go_on_without_reasons(delivery):
+def test_when_the_gate_passes_the_ticket_may_go_on_without_reasons(delivery):
     """Both are asked: the gate, and whether the workflow knows the move."""
     delivery.satisfy()
     way = next(way for way in delivery.person.get(f"{delivery.at}/transitions").json() if way["to"] == "DESIGN")
@@ -83,7 +83,7 @@ def test_h6_when_the_gate_passes_the_ticket_may_go_on_without_reasons(delivery):
     assert delivery.go("DESIGN").status_code == 200
 
 
-def test_h7_when_the_gate_fails_it_may_not_and_is_told_why(delivery):
+def test_when_the_gate_fails_it_may_not_and_is_told_why(delivery):
     """The refusal is 409 `gate_closed` and stays in the journal; explain says it too."""
     delivery.work_off()
     delivery.hand_in("requirements_document", reports.requirements(100))
@@ -114,7 +114,7 @@ def test_h7_when_the_gate_fails_it_may_not_and_is_told_why(delivery):
     ],
 )
 def test_coverage_is_counted_in_the_report_line_by_line(project, calls, agent, content, code):
-    """There `percentage` beside the artifact was believed; the totals of the report are not read either."""
+    """Neither a number beside the report nor its totals are believed."""
     delivery = Delivery(calls, agent)
     delivery.bring_to("IMPLEMENTATION")
     delivery.work_off()
@@ -133,7 +133,7 @@ def test_coverage_is_counted_in_the_report_line_by_line(project, calls, agent, c
     ],
 )
 def test_whether_a_change_has_tests_is_seen_in_its_files(project, calls, agent, content, passes):
-    """There `has_tests` was believed."""
+    """A field that says so is not believed."""
     delivery = Delivery(calls, agent)
     delivery.bring_to("IMPLEMENTATION")
     delivery.work_off()
@@ -152,7 +152,7 @@ def test_whether_a_change_has_tests_is_seen_in_its_files(project, calls, agent, 
     ],
 )
 def test_whether_tests_passed_is_counted_case_by_case(project, calls, agent, content, code):
-    """There `all_passed` was believed; evidence is asked for by presence only, there and here."""
+    """The suite's totals are not believed. Of `test_evidence` only the presence is asked for."""
     delivery = Delivery(calls, agent)
     delivery.bring_to("TESTING")
     delivery.work_off()
