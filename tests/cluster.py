@@ -1,6 +1,7 @@
-"""A PostgreSQL of the tests' own: one throwaway embedded server a run, one database a worker.
+"""A PostgreSQL of the tests' own: one throwaway embedded server a process of pytest, so that workers never see each other's.
 
-A plugin of pytest, loaded by `-p tests.cluster`: it must set OMOI_HOME before Django reads its settings.
+Snapshots, roles and tablespaces are the whole server's: with a database each on one server a worker's long transaction would hold back
+another's journal. A plugin of pytest, loaded by `-p tests.cluster`: it must set OMOI_HOME before Django reads its settings.
 """
 
 from __future__ import annotations
@@ -15,20 +16,22 @@ import pytest
 
 from omoi_site import place, postgres, whereabouts
 
-MINE = "PYTEST_XDIST_WORKER" not in os.environ  # a worker uses the server of the run it belongs to
-if MINE:
-    os.environ["OMOI_HOME"] = tempfile.mkdtemp(prefix="omoi-test-")
-    os.environ.pop("DATABASE_URL", None)
-HOME = Path(os.environ["OMOI_HOME"])
-if MINE:
-    HOME.chmod(0o711)
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+# A worker's folder lies in that of the run, which goes when the run ends, however the worker ended.
+RUN = Path(os.environ["OMOI_HOME"] if WORKER else tempfile.mkdtemp(prefix="omoi-test-"))
+HOME = RUN / WORKER
+HOME.mkdir(exist_ok=True)
+HOME.chmod(0o711)
+os.environ["OMOI_HOME"] = str(HOME)
+os.environ.pop("DATABASE_URL", None)
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # some hundred processes are started: none should compile again what another has
 
 _server: list[postgres.Server] = []
 
 
 def start() -> None:
-    """The server of this run, started when it is first needed."""
-    if MINE and not _server:
+    """The server of this process, started when it is first needed."""
+    if not _server:
         server = postgres.Server(HOME, throwaway=True)
         server.start()
         _server.append(server)
@@ -50,17 +53,11 @@ def end_sessions(where: str = "pid <> pg_backend_pid() AND datname = current_dat
     return len(db.rows(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE backend_type = 'client backend' AND {where}"))
 
 
-def pytest_sessionstart(session: pytest.Session) -> None:
-    if getattr(session.config.option, "numprocesses", None):
-        start()  # workers end one by one, and a server dies with the process that started it
-
-
 def pytest_unconfigure() -> None:
     while _server:
         _server.pop().stop()
-    if MINE:
-        for folder in (place.socket_folder(HOME), place.ground(HOME), HOME):
-            shutil.rmtree(folder, ignore_errors=True)
+    for folder in (place.socket_folder(HOME), place.ground(HOME), HOME):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.cluster import django_db_modify_db_settings  # noqa: F401  (here it goes before pytest-django's own)
@@ -12,27 +14,35 @@ from tests.web import web  # noqa: F401
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: pytest.FixtureRequest) -> None:
-    """History and journal refuse TRUNCATE, which the flush after a committing test needs: only that trigger is off, only here."""
+def django_db_setup(django_db_setup: None, django_db_blocker: pytest.FixtureRequest) -> Iterator[None]:
+    """What migrations put in stays for every test, whichever ran before it in this process.
+
+    Django's flush after a committing test empties every table and makes permissions again, which costs more than most tests do: ours leaves
+    them alone, and puts the shipped workflows back. History and journal refuse TRUNCATE: only that trigger is off, only here.
+    """
     from django.db import connection
+    from django.test import TransactionTestCase
 
-    with django_db_blocker.unblock(), connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE agents_event DISABLE TRIGGER journal_is_never_emptied")
-        cursor.execute("ALTER TABLE tickets_phasemove DISABLE TRIGGER history_is_never_emptied")
-        cursor.execute("ALTER TABLE tickets_workflowphase DISABLE TRIGGER workflow_phases_are_never_emptied")
+    from tickets.models import Workflow, WorkflowPhase
 
+    with django_db_blocker.unblock():
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE agents_event DISABLE TRIGGER journal_is_never_emptied")
+            cursor.execute("ALTER TABLE tickets_phasemove DISABLE TRIGGER history_is_never_emptied")
+            cursor.execute("ALTER TABLE tickets_workflowphase DISABLE TRIGGER workflow_phases_are_never_emptied")
+        tables = {*connection.introspection.django_table_names(only_existing=True, include_views=False)}
+        emptied = ", ".join(sorted(tables - {"django_content_type", "auth_permission"}))
+        shipped = [list(model.objects.all()) for model in (Workflow, WorkflowPhase)]
 
-@pytest.fixture(autouse=True)
-def shipped_workflows(request: pytest.FixtureRequest) -> None:
-    """A flush takes what migrations put in; a committing test gets it back."""
-    if "transactional_db" in request.fixturenames or any(mark.kwargs.get("transaction") for mark in request.node.iter_markers("django_db")):
-        request.getfixturevalue("transactional_db")
-        from tickets.models import Workflow
-        from tickets.workflow import SHIPPED
+    def empty(case: TransactionTestCase) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"TRUNCATE {emptied}")
+        for rows in shipped:
+            type(rows[0]).objects.bulk_create(rows)
 
-        for document in sorted(SHIPPED.glob("*.yaml")):
-            Workflow.objects.install(document)
-    return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", empty)
+        yield
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ def narrow_web(django_db_setup):
     web.stop()
 
 
+@pytest.mark.alone
 def test_pages_that_do_not_read_delay_nobody_and_are_told_to_start_over(narrow_web, operator, project):
     """3 of 50 stop reading: the others hear every signal, and at once."""
     topics = [f"ticket:OMO-{number:0100}" for number in range(200)]

@@ -81,6 +81,7 @@ def test_a_process_that_only_sends_has_no_thread_for_it():
     assert said == "['MainThread']"
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(("scheme", "silent"), [("redis", True), ("amqp", False)])
 @committing
 def test_a_broker_that_is_away_neither_fails_an_act_nor_keeps_it_waiting(scheme, silent):

@@ -108,6 +108,7 @@ def test_whoever_sends_on_after_a_refusal_can_still_read_it(echo):
     assert json.loads(body)["code"] == "too_large"
 
 
+@pytest.mark.alone
 def test_whoever_writes_60_mb_before_reading_gets_the_refusal(echo):
     size = 60_000_000
     for head in (b"Content-Length: %d" % size, b"Transfer-Encoding: chunked"):
@@ -121,6 +122,7 @@ def test_whoever_writes_60_mb_before_reading_gets_the_refusal(echo):
         assert problem(text)["code"] == "too_large"
 
 
+@pytest.mark.alone
 def test_a_body_that_trickles_is_given_up_at_its_deadline(echo):
     end, began = echo.raw(b"POST /api/v1/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"), time.monotonic()
     while not select.select([end], [], [], 0.2)[0]:
@@ -302,6 +304,7 @@ def test_exports_and_files_arrive_whole(echo):
     assert echo.ask("/file")[1] == b"y" * 300_000
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("path", ["/large", "/export", "/file"])
 def test_a_client_that_does_not_read_is_cut_off_and_holds_no_thread(echo, path):
     ends = [narrow_end(echo.port) for _ in range(6)]

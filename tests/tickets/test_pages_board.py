@@ -219,6 +219,7 @@ def many(project, operator, count):
     Ticket.objects.bring_in(Backlog("test", items, needs), project=project, workflow=Workflow.objects.latest_of("simple"), by=operator)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("most", [1000, pytest.param(10_000, marks=pytest.mark.full)])
 def test_a_large_board_costs_as_many_statements_as_a_small_one(page, ada, operator, most):
     counts = []

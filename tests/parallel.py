@@ -1,0 +1,94 @@
+"""How the tests share this machine: how many workers, which tests go to which, and who must be alone.
+
+A plugin of pytest, loaded by `-p tests.parallel`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+from tests.cluster import RUN
+
+# A worker waits for processes, locks and browsers most of the time: more of them than cores keep the cores busy.
+WORKERS = min(2 * len(os.sched_getaffinity(0)), 16)
+FEW = 2  # files that are not worth the start of workers
+# Begun first, so that no worker is left with one of them when the others have ended; the order of the rest does not matter.
+LONG = [
+    f"tests/{name}.py"
+    for name in (
+        "site/test_displaced", "site/test_up", "site/test_doctor", "tickets/test_worker", "tickets/test_slow_evidence", "tickets/test_bulk",
+        "tickets/test_races", "site/test_commands", "site/test_refused_starts", "flows/test_ways_past_a_gate", "tickets/test_bodies",
+        "tickets/test_reasons", "site/test_bench", "flows/test_browser", "tickets/test_demo", "site/test_bootstrap",
+    )
+]  # fmt: skip
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """So many as what is asked for is worth: none for a file or two, or for what a keyword picks."""
+    if config.getoption("keyword") or config.getoption("lf", False):
+        return 0
+    if config.args_source is not pytest.Config.ArgsSource.ARGS:
+        return WORKERS
+    files = sum(len(list(path.rglob("test_*.py"))) if path.is_dir() else 1 for path in map(Path, config.args))
+    return min(WORKERS, files // 2) if files > FEW else 0
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
+    config.option.loadscopereorder = False
+    return ByFile(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        rank = {name: place for place, name in enumerate(LONG)}
+        items.sort(key=lambda item: rank.get(item.nodeid.partition("::")[0], len(rank)))
+
+
+class ByFile(LoadScopeScheduling):
+    """A file goes to one worker: what its tests share, such as a web process, is started once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    with machine.taken(alone=alone(item), on=alone(nextitem)):
+        return (yield)
+
+
+def alone(item: pytest.Item | None) -> bool:
+    return item is not None and item.get_closest_marker("alone") is not None
+
+
+class Machine:
+    """Two locks between the workers of a run: whoever wants to be alone keeps the line closed until the others are done with their test."""
+
+    def __init__(self, folder: Path) -> None:
+        self.line, self.floor = ((folder / name).open("w") for name in ("line", "floor"))
+        self.kept = False
+
+    @contextlib.contextmanager
+    def taken(self, *, alone: bool, on: bool) -> Iterator[None]:
+        """on: the next test wants to be alone too, and nobody comes between."""
+        if not self.kept:
+            fcntl.flock(self.line, fcntl.LOCK_EX)
+            fcntl.flock(self.floor, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+            fcntl.flock(self.line, fcntl.LOCK_UN)
+        try:
+            yield
+        finally:
+            self.kept = alone and on
+            if not self.kept:
+                fcntl.flock(self.floor, fcntl.LOCK_UN)
+
+
+machine = Machine(RUN)
