@@ -30,6 +30,7 @@ LONG = [
 ]  # fmt: skip
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist's own
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """So many as what is asked for is worth: none for a file or two, or for what a keyword picks."""
     if config.getoption("keyword") or config.getoption("lf", False):
@@ -40,6 +41,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return min(WORKERS, files // 2) if files > FEW else 0
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
     config.option.loadscopereorder = False
     return ByFile(config, log)

@@ -27,7 +27,7 @@ def edges(project: Any) -> tuple[set[Any], set[Any], set[Any]]:
     return set(needs), set(parents), set(links)
 
 
-@pytest.mark.parametrize("files", permutations([FIRST, SECOND]))
+@pytest.mark.parametrize("files", list(permutations([FIRST, SECOND])))
 def test_a_need_across_two_files_holds_in_either_order(project, files):
     for name in files:
         come_in(project, name)
@@ -69,7 +69,7 @@ def test_every_kind_of_relation_closes_as_what_it_is(project):
     assert links == {("a3", "related", "z"), ("a4", "waits-for", "z")}
 
 
-@pytest.mark.parametrize("order", permutations(range(3)))
+@pytest.mark.parametrize("order", list(permutations(range(3))))
 def test_a_backlog_in_parts_is_what_it_is_in_one_file(project, order):
     parts = [
         [issue("b"), issue("w", ("waits-for", "p"))],
