@@ -15,7 +15,7 @@ if __name__ == "__main__":
         words = (sys.version_info[0], sys.version_info[1], sys.executable, wayout, " ".join(sys.argv))
         sys.exit("Omoi needs Python 3.11 or newer, and this is %d.%d (%s). %s %s" % words)
 
-    from omoi_site import bootstrap
+    from omoi_site.setup import bootstrap
 
     bootstrap.ensure_installed(sys.argv)
 

@@ -15,7 +15,7 @@ from django.template.response import TemplateResponse
 from agents.models import Account, Agent, AgentPresence, Event, Key, Member, Project, Reply, SignInTry
 from agents.models.key import LONGEST
 from agents.models.rights import SCOPES
-from omoi_site.desk import Desk, ReadOnly, Words, act, badge, since
+from omoi_site.admin_base import Desk, ReadOnly, Words, act, badge, since
 
 admin.site.site_header = admin.site.site_title = "Omoi"
 admin.site.index_title = "Administration"

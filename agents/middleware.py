@@ -11,9 +11,9 @@ from django.contrib.auth import SESSION_KEY
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 
-from agents.models import Key, access
-from omoi_site.address import network
-from omoi_site.bridge import ADMISSION
+from agents.models import Key, access_log
+from omoi_site.serving.client_address import network
+from omoi_site.serving.wsgi_bridge import ADMISSION
 
 Handler = Callable[[HttpRequest], HttpResponse]
 SAFE = {"GET", "HEAD", "OPTIONS"}
@@ -54,7 +54,7 @@ def refused(request: HttpRequest, status: int) -> None:
     user = getattr(request, "user", None)
     who = (key.agent or key.user) if key else user if user and user.is_authenticated else None
     told = {"status": status, "method": request.method, "path": path_of(request), **({"key": key.prefix} if key else {})}
-    access.note("refused", who=who, address=network(request.META.get("REMOTE_ADDR", "")), **told)
+    access_log.note("refused", who=who, address=network(request.META.get("REMOTE_ADDR", "")), **told)
 
 
 def path_of(request: HttpRequest) -> str:

@@ -43,22 +43,22 @@ def backlog(ticket: Any, ready: int, lanes: int) -> None:
 
     Each task has its event in the journal, and a thousand other agents are there.
     """
-    from omoi_site import db
+    from omoi_site.database import sql
     from tickets.models import Lane
-    from tickets.models.lane import Marks
+    from tickets.models.task.lane import Marks
 
     Lane.objects.of(ticket.project, [Marks("DOING", (f"skill-{n}",), False) for n in range(Lane.objects.count(), lanes)])
-    there, last = ticket.tasks.count(), db.one("SELECT coalesce(max(id), 0) AS id FROM tickets_task")
-    db.rows(TASKS, [there, ready - 1, ticket.pk])
-    db.rows(EVENTS, [last and last["id"]])
-    db.rows(AGENTS)
+    there, last = ticket.tasks.count(), sql.one("SELECT coalesce(max(id), 0) AS id FROM tickets_task")
+    sql.rows(TASKS, [there, ready - 1, ticket.pk])
+    sql.rows(EVENTS, [last and last["id"]])
+    sql.rows(AGENTS)
     for table in ("tickets_task", "tickets_lane", "agents_agent", "agents_event"):
-        db.rows(f"VACUUM ANALYZE {table}")
+        sql.rows(f"VACUUM ANALYZE {table}")
 
 
 def asked(agent: Any, **more: Any) -> dict[str, Any]:
     """The parameters of a claim as `Task.objects.claim` gives them."""
-    from tickets.models.claim import asking
+    from tickets.models.claim.claim import asking
 
     return asking(agent, 1, 60, None, None, None) | more
 
@@ -200,9 +200,9 @@ def scene(key: str, served: int) -> tuple[Any, Any]:
 
 def clear() -> None:
     """The next scene has lanes and tasks of its own."""
-    from omoi_site import db
+    from omoi_site.database import sql
 
-    db.rows("TRUNCATE tickets_task, tickets_lane CASCADE")
+    sql.rows("TRUNCATE tickets_task, tickets_lane CASCADE")
 
 
 def _agent(name: str, served: int, project: Any) -> Any:
@@ -213,7 +213,7 @@ def _agent(name: str, served: int, project: Any) -> Any:
 
 
 def _claim() -> str:
-    from tickets.models.claim import CLAIM
+    from tickets.models.claim.claim import CLAIM
 
     return CLAIM
 

@@ -22,9 +22,10 @@ def ground() -> Iterator[Callable[..., Any]]:
     os.environ.update(OMOI_HOME=str(home), DJANGO_SETTINGS_MODULE="omoi_site.settings", OMOI_LOG_LEVEL="ERROR")
     os.environ.pop("DATABASE_URL", None)
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-    from omoi_site import place, postgres
+    from omoi_site.database import embedded
+    from omoi_site.setup import paths
 
-    server = postgres.Server(home)
+    server = embedded.Server(home)
     try:
         server.start()
         import django
@@ -41,5 +42,5 @@ def ground() -> Iterator[Callable[..., Any]]:
         sys.exit(130)
     finally:
         server.stop()
-        for folder in (place.socket_folder(home), place.ground(home), home):
+        for folder in (paths.socket_folder(home), paths.ground(home), home):
             shutil.rmtree(folder, ignore_errors=True)

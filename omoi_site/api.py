@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from agents.api.document import DocumentView
-from omoi_site.failures import nowhere
+from agents.api.openapi_document import DocumentView
+from omoi_site.error_pages import nowhere
 
 urlpatterns = [
     path("v1/", include("tickets.api.urls")),

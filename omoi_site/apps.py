@@ -7,12 +7,12 @@ class SiteConfig(AppConfig):
     verbose_name = "Omoi"
 
     def ready(self) -> None:
-        from omoi_site import broker
-        from omoi_site.backend import lookups
+        from omoi_site.brokers import hints
+        from omoi_site.database.backend import lookups
 
         lookups.register()
-        broker.get()  # a BROKER_URL that cannot be is refused at the start, not at the first hint
+        hints.get()  # a BROKER_URL that cannot be is refused at the start, not at the first hint
 
 
 class Admin(AdminConfig):
-    default_site = "omoi_site.desk.Site"
+    default_site = "omoi_site.admin_base.Site"

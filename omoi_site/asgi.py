@@ -20,19 +20,21 @@ from django.db.backends.base.base import BaseDatabaseWrapper  # noqa: E402
 from django.db.backends.signals import connection_created  # noqa: E402
 from django.urls import path, re_path  # noqa: E402
 
-from agents.models import Event, following  # noqa: E402
-from collaboration import rights  # noqa: E402
-from collaboration.consumers import LiveConsumer  # noqa: E402
-from omoi_site import broker, memory, whereabouts  # noqa: E402
-from omoi_site.body import Patience, Receive, Scope  # noqa: E402
-from omoi_site.bridge import Bridge, Send, notice_leaving  # noqa: E402
-from omoi_site.budget import Bounds  # noqa: E402
-from omoi_site.hub import Hub  # noqa: E402
-from omoi_site.pump import Pump  # noqa: E402
-from omoi_site.readiness import Readiness, database, embedded_server, migrations  # noqa: E402
-from omoi_site.sign_in import WAITING, SignInBridge, hashes_a_password  # noqa: E402
-from omoi_site.threads import Threads  # noqa: E402
-from tickets import sweeps  # noqa: E402
+from agents.models import Event, journal_changes  # noqa: E402
+from collaboration.live import access  # noqa: E402
+from collaboration.live.consumers import LiveConsumer  # noqa: E402
+from omoi_site.brokers import hints  # noqa: E402
+from omoi_site.database import location  # noqa: E402
+from omoi_site.serving import memory  # noqa: E402
+from omoi_site.serving.client_limits import Bounds  # noqa: E402
+from omoi_site.serving.hub import Hub  # noqa: E402
+from omoi_site.serving.pump import Pump  # noqa: E402
+from omoi_site.serving.readiness import Readiness, database, embedded_server, migrations  # noqa: E402
+from omoi_site.serving.request_body import Patience, Receive, Scope  # noqa: E402
+from omoi_site.serving.request_threads import Threads  # noqa: E402
+from omoi_site.serving.sign_in_threads import WAITING, SignInBridge, hashes_a_password  # noqa: E402
+from omoi_site.serving.wsgi_bridge import Bridge, Send, notice_leaving  # noqa: E402
+from tickets.runtime import sweeps  # noqa: E402
 
 
 def bound(sender: Any, connection: BaseDatabaseWrapper, **_: Any) -> None:
@@ -62,7 +64,7 @@ readiness = Readiness(
         "embedded_server": lambda: embedded_server(settings.OMOI_HOME),
         "database": database,
         "migrations": migrations,
-        "broker": broker.health,
+        "broker": hints.health,
         "clock": sweeps.health,
         "journal": Event.objects.health,
     }
@@ -75,7 +77,7 @@ def database_lost() -> None:
     readiness.thread.renew()
 
 
-pump = Pump(hub, following.look, rights.recheck, lambda: whereabouts.libpq(settings.DATABASES["default"]), lost=database_lost)
+pump = Pump(hub, journal_changes.look, access.recheck, lambda: location.libpq(settings.DATABASES["default"]), lost=database_lost)
 routes: list[Any] = [path("ws/live/", LiveConsumer.as_asgi(hub=hub, threads=threads)), re_path("", nowhere)]  # type: ignore[arg-type]
 sockets = URLRouter(routes)
 draining = False

@@ -21,7 +21,7 @@ from django.db import DatabaseError, connection
 from tqdm import tqdm
 
 from omoi_site.errors import IN_WORDS, NotFound, OmoiError
-from omoi_site.refusals import StorageFull, storage_full
+from omoi_site.serving.error_answers import StorageFull, storage_full
 
 Document = dict[str, Any]
 BY = "system:cli"  # who acts, in the journal: whoever can run commands on this machine

@@ -8,9 +8,12 @@ import secrets
 import sys
 from pathlib import Path
 
-from omoi_site import logs, place, refusals, whereabouts
+from omoi_site import logs
+from omoi_site.database import location
 from omoi_site.errors import OmoiError
-from omoi_site.secrets import secret_key
+from omoi_site.serving import error_answers
+from omoi_site.setup import paths
+from omoi_site.setup.secrets import secret_key
 
 ROOT = Path(__file__).resolve().parent.parent
 OMOI_HOME = Path(os.environ.get("OMOI_HOME") or ROOT / ".omoi").absolute()
@@ -27,22 +30,22 @@ def ending(refusal: OmoiError) -> SystemExit:
 DEBUG = os.environ.get("OMOI_DEBUG") == "1"
 LOOKING = sys.argv[1:2] == ["doctor"]  # which makes nothing, and tells of what is wrong instead of ending here
 SETTLING = LOOKING or sys.argv[1:2] in (["up"], ["test"])  # which come to terms with a copied OMOI_HOME, or do not need it
-DATABASES = {"default": {"ENGINE": "omoi_site.backend", "HOST": "", "PORT": "", "NAME": "omoi", "USER": "omoi", "PASSWORD": ""}}
+DATABASES = {"default": {"ENGINE": "omoi_site.database.backend", "HOST": "", "PORT": "", "NAME": "omoi", "USER": "omoi", "PASSWORD": ""}}
 try:
     SECRET_KEY = secret_key(OMOI_HOME, make=not LOOKING)
     if not SECRET_KEY:
         raise SystemExit(f"{OMOI_HOME / 'secret_key'} is empty: remove it, and the next start makes one. Who is signed in signs in again.")
-    DATABASES = {"default": whereabouts.database(OMOI_HOME)}
-except whereabouts.BadAddress as error:
+    DATABASES = {"default": location.database(OMOI_HOME)}
+except location.BadAddress as error:
     if not LOOKING:
         raise ending(error) from error
-except place.Displaced as error:
+except paths.Displaced as error:
     if not SETTLING:
         raise ending(error) from error
 except OSError as error:
     SECRET_KEY = secrets.token_urlsafe(48)
     if not LOOKING:
-        wayout = "Make room" if error.errno in refusals.NO_ROOM else "Run this as the user it belongs to"
+        wayout = "Make room" if error.errno in error_answers.NO_ROOM else "Run this as the user it belongs to"
         raise SystemExit(
             f"OMOI_HOME is {OMOI_HOME}, and {error.filename or 'it'} cannot be used: {error.strerror}. {wayout}, or set OMOI_HOME to a"
             " folder of your own."
@@ -70,8 +73,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "omoi_site.compression.Static",
-    "omoi_site.compression.Pages",
+    "omoi_site.serving.compression.Static",
+    "omoi_site.serving.compression.Pages",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "agents.middleware.access_middleware",
     "django.middleware.common.CommonMiddleware",
@@ -114,7 +117,10 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 WHITENOISE_MAX_AGE = 0 if DEBUG else 3600
 WHITENOISE_ALLOW_ALL_ORIGINS = False
-STORAGES = {"default": {"BACKEND": "django.core.files.storage.FileSystemStorage"}, "staticfiles": {"BACKEND": "omoi_site.static.Versioned"}}
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "omoi_site.serving.static_files.Versioned"},
+}
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}
@@ -160,7 +166,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["agents.api.auth.HasScope"],
     "DEFAULT_PARSER_CLASSES": ["agents.api.json.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_SCHEMA_CLASS": "agents.api.docs.Schema",
+    "DEFAULT_SCHEMA_CLASS": "agents.api.openapi.Schema",
     "EXCEPTION_HANDLER": "agents.api.problems.handler",
     "UNAUTHENTICATED_USER": None,
 }
@@ -171,12 +177,12 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
-    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "agents.api.docs.anything_may_be_null"],
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "agents.api.openapi.anything_may_be_null"],
     "ENUM_NAME_OVERRIDES": {
         "AgentKind": ["worker", "validator", "monitor", "guardian"],
         "FailureKind": ["transient", "permanent", "validation"],
         "TaskState": ["pending", "claimed", "completed", "failed", "cancelled"],
-        "BlockedClass": "tickets.models.ticket.BlockedClass",
+        "BlockedClass": "tickets.models.ticket.ticket.BlockedClass",
     },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from omoi_site import place, postgres, whereabouts
+from omoi_site.database import embedded, location
+from omoi_site.setup import paths
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 # A worker's folder lies in that of the run, which goes when the run ends, however the worker ended.
@@ -26,13 +27,13 @@ os.environ["OMOI_HOME"] = str(HOME)
 os.environ.pop("DATABASE_URL", None)
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # some hundred processes are started: none should compile again what another has
 
-_server: list[postgres.Server] = []
+_server: list[embedded.Server] = []
 
 
 def start() -> None:
     """The server of this process, started when it is first needed."""
     if not _server:
-        server = postgres.Server(HOME, throwaway=True)
+        server = embedded.Server(HOME, throwaway=True)
         server.start()
         _server.append(server)
 
@@ -42,21 +43,21 @@ def environment() -> dict[str, str]:
     from django.conf import settings
 
     here = settings.DATABASES["default"]
-    return {**os.environ, "DATABASE_URL": whereabouts.url(here["HOST"], here["NAME"], here["USER"], here["PASSWORD"])}
+    return {**os.environ, "DATABASE_URL": location.url(here["HOST"], here["NAME"], here["USER"], here["PASSWORD"])}
 
 
 def end_sessions(where: str = "pid <> pg_backend_pid() AND datname = current_database()") -> int:
     """End the clients' sessions for which `where` holds, by default every one but ours; how many there were."""
-    from omoi_site import db
+    from omoi_site.database import sql
 
     # Not the database's own workers: a visit of autovacuum is not ours to end. Each has ended when this returns.
-    return len(db.rows(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE backend_type = 'client backend' AND {where}"))
+    return len(sql.rows(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE backend_type = 'client backend' AND {where}"))
 
 
 def pytest_unconfigure() -> None:
     while _server:
         _server.pop().stop()
-    for folder in (place.socket_folder(HOME), place.ground(HOME), HOME):
+    for folder in (paths.socket_folder(HOME), paths.ground(HOME), HOME):
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -66,7 +67,7 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
     from django.db import connections
 
     start()
-    here = whereabouts.database(HOME)
+    here = location.database(HOME)
     for described in (settings.DATABASES["default"], connections["default"].settings_dict):
         described.update(HOST=here["HOST"], PASSWORD=here["PASSWORD"])
     yield

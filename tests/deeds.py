@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from agents.models import Project
-from omoi_site import db
+from omoi_site.database import sql
 from tickets.models import Claim, Outcome, Settlement, Task, Workflow
 
 
@@ -21,7 +21,7 @@ def fail(claim: Claim, *, by: Any, error: str = "broken", kind: str = "transient
 
 def lapse(claim: Claim) -> None:
     """The lease of this claim is over, and the sweep has seen it."""
-    db.rows("UPDATE tickets_task SET lease_expires_at = clock_timestamp() - interval '1 s' WHERE id = %s", [claim.task])
+    sql.rows("UPDATE tickets_task SET lease_expires_at = clock_timestamp() - interval '1 s' WHERE id = %s", [claim.task])
     assert Task.objects.lapse() == 1
 
 

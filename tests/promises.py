@@ -15,7 +15,7 @@ METHODS = {"get", "post", "put", "patch", "delete"}
 @functools.cache
 def document() -> dict[str, Any]:
     """The document, with every shape closed: an answer holds nothing that it does not name. Problems may say more."""
-    from agents.api.document import document as served
+    from agents.api.openapi_document import document as served
 
     made = json.loads(json.dumps(served(), default=str))
     for name, shape in made["components"]["schemas"].items():

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from omoi_site import db
+from omoi_site.database import sql
 from tests.web import until
 
 PATIENCE_S = 20
@@ -27,7 +27,7 @@ class Act(threading.Thread):
 
     def run(self) -> None:
         try:
-            self.backend = db.rows("SELECT pg_backend_pid() AS pid")[0]["pid"]
+            self.backend = sql.rows("SELECT pg_backend_pid() AS pid")[0]["pid"]
             self.value = self.act()
         except BaseException as error:
             self.error = error
@@ -48,7 +48,7 @@ class Act(threading.Thread):
             if not self.is_alive():
                 return "ended"
             # pg_locks is always fresh; pg_stat_activity stands still inside a transaction
-            row = db.one("SELECT EXISTS (SELECT FROM pg_locks WHERE pid = %s AND NOT granted) AS found", [self.backend])
+            row = sql.one("SELECT EXISTS (SELECT FROM pg_locks WHERE pid = %s AND NOT granted) AS found", [self.backend])
             return "waits" if row == {"found": True} else ""
 
         return until(told) == "waits"

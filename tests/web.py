@@ -83,7 +83,7 @@ class Page:
     def follow(self, *topics: str, cursor: str | None = None) -> list[str]:
         """Name the topics; what the server says changed since."""
         if cursor is None:
-            from agents.models.following import changed_since
+            from agents.models.journal_changes import changed_since
 
             cursor = changed_since("").cursor
         self.socket.send(json.dumps({"topics": topics, "cursor": cursor}))
@@ -130,9 +130,9 @@ def narrow_end(port: int) -> socket.socket:
 
 def write_events(project: int, topics: list[str]) -> None:
     """One event of each topic, in one transaction."""
-    from omoi_site import db
+    from omoi_site.database import sql
 
-    db.rows(
+    sql.rows(
         """INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)
            SELECT %s, topic, topic, 1, 'ticket.touched', 'system:test', '', '{}', '' FROM unnest(%s::text[]) topic""",
         [project, topics],

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db.models import F, Func, Value
 
 from agents.models import Project
-from omoi_site import db
+from omoi_site.database import sql
 from tests import cluster
 from tickets.models import Task, TaskSpec
 
@@ -86,5 +86,5 @@ def tasks(ticket: Any, *texts: str, by: Any, **more: Any) -> list[Task]:
 
 def states(*tasks: Task) -> list[str]:
     return [
-        row["state"] for row in db.rows("SELECT state FROM tickets_task WHERE id = ANY (%s) ORDER BY id", [[task.pk for task in tasks]])
+        row["state"] for row in sql.rows("SELECT state FROM tickets_task WHERE id = ANY (%s) ORDER BY id", [[task.pk for task in tasks]])
     ]

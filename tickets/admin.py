@@ -11,7 +11,7 @@ from django.utils.text import Truncator
 
 from agents.admin import AgentDesk, OwnProjects
 from agents.models import Agent, Project
-from omoi_site.desk import Desk, Everybodys, ReadOnly, Rows, Words, act, badge, since
+from omoi_site.admin_base import Desk, Everybodys, ReadOnly, Rows, Words, act, badge, since
 from tickets.models import (
     Artifact,
     Awaited,
@@ -29,9 +29,9 @@ from tickets.models import (
     Workflow,
     WorkflowPhase,
 )
-from tickets.models.moves import BlockedClass
+from tickets.models.ticket.transitions import BlockedClass
 from tickets.templatetags.tickets import TASK
-from tickets.workflow import BLOCKED, CANCELLED
+from tickets.workflows.document import BLOCKED, CANCELLED
 
 
 class PhaseFilter(Words):

@@ -7,12 +7,12 @@ class TicketsConfig(AppConfig):
     name = "tickets"
 
     def ready(self) -> None:
-        import tickets.checks  # noqa: F401  (registers the gate checks)
+        import tickets.gates.checks  # noqa: F401  (registers the gate checks)
         from agents.models import Agent, Project
-        from agents.models.above import follows
-        from agents.models.following import brings_work
+        from agents.models.hooks import follows
+        from agents.models.journal_changes import brings_work
         from tickets.models import Lane, Task, Workflow
-        from tickets.models.bells import BRING_WORK
+        from tickets.models.claim.wake_up import BRING_WORK
 
         brings_work(*BRING_WORK)
 

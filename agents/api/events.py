@@ -6,9 +6,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents.api.docs import listing, route
-from agents.api.pages import MOST, paged
-from agents.api.parse import Shape, asked
+from agents.api.openapi import listing, route
+from agents.api.pagination import MOST, paged
+from agents.api.parsing import Shape, asked
 from agents.api.view import View
 from agents.models import Event
 

@@ -8,9 +8,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents.api.docs import listing, route
-from agents.api.pages import PageIn, page
-from agents.api.parse import Shape, asked, parse
+from agents.api.openapi import listing, route
+from agents.api.pagination import PageIn, page
+from agents.api.parsing import Shape, asked, parse
 from agents.api.view import View
 from agents.models import Agent, Key, rights
 from agents.models.rights import SCOPES

@@ -13,7 +13,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from omoi_site.errors import Forbidden, Malformed, NotFound, OmoiError, TooLarge
-from omoi_site.refusals import Crash, StorageFull, storage_full
+from omoi_site.serving.error_answers import Crash, StorageFull, storage_full
 
 log = logging.getLogger(__name__)
 PROBLEM = "application/problem+json"
@@ -77,7 +77,7 @@ def named(error: Exception) -> OmoiError:
         case exceptions.UnsupportedMediaType() | exceptions.NotAcceptable():
             return UnsupportedMediaType(str(error.detail))
         case exceptions.ValidationError():
-            from agents.api.parse import noted
+            from agents.api.parsing import noted
 
             return noted(error.detail).refusal
         case RequestDataTooBig():

@@ -7,10 +7,10 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents.api.docs import listing, route
 from agents.api.fields import ReasonField, text_of
-from agents.api.pages import PageIn, page
-from agents.api.parse import Shape, asked, parse
+from agents.api.openapi import listing, route
+from agents.api.pagination import PageIn, page
+from agents.api.parsing import Shape, asked, parse
 from agents.api.view import View, tagged
 from agents.models import Member, Project
 from omoi_site.errors import Invalid

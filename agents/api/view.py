@@ -11,10 +11,10 @@ from django.http import HttpResponse
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from agents.api.once import once
+from agents.api.idempotency import once
 from agents.models import Agent, Project, rights
-from omoi_site.bridge import ADMISSION, LOOKS
 from omoi_site.errors import Forbidden, Malformed, NotFound, OmoiError
+from omoi_site.serving.wsgi_bridge import ADMISSION, LOOKS
 
 log = logging.getLogger(__name__)
 READS = {"GET", "HEAD", "OPTIONS"}

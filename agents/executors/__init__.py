@@ -9,10 +9,10 @@ import logging
 from collections.abc import Callable
 
 from agents.executors.command import run_command
-from agents.executors.ground import clear_leftovers
 from agents.executors.job import Ending, Handed, Job
 from agents.executors.python import run_python
-from agents.executors.stop import Stop
+from agents.executors.stop_signal import Stop
+from agents.executors.work_folder import clear_leftovers
 
 __all__ = ["Ending", "Handed", "Job", "Stop", "clear_leftovers", "run"]
 

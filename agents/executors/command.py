@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
-from agents.executors.account import Unreachable, program
-from agents.executors.files import with_files
-from agents.executors.ground import environment, work_folder
 from agents.executors.job import Ending, Job
-from agents.executors.output import safe
-from agents.executors.process import Ran, run_group
-from agents.executors.stop import Stop
+from agents.executors.job_user import Unreachable, program
+from agents.executors.output_files import with_files
+from agents.executors.output_text import safe
+from agents.executors.process_group import Ran, run_group
+from agents.executors.stop_signal import Stop
+from agents.executors.work_folder import environment, work_folder
 
 
 def run_command(job: Job, stop: Stop) -> Ending:

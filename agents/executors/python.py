@@ -9,14 +9,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from agents.executors import child
-from agents.executors.account import Unreachable, can_read, interpreter
+from agents.executors import python_child
 from agents.executors.command import ended, on_paper
-from agents.executors.files import with_files
-from agents.executors.ground import environment, work_folder
 from agents.executors.job import Ending, Job
-from agents.executors.process import run_group
-from agents.executors.stop import Stop
+from agents.executors.job_user import Unreachable, can_read, interpreter
+from agents.executors.output_files import with_files
+from agents.executors.process_group import run_group
+from agents.executors.stop_signal import Stop
+from agents.executors.work_folder import environment, work_folder
 
 LONGEST_VALUE = 1 << 20
 PYTHONS = ("/usr/local/bin/python3", "/usr/bin/python3")  # beside our own, which the job's account may be unable to reach
@@ -36,7 +36,7 @@ def run_python(job: Job, stop: Stop) -> Ending:
             python = interpreter(sys.executable, *PYTHONS)
             with on_paper(call) as paper:
                 ran = run_group(
-                    [python, "-s", "-c", Path(child.__file__).read_text()],
+                    [python, "-s", "-c", Path(python_child.__file__).read_text()],
                     folder=folder,
                     environment=environment(job, folder) | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"},
                     stdin=paper,

@@ -8,7 +8,7 @@ import django_fsm
 from django.conf import settings
 from django.db import migrations, models
 
-import omoi_site.db
+import omoi_site.database.sql
 
 
 class Migration(migrations.Migration):
@@ -174,8 +174,8 @@ class Migration(migrations.Migration):
             name="Event",
             fields=[
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
-                ("xid", omoi_site.db.XidField(db_default=omoi_site.db.CurrentXid(), editable=False)),
-                ("at", models.DateTimeField(db_default=omoi_site.db.ClockTimestamp(), editable=False)),
+                ("xid", omoi_site.database.sql.XidField(db_default=omoi_site.database.sql.CurrentXid(), editable=False)),
+                ("at", models.DateTimeField(db_default=omoi_site.database.sql.ClockTimestamp(), editable=False)),
                 ("project_id", models.BigIntegerField(null=True)),
                 ("topic", models.CharField(help_text="whose followers hear of it: ticket:OMO-142, agent:ada, project:OMO", max_length=120)),
                 ("subject", models.CharField(help_text="what it happened to: task:17, ticket:OMO-142, agent:ada", max_length=120)),

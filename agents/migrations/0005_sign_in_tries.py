@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-import omoi_site.db
+import omoi_site.database.sql
 
 
 class Migration(migrations.Migration):
@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("who", models.CharField(help_text="hash of the name that was typed", max_length=32)),
                 ("address", models.CharField(max_length=64)),
-                ("at", models.DateTimeField(db_default=omoi_site.db.ClockTimestamp())),
+                ("at", models.DateTimeField(db_default=omoi_site.database.sql.ClockTimestamp())),
             ],
             options={
                 "ordering": ["-at"],

@@ -4,10 +4,10 @@ from agents.models.account import Account
 from agents.models.actor import label, via
 from agents.models.agent import Agent, AgentPresence, AgentUnavailable, Retired
 from agents.models.event import Event, Journaled, ResyncRequired
+from agents.models.idempotent_reply import Reply
 from agents.models.key import Key
 from agents.models.project import Member, Project
-from agents.models.reply import Reply
-from agents.models.signin import SignInTry, TooManyTries
+from agents.models.sign_in import SignInTry, TooManyTries
 from agents.models.versioned import Locking, Versioned
 
 __all__ = [

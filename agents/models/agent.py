@@ -15,11 +15,12 @@ from django.db.models.functions import Now
 from django_fsm import FSMField, FSMModelMixin, TransitionNotAllowed, transition
 from psycopg.types.json import Jsonb
 
-from agents.models.above import carry
 from agents.models.actor import label
+from agents.models.hooks import carry
 from agents.models.project import Project
 from agents.models.versioned import Locking, Versioned
-from omoi_site import db, limits, spoken
+from omoi_site import limits, spoken
+from omoi_site.database import sql
 from omoi_site.errors import Forbidden, Invalid, OmoiError
 
 NAME = RegexValidator(r"\A[a-z0-9][a-z0-9._-]{0,62}\Z", "1 to 63 of a-z, 0-9, '.', '_' and '-', a letter or digit first")
@@ -67,7 +68,7 @@ class AgentQuerySet(Locking["Agent"]):
         except TransitionNotAllowed as error:
             raise Retired(f"{error.object} is {error.object.state}") from error
 
-    @db.atomic
+    @sql.atomic
     def register(
         self,
         *,
@@ -94,18 +95,18 @@ class AgentQuerySet(Locking["Agent"]):
             capacity=capacity,
             owner=owner,
         )
-        db.check(agent, without=["state"])
-        db.insert(agent, field="name", taken=f"an agent named {name} is registered already")
+        sql.check(agent, without=["state"])
+        sql.insert(agent, field="name", taken=f"an agent named {name} is registered already")
         agent.seen()
         agent.record("agent.registered", by=by, data={"kind": kind, "capabilities": agent.capabilities, "capacity": capacity})
         agent.work_in(projects, by=by)
         return agent
 
-    @db.atomic
+    @sql.atomic
     def worker(self, name: str, *, capacity: int, capabilities: Sequence[str] = ()) -> Agent:
         """The agent row of a Dramatiq worker: one per worker name, made on its first start. Capabilities it has stay unless others are named."""
         can = words(capabilities)
-        db.check(self.model(name=name, capacity=capacity, capabilities=can), without=["state"])
+        sql.check(self.model(name=name, capacity=capacity, capabilities=can), without=["state"])
         agent, made = self.get_or_create(
             name=name,
             defaults={"kind": "worker", "runs_profiles": True, "sees_all": True, "capacity": capacity, "capabilities": can},
@@ -182,7 +183,7 @@ class Agent(FSMModelMixin, Versioned):
 
     def seen(self, *, word: str | None = None, metrics: dict[str, Any] | None = None) -> None:
         """Note that the agent was heard, written at most every 5 s; at once when it says something else about itself."""
-        db.rows(
+        sql.rows(
             """INSERT INTO agents_agentpresence AS p (agent_id, last_seen_at, unread, word, metrics)
                VALUES (%(agent)s, clock_timestamp(), 0, coalesce(%(word)s::varchar, ''), coalesce(%(metrics)s, '{}'::jsonb))
                ON CONFLICT (agent_id) DO UPDATE SET last_seen_at = excluded.last_seen_at,

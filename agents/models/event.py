@@ -14,8 +14,9 @@ from django.db.models import Q, Value
 from django.db.models.functions import Concat
 
 from agents.models.actor import label, via
-from agents.models.cursor import Following, following, place, to_cursor
-from omoi_site import db, limits
+from agents.models.journal_cursor import Following, following, place, to_cursor
+from omoi_site import limits
+from omoi_site.database import sql
 from omoi_site.errors import OmoiError
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class EventQuerySet(models.QuerySet["Event"]):
 
     def current_cursor(self) -> str:
         """Where a live follower starts: what this moment has seen."""
-        row = db.one(SNAPSHOT)
+        row = sql.one(SNAPSHOT)
         assert row
         return to_cursor(row["now"])
 
@@ -79,7 +80,7 @@ class EventQuerySet(models.QuerySet["Event"]):
         skipped and nothing told twice; ask again at once while as many as `limit` come.
         """
         at = following(cursor)
-        now = db.one(SNAPSHOT)
+        now = sql.one(SNAPSHOT)
         assert now
         if max(int(snapshot.split(":")[1]) for snapshot in (at.seen, at.upto) if snapshot) > now["next"]:
             raise ResyncRequired("this cursor is of another database", cursor=to_cursor(now["now"]))
@@ -130,7 +131,7 @@ class EventQuerySet(models.QuerySet["Event"]):
 
     def health(self) -> str:
         """Empty, or a sentence naming the transaction that has held history back for long; followers do not wait for it."""
-        oldest = db.one(OLDEST)
+        oldest = sql.one(OLDEST)
         if not oldest or (oldest["age"] or 0) < HELD_BACK_S:
             return ""
         where = f"{oldest['who']} ({oldest['application']}) in database {oldest['datname']}"
@@ -139,8 +140,8 @@ class EventQuerySet(models.QuerySet["Event"]):
 
 class Event(models.Model):
     id = models.BigAutoField(primary_key=True)
-    xid = db.XidField(db_default=db.CurrentXid(), editable=False)
-    at = models.DateTimeField(db_default=db.ClockTimestamp(), editable=False)
+    xid = sql.XidField(db_default=sql.CurrentXid(), editable=False)
+    at = models.DateTimeField(db_default=sql.ClockTimestamp(), editable=False)
     project_id = models.BigIntegerField(null=True)  # no foreign keys: the journal outlives what it tells of
     topic = models.CharField(max_length=120, help_text="whose followers hear of it: ticket:OMO-142, agent:ada, project:OMO")
     subject = models.CharField(max_length=120, help_text="what it happened to: task:17, ticket:OMO-142, agent:ada")
@@ -188,7 +189,7 @@ class Journaled(models.Model):
     def record(self, kind: str, *, by: Any, data: dict[str, Any] | None = None, reason: str = "", inside: Project | None = None) -> None:
         """Write one event of this row, in the transaction of the act it tells of. `inside`: only for those who see that project."""
         table = self._meta.db_table
-        row = db.one(f"UPDATE {table} SET events = events + 1 WHERE id = %s RETURNING events", [self.pk])
+        row = sql.one(f"UPDATE {table} SET events = events + 1 WHERE id = %s RETURNING events", [self.pk])
         assert row, f"{self} is not stored"
         self.events = row["events"]
         Event.objects.create(

@@ -19,7 +19,7 @@ from agents.models import rights
 from agents.models.actor import label, via
 from agents.models.agent import Agent
 from agents.models.event import Event
-from omoi_site import db
+from omoi_site.database import sql
 from omoi_site.errors import Forbidden, Invalid
 
 USED_EVERY = timedelta(minutes=1)
@@ -34,7 +34,7 @@ def digest(secret: str) -> bytes:
 
 
 class KeyQuerySet(models.QuerySet["Key"]):
-    @db.atomic
+    @sql.atomic
     def issue(
         self, *, by: Any, agent: Agent | None = None, user: Any = None, scopes: Sequence[str] = (), expires_in: timedelta | None = None
     ) -> tuple[Key, str]:
@@ -74,7 +74,7 @@ class KeyQuerySet(models.QuerySet["Key"]):
             raise Forbidden("the key you came with was revoked meanwhile")
         return found
 
-    @db.atomic
+    @sql.atomic
     def revoke(self, *, by: Any) -> list[str]:
         """Keys of this set, and all that were made with them, are good for nothing from now on; returns the prefixes of those that were live."""
         revoked: list[str] = []
@@ -92,7 +92,7 @@ class KeyQuerySet(models.QuerySet["Key"]):
     def bearing(self, text: str) -> Key | None:
         """The live key with this text, with its agent or user; None when it is unknown, revoked or past its time."""
         prefix, secret = _parts(text)
-        found = db.one(_bearing(), [prefix]) if prefix else None
+        found = sql.one(_bearing(), [prefix]) if prefix else None
         if not found or not secrets.compare_digest(bytes(found["key_hash"]), digest(secret)):
             return None
         key = _read(Key, found, "key_")

@@ -12,9 +12,10 @@ from django.db import models
 from django.utils import timezone
 
 from agents import profiles
-from agents.models.above import carry
+from agents.models.hooks import carry
 from agents.models.versioned import Locking, Versioned
-from omoi_site import db, limits
+from omoi_site import limits
+from omoi_site.database import sql
 from omoi_site.errors import Forbidden, Invalid
 
 KEY = RegexValidator(r"\A[A-Z][A-Z0-9]{1,9}\Z", "2 to 10 capital letters and digits, a letter first")
@@ -29,7 +30,7 @@ class ProjectQuerySet(Locking["Project"]):
             return self.filter(members__user=who)
         return self.filter(agents=who)
 
-    @db.atomic
+    @sql.atomic
     def found(
         self,
         *,
@@ -44,9 +45,9 @@ class ProjectQuerySet(Locking["Project"]):
         """Create a project; `workflow` is the name new tickets follow, `workflows` what they may follow besides, `profiles` what its tasks may run."""
         project = self.model(key=key, name=name or key, repository=repository, workflow=workflow, workflows=distinct(workflows))
         project.profiles = grantable(profiles, by=by)
-        db.check(project)
+        sql.check(project)
         carry("project.chose_workflow", project, by=by)
-        db.insert(project, field="key", taken=f"there is a project {key} already")
+        sql.insert(project, field="key", taken=f"there is a project {key} already")
         project.record("project.created", by=by, data=project.settings())
         return project
 
@@ -156,7 +157,7 @@ def distinct(names: Iterable[str]) -> list[str]:
 
 
 class MemberQuerySet(models.QuerySet["Member"]):
-    @db.atomic
+    @sql.atomic
     def set(self, project: Project, user: Any, role: str, *, by: Any) -> Member:
         """Give a person a role in the project, or another one."""
         if role not in Member.Role.values:
@@ -168,7 +169,7 @@ class MemberQuerySet(models.QuerySet["Member"]):
         project.record("member.set", by=by, data={"user": user.get_username(), "before": before and before.role, "after": role})
         return member
 
-    @db.atomic
+    @sql.atomic
     def remove(self, project: Project, user: Any, *, by: Any) -> None:
         """Take the person's role away; nothing happens when there is none."""
         for member in self.filter(project=project, user=user).select_for_update():

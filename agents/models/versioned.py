@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 from django.db import models, transaction
 
 from agents.models.event import Journaled
-from omoi_site import db, limits
+from omoi_site import limits
+from omoi_site.database import sql
 from omoi_site.errors import NotFound, VersionConflict
 
 Row = TypeVar("Row", bound="Versioned")
@@ -18,7 +19,7 @@ Row = TypeVar("Row", bound="Versioned")
 class Locking(models.QuerySet[Row]):
     together: tuple[str, ...] = ()  # relations read with the row
 
-    @db.atomic
+    @sql.atomic
     def act(self, pk: int, verb: str, *, by: Any, version: int | None = None, **how: Any) -> Row:
         """Do `verb` to one row under its lock, as `locked` does, and again after a deadlock; the row as it is then."""
         if "reason" in how:
@@ -70,7 +71,7 @@ class Versioned(Journaled):
         if before:
             for name in before:
                 setattr(self, name, fields[name])
-            db.check(self, without=[field.name for field in self._meta.fields if field.name not in before])
+            sql.check(self, without=[field.name for field in self._meta.fields if field.name not in before])
             self.record(kind, by=by, data={"before": shown(before), "after": shown({name: fields[name] for name in before})})
         return before
 

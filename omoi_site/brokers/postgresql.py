@@ -13,7 +13,7 @@ from dramatiq_postgres.utils import tidy4json
 from psycopg.types.json import Json
 from psycopg_pool import ConnectionPool
 
-from omoi_site import db
+from omoi_site.database import sql
 
 
 class Broker(theirs.PostgresBroker):
@@ -51,10 +51,10 @@ class Broker(theirs.PostgresBroker):
 
     def forget(self, age_s: float, limit: int) -> int:
         old = "SELECT message_id FROM dramatiq.queue WHERE mtime < now() - %s * interval '1 s' LIMIT %s FOR UPDATE SKIP LOCKED"
-        return len(db.rows(f"DELETE FROM dramatiq.queue WHERE message_id = ANY (ARRAY({old})) RETURNING message_id", [age_s, limit]))
+        return len(sql.rows(f"DELETE FROM dramatiq.queue WHERE message_id = ANY (ARRAY({old})) RETURNING message_id", [age_s, limit]))
 
     def reach(self) -> None:
-        if not db.one("SELECT to_regclass('dramatiq.queue') IS NOT NULL AS there")["there"]:  # type: ignore[index]
+        if not sql.one("SELECT to_regclass('dramatiq.queue') IS NOT NULL AS there")["there"]:  # type: ignore[index]
             raise LookupError("its tables are missing: run `manage.py migrate`")
 
 

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from omoi_site import broker
+from omoi_site.brokers import hints as broker
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from agents.models import Project
 from tests.deeds import allow
-from tests.tickets import reports
+from tests.tickets.gate import reports
 
 EVIDENCE = {
     "REQUIREMENTS": {"requirements_document": reports.requirements()},

@@ -10,7 +10,7 @@ import pytest
 from agents.models import Agent
 from tests.browser import PHONE, WIDE
 from tests.deeds import complete, fail
-from tests.tickets import delivering
+from tests.tickets.runtime import delivering
 from tests.web import until
 from tickets.models import Edge, Need, Task, TaskSpec, Ticket
 
@@ -216,7 +216,7 @@ def test_the_theme_is_remembered(window, project):
 
 
 def test_a_link_signs_in_once(window, operator, project):
-    from agents.models.signin import one_time_path
+    from agents.models.sign_in import one_time_path
 
     path = one_time_path(operator)
     page = window(user=None).go(path)

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.sessions.models import Session
 
 from tests.browser import PHONE, WIDE, Window
-from tests.tickets import delivering
+from tests.tickets.runtime import delivering
 from tests.web import until
 from tickets.models import Edge, Need, Task, TaskSpec, Ticket
 

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.test import Client
 
 from agents.models import Agent
-from omoi_site import db
+from omoi_site.database import sql
 from tests.calls import api_of
 from tests.racing import Act
 from tickets.models import Task, Ticket
@@ -51,10 +51,10 @@ def crossed_by(act, first, then):
     """Whoever acts takes row `then` and waits for `first`, which we have; then we want `then`, and PostgreSQL ends who waited longer."""
     acting = Act(act)
     with transaction.atomic():
-        db.rows(f"SELECT FROM {first._meta.db_table} WHERE id = %s FOR UPDATE", [first.pk])
+        sql.rows(f"SELECT FROM {first._meta.db_table} WHERE id = %s FOR UPDATE", [first.pk])
         acting.start()
         assert acting.waits()
-        db.rows(f"SELECT FROM {then._meta.db_table} WHERE id = %s FOR UPDATE", [then.pk])
+        sql.rows(f"SELECT FROM {then._meta.db_table} WHERE id = %s FOR UPDATE", [then.pk])
     return acting.answer()
 
 

@@ -16,11 +16,11 @@ import httpx
 import pytest
 
 from tests.parts import lacking
-from tests.site.upping import ROOT, Up, short_home, wait_for
-from tickets.demo import shelf
+from tests.site.processes.running_up import ROOT, Up, short_home, wait_for
+from tickets.demo import workspace
 
 pytestmark = pytest.mark.full
-COUNT = len(shelf.backlog())
+COUNT = len(workspace.backlog())
 ASK = """
 import json
 from django.db.models import Count

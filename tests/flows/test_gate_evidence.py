@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.flows.delivery import Delivery, codes
-from tests.tickets import reports
+from tests.tickets.gate import reports
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from agents.models import Event
-from omoi_site import db
+from omoi_site.database import sql
 from tests.deeds import complete, fail, lapse
 from tickets.models import Edge, Need, Task, TaskSpec
-from tickets.models.adding import NeedSpec
-from tickets.simulation.bound import list_schedule
+from tickets.models.task.create import NeedSpec
 from tickets.simulation.judge import judge, what_stands
+from tickets.simulation.list_schedule import list_schedule
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -138,7 +138,7 @@ def test_the_bound_is_what_a_crew_without_overhead_needs(tasks, needs, agents, r
 
 
 def planted(project, task, kind, *, fence):
-    number = db.rows("UPDATE tickets_task SET events = events + 1 WHERE id = %s RETURNING events", [task.pk])[0]["events"]
+    number = sql.rows("UPDATE tickets_task SET events = events + 1 WHERE id = %s RETURNING events", [task.pk])[0]["events"]
     Event.objects.create(
         project_id=project.pk, topic=f"ticket:{task.ticket_key}", subject=f"task:{task.pk}", number=number, kind=kind, actor="agent:ada",
         data={"fence": fence},

@@ -16,7 +16,7 @@ from django.core.management import call_command
 from agents.models import Agent, Event, Key, Project
 from tests import cluster
 from tests.flows.lines import losing_answers
-from tests.site.upping import Up, short_home, wait_for
+from tests.site.processes.running_up import Up, short_home, wait_for
 from tickets.management.commands.simulate import Command, NoServer, NotSure
 from tickets.models import Edge, Need, Task, TaskSpec, Ticket, Workflow
 from tickets.simulation import run

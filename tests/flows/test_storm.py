@@ -13,12 +13,12 @@ from django.conf import settings
 from django.db import connection
 
 from agents.models import Agent, Event, Key
-from omoi_site import db
+from omoi_site.database import sql
 from tests.deeds import allow
 from tests.racing import race
 from tests.web import Web, until
 from tickets.models import Task, TaskSpec, Workflow
-from tickets.models.recheck import WRONG_NEEDS
+from tickets.models.task.audit import WRONG_NEEDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -44,7 +44,7 @@ class Watcher(threading.Thread):
     def run(self):
         try:
             while not self.ended.wait(0.02):
-                self.over += db.rows(
+                self.over += sql.rows(
                     """SELECT a.name, count(*) AS held FROM tickets_task t JOIN agents_agent a ON a.id = t.holder_id
                        GROUP BY a.id HAVING count(*) > a.capacity"""
                 )
@@ -101,7 +101,7 @@ def test_every_task_is_granted_once_and_nobody_holds_more_than_they_may(project,
         assert set(Task.objects.filter(pk__in=made).values_list("state", "attempts")) == {("completed", 1)}
     for kind in ("task.claimed", "task.completed"):
         assert Event.objects.filter(kind=kind).count() == tasks * rounds
-    assert db.rows(WRONG_NEEDS, {"after": 0, "upto": 2**62, "ids": None}) == []
+    assert sql.rows(WRONG_NEEDS, {"after": 0, "upto": 2**62, "ids": None}) == []
 
 
 def test_a_claim_whose_holder_is_silent_can_be_claimed_within_its_lease_and_six_seconds(task, ada, bob, webs):
@@ -126,7 +126,7 @@ def test_a_claim_whose_holder_is_silent_can_be_claimed_within_its_lease_and_six_
 def test_threads_that_settle_neighbours_with_a_shared_child_free_it_once(ticket, project, operator):
     """Twelve parents end at once: the child is ready when the last has, and told so once."""
     from tests.deeds import complete
-    from tickets.models.adding import NeedSpec
+    from tickets.models.task.create import NeedSpec
 
     agents = [Agent.objects.register(name=f"agent-{n}", projects=[project], by=operator) for n in range(12)]
     parents = Task.objects.add(ticket, [TaskSpec(f"parent {n}") for n in range(12)], by=operator)

@@ -19,13 +19,13 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 
 from agents.models import Agent, Event, Member, Project
-from omoi_site import db
+from omoi_site.database import sql
 from omoi_site.errors import OmoiError
 from tests.calls import Api, api_of
 from tests.deeds import lapse
 from tests.flows.delivery import EVIDENCE, Delivery
 from tests.racing import meanwhile
-from tests.tickets import reports
+from tests.tickets.gate import reports
 from tickets.models import Artifact, GateClosed, PhaseMove, Task, Ticket, Verdict
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -59,7 +59,7 @@ class Scene:
         return api_of(self.operator, "tickets:write", "work")
 
     def put(self, phase: str = "DESIGN") -> None:
-        db.rows("UPDATE tickets_ticket SET phase = %s WHERE id = %s", [phase, self.ticket.pk])
+        sql.rows("UPDATE tickets_ticket SET phase = %s WHERE id = %s", [phase, self.ticket.pk])
 
     def tell(self, ground: str, to: str = "DESIGN", **more: Any) -> None:
         ticket = self.ticket
@@ -295,7 +295,7 @@ def a_verdict_of_another_phase(scene):
 @way(door=False)
 def a_verdict_row_that_just_says_passed(scene):
     ticket = scene.ticket
-    digest = db.one("SELECT omoi_evidence(%s, %s) AS digest", [ticket.pk, ticket.phase])["digest"]
+    digest = sql.one("SELECT omoi_evidence(%s, %s) AS digest", [ticket.pk, ticket.phase])["digest"]
     Verdict.objects.create(ticket=ticket, phase=ticket.phase, move=ticket.moves, passed=True, checks=[], evidence=digest, by="user:mallory")
 
 
@@ -416,7 +416,7 @@ def an_artifact_changed_in_place(scene):
 @way(lacks="requirements_document", door=False)
 def content_changed_in_place(scene):
     made = scene.delivery.hand_in("requirements_document", b"# Scope")
-    db.rows("UPDATE tickets_chunk SET data = %s WHERE blob_id = %s", [reports.requirements(), made["hash"]])
+    sql.rows("UPDATE tickets_chunk SET data = %s WHERE blob_id = %s", [reports.requirements(), made["hash"]])
 
 
 def report(phase: str, kind: str, to: str, name: str, content: bytes) -> None:
@@ -548,14 +548,14 @@ def another_workflow_of_its_project(scene):
 
 @way(door=False)
 def another_workflow_of_the_ticket(scene):
-    db.rows(
+    sql.rows(
         "UPDATE tickets_ticket SET workflow_id = (SELECT id FROM tickets_workflow WHERE name = 'simple') WHERE id = %s", [scene.ticket.pk]
     )
 
 
 @way(door=False)
 def a_gate_taken_out_of_the_version(scene):
-    db.rows("UPDATE tickets_workflowphase SET gated = false")
+    sql.rows("UPDATE tickets_workflowphase SET gated = false")
 
 
 @way(door=False)

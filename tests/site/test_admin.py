@@ -11,7 +11,7 @@ from django.contrib.auth.models import Permission
 from django.urls import reverse
 
 from agents.models import Account, Agent, Key, Member, Project, SignInTry
-from omoi_site import db
+from omoi_site.database import sql
 from tests.deeds import complete
 from tickets.models import Artifact, Awaited, Comment, Edge, Link, Need, SweepRun, Task, TaskSpec, Ticket, Verdict
 
@@ -44,7 +44,7 @@ def all_kinds(project, ticket, task, ada, operator):
     SweepRun.ran("lapse")
     Artifact.objects.hand_in(ticket=ticket, type="plan", content=BytesIO(b"Why and how"), by=operator)
     Verdict.objects.give(ticket, by=operator)
-    db.rows("INSERT INTO agents_reply (hash, request, status, headers, body, sealed) VALUES ('\\x01', '\\x01', 200, '{}', '\\x01', false)")
+    sql.rows("INSERT INTO agents_reply (hash, request, status, headers, body, sealed) VALUES ('\\x01', '\\x01', 200, '{}', '\\x01', false)")
     [claim] = Task.objects.claim(by=ada)
     complete(claim, by=ada)
 

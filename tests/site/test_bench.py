@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from tests.site.processes.running_up import short_home
 from tests.site.test_commands import run
-from tests.site.upping import short_home
 from tests.web import until
 
 

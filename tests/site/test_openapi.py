@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import get_resolver
 from drf_spectacular.generators import SchemaGenerator
 
-from agents.api import document as served
+from agents.api import openapi_document as served
 from tests.calls import Api, api_of
 from tests.racing import race
 

@@ -13,10 +13,10 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents.api.docs import listing, route
 from agents.api.json import ShortJSONParser
-from agents.api.pages import PageIn, page
-from agents.api.parse import Shape, asked, parse
+from agents.api.openapi import listing, route
+from agents.api.pagination import PageIn, page
+from agents.api.parsing import Shape, asked, parse
 from agents.api.view import View
 from agents.models import rights
 from omoi_site.errors import NotFound

@@ -10,9 +10,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents.api.docs import route
 from agents.api.fields import ReasonField, text_of
-from agents.api.parse import Shape, parse
+from agents.api.openapi import route
+from agents.api.parsing import Shape, parse
 from agents.api.view import View
 from agents.models import Agent, Project, rights
 from omoi_site.errors import Invalid
@@ -20,7 +20,7 @@ from tickets.api.artifacts import HandedListIn, handed
 from tickets.api.fields import FenceField, IdField, PhaseField, PriorityField, number
 from tickets.api.tasks import TaskOut, standing, the_task
 from tickets.models import ClaimLost, Outcome, Task
-from tickets.models.bells import bells
+from tickets.models.claim.wake_up import bells
 
 
 class NextIn(Shape):

@@ -6,9 +6,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents.api.docs import listing, route
-from agents.api.pages import PageIn, page
-from agents.api.parse import asked
+from agents.api.openapi import listing, route
+from agents.api.pagination import PageIn, page
+from agents.api.parsing import asked
 from agents.api.view import View
 from tickets.api.fields import IdField
 from tickets.api.tickets import the_ticket

@@ -8,13 +8,13 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents.api.docs import route
+from agents.api.openapi import route
 from agents.api.view import View
 from agents.models import rights
 from tickets.api.fields import IdField
 from tickets.api.tickets import the_ticket
 from tickets.models import Ticket, Verdict
-from tickets.models.gate import STATUSES, gate
+from tickets.models.gate.status import STATUSES, gate
 
 
 class VerdictOut(serializers.Serializer):

@@ -6,12 +6,12 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents.api.docs import route
+from agents.api.openapi import route
 from agents.api.view import View
 from tickets.api.fields import IdField, PriorityField
 from tickets.api.tickets import the_ticket
 from tickets.models import Task
-from tickets.models.graph import graph
+from tickets.models.task.graph import graph
 
 
 class NodeOut(serializers.Serializer):

@@ -10,18 +10,18 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents.api.docs import route
 from agents.api.json import ShortJSONParser
-from agents.api.parse import Shape, parse
+from agents.api.openapi import route
+from agents.api.parsing import Shape, parse
 from agents.api.view import View
 from agents.models import rights
 from omoi_site.errors import Invalid
-from tickets import imports
+from tickets import interchange
 from tickets.models import Ticket
 
 
 class ImportIn(Shape):
-    format = serializers.ChoiceField(list(imports.FORMATS))
+    format = serializers.ChoiceField(list(interchange.FORMATS))
     project = serializers.CharField(max_length=10)
     workflow = serializers.CharField(max_length=63, required=False, allow_blank=True, default="")
     dry_run = serializers.BooleanField(default=False, help_text="the same report, and nothing is kept")
@@ -73,7 +73,7 @@ class ImportsView(View):
             with Ticket.objects.told_if_not_born(project, "the last", by=request.user):
                 rights.need(request.user, "gates:force", project)
 
-        report = imports.run(
+        report = interchange.run(
             given["format"],
             _file(given),
             project=project,

@@ -8,9 +8,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents.api.docs import route
 from agents.api.fields import text_of
-from agents.api.parse import Shape, parse
+from agents.api.openapi import route
+from agents.api.parsing import Shape, parse
 from agents.api.view import View
 from tickets.api.artifacts import HandedListIn, handed
 from tickets.api.claims import ClaimOut, NextIn, narrowed, told

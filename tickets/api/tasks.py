@@ -9,12 +9,12 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents.api.docs import listing, route
 from agents.api.fields import MomentField, ReasonField, text_of, texts_of
-from agents.api.pages import PageIn, page
-from agents.api.parse import Shape, asked, parse
+from agents.api.openapi import listing, route
+from agents.api.pagination import PageIn, page
+from agents.api.parsing import Shape, asked, parse
 from agents.api.view import View
-from omoi_site import db
+from omoi_site.database import sql
 from omoi_site.errors import NotFound
 from tickets.api.fields import IdField, PhaseField, PriorityField, number
 from tickets.models import NotReady, Task
@@ -76,7 +76,7 @@ FROM tickets_task t LEFT JOIN agents_agent a ON a.id = t.holder_id WHERE t.id = 
 
 def shown(tasks: Sequence[Task]) -> list[dict[str, Any]]:
     """Tasks as clients see them, in a fixed number of statements, and fewer where there is nothing to ask."""
-    return _shown(tasks, {row["id"]: row for row in db.rows("SELECT " + BESIDE, [[task.pk for task in tasks]])} if tasks else {})
+    return _shown(tasks, {row["id"]: row for row in sql.rows("SELECT " + BESIDE, [[task.pk for task in tasks]])} if tasks else {})
 
 
 def _shown(tasks: Sequence[Task], beside: dict[int, dict[str, Any]]) -> list[dict[str, Any]]:
@@ -105,7 +105,7 @@ def the_task(view: View, pk: str, *, need: bool = True) -> Task:
 
 def standing(pk: int) -> dict[str, Any]:
     """The task as it is now."""
-    [row] = db.rows("SELECT t.*, " + BESIDE, [[pk]])  # by hand: the ORM composes it anew each time, which costs more than it
+    [row] = sql.rows("SELECT t.*, " + BESIDE, [[pk]])  # by hand: the ORM composes it anew each time, which costs more than it
     fields = Task._meta.concrete_fields
     return _shown([Task.from_db("default", [field.attname for field in fields], [row[field.column] for field in fields])], {pk: row})[0]
 

@@ -11,21 +11,21 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents.api.docs import listing, route
 from agents.api.fields import ReasonField, text_of, texts_of
-from agents.api.pages import PageIn, page, paged
-from agents.api.parse import Shape, asked, parse
+from agents.api.openapi import listing, route
+from agents.api.pagination import PageIn, page, paged
+from agents.api.parsing import Shape, asked, parse
 from agents.api.projects import ReasonIn
 from agents.api.view import View, reading, tagged, written
 from agents.models import rights
 from omoi_site.errors import Forbidden, Invalid, Malformed, NotFound
-from tickets.api.adding import TaskIn, specs
 from tickets.api.fields import IdField, PhaseField, PriorityField
+from tickets.api.new_tasks import TaskIn, specs
 from tickets.api.tasks import ExplainOut
 from tickets.models import Link, Task, Ticket, Workflow
-from tickets.models.left import FOLLOW_UP
-from tickets.models.moves import BlockedClass
-from tickets.models.ways import ways
+from tickets.models.ticket.left_phases import FOLLOW_UP
+from tickets.models.ticket.options import ways
+from tickets.models.ticket.transitions import BlockedClass
 
 
 class WorkflowRef(serializers.Serializer):

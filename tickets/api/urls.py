@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from tickets.api import artifacts, claims, comments, edges, fleet, gate, graph, imports, settlements, tasks, tickets, workflows
+from tickets.api import agents, artifacts, claims, comments, gate, graph, imports, needs, settlements, tasks, tickets, workflows
 
 ENDED = "only an open task can be cancelled"
 LIVE = "only a failed or cancelled task can be retried"
@@ -11,17 +11,17 @@ urlpatterns = [
     path("imports", imports.ImportsView.as_view()),
     path("claims", claims.ClaimsView.as_view()),
     path("settlements", settlements.SettlementsView.as_view()),
-    path("agents", fleet.AgentsView.as_view()),
-    path("agents/me", fleet.MeView.as_view()),
+    path("agents", agents.AgentsView.as_view()),
+    path("agents/me", agents.MeView.as_view()),
     path("agents/me/heartbeat", claims.HeartbeatView.as_view()),
-    path("agents/search", fleet.SearchView.as_view()),
-    path("agents/best-fit", fleet.BestFitView.as_view()),
-    path("agents/statistics", fleet.StatisticsView.as_view()),
-    path("agents/<str:name>", fleet.AgentView.as_view()),
-    path("agents/<str:name>/availability", fleet.AvailabilityView.as_view()),
-    path("agents/<str:name>/drain", fleet.StandDownView.as_view(verb="drain")),
-    path("agents/<str:name>/quarantine", fleet.StandDownView.as_view(verb="quarantine")),
-    path("agents/<str:name>/retire", fleet.StandDownView.as_view(verb="retire")),
+    path("agents/search", agents.SearchView.as_view()),
+    path("agents/best-fit", agents.BestFitView.as_view()),
+    path("agents/statistics", agents.StatisticsView.as_view()),
+    path("agents/<str:name>", agents.AgentView.as_view()),
+    path("agents/<str:name>/availability", agents.AvailabilityView.as_view()),
+    path("agents/<str:name>/drain", agents.StandDownView.as_view(verb="drain")),
+    path("agents/<str:name>/quarantine", agents.StandDownView.as_view(verb="quarantine")),
+    path("agents/<str:name>/retire", agents.StandDownView.as_view(verb="retire")),
     path("tasks", tasks.TasksView.as_view()),
     path("tasks/<str:pk>", tasks.TaskView.as_view()),
     path("tasks/<str:pk>/explain", tasks.TaskExplainView.as_view()),
@@ -39,9 +39,9 @@ urlpatterns = [
     path("tickets/<str:key>/resume", tickets.TicketActView.as_view(verb="resume")),
     path("tickets/<str:key>/archive", tickets.TicketActView.as_view(verb="archive")),
     path("tickets/<str:key>/restore", tickets.TicketActView.as_view(verb="restore")),
-    path("tickets/<str:key>/tasks", edges.TicketTasksView.as_view()),
-    path("tickets/<str:key>/edges", edges.EdgesView.as_view()),
-    path("tickets/<str:key>/edges/<str:pk>", edges.EdgeView.as_view()),
+    path("tickets/<str:key>/tasks", needs.TicketTasksView.as_view()),
+    path("tickets/<str:key>/edges", needs.EdgesView.as_view()),
+    path("tickets/<str:key>/edges/<str:pk>", needs.EdgeView.as_view()),
     path("tickets/<str:key>/graph", graph.GraphView.as_view()),
     path("tickets/<str:key>/gate", gate.GateView.as_view()),
     path("tickets/<str:key>/gate/evaluations", gate.EvaluationsView.as_view()),

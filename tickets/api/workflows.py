@@ -10,14 +10,14 @@ from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents.api.docs import listing, route
 from agents.api.json import StrictJSONParser
-from agents.api.pages import PageIn, page
-from agents.api.parse import Shape, asked
+from agents.api.openapi import listing, route
+from agents.api.pagination import PageIn, page
+from agents.api.parsing import Shape, asked
 from agents.api.view import View, tagged
 from omoi_site.errors import NotFound
-from tickets import workflow as documents
 from tickets.models import Workflow
+from tickets.workflows import document as documents
 
 YAML = "application/yaml"
 

@@ -7,7 +7,7 @@ import django.db.models.functions.datetime
 import django_fsm
 from django.db import migrations, models
 
-import omoi_site.db
+import omoi_site.database.sql
 
 
 class Migration(migrations.Migration):
@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
             name="SweepRun",
             fields=[
                 ("name", models.CharField(max_length=30, primary_key=True, serialize=False)),
-                ("at", models.DateTimeField(db_default=omoi_site.db.ClockTimestamp())),
+                ("at", models.DateTimeField(db_default=omoi_site.database.sql.ClockTimestamp())),
             ],
         ),
         migrations.CreateModel(
@@ -269,8 +269,8 @@ class Migration(migrations.Migration):
                 ("reason", models.TextField(blank=True)),
                 ("by", models.CharField(max_length=170)),
                 ("key", models.CharField(blank=True, max_length=20)),
-                ("at", models.DateTimeField(db_default=omoi_site.db.ClockTimestamp(), editable=False)),
-                ("xid", omoi_site.db.XidField(db_default=omoi_site.db.CurrentXid(), editable=False)),
+                ("at", models.DateTimeField(db_default=omoi_site.database.sql.ClockTimestamp(), editable=False)),
+                ("xid", omoi_site.database.sql.XidField(db_default=omoi_site.database.sql.CurrentXid(), editable=False)),
                 ("artifacts", models.JSONField(default=dict)),
                 ("ticket", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="history", to="tickets.ticket")),
             ],

@@ -9,7 +9,7 @@ SQL = Path(__file__).parent / "sql"
 
 def install_simple(apps, schema_editor):
     """The shipped workflow, so that the first ticket needs no set-up."""
-    from tickets.workflow import SHIPPED, read
+    from tickets.workflows.document import SHIPPED, read
 
     plan = read(SHIPPED / "simple.yaml")
     workflow = apps.get_model("tickets", "Workflow").objects.create(name=plan.name, version=1, document=plan.document)

@@ -5,7 +5,7 @@ import django.db.models.deletion
 import django.db.models.functions.datetime
 from django.db import migrations, models
 
-import omoi_site.db
+import omoi_site.database.sql
 
 
 class Migration(migrations.Migration):
@@ -60,7 +60,7 @@ class Migration(migrations.Migration):
                 ),
                 ("by", models.CharField(max_length=170)),
                 ("key", models.CharField(blank=True, max_length=20)),
-                ("at", models.DateTimeField(db_default=omoi_site.db.ClockTimestamp(), editable=False)),
+                ("at", models.DateTimeField(db_default=omoi_site.database.sql.ClockTimestamp(), editable=False)),
                 ("ticket", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="verdicts", to="tickets.ticket")),
             ],
             options={

@@ -8,7 +8,7 @@ SQL = Path(__file__).parent / "sql"
 
 
 def install_software_delivery(apps, schema_editor):
-    from tickets.workflow import SHIPPED, read
+    from tickets.workflows.document import SHIPPED, read
 
     plan = read(SHIPPED / "software_delivery.yaml")
     workflow = apps.get_model("tickets", "Workflow").objects.create(name=plan.name, version=1, document=plan.document)

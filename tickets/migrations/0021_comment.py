@@ -4,7 +4,7 @@ import django.core.validators
 import django.db.models.deletion
 from django.db import migrations, models
 
-import omoi_site.db
+import omoi_site.database.sql
 import omoi_site.limits
 
 ONLY_GROWS = """
@@ -46,7 +46,10 @@ class Migration(migrations.Migration):
                         blank=True, help_text="when it was written, where that is known", null=True, validators=[omoi_site.limits.moment]
                     ),
                 ),
-                ("at", models.DateTimeField(db_default=omoi_site.db.ClockTimestamp(), editable=False, help_text="when it came here")),
+                (
+                    "at",
+                    models.DateTimeField(db_default=omoi_site.database.sql.ClockTimestamp(), editable=False, help_text="when it came here"),
+                ),
                 (
                     "ticket",
                     models.ForeignKey(

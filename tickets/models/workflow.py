@@ -11,9 +11,9 @@ from django.db.models.functions import Now
 
 from agents import profiles
 from agents.models import Event, Project, label, via
-from omoi_site import db
+from omoi_site.database import sql
 from omoi_site.errors import Invalid, VersionConflict
-from tickets import workflow as documents
+from tickets.workflows import document as documents
 
 DEFAULT = "software_delivery"
 
@@ -65,14 +65,14 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
             raise documents.InvalidWorkflow(errors=faults)
         return plan
 
-    @db.atomic
+    @sql.atomic
     def install(self, source: Any, *, version: int | None = None, by: Any = None) -> Workflow:
         """Store a document as the next version of its name; the same document again is the version that is there.
 
         With `version` only over that one, else VersionConflict. `by`: who installs it; what is shipped comes without.
         """
         plan = self.checked(source)
-        db.rows("SELECT pg_advisory_xact_lock(hashtextextended('workflow ' || %s, 0))", [plan.name])
+        sql.rows("SELECT pg_advisory_xact_lock(hashtextextended('workflow ' || %s, 0))", [plan.name])
         newest = self.filter(name=plan.name).order_by("-version").first()
         if version is not None and version != (newest.version if newest else 0):
             raise VersionConflict(f"{plan.name} is at version {newest.version if newest else 0}", version=newest.version if newest else 0)

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from agents.models import Agent, Event, Key, Project
-from omoi_site import db
+from omoi_site.database import sql
 from tickets.simulation.agent import MOST_AT_ONCE
 
 TAG = "simulation"
@@ -21,7 +21,7 @@ def enlist(project: Project, count: int, *, keys_for: timedelta) -> list[tuple[A
     """`count` agents that can do whatever is open in the project, each with a key."""
     dismiss(left_behind())
     run = secrets.token_hex(3)
-    wanted = db.rows(
+    wanted = sql.rows(
         "SELECT DISTINCT unnest(capabilities) AS word FROM tickets_task WHERE project_id = %s AND state IN ('pending', 'claimed')",
         [project.pk],
     )

@@ -16,7 +16,7 @@ from typing import Any
 
 from django.conf import settings
 
-from omoi_site.orphans import die_with_parent
+from omoi_site.processes.parent_death import die_with_parent
 from tickets.simulation.agent import ANSWER_WITHIN_S, Orders
 
 PATIENCE_S = ANSWER_WITHIN_S + 5  # the last call may still wait for its answer

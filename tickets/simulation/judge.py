@@ -16,7 +16,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from agents.models import Project
-from omoi_site import db
+from omoi_site.database import sql
 
 ENDED = {"completed", "failed", "cancelled"}
 # The state each event leaves its task in; an event that time wrote says it itself.
@@ -107,17 +107,17 @@ def what_stands(project: Project) -> Before:
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        tasks = db.rows(
+        tasks = sql.rows(
             f"""SELECT t.id, t.state, t.join_count, t.work_s, {WAITS} AS waits
                 FROM tickets_task t JOIN tickets_ticket k ON k.id = t.ticket_id WHERE t.project_id = %s""",
             [project.pk],
         )
-        edges = db.rows(
+        edges = sql.rows(
             """SELECT n.parent_id, n.child_id, n.on_end, n.on_failure FROM tickets_need n JOIN tickets_task c ON c.id = n.child_id
                WHERE c.project_id = %s""",
             [project.pk],
         )
-        last = db.one("SELECT coalesce(max(id), 0) AS id FROM agents_event")
+        last = sql.one("SELECT coalesce(max(id), 0) AS id FROM agents_event")
     assert last
     needs: dict[int, list[Need]] = defaultdict(list)
     for edge in edges:
@@ -130,8 +130,8 @@ def what_stands(project: Project) -> Before:
 
 def judge(project: Project, before: Before, acknowledged: Collection[tuple[int, int]] = ()) -> Verdict:
     """The verdict over everything since `before`; `acknowledged` are the (task, fence) whose completion the server confirmed to somebody."""
-    told = db.rows(TOLD, [project.pk, before.last_event, [*LEAVES, *BY_TIME]])
-    now = db.rows("SELECT id, state FROM tickets_task WHERE project_id = %s", [project.pk])
+    told = sql.rows(TOLD, [project.pk, before.last_event, [*LEAVES, *BY_TIME]])
+    now = sql.rows("SELECT id, state FROM tickets_task WHERE project_id = %s", [project.pk])
     completed = Counter(event["task"] for event in told if event["kind"] == "task.completed")
     verdict = Verdict(tasks=len(before.open), held=len(before.held))
     verdict.done = sum(1 for task in now if task["id"] in before.open and task["state"] == "completed" and completed[task["id"]])

@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from agents.models import Project
-from omoi_site import db
+from omoi_site.database import sql
 from tickets.models import Ticket
 from tickets.simulation.agent import Orders
-from tickets.simulation.bound import list_schedule
 from tickets.simulation.chaos import Chaos
 from tickets.simulation.crew import Crew
 from tickets.simulation.judge import Before, judge
+from tickets.simulation.list_schedule import list_schedule
 from tickets.simulation.report import Heard, Report
 
 LOOK_EVERY_S = 0.05
@@ -73,7 +73,7 @@ class Run:
                 self.chaos.strike(done)
             if now - counted > COUNT_EVERY_S or done >= len(before.open):
                 counted = now
-                left = db.rows(LEFT, [list(before.open)])[0]
+                left = sql.rows(LEFT, [list(before.open)])[0]
                 if not left["open"]:
                     return
                 if left["moving"]:

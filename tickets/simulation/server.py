@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from omoi_site import running
 from omoi_site.errors import OmoiError
+from omoi_site.processes import running_server
 from tickets.simulation.http import Client, Unanswered
 
 
@@ -33,7 +33,7 @@ class Server:
 
 def here(home: Path) -> Server | None:
     """The server whose `up` lives and holds this OMOI_HOME; None when there is none."""
-    noted = running.found(home)
+    noted = running_server.found(home)
     if not noted or not noted.get("url"):
         return None
     return Server(noted["url"].rstrip("/"), noted["pid"], {role: pid for role, pid in noted["children"].items() if pid})

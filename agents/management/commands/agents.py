@@ -7,7 +7,8 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from agents.models import Agent, Key, Project
-from omoi_site import commands, db
+from omoi_site import commands
+from omoi_site.database import sql
 from omoi_site.errors import NotFound
 
 
@@ -28,7 +29,7 @@ class Command(commands.Command):
             "--project", action="append", default=[], metavar="KEY", dest="projects", help="any number; without one it sees no work"
         )
 
-    @db.atomic
+    @sql.atomic
     def create(self, *, name: str, projects: list[str], **shape: Any) -> commands.Document:
         known = {project.key: project for project in Project.objects.filter(key__in=projects)}
         if missing := [key for key in projects if key not in known]:

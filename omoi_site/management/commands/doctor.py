@@ -7,8 +7,10 @@ from typing import Any
 
 from django.conf import settings
 
-from omoi_site import commands, doctor, running
-from tickets import checkup  # noqa: F401  (adds what the floors above look at)
+from omoi_site import commands
+from omoi_site.processes import running_server
+from omoi_site.setup import doctor
+from tickets.runtime import health_checks  # noqa: F401  (adds what the floors above look at)
 
 
 class Command(commands.Command):
@@ -19,7 +21,7 @@ class Command(commands.Command):
         found = list(doctor.findings())
         server = None
         with contextlib.suppress(OSError):  # another user's folder, which its own line tells
-            server = running.found(settings.OMOI_HOME)
+            server = running_server.found(settings.OMOI_HOME)
         return {
             "running": server and server["url"],
             "well": not any(finding.state == "wrong" for finding in found),

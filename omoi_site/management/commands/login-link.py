@@ -10,9 +10,10 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
-from agents.models.signin import one_time_path
-from omoi_site import commands, running
+from agents.models.sign_in import one_time_path
+from omoi_site import commands
 from omoi_site.errors import NotFound
+from omoi_site.processes import running_server
 
 
 class Command(commands.Command):
@@ -25,7 +26,7 @@ class Command(commands.Command):
         found = get_user_model().objects.filter(username=user, is_active=True).first()
         if found is None:
             raise NotFound(f"there is no person {user} who may sign in")
-        server = running.found(settings.OMOI_HOME) or {}
+        server = running_server.found(settings.OMOI_HOME) or {}
         ends_at = timezone.now() + timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
         return {"user": user, "link": f"{server.get('url', '')}{one_time_path(found)}", "expires_at": ends_at}
 

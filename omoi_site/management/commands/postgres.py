@@ -10,8 +10,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from omoi_site import place, postgres, running, secrets, whereabouts
+from omoi_site.database import embedded, location
 from omoi_site.errors import OmoiError
+from omoi_site.processes import running_server
+from omoi_site.setup import paths, secrets
 
 
 class Command(BaseCommand):
@@ -21,17 +23,17 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         home = settings.OMOI_HOME
         try:
-            with contextlib.closing(running.hold(home)) as lock:
-                running.tell(lock, "PostgreSQL alone")
+            with contextlib.closing(running_server.hold(home)) as lock:
+                running_server.tell(lock, "PostgreSQL alone")
                 self.serve(home)
         except OmoiError as refusal:
             raise CommandError(str(refusal)) from refusal
 
     def serve(self, home: Path) -> None:
         ends = {signal.SIGINT, signal.SIGTERM}
-        server = postgres.Server(home)
+        server = embedded.Server(home)
         server.start()
-        address = whereabouts.url(str(place.socket_folder(home)), "omoi", "omoi", secrets.read(home, "password"))
+        address = location.url(str(paths.socket_folder(home)), "omoi", "omoi", secrets.read(home, "password"))
         self.stdout.write(f"PostgreSQL is ready: DATABASE_URL={address}")
         self.stdout.flush()
         signal.pthread_sigmask(signal.SIG_BLOCK, ends)

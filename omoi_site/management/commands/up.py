@@ -12,13 +12,15 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
-from agents.models.signin import one_time_path
-from omoi_site import exposure, place, postgres, preparation, room, running, secrets, showing, whereabouts
-from omoi_site import port as doors
-from omoi_site.child import Child
+from agents.models.sign_in import one_time_path
+from omoi_site.database import embedded, location, startup
 from omoi_site.errors import OmoiError
-from omoi_site.supervisor import Supervisor
-from tickets.demo import shelf
+from omoi_site.processes import running_server
+from omoi_site.processes.child_process import Child
+from omoi_site.processes.supervisor import Supervisor
+from omoi_site.serving import server as doors
+from omoi_site.setup import disk_space, exposure, open_browser, paths, secrets
+from tickets.demo import workspace
 
 ROLES = ("web", "worker", "clock")
 
@@ -49,15 +51,15 @@ class Command(BaseCommand):
             exposure.refuse(host, debug=settings.DEBUG, secret=settings.SECRET_KEY)
             self.look_for_room()
             if demo:
-                shelf.look_around()
-            with room.needed(home), contextlib.closing(running.hold(home)) as lock:
-                running.end_leftovers(home)  # they may have the port
+                workspace.look_around()
+            with disk_space.needed(home), contextlib.closing(running_server.hold(home)) as lock:
+                running_server.end_leftovers(home)  # they may have the port
                 listener = self.listen(host, port)
                 self.url = address(host, listener.getsockname()[1])
-                running.tell(lock, self.url)
+                running_server.tell(lock, self.url)
                 self.say(f"Omoi keeps its data in {home}.")
                 self.supervisor(listener).run()
-                showing.forget(home)
+                open_browser.forget(home)
         except OmoiError as refusal:
             raise CommandError(f"{refusal} {refusal.next_action}".strip()) from refusal
         except KeyboardInterrupt:
@@ -65,16 +67,16 @@ class Command(BaseCommand):
 
     def settle(self, how: str) -> None:
         """Make a copied or moved OMOI_HOME one of its own."""
-        with contextlib.closing(running.hold(settings.OMOI_HOME)):
-            self.say(place.settle(settings.OMOI_HOME, how) or f"{settings.OMOI_HOME} is where it belongs: nothing was changed.")
+        with contextlib.closing(running_server.hold(settings.OMOI_HOME)):
+            self.say(paths.settle(settings.OMOI_HOME, how) or f"{settings.OMOI_HOME} is where it belongs: nothing was changed.")
         settings.SECRET_KEY = secrets.secret_key(settings.OMOI_HOME)
 
     def look_for_room(self) -> None:
         """Nothing is begun on a disk that cannot hold it."""
-        ground = place.ground(settings.OMOI_HOME)
+        ground = paths.ground(settings.OMOI_HOME)
         if not os.environ.get("DATABASE_URL"):
-            place.expect_data(settings.OMOI_HOME)
-            room.demand(ground, room.LEAST if (ground / "data").exists() else room.TO_BEGIN)
+            paths.expect_data(settings.OMOI_HOME)
+            disk_space.demand(ground, disk_space.LEAST if (ground / "data").exists() else disk_space.TO_BEGIN)
 
     def listen(self, host: str, port: int) -> socket.socket:
         """The door, held open by us while web processes come and go: a connection waits in line for the next one."""
@@ -94,7 +96,7 @@ class Command(BaseCommand):
         return Supervisor(
             home,
             self.url,
-            server=None if os.environ.get("DATABASE_URL") else postgres.Server(home),
+            server=None if os.environ.get("DATABASE_URL") else embedded.Server(home),
             listener=listener,
             roles=[role(name, **given.get(name, {})) for name in (*ROLES, *(["demo"] if self.demo else []))],
             grace_s=settings.WORKER_GRACE_S + 10,  # a worker's own, and time to give back what it still holds
@@ -107,13 +109,13 @@ class Command(BaseCommand):
         """Migrate, and see that there is an operator; afterwards no connection is left open."""
         home, own = settings.OMOI_HOME, not os.environ.get("DATABASE_URL")
         if own:  # the secrets were made after the settings were read
-            here = whereabouts.database(home)
+            here = location.database(home)
             for described in (settings.DATABASES["default"], connections["default"].settings_dict):
                 described.update(HOST=here["HOST"], PASSWORD=here["PASSWORD"])
         try:
-            preparation.reach("" if own else "of DATABASE_URL ")
-            preparation.migrate(self.say, home / "backups" if own else None)
-            self.operator = preparation.operator()
+            startup.reach("" if own else "of DATABASE_URL ")
+            startup.migrate(self.say, home / "backups" if own else None)
+            self.operator = startup.operator()
         finally:
             connections.close_all()
 
@@ -126,7 +128,7 @@ class Command(BaseCommand):
             f"Logs are in {settings.OMOI_HOME / 'logs'}. Ctrl-C ends it."
         )
         if not self.no_open:
-            showing.show(link, settings.OMOI_HOME)
+            open_browser.show(link, settings.OMOI_HOME)
 
     def say(self, sentence: str) -> None:
         with contextlib.suppress(OSError, ValueError):  # whoever was listening has gone

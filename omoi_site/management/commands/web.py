@@ -8,9 +8,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from omoi_site import exposure
-from omoi_site import port as doors
-from omoi_site.ready import report_ready
+from omoi_site.processes.ready_signal import report_ready
+from omoi_site.serving import server as doors
+from omoi_site.setup import exposure
 
 
 class Command(BaseCommand):

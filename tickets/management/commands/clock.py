@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from omoi_site.ready import report_ready
+from omoi_site.processes.ready_signal import report_ready
 
 
 class Command(BaseCommand):
@@ -15,7 +15,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from tickets.clock import Clock
+        from tickets.runtime.clock import Clock
 
         for one in (
             signal.SIGTERM,

@@ -8,8 +8,8 @@ from typing import Any
 from django.db import InterfaceError, OperationalError, connection
 
 from omoi_site import commands
-from omoi_site.ready import report_ready
-from tickets.demo import play, shelf
+from omoi_site.processes.ready_signal import report_ready
+from tickets.demo import scenario, workspace
 
 PATIENCE_S = 60.0
 
@@ -18,16 +18,16 @@ class Command(commands.Command):
     help = "Make the project DEMO, whose tickets workers of this machine take from BACKLOG to DONE; what is there already stays as it is."
 
     def act(self, **_: Any) -> commands.Document:
-        shelf.look_around()
+        workspace.look_around()
         report_ready()
-        shelf.lay_out()
-        repository = shelf.repository()
+        workspace.lay_out()
+        repository = workspace.repository()
         lost_at = float("inf")
         while True:
             try:
-                project = play.open_project(repository)
+                project = scenario.open_project(repository)
                 lost_at = float("inf")
-                play.see_through(project)
+                scenario.see_through(project)
                 return {"project": project.key, "tickets": project.tickets.count(), "repository": project.repository}
             except (OperationalError, InterfaceError):  # it is started again
                 lost_at = min(lost_at, time.monotonic())

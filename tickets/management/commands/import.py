@@ -9,8 +9,9 @@ from django.core.management.base import CommandParser
 from django.db import transaction
 
 from agents.models import Project
-from omoi_site import commands, db
-from tickets import imports
+from omoi_site import commands
+from omoi_site.database import sql
+from tickets import interchange
 from tickets.models import Workflow
 
 SHOWN = 50  # edges, changes and warnings; --json tells all
@@ -20,15 +21,15 @@ class Command(commands.Command):
     help = "Bring in the work that another tool kept. What is known already stays as it is, so a second import adds only what is new."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("format", metavar="FORMAT", choices=list(imports.FORMATS), help=f"one of {', '.join(imports.FORMATS)}")
+        parser.add_argument("format", metavar="FORMAT", choices=list(interchange.FORMATS), help=f"one of {', '.join(interchange.FORMATS)}")
         parser.add_argument("file", metavar="FILE", help="`-` is standard input")
         parser.add_argument("--project", required=True, metavar="KEY", help="made when it is missing")
-        parser.add_argument("--workflow", default="", metavar="NAME", help=f"the workflow its tickets follow ({imports.WORKFLOW})")
+        parser.add_argument("--workflow", default="", metavar="NAME", help=f"the workflow its tickets follow ({interchange.WORKFLOW})")
         parser.add_argument("--dry-run", action="store_true", help="check and report, and change nothing")
 
     def act(self, *, format: str, file: str, project: str, **how: Any) -> commands.Document:
         with commands.opened(file) as source:
-            sheet = imports.read(format, source)
+            sheet = interchange.read(format, source)
         with commands.progress(total=len(sheet.items), unit=" items") as bar:
             return bring_in(sheet, project, how["workflow"], how["dry_run"], watch=lambda made: bar.update(made - bar.n))
 
@@ -79,12 +80,12 @@ def many(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 
-@db.atomic  # a project made for an import that is refused, or only tried, goes with it
-def bring_in(sheet: imports.Read, key: str, workflow: str, dry_run: bool, watch: Callable[[int], None]) -> commands.Document:
+@sql.atomic  # a project made for an import that is refused, or only tried, goes with it
+def bring_in(sheet: interchange.Read, key: str, workflow: str, dry_run: bool, watch: Callable[[int], None]) -> commands.Document:
     project = Project.objects.filter(key=key).first()
     if project is None:
-        followed = Workflow.objects.latest_of(workflow or imports.WORKFLOW)
+        followed = Workflow.objects.latest_of(workflow or interchange.WORKFLOW)
         project = Project.objects.found(key=key, workflow=followed.name, by=commands.BY)
-    report = imports.bring_in(sheet, project=project, by=commands.BY, workflow=workflow, dry_run=dry_run, watch=watch)
+    report = interchange.bring_in(sheet, project=project, by=commands.BY, workflow=workflow, dry_run=dry_run, watch=watch)
     transaction.set_rollback(dry_run)
     return report.as_dict()

@@ -11,12 +11,12 @@ import dramatiq
 from django.conf import settings
 from django.core.management.base import CommandParser
 
-from omoi_site import broker
+from omoi_site.brokers import hints
 from omoi_site.commands import Command as OurCommand
 from omoi_site.commands import Document
-from omoi_site.ready import report_ready
-from tickets import names
-from tickets.worker import Worker
+from omoi_site.processes.ready_signal import report_ready
+from tickets.runtime import worker_name
+from tickets.runtime.worker import Worker
 
 log = logging.getLogger(__name__)
 STOPPING_S = 4.0
@@ -33,13 +33,13 @@ class Command(OurCommand):
         parser.add_argument("--capability", action="append", default=[], help="a word that tasks ask for; may be given again")
 
     def act(self, *, name: str, threads: int, capability: list[str], **_: Any) -> Document:
-        from tickets import actors  # noqa: F401  (tells the broker which messages there are)
+        from tickets.runtime import actors  # noqa: F401  (tells the broker which messages there are)
 
-        worker = Worker(names.take_one(name), threads, capability)
+        worker = Worker(worker_name.take_one(name), threads, capability)
         worker.enlist()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: worker.end())
-        listening = dramatiq.Worker(broker.get(), worker_threads=LISTENERS)
+        listening = dramatiq.Worker(hints.get(), worker_threads=LISTENERS)
         listening.start()
         log.info("%s carries out %d tasks at a time", worker.name, threads)
         report_ready()
@@ -55,4 +55,4 @@ class Command(OurCommand):
 
 def stop(listening: dramatiq.Worker) -> None:
     listening.stop(timeout=3000)
-    broker.get().close()
+    hints.get().close()

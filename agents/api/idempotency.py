@@ -1,0 +1,115 @@
+"""Idempotency-Key: the same request again gets the same answer, and has one effect.
+
+The act and its stored answer commit in one transaction, so there is never one without the other, whenever the process dies.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken
+from django.http import HttpResponse
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agents.models import Key, Reply, label, rights
+from omoi_site.database import sql
+from omoi_site.errors import Invalid, OmoiError
+from omoi_site.serving.wsgi_bridge import LOOKS
+
+KEPT_HEADERS = ("ETag", "Location", "Link")
+LONGEST = 255
+
+
+class IdempotencyMismatch(OmoiError):
+    """The key was used before for another request."""
+
+    code = "idempotency_mismatch"
+    title = "This Idempotency-Key belongs to another request"
+    next_action = "Take a new key for a new request."
+
+
+class IdempotencyInProgress(OmoiError):
+    """The first request with this key is still running."""
+
+    code = "idempotency_in_progress"
+    title = "The first request with this Idempotency-Key is still running"
+    next_action = "Ask again in a moment, with the same key."
+
+
+def once(request: Request, act: Callable[[], Response], *, secret: bool) -> HttpResponse | Response:
+    """What `act` answers, or what it answered the first time this key came with this request."""
+    key = request.META.get("HTTP_IDEMPOTENCY_KEY")
+    if key is None:
+        return sql.patiently(act)()
+    if not 1 <= len(key) <= LONGEST:
+        raise Invalid(f"an Idempotency-Key has 1 to {LONGEST} characters", field="Idempotency-Key")
+    principal = label(request.user)
+    mark = hashlib.sha256(f"{principal}\0{key}".encode()).digest()
+    asked = hashlib.sha256(b"\0".join([str(request.method).encode(), request.get_full_path().encode(), _body(request)])).digest()
+    waited = bool(request.META.get(LOOKS))
+    request.user.rights_used = []
+    return _carried_out(mark, asked, _seal(request, key) if secret else None, act, waited, request.user)
+
+
+def _body(request: Request) -> bytes:
+    """What stands for the body: itself, or of an upload, which need not fit into memory, its hash."""
+    upload = request.META.get("wsgi.input")
+    if "multipart" not in (request.content_type or "") or upload is None or not upload.seekable():
+        return request._request.body
+    place, hash = upload.tell(), hashlib.sha256()
+    upload.seek(0)
+    while chunk := upload.read(1 << 20):
+        hash.update(chunk)
+    upload.seek(place)
+    return hash.digest()
+
+
+@sql.atomic
+def _carried_out(
+    mark: bytes, asked: bytes, seal: Fernet | None, act: Callable[[], Response], waited: bool, who: Any
+) -> HttpResponse | Response:
+    number = int.from_bytes(mark[:8], "big", signed=True)
+    if waited:  # its twin was woken by the same ring: the one who looks second gets the answer of the first
+        sql.rows("SELECT pg_advisory_xact_lock(%s)", [number])
+    elif sql.one("SELECT pg_try_advisory_xact_lock(%s) AS got", [number]) == {"got": False}:
+        raise IdempotencyInProgress()
+    # a statement of its own: its snapshot is newer than the lock
+    if sql.one("SELECT 1 FROM agents_reply WHERE hash = %s", [mark]) and (kept := Reply.objects.kept().filter(hash=mark).first()):
+        if bytes(kept.request) != asked:
+            raise IdempotencyMismatch()
+        rights.need_again(who, kept.rights)
+        return _replayed(kept, seal)
+    response = act()
+    if response.status_code < 300 and response.status_code != 204:
+        text = JSONRenderer().render(response.data)
+        headers = {name: response[name] for name in KEPT_HEADERS if name in response}
+        Reply.objects.keep(
+            mark, asked, response.status_code, headers, seal.encrypt(text) if seal else text, who.rights_used, sealed=seal is not None
+        )
+    return response
+
+
+def _replayed(kept: Reply, seal: Fernet | None) -> HttpResponse:
+    body = bytes(kept.body)
+    try:
+        text = seal.decrypt(body) if kept.sealed and seal else body
+    except InvalidToken as error:
+        raise IdempotencyMismatch("the answer holds a secret, and only the credential that asked for it can have it again") from error
+    response = HttpResponse(text, status=kept.status, content_type="application/json")
+    for name, value in kept.headers.items():
+        response[name] = value
+    response["Idempotency-Replayed"] = "true"
+    return response
+
+
+def _seal(request: Request, key: str) -> Fernet:
+    """Only who has both the key and the credential can open the answer again."""
+    import base64
+
+    bearer = request.META.get("HTTP_AUTHORIZATION", "") if isinstance(request.auth, Key) else request.session.session_key or ""
+    return Fernet(base64.urlsafe_b64encode(hashlib.sha256(json.dumps([key, bearer]).encode()).digest()))

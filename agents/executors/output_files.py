@@ -1,0 +1,80 @@
+"""What a job hands in: the files its profile names, copied out of its work folder before that is gone.
+
+The job chose what lies there, so nothing is followed out of the folder: no link, no file that has another name elsewhere, nothing
+that is not an ordinary file of the job's own account.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import tempfile
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from agents.executors.job import Ending, Handed, Job
+from omoi_site.setup import paths
+
+LARGEST = 32 << 20
+PIECE = 1 << 20
+NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # without the last a FIFO would hold us for ever
+
+
+class NotHanded(Exception):
+    """The file cannot be taken; the message says why."""
+
+
+def with_files(ending: Ending, job: Job, folder: Path) -> Ending:
+    """The ending with what the job promised to hand in; a failure when that is not there. An ending that is none already hands in nothing."""
+    if not ending.ok or not job.artifacts:
+        return ending
+    files: list[Handed] = []
+    try:
+        for path, kind in job.artifacts.items():
+            files.append(Handed(path, kind, taken(folder, path)))
+    except NotHanded as error:
+        for file in files:
+            file.content.close()
+        return Ending.failed(str(error), kind="validation", **ending.result)
+    return replace(ending, files=tuple(files))
+
+
+def taken(folder: Path, path: str) -> BinaryIO:
+    """A copy of `folder/path` that nobody else can change; raises NotHanded."""
+    *above, name = PurePosixPath(path).parts
+    with contextlib.ExitStack() as stack:
+        try:
+            here = os.open(folder, os.O_DIRECTORY | NO_LINK)
+            stack.callback(os.close, here)
+            for step in above:
+                here = os.open(step, os.O_DIRECTORY | NO_LINK, dir_fd=here)
+                stack.callback(os.close, here)
+            found = os.open(name, os.O_RDONLY | NO_LINK, dir_fd=here)
+            stack.callback(os.close, found)
+        except FileNotFoundError:
+            raise NotHanded(f"it was to leave {path} in its work folder, and did not") from None
+        except OSError as error:
+            raise NotHanded(
+                f"{path} cannot be handed in: {error.strerror}; it must be an ordinary file in the work folder, no link"
+            ) from error
+        status, account = os.fstat(found), paths.executor()
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1 or status.st_uid != (account.uid if account else os.geteuid()):
+            raise NotHanded(f"{path} cannot be handed in: it must be an ordinary file of its own in the work folder")
+        with open(found, "rb", closefd=False) as file:
+            return _copied(file, path)
+
+
+def _copied(file: BinaryIO, path: str) -> BinaryIO:
+    copy = tempfile.TemporaryFile()  # noqa: SIM115  (whoever gets the ending closes it)
+    try:
+        while piece := file.read(PIECE):
+            if copy.tell() + len(piece) > LARGEST:
+                raise NotHanded(f"{path} is larger than {LARGEST >> 20} MiB, more than is taken")
+            copy.write(piece)
+    except BaseException:
+        copy.close()
+        raise
+    copy.seek(0)
+    return copy

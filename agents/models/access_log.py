@@ -1,0 +1,74 @@
+"""Who came in, who went, and who was refused: in the log, and of those we know in the journal too.
+
+A flood fills neither. Of one kind, a process writes ten a minute for each address into the log and ten a minute for each principal into the
+journal; the next one written says how many were left out.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Hashable
+from typing import Any
+
+import structlog
+
+from agents.models.account import Account
+from agents.models.actor import label
+from agents.models.agent import Agent
+from omoi_site.database import sql
+
+MOST, SPAN_S = 10, 60.0
+REMEMBERED = 10_000
+
+access_log = structlog.get_logger("omoi.access")
+log = logging.getLogger(__name__)
+
+
+class Allowance:
+    """`most` of each kind within `span_s`."""
+
+    def __init__(self, most: int = MOST, span_s: float = SPAN_S) -> None:
+        self.most, self.span_s = most, span_s
+        self.used: dict[Hashable, list[float]] = {}  # of each kind: when its span began, taken in it, left out since one was last taken
+
+    def take(self, kind: Hashable) -> int | None:
+        """How many were left out before this one; None when this one is left out too."""
+        if len(self.used) >= REMEMBERED:
+            self.used.clear()
+        now = time.monotonic()
+        used = self.used.setdefault(kind, [now, 0, 0])
+        if now - used[0] >= self.span_s:
+            used[0], used[1] = now, 0
+        if used[1] >= self.most:
+            used[2] += 1
+            return None
+        left_out, used[1], used[2] = int(used[2]), used[1] + 1, 0
+        return left_out
+
+
+in_log, in_journal = Allowance(), Allowance()
+
+
+def note(kind: str, *, address: str, who: Any = None, by: Any = None, **told: Any) -> None:
+    """Tell that `kind` (`signed_in`, `sign_in_failed`, `signed_out`, `refused`) happened to `who`, an agent or a person; None: somebody unknown.
+
+    `by` is the actor where that is not they themselves. `told` holds no secret, and nothing that a stranger typed but an address.
+    """
+    named = {"who": label(who)} if who else {}
+    if (left_out := in_log.take((kind, address))) is not None:
+        tell = access_log.info if kind in ("signed_in", "signed_out") else access_log.warning
+        tell(kind, address=address, **named, **told, **({"left_out": left_out} if left_out else {}))
+    if who and (left_out := in_journal.take((kind, label(who)))) is not None:
+        try:
+            _record(who, kind, by or who, {"address": address, **told, **({"left_out": left_out} if left_out else {})})
+        except Exception:
+            log.exception("the journal could not be told")
+
+
+@sql.atomic
+def _record(who: Any, kind: str, by: Any, data: dict[str, Any]) -> None:
+    if isinstance(who, Agent):
+        return who.record(f"agent.{kind}", by=by, data=data)
+    account, _ = Account.objects.get_or_create(user=who)
+    return account.record(f"user.{kind}", by=by, data=data)

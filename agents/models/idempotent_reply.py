@@ -1,0 +1,55 @@
+"""Reply: the answer to a request that came with an Idempotency-Key, kept so that the same request again gets the same answer."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db import models
+from django.db.models.functions import Now
+from psycopg.types.json import Jsonb
+
+from agents.models.rights import Used
+from omoi_site.database import sql
+
+KEPT = timedelta(hours=48)
+KEEP = """
+INSERT INTO agents_reply (hash, request, status, headers, body, rights, sealed, created_at) VALUES (%s, %s, %s, %s, %s, %s, %s, now())
+ON CONFLICT (hash) DO UPDATE SET request = excluded.request, status = excluded.status, headers = excluded.headers, body = excluded.body,
+       rights = excluded.rights, sealed = excluded.sealed, created_at = excluded.created_at
+"""
+
+
+class ReplyQuerySet(models.QuerySet["Reply"]):
+    def kept(self) -> ReplyQuerySet:
+        return self.filter(created_at__gt=Now() - KEPT)
+
+    @staticmethod
+    def keep(mark: bytes, request: bytes, status: int, headers: dict[str, str], body: bytes, rights: Used, *, sealed: bool) -> None:
+        """Store an answer under its mark; one past its time may still be there, and gives way."""
+        sql.rows(KEEP, [mark, request, status, Jsonb(headers), body, Jsonb(rights), sealed])
+
+    def forget(self, limit: int = 1000) -> int:
+        """Delete answers past their time, in a batch; returns how many."""
+        old = self.filter(created_at__lte=Now() - KEPT).order_by("created_at").values("pk")[:limit]
+        return self.filter(pk__in=list(old.values_list("pk", flat=True))).delete()[0]
+
+
+class Reply(models.Model):
+    hash = models.BinaryField(max_length=32, unique=True, help_text="of the principal and the key: the key itself is not kept")
+    request = models.BinaryField(max_length=32, help_text="hash of method, address and body")
+    status = models.PositiveSmallIntegerField()
+    headers = models.JSONField(default=dict)
+    body = models.BinaryField(help_text="encrypted under the key and the bearer when it holds a secret")
+    rights = models.JSONField(
+        default=list, db_default=[], help_text="scopes and projects the answer rests on: asked again before it is given again"
+    )
+    sealed = models.BooleanField(default=False)
+    created_at = models.DateTimeField(db_default=Now(), db_index=True)
+
+    objects = ReplyQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "replies"
+
+    def __str__(self) -> str:
+        return f"{self.status} of {self.created_at}"

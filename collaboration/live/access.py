@@ -1,0 +1,157 @@
+"""Who may open a live socket, which topics they may follow, and for how long: rights end while a page is open."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.core.handlers.wsgi import WSGIRequest
+from django.db.models import QuerySet
+from django.utils.http import is_same_domain
+
+from agents.models import Agent, Project
+from agents.models.key import LIVE
+from omoi_site.serving.hub import Hub
+from omoi_site.serving.request_body import Scope
+from omoi_site.serving.wsgi_bridge import environ
+
+SessionStore = import_module(settings.SESSION_ENGINE).SessionStore
+
+
+def request_of(scope: Scope) -> WSGIRequest:
+    """The handshake as Django reads any request: host, cookies, proxy settings."""
+    scheme = {"ws": "http", "wss": "https"}.get(scope["scheme"], scope["scheme"])
+    return WSGIRequest(environ({**scope, "method": "GET", "scheme": scheme}, io.BytesIO(), 0))
+
+
+def same_origin(request: WSGIRequest) -> bool:
+    """Whether the page that opens the socket is ours or one of CSRF_TRUSTED_ORIGINS; raises DisallowedHost.
+
+    With the port, because cookies ignore it: else a page of any program on this machine could open a socket of whoever is signed in.
+    """
+    origin, host = request.headers.get("Origin", ""), request.get_host()
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return False
+    if parts.scheme in ("http", "https") and parts.netloc and parts.netloc == host:
+        return True
+    return any(
+        origin == trusted
+        or (
+            "*" in trusted
+            and parts.scheme == urlsplit(trusted).scheme
+            and is_same_domain(parts.netloc, urlsplit(trusted).netloc.lstrip("*"))
+        )
+        for trusted in settings.CSRF_TRUSTED_ORIGINS
+    )
+
+
+def viewer(request: WSGIRequest) -> Any | None:
+    """The person signed in by the cookie, as of now: read anew at each call."""
+    request.session = SessionStore(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
+    user = get_user(request)
+    return user if user.is_authenticated and user.is_active else None
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Whom an open socket belongs to, by what ends when they are signed out: their session, or the password it began with."""
+
+    session: str
+    user: int
+    password: str
+
+    @classmethod
+    def of(cls, request: WSGIRequest, user: Any) -> Viewer:
+        return cls(request.session.session_key or "", user.pk, hashlib.sha256(user.password.encode()).hexdigest())
+
+
+def may_follow(user: Any, topics: Iterable[str]) -> set[str]:
+    """Those of `topics` that lie in projects the user sees; what does not exist and what is not theirs look alike."""
+    asked = {topic: place for topic in topics if (place := place_of(topic))}
+    keys = _known(Project.objects.seen_by(user), "key", (name for kind, name in asked.values() if kind == "project"))
+    names = _known(Agent.objects.seen_by(user), "name", (name for kind, name in asked.values() if kind == "agent"))
+    return {topic for topic, (kind, name) in asked.items() if name in (keys if kind == "project" else names)}
+
+
+def place_of(topic: str) -> tuple[str, str] | None:
+    """What one must see to follow the topic: a project by its key or an agent by its name; None for a topic that does not exist."""
+    kind, _, name = topic.partition(":")
+    if kind == "ticket":
+        return "project", name.rpartition("-")[0]
+    return (kind, name) if kind in ("project", "agent") else None
+
+
+def _known(seen: QuerySet[Any], field: str, asked: Iterable[str]) -> set[str]:
+    wanted = set(asked)
+    return set(seen.filter(**{f"{field}__in": wanted}).values_list(field, flat=True)) if wanted else set()
+
+
+# Everything that is open at once, in one statement: who is still signed in, what of what they follow they still see (as `seen_by` has it),
+# and which keys of those who wait are still good.
+STANDING = f"""
+WITH viewer AS MATERIALIZED (
+  SELECT v.session, u.id, u.is_superuser FROM unnest(%(sessions)s::text[], %(users)s::int[], %(passwords)s::text[]) v(session, id, password)
+  JOIN django_session s ON s.session_key = v.session AND s.expire_date > clock_timestamp()
+  JOIN auth_user u ON u.id = v.id AND u.is_active AND encode(sha256(convert_to(u.password, 'UTF8')), 'hex') = v.password),
+person AS (SELECT DISTINCT id, is_superuser FROM viewer),
+asked AS (SELECT * FROM unnest(%(askers)s::int[], %(kinds)s::text[], %(names)s::text[]) a(id, kind, name))
+SELECT 'session' AS kind, id, session AS name FROM viewer
+UNION ALL
+SELECT 'project', person.id, asked.name FROM asked JOIN person USING (id) JOIN agents_project p ON p.key = asked.name
+WHERE asked.kind = 'project' AND (is_superuser OR EXISTS (SELECT FROM agents_member m WHERE m.project_id = p.id AND m.user_id = person.id))
+UNION ALL
+SELECT 'agent', person.id, asked.name FROM asked JOIN person USING (id) JOIN agents_agent g ON g.name = asked.name
+WHERE asked.kind = 'agent' AND (is_superuser OR g.owner_id = person.id OR EXISTS (
+  SELECT FROM agents_agent_projects ap JOIN agents_member m USING (project_id) WHERE ap.agent_id = g.id AND m.user_id = person.id))
+UNION ALL
+SELECT 'key', 0, key.prefix FROM agents_key key LEFT JOIN auth_user u ON u.id = key.user_id
+WHERE key.prefix = ANY (%(prefixes)s::text[]) AND {LIVE} AND coalesce(u.is_active, true)"""
+
+
+async def recheck(link: psycopg.AsyncConnection[Any], hub: Hub) -> None:
+    """Sign out the followers whose session is over, take from the others what they may not follow any more, and call those who wait with a
+    key that is over."""
+    open_ones = {follower: follower.topics for follower in hub.signed_in if follower.viewer}
+    keys = {holder: prefix for holder in hub.bells.holders() if (prefix := holder.partition("omoi_")[2].partition("_")[0])}
+    if not open_ones and not keys:
+        return
+    viewers = {follower.viewer for follower in open_ones}
+    places = {topic: place_of(topic) for topic in hub.followers}
+    seen = {follower: {places[topic] for topic in topics} for follower, topics in open_ones.items()}
+    asked = {(follower.viewer.user, *place) for follower, wanted in seen.items() for place in wanted if place}
+    askers, kinds, names = zip(*asked, strict=True) if asked else ((), (), ())
+    given = {
+        "sessions": [viewer.session for viewer in viewers],
+        "users": [viewer.user for viewer in viewers],
+        "passwords": [viewer.password for viewer in viewers],
+        "askers": list(askers),
+        "kinds": list(kinds),
+        "names": list(names),
+        "prefixes": list(set(keys.values())),
+    }
+    stands = set(await (await link.execute(STANDING, given)).fetchall())
+    for follower, topics in open_ones.items():
+        user, session = follower.viewer.user, follower.viewer.session
+        if ("session", user, session) in stands:
+            gone = {place for place in seen[follower] if place is None or (place[0], user, place[1]) not in stands}
+            if gone:
+                hub.forbid(follower, {topic for topic in topics if places[topic] in gone})
+        else:
+            hub.leave(follower)
+            _closing.add(closing := asyncio.ensure_future(follower.sign_out()))
+            closing.add_done_callback(_closing.discard)
+    hub.bells.call({holder for holder, prefix in keys.items() if ("key", 0, prefix) not in stands})
+
+
+_closing: set[asyncio.Future[None]] = set()  # the loop itself would forget them

@@ -1,0 +1,204 @@
+"""What every page of the admin shares: lists that stay fast, rows that only tell, acts that ask for a reason.
+
+The admin is a door like the others: whatever it changes, it changes by the verbs of the models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.functional import cached_property
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from omoi_site import limits
+from omoi_site.database import sql
+from omoi_site.errors import OmoiError
+from omoi_site.templatetags.omoi import age
+
+MOST = 10_000  # rows counted for the page numbers
+
+
+class Counted(Paginator):
+    """Counts no further than `MOST`: a list of a million rows must open as fast as one of a hundred."""
+
+    @cached_property
+    def count(self) -> int:
+        return len(self.object_list.order_by().values_list("pk", flat=True)[:MOST])  # type: ignore[union-attr]
+
+
+class Site(admin.AdminSite):
+    """The admin, with the tables nobody looks at every day in a section of their own."""
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        found = super().get_app_list(request, app_label)
+        inner = [shown for app in found for shown in app["models"] if getattr(self._registry[shown["model"]], "internal", False)]
+        apps = [{**app, "models": [shown for shown in app["models"] if shown not in inner]} for app in found]
+        section = {
+            "name": "Internals",
+            "app_label": "internals",
+            "app_url": reverse("admin:index"),
+            "has_module_perms": True,
+            "models": inner,
+        }
+        return [*(app for app in apps if app["models"]), *([section] if inner else [])]
+
+
+class Desk(admin.ModelAdmin):
+    """`inside`: the way from a row to its project; staff see rows of their own projects. Empty: rows of no project, which only the operator sees.
+
+    `internal`: a table of inner workings, behind the section *Internals*.
+    """
+
+    inside = ""
+    internal = False
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    list_per_page = 50
+    paginator = Counted
+    actions: Iterable[Any] = ()
+
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        """Whoever may change rows of this kind may act on them, also where no field can be edited."""
+        return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows = super().get_queryset(request)
+        return rows if request.user.is_superuser else self.seen(rows, request.user)  # type: ignore[union-attr]
+
+    def seen(self, rows: QuerySet[Any], who: Any) -> QuerySet[Any]:
+        """Those of these rows that a person who is not the operator may see."""
+        return rows.filter(**{f"{self.inside}__members__user": who}).distinct() if self.inside else rows.none()
+
+    def get_field_queryset(self, db: str | None, db_field: Any, request: HttpRequest) -> QuerySet[Any] | None:
+        """What a form offers, and takes, is what the list of that model shows."""
+        desk = self.admin_site._registry.get(db_field.remote_field.model)
+        return desk.get_queryset(request) if isinstance(desk, Desk) else super().get_field_queryset(db, db_field, request)
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """A refusal of the domain is told above the form, not as a crash."""
+        try:
+            # Django puts a transaction around the whole view: what is saved inside cannot be tried again by itself
+            return sql.patiently(super().changeform_view)(request, *args, **kwargs)
+        except OmoiError as refused:
+            self.message_user(request, f"{refused.message} {refused.next_action}".strip(), messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+
+
+class Everybodys(Desk):
+    """Rows that belong to no project and that everybody with the permission may see."""
+
+    def seen(self, rows: QuerySet[Any], who: Any) -> QuerySet[Any]:
+        return rows
+
+
+class ReadOnly(Desk):
+    """Rows that are only looked at: neither added nor changed nor deleted here."""
+
+    hidden: Iterable[str] = ()
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return [field.name for field in self.opts.fields if field.name not in self.hidden]
+
+    get_readonly_fields = get_fields
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class Rows(admin.TabularInline):
+    """Rows below a form that are only read; all fields are named in `fields`."""
+
+    template = "admin/rows.html"
+    extra = 0
+    can_delete = False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.fields
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+def act(title: str, verb: Callable[[Any, HttpRequest, str], Any], *, effect: str, least: int = 0) -> Any:
+    """An action that asks for a reason of `least` characters on its own page, then does `verb(row, request, reason)` to each row."""
+
+    @admin.action(description=title, permissions=["act"])
+    def action(desk: Desk, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
+        if not desk.has_act_permission(request):
+            raise PermissionDenied
+        reason = request.POST.get("reason", "")
+        if "reason" not in request.POST or len(limits.seen(reason)) < least:
+            told = {
+                **desk.admin_site.each_context(request),
+                "title": title,
+                "effect": effect,
+                "rows": rows,
+                "opts": desk.opts,
+                "name": request.POST["action"],
+                "checkbox": ACTION_CHECKBOX_NAME,
+                "least": least,
+                "short": "reason" in request.POST,
+            }
+            return TemplateResponse(request, "admin/act.html", told)
+        done, refused = 0, []
+        for row in rows:
+            try:
+                verb(row, request, reason)
+                done += 1
+            except OmoiError as error:
+                refused.append(f"{row}: {error.message}")
+        if done:
+            desk.message_user(request, f"{title}: {done} of {len(rows)} done.", messages.SUCCESS)
+        for message in refused[:10]:
+            desk.message_user(request, message, messages.WARNING)
+        return redirect(request.get_full_path())
+
+    action.__name__ = title.lower().replace(" ", "_")
+    return action
+
+
+def since(name: str) -> Any:
+    """A column: how long ago the moment in this field was."""
+
+    @admin.display(description=name.removesuffix("_at").replace("_", " "), ordering=name)
+    def column(row: Any) -> Any:
+        return age(getattr(row, name)) or "-"
+
+    column.__name__ = f"{name}_age"
+    return column
+
+
+def badge(word: str, tone: str) -> SafeString:
+    return format_html('<span class="badge {}">{}</span>', tone, word.replace("_", " ").capitalize())
+
+
+class Words(admin.SimpleListFilter):
+    """A filter over words known beforehand: nothing is searched for the choices."""
+
+    words: Iterable[str] = ()
+
+    def lookups(self, request: HttpRequest, desk: Any) -> list[tuple[str, str]]:
+        return [(word, word.replace("_", " ").capitalize()) for word in self.words]
+
+    def queryset(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
+        return rows.filter(**{self.parameter_name: self.value()}) if self.value() else rows

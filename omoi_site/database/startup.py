@@ -1,0 +1,96 @@
+"""What a database needs before the roles start: a backup, the migrations, an operator."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.db import Error, OperationalError, connection
+from django.db.migrations.executor import MigrationExecutor
+
+from omoi_site.database import embedded, location
+
+KEPT = 3
+ONE_AT_A_TIME = 0x6F6D6F69  # the advisory lock of whoever migrates
+
+
+def reach(which: str = "") -> None:
+    """Return when the database answers; raises NoServer, which names host and port and never the password."""
+    try:
+        connection.ensure_connection()
+    except Error as error:
+        here = connection.settings_dict
+        raise embedded.NoServer(
+            f"The database {which}at {location.place_of(here)} does not answer: {location.plainly(error, here)}. Nothing was changed."
+        ) from error
+
+
+def migrate(say: Callable[[str], None], backups: Path | None) -> None:
+    """Bring the database up to date, after a backup in the folder `backups` when it held anything."""
+    with _alone():
+        executor = MigrationExecutor(connection)
+        plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        if not plan:
+            return
+        if executor.loader.applied_migrations and backups:
+            say(f"The database was saved in {back_up(backups)}.")
+        try:
+            call_command("migrate", verbosity=0, interactive=False)
+        except OperationalError as error:
+            raise embedded.NoServer(
+                f"The database could not be brought up to date, and stands where it did after the last whole migration: {str(error).strip()}"
+            ) from error
+        say(f"Migrated: {len(plan)} {'migration' if len(plan) == 1 else 'migrations'} applied.")
+
+
+def back_up(folder: Path) -> Path:
+    """A dump of the database in `folder` (0600; `pg_restore` reads it); the last three are kept."""
+    folder.mkdir(exist_ok=True, mode=0o700)
+    here = connection.settings_dict
+    kept = folder / f"omoi-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.dump"
+    scratch = kept.with_suffix(".new")
+    words: list[str | Path] = [
+        embedded.binaries() / "pg_dump",
+        "--format=custom",
+        "--no-password",
+        f"--host={here['HOST']}",
+        f"--username={here['USER']}",
+    ]
+    with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        done = subprocess.run(
+            [*words, here["NAME"]], stdout=file, stderr=subprocess.PIPE, text=True, env={**os.environ, "PGPASSWORD": here["PASSWORD"]}
+        )
+        file.flush()
+        os.fsync(file.fileno())
+    if done.returncode:
+        scratch.unlink()
+        raise embedded.NoServer(f"the database could not be saved before migrating, so nothing was changed: {done.stderr.strip()[-800:]}")
+    scratch.rename(kept)
+    for old in sorted(folder.glob("omoi-*.dump"))[:-KEPT]:
+        old.unlink()
+    return kept
+
+
+def operator() -> Any:
+    """The first active superuser; on a first start that is `admin`, made now, with no password."""
+    users = get_user_model().objects
+    with _alone():
+        return users.filter(is_superuser=True, is_active=True).order_by("pk").first() or users.create_superuser("admin", password=None)
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Two machines that start on one DATABASE_URL migrate one after the other."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [ONE_AT_A_TIME])
+        try:
+            yield
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [ONE_AT_A_TIME])

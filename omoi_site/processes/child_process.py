@@ -1,0 +1,117 @@
+"""One role under supervision: a process that tells when it is ready and is started again when it dies by itself."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from omoi_site.processes.parent_death import die_with_parent
+
+ROOT = Path(__file__).resolve().parents[2]
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
+LONGEST_LOG = 10 << 20
+
+
+class Child:
+    """A role's process. It logs to `log`; `due` is when it is to be started (again), None while it runs."""
+
+    def __init__(self, role: str, *args: str, home: Path, fds: Sequence[int] = (), once: bool = False) -> None:
+        self.role = role
+        self.words = [sys.executable, str(ROOT / "manage.py"), role, *args]
+        self.home = home
+        self.fds = tuple(fds)
+        self.log = home / "logs" / f"{role}.log"
+        self.process: subprocess.Popen[bytes] | None = None
+        self.ear: int | None = None  # what it says it is ready on
+        self.ready = False
+        self.pauses = 0
+        self.due: float | None = 0.0
+        self.once = once  # it ends by itself when it has done what it is for
+        self.over = False
+
+    @property
+    def pid(self) -> int | None:
+        return self.process.pid if self.process and self.process.returncode is None else None
+
+    def start(self) -> None:
+        """From the main thread: the child ends when the thread that started it does."""
+        self.log.parent.mkdir(exist_ok=True, mode=0o700)
+        if self.log.exists() and self.log.stat().st_size > LONGEST_LOG:
+            self.log.rename(self.log.with_suffix(".log.1"))
+        self.ear, mouth = os.pipe()
+        predecessor = f"{self.process.pid} {self.fate}" if self.process else ""
+        try:
+            with open(os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
+                self.began = log.tell()
+                self.process = subprocess.Popen(
+                    self.words,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    cwd=ROOT,
+                    env={**os.environ, "OMOI_HOME": str(self.home), "OMOI_READY_FD": str(mouth), "OMOI_PREDECESSOR": predecessor},
+                    pass_fds=(mouth, *self.fds),
+                    preexec_fn=die_with_parent(signal.SIGTERM),
+                )
+        finally:
+            os.close(mouth)
+        self.ready, self.due = False, None
+
+    def hear(self) -> None:
+        """Its ear can be read: it is ready, or it closed it without a word."""
+        assert self.ear is not None
+        self.ready = os.read(self.ear, 100).startswith(b"ready")
+        self._close_ear()
+        if self.ready:
+            self.pauses = 0
+
+    def died(self) -> bool:
+        """Whether it has ended since the last look; then it is due again: at once when it had been ready, else after a longer and longer pause.
+
+        What runs once is due again only when somebody ended it.
+        """
+        if self.process is None or self.due is not None or self.over or self.process.poll() is None:
+            return False
+        if self.ear is not None:
+            self.hear()
+        pause = 0.0 if self.ready else min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**self.pauses)
+        self.pauses += not self.ready
+        self.over = self.once and self.process.returncode >= 0
+        self.due = None if self.over else time.monotonic() + pause
+        self.ready = False
+        return True
+
+    @property
+    def fate(self) -> str:
+        """How it ended, in words."""
+        code = self.process.returncode if self.process else 0
+        return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
+
+    def last_words(self) -> str:
+        """The end of what it logged since its last start."""
+        with self.log.open("rb") as log:
+            log.seek(max(self.began, self.log.stat().st_size - 2000))
+            return log.read().decode(errors="replace").strip()
+
+    def send(self, what: signal.Signals) -> None:
+        if self.pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, what)
+
+    def kill(self) -> None:
+        """End it and whatever else is in its process group, now."""
+        if self.pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+            self.send(signal.SIGKILL)
+
+    def _close_ear(self) -> None:
+        if self.ear is not None:
+            os.close(self.ear)
+            self.ear = None

@@ -1,0 +1,112 @@
+"""The one server of an OMOI_HOME: the lock it holds while it lives, and `server.json`, by which commands find it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any, TextIO
+
+from omoi_site.errors import OmoiError
+from omoi_site.setup import paths
+
+
+class RunsAlready(OmoiError):
+    """Another process holds this OMOI_HOME; the message names it."""
+
+    code = "runs_already"
+    title = "Omoi runs here already"
+
+
+def hold(home: Path) -> TextIO:
+    """Take the lock of `home` until the file is closed or the process ends, however it ends."""
+    lock = (paths.make_home(home) / "lock").open("a+")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.seek(0)
+        pid, _, it = lock.read().strip().partition(" ")
+        lock.close()
+        raise RunsAlready(
+            f"Omoi runs in {home} already: pid {pid or 'unknown'}, {it or 'just starting'}. Use that one, stop it first (Ctrl-C there, or"
+            f" `kill {pid or 'its pid'}`), or start a second one in a folder of its own: OMOI_HOME=another/folder"
+        ) from None
+    tell(lock, "")
+    return lock
+
+
+def tell(lock: TextIO, what: str) -> None:
+    """Leave in the lock what to tell whoever it refuses: an address, or a word."""
+    lock.truncate(0)
+    lock.write(f"{os.getpid()} {what}\n")
+    lock.flush()
+
+
+def found(home: Path) -> dict[str, Any] | None:
+    """What `server.json` says of the server running in `home`; None when none does."""
+    try:
+        with (home / "lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return noted(home)
+    except FileNotFoundError:
+        pass
+    return None
+
+
+def noted(home: Path) -> dict[str, Any] | None:
+    """What `server.json` says, whether or not the server it speaks of still lives."""
+    try:
+        return dict(json.loads((home / "server.json").read_text()))
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def note(home: Path, facts: dict[str, Any]) -> None:
+    """Write `server.json`, readable by its owner alone; a reader sees the old one or the new one."""
+    scratch = home / ".server.json.new"
+    with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump(facts, file)
+    scratch.rename(home / "server.json")
+
+
+def forget(home: Path) -> None:
+    (home / "server.json").unlink(missing_ok=True)
+
+
+def end_leftovers(home: Path, patience: float = 20) -> None:
+    """End the children of a supervisor that was killed: we hold its lock, so nobody looks after them any more."""
+    left = {pid for role, pid in ((noted(home) or {}).get("children") or {}).items() if _is(pid, role, home)}
+    deadline = time.monotonic() + patience
+    for pid in left:
+        _send(pid, signal.SIGTERM)
+    while left := {pid for pid in left if _lives(pid)}:
+        if time.monotonic() > deadline:
+            for pid in left:
+                _send(pid, signal.SIGKILL)
+        time.sleep(0.05)
+
+
+def _is(pid: int, role: str, home: Path) -> bool:
+    """Whether that process is the role of this home, and not a stranger who got its number later. Linux alone can tell."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        return role.encode() in words and os.fsencode(f"OMOI_HOME={home}") in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def _send(pid: int, what: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, what)

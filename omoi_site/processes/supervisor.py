@@ -1,0 +1,198 @@
+"""The supervisor: PostgreSQL and the roles, started in order, started again when they die, ended in order.
+
+It has one thread. A signal, a child's death and a child's readiness all wake it; it never polls for them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+from omoi_site.database.embedded import NoServer, Server
+from omoi_site.processes import running_server
+from omoi_site.processes.child_process import Child
+
+HURRIED_S = 2.0
+ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+class Supervisor:
+    """One OMOI_HOME's processes.
+
+    prepare: called when the database answers, before the roles start; welcome: when every role has become ready for the first time;
+    grace_s: what a role gets to end in; say: told in a sentence what happens.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        url: str,
+        *,
+        server: Server | None,
+        listener: socket.socket,
+        roles: list[Child],
+        grace_s: float,
+        prepare: Callable[[], None],
+        welcome: Callable[[], None],
+        say: Callable[[str], None],
+    ) -> None:
+        self.home, self.url, self.server, self.listener, self.roles = home, url, server, listener, roles
+        self.grace_s = grace_s
+        self.prepare, self.welcome, self.say = prepare, welcome, say
+        self.started_at = datetime.now(UTC).isoformat()
+        self.asked_to_end = 0
+        self.starting = True
+        self.welcomed = False
+        self.server_due = 0.0
+        self.server_pauses = 0
+
+    def run(self) -> None:
+        """Work until told to end. Raises NoServer when PostgreSQL cannot be started the first time."""
+        with self._signals() as bell:
+            try:
+                self._start()
+                self.starting = False
+                while not self.asked_to_end:
+                    self._look_after()
+                    self._wait(bell)
+            finally:
+                self._end(bell)
+
+    def _start(self) -> None:
+        if self.server:
+            began = time.monotonic()
+            try:
+                self.server.start(given_up=lambda: self.asked_to_end > 0)
+            except NoServer:
+                if self.asked_to_end:
+                    return
+                raise
+            self.say(f"PostgreSQL is ready ({time.monotonic() - began:.1f} s).")
+        if not self.asked_to_end:
+            self.prepare()
+
+    def _look_after(self) -> None:
+        """Start what is due; tell what died."""
+        self._look_after_server()
+        changed = False
+        for child in self.roles:
+            if child.died():
+                self.say(self._obituary(child))
+                changed = True
+            if child.due is not None and child.due <= time.monotonic():
+                child.start()
+                changed = True
+        if changed:
+            self._note()
+        if not self.welcomed and all(child.ready or child.over for child in self.roles):
+            self.welcomed = True
+            self.welcome()
+
+    def _look_after_server(self) -> None:
+        if not self.server or (self.server.process and self.server.process.poll() is None) or time.monotonic() < self.server_due:
+            return
+        self.say("PostgreSQL has ended by itself; started again.")
+        try:
+            self.server.start(given_up=lambda: self.asked_to_end > 0)
+            self.server_pauses = 0
+            self.say("PostgreSQL is back.")
+        except NoServer as refusal:
+            pause = min(30.0, 2.0**self.server_pauses)
+            self.server_pauses, self.server_due = self.server_pauses + 1, time.monotonic() + pause
+            self.say(f"{refusal}\nThe next try is in {pause:.0f} s.")
+
+    def _obituary(self, child: Child) -> str:
+        if child.over:
+            done = child.process is not None and child.process.returncode == 0
+            return f"{child.role} has done its part." if done else f"{child.role} {child.fate} and is left at that:\n{child.last_words()}"
+        pause = (child.due or 0.0) - time.monotonic()
+        if pause <= 0:
+            return f"{child.role} {child.fate}; started again."
+        return f"{child.role} {child.fate} before it was ready; the next try is in {pause:.1f} s. The end of {child.log}:\n{child.last_words()}"
+
+    def _note(self) -> None:
+        children = {child.role: child.pid for child in self.roles if child.pid}
+        try:
+            running_server.note(self.home, {"url": self.url, "pid": os.getpid(), "children": children, "started_at": self.started_at})
+        except OSError as error:  # a full disk: those who look for us wait, those who work go on
+            self.say(f"{self.home / 'server.json'} could not be written: {error.strerror}.")
+
+    def _wait(self, bell: socket.socket) -> None:
+        """Until something happens or something is due."""
+        dues = [child.due for child in self.roles if child.due is not None]
+        if self.server and self.server.process and self.server.process.poll() is not None:
+            dues.append(self.server_due)
+        patience = max(0.0, min([*dues, time.monotonic() + 60.0]) - time.monotonic())
+        ears = {child.ear: child for child in self.roles if child.ear is not None}
+        heard, _, _ = select.select([bell.fileno(), *ears], [], [], patience)
+        with contextlib.suppress(BlockingIOError):
+            bell.recv(4096)
+        for ear in set(heard) & set(ears):
+            ears[ear].hear()
+
+    def _end(self, bell: socket.socket) -> None:
+        """Roles first, each with its grace, PostgreSQL last; asked a second time, hurry."""
+        self.listener.close()  # ours only: the web process shuts the door itself, when it has drained
+        for child in self.roles:
+            child.send(signal.SIGTERM)
+            child.due = None
+        asked, deadline = self.asked_to_end, time.monotonic() + self.grace_s
+        told: list[str] = []
+        while left := self._at_work():
+            if left != told:
+                told = left
+                self.say(f"Waiting for {', '.join(told)} to end.")
+            if self.asked_to_end > asked:
+                asked, deadline = self.asked_to_end, min(deadline, time.monotonic() + HURRIED_S)
+                for child in self.roles:
+                    child.send(signal.SIGTERM)
+            if time.monotonic() > deadline:
+                for child in self.roles:
+                    child.kill()
+            select.select([bell], [], [], min(1.0, max(0.05, deadline - time.monotonic())))
+            with contextlib.suppress(BlockingIOError):
+                bell.recv(4096)
+        if self.server:
+            self.say("Waiting for PostgreSQL to write its data to disk.")
+            self.server.stop()
+        running_server.forget(self.home)
+
+    def _at_work(self) -> list[str]:
+        """The roles whose processes have not ended."""
+        return [child.role for child in self.roles if child.pid and child.process and child.process.poll() is None]
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[socket.socket]:
+        """A socket that can be read whenever a signal came."""
+        ear, bell = socket.socketpair()
+        ear.setblocking(False)
+        bell.setblocking(False)
+        before = {one: signal.getsignal(one) for one in (*ENDS, signal.SIGCHLD)}
+        for one in ENDS:
+            if one != signal.SIGHUP or before[one] is not signal.SIG_IGN:  # started by nohup: stay
+                signal.signal(one, self._told)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        previous = signal.set_wakeup_fd(bell.fileno(), warn_on_full_buffer=False)
+        try:
+            yield ear
+        finally:
+            signal.set_wakeup_fd(previous)
+            for one, handler in before.items():
+                signal.signal(one, handler)
+            ear.close()
+            bell.close()
+
+    def _told(self, number: int, frame: FrameType | None) -> None:
+        self.asked_to_end += 1
+        if self.asked_to_end == 1:
+            self.say(f"Ending. Running work gets {self.grace_s:.0f} s to finish; press Ctrl-C again to give it {HURRIED_S:.0f} s.")
+        elif self.starting:
+            raise KeyboardInterrupt

@@ -1,0 +1,165 @@
+"""Live updates inside one process: who follows which topic, and how a signal reaches them.
+
+A frame carries no content, only `{"topic": …, "cursor": …}`: whoever hears it fetches what it may see. A follower that does not
+take its frames costs nobody else anything: it is skipped, then told to fetch everything again, or cut off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from omoi_site.serving.client_limits import Bounds, Budget
+from omoi_site.serving.long_polls import Bells
+from omoi_site.serving.wsgi_bridge import Send, cut_off, put
+
+RESYNC = "resync"  # in place of a topic: fetch everything again
+PATIENCE_S = 10.0  # so long may a follower not read
+ROUND = 200  # followers told before ordinary requests get their turn
+
+
+@dataclass(frozen=True)
+class Change:
+    """What the journal got since a cursor: topics, the next cursor, what to ring for those who wait, and whether rights changed; None instead of topics when it cannot tell."""
+
+    topics: frozenset[str] | None
+    cursor: str
+    bells: frozenset[str] = frozenset()
+    rights: bool = False
+
+
+async def nothing() -> None: ...
+
+
+class Follower:
+    """One open socket: who it is, the topics it follows and whether it takes what it is sent. `sign_out` closes it."""
+
+    def __init__(self, send: Send, viewer: Any = None, sign_out: Callable[[], Awaitable[None]] = nothing) -> None:
+        self.send = send
+        self.viewer = viewer
+        self.sign_out = sign_out
+        self.topics: frozenset[str] = frozenset()
+        self.missed: set[str] | None = None  # rung while it is told what changed before; None: told at once
+        self.behind: asyncio.Task[None] | None = None
+
+    def take(self, topics: list[str], frames: Frames) -> None:
+        """Hand over one frame a topic. Only the last one's cursor is past them all: a socket that breaks in between loses nothing."""
+        if self.missed is not None:
+            self.missed.update(topics)
+        elif not self.behind:
+            for number, topic in enumerate(topics, 1):
+                if not self._put(frames.of(topic, last=number == len(topics))):
+                    self.behind = asyncio.ensure_future(self._catch_up(frames.after))
+                    return
+
+    def _put(self, message: dict[str, str]) -> bool:
+        try:
+            return put(self.send, message)
+        except Exception:  # it is closing: its own end of the line cleans up
+            return True
+
+    async def _catch_up(self, cursor: str) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await self.send(frame(RESYNC, cursor))
+        except TimeoutError:
+            cut_off(self.send)
+        except Exception:  # it left
+            return
+        finally:
+            self.behind = None
+
+
+class Frames:
+    """The messages of one round, each made once however many followers it has."""
+
+    def __init__(self, before: str, after: str) -> None:
+        self.before, self.after = before, after
+        self.made: dict[tuple[str, bool], dict[str, str]] = {}
+
+    def of(self, topic: str, *, last: bool) -> dict[str, str]:
+        if (topic, last) not in self.made:
+            self.made[topic, last] = frame(topic, self.after if last else self.before)
+        return self.made[topic, last]
+
+
+def frame(topic: str, cursor: str) -> dict[str, str]:
+    return {"type": "websocket.send", "text": json.dumps({"topic": topic, "cursor": cursor}, separators=(",", ":"))}
+
+
+class Hub:
+    """The followers of this process by topic, and the bells of those who wait. The pump rings; whoever opens a socket follows and leaves."""
+
+    def __init__(self, waits: Budget | None = None) -> None:
+        self.waits = waits or Bounds().waits  # open sockets, with the requests that wait, by principal
+        self.bells = Bells()
+        self.cursor = ""  # what has been rung; empty before the first look
+        self.followers: dict[str, set[Follower]] = {}
+        self.signed_in: set[Follower] = set()  # also those that follow nothing
+
+    def enter(self, follower: Follower) -> None:
+        """A socket of somebody who is known: it is looked after until it leaves."""
+        self.signed_in.add(follower)
+
+    def join(self, follower: Follower, topics: Iterable[str]) -> None:
+        """From now on nothing on these topics passes unnoticed, but the follower hears of it only once it is `told`."""
+        follower.missed = set()
+        self._follow(follower, frozenset(topics))
+
+    def tell(self, follower: Follower, topics: Iterable[str], change: Change) -> None:
+        """The rest of joining: these topics it may follow; of them hand over what changed before and meanwhile."""
+        missed, follower.missed = follower.missed or set(), None
+        self._follow(follower, frozenset(topics))
+        if change.topics is None or RESYNC in missed:
+            follower.take([RESYNC], Frames(change.cursor, change.cursor))
+        elif news := sorted((change.topics | missed) & follower.topics):
+            follower.take(news, Frames(change.cursor, change.cursor))
+
+    def forbid(self, follower: Follower, topics: Iterable[str]) -> None:
+        """It may follow these no longer."""
+        self._follow(follower, follower.topics - frozenset(topics))
+
+    def leave(self, follower: Follower) -> None:
+        self.signed_in.discard(follower)
+        self._follow(follower, frozenset())
+        if follower.behind:
+            follower.behind.cancel()
+
+    async def ring(self, change: Change) -> None:
+        """Tell everyone concerned. One look at the journal is one round: at most one frame a topic and follower."""
+        self.bells.ring(None if change.topics is None else change.bells)
+        frames, self.cursor = Frames(self.cursor, change.cursor), change.cursor
+        for number, (follower, topics) in enumerate(self._concerned(change.topics).items(), 1):
+            if still := topics if topics == [RESYNC] else [topic for topic in topics if topic in follower.topics]:
+                follower.take(still, frames)
+            if number % ROUND == 0:
+                await asyncio.sleep(0)
+
+    def drain(self) -> None:
+        """The process ends: nobody waits any more, and a follower that does not read would hold it up."""
+        self.bells.close()
+        for follower in self._concerned(None):
+            if follower.behind:
+                cut_off(follower.send)
+
+    def _concerned(self, topics: frozenset[str] | None) -> dict[Follower, list[str]]:
+        if topics is None:
+            return {follower: [RESYNC] for followers in self.followers.values() for follower in followers}
+        concerned: dict[Follower, list[str]] = {}
+        for topic in sorted(topics):
+            for follower in self.followers.get(topic, ()):
+                concerned.setdefault(follower, []).append(topic)
+        return concerned
+
+    def _follow(self, follower: Follower, topics: frozenset[str]) -> None:
+        for topic in follower.topics - topics:
+            followers = self.followers[topic]
+            followers.discard(follower)
+            if not followers:
+                del self.followers[topic]
+        for topic in topics - follower.topics:
+            self.followers.setdefault(topic, set()).add(follower)
+        follower.topics = topics

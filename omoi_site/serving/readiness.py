@@ -1,0 +1,114 @@
+"""Whether this process can do its work, and what is in the way: for whoever routes requests to it or waits for it.
+
+Asked by anybody, so it is cheap to ask: one thread with one connection of its own looks at most once a second, also when every
+request thread is busy, and the answer comes in time even when the database does not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from django.db import DatabaseError, ProgrammingError
+from django.db.migrations.loader import MigrationLoader
+
+from omoi_site.database import sql
+from omoi_site.serving.request_threads import Threads, Turn
+from omoi_site.setup import paths
+
+LIMIT_S = 2.0
+FRESH_S = 1.0
+LEAST_ROOM = 200 << 20
+LOGIN = re.compile(r"//[^/@\s]*@")  # of an address in somebody's error message
+
+Check = Callable[[], str]
+log = logging.getLogger(__name__)
+
+
+class Readiness:
+    """Runs `checks`, in order, by name: each returns "" or a sentence. Those after `database` are not made without one."""
+
+    def __init__(self, checks: dict[str, Check]) -> None:
+        self.checks = checks
+        self.thread = Threads(1)
+        self.found: dict[str, str] = {}
+        self.looking: Turn | None = None
+        self.began = float("-inf")
+
+    async def ask(self) -> dict[str, str]:
+        """What each check says; one that takes too long is named."""
+        now = time.monotonic()
+        if self.looking is None or (self.looking.done() and now - self.began > FRESH_S):
+            self.began = now
+            self.looking = self.thread.run(self.look)
+        await asyncio.wait([self.looking], timeout=max(0.0, self.began + LIMIT_S - now))
+        found, done = dict(self.found), self.looking.done()
+        waiting = [name for name in self.checks if name not in found]
+        for name in waiting:
+            found[name] = "not known" if done or name != waiting[0] else f"no answer within {LIMIT_S:g} s"
+        return found
+
+    def look(self) -> None:
+        before, self.found = self.found, {}
+        for name, check in self.checks.items():
+            self.found[name] = self.result(name, check)
+            if name == "database" and self.found[name]:
+                break
+        if self.found != before and (wrong := {name: text for name, text in self.found.items() if text}):
+            log.warning("not ready: %s", wrong)
+
+    def result(self, name: str, check: Check) -> str:
+        try:
+            return LOGIN.sub("//", check())
+        except Exception as error:
+            log.warning("the check %s failed: %s", name, error)
+            return f"could not be looked at: {type(error).__name__}"
+
+
+def database() -> str:
+    """Whether the database answers and takes writes. Bounds this thread's statements too: they must be done in time or not at all."""
+    try:
+        row = sql.one("SELECT set_config('statement_timeout', '1500', false), current_setting('transaction_read_only') AS read_only")
+    except DatabaseError as error:
+        log.warning("the database does not answer: %s", error)
+        return "PostgreSQL does not answer; the log of this process has its words"
+    return "" if row and row["read_only"] == "off" else "PostgreSQL takes no writes: point DATABASE_URL at the primary server"
+
+
+@functools.cache
+def shipped() -> frozenset[tuple[str, str]]:
+    return frozenset(MigrationLoader(None).disk_migrations)
+
+
+def migrations() -> str:
+    """Whether the database has the shape this code expects."""
+    try:
+        applied = {(row["app"], row["name"]) for row in sql.rows("SELECT app, name FROM django_migrations")}
+    except ProgrammingError:
+        applied = set()
+    if not (missing := sorted(shipped() - applied)):
+        return ""
+    return f"{len(missing)} of {len(shipped())} migrations are not applied, {'.'.join(missing[0])} first: run `manage.py migrate`"
+
+
+def embedded_server(home: Path) -> str:
+    """Whether the PostgreSQL of OMOI_HOME runs and has room to write."""
+    if os.environ.get("DATABASE_URL"):
+        return ""
+    ground = paths.ground(home)
+    try:
+        os.kill(int((ground / "data" / "postmaster.pid").read_text().split()[0]), 0)
+    except PermissionError:  # of another account: alive, or not for us to know
+        pass
+    except (OSError, ValueError, IndexError):
+        return "the embedded PostgreSQL does not run: start `manage.py up`; logs/postgres.log in OMOI_HOME has its last words"
+    if ground.exists() and (free := shutil.disk_usage(ground).free) < LEAST_ROOM:
+        return f"only {free >> 20} MiB are free where PostgreSQL writes, and without room it stops: make some"
+    return ""

@@ -1,0 +1,259 @@
+"""The port: uvicorn, and what it leaves open.
+
+A connection that never sends a whole request head is closed, one that never takes the rest of its answer is dropped, and a
+stop is announced to whoever watches /readyz before the door shuts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from uvicorn.middleware.proxy_headers import _TrustedHosts
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from omoi_site.errors import Malformed, OmoiError
+from omoi_site.serving.client_address import network
+from omoi_site.serving.client_limits import Budget
+from omoi_site.serving.error_answers import refusal
+from omoi_site.serving.request_body import LEFT_OVER
+
+HEAD_S = 15.0
+HEAD = 64 << 10  # bytes of a request's line and headers
+FRAMING = 8  # bytes of chunk sizes a byte of body: enough for chunks of one byte each
+LINGER_S = 5.0  # in which a client that was refused may send on before it reads
+SOCKETS = 2000
+SWEEP_TICKS = 200  # uvicorn ticks ten times a second
+
+
+class HeadTooLong(OmoiError):
+    """The line and headers of a request are over the limit, or what frames its chunks."""
+
+    code = "head_too_long"
+    status = 431
+    title = "The headers of the request are too long"
+    next_action = f"Send {HEAD >> 10} KiB of headers at most, address included."
+
+
+class Connection(HttpToolsProtocol):
+    """One client's connection."""
+
+    impatience: asyncio.TimerHandle | None = None
+    url = b""
+    address = ""  # counted under; empty: not counted
+    beside = 0  # bytes that came with this message and are no body: the head, what frames chunks, trailers
+    body = 0
+    refused: OmoiError | None = None
+    dropped = 0
+
+    sockets = Budget(SOCKETS, "at most {each} connections from one address")
+    trusted = _TrustedHosts("")  # proxies: behind one there are many clients, and its connections are its own affair
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)  # type: ignore[arg-type]
+        host = (self.client or ("",))[0]
+        if host and host not in self.trusted:
+            self.count(network(host))
+        if not self.refused:
+            self.expect_head()
+
+    def count(self, address: str) -> None:
+        self.address = address
+        self.sockets.held[address] += 1
+        if (held := self.sockets.held[address]) > 2 * self.sockets.each:
+            self.transport.abort()  # not even told any more
+        elif held > self.sockets.each:
+            self.refuse(self.sockets.refusal)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.head_came()
+        self.uncount()
+        super().connection_lost(exc)
+
+    def uncount(self) -> None:
+        if self.address:
+            self.sockets.give_back(self.address)
+            self.address = ""
+
+    def handle_websocket_upgrade(self) -> None:
+        self.head_came()
+        super().handle_websocket_upgrade()
+        live: Any = self.transport.get_protocol()
+        live.address, self.address = self.address, ""  # it is counted there from now on
+
+    def data_received(self, data: bytes) -> None:
+        if self.refused:
+            self.dropped += len(data)
+            if self.dropped > LEFT_OVER:
+                self.transport.abort()
+            return
+        self.beside += len(data)
+        super().data_received(data)
+        if not self.refused and self.beside > HEAD + FRAMING * self.body:
+            self.refuse(HeadTooLong())
+        if self.idle and not self.impatience:  # bytes that begin nothing must not keep a connection open
+            self.expect_head()
+
+    @property
+    def idle(self) -> bool:
+        """Between requests."""
+        mine = self.transport.get_protocol() is self
+        return mine and not self.refused and not self.transport.is_closing() and (self.cycle is None or self.cycle.response_complete)
+
+    def on_message_begin(self) -> None:
+        self.body = 0
+        super().on_message_begin()
+        self.expect_head()
+
+    def on_headers_complete(self) -> None:
+        self.head_came()
+        if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > HEAD:
+            raise HeadTooLong()
+        self.beside = 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self.body += len(body)
+        self.beside -= len(body)
+        super().on_body(body)
+
+    def expect_head(self) -> None:
+        self.head_came()
+        self.impatience = self.loop.call_later(HEAD_S, self.transport.abort)
+
+    def head_came(self) -> None:
+        if self.impatience:
+            self.impatience.cancel()
+            self.impatience = None
+
+    def send_400_response(self, msg: str) -> None:
+        """What the parser refuses never reaches the application: answer in the application's words."""
+        fault = sys.exc_info()[1]  # uvicorn calls this while it handles what the parser raised
+        reason = fault.__context__ if fault else None
+        self.refuse(reason if isinstance(reason, HeadTooLong) else Malformed("the request is not valid HTTP"))
+
+    def refuse(self, error: OmoiError) -> None:
+        """Answer, and close once the client has read it: closing on bytes that were not read would reset the connection under the answer."""
+        self.refused = error
+        self.head_came()
+        if self.cycle and not self.cycle.response_complete:  # the application is at it: there is no room for another answer
+            self.transport.abort()
+            return
+        headers, text = refusal(error)
+        lines = [name + b": " + value for name, value in (*self.server_state.default_headers, *headers, (b"connection", b"close"))]
+        self.transport.write(STATUS_LINE[error.status] + b"\r\n".join(lines) + b"\r\n\r\n" + text)
+        self.transport.write_eof()
+        self.impatience = self.loop.call_later(LINGER_S, self.transport.abort)
+
+
+class Live(WebSocketsSansIOProtocol):
+    """A connection that became a WebSocket."""
+
+    address = ""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.address:
+            Connection.sockets.give_back(self.address)
+        super().connection_lost(exc)
+
+
+class Server(uvicorn.Server):
+    """A server that says so before it stops. `drain` is called at once; the door shuts `drain_s` later, at a second signal now."""
+
+    def __init__(self, config: uvicorn.Config, *, drain: Callable[[], None], drain_s: float, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self.drain = drain
+        self.drain_s = drain_s
+        self.ready = ready
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.draining = False
+        self.closing: set[Any] = set()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self.loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+        if self.started:
+            self.ready()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self.draining or self.loop is None:
+            return super().handle_exit(sig, frame)
+        self.draining = True
+        self.loop.call_soon_threadsafe(self.drain)
+        self.loop.call_soon_threadsafe(self.loop.call_later, self.drain_s, super().handle_exit, sig, frame)
+        return None
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % SWEEP_TICKS == 0:
+            self.sweep()
+        return await super().on_tick(counter)
+
+    def sweep(self) -> None:
+        """Drop connections that were closing at the last look and still are: their clients do not read the rest."""
+        closing: set[Any] = {connection for connection in self.server_state.connections if connection.transport.is_closing()}
+        for connection in closing & self.closing:
+            connection.transport.abort()
+        self.closing = closing
+
+
+def serve(
+    application: Any,
+    listener: socket.socket,
+    *,
+    drain: Callable[[], None],
+    drain_s: float,
+    ready: Callable[[], None],
+    sockets: int = SOCKETS,
+) -> None:
+    """Serve on a bound socket until a signal says otherwise; of one address so many `sockets` at a time, a trusted proxy aside."""
+    trusted = os.environ.get("FORWARDED_ALLOW_IPS", "")  # else any local program could claim any address
+    Connection.trusted, Connection.sockets.each = _TrustedHosts(trusted), sockets
+    config = uvicorn.Config(
+        application,
+        http=Connection,
+        ws=Live,  # its send writes nothing when it would wait: the hub counts on that
+        ws_max_size=64 << 10,
+        ws_per_message_deflate=False,
+        lifespan="on",
+        backlog=2048,
+        access_log=False,
+        log_config=None,
+        log_level="warning",
+        server_header=False,
+        proxy_headers=bool(trusted),
+        forwarded_allow_ips=trusted or None,
+        timeout_graceful_shutdown=10,
+    )
+    Server(config, drain=drain, drain_s=drain_s, ready=ready).run([listener])
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket bound to host and port (0: any free one); an OSError names what is wrong with them."""
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind(address)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def raise_file_limit() -> None:
+    """As many open connections as this process may have: the usual soft limit of 1,024 is for `select`."""
+    import resource  # absent on Windows
+
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -1,0 +1,384 @@
+"""From the ASGI server to Django's WSGI handler, so that a client never holds a thread.
+
+The body is read before a thread is taken, what leaves the thread is complete, and it goes out at the client's own speed.
+A view that has nothing to say yet answers `X-Wait: bell… seconds`: the client waits here, and the view is asked again when a bell
+rings, until it answers something else or the time is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import logging
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
+from typing import IO, Any
+from urllib.parse import unquote_to_bytes
+
+from django.db import connection
+
+from omoi_site.errors import Malformed, OmoiError
+from omoi_site.serving import memory
+from omoi_site.serving.client_address import network
+from omoi_site.serving.client_limits import Bounds, TooMuchAtOnce
+from omoi_site.serving.error_answers import Away, Crash, Headers, Stalled, StorageFull, for_a_person, refusal, storage_full
+from omoi_site.serving.long_polls import Bells
+from omoi_site.serving.request_body import CHUNK, LARGE_TIMES, LIMIT, MIB, Gone, Patience, Receive, Scope, announced, drop, read, size_limit
+from omoi_site.serving.request_threads import Busy, Threads, Turn
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Answer = tuple[int, Headers, Any]  # the body as bytes or a file
+Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+BREATH_S = 0.5  # before a client that waits is tried again when no thread is to be had
+WAIT = b"x-wait"
+PRINCIPAL = b"x-principal"  # whom a wait or a body is counted for; never leaves the server
+ADMISSION = "omoi.admission"  # in the environ: say only whether this may be sent, with 204 and who sends it; the body comes afterwards
+FREE = CHUNK  # bytes of a body that anybody may send
+LOOKS = "omoi.looks"  # in the environ: the client can wait, and the view has been asked so many times before
+
+log = logging.getLogger(__name__)
+
+
+class Answered(Exception):
+    """Asked before its body is read, the application refused the request with this answer."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer[0])
+        self.answer = answer
+
+
+class Bridge:
+    """The ASGI application that hands ordinary requests to `wsgi`, in the request threads.
+
+    asks: whether `wsgi` knows ADMISSION, and is asked before more than a little of a body is kept. limit: bytes of a body, where the
+    address has no limit of its own.
+    """
+
+    def __init__(
+        self,
+        wsgi: Wsgi,
+        threads: Threads,
+        *,
+        bells: Bells | None = None,
+        patience: Patience | None = None,
+        bounds: Bounds | None = None,
+        asks: bool = False,
+        limit: int = LIMIT,
+    ) -> None:
+        self.wsgi = wsgi
+        self.threads = threads
+        self.bells = bells or Bells()
+        self.patience = patience or Patience()
+        self.bounds = bounds or Bounds()
+        self.asks = asks
+        self.limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            with self.bounds.requests.taken(network((scope.get("client") or ("",))[0])):
+                large = await self.serve(scope, receive, send) > memory.LARGE
+        except TooMuchAtOnce as error:
+            await self.refuse(scope, send, error, receive)
+        else:
+            if large:
+                with contextlib.suppress(Busy):
+                    await self.threads.run(memory.give_back)
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> int:
+        """Answer one request; how many bytes of it or of its answer were in memory."""
+        body: IO[bytes] | None = None
+        length = 0
+        unread: Receive | None = receive
+        holding = Holding(self, scope)
+        try:
+            check_text(scope)
+            limit = size_limit(scope, self.limit)
+            body, length = await read(receive, limit, self.patience_with(limit), holding.grow, announced(scope))
+            unread = None
+            status, headers, answer = await self.answer(environ(scope, body, length), receive)
+        except Gone:
+            pass
+        except Answered as refused:
+            status, headers, answer = refused.answer
+            await self.finish(scope, send, status, headers, answer if isinstance(answer, bytes) else answer.read(), unread, self.patience)
+        except OmoiError as error:
+            await self.refuse(scope, send, error, unread)
+        else:
+            length = max(length, len(answer) if isinstance(answer, bytes) else 0)
+            await self.deliver(scope, send, status, headers, answer)
+        finally:
+            holding.end()
+            if body is not None:
+                body.close()
+        return length
+
+    def patience_with(self, limit: int) -> Patience:
+        """For files ten times that for other bodies."""
+        return self.patience if limit <= LIMIT else replace(self.patience, total_s=self.patience.total_s * LARGE_TIMES)
+
+    async def admit(self, scope: Scope) -> str:
+        """Who may send this body, before it is read; raises Answered with a refusal."""
+        if not self.asks:
+            return network((scope.get("client") or ("",))[0])
+        answer = await self.in_a_thread({**environ(scope, io.BytesIO(), 0), ADMISSION: True})
+        if answer[0] != 204 or not (principal := header(answer, PRINCIPAL)):
+            raise Answered(answer)
+        return principal
+
+    async def answer(self, env: dict[str, Any], receive: Receive) -> Answer:
+        """What the view answers, at once or after a wait."""
+        seen = self.bells.number  # before the view looks: no ring falls between
+        given = await self.in_a_thread({**env, LOOKS: 0}, receive)
+        if wish(given)[0]:
+            with self.bounds.waits.taken(header(given, PRINCIPAL)):
+                given = await self.after_a_ring(env, receive, seen, given)
+        status, headers, answer = given
+        return status, [header for header in headers if header[0] not in (WAIT, PRINCIPAL)], answer
+
+    async def after_a_ring(self, env: dict[str, Any], receive: Receive, seen: int, given: Answer) -> Answer:
+        """What the view answers when it is asked again: something other than to wait, or that once more when the time is over."""
+        until, looks = asyncio.get_running_loop().time() + wish(given)[1], 0
+        gone = asyncio.ensure_future(receive())  # after the body the only news is that it left
+        holder = env.get("HTTP_AUTHORIZATION", "")
+        try:
+            while (bells := wish(given)[0]) and await self.bells.turn(bells, seen, until, gone, holder):
+                nothing = False
+                try:
+                    await asyncio.sleep(0)  # who left before the ring is known to have left
+                    if gone.done():
+                        raise Gone
+                    now, looks = self.bells.number, looks + 1
+                    env["wsgi.input"].seek(0)
+                    given = await self.in_a_thread({**env, LOOKS: looks}, receive, gone)
+                    seen, nothing = now, bool(wish(given)[0])
+                except Busy:  # nobody who waits is refused for it
+                    nothing = True
+                    await asyncio.wait([gone], timeout=BREATH_S)
+                finally:
+                    self.bells.looked(bells, nothing=nothing)
+            if gone.done():
+                raise Gone
+            return given
+        finally:
+            gone.cancel()
+
+    async def in_a_thread(self, env: dict[str, Any], receive: Receive | None = None, gone: asyncio.Future[Any] | None = None) -> Answer:
+        """What the view answers now. A client that leaves while its request is in line takes its place along; `receive` then has no news but that."""
+        turn = self.threads.run(respond, self.wsgi, env)
+        if gone:
+            await first_of(turn, gone)
+        elif receive and self.threads.busy > self.threads.count:
+            leaving = asyncio.ensure_future(receive())
+            try:
+                await first_of(turn, leaving)
+            finally:
+                leaving.cancel()
+        try:
+            return await turn
+        except OmoiError:
+            raise
+        except Exception as error:
+            log.exception("request failed outside its view", exc_info=error)
+            if storage_full(error):
+                raise StorageFull() from error
+            raise Crash() from error
+
+    async def deliver(self, scope: Scope, send: Send, status: int, headers: Headers, answer: bytes | IO[bytes]) -> None:
+        """Send an answer at the client's own speed; one who takes nothing is cut off."""
+        empty = scope["method"] == "HEAD" or status in (204, 304)
+        if status == 204:
+            headers = [header for header in headers if header[0] != b"content-length"]
+        elif status != 304 and isinstance(answer, bytes) and all(name != b"content-length" for name, _ in headers):
+            headers.append((b"content-length", b"%d" % len(answer)))  # else the server sends it in chunks
+        try:
+            await self.taken(send, {"type": "http.response.start", "status": status, "headers": headers})
+            if isinstance(answer, bytes) and len(answer) <= CHUNK:
+                return await self.taken(send, {"type": "http.response.body", "body": b"" if empty else answer})
+            file = io.BytesIO(answer) if isinstance(answer, bytes) else answer
+            while not empty and (chunk := file.read(CHUNK)):
+                await self.taken(send, {"type": "http.response.body", "body": chunk, "more_body": True})
+            await self.taken(send, {"type": "http.response.body", "body": b""})
+        except TimeoutError:
+            cut_off(send)
+        finally:
+            if not isinstance(answer, bytes):
+                answer.close()
+
+    async def taken(self, send: Send, message: dict[str, Any]) -> None:
+        if not put(send, message):
+            async with asyncio.timeout(self.patience.stalled_s):
+                await send(message)
+
+    async def refuse(self, scope: Scope, send: Send, error: OmoiError, unread: Receive | None = None) -> None:
+        """Answer with an error of the door itself; `unread` is where the rest of a body that was not read comes from."""
+        accept = next((value for name, value in scope["headers"] if name == b"accept"), b"")
+        headers, text = refusal(error, page=for_a_person(scope["path"], accept))
+        late = isinstance(error, Stalled)  # its time is over: only what is on its way is waited for
+        patience = replace(self.patience, total_s=self.patience.stalled_s) if late else self.patience
+        await self.finish(scope, send, error.status, headers, text, unread, patience)
+
+    async def finish(
+        self, scope: Scope, send: Send, status: int, headers: Headers, text: bytes, unread: Receive | None, patience: Patience
+    ) -> None:
+        """Send a short answer. Closing on a body that was not read would reset the connection under it, so the rest comes in first."""
+        if unread:
+            headers = [*headers, (b"connection", b"close")]
+        try:
+            await self.taken(send, {"type": "http.response.start", "status": status, "headers": headers})
+            body = b"" if scope["method"] == "HEAD" else text
+            await self.taken(send, {"type": "http.response.body", "body": body, "more_body": unread is not None})
+            if unread:
+                await drop(unread, patience)
+                await self.taken(send, {"type": "http.response.body", "body": b""})
+        except (TimeoutError, Stalled):
+            cut_off(send)
+
+
+class Holding:
+    """What one request holds of its sender's share. To FREE bytes nobody needs to be known: sockets are counted too."""
+
+    def __init__(self, bridge: Bridge, scope: Scope) -> None:
+        self.bridge = bridge
+        self.scope = scope
+        self.principal = ""
+        self.amount = 0
+
+    async def grow(self, amount: int) -> None:
+        """Hold so many bytes in all; raises TooMuchAtOnce, and Answered for a sender who may not."""
+        if amount <= max(FREE, self.amount):
+            return
+        self.principal = self.principal or await self.bridge.admit(self.scope)
+        self.bridge.bounds.bytes.take(self.principal, amount - self.amount)
+        self.amount = amount
+
+    def end(self) -> None:
+        if self.amount:
+            self.bridge.bounds.bytes.give_back(self.principal, self.amount)
+
+
+def check_text(scope: Scope) -> None:
+    """Refuse what no database text can hold, before it reaches one."""
+    if b"%00" in scope["raw_path"] or b"%00" in scope["query_string"]:
+        raise Malformed("the address holds a NUL character")
+
+
+async def first_of(turn: Turn, gone: asyncio.Future[Any]) -> None:
+    """Wait for the answer or for the client to leave; a call nobody waits for is not begun."""
+    await asyncio.wait([turn, gone], return_when=asyncio.FIRST_COMPLETED)
+    if gone.done() and turn.begin():
+        turn.cancel()
+        raise Gone
+
+
+def header(given: Answer, wanted: bytes) -> str:
+    """A header of an answer; empty when it has none."""
+    return next((value.decode("latin1") for name, value in given[1] if name == wanted), "")
+
+
+def wish(given: Answer) -> tuple[list[str], float]:
+    """The bells a view wants to be asked again at, and the seconds in which; nothing when it has answered."""
+    for name, value in given[1]:
+        if name == WAIT:
+            *bells, seconds = value.decode("latin1").split()
+            return bells, float(seconds)
+    return [], 0.0
+
+
+class File:
+    """What `wsgi.file_wrapper` makes of a file: the loop reads it, no thread waits for the client."""
+
+    def __init__(self, file: Any, block_size: int = 0) -> None:
+        self.read = file.read
+        self.close = file.close  # Django's: ends the response
+
+
+def respond(wsgi: Wsgi, env: dict[str, Any]) -> Answer:
+    """Runs in a request thread. The answer is complete or a file when it leaves: no client can hold the thread."""
+    head: list[tuple[str, list[tuple[str, str]]]] = []
+    result: Any = wsgi(env, lambda status, headers, exc_info=None: head.append((status, headers)))
+    status, headers = int(head[-1][0][:3]), [(name.lower().encode("latin1"), value.strip().encode("latin1")) for name, value in head[-1][1]]
+    if isinstance(result, File):
+        return status, headers, result
+    try:
+        if status == 500 and database_away():
+            raise Away()
+        if not getattr(result, "streaming", True):
+            return status, headers, b"".join(result)
+        spool = tempfile.SpooledTemporaryFile(MIB)  # noqa: SIM115  (an export: written at our speed, sent at the client's)
+        for chunk in result:
+            spool.write(chunk)
+        if all(name != b"content-length" for name, _ in headers):
+            headers.append((b"content-length", b"%d" % spool.tell()))
+        spool.seek(0)
+        return status, headers, spool
+    finally:
+        getattr(result, "close", lambda: None)()  # Django looks after its connection here
+
+
+def database_away() -> bool:
+    """Whether this thread's last statement failed because there is no connection any more."""
+    return connection.errors_occurred and (connection.connection is None or not connection.is_usable())
+
+
+def environ(scope: Scope, body: IO[bytes], length: int) -> dict[str, Any]:
+    """The request as WSGI wants it."""
+    host, port = scope.get("server") or ("localhost", 80)
+    client, client_port = scope.get("client") or ("", 0)
+    env = {
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(scope["raw_path"]).decode("latin1"),
+        "QUERY_STRING": scope["query_string"].decode("latin1"),
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "SERVER_NAME": host,
+        "SERVER_PORT": str(port or 0),
+        "REMOTE_ADDR": client,
+        "REMOTE_PORT": str(client_port),
+        "CONTENT_LENGTH": str(length),  # as counted: chunked bodies announce none, and Django would read nothing
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope.get("scheme", "http"),
+        "wsgi.input": body,
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+        "wsgi.file_wrapper": File,
+    }
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin1"), raw_value.decode("latin1")
+        if name == "content-length" or "_" in name:  # `x_key` would pose as `x-key`
+            continue
+        key = "CONTENT_TYPE" if name == "content-type" else "HTTP_" + name.upper().replace("-", "_")
+        env[key] = f"{env[key]}{'; ' if name == 'cookie' else ','}{value}" if key in env else value
+    return env
+
+
+def put(send: Send, message: dict[str, Any]) -> bool:
+    """Write at once, without a task or a timer; False, and nothing written, when the client would make us wait."""
+    notice_leaving(send)
+    sending = send(message).__await__()
+    try:
+        next(sending)
+    except StopIteration:
+        return True
+    sending.close()
+    return False
+
+
+def notice_leaving(send: Send) -> None:
+    """To a client that has gone nothing is written. uvicorn hears of it a turn later, and writes meanwhile what it was asked for in one go before."""
+    connection = getattr(send, "__self__", None)
+    transport = getattr(connection, "transport", None)
+    if connection and transport and transport.is_closing():
+        connection.disconnected = True
+
+
+def cut_off(send: Send) -> None:
+    """Drop a client that does not read; a polite close would wait in the same full buffer."""
+    connection = getattr(send, "__self__", None)  # the server's side of it: this and the one above reach behind ASGI
+    if transport := getattr(connection, "transport", None):
+        transport.abort()

@@ -1,0 +1,286 @@
+"""What a machine has for Omoi and what it lacks: one finding a subject, with what to do about it. Looks only, and makes nothing.
+
+Here is what concerns the machine, the database and the port; the floors above add theirs by `examine`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import psycopg
+from django.conf import settings
+
+from omoi_site.database import embedded, location
+from omoi_site.processes import running_server
+from omoi_site.serving import readiness
+from omoi_site.serving import server as doors
+from omoi_site.setup import disk_space, exposure, paths
+
+OLDEST_SERVER = 14
+PORT = 8000
+PATIENCE_S = 5.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """state: `ok`; `off`, which is no fault (it does not run now, or is not needed); or `wrong`. how: what to do about it."""
+
+    name: str
+    state: str
+    what: str
+    how: str = ""
+
+    def as_dict(self) -> dict[str, str]:
+        return asdict(self)
+
+
+Found = tuple[str, str, str] | tuple[str, str]  # state, what, how
+Check = Callable[[], Found]
+CHECKS: dict[str, Check] = {}
+
+
+def examines(name: str) -> Callable[[Check], Check]:
+    """Register a check by the name its line begins with; lines come in the order of registration."""
+
+    def register(check: Check) -> Check:
+        CHECKS[name] = check
+        return check
+
+    return register
+
+
+def findings() -> Iterator[Finding]:
+    """Every check's finding. One that breaks is a finding too."""
+    for name, check in CHECKS.items():
+        try:
+            state, what, *how = check()
+        except Exception as error:
+            state, what, how = "wrong", f"could not be looked at: {type(error).__name__}: {hushed(str(error))}", ["Report it."]
+        yield Finding(name, state, hushed(what), hushed(how[0]) if how else "")
+
+
+def hushed(text: str) -> str:
+    """The text without the password of the database, whoever wrote it in there."""
+    secret = str(settings.DATABASES["default"].get("PASSWORD") or "")
+    text = readiness.LOGIN.sub("//", text)
+    return text.replace(secret, "…") if secret else text
+
+
+def own() -> bool:
+    return not os.environ.get("DATABASE_URL")
+
+
+# -- the machine
+
+
+@examines("python")
+def python() -> Found:
+    """An older one is refused by manage.py itself, before it could come here."""
+    return "ok", f"{'.'.join(map(str, sys.version_info[:3]))}, {sys.executable}"
+
+
+@examines("venv")
+def venv() -> Found:
+    if all(importlib.util.find_spec(name) for name in ("venv", "ensurepip")):
+        return "ok", "this Python can make environments"
+    state = "off" if sys.prefix != sys.base_prefix else "wrong"
+    return state, "the modules venv and ensurepip are missing", f"On Debian and Ubuntu: apt install python3.{sys.version_info[1]}-venv"
+
+
+@examines("git")
+def git() -> Found:
+    if not (found := shutil.which("git")):
+        return "wrong", "there is none, and `up --demo` and executors that work on code need it", "On Debian and Ubuntu: apt install git"
+    return "ok", subprocess.run([found, "--version"], capture_output=True, text=True, timeout=PATIENCE_S).stdout.strip() or found
+
+
+@examines("home")
+def home() -> Found:
+    folder = settings.OMOI_HOME
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    how = "Run this as the user it belongs to, or set OMOI_HOME to a folder of your own."
+    if not there.is_dir():
+        return "wrong", f"{there} is no folder", how
+    if not os.access(there, os.W_OK | os.X_OK):
+        return "wrong", f"{folder} cannot be written by uid {os.geteuid()}", how
+    for name in ("secret_key", "password"):
+        if (folder / name).exists() and not os.access(folder / name, os.R_OK):
+            return "wrong", f"{folder / name} cannot be read by uid {os.geteuid()}", how
+    if there == folder:
+        try:
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            return "wrong", f"{folder} takes no files: {error.strerror}", how
+    return "ok", str(folder) if there == folder else f"{folder} will be made"
+
+
+@examines("disk")
+def disk() -> Found:
+    try:
+        ground = paths.ground(settings.OMOI_HOME)
+    except paths.Displaced as refusal:
+        return "wrong", refusal.message, refusal.next_action
+    wanted = readiness.LEAST_ROOM if (ground / "data").exists() else disk_space.TO_BEGIN
+    left = {str(folder): disk_space.free(folder) for folder in dict.fromkeys((settings.OMOI_HOME, ground))}
+    told = ", ".join(f"{free >> 20:,} MiB free in {folder}" for folder, free in left.items())
+    if min(left.values()) < wanted:
+        return "wrong", told, f"Make room: {wanted >> 20} MiB are needed. Or set OMOI_HOME to a folder on a larger disk."
+    return "ok", told
+
+
+# -- the database
+
+
+@examines("postgresql")
+def server() -> Found:
+    """The server itself, by whichever of the two ways there are."""
+    where = settings.DATABASES["default"]
+    try:
+        location.database(settings.OMOI_HOME)
+    except location.BadAddress as refusal:
+        return "wrong", "of DATABASE_URL, which cannot be read", refusal.message
+    except paths.Displaced as refusal:
+        return "wrong", "embedded, of another OMOI_HOME", refusal.message
+    if own():
+        try:
+            account = paths.servant()
+        except LookupError as error:
+            return "wrong", str(error), "Add the account, or set DATABASE_URL."
+        programs = embedded.binaries()
+        said = subprocess.run([programs / "postgres", "--version"], capture_output=True, text=True, timeout=PATIENCE_S)
+        if said.returncode:
+            return "wrong", f"{programs / 'postgres'} does not run: {said.stderr.strip()[:300]}", "Set DATABASE_URL to a server you have."
+        try:
+            paths.expect_data(settings.OMOI_HOME)
+        except paths.DataGone as refusal:
+            return "wrong", refusal.message, refusal.next_action
+        version = paths.ground(settings.OMOI_HOME) / "data" / "PG_VERSION"
+        with contextlib.suppress(OSError):
+            if (found := version.read_text().strip()) != str(embedded.MAJOR):
+                how = "Dump it with the Omoi that wrote it and restore the dump, or set DATABASE_URL."
+                return "wrong", f"{version.parent} was written by PostgreSQL {found}, and this is {embedded.MAJOR}", how
+        told = f"embedded {said.stdout.strip().rpartition(' ')[2]}" + (f", runs as {account.name}" if account else "")
+        if running_server.found(settings.OMOI_HOME) is None:
+            return "off", f"{told}; not started now", "Start it: python3 manage.py up"
+    else:
+        told = "of DATABASE_URL"
+    try:
+        with connect() as link:
+            number = link.info.server_version
+    except psycopg.Error as error:
+        how = (
+            "Look into logs/postgres.log in OMOI_HOME."
+            if own()
+            else f"Check {location.place_of(where)} and DATABASE_URL, and that the server runs."
+        )
+        return "wrong", f"{told}: {location.place_of(where)} does not answer: {location.plainly(error, where)}", how
+    if number // 10_000 < OLDEST_SERVER:
+        return "wrong", f"{told}: version {number // 10_000}", f"PostgreSQL {OLDEST_SERVER} or newer is needed."
+    return "ok", f"{told}: {location.place_of(where)} answers, version {number // 10_000}"
+
+
+@examines("durability")
+def durability() -> Found:
+    with answering() as link:
+        if link is None:
+            return "off", "not known without a server"
+        told = {name: link.execute("SELECT current_setting(%s)", [name]).fetchone()[0] for name in embedded.DURABLE}  # type: ignore[index]
+    try:
+        embedded.assert_durable(told)
+    except embedded.NoServer as refusal:
+        return "wrong", str(refusal), f"ALTER SYSTEM SET {next(name for name, value in told.items() if value == 'off')} = on, then reload."
+    return "ok", ", ".join(f"{name} {value}" for name, value in told.items())
+
+
+@examines("migrations")
+def migrations() -> Found:
+    with answering() as link:
+        if link is None:
+            return "off", "not known without a server"
+    if missing := readiness.migrations():
+        return "wrong", missing, "Run: python3 manage.py migrate (`up` does it by itself)"
+    return "ok", f"all {len(readiness.shipped())} applied"
+
+
+def connect() -> psycopg.Connection[Any]:
+    return psycopg.connect(**{**location.libpq(settings.DATABASES["default"]), "connect_timeout": 3}, autocommit=True)
+
+
+@contextlib.contextmanager
+def answering() -> Iterator[psycopg.Connection[Any] | None]:
+    """A connection; None where no server answers, of which its own line tells."""
+    try:
+        link = connect()
+    except psycopg.Error:
+        yield None
+        return
+    with link:
+        yield link
+
+
+# -- the port, and who may reach it
+
+
+@examines("port")
+def port() -> Found:
+    if facts := running_server.found(settings.OMOI_HOME):
+        url = facts["url"]
+        try:
+            with urllib.request.urlopen(f"{url}/healthz", timeout=PATIENCE_S) as answer:
+                return "ok", f"{url} answers ({answer.status})"
+        except OSError as error:
+            return "wrong", f"{url} does not answer: {error}", "Look into logs/web.log in OMOI_HOME."
+    try:
+        doors.listen("127.0.0.1", PORT).close()
+    except OSError as error:
+        return "off", f"127.0.0.1:{PORT} is taken: {error.strerror}", "Start with another: --port 8001 (--port 0: any free one)"
+    return "ok", f"127.0.0.1:{PORT} is free"
+
+
+@examines("exposure")
+def reach() -> Found:
+    wrong = exposure.faults(debug=settings.DEBUG, secret=settings.SECRET_KEY)
+    if not wrong:
+        return "ok", "debugging is off and the secret is a good one"
+    beyond = [name for name in settings.ALLOWED_HOSTS if not exposure.is_loopback(name.strip("[]").lstrip(".").replace("*", ""))]
+    if beyond:
+        return "wrong", f"served to others as {', '.join(beyond)}", " ".join(wrong)
+    return "off", "good enough for a loopback address, and refused on any other", " ".join(wrong)
+
+
+@examines("names")
+def names() -> Found:
+    if exposure.open_names(settings.ALLOWED_HOSTS):
+        return "wrong", "OMOI_ALLOWED_HOSTS lets any name through", "Name the ones this server has, separated by commas."
+    return "ok", f"answers to {', '.join(settings.ALLOWED_HOSTS)}"
+
+
+@examines("tls")
+def tls() -> Found:
+    """Whether cookies may leave unencrypted, and whether people can sign in where they may not."""
+    if not settings.SESSION_COOKIE_SECURE:
+        how = "Behind a proxy that speaks https: OMOI_TLS=1, and FORWARDED_ALLOW_IPS=its address."
+        return "off", "cookies are sent over plain HTTP too", how
+    if os.environ.get("FORWARDED_ALLOW_IPS"):
+        return "ok", f"cookies are sent over https only; what came by it is known from {os.environ['FORWARDED_ALLOW_IPS']}"
+    if any(origin.startswith("https://") for origin in settings.CSRF_TRUSTED_ORIGINS):
+        return "ok", "cookies are sent over https only, from the origins of OMOI_TRUSTED_ORIGINS"
+    how = "Set FORWARDED_ALLOW_IPS to the address of the proxy that speaks https for this server."
+    return "wrong", "OMOI_TLS=1, and no proxy is believed that a request came by https: nobody can sign in", how
+
+
+def text(finding: Finding, width: int) -> str:
+    """One line of a report."""
+    sign = {"ok": "ok   ", "off": "-    ", "wrong": "WRONG"}[finding.state]
+    return f"{sign} {finding.name:<{width}}  {finding.what}" + (f". {finding.how}" if finding.how else "")

@@ -1,0 +1,44 @@
+"""The secrets of an installation: made on the first start, readable by their owner alone."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+from omoi_site.setup import paths
+
+
+def secret_key(home: Path, *, make: bool = True) -> str:
+    """SECRET_KEY of the environment, else the one kept in `home/secret_key`; without `make` one for this process alone when there is none."""
+    if chosen := os.environ.get("OMOI_SECRET_KEY"):
+        return chosen
+    return kept(home, paths.SECRET_KEY) if make else read(home, paths.SECRET_KEY) or secrets.token_urlsafe(48)
+
+
+def kept(home: Path, name: str) -> str:
+    """The secret in `home/name`, made when missing (0600)."""
+    if found := read(home, name):
+        return found
+    paths.make_home(home)
+    fresh = secrets.token_urlsafe(48)
+    scratch = home / f".{name}.{os.getpid()}"
+    try:
+        with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(fresh)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(scratch, home / name)  # the first of several starters wins
+    except FileExistsError:
+        return read(home, name)
+    finally:
+        scratch.unlink(missing_ok=True)
+    return fresh
+
+
+def read(home: Path, name: str) -> str:
+    """The secret in `home/name`; empty when there is none yet."""
+    with contextlib.suppress(FileNotFoundError):
+        return (home / name).read_text().strip()
+    return ""

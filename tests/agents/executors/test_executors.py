@@ -1,0 +1,431 @@
+"""Executors: a plain brief in, a plain ending out, and no process left behind. No database here."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from agents import executors, profiles
+from agents.executors import Ending, Job, Stop, process_group
+from agents.executors.output_files import NotHanded, taken
+from agents.executors.output_text import KEPT, Output, safe
+from agents.profiles.document import faults_of
+from omoi_site.setup import paths
+from tests.waiting import until
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root lends another account to executors: run the tests as root")
+
+
+def run(*words: str, stop: Stop | None = None, **more: object) -> Ending:
+    return executors.run(Job("1.1", "command", list(words), {"title": "Write it"}, **more), stop or Stop())
+
+
+def shell(text: str, **more: object) -> Ending:
+    return run("sh", "-c", text, **more)
+
+
+def python(callable_: str, folder: Path, **slots: object) -> Ending:
+    return executors.run(Job("1.1", "python", [callable_], {"title": "Write it"}, slots, folders=[folder]), Stop())
+
+
+@pytest.fixture
+def mark() -> str:
+    """A word that no process but this test's carries."""
+    return f"omoi-{uuid.uuid4().hex}"
+
+
+def alive(marker: str) -> list[str]:
+    """The processes that carry this word among their arguments."""
+    return [
+        line for line in subprocess.run(["ps", "-wweo", "pid,args"], capture_output=True, text=True).stdout.splitlines() if marker in line
+    ]
+
+
+# -- command
+
+
+def test_a_command_gets_its_words_as_they_are_and_the_brief_on_standard_input():
+    assert run("echo", "$HOME; rm -rf *").result["output"] == "$HOME; rm -rf *\n"
+    assert json.loads(run("cat").result["output"]) == {"title": "Write it"}
+    assert shell("exit 0").ok  # nobody has to read it
+
+
+def test_a_command_that_fails_says_how_and_its_last_words():
+    ending = shell("echo no such thing >&2; exit 3")
+    assert (ending.ok, ending.error, ending.kind, ending.result["exit"]) == (False, "exit status 3\nno such thing", "transient", 3)
+    assert shell("kill -9 $$").error == "ended by SIGKILL"
+    missing = run("no-such-program")
+    assert (missing.ok, missing.kind) == (False, "permanent")
+    assert "no program no-such-program" in missing.error
+
+
+def test_a_command_sees_nothing_of_this_processs_environment(monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", "postgresql://secret")
+    seen = dict(line.split("=", 1) for line in run("env", environment={"MINE": "1"}).result["output"].splitlines())
+    assert "DATABASE_URL" not in seen
+    assert "OMOI_HOME" not in seen
+    assert seen["MINE"] == "1"
+    assert seen["HOME"] not in (os.environ.get("HOME"), "")
+
+
+def test_a_command_works_in_an_empty_folder_that_is_gone_afterwards():
+    ending = shell("pwd; touch here; ls -a; touch $HOME/kept")
+    folder, *listed = ending.result["output"].split()
+    assert listed == [".", "..", "here"]
+    assert not Path(folder).exists()
+    assert shell("ls $HOME").result["output"].split().count("kept") == 1
+
+
+def test_a_flood_is_kept_at_both_ends_and_blocks_nobody():
+    began = time.monotonic()
+    ending = shell("echo first; head -c 50000000 /dev/zero | tr '\\0' x; echo; echo last")
+
+    assert ending.ok
+    assert time.monotonic() - began < 20
+    said = ending.result["output"]
+    assert said.startswith("first\nx")
+    assert said.endswith("x\nlast\n")
+    assert len(said) < KEPT + 100
+    assert ending.result["dropped"] == 50_000_012 - KEPT
+    assert f"[… {ending.result['dropped']} bytes dropped …]" in said
+
+
+def test_output_that_a_database_cannot_store_is_made_safe():
+    said = shell(r"printf 'a\000b\377c\303\244'").result["output"]
+    assert said == "a\ufffdb\ufffdcä"
+    assert safe({"a\0": ["\ud800", float("nan"), 1, None, True]}) == {"a\ufffd": ["\ufffd", "nan", 1, None, True]}
+    deep: list = []
+    for _ in range(500):
+        deep = [deep]
+    assert len(json.dumps(safe(deep))) < 1200
+
+
+def test_small_pieces_add_up_to_the_same_as_one():
+    pieces, whole = Output(), Output()
+    data = bytes(range(1, 128)) * 4000
+    whole.take(data)
+    for start in range(0, len(data), 77):
+        pieces.take(data[start : start + 77])
+    assert pieces.text() == whole.text()
+
+
+# -- what it hands in
+
+
+def handed(text: str, *names: str) -> Ending:
+    with contextlib.closing(Stop()) as stop:
+        return shell(text, artifacts={name: "test_evidence" for name in names}, stop=stop)
+
+
+def test_files_named_by_the_profile_are_handed_in_as_they_were():
+    ending = handed("mkdir out; printf one > a.txt; printf two > out/b.txt; touch left", "a.txt", "out/b.txt")
+    assert [(file.path, file.type, file.content.read()) for file in ending.files] == [
+        ("a.txt", "test_evidence", b"one"),
+        ("out/b.txt", "test_evidence", b"two"),
+    ]
+    ending.close()
+
+
+def test_a_file_that_was_promised_and_is_not_there_is_a_failure():
+    ending = handed("echo begun; touch a.txt", "a.txt", "b.txt")
+    assert (ending.ok, ending.kind, ending.files) == (False, "validation", ())
+    assert "leave b.txt" in ending.error
+    assert ending.result["output"] == "begun\n"
+    assert handed("touch a.txt; exit 3", "a.txt").error == "exit status 3"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ln -s /etc/hostname a/file",
+        "rmdir a; ln -s /etc a; ln -s hostname file",
+        "touch here; ln here a/file",
+        "mkfifo a/file",
+        "mkdir a/file",
+        "ln -s a/file a/file",
+        "truncate -s 33M a/file",
+    ],
+)
+def test_nothing_but_an_ordinary_small_file_of_the_work_folder_is_handed_in(text):
+    before = set(os.listdir("/proc/self/fd"))
+    ending = handed(f"mkdir a; {text}", "a/file")
+    assert not ending.ok
+    assert "a/file" in ending.error
+    assert set(os.listdir("/proc/self/fd")) == before
+
+
+@as_root
+def test_a_file_of_another_account_is_not_handed_in(tmp_path):
+    (tmp_path / "file").write_text("secret")
+    os.chown(tmp_path / "file", 1, 1)
+    with pytest.raises(NotHanded, match="of its own"):
+        taken(tmp_path, "file")
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../x", "a/../x", "a/..", "..", "a\n", "gnp.\u202ea"])
+def test_a_profile_that_hands_in_what_lies_elsewhere_is_none(name):
+    assert faults_of({"kind": "command", "words": ["ls"], "artifacts": {name: "test_evidence"}})
+    assert not faults_of({"kind": "command", "words": ["ls"], "artifacts": {"a/..b": "test_evidence"}})
+
+
+# -- the end of a group
+
+
+def stubborn(marker: str) -> str:
+    """A shell that ignores SIGTERM, with children that do, all of which keep the output open."""
+    return f"trap '' TERM; (trap '' TERM; while :; do sleep 0.2; : {marker}; done) & echo begun; while :; do sleep 0.2; : {marker}; done"
+
+
+def test_a_timeout_kills_the_whole_group(mark):
+    ending = shell(stubborn(mark), timeout_s=0.5)
+    assert (ending.ok, ending.error, ending.stopped) == (False, "timed out after 0.5 s", False)
+    assert ending.result["output"] == "begun\n"
+    assert ending.result["seconds"] < 0.5 + process_group.MERCY_S + 2
+    until(lambda: not alive(mark))
+
+
+def test_pulling_the_cord_kills_the_whole_group_at_once(mark):
+    stop, endings = Stop(), []
+    thread = threading.Thread(target=lambda: endings.append(shell(stubborn(mark), stop=stop)))
+    thread.start()
+    until(lambda: len(alive(mark)) >= 2)
+    began = time.monotonic()
+    stop.pull("the claim was lost")
+    thread.join(10)
+
+    assert time.monotonic() - began < process_group.MERCY_S + 2
+    assert (endings[0].stopped, endings[0].error) == (True, "the claim was lost")
+    until(lambda: not alive(mark))
+
+
+def test_a_group_that_is_asked_to_end_may_tidy_up():
+    ending = shell("trap 'echo tidied; exit 0' TERM; while :; do sleep 0.05; done", timeout_s=0.5)
+    assert ending.error == "timed out after 0.5 s"
+    assert ending.result["output"].endswith("tidied\n")
+
+
+def test_nobody_vouching_for_the_claim_any_more_ends_the_group():
+    stop = Stop()
+    stop.until = time.monotonic() + 0.3
+    ending = shell("sleep 60", stop=stop)
+    assert (ending.stopped, ending.error) == (True, "the lease could not be renewed in time")
+
+
+def test_a_job_outlives_a_sleep_of_the_machine(monkeypatch, mark):
+    """A paused machine's clock runs on: neither its time nor the claim's may be over for that."""
+    slept, clock = [0.0], time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: clock() + slept[0])
+    stop, endings = Stop(), []
+    stop.until = time.monotonic() + 60
+    job = threading.Thread(target=lambda: endings.append(shell(f"until [ -e $HOME/{mark} ]; do sleep 0.05; done", stop=stop, timeout_s=60)))
+    home = paths.make_ground(settings.OMOI_HOME) / "executors" / "home"
+    job.start()
+    until(lambda: alive(mark))
+
+    slept[0] = 80
+    until(lambda: stop.until > time.monotonic())
+    (home / mark).touch()
+    job.join(20)
+
+    assert endings[0].ok
+
+
+def test_children_that_outlive_their_leader_keep_nobody_waiting(mark):
+    began = time.monotonic()
+    ending = shell(f"(trap '' TERM HUP; while :; do sleep 0.2; : {mark}; done) & echo done")
+    assert ending.ok
+    assert ending.result["output"] == "done\n"
+    assert time.monotonic() - began < 3
+    until(lambda: not alive(mark))
+
+
+def test_a_child_that_leaves_the_group_is_found_all_the_same(mark):
+    ending = shell(f"setsid sh -c 'while :; do sleep 0.2; : {mark}; done' & sleep 60", timeout_s=0.5)
+    assert ending.error == "timed out after 0.5 s"
+    assert not alive(mark)
+
+
+def test_a_killed_process_leaves_no_group_behind(mark):
+    """Its tasks are given to others when their leases end: nobody may work on them twice at the same time."""
+    begin = (
+        "import django; django.setup()\nfrom agents.executors import Job, Stop, run\n"
+        f"run(Job('1.1', 'command', ['sh', '-c', 'setsid sh -c \"while :; do sleep 0.2; : {mark}; done\" & sleep 60'], {{}}), Stop())"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", begin], env={**os.environ, "DJANGO_SETTINGS_MODULE": "omoi_site.settings", "PYTHONPATH": os.getcwd()}
+    )
+    until(lambda: [line for line in alive(mark) if str(parent.pid) not in line.split()[:1]])
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    until(lambda: not alive(mark))
+
+
+def test_a_killed_guard_is_replaced():
+    assert shell("exit 0").ok
+    from agents.executors import process_guard
+
+    assert process_guard._guard
+    process_guard._guard.kill()
+    process_guard._guard.wait()
+    assert shell("echo still here").result["output"] == "still here\n"
+
+
+def test_many_runs_leave_no_descriptor_open():
+    shell("exit 0")
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(5):
+        stop = Stop()
+        shell("exit 0", stop=stop)
+        stop.close()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+# -- python
+
+
+def test_a_callable_gets_the_brief_and_its_slots_and_its_value_is_the_result(tmp_path):
+    (tmp_path / "mine.py").write_text("def add(brief, a, b=1):\n    print('adding')\n    return {'sum': a + b, 'title': brief['title']}\n")
+    ending = python("mine.add", tmp_path, a=2, b=3)
+    assert ending.ok, ending
+    assert ending.result["value"] == {"sum": 5, "title": "Write it"}
+    assert ending.result["output"] == "adding\n"
+
+
+def test_a_callable_that_raises_is_a_failure_with_its_traceback(tmp_path):
+    (tmp_path / "mine.py").write_text("def fail(brief):\n    raise LookupError('no such branch')\n")
+    ending = python("mine.fail", tmp_path)
+    assert not ending.ok
+    assert "LookupError: no such branch" in ending.error
+
+
+def test_a_value_too_large_or_unsafe_is_not_stored_as_it_is(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "def much(brief):\n    return 'x' * (2 << 20)\ndef odd(brief):\n    return ['\\0', '\\ud800', float('inf')]\n"
+    )
+    assert "at most" in python("mine.much", tmp_path).error
+    assert python("mine.odd", tmp_path).result["value"] == ["\ufffd", "\ufffd", "inf"]
+
+
+def test_a_callable_runs_in_a_process_of_its_own(tmp_path):
+    (tmp_path / "mine.py").write_text("import os, sys\ndef who(brief):\n    return [os.getpid(), 'django' in sys.modules]\n")
+    assert python("mine.who", tmp_path).result["value"][0] != os.getpid()
+    assert python("mine.who", tmp_path).result["value"][1] is False
+
+
+# -- the account
+
+
+@as_root
+def test_as_root_jobs_run_as_another_account_than_server_and_database():
+    lent = paths.servant()
+    uid, groups = shell("id -u; id -G").result["output"].split()
+    assert int(uid) == paths.EXECUTOR_UID
+    assert groups == str(paths.EXECUTOR_UID)
+    assert int(uid) not in (0, lent and lent.uid)
+
+
+@as_root
+def test_as_root_a_program_its_account_cannot_reach_is_refused_with_the_reason(tmp_path):
+    program = tmp_path / "tool"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    tmp_path.chmod(0o700)
+    ending = run(str(program))
+    assert (ending.ok, ending.kind) == (False, "permanent")
+    assert f"as uid {paths.EXECUTOR_UID} here, which cannot enter /" in ending.error
+
+
+# -- profiles
+
+
+def installed(monkeypatch, settings, tmp_path, text: str) -> profiles.Profile:
+    settings.OMOI_HOME = tmp_path
+    (tmp_path / "profiles").mkdir(exist_ok=True)
+    (tmp_path / "profiles" / "mine.yaml").write_text(text)
+    return profiles.named("mine")
+
+
+@pytest.fixture
+def install(monkeypatch, settings, tmp_path):
+    return lambda text: installed(monkeypatch, settings, tmp_path, text)
+
+
+def test_a_slot_fills_exactly_one_argument(install):
+    profile = install("kind: command\nwords: [git, log, --, {slot: path}]\nslots: {path: {}}")
+    words, _ = profile.filled({"path": "a b; $(c)"})
+    assert words == ["git", "log", "--", "a b; $(c)"]
+
+
+@pytest.mark.parametrize(
+    ("slots", "field"),
+    [
+        ({}, "slots.path"),
+        ({"path": "--exec=sh"}, "slots.path"),
+        ({"path": "a\0"}, "slots.path"),
+        ({"path": ["a"]}, "slots.path"),
+        ({"path": "x" * 8001}, "slots.path"),
+        ({"path": "a", "mode": "c"}, "slots.mode"),
+        ({"path": "a", "other": "b"}, "slots.other"),
+    ],
+)
+def test_slots_that_do_not_fit_are_named(install, slots, field):
+    install("kind: command\nwords: [ls, {slot: path}, {slot: mode}]\nslots: {path: {}, mode: {choices: [a, b], default: a}}")
+    assert list(profiles.faults("mine", slots)) == [field]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "kind: shell\nwords: [a]",
+        "kind: command",
+        "kind: command\nwords: [{slot: program}]\nslots: {program: {}}",
+        "kind: command\nwords: [ls, {slot: path}]",
+        "kind: command\nwords: [ls]\nslots: {path: {}}",
+        "kind: command\nwords: [ls]\nslots: {path: {pattern: '('}}",
+        "kind: python\ncallable: os",
+        "[1]",
+        "{",
+    ],
+)
+def test_a_file_that_is_no_profile_is_refused_by_name(install, text):
+    with pytest.raises(profiles.UnknownProfile, match=r"mine\.yaml"):
+        install(text)
+
+
+def test_a_profile_others_may_write_is_not_used(install, tmp_path):
+    install("kind: command\nwords: [ls]")
+    (tmp_path / "profiles" / "mine.yaml").chmod(0o666)
+    with pytest.raises(profiles.UnknownProfile, match="chmod go-w"):
+        profiles.named("mine")
+
+
+def test_a_profile_is_read_anew_when_its_file_has_changed(install):
+    assert install("kind: command\nwords: [ls]").words == ("ls",)
+    assert install("kind: command\nwords: [ls, -l]").words == ("ls", "-l")
+
+
+def test_the_shipped_profiles_are_whole(settings, tmp_path):
+    settings.OMOI_HOME = tmp_path
+    assert {"echo", "pause"} < profiles.known()
+    for name in profiles.known():
+        assert profiles.named(name).about
+    with pytest.raises(profiles.UnknownProfile, match="no profile nobody"):
+        profiles.named("nobody")
+    with pytest.raises(profiles.UnknownProfile):
+        profiles.named("../shipped/echo")
+
+
+def test_an_executor_that_breaks_still_yields_an_ending(monkeypatch):
+    monkeypatch.setitem(executors.KINDS, "command", lambda job, stop: 1 / 0)
+    assert shell("exit 0").error == "the executor broke: ZeroDivisionError: division by zero"

@@ -1,0 +1,161 @@
+"""Hints: they share the fate of their transaction, and no broker keeps an act waiting."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from omoi_site.brokers import hints
+from omoi_site.brokers.sender import Sender
+from omoi_site.database import sql
+from tests import cluster
+
+committing = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def queue(transactional_db):
+    """What lies in the queue: (actor, args) of each message."""
+    sql.rows("DELETE FROM dramatiq.queue")
+    return lambda: [
+        (row["message"]["actor_name"], row["message"]["args"]) for row in sql.rows("SELECT message FROM dramatiq.queue ORDER BY position")
+    ]
+
+
+@committing
+def test_a_hint_is_sent_with_its_transaction_and_rolls_back_with_it(queue):
+    with transaction.atomic():
+        hints.hint("work")
+        assert queue() == []
+    assert queue() == [("work", [])]
+
+    with transaction.atomic():
+        hints.hint("advance_tickets", [1])
+        transaction.set_rollback(True)
+
+    assert queue() == [("work", [])]
+    with transaction.atomic():
+        pass
+    assert queue() == [("work", [])]  # and it does not come back with the next transaction
+
+
+@committing
+def test_a_transaction_sends_one_message_for_each_actor_however_often_it_hints(queue):
+    with CaptureQueriesContext(connection) as seen, transaction.atomic():
+        for number in range(1000):
+            hints.hint("work")
+            hints.hint("advance_tickets", [number % 300])
+
+    assert queue() == [("work", []), ("advance_tickets", [list(range(300))])]
+    assert len([query for query in seen if "dramatiq" in query["sql"]]) == 2
+
+
+@committing
+def test_a_hint_outside_a_transaction_is_sent_at_once(queue):
+    hints.hint("advance_tickets", [7])
+    assert queue() == [("advance_tickets", [[7]])]
+
+
+@committing
+def test_hints_that_no_worker_takes_are_forgotten(queue):
+    hints.hint("work")
+    assert hints.forget_old() == 0
+    sql.rows("UPDATE dramatiq.queue SET mtime = now() - interval '1 hour'")
+    assert hints.forget_old() == 1
+    assert queue() == []
+
+
+@committing
+def test_a_process_that_only_sends_has_no_thread_for_it():
+    said = run_alone(
+        "import threading; from django.db import transaction; from omoi_site import broker\n"
+        "with transaction.atomic(): broker.hint('work')\n"
+        "broker.hint('work'); assert broker.health() == '', broker.health()\n"
+        "print([thread.name for thread in threading.enumerate()])"
+    )
+    assert said == "['MainThread']"
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize(("scheme", "silent"), [("redis", True), ("amqp", False)])
+@committing
+def test_a_broker_that_is_away_neither_fails_an_act_nor_keeps_it_waiting(scheme, silent):
+    pytest.importorskip({"redis": "redis", "amqp": "pika"}[scheme], reason="pip install -r requirements-scale.txt")
+    with socket.create_server(("127.0.0.1", 0)) as listener:  # takes the connection and says nothing
+        port = listener.getsockname()[1]
+        if not silent:
+            listener.close()
+        said = run_alone(
+            "import time; from django.db import transaction; from omoi_site import broker\n"
+            "from tests.site.brokers.test_brokers import slowest\n"
+            "print(slowest(20))",
+            BROKER_URL=f"{scheme}://127.0.0.1:{port}",
+        )
+    assert float(said) < 0.5
+
+
+@pytest.mark.parametrize(("scheme", "name"), [("redis", "Redis"), ("amqp", "RabbitMQ")])
+def test_health_says_that_a_broker_is_away(scheme, name, settings):
+    pytest.importorskip({"redis": "redis", "amqp": "pika"}[scheme], reason="pip install -r requirements-scale.txt")
+    settings.BROKER_URL = f"{scheme}://127.0.0.1:1"
+    hints.get.cache_clear()
+    try:
+        assert hints.health().startswith(f"The broker {name} does not answer")
+    finally:
+        hints.get.cache_clear()
+
+
+def test_a_broker_nobody_knows_is_refused_at_the_start():
+    with pytest.raises(AssertionError, match="BROKER_URL begins with kafka"):
+        run_alone("", BROKER_URL="kafka://127.0.0.1")
+
+
+def test_what_could_not_be_sent_is_kept_joined_and_sent_later():
+    sent, away = [], [True]
+
+    def send(message):
+        if away[0]:
+            raise ConnectionError("nobody there")
+        sent.append((message.actor_name, message.args))
+
+    sender = Sender(send)
+    sender.send({"advance_tickets": {1, 2}})
+    sender.send({"advance_tickets": {3}, "work": set()})
+    assert not sender.flush(0.1)
+    away.clear()
+    away.append(False)
+
+    assert sender.flush(5)
+    assert sorted(sent) == [("advance_tickets", ([1, 2, 3],)), ("work", ())]
+
+
+def slowest(times: int) -> float:
+    """The longest of some transactions that give a hint, in seconds."""
+    connection.ensure_connection()
+    longest = 0.0
+    for _ in range(times):
+        began = time.monotonic()
+        with transaction.atomic():
+            sql.rows("SELECT 1")
+            hints.hint("work")
+        longest = max(longest, time.monotonic() - began)
+    return longest
+
+
+def run_alone(text: str, **environment: str) -> str:
+    """What a process of its own prints, on the database of this test."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"import django; django.setup()\n{text}"],
+        env={**cluster.environment(), "DJANGO_SETTINGS_MODULE": "omoi_site.settings", "PYTHONPATH": ".", **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()

@@ -1,0 +1,84 @@
+"""The embedded server's promises."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import psycopg
+import pytest
+from django.db import connection
+
+from omoi_site.database import embedded, location
+from omoi_site.setup import paths
+from tests import cluster
+from tests.site.processes.running_up import short_home
+
+
+@pytest.mark.django_db
+def test_our_role_is_no_superuser_and_every_connection_needs_its_password():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
+        assert cursor.fetchone() == (False,)
+        cursor.execute("SHOW listen_addresses")
+        assert cursor.fetchone() == ("",)
+
+    with pytest.raises(psycopg.OperationalError, match="password"):
+        psycopg.connect(host=connection.settings_dict["HOST"], user="omoi", dbname="omoi", password="wrong")
+    assert paths.socket_folder(cluster.HOME).stat().st_mode & 0o077 == 0
+
+
+def test_a_server_that_forgets_is_refused():
+    with pytest.raises(embedded.NoServer, match="synchronous_commit off"):
+        embedded.assert_durable({"fsync": "on", "synchronous_commit": "off", "full_page_writes": "on"})
+
+
+@pytest.mark.django_db
+def test_another_process_finds_the_database_of_the_test_by_its_environment(monkeypatch):
+    monkeypatch.setitem(os.environ, "DATABASE_URL", cluster.environment()["DATABASE_URL"])
+    found, here = location.database(cluster.HOME), connection.settings_dict
+    assert {name: found[name] for name in ("HOST", "NAME", "USER", "PASSWORD")} == {
+        name: here[name] for name in ("HOST", "NAME", "USER", "PASSWORD")
+    }
+
+
+@pytest.fixture
+def stopped():
+    """A server that was stopped, its pid file, and what stood there below the number."""
+    with short_home() as home:
+        server = embedded.Server(home, throwaway=True)
+        server.start()
+        note = paths.ground(home) / "data" / "postmaster.pid"
+        lines = note.read_text().split("\n")[1:]
+        server.stop()
+        yield server, note, lines
+
+
+def test_a_pid_file_whose_number_is_another_programs_now_does_not_keep_it_from_starting(stopped):
+    server, note, lines = stopped
+    with subprocess.Popen(["sleep", "600"], cwd="/", **server._as_servant()) as stranger:
+        note.write_text("\n".join([str(stranger.pid), *lines]))
+        server._give_to_servant(note)
+        try:
+            server.start(patience=20)
+            assert note.read_text().split("\n", 1)[0] == str(server.process.pid)
+            assert stranger.poll() is None
+        finally:
+            server.stop()
+            stranger.kill()
+
+
+def test_only_the_number_of_a_stranger_is_taken_out_of_a_pid_file(stopped):
+    server, note, lines = stopped
+    for folder, known in ((Path("/"), True), (note.parent, False)):  # a server of ours stands in its data folder
+        with subprocess.Popen(["sleep", "600"], cwd=folder) as other:
+            note.write_text("\n".join([str(other.pid), *lines]))
+            server._forget_stranger()
+            other.kill()
+            number, *rest = note.read_text().split("\n")
+            assert rest == lines
+            assert number == str(os.getpid() if known else other.pid)
+    note.write_text("what is this?")
+    server._forget_stranger()
+    assert note.read_text() == "what is this?"

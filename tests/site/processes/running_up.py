@@ -1,0 +1,102 @@
+"""`manage.py up` as a user runs it: a process of its own, in an OMOI_HOME of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from omoi_site.setup import paths
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def wait_for(what: Callable[[], Any], patience: float = 30) -> Any:
+    """The first true value of `what`."""
+    deadline = time.monotonic() + patience
+    while not (found := what()):
+        assert time.monotonic() < deadline, "it did not come to that in time"
+        time.sleep(0.02)
+    return found
+
+
+def lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+class Up:
+    """One run of `up`; `said` is what it has printed."""
+
+    def __init__(
+        self, home: Path, *args: str, paper: str = "said", root: Path = ROOT, python: str = sys.executable, env: Any = None, **options: Any
+    ) -> None:
+        self.home = home
+        self.paper = home.with_name(f"{home.name}.{paper}")
+        environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+        environment |= {"OMOI_HOME": str(home), **(env or {})}
+        words = [python, str(root / "manage.py"), "up", "--no-open", *(args or ("--port=0",))]
+        with self.paper.open("ab") as paper:
+            self.process = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=paper, stderr=subprocess.STDOUT, env=environment, start_new_session=True, **options
+            )
+
+    @property
+    def said(self) -> str:
+        return self.paper.read_text()
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return dict(json.loads((self.home / "server.json").read_text()))
+
+    def ready(self) -> Up:
+        wait_for(lambda: "Sign in, once" in self.said or self.ended(), 60)
+        assert not self.ended(), self.said
+        return self
+
+    def ended(self) -> bool:
+        return self.process.poll() is not None
+
+    def get(self, path: str) -> int:
+        with urllib.request.urlopen(self.facts["url"] + path, timeout=20) as answer:
+            return int(answer.status)
+
+    def manage(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """What another command says to this server's OMOI_HOME."""
+        environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"} | {"OMOI_HOME": str(self.home)}
+        return subprocess.run(
+            [sys.executable, str(ROOT / "manage.py"), *words], env=environment, capture_output=True, text=True, timeout=60
+        )
+
+    def postmaster(self) -> int:
+        return int((paths.ground(self.home) / "data" / "postmaster.pid").read_text().split("\n", 1)[0])
+
+    def stop(self, by: signal.Signals = signal.SIGTERM) -> int:
+        if not self.ended():
+            self.process.send_signal(by)
+        return self.process.wait(60)
+
+
+@contextlib.contextmanager
+def short_home(prefix: str = "omoi-up-", folder: str | None = None) -> Iterator[Path]:
+    """A folder for an OMOI_HOME, gone afterwards with what lay elsewhere for it."""
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=folder) as made:
+        os.chmod(made, 0o711)
+        home = Path(made) / "home"
+        try:
+            yield home
+        finally:
+            for elsewhere in (paths.socket_folder(home), paths.ground(home)):
+                shutil.rmtree(elsewhere, ignore_errors=True)

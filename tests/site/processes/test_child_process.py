@@ -1,0 +1,81 @@
+"""How a supervised process is judged: by whether it had been ready when it died."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+
+import pytest
+
+from omoi_site.processes.child_process import Child
+from tests.site.processes.running_up import wait_for
+
+READY = "import os, time; os.write(int(os.environ['OMOI_READY_FD']), b'ready\\n'); time.sleep(60)"
+
+
+@pytest.fixture
+def child(tmp_path):
+    made = Child("web", home=tmp_path)
+    yield made
+    made.kill()
+    if made.process:
+        made.process.wait()
+
+
+def start(child: Child, code: str) -> None:
+    child.words = [sys.executable, "-c", code]
+    child.start()
+
+
+def test_one_that_had_been_ready_is_due_at_once(child):
+    start(child, READY)
+    child.hear()
+    assert child.ready
+
+    child.send(signal.SIGKILL)
+    wait_for(child.died)
+
+    assert child.due <= time.monotonic()
+    assert child.fate == "was ended by SIGKILL"
+
+
+def test_one_that_dies_before_it_is_ready_is_due_later_and_later_until_it_has_been_ready(child):
+    pauses = []
+    for _ in range(3):
+        start(child, "import sys; sys.exit('no such table')")
+        wait_for(child.died)
+        pauses.append(child.due - time.monotonic())
+    assert 0.4 < pauses[0] <= 0.5 < pauses[1] <= 1.0 < pauses[2] <= 2.0
+    assert child.last_words() == "no such table"
+
+    start(child, READY)
+    child.hear()
+    child.kill()
+    wait_for(child.died)
+    start(child, "raise SystemExit(1)")
+    wait_for(child.died)
+    assert child.due - time.monotonic() <= 0.5
+
+
+def test_it_gets_none_of_our_files_but_those_it_was_given(child, tmp_path):
+    with (tmp_path / "secret").open("w") as secret:
+        start(child, f"import os; os.fstat({secret.fileno()})")
+        wait_for(child.died)
+
+    assert "Bad file descriptor" in child.last_words()
+
+
+def test_one_that_runs_once_is_started_again_only_when_somebody_ended_it(child):
+    child.once = True
+    start(child, "pass")
+    wait_for(child.died)
+    assert (child.over, child.due) == (True, None)
+    assert not child.died()
+
+    child.over = False
+    start(child, READY)
+    child.send(signal.SIGKILL)
+    wait_for(child.died)
+    assert not child.over
+    assert child.due is not None

@@ -1,0 +1,226 @@
+"""`manage.py up`, with real processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from omoi_site.setup import paths
+from tests.site.processes.running_up import ROOT, Up, lives, short_home, wait_for
+
+
+@pytest.fixture(scope="module")
+def up() -> Iterator[Up]:
+    """A running server; a test that ends it starts its own."""
+    with short_home() as home:
+        server = Up(home).ready()
+        yield server
+        assert server.stop() == 0, server.said
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    with short_home() as made:
+        yield made
+
+
+def test_it_serves_and_can_be_found(up):
+    facts = up.facts
+
+    assert up.get("/healthz") == 200
+    assert facts["pid"] == up.process.pid
+    assert set(facts["children"]) == {"web", "worker", "clock"}
+    assert (up.home / "server.json").stat().st_mode & 0o077 == 0
+
+
+def test_it_prints_a_link_that_signs_the_operator_in(up):
+    [line] = [line for line in up.said.splitlines() if "Sign in, once" in line]
+    assert f"{up.facts['url']}/login/once/" in line
+    assert "as admin" in line
+
+
+def test_another_link_is_made_while_it_runs(up):
+    made = up.manage("login-link", "admin")
+    link = made.stdout.strip()
+    assert link.startswith(f"{up.facts['url']}/login/once/")
+    assert "within 72 hours" in made.stderr
+    assert up.get(link.removeprefix(up.facts["url"])) == 200
+
+
+def test_a_killed_web_process_is_started_again_and_nobody_is_turned_away(up):
+    old = up.facts["children"]["web"]
+
+    os.kill(old, signal.SIGKILL)
+
+    assert up.get("/healthz") == 200  # it waited in line
+    assert wait_for(lambda: up.facts["children"]["web"] != old)
+
+
+def test_a_killed_postgresql_is_started_again(up):
+    old = up.postmaster()
+
+    os.kill(old, signal.SIGKILL)
+
+    wait_for(lambda: "PostgreSQL is back" in up.said)
+    assert up.postmaster() != old
+    assert wait_for(lambda: up.get("/readyz") == 200)
+
+
+def test_a_second_up_in_the_same_folder_is_refused_by_name(up):
+    second = Up(up.home, "--port=0", paper="second")
+
+    assert second.process.wait(30) == 1
+    assert f"pid {up.process.pid}, {up.facts['url']}" in second.said
+    assert up.get("/healthz") == 200
+
+
+def test_a_taken_port_is_refused_before_anything_is_started(home):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        refused = Up(home, f"--port={other.getsockname()[1]}")
+        assert refused.process.wait(30) == 1
+
+    assert "--port" in refused.said
+    assert not (paths.ground(home) / "data").exists()
+
+
+def test_told_to_end_it_leaves_no_process_and_starts_again_on_what_it_kept(home):
+    first = Up(home).ready()
+    mine = [first.postmaster(), *first.facts["children"].values()]
+    assert first.stop(signal.SIGINT) == 0
+    assert "Ending. Running work gets 40 s" in first.said
+    assert "Waiting for web, worker, clock to end." in first.said
+    assert first.said.splitlines()[-1] == "Waiting for PostgreSQL to write its data to disk."
+    assert not any(lives(pid) for pid in mine)
+    assert not (home / "server.json").exists()
+
+    second = Up(home, paper="second").ready()
+    assert "Migrated" not in second.said
+    assert second.stop() == 0
+
+
+@pytest.mark.full
+def test_after_the_supervisor_was_killed_another_takes_over_its_port_at_once(home):
+    first = Up(home).ready()
+    port = first.facts["url"].rpartition(":")[2]
+    mine = [first.postmaster(), *first.facts["children"].values()]
+
+    first.process.kill()
+    first.process.wait()
+    second = Up(home, f"--port={port}", paper="second").ready()
+
+    assert second.get("/healthz") == 200
+    wait_for(lambda: not any(lives(pid) for pid in mine))
+    assert second.stop() == 0
+
+
+@pytest.mark.full
+def test_it_starts_after_everything_was_killed(home):
+    first = Up(home).ready()
+    for pid in [first.process.pid, first.postmaster(), *first.facts["children"].values()]:
+        os.kill(pid, signal.SIGKILL)
+    first.process.wait()
+
+    second = Up(home, paper="second").ready()
+
+    assert second.get("/healthz") == 200
+    assert second.stop() == 0
+
+
+def test_a_data_folder_of_another_postgresql_is_refused_and_left_alone(home):
+    data = paths.make_ground(home) / "data"
+    data.mkdir()
+    (data / "PG_VERSION").write_text("15\n")
+
+    refused = Up(home)
+
+    assert refused.process.wait(30) == 1
+    assert "written by PostgreSQL 15, and this is PostgreSQL 18" in refused.said
+    assert [path.name for path in data.iterdir()] == ["PG_VERSION"]
+
+
+@pytest.mark.full
+def test_an_existing_database_is_saved_before_it_is_migrated(home):
+    environment = {**os.environ, "OMOI_HOME": str(home)}
+    manage = [sys.executable, str(ROOT / "manage.py")]
+    with subprocess.Popen([*manage, "postgres"], env=environment, stdout=subprocess.PIPE, text=True) as server:
+        assert "ready" in server.stdout.readline()
+        subprocess.run([*manage, "migrate", "contenttypes"], env=environment, check=True, capture_output=True)
+        server.terminate()
+
+    up = Up(home).ready()
+
+    [saved] = (home / "backups").iterdir()
+    assert saved.name in up.said
+    assert saved.stat().st_mode & 0o077 == 0
+    assert up.stop() == 0
+
+
+@pytest.mark.full
+def test_it_runs_on_a_database_of_yours_and_keeps_no_other(home, tmp_path):
+    theirs = {**os.environ, "OMOI_HOME": str(home)}
+    with subprocess.Popen([sys.executable, str(ROOT / "manage.py"), "postgres"], env=theirs, stdout=subprocess.PIPE, text=True) as server:
+        address = server.stdout.readline().strip().partition("DATABASE_URL=")[2]
+
+        up = Up(tmp_path / "ours", env={"DATABASE_URL": address}).ready()
+
+        assert up.get("/readyz") == 200
+        assert not (tmp_path / "ours" / "data").exists()
+        assert up.stop() == 0
+        assert server.poll() is None
+        server.terminate()
+
+
+@pytest.mark.full
+def test_told_twice_it_does_not_wait_for_work_that_does_not_end(home):
+    up = Up(home).ready()
+    os.kill(up.facts["children"]["worker"], signal.SIGSTOP)
+
+    up.process.send_signal(signal.SIGINT)
+    wait_for(lambda: "Waiting for worker to end." in up.said)
+    assert "press Ctrl-C again to give it 2 s" in up.said
+    began = time.monotonic()
+
+    assert up.stop(signal.SIGINT) == 0
+    assert time.monotonic() - began < 15  # instead of 40
+
+
+@pytest.mark.full
+def test_told_to_end_while_it_starts_it_leaves_nothing(home):
+    up = Up(home)
+    wait_for(lambda: "PostgreSQL is ready" in up.said)
+    postmaster = up.postmaster()
+
+    assert up.stop() == 0
+    assert not lives(postmaster)
+    assert "Sign in, once" not in up.said
+
+
+@pytest.mark.full
+def test_the_browser_is_shown_the_link_without_telling_everyone(home, tmp_path):
+    seen, browser = tmp_path / "seen", tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {seen}.new && mv {seen}.new {seen}\n')
+    browser.chmod(0o755)
+    terminal, inner = os.openpty()
+    environment = {**os.environ, "OMOI_HOME": str(home), "BROWSER": f"{browser} %s &", "DISPLAY": ":7"}
+    words = [sys.executable, str(ROOT / "manage.py"), "up", "--port=0"]
+    with subprocess.Popen(words, env=environment, stdin=inner, stdout=inner, stderr=inner, start_new_session=True) as process:
+        os.close(inner)
+        wait_for(seen.exists, 60)
+
+        page = home / "open.html"
+        assert seen.read_text().strip() == page.as_uri()
+        assert "/login/once/" in page.read_text()
+        assert page.stat().st_mode & 0o077 == 0
+
+        process.terminate()
+        assert process.wait(60) == 0
+        assert not page.exists()
+    os.close(terminal)

@@ -1,0 +1,146 @@
+"""`manage.py up` wherever it is put and whoever runs it."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from omoi_site.setup import paths
+from tests.site.processes.running_up import ROOT, Up, short_home
+
+pytestmark = pytest.mark.full
+STRANGER = pwd.getpwnam("nobody").pw_uid
+OWN = ("manage.py", "requirements.txt", "omoi_site", "agents", "tickets", "collaboration", "templates", "static")
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user: run the tests as root")
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    with short_home() as made:
+        yield made
+
+
+@pytest.fixture
+def clone(home: Path) -> Callable[[Path], Path]:
+    """A copy of the code at a place of one's choice, with the packages of this Python."""
+
+    def copy(to: Path) -> Path:
+        to.mkdir(parents=True)
+        for name in OWN:
+            if (ROOT / name).is_dir():
+                shutil.copytree(ROOT / name, to / name, ignore=shutil.ignore_patterns("__pycache__"))
+            elif (ROOT / name).exists():
+                shutil.copy(ROOT / name, to / name)
+        (to / ".venv").symlink_to(Path(sys.prefix))
+        return to
+
+    return copy
+
+
+def serves(up: Up) -> None:
+    try:
+        assert up.ready().get("/healthz") == 200
+    finally:
+        assert up.stop() == 0, up.said
+
+
+def serves_from(root: Path, **options: object) -> int:
+    """Twice: what the first start made must suit the second. Returns whose the data is."""
+    home = root / ".omoi"
+    try:
+        for paper in ("first", "second"):
+            serves(Up(home, paper=paper, root=root, **options))
+        return (paths.ground(home) / "data").stat().st_uid
+    finally:
+        for elsewhere in (paths.socket_folder(home), paths.ground(home)):
+            shutil.rmtree(elsewhere, ignore_errors=True)
+
+
+def test_from_a_path_with_spaces_and_other_letters(home, clone):
+    serves_from(clone(home / "Omoi's clone, n° 1 %s"))
+
+
+def test_from_a_path_longer_than_a_socket_may_have(home, clone):
+    root = clone(home / ("long " * 12) / ("longer_" * 14))
+    assert len(str(root)) > 150
+    serves_from(root)
+
+
+@as_root
+def test_as_root_from_a_checkout_that_the_account_of_postgresql_cannot_enter(home, clone):
+    root = clone(home / "closed" / "clone")
+    os.chown(home / "closed", STRANGER, STRANGER)
+    (home / "closed").chmod(0o700)
+
+    serves_from(root)
+
+    assert (home / "closed").stat().st_mode & 0o777 == 0o700
+
+
+@as_root
+def test_as_an_ordinary_user(home, clone):
+    home.mkdir()
+    home.chmod(0o755)
+    python, packages = reachable_python(home)
+    root = clone(home / "clone")
+    (root / ".venv").unlink()
+    for path in (root, *root.rglob("*")):
+        os.chown(path, STRANGER, STRANGER)
+    os.chown(home, STRANGER, STRANGER)
+
+    nobodys = {"user": STRANGER, "group": STRANGER, "extra_groups": [], "cwd": "/", "env": {"PYTHONPATH": packages, "HOME": str(home)}}
+    assert serves_from(root, python=python, **nobodys) == STRANGER
+
+
+@as_root
+def test_an_ordinary_user_is_told_whose_folder_it_is(home, clone):
+    home.mkdir(mode=0o755)
+    python, packages = reachable_python(home)
+    refused = Up(
+        home,
+        root=clone(home.parent / "clone"),
+        python=python,
+        user=STRANGER,
+        group=STRANGER,
+        extra_groups=[],
+        cwd="/",
+        env={"PYTHONPATH": packages},
+    )
+
+    assert refused.process.wait(30) == 1
+    assert "OMOI_HOME" in refused.said
+    assert "Traceback" not in refused.said
+
+
+def reachable_python(home: Path) -> tuple[str, str]:
+    """A Python of our version that the stranger may run, and our packages copied to where it may read them."""
+    shared = home.parent / "packages"
+    [ours] = Path(sys.prefix).glob("lib/python*/site-packages")
+    left_out = shutil.ignore_patterns("__pycache__", "playwright", "mypy*", "hypothesis*", "ruff*")
+    shutil.copytree(ours, shared, ignore=left_out, copy_function=link)
+    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    for python in (os.path.realpath(sys.executable), f"/usr/bin/{version}", f"/usr/local/bin/{version}"):
+        try:
+            if subprocess.run([python, "-c", ""], user=STRANGER, group=STRANGER, extra_groups=[], cwd="/").returncode == 0:
+                return python, str(shared)
+        except OSError:
+            continue
+    pytest.skip(f"no {version} on this machine that another user may run: install Debian's python3")
+
+
+def link(source: str, to: str) -> None:
+    """A copy that costs nothing, where the original can be read by everyone and lies on the same disk."""
+    try:
+        if not os.stat(source).st_mode & 0o004:
+            raise PermissionError(source)
+        os.link(source, to)
+    except OSError:
+        shutil.copy(source, to)
+        os.chmod(to, os.stat(to).st_mode | 0o444)

@@ -1,0 +1,127 @@
+"""`manage.py doctor`: says what is wrong and how to mend it, with or without a server, and makes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from omoi_site.setup import doctor
+from tests import cluster
+from tests.site.processes.running_up import ROOT
+from tests.working import working
+
+SUBJECTS = [
+    "python", "venv", "git", "home", "disk", "postgresql", "durability", "migrations", "port", "exposure", "names", "tls",
+    "broker", "clock", "worker", "executors", "sandbox",
+]  # fmt: skip
+
+
+def examined(home: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    seen = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    return subprocess.run(
+        [sys.executable, "manage.py", "doctor", *words],
+        cwd=ROOT,
+        env={**seen, "OMOI_HOME": str(home), **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def found(home: Path, **environment: str) -> tuple[int, dict[str, dict[str, str]]]:
+    """The exit status, and the findings by name."""
+    done = examined(home, "--json", **environment)
+    return done.returncode, {finding["name"]: finding for finding in json.loads(done.stdout)["findings"]}
+
+
+def test_on_a_machine_where_nothing_was_started_nothing_is_wrong_and_nothing_is_made(tmp_path):
+    done = examined(tmp_path / "home")
+
+    assert done.returncode == 0, done.stdout
+    assert [line.split()[1] for line in done.stdout.splitlines()[: len(SUBJECTS)]] == SUBJECTS
+    assert done.stdout.splitlines()[-1] == f"Omoi is not running in {tmp_path / 'home'}. Start it with `python3 manage.py up`."
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_server_that_never_answers_is_named_within_seconds_and_its_password_is_not(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        number = silent.getsockname()[1]
+        began = time.monotonic()
+        status, told = found(tmp_path, DATABASE_URL=f"postgresql://omoi:s3cr3t-word@127.0.0.1:{number}/omoi")
+
+    assert time.monotonic() - began < 30
+    assert status == 1
+    assert told["postgresql"]["state"] == "wrong"
+    assert f"127.0.0.1:{number}" in told["postgresql"]["what"]
+    assert "s3cr3t-word" not in json.dumps(told)
+
+
+@pytest.mark.parametrize("url", ["postgresql://omoi:s3cr3t/word@host:1/x", "mysql://omoi:s3cr3t@host/x", "s3cr3t"])
+def test_an_address_that_cannot_be_read_is_not_repeated(tmp_path, url):
+    status, told = found(tmp_path, DATABASE_URL=url)
+    assert (status, told["postgresql"]["state"]) == (1, "wrong")
+    assert "percent-encoded" in told["postgresql"]["how"]
+    assert "s3cr3t" not in json.dumps(told)
+
+
+@pytest.mark.parametrize(
+    ("environment", "state", "said"),
+    [
+        ({}, "off", "plain HTTP"),
+        ({"OMOI_TLS": "1"}, "wrong", "nobody can sign in"),
+        ({"OMOI_TLS": "1", "OMOI_TRUSTED_ORIGINS": "https://omoi.example"}, "ok", "https only"),
+        ({"OMOI_TLS": "1", "FORWARDED_ALLOW_IPS": "10.0.0.7"}, "ok", "known from 10.0.0.7"),
+    ],
+)
+def test_cookies_that_nobody_would_get_are_wrong(tmp_path, environment, state, said):
+    tls = found(tmp_path, **environment)[1]["tls"]
+    assert tls["state"] == state
+    assert said in tls["what"]
+
+
+def test_settings_that_would_be_seen_from_outside_are_wrong_only_there(tmp_path):
+    assert found(tmp_path, OMOI_DEBUG="1")[1]["exposure"]["state"] == "off"
+    status, told = found(tmp_path, OMOI_DEBUG="1", OMOI_SECRET_KEY="changeme", OMOI_ALLOWED_HOSTS="omoi.example,*")
+    assert status == 1
+    assert "OMOI_DEBUG" in told["exposure"]["how"]
+    assert "OMOI_SECRET_KEY" in told["exposure"]["how"]
+    assert told["names"]["state"] == "wrong"
+
+
+def test_a_home_that_is_none_is_told_in_its_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    status, told = found(tmp_path / "file" / "home")
+    assert status == 1
+    assert "is no folder" in told["home"]["what"]
+
+
+def test_without_git_it_says_how_to_get_it(tmp_path):
+    status, told = found(tmp_path, PATH=str(tmp_path))
+    assert status == 1
+    assert "apt install git" in told["git"]["how"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_with_a_database_it_looks_at_what_is_in_it(tmp_path):
+    url = cluster.environment()["DATABASE_URL"]
+    with working():
+        told = found(tmp_path, DATABASE_URL=url)[1]
+
+    assert {name: told[name]["state"] for name in ("postgresql", "migrations", "broker", "worker", "clock")} == {
+        "postgresql": "ok", "migrations": "ok", "broker": "ok", "worker": "ok", "clock": "off",
+    }  # fmt: skip
+    assert told["durability"]["state"] == "wrong"  # this cluster is a throwaway one
+    assert "fsync" in told["durability"]["what"]
+
+
+def test_a_check_that_breaks_is_a_finding(monkeypatch):
+    monkeypatch.setattr(doctor, "CHECKS", {"broken": lambda: 1 / 0})
+    [finding] = doctor.findings()
+    assert (finding.state, finding.what) == ("wrong", "could not be looked at: ZeroDivisionError: division by zero")

@@ -1,0 +1,256 @@
+"""An OMOI_HOME that was copied or moved: it never works on the database of another one, and there is a way out."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from urllib.parse import urlsplit
+
+import pytest
+
+from omoi_site.database import embedded
+from omoi_site.setup import paths
+from tests.site.processes.running_up import ROOT, Up, short_home
+
+
+@pytest.fixture(params=["inside", pytest.param("elsewhere", marks=pytest.mark.full)])
+def home(request, tmp_path):
+    """An OMOI_HOME whose data lies inside, or elsewhere because the server's account cannot enter it."""
+    if request.param == "inside":
+        with short_home() as found:
+            yield found
+    else:
+        if os.geteuid() != 0:
+            pytest.skip("only root keeps data outside of OMOI_HOME: run this as root")
+        (tmp_path / "closed").mkdir(mode=0o700)
+        with short_home(folder=str(tmp_path / "closed")) as found:
+            yield found
+
+
+@pytest.fixture
+def copy(home):
+    """Where it is copied to; gone afterwards with what lay elsewhere for it."""
+    where = home.with_name("copy")
+    yield where
+    note = paths.Note.of(where)
+    for folder in {note.ground, where} if note and note.speaks_of(where) else {where}:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def manage(home, *words):
+    environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"} | {"OMOI_HOME": str(home)}
+    return subprocess.run([sys.executable, ROOT / "manage.py", *words], env=environment, capture_output=True, text=True)
+
+
+def signed_in(url, path):
+    """Whether this one-time link is good there."""
+    there = urlsplit(url)
+    with contextlib.closing(http.client.HTTPConnection(there.hostname, there.port, timeout=30)) as link:
+        token = "a" * 32
+        form = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": f"csrftoken={token}"}
+        link.request("POST", path, f"csrfmiddlewaretoken={token}", form)
+        return link.getresponse().status == 302
+
+
+def copied(home, copy):
+    subprocess.run(["cp", "-a", home, copy], check=True)
+
+
+def test_a_copy_is_refused_by_every_command_and_adopted_with_a_copy_of_the_database(home, copy):
+    first = Up(home).ready()
+    assert manage(home, "projects", "create", "KEPT", "--workflow", "simple").returncode == 0
+    assert first.stop() == 0
+    copied(home, copy)
+    data = paths.ground(home) / "data"
+    before = {path: path.stat().st_mtime_ns for path in data.rglob("*") if path.is_file()}
+
+    refused = Up(copy)
+    assert refused.process.wait(30) == 1
+    assert "was copied from" in refused.said
+    assert "--adopt" in refused.said
+    for words in (
+        "keys create --user admin",
+        "import beads LICENSE --project NEW",
+        "login-link",
+        "migrate",
+        "web",
+        "clock",
+        "worker",
+        "postgres",
+    ):
+        done = manage(copy, *words.split())
+        assert (done.returncode, "was copied from" in done.stderr) == (1, True), (words, done.stderr)
+    assert json.loads(manage(copy, "projects", "create", "NEW", "--json").stdout)["code"] == "home_displaced"
+    assert "was copied from" in manage(copy, "doctor").stdout
+    moved = Up(copy, "--port=0", "--moved", paper="moved")
+    assert moved.process.wait(30) == 1
+    assert "is still there" in moved.said
+    assert {path: path.stat().st_mtime_ns for path in data.rglob("*") if path.is_file()} == before
+
+    adopted = Up(copy, "--port=0", "--adopt", paper="adopted").ready()
+    original = Up(home, paper="again").ready()  # both at once, each on its own
+    assert (copy / "secret_key").read_text() != (home / "secret_key").read_text()  # what one signs is not valid for the other
+    for run, other in ((original, adopted), (adopted, original)):
+        link = urlsplit(re.search(r"Sign in, once\s+(\S+)", run.said)[1])
+        assert [signed_in(each.facts["url"], link.path) for each in (other, run)] == [False, True]
+    assert manage(copy, "projects", "create", "ONLY").returncode == 0
+    assert manage(home, "projects", "create", "ONLY").returncode == 0
+    assert manage(copy, "projects", "create", "KEPT").returncode == 1
+    assert paths.ground(copy) != paths.ground(home)
+    assert (adopted.stop(), original.stop()) == (0, 0)
+    assert Up(copy, paper="later").ready().stop() == 0
+
+
+def test_a_moved_home_takes_the_place_of_the_one_that_is_gone(home, copy):
+    assert Up(home).ready().stop() == 0
+    home.rename(copy)
+
+    refused = Up(copy)
+    assert refused.process.wait(30) == 1
+    assert "--moved" in refused.said
+    assert not home.exists()
+
+    moved = Up(copy, "--port=0", "--moved", paper="moved").ready()
+    assert moved.stop() == 0
+    assert Up(copy, paper="later").ready().stop() == 0
+
+
+def test_a_copy_begins_anew_and_keeps_what_it_brought(tmp_path):
+    home, copy = tmp_path / "home", tmp_path / "copy"
+    ground = paths.make_ground(home)
+    if ground != home:
+        pytest.skip(f"the data of {home} lies elsewhere: this test wants it inside")
+    (home / "data").mkdir()
+    (home / "data" / "PG_VERSION").write_text(f"{embedded.MAJOR}\n")
+    (home / "secret_key").write_text("known to both")
+    copied(home, copy)
+
+    assert "begins anew" in paths.settle(copy, "begin-anew")
+
+    assert paths.ground(copy) == copy.resolve()
+    assert not (copy / "data").exists()
+    assert [path.name.partition("-")[0] for path in copy.glob("data.*")] == ["data.before"]
+    assert paths.settle(copy, "begin-anew") == ""
+    assert not (copy / "secret_key").exists()
+    assert (home / "data" / "PG_VERSION").exists()
+
+
+def test_a_copy_of_a_database_in_use_is_not_adopted(tmp_path):
+    home, copy = tmp_path / "home", tmp_path / "copy"
+    ground = paths.make_ground(home)
+    (ground / "data").mkdir(parents=True, exist_ok=True)
+    (ground / "data" / "PG_VERSION").write_text(f"{embedded.MAJOR}\n")
+    (ground / "data" / "postmaster.pid").write_text("1\n")
+    copied(home, copy)
+    try:
+        with pytest.raises(paths.Displaced, match="in use when it was copied"):
+            paths.settle(copy, "adopt")
+        with pytest.raises(paths.Displaced):
+            paths.ground(copy)
+    finally:
+        if ground != home:
+            shutil.rmtree(ground)
+
+
+def database_of(home):
+    """A data folder that was shut down in good order, as far as that can be seen, in an OMOI_HOME whose data lies elsewhere."""
+    home.mkdir()
+    paths.Note(home.with_name("elsewhere"), home).write(home)
+    data = home.with_name("elsewhere") / "data"
+    (data / "global").mkdir(parents=True)
+    (data / "PG_VERSION").write_text(f"{embedded.MAJOR}\n")
+    (data / "global" / "pg_control").write_bytes(bytes(16) + paths.SHUT_DOWN + bytes(100))
+    return data
+
+
+def test_a_copy_of_a_database_that_was_not_shut_down_is_not_adopted(tmp_path):
+    home, copy = tmp_path / "home", tmp_path / "copy"
+    data = database_of(home)
+    copied(home, copy)
+    (data / "global" / "pg_control").write_bytes(bytes(16) + b"\6\0\0\0" + bytes(100))  # in production
+    with pytest.raises(paths.Displaced, match="in use"):
+        paths.settle(copy, "adopt")
+
+
+def test_a_database_that_was_started_while_it_was_copied_is_not_adopted(tmp_path, monkeypatch):
+    home, copy = tmp_path / "home", tmp_path / "copy"
+    data = database_of(home)
+    copied(home, copy)
+    copytree = shutil.copytree
+
+    def slow(*args, **options):
+        copytree(*args, **options)
+        (data / "global" / "pg_control").write_bytes(bytes(16) + paths.SHUT_DOWN + bytes(99) + b"x")  # started, and shut down again
+
+    monkeypatch.setattr(shutil, "copytree", slow)
+    with pytest.raises(paths.Displaced, match="in use"):
+        paths.settle(copy, "adopt")
+    with pytest.raises(paths.Displaced):
+        paths.ground(copy)
+    assert not list(paths._chosen(copy).glob("data*"))
+
+
+def test_a_home_whose_database_is_at_work_has_not_moved(tmp_path):
+    home, moved = tmp_path / "home", tmp_path / "moved"
+    data = database_of(home)
+    home.rename(moved)
+    with subprocess.Popen(["sleep", "600"], cwd=data) as server:
+        try:
+            (data / "postmaster.pid").write_text(f"{server.pid}\n")
+            with pytest.raises(paths.Displaced, match="at work"):
+                paths.settle(moved, "moved")
+        finally:
+            server.kill()
+    assert "takes the place" in paths.settle(moved, "moved")
+    assert paths.ground(moved) == data.parent
+
+
+def test_the_same_home_by_another_path_is_the_same(tmp_path):
+    home, other = tmp_path / "home", tmp_path / "other"
+    ground = paths.make_ground(home)
+    other.symlink_to(home)
+    assert paths.ground(other) == ground
+
+
+def test_notes_of_earlier_versions_are_read(tmp_path):
+    home, copy = tmp_path / "home", tmp_path / "copy"
+    home.mkdir()
+    for noted in (home, paths._elsewhere(home)):
+        (home / "place").write_bytes(os.fsencode(noted) + b"\n")
+        assert paths.ground(home) == noted
+        copied(home, copy)
+        with pytest.raises(paths.Displaced):
+            paths.ground(copy)
+        shutil.rmtree(copy)
+
+
+def test_a_database_that_is_gone_is_refused_and_not_made_anew_without_a_word(home):
+    assert Up(home).ready().stop() == 0
+    ground = paths.ground(home)
+    away = home.with_name("away")
+    shutil.move(ground if ground != home else ground / "data", away)
+
+    refused = Up(home, paper="refused")
+    assert refused.process.wait(30) == 1
+    assert "is not there any more" in refused.said
+    assert "--begin-anew" in refused.said
+    assert "is not there any more" in manage(home, "doctor").stdout
+    assert "is not there any more" in manage(home, "postgres").stderr
+    assert not (ground / "data").exists()
+
+    shutil.move(away, ground if ground != home else ground / "data")
+    assert Up(home, paper="back").ready().stop() == 0
+    shutil.rmtree(ground / "data")
+    assert Up(home, "--port=0", "--begin-anew", paper="anew").ready().stop() == 0
+    assert Up(home, paper="later").ready().stop() == 0
+
+
+def test_a_first_start_that_did_not_come_to_a_database_is_begun_again(tmp_path):
+    paths.make_ground(tmp_path / "home")
+    paths.expect_data(tmp_path / "home")

@@ -1,0 +1,146 @@
+"""What a claim costs does not grow with the backlog: buffers, plans and statements, counted."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from agents.models import Agent
+from bench.claim import asked, backlog, choosing, measure, numbered
+from omoi_site.database import sql as db
+from tests.deeds import complete
+from tickets.models import Edge, Need, Outcome, Task
+from tickets.models.claim.claim import BRIEF, CLAIM
+from tickets.models.claim.lease import RENEW
+from tickets.models.claim.settle import DECIDE, SETTLE
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SERVED = 3  # of the lanes, by an agent with three skills
+SIZES = [1_000, 10_000, pytest.param(100_000, marks=pytest.mark.full)]
+
+
+@pytest.fixture
+def skilled(ada):
+    Agent.objects.filter(pk=ada.pk).update(capabilities=[f"skill-{n}" for n in range(SERVED)])
+    return ada
+
+
+@pytest.mark.parametrize("ready", SIZES)
+@pytest.mark.parametrize(
+    ("lanes", "served", "most"), [(1, 1, 60), (20, SERVED, 75), (300, SERVED, 75)], ids=["one", "twenty", "three of 300"]
+)
+def test_a_claim_touches_few_pages_however_long_the_backlog(ticket, skilled, ready, lanes, served, most):
+    """With 300 lanes of which three are served, 99 % of the backlog is out of this agent's reach."""
+    backlog(ticket, ready, lanes)
+
+    parts = measure(CLAIM, asked(skilled))
+
+    assert choosing(parts) <= 16 + 4 * (served - 1), parts
+    assert sum(parts.values()) <= most, parts
+
+
+@pytest.mark.parametrize("lanes", [1, 300])
+def test_a_claim_costs_the_same_from_a_long_backlog(ticket, skilled, lanes):
+    backlog(ticket, 1_000, lanes)
+    short = sum(measure(CLAIM, asked(skilled)).values())
+    backlog(ticket, 20_000, lanes)
+    assert sum(measure(CLAIM, asked(skilled)).values()) <= 1.25 * short
+
+
+def test_tasks_claimed_before_are_not_walked_over(ticket, skilled):
+    """Claimed rows stay in the index until they are vacuumed away; the lane's floor keeps claims clear of them."""
+    backlog(ticket, 3_000, 1)
+    before = choosing(measure(CLAIM, asked(skilled)))
+    Agent.objects.filter(pk=skilled.pk).update(capacity=1000)
+    old = connection.copy()
+    try:
+        with old.cursor() as cursor:  # a report that runs for long: nothing may be cleaned up behind it
+            cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+            cursor.execute("SELECT count(*) FROM tickets_task")
+            Task.objects.claim(by=skilled, limit=1000)
+            without = choosing(measure(CLAIM, asked(skilled, limit=1) | {"agent": other(skilled).pk}))
+            Task.objects.raise_floors()
+            assert choosing(measure(CLAIM, asked(skilled) | {"agent": other(skilled).pk})) <= before + 4 < without
+    finally:
+        old.close()
+
+
+def other(agent):
+    found, _ = Agent.objects.get_or_create(name="other", defaults={"capabilities": agent.capabilities})
+    found.capabilities = Agent.objects.get(pk=agent.pk).capabilities
+    found.save()
+    found.projects.set(agent.projects.all())
+    return found
+
+
+def test_hot_statements_are_planned_once_and_for_all(ticket, ada, operator):
+    """A statement whose general plan looks dearer is planned anew at every call, for ever."""
+    backlog(ticket, 1_000, 1)
+    ids = list(Task.objects.order_by("id").values_list("pk", flat=True))
+    db.rows(
+        "INSERT INTO tickets_need (parent_id, child_id, on_end, on_failure) SELECT unnest(%s::bigint[]), unnest(%s::bigint[]), 'success', 'hold'",
+        [ids[:-2], ids[1:-1]],
+    )
+    db.rows("VACUUM ANALYZE tickets_need")
+    Agent.objects.filter(pk=ada.pk).update(capabilities=["skill-0"])
+    connection.close()  # a fresh one has no plans yet
+
+    for _ in range(9):
+        [claim] = Task.objects.claim(by=ada)
+        Task.objects.renew([(claim.task, claim.fence)], by=ada)
+        complete(claim, by=ada)
+
+    plans = {row["statement"]: row for row in db.rows("SELECT statement, generic_plans, custom_plans FROM pg_prepared_statements")}
+    for name, statement in (("claim", CLAIM), ("brief", BRIEF), ("settle", SETTLE), ("decide", DECIDE), ("heartbeat", RENEW)):
+        row = plans[numbered(statement)[0]]
+        assert row["generic_plans"] >= 3, (name, row)
+
+
+def test_a_claim_a_heartbeat_and_a_completion_take_two_statements_each_at_most(ticket, ada, operator):
+    backlog(ticket, 10, 1)
+    Agent.objects.filter(pk=ada.pk).update(capabilities=["skill-0"])
+
+    def statements(act):
+        with CaptureQueriesContext(
+            connection,
+        ) as seen:
+            answer = act()
+        return answer, [query["sql"] for query in seen if query["sql"] not in ("BEGIN", "COMMIT")]
+
+    claims, asked_for = statements(lambda: Task.objects.claim(by=ada, limit=5))
+    assert (len(claims), len(asked_for)) == (5, 2)  # the claim, and what the holders are told
+    _, asked_for = statements(lambda: Task.objects.renew([(claim.task, claim.fence) for claim in claims], by=ada))
+    assert len(asked_for) == 1
+    _, asked_for = statements(lambda: [complete(claim, by=ada) for claim in claims[:1]])
+    assert len(asked_for) == 2  # fence and write, then the children
+    assert not any("dramatiq" in sql for sql in asked_for)  # the ticket has more to do
+    outcome = Outcome(claims[1].task, claims[1].fence, "completed")
+    (_, [_]), asked_for = statements(lambda: Task.objects.relay([outcome], by=ada))
+    assert len(asked_for) == 5  # the agent's row, fence and write, the children, the claim, and what the holder is told
+
+
+def test_a_claim_that_finds_nothing_writes_nothing(ticket, ada):
+    with CaptureQueriesContext(connection) as seen:
+        assert Task.objects.claim(by=ada) == []
+    assert (
+        len([query for query in seen if query["sql"] not in ("BEGIN", "COMMIT")]) == 1
+    )  # asked in two, another could free a task between them
+    assert not any(("INSERT" in query["sql"] and "took" not in query["sql"]) or "sweeprun" in query["sql"] for query in seen)
+
+
+def test_one_claim_for_many_tasks_costs_less_than_many_claims(ticket, skilled):
+    backlog(ticket, 1_000, 1)
+    Agent.objects.filter(pk=skilled.pk).update(capacity=50)
+    one, fifty = (sum(measure(CLAIM, asked(skilled, limit=limit)).values()) for limit in (1, 50))
+    assert fifty / 50 <= one / 2
+
+
+def test_the_children_of_an_ended_task_are_found_by_index(ticket, ada, operator):
+    backlog(ticket, 1_000, 1)
+    parent, child = Task.objects.order_by("id")[:2]
+    Need.objects.add(ticket.project_id, [Edge(parent.pk, child.pk)], by=operator)
+    before = sum(measure(DECIDE, {"ended": [parent.pk]}).values())
+    backlog(ticket, 10_000, 1)
+    assert sum(measure(DECIDE, {"ended": [parent.pk]}).values()) <= before + 8

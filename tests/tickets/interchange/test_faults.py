@@ -1,0 +1,196 @@
+"""A file with a fault anywhere: the line or the edge is named, and nothing is imported."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+from omoi_site.errors import Invalid, Malformed, OmoiError, TooLarge
+from tests.tickets.interchange.backlogs import bring, everything, issue, written
+from tickets import interchange
+from tickets.interchange import beads, json_lines
+from tickets.models import Cycle, Ticket, UnknownWorkflow
+
+pytestmark = pytest.mark.django_db
+
+GOOD = issue("bd-1")
+
+
+@pytest.mark.parametrize(
+    ("line", "refusal", "words"),
+    [
+        (b'{"id": "bd-2", "title"', Malformed, "line 2: not JSON"),
+        (b"[1, 2]", Malformed, "line 2: not a JSON object"),
+        (b"null", Malformed, "line 2: not a JSON object"),
+        (b'{"id": "bd-2", "title": "\xff"}', Malformed, "line 2: not UTF-8: byte 0xff at 26"),
+        (b'{"id": "bd-2", "title": "a\0b"}', Malformed, "line 2: .*NUL"),
+        (b'{"id": "bd-2", "title": "a\\u0000b"}', Invalid, "line 2: title holds a NUL"),
+        (b'{"id": "bd-2", "title": "\\ud800"}', Invalid, "line 2: title holds half a surrogate"),
+        (b'{"id": "bd-2", "title": "b", "estimate": NaN}', Malformed, "line 2: .*NaN"),
+        (b'{"id": "bd-2", "title": "b", "x": ' + b"[" * 40 + b"]" * 40 + b"}", Malformed, "line 2: nested deeper than 32"),
+        (b'{"id": "bd-2", "title": "b", "x": ' + b"[" * 99_999 + b"]" * 99_999 + b"}", Malformed, "line 2: nested deeper than 32"),
+        (b'{"id": "bd-2", "title": "b", "priority": ' + b"9" * 5000 + b"}", Malformed, "line 2: "),
+        ({"title": "No id"}, Invalid, "line 2: id is missing"),
+        ({"id": "bd-2"}, Invalid, "line 2: title is missing"),
+        ({"id": "bd-2", "title": "  "}, Invalid, "line 2: title is empty"),
+        ({"id": 2, "title": "b"}, Invalid, "line 2: id must be text"),
+        ({"id": "b" * 201, "title": "b"}, Invalid, "line 2: id is longer than 200"),
+        (issue("bd-2", description=["b"]), Invalid, "line 2: description must be text"),
+        (issue("bd-2", status=1), Invalid, "line 2: status must be text"),
+        (issue("bd-2", issue_type="b" * 61), Invalid, "line 2: issue_type is longer than 60"),
+        (issue("bd-2", priority="soon"), Invalid, "line 2: priority must be a number from 0 to 4"),
+        (issue("bd-2", priority=5), Invalid, "line 2: priority must be"),
+        (issue("bd-2", priority=True), Invalid, "line 2: priority must be"),
+        (issue("bd-2", labels="ui"), Invalid, "line 2: labels must be a list"),
+        (issue("bd-2", labels=["ui", 3]), Invalid, "line 2: label 2 must be text"),
+        (issue("bd-2", labels=["b" * 201]), Invalid, "line 2: label 1 is longer than 200"),
+        ({"id": "bd-2", "title": "b", "dependencies": {}}, Invalid, None),
+        ({"id": "bd-2", "title": "b", "dependencies": {"bd-1": "blocks"}}, Invalid, "line 2: dependencies must be a list"),
+        ({"id": "bd-2", "title": "b", "dependencies": ["bd-1"]}, Invalid, "line 2: dependency 1 must be an object"),
+        ({"id": "bd-2", "title": "b", "dependencies": [{"type": "blocks"}]}, Invalid, "line 2: dependency 1: depends_on_id is missing"),
+        ({"id": "bd-2", "title": "b", "dependencies": [{"depends_on_id": "bd-1"}]}, Invalid, "line 2: dependency 1: type is missing"),
+        (
+            {"id": "bd-2", "title": "b", "dependencies": [{"issue_id": "bd-7", "depends_on_id": "bd-1", "type": "blocks"}]},
+            Invalid,
+            "line 2: dependency 1 is one of bd-7",
+        ),
+        (issue("bd-2", ("b" * 41, "bd-1")), Invalid, "line 2: dependency 1: type is longer than 40"),
+        (issue("bd-1"), Invalid, "line 2: the id bd-1 is that of line 1 too"),
+    ],
+)
+def test_a_faulty_line_is_named(project, line, refusal, words):
+    if words is None:
+        assert bring(project, GOOD, line)["tickets"]["new"] == 2  # an empty value says nothing, whatever its type
+        return
+    before = everything()
+    with pytest.raises(refusal, match=words) as refused:
+        bring(project, GOOD, line, issue("bd-3"))
+    assert refused.value.more["errors"][0]["field"] == "line 2"
+    assert everything() == before
+
+
+def test_every_fault_is_told_at_once(project):
+    with pytest.raises(Invalid) as refused:
+        bring(project, {"id": "bd-1"}, issue("bd-2"), issue("bd-3", priority=9), b"{")
+    assert [error["field"] for error in refused.value.more["errors"]] == ["line 1", "line 3", "line 4"]
+
+
+def test_a_file_of_nothing_but_faults_ends_early(project):
+    with pytest.raises(Malformed, match=r"and 495 more$") as refused:
+        bring(project, *[b"no JSON"] * 500)
+    assert (len(refused.value.more["errors"]), refused.value.more["more_errors"]) == (100, 400)
+    with pytest.raises(Malformed, match="and 9995 more, and the rest was not read"):
+        bring(project, *[b"no JSON"] * 2 * json_lines.COUNTED)
+
+
+@pytest.mark.parametrize(
+    ("edges", "named"),
+    [
+        ([("bd-1", "blocks", "bd-2"), ("bd-2", "blocks", "bd-3"), ("bd-3", "blocks", "bd-1")], {"bd-1", "bd-2", "bd-3"}),
+        ([("bd-1", "blocks", "bd-1")], {"bd-1"}),
+        ([("bd-1", "parent-child", "bd-2"), ("bd-2", "parent-child", "bd-1"), ("bd-3", "blocks", "bd-1")], {"bd-1", "bd-2"}),
+        ([("bd-3", "parent-child", "bd-3")], {"bd-3"}),
+    ],
+)
+def test_a_cycle_is_named_by_its_issues(project, edges, named):
+    before = everything()
+    with pytest.raises(Cycle) as refused:
+        bring(project, *(issue(name, *[(kind, to) for one, kind, to in edges if one == name]) for name in ("bd-1", "bd-2", "bd-3")))
+    assert set(refused.value.more["cycle"]) == named
+    assert all(name in refused.value.message for name in named)
+    assert everything() == before
+
+
+def test_blocking_one_s_own_parent_is_no_cycle(project):
+    bring(project, issue("bd-1", ("parent-child", "bd-2")), issue("bd-2", ("blocks", "bd-1")))
+    assert Ticket.objects.count() == 2
+
+
+@pytest.mark.parametrize("text", [b"", b"\n\n", b"\xef\xbb\xbf"])
+def test_an_empty_file_is_refused(project, text):
+    with pytest.raises(Malformed, match="holds no issue"):
+        interchange.run("beads", io.BytesIO(text), project=project, by="system:test")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "latin-1"])
+def test_another_encoding_is_named(project, encoding):
+    text = json.dumps(issue("bd-1", title="Ärger"), ensure_ascii=False) + "\n"
+    with pytest.raises(Malformed, match=r"line 1: (the text is UTF-16|a NUL|not UTF-8)"):
+        interchange.run("beads", io.BytesIO(text.encode(encoding)), project=project, by="system:test")
+    assert not Ticket.objects.exists()
+
+
+class Endless(io.RawIOBase):
+    """A stream without end, made as it is read."""
+
+    def __init__(self, line: bytes) -> None:
+        self.line, self.lines, self.given = line, 0, 0
+
+    def readline(self, size: int = -1) -> bytes:
+        self.lines += 1
+        line = self.line.replace(b"?", b"%d" % self.lines)[:size]
+        self.given += len(line)
+        return line
+
+
+@pytest.mark.parametrize("line", [b'{"id": "bd-?", "title": "' + b"x" * 400_000 + b'"}\n', b" " * (60 << 20), b" " * 100_000 + b"\n"])
+def test_a_stream_over_50_mib_is_refused_where_it_passes_the_limit(project, line):
+    file = Endless(line)
+    with pytest.raises(TooLarge, match="50 MiB"):
+        interchange.run("beads", file, project=project, by="system:test")
+    assert file.given == json_lines.LIMIT + 1
+    assert not Ticket.objects.exists()
+
+
+def test_a_file_over_50_mib_is_refused_unread(project, tmp_path):
+    large = tmp_path / "issues.jsonl"
+    with large.open("wb") as file:
+        file.write(json.dumps(GOOD).encode() + b"\n")
+        file.truncate(60_000_000)
+    with large.open("rb") as file, pytest.raises(TooLarge, match="50 MiB"):
+        interchange.run("beads", file, project=project, by="system:test")
+
+
+def test_more_issues_than_one_transaction_should_hold_are_refused(project, monkeypatch):
+    monkeypatch.setattr(beads, "MOST", 2)
+    with pytest.raises(Invalid, match="line 3: more than 2 issues: split the file"):
+        bring(project, issue("bd-1"), issue("bd-2"), issue("bd-3"))
+    with pytest.raises(Invalid, match="line 1: more than 20 dependencies: split the file"):
+        bring(project, issue("bd-1", *[("blocks", f"bd-{n}") for n in range(2, 23)]))
+
+
+def test_a_long_title_is_cut_and_kept_whole(project):
+    report = bring(project, issue("bd-1", title="long " * 80, description="More."))
+
+    ticket = Ticket.objects.get()
+    assert len(ticket.title) == 300
+    assert ticket.description == ("long " * 80).strip() + "\n\nMore."
+    assert any("line 1" in warning for warning in report["warnings"])
+    assert bring(project, issue("bd-1", title="long " * 80, description="More."))["tickets"] == {"new": 0, "known": 1, "changed": 0}
+
+
+def test_deleted_issues_are_left_out_with_their_edges(project):
+    report = bring(project, issue("bd-1", ("blocks", "bd-2")), issue("bd-2", ("blocks", "bd-1"), status="tombstone"))
+
+    assert (report["tickets"]["new"], report["needs"], report["skipped"]["by_kind"]) == (1, 0, {"blocks": 1})
+    assert any("tombstone" in warning for warning in report["warnings"])
+
+
+def test_what_is_not_taken_over_is_told(project):
+    report = bring(project, issue("bd-1", sender="gt", estimated_minutes=5, notes=None), issue("bd-2", sender=""))
+    assert report["left_out"] == {"sender": 1, "estimated_minutes": 1}
+
+
+def test_an_unknown_format_and_an_unknown_workflow_are_refused(project):
+    with pytest.raises(Invalid, match="there are: beads"):
+        interchange.run("jira", written(GOOD), project=project, by="system:test")
+    with pytest.raises(UnknownWorkflow):
+        bring(project, GOOD, workflow="nowhere")
+
+
+def test_a_fault_of_a_file_is_a_refusal_clients_can_read(project):
+    with pytest.raises(OmoiError) as refused:
+        bring(project, b"{")
+    assert (refused.value.code, refused.value.status) == ("malformed", 400)

@@ -1,0 +1,261 @@
+"""The board's reading: what stands where, why it does not move, and what it costs."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from agents.models import Project
+from omoi_site.database import sql
+from tests.deeds import allow, complete, fail
+from tickets.demo import workspace
+from tickets.models import Backlog, Edge, Item, Need, SweepRun, Task, TaskSpec, Ticket, Workflow
+from tickets.pages.board import Board, Wanted
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def page(client, operator):
+    client.force_login(operator)
+    return client
+
+
+@pytest.fixture
+def opened(project, operator):
+    """Open a ticket with one task."""
+    return lambda title, **more: Ticket.objects.open(project=project, title=title, tasks=[TaskSpec(title)], by=operator, **more)
+
+
+def board(project, **query):
+    from django.http import QueryDict
+
+    asked = QueryDict(mutable=True)
+    for name, value in query.items():
+        asked.setlist(name, value if isinstance(value, list) else [value])
+    return Board(project, Wanted.of(asked))
+
+
+def cards(shown):
+    return {card.ticket.title: card for column in shown.columns for card in column.cards}
+
+
+def test_each_card_says_why_its_ticket_does_not_move(project, opened, ada, operator):
+    first, second = opened("first"), opened("second")
+    Need.objects.add(project.pk, [Edge(first.tasks.get().pk, second.tasks.get().pk)], by=operator)
+    blocked, paused = opened("blocked"), opened("paused")
+    Ticket.objects.open(project=project, title="bare", by=operator)
+    with Ticket.objects.locked(pk=blocked.pk) as row:
+        row.block(by=operator, reason="Which schema?")
+    with Ticket.objects.locked(pk=paused.pk) as row:
+        row.pause(by=operator, reason="until May")
+
+    found = {title: card.cause.text if card.cause else None for title, card in cards(board(project)).items()}
+
+    assert found == {
+        "first": None,
+        "second": f"Waits for {first.key}.{first.tasks.get().pk}",
+        "blocked": "Blocked: Which schema?",
+        "paused": "Paused: until May",
+        "bare": "No task yet",
+    }
+
+
+def test_a_failed_task_and_a_silent_agent_are_told(project, opened, ada, operator):
+    opened("fails")
+    [claim] = Task.objects.claim(by=ada)
+    fail(claim, by=ada, error="no such column", kind="permanent")
+    opened("goes silent")
+    Task.objects.claim(by=ada)
+    sql.rows("UPDATE agents_agentpresence SET last_seen_at = clock_timestamp() - interval '5 min'")
+
+    found = cards(board(project))
+
+    assert "no such column" in found["fails"].cause.text
+    assert (found["goes silent"].cause.text, found["goes silent"].cause.tone) == ("ada is silent", "bad")
+
+
+def test_what_keeps_all_ready_tickets_waiting_is_told_once(project, opened, operator):
+    for number in range(5):
+        opened(f"ready {number}")
+    shown = board(project)
+    assert [card.cause for card in cards(shown).values()] == [None] * 5
+    [shared] = shown.untaken
+    assert shared.count == 5
+    assert "agents create" in shared.how
+
+
+def test_views_counts_and_marks_come_from_what_explain_says_of_the_whole_project(project, opened, ada, operator):
+    Ticket.objects.open(project=project, title="nobody can", tasks=[TaskSpec("x", capabilities=["cobol"])], by=operator)
+    Ticket.objects.open(project=project, title="bare", by=operator)
+    both = [TaskSpec("goes"), TaskSpec("x", capabilities=["cobol"])]
+    Ticket.objects.open(project=project, title="in part", tasks=both, by=operator)
+    opened("free")
+
+    for _ in range(60):
+        Ticket.objects.open(project=project, title="many", tasks=[TaskSpec("x", capabilities=["cobol"])], by=operator)
+    shown = board(project)
+
+    assert [(view, count) for view, _, count in shown.views] == [("", 64), ("needs_operator", 63), ("stuck", 62)]
+    assert shown.untaken[0].count == 61  # though a column shows 50
+    marked = {card.ticket.title: card.needs_operator for column in shown.columns for card in column.cards}
+    assert marked == {"nobody can": True, "bare": True, "in part": True, "free": False, "many": True}
+    assert set(cards(board(project, view="stuck"))) == {"nobody can", "bare", "many"}
+
+
+def test_a_finished_demo_says_so_and_shows_what_has_ended(page, project, operator):
+    pieces = [piece["piece"] for piece in workspace.backlog()]
+    for piece in pieces:
+        assert "The demo has ended" not in page.get("/board/").content.decode(), "others of its tickets are still to come"
+        last = Ticket.objects.open(project=project, title=f"Add {piece}", source="demo", source_id=piece, by=operator)
+        for to in ("DOING", "DONE"):
+            Ticket.objects.move(last.pk, to, by=operator, reason="walked through by hand", force=True)
+
+    shown = page.get("/board/").content.decode()
+
+    assert "The demo has ended" in shown
+    assert f'href="/tickets/{last.key}/#history-title"' in shown
+    assert f'id="t-{last.key}"' in shown, "the column of what has ended is open"
+
+
+def test_the_board_opens_the_project_last_used(page, project, operator):
+    Project.objects.found(key="ZED", workflow="simple", by=operator)
+    assert page.get("/board/").context["project"] == project
+
+    page.get("/board/?project=ZED")
+    assert page.get("/board/").context["project"].key == "ZED"
+    assert page.get("/board/").context["address"] == "/board/?project=ZED", "a part that is asked for again stays with its project"
+
+    page.cookies["board_project"] = "NONE"
+    assert page.get("/board/").context["project"] == project
+
+
+def test_every_agent_silent_makes_all_work_need_an_operator(project, opened, ada, operator):
+    opened("first")
+    opened("second")
+    sql.rows("UPDATE agents_agentpresence SET last_seen_at = clock_timestamp() - interval '5 min'")
+
+    assert [(view, count) for view, _, count in board(project).views] == [("", 2), ("needs_operator", 2), ("stuck", 2)]
+
+
+def test_views_and_filters_find_what_they_name(project, opened, ada, operator):
+    fails, running = opened("fails", labels=["api"]), opened("running", priority=1)
+    opened("ready", labels=["api", "slow"])
+    waits = opened("waits")
+    Need.objects.add(project.pk, [Edge(running.tasks.get().pk, waits.tasks.get().pk)], by=operator)
+    for claim in Task.objects.claim(by=ada, limit=5):
+        if claim.ticket == fails.key:
+            fail(claim, by=ada, kind="permanent")
+        elif claim.ticket != running.key:
+            Task.objects.release(claim.task, claim.fence, by=ada)
+
+    def found(**query):
+        return set(cards(board(project, **query)))
+
+    assert found() == {"fails", "running", "ready", "waits"}
+    assert found(q="RUN") == {"running"}
+    assert found(q=waits.key) == {"waits"}
+    assert found(priority="high") == {"running"}
+    assert found(label="api") == {"fails", "ready"}
+    assert found(label="api", q="fail") == {"fails"}
+    assert {state: found(state=state) for state in ("running", "ready", "waiting", "failed")} == {
+        "running": {"running"},
+        "ready": {"ready"},
+        "waiting": {"waits", "fails"},
+        "failed": {"fails"},
+    }
+    assert found(view="needs_operator") == {"fails", "running", "ready"}  # nothing moves these on: the clock does not run
+    SweepRun.note({})
+    assert found(view="needs_operator") == {"fails"}
+    assert found(view="stuck") == set()  # the clock moves it on, to where its task has failed
+    Ticket.objects.advance_due()
+    assert found(view="stuck") == {"fails"}
+    assert [(view, count) for view, _, count in board(project).views] == [("", 4), ("needs_operator", 1), ("stuck", 1)]
+    assert found(priority="no such", state="nonsense", view="x") == {"fails", "running", "ready", "waits"}
+
+
+def test_a_column_shows_fifty_and_then_more(project, operator):
+    many(project, operator, 120)
+    [todo, *_] = board(project).columns
+    assert (todo.count, len(todo.cards), todo.left, todo.next_step) == (120, 50, 70, 70)
+    [todo, *_] = board(project, show=[f"TODO.{todo.longer}"]).columns
+    assert len(todo.cards) == 120
+    [todo, *_] = board(project, show=["TODO.99999999", "x", "TODO.-1"]).columns
+    assert len(todo.cards) == 120
+
+
+def test_blocked_and_cancelled_columns_appear_with_their_tickets(project, opened, operator):
+    assert [column.phase for column in board(project).columns] == ["TODO", "DOING", "DONE"]
+    for ticket, verb in ((opened("a"), "block"), (opened("b"), "cancel")):
+        with Ticket.objects.locked(pk=ticket.pk) as row:
+            getattr(row, verb)(by=operator, reason="because")
+    columns = board(project).columns
+    assert [(column.phase, column.folded) for column in columns] == [
+        ("TODO", False),
+        ("DOING", False),
+        ("BLOCKED", False),
+        ("DONE", True),
+        ("CANCELLED", True),
+    ]
+
+
+def test_phases_of_several_workflows_stand_in_one_order(project, opened, operator):
+    opened("simple")
+    document = {
+        "name": "reviewed",
+        "phases": [{"name": "TODO", "to": ["REVIEW"]}, {"name": "REVIEW", "to": ["DONE"]}, {"name": "DONE", "to": []}],
+    }
+    Ticket.objects.open(project=project, title="reviewed", workflow=allow(project, Workflow.objects.install(document)), by=operator)
+    assert [column.phase for column in board(project).columns] == ["TODO", "DOING", "REVIEW", "DONE"]
+
+
+def many(project, operator, count):
+    """Tickets with one task each, brought in at once; every third needs the one before."""
+    items = [Item(str(n), f"Ticket {n}", "text " * 100, n % 4, [f"l{n % 7}"]) for n in range(count)]
+    needs = [(str(n - 1), str(n)) for n in range(1, count, 3)]
+    Ticket.objects.bring_in(Backlog("test", items, needs), project=project, workflow=Workflow.objects.latest_of("simple"), by=operator)
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("most", [1000, pytest.param(10_000, marks=pytest.mark.full)])
+def test_a_large_board_costs_as_many_statements_as_a_small_one(page, ada, operator, most):
+    counts = []
+    for key, count in (("SMALL", 10), ("BIG", most)):
+        many(Project.objects.found(key=key, workflow="simple", by=operator), operator, count)
+        sql.rows("ANALYZE tickets_ticket, tickets_task")
+        page.get(f"/board/?project={key}")
+        with CaptureQueriesContext(connection) as asked:
+            begun = time.perf_counter()
+            answer = page.get(f"/board/?project={key}")
+            took = time.perf_counter() - begun
+        counts.append(len(asked))
+        assert answer.status_code == 200
+    print(f"{most} tickets: {counts[1]} statements, {took * 1000:.0f} ms")
+    assert counts[0] == counts[1] <= 14
+    assert took < 2
+
+
+def test_a_ticket_page_costs_as_many_statements_with_a_hundred_tasks_as_with_one(page, project, ticket, task, operator):
+    def statements():
+        with CaptureQueriesContext(connection) as asked:
+            assert page.get(f"/tickets/{ticket.key}/").status_code == 200
+        return len(asked)
+
+    statements()
+    few = statements()
+    added = Task.objects.add(ticket, [TaskSpec(f"task {n}") for n in range(99)], by=operator)
+    Need.objects.add(project.pk, [Edge(task.pk, each.pk) for each in added[:50]], by=operator)
+    assert statements() == few <= 18
+
+
+def test_a_done_ticket_shows_the_time_it_spent(page, project, opened, ada):
+    ticket = opened("quick")
+    [claim] = Task.objects.claim(by=ada)
+    complete(claim, by=ada)
+    Ticket.objects.advance_due()
+    shown = page.get(f"/tickets/{ticket.key}/")
+    assert [(step.phase, step.state) for step in shown.context["page"].steps] == [("TODO", "done"), ("DOING", "done"), ("DONE", "done")]
+    assert shown.context["page"].standstill == []

@@ -1,0 +1,49 @@
+"""A graph is drawn in layers: every edge runs to the right, no node lies on another."""
+
+from __future__ import annotations
+
+import random
+import time
+from itertools import pairwise
+
+import pytest
+
+from tickets.pages.graph_layout import BELOW, HEIGHT, WIDTH, drawn
+
+
+def some(count: int, seed: int = 1) -> tuple[range, list[tuple[int, int]]]:
+    chance = random.Random(seed)
+    edges = {(chance.randint(max(0, n - 30), n - 1), n) for n in range(1, count) for _ in range(chance.choice((1, 1, 2)))}
+    return range(count), sorted(edges)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_every_edge_runs_to_the_right_and_no_node_lies_on_another(seed):
+    nodes, edges = some(200, seed)
+    found = drawn(nodes, edges)
+    assert set(found.places) == set(nodes)
+    assert set(found.paths) == set(edges)
+    assert all(found.places[parent][0] + WIDTH < found.places[child][0] for parent, child in edges)
+    columns: dict[float, list[float]] = {}
+    for x, y in found.places.values():
+        columns.setdefault(x, []).append(y)
+        assert 0 <= x <= found.width - WIDTH
+        assert 0 <= y <= found.height - HEIGHT
+    for column in columns.values():
+        tops = sorted(column)
+        assert all(below - above >= HEIGHT + BELOW - 0.2 for above, below in pairwise(tops))
+
+
+def test_a_chain_is_a_line_and_a_circle_is_refused():
+    found = drawn("abc", [("a", "b"), ("b", "c")])
+    assert len({y for _, y in found.places.values()}) == 1
+    assert found.paths["a", "b"].startswith("M")
+    with pytest.raises(ValueError, match="circle"):
+        drawn("ab", [("a", "b"), ("b", "a")])
+    assert drawn([], []).width == 0
+
+
+def test_the_largest_graph_that_is_drawn_takes_less_than_two_seconds():
+    begun = time.process_time()
+    drawn(*some(1000))
+    assert time.process_time() - begun < 2

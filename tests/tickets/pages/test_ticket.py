@@ -1,0 +1,542 @@
+"""The ticket page: where a ticket stands, what its gate lacks, what happened, and what may be done to it."""
+
+from __future__ import annotations
+
+import io
+import re
+from datetime import timedelta
+from pathlib import Path
+from unittest import mock
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from agents.models import Event
+from tests.deeds import fail
+from tests.parts import lacking
+from tests.tickets.gate import reports
+from tests.tickets.gate.reports import hand_in, work_off
+from tests.tickets.runtime import delivering
+from tickets import interchange
+from tickets.models import Edge, Need, Task, TaskSpec, Ticket, Verdict
+from tickets.pages import actions
+from tickets.pages.stepper import steps_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+REAL = Path(__file__).resolve().parents[4] / "shared" / "data" / "montage-2mass-015d.json"
+PART = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def page(client, operator):
+    client.force_login(operator)
+    return client
+
+
+@pytest.fixture
+def delivery(project, operator, ada):
+    return delivering.walked(project, by=operator, agent=ada)
+
+
+@pytest.fixture
+def member(client, project, django_user_model):
+    """Signs in as somebody with this role."""
+
+    def sign_in(role):
+        from agents.models import Member
+
+        user = django_user_model.objects.create_user(role)
+        Member.objects.create(project=project, user=user, role=role)
+        client.force_login(user)
+        return client
+
+    return sign_in
+
+
+def shown(page, ticket, query=""):
+    answer = page.get(f"/tickets/{ticket.key}/{query}")
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def check(text, number):
+    """The row of the gate checklist, without its tags."""
+    row = re.search(rf'<li class="check ([a-z ]+)" id="gate-{number}"(.*?)</li>', text, re.DOTALL)
+    assert row
+    return row[1], " ".join(re.sub(r"<[^>]+>", " ", row[2]).split())
+
+
+def act(page, ticket, word, *, part=True, **given):
+    return page.post(f"/tickets/{ticket.key}/{word}/", {"version": ticket.version, **given}, headers=PART if part else {})
+
+
+def phase_of(ticket):
+    return Ticket.objects.get(pk=ticket.pk).phase
+
+
+def test_the_stepper_says_where_it_was_is_and_goes(page, delivery):
+    text = shown(page, delivery)
+    steps = re.findall(r'<li class="(done|now|next)"', text)
+    assert steps == ["done", "done", "done", "now", "next", "next", "next"]
+    assert text.count('aria-current="step"') == 1
+    assert "so far" in text
+
+
+def test_a_gate_nobody_judged_says_so(page, delivery):
+    text = shown(page, delivery)
+    assert "Not judged yet" in text
+    assert check(text, 1)[0] == "open"
+    assert "Nothing handed in yet" in check(text, 1)[1]
+
+
+def test_a_refused_gate_shows_each_check_with_what_is_missing(page, delivery, ada, operator):
+    hand_in(delivery, "test_coverage", reports.cobertura(3, 1), by=ada, name="coverage.xml")
+    hand_in(delivery, "code_changes", reports.changes("tests/test_pay.py"), by=ada)
+    Ticket.objects.judge(pk=delivery.pk, by=operator)
+
+    text = shown(page, delivery)
+
+    assert check(text, 1)[0] == "passed"
+    state, words = check(text, 4)
+    assert state == "failed"
+    assert "Coverage of 80 % or more" in words
+    assert "75 % of the lines, needs 80 %" in words
+    assert "coverage.xml r1" in words
+    assert "ada" in words
+    assert "3 pass · 2 fail" in text
+    assert 'href="#gate-4" aria-disabled="true"' in text  # to advance leads to what is in the way
+
+
+def test_a_verdict_is_stale_once_its_evidence_changes(page, delivery, ada, operator):
+    hand_in(delivery, "test_coverage", reports.cobertura(1, 1), by=ada)
+    Ticket.objects.judge(pk=delivery.pk, by=operator)
+    assert "Stale" not in shown(page, delivery)
+    hand_in(delivery, "test_coverage", reports.cobertura(9, 1), by=ada)
+    assert "its evidence has changed since" in shown(page, delivery)
+    act(page, delivery, "judge")
+    assert "Stale" not in shown(page, delivery)
+
+
+def test_a_phase_without_a_gate_says_so(page, ticket):
+    assert "This phase has no gate" in shown(page, ticket)
+
+
+def test_history_marks_what_was_forced_imported_and_refused(page, project, delivery, operator):
+    act(page, delivery, "judge")
+    Ticket.objects.move(delivery.pk, "TESTING", by=operator, force=True, reason="the demo is tomorrow morning")
+    text = shown(page, delivery, "?history=all")
+    assert "Forced" in text
+    assert "the demo is tomorrow morning" in text
+    assert "Gate refused: Implementation" in text
+    assert "gate passed 4/4" in text
+    born = Ticket.objects.open(project=project, title="Old one", phase="DOING", ground="imported", reason="from elsewhere", by=operator)
+    assert "Imported" in shown(page, born)
+
+
+def test_artifacts_are_listed_with_their_download(page, delivery, ada):
+    made = hand_in(delivery, "code_changes", reports.changes("a.py"), by=ada, commit="4f2a91c")
+    text = shown(page, delivery)
+    link = f"/api/v1/tickets/{delivery.key}/artifacts/{made.pk}/content"
+    assert link in text
+    assert made.hash[:8] in text
+    assert b"".join(page.get(link).streaming_content) == reports.changes("a.py")
+
+
+# -- acts
+
+
+def test_run_checks_judges_and_is_told_of_the_person(page, delivery, operator):
+    answer = act(page, delivery, "judge")
+    assert answer["Content-Type"].startswith("text/plain")
+    assert answer.content.decode() == "5 checks of 5 do not pass"
+    assert Verdict.objects.latest("id").by == "user:admin"
+
+
+def test_a_ticket_is_advanced_by_its_button(page, delivery, ada, operator):
+    work_off(delivery, by=operator, agent=ada)
+    hand_in(delivery, "code_changes", reports.changes("tests/test_pay.py"), by=ada)
+    hand_in(delivery, "test_coverage", reports.cobertura(9, 1), by=ada)
+    assert "Advance to Testing" in shown(page, delivery)
+
+    answer = act(page, delivery, "advance", to="TESTING", part=False)
+
+    assert (answer.status_code, answer["Location"]) == (302, f"/tickets/{delivery.key}/")
+    assert phase_of(delivery) == "TESTING"
+    assert f"{delivery.key} is in Testing now" in shown(page, delivery)
+
+
+def test_a_closed_gate_refuses_in_words_and_keeps_what_was_typed(page, delivery):
+    answer = act(page, delivery, "advance", to="TESTING", reason="I am in a hurry")
+    text = answer.content.decode()
+    assert answer.status_code == 409
+    assert "The gate of Implementation is closed" in text
+    assert "Hand in an artifact of type code_changes for this phase" in text
+    assert "I am in a hurry" in text
+    assert phase_of(delivery) == "IMPLEMENTATION"
+
+
+@pytest.mark.parametrize("part", [True, False], ids=["script", "no script"])
+def test_every_act_does_what_it_says(page, project, delivery, operator, part):
+    def done(word, phase, **given):
+        answer = act(page, Ticket.objects.get(pk=delivery.pk), word, part=part, **given)
+        assert answer.status_code == (200 if part else 302), answer.content.decode()
+        assert phase_of(delivery) == phase
+
+    done("block", "BLOCKED", reason="Which schema?", **{"class": "clarification"})
+    assert Ticket.objects.get(pk=delivery.pk).blocked_class == "clarification"
+    done("unblock", "IMPLEMENTATION", to="IMPLEMENTATION")
+    done("back", "DESIGN", to="DESIGN", reason="think again")
+    done("pause", "DESIGN", reason="until May")
+    done("resume", "DESIGN")
+    done("priority", "DESIGN", priority="low")
+    done("cancel", "CANCELLED", reason="not wanted any more")
+    done("reopen", "DESIGN", to="DESIGN", reason="wanted after all")
+    done("force", "TESTING", to="TESTING", reason="tested by hand on the bench")
+    told = Event.objects.filter(topic=f"ticket:{delivery.key}", actor="user:admin", kind__in=["ticket.paused", "ticket.edited"])
+    assert told.count() == 2
+    assert Ticket.objects.get(pk=delivery.pk).history.latest("move").reason == "tested by hand on the bench"
+
+
+def test_a_forced_move_says_for_each_phase_what_it_passes_over(page, delivery):
+    asked = page.get(f"/tickets/{delivery.key}/force/").content.decode()
+    effects = dict(re.findall(r'data-way="(\w+)"[^>]*><strong>.*?</strong><ul class="effect"><li>(.*?)</li>', asked))
+
+    assert set(effects) == {phase.name for phase in delivery.plan.phases} - {delivery.phase}
+    assert effects["DESIGN"] == "No gate is passed over."
+    assert "Implementation (5 checks)." in effects["TESTING"]
+    assert "Testing" not in effects["TESTING"]
+    assert "Implementation (5 checks)" in effects["DEPLOYMENT"]
+    assert "Testing" in effects["DEPLOYMENT"]
+
+
+def test_a_failed_task_tells_its_error_and_offers_the_retry(page, project, ada, operator):
+    ticket = Ticket.objects.open(project=project, title="Fails", tasks=[TaskSpec("x")], by=operator)
+    [claim] = Task.objects.claim(by=ada)
+    fail(claim, by=ada, error="<b>no such column</b> " + "x" * 5_000, kind="permanent")
+
+    panel = page.get(f"/tickets/{ticket.key}/").content.decode().partition('id="standstill-title"')[2].partition("</section>")[0]
+
+    assert "&lt;b&gt;no such column&lt;/b&gt;" in panel
+    assert "x" * 301 not in panel
+    assert f"/tickets/{ticket.key}/retry-failed/" in panel
+
+
+def test_the_timeline_tells_claims_failures_and_retries_beside_moves_page_by_page(page, project, ada, operator, monkeypatch):
+    monkeypatch.setattr("tickets.pages.ticket.EVENTS_A_PAGE", 2)
+    ticket = Ticket.objects.open(project=project, title="Fails", tasks=[TaskSpec("x")], by=operator)
+    [claim] = Task.objects.claim(by=ada)
+    fail(claim, by=ada, error="<i>no disk</i>", kind="permanent")
+    Task.objects.filter(ticket=ticket).retry(by=operator, reason="the disk is back")
+
+    latest = shown(page, ticket, "?history=all")
+    before = re.search(r"before=(\d+)", latest)[1]
+    older = shown(page, ticket, f"?history=all&before={before}")
+
+    told = latest.partition('id="history-title"')[2]
+    assert "is tried again" in told
+    assert "the disk is back" in told
+    assert "failed" in told
+    assert "&lt;i&gt;no disk&lt;/i&gt;" in told
+    assert "was claimed" not in told
+    told = older.partition('id="history-title"')[2]
+    assert "was claimed" in told
+    assert "Opened in" in told
+    assert "is tried again" not in told
+    assert page.get(f"/tickets/{ticket.key}/?before=x").status_code == 404
+
+
+def test_time_spent_blocked_is_not_time_in_the_phase(page, ticket, operator):
+    for to in ("BLOCKED", ticket.phase):
+        Ticket.objects.move(ticket.pk, to, by=operator, reason="a question")
+    moves = list(ticket.history.order_by("move"))
+    at = moves[0].at
+    for move, hours in zip(moves[-3:], (0, 1, 4), strict=True):
+        move.at = at + timedelta(hours=hours)
+    with mock.patch("tickets.pages.stepper.timezone.now", return_value=at + timedelta(hours=5)):
+        [here] = [step for step in steps_of(ticket, moves[-3:]) if step.state == "now"]
+
+    assert (here.spent, here.blocked) == (timedelta(hours=2), timedelta(hours=3))
+
+
+def test_a_forced_move_needs_a_reason_of_some_weight(page, delivery):
+    answer = act(page, delivery, "force", to="TESTING", reason="hurry")
+    assert answer.status_code == 422
+    assert "a reason of 10 characters or more" in answer.content.decode()
+    assert phase_of(delivery) == "IMPLEMENTATION"
+
+
+def test_an_act_says_its_effect_in_numbers(page, delivery, ada, operator):
+    Task.objects.add(delivery, [TaskSpec(title) for title in "abc"], by=operator)
+    Task.objects.claim(by=ada, limit=1)
+    asked = page.get(f"/tickets/{delivery.key}/force/").content.decode()
+    assert "Gates that are passed over: Implementation (5 checks)." in asked
+    assert "1 claim is taken back, 3 open tasks of this phase held" in asked
+    assert "2 ready tasks not granted meanwhile" in page.get(f"/tickets/{delivery.key}/block/").content.decode()
+
+
+def test_whoever_comes_late_is_told_who_was_faster(page, delivery, django_user_model):
+    dana = django_user_model.objects.create_superuser("dana", password=None)
+    Ticket.objects.move(delivery.pk, "DESIGN", by=dana, reason="one more look")
+
+    answer = act(page, delivery, "priority", priority="low")
+
+    text = answer.content.decode()
+    assert answer.status_code == 412
+    assert "dana was faster" in text
+    assert "moved it Implementation → Design" in text
+    now = Ticket.objects.get(pk=delivery.pk)
+    assert now.priority_name == "critical"
+    assert f'name="version" value="{now.version}"' in text  # whoever insists, insists on what is there now
+    assert act(page, now, "priority", priority="low").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("word", "given"),
+    [
+        ("advance", {"to": "TESTING"}),
+        ("back", {"to": "DESIGN", "reason": "think again"}),
+        ("block", {"reason": "Which schema?"}),
+        ("pause", {}),
+        ("priority", {"priority": "low"}),
+        ("judge", {}),
+        ("retry-failed", {"reason": "the sandbox is mended"}),
+        ("cancel", {"reason": "not wanted any more"}),
+        ("force", {"to": "TESTING", "reason": "tested by hand on the bench"}),
+    ],
+)
+def test_an_act_sent_again_is_done_once(page, project, operator, ada, word, given):
+    """As its form was drawn, with the answer to the first lost on the way."""
+    if word == "advance":
+        ticket = Ticket.objects.open(project=project, title="Plain", by=operator)
+        given = {"to": "DOING"}
+    else:
+        ticket = delivering.busy(project, by=operator, agent=ada)
+    state = actions.act_of(actions.TICKET, word).state(ticket)
+    assert act(page, ticket, word, state=state, **given).status_code == 200
+    told = Event.objects.count()
+
+    again = act(page, ticket, word, state=state, **given)
+
+    assert again.status_code in (409, 412)
+    text = again.content.decode()
+    assert "This is done already; nothing was done twice" in text
+    assert "You changed it yourself" in text
+    assert "<form" not in text
+    assert Event.objects.exclude(kind="ticket.move_refused").count() == told
+
+
+def test_a_task_is_acted_on_as_it_was_shown(page, project, operator, ada, bob):
+    ticket = delivering.busy(project, by=operator, agent=ada)
+    ready = ticket.tasks.filter(state="pending").first()
+    Task.objects.filter(pk=ready.pk).bump(by=bob, reason="urgent")
+
+    answer = page.post(f"/tickets/{ticket.key}/tasks/{ready.pk}/cancel/", {"reason": "old", "state": str(ready.events)}, headers=PART)
+
+    assert answer.status_code == 409
+    assert "bob was faster" in answer.content.decode()
+    assert Task.objects.get(pk=ready.pk).state == "pending"
+    asked = page.get(f"/tickets/{ticket.key}/tasks/{ready.pk}/cancel/").content.decode()
+    state = re.search(r'name="state" value="(\d+)"', asked)[1]
+    assert page.post(f"/tickets/{ticket.key}/tasks/{ready.pk}/cancel/", {"reason": "old", "state": state}, headers=PART).status_code == 200
+
+
+def test_a_button_drawn_before_a_move_asks_for_nothing(page, project, operator, django_user_model):
+    ticket = Ticket.objects.open(project=project, title="Plain", by=operator)
+    drawn = re.search(r'href="([^"]+)" data-act id="main-advance"', shown(page, ticket))[1]
+    assert "<form" in page.get(drawn, headers=PART).content.decode()
+    dana = django_user_model.objects.create_superuser("dana", password=None)
+    Ticket.objects.move(ticket.pk, "DOING", by=dana)
+
+    late = page.get(drawn, headers=PART)
+
+    text = late.content.decode()
+    assert late.status_code == 409
+    assert "OMO-1 has moved since this button was drawn: nothing was done" in text
+    assert "dana was faster" in text
+    assert "It stands in Doing now" in text
+    assert "<form" not in text
+
+
+def test_a_viewer_sees_all_and_may_do_nothing(member, delivery):
+    viewer = member("viewer")
+    text = shown(viewer, delivery)
+    assert "to act here takes the role of an operator" in text
+    assert "data-act" not in text
+    assert text.count('aria-disabled="true"') > 5
+    for word, given in {
+        "judge": {},
+        "block": {"reason": "no"},
+        "pause": {},
+        "advance": {"to": "TESTING"},
+        "priority": {"priority": "low"},
+    }.items():
+        answer = act(viewer, delivery, word, **given)
+        assert answer.status_code == 403, word
+        assert "the role of an operator" in answer.content.decode()
+        assert "tickets:write" not in answer.content.decode()
+    assert phase_of(delivery) == "IMPLEMENTATION"
+
+
+def test_an_operator_may_not_force_and_the_try_is_kept(member, delivery):
+    operator = member("operator")
+    assert "takes the role of an administrator" in shown(operator, delivery)
+    assert "gates:force" not in shown(operator, delivery)
+    assert act(operator, delivery, "force", to="TESTING", reason="tested by hand on the bench").status_code == 403
+    told = Event.objects.filter(kind="ticket.move_refused").latest("id")
+    assert (told.actor, told.data["to"], told.data["code"]) == ("user:operator", "TESTING", "forbidden")
+    assert act(operator, delivery, "pause").status_code == 200
+
+
+def test_a_stranger_finds_no_act(client, delivery, django_user_model):
+    client.force_login(django_user_model.objects.create_user("mallory"))
+    assert act(client, delivery, "pause").status_code == 404
+    assert client.get(f"/tickets/{delivery.key}/block/").status_code == 404
+
+
+def test_an_act_needs_its_token(delivery, operator):
+    from django.test import Client
+
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(operator)
+    assert client.post(f"/tickets/{delivery.key}/pause/", {}).status_code == 403
+
+
+def test_tasks_are_retried_bumped_and_cancelled(page, project, operator, ada):
+    ticket = delivering.busy(project, by=operator, agent=ada)
+    failed = ticket.tasks.get(state="failed")
+    waits = ticket.tasks.get(title="Load test 500 rps")
+
+    def acted(task, word, reason="because"):
+        return page.post(f"/tickets/{ticket.key}/tasks/{task.pk}/{word}/", {"reason": reason}, headers=PART)
+
+    assert acted(failed, "retry", reason="").status_code == 422
+    assert acted(failed, "retry").status_code == 200
+    again = acted(failed, "retry")
+    assert again.status_code == 409
+    assert "This is done already" in again.content.decode()
+    assert "retried it" in again.content.decode()
+    assert acted(waits, "bump").status_code == 200
+    assert acted(waits, "cancel").status_code == 200
+    assert ticket.tasks.get(pk=waits.pk).state == "cancelled"
+    assert Event.objects.filter(kind="task.retried", actor="user:admin").exists()
+    other = Ticket.objects.open(project=project, title="Other", by=operator)
+    assert page.post(f"/tickets/{other.key}/tasks/{failed.pk}/cancel/", {"reason": "x"}).status_code == 404
+
+
+def test_all_failed_tasks_are_retried_at_once(page, project, operator, ada):
+    ticket = delivering.busy(project, by=operator, agent=ada)
+    assert "head-retry-failed" in shown(page, ticket)
+    assert act(page, ticket, "retry-failed", reason="the sandbox is mended").content.decode() == "1 task back in the queue"
+    assert act(page, ticket, "retry-failed", reason="the sandbox is mended").status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("word", "given"),
+    [
+        ("back", {"to": "NOWHERE", "reason": "x"}),
+        ("back", {"to": "\x00", "reason": "x"}),
+        ("advance", {}),
+        ("advance", {"to": "DONE"}),
+        ("force", {"to": "X" * 100_000, "reason": "long enough a reason"}),
+        ("block", {"reason": "x\x00y"}),
+        ("block", {"reason": "why", "class": "mood"}),
+        ("block", {"reason": "x" * 2_001}),
+        ("pause", {"reason": "x" * 2001}),
+        ("priority", {"priority": "highest"}),
+        ("priority", {"priority": "low", "version": "9" * 5_000}),
+        ("reopen", {"to": "DESIGN", "reason": "why"}),
+        ("cancel", {"reason": "  "}),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_words(page, delivery, word, given):
+    answer = act(page, delivery, word, **given)
+    if word == "priority" and "version" in given:
+        assert answer.status_code == 200  # a version nobody could have seen asks for nothing
+        return
+    assert answer.status_code in (409, 422), answer.content.decode()
+    assert 'id="refused"' in answer.content.decode()
+    assert phase_of(delivery) == "IMPLEMENTATION"
+    if given.get("to") in ("DONE", "NOWHERE", "DESIGN"):
+        assert Event.objects.filter(kind="ticket.move_refused", actor="user:admin", topic=f"ticket:{delivery.key}").count() == 1
+
+
+def test_addresses_of_nothing_are_not_found(page, delivery):
+    for path in ("dance/", "tasks/99999999999999999999999/cancel/", "tasks/1/dance/"):
+        assert page.get(f"/tickets/{delivery.key}/{path}").status_code == 404
+    assert page.get("/tickets/OMO%00/").status_code == 404
+    assert page.get("/tickets/OMO-999/block/").status_code == 404
+    assert page.put(f"/tickets/{delivery.key}/block/").status_code == 405
+
+
+# -- tasks as a graph
+
+
+def test_the_graph_shows_what_is_open_and_folds_what_is_done(page, project, operator, ada):
+    ticket = delivering.busy(project, by=operator, agent=ada)
+    text = shown(page, ticket)
+    titles = re.findall(r'<text x="32" y="20"[^>]*>([^<]*)', text)
+    assert "3 tasks done" in titles  # nothing unfinished waits for them
+    assert "Key store schema" in titles
+    assert "Read the old code" not in titles
+    assert 'class="edge bad"' in text
+    assert 'class="edge ok"' in text
+    unfolded = shown(page, ticket, "?done=1")
+    assert "tasks done</text>" not in unfolded
+    assert unfolded.count('class="node ') == 15
+    assert 'id="graph"' not in shown(page, ticket, "?view=list")
+    assert text.count('<li class="task ') == 15  # the list is there as well
+
+
+def test_a_ticket_page_costs_the_same_for_3_tasks_and_for_310(page, project, operator, ada):
+    def made(count):
+        ticket = Ticket.objects.open(project=project, title=f"{count}", tasks=[TaskSpec(f"t{n}") for n in range(count)], by=operator)
+        ids = list(ticket.tasks.order_by("id").values_list("pk", flat=True))
+        Need.objects.add(project.pk, [Edge(ids[n - 1], ids[n]) for n in range(1, count)], by=operator)
+        return ticket
+
+    few, many = made(3), made(310)
+    page.get("/board/")  # the session notes that it is in use
+    spent = []
+    for ticket, query in ((few, ""), (many, ""), (few, "?view=graph"), (many, "?view=graph")):
+        with CaptureQueriesContext(
+            connection,
+        ) as asked:
+            shown(page, ticket, query)
+        spent.append(len(asked))
+    assert len(set(spent)) == 1, spent
+    assert spent[0] <= 26
+    assert 'id="graph"' not in shown(page, many)  # the list is the default beyond 150 nodes
+    assert shown(page, many, "?view=graph").count('class="node ') == 310
+
+
+def test_an_imported_workflow_is_a_list_first_and_a_graph_on_demand(page, project):
+    if not REAL.exists():
+        lacking("data", "put montage-2mass-015d.json of wfcommons/WfInstances into ../shared/data")
+    interchange.run("wfformat", io.BytesIO(REAL.read_bytes()), project=project, by="system:tests")
+    ticket = Ticket.objects.latest("id")
+
+    text, graph = shown(page, ticket), shown(page, ticket, "?view=graph")
+
+    assert text.count('<li class="task ') == 100
+    assert "Show 210 more" in text
+    assert graph.count('class="node ') == 310
+    assert graph.count('class="edge') == Need.objects.filter(child__ticket=ticket).count()
+    assert "Imported" in text
+
+
+def test_a_form_with_a_character_no_text_can_keep_is_refused(page, delivery):
+    for given in ({"reason": "a\0b"}, {"reason": "ab", "to": "\0"}, {"reason": "ab", "version": "9" * 5000}):
+        assert act(page, delivery, "back", **given).status_code == 422
+    assert page.get("/board/", {"show": "BACKLOG." + "9" * 5000}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("source", "said", "unsaid"), [("demo", "the demo, which this machine works off", "Imported"), ("beads", "Imported from", "the demo")]
+)
+def test_a_ticket_says_where_it_came_from(page, project, operator, source, said, unsaid):
+    opened = Ticket.objects.open(project=project, title="x", source=source, source_id="x-1", by=operator)
+    around = page.get(f"/tickets/{opened.key}/").content.decode()
+    assert said in around
+    assert unsaid not in around

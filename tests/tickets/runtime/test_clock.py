@@ -1,0 +1,112 @@
+"""Clocks as processes: one runs, another stands by, and the database may go away under them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from django.conf import settings
+
+from omoi_site.database import sql
+from tests import cluster
+from tests.site.processes.running_up import wait_for
+from tickets.models import SweepRun, Task
+from tickets.runtime.clock import LOCK
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@contextlib.contextmanager
+def clock(*before):
+    """A running `manage.py clock` that has said it is ready, started by way of the words `before`."""
+    ear, mouth = os.pipe()
+    environment = {**cluster.environment(), "OMOI_READY_FD": str(mouth)}
+    process = subprocess.Popen([*before, sys.executable, "manage.py", "clock"], cwd=settings.ROOT, env=environment, pass_fds=(mouth,))
+    os.close(mouth)
+    try:
+        with os.fdopen(ear) as waiting:
+            assert waiting.readline() == "ready\n"
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+
+
+def leader():
+    """Backend of the clock that runs."""
+    row = sql.one("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND granted", [LOCK])
+    return row and row["pid"]
+
+
+def runs_now():
+    """Whether the clock ran within the last second and a half."""
+    return sql.one("SELECT 1 FROM tickets_sweeprun WHERE name = 'clock' AND at > clock_timestamp() - interval '1.5 s'")
+
+
+def test_a_second_clock_stands_by_and_takes_over_when_the_first_is_killed():
+    with clock() as first:
+        mine = wait_for(leader)
+        with clock() as second:
+            wait_for(runs_now)
+            assert leader() == mine
+
+            first.kill()
+
+            wait_for(lambda: leader() not in (None, mine), 5)
+            SweepRun.objects.update(at="2020-01-01T00:00Z")
+            wait_for(runs_now)
+            assert second.poll() is None
+
+
+def test_a_clock_lapses_a_claim_soon_after_its_lease(task, ada):
+    Task.objects.claim(by=ada)
+    sql.rows("UPDATE tickets_task SET lease_expires_at = clock_timestamp() + interval '0.5 s' WHERE id = %s", [task.pk])
+    with clock():
+        wait_for(lambda: Task.objects.get(pk=task.pk).state == "pending", 6.5)
+
+
+def test_a_clock_outlives_its_connection(task):
+    with clock() as process:
+        before = wait_for(leader)
+        sql.rows("SELECT pg_terminate_backend(%s)", [before])
+        wait_for(lambda: leader() not in (None, before), 10)
+        SweepRun.objects.update(at="2020-01-01T00:00Z")
+        wait_for(runs_now)
+        assert process.poll() is None
+
+
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("before", [[], ["sh", "-c", "trap '' INT; exec \"$@\"", "sh"]], ids=["by hand", "in the background"])
+def test_a_clock_ends_at_once_and_cleanly_when_asked(by, before):
+    with clock(*before) as process:
+        wait_for(leader)
+        began = time.monotonic()
+        process.send_signal(by)
+        assert process.wait(10) == 0
+        assert time.monotonic() - began < 2
+    wait_for(lambda: not leader())
+
+
+def test_a_clock_ends_at_once_in_the_middle_of_a_statement(task):
+    """A sweep that waits for a row somebody holds does not keep the process."""
+    with clock() as process:
+        wait_for(leader)
+        sql.rows("SELECT pg_advisory_lock(1)")
+        try:
+            blocked = "CREATE OR REPLACE FUNCTION omoi_test_block() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NEW; END $$"
+            sql.rows(blocked)
+            sql.rows("CREATE TRIGGER test_block BEFORE UPDATE ON tickets_sweeprun FOR EACH ROW EXECUTE FUNCTION omoi_test_block()")
+            wait_for(lambda: sql.one("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))
+            began = time.monotonic()
+            process.terminate()
+            assert process.wait(10) == 0
+            assert time.monotonic() - began < 2
+        finally:
+            sql.rows("SELECT pg_advisory_unlock(1)")
+            sql.rows("DROP FUNCTION omoi_test_block() CASCADE")

@@ -1,0 +1,130 @@
+"""Needs: what a task waits for, decided when its parents end and taken back when they are tried again."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.deeds import complete, fail
+from tickets.models import Cycle, Edge, Need, NotReady, Task, TaskSpec, Ticket
+from tickets.models.task.create import NeedSpec
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def add(ticket, operator):
+    """Tasks of `ticket` by title; what they need is named by title too."""
+
+    def added(*titles, needs=(), **more):
+        known = {task.title: task.pk for task in ticket.tasks.all()}
+        wanted = [NeedSpec(known[need]) if isinstance(need, str) else need for need in needs]
+        tasks = Task.objects.add(ticket, [TaskSpec(title, needs=wanted, **more) for title in titles], by=operator)
+        return tasks if len(tasks) > 1 else tasks[0]
+
+    return added
+
+
+def end_badly(task, by):
+    Task.objects.filter(pk=task.pk).update(max_attempts=1)
+    claim = next(claim for claim in Task.objects.claim(by=by, limit=5) if claim.task == task.pk)
+    assert fail(claim, by=by).state == "failed"
+
+
+def now(task):
+    return Task.objects.get(pk=task.pk)
+
+
+def test_any_of_its_needs_is_enough_where_the_join_says_so(add, ada):
+    add("first", "second")
+    child = add("either", needs=["first", "second"], join=1)
+    one, _ = Task.objects.claim(by=ada, limit=5)
+
+    complete(one, by=ada)
+
+    assert [claim.task for claim in Task.objects.claim(by=ada, limit=5)] == [child.pk]
+
+
+def test_a_need_for_a_failure_is_met_by_one(add, ada):
+    parent = add("risky")
+    child = add("clean up", needs=[NeedSpec(parent.pk, when="failure")])
+    end_badly(parent, ada)
+    assert now(child).is_ready
+
+
+@pytest.mark.parametrize(
+    ("policy", "state", "doomed"), [("hold", "pending", True), ("cancel", "cancelled", True), ("continue", "pending", False)]
+)
+def test_a_failed_need_holds_cancels_or_is_passed_over(add, ada, policy, state, doomed):
+    parent = add("risky")
+    child = add("then", needs=[NeedSpec(parent.pk, on_failure=policy)])
+    grandchild = add("last", needs=[NeedSpec(child.pk, on_failure=policy)])
+
+    end_badly(parent, ada)
+
+    child, grandchild = now(child), now(grandchild)
+    assert (child.state, child.doomed) == (state, doomed)
+    assert child.is_ready == (policy == "continue")
+    assert grandchild.state == ("cancelled" if policy == "cancel" else "pending")
+
+
+@pytest.mark.parametrize(("policy", "state"), [("hold", "pending"), ("cancel", "cancelled"), ("continue", "pending")])
+def test_a_need_of_a_task_that_has_failed_already_is_decided_at_once(add, ada, policy, state):
+    parent = add("risky")
+    end_badly(parent, ada)
+
+    child = now(add("then", needs=[NeedSpec(parent.pk, on_failure=policy)]))
+
+    assert (child.state, child.is_ready) == (state, policy == "continue")
+
+
+def test_a_retry_takes_back_what_the_end_decided_for_pending_children_alone(add, ada, bob, operator):
+    parent = add("risky")
+    waits = add("held", needs=[NeedSpec(parent.pk)])
+    gone = add("cancelled by it", needs=[NeedSpec(parent.pk, on_failure="cancel")])
+    free = add("passed over", needs=[NeedSpec(parent.pk, on_failure="continue")])
+    begun = add("begun", needs=[NeedSpec(parent.pk, when="failure")], priority=0)
+    end_badly(parent, ada)
+    [claim] = Task.objects.claim(by=bob)
+    assert (claim.task, now(waits).doomed, now(free).is_ready) == (begun.pk, True, True)
+
+    assert Task.objects.filter(pk=parent.pk).retry(by=operator, reason="the disk was full") == [parent.pk]
+
+    assert (now(waits).doomed, now(waits).open_needs, now(waits).edges_left) == (False, 1, 1)
+    assert (now(free).is_ready, now(free).open_needs) == (False, 1)
+    assert now(gone).state == "cancelled"
+    assert complete(claim, by=bob).state == "completed"
+    assert now(parent).is_ready
+    assert now(parent).attempts == 0
+
+
+def test_taking_needs_away_never_leaves_a_join_that_cannot_be_met(add, operator, ada):
+    add("first", "second")
+    child = add("both", needs=["first", "second"], join=2)
+    Need.objects.remove(child.needs.first(), by=operator)
+    assert (now(child).open_needs, now(child).doomed) == (1, False)
+
+
+def test_a_task_that_holds_more_up_goes_earlier(add, operator, ada):
+    add("plain")
+    parent = add("wanted")
+    Need.objects.add(parent.project_id, [Edge(parent.pk, add(f"child {n}").pk) for n in range(3)], by=operator)
+    assert Task.objects.claim(by=ada)[0].task == parent.pk
+
+
+def test_only_a_pending_task_can_be_given_needs(add, ada, operator):
+    child, parent = add("child", priority=0), add("parent")
+    Task.objects.claim(by=ada)
+    with pytest.raises(NotReady):
+        Need.objects.add(parent.project_id, [Edge(parent.pk, child.pk)], by=operator)
+
+
+def test_a_cycle_is_refused_across_tickets_and_named(project, operator):
+    tickets = [Ticket.objects.open(project=project, title=f"t{n}", tasks=[TaskSpec("work")], by=operator) for n in range(3)]
+    one, two, three = [ticket.tasks.get() for ticket in tickets]
+    Need.objects.add(project.pk, [Edge(one.pk, two.pk), Edge(two.pk, three.pk)], by=operator)
+
+    with pytest.raises(Cycle) as refused:
+        Need.objects.add(project.pk, [Edge(three.pk, one.pk)], by=operator)
+
+    assert set(refused.value.more["cycle"]) == {one.key, two.key, three.key}
+    assert Need.objects.count() == 2

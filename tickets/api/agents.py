@@ -1,0 +1,269 @@
+"""Routes of agents: register, look, search, change, and what they are told when they beat."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.db.models import Prefetch
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agents.api.fields import text_of, texts_of
+from agents.api.openapi import listing, route
+from agents.api.pagination import PageIn, page
+from agents.api.parsing import Shape, asked, parse
+from agents.api.projects import ReasonIn
+from agents.api.view import View, tagged
+from agents.models import Agent, Key, Project, rights
+from omoi_site import limits
+from omoi_site.errors import Invalid, NotFound
+from tickets.api.fields import PhaseField
+from tickets.models.claim.workload import STATUSES, fleet
+
+
+class AgentOut(serializers.Serializer):
+    name = serializers.CharField()
+    kind = serializers.ChoiceField(Agent.Kind.values)
+    state = serializers.ChoiceField(Agent.State.values)
+    status = serializers.ChoiceField(STATUSES)
+    capabilities = serializers.ListField(child=serializers.CharField())
+    phases = serializers.ListField(child=serializers.CharField())
+    tags = serializers.ListField(child=serializers.CharField())
+    capacity = serializers.IntegerField()
+    held = serializers.IntegerField(help_text="claims it holds now")
+    free = serializers.IntegerField()
+    projects = serializers.SerializerMethodField()
+    owner = serializers.CharField(source="owner.username", allow_null=True, default=None)
+    last_seen_at = serializers.DateTimeField(allow_null=True)
+    version = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+
+    def get_projects(self, agent: Agent) -> list[str]:
+        return sorted(project.key for project in agent.seen_projects)  # type: ignore[attr-defined]
+
+
+class AgentIn(Shape):
+    name = text_of(Agent, "name")
+    kind = serializers.ChoiceField(Agent.Kind.values, default=Agent.Kind.WORKER)
+    capabilities = texts_of(Agent, "capabilities", default=list)
+    phases = serializers.ListField(child=PhaseField(), max_length=limits.most_items(Agent, "phases"), default=list)
+    tags = texts_of(Agent, "tags", default=list)
+    capacity = serializers.IntegerField(min_value=1, max_value=1000, default=1)
+    projects = serializers.ListField(child=serializers.CharField(max_length=10), max_length=200, default=list)
+    owner = serializers.CharField(max_length=150, required=False, allow_null=True)
+
+
+class AgentEdit(Shape):
+    kind = serializers.ChoiceField(Agent.Kind.values, required=False)
+    capabilities = texts_of(Agent, "capabilities", required=False)
+    phases = serializers.ListField(child=PhaseField(), max_length=limits.most_items(Agent, "phases"), required=False)
+    tags = texts_of(Agent, "tags", required=False)
+    capacity = serializers.IntegerField(min_value=1, max_value=1000, required=False)
+    projects = serializers.ListField(child=serializers.CharField(max_length=10), max_length=200, required=False)
+
+
+class RegisteredOut(serializers.Serializer):
+    agent = AgentOut()
+    key = serializers.CharField(help_text="shown this once")
+
+
+class AgentsIn(PageIn):
+    project = serializers.CharField(max_length=10, required=False)
+    status = serializers.ChoiceField(STATUSES, required=False)
+    capability = serializers.CharField(max_length=100, required=False)
+    q = serializers.CharField(max_length=100, required=False, help_text="part of the name")
+
+
+class AgentsView(View):
+    scope = "agents:register"
+    secret = True
+
+    @route("The agents of your projects", gives=listing("Agents", AgentOut), query=AgentsIn, refuses=(404,), tag="agents")
+    def get(self, request: Request) -> Response:
+        given = asked(AgentsIn, request)
+        found = shown(request.user)
+        if "project" in given:
+            found = found.filter(projects=self.project(given["project"]))
+        if "status" in given:
+            found = found.filter(status=given["status"])
+        if "capability" in given:
+            found = found.filter(capabilities__contains=[given["capability"].strip().lower()])
+        if "q" in given:
+            found = found.filter(name__icontains=given["q"])
+        return page(request, found, given, lambda rows: AgentOut(rows, many=True).data, by="name")
+
+    @route(
+        "Register an agent; its key is shown this once",
+        takes=AgentIn,
+        gives=RegisteredOut,
+        status=201,
+        refuses=(404, 422),
+        once=True,
+        tag="agents",
+    )
+    def post(self, request: Request) -> Response:
+        given = parse(AgentIn, request)
+        projects = [self.project(key) for key in given.pop("projects")]
+        if not projects:
+            self.need()
+        owner = self._owner(given.pop("owner", None))
+        with transaction.atomic():  # an agent nobody has the key of would stand in the way of the next try
+            agent = Agent.objects.register(by=request.user, projects=projects, owner=owner, **given)
+            _, text = Key.objects.issue(by=request.user, agent=agent)
+            told = {"agent": AgentOut(the_agent(self, agent.name)).data, "key": text}
+        return tagged(told, agent.version, status=201)
+
+    def _owner(self, name: str | None) -> Any:
+        """Whoever registers owns it; naming somebody else needs `admin`."""
+        asker = None if isinstance(self.request.user, Agent) else self.request.user
+        if name is None or (asker and asker.get_username() == name):
+            return asker
+        rights.need(self.request.user, "admin")
+        found = get_user_model().objects.filter(username=name, is_active=True).first()
+        if found is None:
+            raise Invalid(f"there is no person {name}", field="owner")
+        return found
+
+
+class AgentView(View):
+    scope = "agents:register"
+
+    @route("One agent", gives=AgentOut, refuses=(404,), tag="agents")
+    def get(self, request: Request, name: str) -> Response:
+        agent = the_agent(self, name)
+        return tagged(AgentOut(agent).data, agent.version)
+
+    @route("Change an agent", takes=AgentEdit, gives=AgentOut, refuses=(404, 412, 422), once=True, match=True, tag="agents")
+    def patch(self, request: Request, name: str) -> Response:
+        given, found = parse(AgentEdit, request), changeable(self, name)
+        if "projects" in given:
+            given["projects"] = [self.project(key) for key in given["projects"]]
+        agent = Agent.objects.act(found.pk, "edit", by=request.user, version=self.matched(), **given)
+        return tagged(AgentOut(the_agent(self, name)).data, agent.version)
+
+
+class MeView(View):
+    @route("The agent whose key this is", gives=AgentOut, tag="agents")
+    def get(self, request: Request) -> Response:
+        agent = the_agent(self, self.agent().name)
+        return tagged(AgentOut(agent).data, agent.version)
+
+
+class AvailabilityIn(ReasonIn):
+    available = serializers.BooleanField()
+
+
+class AvailabilityView(View):
+    scope = "agents:register"
+
+    def needed(self, method: str | None) -> str:
+        return ""  # an agent says it of itself; anybody else is asked for the scope below
+
+    @route("Take work again, or not for now", takes=AvailabilityIn, gives=AgentOut, refuses=(404, 409, 422), once=True, tag="agents")
+    def post(self, request: Request, name: str) -> Response:
+        given, found = parse(AvailabilityIn, request), the_agent(self, name)
+        if found.pk != getattr(request.user, "pk", None) or not isinstance(request.user, Agent):
+            allowed(self, found)
+        verb = "make_available" if given["available"] else "make_unavailable"
+        agent = Agent.objects.act(found.pk, verb, by=request.user, reason=given["reason"])
+        return tagged(AgentOut(the_agent(self, name)).data, agent.version)
+
+
+class StandDownView(View):
+    """`drain`, `quarantine` and `retire` are one route each, over the verb of that name."""
+
+    scope = "agents:register"
+    verb = "drain"
+
+    @route("Take an agent out of work", takes=ReasonIn, gives=AgentOut, refuses=(404, 409, 422), once=True, tag="agents")
+    def post(self, request: Request, name: str) -> Response:
+        given, found = parse(ReasonIn, request), changeable(self, name)
+        agent = Agent.objects.act(found.pk, self.verb, by=request.user, reason=given["reason"])
+        return tagged(AgentOut(the_agent(self, name)).data, agent.version)
+
+
+class FitIn(Shape):
+    capability = texts_of(Agent, "capabilities", default=list)
+    phase = PhaseField(default="")
+    kind = serializers.ChoiceField(Agent.Kind.values, required=False)
+    include_degraded = serializers.BooleanField(default=False)
+
+
+class SearchIn(FitIn):
+    limit = serializers.IntegerField(min_value=1, max_value=20, default=5)
+
+
+class MatchOut(serializers.Serializer):
+    agent = AgentOut()
+    score = serializers.FloatField()
+    matched_capabilities = serializers.ListField(child=serializers.CharField())
+
+
+class MatchesOut(serializers.Serializer):
+    results = MatchOut(many=True)
+
+
+class SearchView(View):
+    @route("Agents that could take such work, best first", gives=MatchesOut, query=SearchIn, tag="agents")
+    def get(self, request: Request) -> Response:
+        return Response({"results": MatchOut(fitting(request, asked(SearchIn, request)), many=True).data})
+
+
+class BestFitView(View):
+    @route("The agent that fits best", gives=MatchOut, query=FitIn, refuses=(404,), tag="agents")
+    def get(self, request: Request) -> Response:
+        found = fitting(request, {**asked(FitIn, request), "limit": 1})
+        if not found:
+            raise NotFound("no agent fits", next_action="Ask for fewer capabilities, or see GET /agents for who is there.")
+        return Response(MatchOut(found[0]).data)
+
+
+class StatisticsOut(serializers.Serializer):
+    total = serializers.IntegerField()
+    by_status = serializers.DictField(child=serializers.IntegerField())
+    by_kind = serializers.DictField(child=serializers.IntegerField())
+    by_phase = serializers.DictField(child=serializers.IntegerField(), help_text="`any` for agents of all phases")
+    health = serializers.DictField(child=serializers.IntegerField())
+    recent_heartbeats = serializers.DictField(child=serializers.IntegerField())
+    capacity = serializers.IntegerField()
+    held = serializers.IntegerField()
+
+
+class StatisticsView(View):
+    @route("How many agents there are, and how they are", gives=StatisticsOut, tag="agents")
+    def get(self, request: Request) -> Response:
+        return Response(fleet(request.user).statistics())
+
+
+def fitting(request: Request, given: dict[str, Any]) -> list[Any]:
+    given["capabilities"] = given.pop("capability")
+    return shown(request.user, status=False).search(**given)
+
+
+def shown(who: Any, *, status: bool = True) -> Any:
+    """The agents `who` sees, each with those of its projects that `who` sees."""
+    found = fleet(who).select_related("owner").prefetch_related(Prefetch("projects", Project.objects.seen_by(who), to_attr="seen_projects"))
+    return found.with_status() if status else found
+
+
+def the_agent(view: View, name: str) -> Any:
+    found = shown(view.request.user).filter(name=name).first()
+    if found is None:
+        raise NotFound(f"there is no agent {name}, or you share no project with it")
+    return found
+
+
+def changeable(view: View, name: str) -> Any:
+    found = the_agent(view, name)
+    allowed(view, found)
+    return found
+
+
+def allowed(view: View, agent: Any) -> None:
+    """Raise Forbidden unless the caller may change agents in each of its projects."""
+    projects: list[Project | None] = list(agent.projects.all()) or [None]
+    for project in projects:
+        rights.need(view.request.user, view.scope, project)

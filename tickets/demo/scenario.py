@@ -1,0 +1,90 @@
+"""The play: the demo's project, its tickets, each opened once, and the one that waits for another's merge."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from django.db import transaction
+
+from agents import profiles
+from agents.models import Project
+from tickets.demo.workspace import Impossible, backlog
+from tickets.models import BlockedClass, Ticket, TransitionNotAllowed, Workflow
+from tickets.models.ticket.ticket import Priority
+from tickets.workflows.document import BLOCKED
+
+KEY, WORKFLOW, SOURCE = "DEMO", "demo_delivery", "demo"
+BY = "system:demo"
+DOCUMENT = Path(__file__).parent / f"{WORKFLOW}.yaml"
+PROFILES = sorted(name for name in profiles.known() if name.startswith("demo_"))
+AT_ONCE, EVERY_S = 6, 6.0  # tickets at the beginning, and how long after them another one comes
+LOOK_S = 0.3
+
+
+def open_project(repository: str) -> Project:
+    """The demo's project, made when missing. Raises Impossible where somebody else's project has its key."""
+    Workflow.objects.install(DOCUMENT)
+    project = Project.objects.filter(key=KEY).first() or Project.objects.found(
+        key=KEY, name="Demo: a ledger", repository=repository, workflow=WORKFLOW, profiles=PROFILES, by=BY
+    )
+    if project.workflow != WORKFLOW:
+        raise Impossible(f"There is a project {KEY} that the demo did not make; it is left alone. Start without --demo.")
+    return project
+
+
+@transaction.atomic
+def open_tickets(project: Project, upto: int) -> int:
+    """Open tickets of the backlog, in its order, until there are so many; returns how many there are."""
+    Project.objects.select_for_update(no_key=True).get(pk=project.pk)  # of several starters one opens them
+    known = set(project.tickets.filter(source=SOURCE).values_list("source_id", flat=True))
+    for piece in [piece for piece in backlog() if piece["piece"] not in known][: max(0, upto - len(known))]:
+        Ticket.objects.open(
+            project=project,
+            title=piece["title"],
+            description=piece["description"].strip(),
+            priority=Priority[piece["priority"].upper()],
+            labels=["demo"],
+            source=SOURCE,
+            source_id=piece["piece"],
+            by=BY,
+        )
+        known.add(piece["piece"])
+    return len(known)
+
+
+def see_through(project: Project) -> None:
+    """Bring the tickets in, some at once and the others as time passes; block each that builds on another until that one is merged."""
+    waiting = {piece["piece"]: piece["needs"] for piece in backlog() if piece.get("needs")}
+    count, next_at = open_tickets(project, AT_ONCE), time.monotonic() + EVERY_S
+    while waiting or count < len(backlog()):
+        for piece, needs in list(waiting.items()):
+            if over(project, piece, needs):
+                del waiting[piece]
+        if time.monotonic() >= next_at:
+            count, next_at = open_tickets(project, count + 1), time.monotonic() + EVERY_S
+        time.sleep(LOOK_S)
+
+
+def over(project: Project, piece: str, needs: str) -> bool:
+    """Do what is to be done now for a ticket that builds on another; True when nothing is left to do."""
+    ticket, needed = (project.tickets.select_related("workflow").get(source=SOURCE, source_id=name) for name in (piece, needs))
+    reason = f"It builds on ledger.{needs}, which {needed.key} has not merged yet."
+    ours = ticket.phase == BLOCKED and ticket.blocked_reason == reason
+    if needed.done or ticket.closed:
+        if ours:
+            _try(ticket, lambda row: row.unblock(by=BY, reason=f"{needed.key} is merged."))
+        return not ours
+    if ticket.phase in ("REQUIREMENTS", "DESIGN", "IMPLEMENTATION") and not ticket.history.filter(to_phase=BLOCKED).exists():
+        _try(ticket, lambda row: row.block(by=BY, cause=BlockedClass.DEPENDENCY, reason=reason))
+    return False
+
+
+def _try(ticket: Ticket, act: Callable[[Ticket], object]) -> None:
+    """Whoever was faster is right: it is looked at again."""
+    try:
+        with Ticket.objects.locked(pk=ticket.pk) as row:
+            act(row)
+    except TransitionNotAllowed:
+        pass

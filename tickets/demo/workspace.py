@@ -1,0 +1,117 @@
+"""The shelf: what the demo lays out for executors to read. They may be an account that cannot enter where Omoi is installed."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.metadata
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from agents import executors
+from agents.executors.job_user import SYSTEM_PATH, Unreachable, interpreter, program
+from agents.executors.python import PYTHONS
+from agents.executors.work_folder import make_room
+from agents.profiles import SHIPPED
+from omoi_site.errors import OmoiError
+
+HERE = Path(__file__).parent
+PIECES = sorted((HERE / "pieces").glob("*.py"))
+LENT = ("coverage", "pytest", "pluggy", "iniconfig", "packaging", "pygments")  # what it takes to run tests and measure them
+
+
+class Impossible(OmoiError):
+    """The demo cannot run on this machine; the message says what it lacks."""
+
+    code = "demo_impossible"
+    title = "The demo cannot run here"
+
+
+def backlog() -> list[dict[str, Any]]:
+    """The demo's tickets."""
+    return list(yaml.safe_load((HERE / "backlog.yaml").read_text()))
+
+
+@functools.cache
+def count() -> int:
+    """How many tickets the demo has."""
+    return len(backlog())
+
+
+def look_around() -> None:
+    """Return when this machine has what the demo's executors need; raises Impossible. Changes nothing."""
+    try:
+        program("git", SYSTEM_PATH)
+    except Unreachable as error:
+        why = "git, and there is none" if "no program" in str(error) else f"git, but {error}"
+        raise Impossible(
+            f"The demo keeps its code with {why}. On Debian and Ubuntu: apt install git. Then run this again, or start without --demo."
+        ) from error
+    try:
+        interpreter(sys.executable, *PYTHONS)
+    except Unreachable as error:
+        raise Impossible(f"The demo has no Python to run: {error}. Or start without --demo.") from error
+
+
+def lay_out() -> None:
+    """Put on the shelf what executors will look for; what lies there already is left alone, they may be reading it."""
+    shelf = make_room("demo")
+    packages = {name: _version(name) for name in LENT}
+    mark = hashlib.sha256(json.dumps([packages, backlog(), {file.name: file.read_text() for file in PIECES}]).encode()).hexdigest()
+    note = shelf / "laid-out"
+    if note.exists() and note.read_text() == mark:
+        return
+    _put(shelf / "packages", _lend)
+    _put(shelf / "pieces", lambda folder: shutil.copytree(HERE / "pieces", folder, ignore=shutil.ignore_patterns("__pycache__")))
+    _put(shelf / "backlog.json", lambda file: file.write_text(json.dumps(backlog())))
+    note.write_text(mark)
+
+
+def repository() -> str:
+    """The demo's git repository, made when missing, by the account that will work in it."""
+    stop = executors.Stop()
+    try:
+        ending = executors.run(executors.Job("demo", "python", ["demo.found"], {}, folders=[SHIPPED], timeout_s=60), stop)
+    finally:
+        stop.close()
+    if not ending.ok:
+        raise Impossible(f"The demo's repository could not be made: {ending.error}")
+    return str(ending.result["value"]["repository"])
+
+
+def _put(place: Path, make: Callable[[Path], Any]) -> None:
+    """Made anew beside it, readable by everyone, and put in its place."""
+    fresh = place.with_name(f"{place.name}.new")
+    _remove(fresh)
+    make(fresh)
+    for path in (fresh, *fresh.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    _remove(place)
+    fresh.rename(place)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError as error:
+        raise Impossible(f"The demo needs the package {name}, which is not installed: run `pip install -r requirements.txt`.") from error
+
+
+def _lend(folder: Path) -> None:
+    for name in LENT:
+        for file in importlib.metadata.files(name) or []:
+            if ".." not in file.parts and (origin := Path(str(file.locate()))).exists():
+                (folder / file).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(origin, folder / file)  # with its time, by which what is compiled is known to be fresh

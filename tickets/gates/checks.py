@@ -1,0 +1,166 @@
+"""The gate checks Omoi ships. Each asks the case (`tickets.models.gate.verdict.Case`) for the newest artifact of a type and reads it."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+from weakref import WeakValueDictionary
+
+from tickets.gates import evidence
+from tickets.gates.bounded_xml import SECONDS
+from tickets.gates.evidence import Unreadable
+from tickets.gates.registry import Reason, gate_check
+
+TYPE = {"type": "string", "pattern": r"^[a-z][a-z0-9_]{0,99}$"}
+Read = TypeVar("Read")
+KEPT = 128  # findings, of at most some 200 KB each
+MEND = {
+    "test_results": "hand in the JUnit XML of the last run as the tool wrote it, whole and not merged or edited by hand",
+    "test_coverage": "hand in Cobertura XML (`coverage xml`) of the last run as the tool wrote it",
+    "code_changes": 'hand in JSON: {"commit": "4f2a91c", "files": ["src/pay.py", "tests/test_pay.py"]}',
+}
+_guard = threading.Lock()
+_turns: WeakValueDictionary[int, threading.Lock] = WeakValueDictionary()
+
+
+@gate_check("artifact", parameters={"type": TYPE})
+def artifact(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
+    """The artifact is there."""
+    if case.newest(needs["type"]) is None:
+        yield missing("artifact", needs["type"])
+
+
+@gate_check("min_length", parameters={"type": TYPE, "length": {"type": "integer", "minimum": 1}})
+def min_length(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
+    """A document of at least so many characters."""
+    found = yield from reading("min_length", case, needs["type"], evidence.document)
+    if found and found.length < needs["length"]:
+        how = f"write {needs['length'] - found.length} characters more that a reader sees, and hand it in again"
+        yield Reason("min_length", "too_short", needs["length"], found.length, how)
+
+
+@gate_check("sections", parameters={"type": TYPE, "sections": {"type": "array", "items": {"type": "string"}, "minItems": 1}})
+def sections(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
+    """A document with these headings."""
+    found = yield from reading("sections", case, needs["type"], evidence.document)
+    if found and (lacking := [name for name in needs["sections"] if evidence.slug(name) not in found.sections]):
+        how = f"add a heading for each of {', '.join(lacking)} and hand it in again"
+        yield Reason("sections", "sections_missing", needs["sections"], sorted(found.sections), how)
+
+
+@gate_check(
+    "min_coverage",
+    parameters={"percent": {"type": "number", "minimum": 0, "maximum": 100}},
+    optional={"lines": {"type": "integer", "minimum": 1, "description": "lines of code the report must tell of at least"}},
+)
+def min_coverage(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
+    """Enough lines were hit, and enough are told of, counted in the Cobertura report."""
+    found = yield from reading("min_coverage", case, "test_coverage", evidence.coverage)
+    if found is None:
+        return
+    if found < needs["percent"]:
+        how = "test more lines, then hand in coverage.xml of the last commit"
+        yield Reason("min_coverage", "coverage_low", needs["percent"], round(float(found), 2), how)
+    elif found.lines < needs.get("lines", 1):
+        how = "hand in the report of all the code, not of a part of it"
+        yield Reason("min_coverage", "too_few_lines", needs["lines"], found.lines, how)
+    elif found.contradiction:
+        yield unreadable("min_coverage", "test_coverage", found.contradiction)
+
+
+@gate_check("has_tests")
+def has_tests(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
+    """The change brings tests."""
+    found = yield from reading("has_tests", case, "code_changes", evidence.changes)
+    if found is not None and not found.tests:
+        how = "add tests to the change and hand it in again"
+        yield Reason("has_tests", "no_tests", "a file under tests/ or named test_*", list(found.first), how)
+
+
+@gate_check("tests_passed")
+def tests_passed(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
+    """Every test case of the JUnit report passed, and there is at least one."""
+    found = yield from reading("tests_passed", case, "test_results", evidence.tests)
+    if found is None:
+        return
+    if found.failed:
+        yield Reason("tests_passed", "tests_failed", 0, found.failed, "make them pass, then hand in the new report")
+    elif found.total - found.skipped < 1:
+        yield Reason("tests_passed", "no_tests_run", 1, 0, "hand in a report of tests that ran")
+
+
+@gate_check("tasks_completed")
+def tasks_completed(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
+    """The phase has tasks, and all that were not cancelled are completed."""
+    counts = case.tasks()
+    left, failed = counts["pending"] + counts["claimed"], counts["failed"]
+    if failed:
+        yield Reason("tasks_completed", "tasks_failed", 0, failed, "retry or cancel the failed tasks")
+    if left:
+        yield Reason("tasks_completed", "tasks_open", 0, left, "complete or cancel the open tasks")
+    if not (failed or left or counts["completed"]):
+        yield Reason("tasks_completed", "no_tasks", 1, 0, "add a task to this phase and complete it")
+
+
+def missing(check: str, kind: str) -> Reason:
+    return Reason(check, "artifact_missing", kind, None, f"hand in an artifact of type {kind} for this phase")
+
+
+def unreadable(check: str, kind: str, why: str) -> Reason:
+    return Reason(check, "evidence_unreadable", kind, why, MEND.get(kind, f"hand in the {kind} as UTF-8 text"))
+
+
+def reading(check: str, case: Any, kind: str, read: Callable[[bytes], Read]) -> Any:
+    """What `read` finds in the newest artifact of this type; None, after saying why, where it finds nothing."""
+    newest = case.newest(kind)
+    if newest is None:
+        yield missing(check, kind)
+        return None
+    if newest.blob.size > evidence.LARGEST:
+        yield Reason(check, "evidence_too_large", evidence.LARGEST, newest.blob.size, "hand in a smaller file: checks read up to 10 MiB")
+        return None
+    try:
+        with _turn(case.ticket.pk):
+            return _findings.of(newest.blob, read)
+    except evidence.TooSlow:
+        how = f"hand in a smaller or simpler {kind}: reading it may take {SECONDS:g} s of a processor"
+        yield Reason(check, "evidence_too_slow", SECONDS, None, how)
+    except Unreadable as error:
+        yield unreadable(check, kind, str(error))
+    return None
+
+
+def _turn(ticket: int) -> threading.Lock:
+    """One reading at a time for each ticket: however many ask about one whose files are slow, the others have the rest of the processors."""
+    with _guard:
+        return _turns.setdefault(ticket, threading.Lock())
+
+
+class _Findings:
+    """What the last files held, by the hash of their content: who only looks at a gate again reads nothing again."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[tuple[Any, str], Any] = OrderedDict()
+
+    def of(self, blob: Any, read: Callable[[bytes], Read]) -> Read:
+        """Raises Unreadable, also from memory, and TooSlow, which is not remembered: it may have been this machine's fault."""
+        key = (read, blob.hash)
+        with _guard:
+            found = self._known.pop(key, None)
+        if found is None:
+            try:
+                found = read(b"".join(blob.pieces()))
+            except Unreadable as fault:
+                found = Unreadable(str(fault))
+        with _guard:
+            self._known[key] = found
+            while len(self._known) > KEPT:
+                self._known.popitem(last=False)
+        if isinstance(found, Unreadable):
+            raise Unreadable(str(found))
+        return found
+
+
+_findings = _Findings()

@@ -1,0 +1,105 @@
+"""A coverage report in Cobertura's format, counted line by line."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tickets.gates.bounded_xml import Unreadable, elements, quoted
+
+HOLDS: dict[str, set[str]] = {  # what each element may hold; "" is the file
+    "": {"coverage"},
+    "coverage": {"sources", "packages"},
+    "sources": {"source"},
+    "packages": {"package"},
+    "package": {"classes"},
+    "classes": {"class"},
+    "class": {"methods", "lines"},
+    "methods": {"method"},
+    "method": {"lines"},
+    "lines": {"line"},
+    "line": {"conditions"},
+    "conditions": {"condition"},
+}
+RATE = re.compile(r"(0(\.[0-9]{1,30})?|1(\.0{1,30})?|[0-9](\.[0-9]{1,30})?[eE]-[0-9]{1,2})")  # Java writes a small one with an exponent
+TOTALS = ("lines-valid", "lines-covered")  # what every report tells of itself
+TOLERANCE = 0.01  # of what a report tells: tools round, and count a line of two classes once or twice
+
+
+class Coverage(float):
+    """Percent of the lines that were hit, 0 to 100. contradiction: where the totals the report gives of itself say something else; else empty.
+
+    lines: how many there are.
+    """
+
+    contradiction = ""
+    lines = 0
+
+
+@dataclass
+class _Reading:
+    totals: dict[str, str] = field(default_factory=dict)
+    lines: dict[str, dict[int, bool]] = field(default_factory=dict)  # by file and number: whether it was hit
+    file: dict[int, bool] = field(default_factory=dict)  # the lines of the file that is being read
+    all: int = 0  # lines, also those told more than once
+    hit: int = 0
+
+    def begin(self, path: list[str], attributes: Mapping[str, str]) -> None:
+        name = path[-1]
+        if name == "line":
+            number, hits = _whole(attributes, "number", 9), _whole(attributes, "hits", 18)
+            if number < 1:
+                raise Unreadable("a line has the number 0; lines are counted from 1")
+            if path[-3] == "class":  # its methods tell some of them again
+                self.all += 1
+                self.hit += hits > 0
+                self.file[number] = self.file.get(number, False) or hits > 0
+            return
+        if (rate := attributes.get("line-rate", "").strip()) and not RATE.fullmatch(rate):
+            raise Unreadable(f'<{name}> has line-rate="{quoted(rate)}", which is no number from 0 to 1')
+        if name == "class":
+            place = attributes.get("filename", "").strip().replace("\\", "/")
+            if not place:
+                raise Unreadable("a <class> does not name its file")
+            self.file = self.lines.setdefault(posixpath.normpath(place), {})
+        elif name == "coverage":
+            self.totals = {key: attributes.get(key, "").strip() for key in ("line-rate", *TOTALS)}
+            for key in TOTALS:
+                if self.totals[key]:
+                    _whole(attributes, key, 12)
+
+
+def coverage(content: bytes) -> Coverage:
+    """Raises Unreadable, TooSlow."""
+    report = _Reading()
+    elements(content, "Cobertura", HOLDS, report.begin, doctype=True)
+    valid = sum(map(len, report.lines.values()))
+    if not valid:
+        raise Unreadable("it tells of no line of code")
+    if lacking := [key for key in TOTALS if not report.totals.get(key)]:
+        raise Unreadable(f"it does not tell its {' and '.join(lacking)}: without its totals nobody knows whether it is whole")
+    covered = sum(sum(lines.values()) for lines in report.lines.values())
+    expected = {
+        "line-rate": (covered / valid, report.hit / report.all),
+        "lines-valid": (valid, report.all),
+        "lines-covered": (covered, report.hit),
+    }
+    wrong = next((key for key, value in report.totals.items() if value and not _near(float(value), expected[key])), "")
+    found = Coverage(100 * covered / valid)
+    found.lines = valid
+    if wrong:
+        found.contradiction = f'it tells of {wrong}="{report.totals[wrong]}", and its lines make {expected[wrong][0]:.6g}'
+    return found
+
+
+def _near(value: float, counted: tuple[float, float]) -> bool:
+    return any(abs(value - each) <= TOLERANCE * max(1, each) + 1e-9 for each in counted)
+
+
+def _whole(attributes: Mapping[str, str], name: str, digits: int) -> int:
+    value = attributes.get(name, "").strip()
+    if not value.isascii() or not value.isdigit() or len(value) > digits:
+        raise Unreadable(f'{name}="{quoted(value)}" is no whole number of up to {digits} digits' if value else f"a line has no {name}")
+    return int(value)

@@ -1,0 +1,143 @@
+"""A JUnit report, read strictly: an element, an outcome or a total that is not understood makes it unreadable, never a pass."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tickets.gates.bounded_xml import Unreadable, elements, quoted
+
+ASIDE = {"properties", "property", "attachments", "attachment", "system-out", "system-err"}
+RERUNS = {"flakyFailure", "flakyError", "rerunFailure", "rerunError"}
+HOLDS: dict[str, set[str]] = {  # what each element may hold, in any dialect; "" is the file
+    "": {"testsuites", "testsuite"},
+    "testsuites": ASIDE | {"testsuite"},
+    "testsuite": ASIDE | {"testsuite", "testcase", "error", "failure"},
+    "testcase": ASIDE | RERUNS | {"failure", "error", "skipped"},
+    "properties": {"property"},
+    "attachments": {"attachment"},
+    "attachment": {"filePath", "description"},
+} | {rerun: {"stackTrace", "system-out", "system-err"} for rerun in RERUNS}
+OUTCOMES = {"skipped": "skipped"} | dict.fromkeys({"failure", "error"} | RERUNS, "failed")  # also where another run of the test passed
+STATES = (
+    dict.fromkeys(("run", "passed", "pass", "success", "successful", "succeeded", "ok", "completed"), "passed")
+    | dict.fromkeys(("failed", "fail", "failure", "error", "errored", "broken", "timeout", "timedout", "crashed", "aborted"), "failed")
+    | dict.fromkeys(("notrun", "skipped", "skip", "disabled", "ignored", "suppressed", "pending", "todo"), "skipped")
+)
+SAYS = {"status", "result", "outcome"}  # attributes of a test case that tell its state
+GOOD, BAD = {"success", "passed"}, {"failed", "failure", "error"}  # those that say yes or no
+YES, NO = {"true", "yes", "1"}, {"false", "no", "0", ""}
+FAILURES = {"failures", "failure", "failed", "errors", "error", "errored", "flakes"}  # totals of a suite
+SKIPS = {"skipped", "skips", "disabled", "ignored"}
+
+
+@dataclass(frozen=True)
+class Tests:
+    """A report, counted test case by test case."""
+
+    total: int
+    failed: int
+    skipped: int
+
+
+@dataclass
+class _Suite:
+    """A suite that is being read: what it tells of itself, and what was counted in it; `direct` without the suites inside."""
+
+    name: str
+    tests: int | None = None
+    failures: int = 0
+    skips: int = 0
+    total: int = 0
+    direct: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def contradiction(self) -> str:
+        ran = self.total - self.skipped  # some tools leave what they skipped out of their totals, some the suites inside
+        if self.tests is not None and self.tests not in (self.total, self.direct, ran):
+            return f"<{self.name}> tells of {self.tests} tests and holds {self.total}"
+        if self.failures and not self.failed:
+            return f"<{self.name}> tells of failures or errors that none of its test cases has"
+        if self.skips > self.skipped:
+            return f"<{self.name}> tells of {self.skips} skipped tests and holds {self.skipped}"
+        return ""
+
+
+@dataclass
+class _Reading:
+    suites: list[_Suite] = field(default_factory=lambda: [_Suite("")])
+    outcomes: set[str] = field(default_factory=set)  # of the test case that is being read
+    contradiction: str = ""
+
+    def begin(self, path: list[str], attributes: Mapping[str, str]) -> None:
+        parent, name = path[-2:]
+        if name in ("testsuites", "testsuite"):
+            self.suites.append(_suite(name, attributes))
+        elif name == "testcase":
+            self.outcomes = set(_said(attributes))
+        elif name in OUTCOMES and parent == "testcase":
+            self.outcomes.add(OUTCOMES[name])
+        elif name in OUTCOMES and parent == "testsuite":  # one that could not be set up has an error and no test case
+            self.suites[-1].failed += 1
+
+    def end(self, name: str) -> None:
+        suite = self.suites[-1]
+        if name == "testcase":
+            suite.total += 1
+            suite.direct += 1
+            suite.failed += "failed" in self.outcomes
+            suite.skipped += "skipped" in self.outcomes and "failed" not in self.outcomes
+        elif name in ("testsuites", "testsuite"):
+            self.suites.pop()
+            self.contradiction = self.contradiction or suite.contradiction()
+            around = self.suites[-1]
+            around.total += suite.total
+            around.failed += suite.failed
+            around.skipped += suite.skipped
+
+
+def tests(content: bytes) -> Tests:
+    """Raises Unreadable, TooSlow."""
+    report = _Reading()
+    elements(content, "JUnit", HOLDS, report.begin, report.end)
+    found = report.suites[0]
+    if report.contradiction and not found.failed:  # one that failed keeps the gate closed whatever its totals say
+        raise Unreadable(report.contradiction)
+    return Tests(found.total, found.failed, found.skipped)
+
+
+def _suite(name: str, attributes: Mapping[str, str]) -> _Suite:
+    suite = _Suite(name)
+    for key, value in attributes.items():
+        key = key.lower()
+        if key == "tests":
+            suite.tests = _total(key, value)
+        elif key in FAILURES:
+            suite.failures += _total(key, value) or 0
+        elif key in SKIPS:
+            suite.skips = max(suite.skips, _total(key, value) or 0)
+    return suite
+
+
+def _total(name: str, value: str) -> int | None:
+    """None where a tool left it empty."""
+    value = value.strip()
+    if value and not re.fullmatch(r"[0-9]{1,9}", value):
+        raise Unreadable(f'{name}="{quoted(value)}" is no whole number')
+    return int(value) if value else None
+
+
+def _said(attributes: Mapping[str, str]) -> list[str]:
+    """The outcomes a test case's own attributes tell."""
+    said = []
+    for name, value in attributes.items():
+        name, word = name.lower(), re.sub(r"[\s_-]", "", value[:200].lower())
+        if name in SAYS and word in STATES:
+            said.append(STATES[word])
+        elif name in SAYS or (name in GOOD and word not in YES | NO):
+            raise Unreadable(f'a test case has {name}="{quoted(value)}", which is not understood')
+        elif (name in GOOD and word in NO) or (name in BAD and word not in NO):
+            said.append("failed")
+    return said

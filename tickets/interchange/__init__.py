@@ -1,0 +1,70 @@
+"""Work that another tool kept comes in: a format reads a file into a backlog, `Ticket.objects.bring_in` adds what is new of it.
+
+The whole file is read and checked before anything is written, and all is written in one transaction: a fault anywhere, and
+nothing is imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+from django.db import transaction
+
+from agents.models import Project
+from omoi_site.database import sql
+from omoi_site.errors import Invalid
+from tickets.interchange import beads, wfformat
+from tickets.interchange.backlog import Sheet
+from tickets.interchange.report import Report
+from tickets.interchange.wfformat import Flow
+from tickets.models import Workflow
+
+__all__ = ["FORMATS", "WORKFLOW", "Read", "Report", "bring_in", "read", "run"]
+
+Read = Sheet | Flow
+FORMATS: dict[str, Callable[[BinaryIO], Read]] = {"beads": beads.read, "wfformat": wfformat.read}
+WORKFLOW = "simple"
+
+
+def run(
+    format: str,
+    file: BinaryIO,
+    *,
+    project: Project,
+    by: Any,
+    dry_run: bool = False,
+    workflow: str = "",
+    force: Callable[[], None] = lambda: None,
+) -> Report:
+    """Import a binary file into a project and report; with `dry_run` the same, and then all of it is undone.
+
+    Tickets follow `workflow`, else `simple`, where the project allows it. `force` is asked before finished work comes in, and raises where `by` has no right to
+    put tickets past the first phase. Raises Malformed, Invalid, TooLarge or Cycle naming the line or the edge.
+    """
+    return bring_in(read(format, file), project=project, by=by, dry_run=dry_run, workflow=workflow, force=force)
+
+
+def read(format: str, file: BinaryIO) -> Read:
+    """The first half: read and check a file to its end."""
+    if format not in FORMATS:
+        raise Invalid(f"there is no importer for {format}; there are: {', '.join(FORMATS)}", field="format")
+    return FORMATS[format](file)
+
+
+@sql.atomic
+def bring_in(
+    sheet: Read,
+    *,
+    project: Project,
+    by: Any,
+    dry_run: bool = False,
+    workflow: str = "",
+    force: Callable[[], None] = lambda: None,
+    watch: Callable[[int], None] = lambda made: None,
+) -> Report:
+    """The other half: write what is new; `watch` is told now and then how many tickets are made."""
+    followed = Workflow.objects.of_project(project, workflow or WORKFLOW)
+    arrival = sheet.bring_in(project=project, workflow=followed, by=by, force=force, watch=watch)
+    transaction.set_rollback(dry_run)
+    return Report(sheet.source, project.key, dry_run, sheet, arrival)

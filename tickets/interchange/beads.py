@@ -1,0 +1,287 @@
+"""Beads: one issue a line, as `.beads/issues.jsonl` holds it.
+
+    blocks         the issue's task needs the other's
+    conditional-…  the same, and any end of the other meets it
+    waits-for      a link, and the issue's task needs those of the other's children
+    parent-child   the other is its parent; a further parent is kept as a link
+    any other      a link of that kind
+    P.1            a child of P
+    closed         done, as imported
+    open           starts; with `defer_until` in the future not before then
+    any other      comes in paused, with the status and the assignee as the reason: there it is not offered as ready work either
+    comments       the same, by an author who is none of ours
+    priority       0 critical, 1 high, 2 medium, 3 and 4 low
+
+A relation to an id that is neither in the file nor here is kept, and closes when that comes. A tombstone is a deleted issue: left out, with its edges.
+Rows that are no work (memories, gates, agents, messages and the like) are left out and counted by their type.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, BinaryIO
+
+from omoi_site import limits
+from omoi_site.errors import Malformed
+from tickets.interchange import barred
+from tickets.interchange import comments as remarks
+from tickets.interchange.backlog import Sheet
+from tickets.interchange.json_lines import Faults, objects
+from tickets.interchange.texts import wrong_text
+from tickets.models import Comment, Item, Link, Priority, Relation, Task, Ticket, Words
+
+MOST = 20_000  # issues of one file, for all are written in one transaction; ten times as many dependencies, and comments
+SPLIT = "split the file; what is known is not imported twice, and its parts find each other"
+PRIORITIES = [Priority.CRITICAL, Priority.HIGH, Priority.MEDIUM, Priority.LOW, Priority.LOW]
+SECTIONS = {"design": "Design", "acceptance_criteria": "Acceptance criteria", "notes": "Notes"}  # they follow the description
+TEXTS = ("id", "title", "description", "status", "issue_type", "created_at", "external_ref", *SECTIONS)
+TAKEN = {
+    *TEXTS,
+    "priority",
+    "labels",
+    "comments",
+    "dependencies",
+    "defer_until",
+    "assignee",
+    "pinned",
+    "deleted_at",
+    "closed_at",
+    "is_template",
+    "ephemeral",
+    "_type",
+}
+NO_WORK = {"gate", "molecule", "agent", "message", "event", "role", "rig", "slot", "convoy", "template", "wisp"}  # issue types
+DELETED = {"tombstone", "deleted"}
+NAMED = {name: number for number, name in enumerate(("critical", "high", "medium", "low", "backlog"))}
+ASSIGNEE = 200  # characters of it in a reason
+WORDS = Words(needs="blocks", parents="parent-child", ends="conditional-blocks", children="waits-for", any_child="waits-for-any")
+NOT_OFFERED = {"merge-request"}  # issue types that are work, and that beads offers to nobody
+TITLE = Ticket._meta.get_field("title").max_length
+LABEL = Ticket._meta.get_field("labels").base_field.max_length
+LONGEST = {"id": Ticket._meta.get_field("source_id").max_length, "status": LABEL, "issue_type": Task._meta.get_field("kind").max_length}
+LONGEST["external_ref"] = Ticket._meta.get_field("external_ref").max_length
+RELATION = Link._meta.get_field("kind").max_length
+
+
+def read(file: BinaryIO) -> Sheet:
+    """The issues of a beads file and their relations; raises Malformed, Invalid or TooLarge naming the line."""
+    faults, lines = Faults(), {}
+    sheet = Sheet("beads", WORDS)
+    comments = 0
+    held: dict[str, str] = {}  # open rows that are no work, by id
+    over: set[str] = set()  # closed ones
+    edges: list[Relation] = []  # of both
+    later: dict[str, datetime] = {}  # when what is deferred comes up again
+    for line, issue in objects(file, faults):
+        if kind := no_work(issue):
+            sheet.no_work[kind] += 1
+            if isinstance(name := issue.get("id"), str):
+                sheet.barred.add(name)
+                if status_of(issue) not in ("closed", "pinned", *DELETED):
+                    held[name] = kind
+                if status_of(issue) not in DELETED:
+                    edges += _edges(issue)
+                if status_of(issue) == "closed":
+                    over.add(name)
+                if until := _moment(issue, "defer_until", None, future=True):
+                    later[name] = until
+            continue
+        if wrong := list(problems(issue)):
+            faults.add(line, ", ".join(wrong))
+            continue
+        name = issue["id"]
+        if name in lines:
+            faults.add(line, f"the id {name} is that of {lines[name]} too")
+            continue
+        if len(lines) == MOST:
+            faults.add(line, f"more than {MOST} issues: {SPLIT}")
+            break
+        lines[name] = line
+        if status_of(issue) not in DELETED and not issue.get("deleted_at"):
+            item = sheet.items[name] = _item(issue, line, sheet)
+            for field, message in limits.faults(Ticket, vars(item)):
+                faults.add(line, f"its {field}: {message}")
+            for place, comment in enumerate(item.comments, 1):
+                for field, message in limits.faults(Comment, vars(comment)):
+                    faults.add(line, f"comment {place}: its {field}: {message}")
+            sheet.relations |= dict.fromkeys(_edges(issue))
+            if until := _moment(issue, "defer_until", None, future=True):
+                later[name] = until
+            comments += len(item.comments)
+            for what, count in (("dependencies", len(sheet.relations)), ("comments", comments)):
+                if count > 10 * MOST:
+                    faults.add(line, f"more than {10 * MOST} {what}: {SPLIT}")
+                    faults.check()
+        else:
+            sheet.deleted.append(name)
+    if not (lines or faults.found or sheet.no_work):
+        faults.add("the file", "it holds no issue", kind=Malformed, code="malformed")
+    faults.check()
+    _adopt_by_id(sheet)
+    barred.release(sheet, over, edges)
+    barred.hold(sheet, held, edges)
+    _defer(sheet, later)
+    if sheet.deleted:
+        sheet.warnings.append(f"deleted issues (tombstones) left out: {len(sheet.deleted)}")
+    for field, count in sheet.bad_times.items():
+        sheet.warnings.append(f"times of {field} that can be none, left out: {count}")
+    return sheet
+
+
+def problems(issue: dict[str, Any]) -> Iterator[str]:
+    """Why an issue cannot be imported, in words; fields that are not taken over may hold anything."""
+    for name in TEXTS:
+        value = issue.get(name)
+        if value is None and name not in ("id", "title"):
+            continue
+        yield from wrong_text(name, value, LONGEST.get(name), must=name in ("id", "title"))
+    if priority_of(issue) is None:
+        yield f"priority must be a number from 0 to {len(PRIORITIES) - 1}"
+    labels = issue.get("labels") or []
+    if isinstance(labels, list):
+        for place, label in enumerate(labels, 1):
+            yield from wrong_text(f"label {place}", label, LABEL)
+    else:
+        yield "labels must be a list"
+    edges = issue.get("dependencies") or []
+    if isinstance(edges, list):
+        for place, edge in enumerate(edges, 1):
+            yield from _wrong_edge(f"dependency {place}", edge, issue.get("id"))
+    else:
+        yield "dependencies must be a list"
+    yield from remarks.problems(issue)
+
+
+def _wrong_edge(name: str, edge: Any, issue: Any) -> Iterator[str]:
+    if not isinstance(edge, dict):
+        yield f"{name} must be an object"
+        return
+    yield from wrong_text(f"{name}: depends_on_id", edge.get("depends_on_id"), LONGEST["id"], must=True)
+    yield from wrong_text(f"{name}: type", edge.get("type"), RELATION, must=True)
+    if edge.get("issue_id", issue) != issue:
+        yield f"{name} is one of {edge['issue_id']}"
+
+
+def _item(issue: dict[str, Any], line: str, sheet: Sheet) -> Item:
+    title = " ".join(issue["title"].split())
+    parts = [issue.get("description") or "", *(f"## {head}\n\n{issue[name]}" for name, head in SECTIONS.items() if issue.get(name))]
+    if len(title) > TITLE:
+        sheet.warnings.append(f"{line}: the title of {issue['id']} is longer than {TITLE} characters: cut, and whole in its description")
+        parts.insert(0, title)
+        title = title[: TITLE - 1] + "…"
+    sheet.left_out.update(name for name, value in issue.items() if name not in TAKEN and value not in (None, "", [], {}))
+    status, kind = status_of(issue), issue.get("issue_type") or "task"
+    labels = [label.strip() for label in issue.get("labels") or []]
+    labels += [word for word in (status, kind) if word not in ("closed", "task")]
+    created_at, deferred = _moment(issue, "created_at", sheet), _moment(issue, "defer_until", sheet, future=True)
+    paused = "pinned" if issue.get("pinned") is True and status == "open" else status
+    if status == "open" and kind in NOT_OFFERED:
+        paused = kind
+    return Item(
+        id=issue["id"],
+        title=title,
+        description="\n\n".join(filter(None, parts)),
+        priority=PRIORITIES[priority_of(issue) or 0],
+        labels=list(dict.fromkeys(filter(None, labels))),
+        kind=kind,
+        done=status == "closed",
+        created_at=created_at,
+        closed_at=_moment(issue, "closed_at", sheet) if status == "closed" else None,
+        not_before=deferred if status != "closed" else None,
+        external_ref=(issue.get("external_ref") or "").strip(),
+        comments=remarks.remarks(issue, lambda comment: _moment(comment, "created_at", sheet, of=" of comments")),
+        pause="" if paused in ("open", "closed") or (paused == "deferred" and deferred) else _why(paused, issue),
+        holds=status != "pinned",
+    )
+
+
+def _why(status: str, issue: dict[str, Any]) -> str:
+    assignee = issue.get("assignee")
+    return f"beads: {status}" + (f", {assignee.strip()[:ASSIGNEE]}" if isinstance(assignee, str) and assignee.strip() else "")
+
+
+def no_work(issue: dict[str, Any]) -> str:
+    """The type of a row that is no work; empty for an issue."""
+    if "_schema" in issue:
+        return "schema"
+    if (row := issue.get("_type", "issue")) != "issue":
+        return row[:40] if isinstance(row, str) else "unknown"
+    kind = issue.get("issue_type")
+    if isinstance(kind, str) and kind.strip().lower() in NO_WORK:
+        return kind.strip().lower()
+    return "template" if issue.get("is_template") is True else "ephemeral" if issue.get("ephemeral") is True else ""
+
+
+def status_of(issue: dict[str, Any]) -> str:
+    """In the spelling of beads: `In Progress` is in_progress."""
+    status = issue.get("status")
+    return "_".join(status.lower().replace("-", " ").split()) or "open" if isinstance(status, str) else "open"
+
+
+def priority_of(issue: dict[str, Any]) -> int | None:
+    """0 to 4; also of `P1`, `"1"`, `1.0` and `high`. None: it cannot be told."""
+    priority = issue.get("priority")
+    if priority is None:
+        return 2
+    if isinstance(priority, str):
+        word = priority.strip().lower()
+        priority = NAMED.get(word, int(word.removeprefix("p")) if word.removeprefix("p") in {*"01234"} else -1)
+    if isinstance(priority, bool) or not isinstance(priority, int | float) or priority not in range(len(PRIORITIES)):
+        return None
+    return int(priority)
+
+
+def _edges(issue: dict[str, Any]) -> Iterator[Relation]:
+    """The relations of a row; a row that is no work may hold anything."""
+    edges = issue.get("dependencies")
+    for edge in edges if isinstance(edges, list) else ():
+        if isinstance(edge, dict) and isinstance(kind := edge.get("type"), str) and isinstance(other := edge.get("depends_on_id"), str):
+            yield Relation(WORDS.any_child if kind == WORDS.children and _any_child(edge) else kind, issue["id"], other)
+
+
+def _any_child(edge: dict[str, Any]) -> bool:
+    meta = edge.get("metadata")
+    with suppress(ValueError, RecursionError):
+        meta = json.loads(meta) if isinstance(meta, str) else meta
+    return isinstance(meta, dict) and meta.get("gate") == "any-children"
+
+
+def _adopt_by_id(sheet: Sheet) -> None:
+    """`P.1` is a child of `P`, where nothing else is said of its parent."""
+    adopted = {relation.from_id for relation in sheet.relations if relation.kind == WORDS.parents}
+    for name in sheet.items:
+        parent, dot, number = name.rpartition(".")
+        if parent and dot and number.isdecimal() and name not in adopted:
+            sheet.relations[Relation(WORDS.parents, name, parent)] = None
+
+
+def _defer(sheet: Sheet, later: dict[str, datetime]) -> None:
+    """A deferred parent defers its own children, and not theirs."""
+    for kind, one, other in sheet.relations:
+        if kind == WORDS.parents and other in later and not (item := sheet.items[one]).done:
+            sheet.items[one] = replace(item, not_before=max(later[other], item.not_before or later[other]))
+
+
+def _moment(issue: dict[str, Any], field: str, sheet: Sheet | None, *, of: str = "", future: bool = False) -> datetime | None:
+    """A moment with its zone: of the past, or of the `future`. What can be no such moment is counted."""
+    text = issue.get(field)
+    if text in (None, ""):
+        return None
+    try:
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        moment = None
+    if (
+        moment is None
+        or not moment.tzinfo
+        or not limits.FIRST_YEAR <= moment.year <= limits.LAST_YEAR
+        or (not future and moment > datetime.now(UTC))
+    ):
+        if sheet:
+            sheet.bad_times[field + of] += 1
+        return None
+    return moment if not future or moment > datetime.now(UTC) else None

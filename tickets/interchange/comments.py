@@ -1,0 +1,63 @@
+"""Comments of a beads issue.
+
+The format gave them a number of each copy's own, later an id, and some files have neither. So a comment is known by what it says:
+the same text by the same author at the same second is the same comment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from tickets.interchange.texts import wrong_text
+from tickets.models import Comment, Remark
+
+AUTHOR = Comment._meta.get_field("author").max_length
+BODY = Comment._meta.get_field("body").max_length
+
+
+def problems(issue: dict[str, Any]) -> Iterator[str]:
+    """Why the comments of an issue cannot be imported, in words."""
+    given = issue.get("comments") or []
+    if not isinstance(given, list):
+        yield "comments must be a list"
+        return
+    for place, comment in enumerate(given, 1):
+        name = f"comment {place}"
+        if not isinstance(comment, dict):
+            yield f"{name} must be an object"
+            continue
+        if comment.get("text") is not None:
+            yield from wrong_text(f"{name}: text", comment["text"], BODY)
+        if comment.get("author") is not None:
+            yield from wrong_text(f"{name}: author", comment["author"], AUTHOR)
+        if comment.get("issue_id", issue.get("id")) != issue.get("id"):
+            yield f"{name} is one of {comment['issue_id']}"
+
+
+def remarks(issue: dict[str, Any], moment: Callable[[dict[str, Any]], datetime | None]) -> list[Remark]:
+    """The comments of an issue, the oldest first, those without a time at the end; without those that say nothing. `moment` reads when one was written."""
+    found, times = [], Counter[tuple[str, ...]]()
+    for comment in issue.get("comments") or ():
+        body = comment.get("text") or ""
+        if not body.strip():
+            continue
+        author = " ".join((comment.get("author") or "").split())
+        same = author, _second(comment), body.strip()
+        times[same] += 1  # said twice, it stands twice
+        digest = hashlib.blake2b("\0".join([*same, str(times[same])]).encode(), digest_size=16).hexdigest()
+        found.append(Remark(source_id=digest, author=author, body=body, created_at=moment(comment)))
+    return sorted(found, key=lambda remark: remark.created_at or datetime.max.replace(tzinfo=UTC))
+
+
+def _second(comment: dict[str, Any]) -> str:
+    """When it was written, in one zone and without what some versions cut off; as it stands where that is no time."""
+    text = comment.get("created_at")
+    try:
+        moment = datetime.fromisoformat(text)  # type: ignore[arg-type]
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat(timespec="seconds")
+    except (TypeError, ValueError, OverflowError):
+        return str(text or "")

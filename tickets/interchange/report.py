@@ -1,0 +1,70 @@
+"""What an import tells."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from tickets.interchange.backlog import Sheet
+from tickets.interchange.wfformat import Flow
+from tickets.models import Arrival, Relation
+
+
+@dataclass
+class Report:
+    """An import in figures, for people and machines."""
+
+    format: str
+    project: str
+    dry_run: bool
+    sheet: Sheet | Flow
+    arrival: Arrival
+
+    @property
+    def warnings(self) -> list[str]:
+        parents = (
+            f"{edge.from_id} has more parents{f' than {first}' if first else ''}: {edge.to_id} is kept as a link"
+            for edge, first in self.arrival.further
+        )
+        finished = (
+            f"finished issues that block each other, left as they are: {' -> '.join(circle[:20])}" for circle in self.arrival.circles
+        )
+        dropped = self.arrival.dropped
+        family = [f"waits for the sake of parents or their children that would go round, left out: {dropped}"] if dropped else []
+        begun = (f"{child} does not wait for {parent}: work on {child} has begun or ended here" for parent, child in self.arrival.late)
+        return [*self.sheet.warnings, *finished, *family, *parents, *begun]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Counts are of what is new, but for `tickets`. `skipped` lists every edge that was left out, `awaited` every edge that is kept until its other end comes."""
+        arrival = self.arrival
+        return {
+            "format": self.format,
+            "project": self.project,
+            "dry_run": self.dry_run,
+            "tickets": {"new": arrival.new, "known": arrival.known, "changed": len(arrival.changed)},
+            "tasks": arrival.tasks,
+            "needs": arrival.needs,
+            "parents": arrival.parents,
+            "links": arrival.links,
+            "comments": arrival.comments,
+            "external_refs": arrival.external_refs,
+            "skipped": {
+                "rows": dict(getattr(self.sheet, "no_work", Counter()).most_common()),
+                **_edges(arrival.skipped),
+            },
+            "awaited": _edges(arrival.awaited),
+            "closed": arrival.closed,
+            "changed": arrival.changed,
+            "left_out": dict(self.sheet.left_out.most_common()),
+            "warnings": self.warnings,
+        }
+
+
+def _edges(edges: list[Relation]) -> dict[str, Any]:
+    return {
+        "edges": len(edges),
+        "ids": len({edge.to_id for edge in edges}),
+        "by_kind": dict(Counter(edge.kind for edge in edges).most_common()),
+        "list": [{"kind": edge.kind, "from": edge.from_id, "to": edge.to_id} for edge in edges],
+    }

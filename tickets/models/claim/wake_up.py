@@ -1,0 +1,33 @@
+"""Where those wait whose claim found nothing, and what rings there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+from agents.models import Agent, Project
+from agents.models.agent import phase_names, words
+from agents.models.journal_changes import BELL
+
+# After these a task may be ready that was not, or may be free that was locked when a claim passed over it.
+BRING_WORK = [
+    *("task.added", "task.readied", "task.released", "task.lapsed", "task.timed_out", "task.revoked", "task.retried", "task.woken"),
+    *("task.promoted", "task.bumped", "task.edited", "need.removed", "alarm.raised"),
+    *("ticket.moved", "ticket.resumed", "ticket.restored", "project.resumed", "project.imported"),
+]
+
+
+def bells(
+    *, by: Agent, capabilities: Sequence[str] | None = None, phases: Sequence[str] | None = None, project: Project | None = None
+) -> list[str]:
+    """The bell of all who would be granted the same, and the agent's own: its rights, its state and its keys change what it may do."""
+    if project or not by.sees_all:
+        keys = [project.key] if project else sorted(by.projects.values_list("key", flat=True))
+        topics = [f"{BELL}:{key}" for key in keys]
+    else:
+        topics = [BELL]
+    able = set(by.capabilities) if capabilities is None else set(by.capabilities) & set(words(capabilities))
+    asked = [sorted(able), sorted(by.phases), None if phases is None else phase_names(phases), by.runs_profiles]
+    mark = hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:16]
+    return [f"{','.join(topics)}#{mark}", by.topic]

@@ -1,0 +1,125 @@
+"""The fleet: agents with what they are doing now, which claims alone can tell.
+
+`status` is derived: the stored state of an agent that is not available; else stale (not heard for 90 s), degraded (it says so, or missed
+a heartbeat), running (holds a claim) or idle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Case, Count, F, OuterRef, Q, Subquery, Sum, Value, When
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Coalesce, Least
+
+from agents.models import Agent
+from agents.models.agent import SILENT_AFTER, AgentQuerySet, phase_names, words
+from omoi_site.database import sql
+from tickets.models.task.task import Task
+
+LATE_AFTER = SILENT_AFTER / 2
+STATUSES = ["idle", "running", "degraded", "stale", "maintenance", "draining", "quarantined", "retired"]
+PER_PHASE = "SELECT phase, count(*) AS n FROM agents_agent a CROSS JOIN unnest(CASE a.phases WHEN '{}' THEN '{any}' ELSE a.phases END) AS phase WHERE a.id = ANY (%s) GROUP BY 1"
+
+
+@dataclass(frozen=True)
+class Match:
+    """An agent that fits, how well, and the capabilities of those asked for that it has."""
+
+    agent: Any
+    score: float
+    matched_capabilities: list[str]
+
+
+class FleetQuerySet(AgentQuerySet):
+    def with_status(self) -> FleetQuerySet:
+        """Each agent with `held` (claims now), `free` (room for more), `last_seen_at` and `status`, in one statement."""
+        held = Task.objects.filter(holder=OuterRef("pk")).order_by().values("holder").annotate(n=Count("pk")).values("n")
+        rows = self.annotate(
+            held=Coalesce(Subquery(held), 0),
+            last_seen_at=F("presence__last_seen_at"),
+            silent=Coalesce(sql.ClockTimestamp() - F("presence__last_seen_at"), timedelta(days=9999)),
+        )
+        return rows.annotate(
+            free=Case(When(capacity__gt=F("held"), then=F("capacity") - F("held")), default=0),
+            status=Case(
+                When(~Q(state="available"), then=F("state")),
+                When(silent__gt=SILENT_AFTER, then=Value("stale")),
+                When(Q(silent__gt=LATE_AFTER) | Q(presence__word="degraded"), then=Value("degraded")),
+                When(held__gt=0, then=Value("running")),
+                default=Value("idle"),
+                output_field=models.CharField(),
+            ),
+        )
+
+    def search(
+        self, *, capabilities: Sequence[str] = (), phase: str = "", kind: str = "", limit: int = 5, include_degraded: bool = False
+    ) -> list[Match]:
+        """Agents that could take such work, best first.
+
+        Score = |matched| / |required| + 0.2 idle + 0.2 healthy + 0.05 x min(free capacity, 5); without overlap no match.
+        """
+        required = words(capabilities)
+        fit = ["idle", "running", "degraded"] if include_degraded else ["idle", "running"]
+        rows = self.with_status().filter(status__in=fit)
+        if required:
+            rows = rows.filter(capabilities__overlap=required)
+        if phase:
+            rows = rows.filter(Q(phases=[]) | Q(phases__contains=phase_names([phase])))
+        if kind:
+            rows = rows.filter(kind=kind)
+        matched = RawSQL(
+            "ARRAY(SELECT unnest(agents_agent.capabilities) INTERSECT SELECT unnest(%s::varchar[]) ORDER BY 1)",
+            [required],
+            output_field=ArrayField(models.CharField()),
+        )
+        rows = rows.annotate(matched=matched).annotate(
+            score=Coalesce(models.Func(F("matched"), function="cardinality", output_field=models.FloatField()) * 1.0, 0.0)
+            / max(len(required), 1)
+            + Case(When(status="idle", then=0.2), default=0.0)
+            + Case(When(status__in=["idle", "running"], then=0.2), default=0.0)
+            + 0.05 * Least(F("free"), 5, output_field=models.FloatField())
+        )
+        return [Match(agent, round(agent.score, 4), agent.matched) for agent in rows.order_by("-score", "name")[:limit]]
+
+    def statistics(self) -> dict[str, Any]:
+        """How many agents there are, by status, kind and phase, how many are heard, and how much they hold."""
+        rows = self.order_by()
+        by_status = {row["status"]: row["n"] for row in rows.with_status().values("status").annotate(n=Count("pk", distinct=True))}
+        living = Q(state__in=Agent.LIVE)
+
+        def heard(seconds: float) -> Count:
+            since = sql.ClockTimestamp() - Value(timedelta(seconds=seconds))
+            return Count("pk", filter=living & Q(presence__last_seen_at__gte=since))
+
+        totals = rows.aggregate(
+            total=Count("pk"),
+            capacity=Coalesce(Sum("capacity", filter=Q(state="available")), 0),
+            last_5_minutes=heard(300),
+            last_hour=heard(3600),
+            last_24_hours=heard(86400),
+            **{f"kind_{kind}": Count("pk", filter=Q(kind=kind)) for kind in Agent.Kind.values},
+        )
+        by_phase = sql.rows(PER_PHASE, [list(rows.values_list("pk", flat=True))])
+        healthy, unhealthy = (sum(by_status.get(name, 0) for name in names) for names in (("idle", "running"), ("degraded", "stale")))
+        return {
+            "total": totals["total"],
+            "by_status": by_status,
+            "by_kind": {kind: totals[f"kind_{kind}"] for kind in Agent.Kind.values if totals[f"kind_{kind}"]},
+            "by_phase": {row["phase"]: row["n"] for row in by_phase},
+            "health": {"healthy": healthy, "unhealthy": unhealthy, "unknown": totals["total"] - healthy - unhealthy},
+            "recent_heartbeats": {name: totals[name] for name in ("last_5_minutes", "last_hour", "last_24_hours")},
+            "capacity": totals["capacity"],
+            "held": Task.objects.filter(holder__in=rows.values("pk")).count(),
+        }
+
+
+def fleet(who: Any = None) -> FleetQuerySet:
+    """The agents `who` may see; all without `who`."""
+    rows = FleetQuerySet(Agent)
+    return rows if who is None else rows.seen_by(who)  # type: ignore[return-value]

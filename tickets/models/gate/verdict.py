@@ -1,0 +1,152 @@
+"""Verdict: what judging a gate found, kept whether it passed or not. It holds for exactly the evidence it judged."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+
+from agents.models import label, via
+from omoi_site import spoken
+from omoi_site.database import sql
+from omoi_site.errors import NotFound, OmoiError
+from tickets.gates import registry
+
+if TYPE_CHECKING:
+    from tickets.models.gate.artifact import Artifact
+    from tickets.models.ticket.ticket import Ticket
+
+EVIDENCE = "SELECT omoi_evidence(%s, %s) AS digest"
+
+
+class GateClosed(OmoiError):
+    """The gate of the ticket's phase has no valid verdict that passed; `unmet` says what is missing."""
+
+    code = "gate_closed"
+    title = "The gate is closed"
+    next_action = "Mend what each check asks for, then try again."
+
+    def __init__(self, ticket: Ticket, verdict: Verdict | None) -> None:
+        self.verdict = verdict
+        unmet = [reason for check in verdict.checks for reason in check["reasons"]] if verdict else []
+        why = (
+            f"{len(unmet)} {'check does' if len(unmet) == 1 else 'checks do'} not pass"
+            if unmet
+            else "its evidence changed since it was judged"
+            if verdict
+            else "it was not judged"
+        )
+        super().__init__(f"the gate of {spoken.phase(ticket.phase)} is closed for {ticket.key}: {why}", unmet=unmet, phase=ticket.phase)
+
+
+class Case:
+    """What a check may ask about the ticket it judges: the newest artifacts of the phase, and its tasks."""
+
+    def __init__(self, ticket: Ticket, phase: str) -> None:
+        self.ticket = ticket
+        self.phase = phase
+
+    @cached_property
+    def artifacts(self) -> list[Artifact]:
+        found = list(self.ticket.artifacts.current().filter(phase=self.phase).select_related("blob"))
+        return sorted(found, key=lambda artifact: artifact.pk, reverse=True)
+
+    def newest(self, kind: str) -> Artifact | None:
+        """The artifact of this type that was handed in last; its content is read piece by piece from its blob."""
+        return next((artifact for artifact in self.artifacts if artifact.type == kind), None)
+
+    def tasks(self) -> Counter[str]:
+        """How many tasks of the phase are in each state."""
+        return Counter(self.ticket.tasks.filter(phase=self.phase).values_list("state", flat=True))
+
+
+class Judging(models.QuerySet[Any]):
+    """The verb of TicketQuerySet that judges."""
+
+    @sql.atomic
+    def judge(self, *, by: Any, **which: Any) -> Verdict:
+        """Judge the gate of the phase the ticket stands in, and keep the verdict, passed or not; a phase without gate passes.
+
+        Of several who ask at once the first judges; the others get its verdict where the evidence is still the same.
+        """
+        asked = self.filter(**which).annotate(newest=models.Max("verdicts")).values_list("pk", "newest").first()
+        if asked is None:
+            raise NotFound("no such ticket")
+        known, newest = asked
+        # a snapshot older than a change could judge what is gone: nothing changes the evidence while it is read. Not FOR SHARE: two
+        # who judge would both have it, and each wait for the other to write that it was judged
+        sql.rows("SELECT id FROM tickets_ticket WHERE id = %s FOR NO KEY UPDATE", [known])
+        # read anew, not refreshed: that takes the protection off the phase of all tickets, in every thread
+        ticket: Ticket = self.select_related("project", "workflow").get(pk=known)
+        meanwhile: Verdict | None = ticket.verdicts.filter(pk__gt=newest or 0).first()
+        if meanwhile and not meanwhile.stale_for(ticket):
+            return meanwhile
+        return Verdict.objects.give(ticket, by=by)
+
+
+class VerdictQuerySet(models.QuerySet["Verdict"]):
+    def give(self, ticket: Ticket, *, by: Any) -> Verdict:
+        case = Case(ticket, ticket.phase)
+        digest = sql.one(EVIDENCE, [ticket.pk, ticket.phase])
+        assert digest
+        checks = judged(case)
+        verdict = self.create(
+            ticket=ticket,
+            phase=ticket.phase,
+            move=ticket.moves,
+            passed=not any(check["reasons"] for check in checks),
+            checks=checks,
+            artifacts={f"{artifact.phase}/{artifact.name}": artifact.hash for artifact in ticket.artifacts.current()},
+            evidence=digest["digest"],
+            by=label(by),
+            key=via(by),
+        )
+        data = {
+            "phase": ticket.phase,
+            "passed": verdict.passed,
+            "verdict": verdict.pk,
+            "unmet": [check["check"] for check in checks if check["reasons"]],
+        }
+        ticket.record("gate.judged", by=by, data=data)
+        return verdict
+
+
+class Verdict(models.Model):
+    ticket = models.ForeignKey("tickets.Ticket", models.PROTECT, related_name="verdicts")
+    phase = models.CharField(max_length=60)
+    move = models.PositiveIntegerField(help_text="how often the ticket had moved")
+    passed = models.BooleanField()
+    checks = models.JSONField(help_text="each {check, …parameters, passed, reasons}")
+    artifacts = models.JSONField(default=dict, help_text="hash by phase and name")
+    evidence = models.CharField(max_length=64, help_text="digest of what was judged: the ticket's artifacts and the phase's tasks")
+    by = models.CharField(max_length=170)
+    key = models.CharField(max_length=20, blank=True)
+    at = models.DateTimeField(db_default=sql.ClockTimestamp(), editable=False)
+
+    objects = VerdictQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.phase} of {self.ticket_id}: {'passed' if self.passed else 'refused'}"
+
+    def holds_for(self, ticket: Ticket) -> bool:
+        """Whether it passed, for this very phase of this ticket, on the evidence as it is now."""
+        return self.passed and not self.stale_for(ticket)
+
+    def stale_for(self, ticket: Ticket) -> str:
+        """Why it does not speak of this ticket as it is now; empty where it does."""
+        if (self.ticket_id, self.phase, self.move) != (ticket.pk, ticket.phase, ticket.moves):
+            return "the ticket has moved since"
+        now = sql.one(EVIDENCE, [ticket.pk, ticket.phase])
+        return "" if now and now["digest"] == self.evidence else "its evidence has changed since"
+
+
+def judged(case: Case) -> list[dict[str, Any]]:
+    """Every check of the phase's gate, with the reasons it finds."""
+    gate = case.ticket.plan[case.phase].gate if case.phase in case.ticket.plan else ()
+    found = [(asked, [reason.as_dict() for reason in registry.reasons(asked, case)]) for asked in gate]
+    return [{**asked, "passed": not reasons, "reasons": reasons} for asked, reasons in found]

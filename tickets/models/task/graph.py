@@ -1,0 +1,35 @@
+"""The graph of a ticket: its tasks, what they wait for and what waits for them, also in other tickets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db.models import Q
+
+from tickets.models.task.need import Need
+from tickets.models.task.task import Task
+from tickets.models.ticket.ticket import Ticket
+
+MOST = 5_000  # tasks
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Tasks in the order of their ids, those of other tickets among them, and the needs between them; `left_out`: own tasks beyond the most."""
+
+    tasks: list[Task]
+    needs: list[Need]
+    left_out: int
+
+
+def graph(ticket: Ticket) -> Graph:
+    own = list(ticket.tasks.order_by("id")[:MOST])
+    ids = {task.pk for task in own}
+    needs = list(Need.objects.filter(Q(child__ticket=ticket) | Q(parent__ticket=ticket)).order_by("id"))
+    left_out = 0
+    if len(own) == MOST:
+        left_out = ticket.tasks.count() - MOST
+        needs = [need for need in needs if need.child_id in ids or need.parent_id in ids]
+    others = {end for need in needs for end in (need.parent_id, need.child_id)} - ids
+    tasks = sorted([*own, *Task.objects.filter(pk__in=others)], key=lambda task: task.pk)
+    return Graph(tasks, needs, left_out)

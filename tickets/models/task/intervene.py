@@ -1,0 +1,132 @@
+"""What others than the holder do to tasks: cancel, revoke, retry, hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+
+from agents.models import label, via
+from omoi_site import limits
+from omoi_site.brokers import hints
+from omoi_site.database import sql as db
+from omoi_site.errors import OmoiError
+from tickets.models.ticket.left_phases import PhaseLeft, phase_left
+
+if TYPE_CHECKING:
+    from tickets.models.ticket.ticket import Ticket
+
+LOG = """
+log AS (
+  INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)
+  SELECT project_id, 'ticket:' || ticket_key, 'task:' || id, events, %(kind)s, %(actor)s, %(key)s, jsonb_build_object('fence', fence), %(reason)s FROM gone)
+"""
+CANCEL = f"""
+WITH mine AS MATERIALIZED (SELECT id FROM tickets_task WHERE id = ANY (%(ids)s) AND state IN ('pending', 'claimed') ORDER BY id FOR NO KEY UPDATE),
+gone AS (
+  UPDATE tickets_task t SET state = 'cancelled', holder_id = NULL, lease_expires_at = NULL, timeout_at = NULL, promote_at = NULL, asleep = false,
+         ended_at = clock_timestamp(), error = %(reason)s, events = t.events + 1
+  FROM mine WHERE t.id = mine.id RETURNING t.id, t.ticket_id, t.ticket_key, t.project_id, t.fence, t.events),
+{LOG} SELECT id, ticket_id FROM gone
+"""
+REVOKE = f"""
+WITH mine AS MATERIALIZED (SELECT id FROM tickets_task WHERE id = ANY (%(ids)s) AND state = 'claimed' ORDER BY id FOR NO KEY UPDATE),
+gone AS (
+  UPDATE tickets_task t SET state = 'pending', holder_id = NULL, lease_expires_at = NULL, timeout_at = NULL, attempts = t.attempts - 1, events = t.events + 1
+  FROM mine WHERE t.id = mine.id RETURNING t.id, t.ticket_key, t.project_id, t.fence, t.events, t.held, t.profile),
+{LOG} SELECT id, held, profile FROM gone
+"""
+RETRY = f"""
+WITH mine AS MATERIALIZED (SELECT id FROM tickets_task WHERE id = ANY (%(ids)s) AND state IN ('failed', 'cancelled') ORDER BY id FOR NO KEY UPDATE),
+gone AS (
+  UPDATE tickets_task t SET state = 'pending', attempts = 0, retries = t.retries + 1, claimed_at = NULL, started_at = NULL, worker_deaths = 0, failure = '',
+         ended_at = NULL, error = '', result = NULL, progress = '{{}}',
+         settled_by = NULL, settled_fence = NULL, settled_as = '', asleep = false, not_before = NULL, ready_at = NULL, events = t.events + 1
+  FROM mine WHERE t.id = mine.id RETURNING t.id, t.ticket_key, t.project_id, t.fence, t.events),
+{LOG} SELECT id FROM gone
+"""
+# `open_in` are the phases whose tasks may be claimed where the ticket stands; none while it is paused, blocked or archived.
+HOLD = """
+UPDATE tickets_task t SET held = NOT t.phase = ANY (%(open_in)s::varchar[])
+WHERE t.id = ANY (ARRAY(SELECT id FROM tickets_task WHERE ticket_id = %(ticket)s AND state IN ('pending', 'claimed', 'failed', 'cancelled')
+                        AND held = (phase = ANY (%(open_in)s::varchar[])) ORDER BY id FOR NO KEY UPDATE))
+RETURNING t.id, t.held, t.state, t.profile, t.lane_id, t.rank
+"""
+
+
+class NotReady(OmoiError):
+    """The task is not in a state in which this can be done."""
+
+    code = "not_ready"
+    title = "The task is not in a state for this"
+
+
+class Ending(models.QuerySet[Any]):
+    @db.atomic
+    def cancel(self, *, by: Any, reason: str) -> list[int]:
+        """Cancel the open tasks of this set, claimed ones too (their holders lose the claim); returns their ids."""
+        gone = self._act(CANCEL, "task.cancelled", by, limits.reason(reason, 1, "say why it is cancelled"))
+        self.decide([row["id"] for row in gone])  # type: ignore[attr-defined]
+        if gone:
+            hints.hint("advance_tickets", sorted({row["ticket_id"] for row in gone}))
+        return [row["id"] for row in gone]
+
+    @db.atomic
+    def revoke(self, *, by: Any, reason: str = "") -> list[int]:
+        """Take the claims of this set away; their tasks are pending again, at no cost of an attempt."""
+        gone = self._act(REVOKE, "task.revoked", by, reason)
+        if free := [row for row in gone if not row["held"]]:
+            self.lower_floors([row["id"] for row in free])  # type: ignore[attr-defined]
+        if any(row["profile"] for row in free):
+            hints.hint("work")
+        return [row["id"] for row in gone]
+
+    @db.atomic
+    def retry(self, *, by: Any, reason: str) -> list[int]:
+        """Failed and cancelled tasks of this set are pending again, with all attempts; what their end decided for pending children is taken back.
+
+        Those that could never be done where their tickets are now stay as they are; raises PhaseLeft when there is nothing else.
+        """
+        reason = limits.reason(reason, 1, "say why it is tried again")
+        # their tickets first, as whoever adds a task does: no ticket leaves the phase meanwhile as if nothing were open in it
+        db.rows(
+            "SELECT id FROM tickets_ticket WHERE id = ANY (%s) ORDER BY id FOR SHARE",
+            [sorted(set(self.values_list("ticket_id", flat=True)))],
+        )
+        ended = self.filter(state__in=["failed", "cancelled"]).select_related("ticket__workflow").order_by("id")
+        refusals: dict[tuple[int, str], PhaseLeft | None] = {}
+        for task in ended:
+            if (place := (task.ticket_id, task.phase)) not in refusals:
+                refusals[place] = phase_left(task.ticket, task.ticket.phase, task.ticket.standing, task.phase)
+        late = [task.pk for task in ended if refusals[task.ticket_id, task.phase]]
+        if late and len(late) == len(ended):
+            raise next(refusal for refusal in refusals.values() if refusal)
+        gone = [row["id"] for row in self.exclude(pk__in=late)._act(RETRY, "task.retried", by, reason)]
+        if gone:
+            self.relane(gone)  # type: ignore[attr-defined]
+            children = db.rows(
+                "SELECT DISTINCT n.child_id AS id FROM tickets_need n JOIN tickets_task c ON c.id = n.child_id WHERE n.parent_id = ANY (%s) AND c.state = 'pending'",
+                [gone],
+            )
+            self.recount(sorted({*gone, *(row["id"] for row in children)}))  # type: ignore[attr-defined]
+            hints.hint("work")
+        return gone
+
+    @db.atomic
+    def hold(self, ticket: Ticket, *, phase: str | None = None) -> None:
+        """Hold the ticket's tasks that may not be claimed where it stands (or will stand: `phase`), free the others."""
+        free = not (ticket.paused or ticket.archived_at)
+        open_in = sorted(ticket.plan.open_in(phase or ticket.phase)) if free else []
+        changed = db.rows(HOLD, {"ticket": ticket.pk, "open_in": open_in})
+        freed = [row for row in changed if not row["held"] and row["state"] == "pending"]
+        if freed:
+            self.lower_floors([row["id"] for row in freed])  # type: ignore[attr-defined]
+        if any(row["profile"] for row in freed):
+            hints.hint("work")
+
+    def _act(self, sql: str, kind: str, by: Any, reason: str) -> list[dict[str, Any]]:
+        reason = limits.reason(reason)
+        ids = list(self.order_by("id").values_list("id", flat=True))
+        if not ids:
+            return []
+        return db.rows(sql, {"ids": ids, "kind": kind, "actor": label(by), "key": via(by), "reason": reason})

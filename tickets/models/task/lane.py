@@ -1,0 +1,86 @@
+"""Lane: what tasks have in common for the claim. An agent looks into the lanes it can serve, never at tasks it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from psycopg.types.json import Jsonb
+
+from agents.models import Project
+from omoi_site.brokers import hints
+from omoi_site.database import sql as db
+
+if TYPE_CHECKING:
+    from tickets.models.task.task import Task
+
+BOTTOM = -(2**63)
+
+
+MARKS = "jsonb_to_recordset(%(marks)s) AS m(phase varchar, capabilities varchar[], has_profile boolean, alone boolean)"
+FIND = f"""
+SELECT l.id, l.phase, l.capabilities, l.has_profile, l.alone FROM {MARKS}
+JOIN tickets_lane l ON (l.project_id, l.phase, l.capabilities, l.has_profile, l.alone) = (%(project)s, m.phase, m.capabilities, m.has_profile, m.alone)
+"""
+# FOR SHARE: a project being paused at this moment is waited for, else these lanes would never hear of it
+MAKE = f"""
+INSERT INTO tickets_lane (project_id, phase, capabilities, has_profile, alone, paused, floor)
+SELECT p.id, m.phase, m.capabilities, m.has_profile, m.alone, p.paused, %(floor)s
+FROM {MARKS}, (SELECT * FROM agents_project WHERE id = %(project)s FOR SHARE) p ORDER BY m.phase, m.capabilities, m.has_profile, m.alone
+ON CONFLICT (project_id, phase, capabilities, has_profile, alone) DO UPDATE SET phase = excluded.phase
+RETURNING id, phase, capabilities, has_profile, alone
+"""
+
+
+class Marks(NamedTuple):
+    """What tells one lane of a project from another; `capabilities` are sorted words."""
+
+    phase: str
+    capabilities: tuple[str, ...]
+    has_profile: bool
+    alone: bool = False
+
+
+class LaneQuerySet(models.QuerySet["Lane"]):
+    def of(self, project: Project, marks: Collection[Marks]) -> dict[Marks, int]:
+        """The ids of the lanes with these marks, made when they are missing; in two statements at most."""
+        found = self._ids(FIND, project, marks)
+        if missing := [each for each in marks if each not in found]:
+            found |= self._ids(MAKE, project, missing)
+        return found
+
+    @staticmethod
+    def _ids(sql: str, project: Project, marks: Collection[Marks]) -> dict[Marks, int]:
+        told = db.rows(sql, {"marks": Jsonb([each._asdict() for each in marks]), "project": project.pk, "floor": BOTTOM})
+        return {Marks(row["phase"], tuple(row["capabilities"]), row["has_profile"], row["alone"]): row["id"] for row in told}
+
+    def fitting(self, task: Task) -> int:
+        """The id of the lane this task belongs to as it is now."""
+        marks = Marks(task.phase, tuple(task.capabilities), bool(task.profile), task.runs_alone)
+        return self.of(task.project, [marks])[marks]
+
+    def follow(self, project: Project) -> None:
+        """The project's lanes grant nothing while it is paused; the caller has its row locked."""
+        self.filter(project=project).exclude(paused=project.paused).update(paused=project.paused)
+        if not project.paused:
+            hints.hint("work")
+
+
+class Lane(models.Model):
+    project = models.ForeignKey(Project, models.CASCADE, related_name="lanes", db_index=False)
+    phase = models.CharField(max_length=60)
+    capabilities = ArrayField(models.CharField(max_length=100), default=list)
+    has_profile = models.BooleanField(default=False)
+    alone = models.BooleanField(default=False, db_default=False, help_text="its tasks run with nothing beside them in their worker")
+    paused = models.BooleanField(default=False, help_text="the project is paused")
+    floor = models.BigIntegerField(default=BOTTOM, help_text="a hint: no ready task of this lane has a lower rank")
+
+    objects = LaneQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "phase", "capabilities", "has_profile", "alone"], name="lane_once")]
+
+    def __str__(self) -> str:
+        return f"{self.project_id} {self.phase} {' '.join(self.capabilities) or 'any'}"

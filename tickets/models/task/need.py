@@ -1,0 +1,218 @@
+"""Need: one task waits for another. Edges of a project are edited one at a time, so that no cycle can close unseen.
+
+Order of locks: the project's graph lock, then parents, then children, each in id order. Holding the parent is what makes the
+counts right: its end either waits for us and then sees the edge, or is seen by us. FOR SHARE would do for that; the stronger
+lock is there because an edge changes the parent's rank too.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+from django.db import models
+
+from agents.models import Event, label, via
+from omoi_site.database import sql
+from omoi_site.errors import Faults, OmoiError, short
+from tickets.models.explain.obstacles import MET
+
+GRAPH_LOCK = 1_001  # class of the advisory lock; the object is the project
+
+# Everything reachable from the new edges' children, as edges.
+BELOW = """
+WITH RECURSIVE below(id) AS (SELECT unnest(%s::bigint[]) UNION SELECT n.child_id FROM tickets_need n JOIN below b ON n.parent_id = b.id)
+SELECT n.parent_id, n.child_id FROM tickets_need n JOIN below b ON n.parent_id = b.id
+"""
+# Arrays, for a statement has at most 65,535 parameters.
+CONNECT = """
+INSERT INTO tickets_need (parent_id, child_id, on_end, on_failure)
+SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::varchar[], %s::varchar[]) ON CONFLICT DO NOTHING RETURNING id
+"""
+# Pending tasks whose needs cannot be met any more, one of them under the policy to cancel.
+HOPELESS = f"""
+SELECT DISTINCT c.id FROM tickets_task c JOIN tickets_need n ON n.child_id = c.id JOIN tickets_task p ON p.id = n.parent_id
+WHERE c.id = ANY (%s) AND c.state = 'pending' AND c.doomed AND n.on_failure = 'cancel' AND p.state IN ('completed', 'failed', 'cancelled') AND NOT {MET}
+"""
+
+
+class Cycle(OmoiError):
+    """The edges would close a circle of tasks that wait for each other; `cycle` names it."""
+
+    code = "cycle"
+    title = "These needs would close a cycle"
+
+    def __init__(self, message: str, *, cycle: Sequence[str]) -> None:
+        super().__init__(short(message), cycle=list(cycle))
+
+
+@dataclass(frozen=True)
+class Edge:
+    """`child` waits for `parent` to end: in `success`, in `failure` or `always`; `on_failure` says what becomes of it otherwise."""
+
+    parent: int
+    child: int
+    when: str = "success"
+    on_failure: str = "hold"
+
+
+class NeedQuerySet(models.QuerySet["Need"]):
+    @staticmethod
+    def lock_graph(project: int) -> None:
+        """The project's edges are ours until the transaction ends; taken before any row."""
+        sql.rows("SELECT pg_advisory_xact_lock(%s, %s)", [GRAPH_LOCK, project])
+
+    @sql.atomic
+    def add(self, project: int, edges: Sequence[Edge], *, by: Any, names: Mapping[int, str] | None = None) -> int:
+        """Add edges between tasks of one project; children must be pending. An edge that is there already stays as it is. How many are new.
+
+        Raises Cycle with the tasks on it, by their `names` or else their keys, and Invalid for tasks of another project.
+        """
+        from tickets.models.task.task import Task
+
+        if not edges:
+            return 0
+        self.lock_graph(project)
+        parents, children = sorted({edge.parent for edge in edges}), sorted({edge.child for edge in edges})
+        state = self._lock_ends(project, parents, children)
+        if started := [child for child in children if state[child] != "pending"]:
+            from tickets.models.task.intervene import NotReady
+
+            raise NotReady(f"task {started[0]} is {state[started[0]]}: only a pending task can be given needs")
+        self._refuse_cycles(edges, names or {})
+        new = self._connect(edges)
+        Task.objects.recount(sorted({*parents, *children}))  # parents too: how much they hold up is part of their rank
+        self._tell("need.added", children, by)
+        self._cancel_the_hopeless(children)
+        return new
+
+    @sql.atomic
+    def bring_in(
+        self, project: int, edges: Sequence[Edge], *, born: Set[int], names: Mapping[int, str], by: Any
+    ) -> tuple[list[Edge], list[Edge]]:
+        """Add imported edges; returns those that are new, and those left out because their child has begun.
+
+        `born` are tasks of this transaction: one that is completed already may be given a need, which tells what it once waited for.
+        They are counted by the caller. Raises Cycle with the tasks on it, by their `names`.
+        """
+        from tickets.models.task.task import Task
+
+        self.lock_graph(project)
+        there = set(self.filter(child_id__in={edge.child for edge in edges} - born).values_list("parent_id", "child_id"))
+        new = [edge for edge in edges if (edge.parent, edge.child) not in there]
+        state = self._lock_ends(project, sorted({edge.parent for edge in new}), sorted({edge.child for edge in new}))
+        late = [edge for edge in new if edge.child not in born and state[edge.child] != "pending"]
+        new = [edge for edge in new if edge.child in born or state[edge.child] == "pending"]
+        self._refuse_cycles(new, names)
+        self._connect(new)
+        Task.objects.recount(sorted({end for edge in new for end in (edge.parent, edge.child)} - born))
+        self._tell("need.added", sorted({edge.child for edge in new}), by)
+        return new, late
+
+    @sql.atomic
+    def remove(self, need: Need, *, by: Any) -> None:
+        """Take an edge away; its child is counted anew."""
+        from tickets.models.task.task import Task
+
+        project = need.child.project_id
+        self.lock_graph(project)
+        sql.rows("SELECT id FROM tickets_task WHERE id = %s FOR NO KEY UPDATE", [need.parent_id])
+        sql.rows("SELECT id FROM tickets_task WHERE id = %s FOR NO KEY UPDATE", [need.child_id])
+        if self.filter(pk=need.pk).delete()[0]:
+            Task.objects.recount(sorted([need.parent_id, need.child_id]))
+            self._tell("need.removed", [need.child_id], by)
+
+    @staticmethod
+    def _lock_ends(project: int, parents: Sequence[int], children: Sequence[int]) -> dict[int, str]:
+        """Parents, then children, each locked in id order; the state of each. Raises Invalid for a task of another project."""
+        found = sql.rows(
+            "SELECT id, project_id, state FROM tickets_task WHERE id = ANY (%s) AND project_id = %s ORDER BY id FOR NO KEY UPDATE",
+            [parents, project],
+        )
+        found += sql.rows(
+            "SELECT id, project_id, state FROM tickets_task WHERE id = ANY (%s) AND project_id = %s ORDER BY id FOR NO KEY UPDATE",
+            [children, project],
+        )
+        state = {row["id"]: row["state"] for row in found if row["project_id"] == project}
+        faults = Faults()
+        for strange in sorted({*parents, *children} - state.keys()):
+            faults.add("needs", f"no task {strange} in this project")
+        faults.check()
+        return state
+
+    @staticmethod
+    def below(tasks: Iterable[int]) -> list[tuple[int, int]]:
+        """Every edge (parent, child) that is reached from these tasks by going from parent to child."""
+        return [(row["parent_id"], row["child_id"]) for row in sql.rows(BELOW, [sorted(set(tasks))])]
+
+    @staticmethod
+    def _connect(edges: Sequence[Edge]) -> int:
+        columns = zip(*((edge.parent, edge.child, edge.when, edge.on_failure) for edge in edges), strict=True)
+        return len(sql.rows(CONNECT, [list(column) for column in columns])) if edges else 0
+
+    def _refuse_cycles(self, edges: Sequence[Edge], names: Mapping[int, str]) -> None:
+        graph: dict[int, set[int]] = {}
+        for parent, child in self.below(edge.child for edge in edges):
+            graph.setdefault(child, set()).add(parent)
+        for edge in edges:
+            graph.setdefault(edge.child, set()).add(edge.parent)
+        try:
+            deque(TopologicalSorter(graph).static_order(), maxlen=0)
+        except CycleError as error:
+            ids: list[int] = error.args[1]
+            keys = {
+                row["id"]: f"{row['ticket_key']}.{row['id']}"
+                for row in sql.rows("SELECT id, ticket_key FROM tickets_task WHERE id = ANY (%s)", [ids])
+            }
+            named = [names.get(task) or keys.get(task, str(task)) for task in ids]
+            raise Cycle(f"these tasks would wait for each other: {' -> '.join(named)}", cycle=named) from None
+
+    @staticmethod
+    def _cancel_the_hopeless(children: Sequence[int]) -> None:
+        """An edge to a task that has ended is decided at once, by the same policy as at the end of that task."""
+        from tickets.models.task.task import Task
+
+        if lost := [row["id"] for row in sql.rows(HOPELESS, [list(children)])]:
+            Task.objects.filter(pk__in=lost).cancel(by="system:needs", reason="a task it needs did not end as needed")
+
+    @staticmethod
+    def _tell(kind: str, children: Iterable[int], by: Any) -> None:
+        sql.rows(
+            f"""WITH c AS (UPDATE tickets_task SET events = events + 1 WHERE id = ANY (%s) RETURNING id, ticket_key, project_id, events)
+                INSERT INTO {Event._meta.db_table} (project_id, topic, subject, number, kind, actor, key, data, reason)
+                SELECT project_id, 'ticket:' || ticket_key, 'task:' || id, events, %s, %s, %s, '{{}}', '' FROM c""",
+            [list(children), kind, label(by), via(by)],
+        )
+
+
+class Need(models.Model):
+    class When(models.TextChoices):
+        SUCCESS = "success"
+        FAILURE = "failure"
+        ALWAYS = "always"
+
+    class OnFailure(models.TextChoices):
+        HOLD = "hold"
+        CANCEL = "cancel"
+        CONTINUE = "continue"
+
+    parent = models.ForeignKey("tickets.Task", models.CASCADE, related_name="needed_by", db_index=False)
+    child = models.ForeignKey("tickets.Task", models.CASCADE, related_name="needs")
+    on_end = models.CharField(max_length=7, choices=When, default=When.SUCCESS)
+    on_failure = models.CharField(max_length=8, choices=OnFailure, default=OnFailure.HOLD)
+
+    objects = NeedQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["parent", "child"], name="need_once"),
+            models.CheckConstraint(condition=~models.Q(parent=models.F("child")), name="need_not_itself"),
+            models.CheckConstraint(condition=models.Q(on_end__in=["success", "failure", "always"]), name="need_when"),
+            models.CheckConstraint(condition=models.Q(on_failure__in=["hold", "cancel", "continue"]), name="need_on_failure"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.child_id} needs {self.parent_id}"

@@ -1,0 +1,170 @@
+"""Advancing: moves by whoever asks and moves by themselves. Both judge a gated phase first, and leave a trace of what was refused."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from django.db import DatabaseError, OperationalError, connection, models, transaction
+
+from omoi_site import limits
+from omoi_site.database import sql
+from omoi_site.errors import OmoiError
+from tickets.models.explain.tickets import AUTOMATIC
+from tickets.models.gate.verdict import GateClosed, Verdict
+from tickets.models.ticket.history import PhaseMove
+
+if TYPE_CHECKING:
+    from tickets.models.ticket.ticket import Ticket
+
+MOST, MOST_AGAIN = 200, 20  # tickets tried in one go: for the first time, and in vain before
+
+log = logging.getLogger(__name__)
+
+
+class Advancing(models.QuerySet[Any]):
+    """Verbs of TicketQuerySet that move tickets."""
+
+    def move(
+        self, pk: int, to: str, *, by: Any, reason: str = "", force: bool = False, version: int | None = None, **how: Any
+    ) -> PhaseMove:
+        """The move that leads to `to`, and its row of history. To leave a gated phase onward it is judged first, in a transaction of its own; `how`: the cause of a block."""
+        reason = limits.reason(reason)
+        with self.told_if_refused(pk, to, by=by):
+            before: Ticket = self.select_related("workflow").get(pk=pk)
+            before.expect_movable()
+            onward = before.gated and not force and before.is_later(to)
+            verdict = self.judge(pk=pk, by=by) if onward else None  # type: ignore[attr-defined]
+            # each by itself again after a deadlock: the verdict is stored by then, and one is enough
+            return self._moved(pk, to, by=by, version=version, reason=reason, force=force, verdict=verdict, **how)
+
+    @sql.atomic
+    def _moved(self, pk: int, to: str, *, version: int | None, **how: Any) -> PhaseMove:
+        with self.locked(pk=pk) as ticket:  # type: ignore[attr-defined]
+            ticket.expect(version)
+            ticket.go(to, **how)
+            return ticket.history.select_related("verdict").latest("move")
+
+    @contextmanager
+    def told_if_refused(self, pk: int, to: str, *, by: Any) -> Iterator[None]:
+        """A refusal inside leaves an event: at once, or when whoever holds the transaction around it calls `leave_trace`."""
+        try:
+            yield
+        except OmoiError as refusal:
+            refusal.trace = partial(self.tell_refusal, pk, to, refusal, by=by)
+            if not connection.in_atomic_block:
+                refusal.leave_trace()
+            raise
+
+    @sql.atomic
+    def tell_refusal(self, pk: int, to: str, refusal: OmoiError, *, by: Any) -> None:
+        """The journal's word of a move that was refused, and the verdict that refused it where its transaction was undone."""
+        ticket = self.get(pk=pk)
+        if isinstance(refusal, GateClosed) and refusal.verdict and not Verdict.objects.filter(pk=refusal.verdict.pk).exists():
+            refusal.verdict.save(force_insert=True)
+        data = {"from": ticket.phase, "to": to, "code": refusal.code, "unmet": [reason["code"] for reason in refusal.more.get("unmet", [])]}
+        ticket.record("ticket.move_refused", by=by, reason=refusal.message, data=data)
+
+    @contextmanager
+    def told_if_not_born(self, project: Any, phase: str, *, by: Any) -> Iterator[None]:
+        """A refusal inside to bear tickets past the first phase leaves an event of the project, as `told_if_refused` does."""
+        try:
+            yield
+        except OmoiError as refusal:
+            data = {"phase": phase, "code": refusal.code}
+            refusal.trace = partial(sql.atomic(project.record), "ticket.birth_refused", by=by, reason=refusal.message, data=data)
+            if not connection.in_atomic_block:
+                refusal.leave_trace()
+            raise
+
+    # -- by themselves
+
+    def due_to_advance(self) -> models.QuerySet[Ticket]:
+        """Tickets whose phase ends by itself and is over: `on_claim` once work of the next phase has begun, `on_completion` when all its tasks ended well."""
+        return self.extra(where=[AUTOMATIC])
+
+    def advance_due(self, ids: Sequence[int] | None = None, *, between: tuple[int, int] | None = None, by: Any = "system:workflow") -> int:
+        """Make the automatic moves that are due, of these tickets, or of a batch of all or of those with ids `between`; returns how many."""
+        waiting = self.due_to_advance()
+        if ids is not None:
+            waiting = waiting.filter(pk__in=ids)
+        if between is not None:
+            waiting = waiting.filter(pk__gt=between[0], pk__lte=between[1])
+        moved = 0
+        for pk in _in_turn(waiting):
+            try:
+                while self.due_to_advance().filter(pk=pk).exists() and self._advance_one(pk, by):
+                    moved += 1
+            except (OmoiError, DatabaseError) as fault:  # one ticket must not stand in the way of the others
+                if connection.connection is None or connection.connection.broken:
+                    raise
+                self._tell_fault(pk, fault, by)
+        return moved
+
+    def _advance_one(self, pk: int, by: Any) -> bool:
+        verdict = self._judge_due(pk, by)
+        if verdict and not verdict.passed:
+            return False
+        return self._go_on(pk, verdict, by)
+
+    def _tell_fault(self, pk: int, fault: OmoiError | DatabaseError, by: Any) -> None:
+        """What keeps it from moving on is kept with it and told of once; what passes by itself, such as a lock that was not had in time, only in the log."""
+        try:
+            if isinstance(fault, OperationalError) or self._keep_fault(pk, fault, by):
+                log.warning("ticket %s could not move on by itself: %s", pk, fault, exc_info=not isinstance(fault, OmoiError))
+        except OperationalError:
+            log.warning("ticket %s could not move on by itself, and nothing is told of it yet: %s", pk, fault, exc_info=True)
+
+    @sql.atomic
+    def _keep_fault(self, pk: int, fault: OmoiError | DatabaseError, by: Any) -> bool:
+        """Whether it is another one than before."""
+        told = fault.message if isinstance(fault, OmoiError) else str(fault).partition("\n")[0]
+        with self.held(pk=pk) as ticket:  # type: ignore[attr-defined]
+            if ticket.move_fault == told or not self.due_to_advance().filter(pk=pk).exists():
+                return False
+            # no edit: whoever looks at its version sees nothing else than before
+            self.filter(pk=pk).update(move_fault=told, move_fault_at=ticket.move_fault_at or sql.ClockTimestamp())
+            data = {"from": ticket.phase, "code": getattr(fault, "code", "internal_error")}
+            ticket.record("ticket.move_failed", by=by, reason=told, data=data)
+        return True
+
+    @sql.atomic
+    def _judge_due(self, pk: int, by: Any) -> Verdict | None:
+        """The verdict over a gated phase: one that holds already, else a new one, and where that refuses, the tasks that shall mend it."""
+        if not self.select_related("workflow").get(pk=pk).gated:
+            return None
+        with self.held(pk=pk) as ticket:  # type: ignore[attr-defined]
+            # asked again under the lock: another may have moved it, or judged it and not moved it yet
+            if not (ticket.gated and self.due_to_advance().filter(pk=pk).exists()):
+                return None
+            given: Verdict | None = ticket.verdicts.filter(move=ticket.moves, passed=True).first()
+            if given and given.holds_for(ticket):
+                return given
+            verdict = Verdict.objects.give(ticket, by=by)
+            if not verdict.passed:
+                try:
+                    with transaction.atomic():
+                        ticket.mend(by=by)
+                except OmoiError as fault:  # such as a profile that is gone: the verdict stands, and says what is missing
+                    ticket.record("ticket.mend_failed", by=by, reason=fault.message)
+        return verdict
+
+    @sql.atomic
+    def _go_on(self, pk: int, verdict: Verdict | None, by: Any) -> bool:
+        with self.held(pk=pk) as ticket:  # type: ignore[attr-defined]
+            due = self.due_to_advance().filter(pk=pk).exists()  # asked again under the lock
+            if due and (not ticket.gated or (verdict and verdict.holds_for(ticket))):
+                ticket.advance(by=by, verdict=verdict)
+                ticket.keep()
+                return True
+        return False
+
+
+def _in_turn(due: models.QuerySet[Any]) -> list[int]:
+    """Which to try now. Those that were tried in vain come by lot: a hundred with one fault neither take all the time nor hide what was mended."""
+    fresh = due.filter(move_fault="").order_by("id")[:MOST]
+    again = due.exclude(move_fault="").order_by("?")[:MOST_AGAIN]
+    return [*fresh.values_list("pk", flat=True), *again.values_list("pk", flat=True)]

@@ -1,0 +1,42 @@
+"""How a ticket stands, asked of many at once: by its phase and by the tasks it has."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from django.db import models
+
+from tickets.models.explain.obstacles import READY
+
+Row = TypeVar("Row", bound=models.Model)
+
+UNFINISHED = """
+tickets_ticket.phase <> 'CANCELLED' AND (tickets_ticket.phase = 'BLOCKED' OR EXISTS (
+  SELECT FROM tickets_workflowphase p WHERE p.workflow_id = tickets_ticket.workflow_id AND p.name = tickets_ticket.phase AND p.moves_to <> '{}'))
+"""
+HAS = "EXISTS (SELECT FROM tickets_task t WHERE t.ticket_id = tickets_ticket.id AND {})"
+RUNNING, TAKEABLE = HAS.format("t.state = 'claimed'"), HAS.format(READY)
+FAILED = HAS.format("t.state = 'failed'")
+LEFT_OPEN = HAS.format("t.state IN ('pending', 'claimed')")
+STANDINGS = {
+    "running": RUNNING,
+    "ready": TAKEABLE,
+    "waiting": f"tickets_ticket.phase <> 'BLOCKED' AND NOT {RUNNING} AND NOT {TAKEABLE}",
+    "failed": FAILED,
+    "blocked": "tickets_ticket.phase = 'BLOCKED'",
+    "paused": "tickets_ticket.paused",
+}
+
+
+class Standing(models.QuerySet[Row]):
+    def kept(self) -> models.QuerySet[Row]:
+        """All but the archived."""
+        return self.filter(archived_at=None)
+
+    def unfinished(self) -> models.QuerySet[Row]:
+        """Tickets that are neither cancelled nor in a last phase of their workflow; also those that are, with work left open."""
+        return self.extra(where=[f"({UNFINISHED}) OR {LEFT_OPEN}"])
+
+    def standing(self, how: str) -> models.QuerySet[Row]:
+        """Unfinished tickets by how they stand; the words of `STANDINGS`."""
+        return self.extra(where=[UNFINISHED, STANDINGS[how]])

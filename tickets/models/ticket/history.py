@@ -1,0 +1,41 @@
+"""PhaseMove: one row of a ticket's history. The phase trigger demands it for every change of phase; nothing changes it later."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from omoi_site.database import sql
+
+
+class PhaseMove(models.Model):
+    class Ground(models.TextChoices):
+        BORN = "born"
+        UNGATED = "ungated"
+        VERDICT = "verdict"
+        BACK = "back"
+        BLOCKED = "blocked"
+        UNBLOCKED = "unblocked"
+        CANCELLED = "cancelled"
+        REOPENED = "reopened"
+        FORCED = "forced"
+        IMPORTED = "imported"
+
+    ticket = models.ForeignKey("tickets.Ticket", models.PROTECT, related_name="history")
+    move = models.PositiveIntegerField(help_text="0 is the birth")
+    from_phase = models.CharField(max_length=60, null=True)
+    to_phase = models.CharField(max_length=60)
+    ground = models.CharField(max_length=10, choices=Ground)
+    reason = models.TextField(blank=True)
+    by = models.CharField(max_length=170)
+    key = models.CharField(max_length=20, blank=True)
+    at = models.DateTimeField(db_default=sql.ClockTimestamp(), editable=False)
+    xid = sql.XidField(db_default=sql.CurrentXid(), editable=False)
+    artifacts = models.JSONField(default=dict, help_text="hashes of what was handed in by then, by phase and name")
+    verdict = models.ForeignKey("tickets.Verdict", models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
+
+    class Meta:
+        ordering = ["ticket", "move"]
+        constraints = [models.UniqueConstraint(fields=["ticket", "move"], name="history_move_once")]
+
+    def __str__(self) -> str:
+        return f"{self.from_phase or '(birth)'} -> {self.to_phase}: {self.ground}"

@@ -1,0 +1,139 @@
+"""What imported tickets wait for because of their family: children for what holds their parent, and gatherers for another's children.
+
+Both are stored as needs, so a claim looks at nothing else. A need that would close a circle is left out: the circle exists only here.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Set
+from contextlib import suppress
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
+
+from omoi_site.database import sql
+from omoi_site.errors import TooLarge
+from tickets.models.explain.obstacles import MET
+
+MOST_CIRCLES = 100
+MOST = 200_000  # needs that the children of one import inherit
+
+# Everything at and below these tickets that came from the same source, each with its parents; further parents are links.
+FAMILY = """
+WITH RECURSIVE down(id) AS (
+  SELECT unnest(%(seeds)s::bigint[])
+  UNION
+  SELECT x.id FROM down CROSS JOIN LATERAL (
+    SELECT k.id FROM tickets_ticket k WHERE k.parent_id = down.id AND k.source = %(source)s
+    UNION ALL SELECT l.ticket_id FROM tickets_link l WHERE l.other_id = down.id AND l.kind = %(parents)s) x)
+SELECT down.id AS child, k.parent_id AS parent FROM down JOIN tickets_ticket k ON k.id = down.id WHERE k.parent_id IS NOT NULL
+UNION SELECT down.id, l.other_id FROM down JOIN tickets_link l ON l.ticket_id = down.id AND l.kind = %(parents)s
+"""
+WAITS = f"""
+SELECT k.id, t.id AS task, t.state,
+       coalesce(array_agg(n.parent_id) FILTER (WHERE p.state IN ('pending', 'claimed') OR NOT {MET}), '{{}}') AS waits,
+       coalesce(array_agg(n.on_end) FILTER (WHERE p.state IN ('pending', 'claimed') OR NOT {MET}), '{{}}') AS ends
+FROM unnest(%s::bigint[]) AS k(id) CROSS JOIN LATERAL (SELECT id, state FROM tickets_task WHERE ticket_id = k.id ORDER BY id LIMIT 1) t
+LEFT JOIN tickets_need n ON n.child_id = t.id LEFT JOIN tickets_task p ON p.id = n.parent_id GROUP BY k.id, t.id, t.state
+"""
+# Who waits for the children of a ticket, by a link that is new or because a child is.
+GATHERED = """
+WITH gather AS (SELECT ticket_id, other_id, kind FROM tickets_link WHERE kind IN (%(every)s, %(any)s) AND (id = ANY (%(links)s) OR other_id = ANY (%(parents)s))),
+child AS (SELECT g.ticket_id AS waiter, g.other_id AS parent, g.kind, k.id FROM gather g JOIN tickets_ticket k ON k.parent_id = g.other_id
+          UNION SELECT g.ticket_id, g.other_id, g.kind, l.ticket_id FROM gather g JOIN tickets_link l ON l.other_id = g.other_id AND l.kind = %(parent)s)
+SELECT c.waiter, c.parent, c.kind = %(any)s AS any, w.id AS after, w.state AS waiting, t.id AS before, t.state FROM child c
+CROSS JOIN LATERAL (SELECT id, state FROM tickets_task WHERE ticket_id = c.waiter ORDER BY id LIMIT 1) w
+CROSS JOIN LATERAL (SELECT id, state FROM tickets_task WHERE ticket_id = c.id ORDER BY id LIMIT 1) t ORDER BY c.waiter, c.id
+"""
+OPEN = ("pending", "claimed")
+
+Pairs = dict[tuple[int, int], str]  # (task, task that waits for it), and the end that meets it
+
+
+def gathered(every: str, any_child: str, *, links: Iterable[int], parents: Iterable[int], parent: str, still: Set[int]) -> Pairs:
+    """What waits for the open children of another ticket, as far as the links (of these two kinds) or the children are new. Nobody waits for `still` tasks."""
+    told = {"every": every, "any": any_child, "links": list(links), "parents": list(parents), "parent": parent}
+    rows = sql.rows(GATHERED, told)
+    begun = {(row["waiter"], row["parent"]) for row in rows if row["any"] and row["state"] == "completed"}
+    return {
+        (row["before"], row["after"]): "always"
+        for row in rows
+        if row["state"] in OPEN
+        and row["waiting"] == "pending"
+        and not (row["any"] and (row["waiter"], row["parent"]) in begun)
+        and row["before"] not in still
+        and row["before"] != row["after"]
+    }
+
+
+def inherited(seeds: Iterable[int], *, source: str, parents: str, more: Mapping[tuple[int, int], str], still: Set[int]) -> Pairs:
+    """What the open tickets at and below these wait for because an open parent does; `more` is about to be waited for too. `still` tasks pass nothing on."""
+    above: dict[int, set[int]] = {}
+    for row in sql.rows(FAMILY, {"seeds": list(seeds), "source": source, "parents": parents}):
+        above.setdefault(row["child"], set()).add(row["parent"])
+    if not above:
+        return {}
+    family = {*above, *(parent for each in above.values() for parent in each)}
+    facts = {row["id"]: row for row in sql.rows(WAITS, [list(family)]) if row["state"] in OPEN}
+    waits = {row["task"]: dict(zip(row["waits"], row["ends"], strict=True)) for row in facts.values()}
+    for (before, after), when in more.items():
+        if after in waits:
+            waits[after].setdefault(before, when)
+    below: dict[int, list[int]] = {}
+    for child, each in above.items():
+        for parent in each:
+            below.setdefault(parent, []).append(child)
+    found: Pairs = {}
+    queue = deque(_parents_first(above))
+    due = set(queue)
+    while queue:
+        due.discard(ticket := queue.popleft())
+        if ticket not in facts or (task := facts[ticket]["task"]) in still:
+            continue
+        for child in below.get(ticket, ()):
+            if child not in facts or facts[child]["state"] != "pending":
+                continue
+            heir = facts[child]["task"]
+            new = {before: when for before, when in waits[task].items() if before not in waits[heir]}
+            found |= {(before, heir): when for before, when in new.items()}
+            new.pop(heir, None)  # a circle, and told as one
+            waits[heir] |= new
+            if len(found) > MOST:
+                raise TooLarge(f"children of blocked parents would wait for more than {MOST} others: split the file")
+            if new and child not in due:
+                queue.append(child)
+                due.add(child)
+    return found
+
+
+def _parents_first(above: dict[int, set[int]]) -> list[int]:
+    try:
+        return list(TopologicalSorter(above).static_order())
+    except CycleError:  # second parents may go round
+        return [*{parent for each in above.values() for parent in each}]
+
+
+def circles(fixed: Iterable[tuple[int, int]], loose: Pairs) -> Iterator[list[int]]:
+    """The circles that edges (before, after) close, each as its ids, once one of its loose edges was taken out; `fixed` close none among themselves."""
+    fixed = list(fixed)
+    graph: dict[int, set[int]] = {}
+    for _ in range(MOST_CIRCLES):
+        graph = {}
+        for before, after in (*fixed, *loose):
+            graph.setdefault(after, set()).add(before)
+        try:
+            TopologicalSorter(graph).prepare()
+            return
+        except CycleError as error:
+            ids: list[int] = error.args[1]
+            del loose[next(pair for pair in pairwise(ids) if pair in loose)]
+            yield ids
+    sorter = TopologicalSorter(graph)
+    with suppress(CycleError):
+        sorter.prepare()
+    free: set[int] = set()
+    while ready := sorter.get_ready():
+        free.update(ready)
+        sorter.done(*ready)
+    for pair in [pair for pair in loose if free.isdisjoint(pair)]:  # of so many, all that lie on a circle or behind one
+        del loose[pair]

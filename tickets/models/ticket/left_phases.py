@@ -1,0 +1,48 @@
+"""Where no work can be done any more: none is added there, and none taken up again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from omoi_site import spoken
+from omoi_site.errors import OmoiError
+from tickets.workflows.document import CANCELLED
+
+if TYPE_CHECKING:
+    from tickets.models.ticket.ticket import Ticket
+
+FOLLOW_UP = "follow_up"  # the kind of link from a ticket to the one in DONE that it continues
+
+
+class PhaseLeft(OmoiError):
+    """The phase this work would belong to is behind its ticket, or is the ticket's end."""
+
+    code = "phase_left"
+    title = "No work can be done in this phase of the ticket"
+
+
+def phase_left(ticket: Ticket, now: str, standing: str, phase: str) -> PhaseLeft | None:
+    """Why work of `phase` would never be done, with the way out; None where it can be.
+
+    now: the phase the ticket is in; standing: the same, or of a blocked or cancelled one the phase it came from.
+    """
+    plan = ticket.plan
+    if now == CANCELLED:
+        return PhaseLeft(f"{ticket.key} is cancelled and takes no more tasks", next_action=f"reopen {ticket.key} first")
+    if plan[standing].terminal:
+        return PhaseLeft(
+            f"{ticket.key} is in {spoken.phase(standing)} and takes no more tasks",
+            next_action=f"open a new ticket that follows {ticket.key} up",
+            follow_up=ticket.key,
+        )
+    if plan[phase].terminal:
+        return PhaseLeft(
+            f"{ticket.key} is done when it gets to {spoken.phase(phase)}: a task there would never be done",
+            next_action=f"choose a phase before {spoken.phase(phase)}",
+        )
+    if plan[phase].position < plan[standing].position:
+        return PhaseLeft(
+            f"{ticket.key} has left {spoken.phase(phase)} and stands in {spoken.phase(standing)}: a task there would never be done",
+            next_action=f"send {ticket.key} back to {spoken.phase(phase)} first, or choose a later phase",
+        )
+    return None

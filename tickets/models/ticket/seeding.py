@@ -1,0 +1,41 @@
+"""Seeding: the tasks a workflow's document lets a phase begin with, or adds when its gate refuses."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from omoi_site import limits
+from omoi_site.errors import short
+from tickets.models.task.create import NeedSpec, TaskSpec
+
+if TYPE_CHECKING:
+    from tickets.models.ticket.ticket import Ticket
+
+WORD = re.compile(r"\{(ticket|title|phase)\}")
+PRIORITIES = {"critical": 0, "high": 1, "medium": 2, "low": 3}
+
+
+def specs(ticket: Ticket, seeds: tuple[dict[str, Any], ...], phase: str) -> list[TaskSpec]:
+    """What the document says, with `{ticket}`, `{title}` and `{phase}` filled in; what becomes too long by that is cut."""
+    words = {"ticket": ticket.key, "title": ticket.title, "phase": phase}
+    filled = [_filled(seed, words) for seed in seeds]
+    for seed in filled:
+        seed |= {name: short(seed[name], limits.longest(ticket.tasks.model, name)) for name in ("title", "description") if name in seed}
+    return [_spec(seed, phase) for seed in filled]
+
+
+def _spec(seed: dict[str, Any], phase: str) -> TaskSpec:
+    given = {name: value for name, value in seed.items() if name not in ("needs", "priority")}
+    if "priority" in seed:
+        given["priority"] = PRIORITIES[seed["priority"]]
+    return TaskSpec(phase=phase, needs=[NeedSpec(ref) for ref in seed.get("needs", [])], **given)
+
+
+def _filled(value: Any, words: dict[str, str]) -> Any:
+    """One pass: what was filled in is text, and is not looked at again."""
+    if isinstance(value, dict):
+        return {name: _filled(inner, words) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_filled(inner, words) for inner in value]
+    return WORD.sub(lambda found: words[found[1]], value) if isinstance(value, str) else value

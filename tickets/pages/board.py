@@ -1,0 +1,251 @@
+"""The board: a project's tickets by phase, each card with what stands in its way.
+
+However many tickets there are, it is read in a fixed number of statements, and a column holds only the cards that are shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from django.db import models
+from django.db.models import Case, Count, F, Q, Value, When, Window
+from django.db.models.functions import Extract, RowNumber
+
+from agents.models import Project
+from omoi_site.database import sql
+from tickets.demo import workspace
+from tickets.models import Tally, Task, Ticket, Workflow
+from tickets.models.explain.tickets import Needy
+from tickets.models.ticket.ticket import Priority
+from tickets.pages.causes import Cause, Shared, causes_of, untaken
+from tickets.workflows.document import BLOCKED, CANCELLED, Plan
+
+PAGE = 50  # cards a column shows at first
+MOST = 1000
+STATES = ["running", "ready", "waiting", "failed", "blocked", "paused"]
+VIEWS = {"": "All work", "needs_operator": "Needs an operator", "stuck": "Stuck"}
+HEAVY = ["description", "context", "summary"]  # of no use on a card
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the address asks for: filters, unfolded columns, cards to show. Words it does not know are left out."""
+
+    text: str = ""
+    priority: str = ""
+    label: str = ""
+    state: str = ""
+    view: str = ""
+    opened: frozenset[str] = frozenset()
+    folded: frozenset[str] = frozenset()
+    shown: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, query: Any) -> Wanted:
+        priority, state, view = query.get("priority", ""), query.get("state", ""), query.get("view", "")
+        return cls(
+            text=query.get("q", "").strip()[:200],
+            priority=priority if priority.upper() in Priority.names else "",
+            label=query.get("label", ""),
+            state=state if state in STATES else "",
+            view=view if view in VIEWS else "",
+            opened=frozenset(query.getlist("open")),
+            folded=frozenset(query.getlist("fold")),
+            shown=dict(_limits(query.getlist("show"))),
+        )
+
+    @property
+    def filtered(self) -> bool:
+        return bool(self.text or self.priority or self.label or self.state)
+
+    def narrow(self, tickets: Any) -> Any:
+        """Those of `tickets` that pass the filters; the view is not one of them."""
+        if self.text:
+            tickets = tickets.filter(Q(title__icontains=self.text) | Q(key__istartswith=self.text) | Q(source_id__iexact=self.text))
+        if self.priority:
+            tickets = tickets.filter(priority=Priority[self.priority.upper()])
+        if self.label:
+            tickets = tickets.filter(labels__contains=[self.label])
+        return tickets.standing(self.state) if self.state else tickets
+
+
+def _limits(asked: list[str]) -> list[tuple[str, int]]:
+    """`show=TODO.150`: how many cards of a phase."""
+    pairs = [item.rpartition(".") for item in asked]
+    return [
+        (phase, min(int(number), MOST))
+        for phase, _, number in pairs
+        if phase and number.isascii() and number.isdigit() and len(number) < 10
+    ]
+
+
+@dataclass(frozen=True)
+class Card:
+    ticket: Ticket
+    tally: Tally
+    cause: Cause | None
+    needs_operator: bool = False
+
+
+@dataclass
+class Column:
+    phase: str
+    ended: bool  # nothing moves on from here
+    folded: bool
+    count: int
+    limit: int
+    starts_folded: bool = False  # unless the address says otherwise
+    cards: list[Card] = field(default_factory=list)
+
+    @property
+    def left(self) -> int:
+        return self.count - len(self.cards)
+
+    @property
+    def longer(self) -> int:
+        """How many cards to show next; 0 when none are left or the page would be too long."""
+        longer = min(self.limit + 2 * PAGE, MOST)
+        return longer if self.left and longer > self.limit else 0
+
+    @property
+    def next_step(self) -> int:
+        return min(self.left, 2 * PAGE)
+
+
+class Board:
+    def __init__(self, project: Project, wanted: Wanted) -> None:
+        self.project = project
+        self.wanted = wanted
+        self.tickets = Ticket.objects.filter(project=project).kept()
+        self.found = wanted.narrow(self.tickets)
+
+    @cached_property
+    def needy(self) -> Needy:
+        """Of the whole project, in the words of explain."""
+        return Ticket.objects.needy(self.project.pk)
+
+    @cached_property
+    def untaken(self) -> list[Shared]:
+        return untaken(self.project.pk)
+
+    @cached_property
+    def inside(self) -> Any:
+        """Those the view shows."""
+        return self.found.filter(pk__in=getattr(self.needy, self.wanted.view)) if self.wanted.view else self.found
+
+    @cached_property
+    def columns(self) -> list[Column]:
+        """The phases of the project's workflows in order, BLOCKED before the ends, CANCELLED last; the ends are folded while work goes on."""
+        counts = self.counts
+        columns = []
+        for phase, ended in self._phases(bool(counts.get(BLOCKED)), bool(counts.get(CANCELLED))):
+            starts_folded = ended and not self.finished
+            folded = phase not in self.wanted.opened if starts_folded else phase in self.wanted.folded
+            columns.append(Column(phase, ended, folded, counts.get(phase, 0), self.wanted.shown.get(phase, PAGE), starts_folded))
+        self._deal([column for column in columns if not column.folded])
+        return columns
+
+    @cached_property
+    def views(self) -> list[tuple[str, str, int]]:
+        """Each view with its number of tickets."""
+        found = frozenset(self.found.order_by().values_list("pk", flat=True)) if self.wanted.filtered else None
+        return [(view, name, self._number(view, found) if view else self.found_count) for view, name in VIEWS.items()]
+
+    def _number(self, view: str, found: frozenset[int] | None) -> int:
+        inside: frozenset[int] = getattr(self.needy, view)
+        return len(inside if found is None else inside & found)
+
+    @cached_property
+    def found_count(self) -> int:
+        return self.found.count() if self.wanted.view else sum(self.counts.values())
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        return dict(self.inside.order_by().values_list("phase").annotate(n=Count("id")))
+
+    @cached_property
+    def workflows(self) -> dict[int, Workflow]:
+        """The versions its tickets stand on."""
+        used = Workflow.objects.filter(pk__in=self.tickets.order_by().values("workflow").distinct())
+        return {workflow.pk: workflow for workflow in used.order_by("name", "-version")}
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """Labels to choose from, the most used first."""
+        rows = sql.rows(
+            """SELECT label FROM tickets_ticket t CROSS JOIN LATERAL unnest(t.labels) label WHERE t.project_id = %s AND t.archived_at IS NULL
+               GROUP BY label ORDER BY count(*) DESC, label LIMIT 100""",
+            [self.project.pk],
+        )
+        return sorted({row["label"] for row in rows} | ({self.wanted.label} - {""}))
+
+    @cached_property
+    def finished(self) -> bool:
+        """Whether the project has tickets, and none of them is open; not asked where only some are shown."""
+        ends = {phase for phase, ended in self._phases(blocked=False, cancelled=True) if ended}
+        return bool(self.counts) and not (self.wanted.filtered or self.wanted.view) and set(self.counts) <= ends
+
+    @cached_property
+    def last(self) -> Ticket | None:
+        """The ticket that moved last."""
+        return self.tickets.order_by("-phase_since", "-pk").only("key", "phase_since", "source").first()
+
+    @property
+    def demo_ended(self) -> bool:
+        """Whether the demo opened all its tickets, and none is open; until then others come. Their source is no format: nobody imported them."""
+        return self.finished and Ticket.objects.filter(project=self.project, source="demo").count() >= workspace.count()
+
+    @property
+    def empty(self) -> bool:
+        return not any(column.count for column in self.columns)
+
+    def _phases(self, blocked: bool, cancelled: bool) -> list[tuple[str, bool]]:
+        plans = [workflow.plan for workflow in self.workflows.values()] or [Workflow.objects.latest_of(self.project.workflow).plan]
+        phases = merged(plans)
+        going = [(phase, False) for phase, ended in phases.items() if not ended]
+        ends = [(phase, True) for phase, ended in phases.items() if ended]
+        return going + [(BLOCKED, False)] * blocked + ends + [(CANCELLED, True)] * cancelled
+
+    def _deal(self, columns: list[Column]) -> None:
+        """Give each column its first cards: the most urgent, the longest waiting; of an end the latest."""
+        ends = [column.phase for column in columns if column.ended]
+        waited = Extract(F("phase_since"), "epoch", output_field=models.FloatField())
+        order = [
+            Case(When(phase__in=ends, then=Value(0)), default=F("priority"), output_field=models.IntegerField()),
+            Case(When(phase__in=ends, then=Value(0.0) - waited), default=waited, output_field=models.FloatField()),
+            "id",
+        ]
+        shown = Q(pk__in=[])
+        for column in columns:
+            shown |= Q(phase=column.phase, place__lte=column.limit)
+        placed = self.inside.filter(phase__in=[column.phase for column in columns]).defer(*HEAVY)
+        placed = placed.annotate(place=Window(RowNumber(), partition_by=["phase"], order_by=order)).filter(shown)
+        tickets = sorted(placed, key=lambda ticket: ticket.place)
+        for ticket in tickets:
+            ticket.workflow = self.workflows[ticket.workflow_id]
+        tallies = Task.objects.tallies(ticket.pk for ticket in tickets)
+        causes = causes_of(tickets, tallies)
+        by_phase = {column.phase: column for column in columns}
+        for ticket in tickets:
+            by_phase[ticket.phase].cards.append(
+                Card(ticket, tallies.get(ticket.pk, Tally()), causes.get(ticket.pk), ticket.pk in self.needy.needs_operator)
+            )
+
+
+def merged(plans: list[Plan]) -> Mapping[str, bool]:
+    """The phases of several workflows in one order: a phase the first does not have comes after the one it follows. True: an end."""
+    order: list[str] = []
+    ends: dict[str, bool] = {}
+    for plan in plans:
+        after = 0
+        for phase in plan.phases:
+            if phase.name in order:
+                after = order.index(phase.name) + 1
+            else:
+                order.insert(after, phase.name)
+                after += 1
+            ends[phase.name] = ends.get(phase.name, True) and phase.terminal
+    return {name: ends[name] for name in order}

@@ -1,0 +1,150 @@
+"""The gate of a ticket's phase as a checklist: each check as the last verdict judged it, with the evidence there is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from tickets.gates.check_names import TASKS, Asked, capital, name_of, spoken
+from tickets.models import Artifact, Tally, Ticket, Verdict
+from tickets.workflows.document import Phase
+
+READS = {"min_coverage": "test_coverage", "has_tests": "code_changes", "tests_passed": "test_results"}  # where no parameter says it
+
+
+GOT: dict[str, Callable[[Asked], str]] = {
+    "artifact_missing": lambda reason: f"no {spoken(reason['need'])} yet",
+    "too_short": lambda reason: f"{reason['got']} of {reason['need']} characters",
+    "sections_missing": lambda reason: f"has {', '.join(map(spoken, reason['got'])) or 'no section'}",
+    "too_few_lines": lambda reason: f"{reason['got']} lines of code told of, needs {reason['need']}",
+    "coverage_low": lambda reason: f"{reason['got']:g} % of the lines, needs {reason['need']:g} %",
+    "no_tests": lambda reason: "no test among the changed files",
+    "tests_failed": lambda reason: f"{reason['got']} failed",
+    "no_tests_run": lambda reason: "no test ran",
+    "tasks_failed": lambda reason: f"{reason['got']} failed",
+    "tasks_open": lambda reason: f"{reason['got']} still open",
+    "no_tasks": lambda reason: "no task in this phase",
+    "evidence_unreadable": lambda reason: f"cannot be read: {reason['got']}",
+}
+
+
+def told(reason: Asked) -> str:
+    """What there is, against what is needed; a check of somebody else's is told in its own words."""
+    try:
+        return capital(GOT[reason["code"]](reason))
+    except (KeyError, TypeError, ValueError):
+        return (
+            f"Needs {reason.get('need')}, there is {reason.get('got')}" if reason.get("got") is not None else f"Needs {reason.get('need')}"
+        )
+
+
+@dataclass(frozen=True)
+class Row:
+    """One check. `state`: passed, failed or open (not judged, or judged over other evidence)."""
+
+    number: int
+    asked: Asked
+    state: str
+    reasons: Sequence[Asked]
+    evidence: Artifact | None
+    tasks: str = ""
+
+    @property
+    def name(self) -> str:
+        return name_of(self.asked)
+
+    @property
+    def kind(self) -> str:
+        return "artifact" if self.asked["check"] == "artifact" else "tasks" if self.asked["check"] == TASKS else "validator"
+
+    @property
+    def found(self) -> list[tuple[str, str]]:
+        """What there is and what to do, for each reason."""
+        return [(told(reason), capital(str(reason.get("how") or ""))) for reason in self.reasons]
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The gate between `phase` and where it leads; without checks `says` tells how a ticket leaves the phase."""
+
+    phase: str
+    to: str
+    rows: Sequence[Row]
+    verdict: Verdict | None
+    stale: str  # why the verdict does not hold any more; empty where it does
+    says: str
+
+    @property
+    def counts(self) -> Counter[str]:
+        return Counter(row.state for row in self.rows)
+
+    @property
+    def tone(self) -> str:
+        return "mute" if not self.verdict else "warn" if self.stale else "ok" if self.verdict.passed else "bad"
+
+    @property
+    def summary(self) -> str:
+        if not self.verdict:
+            return "Not judged yet"
+        counts = self.counts
+        words = [("passed", "pass"), ("failed", "fail"), ("open", "open")]
+        return " · ".join(f"{counts[state]} {word}" for state, word in words if counts[state])
+
+    @property
+    def short(self) -> str:
+        """For the badge beside the title."""
+        if not self.verdict:
+            return "Gate not judged"
+        passed, failed = self.counts["passed"], self.counts["failed"]
+        return f"Gate {passed} of {len(self.rows)}{f', {failed} failed' if failed else ''}"
+
+    @property
+    def first_failed(self) -> Row | None:
+        return next((row for row in self.rows if row.state == "failed"), None)
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was judged over exactly what there is now, and refused."""
+        return bool(self.verdict and not self.verdict.passed and not self.stale)
+
+
+def gate_of(ticket: Ticket, phase: Phase, artifacts: Sequence[Artifact], tally: Tally) -> Gate:
+    """The checklist of `phase`, which the ticket stands in or was blocked in."""
+    to = ticket.plan.after(phase.name) or ""
+    verdict = ticket.verdicts.filter(phase=phase.name).order_by("-id").first() if phase.gate else None
+    newest = {artifact.type: artifact for artifact in artifacts if artifact.phase == phase.name}
+    judged = {number: check for number, check in enumerate(verdict.checks, 1)} if verdict else {}
+    return Gate(
+        phase.name,
+        to,
+        [_row(number, asked, judged.get(number), newest, tally) for number, asked in enumerate(phase.gate, 1)],
+        verdict,
+        verdict.stale_for(ticket) if verdict else "",
+        "" if phase.gate else _without(phase),
+    )
+
+
+def _row(number: int, asked: Asked, judged: Asked | None, newest: dict[str, Artifact], tally: Tally) -> Row:
+    kind = asked.get("type") or READS.get(asked["check"], "")
+    state = "open" if judged is None or judged["check"] != asked["check"] else "passed" if judged["passed"] else "failed"
+    tasks = f"{tally.done} of {tally.total} tasks of the ticket done" if asked["check"] == TASKS and tally.total else ""
+    return Row(number, asked, state, judged["reasons"] if judged and state == "failed" else [], newest.get(kind), tasks)
+
+
+def _without(phase: Phase) -> str:
+    if phase.terminal:
+        return "The ticket is at its end."
+    how = {
+        "on_claim": "it moves on by itself as soon as work of the next phase is claimed.",
+        "on_completion": "it moves on by itself once all its tasks have ended well.",
+    }.get(phase.automatic, "whoever may moves it on once no task is open.")
+    return f"This phase has no gate: {how}"
+
+
+def who_and_when(row: Row, gate: Gate) -> tuple[str, datetime | None]:
+    """Who brought the evidence of a row, else who judged it."""
+    if row.evidence:
+        return row.evidence.by, row.evidence.at
+    return (gate.verdict.by, gate.verdict.at) if gate.verdict and row.state != "open" else ("", None)

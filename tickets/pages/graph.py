@@ -1,0 +1,144 @@
+"""The tasks of a ticket as a graph: which nodes are shown, how each edge stands, and the drawing of both."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from django.utils import timezone
+
+from omoi_site.templatetags.omoi import short
+from tickets.models import Need, Task
+from tickets.pages.graph_layout import Drawing, drawn
+from tickets.templatetags.tickets import TASK
+
+LARGE = 150  # visible nodes beyond which the list is shown first
+MOST = 1000  # tasks a graph is drawn of
+FOLD = 0  # the node that stands for all that is folded; ids begin at 1
+ROOM, ROOM_BELOW = 17, 21  # signs a node has room for
+
+
+@dataclass(frozen=True)
+class Node:
+    id: int
+    x: float
+    y: float
+    tone: str
+    icon: str
+    title: str
+    below: str
+    whole: str
+    state: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    tone: str
+    path: str
+
+
+class Graph:
+    """`names` are those of agents by id."""
+
+    def __init__(self, tasks: Sequence[Task], needs: Sequence[Need], names: Mapping[int, str], *, unfolded: bool) -> None:
+        self.tasks = {task.pk: task for task in tasks}
+        self.needs = [need for need in needs if need.parent_id in self.tasks and need.child_id in self.tasks]
+        self.names = names
+        self.unfolded = unfolded
+
+    @cached_property
+    def folded(self) -> set[int]:
+        """Finished tasks that nothing unfinished waits for directly; none where nothing is left to do, or only one would go."""
+        if self.unfolded:
+            return set()
+        foldable = self.foldable
+        return foldable if len(foldable) > 1 else set()
+
+    @cached_property
+    def foldable(self) -> set[int]:
+        over = {pk for pk, task in self.tasks.items() if task.state in ("completed", "cancelled")}
+        if len(over) == len(self.tasks):
+            return set()
+        awaited = {need.parent_id for need in self.needs if need.child_id not in over}
+        return over - awaited
+
+    @property
+    def visible(self) -> int:
+        return len(self.tasks) - len(self.folded) + bool(self.folded)
+
+    @property
+    def large(self) -> bool:
+        return self.visible > LARGE
+
+    @cached_property
+    def edges(self) -> dict[tuple[int, int], str]:
+        """Each shown edge with its tone; what leads into the fold is not shown, so the fold stands first."""
+        shown: dict[tuple[int, int], str] = {}
+        for need in self.needs:
+            if need.child_id not in self.folded:
+                edge = (FOLD if need.parent_id in self.folded else need.parent_id, need.child_id)
+                shown[edge] = self._tone(need)
+        return shown
+
+    @cached_property
+    def drawing(self) -> Drawing:
+        order = [*([FOLD] if self.folded else []), *(pk for pk in sorted(self.tasks) if pk not in self.folded)]
+        return drawn(order, self.edges)
+
+    @cached_property
+    def lines(self) -> list[Line]:
+        """Red ones last, so that they lie on top."""
+        lines = [Line(self.edges[edge], path) for edge, path in self.drawing.paths.items()]  # type: ignore[index]
+        return sorted(lines, key=lambda line: ["", "ok", "bad"].index(line.tone))
+
+    @cached_property
+    def nodes(self) -> list[Node]:
+        """From left to right and from top to bottom: the order they are walked in."""
+        nodes = [self._node(pk, x, y) for pk, (x, y) in self.drawing.places.items()]  # type: ignore[arg-type]
+        return sorted(nodes, key=lambda node: (node.x, node.y))
+
+    def _node(self, pk: int, x: float, y: float) -> Node:
+        if pk == FOLD:
+            done = sum(self.tasks[folded].state == "completed" for folded in self.folded)
+            more = len(self.folded) - done
+            title = f"{done} tasks done" if not more else f"{done} done, {more} cancelled"
+            return Node(FOLD, x, y, "ok", "circle-check", title, "show them", f"{title}, show them")
+        task = self.tasks[pk]
+        state = task.standing
+        tone, icon = TASK[state]
+        below = " · ".join(part for part in (str(pk), self._agent(task), self._time(task)) if part)
+        return Node(pk, x, y, tone, icon, cut(task.title, ROOM), cut(below, ROOM_BELOW), f"{task.title} · {state} · {below}", state)
+
+    def _agent(self, task: Task) -> str:
+        return self.names.get(task.holder_id or task.settled_by or 0, "")
+
+    @staticmethod
+    def _time(task: Task) -> str:
+        if not task.claimed_at:
+            return ""
+        end = task.ended_at or (timezone.now() if task.state == "claimed" else None)
+        return short(max(0.0, (end - task.claimed_at).total_seconds())) if end else ""
+
+    def _tone(self, need: Need) -> str:
+        parent, child = self.tasks[need.parent_id], self.tasks[need.child_id]
+        if parent.state in ("pending", "claimed"):
+            return "bad" if parent.doomed else ""
+        met = need.on_failure == "continue" or need.on_end == "always" or (need.on_end == "success") == (parent.state == "completed")
+        return "ok" if met else "bad" if child.state in ("pending", "cancelled") else ""
+
+
+def lacking(needs: Sequence[Need]) -> dict[int, list[Need]]:
+    """The needs of each child."""
+    found: dict[int, list[Need]] = defaultdict(list)
+    for need in needs:
+        found[need.child_id].append(need)
+    return found
+
+
+def cut(text: str, room: int) -> str:
+    """What there is room for; of a single long word also its end, which tells it from others."""
+    if len(text) <= room:
+        return text
+    return f"{text[: room - 1].rstrip()}…" if " " in text else f"{text[: room - 7]}…{text[-6:]}"

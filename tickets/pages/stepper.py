@@ -1,0 +1,67 @@
+"""The way of a ticket through its phases, read from its history: where it was, for how long, where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.utils import timezone
+
+from tickets.models import PhaseMove, Ticket
+from tickets.workflows.document import BLOCKED, CANCELLED
+
+
+@dataclass(frozen=True)
+class Step:
+    """`state`: done, now or next; `spent` is None where the ticket never was."""
+
+    phase: str
+    state: str
+    spent: timedelta | None
+    blocked: timedelta | None = None  # stood still in this phase, which is no part of `spent`
+
+
+def steps_of(ticket: Ticket, history: Sequence[PhaseMove]) -> list[Step]:
+    """One step for each phase of the ticket's workflow; a blocked or cancelled ticket stands where it came from."""
+    spent, halted = time_in_phases(history), time_blocked(history)
+    stands = standing(ticket, history)
+    here = ticket.plan[stands].position if stands in ticket.plan else 0
+    return [
+        Step(
+            phase.name,
+            "done" if phase.position < here or ticket.done else "now" if phase.position == here else "next",
+            spent.get(phase.name),
+            halted.get(phase.name),
+        )
+        for phase in ticket.plan.phases
+    ]
+
+
+def standing(ticket: Ticket, history: Sequence[PhaseMove]) -> str:
+    """The phase it stands in, or stood in before it was blocked or cancelled."""
+    phase = ticket.phase
+    for move in reversed(history):
+        if phase not in (BLOCKED, CANCELLED):
+            break
+        phase = move.from_phase or phase
+    return phase
+
+
+def time_in_phases(history: Sequence[PhaseMove]) -> dict[str, timedelta]:
+    """How long the ticket stood in each phase, all stays together; the last stay lasts until now."""
+    ends = [move.at for move in history[1:]] + [timezone.now()]
+    spent: dict[str, timedelta] = {}
+    for move, end in zip(history, ends, strict=True):
+        spent[move.to_phase] = spent.get(move.to_phase, timedelta()) + (end - move.at)
+    return spent
+
+
+def time_blocked(history: Sequence[PhaseMove]) -> dict[str, timedelta]:
+    """How long the ticket was blocked, by the phase it was blocked in."""
+    ends = [move.at for move in history[1:]] + [timezone.now()]
+    halted: dict[str, timedelta] = {}
+    for move, end in zip(history, ends, strict=True):
+        if move.to_phase == BLOCKED:
+            halted[move.from_phase] = halted.get(move.from_phase, timedelta()) + (end - move.at)
+    return halted

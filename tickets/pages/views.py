@@ -1,0 +1,145 @@
+"""The board and the ticket page. A live part of a page asks its own address again and gets itself back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import cache_control, never_cache
+from django.views.decorators.gzip import gzip_page
+from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from agents.models import Event, Project
+from omoi_site.errors import NotFound, OmoiError
+from tickets.models import Ticket
+from tickets.models.ticket.ticket import Priority
+from tickets.pages import actions
+from tickets.pages.board import STATES, Board, Wanted
+from tickets.pages.forms import Asking
+from tickets.pages.ticket import TicketPage
+
+KEPT = ["project", "q", "priority", "label", "state", "view", "open", "fold", "show"]  # what a board's address may say
+LAST_PROJECT, YEAR_S = "board_project", 365 * 86400  # a cookie: the project whose board was opened last
+
+
+def page(view: Any) -> Any:
+    """A signed-in page: small on the wire, never kept by a proxy, and one address for itself and for its live part."""
+    kept = cache_control(private=True, no_cache=True)(view)
+    return require_safe(login_required(gzip_page(vary_on_headers("HX-Request", "HX-Request-Type")(kept))))
+
+
+def live(request: HttpRequest) -> bool:
+    """Whether only the live part is asked for."""
+    return request.headers.get("HX-Request") == "true" and request.headers.get("HX-Request-Type") != "full"
+
+
+@page
+def board(request: HttpRequest) -> HttpResponse:
+    cursor = Event.objects.current_cursor()  # before the data: what happens meanwhile is told again, not missed
+    projects = list(Project.objects.seen_by(request.user).order_by("key"))
+    if not projects:
+        return render(request, "tickets/no_project.html", {"here": "board", "cursor": cursor})
+    asked, last = request.GET.get("project", ""), request.COOKIES.get(LAST_PROJECT, "")
+    by_key = {project.key: project for project in projects}
+    project = by_key.get(asked) if asked else by_key.get(last, projects[0])
+    if project is None:
+        raise Http404(f"There is no project {asked} among yours.")
+    wanted = Wanted.of(request.GET)
+    known = {
+        "board": Board(project, wanted),
+        "project": project,
+        "projects": projects,
+        "wanted": wanted,
+        "cursor": cursor,
+        "here": "board",
+        "priorities": [name.lower() for name in Priority.names],
+        "states": STATES,
+        "address": address(request, project),
+    }
+    answer = render(request, "tickets/_board.html" if live(request) else "tickets/board.html", known)
+    if asked and asked != last:
+        answer.set_cookie(LAST_PROJECT, asked, max_age=YEAR_S, httponly=True, secure=request.is_secure(), samesite="Lax")
+    if live(request) and "filter" in request.GET:
+        answer["HX-Push-Url"] = known["address"]
+    return answer
+
+
+def address(request: HttpRequest, project: Project) -> str:
+    """The board's address as it would be shared: it names its project; known parameters only, empty ones left out."""
+    query = request.GET.copy()
+    query.setdefault("project", project.key)
+    for name in list(query):
+        query.setlist(name, [value for value in query.getlist(name) if value] if name in KEPT else [])
+    text = query.urlencode()
+    return f"{request.path}?{text}" if text else request.path
+
+
+def seen(request: HttpRequest, key: str) -> Ticket:
+    found = Ticket.objects.seen_by(request.user).select_related("project", "workflow", "parent")
+    return get_object_or_404(found, key=key.upper().replace("\x00", "?"))  # no text of the database
+
+
+@page
+def ticket(request: HttpRequest, key: str) -> HttpResponse:
+    cursor = Event.objects.current_cursor()
+    shown = seen(request, key)
+    known = {"ticket": shown, "page": TicketPage(shown, request.user, request.GET), "cursor": cursor, "here": "board"}
+    return render(request, "tickets/_ticket.html" if live(request) else "tickets/ticket.html", known)
+
+
+def act(request: HttpRequest, key: str, word: str) -> HttpResponse:
+    """What a person does to a ticket: GET asks, POST does it."""
+    shown = seen(request, key)
+    return acted(request, shown, shown, known_act(actions.TICKET, word))
+
+
+def task_act(request: HttpRequest, key: str, pk: int, word: str) -> HttpResponse:
+    shown = seen(request, key)
+    task = get_object_or_404(shown.tasks.select_related("holder", "project"), pk=pk)
+    return acted(request, shown, task, known_act(actions.TASK, word))
+
+
+def known_act(known: Sequence[actions.Act], word: str) -> actions.Act:
+    try:
+        return actions.act_of(known, word)
+    except NotFound as error:
+        raise Http404(error.message) from None
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+@gzip_page
+def acted(request: HttpRequest, ticket: Ticket, subject: Any, act: actions.Act) -> HttpResponse:
+    """The form of an act, or what came of it: to the page's script a word of what was done or the form again, else a page."""
+    refused = None
+    if request.method == "POST":
+        try:
+            said = act.perform(subject, actions.Given.of(request.POST, request.user))
+        except OmoiError as error:
+            error.leave_trace()
+            refused = error
+        else:
+            if live(request):
+                return HttpResponse(said, content_type="text/plain; charset=utf-8")
+            messages.success(request, said)
+            return redirect("ticket", ticket.key)
+        ticket, subject = seen(request, ticket.key), type(subject).objects.select_related("project").get(pk=subject.pk)
+    else:
+        try:
+            actions.offered_at(ticket, request.GET.get("moves", ""))
+        except actions.Outdated as error:
+            refused = error
+    known = {
+        "act": act,
+        "asked": Asking(act, ticket, subject, request.user, refused, request.POST),
+        "ticket": ticket,
+        "here": "board",
+    }
+    template = "tickets/_act.html" if live(request) else "tickets/act.html"
+    return render(request, template, known, status=refused.status if refused else 200)

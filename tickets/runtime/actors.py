@@ -1,0 +1,21 @@
+"""What the broker's messages set off. They may come twice, late or never: the rows decide, and a sweep repeats them."""
+
+from __future__ import annotations
+
+import dramatiq
+
+from omoi_site.brokers import hints
+from tickets.models import Ticket
+from tickets.runtime import worker
+
+
+@dramatiq.actor(broker=hints.get(), max_retries=0)
+def work() -> None:
+    """Tasks with a profile may be ready: the worker of this process looks."""
+    worker.look()
+
+
+@dramatiq.actor(broker=hints.get(), max_retries=0)
+def advance_tickets(ids: list[int]) -> None:
+    """These tickets may be due to move on by themselves."""
+    Ticket.objects.advance_due(ids)

@@ -1,0 +1,116 @@
+"""The clock: one process at a time runs the sweeps, the others stand by.
+
+Who runs is who holds a session's advisory lock, and the sweeps run in that same session: a connection that is lost loses both,
+so there are never two.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from django.db import DatabaseError, InterfaceError, connection, transaction
+
+from omoi_site.database import sql
+from tickets.models import SweepRun
+from tickets.runtime.sweeps import SWEEPS, Sweep
+
+LOCK = 1_002  # class of the advisory lock, beside the graph's
+LOOK_AGAIN_S = 1.0  # how long a stand-by needs at most to notice that the other is gone
+BREATH_S = 0.02  # between two turns when more is left: others want the database too
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 2.0
+LIMITS = "SELECT set_config('statement_timeout', '20s', false), set_config('lock_timeout', '5s', false)"
+
+log = logging.getLogger(__name__)
+
+
+class Lost(Exception):
+    """The session is gone, and the lock with it."""
+
+
+class Clock:
+    """Runs `sweeps`, each at its own pace, for ever; `ready` is called once it runs or stands by."""
+
+    def __init__(self, sweeps: Sequence[Sweep] = SWEEPS, *, ready: Callable[[], None] = lambda: None) -> None:
+        self.sweeps = list(sweeps)
+        self.ready = ready
+        self.due = {sweep.name: 0.0 for sweep in self.sweeps}
+        self.session: Any = None  # in which we hold the lock
+
+    def run(self) -> None:
+        """For ever, through restarts of the database."""
+        pause = FIRST_PAUSE_S
+        while True:
+            try:
+                with self._leading():
+                    pause = FIRST_PAUSE_S
+                    while True:
+                        self.turn()
+                        time.sleep(max(BREATH_S, min(self.due.values()) - time.monotonic()))
+            except (Lost, DatabaseError, InterfaceError) as error:
+                log.warning("the clock lost the database and tries again in %.1f s: %s", pause, str(error).strip() or type(error).__name__)
+                with contextlib.suppress(DatabaseError, InterfaceError):
+                    connection.close()
+                time.sleep(pause)
+                pause = min(LONGEST_PAUSE_S, pause * 2)
+
+    def turn(self) -> None:
+        """Run what is due, each in a transaction of its own; a sweep that fails stands in nobody's way."""
+        errors: dict[str, str] = {}
+        for sweep in self.sweeps:
+            now = time.monotonic()
+            if self.due[sweep.name] <= now:
+                errors[sweep.name], more = self._swept(sweep)
+                if not more:
+                    self.due[sweep.name] = later(self.due[sweep.name] or now, sweep.every_s, time.monotonic())
+        if errors:
+            with transaction.atomic():
+                SweepRun.note(errors)
+
+    def _swept(self, sweep: Sweep) -> tuple[str, bool]:
+        """What went wrong, and whether more is left to do."""
+        done, wrong = 0, ""
+        try:
+            done = sweep.run() or 0
+        except Exception as error:
+            wrong = str(error).strip() or type(error).__name__
+            if not self.lost:
+                log.exception("the sweep %s failed", sweep.name)
+        if self.lost:
+            raise Lost(wrong)
+        return wrong, sweep.batch is not None and done >= sweep.batch
+
+    @property
+    def lost(self) -> bool:
+        """Whether the session with the lock is gone: Django opens another one by itself after a failed rollback."""
+        return self.session is not None and (connection.connection is not self.session or self.session.closed)
+
+    @contextlib.contextmanager
+    def _leading(self) -> Iterator[None]:
+        """Stand by until the lock is ours."""
+        standing_by = False
+        sql.rows(LIMITS)
+        while sql.one("SELECT pg_try_advisory_lock(%s, 0) AS ours", [LOCK]) != {"ours": True}:
+            if not standing_by:
+                log.info("another clock runs; standing by")
+                standing_by = True
+                self.ready()
+            time.sleep(LOOK_AGAIN_S)
+        log.info("the clock runs")
+        self.session = connection.connection
+        self.ready()
+        try:
+            yield
+        finally:
+            session, self.session = self.session, None
+            if session is connection.connection:
+                with contextlib.suppress(DatabaseError, InterfaceError):
+                    sql.rows("SELECT pg_advisory_unlock(%s, 0)", [LOCK])
+
+
+def later(due: float, every: float, now: float) -> float:
+    """The first moment of the schedule after now: a late turn does not shift the ones that follow."""
+    return due + every * (max(0.0, now - due) // every + 1)

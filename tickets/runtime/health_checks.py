@@ -1,0 +1,85 @@
+"""What the doctor looks at on the floors above: hints, the clock, workers, and where executors run."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+
+from django.conf import settings
+
+from agents.executors.job_user import SYSTEM_PATH, Unreachable, as_executor, interpreter
+from agents.executors.python import PYTHONS
+from omoi_site.brokers import hints as broker
+from omoi_site.database import sql
+from omoi_site.processes import running_server
+from omoi_site.setup import paths
+from omoi_site.setup.doctor import Found, answering, examines
+from tickets.runtime import sweeps
+
+HEARD_S = 60
+WORKERS = f"""SELECT count(*) AS n FROM agents_agent a JOIN agents_agentpresence p ON p.agent_id = a.id
+              WHERE a.runs_profiles AND p.last_seen_at > clock_timestamp() - interval '{HEARD_S} s'"""
+UNKNOWN = ("off", "not known without a database that is up to date")
+
+
+def ready() -> bool:
+    """Whether our tables can be asked."""
+    with answering() as link:
+        return link is not None and link.execute("SELECT to_regclass('tickets_sweeprun')").fetchone() != (None,)
+
+
+def idle(role: str, what: str) -> Found:
+    """It does not run: wrong where `up` runs here, else nothing one would expect."""
+    if running_server.found(settings.OMOI_HOME):
+        return "wrong", what, f"Look into logs/{role}.log in OMOI_HOME."
+    return "off", what, "Start everything: python3 manage.py up"
+
+
+@examines("broker")
+def hints() -> Found:
+    if not settings.BROKER_URL and not ready():
+        return UNKNOWN
+    if said := broker.health():
+        return "wrong", said, "Check BROKER_URL, and that the broker runs." if settings.BROKER_URL else "Run: python3 manage.py migrate"
+    return "ok", f"{broker.kind()} takes hints"
+
+
+@examines("clock")
+def clock() -> Found:
+    if not ready():
+        return UNKNOWN
+    return (
+        idle("clock", said.removesuffix(" Start `manage.py clock`.").rstrip(".")) if (said := sweeps.health()) else ("ok", "its sweeps run")
+    )
+
+
+@examines("worker")
+def worker() -> Found:
+    if not ready():
+        return UNKNOWN
+    found = sql.one(WORKERS)
+    heard = found["n"] if found else 0
+    return ("ok", f"{heard} heard within {HEARD_S} s") if heard else idle("worker", f"none was heard for {HEARD_S} s")
+
+
+@examines("executors")
+def executors() -> Found:
+    account = paths.executor()
+    who = f"uid {account.uid}" if account else "this user"
+    try:
+        return "ok", f"run as {who} with {interpreter(sys.executable, *PYTHONS)}"
+    except Unreachable as error:
+        return "wrong", str(error), "Everything else runs without; tasks with a profile are refused."
+
+
+@examines("sandbox")
+def sandbox() -> Found:
+    without = "only trusted profiles can run here"
+    if not (bwrap := shutil.which("bwrap", path=SYSTEM_PATH)):
+        return "off", f"there is no bubblewrap: {without}", "On Debian and Ubuntu: apt install bubblewrap"
+    words = [bwrap, "--ro-bind", "/", "/", "--unshare-all", "--die-with-parent", "true"]
+    tried = subprocess.run(words, capture_output=True, text=True, timeout=10, cwd="/", env={"PATH": SYSTEM_PATH}, **as_executor())
+    if tried.returncode:
+        return "off", f"bubblewrap does not work here ({tried.stderr.strip()[:200]}): {without}", "Allow unprivileged user namespaces."
+    return "ok", "bubblewrap works"

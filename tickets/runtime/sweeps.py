@@ -1,0 +1,96 @@
+"""Sweeps: what time does, and what makes good a hint that was lost. All of them, with their cadence, stand in `SWEEPS`.
+
+A sweep works in batches; one that did a whole batch has its next turn at once, after the others had theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from agents.models import Reply
+from agents.models.account import forget_sessions
+from omoi_site.brokers import hints
+from omoi_site.database import sql
+from tickets.models import Task, Ticket
+from tickets.models.claim.lease import BATCH
+from tickets.models.explain.obstacles import READY
+from tickets.models.sweep_run import CLOCK
+
+SILENT_S = 15.0
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One sweep: `run` returns how much it did; `batch` or more means that more is left. Without a batch it is never behind."""
+
+    name: str
+    every_s: float
+    run: Callable[[], int | None]
+    batch: int | None = BATCH
+
+
+class Walk:
+    """Ranges of ids that hold `size` rows of a table each, one range a call, and from the beginning again."""
+
+    def __init__(self, model: Any, size: int) -> None:
+        self.table, self.size, self.at = model._meta.db_table, size, 0
+
+    def __call__(self) -> tuple[int, int]:
+        for after in (self.at, 0):  # nothing beyond: from the beginning
+            last = sql.one(
+                f"SELECT max(id) AS id FROM (SELECT id FROM {self.table} WHERE id > %s ORDER BY id LIMIT %s) r", [after, self.size]
+            )
+            if last and last["id"]:
+                self.at = last["id"]
+                return after, self.at
+        self.at = 0
+        return 0, 0
+
+
+def over(model: Any, size: int, verb: Callable[[int, int], int]) -> Callable[[], int]:
+    """A sweep over all rows of `model`, `size` ids a run: `verb(after, upto)`."""
+    walk = Walk(model, size)
+    return lambda: verb(*walk())
+
+
+def ring_for_work() -> None:
+    """Hint once more at ready tasks with a profile: the broker may have lost the first hint."""
+    ready = f"""SELECT FROM tickets_lane l CROSS JOIN LATERAL (SELECT FROM tickets_task t WHERE t.lane_id = l.id AND {READY} LIMIT 1) r
+                WHERE l.has_profile AND NOT l.paused LIMIT 1"""
+    if sql.one(f"SELECT EXISTS ({ready}) AS found") == {"found": True}:
+        hints.hint("work")
+
+
+SWEEPS = [
+    Sweep("lapse", 5, lambda: Task.objects.lapse()),
+    Sweep("time_out", 5, lambda: Task.objects.time_out()),
+    Sweep("wake", 1, lambda: Task.objects.wake()),
+    Sweep("promote", 1, lambda: Task.objects.promote()),
+    Sweep("raise_floors", 1, lambda: Task.objects.raise_floors(), batch=None),
+    Sweep("advance_tickets", 5, over(Ticket, 5_000, lambda after, upto: Ticket.objects.advance_due(between=(after, upto))), batch=None),
+    Sweep("ring_for_work", 10, ring_for_work, batch=None),
+    Sweep("recheck_needs", 15, over(Task, 20_000, lambda after, upto: Task.objects.recheck_needs(after, upto)), batch=None),
+    Sweep("recheck_held", 15, over(Task, 20_000, lambda after, upto: Task.objects.recheck_held(after, upto)), batch=None),
+    Sweep("forget_hints", 60, hints.forget_old, batch=1_000),
+    Sweep("forget_replies", 600, lambda: Reply.objects.forget(1_000), batch=1_000),
+    Sweep("forget_sessions", 600, lambda: forget_sessions(1_000), batch=1_000),
+]
+
+
+def health() -> str:
+    """Empty while a clock runs and its sweeps succeed; else a sentence that says what is wrong."""
+    rows = sql.rows("SELECT name, error, extract(epoch FROM clock_timestamp() - at)::float8 AS age FROM tickets_sweeprun")
+    runs = {row["name"]: row for row in rows}
+    if CLOCK not in runs:
+        return "No clock has ever run: leases do not lapse and nothing is woken. Start `manage.py clock`."
+    if runs[CLOCK]["age"] > SILENT_S:
+        return (
+            f"The clock has been silent for {runs[CLOCK]['age']:.0f} s: leases do not lapse and nothing is woken. Start `manage.py clock`."
+        )
+    known = {sweep.name: sweep for sweep in SWEEPS}
+    for name, run in runs.items():
+        if name in known and run["error"] and run["age"] > 3 * known[name].every_s + SILENT_S:
+            return f"The sweep {name} has been failing for {run['age']:.0f} s: {run['error']}"
+    return ""

@@ -1,0 +1,33 @@
+"""A worker's name is one process's at a time: an advisory lock of its database connection, which ends with the process."""
+
+from __future__ import annotations
+
+import re
+import socket
+
+from omoi_site.database import sql
+from omoi_site.errors import OmoiError
+
+SLOTS = 1000
+
+
+class NameTaken(OmoiError):
+    """Another process works under this name."""
+
+    code = "name_taken"
+    title = "Another worker has this name"
+
+
+def take(name: str) -> bool:
+    """Take the name, or keep it: whoever had it on a connection that is gone takes it again."""
+    row = sql.one("SELECT pg_try_advisory_lock(hashtext('omoi worker'), hashtext(%s)) AS ours", [name])
+    return bool(row and row["ours"])
+
+
+def take_one(wanted: str = "") -> str:
+    """The name `wanted`, or this host's with the first free number, ours from now on. Raises NameTaken."""
+    host = re.sub(r"[^a-z0-9._-]+", "-", socket.gethostname().lower()).strip("-._")[:50] or "worker"
+    for name in [wanted] if wanted else (f"{host}-{slot}" for slot in range(1, SLOTS)):
+        if take(name):
+            return name
+    raise NameTaken(f"a worker named {wanted or host} is running already: give this one another --name, or stop that one first")
