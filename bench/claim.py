@@ -47,7 +47,7 @@ def backlog(ticket: Any, ready: int, lanes: int) -> None:
     from tickets.models import Lane
     from tickets.models.task.lane import Marks
 
-    Lane.objects.of(ticket.project, [Marks("DOING", (f"skill-{n}",), False) for n in range(Lane.objects.count(), lanes)])
+    Lane.objects.of(ticket.project_id, [Marks("DOING", (f"skill-{n}",), False) for n in range(Lane.objects.count(), lanes)])
     there, last = ticket.tasks.count(), sql.one("SELECT coalesce(max(id), 0) AS id FROM tickets_task")
     sql.rows(TASKS, [there, ready - 1, ticket.pk])
     sql.rows(EVENTS, [last and last["id"]])

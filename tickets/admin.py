@@ -29,7 +29,7 @@ from tickets.models import (
     Workflow,
     WorkflowPhase,
 )
-from tickets.models.ticket.transitions import BlockedClass
+from tickets.models.ticket.record import BlockedClass
 from tickets.templatetags.tickets import TASK
 from tickets.workflows.document import BLOCKED, CANCELLED
 

@@ -10,7 +10,7 @@ from agents.api.openapi import listing, route
 from agents.api.pagination import MOST, paged
 from agents.api.parsing import Shape, asked
 from agents.api.view import View
-from agents.models import Event
+from agents.models import Event, journal
 
 
 class EventOut(serializers.Serializer):
@@ -43,5 +43,5 @@ class EventsView(View):
         given = asked(EventsIn, request)
         after = given.get("after") or given.get("cursor")
         limit = given["limit"]
-        found, last = Event.objects.seen_by(request.user).page(after, topic=given.get("topic"), kind=given.get("kind"), limit=limit)
+        found, last = journal.seen_by(request.user).page(after, topic=given.get("topic"), kind=given.get("kind"), limit=limit)
         return paged(request, EventOut(found, many=True).data, last if len(found) == limit else None)

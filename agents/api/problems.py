@@ -12,6 +12,8 @@ from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from agents.api.auth import Unauthorized
+from agents.api.parsing import noted
 from omoi_site.errors import Forbidden, Malformed, NotFound, OmoiError, TooLarge
 from omoi_site.serving.error_answers import Crash, StorageFull, storage_full
 
@@ -67,8 +69,6 @@ def named(error: Exception) -> OmoiError:
         case Http404() | exceptions.NotFound():
             return NotFound("there is nothing at this address")
         case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():
-            from agents.api.auth import Unauthorized
-
             return Unauthorized(str(error.detail))
         case exceptions.PermissionDenied() | PermissionDenied():
             return Forbidden(str(error))
@@ -77,8 +77,6 @@ def named(error: Exception) -> OmoiError:
         case exceptions.UnsupportedMediaType() | exceptions.NotAcceptable():
             return UnsupportedMediaType(str(error.detail))
         case exceptions.ValidationError():
-            from agents.api.parsing import noted
-
             return noted(error.detail).refusal
         case RequestDataTooBig():
             return TooLarge("the texts of a form have 1 MiB at most: send a large one as a file")

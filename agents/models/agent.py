@@ -274,7 +274,7 @@ class Agent(FSMModelMixin, Versioned):
             self.projects.set(after)
         for kind, changed in (("agent.left", before - after), ("agent.joined", after - before)):
             for project in sorted(changed, key=lambda project: project.key):
-                self.record(kind, by=by, data={"project": project.key}, inside=project)
+                self.record(kind, by=by, data={"project": project.key}, inside=project.pk)
 
 
 class AgentPresence(models.Model):

@@ -7,21 +7,16 @@ subject its running number is the order; between subjects use the cursors of `Ev
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import models
-from django.db.models import Q, Value
-from django.db.models.functions import Concat
+from django.db.models import Q
 
 from agents.models.actor import label, via
 from agents.models.journal_cursor import Following, following, place, to_cursor
 from omoi_site import limits
 from omoi_site.database import sql
 from omoi_site.errors import OmoiError
-
-if TYPE_CHECKING:
-    from agents.models.project import Project
-
 
 HELD_BACK_S = 30
 BEHIND = 10_000  # events; past that a follower is told to fetch everything anew
@@ -46,23 +41,11 @@ class ResyncRequired(OmoiError):
 
 
 class EventQuerySet(models.QuerySet["Event"]):
-    def seen_by(self, who: Any) -> EventQuerySet:
-        """Events of the projects `who` sees, and of the agents in them; all for the operator and for workers."""
-        from agents.models.agent import Agent
-        from agents.models.project import Project
-
-        if who.sees_all if hasattr(who, "sees_all") else who.is_superuser:
-            return self
-        agents = Agent.objects.seen_by(who).annotate(heard_as=Concat(Value("agent:"), "name")).values("heard_as")
-        return self.filter(Q(project_id__in=Project.objects.seen_by(who).values("pk")) | Q(project_id=None, topic__in=agents))
-
     def about(self, *topics: str) -> EventQuerySet:
         """Events of any of these topics; an event rings its project's topic too."""
-        from agents.models.project import Project
-
         keys = [topic.removeprefix("project:") for topic in topics if topic.startswith("project:")]
-        projects = Q(project_id__in=list(Project.objects.filter(key__in=keys).values_list("pk", flat=True))) if keys else Q()
-        return self.filter(Q(topic__in=topics) | projects) if keys else self.filter(topic__in=topics)
+        projects = [row["id"] for row in sql.rows("SELECT id FROM agents_project WHERE key = ANY (%s)", [keys])] if keys else []
+        return self.filter(Q(topic__in=topics) | Q(project_id__in=projects)) if keys else self.filter(topic__in=topics)
 
     # -- followers: what is new since a snapshot. They wait for no other transaction; order is by look, inside a look by transaction.
 
@@ -109,7 +92,7 @@ class EventQuerySet(models.QuerySet["Event"]):
         *,
         topic: str | None = None,
         kind: str | None = None,
-        project: Project | None = None,
+        project: int | None = None,
         limit: int = 50,
     ) -> tuple[list[Event], str]:
         """Events of this set behind the place `after`, in the journal's order, and the place of the last; raises Malformed."""
@@ -117,7 +100,7 @@ class EventQuerySet(models.QuerySet["Event"]):
         if kind:
             found = found.filter(kind=kind)
         if project:
-            found = found.filter(project_id=project.pk)
+            found = found.filter(project_id=project)
         xid, last = place(after) if after else (0, 0)
         rows = list(
             found.extra(
@@ -186,14 +169,14 @@ class Journaled(models.Model):
     def project_for_journal(self) -> int | None:
         return None
 
-    def record(self, kind: str, *, by: Any, data: dict[str, Any] | None = None, reason: str = "", inside: Project | None = None) -> None:
+    def record(self, kind: str, *, by: Any, data: dict[str, Any] | None = None, reason: str = "", inside: int | None = None) -> None:
         """Write one event of this row, in the transaction of the act it tells of. `inside`: only for those who see that project."""
         table = self._meta.db_table
         row = sql.one(f"UPDATE {table} SET events = events + 1 WHERE id = %s RETURNING events", [self.pk])
         assert row, f"{self} is not stored"
         self.events = row["events"]
         Event.objects.create(
-            project_id=inside.pk if inside else self.project_for_journal,
+            project_id=inside or self.project_for_journal,
             topic=self.topic,
             subject=self.subject,
             number=self.events,

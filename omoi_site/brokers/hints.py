@@ -10,22 +10,21 @@ from __future__ import annotations
 import functools
 import importlib
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import Error, connection, transaction
-from dramatiq import Message
 from dramatiq.middleware import Middleware, Retries
 from dramatiq_postgres.django.middleware import DbConnectionsMiddleware
 
+from omoi_site.brokers.messages import QUEUE, Hints, messages
+from omoi_site.brokers.sender import Sender
+
 log = logging.getLogger(__name__)
 
-Hints = dict[str, set[int]]  # by actor: the ids it is to look at; an actor without ids looks for itself
 BROKERS = {"": "PostgreSQL", "redis": "Redis", "rediss": "Redis", "amqp": "RabbitMQ", "amqps": "RabbitMQ"}  # by the scheme of BROKER_URL
-QUEUE = "default"
-IDS = 500  # in one message
 OLD_S = 600.0
 
 
@@ -55,14 +54,6 @@ def committed(hints: Hints) -> None:
     """The transaction of these hints has been committed."""
     if settings.BROKER_URL:
         sender().send(hints)
-
-
-def messages(hints: Hints) -> Iterator[Message[Any]]:
-    for actor, ids in hints.items():
-        some = sorted(ids)
-        for start in range(0, max(1, len(some)), IDS):
-            args = (some[start : start + IDS],) if some else ()
-            yield Message(queue_name=QUEUE, actor_name=actor, args=args, kwargs={}, options={})
 
 
 def health() -> str:
@@ -107,7 +98,5 @@ def middleware() -> list[Middleware]:
 
 
 @functools.cache
-def sender() -> Any:
-    from omoi_site.brokers.sender import Sender
-
+def sender() -> Sender:
     return Sender(get().enqueue)

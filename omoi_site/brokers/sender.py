@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from omoi_site.brokers import hints as broker
+from omoi_site.brokers.messages import Hints, messages
 
 log = logging.getLogger(__name__)
 
@@ -25,12 +25,12 @@ class Sender:
 
     def __init__(self, send_one: Callable[[Any], Any]) -> None:
         self.send_one = send_one
-        self.kept: broker.Hints = {}
+        self.kept: Hints = {}
         self.turn = threading.Condition()
         self.idle = True
         self.thread: threading.Thread | None = None
 
-    def send(self, hints: broker.Hints) -> None:
+    def send(self, hints: Hints) -> None:
         with self.turn:
             self._keep(hints)
             if self.thread is None or not self.thread.is_alive():
@@ -44,7 +44,7 @@ class Sender:
         with self.turn:
             return self.turn.wait_for(lambda: not self.kept and self.idle, timeout)
 
-    def _keep(self, hints: broker.Hints) -> None:
+    def _keep(self, hints: Hints) -> None:
         for actor, ids in hints.items():
             here = self.kept.setdefault(actor, set())
             if len(here) < MOST_IDS:
@@ -69,10 +69,10 @@ class Sender:
             else:
                 pause = 0.0
 
-    def _sent(self, hints: broker.Hints) -> str:
+    def _sent(self, hints: Hints) -> str:
         """Send them; empty, or what went wrong."""
         try:
-            for message in broker.messages(hints):
+            for message in messages(hints):
                 self.send_one(message)
         except Exception as error:  # each broker's client has failures of its own
             return f"{type(error).__name__} {error}"

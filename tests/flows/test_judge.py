@@ -8,7 +8,7 @@ from agents.models import Event
 from omoi_site.database import sql
 from tests.deeds import complete, fail, lapse
 from tickets.models import Edge, Need, Task, TaskSpec
-from tickets.models.task.create import NeedSpec
+from tickets.models.task.spec import NeedSpec
 from tickets.simulation.judge import judge, what_stands
 from tickets.simulation.list_schedule import list_schedule
 

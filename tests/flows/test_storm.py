@@ -126,7 +126,7 @@ def test_a_claim_whose_holder_is_silent_can_be_claimed_within_its_lease_and_six_
 def test_threads_that_settle_neighbours_with_a_shared_child_free_it_once(ticket, project, operator):
     """Twelve parents end at once: the child is ready when the last has, and told so once."""
     from tests.deeds import complete
-    from tickets.models.task.create import NeedSpec
+    from tickets.models.task.spec import NeedSpec
 
     agents = [Agent.objects.register(name=f"agent-{n}", projects=[project], by=operator) for n in range(12)]
     parents = Task.objects.add(ticket, [TaskSpec(f"parent {n}") for n in range(12)], by=operator)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
+import grimp
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,6 +29,12 @@ def test_the_code_is_formatted():
 
 def test_imports_go_down_only():
     passes(PROGRAMS / "lint-imports", "--no-cache")
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    house = grimp.build_graph("omoi_site", "agents", "tickets", "collaboration", cache_dir=None)
+
+    TopologicalSorter({module: house.find_modules_directly_imported_by(module) for module in house.modules}).prepare()  # names the circle
 
 
 @pytest.mark.django_db

@@ -100,6 +100,7 @@ def test_what_every_route_answers_is_what_the_document_promises(monkeypatch, ope
         at,
         f"{at}/explain",
         f"{at}/history",
+        f"{at}/comments",
         "/tasks",
         f"/tasks/{others[0]}",
         f"/tasks/{others[1]}/explain",

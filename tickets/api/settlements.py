@@ -71,7 +71,7 @@ class SettlementsView(View):
         outcomes, more = [_outcome(item) for item in given["items"]], {}
         if "next" in given:
             wanted, which = narrowed(given["next"], by=agent)
-            settled, claims = Task.objects.relay(outcomes, **wanted, **which)
+            settled, claims = Task.objects.settle_and_claim(outcomes, **wanted, **which)
             more = {"claims": [told(claim) for claim in claims]}
         else:
             settled = Task.objects.settle(outcomes, by=agent)

@@ -200,5 +200,5 @@ class TaskExplainView(View):
     @route("Why it does not move, who must act, what would help", gives=ExplainOut, refuses=(404,), tag="tasks")
     def get(self, request: Request, pk: str) -> Response:
         task = the_task(self, pk)
-        told = Task.objects.explain([task.pk]).get(task.pk) or {"waiting_on": None, "causes": []}
+        told = Task.objects.explanations([task.pk]).get(task.pk) or {"waiting_on": None, "causes": []}
         return Response(ExplainOut(told).data)

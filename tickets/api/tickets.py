@@ -25,7 +25,7 @@ from tickets.api.tasks import ExplainOut
 from tickets.models import Link, Task, Ticket, Workflow
 from tickets.models.ticket.left_phases import FOLLOW_UP
 from tickets.models.ticket.options import ways
-from tickets.models.ticket.transitions import BlockedClass
+from tickets.models.ticket.record import BlockedClass
 
 
 class WorkflowRef(serializers.Serializer):
@@ -289,4 +289,4 @@ class HistoryView(View):
 class TicketExplainView(View):
     @route("Why it does not move, who must act, what would help", gives=ExplainOut, refuses=(404,), tag="tickets")
     def get(self, request: Request, key: str) -> Response:
-        return Response(ExplainOut(Ticket.objects.explain(the_ticket(self, key))).data)
+        return Response(ExplainOut(Ticket.objects.explanation(the_ticket(self, key))).data)

@@ -1,4 +1,4 @@
-"""Work that another tool kept comes in: a format reads a file into a backlog, `Ticket.objects.bring_in` adds what is new of it.
+"""Work that another tool kept comes in: a format reads a file into a backlog, `bulk_import.bring_in` adds what is new of it.
 
 The whole file is read and checked before anything is written, and all is written in one transaction: a fault anywhere, and
 nothing is imported.

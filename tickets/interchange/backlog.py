@@ -9,7 +9,8 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from agents.models import Project
-from tickets.models import Arrival, Backlog, Cycle, Item, Relation, Ticket, Words, Workflow
+from tickets.models import Arrival, Backlog, Cycle, Item, Relation, Words, Workflow
+from tickets.models.ticket import bulk_import
 
 
 @dataclass
@@ -55,7 +56,7 @@ class Sheet:
         watch: Callable[[int], None] = lambda made: None,
     ) -> Arrival:
         """What is new of it."""
-        return Ticket.objects.bring_in(self.backlog(), project=project, workflow=workflow, by=by, force=force, watch=watch)
+        return bulk_import.bring_in(self.backlog(), project=project, workflow=workflow, by=by, force=force, watch=watch)
 
 
 def refuse_cycles(edges: Iterable[tuple[str, str]], what: str) -> None:

@@ -28,7 +28,7 @@ from typing import Any, BinaryIO
 from omoi_site import limits
 from omoi_site.errors import Malformed
 from tickets.interchange import barred
-from tickets.interchange import comments as remarks
+from tickets.interchange import comments as source_comments
 from tickets.interchange.backlog import Sheet
 from tickets.interchange.json_lines import Faults, objects
 from tickets.interchange.texts import wrong_text
@@ -153,7 +153,7 @@ def problems(issue: dict[str, Any]) -> Iterator[str]:
             yield from _wrong_edge(f"dependency {place}", edge, issue.get("id"))
     else:
         yield "dependencies must be a list"
-    yield from remarks.problems(issue)
+    yield from source_comments.problems(issue)
 
 
 def _wrong_edge(name: str, edge: Any, issue: Any) -> Iterator[str]:
@@ -193,7 +193,7 @@ def _item(issue: dict[str, Any], line: str, sheet: Sheet) -> Item:
         closed_at=_moment(issue, "closed_at", sheet) if status == "closed" else None,
         not_before=deferred if status != "closed" else None,
         external_ref=(issue.get("external_ref") or "").strip(),
-        comments=remarks.remarks(issue, lambda comment: _moment(comment, "created_at", sheet, of=" of comments")),
+        comments=source_comments.remarks(issue, lambda comment: _moment(comment, "created_at", sheet, of=" of comments")),
         pause="" if paused in ("open", "closed") or (paused == "deferred" and deferred) else _why(paused, issue),
         holds=status != "pinned",
     )

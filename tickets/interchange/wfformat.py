@@ -25,7 +25,7 @@ from omoi_site.errors import Invalid, Malformed, TooLarge
 from tickets.interchange.backlog import refuse_cycles
 from tickets.interchange.json_lines import DEPTH, LIMIT, TOO_LARGE, Faults, deeper
 from tickets.models import Arrival, Need, Task, TaskSpec, Ticket, Workflow
-from tickets.models.task.create import NeedSpec
+from tickets.models.task.spec import NeedSpec
 
 MOST = 20_000
 TITLE, KIND = limits.longest(Ticket, "title"), limits.longest(Task, "kind")

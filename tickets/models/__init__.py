@@ -1,21 +1,26 @@
 """The work: workflows, tickets and their history, tasks, needs, lanes, claims."""
 
-from tickets.models.claim.settle import Handed
+from agents.models import AgentUnavailable
+from tickets.models.claim.claim import CapacityFull, Claim
+from tickets.models.claim.held import ClaimLost
+from tickets.models.claim.outcome import Handed, Outcome, Settlement
 from tickets.models.claim.workload import Match, fleet
 from tickets.models.gate.artifact import Artifact, Blob, Chunk
 from tickets.models.gate.verdict import GateClosed, Verdict
 from tickets.models.sweep_run import SweepRun
 from tickets.models.task.counts import Tally
+from tickets.models.task.intervene import NotReady
 from tickets.models.task.lane import Lane
 from tickets.models.task.need import Cycle, Edge, Need
-from tickets.models.task.task import AgentUnavailable, CapacityFull, Claim, ClaimLost, NotReady, Outcome, Settlement, Task, TaskSpec
+from tickets.models.task.spec import TaskSpec
+from tickets.models.task.task import Task
 from tickets.models.ticket.awaited import Awaited, Relation
 from tickets.models.ticket.bulk_import import Arrival, Backlog, Item, Words
 from tickets.models.ticket.comment import Comment, Remark
 from tickets.models.ticket.history import PhaseMove
 from tickets.models.ticket.link import Link
-from tickets.models.ticket.ticket import Priority, Ticket
-from tickets.models.ticket.transitions import BlockedClass, TransitionNotAllowed
+from tickets.models.ticket.record import BlockedClass, Priority, TransitionNotAllowed
+from tickets.models.ticket.ticket import Ticket
 from tickets.models.workflow import UnknownWorkflow, Workflow, WorkflowPhase
 
 __all__ = [

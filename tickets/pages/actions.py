@@ -14,8 +14,8 @@ from omoi_site import limits, spoken
 from omoi_site.database import sql
 from omoi_site.errors import Invalid, NotFound, OmoiError
 from tickets.models import NotReady, Task, Ticket
-from tickets.models.ticket.ticket import Priority
-from tickets.models.ticket.transitions import REASON, BlockedClass, TransitionNotAllowed
+from tickets.models.ticket.record import BlockedClass, Priority, TransitionNotAllowed
+from tickets.models.ticket.transitions import REASON
 from tickets.workflows.document import BLOCKED, CANCELLED
 
 LONGEST_PHASE = 60  # characters of a phase's name

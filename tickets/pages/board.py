@@ -19,7 +19,7 @@ from omoi_site.database import sql
 from tickets.demo import workspace
 from tickets.models import Tally, Task, Ticket, Workflow
 from tickets.models.explain.tickets import Needy
-from tickets.models.ticket.ticket import Priority
+from tickets.models.ticket.record import Priority
 from tickets.pages.causes import Cause, Shared, causes_of, untaken
 from tickets.workflows.document import BLOCKED, CANCELLED, Plan
 

@@ -68,7 +68,7 @@ WHERE ready GROUP BY lane_id ORDER BY count(*) DESC LIMIT 50
 def untaken(project: int) -> list[Shared]:
     """What keeps the ready tickets of a project from being taken up: tasks of one lane wait for the same agents, of whom is asked once."""
     lanes = sql.rows(READY_LANES, [project])
-    told = Task.objects.explain(row["task"] for row in lanes) if lanes else {}
+    told = Task.objects.explanations(row["task"] for row in lanes) if lanes else {}
     return _shared([(told[row["task"]]["causes"], row["tickets"]) for row in lanes])
 
 
@@ -85,7 +85,7 @@ def causes_of(tickets: Sequence[Ticket], tallies: Mapping[int, Tally]) -> dict[i
             found[ticket.pk] = cause
         elif (task := tally.telling) and task != tally.first_ready:
             asked[ticket.pk] = task
-    told = Task.objects.explain(asked.values()) if asked else {}
+    told = Task.objects.explanations(asked.values()) if asked else {}
     for pk, task in asked.items():
         if cause := drawn(told[task]["causes"]):
             found[pk] = cause

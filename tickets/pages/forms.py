@@ -11,9 +11,9 @@ from django.urls import reverse
 from agents.models import Event, label, rights
 from omoi_site.errors import Forbidden, OmoiError, VersionConflict
 from tickets.models import NotReady, Task, Ticket
-from tickets.models.ticket.ticket import Priority
-from tickets.models.ticket.transitions import BlockedClass, TransitionNotAllowed
+from tickets.models.ticket.record import BlockedClass, Priority, TransitionNotAllowed
 from tickets.pages import actions
+from tickets.pages.gate_checklist import capital, name_of, told
 from tickets.workflows.document import BLOCKED, CANCELLED
 
 LATE = (VersionConflict, TransitionNotAllowed, NotReady, actions.Outdated)  # refusals that another's act may be behind
@@ -133,9 +133,6 @@ class Asking:
     @property
     def unmet(self) -> list[dict[str, Any]]:
         """What the gate lacks, by name."""
-        from tickets.gates.check_names import capital, name_of
-        from tickets.pages.gate_checklist import told
-
         reasons = self.refused.more.get("unmet", []) if self.refused else []
         return [
             {"name": name_of(self._entry(reason)), "got": told(reason), "how": capital(str(reason.get("how") or ""))} for reason in reasons

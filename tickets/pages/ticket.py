@@ -15,9 +15,10 @@ from agents.models import Agent, Event, rights
 from tickets.models import Artifact, Comment, Link, Need, PhaseMove, Tally, Task, Ticket, Verdict
 from tickets.pages import actions
 from tickets.pages.causes import STALLED, Cause, standstill
-from tickets.pages.gate_checklist import Gate, Row, gate_of, who_and_when
+from tickets.pages.gate_checklist import Gate, Row, gate_of, name_of, who_and_when
 from tickets.pages.graph import MOST, Graph, lacking
 from tickets.pages.stepper import Step, standing, steps_of
+from tickets.templatetags.tickets import move_tone
 from tickets.workflows.document import BLOCKED
 
 ROWS = 100  # of the task list, at first
@@ -88,8 +89,6 @@ class Entry:
     def tone(self) -> str:
         if self.event:
             return {"task.failed": "bad", "task.completed": "ok", "task.claimed": "run"}.get(self.event.kind, "warn")
-        from tickets.templatetags.tickets import move_tone
-
         return move_tone(self.move.ground) if self.move else "ok" if self.verdict and self.verdict.passed else "bad"
 
     @property
@@ -111,8 +110,6 @@ class Entry:
 
     @property
     def unmet(self) -> list[str]:
-        from tickets.gates.check_names import name_of
-
         return [name_of(check) for check in self.verdict.checks if not check["passed"]] if self.verdict else []
 
 
@@ -141,7 +138,7 @@ class TicketPage:
     @cached_property
     def standstill(self) -> list[dict[str, Any]]:
         """Why it does not move; each cause with the act that would mend it, where there is one."""
-        causes = standstill(Ticket.objects.explain(self.ticket)["causes"])
+        causes = standstill(Ticket.objects.explanation(self.ticket)["causes"])
         return [{**cause, "drawn": self.drawn_as(cause), "fix": self.fix(cause)} for cause in causes]
 
     def drawn_as(self, cause: Mapping[str, Any]) -> Cause:
@@ -264,7 +261,7 @@ class TicketPage:
 
     @cached_property
     def lines(self) -> list[Line]:
-        told = Task.objects.explain(task.pk for task in self.shown if task.state in ("pending", "failed"))
+        told = Task.objects.explanations(task.pk for task in self.shown if task.state in ("pending", "failed"))
         needs = lacking(self.needs)
         return [
             Line(

@@ -17,7 +17,7 @@ from django.views.decorators.vary import vary_on_headers
 from agents.models import Event, Project
 from omoi_site.errors import NotFound, OmoiError
 from tickets.models import Ticket
-from tickets.models.ticket.ticket import Priority
+from tickets.models.ticket.record import Priority
 from tickets.pages import actions
 from tickets.pages.board import STATES, Board, Wanted
 from tickets.pages.forms import Asking

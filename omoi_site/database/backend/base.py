@@ -9,7 +9,8 @@ from typing import Any
 
 from django.db.backends.postgresql import base, features, operations
 
-from omoi_site.brokers import hints as broker
+from omoi_site.brokers.hints import committed, committing
+from omoi_site.brokers.messages import Hints
 
 TRUSTED_S = 1.0
 PARAMETERS = 2**16 - 1  # of one statement, in PostgreSQL's protocol
@@ -31,7 +32,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.hints: broker.Hints = {}
+        self.hints: Hints = {}
         self.used_at = -TRUSTED_S
 
     def _cursor(self, name: str | None = None) -> Any:
@@ -62,10 +63,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _commit(self) -> None:
         hints, self.hints = self.hints, {}
         if hints:
-            broker.committing(hints, self)
+            committing(hints, self)
         super()._commit()  # type: ignore[misc]  # the stubs leave it out
         if hints:
-            broker.committed(hints)
+            committed(hints)
 
     def _rollback(self) -> None:
         self.hints = {}

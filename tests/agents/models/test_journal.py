@@ -9,8 +9,7 @@ import threading
 import psycopg
 import pytest
 
-from agents.models import Event, ResyncRequired
-from agents.models import event as journal
+from agents.models import Event, ResyncRequired, event, journal
 from agents.models.journal_changes import changed_since
 from omoi_site.database import sql
 from omoi_site.errors import Malformed
@@ -147,10 +146,10 @@ def test_followers_hear_their_topics_and_a_project_rings_for_all_its_own(project
 
 def test_people_hear_of_their_own_projects_alone(project, ticket, ada, operator, django_user_model):
     eve = django_user_model.objects.create_user("eve")
-    assert Event.objects.seen_by(eve).page()[0] == []
+    assert journal.seen_by(eve).page()[0] == []
     project.members.create(user=eve, role="viewer")
-    assert {event.topic for event in Event.objects.seen_by(eve).page()[0]} == {"project:OMO", "agent:ada", "ticket:OMO-1"}
-    assert {event.topic for event in Event.objects.seen_by(ada).page()[0]} == {"project:OMO", "agent:ada", "ticket:OMO-1"}
+    assert {event.topic for event in journal.seen_by(eve).page()[0]} == {"project:OMO", "agent:ada", "ticket:OMO-1"}
+    assert {event.topic for event in journal.seen_by(ada).page()[0]} == {"project:OMO", "agent:ada", "ticket:OMO-1"}
 
 
 @pytest.mark.parametrize(
@@ -186,7 +185,7 @@ def test_a_place_that_is_none_of_ours_is_refused(cursor):
 
 
 def test_a_follower_too_far_behind_is_told_where_to_start_again(ticket, monkeypatch):
-    monkeypatch.setattr(journal, "BEHIND", 5)
+    monkeypatch.setattr(event, "BEHIND", 5)
     start = Event.objects.current_cursor()
     for _ in range(6):
         ticket.record("ticket.touched", by="system:test")
@@ -221,7 +220,7 @@ def test_a_look_far_from_the_beginning_reads_only_what_is_new(ticket):
 
 
 def test_health_names_a_transaction_that_holds_history_back(ticket, monkeypatch):
-    monkeypatch.setattr(journal, "HELD_BACK_S", 0)
+    monkeypatch.setattr(event, "HELD_BACK_S", 0)
     with writer() as slow:
         write(slow, 1)
         said = Event.objects.health()

@@ -74,7 +74,7 @@ def test_hints_that_no_worker_takes_are_forgotten(queue):
 @committing
 def test_a_process_that_only_sends_has_no_thread_for_it():
     said = run_alone(
-        "import threading; from django.db import transaction; from omoi_site import broker\n"
+        "import threading; from django.db import transaction; from omoi_site.brokers import hints as broker\n"
         "with transaction.atomic(): broker.hint('work')\n"
         "broker.hint('work'); assert broker.health() == '', broker.health()\n"
         "print([thread.name for thread in threading.enumerate()])"
@@ -92,7 +92,7 @@ def test_a_broker_that_is_away_neither_fails_an_act_nor_keeps_it_waiting(scheme,
         if not silent:
             listener.close()
         said = run_alone(
-            "import time; from django.db import transaction; from omoi_site import broker\n"
+            "import time; from django.db import transaction; from omoi_site.brokers import hints as broker\n"
             "from tests.site.brokers.test_brokers import slowest\n"
             "print(slowest(20))",
             BROKER_URL=f"{scheme}://127.0.0.1:{port}",

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.calls import api_of
 from tickets.models import Edge, Need, Task, TaskSpec, Ticket
-from tickets.models.task.create import NeedSpec
+from tickets.models.task.spec import NeedSpec
 
 pytestmark = pytest.mark.django_db
 

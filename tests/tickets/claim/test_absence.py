@@ -119,13 +119,13 @@ def test_what_is_told_of_a_claim_after_an_absence_is_what_the_first_sweep_would_
     sleep()
 
     def told():
-        causes = Task.objects.explain([held.pk, other.pk])
+        causes = Task.objects.explanations([held.pk, other.pk])
         return [(causes[task.pk]["waiting_on"], causes[task.pk]["causes"][0]["code"]) for task in (held, other)]
 
     before = told()
     Task.objects.lapse()
     assert before == told() == [("agent:ada", "capacity"), ("agents", "capacity")]
-    assert "hold as much as they may" in Task.objects.explain([other.pk])[other.pk]["causes"][0]["what"]
+    assert "hold as much as they may" in Task.objects.explanations([other.pk])[other.pk]["causes"][0]["what"]
 
 
 def test_a_task_is_not_timed_out_by_a_sleep(ticket, ada, operator):

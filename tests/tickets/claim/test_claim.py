@@ -6,7 +6,7 @@ import pytest
 
 from tests.deeds import complete, fail, holder_of, lapse
 from tickets.models import CapacityFull, ClaimLost, Edge, Need, Task, TaskSpec, Ticket
-from tickets.models.task.create import NeedSpec
+from tickets.models.task.spec import NeedSpec
 
 pytestmark = pytest.mark.django_db
 

@@ -13,7 +13,8 @@ from tests.deeds import complete
 from tickets.models import Edge, Need, Outcome, Task
 from tickets.models.claim.claim import BRIEF, CLAIM
 from tickets.models.claim.lease import RENEW
-from tickets.models.claim.settle import DECIDE, SETTLE
+from tickets.models.claim.settle import SETTLE
+from tickets.models.task.readiness import DECIDE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -117,7 +118,7 @@ def test_a_claim_a_heartbeat_and_a_completion_take_two_statements_each_at_most(t
     assert len(asked_for) == 2  # fence and write, then the children
     assert not any("dramatiq" in sql for sql in asked_for)  # the ticket has more to do
     outcome = Outcome(claims[1].task, claims[1].fence, "completed")
-    (_, [_]), asked_for = statements(lambda: Task.objects.relay([outcome], by=ada))
+    (_, [_]), asked_for = statements(lambda: Task.objects.settle_and_claim([outcome], by=ada))
     assert len(asked_for) == 5  # the agent's row, fence and write, the children, the claim, and what the holder is told
 
 

@@ -17,8 +17,9 @@ from tests.deeds import allow, complete
 from tests.racing import meanwhile, race
 from tickets.models import CapacityFull, ClaimLost, Cycle, Edge, Need, SweepRun, Task, TaskSpec, Ticket, TransitionNotAllowed, Workflow
 from tickets.models.claim import claim
-from tickets.models.task import create, need
+from tickets.models.task import create, need, readiness
 from tickets.models.task.audit import WRONG_NEEDS
+from tickets.models.task.spec import NeedSpec
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -62,7 +63,7 @@ def two_chains(project, operator):
         made = Ticket.objects.open(
             project=project,
             title="chain",
-            tasks=[TaskSpec("first", ref="1"), TaskSpec("second", needs=[create.NeedSpec("1")])],
+            tasks=[TaskSpec("first", ref="1"), TaskSpec("second", needs=[NeedSpec("1")])],
             by=operator,
         )
         return list(made.tasks.order_by("id"))
@@ -79,7 +80,7 @@ def test_an_edge_that_closes_a_cycle_sees_the_one_before_it(two_chains, monkeypa
     """No row is in both edits, so only the project's graph lock lets the second see the first."""
     one, two, three, four = two_chains()
     if not locked:
-        monkeypatch.setattr(need.NeedQuerySet, "lock_graph", staticmethod(lambda project: None))
+        monkeypatch.setattr(need.NeedManager, "lock_graph", staticmethod(lambda project: None))
 
     with meanwhile(lambda: connect(four, one), waits=locked) as second:
         connect(two, three)
@@ -110,7 +111,7 @@ def test_a_need_added_first_is_seen_by_the_end_of_its_parent(ticket, task, ada, 
     [held] = Task.objects.claim(by=ada)
     if not locked:
         monkeypatch.setattr(need, "sql", Unlocked("FOR NO KEY UPDATE"))
-        monkeypatch.setattr(create, "sql", Unlocked("FOR NO KEY UPDATE"))
+        monkeypatch.setattr(readiness, "sql", Unlocked(" ORDER BY id FOR NO KEY UPDATE"))
 
     with meanwhile(lambda: complete(held, by=ada), waits=locked) as end:
         connect(task, child)
@@ -159,7 +160,7 @@ def test_a_retry_beside_another_parents_end_leaves_the_count_right(ticket, ada, 
     others = Task.objects.add(ticket, [TaskSpec(f"other {n}") for n in range(tries)], by=operator)
     children = Task.objects.add(
         ticket,
-        [TaskSpec(f"child {n}", needs=[create.NeedSpec(gone[n].pk), create.NeedSpec(others[n].pk)]) for n in range(tries)],
+        [TaskSpec(f"child {n}", needs=[NeedSpec(gone[n].pk), NeedSpec(others[n].pk)]) for n in range(tries)],
         by=operator,
     )
     claims = {held.task: held for held in Task.objects.claim(by=ada, limit=tries, lease_s=600)}

@@ -10,7 +10,7 @@ from tests.calls import api_of
 from tests.deeds import lapse
 from tests.racing import meanwhile
 from tickets.models import Edge, Need, Outcome, SweepRun, Task, TaskSpec
-from tickets.models.ticket.ticket import Priority
+from tickets.models.ticket.record import Priority
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -22,7 +22,7 @@ def three(ticket, operator):
 
 
 def relay(claim, *, by, **wanted):
-    [settled], claims = Task.objects.relay([Outcome(claim.task, claim.fence, "completed")], by=by, **wanted)
+    [settled], claims = Task.objects.settle_and_claim([Outcome(claim.task, claim.fence, "completed")], by=by, **wanted)
     return settled, claims
 
 
@@ -66,7 +66,7 @@ def test_it_has_what_is_most_urgent_also_among_what_waited_for_it(ticket, ada, o
 def test_what_another_act_of_the_same_task_granted_is_not_told(ticket, ada, operator):
     Task.objects.add(ticket, [TaskSpec(f"part {n}") for n in range(4)], by=operator)
     [claim] = Task.objects.claim(by=ada)
-    Task.objects.relay([Outcome(claim.task, claim.fence, "failed", error="broken")], by=ada)
+    Task.objects.settle_and_claim([Outcome(claim.task, claim.fence, "failed", error="broken")], by=ada)
     sql.rows("UPDATE tickets_task SET not_before = clock_timestamp(), asleep = false, rank = 0 WHERE id = %s", [claim.task])
     [again] = Task.objects.claim(by=ada)
     assert (again.task, again.fence) == (claim.task, 2)
@@ -154,7 +154,7 @@ def test_many_are_settled_and_many_taken(ticket, ada, operator):
     claims = Task.objects.claim(by=ada, limit=4)
     outcomes = [Outcome(claim.task, claim.fence, "completed") for claim in claims]
 
-    settled, granted = Task.objects.relay([*outcomes[:2], Outcome(claims[2].task, 7, "completed")], by=ada, limit=9)
+    settled, granted = Task.objects.settle_and_claim([*outcomes[:2], Outcome(claims[2].task, 7, "completed")], by=ada, limit=9)
 
     assert [one.state or one.lost.code for one in settled] == ["completed", "completed", "claim_lost"]
     assert [claim.title for claim in granted] == ["part 4", "part 5", "part 6"]  # up to its capacity of 5

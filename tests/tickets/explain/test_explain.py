@@ -27,13 +27,13 @@ pytestmark = pytest.mark.django_db
 
 def why(task):
     """(waiting_on, codes, sentences) of a task."""
-    told = Task.objects.explain([task.pk])[task.pk]
+    told = Task.objects.explanations([task.pk])[task.pk]
     assert Task.objects.waits([task.pk]) == {task.pk: told["waiting_on"]}
     return told["waiting_on"], [cause["code"] for cause in told["causes"]], " | ".join(cause["what"] for cause in told["causes"])
 
 
 def why_ticket(ticket):
-    told = Ticket.objects.explain(ticket)
+    told = Ticket.objects.explanation(ticket)
     assert Ticket.objects.waits([ticket.pk]) == {ticket.pk: told["waiting_on"]}
     return told["waiting_on"], [cause["code"] for cause in told["causes"]], " | ".join(cause["what"] for cause in told["causes"])
 
@@ -62,7 +62,7 @@ def test_a_task_for_which_all_hands_are_full_says_so(ticket, ada, operator):
 def test_a_task_nobody_can_do_says_what_is_missing_and_how_to_get_it(ticket, ada, operator):
     [task] = Task.objects.add(ticket, [TaskSpec("Port it", capabilities=["rust"])], by=operator)
     assert why(task) == ("operator", ["capability"], "no agent of OMO works in Doing and can do rust")
-    assert "--capability rust" in Task.objects.explain([task.pk])[task.pk]["causes"][0]["how"]
+    assert "--capability rust" in Task.objects.explanations([task.pk])[task.pk]["causes"][0]["how"]
     Agent.objects.register(name="eve", capabilities=["rust"], by=operator, projects=[Project.objects.get()])
     with Agent.objects.locked(name="eve") as eve:
         eve.drain(by=operator)
@@ -117,7 +117,7 @@ def test_a_ticket_that_stands_still_says_why_and_its_tasks_too(act, expected, ta
     for who, codes, what in (why(task), why_ticket(ticket)):
         assert (who, codes[0]) == expected[:2]
         assert expected[2] in what
-    [cause, *_] = Task.objects.explain([task.pk])[task.pk]["causes"]
+    [cause, *_] = Task.objects.explanations([task.pk])[task.pk]["causes"]
     assert cause["since"] is not None
 
 
@@ -150,7 +150,7 @@ def test_who_must_act_for_a_ticket_is_told_however_many_tasks_it_has(project, ti
         needy = Ticket.objects.needy(project.pk)
 
         with CaptureQueriesContext(connection) as asked:
-            told = Ticket.objects.explain(ticket)
+            told = Ticket.objects.explanation(ticket)
 
         who = {cause["who"] for cause in told["causes"]}
         assert who == {"operator", "agents"}
@@ -227,9 +227,9 @@ def test_the_fleet_is_looked_at_once_for_tickets_that_wait_for_the_same(project,
 def test_a_page_of_fifty_tasks_is_explained_in_one_statement(ticket, ada, operator, django_assert_num_queries):
     tasks = Task.objects.add(ticket, [TaskSpec(f"{n}") for n in range(50)], by=operator)
     with django_assert_num_queries(1):
-        assert len(Task.objects.explain([task.pk for task in tasks])) == 50
+        assert len(Task.objects.explanations([task.pk for task in tasks])) == 50
     with django_assert_num_queries(2):
-        Ticket.objects.explain(ticket)
+        Ticket.objects.explanation(ticket)
     with django_assert_num_queries(1):
         Ticket.objects.waits([ticket.pk])
 
@@ -258,7 +258,7 @@ def test_moments_are_told_as_people_say_them(task, ada):
     sql.rows("UPDATE agents_agentpresence SET last_seen_at = clock_timestamp() - interval '4 min 10 s'")
     sql.rows("UPDATE tickets_task SET lease_expires_at = clock_timestamp() + interval '2 h 10 s'")
 
-    [cause] = Task.objects.explain([task.pk])[task.pk]["causes"]
+    [cause] = Task.objects.explanations([task.pk])[task.pk]["causes"]
 
     assert cause["what"] == "ada holds it and was last heard 4 minutes ago; its lease ends in 2 hours"
 
@@ -431,7 +431,7 @@ class World:
 
 def check(world):
     ids = [task.pk for task in world.tasks]
-    told = Task.objects.explain(ids)
+    told = Task.objects.explanations(ids)
     bars = {place for place, each in enumerate(OBSTACLES) if each.bars}
     barred = barred_tasks(ids, bars)
     granted = set().union(*(world.granted_to(agent) for agent in world.agents.values()))
@@ -451,7 +451,7 @@ def check(world):
             assert task.pk not in barred, (task.__dict__, causes)
     assert Task.objects.waits(ids) == {pk: told[pk]["waiting_on"] for pk in ids}
     for ticket in Ticket.objects.filter(pk__in=[ticket.pk for ticket in world.tickets]):
-        explained = Ticket.objects.explain(ticket)
+        explained = Ticket.objects.explanation(ticket)
         assert Ticket.objects.waits([ticket.pk]) == {ticket.pk: explained["waiting_on"]}
         waits = not ticket.closed or (ticket.done and ticket.tasks.open().exists())  # work left open in a ticket that is done
         assert bool(explained["causes"]) == bool(explained["waiting_on"]) == waits, (ticket.__dict__, explained)
@@ -460,7 +460,7 @@ def check(world):
 
 def check_needy(world):
     told = {
-        ticket.pk: {cause["who"] for cause in Ticket.objects.explain(ticket)["causes"]}
+        ticket.pk: {cause["who"] for cause in Ticket.objects.explanation(ticket)["causes"]}
         for ticket in Ticket.objects.filter(project=world.project, archived_at=None)
     }
     needy = Ticket.objects.needy(world.project.pk)

@@ -267,7 +267,7 @@ def test_a_refusal_stands_where_the_tasks_to_mend_it_cannot_be_added(project, op
 
     assert Verdict.objects.get(ticket=ticket).passed is False
     assert "begin with -" in Event.objects.get(kind="ticket.mend_failed").reason
-    assert [cause["code"] for cause in Ticket.objects.explain(ticket)["causes"]] == ["gate"]
+    assert [cause["code"] for cause in Ticket.objects.explanation(ticket)["causes"]] == ["gate"]
 
 
 @pytest.mark.parametrize("early", [True, False])

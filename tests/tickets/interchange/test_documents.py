@@ -15,6 +15,7 @@ from omoi_site.errors import OmoiError
 from tests.tickets.interchange.backlogs import bring, everything, issue, stored, written
 from tickets import interchange
 from tickets.models import Cycle, Link, Need, Task, Ticket
+from tickets.models.task.readiness import recount
 
 pytestmark = pytest.mark.django_db
 bounded = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -114,7 +115,7 @@ def test_a_document_comes_in_as_it_was_or_not_at_all(document):
         open_needs = len({parent for child, parent in needs if child == task.ticket.source_id and parent in waiting})
         assert task.open_needs == (open_needs if task.ticket.source_id in waiting else 0)
     rows = stored("tickets_task")
-    Task.objects.recount([row["id"] for row in rows])
+    recount([row["id"] for row in rows])
     assert stored("tickets_task") == rows
 
     after = everything()

@@ -12,7 +12,8 @@ from agents.models import Project
 from omoi_site.database import sql
 from tests.deeds import allow, complete, fail
 from tickets.demo import workspace
-from tickets.models import Backlog, Edge, Item, Need, SweepRun, Task, TaskSpec, Ticket, Workflow
+from tickets.models import Backlog, Edge, Item, Need, Relation, SweepRun, Task, TaskSpec, Ticket, Words, Workflow
+from tickets.models.ticket import bulk_import
 from tickets.pages.board import Board, Wanted
 
 pytestmark = pytest.mark.django_db
@@ -215,8 +216,13 @@ def test_phases_of_several_workflows_stand_in_one_order(project, opened, operato
 def many(project, operator, count):
     """Tickets with one task each, brought in at once; every third needs the one before."""
     items = [Item(str(n), f"Ticket {n}", "text " * 100, n % 4, [f"l{n % 7}"]) for n in range(count)]
-    needs = [(str(n - 1), str(n)) for n in range(1, count, 3)]
-    Ticket.objects.bring_in(Backlog("test", items, needs), project=project, workflow=Workflow.objects.latest_of("simple"), by=operator)
+    needs = [Relation("needs", str(n), str(n - 1)) for n in range(1, count, 3)]
+    bulk_import.bring_in(
+        Backlog("test", items, needs, words=Words(needs="needs")),
+        project=project,
+        workflow=Workflow.objects.latest_of("simple"),
+        by=operator,
+    )
 
 
 @pytest.mark.alone

@@ -57,12 +57,12 @@ def test_what_is_no_word_for_people_is_found(text):
 
 
 def every_cause(tickets, tasks):
-    told = Task.objects.explain([task.pk for task in tasks])
+    told = Task.objects.explanations([task.pk for task in tasks])
     causes = [cause for each in told.values() for cause in each["causes"]]
     return causes + [
         cause
         for ticket in Ticket.objects.filter(pk__in=[ticket.pk for ticket in tickets])
-        for cause in Ticket.objects.explain(ticket)["causes"]
+        for cause in Ticket.objects.explanation(ticket)["causes"]
     ]
 
 

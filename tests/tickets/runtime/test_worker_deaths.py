@@ -13,6 +13,7 @@ from tests.racing import meanwhile, race
 from tests.waiting import until
 from tests.working import Process, states, tasks
 from tickets.models import CapacityFull, ClaimLost, Lane, Task, TaskSpec
+from tickets.models.task.lane import relane
 
 pytestmark = pytest.mark.django_db
 
@@ -116,7 +117,7 @@ def test_one_worker_and_no_other_becomes_free_for_what_must_run_alone(ticket, w1
     Task.objects.claim(by=w2, limit=len(echoes(ticket, 1)))
     [poison] = echoes(ticket, 1)
     Task.objects.filter(pk=poison.pk).update(worker_deaths=2, rank=0)
-    Task.objects.relane([poison.pk])
+    relane([poison.pk])
     echoes(ticket, 4)
 
     assert Task.objects.claim(by=w1, limit=2) == []
@@ -135,14 +136,14 @@ def test_a_third_death_fails_it_however_many_attempts_it_had(ticket, w1, dies):
     poison.refresh_from_db()
     assert (poison.state, poison.failure, poison.attempts) == ("failed", "worker_lost", 3)
     assert poison.error.startswith("the worker w1 was lost while it ran this and nothing else: it")
-    told = Task.objects.explain([poison.pk])[poison.pk]
+    told = Task.objects.explanations([poison.pk])[poison.pk]
     assert (told["waiting_on"], [cause["code"] for cause in told["causes"]]) == ("operator", ["worker_lost"])
     assert poison.error in told["causes"][0]["what"]
     assert Task.objects.get(pk=child.pk).doomed
 
 
 def need(task):
-    from tickets.models.task.create import NeedSpec
+    from tickets.models.task.spec import NeedSpec
 
     return NeedSpec(task.pk)
 
@@ -224,7 +225,7 @@ def test_explain_says_that_it_waits_for_a_worker_that_holds_nothing(ticket, w1):
     Task.objects.filter(pk=poison.pk).update(rank=2**60)
     echoes(ticket, 1)
     Task.objects.claim(by=w1)
-    told = Task.objects.explain([poison.pk])[poison.pk]["causes"]
+    told = Task.objects.explanations([poison.pk])[poison.pk]["causes"]
     assert [cause["code"] for cause in told] == ["capacity"]
     assert (
         told[0]["what"] == "it runs with nothing beside it, for 2 workers were lost while they ran it; all who could do it are at work: w1"
@@ -246,7 +247,7 @@ def test_two_who_notice_a_death_count_it_once(ticket, w1):
 def test_what_runs_alone_never_has_company_however_many_claim(ticket, w1):
     for task in echoes(ticket, 40):
         Task.objects.filter(pk=task.pk).update(worker_deaths=2 * (task.pk % 2))
-    Task.objects.relane(Task.objects.values_list("pk", flat=True))
+    relane(list(Task.objects.values_list("pk", flat=True)))
     assert Lane.objects.filter(alone=True).count() == 1
 
     def claims(turn):

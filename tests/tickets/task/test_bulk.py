@@ -13,7 +13,8 @@ from agents.models import Event
 from tests.tickets.interchange.backlogs import flow, issue, written
 from tickets import interchange
 from tickets.models import Need, Task, TaskSpec, Ticket
-from tickets.models.task.create import BATCH, NeedSpec
+from tickets.models.task.create import BATCH
+from tickets.models.task.spec import NeedSpec
 
 pytestmark = pytest.mark.django_db
 PARAMETERS = 2**16 - 1

@@ -6,7 +6,7 @@ import pytest
 
 from tests.deeds import complete, fail
 from tickets.models import Cycle, Edge, Need, NotReady, Task, TaskSpec, Ticket
-from tickets.models.task.create import NeedSpec
+from tickets.models.task.spec import NeedSpec
 
 pytestmark = pytest.mark.django_db
 

@@ -112,7 +112,7 @@ def test_a_move_that_cannot_be_made_says_why_and_what_helps(bereft, client, oper
     SweepRun.note({})
     assert sweep() == 0
 
-    told = Ticket.objects.explain(bereft)
+    told = Ticket.objects.explanation(bereft)
     [cause] = told["causes"]
     assert (told["waiting_on"], cause["code"], cause["who"]) == ("operator", "phase", "operator")
     assert "it should move on from Make and cannot: phases.SHIP.tasks.0.profile: there is no profile tool" in cause["what"]
@@ -146,7 +146,7 @@ def test_a_move_is_made_as_soon_as_what_kept_it_is_mended(bereft, tool):
 
     assert (now(bereft).phase, now(bereft).move_fault, now(bereft).move_fault_at) == ("SHIP", "", None)
     assert bereft.tasks.get(phase="SHIP").profile == "tool"
-    assert "cannot" not in str(Ticket.objects.explain(bereft))
+    assert "cannot" not in str(Ticket.objects.explanation(bereft))
 
 
 def test_another_fault_is_told_of_anew(bereft, tool):
@@ -170,5 +170,5 @@ def test_a_ticket_that_is_not_due_any_more_says_nothing_of_the_move_it_could_not
     sweep()
     Task.objects.add(bereft, [TaskSpec("one thing more")], by=operator)
 
-    assert "cannot" not in str(Ticket.objects.explain(bereft))
+    assert "cannot" not in str(Ticket.objects.explanation(bereft))
     assert not Ticket.objects.stalled().exists()

@@ -19,6 +19,7 @@ from tests.tickets.interchange.backlogs import bring, issue
 from tickets import interchange
 from tickets.interchange import beads, comments
 from tickets.models import Backlog, Comment, Item, Remark, Ticket, Workflow
+from tickets.models.ticket import bulk_import
 from tickets.models.ticket.external import address
 
 pytestmark = pytest.mark.django_db
@@ -138,9 +139,7 @@ def test_the_verb_itself_holds_comments_to_their_limits(project):
     for known in (True, False):
         item = Item(id="bd-1" if known else "bd-2", title="Do", external_ref="a\nb", comments=[Remark("1", "x" * 100_001)])
         with pytest.raises(Invalid) as refused:
-            Ticket.objects.bring_in(
-                Backlog("beads", [item]), project=project, workflow=Workflow.objects.latest_of("simple"), by="system:test"
-            )
+            bulk_import.bring_in(Backlog("beads", [item]), project=project, workflow=Workflow.objects.latest_of("simple"), by="system:test")
         assert [fault["field"] for fault in refused.value.more["errors"]] == [f"{item.id}: external_ref", f"{item.id}: comment 1: body"]
 
 

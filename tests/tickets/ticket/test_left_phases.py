@@ -213,13 +213,13 @@ def test_explain_is_not_silent_on_a_ticket_that_has_ended_with_work_open(buildin
     else:
         Ticket.objects.move(building.pk, end, by=operator, reason="it is not needed", force=True)
 
-    told = Ticket.objects.explain(now(building))
+    told = Ticket.objects.explanation(now(building))
     word = "done" if end == "OUT" else "cancelled"
     assert (told["waiting_on"], told["causes"][-1]["what"]) == ("operator", f"it is {word}, and work of it is still open: 1")
     assert Ticket.objects.needy(building.project_id).needs_operator == {building.pk}
     assert Ticket.objects.waiting_on("operator", limit=5) == ([building.pk], None)
     Task.objects.filter(pk=left.pk).cancel(by=operator, reason="not needed")
-    assert Ticket.objects.explain(now(building)) == {"waiting_on": None, "causes": []}
+    assert Ticket.objects.explanation(now(building)) == {"waiting_on": None, "causes": []}
     assert Ticket.objects.waiting_on("operator", limit=5) == ([], None)
 
 

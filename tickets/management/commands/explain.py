@@ -20,14 +20,14 @@ class Command(commands.Command):
 
     def act(self, *, key: str, **_: Any) -> commands.Document:
         if ticket := Ticket.objects.named(key):
-            return {"key": ticket.key, "state": ticket.phase, **Ticket.objects.explain(ticket)}
+            return {"key": ticket.key, "state": ticket.phase, **Ticket.objects.explanation(ticket)}
         key, _dot, number = key.upper().partition(".")
         if not number:
             raise NotFound(f"there is no ticket {key}")
         task = Task.objects.filter(ticket_key=key, pk=int(number)).first() if number.isdecimal() and len(number) < 19 else None
         if task is None:
             raise NotFound(f"there is no task {key}.{number}")
-        return {"key": task.key, "state": task.state, **Task.objects.explain([task.pk])[task.pk]}
+        return {"key": task.key, "state": task.state, **Task.objects.explanations([task.pk])[task.pk]}
 
     def tell(self, document: commands.Document) -> None:
         who = document["waiting_on"]

@@ -11,16 +11,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
-
-from django.db import models
+from typing import Any, TypeVar
 
 from agents.models import Agent, AgentUnavailable, Project, via
 from agents.models.agent import phase_names, words
 from omoi_site.brokers import hints
 from omoi_site.database import sql
 from omoi_site.errors import OmoiError
+from tickets.models.claim.lease import Leasing
 from tickets.models.explain.obstacles import FITS, HEARD, READY, RUNS_ALONE
+from tickets.models.task.record import TaskRecord
+
+Row = TypeVar("Row", bound=TaskRecord)
 
 # me: under the row's lock, newest version. seen: the same row by the snapshot.
 ME = f"""
@@ -141,7 +143,7 @@ class Claim:
     brief: dict[str, Any] = field(default_factory=dict)
 
 
-class Claiming(models.QuerySet[Any]):
+class Claiming(Leasing[Row]):
     @sql.joined
     def claim(
         self,
@@ -170,9 +172,9 @@ class Claiming(models.QuerySet[Any]):
 
     def _catch_up(self, missed: dict[str, Any]) -> bool:
         """End what has lapsed and wake what is due, or wait for whoever is about it; whether there was any."""
-        if missed["lapsed"] and not self.lapse():  # type: ignore[attr-defined]
+        if missed["lapsed"] and not self.lapse():
             sql.rows(LAPSING)
-        if missed["due"] and not self.wake():  # type: ignore[attr-defined]
+        if missed["due"] and not self.wake():
             sql.rows(WAKING)
         return bool(missed["lapsed"] or missed["due"])
 

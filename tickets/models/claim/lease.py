@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import models
 from psycopg.types.json import Jsonb
@@ -12,13 +12,17 @@ from agents.models import Agent, via
 from omoi_site import limits
 from omoi_site.brokers import hints
 from omoi_site.database import sql
-from tickets.models.claim.settle import LOST, lost
-from tickets.models.explain.obstacles import LEASE_HOLDS, RUNS_ALONE
+from tickets.models.claim.held import HELD, LOST, lost
+from tickets.models.explain.obstacles import RUNS_ALONE
 from tickets.models.sweep_run import SweepRun
+from tickets.models.task.lane import relane
+from tickets.models.task.readiness import decide
+from tickets.models.task.record import TaskRecord
+
+Row = TypeVar("Row", bound=TaskRecord)
 
 BATCH = 100
 
-HELD = f"t.id = i.id AND t.fence = i.fence AND t.state = 'claimed' AND t.holder_id = %(agent)s AND {LEASE_HOLDS}"
 RENEW = f"""
 WITH i AS (SELECT * FROM unnest(%(ids)s::bigint[], %(fences)s::bigint[]) AS i(id, fence)),
 mine AS MATERIALIZED (SELECT t.id FROM tickets_task t JOIN i ON {HELD} ORDER BY t.id FOR NO KEY UPDATE OF t),
@@ -123,7 +127,7 @@ UPDATE tickets_lane l SET floor = f.rank FROM (
 """
 
 
-class Leasing(models.QuerySet[Any]):
+class Leasing(models.Manager[Row]):
     @sql.atomic
     def renew(
         self, claims: Sequence[tuple[int, int]], *, by: Agent, lease_s: int | None = None
@@ -177,7 +181,7 @@ class Leasing(models.QuerySet[Any]):
         The first call after an absence of sweeps gives what was held at their last run 30 s more.
         """
         SweepRun.forgive_absence("lapse", EXTEND_LEASES)
-        gone = self._ended(
+        gone = after_end(
             sql.rows(LAPSE + ENDED_BY_TIME, {"limit": limit, "kind": "task.lapsed", "fate": ": its lease ended without a word"})
         )
         SweepRun.ran("lapse")
@@ -187,30 +191,32 @@ class Leasing(models.QuerySet[Any]):
     def time_out(self, limit: int = BATCH) -> int:
         """End claims that ran longer than their task allows; returns how many."""
         SweepRun.forgive_absence("time_out", EXTEND_TIMEOUTS)
-        return self._ended(sql.rows(TIME_OUT + ENDED_BY_TIME, {"limit": limit, "kind": "task.timed_out", "fate": ""}))
+        return after_end(sql.rows(TIME_OUT + ENDED_BY_TIME, {"limit": limit, "kind": "task.timed_out", "fate": ""}))
 
     @sql.atomic
     def wake(self, limit: int = BATCH) -> int:
         """Tasks whose time has come are due; returns how many."""
-        return self._ended(sql.rows(WAKE + ENDED_BY_TIME, {"limit": limit, "kind": "task.woken"}))
+        return after_end(sql.rows(WAKE + ENDED_BY_TIME, {"limit": limit, "kind": "task.woken"}))
 
     @sql.atomic
     def promote(self, limit: int = BATCH) -> int:
         """Tasks near their deadline, or ready for too long, go before all ordinary work; returns how many."""
-        return self._ended(sql.rows(PROMOTE + ENDED_BY_TIME, {"limit": limit, "kind": "task.promoted"}))
+        return after_end(sql.rows(PROMOTE + ENDED_BY_TIME, {"limit": limit, "kind": "task.promoted"}))
 
     @sql.atomic
     def raise_floors(self) -> None:
         """Set each lane's floor to its first ready task: spares claims the walk over dead index entries."""
         sql.rows(FLOOR)
 
-    def _ended(self, gone: list[dict[str, Any]]) -> int:
-        if again := [row["id"] for row in gone if row["died"] and row["state"] == "pending"]:
-            self.relane(again)  # type: ignore[attr-defined]
-        failed = [row for row in gone if row["state"] == "failed"]
-        if failed:
-            self.decide([row["id"] for row in failed])  # type: ignore[attr-defined]
-            hints.hint("advance_tickets", sorted({row["ticket_id"] for row in failed}))
-        if any(row["profile"] and row["state"] == "pending" for row in gone):
-            hints.hint("work")
-        return len(gone)
+
+def after_end(gone: list[dict[str, Any]]) -> int:
+    """What follows from claims that ended without their holders; how many there are."""
+    if again := [row["id"] for row in gone if row["died"] and row["state"] == "pending"]:
+        relane(again)
+    failed = [row for row in gone if row["state"] == "failed"]
+    if failed:
+        decide([row["id"] for row in failed])
+        hints.hint("advance_tickets", sorted({row["ticket_id"] for row in failed}))
+    if any(row["profile"] and row["state"] == "pending" for row in gone):
+        hints.hint("work")
+    return len(gone)

@@ -6,9 +6,10 @@ added while the first waited for a row is seen there, because whoever adds an ed
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from io import BytesIO
+from typing import Any, TypeVar
 
 from django.db import models
 from psycopg.types.json import Jsonb
@@ -16,8 +17,14 @@ from psycopg.types.json import Jsonb
 from agents.models import Agent, via
 from omoi_site.brokers import hints
 from omoi_site.database import sql
-from omoi_site.errors import OmoiError
-from tickets.models.explain.obstacles import LEASE_HOLDS, MET
+from tickets.models.claim.held import HELD, LOST, lost
+from tickets.models.claim.outcome import Outcome, Settlement
+from tickets.models.gate.artifact import Artifact, Blob
+from tickets.models.task.readiness import decide
+from tickets.models.task.record import TaskRecord
+from tickets.models.ticket.ticket import Ticket
+
+Row = TypeVar("Row", bound=TaskRecord)
 
 # Back-off before the next attempt: min(60 s, 2^n s x uniform(0.75, 1.25)), n = attempts failed before this one.
 SETTLE = f"""
@@ -25,8 +32,7 @@ WITH i AS (SELECT * FROM unnest(%(ids)s::bigint[], %(fences)s::bigint[], %(outco
            AS i(id, fence, outcome, result, error, again)),
 mine AS MATERIALIZED (
   SELECT t.id, i.outcome, i.result, i.error, i.outcome = 'failed' AND i.again AND t.attempts < t.max_attempts AS again
-  FROM tickets_task t JOIN i USING (id)
-  WHERE t.fence = i.fence AND t.state = 'claimed' AND t.holder_id = %(agent)s AND {LEASE_HOLDS}
+  FROM tickets_task t JOIN i ON {HELD}
   ORDER BY t.id FOR NO KEY UPDATE OF t),
 done AS (
   UPDATE tickets_task t SET state = CASE WHEN m.again THEN 'pending' ELSE m.outcome END,
@@ -49,99 +55,11 @@ SELECT done.id, done.ticket_id, done.state, o.over FROM done JOIN (
     WHERE k.id = d.ticket_id AND t.state IN ('pending', 'claimed') AND t.id <> ALL (ARRAY(SELECT id FROM done))) AS over
   FROM done d GROUP BY d.ticket_id) o USING (ticket_id)
 """
-# The list is wrapped in a subselect so that a plan for any list looks as cheap as one for this list: unwrapped, PostgreSQL
-# finds the general plan dearer and plans the statement anew every time, which costs more than to run it.
-# What ended tasks decide for their pending children, locked in id order; repeated with the ids it cancels until there are none.
-DECIDE = f"""
-WITH verdict AS MATERIALIZED (
-  SELECT n.child_id, count(*) FILTER (WHERE v.met) AS met, count(*) AS decided, coalesce(bool_or(n.on_failure = 'cancel') FILTER (WHERE NOT v.met), false) AS cancel
-  FROM tickets_need n JOIN tickets_task p ON p.id = n.parent_id
-  CROSS JOIN LATERAL (SELECT {MET} AS met) v
-  WHERE n.parent_id = ANY ((SELECT %(ended)s::bigint[])::bigint[]) GROUP BY n.child_id),
-kid AS MATERIALIZED (
-  SELECT c.id, v.cancel, greatest(0, c.open_needs - v.met) AS open_needs, greatest(0, c.edges_left - v.decided) AS edges_left,
-         greatest(0, c.open_needs - v.met) > greatest(0, c.edges_left - v.decided) AS doomed,
-         c.open_needs > 0 AND c.open_needs <= v.met AS freed, NOT c.doomed AND greatest(0, c.open_needs - v.met) > greatest(0, c.edges_left - v.decided) AS dooms
-  FROM tickets_task c JOIN verdict v ON v.child_id = c.id WHERE c.state = 'pending' ORDER BY c.id FOR NO KEY UPDATE OF c),
-now AS MATERIALIZED (SELECT clock_timestamp() AS at),
-decided AS (
-  UPDATE tickets_task c SET open_needs = k.open_needs, edges_left = k.edges_left, doomed = k.doomed,
-         state = CASE WHEN k.doomed AND k.cancel THEN 'cancelled' ELSE c.state END,
-         error = CASE WHEN k.doomed AND k.cancel THEN 'a task it needed did not end as needed' ELSE c.error END,
-         ended_at = CASE WHEN k.doomed AND k.cancel THEN clock_timestamp() END,
-         events = c.events + (k.dooms OR k.freed)::int,
-         ready_at = CASE WHEN k.freed THEN now.at ELSE c.ready_at END,
-         rank = CASE WHEN k.freed THEN omoi_rank(c.priority, now.at, c.deadline, (SELECT count(*) FROM tickets_need u WHERE u.parent_id = c.id), c.retries) ELSE c.rank END,
-         promote_at = CASE WHEN k.freed THEN omoi_promote_at(c.priority, now.at, c.deadline) ELSE c.promote_at END
-  FROM kid k, now WHERE c.id = k.id
-  RETURNING c.id, c.ticket_id, c.ticket_key, c.project_id, c.state, c.lane_id, c.rank, c.events, c.profile, k.freed, k.dooms),
-low AS (
-  UPDATE tickets_lane l SET floor = f.rank FROM (
-    SELECT k.id, x.rank FROM tickets_lane k JOIN (SELECT lane_id, min(rank) AS rank FROM decided WHERE freed GROUP BY 1) x ON x.lane_id = k.id
-    WHERE k.floor > x.rank FOR NO KEY UPDATE OF k SKIP LOCKED) f WHERE l.id = f.id),
-log AS (
-  INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)
-  SELECT project_id, 'ticket:' || ticket_key, 'task:' || id, events,
-         CASE WHEN state = 'cancelled' THEN 'task.cancelled' WHEN dooms THEN 'task.doomed' ELSE 'task.readied' END, 'system:needs', '', '{{}}', ''
-  FROM decided WHERE freed OR dooms)
-SELECT id, ticket_id, state, profile, freed FROM decided
-"""
-LOST = """
-SELECT t.id, t.state, t.fence, t.settled_by, t.settled_fence, t.settled_as, a.name AS holder FROM tickets_task t LEFT JOIN agents_agent a ON a.id = t.holder_id
-WHERE t.id = ANY (%s)
-"""
+CLAIMED = "SELECT id, fence, ticket_id FROM tickets_task WHERE id = ANY (%s) AND holder_id = %s AND state = 'claimed'"
 AGAIN = {"transient", "validation"}  # kinds of failure worth another attempt; `permanent` is not
 
 
-class ClaimLost(OmoiError):
-    """The caller no longer holds this claim: it lapsed, was handed over or was given to another."""
-
-    code = "claim_lost"
-    title = "This claim is not yours any more"
-    next_action = "stop the work on this task and claim again"
-
-
-@dataclass(frozen=True)
-class Handed:
-    """An artifact that comes with an outcome; `name` and `phase` empty: its type, and where the ticket stands."""
-
-    type: str
-    content: bytes
-    name: str = ""
-    phase: str = ""
-    path: str = ""
-    commit: str = ""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How the claim `fence` of `task` ended: `completed` with a result, or `failed` with an error and its kind; with what was made."""
-
-    task: int
-    fence: int
-    state: str
-    result: Any = None
-    error: str = ""
-    kind: str = "transient"
-    artifacts: Sequence[Handed] = ()
-
-
-@dataclass(frozen=True)
-class Settlement:
-    """What became of one outcome: the task's state, or the error that says who holds it now; `again`: it was so before."""
-
-    task: int
-    state: str = ""
-    lost: ClaimLost | None = None
-    again: bool = False
-
-    def or_raise(self) -> Settlement:
-        if self.lost:
-            raise self.lost
-        return self
-
-
-class Settling(models.QuerySet[Any]):
+class Settling(models.Manager[Row]):
     @sql.joined
     def settle(self, outcomes: Sequence[Outcome], *, by: Agent) -> list[Settlement]:
         """Complete or fail claims of `by`; an outcome whose fence is old changes nothing.
@@ -150,10 +68,8 @@ class Settling(models.QuerySet[Any]):
         with the same fence again, while no newer fence exists, is answered with the task as it stands. Artifacts are kept of what
         was settled now, all of them or nothing at all.
         """
-        from tickets.models.gate.artifact import Artifact
-
         first = {outcome.task: outcome for outcome in reversed(outcomes)}  # of two outcomes of one task the first counts
-        tickets = Artifact.objects.prepare(list(first.values()), by=by)
+        tickets = _prepare_artifacts(list(first.values()), by)
         done = sql.rows(
             SETTLE,
             {
@@ -170,8 +86,8 @@ class Settling(models.QuerySet[Any]):
         )
         settled = {row["id"]: row["state"] for row in done}
         for task in sorted(settled.keys() & tickets.keys()):
-            Artifact.objects.hand_over(first[task], tickets[task], by=by)
-        self.decide([row["id"] for row in done if row["state"] != "pending"])
+            Artifact.objects.attach(first[task], tickets[task], by=by)
+        decide([row["id"] for row in done if row["state"] != "pending"])
         # Two last tasks that end in the same moment do not see each other: then a sweep looks at their ticket.
         if over := sorted({row["ticket_id"] for row in done if row["over"]}):
             hints.hint("advance_tickets", over)
@@ -184,17 +100,6 @@ class Settling(models.QuerySet[Any]):
             for outcome in outcomes
         ]
 
-    def decide(self, ended: Sequence[int]) -> None:
-        """Tell the children of tasks that this transaction has just ended."""
-        left = list(ended)
-        while left:
-            children = sql.rows(DECIDE, {"ended": left})
-            if any(child["profile"] and child["freed"] for child in children):
-                hints.hint("work")
-            left = [child["id"] for child in children if child["state"] == "cancelled"]
-            if left:
-                hints.hint("advance_tickets", sorted({child["ticket_id"] for child in children if child["state"] == "cancelled"}))
-
 
 def _repeated(outcome: Outcome, now: dict[str, Any] | None, by: Agent) -> Settlement:
     if (
@@ -206,9 +111,18 @@ def _repeated(outcome: Outcome, now: dict[str, Any] | None, by: Agent) -> Settle
     return Settlement(outcome.task, lost=lost(now))
 
 
-def lost(now: dict[str, Any] | None) -> ClaimLost:
-    """The refusal for a claim that `now` (state, holder) is not the caller's."""
-    if now is None:
-        return ClaimLost("there is no such claim", holder=None)
-    who = f"held by {now['holder']}" if now["holder"] else now["state"]
-    return ClaimLost(f"this claim is not yours any more: the task is {who}", holder=now["holder"], state=now["state"])
+def _prepare_artifacts(outcomes: Sequence[Outcome], by: Agent) -> dict[int, Ticket]:
+    """Before the tasks are locked: keep the contents, in one order for all who do so, and lock the tickets; each by its task.
+
+    What they bring is kept only where the settling, which comes then, finds the fence to be good.
+    """
+    ids = [outcome.task for outcome in outcomes if outcome.artifacts]
+    if not ids:
+        return {}
+    held = {(row["id"], row["fence"]): row["ticket_id"] for row in sql.rows(CLAIMED, [ids, by.pk])}
+    good = [outcome for outcome in outcomes if (outcome.task, outcome.fence) in held]
+    contents = {hashlib.sha256(each.content).digest(): each.content for outcome in good for each in outcome.artifacts}
+    for _, content in sorted(contents.items()):
+        Blob.objects.keep(BytesIO(content))
+    tickets = Ticket.lock({held[outcome.task, outcome.fence] for outcome in good})
+    return {outcome.task: tickets[held[outcome.task, outcome.fence]] for outcome in good}

@@ -1,18 +1,20 @@
-"""Relay: settlements and the next claim in one act, for agents whose tasks are shorter than a round trip."""
+"""Settlements and the next claim in one act, for agents whose tasks are shorter than a round trip."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
-
-from django.db import models
+from typing import TypeVar
 
 from agents.models import Agent, Project
 from omoi_site.database import sql
-from tickets.models.claim.claim import GRANTED, Claim, asking
-from tickets.models.claim.settle import Outcome, Settlement
+from tickets.models.claim.claim import GRANTED, Claim, Claiming, asking
+from tickets.models.claim.outcome import Outcome, Settlement
+from tickets.models.claim.settle import Settling
 from tickets.models.explain.obstacles import LEASE_HOLDS
+from tickets.models.task.record import TaskRecord
+
+Row = TypeVar("Row", bound=TaskRecord)
 
 # Before anything else: locks are taken in the order of all verbs, the agent, its tasks, their children; what is claimed is never waited for.
 FIRST = "SELECT FROM agents_agent WHERE id = %s FOR NO KEY UPDATE"
@@ -23,9 +25,9 @@ WHERE t.holder_id = %(agent)s AND t.granted_with = %(granted_with)s AND {LEASE_H
 """
 
 
-class Relaying(models.QuerySet[Any]):
+class SettlingAndClaiming(Settling[Row], Claiming[Row]):
     @sql.joined
-    def relay(
+    def settle_and_claim(
         self,
         outcomes: Sequence[Outcome],
         *,
@@ -40,14 +42,13 @@ class Relaying(models.QuerySet[Any]):
 
         The same act again is answered with the claims it granted, as long as they are held. Whose claims are all lost is granted nothing.
         """
-        tasks: Any = self  # with the verbs of its sisters
         asked = asking(by, limit, lease_s, capabilities, phases, project) | {"granted_with": mark(outcomes)}
         sql.rows(FIRST, [by.pk])
-        settled = tasks.settle(outcomes, by=by)
+        settled = self.settle(outcomes, by=by)
         if all(one.lost for one in settled):
             return settled, []
         granted = sql.rows(STILL_HELD, asked) if all(one.lost or one.again for one in settled) else []
-        return settled, tasks._brief(granted or tasks._take(asked))
+        return settled, self._brief(granted or self._take(asked))
 
 
 def mark(outcomes: Sequence[Outcome]) -> str:

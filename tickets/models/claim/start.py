@@ -6,16 +6,17 @@ them, and the next death fails it alone, or it was only near, and completes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import TypeVar
 
 from django.db import models
 
 from agents.models import Agent
 from omoi_site.database import sql
-from tickets.models.claim.lease import ABANDON, ENDED_BY_TIME, HELD
-from tickets.models.claim.settle import LOST, lost
-from tickets.models.task.lane import Lane
+from tickets.models.claim.held import HELD, LOST, lost
+from tickets.models.claim.lease import ABANDON, ENDED_BY_TIME, after_end
+from tickets.models.task.record import TaskRecord
+
+Row = TypeVar("Row", bound=TaskRecord)
 
 START = f"""
 WITH i AS (SELECT %(task)s::bigint AS id, %(fence)s::bigint AS fence)
@@ -23,7 +24,7 @@ UPDATE tickets_task t SET started_at = coalesce(t.started_at, clock_timestamp())
 """
 
 
-class Starting(models.QuerySet[Any]):
+class Starting(models.Manager[Row]):
     def start(self, task: int, fence: int, *, by: Agent) -> None:
         """Record that the holder begins this now; from here on it counts as an attempt. One statement, and again it changes nothing. Raises ClaimLost."""
         if not sql.rows(START, {"task": task, "fence": fence, "agent": by.pk}):
@@ -33,14 +34,4 @@ class Starting(models.QuerySet[Any]):
     def abandon(self, *, by: Agent, fate: str = "") -> int:
         """End all claims of a worker whose process is known to be gone; returns how many. `fate` says how it went, as far as that is known."""
         asked = {"holder": by.pk, "kind": "task.lapsed", "fate": f": it {fate}" if fate else ""}
-        return self._ended(sql.rows(ABANDON + ENDED_BY_TIME, asked))  # type: ignore[attr-defined]
-
-    def relane(self, ids: Sequence[int]) -> None:
-        """Put tasks, locked by the caller, into the lanes they belong to now."""
-        moved = []
-        for task in self.model.objects.filter(pk__in=ids).select_related("project").order_by("pk"):
-            if (lane := Lane.objects.fitting(task)) != task.lane_id:
-                self.model.objects.filter(pk=task.pk).update(lane=lane)
-                moved.append(task.pk)
-        if moved:
-            self.lower_floors(moved)  # type: ignore[attr-defined]
+        return after_end(sql.rows(ABANDON + ENDED_BY_TIME, asked))

@@ -25,24 +25,24 @@ h.name AS holder, hp.last_seen_at AS holder_seen_at, n.left_open, n.open_keys, n
 """
 
 
-class Explaining(models.QuerySet[Row]):
-    """For tasks."""
-
-    def explain(self, ids: Iterable[int]) -> dict[int, Told]:  # type: ignore[override]  # not of the query: of the work
-        """What each of these tasks waits on and every cause, the first obstacle first; no cause and null when it has ended for good."""
-        rows = sql.rows(f"SELECT {FACTS}, {selected(OBSTACLES)} {SCENE} WHERE t.id = ANY (%s)", [list(ids)])
-        away = hints.health() if any(row["has_profile"] and row["state"] == "pending" for row in rows) else ""
-        return {row["id"]: _told(row, away) for row in rows}
-
-    def waits(self, ids: Iterable[int]) -> dict[int, str | None]:
-        """Who each of these tasks waits on."""
-        rows = sql.rows(f"SELECT t.id, {waiting_on()} AS who {SCENE} WHERE t.id = ANY (%s)", [list(ids)])
-        return {row["id"]: row["who"] for row in rows}
-
+class WaitingTasks(models.QuerySet[Row]):
     def waiting_on(self, who: str) -> models.QuerySet[Row]:
         """Tasks that wait on `who`: operator, agents, clock, agent:ada, task:OMO-1.7, ticket:OMO-1; `agent` alone is any agent."""
         found = f"SELECT t.id {PANORAMA} WHERE {waits_on(waiting_on(), OBSTACLES, who)}"
         return self.extra(where=[f"tickets_task.id IN ({found})"], params=[who])
+
+
+def explanations(ids: Iterable[int]) -> dict[int, Told]:
+    """What each of these tasks waits on and every cause, the first obstacle first; no cause and null when it has ended for good."""
+    rows = sql.rows(f"SELECT {FACTS}, {selected(OBSTACLES)} {SCENE} WHERE t.id = ANY (%s)", [list(ids)])
+    away = hints.health() if any(row["has_profile"] and row["state"] == "pending" for row in rows) else ""
+    return {row["id"]: _told(row, away) for row in rows}
+
+
+def waits(ids: Iterable[int]) -> dict[int, str | None]:
+    """Who each of these tasks waits on."""
+    rows = sql.rows(f"SELECT t.id, {waiting_on()} AS who {SCENE} WHERE t.id = ANY (%s)", [list(ids)])
+    return {row["id"]: row["who"] for row in rows}
 
 
 def _told(row: dict[str, Any], broker_away: str) -> Told:

@@ -11,6 +11,7 @@ from django.db import models
 from omoi_site import spoken
 from omoi_site.database import sql
 from tickets.gates.check_names import name_of
+from tickets.models.explain import tasks
 from tickets.models.explain.obstacles import (
     CLAIMABLE_HERE,
     CLOCK,
@@ -25,8 +26,10 @@ from tickets.models.explain.obstacles import (
     waiting_on,
 )
 from tickets.models.explain.tasks import Told, cause_of, meant, selected
+from tickets.models.ticket.filters import TicketFilters
+from tickets.models.ticket.record import TicketRecord
 
-Row = TypeVar("Row", bound=models.Model)
+Row = TypeVar("Row", bound=TicketRecord)
 QUOTED = 300  # characters of an error that are told
 MOST = 20  # open tasks a ticket is explained by, and beyond them the first that waits for an operator and the first that does not
 AT_ONCE, MOST_ASKED = 500, 5_000  # tickets that are asked who they wait on: in one statement, for one page
@@ -187,35 +190,7 @@ class Needy:
     stuck: frozenset[int]
 
 
-class Waiting(models.QuerySet[Row]):
-    """For tickets."""
-
-    def explain(self, ticket: Any) -> Told:  # type: ignore[override]  # not of the query: of the work
-        """What the ticket waits on and every cause, its open tasks' among them; no cause and null when it is done or cancelled."""
-        from tickets.models.task.task import Task
-
-        facts = sql.one(
-            f"""SELECT k.phase, {UNMET} AS unmet, k.pause_reason, k.blocked_class, k.blocked_reason, k.move_fault, {LEFT_OPEN} AS left_open, j.key AS project, j.pause_reason AS project_reason, c.*, {selected(OBSTACLES)},
-                       ARRAY(SELECT t.id {OPEN_HERE} LIMIT %(most)s) AS open_tasks, CASE WHEN c.going > %(most)s THEN ARRAY{BEYOND} END AS beyond
-                {TICKET} WHERE k.id = %(ticket)s""",
-            {"ticket": ticket.pk, "most": MOST},
-        )
-        assert facts
-        facts["blocked_class"], facts["phase"] = facts["blocked_class"].replace("_", " "), spoken.phase(facts["phase"])
-        facts["unmet"] = ", ".join(name_of(check) for check in facts["unmet"] or [])
-        causes: list[dict[str, Any]] = []
-        tasks = facts["open_tasks"] + (facts["beyond"] or [])
-        for place, each in enumerate(OBSTACLES):
-            if facts[f"holds_{place}"] and each is TASKS:
-                causes += _of_tasks(Task.objects.explain(tasks), tasks, ticket.key)
-            elif facts[f"holds_{place}"]:
-                causes.append(cause_of(each, place, facts))
-        return {"waiting_on": causes[0]["who"] if causes else None, "causes": causes}
-
-    def waits(self, ids: Iterable[int]) -> dict[int, str | None]:
-        """Who each of these tickets waits on."""
-        return {row["id"]: row["who"] for row in sql.rows(WHO, {"ids": list(ids)})}
-
+class WaitingTickets(TicketFilters[Row]):
     def waiting_on(self, who: str, *, limit: int, before: int | None = None) -> tuple[list[int], int | None]:
         """Ids of the newest tickets of this set, older than `before`, that wait on `who`, in the words of a task's `waiting_on`.
 
@@ -223,9 +198,9 @@ class Waiting(models.QuerySet[Row]):
         """
         found: list[int] = []
         for _ in range(0, MOST_ASKED, AT_ONCE):
-            older = self.unfinished().filter(pk__lt=before) if before else self.unfinished()  # type: ignore[attr-defined]
+            older = self.unfinished().filter(pk__lt=before) if before else self.unfinished()
             asked = list(older.order_by("-pk").values_list("pk", flat=True)[:AT_ONCE])
-            told = self.waits(asked)
+            told = waits(asked)
             for before in asked:
                 if meant(who, told[before]):
                     if len(found) == limit:
@@ -235,14 +210,41 @@ class Waiting(models.QuerySet[Row]):
                 return found, None
         return found, before
 
-    def needy(self, project: int) -> Needy:
-        """The tickets of a project that need an operator, in one statement over the whole project."""
-        rows = sql.rows(NEEDY, {"project": project})
-        return Needy(frozenset(row["id"] for row in rows), frozenset(row["id"] for row in rows if not row["others"]))
-
     def stalled(self) -> models.QuerySet[Row]:
         """Tickets that should have moved on by themselves and cannot."""
         return self.extra(where=[STALLED])
+
+
+def explanation(ticket: TicketRecord) -> Told:
+    """What the ticket waits on and every cause, its open tasks' among them; no cause and null when it is done or cancelled."""
+    facts = sql.one(
+        f"""SELECT k.phase, {UNMET} AS unmet, k.pause_reason, k.blocked_class, k.blocked_reason, k.move_fault, {LEFT_OPEN} AS left_open, j.key AS project, j.pause_reason AS project_reason, c.*, {selected(OBSTACLES)},
+                   ARRAY(SELECT t.id {OPEN_HERE} LIMIT %(most)s) AS open_tasks, CASE WHEN c.going > %(most)s THEN ARRAY{BEYOND} END AS beyond
+            {TICKET} WHERE k.id = %(ticket)s""",
+        {"ticket": ticket.pk, "most": MOST},
+    )
+    assert facts
+    facts["blocked_class"], facts["phase"] = facts["blocked_class"].replace("_", " "), spoken.phase(facts["phase"])
+    facts["unmet"] = ", ".join(name_of(check) for check in facts["unmet"] or [])
+    causes: list[dict[str, Any]] = []
+    open_tasks = facts["open_tasks"] + (facts["beyond"] or [])
+    for place, each in enumerate(OBSTACLES):
+        if facts[f"holds_{place}"] and each is TASKS:
+            causes += _of_tasks(tasks.explanations(open_tasks), open_tasks, ticket.key)
+        elif facts[f"holds_{place}"]:
+            causes.append(cause_of(each, place, facts))
+    return {"waiting_on": causes[0]["who"] if causes else None, "causes": causes}
+
+
+def waits(ids: Iterable[int]) -> dict[int, str | None]:
+    """Who each of these tickets waits on."""
+    return {row["id"]: row["who"] for row in sql.rows(WHO, {"ids": list(ids)})}
+
+
+def needy(project: int) -> Needy:
+    """The tickets of a project that need an operator, in one statement over the whole project."""
+    rows = sql.rows(NEEDY, {"project": project})
+    return Needy(frozenset(row["id"] for row in rows), frozenset(row["id"] for row in rows if not row["others"]))
 
 
 def _of_tasks(told: dict[int, Told], order: list[int], ticket: str) -> list[dict[str, Any]]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from io import BytesIO
-from typing import TYPE_CHECKING, Any, BinaryIO
+from collections.abc import Iterator
+from typing import Any, BinaryIO
 
 from django.core.validators import RegexValidator
 from django.db import models
@@ -15,20 +14,18 @@ from agents.models import Agent, label, via
 from omoi_site import limits
 from omoi_site.database import sql
 from omoi_site.errors import Invalid, TooLarge
-from tickets.models.claim.settle import LOST, Outcome, lost
-from tickets.models.explain.obstacles import LEASE_HOLDS
-
-if TYPE_CHECKING:
-    from tickets.models.task.task import Task
-    from tickets.models.ticket.ticket import Ticket
+from tickets.models.claim.held import HELD, LOST, lost
+from tickets.models.claim.outcome import Outcome
+from tickets.models.task.record import TaskRecord
+from tickets.models.ticket.record import TicketRecord
 
 CHUNK = 1 << 20
 LARGEST = 100 << 20
 TYPE = RegexValidator(r"\A[a-z][a-z0-9_]{0,99}\Z", "1 to 100 of a-z, 0-9 and '_', a letter first")
 
-HELD = f"""
-SELECT t.id FROM tickets_task t WHERE t.id = %(task)s AND t.ticket_id = %(ticket)s AND t.fence = %(fence)s AND t.state = 'claimed' AND t.holder_id = %(holder)s
-AND {LEASE_HOLDS} FOR NO KEY UPDATE
+HELD_IN = f"""
+WITH i AS (SELECT %(task)s::bigint AS id, %(fence)s::bigint AS fence)
+SELECT t.id FROM tickets_task t JOIN i ON {HELD} WHERE t.ticket_id = %(ticket)s FOR NO KEY UPDATE OF t
 """
 
 
@@ -89,7 +86,7 @@ class ArtifactQuerySet(models.QuerySet["Artifact"]):
     def hand_in(
         self,
         *,
-        ticket: Ticket,
+        ticket: TicketRecord,
         type: str,
         content: BinaryIO,
         by: Any,
@@ -97,42 +94,23 @@ class ArtifactQuerySet(models.QuerySet["Artifact"]):
         phase: str = "",
         path: str = "",
         commit: str = "",
-        task: Task | None = None,
+        task: TaskRecord | None = None,
         fence: int | None = None,
     ) -> Artifact:
         """The next revision of `name` (else the type) in `phase` (else where the ticket stands). The same content again is the revision that is there.
 
         With a task its fence is needed: what an old holder brings is refused with ClaimLost.
         """
-        from tickets.models.task.task import Task
-
         blob = Blob.objects.keep(content)
-        row = _locked([ticket.pk])[ticket.pk]
+        row = ticket.lock([ticket.pk])[ticket.pk]
         if task is not None:
             holder = by.pk if isinstance(by, Agent) else None
-            if not sql.rows(HELD, {"task": task.pk, "ticket": row.pk, "fence": fence, "holder": holder}):
-                raise lost(sql.one(LOST, [[task.pk]]) if Task.objects.filter(pk=task.pk, ticket=row).exists() else None)
+            if not sql.rows(HELD_IN, {"task": task.pk, "ticket": row.pk, "fence": fence, "agent": holder}):
+                raise lost(sql.one(LOST, [[task.pk]]) if task.ticket_id == row.pk else None)
         holding = None if task is None else task.pk
         return self._next(row, blob, type, by=by, name=name, phase=phase, path=path, commit=commit, task=holding, fence=fence)
 
-    # -- what a settlement brings along: what it writes is kept only where the settling, between the two, found the fence to be good
-
-    def prepare(self, outcomes: Sequence[Outcome], *, by: Agent) -> dict[int, Ticket]:
-        """Before the tasks are locked: keep the contents, in one order for all who do so, and lock the tickets; each by its task."""
-        from tickets.models.task.task import Task
-
-        ids = [outcome.task for outcome in outcomes if outcome.artifacts]
-        if not ids:
-            return {}
-        held = {task.pk: task for task in Task.objects.filter(pk__in=ids, holder=by, state="claimed").only("pk", "fence", "ticket_id")}
-        good = [outcome for outcome in outcomes if outcome.task in held and held[outcome.task].fence == outcome.fence]
-        contents = {hashlib.sha256(handed.content).digest(): handed.content for outcome in good for handed in outcome.artifacts}
-        for _, content in sorted(contents.items()):
-            Blob.objects.keep(BytesIO(content))
-        tickets = _locked({held[outcome.task].ticket_id for outcome in good})
-        return {outcome.task: tickets[held[outcome.task].ticket_id] for outcome in good}
-
-    def hand_over(self, outcome: Outcome, ticket: Ticket, *, by: Agent) -> None:
+    def attach(self, outcome: Outcome, ticket: TicketRecord, *, by: Agent) -> None:
         """The artifacts of an outcome that was settled in this very transaction."""
         for place, handed in enumerate(outcome.artifacts):
             blob = Blob(hash=hashlib.sha256(handed.content).hexdigest(), size=len(handed.content))
@@ -144,7 +122,7 @@ class ArtifactQuerySet(models.QuerySet["Artifact"]):
 
     def _next(
         self,
-        row: Ticket,
+        row: TicketRecord,
         blob: Blob,
         type: str,
         *,
@@ -184,14 +162,6 @@ class ArtifactQuerySet(models.QuerySet["Artifact"]):
         row.record("artifact.handed_in", by=by, data=told)
         row.look_at_gate()
         return artifact
-
-
-def _locked(ids: Any) -> dict[int, Ticket]:
-    """These tickets, in the order of their ids. Whoever moves one waits for us, and we for them: a verdict is over what is there when it is used."""
-    from tickets.models.ticket.ticket import Ticket
-
-    rows = Ticket.objects.select_for_update(no_key=True, of=("self",)).select_related("workflow").filter(pk__in=ids).order_by("pk")
-    return {row.pk: row for row in rows}
 
 
 class Artifact(models.Model):

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import models
 
 from agents.models import label, via
 from omoi_site import spoken
 from omoi_site.database import sql
-from omoi_site.errors import NotFound, OmoiError
+from omoi_site.errors import OmoiError
 from tickets.gates import registry
-
-if TYPE_CHECKING:
-    from tickets.models.gate.artifact import Artifact
-    from tickets.models.ticket.ticket import Ticket
+from tickets.models.gate.artifact import Artifact
+from tickets.models.ticket.record import TicketRecord
 
 EVIDENCE = "SELECT omoi_evidence(%s, %s) AS digest"
 
@@ -28,7 +26,7 @@ class GateClosed(OmoiError):
     title = "The gate is closed"
     next_action = "Mend what each check asks for, then try again."
 
-    def __init__(self, ticket: Ticket, verdict: Verdict | None) -> None:
+    def __init__(self, ticket: TicketRecord, verdict: Verdict | None) -> None:
         self.verdict = verdict
         unmet = [reason for check in verdict.checks for reason in check["reasons"]] if verdict else []
         why = (
@@ -44,7 +42,7 @@ class GateClosed(OmoiError):
 class Case:
     """What a check may ask about the ticket it judges: the newest artifacts of the phase, and its tasks."""
 
-    def __init__(self, ticket: Ticket, phase: str) -> None:
+    def __init__(self, ticket: TicketRecord, phase: str) -> None:
         self.ticket = ticket
         self.phase = phase
 
@@ -62,38 +60,14 @@ class Case:
         return Counter(self.ticket.tasks.filter(phase=self.phase).values_list("state", flat=True))
 
 
-class Judging(models.QuerySet[Any]):
-    """The verb of TicketQuerySet that judges."""
-
-    @sql.atomic
-    def judge(self, *, by: Any, **which: Any) -> Verdict:
-        """Judge the gate of the phase the ticket stands in, and keep the verdict, passed or not; a phase without gate passes.
-
-        Of several who ask at once the first judges; the others get its verdict where the evidence is still the same.
-        """
-        asked = self.filter(**which).annotate(newest=models.Max("verdicts")).values_list("pk", "newest").first()
-        if asked is None:
-            raise NotFound("no such ticket")
-        known, newest = asked
-        # a snapshot older than a change could judge what is gone: nothing changes the evidence while it is read. Not FOR SHARE: two
-        # who judge would both have it, and each wait for the other to write that it was judged
-        sql.rows("SELECT id FROM tickets_ticket WHERE id = %s FOR NO KEY UPDATE", [known])
-        # read anew, not refreshed: that takes the protection off the phase of all tickets, in every thread
-        ticket: Ticket = self.select_related("project", "workflow").get(pk=known)
-        meanwhile: Verdict | None = ticket.verdicts.filter(pk__gt=newest or 0).first()
-        if meanwhile and not meanwhile.stale_for(ticket):
-            return meanwhile
-        return Verdict.objects.give(ticket, by=by)
-
-
-class VerdictQuerySet(models.QuerySet["Verdict"]):
-    def give(self, ticket: Ticket, *, by: Any) -> Verdict:
+class VerdictManager(models.Manager["Verdict"]):
+    def give(self, ticket: TicketRecord, *, by: Any) -> Verdict:
         case = Case(ticket, ticket.phase)
         digest = sql.one(EVIDENCE, [ticket.pk, ticket.phase])
         assert digest
         checks = judged(case)
         verdict = self.create(
-            ticket=ticket,
+            ticket_id=ticket.pk,
             phase=ticket.phase,
             move=ticket.moves,
             passed=not any(check["reasons"] for check in checks),
@@ -125,7 +99,7 @@ class Verdict(models.Model):
     key = models.CharField(max_length=20, blank=True)
     at = models.DateTimeField(db_default=sql.ClockTimestamp(), editable=False)
 
-    objects = VerdictQuerySet.as_manager()
+    objects = VerdictManager()
 
     class Meta:
         ordering = ["-id"]
@@ -133,11 +107,11 @@ class Verdict(models.Model):
     def __str__(self) -> str:
         return f"{self.phase} of {self.ticket_id}: {'passed' if self.passed else 'refused'}"
 
-    def holds_for(self, ticket: Ticket) -> bool:
+    def holds_for(self, ticket: TicketRecord) -> bool:
         """Whether it passed, for this very phase of this ticket, on the evidence as it is now."""
         return self.passed and not self.stale_for(ticket)
 
-    def stale_for(self, ticket: Ticket) -> str:
+    def stale_for(self, ticket: TicketRecord) -> str:
         """Why it does not speak of this ticket as it is now; empty where it does."""
         if (self.ticket_id, self.phase, self.move) != (ticket.pk, ticket.phase, ticket.moves):
             return "the ticket has moved since"

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import models
 from psycopg.types.json import Jsonb
 
 from omoi_site.database import sql
 from tickets.models.explain.obstacles import CLAIMABLE_HERE, OPEN_IN
-from tickets.models.task.create import COUNT_NEEDS
+from tickets.models.task.intervene import hold
+from tickets.models.task.readiness import COUNT_NEEDS, recount
+from tickets.models.task.record import TaskRecord
 from tickets.models.ticket.ticket import Ticket
 
 WRONG_NEEDS = f"""
@@ -39,8 +41,10 @@ SELECT project_id, 'ticket:' || ticket_key, 'task:' || id, events, 'alarm.raised
 """
 log = logging.getLogger(__name__)
 
+Row = TypeVar("Row", bound=TaskRecord)
 
-class Rechecking(models.QuerySet[Any]):
+
+class ReadinessAudit(models.Manager[Row]):
     def recheck_needs(self, after: int, upto: int) -> int:
         """Count anew what the pending tasks with ids in (after, upto] wait for; returns how many were wrong."""
         wrong = [row["id"] for row in sql.rows(WRONG_NEEDS, {"after": after, "upto": upto, "ids": None})]
@@ -56,7 +60,7 @@ class Rechecking(models.QuerySet[Any]):
         sql.rows("SELECT id FROM tickets_task WHERE id = ANY (%s) ORDER BY id FOR NO KEY UPDATE", [list(ids)])
         wrong = sql.rows(WRONG_NEEDS, {"after": ids[0] - 1, "upto": ids[-1], "ids": list(ids)})  # behind the lock: still?
         self._alarm(wrong)
-        self.recount([row["id"] for row in wrong])  # type: ignore[attr-defined]
+        recount([row["id"] for row in wrong])
         return len(wrong)
 
     @sql.atomic
@@ -64,7 +68,7 @@ class Rechecking(models.QuerySet[Any]):
         standing = Ticket.objects.select_for_update(no_key=True, of=("self",)).select_related("workflow").get(pk=ticket)
         wrong = [row for row in sql.rows(WRONGLY_HELD, {"after": after, "upto": upto}) if row["ticket_id"] == ticket]
         self._alarm(wrong)
-        self.hold(standing)  # type: ignore[attr-defined]
+        hold(standing)
         return len(wrong)
 
     @staticmethod

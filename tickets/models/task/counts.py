@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db import models
-
 from omoi_site.database import sql
 from tickets.models.explain.obstacles import HEARD, READY
 
@@ -72,7 +70,6 @@ class Tally:
         return ", ".join(parts)
 
 
-class Counting(models.QuerySet["models.Model"]):
-    def tallies(self, tickets: Iterable[int]) -> dict[int, Tally]:
-        """The tally of each of these tickets, in one statement; a ticket without tasks is missing."""
-        return {row.pop("ticket"): Tally(**{**row, "agents": tuple(row["agents"])}) for row in sql.rows(TALLY, [list(tickets)])}
+def tallies(tickets: Iterable[int]) -> dict[int, Tally]:
+    """The tally of each of these tickets, in one statement; a ticket without tasks is missing."""
+    return {row.pop("ticket"): Tally(**{**row, "agents": tuple(row["agents"])}) for row in sql.rows(TALLY, [list(tickets)])}

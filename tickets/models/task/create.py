@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from django.db import models
 
@@ -13,105 +12,46 @@ from agents import profiles
 from agents.models import label, via
 from agents.models.agent import words
 from omoi_site import limits
-from omoi_site.brokers import hints
 from omoi_site.database import sql
 from omoi_site.errors import Faults
-from tickets.models.explain.obstacles import MET
 from tickets.models.task.lane import Lane, Marks
+from tickets.models.task.need import Edge, Need
+from tickets.models.task.readiness import recount
+from tickets.models.task.record import TaskRecord
+from tickets.models.task.spec import TaskSpec
 from tickets.models.ticket.left_phases import phase_left
+from tickets.models.ticket.record import TicketRecord
 
-if TYPE_CHECKING:
-    from tickets.models.task.task import Task
-    from tickets.models.ticket.ticket import Ticket
+Row = TypeVar("Row", bound=TaskRecord)
 
 BATCH = 1000
-# What is left to wait for, from the edges and the parents' states alone.
-COUNT_NEEDS = f"""
-  SELECT c.id,
-         greatest(0, least(c.join_count, count(n.id)) - count(*) FILTER (WHERE e.ended AND e.met))::int AS open_needs, count(n.id) FILTER (WHERE NOT e.ended)::int AS edges_left,
-         (SELECT clock_timestamp()) AS now  -- read once: rank and moment agree, and what is ready together goes in order of birth
-  FROM tickets_task c LEFT JOIN tickets_need n ON n.child_id = c.id LEFT JOIN tickets_task p ON p.id = n.parent_id
-  CROSS JOIN LATERAL (SELECT p.state IN ('completed', 'failed', 'cancelled') AS ended, {MET} AS met) e
-"""
-# Rows are locked in id order by the caller's lock statement.
-RECOUNT = f"""
-WITH truth AS ({COUNT_NEEDS} WHERE c.id = ANY (%(ids)s) AND c.state = 'pending' GROUP BY c.id),
-told AS (
-  UPDATE tickets_task t SET open_needs = c.open_needs, edges_left = c.edges_left, doomed = c.open_needs > c.edges_left,
-         ready_at = CASE WHEN c.open_needs = 0 AND NOT t.asleep THEN coalesce(t.ready_at, c.now) END,
-         rank = CASE WHEN c.open_needs = 0 AND NOT t.asleep THEN omoi_rank(t.priority, coalesce(t.ready_at, c.now), t.deadline,
-                     (SELECT count(*) FROM tickets_need u WHERE u.parent_id = t.id), t.retries) ELSE t.rank END,
-         promote_at = CASE WHEN c.open_needs = 0 AND NOT t.asleep THEN omoi_promote_at(t.priority, coalesce(t.ready_at, c.now), t.deadline) END
-  FROM truth c WHERE t.id = c.id RETURNING t.id, t.state, t.open_needs, t.asleep, t.held, t.profile)
-SELECT * FROM told
-"""
-LOWER = """
-UPDATE tickets_lane l SET floor = f.rank FROM (
-  SELECT k.id, x.rank FROM tickets_lane k JOIN (SELECT lane_id, min(rank) AS rank FROM tickets_task WHERE id = ANY (%s) GROUP BY 1) x ON x.lane_id = k.id
-  WHERE k.floor > x.rank FOR NO KEY UPDATE OF k SKIP LOCKED) f WHERE l.id = f.id
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class NeedSpec:
-    """What a new task waits for: a task's id, or the `ref` of another in the same batch."""
-
-    on: int | str
-    when: str = "success"
-    on_failure: str = "hold"
-
-
-@dataclass(frozen=True)
-class TaskSpec:
-    """A task to be added. `phase` empty: where the ticket's work is done now. `ended`: imported as completed."""
-
-    title: str
-    ref: str = ""
-    description: str = ""
-    kind: str = "task"
-    phase: str = ""
-    priority: int | None = None
-    capabilities: Sequence[str] = ()
-    needs: Sequence[NeedSpec] = ()
-    join: int | None = None
-    profile: str = ""
-    slots: dict[str, Any] = field(default_factory=dict)
-    timeout_s: int | None = None
-    max_attempts: int = 3
-    not_before: datetime | None = None
-    deadline: datetime | None = None
-    work_s: float | None = None
-    ended: bool = False
-    ended_at: datetime | None = None  # of what ended elsewhere; unknown: now
 
 
 class Placed(NamedTuple):
     """A task to be, with what its ticket says of it: the phase its work is done in, whether it is held, its lane's marks."""
 
-    ticket: Ticket
+    ticket: TicketRecord
     spec: TaskSpec
     marks: Marks
     held: bool
 
 
-class Adding(models.QuerySet[Any]):
+class TaskCreation(models.Manager[Row]):
     @sql.atomic
-    def add(self, ticket: Ticket, specs: Sequence[TaskSpec], *, by: Any) -> list[Task]:
+    def add(self, ticket: TicketRecord, specs: Sequence[TaskSpec], *, by: Any) -> list[Row]:
         """Add tasks to a ticket, all or none, with their needs; a need names a task of the project or a `ref` of the batch."""
         ids = self.insert(ticket, specs, by=by)
-        stored: dict[int, Any] = {task.pk: task for task in self.filter(pk__in=ids)}
+        stored = {task.pk: task for task in self.filter(pk__in=ids)}
         return [stored[pk] for pk in ids]
 
     @sql.atomic
     def insert(
-        self, ticket: Ticket, specs: Sequence[TaskSpec], *, by: Any, phase: str = "", watch: Callable[[int], None] = lambda made: None
+        self, ticket: TicketRecord, specs: Sequence[TaskSpec], *, by: Any, phase: str = "", watch: Callable[[int], None] = lambda made: None
     ) -> list[int]:
         """As `add`, for any number of tasks: gives their ids alone, and `watch` is told now and then how many are made.
 
         `phase`: where the ticket will stand, said by who moves it, under its lock. Raises PhaseLeft for work that could never be done.
         """
-        from tickets.models.task.need import Edge, Need
-
         if any(spec.needs for spec in specs):
             Need.objects.lock_graph(ticket.project_id)
         # FOR SHARE, and only then the phase: a move of the ticket waits for us, or we for it
@@ -140,10 +80,10 @@ class Adding(models.QuerySet[Any]):
         ]
         Need.objects.add(ticket.project_id, edges, names={ids[place]: ref for ref, place in place_of.items()}, by=by)
         counted = {end for edge in edges for end in (edge.parent, edge.child)}
-        self.recount([pk for pk in ids if pk not in counted])
+        recount([pk for pk in ids if pk not in counted])
         return ids
 
-    def bring_in(self, work: Sequence[tuple[Ticket, TaskSpec]], *, now: datetime, by: Any) -> list[int]:
+    def bring_in(self, work: Sequence[tuple[TicketRecord, TaskSpec]], *, now: datetime, by: Any) -> list[int]:
         """One task for each of these tickets, which this transaction has just made: nobody can move them, so none is locked.
 
         All are of one project. Gives their ids; counted by the caller.
@@ -153,7 +93,7 @@ class Adding(models.QuerySet[Any]):
         ]
         return [pk for batch in self._stored(placed, now, by) for pk in batch]
 
-    def _refuse_faults(self, ticket: Ticket, work: Sequence[Placed], place_of: Mapping[str, int]) -> None:
+    def _refuse_faults(self, ticket: TicketRecord, work: Sequence[Placed], place_of: Mapping[str, int]) -> None:
         """Before anything is written: what is wrong with these tasks, each fault by its field."""
         wanted = {need.on for each in work for need in each.spec.needs if isinstance(need.on, int)}
         there = set(self.filter(pk__in=wanted, project=ticket.project_id).values_list("pk", flat=True)) if wanted else set()
@@ -183,7 +123,7 @@ class Adding(models.QuerySet[Any]):
 
     def _stored(self, work: Sequence[Placed], now: datetime, by: Any) -> Iterator[list[int]]:
         """The tasks of one project, batch by batch; the ids of each."""
-        lanes = Lane.objects.of(work[0].ticket.project, {each.marks for each in work}) if work else {}
+        lanes = Lane.objects.of(work[0].ticket.project_id, {each.marks for each in work}) if work else {}
         for start in range(0, len(work), BATCH):
             tasks = [self._made(each, lanes[each.marks], now) for each in work[start : start + BATCH]]
             sql.copy_in(tasks)
@@ -191,23 +131,7 @@ class Adding(models.QuerySet[Any]):
             self._log_added(ids, by)
             yield ids
 
-    @sql.atomic
-    def recount(self, ids: Sequence[int]) -> None:
-        """Count anew what pending tasks wait for, and rank those that are ready."""
-        sql.rows("SELECT id FROM tickets_task WHERE id = ANY (%s) ORDER BY id FOR NO KEY UPDATE", [list(ids)])
-        told = sql.rows(RECOUNT, {"ids": list(ids)})
-        ready = [row for row in told if row["open_needs"] == 0 and not row["asleep"] and not row["held"]]
-        if ready:
-            self.lower_floors([row["id"] for row in ready])
-        if any(row["profile"] for row in ready):
-            hints.hint("work")
-
-    @staticmethod
-    def lower_floors(ids: Sequence[int]) -> None:
-        """The lanes of these ready tasks hide none of them; a lane locked by somebody else is left to the sweep."""
-        sql.rows(LOWER, [list(ids)])
-
-    def _made(self, placed: Placed, lane: int, now: datetime) -> Task:
+    def _made(self, placed: Placed, lane: int, now: datetime) -> Row:
         ticket, spec, marks, held = placed
         return self.model(
             ticket=ticket,
@@ -244,6 +168,6 @@ class Adding(models.QuerySet[Any]):
         )
 
 
-def _placed(ticket: Ticket, spec: TaskSpec, standing: str, open_in: Set[str]) -> Placed:
+def _placed(ticket: TicketRecord, spec: TaskSpec, standing: str, open_in: Set[str]) -> Placed:
     where = spec.phase.upper().removeprefix("PHASE_") or ticket.plan.works_in(standing)
     return Placed(ticket, spec, Marks(where, tuple(words(spec.capabilities)), bool(spec.profile)), where not in open_in)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from django.db import models
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from agents.models import label, via
 from omoi_site import limits
 from omoi_site.brokers import hints
-from omoi_site.database import sql as db
+from omoi_site.database import sql
 from omoi_site.errors import OmoiError
+from tickets.models.explain.tasks import WaitingTasks
+from tickets.models.task.lane import lower_floors, relane
+from tickets.models.task.readiness import decide, recount
+from tickets.models.task.record import TaskRecord
 from tickets.models.ticket.left_phases import PhaseLeft, phase_left
+from tickets.models.ticket.record import TicketRecord
 
-if TYPE_CHECKING:
-    from tickets.models.ticket.ticket import Ticket
+Row = TypeVar("Row", bound=TaskRecord)
 
 LOG = """
 log AS (
@@ -45,12 +48,26 @@ gone AS (
   FROM mine WHERE t.id = mine.id RETURNING t.id, t.ticket_key, t.project_id, t.fence, t.events),
 {LOG} SELECT id FROM gone
 """
+CHILDREN = """
+SELECT DISTINCT n.child_id AS id FROM tickets_need n JOIN tickets_task c ON c.id = n.child_id WHERE n.parent_id = ANY (%s) AND c.state = 'pending'
+"""
 # `open_in` are the phases whose tasks may be claimed where the ticket stands; none while it is paused, blocked or archived.
 HOLD = """
 UPDATE tickets_task t SET held = NOT t.phase = ANY (%(open_in)s::varchar[])
 WHERE t.id = ANY (ARRAY(SELECT id FROM tickets_task WHERE ticket_id = %(ticket)s AND state IN ('pending', 'claimed', 'failed', 'cancelled')
                         AND held = (phase = ANY (%(open_in)s::varchar[])) ORDER BY id FOR NO KEY UPDATE))
 RETURNING t.id, t.held, t.state, t.profile, t.lane_id, t.rank
+"""
+
+BUMP = """
+WITH mine AS MATERIALIZED (SELECT id FROM tickets_task WHERE id = ANY (%(ids)s) AND state IN ('pending', 'claimed') ORDER BY id FOR NO KEY UPDATE),
+told AS (
+  UPDATE tickets_task t SET bumped_at = clock_timestamp(), promote_at = NULL, events = t.events + 1 FROM mine WHERE t.id = mine.id
+  RETURNING t.id, t.ticket_key, t.project_id, t.events),
+log AS (
+  INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)
+  SELECT project_id, 'ticket:' || ticket_key, 'task:' || id, events, 'task.bumped', %(actor)s, %(key)s, '{}', %(reason)s FROM told)
+SELECT id FROM told
 """
 
 
@@ -61,27 +78,23 @@ class NotReady(OmoiError):
     title = "The task is not in a state for this"
 
 
-class Ending(models.QuerySet[Any]):
-    @db.atomic
+class TaskInterventions(WaitingTasks[Row]):
+    @sql.atomic
     def cancel(self, *, by: Any, reason: str) -> list[int]:
         """Cancel the open tasks of this set, claimed ones too (their holders lose the claim); returns their ids."""
-        gone = self._act(CANCEL, "task.cancelled", by, limits.reason(reason, 1, "say why it is cancelled"))
-        self.decide([row["id"] for row in gone])  # type: ignore[attr-defined]
-        if gone:
-            hints.hint("advance_tickets", sorted({row["ticket_id"] for row in gone}))
-        return [row["id"] for row in gone]
+        return cancel(self._ids(), by=by, reason=limits.reason(reason, 1, "say why it is cancelled"))
 
-    @db.atomic
+    @sql.atomic
     def revoke(self, *, by: Any, reason: str = "") -> list[int]:
         """Take the claims of this set away; their tasks are pending again, at no cost of an attempt."""
-        gone = self._act(REVOKE, "task.revoked", by, reason)
+        gone = _act(REVOKE, "task.revoked", self._ids(), by, reason)
         if free := [row for row in gone if not row["held"]]:
-            self.lower_floors([row["id"] for row in free])  # type: ignore[attr-defined]
+            lower_floors([row["id"] for row in free])
         if any(row["profile"] for row in free):
             hints.hint("work")
         return [row["id"] for row in gone]
 
-    @db.atomic
+    @sql.atomic
     def retry(self, *, by: Any, reason: str) -> list[int]:
         """Failed and cancelled tasks of this set are pending again, with all attempts; what their end decided for pending children is taken back.
 
@@ -89,7 +102,7 @@ class Ending(models.QuerySet[Any]):
         """
         reason = limits.reason(reason, 1, "say why it is tried again")
         # their tickets first, as whoever adds a task does: no ticket leaves the phase meanwhile as if nothing were open in it
-        db.rows(
+        sql.rows(
             "SELECT id FROM tickets_ticket WHERE id = ANY (%s) ORDER BY id FOR SHARE",
             [sorted(set(self.values_list("ticket_id", flat=True)))],
         )
@@ -101,32 +114,49 @@ class Ending(models.QuerySet[Any]):
         late = [task.pk for task in ended if refusals[task.ticket_id, task.phase]]
         if late and len(late) == len(ended):
             raise next(refusal for refusal in refusals.values() if refusal)
-        gone = [row["id"] for row in self.exclude(pk__in=late)._act(RETRY, "task.retried", by, reason)]
+        wanted = sorted({task.pk for task in ended} - set(late))
+        gone = [row["id"] for row in _act(RETRY, "task.retried", wanted, by, reason)]
         if gone:
-            self.relane(gone)  # type: ignore[attr-defined]
-            children = db.rows(
-                "SELECT DISTINCT n.child_id AS id FROM tickets_need n JOIN tickets_task c ON c.id = n.child_id WHERE n.parent_id = ANY (%s) AND c.state = 'pending'",
-                [gone],
-            )
-            self.recount(sorted({*gone, *(row["id"] for row in children)}))  # type: ignore[attr-defined]
+            relane(gone)
+            children = sql.rows(CHILDREN, [gone])
+            recount(sorted({*gone, *(row["id"] for row in children)}))
             hints.hint("work")
         return gone
 
-    @db.atomic
-    def hold(self, ticket: Ticket, *, phase: str | None = None) -> None:
-        """Hold the ticket's tasks that may not be claimed where it stands (or will stand: `phase`), free the others."""
-        free = not (ticket.paused or ticket.archived_at)
-        open_in = sorted(ticket.plan.open_in(phase or ticket.phase)) if free else []
-        changed = db.rows(HOLD, {"ticket": ticket.pk, "open_in": open_in})
-        freed = [row for row in changed if not row["held"] and row["state"] == "pending"]
-        if freed:
-            self.lower_floors([row["id"] for row in freed])  # type: ignore[attr-defined]
-        if any(row["profile"] for row in freed):
-            hints.hint("work")
+    @sql.atomic
+    def bump(self, *, by: Any, reason: str = "") -> list[int]:
+        """Put the open tasks of this set before all other work, for good; returns their ids."""
+        gone = [row["id"] for row in _act(BUMP, "task.bumped", self._ids(), by, reason)]
+        lower_floors(gone)
+        return gone
 
-    def _act(self, sql: str, kind: str, by: Any, reason: str) -> list[dict[str, Any]]:
-        reason = limits.reason(reason)
-        ids = list(self.order_by("id").values_list("id", flat=True))
-        if not ids:
-            return []
-        return db.rows(sql, {"ids": ids, "kind": kind, "actor": label(by), "key": via(by), "reason": reason})
+    def _ids(self) -> list[int]:
+        return list(self.order_by("id").values_list("id", flat=True))
+
+
+def cancel(ids: Sequence[int], *, by: Any, reason: str) -> list[int]:
+    """Cancel those of these tasks that are open, in the caller's transaction, and tell their children; returns their ids."""
+    gone = _act(CANCEL, "task.cancelled", ids, by, reason)
+    decide([row["id"] for row in gone])
+    if gone:
+        hints.hint("advance_tickets", sorted({row["ticket_id"] for row in gone}))
+    return [row["id"] for row in gone]
+
+
+@sql.atomic
+def hold(ticket: TicketRecord, *, phase: str | None = None) -> None:
+    """Hold the ticket's tasks that may not be claimed where it stands (or will stand: `phase`), free the others."""
+    free = not (ticket.paused or ticket.archived_at)
+    open_in = sorted(ticket.plan.open_in(phase or ticket.phase)) if free else []
+    changed = sql.rows(HOLD, {"ticket": ticket.pk, "open_in": open_in})
+    freed = [row for row in changed if not row["held"] and row["state"] == "pending"]
+    if freed:
+        lower_floors([row["id"] for row in freed])
+    if any(row["profile"] for row in freed):
+        hints.hint("work")
+
+
+def _act(statement: str, kind: str, ids: Sequence[int], by: Any, reason: str) -> list[dict[str, Any]]:
+    if not ids:
+        return []
+    return sql.rows(statement, {"ids": list(ids), "kind": kind, "actor": label(by), "key": via(by), "reason": limits.reason(reason)})

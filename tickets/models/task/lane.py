@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -11,10 +11,8 @@ from psycopg.types.json import Jsonb
 
 from agents.models import Project
 from omoi_site.brokers import hints
-from omoi_site.database import sql as db
-
-if TYPE_CHECKING:
-    from tickets.models.task.task import Task
+from omoi_site.database import sql
+from tickets.models.explain.obstacles import DEATHS_ALONE
 
 BOTTOM = -(2**63)
 
@@ -32,6 +30,13 @@ FROM {MARKS}, (SELECT * FROM agents_project WHERE id = %(project)s FOR SHARE) p 
 ON CONFLICT (project_id, phase, capabilities, has_profile, alone) DO UPDATE SET phase = excluded.phase
 RETURNING id, phase, capabilities, has_profile, alone
 """
+LOWER = """
+UPDATE tickets_lane l SET floor = f.rank FROM (
+  SELECT k.id, x.rank FROM tickets_lane k JOIN (SELECT lane_id, min(rank) AS rank FROM tickets_task WHERE id = ANY (%s) GROUP BY 1) x ON x.lane_id = k.id
+  WHERE k.floor > x.rank FOR NO KEY UPDATE OF k SKIP LOCKED) f WHERE l.id = f.id
+"""
+LANED = "SELECT id, project_id, lane_id, phase, capabilities, profile, worker_deaths FROM tickets_task WHERE id = ANY (%s) ORDER BY id"
+RELANE = "UPDATE tickets_task t SET lane_id = i.lane FROM unnest(%s::bigint[], %s::bigint[]) AS i(id, lane) WHERE t.id = i.id"
 
 
 class Marks(NamedTuple):
@@ -44,7 +49,7 @@ class Marks(NamedTuple):
 
 
 class LaneQuerySet(models.QuerySet["Lane"]):
-    def of(self, project: Project, marks: Collection[Marks]) -> dict[Marks, int]:
+    def of(self, project: int, marks: Collection[Marks]) -> dict[Marks, int]:
         """The ids of the lanes with these marks, made when they are missing; in two statements at most."""
         found = self._ids(FIND, project, marks)
         if missing := [each for each in marks if each not in found]:
@@ -52,14 +57,9 @@ class LaneQuerySet(models.QuerySet["Lane"]):
         return found
 
     @staticmethod
-    def _ids(sql: str, project: Project, marks: Collection[Marks]) -> dict[Marks, int]:
-        told = db.rows(sql, {"marks": Jsonb([each._asdict() for each in marks]), "project": project.pk, "floor": BOTTOM})
+    def _ids(statement: str, project: int, marks: Collection[Marks]) -> dict[Marks, int]:
+        told = sql.rows(statement, {"marks": Jsonb([each._asdict() for each in marks]), "project": project, "floor": BOTTOM})
         return {Marks(row["phase"], tuple(row["capabilities"]), row["has_profile"], row["alone"]): row["id"] for row in told}
-
-    def fitting(self, task: Task) -> int:
-        """The id of the lane this task belongs to as it is now."""
-        marks = Marks(task.phase, tuple(task.capabilities), bool(task.profile), task.runs_alone)
-        return self.of(task.project, [marks])[marks]
 
     def follow(self, project: Project) -> None:
         """The project's lanes grant nothing while it is paused; the caller has its row locked."""
@@ -84,3 +84,28 @@ class Lane(models.Model):
 
     def __str__(self) -> str:
         return f"{self.project_id} {self.phase} {' '.join(self.capabilities) or 'any'}"
+
+
+@sql.atomic
+def relane(ids: Sequence[int]) -> None:
+    """Put tasks, locked by the caller, into the lanes they belong to now."""
+    tasks = sql.rows(LANED, [list(ids)])
+    moved: dict[int, int] = {}
+    for project in sorted({task["project_id"] for task in tasks}):
+        marks = {
+            task["id"]: Marks(task["phase"], tuple(task["capabilities"]), bool(task["profile"]), task["worker_deaths"] >= DEATHS_ALONE)
+            for task in tasks
+            if task["project_id"] == project
+        }
+        lanes = Lane.objects.of(project, set(marks.values()))
+        moved |= {
+            task["id"]: lanes[marks[task["id"]]] for task in tasks if task["id"] in marks and lanes[marks[task["id"]]] != task["lane_id"]
+        }
+    if moved:
+        sql.rows(RELANE, [list(moved), list(moved.values())])
+        lower_floors(list(moved))
+
+
+def lower_floors(ids: Sequence[int]) -> None:
+    """The lanes of these ready tasks hide none of them; a lane locked by somebody else is left to the sweep."""
+    sql.rows(LOWER, [list(ids)])

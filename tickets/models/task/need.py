@@ -19,6 +19,8 @@ from agents.models import Event, label, via
 from omoi_site.database import sql
 from omoi_site.errors import Faults, OmoiError, short
 from tickets.models.explain.obstacles import MET
+from tickets.models.task import intervene
+from tickets.models.task.readiness import recount
 
 GRAPH_LOCK = 1_001  # class of the advisory lock; the object is the project
 
@@ -59,7 +61,7 @@ class Edge:
     on_failure: str = "hold"
 
 
-class NeedQuerySet(models.QuerySet["Need"]):
+class NeedManager(models.Manager["Need"]):
     @staticmethod
     def lock_graph(project: int) -> None:
         """The project's edges are ours until the transaction ends; taken before any row."""
@@ -71,20 +73,16 @@ class NeedQuerySet(models.QuerySet["Need"]):
 
         Raises Cycle with the tasks on it, by their `names` or else their keys, and Invalid for tasks of another project.
         """
-        from tickets.models.task.task import Task
-
         if not edges:
             return 0
         self.lock_graph(project)
         parents, children = sorted({edge.parent for edge in edges}), sorted({edge.child for edge in edges})
         state = self._lock_ends(project, parents, children)
         if started := [child for child in children if state[child] != "pending"]:
-            from tickets.models.task.intervene import NotReady
-
-            raise NotReady(f"task {started[0]} is {state[started[0]]}: only a pending task can be given needs")
+            raise intervene.NotReady(f"task {started[0]} is {state[started[0]]}: only a pending task can be given needs")
         self._refuse_cycles(edges, names or {})
         new = self._connect(edges)
-        Task.objects.recount(sorted({*parents, *children}))  # parents too: how much they hold up is part of their rank
+        recount(sorted({*parents, *children}))  # parents too: how much they hold up is part of their rank
         self._tell("need.added", children, by)
         self._cancel_the_hopeless(children)
         return new
@@ -98,8 +96,6 @@ class NeedQuerySet(models.QuerySet["Need"]):
         `born` are tasks of this transaction: one that is completed already may be given a need, which tells what it once waited for.
         They are counted by the caller. Raises Cycle with the tasks on it, by their `names`.
         """
-        from tickets.models.task.task import Task
-
         self.lock_graph(project)
         there = set(self.filter(child_id__in={edge.child for edge in edges} - born).values_list("parent_id", "child_id"))
         new = [edge for edge in edges if (edge.parent, edge.child) not in there]
@@ -108,21 +104,19 @@ class NeedQuerySet(models.QuerySet["Need"]):
         new = [edge for edge in new if edge.child in born or state[edge.child] == "pending"]
         self._refuse_cycles(new, names)
         self._connect(new)
-        Task.objects.recount(sorted({end for edge in new for end in (edge.parent, edge.child)} - born))
+        recount(sorted({end for edge in new for end in (edge.parent, edge.child)} - born))
         self._tell("need.added", sorted({edge.child for edge in new}), by)
         return new, late
 
     @sql.atomic
     def remove(self, need: Need, *, by: Any) -> None:
         """Take an edge away; its child is counted anew."""
-        from tickets.models.task.task import Task
-
         project = need.child.project_id
         self.lock_graph(project)
         sql.rows("SELECT id FROM tickets_task WHERE id = %s FOR NO KEY UPDATE", [need.parent_id])
         sql.rows("SELECT id FROM tickets_task WHERE id = %s FOR NO KEY UPDATE", [need.child_id])
         if self.filter(pk=need.pk).delete()[0]:
-            Task.objects.recount(sorted([need.parent_id, need.child_id]))
+            recount(sorted([need.parent_id, need.child_id]))
             self._tell("need.removed", [need.child_id], by)
 
     @staticmethod
@@ -173,10 +167,8 @@ class NeedQuerySet(models.QuerySet["Need"]):
     @staticmethod
     def _cancel_the_hopeless(children: Sequence[int]) -> None:
         """An edge to a task that has ended is decided at once, by the same policy as at the end of that task."""
-        from tickets.models.task.task import Task
-
         if lost := [row["id"] for row in sql.rows(HOPELESS, [list(children)])]:
-            Task.objects.filter(pk__in=lost).cancel(by="system:needs", reason="a task it needs did not end as needed")
+            intervene.cancel(lost, by="system:needs", reason="a task it needs did not end as needed")
 
     @staticmethod
     def _tell(kind: str, children: Iterable[int], by: Any) -> None:
@@ -204,7 +196,7 @@ class Need(models.Model):
     on_end = models.CharField(max_length=7, choices=When, default=When.SUCCESS)
     on_failure = models.CharField(max_length=8, choices=OnFailure, default=OnFailure.HOLD)
 
-    objects = NeedQuerySet.as_manager()
+    objects = NeedManager()
 
     class Meta:
         constraints = [

@@ -6,27 +6,45 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 from django.db import DatabaseError, OperationalError, connection, models, transaction
 
 from omoi_site import limits
 from omoi_site.database import sql
-from omoi_site.errors import OmoiError
-from tickets.models.explain.tickets import AUTOMATIC
+from omoi_site.errors import NotFound, OmoiError
+from tickets.models.explain.tickets import AUTOMATIC, WaitingTickets
 from tickets.models.gate.verdict import GateClosed, Verdict
 from tickets.models.ticket.history import PhaseMove
+from tickets.models.ticket.transitions import Transitions
 
-if TYPE_CHECKING:
-    from tickets.models.ticket.ticket import Ticket
+Row = TypeVar("Row", bound=Transitions)
 
 MOST, MOST_AGAIN = 200, 20  # tickets tried in one go: for the first time, and in vain before
 
 log = logging.getLogger(__name__)
 
 
-class Advancing(models.QuerySet[Any]):
-    """Verbs of TicketQuerySet that move tickets."""
+class Moves(WaitingTickets[Row]):
+    @sql.atomic
+    def judge(self, *, by: Any, **which: Any) -> Verdict:
+        """Judge the gate of the phase the ticket stands in, and keep the verdict, passed or not; a phase without gate passes.
+
+        Of several who ask at once the first judges; the others get its verdict where the evidence is still the same.
+        """
+        asked = self.filter(**which).annotate(newest=models.Max("verdicts")).values_list("pk", "newest").first()
+        if asked is None:
+            raise NotFound("no such ticket")
+        known, newest = asked
+        # a snapshot older than a change could judge what is gone: nothing changes the evidence while it is read. Not FOR SHARE: two
+        # who judge would both have it, and each wait for the other to write that it was judged
+        sql.rows("SELECT id FROM tickets_ticket WHERE id = %s FOR NO KEY UPDATE", [known])
+        # read anew, not refreshed: that takes the protection off the phase of all tickets, in every thread
+        ticket = self.select_related("project", "workflow").get(pk=known)
+        meanwhile: Verdict | None = ticket.verdicts.filter(pk__gt=newest or 0).first()
+        if meanwhile and not meanwhile.stale_for(ticket):
+            return meanwhile
+        return Verdict.objects.give(ticket, by=by)
 
     def move(
         self, pk: int, to: str, *, by: Any, reason: str = "", force: bool = False, version: int | None = None, **how: Any
@@ -34,16 +52,16 @@ class Advancing(models.QuerySet[Any]):
         """The move that leads to `to`, and its row of history. To leave a gated phase onward it is judged first, in a transaction of its own; `how`: the cause of a block."""
         reason = limits.reason(reason)
         with self.told_if_refused(pk, to, by=by):
-            before: Ticket = self.select_related("workflow").get(pk=pk)
+            before = self.select_related("workflow").get(pk=pk)
             before.expect_movable()
             onward = before.gated and not force and before.is_later(to)
-            verdict = self.judge(pk=pk, by=by) if onward else None  # type: ignore[attr-defined]
+            verdict = self.judge(pk=pk, by=by) if onward else None
             # each by itself again after a deadlock: the verdict is stored by then, and one is enough
             return self._moved(pk, to, by=by, version=version, reason=reason, force=force, verdict=verdict, **how)
 
     @sql.atomic
     def _moved(self, pk: int, to: str, *, version: int | None, **how: Any) -> PhaseMove:
-        with self.locked(pk=pk) as ticket:  # type: ignore[attr-defined]
+        with self.locked(pk=pk) as ticket:
             ticket.expect(version)
             ticket.go(to, **how)
             return ticket.history.select_related("verdict").latest("move")
@@ -82,7 +100,7 @@ class Advancing(models.QuerySet[Any]):
 
     # -- by themselves
 
-    def due_to_advance(self) -> models.QuerySet[Ticket]:
+    def due_to_advance(self) -> models.QuerySet[Row]:
         """Tickets whose phase ends by itself and is over: `on_claim` once work of the next phase has begun, `on_completion` when all its tasks ended well."""
         return self.extra(where=[AUTOMATIC])
 
@@ -122,7 +140,7 @@ class Advancing(models.QuerySet[Any]):
     def _keep_fault(self, pk: int, fault: OmoiError | DatabaseError, by: Any) -> bool:
         """Whether it is another one than before."""
         told = fault.message if isinstance(fault, OmoiError) else str(fault).partition("\n")[0]
-        with self.held(pk=pk) as ticket:  # type: ignore[attr-defined]
+        with self.held(pk=pk) as ticket:
             if ticket.move_fault == told or not self.due_to_advance().filter(pk=pk).exists():
                 return False
             # no edit: whoever looks at its version sees nothing else than before
@@ -136,7 +154,7 @@ class Advancing(models.QuerySet[Any]):
         """The verdict over a gated phase: one that holds already, else a new one, and where that refuses, the tasks that shall mend it."""
         if not self.select_related("workflow").get(pk=pk).gated:
             return None
-        with self.held(pk=pk) as ticket:  # type: ignore[attr-defined]
+        with self.held(pk=pk) as ticket:
             # asked again under the lock: another may have moved it, or judged it and not moved it yet
             if not (ticket.gated and self.due_to_advance().filter(pk=pk).exists()):
                 return None
@@ -154,7 +172,7 @@ class Advancing(models.QuerySet[Any]):
 
     @sql.atomic
     def _go_on(self, pk: int, verdict: Verdict | None, by: Any) -> bool:
-        with self.held(pk=pk) as ticket:  # type: ignore[attr-defined]
+        with self.held(pk=pk) as ticket:
             due = self.due_to_advance().filter(pk=pk).exists()  # asked again under the lock
             if due and (not ticket.gated or (verdict and verdict.holds_for(ticket))):
                 ticket.advance(by=by, verdict=verdict)

@@ -9,24 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-from django.db import models
+from typing import Any, NamedTuple
 
 from agents.models import Event, Project, label, via
 from omoi_site import limits
 from omoi_site.database import sql
 from omoi_site.errors import Faults, Invalid
+from tickets.models.task.need import Cycle, Edge, Need
+from tickets.models.task.readiness import recount
+from tickets.models.task.spec import TaskSpec
+from tickets.models.task.task import Task
 from tickets.models.ticket import external
 from tickets.models.ticket.awaited import Awaited, Relation
 from tickets.models.ticket.comment import Comment, Remark
 from tickets.models.ticket.history import PhaseMove
 from tickets.models.ticket.inherited import Pairs, circles, gathered, inherited
+from tickets.models.ticket.ticket import Ticket
 from tickets.models.workflow import Workflow
 from tickets.workflows.document import Plan
-
-if TYPE_CHECKING:
-    from tickets.models.ticket.ticket import Ticket
 
 BATCH = 1000
 KNOWN = """
@@ -145,225 +145,215 @@ class Edges:
     links: list[tuple[str, str, str]] = field(default_factory=list)
 
 
-class Bringing(models.QuerySet["Ticket"]):
-    @sql.atomic
-    def bring_in(
-        self,
-        backlog: Backlog,
-        *,
-        project: Project,
-        workflow: Workflow,
-        by: Any,
-        force: Callable[[], None] = lambda: None,
-        watch: Callable[[int], None] = lambda made: None,
-    ) -> Arrival:
-        """Add what is new of a backlog, in one transaction.
+@sql.atomic
+def bring_in(
+    backlog: Backlog,
+    *,
+    project: Project,
+    workflow: Workflow,
+    by: Any,
+    force: Callable[[], None] = lambda: None,
+    watch: Callable[[int], None] = lambda made: None,
+) -> Arrival:
+    """Add what is new of a backlog, in one transaction.
 
-        `force` is asked before tickets are born past the first phase, and raises where that is not allowed; `watch` is told now and
-        then how many tickets are made. Raises Cycle when needs or parents would go round together with what is here.
-        """
-        from tickets.models.task.need import Need
+    `force` is asked before tickets are born past the first phase, and raises where that is not allowed; `watch` is told now and
+    then how many tickets are made. Raises Cycle when needs or parents would go round together with what is here.
+    """
+    Need.objects.lock_graph(project.pk)  # before any row; and so one import of a project comes after the other
+    closing = Awaited.objects.closing((item.id for item in backlog.items), project=project.pk, source=backlog.source)
+    named = backlog.ids.union(relation.from_id for relation in closing)
+    known = {row["source_id"]: row for row in sql.rows(KNOWN, [project.pk, backlog.source, list(named)])}
+    fresh = [item for item in backlog.items if item.id not in known]
+    _refuse_faults(backlog.items, known)
+    tickets, tasks = {name: row["id"] for name, row in known.items()}, {name: row["task"] for name, row in known.items()}
+    if any(item.done for item in fresh):
+        force()
+    born: dict[str, int] = {}
+    for ticket, task in _born(fresh, backlog.source, project, workflow, by):
+        tickets[ticket.source_id], born[ticket.source_id] = ticket.pk, task
+        if len(born) % BATCH == 0:
+            watch(len(born))
+    tasks |= born
+    here = {row["id"] for row in known.values()}
+    remarks = [(tickets[item.id], remark) for item in backlog.items for remark in item.comments]
+    refs = {
+        row["id"]: item.external_ref
+        for item in backlog.items
+        if item.external_ref and (row := known.get(item.id)) and not row["external_ref"]
+    }
+    arrival = Arrival(
+        new=len(fresh),
+        known=len(backlog.items) - len(fresh),
+        tasks=len(born),
+        comments=Comment.objects.bring_in(remarks, source=backlog.source, known=here, by=by),
+        external_refs=sum(bool(item.external_ref) for item in fresh) + external.fill(refs, by=by),
+    )
+    edges = _sorted_out(backlog, closing, tickets, known, arrival)
+    Awaited.objects.keep([(tickets[one], kind, other) for kind, one, other in arrival.awaited])
+    if closing:
+        Awaited.objects.filter(pk__in=closing.values()).delete()
+        arrival.closed = len(closing)
+    _connect(backlog, edges, project, tickets, tasks, born, known, arrival, by)
+    arrival.changed = list(_changed(backlog, edges.parents, known, workflow.plan))
+    made = ("new", "needs", "parents", "links", "comments", "external_refs")
+    counts = {name: getattr(arrival, name) for name in (*made, "known", "tasks")}
+    if any(counts[name] for name in made):
+        project.record("project.imported", by=by, data={"source": backlog.source, **counts})
+    watch(len(born))
+    return arrival
 
-        Need.objects.lock_graph(project.pk)  # before any row; and so one import of a project comes after the other
-        closing = Awaited.objects.closing((item.id for item in backlog.items), project=project.pk, source=backlog.source)
-        named = backlog.ids.union(relation.from_id for relation in closing)
-        known = {row["source_id"]: row for row in sql.rows(KNOWN, [project.pk, backlog.source, list(named)])}
-        fresh = [item for item in backlog.items if item.id not in known]
-        self._refuse_faults(backlog.items, known)
-        tickets, tasks = {name: row["id"] for name, row in known.items()}, {name: row["task"] for name, row in known.items()}
-        if any(item.done for item in fresh):
-            force()
-        born: dict[str, int] = {}
-        for ticket, task in self._born(fresh, backlog.source, project, workflow, by):
-            tickets[ticket.source_id], born[ticket.source_id] = ticket.pk, task
-            if len(born) % BATCH == 0:
-                watch(len(born))
-        tasks |= born
-        here = {row["id"] for row in known.values()}
-        remarks = [(tickets[item.id], remark) for item in backlog.items for remark in item.comments]
-        refs = {
-            row["id"]: item.external_ref
-            for item in backlog.items
-            if item.external_ref and (row := known.get(item.id)) and not row["external_ref"]
-        }
-        arrival = Arrival(
-            new=len(fresh),
-            known=len(backlog.items) - len(fresh),
-            tasks=len(born),
-            comments=Comment.objects.bring_in(remarks, source=backlog.source, known=here, by=by),
-            external_refs=sum(bool(item.external_ref) for item in fresh) + external.fill(refs, by=by),
+
+def _connect(
+    backlog: Backlog,
+    edges: Edges,
+    project: Project,
+    tickets: dict[str, int],
+    tasks: dict[str, int],
+    born: dict[str, int],
+    known: dict[str, dict[str, Any]],
+    arrival: Arrival,
+    by: Any,
+) -> None:
+    """Write needs, parents and links, and the needs that follow from them."""
+
+    over = {tasks[item.id] for item in backlog.items if item.id in born and item.done}
+    over |= {row["task"] for row in known.values() if row["state"] == "completed"}
+    needs: Pairs = {(tasks[one], tasks[other]): when for (one, other), when in edges.needs.items() if tasks[one] and tasks[other]}
+    name_of = {task: name for name, task in tasks.items()}
+    new: list[Edge] = []
+
+    def add(pairs: Pairs) -> None:
+        told, late = Need.objects.bring_in(
+            project.pk, [Edge(*pair, when) for pair, when in pairs.items()], born=set(born.values()), names=name_of, by=by
         )
-        edges = _sorted_out(backlog, closing, tickets, known, arrival)
-        Awaited.objects.keep([(tickets[one], kind, other) for kind, one, other in arrival.awaited])
-        if closing:
-            Awaited.objects.filter(pk__in=closing.values()).delete()
-            arrival.closed = len(closing)
-        self._connect(backlog, edges, project, tickets, tasks, born, known, arrival, by)
-        arrival.changed = list(_changed(backlog, edges.parents, known, workflow.plan))
-        made = ("new", "needs", "parents", "links", "comments", "external_refs")
-        counts = {name: getattr(arrival, name) for name in (*made, "known", "tasks")}
-        if any(counts[name] for name in made):
-            project.record("project.imported", by=by, data={"source": backlog.source, **counts})
-        watch(len(born))
-        return arrival
+        new.extend(told)
+        arrival.late += [(name_of[edge.parent], name_of[edge.child]) for edge in late if edge.parent in name_of and edge.child in name_of]
 
-    def _connect(
-        self,
-        backlog: Backlog,
-        edges: Edges,
-        project: Project,
-        tickets: dict[str, int],
-        tasks: dict[str, int],
-        born: dict[str, int],
-        known: dict[str, dict[str, Any]],
-        arrival: Arrival,
-        by: Any,
-    ) -> None:
-        """Write needs, parents and links, and the needs that follow from them."""
-        from tickets.models.task.need import Edge, Need
-        from tickets.models.task.task import Task
+    add({pair: when for pair, when in needs.items() if over.isdisjoint(pair)})
+    finished = {pair: when for pair, when in needs.items() if not over.isdisjoint(pair)}
+    if finished:
+        there = Need.objects.below(child for _, child in finished)
+        arrival.circles = [[name_of.get(task, str(task)) for task in circle] for circle in circles(there, finished)]
+        add(finished)
+    adopted = _adopt(edges, tickets, born, backlog.source, by)
+    arrival.parents = len(adopted)
+    links = _link(edges, tickets)
+    arrival.links = len(links)
 
-        over = {tasks[item.id] for item in backlog.items if item.id in born and item.done}
-        over |= {row["task"] for row in known.values() if row["state"] == "completed"}
-        needs: Pairs = {(tasks[one], tasks[other]): when for (one, other), when in edges.needs.items() if tasks[one] and tasks[other]}
-        name_of = {task: name for name, task in tasks.items()}
-        new: list[Edge] = []
+    ticket_of = {tasks[name]: ticket for name, ticket in tickets.items()}
+    still = {tasks[item.id] for item in backlog.items if item.id in tasks and not item.holds}
+    words = backlog.words
+    waits: Pairs = {
+        (tasks[one], tasks[other]): "always"
+        for one, other in backlog.waits
+        if other in born and one in tasks and tasks[one] not in over | still and tasks[other] not in over
+    }
+    seeds = {ticket_of[after] for _, after in waits}
+    if words.children:
+        family = {tickets[edges.parents[name]] for name in edges.parents if tickets[name] in adopted}
+        waits |= gathered(words.children, words.any_child, links=links, parents=family, parent=words.parents, still=still)
+    if words.parents:
+        seeds |= {*adopted, *links.values(), *(ticket_of[edge.child] for edge in new if edge.child in ticket_of)}
+        waits |= inherited(seeds, source=backlog.source, parents=words.parents, more=waits, still=still)
+    if waits:
+        told = len(waits)
+        for _ in circles(Need.objects.below(child for _, child in waits), waits):
+            pass
+        arrival.dropped = told - len(waits)
+        add(waits)
+    recount(list(born.values()))
+    arrival.needs = len(new)
 
-        def add(pairs: Pairs) -> None:
-            told, late = Need.objects.bring_in(
-                project.pk, [Edge(*pair, when) for pair, when in pairs.items()], born=set(born.values()), names=name_of, by=by
+
+def _refuse_faults(items: Sequence[Item], known: Container[str]) -> None:
+    faults = Faults()
+    for item in items:
+        values = {"external_ref": item.external_ref} if item.id in known else {**vars(item), "source_id": item.id}
+        for name, message in limits.faults(Ticket, values):
+            faults.add(f"{item.id}: {name}", message)
+        for place, remark in enumerate(item.comments, 1):
+            for name, message in limits.faults(Comment, vars(remark)):
+                faults.add(f"{item.id}: comment {place}: {name}", message)
+    faults.check()
+
+
+def _born(items: Sequence[Item], source: str, project: Project, workflow: Workflow, by: Any) -> Iterator[tuple[Ticket, int]]:
+    """Tickets with their births, tasks and events, batch by batch; each with the id of its task."""
+    if not items:
+        return
+    plan, last = workflow.plan, _last(workflow) if any(item.done for item in items) else ""
+    works = plan.works_in(plan.start)
+    if plan[works].terminal and not all(item.done for item in items):
+        raise Invalid(f"in {workflow} a ticket is done when it is opened: open work has no place in it", field="workflow")
+    made = sql.one(
+        "UPDATE agents_project SET tickets_made = tickets_made + %s WHERE id = %s RETURNING tickets_made, workflow, workflows, clock_timestamp() AS now",
+        [len(items), project.pk],
+    )
+    assert made
+    workflow.expect_allowed(project.key, made["workflow"], made["workflows"])
+    first, now = made["tickets_made"] - len(items) + 1, made["now"]
+    for place in range(0, len(items), BATCH):
+        if place:  # what deferred triggers have to look at must not pile up until the end
+            sql.rows("SET CONSTRAINTS ALL IMMEDIATE")
+            sql.rows("SET CONSTRAINTS ALL DEFERRED")
+        batch = items[place : place + BATCH]
+        tickets = [
+            Ticket(
+                project=project,
+                number=number,
+                key=f"{project.key}-{number}",
+                title=item.title,
+                description=item.description,
+                priority=item.priority,
+                labels=list(item.labels),
+                workflow=workflow,
+                phase=last if item.done else plan.start,
+                source=source,
+                source_id=item.id,
+                external_ref=item.external_ref,
+                events=1,
+                created_at=item.created_at or now,
+                paused=bool(item.pause),
+                paused_at=now if item.pause else None,
+                pause_reason=item.pause,
             )
-            new.extend(told)
-            arrival.late += [
-                (name_of[edge.parent], name_of[edge.child]) for edge in late if edge.parent in name_of and edge.child in name_of
-            ]
+            for number, item in enumerate(batch, first + place)
+        ]
+        sql.copy_in(tickets)
+        sql.copy_in([_birth(ticket, by) for ticket in tickets])
+        sql.copy_in([_opening(ticket, by) for ticket in tickets])
+        specs = [
+            TaskSpec(item.title, kind=item.kind, phase=works, ended=item.done, ended_at=item.closed_at, not_before=item.not_before)
+            for item in batch
+        ]
+        tasks = Task.objects.bring_in(list(zip(tickets, specs, strict=True)), now=now, by=by)
+        yield from zip(tickets, tasks, strict=True)
 
-        add({pair: when for pair, when in needs.items() if over.isdisjoint(pair)})
-        finished = {pair: when for pair, when in needs.items() if not over.isdisjoint(pair)}
-        if finished:
-            there = Need.objects.below(child for _, child in finished)
-            arrival.circles = [[name_of.get(task, str(task)) for task in circle] for circle in circles(there, finished)]
-            add(finished)
-        adopted = self._adopt(edges, tickets, born, backlog.source, by)
-        arrival.parents = len(adopted)
-        links = self._link(edges, tickets)
-        arrival.links = len(links)
 
-        ticket_of = {tasks[name]: ticket for name, ticket in tickets.items()}
-        still = {tasks[item.id] for item in backlog.items if item.id in tasks and not item.holds}
-        words = backlog.words
-        waits: Pairs = {
-            (tasks[one], tasks[other]): "always"
-            for one, other in backlog.waits
-            if other in born and one in tasks and tasks[one] not in over | still and tasks[other] not in over
-        }
-        seeds = {ticket_of[after] for _, after in waits}
-        if words.children:
-            family = {tickets[edges.parents[name]] for name in edges.parents if tickets[name] in adopted}
-            waits |= gathered(words.children, words.any_child, links=links, parents=family, parent=words.parents, still=still)
-        if words.parents:
-            seeds |= {*adopted, *links.values(), *(ticket_of[edge.child] for edge in new if edge.child in ticket_of)}
-            waits |= inherited(seeds, source=backlog.source, parents=words.parents, more=waits, still=still)
-        if waits:
-            told = len(waits)
-            for _ in circles(Need.objects.below(child for _, child in waits), waits):
-                pass
-            arrival.dropped = told - len(waits)
-            add(waits)
-        Task.objects.recount(list(born.values()))
-        arrival.needs = len(new)
+def _adopt(edges: Edges, tickets: dict[str, int], born: dict[str, int], source: str, by: Any) -> set[int]:
+    """Give a parent to tickets that have none; one that has another keeps it. Those that have one now."""
+    told = sql.rows(
+        ADOPT,
+        {
+            "children": [tickets[child] for child in edges.parents],
+            "parents": [tickets[parent] for parent in edges.parents.values()],
+            "born": [tickets[name] for name in born],
+            "actor": label(by),
+            "key": via(by),
+        },
+    )
+    known = [row["id"] for row in told if row["known"]]
+    if known and (loop := sql.one(ANCESTORS, {"ids": known, "source": source})):
+        raise Cycle(f"{loop['named'][0]} would be a parent of itself: {' -> '.join(loop['named'])}", cycle=loop["named"])
+    return {row["id"] for row in told}
 
-    def _refuse_faults(self, items: Sequence[Item], known: Container[str]) -> None:
-        faults = Faults()
-        for item in items:
-            values = {"external_ref": item.external_ref} if item.id in known else {**vars(item), "source_id": item.id}
-            for name, message in limits.faults(self.model, values):
-                faults.add(f"{item.id}: {name}", message)
-            for place, remark in enumerate(item.comments, 1):
-                for name, message in limits.faults(Comment, vars(remark)):
-                    faults.add(f"{item.id}: comment {place}: {name}", message)
-        faults.check()
 
-    def _born(self, items: Sequence[Item], source: str, project: Project, workflow: Workflow, by: Any) -> Iterator[tuple[Ticket, int]]:
-        """Tickets with their births, tasks and events, batch by batch; each with the id of its task."""
-        from tickets.models.task.task import Task, TaskSpec
-
-        if not items:
-            return
-        plan, last = workflow.plan, _last(workflow) if any(item.done for item in items) else ""
-        works = plan.works_in(plan.start)
-        if plan[works].terminal and not all(item.done for item in items):
-            raise Invalid(f"in {workflow} a ticket is done when it is opened: open work has no place in it", field="workflow")
-        made = sql.one(
-            "UPDATE agents_project SET tickets_made = tickets_made + %s WHERE id = %s RETURNING tickets_made, workflow, workflows, clock_timestamp() AS now",
-            [len(items), project.pk],
-        )
-        assert made
-        workflow.expect_allowed(project.key, made["workflow"], made["workflows"])
-        first, now = made["tickets_made"] - len(items) + 1, made["now"]
-        for place in range(0, len(items), BATCH):
-            if place:  # what deferred triggers have to look at must not pile up until the end
-                sql.rows("SET CONSTRAINTS ALL IMMEDIATE")
-                sql.rows("SET CONSTRAINTS ALL DEFERRED")
-            batch = items[place : place + BATCH]
-            tickets = [
-                self.model(
-                    project=project,
-                    number=number,
-                    key=f"{project.key}-{number}",
-                    title=item.title,
-                    description=item.description,
-                    priority=item.priority,
-                    labels=list(item.labels),
-                    workflow=workflow,
-                    phase=last if item.done else plan.start,
-                    source=source,
-                    source_id=item.id,
-                    external_ref=item.external_ref,
-                    events=1,
-                    created_at=item.created_at or now,
-                    paused=bool(item.pause),
-                    paused_at=now if item.pause else None,
-                    pause_reason=item.pause,
-                )
-                for number, item in enumerate(batch, first + place)
-            ]
-            sql.copy_in(tickets)
-            sql.copy_in([_birth(ticket, by) for ticket in tickets])
-            sql.copy_in([_opening(ticket, by) for ticket in tickets])
-            specs = [
-                TaskSpec(item.title, kind=item.kind, phase=works, ended=item.done, ended_at=item.closed_at, not_before=item.not_before)
-                for item in batch
-            ]
-            tasks = Task.objects.bring_in(list(zip(tickets, specs, strict=True)), now=now, by=by)
-            yield from zip(tickets, tasks, strict=True)
-
-    @staticmethod
-    def _adopt(edges: Edges, tickets: dict[str, int], born: dict[str, int], source: str, by: Any) -> set[int]:
-        """Give a parent to tickets that have none; one that has another keeps it. Those that have one now."""
-        told = sql.rows(
-            ADOPT,
-            {
-                "children": [tickets[child] for child in edges.parents],
-                "parents": [tickets[parent] for parent in edges.parents.values()],
-                "born": [tickets[name] for name in born],
-                "actor": label(by),
-                "key": via(by),
-            },
-        )
-        known = [row["id"] for row in told if row["known"]]
-        if known and (loop := sql.one(ANCESTORS, {"ids": known, "source": source})):
-            from tickets.models.task.need import Cycle
-
-            raise Cycle(f"{loop['named'][0]} would be a parent of itself: {' -> '.join(loop['named'])}", cycle=loop["named"])
-        return {row["id"] for row in told}
-
-    @staticmethod
-    def _link(edges: Edges, tickets: dict[str, int]) -> dict[int, int]:
-        """The ids of those that are new, and the ticket of each."""
-        ends = [(tickets[one], tickets[other], kind) for one, other, kind in edges.links]
-        new = sql.rows(LINK, [list(column) for column in zip(*ends, strict=True)]) if ends else []
-        return {row["id"]: row["ticket_id"] for row in new}
+def _link(edges: Edges, tickets: dict[str, int]) -> dict[int, int]:
+    """The ids of those that are new, and the ticket of each."""
+    ends = [(tickets[one], tickets[other], kind) for one, other, kind in edges.links]
+    new = sql.rows(LINK, [list(column) for column in zip(*ends, strict=True)]) if ends else []
+    return {row["id"]: row["ticket_id"] for row in new}
 
 
 def _sorted_out(

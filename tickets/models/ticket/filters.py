@@ -6,9 +6,11 @@ from typing import TypeVar
 
 from django.db import models
 
+from agents.models import Locking
 from tickets.models.explain.obstacles import READY
+from tickets.models.ticket.record import TicketRecord
 
-Row = TypeVar("Row", bound=models.Model)
+Row = TypeVar("Row", bound=TicketRecord)
 
 UNFINISHED = """
 tickets_ticket.phase <> 'CANCELLED' AND (tickets_ticket.phase = 'BLOCKED' OR EXISTS (
@@ -28,7 +30,7 @@ STANDINGS = {
 }
 
 
-class Standing(models.QuerySet[Row]):
+class TicketFilters(Locking[Row]):
     def kept(self) -> models.QuerySet[Row]:
         """All but the archived."""
         return self.filter(archived_at=None)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from omoi_site import spoken
 from omoi_site.errors import OmoiError
+from tickets.models.ticket.record import TicketRecord
 from tickets.workflows.document import CANCELLED
-
-if TYPE_CHECKING:
-    from tickets.models.ticket.ticket import Ticket
 
 FOLLOW_UP = "follow_up"  # the kind of link from a ticket to the one in DONE that it continues
 
@@ -21,7 +17,7 @@ class PhaseLeft(OmoiError):
     title = "No work can be done in this phase of the ticket"
 
 
-def phase_left(ticket: Ticket, now: str, standing: str, phase: str) -> PhaseLeft | None:
+def phase_left(ticket: TicketRecord, now: str, standing: str, phase: str) -> PhaseLeft | None:
     """Why work of `phase` would never be done, with the way out; None where it can be.
 
     now: the phase the ticket is in; standing: the same, or of a blocked or cancelled one the phase it came from.

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omoi_site import limits
 from omoi_site.errors import short
-from tickets.models.task.create import NeedSpec, TaskSpec
-
-if TYPE_CHECKING:
-    from tickets.models.ticket.ticket import Ticket
+from tickets.models.task.spec import NeedSpec, TaskSpec
+from tickets.models.ticket.record import TicketRecord
 
 WORD = re.compile(r"\{(ticket|title|phase)\}")
 PRIORITIES = {"critical": 0, "high": 1, "medium": 2, "low": 3}
 
 
-def specs(ticket: Ticket, seeds: tuple[dict[str, Any], ...], phase: str) -> list[TaskSpec]:
+def specs(ticket: TicketRecord, seeds: tuple[dict[str, Any], ...], phase: str) -> list[TaskSpec]:
     """What the document says, with `{ticket}`, `{title}` and `{phase}` filled in; what becomes too long by that is cut."""
     words = {"ticket": ticket.key, "title": ticket.title, "phase": phase}
     filled = [_filled(seed, words) for seed in seeds]

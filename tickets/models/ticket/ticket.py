@@ -10,41 +10,29 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from django.contrib.postgres.fields import ArrayField
 from django.db import models, transaction
-from django.db.models.functions import Now, Upper
+from django.db.models.functions import Upper
 from django.utils import timezone
 
-from agents.models import Locking, Project
+from agents.models import Project
 from omoi_site import limits
 from omoi_site.database import sql
 from omoi_site.errors import Invalid
-from tickets.models.explain.tickets import Waiting
-from tickets.models.gate.verdict import Judging
-from tickets.models.ticket import external
-from tickets.models.ticket.automation import Advancing
-from tickets.models.ticket.bulk_import import Bringing
-from tickets.models.ticket.filters import Standing
+from tickets.models.explain import tickets as explain
+from tickets.models.task.intervene import hold
+from tickets.models.task.need import Need
+from tickets.models.task.spec import TaskSpec
+from tickets.models.ticket.automation import Moves
 from tickets.models.ticket.left_phases import FOLLOW_UP
 from tickets.models.ticket.link import Link
-from tickets.models.ticket.transitions import REASON, BlockedClass, Ground, Moving
+from tickets.models.ticket.record import Priority
+from tickets.models.ticket.transitions import REASON, Ground, Transitions
 from tickets.models.workflow import Workflow
-
-# What the database counts, and what never changes: to write a unique column, even with the same value, locks the row against
-# the foreign keys of whoever adds a task.
-LEFT_ALONE = {"id", "project", "number", "key", "events", "moves", "previous_phase", "phase_since"}
 
 NAMED = 10  # tickets that are told where one name could mean several
 
 
-class Priority(models.IntegerChoices):
-    CRITICAL = 0
-    HIGH = 1
-    MEDIUM = 2
-    LOW = 3
-
-
-class TicketQuerySet(Standing["Ticket"], Waiting["Ticket"], Locking["Ticket"], Bringing, Judging, Advancing):
+class TicketQuerySet(Moves["Ticket"]):
     together = ("project", "workflow")
 
     def seen_by(self, who: Any) -> TicketQuerySet:
@@ -64,14 +52,21 @@ class TicketQuerySet(Standing["Ticket"], Waiting["Ticket"], Locking["Ticket"], B
     @contextmanager
     def held(self, **which: Any) -> Iterator[Ticket]:
         """One ticket under its lock, in one transaction; a move of it may seed tasks."""
-        from tickets.models.task.need import Need
-
         with transaction.atomic():
             before = self.select_related("workflow").filter(**which).first()
             if before and before.plan.seeds_needs:
                 Need.objects.lock_graph(before.project_id)  # before any row
             with super().held(**which) as ticket:
                 yield ticket
+
+
+TicketManagerBase = models.Manager.from_queryset(TicketQuerySet)
+
+
+class TicketManager(TicketManagerBase["Ticket"]):
+    explanation = staticmethod(explain.explanation)
+    waits = staticmethod(explain.waits)
+    needy = staticmethod(explain.needy)
 
     @sql.atomic
     def open(
@@ -89,7 +84,7 @@ class TicketQuerySet(Standing["Ticket"], Waiting["Ticket"], Locking["Ticket"], B
         reason: str = "",
         parent: Ticket | None = None,
         follow_up: Ticket | None = None,
-        tasks: Sequence[Any] = (),
+        tasks: Sequence[TaskSpec] = (),
         source: str = "",
         source_id: str = "",
         watch: Callable[[int], None] = lambda made: None,
@@ -100,8 +95,6 @@ class TicketQuerySet(Standing["Ticket"], Waiting["Ticket"], Locking["Ticket"], B
 
         `watch` is told now and then how many of its tasks are made.
         """
-        from tickets.models.task.need import Need
-
         reason = limits.reason(reason)
         workflow = workflow or Workflow.objects.latest_of(project.workflow)
         plan = workflow.plan
@@ -146,50 +139,12 @@ class TicketQuerySet(Standing["Ticket"], Waiting["Ticket"], Locking["Ticket"], B
         if ground != Ground.IMPORTED:
             ticket.seed(phase, by=by)
         if tasks:
-            from tickets.models.task.task import Task
-
-            Task.objects.insert(ticket, tasks, by=by, watch=watch)
+            ticket.tasks.model.objects.insert(ticket, tasks, by=by, watch=watch)
         return ticket
 
 
-class Ticket(Moving):
-    project = models.ForeignKey(Project, models.PROTECT, related_name="tickets")
-    number = models.PositiveIntegerField(editable=False)
-    key = models.CharField(max_length=24, unique=True, editable=False)
-    title = models.CharField(max_length=300)
-    description = limits.text(500_000, blank=True)
-    priority = models.PositiveSmallIntegerField(choices=Priority.choices, default=Priority.MEDIUM)
-    labels = ArrayField(models.CharField(max_length=200), default=list, blank=True, **limits.items(100))
-    workflow = models.ForeignKey(Workflow, models.PROTECT, related_name="tickets")
-    previous_phase = models.CharField(max_length=60, blank=True, editable=False)
-    phase_since = models.DateTimeField(db_default=Now(), editable=False)
-    moves = models.PositiveIntegerField(default=0, editable=False, help_text="changes of phase so far; only the database counts it")
-    paused = models.BooleanField(default=False, editable=False)
-    paused_at = models.DateTimeField(null=True, blank=True, editable=False)
-    pause_reason = models.CharField(max_length=limits.REASON, blank=True, editable=False)
-    blocked_class = models.CharField(max_length=20, choices=BlockedClass, blank=True, editable=False)
-    blocked_reason = limits.text(limits.REASON, blank=True, editable=False)
-    move_fault = models.TextField(default="", db_default="", blank=True, editable=False, help_text="why it could not move on by itself")
-    move_fault_at = models.DateTimeField(null=True, blank=True, editable=False)
-    context = models.JSONField(default=dict, blank=True)
-    summary = models.TextField(blank=True)
-    parent = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="children")
-    source = models.CharField(max_length=20, blank=True, editable=False, help_text="the format it was imported from")
-    source_id = models.CharField(max_length=200, blank=True, editable=False)
-    external_ref = models.CharField(
-        max_length=500,
-        blank=True,
-        default="",
-        db_default="",
-        editable=False,
-        validators=[limits.shown],
-        help_text="what it is called elsewhere",
-    )
-    archived_at = models.DateTimeField(null=True, blank=True, editable=False)
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
-    updated_at = models.DateTimeField(auto_now=True)
-
-    objects = TicketQuerySet.as_manager()
+class Ticket(Transitions):
+    objects = TicketManager()
 
     class Meta:
         ordering = ["-id"]
@@ -202,32 +157,6 @@ class Ticket(Moving):
             models.UniqueConstraint(fields=["project", "source", "source_id"], condition=~models.Q(source=""), name="ticket_source"),
             models.CheckConstraint(condition=models.Q(priority__range=(0, 3)), name="ticket_priority"),
         ]
-
-    def __str__(self) -> str:
-        return self.key
-
-    def save(self, **kwargs: Any) -> None:
-        # what the database counts must not be written over with what this copy remembers
-        if not self._state.adding and kwargs.get("update_fields") is None:
-            kwargs["update_fields"] = [field.name for field in self._meta.concrete_fields if field.name not in LEFT_ALONE]
-        super().save(**kwargs)
-
-    @property
-    def topic(self) -> str:
-        return f"ticket:{self.key}"
-
-    @property
-    def project_for_journal(self) -> int:
-        return self.project_id
-
-    @property
-    def priority_name(self) -> str:
-        return Priority(self.priority).name.lower()
-
-    @property
-    def external_address(self) -> str:
-        """Where its external reference leads; empty where that is no address."""
-        return external.address(self.external_ref)
 
     def pause(self, *, by: Any, reason: str = "") -> None:
         """Grant none of its tasks until it is resumed; running claims go on."""
@@ -269,12 +198,8 @@ class Ticket(Moving):
         asked = {"title": title, "description": description, "priority": priority, "labels": None if labels is None else list(labels)}
         before = self.change("ticket.edited", {field: value for field, value in asked.items() if value is not None}, by=by, version=version)
         if "priority" in before:
-            from tickets.models.task.task import Task
-
-            Task.objects.reprioritise(self.pk, before["priority"], self.priority, by=by)
+            self.tasks.model.objects.reprioritise(self.pk, before["priority"], self.priority, by=by)
 
     def hold_tasks(self) -> None:
         """Hold the tasks that may not be claimed where the ticket stands now, and free the others."""
-        from tickets.models.task.task import Task
-
-        Task.objects.hold(self)
+        hold(self)

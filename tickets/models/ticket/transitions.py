@@ -4,83 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
-from django.db import models
-from django_fsm import RETURN_VALUE, FSMField, FSMModelMixin, transition
+from django_fsm import RETURN_VALUE, transition
 
-from agents.models import Versioned, label, via
+from agents.models import label, via
 from omoi_site import limits, spoken
 from omoi_site.brokers import hints
-from omoi_site.errors import Invalid, OmoiError
+from omoi_site.errors import Invalid
 from tickets.models.gate.verdict import GateClosed, Verdict
+from tickets.models.task.intervene import hold
+from tickets.models.ticket import seeding
 from tickets.models.ticket.history import PhaseMove
-from tickets.workflows.document import BLOCKED, CANCELLED, Plan
-
-if TYPE_CHECKING:
-    from tickets.models.ticket.ticket import Ticket
-    from tickets.models.workflow import Workflow
+from tickets.models.ticket.record import BlockedClass, TicketRecord, TransitionNotAllowed, named
+from tickets.workflows.document import BLOCKED, CANCELLED
 
 Ground = PhaseMove.Ground
 SEEDING = {Ground.UNGATED, Ground.VERDICT, Ground.BACK, Ground.FORCED}  # who only comes back finds its tasks as they were
 REASON = 10  # visible characters a forced act must give at least
 
 
-class TransitionNotAllowed(OmoiError):
-    """The workflow has no such move from where the ticket stands."""
-
-    code = "transition_not_allowed"
-    title = "The ticket cannot go there"
-
-
-class BlockedClass(models.TextChoices):
-    DEPENDENCY = "dependency"
-    CLARIFICATION = "clarification"
-    FAILING_CHECKS = "failing_checks"
-    ENVIRONMENT = "environment"
-
-
-class Moving(FSMModelMixin, Versioned):
-    phase = FSMField(max_length=60, protected=True)
-
-    # what Ticket adds
-    key: str
-    moves: int
-    workflow: Workflow
-    tasks: Any
-    history: Any
-    artifacts: Any
-    verdicts: Any
-    move_fault: Any
-    move_fault_at: Any
-    archived_at: Any
-
+class Transitions(TicketRecord):
     class Meta:
         abstract = True
 
-    @property
-    def ticket(self) -> Ticket:
-        return cast("Ticket", self)
-
-    @property
-    def plan(self) -> Plan:
-        return self.workflow.plan
-
-    @property
-    def gated(self) -> bool:
-        return self.phase in self.plan and bool(self.plan[self.phase].gate)
-
-    @property
-    def done(self) -> bool:
-        return self.phase in self.plan and self.plan[self.phase].terminal
-
-    @property
-    def closed(self) -> bool:
-        return self.done or self.phase == CANCELLED
-
     # -- moves: each runs on a row from `locked()`
 
-    @transition(field=phase, source="*", target=RETURN_VALUE())
+    @transition(field="phase", source="*", target=RETURN_VALUE())
     def advance(self, to: str | None = None, *, by: Any, verdict: Verdict | None = None, reason: str = "") -> str:
         """Go on to `to`, or to the next phase: through its gate by a verdict that holds, and with no open task left behind.
 
@@ -94,8 +44,8 @@ class Moving(FSMModelMixin, Versioned):
         # before the verdict is looked at: a task that ends in between kills it; what is done has no work left anywhere
         left = self.tasks.open() if self.plan[to].terminal else self.tasks.open().filter(phase=self.phase)
         count, phases = left.count(), spoken.phases(sorted(set(left.values_list("phase", flat=True))))
-        if self.gated and not (verdict and verdict.holds_for(self.ticket)):
-            raise GateClosed(self.ticket, verdict)
+        if self.gated and not (verdict and verdict.holds_for(self)):
+            raise GateClosed(self, verdict)
         if count:
             raise TransitionNotAllowed(
                 f"{count} {'task' if count == 1 else 'tasks'} of {phases} {'is' if count == 1 else 'are'} still open",
@@ -105,7 +55,7 @@ class Moving(FSMModelMixin, Versioned):
             return self._move(to, Ground.VERDICT, by=by, reason=reason, verdict=verdict)
         return self._move(to, Ground.UNGATED, by=by, reason=reason)
 
-    @transition(field=phase, source="*", target=RETURN_VALUE())
+    @transition(field="phase", source="*", target=RETURN_VALUE())
     def send_back(self, to: str, *, by: Any, reason: str) -> str:
         """Go back to an earlier phase; pending tasks of the left phase are held and its claims revoked."""
         if self.phase not in self.plan or to not in self.plan or self.is_later(to) or to == self.phase or self.done:
@@ -114,7 +64,7 @@ class Moving(FSMModelMixin, Versioned):
         self._take_claims_back(by)
         return self._move(to, Ground.BACK, by=by, reason=reason)
 
-    @transition(field=phase, source="*", target=RETURN_VALUE())
+    @transition(field="phase", source="*", target=RETURN_VALUE())
     def block(self, *, by: Any, reason: str, cause: str = BlockedClass.DEPENDENCY) -> str:
         """Stop granting its tasks; running claims go on."""
         if self.phase not in self.plan or self.done:
@@ -124,12 +74,12 @@ class Moving(FSMModelMixin, Versioned):
         self.blocked_class, self.blocked_reason = cause, limits.reason(reason, 1, "say what blocks it")
         return self._move(BLOCKED, Ground.BLOCKED, by=by, reason=self.blocked_reason)
 
-    @transition(field=phase, source="*", target=RETURN_VALUE())
+    @transition(field="phase", source="*", target=RETURN_VALUE())
     def unblock(self, to: str | None = None, *, by: Any, reason: str = "") -> str:
         """Return to the phase it was blocked in, or to an earlier one."""
         return self._return(BLOCKED, to, Ground.UNBLOCKED, by=by, reason=reason)
 
-    @transition(field=phase, source="*", target=RETURN_VALUE())
+    @transition(field="phase", source="*", target=RETURN_VALUE())
     def cancel(self, *, by: Any, reason: str) -> str:
         """Give it up: all its open tasks are cancelled with it."""
         if self.closed:
@@ -138,12 +88,12 @@ class Moving(FSMModelMixin, Versioned):
         self.tasks.open().cancel(by=by, reason=f"ticket cancelled: {reason}"[: limits.REASON])
         return self._move(CANCELLED, Ground.CANCELLED, by=by, reason=reason)
 
-    @transition(field=phase, source="*", target=RETURN_VALUE())
+    @transition(field="phase", source="*", target=RETURN_VALUE())
     def reopen(self, to: str | None = None, *, by: Any, reason: str) -> str:
         """Return from CANCELLED to the phase it was cancelled in, or to an earlier one; its tasks stay as they are."""
         return self._return(CANCELLED, to, Ground.REOPENED, by=by, reason=limits.reason(reason, 1, "say why it is reopened"))
 
-    @transition(field=phase, source="*", target=RETURN_VALUE())
+    @transition(field="phase", source="*", target=RETURN_VALUE())
     def force(self, to: str, *, by: Any, reason: str) -> str:
         """Put it into any phase of its workflow, past gates and order; the caller has the right to, and the reason stays visible."""
         if to not in self.plan or to == self.phase or self.closed:
@@ -188,19 +138,6 @@ class Moving(FSMModelMixin, Versioned):
         if self.archived_at:
             raise TransitionNotAllowed(f"{self.key} is archived and does not move", next_action="restore it first")
 
-    @property
-    def standing(self) -> str:
-        """The phase it stands in, or while BLOCKED or CANCELLED the one it came from."""
-        return self.phase if self.phase in self.plan else self.origin
-
-    @property
-    def origin(self) -> str:
-        """The phase a BLOCKED or CANCELLED ticket came from, told by history."""
-        for move in self.history.order_by("-move"):
-            if move.to_phase not in (BLOCKED, CANCELLED):
-                return move.to_phase
-        raise TransitionNotAllowed(f"{self.key} has no phase to return to")
-
     def note_move(self, before: str | None, after: str, ground: str, *, by: Any, reason: str = "", verdict: Verdict | None = None) -> None:
         """The history row the trigger demands; `moves` is counted by the database when the phase is saved."""
         artifacts = {} if before is None else {f"{artifact.phase}/{artifact.name}": artifact.hash for artifact in self.artifacts.current()}
@@ -221,11 +158,6 @@ class Moving(FSMModelMixin, Versioned):
 
     def _onward(self) -> list[str]:
         return [to for to in self.plan[self.phase].to if self.is_later(to)] if self.phase in self.plan else []
-
-    def is_later(self, to: str) -> bool:
-        """Whether `to` lies behind the phase it stands in."""
-        to = named(to)
-        return self.phase in self.plan and to in self.plan and self.plan[to].position > self.plan[self.phase].position
 
     def _take_claims_back(self, by: Any) -> None:
         """Nobody goes on with the phase that is left; while BLOCKED that is the one it was blocked in, whose claims ran on."""
@@ -249,30 +181,20 @@ class Moving(FSMModelMixin, Versioned):
 
     def seed(self, phase: str, *, by: Any) -> None:
         """Add the tasks its workflow begins this phase with."""
-        from tickets.models.task.task import Task
-        from tickets.models.ticket.seeding import specs
 
         if self.plan[phase].terminal:  # documents of earlier versions may have tasks there
             return
-        if tasks := specs(self.ticket, self.plan[phase].tasks, phase):
+        if tasks := seeding.specs(self, self.plan[phase].tasks, phase):
             with in_document(f"phases.{phase}"):
-                Task.objects.insert(self.ticket, tasks, by=by, phase=phase)
+                self.tasks.model.objects.insert(self, tasks, by=by, phase=phase)
 
     def mend(self, *, by: Any) -> None:
         """The gate refused with all work done: add the tasks the workflow has for that, as often as it allows while the ticket stands here."""
         repair = self.plan[self.phase].on_failure
         refused = self.verdicts.filter(move=self.moves, passed=False, by=label(by)).count()  # a person who looks uses none up
         if repair and refused <= repair.get("rounds", 1):
-            from tickets.models.task.task import Task
-            from tickets.models.ticket.seeding import specs
-
             with in_document(f"phases.{self.phase}.on_failure"):
-                Task.objects.insert(self.ticket, specs(self.ticket, tuple(repair["tasks"]), self.phase), by=by)
-
-    def look_at_gate(self) -> None:
-        """Something it is judged by changed: ask whether it moves on by itself now."""
-        if self.phase in self.plan and self.plan[self.phase].automatic == "on_completion":
-            hints.hint("advance_tickets", [self.pk])
+                self.tasks.model.objects.insert(self, seeding.specs(self, tuple(repair["tasks"]), self.phase), by=by)
 
     def _move(self, to: str, ground: str, *, by: Any, reason: str, verdict: Verdict | None = None) -> str:
         self.expect_movable()
@@ -282,19 +204,12 @@ class Moving(FSMModelMixin, Versioned):
             self.blocked_class = self.blocked_reason = ""
         self.move_fault, self.move_fault_at = "", None
         self.record("ticket.moved", by=by, reason=reason, data={"from": before, "to": to, "ground": ground})
-        from tickets.models.task.task import Task
-
         if ground in SEEDING:
             self.seed(to, by=by)
-        Task.objects.hold(self.ticket, phase=to)
+        hold(self, phase=to)
         if to in self.plan and self.plan[to].automatic:
             hints.hint("advance_tickets", [self.pk])
         return to
-
-
-def named(phase: str) -> str:
-    """A phase by its name, as people spell it too: "In review", PHASE_IN_REVIEW."""
-    return phase.upper().removeprefix("PHASE_").replace(" ", "_")
 
 
 @contextmanager

@@ -1,0 +1,20 @@
+"""What a hint is as a message of dramatiq's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from dramatiq import Message
+
+Hints = dict[str, set[int]]  # by actor: the ids it is to look at; an actor without ids looks for itself
+QUEUE = "default"
+IDS = 500  # in one message
+
+
+def messages(hints: Hints) -> Iterator[Message[Any]]:
+    for actor, ids in hints.items():
+        some = sorted(ids)
+        for start in range(0, max(1, len(some)), IDS):
+            args = (some[start : start + IDS],) if some else ()
+            yield Message(queue_name=QUEUE, actor_name=actor, args=args, kwargs={}, options={})

@@ -1,0 +1,126 @@
+"""TaskRecord: what is stored of a task, and what can be told of it from that alone. Its verbs stand in the files beside; `Task` composes them."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models.functions import Now
+
+from agents.models import Agent, Project
+from omoi_site import limits
+from tickets.models.explain.obstacles import DEATHS_ALONE
+from tickets.models.task.lane import Lane, Marks
+from tickets.models.ticket.record import Priority
+
+READY = models.Q(state="pending", open_needs=0, asleep=False, held=False)
+
+
+class TaskRecord(models.Model):
+    class State(models.TextChoices):
+        PENDING = "pending"
+        CLAIMED = "claimed"
+        COMPLETED = "completed"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    ticket = models.ForeignKey("tickets.Ticket", models.CASCADE, related_name="tasks")
+    ticket_key = models.CharField(max_length=24, editable=False)
+    project = models.ForeignKey(Project, models.PROTECT, related_name="+", db_index=False)
+    lane = models.ForeignKey(Lane, models.PROTECT, related_name="+", db_index=False)
+    phase = models.CharField(max_length=60)
+    title = models.CharField(max_length=300)
+    description = limits.text(100_000, blank=True)
+    kind = models.CharField(max_length=60, default="task")
+    priority = models.PositiveSmallIntegerField(choices=Priority.choices, default=Priority.MEDIUM)
+    capabilities = ArrayField(models.CharField(max_length=100), default=list, blank=True, **limits.items(100))
+    profile = models.CharField(max_length=60, blank=True)
+    slots = models.JSONField(default=dict, blank=True)
+
+    state = models.CharField(max_length=10, choices=State, default=State.PENDING)
+    join = models.PositiveIntegerField(null=True, blank=True, db_column="join_count", help_text="how many needs must be met; none: all")
+    open_needs = models.PositiveIntegerField(default=0, help_text="how many needs must still be met")
+    edges_left = models.PositiveIntegerField(default=0, help_text="needs not yet decided")
+    doomed = models.BooleanField(default=False, help_text="its needs cannot be met any more; somebody decides")
+    asleep = models.BooleanField(default=False, help_text="not yet due")
+    not_before = models.DateTimeField(null=True, blank=True, validators=[limits.moment])
+    held = models.BooleanField(default=False, help_text="its ticket is paused, blocked or in another phase")
+    rank = models.BigIntegerField(default=0, help_text="order of work, lowest first, microseconds")
+    ready_at = models.DateTimeField(null=True, blank=True)
+    deadline = models.DateTimeField(null=True, blank=True, validators=[limits.moment])
+    promote_at = models.DateTimeField(null=True, blank=True, help_text="when it goes before all ordinary work")
+    bumped_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="when somebody put it before all other work")
+
+    fence = models.BigIntegerField(default=0, help_text="number of the last claim")
+    attempts = models.PositiveIntegerField(default=0)
+    max_attempts = models.PositiveIntegerField(default=3, validators=[MinValueValidator(1), MaxValueValidator(100)])
+    retries = models.PositiveIntegerField(default=0)
+    work_s = models.FloatField(
+        null=True, blank=True, editable=False, help_text="how long it took where it ran before; a simulation takes that long"
+    )
+    timeout_s = models.PositiveIntegerField(null=True, blank=True)
+    holder = models.ForeignKey(Agent, models.PROTECT, null=True, blank=True, related_name="held_tasks", db_index=False)
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(
+        null=True, blank=True, help_text="when its worker began it; for agents that are no workers, with the claim"
+    )
+    worker_deaths = models.PositiveSmallIntegerField(
+        default=0, db_default=0, editable=False, help_text="workers that died while it ran; from 2 on it runs with nothing beside it"
+    )
+    lease_s = models.PositiveIntegerField(null=True, blank=True)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    extended_to = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="the end of its lease as an absence of sweeps extended it"
+    )
+    timeout_at = models.DateTimeField(null=True, blank=True)
+    granted_with = models.CharField(
+        max_length=32, blank=True, db_default="", editable=False, help_text="mark of the settlements its claim came along with"
+    )
+    settled_by = models.BigIntegerField(null=True, blank=True, help_text="the agent whose act ended the last claim")
+    settled_fence = models.BigIntegerField(null=True, blank=True)
+    settled_as = models.CharField(max_length=10, blank=True)
+
+    result = models.JSONField(null=True, blank=True)
+    error = limits.text(20_000, blank=True)
+    failure = models.CharField(
+        max_length=20, blank=True, db_default="", editable=False, help_text="`worker_lost`: it failed because its workers died"
+    )
+    progress = models.JSONField(default=dict, blank=True)
+    events = models.PositiveIntegerField(default=0, editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return self.key
+
+    @property
+    def key(self) -> str:
+        return f"{self.ticket_key}.{self.pk}"
+
+    @property
+    def is_ready(self) -> bool:
+        return self.state == "pending" and not (self.open_needs or self.asleep or self.held)
+
+    @property
+    def runs_alone(self) -> bool:
+        """Whether it runs with nothing beside it in its worker: too many have died of it, or beside it."""
+        return self.worker_deaths >= DEATHS_ALONE
+
+    @property
+    def marks(self) -> Marks:
+        """What tells its lane."""
+        return Marks(self.phase, tuple(self.capabilities), bool(self.profile), self.runs_alone)
+
+    @property
+    def standing(self) -> str:
+        """Its state as people ask for it: done, running, failed, cancelled, stuck (its needs cannot be met), ready or waiting."""
+        if self.state == "pending":
+            return "stuck" if self.doomed else "ready" if self.is_ready else "waiting"
+        return {"completed": "done", "claimed": "running"}.get(self.state, self.state)
+
+    @property
+    def priority_name(self) -> str:
+        return Priority(self.priority).name.lower()
