@@ -1,34 +1,23 @@
 """What the database itself promises: the order of work, the states of a task, the grounds of a move."""
 
+import json
 from pathlib import Path
 
 from django.db import migrations
 
-SQL = Path(__file__).parent / "sql"
+HERE = Path(__file__).parent
 
 
 def install_simple(apps, schema_editor):
-    """The shipped workflow, so that the first ticket needs no set-up."""
-    from tickets.workflows.document import SHIPPED, read
-
-    plan = read(SHIPPED / "simple.yaml")
-    workflow = apps.get_model("tickets", "Workflow").objects.create(name=plan.name, version=1, document=plan.document)
+    """The shipped workflow as it was then, so that the first ticket needs no set-up."""
+    shipped = json.loads((HERE / "documents" / "simple_1.json").read_text())
+    workflow = apps.get_model("tickets", "Workflow").objects.create(name=shipped["name"], version=1, document=shipped["document"])
     phases = apps.get_model("tickets", "WorkflowPhase")
-    phases.objects.bulk_create(
-        phases(
-            workflow=workflow,
-            name=phase.name,
-            position=phase.position,
-            to=list(phase.to),
-            start=phase.name == plan.start,
-            automatic=phase.automatic,
-        )
-        for phase in plan.phases
-    )
+    phases.objects.bulk_create(phases(workflow=workflow, **phase) for phase in shipped["phases"])
 
 
 class Migration(migrations.Migration):
     dependencies = [("tickets", "0001_initial"), ("agents", "0002_journal")]
-    operations = [migrations.RunSQL((SQL / f"{name}.sql").read_text()) for name in ("rank", "task_states", "phase_guard")] + [
+    operations = [migrations.RunSQL((HERE / "sql" / f"{name}.sql").read_text()) for name in ("rank", "task_states", "phase_guard")] + [
         migrations.RunPython(install_simple),
     ]

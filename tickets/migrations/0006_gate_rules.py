@@ -1,35 +1,23 @@
-"""What the database promises about gates, and the shipped workflow that has them."""
+"""What the database promises about gates, and the shipped workflow that has them, as it was then."""
 
+import json
 from pathlib import Path
 
 from django.db import migrations
 
-SQL = Path(__file__).parent / "sql"
+HERE = Path(__file__).parent
 
 
 def install_software_delivery(apps, schema_editor):
-    from tickets.workflows.document import SHIPPED, read
-
-    plan = read(SHIPPED / "software_delivery.yaml")
-    workflow = apps.get_model("tickets", "Workflow").objects.create(name=plan.name, version=1, document=plan.document)
+    shipped = json.loads((HERE / "documents" / "software_delivery_1.json").read_text())
+    workflow = apps.get_model("tickets", "Workflow").objects.create(name=shipped["name"], version=1, document=shipped["document"])
     phases = apps.get_model("tickets", "WorkflowPhase")
-    phases.objects.bulk_create(
-        phases(
-            workflow=workflow,
-            name=phase.name,
-            position=phase.position,
-            to=list(phase.to),
-            start=phase.name == plan.start,
-            gated=bool(phase.gate),
-            automatic=phase.automatic,
-        )
-        for phase in plan.phases
-    )
+    phases.objects.bulk_create(phases(workflow=workflow, **phase) for phase in shipped["phases"])
 
 
 class Migration(migrations.Migration):
     dependencies = [("tickets", "0005_gates")]
     operations = [
-        migrations.RunSQL((SQL / "gates.sql").read_text()),
+        migrations.RunSQL((HERE / "sql" / "gates.sql").read_text()),
         migrations.RunPython(install_software_delivery),
     ]

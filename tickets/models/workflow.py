@@ -97,6 +97,20 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
             Event.objects.create(**told, actor=label(by), key=via(by), data={"version": stored.version})
         return stored
 
+    @sql.atomic
+    def install_shipped(self) -> list[Workflow]:
+        """Store what this release ships and is not here yet, each as the next version of its name; returns those.
+
+        A workflow of which somebody here installed a version stays theirs.
+        """
+        made = []
+        for path in sorted(documents.SHIPPED.glob("*.yaml")):
+            plan = self.checked(path)
+            own = Event.objects.filter(topic=f"workflow:{plan.name}", kind="workflow.installed").exists()
+            if not own and not self.filter(name=plan.name, document=plan.document).exists():
+                made.append(self.install(plan.document))
+        return made
+
 
 class Workflow(models.Model):
     name = models.CharField(max_length=63)

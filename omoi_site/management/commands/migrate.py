@@ -1,4 +1,4 @@
-"""`manage.py migrate`: Django's, which without a server says how to start one."""
+"""`manage.py migrate`: Django's, which without a server says how to start one, and brings what is shipped up to date."""
 
 from __future__ import annotations
 
@@ -7,9 +7,16 @@ from typing import Any
 from django.core.management.commands import migrate
 
 from omoi_site import commands
+from tickets.models import Workflow
 
 
 class Command(migrate.Command):
     def execute(self, *args: Any, **options: Any) -> str | None:
         commands.demand_database()
         return super().execute(*args, **options)
+
+    def handle(self, *args: Any, **options: Any) -> str | None:
+        done = super().handle(*args, **options)
+        if not options["app_label"] and not options["plan"] and not options["check_unapplied"]:
+            Workflow.objects.install_shipped()
+        return done

@@ -21,6 +21,7 @@ from omoi_site.processes.supervisor import Supervisor
 from omoi_site.serving import server as doors
 from omoi_site.setup import disk_space, exposure, open_browser, paths, secrets
 from tickets.demo import workspace
+from tickets.models import Workflow
 
 ROLES = ("web", "worker", "clock")
 
@@ -115,6 +116,7 @@ class Command(BaseCommand):
         try:
             startup.reach("" if own else "of DATABASE_URL ")
             startup.migrate(self.say, home / "backups" if own else None)
+            Workflow.objects.install_shipped()
             self.operator = startup.operator()
         finally:
             connections.close_all()
