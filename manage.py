@@ -10,8 +10,16 @@ if __name__ == "__main__":
     if sys.version_info < (3, 11):
         names = ["python3.%d" % minor for minor in range(11, 16)]
         folders = os.environ.get("PATH", "").split(os.pathsep)
-        newer = [name for name in names if any(os.access(os.path.join(folder, name), os.X_OK) for folder in folders)]
-        wayout = "You have a newer one: %s" % newer[-1] if newer else "Install a newer one and run this with it: %s" % names[1]
+        newer = [
+            name
+            for name in names
+            if any(os.access(os.path.join(folder, name), os.X_OK) for folder in folders)
+        ]
+        wayout = (
+            "You have a newer one: %s" % newer[-1]
+            if newer
+            else "Install a newer one and run this with it: %s" % names[1]
+        )
         words = (sys.version_info[0], sys.version_info[1], sys.executable, wayout, " ".join(sys.argv))
         sys.exit("Omoi needs Python 3.11 or newer, and this is %d.%d (%s). %s %s" % words)
 

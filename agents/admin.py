@@ -21,7 +21,13 @@ admin.site.site_header = admin.site.site_title = "Omoi"
 admin.site.index_title = "Administration"
 admin.site.site_url = "/board/"
 
-TONES = {"available": "ok", "maintenance": "warn", "draining": "warn", "quarantined": "bad", "retired": "mute"}
+TONES = {
+    "available": "ok",
+    "maintenance": "warn",
+    "draining": "warn",
+    "quarantined": "bad",
+    "retired": "mute",
+}
 
 
 def on_locked(verb: str) -> Any:
@@ -44,7 +50,18 @@ class ProjectDesk(Desk):
     list_display = ["key", "name", "workflow", "state", "tickets_made", since("created_at")]
     list_filter = ["paused", "workflow"]
     search_fields = ["key", "name", "repository"]
-    fields = ["key", "name", "repository", "workflow", "workflows", "profiles", "paused", "pause_reason", "tickets_made", "created_at"]
+    fields = [
+        "key",
+        "name",
+        "repository",
+        "workflow",
+        "workflows",
+        "profiles",
+        "paused",
+        "pause_reason",
+        "tickets_made",
+        "created_at",
+    ]
     actions = [
         act(
             "Pause projects",
@@ -66,10 +83,18 @@ class ProjectDesk(Desk):
 
     def save_model(self, request: HttpRequest, project: Project, form: forms.ModelForm, change: bool) -> None:
         if not change:
-            asked = {name: form.cleaned_data[name] for name in ("key", "name", "repository", "workflow", "workflows", "profiles")}
+            asked = {
+                name: form.cleaned_data[name]
+                for name in ("key", "name", "repository", "workflow", "workflows", "profiles")
+            }
             project.__dict__.update(Project.objects.found(**asked, by=request.user).__dict__)
             return
-        Project.objects.act(project.pk, "edit", by=request.user, **{name: form.cleaned_data[name] for name in form.changed_data})
+        Project.objects.act(
+            project.pk,
+            "edit",
+            by=request.user,
+            **{name: form.cleaned_data[name] for name in form.changed_data},
+        )
 
 
 @admin.register(Member)
@@ -107,7 +132,19 @@ class AgentDesk(Desk):
     search_fields = ["name", "owner__username"]
     autocomplete_fields = ["projects", "owner"]
     list_select_related = ["presence", "owner"]
-    fields = ["name", "kind", "state", "capabilities", "phases", "tags", "capacity", "projects", "owner", "runs_profiles", "created_at"]
+    fields = [
+        "name",
+        "kind",
+        "state",
+        "capabilities",
+        "phases",
+        "tags",
+        "capacity",
+        "projects",
+        "owner",
+        "runs_profiles",
+        "created_at",
+    ]
     actions = [
         act("Make agents available", on_locked("make_available"), effect="They may claim again."),
         act("Drain agents", on_locked("drain"), effect="They end what they hold and claim nothing new."),
@@ -147,12 +184,20 @@ class AgentDesk(Desk):
         return False
 
     def save_model(self, request: HttpRequest, agent: Agent, form: forms.ModelForm, change: bool) -> None:
-        asked = {name: form.cleaned_data[name] for name in ("kind", "capabilities", "phases", "tags", "capacity", "projects")}
+        asked = {
+            name: form.cleaned_data[name]
+            for name in ("kind", "capabilities", "phases", "tags", "capacity", "projects")
+        }
         if not change:
             made = Agent.objects.register(name=agent.name, owner=agent.owner, by=request.user, **asked)
             agent.__dict__.update(made.__dict__)
             return
-        Agent.objects.act(agent.pk, "edit", by=request.user, **{name: value for name, value in asked.items() if name in form.changed_data})
+        Agent.objects.act(
+            agent.pk,
+            "edit",
+            by=request.user,
+            **{name: value for name, value in asked.items() if name in form.changed_data},
+        )
 
     def save_related(self, request: HttpRequest, form: forms.ModelForm, formsets: Any, change: bool) -> None:
         """Projects were set by the verb."""
@@ -175,7 +220,11 @@ class KeyForm(forms.ModelForm):
         help_text="None: `work` for an agent, the scopes of their roles for a person.",
     )
     days = forms.IntegerField(
-        min_value=1, max_value=LONGEST.days, required=False, label="ends after", help_text="Days. Empty: it does not end."
+        min_value=1,
+        max_value=LONGEST.days,
+        required=False,
+        label="ends after",
+        help_text="Days. Empty: it does not end.",
     )
 
     class Meta:
@@ -232,14 +281,18 @@ class KeyDesk(ReadOnly):
     def save_model(self, request: HttpRequest, key: Key, form: forms.ModelForm, change: bool) -> None:
         asked = form.cleaned_data
         ends = timedelta(days=asked["days"]) if asked["days"] else None
-        made, text = Key.objects.issue(agent=key.agent, user=key.user, scopes=asked["scopes"], expires_in=ends, by=request.user)
+        made, text = Key.objects.issue(
+            agent=key.agent, user=key.user, scopes=asked["scopes"], expires_in=ends, by=request.user
+        )
         key.__dict__.update(made.__dict__)
         request.key_text = text  # type: ignore[attr-defined]
 
     def response_add(self, request: HttpRequest, key: Key, post_url_continue: Any = None) -> HttpResponse:
         """The only answer that holds the text: a message would keep it in the session, for whichever page is drawn next."""
         shown = {"title": "Key made", "opts": self.opts, "key": key, "text": request.key_text}  # type: ignore[attr-defined]
-        return TemplateResponse(request, "admin/key_made.html", {**self.admin_site.each_context(request), **shown})
+        return TemplateResponse(
+            request, "admin/key_made.html", {**self.admin_site.each_context(request), **shown}
+        )
 
 
 admin.site.unregister([get_user_model(), Group])  # roles come with membership of a project
@@ -252,11 +305,18 @@ class PersonDesk(UserAdmin):
     filter_horizontal = ()
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        powers = () if request.user.is_superuser else ("is_staff", "is_superuser", "groups", "user_permissions")
+        powers = (
+            () if request.user.is_superuser else ("is_staff", "is_superuser", "groups", "user_permissions")
+        )
         return (*super().get_readonly_fields(request, obj), "last_login", "date_joined", *powers)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        above = obj is not None and (obj.is_superuser or obj.is_staff) and obj != request.user and not request.user.is_superuser
+        above = (
+            obj is not None
+            and (obj.is_superuser or obj.is_staff)
+            and obj != request.user
+            and not request.user.is_superuser
+        )
         return super().has_change_permission(request, obj) and not above
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -265,7 +325,11 @@ class PersonDesk(UserAdmin):
 
 
 class NounFilter(Words):
-    title, parameter_name, words = "about", "about", ["task", "ticket", "agent", "key", "project", "member", "user"]
+    title, parameter_name, words = (
+        "about",
+        "about",
+        ["task", "ticket", "agent", "key", "project", "member", "user"],
+    )
 
     def queryset(self, request: HttpRequest, rows: QuerySet[Event]) -> QuerySet[Event]:
         return rows.filter(kind__startswith=f"{self.value()}.") if self.value() else rows
@@ -276,7 +340,9 @@ class EventDesk(ReadOnly):
     list_display = ["kind", "subject", "topic", "actor", "reason", since("at")]
     list_filter = [NounFilter, ("at", admin.DateFieldListFilter)]
     search_fields = ["=subject", "=topic", "=actor", "=kind"]
-    search_help_text = "A whole subject (task:17), topic (ticket:OMO-142), actor (agent:ada) or kind (task.claimed)"
+    search_help_text = (
+        "A whole subject (task:17), topic (ticket:OMO-142), actor (agent:ada) or kind (task.claimed)"
+    )
     ordering = ["-xid", "-id"]
 
     def seen(self, rows: QuerySet[Event], who: Any) -> QuerySet[Event]:

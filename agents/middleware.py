@@ -26,7 +26,9 @@ def access_middleware(handle: Handler) -> Handler:
     def kept(request: HttpRequest) -> HttpResponse:
         answer = handle(request)
         if answer.status_code in (401, 403):
-            with contextlib.suppress(DatabaseError):  # without it nobody is known, and a refusal is still an answer
+            with contextlib.suppress(
+                DatabaseError
+            ):  # without it nobody is known, and a refusal is still an answer
                 refused(request, answer.status_code)
         prolong(request)
         return answer
@@ -42,7 +44,9 @@ def admission_middleware(handle: Handler) -> Handler:
             return handle(request)
         if request.user.is_authenticated:
             return HttpResponse(status=204, headers={"X-Principal": f"user:{request.user.pk}"})
-        return HttpResponse("Sign in before you send so much.", status=403, content_type="text/plain; charset=utf-8")
+        return HttpResponse(
+            "Sign in before you send so much.", status=403, content_type="text/plain; charset=utf-8"
+        )
 
     return admitted
 
@@ -53,7 +57,12 @@ def refused(request: HttpRequest, status: int) -> None:
     key = Key.objects.once_live(text.strip()) if status == 401 and scheme.lower() == "bearer" else None
     user = getattr(request, "user", None)
     who = (key.agent or key.user) if key else user if user and user.is_authenticated else None
-    told = {"status": status, "method": request.method, "path": path_of(request), **({"key": key.prefix} if key else {})}
+    told = {
+        "status": status,
+        "method": request.method,
+        "path": path_of(request),
+        **({"key": key.prefix} if key else {}),
+    }
     access_log.note("refused", who=who, address=network(request.META.get("REMOTE_ADDR", "")), **told)
 
 

@@ -47,7 +47,10 @@ def backlog(ticket: Any, ready: int, lanes: int) -> None:
     from tickets.models import Lane
     from tickets.models.task.lane import Marks
 
-    Lane.objects.of(ticket.project_id, [Marks("DOING", (f"skill-{n}",), False) for n in range(Lane.objects.count(), lanes)])
+    Lane.objects.of(
+        ticket.project_id,
+        [Marks("DOING", (f"skill-{n}",), False) for n in range(Lane.objects.count(), lanes)],
+    )
     there, last = ticket.tasks.count(), sql.one("SELECT coalesce(max(id), 0) AS id FROM tickets_task")
     sql.rows(TASKS, [there, ready - 1, ticket.pk])
     sql.rows(EVENTS, [last and last["id"]])
@@ -72,7 +75,9 @@ def measure(statement: str, parameters: dict[str, Any]) -> dict[str, int]:
         link.execute(f"PREPARE measured AS {text}".encode())
         for _ in range(2):  # the first run fills the caches of the catalogue
             link.execute("BEGIN")
-            [plan] = link.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE measured({given})".encode()).fetchone()
+            [plan] = link.execute(
+                f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE measured({given})".encode()
+            ).fetchone()
             link.execute("ROLLBACK")
     return parts(plan[0]["Plan"])
 
@@ -99,7 +104,13 @@ def connect() -> psycopg.Connection[Any]:
 
 
 def _literal(value: Any) -> str:
-    return "'{" + ",".join(map(str, value)) + "}'" if isinstance(value, list) else f"'{value}'" if isinstance(value, str) else str(value)
+    return (
+        "'{" + ",".join(map(str, value)) + "}'"
+        if isinstance(value, list)
+        else f"'{value}'"
+        if isinstance(value, str)
+        else str(value)
+    )
 
 
 def parts(plan: dict[str, Any]) -> dict[str, int]:
@@ -151,7 +162,11 @@ def pages(sizes: list[int], step: Callable[[], Any]) -> dict[str, dict[str, int]
         for ready in sizes:
             backlog(ticket, ready, lanes)
             cost = measure(_claim(), asked(agent))
-            found[f"{lanes} lanes, serves {served}, {ready:,} ready"] = {"choosing": choosing(cost), "whole": sum(cost.values()), **cost}
+            found[f"{lanes} lanes, serves {served}, {ready:,} ready"] = {
+                "choosing": choosing(cost),
+                "whole": sum(cost.values()),
+                **cost,
+            }
             step()
         clear()
     return found
@@ -209,7 +224,9 @@ def _agent(name: str, served: int, project: Any) -> Any:
     from agents.models import Agent
 
     skills = [f"skill-{n}" for n in range(served)]
-    return Agent.objects.register(name=name, capabilities=skills, capacity=1000, projects=[project], by="system:bench")
+    return Agent.objects.register(
+        name=name, capabilities=skills, capacity=1000, projects=[project], by="system:bench"
+    )
 
 
 def _claim() -> str:
@@ -221,14 +238,19 @@ def _claim() -> str:
 def main() -> None:
     asks = argparse.ArgumentParser(prog="manage.py bench claim", description=__doc__.partition("\n")[0])
     asks.add_argument("--json", action="store_true")
-    asks.add_argument("--sizes", type=numbers, default=[1_000, 10_000, 100_000], help="ready tasks: 1000,10000,100000")
+    asks.add_argument(
+        "--sizes", type=numbers, default=[1_000, 10_000, 100_000], help="ready tasks: 1000,10000,100000"
+    )
     asks.add_argument("--rounds", type=number, default=5)
     asks.add_argument("--claims", type=number, default=200, help="a round")
     given = asks.parse_args()
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
     from bench.ground import ground
 
-    with ground() as progress, progress(total=len(LANES) * len(given.sizes) + 3 * given.rounds, unit="step", desc="claim") as bar:
+    with (
+        ground() as progress,
+        progress(total=len(LANES) * len(given.sizes) + 3 * given.rounds, unit="step", desc="claim") as bar,
+    ):
         found = pages(given.sizes, bar.update)
         rates = pace(max(10_000, 4 * given.rounds * given.claims), given.rounds, given.claims, bar.update)
     middle = {name: statistics.median(each) for name, each in rates.items()}

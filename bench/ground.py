@@ -16,10 +16,14 @@ from typing import Any
 @contextmanager
 def ground() -> Iterator[Callable[..., Any]]:
     """Django is set up on a migrated, empty database for the block; what it gets makes a progress bar."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the server and its folder are taken away then too
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(143)
+    )  # the server and its folder are taken away then too
     home = Path(tempfile.mkdtemp(prefix="omoi-bench-"))
     home.chmod(0o711)
-    os.environ.update(OMOI_HOME=str(home), DJANGO_SETTINGS_MODULE="omoi_site.settings", OMOI_LOG_LEVEL="ERROR")
+    os.environ.update(
+        OMOI_HOME=str(home), DJANGO_SETTINGS_MODULE="omoi_site.settings", OMOI_LOG_LEVEL="ERROR"
+    )
     os.environ.pop("DATABASE_URL", None)
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
     from omoi_site.database import embedded

@@ -42,7 +42,12 @@ class Site(admin.AdminSite):
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         found = super().get_app_list(request, app_label)
-        inner = [shown for app in found for shown in app["models"] if getattr(self._registry[shown["model"]], "internal", False)]
+        inner = [
+            shown
+            for app in found
+            for shown in app["models"]
+            if getattr(self._registry[shown["model"]], "internal", False)
+        ]
         apps = [{**app, "models": [shown for shown in app["models"] if shown not in inner]} for app in found]
         section = {
             "name": "Internals",
@@ -78,12 +83,18 @@ class Desk(admin.ModelAdmin):
 
     def seen(self, rows: QuerySet[Any], who: Any) -> QuerySet[Any]:
         """Those of these rows that a person who is not the operator may see."""
-        return rows.filter(**{f"{self.inside}__members__user": who}).distinct() if self.inside else rows.none()
+        return (
+            rows.filter(**{f"{self.inside}__members__user": who}).distinct() if self.inside else rows.none()
+        )
 
     def get_field_queryset(self, db: str | None, db_field: Any, request: HttpRequest) -> QuerySet[Any] | None:
         """What a form offers, and takes, is what the list of that model shows."""
         desk = self.admin_site._registry.get(db_field.remote_field.model)
-        return desk.get_queryset(request) if isinstance(desk, Desk) else super().get_field_queryset(db, db_field, request)
+        return (
+            desk.get_queryset(request)
+            if isinstance(desk, Desk)
+            else super().get_field_queryset(db, db_field, request)
+        )
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """A refusal of the domain is told above the form, not as a crash."""

@@ -12,6 +12,10 @@ urlpatterns = [
     path("v1/", include("tickets.api.urls")),
     path("v1/", include("agents.api.urls")),
     path("v1/schema/", DocumentView.as_view(), name="schema"),
-    path("v1/docs/", SpectacularSwaggerSplitView.as_view(authentication_classes=[], permission_classes=[]), name="docs"),
+    path(
+        "v1/docs/",
+        SpectacularSwaggerSplitView.as_view(authentication_classes=[], permission_classes=[]),
+        name="docs",
+    ),
     re_path(r"", nowhere),
 ]

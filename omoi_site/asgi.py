@@ -41,7 +41,9 @@ def bound(sender: Any, connection: BaseDatabaseWrapper, **_: Any) -> None:
     """No request holds its thread, a lock or a transaction for long."""
     limits = {"statement_timeout": "10s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "30s"}
     with connection.cursor() as cursor:
-        cursor.execute("SELECT " + ", ".join(f"set_config('{name}', '{value}', false)" for name, value in limits.items()))
+        cursor.execute(
+            "SELECT " + ", ".join(f"set_config('{name}', '{value}', false)" for name, value in limits.items())
+        )
 
 
 connection_created.connect(bound)
@@ -54,10 +56,14 @@ async def nowhere(scope: Scope, receive: Receive, send: Send) -> None:
 
 memory.keep_little()
 threads = Threads(settings.REQUEST_THREADS, begin=connection.ensure_connection)  # no request waits for it
-sign_in_threads = Threads(settings.SIGN_IN_THREADS, waiting=WAITING, begin=connection.ensure_connection, name="sign-in")
+sign_in_threads = Threads(
+    settings.SIGN_IN_THREADS, waiting=WAITING, begin=connection.ensure_connection, name="sign-in"
+)
 bounds = Bounds(connections=settings.CONNECTIONS, waits=settings.WAITS, body_bytes=settings.BODY_MIB << 20)
 hub = Hub(bounds.waits)
-through_django = Bridge(wsgi, threads, bells=hub.bells, patience=Patience(total_s=settings.BODY_S), bounds=bounds, asks=True)
+through_django = Bridge(
+    wsgi, threads, bells=hub.bells, patience=Patience(total_s=settings.BODY_S), bounds=bounds, asks=True
+)
 signing_in = SignInBridge(wsgi, sign_in_threads)
 readiness = Readiness(
     {
@@ -77,7 +83,13 @@ def database_lost() -> None:
     readiness.thread.renew()
 
 
-pump = Pump(hub, journal_changes.look, access.recheck, lambda: location.libpq(settings.DATABASES["default"]), lost=database_lost)
+pump = Pump(
+    hub,
+    journal_changes.look,
+    access.recheck,
+    lambda: location.libpq(settings.DATABASES["default"]),
+    lost=database_lost,
+)
 routes: list[Any] = [path("ws/live/", LiveConsumer.as_asgi(hub=hub, threads=threads)), re_path("", nowhere)]  # type: ignore[arg-type]
 sockets = URLRouter(routes)
 draining = False
@@ -90,7 +102,16 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     elif kind == "websocket":
         await sockets(scope, receive, send)
     elif address == "/healthz":
-        await answer(send, 200, {"alive": True, "busy": threads.busy, "signing_in": sign_in_threads.busy, "waiting": hub.bells.waiting})
+        await answer(
+            send,
+            200,
+            {
+                "alive": True,
+                "busy": threads.busy,
+                "signing_in": sign_in_threads.busy,
+                "waiting": hub.bells.waiting,
+            },
+        )
     elif address == "/readyz":
         await answer(send, *await ready())
     elif hashes_a_password(scope):
@@ -100,7 +121,10 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def ready() -> tuple[int, dict[str, Any]]:
-    checks = await readiness.ask() | {"live": pump.health(), "draining": "this process is about to end" if draining else ""}
+    checks = await readiness.ask() | {
+        "live": pump.health(),
+        "draining": "this process is about to end" if draining else "",
+    }
     fine = not any(checks.values())
     return 200 if fine else 503, {"ready": fine, "checks": checks}
 
@@ -132,7 +156,11 @@ def drain() -> None:
 async def answer(send: Send, status: int, document: dict[str, Any]) -> None:
     """Answered by the loop itself: also when every thread is busy and the database away."""
     text = json.dumps(document).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(text)), (b"cache-control", b"no-store")]
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(text)),
+        (b"cache-control", b"no-store"),
+    ]
     notice_leaving(send)
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": text})

@@ -57,9 +57,18 @@ class Command(BaseCommand):
 
     requires_system_checks: list[str] = []
     needs_database = True
-    suppressed_base_arguments = {"--version", "--verbosity", "--settings", "--pythonpath", "--force-color", "--skip-checks"}
+    suppressed_base_arguments = {
+        "--version",
+        "--verbosity",
+        "--settings",
+        "--pythonpath",
+        "--force-color",
+        "--skip-checks",
+    }
 
-    def __init__(self, stdout: Any = None, stderr: Any = None, no_color: bool = False, force_color: bool = False) -> None:
+    def __init__(
+        self, stdout: Any = None, stderr: Any = None, no_color: bool = False, force_color: bool = False
+    ) -> None:
         super().__init__(stdout, stderr, no_color or bool(os.environ.get("NO_COLOR")), force_color)
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
@@ -71,7 +80,9 @@ class Command(BaseCommand):
         """A function that adds a verb: `add("create", act=self.create, tell=self.created, help=…)` returns the parser of its arguments."""
         known = parser.add_subparsers(metavar="VERB", required=True)
 
-        def add(name: str, *, act: Callable[..., Document], tell: Callable[[Document], None], help: str) -> CommandParser:
+        def add(
+            name: str, *, act: Callable[..., Document], tell: Callable[[Document], None], help: str
+        ) -> CommandParser:
             verb = known.add_parser(name, help=help, description=help)
             verb.add_argument("--json", action="store_true", default=SUPPRESS, help="print one JSON document")
             verb.set_defaults(act=act, tell=tell)
@@ -100,7 +111,9 @@ class Command(BaseCommand):
             self._refuse(error, as_json=options["json"])
             raise SystemExit(1) from error
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains once more at its end
+            os.dup2(
+                os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+            )  # else Python complains once more at its end
             raise SystemExit(1) from None
         except KeyboardInterrupt:
             raise SystemExit(130) from None
@@ -124,7 +137,9 @@ class Command(BaseCommand):
         if as_json:
             self.stdout.write(json.dumps(error.problem, default=_plain, ensure_ascii=False))
         else:
-            self.stderr.write("\n".join(filter(None, [error.message, *_beyond_words(error), error.next_action])))
+            self.stderr.write(
+                "\n".join(filter(None, [error.message, *_beyond_words(error), error.next_action]))
+            )
 
 
 def _beyond_words(error: OmoiError) -> list[str]:
@@ -169,11 +184,23 @@ def demand_database() -> None:
 def _plainly(error: DatabaseError | OSError) -> Exception:
     """The refusal that a failure of the database or a disk means to a person; others are crashes and stay what they are."""
     if storage_full(error):
-        return StorageFull(f"A disk is full: {str(error).splitlines()[0]}", next_action="Nothing was changed. Make room, and run it again.")
-    if isinstance(error.__cause__, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn | psycopg.errors.UndefinedFunction):
+        return StorageFull(
+            f"A disk is full: {str(error).splitlines()[0]}",
+            next_action="Nothing was changed. Make room, and run it again.",
+        )
+    if isinstance(
+        error.__cause__,
+        psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn | psycopg.errors.UndefinedFunction,
+    ):
         return NotMigrated(f"The database is not of this version: {str(error).splitlines()[0]}")
-    if isinstance(error.__cause__, psycopg.OperationalError) and connection.connection is not None and connection.connection.broken:
-        return NotRunning("The database went away in the middle of the work; what was not committed was undone.")
+    if (
+        isinstance(error.__cause__, psycopg.OperationalError)
+        and connection.connection is not None
+        and connection.connection.broken
+    ):
+        return NotRunning(
+            "The database went away in the middle of the work; what was not committed was undone."
+        )
     return error
 
 

@@ -21,18 +21,28 @@ def problem(error: OmoiError) -> HttpResponse:
 
 def nowhere(request: HttpRequest, *_: Any) -> HttpResponse:
     """Every address under /api/ that is none of ours."""
-    return problem(NotFound(f"there is no route {request.path}", next_action="/api/v1/docs/ lists every route."))
+    return problem(
+        NotFound(f"there is no route {request.path}", next_action="/api/v1/docs/ lists every route.")
+    )
 
 
 nowhere.csrf_exempt = True  # type: ignore[attr-defined]
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return problem(Malformed(str(exception) or "the request cannot be read")) if _api(request) else defaults.bad_request(request, exception)
+    return (
+        problem(Malformed(str(exception) or "the request cannot be read"))
+        if _api(request)
+        else defaults.bad_request(request, exception)
+    )
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return problem(Forbidden(str(exception))) if _api(request) else defaults.permission_denied(request, exception)
+    return (
+        problem(Forbidden(str(exception)))
+        if _api(request)
+        else defaults.permission_denied(request, exception)
+    )
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -41,7 +51,11 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def crashed(request: HttpRequest) -> HttpResponse:
     if storage_full(sys.exc_info()[1]):  # Django asks for this answer while it handles the exception
-        return problem(StorageFull()) if _api(request) else HttpResponse(loader.render_to_string("507.html"), status=507)
+        return (
+            problem(StorageFull())
+            if _api(request)
+            else HttpResponse(loader.render_to_string("507.html"), status=507)
+        )
     return problem(Crash()) if _api(request) else defaults.server_error(request)
 
 

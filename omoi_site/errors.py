@@ -21,7 +21,9 @@ class OmoiError(Exception):
     title = "Refused"
     next_action = ""
     retry_after_s = 1  # of a 429 or 503
-    trace: Callable[[], None] | None = None  # what shall be told of this refusal, once nothing can undo the telling
+    trace: Callable[[], None] | None = (
+        None  # what shall be told of this refusal, once nothing can undo the telling
+    )
 
     def __init__(self, message: str = "", *, next_action: str = "", **more: Any) -> None:
         super().__init__(message or self.title)
@@ -38,7 +40,13 @@ class OmoiError(Exception):
     @property
     def problem(self) -> dict[str, Any]:
         """The problem document of this refusal (RFC 9457)."""
-        told = {"type": "about:blank", "title": self.title, "status": self.status, "code": self.code, "detail": self.message}
+        told = {
+            "type": "about:blank",
+            "title": self.title,
+            "status": self.status,
+            "code": self.code,
+            "detail": self.message,
+        }
         return {**told, **({"next_action": self.next_action} if self.next_action else {}), **self.more}
 
 
@@ -50,11 +58,20 @@ class Invalid(OmoiError):
     title = "The request cannot be carried out as it stands"
 
     def __init__(
-        self, message: str = "", *, errors: list[dict[str, str]] | None = None, field: str = "", more_errors: int = 0, **more: Any
+        self,
+        message: str = "",
+        *,
+        errors: list[dict[str, str]] | None = None,
+        field: str = "",
+        more_errors: int = 0,
+        **more: Any,
     ) -> None:
         faults = errors or [{"field": field, "code": self.code, "message": message}]
         more_errors += len(faults[MOST_FAULTS:])
-        faults = [{**fault, "field": short(fault["field"]), "message": short(fault["message"])} for fault in faults[:MOST_FAULTS]]
+        faults = [
+            {**fault, "field": short(fault["field"]), "message": short(fault["message"])}
+            for fault in faults[:MOST_FAULTS]
+        ]
         if more_errors:
             more["more_errors"] = more_errors
         super().__init__(message or in_words(faults, more_errors), errors=faults, **more)
@@ -94,7 +111,10 @@ class Faults:
 
 def in_words(faults: list[dict[str, str]], more: int) -> str:
     """The first faults in a sentence, and how many there are besides."""
-    told = "; ".join(f"{fault['field']}: {fault['message']}" if fault["field"] else fault["message"] for fault in faults[:IN_WORDS])
+    told = "; ".join(
+        f"{fault['field']}: {fault['message']}" if fault["field"] else fault["message"]
+        for fault in faults[:IN_WORDS]
+    )
     left = len(faults[IN_WORDS:]) + more
     return f"{told}; and {left} more" if left else told
 

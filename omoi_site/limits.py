@@ -16,11 +16,28 @@ from django.db import models
 from omoi_site.errors import Invalid
 
 REASON = 2_000  # characters
-UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # categories of Unicode: control, format (also what turns the direction of reading), line ends
+UNSEEN = {
+    "Cc",
+    "Cf",
+    "Cs",
+    "Zl",
+    "Zp",
+}  # categories of Unicode: control, format (also what turns the direction of reading), line ends
 BLANK_LETTERS = "\u115f\u1160\u3164\uffa0"  # Hangul fillers: letters that show nothing
 BLANK_MARKS = {
     *BLANK_LETTERS,
-    *map(chr, (0x034F, 0x17B4, 0x17B5, 0x2800, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))),
+    *map(
+        chr,
+        (
+            0x034F,
+            0x17B4,
+            0x17B5,
+            0x2800,
+            *range(0x180B, 0x1810),
+            *range(0xFE00, 0xFE10),
+            *range(0xE0100, 0xE01F0),
+        ),
+    ),
 }
 FIRST_YEAR, LAST_YEAR = 1970, 2199
 
@@ -130,9 +147,17 @@ def reason(given: str, least: int = 0, why: str = "say why") -> str:
 @functools.cache
 def _texts(model: type[models.Model]) -> list[tuple[str, int, int | None]]:
     """Each text field with its most characters; a list of texts also with its most items."""
-    fields: list[Any] = [field for field in model._meta.concrete_fields if getattr(getattr(field, "base_field", field), "max_length", None)]
+    fields: list[Any] = [
+        field
+        for field in model._meta.concrete_fields
+        if getattr(getattr(field, "base_field", field), "max_length", None)
+    ]
     return [
-        (field.name, longest(model, field.name), most_items(model, field.name) if hasattr(field, "base_field") else None)
+        (
+            field.name,
+            longest(model, field.name),
+            most_items(model, field.name) if hasattr(field, "base_field") else None,
+        )
         for field in fields
     ]
 

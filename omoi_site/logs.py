@@ -26,7 +26,10 @@ def to_stderr(level: str) -> dict[str, Any]:
     )
     shape = {
         "()": structlog.stdlib.ProcessorFormatter,
-        "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.JSONRenderer()],
+        "processors": [
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.JSONRenderer(),
+        ],
         "foreign_pre_chain": STEPS,
     }
     return {

@@ -28,13 +28,29 @@ def ending(refusal: OmoiError) -> SystemExit:
 
 
 DEBUG = os.environ.get("OMOI_DEBUG") == "1"
-LOOKING = sys.argv[1:2] == ["doctor"]  # which makes nothing, and tells of what is wrong instead of ending here
-SETTLING = LOOKING or sys.argv[1:2] in (["up"], ["test"])  # which come to terms with a copied OMOI_HOME, or do not need it
-DATABASES = {"default": {"ENGINE": "omoi_site.database.backend", "HOST": "", "PORT": "", "NAME": "omoi", "USER": "omoi", "PASSWORD": ""}}
+LOOKING = sys.argv[1:2] == [
+    "doctor"
+]  # which makes nothing, and tells of what is wrong instead of ending here
+SETTLING = LOOKING or sys.argv[1:2] in (
+    ["up"],
+    ["test"],
+)  # which come to terms with a copied OMOI_HOME, or do not need it
+DATABASES = {
+    "default": {
+        "ENGINE": "omoi_site.database.backend",
+        "HOST": "",
+        "PORT": "",
+        "NAME": "omoi",
+        "USER": "omoi",
+        "PASSWORD": "",
+    }
+}
 try:
     SECRET_KEY = secret_key(OMOI_HOME, make=not LOOKING)
     if not SECRET_KEY:
-        raise SystemExit(f"{OMOI_HOME / 'secret_key'} is empty: remove it, and the next start makes one. Who is signed in signs in again.")
+        raise SystemExit(
+            f"{OMOI_HOME / 'secret_key'} is empty: remove it, and the next start makes one. Who is signed in signs in again."
+        )
     DATABASES = {"default": location.database(OMOI_HOME)}
 except location.BadAddress as error:
     if not LOOKING:
@@ -99,7 +115,11 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
-            "builtins": ["django.templatetags.static", "omoi_site.templatetags.omoi", "tickets.templatetags.tickets"],
+            "builtins": [
+                "django.templatetags.static",
+                "omoi_site.templatetags.omoi",
+                "tickets.templatetags.tickets",
+            ],
         },
     }
 ]
@@ -138,7 +158,9 @@ MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 # Whether a request came by https the port knows from the proxies in FORWARDED_ALLOW_IPS; a header that anybody may send would not do.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = os.environ.get("OMOI_TLS") == "1"
 SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_AGE = int(os.environ.get("OMOI_IDLE_S", str(12 * 3600)))  # from the last thing its person did, to within five minutes
+SESSION_COOKIE_AGE = int(
+    os.environ.get("OMOI_IDLE_S", str(12 * 3600))
+)  # from the last thing its person did, to within five minutes
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_CONTENT_TYPE_NOSNIFF = True
@@ -158,11 +180,16 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-DATA_UPLOAD_MAX_MEMORY_SIZE = 1 << 20  # texts of a form; whole bodies are counted by the bridge, before a thread is taken
+DATA_UPLOAD_MAX_MEMORY_SIZE = (
+    1 << 20
+)  # texts of a form; whole bodies are counted by the bridge, before a thread is taken
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1 << 20
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["agents.api.auth.KeyAuthentication", "agents.api.auth.CookieAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "agents.api.auth.KeyAuthentication",
+        "agents.api.auth.CookieAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["agents.api.auth.HasScope"],
     "DEFAULT_PARSER_CLASSES": ["agents.api.json.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
@@ -177,7 +204,10 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
-    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "agents.api.openapi.anything_may_be_null"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "agents.api.openapi.anything_may_be_null",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "AgentKind": ["worker", "validator", "monitor", "guardian"],
         "FailureKind": ["transient", "permanent", "validation"],
@@ -191,16 +221,28 @@ SPECTACULAR_SETTINGS = {
 
 BROKER_URL = os.environ.get("BROKER_URL", "")  # empty: PostgreSQL
 WORKER_CONCURRENCY = int(os.environ.get("WORKER_CONCURRENCY", "4"))
-WORKER_LEASE_S = int(os.environ.get("OMOI_WORKER_LEASE_S", "60"))  # a killed worker's tasks are ready again after this
-WORKER_BEAT_S = float(os.environ.get("OMOI_WORKER_BEAT_S", "5"))  # how soon a worker hears that a claim of its is lost
+WORKER_LEASE_S = int(
+    os.environ.get("OMOI_WORKER_LEASE_S", "60")
+)  # a killed worker's tasks are ready again after this
+WORKER_BEAT_S = float(
+    os.environ.get("OMOI_WORKER_BEAT_S", "5")
+)  # how soon a worker hears that a claim of its is lost
 WORKER_POLL_S = float(os.environ.get("OMOI_WORKER_POLL_S", "3"))  # how long a lost hint delays
-WORKER_GRACE_S = float(os.environ.get("OMOI_WORKER_GRACE_S", "30"))  # what running work gets when its worker is told to end
+WORKER_GRACE_S = float(
+    os.environ.get("OMOI_WORKER_GRACE_S", "30")
+)  # what running work gets when its worker is told to end
 REQUEST_THREADS = int(os.environ.get("OMOI_THREADS", "8"))
 SIGN_IN_THREADS = int(os.environ.get("OMOI_SIGN_IN_THREADS", "1"))  # hash passwords, and do nothing else
 CONNECTIONS = int(os.environ.get("OMOI_CONNECTIONS", "2000"))  # of one address
 WAITS = int(os.environ.get("OMOI_WAITS", "500"))  # live sockets and waiting requests of one principal
-BODY_MIB = int(os.environ.get("OMOI_BODY_MIB", "256"))  # of one principal, in bodies that are being sent or worked on
-BODY_S = float(os.environ.get("OMOI_BODY_S", "60"))  # in which a body must have come, and ten times that for a file
-DRAIN_S = float(os.environ.get("OMOI_DRAIN_S", "1"))  # served on after a SIGTERM, while whoever watches /readyz turns away
+BODY_MIB = int(
+    os.environ.get("OMOI_BODY_MIB", "256")
+)  # of one principal, in bodies that are being sent or worked on
+BODY_S = float(
+    os.environ.get("OMOI_BODY_S", "60")
+)  # in which a body must have come, and ten times that for a file
+DRAIN_S = float(
+    os.environ.get("OMOI_DRAIN_S", "1")
+)  # served on after a SIGTERM, while whoever watches /readyz turns away
 
 LOGGING = logs.to_stderr(os.environ.get("OMOI_LOG_LEVEL", "INFO").upper())

@@ -55,7 +55,19 @@ class Redis(Server):
         self.program, self.url = program, f"redis://127.0.0.1:{self.port}/0"
 
     def words(self) -> dict[str, Any]:
-        return {"args": [self.program, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.folder)]}
+        return {
+            "args": [
+                self.program,
+                "--port",
+                str(self.port),
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+                "--dir",
+                str(self.folder),
+            ]
+        }
 
 
 class RabbitMQ(Server):
@@ -70,7 +82,8 @@ class RabbitMQ(Server):
 
     def words(self) -> dict[str, Any]:
         places = {
-            name: str(self.folder / name.lower()) for name in ("MNESIA_BASE", "LOG_BASE", "PLUGINS_EXPAND_DIR", "PID_FILE", "CONFIG_FILE")
+            name: str(self.folder / name.lower())
+            for name in ("MNESIA_BASE", "LOG_BASE", "PLUGINS_EXPAND_DIR", "PID_FILE", "CONFIG_FILE")
         }
         own = {
             **places,
@@ -82,5 +95,9 @@ class RabbitMQ(Server):
         }
         return {
             "args": [self.program],
-            "env": {**os.environ, "HOME": str(self.folder), **{f"RABBITMQ_{name}": value for name, value in own.items()}},
+            "env": {
+                **os.environ,
+                "HOME": str(self.folder),
+                **{f"RABBITMQ_{name}": value for name, value in own.items()},
+            },
         }

@@ -19,7 +19,12 @@ WIDE, PHONE = (1440, 1000), (390, 844)
 
 def program() -> str | None:
     return next(
-        (path for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome") if Path(path).exists()), None
+        (
+            path
+            for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
+            if Path(path).exists()
+        ),
+        None,
     )
 
 
@@ -34,7 +39,9 @@ def browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # playwright runs a loop in this thread; the ORM is called between its turns
+        patch.setenv(
+            "DJANGO_ALLOW_ASYNC_UNSAFE", "1"
+        )  # playwright runs a loop in this thread; the ORM is called between its turns
         opened = playwright.chromium.launch(executable_path=found, args=FLAGS.split())
         yield opened
         opened.close()
@@ -43,14 +50,26 @@ def browser() -> Iterator[Any]:
 class Window:
     """A page of somebody signed in, and everything it complained of or asked elsewhere."""
 
-    def __init__(self, browser: Any, web: Web, user: Any, *, size: tuple[int, int] = WIDE, theme: str = "light") -> None:
+    def __init__(
+        self, browser: Any, web: Web, user: Any, *, size: tuple[int, int] = WIDE, theme: str = "light"
+    ) -> None:
         self.web = web
-        self.context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=theme, has_touch=size == PHONE)
+        self.context = browser.new_context(
+            viewport={"width": size[0], "height": size[1]}, color_scheme=theme, has_touch=size == PHONE
+        )
         self.context.set_default_timeout(10_000)
         if user:
             client = Client()
             client.force_login(user)
-            self.context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": f"http://{web.host}"}])
+            self.context.add_cookies(
+                [
+                    {
+                        "name": "sessionid",
+                        "value": client.cookies["sessionid"].value,
+                        "url": f"http://{web.host}",
+                    }
+                ]
+            )
         self.page = self.context.new_page()
         self.complaints: list[str] = []
         self.elsewhere: list[str] = []
@@ -59,7 +78,9 @@ class Window:
         self.page.on("request", lambda asked: self.note(asked.url))
 
     def hear(self, said: Any) -> None:
-        if said.type in ("error", "warning") and said.location["url"]:  # without an address it is what a test put in: axe
+        if (
+            said.type in ("error", "warning") and said.location["url"]
+        ):  # without an address it is what a test put in: axe
             self.complaints.append(f"{said.text} ({said.location['url']})")
 
     def note(self, url: str) -> None:
@@ -83,8 +104,14 @@ class Window:
     def faults(self) -> list[str]:
         """What axe finds, by rule and element."""
         self.page.evaluate(AXE.read_text())
-        found = self.page.evaluate("axe.run({rules: {'target-size': {enabled: true}}}).then(result => result.violations)")
-        return [f"{fault['id']}: {node['target']} {node['failureSummary']}" for fault in found for node in fault["nodes"]]
+        found = self.page.evaluate(
+            "axe.run({rules: {'target-size': {enabled: true}}}).then(result => result.violations)"
+        )
+        return [
+            f"{fault['id']}: {node['target']} {node['failureSummary']}"
+            for fault in found
+            for node in fault["nodes"]
+        ]
 
     def close(self) -> None:
         self.context.close()

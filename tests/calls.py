@@ -42,7 +42,9 @@ class Api:
     def _send(self, method: str, path: str, body: Any, headers: dict[str, str]) -> Any:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         data = body if isinstance(body, (bytes, str)) else b"" if body is None else json.dumps(body)
-        answer = getattr(self.client, method)(ROOT + path, data, content_type="application/json", headers={**self.headers, **named})
+        answer = getattr(self.client, method)(
+            ROOT + path, data, content_type="application/json", headers={**self.headers, **named}
+        )
         return keep(method, ROOT + path, answer)
 
 

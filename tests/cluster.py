@@ -25,7 +25,9 @@ HOME.mkdir(exist_ok=True)
 HOME.chmod(0o711)
 os.environ["OMOI_HOME"] = str(HOME)
 os.environ.pop("DATABASE_URL", None)
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # some hundred processes are started: none should compile again what another has
+os.environ.pop(
+    "PYTHONDONTWRITEBYTECODE", None
+)  # some hundred processes are started: none should compile again what another has
 
 _server: list[embedded.Server] = []
 
@@ -43,7 +45,10 @@ def environment() -> dict[str, str]:
     from django.conf import settings
 
     here = settings.DATABASES["default"]
-    return {**os.environ, "DATABASE_URL": location.url(here["HOST"], here["NAME"], here["USER"], here["PASSWORD"])}
+    return {
+        **os.environ,
+        "DATABASE_URL": location.url(here["HOST"], here["NAME"], here["USER"], here["PASSWORD"]),
+    }
 
 
 def end_sessions(where: str = "pid <> pg_backend_pid() AND datname = current_database()") -> int:
@@ -51,7 +56,11 @@ def end_sessions(where: str = "pid <> pg_backend_pid() AND datname = current_dat
     from omoi_site.database import sql
 
     # Not the database's own workers: a visit of autovacuum is not ours to end. Each has ended when this returns.
-    return len(sql.rows(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE backend_type = 'client backend' AND {where}"))
+    return len(
+        sql.rows(
+            f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE backend_type = 'client backend' AND {where}"
+        )
+    )
 
 
 def pytest_unconfigure() -> None:

@@ -29,7 +29,9 @@ def django_db_setup(django_db_setup: None, django_db_blocker: pytest.FixtureRequ
         with connection.cursor() as cursor:
             cursor.execute("ALTER TABLE agents_event DISABLE TRIGGER journal_is_never_emptied")
             cursor.execute("ALTER TABLE tickets_phasemove DISABLE TRIGGER history_is_never_emptied")
-            cursor.execute("ALTER TABLE tickets_workflowphase DISABLE TRIGGER workflow_phases_are_never_emptied")
+            cursor.execute(
+                "ALTER TABLE tickets_workflowphase DISABLE TRIGGER workflow_phases_are_never_emptied"
+            )
         tables = {*connection.introspection.django_table_names(only_existing=True, include_views=False)}
         emptied = ", ".join(sorted(tables - {"django_content_type", "auth_permission"}))
         shipped = [list(model.objects.all()) for model in (Workflow, WorkflowPhase)]

@@ -15,13 +15,18 @@ def complete(claim: Claim, *, by: Any, result: Any = None) -> Settlement:
 
 
 def fail(claim: Claim, *, by: Any, error: str = "broken", kind: str = "transient") -> Settlement:
-    [settled] = Task.objects.settle([Outcome(claim.task, claim.fence, "failed", error=error, kind=kind)], by=by)
+    [settled] = Task.objects.settle(
+        [Outcome(claim.task, claim.fence, "failed", error=error, kind=kind)], by=by
+    )
     return settled.or_raise()
 
 
 def lapse(claim: Claim) -> None:
     """The lease of this claim is over, and the sweep has seen it."""
-    sql.rows("UPDATE tickets_task SET lease_expires_at = clock_timestamp() - interval '1 s' WHERE id = %s", [claim.task])
+    sql.rows(
+        "UPDATE tickets_task SET lease_expires_at = clock_timestamp() - interval '1 s' WHERE id = %s",
+        [claim.task],
+    )
     assert Task.objects.lapse() == 1
 
 

@@ -14,13 +14,22 @@ from typing import Any
 class Poll:
     """`POST /claims` on a connection of its own. Nothing is read before it is asked for."""
 
-    def __init__(self, port: int, key: str, *, wait_s: float = 30, headers: dict[str, str] | None = None, **asked: Any) -> None:
+    def __init__(
+        self, port: int, key: str, *, wait_s: float = 30, headers: dict[str, str] | None = None, **asked: Any
+    ) -> None:
         body = json.dumps({"wait_s": wait_s, **asked}).encode()
-        lines = {"Host": f"127.0.0.1:{port}", "Authorization": f"Bearer {key}", "Content-Type": "application/json", **(headers or {})}
+        lines = {
+            "Host": f"127.0.0.1:{port}",
+            "Authorization": f"Bearer {key}",
+            "Content-Type": "application/json",
+            **(headers or {}),
+        }
         head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
         self.began = time.monotonic()
-        self.socket.sendall(f"POST /api/v1/claims HTTP/1.1\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        self.socket.sendall(
+            f"POST /api/v1/claims HTTP/1.1\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+        )
         self.came: float | None = None
 
     def fileno(self) -> int:
@@ -38,7 +47,10 @@ class Poll:
         assert self.answered(seconds), "no answer in time"
         with self.socket, contextlib.closing(self.socket.makefile("rb")) as file:
             head = b"".join(iter(file.readline, b"\r\n")).decode()
-            length = next((int(line[15:]) for line in head.lower().splitlines() if line.startswith("content-length:")), 0)
+            length = next(
+                (int(line[15:]) for line in head.lower().splitlines() if line.startswith("content-length:")),
+                0,
+            )
             text = file.read(length)
         return int(head.split()[1]), head, json.loads(text) if text else None
 

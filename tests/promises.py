@@ -28,7 +28,13 @@ def document() -> dict[str, Any]:
 def routes() -> list[tuple[re.Pattern[str], str]]:
     """Addresses without names in them first, as the router has it: `agents/me` is no agent's."""
     paths = sorted(document()["paths"], key=lambda path: path.count("{"))
-    return [(re.compile(re.sub(r"\{\w+\}", "[^/]+", re.escape(path).replace(r"\{", "{").replace(r"\}", "}"))), path) for path in paths]
+    return [
+        (
+            re.compile(re.sub(r"\{\w+\}", "[^/]+", re.escape(path).replace(r"\{", "{").replace(r"\}", "}"))),
+            path,
+        )
+        for path in paths
+    ]
 
 
 def operation(method: str, path: str) -> tuple[str, str] | None:
@@ -54,16 +60,23 @@ def broken(method: str, path: str, answer: Any) -> list[str]:
     if promised is None:
         return [f"the document knows no {status}"]
     if "content" not in promised:
-        return [f"the document knows no body of a {status}"] if not answer.streaming and answer.content else []
+        return (
+            [f"the document knows no body of a {status}"] if not answer.streaming and answer.content else []
+        )
     if kind not in promised["content"]:
         return [f"the document knows no {kind} of a {status}"]
     if not kind.endswith("json"):
         return []
-    return [f"{fault.json_path}: {fault.message[:300]}" for fault in validator(*found, status, kind).iter_errors(answer.json())]
+    return [
+        f"{fault.json_path}: {fault.message[:300]}"
+        for fault in validator(*found, status, kind).iter_errors(answer.json())
+    ]
 
 
 def keep(method: str, path: str, answer: Any) -> Any:
     """The answer, once it is what the document promises."""
     faults = broken(method, path, answer)
-    assert not faults, f"{method.upper()} {path} -> {answer.status_code} {getattr(answer, 'content', b'')[:500]!r}: {faults}"
+    assert not faults, (
+        f"{method.upper()} {path} -> {answer.status_code} {getattr(answer, 'content', b'')[:500]!r}: {faults}"
+    )
     return answer

@@ -48,7 +48,9 @@ class Act(threading.Thread):
             if not self.is_alive():
                 return "ended"
             # pg_locks is always fresh; pg_stat_activity stands still inside a transaction
-            row = sql.one("SELECT EXISTS (SELECT FROM pg_locks WHERE pid = %s AND NOT granted) AS found", [self.backend])
+            row = sql.one(
+                "SELECT EXISTS (SELECT FROM pg_locks WHERE pid = %s AND NOT granted) AS found", [self.backend]
+            )
             return "waits" if row == {"found": True} else ""
 
         return until(told) == "waits"
@@ -81,7 +83,9 @@ def race(tries: int, *acts: Callable[[int], Any]) -> list[list[Any]]:
         finally:
             connection.close()
 
-    threads = [threading.Thread(target=runs, args=(place, act), daemon=True) for place, act in enumerate(acts)]
+    threads = [
+        threading.Thread(target=runs, args=(place, act), daemon=True) for place, act in enumerate(acts)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

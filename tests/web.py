@@ -70,7 +70,11 @@ class Web:
             headers["Cookie"] = f"sessionid={client.cookies['sessionid'].value}"
         more = options.pop("additional_headers", {})
         options = {"origin": f"http://{self.host}", "compression": None, **options}
-        return Page(connect(f"ws://{self.host}/ws/live/", additional_headers={**headers, **more}, legacy=True, **options))
+        return Page(
+            connect(
+                f"ws://{self.host}/ws/live/", additional_headers={**headers, **more}, legacy=True, **options
+            )
+        )
 
 
 class Page:

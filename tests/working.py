@@ -81,10 +81,15 @@ def shell(name: str = "shell") -> str:
 
 def tasks(ticket: Any, *texts: str, by: Any, **more: Any) -> list[Task]:
     """Ready tasks that run these texts in a shell."""
-    return Task.objects.add(ticket, [TaskSpec(text[:50], profile=shell(), slots={"text": text}, **more) for text in texts], by=by)
+    return Task.objects.add(
+        ticket, [TaskSpec(text[:50], profile=shell(), slots={"text": text}, **more) for text in texts], by=by
+    )
 
 
 def states(*tasks: Task) -> list[str]:
     return [
-        row["state"] for row in sql.rows("SELECT state FROM tickets_task WHERE id = ANY (%s) ORDER BY id", [[task.pk for task in tasks]])
+        row["state"]
+        for row in sql.rows(
+            "SELECT state FROM tickets_task WHERE id = ANY (%s) ORDER BY id", [[task.pk for task in tasks]]
+        )
     ]

@@ -40,7 +40,11 @@ class PhaseFilter(Words):
     title, parameter_name = "phase", "phase"
 
     def lookups(self, request: HttpRequest, desk: Any) -> list[tuple[str, str]]:
-        self.words = [*dict.fromkeys(WorkflowPhase.objects.order_by("position").values_list("name", flat=True)), BLOCKED, CANCELLED]
+        self.words = [
+            *dict.fromkeys(WorkflowPhase.objects.order_by("position").values_list("name", flat=True)),
+            BLOCKED,
+            CANCELLED,
+        ]
         return super().lookups(request, desk)
 
 
@@ -49,11 +53,15 @@ def under_lock(verb: str) -> Any:
 
 
 def moved(to: str, **how: Any) -> Any:
-    return lambda ticket, request, reason: Ticket.objects.move(ticket.pk, to, by=request.user, reason=reason, **how)
+    return lambda ticket, request, reason: Ticket.objects.move(
+        ticket.pk, to, by=request.user, reason=reason, **how
+    )
 
 
 def of_tasks(verb: str) -> Any:
-    return lambda task, request, reason: getattr(Task.objects.filter(pk=task.pk), verb)(by=request.user, reason=reason)
+    return lambda task, request, reason: getattr(Task.objects.filter(pk=task.pk), verb)(
+        by=request.user, reason=reason
+    )
 
 
 class TicketForm(forms.ModelForm):
@@ -74,7 +82,15 @@ class MoveRows(Rows):
 class TicketDesk(Desk):
     inside = "project"
     form = TicketForm
-    list_display = ["key", "title", "shown_phase", "priority", "project", since("phase_since"), since("created_at")]
+    list_display = [
+        "key",
+        "title",
+        "shown_phase",
+        "priority",
+        "project",
+        since("phase_since"),
+        since("created_at"),
+    ]
     list_filter = [
         PhaseFilter,
         "priority",
@@ -101,7 +117,11 @@ class TicketDesk(Desk):
     ]
     told += ["summary", "source", "source_id", "external_ref", "version", "archived_at", "created_at"]
     actions = [
-        act("Pause tickets", under_lock("pause"), effect="No task of theirs is granted until they are resumed. Claims that run go on."),
+        act(
+            "Pause tickets",
+            under_lock("pause"),
+            effect="No task of theirs is granted until they are resumed. Claims that run go on.",
+        ),
         act("Resume tickets", under_lock("resume"), effect="Their ready tasks can be claimed again."),
         act(
             "Block tickets",
@@ -109,15 +129,28 @@ class TicketDesk(Desk):
             effect="They wait for a clarification; no task is granted.",
             least=3,
         ),
-        act("Unblock tickets", under_lock("unblock"), effect="They return to the phase they were blocked in."),
-        act("Cancel tickets", moved(CANCELLED), effect="All their open tasks are cancelled with them.", least=3),
+        act(
+            "Unblock tickets", under_lock("unblock"), effect="They return to the phase they were blocked in."
+        ),
+        act(
+            "Cancel tickets",
+            moved(CANCELLED),
+            effect="All their open tasks are cancelled with them.",
+            least=3,
+        ),
         act("Archive tickets", under_lock("archive"), effect="They leave the board. Their history stays."),
     ]
 
     @admin.display(description="phase", ordering="phase")
     def shown_phase(self, ticket: Ticket) -> str:
         tone = (
-            "ok" if ticket.done else "warn" if ticket.phase == BLOCKED or ticket.paused else "mute" if ticket.phase == CANCELLED else "run"
+            "ok"
+            if ticket.done
+            else "warn"
+            if ticket.phase == BLOCKED or ticket.paused
+            else "mute"
+            if ticket.phase == CANCELLED
+            else "run"
         )
         return badge(ticket.phase.lower() + (" · paused" if ticket.paused else ""), tone)
 
@@ -139,10 +172,14 @@ class TicketDesk(Desk):
     def save_model(self, request: HttpRequest, ticket: Ticket, form: forms.ModelForm, change: bool) -> None:
         asked = form.cleaned_data
         if not change:
-            made = Ticket.objects.open(**{name: asked[name] for name in TicketForm.Meta.fields}, by=request.user)
+            made = Ticket.objects.open(
+                **{name: asked[name] for name in TicketForm.Meta.fields}, by=request.user
+            )
             ticket.__dict__.update(made.__dict__)
             return
-        Ticket.objects.act(ticket.pk, "edit", by=request.user, **{name: asked[name] for name in form.changed_data})
+        Ticket.objects.act(
+            ticket.pk, "edit", by=request.user, **{name: asked[name] for name in form.changed_data}
+        )
 
 
 @admin.register(PhaseMove)
@@ -197,8 +234,25 @@ class TaskDesk(ReadOnly):
     """Tasks are added and edited over the API; here they are looked at, and acted on with a reason."""
 
     inside = "project"
-    list_display = ["__str__", "title", "shown_state", "phase", "priority", "holder", "attempts", since("created_at")]
-    list_filter = [TaskStateFilter, TaskPhaseFilter, "priority", "doomed", "held", ("created_at", admin.DateFieldListFilter), ProjectFilter]
+    list_display = [
+        "__str__",
+        "title",
+        "shown_state",
+        "phase",
+        "priority",
+        "holder",
+        "attempts",
+        since("created_at"),
+    ]
+    list_filter = [
+        TaskStateFilter,
+        TaskPhaseFilter,
+        "priority",
+        "doomed",
+        "held",
+        ("created_at", admin.DateFieldListFilter),
+        ProjectFilter,
+    ]
     search_fields = ["=ticket_key", "title", "=holder__name"]
     list_select_related = ["holder"]
     ordering = ["-id"]
@@ -209,7 +263,12 @@ class TaskDesk(ReadOnly):
             effect="Whoever holds one loses its claim; what waits for them is decided by its needs.",
             least=3,
         ),
-        act("Retry tasks", of_tasks("retry"), effect="Failed and cancelled tasks are pending again, with all their attempts.", least=3),
+        act(
+            "Retry tasks",
+            of_tasks("retry"),
+            effect="Failed and cancelled tasks are pending again, with all their attempts.",
+            least=3,
+        ),
         act("Bump tasks", of_tasks("bump"), effect="They go before all other work."),
     ]
 
@@ -369,7 +428,13 @@ class FleetDesk(AgentDesk):
     list_display = [*AgentDesk.list_display, "holds"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:
-        held = Task.objects.filter(holder=OuterRef("pk")).order_by().values("holder").annotate(n=Count("pk")).values("n")
+        held = (
+            Task.objects.filter(holder=OuterRef("pk"))
+            .order_by()
+            .values("holder")
+            .annotate(n=Count("pk"))
+            .values("n")
+        )
         return super().get_queryset(request).annotate(holding=Coalesce(Subquery(held), 0))
 
     @admin.display(ordering="holding")

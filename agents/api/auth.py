@@ -34,7 +34,9 @@ class KeyAuthentication(BaseAuthentication):
         who: Any = key and (key.agent or key.user)
         if not key or not getattr(who, "is_active", True):
             raise Unauthorized(
-                "this key is unknown, revoked or past its time" if scheme.lower() == "bearer" else f"{scheme} is not a scheme used here"
+                "this key is unknown, revoked or past its time"
+                if scheme.lower() == "bearer"
+                else f"{scheme} is not a scheme used here"
             )
         who.via_key, who.key_scopes = key.prefix, frozenset(key.scopes) or None
         key.used()
@@ -63,7 +65,9 @@ class HasScope(BasePermission):
         if not scope or isinstance(who, Agent) or who.is_superuser:
             rights.need(who, scope)
         else:
-            narrowed = who.key_scopes if getattr(who, "key_scopes", None) else rights.OF_ROLE[Member.Role.ADMIN]
+            narrowed = (
+                who.key_scopes if getattr(who, "key_scopes", None) else rights.OF_ROLE[Member.Role.ADMIN]
+            )
             roles = Member.objects.filter(user=who).values_list("role", flat=True)
             wanted = narrowed.intersection(scope.split(rights.EITHER))
             if not any(wanted & rights.OF_ROLE[Member.Role(role)] for role in roles):

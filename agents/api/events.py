@@ -43,5 +43,7 @@ class EventsView(View):
         given = asked(EventsIn, request)
         after = given.get("after") or given.get("cursor")
         limit = given["limit"]
-        found, last = journal.seen_by(request.user).page(after, topic=given.get("topic"), kind=given.get("kind"), limit=limit)
+        found, last = journal.seen_by(request.user).page(
+            after, topic=given.get("topic"), kind=given.get("kind"), limit=limit
+        )
         return paged(request, EventOut(found, many=True).data, last if len(found) == limit else None)

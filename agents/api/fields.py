@@ -39,7 +39,9 @@ class MomentField(serializers.DateTimeField):
     """A time with its zone, in a year people mean."""
 
     def __init__(self, **how: Any) -> None:
-        super().__init__(**{"help_text": f"with its zone, in the years {limits.FIRST_YEAR} to {limits.LAST_YEAR}", **how})
+        super().__init__(
+            **{"help_text": f"with its zone, in the years {limits.FIRST_YEAR} to {limits.LAST_YEAR}", **how}
+        )
 
     def enforce_timezone(self, value: datetime) -> datetime:
         if fault := limits.moment_fault(value):

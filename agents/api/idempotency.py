@@ -50,7 +50,9 @@ def once(request: Request, act: Callable[[], Response], *, secret: bool) -> Http
         raise Invalid(f"an Idempotency-Key has 1 to {LONGEST} characters", field="Idempotency-Key")
     principal = label(request.user)
     mark = hashlib.sha256(f"{principal}\0{key}".encode()).digest()
-    asked = hashlib.sha256(b"\0".join([str(request.method).encode(), request.get_full_path().encode(), _body(request)])).digest()
+    asked = hashlib.sha256(
+        b"\0".join([str(request.method).encode(), request.get_full_path().encode(), _body(request)])
+    ).digest()
     waited = bool(request.META.get(LOOKS))
     request.user.rights_used = []
     return _carried_out(mark, asked, _seal(request, key) if secret else None, act, waited, request.user)
@@ -79,7 +81,9 @@ def _carried_out(
     elif sql.one("SELECT pg_try_advisory_xact_lock(%s) AS got", [number]) == {"got": False}:
         raise IdempotencyInProgress()
     # a statement of its own: its snapshot is newer than the lock
-    if sql.one("SELECT 1 FROM agents_reply WHERE hash = %s", [mark]) and (kept := Reply.objects.kept().filter(hash=mark).first()):
+    if sql.one("SELECT 1 FROM agents_reply WHERE hash = %s", [mark]) and (
+        kept := Reply.objects.kept().filter(hash=mark).first()
+    ):
         if bytes(kept.request) != asked:
             raise IdempotencyMismatch()
         rights.need_again(who, kept.rights)
@@ -89,7 +93,13 @@ def _carried_out(
         text = JSONRenderer().render(response.data)
         headers = {name: response[name] for name in KEPT_HEADERS if name in response}
         Reply.objects.keep(
-            mark, asked, response.status_code, headers, seal.encrypt(text) if seal else text, who.rights_used, sealed=seal is not None
+            mark,
+            asked,
+            response.status_code,
+            headers,
+            seal.encrypt(text) if seal else text,
+            who.rights_used,
+            sealed=seal is not None,
         )
     return response
 
@@ -99,7 +109,9 @@ def _replayed(kept: Reply, seal: Fernet | None) -> HttpResponse:
     try:
         text = seal.decrypt(body) if kept.sealed and seal else body
     except InvalidToken as error:
-        raise IdempotencyMismatch("the answer holds a secret, and only the credential that asked for it can have it again") from error
+        raise IdempotencyMismatch(
+            "the answer holds a secret, and only the credential that asked for it can have it again"
+        ) from error
     response = HttpResponse(text, status=kept.status, content_type="application/json")
     for name, value in kept.headers.items():
         response[name] = value
@@ -111,5 +123,9 @@ def _seal(request: Request, key: str) -> Fernet:
     """Only who has both the key and the credential can open the answer again."""
     import base64
 
-    bearer = request.META.get("HTTP_AUTHORIZATION", "") if isinstance(request.auth, Key) else request.session.session_key or ""
+    bearer = (
+        request.META.get("HTTP_AUTHORIZATION", "")
+        if isinstance(request.auth, Key)
+        else request.session.session_key or ""
+    )
     return Fernet(base64.urlsafe_b64encode(hashlib.sha256(json.dumps([key, bearer]).encode()).digest()))

@@ -17,17 +17,24 @@ SHORT = 1 << 20
 class StrictJSONParser(BaseParser):
     media_type = "application/json"
 
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: dict[str, Any] | None = None) -> Any:
+    def parse(
+        self, stream: Any, media_type: str | None = None, parser_context: dict[str, Any] | None = None
+    ) -> Any:
         return read(stream.read())
 
 
 class ShortJSONParser(StrictJSONParser):
     """Where the address takes large files, JSON stays as small as elsewhere."""
 
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: dict[str, Any] | None = None) -> Any:
+    def parse(
+        self, stream: Any, media_type: str | None = None, parser_context: dict[str, Any] | None = None
+    ) -> Any:
         body = stream.read(SHORT + 1)
         if len(body) > SHORT:
-            raise TooLarge(f"a JSON body has at most {SHORT >> 20} MiB: send the file as multipart/form-data", limit_bytes=SHORT)
+            raise TooLarge(
+                f"a JSON body has at most {SHORT >> 20} MiB: send the file as multipart/form-data",
+                limit_bytes=SHORT,
+            )
         return read(body)
 
 
@@ -40,7 +47,11 @@ def read(body: bytes) -> Any:
     if deeper(text):
         raise Malformed(f"the body is nested deeper than {DEPTH} levels")
     try:
-        document = json.loads(text, parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_once) if text.strip() else {}
+        document = (
+            json.loads(text, parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_once)
+            if text.strip()
+            else {}
+        )
     except (ValueError, RecursionError) as error:
         raise Malformed(f"the body is not valid JSON: {error}") from error
     if "\\u" in text or "\0" in text:

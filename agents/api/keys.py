@@ -38,15 +38,36 @@ class KeyIn(Shape):
 class KeysView(View):
     secret = True
 
-    @route("An agent's keys, without their secrets", gives=listing("Keys", KeyOut), query=PageIn, refuses=(404,), tag="agents")
+    @route(
+        "An agent's keys, without their secrets",
+        gives=listing("Keys", KeyOut),
+        query=PageIn,
+        refuses=(404,),
+        tag="agents",
+    )
     def get(self, request: Request, name: str) -> Response:
-        return page(request, whose(self, name).keys.all(), asked(PageIn, request), lambda rows: KeyOut(rows, many=True).data)
+        return page(
+            request,
+            whose(self, name).keys.all(),
+            asked(PageIn, request),
+            lambda rows: KeyOut(rows, many=True).data,
+        )
 
-    @route("Make a key; its text is shown this once", takes=KeyIn, gives=NewKeyOut, status=201, refuses=(404, 422), once=True, tag="agents")
+    @route(
+        "Make a key; its text is shown this once",
+        takes=KeyIn,
+        gives=NewKeyOut,
+        status=201,
+        refuses=(404, 422),
+        once=True,
+        tag="agents",
+    )
     def post(self, request: Request, name: str) -> Response:
         given, agent = parse(KeyIn, request), whose(self, name)
         expires_in = timedelta(seconds=given["expires_s"]) if "expires_s" in given else None
-        key, text = Key.objects.issue(by=request.user, agent=agent, scopes=given.get("scopes", []), expires_in=expires_in)
+        key, text = Key.objects.issue(
+            by=request.user, agent=agent, scopes=given.get("scopes", []), expires_in=expires_in
+        )
         key.refresh_from_db()
         return Response({**KeyOut(key).data, "key": text}, status=201)
 

@@ -14,7 +14,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class FaultOut(serializers.Serializer):
-    field = serializers.CharField(allow_blank=True, help_text="where in what was sent; empty: the whole of it")
+    field = serializers.CharField(
+        allow_blank=True, help_text="where in what was sent; empty: the whole of it"
+    )
     code = serializers.CharField()
     message = serializers.CharField()
 
@@ -32,9 +34,14 @@ class ProblemOut(serializers.Serializer):
 
 
 KEY = OpenApiParameter(
-    "Idempotency-Key", str, "header", description="The same key with the same request: the same answer, one effect, for 48 h."
+    "Idempotency-Key",
+    str,
+    "header",
+    description="The same key with the same request: the same answer, one effect, for 48 h.",
 )
-MATCH = OpenApiParameter("If-Match", str, "header", description="The ETag it was read with; 412 when it has changed since.")
+MATCH = OpenApiParameter(
+    "If-Match", str, "header", description="The ETag it was read with; 412 when it has changed since."
+)
 SAYS = {
     400: "not readable",
     401: "no valid key",
@@ -78,16 +85,24 @@ def route(
     codes = ALWAYS.union(refuses, *(codes for asked, codes in several if asked))
     problem = {code: OpenApiResponse(ProblemOut, SAYS[code]) for code in sorted(codes)}
     answers: dict[Any, Any] = {
-        (status, kind) if kind else status: gives if gives is not None else OpenApiResponse(description=summary),
+        (status, kind) if kind else status: gives
+        if gives is not None
+        else OpenApiResponse(description=summary),
         **problem,
     }
     if empty:
         answers[204] = OpenApiResponse(description=empty)
-    parameters: list[Any] = [*([query] if query else []), *([KEY] if once else []), *([MATCH] if match else [])]
+    parameters: list[Any] = [
+        *([query] if query else []),
+        *([KEY] if once else []),
+        *([MATCH] if match else []),
+    ]
     return extend_schema(
         summary=summary,
         request=takes,
-        responses={code if isinstance(code, tuple) else _kind(code): answer for code, answer in answers.items()},
+        responses={
+            code if isinstance(code, tuple) else _kind(code): answer for code, answer in answers.items()
+        },
         parameters=parameters,
         tags=[tag],
     )
@@ -99,7 +114,9 @@ def _kind(code: int) -> Any:
 
 def listing(name: str, item: Any) -> Any:
     """The shape of a page of `item`."""
-    return inline_serializer(name, {"results": item(many=True), "next": serializers.CharField(allow_null=True)})
+    return inline_serializer(
+        name, {"results": item(many=True), "next": serializers.CharField(allow_null=True)}
+    )
 
 
 def anything_may_be_null(result: Any, **_: Any) -> Any:
@@ -119,7 +136,10 @@ class Schema(AutoSchema):
     """Names and descriptions from the route itself, so that none collides and none repeats a base class."""
 
     def get_operation_id(self) -> str:
-        words = [word.strip("{}").replace("-", "_") for word in self.path.removeprefix("/api/v1/").strip("/").split("/")]
+        words = [
+            word.strip("{}").replace("-", "_")
+            for word in self.path.removeprefix("/api/v1/").strip("/").split("/")
+        ]
         return "_".join([self.method.lower(), *words])
 
     def get_description(self) -> str:
@@ -140,4 +160,9 @@ class CookieScheme(OpenApiAuthenticationExtension):
     name = "session"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        return {"type": "apiKey", "in": "cookie", "name": "sessionid", "description": "People, with the CSRF token on every change."}
+        return {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": "sessionid",
+            "description": "People, with the CSRF token on every change.",
+        }

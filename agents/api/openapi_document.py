@@ -39,4 +39,6 @@ class DocumentView(SpectacularAPIView):
         with _one_at_a_time:
             if renderer.media_type not in _written:
                 _written[renderer.media_type] = renderer.render(document(), renderer_context={})
-        return HttpResponse(_written[renderer.media_type], content_type=f"{renderer.media_type}; charset=utf-8")
+        return HttpResponse(
+            _written[renderer.media_type], content_type=f"{renderer.media_type}; charset=utf-8"
+        )

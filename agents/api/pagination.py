@@ -26,7 +26,12 @@ class PageIn(Shape):
 
 
 def page(
-    request: Request, found: models.QuerySet[Any], asked: dict[str, Any], shown: Callable[[list[Any]], list[Any]], *, by: str = "id"
+    request: Request,
+    found: models.QuerySet[Any],
+    asked: dict[str, Any],
+    shown: Callable[[list[Any]], list[Any]],
+    *,
+    by: str = "id",
 ) -> Response:
     """One page of `found` in the order of `by` (a unique field, `-` for descending); `shown` makes answers of rows."""
     field, falling = by.removeprefix("-"), by.startswith("-")
@@ -50,5 +55,7 @@ def paged(request: Request, results: list[Any], following: str | None) -> Respon
         query = request.query_params.copy()
         query.pop("after", None)
         query["cursor"] = following
-        response["Link"] = f'<{request.build_absolute_uri(request.path)}?{urlencode(list(query.lists()), doseq=True)}>; rel="next"'
+        response["Link"] = (
+            f'<{request.build_absolute_uri(request.path)}?{urlencode(list(query.lists()), doseq=True)}>; rel="next"'
+        )
     return response

@@ -19,7 +19,12 @@ from omoi_site.serving.error_answers import Crash, StorageFull, storage_full
 
 log = logging.getLogger(__name__)
 PROBLEM = "application/problem+json"
-BUSY = (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+BUSY = (
+    psycopg.errors.QueryCanceled,
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+)
 
 
 class MethodNotAllowed(OmoiError):

@@ -20,9 +20,12 @@ class ProjectOut(serializers.Serializer):
     key = serializers.CharField()
     name = serializers.CharField()
     repository = serializers.CharField(allow_blank=True)
-    workflow = serializers.CharField(allow_blank=True, help_text="name of the workflow new tickets follow; empty: the built-in one")
+    workflow = serializers.CharField(
+        allow_blank=True, help_text="name of the workflow new tickets follow; empty: the built-in one"
+    )
     workflows = serializers.ListField(
-        child=serializers.CharField(), help_text="names of other workflows its tickets may follow; empty: only `workflow`"
+        child=serializers.CharField(),
+        help_text="names of other workflows its tickets may follow; empty: only `workflow`",
     )
     profiles = serializers.ListField(child=serializers.CharField(), help_text="profiles its tasks may name")
     paused = serializers.BooleanField()
@@ -42,7 +45,10 @@ class ProjectIn(Shape):
     repository = text_of(Project, "repository", required=False, allow_blank=True)
     workflow = text_of(Project, "workflow", required=False, allow_blank=True)
     workflows = Names(required=False)
-    profiles = Names(required=False, help_text="profiles its tasks may name; only the admin of the installation grants them")
+    profiles = Names(
+        required=False,
+        help_text="profiles its tasks may name; only the admin of the installation grants them",
+    )
 
 
 class ProjectEdit(Shape):
@@ -50,7 +56,10 @@ class ProjectEdit(Shape):
     repository = text_of(Project, "repository", required=False, allow_blank=True)
     workflow = text_of(Project, "workflow", required=False, allow_blank=True)
     workflows = Names(required=False)
-    profiles = Names(required=False, help_text="profiles its tasks may name; only the admin of the installation grants them")
+    profiles = Names(
+        required=False,
+        help_text="profiles its tasks may name; only the admin of the installation grants them",
+    )
 
 
 class ReasonIn(Shape):
@@ -60,13 +69,30 @@ class ReasonIn(Shape):
 class ProjectsView(View):
     scope = "admin"
 
-    @route("The projects you are a member of", gives=listing("Projects", ProjectOut), query=PageIn, tag="projects")
+    @route(
+        "The projects you are a member of",
+        gives=listing("Projects", ProjectOut),
+        query=PageIn,
+        tag="projects",
+    )
     def get(self, request: Request) -> Response:
         return page(
-            request, Project.objects.seen_by(request.user), asked(PageIn, request), lambda rows: ProjectOut(rows, many=True).data, by="key"
+            request,
+            Project.objects.seen_by(request.user),
+            asked(PageIn, request),
+            lambda rows: ProjectOut(rows, many=True).data,
+            by="key",
         )
 
-    @route("Found a project", takes=ProjectIn, gives=ProjectOut, status=201, refuses=(409, 422), once=True, tag="projects")
+    @route(
+        "Found a project",
+        takes=ProjectIn,
+        gives=ProjectOut,
+        status=201,
+        refuses=(409, 422),
+        once=True,
+        tag="projects",
+    )
     def post(self, request: Request) -> Response:
         given = parse(ProjectIn, request)
         self.need()
@@ -82,7 +108,15 @@ class ProjectView(View):
         project = self.project(key)
         return tagged(ProjectOut(project).data, project.version)
 
-    @route("Change a project", takes=ProjectEdit, gives=ProjectOut, refuses=(404, 412, 422), once=True, match=True, tag="projects")
+    @route(
+        "Change a project",
+        takes=ProjectEdit,
+        gives=ProjectOut,
+        refuses=(404, 412, 422),
+        once=True,
+        match=True,
+        tag="projects",
+    )
     def patch(self, request: Request, key: str) -> Response:
         given, found = parse(ProjectEdit, request), self.project(key)
         with Project.objects.locked(pk=found.pk) as project:
@@ -125,13 +159,25 @@ class MemberIn(Shape):
 class MembersView(View):
     scope = "admin"
 
-    @route("The people of a project", gives=listing("Members", MemberOut), query=PageIn, refuses=(404,), tag="projects")
+    @route(
+        "The people of a project",
+        gives=listing("Members", MemberOut),
+        query=PageIn,
+        refuses=(404,),
+        tag="projects",
+    )
     def get(self, request: Request, key: str) -> Response:
         members = self.project(key).members.select_related("user")
         return page(request, members, asked(PageIn, request), lambda rows: MemberOut(rows, many=True).data)
 
     @route(
-        "Give a person a role, or another one", takes=MemberIn, gives=MemberOut, status=201, refuses=(404, 422), once=True, tag="projects"
+        "Give a person a role, or another one",
+        takes=MemberIn,
+        gives=MemberOut,
+        status=201,
+        refuses=(404, 422),
+        once=True,
+        tag="projects",
     )
     def post(self, request: Request, key: str) -> Response:
         given, project = parse(MemberIn, request), self.project(key)

@@ -24,7 +24,9 @@ class View(APIView):
     """A route. `scope` is what a change needs; reading needs membership of the project only."""
 
     scope: ClassVar[str] = ""
-    stores: ClassVar[bool] = True  # answers are kept for an Idempotency-Key; not where a fence already makes the act idempotent
+    stores: ClassVar[bool] = (
+        True  # answers are kept for an Idempotency-Key; not where a fence already makes the act idempotent
+    )
     secret: ClassVar[bool] = False  # the answer holds a secret: kept only encrypted
 
     def needed(self, method: str | None) -> str:
@@ -33,7 +35,9 @@ class View(APIView):
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         self.args, self.kwargs = args, kwargs
         if ADMISSION in request.META:
-            request._dont_enforce_csrf_checks = True  # the token may come with the body, and is asked for then
+            request._dont_enforce_csrf_checks = (
+                True  # the token may come with the body, and is asked for then
+            )
         asked = self.initialize_request(request, *args, **kwargs)
         self.request = asked
         self.headers: dict[str, str] = {}
@@ -41,7 +45,11 @@ class View(APIView):
         try:
             self.initial(asked, *args, **kwargs)
             method = (asked.method or "").lower()
-            act = getattr(self, method, self.http_method_not_allowed) if method in self.http_method_names else self.http_method_not_allowed
+            act = (
+                getattr(self, method, self.http_method_not_allowed)
+                if method in self.http_method_names
+                else self.http_method_not_allowed
+            )
             if ADMISSION in request.META and act != self.http_method_not_allowed:
                 response = HttpResponse(status=204, headers={"X-Principal": principal(asked.user)})
             elif asked.method in READS or not self.stores:
@@ -65,7 +73,11 @@ class View(APIView):
 
     def project(self, key: str) -> Project:
         """The project, when the caller sees it and may do this there."""
-        found = Project.objects.seen_by(self.request.user).filter(key=key.upper()).first() if key.isalnum() else None
+        found = (
+            Project.objects.seen_by(self.request.user).filter(key=key.upper()).first()
+            if key.isalnum()
+            else None
+        )
         if found is None:
             raise NotFound(f"there is no project {key}, or you are not a member of it")
         self.need(found)
@@ -75,7 +87,8 @@ class View(APIView):
         """The agent who asks; people do not hold claims."""
         if not isinstance(self.request.user, Agent):
             raise Forbidden(
-                "only an agent does this: come with an agent's key", next_action="Make one with `manage.py keys create --agent NAME`."
+                "only an agent does this: come with an agent's key",
+                next_action="Make one with `manage.py keys create --agent NAME`.",
             )
         return self.request.user
 
@@ -83,7 +96,13 @@ class View(APIView):
         """204, after the client has waited: this is asked again whenever one of `bells` rings. At once where the server cannot wait."""
         if not seconds or LOOKS not in self.request.META:
             return Response(status=204)
-        return Response(status=204, headers={"X-Wait": " ".join([*bells(), str(seconds)]), "X-Principal": principal(self.request.user)})
+        return Response(
+            status=204,
+            headers={
+                "X-Wait": " ".join([*bells(), str(seconds)]),
+                "X-Principal": principal(self.request.user),
+            },
+        )
 
     def matched(self) -> int | None:
         """The version If-Match names, for the verb to check; None when the caller takes whatever it is."""

@@ -24,7 +24,9 @@ def run_command(job: Job, stop: Stop) -> Ending:
         words, seen = job.words, environment(job, folder)
         try:
             words = [program(words[0], seen["PATH"]), *words[1:]]
-            ran = run_group(words, folder=folder, environment=seen, stdin=brief, timeout_s=job.timeout_s, stop=stop)
+            ran = run_group(
+                words, folder=folder, environment=seen, stdin=brief, timeout_s=job.timeout_s, stop=stop
+            )
         except (Unreachable, OSError, ValueError) as error:
             return Ending.refused(f"{job.words[0]} could not be started: {error}")
         return with_files(ended(ran), job, folder)
@@ -32,7 +34,13 @@ def run_command(job: Job, stop: Stop) -> Ending:
 
 def ended(ran: Ran, **more: Any) -> Ending:
     """The ending that this run means; `more` goes into its result."""
-    result = {"exit": ran.code, "seconds": round(ran.seconds, 3), "output": ran.output.text(), "dropped": ran.output.dropped, **safe(more)}
+    result = {
+        "exit": ran.code,
+        "seconds": round(ran.seconds, 3),
+        "output": ran.output.text(),
+        "dropped": ran.output.dropped,
+        **safe(more),
+    }
     if ran.cut:
         return Ending.failed(ran.cut, stopped=ran.stopped, **result)
     if ran.code:

@@ -26,7 +26,9 @@ def program(name: str, path: str) -> str:
     """Where the program `name` lies, looked for in `path` as a shell would; raises Unreachable."""
     found = shutil.which(name, path=path)
     if not found:
-        raise Unreachable(f"there is no program {name} in {path}" if "/" not in name else f"{name} is not a program")
+        raise Unreachable(
+            f"there is no program {name} in {path}" if "/" not in name else f"{name} is not a program"
+        )
     if barrier := _barrier(Path(found)):
         raise Unreachable(_closed(name, barrier))
     return found

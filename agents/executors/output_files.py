@@ -60,8 +60,14 @@ def taken(folder: Path, path: str) -> BinaryIO:
                 f"{path} cannot be handed in: {error.strerror}; it must be an ordinary file in the work folder, no link"
             ) from error
         status, account = os.fstat(found), paths.executor()
-        if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1 or status.st_uid != (account.uid if account else os.geteuid()):
-            raise NotHanded(f"{path} cannot be handed in: it must be an ordinary file of its own in the work folder")
+        if (
+            not stat.S_ISREG(status.st_mode)
+            or status.st_nlink != 1
+            or status.st_uid != (account.uid if account else os.geteuid())
+        ):
+            raise NotHanded(
+                f"{path} cannot be handed in: it must be an ordinary file of its own in the work folder"
+            )
         with open(found, "rb", closefd=False) as file:
             return _copied(file, path)
 

@@ -23,7 +23,9 @@ class Output:
         room = self.head_room - len(self.head)
         self.head += data[:room]
         self.tail += data[max(0, room) :]
-        if len(self.tail) > 4 * self.tail_room:  # now and then: a flood in small pieces must not copy the tail each time
+        if (
+            len(self.tail) > 4 * self.tail_room
+        ):  # now and then: a flood in small pieces must not copy the tail each time
             self._trim()
 
     def text(self) -> str:
@@ -46,7 +48,9 @@ class Output:
 def safe_text(said: bytes | str) -> str:
     """Text that PostgreSQL stores: what is no UTF-8, half a pair, and NUL become U+FFFD."""
     whole = (
-        said.decode("utf-8", "replace") if isinstance(said, bytes) else said.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        said.decode("utf-8", "replace")
+        if isinstance(said, bytes)
+        else said.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     )
     return whole.replace("\0", "\ufffd")
 

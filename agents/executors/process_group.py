@@ -26,7 +26,9 @@ from agents.executors.stop_signal import Stop
 MERCY_S = 2.0  # between asking a group to end and killing it
 LAST_WORDS_S = 0.2  # spent on what still lies in the pipe of a group that was ended
 LOOK_S = 0.5  # how often to look whether time is up, when nothing else wakes us
-SLEPT_S = 5.0  # looks this far apart: the machine stood still, as a paused container does, and its clock did not
+SLEPT_S = (
+    5.0  # looks this far apart: the machine stood still, as a paused container does, and its clock did not
+)
 PIECE = 64 << 10
 
 _numbers = itertools.count(1)
@@ -83,7 +85,9 @@ def run_group(
     return Ran(process.returncode, output, time.monotonic() - began, cut, bool(cut) and cut == stop.reason)
 
 
-def _follow(process: subprocess.Popen[bytes], output: Output, deadline: float, stop: Stop, timeout_s: float) -> str:
+def _follow(
+    process: subprocess.Popen[bytes], output: Output, deadline: float, stop: Stop, timeout_s: float
+) -> str:
     """Take its output until the leader has ended; or say why it must end now."""
     assert process.stdout
     os.set_blocking(process.stdout.fileno(), False)

@@ -19,7 +19,10 @@ from agents.executors.stop_signal import Stop
 from agents.executors.work_folder import environment, work_folder
 
 LONGEST_VALUE = 1 << 20
-PYTHONS = ("/usr/local/bin/python3", "/usr/bin/python3")  # beside our own, which the job's account may be unable to reach
+PYTHONS = (
+    "/usr/local/bin/python3",
+    "/usr/bin/python3",
+)  # beside our own, which the job's account may be unable to reach
 
 
 def run_python(job: Job, stop: Stop) -> Ending:
@@ -38,7 +41,8 @@ def run_python(job: Job, stop: Stop) -> Ending:
                 ran = run_group(
                     [python, "-s", "-c", Path(python_child.__file__).read_text()],
                     folder=folder,
-                    environment=environment(job, folder) | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"},
+                    environment=environment(job, folder)
+                    | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"},
                     stdin=paper,
                     timeout_s=job.timeout_s,
                     stop=stop,

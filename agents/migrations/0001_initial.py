@@ -22,7 +22,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Agent",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("events", models.PositiveIntegerField(default=0, editable=False)),
                 (
                     "name",
@@ -31,7 +36,8 @@ class Migration(migrations.Migration):
                         unique=True,
                         validators=[
                             django.core.validators.RegexValidator(
-                                "\\A[a-z0-9][a-z0-9._-]{0,62}\\Z", "1 to 63 of a-z, 0-9, '.', '_' and '-', a letter or digit first"
+                                "\\A[a-z0-9][a-z0-9._-]{0,62}\\Z",
+                                "1 to 63 of a-z, 0-9, '.', '_' and '-', a letter or digit first",
                             )
                         ],
                     ),
@@ -39,7 +45,12 @@ class Migration(migrations.Migration):
                 (
                     "kind",
                     models.CharField(
-                        choices=[("worker", "Worker"), ("validator", "Validator"), ("monitor", "Monitor"), ("guardian", "Guardian")],
+                        choices=[
+                            ("worker", "Worker"),
+                            ("validator", "Validator"),
+                            ("monitor", "Monitor"),
+                            ("guardian", "Guardian"),
+                        ],
                         default="worker",
                         max_length=10,
                     ),
@@ -84,7 +95,11 @@ class Migration(migrations.Migration):
                 (
                     "capacity",
                     models.PositiveIntegerField(
-                        default=1, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000)]
+                        default=1,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(1000),
+                        ],
                     ),
                 ),
                 (
@@ -98,7 +113,11 @@ class Migration(migrations.Migration):
                 ("sees_all", models.BooleanField(default=False, editable=False)),
                 (
                     "grants",
-                    models.BigIntegerField(default=0, editable=False, help_text="rises with every task granted: guards the capacity count"),
+                    models.BigIntegerField(
+                        default=0,
+                        editable=False,
+                        help_text="rises with every task granted: guards the capacity count",
+                    ),
                 ),
                 ("version", models.PositiveIntegerField(default=1, editable=False)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
@@ -121,7 +140,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Project",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("events", models.PositiveIntegerField(default=0, editable=False)),
                 (
                     "key",
@@ -130,7 +154,8 @@ class Migration(migrations.Migration):
                         unique=True,
                         validators=[
                             django.core.validators.RegexValidator(
-                                "\\A[A-Z][A-Z0-9]{1,9}\\Z", "2 to 10 capital letters and digits, a letter first"
+                                "\\A[A-Z][A-Z0-9]{1,9}\\Z",
+                                "2 to 10 capital letters and digits, a letter first",
                             )
                         ],
                     ),
@@ -140,12 +165,19 @@ class Migration(migrations.Migration):
                 (
                     "workflow",
                     models.CharField(
-                        blank=True, help_text="name of the workflow new tickets follow; empty: the built-in one", max_length=100
+                        blank=True,
+                        help_text="name of the workflow new tickets follow; empty: the built-in one",
+                        max_length=100,
                     ),
                 ),
                 ("paused", models.BooleanField(default=False, editable=False)),
                 ("pause_reason", models.CharField(blank=True, editable=False, max_length=500)),
-                ("tickets_made", models.PositiveIntegerField(default=0, editable=False, help_text="number of the last ticket")),
+                (
+                    "tickets_made",
+                    models.PositiveIntegerField(
+                        default=0, editable=False, help_text="number of the last ticket"
+                    ),
+                ),
                 ("version", models.PositiveIntegerField(default=1, editable=False)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
@@ -174,15 +206,39 @@ class Migration(migrations.Migration):
             name="Event",
             fields=[
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
-                ("xid", omoi_site.database.sql.XidField(db_default=omoi_site.database.sql.CurrentXid(), editable=False)),
-                ("at", models.DateTimeField(db_default=omoi_site.database.sql.ClockTimestamp(), editable=False)),
+                (
+                    "xid",
+                    omoi_site.database.sql.XidField(
+                        db_default=omoi_site.database.sql.CurrentXid(), editable=False
+                    ),
+                ),
+                (
+                    "at",
+                    models.DateTimeField(db_default=omoi_site.database.sql.ClockTimestamp(), editable=False),
+                ),
                 ("project_id", models.BigIntegerField(null=True)),
-                ("topic", models.CharField(help_text="whose followers hear of it: ticket:OMO-142, agent:ada, project:OMO", max_length=120)),
-                ("subject", models.CharField(help_text="what it happened to: task:17, ticket:OMO-142, agent:ada", max_length=120)),
+                (
+                    "topic",
+                    models.CharField(
+                        help_text="whose followers hear of it: ticket:OMO-142, agent:ada, project:OMO",
+                        max_length=120,
+                    ),
+                ),
+                (
+                    "subject",
+                    models.CharField(
+                        help_text="what it happened to: task:17, ticket:OMO-142, agent:ada", max_length=120
+                    ),
+                ),
                 ("number", models.PositiveIntegerField(help_text="the subject's own running number")),
                 ("kind", models.CharField(help_text="noun.past_tense", max_length=60)),
                 ("actor", models.CharField(max_length=170)),
-                ("key", models.CharField(blank=True, help_text="prefix of the key the actor came with", max_length=20)),
+                (
+                    "key",
+                    models.CharField(
+                        blank=True, help_text="prefix of the key the actor came with", max_length=20
+                    ),
+                ),
                 ("data", models.JSONField(default=dict)),
                 ("reason", models.TextField(blank=True)),
             ],
@@ -203,7 +259,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Key",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("prefix", models.CharField(max_length=16, unique=True)),
                 ("hash", models.BinaryField(max_length=32)),
                 (
@@ -219,7 +280,11 @@ class Migration(migrations.Migration):
                 (
                     "agent",
                     models.ForeignKey(
-                        blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name="keys", to="agents.agent"
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="keys",
+                        to="agents.agent",
                     ),
                 ),
                 (
@@ -236,7 +301,8 @@ class Migration(migrations.Migration):
             options={
                 "constraints": [
                     models.CheckConstraint(
-                        condition=models.Q(("agent__isnull", True), ("user__isnull", True), _connector="XOR"), name="key_of_one"
+                        condition=models.Q(("agent__isnull", True), ("user__isnull", True), _connector="XOR"),
+                        name="key_of_one",
                     )
                 ],
             },
@@ -244,26 +310,48 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Member",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 (
                     "role",
                     models.CharField(
-                        choices=[("viewer", "Viewer"), ("operator", "Operator"), ("approver", "Approver"), ("admin", "Admin")],
+                        choices=[
+                            ("viewer", "Viewer"),
+                            ("operator", "Operator"),
+                            ("approver", "Approver"),
+                            ("admin", "Admin"),
+                        ],
                         max_length=10,
                     ),
                 ),
                 ("since", models.DateTimeField(auto_now_add=True)),
                 (
                     "user",
-                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="memberships", to=settings.AUTH_USER_MODEL),
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
                 ),
-                ("project", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="members", to="agents.project")),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="members",
+                        to="agents.project",
+                    ),
+                ),
             ],
             options={
                 "constraints": [
                     models.UniqueConstraint(fields=("project", "user"), name="member_once"),
                     models.CheckConstraint(
-                        condition=models.Q(("role__in", ["viewer", "operator", "approver", "admin"])), name="member_role"
+                        condition=models.Q(("role__in", ["viewer", "operator", "approver", "admin"])),
+                        name="member_role",
                     ),
                 ],
             },
@@ -271,17 +359,23 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="agent",
             constraint=models.CheckConstraint(
-                condition=models.Q(("kind__in", ["worker", "validator", "monitor", "guardian"])), name="agent_kind"
+                condition=models.Q(("kind__in", ["worker", "validator", "monitor", "guardian"])),
+                name="agent_kind",
             ),
         ),
         migrations.AddConstraint(
             model_name="agent",
             constraint=models.CheckConstraint(
-                condition=models.Q(("state__in", ["available", "maintenance", "draining", "quarantined", "retired"])), name="agent_state"
+                condition=models.Q(
+                    ("state__in", ["available", "maintenance", "draining", "quarantined", "retired"])
+                ),
+                name="agent_state",
             ),
         ),
         migrations.AddConstraint(
             model_name="agent",
-            constraint=models.CheckConstraint(condition=models.Q(("capacity__range", (1, 1000))), name="agent_capacity"),
+            constraint=models.CheckConstraint(
+                condition=models.Q(("capacity__range", (1, 1000))), name="agent_capacity"
+            ),
         ),
     ]

@@ -13,17 +13,34 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Reply",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 (
                     "hash",
-                    models.BinaryField(help_text="of the principal and the key: the key itself is not kept", max_length=32, unique=True),
+                    models.BinaryField(
+                        help_text="of the principal and the key: the key itself is not kept",
+                        max_length=32,
+                        unique=True,
+                    ),
                 ),
                 ("request", models.BinaryField(help_text="hash of method, address and body", max_length=32)),
                 ("status", models.PositiveSmallIntegerField()),
                 ("headers", models.JSONField(default=dict)),
-                ("body", models.BinaryField(help_text="encrypted under the key and the bearer when it holds a secret")),
+                (
+                    "body",
+                    models.BinaryField(
+                        help_text="encrypted under the key and the bearer when it holds a secret"
+                    ),
+                ),
                 ("sealed", models.BooleanField(default=False)),
-                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), db_index=True)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), db_index=True),
+                ),
             ],
         ),
     ]

@@ -17,6 +17,11 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="agentpresence",
             name="word",
-            field=models.CharField(blank=True, db_default="", help_text="what it last said about itself; `degraded` counts", max_length=20),
+            field=models.CharField(
+                blank=True,
+                db_default="",
+                help_text="what it last said about itself; `degraded` counts",
+                max_length=20,
+            ),
         ),
     ]

@@ -14,7 +14,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="SignInTry",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("who", models.CharField(help_text="hash of the name that was typed", max_length=32)),
                 ("address", models.CharField(max_length=64)),
                 ("at", models.DateTimeField(db_default=omoi_site.database.sql.ClockTimestamp())),

@@ -15,6 +15,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AlterModelOptions(
             name="signintry",
-            options={"ordering": ["-at"], "verbose_name": "sign-in try", "verbose_name_plural": "sign-in tries"},
+            options={
+                "ordering": ["-at"],
+                "verbose_name": "sign-in try",
+                "verbose_name_plural": "sign-in tries",
+            },
         ),
     ]

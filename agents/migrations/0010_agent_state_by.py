@@ -17,7 +17,9 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="agent",
             name="state_by",
-            field=models.CharField(blank=True, default="", editable=False, help_text="who put it into its state", max_length=170),
+            field=models.CharField(
+                blank=True, default="", editable=False, help_text="who put it into its state", max_length=170
+            ),
         ),
         migrations.RunSQL(TOLD),
     ]

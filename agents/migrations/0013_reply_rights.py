@@ -8,7 +8,9 @@ class Migration(migrations.Migration):
             model_name="reply",
             name="rights",
             field=models.JSONField(
-                db_default=[], default=list, help_text="scopes and projects the answer rests on: asked again before it is given again"
+                db_default=[],
+                default=list,
+                help_text="scopes and projects the answer rests on: asked again before it is given again",
             ),
         ),
     ]

@@ -30,7 +30,9 @@ class Allowance:
 
     def __init__(self, most: int = MOST, span_s: float = SPAN_S) -> None:
         self.most, self.span_s = most, span_s
-        self.used: dict[Hashable, list[float]] = {}  # of each kind: when its span began, taken in it, left out since one was last taken
+        self.used: dict[
+            Hashable, list[float]
+        ] = {}  # of each kind: when its span began, taken in it, left out since one was last taken
 
     def take(self, kind: Hashable) -> int | None:
         """How many were left out before this one; None when this one is left out too."""
@@ -61,7 +63,12 @@ def note(kind: str, *, address: str, who: Any = None, by: Any = None, **told: An
         tell(kind, address=address, **named, **told, **({"left_out": left_out} if left_out else {}))
     if who and (left_out := in_journal.take((kind, label(who)))) is not None:
         try:
-            _record(who, kind, by or who, {"address": address, **told, **({"left_out": left_out} if left_out else {})})
+            _record(
+                who,
+                kind,
+                by or who,
+                {"address": address, **told, **({"left_out": left_out} if left_out else {})},
+            )
         except Exception:
             log.exception("the journal could not be told")
 

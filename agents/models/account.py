@@ -25,5 +25,9 @@ class Account(Journaled):
 
 def forget_sessions(limit: int) -> int:
     """Delete sessions that are over, in a batch; returns how many."""
-    over = Session.objects.filter(expire_date__lt=Now()).order_by("expire_date").values_list("pk", flat=True)[:limit]
+    over = (
+        Session.objects.filter(expire_date__lt=Now())
+        .order_by("expire_date")
+        .values_list("pk", flat=True)[:limit]
+    )
     return Session.objects.filter(pk__in=list(over)).delete()[0]

@@ -23,7 +23,9 @@ from omoi_site import limits, spoken
 from omoi_site.database import sql
 from omoi_site.errors import Forbidden, Invalid, OmoiError
 
-NAME = RegexValidator(r"\A[a-z0-9][a-z0-9._-]{0,62}\Z", "1 to 63 of a-z, 0-9, '.', '_' and '-', a letter or digit first")
+NAME = RegexValidator(
+    r"\A[a-z0-9][a-z0-9._-]{0,62}\Z", "1 to 63 of a-z, 0-9, '.', '_' and '-', a letter or digit first"
+)
 SILENT_AFTER = timedelta(seconds=90)
 
 
@@ -98,7 +100,11 @@ class AgentQuerySet(Locking["Agent"]):
         sql.check(agent, without=["state"])
         sql.insert(agent, field="name", taken=f"an agent named {name} is registered already")
         agent.seen()
-        agent.record("agent.registered", by=by, data={"kind": kind, "capabilities": agent.capabilities, "capacity": capacity})
+        agent.record(
+            "agent.registered",
+            by=by,
+            data={"kind": kind, "capabilities": agent.capabilities, "capacity": capacity},
+        )
         agent.work_in(projects, by=by)
         return agent
 
@@ -109,12 +115,22 @@ class AgentQuerySet(Locking["Agent"]):
         sql.check(self.model(name=name, capacity=capacity, capabilities=can), without=["state"])
         agent, made = self.get_or_create(
             name=name,
-            defaults={"kind": "worker", "runs_profiles": True, "sees_all": True, "capacity": capacity, "capabilities": can},
+            defaults={
+                "kind": "worker",
+                "runs_profiles": True,
+                "sees_all": True,
+                "capacity": capacity,
+                "capabilities": can,
+            },
         )
         if not made and not agent.runs_profiles:
-            raise Invalid(f"{name} is an agent of another kind; give the worker another name with --name", field="name")
+            raise Invalid(
+                f"{name} is an agent of another kind; give the worker another name with --name", field="name"
+            )
         if made:
-            agent.record("agent.registered", by="system:worker", data={"kind": "worker", "capacity": capacity})
+            agent.record(
+                "agent.registered", by="system:worker", data={"kind": "worker", "capacity": capacity}
+            )
         elif (agent.capacity, agent.capabilities) != (capacity, can or agent.capabilities):
             agent.capacity, agent.capabilities = capacity, can or agent.capabilities
             self.filter(pk=agent.pk).update(capacity=agent.capacity, capabilities=agent.capabilities)
@@ -139,20 +155,34 @@ class Agent(FSMModelMixin, Versioned):
     name = models.CharField(max_length=63, unique=True, validators=[NAME])
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.WORKER)
     state = FSMField(choices=State.choices, default=State.AVAILABLE, protected=True)
-    state_by = models.CharField(max_length=170, blank=True, default="", editable=False, help_text="who put it into its state")
+    state_by = models.CharField(
+        max_length=170, blank=True, default="", editable=False, help_text="who put it into its state"
+    )
     capabilities = ArrayField(models.CharField(max_length=100), default=list, blank=True, **limits.items(100))
     phases = ArrayField(
-        models.CharField(max_length=60), default=list, blank=True, help_text="phases it works in; none: all", **limits.items(50)
+        models.CharField(max_length=60),
+        default=list,
+        blank=True,
+        help_text="phases it works in; none: all",
+        **limits.items(50),
     )
     tags = ArrayField(models.CharField(max_length=50), default=list, blank=True, **limits.items(100))
-    capacity = models.PositiveIntegerField(default=1, validators=[MinValueValidator(1), MaxValueValidator(1000)])
+    capacity = models.PositiveIntegerField(
+        default=1, validators=[MinValueValidator(1), MaxValueValidator(1000)]
+    )
     projects = models.ManyToManyField(Project, related_name="agents", blank=True)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="agents")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="agents"
+    )
     runs_profiles = models.BooleanField(
-        default=False, editable=False, help_text="a worker: claims only tasks with a profile; others claim only tasks without"
+        default=False,
+        editable=False,
+        help_text="a worker: claims only tasks with a profile; others claim only tasks without",
     )
     sees_all = models.BooleanField(default=False, editable=False)
-    grants = models.BigIntegerField(default=0, editable=False, help_text="rises with every task granted: guards the capacity count")
+    grants = models.BigIntegerField(
+        default=0, editable=False, help_text="rises with every task granted: guards the capacity count"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = AgentQuerySet.as_manager()
@@ -163,9 +193,14 @@ class Agent(FSMModelMixin, Versioned):
     class Meta:
         ordering = ["name"]
         constraints = [
-            models.CheckConstraint(condition=models.Q(kind__in=["worker", "validator", "monitor", "guardian"]), name="agent_kind"),
             models.CheckConstraint(
-                condition=models.Q(state__in=["available", "maintenance", "draining", "quarantined", "retired"]), name="agent_state"
+                condition=models.Q(kind__in=["worker", "validator", "monitor", "guardian"]), name="agent_kind"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(
+                    state__in=["available", "maintenance", "draining", "quarantined", "retired"]
+                ),
+                name="agent_state",
             ),
             models.CheckConstraint(condition=models.Q(capacity__range=(1, 1000)), name="agent_capacity"),
         ]
@@ -190,7 +225,11 @@ class Agent(FSMModelMixin, Versioned):
                  word = coalesce(%(word)s::varchar, p.word), metrics = coalesce(%(metrics)s, p.metrics)
                WHERE p.last_seen_at < excluded.last_seen_at - interval '5 s' OR p.word <> coalesce(%(word)s::varchar, p.word)
                  OR p.metrics <> coalesce(%(metrics)s::jsonb, p.metrics)""",
-            {"agent": self.pk, "word": word and word[:20], "metrics": None if metrics is None else Jsonb(metrics)},
+            {
+                "agent": self.pk,
+                "word": word and word[:20],
+                "metrics": None if metrics is None else Jsonb(metrics),
+            },
         )
 
     # -- each runs on a row from `locked()`; `retired` is the end
@@ -231,7 +270,9 @@ class Agent(FSMModelMixin, Versioned):
 
     def _may_change(self, by: Any) -> None:
         """An agent takes back what an agent said, but nobody out of quarantine and not what a person decided; who may act at all is asked before."""
-        kept = self.state == self.State.QUARANTINED or (self.state != self.State.AVAILABLE and self.state_by != label(by))
+        kept = self.state == self.State.QUARANTINED or (
+            self.state != self.State.AVAILABLE and self.state_by != label(by)
+        )
         if kept and isinstance(by, Agent):
             raise Forbidden(
                 f"{spoken.actor(self.state_by) if self.state_by else 'An operator'} set {self} to {self.state}, and an agent cannot change that; ask an operator"
@@ -241,7 +282,9 @@ class Agent(FSMModelMixin, Versioned):
     def expect_to_write(self) -> None:
         """Raise AgentUnavailable while it is quarantined."""
         if self.state == self.State.QUARANTINED:
-            raise AgentUnavailable(f"{self} is quarantined and changes nothing until an operator makes it available")
+            raise AgentUnavailable(
+                f"{self} is quarantined and changes nothing until an operator makes it available"
+            )
 
     def edit(
         self,
@@ -263,7 +306,12 @@ class Agent(FSMModelMixin, Versioned):
             "tags": None if tags is None else words(tags),
             "capacity": capacity,
         }
-        self.change("agent.edited", {field: value for field, value in asked.items() if value is not None}, by=by, version=version)
+        self.change(
+            "agent.edited",
+            {field: value for field, value in asked.items() if value is not None},
+            by=by,
+            version=version,
+        )
         if projects is not None:
             self.work_in(projects, by=by)
 
@@ -283,7 +331,12 @@ class AgentPresence(models.Model):
     agent = models.OneToOneField(Agent, models.CASCADE, primary_key=True, related_name="presence")
     last_seen_at = models.DateTimeField(db_default=Now())
     unread = models.PositiveIntegerField(default=0)
-    word = models.CharField(max_length=20, blank=True, db_default="", help_text="what it last said about itself; `degraded` counts")
+    word = models.CharField(
+        max_length=20,
+        blank=True,
+        db_default="",
+        help_text="what it last said about itself; `degraded` counts",
+    )
     metrics = models.JSONField(default=dict, db_default={}, blank=True)
 
     def __str__(self) -> str:

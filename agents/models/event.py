@@ -20,7 +20,9 @@ from omoi_site.errors import OmoiError
 
 HELD_BACK_S = 30
 BEHIND = 10_000  # events; past that a follower is told to fetch everything anew
-SNAPSHOT = "SELECT pg_current_snapshot()::text AS now, pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next"
+SNAPSHOT = (
+    "SELECT pg_current_snapshot()::text AS now, pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next"
+)
 OLDEST = """
 SELECT * FROM (
   SELECT 'pid ' || a.pid AS who, coalesce(nullif(a.application_name, ''), 'no name') AS application, coalesce(a.datname, '') AS datname, a.backend_xid::text::bigint AS xid,
@@ -44,8 +46,16 @@ class EventQuerySet(models.QuerySet["Event"]):
     def about(self, *topics: str) -> EventQuerySet:
         """Events of any of these topics; an event rings its project's topic too."""
         keys = [topic.removeprefix("project:") for topic in topics if topic.startswith("project:")]
-        projects = [row["id"] for row in sql.rows("SELECT id FROM agents_project WHERE key = ANY (%s)", [keys])] if keys else []
-        return self.filter(Q(topic__in=topics) | Q(project_id__in=projects)) if keys else self.filter(topic__in=topics)
+        projects = (
+            [row["id"] for row in sql.rows("SELECT id FROM agents_project WHERE key = ANY (%s)", [keys])]
+            if keys
+            else []
+        )
+        return (
+            self.filter(Q(topic__in=topics) | Q(project_id__in=projects))
+            if keys
+            else self.filter(topic__in=topics)
+        )
 
     # -- followers: what is new since a snapshot. They wait for no other transaction; order is by look, inside a look by transaction.
 
@@ -55,7 +65,9 @@ class EventQuerySet(models.QuerySet["Event"]):
         assert row
         return to_cursor(row["now"])
 
-    def since(self, cursor: str, topics: Iterable[str] | None = None, limit: int = 500) -> tuple[list[Event], str]:
+    def since(
+        self, cursor: str, topics: Iterable[str] | None = None, limit: int = 500
+    ) -> tuple[list[Event], str]:
         """Events of this set that `cursor` had not seen, and the next cursor; raises Malformed, ResyncRequired.
 
         Where `limit` cuts a look short, the next cursor remembers the look it belongs to and how far it got, and the following call reads
@@ -126,8 +138,12 @@ class Event(models.Model):
     xid = sql.XidField(db_default=sql.CurrentXid(), editable=False)
     at = models.DateTimeField(db_default=sql.ClockTimestamp(), editable=False)
     project_id = models.BigIntegerField(null=True)  # no foreign keys: the journal outlives what it tells of
-    topic = models.CharField(max_length=120, help_text="whose followers hear of it: ticket:OMO-142, agent:ada, project:OMO")
-    subject = models.CharField(max_length=120, help_text="what it happened to: task:17, ticket:OMO-142, agent:ada")
+    topic = models.CharField(
+        max_length=120, help_text="whose followers hear of it: ticket:OMO-142, agent:ada, project:OMO"
+    )
+    subject = models.CharField(
+        max_length=120, help_text="what it happened to: task:17, ticket:OMO-142, agent:ada"
+    )
     number = models.PositiveIntegerField(help_text="the subject's own running number")
     kind = models.CharField(max_length=60, help_text="noun.past_tense")
     actor = models.CharField(max_length=170)
@@ -169,7 +185,15 @@ class Journaled(models.Model):
     def project_for_journal(self) -> int | None:
         return None
 
-    def record(self, kind: str, *, by: Any, data: dict[str, Any] | None = None, reason: str = "", inside: int | None = None) -> None:
+    def record(
+        self,
+        kind: str,
+        *,
+        by: Any,
+        data: dict[str, Any] | None = None,
+        reason: str = "",
+        inside: int | None = None,
+    ) -> None:
         """Write one event of this row, in the transaction of the act it tells of. `inside`: only for those who see that project."""
         table = self._meta.db_table
         row = sql.one(f"UPDATE {table} SET events = events + 1 WHERE id = %s RETURNING events", [self.pk])

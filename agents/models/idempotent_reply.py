@@ -24,7 +24,16 @@ class ReplyQuerySet(models.QuerySet["Reply"]):
         return self.filter(created_at__gt=Now() - KEPT)
 
     @staticmethod
-    def keep(mark: bytes, request: bytes, status: int, headers: dict[str, str], body: bytes, rights: Used, *, sealed: bool) -> None:
+    def keep(
+        mark: bytes,
+        request: bytes,
+        status: int,
+        headers: dict[str, str],
+        body: bytes,
+        rights: Used,
+        *,
+        sealed: bool,
+    ) -> None:
         """Store an answer under its mark; one past its time may still be there, and gives way."""
         sql.rows(KEEP, [mark, request, status, Jsonb(headers), body, Jsonb(rights), sealed])
 
@@ -35,13 +44,17 @@ class ReplyQuerySet(models.QuerySet["Reply"]):
 
 
 class Reply(models.Model):
-    hash = models.BinaryField(max_length=32, unique=True, help_text="of the principal and the key: the key itself is not kept")
+    hash = models.BinaryField(
+        max_length=32, unique=True, help_text="of the principal and the key: the key itself is not kept"
+    )
     request = models.BinaryField(max_length=32, help_text="hash of method, address and body")
     status = models.PositiveSmallIntegerField()
     headers = models.JSONField(default=dict)
     body = models.BinaryField(help_text="encrypted under the key and the bearer when it holds a secret")
     rights = models.JSONField(
-        default=list, db_default=[], help_text="scopes and projects the answer rests on: asked again before it is given again"
+        default=list,
+        db_default=[],
+        help_text="scopes and projects the answer rests on: asked again before it is given again",
     )
     sealed = models.BooleanField(default=False)
     created_at = models.DateTimeField(db_default=Now(), db_index=True)

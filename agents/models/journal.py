@@ -17,4 +17,6 @@ def seen_by(who: Any) -> EventQuerySet:
     if who.sees_all if hasattr(who, "sees_all") else who.is_superuser:
         return Event.objects.all()
     agents = Agent.objects.seen_by(who).annotate(heard_as=Concat(Value("agent:"), "name")).values("heard_as")
-    return Event.objects.filter(Q(project_id__in=Project.objects.seen_by(who).values("pk")) | Q(project_id=None, topic__in=agents))
+    return Event.objects.filter(
+        Q(project_id__in=Project.objects.seen_by(who).values("pk")) | Q(project_id=None, topic__in=agents)
+    )

@@ -72,6 +72,8 @@ def _change(row: dict[str, Any]) -> Change:
     cursor = to_cursor(row["cursor"])
     if row["lost"]:
         return Change(None, cursor, rights=True)
-    agents = {topic for topic in row["topics"] if topic.startswith("agent:")}  # what it may do, or by which keys
+    agents = {
+        topic for topic in row["topics"] if topic.startswith("agent:")
+    }  # what it may do, or by which keys
     bells = frozenset(agents | set(row["work"]) | ({BELL} if row["work"] else set()))
     return Change(frozenset(row["topics"]), cursor, bells, row["rights"])

@@ -28,7 +28,11 @@ class Following:
     id: int = 0
 
     def __str__(self) -> str:
-        return f"{to_cursor(self.seen)}_{to_cursor(self.upto)}_{self.xid}_{self.id}" if self.upto else to_cursor(self.seen)
+        return (
+            f"{to_cursor(self.seen)}_{to_cursor(self.upto)}_{self.xid}_{self.id}"
+            if self.upto
+            else to_cursor(self.seen)
+        )
 
 
 def to_cursor(snapshot: str) -> str:
@@ -63,5 +67,7 @@ def _plausible(snapshot: str) -> bool:
     numbers = [int(xmin), *(int(xid) for xid in open_ones.split("-") if xid), int(xmax)]
     inside = numbers[1:-1]
     return (
-        0 < numbers[0] <= numbers[-1] < 2**63 and all(numbers[0] <= xid < numbers[-1] for xid in inside) and sorted(set(inside)) == inside
+        0 < numbers[0] <= numbers[-1] < 2**63
+        and all(numbers[0] <= xid < numbers[-1] for xid in inside)
+        and sorted(set(inside)) == inside
     )

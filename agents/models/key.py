@@ -36,14 +36,22 @@ def digest(secret: str) -> bytes:
 class KeyQuerySet(models.QuerySet["Key"]):
     @sql.atomic
     def issue(
-        self, *, by: Any, agent: Agent | None = None, user: Any = None, scopes: Sequence[str] = (), expires_in: timedelta | None = None
+        self,
+        *,
+        by: Any,
+        agent: Agent | None = None,
+        user: Any = None,
+        scopes: Sequence[str] = (),
+        expires_in: timedelta | None = None,
     ) -> tuple[Key, str]:
         """A new key and its full text, which is shown this once. Without scopes: `work` for an agent, those of their roles for a person.
 
         Made with a key it ends with that one, however that ends; with an agent's key after 30 days at most. Raises Forbidden where `by` may not give it.
         """
         if unknown := sorted(set(scopes) - set(rights.SCOPES)):
-            raise Invalid(f"unknown scopes {', '.join(unknown)}; there are {', '.join(rights.SCOPES)}", field="scopes")
+            raise Invalid(
+                f"unknown scopes {', '.join(unknown)}; there are {', '.join(rights.SCOPES)}", field="scopes"
+            )
         if expires_in is not None and not timedelta(0) < expires_in <= LONGEST:
             raise Invalid(f"between 1 s and {LONGEST.days} days", field="expires_s")
         granted = sorted(set(scopes)) or (["work"] if agent else [])
@@ -51,7 +59,14 @@ class KeyQuerySet(models.QuerySet["Key"]):
             rights.need_to_give(by, granted, agent=agent, user=user)
         parent = self._parent(by)
         if parent:
-            expires_in = min((span for span in (expires_in, parent.left, isinstance(by, Agent) and LONGEST_BY_AGENT) if span), default=None)
+            expires_in = min(
+                (
+                    span
+                    for span in (expires_in, parent.left, isinstance(by, Agent) and LONGEST_BY_AGENT)
+                    if span
+                ),
+                default=None,
+            )
         prefix, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
         key = self.create(
             prefix=prefix,
@@ -69,7 +84,9 @@ class KeyQuerySet(models.QuerySet["Key"]):
         """The key `by` came with, held live until the transaction ends: its end waits for us, and then sees what we made."""
         if not via(by):
             return None
-        found = self.filter(prefix=via(by), revoked_at=None).select_for_update(of=("self",), no_key=True).first()
+        found = (
+            self.filter(prefix=via(by), revoked_at=None).select_for_update(of=("self",), no_key=True).first()
+        )
         if found is None:
             raise Forbidden("the key you came with was revoked meanwhile")
         return found
@@ -79,7 +96,9 @@ class KeyQuerySet(models.QuerySet["Key"]):
         """Keys of this set, and all that were made with them, are good for nothing from now on; returns the prefixes of those that were live."""
         revoked: list[str] = []
         keys: models.QuerySet[Key] = self
-        while found := list(keys.order_by("pk").select_related("agent", "user").select_for_update(of=("self",))):
+        while found := list(
+            keys.order_by("pk").select_related("agent", "user").select_for_update(of=("self",))
+        ):
             live = [key for key in found if key.revoked_at is None]
             self.model._default_manager.filter(pk__in=[key.pk for key in live]).update(revoked_at=Now())
             for key in live:
@@ -129,14 +148,18 @@ def _bearing() -> str:
 
 def _read(model: type[Any], row: dict[str, Any], before: str) -> Any:
     fields = model._meta.concrete_fields
-    return model.from_db("default", [field.attname for field in fields], [row[before + str(field.column)] for field in fields])
+    return model.from_db(
+        "default", [field.attname for field in fields], [row[before + str(field.column)] for field in fields]
+    )
 
 
 class Key(models.Model):
     prefix = models.CharField(max_length=16, unique=True)
     hash = models.BinaryField(max_length=32)
     agent = models.ForeignKey(Agent, models.CASCADE, null=True, blank=True, related_name="keys")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="omoi_keys")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="omoi_keys"
+    )
     parent = models.ForeignKey(
         "self",
         models.SET_NULL,
@@ -156,7 +179,9 @@ class Key(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=models.Q(agent__isnull=True) ^ models.Q(user__isnull=True), name="key_of_one"),
+            models.CheckConstraint(
+                condition=models.Q(agent__isnull=True) ^ models.Q(user__isnull=True), name="key_of_one"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -179,4 +204,12 @@ class Key(models.Model):
         assert owner  # a constraint promises one of them
         whose = f"{'agent' if self.agent else 'user'}:{owner}"
         data = {"prefix": self.prefix, "scopes": self.scopes}
-        Event.objects.create(topic=whose, subject=f"key:{self.prefix}", number=number, kind=kind, actor=label(by), key=via(by), data=data)
+        Event.objects.create(
+            topic=whose,
+            subject=f"key:{self.prefix}",
+            number=number,
+            kind=kind,
+            actor=label(by),
+            key=via(by),
+            data=data,
+        )

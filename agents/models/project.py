@@ -43,7 +43,9 @@ class ProjectQuerySet(Locking["Project"]):
         profiles: Iterable[str] = (),
     ) -> Project:
         """Create a project; `workflow` is the name new tickets follow, `workflows` what they may follow besides, `profiles` what its tasks may run."""
-        project = self.model(key=key, name=name or key, repository=repository, workflow=workflow, workflows=distinct(workflows))
+        project = self.model(
+            key=key, name=name or key, repository=repository, workflow=workflow, workflows=distinct(workflows)
+        )
         project.profiles = grantable(profiles, by=by)
         sql.check(project)
         carry("project.chose_workflow", project, by=by)
@@ -56,9 +58,16 @@ class Project(Versioned):
     key = models.CharField(max_length=10, unique=True, validators=[KEY])
     name = models.CharField(max_length=200)
     repository = models.CharField(max_length=500, blank=True)
-    workflow = models.CharField(max_length=100, blank=True, help_text="name of the workflow new tickets follow; empty: the built-in one")
+    workflow = models.CharField(
+        max_length=100,
+        blank=True,
+        help_text="name of the workflow new tickets follow; empty: the built-in one",
+    )
     workflows = ArrayField(
-        models.CharField(max_length=100), default=list, blank=True, help_text="names of other workflows its tickets may follow; empty: none"
+        models.CharField(max_length=100),
+        default=list,
+        blank=True,
+        help_text="names of other workflows its tickets may follow; empty: none",
     )
     profiles = ArrayField(
         models.CharField(max_length=60),
@@ -69,7 +78,9 @@ class Project(Versioned):
     paused = models.BooleanField(default=False, editable=False)
     paused_at = models.DateTimeField(null=True, blank=True, editable=False)
     pause_reason = models.CharField(max_length=limits.REASON, blank=True, editable=False)
-    tickets_made = models.PositiveIntegerField(default=0, editable=False, help_text="number of the last ticket")
+    tickets_made = models.PositiveIntegerField(
+        default=0, editable=False, help_text="number of the last ticket"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = ProjectQuerySet.as_manager()
@@ -120,7 +131,10 @@ class Project(Versioned):
             "profiles": None if profiles is None else grantable(profiles, by=by, granted=self.profiles),
         }
         before = self.change(
-            "project.edited", {field: value for field, value in asked.items() if value is not None}, by=by, version=version
+            "project.edited",
+            {field: value for field, value in asked.items() if value is not None},
+            by=by,
+            version=version,
         )
         if before.keys() & {"workflow", "workflows"}:
             carry("project.chose_workflow", self, by=by)
@@ -142,12 +156,19 @@ class Project(Versioned):
 def grantable(names: Iterable[str], *, by: Any, granted: Sequence[str] = ()) -> list[str]:
     """These names of profiles, where `by` may grant them; raises Forbidden, and Invalid for one that is not installed (and not granted before)."""
     wanted = distinct(names)
-    if wanted != list(granted) and not isinstance(by, str):  # the system's own parts and commands of this machine
+    if wanted != list(granted) and not isinstance(
+        by, str
+    ):  # the system's own parts and commands of this machine
         scopes = getattr(by, "key_scopes", None) or {"admin"}
         if not getattr(by, "is_superuser", False) or "admin" not in scopes:
-            raise Forbidden("only the admin of this installation grants profiles: they say what runs on its machines")
+            raise Forbidden(
+                "only the admin of this installation grants profiles: they say what runs on its machines"
+            )
     if unknown := sorted(set(wanted) - set(granted) - profiles.known()):
-        raise Invalid(f"there is no profile {unknown[0]}; there are {', '.join(sorted(profiles.known()))}", field="profiles")
+        raise Invalid(
+            f"there is no profile {unknown[0]}; there are {', '.join(sorted(profiles.known()))}",
+            field="profiles",
+        )
     return wanted
 
 
@@ -166,7 +187,11 @@ class MemberQuerySet(models.QuerySet["Member"]):
         if before and before.role == role:
             return before
         member, _ = self.update_or_create(project=project, user=user, defaults={"role": role})
-        project.record("member.set", by=by, data={"user": user.get_username(), "before": before and before.role, "after": role})
+        project.record(
+            "member.set",
+            by=by,
+            data={"user": user.get_username(), "before": before and before.role, "after": role},
+        )
         return member
 
     @sql.atomic
@@ -194,7 +219,9 @@ class Member(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["project", "user"], name="member_once"),
-            models.CheckConstraint(condition=models.Q(role__in=["viewer", "operator", "approver", "admin"]), name="member_role"),
+            models.CheckConstraint(
+                condition=models.Q(role__in=["viewer", "operator", "approver", "admin"]), name="member_role"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -27,12 +27,18 @@ def scopes(who: Any, project: Project | None = None) -> frozenset[str]:
     """
     narrowed: frozenset[str] | None = getattr(who, "key_scopes", None)
     if isinstance(who, Agent):
-        elsewhere = project is not None and not who.sees_all and not who.projects.filter(pk=project.pk).exists()
+        elsewhere = (
+            project is not None and not who.sees_all and not who.projects.filter(pk=project.pk).exists()
+        )
         return frozenset() if elsewhere else narrowed or frozenset()
     if who.is_superuser:
         own = frozenset(SCOPES)
     else:
-        role = Member.objects.filter(user=who, project=project).values_list("role", flat=True).first() if project else None
+        role = (
+            Member.objects.filter(user=who, project=project).values_list("role", flat=True).first()
+            if project
+            else None
+        )
         own = OF_ROLE[Member.Role(role)] if role else frozenset()
     return own & narrowed if narrowed else own
 
@@ -60,7 +66,10 @@ def note(who: Any, scope: str, project: str | None) -> None:
 
 def need_again(who: Any, used: Used) -> None:
     """Raise NotFound or Forbidden unless `who` still sees these projects and has these rights there."""
-    seen = {project.key: project for project in Project.objects.seen_by(who).filter(key__in=[key for _, key in used if key])}
+    seen = {
+        project.key: project
+        for project in Project.objects.seen_by(who).filter(key__in=[key for _, key in used if key])
+    }
     for scope, key in used:
         if key and key not in seen:
             raise NotFound(f"there is no project {key}, or you are not a member of it any more")
@@ -92,8 +101,12 @@ def need_to_give(who: Any, wanted: Iterable[str], *, agent: Agent | None = None,
             note(who, "agents:register" if first else "" if agent == who else "admin", project.key)
         if first:
             return
-        if "admin" in wanted and "admin" not in scopes(who):  # with it an agent changes workflows, which all projects share
-            raise Forbidden("only who has the scope admin in the whole installation gives it to an agent", scope="admin")
+        if "admin" in wanted and "admin" not in scopes(
+            who
+        ):  # with it an agent changes workflows, which all projects share
+            raise Forbidden(
+                "only who has the scope admin in the whole installation gives it to an agent", scope="admin"
+            )
     if more := sorted(set(wanted) - held):
         raise Forbidden(f"you cannot give the scopes {', '.join(more)}: you do not have them yourself")
 

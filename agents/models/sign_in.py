@@ -63,7 +63,9 @@ def redeem(uid: str, token: str) -> Any | None:
     if (user := holder(uid, token)) is None:
         return None
     # Waits for whoever was first, and then looks again: the row is not what the token was made from any more.
-    unused = get_user_model().objects.filter(pk=user.pk, is_active=True, password=user.password, last_login=user.last_login)
+    unused = get_user_model().objects.filter(
+        pk=user.pk, is_active=True, password=user.password, last_login=user.last_login
+    )
     return user if unused.update(last_login=sql.ClockTimestamp()) else None
 
 
@@ -76,7 +78,11 @@ class TooManyTries(OmoiError):
 
     def __init__(self, what: str, free_at: datetime, now: datetime) -> None:
         self.retry_after_s = max(1, math.ceil((free_at - now).total_seconds()))
-        wait = f"{math.ceil(self.retry_after_s / 60)} minutes" if self.retry_after_s > 60 else f"{self.retry_after_s} seconds"
+        wait = (
+            f"{math.ceil(self.retry_after_s / 60)} minutes"
+            if self.retry_after_s > 60
+            else f"{self.retry_after_s} seconds"
+        )
         super().__init__(f"too many tries {what}; try again in {wait}, or use a one-time link")
 
 
@@ -120,7 +126,10 @@ class SignInTry(models.Model):
     class Meta:
         ordering = ["-at"]
         verbose_name, verbose_name_plural = "sign-in try", "sign-in tries"
-        indexes = [models.Index(fields=["who", "address"], name="sign_in_try"), models.Index(fields=["at"], name="sign_in_try_at")]
+        indexes = [
+            models.Index(fields=["who", "address"], name="sign_in_try"),
+            models.Index(fields=["at"], name="sign_in_try_at"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.who} from {self.address}"

@@ -62,9 +62,14 @@ class Versioned(Journaled):
     def expect(self, version: int | None) -> None:
         """Refuse with VersionConflict when the caller looked at another version; None: whatever it is."""
         if version is not None and version != self.version:
-            raise VersionConflict(f"{self} was changed meanwhile: it is at version {self.version}, not {version}", version=self.version)
+            raise VersionConflict(
+                f"{self} was changed meanwhile: it is at version {self.version}, not {version}",
+                version=self.version,
+            )
 
-    def change(self, kind: str, fields: dict[str, Any], *, by: Any, version: int | None = None) -> dict[str, Any]:
+    def change(
+        self, kind: str, fields: dict[str, Any], *, by: Any, version: int | None = None
+    ) -> dict[str, Any]:
         """Set checked fields and write one event with what was and what is; returns what was, of those that differ."""
         self.expect(version)
         before = {name: getattr(self, name) for name, value in fields.items() if getattr(self, name) != value}
@@ -72,12 +77,17 @@ class Versioned(Journaled):
             for name in before:
                 setattr(self, name, fields[name])
             sql.check(self, without=[field.name for field in self._meta.fields if field.name not in before])
-            self.record(kind, by=by, data={"before": shown(before), "after": shown({name: fields[name] for name in before})})
+            self.record(
+                kind,
+                by=by,
+                data={"before": shown(before), "after": shown({name: fields[name] for name in before})},
+            )
         return before
 
 
 def shown(values: dict[str, Any]) -> dict[str, Any]:
     """Values as the journal can hold them: what is no plain value by its name."""
     return {
-        name: value if isinstance(value, str | int | float | bool | list | dict | None) else str(value) for name, value in values.items()
+        name: value if isinstance(value, str | int | float | bool | list | dict | None) else str(value)
+        for name, value in values.items()
     }

@@ -58,7 +58,9 @@ class SignIn(views.LoginView):
 
     def form_invalid(self, form: SignInForm) -> HttpResponse:
         refused = getattr(form, "refused", None)
-        answer = self.render_to_response(self.get_context_data(form=form), status=refused.status if refused else 422)
+        answer = self.render_to_response(
+            self.get_context_data(form=form), status=refused.status if refused else 422
+        )
         if refused:
             answer["Retry-After"] = str(refused.retry_after_s)
         return answer

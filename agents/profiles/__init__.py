@@ -71,9 +71,15 @@ class Profile:
     def faults(self, given: Mapping[str, Any]) -> dict[str, str]:
         """What is wrong with these slots, by slot."""
         wrong = {
-            name: f"{self.name} has no such slot; it has {', '.join(self.slots) or 'none'}" for name in given if name not in self.slots
+            name: f"{self.name} has no such slot; it has {', '.join(self.slots) or 'none'}"
+            for name in given
+            if name not in self.slots
         }
-        wrong |= {name: f"{self.name} needs it" for name, slot in self.slots.items() if name not in given and slot.default is None}
+        wrong |= {
+            name: f"{self.name} needs it"
+            for name, slot in self.slots.items()
+            if name not in given and slot.default is None
+        }
         found = {name: slot.fault(given[name]) for name, slot in self.slots.items() if name in given}
         return wrong | {name: fault for name, fault in found.items() if fault}
 
@@ -95,7 +101,9 @@ def named(name: str) -> Profile:
             except OSError:
                 continue
             if folder != SHIPPED and status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-                raise UnknownProfile(f"{file} may be written by others than its owner, so it is not used: chmod go-w {file}")
+                raise UnknownProfile(
+                    f"{file} may be written by others than its owner, so it is not used: chmod go-w {file}"
+                )
             return _read(file, status.st_mtime_ns, status.st_size)
     raise UnknownProfile(
         f"there is no profile {name}; there are {', '.join(sorted(known()))}. An admin installs one as a file in OMOI_HOME/profiles"
@@ -104,7 +112,12 @@ def named(name: str) -> Profile:
 
 def known() -> set[str]:
     """The names of all profiles on this machine."""
-    return {file.stem for folder in (settings.OMOI_HOME / "profiles", SHIPPED) for file in folder.glob("*.yaml") if NAME.match(file.stem)}
+    return {
+        file.stem
+        for folder in (settings.OMOI_HOME / "profiles", SHIPPED)
+        for file in folder.glob("*.yaml")
+        if NAME.match(file.stem)
+    }
 
 
 def faults(name: str, slots: Mapping[str, Any]) -> dict[str, str]:
@@ -127,7 +140,9 @@ def _read(file: Path, mtime: int, size: int) -> Profile:
     if wrong := faults_of(document):
         raise UnknownProfile(f"{file} is no profile: {'; '.join(wrong)}")
     slots = {
-        name: Slot(name, marks.get("pattern", ""), tuple(map(str, marks.get("choices", ()))), marks.get("default"))
+        name: Slot(
+            name, marks.get("pattern", ""), tuple(map(str, marks.get("choices", ()))), marks.get("default")
+        )
         for name, marks in document.get("slots", {}).items()
     }
     words = [document["callable"]] if document["kind"] == "python" else document["words"]

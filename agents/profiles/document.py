@@ -13,7 +13,12 @@ from omoi_site.limits import shown_fault
 WORD = {
     "anyOf": [
         {"type": ["string", "integer", "number"]},
-        {"type": "object", "required": ["slot"], "additionalProperties": False, "properties": {"slot": {"type": "string"}}},
+        {
+            "type": "object",
+            "required": ["slot"],
+            "additionalProperties": False,
+            "properties": {"slot": {"type": "string"}},
+        },
     ]
 }
 SCHEMA: dict[str, Any] = {
@@ -35,7 +40,11 @@ SCHEMA: dict[str, Any] = {
                 "properties": {
                     "about": {"type": "string"},
                     "pattern": {"type": "string"},
-                    "choices": {"type": "array", "minItems": 1, "items": {"type": ["string", "integer", "number"]}},
+                    "choices": {
+                        "type": "array",
+                        "minItems": 1,
+                        "items": {"type": ["string", "integer", "number"]},
+                    },
                     "default": {"type": ["string", "integer", "number"]},
                 },
             },
@@ -62,14 +71,27 @@ SCHEMA: dict[str, Any] = {
 
 def faults_of(document: Any) -> list[str]:
     """Every fault of a profile's document, in words."""
-    found = sorted(jsonschema.Draft202012Validator(SCHEMA).iter_errors(document), key=lambda error: list(map(str, error.absolute_path)))
-    wrong = [f"{'.'.join(map(str, error.absolute_path)) or 'the document'}: {error.message}" for error in found]
+    found = sorted(
+        jsonschema.Draft202012Validator(SCHEMA).iter_errors(document),
+        key=lambda error: list(map(str, error.absolute_path)),
+    )
+    wrong = [
+        f"{'.'.join(map(str, error.absolute_path)) or 'the document'}: {error.message}" for error in found
+    ]
     if wrong:
         return wrong
-    wrong += [f"artifacts.{short(path, 80)!r}: {fault}" for path in document.get("artifacts", {}) if (fault := shown_fault(path))]
+    wrong += [
+        f"artifacts.{short(path, 80)!r}: {fault}"
+        for path in document.get("artifacts", {})
+        if (fault := shown_fault(path))
+    ]
     slots = document.get("slots", {})
     words = document.get("words", [])
-    wrong += [f"words: no slot {word['slot']} is declared" for word in words if isinstance(word, dict) and word["slot"] not in slots]
+    wrong += [
+        f"words: no slot {word['slot']} is declared"
+        for word in words
+        if isinstance(word, dict) and word["slot"] not in slots
+    ]
     if words and isinstance(words[0], dict):
         wrong.append("words: the program is not for a task to choose")
     for name, marks in slots.items():

@@ -73,14 +73,20 @@ class Viewer:
 
     @classmethod
     def of(cls, request: WSGIRequest, user: Any) -> Viewer:
-        return cls(request.session.session_key or "", user.pk, hashlib.sha256(user.password.encode()).hexdigest())
+        return cls(
+            request.session.session_key or "", user.pk, hashlib.sha256(user.password.encode()).hexdigest()
+        )
 
 
 def may_follow(user: Any, topics: Iterable[str]) -> set[str]:
     """Those of `topics` that lie in projects the user sees; what does not exist and what is not theirs look alike."""
     asked = {topic: place for topic in topics if (place := place_of(topic))}
-    keys = _known(Project.objects.seen_by(user), "key", (name for kind, name in asked.values() if kind == "project"))
-    names = _known(Agent.objects.seen_by(user), "name", (name for kind, name in asked.values() if kind == "agent"))
+    keys = _known(
+        Project.objects.seen_by(user), "key", (name for kind, name in asked.values() if kind == "project")
+    )
+    names = _known(
+        Agent.objects.seen_by(user), "name", (name for kind, name in asked.values() if kind == "agent")
+    )
     return {topic for topic, (kind, name) in asked.items() if name in (keys if kind == "project" else names)}
 
 
@@ -123,7 +129,11 @@ async def recheck(link: psycopg.AsyncConnection[Any], hub: Hub) -> None:
     """Sign out the followers whose session is over, take from the others what they may not follow any more, and call those who wait with a
     key that is over."""
     open_ones = {follower: follower.topics for follower in hub.signed_in if follower.viewer}
-    keys = {holder: prefix for holder in hub.bells.holders() if (prefix := holder.partition("omoi_")[2].partition("_")[0])}
+    keys = {
+        holder: prefix
+        for holder in hub.bells.holders()
+        if (prefix := holder.partition("omoi_")[2].partition("_")[0])
+    }
     if not open_ones and not keys:
         return
     viewers = {follower.viewer for follower in open_ones}
@@ -144,7 +154,9 @@ async def recheck(link: psycopg.AsyncConnection[Any], hub: Hub) -> None:
     for follower, topics in open_ones.items():
         user, session = follower.viewer.user, follower.viewer.session
         if ("session", user, session) in stands:
-            gone = {place for place in seen[follower] if place is None or (place[0], user, place[1]) not in stands}
+            gone = {
+                place for place in seen[follower] if place is None or (place[0], user, place[1]) not in stands
+            }
             if gone:
                 hub.forbid(follower, {topic for topic in topics if places[topic] in gone})
         else:

@@ -78,7 +78,11 @@ class LiveConsumer(AsyncWebsocketConsumer):
             await getattr(self, message["type"].replace(".", "_"))(message)
         except Refused as refused:
             if message["type"] == "websocket.connect":
-                access_log.note("socket_refused", address=network((self.scope.get("client") or ("",))[0]), reason=refused.reason)
+                access_log.note(
+                    "socket_refused",
+                    address=network((self.scope.get("client") or ("",))[0]),
+                    reason=refused.reason,
+                )
                 if isinstance(refused.__cause__, TooMuchAtOnce):
                     return await self.turn_away(refused.__cause__)
             await self.end(refused.code, refused.reason)
@@ -99,7 +103,9 @@ class LiveConsumer(AsyncWebsocketConsumer):
             raise Refused(TOO_MANY, error.message) from error
         self.principal = principal
         self.hub.enter(self.follower)  # from here on the hub hears when they are signed out
-        await self.accept()  # whoever is refused before is answered with 403: a page that keeps trying then slows down
+        await (
+            self.accept()
+        )  # whoever is refused before is answered with 403: a page that keeps trying then slows down
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if self.closed:
@@ -137,7 +143,9 @@ class LiveConsumer(AsyncWebsocketConsumer):
         """Answer the handshake with a problem document instead of opening the socket."""
         self.closed = True
         headers, text = refusal(error)
-        await self.base_send({"type": "websocket.http.response.start", "status": error.status, "headers": headers})
+        await self.base_send(
+            {"type": "websocket.http.response.start", "status": error.status, "headers": headers}
+        )
         await self.base_send({"type": "websocket.http.response.body", "body": text})
 
     async def sign_out(self) -> None:
@@ -174,10 +182,14 @@ def parse(text: str | None) -> tuple[list[str] | None, str]:
     if not asked:
         return None, ""
     topics, cursor = asked.get("topics"), asked.get("cursor") or ""
-    if not isinstance(topics, list) or not all(isinstance(topic, str) and 0 < len(topic) <= LONGEST_TOPIC for topic in topics):
+    if not isinstance(topics, list) or not all(
+        isinstance(topic, str) and 0 < len(topic) <= LONGEST_TOPIC for topic in topics
+    ):
         raise Refused(MALFORMED, f"topics: a list of names of at most {LONGEST_TOPIC} characters")
     if len(topics) > MOST_TOPICS:
         raise Refused(MALFORMED, f"topics: at most {MOST_TOPICS}")
     if not isinstance(cursor, str) or len(cursor) > LONGEST:
         raise Refused(MALFORMED, "cursor: the text the page or the last signal came with")
-    return [topic for topic in topics if topic.isprintable()], cursor  # no topic holds what the database could not read
+    return [
+        topic for topic in topics if topic.isprintable()
+    ], cursor  # no topic holds what the database could not read

@@ -24,7 +24,13 @@ from omoi_site.brokers.sender import Sender
 
 log = logging.getLogger(__name__)
 
-BROKERS = {"": "PostgreSQL", "redis": "Redis", "rediss": "Redis", "amqp": "RabbitMQ", "amqps": "RabbitMQ"}  # by the scheme of BROKER_URL
+BROKERS = {
+    "": "PostgreSQL",
+    "redis": "Redis",
+    "rediss": "Redis",
+    "amqp": "RabbitMQ",
+    "amqps": "RabbitMQ",
+}  # by the scheme of BROKER_URL
 OLD_S = 600.0
 
 
@@ -85,9 +91,13 @@ def kind() -> str:
 def get() -> Any:
     """The broker of this process: dramatiq's, with `reach`, which raises when it is away. Making it connects to nothing."""
     try:
-        chosen = importlib.import_module(f"omoi_site.brokers.{kind().lower()}").Broker(middleware=middleware())
+        chosen = importlib.import_module(f"omoi_site.brokers.{kind().lower()}").Broker(
+            middleware=middleware()
+        )
     except ImportError as error:
-        raise ImproperlyConfigured(f"BROKER_URL asks for {kind()}: run `pip install -r requirements-scale.txt` ({error})") from error
+        raise ImproperlyConfigured(
+            f"BROKER_URL asks for {kind()}: run `pip install -r requirements-scale.txt` ({error})"
+        ) from error
     chosen.declare_queue(QUEUE)
     return chosen
 

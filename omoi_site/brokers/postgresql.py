@@ -19,7 +19,15 @@ from omoi_site.database import sql
 class Broker(theirs.PostgresBroker):
     def __init__(self, *, middleware: list[Middleware]) -> None:
         super().__init__(
-            pool=Pool("", kwargs=where, min_size=0, max_size=8, timeout=5, open=False, check=ConnectionPool.check_connection),
+            pool=Pool(
+                "",
+                kwargs=where,
+                min_size=0,
+                max_size=8,
+                timeout=5,
+                open=False,
+                check=ConnectionPool.check_connection,
+            ),
             results=False,
             middleware=middleware,
             poll_interval=2.0,  # when its LISTEN is deaf
@@ -35,7 +43,9 @@ class Broker(theirs.PostgresBroker):
         A worker acknowledges what it could not send on, so there Django's connection, perhaps a dead one, must not be what sends.
         """
         if delay:
-            message = message.copy(queue_name=dq_name(message.queue_name), options={"eta": current_millis() + delay})
+            message = message.copy(
+                queue_name=dq_name(message.queue_name), options={"eta": current_millis() + delay}
+            )
         self.emit_before("enqueue", message, delay)
         if connection.in_atomic_block:
             with connection.cursor() as cursor:
@@ -47,11 +57,18 @@ class Broker(theirs.PostgresBroker):
         return message
 
     def write(self, message: Message[Any], cursor: Any, delay: int = 0) -> None:
-        cursor.execute(theirs.QUERIES.ENQUEUE, (message.queue_name, message.message_id, Json(tidy4json(message)), delay))
+        cursor.execute(
+            theirs.QUERIES.ENQUEUE, (message.queue_name, message.message_id, Json(tidy4json(message)), delay)
+        )
 
     def forget(self, age_s: float, limit: int) -> int:
         old = "SELECT message_id FROM dramatiq.queue WHERE mtime < now() - %s * interval '1 s' LIMIT %s FOR UPDATE SKIP LOCKED"
-        return len(sql.rows(f"DELETE FROM dramatiq.queue WHERE message_id = ANY (ARRAY({old})) RETURNING message_id", [age_s, limit]))
+        return len(
+            sql.rows(
+                f"DELETE FROM dramatiq.queue WHERE message_id = ANY (ARRAY({old})) RETURNING message_id",
+                [age_s, limit],
+            )
+        )
 
     def reach(self) -> None:
         if not sql.one("SELECT to_regclass('dramatiq.queue') IS NOT NULL AS there")["there"]:  # type: ignore[index]

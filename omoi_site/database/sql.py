@@ -105,13 +105,26 @@ def copy_in(new: Sequence[models.Model]) -> None:
         return
     meta = new[0]._meta
     key, table = meta.pk, connection.ops.quote_name(meta.db_table)
-    ids = rows("SELECT nextval(pg_get_serial_sequence(%s, %s)) AS id FROM generate_series(1, %s)", [table, key.column, len(new)])
-    fields = [field for field in meta.concrete_fields if not isinstance(getattr(new[0], field.attname), DatabaseDefault)]
+    ids = rows(
+        "SELECT nextval(pg_get_serial_sequence(%s, %s)) AS id FROM generate_series(1, %s)",
+        [table, key.column, len(new)],
+    )
+    fields = [
+        field
+        for field in meta.concrete_fields
+        if not isinstance(getattr(new[0], field.attname), DatabaseDefault)
+    ]
     columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
-    with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
+    with (
+        connection.wrap_database_errors,
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy,
+    ):
         for row, made in zip(new, ids, strict=True):
             row.pk = made["id"]
-            copy.write_row([field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields])
+            copy.write_row(
+                [field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields]
+            )
             row._state.adding, row._state.db = False, connection.alias
 
 

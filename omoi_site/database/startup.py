@@ -65,13 +65,19 @@ def back_up(folder: Path) -> Path:
     ]
     with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         done = subprocess.run(
-            [*words, here["NAME"]], stdout=file, stderr=subprocess.PIPE, text=True, env={**os.environ, "PGPASSWORD": here["PASSWORD"]}
+            [*words, here["NAME"]],
+            stdout=file,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PGPASSWORD": here["PASSWORD"]},
         )
         file.flush()
         os.fsync(file.fileno())
     if done.returncode:
         scratch.unlink()
-        raise embedded.NoServer(f"the database could not be saved before migrating, so nothing was changed: {done.stderr.strip()[-800:]}")
+        raise embedded.NoServer(
+            f"the database could not be saved before migrating, so nothing was changed: {done.stderr.strip()[-800:]}"
+        )
     scratch.rename(kept)
     for old in sorted(folder.glob("omoi-*.dump"))[:-KEPT]:
         old.unlink()
@@ -82,7 +88,9 @@ def operator() -> Any:
     """The first active superuser; on a first start that is `admin`, made now, with no password."""
     users = get_user_model().objects
     with _alone():
-        return users.filter(is_superuser=True, is_active=True).order_by("pk").first() or users.create_superuser("admin", password=None)
+        return users.filter(is_superuser=True, is_active=True).order_by(
+            "pk"
+        ).first() or users.create_superuser("admin", password=None)
 
 
 @contextlib.contextmanager

@@ -21,7 +21,9 @@ LONGEST_LOG = 10 << 20
 class Child:
     """A role's process. It logs to `log`; `due` is when it is to be started (again), None while it runs."""
 
-    def __init__(self, role: str, *args: str, home: Path, fds: Sequence[int] = (), once: bool = False) -> None:
+    def __init__(
+        self, role: str, *args: str, home: Path, fds: Sequence[int] = (), once: bool = False
+    ) -> None:
         self.role = role
         self.words = [sys.executable, str(ROOT / "manage.py"), role, *args]
         self.home = home
@@ -55,7 +57,12 @@ class Child:
                     stdout=log,
                     stderr=log,
                     cwd=ROOT,
-                    env={**os.environ, "OMOI_HOME": str(self.home), "OMOI_READY_FD": str(mouth), "OMOI_PREDECESSOR": predecessor},
+                    env={
+                        **os.environ,
+                        "OMOI_HOME": str(self.home),
+                        "OMOI_READY_FD": str(mouth),
+                        "OMOI_PREDECESSOR": predecessor,
+                    },
                     pass_fds=(mouth, *self.fds),
                     preexec_fn=die_with_parent(signal.SIGTERM),
                 )

@@ -21,7 +21,9 @@ def die_with_parent(by: signal.Signals) -> Callable[[], None]:
     parent = os.getpid()
 
     def in_the_child() -> None:
-        os.setpgid(0, 0)  # Ctrl-C of the terminal reaches the supervisor alone, which then ends its children in order
+        os.setpgid(
+            0, 0
+        )  # Ctrl-C of the terminal reaches the supervisor alone, which then ends its children in order
         if libc:
             libc.prctl(PR_SET_PDEATHSIG, by)
             if os.getppid() != parent:  # it died before we asked

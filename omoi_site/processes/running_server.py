@@ -95,7 +95,9 @@ def _is(pid: int, role: str, home: Path) -> bool:
     """Whether that process is the role of this home, and not a stranger who got its number later. Linux alone can tell."""
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        return role.encode() in words and os.fsencode(f"OMOI_HOME={home}") in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        return role.encode() in words and os.fsencode(f"OMOI_HOME={home}") in Path(
+            f"/proc/{pid}/environ"
+        ).read_bytes().split(b"\0")
     except OSError:
         return False
 

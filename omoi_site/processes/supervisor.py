@@ -97,7 +97,11 @@ class Supervisor:
             self.welcome()
 
     def _look_after_server(self) -> None:
-        if not self.server or (self.server.process and self.server.process.poll() is None) or time.monotonic() < self.server_due:
+        if (
+            not self.server
+            or (self.server.process and self.server.process.poll() is None)
+            or time.monotonic() < self.server_due
+        ):
             return
         self.say("PostgreSQL has ended by itself; started again.")
         try:
@@ -112,7 +116,11 @@ class Supervisor:
     def _obituary(self, child: Child) -> str:
         if child.over:
             done = child.process is not None and child.process.returncode == 0
-            return f"{child.role} has done its part." if done else f"{child.role} {child.fate} and is left at that:\n{child.last_words()}"
+            return (
+                f"{child.role} has done its part."
+                if done
+                else f"{child.role} {child.fate} and is left at that:\n{child.last_words()}"
+            )
         pause = (child.due or 0.0) - time.monotonic()
         if pause <= 0:
             return f"{child.role} {child.fate}; started again."
@@ -121,7 +129,10 @@ class Supervisor:
     def _note(self) -> None:
         children = {child.role: child.pid for child in self.roles if child.pid}
         try:
-            running_server.note(self.home, {"url": self.url, "pid": os.getpid(), "children": children, "started_at": self.started_at})
+            running_server.note(
+                self.home,
+                {"url": self.url, "pid": os.getpid(), "children": children, "started_at": self.started_at},
+            )
         except OSError as error:  # a full disk: those who look for us wait, those who work go on
             self.say(f"{self.home / 'server.json'} could not be written: {error.strerror}.")
 
@@ -167,7 +178,9 @@ class Supervisor:
 
     def _at_work(self) -> list[str]:
         """The roles whose processes have not ended."""
-        return [child.role for child in self.roles if child.pid and child.process and child.process.poll() is None]
+        return [
+            child.role for child in self.roles if child.pid and child.process and child.process.poll() is None
+        ]
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[socket.socket]:
@@ -193,6 +206,8 @@ class Supervisor:
     def _told(self, number: int, frame: FrameType | None) -> None:
         self.asked_to_end += 1
         if self.asked_to_end == 1:
-            self.say(f"Ending. Running work gets {self.grace_s:.0f} s to finish; press Ctrl-C again to give it {HURRIED_S:.0f} s.")
+            self.say(
+                f"Ending. Running work gets {self.grace_s:.0f} s to finish; press Ctrl-C again to give it {HURRIED_S:.0f} s."
+            )
         elif self.starting:
             raise KeyboardInterrupt

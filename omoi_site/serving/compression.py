@@ -40,7 +40,9 @@ class Static(WhiteNoiseMiddleware):
         path, _ = static_file.get_path_and_headers(request.META)
         headers = {name: value for name, value in plain.items() if name != "Content-Length"}
         plain.close()
-        return HttpResponse(packed(path, os.stat(path).st_mtime_ns), headers={**headers, "Content-Encoding": "gzip"})
+        return HttpResponse(
+            packed(path, os.stat(path).st_mtime_ns), headers={**headers, "Content-Encoding": "gzip"}
+        )
 
 
 @functools.lru_cache(500)

@@ -71,8 +71,15 @@ def refusal(error: OmoiError, *, page: bool = False) -> tuple[Headers, bytes]:
         kind, text = b"text/plain; charset=utf-8", f"{error.message}. {error.next_action}".rstrip().encode()
     else:
         kind, text = b"application/problem+json", json.dumps(error.problem).encode()
-    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(text)), (b"cache-control", b"no-store")]
-    return [*headers, (b"retry-after", b"%d" % error.retry_after_s)] if error.status in (429, 503) else headers, text
+    headers = [
+        (b"content-type", kind),
+        (b"content-length", b"%d" % len(text)),
+        (b"cache-control", b"no-store"),
+    ]
+    return [*headers, (b"retry-after", b"%d" % error.retry_after_s)] if error.status in (
+        429,
+        503,
+    ) else headers, text
 
 
 def for_a_person(path: str, accept: bytes) -> bool:

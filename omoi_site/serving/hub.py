@@ -37,7 +37,9 @@ async def nothing() -> None: ...
 class Follower:
     """One open socket: who it is, the topics it follows and whether it takes what it is sent. `sign_out` closes it."""
 
-    def __init__(self, send: Send, viewer: Any = None, sign_out: Callable[[], Awaitable[None]] = nothing) -> None:
+    def __init__(
+        self, send: Send, viewer: Any = None, sign_out: Callable[[], Awaitable[None]] = nothing
+    ) -> None:
         self.send = send
         self.viewer = viewer
         self.sign_out = sign_out
@@ -87,7 +89,10 @@ class Frames:
 
 
 def frame(topic: str, cursor: str) -> dict[str, str]:
-    return {"type": "websocket.send", "text": json.dumps({"topic": topic, "cursor": cursor}, separators=(",", ":"))}
+    return {
+        "type": "websocket.send",
+        "text": json.dumps({"topic": topic, "cursor": cursor}, separators=(",", ":")),
+    }
 
 
 class Hub:
@@ -133,7 +138,11 @@ class Hub:
         self.bells.ring(None if change.topics is None else change.bells)
         frames, self.cursor = Frames(self.cursor, change.cursor), change.cursor
         for number, (follower, topics) in enumerate(self._concerned(change.topics).items(), 1):
-            if still := topics if topics == [RESYNC] else [topic for topic in topics if topic in follower.topics]:
+            if (
+                still := topics
+                if topics == [RESYNC]
+                else [topic for topic in topics if topic in follower.topics]
+            ):
                 follower.take(still, frames)
             if number % ROUND == 0:
                 await asyncio.sleep(0)

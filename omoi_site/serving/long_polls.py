@@ -14,7 +14,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 AT_ONCE = 4  # called by one ring of a bell, and looking at one time at all bells together: the other threads are for other requests
-LOOK_AFTER_S = (4.0, 6.0)  # without a ring one of a line looks anyway: delays and expiries ring nobody, and a ring can be lost
+LOOK_AFTER_S = (
+    4.0,
+    6.0,
+)  # without a ring one of a line looks anyway: delays and expiries ring nobody, and a ring can be lost
 
 
 class Line:
@@ -70,18 +73,28 @@ class Bells:
 
     def call(self, holders: set[str]) -> None:
         """Whoever waits with one of these credentials shall look: it may be good for nothing any more."""
-        for place in {place for line in self.lines.values() for place in line.places if place.holder in holders}:
+        for place in {
+            place for line in self.lines.values() for place in line.places if place.holder in holders
+        }:
             self._call(place)
 
-    async def turn(self, names: Sequence[str], seen: int, until: float, gone: asyncio.Future[Any], holder: str = "") -> bool:
+    async def turn(
+        self, names: Sequence[str], seen: int, until: float, gone: asyncio.Future[Any], holder: str = ""
+    ) -> bool:
         """Wait at these bells, having looked when `seen` was the number. True: look again now, then say `looked`. False: no more of it."""
         if self.closed:
             return False
-        loop, place, patience = asyncio.get_running_loop(), Place(names, holder), random.uniform(*LOOK_AFTER_S)
+        loop, place, patience = (
+            asyncio.get_running_loop(),
+            Place(names, holder),
+            random.uniform(*LOOK_AFTER_S),
+        )
         lines = [self._join(place, name) for name in names]
         for line in lines:
             line.looked = loop.time()
-        if self.rung_all > seen or any(self.rung.get(topic, 0) > seen for line in lines for topic in line.topics):
+        if self.rung_all > seen or any(
+            self.rung.get(topic, 0) > seen for line in lines for topic in line.topics
+        ):
             self._call(place)
         try:
             while not place.turn.done() and not gone.done() and (now := loop.time()) < until:
@@ -91,7 +104,11 @@ class Bells:
                         line.looked = now
                     self._call(place)
                 else:
-                    await asyncio.wait({place.turn, gone}, timeout=min(look_at, until) - now, return_when=asyncio.FIRST_COMPLETED)
+                    await asyncio.wait(
+                        {place.turn, gone},
+                        timeout=min(look_at, until) - now,
+                        return_when=asyncio.FIRST_COMPLETED,
+                    )
             return place.turn.done() and place.turn.result()
         finally:
             self._leave(place)

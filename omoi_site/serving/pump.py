@@ -78,9 +78,13 @@ class Pump:
             pause = min(2 * pause, longest)
 
     async def connect(self) -> Link:
-        link = await psycopg.AsyncConnection.connect(**self.address(), autocommit=True, application_name="omoi live")
+        link = await psycopg.AsyncConnection.connect(
+            **self.address(), autocommit=True, application_name="omoi live"
+        )
         try:
-            await link.execute("SELECT set_config('statement_timeout', '10s', false), set_config('lock_timeout', '500ms', false)")
+            await link.execute(
+                "SELECT set_config('statement_timeout', '10s', false), set_config('lock_timeout', '500ms', false)"
+            )
             # Two statements, asked again and again: a plan for any values does, and is made once.
             await link.execute("SET plan_cache_mode = force_generic_plan")
             await link.execute("LISTEN omoi_events")  # before the first look: no ring falls in between
@@ -98,7 +102,9 @@ class Pump:
                     began = time.monotonic()
                     await self.recheck(link, self.hub)
                     self.rechecked = began
-            except psycopg.errors.LockNotAvailable:  # a table is being changed: nothing is told before rights are known again
+            except (
+                psycopg.errors.LockNotAvailable
+            ):  # a table is being changed: nothing is told before rights are known again
                 continue
             await self.hub.ring(change)
             self.deaf_since = None
@@ -111,6 +117,9 @@ class Pump:
         async with asyncio.timeout(LOOK_S):
             try:
                 return await self.look(link, self.hub.cursor)
-            except (psycopg.DataError, psycopg.errors.QueryCanceled) as error:  # no cursor of this database, or too much for the time
+            except (
+                psycopg.DataError,
+                psycopg.errors.QueryCanceled,
+            ) as error:  # no cursor of this database, or too much for the time
                 log.warning("live pages start over: %s", type(error).__name__)
                 return await self.look(link, "")

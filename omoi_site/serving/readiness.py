@@ -75,11 +75,17 @@ class Readiness:
 def database() -> str:
     """Whether the database answers and takes writes. Bounds this thread's statements too: they must be done in time or not at all."""
     try:
-        row = sql.one("SELECT set_config('statement_timeout', '1500', false), current_setting('transaction_read_only') AS read_only")
+        row = sql.one(
+            "SELECT set_config('statement_timeout', '1500', false), current_setting('transaction_read_only') AS read_only"
+        )
     except DatabaseError as error:
         log.warning("the database does not answer: %s", error)
         return "PostgreSQL does not answer; the log of this process has its words"
-    return "" if row and row["read_only"] == "off" else "PostgreSQL takes no writes: point DATABASE_URL at the primary server"
+    return (
+        ""
+        if row and row["read_only"] == "off"
+        else "PostgreSQL takes no writes: point DATABASE_URL at the primary server"
+    )
 
 
 @functools.cache

@@ -23,7 +23,9 @@ LIMITS = {  # by the address; with room for the form around a file
     re.compile(r"/api/v1/imports"): 50 * MIB + CHUNK,
 }
 LIMIT = MIB
-LEFT_OVER = 256 * MIB  # how much of a refused body is read and dropped, so that its sender can read the refusal
+LEFT_OVER = (
+    256 * MIB
+)  # how much of a refused body is read and dropped, so that its sender can read the refusal
 TOTAL_S = 60.0  # in which a body must have come; LARGE_TIMES as long where files are taken
 LARGE_TIMES = 10
 STALLED_S = 20.0  # without a byte in either direction a client is given up
@@ -52,18 +54,26 @@ class Patience:
             async with asyncio.timeout(min(self.stalled_s, left)):
                 return await receive()
         except TimeoutError as error:
-            why = f"nothing came for {self.stalled_s:g} s" if left > self.stalled_s else f"it did not come within {self.total_s:g} s"
+            why = (
+                f"nothing came for {self.stalled_s:g} s"
+                if left > self.stalled_s
+                else f"it did not come within {self.total_s:g} s"
+            )
             raise Stalled(why) from error
 
 
 def announced(scope: Scope) -> int:
     """The length of the body by its headers; 0 where they do not say."""
-    return next((int(value) for name, value in scope["headers"] if name == b"content-length"), 0)  # the server has checked the number
+    return next(
+        (int(value) for name, value in scope["headers"] if name == b"content-length"), 0
+    )  # the server has checked the number
 
 
 def size_limit(scope: Scope, limit: int = LIMIT) -> int:
     """How many bytes this request may bring; refused at once when it announces more."""
-    limit = next((most for address, most in LIMITS.items() if address.fullmatch(scope["path"].rstrip("/"))), limit)
+    limit = next(
+        (most for address, most in LIMITS.items() if address.fullmatch(scope["path"].rstrip("/"))), limit
+    )
     if announced(scope) > limit:
         raise too_large(limit)
     return limit
@@ -75,7 +85,11 @@ def too_large(limit: int) -> TooLarge:
 
 
 async def read(
-    receive: Receive, limit: int, patience: Patience, hold: Callable[[int], Awaitable[None]] = unbounded, announced: int = 0
+    receive: Receive,
+    limit: int,
+    patience: Patience,
+    hold: Callable[[int], Awaitable[None]] = unbounded,
+    announced: int = 0,
 ) -> tuple[IO[bytes], int]:
     """The whole body and its length: in memory to 1 MiB, then in a file without a name. `hold` is asked before that many bytes are kept."""
     body, length = tempfile.SpooledTemporaryFile(MIB), 0  # noqa: SIM115  (closed when the request is over)

@@ -43,7 +43,13 @@ class Turn(asyncio.Future[Any]):
 class Threads:
     """Runs calls of the event loop in `count` threads, each after `begin`; each keeps one database connection, so connections are countable."""
 
-    def __init__(self, count: int, waiting: int = WAITING, begin: Callable[[], None] = lambda: None, name: str = "request") -> None:
+    def __init__(
+        self,
+        count: int,
+        waiting: int = WAITING,
+        begin: Callable[[], None] = lambda: None,
+        name: str = "request",
+    ) -> None:
         self.count = count
         self.name = name
         self.begin = begin
@@ -54,7 +60,10 @@ class Threads:
         self.running: list[threading.Thread] = []
 
     def start(self) -> None:
-        self.running = [threading.Thread(target=self._work, name=f"{self.name}-{number}", daemon=True) for number in range(self.count)]
+        self.running = [
+            threading.Thread(target=self._work, name=f"{self.name}-{number}", daemon=True)
+            for number in range(self.count)
+        ]
         for thread in self.running:
             thread.start()
 

@@ -55,7 +55,9 @@ class Connection(HttpToolsProtocol):
     dropped = 0
 
     sockets = Budget(SOCKETS, "at most {each} connections from one address")
-    trusted = _TrustedHosts("")  # proxies: behind one there are many clients, and its connections are its own affair
+    trusted = _TrustedHosts(
+        ""
+    )  # proxies: behind one there are many clients, and its connections are its own affair
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]
@@ -106,7 +108,12 @@ class Connection(HttpToolsProtocol):
     def idle(self) -> bool:
         """Between requests."""
         mine = self.transport.get_protocol() is self
-        return mine and not self.refused and not self.transport.is_closing() and (self.cycle is None or self.cycle.response_complete)
+        return (
+            mine
+            and not self.refused
+            and not self.transport.is_closing()
+            and (self.cycle is None or self.cycle.response_complete)
+        )
 
     def on_message_begin(self) -> None:
         self.body = 0
@@ -144,11 +151,16 @@ class Connection(HttpToolsProtocol):
         """Answer, and close once the client has read it: closing on bytes that were not read would reset the connection under the answer."""
         self.refused = error
         self.head_came()
-        if self.cycle and not self.cycle.response_complete:  # the application is at it: there is no room for another answer
+        if (
+            self.cycle and not self.cycle.response_complete
+        ):  # the application is at it: there is no room for another answer
             self.transport.abort()
             return
         headers, text = refusal(error)
-        lines = [name + b": " + value for name, value in (*self.server_state.default_headers, *headers, (b"connection", b"close"))]
+        lines = [
+            name + b": " + value
+            for name, value in (*self.server_state.default_headers, *headers, (b"connection", b"close"))
+        ]
         self.transport.write(STATUS_LINE[error.status] + b"\r\n".join(lines) + b"\r\n\r\n" + text)
         self.transport.write_eof()
         self.impatience = self.loop.call_later(LINGER_S, self.transport.abort)
@@ -168,7 +180,9 @@ class Live(WebSocketsSansIOProtocol):
 class Server(uvicorn.Server):
     """A server that says so before it stops. `drain` is called at once; the door shuts `drain_s` later, at a second signal now."""
 
-    def __init__(self, config: uvicorn.Config, *, drain: Callable[[], None], drain_s: float, ready: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, *, drain: Callable[[], None], drain_s: float, ready: Callable[[], None]
+    ) -> None:
         super().__init__(config)
         self.drain = drain
         self.drain_s = drain_s
@@ -198,7 +212,9 @@ class Server(uvicorn.Server):
 
     def sweep(self) -> None:
         """Drop connections that were closing at the last look and still are: their clients do not read the rest."""
-        closing: set[Any] = {connection for connection in self.server_state.connections if connection.transport.is_closing()}
+        closing: set[Any] = {
+            connection for connection in self.server_state.connections if connection.transport.is_closing()
+        }
         for connection in closing & self.closing:
             connection.transport.abort()
         self.closing = closing
@@ -237,7 +253,9 @@ def serve(
 
 def listen(host: str, port: int) -> socket.socket:
     """A socket bound to host and port (0: any free one); an OSError names what is wrong with them."""
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -32,7 +32,9 @@ class TooManyAtOnce(OmoiError):
 
 
 def hashes_a_password(scope: Scope) -> bool:
-    return scope["type"] == "http" and scope["method"] == "POST" and HASHES.fullmatch(scope["path"]) is not None
+    return (
+        scope["type"] == "http" and scope["method"] == "POST" and HASHES.fullmatch(scope["path"]) is not None
+    )
 
 
 class SignInBridge(Bridge):

@@ -22,4 +22,6 @@ class Versioned(StaticFilesStorage):
 @functools.lru_cache(1000)
 def digest(name: str | None) -> str:
     found = finders.find(name) if name else None
-    return hashlib.sha256(Path(found).read_bytes()).hexdigest()[:12] if found and Path(found).is_file() else ""
+    return (
+        hashlib.sha256(Path(found).read_bytes()).hexdigest()[:12] if found and Path(found).is_file() else ""
+    )

@@ -24,9 +24,31 @@ from omoi_site.errors import Malformed, OmoiError
 from omoi_site.serving import memory
 from omoi_site.serving.client_address import network
 from omoi_site.serving.client_limits import Bounds, TooMuchAtOnce
-from omoi_site.serving.error_answers import Away, Crash, Headers, Stalled, StorageFull, for_a_person, refusal, storage_full
+from omoi_site.serving.error_answers import (
+    Away,
+    Crash,
+    Headers,
+    Stalled,
+    StorageFull,
+    for_a_person,
+    refusal,
+    storage_full,
+)
 from omoi_site.serving.long_polls import Bells
-from omoi_site.serving.request_body import CHUNK, LARGE_TIMES, LIMIT, MIB, Gone, Patience, Receive, Scope, announced, drop, read, size_limit
+from omoi_site.serving.request_body import (
+    CHUNK,
+    LARGE_TIMES,
+    LIMIT,
+    MIB,
+    Gone,
+    Patience,
+    Receive,
+    Scope,
+    announced,
+    drop,
+    read,
+    size_limit,
+)
 from omoi_site.serving.request_threads import Busy, Threads, Turn
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -97,14 +119,24 @@ class Bridge:
         try:
             check_text(scope)
             limit = size_limit(scope, self.limit)
-            body, length = await read(receive, limit, self.patience_with(limit), holding.grow, announced(scope))
+            body, length = await read(
+                receive, limit, self.patience_with(limit), holding.grow, announced(scope)
+            )
             unread = None
             status, headers, answer = await self.answer(environ(scope, body, length), receive)
         except Gone:
             pass
         except Answered as refused:
             status, headers, answer = refused.answer
-            await self.finish(scope, send, status, headers, answer if isinstance(answer, bytes) else answer.read(), unread, self.patience)
+            await self.finish(
+                scope,
+                send,
+                status,
+                headers,
+                answer if isinstance(answer, bytes) else answer.read(),
+                unread,
+                self.patience,
+            )
         except OmoiError as error:
             await self.refuse(scope, send, error, unread)
         else:
@@ -118,7 +150,11 @@ class Bridge:
 
     def patience_with(self, limit: int) -> Patience:
         """For files ten times that for other bodies."""
-        return self.patience if limit <= LIMIT else replace(self.patience, total_s=self.patience.total_s * LARGE_TIMES)
+        return (
+            self.patience
+            if limit <= LIMIT
+            else replace(self.patience, total_s=self.patience.total_s * LARGE_TIMES)
+        )
 
     async def admit(self, scope: Scope) -> str:
         """Who may send this body, before it is read; raises Answered with a refusal."""
@@ -166,7 +202,9 @@ class Bridge:
         finally:
             gone.cancel()
 
-    async def in_a_thread(self, env: dict[str, Any], receive: Receive | None = None, gone: asyncio.Future[Any] | None = None) -> Answer:
+    async def in_a_thread(
+        self, env: dict[str, Any], receive: Receive | None = None, gone: asyncio.Future[Any] | None = None
+    ) -> Answer:
         """What the view answers now. A client that leaves while its request is in line takes its place along; `receive` then has no news but that."""
         turn = self.threads.run(respond, self.wsgi, env)
         if gone:
@@ -187,17 +225,25 @@ class Bridge:
                 raise StorageFull() from error
             raise Crash() from error
 
-    async def deliver(self, scope: Scope, send: Send, status: int, headers: Headers, answer: bytes | IO[bytes]) -> None:
+    async def deliver(
+        self, scope: Scope, send: Send, status: int, headers: Headers, answer: bytes | IO[bytes]
+    ) -> None:
         """Send an answer at the client's own speed; one who takes nothing is cut off."""
         empty = scope["method"] == "HEAD" or status in (204, 304)
         if status == 204:
             headers = [header for header in headers if header[0] != b"content-length"]
-        elif status != 304 and isinstance(answer, bytes) and all(name != b"content-length" for name, _ in headers):
+        elif (
+            status != 304
+            and isinstance(answer, bytes)
+            and all(name != b"content-length" for name, _ in headers)
+        ):
             headers.append((b"content-length", b"%d" % len(answer)))  # else the server sends it in chunks
         try:
             await self.taken(send, {"type": "http.response.start", "status": status, "headers": headers})
             if isinstance(answer, bytes) and len(answer) <= CHUNK:
-                return await self.taken(send, {"type": "http.response.body", "body": b"" if empty else answer})
+                return await self.taken(
+                    send, {"type": "http.response.body", "body": b"" if empty else answer}
+                )
             file = io.BytesIO(answer) if isinstance(answer, bytes) else answer
             while not empty and (chunk := file.read(CHUNK)):
                 await self.taken(send, {"type": "http.response.body", "body": chunk, "more_body": True})
@@ -222,7 +268,14 @@ class Bridge:
         await self.finish(scope, send, error.status, headers, text, unread, patience)
 
     async def finish(
-        self, scope: Scope, send: Send, status: int, headers: Headers, text: bytes, unread: Receive | None, patience: Patience
+        self,
+        scope: Scope,
+        send: Send,
+        status: int,
+        headers: Headers,
+        text: bytes,
+        unread: Receive | None,
+        patience: Patience,
     ) -> None:
         """Send a short answer. Closing on a body that was not read would reset the connection under it, so the rest comes in first."""
         if unread:
@@ -230,7 +283,9 @@ class Bridge:
         try:
             await self.taken(send, {"type": "http.response.start", "status": status, "headers": headers})
             body = b"" if scope["method"] == "HEAD" else text
-            await self.taken(send, {"type": "http.response.body", "body": body, "more_body": unread is not None})
+            await self.taken(
+                send, {"type": "http.response.body", "body": body, "more_body": unread is not None}
+            )
             if unread:
                 await drop(unread, patience)
                 await self.taken(send, {"type": "http.response.body", "body": b""})
@@ -300,7 +355,10 @@ def respond(wsgi: Wsgi, env: dict[str, Any]) -> Answer:
     """Runs in a request thread. The answer is complete or a file when it leaves: no client can hold the thread."""
     head: list[tuple[str, list[tuple[str, str]]]] = []
     result: Any = wsgi(env, lambda status, headers, exc_info=None: head.append((status, headers)))
-    status, headers = int(head[-1][0][:3]), [(name.lower().encode("latin1"), value.strip().encode("latin1")) for name, value in head[-1][1]]
+    status, headers = (
+        int(head[-1][0][:3]),
+        [(name.lower().encode("latin1"), value.strip().encode("latin1")) for name, value in head[-1][1]],
+    )
     if isinstance(result, File):
         return status, headers, result
     try:
@@ -338,7 +396,9 @@ def environ(scope: Scope, body: IO[bytes], length: int) -> dict[str, Any]:
         "SERVER_PORT": str(port or 0),
         "REMOTE_ADDR": client,
         "REMOTE_PORT": str(client_port),
-        "CONTENT_LENGTH": str(length),  # as counted: chunked bodies announce none, and Django would read nothing
+        "CONTENT_LENGTH": str(
+            length
+        ),  # as counted: chunked bodies announce none, and Django would read nothing
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scope.get("scheme", "http"),
         "wsgi.input": body,
@@ -379,6 +439,8 @@ def notice_leaving(send: Send) -> None:
 
 def cut_off(send: Send) -> None:
     """Drop a client that does not read; a polite close would wait in the same full buffer."""
-    connection = getattr(send, "__self__", None)  # the server's side of it: this and the one above reach behind ASGI
+    connection = getattr(
+        send, "__self__", None
+    )  # the server's side of it: this and the one above reach behind ASGI
     if transport := getattr(connection, "transport", None):
         transport.abort()

@@ -63,7 +63,9 @@ def _whole(venv: Path, wanted: dict[str, str]) -> bool:
     if any(note.get(name) != value for name, value in wanted.items()) or _broken_off(venv):
         return False
     try:
-        return (venv / "lib" / f"python{note.get('python')}").is_dir() and (venv / "bin" / f"python{note.get('python')}").exists()
+        return (venv / "lib" / f"python{note.get('python')}").is_dir() and (
+            venv / "bin" / f"python{note.get('python')}"
+        ).exists()
     except OSError:  # made by another user, with a Python that this one may not run
         return False
 
@@ -87,7 +89,11 @@ def _noted(venv: Path) -> dict[str, str]:
 
 def _has_all(files: Sequence[str]) -> bool:
     """Whether the Python that runs this has every pin of the files."""
-    pins = re.findall(r"^([A-Za-z0-9._-]+)(?:\[.*?\])?==([^\s;]+)", "\n".join((ROOT / name).read_text() for name in files), re.MULTILINE)
+    pins = re.findall(
+        r"^([A-Za-z0-9._-]+)(?:\[.*?\])?==([^\s;]+)",
+        "\n".join((ROOT / name).read_text() for name in files),
+        re.MULTILINE,
+    )
     try:
         return all(importlib.metadata.version(name) == version for name, version in pins)
     except importlib.metadata.PackageNotFoundError:
@@ -117,7 +123,9 @@ def _install(wanted: dict[str, str], lock: TextIO) -> None:
     began = time.monotonic()
     say = Progress(sys.stderr)
     if not VENV.exists() and (free := shutil.disk_usage(ROOT).free) < ROOM:
-        _refuse(f"Only {free >> 20} MiB are free in {ROOT}. Omoi's packages need {ROOM >> 20} MiB there: make room, and run this again.")
+        _refuse(
+            f"Only {free >> 20} MiB are free in {ROOT}. Omoi's packages need {ROOM >> 20} MiB there: make room, and run this again."
+        )
     if _broken_off(VENV) or not _usable():
         _mark(lock, "making")
         _make(say, lock)
@@ -136,7 +144,13 @@ def _install(wanted: dict[str, str], lock: TextIO) -> None:
     for name in wanted:
         words += ["-r", ROOT / name]
     log = VENV / "omoi-install.log"
-    code = follow(words, log, say, installed=lambda: len(list(VENV.glob("lib/python*/site-packages/*.dist-info"))), keep=lock.fileno())
+    code = follow(
+        words,
+        log,
+        say,
+        installed=lambda: len(list(VENV.glob("lib/python*/site-packages/*.dist-info"))),
+        keep=lock.fileno(),
+    )
     if code:
         _mark(lock, "")  # pip gave up in good order: what was there still is
         end = "\n".join(log.read_text(errors="replace").splitlines()[-12:])
@@ -164,7 +178,12 @@ def _mark(lock: TextIO, what: str) -> None:
 def _usable() -> bool:
     """Whether the Python of `.venv` still runs and has pip: it may come from a system that has moved on."""
     try:
-        return subprocess.run([VENV / "bin" / "python", "-m", "pip", "--version"], capture_output=True).returncode == 0
+        return (
+            subprocess.run(
+                [VENV / "bin" / "python", "-m", "pip", "--version"], capture_output=True
+            ).returncode
+            == 0
+        )
     except OSError:
         return False
 
@@ -180,7 +199,9 @@ def _make(say: Progress, lock: TextIO) -> None:
     base = getattr(sys, "_base_executable", None) or sys.executable
     began = time.monotonic()
     words = [base, "-m", "venv", "--clear", str(VENV)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, pass_fds=(lock.fileno(),)) as making:
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, pass_fds=(lock.fileno(),)
+    ) as making:
         while True:
             try:
                 said = making.communicate(timeout=1.0)[0].strip()[-800:]
@@ -193,7 +214,9 @@ def _make(say: Progress, lock: TextIO) -> None:
 
 def _version() -> str:
     asked = "import sys; print('%d.%d' % sys.version_info[:2])"
-    return subprocess.run([VENV / "bin" / "python", "-c", asked], capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run(
+        [VENV / "bin" / "python", "-c", asked], capture_output=True, text=True, check=True
+    ).stdout.strip()
 
 
 def _full(said: str) -> bool:

@@ -65,7 +65,11 @@ def findings() -> Iterator[Finding]:
         try:
             state, what, *how = check()
         except Exception as error:
-            state, what, how = "wrong", f"could not be looked at: {type(error).__name__}: {hushed(str(error))}", ["Report it."]
+            state, what, how = (
+                "wrong",
+                f"could not be looked at: {type(error).__name__}: {hushed(str(error))}",
+                ["Report it."],
+            )
         yield Finding(name, state, hushed(what), hushed(how[0]) if how else "")
 
 
@@ -94,14 +98,24 @@ def venv() -> Found:
     if all(importlib.util.find_spec(name) for name in ("venv", "ensurepip")):
         return "ok", "this Python can make environments"
     state = "off" if sys.prefix != sys.base_prefix else "wrong"
-    return state, "the modules venv and ensurepip are missing", f"On Debian and Ubuntu: apt install python3.{sys.version_info[1]}-venv"
+    return (
+        state,
+        "the modules venv and ensurepip are missing",
+        f"On Debian and Ubuntu: apt install python3.{sys.version_info[1]}-venv",
+    )
 
 
 @examines("git")
 def git() -> Found:
     if not (found := shutil.which("git")):
-        return "wrong", "there is none, and `up --demo` and executors that work on code need it", "On Debian and Ubuntu: apt install git"
-    return "ok", subprocess.run([found, "--version"], capture_output=True, text=True, timeout=PATIENCE_S).stdout.strip() or found
+        return (
+            "wrong",
+            "there is none, and `up --demo` and executors that work on code need it",
+            "On Debian and Ubuntu: apt install git",
+        )
+    return "ok", subprocess.run(
+        [found, "--version"], capture_output=True, text=True, timeout=PATIENCE_S
+    ).stdout.strip() or found
 
 
 @examines("home")
@@ -135,7 +149,11 @@ def disk() -> Found:
     left = {str(folder): disk_space.free(folder) for folder in dict.fromkeys((settings.OMOI_HOME, ground))}
     told = ", ".join(f"{free >> 20:,} MiB free in {folder}" for folder, free in left.items())
     if min(left.values()) < wanted:
-        return "wrong", told, f"Make room: {wanted >> 20} MiB are needed. Or set OMOI_HOME to a folder on a larger disk."
+        return (
+            "wrong",
+            told,
+            f"Make room: {wanted >> 20} MiB are needed. Or set OMOI_HOME to a folder on a larger disk.",
+        )
     return "ok", told
 
 
@@ -158,9 +176,15 @@ def server() -> Found:
         except LookupError as error:
             return "wrong", str(error), "Add the account, or set DATABASE_URL."
         programs = embedded.binaries()
-        said = subprocess.run([programs / "postgres", "--version"], capture_output=True, text=True, timeout=PATIENCE_S)
+        said = subprocess.run(
+            [programs / "postgres", "--version"], capture_output=True, text=True, timeout=PATIENCE_S
+        )
         if said.returncode:
-            return "wrong", f"{programs / 'postgres'} does not run: {said.stderr.strip()[:300]}", "Set DATABASE_URL to a server you have."
+            return (
+                "wrong",
+                f"{programs / 'postgres'} does not run: {said.stderr.strip()[:300]}",
+                "Set DATABASE_URL to a server you have.",
+            )
         try:
             paths.expect_data(settings.OMOI_HOME)
         except paths.DataGone as refusal:
@@ -169,8 +193,14 @@ def server() -> Found:
         with contextlib.suppress(OSError):
             if (found := version.read_text().strip()) != str(embedded.MAJOR):
                 how = "Dump it with the Omoi that wrote it and restore the dump, or set DATABASE_URL."
-                return "wrong", f"{version.parent} was written by PostgreSQL {found}, and this is {embedded.MAJOR}", how
-        told = f"embedded {said.stdout.strip().rpartition(' ')[2]}" + (f", runs as {account.name}" if account else "")
+                return (
+                    "wrong",
+                    f"{version.parent} was written by PostgreSQL {found}, and this is {embedded.MAJOR}",
+                    how,
+                )
+        told = f"embedded {said.stdout.strip().rpartition(' ')[2]}" + (
+            f", runs as {account.name}" if account else ""
+        )
         if running_server.found(settings.OMOI_HOME) is None:
             return "off", f"{told}; not started now", "Start it: python3 manage.py up"
     else:
@@ -184,9 +214,17 @@ def server() -> Found:
             if own()
             else f"Check {location.place_of(where)} and DATABASE_URL, and that the server runs."
         )
-        return "wrong", f"{told}: {location.place_of(where)} does not answer: {location.plainly(error, where)}", how
+        return (
+            "wrong",
+            f"{told}: {location.place_of(where)} does not answer: {location.plainly(error, where)}",
+            how,
+        )
     if number // 10_000 < OLDEST_SERVER:
-        return "wrong", f"{told}: version {number // 10_000}", f"PostgreSQL {OLDEST_SERVER} or newer is needed."
+        return (
+            "wrong",
+            f"{told}: version {number // 10_000}",
+            f"PostgreSQL {OLDEST_SERVER} or newer is needed.",
+        )
     return "ok", f"{told}: {location.place_of(where)} answers, version {number // 10_000}"
 
 
@@ -195,11 +233,18 @@ def durability() -> Found:
     with answering() as link:
         if link is None:
             return "off", "not known without a server"
-        told = {name: link.execute("SELECT current_setting(%s)", [name]).fetchone()[0] for name in embedded.DURABLE}  # type: ignore[index]
+        told = {
+            name: link.execute("SELECT current_setting(%s)", [name]).fetchone()[0]
+            for name in embedded.DURABLE
+        }  # type: ignore[index]
     try:
         embedded.assert_durable(told)
     except embedded.NoServer as refusal:
-        return "wrong", str(refusal), f"ALTER SYSTEM SET {next(name for name, value in told.items() if value == 'off')} = on, then reload."
+        return (
+            "wrong",
+            str(refusal),
+            f"ALTER SYSTEM SET {next(name for name, value in told.items() if value == 'off')} = on, then reload.",
+        )
     return "ok", ", ".join(f"{name} {value}" for name, value in told.items())
 
 
@@ -214,7 +259,9 @@ def migrations() -> Found:
 
 
 def connect() -> psycopg.Connection[Any]:
-    return psycopg.connect(**{**location.libpq(settings.DATABASES["default"]), "connect_timeout": 3}, autocommit=True)
+    return psycopg.connect(
+        **{**location.libpq(settings.DATABASES["default"]), "connect_timeout": 3}, autocommit=True
+    )
 
 
 @contextlib.contextmanager
@@ -244,7 +291,11 @@ def port() -> Found:
     try:
         doors.listen("127.0.0.1", PORT).close()
     except OSError as error:
-        return "off", f"127.0.0.1:{PORT} is taken: {error.strerror}", "Start with another: --port 8001 (--port 0: any free one)"
+        return (
+            "off",
+            f"127.0.0.1:{PORT} is taken: {error.strerror}",
+            "Start with another: --port 8001 (--port 0: any free one)",
+        )
     return "ok", f"127.0.0.1:{PORT} is free"
 
 
@@ -253,7 +304,11 @@ def reach() -> Found:
     wrong = exposure.faults(debug=settings.DEBUG, secret=settings.SECRET_KEY)
     if not wrong:
         return "ok", "debugging is off and the secret is a good one"
-    beyond = [name for name in settings.ALLOWED_HOSTS if not exposure.is_loopback(name.strip("[]").lstrip(".").replace("*", ""))]
+    beyond = [
+        name
+        for name in settings.ALLOWED_HOSTS
+        if not exposure.is_loopback(name.strip("[]").lstrip(".").replace("*", ""))
+    ]
     if beyond:
         return "wrong", f"served to others as {', '.join(beyond)}", " ".join(wrong)
     return "off", "good enough for a loopback address, and refused on any other", " ".join(wrong)
@@ -262,7 +317,11 @@ def reach() -> Found:
 @examines("names")
 def names() -> Found:
     if exposure.open_names(settings.ALLOWED_HOSTS):
-        return "wrong", "OMOI_ALLOWED_HOSTS lets any name through", "Name the ones this server has, separated by commas."
+        return (
+            "wrong",
+            "OMOI_ALLOWED_HOSTS lets any name through",
+            "Name the ones this server has, separated by commas.",
+        )
     return "ok", f"answers to {', '.join(settings.ALLOWED_HOSTS)}"
 
 
@@ -273,11 +332,18 @@ def tls() -> Found:
         how = "Behind a proxy that speaks https: OMOI_TLS=1, and FORWARDED_ALLOW_IPS=its address."
         return "off", "cookies are sent over plain HTTP too", how
     if os.environ.get("FORWARDED_ALLOW_IPS"):
-        return "ok", f"cookies are sent over https only; what came by it is known from {os.environ['FORWARDED_ALLOW_IPS']}"
+        return (
+            "ok",
+            f"cookies are sent over https only; what came by it is known from {os.environ['FORWARDED_ALLOW_IPS']}",
+        )
     if any(origin.startswith("https://") for origin in settings.CSRF_TRUSTED_ORIGINS):
         return "ok", "cookies are sent over https only, from the origins of OMOI_TRUSTED_ORIGINS"
     how = "Set FORWARDED_ALLOW_IPS to the address of the proxy that speaks https for this server."
-    return "wrong", "OMOI_TLS=1, and no proxy is believed that a request came by https: nobody can sign in", how
+    return (
+        "wrong",
+        "OMOI_TLS=1, and no proxy is believed that a request came by https: nobody can sign in",
+        how,
+    )
 
 
 def text(finding: Finding, width: int) -> str:

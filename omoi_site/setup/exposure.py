@@ -35,7 +35,9 @@ def faults(*, debug: bool, secret: str) -> list[str]:
     if debug:
         found.append("OMOI_DEBUG=1 shows code and settings to whoever provokes an error: unset it.")
     if weak := weakness(secret):
-        found.append(f"The secret that signs sessions {weak}: unset OMOI_SECRET_KEY, and one is made and kept in OMOI_HOME.")
+        found.append(
+            f"The secret that signs sessions {weak}: unset OMOI_SECRET_KEY, and one is made and kept in OMOI_HOME."
+        )
     return found
 
 
@@ -53,7 +55,9 @@ def weakness(secret: str) -> str:
 def refuse(host: str, *, debug: bool, secret: str) -> None:
     """Return when this may be served on `host`; raises Exposed."""
     if (wrong := faults(debug=debug, secret=secret)) and not is_loopback(host):
-        raise Exposed(f"Not served on {host or 'all addresses'}, which other machines reach. {' '.join(wrong)}")
+        raise Exposed(
+            f"Not served on {host or 'all addresses'}, which other machines reach. {' '.join(wrong)}"
+        )
 
 
 def open_names(allowed: Sequence[str]) -> list[str]:

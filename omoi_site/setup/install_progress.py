@@ -42,7 +42,9 @@ class Progress:
         self.last = time.monotonic()
 
 
-def follow(words: Sequence[str | Path], log: Path, say: Progress, *, installed: Callable[[], int], keep: int) -> int:
+def follow(
+    words: Sequence[str | Path], log: Path, say: Progress, *, installed: Callable[[], int], keep: int
+) -> int:
     """Run pip, keep what it says in `log`, tell how far it is; its exit status.
 
     installed: how many packages are there now, for the part of the work about which pip is silent;
@@ -82,7 +84,9 @@ def follow(words: Sequence[str | Path], log: Path, say: Progress, *, installed: 
                 total, before = line.count(",") + 1, installed()
             spent = f"{time.monotonic() - began:.0f} s"
             say.step(
-                f"{installed() - before} of {total} packages installed, {spent}" if total else f"{found} packages found, {doing}, {spent}"
+                f"{installed() - before} of {total} packages installed, {spent}"
+                if total
+                else f"{found} packages found, {doing}, {spent}"
             )
 
 

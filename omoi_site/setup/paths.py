@@ -24,7 +24,11 @@ from pathlib import Path
 from omoi_site.errors import OmoiError
 
 ELSEWHERE = Path("/var/lib/omoi")
-SECRET_KEY, PASSWORD, PASSWORD_OF_SUPERUSER = "secret_key", "password", "password.superuser"  # files in OMOI_HOME, see `secrets`
+SECRET_KEY, PASSWORD, PASSWORD_OF_SUPERUSER = (
+    "secret_key",
+    "password",
+    "password.superuser",
+)  # files in OMOI_HOME, see `secrets`
 SOCKET_NAME = ".s.PGSQL.5432"
 SHUT_DOWN = (1).to_bytes(4, sys.byteorder)  # DB_SHUTDOWNED, the state in PostgreSQL's pg_control
 EXECUTOR_UID = int(os.environ.get("OMOI_EXECUTOR_UID", "60917"))  # below 65,536: containers map no more
@@ -96,7 +100,9 @@ class Note:
         if not lines:
             return None
         # notes of earlier versions have one line; of a ground inside its home that tells both
-        return cls(lines[0], lines[1] if len(lines) > 1 else None if lines[0].is_relative_to(ELSEWHERE) else lines[0])
+        return cls(
+            lines[0], lines[1] if len(lines) > 1 else None if lines[0].is_relative_to(ELSEWHERE) else lines[0]
+        )
 
     def speaks_of(self, home: Path) -> bool:
         """Whether this is the very folder, by whatever path it is reached."""
@@ -186,7 +192,9 @@ def settle(home: Path, how: str) -> str:
     real, inside = home.resolve(), note.home is not None and note.ground == note.home
     if how == "moved":
         if note.home is not None and (note.home / "place").exists():
-            raise Displaced(f"{note.home} is still there: two folders cannot share one database. Remove it, or take `--adopt`.")
+            raise Displaced(
+                f"{note.home} is still there: two folders cannot share one database. Remove it, or take `--adopt`."
+            )
         if may_be_served((real if inside else note.ground) / "data"):
             raise Displaced(
                 f"A PostgreSQL is at work in {note.ground / 'data'}: what this folder was moved from still runs.",
@@ -199,7 +207,8 @@ def settle(home: Path, how: str) -> str:
     if how == "adopt":
         if not (brought / "PG_VERSION").exists():
             raise Displaced(
-                f"There is no database to adopt in {brought}.", next_action="Start with `up --begin-anew`, and restore a backup."
+                f"There is no database to adopt in {brought}.",
+                next_action="Start with `up --begin-anew`, and restore a backup.",
             )
         in_use = Displaced(
             f"The database in {brought} was in use when it was copied, or still is: such a copy cannot be trusted.",
@@ -248,7 +257,9 @@ def may_be_served(data: Path) -> bool:
     try:
         if Path("/proc/self/cwd").exists():
             return os.path.samestat(os.stat(f"/proc/{owner}/cwd"), data.stat())
-        said = subprocess.run(["ps", "-ww", "-o", "command=", "-p", str(owner)], capture_output=True, text=True, timeout=5).stdout.strip()
+        said = subprocess.run(
+            ["ps", "-ww", "-o", "command=", "-p", str(owner)], capture_output=True, text=True, timeout=5
+        ).stdout.strip()
         return not said or "postgres" in said
     except (OSError, subprocess.SubprocessError):
         return True
@@ -285,7 +296,11 @@ def socket_folder(home: Path) -> Path:
     if len(os.fsencode(beside / SOCKET_NAME)) <= LONGEST_SOCKET_PATH and not set(str(beside)) & set(',"'):
         return beside
     short = hashlib.sha256(os.fsencode(beside)).hexdigest()[:12]
-    return ELSEWHERE / short if os.geteuid() == 0 else Path(tempfile.gettempdir()) / f"omoi-{os.geteuid()}-{short}"
+    return (
+        ELSEWHERE / short
+        if os.geteuid() == 0
+        else Path(tempfile.gettempdir()) / f"omoi-{os.geteuid()}-{short}"
+    )
 
 
 def passable(path: Path, account: Servant) -> bool:

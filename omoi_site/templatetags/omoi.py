@@ -25,7 +25,12 @@ def icon(name: str, classes: str = "") -> SafeString:
 
 @functools.cache
 def drawn(sprite: str, name: str, classes: str) -> SafeString:
-    return format_html('<svg class="i{}" aria-hidden="true"><use href="{}#{}"/></svg>', f" {classes}" if classes else "", sprite, name)
+    return format_html(
+        '<svg class="i{}" aria-hidden="true"><use href="{}#{}"/></svg>',
+        f" {classes}" if classes else "",
+        sprite,
+        name,
+    )
 
 
 @register.filter
@@ -48,7 +53,13 @@ def span(length: timedelta | None) -> str:
 
 def moment(at: datetime, words: Any, form: str) -> SafeString:
     text = words(max(0.0, (timezone.now() - at).total_seconds()))
-    return format_html('<time datetime="{}" title="{}" data-age="{}">{}</time>', at.isoformat(timespec="seconds"), exactly(at), form, text)
+    return format_html(
+        '<time datetime="{}" title="{}" data-age="{}">{}</time>',
+        at.isoformat(timespec="seconds"),
+        exactly(at),
+        form,
+        text,
+    )
 
 
 def long(seconds: float) -> str:

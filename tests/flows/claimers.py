@@ -20,7 +20,9 @@ QUIET_S = 1.5  # nothing ready for this long: it is over, not only in somebody e
 
 def work(url: str, key: str, seconds: float, note: Any) -> None:
     """Claim and complete; `note(task, fence)` for each task granted."""
-    with httpx.Client(base_url=f"{url}/api/v1", headers={"Authorization": f"Bearer {key}"}, timeout=60, verify=False) as client:
+    with httpx.Client(
+        base_url=f"{url}/api/v1", headers={"Authorization": f"Bearer {key}"}, timeout=60, verify=False
+    ) as client:
         deadline, quiet_since = time.monotonic() + seconds, time.monotonic()
         while time.monotonic() < min(deadline, quiet_since + QUIET_S):
             answer = client.post("/claims", json={"limit": 2})

@@ -29,7 +29,9 @@ def opened(project, calls):
         answer = calls.post("/tickets", {"project": project.key, "title": "Ship it", "tasks": specs, **more})
         assert answer.status_code == 201, answer.json()
         key = answer.json()["key"]
-        return answer.json(), {task["title"]: task for task in calls.get("/tasks", ticket=key, limit=200).json()["results"]}
+        return answer.json(), {
+            task["title"]: task for task in calls.get("/tasks", ticket=key, limit=200).json()["results"]
+        }
 
     return opened
 
@@ -49,7 +51,9 @@ def claim(agent):
 @pytest.fixture
 def complete(agent):
     def complete(claimed, result=None):
-        answer = agent.post(f"/tasks/{claimed['task']['id']}/completion", {"fence": claimed["fence"], "result": result})
+        answer = agent.post(
+            f"/tasks/{claimed['task']['id']}/completion", {"fence": claimed["fence"], "result": result}
+        )
         assert answer.status_code == 200, answer.json()
         return answer.json()
 

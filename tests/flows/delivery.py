@@ -10,7 +10,10 @@ from tests.tickets.gate import reports
 
 EVIDENCE = {
     "REQUIREMENTS": {"requirements_document": reports.requirements()},
-    "IMPLEMENTATION": {"code_changes": reports.changes("pay.py", "tests/test_pay.py"), "test_coverage": reports.cobertura(9, 1)},
+    "IMPLEMENTATION": {
+        "code_changes": reports.changes("pay.py", "tests/test_pay.py"),
+        "test_coverage": reports.cobertura(9, 1),
+    },
     "TESTING": {"test_results": reports.junit(3), "test_evidence": b"a log"},
 }
 
@@ -21,7 +24,9 @@ class Delivery:
     def __init__(self, person: Any, agent: Any, *, project: str = "OMO") -> None:
         self.person, self.agent = person, agent
         allow(Project.objects.get(key=project), "software_delivery")
-        opened = person.post("/tickets", {"project": project, "title": "Payments", "workflow": "software_delivery"})
+        opened = person.post(
+            "/tickets", {"project": project, "title": "Payments", "workflow": "software_delivery"}
+        )
         assert opened.status_code == 201, opened.json()
         self.key = opened.json()["key"]
         self.at = f"/tickets/{self.key}"
@@ -37,7 +42,9 @@ class Delivery:
         """A task of the phase it stands in, claimed and completed."""
         assert self.person.post(f"{self.at}/tasks", {"tasks": [{"title": "do it"}]}).status_code == 201
         claim = self.claim()
-        done = self.agent.post(f"/tasks/{claim['task']['id']}/completion", {"fence": claim["fence"], **completion})
+        done = self.agent.post(
+            f"/tasks/{claim['task']['id']}/completion", {"fence": claim["fence"], **completion}
+        )
         assert done.status_code == 200, done.json()
 
     def claim(self) -> dict[str, Any]:
@@ -94,5 +101,9 @@ class Delivery:
 def codes(answer: Any) -> set[str]:
     """The codes of what is unmet, of a gate_closed problem or of a verdict."""
     told = answer.json() if hasattr(answer, "json") else answer
-    unmet = told["unmet"] if "unmet" in told else [reason for check in told["checks"] for reason in check["reasons"]]
+    unmet = (
+        told["unmet"]
+        if "unmet" in told
+        else [reason for check in told["checks"] for reason in check["reasons"]]
+    )
     return {reason["code"] for reason in unmet}

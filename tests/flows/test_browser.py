@@ -20,9 +20,18 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def backlog(project, ada, operator):
     """Tickets in every standing: ready, running, failed, waiting, blocked, paused, done, without a task, with a long title."""
-    titles = ["Idempotent payment capture", "Partial refunds", "Fraud score on checkout", "Search across threads", "Done already"]
+    titles = [
+        "Idempotent payment capture",
+        "Partial refunds",
+        "Fraud score on checkout",
+        "Search across threads",
+        "Done already",
+    ]
     made = [
-        Ticket.objects.open(project=project, title=title, tasks=[TaskSpec(title)], labels=["payments"], by=operator) for title in titles
+        Ticket.objects.open(
+            project=project, title=title, tasks=[TaskSpec(title)], labels=["payments"], by=operator
+        )
+        for title in titles
     ]
     first = {ticket.pk: ticket.tasks.get() for ticket in made}
     Need.objects.add(project.pk, [Edge(first[made[0].pk].pk, first[made[3].pk].pk)], by=operator)
@@ -30,7 +39,13 @@ def backlog(project, ada, operator):
     by_ticket = {claim.ticket_id: claim for claim in claims}
     fail(by_ticket[made[2].pk], by=ada, error="TimeoutError in reconcile_batch()", kind="permanent")
     complete(by_ticket[made[4].pk], by=ada)
-    Ticket.objects.open(project=project, title="A title of some length " * 5, description="Why\n\nBecause.", priority=0, by=operator)
+    Ticket.objects.open(
+        project=project,
+        title="A title of some length " * 5,
+        description="Why\n\nBecause.",
+        priority=0,
+        by=operator,
+    )
     blocked = Ticket.objects.open(project=project, title="Which schema", tasks=[TaskSpec("Ask")], by=operator)
     with Ticket.objects.locked(pk=blocked.pk) as row:
         row.block(by=operator, reason="Which of the two schemas is meant?", cause="clarification")
@@ -96,7 +111,9 @@ def test_a_finished_task_shows_on_an_open_board_within_300_ms(window, project, a
 
 def times_to_show(window, project, ada, operator, prefix, tries=8):
     tickets = [
-        Ticket.objects.open(project=project, title=f"Ticket {prefix}{n}", tasks=[TaskSpec("a"), TaskSpec("b")], by=operator)
+        Ticket.objects.open(
+            project=project, title=f"Ticket {prefix}{n}", tasks=[TaskSpec("a"), TaskSpec("b")], by=operator
+        )
         for n in range(tries)
     ]
     Agent.objects.filter(pk=ada.pk).update(capacity=100)
@@ -125,7 +142,10 @@ SEEN = """() => {
 
 
 def test_typed_text_focus_and_scroll_survive_live_updates(window, project, ada, operator):
-    tickets = [Ticket.objects.open(project=project, title=f"Ticket {n}", tasks=[TaskSpec("a")], by=operator) for n in range(30)]
+    tickets = [
+        Ticket.objects.open(project=project, title=f"Ticket {n}", tasks=[TaskSpec("a")], by=operator)
+        for n in range(30)
+    ]
     page = window(size=(1440, 500)).live("/board/?project=OMO")
     page.locator("#q").fill("Tick")
     until(lambda: page.evaluate("location.search.includes('q=Tick')"))
@@ -212,7 +232,9 @@ def test_the_theme_is_remembered(window, project):
     page.locator("[data-theme-toggle]").click()
     assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "dark"
     for path in ("/board/", "/admin/", "/tickets/NO-1/"):
-        assert "dark" in shown.go(path).evaluate("getComputedStyle(document.documentElement).colorScheme"), path
+        assert "dark" in shown.go(path).evaluate("getComputedStyle(document.documentElement).colorScheme"), (
+            path
+        )
 
 
 def test_a_link_signs_in_once(window, operator, project):
@@ -252,7 +274,9 @@ def test_the_columns_of_the_default_board_fit_and_their_heads_are_whole(window, 
     delivery = delivering.busy(project, by=operator, agent=ada)
     with Ticket.objects.locked(title="Partial refunds") as row:
         row.archive(by=operator)  # of another workflow, whose phases would be columns too
-    with Ticket.objects.locked(pk=Ticket.objects.open(project=project, workflow=delivery.workflow, title="Stuck", by=operator).pk) as row:
+    with Ticket.objects.locked(
+        pk=Ticket.objects.open(project=project, workflow=delivery.workflow, title="Stuck", by=operator).pk
+    ) as row:
         row.block(by=operator, reason="Which of the two schemas is meant?")
     gone = Ticket.objects.open(project=project, workflow=delivery.workflow, title="Not wanted", by=operator)
     Ticket.objects.move(gone.pk, "CANCELLED", by=operator, reason="not wanted")
@@ -263,7 +287,9 @@ def test_the_columns_of_the_default_board_fit_and_their_heads_are_whole(window, 
 
     assert len(columns) >= 8
     assert [column["name"] for column in columns if column["cut"]] == []
-    assert {round(column["top"]) for column in columns} == {round(columns[0]["top"])}, "rails stand in line with the columns"
+    assert {round(column["top"]) for column in columns} == {round(columns[0]["top"])}, (
+        "rails stand in line with the columns"
+    )
     if size == WIDE:
         assert page.evaluate("board.scrollWidth <= board.clientWidth")
         page.set_viewport_size({"width": 900, "height": 900})

@@ -92,7 +92,10 @@ def test_a_button_that_is_out_of_date_does_nothing_else(window, plain, django_us
 
 @pytest.mark.parametrize("latency", LINES)
 def test_what_is_typed_wins_over_30_updates(window, project, operator, latency):
-    tickets = [Ticket.objects.open(project=project, title=f"Refund {n}" if n % 3 else f"Fraud {n}", by=operator) for n in range(12)]
+    tickets = [
+        Ticket.objects.open(project=project, title=f"Refund {n}" if n % 3 else f"Fraud {n}", by=operator)
+        for n in range(12)
+    ]
     shown = window()
     line = SlowLine(shown, latency=latency)
     page = shown.live("/board/?project=OMO")
@@ -113,7 +116,12 @@ def test_what_is_typed_wins_over_30_updates(window, project, operator, latency):
     last = now()
 
     until(lambda: page.evaluate("location.search.includes('q=fraud')") and line.quiet(), 40)
-    assert sorted(page.locator(".tcard .t").all_inner_texts()) == ["Fraud 3", "Fraud 6", "Fraud 9", "Fraud at last"]
+    assert sorted(page.locator(".tcard .t").all_inner_texts()) == [
+        "Fraud 3",
+        "Fraud 6",
+        "Fraud 9",
+        "Fraud at last",
+    ]
     assert page.locator("#q").input_value() == "fraud"
     assert page.evaluate("[document.activeElement.id, q.selectionStart, q.selectionEnd]") == ["q", 2, 3]
     assert line.most == 1

@@ -21,10 +21,14 @@ def delivery(project, operator, ada):
 
 def large(project, operator, count=160):
     """A ticket with more tasks than are drawn unasked, in a fan."""
-    ticket = Ticket.objects.open(project=project, title="Mosaic", tasks=[TaskSpec(f"Tile {n}") for n in range(count)], by=operator)
+    ticket = Ticket.objects.open(
+        project=project, title="Mosaic", tasks=[TaskSpec(f"Tile {n}") for n in range(count)], by=operator
+    )
     ids = list(ticket.tasks.order_by("id").values_list("pk", flat=True))
     Need.objects.add(
-        project.pk, [Edge(ids[0], child) for child in ids[1:-1]] + [Edge(parent, ids[-1]) for parent in ids[1:-1]], by=operator
+        project.pk,
+        [Edge(ids[0], child) for child in ids[1:-1]] + [Edge(parent, ids[-1]) for parent in ids[1:-1]],
+        by=operator,
     )
     return ticket
 

@@ -39,12 +39,21 @@ def by_admin(page, ticket, operator):
 
 
 def by_admin_form(page, ticket, operator):
-    form = {"title": "other", "priority": 1, "description": "", "labels": "", "history-TOTAL_FORMS": 0, "history-INITIAL_FORMS": 0}
+    form = {
+        "title": "other",
+        "priority": 1,
+        "description": "",
+        "labels": "",
+        "history-TOTAL_FORMS": 0,
+        "history-INITIAL_FORMS": 0,
+    }
     return page.post(f"/admin/tickets/ticket/{ticket.pk}/change/", form)
 
 
 def by_rest(page, ticket, operator):
-    return api_of(operator).post(f"/tickets/{ticket.key}/transitions", {"to": "CANCELLED", "reason": "not wanted"})
+    return api_of(operator).post(
+        f"/tickets/{ticket.key}/transitions", {"to": "CANCELLED", "reason": "not wanted"}
+    )
 
 
 def crossed_by(act, first, then):

@@ -53,7 +53,12 @@ def asked(home: Path) -> dict[str, Any]:
     environment = {**os.environ, "OMOI_HOME": str(home)}
     environment.pop("DATABASE_URL", None)
     said = subprocess.run(
-        [sys.executable, "manage.py", "shell", "-v0", "-c", ASK], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "manage.py", "shell", "-v0", "-c", ASK],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return dict(json.loads(said.stdout))
 

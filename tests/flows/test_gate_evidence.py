@@ -32,14 +32,23 @@ def test_with_its_task_completed_and_a_valid_document_the_gate_is_ready(delivery
 def test_with_nothing_there_it_is_blocked_and_names_the_document(delivery):
     gate = delivery.gate()
     assert gate["status"] == "blocked"
-    missing = [reason["need"] for check in gate["checks"] for reason in check["reasons"] if reason["code"] == "artifact_missing"]
+    missing = [
+        reason["need"]
+        for check in gate["checks"]
+        for reason in check["reasons"]
+        if reason["code"] == "artifact_missing"
+    ]
     assert set(missing) == {"requirements_document"}
     assert "no_tasks" in codes(gate)
 
 
 def test_artifacts_come_with_the_completion_and_keep_type_and_path(delivery):
     """They are part of the completion, with their content."""
-    document = {"type": "requirements_document", "path": "docs/requirements.md", "content": reports.requirements().decode()}
+    document = {
+        "type": "requirements_document",
+        "path": "docs/requirements.md",
+        "content": reports.requirements().decode(),
+    }
     delivery.work_off(artifacts=[document])
     [kept] = delivery.person.get(f"{delivery.at}/artifacts").json()["results"]
     assert (kept["type"], kept["path"], kept["phase"], kept["by"]) == (
@@ -53,7 +62,9 @@ def test_artifacts_come_with_the_completion_and_keep_type_and_path(delivery):
 
 def test_a_result_that_only_names_artifacts_hands_nothing_in(delivery):
     """A result is what the agent says of its work."""
-    delivery.work_off(result={"artifacts": [{"type": "requirements_document", "path": "x", "content": {"length": 700}}]})
+    delivery.work_off(
+        result={"artifacts": [{"type": "requirements_document", "path": "x", "content": {"length": 700}}]}
+    )
     assert "artifact_missing" in codes(delivery.judge())
 
 
@@ -71,14 +82,18 @@ def test_a_document_of_100_characters_fails_and_a_reason_names_the_length(delive
     verdict = delivery.judge()
     assert verdict["passed"] is False
     [short] = [check for check in verdict["checks"] if check["check"] == "min_length"]
-    assert [(reason["code"], reason["need"], reason["got"]) for reason in short["reasons"]] == [("too_short", 500, 100)]
+    assert [(reason["code"], reason["need"], reason["got"]) for reason in short["reasons"]] == [
+        ("too_short", 500, 100)
+    ]
     assert "400 characters more" in short["reasons"][0]["how"]
 
 
 def test_when_the_gate_passes_the_ticket_may_go_on_without_reasons(delivery):
     """Both are asked: the gate, and whether the workflow knows the move."""
     delivery.satisfy()
-    way = next(way for way in delivery.person.get(f"{delivery.at}/transitions").json() if way["to"] == "DESIGN")
+    way = next(
+        way for way in delivery.person.get(f"{delivery.at}/transitions").json() if way["to"] == "DESIGN"
+    )
     assert (way["allowed"], way["unmet"]) == (True, [])
     assert delivery.go("DESIGN").status_code == 200
 
@@ -93,7 +108,13 @@ def test_when_the_gate_fails_it_may_not_and_is_told_why(delivery):
     assert {"check", "code", "need", "got", "how"} == set(refused.json()["unmet"][0])
     assert delivery.phase == "REQUIREMENTS"
     assert delivery.refusals() == [
-        {"actor": "user:admin", "from": "REQUIREMENTS", "to": "DESIGN", "code": "gate_closed", "unmet": ["too_short"]}
+        {
+            "actor": "user:admin",
+            "from": "REQUIREMENTS",
+            "to": "DESIGN",
+            "code": "gate_closed",
+            "unmet": ["too_short"],
+        }
     ]
     told = delivery.person.get(f"{delivery.at}/explain").json()
     assert (told["waiting_on"], [cause["code"] for cause in told["causes"]]) == ("operator", ["gate"])
@@ -108,8 +129,14 @@ def test_when_the_gate_fails_it_may_not_and_is_told_why(delivery):
     [
         (reports.cobertura(8, 2), None),  # 80 % of its lines
         (reports.cobertura(79, 21), "coverage_low"),
-        (reports.cobertura(79, 21, claims='line-rate="1" lines-valid="100" lines-covered="100"'), "coverage_low"),
-        (reports.cobertura(8, 2, claims='line-rate="1"'), "evidence_unreadable"),  # what contradicts itself is believed in nothing
+        (
+            reports.cobertura(79, 21, claims='line-rate="1" lines-valid="100" lines-covered="100"'),
+            "coverage_low",
+        ),
+        (
+            reports.cobertura(8, 2, claims='line-rate="1"'),
+            "evidence_unreadable",
+        ),  # what contradicts itself is believed in nothing
         (b'{"percentage": 99}', "evidence_unreadable"),
     ],
 )

@@ -72,8 +72,12 @@ def test_a_task_completed_twice_is_seen(project, pair, ada):
 
 
 def test_a_task_granted_before_its_need_had_ended_is_seen(project, ticket, ada, operator):
-    late, early = Task.objects.add(ticket, [TaskSpec("late", priority=3), TaskSpec("early", priority=0)], by=operator)
-    Need.objects.bulk_create([Need(parent=late, child=early)])  # past the verb, so that the child is not told that it waits
+    late, early = Task.objects.add(
+        ticket, [TaskSpec("late", priority=3), TaskSpec("early", priority=0)], by=operator
+    )
+    Need.objects.bulk_create(
+        [Need(parent=late, child=early)]
+    )  # past the verb, so that the child is not told that it waits
     before = what_stands(project)
     work(ada)
 
@@ -111,8 +115,14 @@ def test_a_completion_without_its_event_is_not_done(project, pair, ada):
 
 
 def test_any_one_need_is_enough_where_the_task_says_so(project, ticket, ada, operator):
-    first, other = Task.objects.add(ticket, [TaskSpec("first", priority=0), TaskSpec("other", priority=3)], by=operator)
-    [child] = Task.objects.add(ticket, [TaskSpec("child", needs=[NeedSpec(first.pk), NeedSpec(other.pk)], join=1, priority=0)], by=operator)
+    first, other = Task.objects.add(
+        ticket, [TaskSpec("first", priority=0), TaskSpec("other", priority=3)], by=operator
+    )
+    [child] = Task.objects.add(
+        ticket,
+        [TaskSpec("child", needs=[NeedSpec(first.pk), NeedSpec(other.pk)], join=1, priority=0)],
+        by=operator,
+    )
     before = what_stands(project)
     for _ in range(2):
         [claim] = Task.objects.claim(by=ada)
@@ -138,7 +148,9 @@ def test_the_bound_is_what_a_crew_without_overhead_needs(tasks, needs, agents, r
 
 
 def planted(project, task, kind, *, fence):
-    number = sql.rows("UPDATE tickets_task SET events = events + 1 WHERE id = %s RETURNING events", [task.pk])[0]["events"]
+    number = sql.rows(
+        "UPDATE tickets_task SET events = events + 1 WHERE id = %s RETURNING events", [task.pk]
+    )[0]["events"]
     Event.objects.create(
         project_id=project.pk, topic=f"ticket:{task.ticket_key}", subject=f"task:{task.pk}", number=number, kind=kind, actor="agent:ada",
         data={"fence": fence},

@@ -11,7 +11,10 @@ pytestmark = pytest.mark.django_db
 
 def chain(*titles):
     """Tasks of which each needs the one before."""
-    return [{"ref": title, "title": title, "needs": [titles[place - 1]] if place else []} for place, title in enumerate(titles)]
+    return [
+        {"ref": title, "title": title, "needs": [titles[place - 1]] if place else []}
+        for place, title in enumerate(titles)
+    ]
 
 
 def test_needs_are_stored_and_read_back(opened):
@@ -23,7 +26,10 @@ def test_needs_are_stored_and_read_back(opened):
 
 
 def test_a_more_urgent_task_waits_for_its_need(opened, claim, complete):
-    opened({"ref": "low", "title": "low", "priority": "low"}, {"title": "critical", "priority": "critical", "needs": ["low"]})
+    opened(
+        {"ref": "low", "title": "low", "priority": "low"},
+        {"title": "critical", "priority": "critical", "needs": ["low"]},
+    )
     [held] = claim(5)
     assert titles([held]) == ["low"]
     complete(held)
@@ -49,15 +55,21 @@ def test_with_two_needs_both_must_be_completed(opened, claim, complete):
 
 def test_all_tasks_a_task_holds_up_are_listed(opened, calls):
     """Each task names what it needs, so whoever waits for a task is found in the ticket's list."""
-    ticket, tasks = opened({"ref": "a", "title": "a"}, {"title": "b", "needs": ["a"]}, {"title": "c", "needs": ["a"]}, "d")
+    ticket, tasks = opened(
+        {"ref": "a", "title": "a"}, {"title": "b", "needs": ["a"]}, {"title": "c", "needs": ["a"]}, "d"
+    )
     listed = calls.get("/tasks", ticket=ticket["key"]).json()["results"]
-    assert {task["title"] for task in listed if tasks["a"]["id"] in [need["task"] for need in task["needs"]]} == {"b", "c"}
+    assert {
+        task["title"] for task in listed if tasks["a"]["id"] in [need["task"] for need in task["needs"]]
+    } == {"b", "c"}
 
 
 def test_a_cycle_of_three_is_refused_and_named(opened, calls):
     """Its tasks are named, and the edges stay as they were."""
     ticket, tasks = opened(*chain("t1", "t2", "t3"))
-    refused = calls.post(f"/tickets/{ticket['key']}/edges", {"task": tasks["t1"]["id"], "needs": tasks["t3"]["id"]})
+    refused = calls.post(
+        f"/tickets/{ticket['key']}/edges", {"task": tasks["t1"]["id"], "needs": tasks["t3"]["id"]}
+    )
     assert (refused.status_code, refused.json()["code"]) == (409, "cycle")
     assert set(refused.json()["cycle"]) == {task["key"] for task in tasks.values()}
     assert calls.get(f"/tasks/{tasks['t1']['id']}").json()["needs"] == []

@@ -71,7 +71,8 @@ def test_a_ticket_blocked_in_deployment_comes_back(delivery):
 
 
 @pytest.mark.parametrize(
-    ("here", "to"), [("BACKLOG", "DEPLOYMENT"), ("REQUIREMENTS", "DONE"), ("DONE", "IMPLEMENTATION"), ("DONE", "BLOCKED")]
+    ("here", "to"),
+    [("BACKLOG", "DEPLOYMENT"), ("REQUIREMENTS", "DONE"), ("DONE", "IMPLEMENTATION"), ("DONE", "BLOCKED")],
 )
 def test_moves_that_are_not_allowed(delivery, here, to):
     delivery.bring_to(here)

@@ -19,16 +19,26 @@ pytestmark = pytest.mark.django_db
 
 
 def test_the_schema_has_tickets_tasks_agents_events():
-    assert {"tickets_ticket", "tickets_task", "agents_agent", "agents_event"} <= set(connection.introspection.table_names())
+    assert {"tickets_ticket", "tickets_task", "agents_agent", "agents_event"} <= set(
+        connection.introspection.table_names()
+    )
 
 
 def test_a_ticket_is_created_read_changed_and_archived(opened, calls):
     """Nothing deletes a ticket: archived, it leaves the lists and can still be read."""
     ticket, _ = opened(description="All of it", priority="HIGH", labels=["payments"])
     read = calls.get(f"/tickets/{ticket['key']}").json()
-    assert (read["title"], read["description"], read["priority"], read["labels"]) == ("Ship it", "All of it", "high", ["payments"])
+    assert (read["title"], read["description"], read["priority"], read["labels"]) == (
+        "Ship it",
+        "All of it",
+        "high",
+        ["payments"],
+    )
 
-    assert calls.patch(f"/tickets/{ticket['key']}", {"title": "Ship all of it"}).json()["title"] == "Ship all of it"
+    assert (
+        calls.patch(f"/tickets/{ticket['key']}", {"title": "Ship all of it"}).json()["title"]
+        == "Ship all of it"
+    )
 
     assert calls.delete(f"/tickets/{ticket['key']}").status_code == 405
     assert calls.post(f"/tickets/{ticket['key']}/archive", {}).status_code == 200
@@ -39,7 +49,12 @@ def test_a_ticket_is_created_read_changed_and_archived(opened, calls):
 def test_a_task_is_created_read_and_changed(opened, calls):
     _, tasks = opened({"title": "Write it", "kind": "code", "priority": "low"})
     task = calls.get(f"/tasks/{tasks['Write it']['id']}").json()
-    assert (task["title"], task["kind"], task["priority"], task["state"]) == ("Write it", "code", "low", "pending")
+    assert (task["title"], task["kind"], task["priority"], task["state"]) == (
+        "Write it",
+        "code",
+        "low",
+        "pending",
+    )
 
     assert calls.patch(f"/tasks/{task['id']}", {"priority": "critical"}).json()["priority"] == "critical"
     assert calls.get(f"/tasks/{task['id']}").json()["priority"] == "critical"
@@ -47,7 +62,9 @@ def test_a_task_is_created_read_and_changed(opened, calls):
 
 def test_an_agent_is_created_read_and_changed_with_its_heartbeat(project, calls):
     """The registration answers with the agent's key, shown once; the heartbeat is the agent's own call."""
-    made = calls.post("/agents", {"name": "eve", "capabilities": ["python"], "capacity": 3, "projects": ["OMO"]}).json()
+    made = calls.post(
+        "/agents", {"name": "eve", "capabilities": ["python"], "capacity": 3, "projects": ["OMO"]}
+    ).json()
     assert calls.get("/agents/eve").json()["capacity"] == 3
     assert calls.patch("/agents/eve", {"capacity": 2}).json()["capacity"] == 2
 
@@ -64,9 +81,16 @@ def test_an_event_is_stored_with_its_payload_and_read_back_equal(opened, claim, 
     """No call writes an event: it is the record of an act, here of progress with a nested payload."""
     opened("Write it")
     [held] = claim()
-    told = {"message": "half", "percent": 50.0, "checkpoint": {"branch": "b", "commit": "c0ffee", "summary": "überall", "next_step": ""}}
+    told = {
+        "message": "half",
+        "percent": 50.0,
+        "checkpoint": {"branch": "b", "commit": "c0ffee", "summary": "überall", "next_step": ""},
+    }
 
-    assert agent.post(f"/tasks/{held['task']['id']}/progress", {"fence": held["fence"], **told}).status_code == 200
+    assert (
+        agent.post(f"/tasks/{held['task']['id']}/progress", {"fence": held["fence"], **told}).status_code
+        == 200
+    )
 
     [event] = calls.get("/events", kind="task.progressed").json()["results"]
     assert event["data"] == told
@@ -97,12 +121,27 @@ def test_an_empty_database_is_migrated_and_has_the_rules_and_workflows():
     try:
         words = [sys.executable, "manage.py", "migrate", "--no-input"]
         done = subprocess.run(
-            words, cwd=settings.ROOT, env={**cluster.environment(), "DATABASE_URL": there}, capture_output=True, text=True
+            words,
+            cwd=settings.ROOT,
+            env={**cluster.environment(), "DATABASE_URL": there},
+            capture_output=True,
+            text=True,
         )
         assert done.returncode == 0, done.stderr
         with psycopg.connect(there) as link:
-            triggers = {name for (name,) in link.execute("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'")}
-            assert {"phase_guard", "birth_guard", "task_states", "journal_only_grows", "history_is_never_emptied"} <= triggers
+            triggers = {
+                name
+                for (name,) in link.execute(
+                    "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'"
+                )
+            }
+            assert {
+                "phase_guard",
+                "birth_guard",
+                "task_states",
+                "journal_only_grows",
+                "history_is_never_emptied",
+            } <= triggers
             assert ("simple",) in link.execute("SELECT name FROM tickets_workflow").fetchall()
     finally:
         with connection.cursor() as cursor:

@@ -25,7 +25,10 @@ from tickets.simulation.cast import enlist
 from tickets.simulation.chaos import Chaos, kill_child
 from tickets.simulation.crew import Crew
 
-PLAIN = {"name": "plain", "phases": [{"name": "OPEN", "to": ["DONE"]}, {"name": "DONE", "to": []}]}  # no ticket moves by itself
+PLAIN = {
+    "name": "plain",
+    "phases": [{"name": "OPEN", "to": ["DONE"]}, {"name": "DONE", "to": []}],
+}  # no ticket moves by itself
 
 
 @pytest.fixture
@@ -33,23 +36,42 @@ def backlog(operator):
     """A project with 30 open tasks, of which 20 need an earlier one."""
     Workflow.objects.install(PLAIN)
     project = Project.objects.found(key="SIM", by=operator, workflow="plain")
-    specs = [TaskSpec(f"task {number}", capabilities=["python"] if number % 3 else []) for number in range(30)]
+    specs = [
+        TaskSpec(f"task {number}", capabilities=["python"] if number % 3 else []) for number in range(30)
+    ]
     ticket = Ticket.objects.open(project=project, title="A backlog", tasks=specs, by=operator)
     tasks = list(Task.objects.filter(ticket=ticket).order_by("id").values_list("id", flat=True))
     chance = random.Random(3)
-    Need.objects.add(project.pk, [Edge(chance.choice(tasks[:place]), tasks[place]) for place in range(10, 30)], by=operator)
+    Need.objects.add(
+        project.pk, [Edge(chance.choice(tasks[:place]), tasks[place]) for place in range(10, 30)], by=operator
+    )
     return project
 
 
 def simulate(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "manage.py", "simulate", *words], cwd=settings.ROOT, env=cluster.environment(), capture_output=True, text=True
+        [sys.executable, "manage.py", "simulate", *words],
+        cwd=settings.ROOT,
+        env=cluster.environment(),
+        capture_output=True,
+        text=True,
     )
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_backlog_is_done_once_and_in_order_over_http(backlog, web):
-    ended = simulate("--project", "SIM", "--agents", "3", "--work-ms", "5", "--url", f"http://{web.host}", "--sure", "--json")
+    ended = simulate(
+        "--project",
+        "SIM",
+        "--agents",
+        "3",
+        "--work-ms",
+        "5",
+        "--url",
+        f"http://{web.host}",
+        "--sure",
+        "--json",
+    )
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
     report = json.loads(ended.stdout)
@@ -87,13 +109,28 @@ def test_a_call_whose_answer_was_lost_is_repeated_and_has_one_effect(backlog, we
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert report["unanswered"] >= 10
     assert (report["done"], report["done_twice"], report["lost"], report["refused"]) == (30, 0, 0, 0)
-    assert Event.objects.filter(kind="task.claimed").count() == 30  # the repeated claim got the first one's task
+    assert (
+        Event.objects.filter(kind="task.claimed").count() == 30
+    )  # the repeated claim got the first one's task
 
 
 @pytest.mark.django_db(transaction=True)
 def test_what_is_not_done_within_the_limit_is_told_with_exit_status_1(backlog, web):
     url = f"http://{web.host}"
-    ended = simulate("--project", "SIM", "--agents", "1", "--work-ms", "60000", "--limit-s", "1", "--url", url, "--sure", "--json")
+    ended = simulate(
+        "--project",
+        "SIM",
+        "--agents",
+        "1",
+        "--work-ms",
+        "60000",
+        "--limit-s",
+        "1",
+        "--url",
+        url,
+        "--sure",
+        "--json",
+    )
 
     report = json.loads(ended.stdout)
     assert ended.returncode == 1
@@ -146,7 +183,10 @@ def test_agents_of_a_killed_run_are_retired_by_the_next(project):
     assert Agent.objects.get(pk=busy.pk).state == "available"
 
 
-@pytest.mark.parametrize("words", [["--agents", "0"], ["--agents", "101"], ["--work-ms", "-1"], ["--limit-s", "soon"], ["--kills", "3"]])
+@pytest.mark.parametrize(
+    "words",
+    [["--agents", "0"], ["--agents", "101"], ["--work-ms", "-1"], ["--limit-s", "soon"], ["--kills", "3"]],
+)
 @pytest.mark.django_db
 def test_wrong_use_ends_with_2(words):
     with pytest.raises(SystemExit) as ended:
@@ -180,7 +220,9 @@ def test_kills_are_spread_over_the_work(tmp_path):
 
 def test_agents_end_with_whoever_started_them():
     with Crew([Orders("http://127.0.0.1:9", "omoi_none", "SIM")] * 2) as crew:
-        assert wait_for(lambda: any(line["what"] == "unanswered" for line in crew.news()))  # at work, though nobody answers
+        assert wait_for(
+            lambda: any(line["what"] == "unanswered" for line in crew.news())
+        )  # at work, though nobody answers
         for process in crew.processes:
             process.stdin.close()
         assert wait_for(lambda: not crew.working)
@@ -209,7 +251,13 @@ def test_nothing_is_lost_or_done_twice_while_processes_are_killed():
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
     report = json.loads(ended.stdout)
-    assert (report["tasks"], report["done"], report["done_twice"], report["order_violations"], report["lost"]) == (150, 150, 0, 0, 0)
+    assert (
+        report["tasks"],
+        report["done"],
+        report["done_twice"],
+        report["order_violations"],
+        report["lost"],
+    ) == (150, 150, 0, 0, 0)
     assert report["kills"] == 10
     assert set(report["killed"]) == {"web", "worker", "clock"}
 

@@ -22,7 +22,11 @@ from tickets.models.task.audit import WRONG_NEEDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-PROCESSES, CAPACITY, TO_AN_AGENT = 4, 3, 4  # four claimers share an agent, so that its capacity is fought over
+PROCESSES, CAPACITY, TO_AN_AGENT = (
+    4,
+    3,
+    4,
+)  # four claimers share an agent, so that its capacity is fought over
 PLAIN = {"name": "plain", "phases": [{"name": "OPEN", "to": ["DONE"]}, {"name": "DONE", "to": []}]}
 
 
@@ -67,7 +71,10 @@ def storm(webs, keys, seconds):
     words = [sys.executable, "-m", "tests.flows.claimers"]
     crowd = [
         subprocess.Popen(
-            [*words, f"http://{webs[place % len(webs)].host}", str(seconds), *hand], cwd=settings.ROOT, stdout=subprocess.PIPE, text=True
+            [*words, f"http://{webs[place % len(webs)].host}", str(seconds), *hand],
+            cwd=settings.ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         for place, hand in enumerate(hands)
     ]
@@ -77,9 +84,12 @@ def storm(webs, keys, seconds):
 
 
 @pytest.mark.parametrize(
-    ("claimers", "tasks", "rounds"), [pytest.param(16, 100, 1, id="16"), pytest.param(64, 1000, 20, id="64", marks=pytest.mark.full)]
+    ("claimers", "tasks", "rounds"),
+    [pytest.param(16, 100, 1, id="16"), pytest.param(64, 1000, 20, id="64", marks=pytest.mark.full)],
 )
-def test_every_task_is_granted_once_and_nobody_holds_more_than_they_may(project, operator, webs, claimers, tasks, rounds):
+def test_every_task_is_granted_once_and_nobody_holds_more_than_they_may(
+    project, operator, webs, claimers, tasks, rounds
+):
     from tickets.models import Ticket
 
     agents = [
@@ -87,10 +97,18 @@ def test_every_task_is_granted_once_and_nobody_holds_more_than_they_may(project,
         for n in range(claimers // TO_AN_AGENT)
     ]
     keys = [Key.objects.issue(agent=agent, by=operator)[1] for agent in agents for _ in range(TO_AN_AGENT)]
-    ticket = Ticket.objects.open(project=project, title="A storm", workflow=allow(project, Workflow.objects.install(PLAIN)), by=operator)
+    ticket = Ticket.objects.open(
+        project=project,
+        title="A storm",
+        workflow=allow(project, Workflow.objects.install(PLAIN)),
+        by=operator,
+    )
 
     for turn in range(rounds):
-        made = {task.pk for task in Task.objects.add(ticket, [TaskSpec(f"task {n}") for n in range(tasks)], by=operator)}
+        made = {
+            task.pk
+            for task in Task.objects.add(ticket, [TaskSpec(f"task {n}") for n in range(tasks)], by=operator)
+        }
         with Watcher() as watcher:
             granted = storm(webs, keys, seconds=240)
 
@@ -115,7 +133,9 @@ def test_a_claim_whose_holder_is_silent_can_be_claimed_within_its_lease_and_six_
     _, key = Key.objects.issue(agent=bob, by="system:test")
     [old] = Task.objects.claim(by=ada, lease_s=5)
     begun = time.monotonic()
-    with httpx.Client(base_url=f"http://{webs[0].host}{ROOT}", headers={"Authorization": f"Bearer {key}"}, timeout=20) as client:
+    with httpx.Client(
+        base_url=f"http://{webs[0].host}{ROOT}", headers={"Authorization": f"Bearer {key}"}, timeout=20
+    ) as client:
         answer = until(lambda: (got := client.post("/claims", json={})).status_code == 200 and got, 5 + 6)
 
     assert 4.5 < time.monotonic() - begun < 5 + 6
@@ -130,10 +150,15 @@ def test_threads_that_settle_neighbours_with_a_shared_child_free_it_once(ticket,
 
     agents = [Agent.objects.register(name=f"agent-{n}", projects=[project], by=operator) for n in range(12)]
     parents = Task.objects.add(ticket, [TaskSpec(f"parent {n}") for n in range(12)], by=operator)
-    [child] = Task.objects.add(ticket, [TaskSpec("child", needs=[NeedSpec(task.pk) for task in parents])], by=operator)
+    [child] = Task.objects.add(
+        ticket, [TaskSpec("child", needs=[NeedSpec(task.pk) for task in parents])], by=operator
+    )
     claims = [Task.objects.claim(by=agent)[0] for agent in agents]
 
-    [answers] = race(1, *[lambda _, by=by, held=held: complete(held, by=by) for by, held in zip(agents, claims, strict=True)])
+    [answers] = race(
+        1,
+        *[lambda _, by=by, held=held: complete(held, by=by) for by, held in zip(agents, claims, strict=True)],
+    )
 
     assert {answer.state for answer in answers} == {"completed"}
     assert Task.objects.get(pk=child.pk).is_ready

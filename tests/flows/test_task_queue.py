@@ -40,7 +40,14 @@ def test_high_before_medium_before_low(opened, claim):
 
 def test_only_tasks_of_the_asked_phase(opened, claim, project, operator):
     workflow = Workflow.objects.install(
-        {"name": "two", "phases": [{"name": "PLAN", "to": ["BUILD"]}, {"name": "BUILD", "to": ["DONE"]}, {"name": "DONE", "to": []}]}
+        {
+            "name": "two",
+            "phases": [
+                {"name": "PLAN", "to": ["BUILD"]},
+                {"name": "BUILD", "to": ["DONE"]},
+                {"name": "DONE", "to": []},
+            ],
+        }
     )
     allow(project, workflow)
     opened("Plan it", workflow=workflow.name)
@@ -82,13 +89,22 @@ def test_a_failure_stores_the_message_and_the_time(opened, claim, agent, calls):
     """After a transient failure the task is pending again while attempts are left; a permanent one ends it."""
     opened({"title": "Write it", "max_attempts": 3})
     [held] = claim()
-    answer = agent.post(f"/tasks/{held['task']['id']}/failure", {"fence": 1, "error": "disk full", "kind": "transient"}).json()
-    assert (answer["state"], answer["ready"], answer["error"], answer["ended_at"]) == ("pending", False, "disk full", None)
+    answer = agent.post(
+        f"/tasks/{held['task']['id']}/failure", {"fence": 1, "error": "disk full", "kind": "transient"}
+    ).json()
+    assert (answer["state"], answer["ready"], answer["error"], answer["ended_at"]) == (
+        "pending",
+        False,
+        "disk full",
+        None,
+    )
 
     Task.objects.filter(pk=held["task"]["id"]).update(not_before="2020-01-01T00:00Z")
     [held] = claim()
     assert held["brief"]["recovery"] == {"attempt": 2, "error": "disk full"}
-    answer = agent.post(f"/tasks/{held['task']['id']}/failure", {"fence": 2, "error": "no such branch", "kind": "permanent"}).json()
+    answer = agent.post(
+        f"/tasks/{held['task']['id']}/failure", {"fence": 2, "error": "no such branch", "kind": "permanent"}
+    ).json()
     assert (answer["state"], answer["error"]) == ("failed", "no such branch")
     assert answer["ended_at"]
 
@@ -96,5 +112,7 @@ def test_a_failure_stores_the_message_and_the_time(opened, claim, agent, calls):
 def test_tasks_are_listed_by_holder_and_state(opened, claim, calls):
     opened("one", "two", "three")
     mine = {held["task"]["id"] for held in claim(2)}
-    assert {task["id"] for task in calls.get("/tasks", agent="ada", state="claimed").json()["results"]} == mine
+    assert {
+        task["id"] for task in calls.get("/tasks", agent="ada", state="claimed").json()["results"]
+    } == mine
     assert [task["state"] for task in calls.get("/tasks", state="pending").json()["results"]] == ["pending"]

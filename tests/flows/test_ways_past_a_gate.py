@@ -64,7 +64,9 @@ class Scene:
     def tell(self, ground: str, to: str = "DESIGN", **more: Any) -> None:
         ticket = self.ticket
         more = {"by": "user:mallory", "reason": LONG, **more}
-        PhaseMove.objects.create(ticket=ticket, move=ticket.moves + 1, from_phase=ticket.phase, to_phase=to, ground=ground, **more)
+        PhaseMove.objects.create(
+            ticket=ticket, move=ticket.moves + 1, from_phase=ticket.phase, to_phase=to, ground=ground, **more
+        )
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,9 @@ def with_nothing_but_a_copy_of_the_ticket_from_before(scene):
 
 @way()
 def force_without_the_scope(scene):
-    return scene.writer().post(f"{scene.delivery.at}/transitions", {"to": "DESIGN", "force": True, "reason": LONG})
+    return scene.writer().post(
+        f"{scene.delivery.at}/transitions", {"to": "DESIGN", "force": True, "reason": LONG}
+    )
 
 
 @way()
@@ -166,20 +170,28 @@ def force_without_the_scope_under_an_idempotency_key(scene):
 def force_as_an_operator_of_the_project(scene):
     olga = scene.people.objects.create_user("olga")
     Member.objects.create(project=scene.project, user=olga, role="operator")
-    return api_of(olga).post(f"{scene.delivery.at}/transitions", {"to": "DESIGN", "force": True, "reason": LONG})
+    return api_of(olga).post(
+        f"{scene.delivery.at}/transitions", {"to": "DESIGN", "force": True, "reason": LONG}
+    )
 
 
 @way()
 def force_as_the_admin_of_another_project(scene):
     sam = scene.people.objects.create_user("sam")
-    Member.objects.create(project=Project.objects.found(key="OTHER", by=scene.operator), user=sam, role="admin")
+    Member.objects.create(
+        project=Project.objects.found(key="OTHER", by=scene.operator), user=sam, role="admin"
+    )
     Member.objects.create(project=scene.project, user=sam, role="operator")
-    return api_of(sam).post(f"{scene.delivery.at}/transitions", {"to": "DESIGN", "force": True, "reason": LONG})
+    return api_of(sam).post(
+        f"{scene.delivery.at}/transitions", {"to": "DESIGN", "force": True, "reason": LONG}
+    )
 
 
 @way()
 def force_with_an_agents_key(scene):
-    return scene.agent.post(f"{scene.delivery.at}/transitions", {"to": "DESIGN", "force": True, "reason": LONG})
+    return scene.agent.post(
+        f"{scene.delivery.at}/transitions", {"to": "DESIGN", "force": True, "reason": LONG}
+    )
 
 
 @way()
@@ -209,27 +221,43 @@ def as_a_viewer(scene):
 
 @way()
 def born_behind_the_gate(scene):
-    body = {"project": "OMO", "title": "x", "workflow": "software_delivery", "phase": "DEPLOYMENT", "reason": LONG}
+    body = {
+        "project": "OMO",
+        "title": "x",
+        "workflow": "software_delivery",
+        "phase": "DEPLOYMENT",
+        "reason": LONG,
+    }
     return scene.writer().post("/tickets", body)
 
 
 @way()
 def born_behind_the_gate_under_an_idempotency_key(scene):
-    body = {"project": "OMO", "title": "x", "workflow": "software_delivery", "phase": "DEPLOYMENT", "reason": LONG}
+    body = {
+        "project": "OMO",
+        "title": "x",
+        "workflow": "software_delivery",
+        "phase": "DEPLOYMENT",
+        "reason": LONG,
+    }
     return scene.writer().post("/tickets", body, Idempotency_Key="k")
 
 
 @way()
 def born_behind_the_gate_with_a_short_reason(scene):
     return scene.calls.post(
-        "/tickets", {"project": "OMO", "title": "x", "workflow": "software_delivery", "phase": "DONE", "reason": "short"}
+        "/tickets",
+        {"project": "OMO", "title": "x", "workflow": "software_delivery", "phase": "DONE", "reason": "short"},
     )
 
 
 @way()
 def imported_behind_the_gate(scene):
     document = json.dumps({"id": "a", "title": "done elsewhere", "status": "closed", "priority": 1})
-    return scene.writer().post("/imports", {"format": "beads", "project": "OMO", "workflow": "software_delivery", "document": document})
+    return scene.writer().post(
+        "/imports",
+        {"format": "beads", "project": "OMO", "workflow": "software_delivery", "document": document},
+    )
 
 
 # -- verdicts
@@ -289,14 +317,26 @@ def a_verdict_of_another_ticket(scene):
 
 @way("IMPLEMENTATION")
 def a_verdict_of_another_phase(scene):
-    advance(scene, Verdict.objects.filter(ticket=scene.ticket, phase="REQUIREMENTS", passed=True).get(), to="TESTING")
+    advance(
+        scene,
+        Verdict.objects.filter(ticket=scene.ticket, phase="REQUIREMENTS", passed=True).get(),
+        to="TESTING",
+    )
 
 
 @way(door=False)
 def a_verdict_row_that_just_says_passed(scene):
     ticket = scene.ticket
     digest = sql.one("SELECT omoi_evidence(%s, %s) AS digest", [ticket.pk, ticket.phase])["digest"]
-    Verdict.objects.create(ticket=ticket, phase=ticket.phase, move=ticket.moves, passed=True, checks=[], evidence=digest, by="user:mallory")
+    Verdict.objects.create(
+        ticket=ticket,
+        phase=ticket.phase,
+        move=ticket.moves,
+        passed=True,
+        checks=[],
+        evidence=digest,
+        by="user:mallory",
+    )
 
 
 @way(door=False)
@@ -323,7 +363,9 @@ def advance(scene, verdict, to=None):
 
 @way(lacks="requirements_document")
 def numbers_claimed_in_a_result(scene):
-    scene.delivery.work_off(result={"artifacts": [{"type": "requirements_document", "content": {"length": 9000}}], "passed": True})
+    scene.delivery.work_off(
+        result={"artifacts": [{"type": "requirements_document", "content": {"length": 9000}}], "passed": True}
+    )
     return scene.go()
 
 
@@ -336,25 +378,33 @@ def numbers_claimed_beside_an_artifact(scene):
 
 @way(lacks="requirements_document")
 def a_document_that_claims_its_length(scene):
-    scene.delivery.hand_in("requirements_document", b'{"length": 9000, "sections": ["scope", "acceptance_criteria"]}')
+    scene.delivery.hand_in(
+        "requirements_document", b'{"length": 9000, "sections": ["scope", "acceptance_criteria"]}'
+    )
     return scene.go()
 
 
 @way(lacks="requirements_document")
 def a_document_padded_with_blanks(scene):
-    scene.delivery.hand_in("requirements_document", b"# Scope\n" + b" " * 900 + b"\n# Acceptance criteria" + b"\n" * 900)
+    scene.delivery.hand_in(
+        "requirements_document", b"# Scope\n" + b" " * 900 + b"\n# Acceptance criteria" + b"\n" * 900
+    )
     return scene.go()
 
 
 @way(lacks="requirements_document")
 def a_document_padded_between_words(scene):
-    scene.delivery.hand_in("requirements_document", ("# Scope\n# Acceptance criteria\na" + "\n\u200b\u00a0" * 400 + "z").encode())
+    scene.delivery.hand_in(
+        "requirements_document", ("# Scope\n# Acceptance criteria\na" + "\n\u200b\u00a0" * 400 + "z").encode()
+    )
     return scene.go()
 
 
 @way(lacks="requirements_document")
 def headings_that_are_only_quoted(scene):
-    scene.delivery.hand_in("requirements_document", b"```\n# Scope\n# Acceptance criteria\n```\n" + b"x" * 600)
+    scene.delivery.hand_in(
+        "requirements_document", b"```\n# Scope\n# Acceptance criteria\n```\n" + b"x" * 600
+    )
     return scene.go()
 
 
@@ -392,7 +442,10 @@ def an_artifact_under_an_old_fence(scene):
     lapse(old)
     held = {"task": str(old.task), "fence": old.fence}
     document = {"type": "requirements_document", "content": reports.requirements().decode()}
-    assert scene.agent.post(f"{scene.delivery.at}/artifacts", {**document, **held}).json()["code"] == "claim_lost"
+    assert (
+        scene.agent.post(f"{scene.delivery.at}/artifacts", {**document, **held}).json()["code"]
+        == "claim_lost"
+    )
     late = scene.agent.post(f"/tasks/{old.task}/completion", {"fence": old.fence, "artifacts": [document]})
     assert late.json()["code"] == "claim_lost"
     Task.objects.filter(pk=old.task).cancel(by=scene.operator, reason="late")
@@ -421,20 +474,27 @@ def content_changed_in_place(scene):
 
 def report(phase: str, kind: str, to: str, name: str, content: bytes) -> None:
     def act(scene: Scene) -> Any:
-        scene.calls.upload(f"{scene.delivery.at}/artifacts", type=kind, file=SimpleUploadedFile("report", content))
+        scene.calls.upload(
+            f"{scene.delivery.at}/artifacts", type=kind, file=SimpleUploadedFile("report", content)
+        )
         return scene.go(to)
 
     act.__name__ = name
     way(phase, lacks=kind)(act)
 
 
-BOMB = b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;&b;&b;">]>'
+BOMB = (
+    b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;&b;&b;">]>'
+)
 HIT = b'<line number="%d" hits="1"/>'
 MISSED = b"".join(b'<line number="%d" hits="0"/>' % n for n in range(2, 9))
 
 
 def cobertura(lines: bytes, **claims: str) -> bytes:
-    claims = {"lines_valid": str(lines.count(b"<line ") or 1), "lines_covered": str(lines.count(b'hits="1"'))} | claims
+    claims = {
+        "lines_valid": str(lines.count(b"<line ") or 1),
+        "lines_covered": str(lines.count(b'hits="1"')),
+    } | claims
     claimed = " ".join(f'{name.replace("_", "-")}="{value}"' for name, value in claims.items()).encode()
     return (
         b'<coverage %s><packages><package><classes><class filename="a.py"><lines>%s</lines></class></classes></package></packages></coverage>'
@@ -446,7 +506,9 @@ def cobertura(lines: bytes, **claims: str) -> bytes:
 
 
 for name, content in {
-    "coverage_whose_totals_lie": cobertura(HIT % 1 + MISSED, line_rate="1.0", lines_covered="8", lines_valid="8"),
+    "coverage_whose_totals_lie": cobertura(
+        HIT % 1 + MISSED, line_rate="1.0", lines_covered="8", lines_valid="8"
+    ),
     "coverage_that_counts_one_line_often": cobertura(HIT % 1 * 100 + MISSED),
     "coverage_of_a_piece_without_totals": cobertura(HIT % 1, lines_valid="", lines_covered=""),
     "coverage_of_nothing": cobertura(b"", line_rate="1.0"),
@@ -493,7 +555,9 @@ def with_no_task(scene):
 @way()
 def with_all_tasks_cancelled(scene):
     scene.delivery.hand_in("requirements_document", reports.requirements())
-    [task] = scene.calls.post(f"{scene.delivery.at}/tasks", {"tasks": [{"title": "never done"}]}).json()["tasks"]
+    [task] = scene.calls.post(f"{scene.delivery.at}/tasks", {"tasks": [{"title": "never done"}]}).json()[
+        "tasks"
+    ]
     scene.calls.post(f"/tasks/{task['id']}/cancellation", {"reason": "no"})
     return scene.go()
 
@@ -511,7 +575,9 @@ def with_the_task_of_another_phase(scene):
 def with_a_failed_task(scene):
     scene.calls.post(f"{scene.delivery.at}/tasks", {"tasks": [{"title": "breaks"}]})
     claim = scene.delivery.claim()
-    scene.agent.post(f"/tasks/{claim['task']['id']}/failure", {"fence": claim["fence"], "error": "no", "kind": "permanent"})
+    scene.agent.post(
+        f"/tasks/{claim['task']['id']}/failure", {"fence": claim["fence"], "error": "no", "kind": "permanent"}
+    )
     return scene.go()
 
 
@@ -549,7 +615,8 @@ def another_workflow_of_its_project(scene):
 @way(door=False)
 def another_workflow_of_the_ticket(scene):
     sql.rows(
-        "UPDATE tickets_ticket SET workflow_id = (SELECT id FROM tickets_workflow WHERE name = 'simple') WHERE id = %s", [scene.ticket.pk]
+        "UPDATE tickets_ticket SET workflow_id = (SELECT id FROM tickets_workflow WHERE name = 'simple') WHERE id = %s",
+        [scene.ticket.pk],
     )
 
 
@@ -596,7 +663,12 @@ def the_form_of_the_admin(scene):
     ticket = scene.ticket
     at = f"/admin/tickets/ticket/{ticket.pk}/change/"
     form = client.get(at).context["adminform"].form
-    fields = {name: form[name].value() or "" for name in form.fields} | {"title": "x", "phase": "DESIGN", "workflow": "1", "moves": "9"}
+    fields = {name: form[name].value() or "" for name in form.fields} | {
+        "title": "x",
+        "phase": "DESIGN",
+        "workflow": "1",
+        "moves": "9",
+    }
     rows = {"history-TOTAL_FORMS": "0", "history-INITIAL_FORMS": "0"}
     assert client.post(at, {**fields, **rows}).status_code == 302
     assert scene.ticket.title == "x"
@@ -713,7 +785,9 @@ def test_evidence_that_changes_while_the_ticket_moves_is_seen(scene, operator):
             locked.advance(by=operator, verdict=verdict)
 
     with meanwhile(move) as moving:
-        Artifact.objects.hand_in(ticket=ticket, type="requirements_document", content=BytesIO(b"# Scope"), by=operator)
+        Artifact.objects.hand_in(
+            ticket=ticket, type="requirements_document", content=BytesIO(b"# Scope"), by=operator
+        )
     with pytest.raises(GateClosed):
         moving.answer()
     assert scene.delivery.phase == "REQUIREMENTS"

@@ -13,11 +13,27 @@ from django.urls import reverse
 from agents.models import Account, Agent, Key, Member, Project, SignInTry
 from omoi_site.database import sql
 from tests.deeds import complete
-from tickets.models import Artifact, Awaited, Comment, Edge, Link, Need, SweepRun, Task, TaskSpec, Ticket, Verdict
+from tickets.models import (
+    Artifact,
+    Awaited,
+    Comment,
+    Edge,
+    Link,
+    Need,
+    SweepRun,
+    Task,
+    TaskSpec,
+    Ticket,
+    Verdict,
+)
 
 pytestmark = pytest.mark.django_db
 
-OURS = [model for name in ("agents", "tickets", "collaboration") for model in apps.get_app_config(name).get_models()]
+OURS = [
+    model
+    for name in ("agents", "tickets", "collaboration")
+    for model in apps.get_app_config(name).get_models()
+]
 ADDED_HERE = {"Project", "Member", "Agent", "Key", "Ticket"}
 EDITED_HERE = {"Project", "Member", "Agent", "Ticket"}
 
@@ -44,7 +60,9 @@ def all_kinds(project, ticket, task, ada, operator):
     SweepRun.ran("lapse")
     Artifact.objects.hand_in(ticket=ticket, type="plan", content=BytesIO(b"Why and how"), by=operator)
     Verdict.objects.give(ticket, by=operator)
-    sql.rows("INSERT INTO agents_reply (hash, request, status, headers, body, sealed) VALUES ('\\x01', '\\x01', 200, '{}', '\\x01', false)")
+    sql.rows(
+        "INSERT INTO agents_reply (hash, request, status, headers, body, sealed) VALUES ('\\x01', '\\x01', 200, '{}', '\\x01', false)"
+    )
     [claim] = Task.objects.claim(by=ada)
     complete(claim, by=ada)
 
@@ -79,7 +97,10 @@ def test_every_filter_answers(desk, all_kinds):
         page = desk.get(at(model, "changelist"))
         for spec in page.context["cl"].filter_specs:
             for choice in spec.choices(page.context["cl"]):
-                assert desk.get(at(model, "changelist") + choice["query_string"]).status_code == 200, (model, choice)
+                assert desk.get(at(model, "changelist") + choice["query_string"]).status_code == 200, (
+                    model,
+                    choice,
+                )
 
 
 def test_history_journal_and_claims_are_only_read(desk, all_kinds):
@@ -92,7 +113,15 @@ def test_history_journal_and_claims_are_only_read(desk, all_kinds):
 
 
 def test_the_admin_cannot_put_a_ticket_into_a_phase(desk, ticket):
-    fields = {"title": "Edited", "description": "", "priority": 1, "labels": "", "phase": "DONE", "previous_phase": "", "moves": 7}
+    fields = {
+        "title": "Edited",
+        "description": "",
+        "priority": 1,
+        "labels": "",
+        "phase": "DONE",
+        "previous_phase": "",
+        "moves": 7,
+    }
     fields |= {"history-TOTAL_FORMS": 0, "history-INITIAL_FORMS": 0}
 
     answer = desk.post(at(Ticket, "change", ticket.pk), fields)
@@ -104,7 +133,14 @@ def test_the_admin_cannot_put_a_ticket_into_a_phase(desk, ticket):
 
 
 def test_a_ticket_added_in_the_admin_is_born_in_its_first_phase(desk, project):
-    fields = {"project": project.pk, "title": "Made here", "description": "", "priority": 2, "labels": "", "phase": "DONE"}
+    fields = {
+        "project": project.pk,
+        "title": "Made here",
+        "description": "",
+        "priority": 2,
+        "labels": "",
+        "phase": "DONE",
+    }
 
     assert desk.post(at(Ticket, "add"), fields).status_code == 302
 
@@ -127,7 +163,11 @@ def test_an_act_asks_for_a_reason_on_its_own_page(desk, ticket):
 
 
 def test_a_refused_act_says_why(desk, ticket, operator):
-    page = desk.post(at(Ticket, "changelist"), {"action": "unblock_tickets", "_selected_action": [ticket.pk], "reason": ""}, follow=True)
+    page = desk.post(
+        at(Ticket, "changelist"),
+        {"action": "unblock_tickets", "_selected_action": [ticket.pk], "reason": ""},
+        follow=True,
+    )
     assert b"stands in Doing, not in Blocked" in page.content
 
 
@@ -142,13 +182,18 @@ def test_a_key_is_shown_once_and_kept_as_a_hash(desk, ada):
     for address in (at(Key, "change", key.pk), at(Key, "changelist")):
         assert text not in desk.get(address).content.decode()
 
-    desk.post(at(Key, "changelist"), {"action": "revoke_keys", "_selected_action": [key.pk], "reason": "it leaked"})
+    desk.post(
+        at(Key, "changelist"), {"action": "revoke_keys", "_selected_action": [key.pk], "reason": "it leaked"}
+    )
     assert Key.objects.bearing(text) is None
 
 
 def test_a_retired_agent_gives_its_claims_back(desk, task, ada):
     Task.objects.claim(by=ada)
-    desk.post(at(Agent, "changelist"), {"action": "retire_agents", "_selected_action": [ada.pk], "reason": "replaced by bob"})
+    desk.post(
+        at(Agent, "changelist"),
+        {"action": "retire_agents", "_selected_action": [ada.pk], "reason": "replaced by bob"},
+    )
     assert Agent.objects.get(pk=ada.pk).state == "retired"
     assert Task.objects.get(pk=task.pk).state == "pending"
 
@@ -162,7 +207,11 @@ def test_a_project_edited_in_the_admin_is_told_of_in_the_journal(desk, project, 
 
 
 def test_what_the_domain_refuses_is_told_above_the_form(desk, project):
-    page = desk.post(at(Project, "change", project.pk), {"name": "OMO", "repository": "", "workflow": "no_such"}, follow=True)
+    page = desk.post(
+        at(Project, "change", project.pk),
+        {"name": "OMO", "repository": "", "workflow": "no_such"},
+        follow=True,
+    )
     assert Project.objects.get(pk=project.pk).workflow == "simple"
     assert b"There is no workflow no_such" in page.content
 
@@ -191,7 +240,9 @@ def elsewhere(operator):
     """A ticket, a task and an agent of a project that sam is no member of."""
     other = Project.objects.found(key="SECRET", workflow="simple", by=operator)
     Agent.objects.register(name="zelda", projects=[other], by=operator)
-    ticket = Ticket.objects.open(project=other, title="Hidden away", tasks=[TaskSpec("Hidden away")], by=operator)
+    ticket = Ticket.objects.open(
+        project=other, title="Hidden away", tasks=[TaskSpec("Hidden away")], by=operator
+    )
     Member.objects.create(project=other, user=operator, role="admin")
     Key.objects.issue(agent=Agent.objects.get(name="zelda"), by=operator)
     return ticket
@@ -204,25 +255,36 @@ def test_staff_see_their_own_projects_only(staff, all_kinds, elsewhere, operator
         for word in ("SECRET", "Hidden away", "zelda"):
             assert word not in page.content.decode(), (model, word)
     for row in (elsewhere, elsewhere.tasks.get(), elsewhere.project, Agent.objects.get(name="zelda")):
-        assert staff.get(at(type(row), "change", row.pk)).status_code == 302, row  # back to the list: there is no such row
+        assert staff.get(at(type(row), "change", row.pk)).status_code == 302, (
+            row
+        )  # back to the list: there is no such row
     assert "OMO-1" in staff.get(at(Ticket, "changelist")).content.decode()
     assert b"ada" in staff.get(at(Agent, "changelist")).content
 
 
 def test_staff_name_no_other_project_in_a_form(staff, elsewhere):
     for model, body in (
-        (Ticket, {"project": elsewhere.project_id, "title": "x", "description": "", "priority": 2, "labels": ""}),
+        (
+            Ticket,
+            {"project": elsewhere.project_id, "title": "x", "description": "", "priority": 2, "labels": ""},
+        ),
         (Agent, {"name": "mallory", "kind": "worker", "capacity": 1, "projects": [elsewhere.project_id]}),
     ):
         refused = staff.post(at(model, "add"), body)
         assert refused.status_code == 200, model
         assert "Select a valid choice" in refused.content.decode()
-    found = staff.get("/admin/autocomplete/", {"app_label": "tickets", "model_name": "ticket", "field_name": "project"}).json()
+    found = staff.get(
+        "/admin/autocomplete/", {"app_label": "tickets", "model_name": "ticket", "field_name": "project"}
+    ).json()
     assert [each["text"] for each in found["results"]] == ["OMO"]
 
 
 def test_staff_make_no_key_beyond_their_own_rights(staff, ada, operator):
-    for body in ({"agent": ada.pk, "scopes": ["admin"]}, {"agent": ada.pk, "scopes": ["work"]}, {"user": operator.pk}):
+    for body in (
+        {"agent": ada.pk, "scopes": ["admin"]},
+        {"agent": ada.pk, "scopes": ["work"]},
+        {"user": operator.pk},
+    ):
         refused = staff.post(at(Key, "add"), body, follow=True)
         assert "omoi_" not in refused.content.decode()
     assert not Key.objects.exists()
@@ -237,7 +299,8 @@ def test_staff_make_nobody_operator_and_touch_none(staff, operator, django_user_
         )
     assert (
         staff.post(
-            f"/admin/auth/user/{operator.pk}/password/", {"password1": "a-long-password-1", "password2": "a-long-password-1"}
+            f"/admin/auth/user/{operator.pk}/password/",
+            {"password1": "a-long-password-1", "password2": "a-long-password-1"},
         ).status_code
         == 403
     )
@@ -247,11 +310,27 @@ def test_staff_make_nobody_operator_and_touch_none(staff, operator, django_user_
 
 
 def test_inner_tables_stand_in_a_section_of_their_own(desk, all_kinds):
-    sections = {app["name"]: [shown["object_name"] for shown in app["models"]] for app in desk.get("/admin/").context["app_list"]}
-    inner = {"Blob", "Chunk", "Awaited", "Lane", "Reply", "SignInTry", "SweepRun", "AgentPresence", "WorkflowPhase", "Account"}
+    sections = {
+        app["name"]: [shown["object_name"] for shown in app["models"]]
+        for app in desk.get("/admin/").context["app_list"]
+    }
+    inner = {
+        "Blob",
+        "Chunk",
+        "Awaited",
+        "Lane",
+        "Reply",
+        "SignInTry",
+        "SweepRun",
+        "AgentPresence",
+        "WorkflowPhase",
+        "Account",
+    }
     assert set(sections["Internals"]) == inner
     assert list(sections)[-1] == "Internals"
-    assert not inner & {name for section, names in sections.items() if section != "Internals" for name in names}
+    assert not inner & {
+        name for section, names in sections.items() if section != "Internals" for name in names
+    }
 
 
 def test_agents_show_presence_and_what_they_hold(desk, ticket, task, ada):

@@ -37,7 +37,11 @@ def test_what_can_be_measured_is_listed():
 
 @pytest.mark.parametrize(
     ("words", "code", "said"),
-    [([], 2, "name what to measure: claim"), (["rust"], 1, "there is no bench rust"), (["claim", "--sizes", "x"], 2, "a whole number")],
+    [
+        ([], 2, "name what to measure: claim"),
+        (["rust"], 1, "there is no bench rust"),
+        (["claim", "--sizes", "x"], 2, "a whole number"),
+    ],
 )
 def test_what_cannot_be_measured_is_refused(words, code, said):
     refused = run("bench", *words)
@@ -46,7 +50,18 @@ def test_what_cannot_be_measured_is_refused(words, code, said):
 
 
 def test_a_bench_measures_on_a_database_of_its_own_and_leaves_nothing(scratch):
-    done = run("bench", "claim", "--json", "--sizes", "50", "--rounds", "1", "--claims", "2", environment=alone(scratch))
+    done = run(
+        "bench",
+        "claim",
+        "--json",
+        "--sizes",
+        "50",
+        "--rounds",
+        "1",
+        "--claims",
+        "2",
+        environment=alone(scratch),
+    )
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert (told["rounds"], set(told["systems"])) == (1, {"statement", "verb", "bare"})
@@ -56,7 +71,9 @@ def test_a_bench_measures_on_a_database_of_its_own_and_leaves_nothing(scratch):
 
 def test_a_bench_that_is_broken_off_leaves_nothing_either(scratch):
     words = [sys.executable, "manage.py", "bench", "claim"]
-    with subprocess.Popen(words, cwd=settings.ROOT, env=alone(scratch), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as bench:
+    with subprocess.Popen(
+        words, cwd=settings.ROOT, env=alone(scratch), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as bench:
         try:
             until(lambda: list(scratch.glob("omoi-bench-*/**/postmaster.pid")))
             bench.send_signal(signal.SIGINT)

@@ -19,7 +19,9 @@ from tests import cluster
 from tickets.models import Ticket, UnknownWorkflow
 
 
-def run(*words: str, environment: dict[str, str] | None = None, stdin: Any = subprocess.DEVNULL) -> subprocess.CompletedProcess[str]:
+def run(
+    *words: str, environment: dict[str, str] | None = None, stdin: Any = subprocess.DEVNULL
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "manage.py", *words],
         cwd=settings.ROOT,
@@ -67,7 +69,9 @@ def test_without_a_server_a_command_says_how_to_start_one(tmp_path, words):
 
 @pytest.mark.django_db
 def test_an_agent_is_made_with_a_key_that_works(project, capsys):
-    made = told(capsys, "agents", "create", "eve", "--capability", "Python ", "--capacity", "3", "--project", "OMO")
+    made = told(
+        capsys, "agents", "create", "eve", "--capability", "Python ", "--capacity", "3", "--project", "OMO"
+    )
 
     assert made["agent"] == {
         "name": "eve", "kind": "worker", "capabilities": ["python"], "phases": [], "tags": [], "capacity": 3, "projects": ["OMO"],
@@ -116,7 +120,10 @@ def test_a_key_that_cannot_be_is_refused(ada, words, refusal):
 
 @pytest.mark.django_db
 def test_a_project_follows_a_workflow_that_is_there(capsys):
-    assert told(capsys, "projects", "create", "CLI", "--name", "Tools", "--workflow", "simple")["workflow"] == "simple"
+    assert (
+        told(capsys, "projects", "create", "CLI", "--name", "Tools", "--workflow", "simple")["workflow"]
+        == "simple"
+    )
     with pytest.raises(UnknownWorkflow):
         call_command("projects", "create", "CLJ", "--workflow", "nowhere")
     assert list(Project.objects.values_list("key", flat=True)) == ["CLI"]
@@ -129,7 +136,10 @@ def backlog(tmp_path):
         {
             "id": "bd-2",
             "title": "Then",
-            "dependencies": [{"depends_on_id": "bd-1", "type": "blocks"}, {"depends_on_id": "bd-9", "type": "tracks"}],
+            "dependencies": [
+                {"depends_on_id": "bd-1", "type": "blocks"},
+                {"depends_on_id": "bd-9", "type": "tracks"},
+            ],
         },
     ]
     file = tmp_path / "issues.jsonl"
@@ -191,7 +201,11 @@ def test_a_refused_import_lists_the_first_faults_and_counts_the_others(tmp_path)
     lines = refused.stderr.splitlines()
     assert lines[0].startswith(f"{file}: Nothing was imported. line 1: title is missing; ")
     assert lines[0].endswith("; and 145 more")
-    assert (lines[1], lines[95], lines[96]) == ("  line 6: title is missing", "  line 100: title is missing", "  … and 50 more")
+    assert (lines[1], lines[95], lines[96]) == (
+        "  line 6: title is missing",
+        "  line 100: title is missing",
+        "  … and 50 more",
+    )
 
     refused = run("import", "beads", str(file), "--project", "CLI", "--json")
     assert (len(json.loads(refused.stdout)["errors"]), json.loads(refused.stdout)["more_errors"]) == (100, 50)
@@ -217,7 +231,10 @@ def test_no_link_is_made_for_who_may_not_sign_in(operator):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("content", [b"", b"name: [", b"\xff\xfe\x00", b"name: x\nphases: 3\n"])
-@pytest.mark.parametrize("words", ["workflows check", "workflows install", "import --project=CLI beads", "import --project=CLI wfformat"])
+@pytest.mark.parametrize(
+    "words",
+    ["workflows check", "workflows install", "import --project=CLI beads", "import --project=CLI wfformat"],
+)
 def test_what_is_wrong_with_a_file_is_said_with_its_name(tmp_path, words, content):
     file = tmp_path / "mine.yaml"
     file.write_bytes(content)

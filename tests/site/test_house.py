@@ -34,7 +34,9 @@ def test_imports_go_down_only():
 def test_no_modules_import_each_other_in_a_circle():
     house = grimp.build_graph("omoi_site", "agents", "tickets", "collaboration", cache_dir=None)
 
-    TopologicalSorter({module: house.find_modules_directly_imported_by(module) for module in house.modules}).prepare()  # names the circle
+    TopologicalSorter(
+        {module: house.find_modules_directly_imported_by(module) for module in house.modules}
+    ).prepare()  # names the circle
 
 
 @pytest.mark.django_db

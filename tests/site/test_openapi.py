@@ -34,7 +34,11 @@ def addresses(patterns, before=""):
 
 def test_the_document_is_openapi_3_1_and_complete(document):
     assert document["openapi"].startswith("3.1")
-    told = {(path.replace("{id}", "{pk}"), method) for path, methods in document["paths"].items() for method in methods}
+    told = {
+        (path.replace("{id}", "{pk}"), method)
+        for path, methods in document["paths"].items()
+        for method in methods
+    }
     ours = {
         ("/" + path, method)
         for path, view in addresses(get_resolver().url_patterns)
@@ -50,7 +54,11 @@ def test_every_operation_says_who_may_and_how_it_refuses(document):
         for method, operation in methods.items():
             assert operation["security"], (method, path)
             for code in ("400", "401", "403"):
-                assert "application/problem+json" in operation["responses"][code]["content"], (method, path, code)
+                assert "application/problem+json" in operation["responses"][code]["content"], (
+                    method,
+                    path,
+                    code,
+                )
 
 
 def test_the_document_is_made_without_a_warning():
@@ -67,7 +75,11 @@ def test_the_document_is_made_without_a_warning():
 def test_the_document_is_made_once_however_many_ask_for_it_at_once():
     made = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(SchemaGenerator, "get_schema", lambda self, get=SchemaGenerator.get_schema, **how: made.append(1) or get(self, **how))
+        patch.setattr(
+            SchemaGenerator,
+            "get_schema",
+            lambda self, get=SchemaGenerator.get_schema, **how: made.append(1) or get(self, **how),
+        )
         served._made.cache_clear()
         served._written.clear()
         [answers] = race(1, *[lambda _: Client().get("/api/v1/schema/")] * 8)
@@ -88,14 +100,20 @@ def test_document_and_pages_are_served_from_here():
 @pytest.mark.parametrize("path", ["/nowhere", "/tickets/", "/gates", "/tickets/OMO-1/nothing"])
 def test_what_is_not_there_is_a_problem_document(path, operator):
     answer = api_of(operator).get(path)
-    assert (answer.status_code, answer["Content-Type"], answer.json()["code"]) == (404, "application/problem+json", "not_found")
+    assert (answer.status_code, answer["Content-Type"], answer.json()["code"]) == (
+        404,
+        "application/problem+json",
+        "not_found",
+    )
 
 
 def test_methods_bodies_and_hosts_that_do_not_fit_are_problem_documents(operator, project):
     calls = api_of(operator)
     assert calls.patch("/claims", {}).json()["code"] == "method_not_allowed"
     assert (
-        calls.client.post("/api/v1/projects", "a=1", content_type="application/x-www-form-urlencoded", headers=calls.headers).json()["code"]
+        calls.client.post(
+            "/api/v1/projects", "a=1", content_type="application/x-www-form-urlencoded", headers=calls.headers
+        ).json()["code"]
         == "unsupported_media_type"
     )
     refused = calls.client.get("/api/v1/projects", headers={**calls.headers, "Host": "evil.example"})

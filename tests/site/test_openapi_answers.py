@@ -15,7 +15,10 @@ OPERATIONS = [(method, path) for path, methods in document()["paths"].items() fo
 KEYED = [
     (method, path)
     for method, path in OPERATIONS
-    if any(parameter["name"] == "Idempotency-Key" for parameter in document()["paths"][path][method].get("parameters", []))
+    if any(
+        parameter["name"] == "Idempotency-Key"
+        for parameter in document()["paths"][path][method].get("parameters", [])
+    )
 ]
 
 
@@ -40,13 +43,23 @@ def walk_of(who, *scopes):
     return Walk(api_of(who, *scopes).headers["Authorization"].removeprefix("Bearer "))
 
 
-def test_what_every_route_answers_is_what_the_document_promises(monkeypatch, operator, project, ada, bob, ticket, task, django_user_model):
+def test_what_every_route_answers_is_what_the_document_promises(
+    monkeypatch, operator, project, ada, bob, ticket, task, django_user_model
+):
     monkeypatch.setattr(Walk, "walked", set())
     calls, own = walk_of(operator), walk_of(ada)
     django_user_model.objects.create_user("vera")
     at = f"/tickets/{ticket.key}"
 
-    for path in ("/projects", "/projects/OMO", "/agents", "/agents/ada", "/agents/search", "/agents/best-fit", "/agents/statistics"):
+    for path in (
+        "/projects",
+        "/projects/OMO",
+        "/agents",
+        "/agents/ada",
+        "/agents/search",
+        "/agents/best-fit",
+        "/agents/statistics",
+    ):
         calls.get(path)
     calls.post("/projects", {"key": "TWO", "workflow": "simple"})
     calls.patch("/projects/TWO", {"name": "Two"})
@@ -66,7 +79,10 @@ def test_what_every_route_answers_is_what_the_document_promises(monkeypatch, ope
     for act in ("drain", "quarantine", "retire"):
         calls.post(f"/agents/eve/{act}", {"reason": "x"})
 
-    others = [spec["id"] for spec in calls.post(f"{at}/tasks", {"tasks": [{"title": name} for name in "abcd"]})["tasks"]]
+    others = [
+        spec["id"]
+        for spec in calls.post(f"{at}/tasks", {"tasks": [{"title": name} for name in "abcd"]})["tasks"]
+    ]
     calls.patch(f"/tasks/{others[0]}", {"title": "A"})
     calls.post(f"/tasks/{others[0]}/bump", {"reason": "x"})
     calls.post(f"/tasks/{others[0]}/cancellation", {"reason": "x"})
@@ -78,16 +94,31 @@ def test_what_every_route_answers_is_what_the_document_promises(monkeypatch, ope
     fence = {"fence": claims[str(task.pk)]["fence"]}
     assert own.get(f"/tasks/{task.pk}")["result"] is None
     own.post(f"/tasks/{task.pk}/progress", {**fence, "message": "half", "percent": 50})
-    own.post("/agents/me/heartbeat", {"claims": [{"task": str(task.pk), **fence}, {"task": "999", "fence": 1}]})
+    own.post(
+        "/agents/me/heartbeat", {"claims": [{"task": str(task.pk), **fence}, {"task": "999", "fence": 1}]}
+    )
     assert own.post(f"/tasks/{task.pk}/completion", fence)["result"] is None
-    own.post(f"/tasks/{others[0]}/failure", {"fence": claims[others[0]]["fence"], "error": "broken", "kind": "permanent"})
+    own.post(
+        f"/tasks/{others[0]}/failure",
+        {"fence": claims[others[0]]["fence"], "error": "broken", "kind": "permanent"},
+    )
     own.post(f"/tasks/{others[1]}/release", {"fence": claims[others[1]]["fence"]})
     own.post("/settlements", {"items": [{"task": others[2], "fence": 1, "outcome": "completed"}, {"task": "9", "fence": 1, "outcome": "completed"}]})  # fmt: skip
-    own.post("/settlements", {"items": [{"task": others[3], "fence": 1, "outcome": "completed", "result": None}], "next": {}})
+    own.post(
+        "/settlements",
+        {"items": [{"task": others[3], "fence": 1, "outcome": "completed", "result": None}], "next": {}},
+    )
     assert own.post("/claims", {}).status_code == 204
 
     artifact = calls.post(f"{at}/artifacts", {"type": "notes", "content": "x"})
-    for path in ("artifacts", f"artifacts/{artifact['id']}", f"artifacts/{artifact['id']}/content", "graph", "gate", "transitions"):
+    for path in (
+        "artifacts",
+        f"artifacts/{artifact['id']}",
+        f"artifacts/{artifact['id']}/content",
+        "graph",
+        "gate",
+        "transitions",
+    ):
         calls.get(f"{at}/{path}")
     calls.post(f"{at}/gate/evaluations")
     calls.post("/tickets", {"project": "OMO", "title": "Another", "tasks": [{"title": "x"}]})
@@ -114,7 +145,14 @@ def test_what_every_route_answers_is_what_the_document_promises(monkeypatch, ope
     calls.get("/workflows/schema")
     calls.get("/workflows/simple/versions")
     calls.put("/workflows/mine", {**workflow["document"], "name": "mine"})
-    calls.post("/imports", {"format": "beads", "project": "TWO", "document": '{"id": "a-1", "title": "One", "status": "open"}\n'})
+    calls.post(
+        "/imports",
+        {
+            "format": "beads",
+            "project": "TWO",
+            "document": '{"id": "a-1", "title": "One", "status": "open"}\n',
+        },
+    )
 
     assert {(path, method) for method, path in OPERATIONS} - Walk.walked == set()
 
@@ -131,7 +169,9 @@ def sent(method, path, calls=None, **headers):
     calls = calls or Api()
     given = {name.replace("_", "-"): value for name, value in headers.items()}
     kind = given.pop("Content-Type", "application/json")
-    return calls.client.generic(method.upper(), filled(path), b"{}", content_type=kind, headers={**calls.headers, **given})
+    return calls.client.generic(
+        method.upper(), filled(path), b"{}", content_type=kind, headers={**calls.headers, **given}
+    )
 
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
@@ -154,12 +194,17 @@ def test_a_bad_idempotency_key_is_refused_as_promised(method, path, key, operato
 
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
-def test_every_route_says_as_promised_that_nothing_is_there_or_that_the_query_is_wrong(method, path, operator):
+def test_every_route_says_as_promised_that_nothing_is_there_or_that_the_query_is_wrong(
+    method, path, operator
+):
     answer = sent(method, path + "?nonsense=1", api_of(operator))
     assert not broken(method, filled(path), answer), answer.content
 
 
-@pytest.mark.parametrize(("method", "path"), [pair for pair in OPERATIONS if "requestBody" in document()["paths"][pair[1]][pair[0]]])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [pair for pair in OPERATIONS if "requestBody" in document()["paths"][pair[1]][pair[0]]],
+)
 def test_a_body_of_another_kind_is_refused_as_promised(method, path, operator):
     answer = sent(method, path, api_of(operator), Content_Type="text/css")
     assert keep(method, filled(path), answer).status_code in (415, 404)

@@ -49,7 +49,9 @@ class AgentIn(Shape):
     name = text_of(Agent, "name")
     kind = serializers.ChoiceField(Agent.Kind.values, default=Agent.Kind.WORKER)
     capabilities = texts_of(Agent, "capabilities", default=list)
-    phases = serializers.ListField(child=PhaseField(), max_length=limits.most_items(Agent, "phases"), default=list)
+    phases = serializers.ListField(
+        child=PhaseField(), max_length=limits.most_items(Agent, "phases"), default=list
+    )
     tags = texts_of(Agent, "tags", default=list)
     capacity = serializers.IntegerField(min_value=1, max_value=1000, default=1)
     projects = serializers.ListField(child=serializers.CharField(max_length=10), max_length=200, default=list)
@@ -59,10 +61,14 @@ class AgentIn(Shape):
 class AgentEdit(Shape):
     kind = serializers.ChoiceField(Agent.Kind.values, required=False)
     capabilities = texts_of(Agent, "capabilities", required=False)
-    phases = serializers.ListField(child=PhaseField(), max_length=limits.most_items(Agent, "phases"), required=False)
+    phases = serializers.ListField(
+        child=PhaseField(), max_length=limits.most_items(Agent, "phases"), required=False
+    )
     tags = texts_of(Agent, "tags", required=False)
     capacity = serializers.IntegerField(min_value=1, max_value=1000, required=False)
-    projects = serializers.ListField(child=serializers.CharField(max_length=10), max_length=200, required=False)
+    projects = serializers.ListField(
+        child=serializers.CharField(max_length=10), max_length=200, required=False
+    )
 
 
 class RegisteredOut(serializers.Serializer):
@@ -81,7 +87,13 @@ class AgentsView(View):
     scope = "agents:register"
     secret = True
 
-    @route("The agents of your projects", gives=listing("Agents", AgentOut), query=AgentsIn, refuses=(404,), tag="agents")
+    @route(
+        "The agents of your projects",
+        gives=listing("Agents", AgentOut),
+        query=AgentsIn,
+        refuses=(404,),
+        tag="agents",
+    )
     def get(self, request: Request) -> Response:
         given = asked(AgentsIn, request)
         found = shown(request.user)
@@ -136,7 +148,15 @@ class AgentView(View):
         agent = the_agent(self, name)
         return tagged(AgentOut(agent).data, agent.version)
 
-    @route("Change an agent", takes=AgentEdit, gives=AgentOut, refuses=(404, 412, 422), once=True, match=True, tag="agents")
+    @route(
+        "Change an agent",
+        takes=AgentEdit,
+        gives=AgentOut,
+        refuses=(404, 412, 422),
+        once=True,
+        match=True,
+        tag="agents",
+    )
     def patch(self, request: Request, name: str) -> Response:
         given, found = parse(AgentEdit, request), changeable(self, name)
         if "projects" in given:
@@ -162,7 +182,14 @@ class AvailabilityView(View):
     def needed(self, method: str | None) -> str:
         return ""  # an agent says it of itself; anybody else is asked for the scope below
 
-    @route("Take work again, or not for now", takes=AvailabilityIn, gives=AgentOut, refuses=(404, 409, 422), once=True, tag="agents")
+    @route(
+        "Take work again, or not for now",
+        takes=AvailabilityIn,
+        gives=AgentOut,
+        refuses=(404, 409, 422),
+        once=True,
+        tag="agents",
+    )
     def post(self, request: Request, name: str) -> Response:
         given, found = parse(AvailabilityIn, request), the_agent(self, name)
         if found.pk != getattr(request.user, "pk", None) or not isinstance(request.user, Agent):
@@ -178,7 +205,14 @@ class StandDownView(View):
     scope = "agents:register"
     verb = "drain"
 
-    @route("Take an agent out of work", takes=ReasonIn, gives=AgentOut, refuses=(404, 409, 422), once=True, tag="agents")
+    @route(
+        "Take an agent out of work",
+        takes=ReasonIn,
+        gives=AgentOut,
+        refuses=(404, 409, 422),
+        once=True,
+        tag="agents",
+    )
     def post(self, request: Request, name: str) -> Response:
         given, found = parse(ReasonIn, request), changeable(self, name)
         agent = Agent.objects.act(found.pk, self.verb, by=request.user, reason=given["reason"])
@@ -217,7 +251,10 @@ class BestFitView(View):
     def get(self, request: Request) -> Response:
         found = fitting(request, {**asked(FitIn, request), "limit": 1})
         if not found:
-            raise NotFound("no agent fits", next_action="Ask for fewer capabilities, or see GET /agents for who is there.")
+            raise NotFound(
+                "no agent fits",
+                next_action="Ask for fewer capabilities, or see GET /agents for who is there.",
+            )
         return Response(MatchOut(found[0]).data)
 
 
@@ -225,7 +262,9 @@ class StatisticsOut(serializers.Serializer):
     total = serializers.IntegerField()
     by_status = serializers.DictField(child=serializers.IntegerField())
     by_kind = serializers.DictField(child=serializers.IntegerField())
-    by_phase = serializers.DictField(child=serializers.IntegerField(), help_text="`any` for agents of all phases")
+    by_phase = serializers.DictField(
+        child=serializers.IntegerField(), help_text="`any` for agents of all phases"
+    )
     health = serializers.DictField(child=serializers.IntegerField())
     recent_heartbeats = serializers.DictField(child=serializers.IntegerField())
     capacity = serializers.IntegerField()
@@ -245,7 +284,11 @@ def fitting(request: Request, given: dict[str, Any]) -> list[Any]:
 
 def shown(who: Any, *, status: bool = True) -> Any:
     """The agents `who` sees, each with those of its projects that `who` sees."""
-    found = fleet(who).select_related("owner").prefetch_related(Prefetch("projects", Project.objects.seen_by(who), to_attr="seen_projects"))
+    found = (
+        fleet(who)
+        .select_related("owner")
+        .prefetch_related(Prefetch("projects", Project.objects.seen_by(who), to_attr="seen_projects"))
+    )
     return found.with_status() if status else found
 
 

@@ -49,11 +49,19 @@ def handed(items: list[dict[str, Any]]) -> list[Handed]:
 
 
 class ArtifactIn(HandedIn):
-    content = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False, help_text="the text, or")
-    file = serializers.FileField(
-        required=False, allow_empty_file=True, max_length=500, help_text="the file itself, as multipart/form-data, up to 100 MiB"
+    content = serializers.CharField(
+        required=False, allow_blank=True, trim_whitespace=False, help_text="the text, or"
     )
-    task = IdField(required=False, help_text="the task you hold; its fence is needed, and then the scope `work` is enough")
+    file = serializers.FileField(
+        required=False,
+        allow_empty_file=True,
+        max_length=500,
+        help_text="the file itself, as multipart/form-data, up to 100 MiB",
+    )
+    task = IdField(
+        required=False,
+        help_text="the task you hold; its fence is needed, and then the scope `work` is enough",
+    )
     fence = FenceField(required=False)
 
     def validate(self, given: dict[str, Any]) -> dict[str, Any]:
@@ -91,7 +99,13 @@ class ArtifactsView(View):
     scope = f"tickets:write{rights.EITHER}work"
     parser_classes = [ShortJSONParser, MultiPartParser]
 
-    @route("What was handed in", gives=listing("Artifacts", ArtifactOut), query=ArtifactsIn, refuses=(404,), tag="artifacts")
+    @route(
+        "What was handed in",
+        gives=listing("Artifacts", ArtifactOut),
+        query=ArtifactsIn,
+        refuses=(404,),
+        tag="artifacts",
+    )
     def get(self, request: Request, key: str) -> Response:
         given, ticket = asked(ArtifactsIn, request), the_ticket(self, key)
         found = Artifact.objects.filter(ticket=ticket).select_related("blob")
@@ -102,7 +116,15 @@ class ArtifactsView(View):
             found = found.filter(pk__in=ticket.artifacts.current().values("pk"))
         return page(request, found, given, lambda rows: ArtifactOut(rows, many=True).data)
 
-    @route("Hand in an artifact", takes=ArtifactIn, gives=ArtifactOut, status=201, refuses=(404, 409, 413, 422), once=True, tag="artifacts")
+    @route(
+        "Hand in an artifact",
+        takes=ArtifactIn,
+        gives=ArtifactOut,
+        status=201,
+        refuses=(404, 409, 413, 422),
+        once=True,
+        tag="artifacts",
+    )
     def post(self, request: Request, key: str) -> Response:
         given, ticket = parse(ArtifactIn, request), the_ticket(self, key)
         rights.need(request.user, "work" if "task" in given else "tickets:write", ticket.project)
@@ -121,7 +143,9 @@ def _file(given: dict[str, Any]) -> BinaryIO:
 
 
 def the_artifact(view: View, key: str, pk: str) -> Artifact:
-    found = Artifact.objects.filter(ticket=the_ticket(view, key), pk=number(pk)).select_related("blob").first()
+    found = (
+        Artifact.objects.filter(ticket=the_ticket(view, key), pk=number(pk)).select_related("blob").first()
+    )
     if found is None:
         raise NotFound(f"{key.upper()} has no artifact {pk}")
     return found
@@ -135,14 +159,24 @@ class ArtifactView(View):
 
 class ContentView(View):
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
-        return super().perform_content_negotiation(request, force=True)  # a file is what it is, whatever is preferred
+        return super().perform_content_negotiation(
+            request, force=True
+        )  # a file is what it is, whatever is preferred
 
-    @route("Its content, as it was handed in", gives=OpenApiTypes.BINARY, kind="application/octet-stream", refuses=(404,), tag="artifacts")
+    @route(
+        "Its content, as it was handed in",
+        gives=OpenApiTypes.BINARY,
+        kind="application/octet-stream",
+        refuses=(404,),
+        tag="artifacts",
+    )
     def get(self, request: Request, key: str, pk: str) -> StreamingHttpResponse:
         artifact = the_artifact(self, key, pk)
         response = StreamingHttpResponse(artifact.blob.pieces(), content_type="application/octet-stream")
         # what an agent handed in is never shown by a browser as a page of this site
-        name = (artifact.path or artifact.name).replace("\\", "/").rstrip("/\n").rpartition("/")[2]  # no header ends in a line's end
+        name = (
+            (artifact.path or artifact.name).replace("\\", "/").rstrip("/\n").rpartition("/")[2]
+        )  # no header ends in a line's end
         response["Content-Disposition"] = content_disposition_header(True, name or artifact.type)
         response["X-Content-Type-Options"] = "nosniff"
         response["Content-Security-Policy"] = "default-src 'none'; sandbox"

@@ -26,7 +26,10 @@ from tickets.models.claim.wake_up import bells
 class NextIn(Shape):
     limit = serializers.IntegerField(min_value=1, max_value=100, default=1)
     capabilities = serializers.ListField(
-        child=serializers.CharField(max_length=100), max_length=100, required=False, help_text="narrows, never widens"
+        child=serializers.CharField(max_length=100),
+        max_length=100,
+        required=False,
+        help_text="narrows, never widens",
     )
     phases = serializers.ListField(child=PhaseField(), max_length=50, required=False)
     project = serializers.CharField(max_length=20, required=False)
@@ -35,7 +38,10 @@ class NextIn(Shape):
 
 class ClaimIn(NextIn):
     wait_s = serializers.FloatField(
-        min_value=0, max_value=30, default=0, help_text="without anything to grant, wait so long for it; 204 when the time is over"
+        min_value=0,
+        max_value=30,
+        default=0,
+        help_text="without anything to grant, wait so long for it; 204 when the time is over",
     )
 
 
@@ -84,14 +90,21 @@ class ClaimsView(View):
                 rights.note(self.agent(), "work", claim.ticket.partition("-")[0])
             return Response({"claims": [told(claim) for claim in claims]})
         if which["project"]:
-            self.project(which["project"].key)  # not before there is nothing: whoever was granted something sees it
+            self.project(
+                which["project"].key
+            )  # not before there is nothing: whoever was granted something sees it
         return self.nothing_yet(asked["wait_s"], lambda: bells(**which))
 
 
 def narrowed(asked: dict[str, Any], *, by: Agent) -> tuple[dict[str, Any], dict[str, Any]]:
     """How much work is asked for, and which, as the verbs take it."""
     project = Project(key=asked["project"].upper()) if "project" in asked else None
-    which = {"by": by, "capabilities": asked.get("capabilities"), "phases": asked.get("phases"), "project": project}
+    which = {
+        "by": by,
+        "capabilities": asked.get("capabilities"),
+        "phases": asked.get("phases"),
+        "project": project,
+    }
     return {name: asked[name] for name in ("limit", "lease_s")}, which
 
 
@@ -106,7 +119,9 @@ class CompletionIn(Shape):
     fence = FenceField()
     result = serializers.JSONField(required=False, allow_null=True)
     artifacts = HandedListIn(help_text="kept with the completion, all or nothing")
-    commit = serializers.CharField(max_length=100, required=False, allow_blank=True, help_text="of the artifacts that name none")
+    commit = serializers.CharField(
+        max_length=100, required=False, allow_blank=True, help_text="of the artifacts that name none"
+    )
 
 
 class FailureIn(Shape):
@@ -156,7 +171,9 @@ class CompletionView(HeldView):
         asked, agent = parse(CompletionIn, request), self.agent()
         brought = handed([{"commit": asked.get("commit", ""), **item} for item in asked.get("artifacts", [])])
         with self.holding(pk) as task:
-            outcome = Outcome(task, asked["fence"], "completed", result=asked.get("result"), artifacts=brought)
+            outcome = Outcome(
+                task, asked["fence"], "completed", result=asked.get("result"), artifacts=brought
+            )
             [settled] = Task.objects.settle([outcome], by=agent)
             settled.or_raise()
         return Response(standing(task))
@@ -167,7 +184,9 @@ class FailureView(HeldView):
     def post(self, request: Request, pk: str) -> Response:
         asked, agent = parse(FailureIn, request), self.agent()
         with self.holding(pk) as task:
-            [settled] = Task.objects.settle([Outcome(task, asked["fence"], "failed", error=asked["error"], kind=asked["kind"])], by=agent)
+            [settled] = Task.objects.settle(
+                [Outcome(task, asked["fence"], "failed", error=asked["error"], kind=asked["kind"])], by=agent
+            )
             settled.or_raise()
         return Response(standing(task))
 
@@ -175,7 +194,9 @@ class FailureView(HeldView):
 class ProgressView(HeldView):
     stores = True
 
-    @route("Say how far it is", takes=ProgressIn, gives=TaskOut, refuses=(404, 409, 422), once=True, tag="work")
+    @route(
+        "Say how far it is", takes=ProgressIn, gives=TaskOut, refuses=(404, 409, 422), once=True, tag="work"
+    )
     def post(self, request: Request, pk: str) -> Response:
         asked, agent = parse(ProgressIn, request), self.agent()
         told = {name: asked[name] for name in ("message", "percent", "checkpoint") if name in asked}
@@ -187,7 +208,13 @@ class ProgressView(HeldView):
 
 
 class ReleaseView(HeldView):
-    @route("Give a claim back; it costs no attempt", takes=ReleaseIn, gives=TaskOut, refuses=(404, 409, 422), tag="work")
+    @route(
+        "Give a claim back; it costs no attempt",
+        takes=ReleaseIn,
+        gives=TaskOut,
+        refuses=(404, 409, 422),
+        tag="work",
+    )
     def post(self, request: Request, pk: str) -> Response:
         asked, agent = parse(ReleaseIn, request), self.agent()
         with self.holding(pk) as task:
@@ -229,17 +256,40 @@ class HeartbeatView(View):
     scope = "work"
     stores = False
 
-    @route("Renew the named claims and hear which are lost", takes=HeartbeatIn, gives=HeartbeatOut, refuses=(422,), tag="agents")
+    @route(
+        "Renew the named claims and hear which are lost",
+        takes=HeartbeatIn,
+        gives=HeartbeatOut,
+        refuses=(422,),
+        tag="agents",
+    )
     def post(self, request: Request) -> Response:
         asked, agent = parse(HeartbeatIn, request), self.agent()
         if "status" in asked or "metrics" in asked:
             agent.seen(word=asked.get("status"), metrics=asked.get("metrics"))
-        kept, lost = Task.objects.renew([(claim["task"], claim["fence"]) for claim in asked["claims"]], by=agent)
+        kept, lost = Task.objects.renew(
+            [(claim["task"], claim["fence"]) for claim in asked["claims"]], by=agent
+        )
         commands = [{"command": "cancel", "task": str(one["task"])} for one in lost]
         # who holds a task of somebody else's project is nobody's business here
-        seen = set(Task.objects.seen_by(agent).filter(pk__in=[one["task"] for one in lost]).values_list("pk", flat=True)) if lost else set()
+        seen = (
+            set(
+                Task.objects.seen_by(agent)
+                .filter(pk__in=[one["task"] for one in lost])
+                .values_list("pk", flat=True)
+            )
+            if lost
+            else set()
+        )
         told = {
             "claims": kept,
-            "lost": [{"task": one["task"], "code": one["code"], "holder": one["holder"] if one["task"] in seen else None} for one in lost],
+            "lost": [
+                {
+                    "task": one["task"],
+                    "code": one["code"],
+                    "holder": one["holder"] if one["task"] in seen else None,
+                }
+                for one in lost
+            ],
         }
         return Response({**HeartbeatOut({**told, "unread": 0, "commands": []}).data, "commands": commands})

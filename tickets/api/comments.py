@@ -17,16 +17,30 @@ from tickets.api.tickets import the_ticket
 class CommentOut(serializers.Serializer):
     id = IdField(source="pk")
     author = serializers.CharField(
-        allow_blank=True, help_text="where `source` is set: whom the file names, nobody of ours; empty: it names nobody"
+        allow_blank=True,
+        help_text="where `source` is set: whom the file names, nobody of ours; empty: it names nobody",
     )
     body = serializers.CharField()
     source = serializers.CharField(allow_blank=True, help_text="the format it was imported from")
-    created_at = serializers.DateTimeField(allow_null=True, help_text="when it was written; null: the file does not say")
+    created_at = serializers.DateTimeField(
+        allow_null=True, help_text="when it was written; null: the file does not say"
+    )
     at = serializers.DateTimeField(help_text="when it came here")
 
 
 class CommentsView(View):
-    @route("Comments of the ticket, the newest last", gives=listing("Comments", CommentOut), query=PageIn, refuses=(404,), tag="tickets")
+    @route(
+        "Comments of the ticket, the newest last",
+        gives=listing("Comments", CommentOut),
+        query=PageIn,
+        refuses=(404,),
+        tag="tickets",
+    )
     def get(self, request: Request, key: str) -> Response:
         given = asked(PageIn, request)
-        return page(request, the_ticket(self, key).comments.all(), given, lambda rows: CommentOut(rows, many=True).data)
+        return page(
+            request,
+            the_ticket(self, key).comments.all(),
+            given,
+            lambda rows: CommentOut(rows, many=True).data,
+        )

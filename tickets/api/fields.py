@@ -19,7 +19,9 @@ class PriorityField(serializers.ChoiceField):
         super().__init__(choices=[priority.name.lower() for priority in Priority], **kwargs)
 
     def to_internal_value(self, data: Any) -> int:
-        return Priority[super().to_internal_value(data.lower() if isinstance(data, str) else data).upper()].value
+        return Priority[
+            super().to_internal_value(data.lower() if isinstance(data, str) else data).upper()
+        ].value
 
     def to_representation(self, value: Any) -> str:
         return Priority(value).name.lower()

@@ -22,7 +22,9 @@ class VerdictOut(serializers.Serializer):
     phase = serializers.CharField()
     passed = serializers.BooleanField()
     holds = serializers.BooleanField(help_text="it passed, and nothing it was given on has changed since")
-    checks = serializers.ListField(child=serializers.DictField(), help_text="each {check, …parameters, passed, reasons}")
+    checks = serializers.ListField(
+        child=serializers.DictField(), help_text="each {check, …parameters, passed, reasons}"
+    )
     artifacts = serializers.DictField(help_text="hashes of what was judged, by phase and name")
     by = serializers.CharField()
     at = serializers.DateTimeField()
@@ -32,7 +34,9 @@ class GateOut(serializers.Serializer):
     phase = serializers.CharField()
     status = serializers.ChoiceField(STATUSES)
     verdict = VerdictOut(allow_null=True, help_text="the last one since the ticket came here")
-    checks = serializers.ListField(child=serializers.DictField(), help_text="each {check, …parameters, passed, reasons}, as of now")
+    checks = serializers.ListField(
+        child=serializers.DictField(), help_text="each {check, …parameters, passed, reasons}, as of now"
+    )
 
 
 def told(verdict: Verdict, holds: bool) -> dict[str, Any]:
@@ -41,7 +45,9 @@ def told(verdict: Verdict, holds: bool) -> dict[str, Any]:
 
 
 class GateView(View):
-    @route("How the gate of its phase stands, and what is missing", gives=GateOut, refuses=(404,), tag="tickets")
+    @route(
+        "How the gate of its phase stands, and what is missing", gives=GateOut, refuses=(404,), tag="tickets"
+    )
     def get(self, request: Request, key: str) -> Response:
         now = gate(the_ticket(self, key))
         verdict = now.verdict and told(now.verdict, now.holds)
@@ -51,7 +57,14 @@ class GateView(View):
 class EvaluationsView(View):
     scope = f"tickets:write{rights.EITHER}work"
 
-    @route("Judge the gate; the verdict is kept, passed or not", gives=VerdictOut, status=201, refuses=(404, 409), once=True, tag="tickets")
+    @route(
+        "Judge the gate; the verdict is kept, passed or not",
+        gives=VerdictOut,
+        status=201,
+        refuses=(404, 409),
+        once=True,
+        tag="tickets",
+    )
     def post(self, request: Request, key: str) -> Response:
         ticket = the_ticket(self, key)
         verdict = Ticket.objects.judge(pk=ticket.pk, by=request.user)

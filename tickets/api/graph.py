@@ -17,7 +17,9 @@ from tickets.models.task.graph import graph
 class NodeOut(serializers.Serializer):
     id = IdField(source="pk")
     key = serializers.CharField()
-    ticket = serializers.CharField(source="ticket_key", help_text="another one where the edge leads out of this ticket")
+    ticket = serializers.CharField(
+        source="ticket_key", help_text="another one where the edge leads out of this ticket"
+    )
     title = serializers.CharField()
     kind = serializers.CharField()
     phase = serializers.CharField()
@@ -44,7 +46,12 @@ class GraphOut(serializers.Serializer):
 
 
 class GraphView(View):
-    @route("Its tasks and the needs between them, those to other tickets among them", gives=GraphOut, refuses=(404,), tag="tickets")
+    @route(
+        "Its tasks and the needs between them, those to other tickets among them",
+        gives=GraphOut,
+        refuses=(404,),
+        tag="tickets",
+    )
     def get(self, request: Request, key: str) -> Response:
         ticket = the_ticket(self, key)
         found = graph(ticket)

@@ -25,8 +25,12 @@ class ImportIn(Shape):
     project = serializers.CharField(max_length=10)
     workflow = serializers.CharField(max_length=63, required=False, allow_blank=True, default="")
     dry_run = serializers.BooleanField(default=False, help_text="the same report, and nothing is kept")
-    document = serializers.CharField(required=False, trim_whitespace=False, help_text="the file's text, in a body of 1 MiB at most, or")
-    file = serializers.FileField(required=False, help_text="the file itself, as multipart/form-data, up to 50 MiB")
+    document = serializers.CharField(
+        required=False, trim_whitespace=False, help_text="the file's text, in a body of 1 MiB at most, or"
+    )
+    file = serializers.FileField(
+        required=False, help_text="the file itself, as multipart/form-data, up to 50 MiB"
+    )
 
 
 class ReportOut(serializers.Serializer):
@@ -43,12 +47,17 @@ class ReportOut(serializers.Serializer):
     skipped = serializers.DictField(
         help_text="rows that are no work, counted by type; edges to those and to deleted issues, counted by kind and listed"
     )
-    awaited = serializers.DictField(help_text="edges to ids that are not here yet, counted by kind and listed: a later import closes them")
+    awaited = serializers.DictField(
+        help_text="edges to ids that are not here yet, counted by kind and listed: a later import closes them"
+    )
     closed = serializers.IntegerField(help_text="edges of earlier imports whose other end has come")
     changed = serializers.ListField(
-        child=serializers.DictField(), help_text="known issues that say something else now: {id, ticket, fields}"
+        child=serializers.DictField(),
+        help_text="known issues that say something else now: {id, ticket, fields}",
     )
-    left_out = serializers.DictField(child=serializers.IntegerField(), help_text="fields nothing here stands for, and how often")
+    left_out = serializers.DictField(
+        child=serializers.IntegerField(), help_text="fields nothing here stands for, and how often"
+    )
     warnings = serializers.ListField(child=serializers.CharField())
 
 

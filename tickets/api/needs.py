@@ -24,7 +24,15 @@ class AddedOut(serializers.Serializer):
 class TicketTasksView(View):
     scope = "tickets:write"
 
-    @route("Add tasks, all or none", takes=TasksIn, gives=AddedOut, status=201, refuses=(404, 409, 422), once=True, tag="tickets")
+    @route(
+        "Add tasks, all or none",
+        takes=TasksIn,
+        gives=AddedOut,
+        status=201,
+        refuses=(404, 409, 422),
+        once=True,
+        tag="tickets",
+    )
     def post(self, request: Request, key: str) -> Response:
         given, ticket = parse(TasksIn, request), the_ticket(self, key)
         added = Task.objects.add(ticket, specs(given["tasks"]), by=request.user)
@@ -41,7 +49,15 @@ class EdgeIn(Shape):
 class EdgesView(View):
     scope = "tickets:write"
 
-    @route("Let a task wait for another", takes=EdgeIn, gives=NeedOut, status=201, refuses=(404, 409, 422), once=True, tag="tickets")
+    @route(
+        "Let a task wait for another",
+        takes=EdgeIn,
+        gives=NeedOut,
+        status=201,
+        refuses=(404, 409, 422),
+        once=True,
+        tag="tickets",
+    )
     def post(self, request: Request, key: str) -> Response:
         given, ticket = parse(EdgeIn, request), the_ticket(self, key)
         if not ticket.tasks.filter(pk=given["task"]).exists():

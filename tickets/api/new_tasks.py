@@ -50,7 +50,9 @@ class JoinField(serializers.Field):
 
 
 class TaskIn(Shape):
-    ref = serializers.CharField(max_length=NAME, required=False, help_text="a name by which others of this batch need it")
+    ref = serializers.CharField(
+        max_length=NAME, required=False, help_text="a name by which others of this batch need it"
+    )
     title = text_of(Task, "title")
     description = text_of(Task, "description", required=False, allow_blank=True)
     kind = text_of(Task, "kind", required=False)
@@ -59,7 +61,9 @@ class TaskIn(Shape):
     capabilities = texts_of(Task, "capabilities", required=False)
     needs = serializers.ListField(child=NeedIn(), max_length=1000, required=False)
     join = JoinField(required=False)
-    locks = serializers.ListField(max_length=100, required=False, help_text="not granted yet: anything but an empty list is refused")
+    locks = serializers.ListField(
+        max_length=100, required=False, help_text="not granted yet: anything but an empty list is refused"
+    )
     profile = text_of(Task, "profile", required=False, allow_blank=True)
     slots = serializers.DictField(required=False)
     timeout_s = serializers.IntegerField(min_value=1, max_value=30 * 86400, required=False, allow_null=True)
@@ -69,7 +73,9 @@ class TaskIn(Shape):
 
     def validate_locks(self, locks: list[Any]) -> list[Any]:
         if locks:
-            raise serializers.ValidationError("task locks are not granted here yet: leave the field out", "unsupported")
+            raise serializers.ValidationError(
+                "task locks are not granted here yet: leave the field out", "unsupported"
+            )
         return locks
 
 
@@ -89,7 +95,11 @@ def _spec(task: dict[str, Any], refs: set[str]) -> TaskSpec:
 
 
 def _need(given: str | dict[str, str], refs: set[str]) -> NeedSpec:
-    return NeedSpec(on(given, refs)) if isinstance(given, str) else NeedSpec(on(given["task"], refs), given["when"], given["on_failure"])
+    return (
+        NeedSpec(on(given, refs))
+        if isinstance(given, str)
+        else NeedSpec(on(given["task"], refs), given["when"], given["on_failure"])
+    )
 
 
 def on(text: str, refs: set[str]) -> int | str:

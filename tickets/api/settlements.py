@@ -26,7 +26,9 @@ class SettlementIn(Shape):
     outcome = serializers.ChoiceField(["completed", "failed"])
     result = serializers.JSONField(required=False, allow_null=True)
     error = text_of(Task, "error", required=False, allow_blank=True, help_text="of a failure")
-    kind = serializers.ChoiceField(["transient", "permanent", "validation"], required=False, help_text="of a failure, which needs it")
+    kind = serializers.ChoiceField(
+        ["transient", "permanent", "validation"], required=False, help_text="of a failure, which needs it"
+    )
     artifacts = HandedListIn()
 
     def validate(self, given: dict[str, Any]) -> dict[str, Any]:
@@ -57,7 +59,9 @@ class SettledOut(serializers.Serializer):
 class SettlementsOut(serializers.Serializer):
     results = SettledOut(many=True, help_text="one for each item, in order")
     claims = ClaimOut(
-        many=True, required=False, help_text="what `next` granted; sent again, the same request is answered with those still held"
+        many=True,
+        required=False,
+        help_text="what `next` granted; sent again, the same request is answered with those still held",
     )
 
 
@@ -65,7 +69,13 @@ class SettlementsView(View):
     scope = "work"
     stores = False  # idempotent by fence
 
-    @route("Settle up to 200 claims in one transaction", takes=SettlementsIn, gives=SettlementsOut, refuses=(409, 422), tag="work")
+    @route(
+        "Settle up to 200 claims in one transaction",
+        takes=SettlementsIn,
+        gives=SettlementsOut,
+        refuses=(409, 422),
+        tag="work",
+    )
     def post(self, request: Request) -> Response:
         given, agent = parse(SettlementsIn, request), self.agent()
         outcomes, more = [_outcome(item) for item in given["items"]], {}
@@ -76,7 +86,11 @@ class SettlementsView(View):
         else:
             settled = Task.objects.settle(outcomes, by=agent)
         lost = [one.task for one in settled if one.lost]
-        seen = set(Task.objects.seen_by(agent).filter(pk__in=lost).values_list("pk", flat=True)) if lost else set()
+        seen = (
+            set(Task.objects.seen_by(agent).filter(pk__in=lost).values_list("pk", flat=True))
+            if lost
+            else set()
+        )
         return Response({"results": [_told(one, one.task in seen) for one in settled], **more})
 
 
@@ -90,5 +104,9 @@ def _told(one: Settlement, seen: bool) -> dict[str, Any]:
     if not one.lost:
         return {"task": str(one.task), "ok": True, "state": one.state}
     # who holds a task of somebody else's project is nobody's business here
-    more = {"detail": one.lost.message, "holder": one.lost.more["holder"]} if seen else {"detail": "there is no such claim"}
+    more = (
+        {"detail": one.lost.message, "holder": one.lost.more["holder"]}
+        if seen
+        else {"detail": "there is no such claim"}
+    )
     return {"task": str(one.task), "ok": False, "code": one.lost.code, **more}

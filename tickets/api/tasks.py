@@ -41,7 +41,9 @@ class TaskOut(serializers.Serializer):
     slots = serializers.DictField()
     state = serializers.ChoiceField(Task.State.values)
     ready = serializers.BooleanField(source="is_ready")
-    waiting_on = serializers.CharField(allow_null=True, help_text="who or what must act; null when it has ended")
+    waiting_on = serializers.CharField(
+        allow_null=True, help_text="who or what must act; null when it has ended"
+    )
     needs = NeedOut(many=True)
     join = serializers.IntegerField(allow_null=True, help_text="how many needs must be met; null: all")
     open_needs = serializers.IntegerField()
@@ -50,16 +52,24 @@ class TaskOut(serializers.Serializer):
     attempts = serializers.IntegerField()
     max_attempts = serializers.IntegerField()
     timeout_s = serializers.IntegerField(allow_null=True)
-    work_s = serializers.FloatField(allow_null=True, help_text="how long it took where it ran before, for imported tasks")
+    work_s = serializers.FloatField(
+        allow_null=True, help_text="how long it took where it ran before, for imported tasks"
+    )
     not_before = serializers.DateTimeField(allow_null=True)
     deadline = serializers.DateTimeField(allow_null=True)
     claimed_at = serializers.DateTimeField(allow_null=True)
-    started_at = serializers.DateTimeField(allow_null=True, help_text="when its worker began it; for other agents, with the claim")
-    runs_alone = serializers.BooleanField(help_text="two workers died while it ran: it runs with nothing beside it in its worker")
+    started_at = serializers.DateTimeField(
+        allow_null=True, help_text="when its worker began it; for other agents, with the claim"
+    )
+    runs_alone = serializers.BooleanField(
+        help_text="two workers died while it ran: it runs with nothing beside it in its worker"
+    )
     lease_expires_at = serializers.DateTimeField(allow_null=True)
     result = serializers.JSONField(allow_null=True)
     error = serializers.CharField(allow_blank=True)
-    failure = serializers.CharField(allow_blank=True, help_text="`worker_lost`: it failed because its workers died while they ran it")
+    failure = serializers.CharField(
+        allow_blank=True, help_text="`worker_lost`: it failed because its workers died while they ran it"
+    )
     progress = serializers.DictField()
     created_at = serializers.DateTimeField()
     ended_at = serializers.DateTimeField(allow_null=True)
@@ -76,16 +86,32 @@ FROM tickets_task t LEFT JOIN agents_agent a ON a.id = t.holder_id WHERE t.id = 
 
 def shown(tasks: Sequence[Task]) -> list[dict[str, Any]]:
     """Tasks as clients see them, in a fixed number of statements, and fewer where there is nothing to ask."""
-    return _shown(tasks, {row["id"]: row for row in sql.rows("SELECT " + BESIDE, [[task.pk for task in tasks]])} if tasks else {})
+    return _shown(
+        tasks,
+        {row["id"]: row for row in sql.rows("SELECT " + BESIDE, [[task.pk for task in tasks]])}
+        if tasks
+        else {},
+    )
 
 
 def _shown(tasks: Sequence[Task], beside: dict[int, dict[str, Any]]) -> list[dict[str, Any]]:
     going = [task.pk for task in tasks if task.state in ("pending", "claimed")]
     waiting = Task.objects.waits(going) if going else {}
-    fields = [(name, field.source, field) for name, field in SHAPE.fields.items() if name not in ("holder", "needs", "waiting_on")]
+    fields = [
+        (name, field.source, field)
+        for name, field in SHAPE.fields.items()
+        if name not in ("holder", "needs", "waiting_on")
+    ]
     return [
-        {name: None if (value := getattr(task, source)) is None else field.to_representation(value) for name, source, field in fields}
-        | {"holder": beside[task.pk]["holder"], "needs": beside[task.pk]["needs"], "waiting_on": waiting.get(task.pk)}
+        {
+            name: None if (value := getattr(task, source)) is None else field.to_representation(value)
+            for name, source, field in fields
+        }
+        | {
+            "holder": beside[task.pk]["holder"],
+            "needs": beside[task.pk]["needs"],
+            "waiting_on": waiting.get(task.pk),
+        }
         for task in tasks
     ]
 
@@ -105,9 +131,18 @@ def the_task(view: View, pk: str, *, need: bool = True) -> Task:
 
 def standing(pk: int) -> dict[str, Any]:
     """The task as it is now."""
-    [row] = sql.rows("SELECT t.*, " + BESIDE, [[pk]])  # by hand: the ORM composes it anew each time, which costs more than it
+    [row] = sql.rows(
+        "SELECT t.*, " + BESIDE, [[pk]]
+    )  # by hand: the ORM composes it anew each time, which costs more than it
     fields = Task._meta.concrete_fields
-    return _shown([Task.from_db("default", [field.attname for field in fields], [row[field.column] for field in fields])], {pk: row})[0]
+    return _shown(
+        [
+            Task.from_db(
+                "default", [field.attname for field in fields], [row[field.column] for field in fields]
+            )
+        ],
+        {pk: row},
+    )[0]
 
 
 class TasksIn(PageIn):
@@ -121,7 +156,9 @@ class TasksIn(PageIn):
 
 
 class TasksView(View):
-    @route("Tasks of your projects", gives=listing("Tasks", TaskOut), query=TasksIn, refuses=(404,), tag="tasks")
+    @route(
+        "Tasks of your projects", gives=listing("Tasks", TaskOut), query=TasksIn, refuses=(404,), tag="tasks"
+    )
     def get(self, request: Request) -> Response:
         given = asked(TasksIn, request)
         found = Task.objects.seen_by(request.user)
@@ -131,7 +168,12 @@ class TasksView(View):
             found = found.filter(capabilities__contains=[given["capability"].strip().lower()])
         if "waiting_on" in given:
             found = found.waiting_on(given["waiting_on"])
-        for name, field in (("ticket", "ticket_key"), ("state", "state"), ("phase", "phase"), ("agent", "holder__name")):
+        for name, field in (
+            ("ticket", "ticket_key"),
+            ("state", "state"),
+            ("phase", "phase"),
+            ("agent", "holder__name"),
+        ):
             if name in given:
                 found = found.filter(**{field: given[name]})
         return page(request, found, given, shown)
@@ -156,7 +198,9 @@ class TaskView(View):
     def get(self, request: Request, pk: str) -> Response:
         return Response(shown([the_task(self, pk)])[0])
 
-    @route("Change an open task", takes=TaskEdit, gives=TaskOut, refuses=(404, 409, 422), once=True, tag="tasks")
+    @route(
+        "Change an open task", takes=TaskEdit, gives=TaskOut, refuses=(404, 409, 422), once=True, tag="tasks"
+    )
     def patch(self, request: Request, pk: str) -> Response:
         given, task = parse(TaskEdit, request), the_task(self, pk)
         Task.objects.edit(task.pk, by=request.user, **given)
@@ -174,7 +218,14 @@ class TaskActView(View):
     verb = "cancel"
     refusal = ""
 
-    @route("Cancel, retry or bump a task", takes=WhyIn, gives=TaskOut, refuses=(404, 409, 422), once=True, tag="tasks")
+    @route(
+        "Cancel, retry or bump a task",
+        takes=WhyIn,
+        gives=TaskOut,
+        refuses=(404, 409, 422),
+        once=True,
+        tag="tasks",
+    )
     def post(self, request: Request, pk: str) -> Response:
         given, task = parse(WhyIn, request), the_task(self, pk)
         if not getattr(Task.objects.filter(pk=task.pk), self.verb)(by=request.user, reason=given["reason"]):
@@ -197,7 +248,9 @@ class ExplainOut(serializers.Serializer):
 
 
 class TaskExplainView(View):
-    @route("Why it does not move, who must act, what would help", gives=ExplainOut, refuses=(404,), tag="tasks")
+    @route(
+        "Why it does not move, who must act, what would help", gives=ExplainOut, refuses=(404,), tag="tasks"
+    )
     def get(self, request: Request, pk: str) -> Response:
         task = the_task(self, pk)
         told = Task.objects.explanations([task.pk]).get(task.pk) or {"waiting_on": None, "causes": []}

@@ -50,16 +50,24 @@ class TicketOut(serializers.Serializer):
     parent = serializers.CharField(source="parent.key", allow_null=True, default=None)
     follow_up = serializers.CharField(allow_null=True, help_text="the ticket it continues")
     tasks = serializers.SerializerMethodField()
-    source = serializers.CharField(allow_blank=True, help_text="the format it was imported from; `demo`: opened by the demo")
+    source = serializers.CharField(
+        allow_blank=True, help_text="the format it was imported from; `demo`: opened by the demo"
+    )
     source_id = serializers.CharField(allow_blank=True)
-    external_ref = serializers.CharField(allow_blank=True, help_text="what it is called elsewhere: an address or any other line of text")
+    external_ref = serializers.CharField(
+        allow_blank=True, help_text="what it is called elsewhere: an address or any other line of text"
+    )
     version = serializers.IntegerField()
     archived_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
 
     def get_blocked(self, ticket: Ticket) -> dict[str, str] | None:
-        return {"class": ticket.blocked_class, "reason": ticket.blocked_reason} if ticket.blocked_reason else None
+        return (
+            {"class": ticket.blocked_class, "reason": ticket.blocked_reason}
+            if ticket.blocked_reason
+            else None
+        )
 
     def get_tasks(self, ticket: Any) -> dict[str, int]:
         return {state: getattr(ticket, f"tasks_{state}") for state in Task.State.values}
@@ -104,7 +112,9 @@ class TicketIn(Shape):
     phase = PhaseField(required=False, help_text="past the first phase it needs gates:force and a reason")
     reason = ReasonField(required=False, allow_blank=True)
     parent = serializers.CharField(max_length=24, required=False, allow_null=True)
-    follow_up = serializers.CharField(max_length=24, required=False, allow_null=True, help_text="the ticket it continues")
+    follow_up = serializers.CharField(
+        max_length=24, required=False, allow_null=True, help_text="the ticket it continues"
+    )
     tasks = TaskIn(many=True, required=False)
 
 
@@ -125,7 +135,9 @@ class TicketsIn(PageIn):
     label = serializers.CharField(max_length=200, required=False)
     waiting_on = serializers.CharField(max_length=200, required=False, help_text=SHORT_PAGES)
     q = serializers.CharField(
-        max_length=200, required=False, help_text="part of the title, the key, or the id it has where it was imported from"
+        max_length=200,
+        required=False,
+        help_text="part of the title, the key, or the id it has where it was imported from",
     )
     archived = serializers.BooleanField(default=False, help_text="the archived ones instead of the others")
 
@@ -140,12 +152,18 @@ def number_in(cursor: str | None) -> int | None:
 def with_counts() -> Any:
     counts = {f"tasks_{state}": Count("tasks", filter=Q(tasks__state=state)) for state in Task.State.values}
     continued = Link.objects.filter(ticket=OuterRef("pk"), kind=FOLLOW_UP).values("other__key")[:1]
-    return Ticket.objects.select_related("project", "workflow", "parent").annotate(**counts, follow_up=Subquery(continued))
+    return Ticket.objects.select_related("project", "workflow", "parent").annotate(
+        **counts, follow_up=Subquery(continued)
+    )
 
 
 def the_ticket(view: View, key: str) -> Any:
     """The ticket with this key, when the caller sees its project and may do this there."""
-    found = with_counts().filter(pk__in=Ticket.objects.seen_by(view.request.user).filter(key=key.upper()).values("pk")).first()
+    found = (
+        with_counts()
+        .filter(pk__in=Ticket.objects.seen_by(view.request.user).filter(key=key.upper()).values("pk"))
+        .first()
+    )
     if found is None:
         raise NotFound(f"there is no ticket {key}, or you are not a member of its project")
     view.need(found.project)
@@ -161,7 +179,13 @@ def again(pk: int, status: int = 200) -> Response:
 class TicketsView(View):
     scope = "tickets:write"
 
-    @route("Tickets of your projects, newest first", gives=listing("Tickets", TicketOut), query=TicketsIn, refuses=(404,), tag="tickets")
+    @route(
+        "Tickets of your projects, newest first",
+        gives=listing("Tickets", TicketOut),
+        query=TicketsIn,
+        refuses=(404,),
+        tag="tickets",
+    )
     def get(self, request: Request) -> Response:
         given = asked(TicketsIn, request)
         found = Ticket.objects.seen_by(request.user).filter(archived_at__isnull=not given["archived"])
@@ -170,12 +194,16 @@ class TicketsView(View):
         if "label" in given:
             found = found.filter(labels__contains=[given["label"]])
         if "q" in given:
-            found = found.filter(Q(title__icontains=given["q"]) | Q(key=given["q"].upper()) | Q(source_id=given["q"]))
+            found = found.filter(
+                Q(title__icontains=given["q"]) | Q(key=given["q"].upper()) | Q(source_id=given["q"])
+            )
         for name in ("phase", "priority"):
             if name in given:
                 found = found.filter(**{name: given[name]})
         if "waiting_on" in given:
-            ids, before = found.waiting_on(given["waiting_on"], limit=given["limit"], before=number_in(given.get("cursor")))
+            ids, before = found.waiting_on(
+                given["waiting_on"], limit=given["limit"], before=number_in(given.get("cursor"))
+            )
             return paged(request, self._shown(ids), written(before) if before else None)
         return page(request, found, given, lambda rows: self._shown([row.pk for row in rows]), by="-id")
 
@@ -183,7 +211,15 @@ class TicketsView(View):
     def _shown(ids: list[int]) -> list[Any]:
         return TicketOut(with_counts().filter(pk__in=ids).order_by("-id"), many=True).data
 
-    @route("Open a ticket, with its tasks", takes=TicketIn, gives=TicketOut, status=201, refuses=(404, 409, 422), once=True, tag="tickets")
+    @route(
+        "Open a ticket, with its tasks",
+        takes=TicketIn,
+        gives=TicketOut,
+        status=201,
+        refuses=(404, 409, 422),
+        once=True,
+        tag="tickets",
+    )
     def post(self, request: Request) -> Response:
         given = parse(TicketIn, request)
         project = self.project(given.pop("project"))
@@ -200,7 +236,9 @@ class TicketsView(View):
         with Ticket.objects.told_if_not_born(project, phase, by=request.user) if forced else nullcontext():
             if forced:
                 rights.need(request.user, "gates:force", project)
-            ticket = Ticket.objects.open(project=project, workflow=workflow, by=request.user, tasks=tasks, **given)
+            ticket = Ticket.objects.open(
+                project=project, workflow=workflow, by=request.user, tasks=tasks, **given
+            )
         return again(ticket.pk, 201)
 
 
@@ -212,7 +250,15 @@ class TicketView(View):
         ticket = the_ticket(self, key)
         return tagged(TicketOut(ticket).data, ticket.version)
 
-    @route("Change a ticket", takes=TicketEdit, gives=TicketOut, refuses=(404, 412, 422), once=True, match=True, tag="tickets")
+    @route(
+        "Change a ticket",
+        takes=TicketEdit,
+        gives=TicketOut,
+        refuses=(404, 412, 422),
+        once=True,
+        match=True,
+        tag="tickets",
+    )
     def patch(self, request: Request, key: str) -> Response:
         given, found = parse(TicketEdit, request), the_ticket(self, key)
         Ticket.objects.act(found.pk, "edit", by=request.user, version=self.matched(), **given)
@@ -225,7 +271,14 @@ class TicketActView(View):
     scope = "tickets:write"
     verb = "pause"
 
-    @route("Pause, resume, archive or restore a ticket", takes=ReasonIn, gives=TicketOut, refuses=(404, 422), once=True, tag="tickets")
+    @route(
+        "Pause, resume, archive or restore a ticket",
+        takes=ReasonIn,
+        gives=TicketOut,
+        refuses=(404, 422),
+        once=True,
+        tag="tickets",
+    )
     def post(self, request: Request, key: str) -> Response:
         given, found = parse(ReasonIn, request), the_ticket(self, key)
         Ticket.objects.act(found.pk, self.verb, by=request.user, reason=given["reason"])
@@ -254,7 +307,11 @@ class TransitionsView(View):
         try:
             yield
         except Forbidden as refusal:
-            found = Ticket.objects.seen_by(request.user).filter(key=key.upper()).first() if request.method == "POST" else None
+            found = (
+                Ticket.objects.seen_by(request.user).filter(key=key.upper()).first()
+                if request.method == "POST"
+                else None
+            )
             if found is None:
                 raise
             with Ticket.objects.told_if_refused(found.pk, "", by=request.user):
@@ -264,7 +321,15 @@ class TransitionsView(View):
     def get(self, request: Request, key: str) -> Response:
         return Response(ways(the_ticket(self, key)))
 
-    @route("Move the ticket", takes=TransitionIn, gives=MovedOut, refuses=(404, 409, 412, 422), once=True, match=True, tag="tickets")
+    @route(
+        "Move the ticket",
+        takes=TransitionIn,
+        gives=MovedOut,
+        refuses=(404, 409, 412, 422),
+        once=True,
+        match=True,
+        tag="tickets",
+    )
     def post(self, request: Request, key: str) -> Response:
         given = parse(TransitionIn, request)
         with self.told(request, key):
@@ -283,10 +348,14 @@ class TransitionsView(View):
 class HistoryView(View):
     @route("Every change of phase", gives=MoveOut(many=True), refuses=(404,), tag="tickets")
     def get(self, request: Request, key: str) -> Response:
-        return Response(MoveOut(the_ticket(self, key).history.select_related("verdict").order_by("move"), many=True).data)
+        return Response(
+            MoveOut(the_ticket(self, key).history.select_related("verdict").order_by("move"), many=True).data
+        )
 
 
 class TicketExplainView(View):
-    @route("Why it does not move, who must act, what would help", gives=ExplainOut, refuses=(404,), tag="tickets")
+    @route(
+        "Why it does not move, who must act, what would help", gives=ExplainOut, refuses=(404,), tag="tickets"
+    )
     def get(self, request: Request, key: str) -> Response:
         return Response(ExplainOut(Ticket.objects.explanation(the_ticket(self, key))).data)

@@ -2,7 +2,20 @@
 
 from django.urls import path
 
-from tickets.api import agents, artifacts, claims, comments, gate, graph, imports, needs, settlements, tasks, tickets, workflows
+from tickets.api import (
+    agents,
+    artifacts,
+    claims,
+    comments,
+    gate,
+    graph,
+    imports,
+    needs,
+    settlements,
+    tasks,
+    tickets,
+    workflows,
+)
 
 ENDED = "only an open task can be cancelled"
 LIVE = "only a failed or cancelled task can be retried"
@@ -27,7 +40,10 @@ urlpatterns = [
     path("tasks/<str:pk>/explain", tasks.TaskExplainView.as_view()),
     path("tasks/<str:pk>/cancellation", tasks.TaskActView.as_view(verb="cancel", refusal=ENDED)),
     path("tasks/<str:pk>/retry", tasks.TaskActView.as_view(verb="retry", refusal=LIVE)),
-    path("tasks/<str:pk>/bump", tasks.TaskActView.as_view(verb="bump", refusal="only an open task can be bumped")),
+    path(
+        "tasks/<str:pk>/bump",
+        tasks.TaskActView.as_view(verb="bump", refusal="only an open task can be bumped"),
+    ),
     path("tasks/<str:pk>/completion", claims.CompletionView.as_view()),
     path("tasks/<str:pk>/failure", claims.FailureView.as_view()),
     path("tasks/<str:pk>/progress", claims.ProgressView.as_view()),

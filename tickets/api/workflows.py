@@ -27,7 +27,9 @@ class YAMLParser(BaseParser):
 
     media_type = YAML
 
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: dict[str, Any] | None = None) -> bytes:
+    def parse(
+        self, stream: Any, media_type: str | None = None, parser_context: dict[str, Any] | None = None
+    ) -> bytes:
         return stream.read()
 
 
@@ -55,11 +57,18 @@ class DocumentOut(WorkflowOut):
 
 
 class VersionIn(Shape):
-    version = serializers.IntegerField(min_value=1, max_value=2**31 - 1, required=False, help_text="instead of the newest")
+    version = serializers.IntegerField(
+        min_value=1, max_value=2**31 - 1, required=False, help_text="instead of the newest"
+    )
 
 
 class WorkflowsView(View):
-    @route("Workflows, each in its newest version", gives=listing("Workflows", WorkflowOut), query=PageIn, tag="workflows")
+    @route(
+        "Workflows, each in its newest version",
+        gives=listing("Workflows", WorkflowOut),
+        query=PageIn,
+        tag="workflows",
+    )
     def get(self, request: Request) -> Response:
         return page(request, Workflow.objects.newest(), asked(PageIn, request), shown, by="name")
 
@@ -68,7 +77,9 @@ class WorkflowView(View):
     scope = "admin"
     parser_classes = [StrictJSONParser, YAMLParser, TextYAMLParser, OldYAMLParser]
 
-    @route("One workflow with its document", gives=DocumentOut, query=VersionIn, refuses=(404,), tag="workflows")
+    @route(
+        "One workflow with its document", gives=DocumentOut, query=VersionIn, refuses=(404,), tag="workflows"
+    )
     def get(self, request: Request, name: str) -> Response:
         found = the_workflow(name, **asked(VersionIn, request))
         return tagged(DocumentOut(found).data, found.version)
@@ -87,26 +98,42 @@ class WorkflowView(View):
         plan = documents.read(request.data)
         if plan.name != name:
             message = f"this address is of {name}, the document of {plan.name}"
-            raise documents.InvalidWorkflow(errors=[{"field": "name", "code": "invalid_workflow", "message": message}])
+            raise documents.InvalidWorkflow(
+                errors=[{"field": "name", "code": "invalid_workflow", "message": message}]
+            )
         stored = Workflow.objects.install(plan.document, version=self.matched(), by=request.user)
         return tagged(DocumentOut(stored).data, stored.version)
 
 
 class VersionsView(View):
-    @route("Every version, newest first", gives=listing("Versions", WorkflowOut), query=PageIn, refuses=(404,), tag="workflows")
+    @route(
+        "Every version, newest first",
+        gives=listing("Versions", WorkflowOut),
+        query=PageIn,
+        refuses=(404,),
+        tag="workflows",
+    )
     def get(self, request: Request, name: str) -> Response:
         the_workflow(name)
         return page(request, Workflow.objects.filter(name=name), asked(PageIn, request), shown, by="-version")
 
 
 class SchemaView(View):
-    @route("JSON Schema of a workflow document, with the checks there are", gives=OpenApiTypes.OBJECT, tag="workflows")
+    @route(
+        "JSON Schema of a workflow document, with the checks there are",
+        gives=OpenApiTypes.OBJECT,
+        tag="workflows",
+    )
     def get(self, request: Request) -> Response:
         return Response(documents.schema())
 
 
 def the_workflow(name: str, version: int | None = None) -> Workflow:
-    found = Workflow.objects.filter(name=name, **({"version": version} if version else {})).order_by("-version").first()
+    found = (
+        Workflow.objects.filter(name=name, **({"version": version} if version else {}))
+        .order_by("-version")
+        .first()
+    )
     if found is None:
         raise NotFound(f"there is no workflow {name}" + (f" in version {version}" if version else ""))
     return found

@@ -30,7 +30,9 @@ def open_project(repository: str) -> Project:
         key=KEY, name="Demo: a ledger", repository=repository, workflow=WORKFLOW, profiles=PROFILES, by=BY
     )
     if project.workflow != WORKFLOW:
-        raise Impossible(f"There is a project {KEY} that the demo did not make; it is left alone. Start without --demo.")
+        raise Impossible(
+            f"There is a project {KEY} that the demo did not make; it is left alone. Start without --demo."
+        )
     return project
 
 
@@ -69,14 +71,20 @@ def see_through(project: Project) -> None:
 
 def over(project: Project, piece: str, needs: str) -> bool:
     """Do what is to be done now for a ticket that builds on another; True when nothing is left to do."""
-    ticket, needed = (project.tickets.select_related("workflow").get(source=SOURCE, source_id=name) for name in (piece, needs))
+    ticket, needed = (
+        project.tickets.select_related("workflow").get(source=SOURCE, source_id=name)
+        for name in (piece, needs)
+    )
     reason = f"It builds on ledger.{needs}, which {needed.key} has not merged yet."
     ours = ticket.phase == BLOCKED and ticket.blocked_reason == reason
     if needed.done or ticket.closed:
         if ours:
             _try(ticket, lambda row: row.unblock(by=BY, reason=f"{needed.key} is merged."))
         return not ours
-    if ticket.phase in ("REQUIREMENTS", "DESIGN", "IMPLEMENTATION") and not ticket.history.filter(to_phase=BLOCKED).exists():
+    if (
+        ticket.phase in ("REQUIREMENTS", "DESIGN", "IMPLEMENTATION")
+        and not ticket.history.filter(to_phase=BLOCKED).exists()
+    ):
         _try(ticket, lambda row: row.block(by=BY, cause=BlockedClass.DEPENDENCY, reason=reason))
     return False
 

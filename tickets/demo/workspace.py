@@ -23,7 +23,14 @@ from omoi_site.errors import OmoiError
 
 HERE = Path(__file__).parent
 PIECES = sorted((HERE / "pieces").glob("*.py"))
-LENT = ("coverage", "pytest", "pluggy", "iniconfig", "packaging", "pygments")  # what it takes to run tests and measure them
+LENT = (
+    "coverage",
+    "pytest",
+    "pluggy",
+    "iniconfig",
+    "packaging",
+    "pygments",
+)  # what it takes to run tests and measure them
 
 
 class Impossible(OmoiError):
@@ -63,12 +70,17 @@ def lay_out() -> None:
     """Put on the shelf what executors will look for; what lies there already is left alone, they may be reading it."""
     shelf = make_room("demo")
     packages = {name: _version(name) for name in LENT}
-    mark = hashlib.sha256(json.dumps([packages, backlog(), {file.name: file.read_text() for file in PIECES}]).encode()).hexdigest()
+    mark = hashlib.sha256(
+        json.dumps([packages, backlog(), {file.name: file.read_text() for file in PIECES}]).encode()
+    ).hexdigest()
     note = shelf / "laid-out"
     if note.exists() and note.read_text() == mark:
         return
     _put(shelf / "packages", _lend)
-    _put(shelf / "pieces", lambda folder: shutil.copytree(HERE / "pieces", folder, ignore=shutil.ignore_patterns("__pycache__")))
+    _put(
+        shelf / "pieces",
+        lambda folder: shutil.copytree(HERE / "pieces", folder, ignore=shutil.ignore_patterns("__pycache__")),
+    )
     _put(shelf / "backlog.json", lambda file: file.write_text(json.dumps(backlog())))
     note.write_text(mark)
 
@@ -77,7 +89,9 @@ def repository() -> str:
     """The demo's git repository, made when missing, by the account that will work in it."""
     stop = executors.Stop()
     try:
-        ending = executors.run(executors.Job("demo", "python", ["demo.found"], {}, folders=[SHIPPED], timeout_s=60), stop)
+        ending = executors.run(
+            executors.Job("demo", "python", ["demo.found"], {}, folders=[SHIPPED], timeout_s=60), stop
+        )
     finally:
         stop.close()
     if not ending.ok:
@@ -106,7 +120,9 @@ def _version(name: str) -> str:
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError as error:
-        raise Impossible(f"The demo needs the package {name}, which is not installed: run `pip install -r requirements.txt`.") from error
+        raise Impossible(
+            f"The demo needs the package {name}, which is not installed: run `pip install -r requirements.txt`."
+        ) from error
 
 
 def _lend(folder: Path) -> None:
@@ -114,4 +130,6 @@ def _lend(folder: Path) -> None:
         for file in importlib.metadata.files(name) or []:
             if ".." not in file.parts and (origin := Path(str(file.locate()))).exists():
                 (folder / file).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(origin, folder / file)  # with its time, by which what is compiled is known to be fresh
+                shutil.copy2(
+                    origin, folder / file
+                )  # with its time, by which what is compiled is known to be fresh

@@ -69,9 +69,13 @@ def elements(
         if len(path) > DEPTH:
             raise Unreadable(f"its elements are nested more than {DEPTH} deep")
         if "xmlns" in attributes:
-            raise Unreadable(f"<{quoted(name)}> is in the namespace {quoted(attributes['xmlns'])}, which is not read")
+            raise Unreadable(
+                f"<{quoted(name)}> is in the namespace {quoted(attributes['xmlns'])}, which is not read"
+            )
         if name not in holds.get(path[-1], ()):
-            raise Unreadable(f"{f'<{path[-1]}> holds' if path[-1] else 'it is'} <{quoted(name)}>, which is not {kind}")
+            raise Unreadable(
+                f"{f'<{path[-1]}> holds' if path[-1] else 'it is'} <{quoted(name)}>, which is not {kind}"
+            )
         path.append(name)
         begin(path, attributes)
 
@@ -88,7 +92,9 @@ def elements(
             raise Unreadable("it declares a document type (DOCTYPE), which is not read")
 
     parser.StartElementHandler, parser.EndElementHandler, parser.StartDoctypeDeclHandler = start, stop, typed
-    parser.CharacterDataHandler = parser.StartCdataSectionHandler = parser.CommentHandler = parser.ProcessingInstructionHandler = sign
+    parser.CharacterDataHandler = parser.StartCdataSectionHandler = parser.CommentHandler = (
+        parser.ProcessingInstructionHandler
+    ) = sign
     try:
         for place in range(0, len(content), PIECE):
             budget.check()
@@ -103,4 +109,6 @@ def elements(
 
 def quoted(text: str) -> str:
     """What a fault quotes of a file: one short line that can be printed."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text[:QUOTED]) + ("…" if len(text) > QUOTED else "")
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:QUOTED]) + (
+        "…" if len(text) > QUOTED else ""
+    )

@@ -33,5 +33,9 @@ def name_of(asked: Asked) -> str:
     try:
         return capital(NAMES[asked["check"]](asked))
     except (KeyError, TypeError, ValueError):
-        more = ", ".join(f"{spoken(key)} {value}" for key, value in asked.items() if key not in ("check", "passed", "reasons"))
+        more = ", ".join(
+            f"{spoken(key)} {value}"
+            for key, value in asked.items()
+            if key not in ("check", "passed", "reasons")
+        )
         return capital(f"{spoken(asked['check'])}{f': {more}' if more else ''}")

@@ -37,15 +37,22 @@ def min_length(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
     """A document of at least so many characters."""
     found = yield from reading("min_length", case, needs["type"], evidence.document)
     if found and found.length < needs["length"]:
-        how = f"write {needs['length'] - found.length} characters more that a reader sees, and hand it in again"
+        how = (
+            f"write {needs['length'] - found.length} characters more that a reader sees, and hand it in again"
+        )
         yield Reason("min_length", "too_short", needs["length"], found.length, how)
 
 
-@gate_check("sections", parameters={"type": TYPE, "sections": {"type": "array", "items": {"type": "string"}, "minItems": 1}})
+@gate_check(
+    "sections",
+    parameters={"type": TYPE, "sections": {"type": "array", "items": {"type": "string"}, "minItems": 1}},
+)
 def sections(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
     """A document with these headings."""
     found = yield from reading("sections", case, needs["type"], evidence.document)
-    if found and (lacking := [name for name in needs["sections"] if evidence.slug(name) not in found.sections]):
+    if found and (
+        lacking := [name for name in needs["sections"] if evidence.slug(name) not in found.sections]
+    ):
         how = f"add a heading for each of {', '.join(lacking)} and hand it in again"
         yield Reason("sections", "sections_missing", needs["sections"], sorted(found.sections), how)
 
@@ -53,7 +60,13 @@ def sections(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
 @gate_check(
     "min_coverage",
     parameters={"percent": {"type": "number", "minimum": 0, "maximum": 100}},
-    optional={"lines": {"type": "integer", "minimum": 1, "description": "lines of code the report must tell of at least"}},
+    optional={
+        "lines": {
+            "type": "integer",
+            "minimum": 1,
+            "description": "lines of code the report must tell of at least",
+        }
+    },
 )
 def min_coverage(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
     """Enough lines were hit, and enough are told of, counted in the Cobertura report."""
@@ -86,7 +99,9 @@ def tests_passed(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
     if found is None:
         return
     if found.failed:
-        yield Reason("tests_passed", "tests_failed", 0, found.failed, "make them pass, then hand in the new report")
+        yield Reason(
+            "tests_passed", "tests_failed", 0, found.failed, "make them pass, then hand in the new report"
+        )
     elif found.total - found.skipped < 1:
         yield Reason("tests_passed", "no_tests_run", 1, 0, "hand in a report of tests that ran")
 
@@ -109,7 +124,9 @@ def missing(check: str, kind: str) -> Reason:
 
 
 def unreadable(check: str, kind: str, why: str) -> Reason:
-    return Reason(check, "evidence_unreadable", kind, why, MEND.get(kind, f"hand in the {kind} as UTF-8 text"))
+    return Reason(
+        check, "evidence_unreadable", kind, why, MEND.get(kind, f"hand in the {kind} as UTF-8 text")
+    )
 
 
 def reading(check: str, case: Any, kind: str, read: Callable[[bytes], Read]) -> Any:
@@ -119,7 +136,13 @@ def reading(check: str, case: Any, kind: str, read: Callable[[bytes], Read]) -> 
         yield missing(check, kind)
         return None
     if newest.blob.size > evidence.LARGEST:
-        yield Reason(check, "evidence_too_large", evidence.LARGEST, newest.blob.size, "hand in a smaller file: checks read up to 10 MiB")
+        yield Reason(
+            check,
+            "evidence_too_large",
+            evidence.LARGEST,
+            newest.blob.size,
+            "hand in a smaller file: checks read up to 10 MiB",
+        )
         return None
     try:
         with _turn(case.ticket.pk):

@@ -23,7 +23,9 @@ HOLDS: dict[str, set[str]] = {  # what each element may hold; "" is the file
     "line": {"conditions"},
     "conditions": {"condition"},
 }
-RATE = re.compile(r"(0(\.[0-9]{1,30})?|1(\.0{1,30})?|[0-9](\.[0-9]{1,30})?[eE]-[0-9]{1,2})")  # Java writes a small one with an exponent
+RATE = re.compile(
+    r"(0(\.[0-9]{1,30})?|1(\.0{1,30})?|[0-9](\.[0-9]{1,30})?[eE]-[0-9]{1,2})"
+)  # Java writes a small one with an exponent
 TOTALS = ("lines-valid", "lines-covered")  # what every report tells of itself
 TOLERANCE = 0.01  # of what a report tells: tools round, and count a line of two classes once or twice
 
@@ -79,18 +81,24 @@ def coverage(content: bytes) -> Coverage:
     if not valid:
         raise Unreadable("it tells of no line of code")
     if lacking := [key for key in TOTALS if not report.totals.get(key)]:
-        raise Unreadable(f"it does not tell its {' and '.join(lacking)}: without its totals nobody knows whether it is whole")
+        raise Unreadable(
+            f"it does not tell its {' and '.join(lacking)}: without its totals nobody knows whether it is whole"
+        )
     covered = sum(sum(lines.values()) for lines in report.lines.values())
     expected = {
         "line-rate": (covered / valid, report.hit / report.all),
         "lines-valid": (valid, report.all),
         "lines-covered": (covered, report.hit),
     }
-    wrong = next((key for key, value in report.totals.items() if value and not _near(float(value), expected[key])), "")
+    wrong = next(
+        (key for key, value in report.totals.items() if value and not _near(float(value), expected[key])), ""
+    )
     found = Coverage(100 * covered / valid)
     found.lines = valid
     if wrong:
-        found.contradiction = f'it tells of {wrong}="{report.totals[wrong]}", and its lines make {expected[wrong][0]:.6g}'
+        found.contradiction = (
+            f'it tells of {wrong}="{report.totals[wrong]}", and its lines make {expected[wrong][0]:.6g}'
+        )
     return found
 
 
@@ -101,5 +109,9 @@ def _near(value: float, counted: tuple[float, float]) -> bool:
 def _whole(attributes: Mapping[str, str], name: str, digits: int) -> int:
     value = attributes.get(name, "").strip()
     if not value.isascii() or not value.isdigit() or len(value) > digits:
-        raise Unreadable(f'{name}="{quoted(value)}" is no whole number of up to {digits} digits' if value else f"a line has no {name}")
+        raise Unreadable(
+            f'{name}="{quoted(value)}" is no whole number of up to {digits} digits'
+            if value
+            else f"a line has no {name}"
+        )
     return int(value)

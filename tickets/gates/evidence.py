@@ -67,7 +67,9 @@ def _count(state: StateBlock, line: int, end: int, silent: bool) -> bool:
     return False
 
 
-MARKDOWN = MarkdownIt().disable(["inline", "reference"])  # blocks have the headings; the rest takes minutes of a text made for that
+MARKDOWN = MarkdownIt().disable(
+    ["inline", "reference"]
+)  # blocks have the headings; the rest takes minutes of a text made for that
 MARKDOWN.block.ruler.before("table", "count", _count)
 
 

@@ -19,11 +19,31 @@ HOLDS: dict[str, set[str]] = {  # what each element may hold, in any dialect; ""
     "attachments": {"attachment"},
     "attachment": {"filePath", "description"},
 } | {rerun: {"stackTrace", "system-out", "system-err"} for rerun in RERUNS}
-OUTCOMES = {"skipped": "skipped"} | dict.fromkeys({"failure", "error"} | RERUNS, "failed")  # also where another run of the test passed
+OUTCOMES = {"skipped": "skipped"} | dict.fromkeys(
+    {"failure", "error"} | RERUNS, "failed"
+)  # also where another run of the test passed
 STATES = (
-    dict.fromkeys(("run", "passed", "pass", "success", "successful", "succeeded", "ok", "completed"), "passed")
-    | dict.fromkeys(("failed", "fail", "failure", "error", "errored", "broken", "timeout", "timedout", "crashed", "aborted"), "failed")
-    | dict.fromkeys(("notrun", "skipped", "skip", "disabled", "ignored", "suppressed", "pending", "todo"), "skipped")
+    dict.fromkeys(
+        ("run", "passed", "pass", "success", "successful", "succeeded", "ok", "completed"), "passed"
+    )
+    | dict.fromkeys(
+        (
+            "failed",
+            "fail",
+            "failure",
+            "error",
+            "errored",
+            "broken",
+            "timeout",
+            "timedout",
+            "crashed",
+            "aborted",
+        ),
+        "failed",
+    )
+    | dict.fromkeys(
+        ("notrun", "skipped", "skip", "disabled", "ignored", "suppressed", "pending", "todo"), "skipped"
+    )
 )
 SAYS = {"status", "result", "outcome"}  # attributes of a test case that tell its state
 GOOD, BAD = {"success", "passed"}, {"failed", "failure", "error"}  # those that say yes or no
@@ -55,7 +75,9 @@ class _Suite:
     skipped: int = 0
 
     def contradiction(self) -> str:
-        ran = self.total - self.skipped  # some tools leave what they skipped out of their totals, some the suites inside
+        ran = (
+            self.total - self.skipped
+        )  # some tools leave what they skipped out of their totals, some the suites inside
         if self.tests is not None and self.tests not in (self.total, self.direct, ran):
             return f"<{self.name}> tells of {self.tests} tests and holds {self.total}"
         if self.failures and not self.failed:
@@ -79,7 +101,9 @@ class _Reading:
             self.outcomes = set(_said(attributes))
         elif name in OUTCOMES and parent == "testcase":
             self.outcomes.add(OUTCOMES[name])
-        elif name in OUTCOMES and parent == "testsuite":  # one that could not be set up has an error and no test case
+        elif (
+            name in OUTCOMES and parent == "testsuite"
+        ):  # one that could not be set up has an error and no test case
             self.suites[-1].failed += 1
 
     def end(self, name: str) -> None:
@@ -103,7 +127,9 @@ def tests(content: bytes) -> Tests:
     report = _Reading()
     elements(content, "JUnit", HOLDS, report.begin, report.end)
     found = report.suites[0]
-    if report.contradiction and not found.failed:  # one that failed keeps the gate closed whatever its totals say
+    if (
+        report.contradiction and not found.failed
+    ):  # one that failed keeps the gate closed whatever its totals say
         raise Unreadable(report.contradiction)
     return Tests(found.total, found.failed, found.skipped)
 

@@ -12,10 +12,14 @@ from omoi_site import limits
 COMMENT = r"<!--.*?(?:-->|\Z)|<\?.*?(?:\?>|\Z)|<!\[CDATA\[.*?(?:\]\]>|\Z)|<![a-z][^>]*(?:>|\Z)"
 TAG = r"""<(?P<end>/?)(?P<name>[a-z][a-z0-9-]*)(?P<attributes>(?:[^<>"']|"[^"]*"|'[^']*')*)>"""
 IN_HTML = re.compile(f"{COMMENT}|{TAG}", re.DOTALL | re.IGNORECASE)
-IN_TEXT = re.compile(rf"(?P<escaped>\\[!-/:-@\[-`{{-~])|(?P<ticks>`+)|{COMMENT}|{TAG}", re.DOTALL | re.IGNORECASE)
+IN_TEXT = re.compile(
+    rf"(?P<escaped>\\[!-/:-@\[-`{{-~])|(?P<ticks>`+)|{COMMENT}|{TAG}", re.DOTALL | re.IGNORECASE
+)
 TICKS = re.compile("`+")
 VALUE = re.compile(r""""[^"]*"|'[^']*'""")
-HIDES = re.compile(r"(?<![\w-])(?:hidden|style|aria-hidden)(?![\w-])", re.IGNORECASE)  # a style may hide; it is not read to find out
+HIDES = re.compile(
+    r"(?<![\w-])(?:hidden|style|aria-hidden)(?![\w-])", re.IGNORECASE
+)  # a style may hide; it is not read to find out
 UNSEEN = set(
     [
         "script",
@@ -38,7 +42,22 @@ UNSEEN = set(
     ]
 )
 EMPTY = set(
-    ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"]
+    [
+        "area",
+        "base",
+        "br",
+        "col",
+        "embed",
+        "hr",
+        "img",
+        "input",
+        "link",
+        "meta",
+        "param",
+        "source",
+        "track",
+        "wbr",
+    ]
 )  # elements that hold nothing
 DEFINITION = re.compile(r" {0,3}\[(?!\^)[^\[\]]+\]:")  # where a link leads; a remark, as some write it
 IMAGE = re.compile(r"!\[[^\[\]]*\](?:\([^()]*\))?")

@@ -57,16 +57,25 @@ class Registered:
 
     def faults(self, asked: dict[str, Any]) -> list[str]:
         """What is wrong with these parameters."""
-        return [error.message for error in jsonschema.Draft202012Validator(self.parameters).iter_errors(asked)]
+        return [
+            error.message for error in jsonschema.Draft202012Validator(self.parameters).iter_errors(asked)
+        ]
 
 
 _checks: dict[str, Registered] = {}
 
 
-def gate_check(name: str, *, parameters: dict[str, Any] | None = None, optional: dict[str, Any] | None = None) -> Callable[[Check], Check]:
+def gate_check(
+    name: str, *, parameters: dict[str, Any] | None = None, optional: dict[str, Any] | None = None
+) -> Callable[[Check], Check]:
     """Register a check under the name a workflow calls it by. `parameters`: its properties, all of them required; `optional`: those that are not."""
     known = parameters or {}
-    schema = {"type": "object", "properties": {**known, **(optional or {})}, "required": sorted(known), "additionalProperties": False}
+    schema = {
+        "type": "object",
+        "properties": {**known, **(optional or {})},
+        "required": sorted(known),
+        "additionalProperties": False,
+    }
 
     def register(judge: Check) -> Check:
         _checks[name] = Registered(name, schema, judge)
@@ -86,13 +95,27 @@ def reasons(asked: dict[str, Any], case: Any) -> list[Reason]:
     parameters = {key: value for key, value in asked.items() if key != "check"}
     check = _checks.get(name)
     if check is None:
-        return [Reason(name, "check_unknown", name, None, "install the check, or move the ticket to a workflow version without it")]
+        return [
+            Reason(
+                name,
+                "check_unknown",
+                name,
+                None,
+                "install the check, or move the ticket to a workflow version without it",
+            )
+        ]
     try:
         return list(check.judge(case, parameters))
     except Exception as error:
         log.exception("a gate check failed", extra={"check": name})
         return [
-            Reason(name, "check_failed", "an answer", type(error).__name__, "look into the server's log; the gate stays closed meanwhile")
+            Reason(
+                name,
+                "check_failed",
+                "an answer",
+                type(error).__name__,
+                "look into the server's log; the gate stays closed meanwhile",
+            )
         ]
 
 
@@ -100,14 +123,23 @@ def _bounded(value: Any, depth: int = DEEP) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
-        return value if abs(value) <= WHOLE else f"{'more' if value > 0 else 'less'} than {'' if value > 0 else '-'}{WHOLE}"
+        return (
+            value
+            if abs(value) <= WHOLE
+            else f"{'more' if value > 0 else 'less'} than {'' if value > 0 else '-'}{WHOLE}"
+        )
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if depth and isinstance(value, Mapping):
-        return {_bounded(str(key)): _bounded(each, depth - 1) for key, each in itertools.islice(value.items(), ITEMS)}
+        return {
+            _bounded(str(key)): _bounded(each, depth - 1)
+            for key, each in itertools.islice(value.items(), ITEMS)
+        }
     if depth and isinstance(value, list | tuple | set | frozenset):
         more = [f"and {len(value) - ITEMS} more"] if len(value) > ITEMS else []
         return [_bounded(each, depth - 1) for each in itertools.islice(value, ITEMS)] + more
     text = value if isinstance(value, str) else f"({type(value).__name__})"
-    shown = "".join(letter if letter.isprintable() else " " if letter in "\n\t" else "?" for letter in text[:TEXT])
+    shown = "".join(
+        letter if letter.isprintable() else " " if letter in "\n\t" else "?" for letter in text[:TEXT]
+    )
     return shown + ("…" if len(text) > TEXT else "")

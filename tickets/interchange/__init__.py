@@ -42,7 +42,9 @@ def run(
     Tickets follow `workflow`, else `simple`, where the project allows it. `force` is asked before finished work comes in, and raises where `by` has no right to
     put tickets past the first phase. Raises Malformed, Invalid, TooLarge or Cycle naming the line or the edge.
     """
-    return bring_in(read(format, file), project=project, by=by, dry_run=dry_run, workflow=workflow, force=force)
+    return bring_in(
+        read(format, file), project=project, by=by, dry_run=dry_run, workflow=workflow, force=force
+    )
 
 
 def read(format: str, file: BinaryIO) -> Read:

@@ -21,8 +21,12 @@ class Sheet:
     words: Words
     items: dict[str, Item] = field(default_factory=dict)
     relations: dict[Relation, None] = field(default_factory=dict)
-    waits: dict[tuple[str, str], None] = field(default_factory=dict)  # (before, after), for the sake of rows that are no work
-    left_out: Counter[str] = field(default_factory=Counter)  # fields nothing here stands for, and how often they said something
+    waits: dict[tuple[str, str], None] = field(
+        default_factory=dict
+    )  # (before, after), for the sake of rows that are no work
+    left_out: Counter[str] = field(
+        default_factory=Counter
+    )  # fields nothing here stands for, and how often they said something
     warnings: list[str] = field(default_factory=list)
     bad_times: Counter[str] = field(default_factory=Counter)  # by field
     deleted: list[str] = field(default_factory=list)  # ids that were deleted there
@@ -35,16 +39,29 @@ class Sheet:
         needs = [
             (other, one)
             for kind, one, other in self.relations
-            if kind in (self.words.needs, self.words.ends) and one in going and other in going and self.items[other].holds
+            if kind in (self.words.needs, self.words.ends)
+            and one in going
+            and other in going
+            and self.items[other].holds
         ]
         refuse_cycles(needs, "These issues block each other")
         parents: dict[str, str] = {}
         for kind, one, other in self.relations:
             if kind == self.words.parents and other in self.items:
                 parents.setdefault(one, other)
-        refuse_cycles(((parent, child) for child, parent in parents.items()), "These issues are parents of each other")
+        refuse_cycles(
+            ((parent, child) for child, parent in parents.items()), "These issues are parents of each other"
+        )
         never = {*self.deleted, *self.barred}
-        return Backlog(self.source, list(self.items.values()), list(self.relations), self.words, self.deleted, never, list(self.waits))
+        return Backlog(
+            self.source,
+            list(self.items.values()),
+            list(self.relations),
+            self.words,
+            self.deleted,
+            never,
+            list(self.waits),
+        )
 
     def bring_in(
         self,
@@ -56,7 +73,9 @@ class Sheet:
         watch: Callable[[int], None] = lambda made: None,
     ) -> Arrival:
         """What is new of it."""
-        return bulk_import.bring_in(self.backlog(), project=project, workflow=workflow, by=by, force=force, watch=watch)
+        return bulk_import.bring_in(
+            self.backlog(), project=project, workflow=workflow, by=by, force=force, watch=watch
+        )
 
 
 def refuse_cycles(edges: Iterable[tuple[str, str]], what: str) -> None:

@@ -27,11 +27,15 @@ def hold(sheet: Sheet, barred: Mapping[str, str], edges: Sequence[Relation]) -> 
             queue.append((one, other))
         elif kind in (words.children, words.any_child) and (other in sheet.items or other in sheet.barred):
             brood = children.get(other, ())
-            if kind == words.any_child and any(child in sheet.items and sheet.items[child].done for child in brood):
+            if kind == words.any_child and any(
+                child in sheet.items and sheet.items[child].done for child in brood
+            ):
                 continue
             queue.extend((one, child) for child in brood if child in barred)
             if other in sheet.barred:
-                sheet.waits |= {(child, one): None for child in brood if child in sheet.items and child != one}
+                sheet.waits |= {
+                    (child, one): None for child in brood if child in sheet.items and child != one
+                }
     seen: set[str] = set()
     while queue:
         name, by = queue.popleft()
@@ -47,14 +51,19 @@ def hold(sheet: Sheet, barred: Mapping[str, str], edges: Sequence[Relation]) -> 
 def release(sheet: Sheet, over: Set[str], edges: Sequence[Relation]) -> None:
     """Who waits for any child of another is free once one of them is over, be it one that is no work."""
     spawners = {other for kind, one, other in edges if kind == sheet.words.parents and one in over}
-    for relation in [each for each in sheet.relations if each.kind == sheet.words.any_child and each.to_id in spawners]:
+    for relation in [
+        each for each in sheet.relations if each.kind == sheet.words.any_child and each.to_id in spawners
+    ]:
         del sheet.relations[relation]
         sheet.relations[relation._replace(kind=WAITED)] = None
 
 
 def _wait_as_parents_do(sheet: Sheet, barred: Mapping[str, str], edges: Sequence[Relation]) -> None:
     """An issue below a row that is no work waits for what that row and those above it wait for."""
-    waits, above = _by_name(edges, {*sheet.words} - {sheet.words.parents, ""}), _by_name(edges, {sheet.words.parents})
+    waits, above = (
+        _by_name(edges, {*sheet.words} - {sheet.words.parents, ""}),
+        _by_name(edges, {sheet.words.parents}),
+    )
     for name in sheet.items:
         queue = [edge.to_id for edge in above.get(name, ()) if edge.to_id in barred]
         seen = {name}

@@ -37,7 +37,11 @@ from tickets.models import Comment, Item, Link, Priority, Relation, Task, Ticket
 MOST = 20_000  # issues of one file, for all are written in one transaction; ten times as many dependencies, and comments
 SPLIT = "split the file; what is known is not imported twice, and its parts find each other"
 PRIORITIES = [Priority.CRITICAL, Priority.HIGH, Priority.MEDIUM, Priority.LOW, Priority.LOW]
-SECTIONS = {"design": "Design", "acceptance_criteria": "Acceptance criteria", "notes": "Notes"}  # they follow the description
+SECTIONS = {
+    "design": "Design",
+    "acceptance_criteria": "Acceptance criteria",
+    "notes": "Notes",
+}  # they follow the description
 TEXTS = ("id", "title", "description", "status", "issue_type", "created_at", "external_ref", *SECTIONS)
 TAKEN = {
     *TEXTS,
@@ -54,15 +58,37 @@ TAKEN = {
     "ephemeral",
     "_type",
 }
-NO_WORK = {"gate", "molecule", "agent", "message", "event", "role", "rig", "slot", "convoy", "template", "wisp"}  # issue types
+NO_WORK = {
+    "gate",
+    "molecule",
+    "agent",
+    "message",
+    "event",
+    "role",
+    "rig",
+    "slot",
+    "convoy",
+    "template",
+    "wisp",
+}  # issue types
 DELETED = {"tombstone", "deleted"}
 NAMED = {name: number for number, name in enumerate(("critical", "high", "medium", "low", "backlog"))}
 ASSIGNEE = 200  # characters of it in a reason
-WORDS = Words(needs="blocks", parents="parent-child", ends="conditional-blocks", children="waits-for", any_child="waits-for-any")
+WORDS = Words(
+    needs="blocks",
+    parents="parent-child",
+    ends="conditional-blocks",
+    children="waits-for",
+    any_child="waits-for-any",
+)
 NOT_OFFERED = {"merge-request"}  # issue types that are work, and that beads offers to nobody
 TITLE = Ticket._meta.get_field("title").max_length
 LABEL = Ticket._meta.get_field("labels").base_field.max_length
-LONGEST = {"id": Ticket._meta.get_field("source_id").max_length, "status": LABEL, "issue_type": Task._meta.get_field("kind").max_length}
+LONGEST = {
+    "id": Ticket._meta.get_field("source_id").max_length,
+    "status": LABEL,
+    "issue_type": Task._meta.get_field("kind").max_length,
+}
 LONGEST["external_ref"] = Ticket._meta.get_field("external_ref").max_length
 RELATION = Link._meta.get_field("kind").max_length
 
@@ -168,16 +194,26 @@ def _wrong_edge(name: str, edge: Any, issue: Any) -> Iterator[str]:
 
 def _item(issue: dict[str, Any], line: str, sheet: Sheet) -> Item:
     title = " ".join(issue["title"].split())
-    parts = [issue.get("description") or "", *(f"## {head}\n\n{issue[name]}" for name, head in SECTIONS.items() if issue.get(name))]
+    parts = [
+        issue.get("description") or "",
+        *(f"## {head}\n\n{issue[name]}" for name, head in SECTIONS.items() if issue.get(name)),
+    ]
     if len(title) > TITLE:
-        sheet.warnings.append(f"{line}: the title of {issue['id']} is longer than {TITLE} characters: cut, and whole in its description")
+        sheet.warnings.append(
+            f"{line}: the title of {issue['id']} is longer than {TITLE} characters: cut, and whole in its description"
+        )
         parts.insert(0, title)
         title = title[: TITLE - 1] + "…"
-    sheet.left_out.update(name for name, value in issue.items() if name not in TAKEN and value not in (None, "", [], {}))
+    sheet.left_out.update(
+        name for name, value in issue.items() if name not in TAKEN and value not in (None, "", [], {})
+    )
     status, kind = status_of(issue), issue.get("issue_type") or "task"
     labels = [label.strip() for label in issue.get("labels") or []]
     labels += [word for word in (status, kind) if word not in ("closed", "task")]
-    created_at, deferred = _moment(issue, "created_at", sheet), _moment(issue, "defer_until", sheet, future=True)
+    created_at, deferred = (
+        _moment(issue, "created_at", sheet),
+        _moment(issue, "defer_until", sheet, future=True),
+    )
     paused = "pinned" if issue.get("pinned") is True and status == "open" else status
     if status == "open" and kind in NOT_OFFERED:
         paused = kind
@@ -193,15 +229,21 @@ def _item(issue: dict[str, Any], line: str, sheet: Sheet) -> Item:
         closed_at=_moment(issue, "closed_at", sheet) if status == "closed" else None,
         not_before=deferred if status != "closed" else None,
         external_ref=(issue.get("external_ref") or "").strip(),
-        comments=source_comments.remarks(issue, lambda comment: _moment(comment, "created_at", sheet, of=" of comments")),
-        pause="" if paused in ("open", "closed") or (paused == "deferred" and deferred) else _why(paused, issue),
+        comments=source_comments.remarks(
+            issue, lambda comment: _moment(comment, "created_at", sheet, of=" of comments")
+        ),
+        pause=""
+        if paused in ("open", "closed") or (paused == "deferred" and deferred)
+        else _why(paused, issue),
         holds=status != "pinned",
     )
 
 
 def _why(status: str, issue: dict[str, Any]) -> str:
     assignee = issue.get("assignee")
-    return f"beads: {status}" + (f", {assignee.strip()[:ASSIGNEE]}" if isinstance(assignee, str) and assignee.strip() else "")
+    return f"beads: {status}" + (
+        f", {assignee.strip()[:ASSIGNEE]}" if isinstance(assignee, str) and assignee.strip() else ""
+    )
 
 
 def no_work(issue: dict[str, Any]) -> str:
@@ -213,7 +255,13 @@ def no_work(issue: dict[str, Any]) -> str:
     kind = issue.get("issue_type")
     if isinstance(kind, str) and kind.strip().lower() in NO_WORK:
         return kind.strip().lower()
-    return "template" if issue.get("is_template") is True else "ephemeral" if issue.get("ephemeral") is True else ""
+    return (
+        "template"
+        if issue.get("is_template") is True
+        else "ephemeral"
+        if issue.get("ephemeral") is True
+        else ""
+    )
 
 
 def status_of(issue: dict[str, Any]) -> str:
@@ -229,8 +277,14 @@ def priority_of(issue: dict[str, Any]) -> int | None:
         return 2
     if isinstance(priority, str):
         word = priority.strip().lower()
-        priority = NAMED.get(word, int(word.removeprefix("p")) if word.removeprefix("p") in {*"01234"} else -1)
-    if isinstance(priority, bool) or not isinstance(priority, int | float) or priority not in range(len(PRIORITIES)):
+        priority = NAMED.get(
+            word, int(word.removeprefix("p")) if word.removeprefix("p") in {*"01234"} else -1
+        )
+    if (
+        isinstance(priority, bool)
+        or not isinstance(priority, int | float)
+        or priority not in range(len(PRIORITIES))
+    ):
         return None
     return int(priority)
 
@@ -239,8 +293,14 @@ def _edges(issue: dict[str, Any]) -> Iterator[Relation]:
     """The relations of a row; a row that is no work may hold anything."""
     edges = issue.get("dependencies")
     for edge in edges if isinstance(edges, list) else ():
-        if isinstance(edge, dict) and isinstance(kind := edge.get("type"), str) and isinstance(other := edge.get("depends_on_id"), str):
-            yield Relation(WORDS.any_child if kind == WORDS.children and _any_child(edge) else kind, issue["id"], other)
+        if (
+            isinstance(edge, dict)
+            and isinstance(kind := edge.get("type"), str)
+            and isinstance(other := edge.get("depends_on_id"), str)
+        ):
+            yield Relation(
+                WORDS.any_child if kind == WORDS.children and _any_child(edge) else kind, issue["id"], other
+            )
 
 
 def _any_child(edge: dict[str, Any]) -> bool:
@@ -266,7 +326,9 @@ def _defer(sheet: Sheet, later: dict[str, datetime]) -> None:
             sheet.items[one] = replace(item, not_before=max(later[other], item.not_before or later[other]))
 
 
-def _moment(issue: dict[str, Any], field: str, sheet: Sheet | None, *, of: str = "", future: bool = False) -> datetime | None:
+def _moment(
+    issue: dict[str, Any], field: str, sheet: Sheet | None, *, of: str = "", future: bool = False
+) -> datetime | None:
     """A moment with its zone: of the past, or of the `future`. What can be no such moment is counted."""
     text = issue.get(field)
     if text in (None, ""):

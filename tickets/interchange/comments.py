@@ -58,6 +58,10 @@ def _second(comment: dict[str, Any]) -> str:
     text = comment.get("created_at")
     try:
         moment = datetime.fromisoformat(text)  # type: ignore[arg-type]
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat(timespec="seconds")
+        return (
+            (moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+            .astimezone(UTC)
+            .isoformat(timespec="seconds")
+        )
     except (TypeError, ValueError, OverflowError):
         return str(text or "")

@@ -22,7 +22,9 @@ class Faults(errors.Faults):
 
     kind: type[OmoiError] | None = None
 
-    def add(self, field: str, message: str, code: str = "invalid", *, kind: type[OmoiError] = Invalid) -> None:
+    def add(
+        self, field: str, message: str, code: str = "invalid", *, kind: type[OmoiError] = Invalid
+    ) -> None:
         self.kind = self.kind or kind
         super().add(errors.short(field), errors.short(message), code)
         if self.count == COUNTED:
@@ -32,7 +34,11 @@ class Faults(errors.Faults):
         """Raise what was found; nothing was found, and nothing happens."""
         if self.kind:
             more = {"more_errors": self.more} if self.more else {}
-            raise self.kind(f"Nothing was imported. {errors.in_words(self.found, self.more)}{then}", errors=self.found, **more)
+            raise self.kind(
+                f"Nothing was imported. {errors.in_words(self.found, self.more)}{then}",
+                errors=self.found,
+                **more,
+            )
 
 
 def objects(file: BinaryIO, faults: Faults) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -69,7 +75,9 @@ def parsed(line: bytes) -> dict[str, Any] | None:
     try:
         text = line.decode().strip()
     except UnicodeDecodeError as error:
-        raise ValueError(f"not UTF-8: byte {line[error.start]:#04x} at {error.start + 1}; save the file as UTF-8") from error
+        raise ValueError(
+            f"not UTF-8: byte {line[error.start]:#04x} at {error.start + 1}; save the file as UTF-8"
+        ) from error
     if not text:
         return None
     try:

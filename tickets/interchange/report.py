@@ -28,11 +28,19 @@ class Report:
             for edge, first in self.arrival.further
         )
         finished = (
-            f"finished issues that block each other, left as they are: {' -> '.join(circle[:20])}" for circle in self.arrival.circles
+            f"finished issues that block each other, left as they are: {' -> '.join(circle[:20])}"
+            for circle in self.arrival.circles
         )
         dropped = self.arrival.dropped
-        family = [f"waits for the sake of parents or their children that would go round, left out: {dropped}"] if dropped else []
-        begun = (f"{child} does not wait for {parent}: work on {child} has begun or ended here" for parent, child in self.arrival.late)
+        family = (
+            [f"waits for the sake of parents or their children that would go round, left out: {dropped}"]
+            if dropped
+            else []
+        )
+        begun = (
+            f"{child} does not wait for {parent}: work on {child} has begun or ended here"
+            for parent, child in self.arrival.late
+        )
         return [*self.sheet.warnings, *finished, *family, *parents, *begun]
 
     def as_dict(self) -> dict[str, Any]:

@@ -38,7 +38,11 @@ SCHEMA: dict[str, Any] = {
     "required": ["name", "workflow"],
     "properties": {
         "name": NAME,
-        "description": {"type": "string", "maxLength": limits.longest(Ticket, "description"), "pattern": "^[^\\u0000]*$"},
+        "description": {
+            "type": "string",
+            "maxLength": limits.longest(Ticket, "description"),
+            "pattern": "^[^\\u0000]*$",
+        },
         "schemaVersion": {"enum": ["1.4", "1.5"]},
         "workflow": {
             "type": "object",
@@ -70,8 +74,15 @@ SCHEMA: dict[str, Any] = {
                                 "required": ["id"],
                                 "properties": {
                                     "id": NAME,
-                                    "runtimeInSeconds": {"type": "number", "minimum": 0, "maximum": LONGEST_S},
-                                    "command": {"type": "object", "properties": {"program": {"type": "string"}}},
+                                    "runtimeInSeconds": {
+                                        "type": "number",
+                                        "minimum": 0,
+                                        "maximum": LONGEST_S,
+                                    },
+                                    "command": {
+                                        "type": "object",
+                                        "properties": {"program": {"type": "string"}},
+                                    },
                                 },
                             },
                         }
@@ -119,7 +130,9 @@ class Flow:
             by=by,
             watch=watch,
         )
-        return Arrival(new=1, tasks=len(self.items), needs=sum(len(spec.needs) for spec in self.items.values()))
+        return Arrival(
+            new=1, tasks=len(self.items), needs=sum(len(spec.needs) for spec in self.items.values())
+        )
 
 
 def read(file: BinaryIO) -> Flow:
@@ -136,7 +149,10 @@ def read(file: BinaryIO) -> Flow:
     ran = {task["id"]: task for task in document["workflow"].get("execution", {}).get("tasks", [])}
     needs = _needs(tasks, faults)
     faults.check()
-    refuse_cycles(((parent, child) for child, parents in needs.items() for parent in parents), "These tasks wait for each other")
+    refuse_cycles(
+        ((parent, child) for child, parents in needs.items() for parent in parents),
+        "These tasks wait for each other",
+    )
     flow = Flow(
         document["name"],
         document.get("description", ""),
@@ -156,7 +172,9 @@ def _parsed(text: bytes) -> dict[str, Any]:
     try:
         found = json.loads(text.decode("utf-8-sig"), parse_constant=_no_number)
     except UnicodeDecodeError as error:
-        raise Malformed(f"Nothing was imported. The file is not UTF-8 (byte {error.start + 1}): save it as UTF-8") from error
+        raise Malformed(
+            f"Nothing was imported. The file is not UTF-8 (byte {error.start + 1}): save it as UTF-8"
+        ) from error
     except RecursionError as error:
         raise Malformed(f"Nothing was imported. The document is nested deeper than {DEPTH}") from error
     except ValueError as error:
@@ -166,7 +184,9 @@ def _parsed(text: bytes) -> dict[str, Any]:
     if deeper(found, DEPTH):
         raise Malformed(f"Nothing was imported. The document is nested deeper than {DEPTH}")
     if b"\\u" in text and not _can_be_kept(found):
-        raise Malformed("Nothing was imported. The document holds a NUL character or half a surrogate pair, which no text can keep")
+        raise Malformed(
+            "Nothing was imported. The document holds a NUL character or half a surrogate pair, which no text can keep"
+        )
     return found
 
 

@@ -28,22 +28,35 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Lane",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("phase", models.CharField(max_length=60)),
                 (
                     "capabilities",
-                    django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=100), default=list, size=None),
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=100), default=list, size=None
+                    ),
                 ),
                 ("has_profile", models.BooleanField(default=False)),
                 ("paused", models.BooleanField(default=False, help_text="the project is paused")),
                 (
                     "floor",
-                    models.BigIntegerField(default=-9223372036854775808, help_text="a hint: no ready task of this lane has a lower rank"),
+                    models.BigIntegerField(
+                        default=-9223372036854775808,
+                        help_text="a hint: no ready task of this lane has a lower rank",
+                    ),
                 ),
                 (
                     "project",
                     models.ForeignKey(
-                        db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name="lanes", to="agents.project"
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="lanes",
+                        to="agents.project",
                     ),
                 ),
             ],
@@ -51,7 +64,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Task",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("ticket_key", models.CharField(editable=False, max_length=24)),
                 ("phase", models.CharField(max_length=60)),
                 ("title", models.CharField(max_length=300)),
@@ -59,7 +77,9 @@ class Migration(migrations.Migration):
                 ("kind", models.CharField(default="task", max_length=60)),
                 (
                     "priority",
-                    models.PositiveSmallIntegerField(choices=[(0, "Critical"), (1, "High"), (2, "Medium"), (3, "Low")], default=2),
+                    models.PositiveSmallIntegerField(
+                        choices=[(0, "Critical"), (1, "High"), (2, "Medium"), (3, "Low")], default=2
+                    ),
                 ),
                 (
                     "capabilities",
@@ -86,25 +106,53 @@ class Migration(migrations.Migration):
                 (
                     "join",
                     models.PositiveIntegerField(
-                        blank=True, db_column="join_count", help_text="how many needs must be met; none: all", null=True
+                        blank=True,
+                        db_column="join_count",
+                        help_text="how many needs must be met; none: all",
+                        null=True,
                     ),
                 ),
-                ("open_needs", models.PositiveIntegerField(default=0, help_text="how many needs must still be met")),
+                (
+                    "open_needs",
+                    models.PositiveIntegerField(default=0, help_text="how many needs must still be met"),
+                ),
                 ("edges_left", models.PositiveIntegerField(default=0, help_text="needs not yet decided")),
-                ("doomed", models.BooleanField(default=False, help_text="its needs cannot be met any more; somebody decides")),
+                (
+                    "doomed",
+                    models.BooleanField(
+                        default=False, help_text="its needs cannot be met any more; somebody decides"
+                    ),
+                ),
                 ("asleep", models.BooleanField(default=False, help_text="not yet due")),
                 ("not_before", models.DateTimeField(blank=True, null=True)),
-                ("held", models.BooleanField(default=False, help_text="its ticket is paused, blocked or in another phase")),
-                ("rank", models.BigIntegerField(default=0, help_text="order of work, lowest first, microseconds")),
+                (
+                    "held",
+                    models.BooleanField(
+                        default=False, help_text="its ticket is paused, blocked or in another phase"
+                    ),
+                ),
+                (
+                    "rank",
+                    models.BigIntegerField(default=0, help_text="order of work, lowest first, microseconds"),
+                ),
                 ("ready_at", models.DateTimeField(blank=True, null=True)),
                 ("deadline", models.DateTimeField(blank=True, null=True)),
-                ("promote_at", models.DateTimeField(blank=True, help_text="when it goes before all ordinary work", null=True)),
+                (
+                    "promote_at",
+                    models.DateTimeField(
+                        blank=True, help_text="when it goes before all ordinary work", null=True
+                    ),
+                ),
                 ("fence", models.BigIntegerField(default=0, help_text="number of the last claim")),
                 ("attempts", models.PositiveIntegerField(default=0)),
                 (
                     "max_attempts",
                     models.PositiveIntegerField(
-                        default=3, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100)]
+                        default=3,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(100),
+                        ],
                     ),
                 ),
                 ("retries", models.PositiveIntegerField(default=0)),
@@ -113,14 +161,24 @@ class Migration(migrations.Migration):
                 ("lease_s", models.PositiveIntegerField(blank=True, null=True)),
                 ("lease_expires_at", models.DateTimeField(blank=True, null=True)),
                 ("timeout_at", models.DateTimeField(blank=True, null=True)),
-                ("settled_by", models.BigIntegerField(blank=True, help_text="the agent whose act ended the last claim", null=True)),
+                (
+                    "settled_by",
+                    models.BigIntegerField(
+                        blank=True, help_text="the agent whose act ended the last claim", null=True
+                    ),
+                ),
                 ("settled_fence", models.BigIntegerField(blank=True, null=True)),
                 ("settled_as", models.CharField(blank=True, max_length=10)),
                 ("result", models.JSONField(blank=True, null=True)),
                 ("error", models.TextField(blank=True)),
                 ("progress", models.JSONField(blank=True, default=dict)),
                 ("events", models.PositiveIntegerField(default=0, editable=False)),
-                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False
+                    ),
+                ),
                 ("ended_at", models.DateTimeField(blank=True, null=True)),
                 (
                     "holder",
@@ -135,11 +193,21 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "lane",
-                    models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="tickets.lane"),
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tickets.lane",
+                    ),
                 ),
                 (
                     "project",
-                    models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="agents.project"),
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="agents.project",
+                    ),
                 ),
             ],
             options={
@@ -149,24 +217,41 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Need",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 (
                     "on_end",
                     models.CharField(
-                        choices=[("success", "Success"), ("failure", "Failure"), ("always", "Always")], default="success", max_length=7
+                        choices=[("success", "Success"), ("failure", "Failure"), ("always", "Always")],
+                        default="success",
+                        max_length=7,
                     ),
                 ),
                 (
                     "on_failure",
                     models.CharField(
-                        choices=[("hold", "Hold"), ("cancel", "Cancel"), ("continue", "Continue")], default="hold", max_length=8
+                        choices=[("hold", "Hold"), ("cancel", "Cancel"), ("continue", "Continue")],
+                        default="hold",
+                        max_length=8,
                     ),
                 ),
-                ("child", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="needs", to="tickets.task")),
+                (
+                    "child",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="needs", to="tickets.task"
+                    ),
+                ),
                 (
                     "parent",
                     models.ForeignKey(
-                        db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name="needed_by", to="tickets.task"
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="needed_by",
+                        to="tickets.task",
                     ),
                 ),
             ],
@@ -174,7 +259,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Ticket",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("events", models.PositiveIntegerField(default=0, editable=False)),
                 ("number", models.PositiveIntegerField(editable=False)),
                 ("key", models.CharField(editable=False, max_length=24, unique=True)),
@@ -182,7 +272,9 @@ class Migration(migrations.Migration):
                 ("description", models.TextField(blank=True)),
                 (
                     "priority",
-                    models.PositiveSmallIntegerField(choices=[(0, "Critical"), (1, "High"), (2, "Medium"), (3, "Low")], default=2),
+                    models.PositiveSmallIntegerField(
+                        choices=[(0, "Critical"), (1, "High"), (2, "Medium"), (3, "Low")], default=2
+                    ),
                 ),
                 (
                     "labels",
@@ -192,11 +284,18 @@ class Migration(migrations.Migration):
                 ),
                 ("phase", django_fsm.FSMField(max_length=60, protected=True)),
                 ("previous_phase", models.CharField(blank=True, editable=False, max_length=60)),
-                ("phase_since", models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
+                (
+                    "phase_since",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False
+                    ),
+                ),
                 (
                     "moves",
                     models.PositiveIntegerField(
-                        default=0, editable=False, help_text="changes of phase so far; only the database counts it"
+                        default=0,
+                        editable=False,
+                        help_text="changes of phase so far; only the database counts it",
                     ),
                 ),
                 ("paused", models.BooleanField(default=False, editable=False)),
@@ -218,19 +317,40 @@ class Migration(migrations.Migration):
                 ("blocked_reason", models.TextField(blank=True, editable=False)),
                 ("context", models.JSONField(blank=True, default=dict)),
                 ("summary", models.TextField(blank=True)),
-                ("source", models.CharField(blank=True, editable=False, help_text="the format it was imported from", max_length=20)),
+                (
+                    "source",
+                    models.CharField(
+                        blank=True, editable=False, help_text="the format it was imported from", max_length=20
+                    ),
+                ),
                 ("source_id", models.CharField(blank=True, editable=False, max_length=200)),
                 ("version", models.PositiveIntegerField(default=1, editable=False)),
                 ("archived_at", models.DateTimeField(blank=True, editable=False, null=True)),
-                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False
+                    ),
+                ),
                 ("updated_at", models.DateTimeField(auto_now=True)),
                 (
                     "parent",
                     models.ForeignKey(
-                        blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="children", to="tickets.ticket"
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="children",
+                        to="tickets.ticket",
                     ),
                 ),
-                ("project", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="tickets", to="agents.project")),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="tickets",
+                        to="agents.project",
+                    ),
+                ),
             ],
             options={
                 "ordering": ["-id"],
@@ -240,12 +360,19 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="task",
             name="ticket",
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="tasks", to="tickets.ticket"),
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="tasks", to="tickets.ticket"
+            ),
         ),
         migrations.CreateModel(
             name="PhaseMove",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("move", models.PositiveIntegerField(help_text="0 is the birth")),
                 ("from_phase", models.CharField(max_length=60, null=True)),
                 ("to_phase", models.CharField(max_length=60)),
@@ -269,10 +396,25 @@ class Migration(migrations.Migration):
                 ("reason", models.TextField(blank=True)),
                 ("by", models.CharField(max_length=170)),
                 ("key", models.CharField(blank=True, max_length=20)),
-                ("at", models.DateTimeField(db_default=omoi_site.database.sql.ClockTimestamp(), editable=False)),
-                ("xid", omoi_site.database.sql.XidField(db_default=omoi_site.database.sql.CurrentXid(), editable=False)),
+                (
+                    "at",
+                    models.DateTimeField(db_default=omoi_site.database.sql.ClockTimestamp(), editable=False),
+                ),
+                (
+                    "xid",
+                    omoi_site.database.sql.XidField(
+                        db_default=omoi_site.database.sql.CurrentXid(), editable=False
+                    ),
+                ),
                 ("artifacts", models.JSONField(default=dict)),
-                ("ticket", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="history", to="tickets.ticket")),
+                (
+                    "ticket",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="history",
+                        to="tickets.ticket",
+                    ),
+                ),
             ],
             options={
                 "ordering": ["ticket", "move"],
@@ -281,16 +423,38 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Link",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("kind", models.CharField(max_length=40)),
-                ("other", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="linked_from", to="tickets.ticket")),
-                ("ticket", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="links", to="tickets.ticket")),
+                (
+                    "other",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="linked_from",
+                        to="tickets.ticket",
+                    ),
+                ),
+                (
+                    "ticket",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="links", to="tickets.ticket"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
             name="Workflow",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("name", models.CharField(max_length=63)),
                 ("version", models.PositiveIntegerField()),
                 ("document", models.JSONField()),
@@ -304,24 +468,41 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="ticket",
             name="workflow",
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="tickets", to="tickets.workflow"),
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="tickets", to="tickets.workflow"
+            ),
         ),
         migrations.CreateModel(
             name="WorkflowPhase",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("name", models.CharField(max_length=60)),
                 ("position", models.PositiveSmallIntegerField()),
                 (
                     "to",
                     django.contrib.postgres.fields.ArrayField(
-                        base_field=models.CharField(max_length=60), db_column="moves_to", default=list, size=None
+                        base_field=models.CharField(max_length=60),
+                        db_column="moves_to",
+                        default=list,
+                        size=None,
                     ),
                 ),
                 ("start", models.BooleanField(default=False)),
                 ("gated", models.BooleanField(default=False)),
                 ("automatic", models.CharField(blank=True, max_length=20)),
-                ("workflow", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="phases", to="tickets.workflow")),
+                (
+                    "workflow",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="phases",
+                        to="tickets.workflow",
+                    ),
+                ),
             ],
             options={
                 "ordering": ["workflow", "position"],
@@ -329,7 +510,9 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="lane",
-            constraint=models.UniqueConstraint(fields=("project", "phase", "capabilities", "has_profile"), name="lane_once"),
+            constraint=models.UniqueConstraint(
+                fields=("project", "phase", "capabilities", "has_profile"), name="lane_once"
+            ),
         ),
         migrations.AddConstraint(
             model_name="need",
@@ -337,11 +520,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="need",
-            constraint=models.CheckConstraint(condition=models.Q(("parent", models.F("child")), _negated=True), name="need_not_itself"),
+            constraint=models.CheckConstraint(
+                condition=models.Q(("parent", models.F("child")), _negated=True), name="need_not_itself"
+            ),
         ),
         migrations.AddConstraint(
             model_name="need",
-            constraint=models.CheckConstraint(condition=models.Q(("on_end__in", ["success", "failure", "always"])), name="need_when"),
+            constraint=models.CheckConstraint(
+                condition=models.Q(("on_end__in", ["success", "failure", "always"])), name="need_when"
+            ),
         ),
         migrations.AddConstraint(
             model_name="need",
@@ -352,42 +539,61 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="task",
             index=models.Index(
-                condition=models.Q(("asleep", False), ("held", False), ("open_needs", 0), ("state", "pending")),
+                condition=models.Q(
+                    ("asleep", False), ("held", False), ("open_needs", 0), ("state", "pending")
+                ),
                 fields=["lane", "rank", "id"],
                 name="task_ready",
             ),
         ),
         migrations.AddIndex(
             model_name="task",
-            index=models.Index(condition=models.Q(("asleep", True), ("state", "pending")), fields=["not_before"], name="task_asleep"),
+            index=models.Index(
+                condition=models.Q(("asleep", True), ("state", "pending")),
+                fields=["not_before"],
+                name="task_asleep",
+            ),
         ),
         migrations.AddIndex(
             model_name="task",
-            index=models.Index(condition=models.Q(("holder__isnull", False)), fields=["holder"], name="task_held"),
+            index=models.Index(
+                condition=models.Q(("holder__isnull", False)), fields=["holder"], name="task_held"
+            ),
         ),
         migrations.AddIndex(
             model_name="task",
-            index=models.Index(condition=models.Q(("lease_expires_at__isnull", False)), fields=["lease_expires_at"], name="task_lease"),
+            index=models.Index(
+                condition=models.Q(("lease_expires_at__isnull", False)),
+                fields=["lease_expires_at"],
+                name="task_lease",
+            ),
         ),
         migrations.AddIndex(
             model_name="task",
-            index=models.Index(condition=models.Q(("timeout_at__isnull", False)), fields=["timeout_at"], name="task_timeout"),
+            index=models.Index(
+                condition=models.Q(("timeout_at__isnull", False)), fields=["timeout_at"], name="task_timeout"
+            ),
         ),
         migrations.AddIndex(
             model_name="task",
-            index=models.Index(condition=models.Q(("promote_at__isnull", False)), fields=["promote_at"], name="task_promote"),
+            index=models.Index(
+                condition=models.Q(("promote_at__isnull", False)), fields=["promote_at"], name="task_promote"
+            ),
         ),
         migrations.AddConstraint(
             model_name="task",
             constraint=models.CheckConstraint(
-                condition=models.Q(("state__in", ["pending", "claimed", "completed", "failed", "cancelled"])), name="task_state"
+                condition=models.Q(("state__in", ["pending", "claimed", "completed", "failed", "cancelled"])),
+                name="task_state",
             ),
         ),
         migrations.AddConstraint(
             model_name="task",
             constraint=models.CheckConstraint(
                 condition=models.Q(
-                    models.Q(("holder__isnull", False), ("lease_expires_at__isnull", False), ("state", "claimed")),
+                    models.Q(
+                        ("holder__isnull", False), ("lease_expires_at__isnull", False), ("state", "claimed")
+                    ),
                     models.Q(
                         models.Q(("state", "claimed"), _negated=True),
                         ("holder__isnull", True),
@@ -401,16 +607,21 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="task",
-            constraint=models.CheckConstraint(condition=models.Q(("priority__range", (0, 3))), name="task_priority"),
-        ),
-        migrations.AddConstraint(
-            model_name="task",
-            constraint=models.CheckConstraint(condition=models.Q(("max_attempts__range", (1, 100))), name="task_max_attempts"),
+            constraint=models.CheckConstraint(
+                condition=models.Q(("priority__range", (0, 3))), name="task_priority"
+            ),
         ),
         migrations.AddConstraint(
             model_name="task",
             constraint=models.CheckConstraint(
-                condition=models.Q(("timeout_s__isnull", True), ("timeout_s__gte", 1), _connector="OR"), name="task_timeout_s"
+                condition=models.Q(("max_attempts__range", (1, 100))), name="task_max_attempts"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="task",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("timeout_s__isnull", True), ("timeout_s__gte", 1), _connector="OR"),
+                name="task_timeout_s",
             ),
         ),
         migrations.AddConstraint(
@@ -432,12 +643,16 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="ticket",
             constraint=models.UniqueConstraint(
-                condition=models.Q(("source", ""), _negated=True), fields=("project", "source", "source_id"), name="ticket_source"
+                condition=models.Q(("source", ""), _negated=True),
+                fields=("project", "source", "source_id"),
+                name="ticket_source",
             ),
         ),
         migrations.AddConstraint(
             model_name="ticket",
-            constraint=models.CheckConstraint(condition=models.Q(("priority__range", (0, 3))), name="ticket_priority"),
+            constraint=models.CheckConstraint(
+                condition=models.Q(("priority__range", (0, 3))), name="ticket_priority"
+            ),
         ),
         migrations.AddConstraint(
             model_name="workflowphase",

@@ -14,7 +14,9 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="task",
             name="bumped_at",
-            field=models.DateTimeField(blank=True, editable=False, help_text="when somebody put it before all other work", null=True),
+            field=models.DateTimeField(
+                blank=True, editable=False, help_text="when somebody put it before all other work", null=True
+            ),
         ),
         migrations.RunSQL((SQL / "bump.sql").read_text(), UNDO),
     ]

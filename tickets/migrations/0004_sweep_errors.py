@@ -13,12 +13,15 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="sweeprun",
             name="error",
-            field=models.TextField(blank=True, db_default="", help_text="why its last run failed; empty when it did not"),
+            field=models.TextField(
+                blank=True, db_default="", help_text="why its last run failed; empty when it did not"
+            ),
         ),
         migrations.AddConstraint(
             model_name="task",
             constraint=models.CheckConstraint(
-                condition=models.Q(("asleep", False), ("not_before__isnull", False), _connector="OR"), name="task_asleep_until"
+                condition=models.Q(("asleep", False), ("not_before__isnull", False), _connector="OR"),
+                name="task_asleep_until",
             ),
         ),
     ]

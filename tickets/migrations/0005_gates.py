@@ -17,14 +17,21 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Blob",
             fields=[
-                ("hash", models.CharField(help_text="SHA-256, hex", max_length=64, primary_key=True, serialize=False)),
+                (
+                    "hash",
+                    models.CharField(
+                        help_text="SHA-256, hex", max_length=64, primary_key=True, serialize=False
+                    ),
+                ),
                 ("size", models.BigIntegerField(help_text="bytes")),
             ],
         ),
         migrations.AlterField(
             model_name="phasemove",
             name="artifacts",
-            field=models.JSONField(default=dict, help_text="hashes of what was handed in by then, by phase and name"),
+            field=models.JSONField(
+                default=dict, help_text="hashes of what was handed in by then, by phase and name"
+            ),
         ),
         migrations.AlterField(
             model_name="phasemove",
@@ -48,7 +55,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Verdict",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("phase", models.CharField(max_length=60)),
                 ("move", models.PositiveIntegerField(help_text="how often the ticket had moved")),
                 ("passed", models.BooleanField()),
@@ -56,12 +68,25 @@ class Migration(migrations.Migration):
                 ("artifacts", models.JSONField(default=dict, help_text="hash by phase and name")),
                 (
                     "evidence",
-                    models.CharField(help_text="digest of what was judged: the ticket's artifacts and the phase's tasks", max_length=64),
+                    models.CharField(
+                        help_text="digest of what was judged: the ticket's artifacts and the phase's tasks",
+                        max_length=64,
+                    ),
                 ),
                 ("by", models.CharField(max_length=170)),
                 ("key", models.CharField(blank=True, max_length=20)),
-                ("at", models.DateTimeField(db_default=omoi_site.database.sql.ClockTimestamp(), editable=False)),
-                ("ticket", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="verdicts", to="tickets.ticket")),
+                (
+                    "at",
+                    models.DateTimeField(db_default=omoi_site.database.sql.ClockTimestamp(), editable=False),
+                ),
+                (
+                    "ticket",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="verdicts",
+                        to="tickets.ticket",
+                    ),
+                ),
             ],
             options={
                 "ordering": ["-id"],
@@ -71,20 +96,32 @@ class Migration(migrations.Migration):
             model_name="phasemove",
             name="verdict",
             field=models.ForeignKey(
-                blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="tickets.verdict"
+                blank=True,
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="tickets.verdict",
             ),
         ),
         migrations.CreateModel(
             name="Artifact",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("phase", models.CharField(max_length=60)),
                 (
                     "name",
                     models.CharField(
                         max_length=200,
                         validators=[
-                            django.core.validators.RegexValidator("\\A[^\\x00-\\x1f\\x7f]{1,200}\\Z", "1 to 200 characters of one line")
+                            django.core.validators.RegexValidator(
+                                "\\A[^\\x00-\\x1f\\x7f]{1,200}\\Z", "1 to 200 characters of one line"
+                            )
                         ],
                     ),
                 ),
@@ -105,39 +142,68 @@ class Migration(migrations.Migration):
                 ("fence", models.BigIntegerField(blank=True, null=True)),
                 ("by", models.CharField(max_length=170)),
                 ("key", models.CharField(blank=True, max_length=20)),
-                ("at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
+                (
+                    "at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False
+                    ),
+                ),
                 (
                     "task",
                     models.ForeignKey(
-                        blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name="artifacts", to="tickets.task"
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="artifacts",
+                        to="tickets.task",
                     ),
                 ),
                 (
                     "ticket",
                     models.ForeignKey(
-                        db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="artifacts", to="tickets.ticket"
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="artifacts",
+                        to="tickets.ticket",
                     ),
                 ),
                 (
                     "blob",
-                    models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="tickets.blob"),
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tickets.blob",
+                    ),
                 ),
             ],
             options={
                 "ordering": ["ticket", "phase", "name", "revision"],
-                "constraints": [models.UniqueConstraint(fields=("ticket", "phase", "name", "revision"), name="artifact_revision")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("ticket", "phase", "name", "revision"), name="artifact_revision"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
             name="Chunk",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("number", models.PositiveIntegerField()),
                 ("data", models.BinaryField()),
                 (
                     "blob",
                     models.ForeignKey(
-                        db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="chunks", to="tickets.blob"
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="chunks",
+                        to="tickets.blob",
                     ),
                 ),
             ],

@@ -10,7 +10,9 @@ HERE = Path(__file__).parent
 
 def install_software_delivery(apps, schema_editor):
     shipped = json.loads((HERE / "documents" / "software_delivery_1.json").read_text())
-    workflow = apps.get_model("tickets", "Workflow").objects.create(name=shipped["name"], version=1, document=shipped["document"])
+    workflow = apps.get_model("tickets", "Workflow").objects.create(
+        name=shipped["name"], version=1, document=shipped["document"]
+    )
     phases = apps.get_model("tickets", "WorkflowPhase")
     phases.objects.bulk_create(phases(workflow=workflow, **phase) for phase in shipped["phases"])
 

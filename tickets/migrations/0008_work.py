@@ -13,7 +13,10 @@ class Migration(migrations.Migration):
             model_name="task",
             name="work_s",
             field=models.FloatField(
-                blank=True, editable=False, help_text="how long it took where it ran before; a simulation takes that long", null=True
+                blank=True,
+                editable=False,
+                help_text="how long it took where it ran before; a simulation takes that long",
+                null=True,
             ),
         ),
     ]

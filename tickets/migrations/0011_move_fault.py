@@ -12,7 +12,13 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="ticket",
             name="move_fault",
-            field=models.TextField(blank=True, db_default="", default="", editable=False, help_text="why it could not move on by itself"),
+            field=models.TextField(
+                blank=True,
+                db_default="",
+                default="",
+                editable=False,
+                help_text="why it could not move on by itself",
+            ),
         ),
         migrations.AddField(
             model_name="ticket",

@@ -11,7 +11,11 @@ class Migration(migrations.Migration):
             model_name="task",
             name="granted_with",
             field=models.CharField(
-                blank=True, db_default="", editable=False, help_text="mark of the settlements its claim came along with", max_length=32
+                blank=True,
+                db_default="",
+                editable=False,
+                help_text="mark of the settlements its claim came along with",
+                max_length=32,
             ),
         ),
     ]

@@ -11,7 +11,10 @@ class Migration(migrations.Migration):
             model_name="task",
             name="extended_to",
             field=models.DateTimeField(
-                blank=True, editable=False, help_text="the end of its lease as an absence of sweeps extended it", null=True
+                blank=True,
+                editable=False,
+                help_text="the end of its lease as an absence of sweeps extended it",
+                null=True,
             ),
         ),
     ]

@@ -31,12 +31,16 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="task",
             name="description",
-            field=models.TextField(blank=True, max_length=100000, validators=[django.core.validators.MaxLengthValidator(100000)]),
+            field=models.TextField(
+                blank=True, max_length=100000, validators=[django.core.validators.MaxLengthValidator(100000)]
+            ),
         ),
         migrations.AlterField(
             model_name="task",
             name="error",
-            field=models.TextField(blank=True, max_length=20000, validators=[django.core.validators.MaxLengthValidator(20000)]),
+            field=models.TextField(
+                blank=True, max_length=20000, validators=[django.core.validators.MaxLengthValidator(20000)]
+            ),
         ),
         migrations.AlterField(
             model_name="task",
@@ -47,13 +51,18 @@ class Migration(migrations.Migration):
             model_name="ticket",
             name="blocked_reason",
             field=models.TextField(
-                blank=True, editable=False, max_length=2000, validators=[django.core.validators.MaxLengthValidator(2000)]
+                blank=True,
+                editable=False,
+                max_length=2000,
+                validators=[django.core.validators.MaxLengthValidator(2000)],
             ),
         ),
         migrations.AlterField(
             model_name="ticket",
             name="description",
-            field=models.TextField(blank=True, max_length=500000, validators=[django.core.validators.MaxLengthValidator(500000)]),
+            field=models.TextField(
+                blank=True, max_length=500000, validators=[django.core.validators.MaxLengthValidator(500000)]
+            ),
         ),
         migrations.AlterField(
             model_name="ticket",

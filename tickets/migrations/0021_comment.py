@@ -35,25 +35,48 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Comment",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("author", models.CharField(blank=True, max_length=200, validators=[omoi_site.limits.shown])),
-                ("body", models.TextField(max_length=100000, validators=[django.core.validators.MaxLengthValidator(100000)])),
-                ("source", models.CharField(blank=True, help_text="the format it was imported from", max_length=20)),
+                (
+                    "body",
+                    models.TextField(
+                        max_length=100000, validators=[django.core.validators.MaxLengthValidator(100000)]
+                    ),
+                ),
+                (
+                    "source",
+                    models.CharField(blank=True, help_text="the format it was imported from", max_length=20),
+                ),
                 ("source_id", models.CharField(blank=True, max_length=64)),
                 (
                     "created_at",
                     models.DateTimeField(
-                        blank=True, help_text="when it was written, where that is known", null=True, validators=[omoi_site.limits.moment]
+                        blank=True,
+                        help_text="when it was written, where that is known",
+                        null=True,
+                        validators=[omoi_site.limits.moment],
                     ),
                 ),
                 (
                     "at",
-                    models.DateTimeField(db_default=omoi_site.database.sql.ClockTimestamp(), editable=False, help_text="when it came here"),
+                    models.DateTimeField(
+                        db_default=omoi_site.database.sql.ClockTimestamp(),
+                        editable=False,
+                        help_text="when it came here",
+                    ),
                 ),
                 (
                     "ticket",
                     models.ForeignKey(
-                        db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="comments", to="tickets.ticket"
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="comments",
+                        to="tickets.ticket",
                     ),
                 ),
             ],
@@ -62,10 +85,14 @@ class Migration(migrations.Migration):
                 "indexes": [models.Index(fields=["ticket", "id"], name="comment_in_order")],
                 "constraints": [
                     models.UniqueConstraint(
-                        condition=models.Q(("source", ""), _negated=True), fields=("ticket", "source", "source_id"), name="comment_once"
+                        condition=models.Q(("source", ""), _negated=True),
+                        fields=("ticket", "source", "source_id"),
+                        name="comment_once",
                     ),
                     models.CheckConstraint(
-                        condition=models.Q(models.Q(("source", ""), _negated=True), ("source_id", ""), _connector="OR"),
+                        condition=models.Q(
+                            models.Q(("source", ""), _negated=True), ("source_id", ""), _connector="OR"
+                        ),
                         name="comment_source",
                     ),
                 ],

@@ -17,7 +17,9 @@ class SweepRun(models.Model):
 
     name = models.CharField(max_length=30, primary_key=True)
     at = models.DateTimeField(db_default=sql.ClockTimestamp())
-    error = models.TextField(blank=True, db_default="", help_text="why its last run failed; empty when it did not")
+    error = models.TextField(
+        blank=True, db_default="", help_text="why its last run failed; empty when it did not"
+    )
 
     def __str__(self) -> str:
         return f"{self.name} at {self.at}"
@@ -39,7 +41,9 @@ class SweepRun(models.Model):
         """When the sweep `name` has been absent, run the statement `extend` (parameter `since`: its last run) and note that it runs again."""
         absent = f"SELECT at FROM {ABSENT_SINCE.format(sweep='%s')} a(at)"
         if sql.one(absent, [name]):
-            sql.rows("SELECT FROM tickets_sweeprun WHERE name = %s FOR UPDATE", [name])  # one at a time: the next finds that it runs again
+            sql.rows(
+                "SELECT FROM tickets_sweeprun WHERE name = %s FOR UPDATE", [name]
+            )  # one at a time: the next finds that it runs again
             if since := sql.one(absent, [name]):
                 sql.rows(extend, {"since": since["at"]})
                 sql.rows("UPDATE tickets_sweeprun SET at = clock_timestamp() WHERE name = %s", [name])

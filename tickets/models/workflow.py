@@ -59,7 +59,8 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
             {"field": f"{where}.{name}", "code": "invalid_workflow", "message": message}
             for where, seed in documents.seeds(plan.document)
             for name, message in profiles.faults(seed.get("profile", ""), seed.get("slots", {})).items()
-            if "{" not in str(seed.get("slots", {}).get(name.removeprefix("slots.")))  # filled in when it is added
+            if "{"
+            not in str(seed.get("slots", {}).get(name.removeprefix("slots.")))  # filled in when it is added
         ]
         if faults:
             raise documents.InvalidWorkflow(errors=faults)
@@ -75,10 +76,15 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
         sql.rows("SELECT pg_advisory_xact_lock(hashtextextended('workflow ' || %s, 0))", [plan.name])
         newest = self.filter(name=plan.name).order_by("-version").first()
         if version is not None and version != (newest.version if newest else 0):
-            raise VersionConflict(f"{plan.name} is at version {newest.version if newest else 0}", version=newest.version if newest else 0)
+            raise VersionConflict(
+                f"{plan.name} is at version {newest.version if newest else 0}",
+                version=newest.version if newest else 0,
+            )
         if newest and newest.document == plan.document:
             return newest
-        stored = self.create(name=plan.name, version=newest.version + 1 if newest else 1, document=plan.document)
+        stored = self.create(
+            name=plan.name, version=newest.version + 1 if newest else 1, document=plan.document
+        )
         WorkflowPhase.objects.bulk_create(
             WorkflowPhase(
                 workflow=stored,

@@ -65,7 +65,9 @@ class Act:
     effect: Callable[[Any], Sequence[str]] = lambda subject: ()
     to: Callable[[Any], Sequence[str]] | None = None
     asks: frozenset[str] = frozenset()  # class, priority
-    effect_to: Callable[[Any, str], Sequence[str]] | None = None  # what more it does where it leads to that phase
+    effect_to: Callable[[Any, str], Sequence[str]] | None = (
+        None  # what more it does where it leads to that phase
+    )
     reason: str = ""  # its label; empty: none is asked for
     least: int = 0  # characters the reason must have; 0: it may be left out
     most: ClassVar[int] = limits.REASON
@@ -94,7 +96,9 @@ class Act:
     def expect_of_ticket(self, ticket: Ticket, given: Given) -> None:
         ticket.expect(given.version)
         if not self.fits(ticket):
-            raise TransitionNotAllowed(f"{ticket.key} is {standing(ticket)}: to {self.says.lower()} is not possible there")
+            raise TransitionNotAllowed(
+                f"{ticket.key} is {standing(ticket)}: to {self.says.lower()} is not possible there"
+            )
         if self.to and given.to and given.to not in (ways := self.to(ticket)):
             raise TransitionNotAllowed(
                 f"{ticket.key} cannot go to {spoken.phase(given.to)} by this; it may go to {spoken.phases(ways) or 'no phase'}"
@@ -128,7 +132,11 @@ def why_not(act: Act, scopes: frozenset[str]) -> str:
 
 def last_change(act: Act, subject: Any) -> Event | None:
     """Who changed the ticket or task last, and how: for whoever was too late. Of an act that changes neither, who did it last."""
-    ticket, name = (subject.ticket_key, f"task:{subject.pk}") if isinstance(subject, Task) else (subject.key, subject.topic)
+    ticket, name = (
+        (subject.ticket_key, f"task:{subject.pk}")
+        if isinstance(subject, Task)
+        else (subject.key, subject.topic)
+    )
     told = Event.objects.filter(topic=f"ticket:{ticket}").order_by("-xid", "-id")
     if isinstance(subject, Ticket) and not act.leaves.startswith("ticket."):
         return told.filter(kind=act.leaves).first()
@@ -200,7 +208,9 @@ def under_lock(verb: str, said: str) -> Callable[[Ticket, Given], str]:
 def prioritise(ticket: Ticket, given: Given) -> str:
     if given.priority.upper() not in Priority.names:
         raise Invalid(f"one of {', '.join(name.lower() for name in Priority.names)}", field="priority")
-    Ticket.objects.act(ticket.pk, "edit", by=given.by, version=given.version, priority=Priority[given.priority.upper()])
+    Ticket.objects.act(
+        ticket.pk, "edit", by=given.by, version=given.version, priority=Priority[given.priority.upper()]
+    )
     return f"{ticket.key} has priority {given.priority.lower()} now"
 
 
@@ -218,7 +228,10 @@ def retry_failed(ticket: Ticket, given: Given) -> str:
         expect_state(failed_of(ticket), given)
         gone = failed.retry(by=given.by, reason=reason)
     if not gone:
-        raise NotReady(f"no task of {ticket.key} has failed", next_action="somebody else may have retried them: look at the tasks")
+        raise NotReady(
+            f"no task of {ticket.key} has failed",
+            next_action="somebody else may have retried them: look at the tasks",
+        )
     return f"{counted(len(gone), 'task')} back in the queue"
 
 
@@ -251,7 +264,9 @@ def state_of(task: Task) -> str:
 
 def failed_of(ticket: Ticket) -> str:
     """Which tasks have failed, and in which try."""
-    failed = ticket.tasks.filter(state="failed").aggregate(number=Count("pk"), events=Sum("events", default=0))
+    failed = ticket.tasks.filter(state="failed").aggregate(
+        number=Count("pk"), events=Sum("events", default=0)
+    )
     return f"{failed['number']}.{failed['events']}"
 
 
@@ -269,7 +284,9 @@ def counted(number: int, noun: str) -> str:
 def states(ticket: Ticket) -> Counter[str]:
     """Tasks of the phase the ticket stands in, by state; pending ones an agent could be granted count as ready."""
     counts: Counter[str] = Counter()
-    for state, open_needs, asleep, held in ticket.tasks.filter(phase=ticket.phase).values_list("state", "open_needs", "asleep", "held"):
+    for state, open_needs, asleep, held in ticket.tasks.filter(phase=ticket.phase).values_list(
+        "state", "open_needs", "asleep", "held"
+    ):
         counts[state] += 1
         counts["ready"] += state == "pending" and not (open_needs or asleep or held)
     return counts
@@ -278,7 +295,11 @@ def states(ticket: Ticket) -> Counter[str]:
 def of_advance(ticket: Ticket) -> list[str]:
     counts, gate = states(ticket), ticket.plan[ticket.phase].gate
     left = counts["pending"] + counts["claimed"]
-    judged = f"The gate is judged first: {counted(len(gate), 'check')}." if gate else f"{spoken.phase(ticket.phase)} has no gate."
+    judged = (
+        f"The gate is judged first: {counted(len(gate), 'check')}."
+        if gate
+        else f"{spoken.phase(ticket.phase)} has no gate."
+    )
     open_left = f"{counted(left, 'task')} of this phase {'is' if left == 1 else 'are'} still open and must be completed or cancelled first."
     return [judged, *([open_left] if left else [])]
 
@@ -298,28 +319,45 @@ def of_force(ticket: Ticket) -> list[str]:
 def of_force_to(ticket: Ticket, to: str) -> list[str]:
     """Which gates it passes over on the way, and what becomes of a ticket there."""
     here, there = ticket.plan[ticket.standing], ticket.plan[to]
-    passed = [phase for phase in ticket.plan.phases if phase.gate and here.position <= phase.position < there.position]
-    gates = " and ".join(f"{spoken.phase(phase.name)} ({counted(len(phase.gate), 'check')})" for phase in passed)
+    passed = [
+        phase
+        for phase in ticket.plan.phases
+        if phase.gate and here.position <= phase.position < there.position
+    ]
+    gates = " and ".join(
+        f"{spoken.phase(phase.name)} ({counted(len(phase.gate), 'check')})" for phase in passed
+    )
     over = f"Gates that are passed over: {gates}." if passed else "No gate is passed over."
-    return [over, *(["The ticket has ended then: no work can be added to it any more."] if there.terminal else [])]
+    return [
+        over,
+        *(["The ticket has ended then: no work can be added to it any more."] if there.terminal else []),
+    ]
 
 
 def of_block(ticket: Ticket) -> list[str]:
     counts = states(ticket)
-    return [f"{counted(counts['ready'], 'ready task')} not granted meanwhile; {counted(counts['claimed'], 'running claim')} may go on."]
+    return [
+        f"{counted(counts['ready'], 'ready task')} not granted meanwhile; {counted(counts['claimed'], 'running claim')} may go on."
+    ]
 
 
 def of_cancel(ticket: Ticket) -> list[str]:
     counts = Counter(ticket.tasks.open().values_list("state", flat=True))
-    return [f"{counted(counts['pending'] + counts['claimed'], 'open task')} cancelled, {counts['claimed']} of them being worked on."]
+    return [
+        f"{counted(counts['pending'] + counts['claimed'], 'open task')} cancelled, {counts['claimed']} of them being worked on."
+    ]
 
 
 def of_retry(ticket: Ticket) -> list[str]:
-    return [f"{counted(ticket.tasks.filter(state='failed').count(), 'failed task')} go back to the queue with all their attempts."]
+    return [
+        f"{counted(ticket.tasks.filter(state='failed').count(), 'failed task')} go back to the queue with all their attempts."
+    ]
 
 
 def of_priority(ticket: Ticket) -> list[str]:
-    return [f"{counted(ticket.tasks.open().filter(priority=ticket.priority).count(), 'open task')} of the same priority change with it."]
+    return [
+        f"{counted(ticket.tasks.open().filter(priority=ticket.priority).count(), 'open task')} of the same priority change with it."
+    ]
 
 
 def of_task_cancel(task: Task) -> list[str]:
@@ -344,7 +382,13 @@ def anywhere(ticket: Ticket) -> list[str]:
 
 
 def way_back(ticket: Ticket) -> list[str]:
-    return list(reversed(ticket.plan.way_back(ticket.origin) if ticket.phase == BLOCKED else ticket.plan.up_to(ticket.origin)))
+    return list(
+        reversed(
+            ticket.plan.way_back(ticket.origin)
+            if ticket.phase == BLOCKED
+            else ticket.plan.up_to(ticket.origin)
+        )
+    )
 
 
 def going(ticket: Ticket) -> bool:

@@ -64,7 +64,9 @@ class Wanted:
     def narrow(self, tickets: Any) -> Any:
         """Those of `tickets` that pass the filters; the view is not one of them."""
         if self.text:
-            tickets = tickets.filter(Q(title__icontains=self.text) | Q(key__istartswith=self.text) | Q(source_id__iexact=self.text))
+            tickets = tickets.filter(
+                Q(title__icontains=self.text) | Q(key__istartswith=self.text) | Q(source_id__iexact=self.text)
+            )
         if self.priority:
             tickets = tickets.filter(priority=Priority[self.priority.upper()])
         if self.label:
@@ -134,7 +136,11 @@ class Board:
     @cached_property
     def inside(self) -> Any:
         """Those the view shows."""
-        return self.found.filter(pk__in=getattr(self.needy, self.wanted.view)) if self.wanted.view else self.found
+        return (
+            self.found.filter(pk__in=getattr(self.needy, self.wanted.view))
+            if self.wanted.view
+            else self.found
+        )
 
     @cached_property
     def columns(self) -> list[Column]:
@@ -144,15 +150,29 @@ class Board:
         for phase, ended in self._phases(bool(counts.get(BLOCKED)), bool(counts.get(CANCELLED))):
             starts_folded = ended and not self.finished
             folded = phase not in self.wanted.opened if starts_folded else phase in self.wanted.folded
-            columns.append(Column(phase, ended, folded, counts.get(phase, 0), self.wanted.shown.get(phase, PAGE), starts_folded))
+            columns.append(
+                Column(
+                    phase,
+                    ended,
+                    folded,
+                    counts.get(phase, 0),
+                    self.wanted.shown.get(phase, PAGE),
+                    starts_folded,
+                )
+            )
         self._deal([column for column in columns if not column.folded])
         return columns
 
     @cached_property
     def views(self) -> list[tuple[str, str, int]]:
         """Each view with its number of tickets."""
-        found = frozenset(self.found.order_by().values_list("pk", flat=True)) if self.wanted.filtered else None
-        return [(view, name, self._number(view, found) if view else self.found_count) for view, name in VIEWS.items()]
+        found = (
+            frozenset(self.found.order_by().values_list("pk", flat=True)) if self.wanted.filtered else None
+        )
+        return [
+            (view, name, self._number(view, found) if view else self.found_count)
+            for view, name in VIEWS.items()
+        ]
 
     def _number(self, view: str, found: frozenset[int] | None) -> int:
         inside: frozenset[int] = getattr(self.needy, view)
@@ -186,7 +206,9 @@ class Board:
     def finished(self) -> bool:
         """Whether the project has tickets, and none of them is open; not asked where only some are shown."""
         ends = {phase for phase, ended in self._phases(blocked=False, cancelled=True) if ended}
-        return bool(self.counts) and not (self.wanted.filtered or self.wanted.view) and set(self.counts) <= ends
+        return (
+            bool(self.counts) and not (self.wanted.filtered or self.wanted.view) and set(self.counts) <= ends
+        )
 
     @cached_property
     def last(self) -> Ticket | None:
@@ -196,14 +218,19 @@ class Board:
     @property
     def demo_ended(self) -> bool:
         """Whether the demo opened all its tickets, and none is open; until then others come. Their source is no format: nobody imported them."""
-        return self.finished and Ticket.objects.filter(project=self.project, source="demo").count() >= workspace.count()
+        return (
+            self.finished
+            and Ticket.objects.filter(project=self.project, source="demo").count() >= workspace.count()
+        )
 
     @property
     def empty(self) -> bool:
         return not any(column.count for column in self.columns)
 
     def _phases(self, blocked: bool, cancelled: bool) -> list[tuple[str, bool]]:
-        plans = [workflow.plan for workflow in self.workflows.values()] or [Workflow.objects.latest_of(self.project.workflow).plan]
+        plans = [workflow.plan for workflow in self.workflows.values()] or [
+            Workflow.objects.latest_of(self.project.workflow).plan
+        ]
         phases = merged(plans)
         going = [(phase, False) for phase, ended in phases.items() if not ended]
         ends = [(phase, True) for phase, ended in phases.items() if ended]
@@ -214,15 +241,23 @@ class Board:
         ends = [column.phase for column in columns if column.ended]
         waited = Extract(F("phase_since"), "epoch", output_field=models.FloatField())
         order = [
-            Case(When(phase__in=ends, then=Value(0)), default=F("priority"), output_field=models.IntegerField()),
-            Case(When(phase__in=ends, then=Value(0.0) - waited), default=waited, output_field=models.FloatField()),
+            Case(
+                When(phase__in=ends, then=Value(0)), default=F("priority"), output_field=models.IntegerField()
+            ),
+            Case(
+                When(phase__in=ends, then=Value(0.0) - waited),
+                default=waited,
+                output_field=models.FloatField(),
+            ),
             "id",
         ]
         shown = Q(pk__in=[])
         for column in columns:
             shown |= Q(phase=column.phase, place__lte=column.limit)
         placed = self.inside.filter(phase__in=[column.phase for column in columns]).defer(*HEAVY)
-        placed = placed.annotate(place=Window(RowNumber(), partition_by=["phase"], order_by=order)).filter(shown)
+        placed = placed.annotate(place=Window(RowNumber(), partition_by=["phase"], order_by=order)).filter(
+            shown
+        )
         tickets = sorted(placed, key=lambda ticket: ticket.place)
         for ticket in tickets:
             ticket.workflow = self.workflows[ticket.workflow_id]
@@ -231,7 +266,12 @@ class Board:
         by_phase = {column.phase: column for column in columns}
         for ticket in tickets:
             by_phase[ticket.phase].cards.append(
-                Card(ticket, tallies.get(ticket.pk, Tally()), causes.get(ticket.pk), ticket.pk in self.needy.needs_operator)
+                Card(
+                    ticket,
+                    tallies.get(ticket.pk, Tally()),
+                    causes.get(ticket.pk),
+                    ticket.pk in self.needy.needs_operator,
+                )
             )
 
 

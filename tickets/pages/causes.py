@@ -105,14 +105,18 @@ def _stalled(tickets: Sequence[Ticket]) -> dict[int, Cause]:
     """Asked only where one of them was tried in vain: whether it is still due."""
     tried = {ticket.pk: ticket for ticket in tickets if ticket.move_fault}
     due = Ticket.objects.filter(pk__in=tried).stalled().values_list("pk", flat=True) if tried else []
-    return {pk: Cause(*STALLED, f"Cannot move on: {tried[pk].move_fault}", tried[pk].move_fault_at) for pk in due}
+    return {
+        pk: Cause(*STALLED, f"Cannot move on: {tried[pk].move_fault}", tried[pk].move_fault_at) for pk in due
+    }
 
 
 def of_itself(ticket: Ticket, tally: Tally) -> Cause | None:
     if ticket.phase == BLOCKED:
         return Cause("warn", "octagon-x", f"Blocked: {ticket.blocked_reason}", ticket.phase_since)
     if ticket.paused:
-        return Cause("warn", "circle-pause", f"Paused{f': {ticket.pause_reason}' if ticket.pause_reason else ''}")
+        return Cause(
+            "warn", "circle-pause", f"Paused{f': {ticket.pause_reason}' if ticket.pause_reason else ''}"
+        )
     if not tally.total:
         return Cause("mute", "circle-dashed", "No task yet")
     return None

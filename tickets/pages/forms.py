@@ -16,14 +16,25 @@ from tickets.pages import actions
 from tickets.pages.gate_checklist import capital, name_of, told
 from tickets.workflows.document import BLOCKED, CANCELLED
 
-LATE = (VersionConflict, TransitionNotAllowed, NotReady, actions.Outdated)  # refusals that another's act may be behind
+LATE = (
+    VersionConflict,
+    TransitionNotAllowed,
+    NotReady,
+    actions.Outdated,
+)  # refusals that another's act may be behind
 
 
 class Asking:
     """`typed` is what came with the last try, which is kept."""
 
     def __init__(
-        self, act: actions.Act, ticket: Ticket, subject: Any, who: Any, refused: OmoiError | None, typed: Mapping[str, str]
+        self,
+        act: actions.Act,
+        ticket: Ticket,
+        subject: Any,
+        who: Any,
+        refused: OmoiError | None,
+        typed: Mapping[str, str],
     ) -> None:
         self.act = act
         self.ticket = ticket
@@ -41,7 +52,11 @@ class Asking:
 
     @property
     def title(self) -> str:
-        return f"{self.act.says} {self.subject.key}" if " " not in self.act.says else f"{self.act.says}: {self.subject.key}"
+        return (
+            f"{self.act.says} {self.subject.key}"
+            if " " not in self.act.says
+            else f"{self.act.says}: {self.subject.key}"
+        )
 
     @property
     def refusal(self) -> str:
@@ -54,7 +69,11 @@ class Asking:
     def why_not(self) -> str:
         """What keeps this person from it now, the state of things before the right."""
         if not self.act.fits(self.subject):
-            stands = self.subject.state if isinstance(self.subject, Task) else self.ticket.phase.replace("_", " ").lower()
+            stands = (
+                self.subject.state
+                if isinstance(self.subject, Task)
+                else self.ticket.phase.replace("_", " ").lower()
+            )
             return f"{self.subject.key} is {stands} now: this cannot be done to it"
         return actions.why_not(self.act, self.scopes)
 
@@ -65,7 +84,9 @@ class Asking:
     @property
     def effects_to(self) -> list[tuple[str, Sequence[str]]]:
         """What more it does for each phase it may lead to."""
-        return [(way, self.act.effect_to(self.subject, way)) for way in self.ways] if self.act.effect_to else []
+        return (
+            [(way, self.act.effect_to(self.subject, way)) for way in self.ways] if self.act.effect_to else []
+        )
 
     @cached_property
     def ways(self) -> Sequence[str]:
@@ -135,7 +156,12 @@ class Asking:
         """What the gate lacks, by name."""
         reasons = self.refused.more.get("unmet", []) if self.refused else []
         return [
-            {"name": name_of(self._entry(reason)), "got": told(reason), "how": capital(str(reason.get("how") or ""))} for reason in reasons
+            {
+                "name": name_of(self._entry(reason)),
+                "got": told(reason),
+                "how": capital(str(reason.get("how") or "")),
+            }
+            for reason in reasons
         ]
 
     def _entry(self, reason: Mapping[str, Any]) -> dict[str, Any]:

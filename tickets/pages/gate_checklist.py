@@ -11,7 +11,11 @@ from tickets.gates.check_names import TASKS, Asked, capital, name_of, spoken
 from tickets.models import Artifact, Tally, Ticket, Verdict
 from tickets.workflows.document import Phase
 
-READS = {"min_coverage": "test_coverage", "has_tests": "code_changes", "tests_passed": "test_results"}  # where no parameter says it
+READS = {
+    "min_coverage": "test_coverage",
+    "has_tests": "code_changes",
+    "tests_passed": "test_results",
+}  # where no parameter says it
 
 
 GOT: dict[str, Callable[[Asked], str]] = {
@@ -36,7 +40,9 @@ def told(reason: Asked) -> str:
         return capital(GOT[reason["code"]](reason))
     except (KeyError, TypeError, ValueError):
         return (
-            f"Needs {reason.get('need')}, there is {reason.get('got')}" if reason.get("got") is not None else f"Needs {reason.get('need')}"
+            f"Needs {reason.get('need')}, there is {reason.get('got')}"
+            if reason.get("got") is not None
+            else f"Needs {reason.get('need')}"
         )
 
 
@@ -57,7 +63,13 @@ class Row:
 
     @property
     def kind(self) -> str:
-        return "artifact" if self.asked["check"] == "artifact" else "tasks" if self.asked["check"] == TASKS else "validator"
+        return (
+            "artifact"
+            if self.asked["check"] == "artifact"
+            else "tasks"
+            if self.asked["check"] == TASKS
+            else "validator"
+        )
 
     @property
     def found(self) -> list[tuple[str, str]]:
@@ -82,7 +94,9 @@ class Gate:
 
     @property
     def tone(self) -> str:
-        return "mute" if not self.verdict else "warn" if self.stale else "ok" if self.verdict.passed else "bad"
+        return (
+            "mute" if not self.verdict else "warn" if self.stale else "ok" if self.verdict.passed else "bad"
+        )
 
     @property
     def summary(self) -> str:
@@ -119,7 +133,10 @@ def gate_of(ticket: Ticket, phase: Phase, artifacts: Sequence[Artifact], tally: 
     return Gate(
         phase.name,
         to,
-        [_row(number, asked, judged.get(number), newest, tally) for number, asked in enumerate(phase.gate, 1)],
+        [
+            _row(number, asked, judged.get(number), newest, tally)
+            for number, asked in enumerate(phase.gate, 1)
+        ],
         verdict,
         verdict.stale_for(ticket) if verdict else "",
         "" if phase.gate else _without(phase),
@@ -128,9 +145,26 @@ def gate_of(ticket: Ticket, phase: Phase, artifacts: Sequence[Artifact], tally: 
 
 def _row(number: int, asked: Asked, judged: Asked | None, newest: dict[str, Artifact], tally: Tally) -> Row:
     kind = asked.get("type") or READS.get(asked["check"], "")
-    state = "open" if judged is None or judged["check"] != asked["check"] else "passed" if judged["passed"] else "failed"
-    tasks = f"{tally.done} of {tally.total} tasks of the ticket done" if asked["check"] == TASKS and tally.total else ""
-    return Row(number, asked, state, judged["reasons"] if judged and state == "failed" else [], newest.get(kind), tasks)
+    state = (
+        "open"
+        if judged is None or judged["check"] != asked["check"]
+        else "passed"
+        if judged["passed"]
+        else "failed"
+    )
+    tasks = (
+        f"{tally.done} of {tally.total} tasks of the ticket done"
+        if asked["check"] == TASKS and tally.total
+        else ""
+    )
+    return Row(
+        number,
+        asked,
+        state,
+        judged["reasons"] if judged and state == "failed" else [],
+        newest.get(kind),
+        tasks,
+    )
 
 
 def _without(phase: Phase) -> str:

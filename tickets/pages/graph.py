@@ -42,7 +42,9 @@ class Line:
 class Graph:
     """`names` are those of agents by id."""
 
-    def __init__(self, tasks: Sequence[Task], needs: Sequence[Need], names: Mapping[int, str], *, unfolded: bool) -> None:
+    def __init__(
+        self, tasks: Sequence[Task], needs: Sequence[Need], names: Mapping[int, str], *, unfolded: bool
+    ) -> None:
         self.tasks = {task.pk: task for task in tasks}
         self.needs = [need for need in needs if need.parent_id in self.tasks and need.child_id in self.tasks]
         self.names = names
@@ -84,7 +86,10 @@ class Graph:
 
     @cached_property
     def drawing(self) -> Drawing:
-        order = [*([FOLD] if self.folded else []), *(pk for pk in sorted(self.tasks) if pk not in self.folded)]
+        order = [
+            *([FOLD] if self.folded else []),
+            *(pk for pk in sorted(self.tasks) if pk not in self.folded),
+        ]
         return drawn(order, self.edges)
 
     @cached_property
@@ -109,7 +114,17 @@ class Graph:
         state = task.standing
         tone, icon = TASK[state]
         below = " · ".join(part for part in (str(pk), self._agent(task), self._time(task)) if part)
-        return Node(pk, x, y, tone, icon, cut(task.title, ROOM), cut(below, ROOM_BELOW), f"{task.title} · {state} · {below}", state)
+        return Node(
+            pk,
+            x,
+            y,
+            tone,
+            icon,
+            cut(task.title, ROOM),
+            cut(below, ROOM_BELOW),
+            f"{task.title} · {state} · {below}",
+            state,
+        )
 
     def _agent(self, task: Task) -> str:
         return self.names.get(task.holder_id or task.settled_by or 0, "")
@@ -125,7 +140,11 @@ class Graph:
         parent, child = self.tasks[need.parent_id], self.tasks[need.child_id]
         if parent.state in ("pending", "claimed"):
             return "bad" if parent.doomed else ""
-        met = need.on_failure == "continue" or need.on_end == "always" or (need.on_end == "success") == (parent.state == "completed")
+        met = (
+            need.on_failure == "continue"
+            or need.on_end == "always"
+            or (need.on_end == "success") == (parent.state == "completed")
+        )
         return "ok" if met else "bad" if child.state in ("pending", "cancelled") else ""
 
 

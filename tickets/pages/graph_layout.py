@@ -50,7 +50,9 @@ class Layout:
             self.before[child].append(parent)
         self.nodes = nodes
         self.layer = self._layers()
-        self.left: dict[Node, list[Node]] = defaultdict(list)  # neighbours in the layer before, bends among them
+        self.left: dict[Node, list[Node]] = defaultdict(
+            list
+        )  # neighbours in the layer before, bends among them
         self.right: dict[Node, list[Node]] = defaultdict(list)
         self.chains: dict[tuple[Node, Node], list[Node]] = {}
         self.rows: dict[int, list[Node]] = defaultdict(list)
@@ -65,11 +67,22 @@ class Layout:
             self._sort(rightward=sweep % 2 == 0)
         self._settle()
         top = min(self.y.values())
-        places = {node: (self._x(self.layer[node]), round(self.y[node] - top + MARGIN, 1)) for node in self.nodes}
-        bends = {node: round(y - top + MARGIN + BEND / 2, 1) for node, y in self.y.items() if isinstance(node, Bend)}
+        places = {
+            node: (self._x(self.layer[node]), round(self.y[node] - top + MARGIN, 1)) for node in self.nodes
+        }
+        bends = {
+            node: round(y - top + MARGIN + BEND / 2, 1)
+            for node, y in self.y.items()
+            if isinstance(node, Bend)
+        }
         paths = {edge: self._path(chain, places, bends) for edge, chain in self.chains.items()}
         width = 2 * MARGIN + (max(self.layer.values()) + 1) * (WIDTH + BESIDE) - BESIDE
-        return Drawing(places, paths, round(width), round(max(y + self._high(node) for node, y in self.y.items()) - top + 2 * MARGIN))
+        return Drawing(
+            places,
+            paths,
+            round(width),
+            round(max(y + self._high(node) for node, y in self.y.items()) - top + 2 * MARGIN),
+        )
 
     def _layers(self) -> dict[Node, int]:
         """Each node behind all it comes after; one that comes after nothing stands right before what it feeds."""
@@ -150,7 +163,9 @@ class Layout:
     def _x(layer: int) -> float:
         return MARGIN + layer * (WIDTH + BESIDE)
 
-    def _path(self, chain: Sequence[Node], places: dict[Node, tuple[float, float]], bends: dict[Node, float]) -> str:
+    def _path(
+        self, chain: Sequence[Node], places: dict[Node, tuple[float, float]], bends: dict[Node, float]
+    ) -> str:
         """From the right side of the first to the left side of the last: straight through layers, curved between them."""
         (x, y), (end_x, end_y) = places[chain[0]], places[chain[-1]]
         points = [(x + WIDTH, y + HEIGHT / 2)]
@@ -161,5 +176,9 @@ class Layout:
         path = f"M{points[0][0]:.0f} {points[0][1]:.0f}"
         for number, ((x0, y0), (x1, y1)) in enumerate(pairwise(points)):
             middle = (x0 + x1) / 2
-            path += f"L{x1:.0f} {y1:.0f}" if number % 2 else f"C{middle:.0f} {y0:.0f} {middle:.0f} {y1:.0f} {x1:.0f} {y1:.0f}"
+            path += (
+                f"L{x1:.0f} {y1:.0f}"
+                if number % 2
+                else f"C{middle:.0f} {y0:.0f} {middle:.0f} {y1:.0f} {x1:.0f} {y1:.0f}"
+            )
         return path

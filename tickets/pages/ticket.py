@@ -63,7 +63,9 @@ class Line:
 
     @property
     def unmet(self) -> list[Need]:
-        return [need for need in self.needs if need.parent.state != "completed"] if self.task.open_needs else []
+        return (
+            [need for need in self.needs if need.parent.state != "completed"] if self.task.open_needs else []
+        )
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,16 @@ class Entry:
     @property
     def tone(self) -> str:
         if self.event:
-            return {"task.failed": "bad", "task.completed": "ok", "task.claimed": "run"}.get(self.event.kind, "warn")
-        return move_tone(self.move.ground) if self.move else "ok" if self.verdict and self.verdict.passed else "bad"
+            return {"task.failed": "bad", "task.completed": "ok", "task.claimed": "run"}.get(
+                self.event.kind, "warn"
+            )
+        return (
+            move_tone(self.move.ground)
+            if self.move
+            else "ok"
+            if self.verdict and self.verdict.passed
+            else "bad"
+        )
 
     @property
     def forced(self) -> bool:
@@ -110,7 +120,9 @@ class Entry:
 
     @property
     def unmet(self) -> list[str]:
-        return [name_of(check) for check in self.verdict.checks if not check["passed"]] if self.verdict else []
+        return (
+            [name_of(check) for check in self.verdict.checks if not check["passed"]] if self.verdict else []
+        )
 
 
 class TicketPage:
@@ -129,7 +141,11 @@ class TicketPage:
 
     @cached_property
     def moves(self) -> list[PhaseMove]:
-        return list(self.ticket.history.select_related("verdict").defer("artifacts", "verdict__artifacts").order_by("move"))
+        return list(
+            self.ticket.history.select_related("verdict")
+            .defer("artifacts", "verdict__artifacts")
+            .order_by("move")
+        )
 
     @cached_property
     def steps(self) -> list[Step]:
@@ -144,9 +160,18 @@ class TicketPage:
     def drawn_as(self, cause: Mapping[str, Any]) -> Cause:
         """To be blocked is grave, and so is a move that cannot be made; to stand in a phase without work is not."""
         drawn = cause["drawn"]
-        if self.ticket.move_fault and cause["code"] == "phase" and not self.blocked and not self.of_a_task(cause):
+        if (
+            self.ticket.move_fault
+            and cause["code"] == "phase"
+            and not self.blocked
+            and not self.of_a_task(cause)
+        ):
             return replace(drawn, tone=STALLED[0], icon=STALLED[1])
-        return replace(drawn, tone="warn", icon="octagon-x") if self.blocked and cause["code"] == "phase" else drawn
+        return (
+            replace(drawn, tone="warn", icon="octagon-x")
+            if self.blocked and cause["code"] == "phase"
+            else drawn
+        )
 
     @property
     def causes(self) -> list[dict[str, Any]]:
@@ -178,7 +203,9 @@ class TicketPage:
 
     @property
     def main_act(self) -> actions.Offer | None:
-        return next((self.offers[word] for word in ("advance", "unblock", "reopen") if word in self.offers), None)
+        return next(
+            (self.offers[word] for word in ("advance", "unblock", "reopen") if word in self.offers), None
+        )
 
     @property
     def menu(self) -> list[actions.Offer]:
@@ -208,7 +235,11 @@ class TicketPage:
     @cached_property
     def gate(self) -> Gate | None:
         phase = standing(self.ticket, self.moves)
-        return gate_of(self.ticket, self.ticket.plan[phase], self.artifacts, self.tally) if phase in self.ticket.plan else None
+        return (
+            gate_of(self.ticket, self.ticket.plan[phase], self.artifacts, self.tally)
+            if phase in self.ticket.plan
+            else None
+        )
 
     @property
     def checks(self) -> list[tuple[Row, str, datetime | None]]:
@@ -227,7 +258,15 @@ class TicketPage:
     def needs(self) -> list[Need]:
         found = Need.objects.filter(child__in=[task.pk for task in self.tasks]).select_related("parent")
         return list(
-            found.only("child", "parent", "on_end", "on_failure", "parent__ticket_key", "parent__title", "parent__state").order_by("id")
+            found.only(
+                "child",
+                "parent",
+                "on_end",
+                "on_failure",
+                "parent__ticket_key",
+                "parent__title",
+                "parent__state",
+            ).order_by("id")
         )
 
     @cached_property
@@ -256,12 +295,16 @@ class TicketPage:
     @cached_property
     def shown(self) -> list[Task]:
         if self.drawn and self.graph:
-            return [task for task in self.tasks if task.pk not in self.graph.folded or len(self.tasks) <= ROWS]
+            return [
+                task for task in self.tasks if task.pk not in self.graph.folded or len(self.tasks) <= ROWS
+            ]
         return self.tasks if "tasks" in self.query else self.tasks[:ROWS]
 
     @cached_property
     def lines(self) -> list[Line]:
-        told = Task.objects.explanations(task.pk for task in self.shown if task.state in ("pending", "failed"))
+        told = Task.objects.explanations(
+            task.pk for task in self.shown if task.state in ("pending", "failed")
+        )
         needs = lacking(self.needs)
         return [
             Line(
@@ -289,7 +332,11 @@ class TicketPage:
     def history(self) -> list[Entry]:
         """What happened, the latest first: moves, verdicts that stand for themselves, and what became of tasks, down to the last of these told here."""
         stood_on = {move.verdict_id for move in self.moves}
-        verdicts = [verdict for verdict in self.ticket.verdicts.defer("artifacts").order_by("-id")[:200] if verdict.pk not in stood_on]
+        verdicts = [
+            verdict
+            for verdict in self.ticket.verdicts.defer("artifacts").order_by("-id")[:200]
+            if verdict.pk not in stood_on
+        ]
         entries = [Entry(move.at, move.by, move=move) for move in self.moves]
         entries += [Entry(verdict.at, verdict.by, verdict=verdict) for verdict in verdicts]
         if self.before:
@@ -312,7 +359,8 @@ class TicketPage:
         found = Event.objects.filter(topic=self.ticket.topic, kind__in=HAPPENED)
         if self.before:
             found = found.extra(
-                where=["(agents_event.xid, agents_event.id) < (%s::text::xid8, %s::bigint)"], params=[str(self.before.xid), self.before.pk]
+                where=["(agents_event.xid, agents_event.id) < (%s::text::xid8, %s::bigint)"],
+                params=[str(self.before.xid), self.before.pk],
             )
         return list(found.order_by("-xid", "-id")[: EVENTS_A_PAGE + 1])
 
@@ -367,18 +415,26 @@ class TicketPage:
 
     @cached_property
     def links(self) -> list[Link]:
-        found = Link.objects.filter(Q(ticket=self.ticket) | Q(other=self.ticket)).select_related("ticket", "other")
+        found = Link.objects.filter(Q(ticket=self.ticket) | Q(other=self.ticket)).select_related(
+            "ticket", "other"
+        )
         return list(found.order_by("kind", "id"))
 
     @cached_property
     def children(self) -> list[Ticket]:
-        return list(self.ticket.children.order_by("number").select_related("workflow").defer("description", "context")[:100])
+        return list(
+            self.ticket.children.order_by("number")
+            .select_related("workflow")
+            .defer("description", "context")[:100]
+        )
 
     @property
     def topics(self) -> str:
         """Its own and those of the tickets its tasks wait for."""
         pending = {task.pk for task in self.tasks if task.state == "pending"}
-        unmet = sorted({need.parent.ticket_key for need in self.needs if need.child_id in pending} - {self.ticket.key})
+        unmet = sorted(
+            {need.parent.ticket_key for need in self.needs if need.child_id in pending} - {self.ticket.key}
+        )
         return " ".join(f"ticket:{key}" for key in [self.ticket.key, *unmet[:50]])
 
     @property

@@ -23,7 +23,17 @@ from tickets.pages.board import STATES, Board, Wanted
 from tickets.pages.forms import Asking
 from tickets.pages.ticket import TicketPage
 
-KEPT = ["project", "q", "priority", "label", "state", "view", "open", "fold", "show"]  # what a board's address may say
+KEPT = [
+    "project",
+    "q",
+    "priority",
+    "label",
+    "state",
+    "view",
+    "open",
+    "fold",
+    "show",
+]  # what a board's address may say
 LAST_PROJECT, YEAR_S = "board_project", 365 * 86400  # a cookie: the project whose board was opened last
 
 
@@ -40,7 +50,9 @@ def live(request: HttpRequest) -> bool:
 
 @page
 def board(request: HttpRequest) -> HttpResponse:
-    cursor = Event.objects.current_cursor()  # before the data: what happens meanwhile is told again, not missed
+    cursor = (
+        Event.objects.current_cursor()
+    )  # before the data: what happens meanwhile is told again, not missed
     projects = list(Project.objects.seen_by(request.user).order_by("key"))
     if not projects:
         return render(request, "tickets/no_project.html", {"here": "board", "cursor": cursor})
@@ -63,7 +75,9 @@ def board(request: HttpRequest) -> HttpResponse:
     }
     answer = render(request, "tickets/_board.html" if live(request) else "tickets/board.html", known)
     if asked and asked != last:
-        answer.set_cookie(LAST_PROJECT, asked, max_age=YEAR_S, httponly=True, secure=request.is_secure(), samesite="Lax")
+        answer.set_cookie(
+            LAST_PROJECT, asked, max_age=YEAR_S, httponly=True, secure=request.is_secure(), samesite="Lax"
+        )
     if live(request) and "filter" in request.GET:
         answer["HX-Push-Url"] = known["address"]
     return answer
@@ -88,7 +102,12 @@ def seen(request: HttpRequest, key: str) -> Ticket:
 def ticket(request: HttpRequest, key: str) -> HttpResponse:
     cursor = Event.objects.current_cursor()
     shown = seen(request, key)
-    known = {"ticket": shown, "page": TicketPage(shown, request.user, request.GET), "cursor": cursor, "here": "board"}
+    known = {
+        "ticket": shown,
+        "page": TicketPage(shown, request.user, request.GET),
+        "cursor": cursor,
+        "here": "board",
+    }
     return render(request, "tickets/_ticket.html" if live(request) else "tickets/ticket.html", known)
 
 
@@ -129,7 +148,10 @@ def acted(request: HttpRequest, ticket: Ticket, subject: Any, act: actions.Act) 
                 return HttpResponse(said, content_type="text/plain; charset=utf-8")
             messages.success(request, said)
             return redirect("ticket", ticket.key)
-        ticket, subject = seen(request, ticket.key), type(subject).objects.select_related("project").get(pk=subject.pk)
+        ticket, subject = (
+            seen(request, ticket.key),
+            type(subject).objects.select_related("project").get(pk=subject.pk),
+        )
     else:
         try:
             actions.offered_at(ticket, request.GET.get("moves", ""))

@@ -51,7 +51,11 @@ class Clock:
                         self.turn()
                         time.sleep(max(BREATH_S, min(self.due.values()) - time.monotonic()))
             except (Lost, DatabaseError, InterfaceError) as error:
-                log.warning("the clock lost the database and tries again in %.1f s: %s", pause, str(error).strip() or type(error).__name__)
+                log.warning(
+                    "the clock lost the database and tries again in %.1f s: %s",
+                    pause,
+                    str(error).strip() or type(error).__name__,
+                )
                 with contextlib.suppress(DatabaseError, InterfaceError):
                     connection.close()
                 time.sleep(pause)

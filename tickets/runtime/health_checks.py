@@ -26,7 +26,9 @@ UNKNOWN = ("off", "not known without a database that is up to date")
 def ready() -> bool:
     """Whether our tables can be asked."""
     with answering() as link:
-        return link is not None and link.execute("SELECT to_regclass('tickets_sweeprun')").fetchone() != (None,)
+        return link is not None and link.execute("SELECT to_regclass('tickets_sweeprun')").fetchone() != (
+            None,
+        )
 
 
 def idle(role: str, what: str) -> Found:
@@ -41,7 +43,13 @@ def hints() -> Found:
     if not settings.BROKER_URL and not ready():
         return UNKNOWN
     if said := broker.health():
-        return "wrong", said, "Check BROKER_URL, and that the broker runs." if settings.BROKER_URL else "Run: python3 manage.py migrate"
+        return (
+            "wrong",
+            said,
+            "Check BROKER_URL, and that the broker runs."
+            if settings.BROKER_URL
+            else "Run: python3 manage.py migrate",
+        )
     return "ok", f"{broker.kind()} takes hints"
 
 
@@ -50,7 +58,9 @@ def clock() -> Found:
     if not ready():
         return UNKNOWN
     return (
-        idle("clock", said.removesuffix(" Start `manage.py clock`.").rstrip(".")) if (said := sweeps.health()) else ("ok", "its sweeps run")
+        idle("clock", said.removesuffix(" Start `manage.py clock`.").rstrip("."))
+        if (said := sweeps.health())
+        else ("ok", "its sweeps run")
     )
 
 
@@ -60,7 +70,11 @@ def worker() -> Found:
         return UNKNOWN
     found = sql.one(WORKERS)
     heard = found["n"] if found else 0
-    return ("ok", f"{heard} heard within {HEARD_S} s") if heard else idle("worker", f"none was heard for {HEARD_S} s")
+    return (
+        ("ok", f"{heard} heard within {HEARD_S} s")
+        if heard
+        else idle("worker", f"none was heard for {HEARD_S} s")
+    )
 
 
 @examines("executors")
@@ -79,7 +93,13 @@ def sandbox() -> Found:
     if not (bwrap := shutil.which("bwrap", path=SYSTEM_PATH)):
         return "off", f"there is no bubblewrap: {without}", "On Debian and Ubuntu: apt install bubblewrap"
     words = [bwrap, "--ro-bind", "/", "/", "--unshare-all", "--die-with-parent", "true"]
-    tried = subprocess.run(words, capture_output=True, text=True, timeout=10, cwd="/", env={"PATH": SYSTEM_PATH}, **as_executor())
+    tried = subprocess.run(
+        words, capture_output=True, text=True, timeout=10, cwd="/", env={"PATH": SYSTEM_PATH}, **as_executor()
+    )
     if tried.returncode:
-        return "off", f"bubblewrap does not work here ({tried.stderr.strip()[:200]}): {without}", "Allow unprivileged user namespaces."
+        return (
+            "off",
+            f"bubblewrap does not work here ({tried.stderr.strip()[:200]}): {without}",
+            "Allow unprivileged user namespaces.",
+        )
     return "ok", "bubblewrap works"

@@ -40,7 +40,8 @@ class Walk:
     def __call__(self) -> tuple[int, int]:
         for after in (self.at, 0):  # nothing beyond: from the beginning
             last = sql.one(
-                f"SELECT max(id) AS id FROM (SELECT id FROM {self.table} WHERE id > %s ORDER BY id LIMIT %s) r", [after, self.size]
+                f"SELECT max(id) AS id FROM (SELECT id FROM {self.table} WHERE id > %s ORDER BY id LIMIT %s) r",
+                [after, self.size],
             )
             if last and last["id"]:
                 self.at = last["id"]
@@ -69,10 +70,25 @@ SWEEPS = [
     Sweep("wake", 1, lambda: Task.objects.wake()),
     Sweep("promote", 1, lambda: Task.objects.promote()),
     Sweep("raise_floors", 1, lambda: Task.objects.raise_floors(), batch=None),
-    Sweep("advance_tickets", 5, over(Ticket, 5_000, lambda after, upto: Ticket.objects.advance_due(between=(after, upto))), batch=None),
+    Sweep(
+        "advance_tickets",
+        5,
+        over(Ticket, 5_000, lambda after, upto: Ticket.objects.advance_due(between=(after, upto))),
+        batch=None,
+    ),
     Sweep("ring_for_work", 10, ring_for_work, batch=None),
-    Sweep("recheck_needs", 15, over(Task, 20_000, lambda after, upto: Task.objects.recheck_needs(after, upto)), batch=None),
-    Sweep("recheck_held", 15, over(Task, 20_000, lambda after, upto: Task.objects.recheck_held(after, upto)), batch=None),
+    Sweep(
+        "recheck_needs",
+        15,
+        over(Task, 20_000, lambda after, upto: Task.objects.recheck_needs(after, upto)),
+        batch=None,
+    ),
+    Sweep(
+        "recheck_held",
+        15,
+        over(Task, 20_000, lambda after, upto: Task.objects.recheck_held(after, upto)),
+        batch=None,
+    ),
     Sweep("forget_hints", 60, hints.forget_old, batch=1_000),
     Sweep("forget_replies", 600, lambda: Reply.objects.forget(1_000), batch=1_000),
     Sweep("forget_sessions", 600, lambda: forget_sessions(1_000), batch=1_000),
@@ -81,14 +97,14 @@ SWEEPS = [
 
 def health() -> str:
     """Empty while a clock runs and its sweeps succeed; else a sentence that says what is wrong."""
-    rows = sql.rows("SELECT name, error, extract(epoch FROM clock_timestamp() - at)::float8 AS age FROM tickets_sweeprun")
+    rows = sql.rows(
+        "SELECT name, error, extract(epoch FROM clock_timestamp() - at)::float8 AS age FROM tickets_sweeprun"
+    )
     runs = {row["name"]: row for row in rows}
     if CLOCK not in runs:
         return "No clock has ever run: leases do not lapse and nothing is woken. Start `manage.py clock`."
     if runs[CLOCK]["age"] > SILENT_S:
-        return (
-            f"The clock has been silent for {runs[CLOCK]['age']:.0f} s: leases do not lapse and nothing is woken. Start `manage.py clock`."
-        )
+        return f"The clock has been silent for {runs[CLOCK]['age']:.0f} s: leases do not lapse and nothing is woken. Start `manage.py clock`."
     known = {sweep.name: sweep for sweep in SWEEPS}
     for name, run in runs.items():
         if name in known and run["error"] and run["age"] > 3 * known[name].every_s + SILENT_S:

@@ -176,8 +176,12 @@ class Worker:
             log.error("another process works as %s now: this one ends", self.name)
             self.end()
         self.agent.seen()
-        ours = {held.claim.task: held for held in self.held if not held.stop.reason}  # a task that was lost may be ours anew
-        kept, lost = Task.objects.renew([(held.claim.task, held.claim.fence) for held in ours.values()], by=self.agent)
+        ours = {
+            held.claim.task: held for held in self.held if not held.stop.reason
+        }  # a task that was lost may be ours anew
+        kept, lost = Task.objects.renew(
+            [(held.claim.task, held.claim.fence) for held in ours.values()], by=self.agent
+        )
         for claim in kept:
             ours[claim["task"]].stop.until = began + settings.WORKER_LEASE_S
         for claim in lost:
@@ -270,7 +274,11 @@ class Worker:
 
     def _let_go_of_the_late(self) -> None:
         """Told to end while nobody hears us: what has ended and outlived its lease is not waited for."""
-        late = [held for held in self.held if held.ending is not None and (self.told_to_end > 1 or time.monotonic() > held.stop.until)]
+        late = [
+            held
+            for held in self.held
+            if held.ending is not None and (self.told_to_end > 1 or time.monotonic() > held.stop.until)
+        ]
         for held in late if self.told_to_end else []:
             self._forget(held, "not told")
 
@@ -301,7 +309,12 @@ def job_of(claim: Claim, since: float) -> Job:
         words=words,
         brief={**brief, **claim.brief},
         slots=values,
-        environment={**profile.environment, "OMOI_TASK": str(claim.task), "OMOI_TICKET": claim.ticket, "OMOI_ATTEMPT": str(claim.attempt)},
+        environment={
+            **profile.environment,
+            "OMOI_TASK": str(claim.task),
+            "OMOI_TICKET": claim.ticket,
+            "OMOI_ATTEMPT": str(claim.attempt),
+        },
         folders=[profile.folder],
         artifacts=profile.artifacts,
         timeout_s=round(min(profile.timeout_s, left), 1),

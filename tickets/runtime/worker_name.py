@@ -30,4 +30,6 @@ def take_one(wanted: str = "") -> str:
     for name in [wanted] if wanted else (f"{host}-{slot}" for slot in range(1, SLOTS)):
         if take(name):
             return name
-    raise NameTaken(f"a worker named {wanted or host} is running already: give this one another --name, or stop that one first")
+    raise NameTaken(
+        f"a worker named {wanted or host} is running already: give this one another --name, or stop that one first"
+    )

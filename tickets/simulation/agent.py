@@ -22,7 +22,9 @@ from tickets.simulation.http import Answer, Client, Unanswered
 LONGEST_PAUSE_S = 1.0
 ANSWER_WITHIN_S = 15.0
 MOST_AT_ONCE = 8
-WAIT_S = 2.0  # the server answers as soon as there is work; so long an idle agent may take to hear that it is over
+WAIT_S = (
+    2.0  # the server answers as soon as there is work; so long an idle agent may take to hear that it is over
+)
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,9 @@ class Orders:
     project: str
     work_s: float = 0.0
     lease_s: int = 60
-    speed: float | None = None  # how much faster than where it ran before; tasks that tell nothing take `work_s`
+    speed: float | None = (
+        None  # how much faster than where it ran before; tasks that tell nothing take `work_s`
+    )
 
 
 class Unexpected(Exception):
@@ -72,7 +76,11 @@ class Agent:
         """Work on one after the other and settle them together; what was granted next in the same call."""
         self.hand = {int(claim["task"]["id"]): claim["fence"] for claim in claims}
         began = time.monotonic()
-        done = [task for claim in claims if self.labour(task := int(claim["task"]["id"]), self.length(claim["brief"].get("work_s")))]
+        done = [
+            task
+            for claim in claims
+            if self.labour(task := int(claim["task"]["id"]), self.length(claim["brief"].get("work_s")))
+        ]
         spent = (time.monotonic() - began) / len(claims)
         return self.settle(mine, spent) if (mine := [task for task in done if task in self.hand]) else []
 
@@ -85,19 +93,33 @@ class Agent:
         ends = time.monotonic() + work_s
         while task in self.hand and (left := ends - time.monotonic()) > 0:
             if self.stopped.wait(min(left, self.orders.lease_s / 3)):
-                self.ask(f"/tasks/{task}/release", {"fence": self.hand.pop(task), "reason": "the simulation was ended"})
+                self.ask(
+                    f"/tasks/{task}/release",
+                    {"fence": self.hand.pop(task), "reason": "the simulation was ended"},
+                )
             elif left > self.orders.lease_s / 3:
                 self.renew()
         return task in self.hand
 
     def renew(self) -> None:
-        answer = self.ask("/agents/me/heartbeat", {"claims": [{"task": str(task), "fence": fence} for task, fence in self.hand.items()]})
+        answer = self.ask(
+            "/agents/me/heartbeat",
+            {"claims": [{"task": str(task), "fence": fence} for task, fence in self.hand.items()]},
+        )
         for lost in expect(answer, 200).json()["lost"] if answer else []:
             task = int(lost["task"])
             say("refused", code="claim_lost", task=task, fence=self.hand.pop(task))
 
     def settle(self, done: list[int], spent: float) -> list[dict[str, Any]]:
-        items = [{"task": str(task), "fence": self.hand[task], "outcome": "completed", "result": {"simulated": True}} for task in done]
+        items = [
+            {
+                "task": str(task),
+                "fence": self.hand[task],
+                "outcome": "completed",
+                "result": {"simulated": True},
+            }
+            for task in done
+        ]
         after = {} if self.stopped.is_set() else {"next": {**self.wanted, "limit": self.at_once}}
         answer = self.ask("/settlements", {"items": items, **after})
         if answer is None:
@@ -138,7 +160,11 @@ def fitting(trip_s: float, work_s: float) -> int:
 def granted(answer: Answer, *, waited: bool = False) -> list[dict[str, Any]]:
     """The claims of an answer, told: with how long it took, unless it may have waited for work."""
     claims: list[dict[str, Any]] = answer.json().get("claims", [])
-    say("claimed", tasks=[int(claim["task"]["id"]) for claim in claims], ms=None if waited else answer.seconds * 1000)
+    say(
+        "claimed",
+        tasks=[int(claim["task"]["id"]) for claim in claims],
+        ms=None if waited else answer.seconds * 1000,
+    )
     return claims
 
 
@@ -153,7 +179,9 @@ def patience_asked(answer: Answer) -> float:
 
 def expect(answer: Answer, status: int) -> Answer:
     if answer.status != status:
-        raise Unexpected(f"{answer.call} was answered {answer.status}: {answer.text[:500].decode(errors='replace')}")
+        raise Unexpected(
+            f"{answer.call} was answered {answer.status}: {answer.text[:500].decode(errors='replace')}"
+        )
     return answer
 
 
@@ -186,7 +214,10 @@ def main() -> int:
     except BrokenPipeError:  # nobody listens any more
         return 1
     except (Unexpected, KeyError, ValueError) as error:
-        say("failed", why=f"{type(error).__name__}: {error}" if not isinstance(error, Unexpected) else str(error))
+        say(
+            "failed",
+            why=f"{type(error).__name__}: {error}" if not isinstance(error, Unexpected) else str(error),
+        )
         return 1
     return 0
 

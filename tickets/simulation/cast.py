@@ -43,7 +43,11 @@ def enlist(project: Project, count: int, *, keys_for: timedelta) -> list[tuple[A
 
 def left_behind() -> list[Agent]:
     """Agents of runs that were killed: nobody dismissed them, and their keys are past their time."""
-    return list(Agent.objects.filter(tags__contains=[TAG]).exclude(state=Agent.State.RETIRED).exclude(keys__expires_at__gt=Now()))
+    return list(
+        Agent.objects.filter(tags__contains=[TAG])
+        .exclude(state=Agent.State.RETIRED)
+        .exclude(keys__expires_at__gt=Now())
+    )
 
 
 def dismiss(agents: Sequence[Agent]) -> None:
@@ -59,6 +63,11 @@ def dismiss(agents: Sequence[Agent]) -> None:
 
 def strangers(project: Project) -> list[str]:
     """Who has ever claimed in this project and is no agent of a simulation."""
-    claimers = Event.objects.filter(project_id=project.pk, kind="task.claimed").order_by().values_list("actor", flat=True).distinct()
+    claimers = (
+        Event.objects.filter(project_id=project.pk, kind="task.claimed")
+        .order_by()
+        .values_list("actor", flat=True)
+        .distinct()
+    )
     ours = Agent.objects.filter(tags__contains=[TAG]).values_list("name", flat=True)
     return sorted(set(claimers) - {f"agent:{name}" for name in ours})

@@ -62,8 +62,12 @@ def parent_of(pid: int) -> int | None:
     stat = Path(f"/proc/{pid}/stat")
     if Path("/proc/self/stat").exists():
         with contextlib.suppress(OSError):
-            state, parent = stat.read_text().rpartition(")")[2].split()[:2]  # the name before it may hold anything
+            state, parent = (
+                stat.read_text().rpartition(")")[2].split()[:2]
+            )  # the name before it may hold anything
             return int(parent) if state != "Z" else None
         return None
-    told = subprocess.run(["ps", "-o", "ppid=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout.strip()
+    told = subprocess.run(
+        ["ps", "-o", "ppid=", "-p", str(pid)], capture_output=True, text=True, check=False
+    ).stdout.strip()
     return int(told) if told.isdigit() else None

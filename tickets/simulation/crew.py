@@ -39,7 +39,9 @@ class Crew:
             for _ in self.orders:
                 self._start()
             until = time.monotonic() + READY_WITHIN_S
-            for _ in self.orders:  # all begin together: how long an interpreter takes to start is no part of the run
+            for _ in (
+                self.orders
+            ):  # all begin together: how long an interpreter takes to start is no part of the run
                 self.ready.acquire(timeout=max(0.0, until - time.monotonic()))
             for process, told in zip(self.processes, self.orders, strict=True):
                 with contextlib.suppress(BrokenPipeError):  # it has ended, which is noticed

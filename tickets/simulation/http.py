@@ -54,7 +54,9 @@ class Client:
         return self._ask("GET", path, None, {})
 
     def post(self, path: str, body: dict[str, Any], headers: dict[str, str] | None = None) -> Answer:
-        return self._ask("POST", path, json.dumps(body).encode(), {"Content-Type": "application/json", **(headers or {})})
+        return self._ask(
+            "POST", path, json.dumps(body).encode(), {"Content-Type": "application/json", **(headers or {})}
+        )
 
     def _ask(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
         """The answer to one call. Raises Unanswered."""
@@ -64,7 +66,13 @@ class Client:
                 self.connection.close()  # idle for so long that the server has ended it
             self.connection.request(method, self.root + path, body, self.headers | headers)
             response = self.connection.getresponse()
-            return Answer(f"{method} {path}", response.status, response.headers, response.read(), time.perf_counter() - began)
+            return Answer(
+                f"{method} {path}",
+                response.status,
+                response.headers,
+                response.read(),
+                time.perf_counter() - began,
+            )
         except (OSError, http.client.HTTPException) as error:
             self.connection.close()
             raise Unanswered(type(error).__name__) from error

@@ -49,7 +49,10 @@ class Need:
     def met(self, state: str) -> bool:
         if state not in ENDED:
             return False
-        return self.on_failure == "continue" or self.when in ("always", "success" if state == "completed" else "failure")
+        return self.on_failure == "continue" or self.when in (
+            "always",
+            "success" if state == "completed" else "failure",
+        )
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,9 @@ class Before:
     needs: dict[int, list[Need]]
     join: dict[int, int]
     last_event: int
-    work: dict[int, float] = field(default_factory=dict)  # seconds it took where it ran before, where that is known
+    work: dict[int, float] = field(
+        default_factory=dict
+    )  # seconds it took where it ran before, where that is known
     waits: frozenset[int] = frozenset()  # open tasks that a pause, a person or a far day holds
 
     @cached_property
@@ -134,15 +139,23 @@ def judge(project: Project, before: Before, acknowledged: Collection[tuple[int, 
     now = sql.rows("SELECT id, state FROM tickets_task WHERE project_id = %s", [project.pk])
     completed = Counter(event["task"] for event in told if event["kind"] == "task.completed")
     verdict = Verdict(tasks=len(before.open), held=len(before.held))
-    verdict.done = sum(1 for task in now if task["id"] in before.open and task["state"] == "completed" and completed[task["id"]])
-    for task in sorted(task for task, times in completed.items() if times + (before.states.get(task) == "completed") > 1):
+    verdict.done = sum(
+        1
+        for task in now
+        if task["id"] in before.open and task["state"] == "completed" and completed[task["id"]]
+    )
+    for task in sorted(
+        task for task, times in completed.items() if times + (before.states.get(task) == "completed") > 1
+    ):
         verdict.done_twice += 1
         verdict.faults.append(f"task {task} was completed {completed[task]} times")
     _replay(told, before, verdict)
     kept = {(event["task"], event["fence"]) for event in told if event["kind"] == "task.completed"}
     for task, fence in sorted(set(acknowledged) - kept):
         verdict.lost += 1
-        verdict.faults.append(f"the completion of task {task} with fence {fence} was confirmed, and the journal does not know it")
+        verdict.faults.append(
+            f"the completion of task {task} with fence {fence} was confirmed, and the journal does not know it"
+        )
     verdict.makespan_s = _makespan(told)
     return verdict
 
@@ -155,13 +168,19 @@ def _replay(told: list[dict[str, Any]], before: Before, verdict: Verdict) -> Non
         if event["kind"] == "task.claimed":
             if states.get(task) == "claimed":
                 verdict.held_twice += 1
-                verdict.faults.append(f"task {task} was granted with fence {event['fence']} while it was held")
+                verdict.faults.append(
+                    f"task {task} was granted with fence {event['fence']} while it was held"
+                )
             needs = before.needs.get(task, [])
             met = sum(need.met(states.get(need.parent, "pending")) for need in needs)
             if met < before.join.get(task, len(needs)) and task not in early:
                 early.add(task)
-                waited_for = [str(need.parent) for need in needs if not need.met(states.get(need.parent, "pending"))]
-                verdict.faults.append(f"task {task} was granted before what it needs had ended: {', '.join(waited_for)}")
+                waited_for = [
+                    str(need.parent) for need in needs if not need.met(states.get(need.parent, "pending"))
+                ]
+                verdict.faults.append(
+                    f"task {task} was granted before what it needs had ended: {', '.join(waited_for)}"
+                )
         states[task] = event["state"] if event["kind"] in BY_TIME else LEAVES[event["kind"]]
     verdict.order_violations = len(early)
 

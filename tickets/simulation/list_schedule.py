@@ -36,7 +36,9 @@ def list_schedule(work: Mapping[int, float], needs: Iterable[tuple[int, int]], a
     return now
 
 
-def _tails(work: Mapping[int, float], waits: Mapping[int, int], children: Mapping[int, list[int]]) -> dict[int, float]:
+def _tails(
+    work: Mapping[int, float], waits: Mapping[int, int], children: Mapping[int, list[int]]
+) -> dict[int, float]:
     """Seconds from the start of each task to the end of its longest chain."""
     left, order = dict(waits), [task for task, count in waits.items() if not count]
     for task in order:  # grows while it is walked

@@ -14,7 +14,9 @@ from tickets.simulation.judge import Verdict
 class Heard:
     """What the agents said: counted and compared with the journal, never believed."""
 
-    acknowledged: set[tuple[int, int]] = field(default_factory=set)  # (task, fence) whose completion was confirmed
+    acknowledged: set[tuple[int, int]] = field(
+        default_factory=set
+    )  # (task, fence) whose completion was confirmed
     claim_ms: list[float] = field(
         default_factory=list
     )  # of each call that granted something and did not wait for it, from its last sending to its answer

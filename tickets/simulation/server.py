@@ -36,7 +36,9 @@ def here(home: Path) -> Server | None:
     noted = running_server.found(home)
     if not noted or not noted.get("url"):
         return None
-    return Server(noted["url"].rstrip("/"), noted["pid"], {role: pid for role, pid in noted["children"].items() if pid})
+    return Server(
+        noted["url"].rstrip("/"), noted["pid"], {role: pid for role, pid in noted["children"].items() if pid}
+    )
 
 
 def answers(url: str, path: str) -> bool:
@@ -53,4 +55,6 @@ def check_knows(url: str, key: str) -> None:
     except Unanswered as error:
         raise Strange(f"the server at {url} does not answer: {error}") from error
     if answer.status != 200:
-        raise Strange(f"the server at {url} does not know an agent registered here ({answer.status}): it works on another database")
+        raise Strange(
+            f"the server at {url} does not know an agent registered here ({answer.status}): it works on another database"
+        )

@@ -68,7 +68,9 @@ def lengthening(context: dict[str, Any], column: Any) -> str:
     query = context["request"].GET.copy()
     query.pop("filter", None)
     query.setlist(
-        "show", [show for show in query.getlist("show") if not show.startswith(f"{column.phase}.")] + [f"{column.phase}.{column.longer}"]
+        "show",
+        [show for show in query.getlist("show") if not show.startswith(f"{column.phase}.")]
+        + [f"{column.phase}.{column.longer}"],
     )
     return f"{context['request'].path}?{query.urlencode()}#col-{column.phase}"
 
@@ -78,15 +80,24 @@ def node_icon(node: Any) -> SafeString:
     """The sign of a task inside the drawing of its graph."""
     spin = ' class="spin"' if node.state == "running" else ""
     return format_html(
-        '<svg class="i" x="10" y="8" width="15" height="15"><use href="{}#{}"{}/></svg>', static("icons.svg"), node.icon, SafeString(spin)
+        '<svg class="i" x="10" y="8" width="15" height="15"><use href="{}#{}"{}/></svg>',
+        static("icons.svg"),
+        node.icon,
+        SafeString(spin),
     )
 
 
 @register.inclusion_tag("tickets/_offer.html", takes_context=True)
-def offered(context: dict[str, Any], offer: Any, look: str, place: str, to: str = "", subject: Any = None) -> dict[str, Any]:
+def offered(
+    context: dict[str, Any], offer: Any, look: str, place: str, to: str = "", subject: Any = None
+) -> dict[str, Any]:
     """The button of an act: `look` are classes beside btn (item: a line of a menu), `place` makes its id one of its own."""
     ticket, act = context["ticket"], offer.act
-    address = reverse("task_act", args=[ticket.key, subject.pk, act.word]) if subject else reverse("act", args=[ticket.key, act.word])
+    address = (
+        reverse("task_act", args=[ticket.key, subject.pk, act.word])
+        if subject
+        else reverse("act", args=[ticket.key, act.word])
+    )
     return {
         "offer": offer,
         "act": act,
@@ -118,7 +129,9 @@ def awaited(context: dict[str, Any], who: str) -> SafeString:
         address = f"{reverse('admin:agents_agent_changelist')}?q={quote(name)}"
     if address:
         return format_html('<a class="badge mute" href="{}">{}</a>', address, text)
-    return format_html('<span class="badge mute">{}</span>', text if kind == "agent" else text[:1].upper() + text[1:])
+    return format_html(
+        '<span class="badge mute">{}</span>', text if kind == "agent" else text[:1].upper() + text[1:]
+    )
 
 
 @register.filter

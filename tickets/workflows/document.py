@@ -34,7 +34,12 @@ TASKS: dict[str, Any] = {
         "additionalProperties": False,
         "properties": {
             "ref": {"type": "string", "minLength": 1, "maxLength": 100},
-            "title": {"type": "string", "minLength": 1, "maxLength": 300, "description": "{ticket}, {title} and {phase} are filled in"},
+            "title": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 300,
+                "description": "{ticket}, {title} and {phase} are filled in",
+            },
             "description": {"type": "string", "maxLength": 20_000},
             "kind": {"type": "string", "minLength": 1, "maxLength": 60},
             "priority": {"enum": ["critical", "high", "medium", "low"]},
@@ -65,7 +70,11 @@ SCHEMA: dict[str, Any] = {
                 "additionalProperties": False,
                 "properties": {
                     "name": {"type": "string", "pattern": PHASE, "not": {"enum": [BLOCKED, CANCELLED]}},
-                    "to": {"type": "array", "items": {"type": "string", "pattern": PHASE}, "uniqueItems": True},
+                    "to": {
+                        "type": "array",
+                        "items": {"type": "string", "pattern": PHASE},
+                        "uniqueItems": True,
+                    },
                     "automatic": {"enum": ["on_claim", "on_completion"]},
                     "blocked_to": {
                         "type": "array",
@@ -76,14 +85,21 @@ SCHEMA: dict[str, Any] = {
                     "gate": {
                         "type": "array",
                         "maxItems": 50,
-                        "items": {"type": "object", "required": ["check"], "properties": {"check": {"type": "string"}}},
+                        "items": {
+                            "type": "object",
+                            "required": ["check"],
+                            "properties": {"check": {"type": "string"}},
+                        },
                         "description": "checks that must pass before a ticket goes on; parameters stand beside `check`",
                     },
                     "on_failure": {
                         "type": "object",
                         "required": ["tasks"],
                         "additionalProperties": False,
-                        "properties": {"tasks": {**TASKS, "minItems": 1}, "rounds": {"type": "integer", "minimum": 1, "maximum": 20}},
+                        "properties": {
+                            "tasks": {**TASKS, "minItems": 1},
+                            "rounds": {"type": "integer", "minimum": 1, "maximum": 20},
+                        },
                         "description": "tasks added when all work is done and the gate refuses, at most `rounds` times in one stay",
                     },
                 },
@@ -136,7 +152,11 @@ class Plan:
     @property
     def seeds_needs(self) -> bool:
         """Whether a move may add tasks that wait for each other."""
-        seeds = (seed for phase in self.phases for seed in (*phase.tasks, *(phase.on_failure or {}).get("tasks", ())))
+        seeds = (
+            seed
+            for phase in self.phases
+            for seed in (*phase.tasks, *(phase.on_failure or {}).get("tasks", ()))
+        )
         return any(seed.get("needs") for seed in seeds)
 
     def up_to(self, name: str) -> tuple[str, ...]:
@@ -146,7 +166,11 @@ class Plan:
     def way_back(self, name: str) -> tuple[str, ...]:
         """Where a ticket that was blocked in this phase may return to."""
         narrowed = self[name].blocked_to
-        return self.up_to(name) if narrowed is None else tuple(phase for phase in self.up_to(name) if phase in narrowed)
+        return (
+            self.up_to(name)
+            if narrowed is None
+            else tuple(phase for phase in self.up_to(name) if phase in narrowed)
+        )
 
     def after(self, name: str) -> str | None:
         """The phase a ticket goes to when it moves on by itself: the first later one it may go to."""
@@ -181,7 +205,9 @@ def read(source: str | bytes | Path | dict[str, Any]) -> Plan:
         for error in sorted(found, key=lambda error: list(map(str, error.absolute_path)))
     ]
     try:
-        for where, message in () if any(error.validator == "maxItems" for error in found) else _faults(source):
+        for where, message in (
+            () if any(error.validator == "maxItems" for error in found) else _faults(source)
+        ):
             faults.append(_fault(where, message))
     except (LookupError, TypeError, AttributeError, ValueError):
         if not faults:  # else its shape is what keeps it from being looked at any further
@@ -212,7 +238,10 @@ def plan(document: dict[str, Any]) -> Plan:
 def seeds(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each task a document lets a phase begin with or adds to it, and where it stands."""
     for place, phase in enumerate(document["phases"]):
-        for where, tasks in (("tasks", phase.get("tasks", ())), ("on_failure.tasks", phase.get("on_failure", {}).get("tasks", ()))):
+        for where, tasks in (
+            ("tasks", phase.get("tasks", ())),
+            ("on_failure.tasks", phase.get("on_failure", {}).get("tasks", ())),
+        ):
             for number, seed in enumerate(tasks):
                 yield f"phases.{place}.{where}.{number}", seed
 
@@ -253,8 +282,15 @@ def _faults(document: Any) -> Iterator[tuple[str, str]]:
                 yield f"{at}.to", f"{to} leads to itself"
         if phase.get("automatic") and not any(to in later for to in phase["to"]):
             yield f"{at}.automatic", "needs a later phase to move on to"
-        if phase.get("automatic") == "on_claim" and (on := _next(phase, later)) and not document["phases"][names.index(on)]["to"]:
-            yield f"{at}.automatic", f"{on} is a last phase and has no work that could be claimed: on_completion"
+        if (
+            phase.get("automatic") == "on_claim"
+            and (on := _next(phase, later))
+            and not document["phases"][names.index(on)]["to"]
+        ):
+            yield (
+                f"{at}.automatic",
+                f"{on} is a last phase and has no work that could be claimed: on_completion",
+            )
         if phase.get("tasks") and not phase["to"]:
             yield f"{at}.tasks", "a ticket is done when it gets here: a last phase has no work"
         for to in phase.get("blocked_to", ()):
@@ -263,13 +299,19 @@ def _faults(document: Any) -> Iterator[tuple[str, str]]:
         if phase.get("gate") and not any(to in later for to in phase["to"]):
             yield f"{at}.gate", "guards nothing: no later phase can be reached from here"
         if phase.get("gate") and phase.get("automatic") == "on_claim":
-            yield f"{at}.gate", "cannot stand where tasks of the next phase are claimed before the move: automatic: on_completion"
+            yield (
+                f"{at}.gate",
+                "cannot stand where tasks of the next phase are claimed before the move: automatic: on_completion",
+            )
         if phase.get("on_failure") and not (phase.get("gate") and phase.get("automatic") == "on_completion"):
             yield f"{at}.on_failure", "needs a gate, and automatic: on_completion"
         for number, asked in enumerate(phase.get("gate", ())):
             for message in _faults_of(asked):
                 yield f"{at}.gate.{number}", message
-        for where, tasks in (("tasks", phase.get("tasks", ())), ("on_failure.tasks", phase.get("on_failure", {}).get("tasks", ()))):
+        for where, tasks in (
+            ("tasks", phase.get("tasks", ())),
+            ("on_failure.tasks", phase.get("on_failure", {}).get("tasks", ())),
+        ):
             for number, message in _faults_of_seeds(tasks):
                 yield f"{at}.{where}.{number}", message
     start = document.get("start", names[0])

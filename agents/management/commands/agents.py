@@ -17,27 +17,59 @@ class Command(commands.Command):
 
     def add_arguments(self, parser: CommandParser) -> None:
         create = self.verbs(parser)(
-            "create", act=self.create, tell=self.created, help="Register an agent; prints it and its key, this once."
+            "create",
+            act=self.create,
+            tell=self.created,
+            help="Register an agent; prints it and its key, this once.",
         )
         create.add_argument("name", metavar="NAME")
         create.add_argument("--kind", choices=Agent.Kind.values, default="worker")
-        create.add_argument("--capability", action="append", default=[], metavar="WORD", dest="capabilities", help="any number")
-        create.add_argument("--phase", action="append", default=[], metavar="PHASE", dest="phases", help="any number; none: all")
-        create.add_argument("--tag", action="append", default=[], metavar="WORD", dest="tags", help="any number")
-        create.add_argument("--capacity", type=int, default=1, metavar="N", help="tasks it may hold at once (1)")
         create.add_argument(
-            "--project", action="append", default=[], metavar="KEY", dest="projects", help="any number; without one it sees no work"
+            "--capability",
+            action="append",
+            default=[],
+            metavar="WORD",
+            dest="capabilities",
+            help="any number",
+        )
+        create.add_argument(
+            "--phase",
+            action="append",
+            default=[],
+            metavar="PHASE",
+            dest="phases",
+            help="any number; none: all",
+        )
+        create.add_argument(
+            "--tag", action="append", default=[], metavar="WORD", dest="tags", help="any number"
+        )
+        create.add_argument(
+            "--capacity", type=int, default=1, metavar="N", help="tasks it may hold at once (1)"
+        )
+        create.add_argument(
+            "--project",
+            action="append",
+            default=[],
+            metavar="KEY",
+            dest="projects",
+            help="any number; without one it sees no work",
         )
 
     @sql.atomic
     def create(self, *, name: str, projects: list[str], **shape: Any) -> commands.Document:
         known = {project.key: project for project in Project.objects.filter(key__in=projects)}
         if missing := [key for key in projects if key not in known]:
-            raise NotFound(f"there is no project {missing[0]}", next_action=f"Make it with `manage.py projects create {missing[0]}`.")
+            raise NotFound(
+                f"there is no project {missing[0]}",
+                next_action=f"Make it with `manage.py projects create {missing[0]}`.",
+            )
         shape = {part: shape[part] for part in ("kind", "capabilities", "phases", "tags", "capacity")}
         agent = Agent.objects.register(name=name, projects=known.values(), by=commands.BY, **shape)
         _, key = Key.objects.issue(agent=agent, by=commands.BY)
-        told = {part: getattr(agent, part) for part in ("name", "kind", "capabilities", "phases", "tags", "capacity")}
+        told = {
+            part: getattr(agent, part)
+            for part in ("name", "kind", "capabilities", "phases", "tags", "capacity")
+        }
         return {"agent": {**told, "projects": sorted(known)}, "key": key}
 
     def created(self, made: commands.Document) -> None:

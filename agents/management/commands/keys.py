@@ -18,7 +18,9 @@ class Command(commands.Command):
     help = "Make API keys."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        create = self.verbs(parser)("create", act=self.create, tell=self.created, help="Make a key and print it, this once.")
+        create = self.verbs(parser)(
+            "create", act=self.create, tell=self.created, help="Make a key and print it, this once."
+        )
         whose = create.add_mutually_exclusive_group(required=True)
         whose.add_argument("--agent", metavar="NAME", help="the agent it acts as")
         whose.add_argument("--user", metavar="NAME", help="the person it acts for")
@@ -26,13 +28,28 @@ class Command(commands.Command):
             "--scope", action="append", default=[], metavar="SCOPE", dest="scopes",
             help=f"what it may do, any number of: {', '.join(SCOPES)} (`work` for an agent, what their roles allow for a person)",
         )  # fmt: skip
-        create.add_argument("--expires-s", type=seconds, metavar="N", help="seconds it is good for (for ever)")
+        create.add_argument(
+            "--expires-s", type=seconds, metavar="N", help="seconds it is good for (for ever)"
+        )
 
-    def create(self, *, agent: str | None, user: str | None, scopes: list[str], expires_s: timedelta | None, **_: Any) -> commands.Document:
-        holder = {"agent": named(Agent, "name", agent)} if agent else {"user": named(get_user_model(), "username", user)}
+    def create(
+        self, *, agent: str | None, user: str | None, scopes: list[str], expires_s: timedelta | None, **_: Any
+    ) -> commands.Document:
+        holder = (
+            {"agent": named(Agent, "name", agent)}
+            if agent
+            else {"user": named(get_user_model(), "username", user)}
+        )
         key, text = Key.objects.issue(by=commands.BY, scopes=scopes, expires_in=expires_s, **holder)
         key.refresh_from_db()
-        return {"key": text, "prefix": key.prefix, "agent": agent, "user": user, "scopes": key.scopes, "expires_at": key.expires_at}
+        return {
+            "key": text,
+            "prefix": key.prefix,
+            "agent": agent,
+            "user": user,
+            "scopes": key.scopes,
+            "expires_at": key.expires_at,
+        }
 
     def created(self, key: commands.Document) -> None:
         self.stdout.write(key["key"])

@@ -40,8 +40,13 @@ def found(brief: Brief) -> dict[str, str]:
         git("symbolic-ref", "HEAD", "refs/heads/main", at=scratch)
         git("clone", "--quiet", scratch, begun, at=".")
         git("checkout", "--quiet", "-B", "main", at=begun)
-        write(begun / "README.md", "# Ledger\n\nA small library for amounts of money, written ticket by ticket by the demo of Omoi.\n")
-        write(begun / "pytest.ini", "[pytest]\ntestpaths = tests\n")  # else pytest takes the one of whatever folder this lies in
+        write(
+            begun / "README.md",
+            "# Ledger\n\nA small library for amounts of money, written ticket by ticket by the demo of Omoi.\n",
+        )
+        write(
+            begun / "pytest.ini", "[pytest]\ntestpaths = tests\n"
+        )  # else pytest takes the one of whatever folder this lies in
         write(begun / "ledger" / "__init__.py", "")
         write(begun / "tests" / "__init__.py", "")
         commit(begun, "Begin a ledger")
@@ -55,7 +60,9 @@ def found(brief: Brief) -> dict[str, str]:
 def tree(ref: str) -> Iterator[Path]:
     """A worktree of its own in this work folder: of the ticket's branch, or of a commit."""
     folder = Path("tree").absolute()
-    git("worktree", "add", "--quiet", "--force", folder, ref)  # force: whoever was killed here may seem to have it still
+    git(
+        "worktree", "add", "--quiet", "--force", folder, ref
+    )  # force: whoever was killed here may seem to have it still
     try:
         yield folder
     finally:
@@ -64,7 +71,10 @@ def tree(ref: str) -> Iterator[Path]:
 
 def git(*words: str | Path, at: str | Path = REPOSITORY) -> str:
     done = subprocess.run(
-        ["git", *(word for setting in WHO for word in ("-c", setting)), *map(str, words)], cwd=at, capture_output=True, text=True
+        ["git", *(word for setting in WHO for word in ("-c", setting)), *map(str, words)],
+        cwd=at,
+        capture_output=True,
+        text=True,
     )
     if done.returncode:
         raise RuntimeError(f"git {' '.join(map(str, words))}: {(done.stderr or done.stdout).strip()}")
@@ -94,7 +104,9 @@ def requirements(brief: Brief, seconds: float) -> dict[str, str]:
     """The document says what the ticket says, and what the tests are going to hold it to."""
     time.sleep(float(seconds))
     piece = piece_of(brief)
-    promised = "\n".join(f"- {name.removeprefix('test_').replace('_', ' ').capitalize()}." for name in tests_of(piece))
+    promised = "\n".join(
+        f"- {name.removeprefix('test_').replace('_', ' ').capitalize()}." for name in tests_of(piece)
+    )
     text = (
         f"# {brief['ticket']['title']}\n\n{piece['description'].strip()}\n\n"
         f"## Scope\n\nA module `ledger.{piece['piece']}` with its tests. {ast.get_docstring(code_of(piece))} It depends on nothing but the"
@@ -103,17 +115,27 @@ def requirements(brief: Brief, seconds: float) -> dict[str, str]:
         + f". Nothing else of the ledger changes.\n\n## Acceptance criteria\n\n{promised}\n- At least 80 percent of its lines are run by"
         f" its tests.\n- All tests of the ledger pass on main after the merge.\n\nWritten for {brief['ticket']['key']}.\n"
     )
-    return {"commit": written(brief, f"docs/{piece['piece']}.md", text, "requirements.md", "Say what is wanted")}
+    return {
+        "commit": written(brief, f"docs/{piece['piece']}.md", text, "requirements.md", "Say what is wanted")
+    }
 
 
 def design(brief: Brief, seconds: float) -> dict[str, str]:
     time.sleep(float(seconds))
     piece = piece_of(brief)
     shape = [
-        f"- `{signature(node)}`: {ast.get_docstring(node) or 'as its name says'}" for node in ast.walk(code_of(piece)) if is_public(node)
+        f"- `{signature(node)}`: {ast.get_docstring(node) or 'as its name says'}"
+        for node in ast.walk(code_of(piece))
+        if is_public(node)
     ]
-    text = f"# The shape of ledger.{piece['piece']}\n\n{ast.get_docstring(code_of(piece))}\n\n" + "\n".join(shape) + "\n"
-    return {"commit": written(brief, f"docs/{piece['piece']}.design.md", text, "design.md", "Decide on its shape")}
+    text = (
+        f"# The shape of ledger.{piece['piece']}\n\n{ast.get_docstring(code_of(piece))}\n\n"
+        + "\n".join(shape)
+        + "\n"
+    )
+    return {
+        "commit": written(brief, f"docs/{piece['piece']}.design.md", text, "design.md", "Decide on its shape")
+    }
 
 
 def code(brief: Brief, seconds: float) -> dict[str, Any]:
@@ -139,7 +161,12 @@ def coverage(brief: Brief, seconds: float) -> dict[str, Any]:
     piece = piece_of(brief)
     with tree(brief["ticket"]["key"]) as folder:
         told = python(
-            "-m", "coverage", "run", f"--include=ledger/{piece['piece']}.py", *pytest(f"tests/test_{piece['piece']}.py"), at=folder
+            "-m",
+            "coverage",
+            "run",
+            f"--include=ledger/{piece['piece']}.py",
+            *pytest(f"tests/test_{piece['piece']}.py"),
+            at=folder,
         )
         python("-m", "coverage", "xml", "--quiet", "-o", Path("coverage.xml").absolute(), at=folder)
         return {"commit": git("rev-parse", "HEAD", at=folder), "tests": told.splitlines()[-1]}
@@ -162,7 +189,15 @@ def merge(brief: Brief, seconds: float) -> dict[str, Any]:
         before = git("rev-parse", "main")
         with tree(before) as folder:
             if git("merge-base", name, before) != git("rev-parse", name):  # not merged yet
-                git("merge", "--quiet", "--no-ff", "-m", f"Merge {name}: {brief['ticket']['title']}", name, at=folder)
+                git(
+                    "merge",
+                    "--quiet",
+                    "--no-ff",
+                    "-m",
+                    f"Merge {name}: {brief['ticket']['title']}",
+                    name,
+                    at=folder,
+                )
             told = python(*pytest("tests"), at=folder)
             after = git("rev-parse", "HEAD", at=folder)
         try:
@@ -181,7 +216,9 @@ def piece_of(brief: Brief) -> dict[str, Any]:
     for piece in json.loads((SHELF / "backlog.json").read_text()):
         if piece["title"] == brief["ticket"]["title"]:
             return dict(piece)
-    raise LookupError(f"the demo's backlog has no {brief['ticket']['title']}: only its own tickets can be worked by it")
+    raise LookupError(
+        f"the demo's backlog has no {brief['ticket']['title']}: only its own tickets can be worked by it"
+    )
 
 
 def source(name: str) -> str:
@@ -193,7 +230,11 @@ def code_of(piece: dict[str, Any]) -> ast.Module:
 
 
 def tests_of(piece: dict[str, Any]) -> list[str]:
-    return [node.name for node in ast.parse(source(f"test_{piece['piece']}.py")).body if isinstance(node, ast.FunctionDef)]
+    return [
+        node.name
+        for node in ast.parse(source(f"test_{piece['piece']}.py")).body
+        if isinstance(node, ast.FunctionDef)
+    ]
 
 
 def is_public(node: ast.AST) -> bool:
@@ -201,7 +242,11 @@ def is_public(node: ast.AST) -> bool:
 
 
 def signature(node: Any) -> str:
-    return f"{node.name}({ast.unparse(node.args)})" if isinstance(node, ast.FunctionDef) else f"class {node.name}"
+    return (
+        f"{node.name}({ast.unparse(node.args)})"
+        if isinstance(node, ast.FunctionDef)
+        else f"class {node.name}"
+    )
 
 
 def up_to_first_test(text: str) -> str:
@@ -218,7 +263,10 @@ def changed(brief: Brief, piece: dict[str, Any], tests: str, subject: str) -> di
                 raise RuntimeError(f"ledger/{piece['needs']}.py is not on main yet")
         write(folder / "ledger" / f"{piece['piece']}.py", source(f"{piece['piece']}.py"))
         write(folder / "tests" / f"test_{piece['piece']}.py", tests)
-        told = {"commit": commit(folder, subject), "files": git("diff", "--name-only", "main...HEAD", at=folder).splitlines()}
+        told = {
+            "commit": commit(folder, subject),
+            "files": git("diff", "--name-only", "main...HEAD", at=folder).splitlines(),
+        }
     Path("code_changes.json").write_text(json.dumps(told, indent=1))
     return told
 
@@ -242,8 +290,14 @@ def pytest(*words: str) -> list[str]:
 
 def python(*words: str | Path, at: Path) -> str:
     """What Python says, with the tools that were lent to us; no plugin of another installation joins in."""
-    seen = {**os.environ, "PYTHONPATH": f"{at}{os.pathsep}{SHELF / 'packages'}", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    done = subprocess.run([sys.executable, "-s", *map(str, words)], cwd=at, capture_output=True, text=True, env=seen)
+    seen = {
+        **os.environ,
+        "PYTHONPATH": f"{at}{os.pathsep}{SHELF / 'packages'}",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-s", *map(str, words)], cwd=at, capture_output=True, text=True, env=seen
+    )
     if done.returncode:
         raise RuntimeError(f"{' '.join(map(str, words))}: {(done.stdout + done.stderr).strip()[-2000:]}")
     return done.stdout

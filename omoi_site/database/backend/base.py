@@ -52,7 +52,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Whether something came that was not asked for."""
         if self.connection is None or self.connection.closed or self.in_atomic_block:
             return False
-        looking = select.poll()  # not `select`: it knows no descriptor beyond 1,023, and a port has more clients
+        looking = (
+            select.poll()
+        )  # not `select`: it knows no descriptor beyond 1,023, and a port has more clients
         looking.register(self.connection.fileno(), select.POLLIN)
         return bool(looking.poll(0))
 

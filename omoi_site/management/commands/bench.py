@@ -24,7 +24,9 @@ class Command(commands.Command):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--list", action="store_true", help="say what can be measured")
-        parser.add_argument("name", nargs="?", metavar="NAME", help="one of --list; `NAME --help` tells its options")
+        parser.add_argument(
+            "name", nargs="?", metavar="NAME", help="one of --list; `NAME --help` tells its options"
+        )
         parser.add_argument("options", nargs=argparse.REMAINDER, metavar="...", help="its options")
 
     def act(self, **asked: Any) -> commands.Document:
@@ -51,4 +53,6 @@ def known() -> dict[str, str]:
     """What each bench measures, by name: those of the folder that can be run by themselves."""
     read = {file.stem: file.read_text() for file in sorted(FOLDER.glob("*.py"))}
     runs = {name: text for name, text in read.items() if '__name__ == "__main__"' in text}
-    return {name: (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0] for name, text in runs.items()}
+    return {
+        name: (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0] for name, text in runs.items()
+    }

@@ -22,7 +22,9 @@ class Command(createsuperuser.Command):
     def handle(self, *args: Any, **options: Any) -> str | None:
         given = os.environ.get("DJANGO_SUPERUSER_PASSWORD")
         if given and not options["interactive"]:
-            user = get_user_model()(**{name: options[name] for name in ("username", "email") if options.get(name)})
+            user = get_user_model()(
+                **{name: options[name] for name in ("username", "email") if options.get(name)}
+            )
             try:
                 validate_password(given, user)
             except ValidationError as weak:

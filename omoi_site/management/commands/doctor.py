@@ -33,9 +33,16 @@ class Command(commands.Command):
         for finding in document["findings"]:
             self.stdout.write(doctor.text(doctor.Finding(**finding), width))
         wrong = sum(finding["state"] == "wrong" for finding in document["findings"])
-        self.stdout.write(f"\n{wrong} {'thing is' if wrong == 1 else 'things are'} wrong." if wrong else "\nNothing is wrong.")
+        self.stdout.write(
+            f"\n{wrong} {'thing is' if wrong == 1 else 'things are'} wrong."
+            if wrong
+            else "\nNothing is wrong."
+        )
         if not document["running"]:
-            self.stdout.write(f"Omoi is not running in {settings.OMOI_HOME}." + ("" if wrong else " Start it with `python3 manage.py up`."))
+            self.stdout.write(
+                f"Omoi is not running in {settings.OMOI_HOME}."
+                + ("" if wrong else " Start it with `python3 manage.py up`.")
+            )
 
     def failed(self, document: commands.Document) -> bool:
         return not document["well"]

@@ -20,7 +20,9 @@ class Command(commands.Command):
     help = "Make a link that signs a person in once, and print it."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("user", metavar="USER", nargs="?", default="admin", help="who is signed in by it (admin)")
+        parser.add_argument(
+            "user", metavar="USER", nargs="?", default="admin", help="who is signed in by it (admin)"
+        )
 
     def act(self, *, user: str = "", **_: Any) -> commands.Document:
         found = get_user_model().objects.filter(username=user, is_active=True).first()
@@ -34,4 +36,6 @@ class Command(commands.Command):
         self.stdout.write(made["link"])
         hours = settings.PASSWORD_RESET_TIMEOUT // 3600
         where = "" if made["link"].startswith("http") else " Put the address of your server in front."
-        self.stderr.write(f"It signs {made['user']} in once, within {hours} hours and before any other sign-in of theirs.{where}")
+        self.stderr.write(
+            f"It signs {made['user']} in once, within {hours} hours and before any other sign-in of theirs.{where}"
+        )

@@ -16,7 +16,9 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--full", action="store_true", help="campaigns, browser matrices and slow checks too")
+        parser.add_argument(
+            "--full", action="store_true", help="campaigns, browser matrices and slow checks too"
+        )
         parser.add_argument("pytest", nargs="*", help="for example: tests/tickets -k claim -x")
 
     def run_from_argv(self, argv: list[str]) -> None:

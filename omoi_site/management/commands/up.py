@@ -33,14 +33,23 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument("--port", type=int, default=8000, help="0: any free one")
-        parser.add_argument("--demo", action="store_true", help="with a project whose tickets go from BACKLOG to DONE by themselves")
+        parser.add_argument(
+            "--demo",
+            action="store_true",
+            help="with a project whose tickets go from BACKLOG to DONE by themselves",
+        )
         displaced = parser.add_mutually_exclusive_group()
         for how, help in (
             ("moved", "this OMOI_HOME was moved here, and the one it came from is gone"),
-            ("adopt", "this OMOI_HOME is a copy: take a copy of its database along, and leave the other alone"),
+            (
+                "adopt",
+                "this OMOI_HOME is a copy: take a copy of its database along, and leave the other alone",
+            ),
             ("begin-anew", "this OMOI_HOME is a copy: start with an empty database"),
         ):
-            displaced.add_argument(f"--{how}", dest="displaced", action="store_const", const=how, default="", help=help)
+            displaced.add_argument(
+                f"--{how}", dest="displaced", action="store_const", const=how, default="", help=help
+            )
         parser.add_argument("--no-open", action="store_true", help="do not show the address in a browser")
 
     def handle(self, *, host: str, port: int, demo: bool, no_open: bool, displaced: str, **_: Any) -> None:
@@ -69,7 +78,10 @@ class Command(BaseCommand):
     def settle(self, how: str) -> None:
         """Make a copied or moved OMOI_HOME one of its own."""
         with contextlib.closing(running_server.hold(settings.OMOI_HOME)):
-            self.say(paths.settle(settings.OMOI_HOME, how) or f"{settings.OMOI_HOME} is where it belongs: nothing was changed.")
+            self.say(
+                paths.settle(settings.OMOI_HOME, how)
+                or f"{settings.OMOI_HOME} is where it belongs: nothing was changed."
+            )
         settings.SECRET_KEY = secrets.secret_key(settings.OMOI_HOME)
 
     def look_for_room(self) -> None:
@@ -93,7 +105,10 @@ class Command(BaseCommand):
 
     def supervisor(self, listener: socket.socket) -> Supervisor:
         home, door = settings.OMOI_HOME, listener.fileno()
-        given: dict[str, dict[str, Any]] = {"web": {"args": (f"--fd={door}",), "fds": (door,)}, "demo": {"once": True}}
+        given: dict[str, dict[str, Any]] = {
+            "web": {"args": (f"--fd={door}",), "fds": (door,)},
+            "demo": {"once": True},
+        }
         return Supervisor(
             home,
             self.url,
@@ -143,5 +158,7 @@ def role(name: str, args: tuple[str, ...] = (), **how: Any) -> Child:
 
 
 def address(host: str, port: int) -> str:
-    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(host, f"[{host}]" if ":" in host else host)
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(
+        host, f"[{host}]" if ":" in host else host
+    )
     return f"http://{name}:{port}"

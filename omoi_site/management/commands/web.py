@@ -20,7 +20,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument("--port", type=int, default=8000, help="0: any free one")
-        parser.add_argument("--fd", type=int, help="a socket bound by whoever starts several of us, instead of host and port")
+        parser.add_argument(
+            "--fd", type=int, help="a socket bound by whoever starts several of us, instead of host and port"
+        )
 
     def handle(self, *, host: str, port: int, fd: int | None, **_: Any) -> None:
         listener = given(fd) if fd is not None else bound(host, port)
@@ -31,20 +33,35 @@ class Command(BaseCommand):
             raise CommandError(refusal.message) from refusal
         from omoi_site.asgi import application, drain  # starts Django: not before the port is ours
 
-        self.stderr.write("Listening on {}:{}.".format(*listener.getsockname()) if listener.family != socket.AF_UNIX else "Listening.")
+        self.stderr.write(
+            "Listening on {}:{}.".format(*listener.getsockname())
+            if listener.family != socket.AF_UNIX
+            else "Listening."
+        )
         doors.raise_file_limit()
-        doors.serve(application, listener, drain=drain, drain_s=settings.DRAIN_S, ready=report_ready, sockets=settings.CONNECTIONS)
+        doors.serve(
+            application,
+            listener,
+            drain=drain,
+            drain_s=settings.DRAIN_S,
+            ready=report_ready,
+            sockets=settings.CONNECTIONS,
+        )
 
 
 def given(fd: int) -> socket.socket:
     try:
         return socket.socket(fileno=fd)
     except OSError as error:
-        raise CommandError(f"{fd} is not the descriptor of a socket: {error.strerror}", returncode=2) from error
+        raise CommandError(
+            f"{fd} is not the descriptor of a socket: {error.strerror}", returncode=2
+        ) from error
 
 
 def bound(host: str, port: int) -> socket.socket:
     try:
         return doors.listen(host, port)
     except (OSError, OverflowError) as error:
-        raise CommandError(f"cannot listen on {host}:{port}: {error}. Give another port with --port.") from error
+        raise CommandError(
+            f"cannot listen on {host}:{port}: {error}. Give another port with --port."
+        ) from error

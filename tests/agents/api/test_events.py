@@ -22,11 +22,16 @@ def test_every_act_is_told_once_in_order_and_read_on_by_cursor(task, ada, operat
             break
         query["cursor"] = answer["next"]
     assert len({event["cursor"] for event in seen}) == len(seen)
-    assert [event["kind"] for event in seen if event["subject"] == f"task:{task.pk}"] == ["task.added", "task.claimed"]
+    assert [event["kind"] for event in seen if event["subject"] == f"task:{task.pk}"] == [
+        "task.added",
+        "task.claimed",
+    ]
     claimed = seen[-2] if seen[-1]["kind"] == "key.issued" else seen[-1]
     assert (claimed["actor"], claimed["data"]["fence"]) == ("agent:ada", claim.fence)
     assert calls.get("/events", after=seen[-1]["cursor"]).json()["results"] == []
-    assert {event["topic"] for event in calls.get("/events", topic="ticket:OMO-1").json()["results"]} == {"ticket:OMO-1"}
+    assert {event["topic"] for event in calls.get("/events", topic="ticket:OMO-1").json()["results"]} == {
+        "ticket:OMO-1"
+    }
     assert calls.get("/events", after="nonsense").status_code == 400
 
 
@@ -56,4 +61,7 @@ def test_who_sees_some_of_an_agents_projects_hears_of_no_other(project, ada, bob
         "agent.left",
         "agent.joined",
     ]
-    assert [event["kind"] for event in told(operator) if event["data"].get("project") == "HID"] == ["agent.joined", "agent.joined"]
+    assert [event["kind"] for event in told(operator) if event["data"].get("project") == "HID"] == [
+        "agent.joined",
+        "agent.joined",
+    ]

@@ -71,8 +71,14 @@ def stranger(django_user_model, operator):
 
 def asked(calls, method, path, body, ticket, task):
     names = {"ticket": ticket.key, "task": str(task.pk)}
-    filled = body and {name: value.format(**names) if isinstance(value, str) else value for name, value in body.items()}
-    return getattr(calls, method)(path.format(**names), filled) if method != "delete" else calls.delete(path.format(**names))
+    filled = body and {
+        name: value.format(**names) if isinstance(value, str) else value for name, value in body.items()
+    }
+    return (
+        getattr(calls, method)(path.format(**names), filled)
+        if method != "delete"
+        else calls.delete(path.format(**names))
+    )
 
 
 @pytest.mark.parametrize(("method", "path", "body"), MUTATIONS)
@@ -81,7 +87,9 @@ def test_a_viewer_changes_nothing(vera, ada, ticket, task, method, path, body):
 
 
 @pytest.mark.parametrize(("method", "path", "body"), MUTATIONS)
-def test_who_is_outside_the_project_changes_nothing_and_sees_nothing(stranger, ada, ticket, task, method, path, body):
+def test_who_is_outside_the_project_changes_nothing_and_sees_nothing(
+    stranger, ada, ticket, task, method, path, body
+):
     assert asked(api_of(stranger), method, path, body, ticket, task).status_code in (403, 404)
 
 
@@ -202,7 +210,9 @@ REPLAYED = {
 
 @pytest.mark.parametrize("what", REPLAYED)
 @pytest.mark.parametrize("how", ["removed", "a lesser role"])
-def test_a_kept_answer_is_not_given_to_who_lost_the_right_to_it(project, ada, operator, django_user_model, what, how):
+def test_a_kept_answer_is_not_given_to_who_lost_the_right_to_it(
+    project, ada, operator, django_user_model, what, how
+):
     path, body = REPLAYED[what]
     user = django_user_model.objects.create_user("olga")
     Member.objects.set(project, user, "admin", by=operator)

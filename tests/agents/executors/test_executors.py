@@ -24,7 +24,9 @@ from agents.profiles.document import faults_of
 from omoi_site.setup import paths
 from tests.waiting import until
 
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root lends another account to executors: run the tests as root")
+as_root = pytest.mark.skipif(
+    os.geteuid() != 0, reason="only root lends another account to executors: run the tests as root"
+)
 
 
 def run(*words: str, stop: Stop | None = None, **more: object) -> Ending:
@@ -36,7 +38,9 @@ def shell(text: str, **more: object) -> Ending:
 
 
 def python(callable_: str, folder: Path, **slots: object) -> Ending:
-    return executors.run(Job("1.1", "python", [callable_], {"title": "Write it"}, slots, folders=[folder]), Stop())
+    return executors.run(
+        Job("1.1", "python", [callable_], {"title": "Write it"}, slots, folders=[folder]), Stop()
+    )
 
 
 @pytest.fixture
@@ -48,7 +52,11 @@ def mark() -> str:
 def alive(marker: str) -> list[str]:
     """The processes that carry this word among their arguments."""
     return [
-        line for line in subprocess.run(["ps", "-wweo", "pid,args"], capture_output=True, text=True).stdout.splitlines() if marker in line
+        line
+        for line in subprocess.run(
+            ["ps", "-wweo", "pid,args"], capture_output=True, text=True
+        ).stdout.splitlines()
+        if marker in line
     ]
 
 
@@ -63,7 +71,12 @@ def test_a_command_gets_its_words_as_they_are_and_the_brief_on_standard_input():
 
 def test_a_command_that_fails_says_how_and_its_last_words():
     ending = shell("echo no such thing >&2; exit 3")
-    assert (ending.ok, ending.error, ending.kind, ending.result["exit"]) == (False, "exit status 3\nno such thing", "transient", 3)
+    assert (ending.ok, ending.error, ending.kind, ending.result["exit"]) == (
+        False,
+        "exit status 3\nno such thing",
+        "transient",
+        3,
+    )
     assert shell("kill -9 $$").error == "ended by SIGKILL"
     missing = run("no-such-program")
     assert (missing.ok, missing.kind) == (False, "permanent")
@@ -72,7 +85,9 @@ def test_a_command_that_fails_says_how_and_its_last_words():
 
 def test_a_command_sees_nothing_of_this_processs_environment(monkeypatch):
     monkeypatch.setenv("DATABASE_URL", "postgresql://secret")
-    seen = dict(line.split("=", 1) for line in run("env", environment={"MINE": "1"}).result["output"].splitlines())
+    seen = dict(
+        line.split("=", 1) for line in run("env", environment={"MINE": "1"}).result["output"].splitlines()
+    )
     assert "DATABASE_URL" not in seen
     assert "OMOI_HOME" not in seen
     assert seen["MINE"] == "1"
@@ -104,7 +119,9 @@ def test_a_flood_is_kept_at_both_ends_and_blocks_nobody():
 def test_output_that_a_database_cannot_store_is_made_safe():
     said = shell(r"printf 'a\000b\377c\303\244'").result["output"]
     assert said == "a\ufffdb\ufffdcä"
-    assert safe({"a\0": ["\ud800", float("nan"), 1, None, True]}) == {"a\ufffd": ["\ufffd", "nan", 1, None, True]}
+    assert safe({"a\0": ["\ud800", float("nan"), 1, None, True]}) == {
+        "a\ufffd": ["\ufffd", "nan", 1, None, True]
+    }
     deep: list = []
     for _ in range(500):
         deep = [deep]
@@ -228,7 +245,11 @@ def test_a_job_outlives_a_sleep_of_the_machine(monkeypatch, mark):
     monkeypatch.setattr(time, "monotonic", lambda: clock() + slept[0])
     stop, endings = Stop(), []
     stop.until = time.monotonic() + 60
-    job = threading.Thread(target=lambda: endings.append(shell(f"until [ -e $HOME/{mark} ]; do sleep 0.05; done", stop=stop, timeout_s=60)))
+    job = threading.Thread(
+        target=lambda: endings.append(
+            shell(f"until [ -e $HOME/{mark} ]; do sleep 0.05; done", stop=stop, timeout_s=60)
+        )
+    )
     home = paths.make_ground(settings.OMOI_HOME) / "executors" / "home"
     job.start()
     until(lambda: alive(mark))
@@ -263,7 +284,8 @@ def test_a_killed_process_leaves_no_group_behind(mark):
         f"run(Job('1.1', 'command', ['sh', '-c', 'setsid sh -c \"while :; do sleep 0.2; : {mark}; done\" & sleep 60'], {{}}), Stop())"
     )
     parent = subprocess.Popen(
-        [sys.executable, "-c", begin], env={**os.environ, "DJANGO_SETTINGS_MODULE": "omoi_site.settings", "PYTHONPATH": os.getcwd()}
+        [sys.executable, "-c", begin],
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "omoi_site.settings", "PYTHONPATH": os.getcwd()},
     )
     until(lambda: [line for line in alive(mark) if str(parent.pid) not in line.split()[:1]])
     parent.send_signal(signal.SIGKILL)
@@ -295,7 +317,9 @@ def test_many_runs_leave_no_descriptor_open():
 
 
 def test_a_callable_gets_the_brief_and_its_slots_and_its_value_is_the_result(tmp_path):
-    (tmp_path / "mine.py").write_text("def add(brief, a, b=1):\n    print('adding')\n    return {'sum': a + b, 'title': brief['title']}\n")
+    (tmp_path / "mine.py").write_text(
+        "def add(brief, a, b=1):\n    print('adding')\n    return {'sum': a + b, 'title': brief['title']}\n"
+    )
     ending = python("mine.add", tmp_path, a=2, b=3)
     assert ending.ok, ending
     assert ending.result["value"] == {"sum": 5, "title": "Write it"}
@@ -318,7 +342,9 @@ def test_a_value_too_large_or_unsafe_is_not_stored_as_it_is(tmp_path):
 
 
 def test_a_callable_runs_in_a_process_of_its_own(tmp_path):
-    (tmp_path / "mine.py").write_text("import os, sys\ndef who(brief):\n    return [os.getpid(), 'django' in sys.modules]\n")
+    (tmp_path / "mine.py").write_text(
+        "import os, sys\ndef who(brief):\n    return [os.getpid(), 'django' in sys.modules]\n"
+    )
     assert python("mine.who", tmp_path).result["value"][0] != os.getpid()
     assert python("mine.who", tmp_path).result["value"][1] is False
 
@@ -380,7 +406,9 @@ def test_a_slot_fills_exactly_one_argument(install):
     ],
 )
 def test_slots_that_do_not_fit_are_named(install, slots, field):
-    install("kind: command\nwords: [ls, {slot: path}, {slot: mode}]\nslots: {path: {}, mode: {choices: [a, b], default: a}}")
+    install(
+        "kind: command\nwords: [ls, {slot: path}, {slot: mode}]\nslots: {path: {}, mode: {choices: [a, b], default: a}}"
+    )
     assert list(profiles.faults("mine", slots)) == [field]
 
 

@@ -46,7 +46,10 @@ def lines():
 def told(*fields):
     """What the journal holds of accesses: kind, topic, actor and some of the data."""
     events = Event.objects.filter(kind__regex="signed|sign_in|refused").order_by("id")
-    return [(event.kind, event.topic, event.actor, *(event.data.get(field) for field in fields)) for event in events]
+    return [
+        (event.kind, event.topic, event.actor, *(event.data.get(field) for field in fields))
+        for event in events
+    ]
 
 
 def test_coming_in_failing_and_leaving_are_told_of(client, person, lines):
@@ -62,7 +65,12 @@ def test_coming_in_failing_and_leaving_are_told_of(client, person, lines):
         ("user.signed_out", "user:admin", "user:admin", None, "127.0.0.1"),
         ("user.signed_in", "user:admin", "user:admin", "link", "127.0.0.1"),
     ]
-    assert [event.number for event in Event.objects.filter(subject="user:admin").order_by("id")] == [1, 2, 3, 4]
+    assert [event.number for event in Event.objects.filter(subject="user:admin").order_by("id")] == [
+        1,
+        2,
+        3,
+        4,
+    ]
     assert [(line["event"], line["log_level"], line["who"], line["address"]) for line in lines] == [
         ("sign_in_failed", "warning", "user:admin", "127.0.0.1"),
         ("signed_in", "info", "user:admin", "127.0.0.1"),
@@ -161,7 +169,9 @@ def left(session):
 def aged(client, **by):
     """The session as it is when it was last used and kept so long ago."""
     session = client.session
-    session["used_at"] = session.get("used_at", int(timezone.now().timestamp())) - int(timedelta(**by).total_seconds())
+    session["used_at"] = session.get("used_at", int(timezone.now().timestamp())) - int(
+        timedelta(**by).total_seconds()
+    )
     session.save()
     Session.objects.update(expire_date=timezone.now() + timedelta(hours=12) - timedelta(**by))
     return session
@@ -207,7 +217,9 @@ def test_a_session_nobody_uses_ends(client, person):
 def test_sessions_that_are_over_are_forgotten_in_batches(person):
     for _ in range(5):
         Client().force_login(person)
-    Session.objects.filter(pk__in=list(Session.objects.values_list("pk", flat=True)[:4])).update(expire_date=timezone.now() - timedelta(1))
+    Session.objects.filter(pk__in=list(Session.objects.values_list("pk", flat=True)[:4])).update(
+        expire_date=timezone.now() - timedelta(1)
+    )
     assert [forget_sessions(3), forget_sessions(3), forget_sessions(3)] == [3, 1, 0]
     assert Session.objects.count() == 1
 

@@ -19,7 +19,13 @@ pytestmark = pytest.mark.django_db
 
 def test_an_agent_is_edited_under_its_version(ada, operator, task):
     with Agent.objects.locked(name="ada") as agent:
-        agent.edit(by=operator, version=1, capabilities=[" Python", "python", "SQL"], phases=["phase_doing"], capacity=2)
+        agent.edit(
+            by=operator,
+            version=1,
+            capabilities=[" Python", "python", "SQL"],
+            phases=["phase_doing"],
+            capacity=2,
+        )
     ada.refresh_from_db()
     assert (ada.capabilities, ada.phases, ada.capacity, ada.version) == (["python", "sql"], ["DOING"], 2, 2)
     with pytest.raises(VersionConflict), Agent.objects.locked(name="ada") as agent:
@@ -123,4 +129,7 @@ def test_a_revoked_key_opens_nothing_and_is_revoked_once(ada, operator):
     assert Key.objects.filter(prefix=key.prefix).revoke(by=operator) == [key.prefix]
     assert Key.objects.filter(prefix=key.prefix).revoke(by=operator) == []
     assert Key.objects.bearing(text) is None
-    assert list(Event.objects.filter(subject=f"key:{key.prefix}").values_list("kind", "number")) == [("key.issued", 1), ("key.revoked", 2)]
+    assert list(Event.objects.filter(subject=f"key:{key.prefix}").values_list("kind", "number")) == [
+        ("key.issued", 1),
+        ("key.revoked", 2),
+    ]

@@ -117,7 +117,9 @@ def test_readers_miss_nothing_and_hear_nothing_twice_beside_many_writers():
         followed += [event.id for event in some]
         page, place = Event.objects.page(place, limit=7)
         paged += [event.id for event in page]
-        bare += list(Event.objects.filter(id__gt=bare[-1] if bare else 0).order_by("id").values_list("id", flat=True))
+        bare += list(
+            Event.objects.filter(id__gt=bare[-1] if bare else 0).order_by("id").values_list("id", flat=True)
+        )
         if some or page:
             last_round = False
         if not any(each.is_alive() for each in writers):
@@ -140,7 +142,9 @@ def test_followers_hear_their_topics_and_a_project_rings_for_all_its_own(project
     assert kinds("project:OMO") == ["ticket.touched"]
     assert kinds("agent:ada", "ticket:OMO-1") == ["ticket.touched", "agent.touched"]
     assert kinds("project:NO") == []
-    assert [event.kind for event in Event.objects.page(topic="project:OMO", kind="ticket.opened")[0]] == ["ticket.opened"]
+    assert [event.kind for event in Event.objects.page(topic="project:OMO", kind="ticket.opened")[0]] == [
+        "ticket.opened"
+    ]
     assert changed_since(start).topics == {"ticket:OMO-1", "project:OMO", "agent:ada"}
 
 
@@ -148,8 +152,16 @@ def test_people_hear_of_their_own_projects_alone(project, ticket, ada, operator,
     eve = django_user_model.objects.create_user("eve")
     assert journal.seen_by(eve).page()[0] == []
     project.members.create(user=eve, role="viewer")
-    assert {event.topic for event in journal.seen_by(eve).page()[0]} == {"project:OMO", "agent:ada", "ticket:OMO-1"}
-    assert {event.topic for event in journal.seen_by(ada).page()[0]} == {"project:OMO", "agent:ada", "ticket:OMO-1"}
+    assert {event.topic for event in journal.seen_by(eve).page()[0]} == {
+        "project:OMO",
+        "agent:ada",
+        "ticket:OMO-1",
+    }
+    assert {event.topic for event in journal.seen_by(ada).page()[0]} == {
+        "project:OMO",
+        "agent:ada",
+        "ticket:OMO-1",
+    }
 
 
 @pytest.mark.parametrize(

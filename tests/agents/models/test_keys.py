@@ -36,7 +36,12 @@ def test_a_revoked_key_takes_along_what_was_made_with_it(ada, bob, operator):
         key_of(api).prefix for api in (first, child, grandchild)
     )
 
-    assert [api.get("/agents/me").status_code for api in (first, child, grandchild, spared)] == [401, 401, 401, 200]
+    assert [api.get("/agents/me").status_code for api in (first, child, grandchild, spared)] == [
+        401,
+        401,
+        401,
+        200,
+    ]
 
 
 @pytest.mark.django_db
@@ -79,7 +84,9 @@ def test_no_key_is_made_with_one_that_is_just_being_revoked(with_key, operator):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(("asked", "days"), [({}, 30), ({"expires_s": 300 * DAY}, 30), ({"expires_s": 2 * DAY}, 2)])
+@pytest.mark.parametrize(
+    ("asked", "days"), [({}, 30), ({"expires_s": 300 * DAY}, 30), ({"expires_s": 2 * DAY}, 2)]
+)
 def test_a_key_made_with_an_agents_key_ends_after_thirty_days_at_most(ada, asked, days):
     left = key_of(made_with(api_of(ada), **asked)).expires_at - timezone.now()
     assert timedelta(days=days) - timedelta(minutes=1) < left <= timedelta(days=days)
@@ -93,7 +100,9 @@ def test_a_key_made_by_a_person_need_not_end(ada, operator):
 
 @pytest.mark.django_db
 def test_nobody_gives_a_key_more_than_they_have(project, ada, operator, django_user_model):
-    people = {role: django_user_model.objects.create_user(f"a-{role}") for role in ("viewer", "operator", "admin")}
+    people = {
+        role: django_user_model.objects.create_user(f"a-{role}") for role in ("viewer", "operator", "admin")
+    }
     for role, person in people.items():
         Member.objects.create(project=project, user=person, role=role)
 

@@ -24,7 +24,11 @@ def test_a_paused_project_grants_nothing_and_a_new_lane_of_it_neither(project, t
 
     assert len(Task.objects.claim(by=ada, limit=5)) == 2
     kinds = Event.objects.filter(subject="project:OMO").values_list("kind", "reason")
-    assert list(kinds) == [("project.created", ""), ("project.paused", "release day"), ("project.resumed", "")]
+    assert list(kinds) == [
+        ("project.created", ""),
+        ("project.paused", "release day"),
+        ("project.resumed", ""),
+    ]
 
 
 def test_an_edit_from_an_old_copy_is_refused(project, operator):
@@ -35,7 +39,10 @@ def test_an_edit_from_an_old_copy_is_refused(project, operator):
 
     assert refused.value.more["version"] == 2
     assert Project.objects.get().name == "Omoi"
-    assert Event.objects.get(kind="project.edited").data == {"before": {"name": "OMO"}, "after": {"name": "Omoi"}}
+    assert Event.objects.get(kind="project.edited").data == {
+        "before": {"name": "OMO"},
+        "after": {"name": "Omoi"},
+    }
 
 
 def test_a_project_chooses_only_a_workflow_that_is_there(project, operator):

@@ -83,7 +83,12 @@ def test_one_idempotency_key_makes_one_agent_and_shows_one_key(operator, project
 
     assert {answer.status_code for answer in answers} <= {201, 409}
     assert len({answer.json()["key"] for answer in answers if answer.status_code == 201}) == 1
-    assert Agent.objects.filter(name="eve").count() == Key.objects.filter(agent__name="eve").count() == Reply.objects.count() == 1
+    assert (
+        Agent.objects.filter(name="eve").count()
+        == Key.objects.filter(agent__name="eve").count()
+        == Reply.objects.count()
+        == 1
+    )
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,10 @@ def test_tries_are_counted_for_a_name_from_an_address(client, person):
     for _ in range(10):
         sign_in(client, WRONG, name=" ADMIN ")
     assert sign_in(client, WRONG, name="somebody").status_code == 422
-    assert client.post("/login/", {"username": "admin", "password": RIGHT}, REMOTE_ADDR="192.0.2.7").status_code == 302
+    assert (
+        client.post("/login/", {"username": "admin", "password": RIGHT}, REMOTE_ADDR="192.0.2.7").status_code
+        == 302
+    )
 
 
 def test_a_try_without_a_password_forgets_none(client, person):
@@ -67,21 +70,33 @@ def test_an_address_may_try_fifty_times_whatever_the_names(client, person):
     for number in range(OF_ADDRESS):
         assert sign_in(client, WRONG, name=f"name{number}").status_code == 422
     assert sign_in(client, RIGHT).status_code == 429
-    assert client.post("/login/", {"username": "admin", "password": RIGHT}, REMOTE_ADDR="192.0.2.7").status_code == 302
+    assert (
+        client.post("/login/", {"username": "admin", "password": RIGHT}, REMOTE_ADDR="192.0.2.7").status_code
+        == 302
+    )
 
 
 def test_one_network_of_ipv6_is_one_address(client, person):
     def tried(address, password=WRONG):
-        return client.post("/login/", {"username": "admin", "password": password}, REMOTE_ADDR=address).status_code
+        return client.post(
+            "/login/", {"username": "admin", "password": password}, REMOTE_ADDR=address
+        ).status_code
 
     assert {tried(f"2001:db8:1:2:{number:x}::1") for number in range(10)} == {422}
     assert tried("2001:db8:1:2:ffff::7", RIGHT) == 429
     assert tried("2001:db8:1:3::7", RIGHT) == 302
-    assert [network(text) for text in ("::ffff:192.0.2.7", "fe80::1%eth0", "a proxy's word", "")] == ["192.0.2.7", "fe80::/64", "", ""]
+    assert [network(text) for text in ("::ffff:192.0.2.7", "fe80::1%eth0", "a proxy's word", "")] == [
+        "192.0.2.7",
+        "fe80::/64",
+        "",
+        "",
+    ]
 
 
 def test_guessing_from_everywhere_is_slow_and_locks_nobody_out_for_more_than_a_minute(client, person):
-    SignInTry.objects.bulk_create(SignInTry(who=who("admin"), address=f"192.0.2.{number}") for number in range(IN_ALL))
+    SignInTry.objects.bulk_create(
+        SignInTry(who=who("admin"), address=f"192.0.2.{number}") for number in range(IN_ALL)
+    )
 
     answer = sign_in(client, RIGHT)
 
@@ -94,7 +109,9 @@ def test_guessing_from_everywhere_is_slow_and_locks_nobody_out_for_more_than_a_m
 def test_a_refused_try_costs_no_hash_and_leaves_nothing(client, person, monkeypatch):
     for _ in range(10):
         sign_in(client, WRONG)
-    monkeypatch.setattr("django.contrib.auth.hashers.MD5PasswordHasher.encode", lambda *_: pytest.fail("it was hashed"))
+    monkeypatch.setattr(
+        "django.contrib.auth.hashers.MD5PasswordHasher.encode", lambda *_: pytest.fail("it was hashed")
+    )
     for _ in range(20):
         assert sign_in(client, RIGHT).status_code == 429
     assert SignInTry.objects.count() == 10
@@ -116,8 +133,14 @@ def test_a_weak_password_is_refused_wherever_one_is_set(client, operator, passwo
     made = {"username": "vera", "password1": password, "password2": password, "usable_password": "true"}
     for path, fields in (
         ("/admin/password_change/", {"old_password": RIGHT, **new}),
-        (f"/admin/auth/user/{operator.pk}/password/", {"password1": password, "password2": password, "usable_password": "true"}),
-        ("/admin/auth/user/add/", made if password != "administrator" else {**made, "username": "administrator2"}),
+        (
+            f"/admin/auth/user/{operator.pk}/password/",
+            {"password1": password, "password2": password, "usable_password": "true"},
+        ),
+        (
+            "/admin/auth/user/add/",
+            made if password != "administrator" else {**made, "username": "administrator2"},
+        ),
     ):
         assert client.post(path, fields).status_code == 200, path
     operator.refresh_from_db()
@@ -128,7 +151,13 @@ def test_a_weak_password_is_refused_wherever_one_is_set(client, operator, passwo
 def test_a_weak_password_of_the_environment_makes_no_superuser(django_user_model, monkeypatch, password):
     def make(given):
         monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", given)
-        call_command("createsuperuser", interactive=False, username="administrator", email="a@omoi.example", verbosity=0)
+        call_command(
+            "createsuperuser",
+            interactive=False,
+            username="administrator",
+            email="a@omoi.example",
+            verbosity=0,
+        )
 
     with pytest.raises(CommandError, match="DJANGO_SUPERUSER_PASSWORD"):
         make(password)

@@ -24,7 +24,9 @@ def viewer(django_user_model):
     return django_user_model.objects.create_user("vera", password=None)
 
 
-@pytest.mark.parametrize("origin", [None, "null", "http://127.0.0.1:1", "http://evil.example", "https://127.0.0.1"])
+@pytest.mark.parametrize(
+    "origin", [None, "null", "http://127.0.0.1:1", "http://evil.example", "https://127.0.0.1"]
+)
 def test_a_page_of_another_origin_is_refused(web, operator, origin):
     with pytest.raises(InvalidStatus) as refused:
         web.page(operator, origin=origin)
@@ -62,7 +64,16 @@ def test_a_person_who_was_deactivated_is_sent_out_at_the_next_check(web, viewer,
 
 @pytest.mark.parametrize(
     "message",
-    ["", "[]", "[" * 5000, '{"topics": "project:OMO"}', '{"topics": [1]}', '{"cursor": "x"}', '{"topics": [], "cursor": 5}', b"{}"],
+    [
+        "",
+        "[]",
+        "[" * 5000,
+        '{"topics": "project:OMO"}',
+        '{"topics": [1]}',
+        '{"cursor": "x"}',
+        '{"topics": [], "cursor": 5}',
+        b"{}",
+    ],
 )
 def test_what_no_page_says_closes_the_socket_with_the_reason(web, operator, message):
     page = web.page(operator)

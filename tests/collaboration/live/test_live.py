@@ -154,7 +154,9 @@ def test_a_person_outside_the_project_hears_nothing_of_it(web, viewer, project, 
     page.close()
 
 
-def test_a_member_hears_of_the_project_its_tickets_and_its_agents(web, viewer, operator, project, ticket, ada):
+def test_a_member_hears_of_the_project_its_tickets_and_its_agents(
+    web, viewer, operator, project, ticket, ada
+):
     Member.objects.create(project=project, user=viewer, role="viewer")
     settled(web.page(operator))
     page = web.page(viewer)
@@ -173,7 +175,10 @@ def test_what_is_new_is_found_by_index_however_long_the_journal_is(project):
         [project.pk],
     )
     sql.rows("ANALYZE agents_event")
-    plan = "\n".join(row["QUERY PLAN"] for row in sql.rows("EXPLAIN (GENERIC_PLAN) " + SINCE % {"old": "$1", "work": "$2", "rights": "$3"}))
+    plan = "\n".join(
+        row["QUERY PLAN"]
+        for row in sql.rows("EXPLAIN (GENERIC_PLAN) " + SINCE % {"old": "$1", "work": "$2", "rights": "$3"})
+    )
     assert "Seq Scan on agents_event" not in plan, plan
 
 

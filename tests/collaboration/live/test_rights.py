@@ -92,7 +92,9 @@ def test_a_member_who_was_removed_hears_nothing_from_then_on(room, viewer, opera
         ("project:OMO", "UPDATE auth_user SET is_superuser = false WHERE username = 'root'"),
     ],
 )
-def test_what_one_may_see_no_more_is_not_heard_after_5_s_though_nothing_told_of_it(room, viewer, ada, topic, end, django_user_model):
+def test_what_one_may_see_no_more_is_not_heard_after_5_s_though_nothing_told_of_it(
+    room, viewer, ada, topic, end, django_user_model
+):
     page = room.open(django_user_model.objects.create_superuser("root") if "root" in end else viewer, topic)
     assert room.hears(page)
 
@@ -172,7 +174,9 @@ def test_the_next_request_of_a_signed_in_person_knows_that_it_is_over(web, opera
     assert asked() == status
 
 
-@pytest.mark.parametrize("end", ["UPDATE auth_user SET is_active = false", "UPDATE agents_key SET revoked_at = now()"])
+@pytest.mark.parametrize(
+    "end", ["UPDATE auth_user SET is_active = false", "UPDATE agents_key SET revoked_at = now()"]
+)
 def test_the_next_request_with_a_key_knows_in_every_process_that_it_is_over(web, operator, end):
     import http.client
 
@@ -206,13 +210,19 @@ def test_all_sockets_are_looked_after_in_one_statement_and_as_the_rights_have_it
     """Whatever members, agents, owners and superusers there are, what is left of the topics is what `may_follow` allows."""
     chance = random.Random(22)
     projects = [Project.objects.found(key=f"P{number}", by=operator) for number in range(6)]
-    people = [django_user_model.objects.create_user(f"user{number}", is_superuser=number == 0) for number in range(12)]
+    people = [
+        django_user_model.objects.create_user(f"user{number}", is_superuser=number == 0)
+        for number in range(12)
+    ]
     for person in people:
         for project in chance.sample(projects, chance.randrange(3)):
             Member.objects.create(project=project, user=person, role="viewer")
     agents = [
         Agent.objects.register(
-            name=f"agent{number}", projects=chance.sample(projects, 1), owner=chance.choice([None, *people]), by=operator
+            name=f"agent{number}",
+            projects=chance.sample(projects, 1),
+            owner=chance.choice([None, *people]),
+            by=operator,
         )
         for number in range(8)
     ]
@@ -247,7 +257,11 @@ def test_all_sockets_are_looked_after_in_one_statement_and_as_the_rights_have_it
 
 
 def scope_of(client):
-    headers = {"host": "localhost", "origin": "http://localhost", "cookie": f"sessionid={client.cookies['sessionid'].value}"}
+    headers = {
+        "host": "localhost",
+        "origin": "http://localhost",
+        "cookie": f"sessionid={client.cookies['sessionid'].value}",
+    }
     return {
         "type": "websocket",
         "scheme": "ws",

@@ -24,7 +24,8 @@ def queue(transactional_db):
     """What lies in the queue: (actor, args) of each message."""
     sql.rows("DELETE FROM dramatiq.queue")
     return lambda: [
-        (row["message"]["actor_name"], row["message"]["args"]) for row in sql.rows("SELECT message FROM dramatiq.queue ORDER BY position")
+        (row["message"]["actor_name"], row["message"]["args"])
+        for row in sql.rows("SELECT message FROM dramatiq.queue ORDER BY position")
     ]
 
 
@@ -86,7 +87,9 @@ def test_a_process_that_only_sends_has_no_thread_for_it():
 @pytest.mark.parametrize(("scheme", "silent"), [("redis", True), ("amqp", False)])
 @committing
 def test_a_broker_that_is_away_neither_fails_an_act_nor_keeps_it_waiting(scheme, silent):
-    pytest.importorskip({"redis": "redis", "amqp": "pika"}[scheme], reason="pip install -r requirements-scale.txt")
+    pytest.importorskip(
+        {"redis": "redis", "amqp": "pika"}[scheme], reason="pip install -r requirements-scale.txt"
+    )
     with socket.create_server(("127.0.0.1", 0)) as listener:  # takes the connection and says nothing
         port = listener.getsockname()[1]
         if not silent:
@@ -102,7 +105,9 @@ def test_a_broker_that_is_away_neither_fails_an_act_nor_keeps_it_waiting(scheme,
 
 @pytest.mark.parametrize(("scheme", "name"), [("redis", "Redis"), ("amqp", "RabbitMQ")])
 def test_health_says_that_a_broker_is_away(scheme, name, settings):
-    pytest.importorskip({"redis": "redis", "amqp": "pika"}[scheme], reason="pip install -r requirements-scale.txt")
+    pytest.importorskip(
+        {"redis": "redis", "amqp": "pika"}[scheme], reason="pip install -r requirements-scale.txt"
+    )
     settings.BROKER_URL = f"{scheme}://127.0.0.1:1"
     hints.get.cache_clear()
     try:
@@ -152,7 +157,12 @@ def run_alone(text: str, **environment: str) -> str:
     """What a process of its own prints, on the database of this test."""
     done = subprocess.run(
         [sys.executable, "-c", f"import django; django.setup()\n{text}"],
-        env={**cluster.environment(), "DJANGO_SETTINGS_MODULE": "omoi_site.settings", "PYTHONPATH": ".", **environment},
+        env={
+            **cluster.environment(),
+            "DJANGO_SETTINGS_MODULE": "omoi_site.settings",
+            "PYTHONPATH": ".",
+            **environment,
+        },
         capture_output=True,
         text=True,
         timeout=60,

@@ -71,7 +71,10 @@ def test_a_pid_file_whose_number_is_another_programs_now_does_not_keep_it_from_s
 
 def test_only_the_number_of_a_stranger_is_taken_out_of_a_pid_file(stopped):
     server, note, lines = stopped
-    for folder, known in ((Path("/"), True), (note.parent, False)):  # a server of ours stands in its data folder
+    for folder, known in (
+        (Path("/"), True),
+        (note.parent, False),
+    ):  # a server of ours stands in its data folder
         with subprocess.Popen(["sleep", "600"], cwd=folder) as other:
             note.write_text("\n".join([str(other.pid), *lines]))
             server._forget_stranger()

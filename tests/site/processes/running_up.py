@@ -41,7 +41,14 @@ class Up:
     """One run of `up`; `said` is what it has printed."""
 
     def __init__(
-        self, home: Path, *args: str, paper: str = "said", root: Path = ROOT, python: str = sys.executable, env: Any = None, **options: Any
+        self,
+        home: Path,
+        *args: str,
+        paper: str = "said",
+        root: Path = ROOT,
+        python: str = sys.executable,
+        env: Any = None,
+        **options: Any,
     ) -> None:
         self.home = home
         self.paper = home.with_name(f"{home.name}.{paper}")
@@ -50,7 +57,13 @@ class Up:
         words = [python, str(root / "manage.py"), "up", "--no-open", *(args or ("--port=0",))]
         with self.paper.open("ab") as paper:
             self.process = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=paper, stderr=subprocess.STDOUT, env=environment, start_new_session=True, **options
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=paper,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                start_new_session=True,
+                **options,
             )
 
     @property
@@ -75,9 +88,15 @@ class Up:
 
     def manage(self, *words: str) -> subprocess.CompletedProcess[str]:
         """What another command says to this server's OMOI_HOME."""
-        environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"} | {"OMOI_HOME": str(self.home)}
+        environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"} | {
+            "OMOI_HOME": str(self.home)
+        }
         return subprocess.run(
-            [sys.executable, str(ROOT / "manage.py"), *words], env=environment, capture_output=True, text=True, timeout=60
+            [sys.executable, str(ROOT / "manage.py"), *words],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
 
     def postmaster(self) -> int:

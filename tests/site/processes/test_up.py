@@ -150,7 +150,9 @@ def test_a_data_folder_of_another_postgresql_is_refused_and_left_alone(home):
 def test_an_existing_database_is_saved_before_it_is_migrated(home):
     environment = {**os.environ, "OMOI_HOME": str(home)}
     manage = [sys.executable, str(ROOT / "manage.py")]
-    with subprocess.Popen([*manage, "postgres"], env=environment, stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(
+        [*manage, "postgres"], env=environment, stdout=subprocess.PIPE, text=True
+    ) as server:
         assert "ready" in server.stdout.readline()
         subprocess.run([*manage, "migrate", "contenttypes"], env=environment, check=True, capture_output=True)
         server.terminate()
@@ -166,7 +168,9 @@ def test_an_existing_database_is_saved_before_it_is_migrated(home):
 @pytest.mark.full
 def test_it_runs_on_a_database_of_yours_and_keeps_no_other(home, tmp_path):
     theirs = {**os.environ, "OMOI_HOME": str(home)}
-    with subprocess.Popen([sys.executable, str(ROOT / "manage.py"), "postgres"], env=theirs, stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(
+        [sys.executable, str(ROOT / "manage.py"), "postgres"], env=theirs, stdout=subprocess.PIPE, text=True
+    ) as server:
         address = server.stdout.readline().strip().partition("DATABASE_URL=")[2]
 
         up = Up(tmp_path / "ours", env={"DATABASE_URL": address}).ready()
@@ -211,7 +215,9 @@ def test_the_browser_is_shown_the_link_without_telling_everyone(home, tmp_path):
     terminal, inner = os.openpty()
     environment = {**os.environ, "OMOI_HOME": str(home), "BROWSER": f"{browser} %s &", "DISPLAY": ":7"}
     words = [sys.executable, str(ROOT / "manage.py"), "up", "--port=0"]
-    with subprocess.Popen(words, env=environment, stdin=inner, stdout=inner, stderr=inner, start_new_session=True) as process:
+    with subprocess.Popen(
+        words, env=environment, stdin=inner, stdout=inner, stderr=inner, start_new_session=True
+    ) as process:
         os.close(inner)
         wait_for(seen.exists, 60)
 

@@ -17,8 +17,19 @@ from tests.site.processes.running_up import ROOT, Up, short_home
 
 pytestmark = pytest.mark.full
 STRANGER = pwd.getpwnam("nobody").pw_uid
-OWN = ("manage.py", "requirements.txt", "omoi_site", "agents", "tickets", "collaboration", "templates", "static")
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user: run the tests as root")
+OWN = (
+    "manage.py",
+    "requirements.txt",
+    "omoi_site",
+    "agents",
+    "tickets",
+    "collaboration",
+    "templates",
+    "static",
+)
+as_root = pytest.mark.skipif(
+    os.geteuid() != 0, reason="only root can become another user: run the tests as root"
+)
 
 
 @pytest.fixture
@@ -95,7 +106,13 @@ def test_as_an_ordinary_user(home, clone):
         os.chown(path, STRANGER, STRANGER)
     os.chown(home, STRANGER, STRANGER)
 
-    nobodys = {"user": STRANGER, "group": STRANGER, "extra_groups": [], "cwd": "/", "env": {"PYTHONPATH": packages, "HOME": str(home)}}
+    nobodys = {
+        "user": STRANGER,
+        "group": STRANGER,
+        "extra_groups": [],
+        "cwd": "/",
+        "env": {"PYTHONPATH": packages, "HOME": str(home)},
+    }
     assert serves_from(root, python=python, **nobodys) == STRANGER
 
 
@@ -128,7 +145,12 @@ def reachable_python(home: Path) -> tuple[str, str]:
     version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
     for python in (os.path.realpath(sys.executable), f"/usr/bin/{version}", f"/usr/local/bin/{version}"):
         try:
-            if subprocess.run([python, "-c", ""], user=STRANGER, group=STRANGER, extra_groups=[], cwd="/").returncode == 0:
+            if (
+                subprocess.run(
+                    [python, "-c", ""], user=STRANGER, group=STRANGER, extra_groups=[], cwd="/"
+                ).returncode
+                == 0
+            ):
                 return python, str(shared)
         except OSError:
             continue

@@ -43,7 +43,10 @@ def application(env: dict[str, Any], start: Any) -> Iterable[bytes]:
         start("200 OK", [("Content-Length", "300000")])
         return env["wsgi.file_wrapper"](io.BytesIO(b"y" * 300_000))
     body = env["wsgi.input"].read(int(env["CONTENT_LENGTH"]))
-    seen = {name: value for name, value in env.items() if isinstance(value, str)} | {"body": body[:100].decode(), "length": len(body)}
+    seen = {name: value for name, value in env.items() if isinstance(value, str)} | {
+        "body": body[:100].decode(),
+        "length": len(body),
+    }
     start("200 OK", [("Content-Type", "application/json")])
     return Answer([json.dumps(seen).encode()])
 
@@ -74,4 +77,11 @@ if __name__ == "__main__":
 
     server.HEAD_S = PATIENCE_S
     server.SWEEP_TICKS = 2
-    server.serve(everything, socket.socket(fileno=int(sys.argv[1])), drain=lambda: None, drain_s=0, ready=report_ready, sockets=sockets)
+    server.serve(
+        everything,
+        socket.socket(fileno=int(sys.argv[1])),
+        drain=lambda: None,
+        drain_s=0,
+        ready=report_ready,
+        sockets=sockets,
+    )

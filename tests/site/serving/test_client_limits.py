@@ -41,8 +41,15 @@ class Upload:
 
     def __init__(self, web, path, length=2 * MIB, sent=0, source="127.0.0.1", **headers):
         self.end = socket.create_connection(("127.0.0.1", web.port), timeout=20, source_address=(source, 0))
-        named = {"Host": web.host, "Content-Type": "multipart/form-data; boundary=B", "Content-Length": length, **headers}
-        lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in named.items() if value is not None)
+        named = {
+            "Host": web.host,
+            "Content-Type": "multipart/form-data; boundary=B",
+            "Content-Length": length,
+            **headers,
+        }
+        lines = "".join(
+            f"{name.replace('_', '-')}: {value}\r\n" for name, value in named.items() if value is not None
+        )
         self.end.sendall(f"POST {path} HTTP/1.1\r\n{lines}\r\n".encode() + bytes(sent))
 
     def answer(self) -> tuple[int, str, dict]:
@@ -83,7 +90,9 @@ def test_without_a_key_a_body_is_refused_before_it_is_kept(web, at, headers):
     upload.close()
 
 
-def test_a_key_without_the_scope_is_refused_before_its_body_is_read(web, at, operator, django_user_model, project):
+def test_a_key_without_the_scope_is_refused_before_its_body_is_read(
+    web, at, operator, django_user_model, project
+):
     viewer = django_user_model.objects.create_user("vera")
     Member.objects.create(project=project, user=viewer, role=Member.Role.VIEWER)
     for key, code in (
@@ -124,7 +133,9 @@ def test_one_principal_holds_so_many_bytes_and_others_are_not_in_the_way(web, at
     mine = bearer(user=operator)
     first = Upload(web, at, sent=3 * MIB // 2, Authorization=mine)
     until(lambda: spooled(web) > MIB)
-    status, head, told = Upload(web, at, Authorization=bearer(user=operator)).answer()  # another key of the same person
+    status, head, told = Upload(
+        web, at, Authorization=bearer(user=operator)
+    ).answer()  # another key of the same person
     assert (status, told["code"]) == (429, "limit_reached")
     assert "retry-after: 1" in head.lower()
 
@@ -172,7 +183,10 @@ def test_sockets_are_counted_by_address_and_a_trusted_proxy_is_none(web, operato
     assert [upload.answer()[0] for upload in own] == [200] * 12
     refused = Upload(web, "/healthz", length=0, source="127.0.0.3")
     assert refused.answer()[0] == 429
-    behind = [Upload(web, "/healthz", length=0, source="127.0.0.2", X_Forwarded_For=f"192.0.2.{number}") for number in range(20)]
+    behind = [
+        Upload(web, "/healthz", length=0, source="127.0.0.2", X_Forwarded_For=f"192.0.2.{number}")
+        for number in range(20)
+    ]
     assert [upload.answer()[0] for upload in behind] == [200] * 20
     for upload in [*own, *behind, refused]:
         upload.close()

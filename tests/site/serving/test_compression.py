@@ -25,7 +25,10 @@ def weight(client, address):
 def page(client, operator, project):
     for number in range(100):
         Ticket.objects.open(
-            project=project, title=f"Capture payment {number}", tasks=[TaskSpec("Write it"), TaskSpec("Test it")], by=operator
+            project=project,
+            title=f"Capture payment {number}",
+            tasks=[TaskSpec("Write it"), TaskSpec("Test it")],
+            by=operator,
         )
     client.force_login(operator)
     return client
@@ -46,7 +49,11 @@ def test_a_static_file_is_the_same_either_way_and_known_again_by_its_etag(client
     there = (ROOT / "static" / "omoi.css").read_bytes()
     packed, plain = client.get("/static/omoi.css", **TAKES), client.get("/static/omoi.css")
 
-    assert (packed["Content-Encoding"], packed["Vary"], packed["ETag"]) == ("gzip", "Accept-Encoding", plain["ETag"])
+    assert (packed["Content-Encoding"], packed["Vary"], packed["ETag"]) == (
+        "gzip",
+        "Accept-Encoding",
+        plain["ETag"],
+    )
     assert "Content-Encoding" not in plain
     assert plain["Vary"] == "Accept-Encoding"
     assert gzip.decompress(packed.content) == plain.getvalue() == there

@@ -38,7 +38,11 @@ class Disk:
     def __init__(self, folder: Path, mib: int) -> None:
         self.folder = folder
         self.filler = folder / "filler"
-        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={mib}m,mode=0755", "none", folder], capture_output=True, text=True)
+        mounted = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={mib}m,mode=0755", "none", folder],
+            capture_output=True,
+            text=True,
+        )
         if mounted.returncode:
             pytest.skip(f"only who may mount a file system can fill one: {mounted.stderr.strip()}")
 
@@ -90,10 +94,16 @@ def tables(disk) -> Iterator[list[str]]:
 def hand_in(web: Web, operator, ticket, content: bytes) -> tuple[int, dict]:
     body = (
         b'--the-boundary\r\nContent-Disposition: form-data; name="type"\r\n\r\nnotes\r\n'
-        b'--the-boundary\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + content + b"\r\n--the-boundary--\r\n"
+        b'--the-boundary\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+        + content
+        + b"\r\n--the-boundary--\r\n"
     )
     bearer = f"Bearer {Key.objects.issue(user=operator, by=operator)[1]}"
-    headers = {"Authorization": bearer, "Content-Type": "multipart/form-data; boundary=the-boundary", "Idempotency-Key": "k"}
+    headers = {
+        "Authorization": bearer,
+        "Content-Type": "multipart/form-data; boundary=the-boundary",
+        "Idempotency-Key": "k",
+    }
     with contextlib.closing(http.client.HTTPConnection(web.host, timeout=60)) as link:
         link.request("POST", f"/api/v1/tickets/{ticket.key}/artifacts", body, headers)
         answer = link.getresponse()
@@ -150,7 +160,12 @@ def test_a_page_says_that_the_disk_is_full(web, disk, tables, operator):
 
 def test_a_command_says_that_the_disk_is_full(disk, tables, operator, project, tmp_path):
     document = tmp_path / "work.jsonl"
-    document.write_text("".join(json.dumps({"id": f"bd-{number}", "title": "x" * 150, "status": "open"}) + "\n" for number in range(200)))
+    document.write_text(
+        "".join(
+            json.dumps({"id": f"bd-{number}", "title": "x" * 150, "status": "open"}) + "\n"
+            for number in range(200)
+        )
+    )
     disk.fill()
     with pytest.raises(StorageFull, match="No space left"):
         call_command("import", "beads", str(document), project="OMO")
@@ -161,11 +176,15 @@ def test_a_command_says_that_the_disk_is_full(disk, tables, operator, project, t
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
-@pytest.mark.parametrize("raised", [OSError, psycopg.errors.InternalError_], ids=["of a file", "of the database"])
+@pytest.mark.parametrize(
+    "raised", [OSError, psycopg.errors.InternalError_], ids=["of a file", "of the database"]
+)
 def test_a_quota_that_is_used_up_is_a_full_disk(rf, number, raised):
     """PostgreSQL has a code of its own for a full disk, and none for a quota."""
     told = os.strerror(number)
-    error = OSError(number, told) if raised is OSError else raised(f'could not extend file "base/1/2": {told}')
+    error = (
+        OSError(number, told) if raised is OSError else raised(f'could not extend file "base/1/2": {told}')
+    )
 
     for path, kind in (("/board/", "text/html"), ("/api/v1/tickets", "application/problem+json")):
         try:
@@ -184,9 +203,17 @@ def test_a_log_that_cannot_be_written_stops_nothing(disk):
     disk.fill()
     (disk.folder / "filler").rename(disk.folder / "full")
     disk.fill()
-    script = "import logging.config, omoi_site.logs as logs; logging.config.dictConfig(logs.to_stderr('INFO'))\n"
+    script = (
+        "import logging.config, omoi_site.logs as logs; logging.config.dictConfig(logs.to_stderr('INFO'))\n"
+    )
     script += "for number in range(1000): logging.getLogger('x').warning('%s', 'y' * 1000)\nprint('went on')"
     with (disk.folder / "log").open("w") as log:
-        ended = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=log, text=True, cwd=Path(__file__).parents[3])
+        ended = subprocess.run(
+            [sys.executable, "-c", script],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            cwd=Path(__file__).parents[3],
+        )
     (disk.folder / "full").unlink()
     assert ended.stdout == "went on\n"

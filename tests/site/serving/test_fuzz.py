@@ -28,13 +28,18 @@ def operations() -> list[Any]:
 
 def sent(calls: Api, case: Any, names: dict[str, str]) -> Any:
     path = case.path.removeprefix(ROOT)
-    for name, value in {**{key: str(value) for key, value in (case.path_parameters or {}).items()}, **names}.items():
+    for name, value in {
+        **{key: str(value) for key, value in (case.path_parameters or {}).items()},
+        **names,
+    }.items():
         path = path.replace("{" + name + "}", quote(value, safe=""))
     query = {key: value for key, value in (case.query or {}).items() if value is not None}
     if case.method.upper() == "GET":
         return calls.client.get(ROOT + path, query, headers=calls.headers)
     body = b"" if case.body is NOT_SET else json.dumps(case.body, default=str).encode()
-    return calls.client.generic(case.method.upper(), ROOT + path, body, content_type="application/json", headers=calls.headers)
+    return calls.client.generic(
+        case.method.upper(), ROOT + path, body, content_type="application/json", headers=calls.headers
+    )
 
 
 def hammered(operations: list[Any], calls: Api, names: dict[str, str], tries: int) -> None:
@@ -52,7 +57,12 @@ def hammer(operation: Any, calls: Api, names: dict[str, str], tries: int) -> Non
         with transaction.atomic():
             answer = sent(calls, case, names)
             transaction.set_rollback(True)
-        assert str(answer.status_code) in told, (operation.label, case.body, answer.status_code, answer.content[:300])
+        assert str(answer.status_code) in told, (
+            operation.label,
+            case.body,
+            answer.status_code,
+            answer.content[:300],
+        )
         if answer.status_code >= 400:
             assert answer["Content-Type"] == "application/problem+json"
             assert answer.json()["status"] == answer.status_code

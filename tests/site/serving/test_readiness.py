@@ -35,20 +35,36 @@ def test_it_says_of_each_part_what_is_wrong_with_it(web):
     until(lambda: check(web, "database") == "")
 
     status, answer = get(web)
-    assert set(answer["checks"]) == {"database", "migrations", "embedded_server", "broker", "clock", "journal", "live", "draining"}
+    assert set(answer["checks"]) == {
+        "database",
+        "migrations",
+        "embedded_server",
+        "broker",
+        "clock",
+        "journal",
+        "live",
+        "draining",
+    }
     assert [name for name, wrong in answer["checks"].items() if wrong] == ["clock"]  # none runs in this test
     assert (status, answer["ready"]) == (503, False)
 
 
 def test_it_names_a_migration_that_is_not_applied(web):
-    [row] = sql.rows("DELETE FROM django_migrations WHERE app = 'agents' AND name LIKE '0002%%' RETURNING app, name, applied")
+    [row] = sql.rows(
+        "DELETE FROM django_migrations WHERE app = 'agents' AND name LIKE '0002%%' RETURNING app, name, applied"
+    )
     try:
         until(
-            lambda: f"1 of {len(readiness.shipped())}" in check(web, "migrations") and f"agents.{row['name']}" in check(web, "migrations")
+            lambda: (
+                f"1 of {len(readiness.shipped())}" in check(web, "migrations")
+                and f"agents.{row['name']}" in check(web, "migrations")
+            )
         )
         assert get(web)[0] == 503
     finally:
-        sql.rows("INSERT INTO django_migrations (app, name, applied) VALUES (%(app)s, %(name)s, %(applied)s)", row)
+        sql.rows(
+            "INSERT INTO django_migrations (app, name, applied) VALUES (%(app)s, %(name)s, %(applied)s)", row
+        )
     until(lambda: check(web, "migrations") == "")
 
 

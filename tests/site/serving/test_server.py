@@ -84,7 +84,9 @@ def problem(text: bytes) -> dict:
 
 
 def test_an_upload_that_stalls_is_answered_and_holds_no_thread(echo):
-    stalled = [echo.raw(b"POST /api/v1/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n1") for _ in range(8)]
+    stalled = [
+        echo.raw(b"POST /api/v1/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n1") for _ in range(8)
+    ]
 
     assert echo.ask("/api/v1/echo")[0].status == 200
     for end in stalled:
@@ -101,7 +103,11 @@ def test_a_body_over_the_limit_is_refused_before_it_is_read(echo):
 
 def test_whoever_sends_on_after_a_refusal_can_still_read_it(echo):
     answer, body = echo.ask(
-        "/api/v1/echo", "POST", body=iter([b"x" * 65536] * 40), encode_chunked=True, headers={"Transfer-Encoding": "chunked"}
+        "/api/v1/echo",
+        "POST",
+        body=iter([b"x" * 65536] * 40),
+        encode_chunked=True,
+        headers={"Transfer-Encoding": "chunked"},
     )
 
     assert answer.status == 413
@@ -124,7 +130,10 @@ def test_whoever_writes_60_mb_before_reading_gets_the_refusal(echo):
 
 @pytest.mark.alone
 def test_a_body_that_trickles_is_given_up_at_its_deadline(echo):
-    end, began = echo.raw(b"POST /api/v1/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"), time.monotonic()
+    end, began = (
+        echo.raw(b"POST /api/v1/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"),
+        time.monotonic(),
+    )
     while not select.select([end], [], [], 0.2)[0]:
         assert time.monotonic() - began < 8
         end.sendall(b"x")
@@ -138,7 +147,10 @@ def test_a_body_that_trickles_is_given_up_at_its_deadline(echo):
 MUCH = b"x" * (65 << 10)
 
 
-@pytest.mark.parametrize("head", [b"X-Much: " + MUCH, b"\r\n".join(b"X-%d: 1234567" % n for n in range(5000)), b"Cookie: " + MUCH * 40])
+@pytest.mark.parametrize(
+    "head",
+    [b"X-Much: " + MUCH, b"\r\n".join(b"X-%d: 1234567" % n for n in range(5000)), b"Cookie: " + MUCH * 40],
+)
 @pytest.mark.parametrize("rest", [b"\r\n\r\n", b""])
 def test_headers_over_64_kib_are_refused_and_the_refusal_arrives(echo, head, rest):
     text = told(echo.raw(b"GET /api/v1/echo HTTP/1.1\r\nHost: x\r\n" + head + rest))
@@ -165,7 +177,12 @@ def test_trailers_have_a_limit_too(echo):
 
 def test_a_body_in_chunks_of_one_byte_passes(echo):
     body = b"".join(b"1\r\nx\r\n" for _ in range(100_000)) + b"0\r\n\r\n"
-    text = told(echo.raw(b"POST /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n" + body))
+    text = told(
+        echo.raw(
+            b"POST /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+            + body
+        )
+    )
     assert text.startswith(b"HTTP/1.1 200 ")
 
 
@@ -269,12 +286,20 @@ def test_answers_without_a_body_keep_the_connection_in_step(echo):
         body = answer.read()
         assert answer.status == status
         assert bool(body) is (method == "GET" and status == 200)
-        assert answer.headers["Content-Length"] == (length if length != "some" else answer.headers["Content-Length"])
+        assert answer.headers["Content-Length"] == (
+            length if length != "some" else answer.headers["Content-Length"]
+        )
         assert (answer.headers["Content-Length"] is None) is (length is None)
 
 
 def test_a_chunked_body_has_the_length_that_was_counted(echo):
-    _, body = echo.ask("/echo", "POST", body=iter([b"abc", b"defg"]), encode_chunked=True, headers={"Transfer-Encoding": "chunked"})
+    _, body = echo.ask(
+        "/echo",
+        "POST",
+        body=iter([b"abc", b"defg"]),
+        encode_chunked=True,
+        headers={"Transfer-Encoding": "chunked"},
+    )
 
     assert json.loads(body) | {"CONTENT_LENGTH": "7", "body": "abcdefg"} == json.loads(body)
 
@@ -290,7 +315,9 @@ def test_headers_arrive_as_wsgi_wants_them_and_none_poses_as_another(echo):
         b"Accept: a",
         b"Accept: b",
     ]
-    seen = json.loads(told(echo.raw(b"\r\n".join([*lines, b"Connection: close", b"", b""]))).partition(b"\r\n\r\n")[2])
+    seen = json.loads(
+        told(echo.raw(b"\r\n".join([*lines, b"Connection: close", b"", b""]))).partition(b"\r\n\r\n")[2]
+    )
 
     assert seen["HTTP_X_KEY"] == "own"
     assert seen["HTTP_COOKIE"] == "a=1; b=2"

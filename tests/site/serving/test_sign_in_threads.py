@@ -91,7 +91,9 @@ def test_twelve_loops_of_passwords_take_no_request_thread(web, operator, project
     for thread in loops:
         thread.join(30)
 
-    print(f"reads: median {statistics.median(took) * 1000:.0f} ms, slowest {max(took) * 1000:.0f} ms; {len(statuses)} passwords looked at")
+    print(
+        f"reads: median {statistics.median(took) * 1000:.0f} ms, slowest {max(took) * 1000:.0f} ms; {len(statuses)} passwords looked at"
+    )
     assert signing_in
     assert set(statuses) <= {422, 429}
 
@@ -104,7 +106,11 @@ def test_a_full_line_is_refused_at_once_and_no_address_fills_it(web, operator, p
         until(lambda: health(web)["signing_in"] == AT_ONCE)
 
         answer, text = tried(web, "192.0.2.1")
-        assert (answer.status, answer.headers["Retry-After"], answer.headers["Cache-Control"]) == (429, "1", "no-store")
+        assert (answer.status, answer.headers["Retry-After"], answer.headers["Cache-Control"]) == (
+            429,
+            "1",
+            "no-store",
+        )
         assert b"Too many sign-ins at once" in text
 
         for number in range(2, WAITING):
@@ -154,9 +160,22 @@ def test_every_address_that_hashes_a_password_goes_to_those_threads(client, oper
     operator.save()
     client.force_login(operator)
     for here, fields in {
-        "/admin/auth/user/add/": {"username": "vera", "password1": new, "password2": new, "usable_password": "true"},
-        f"/admin/auth/user/{operator.pk}/password/": {"password1": new, "password2": new, "usable_password": "true"},
-        "/admin/password_change/": {"old_password": new, "new_password1": new + "!", "new_password2": new + "!"},
+        "/admin/auth/user/add/": {
+            "username": "vera",
+            "password1": new,
+            "password2": new,
+            "usable_password": "true",
+        },
+        f"/admin/auth/user/{operator.pk}/password/": {
+            "password1": new,
+            "password2": new,
+            "usable_password": "true",
+        },
+        "/admin/password_change/": {
+            "old_password": new,
+            "new_password1": new + "!",
+            "new_password2": new + "!",
+        },
         "/logout/": {},
         "/login/": {"username": "admin", "password": new},
     }.items():
@@ -166,5 +185,10 @@ def test_every_address_that_hashes_a_password_goes_to_those_threads(client, oper
     assert len(doors) == 4
     for path in doors:
         assert hashes_a_password({"type": "http", "method": "POST", "path": path}), path
-    for method, path in (("GET", "/login/"), ("POST", "/api/v1/claims"), ("POST", "/admin/auth/user/"), ("POST", "/logout/")):
+    for method, path in (
+        ("GET", "/login/"),
+        ("POST", "/api/v1/claims"),
+        ("POST", "/admin/auth/user/"),
+        ("POST", "/logout/"),
+    ):
         assert not hashes_a_password({"type": "http", "method": method, "path": path}), path

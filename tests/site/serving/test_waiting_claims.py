@@ -48,14 +48,22 @@ def connections():
 
 def waiting(web, polls):
     """Each of them has looked, found nothing and waits, and nothing else goes on."""
-    until(lambda: json.loads(asked(web.port, "/healthz")[1]) == {"alive": True, "busy": 0, "signing_in": 0, "waiting": len(polls)})
+    until(
+        lambda: (
+            json.loads(asked(web.port, "/healthz")[1])
+            == {"alive": True, "busy": 0, "signing_in": 0, "waiting": len(polls)}
+        )
+    )
     assert not any(poll.answered() for poll in polls)
 
 
 @pytest.fixture
 def crowd(project, operator):
     """Two hundred agents' keys."""
-    agents = [Agent.objects.register(name=f"agent-{number}", projects=[project], by=operator) for number in range(CROWD)]
+    agents = [
+        Agent.objects.register(name=f"agent-{number}", projects=[project], by=operator)
+        for number in range(CROWD)
+    ]
     return [key_of(agent) for agent in agents]
 
 
@@ -81,7 +89,9 @@ def test_who_waits_is_granted_at_once_when_work_appears(web, ticket, operator, a
         assert status == 200
         assert [claim["task"]["id"] for claim in told["claims"]] == [str(added.pk)]
         assert "x-wait" not in head.lower()
-    print(f"granted {statistics.median(delays) * 1000:.0f} ms (worst {max(delays) * 1000:.0f}) after the commit")
+    print(
+        f"granted {statistics.median(delays) * 1000:.0f} ms (worst {max(delays) * 1000:.0f}) after the commit"
+    )
     assert statistics.median(delays) < 0.3
     assert max(delays) < 4
 
@@ -133,7 +143,9 @@ def test_two_hundred_waiting_hold_no_thread_and_no_connection(ticket, operator, 
             began = time.monotonic()
             assert asked(web.port, "/api/v1/agents/me", Authorization=f"Bearer {crowd[0]}")[0] == 200
             taken.append(time.monotonic() - began)
-        print(f"a request beside them: {statistics.median(taken) * 1000:.0f} ms, worst {max(taken) * 1000:.0f}")
+        print(
+            f"a request beside them: {statistics.median(taken) * 1000:.0f} ms, worst {max(taken) * 1000:.0f}"
+        )
         assert not any(poll.answered() for poll in polls)
 
         add(ticket, operator)
@@ -147,7 +159,9 @@ def test_two_hundred_waiting_hold_no_thread_and_no_connection(ticket, operator, 
         add(ticket, operator, *(f"task {number}" for number in range(CROWD - 1)))
         committed = time.monotonic()
         done = answered(polls, CROWD - 1)
-        print(f"{CROWD - 1} tasks for {CROWD - 1}: all granted after {(max(poll.came for poll in done) - committed) * 1000:.0f} ms")
+        print(
+            f"{CROWD - 1} tasks for {CROWD - 1}: all granted after {(max(poll.came for poll in done) - committed) * 1000:.0f} ms"
+        )
         told = [poll.answer() for poll in done]
         assert {status for status, _, _ in told} == {200}
         assert len({claim["task"]["id"] for _, _, answer in told for claim in answer["claims"]}) == CROWD - 1
@@ -170,7 +184,9 @@ def test_who_left_is_granted_nothing(web, ticket, operator, ada, bob):
     assert list(Task.objects.filter(state="claimed").values_list("holder__name", flat=True)) == ["bob"]
 
 
-def test_an_agent_waits_only_for_what_it_can_do_and_at_once_for_what_it_learns(web, ticket, operator, ada, bob):
+def test_an_agent_waits_only_for_what_it_can_do_and_at_once_for_what_it_learns(
+    web, ticket, operator, ada, bob
+):
     add(ticket, operator, capabilities=["python"])
     polls = [Poll(web.port, key_of(ada)), Poll(web.port, key_of(bob))]
     waiting(web, polls)

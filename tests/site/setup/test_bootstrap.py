@@ -65,7 +65,13 @@ def clone(tmp_path: Path) -> Path:
 def run(clone: Path, *argv: str) -> subprocess.Popen[str]:
     words = [sys.executable, "manage.py", *argv]
     return subprocess.Popen(
-        words, cwd=clone, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, env=WITHOUT_NETWORK
+        words,
+        cwd=clone,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env=WITHOUT_NETWORK,
     )
 
 
@@ -163,7 +169,11 @@ def test_a_python_that_makes_no_environments_is_told_what_to_install(clone):
     shutil.rmtree(clone / ".venv")
     code = "import sys, runpy; sys.modules['ensurepip'] = None; sys.argv = ['manage.py', 'up']; runpy.run_path('manage.py', run_name='__main__')"
     asked = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=clone, env={**os.environ, "PYTHONPATH": str(clone)}
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=clone,
+        env={**os.environ, "PYTHONPATH": str(clone)},
     )
 
     assert asked.returncode == 1
@@ -189,7 +199,11 @@ def test_nothing_is_installed_where_there_is_no_room(clone):
         " sys.argv = ['manage.py', 'up']; runpy.run_path('manage.py', run_name='__main__')"
     )
     asked = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=clone, env={**WITHOUT_NETWORK, "PYTHONPATH": str(clone)}
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=clone,
+        env={**WITHOUT_NETWORK, "PYTHONPATH": str(clone)},
     )
     assert asked.returncode == 1
     assert "Only 1 MiB are free" in asked.stderr

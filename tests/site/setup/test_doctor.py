@@ -46,7 +46,10 @@ def test_on_a_machine_where_nothing_was_started_nothing_is_wrong_and_nothing_is_
 
     assert done.returncode == 0, done.stdout
     assert [line.split()[1] for line in done.stdout.splitlines()[: len(SUBJECTS)]] == SUBJECTS
-    assert done.stdout.splitlines()[-1] == f"Omoi is not running in {tmp_path / 'home'}. Start it with `python3 manage.py up`."
+    assert (
+        done.stdout.splitlines()[-1]
+        == f"Omoi is not running in {tmp_path / 'home'}. Start it with `python3 manage.py up`."
+    )
     assert not (tmp_path / "home").exists()
 
 
@@ -63,7 +66,9 @@ def test_a_server_that_never_answers_is_named_within_seconds_and_its_password_is
     assert "s3cr3t-word" not in json.dumps(told)
 
 
-@pytest.mark.parametrize("url", ["postgresql://omoi:s3cr3t/word@host:1/x", "mysql://omoi:s3cr3t@host/x", "s3cr3t"])
+@pytest.mark.parametrize(
+    "url", ["postgresql://omoi:s3cr3t/word@host:1/x", "mysql://omoi:s3cr3t@host/x", "s3cr3t"]
+)
 def test_an_address_that_cannot_be_read_is_not_repeated(tmp_path, url):
     status, told = found(tmp_path, DATABASE_URL=url)
     assert (status, told["postgresql"]["state"]) == (1, "wrong")
@@ -88,7 +93,9 @@ def test_cookies_that_nobody_would_get_are_wrong(tmp_path, environment, state, s
 
 def test_settings_that_would_be_seen_from_outside_are_wrong_only_there(tmp_path):
     assert found(tmp_path, OMOI_DEBUG="1")[1]["exposure"]["state"] == "off"
-    status, told = found(tmp_path, OMOI_DEBUG="1", OMOI_SECRET_KEY="changeme", OMOI_ALLOWED_HOSTS="omoi.example,*")
+    status, told = found(
+        tmp_path, OMOI_DEBUG="1", OMOI_SECRET_KEY="changeme", OMOI_ALLOWED_HOSTS="omoi.example,*"
+    )
     assert status == 1
     assert "OMOI_DEBUG" in told["exposure"]["how"]
     assert "OMOI_SECRET_KEY" in told["exposure"]["how"]
@@ -124,4 +131,7 @@ def test_with_a_database_it_looks_at_what_is_in_it(tmp_path):
 def test_a_check_that_breaks_is_a_finding(monkeypatch):
     monkeypatch.setattr(doctor, "CHECKS", {"broken": lambda: 1 / 0})
     [finding] = doctor.findings()
-    assert (finding.state, finding.what) == ("wrong", "could not be looked at: ZeroDivisionError: division by zero")
+    assert (finding.state, finding.what) == (
+        "wrong",
+        "could not be looked at: ZeroDivisionError: division by zero",
+    )

@@ -44,8 +44,12 @@ def copy(home):
 
 
 def manage(home, *words):
-    environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"} | {"OMOI_HOME": str(home)}
-    return subprocess.run([sys.executable, ROOT / "manage.py", *words], env=environment, capture_output=True, text=True)
+    environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"} | {
+        "OMOI_HOME": str(home)
+    }
+    return subprocess.run(
+        [sys.executable, ROOT / "manage.py", *words], env=environment, capture_output=True, text=True
+    )
 
 
 def signed_in(url, path):
@@ -95,7 +99,9 @@ def test_a_copy_is_refused_by_every_command_and_adopted_with_a_copy_of_the_datab
 
     adopted = Up(copy, "--port=0", "--adopt", paper="adopted").ready()
     original = Up(home, paper="again").ready()  # both at once, each on its own
-    assert (copy / "secret_key").read_text() != (home / "secret_key").read_text()  # what one signs is not valid for the other
+    assert (copy / "secret_key").read_text() != (
+        home / "secret_key"
+    ).read_text()  # what one signs is not valid for the other
     for run, other in ((original, adopted), (adopted, original)):
         link = urlsplit(re.search(r"Sign in, once\s+(\S+)", run.said)[1])
         assert [signed_in(each.facts["url"], link.path) for each in (other, run)] == [False, True]
@@ -186,7 +192,9 @@ def test_a_database_that_was_started_while_it_was_copied_is_not_adopted(tmp_path
 
     def slow(*args, **options):
         copytree(*args, **options)
-        (data / "global" / "pg_control").write_bytes(bytes(16) + paths.SHUT_DOWN + bytes(99) + b"x")  # started, and shut down again
+        (data / "global" / "pg_control").write_bytes(
+            bytes(16) + paths.SHUT_DOWN + bytes(99) + b"x"
+        )  # started, and shut down again
 
     monkeypatch.setattr(shutil, "copytree", slow)
     with pytest.raises(paths.Displaced, match="in use"):

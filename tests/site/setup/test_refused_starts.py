@@ -28,7 +28,10 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
             home.mkdir()
             words = ["mount", "-t", "tmpfs", "-o", f"size={size}m,mode=0711", "omoi-test", home]
             if os.geteuid() != 0 or subprocess.run(words, capture_output=True).returncode:
-                lacking("small disk", "a small disk is a tmpfs, which only root may mount: run the tests as root on a machine that lets it")
+                lacking(
+                    "small disk",
+                    "a small disk is a tmpfs, which only root may mount: run the tests as root on a machine that lets it",
+                )
             return home
 
         yield made
@@ -76,7 +79,11 @@ def test_data_on_a_disk_that_is_full_now_is_refused_at_once_and_kept(small_disk)
         server.start()
     assert time.monotonic() - began < 10
     up = subprocess.run(
-        [sys.executable, "manage.py", "up"], cwd=ROOT, env={**os.environ, "OMOI_HOME": str(home)}, capture_output=True, text=True
+        [sys.executable, "manage.py", "up"],
+        cwd=ROOT,
+        env={**os.environ, "OMOI_HOME": str(home)},
+        capture_output=True,
+        text=True,
     )
     assert up.returncode == 1
     assert "MiB are free" in up.stderr or "No space left" in up.stderr
@@ -146,7 +153,11 @@ def test_a_secret_that_was_made_is_good_enough(settings):
 def test_an_empty_secret_is_told(tmp_path):
     (tmp_path / "secret_key").write_text("")
     done = subprocess.run(
-        [sys.executable, "manage.py", "check"], cwd=ROOT, env={**os.environ, "OMOI_HOME": str(tmp_path)}, capture_output=True, text=True
+        [sys.executable, "manage.py", "check"],
+        cwd=ROOT,
+        env={**os.environ, "OMOI_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 1
     assert "is empty: remove it" in done.stderr

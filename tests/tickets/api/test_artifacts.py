@@ -29,15 +29,25 @@ def at(ticket):
 
 def test_text_is_handed_in_listed_and_fetched_as_a_file(calls, at):
     content = "# Übersicht\n<script>alert(1)</script>\n"
-    made = calls.post(at, {"type": "requirements_document", "content": content, "path": "docs/über.html", "commit": "c0ffee"})
+    made = calls.post(
+        at,
+        {"type": "requirements_document", "content": content, "path": "docs/über.html", "commit": "c0ffee"},
+    )
     assert made.status_code == 201
     told = made.json()
-    assert (told["phase"], told["name"], told["revision"], told["by"]) == ("DOING", "requirements_document", 1, "user:admin")
+    assert (told["phase"], told["name"], told["revision"], told["by"]) == (
+        "DOING",
+        "requirements_document",
+        1,
+        "user:admin",
+    )
     assert told["hash"] == hashlib.sha256(content.encode()).hexdigest()
     assert calls.get(at).json()["results"] == [told]
     assert calls.get(f"{at}/{told['id']}").json() == told
 
-    fetched = calls.client.get(f"{ROOT}{at}/{told['id']}/content", headers={**calls.headers, "Accept": "text/html"})
+    fetched = calls.client.get(
+        f"{ROOT}{at}/{told['id']}/content", headers={**calls.headers, "Accept": "text/html"}
+    )
     assert b"".join(fetched.streaming_content) == content.encode()
     assert fetched["Content-Type"] == "application/octet-stream"
     assert fetched["Content-Disposition"].startswith("attachment; filename*=utf-8''%C3%BCber.html")
@@ -47,7 +57,9 @@ def test_text_is_handed_in_listed_and_fetched_as_a_file(calls, at):
 
 def test_a_file_is_handed_in_as_it_is(calls, at):
     content = bytes(range(256)) * 5000  # over a chunk
-    made = calls.upload(at, type="test_evidence", phase="PHASE_DOING", file=SimpleUploadedFile("shot.png", content))
+    made = calls.upload(
+        at, type="test_evidence", phase="PHASE_DOING", file=SimpleUploadedFile("shot.png", content)
+    )
     assert made.status_code == 201, made.json()
     assert made.json()["size"] == len(content)
     fetched = calls.get(f"{at}/{made.json()['id']}/content")
@@ -117,13 +129,27 @@ def test_what_cannot_be_seen_is_no_part_of_a_path_by_any_door(at, task, ada, cal
             bad = {"type": "notes", field: text}
             refusals = [
                 calls.post(at, {**bad, "content": "x"}),
-                calls.client.post(ROOT + at, {**bad, "file": SimpleUploadedFile("a.txt", b"x")}, headers=calls.headers),
+                calls.client.post(
+                    ROOT + at, {**bad, "file": SimpleUploadedFile("a.txt", b"x")}, headers=calls.headers
+                ),
                 worker.post(end, {"fence": claim.fence, "artifacts": [{**bad, "content": "x"}]}),
             ]
             assert [refused.status_code for refused in refusals] == [422] * 3
-            assert [refused.json()["errors"][0]["field"] for refused in refusals] == [field, field, f"artifacts.0.{field}"]
+            assert [refused.json()["errors"][0]["field"] for refused in refusals] == [
+                field,
+                field,
+                f"artifacts.0.{field}",
+            ]
     with pytest.raises(Invalid, match="cannot be seen"):  # as a worker does
-        Artifact.objects.hand_in(ticket=task.ticket, type="notes", content=BytesIO(b"x"), by=ada, path="a\n", task=task, fence=claim.fence)
+        Artifact.objects.hand_in(
+            ticket=task.ticket,
+            type="notes",
+            content=BytesIO(b"x"),
+            by=ada,
+            path="a\n",
+            task=task,
+            fence=claim.fence,
+        )
     assert not Artifact.objects.exists()
     assert Task.objects.get(pk=task.pk).state == "claimed"
 
@@ -174,7 +200,12 @@ def test_a_completion_brings_its_artifacts_or_changes_nothing(at, task, ada, cal
 
     assert worker.post(end, {"fence": claim.fence, "artifacts": [good]}).json()["state"] == "completed"
     [kept] = Artifact.objects.all()
-    assert (kept.type, kept.task_id, kept.fence, kept.by) == ("code_changes", task.pk, claim.fence, "agent:ada")
+    assert (kept.type, kept.task_id, kept.fence, kept.by) == (
+        "code_changes",
+        task.pk,
+        claim.fence,
+        "agent:ada",
+    )
     assert b"".join(kept.blob.pieces()).decode() == good["content"]
 
     again = worker.post(end, {"fence": claim.fence, "artifacts": [{**good, "content": "other"}]})
@@ -186,7 +217,10 @@ def test_a_completion_with_an_old_fence_keeps_no_artifact(task, ada, bob):
     [old] = Task.objects.claim(by=ada)
     lapse(old)
     [new] = Task.objects.claim(by=bob)
-    refused = api_of(ada).post(f"/tasks/{task.pk}/completion", {"fence": old.fence, "artifacts": [{"type": "notes", "content": "late"}]})
+    refused = api_of(ada).post(
+        f"/tasks/{task.pk}/completion",
+        {"fence": old.fence, "artifacts": [{"type": "notes", "content": "late"}]},
+    )
     assert (refused.json()["code"], refused.json()["holder"]) == ("claim_lost", "bob")
     assert not Artifact.objects.exists()
     assert new.fence > old.fence
@@ -197,8 +231,14 @@ def test_a_task_of_another_project_is_told_nothing_of(at, ada, operator):
     eve = Agent.objects.register(name="eve", projects=[other], by=operator)
     Ticket.objects.open(project=other, title="x", tasks=[TaskSpec("x")], by=operator)
     [claim] = Task.objects.claim(by=eve)
-    refused = api_of(ada).post(at, {"type": "notes", "content": "x", "task": str(claim.task), "fence": claim.fence})
-    assert (refused.status_code, refused.json()["code"], refused.json()["holder"]) == (409, "claim_lost", None)
+    refused = api_of(ada).post(
+        at, {"type": "notes", "content": "x", "task": str(claim.task), "fence": claim.fence}
+    )
+    assert (refused.status_code, refused.json()["code"], refused.json()["holder"]) == (
+        409,
+        "claim_lost",
+        None,
+    )
 
 
 def test_a_file_is_fetched_whatever_its_path_ends_in(calls, at):

@@ -49,7 +49,11 @@ WRONG = {
 def test_faults_are_counted_and_the_first_are_told(calls, body, faults):
     refused = calls.post("/tickets", body)
     told = refused.json()
-    assert (refused.status_code, len(told["errors"]), told.get("more_errors", 0)) == (422, min(faults, 100), max(faults - 100, 0))
+    assert (refused.status_code, len(told["errors"]), told.get("more_errors", 0)) == (
+        422,
+        min(faults, 100),
+        max(faults - 100, 0),
+    )
     assert faults < 6 or told["detail"].endswith(f"; and {faults - 5} more")
     assert len(refused.content) < 32 * 1024
     assert not Task.objects.exists()
@@ -89,7 +93,9 @@ def post(web, project, operator):
 
     def send(path, body, kind="application/json"):
         with contextlib.closing(http.client.HTTPConnection(web.host, timeout=120)) as link:
-            link.request("POST", f"/api/v1{path}", body, {"Authorization": f"Bearer {key}", "Content-Type": kind})
+            link.request(
+                "POST", f"/api/v1{path}", body, {"Authorization": f"Bearer {key}", "Content-Type": kind}
+            )
             answer = link.getresponse()
             return answer.status, json.loads(answer.read())
 
@@ -104,9 +110,15 @@ def written(body):
 def form(project, text: bytes) -> bytes:
     parts = {"format": b"wfformat", "project": project.key.encode()}
     head = b"".join(
-        b'--B\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % (name.encode(), part) for name, part in parts.items()
+        b'--B\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % (name.encode(), part)
+        for name, part in parts.items()
     )
-    return head + b'--B\r\nContent-Disposition: form-data; name="file"; filename="flow.json"\r\n\r\n' + text + b"\r\n--B--\r\n"
+    return (
+        head
+        + b'--B\r\nContent-Disposition: form-data; name="file"; filename="flow.json"\r\n\r\n'
+        + text
+        + b"\r\n--B--\r\n"
+    )
 
 
 @pytest.mark.django_db(transaction=True)
@@ -116,7 +128,9 @@ def test_memory_is_given_back_after_bodies_that_are_large_or_wrong(web, post):
         assert post("/tickets", written(body))[0] == 422
     assert post("/tickets", written(ticket_of(*[{"title": "x"}] * 5000)))[0] == 201
     assert post("/tickets/OMO-1/tasks", written({"tasks": [{"title": "x"}] * 5000}))[0] == 201
-    assert post("/tickets/OMO-1/tasks", written({"tasks": [{"title": "x"}] * 5001}))[1]["errors"][0]["message"].startswith("at most 5000")
+    assert post("/tickets/OMO-1/tasks", written({"tasks": [{"title": "x"}] * 5001}))[1]["errors"][0][
+        "message"
+    ].startswith("at most 5000")
     until(lambda: resident(web) - before < 32 * MIB)  # the answer goes out first
 
 

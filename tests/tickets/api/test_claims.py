@@ -73,7 +73,12 @@ def test_a_heartbeat_renews_what_is_held_and_names_what_is_lost(ticket, operator
     Task.objects.filter(pk=two.pk).cancel(by=operator, reason="not needed")
 
     told = (
-        api_of(ada).post("/agents/me/heartbeat", {"claims": [{"task": str(one.pk), "fence": 1}, {"task": str(two.pk), "fence": 1}]}).json()
+        api_of(ada)
+        .post(
+            "/agents/me/heartbeat",
+            {"claims": [{"task": str(one.pk), "fence": 1}, {"task": str(two.pk), "fence": 1}]},
+        )
+        .json()
     )
 
     assert [claim["task"] for claim in told["claims"]] == [str(one.pk)]
@@ -100,7 +105,15 @@ def test_a_claim_that_cannot_be_is_refused_by_field(ada, body, status, field):
 
 @pytest.mark.parametrize(
     "body",
-    [b"{", b"\xff\xfe", b'{"a": NaN}', b'{"a": 1, "a": 2}', b'{"project": "\\u0000"}', b'{"project": "\\ud800"}', b"[" * 40 + b"]" * 40],
+    [
+        b"{",
+        b"\xff\xfe",
+        b'{"a": NaN}',
+        b'{"a": 1, "a": 2}',
+        b'{"project": "\\u0000"}',
+        b'{"project": "\\ud800"}',
+        b"[" * 40 + b"]" * 40,
+    ],
 )
 def test_a_body_that_is_no_json_is_malformed(ada, body):
     refused = api_of(ada).post("/claims", body)
@@ -125,7 +138,9 @@ def test_who_holds_a_task_of_another_project_is_not_told(ada, operator):
     eve = Agent.objects.register(name="eve", projects=[other], by=operator)
     Ticket.objects.open(project=other, title="x", tasks=[TaskSpec("x")], by=operator)
     [claim] = Task.objects.claim(by=eve)
-    told = api_of(ada).post("/agents/me/heartbeat", {"claims": [{"task": str(claim.task), "fence": claim.fence}]})
+    told = api_of(ada).post(
+        "/agents/me/heartbeat", {"claims": [{"task": str(claim.task), "fence": claim.fence}]}
+    )
     assert told.json()["lost"] == [{"task": str(claim.task), "code": "claim_lost", "holder": None}]
 
 

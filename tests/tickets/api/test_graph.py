@@ -15,7 +15,9 @@ pytestmark = pytest.mark.django_db
 
 def test_nodes_and_edges_lead_into_other_tickets_and_no_further(project, ticket, operator):
     one, two = Task.objects.add(
-        ticket, [TaskSpec("one", ref="one"), TaskSpec("two", needs=[NeedSpec("one", "always", "continue")])], by=operator
+        ticket,
+        [TaskSpec("one", ref="one"), TaskSpec("two", needs=[NeedSpec("one", "always", "continue")])],
+        by=operator,
     )
     other = Ticket.objects.open(project=project, title="Other", by=operator)
     before, far = Task.objects.add(other, [TaskSpec("before"), TaskSpec("far")], by=operator)
@@ -23,7 +25,11 @@ def test_nodes_and_edges_lead_into_other_tickets_and_no_further(project, ticket,
 
     graph = api_of(operator).get(f"/tickets/{ticket.key}/graph").json()
 
-    assert [(node["title"], node["ticket"]) for node in graph["nodes"]] == [("one", "OMO-1"), ("two", "OMO-1"), ("before", "OMO-2")]
+    assert [(node["title"], node["ticket"]) for node in graph["nodes"]] == [
+        ("one", "OMO-1"),
+        ("two", "OMO-1"),
+        ("before", "OMO-2"),
+    ]
     assert [(edge["needs"], edge["task"], edge["when"], edge["on_failure"]) for edge in graph["edges"]] == [
         (str(one.pk), str(two.pk), "always", "continue"),
         (str(before.pk), str(one.pk), "success", "hold"),
@@ -36,7 +42,12 @@ def test_the_number_of_statements_does_not_grow_with_the_graph(ticket, operator)
 
     def cost(count):
         Task.objects.add(
-            ticket, [TaskSpec(f"n{n}", ref=f"r{n}", needs=[NeedSpec(f"r{n - 1}")] if n else []) for n in range(count)], by=operator
+            ticket,
+            [
+                TaskSpec(f"n{n}", ref=f"r{n}", needs=[NeedSpec(f"r{n - 1}")] if n else [])
+                for n in range(count)
+            ],
+            by=operator,
         )
         with CaptureQueriesContext(connection) as told:
             calls.get(f"/tickets/{ticket.key}/graph")

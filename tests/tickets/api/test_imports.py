@@ -33,14 +33,20 @@ def test_a_backlog_is_imported_once_as_document_or_as_file(project, operator):
     assert told.status_code == 201
     assert (told.json()["tickets"]["new"], told.json()["needs"]) == (2, 1)
 
-    upload = {"format": "beads", "project": "OMO", "file": SimpleUploadedFile("issues.jsonl", BACKLOG.encode())}
+    upload = {
+        "format": "beads",
+        "project": "OMO",
+        "file": SimpleUploadedFile("issues.jsonl", BACKLOG.encode()),
+    }
     again = calls.client.post(f"{ROOT}/imports", upload, headers=calls.headers)
     assert again.status_code == 201
     assert again.json()["tickets"] == {"new": 0, "known": 2, "changed": 0}
 
 
 def test_a_dry_run_keeps_nothing(project, operator):
-    told = api_of(operator).post("/imports", {"format": "beads", "project": "OMO", "document": BACKLOG, "dry_run": True})
+    told = api_of(operator).post(
+        "/imports", {"format": "beads", "project": "OMO", "document": BACKLOG, "dry_run": True}
+    )
     assert told.json()["tickets"]["new"] == 2
     assert not Ticket.objects.exists()
 
@@ -62,7 +68,10 @@ def test_a_backlog_that_cannot_be_leaves_nothing_behind(project, operator, body,
 
 
 def test_finished_work_comes_in_only_with_the_right_to_force(project, operator):
-    writer, closed = api_of(operator, "tickets:write"), json.dumps({"id": "a", "title": "First", "status": "closed"})
+    writer, closed = (
+        api_of(operator, "tickets:write"),
+        json.dumps({"id": "a", "title": "First", "status": "closed"}),
+    )
     body = {"format": "beads", "project": "OMO", "document": closed}
 
     assert writer.post("/imports", body).json()["scope"] == "gates:force"

@@ -24,7 +24,9 @@ LONGEST = limits.longest(Ticket, "description")
 
 def flow(description):
     tasks = [{"id": "a", "name": "a"}]
-    return json.dumps({"name": "x", "description": description, "workflow": {"specification": {"tasks": tasks}}}).encode()
+    return json.dumps(
+        {"name": "x", "description": description, "workflow": {"specification": {"tasks": tasks}}}
+    ).encode()
 
 
 def by_api(project, operator, text):
@@ -34,10 +36,14 @@ def by_api(project, operator, text):
 
 
 DOORS = {
-    "verb": lambda project, operator, text: Ticket.objects.open(project=project, title="x", description=text, by=operator),
+    "verb": lambda project, operator, text: Ticket.objects.open(
+        project=project, title="x", description=text, by=operator
+    ),
     "api": by_api,
     "beads": lambda project, operator, text: bring(project, issue("bd-1", description=text)),
-    "wfformat": lambda project, operator, text: interchange.run("wfformat", io.BytesIO(flow(text)), project=project, by=operator),
+    "wfformat": lambda project, operator, text: interchange.run(
+        "wfformat", io.BytesIO(flow(text)), project=project, by=operator
+    ),
 }
 
 
@@ -76,12 +82,18 @@ def test_a_task_is_held_to_the_same_limits_by_api_and_verb(ticket, operator, nam
     assert not Task.objects.exists()
 
 
-@pytest.mark.parametrize("moment", ["2027-01-31T09:00:00", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-11:00", "1969-12-31T00:00:00Z"])
+@pytest.mark.parametrize(
+    "moment",
+    ["2027-01-31T09:00:00", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-11:00", "1969-12-31T00:00:00Z"],
+)
 @pytest.mark.parametrize("field", ["not_before", "deadline"])
 def test_a_time_without_zone_or_sense_is_refused_by_its_field(ticket, task, operator, field, moment):
     calls = api_of(operator)
     added = calls.post(f"/tickets/{ticket.key}/tasks", {"tasks": [{"title": "x", field: moment}]})
-    assert (added.status_code, [fault["field"] for fault in added.json()["errors"]]) == (422, [f"tasks.0.{field}"])
+    assert (added.status_code, [fault["field"] for fault in added.json()["errors"]]) == (
+        422,
+        [f"tasks.0.{field}"],
+    )
     edited = calls.patch(f"/tasks/{task.pk}", {field: moment})
     assert (edited.status_code, [fault["field"] for fault in edited.json()["errors"]]) == (422, [field])
 
@@ -95,7 +107,9 @@ def test_a_time_without_zone_or_sense_is_refused_by_its_field(ticket, task, oper
 
 def test_a_time_with_a_zone_is_kept(ticket, operator):
     calls = api_of(operator)
-    calls.post(f"/tickets/{ticket.key}/tasks", {"tasks": [{"title": "x", "deadline": "2027-01-31T09:00:00+01:00"}]})
+    calls.post(
+        f"/tickets/{ticket.key}/tasks", {"tasks": [{"title": "x", "deadline": "2027-01-31T09:00:00+01:00"}]}
+    )
     assert Task.objects.get().deadline == datetime(2027, 1, 31, 8, tzinfo=UTC)
 
 
@@ -105,11 +119,19 @@ LONG = "x" * (limits.REASON + 1)
 @pytest.mark.parametrize(
     "act",
     {
-        "pause": lambda ticket, task, by, reason: Ticket.objects.act(ticket.pk, "pause", by=by, reason=reason),
-        "pause a project": lambda ticket, task, by, reason: Project.objects.act(ticket.project_id, "pause", by=by, reason=reason),
-        "cancel a task": lambda ticket, task, by, reason: Task.objects.filter(pk=task.pk).cancel(by=by, reason=reason),
+        "pause": lambda ticket, task, by, reason: Ticket.objects.act(
+            ticket.pk, "pause", by=by, reason=reason
+        ),
+        "pause a project": lambda ticket, task, by, reason: Project.objects.act(
+            ticket.project_id, "pause", by=by, reason=reason
+        ),
+        "cancel a task": lambda ticket, task, by, reason: Task.objects.filter(pk=task.pk).cancel(
+            by=by, reason=reason
+        ),
         "bump": lambda ticket, task, by, reason: Task.objects.filter(pk=task.pk).bump(by=by, reason=reason),
-        "block": lambda ticket, task, by, reason: Ticket.objects.move(ticket.pk, "BLOCKED", by=by, reason=reason),
+        "block": lambda ticket, task, by, reason: Ticket.objects.move(
+            ticket.pk, "BLOCKED", by=by, reason=reason
+        ),
     }.values(),
 )
 def test_a_reason_has_one_limit(ticket, task, operator, act):
@@ -126,7 +148,10 @@ def test_a_reason_is_as_long_by_the_api(ticket, operator):
 
 
 def test_a_seeded_title_that_becomes_too_long_is_cut(project, operator):
-    phases = [{"name": "DOING", "tasks": [{"title": "Review {title}"}], "to": ["DONE"]}, {"name": "DONE", "to": []}]
+    phases = [
+        {"name": "DOING", "tasks": [{"title": "Review {title}"}], "to": ["DONE"]},
+        {"name": "DONE", "to": []},
+    ]
     workflow = allow(project, Workflow.objects.install({"name": "seeding", "phases": phases}))
     Ticket.objects.open(project=project, workflow=workflow, title="x" * 300, by=operator)
     assert Task.objects.get().title == f"Review {'x' * 292}…"

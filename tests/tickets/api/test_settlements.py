@@ -22,7 +22,9 @@ def eve(project, operator):
 
 def claims_of(agent, ticket, operator, count):
     Task.objects.add(ticket, [TaskSpec(f"part {n}") for n in range(count)], by=operator)
-    return [claim for _ in range(0, count, 100) for claim in Task.objects.claim(by=agent, limit=min(count, 100))]
+    return [
+        claim for _ in range(0, count, 100) for claim in Task.objects.claim(by=agent, limit=min(count, 100))
+    ]
 
 
 def items(claims):
@@ -32,7 +34,10 @@ def items(claims):
 def test_of_200_with_20_old_fences_180_are_settled_in_one_transaction(ticket, eve, bob, operator):
     claims = claims_of(eve, ticket, operator, 200)
     late = {claim.task for claim in claims[::10]}
-    sql.rows("UPDATE tickets_task SET lease_expires_at = clock_timestamp() - interval '1 s' WHERE id = ANY (%s)", [list(late)])
+    sql.rows(
+        "UPDATE tickets_task SET lease_expires_at = clock_timestamp() - interval '1 s' WHERE id = ANY (%s)",
+        [list(late)],
+    )
     Task.objects.lapse()
     Task.objects.claim(by=bob)  # one of them is somebody else's by now
 
@@ -40,7 +45,9 @@ def test_of_200_with_20_old_fences_180_are_settled_in_one_transaction(ticket, ev
 
     results = answer.json()["results"]
     assert [result["task"] for result in results] == [str(claim.task) for claim in claims]
-    assert [result.get("code") for result in results] == ["claim_lost" if claim.task in late else None for claim in claims]
+    assert [result.get("code") for result in results] == [
+        "claim_lost" if claim.task in late else None for claim in claims
+    ]
     assert sum(result["ok"] for result in results) == 180
     assert {result["holder"] for result in results if not result["ok"]} == {None, "bob"}
     assert Task.objects.filter(state="completed").count() == 180
@@ -65,7 +72,10 @@ def test_the_same_settlements_again_are_answered_alike(ticket, eve, operator):
     batch, calls = items(claims_of(eve, ticket, operator, 3)), api_of(eve)
     first = calls.post("/settlements", {"items": batch})
     assert calls.post("/settlements", {"items": batch}).json() == first.json()
-    twice = calls.post("/settlements", {"items": [batch[0], {**batch[0], "outcome": "failed", "error": "x", "kind": "permanent"}]})
+    twice = calls.post(
+        "/settlements",
+        {"items": [batch[0], {**batch[0], "outcome": "failed", "error": "x", "kind": "permanent"}]},
+    )
     assert [result["ok"] for result in twice.json()["results"]] == [True, False]
 
 
@@ -95,7 +105,12 @@ def test_tasks_of_others_are_not_told_of(ticket, eve, task, bob, operator):
 
 
 @pytest.mark.parametrize(
-    "batch", [[], [{"task": "1", "fence": 1, "outcome": "failed"}], [{"task": "1", "fence": 1, "outcome": "completed"}] * 201]
+    "batch",
+    [
+        [],
+        [{"task": "1", "fence": 1, "outcome": "failed"}],
+        [{"task": "1", "fence": 1, "outcome": "completed"}] * 201,
+    ],
 )
 def test_a_batch_that_cannot_be_is_refused_whole(eve, batch):
     assert api_of(eve).post("/settlements", {"items": batch}).status_code == 422

@@ -27,7 +27,10 @@ def test_a_ticket_is_opened_with_its_tasks_in_its_first_phase(project, calls):
         calls,
         priority="HIGH",
         labels=["payments"],
-        tasks=[{"ref": "api", "title": "Write it"}, {"title": "Document it", "needs": ["api"], "capabilities": [" Docs "]}],
+        tasks=[
+            {"ref": "api", "title": "Write it"},
+            {"title": "Document it", "needs": ["api"], "capabilities": [" Docs "]},
+        ],
     )
     assert (ticket["key"], ticket["phase"], ticket["priority"]) == ("OMO-1", "TODO", "high")
     assert ticket["workflow"] == {"name": "simple", "version": 1}
@@ -41,7 +44,9 @@ def test_a_ticket_is_opened_with_its_tasks_in_its_first_phase(project, calls):
 
 
 def test_locks_that_are_not_enforced_are_refused_by_field(project, calls):
-    refused = calls.post("/tickets", {"project": "OMO", "title": "x", "tasks": [{"title": "y", "locks": [{"name": "a"}]}]})
+    refused = calls.post(
+        "/tickets", {"project": "OMO", "title": "x", "tasks": [{"title": "y", "locks": [{"name": "a"}]}]}
+    )
     assert refused.status_code == 422
     assert [fault["field"] for fault in refused.json()["errors"]] == ["tasks.0.locks"]
     assert not Ticket.objects.exists()
@@ -63,11 +68,20 @@ def test_tickets_move_and_tell_their_history(project, calls):
     assert ways["DOING"]["allowed"]
     moved = calls.post(f"/tickets/{key}/transitions", {"to": "DOING"}).json()
     assert (moved["ticket"]["phase"], moved["history"]["ground"]) == ("DOING", "ungated")
-    blocked = calls.post(f"/tickets/{key}/transitions", {"to": "BLOCKED", "reason": "no key", "class": "environment"}).json()
+    blocked = calls.post(
+        f"/tickets/{key}/transitions", {"to": "BLOCKED", "reason": "no key", "class": "environment"}
+    ).json()
     assert blocked["ticket"]["blocked"] == {"class": "environment", "reason": "no key"}
-    assert calls.post(f"/tickets/{key}/transitions", {"to": "DONE"}).json()["code"] == "transition_not_allowed"
+    assert (
+        calls.post(f"/tickets/{key}/transitions", {"to": "DONE"}).json()["code"] == "transition_not_allowed"
+    )
     assert calls.post(f"/tickets/{key}/transitions", {"to": "DOING"}).status_code == 200
-    assert [row["to_phase"] for row in calls.get(f"/tickets/{key}/history").json()] == ["TODO", "DOING", "BLOCKED", "DOING"]
+    assert [row["to_phase"] for row in calls.get(f"/tickets/{key}/history").json()] == [
+        "TODO",
+        "DOING",
+        "BLOCKED",
+        "DOING",
+    ]
 
 
 def test_an_edit_from_an_old_copy_is_refused(project, calls):
@@ -127,7 +141,10 @@ def test_a_list_costs_the_same_for_one_ticket_and_for_fifty(project, calls, djan
 
 
 def test_a_ticket_is_opened_with_as_many_tasks_as_its_body_holds(project, calls):
-    tasks = [{"ref": f"t{n}", "title": f"Do part {n}", "needs": [f"t{n - 1}", f"t{n // 2}"] if n > 1 else []} for n in range(5000)]
+    tasks = [
+        {"ref": f"t{n}", "title": f"Do part {n}", "needs": [f"t{n - 1}", f"t{n // 2}"] if n > 1 else []}
+        for n in range(5000)
+    ]
     assert opened(calls, tasks=tasks)["tasks"]["pending"] == 5000
     assert Need.objects.count() == 2 * 4998 - 1
     assert Task.objects.ready().count() == 2
@@ -139,7 +156,9 @@ def test_a_ticket_is_opened_with_as_many_tasks_as_its_body_holds(project, calls)
 def test_tickets_are_listed_by_who_must_act_a_page_at_a_time(project, ada, calls):
     busy = opened(calls, tasks=[{"title": "Write it"}])["key"]
     idle = [opened(calls)["key"] for _ in range(3)]
-    assert [ticket["key"] for ticket in calls.get("/tickets", waiting_on="agents").json()["results"]] == [busy]
+    assert [ticket["key"] for ticket in calls.get("/tickets", waiting_on="agents").json()["results"]] == [
+        busy
+    ]
     answer = calls.get("/tickets", waiting_on="operator", project="OMO", limit=2)
     assert [ticket["key"] for ticket in answer.json()["results"]] == idle[:0:-1]
     assert "waiting_on=operator" in answer["Link"]

@@ -18,7 +18,14 @@ from tickets.workflows.document import SHIPPED, InvalidWorkflow
 pytestmark = pytest.mark.django_db
 
 DOCUMENT = {"name": "quick", "phases": [{"name": "TODO", "to": ["DONE"]}, {"name": "DONE", "to": []}]}
-SLOW = {"name": "quick", "phases": [{"name": "TODO", "to": ["DOING"]}, {"name": "DOING", "to": ["DONE"]}, {"name": "DONE", "to": []}]}
+SLOW = {
+    "name": "quick",
+    "phases": [
+        {"name": "TODO", "to": ["DOING"]},
+        {"name": "DOING", "to": ["DONE"]},
+        {"name": "DONE", "to": []},
+    ],
+}
 
 
 @pytest.fixture
@@ -31,7 +38,11 @@ def test_a_document_becomes_the_next_version_of_its_name(calls):
     assert (first.status_code, first.json()["version"], first["ETag"]) == (200, 1, '"1"')
     assert calls.put("/workflows/quick", DOCUMENT).json()["version"] == 1
     refused = calls.put("/workflows/quick", SLOW, If_Match='"7"')
-    assert (refused.status_code, refused.json()["code"], refused.json()["version"]) == (412, "version_conflict", 1)
+    assert (refused.status_code, refused.json()["code"], refused.json()["version"]) == (
+        412,
+        "version_conflict",
+        1,
+    )
     assert calls.put("/workflows/quick", SLOW, If_Match='"1"').json()["version"] == 2
     assert calls.get("/workflows/quick").json()["document"] == SLOW
     assert calls.get("/workflows/quick", version=1).json()["document"] == DOCUMENT
@@ -44,7 +55,9 @@ def test_a_document_becomes_the_next_version_of_its_name(calls):
 
 def test_a_document_may_be_yaml(calls):
     text = "name: quick\nphases:\n  - {name: TODO, to: [DONE]}\n  - {name: DONE, to: []}\n"
-    put = calls.client.put(f"{ROOT}/workflows/quick", text, content_type="application/yaml", headers=calls.headers)
+    put = calls.client.put(
+        f"{ROOT}/workflows/quick", text, content_type="application/yaml", headers=calls.headers
+    )
     assert (put.status_code, put.json()["document"]) == (200, DOCUMENT)
 
 
@@ -91,16 +104,24 @@ def test_every_fault_is_named_at_once(calls):
 )
 def test_yaml_that_is_no_plain_document_is_refused(calls, text):
     body = text.encode("latin1")
-    put = calls.client.put(f"{ROOT}/workflows/quick", body, content_type="application/yaml", headers=calls.headers)
+    put = calls.client.put(
+        f"{ROOT}/workflows/quick", body, content_type="application/yaml", headers=calls.headers
+    )
     assert (put.status_code, put.json()["code"]) == (422, "invalid_workflow")
 
 
 def test_a_task_with_a_profile_nobody_installed_is_a_fault_before_it_stops_a_ticket(calls):
     seeds = [{"title": "x", "profile": "rm_rf"}, {"title": "y", "profile": "echo", "slots": {"nowhere": "z"}}]
-    document = {"name": "quick", "phases": [{"name": "TODO", "to": ["DONE"], "tasks": seeds}, {"name": "DONE", "to": []}]}
+    document = {
+        "name": "quick",
+        "phases": [{"name": "TODO", "to": ["DONE"], "tasks": seeds}, {"name": "DONE", "to": []}],
+    }
     refused = calls.put("/workflows/quick", document)
     assert refused.status_code == 422
-    assert [fault["field"] for fault in refused.json()["errors"]][:2] == ["phases.0.tasks.0.profile", "phases.0.tasks.1.slots.nowhere"]
+    assert [fault["field"] for fault in refused.json()["errors"]][:2] == [
+        "phases.0.tasks.0.profile",
+        "phases.0.tasks.1.slots.nowhere",
+    ]
 
 
 def test_a_number_no_text_can_keep_is_malformed(calls):

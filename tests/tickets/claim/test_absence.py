@@ -31,7 +31,8 @@ def swept() -> None:
 def left(task) -> float:
     """Seconds until its lease ends."""
     [row] = sql.rows(
-        "SELECT extract(epoch FROM lease_expires_at - clock_timestamp())::float8 AS s FROM tickets_task WHERE id = %s", [task.pk]
+        "SELECT extract(epoch FROM lease_expires_at - clock_timestamp())::float8 AS s FROM tickets_task WHERE id = %s",
+        [task.pk],
     )
     return row["s"]
 
@@ -109,7 +110,9 @@ def test_a_holder_who_wakes_before_the_first_sweep_is_still_the_holder(task, ada
     assert ACTS[act](claim, ada)
 
 
-def test_what_is_told_of_a_claim_after_an_absence_is_what_the_first_sweep_would_make_of_it(ticket, operator, ada):
+def test_what_is_told_of_a_claim_after_an_absence_is_what_the_first_sweep_would_make_of_it(
+    ticket, operator, ada
+):
     """Its holder has it, and has no more room than before."""
     held, other = Task.objects.add(ticket, [TaskSpec("held"), TaskSpec("other")], by=operator)
     Agent.objects.filter(pk=ada.pk).update(capacity=1)
@@ -120,7 +123,9 @@ def test_what_is_told_of_a_claim_after_an_absence_is_what_the_first_sweep_would_
 
     def told():
         causes = Task.objects.explanations([held.pk, other.pk])
-        return [(causes[task.pk]["waiting_on"], causes[task.pk]["causes"][0]["code"]) for task in (held, other)]
+        return [
+            (causes[task.pk]["waiting_on"], causes[task.pk]["causes"][0]["code"]) for task in (held, other)
+        ]
 
     before = told()
     Task.objects.lapse()

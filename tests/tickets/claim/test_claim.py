@@ -111,7 +111,9 @@ def test_an_agent_that_was_away_is_not_full_of_what_it_lost(ticket, ada, operato
 
 
 def test_a_miss_wakes_what_is_due_also_when_something_lapsed(ticket, ada, bob, operator):
-    lapsing, due = Task.objects.add(ticket, [TaskSpec("Lapses for good", max_attempts=1), TaskSpec("Is due")], by=operator)
+    lapsing, due = Task.objects.add(
+        ticket, [TaskSpec("Lapses for good", max_attempts=1), TaskSpec("Is due")], by=operator
+    )
     Task.objects.filter(pk=due.pk).update(asleep=True, not_before="2020-01-01T00:00Z")
     [claim] = Task.objects.claim(by=ada)
     assert claim.task == lapsing.pk

@@ -30,7 +30,9 @@ def skilled(ada):
 
 @pytest.mark.parametrize("ready", SIZES)
 @pytest.mark.parametrize(
-    ("lanes", "served", "most"), [(1, 1, 60), (20, SERVED, 75), (300, SERVED, 75)], ids=["one", "twenty", "three of 300"]
+    ("lanes", "served", "most"),
+    [(1, 1, 60), (20, SERVED, 75), (300, SERVED, 75)],
+    ids=["one", "twenty", "three of 300"],
 )
 def test_a_claim_touches_few_pages_however_long_the_backlog(ticket, skilled, ready, lanes, served, most):
     """With 300 lanes of which three are served, 99 % of the backlog is out of this agent's reach."""
@@ -63,7 +65,11 @@ def test_tasks_claimed_before_are_not_walked_over(ticket, skilled):
             Task.objects.claim(by=skilled, limit=1000)
             without = choosing(measure(CLAIM, asked(skilled, limit=1) | {"agent": other(skilled).pk}))
             Task.objects.raise_floors()
-            assert choosing(measure(CLAIM, asked(skilled) | {"agent": other(skilled).pk})) <= before + 4 < without
+            assert (
+                choosing(measure(CLAIM, asked(skilled) | {"agent": other(skilled).pk}))
+                <= before + 4
+                < without
+            )
     finally:
         old.close()
 
@@ -93,8 +99,17 @@ def test_hot_statements_are_planned_once_and_for_all(ticket, ada, operator):
         Task.objects.renew([(claim.task, claim.fence)], by=ada)
         complete(claim, by=ada)
 
-    plans = {row["statement"]: row for row in db.rows("SELECT statement, generic_plans, custom_plans FROM pg_prepared_statements")}
-    for name, statement in (("claim", CLAIM), ("brief", BRIEF), ("settle", SETTLE), ("decide", DECIDE), ("heartbeat", RENEW)):
+    plans = {
+        row["statement"]: row
+        for row in db.rows("SELECT statement, generic_plans, custom_plans FROM pg_prepared_statements")
+    }
+    for name, statement in (
+        ("claim", CLAIM),
+        ("brief", BRIEF),
+        ("settle", SETTLE),
+        ("decide", DECIDE),
+        ("heartbeat", RENEW),
+    ):
         row = plans[numbered(statement)[0]]
         assert row["generic_plans"] >= 3, (name, row)
 
@@ -112,14 +127,18 @@ def test_a_claim_a_heartbeat_and_a_completion_take_two_statements_each_at_most(t
 
     claims, asked_for = statements(lambda: Task.objects.claim(by=ada, limit=5))
     assert (len(claims), len(asked_for)) == (5, 2)  # the claim, and what the holders are told
-    _, asked_for = statements(lambda: Task.objects.renew([(claim.task, claim.fence) for claim in claims], by=ada))
+    _, asked_for = statements(
+        lambda: Task.objects.renew([(claim.task, claim.fence) for claim in claims], by=ada)
+    )
     assert len(asked_for) == 1
     _, asked_for = statements(lambda: [complete(claim, by=ada) for claim in claims[:1]])
     assert len(asked_for) == 2  # fence and write, then the children
     assert not any("dramatiq" in sql for sql in asked_for)  # the ticket has more to do
     outcome = Outcome(claims[1].task, claims[1].fence, "completed")
     (_, [_]), asked_for = statements(lambda: Task.objects.settle_and_claim([outcome], by=ada))
-    assert len(asked_for) == 5  # the agent's row, fence and write, the children, the claim, and what the holder is told
+    assert (
+        len(asked_for) == 5
+    )  # the agent's row, fence and write, the children, the claim, and what the holder is told
 
 
 def test_a_claim_that_finds_nothing_writes_nothing(ticket, ada):
@@ -128,7 +147,10 @@ def test_a_claim_that_finds_nothing_writes_nothing(ticket, ada):
     assert (
         len([query for query in seen if query["sql"] not in ("BEGIN", "COMMIT")]) == 1
     )  # asked in two, another could free a task between them
-    assert not any(("INSERT" in query["sql"] and "took" not in query["sql"]) or "sweeprun" in query["sql"] for query in seen)
+    assert not any(
+        ("INSERT" in query["sql"] and "took" not in query["sql"]) or "sweeprun" in query["sql"]
+        for query in seen
+    )
 
 
 def test_one_claim_for_many_tasks_costs_less_than_many_claims(ticket, skilled):

@@ -87,7 +87,9 @@ def test_of_two_outcomes_in_one_call_only_the_live_one_counts(task, ticket, ada,
     Task.objects.add(ticket, [TaskSpec("another")], by=operator)
     [live] = Task.objects.claim(by=ada)
 
-    first, second = Task.objects.settle([Outcome(old.task, old.fence, "completed"), Outcome(live.task, live.fence, "completed")], by=ada)
+    first, second = Task.objects.settle(
+        [Outcome(old.task, old.fence, "completed"), Outcome(live.task, live.fence, "completed")], by=ada
+    )
 
     assert first.lost
     assert first.lost.more["holder"] == "bob"

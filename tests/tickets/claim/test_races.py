@@ -15,7 +15,19 @@ from django.db import transaction
 from omoi_site.database import sql as db
 from tests.deeds import allow, complete
 from tests.racing import meanwhile, race
-from tickets.models import CapacityFull, ClaimLost, Cycle, Edge, Need, SweepRun, Task, TaskSpec, Ticket, TransitionNotAllowed, Workflow
+from tickets.models import (
+    CapacityFull,
+    ClaimLost,
+    Cycle,
+    Edge,
+    Need,
+    SweepRun,
+    Task,
+    TaskSpec,
+    Ticket,
+    TransitionNotAllowed,
+    Workflow,
+)
 from tickets.models.claim import claim
 from tickets.models.task import create, need, readiness
 from tickets.models.task.audit import WRONG_NEEDS
@@ -98,7 +110,9 @@ def test_an_edge_that_closes_a_cycle_sees_the_one_before_it(two_chains, monkeypa
 def test_two_edge_edits_never_close_a_cycle_together(two_chains, tries):
     chains = [two_chains() for _ in range(tries)]
 
-    for answers in race(tries, lambda n: connect(chains[n][1], chains[n][2]), lambda n: connect(chains[n][3], chains[n][0])):
+    for answers in race(
+        tries, lambda n: connect(chains[n][1], chains[n][2]), lambda n: connect(chains[n][3], chains[n][0])
+    ):
         assert sorted(type(answer).__name__ for answer in answers) == ["Cycle", "int"]
 
 
@@ -106,7 +120,9 @@ def test_two_edge_edits_never_close_a_cycle_together(two_chains, tries):
 
 
 @pytest.mark.parametrize("locked", [True, False], ids=["locked", "without the lock on the parent"])
-def test_a_need_added_first_is_seen_by_the_end_of_its_parent(ticket, task, ada, operator, monkeypatch, locked):
+def test_a_need_added_first_is_seen_by_the_end_of_its_parent(
+    ticket, task, ada, operator, monkeypatch, locked
+):
     [child] = Task.objects.add(ticket, [TaskSpec("then")], by=operator)
     [held] = Task.objects.claim(by=ada)
     if not locked:
@@ -140,7 +156,9 @@ def test_a_need_added_while_it_completes_is_never_waited_for_for_ever(ticket, ad
     children = Task.objects.add(ticket, [TaskSpec(f"child {n}") for n in range(tries)], by=operator)
     claims = {held.task: held for held in Task.objects.claim(by=ada, limit=tries, lease_s=600)}
 
-    answers = race(tries, lambda n: complete(claims[parents[n].pk], by=ada), lambda n: connect(parents[n], children[n]))
+    answers = race(
+        tries, lambda n: complete(claims[parents[n].pk], by=ada), lambda n: connect(parents[n], children[n])
+    )
 
     assert [answer for both in answers for answer in both if isinstance(answer, Exception)] == []
     assert Need.objects.count() == tries
@@ -172,7 +190,9 @@ def test_a_retry_beside_another_parents_end_leaves_the_count_right(ticket, ada, 
     )
 
     assert [answer for both in answers for answer in both if isinstance(answer, Exception)] == []
-    assert set(Task.objects.filter(pk__in=[child.pk for child in children]).values_list("open_needs", "doomed")) == {(1, False)}
+    assert set(
+        Task.objects.filter(pk__in=[child.pk for child in children]).values_list("open_needs", "doomed")
+    ) == {(1, False)}
     assert miscounted() == []
 
 
@@ -191,7 +211,9 @@ def test_a_claim_that_waited_for_another_counts_anew(ticket, ada, operator, monk
     assert len(second.answer()) == (2 if counted else 5)  # 5: eight held by one with capacity for five
 
 
-@pytest.mark.parametrize("rounds", [pytest.param(5, id="5"), pytest.param(50, id="50", marks=pytest.mark.full)])
+@pytest.mark.parametrize(
+    "rounds", [pytest.param(5, id="5"), pytest.param(50, id="50", marks=pytest.mark.full)]
+)
 def test_claims_at_once_never_exceed_the_capacity_of_their_agent(ticket, ada, operator, rounds):
     Task.objects.add(ticket, [TaskSpec(f"task {n}") for n in range(60)], by=operator)
 
@@ -203,7 +225,12 @@ def test_claims_at_once_never_exceed_the_capacity_of_their_agent(ticket, ada, op
     for _ in range(rounds):
         [answers] = race(1, *[claims] * 16)
         granted = [held for answer in answers for held in answer]
-        assert len(granted) == len({held.task for held in granted}) == Task.objects.filter(holder=ada).count() == ada.capacity
+        assert (
+            len(granted)
+            == len({held.task for held in granted})
+            == Task.objects.filter(holder=ada).count()
+            == ada.capacity
+        )
         for held in granted:
             Task.objects.release(held.task, held.fence, by=ada)
 
@@ -211,10 +238,19 @@ def test_claims_at_once_never_exceed_the_capacity_of_their_agent(ticket, ada, op
 def test_every_task_is_granted_once_to_agents_that_all_claim_at_once(ticket, project, operator):
     from agents.models import Agent
 
-    agents = [Agent.objects.register(name=f"agent-{n}", projects=[project], capacity=100, by=operator) for n in range(8)]
+    agents = [
+        Agent.objects.register(name=f"agent-{n}", projects=[project], capacity=100, by=operator)
+        for n in range(8)
+    ]
     Task.objects.add(ticket, [TaskSpec(f"task {n}") for n in range(200)], by=operator)
 
-    [answers] = race(1, *[lambda _, by=by: [held for _ in range(50) for held in Task.objects.claim(by=by, limit=2)] for by in agents])
+    [answers] = race(
+        1,
+        *[
+            lambda _, by=by: [held for _ in range(50) for held in Task.objects.claim(by=by, limit=2)]
+            for by in agents
+        ],
+    )
 
     granted = [held.task for answer in answers for held in answer]
     assert len(granted) == len(set(granted)) == 200
@@ -235,7 +271,12 @@ THREE = {
 
 @pytest.fixture
 def planned(project, operator):
-    return Ticket.objects.open(project=project, title="Plan it", workflow=allow(project, Workflow.objects.install(THREE)), by=operator)
+    return Ticket.objects.open(
+        project=project,
+        title="Plan it",
+        workflow=allow(project, Workflow.objects.install(THREE)),
+        by=operator,
+    )
 
 
 def advance(ticket):
@@ -244,19 +285,27 @@ def advance(ticket):
 
 
 @pytest.mark.parametrize("locked", [True, False], ids=["locked", "without the lock on the ticket"])
-def test_a_task_added_while_its_ticket_moves_lands_where_the_ticket_went(planned, operator, monkeypatch, locked):
+def test_a_task_added_while_its_ticket_moves_lands_where_the_ticket_went(
+    planned, operator, monkeypatch, locked
+):
     if not locked:
         monkeypatch.setattr(create, "sql", Unlocked("FOR SHARE"))
 
-    with meanwhile(lambda: Task.objects.add(planned, [TaskSpec("work")], by=operator), waits=locked) as addition:
+    with meanwhile(
+        lambda: Task.objects.add(planned, [TaskSpec("work")], by=operator), waits=locked
+    ) as addition:
         advance(planned)
 
     [task] = addition.answer()
-    assert (task.phase, task.held) == (("BUILD", False) if locked else ("PLAN", False))  # PLAN: open in a phase that was left
+    assert (task.phase, task.held) == (
+        ("BUILD", False) if locked else ("PLAN", False)
+    )  # PLAN: open in a phase that was left
 
 
 @pytest.mark.parametrize("locked", [True, False], ids=["locked", "without the lock on the ticket"])
-def test_a_ticket_does_not_leave_a_phase_in_which_a_task_is_being_added(planned, operator, monkeypatch, locked):
+def test_a_ticket_does_not_leave_a_phase_in_which_a_task_is_being_added(
+    planned, operator, monkeypatch, locked
+):
     if not locked:
         monkeypatch.setattr(create, "sql", Unlocked("FOR SHARE"))
 
@@ -274,9 +323,16 @@ def test_a_ticket_does_not_leave_a_phase_in_which_a_task_is_being_added(planned,
 @pytest.mark.parametrize("tries", TRIES)
 def test_a_task_is_never_added_to_a_phase_its_ticket_has_left(project, operator, tries):
     workflow = allow(project, Workflow.objects.install(THREE))
-    tickets = [Ticket.objects.open(project=project, title=f"t{n}", workflow=workflow, by=operator) for n in range(tries)]
+    tickets = [
+        Ticket.objects.open(project=project, title=f"t{n}", workflow=workflow, by=operator)
+        for n in range(tries)
+    ]
 
-    race(tries, lambda n: Task.objects.add(tickets[n], [TaskSpec("work")], by=operator), lambda n: advance(tickets[n]))
+    race(
+        tries,
+        lambda n: Task.objects.add(tickets[n], [TaskSpec("work")], by=operator),
+        lambda n: advance(tickets[n]),
+    )
 
     for task in Task.objects.select_related("ticket"):
         assert (task.phase, task.held) == (task.ticket.phase, False)
@@ -328,7 +384,9 @@ def test_a_deadlock_is_tried_again_and_not_shown(planned, project, operator, pat
     way = db.patiently(crossing) if patient else crossing
     [answers] = race(1, lambda _: way(planned.pk, other.pk), lambda _: way(other.pk, planned.pk))
 
-    assert sorted(type(answer).__name__ for answer in answers) == (["tuple", "tuple"] if patient else ["OperationalError", "tuple"])
+    assert sorted(type(answer).__name__ for answer in answers) == (
+        ["tuple", "tuple"] if patient else ["OperationalError", "tuple"]
+    )
 
 
 # -- claims that come while a lease is being ended

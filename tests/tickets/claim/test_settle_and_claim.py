@@ -22,7 +22,9 @@ def three(ticket, operator):
 
 
 def relay(claim, *, by, **wanted):
-    [settled], claims = Task.objects.settle_and_claim([Outcome(claim.task, claim.fence, "completed")], by=by, **wanted)
+    [settled], claims = Task.objects.settle_and_claim(
+        [Outcome(claim.task, claim.fence, "completed")], by=by, **wanted
+    )
     return settled, claims
 
 
@@ -36,7 +38,12 @@ def test_an_agent_completes_and_has_the_next_task(three, ada):
 
     settled, [after] = relay(claim, by=ada)
 
-    assert (settled.state, after.title, after.fence, after.brief["ticket"]["key"]) == ("completed", "two", 1, "OMO-1")
+    assert (settled.state, after.title, after.fence, after.brief["ticket"]["key"]) == (
+        "completed",
+        "two",
+        1,
+        "OMO-1",
+    )
     assert held(ada) == ["two"]
 
 
@@ -52,7 +59,9 @@ def test_it_has_the_task_that_waited_for_it(ticket, ada, operator):
 
 def test_it_has_what_is_most_urgent_also_among_what_waited_for_it(ticket, ada, operator):
     one, urgent, _ = Task.objects.add(
-        ticket, [TaskSpec("one"), TaskSpec("urgent", priority=Priority.CRITICAL), TaskSpec("other")], by=operator
+        ticket,
+        [TaskSpec("one"), TaskSpec("urgent", priority=Priority.CRITICAL), TaskSpec("other")],
+        by=operator,
     )
     Need.objects.add(one.project_id, [Edge(one.pk, urgent.pk)], by=operator)
     [claim] = Task.objects.claim(by=ada)
@@ -67,7 +76,10 @@ def test_what_another_act_of_the_same_task_granted_is_not_told(ticket, ada, oper
     Task.objects.add(ticket, [TaskSpec(f"part {n}") for n in range(4)], by=operator)
     [claim] = Task.objects.claim(by=ada)
     Task.objects.settle_and_claim([Outcome(claim.task, claim.fence, "failed", error="broken")], by=ada)
-    sql.rows("UPDATE tickets_task SET not_before = clock_timestamp(), asleep = false, rank = 0 WHERE id = %s", [claim.task])
+    sql.rows(
+        "UPDATE tickets_task SET not_before = clock_timestamp(), asleep = false, rank = 0 WHERE id = %s",
+        [claim.task],
+    )
     [again] = Task.objects.claim(by=ada)
     assert (again.task, again.fence) == (claim.task, 2)
     _, granted = relay(again, by=ada)
@@ -123,7 +135,9 @@ def test_the_same_act_again_after_an_absence_of_sweeps_is_answered_with_what_it_
     _, granted = relay(claim, by=ada)
     SweepRun.ran("lapse")
     sql.rows("UPDATE tickets_sweeprun SET at = at - interval '80 s'")
-    sql.rows("UPDATE tickets_task SET lease_expires_at = lease_expires_at - interval '80 s' WHERE state = 'claimed'")
+    sql.rows(
+        "UPDATE tickets_task SET lease_expires_at = lease_expires_at - interval '80 s' WHERE state = 'claimed'"
+    )
 
     again = relay(claim, by=ada)[1]
 
@@ -154,7 +168,9 @@ def test_many_are_settled_and_many_taken(ticket, ada, operator):
     claims = Task.objects.claim(by=ada, limit=4)
     outcomes = [Outcome(claim.task, claim.fence, "completed") for claim in claims]
 
-    settled, granted = Task.objects.settle_and_claim([*outcomes[:2], Outcome(claims[2].task, 7, "completed")], by=ada, limit=9)
+    settled, granted = Task.objects.settle_and_claim(
+        [*outcomes[:2], Outcome(claims[2].task, 7, "completed")], by=ada, limit=9
+    )
 
     assert [one.state or one.lost.code for one in settled] == ["completed", "completed", "claim_lost"]
     assert [claim.title for claim in granted] == ["part 4", "part 5", "part 6"]  # up to its capacity of 5
@@ -181,6 +197,9 @@ def test_over_rest_what_comes_next_can_be_narrowed(three, ada, narrower):
     calls = api_of(ada)
     [claim] = calls.post("/claims", {}).json()["claims"]
 
-    done = calls.post("/settlements", {"items": [{"task": claim["task"]["id"], "fence": 1, "outcome": "completed"}], "next": narrower})
+    done = calls.post(
+        "/settlements",
+        {"items": [{"task": claim["task"]["id"], "fence": 1, "outcome": "completed"}], "next": narrower},
+    )
 
     assert (done.status_code, done.json()["results"][0]["ok"], done.json()["claims"]) == (200, True, [])

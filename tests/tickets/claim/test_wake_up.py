@@ -54,7 +54,10 @@ def lapsed(ticket, by, task, bob):
 
 def woken(ticket, by, task, bob):
     fail(claimed(bob), by=bob)
-    sql.rows("UPDATE tickets_task SET asleep = true, not_before = clock_timestamp() + interval '1 h' WHERE id = %s", [task.pk])
+    sql.rows(
+        "UPDATE tickets_task SET asleep = true, not_before = clock_timestamp() + interval '1 h' WHERE id = %s",
+        [task.pk],
+    )
 
     def wake():
         sql.rows("UPDATE tickets_task SET not_before = clock_timestamp() WHERE id = %s", [task.pk])

@@ -13,7 +13,8 @@ pytestmark = pytest.mark.django_db
 
 def silent_for(agent, seconds):
     sql.rows(
-        "UPDATE agents_agentpresence SET last_seen_at = clock_timestamp() - %s * interval '1 s' WHERE agent_id = %s", [seconds, agent.pk]
+        "UPDATE agents_agentpresence SET last_seen_at = clock_timestamp() - %s * interval '1 s' WHERE agent_id = %s",
+        [seconds, agent.pk],
     )
 
 
@@ -49,8 +50,12 @@ def test_an_agent_is_written_as_seen_at_most_every_five_seconds(ada):
 
 
 def test_the_agent_with_more_of_what_is_asked_is_the_better_match(project, operator, task):
-    both = Agent.objects.register(name="both", capabilities=["analysis", "python"], capacity=2, projects=[project], by=operator)
-    half = Agent.objects.register(name="half", capabilities=["python"], capacity=1, phases=["DOING"], projects=[project], by=operator)
+    both = Agent.objects.register(
+        name="both", capabilities=["analysis", "python"], capacity=2, projects=[project], by=operator
+    )
+    half = Agent.objects.register(
+        name="half", capabilities=["python"], capacity=1, phases=["DOING"], projects=[project], by=operator
+    )
     Agent.objects.register(name="none", capabilities=["rust"], capacity=9, projects=[project], by=operator)
     Task.objects.claim(by=half)
 
@@ -63,7 +68,9 @@ def test_the_agent_with_more_of_what_is_asked_is_the_better_match(project, opera
     assert [match.agent for match in fleet().search(capabilities=["python"], phase="TODO")] == [both]
     silent_for(both, 60)
     assert [match.agent for match in fleet().search(capabilities=["analysis"])] == []
-    assert [match.agent for match in fleet().search(capabilities=["analysis"], include_degraded=True)] == [both]
+    assert [match.agent for match in fleet().search(capabilities=["analysis"], include_degraded=True)] == [
+        both
+    ]
     assert {match.agent.name for match in fleet().search()} == {"half", "none"}
 
 

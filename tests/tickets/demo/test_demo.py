@@ -33,7 +33,9 @@ def ground(settings) -> Iterator[Path]:
         lacking("git", "the demo keeps its code with git: apt install git")
     with short_home("omoi-demo-") as home:
         settings.OMOI_HOME = home
-        (home.parent / "pytest.ini").write_text("[pytest]\naddopts = -p no.such.plugin\n")  # as when OMOI_HOME lies in a checkout
+        (home.parent / "pytest.ini").write_text(
+            "[pytest]\naddopts = -p no.such.plugin\n"
+        )  # as when OMOI_HOME lies in a checkout
         workspace.lay_out()
         workspace.repository()
         yield paths.ground(home)
@@ -43,7 +45,13 @@ def step(name: str, key: str = "DEMO-2", title: str = SPLIT) -> Ending:
     profile = profiles.named(f"demo_{name}")
     words, slots = profile.filled({"seconds": 0})
     job = executors.Job(
-        name, profile.kind, words, {"ticket": {"key": key, "title": title}}, slots, folders=[profile.folder], artifacts=profile.artifacts
+        name,
+        profile.kind,
+        words,
+        {"ticket": {"key": key, "title": title}},
+        slots,
+        folders=[profile.folder],
+        artifacts=profile.artifacts,
     )
     return executors.run(job, executors.Stop())
 
@@ -82,9 +90,9 @@ def test_only_the_demos_own_tickets_can_be_worked_by_it(ground):
 
 
 def test_every_piece_is_covered_by_its_tests(tmp_path):
-    assert {piece["piece"] for piece in workspace.backlog()} | {f"test_{piece['piece']}" for piece in workspace.backlog()} == {
-        file.stem for file in workspace.PIECES
-    }
+    assert {piece["piece"] for piece in workspace.backlog()} | {
+        f"test_{piece['piece']}" for piece in workspace.backlog()
+    } == {file.stem for file in workspace.PIECES}
     for file in workspace.PIECES:
         folder = tmp_path / ("tests" if file.stem.startswith("test_") else "ledger")
         folder.mkdir(exist_ok=True)
@@ -92,7 +100,9 @@ def test_every_piece_is_covered_by_its_tests(tmp_path):
     environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(tmp_path)}
     words = ["coverage", "run", "--include=ledger/*", "-m", "pytest", "-q", "-c", os.devnull, "tests"]
     for said in (words, ["coverage", "report", "--fail-under=90"]):
-        done = subprocess.run([sys.executable, "-m", *said], cwd=tmp_path, env=environment, capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-m", *said], cwd=tmp_path, env=environment, capture_output=True, text=True
+        )
         assert done.returncode == 0, done.stdout
 
 
@@ -136,8 +146,13 @@ def test_a_ticket_that_builds_on_another_is_blocked_until_that_one_is_done(opera
 
 
 def test_its_workflow_is_software_delivery_with_work_of_its_own():
-    ours, shipped = workflow.read(scenario.DOCUMENT), workflow.read(workflow.SHIPPED / "software_delivery.yaml")
-    assert [(phase.name, phase.to, phase.gate) for phase in ours.phases] == [(phase.name, phase.to, phase.gate) for phase in shipped.phases]
+    ours, shipped = (
+        workflow.read(scenario.DOCUMENT),
+        workflow.read(workflow.SHIPPED / "software_delivery.yaml"),
+    )
+    assert [(phase.name, phase.to, phase.gate) for phase in ours.phases] == [
+        (phase.name, phase.to, phase.gate) for phase in shipped.phases
+    ]
     assert all(phase.tasks and phase.automatic == "on_completion" for phase in ours.phases[:-1])
 
 
@@ -156,4 +171,9 @@ def force(ticket: Ticket, to: str, by: object) -> None:
 
 def git(ground: Path, *words: str) -> str:
     repository = ground / "executors" / "home" / "demo" / "ledger.git"
-    return subprocess.run(["git", "-c", "safe.directory=*", "-C", repository, *words], capture_output=True, text=True, check=True).stdout
+    return subprocess.run(
+        ["git", "-c", "safe.directory=*", "-C", repository, *words],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout

@@ -29,18 +29,27 @@ def why(task):
     """(waiting_on, codes, sentences) of a task."""
     told = Task.objects.explanations([task.pk])[task.pk]
     assert Task.objects.waits([task.pk]) == {task.pk: told["waiting_on"]}
-    return told["waiting_on"], [cause["code"] for cause in told["causes"]], " | ".join(cause["what"] for cause in told["causes"])
+    return (
+        told["waiting_on"],
+        [cause["code"] for cause in told["causes"]],
+        " | ".join(cause["what"] for cause in told["causes"]),
+    )
 
 
 def why_ticket(ticket):
     told = Ticket.objects.explanation(ticket)
     assert Ticket.objects.waits([ticket.pk]) == {ticket.pk: told["waiting_on"]}
-    return told["waiting_on"], [cause["code"] for cause in told["causes"]], " | ".join(cause["what"] for cause in told["causes"])
+    return (
+        told["waiting_on"],
+        [cause["code"] for cause in told["causes"]],
+        " | ".join(cause["what"] for cause in told["causes"]),
+    )
 
 
 def silent(agent, seconds=300):
     sql.rows(
-        "UPDATE agents_agentpresence SET last_seen_at = clock_timestamp() - %s * interval '1 s' WHERE agent_id = %s", [seconds, agent.pk]
+        "UPDATE agents_agentpresence SET last_seen_at = clock_timestamp() - %s * interval '1 s' WHERE agent_id = %s",
+        [seconds, agent.pk],
     )
 
 
@@ -67,7 +76,9 @@ def test_a_task_nobody_can_do_says_what_is_missing_and_how_to_get_it(ticket, ada
     with Agent.objects.locked(name="eve") as eve:
         eve.drain(by=operator)
     assert why(task) == ("operator", ["capability"], "whoever could do it is not available: eve is draining")
-    [profiled] = Task.objects.add(ticket, [TaskSpec("Run it", profile="echo", slots={"text": "hi"})], by=operator)
+    [profiled] = Task.objects.add(
+        ticket, [TaskSpec("Run it", profile="echo", slots={"text": "hi"})], by=operator
+    )
     assert why(profiled)[2].startswith("no worker is there that runs profiles")
 
 
@@ -129,10 +140,15 @@ def test_a_paused_project_is_named(task, ticket, ada, operator):
 
 
 def test_a_task_of_another_phase_waits_on_its_ticket(project, ada, operator):
-    phases = [{"name": name, "to": to} for name, to in (("THINK", ["DO"]), ("DO", ["SHIP"]), ("SHIP", ["OUT"]), ("OUT", []))]
+    phases = [
+        {"name": name, "to": to}
+        for name, to in (("THINK", ["DO"]), ("DO", ["SHIP"]), ("SHIP", ["OUT"]), ("OUT", []))
+    ]
     workflow = allow(project, Workflow.objects.install({"name": "four", "phases": phases}))
     ticket = Ticket.objects.open(project=project, title="x", workflow=workflow, by=operator)
-    before, later, never = Task.objects.add(ticket, [TaskSpec("a"), TaskSpec("b", phase="SHIP"), TaskSpec("c", phase="SHIP")], by=operator)
+    before, later, never = Task.objects.add(
+        ticket, [TaskSpec("a"), TaskSpec("b", phase="SHIP"), TaskSpec("c", phase="SHIP")], by=operator
+    )
     Task.objects.filter(pk=never.pk).update(phase="OUT")  # as it could be added once
     Ticket.objects.move(ticket.pk, "DO", by=operator, reason="thinking can wait", force=True)
 
@@ -143,9 +159,14 @@ def test_a_task_of_another_phase_waits_on_its_ticket(project, ada, operator):
 
 
 def test_who_must_act_for_a_ticket_is_told_however_many_tasks_it_has(project, ticket, ada, operator):
-    for kinds in (["", "rust"], ["rust", ""]):  # nobody can do rust: the one task beyond those that are told waits for somebody else
+    for kinds in (
+        ["", "rust"],
+        ["rust", ""],
+    ):  # nobody can do rust: the one task beyond those that are told waits for somebody else
         ticket = Ticket.objects.open(project=project, title="Much", by=operator)
-        specs = [TaskSpec("x", capabilities=words.split()) for words in [kinds[0]] * tickets.MOST * 2 + [kinds[1]]]
+        specs = [
+            TaskSpec("x", capabilities=words.split()) for words in [kinds[0]] * tickets.MOST * 2 + [kinds[1]]
+        ]
         *_, last = Task.objects.add(ticket, specs, by=operator)
         needy = Ticket.objects.needy(project.pk)
 
@@ -154,7 +175,10 @@ def test_who_must_act_for_a_ticket_is_told_however_many_tasks_it_has(project, ti
 
         who = {cause["who"] for cause in told["causes"]}
         assert who == {"operator", "agents"}
-        assert ("operator" in who, who == {"operator"}) == (ticket.pk in needy.needs_operator, ticket.pk in needy.stuck)
+        assert ("operator" in who, who == {"operator"}) == (
+            ticket.pk in needy.needs_operator,
+            ticket.pk in needy.stuck,
+        )
         assert any(str(last.pk) in cause["what"] for cause in told["causes"])
         assert len(asked) == 2
         assert len(told["causes"]) <= tickets.MOST + 2
@@ -183,17 +207,32 @@ def test_lists_are_filtered_by_who_must_act(task, ticket, ada, operator, project
     [lonely] = Task.objects.add(ticket, [TaskSpec("Port it", capabilities=["rust"])], by=operator)
     idle = Ticket.objects.open(project=project, title="Idle", by=operator)
     Task.objects.claim(by=ada)
-    for who, found in (("agent:ada", [task]), ("agent", [task]), ("operator", [lonely]), ("clock", []), ("' OR 1=1 %s", [])):
+    for who, found in (
+        ("agent:ada", [task]),
+        ("agent", [task]),
+        ("operator", [lonely]),
+        ("clock", []),
+        ("' OR 1=1 %s", []),
+    ):
         assert list(Task.objects.waiting_on(who)) == found
-    assert Ticket.objects.waiting_on("agent:ada", limit=5) == Ticket.objects.waiting_on("agent", limit=5) == ([ticket.pk], None)
+    assert (
+        Ticket.objects.waiting_on("agent:ada", limit=5)
+        == Ticket.objects.waiting_on("agent", limit=5)
+        == ([ticket.pk], None)
+    )
     assert Ticket.objects.waiting_on("operator", limit=5) == ([idle.pk], None)
 
 
-def test_a_page_of_who_must_act_looks_at_so_many_tickets_and_leads_on(project, ada, operator, monkeypatch, django_assert_num_queries):
+def test_a_page_of_who_must_act_looks_at_so_many_tickets_and_leads_on(
+    project, ada, operator, monkeypatch, django_assert_num_queries
+):
     monkeypatch.setattr(tickets, "AT_ONCE", 5)
     monkeypatch.setattr(tickets, "MOST_ASKED", 10)
     idle = [Ticket.objects.open(project=project, title="Idle", by=operator).pk]
-    busy = [Ticket.objects.open(project=project, title="Busy", tasks=[TaskSpec("x")], by=operator).pk for _ in range(25)]
+    busy = [
+        Ticket.objects.open(project=project, title="Busy", tasks=[TaskSpec("x")], by=operator).pk
+        for _ in range(25)
+    ]
     idle += [Ticket.objects.open(project=project, title="Idle", by=operator).pk for _ in range(3)]
 
     with django_assert_num_queries(2):
@@ -224,7 +263,9 @@ def test_the_fleet_is_looked_at_once_for_tickets_that_wait_for_the_same(project,
     assert touched() < 1.5 * few
 
 
-def test_a_page_of_fifty_tasks_is_explained_in_one_statement(ticket, ada, operator, django_assert_num_queries):
+def test_a_page_of_fifty_tasks_is_explained_in_one_statement(
+    ticket, ada, operator, django_assert_num_queries
+):
     tasks = Task.objects.add(ticket, [TaskSpec(f"{n}") for n in range(50)], by=operator)
     with django_assert_num_queries(1):
         assert len(Task.objects.explanations([task.pk for task in tasks])) == 50
@@ -243,7 +284,12 @@ def test_braces_in_what_people_wrote_are_told_as_they_are(task, ticket, operator
 def test_the_command_explains_a_ticket_and_a_task(task, ticket, ada, capsys):
     call_command("explain", "omo-1", "--json")
     told = json.loads(capsys.readouterr().out)
-    assert (told["key"], told["state"], told["waiting_on"], told["causes"][0]["code"]) == ("OMO-1", "DOING", "agents", "capacity")
+    assert (told["key"], told["state"], told["waiting_on"], told["causes"][0]["code"]) == (
+        "OMO-1",
+        "DOING",
+        "agents",
+        "capacity",
+    )
     call_command("explain", task.key)
     said = capsys.readouterr().out
     assert said.startswith(f"{task.key} (pending) waits for an agent.")
@@ -268,13 +314,30 @@ def test_moments_are_told_as_people_say_them(task, ada):
 AGENTS, SKILLS = ["ada", "bob", "eve"], ["rust", "sql"]
 ACTS = st.one_of(
     st.tuples(st.just("claim"), st.sampled_from(AGENTS), st.integers(1, 3)),
-    st.tuples(st.sampled_from(["complete", "fail", "give_up", "lapse", "expire", "release"]), st.sampled_from(AGENTS)),
+    st.tuples(
+        st.sampled_from(["complete", "fail", "give_up", "lapse", "expire", "release"]),
+        st.sampled_from(AGENTS),
+    ),
     st.tuples(st.sampled_from(["drain", "available", "quiet"]), st.sampled_from(AGENTS)),
     st.tuples(
-        st.sampled_from(["pause", "resume", "block", "unblock", "archive", "restore", "advance", "send_back", "give_ticket_up"]),
+        st.sampled_from(
+            [
+                "pause",
+                "resume",
+                "block",
+                "unblock",
+                "archive",
+                "restore",
+                "advance",
+                "send_back",
+                "give_ticket_up",
+            ]
+        ),
         st.integers(0, 1),
     ),
-    st.tuples(st.sampled_from(["sleep", "wake", "cancel", "retry", "need"]), st.integers(0, 5), st.integers(0, 5)),
+    st.tuples(
+        st.sampled_from(["sleep", "wake", "cancel", "retry", "need"]), st.integers(0, 5), st.integers(0, 5)
+    ),
     st.tuples(st.sampled_from(["pause_project", "resume_project", "turn"])),
 )
 TASKS = st.lists(
@@ -293,11 +356,22 @@ class World:
         self.operator = operator
         self.project = Project.objects.found(key="RND", workflow="simple", by=operator)
         self.agents = {}
-        for name, skills, phases, capacity in (("ada", SKILLS, [], 2), ("bob", [], ["DOING"], 1), ("eve", ["sql"], [], 1)):
+        for name, skills, phases, capacity in (
+            ("ada", SKILLS, [], 2),
+            ("bob", [], ["DOING"], 1),
+            ("eve", ["sql"], [], 1),
+        ):
             self.agents[name] = Agent.objects.register(
-                name=f"rnd-{name}", capabilities=skills, phases=phases, capacity=capacity, projects=[self.project], by=operator
+                name=f"rnd-{name}",
+                capabilities=skills,
+                phases=phases,
+                capacity=capacity,
+                projects=[self.project],
+                by=operator,
             )
-        self.tickets = [Ticket.objects.open(project=self.project, title=f"{n}", by=operator) for n in range(2)]
+        self.tickets = [
+            Ticket.objects.open(project=self.project, title=f"{n}", by=operator) for n in range(2)
+        ]
         self.tasks = []
 
     def add(self, tasks):
@@ -318,7 +392,10 @@ class World:
         Task.objects.claim(by=self.agents[agent], limit=limit)
 
     def settle(self, agent, state, kind="transient"):
-        Task.objects.settle([Outcome(task.pk, task.fence, state, kind=kind) for task in self.held(agent)], by=self.agents[agent])
+        Task.objects.settle(
+            [Outcome(task.pk, task.fence, state, kind=kind) for task in self.held(agent)],
+            by=self.agents[agent],
+        )
 
     def complete(self, agent):
         self.settle(agent, "completed")
@@ -387,7 +464,9 @@ class World:
         return Task.objects.filter(pk=self.tasks[place % len(self.tasks)].pk)
 
     def sleep(self, place, _):
-        Task.objects.edit(self.some(place).get().pk, by=self.operator, not_before=timezone.now() + timedelta(hours=1))
+        Task.objects.edit(
+            self.some(place).get().pk, by=self.operator, not_before=timezone.now() + timedelta(hours=1)
+        )
 
     def wake(self, place, _):
         self.some(place).filter(asleep=True).update(not_before="2020-01-01T00:00Z")
@@ -399,7 +478,9 @@ class World:
         self.some(place).retry(by=self.operator, reason="once more")
 
     def need(self, parent, child):
-        Need.objects.add(self.project.pk, [Edge(self.some(parent).get().pk, self.some(child).get().pk)], by=self.operator)
+        Need.objects.add(
+            self.project.pk, [Edge(self.some(parent).get().pk, self.some(child).get().pk)], by=self.operator
+        )
 
     def pause_project(self):
         with Project.objects.locked(pk=self.project.pk) as row:
@@ -453,8 +534,13 @@ def check(world):
     for ticket in Ticket.objects.filter(pk__in=[ticket.pk for ticket in world.tickets]):
         explained = Ticket.objects.explanation(ticket)
         assert Ticket.objects.waits([ticket.pk]) == {ticket.pk: explained["waiting_on"]}
-        waits = not ticket.closed or (ticket.done and ticket.tasks.open().exists())  # work left open in a ticket that is done
-        assert bool(explained["causes"]) == bool(explained["waiting_on"]) == waits, (ticket.__dict__, explained)
+        waits = not ticket.closed or (
+            ticket.done and ticket.tasks.open().exists()
+        )  # work left open in a ticket that is done
+        assert bool(explained["causes"]) == bool(explained["waiting_on"]) == waits, (
+            ticket.__dict__,
+            explained,
+        )
     check_needy(world)
 
 
@@ -472,7 +558,9 @@ def barred_tasks(ids, bars):
     from tickets.models.explain.obstacles import SCENE
 
     anything = " OR ".join(f"({each.when}) IS TRUE" for place, each in enumerate(OBSTACLES) if place in bars)
-    return {row["id"] for row in sql.rows(f"SELECT t.id {SCENE} WHERE t.id = ANY (%s) AND ({anything})", [ids])}
+    return {
+        row["id"] for row in sql.rows(f"SELECT t.id {SCENE} WHERE t.id = ANY (%s) AND ({anything})", [ids])
+    }
 
 
 def in_a_random_state(operator, tasks, acts):

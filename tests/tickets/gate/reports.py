@@ -15,7 +15,10 @@ def requirements(length: int = 700, *, headings: tuple[str, ...] = ("Scope", "Ac
 
 def cobertura(hit: int, missed: int, *, claims: str = "") -> bytes:
     """claims: the totals it gives of itself; by default the true ones."""
-    claims = claims or f'line-rate="{hit / max(1, hit + missed):.4f}" lines-valid="{hit + missed}" lines-covered="{hit}"'
+    claims = (
+        claims
+        or f'line-rate="{hit / max(1, hit + missed):.4f}" lines-valid="{hit + missed}" lines-covered="{hit}"'
+    )
     lines = "".join(f'<line number="{n}" hits="{int(n <= hit)}"/>' for n in range(1, hit + missed + 1))
     return (
         '<?xml version="1.0" ?><!DOCTYPE coverage SYSTEM "http://cobertura.sourceforge.net/xml/coverage-04.dtd">'
@@ -24,7 +27,9 @@ def cobertura(hit: int, missed: int, *, claims: str = "") -> bytes:
 
 
 def junit(passed: int, failed: int = 0) -> bytes:
-    cases = '<testcase name="ok"/>' * passed + '<testcase name="bad"><failure message="no"/></testcase>' * failed
+    cases = (
+        '<testcase name="ok"/>' * passed + '<testcase name="bad"><failure message="no"/></testcase>' * failed
+    )
     return f'<testsuites><testsuite tests="{passed + failed}" failures="{failed}">{cases}</testsuite></testsuites>'.encode()
 
 

@@ -14,7 +14,18 @@ from tests.racing import meanwhile, race
 from tests.tickets.gate import reports
 from tests.tickets.gate.reports import hand_in, work_off
 from tickets.gates.registry import Reason
-from tickets.models import Artifact, GateClosed, Handed, Outcome, PhaseMove, Task, TaskSpec, Ticket, Verdict, Workflow
+from tickets.models import (
+    Artifact,
+    GateClosed,
+    Handed,
+    Outcome,
+    PhaseMove,
+    Task,
+    TaskSpec,
+    Ticket,
+    Verdict,
+    Workflow,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -22,7 +33,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def delivery(project, operator):
     """A ticket in REQUIREMENTS of `software_delivery`."""
-    opened = Ticket.objects.open(project=project, workflow=allow(project, "software_delivery"), title="Payments", by=operator)
+    opened = Ticket.objects.open(
+        project=project, workflow=allow(project, "software_delivery"), title="Payments", by=operator
+    )
     Ticket.objects.move(opened.pk, "REQUIREMENTS", by=operator)
     return Ticket.objects.get(pk=opened.pk)
 
@@ -136,9 +149,17 @@ def test_artifacts_are_revised_never_changed(delivery, ada):
 def test_a_completion_that_waits_for_a_move_which_takes_its_claim_keeps_nothing(delivery, operator, ada):
     Task.objects.add(delivery, [TaskSpec("Write it down")], by=operator)
     [claim] = Task.objects.claim(by=ada)
-    outcome = Outcome(claim.task, claim.fence, "completed", artifacts=[Handed("requirements_document", reports.requirements())])
+    outcome = Outcome(
+        claim.task,
+        claim.fence,
+        "completed",
+        artifacts=[Handed("requirements_document", reports.requirements())],
+    )
 
-    with meanwhile(lambda: Task.objects.settle([outcome], by=ada)) as completing, Ticket.objects.locked(pk=delivery.pk) as ticket:
+    with (
+        meanwhile(lambda: Task.objects.settle([outcome], by=ada)) as completing,
+        Ticket.objects.locked(pk=delivery.pk) as ticket,
+    ):
         ticket.send_back("BACKLOG", by=operator, reason="not yet")
 
     [settled] = completing.answer()
@@ -154,9 +175,13 @@ def test_two_completions_with_the_same_contents_do_not_stand_in_each_others_way(
     (_, first), (_, second) = claims
 
     with meanwhile(
-        lambda: Task.objects.settle([Outcome(second.task, second.fence, "completed", artifacts=brought[::-1])], by=bob)
+        lambda: Task.objects.settle(
+            [Outcome(second.task, second.fence, "completed", artifacts=brought[::-1])], by=bob
+        )
     ) as other:
-        [settled] = Task.objects.settle([Outcome(first.task, first.fence, "completed", artifacts=brought)], by=ada)
+        [settled] = Task.objects.settle(
+            [Outcome(first.task, first.fence, "completed", artifacts=brought)], by=ada
+        )
 
     assert settled.state == other.answer()[0].state == "completed"
     assert Artifact.objects.count() == 2  # the same content again is the revision that is there
@@ -185,7 +210,10 @@ def test_evidence_that_changed_while_the_gate_was_judged_is_judged_anew(delivery
 
 
 def test_a_ticket_that_moved_while_its_judge_waited_is_judged_where_it_stands(delivery, operator):
-    with meanwhile(lambda: Ticket.objects.judge(pk=delivery.pk, by=operator)) as other, Ticket.objects.locked(pk=delivery.pk) as ticket:
+    with (
+        meanwhile(lambda: Ticket.objects.judge(pk=delivery.pk, by=operator)) as other,
+        Ticket.objects.locked(pk=delivery.pk) as ticket,
+    ):
         ticket.force("TESTING", by=operator, reason="for the sake of the test")
     assert other.answer().phase == "TESTING"
 
@@ -195,7 +223,11 @@ def test_evidence_that_no_text_can_quote_keeps_the_gate_closed(delivery, operato
     with Ticket.objects.locked(pk=delivery.pk) as ticket:
         ticket.force("IMPLEMENTATION", by=operator, reason="for the sake of the test")
     hand_in(delivery, "code_changes", f'{{"commit": "4f2a91c", "files": ["{file}"]}}'.encode(), by=ada)
-    [check] = [check for check in Ticket.objects.judge(pk=delivery.pk, by=operator).checks if check["check"] == "has_tests"]
+    [check] = [
+        check
+        for check in Ticket.objects.judge(pk=delivery.pk, by=operator).checks
+        if check["check"] == "has_tests"
+    ]
     assert [(reason["code"], reason["got"]) for reason in check["reasons"]] == [("no_tests", ["a?b"])]
 
 
@@ -228,7 +260,13 @@ def test_a_reason_stays_short_and_can_be_kept_whatever_it_quotes(got):
 
 
 def test_a_reason_keeps_what_people_need():
-    told = Reason("sections", "sections_missing", ["scope"], {"percent": 79.5, "lines": 3, "all": False}, "add a heading – Größe").as_dict()
+    told = Reason(
+        "sections",
+        "sections_missing",
+        ["scope"],
+        {"percent": 79.5, "lines": 3, "all": False},
+        "add a heading – Größe",
+    ).as_dict()
 
     assert told["need"] == ["scope"]
     assert told["got"] == {"percent": 79.5, "lines": 3, "all": False}
@@ -238,12 +276,19 @@ def test_a_reason_keeps_what_people_need():
 def test_coverage_with_absurd_hits_makes_no_large_verdict(delivery, operator, ada):
     with Ticket.objects.locked(pk=delivery.pk) as ticket:
         ticket.force("IMPLEMENTATION", by=operator, reason="for the sake of the test")
-    hand_in(delivery, "test_coverage", reports.cobertura(1, 0).replace(b'hits="1"', b'hits="' + b"9" * 9_000_000 + b'"'), by=ada)
+    hand_in(
+        delivery,
+        "test_coverage",
+        reports.cobertura(1, 0).replace(b'hits="1"', b'hits="' + b"9" * 9_000_000 + b'"'),
+        by=ada,
+    )
 
     verdict = Ticket.objects.judge(pk=delivery.pk, by=operator)
 
     assert len(json.dumps(verdict.checks)) < 5_000
-    assert "evidence_unreadable" in {reason["code"] for check in verdict.checks for reason in check["reasons"]}
+    assert "evidence_unreadable" in {
+        reason["code"] for check in verdict.checks for reason in check["reasons"]
+    }
 
 
 def test_a_refusal_stands_where_the_tasks_to_mend_it_cannot_be_added(project, operator, ada):
@@ -259,7 +304,9 @@ def test_a_refusal_stands_where_the_tasks_to_mend_it_cannot_be_added(project, op
         {"name": "SHIP", "to": []},
     ]
     workflow = allow(project, Workflow.objects.install({"name": "mending", "phases": phases}))
-    ticket = Ticket.objects.open(project=project, workflow=workflow, title="--version", tasks=[TaskSpec("x")], by=operator)
+    ticket = Ticket.objects.open(
+        project=project, workflow=workflow, title="--version", tasks=[TaskSpec("x")], by=operator
+    )
     [claim] = Task.objects.claim(by=ada)
     Task.objects.settle([Outcome(claim.task, claim.fence, "completed")], by=ada)
 
@@ -279,7 +326,9 @@ def test_a_person_who_runs_the_checks_takes_no_round_of_mending_away(project, op
         {"name": "SHIP", "to": []},
     ]
     workflow = allow(project, Workflow.objects.install({"name": "mending", "phases": phases}))
-    ticket = Ticket.objects.open(project=project, workflow=workflow, title="x", tasks=[TaskSpec("x")], by=operator)
+    ticket = Ticket.objects.open(
+        project=project, workflow=workflow, title="x", tasks=[TaskSpec("x")], by=operator
+    )
     [claim] = Task.objects.claim(by=ada)
     if early:
         Ticket.objects.judge(pk=ticket.pk, by=operator)

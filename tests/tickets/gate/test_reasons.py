@@ -38,7 +38,9 @@ def test_no_verb_takes_it_where_it_needs_a_reason(ticket, task, operator, reason
         lambda: Ticket.objects.move(ticket.pk, "CANCELLED", by=operator, reason=reason),
         lambda: Task.objects.filter(pk=task.pk).cancel(by=operator, reason=reason),
         lambda: Task.objects.filter(pk=task.pk).retry(by=operator, reason=reason),
-        lambda: Ticket.objects.open(project=ticket.project, title="x", phase="DOING", by=operator, reason=reason + "x"),
+        lambda: Ticket.objects.open(
+            project=ticket.project, title="x", phase="DOING", by=operator, reason=reason + "x"
+        ),
     ]
     for verb in verbs:
         with pytest.raises(Invalid, match=r"say why|say what|needs a reason"):
@@ -55,7 +57,9 @@ def test_no_door_takes_it(ticket, task, operator, client, reason):
     moves = [{"to": "DONE", "force": True}, {"to": "BLOCKED"}, {"to": "CANCELLED"}, {"to": "TODO"}]
 
     answers = [calls.post(f"{at}/transitions", {**move, "reason": reason}) for move in moves]
-    answers += [calls.post(f"/tasks/{task.pk}/{word}", {"reason": reason}) for word in ("cancellation", "retry")]
+    answers += [
+        calls.post(f"/tasks/{task.pk}/{word}", {"reason": reason}) for word in ("cancellation", "retry")
+    ]
     for word, to in (("force", "DONE"), ("block", ""), ("cancel", ""), ("back", "TODO")):
         answers.append(client.post(f"{at}/{word}/", {"reason": reason, "to": to}))
     for word in ("cancel", "bump"):
@@ -80,9 +84,11 @@ def test_where_a_reason_may_be_left_out_it_is_left_out(ticket, task, ada, operat
     Task.objects.filter(pk=task.pk).bump(by=operator, reason=reason)
 
     assert Ticket.objects.get().pause_reason == Project.objects.get().pause_reason == ""
-    assert set(Event.objects.filter(kind__in=["task.released", "task.bumped", "agent.quarantined"]).values_list("reason", flat=True)) == {
-        ""
-    }
+    assert set(
+        Event.objects.filter(kind__in=["task.released", "task.bumped", "agent.quarantined"]).values_list(
+            "reason", flat=True
+        )
+    ) == {""}
 
 
 def test_the_reason_of_a_cancelled_ticket_may_be_as_long_as_any(ticket, task, operator):

@@ -53,9 +53,12 @@ JUNIT = {
 }
 COBERTURA = {
     "lines": CLASSES + b'<class filename="a"><lines>' + numbered(b'<line number="%d" hits="1"/>', 300_000),
-    "files": CLASSES + numbered(b'<class filename="%d"><lines><line number="1" hits="1"/></lines></class>', 130_000),
+    "files": CLASSES
+    + numbered(b'<class filename="%d"><lines><line number="1" hits="1"/></lines></class>', 130_000),
     "long names": CLASSES + (b'<class filename="' + b"a/../" * 200_000 + b'b"><lines></lines></class>') * 9,
-    "entities": b'<!DOCTYPE x [<!ENTITY a "aaaaaaaa">' + numbered(b'<!ENTITY b%d "&a;&a;&a;">', 9) + b"]><coverage>&b9;</coverage>",
+    "entities": b'<!DOCTYPE x [<!ENTITY a "aaaaaaaa">'
+    + numbered(b'<!ENTITY b%d "&a;&a;&a;">', 9)
+    + b"]><coverage>&b9;</coverage>",
 }
 K = evidence.LONGEST
 MARKDOWN = {
@@ -91,7 +94,12 @@ JSON = {
 }
 SLOW = [
     pytest.param(read, content, id=f"{read.__name__}-{name}")
-    for read, files in ((evidence.tests, JUNIT), (evidence.coverage, COBERTURA), (evidence.document, MARKDOWN), (evidence.changes, JSON))
+    for read, files in (
+        (evidence.tests, JUNIT),
+        (evidence.coverage, COBERTURA),
+        (evidence.document, MARKDOWN),
+        (evidence.changes, JSON),
+    )
     for name, content in files.items()
 ]
 
@@ -119,7 +127,9 @@ def reading_on() -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("read", "content"), [(evidence.tests, MANY_CASES), (evidence.document, MARKDOWN["items"])], ids=["xml", "markdown"]
+    ("read", "content"),
+    [(evidence.tests, MANY_CASES), (evidence.document, MARKDOWN["items"])],
+    ids=["xml", "markdown"],
 )
 def test_a_reading_that_used_up_its_time_has_ended(monkeypatch, read, content):
     monkeypatch.setattr(bounded_xml, "SECONDS", 0.01)
@@ -164,11 +174,17 @@ def waiting(project, operator, ada):
 def test_slow_files_of_others_are_no_reason_against_good_ones(waiting, operator):
     slow = [waiting(MARKDOWN["short lines"][number:]) for number in range(6)]
     good = [waiting(reports.requirements(700 + number)) for number in range(6)]
-    acts = [lambda turn, pk=ticket.pk: Ticket.objects.judge(pk=pk, by=operator) for pair in zip(slow, good, strict=True) for ticket in pair]
+    acts = [
+        lambda turn, pk=ticket.pk: Ticket.objects.judge(pk=pk, by=operator)
+        for pair in zip(slow, good, strict=True)
+        for ticket in pair
+    ]
 
     [verdicts] = race(1, *acts)
 
-    codes = [{reason["code"] for check in verdict.checks for reason in check["reasons"]} for verdict in verdicts]
+    codes = [
+        {reason["code"] for check in verdict.checks for reason in check["reasons"]} for verdict in verdicts
+    ]
     assert codes == [{"sections_missing"}, set()] * 6
 
 
@@ -185,7 +201,10 @@ def test_however_many_look_at_a_gate_its_file_is_read_once(waiting, monkeypatch)
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize(("size", "again", "chunks"), [(bounded_xml.LARGEST + 1, False, 0), (1_500_000, False, 2), (1_500_000, True, 0)])
+@pytest.mark.parametrize(
+    ("size", "again", "chunks"),
+    [(bounded_xml.LARGEST + 1, False, 0), (1_500_000, False, 2), (1_500_000, True, 0)],
+)
 def test_a_file_is_fetched_only_to_be_read(waiting, size, again, chunks):
     ticket = waiting(b"%d %d" % (size, again) + b" " * size)
     if again:
@@ -205,5 +224,7 @@ def test_a_reading_too_slow_keeps_the_gate_closed_until_there_is_time(waiting, o
         short.setattr(bounded_xml, "SECONDS", -1)
         refused = Ticket.objects.judge(pk=ticket.pk, by=operator)
 
-    assert {reason["code"] for check in refused.checks for reason in check["reasons"]} == {"evidence_too_slow"}
+    assert {reason["code"] for check in refused.checks for reason in check["reasons"]} == {
+        "evidence_too_slow"
+    }
     assert Ticket.objects.judge(pk=ticket.pk, by=operator).passed

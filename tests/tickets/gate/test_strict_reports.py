@@ -158,7 +158,12 @@ def test_a_report_may_be_in_any_encoding_it_names(encoding):
 
 
 def test_the_same_test_told_twice_failed_if_one_of_them_did():
-    assert evidence.tests(b'<testsuite><testcase name="a"><failure/></testcase><testcase name="a"/></testsuite>').failed == 1
+    assert (
+        evidence.tests(
+            b'<testsuite><testcase name="a"><failure/></testcase><testcase name="a"/></testsuite>'
+        ).failed
+        == 1
+    )
 
 
 @pytest.mark.parametrize("report", UNREADABLE)
@@ -236,7 +241,9 @@ def test_totals_of_coverage_that_contradict_its_lines_are_told(totals, agree):
     assert (not found.contradiction) == agree
 
 
-@pytest.mark.parametrize("totals", ["", 'line-rate="1"', 'lines-valid="1"', 'lines-valid="" lines-covered="1"'])
+@pytest.mark.parametrize(
+    "totals", ["", 'line-rate="1"', 'lines-valid="1"', 'lines-valid="" lines-covered="1"']
+)
 def test_coverage_that_does_not_tell_its_totals_may_be_a_piece_and_is_not_read(totals):
     with pytest.raises(evidence.Unreadable, match="totals"):
         evidence.coverage((COVERED % (totals, 'filename="a.py"', '<line number="1" hits="1"/>')).encode())
@@ -259,7 +266,10 @@ def test_coverage_in_another_format_is_refused_with_the_one_that_is_read(report)
 
 
 def test_a_gate_may_ask_for_a_number_of_lines(project, operator):
-    phases = [{"name": "DO", "to": ["OUT"], "gate": [{"check": "min_coverage", "percent": 80, "lines": 100}]}, {"name": "OUT", "to": []}]
+    phases = [
+        {"name": "DO", "to": ["OUT"], "gate": [{"check": "min_coverage", "percent": 80, "lines": 100}]},
+        {"name": "OUT", "to": []},
+    ]
     workflow = allow(project, Workflow.objects.install({"name": "covered", "phases": phases}))
     ticket = Ticket.objects.open(project=project, title="x", workflow=workflow, by=operator)
 
@@ -271,7 +281,9 @@ def test_a_gate_may_ask_for_a_number_of_lines(project, operator):
     assert Ticket.objects.judge(pk=ticket.pk, by=operator).passed
 
 
-@pytest.mark.parametrize("commit", [None, 7, "", "c", "main", "4f2a91", "4f2a91g", "4f2a91c\n", "4" * 65, "٣" * 7])
+@pytest.mark.parametrize(
+    "commit", [None, 7, "", "c", "main", "4f2a91", "4f2a91g", "4f2a91c\n", "4" * 65, "٣" * 7]
+)
 def test_changes_name_the_commit_they_are(commit):
     with pytest.raises(evidence.Unreadable, match="commit"):
         evidence.changes(json.dumps({"commit": commit, "files": ["tests/test_a.py"]}).encode())
@@ -281,7 +293,9 @@ def test_any_bytes_are_read_or_refused_in_words():
     """Reports of all kinds with pieces cut, doubled, turned and put in: never an error of another kind, and a failure is never lost."""
     chance = random.Random(11)
     whole = [report.encode() for report in DIALECTS.values()] + [
-        (COVERED % ('lines-valid="1" lines-covered="1"', 'filename="a"', '<line number="1" hits="1"/>')).encode()
+        (
+            COVERED % ('lines-valid="1" lines-covered="1"', 'filename="a"', '<line number="1" hits="1"/>')
+        ).encode()
     ]
     odd = [
         b"<",
@@ -302,7 +316,9 @@ def test_any_bytes_are_read_or_refused_in_words():
         report = bytearray(chance.choice(whole))
         for _ in range(chance.randint(1, 4)):
             place, length = chance.randrange(len(report) + 1), chance.randint(0, 40)
-            report[place : place + length] = chance.choice([b"", chance.choice(odd), bytes(report[:length]), chance.randbytes(3)])
+            report[place : place + length] = chance.choice(
+                [b"", chance.choice(odd), bytes(report[:length]), chance.randbytes(3)]
+            )
         for read in (evidence.tests, evidence.coverage, evidence.document, evidence.changes):
             try:
                 found = read(bytes(report))
@@ -311,7 +327,8 @@ def test_any_bytes_are_read_or_refused_in_words():
             else:
                 words = ""
                 broken = read is evidence.tests and re.search(
-                    rb"<(failure|error)\b", re.sub(rb"(?s)<!\[CDATA\[.*?\]\]>|<!--.*?-->|<\?.*?\?>", b"", report)
+                    rb"<(failure|error)\b",
+                    re.sub(rb"(?s)<!\[CDATA\[.*?\]\]>|<!--.*?-->|<\?.*?\?>", b"", report),
                 )
                 assert not broken or found.failed
             assert len(words) < 300
@@ -410,7 +427,9 @@ def test_what_a_reader_of_a_document_sees_counts(shown):
 
 
 def test_a_heading_nobody_sees_is_no_section():
-    found = evidence.document(b"# Scope <!-- Risks -->\n\n## <!-- Acceptance -->\n\n<!--\n## Plan\n-->\n\n```\n# Costs\n```\n")
+    found = evidence.document(
+        b"# Scope <!-- Risks -->\n\n## <!-- Acceptance -->\n\n<!--\n## Plan\n-->\n\n```\n# Costs\n```\n"
+    )
 
     assert found.sections == {"scope", ""}
 

@@ -36,7 +36,12 @@ def test_a_file_of_80_mib_is_handed_in_and_fetched_in_little_memory(web, operato
 
     with contextlib.closing(http.client.HTTPConnection(web.host, timeout=60)) as link:
         length = str(len(HEAD) + SIZE + len(TAIL))
-        headers = {**bearer, "Content-Type": "multipart/form-data; boundary=B", "Content-Length": length, "Idempotency-Key": "k"}
+        headers = {
+            **bearer,
+            "Content-Type": "multipart/form-data; boundary=B",
+            "Content-Length": length,
+            "Idempotency-Key": "k",
+        }
         link.request("POST", at, body=(HEAD, *[block] * (SIZE // MIB), TAIL), headers=headers)
         answer = link.getresponse()
         made = json.loads(answer.read())
@@ -55,14 +60,20 @@ def test_what_is_too_large_is_refused_before_it_is_sent(web, operator, ticket, p
     bearer = {"Authorization": f"Bearer {Key.objects.issue(user=operator, by=operator)[1]}"}
     with contextlib.closing(http.client.HTTPConnection(web.host, timeout=60)) as link:
         link.putrequest("POST", f"/api/v1{path.format(ticket.key)}")
-        for name, value in {**bearer, "Content-Type": "multipart/form-data; boundary=B", "Content-Length": str((limit + 1) * MIB)}.items():
+        for name, value in {
+            **bearer,
+            "Content-Type": "multipart/form-data; boundary=B",
+            "Content-Length": str((limit + 1) * MIB),
+        }.items():
             link.putheader(name, value)
         link.endheaders()
         answer = link.getresponse()
         assert (answer.status, json.loads(answer.read())["code"]) == (413, "too_large")
 
 
-@pytest.mark.parametrize("path", ["/api/v1/tickets/artifacts", "/api/v1/projects/imports", "/login/artifacts"])
+@pytest.mark.parametrize(
+    "path", ["/api/v1/tickets/artifacts", "/api/v1/projects/imports", "/login/artifacts"]
+)
 def test_only_the_addresses_of_uploads_take_large_bodies(web, path):
     with contextlib.closing(http.client.HTTPConnection(web.host, timeout=60)) as link:
         link.putrequest("PATCH", path)

@@ -39,7 +39,9 @@ def issue(name: str, *edges: tuple[str, str], **fields: Any) -> dict[str, Any]:
 
 def written(*issues: Any) -> BinaryIO:
     """A file of these lines: an object as JSON, bytes as they are."""
-    return io.BytesIO(b"".join((each if isinstance(each, bytes) else json.dumps(each).encode()) + b"\n" for each in issues))
+    return io.BytesIO(
+        b"".join((each if isinstance(each, bytes) else json.dumps(each).encode()) + b"\n" for each in issues)
+    )
 
 
 def bring(project: Any, *issues: Any, **how: Any) -> dict[str, Any]:
@@ -54,7 +56,10 @@ def everything() -> dict[str, int]:
     """How much there is of what an import makes."""
     tables = [
         "agents_event",
-        *(f"tickets_{name}" for name in ("ticket", "phasemove", "task", "need", "link", "lane", "comment", "awaited")),
+        *(
+            f"tickets_{name}"
+            for name in ("ticket", "phasemove", "task", "need", "link", "lane", "comment", "awaited")
+        ),
     ]
     return {table: sql.rows(f"SELECT count(*) FROM {table}")[0]["count"] for table in tables}
 
@@ -62,6 +67,11 @@ def everything() -> dict[str, int]:
 def flow(size: int) -> bytes:
     """A WfFormat document of `size` tasks, each of which waits for three others, as far as there are any."""
     tasks = [
-        {"id": f"t{n}", "name": f"work_ID{n}", "parents": [f"t{p}" for p in sorted({n - 1, n // 2, n // 3} - {n, -1})]} for n in range(size)
+        {
+            "id": f"t{n}",
+            "name": f"work_ID{n}",
+            "parents": [f"t{p}" for p in sorted({n - 1, n // 2, n // 3} - {n, -1})],
+        }
+        for n in range(size)
     ]
     return json.dumps({"name": f"{size} tasks", "workflow": {"specification": {"tasks": tasks}}}).encode()

@@ -6,14 +6,31 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-NO_WORK = {"gate", "molecule", "agent", "message", "event", "role", "rig", "slot", "convoy", "template", "wisp", "merge-request"}
+NO_WORK = {
+    "gate",
+    "molecule",
+    "agent",
+    "message",
+    "event",
+    "role",
+    "rig",
+    "slot",
+    "convoy",
+    "template",
+    "wisp",
+    "merge-request",
+}
 OVER = {"closed", "pinned"}  # an issue in one of these blocks nothing and is never blocked
 
 
 class Rule:
     def __init__(self, lines: list[dict[str, Any]]) -> None:
         rows = [row for row in lines if "id" in row and row.get("_type", "issue") == "issue"]
-        self.rows = {row["id"]: row for row in rows if self.status(row) not in ("tombstone", "deleted") and not row.get("deleted_at")}
+        self.rows = {
+            row["id"]: row
+            for row in rows
+            if self.status(row) not in ("tombstone", "deleted") and not row.get("deleted_at")
+        }
         self.blocked: set[str] = set()
 
     @staticmethod
@@ -26,7 +43,11 @@ class Rule:
     def targets(self, name: str, *kinds: str) -> list[tuple[str, dict[str, Any]]]:
         """An edge to an id that is not there counts for nothing."""
         edges = self.rows[name].get("dependencies") or []
-        return [(edge["depends_on_id"], edge) for edge in edges if edge["type"] in kinds and edge["depends_on_id"] in self.rows]
+        return [
+            (edge["depends_on_id"], edge)
+            for edge in edges
+            if edge["type"] in kinds and edge["depends_on_id"] in self.rows
+        ]
 
     def parents(self, name: str) -> set[str]:
         told = [edge for edge in self.rows[name].get("dependencies") or [] if edge["type"] == "parent-child"]
@@ -66,6 +87,11 @@ class Rule:
 
     def offered(self, name: str) -> bool:
         row = self.rows[name]
-        barred = row.get("issue_type", "task") in NO_WORK or row.get("pinned") or row.get("ephemeral") or row.get("is_template")
+        barred = (
+            row.get("issue_type", "task") in NO_WORK
+            or row.get("pinned")
+            or row.get("ephemeral")
+            or row.get("is_template")
+        )
         late = self.deferred(name) or any(self.deferred(parent) for parent in self.parents(name))
         return self.status(row) == "open" and not barred and not late

@@ -21,9 +21,17 @@ FIRST, SECOND = "beads-cases/crossneed1.jsonl", "beads-cases/crossneed2.jsonl"
 
 def edges(project: Any) -> tuple[set[Any], set[Any], set[Any]]:
     """Needs, parents and links, by the ids they had."""
-    needs = Need.objects.filter(child__project=project).values_list("child__ticket__source_id", "parent__ticket__source_id")
-    parents = Ticket.objects.filter(project=project).exclude(parent=None).values_list("source_id", "parent__source_id")
-    links = Link.objects.filter(ticket__project=project).values_list("ticket__source_id", "kind", "other__source_id")
+    needs = Need.objects.filter(child__project=project).values_list(
+        "child__ticket__source_id", "parent__ticket__source_id"
+    )
+    parents = (
+        Ticket.objects.filter(project=project)
+        .exclude(parent=None)
+        .values_list("source_id", "parent__source_id")
+    )
+    links = Link.objects.filter(ticket__project=project).values_list(
+        "ticket__source_id", "kind", "other__source_id"
+    )
     return set(needs), set(parents), set(links)
 
 
@@ -125,7 +133,11 @@ def test_work_that_has_begun_does_not_wait_for_what_comes_later(project, ada):
     [claim] = Task.objects.claim(by=ada)
     report = bring(project, issue("b"))
     assert any("a does not wait for b" in warning for warning in report["warnings"])
-    assert (claim.ticket, Need.objects.count(), Awaited.objects.count()) == (Ticket.objects.get(source_id="a").key, 0, 0)
+    assert (claim.ticket, Need.objects.count(), Awaited.objects.count()) == (
+        Ticket.objects.get(source_id="a").key,
+        0,
+        0,
+    )
 
 
 def test_another_project_and_a_deleted_issue_close_nothing(project):
@@ -146,7 +158,10 @@ def test_the_number_of_statements_does_not_grow_with_what_is_awaited(project, dj
 @pytest.mark.django_db(transaction=True)
 def test_two_files_imported_at_once_find_each_other(project):
     for turn in range(8):
-        one = [issue(f"a{turn}-{n}", ("blocks", f"b{turn}-{n}"), ("parent-child", f"b{turn}-0")) for n in range(20)]
+        one = [
+            issue(f"a{turn}-{n}", ("blocks", f"b{turn}-{n}"), ("parent-child", f"b{turn}-0"))
+            for n in range(20)
+        ]
         two = [issue(f"b{turn}-{n}", ("related", f"a{turn}-{n}")) for n in range(20)]
         acts = [lambda one=one: bring(project, *one), lambda two=two: bring(project, *two)]
         told = together(*(acts if turn % 2 else acts[::-1]))

@@ -71,10 +71,29 @@ def test_rows_that_are_no_work_are_left_out_and_counted_by_type(project):
     report = come_in(project, "beads-cases/types.jsonl")
     left_out = {
         kind: 1
-        for kind in ("gate", "molecule", "agent", "message", "event", "rig", "role", "convoy", "slot", "wisp", "template", "ephemeral")
+        for kind in (
+            "gate",
+            "molecule",
+            "agent",
+            "message",
+            "event",
+            "rig",
+            "role",
+            "convoy",
+            "slot",
+            "wisp",
+            "template",
+            "ephemeral",
+        )
     }
     assert report["skipped"]["rows"] == left_out
-    assert set(Ticket.objects.values_list("source_id", flat=True)) == {"t-task", "t-bug", "t-epic", "t-merge-request", "t-pin"}
+    assert set(Ticket.objects.values_list("source_id", flat=True)) == {
+        "t-task",
+        "t-bug",
+        "t-epic",
+        "t-merge-request",
+        "t-pin",
+    }
     assert Ticket.objects.get(source_id="t-pin").pause_reason == "beads: pinned"
     assert Ticket.objects.get(source_id="t-merge-request").pause_reason == "beads: merge-request"
 
@@ -89,10 +108,14 @@ def test_a_status_that_is_not_open_holds_the_ticket_and_says_why(project):
     come_in(project, "beads-cases/statuses.jsonl")
     paused = dict(Ticket.objects.filter(paused=True).values_list("source_id", "pause_reason"))
     assert paused == {
-        f"s-{status}": f"beads: {status}" for status in ("in_progress", "blocked", "deferred", "pinned", "hooked", "review", "draft")
+        f"s-{status}": f"beads: {status}"
+        for status in ("in_progress", "blocked", "deferred", "pinned", "hooked", "review", "draft")
     }
     assert ready_here() == {"s-open"}
-    assert set(Ticket.objects.filter(phase="DONE").values_list("source_id", flat=True)) == {"s-closed", "s-up"}
+    assert set(Ticket.objects.filter(phase="DONE").values_list("source_id", flat=True)) == {
+        "s-closed",
+        "s-up",
+    }
     assert not Ticket.objects.filter(source_id__in=["s-deleted", "s-tombstone", "s-del"]).exists()
 
 
@@ -143,7 +166,13 @@ def test_many_parents_that_wait_for_each_others_children_cost_the_others_nothing
             issue(f"b{n}", ("parent-child", f"two{n}")),
         )
     ]
-    bring(project, *pairs, issue("first"), issue("epic", ("blocks", "first")), issue("child", ("parent-child", "epic")))
+    bring(
+        project,
+        *pairs,
+        issue("first"),
+        issue("epic", ("blocks", "first")),
+        issue("child", ("parent-child", "epic")),
+    )
     assert "child" not in ready_here()
 
 
@@ -173,7 +202,9 @@ def test_times_that_can_be_none_are_counted_and_the_others_kept_to_the_second(pr
     assert made.isoformat(timespec="seconds") == "2025-11-20T05:42:53+00:00"
 
 
-@pytest.mark.parametrize(("given", "priority"), [("P1", 1), ("0", 0), (1.0, 1), ("High", 1), ("backlog", 3), (" p4 ", 3)])
+@pytest.mark.parametrize(
+    ("given", "priority"), [("P1", 1), ("0", 0), (1.0, 1), ("High", 1), ("backlog", 3), (" p4 ", 3)]
+)
 def test_a_priority_in_another_form_is_the_same(project, given, priority):
     bring(project, issue("bd-1", priority=given))
     assert Ticket.objects.get().priority == priority
@@ -201,7 +232,9 @@ def test_a_closing_time_comes_along_and_a_ticket_is_found_by_the_id_it_had(proje
     assert Task.objects.get(ticket__source_id="bd-old").ended_at.isoformat() == "2025-11-19T21:42:53+00:00"
 
     found = Ticket.objects.get(source_id="bd-new")
-    assert [each["key"] for each in api_of(operator).get("/tickets", q="bd-new").json()["results"]] == [found.key]
+    assert [each["key"] for each in api_of(operator).get("/tickets", q="bd-new").json()["results"]] == [
+        found.key
+    ]
     call_command("explain", "bd-new", json=True)
     assert json.loads(capsys.readouterr().out)["key"] == found.key
     client.force_login(operator)
@@ -214,7 +247,9 @@ def test_a_ticket_is_found_by_the_id_it_had_in_any_case_and_by_an_index(project,
         call_command("explain", asked, json=True)
         assert json.loads(capsys.readouterr().out)["key"] == Ticket.objects.get(source_id=name).key
     sql.rows("SET LOCAL enable_seqscan = off")
-    assert "ticket_source_id" in QuerySet.explain(Ticket.objects.exclude(source="").filter(source_id__iexact="bd-a1"))
+    assert "ticket_source_id" in QuerySet.explain(
+        Ticket.objects.exclude(source="").filter(source_id__iexact="bd-a1")
+    )
 
 
 def test_an_id_that_several_tickets_had_names_them(project):
@@ -237,8 +272,14 @@ def test_of_many_tickets_with_one_id_a_few_are_named(project):
 def test_what_was_deleted_there_and_is_known_here_shows_as_changed_and_stays(project):
     bring(project, issue("bd-1"), issue("bd-2"))
     report = bring(
-        project, issue("bd-1", status="tombstone"), issue("bd-2", deleted_at="2026-01-01T00:00:00Z"), issue("bd-3", status="deleted")
+        project,
+        issue("bd-1", status="tombstone"),
+        issue("bd-2", deleted_at="2026-01-01T00:00:00Z"),
+        issue("bd-3", status="deleted"),
     )
-    assert [(each["id"], each["fields"]) for each in report["changed"]] == [("bd-1", ["deleted"]), ("bd-2", ["deleted"])]
+    assert [(each["id"], each["fields"]) for each in report["changed"]] == [
+        ("bd-1", ["deleted"]),
+        ("bd-2", ["deleted"]),
+    ]
     assert report["tickets"] == {"new": 0, "known": 0, "changed": 2}
     assert Ticket.objects.count() == 2

@@ -18,7 +18,9 @@ from tickets.models import Cycle, Link, Need, Task, Ticket
 from tickets.models.task.readiness import recount
 
 pytestmark = pytest.mark.django_db
-bounded = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+bounded = settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 projects = iter(range(10**6))
 
 text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=60)
@@ -82,7 +84,9 @@ def test_a_document_comes_in_as_it_was_or_not_at_all(document):
     project, blocks, parents = another(), edges_of(document, "blocks"), first_parents(document)
     before = everything()
     going = {each["id"] for each in document if each["status"] != "closed"}
-    if goes_round({(one, other) for one, other in blocks if {one, other} <= going}) or goes_round(parents.items()):
+    if goes_round({(one, other) for one, other in blocks if {one, other} <= going}) or goes_round(
+        parents.items()
+    ):
         with pytest.raises(Cycle):
             bring(project, *document)
         assert everything() == before
@@ -90,7 +94,9 @@ def test_a_document_comes_in_as_it_was_or_not_at_all(document):
 
     report = bring(project, *document)
 
-    tickets = {ticket.source_id: ticket for ticket in Ticket.objects.filter(project=project).select_related("parent")}
+    tickets = {
+        ticket.source_id: ticket for ticket in Ticket.objects.filter(project=project).select_related("parent")
+    }
     assert set(tickets) == {each["id"] for each in document}
     for each in document:
         ticket = tickets[each["id"]]
@@ -98,21 +104,33 @@ def test_a_document_comes_in_as_it_was_or_not_at_all(document):
         assert ticket.phase == ("DONE" if each["status"] == "closed" else "TODO")
         assert ticket.priority == min(each["priority"], 3)
         assert {label.strip() for label in each["labels"] if label.strip()} <= set(ticket.labels)
-    needs = set(Need.objects.filter(child__project=project).values_list("child__ticket__source_id", "parent__ticket__source_id"))
+    needs = set(
+        Need.objects.filter(child__project=project).values_list(
+            "child__ticket__source_id", "parent__ticket__source_id"
+        )
+    )
     inherited = needs - blocks  # from parents that wait
     assert blocks <= needs or goes_round(blocks)
     assert all(other in going and one in parents for one, other in inherited)
     assert {name: ticket.parent.source_id for name, ticket in tickets.items() if ticket.parent} == parents
-    told = {(each["id"], edge["type"], edge["depends_on_id"]) for each in document for edge in each["dependencies"]}
-    own = {(one, kind, other) for one, kind, other in told if one == other and kind != "blocks"}  # to itself: nothing to keep
+    told = {
+        (each["id"], edge["type"], edge["depends_on_id"])
+        for each in document
+        for edge in each["dependencies"]
+    }
+    own = {
+        (one, kind, other) for one, kind, other in told if one == other and kind != "blocks"
+    }  # to itself: nothing to keep
     left_as_they_are = len(blocks - needs)  # needs of finished work that went round
-    assert report["needs"] - len(inherited) + left_as_they_are + report["parents"] + report["links"] + report["awaited"]["edges"] == len(
-        told - own
-    )
+    assert report["needs"] - len(inherited) + left_as_they_are + report["parents"] + report["links"] + report[
+        "awaited"
+    ]["edges"] == len(told - own)
     assert report["links"] == Link.objects.filter(ticket__project=project).count()
     waiting = {each["id"] for each in document if each["status"] != "closed"}
     for task in Task.objects.filter(project=project).select_related("ticket"):
-        open_needs = len({parent for child, parent in needs if child == task.ticket.source_id and parent in waiting})
+        open_needs = len(
+            {parent for child, parent in needs if child == task.ticket.source_id and parent in waiting}
+        )
         assert task.open_needs == (open_needs if task.ticket.source_id in waiting else 0)
     rows = stored("tickets_task")
     recount([row["id"] for row in rows])
@@ -124,7 +142,10 @@ def test_a_document_comes_in_as_it_was_or_not_at_all(document):
 
 
 fields = st.sampled_from(["id", "title", "dependencies", "labels", "priority", "type", "depends_on_id"])
-anything = st.recursive(st.none() | st.booleans() | st.floats() | text, lambda inner: st.lists(inner) | st.dictionaries(fields, inner))
+anything = st.recursive(
+    st.none() | st.booleans() | st.floats() | text,
+    lambda inner: st.lists(inner) | st.dictionaries(fields, inner),
+)
 
 
 @bounded

@@ -29,8 +29,16 @@ GOOD = issue("bd-1")
         (b'{"id": "bd-2", "title": "a\\u0000b"}', Invalid, "line 2: title holds a NUL"),
         (b'{"id": "bd-2", "title": "\\ud800"}', Invalid, "line 2: title holds half a surrogate"),
         (b'{"id": "bd-2", "title": "b", "estimate": NaN}', Malformed, "line 2: .*NaN"),
-        (b'{"id": "bd-2", "title": "b", "x": ' + b"[" * 40 + b"]" * 40 + b"}", Malformed, "line 2: nested deeper than 32"),
-        (b'{"id": "bd-2", "title": "b", "x": ' + b"[" * 99_999 + b"]" * 99_999 + b"}", Malformed, "line 2: nested deeper than 32"),
+        (
+            b'{"id": "bd-2", "title": "b", "x": ' + b"[" * 40 + b"]" * 40 + b"}",
+            Malformed,
+            "line 2: nested deeper than 32",
+        ),
+        (
+            b'{"id": "bd-2", "title": "b", "x": ' + b"[" * 99_999 + b"]" * 99_999 + b"}",
+            Malformed,
+            "line 2: nested deeper than 32",
+        ),
         (b'{"id": "bd-2", "title": "b", "priority": ' + b"9" * 5000 + b"}", Malformed, "line 2: "),
         ({"title": "No id"}, Invalid, "line 2: id is missing"),
         ({"id": "bd-2"}, Invalid, "line 2: title is missing"),
@@ -47,12 +55,32 @@ GOOD = issue("bd-1")
         (issue("bd-2", labels=["ui", 3]), Invalid, "line 2: label 2 must be text"),
         (issue("bd-2", labels=["b" * 201]), Invalid, "line 2: label 1 is longer than 200"),
         ({"id": "bd-2", "title": "b", "dependencies": {}}, Invalid, None),
-        ({"id": "bd-2", "title": "b", "dependencies": {"bd-1": "blocks"}}, Invalid, "line 2: dependencies must be a list"),
-        ({"id": "bd-2", "title": "b", "dependencies": ["bd-1"]}, Invalid, "line 2: dependency 1 must be an object"),
-        ({"id": "bd-2", "title": "b", "dependencies": [{"type": "blocks"}]}, Invalid, "line 2: dependency 1: depends_on_id is missing"),
-        ({"id": "bd-2", "title": "b", "dependencies": [{"depends_on_id": "bd-1"}]}, Invalid, "line 2: dependency 1: type is missing"),
         (
-            {"id": "bd-2", "title": "b", "dependencies": [{"issue_id": "bd-7", "depends_on_id": "bd-1", "type": "blocks"}]},
+            {"id": "bd-2", "title": "b", "dependencies": {"bd-1": "blocks"}},
+            Invalid,
+            "line 2: dependencies must be a list",
+        ),
+        (
+            {"id": "bd-2", "title": "b", "dependencies": ["bd-1"]},
+            Invalid,
+            "line 2: dependency 1 must be an object",
+        ),
+        (
+            {"id": "bd-2", "title": "b", "dependencies": [{"type": "blocks"}]},
+            Invalid,
+            "line 2: dependency 1: depends_on_id is missing",
+        ),
+        (
+            {"id": "bd-2", "title": "b", "dependencies": [{"depends_on_id": "bd-1"}]},
+            Invalid,
+            "line 2: dependency 1: type is missing",
+        ),
+        (
+            {
+                "id": "bd-2",
+                "title": "b",
+                "dependencies": [{"issue_id": "bd-7", "depends_on_id": "bd-1", "type": "blocks"}],
+            },
             Invalid,
             "line 2: dependency 1 is one of bd-7",
         ),
@@ -62,7 +90,9 @@ GOOD = issue("bd-1")
 )
 def test_a_faulty_line_is_named(project, line, refusal, words):
     if words is None:
-        assert bring(project, GOOD, line)["tickets"]["new"] == 2  # an empty value says nothing, whatever its type
+        assert (
+            bring(project, GOOD, line)["tickets"]["new"] == 2
+        )  # an empty value says nothing, whatever its type
         return
     before = everything()
     with pytest.raises(refusal, match=words) as refused:
@@ -88,16 +118,28 @@ def test_a_file_of_nothing_but_faults_ends_early(project):
 @pytest.mark.parametrize(
     ("edges", "named"),
     [
-        ([("bd-1", "blocks", "bd-2"), ("bd-2", "blocks", "bd-3"), ("bd-3", "blocks", "bd-1")], {"bd-1", "bd-2", "bd-3"}),
+        (
+            [("bd-1", "blocks", "bd-2"), ("bd-2", "blocks", "bd-3"), ("bd-3", "blocks", "bd-1")],
+            {"bd-1", "bd-2", "bd-3"},
+        ),
         ([("bd-1", "blocks", "bd-1")], {"bd-1"}),
-        ([("bd-1", "parent-child", "bd-2"), ("bd-2", "parent-child", "bd-1"), ("bd-3", "blocks", "bd-1")], {"bd-1", "bd-2"}),
+        (
+            [("bd-1", "parent-child", "bd-2"), ("bd-2", "parent-child", "bd-1"), ("bd-3", "blocks", "bd-1")],
+            {"bd-1", "bd-2"},
+        ),
         ([("bd-3", "parent-child", "bd-3")], {"bd-3"}),
     ],
 )
 def test_a_cycle_is_named_by_its_issues(project, edges, named):
     before = everything()
     with pytest.raises(Cycle) as refused:
-        bring(project, *(issue(name, *[(kind, to) for one, kind, to in edges if one == name]) for name in ("bd-1", "bd-2", "bd-3")))
+        bring(
+            project,
+            *(
+                issue(name, *[(kind, to) for one, kind, to in edges if one == name])
+                for name in ("bd-1", "bd-2", "bd-3")
+            ),
+        )
     assert set(refused.value.more["cycle"]) == named
     assert all(name in refused.value.message for name in named)
     assert everything() == before
@@ -135,7 +177,10 @@ class Endless(io.RawIOBase):
         return line
 
 
-@pytest.mark.parametrize("line", [b'{"id": "bd-?", "title": "' + b"x" * 400_000 + b'"}\n', b" " * (60 << 20), b" " * 100_000 + b"\n"])
+@pytest.mark.parametrize(
+    "line",
+    [b'{"id": "bd-?", "title": "' + b"x" * 400_000 + b'"}\n', b" " * (60 << 20), b" " * 100_000 + b"\n"],
+)
 def test_a_stream_over_50_mib_is_refused_where_it_passes_the_limit(project, line):
     file = Endless(line)
     with pytest.raises(TooLarge, match="50 MiB"):
@@ -168,18 +213,26 @@ def test_a_long_title_is_cut_and_kept_whole(project):
     assert len(ticket.title) == 300
     assert ticket.description == ("long " * 80).strip() + "\n\nMore."
     assert any("line 1" in warning for warning in report["warnings"])
-    assert bring(project, issue("bd-1", title="long " * 80, description="More."))["tickets"] == {"new": 0, "known": 1, "changed": 0}
+    assert bring(project, issue("bd-1", title="long " * 80, description="More."))["tickets"] == {
+        "new": 0,
+        "known": 1,
+        "changed": 0,
+    }
 
 
 def test_deleted_issues_are_left_out_with_their_edges(project):
-    report = bring(project, issue("bd-1", ("blocks", "bd-2")), issue("bd-2", ("blocks", "bd-1"), status="tombstone"))
+    report = bring(
+        project, issue("bd-1", ("blocks", "bd-2")), issue("bd-2", ("blocks", "bd-1"), status="tombstone")
+    )
 
     assert (report["tickets"]["new"], report["needs"], report["skipped"]["by_kind"]) == (1, 0, {"blocks": 1})
     assert any("tombstone" in warning for warning in report["warnings"])
 
 
 def test_what_is_not_taken_over_is_told(project):
-    report = bring(project, issue("bd-1", sender="gt", estimated_minutes=5, notes=None), issue("bd-2", sender=""))
+    report = bring(
+        project, issue("bd-1", sender="gt", estimated_minutes=5, notes=None), issue("bd-2", sender="")
+    )
     assert report["left_out"] == {"sender": 1, "estimated_minutes": 1}
 
 

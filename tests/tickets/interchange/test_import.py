@@ -50,18 +50,42 @@ def test_the_real_backlog_comes_in_whole_and_only_once(project):
 
 
 def test_an_issue_becomes_a_ticket_with_one_task(project):
-    bring(project, issue("bd-1", priority=0, issue_type="bug", labels=["ui", "open"], description="It flickers.", design="Debounce it."))
+    bring(
+        project,
+        issue(
+            "bd-1",
+            priority=0,
+            issue_type="bug",
+            labels=["ui", "open"],
+            description="It flickers.",
+            design="Debounce it.",
+        ),
+    )
 
     ticket = ticket_of("bd-1")
-    assert (ticket.key, ticket.title, ticket.priority_name, ticket.phase) == ("OMO-1", "Do bd-1", "critical", "TODO")
+    assert (ticket.key, ticket.title, ticket.priority_name, ticket.phase) == (
+        "OMO-1",
+        "Do bd-1",
+        "critical",
+        "TODO",
+    )
     assert ticket.labels == ["ui", "open", "bug"]
     assert ticket.description == "It flickers.\n\n## Design\n\nDebounce it."
     [task] = ticket.tasks.all()
-    assert (task.title, task.kind, task.phase, task.state, task.is_ready) == ("Do bd-1", "bug", "DOING", "pending", True)
+    assert (task.title, task.kind, task.phase, task.state, task.is_ready) == (
+        "Do bd-1",
+        "bug",
+        "DOING",
+        "pending",
+        True,
+    )
     assert [move.ground for move in ticket.history.all()] == ["born"]
 
 
-@pytest.mark.parametrize(("given", "priority"), [(0, "critical"), (1, "high"), (2, "medium"), (3, "low"), (4, "low"), (None, "medium")])
+@pytest.mark.parametrize(
+    ("given", "priority"),
+    [(0, "critical"), (1, "high"), (2, "medium"), (3, "low"), (4, "low"), (None, "medium")],
+)
 def test_a_priority_is_taken_over(project, given, priority):
     bring(project, issue("bd-1", priority=given))
     assert ticket_of("bd-1").priority_name == priority
@@ -73,7 +97,12 @@ def test_a_closed_issue_is_done_as_imported(project):
 
     ticket = ticket_of("bd-1")
     [move] = ticket.history.all()
-    assert (ticket.phase, move.ground, move.by, bool(move.reason)) == ("DONE", PhaseMove.Ground.IMPORTED, "system:test", True)
+    assert (ticket.phase, move.ground, move.by, bool(move.reason)) == (
+        "DONE",
+        PhaseMove.Ground.IMPORTED,
+        "system:test",
+        True,
+    )
     assert "closed" not in ticket.labels
     [task] = ticket.tasks.all()
     assert (task.state, task.is_ready) == ("completed", False)
@@ -98,7 +127,10 @@ def test_blocks_are_needs_and_a_closed_blocker_holds_nothing_up(project, ada):
     )
 
     assert report["needs"] == 4
-    waits = {task.ticket.source_id: (task.open_needs, task.edges_left, task.is_ready) for task in Task.objects.select_related("ticket")}
+    waits = {
+        task.ticket.source_id: (task.open_needs, task.edges_left, task.is_ready)
+        for task in Task.objects.select_related("ticket")
+    }
     assert waits["bd-1"] == waits["bd-4"] == (0, 0, True)
     assert waits["bd-3"] == (1, 1, False)
     assert waits["bd-5"] == (0, 0, False)
@@ -111,17 +143,32 @@ def test_blocks_are_needs_and_a_closed_blocker_holds_nothing_up(project, ada):
 def test_other_relations_are_links_and_hold_nothing_up(project):
     report = bring(
         project,
-        issue("bd-1", ("discovered-from", "bd-2"), ("related", "bd-2"), ("waits-for", "bd-2"), ("related", "bd-1")),
+        issue(
+            "bd-1",
+            ("discovered-from", "bd-2"),
+            ("related", "bd-2"),
+            ("waits-for", "bd-2"),
+            ("related", "bd-1"),
+        ),
         issue("bd-2"),
     )
 
     assert report["links"] == 3
-    assert {link.kind for link in ticket_of("bd-1").links.all()} == {"discovered-from", "related", "waits-for"}
+    assert {link.kind for link in ticket_of("bd-1").links.all()} == {
+        "discovered-from",
+        "related",
+        "waits-for",
+    }
     assert Task.objects.ready().count() == 2  # what is waited for are children, and bd-2 has none
 
 
 def test_a_second_parent_is_kept_as_a_link(project):
-    report = bring(project, issue("bd-3", ("parent-child", "bd-1"), ("parent-child", "bd-2")), issue("bd-2"), issue("bd-1"))
+    report = bring(
+        project,
+        issue("bd-3", ("parent-child", "bd-1"), ("parent-child", "bd-2")),
+        issue("bd-2"),
+        issue("bd-1"),
+    )
 
     assert (report["parents"], report["links"]) == (1, 1)
     assert ticket_of("bd-3").parent == ticket_of("bd-1")
@@ -157,9 +204,16 @@ def test_an_updated_file_adds_only_what_is_new(project, ada):
 
     assert report["tickets"] == {"new": 1, "known": 3, "changed": 2}
     assert (report["needs"], report["parents"], report["links"]) == (1, 1, 1)
-    assert [(change["id"], change["fields"]) for change in report["changed"]] == [("bd-1", ["title", "status"]), ("bd-2", ["priority"])]
+    assert [(change["id"], change["fields"]) for change in report["changed"]] == [
+        ("bd-1", ["title", "status"]),
+        ("bd-2", ["priority"]),
+    ]
     assert any("bd-1 does not wait for bd-4" in warning for warning in report["warnings"])
-    assert (ticket_of("bd-1").title, ticket_of("bd-2").priority_name, ticket_of("bd-2").parent) == ("Do bd-1", "medium", ticket_of("bd-3"))
+    assert (ticket_of("bd-1").title, ticket_of("bd-2").priority_name, ticket_of("bd-2").parent) == (
+        "Do bd-1",
+        "medium",
+        ticket_of("bd-3"),
+    )
     assert ticket_of("bd-2").tasks.get().open_needs == 1
     assert complete(claim, by=ada).state == "completed"
 
@@ -178,7 +232,10 @@ def test_work_that_went_on_here_is_no_change_of_the_file(project, ada):
 def test_an_edge_to_what_came_in_before_is_kept(project):
     bring(project, issue("bd-1"), issue("bd-2", status="closed"))
 
-    report = bring(project, issue("bd-3", ("blocks", "bd-1"), ("parent-child", "bd-2"), ("tracks", "bd-1"), ("blocks", "bd-9")))
+    report = bring(
+        project,
+        issue("bd-3", ("blocks", "bd-1"), ("parent-child", "bd-2"), ("tracks", "bd-1"), ("blocks", "bd-9")),
+    )
 
     assert report["tickets"] == {"new": 1, "known": 0, "changed": 0}
     assert (report["needs"], report["parents"], report["links"]) == (1, 1, 1)
@@ -218,7 +275,11 @@ def test_a_dry_run_reports_the_same_and_changes_nothing(project):
 def test_the_number_of_statements_does_not_grow_with_the_backlog(project):
     def statements(prefix: str, count: int) -> int:
         chain = [
-            issue(f"{prefix}-{n}", *([("blocks", f"{prefix}-{n - 1}"), ("parent-child", f"{prefix}-0")] if n else [])) for n in range(count)
+            issue(
+                f"{prefix}-{n}",
+                *([("blocks", f"{prefix}-{n - 1}"), ("parent-child", f"{prefix}-0")] if n else []),
+            )
+            for n in range(count)
         ]
         with CaptureQueriesContext(
             connection,
@@ -231,7 +292,11 @@ def test_the_number_of_statements_does_not_grow_with_the_backlog(project):
 
 
 def test_tickets_follow_another_workflow_when_asked(project, ada):
-    phases = [{"name": "WRITE", "to": ["READ"]}, {"name": "READ", "to": ["WRITE", "OUT"]}, {"name": "OUT", "to": []}]
+    phases = [
+        {"name": "WRITE", "to": ["READ"]},
+        {"name": "READ", "to": ["WRITE", "OUT"]},
+        {"name": "OUT", "to": []},
+    ]
     allow(project, Workflow.objects.install({"name": "review", "phases": phases}))
     bring(project, issue("bd-1"), issue("bd-2", status="closed"), workflow="review")
 
@@ -256,7 +321,11 @@ def test_every_birth_is_in_the_journal(project):
     for ticket in Ticket.objects.all():
         assert ticket.events == Event.objects.filter(subject=ticket.subject).count()
     for task in Task.objects.all():
-        told = Event.objects.filter(subject=f"task:{task.pk}").order_by("number").values_list("number", flat=True)
+        told = (
+            Event.objects.filter(subject=f"task:{task.pk}")
+            .order_by("number")
+            .values_list("number", flat=True)
+        )
         assert list(told) == list(range(1, task.events + 1))
 
 
@@ -270,12 +339,20 @@ def test_projects_keep_the_same_backlog_apart(project):
 
 def test_a_ticket_opened_afterwards_takes_the_next_number(project):
     bring(project, issue("bd-1"), issue("bd-2"))
-    assert Ticket.objects.open(project=Project.objects.get(pk=project.pk), title="One more", by="system:test").key == "OMO-3"
+    assert (
+        Ticket.objects.open(
+            project=Project.objects.get(pk=project.pk), title="One more", by="system:test"
+        ).key
+        == "OMO-3"
+    )
 
 
 def test_a_byte_order_mark_and_empty_lines_are_accepted(project):
     report = interchange.run(
-        "beads", written(b"\xef\xbb\xbf" + b'{"id": "bd-1", "title": "T\xc3\xa4glich"}\r', b"", b"  "), project=project, by="system:test"
+        "beads",
+        written(b"\xef\xbb\xbf" + b'{"id": "bd-1", "title": "T\xc3\xa4glich"}\r', b"", b"  "),
+        project=project,
+        by="system:test",
     )
     assert report.as_dict()["tickets"]["new"] == 1
     assert ticket_of("bd-1").title == "Täglich"

@@ -16,7 +16,12 @@ from tickets.models.task.readiness import recount
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-CHAIN = [issue(f"bd-{n}", *([("blocks", f"bd-{n - 1}"), ("parent-child", "bd-0"), ("related", "bd-0")] if n else [])) for n in range(40)]
+CHAIN = [
+    issue(
+        f"bd-{n}", *([("blocks", f"bd-{n - 1}"), ("parent-child", "bd-0"), ("related", "bd-0")] if n else [])
+    )
+    for n in range(40)
+]
 
 
 def together(*acts: Callable[[], Any]) -> list[Any]:
@@ -56,7 +61,10 @@ def test_tickets_opened_and_tasks_claimed_during_an_import_are_neither_lost_nor_
     def opened() -> list[str]:
         return [
             Ticket.objects.open(
-                project=Project.objects.get(pk=project.pk), title="Meanwhile", tasks=[TaskSpec("first", "a"), TaskSpec("then")], by=operator
+                project=Project.objects.get(pk=project.pk),
+                title="Meanwhile",
+                tasks=[TaskSpec("first", "a"), TaskSpec("then")],
+                by=operator,
             ).key
             for _ in range(10)
         ]
@@ -64,7 +72,9 @@ def test_tickets_opened_and_tasks_claimed_during_an_import_are_neither_lost_nor_
     def claimed() -> list[int]:
         return [claim.task for _ in range(3) for claim in Task.objects.claim(by=ada)]
 
-    told = together(opened, lambda: bring(project, *CHAIN), claimed, opened, lambda: bring(project, *CHAIN, issue("bd-x")))
+    told = together(
+        opened, lambda: bring(project, *CHAIN), claimed, opened, lambda: bring(project, *CHAIN, issue("bd-x"))
+    )
 
     assert [error for error in told if isinstance(error, Exception)] == []
     assert len({*told[0], *told[3]}) == 20

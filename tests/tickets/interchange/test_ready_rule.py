@@ -33,7 +33,9 @@ def ready(project: Any) -> set[str]:
 def files(draw: Any) -> list[dict[str, Any]]:
     """Edges lead to earlier issues, so that nothing goes round but what `waits-for` may close."""
     names = [f"bd-{n}" for n in range(draw(st.integers(2, 9)))]
-    kinds = st.sampled_from(["blocks", "conditional-blocks", "waits-for", "parent-child", "parent-child", "related"])
+    kinds = st.sampled_from(
+        ["blocks", "conditional-blocks", "waits-for", "parent-child", "parent-child", "related"]
+    )
     found = []
     for place, name in enumerate(names):
         earlier = st.sampled_from([*names[:place], "bd-gone"])
@@ -41,9 +43,26 @@ def files(draw: Any) -> list[dict[str, Any]]:
         row = issue(
             name,
             *edges,
-            status=draw(st.sampled_from(["open", "open", "open", "closed", "pinned", "in_progress", "blocked", "deferred"])),
-            issue_type=draw(st.sampled_from(["task", "task", "task", "epic", "gate", "molecule", "merge-request"])),
-            **draw(st.sampled_from([{}, {}, {}, {"defer_until": LATER}, {"defer_until": "2020-01-01T00:00:00Z"}, {"pinned": True}])),
+            status=draw(
+                st.sampled_from(
+                    ["open", "open", "open", "closed", "pinned", "in_progress", "blocked", "deferred"]
+                )
+            ),
+            issue_type=draw(
+                st.sampled_from(["task", "task", "task", "epic", "gate", "molecule", "merge-request"])
+            ),
+            **draw(
+                st.sampled_from(
+                    [
+                        {},
+                        {},
+                        {},
+                        {"defer_until": LATER},
+                        {"defer_until": "2020-01-01T00:00:00Z"},
+                        {"pinned": True},
+                    ]
+                )
+            ),
         )
         if draw(st.booleans()):
             row["dependencies"] = [{**edge, "metadata": ANY} for edge in row["dependencies"]]
@@ -54,21 +73,56 @@ def files(draw: Any) -> list[dict[str, Any]]:
 @bounded
 @given(files())
 @example([issue("b"), issue("a", ("blocks", "b"), status="closed"), issue("c", ("parent-child", "a"))])
-@example([issue("g", issue_type="gate"), issue("p", ("blocks", "g")), issue("c", ("parent-child", "p")), issue("d", ("parent-child", "c"))])
+@example(
+    [
+        issue("g", issue_type="gate"),
+        issue("p", ("blocks", "g")),
+        issue("c", ("parent-child", "p")),
+        issue("d", ("parent-child", "c")),
+    ]
+)
 @example([issue("a"), issue("m", ("blocks", "a"), issue_type="molecule"), issue("c", ("parent-child", "m"))])
-@example([issue("p", defer_until=LATER), issue("c", ("parent-child", "p")), issue("d", ("parent-child", "c"))])
+@example(
+    [issue("p", defer_until=LATER), issue("c", ("parent-child", "p")), issue("d", ("parent-child", "c"))]
+)
 @example([issue("m", issue_type="molecule", defer_until=LATER), issue("c", ("parent-child", "m"))])
 @example([issue("a", status="pinned"), issue("b", ("blocks", "a"))])
 @example([issue("b"), issue("a", ("blocks", "b"), status="pinned"), issue("c", ("parent-child", "a"))])
 @example(
-    [issue("p", status="in_progress"), issue("q", status="blocked"), issue("c", ("parent-child", "p")), issue("d", ("parent-child", "q"))]
+    [
+        issue("p", status="in_progress"),
+        issue("q", status="blocked"),
+        issue("c", ("parent-child", "p")),
+        issue("d", ("parent-child", "q")),
+    ]
 )
-@example([issue("p"), issue("c", ("parent-child", "p")), issue("w", ("waits-for", "p")), issue("v", ("parent-child", "w"))])
 @example(
-    [issue("p"), issue("c", ("parent-child", "p"), status="closed"), issue("d", ("parent-child", "p")), issue("w") | waits_for_any("p")]
+    [
+        issue("p"),
+        issue("c", ("parent-child", "p")),
+        issue("w", ("waits-for", "p")),
+        issue("v", ("parent-child", "w")),
+    ]
 )
-@example([issue("b"), issue("p"), issue("q", ("blocks", "b")), issue("c", ("parent-child", "p"), ("parent-child", "q"))])
-@example([issue("m", issue_type="molecule"), issue("c", ("parent-child", "m")), issue("w", ("waits-for", "m"))])
+@example(
+    [
+        issue("p"),
+        issue("c", ("parent-child", "p"), status="closed"),
+        issue("d", ("parent-child", "p")),
+        issue("w") | waits_for_any("p"),
+    ]
+)
+@example(
+    [
+        issue("b"),
+        issue("p"),
+        issue("q", ("blocks", "b")),
+        issue("c", ("parent-child", "p"), ("parent-child", "q")),
+    ]
+)
+@example(
+    [issue("m", issue_type="molecule"), issue("c", ("parent-child", "m")), issue("w", ("waits-for", "m"))]
+)
 @example([issue("p"), issue("g", ("parent-child", "p"), issue_type="gate"), issue("w", ("waits-for", "p"))])
 @example(
     [

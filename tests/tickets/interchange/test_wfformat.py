@@ -23,8 +23,16 @@ def document(**more):
         {"id": "b", "name": "join_ID2", "parents": ["a"], "children": []},
         {"id": "c", "name": "join_ID3", "parents": ["a"]},
     ]
-    ran = [{"id": "a", "runtimeInSeconds": 2.5, "command": {"program": "fetch"}}, {"id": "b", "runtimeInSeconds": 1}]
-    return {"name": "small", "schemaVersion": "1.5", "workflow": {"specification": {"tasks": tasks}, "execution": {"tasks": ran}}, **more}
+    ran = [
+        {"id": "a", "runtimeInSeconds": 2.5, "command": {"program": "fetch"}},
+        {"id": "b", "runtimeInSeconds": 1},
+    ]
+    return {
+        "name": "small",
+        "schemaVersion": "1.5",
+        "workflow": {"specification": {"tasks": tasks}, "execution": {"tasks": ran}},
+        **more,
+    }
 
 
 def brought(project, found, **how):

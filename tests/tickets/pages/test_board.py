@@ -12,7 +12,19 @@ from agents.models import Project
 from omoi_site.database import sql
 from tests.deeds import allow, complete, fail
 from tickets.demo import workspace
-from tickets.models import Backlog, Edge, Item, Need, Relation, SweepRun, Task, TaskSpec, Ticket, Words, Workflow
+from tickets.models import (
+    Backlog,
+    Edge,
+    Item,
+    Need,
+    Relation,
+    SweepRun,
+    Task,
+    TaskSpec,
+    Ticket,
+    Words,
+    Workflow,
+)
 from tickets.models.ticket import bulk_import
 from tickets.pages.board import Board, Wanted
 
@@ -28,7 +40,9 @@ def page(client, operator):
 @pytest.fixture
 def opened(project, operator):
     """Open a ticket with one task."""
-    return lambda title, **more: Ticket.objects.open(project=project, title=title, tasks=[TaskSpec(title)], by=operator, **more)
+    return lambda title, **more: Ticket.objects.open(
+        project=project, title=title, tasks=[TaskSpec(title)], by=operator, **more
+    )
 
 
 def board(project, **query):
@@ -89,18 +103,28 @@ def test_what_keeps_all_ready_tickets_waiting_is_told_once(project, opened, oper
     assert "agents create" in shared.how
 
 
-def test_views_counts_and_marks_come_from_what_explain_says_of_the_whole_project(project, opened, ada, operator):
-    Ticket.objects.open(project=project, title="nobody can", tasks=[TaskSpec("x", capabilities=["cobol"])], by=operator)
+def test_views_counts_and_marks_come_from_what_explain_says_of_the_whole_project(
+    project, opened, ada, operator
+):
+    Ticket.objects.open(
+        project=project, title="nobody can", tasks=[TaskSpec("x", capabilities=["cobol"])], by=operator
+    )
     Ticket.objects.open(project=project, title="bare", by=operator)
     both = [TaskSpec("goes"), TaskSpec("x", capabilities=["cobol"])]
     Ticket.objects.open(project=project, title="in part", tasks=both, by=operator)
     opened("free")
 
     for _ in range(60):
-        Ticket.objects.open(project=project, title="many", tasks=[TaskSpec("x", capabilities=["cobol"])], by=operator)
+        Ticket.objects.open(
+            project=project, title="many", tasks=[TaskSpec("x", capabilities=["cobol"])], by=operator
+        )
     shown = board(project)
 
-    assert [(view, count) for view, _, count in shown.views] == [("", 64), ("needs_operator", 63), ("stuck", 62)]
+    assert [(view, count) for view, _, count in shown.views] == [
+        ("", 64),
+        ("needs_operator", 63),
+        ("stuck", 62),
+    ]
     assert shown.untaken[0].count == 61  # though a column shows 50
     marked = {card.ticket.title: card.needs_operator for column in shown.columns for card in column.cards}
     assert marked == {"nobody can": True, "bare": True, "in part": True, "free": False, "many": True}
@@ -110,8 +134,12 @@ def test_views_counts_and_marks_come_from_what_explain_says_of_the_whole_project
 def test_a_finished_demo_says_so_and_shows_what_has_ended(page, project, operator):
     pieces = [piece["piece"] for piece in workspace.backlog()]
     for piece in pieces:
-        assert "The demo has ended" not in page.get("/board/").content.decode(), "others of its tickets are still to come"
-        last = Ticket.objects.open(project=project, title=f"Add {piece}", source="demo", source_id=piece, by=operator)
+        assert "The demo has ended" not in page.get("/board/").content.decode(), (
+            "others of its tickets are still to come"
+        )
+        last = Ticket.objects.open(
+            project=project, title=f"Add {piece}", source="demo", source_id=piece, by=operator
+        )
         for to in ("DOING", "DONE"):
             Ticket.objects.move(last.pk, to, by=operator, reason="walked through by hand", force=True)
 
@@ -128,7 +156,9 @@ def test_the_board_opens_the_project_last_used(page, project, operator):
 
     page.get("/board/?project=ZED")
     assert page.get("/board/").context["project"].key == "ZED"
-    assert page.get("/board/").context["address"] == "/board/?project=ZED", "a part that is asked for again stays with its project"
+    assert page.get("/board/").context["address"] == "/board/?project=ZED", (
+        "a part that is asked for again stays with its project"
+    )
 
     page.cookies["board_project"] = "NONE"
     assert page.get("/board/").context["project"] == project
@@ -139,7 +169,11 @@ def test_every_agent_silent_makes_all_work_need_an_operator(project, opened, ada
     opened("second")
     sql.rows("UPDATE agents_agentpresence SET last_seen_at = clock_timestamp() - interval '5 min'")
 
-    assert [(view, count) for view, _, count in board(project).views] == [("", 2), ("needs_operator", 2), ("stuck", 2)]
+    assert [(view, count) for view, _, count in board(project).views] == [
+        ("", 2),
+        ("needs_operator", 2),
+        ("stuck", 2),
+    ]
 
 
 def test_views_and_filters_find_what_they_name(project, opened, ada, operator):
@@ -168,13 +202,21 @@ def test_views_and_filters_find_what_they_name(project, opened, ada, operator):
         "waiting": {"waits", "fails"},
         "failed": {"fails"},
     }
-    assert found(view="needs_operator") == {"fails", "running", "ready"}  # nothing moves these on: the clock does not run
+    assert found(view="needs_operator") == {
+        "fails",
+        "running",
+        "ready",
+    }  # nothing moves these on: the clock does not run
     SweepRun.note({})
     assert found(view="needs_operator") == {"fails"}
     assert found(view="stuck") == set()  # the clock moves it on, to where its task has failed
     Ticket.objects.advance_due()
     assert found(view="stuck") == {"fails"}
-    assert [(view, count) for view, _, count in board(project).views] == [("", 4), ("needs_operator", 1), ("stuck", 1)]
+    assert [(view, count) for view, _, count in board(project).views] == [
+        ("", 4),
+        ("needs_operator", 1),
+        ("stuck", 1),
+    ]
     assert found(priority="no such", state="nonsense", view="x") == {"fails", "running", "ready", "waits"}
 
 
@@ -207,9 +249,18 @@ def test_phases_of_several_workflows_stand_in_one_order(project, opened, operato
     opened("simple")
     document = {
         "name": "reviewed",
-        "phases": [{"name": "TODO", "to": ["REVIEW"]}, {"name": "REVIEW", "to": ["DONE"]}, {"name": "DONE", "to": []}],
+        "phases": [
+            {"name": "TODO", "to": ["REVIEW"]},
+            {"name": "REVIEW", "to": ["DONE"]},
+            {"name": "DONE", "to": []},
+        ],
     }
-    Ticket.objects.open(project=project, title="reviewed", workflow=allow(project, Workflow.objects.install(document)), by=operator)
+    Ticket.objects.open(
+        project=project,
+        title="reviewed",
+        workflow=allow(project, Workflow.objects.install(document)),
+        by=operator,
+    )
     assert [column.phase for column in board(project).columns] == ["TODO", "DOING", "REVIEW", "DONE"]
 
 
@@ -244,7 +295,9 @@ def test_a_large_board_costs_as_many_statements_as_a_small_one(page, ada, operat
     assert took < 2
 
 
-def test_a_ticket_page_costs_as_many_statements_with_a_hundred_tasks_as_with_one(page, project, ticket, task, operator):
+def test_a_ticket_page_costs_as_many_statements_with_a_hundred_tasks_as_with_one(
+    page, project, ticket, task, operator
+):
     def statements():
         with CaptureQueriesContext(connection) as asked:
             assert page.get(f"/tickets/{ticket.key}/").status_code == 200
@@ -263,5 +316,9 @@ def test_a_done_ticket_shows_the_time_it_spent(page, project, opened, ada):
     complete(claim, by=ada)
     Ticket.objects.advance_due()
     shown = page.get(f"/tickets/{ticket.key}/")
-    assert [(step.phase, step.state) for step in shown.context["page"].steps] == [("TODO", "done"), ("DOING", "done"), ("DONE", "done")]
+    assert [(step.phase, step.state) for step in shown.context["page"].steps] == [
+        ("TODO", "done"),
+        ("DOING", "done"),
+        ("DONE", "done"),
+    ]
     assert shown.context["page"].standstill == []

@@ -13,7 +13,11 @@ from tickets.pages.graph_layout import BELOW, HEIGHT, WIDTH, drawn
 
 def some(count: int, seed: int = 1) -> tuple[range, list[tuple[int, int]]]:
     chance = random.Random(seed)
-    edges = {(chance.randint(max(0, n - 30), n - 1), n) for n in range(1, count) for _ in range(chance.choice((1, 1, 2)))}
+    edges = {
+        (chance.randint(max(0, n - 30), n - 1), n)
+        for n in range(1, count)
+        for _ in range(chance.choice((1, 1, 2)))
+    }
     return range(count), sorted(edges)
 
 

@@ -61,7 +61,9 @@ def test_a_ticket_page_says_why_a_task_waits(page, task, ticket, ada, operator):
 
 def test_what_agents_write_is_shown_as_text(page, project, ada, operator):
     bad = "<script>alert(1)</script>"
-    ticket = Ticket.objects.open(project=project, title=bad, description=bad, labels=[bad], tasks=[TaskSpec(bad)], by=operator)
+    ticket = Ticket.objects.open(
+        project=project, title=bad, description=bad, labels=[bad], tasks=[TaskSpec(bad)], by=operator
+    )
     [claim] = Task.objects.claim(by=ada)
     fail(claim, by=ada, error=bad, kind="permanent")
 
@@ -75,7 +77,9 @@ def test_a_done_ticket_is_folded_away_until_asked_for(page, project, ada, operat
     [claim] = Task.objects.claim(by=ada)
     complete(claim, by=ada)
     Ticket.objects.advance_due()
-    Ticket.objects.open(project=project, title="Another", by=operator)  # where nothing is open any more, the end is shown
+    Ticket.objects.open(
+        project=project, title="Another", by=operator
+    )  # where nothing is open any more, the end is shown
 
     assert "Short one" not in text(page.get("/board/"))
     assert "<b>1</b><span>Done</span>" in text(page.get("/board/"))

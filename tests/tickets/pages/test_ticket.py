@@ -69,7 +69,9 @@ def check(text, number):
 
 
 def act(page, ticket, word, *, part=True, **given):
-    return page.post(f"/tickets/{ticket.key}/{word}/", {"version": ticket.version, **given}, headers=PART if part else {})
+    return page.post(
+        f"/tickets/{ticket.key}/{word}/", {"version": ticket.version, **given}, headers=PART if part else {}
+    )
 
 
 def phase_of(ticket):
@@ -125,13 +127,22 @@ def test_a_phase_without_a_gate_says_so(page, ticket):
 
 def test_history_marks_what_was_forced_imported_and_refused(page, project, delivery, operator):
     act(page, delivery, "judge")
-    Ticket.objects.move(delivery.pk, "TESTING", by=operator, force=True, reason="the demo is tomorrow morning")
+    Ticket.objects.move(
+        delivery.pk, "TESTING", by=operator, force=True, reason="the demo is tomorrow morning"
+    )
     text = shown(page, delivery, "?history=all")
     assert "Forced" in text
     assert "the demo is tomorrow morning" in text
     assert "Gate refused: Implementation" in text
     assert "gate passed 4/4" in text
-    born = Ticket.objects.open(project=project, title="Old one", phase="DOING", ground="imported", reason="from elsewhere", by=operator)
+    born = Ticket.objects.open(
+        project=project,
+        title="Old one",
+        phase="DOING",
+        ground="imported",
+        reason="from elsewhere",
+        by=operator,
+    )
     assert "Imported" in shown(page, born)
 
 
@@ -194,14 +205,18 @@ def test_every_act_does_what_it_says(page, project, delivery, operator, part):
     done("cancel", "CANCELLED", reason="not wanted any more")
     done("reopen", "DESIGN", to="DESIGN", reason="wanted after all")
     done("force", "TESTING", to="TESTING", reason="tested by hand on the bench")
-    told = Event.objects.filter(topic=f"ticket:{delivery.key}", actor="user:admin", kind__in=["ticket.paused", "ticket.edited"])
+    told = Event.objects.filter(
+        topic=f"ticket:{delivery.key}", actor="user:admin", kind__in=["ticket.paused", "ticket.edited"]
+    )
     assert told.count() == 2
     assert Ticket.objects.get(pk=delivery.pk).history.latest("move").reason == "tested by hand on the bench"
 
 
 def test_a_forced_move_says_for_each_phase_what_it_passes_over(page, delivery):
     asked = page.get(f"/tickets/{delivery.key}/force/").content.decode()
-    effects = dict(re.findall(r'data-way="(\w+)"[^>]*><strong>.*?</strong><ul class="effect"><li>(.*?)</li>', asked))
+    effects = dict(
+        re.findall(r'data-way="(\w+)"[^>]*><strong>.*?</strong><ul class="effect"><li>(.*?)</li>', asked)
+    )
 
     assert set(effects) == {phase.name for phase in delivery.plan.phases} - {delivery.phase}
     assert effects["DESIGN"] == "No gate is passed over."
@@ -216,14 +231,21 @@ def test_a_failed_task_tells_its_error_and_offers_the_retry(page, project, ada, 
     [claim] = Task.objects.claim(by=ada)
     fail(claim, by=ada, error="<b>no such column</b> " + "x" * 5_000, kind="permanent")
 
-    panel = page.get(f"/tickets/{ticket.key}/").content.decode().partition('id="standstill-title"')[2].partition("</section>")[0]
+    panel = (
+        page.get(f"/tickets/{ticket.key}/")
+        .content.decode()
+        .partition('id="standstill-title"')[2]
+        .partition("</section>")[0]
+    )
 
     assert "&lt;b&gt;no such column&lt;/b&gt;" in panel
     assert "x" * 301 not in panel
     assert f"/tickets/{ticket.key}/retry-failed/" in panel
 
 
-def test_the_timeline_tells_claims_failures_and_retries_beside_moves_page_by_page(page, project, ada, operator, monkeypatch):
+def test_the_timeline_tells_claims_failures_and_retries_beside_moves_page_by_page(
+    page, project, ada, operator, monkeypatch
+):
     monkeypatch.setattr("tickets.pages.ticket.EVENTS_A_PAGE", 2)
     ticket = Ticket.objects.open(project=project, title="Fails", tasks=[TaskSpec("x")], by=operator)
     [claim] = Task.objects.claim(by=ada)
@@ -273,7 +295,9 @@ def test_an_act_says_its_effect_in_numbers(page, delivery, ada, operator):
     asked = page.get(f"/tickets/{delivery.key}/force/").content.decode()
     assert "Gates that are passed over: Implementation (5 checks)." in asked
     assert "1 claim is taken back, 3 open tasks of this phase held" in asked
-    assert "2 ready tasks not granted meanwhile" in page.get(f"/tickets/{delivery.key}/block/").content.decode()
+    assert (
+        "2 ready tasks not granted meanwhile" in page.get(f"/tickets/{delivery.key}/block/").content.decode()
+    )
 
 
 def test_whoever_comes_late_is_told_who_was_faster(page, delivery, django_user_model):
@@ -332,14 +356,23 @@ def test_a_task_is_acted_on_as_it_was_shown(page, project, operator, ada, bob):
     ready = ticket.tasks.filter(state="pending").first()
     Task.objects.filter(pk=ready.pk).bump(by=bob, reason="urgent")
 
-    answer = page.post(f"/tickets/{ticket.key}/tasks/{ready.pk}/cancel/", {"reason": "old", "state": str(ready.events)}, headers=PART)
+    answer = page.post(
+        f"/tickets/{ticket.key}/tasks/{ready.pk}/cancel/",
+        {"reason": "old", "state": str(ready.events)},
+        headers=PART,
+    )
 
     assert answer.status_code == 409
     assert "bob was faster" in answer.content.decode()
     assert Task.objects.get(pk=ready.pk).state == "pending"
     asked = page.get(f"/tickets/{ticket.key}/tasks/{ready.pk}/cancel/").content.decode()
     state = re.search(r'name="state" value="(\d+)"', asked)[1]
-    assert page.post(f"/tickets/{ticket.key}/tasks/{ready.pk}/cancel/", {"reason": "old", "state": state}, headers=PART).status_code == 200
+    assert (
+        page.post(
+            f"/tickets/{ticket.key}/tasks/{ready.pk}/cancel/", {"reason": "old", "state": state}, headers=PART
+        ).status_code
+        == 200
+    )
 
 
 def test_a_button_drawn_before_a_move_asks_for_nothing(page, project, operator, django_user_model):
@@ -383,7 +416,10 @@ def test_an_operator_may_not_force_and_the_try_is_kept(member, delivery):
     operator = member("operator")
     assert "takes the role of an administrator" in shown(operator, delivery)
     assert "gates:force" not in shown(operator, delivery)
-    assert act(operator, delivery, "force", to="TESTING", reason="tested by hand on the bench").status_code == 403
+    assert (
+        act(operator, delivery, "force", to="TESTING", reason="tested by hand on the bench").status_code
+        == 403
+    )
     told = Event.objects.filter(kind="ticket.move_refused").latest("id")
     assert (told.actor, told.data["to"], told.data["code"]) == ("user:operator", "TESTING", "forbidden")
     assert act(operator, delivery, "pause").status_code == 200
@@ -428,7 +464,10 @@ def test_tasks_are_retried_bumped_and_cancelled(page, project, operator, ada):
 def test_all_failed_tasks_are_retried_at_once(page, project, operator, ada):
     ticket = delivering.busy(project, by=operator, agent=ada)
     assert "head-retry-failed" in shown(page, ticket)
-    assert act(page, ticket, "retry-failed", reason="the sandbox is mended").content.decode() == "1 task back in the queue"
+    assert (
+        act(page, ticket, "retry-failed", reason="the sandbox is mended").content.decode()
+        == "1 task back in the queue"
+    )
     assert act(page, ticket, "retry-failed", reason="the sandbox is mended").status_code == 409
 
 
@@ -459,7 +498,12 @@ def test_what_cannot_be_done_is_refused_in_words(page, delivery, word, given):
     assert 'id="refused"' in answer.content.decode()
     assert phase_of(delivery) == "IMPLEMENTATION"
     if given.get("to") in ("DONE", "NOWHERE", "DESIGN"):
-        assert Event.objects.filter(kind="ticket.move_refused", actor="user:admin", topic=f"ticket:{delivery.key}").count() == 1
+        assert (
+            Event.objects.filter(
+                kind="ticket.move_refused", actor="user:admin", topic=f"ticket:{delivery.key}"
+            ).count()
+            == 1
+        )
 
 
 def test_addresses_of_nothing_are_not_found(page, delivery):
@@ -491,7 +535,9 @@ def test_the_graph_shows_what_is_open_and_folds_what_is_done(page, project, oper
 
 def test_a_ticket_page_costs_the_same_for_3_tasks_and_for_310(page, project, operator, ada):
     def made(count):
-        ticket = Ticket.objects.open(project=project, title=f"{count}", tasks=[TaskSpec(f"t{n}") for n in range(count)], by=operator)
+        ticket = Ticket.objects.open(
+            project=project, title=f"{count}", tasks=[TaskSpec(f"t{n}") for n in range(count)], by=operator
+        )
         ids = list(ticket.tasks.order_by("id").values_list("pk", flat=True))
         Need.objects.add(project.pk, [Edge(ids[n - 1], ids[n]) for n in range(1, count)], by=operator)
         return ticket
@@ -533,7 +579,8 @@ def test_a_form_with_a_character_no_text_can_keep_is_refused(page, delivery):
 
 
 @pytest.mark.parametrize(
-    ("source", "said", "unsaid"), [("demo", "the demo, which this machine works off", "Imported"), ("beads", "Imported from", "the demo")]
+    ("source", "said", "unsaid"),
+    [("demo", "the demo, which this machine works off", "Imported"), ("beads", "Imported from", "the demo")],
 )
 def test_a_ticket_says_where_it_came_from(page, project, operator, source, said, unsaid):
     opened = Ticket.objects.open(project=project, title="x", source=source, source_id="x-1", by=operator)

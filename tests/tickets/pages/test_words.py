@@ -26,11 +26,17 @@ from tickets.pages.causes import causes_of, drawn, untaken
 pytestmark = pytest.mark.django_db
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d|\d\d:\d\d:\d\d|\+00:00|\bUTC\b")
-OURS = re.compile(r"\b(unmet|not_before|claimable|waiting_on|lease_expires_at|open_needs|doomed|(agent|user|task|ticket|system):[\w.-]+)\b")
+OURS = re.compile(
+    r"\b(unmet|not_before|claimable|waiting_on|lease_expires_at|open_needs|doomed|(agent|user|task|ticket|system):[\w.-]+)\b"
+)
 CODE = re.compile(r"\b[a-z]+_[a-z_]+\b|\b[A-Z]+_[A-Z_]+\b")
-PHASES = re.compile(r"\b(TODO|DOING|DONE|BACKLOG|REQUIREMENTS|DESIGN|IMPLEMENTATION|TESTING|DEPLOYMENT|BLOCKED|CANCELLED)\b")
+PHASES = re.compile(
+    r"\b(TODO|DOING|DONE|BACKLOG|REQUIREMENTS|DESIGN|IMPLEMENTATION|TESTING|DEPLOYMENT|BLOCKED|CANCELLED)\b"
+)
 # Names a person types or looks for as they stand: variables of the environment, programs and files.
-TYPED = re.compile(r"\b(OMOI_[A-Z_]+|DATABASE_URL|BROKER_URL|FORWARDED_ALLOW_IPS|DJANGO_[A-Z_]+|test_\*|[\w.]+_batch\(\))")
+TYPED = re.compile(
+    r"\b(OMOI_[A-Z_]+|DATABASE_URL|BROKER_URL|FORWARDED_ALLOW_IPS|DJANGO_[A-Z_]+|test_\*|[\w.]+_batch\(\))"
+)
 
 
 def faults(text: str) -> list[str]:
@@ -53,7 +59,9 @@ def clean(*texts: str) -> None:
 )  # fmt: skip
 def test_what_is_no_word_for_people_is_found(text):
     assert faults(text)
-    assert not faults("ada has not been heard from for 4 minutes; OMO-1.2 stands in In review; set DATABASE_URL")
+    assert not faults(
+        "ada has not been heard from for 4 minutes; OMO-1.2 stands in In review; set DATABASE_URL"
+    )
 
 
 def every_cause(tickets, tasks):
@@ -76,7 +84,12 @@ def check_causes(world):
         if shown := drawn([cause]):
             clean(shown.text)
     tickets = list(Ticket.objects.filter(project=world.project))
-    clean(*[cause.text for cause in causes_of(tickets, Task.objects.tallies(ticket.pk for ticket in tickets)).values()])
+    clean(
+        *[
+            cause.text
+            for cause in causes_of(tickets, Task.objects.tallies(ticket.pk for ticket in tickets)).values()
+        ]
+    )
     clean(*[text for shared in untaken(world.project.pk) for text in (shared.cause.text, shared.how)])
 
 
@@ -148,13 +161,22 @@ def test_no_page_and_no_dialog_tells_a_bare_moment_or_a_word_of_the_api(client, 
         "/board/?project=OMO&view=needs_operator",
     ]
     pages += [f"/tickets/{delivery.key}/{act.word}/" for act in TICKET]
-    pages += [f"/tickets/{delivery.key}/tasks/{task.pk}/{act.word}/" for act in TASK for task in delivery.tasks.all()[:3]]
+    pages += [
+        f"/tickets/{delivery.key}/tasks/{task.pk}/{act.word}/"
+        for act in TASK
+        for task in delivery.tasks.all()[:3]
+    ]
     for page in pages:
         answer = client.get(page)
         if answer.status_code == 200:
             assert not faults(read(answer.content.decode())), page
-    assert ">ada</a>" in client.get(pages[0]).content.decode(), "whom a task waits for is named, and leads there"
-    refused = client.post(f"/tickets/{delivery.key}/advance/", {"to": "TESTING", "version": Ticket.objects.get(pk=delivery.pk).version})
+    assert ">ada</a>" in client.get(pages[0]).content.decode(), (
+        "whom a task waits for is named, and leads there"
+    )
+    refused = client.post(
+        f"/tickets/{delivery.key}/advance/",
+        {"to": "TESTING", "version": Ticket.objects.get(pk=delivery.pk).version},
+    )
     assert refused.status_code == 409
     assert not faults(read(refused.content.decode()))
 

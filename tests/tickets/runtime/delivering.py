@@ -10,7 +10,14 @@ from tests.tickets.gate import reports
 from tests.tickets.gate.reports import hand_in, work_off
 from tickets.models import Edge, Link, Need, Task, TaskSpec, Ticket
 
-FIRST = ["Read the old code", "Key store schema", "Key store service", "Gateway client retries", "Metrics", "Webhook reconciliation"]
+FIRST = [
+    "Read the old code",
+    "Key store schema",
+    "Key store service",
+    "Gateway client retries",
+    "Metrics",
+    "Webhook reconciliation",
+]
 LATER = [
     "Review key store",
     "Replay protection",
@@ -20,7 +27,23 @@ LATER = [
     "Security review",
     "Load test 500 rps",
 ]
-EDGES = [(0, 1), (1, 2), (1, 3), (0, 4), (1, 5), (2, 6), (2, 7), (3, 7), (6, 8), (5, 9), (4, 10), (7, 11), (8, 12), (11, 12), (9, 12)]
+EDGES = [
+    (0, 1),
+    (1, 2),
+    (1, 3),
+    (0, 4),
+    (1, 5),
+    (2, 6),
+    (2, 7),
+    (3, 7),
+    (6, 8),
+    (5, 9),
+    (4, 10),
+    (7, 11),
+    (8, 12),
+    (11, 12),
+    (9, 12),
+]
 
 
 def walked(project: Project, *, by: Any, agent: Agent) -> Ticket:

@@ -26,7 +26,9 @@ def clock(*before):
     """A running `manage.py clock` that has said it is ready, started by way of the words `before`."""
     ear, mouth = os.pipe()
     environment = {**cluster.environment(), "OMOI_READY_FD": str(mouth)}
-    process = subprocess.Popen([*before, sys.executable, "manage.py", "clock"], cwd=settings.ROOT, env=environment, pass_fds=(mouth,))
+    process = subprocess.Popen(
+        [*before, sys.executable, "manage.py", "clock"], cwd=settings.ROOT, env=environment, pass_fds=(mouth,)
+    )
     os.close(mouth)
     try:
         with os.fdopen(ear) as waiting:
@@ -46,7 +48,9 @@ def leader():
 
 def runs_now():
     """Whether the clock ran within the last second and a half."""
-    return sql.one("SELECT 1 FROM tickets_sweeprun WHERE name = 'clock' AND at > clock_timestamp() - interval '1.5 s'")
+    return sql.one(
+        "SELECT 1 FROM tickets_sweeprun WHERE name = 'clock' AND at > clock_timestamp() - interval '1.5 s'"
+    )
 
 
 def test_a_second_clock_stands_by_and_takes_over_when_the_first_is_killed():
@@ -66,7 +70,10 @@ def test_a_second_clock_stands_by_and_takes_over_when_the_first_is_killed():
 
 def test_a_clock_lapses_a_claim_soon_after_its_lease(task, ada):
     Task.objects.claim(by=ada)
-    sql.rows("UPDATE tickets_task SET lease_expires_at = clock_timestamp() + interval '0.5 s' WHERE id = %s", [task.pk])
+    sql.rows(
+        "UPDATE tickets_task SET lease_expires_at = clock_timestamp() + interval '0.5 s' WHERE id = %s",
+        [task.pk],
+    )
     with clock():
         wait_for(lambda: Task.objects.get(pk=task.pk).state == "pending", 6.5)
 
@@ -82,7 +89,9 @@ def test_a_clock_outlives_its_connection(task):
 
 
 @pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("before", [[], ["sh", "-c", "trap '' INT; exec \"$@\"", "sh"]], ids=["by hand", "in the background"])
+@pytest.mark.parametrize(
+    "before", [[], ["sh", "-c", "trap '' INT; exec \"$@\"", "sh"]], ids=["by hand", "in the background"]
+)
 def test_a_clock_ends_at_once_and_cleanly_when_asked(by, before):
     with clock(*before) as process:
         wait_for(leader)
@@ -101,7 +110,9 @@ def test_a_clock_ends_at_once_in_the_middle_of_a_statement(task):
         try:
             blocked = "CREATE OR REPLACE FUNCTION omoi_test_block() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NEW; END $$"
             sql.rows(blocked)
-            sql.rows("CREATE TRIGGER test_block BEFORE UPDATE ON tickets_sweeprun FOR EACH ROW EXECUTE FUNCTION omoi_test_block()")
+            sql.rows(
+                "CREATE TRIGGER test_block BEFORE UPDATE ON tickets_sweeprun FOR EACH ROW EXECUTE FUNCTION omoi_test_block()"
+            )
             wait_for(lambda: sql.one("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))
             began = time.monotonic()
             process.terminate()

@@ -27,9 +27,15 @@ def test_one_turn_lapses_wakes_and_moves_on(project, ada, operator):
     held = Ticket.objects.open(project=project, title="Held", tasks=[TaskSpec("Held")], by=operator)
     [claim] = Task.objects.claim(by=ada)
     asleep = Ticket.objects.open(
-        project=project, title="Asleep", tasks=[TaskSpec("Asleep", not_before=datetime(2020, 1, 1, tzinfo=UTC))], by=operator
+        project=project,
+        title="Asleep",
+        tasks=[TaskSpec("Asleep", not_before=datetime(2020, 1, 1, tzinfo=UTC))],
+        by=operator,
     )
-    sql.rows("UPDATE tickets_task SET lease_expires_at = clock_timestamp() - interval '1 s' WHERE id = %s", [claim.task])
+    sql.rows(
+        "UPDATE tickets_task SET lease_expires_at = clock_timestamp() - interval '1 s' WHERE id = %s",
+        [claim.task],
+    )
 
     turn()
 
@@ -133,7 +139,9 @@ def test_a_late_turn_does_not_shift_the_schedule():
 
 
 def test_one_ticket_that_cannot_move_does_not_stop_the_others(project, ada, operator):
-    stuck = Ticket.objects.open(project=project, title="Stuck", workflow=allow(project, broken()), by=operator)
+    stuck = Ticket.objects.open(
+        project=project, title="Stuck", workflow=allow(project, broken()), by=operator
+    )
     Task.objects.insert(stuck, [TaskSpec("Do it", phase="DOING")], phase="TODO", by=operator)
     stuck.tasks.update(held=False)
     whole = Ticket.objects.open(project=project, title="Whole", tasks=[TaskSpec("Do it")], by=operator)
@@ -153,7 +161,12 @@ def broken():
     workflow = Workflow.objects.create(name="broken", version=1, document=document)
     for position, (name, to) in enumerate([("TODO", ["DOING"]), ("DOING", [])]):
         WorkflowPhase.objects.create(
-            workflow=workflow, name=name, position=position, to=to, start=not position, automatic="on_claim" if to else ""
+            workflow=workflow,
+            name=name,
+            position=position,
+            to=to,
+            start=not position,
+            automatic="on_claim" if to else "",
         )
     return workflow
 

@@ -53,7 +53,10 @@ def running(marker: str) -> bool:
 
 def test_a_worker_carries_out_a_command_and_its_ticket_moves_on(project, operator, worker):
     ticket = Ticket.objects.open(
-        project=project, title="Say it", tasks=[TaskSpec("Say", profile="echo", slots={"text": "hello; $HOME"})], by=operator
+        project=project,
+        title="Say it",
+        tasks=[TaskSpec("Say", profile="echo", slots={"text": "hello; $HOME"})],
+        by=operator,
     )
 
     until(lambda: Ticket.objects.get(pk=ticket.pk).done, why=worker.last_words)
@@ -65,7 +68,10 @@ def test_a_worker_carries_out_a_command_and_its_ticket_moves_on(project, operato
 def test_as_many_tasks_run_at_once_as_a_worker_has_threads(ticket, operator, shared):
     """Each of six waits for the other five: fewer threads would never end."""
     six = tasks(
-        ticket, *["touch $HOME/shared/$OMOI_TASK; while [ $(ls $HOME/shared | wc -l) -lt 6 ]; do sleep 0.05; done"] * 6, by=operator
+        ticket,
+        *["touch $HOME/shared/$OMOI_TASK; while [ $(ls $HOME/shared | wc -l) -lt 6 ]; do sleep 0.05; done"]
+        * 6,
+        by=operator,
     )
 
     with working(threads=6) as worker:
@@ -74,7 +80,9 @@ def test_as_many_tasks_run_at_once_as_a_worker_has_threads(ticket, operator, sha
 
 def test_what_a_task_says_is_stored_and_what_goes_wrong_is_told(ticket, operator, worker):
     said, failed = tasks(ticket, r"printf 'a\000\377'", "echo sorry; exit 3", by=operator, max_attempts=1)
-    [paused] = Task.objects.add(ticket, [TaskSpec("Pause", profile="pause", slots={"seconds": 0})], by=operator)
+    [paused] = Task.objects.add(
+        ticket, [TaskSpec("Pause", profile="pause", slots={"seconds": 0})], by=operator
+    )
 
     until(lambda: not Task.objects.open().exists(), why=worker.last_words)
 
@@ -107,7 +115,9 @@ def test_a_killed_workers_tasks_come_back_by_lease_and_are_done_once(ticket, ope
         until(lambda: len(list(shared.iterdir())) == 2, why=first.last_words)
         first.kill()
         until(lambda: not running(mark))  # nobody goes on working for a worker that is gone
-        sql.rows("UPDATE tickets_task SET lease_expires_at = clock_timestamp() - interval '1 s' WHERE state = 'claimed'")
+        sql.rows(
+            "UPDATE tickets_task SET lease_expires_at = clock_timestamp() - interval '1 s' WHERE state = 'claimed'"
+        )
         (shared / "go").touch()
 
         with working("w2") as second:
@@ -119,12 +129,16 @@ def test_a_killed_workers_tasks_come_back_by_lease_and_are_done_once(ticket, ope
 
 
 def test_a_restarted_worker_keeps_nothing_of_the_dead_one_alive(ticket, operator, shared):
-    [task] = tasks(ticket, "touch $HOME/shared/$OMOI_ATTEMPT; [ $OMOI_ATTEMPT = 2 ] || sleep 300", by=operator)
+    [task] = tasks(
+        ticket, "touch $HOME/shared/$OMOI_ATTEMPT; [ $OMOI_ATTEMPT = 2 ] || sleep 300", by=operator
+    )
     with working("w1", threads=1) as first:
         until(lambda: (shared / "1").exists(), why=first.last_words)
         first.kill()
     with working("w1", threads=1) as again:
-        until(lambda: states(task) == ["completed"], why=again.last_words)  # its lease of a minute is not waited for
+        until(
+            lambda: states(task) == ["completed"], why=again.last_words
+        )  # its lease of a minute is not waited for
 
 
 def test_a_killed_broker_connection_only_delays(ticket, operator):
@@ -146,7 +160,9 @@ def keep_open(ticket, *, by):
 
 def test_a_worker_outlives_the_loss_of_every_connection(ticket, operator, shared):
     keep_open(ticket, by=operator)
-    [task] = tasks(ticket, "touch $HOME/shared/begun; until [ -e $HOME/shared/go ]; do sleep 0.1; done", by=operator)
+    [task] = tasks(
+        ticket, "touch $HOME/shared/begun; until [ -e $HOME/shared/go ]; do sleep 0.1; done", by=operator
+    )
     with working() as worker:
         until(lambda: (shared / "begun").exists(), why=worker.last_words)
         for _ in range(3):
@@ -180,7 +196,9 @@ def test_a_claim_that_is_lost_ends_its_whole_group(ticket, operator, how, mark):
 
 
 def test_a_worker_told_to_end_lets_running_work_finish_and_takes_no_more(ticket, operator, shared):
-    [task] = tasks(ticket, "touch $HOME/shared/begun; until [ -e $HOME/shared/go ]; do sleep 0.1; done", by=operator)
+    [task] = tasks(
+        ticket, "touch $HOME/shared/begun; until [ -e $HOME/shared/go ]; do sleep 0.1; done", by=operator
+    )
     with working() as worker:
         until(lambda: (shared / "begun").exists(), why=worker.last_words)
         worker.process.terminate()
@@ -201,13 +219,19 @@ def test_work_that_outlasts_the_grace_is_ended_and_given_back(ticket, operator, 
 
 def test_two_workers_never_have_one_name(worker):
     second = subprocess.run(
-        [sys.executable, "manage.py", "worker", "--name", "w1"], cwd=ROOT, env=cluster.environment(), capture_output=True, text=True
+        [sys.executable, "manage.py", "worker", "--name", "w1"],
+        cwd=ROOT,
+        env=cluster.environment(),
+        capture_output=True,
+        text=True,
     )
     assert second.returncode == 1
     assert "a worker named w1 is running already" in second.stderr
 
 
-@pytest.mark.parametrize(("words", "why"), [(["--threads", "0"], "capacity"), (["--name", "Not A Name"], "name")])
+@pytest.mark.parametrize(
+    ("words", "why"), [(["--threads", "0"], "capacity"), (["--name", "Not A Name"], "name")]
+)
 def test_a_worker_that_cannot_be_is_refused_in_words(words, why):
     with pytest.raises(Invalid, match=why):
         call_command("worker", *words)
@@ -222,8 +246,14 @@ def test_a_task_that_no_worker_could_run_is_refused_naming_the_field(ticket, ope
         ({"title": "Try", "slots": {"text": "a"}}, "tasks.0.slots"),
     ]:
         answer = api.post(path, {"tasks": [task]})
-        assert (answer.status_code, [fault["field"] for fault in answer.json()["errors"]]) == (422, [field]), answer.json()
-    assert api.post(path, {"tasks": [{"title": "Try", "profile": "echo", "slots": {"text": "a"}}]}).status_code == 201
+        assert (answer.status_code, [fault["field"] for fault in answer.json()["errors"]]) == (
+            422,
+            [field],
+        ), answer.json()
+    assert (
+        api.post(path, {"tasks": [{"title": "Try", "profile": "echo", "slots": {"text": "a"}}]}).status_code
+        == 201
+    )
 
 
 def test_what_the_work_leaves_is_handed_in_under_its_fence(ticket, operator):
@@ -234,13 +264,20 @@ def test_what_the_work_leaves_is_handed_in_under_its_fence(ticket, operator):
         artifacts={"out/report.md": "requirements_document", "log.txt": "test_evidence"},
     )
     text = "mkdir out; echo '# Scope' > out/report.md; echo said > log.txt"
-    [task] = Task.objects.add(ticket, [TaskSpec("Report", profile=reporting, slots={"text": text})], by=operator)
+    [task] = Task.objects.add(
+        ticket, [TaskSpec("Report", profile=reporting, slots={"text": text})], by=operator
+    )
 
     with working() as worker:
         until(lambda: states(task) == ["completed"], why=worker.last_words)
 
     report, log = ticket.artifacts.order_by("path").reverse()
-    assert (report.type, report.path, report.phase, report.revision) == ("requirements_document", "out/report.md", "DOING", 1)
+    assert (report.type, report.path, report.phase, report.revision) == (
+        "requirements_document",
+        "out/report.md",
+        "DOING",
+        1,
+    )
     assert b"".join(report.blob.pieces()) == b"# Scope\n"
     assert (log.type, log.task_id, log.fence, log.by) == ("test_evidence", task.pk, 1, "agent:w1")
 

@@ -23,7 +23,9 @@ def server(request, tmp_path, settings):
     if request.param is None:
         yield None
         return
-    pytest.importorskip({Redis: "redis", RabbitMQ: "pika"}[request.param], reason="pip install -r requirements-scale.txt")
+    pytest.importorskip(
+        {Redis: "redis", RabbitMQ: "pika"}[request.param], reason="pip install -r requirements-scale.txt"
+    )
     made = request.param(tmp_path)
     made.start()
     yield made
@@ -49,7 +51,9 @@ def test_every_task_is_done_once_while_workers_and_broker_are_killed(server, tic
                 server.start()
             until(lambda: done() == 60, why=lambda: again.last_words() + second.last_words(), patience=60)
 
-    ended = sql.rows("SELECT count(*) AS n, count(DISTINCT subject) AS tasks FROM agents_event WHERE kind = 'task.completed'")
+    ended = sql.rows(
+        "SELECT count(*) AS n, count(DISTINCT subject) AS tasks FROM agents_event WHERE kind = 'task.completed'"
+    )
     assert ended == [{"n": 60, "tasks": 60}]
     assert not (shared / "twice").exists()
 

@@ -42,7 +42,10 @@ def started(worker, *which, limit=4):
 
 
 def lapses(worker):
-    sql.rows("UPDATE tickets_task SET lease_expires_at = clock_timestamp() - interval '1 s' WHERE holder_id = %s", [worker.pk])
+    sql.rows(
+        "UPDATE tickets_task SET lease_expires_at = clock_timestamp() - interval '1 s' WHERE holder_id = %s",
+        [worker.pk],
+    )
     Task.objects.lapse()
 
 
@@ -64,7 +67,9 @@ def test_what_had_started_counts_an_attempt_and_what_only_waited_is_given_back_f
 
     dies(w1)
 
-    assert list(Task.objects.order_by("pk").values_list("state", "attempts", "worker_deaths", "retries", "error")) == [
+    assert list(
+        Task.objects.order_by("pk").values_list("state", "attempts", "worker_deaths", "retries", "error")
+    ) == [
         ("pending", 1, 1, 1, Task.objects.get(pk=ran.pk).error),
         ("pending", 0, 0, 0, ""),
         ("pending", 0, 0, 0, ""),
@@ -173,7 +178,12 @@ def test_the_mark_goes_when_it_completes_and_when_it_is_retried(ticket, w1, dies
     assert Task.objects.get(pk=failing.pk).runs_alone  # it may still be what ended them
     Task.objects.filter(pk=failing.pk).retry(by="system:test", reason="mended")
     failing.refresh_from_db()
-    assert (failing.runs_alone, failing.lane.alone, failing.failure, failing.started_at) == (False, False, "", None)
+    assert (failing.runs_alone, failing.lane.alone, failing.failure, failing.started_at) == (
+        False,
+        False,
+        "",
+        None,
+    )
     echoes(ticket, 1)
     assert len(Task.objects.claim(by=w1, limit=4)) == 2
 
@@ -182,7 +192,9 @@ def test_what_is_given_back_or_times_out_is_no_death(ticket, w1):
     released, _ = echoes(ticket, 2, timeout_s=60)
     claims = {claim.task: claim for claim in started(w1)}
     Task.objects.release(released.pk, claims[released.pk].fence, by=w1)
-    sql.rows("UPDATE tickets_task SET timeout_at = clock_timestamp() - interval '1 s' WHERE timeout_at IS NOT NULL")
+    sql.rows(
+        "UPDATE tickets_task SET timeout_at = clock_timestamp() - interval '1 s' WHERE timeout_at IS NOT NULL"
+    )
     Task.objects.time_out()
     assert list(Task.objects.order_by("pk").values_list("attempts", "worker_deaths")) == [(0, 0), (1, 0)]
 
@@ -194,7 +206,12 @@ def test_for_an_agent_that_is_no_worker_the_claim_is_the_start(task, ada):
         sql.rows("UPDATE tickets_task SET lease_expires_at = clock_timestamp() - interval '1 s'")
         Task.objects.lapse()
     task.refresh_from_db()
-    assert (task.state, task.failure, task.worker_deaths, task.error) == ("failed", "", 0, "the lease of ada ended without a word")
+    assert (task.state, task.failure, task.worker_deaths, task.error) == (
+        "failed",
+        "",
+        0,
+        "the lease of ada ended without a word",
+    )
 
 
 def test_a_claim_that_was_lost_is_not_started(ticket, w1):
@@ -228,7 +245,8 @@ def test_explain_says_that_it_waits_for_a_worker_that_holds_nothing(ticket, w1):
     told = Task.objects.explanations([poison.pk])[poison.pk]["causes"]
     assert [cause["code"] for cause in told] == ["capacity"]
     assert (
-        told[0]["what"] == "it runs with nothing beside it, for 2 workers were lost while they ran it; all who could do it are at work: w1"
+        told[0]["what"]
+        == "it runs with nothing beside it, for 2 workers were lost while they ran it; all who could do it are at work: w1"
     )
 
 
@@ -252,7 +270,10 @@ def test_what_runs_alone_never_has_company_however_many_claim(ticket, w1):
 
     def claims(turn):
         claims = Task.objects.claim(by=w1, limit=2)
-        [held] = sql.rows("SELECT count(*) AS n, bool_or(worker_deaths >= 2) AS alone FROM tickets_task WHERE holder_id = %s", [w1.pk])
+        [held] = sql.rows(
+            "SELECT count(*) AS n, bool_or(worker_deaths >= 2) AS alone FROM tickets_task WHERE holder_id = %s",
+            [w1.pk],
+        )
         for claim in claims:
             complete(claim, by=w1)
         return held["n"] if held["alone"] else 1
@@ -300,7 +321,14 @@ def test_a_task_that_kills_its_worker_is_found_out_and_no_other_is_failed(ticket
     poison.refresh_from_db()
     assert (deaths, beside[-1]) == (3, 0)
     assert (poison.state, poison.failure, poison.attempts) == ("failed", "worker_lost", 3)
-    assert poison.error == "the worker w1 was lost while it ran this and nothing else: it was ended by SIGKILL"
+    assert (
+        poison.error == "the worker w1 was lost while it ran this and nothing else: it was ended by SIGKILL"
+    )
     assert set(states(*healthy)) == {"completed"}
-    ran = sql.rows("SELECT attempts, started_at IS NOT NULL AS started FROM tickets_task WHERE id <> %s AND attempts > 1", [poison.pk])
-    assert sum(row["attempts"] - 1 for row in ran) <= deaths * 3  # at most those that ran in its other threads
+    ran = sql.rows(
+        "SELECT attempts, started_at IS NOT NULL AS started FROM tickets_task WHERE id <> %s AND attempts > 1",
+        [poison.pk],
+    )
+    assert (
+        sum(row["attempts"] - 1 for row in ran) <= deaths * 3
+    )  # at most those that ran in its other threads

@@ -22,7 +22,9 @@ PARAMETERS = 2**16 - 1
 
 def brought(project, size):
     with CaptureQueriesContext(connection) as statements:
-        told = interchange.run("wfformat", io.BytesIO(flow(size)), project=project, by="system:test").as_dict()
+        told = interchange.run(
+            "wfformat", io.BytesIO(flow(size)), project=project, by="system:test"
+        ).as_dict()
     return told, len(statements)
 
 
@@ -44,7 +46,12 @@ def test_rows_are_made_and_changed_in_as_many_statements_as_they_need(task):
     made = Task.objects.bulk_create(copies)[:700]
     for each in made:
         each.title = "Changed"
-    assert Task.objects.bulk_update(made, [field.name for field in Task._meta.concrete_fields if not field.primary_key]) == 700
+    assert (
+        Task.objects.bulk_update(
+            made, [field.name for field in Task._meta.concrete_fields if not field.primary_key]
+        )
+        == 700
+    )
     assert Task.objects.filter(title="Changed").count() == 700
 
 
@@ -89,7 +96,10 @@ class Counted(str):
 def test_names_are_looked_up_and_not_searched(ticket, operator, size):
     Counted.compared = 0
     names = [Counted(f"t{n}") for n in range(size)]
-    specs = [TaskSpec("Do it", ref=name, needs=[NeedSpec(Counted(names[place - 1]))] if place else []) for place, name in enumerate(names)]
+    specs = [
+        TaskSpec("Do it", ref=name, needs=[NeedSpec(Counted(names[place - 1]))] if place else [])
+        for place, name in enumerate(names)
+    ]
     Task.objects.insert(ticket, specs, by=operator)
     assert Counted.compared < 20 * size
 
@@ -101,4 +111,6 @@ def test_tasks_of_many_kinds_find_their_lanes_together(ticket, operator):
     assert len({task.lane_id for task in added}) == 300
     assert all(task.lane.capabilities == task.capabilities for task in Task.objects.select_related("lane"))
     assert len(statements) <= 20
-    assert [task.lane_id for task in Task.objects.add(ticket, specs, by=operator)] == [task.lane_id for task in added]
+    assert [task.lane_id for task in Task.objects.add(ticket, specs, by=operator)] == [
+        task.lane_id for task in added
+    ]

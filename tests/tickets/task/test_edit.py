@@ -25,18 +25,31 @@ def titles(claims):
 
 def test_a_ticket_is_edited_under_its_version(ticket, operator):
     with Ticket.objects.locked(pk=ticket.pk) as locked:
-        locked.edit(by=operator, version=ticket.version, title="Capture all payments", labels=["money"], description="Twice.")
+        locked.edit(
+            by=operator,
+            version=ticket.version,
+            title="Capture all payments",
+            labels=["money"],
+            description="Twice.",
+        )
     with pytest.raises(VersionConflict), Ticket.objects.locked(pk=ticket.pk) as locked:
         locked.edit(by=operator, version=ticket.version, title="Capture none")
     with pytest.raises(Invalid), Ticket.objects.locked(pk=ticket.pk) as locked:
         locked.edit(by=operator, title="x" * 301)
 
     now = Ticket.objects.get(pk=ticket.pk)
-    assert (now.title, now.labels, now.version, now.phase) == ("Capture all payments", ["money"], ticket.version + 1, "DOING")
+    assert (now.title, now.labels, now.version, now.phase) == (
+        "Capture all payments",
+        ["money"],
+        ticket.version + 1,
+        "DOING",
+    )
     assert Event.objects.get(kind="ticket.edited").data["before"]["title"] == "Capture payments"
 
 
-def test_a_tickets_priority_goes_to_the_tasks_that_had_it_and_changes_the_order(project, ticket, ada, operator):
+def test_a_tickets_priority_goes_to_the_tasks_that_had_it_and_changes_the_order(
+    project, ticket, ada, operator
+):
     other = Ticket.objects.open(project=project, title="Other", tasks=[TaskSpec("first")], by=operator)
     add(ticket, operator, "second")
     [low] = add(ticket, operator, "low", priority=Priority.LOW)
@@ -56,18 +69,24 @@ def test_an_archived_ticket_grants_nothing_until_it_is_restored(ticket, task, ad
     with Ticket.objects.locked(pk=ticket.pk) as locked:
         locked.restore(by=operator)
     assert Task.objects.claim(by=ada)
-    assert list(Event.objects.filter(kind__in=["ticket.archived", "ticket.restored"]).values_list("kind", flat=True)) == [
+    assert list(
+        Event.objects.filter(kind__in=["ticket.archived", "ticket.restored"]).values_list("kind", flat=True)
+    ) == [
         "ticket.archived",
         "ticket.restored",
     ]
 
 
-def test_a_bumped_task_goes_before_critical_work_and_stays_there_when_it_is_ranked_anew(ticket, ada, operator):
+def test_a_bumped_task_goes_before_critical_work_and_stays_there_when_it_is_ranked_anew(
+    ticket, ada, operator
+):
     parent, child, _ = add(ticket, operator, "parent", "child", "other")
     Need.objects.add(ticket.project_id, [Edge(parent.pk, child.pk)], by=operator)
     add(ticket, operator, "critical", priority=Priority.CRITICAL)
 
-    assert Task.objects.filter(pk__in=[child.pk, parent.pk]).bump(by=operator, reason="the customer waits") == [parent.pk, child.pk]
+    assert Task.objects.filter(pk__in=[child.pk, parent.pk]).bump(
+        by=operator, reason="the customer waits"
+    ) == [parent.pk, child.pk]
 
     [claim] = Task.objects.claim(by=ada)
     assert claim.title == "parent"
@@ -85,7 +104,9 @@ def test_an_ended_task_is_neither_bumped_nor_edited(task, ada, operator):
 
 def test_editing_priority_and_deadline_changes_the_order(ticket, ada, operator):
     first, second, third = add(ticket, operator, "first", "second", "third")
-    Task.objects.edit(third.pk, by=operator, deadline=timezone.now() + timedelta(minutes=40), reason="promised")
+    Task.objects.edit(
+        third.pk, by=operator, deadline=timezone.now() + timedelta(minutes=40), reason="promised"
+    )
     Task.objects.edit(second.pk, by=operator, priority=Priority.CRITICAL)
     assert titles(Task.objects.claim(by=ada, limit=3)) == ["second", "third", "first"]
     told = Event.objects.get(kind="task.edited", subject=f"task:{second.pk}")
@@ -94,7 +115,9 @@ def test_editing_priority_and_deadline_changes_the_order(ticket, ada, operator):
 
 
 def test_a_task_moved_into_the_future_sleeps_and_one_moved_back_is_ready(task, ada, operator):
-    assert not Task.objects.edit(task.pk, by=operator, not_before=timezone.now() + timedelta(hours=1)).is_ready
+    assert not Task.objects.edit(
+        task.pk, by=operator, not_before=timezone.now() + timedelta(hours=1)
+    ).is_ready
     assert Task.objects.claim(by=ada) == []
     assert Task.objects.edit(task.pk, by=operator, not_before=None).is_ready
     assert Task.objects.claim(by=ada)
@@ -116,6 +139,8 @@ def test_other_capabilities_put_a_task_into_another_lane_while_it_is_pending(tas
     Task.objects.claim(by=ada)
     with pytest.raises(NotReady):
         Task.objects.edit(task.pk, by=operator, capabilities=["rust"])
-    assert Task.objects.edit(task.pk, by=operator, title="Write both endpoints").title == "Write both endpoints"
+    assert (
+        Task.objects.edit(task.pk, by=operator, title="Write both endpoints").title == "Write both endpoints"
+    )
     with pytest.raises(Invalid):
         Task.objects.edit(task.pk, by=operator, state="completed")

@@ -19,7 +19,11 @@ PAGE = (settings.ROOT / "docs" / "lifecycle.md").read_text()
 def arrows(table):
     """The pairs (from, to) in the first two columns of the table under this heading."""
     section = PAGE.partition(f"\n## {table}\n")[2].partition("\n## ")[0]
-    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in section.splitlines() if line.startswith("|")]
+    cells = [
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in section.splitlines()
+        if line.startswith("|")
+    ]
     first = next(place for place, row in enumerate(cells) if row[0] == "from")
     rows = [row for row in cells[first + 2 :] if len(row) == len(cells[first])]
     return {(row[0], row[1]) for row in rows}

@@ -18,7 +18,9 @@ def add(ticket, operator):
     def added(*titles, needs=(), **more):
         known = {task.title: task.pk for task in ticket.tasks.all()}
         wanted = [NeedSpec(known[need]) if isinstance(need, str) else need for need in needs]
-        tasks = Task.objects.add(ticket, [TaskSpec(title, needs=wanted, **more) for title in titles], by=operator)
+        tasks = Task.objects.add(
+            ticket, [TaskSpec(title, needs=wanted, **more) for title in titles], by=operator
+        )
         return tasks if len(tasks) > 1 else tasks[0]
 
     return added
@@ -52,7 +54,8 @@ def test_a_need_for_a_failure_is_met_by_one(add, ada):
 
 
 @pytest.mark.parametrize(
-    ("policy", "state", "doomed"), [("hold", "pending", True), ("cancel", "cancelled", True), ("continue", "pending", False)]
+    ("policy", "state", "doomed"),
+    [("hold", "pending", True), ("cancel", "cancelled", True), ("continue", "pending", False)],
 )
 def test_a_failed_need_holds_cancels_or_is_passed_over(add, ada, policy, state, doomed):
     parent = add("risky")
@@ -67,7 +70,9 @@ def test_a_failed_need_holds_cancels_or_is_passed_over(add, ada, policy, state, 
     assert grandchild.state == ("cancelled" if policy == "cancel" else "pending")
 
 
-@pytest.mark.parametrize(("policy", "state"), [("hold", "pending"), ("cancel", "cancelled"), ("continue", "pending")])
+@pytest.mark.parametrize(
+    ("policy", "state"), [("hold", "pending"), ("cancel", "cancelled"), ("continue", "pending")]
+)
 def test_a_need_of_a_task_that_has_failed_already_is_decided_at_once(add, ada, policy, state):
     parent = add("risky")
     end_badly(parent, ada)
@@ -107,7 +112,9 @@ def test_taking_needs_away_never_leaves_a_join_that_cannot_be_met(add, operator,
 def test_a_task_that_holds_more_up_goes_earlier(add, operator, ada):
     add("plain")
     parent = add("wanted")
-    Need.objects.add(parent.project_id, [Edge(parent.pk, add(f"child {n}").pk) for n in range(3)], by=operator)
+    Need.objects.add(
+        parent.project_id, [Edge(parent.pk, add(f"child {n}").pk) for n in range(3)], by=operator
+    )
     assert Task.objects.claim(by=ada)[0].task == parent.pk
 
 
@@ -119,7 +126,10 @@ def test_only_a_pending_task_can_be_given_needs(add, ada, operator):
 
 
 def test_a_cycle_is_refused_across_tickets_and_named(project, operator):
-    tickets = [Ticket.objects.open(project=project, title=f"t{n}", tasks=[TaskSpec("work")], by=operator) for n in range(3)]
+    tickets = [
+        Ticket.objects.open(project=project, title=f"t{n}", tasks=[TaskSpec("work")], by=operator)
+        for n in range(3)
+    ]
     one, two, three = [ticket.tasks.get() for ticket in tickets]
     Need.objects.add(project.pk, [Edge(one.pk, two.pk), Edge(two.pk, three.pk)], by=operator)
 

@@ -38,9 +38,14 @@ def test_a_ticket_follows_its_projects_workflow_or_one_the_project_allows(gated,
     assert "simple" in refused.json()["detail"]
     assert Event.objects.filter(kind="ticket.birth_refused").count() == 1
 
-    assert calls.patch("/projects/GATED", {"workflows": ["simple", "simple"]}).json()["workflows"] == ["simple"]
+    assert calls.patch("/projects/GATED", {"workflows": ["simple", "simple"]}).json()["workflows"] == [
+        "simple"
+    ]
     assert calls.post("/tickets", {"project": "GATED", "title": "x", "workflow": "simple"}).status_code == 201
-    assert calls.post("/tickets", {"project": "GATED", "title": "x"}).json()["workflow"]["name"] == "software_delivery"
+    assert (
+        calls.post("/tickets", {"project": "GATED", "title": "x"}).json()["workflow"]["name"]
+        == "software_delivery"
+    )
 
 
 def test_an_import_follows_an_allowed_workflow_only(gated, calls):
@@ -66,7 +71,9 @@ def test_the_command_imports_into_a_new_project_that_follows_simple(gated, tmp_p
     assert list(Ticket.objects.values_list("project__key", "workflow__name")) == [("FRESH", "simple")]
 
 
-@pytest.mark.parametrize("door", ["a verb with a stale project", "the model", "in bulk", "into another project"])
+@pytest.mark.parametrize(
+    "door", ["a verb with a stale project", "the model", "in bulk", "into another project"]
+)
 def test_no_ticket_is_born_past_the_gates_by_another_workflow(gated, project, operator, door):
     simple = Workflow.objects.latest_of("simple")
     row = {"project": gated, "number": 1, "key": "GATED-1", "title": "x", "workflow": simple, "phase": "TODO"}
@@ -74,7 +81,9 @@ def test_no_ticket_is_born_past_the_gates_by_another_workflow(gated, project, op
     gated.workflows = ["simple"]  # in this copy only
 
     ways = {
-        "a verb with a stale project": lambda: Ticket.objects.open(project=gated, title="x", workflow=simple, by=operator),
+        "a verb with a stale project": lambda: Ticket.objects.open(
+            project=gated, title="x", workflow=simple, by=operator
+        ),
         "the model": lambda: Ticket.objects.create(**row),
         "in bulk": lambda: Ticket.objects.bulk_create([Ticket(**row)]),
         "into another project": lambda: Ticket.objects.filter(pk=other.pk).update(project=gated),
@@ -94,7 +103,9 @@ def test_a_project_names_installed_workflows_only(gated, calls):
 
 
 def test_who_writes_tickets_cannot_allow_a_workflow(gated, ada):
-    assert api_of(ada, "work", "tickets:write").patch("/projects/GATED", {"workflows": ["simple"]}).status_code in (403, 404)
+    assert api_of(ada, "work", "tickets:write").patch(
+        "/projects/GATED", {"workflows": ["simple"]}
+    ).status_code in (403, 404)
 
 
 def test_projects_from_before_allow_what_their_tickets_use(project, operator):
@@ -108,4 +119,9 @@ def test_projects_from_before_allow_what_their_tickets_use(project, operator):
 
     project.refresh_from_db()
     assert project.workflows == ["simple"]
-    assert Ticket.objects.open(project=project, title="y", workflow=Workflow.objects.latest_of("simple"), by=operator).phase == "TODO"
+    assert (
+        Ticket.objects.open(
+            project=project, title="y", workflow=Workflow.objects.latest_of("simple"), by=operator
+        ).phase
+        == "TODO"
+    )

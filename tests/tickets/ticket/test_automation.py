@@ -19,9 +19,14 @@ GATE = [{"check": "artifact", "type": "notes"}]
 @pytest.fixture
 def made(project, operator, ada):
     """A ticket all of whose work in the gated MAKE is done; from there it goes on to SHIP by itself."""
-    phases = [{"name": "MAKE", "to": ["SHIP"], "automatic": "on_completion", "gate": GATE}, {"name": "SHIP", "to": []}]
+    phases = [
+        {"name": "MAKE", "to": ["SHIP"], "automatic": "on_completion", "gate": GATE},
+        {"name": "SHIP", "to": []},
+    ]
     workflow = allow(project, Workflow.objects.install({"name": "making", "phases": phases}))
-    ticket = Ticket.objects.open(project=project, workflow=workflow, title="x", tasks=[TaskSpec("x")], by=operator)
+    ticket = Ticket.objects.open(
+        project=project, workflow=workflow, title="x", tasks=[TaskSpec("x")], by=operator
+    )
     [claim] = Task.objects.claim(by=ada)
     complete(claim, by=ada)
     return ticket
@@ -64,7 +69,10 @@ def test_a_hint_that_comes_behind_the_move_judges_nothing_where_no_gate_is(proje
     complete(claim, by=ada)
     hand_in(ticket, "notes", b"done", by=ada)
 
-    with meanwhile(lambda: Ticket.objects.advance_due([ticket.pk])) as second, Ticket.objects.locked(pk=ticket.pk) as row:
+    with (
+        meanwhile(lambda: Ticket.objects.advance_due([ticket.pk])) as second,
+        Ticket.objects.locked(pk=ticket.pk) as row,
+    ):
         row.advance(by=operator, verdict=Ticket.objects.judge(pk=ticket.pk, by=operator))
 
     assert second.answer() == 1
@@ -92,7 +100,9 @@ def bereft(project, operator, ada, tool):
     ]
     Project.objects.act(project.pk, "edit", by=operator, profiles=["tool"])
     workflow = allow(project, Workflow.objects.install({"name": "shipping", "phases": phases}))
-    ticket = Ticket.objects.open(project=project, workflow=workflow, title="x", tasks=[TaskSpec("x")], by=operator)
+    ticket = Ticket.objects.open(
+        project=project, workflow=workflow, title="x", tasks=[TaskSpec("x")], by=operator
+    )
     [claim] = Task.objects.claim(by=ada)
     complete(claim, by=ada)
     hand_in(ticket, "notes", b"done", by=ada)
@@ -105,7 +115,9 @@ def sweep() -> int:
 
 
 def told_of(ticket) -> list[str]:
-    return list(Event.objects.filter(topic=ticket.topic, kind="ticket.move_failed").values_list("reason", flat=True))
+    return list(
+        Event.objects.filter(topic=ticket.topic, kind="ticket.move_failed").values_list("reason", flat=True)
+    )
 
 
 def test_a_move_that_cannot_be_made_says_why_and_what_helps(bereft, client, operator):
@@ -115,7 +127,10 @@ def test_a_move_that_cannot_be_made_says_why_and_what_helps(bereft, client, oper
     told = Ticket.objects.explanation(bereft)
     [cause] = told["causes"]
     assert (told["waiting_on"], cause["code"], cause["who"]) == ("operator", "phase", "operator")
-    assert "it should move on from Make and cannot: phases.SHIP.tasks.0.profile: there is no profile tool" in cause["what"]
+    assert (
+        "it should move on from Make and cannot: phases.SHIP.tasks.0.profile: there is no profile tool"
+        in cause["what"]
+    )
     assert "Mend what is named there" in cause["how"]
     assert cause["since"] is not None
     assert Ticket.objects.waits([bereft.pk]) == {bereft.pk: "operator"}
@@ -155,7 +170,10 @@ def test_another_fault_is_told_of_anew(bereft, tool):
 
     sweep()
 
-    assert [reason.partition(":")[0] for reason in told_of(bereft)] == ["phases.SHIP.tasks.0.profile", "phases.SHIP.tasks.0.slots.where"]
+    assert [reason.partition(":")[0] for reason in told_of(bereft)] == [
+        "phases.SHIP.tasks.0.profile",
+        "phases.SHIP.tasks.0.slots.where",
+    ]
 
 
 def test_a_ticket_that_cannot_move_on_stands_in_no_other_ones_way(bereft, made, ada, monkeypatch):

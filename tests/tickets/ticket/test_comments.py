@@ -46,7 +46,11 @@ def test_a_real_backlog_comes_in_with_every_comment_and_reference(project):
     if not DATA.exists():
         lacking("data", f"there is no {DATA}: put a beads backlog there")
     rows = [json.loads(line) for line in DATA.read_text().splitlines()]
-    there = {(row["id"], each["author"], each["created_at"], each["text"]) for row in rows for each in row.get("comments") or ()}
+    there = {
+        (row["id"], each["author"], each["created_at"], each["text"])
+        for row in rows
+        for each in row.get("comments") or ()
+    }
 
     def once_more():
         with DATA.open("rb") as file:
@@ -56,12 +60,19 @@ def test_a_real_backlog_comes_in_with_every_comment_and_reference(project):
     assert (report["comments"], report["external_refs"]) == (191, 80)
     assert not {"comments", "external_ref"} & report["left_out"].keys()
     here = Comment.objects.values_list("ticket__source_id", "author", "created_at", "body")
-    assert {(ticket, author, at.strftime("%Y-%m-%dT%H:%M:%SZ"), body) for ticket, author, at, body in here} == there
+    assert {
+        (ticket, author, at.strftime("%Y-%m-%dT%H:%M:%SZ"), body) for ticket, author, at, body in here
+    } == there
     assert dict(Ticket.objects.exclude(external_ref="").values_list("source_id", "external_ref")) == {
         row["id"]: row["external_ref"] for row in rows if row.get("external_ref")
     }
     again = once_more()
-    assert (again["comments"], again["external_refs"], again["changed"], Comment.objects.count()) == (0, 0, [], 191)
+    assert (again["comments"], again["external_refs"], again["changed"], Comment.objects.count()) == (
+        0,
+        0,
+        [],
+        191,
+    )
 
 
 def test_of_a_newer_file_only_new_comments_come_in(project):
@@ -86,7 +97,14 @@ def test_of_a_newer_file_only_new_comments_come_in(project):
 
 
 def test_what_was_written_twice_stands_twice(project):
-    twice = [said("Ping."), said("Ping."), said("Ping.", at=None), said(" "), {"text": None}, {"text": "By nobody."}]
+    twice = [
+        said("Ping."),
+        said("Ping."),
+        said("Ping.", at=None),
+        said(" "),
+        {"text": None},
+        {"text": "By nobody."},
+    ]
     assert bring(project, issue("bd-1", comments=twice))["comments"] == 4
     assert bring(project, issue("bd-1", comments=twice))["comments"] == 0
     assert bodies() == ["Ping.", "Ping.", "Ping.", "By nobody."]
@@ -96,7 +114,14 @@ def test_what_was_written_twice_stands_twice(project):
 def test_a_time_that_can_be_none_is_counted_and_the_comment_kept(project):
     report = bring(
         project,
-        issue("bd-1", comments=[said("Hm.", at="0001-01-01T00:00:00Z"), said("Well.", at="soon"), said("So.", at="2999-01-01T00:00:00Z")]),
+        issue(
+            "bd-1",
+            comments=[
+                said("Hm.", at="0001-01-01T00:00:00Z"),
+                said("Well.", at="soon"),
+                said("So.", at="2999-01-01T00:00:00Z"),
+            ],
+        ),
     )
     assert "times of created_at of comments that can be none, left out: 3" in report["warnings"]
     assert bodies(created_at=None) == ["Hm.", "Well.", "So."]
@@ -137,15 +162,34 @@ def test_a_file_has_so_many_comments_and_no_more(project, monkeypatch):
 def test_the_verb_itself_holds_comments_to_their_limits(project):
     bring(project, issue("bd-1"))
     for known in (True, False):
-        item = Item(id="bd-1" if known else "bd-2", title="Do", external_ref="a\nb", comments=[Remark("1", "x" * 100_001)])
+        item = Item(
+            id="bd-1" if known else "bd-2",
+            title="Do",
+            external_ref="a\nb",
+            comments=[Remark("1", "x" * 100_001)],
+        )
         with pytest.raises(Invalid) as refused:
-            bulk_import.bring_in(Backlog("beads", [item]), project=project, workflow=Workflow.objects.latest_of("simple"), by="system:test")
-        assert [fault["field"] for fault in refused.value.more["errors"]] == [f"{item.id}: external_ref", f"{item.id}: comment 1: body"]
+            bulk_import.bring_in(
+                Backlog("beads", [item]),
+                project=project,
+                workflow=Workflow.objects.latest_of("simple"),
+                by="system:test",
+            )
+        assert [fault["field"] for fault in refused.value.more["errors"]] == [
+            f"{item.id}: external_ref",
+            f"{item.id}: comment 1: body",
+        ]
 
 
-@pytest.mark.parametrize("statement", ["UPDATE tickets_comment SET body = 'Other.'", "DELETE FROM tickets_comment"])
+@pytest.mark.parametrize(
+    "statement", ["UPDATE tickets_comment SET body = 'Other.'", "DELETE FROM tickets_comment"]
+)
 def test_no_comment_is_changed_or_removed(many, statement):
-    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
+    with (
+        pytest.raises(DatabaseError, match="append-only"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
         cursor.execute(statement)
     assert Comment.objects.count() == 45
 
@@ -154,7 +198,10 @@ def test_the_number_of_statements_does_not_grow_with_the_comments(project):
     def statements(name: str, count: int) -> int:
         bring(project, issue(name))
         with CaptureQueriesContext(connection) as captured:
-            assert bring(project, issue(name, comments=[said(str(n)) for n in range(count)]))["comments"] == count
+            assert (
+                bring(project, issue(name, comments=[said(str(n)) for n in range(count)]))["comments"]
+                == count
+            )
         return len(captured)
 
     statements("warm", 1)
@@ -165,13 +212,25 @@ def test_a_reference_is_filled_in_where_there_is_none_and_else_stays(project):
     bring(project, issue("bd-1"), issue("bd-2", external_ref="gh-2"))
     filled = Ticket.objects.get(source_id="bd-1")
 
-    report = bring(project, issue("bd-1", external_ref=" gh-1 "), issue("bd-2", external_ref="gh-3"), issue("bd-3", external_ref="gh-4"))
+    report = bring(
+        project,
+        issue("bd-1", external_ref=" gh-1 "),
+        issue("bd-2", external_ref="gh-3"),
+        issue("bd-3", external_ref="gh-4"),
+    )
 
     assert report["external_refs"] == 2
     assert [(each["id"], each["fields"]) for each in report["changed"]] == [("bd-2", ["external_ref"])]
-    assert dict(Ticket.objects.values_list("source_id", "external_ref")) == {"bd-1": "gh-1", "bd-2": "gh-2", "bd-3": "gh-4"}
+    assert dict(Ticket.objects.values_list("source_id", "external_ref")) == {
+        "bd-1": "gh-1",
+        "bd-2": "gh-2",
+        "bd-3": "gh-4",
+    }
     told = Event.objects.get(kind="ticket.edited")
-    assert (told.topic, told.data) == (filled.topic, {"before": {"external_ref": ""}, "after": {"external_ref": "gh-1"}})
+    assert (told.topic, told.data) == (
+        filled.topic,
+        {"before": {"external_ref": ""}, "after": {"external_ref": "gh-1"}},
+    )
     assert Ticket.objects.get(pk=filled.pk).version == filled.version + 1
 
 
@@ -282,7 +341,11 @@ def test_the_page_shows_the_latest_and_leads_to_the_earlier(many, page):
     assert f"comments={by_number['25']}#comments-title" in latest
     assert numbers(page(many, f"?comments={by_number['25']}")) == list(range(5, 25))
     first = page(many, f"?comments={by_number['05']}")
-    assert (numbers(first), "Show earlier comments" in first, "Back to the latest" in first) == (list(range(5)), False, True)
+    assert (numbers(first), "Show earlier comments" in first, "Back to the latest" in first) == (
+        list(range(5)),
+        False,
+        True,
+    )
     for nonsense in ("x", "-1", "9" * 30, "²"):
         assert numbers(page(many, f"?comments={nonsense}")) == list(range(25, 45))
 
@@ -291,7 +354,11 @@ def test_what_a_comment_says_is_text_and_its_author_is_nobody_of_ours(project, p
     text = "<script>alert(1)</script> [x](javascript:alert(2))\n\nSecond part."
     bring(
         project,
-        issue("bd-1", comments=[said(text, "admin"), {"text": "By nobody."}], external_ref="https://example.com/9?a=1&b=2"),
+        issue(
+            "bd-1",
+            comments=[said(text, "admin"), {"text": "By nobody."}],
+            external_ref="https://example.com/9?a=1&b=2",
+        ),
         issue("bd-2"),
     )
     html = page(Ticket.objects.get(source_id="bd-1"))
@@ -313,7 +380,11 @@ def test_a_reference_that_is_no_address_is_text(project, page):
 
 
 def test_a_page_costs_as_many_statements_with_many_comments_as_with_one(project, page):
-    bring(project, issue("bd-1", comments=[said("One.")]), issue("bd-2", comments=[said(str(n)) for n in range(300)]))
+    bring(
+        project,
+        issue("bd-1", comments=[said("One.")]),
+        issue("bd-2", comments=[said(str(n)) for n in range(300)]),
+    )
 
     def statements(name: str) -> int:
         ticket = Ticket.objects.get(source_id=name)
@@ -328,7 +399,12 @@ def test_a_page_costs_as_many_statements_with_many_comments_as_with_one(project,
 def test_the_same_comment_is_known_in_any_spelling_of_its_time():
     seconds = {
         comments._second({"created_at": text})
-        for text in ("2026-07-21T12:50:16Z", "2026-07-21T12:50:16", "2026-07-21T14:50:16.9+02:00", "2026-07-21 12:50:16+00:00")
+        for text in (
+            "2026-07-21T12:50:16Z",
+            "2026-07-21T12:50:16",
+            "2026-07-21T14:50:16.9+02:00",
+            "2026-07-21 12:50:16+00:00",
+        )
     }
     assert seconds == {"2026-07-21T12:50:16+00:00"}
     assert comments._second({"created_at": ["x"]}) == "['x']"

@@ -15,7 +15,12 @@ from tickets.workflows.document import InvalidWorkflow
 
 pytestmark = pytest.mark.django_db
 
-PHASES = [{"name": "PLAN", "to": ["BUILD"]}, {"name": "BUILD", "to": ["SHIP"]}, {"name": "SHIP", "to": ["OUT"]}, {"name": "OUT", "to": []}]
+PHASES = [
+    {"name": "PLAN", "to": ["BUILD"]},
+    {"name": "BUILD", "to": ["SHIP"]},
+    {"name": "SHIP", "to": ["OUT"]},
+    {"name": "OUT", "to": []},
+]
 
 
 @pytest.fixture
@@ -41,13 +46,18 @@ def test_no_task_is_added_to_a_phase_its_ticket_has_left(building, operator, els
     go(building, *elsewhere, by=operator)
     calls, path = api_of(operator), f"/tickets/{building.key}/tasks"
 
-    refused = calls.post(path, {"tasks": [{"title": "Later", "phase": "SHIP"}, {"title": "Too late", "phase": "PLAN"}]})
+    refused = calls.post(
+        path, {"tasks": [{"title": "Later", "phase": "SHIP"}, {"title": "Too late", "phase": "PLAN"}]}
+    )
     assert (refused.status_code, refused.json()["code"]) == (409, "phase_left")
     assert f"{building.key} has left Plan and stands in Build" in refused.json()["detail"]
     assert f"send {building.key} back to Plan" in refused.json()["next_action"]
     assert not Task.objects.exists()
 
-    assert calls.post(path, {"tasks": [{"title": "Now"}, {"title": "Later", "phase": "SHIP"}]}).status_code == 201
+    assert (
+        calls.post(path, {"tasks": [{"title": "Now"}, {"title": "Later", "phase": "SHIP"}]}).status_code
+        == 201
+    )
     assert list(Task.objects.order_by("pk").values_list("phase", flat=True)) == ["BUILD", "SHIP"]
 
 
@@ -56,10 +66,17 @@ def test_a_ticket_that_is_done_takes_no_task_and_is_followed_up_by_another(build
     calls = api_of(operator)
     for task in ({"title": "More"}, {"title": "More", "phase": "OUT"}, {"title": "More", "phase": "BUILD"}):
         refused = calls.post(f"/tickets/{building.key}/tasks", {"tasks": [task]})
-        assert (refused.status_code, refused.json()["code"], refused.json()["follow_up"]) == (409, "phase_left", building.key)
+        assert (refused.status_code, refused.json()["code"], refused.json()["follow_up"]) == (
+            409,
+            "phase_left",
+            building.key,
+        )
         assert "open a new ticket" in refused.json()["next_action"]
 
-    opened = calls.post("/tickets", {"project": "OMO", "title": "More", "follow_up": building.key, "tasks": [{"title": "More"}]})
+    opened = calls.post(
+        "/tickets",
+        {"project": "OMO", "title": "More", "follow_up": building.key, "tasks": [{"title": "More"}]},
+    )
     assert (opened.status_code, opened.json()["follow_up"]) == (201, building.key)
     assert Link.objects.get().kind == "follow_up"
     assert calls.get(f"/tickets/{building.key}").json()["follow_up"] is None
@@ -93,7 +110,9 @@ def test_nothing_is_retried_in_a_ticket_that_is_done(building, operator):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_task_added_while_its_ticket_leaves_is_there_before_or_not_at_all(building, operator):
-    with meanwhile(lambda: Task.objects.add(building, [TaskSpec("late", phase="BUILD")], by=operator)) as adding:
+    with meanwhile(
+        lambda: Task.objects.add(building, [TaskSpec("late", phase="BUILD")], by=operator)
+    ) as adding:
         go(building, "SHIP", by=operator)
     with pytest.raises(PhaseLeft):
         adding.answer()
@@ -102,10 +121,16 @@ def test_a_task_added_while_its_ticket_leaves_is_there_before_or_not_at_all(buil
 @pytest.mark.django_db(transaction=True)
 def test_no_ticket_is_done_with_a_task_open_however_they_race(project, operator):
     workflow = allow(
-        project, Workflow.objects.install({"name": "two", "phases": [{"name": "DO", "to": ["OUT"]}, {"name": "OUT", "to": []}]})
+        project,
+        Workflow.objects.install(
+            {"name": "two", "phases": [{"name": "DO", "to": ["OUT"]}, {"name": "OUT", "to": []}]}
+        ),
     )
     tries = 100
-    tickets = [Ticket.objects.open(project=project, title=f"t{n}", workflow=workflow, by=operator) for n in range(tries)]
+    tickets = [
+        Ticket.objects.open(project=project, title=f"t{n}", workflow=workflow, by=operator)
+        for n in range(tries)
+    ]
 
     race(
         tries,
@@ -158,13 +183,21 @@ def test_no_ticket_is_cancelled_with_a_task_open_however_they_race(project, oper
 
 
 def test_the_last_phase_has_no_work(building, operator):
-    refused = api_of(operator).post(f"/tickets/{building.key}/tasks", {"tasks": [{"title": "Celebrate", "phase": "OUT"}]})
+    refused = api_of(operator).post(
+        f"/tickets/{building.key}/tasks", {"tasks": [{"title": "Celebrate", "phase": "OUT"}]}
+    )
     assert (refused.status_code, refused.json()["code"]) == (409, "phase_left")
     assert f"{building.key} is done when it gets to Out" in refused.json()["detail"]
 
     for fault, phases in {
-        "phases.1.tasks": [{"name": "DO", "to": ["OUT"]}, {"name": "OUT", "to": [], "tasks": [{"title": "Celebrate"}]}],
-        "phases.0.automatic": [{"name": "DO", "to": ["OUT"], "automatic": "on_claim"}, {"name": "OUT", "to": []}],
+        "phases.1.tasks": [
+            {"name": "DO", "to": ["OUT"]},
+            {"name": "OUT", "to": [], "tasks": [{"title": "Celebrate"}]},
+        ],
+        "phases.0.automatic": [
+            {"name": "DO", "to": ["OUT"], "automatic": "on_claim"},
+            {"name": "OUT", "to": []},
+        ],
     }.items():
         with pytest.raises(InvalidWorkflow) as refusal:
             Workflow.objects.install({"name": "odd", "phases": phases})
@@ -188,10 +221,17 @@ def test_no_ticket_is_done_while_work_of_any_phase_is_open(building, operator):
 @pytest.mark.parametrize("phase", ["BUILD", "SHIP"])
 def test_a_task_added_while_its_ticket_is_done_is_there_before_or_not_at_all(project, operator, phase):
     """Also to a phase the ticket would pass over."""
-    phases = [{"name": "BUILD", "to": ["SHIP", "OUT"]}, {"name": "SHIP", "to": ["OUT"]}, {"name": "OUT", "to": []}]
+    phases = [
+        {"name": "BUILD", "to": ["SHIP", "OUT"]},
+        {"name": "SHIP", "to": ["OUT"]},
+        {"name": "OUT", "to": []},
+    ]
     workflow = allow(project, Workflow.objects.install({"name": "short", "phases": phases}))
     tries = 50
-    tickets = [Ticket.objects.open(project=project, title=f"t{n}", workflow=workflow, by=operator) for n in range(tries)]
+    tickets = [
+        Ticket.objects.open(project=project, title=f"t{n}", workflow=workflow, by=operator)
+        for n in range(tries)
+    ]
 
     race(
         tries,
@@ -215,7 +255,10 @@ def test_explain_is_not_silent_on_a_ticket_that_has_ended_with_work_open(buildin
 
     told = Ticket.objects.explanation(now(building))
     word = "done" if end == "OUT" else "cancelled"
-    assert (told["waiting_on"], told["causes"][-1]["what"]) == ("operator", f"it is {word}, and work of it is still open: 1")
+    assert (told["waiting_on"], told["causes"][-1]["what"]) == (
+        "operator",
+        f"it is {word}, and work of it is still open: 1",
+    )
     assert Ticket.objects.needy(building.project_id).needs_operator == {building.pk}
     assert Ticket.objects.waiting_on("operator", limit=5) == ([building.pk], None)
     Task.objects.filter(pk=left.pk).cancel(by=operator, reason="not needed")
@@ -233,4 +276,6 @@ def test_a_follow_up_is_opened_on_the_page_of_a_ticket_that_is_done(building, op
     opened = Ticket.objects.get(title="Tell the customers")
     assert list(opened.links.values_list("other__key", "kind")) == [(building.key, "follow_up")]
     assert opened.key in client.get(f"/tickets/{building.key}/").content.decode()
-    assert sql.one("SELECT count(*) AS n FROM agents_event WHERE topic = %s", [f"ticket:{opened.key}"])["n"] >= 1
+    assert (
+        sql.one("SELECT count(*) AS n FROM agents_event WHERE topic = %s", [f"ticket:{opened.key}"])["n"] >= 1
+    )

@@ -65,7 +65,9 @@ def told(ticket, before, after, ground, **more):
 
 
 COLUMNS = [
-    field.column for field in Ticket._meta.concrete_fields if field.column not in ("id", "key", "number", "phase", "source", "source_id")
+    field.column
+    for field in Ticket._meta.concrete_fields
+    if field.column not in ("id", "key", "number", "phase", "source", "source_id")
 ]
 
 
@@ -124,7 +126,9 @@ def bulk_update(ticket):
 
 @case()
 def an_update_of_many_of_which_one_is_covered(ticket):
-    other = Ticket.objects.open(project=ticket.project, title="other", workflow=ticket.workflow, by="user:admin")
+    other = Ticket.objects.open(
+        project=ticket.project, title="other", workflow=ticket.workflow, by="user:admin"
+    )
     tell(other, "PLAN", "BUILD", "ungated")
     sql.rows("UPDATE tickets_ticket SET phase = 'BUILD' WHERE id IN (%s, %s)", [ticket.pk, other.pk])
 
@@ -182,7 +186,9 @@ def a_row_of_another_move(ticket):
 
 @case()
 def a_row_of_another_ticket(ticket):
-    other = Ticket.objects.open(project=ticket.project, title="other", workflow=ticket.workflow, by="user:admin")
+    other = Ticket.objects.open(
+        project=ticket.project, title="other", workflow=ticket.workflow, by="user:admin"
+    )
     tell(other, "REVIEW", "BUILD", "back", move=3)
     put(ticket, "BUILD")
 
@@ -396,11 +402,19 @@ def refused(act, ticket, match=None):
 def test_a_ticket_cannot_be_put_into_a_phase_by(ticket, name):
     begins, act = CASES[name]
     stand(ticket, *begins)
-    before = Ticket.objects.values("phase", "moves").get(pk=ticket.pk), PhaseMove.objects.count(), Ticket.objects.count()
+    before = (
+        Ticket.objects.values("phase", "moves").get(pk=ticket.pk),
+        PhaseMove.objects.count(),
+        Ticket.objects.count(),
+    )
 
     refused(act, Ticket.objects.get(pk=ticket.pk))
 
-    assert before == (Ticket.objects.values("phase", "moves").get(pk=ticket.pk), PhaseMove.objects.count(), Ticket.objects.count())
+    assert before == (
+        Ticket.objects.values("phase", "moves").get(pk=ticket.pk),
+        PhaseMove.objects.count(),
+        Ticket.objects.count(),
+    )
 
 
 def test_without_the_guards_every_case_would_pass(ticket):
@@ -423,7 +437,9 @@ def test_without_the_guards_every_case_would_pass(ticket):
 @pytest.mark.parametrize("row_first", [True, False])
 def test_an_honest_move_passes_with_its_row_before_or_after(ticket, row_first):
     with transaction.atomic():
-        for act in [lambda: tell(ticket, "REVIEW", "BUILD", "back", move=3), lambda: put(ticket, "BUILD")][:: 1 if row_first else -1]:
+        for act in [lambda: tell(ticket, "REVIEW", "BUILD", "back", move=3), lambda: put(ticket, "BUILD")][
+            :: 1 if row_first else -1
+        ]:
             act()
     assert Ticket.objects.get(pk=ticket.pk).phase == "BUILD"
 
@@ -432,11 +448,19 @@ def test_two_moves_with_two_rows_pass(ticket):
     with transaction.atomic():
         told(ticket, "REVIEW", "BUILD", "back")
         told(ticket, "BUILD", "PLAN", "back")
-    assert list(PhaseMove.objects.filter(ticket=ticket).values_list("to_phase", flat=True)) == ["PLAN", "BUILD", "REVIEW", "BUILD", "PLAN"]
+    assert list(PhaseMove.objects.filter(ticket=ticket).values_list("to_phase", flat=True)) == [
+        "PLAN",
+        "BUILD",
+        "REVIEW",
+        "BUILD",
+        "PLAN",
+    ]
 
 
 def test_a_guard_made_immediate_wants_its_row_at_once(ticket):
-    refused(lambda t: (sql.rows("SET CONSTRAINTS ALL IMMEDIATE"), put(t, "BUILD")), ticket, match="history row")
+    refused(
+        lambda t: (sql.rows("SET CONSTRAINTS ALL IMMEDIATE"), put(t, "BUILD")), ticket, match="history row"
+    )
     with transaction.atomic():
         sql.rows("SET CONSTRAINTS phase_guard IMMEDIATE")
         told(ticket, "REVIEW", "BUILD", "back")
@@ -446,7 +470,10 @@ def test_a_ticket_cannot_be_deleted_and_born_anew(ticket):
     names = ", ".join([*COLUMNS, "id", "key", "number", "source", "source_id"])
 
     def anew(ticket):
-        sql.rows(f"CREATE TEMP TABLE kept ON COMMIT DROP AS SELECT {names} FROM tickets_ticket WHERE id = %s", [ticket.pk])
+        sql.rows(
+            f"CREATE TEMP TABLE kept ON COMMIT DROP AS SELECT {names} FROM tickets_ticket WHERE id = %s",
+            [ticket.pk],
+        )
         sql.rows("DELETE FROM tickets_ticket WHERE id = %s", [ticket.pk])
         sql.rows(f"INSERT INTO tickets_ticket ({names}, phase) SELECT {names}, 'SHIP' FROM kept")
 
@@ -501,7 +528,10 @@ def test_what_the_guard_reads_cannot_be_rewritten(ticket, statement):
 def test_history_journal_and_phases_cannot_be_emptied(ticket, table, trigger, statement):
     """The one trigger that tests must switch off to clean up after themselves, switched on."""
     refused(
-        lambda _: (sql.rows(f"ALTER TABLE {table} ENABLE TRIGGER {trigger}"), sql.rows(statement.format(table))),
+        lambda _: (
+            sql.rows(f"ALTER TABLE {table} ENABLE TRIGGER {trigger}"),
+            sql.rows(statement.format(table)),
+        ),
         ticket,
         match="append-only",
     )
@@ -509,16 +539,27 @@ def test_history_journal_and_phases_cannot_be_emptied(ticket, table, trigger, st
 
 def test_emptying_the_tickets_takes_the_history_along_and_is_refused(ticket):
     on = "ALTER TABLE tickets_phasemove ENABLE TRIGGER history_is_never_emptied"
-    refused(lambda _: (sql.rows(on), sql.rows("TRUNCATE tickets_ticket CASCADE")), ticket, match="append-only")
+    refused(
+        lambda _: (sql.rows(on), sql.rows("TRUNCATE tickets_ticket CASCADE")), ticket, match="append-only"
+    )
 
 
 def test_these_triggers_are_on_in_a_migrated_database(ticket):
     """`A` fires for replicas too, `O` for everyone else; the three switched off here are the tests' own doing."""
     states = {
         row["name"]: row["state"]
-        for row in sql.rows("SELECT tgname AS name, tgenabled::text AS state FROM pg_trigger WHERE NOT tgisinternal")
+        for row in sql.rows(
+            "SELECT tgname AS name, tgenabled::text AS state FROM pg_trigger WHERE NOT tgisinternal"
+        )
     }
-    always = {"ticket_moves", "phase_guard", "birth_guard", "history_stamp", "history_only_grows", "history_guard"}
+    always = {
+        "ticket_moves",
+        "phase_guard",
+        "birth_guard",
+        "history_stamp",
+        "history_only_grows",
+        "history_guard",
+    }
     assert {states[name] for name in always} == {"A"}
     assert {name for name, state in states.items() if state == "D"} == {
         "journal_is_never_emptied",

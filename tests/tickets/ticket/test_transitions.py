@@ -26,7 +26,12 @@ THREE = {
 @pytest.fixture
 def build(project, operator):
     """A ticket in BUILD of a workflow that moves on from there by itself, with one task."""
-    made = Ticket.objects.open(project=project, title="Ship it", workflow=allow(project, Workflow.objects.install(THREE)), by=operator)
+    made = Ticket.objects.open(
+        project=project,
+        title="Ship it",
+        workflow=allow(project, Workflow.objects.install(THREE)),
+        by=operator,
+    )
     move(made, "advance", by=operator)
     made.refresh_from_db()
     Task.objects.add(made, [TaskSpec("Build")], by=operator)
@@ -113,7 +118,13 @@ def test_cancelling_cancels_every_open_task_and_reopening_leaves_them(build, ope
 
 def test_done_is_the_end(ticket, operator):
     assert move(ticket, "advance", by=operator) == "DONE"
-    for verb, how in (("cancel", {}), ("block", {}), ("send_back", {"to": "TODO"}), ("force", {"to": "TODO"}), ("reopen", {"to": "TODO"})):
+    for verb, how in (
+        ("cancel", {}),
+        ("block", {}),
+        ("send_back", {"to": "TODO"}),
+        ("force", {"to": "TODO"}),
+        ("reopen", {"to": "TODO"}),
+    ):
         with pytest.raises(TransitionNotAllowed):
             move(ticket, verb, by=operator, reason="this has to go back", **how)
 
@@ -122,7 +133,9 @@ def test_a_forced_move_needs_a_reason_of_ten_characters(build, operator):
     with pytest.raises(Invalid, match="10 characters"):
         move(build, "force", "DONE", by=operator, reason="because")
     with pytest.raises(Invalid, match="10 characters"):
-        Ticket.objects.open(project=build.project, title="Late", workflow=build.workflow, phase="SHIP", by=operator)
+        Ticket.objects.open(
+            project=build.project, title="Late", workflow=build.workflow, phase="SHIP", by=operator
+        )
     assert move(build, "force", "DONE", by=operator, reason="released by hand") == "DONE"
 
 
@@ -209,7 +222,9 @@ ARCHIVED = {
     "send back": lambda calls, at: calls.post(f"{at}/transitions", {"to": "PLAN", "reason": "again"}),
     "block": lambda calls, at: calls.post(f"{at}/transitions", {"to": "BLOCKED", "reason": "waits"}),
     "cancel": lambda calls, at: calls.post(f"{at}/transitions", {"to": "CANCELLED", "reason": "no"}),
-    "force": lambda calls, at: calls.post(f"{at}/transitions", {"to": "SHIP", "force": True, "reason": "because I say so"}),
+    "force": lambda calls, at: calls.post(
+        f"{at}/transitions", {"to": "SHIP", "force": True, "reason": "because I say so"}
+    ),
 }
 
 

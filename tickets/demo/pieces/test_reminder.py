@@ -6,7 +6,12 @@ def test_nothing_is_sent_before_the_first_day():
 
 
 def test_each_step_has_its_day():
-    assert [due(days) for days in (1, 13, 14, 30)] == ["reminder", "reminder", "second reminder", "final notice"]
+    assert [due(days) for days in (1, 13, 14, 30)] == [
+        "reminder",
+        "reminder",
+        "second reminder",
+        "final notice",
+    ]
 
 
 def test_the_fee_begins_with_the_second_reminder():

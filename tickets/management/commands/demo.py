@@ -28,7 +28,11 @@ class Command(commands.Command):
                 project = scenario.open_project(repository)
                 lost_at = float("inf")
                 scenario.see_through(project)
-                return {"project": project.key, "tickets": project.tickets.count(), "repository": project.repository}
+                return {
+                    "project": project.key,
+                    "tickets": project.tickets.count(),
+                    "repository": project.repository,
+                }
             except (OperationalError, InterfaceError):  # it is started again
                 lost_at = min(lost_at, time.monotonic())
                 if time.monotonic() > lost_at + PATIENCE_S:
@@ -37,4 +41,8 @@ class Command(commands.Command):
                 time.sleep(1)
 
     def tell(self, document: commands.Document) -> None:
-        self.stdout.write("{tickets} tickets of {project} are on their way; their code is in {repository}.".format(**document))
+        self.stdout.write(
+            "{tickets} tickets of {project} are on their way; their code is in {repository}.".format(
+                **document
+            )
+        )

@@ -16,7 +16,11 @@ class Command(commands.Command):
     help = "Say why a ticket or task does not move, who must act, and what would help."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("key", metavar="KEY", help="a ticket's (OMO-142), a task's (OMO-142.17), or the id an imported one had (bd-42)")
+        parser.add_argument(
+            "key",
+            metavar="KEY",
+            help="a ticket's (OMO-142), a task's (OMO-142.17), or the id an imported one had (bd-42)",
+        )
 
     def act(self, *, key: str, **_: Any) -> commands.Document:
         if ticket := Ticket.objects.named(key):
@@ -24,7 +28,11 @@ class Command(commands.Command):
         key, _dot, number = key.upper().partition(".")
         if not number:
             raise NotFound(f"there is no ticket {key}")
-        task = Task.objects.filter(ticket_key=key, pk=int(number)).first() if number.isdecimal() and len(number) < 19 else None
+        task = (
+            Task.objects.filter(ticket_key=key, pk=int(number)).first()
+            if number.isdecimal() and len(number) < 19
+            else None
+        )
         if task is None:
             raise NotFound(f"there is no task {key}.{number}")
         return {"key": task.key, "state": task.state, **Task.objects.explanations([task.pk])[task.pk]}

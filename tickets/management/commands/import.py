@@ -21,23 +21,37 @@ class Command(commands.Command):
     help = "Bring in the work that another tool kept. What is known already stays as it is, so a second import adds only what is new."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("format", metavar="FORMAT", choices=list(interchange.FORMATS), help=f"one of {', '.join(interchange.FORMATS)}")
+        parser.add_argument(
+            "format",
+            metavar="FORMAT",
+            choices=list(interchange.FORMATS),
+            help=f"one of {', '.join(interchange.FORMATS)}",
+        )
         parser.add_argument("file", metavar="FILE", help="`-` is standard input")
         parser.add_argument("--project", required=True, metavar="KEY", help="made when it is missing")
-        parser.add_argument("--workflow", default="", metavar="NAME", help=f"the workflow its tickets follow ({interchange.WORKFLOW})")
+        parser.add_argument(
+            "--workflow",
+            default="",
+            metavar="NAME",
+            help=f"the workflow its tickets follow ({interchange.WORKFLOW})",
+        )
         parser.add_argument("--dry-run", action="store_true", help="check and report, and change nothing")
 
     def act(self, *, format: str, file: str, project: str, **how: Any) -> commands.Document:
         with commands.opened(file) as source:
             sheet = interchange.read(format, source)
         with commands.progress(total=len(sheet.items), unit=" items") as bar:
-            return bring_in(sheet, project, how["workflow"], how["dry_run"], watch=lambda made: bar.update(made - bar.n))
+            return bring_in(
+                sheet, project, how["workflow"], how["dry_run"], watch=lambda made: bar.update(made - bar.n)
+            )
 
     def tell(self, report: commands.Document) -> None:
         say, tickets, skipped = self.stdout.write, report["tickets"], report["skipped"]
         say(
             f"{report['project']}: {many(tickets['new'], 'new ticket')} ({tickets['known']} known), "
-            + ", ".join(many(report[f"{what}s"], what) for what in ("task", "need", "parent", "link", "comment"))
+            + ", ".join(
+                many(report[f"{what}s"], what) for what in ("task", "need", "parent", "link", "comment")
+            )
             + (f", {many(report['external_refs'], 'external reference')}" if report["external_refs"] else "")
             + "."
         )
@@ -51,10 +65,17 @@ class Command(commands.Command):
         if report["closed"]:
             say(f"Closed: {many(report['closed'], 'edge')} that waited for what has come now.")
         if report["left_out"]:
-            say("Fields not taken over: " + ", ".join(f"{name} ({count})" for name, count in report["left_out"].items()) + ".")
+            say(
+                "Fields not taken over: "
+                + ", ".join(f"{name} ({count})" for name, count in report["left_out"].items())
+                + "."
+            )
         if report["changed"]:
             say(f"Known, and different in the file: {tickets['changed']}; their tickets stay as they are.")
-            self.some(f"{changed['ticket']} ({changed['id']}): {', '.join(changed['fields'])}" for changed in report["changed"])
+            self.some(
+                f"{changed['ticket']} ({changed['id']}): {', '.join(changed['fields'])}"
+                for changed in report["changed"]
+            )
         if report["warnings"]:
             say("To know:")
             self.some(report["warnings"])
@@ -64,7 +85,9 @@ class Command(commands.Command):
     def edges(self, told: Any, what: str, where: str) -> None:
         if told["edges"]:
             kinds = ", ".join(f"{count} {kind}" for kind, count in told["by_kind"].items())
-            self.stdout.write(f"{what}: {many(told['edges'], 'edge')} to {many(told['ids'], 'id')} {where}: {kinds}.")
+            self.stdout.write(
+                f"{what}: {many(told['edges'], 'edge')} to {many(told['ids'], 'id')} {where}: {kinds}."
+            )
             order = sorted(told["list"], key=lambda edge: list(told["by_kind"]).index(edge["kind"]))
             self.some(f"{edge['kind']}: {edge['from']} -> {edge['to']}" for edge in order)
 
@@ -81,11 +104,15 @@ def many(count: int, what: str) -> str:
 
 
 @sql.atomic  # a project made for an import that is refused, or only tried, goes with it
-def bring_in(sheet: interchange.Read, key: str, workflow: str, dry_run: bool, watch: Callable[[int], None]) -> commands.Document:
+def bring_in(
+    sheet: interchange.Read, key: str, workflow: str, dry_run: bool, watch: Callable[[int], None]
+) -> commands.Document:
     project = Project.objects.filter(key=key).first()
     if project is None:
         followed = Workflow.objects.latest_of(workflow or interchange.WORKFLOW)
         project = Project.objects.found(key=key, workflow=followed.name, by=commands.BY)
-    report = interchange.bring_in(sheet, project=project, by=commands.BY, workflow=workflow, dry_run=dry_run, watch=watch)
+    report = interchange.bring_in(
+        sheet, project=project, by=commands.BY, workflow=workflow, dry_run=dry_run, watch=watch
+    )
     transaction.set_rollback(dry_run)
     return report.as_dict()

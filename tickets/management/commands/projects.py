@@ -15,10 +15,19 @@ class Command(commands.Command):
 
     def add_arguments(self, parser: CommandParser) -> None:
         create = self.verbs(parser)("create", act=self.create, tell=self.created, help="Make a project.")
-        create.add_argument("key", metavar="KEY", help="2 to 10 capital letters and digits; its tickets are KEY-1, KEY-2, …")
+        create.add_argument(
+            "key", metavar="KEY", help="2 to 10 capital letters and digits; its tickets are KEY-1, KEY-2, …"
+        )
         create.add_argument("--name", default="", help="what people call it (the key)")
-        create.add_argument("--repository", default="", metavar="URL", help="the git repository its work is about")
-        create.add_argument("--workflow", default="", metavar="NAME", help="the workflow new tickets follow (the built-in one)")
+        create.add_argument(
+            "--repository", default="", metavar="URL", help="the git repository its work is about"
+        )
+        create.add_argument(
+            "--workflow",
+            default="",
+            metavar="NAME",
+            help="the workflow new tickets follow (the built-in one)",
+        )
         create.add_argument(
             "--allow-workflow",
             dest="workflows",
@@ -29,7 +38,12 @@ class Command(commands.Command):
         )
 
         create.add_argument(
-            "--profile", dest="profiles", action="append", default=[], metavar="NAME", help="a profile its tasks may run; any number"
+            "--profile",
+            dest="profiles",
+            action="append",
+            default=[],
+            metavar="NAME",
+            help="a profile its tasks may run; any number",
         )
 
     def create(self, *, key: str, **given: Any) -> commands.Document:

@@ -43,16 +43,52 @@ class Command(commands.Command):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--project", required=True, metavar="KEY")
-        parser.add_argument("--agents", type=count(1, MOST_AGENTS), default=8, metavar="N", help="processes, each one agent (8)")
-        parser.add_argument("--work-ms", type=count(0, 3_600_000), default=0, metavar="MS", help="how long each task takes (0)")
         parser.add_argument(
-            "--speed", type=factor, metavar="X", help="imported tasks take as long as where they ran before, X times as fast"
+            "--agents",
+            type=count(1, MOST_AGENTS),
+            default=8,
+            metavar="N",
+            help="processes, each one agent (8)",
         )
-        parser.add_argument("--chaos", action="store_true", help="kill -9 web, worker and clock processes of this server meanwhile")
-        parser.add_argument("--kills", type=count(1, 10_000), metavar="N", help="how many, spread over the work (20 with --chaos)")
-        parser.add_argument("--limit-s", type=count(1, 864_000), default=600, metavar="S", help="give up after so many seconds (600)")
-        parser.add_argument("--url", default="", help="address of a server that `up` did not start here; needs --sure")
-        parser.add_argument("--sure", action="store_true", help="also where others have worked, or on a server not started by `up` here")
+        parser.add_argument(
+            "--work-ms",
+            type=count(0, 3_600_000),
+            default=0,
+            metavar="MS",
+            help="how long each task takes (0)",
+        )
+        parser.add_argument(
+            "--speed",
+            type=factor,
+            metavar="X",
+            help="imported tasks take as long as where they ran before, X times as fast",
+        )
+        parser.add_argument(
+            "--chaos",
+            action="store_true",
+            help="kill -9 web, worker and clock processes of this server meanwhile",
+        )
+        parser.add_argument(
+            "--kills",
+            type=count(1, 10_000),
+            metavar="N",
+            help="how many, spread over the work (20 with --chaos)",
+        )
+        parser.add_argument(
+            "--limit-s",
+            type=count(1, 864_000),
+            default=600,
+            metavar="S",
+            help="give up after so many seconds (600)",
+        )
+        parser.add_argument(
+            "--url", default="", help="address of a server that `up` did not start here; needs --sure"
+        )
+        parser.add_argument(
+            "--sure",
+            action="store_true",
+            help="also where others have worked, or on a server not started by `up` here",
+        )
 
     def act(
         self,
@@ -89,12 +125,15 @@ class Command(commands.Command):
         if own and url in ("", own.url):
             return own.url
         if chaos:
-            raise NoServer(f"--chaos kills only children of a server that `up` runs on {settings.OMOI_HOME}, and there is none")
+            raise NoServer(
+                f"--chaos kills only children of a server that `up` runs on {settings.OMOI_HOME}, and there is none"
+            )
         if not url:
             raise NoServer(f"no server runs on {settings.OMOI_HOME}")
         if not sure:
             raise NotSure(
-                f"the server at {url} was not started by `up` on {settings.OMOI_HOME}", next_action="If you mean it, say so with --sure."
+                f"the server at {url} was not started by `up` on {settings.OMOI_HOME}",
+                next_action="If you mean it, say so with --sure.",
             )
         return url
 
@@ -102,7 +141,10 @@ class Command(commands.Command):
         """The project, if simulated agents may work in it."""
         found = Project.objects.filter(key=key).first()
         if found is None:
-            raise NotFound(f"there is no project {key}", next_action=f"Make it with `manage.py projects create {key}`, or import one.")
+            raise NotFound(
+                f"there is no project {key}",
+                next_action=f"Make it with `manage.py projects create {key}`, or import one.",
+            )
         if not sure and (others := strangers(found)):
             raise NotSure(
                 f"{key} is no playground: {', '.join(others[:3])} has claimed in it, and simulated agents would take and complete what is open",
@@ -130,7 +172,9 @@ class Command(commands.Command):
             )
         if document["kills"]:
             kinds = ", ".join(f"{times} {kind}" for kind, times in document["killed"].items())
-            self.stdout.write(f"Killed: {kinds}. Calls repeated because their answer was lost: {document['unanswered']}.")
+            self.stdout.write(
+                f"Killed: {kinds}. Calls repeated because their answer was lost: {document['unanswered']}."
+            )
         for fault in document["faults"][:20]:
             self.stdout.write(f"  {fault}", self.style.ERROR)
         if document["ended"]:

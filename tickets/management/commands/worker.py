@@ -27,10 +27,16 @@ class Command(OurCommand):
     help = "Carry out tasks that have a profile, and what the broker's messages ask for, until Ctrl-C or SIGTERM."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--name", default="", help="the agent it works as; by default this host and the first free number")
-        parser.add_argument("--threads", type=int, default=settings.WORKER_CONCURRENCY, help="how many tasks at the same time")
+        parser.add_argument(
+            "--name", default="", help="the agent it works as; by default this host and the first free number"
+        )
+        parser.add_argument(
+            "--threads", type=int, default=settings.WORKER_CONCURRENCY, help="how many tasks at the same time"
+        )
 
-        parser.add_argument("--capability", action="append", default=[], help="a word that tasks ask for; may be given again")
+        parser.add_argument(
+            "--capability", action="append", default=[], help="a word that tasks ask for; may be given again"
+        )
 
     def act(self, *, name: str, threads: int, capability: list[str], **_: Any) -> Document:
         from tickets.runtime import actors  # noqa: F401  (tells the broker which messages there are)

@@ -19,7 +19,9 @@ class Command(commands.Command):
             ("check", self.check_file, "say every fault of a document, and change nothing"),
             ("install", self.install, "store a document; tickets opened from then on follow it"),
         ):
-            add(verb, act=act, tell=self.told, help=help).add_argument("file", metavar="FILE", help="YAML or JSON; `-` is standard input")
+            add(verb, act=act, tell=self.told, help=help).add_argument(
+                "file", metavar="FILE", help="YAML or JSON; `-` is standard input"
+            )
 
     def check_file(self, *, file: str, **_: Any) -> commands.Document:
         with commands.opened(file) as source:
@@ -29,8 +31,16 @@ class Command(commands.Command):
     def install(self, *, file: str, **_: Any) -> commands.Document:
         with commands.opened(file) as source:
             stored = Workflow.objects.install(source.read(), by=commands.BY)
-        return {"name": stored.name, "version": stored.version, "phases": [phase.name for phase in stored.plan.phases]}
+        return {
+            "name": stored.name,
+            "version": stored.version,
+            "phases": [phase.name for phase in stored.plan.phases],
+        }
 
     def told(self, document: commands.Document) -> None:
-        what = f"version {document['version']} is installed" if "version" in document else "the document is valid"
+        what = (
+            f"version {document['version']} is installed"
+            if "version" in document
+            else "the document is valid"
+        )
         self.stdout.write(f"{document['name']}: {what}: {' -> '.join(document['phases'])}.")

@@ -197,7 +197,12 @@ class Claiming(Leasing[Row]):
 
 
 def asking(
-    by: Agent, limit: int, lease_s: int, capabilities: Sequence[str] | None, phases: Sequence[str] | None, project: Project | None
+    by: Agent,
+    limit: int,
+    lease_s: int,
+    capabilities: Sequence[str] | None,
+    phases: Sequence[str] | None,
+    project: Project | None,
 ) -> dict[str, Any]:
     """The parameters of CLAIM."""
     return {

@@ -8,7 +8,9 @@ from omoi_site.errors import OmoiError
 from tickets.models.explain.obstacles import LEASE_HOLDS
 
 # Task `t` is claimed by the agent, under the fence of `i`.
-HELD = f"t.id = i.id AND t.fence = i.fence AND t.state = 'claimed' AND t.holder_id = %(agent)s AND {LEASE_HOLDS}"
+HELD = (
+    f"t.id = i.id AND t.fence = i.fence AND t.state = 'claimed' AND t.holder_id = %(agent)s AND {LEASE_HOLDS}"
+)
 LOST = """
 SELECT t.id, t.state, t.fence, t.settled_by, t.settled_fence, t.settled_as, a.name AS holder FROM tickets_task t LEFT JOIN agents_agent a ON a.id = t.holder_id
 WHERE t.id = ANY (%s)
@@ -28,4 +30,6 @@ def lost(now: dict[str, Any] | None) -> ClaimLost:
     if now is None:
         return ClaimLost("there is no such claim", holder=None)
     who = f"held by {now['holder']}" if now["holder"] else now["state"]
-    return ClaimLost(f"this claim is not yours any more: the task is {who}", holder=now["holder"], state=now["state"])
+    return ClaimLost(
+        f"this claim is not yours any more: the task is {who}", holder=now["holder"], state=now["state"]
+    )

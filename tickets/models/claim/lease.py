@@ -72,11 +72,15 @@ gone AS (
   FROM old WHERE t.id = old.id
   RETURNING t.id, t.ticket_id, t.ticket_key, t.project_id, t.lane_id, t.rank, t.fence, t.state, t.events, t.profile, old.holder, old.started, old.died),
 """
-PAST = "t.{moment} < (SELECT clock_timestamp()) ORDER BY t.{moment} LIMIT %(limit)s FOR UPDATE OF t SKIP LOCKED"
+PAST = (
+    "t.{moment} < (SELECT clock_timestamp()) ORDER BY t.{moment} LIMIT %(limit)s FOR UPDATE OF t SKIP LOCKED"
+)
 LAPSED = {"died": "true", "error": "'the lease of ' || old.holder || ' ended without a word'"}
 LAPSE = ENDED.format(which=PAST.format(moment="lease_expires_at"), **LAPSED)
 ABANDON = ENDED.format(which="t.holder_id = %(holder)s ORDER BY t.id FOR UPDATE OF t", **LAPSED)
-TIME_OUT = ENDED.format(which=PAST.format(moment="timeout_at"), died="false", error="'timed out after ' || t.timeout_s || ' s'")
+TIME_OUT = ENDED.format(
+    which=PAST.format(moment="timeout_at"), died="false", error="'timed out after ' || t.timeout_s || ' s'"
+)
 ENDED_BY_TIME = """
 low AS (
   UPDATE tickets_lane l SET floor = f.rank FROM (
@@ -139,7 +143,13 @@ class Leasing(models.Manager[Row]):
         if not claims:
             return [], []
         answers = sql.rows(
-            RENEW, {"ids": [task for task, _ in claims], "fences": [fence for _, fence in claims], "agent": by.pk, "lease_s": lease_s}
+            RENEW,
+            {
+                "ids": [task for task, _ in claims],
+                "fences": [fence for _, fence in claims],
+                "agent": by.pk,
+                "lease_s": lease_s,
+            },
         )
         kept = [
             {"task": row["id"], "fence": row["fence"], "lease_expires_at": row["lease_expires_at"]}
@@ -153,14 +163,23 @@ class Leasing(models.Manager[Row]):
     @sql.atomic
     def release(self, task: int, fence: int, *, by: Agent, reason: str = "") -> None:
         """Give a claim back; it costs no attempt. The same release again is no error; otherwise raises ClaimLost."""
-        asked = {"task": task, "fence": fence, "agent": by.pk, "actor": by.label, "key": via(by), "reason": limits.reason(reason)}
+        asked = {
+            "task": task,
+            "fence": fence,
+            "agent": by.pk,
+            "actor": by.label,
+            "key": via(by),
+            "reason": limits.reason(reason),
+        }
         given_back = sql.one(RELEASE, asked)
         if given_back and given_back["profile"]:
             hints.hint("work")
         if not given_back:
             now = sql.one(LOST, [[task]])
             if not (
-                now and now["fence"] == fence and (now["settled_by"], now["settled_fence"], now["settled_as"]) == (by.pk, fence, "released")
+                now
+                and now["fence"] == fence
+                and (now["settled_by"], now["settled_fence"], now["settled_as"]) == (by.pk, fence, "released")
             ):
                 raise lost(now)
 
@@ -168,7 +187,15 @@ class Leasing(models.Manager[Row]):
     def tell(self, task: int, fence: int, progress: dict[str, Any], *, by: Agent) -> None:
         """Note how far the holder is (message, percent, checkpoint); raises ClaimLost."""
         if not sql.rows(
-            PROGRESS, {"task": task, "fence": fence, "agent": by.pk, "actor": by.label, "key": via(by), "progress": Jsonb(progress)}
+            PROGRESS,
+            {
+                "task": task,
+                "fence": fence,
+                "agent": by.pk,
+                "actor": by.label,
+                "key": via(by),
+                "progress": Jsonb(progress),
+            },
         ):
             raise lost(sql.one(LOST, [[task]]))
 
@@ -182,7 +209,10 @@ class Leasing(models.Manager[Row]):
         """
         SweepRun.forgive_absence("lapse", EXTEND_LEASES)
         gone = after_end(
-            sql.rows(LAPSE + ENDED_BY_TIME, {"limit": limit, "kind": "task.lapsed", "fate": ": its lease ended without a word"})
+            sql.rows(
+                LAPSE + ENDED_BY_TIME,
+                {"limit": limit, "kind": "task.lapsed", "fate": ": its lease ended without a word"},
+            )
         )
         SweepRun.ran("lapse")
         return gone
@@ -191,7 +221,9 @@ class Leasing(models.Manager[Row]):
     def time_out(self, limit: int = BATCH) -> int:
         """End claims that ran longer than their task allows; returns how many."""
         SweepRun.forgive_absence("time_out", EXTEND_TIMEOUTS)
-        return after_end(sql.rows(TIME_OUT + ENDED_BY_TIME, {"limit": limit, "kind": "task.timed_out", "fate": ""}))
+        return after_end(
+            sql.rows(TIME_OUT + ENDED_BY_TIME, {"limit": limit, "kind": "task.timed_out", "fate": ""})
+        )
 
     @sql.atomic
     def wake(self, limit: int = BATCH) -> int:

@@ -68,7 +68,9 @@ class Settling(models.Manager[Row]):
         with the same fence again, while no newer fence exists, is answered with the task as it stands. Artifacts are kept of what
         was settled now, all of them or nothing at all.
         """
-        first = {outcome.task: outcome for outcome in reversed(outcomes)}  # of two outcomes of one task the first counts
+        first = {
+            outcome.task: outcome for outcome in reversed(outcomes)
+        }  # of two outcomes of one task the first counts
         tickets = _prepare_artifacts(list(first.values()), by)
         done = sql.rows(
             SETTLE,
@@ -79,7 +81,9 @@ class Settling(models.Manager[Row]):
                 "ids": list(first),
                 "fences": [outcome.fence for outcome in first.values()],
                 "outcomes": [outcome.state for outcome in first.values()],
-                "results": [None if outcome.result is None else Jsonb(outcome.result) for outcome in first.values()],
+                "results": [
+                    None if outcome.result is None else Jsonb(outcome.result) for outcome in first.values()
+                ],
                 "errors": [outcome.error for outcome in first.values()],
                 "again": [outcome.kind in AGAIN for outcome in first.values()],
             },
@@ -91,7 +95,11 @@ class Settling(models.Manager[Row]):
         # Two last tasks that end in the same moment do not see each other: then a sweep looks at their ticket.
         if over := sorted({row["ticket_id"] for row in done if row["over"]}):
             hints.hint("advance_tickets", over)
-        late = [outcome.task for outcome in outcomes if outcome.task not in settled or outcome is not first[outcome.task]]
+        late = [
+            outcome.task
+            for outcome in outcomes
+            if outcome.task not in settled or outcome is not first[outcome.task]
+        ]
         now = {row["id"]: row for row in sql.rows(LOST, [late])} if late else {}
         return [
             Settlement(outcome.task, settled[outcome.task])
@@ -105,7 +113,8 @@ def _repeated(outcome: Outcome, now: dict[str, Any] | None, by: Agent) -> Settle
     if (
         now
         and now["fence"] == outcome.fence
-        and (now["settled_by"], now["settled_fence"], now["settled_as"]) == (by.pk, outcome.fence, outcome.state)
+        and (now["settled_by"], now["settled_fence"], now["settled_as"])
+        == (by.pk, outcome.fence, outcome.state)
     ):
         return Settlement(outcome.task, now["state"], again=True)
     return Settlement(outcome.task, lost=lost(now))
@@ -121,7 +130,9 @@ def _prepare_artifacts(outcomes: Sequence[Outcome], by: Agent) -> dict[int, Tick
         return {}
     held = {(row["id"], row["fence"]): row["ticket_id"] for row in sql.rows(CLAIMED, [ids, by.pk])}
     good = [outcome for outcome in outcomes if (outcome.task, outcome.fence) in held]
-    contents = {hashlib.sha256(each.content).digest(): each.content for outcome in good for each in outcome.artifacts}
+    contents = {
+        hashlib.sha256(each.content).digest(): each.content for outcome in good for each in outcome.artifacts
+    }
     for _, content in sorted(contents.items()):
         Blob.objects.keep(BytesIO(content))
     tickets = Ticket.lock({held[outcome.task, outcome.fence] for outcome in good})

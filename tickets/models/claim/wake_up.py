@@ -12,14 +12,27 @@ from agents.models.journal_changes import BELL
 
 # After these a task may be ready that was not, or may be free that was locked when a claim passed over it.
 BRING_WORK = [
-    *("task.added", "task.readied", "task.released", "task.lapsed", "task.timed_out", "task.revoked", "task.retried", "task.woken"),
+    *(
+        "task.added",
+        "task.readied",
+        "task.released",
+        "task.lapsed",
+        "task.timed_out",
+        "task.revoked",
+        "task.retried",
+        "task.woken",
+    ),
     *("task.promoted", "task.bumped", "task.edited", "need.removed", "alarm.raised"),
     *("ticket.moved", "ticket.resumed", "ticket.restored", "project.resumed", "project.imported"),
 ]
 
 
 def bells(
-    *, by: Agent, capabilities: Sequence[str] | None = None, phases: Sequence[str] | None = None, project: Project | None = None
+    *,
+    by: Agent,
+    capabilities: Sequence[str] | None = None,
+    phases: Sequence[str] | None = None,
+    project: Project | None = None,
 ) -> list[str]:
     """The bell of all who would be granted the same, and the agent's own: its rights, its state and its keys change what it may do."""
     if project or not by.sees_all:
@@ -28,6 +41,11 @@ def bells(
     else:
         topics = [BELL]
     able = set(by.capabilities) if capabilities is None else set(by.capabilities) & set(words(capabilities))
-    asked = [sorted(able), sorted(by.phases), None if phases is None else phase_names(phases), by.runs_profiles]
+    asked = [
+        sorted(able),
+        sorted(by.phases),
+        None if phases is None else phase_names(phases),
+        by.runs_profiles,
+    ]
     mark = hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:16]
     return [f"{','.join(topics)}#{mark}", by.topic]

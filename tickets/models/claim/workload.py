@@ -39,7 +39,13 @@ class Match:
 class FleetQuerySet(AgentQuerySet):
     def with_status(self) -> FleetQuerySet:
         """Each agent with `held` (claims now), `free` (room for more), `last_seen_at` and `status`, in one statement."""
-        held = Task.objects.filter(holder=OuterRef("pk")).order_by().values("holder").annotate(n=Count("pk")).values("n")
+        held = (
+            Task.objects.filter(holder=OuterRef("pk"))
+            .order_by()
+            .values("holder")
+            .annotate(n=Count("pk"))
+            .values("n")
+        )
         rows = self.annotate(
             held=Coalesce(Subquery(held), 0),
             last_seen_at=F("presence__last_seen_at"),
@@ -58,7 +64,13 @@ class FleetQuerySet(AgentQuerySet):
         )
 
     def search(
-        self, *, capabilities: Sequence[str] = (), phase: str = "", kind: str = "", limit: int = 5, include_degraded: bool = False
+        self,
+        *,
+        capabilities: Sequence[str] = (),
+        phase: str = "",
+        kind: str = "",
+        limit: int = 5,
+        include_degraded: bool = False,
     ) -> list[Match]:
         """Agents that could take such work, best first.
 
@@ -79,18 +91,26 @@ class FleetQuerySet(AgentQuerySet):
             output_field=ArrayField(models.CharField()),
         )
         rows = rows.annotate(matched=matched).annotate(
-            score=Coalesce(models.Func(F("matched"), function="cardinality", output_field=models.FloatField()) * 1.0, 0.0)
+            score=Coalesce(
+                models.Func(F("matched"), function="cardinality", output_field=models.FloatField()) * 1.0, 0.0
+            )
             / max(len(required), 1)
             + Case(When(status="idle", then=0.2), default=0.0)
             + Case(When(status__in=["idle", "running"], then=0.2), default=0.0)
             + 0.05 * Least(F("free"), 5, output_field=models.FloatField())
         )
-        return [Match(agent, round(agent.score, 4), agent.matched) for agent in rows.order_by("-score", "name")[:limit]]
+        return [
+            Match(agent, round(agent.score, 4), agent.matched)
+            for agent in rows.order_by("-score", "name")[:limit]
+        ]
 
     def statistics(self) -> dict[str, Any]:
         """How many agents there are, by status, kind and phase, how many are heard, and how much they hold."""
         rows = self.order_by()
-        by_status = {row["status"]: row["n"] for row in rows.with_status().values("status").annotate(n=Count("pk", distinct=True))}
+        by_status = {
+            row["status"]: row["n"]
+            for row in rows.with_status().values("status").annotate(n=Count("pk", distinct=True))
+        }
         living = Q(state__in=Agent.LIVE)
 
         def heard(seconds: float) -> Count:
@@ -106,14 +126,23 @@ class FleetQuerySet(AgentQuerySet):
             **{f"kind_{kind}": Count("pk", filter=Q(kind=kind)) for kind in Agent.Kind.values},
         )
         by_phase = sql.rows(PER_PHASE, [list(rows.values_list("pk", flat=True))])
-        healthy, unhealthy = (sum(by_status.get(name, 0) for name in names) for names in (("idle", "running"), ("degraded", "stale")))
+        healthy, unhealthy = (
+            sum(by_status.get(name, 0) for name in names)
+            for names in (("idle", "running"), ("degraded", "stale"))
+        )
         return {
             "total": totals["total"],
             "by_status": by_status,
             "by_kind": {kind: totals[f"kind_{kind}"] for kind in Agent.Kind.values if totals[f"kind_{kind}"]},
             "by_phase": {row["phase"]: row["n"] for row in by_phase},
-            "health": {"healthy": healthy, "unhealthy": unhealthy, "unknown": totals["total"] - healthy - unhealthy},
-            "recent_heartbeats": {name: totals[name] for name in ("last_5_minutes", "last_hour", "last_24_hours")},
+            "health": {
+                "healthy": healthy,
+                "unhealthy": unhealthy,
+                "unknown": totals["total"] - healthy - unhealthy,
+            },
+            "recent_heartbeats": {
+                name: totals[name] for name in ("last_5_minutes", "last_hour", "last_24_hours")
+            },
             "capacity": totals["capacity"],
             "held": Task.objects.filter(holder__in=rows.values("pk")).count(),
         }

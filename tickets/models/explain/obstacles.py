@@ -81,13 +81,18 @@ SCENE = f"{STAGE} LEFT JOIN LATERAL ({FLEET}) f ON t.state = 'pending'"
 # The same for very many tasks: the fleet is looked at once for each lane, not for each task.
 PANORAMA = f"""{STAGE} LEFT JOIN (
   SELECT l.id AS lane_id, f.* FROM tickets_lane l CROSS JOIN LATERAL ({FLEET}) f) f ON f.lane_id = t.lane_id AND t.state = 'pending'"""
-LEASED, OVER = f"t.state = 'claimed' AND {LEASE_HOLDS}", f"t.state = 'claimed' AND ({LEASE_HOLDS}) IS NOT TRUE"
+LEASED, OVER = (
+    f"t.state = 'claimed' AND {LEASE_HOLDS}",
+    f"t.state = 'claimed' AND ({LEASE_HOLDS}) IS NOT TRUE",
+)
 # The claim is the last: what had not started costs nothing, and is given back.
 LAST = f"t.started_at IS NOT NULL AND (t.attempts >= t.max_attempts OR h.runs_profiles AND {RUNS_ALONE.format(task='t')})"
 IN_TIME = f"{LEASED} AND coalesce(t.timeout_at > clock_timestamp(), true)"
 SILENT = f"coalesce(hp.last_seen_at < clock_timestamp() - {HEARD}, true)"
 FAILED_HERE = "t.state = 'failed' AND k.phase <> 'CANCELLED' AND coalesce(kp.moves_to <> '{}', true)"
-READY_NOW = f"{PENDING} AND {NEEDS_MET} AND {FREE} AND NOT l.paused AND ({DUE} OR t.not_before <= clock_timestamp())"
+READY_NOW = (
+    f"{PENDING} AND {NEEDS_MET} AND {FREE} AND NOT l.paused AND ({DUE} OR t.not_before <= clock_timestamp())"
+)
 
 Say = str | Callable[[dict[str, Any]], str]
 
@@ -135,7 +140,9 @@ def unable(facts: dict[str, Any]) -> str:
     if facts["has_profile"]:
         return "no worker is there that runs profiles"
     skills = " and ".join(facts["capabilities"])
-    return f"no agent of {facts['project']} works in {facts['phase']}{f' and can do {skills}' if skills else ''}"
+    return (
+        f"no agent of {facts['project']} works in {facts['phase']}{f' and can do {skills}' if skills else ''}"
+    )
 
 
 def enable(facts: dict[str, Any]) -> str:
@@ -149,7 +156,9 @@ def enable(facts: dict[str, Any]) -> str:
 
 def alone(facts: dict[str, Any]) -> str:
     return (
-        f"it runs with nothing beside it, for {facts['worker_deaths']} workers were lost while they ran it; " if facts["runs_alone"] else ""
+        f"it runs with nothing beside it, for {facts['worker_deaths']} workers were lost while they ran it; "
+        if facts["runs_alone"]
+        else ""
     )
 
 

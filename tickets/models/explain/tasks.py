@@ -82,7 +82,9 @@ def selected(obstacles: Sequence[Obstacle]) -> str:
 def waits_on(case: str, obstacles: Sequence[Obstacle], who: str) -> str:
     """SQL: `case`, the first obstacle's who, is the parameter. What is cheap comes first: whether an obstacle of that sort holds at all."""
     sort = who.partition(":")[0]
-    possible = " OR ".join(f"({each.when})" for each in obstacles if f"'{sort}" in each.who or each.who.startswith("("))
+    possible = " OR ".join(
+        f"({each.when})" for each in obstacles if f"'{sort}" in each.who or each.who.startswith("(")
+    )
     asked = f"split_part({case}, ':', 1) = %s" if who in KINDS else f"{case} = %s"
     return f"({possible or 'false'}) AND {asked}"
 

@@ -78,7 +78,9 @@ CROSS JOIN {OPEN_IN} LEFT JOIN LATERAL (
 FIRST_WAITS = f"(SELECT {waiting_on()} {SCENE} WHERE t.id = c.first)"
 UNFINISHED = "(k.phase = 'BLOCKED' OR k.phase <> 'CANCELLED' AND coalesce(kp.moves_to <> '{}', true))"
 
-LEFT_OPEN = "(SELECT count(*) FROM tickets_task o WHERE o.ticket_id = k.id AND o.state IN ('pending', 'claimed'))"
+LEFT_OPEN = (
+    "(SELECT count(*) FROM tickets_task o WHERE o.ticket_id = k.id AND o.state IN ('pending', 'claimed'))"
+)
 
 
 def of(noun: str, keys: list[str] | None, count: int) -> str:
@@ -91,7 +93,9 @@ def failure(facts: dict[str, Any]) -> str:
     return of("failed task", facts["failed_keys"], facts["failed"]) + (f" ({error})" if error else "")
 
 
-TASKS = Obstacle("tasks", f"{UNFINISHED} AND c.going > 0", FIRST_WAITS, "", "")  # told by the causes of the tasks themselves
+TASKS = Obstacle(
+    "tasks", f"{UNFINISHED} AND c.going > 0", FIRST_WAITS, "", ""
+)  # told by the causes of the tasks themselves
 OBSTACLES = [
     Obstacle("pause", f"{UNFINISHED} AND k.archived_at IS NOT NULL", "'operator'", "it is archived", "Restore it.", "k.archived_at"),
     Obstacle(
@@ -143,7 +147,9 @@ OBSTACLES = [
     ),
 ]  # fmt: skip
 # Who each of many tickets waits on. Their first tasks lie in few lanes: the fleet of each is looked at once.
-FIRST_OF_MANY = FIRST_WAITS.replace(SCENE, f"{STAGE} LEFT JOIN fleets f ON f.lane_id = t.lane_id AND t.state = 'pending'")
+FIRST_OF_MANY = FIRST_WAITS.replace(
+    SCENE, f"{STAGE} LEFT JOIN fleets f ON f.lane_id = t.lane_id AND t.state = 'pending'"
+)
 WHO = f"""
 WITH fleets AS MATERIALIZED (
   SELECT l.id AS lane_id, f.* FROM tickets_lane l CROSS JOIN LATERAL ({FLEET}) f
@@ -164,7 +170,9 @@ BEYOND = f"""
 def _any(who: str, of_work: str) -> str:
     """SQL: whether a cause of ticket `k` waits for such a one; those of its tasks are in `w`."""
     return " OR ".join(
-        f"({each.when} AND coalesce(w.{of_work}, false)) IS TRUE" if each is TASKS else f"({each.when} AND {each.who} {who}) IS TRUE"
+        f"({each.when} AND coalesce(w.{of_work}, false)) IS TRUE"
+        if each is TASKS
+        else f"({each.when} AND {each.who} {who}) IS TRUE"
         for each in OBSTACLES
     )
 
@@ -224,7 +232,10 @@ def explanation(ticket: TicketRecord) -> Told:
         {"ticket": ticket.pk, "most": MOST},
     )
     assert facts
-    facts["blocked_class"], facts["phase"] = facts["blocked_class"].replace("_", " "), spoken.phase(facts["phase"])
+    facts["blocked_class"], facts["phase"] = (
+        facts["blocked_class"].replace("_", " "),
+        spoken.phase(facts["phase"]),
+    )
     facts["unmet"] = ", ".join(name_of(check) for check in facts["unmet"] or [])
     causes: list[dict[str, Any]] = []
     open_tasks = facts["open_tasks"] + (facts["beyond"] or [])
@@ -244,7 +255,9 @@ def waits(ids: Iterable[int]) -> dict[int, str | None]:
 def needy(project: int) -> Needy:
     """The tickets of a project that need an operator, in one statement over the whole project."""
     rows = sql.rows(NEEDY, {"project": project})
-    return Needy(frozenset(row["id"] for row in rows), frozenset(row["id"] for row in rows if not row["others"]))
+    return Needy(
+        frozenset(row["id"] for row in rows), frozenset(row["id"] for row in rows if not row["others"])
+    )
 
 
 def _of_tasks(told: dict[int, Told], order: list[int], ticket: str) -> list[dict[str, Any]]:

@@ -42,7 +42,8 @@ class BlobQuerySet(models.QuerySet["Blob"]):
         content.seek(0)
         # two who bring the same at the same time: one stores, the other waits for it
         made = sql.one(
-            "INSERT INTO tickets_blob (hash, size) VALUES (%s, %s) ON CONFLICT DO NOTHING RETURNING hash", [hash.hexdigest(), size]
+            "INSERT INTO tickets_blob (hash, size) VALUES (%s, %s) ON CONFLICT DO NOTHING RETURNING hash",
+            [hash.hexdigest(), size],
         )
         if made:
             for number, chunk in enumerate(iter(lambda: content.read(CHUNK), b"")):
@@ -108,7 +109,18 @@ class ArtifactQuerySet(models.QuerySet["Artifact"]):
             if not sql.rows(HELD_IN, {"task": task.pk, "ticket": row.pk, "fence": fence, "agent": holder}):
                 raise lost(sql.one(LOST, [[task.pk]]) if task.ticket_id == row.pk else None)
         holding = None if task is None else task.pk
-        return self._next(row, blob, type, by=by, name=name, phase=phase, path=path, commit=commit, task=holding, fence=fence)
+        return self._next(
+            row,
+            blob,
+            type,
+            by=by,
+            name=name,
+            phase=phase,
+            path=path,
+            commit=commit,
+            task=holding,
+            fence=fence,
+        )
 
     def attach(self, outcome: Outcome, ticket: TicketRecord, *, by: Agent) -> None:
         """The artifacts of an outcome that was settled in this very transaction."""
@@ -158,7 +170,14 @@ class ArtifactQuerySet(models.QuerySet["Artifact"]):
         if newest and (newest.blob_id, newest.type) == (blob.hash, type):
             return newest
         artifact.save(force_insert=True)
-        told = {"type": type, "name": name, "phase": phase, "revision": artifact.revision, "hash": blob.hash, "size": blob.size}
+        told = {
+            "type": type,
+            "name": name,
+            "phase": phase,
+            "revision": artifact.revision,
+            "hash": blob.hash,
+            "size": blob.size,
+        }
         row.record("artifact.handed_in", by=by, data=told)
         row.look_at_gate()
         return artifact
@@ -183,7 +202,9 @@ class Artifact(models.Model):
 
     class Meta:
         ordering = ["ticket", "phase", "name", "revision"]
-        constraints = [models.UniqueConstraint(fields=["ticket", "phase", "name", "revision"], name="artifact_revision")]
+        constraints = [
+            models.UniqueConstraint(fields=["ticket", "phase", "name", "revision"], name="artifact_revision")
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} r{self.revision} of {self.ticket_id}"

@@ -31,7 +31,9 @@ def gate(ticket: Ticket) -> Gate:
     """How the gate stands; what is unchanged since the last verdict is not read again."""
     digest = sql.one(EVIDENCE, [ticket.pk, ticket.phase])
     assert digest
-    verdict = Verdict.objects.filter(ticket=ticket, phase=ticket.phase, move=ticket.moves).order_by("-id").first()
+    verdict = (
+        Verdict.objects.filter(ticket=ticket, phase=ticket.phase, move=ticket.moves).order_by("-id").first()
+    )
     current = verdict is not None and verdict.evidence == digest["digest"]
     checks = verdict.checks if verdict and current else judged(Case(ticket, ticket.phase))
     return Gate(ticket.phase, _status(checks), checks, verdict, bool(verdict and verdict.passed and current))

@@ -36,7 +36,11 @@ class GateClosed(OmoiError):
             if verdict
             else "it was not judged"
         )
-        super().__init__(f"the gate of {spoken.phase(ticket.phase)} is closed for {ticket.key}: {why}", unmet=unmet, phase=ticket.phase)
+        super().__init__(
+            f"the gate of {spoken.phase(ticket.phase)} is closed for {ticket.key}: {why}",
+            unmet=unmet,
+            phase=ticket.phase,
+        )
 
 
 class Case:
@@ -72,7 +76,9 @@ class VerdictManager(models.Manager["Verdict"]):
             move=ticket.moves,
             passed=not any(check["reasons"] for check in checks),
             checks=checks,
-            artifacts={f"{artifact.phase}/{artifact.name}": artifact.hash for artifact in ticket.artifacts.current()},
+            artifacts={
+                f"{artifact.phase}/{artifact.name}": artifact.hash for artifact in ticket.artifacts.current()
+            },
             evidence=digest["digest"],
             by=label(by),
             key=via(by),
@@ -94,7 +100,9 @@ class Verdict(models.Model):
     passed = models.BooleanField()
     checks = models.JSONField(help_text="each {check, …parameters, passed, reasons}")
     artifacts = models.JSONField(default=dict, help_text="hash by phase and name")
-    evidence = models.CharField(max_length=64, help_text="digest of what was judged: the ticket's artifacts and the phase's tasks")
+    evidence = models.CharField(
+        max_length=64, help_text="digest of what was judged: the ticket's artifacts and the phase's tasks"
+    )
     by = models.CharField(max_length=170)
     key = models.CharField(max_length=20, blank=True)
     at = models.DateTimeField(db_default=sql.ClockTimestamp(), editable=False)

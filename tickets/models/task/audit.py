@@ -53,20 +53,32 @@ class ReadinessAudit(models.Manager[Row]):
     def recheck_held(self, after: int, upto: int) -> int:
         """Ask anew whether the ticket of each task with an id in (after, upto] holds it; returns how many were wrong."""
         wrong = sql.rows(WRONGLY_HELD, {"after": after, "upto": upto})
-        return sum(self._mend_held(ticket, after, upto) for ticket in sorted({row["ticket_id"] for row in wrong}))
+        return sum(
+            self._mend_held(ticket, after, upto) for ticket in sorted({row["ticket_id"] for row in wrong})
+        )
 
     @sql.atomic
     def _mend_needs(self, ids: Sequence[int]) -> int:
         sql.rows("SELECT id FROM tickets_task WHERE id = ANY (%s) ORDER BY id FOR NO KEY UPDATE", [list(ids)])
-        wrong = sql.rows(WRONG_NEEDS, {"after": ids[0] - 1, "upto": ids[-1], "ids": list(ids)})  # behind the lock: still?
+        wrong = sql.rows(
+            WRONG_NEEDS, {"after": ids[0] - 1, "upto": ids[-1], "ids": list(ids)}
+        )  # behind the lock: still?
         self._alarm(wrong)
         recount([row["id"] for row in wrong])
         return len(wrong)
 
     @sql.atomic
     def _mend_held(self, ticket: int, after: int, upto: int) -> int:
-        standing = Ticket.objects.select_for_update(no_key=True, of=("self",)).select_related("workflow").get(pk=ticket)
-        wrong = [row for row in sql.rows(WRONGLY_HELD, {"after": after, "upto": upto}) if row["ticket_id"] == ticket]
+        standing = (
+            Ticket.objects.select_for_update(no_key=True, of=("self",))
+            .select_related("workflow")
+            .get(pk=ticket)
+        )
+        wrong = [
+            row
+            for row in sql.rows(WRONGLY_HELD, {"after": after, "upto": upto})
+            if row["ticket_id"] == ticket
+        ]
         self._alarm(wrong)
         hold(standing)
         return len(wrong)

@@ -64,7 +64,12 @@ class Tally:
         parts = [f"{self.done} of {self.total} tasks done"]
         parts += [
             f"{n} {word}"
-            for n, word in [(self.running, "running"), (self.failed, "failed"), (self.stuck, "stuck"), (self.ready, "ready")]
+            for n, word in [
+                (self.running, "running"),
+                (self.failed, "failed"),
+                (self.stuck, "stuck"),
+                (self.ready, "ready"),
+            ]
             if n
         ]
         return ", ".join(parts)
@@ -72,4 +77,7 @@ class Tally:
 
 def tallies(tickets: Iterable[int]) -> dict[int, Tally]:
     """The tally of each of these tickets, in one statement; a ticket without tasks is missing."""
-    return {row.pop("ticket"): Tally(**{**row, "agents": tuple(row["agents"])}) for row in sql.rows(TALLY, [list(tickets)])}
+    return {
+        row.pop("ticket"): Tally(**{**row, "agents": tuple(row["agents"])})
+        for row in sql.rows(TALLY, [list(tickets)])
+    }

@@ -46,7 +46,13 @@ class TaskCreation(models.Manager[Row]):
 
     @sql.atomic
     def insert(
-        self, ticket: TicketRecord, specs: Sequence[TaskSpec], *, by: Any, phase: str = "", watch: Callable[[int], None] = lambda made: None
+        self,
+        ticket: TicketRecord,
+        specs: Sequence[TaskSpec],
+        *,
+        by: Any,
+        phase: str = "",
+        watch: Callable[[int], None] = lambda made: None,
     ) -> list[int]:
         """As `add`, for any number of tasks: gives their ids alone, and `watch` is told now and then how many are made.
 
@@ -56,7 +62,8 @@ class TaskCreation(models.Manager[Row]):
             Need.objects.lock_graph(ticket.project_id)
         # FOR SHARE, and only then the phase: a move of the ticket waits for us, or we for it
         now = sql.one(
-            "SELECT phase, paused, archived_at, clock_timestamp() AS now FROM tickets_ticket WHERE id = %s FOR SHARE", [ticket.pk]
+            "SELECT phase, paused, archived_at, clock_timestamp() AS now FROM tickets_ticket WHERE id = %s FOR SHARE",
+            [ticket.pk],
         )
         assert now
         open_in = ticket.plan.open_in(now["phase"]) if not (now["paused"] or now["archived_at"]) else set()
@@ -74,11 +81,18 @@ class TaskCreation(models.Manager[Row]):
             ids += batch
             watch(len(ids))
         edges = [
-            Edge(ids[place_of[need.on]] if isinstance(need.on, str) else need.on, pk, need.when, need.on_failure)
+            Edge(
+                ids[place_of[need.on]] if isinstance(need.on, str) else need.on,
+                pk,
+                need.when,
+                need.on_failure,
+            )
             for spec, pk in zip(specs, ids, strict=True)
             for need in spec.needs
         ]
-        Need.objects.add(ticket.project_id, edges, names={ids[place]: ref for ref, place in place_of.items()}, by=by)
+        Need.objects.add(
+            ticket.project_id, edges, names={ids[place]: ref for ref, place in place_of.items()}, by=by
+        )
         counted = {end for edge in edges for end in (edge.parent, edge.child)}
         recount([pk for pk in ids if pk not in counted])
         return ids
@@ -89,14 +103,21 @@ class TaskCreation(models.Manager[Row]):
         All are of one project. Gives their ids; counted by the caller.
         """
         placed = [
-            _placed(ticket, spec, ticket.phase, set() if ticket.paused else ticket.plan.open_in(ticket.phase)) for ticket, spec in work
+            _placed(ticket, spec, ticket.phase, set() if ticket.paused else ticket.plan.open_in(ticket.phase))
+            for ticket, spec in work
         ]
         return [pk for batch in self._stored(placed, now, by) for pk in batch]
 
-    def _refuse_faults(self, ticket: TicketRecord, work: Sequence[Placed], place_of: Mapping[str, int]) -> None:
+    def _refuse_faults(
+        self, ticket: TicketRecord, work: Sequence[Placed], place_of: Mapping[str, int]
+    ) -> None:
         """Before anything is written: what is wrong with these tasks, each fault by its field."""
         wanted = {need.on for each in work for need in each.spec.needs if isinstance(need.on, int)}
-        there = set(self.filter(pk__in=wanted, project=ticket.project_id).values_list("pk", flat=True)) if wanted else set()
+        there = (
+            set(self.filter(pk__in=wanted, project=ticket.project_id).values_list("pk", flat=True))
+            if wanted
+            else set()
+        )
         faults = Faults()
         for place, (_, spec, marks, _) in enumerate(work):
             at = f"tasks.{place}"
@@ -111,12 +132,16 @@ class TaskCreation(models.Manager[Row]):
             for number, need in enumerate(spec.needs):
                 if need.on not in place_of and need.on not in there:
                     lacking = (
-                        f"no task with ref {need.on} in this batch" if isinstance(need.on, str) else f"no task {need.on} in this project"
+                        f"no task with ref {need.on} in this batch"
+                        if isinstance(need.on, str)
+                        else f"no task {need.on} in this project"
                     )
                     faults.add(f"{at}.needs.{number}", lacking)
             wrong = profiles.faults(spec.profile, spec.slots)
             if spec.profile and "profile" not in wrong and spec.profile not in ticket.project.profiles:
-                wrong = {"profile": f"{ticket.project} may not use the profile {spec.profile}: the admin of this installation grants it"}
+                wrong = {
+                    "profile": f"{ticket.project} may not use the profile {spec.profile}: the admin of this installation grants it"
+                }
             for name, message in wrong.items():
                 faults.add(f"{at}.{name}", message)
         faults.check()
@@ -170,4 +195,6 @@ class TaskCreation(models.Manager[Row]):
 
 def _placed(ticket: TicketRecord, spec: TaskSpec, standing: str, open_in: Set[str]) -> Placed:
     where = spec.phase.upper().removeprefix("PHASE_") or ticket.plan.works_in(standing)
-    return Placed(ticket, spec, Marks(where, tuple(words(spec.capabilities)), bool(spec.profile)), where not in open_in)
+    return Placed(
+        ticket, spec, Marks(where, tuple(words(spec.capabilities)), bool(spec.profile)), where not in open_in
+    )

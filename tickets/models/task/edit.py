@@ -23,7 +23,17 @@ from tickets.models.task.record import TaskRecord
 
 Row = TypeVar("Row", bound=TaskRecord)
 
-EDITABLE = {"title", "description", "kind", "priority", "deadline", "not_before", "timeout_s", "max_attempts", "capabilities"}
+EDITABLE = {
+    "title",
+    "description",
+    "kind",
+    "priority",
+    "deadline",
+    "not_before",
+    "timeout_s",
+    "max_attempts",
+    "capabilities",
+}
 REPRIORITISE = """
 WITH mine AS MATERIALIZED (SELECT id FROM tickets_task WHERE ticket_id = %(ticket)s AND priority = %(before)s AND state IN ('pending', 'claimed') ORDER BY id FOR NO KEY UPDATE),
 told AS (UPDATE tickets_task t SET priority = %(after)s, events = t.events + 1 FROM mine WHERE t.id = mine.id RETURNING t.id, t.ticket_key, t.project_id, t.events),
@@ -41,18 +51,28 @@ class TaskEdits(models.Manager[Row]):
         reason = limits.reason(reason)
         if strange := sorted(set(changes) - EDITABLE):
             raise Invalid(f"a task's {', '.join(strange)} cannot be edited", field=strange[0])
-        row = self.select_for_update(no_key=True, of=("self",)).select_related("project").filter(pk=task).first()
+        row = (
+            self.select_for_update(no_key=True, of=("self",))
+            .select_related("project")
+            .filter(pk=task)
+            .first()
+        )
         if row is None:
             raise NotFound("no such task")
         if row.state not in ("pending", "claimed"):
-            raise NotReady(f"task {row.key} is {row.state}: only an open task can be edited", next_action="retry it first")
+            raise NotReady(
+                f"task {row.key} is {row.state}: only an open task can be edited",
+                next_action="retry it first",
+            )
         if "capabilities" in changes:
             changes["capabilities"] = words(changes["capabilities"])
         before = {name: getattr(row, name) for name, value in changes.items() if getattr(row, name) != value}
         if not before:
             return row
         if "capabilities" in before and row.state != "pending":
-            raise NotReady(f"task {row.key} is {row.state}: what it takes to do it can change only while it is pending")
+            raise NotReady(
+                f"task {row.key} is {row.state}: what it takes to do it can change only while it is pending"
+            )
         for name in before:
             setattr(row, name, changes[name])
         sql.check(row, without=[field.name for field in row._meta.fields if field.name not in before])
@@ -68,7 +88,14 @@ class TaskEdits(models.Manager[Row]):
     def reprioritise(self, ticket: int, before: int, after: int, *, by: Any) -> None:
         """The ticket's priority changed: so does that of its open tasks that had the same."""
         data = Jsonb({"before": {"priority": before}, "after": {"priority": after}})
-        asked = {"ticket": ticket, "before": before, "after": after, "actor": label(by), "key": via(by), "data": data}
+        asked = {
+            "ticket": ticket,
+            "before": before,
+            "after": after,
+            "actor": label(by),
+            "key": via(by),
+            "data": data,
+        }
         rerank([row["id"] for row in sql.rows(REPRIORITISE, asked)])
 
     @staticmethod

@@ -106,7 +106,9 @@ class TaskInterventions(WaitingTasks[Row]):
             "SELECT id FROM tickets_ticket WHERE id = ANY (%s) ORDER BY id FOR SHARE",
             [sorted(set(self.values_list("ticket_id", flat=True)))],
         )
-        ended = self.filter(state__in=["failed", "cancelled"]).select_related("ticket__workflow").order_by("id")
+        ended = (
+            self.filter(state__in=["failed", "cancelled"]).select_related("ticket__workflow").order_by("id")
+        )
         refusals: dict[tuple[int, str], PhaseLeft | None] = {}
         for task in ended:
             if (place := (task.ticket_id, task.phase)) not in refusals:
@@ -159,4 +161,7 @@ def hold(ticket: TicketRecord, *, phase: str | None = None) -> None:
 def _act(statement: str, kind: str, ids: Sequence[int], by: Any, reason: str) -> list[dict[str, Any]]:
     if not ids:
         return []
-    return sql.rows(statement, {"ids": list(ids), "kind": kind, "actor": label(by), "key": via(by), "reason": limits.reason(reason)})
+    return sql.rows(
+        statement,
+        {"ids": list(ids), "kind": kind, "actor": label(by), "key": via(by), "reason": limits.reason(reason)},
+    )

@@ -58,8 +58,14 @@ class LaneQuerySet(models.QuerySet["Lane"]):
 
     @staticmethod
     def _ids(statement: str, project: int, marks: Collection[Marks]) -> dict[Marks, int]:
-        told = sql.rows(statement, {"marks": Jsonb([each._asdict() for each in marks]), "project": project, "floor": BOTTOM})
-        return {Marks(row["phase"], tuple(row["capabilities"]), row["has_profile"], row["alone"]): row["id"] for row in told}
+        told = sql.rows(
+            statement,
+            {"marks": Jsonb([each._asdict() for each in marks]), "project": project, "floor": BOTTOM},
+        )
+        return {
+            Marks(row["phase"], tuple(row["capabilities"]), row["has_profile"], row["alone"]): row["id"]
+            for row in told
+        }
 
     def follow(self, project: Project) -> None:
         """The project's lanes grant nothing while it is paused; the caller has its row locked."""
@@ -73,14 +79,22 @@ class Lane(models.Model):
     phase = models.CharField(max_length=60)
     capabilities = ArrayField(models.CharField(max_length=100), default=list)
     has_profile = models.BooleanField(default=False)
-    alone = models.BooleanField(default=False, db_default=False, help_text="its tasks run with nothing beside them in their worker")
+    alone = models.BooleanField(
+        default=False, db_default=False, help_text="its tasks run with nothing beside them in their worker"
+    )
     paused = models.BooleanField(default=False, help_text="the project is paused")
-    floor = models.BigIntegerField(default=BOTTOM, help_text="a hint: no ready task of this lane has a lower rank")
+    floor = models.BigIntegerField(
+        default=BOTTOM, help_text="a hint: no ready task of this lane has a lower rank"
+    )
 
     objects = LaneQuerySet.as_manager()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["project", "phase", "capabilities", "has_profile", "alone"], name="lane_once")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "phase", "capabilities", "has_profile", "alone"], name="lane_once"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.project_id} {self.phase} {' '.join(self.capabilities) or 'any'}"
@@ -93,13 +107,20 @@ def relane(ids: Sequence[int]) -> None:
     moved: dict[int, int] = {}
     for project in sorted({task["project_id"] for task in tasks}):
         marks = {
-            task["id"]: Marks(task["phase"], tuple(task["capabilities"]), bool(task["profile"]), task["worker_deaths"] >= DEATHS_ALONE)
+            task["id"]: Marks(
+                task["phase"],
+                tuple(task["capabilities"]),
+                bool(task["profile"]),
+                task["worker_deaths"] >= DEATHS_ALONE,
+            )
             for task in tasks
             if task["project_id"] == project
         }
         lanes = Lane.objects.of(project, set(marks.values()))
         moved |= {
-            task["id"]: lanes[marks[task["id"]]] for task in tasks if task["id"] in marks and lanes[marks[task["id"]]] != task["lane_id"]
+            task["id"]: lanes[marks[task["id"]]]
+            for task in tasks
+            if task["id"] in marks and lanes[marks[task["id"]]] != task["lane_id"]
         }
     if moved:
         sql.rows(RELANE, [list(moved), list(moved.values())])

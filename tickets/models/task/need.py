@@ -68,7 +68,9 @@ class NeedManager(models.Manager["Need"]):
         sql.rows("SELECT pg_advisory_xact_lock(%s, %s)", [GRAPH_LOCK, project])
 
     @sql.atomic
-    def add(self, project: int, edges: Sequence[Edge], *, by: Any, names: Mapping[int, str] | None = None) -> int:
+    def add(
+        self, project: int, edges: Sequence[Edge], *, by: Any, names: Mapping[int, str] | None = None
+    ) -> int:
         """Add edges between tasks of one project; children must be pending. An edge that is there already stays as it is. How many are new.
 
         Raises Cycle with the tasks on it, by their `names` or else their keys, and Invalid for tasks of another project.
@@ -79,7 +81,9 @@ class NeedManager(models.Manager["Need"]):
         parents, children = sorted({edge.parent for edge in edges}), sorted({edge.child for edge in edges})
         state = self._lock_ends(project, parents, children)
         if started := [child for child in children if state[child] != "pending"]:
-            raise intervene.NotReady(f"task {started[0]} is {state[started[0]]}: only a pending task can be given needs")
+            raise intervene.NotReady(
+                f"task {started[0]} is {state[started[0]]}: only a pending task can be given needs"
+            )
         self._refuse_cycles(edges, names or {})
         new = self._connect(edges)
         recount(sorted({*parents, *children}))  # parents too: how much they hold up is part of their rank
@@ -97,9 +101,15 @@ class NeedManager(models.Manager["Need"]):
         They are counted by the caller. Raises Cycle with the tasks on it, by their `names`.
         """
         self.lock_graph(project)
-        there = set(self.filter(child_id__in={edge.child for edge in edges} - born).values_list("parent_id", "child_id"))
+        there = set(
+            self.filter(child_id__in={edge.child for edge in edges} - born).values_list(
+                "parent_id", "child_id"
+            )
+        )
         new = [edge for edge in edges if (edge.parent, edge.child) not in there]
-        state = self._lock_ends(project, sorted({edge.parent for edge in new}), sorted({edge.child for edge in new}))
+        state = self._lock_ends(
+            project, sorted({edge.parent for edge in new}), sorted({edge.child for edge in new})
+        )
         late = [edge for edge in new if edge.child not in born and state[edge.child] != "pending"]
         new = [edge for edge in new if edge.child in born or state[edge.child] == "pending"]
         self._refuse_cycles(new, names)
@@ -202,8 +212,12 @@ class Need(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["parent", "child"], name="need_once"),
             models.CheckConstraint(condition=~models.Q(parent=models.F("child")), name="need_not_itself"),
-            models.CheckConstraint(condition=models.Q(on_end__in=["success", "failure", "always"]), name="need_when"),
-            models.CheckConstraint(condition=models.Q(on_failure__in=["hold", "cancel", "continue"]), name="need_on_failure"),
+            models.CheckConstraint(
+                condition=models.Q(on_end__in=["success", "failure", "always"]), name="need_when"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(on_failure__in=["hold", "cancel", "continue"]), name="need_on_failure"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -104,4 +104,7 @@ def decide(ended: Sequence[int]) -> None:
             hints.hint("work")
         left = [child["id"] for child in children if child["state"] == "cancelled"]
         if left:
-            hints.hint("advance_tickets", sorted({child["ticket_id"] for child in children if child["state"] == "cancelled"}))
+            hints.hint(
+                "advance_tickets",
+                sorted({child["ticket_id"] for child in children if child["state"] == "cancelled"}),
+            )

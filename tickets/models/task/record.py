@@ -38,52 +38,85 @@ class TaskRecord(models.Model):
     slots = models.JSONField(default=dict, blank=True)
 
     state = models.CharField(max_length=10, choices=State, default=State.PENDING)
-    join = models.PositiveIntegerField(null=True, blank=True, db_column="join_count", help_text="how many needs must be met; none: all")
+    join = models.PositiveIntegerField(
+        null=True, blank=True, db_column="join_count", help_text="how many needs must be met; none: all"
+    )
     open_needs = models.PositiveIntegerField(default=0, help_text="how many needs must still be met")
     edges_left = models.PositiveIntegerField(default=0, help_text="needs not yet decided")
-    doomed = models.BooleanField(default=False, help_text="its needs cannot be met any more; somebody decides")
+    doomed = models.BooleanField(
+        default=False, help_text="its needs cannot be met any more; somebody decides"
+    )
     asleep = models.BooleanField(default=False, help_text="not yet due")
     not_before = models.DateTimeField(null=True, blank=True, validators=[limits.moment])
     held = models.BooleanField(default=False, help_text="its ticket is paused, blocked or in another phase")
     rank = models.BigIntegerField(default=0, help_text="order of work, lowest first, microseconds")
     ready_at = models.DateTimeField(null=True, blank=True)
     deadline = models.DateTimeField(null=True, blank=True, validators=[limits.moment])
-    promote_at = models.DateTimeField(null=True, blank=True, help_text="when it goes before all ordinary work")
-    bumped_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="when somebody put it before all other work")
+    promote_at = models.DateTimeField(
+        null=True, blank=True, help_text="when it goes before all ordinary work"
+    )
+    bumped_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="when somebody put it before all other work"
+    )
 
     fence = models.BigIntegerField(default=0, help_text="number of the last claim")
     attempts = models.PositiveIntegerField(default=0)
-    max_attempts = models.PositiveIntegerField(default=3, validators=[MinValueValidator(1), MaxValueValidator(100)])
+    max_attempts = models.PositiveIntegerField(
+        default=3, validators=[MinValueValidator(1), MaxValueValidator(100)]
+    )
     retries = models.PositiveIntegerField(default=0)
     work_s = models.FloatField(
-        null=True, blank=True, editable=False, help_text="how long it took where it ran before; a simulation takes that long"
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="how long it took where it ran before; a simulation takes that long",
     )
     timeout_s = models.PositiveIntegerField(null=True, blank=True)
-    holder = models.ForeignKey(Agent, models.PROTECT, null=True, blank=True, related_name="held_tasks", db_index=False)
+    holder = models.ForeignKey(
+        Agent, models.PROTECT, null=True, blank=True, related_name="held_tasks", db_index=False
+    )
     claimed_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(
-        null=True, blank=True, help_text="when its worker began it; for agents that are no workers, with the claim"
+        null=True,
+        blank=True,
+        help_text="when its worker began it; for agents that are no workers, with the claim",
     )
     worker_deaths = models.PositiveSmallIntegerField(
-        default=0, db_default=0, editable=False, help_text="workers that died while it ran; from 2 on it runs with nothing beside it"
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text="workers that died while it ran; from 2 on it runs with nothing beside it",
     )
     lease_s = models.PositiveIntegerField(null=True, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     extended_to = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="the end of its lease as an absence of sweeps extended it"
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="the end of its lease as an absence of sweeps extended it",
     )
     timeout_at = models.DateTimeField(null=True, blank=True)
     granted_with = models.CharField(
-        max_length=32, blank=True, db_default="", editable=False, help_text="mark of the settlements its claim came along with"
+        max_length=32,
+        blank=True,
+        db_default="",
+        editable=False,
+        help_text="mark of the settlements its claim came along with",
     )
-    settled_by = models.BigIntegerField(null=True, blank=True, help_text="the agent whose act ended the last claim")
+    settled_by = models.BigIntegerField(
+        null=True, blank=True, help_text="the agent whose act ended the last claim"
+    )
     settled_fence = models.BigIntegerField(null=True, blank=True)
     settled_as = models.CharField(max_length=10, blank=True)
 
     result = models.JSONField(null=True, blank=True)
     error = limits.text(20_000, blank=True)
     failure = models.CharField(
-        max_length=20, blank=True, db_default="", editable=False, help_text="`worker_lost`: it failed because its workers died"
+        max_length=20,
+        blank=True,
+        db_default="",
+        editable=False,
+        help_text="`worker_lost`: it failed because its workers died",
     )
     progress = models.JSONField(default=dict, blank=True)
     events = models.PositiveIntegerField(default=0, editable=False)

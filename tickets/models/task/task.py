@@ -35,7 +35,12 @@ TaskManagerBase = models.Manager.from_queryset(TaskQuerySet)
 
 
 class TaskManager(
-    TaskCreation["Task"], TaskEdits["Task"], SettlingAndClaiming["Task"], Starting["Task"], ReadinessAudit["Task"], TaskManagerBase["Task"]
+    TaskCreation["Task"],
+    TaskEdits["Task"],
+    SettlingAndClaiming["Task"],
+    Starting["Task"],
+    ReadinessAudit["Task"],
+    TaskManagerBase["Task"],
 ):
     explanations = staticmethod(explain.explanations)
     waits = staticmethod(explain.waits)
@@ -49,24 +54,45 @@ class Task(TaskRecord):
         ordering = ["id"]
         indexes = [
             models.Index(fields=["lane", "rank", "id"], name="task_ready", condition=READY),
-            models.Index(fields=["not_before"], name="task_asleep", condition=models.Q(state="pending", asleep=True)),
+            models.Index(
+                fields=["not_before"], name="task_asleep", condition=models.Q(state="pending", asleep=True)
+            ),
             # each of these is provable from its own column alone, so that no plan takes the wrong one
             models.Index(fields=["holder"], name="task_held", condition=models.Q(holder__isnull=False)),
-            models.Index(fields=["lease_expires_at"], name="task_lease", condition=models.Q(lease_expires_at__isnull=False)),
-            models.Index(fields=["timeout_at"], name="task_timeout", condition=models.Q(timeout_at__isnull=False)),
-            models.Index(fields=["promote_at"], name="task_promote", condition=models.Q(promote_at__isnull=False)),
+            models.Index(
+                fields=["lease_expires_at"],
+                name="task_lease",
+                condition=models.Q(lease_expires_at__isnull=False),
+            ),
+            models.Index(
+                fields=["timeout_at"], name="task_timeout", condition=models.Q(timeout_at__isnull=False)
+            ),
+            models.Index(
+                fields=["promote_at"], name="task_promote", condition=models.Q(promote_at__isnull=False)
+            ),
         ]
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(state__in=["pending", "claimed", "completed", "failed", "cancelled"]), name="task_state"
+                condition=models.Q(state__in=["pending", "claimed", "completed", "failed", "cancelled"]),
+                name="task_state",
             ),
             models.CheckConstraint(
                 condition=models.Q(state="claimed", holder__isnull=False, lease_expires_at__isnull=False)
-                | (~models.Q(state="claimed") & models.Q(holder__isnull=True, lease_expires_at__isnull=True, timeout_at__isnull=True)),
+                | (
+                    ~models.Q(state="claimed")
+                    & models.Q(holder__isnull=True, lease_expires_at__isnull=True, timeout_at__isnull=True)
+                ),
                 name="task_holder",
             ),
-            models.CheckConstraint(condition=models.Q(asleep=False) | models.Q(not_before__isnull=False), name="task_asleep_until"),
+            models.CheckConstraint(
+                condition=models.Q(asleep=False) | models.Q(not_before__isnull=False),
+                name="task_asleep_until",
+            ),
             models.CheckConstraint(condition=models.Q(priority__range=(0, 3)), name="task_priority"),
-            models.CheckConstraint(condition=models.Q(max_attempts__range=(1, 100)), name="task_max_attempts"),
-            models.CheckConstraint(condition=models.Q(timeout_s__isnull=True) | models.Q(timeout_s__gte=1), name="task_timeout_s"),
+            models.CheckConstraint(
+                condition=models.Q(max_attempts__range=(1, 100)), name="task_max_attempts"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(timeout_s__isnull=True) | models.Q(timeout_s__gte=1), name="task_timeout_s"
+            ),
         ]

@@ -32,7 +32,9 @@ class Moves(WaitingTickets[Row]):
 
         Of several who ask at once the first judges; the others get its verdict where the evidence is still the same.
         """
-        asked = self.filter(**which).annotate(newest=models.Max("verdicts")).values_list("pk", "newest").first()
+        asked = (
+            self.filter(**which).annotate(newest=models.Max("verdicts")).values_list("pk", "newest").first()
+        )
         if asked is None:
             raise NotFound("no such ticket")
         known, newest = asked
@@ -47,7 +49,15 @@ class Moves(WaitingTickets[Row]):
         return Verdict.objects.give(ticket, by=by)
 
     def move(
-        self, pk: int, to: str, *, by: Any, reason: str = "", force: bool = False, version: int | None = None, **how: Any
+        self,
+        pk: int,
+        to: str,
+        *,
+        by: Any,
+        reason: str = "",
+        force: bool = False,
+        version: int | None = None,
+        **how: Any,
     ) -> PhaseMove:
         """The move that leads to `to`, and its row of history. To leave a gated phase onward it is judged first, in a transaction of its own; `how`: the cause of a block."""
         reason = limits.reason(reason)
@@ -57,7 +67,9 @@ class Moves(WaitingTickets[Row]):
             onward = before.gated and not force and before.is_later(to)
             verdict = self.judge(pk=pk, by=by) if onward else None
             # each by itself again after a deadlock: the verdict is stored by then, and one is enough
-            return self._moved(pk, to, by=by, version=version, reason=reason, force=force, verdict=verdict, **how)
+            return self._moved(
+                pk, to, by=by, version=version, reason=reason, force=force, verdict=verdict, **how
+            )
 
     @sql.atomic
     def _moved(self, pk: int, to: str, *, version: int | None, **how: Any) -> PhaseMove:
@@ -81,9 +93,18 @@ class Moves(WaitingTickets[Row]):
     def tell_refusal(self, pk: int, to: str, refusal: OmoiError, *, by: Any) -> None:
         """The journal's word of a move that was refused, and the verdict that refused it where its transaction was undone."""
         ticket = self.get(pk=pk)
-        if isinstance(refusal, GateClosed) and refusal.verdict and not Verdict.objects.filter(pk=refusal.verdict.pk).exists():
+        if (
+            isinstance(refusal, GateClosed)
+            and refusal.verdict
+            and not Verdict.objects.filter(pk=refusal.verdict.pk).exists()
+        ):
             refusal.verdict.save(force_insert=True)
-        data = {"from": ticket.phase, "to": to, "code": refusal.code, "unmet": [reason["code"] for reason in refusal.more.get("unmet", [])]}
+        data = {
+            "from": ticket.phase,
+            "to": to,
+            "code": refusal.code,
+            "unmet": [reason["code"] for reason in refusal.more.get("unmet", [])],
+        }
         ticket.record("ticket.move_refused", by=by, reason=refusal.message, data=data)
 
     @contextmanager
@@ -93,7 +114,9 @@ class Moves(WaitingTickets[Row]):
             yield
         except OmoiError as refusal:
             data = {"phase": phase, "code": refusal.code}
-            refusal.trace = partial(sql.atomic(project.record), "ticket.birth_refused", by=by, reason=refusal.message, data=data)
+            refusal.trace = partial(
+                sql.atomic(project.record), "ticket.birth_refused", by=by, reason=refusal.message, data=data
+            )
             if not connection.in_atomic_block:
                 refusal.leave_trace()
             raise
@@ -104,7 +127,13 @@ class Moves(WaitingTickets[Row]):
         """Tickets whose phase ends by itself and is over: `on_claim` once work of the next phase has begun, `on_completion` when all its tasks ended well."""
         return self.extra(where=[AUTOMATIC])
 
-    def advance_due(self, ids: Sequence[int] | None = None, *, between: tuple[int, int] | None = None, by: Any = "system:workflow") -> int:
+    def advance_due(
+        self,
+        ids: Sequence[int] | None = None,
+        *,
+        between: tuple[int, int] | None = None,
+        by: Any = "system:workflow",
+    ) -> int:
         """Make the automatic moves that are due, of these tickets, or of a batch of all or of those with ids `between`; returns how many."""
         waiting = self.due_to_advance()
         if ids is not None:
@@ -132,9 +161,19 @@ class Moves(WaitingTickets[Row]):
         """What keeps it from moving on is kept with it and told of once; what passes by itself, such as a lock that was not had in time, only in the log."""
         try:
             if isinstance(fault, OperationalError) or self._keep_fault(pk, fault, by):
-                log.warning("ticket %s could not move on by itself: %s", pk, fault, exc_info=not isinstance(fault, OmoiError))
+                log.warning(
+                    "ticket %s could not move on by itself: %s",
+                    pk,
+                    fault,
+                    exc_info=not isinstance(fault, OmoiError),
+                )
         except OperationalError:
-            log.warning("ticket %s could not move on by itself, and nothing is told of it yet: %s", pk, fault, exc_info=True)
+            log.warning(
+                "ticket %s could not move on by itself, and nothing is told of it yet: %s",
+                pk,
+                fault,
+                exc_info=True,
+            )
 
     @sql.atomic
     def _keep_fault(self, pk: int, fault: OmoiError | DatabaseError, by: Any) -> bool:
@@ -144,7 +183,9 @@ class Moves(WaitingTickets[Row]):
             if ticket.move_fault == told or not self.due_to_advance().filter(pk=pk).exists():
                 return False
             # no edit: whoever looks at its version sees nothing else than before
-            self.filter(pk=pk).update(move_fault=told, move_fault_at=ticket.move_fault_at or sql.ClockTimestamp())
+            self.filter(pk=pk).update(
+                move_fault=told, move_fault_at=ticket.move_fault_at or sql.ClockTimestamp()
+            )
             data = {"from": ticket.phase, "code": getattr(fault, "code", "internal_error")}
             ticket.record("ticket.move_failed", by=by, reason=told, data=data)
         return True
@@ -166,7 +207,9 @@ class Moves(WaitingTickets[Row]):
                 try:
                     with transaction.atomic():
                         ticket.mend(by=by)
-                except OmoiError as fault:  # such as a profile that is gone: the verdict stands, and says what is missing
+                except (
+                    OmoiError
+                ) as fault:  # such as a profile that is gone: the verdict stands, and says what is missing
                     ticket.record("ticket.mend_failed", by=by, reason=fault.message)
         return verdict
 

@@ -105,7 +105,9 @@ class Backlog:
     words: Words = LINKS
     deleted: Sequence[str] = ()  # ids that were deleted there; a ticket that is here stays
     never: Set[str] = frozenset()  # ids that never come, deleted ones among them
-    waits: Sequence[tuple[str, str]] = ()  # (before, after) as far as both are here; what would close a circle is left out
+    waits: Sequence[
+        tuple[str, str]
+    ] = ()  # (before, after) as far as both are here; what would close a circle is left out
 
     @property
     def ids(self) -> set[str]:
@@ -127,11 +129,15 @@ class Arrival:
     comments: int = 0
     external_refs: int = 0
     changed: list[dict[str, Any]] = field(default_factory=list)  # {id, ticket, fields}
-    late: list[tuple[str, str]] = field(default_factory=list)  # needs (parent, child) whose child's task has begun
+    late: list[tuple[str, str]] = field(
+        default_factory=list
+    )  # needs (parent, child) whose child's task has begun
     skipped: list[Relation] = field(default_factory=list)  # to ids that never come
     awaited: list[Relation] = field(default_factory=list)  # to ids that may come later
     closed: int = 0  # relations of earlier imports whose other end has come
-    further: list[tuple[Relation, str]] = field(default_factory=list)  # parents kept as links, with the parent that there is
+    further: list[tuple[Relation, str]] = field(
+        default_factory=list
+    )  # parents kept as links, with the parent that there is
     circles: list[list[str]] = field(default_factory=list)  # of finished work, each left out at one edge
     dropped: int = 0  # waits for the family's sake that would close a circle
 
@@ -160,13 +166,20 @@ def bring_in(
     `force` is asked before tickets are born past the first phase, and raises where that is not allowed; `watch` is told now and
     then how many tickets are made. Raises Cycle when needs or parents would go round together with what is here.
     """
-    Need.objects.lock_graph(project.pk)  # before any row; and so one import of a project comes after the other
-    closing = Awaited.objects.closing((item.id for item in backlog.items), project=project.pk, source=backlog.source)
+    Need.objects.lock_graph(
+        project.pk
+    )  # before any row; and so one import of a project comes after the other
+    closing = Awaited.objects.closing(
+        (item.id for item in backlog.items), project=project.pk, source=backlog.source
+    )
     named = backlog.ids.union(relation.from_id for relation in closing)
     known = {row["source_id"]: row for row in sql.rows(KNOWN, [project.pk, backlog.source, list(named)])}
     fresh = [item for item in backlog.items if item.id not in known]
     _refuse_faults(backlog.items, known)
-    tickets, tasks = {name: row["id"] for name, row in known.items()}, {name: row["task"] for name, row in known.items()}
+    tickets, tasks = (
+        {name: row["id"] for name, row in known.items()},
+        {name: row["task"] for name, row in known.items()},
+    )
     if any(item.done for item in fresh):
         force()
     born: dict[str, int] = {}
@@ -219,22 +232,36 @@ def _connect(
 
     over = {tasks[item.id] for item in backlog.items if item.id in born and item.done}
     over |= {row["task"] for row in known.values() if row["state"] == "completed"}
-    needs: Pairs = {(tasks[one], tasks[other]): when for (one, other), when in edges.needs.items() if tasks[one] and tasks[other]}
+    needs: Pairs = {
+        (tasks[one], tasks[other]): when
+        for (one, other), when in edges.needs.items()
+        if tasks[one] and tasks[other]
+    }
     name_of = {task: name for name, task in tasks.items()}
     new: list[Edge] = []
 
     def add(pairs: Pairs) -> None:
         told, late = Need.objects.bring_in(
-            project.pk, [Edge(*pair, when) for pair, when in pairs.items()], born=set(born.values()), names=name_of, by=by
+            project.pk,
+            [Edge(*pair, when) for pair, when in pairs.items()],
+            born=set(born.values()),
+            names=name_of,
+            by=by,
         )
         new.extend(told)
-        arrival.late += [(name_of[edge.parent], name_of[edge.child]) for edge in late if edge.parent in name_of and edge.child in name_of]
+        arrival.late += [
+            (name_of[edge.parent], name_of[edge.child])
+            for edge in late
+            if edge.parent in name_of and edge.child in name_of
+        ]
 
     add({pair: when for pair, when in needs.items() if over.isdisjoint(pair)})
     finished = {pair: when for pair, when in needs.items() if not over.isdisjoint(pair)}
     if finished:
         there = Need.objects.below(child for _, child in finished)
-        arrival.circles = [[name_of.get(task, str(task)) for task in circle] for circle in circles(there, finished)]
+        arrival.circles = [
+            [name_of.get(task, str(task)) for task in circle] for circle in circles(there, finished)
+        ]
         add(finished)
     adopted = _adopt(edges, tickets, born, backlog.source, by)
     arrival.parents = len(adopted)
@@ -252,9 +279,15 @@ def _connect(
     seeds = {ticket_of[after] for _, after in waits}
     if words.children:
         family = {tickets[edges.parents[name]] for name in edges.parents if tickets[name] in adopted}
-        waits |= gathered(words.children, words.any_child, links=links, parents=family, parent=words.parents, still=still)
+        waits |= gathered(
+            words.children, words.any_child, links=links, parents=family, parent=words.parents, still=still
+        )
     if words.parents:
-        seeds |= {*adopted, *links.values(), *(ticket_of[edge.child] for edge in new if edge.child in ticket_of)}
+        seeds |= {
+            *adopted,
+            *links.values(),
+            *(ticket_of[edge.child] for edge in new if edge.child in ticket_of),
+        }
         waits |= inherited(seeds, source=backlog.source, parents=words.parents, more=waits, still=still)
     if waits:
         told = len(waits)
@@ -269,7 +302,9 @@ def _connect(
 def _refuse_faults(items: Sequence[Item], known: Container[str]) -> None:
     faults = Faults()
     for item in items:
-        values = {"external_ref": item.external_ref} if item.id in known else {**vars(item), "source_id": item.id}
+        values = (
+            {"external_ref": item.external_ref} if item.id in known else {**vars(item), "source_id": item.id}
+        )
         for name, message in limits.faults(Ticket, values):
             faults.add(f"{item.id}: {name}", message)
         for place, remark in enumerate(item.comments, 1):
@@ -278,14 +313,19 @@ def _refuse_faults(items: Sequence[Item], known: Container[str]) -> None:
     faults.check()
 
 
-def _born(items: Sequence[Item], source: str, project: Project, workflow: Workflow, by: Any) -> Iterator[tuple[Ticket, int]]:
+def _born(
+    items: Sequence[Item], source: str, project: Project, workflow: Workflow, by: Any
+) -> Iterator[tuple[Ticket, int]]:
     """Tickets with their births, tasks and events, batch by batch; each with the id of its task."""
     if not items:
         return
     plan, last = workflow.plan, _last(workflow) if any(item.done for item in items) else ""
     works = plan.works_in(plan.start)
     if plan[works].terminal and not all(item.done for item in items):
-        raise Invalid(f"in {workflow} a ticket is done when it is opened: open work has no place in it", field="workflow")
+        raise Invalid(
+            f"in {workflow} a ticket is done when it is opened: open work has no place in it",
+            field="workflow",
+        )
     made = sql.one(
         "UPDATE agents_project SET tickets_made = tickets_made + %s WHERE id = %s RETURNING tickets_made, workflow, workflows, clock_timestamp() AS now",
         [len(items), project.pk],
@@ -324,7 +364,14 @@ def _born(items: Sequence[Item], source: str, project: Project, workflow: Workfl
         sql.copy_in([_birth(ticket, by) for ticket in tickets])
         sql.copy_in([_opening(ticket, by) for ticket in tickets])
         specs = [
-            TaskSpec(item.title, kind=item.kind, phase=works, ended=item.done, ended_at=item.closed_at, not_before=item.not_before)
+            TaskSpec(
+                item.title,
+                kind=item.kind,
+                phase=works,
+                ended=item.done,
+                ended_at=item.closed_at,
+                not_before=item.not_before,
+            )
             for item in batch
         ]
         tasks = Task.objects.bring_in(list(zip(tickets, specs, strict=True)), now=now, by=by)
@@ -345,7 +392,10 @@ def _adopt(edges: Edges, tickets: dict[str, int], born: dict[str, int], source: 
     )
     known = [row["id"] for row in told if row["known"]]
     if known and (loop := sql.one(ANCESTORS, {"ids": known, "source": source})):
-        raise Cycle(f"{loop['named'][0]} would be a parent of itself: {' -> '.join(loop['named'])}", cycle=loop["named"])
+        raise Cycle(
+            f"{loop['named'][0]} would be a parent of itself: {' -> '.join(loop['named'])}",
+            cycle=loop["named"],
+        )
     return {row["id"] for row in told}
 
 
@@ -357,7 +407,11 @@ def _link(edges: Edges, tickets: dict[str, int]) -> dict[int, int]:
 
 
 def _sorted_out(
-    backlog: Backlog, closing: dict[Relation, int], tickets: dict[str, int], known: dict[str, dict[str, Any]], arrival: Arrival
+    backlog: Backlog,
+    closing: dict[Relation, int],
+    tickets: dict[str, int],
+    known: dict[str, dict[str, Any]],
+    arrival: Arrival,
 ) -> Edges:
     """Relations of the backlog, and those that waited for it, as what they are; what has no other end is told and not among them."""
     edges, words = Edges(), backlog.words
@@ -366,7 +420,11 @@ def _sorted_out(
         kind, one, other = relation
         if other not in tickets:
             (arrival.skipped if other in backlog.never else arrival.awaited).append(relation)
-        elif kind == words.parents and edges.parents.get(one, other) == other and not (relation in closing and known[one]["parent_id"]):
+        elif (
+            kind == words.parents
+            and edges.parents.get(one, other) == other
+            and not (relation in closing and known[one]["parent_id"])
+        ):
             edges.parents[one] = other
         elif kind in (words.needs, words.ends) and (other not in items or items[other].holds):
             if kind == words.needs or (other, one) not in edges.needs:
@@ -386,7 +444,9 @@ def _why(ticket: Ticket) -> str:
 def _birth(ticket: Ticket, by: Any) -> PhaseMove:
     why = _why(ticket)
     ground = PhaseMove.Ground.IMPORTED if why else PhaseMove.Ground.BORN
-    return PhaseMove(ticket=ticket, move=0, to_phase=ticket.phase, ground=ground, reason=why, by=label(by), key=via(by))
+    return PhaseMove(
+        ticket=ticket, move=0, to_phase=ticket.phase, ground=ground, reason=why, by=label(by), key=via(by)
+    )
 
 
 def _opening(ticket: Ticket, by: Any) -> Event:
@@ -398,7 +458,12 @@ def _opening(ticket: Ticket, by: Any) -> Event:
         kind="ticket.opened",
         actor=label(by),
         key=via(by),
-        data={"title": ticket.title, "phase": ticket.phase, "source": ticket.source, "source_id": ticket.source_id}
+        data={
+            "title": ticket.title,
+            "phase": ticket.phase,
+            "source": ticket.source,
+            "source_id": ticket.source_id,
+        }
         | ({"paused": ticket.pause_reason} if ticket.paused else {}),
         reason=_why(ticket),
     )
@@ -408,16 +473,22 @@ def _last(workflow: Workflow) -> str:
     """The phase of finished work."""
     ends = [phase.name for phase in workflow.plan.phases if phase.terminal]
     if not ends:
-        raise Invalid(f"{workflow} has no phase that ends: finished work has no place in it", field="workflow")
+        raise Invalid(
+            f"{workflow} has no phase that ends: finished work has no place in it", field="workflow"
+        )
     return ends[-1]
 
 
-def _changed(backlog: Backlog, parents: dict[str, str], known: dict[str, dict[str, Any]], plan: Plan) -> Iterator[dict[str, Any]]:
+def _changed(
+    backlog: Backlog, parents: dict[str, str], known: dict[str, dict[str, Any]], plan: Plan
+) -> Iterator[dict[str, Any]]:
     """Known items that say something else than their ticket; that a ticket went on here is no change there."""
     parent_of = {row["id"]: name for name, row in known.items()}
     for item in backlog.items:
         if row := known.get(item.id):
-            fields = [name for name in ("title", "description", "priority") if getattr(item, name) != row[name]]
+            fields = [
+                name for name in ("title", "description", "priority") if getattr(item, name) != row[name]
+            ]
             if row["external_ref"] not in ("", item.external_ref):
                 fields.append("external_ref")
             if item.done and not (row["phase"] in plan and plan[row["phase"]].terminal):

@@ -40,16 +40,27 @@ class Remark:
 
 
 class CommentQuerySet(models.QuerySet["Comment"]):
-    def bring_in(self, remarks: Sequence[tuple[int, Remark]], *, source: str, known: Collection[int], by: Any) -> int:
+    def bring_in(
+        self, remarks: Sequence[tuple[int, Remark]], *, source: str, known: Collection[int], by: Any
+    ) -> int:
         """Add those (ticket, remark) that are not here, in order; how many. Followers of `known` tickets, which were here before, are told.
 
         For a caller that holds the project's graph lock: two at the same time would add the same.
         """
         asked = {ticket for ticket, _ in remarks}.intersection(known)
-        here = {(row["ticket_id"], row["source_id"]) for row in sql.rows(HERE, [list(asked), source])} if asked else set()
+        here = (
+            {(row["ticket_id"], row["source_id"]) for row in sql.rows(HERE, [list(asked), source])}
+            if asked
+            else set()
+        )
         fresh = [(ticket, remark) for ticket, remark in remarks if (ticket, remark.source_id) not in here]
         for place in range(0, len(fresh), BATCH):
-            sql.copy_in([self.model(ticket_id=ticket, source=source, **vars(remark)) for ticket, remark in fresh[place : place + BATCH]])
+            sql.copy_in(
+                [
+                    self.model(ticket_id=ticket, source=source, **vars(remark))
+                    for ticket, remark in fresh[place : place + BATCH]
+                ]
+            )
         if counts := Counter(ticket for ticket, _ in fresh if ticket in asked):
             told = {"tickets": list(counts), "counts": list(counts.values()), "source": source}
             sql.rows(TELL, {**told, "actor": label(by), "key": via(by)})
@@ -63,7 +74,10 @@ class Comment(models.Model):
     source = models.CharField(max_length=20, blank=True, help_text="the format it was imported from")
     source_id = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField(
-        null=True, blank=True, validators=[limits.moment], help_text="when it was written, where that is known"
+        null=True,
+        blank=True,
+        validators=[limits.moment],
+        help_text="when it was written, where that is known",
     )
     at = models.DateTimeField(db_default=sql.ClockTimestamp(), editable=False, help_text="when it came here")
 
@@ -73,8 +87,12 @@ class Comment(models.Model):
         ordering = ["ticket", "id"]
         indexes = [models.Index(fields=["ticket", "id"], name="comment_in_order")]
         constraints = [
-            models.UniqueConstraint(fields=["ticket", "source", "source_id"], condition=~models.Q(source=""), name="comment_once"),
-            models.CheckConstraint(condition=~models.Q(source="") | models.Q(source_id=""), name="comment_source"),
+            models.UniqueConstraint(
+                fields=["ticket", "source", "source_id"], condition=~models.Q(source=""), name="comment_once"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(source="") | models.Q(source_id=""), name="comment_source"
+            ),
         ]
 
     def __str__(self) -> str:

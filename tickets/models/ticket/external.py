@@ -30,7 +30,12 @@ def address(ref: str) -> str:
     """The reference as an address to follow; empty where it is none, or where a name before an @ hides the host."""
     try:
         parts = urlsplit(ref)
-        followed = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc and not any(map(str.isspace, ref))
+        followed = (
+            parts.scheme in ("http", "https")
+            and parts.hostname
+            and "@" not in parts.netloc
+            and not any(map(str.isspace, ref))
+        )
     except ValueError:  # half an IPv6 address
         return ""
     return ref if followed else ""

@@ -30,8 +30,12 @@ class PhaseMove(models.Model):
     key = models.CharField(max_length=20, blank=True)
     at = models.DateTimeField(db_default=sql.ClockTimestamp(), editable=False)
     xid = sql.XidField(db_default=sql.CurrentXid(), editable=False)
-    artifacts = models.JSONField(default=dict, help_text="hashes of what was handed in by then, by phase and name")
-    verdict = models.ForeignKey("tickets.Verdict", models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
+    artifacts = models.JSONField(
+        default=dict, help_text="hashes of what was handed in by then, by phase and name"
+    )
+    verdict = models.ForeignKey(
+        "tickets.Verdict", models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+    )
 
     class Meta:
         ordering = ["ticket", "move"]

@@ -50,9 +50,17 @@ OPEN = ("pending", "claimed")
 Pairs = dict[tuple[int, int], str]  # (task, task that waits for it), and the end that meets it
 
 
-def gathered(every: str, any_child: str, *, links: Iterable[int], parents: Iterable[int], parent: str, still: Set[int]) -> Pairs:
+def gathered(
+    every: str, any_child: str, *, links: Iterable[int], parents: Iterable[int], parent: str, still: Set[int]
+) -> Pairs:
     """What waits for the open children of another ticket, as far as the links (of these two kinds) or the children are new. Nobody waits for `still` tasks."""
-    told = {"every": every, "any": any_child, "links": list(links), "parents": list(parents), "parent": parent}
+    told = {
+        "every": every,
+        "any": any_child,
+        "links": list(links),
+        "parents": list(parents),
+        "parent": parent,
+    }
     rows = sql.rows(GATHERED, told)
     begun = {(row["waiter"], row["parent"]) for row in rows if row["any"] and row["state"] == "completed"}
     return {
@@ -66,7 +74,9 @@ def gathered(every: str, any_child: str, *, links: Iterable[int], parents: Itera
     }
 
 
-def inherited(seeds: Iterable[int], *, source: str, parents: str, more: Mapping[tuple[int, int], str], still: Set[int]) -> Pairs:
+def inherited(
+    seeds: Iterable[int], *, source: str, parents: str, more: Mapping[tuple[int, int], str], still: Set[int]
+) -> Pairs:
     """What the open tickets at and below these wait for because an open parent does; `more` is about to be waited for too. `still` tasks pass nothing on."""
     above: dict[int, set[int]] = {}
     for row in sql.rows(FAMILY, {"seeds": list(seeds), "source": source, "parents": parents}):
@@ -99,7 +109,9 @@ def inherited(seeds: Iterable[int], *, source: str, parents: str, more: Mapping[
             new.pop(heir, None)  # a circle, and told as one
             waits[heir] |= new
             if len(found) > MOST:
-                raise TooLarge(f"children of blocked parents would wait for more than {MOST} others: split the file")
+                raise TooLarge(
+                    f"children of blocked parents would wait for more than {MOST} others: split the file"
+                )
             if new and child not in due:
                 queue.append(child)
                 due.add(child)
@@ -135,5 +147,7 @@ def circles(fixed: Iterable[tuple[int, int]], loose: Pairs) -> Iterator[list[int
     while ready := sorter.get_ready():
         free.update(ready)
         sorter.done(*ready)
-    for pair in [pair for pair in loose if free.isdisjoint(pair)]:  # of so many, all that lie on a circle or behind one
+    for pair in [
+        pair for pair in loose if free.isdisjoint(pair)
+    ]:  # of so many, all that lie on a circle or behind one
         del loose[pair]

@@ -24,7 +24,9 @@ def phase_left(ticket: TicketRecord, now: str, standing: str, phase: str) -> Pha
     """
     plan = ticket.plan
     if now == CANCELLED:
-        return PhaseLeft(f"{ticket.key} is cancelled and takes no more tasks", next_action=f"reopen {ticket.key} first")
+        return PhaseLeft(
+            f"{ticket.key} is cancelled and takes no more tasks", next_action=f"reopen {ticket.key} first"
+        )
     if plan[standing].terminal:
         return PhaseLeft(
             f"{ticket.key} is in {spoken.phase(standing)} and takes no more tasks",

@@ -16,12 +16,20 @@ def ways(ticket: Ticket) -> list[Way]:
     if ticket.done or ticket.archived_at:
         return []
     if ticket.phase in (BLOCKED, CANCELLED):
-        back = ticket.plan.way_back(ticket.origin) if ticket.phase == BLOCKED else ticket.plan.up_to(ticket.origin)
+        back = (
+            ticket.plan.way_back(ticket.origin)
+            if ticket.phase == BLOCKED
+            else ticket.plan.up_to(ticket.origin)
+        )
         found = [_open(name) for name in back]
         return [*found, _open(CANCELLED)] if ticket.phase == BLOCKED else found
     here = ticket.plan[ticket.phase]
     unmet = _in_the_way(ticket)
-    onward = [{"to": to, "allowed": not unmet, "unmet": unmet} for to in here.to if ticket.plan[to].position > here.position]
+    onward = [
+        {"to": to, "allowed": not unmet, "unmet": unmet}
+        for to in here.to
+        if ticket.plan[to].position > here.position
+    ]
     back_to = [_open(phase.name) for phase in ticket.plan.phases if phase.position < here.position]
     return [*onward, *back_to, _open(BLOCKED), _open(CANCELLED)]
 
@@ -35,5 +43,13 @@ def _in_the_way(ticket: Ticket) -> list[dict[str, Any]]:
     unmet = [reason for check in judged(Case(ticket, ticket.phase)) for reason in check["reasons"]]
     left = ticket.tasks.open().filter(phase=ticket.phase).count()
     if left and not any(reason["code"] == "tasks_open" for reason in unmet):
-        unmet.append({"check": "tasks", "code": "tasks_open", "need": 0, "got": left, "how": "complete or cancel them first"})
+        unmet.append(
+            {
+                "check": "tasks",
+                "code": "tasks_open",
+                "need": 0,
+                "got": left,
+                "how": "complete or cancel them first",
+            }
+        )
     return unmet

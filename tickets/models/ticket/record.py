@@ -56,18 +56,24 @@ class TicketRecord(FSMModelMixin, Versioned):
     workflow = models.ForeignKey(Workflow, models.PROTECT, related_name="tickets")
     previous_phase = models.CharField(max_length=60, blank=True, editable=False)
     phase_since = models.DateTimeField(db_default=Now(), editable=False)
-    moves = models.PositiveIntegerField(default=0, editable=False, help_text="changes of phase so far; only the database counts it")
+    moves = models.PositiveIntegerField(
+        default=0, editable=False, help_text="changes of phase so far; only the database counts it"
+    )
     paused = models.BooleanField(default=False, editable=False)
     paused_at = models.DateTimeField(null=True, blank=True, editable=False)
     pause_reason = models.CharField(max_length=limits.REASON, blank=True, editable=False)
     blocked_class = models.CharField(max_length=20, choices=BlockedClass, blank=True, editable=False)
     blocked_reason = limits.text(limits.REASON, blank=True, editable=False)
-    move_fault = models.TextField(default="", db_default="", blank=True, editable=False, help_text="why it could not move on by itself")
+    move_fault = models.TextField(
+        default="", db_default="", blank=True, editable=False, help_text="why it could not move on by itself"
+    )
     move_fault_at = models.DateTimeField(null=True, blank=True, editable=False)
     context = models.JSONField(default=dict, blank=True)
     summary = models.TextField(blank=True)
     parent = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="children")
-    source = models.CharField(max_length=20, blank=True, editable=False, help_text="the format it was imported from")
+    source = models.CharField(
+        max_length=20, blank=True, editable=False, help_text="the format it was imported from"
+    )
     source_id = models.CharField(max_length=200, blank=True, editable=False)
     external_ref = models.CharField(
         max_length=500,
@@ -97,7 +103,9 @@ class TicketRecord(FSMModelMixin, Versioned):
     def save(self, **kwargs: Any) -> None:
         # what the database counts must not be written over with what this copy remembers
         if not self._state.adding and kwargs.get("update_fields") is None:
-            kwargs["update_fields"] = [field.name for field in self._meta.concrete_fields if field.name not in LEFT_ALONE]
+            kwargs["update_fields"] = [
+                field.name for field in self._meta.concrete_fields if field.name not in LEFT_ALONE
+            ]
         super().save(**kwargs)
 
     @property
@@ -149,7 +157,11 @@ class TicketRecord(FSMModelMixin, Versioned):
     def is_later(self, to: str) -> bool:
         """Whether `to` lies behind the phase it stands in."""
         to = named(to)
-        return self.phase in self.plan and to in self.plan and self.plan[to].position > self.plan[self.phase].position
+        return (
+            self.phase in self.plan
+            and to in self.plan
+            and self.plan[to].position > self.plan[self.phase].position
+        )
 
     def look_at_gate(self) -> None:
         """Something it is judged by changed: ask whether it moves on by itself now."""

@@ -19,7 +19,11 @@ def specs(ticket: TicketRecord, seeds: tuple[dict[str, Any], ...], phase: str) -
     words = {"ticket": ticket.key, "title": ticket.title, "phase": phase}
     filled = [_filled(seed, words) for seed in seeds]
     for seed in filled:
-        seed |= {name: short(seed[name], limits.longest(ticket.tasks.model, name)) for name in ("title", "description") if name in seed}
+        seed |= {
+            name: short(seed[name], limits.longest(ticket.tasks.model, name))
+            for name in ("title", "description")
+            if name in seed
+        }
     return [_spec(seed, phase) for seed in filled]
 
 

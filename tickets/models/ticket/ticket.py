@@ -42,11 +42,19 @@ class TicketQuerySet(Moves["Ticket"]):
         """The ticket of this key, or else the one that had this id where it was imported from, in any case. Raises Invalid naming those it can be."""
         if found := self.filter(key=name.upper()).first():
             return found
-        keys = self.exclude(source="").filter(source_id__iexact=name).order_by("id").values_list("key", flat=True)
+        keys = (
+            self.exclude(source="")
+            .filter(source_id__iexact=name)
+            .order_by("id")
+            .values_list("key", flat=True)
+        )
         among = list(keys[: NAMED + 1]) if name else []
         if len(among) > 1:
             more = " and more" if len(among) > NAMED else ""
-            raise Invalid(f"several tickets were imported as {name}: {', '.join(among[:NAMED])}{more}. Name one by its key", field="key")
+            raise Invalid(
+                f"several tickets were imported as {name}: {', '.join(among[:NAMED])}{more}. Name one by its key",
+                field="key",
+            )
         return self.get(key=among[0]) if among else None
 
     @contextmanager
@@ -107,7 +115,9 @@ class TicketManager(TicketManagerBase["Ticket"]):
             raise Invalid(f"{follow_up.key} is of another project", field="follow_up")
         ground = ground or (Ground.BORN if phase == plan.start else Ground.FORCED)
         if ground == Ground.FORCED:
-            reason = limits.reason(reason, REASON, f"a ticket born in {phase} needs a reason of {REASON} characters or more")
+            reason = limits.reason(
+                reason, REASON, f"a ticket born in {phase} needs a reason of {REASON} characters or more"
+            )
         if any(spec.needs for spec in tasks) or plan.seeds_needs:
             Need.objects.lock_graph(project.pk)  # before any row
         number = sql.one(
@@ -115,7 +125,9 @@ class TicketManager(TicketManagerBase["Ticket"]):
             [project.pk],
         )
         assert number
-        workflow.expect_allowed(project.key, number["workflow"], number["workflows"])  # as it is now, under the project's lock
+        workflow.expect_allowed(
+            project.key, number["workflow"], number["workflows"]
+        )  # as it is now, under the project's lock
         ticket = self.model(
             project=project,
             number=number["tickets_made"],
@@ -154,7 +166,11 @@ class Ticket(Transitions):
         ]
         constraints = [
             models.UniqueConstraint(fields=["project", "number"], name="ticket_number"),
-            models.UniqueConstraint(fields=["project", "source", "source_id"], condition=~models.Q(source=""), name="ticket_source"),
+            models.UniqueConstraint(
+                fields=["project", "source", "source_id"],
+                condition=~models.Q(source=""),
+                name="ticket_source",
+            ),
             models.CheckConstraint(condition=models.Q(priority__range=(0, 3)), name="ticket_priority"),
         ]
 
@@ -195,8 +211,18 @@ class Ticket(Transitions):
         labels: Sequence[str] | None = None,
     ) -> None:
         """Change what is given; open tasks that had the ticket's priority take the new one."""
-        asked = {"title": title, "description": description, "priority": priority, "labels": None if labels is None else list(labels)}
-        before = self.change("ticket.edited", {field: value for field, value in asked.items() if value is not None}, by=by, version=version)
+        asked = {
+            "title": title,
+            "description": description,
+            "priority": priority,
+            "labels": None if labels is None else list(labels),
+        }
+        before = self.change(
+            "ticket.edited",
+            {field: value for field, value in asked.items() if value is not None},
+            by=by,
+            version=version,
+        )
         if "priority" in before:
             self.tasks.model.objects.reprioritise(self.pk, before["priority"], self.priority, by=by)
 

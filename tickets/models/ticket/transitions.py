@@ -20,7 +20,12 @@ from tickets.models.ticket.record import BlockedClass, TicketRecord, TransitionN
 from tickets.workflows.document import BLOCKED, CANCELLED
 
 Ground = PhaseMove.Ground
-SEEDING = {Ground.UNGATED, Ground.VERDICT, Ground.BACK, Ground.FORCED}  # who only comes back finds its tasks as they were
+SEEDING = {
+    Ground.UNGATED,
+    Ground.VERDICT,
+    Ground.BACK,
+    Ground.FORCED,
+}  # who only comes back finds its tasks as they were
 REASON = 10  # visible characters a forced act must give at least
 
 
@@ -31,7 +36,9 @@ class Transitions(TicketRecord):
     # -- moves: each runs on a row from `locked()`
 
     @transition(field="phase", source="*", target=RETURN_VALUE())
-    def advance(self, to: str | None = None, *, by: Any, verdict: Verdict | None = None, reason: str = "") -> str:
+    def advance(
+        self, to: str | None = None, *, by: Any, verdict: Verdict | None = None, reason: str = ""
+    ) -> str:
         """Go on to `to`, or to the next phase: through its gate by a verdict that holds, and with no open task left behind.
 
         To be done it must have none in any phase.
@@ -58,8 +65,16 @@ class Transitions(TicketRecord):
     @transition(field="phase", source="*", target=RETURN_VALUE())
     def send_back(self, to: str, *, by: Any, reason: str) -> str:
         """Go back to an earlier phase; pending tasks of the left phase are held and its claims revoked."""
-        if self.phase not in self.plan or to not in self.plan or self.is_later(to) or to == self.phase or self.done:
-            raise TransitionNotAllowed(f"{self.key} cannot go back from {spoken.phase(self.phase)} to {spoken.phase(to)}")
+        if (
+            self.phase not in self.plan
+            or to not in self.plan
+            or self.is_later(to)
+            or to == self.phase
+            or self.done
+        ):
+            raise TransitionNotAllowed(
+                f"{self.key} cannot go back from {spoken.phase(self.phase)} to {spoken.phase(to)}"
+            )
         reason = limits.reason(reason, 1, "say why it goes back")
         self._take_claims_back(by)
         return self._move(to, Ground.BACK, by=by, reason=reason)
@@ -68,7 +83,9 @@ class Transitions(TicketRecord):
     def block(self, *, by: Any, reason: str, cause: str = BlockedClass.DEPENDENCY) -> str:
         """Stop granting its tasks; running claims go on."""
         if self.phase not in self.plan or self.done:
-            raise TransitionNotAllowed(f"{self.key} stands in {spoken.phase(self.phase)} and cannot be blocked")
+            raise TransitionNotAllowed(
+                f"{self.key} stands in {spoken.phase(self.phase)} and cannot be blocked"
+            )
         if cause not in BlockedClass.values:
             raise Invalid(f"one of {', '.join(BlockedClass.values)}", field="class")
         self.blocked_class, self.blocked_reason = cause, limits.reason(reason, 1, "say what blocks it")
@@ -83,7 +100,9 @@ class Transitions(TicketRecord):
     def cancel(self, *, by: Any, reason: str) -> str:
         """Give it up: all its open tasks are cancelled with it."""
         if self.closed:
-            raise TransitionNotAllowed(f"{self.key} stands in {spoken.phase(self.phase)} and cannot be cancelled")
+            raise TransitionNotAllowed(
+                f"{self.key} stands in {spoken.phase(self.phase)} and cannot be cancelled"
+            )
         reason = limits.reason(reason, 1, "say why it is cancelled")
         self.tasks.open().cancel(by=by, reason=f"ticket cancelled: {reason}"[: limits.REASON])
         return self._move(CANCELLED, Ground.CANCELLED, by=by, reason=reason)
@@ -91,13 +110,17 @@ class Transitions(TicketRecord):
     @transition(field="phase", source="*", target=RETURN_VALUE())
     def reopen(self, to: str | None = None, *, by: Any, reason: str) -> str:
         """Return from CANCELLED to the phase it was cancelled in, or to an earlier one; its tasks stay as they are."""
-        return self._return(CANCELLED, to, Ground.REOPENED, by=by, reason=limits.reason(reason, 1, "say why it is reopened"))
+        return self._return(
+            CANCELLED, to, Ground.REOPENED, by=by, reason=limits.reason(reason, 1, "say why it is reopened")
+        )
 
     @transition(field="phase", source="*", target=RETURN_VALUE())
     def force(self, to: str, *, by: Any, reason: str) -> str:
         """Put it into any phase of its workflow, past gates and order; the caller has the right to, and the reason stays visible."""
         if to not in self.plan or to == self.phase or self.closed:
-            raise TransitionNotAllowed(f"{self.key} stands in {spoken.phase(self.phase)} and cannot be forced to {spoken.phase(to)}")
+            raise TransitionNotAllowed(
+                f"{self.key} stands in {spoken.phase(self.phase)} and cannot be forced to {spoken.phase(to)}"
+            )
         reason = limits.reason(reason, REASON, f"a forced move needs a reason of {REASON} characters or more")
         self._take_claims_back(by)
         return self._move(to, Ground.FORCED, by=by, reason=reason)
@@ -136,11 +159,26 @@ class Transitions(TicketRecord):
     def expect_movable(self) -> None:
         """Refuse to move what is archived."""
         if self.archived_at:
-            raise TransitionNotAllowed(f"{self.key} is archived and does not move", next_action="restore it first")
+            raise TransitionNotAllowed(
+                f"{self.key} is archived and does not move", next_action="restore it first"
+            )
 
-    def note_move(self, before: str | None, after: str, ground: str, *, by: Any, reason: str = "", verdict: Verdict | None = None) -> None:
+    def note_move(
+        self,
+        before: str | None,
+        after: str,
+        ground: str,
+        *,
+        by: Any,
+        reason: str = "",
+        verdict: Verdict | None = None,
+    ) -> None:
         """The history row the trigger demands; `moves` is counted by the database when the phase is saved."""
-        artifacts = {} if before is None else {f"{artifact.phase}/{artifact.name}": artifact.hash for artifact in self.artifacts.current()}
+        artifacts = (
+            {}
+            if before is None
+            else {f"{artifact.phase}/{artifact.name}": artifact.hash for artifact in self.artifacts.current()}
+        )
         self.history.create(
             move=0 if before is None else self.moves + 1,
             from_phase=before,
@@ -165,16 +203,22 @@ class Transitions(TicketRecord):
 
     def _return(self, standing: str, to: str | None, ground: str, *, by: Any, reason: str) -> str:
         if self.phase != standing:
-            raise TransitionNotAllowed(f"{self.key} stands in {spoken.phase(self.phase)}, not in {spoken.phase(standing)}")
+            raise TransitionNotAllowed(
+                f"{self.key} stands in {spoken.phase(self.phase)}, not in {spoken.phase(standing)}"
+            )
         origin = self.origin
         to = to or origin
         back = (
             self.plan.way_back(origin)
             if standing == BLOCKED
-            else tuple(phase.name for phase in self.plan.phases if not self.plan[origin].position < phase.position)
+            else tuple(
+                phase.name for phase in self.plan.phases if not self.plan[origin].position < phase.position
+            )
         )
         if to not in back:
-            raise TransitionNotAllowed(f"{self.key} came from {spoken.phase(origin)} and can return only to {spoken.phases(back)}")
+            raise TransitionNotAllowed(
+                f"{self.key} came from {spoken.phase(origin)} and can return only to {spoken.phases(back)}"
+            )
         if to != origin:
             self._take_claims_back(by)
         return self._move(to, ground, by=by, reason=reason)
@@ -191,10 +235,14 @@ class Transitions(TicketRecord):
     def mend(self, *, by: Any) -> None:
         """The gate refused with all work done: add the tasks the workflow has for that, as often as it allows while the ticket stands here."""
         repair = self.plan[self.phase].on_failure
-        refused = self.verdicts.filter(move=self.moves, passed=False, by=label(by)).count()  # a person who looks uses none up
+        refused = self.verdicts.filter(
+            move=self.moves, passed=False, by=label(by)
+        ).count()  # a person who looks uses none up
         if repair and refused <= repair.get("rounds", 1):
             with in_document(f"phases.{self.phase}.on_failure"):
-                self.tasks.model.objects.insert(self, seeding.specs(self, tuple(repair["tasks"]), self.phase), by=by)
+                self.tasks.model.objects.insert(
+                    self, seeding.specs(self, tuple(repair["tasks"]), self.phase), by=by
+                )
 
     def _move(self, to: str, ground: str, *, by: Any, reason: str, verdict: Verdict | None = None) -> str:
         self.expect_movable()
