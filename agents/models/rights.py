@@ -23,8 +23,10 @@ def scopes(who: Any, project: Project | None = None) -> frozenset[str]:
     """What `who` may do in `project`; without one, in the whole installation. A key's own scopes only narrow.
 
     An agent has the scopes of its key, in its projects. A person has those of their role in the project, the operator all; beyond projects nobody
-    else has any.
+    else has any. A plain string is a part of the system, which has all.
     """
+    if isinstance(who, str):
+        return frozenset(SCOPES)
     narrowed: frozenset[str] | None = getattr(who, "key_scopes", None)
     if isinstance(who, Agent):
         elsewhere = (

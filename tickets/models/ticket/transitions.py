@@ -8,7 +8,7 @@ from typing import Any
 
 from django_fsm import RETURN_VALUE, transition
 
-from agents.models import label, via
+from agents.models import label, rights, via
 from omoi_site import limits, spoken
 from omoi_site.brokers import hints
 from omoi_site.errors import Invalid
@@ -26,6 +26,7 @@ SEEDING = {
     Ground.BACK,
     Ground.FORCED,
 }  # who only comes back finds its tasks as they were
+FORCE = "gates:force"  # the right to go past a gate
 REASON = 10  # visible characters a forced act must give at least
 
 
@@ -43,10 +44,12 @@ class Transitions(TicketRecord):
 
         To be done it must have none in any phase.
         """
-        to = to or self._next()
-        if self.phase not in self.plan or to not in self.plan[self.phase].to or not self.is_later(to):
+        onward = self.destinations("advance")
+        to = to or next(iter(onward), "")
+        if to not in onward:
             raise TransitionNotAllowed(
-                f"{self.key} cannot go on from {spoken.phase(self.phase)} to {spoken.phase(to)}; it may go to {spoken.phases(self._onward()) or 'no phase'}"
+                f"{self.key} cannot go on from {spoken.phase(self.phase)} to {spoken.phase(to)}; "
+                f"it may go to {spoken.phases(onward) or 'no phase'}"
             )
         # before the verdict is looked at: a task that ends in between kills it; what is done has no work left anywhere
         left = self.tasks.open() if self.plan[to].terminal else self.tasks.open().filter(phase=self.phase)
@@ -65,13 +68,7 @@ class Transitions(TicketRecord):
     @transition(field="phase", source="*", target=RETURN_VALUE())
     def send_back(self, to: str, *, by: Any, reason: str) -> str:
         """Go back to an earlier phase; pending tasks of the left phase are held and its claims revoked."""
-        if (
-            self.phase not in self.plan
-            or to not in self.plan
-            or self.is_later(to)
-            or to == self.phase
-            or self.done
-        ):
+        if to not in self.destinations("send_back"):
             raise TransitionNotAllowed(
                 f"{self.key} cannot go back from {spoken.phase(self.phase)} to {spoken.phase(to)}"
             )
@@ -82,7 +79,7 @@ class Transitions(TicketRecord):
     @transition(field="phase", source="*", target=RETURN_VALUE())
     def block(self, *, by: Any, reason: str, cause: str = BlockedClass.DEPENDENCY) -> str:
         """Stop granting its tasks; running claims go on."""
-        if self.phase not in self.plan or self.done:
+        if not self.destinations("block"):
             raise TransitionNotAllowed(
                 f"{self.key} stands in {spoken.phase(self.phase)} and cannot be blocked"
             )
@@ -94,12 +91,12 @@ class Transitions(TicketRecord):
     @transition(field="phase", source="*", target=RETURN_VALUE())
     def unblock(self, to: str | None = None, *, by: Any, reason: str = "") -> str:
         """Return to the phase it was blocked in, or to an earlier one."""
-        return self._return(BLOCKED, to, Ground.UNBLOCKED, by=by, reason=reason)
+        return self._return("unblock", BLOCKED, to, Ground.UNBLOCKED, by=by, reason=reason)
 
     @transition(field="phase", source="*", target=RETURN_VALUE())
     def cancel(self, *, by: Any, reason: str) -> str:
         """Give it up: all its open tasks are cancelled with it."""
-        if self.closed:
+        if not self.destinations("cancel"):
             raise TransitionNotAllowed(
                 f"{self.key} stands in {spoken.phase(self.phase)} and cannot be cancelled"
             )
@@ -110,14 +107,14 @@ class Transitions(TicketRecord):
     @transition(field="phase", source="*", target=RETURN_VALUE())
     def reopen(self, to: str | None = None, *, by: Any, reason: str) -> str:
         """Return from CANCELLED to the phase it was cancelled in, or to an earlier one; its tasks stay as they are."""
-        return self._return(
-            CANCELLED, to, Ground.REOPENED, by=by, reason=limits.reason(reason, 1, "say why it is reopened")
-        )
+        reason = limits.reason(reason, 1, "say why it is reopened")
+        return self._return("reopen", CANCELLED, to, Ground.REOPENED, by=by, reason=reason)
 
     @transition(field="phase", source="*", target=RETURN_VALUE())
     def force(self, to: str, *, by: Any, reason: str) -> str:
-        """Put it into any phase of its workflow, past gates and order; the caller has the right to, and the reason stays visible."""
-        if to not in self.plan or to == self.phase or self.closed:
+        """Put it into any phase of its workflow, past gates and order: a right of its own, and the reason stays visible."""
+        rights.need(by, FORCE, self.project)
+        if to not in self.destinations("force"):
             raise TransitionNotAllowed(
                 f"{self.key} stands in {spoken.phase(self.phase)} and cannot be forced to {spoken.phase(to)}"
             )
@@ -156,6 +153,29 @@ class Transitions(TicketRecord):
 
     # -- what the moves share
 
+    def destinations(self, verb: str) -> list[str]:
+        """The phases that this move can lead to from where the ticket stands; for `advance` the usual one first."""
+        here, plan = self.phase, self.plan
+        match verb:
+            case "unblock":
+                return [*plan.way_back(self.origin)] if here == BLOCKED else []
+            case "reopen":
+                return [*plan.up_to(self.origin)] if here == CANCELLED else []
+            case "force":
+                return [] if self.closed else [phase.name for phase in plan.phases if phase.name != here]
+            case "cancel":
+                return [] if self.closed else [CANCELLED]
+        if here not in plan or self.done:
+            return []
+        match verb:
+            case "advance":
+                return [to for to in plan[here].to if self.is_later(to)]
+            case "send_back":
+                return [to for to in plan.up_to(here) if to != here]
+            case "block":
+                return [BLOCKED]
+        raise ValueError(verb)
+
     def expect_movable(self) -> None:
         """Refuse to move what is archived."""
         if self.archived_at:
@@ -191,30 +211,18 @@ class Transitions(TicketRecord):
             key=via(by),
         )
 
-    def _next(self) -> str:
-        return (self.plan.after(self.phase) if self.phase in self.plan else None) or ""
-
-    def _onward(self) -> list[str]:
-        return [to for to in self.plan[self.phase].to if self.is_later(to)] if self.phase in self.plan else []
-
     def _take_claims_back(self, by: Any) -> None:
         """Nobody goes on with the phase that is left; while BLOCKED that is the one it was blocked in, whose claims ran on."""
         self.tasks.filter(phase=self.origin if self.phase == BLOCKED else self.phase).revoke(by=by)
 
-    def _return(self, standing: str, to: str | None, ground: str, *, by: Any, reason: str) -> str:
+    def _return(self, verb: str, standing: str, to: str | None, ground: str, *, by: Any, reason: str) -> str:
         if self.phase != standing:
             raise TransitionNotAllowed(
                 f"{self.key} stands in {spoken.phase(self.phase)}, not in {spoken.phase(standing)}"
             )
         origin = self.origin
         to = to or origin
-        back = (
-            self.plan.way_back(origin)
-            if standing == BLOCKED
-            else tuple(
-                phase.name for phase in self.plan.phases if not self.plan[origin].position < phase.position
-            )
-        )
+        back = self.destinations(verb)
         if to not in back:
             raise TransitionNotAllowed(
                 f"{self.key} came from {spoken.phase(origin)} and can return only to {spoken.phases(back)}"
