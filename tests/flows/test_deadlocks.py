@@ -7,12 +7,20 @@ from django.db import transaction
 from django.test import Client
 
 from agents.models import Agent
-from omoi_site.database import sql
+from omoi_site.database import embedded, sql
 from tests.calls import api_of
+from tests.cluster import HOME
 from tests.racing import Act
 from tickets.models import Task, Ticket
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def patience(django_db_setup) -> None:
+    """We may wait for longer than PostgreSQL lets others wait in a deadlock: a right of its superuser."""
+    with embedded.Server(HOME).connect("postgres", superuser=True) as link:
+        link.execute("GRANT SET ON PARAMETER deadlock_timeout TO omoi")
 
 
 @pytest.fixture
@@ -57,9 +65,11 @@ def by_rest(page, ticket, operator):
 
 
 def crossed_by(act, first, then):
-    """Whoever acts takes row `then` and waits for `first`, which we have; then we want `then`, and PostgreSQL ends who waited longer."""
+    """Whoever acts takes row `then` and waits for `first`, which we have; then we want `then`, and they find
+    the deadlock first: PostgreSQL ends them."""
     acting = Act(act)
     with transaction.atomic():
+        sql.rows("SET LOCAL deadlock_timeout = '1min'")
         sql.rows(f"SELECT FROM {first._meta.db_table} WHERE id = %s FOR UPDATE", [first.pk])
         acting.start()
         assert acting.waits()

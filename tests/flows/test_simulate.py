@@ -102,7 +102,7 @@ def test_what_a_pause_holds_is_not_awaited_nor_what_needs_it(backlog, web, opera
 
 @pytest.mark.django_db(transaction=True)
 def test_a_call_whose_answer_was_lost_is_repeated_and_has_one_effect(backlog, web):
-    with losing_answers("127.0.0.1", web.port, every=5) as url:
+    with losing_answers("127.0.0.1", web.port, every=4) as url:
         ended = simulate("--project", "SIM", "--agents", "3", "--url", url, "--sure", "--json")
 
     report = json.loads(ended.stdout)
