@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster import django_db_modify_db_settings  # noqa: F401  (here it goes before pytest-django's own)
-from tests.web import web  # noqa: F401
+from tests.support.cluster import django_db_modify_db_settings  # noqa: F401  (here it goes before pytest-django's own)
+from tests.support.web_process import web  # noqa: F401
 
 
 @pytest.fixture(scope="session")

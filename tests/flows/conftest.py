@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser import browser, window  # noqa: F401
-from tests.calls import api_of
+from tests.support.api_client import api_of
+from tests.support.browser import browser, window  # noqa: F401
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import time
 import pytest
 
 from agents.models import Agent
-from tests.browser import PHONE, WIDE
-from tests.deeds import complete, fail
-from tests.tickets.runtime import delivering
-from tests.web import until
+from tests import factories
+from tests.factories import complete, fail
+from tests.support.browser import PHONE, WIDE
+from tests.support.wait import until
 from tickets.models import Edge, Need, Task, TaskSpec, Ticket
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -249,7 +249,7 @@ def test_a_link_signs_in_once(window, operator, project):
 
 
 def test_a_page_works_without_script(browser, web, operator, backlog):
-    from tests.browser import Window
+    from tests.support.browser import Window
 
     shown = Window(browser, web, operator)
     bare = browser.new_context(java_script_enabled=False, storage_state=shown.context.storage_state())
@@ -271,7 +271,7 @@ def test_project_without_tickets_says_what_to_do(window, project):
 @pytest.mark.full
 @pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
 def test_the_columns_of_the_default_board_fit_and_their_heads_are_whole(window, project, ada, operator, size):
-    delivery = delivering.busy(project, by=operator, agent=ada)
+    delivery = factories.busy_ticket(project, by=operator, agent=ada)
     with Ticket.objects.locked(title="Partial refunds") as row:
         row.archive(by=operator)  # of another workflow, whose phases would be columns too
     with Ticket.objects.locked(

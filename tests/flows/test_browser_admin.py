@@ -6,8 +6,8 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.urls import reverse
 
-from tests.browser import PHONE, WIDE
 from tests.site.test_admin import ADDED_HERE, OURS, all_kinds, at  # noqa: F401
+from tests.support.browser import PHONE, WIDE
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.full]
 

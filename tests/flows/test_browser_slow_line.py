@@ -7,8 +7,8 @@ import threading
 import pytest
 from django.db import connection
 
-from tests.slow_line import SlowLine, now
-from tests.web import until
+from tests.support.slow_proxy import SlowLine, now
+from tests.support.wait import until
 from tickets.models import PhaseMove, Task, TaskSpec, Ticket
 
 pytestmark = pytest.mark.django_db(transaction=True)

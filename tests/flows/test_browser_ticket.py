@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from django.contrib.sessions.models import Session
 
-from tests.browser import PHONE, WIDE, Window
-from tests.tickets.runtime import delivering
-from tests.web import until
+from tests import factories
+from tests.support.browser import PHONE, WIDE, Window
+from tests.support.wait import until
 from tickets.models import Edge, Need, Task, TaskSpec, Ticket
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def delivery(project, operator, ada):
     """A ticket in IMPLEMENTATION with tasks in every standing and a gate that was refused."""
-    return delivering.busy(project, by=operator, agent=ada)
+    return factories.busy_ticket(project, by=operator, agent=ada)
 
 
 def large(project, operator, count=160):

@@ -8,9 +8,9 @@ from django.test import Client
 
 from agents.models import Agent
 from omoi_site.database import embedded, sql
-from tests.calls import api_of
-from tests.cluster import HOME
-from tests.racing import Act
+from tests.support.api_client import api_of
+from tests.support.cluster import HOME
+from tests.support.concurrency import Act
 from tickets.models import Task, Ticket
 
 pytestmark = pytest.mark.django_db(transaction=True)

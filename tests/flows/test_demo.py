@@ -15,8 +15,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.parts import lacking
-from tests.site.processes.running_up import ROOT, Up, short_home, wait_for
+from tests.support import ROOT
+from tests.support.external import unavailable
+from tests.support.up_process import Up, short_home
+from tests.support.wait import until
 from tickets.demo import workspace
 
 pytestmark = pytest.mark.full
@@ -44,7 +46,7 @@ print(json.dumps({
 @pytest.fixture
 def home() -> Iterator[Path]:
     if not shutil.which("git"):
-        lacking("git", "the demo keeps its code with git: apt install git")
+        unavailable("git", "the demo keeps its code with git: apt install git")
     with short_home("omoi-demo-") as made:
         yield made
 
@@ -80,7 +82,7 @@ def all_done(home: Path) -> dict[str, Any] | None:
 
 def test_all_tickets_walk_to_done_and_a_second_start_adds_nothing(home):
     first = Up(home, "--demo", "--port=0").ready()
-    seen = wait_for(lambda: all_done(home), 240)
+    seen = until(lambda: all_done(home), 240)
     assert "Demo: a ledger" in board_of(first)
     assert first.stop() == 0, first.said
 
@@ -94,7 +96,7 @@ def test_all_tickets_walk_to_done_and_a_second_start_adds_nothing(home):
     assert len(seen["blocked"]) == 1
 
     second = Up(home, "--demo", "--port=0", paper="second").ready()
-    wait_for(lambda: "demo has done its part" in second.said)
+    until(lambda: "demo has done its part" in second.said)
     again = asked(home)
     assert second.stop() == 0
     assert again == seen
@@ -102,12 +104,12 @@ def test_all_tickets_walk_to_done_and_a_second_start_adds_nothing(home):
 
 def test_killed_half_way_it_goes_on_and_adds_nothing_twice(home):
     first = Up(home, "--demo", "--port=0").ready()
-    wait_for(lambda: asked(home)["artifacts"] > 3, 120)
+    until(lambda: asked(home)["artifacts"] > 3, 120)
     first.process.kill()
     first.process.wait()
 
     second = Up(home, "--demo", "--port=0", paper="second").ready()
-    seen = wait_for(lambda: all_done(home), 300)
+    seen = until(lambda: all_done(home), 300)
     assert second.stop() == 0
 
     assert all(history[-1][1] == "DONE" for history in seen["histories"].values())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.flows.delivery import Delivery, codes
-from tests.tickets.gate import reports
+from tests.support import reports
+from tests.support.delivery import Delivery, codes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -6,7 +6,7 @@ import pytest
 
 from agents.models import Event
 from omoi_site.database import sql
-from tests.deeds import complete, fail, lapse
+from tests.factories import complete, fail, lapse
 from tickets.models import Edge, Need, Task, TaskSpec
 from tickets.models.task.spec import NeedSpec
 from tickets.simulation.judge import judge, what_stands

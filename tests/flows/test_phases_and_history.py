@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.flows.delivery import Delivery
+from tests.support.delivery import Delivery
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 
-from tests import cluster
+from tests.support import cluster
 from tickets.models import Ticket
 
 pytestmark = pytest.mark.django_db
@@ -68,7 +68,7 @@ def test_an_agent_is_created_read_and_changed_with_its_heartbeat(project, calls)
     assert calls.get("/agents/eve").json()["capacity"] == 3
     assert calls.patch("/agents/eve", {"capacity": 2}).json()["capacity"] == 2
 
-    from tests.calls import Api
+    from tests.support.api_client import Api
 
     beat = Api(made["key"]).post("/agents/me/heartbeat", {"claims": []})
 

@@ -14,9 +14,10 @@ from django.conf import settings
 from django.core.management import call_command
 
 from agents.models import Agent, Event, Key, Project
-from tests import cluster
-from tests.flows.lines import losing_answers
-from tests.site.processes.running_up import Up, short_home, wait_for
+from tests.support import cluster
+from tests.support.lossy_proxy import losing_answers
+from tests.support.up_process import Up, short_home
+from tests.support.wait import until
 from tickets.management.commands.simulate import Command, NoServer, NotSure
 from tickets.models import Edge, Need, Task, TaskSpec, Ticket, Workflow
 from tickets.simulation import run
@@ -220,12 +221,12 @@ def test_kills_are_spread_over_the_work(tmp_path):
 
 def test_agents_end_with_whoever_started_them():
     with Crew([Orders("http://127.0.0.1:9", "omoi_none", "SIM")] * 2) as crew:
-        assert wait_for(
+        assert until(
             lambda: any(line["what"] == "unanswered" for line in crew.news())
         )  # at work, though nobody answers
         for process in crew.processes:
             process.stdin.close()
-        assert wait_for(lambda: not crew.working)
+        assert until(lambda: not crew.working)
 
 
 @pytest.mark.full

@@ -14,9 +14,10 @@ from django.db import connection
 
 from agents.models import Agent, Event, Key
 from omoi_site.database import sql
-from tests.deeds import allow
-from tests.racing import race
-from tests.web import Web, until
+from tests.factories import allow_workflow
+from tests.support.concurrency import race
+from tests.support.wait import until
+from tests.support.web_process import Web
 from tickets.models import Task, TaskSpec, Workflow
 from tickets.models.task.audit import WRONG_NEEDS
 
@@ -68,7 +69,7 @@ class Watcher(threading.Thread):
 def storm(webs, keys, seconds):
     """Run the claimers, their keys dealt out to processes; the grants (task, fence) of all."""
     hands = [keys[place::PROCESSES] for place in range(PROCESSES)]
-    words = [sys.executable, "-m", "tests.flows.claimers"]
+    words = [sys.executable, "-m", "tests.support.claim_load"]
     crowd = [
         subprocess.Popen(
             [*words, f"http://{webs[place % len(webs)].host}", str(seconds), *hand],
@@ -100,7 +101,7 @@ def test_every_task_is_granted_once_and_nobody_holds_more_than_they_may(
     ticket = Ticket.objects.open(
         project=project,
         title="A storm",
-        workflow=allow(project, Workflow.objects.install(PLAIN)),
+        workflow=allow_workflow(project, Workflow.objects.install(PLAIN)),
         by=operator,
     )
 
@@ -128,7 +129,7 @@ def test_a_claim_whose_holder_is_silent_can_be_claimed_within_its_lease_and_six_
 
     import httpx
 
-    from tests.calls import ROOT
+    from tests.support.api_client import ROOT
 
     _, key = Key.objects.issue(agent=bob, by="system:test")
     [old] = Task.objects.claim(by=ada, lease_s=5)
@@ -145,7 +146,7 @@ def test_a_claim_whose_holder_is_silent_can_be_claimed_within_its_lease_and_six_
 
 def test_threads_that_settle_neighbours_with_a_shared_child_free_it_once(ticket, project, operator):
     """Twelve parents end at once: the child is ready when the last has, and told so once."""
-    from tests.deeds import complete
+    from tests.factories import complete
     from tickets.models.task.spec import NeedSpec
 
     agents = [Agent.objects.register(name=f"agent-{n}", projects=[project], by=operator) for n in range(12)]

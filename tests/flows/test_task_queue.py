@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.deeds import allow
+from tests.factories import allow_workflow
 from tests.flows.conftest import titles
 from tickets.models import Task, Ticket, Workflow
 
@@ -49,7 +49,7 @@ def test_only_tasks_of_the_asked_phase(opened, claim, project, operator):
             ],
         }
     )
-    allow(project, workflow)
+    allow_workflow(project, workflow)
     opened("Plan it", workflow=workflow.name)
     opened("Build it", workflow=workflow.name, phase="BUILD", reason="the plan was made elsewhere")
 

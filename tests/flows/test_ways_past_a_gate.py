@@ -21,11 +21,11 @@ from django.test import Client
 from agents.models import Agent, Event, Member, Project
 from omoi_site.database import sql
 from omoi_site.errors import OmoiError
-from tests.calls import Api, api_of
-from tests.deeds import lapse
-from tests.flows.delivery import EVIDENCE, Delivery
-from tests.racing import meanwhile
-from tests.tickets.gate import reports
+from tests.factories import lapse
+from tests.support import reports
+from tests.support.api_client import Api, api_of
+from tests.support.concurrency import meanwhile
+from tests.support.delivery import EVIDENCE, Delivery
 from tickets.models import Artifact, GateClosed, PhaseMove, Task, Ticket, Verdict
 
 pytestmark = pytest.mark.django_db(transaction=True)

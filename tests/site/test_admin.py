@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from agents.models import Account, Agent, Key, Member, Project, SignInTry
 from omoi_site.database import sql
-from tests.deeds import complete
+from tests.factories import complete
 from tickets.models import (
     Artifact,
     Awaited,

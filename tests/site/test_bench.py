@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from tests.site.processes.running_up import short_home
 from tests.site.test_commands import run
-from tests.web import until
+from tests.support.up_process import short_home
+from tests.support.wait import until
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from django.core.management import CommandError, call_command
 
 from agents.models import Event, Key, Project
 from omoi_site.errors import Invalid, Malformed, NotFound, OmoiError
-from tests import cluster
+from tests.support import cluster
 from tickets.models import Ticket, UnknownWorkflow
 
 

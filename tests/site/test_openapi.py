@@ -10,8 +10,8 @@ from django.urls import get_resolver
 from drf_spectacular.generators import SchemaGenerator
 
 from agents.api import openapi_document as served
-from tests.calls import Api, api_of
-from tests.racing import race
+from tests.support.api_client import Api, api_of
+from tests.support.concurrency import race
 
 pytestmark = pytest.mark.django_db
 

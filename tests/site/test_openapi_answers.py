@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from agents.models import Agent, Member
-from tests.calls import ROOT, Api, api_of
-from tests.promises import broken, document, keep, operation
+from tests.support.api_client import ROOT, Api, api_of
+from tests.support.openapi import checked, document, mismatches, operation
 from tickets.models import Task, TaskSpec
 
 pytestmark = pytest.mark.django_db
@@ -176,20 +176,20 @@ def sent(method, path, calls=None, **headers):
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
 def test_every_route_refuses_a_stranger_as_promised(method, path):
-    assert keep(method, filled(path), sent(method, path)).status_code == 401
+    assert checked(method, filled(path), sent(method, path)).status_code == 401
 
 
 @pytest.mark.parametrize(("method", "path"), [pair for pair in OPERATIONS if pair[0] != "get"])
 def test_every_change_refuses_a_viewer_as_promised(method, path, django_user_model, project):
     vera = django_user_model.objects.create_user("vera")
     Member.objects.create(project=project, user=vera, role="viewer")
-    assert keep(method, filled(path), sent(method, path, api_of(vera))).status_code in (403, 404, 422)
+    assert checked(method, filled(path), sent(method, path, api_of(vera))).status_code in (403, 404, 422)
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256])
 @pytest.mark.parametrize(("method", "path"), KEYED)
 def test_a_bad_idempotency_key_is_refused_as_promised(method, path, key, operator):
-    answer = keep(method, filled(path), sent(method, path, api_of(operator), Idempotency_Key=key))
+    answer = checked(method, filled(path), sent(method, path, api_of(operator), Idempotency_Key=key))
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "Idempotency-Key")
 
 
@@ -198,7 +198,7 @@ def test_every_route_says_as_promised_that_nothing_is_there_or_that_the_query_is
     method, path, operator
 ):
     answer = sent(method, path + "?nonsense=1", api_of(operator))
-    assert not broken(method, filled(path), answer), answer.content
+    assert not mismatches(method, filled(path), answer), answer.content
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_every_route_says_as_promised_that_nothing_is_there_or_that_the_query_is
 )
 def test_a_body_of_another_kind_is_refused_as_promised(method, path, operator):
     answer = sent(method, path, api_of(operator), Content_Type="text/css")
-    assert keep(method, filled(path), answer).status_code in (415, 404)
+    assert checked(method, filled(path), answer).status_code in (415, 404)
 
 
 def test_the_check_notices_what_the_document_does_not_promise(operator, ticket):
@@ -215,7 +215,7 @@ def test_the_check_notices_what_the_document_does_not_promise(operator, ticket):
     answer = api_of(operator).get(f"/tasks/{task.pk}")
     for changed in ({"join": "all"}, {"surplus": 1}, {"title": None}):
         answer.json = lambda changed=changed, told=answer.json(): {**told, **changed}
-        assert broken("get", f"{ROOT}/tasks/{task.pk}", answer), changed
+        assert mismatches("get", f"{ROOT}/tasks/{task.pk}", answer), changed
     answer.status_code = 418
-    assert broken("get", f"{ROOT}/tasks/{task.pk}", answer) == ["the document knows no 418"]
+    assert mismatches("get", f"{ROOT}/tasks/{task.pk}", answer) == ["the document knows no 418"]
     assert Agent.objects.count() == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agents.models import Agent, Project
-from tests.calls import api_of
+from tests.support.api_client import api_of
 from tickets.models import Task, Ticket
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -6,7 +6,7 @@ import pytest
 
 from agents.models import Agent, Member, Project
 from omoi_site.database import sql
-from tests.calls import Api, api_of
+from tests.support.api_client import Api, api_of
 
 pytestmark = pytest.mark.django_db
 

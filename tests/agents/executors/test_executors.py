@@ -22,7 +22,7 @@ from agents.executors.output_files import NotHanded, taken
 from agents.executors.output_text import KEPT, Output, safe
 from agents.profiles.document import faults_of
 from omoi_site.setup import paths
-from tests.waiting import until
+from tests.support.wait import until
 
 as_root = pytest.mark.skipif(
     os.geteuid() != 0, reason="only root lends another account to executors: run the tests as root"

@@ -16,7 +16,7 @@ from agents.models import Event, Key, Member, access_log
 from agents.models.access_log import MOST, Allowance
 from agents.models.account import forget_sessions
 from agents.models.sign_in import one_time_path
-from tests.calls import Api, api_of
+from tests.support.api_client import Api, api_of
 
 pytestmark = pytest.mark.django_db
 

@@ -10,8 +10,8 @@ from drf_spectacular.generators import SchemaGenerator
 from agents.models import Agent, Event, Key, Retired
 from agents.models.rights import SCOPES
 from omoi_site.errors import Forbidden, Invalid, VersionConflict
-from tests.calls import api_of
-from tests.deeds import complete, holder_of
+from tests.factories import complete, holder_of
+from tests.support.api_client import api_of
 from tickets.models import AgentUnavailable, ClaimLost, Task
 
 pytestmark = pytest.mark.django_db

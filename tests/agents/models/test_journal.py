@@ -13,7 +13,7 @@ from agents.models import Event, ResyncRequired, event, journal
 from agents.models.journal_changes import changed_since
 from omoi_site.database import sql
 from omoi_site.errors import Malformed
-from tests import cluster
+from tests.support import cluster
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -10,8 +10,8 @@ from django.utils import timezone
 from agents.models import Key, Member, Project
 from agents.models.key import LONGEST_BY_AGENT
 from omoi_site.errors import Forbidden
-from tests.calls import Api, api_of
-from tests.racing import meanwhile
+from tests.support.api_client import Api, api_of
+from tests.support.concurrency import meanwhile
 
 DAY = 86_400
 

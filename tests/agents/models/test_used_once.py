@@ -8,8 +8,8 @@ from django.test import Client
 from agents.models import Agent, Event, Key, Project, Reply
 from agents.models.sign_in import one_time_path
 from omoi_site.database import sql, startup
-from tests.calls import Api
-from tests.racing import race
+from tests.support.api_client import Api
+from tests.support.concurrency import race
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -11,7 +11,7 @@ from agents.models import SignInTry
 from agents.models.sign_in import IN_ALL, OF_ADDRESS, one_time_path, who
 from omoi_site.database import sql
 from omoi_site.serving.client_address import network
-from tests.racing import race
+from tests.support.concurrency import race
 
 pytestmark = pytest.mark.django_db
 

@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from collaboration.live.consumers import LiveConsumer
 from omoi_site.serving.hub import Hub
 from omoi_site.serving.request_threads import Threads
-from tests.web import Page
+from tests.support.web_process import Page
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from agents.models import Event, Member, Project
 from agents.models.journal_changes import MOST, SINCE, changed_since
 from omoi_site.database import sql
-from tests.web import until
+from tests.support.wait import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PUMPS = "FROM pg_stat_activity WHERE application_name = 'omoi live' AND datname = current_database()"

@@ -16,8 +16,9 @@ from agents.models.journal_changes import changed_since
 from collaboration.live import access
 from omoi_site.database import location, sql
 from omoi_site.serving.hub import Follower, Hub
-from tests.polling import Poll
-from tests.web import until, write_events
+from tests.support.long_poll import Poll
+from tests.support.wait import until
+from tests.support.web_process import write_events
 from tickets.models import Task, TaskSpec
 
 pytestmark = pytest.mark.django_db(transaction=True)

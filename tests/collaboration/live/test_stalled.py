@@ -8,7 +8,8 @@ import time
 import pytest
 
 from agents.models.journal_changes import changed_since
-from tests.web import Web, connections, narrow_end, narrow_listener, until, write_events
+from tests.support.wait import until
+from tests.support.web_process import Web, connections, narrow_end, narrow_listener, write_events
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

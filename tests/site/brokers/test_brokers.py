@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from omoi_site.brokers import hints
 from omoi_site.brokers.sender import Sender
 from omoi_site.database import sql
-from tests import cluster
+from tests.support import cluster
 
 committing = pytest.mark.django_db(transaction=True)
 

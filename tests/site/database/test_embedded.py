@@ -12,8 +12,8 @@ from django.db import connection
 
 from omoi_site.database import embedded, location
 from omoi_site.setup import paths
-from tests import cluster
-from tests.site.processes.running_up import short_home
+from tests.support import cluster
+from tests.support.up_process import short_home
 
 
 @pytest.mark.django_db

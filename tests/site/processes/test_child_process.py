@@ -9,7 +9,7 @@ import time
 import pytest
 
 from omoi_site.processes.child_process import Child
-from tests.site.processes.running_up import wait_for
+from tests.support.wait import until
 
 READY = "import os, time; os.write(int(os.environ['OMOI_READY_FD']), b'ready\\n'); time.sleep(60)"
 
@@ -34,7 +34,7 @@ def test_one_that_had_been_ready_is_due_at_once(child):
     assert child.ready
 
     child.send(signal.SIGKILL)
-    wait_for(child.died)
+    until(child.died)
 
     assert child.due <= time.monotonic()
     assert child.fate == "was ended by SIGKILL"
@@ -44,7 +44,7 @@ def test_one_that_dies_before_it_is_ready_is_due_later_and_later_until_it_has_be
     pauses = []
     for _ in range(3):
         start(child, "import sys; sys.exit('no such table')")
-        wait_for(child.died)
+        until(child.died)
         pauses.append(child.due - time.monotonic())
     assert 0.4 < pauses[0] <= 0.5 < pauses[1] <= 1.0 < pauses[2] <= 2.0
     assert child.last_words() == "no such table"
@@ -52,16 +52,16 @@ def test_one_that_dies_before_it_is_ready_is_due_later_and_later_until_it_has_be
     start(child, READY)
     child.hear()
     child.kill()
-    wait_for(child.died)
+    until(child.died)
     start(child, "raise SystemExit(1)")
-    wait_for(child.died)
+    until(child.died)
     assert child.due - time.monotonic() <= 0.5
 
 
 def test_it_gets_none_of_our_files_but_those_it_was_given(child, tmp_path):
     with (tmp_path / "secret").open("w") as secret:
         start(child, f"import os; os.fstat({secret.fileno()})")
-        wait_for(child.died)
+        until(child.died)
 
     assert "Bad file descriptor" in child.last_words()
 
@@ -69,13 +69,13 @@ def test_it_gets_none_of_our_files_but_those_it_was_given(child, tmp_path):
 def test_one_that_runs_once_is_started_again_only_when_somebody_ended_it(child):
     child.once = True
     start(child, "pass")
-    wait_for(child.died)
+    until(child.died)
     assert (child.over, child.due) == (True, None)
     assert not child.died()
 
     child.over = False
     start(child, READY)
     child.send(signal.SIGKILL)
-    wait_for(child.died)
+    until(child.died)
     assert not child.over
     assert child.due is not None

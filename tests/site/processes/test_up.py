@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from omoi_site.setup import paths
-from tests.site.processes.running_up import ROOT, Up, lives, short_home, wait_for
+from tests.support import ROOT
+from tests.support.up_process import Up, lives, short_home
+from tests.support.wait import until
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +63,7 @@ def test_a_killed_web_process_is_started_again_and_nobody_is_turned_away(up):
     os.kill(old, signal.SIGKILL)
 
     assert up.get("/healthz") == 200  # it waited in line
-    assert wait_for(lambda: up.facts["children"]["web"] != old)
+    assert until(lambda: up.facts["children"]["web"] != old)
 
 
 def test_a_killed_postgresql_is_started_again(up):
@@ -69,9 +71,9 @@ def test_a_killed_postgresql_is_started_again(up):
 
     os.kill(old, signal.SIGKILL)
 
-    wait_for(lambda: "PostgreSQL is back" in up.said)
+    until(lambda: "PostgreSQL is back" in up.said)
     assert up.postmaster() != old
-    assert wait_for(lambda: up.get("/readyz") == 200)
+    assert until(lambda: up.get("/readyz") == 200)
 
 
 def test_a_second_up_in_the_same_folder_is_refused_by_name(up):
@@ -117,7 +119,7 @@ def test_after_the_supervisor_was_killed_another_takes_over_its_port_at_once(hom
     second = Up(home, f"--port={port}", paper="second").ready()
 
     assert second.get("/healthz") == 200
-    wait_for(lambda: not any(lives(pid) for pid in mine))
+    until(lambda: not any(lives(pid) for pid in mine))
     assert second.stop() == 0
 
 
@@ -188,7 +190,7 @@ def test_told_twice_it_does_not_wait_for_work_that_does_not_end(home):
     os.kill(up.facts["children"]["worker"], signal.SIGSTOP)
 
     up.process.send_signal(signal.SIGINT)
-    wait_for(lambda: "Waiting for worker to end." in up.said)
+    until(lambda: "Waiting for worker to end." in up.said)
     assert "press Ctrl-C again to give it 2 s" in up.said
     began = time.monotonic()
 
@@ -199,7 +201,7 @@ def test_told_twice_it_does_not_wait_for_work_that_does_not_end(home):
 @pytest.mark.full
 def test_told_to_end_while_it_starts_it_leaves_nothing(home):
     up = Up(home)
-    wait_for(lambda: "PostgreSQL is ready" in up.said)
+    until(lambda: "PostgreSQL is ready" in up.said)
     postmaster = up.postmaster()
 
     assert up.stop() == 0
@@ -219,7 +221,7 @@ def test_the_browser_is_shown_the_link_without_telling_everyone(home, tmp_path):
         words, env=environment, stdin=inner, stdout=inner, stderr=inner, start_new_session=True
     ) as process:
         os.close(inner)
-        wait_for(seen.exists, 60)
+        until(seen.exists, 60)
 
         page = home / "open.html"
         assert seen.read_text().strip() == page.as_uri()

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from omoi_site.setup import paths
-from tests.site.processes.running_up import ROOT, Up, short_home
+from tests.support import ROOT
+from tests.support.up_process import Up, short_home
 
 pytestmark = pytest.mark.full
 STRANGER = pwd.getpwnam("nobody").pw_uid

@@ -13,8 +13,9 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from agents.models import Key, Member
-from tests.polling import Poll
-from tests.web import Web, until
+from tests.support.long_poll import Poll
+from tests.support.wait import until
+from tests.support.web_process import Web
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MIB = 1 << 20

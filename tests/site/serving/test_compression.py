@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.web import ROOT
+from tests.support import ROOT
 from tickets.models import TaskSpec, Ticket
 
 pytestmark = pytest.mark.django_db

@@ -23,8 +23,8 @@ from agents.models.sign_in import one_time_path
 from omoi_site import error_pages
 from omoi_site.database import embedded, sql
 from omoi_site.serving.error_answers import StorageFull
-from tests.cluster import HOME
-from tests.web import Web
+from tests.support.cluster import HOME
+from tests.support.web_process import Web
 from tickets.models import Artifact, Ticket
 from tickets.models.gate.artifact import Blob, Chunk
 

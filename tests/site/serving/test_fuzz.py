@@ -12,7 +12,7 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, seed, settings
 from schemathesis.core import NOT_SET
 
-from tests.calls import ROOT, Api, api_of
+from tests.support.api_client import ROOT, Api, api_of
 
 pytestmark = pytest.mark.django_db
 

@@ -13,7 +13,8 @@ from django.db import connection, transaction
 
 from omoi_site.database import sql
 from omoi_site.serving import readiness
-from tests.web import Web, until
+from tests.support.wait import until
+from tests.support.web_process import Web
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -15,11 +15,13 @@ from typing import Any
 
 import pytest
 
-from tests.web import ROOT, connections, narrow_end, narrow_listener, until
+from tests.support import ROOT
+from tests.support.wait import until
+from tests.support.web_process import connections, narrow_end, narrow_listener
 
 
 class Echo:
-    """The process of `tests.site.serving.echo`; `gate` lets one held request a byte go on."""
+    """The process of `tests.support.echo_server`; `gate` lets one held request a byte go on."""
 
     def __init__(self, sockets: int = 2000, errors: Any = None) -> None:
         holding, self.gate = os.pipe()
@@ -28,7 +30,7 @@ class Echo:
             self.port = listener.getsockname()[1]
             fds = [listener.fileno(), holding]
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.site.serving.echo", *map(str, [*fds, sockets])],
+                [sys.executable, "-m", "tests.support.echo_server", *map(str, [*fds, sockets])],
                 cwd=ROOT,
                 env={**os.environ, "OMOI_READY_FD": str(said)},
                 pass_fds=[*fds, said],

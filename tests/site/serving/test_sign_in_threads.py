@@ -15,7 +15,8 @@ from django.db import connection, transaction
 
 from agents.models import Key, SignInTry
 from omoi_site.serving.sign_in_threads import AT_ONCE, WAITING, hashes_a_password
-from tests.web import Web, until
+from tests.support.wait import until
+from tests.support.web_process import Web
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

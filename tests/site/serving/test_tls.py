@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from agents.models.sign_in import one_time_path
-from tests.web import Web
+from tests.support.web_process import Web
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PROXY = {"Host": "omoi.example", "X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.7"}

@@ -12,9 +12,10 @@ import pytest
 
 from agents.models import Agent, Key, Reply
 from omoi_site.database import sql
-from tests.calls import api_of
-from tests.polling import Poll, answered
-from tests.web import Web, until
+from tests.support.api_client import api_of
+from tests.support.long_poll import Poll, answered
+from tests.support.wait import until
+from tests.support.web_process import Web
 from tickets.models import Task, TaskSpec
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -15,8 +15,9 @@ from django.test import Client
 from websockets.exceptions import ConnectionClosed
 
 from omoi_site.database import sql
-from tests import cluster
-from tests.web import Web, narrow_end, narrow_listener, until, write_events
+from tests.support import cluster
+from tests.support.wait import until
+from tests.support.web_process import Web, narrow_end, narrow_listener, write_events
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

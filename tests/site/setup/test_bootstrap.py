@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.site.processes.running_up import ROOT, wait_for
+from tests.support import ROOT
+from tests.support.wait import until
 
 PIP = """import pathlib, sys, time
 if "--version" in sys.argv:
@@ -102,7 +103,7 @@ def test_the_tests_ask_for_more_than_the_server_and_changed_pins_are_installed(c
 def test_of_two_commands_started_at_once_one_installs(clone):
     (clone / "stall").touch()
     first = run(clone, "up")
-    wait_for(lambda: runs(clone))
+    until(lambda: runs(clone))
     second = run(clone, "check")
     assert "waiting for it" in second.stderr.readline()
     (clone / "stall").unlink()
@@ -125,7 +126,7 @@ def test_making_an_environment_is_not_silent(clone):
     said = clone / "said"
     with said.open("w") as paper, subprocess.Popen(words, cwd=clone, stderr=paper, env=environment) as making:
         try:
-            wait_for(lambda: "bringing pip into it" in said.read_text())  # while it is being made
+            until(lambda: "bringing pip into it" in said.read_text())  # while it is being made
             assert said.read_text().startswith(f"Making {clone / '.venv'}")
             (clone / "stall").unlink()
             assert making.wait(60) == 1
@@ -147,7 +148,7 @@ def test_without_a_network_it_says_what_can_be_done_and_breaks_nothing(clone):
 def test_an_installation_that_was_killed_is_begun_anew(clone):
     (clone / "stall").touch()
     killed = run(clone, "up")
-    wait_for(lambda: runs(clone))
+    until(lambda: runs(clone))
     os.killpg(killed.pid, signal.SIGKILL)
     killed.wait()
     (clone / "stall").unlink()

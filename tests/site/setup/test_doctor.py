@@ -13,9 +13,8 @@ from pathlib import Path
 import pytest
 
 from omoi_site.setup import doctor
-from tests import cluster
-from tests.site.processes.running_up import ROOT
-from tests.working import working
+from tests.support import ROOT, cluster
+from tests.support.worker_process import running_worker
 
 SUBJECTS = [
     "python", "venv", "git", "home", "disk", "postgresql", "durability", "migrations", "port", "exposure", "names", "tls",
@@ -118,7 +117,7 @@ def test_without_git_it_says_how_to_get_it(tmp_path):
 @pytest.mark.django_db(transaction=True)
 def test_with_a_database_it_looks_at_what_is_in_it(tmp_path):
     url = cluster.environment()["DATABASE_URL"]
-    with working():
+    with running_worker():
         told = found(tmp_path, DATABASE_URL=url)[1]
 
     assert {name: told[name]["state"] for name in ("postgresql", "migrations", "broker", "worker", "clock")} == {

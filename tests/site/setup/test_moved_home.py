@@ -16,7 +16,8 @@ import pytest
 
 from omoi_site.database import embedded
 from omoi_site.setup import paths
-from tests.site.processes.running_up import ROOT, Up, short_home
+from tests.support import ROOT
+from tests.support.up_process import Up, short_home
 
 
 @pytest.fixture(params=["inside", pytest.param("elsewhere", marks=pytest.mark.full)])

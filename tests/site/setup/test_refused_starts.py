@@ -15,8 +15,9 @@ import pytest
 
 from omoi_site.database import embedded
 from omoi_site.setup import disk_space, exposure, paths
-from tests.parts import lacking
-from tests.site.processes.running_up import ROOT, Up, short_home
+from tests.support import ROOT
+from tests.support.external import unavailable
+from tests.support.up_process import Up, short_home
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
             home.mkdir()
             words = ["mount", "-t", "tmpfs", "-o", f"size={size}m,mode=0711", "omoi-test", home]
             if os.geteuid() != 0 or subprocess.run(words, capture_output=True).returncode:
-                lacking(
+                unavailable(
                     "small disk",
                     "a small disk is a tmpfs, which only root may mount: run the tests as root on a machine that lets it",
                 )

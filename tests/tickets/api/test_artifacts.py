@@ -10,8 +10,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from agents.models import Agent, Project
 from omoi_site.errors import Invalid
-from tests.calls import ROOT, api_of
-from tests.deeds import lapse
+from tests.factories import lapse
+from tests.support.api_client import ROOT, api_of
 from tickets.models import Artifact, Task, TaskSpec, Ticket
 
 pytestmark = pytest.mark.django_db

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from agents.models import Key
-from tests.calls import api_of
-from tests.tickets.interchange.backlogs import flow
-from tests.web import until
+from tests.support.api_client import api_of
+from tests.support.backlog_files import wfformat
+from tests.support.wait import until
 from tickets.models import Task
 from tickets.workflows import plain_yaml
 
@@ -137,7 +137,7 @@ def test_memory_is_given_back_after_bodies_that_are_large_or_wrong(web, post):
 @pytest.mark.django_db(transaction=True)
 def test_a_workflow_of_20_000_tasks_is_imported_over_http(web, post, project):
     before = resident(web)
-    code, told = post("/imports", form(project, flow(20_000)), "multipart/form-data; boundary=B")
+    code, told = post("/imports", form(project, wfformat(20_000)), "multipart/form-data; boundary=B")
     assert (code, told["tasks"]) == (201, 20_000), told
     assert told["needs"] > 59_000
     until(lambda: resident(web) - before < 32 * MIB)

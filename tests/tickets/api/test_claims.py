@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from agents.models import Agent, AgentPresence, Project
-from tests.calls import Api, api_of
-from tests.deeds import lapse
+from tests.factories import lapse
+from tests.support.api_client import Api, api_of
 from tickets.models import Task, TaskSpec, Ticket
 
 pytestmark = pytest.mark.django_db

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tests.calls import api_of
+from tests.support.api_client import api_of
 from tickets.models import Edge, Need, Task, TaskSpec, Ticket
 from tickets.models.task.spec import NeedSpec
 

@@ -7,7 +7,7 @@ import json
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from tests.calls import ROOT, api_of
+from tests.support.api_client import ROOT, api_of
 from tickets.models import Ticket
 
 pytestmark = pytest.mark.django_db

@@ -11,9 +11,9 @@ import pytest
 from agents.models import Project
 from omoi_site import limits
 from omoi_site.errors import Invalid
-from tests.calls import api_of
-from tests.deeds import allow
-from tests.tickets.interchange.backlogs import bring, issue
+from tests.factories import allow_workflow
+from tests.support.api_client import api_of
+from tests.support.backlog_files import import_issues, issue
 from tickets import interchange
 from tickets.models import Cycle, Task, TaskSpec, Ticket, Workflow
 
@@ -40,7 +40,7 @@ DOORS = {
         project=project, title="x", description=text, by=operator
     ),
     "api": by_api,
-    "beads": lambda project, operator, text: bring(project, issue("bd-1", description=text)),
+    "beads": lambda project, operator, text: import_issues(project, issue("bd-1", description=text)),
     "wfformat": lambda project, operator, text: interchange.run(
         "wfformat", io.BytesIO(flow(text)), project=project, by=operator
     ),
@@ -59,7 +59,7 @@ def test_a_description_is_as_long_as_the_model_takes_it_and_no_longer(project, o
 def test_parts_of_a_description_are_measured_together(project):
     half = "x" * (LONGEST // 2)
     with pytest.raises(Invalid, match="line 1: its description: at most 500000 characters"):
-        bring(project, issue("bd-1", description=half, design=half))
+        import_issues(project, issue("bd-1", description=half, design=half))
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_a_seeded_title_that_becomes_too_long_is_cut(project, operator):
         {"name": "DOING", "tasks": [{"title": "Review {title}"}], "to": ["DONE"]},
         {"name": "DONE", "to": []},
     ]
-    workflow = allow(project, Workflow.objects.install({"name": "seeding", "phases": phases}))
+    workflow = allow_workflow(project, Workflow.objects.install({"name": "seeding", "phases": phases}))
     Ticket.objects.open(project=project, workflow=workflow, title="x" * 300, by=operator)
     assert Task.objects.get().title == f"Review {'x' * 292}…"
 
@@ -184,14 +184,16 @@ def test_a_long_cycle_is_told_in_few_words_and_named_whole(project, operator):
 
 
 def test_a_cycle_with_what_is_here_is_told_by_ids_of_the_backlog(project):
-    bring(project, issue("bd-1", ("blocks", "bd-2")), issue("bd-2"))
+    import_issues(project, issue("bd-1", ("blocks", "bd-2")), issue("bd-2"))
     with pytest.raises(Cycle) as refused:
-        bring(project, issue("bd-2", ("blocks", "bd-3")), issue("bd-3", ("blocks", "bd-1")))
+        import_issues(project, issue("bd-2", ("blocks", "bd-3")), issue("bd-3", ("blocks", "bd-1")))
     assert set(refused.value.more["cycle"]) == {"bd-1", "bd-2", "bd-3"}
 
 
 def test_a_circle_of_parents_is_told_by_ids_of_the_backlog(project):
-    bring(project, issue("bd-1", ("parent-child", "bd-2")), issue("bd-2"))
+    import_issues(project, issue("bd-1", ("parent-child", "bd-2")), issue("bd-2"))
     with pytest.raises(Cycle) as refused:
-        bring(project, issue("bd-2", ("parent-child", "bd-3")), issue("bd-3", ("parent-child", "bd-1")))
+        import_issues(
+            project, issue("bd-2", ("parent-child", "bd-3")), issue("bd-3", ("parent-child", "bd-1"))
+        )
     assert set(refused.value.more["cycle"]) == {"bd-1", "bd-2", "bd-3"}

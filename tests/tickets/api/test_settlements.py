@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from agents.models import Agent
 from omoi_site.database import sql
-from tests.calls import api_of
+from tests.support.api_client import api_of
 from tickets.models import Artifact, Task, TaskSpec
 
 pytestmark = pytest.mark.django_db

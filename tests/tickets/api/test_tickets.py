@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agents.models import Event
-from tests.calls import api_of
+from tests.support.api_client import api_of
 from tickets.models import Need, Task, Ticket
 
 pytestmark = pytest.mark.django_db

@@ -11,7 +11,7 @@ import yaml
 from django.core.management import call_command
 
 from agents.models import Event, Member
-from tests.calls import ROOT, api_of
+from tests.support.api_client import ROOT, api_of
 from tickets.models import Workflow
 from tickets.workflows.document import SHIPPED, InvalidWorkflow
 

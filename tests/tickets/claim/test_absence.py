@@ -6,7 +6,7 @@ import pytest
 
 from agents.models import Agent
 from omoi_site.database import sql
-from tests.deeds import complete
+from tests.factories import complete
 from tickets.models import SweepRun, Task, TaskSpec
 
 pytestmark = pytest.mark.django_db

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.deeds import complete, fail, holder_of, lapse
+from tests.factories import complete, fail, holder_of, lapse
 from tickets.models import CapacityFull, ClaimLost, Edge, Need, Task, TaskSpec, Ticket
 from tickets.models.task.spec import NeedSpec
 

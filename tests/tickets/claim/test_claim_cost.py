@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from agents.models import Agent
 from bench.claim import asked, backlog, choosing, measure, numbered
 from omoi_site.database import sql as db
-from tests.deeds import complete
+from tests.factories import complete
 from tickets.models import Edge, Need, Outcome, Task
 from tickets.models.claim.claim import BRIEF, CLAIM
 from tickets.models.claim.lease import RENEW

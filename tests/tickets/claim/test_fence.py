@@ -6,7 +6,7 @@ import pytest
 
 from agents.models import Event
 from omoi_site.errors import OmoiError
-from tests.deeds import complete, fail, lapse
+from tests.factories import complete, fail, lapse
 from tickets.models import ClaimLost, Task
 
 pytestmark = pytest.mark.django_db

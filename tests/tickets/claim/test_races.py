@@ -13,8 +13,8 @@ import pytest
 from django.db import transaction
 
 from omoi_site.database import sql as db
-from tests.deeds import allow, complete
-from tests.racing import meanwhile, race
+from tests.factories import allow_workflow, complete
+from tests.support.concurrency import meanwhile, race
 from tickets.models import (
     CapacityFull,
     ClaimLost,
@@ -274,7 +274,7 @@ def planned(project, operator):
     return Ticket.objects.open(
         project=project,
         title="Plan it",
-        workflow=allow(project, Workflow.objects.install(THREE)),
+        workflow=allow_workflow(project, Workflow.objects.install(THREE)),
         by=operator,
     )
 
@@ -322,7 +322,7 @@ def test_a_ticket_does_not_leave_a_phase_in_which_a_task_is_being_added(
 
 @pytest.mark.parametrize("tries", TRIES)
 def test_a_task_is_never_added_to_a_phase_its_ticket_has_left(project, operator, tries):
-    workflow = allow(project, Workflow.objects.install(THREE))
+    workflow = allow_workflow(project, Workflow.objects.install(THREE))
     tickets = [
         Ticket.objects.open(project=project, title=f"t{n}", workflow=workflow, by=operator)
         for n in range(tries)

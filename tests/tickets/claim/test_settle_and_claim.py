@@ -6,9 +6,9 @@ import pytest
 
 from agents.models import Agent, Event
 from omoi_site.database import sql
-from tests.calls import api_of
-from tests.deeds import lapse
-from tests.racing import meanwhile
+from tests.factories import lapse
+from tests.support.api_client import api_of
+from tests.support.concurrency import meanwhile
 from tickets.models import Edge, Need, Outcome, SweepRun, Task, TaskSpec
 from tickets.models.ticket.record import Priority
 

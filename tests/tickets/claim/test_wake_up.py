@@ -7,7 +7,7 @@ import pytest
 from agents.models import Agent, Project
 from agents.models.journal_changes import changed_since
 from omoi_site.database import sql
-from tests.deeds import complete, fail, lapse
+from tests.factories import complete, fail, lapse
 from tickets.models import Need, Task, TaskSpec, Ticket
 from tickets.models.claim.wake_up import bells
 from tickets.models.task.spec import NeedSpec

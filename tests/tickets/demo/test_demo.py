@@ -16,8 +16,8 @@ from agents import executors, profiles
 from agents.executors import Ending
 from agents.models import Project
 from omoi_site.setup import paths
-from tests.parts import lacking
-from tests.site.processes.running_up import short_home
+from tests.support.external import unavailable
+from tests.support.up_process import short_home
 from tickets.demo import scenario, workspace
 from tickets.gates import evidence
 from tickets.models import Task, Ticket, Workflow
@@ -30,7 +30,7 @@ SPLIT = "Split an amount without losing a cent"
 def ground(settings) -> Iterator[Path]:
     """An OMOI_HOME of this test's own, with the shelf and the repository."""
     if not shutil.which("git"):
-        lacking("git", "the demo keeps its code with git: apt install git")
+        unavailable("git", "the demo keeps its code with git: apt install git")
     with short_home("omoi-demo-") as home:
         settings.OMOI_HOME = home
         (home.parent / "pytest.ini").write_text(

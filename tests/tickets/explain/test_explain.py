@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from agents.models import Agent, Project
 from omoi_site.database import sql
 from omoi_site.errors import NotFound, OmoiError
-from tests.deeds import allow, complete, fail
+from tests.factories import allow_workflow, complete, fail
 from tickets.models import Edge, Need, Outcome, SweepRun, Task, TaskSpec, Ticket, Workflow
 from tickets.models.explain import tickets
 from tickets.models.explain.obstacles import OBSTACLES
@@ -144,7 +144,7 @@ def test_a_task_of_another_phase_waits_on_its_ticket(project, ada, operator):
         {"name": name, "to": to}
         for name, to in (("THINK", ["DO"]), ("DO", ["SHIP"]), ("SHIP", ["OUT"]), ("OUT", []))
     ]
-    workflow = allow(project, Workflow.objects.install({"name": "four", "phases": phases}))
+    workflow = allow_workflow(project, Workflow.objects.install({"name": "four", "phases": phases}))
     ticket = Ticket.objects.open(project=project, title="x", workflow=workflow, by=operator)
     before, later, never = Task.objects.add(
         ticket, [TaskSpec("a"), TaskSpec("b", phase="SHIP"), TaskSpec("c", phase="SHIP")], by=operator

@@ -9,10 +9,9 @@ from django.db import IntegrityError, transaction
 
 from agents.models import Event
 from omoi_site.database import sql
-from tests.deeds import allow
-from tests.racing import meanwhile, race
-from tests.tickets.gate import reports
-from tests.tickets.gate.reports import hand_in, work_off
+from tests.factories import allow_workflow, hand_in, work_off
+from tests.support import reports
+from tests.support.concurrency import meanwhile, race
 from tickets.gates.registry import Reason
 from tickets.models import (
     Artifact,
@@ -34,7 +33,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def delivery(project, operator):
     """A ticket in REQUIREMENTS of `software_delivery`."""
     opened = Ticket.objects.open(
-        project=project, workflow=allow(project, "software_delivery"), title="Payments", by=operator
+        project=project, workflow=allow_workflow(project, "software_delivery"), title="Payments", by=operator
     )
     Ticket.objects.move(opened.pk, "REQUIREMENTS", by=operator)
     return Ticket.objects.get(pk=opened.pk)
@@ -303,7 +302,7 @@ def test_a_refusal_stands_where_the_tasks_to_mend_it_cannot_be_added(project, op
         },
         {"name": "SHIP", "to": []},
     ]
-    workflow = allow(project, Workflow.objects.install({"name": "mending", "phases": phases}))
+    workflow = allow_workflow(project, Workflow.objects.install({"name": "mending", "phases": phases}))
     ticket = Ticket.objects.open(
         project=project, workflow=workflow, title="--version", tasks=[TaskSpec("x")], by=operator
     )
@@ -325,7 +324,7 @@ def test_a_person_who_runs_the_checks_takes_no_round_of_mending_away(project, op
         {"name": "MAKE", "to": ["SHIP"], "automatic": "on_completion", "gate": gate, "on_failure": mending},
         {"name": "SHIP", "to": []},
     ]
-    workflow = allow(project, Workflow.objects.install({"name": "mending", "phases": phases}))
+    workflow = allow_workflow(project, Workflow.objects.install({"name": "mending", "phases": phases}))
     ticket = Ticket.objects.open(
         project=project, workflow=workflow, title="x", tasks=[TaskSpec("x")], by=operator
     )

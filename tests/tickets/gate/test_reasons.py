@@ -8,7 +8,7 @@ from django.urls import reverse
 from agents.models import Agent, Event, Project
 from omoi_site import limits
 from omoi_site.errors import Invalid
-from tests.calls import api_of
+from tests.support.api_client import api_of
 from tickets.models import PhaseMove, Task, Ticket
 
 pytestmark = pytest.mark.django_db(transaction=True)

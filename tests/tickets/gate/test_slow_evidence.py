@@ -11,10 +11,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tests.deeds import allow
-from tests.racing import race
-from tests.tickets.gate import reports
-from tests.tickets.gate.reports import hand_in, work_off
+from tests.factories import allow_workflow, hand_in, work_off
+from tests.support import reports
+from tests.support.concurrency import race
 from tickets.gates import bounded_xml, evidence, markdown
 from tickets.models import Ticket
 from tickets.models.gate.status import gate
@@ -158,7 +157,7 @@ def test_waiting_for_others_is_no_time_of_a_reading(monkeypatch):
 @pytest.fixture
 def waiting(project, operator, ada):
     """Opens tickets in REQUIREMENTS of `software_delivery` whose work is done and whose document is handed in."""
-    workflow = allow(project, "software_delivery")
+    workflow = allow_workflow(project, "software_delivery")
 
     def bring(content: bytes) -> Ticket:
         ticket = Ticket.objects.open(project=project, workflow=workflow, title="x", by=operator)

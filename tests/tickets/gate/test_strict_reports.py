@@ -6,9 +6,8 @@ import re
 
 import pytest
 
-from tests.deeds import allow
-from tests.tickets.gate import reports
-from tests.tickets.gate.reports import hand_in
+from tests.factories import allow_workflow, hand_in
+from tests.support import reports
 from tickets.gates import evidence
 from tickets.models import Ticket, Workflow
 
@@ -270,7 +269,7 @@ def test_a_gate_may_ask_for_a_number_of_lines(project, operator):
         {"name": "DO", "to": ["OUT"], "gate": [{"check": "min_coverage", "percent": 80, "lines": 100}]},
         {"name": "OUT", "to": []},
     ]
-    workflow = allow(project, Workflow.objects.install({"name": "covered", "phases": phases}))
+    workflow = allow_workflow(project, Workflow.objects.install({"name": "covered", "phases": phases}))
     ticket = Ticket.objects.open(project=project, title="x", workflow=workflow, by=operator)
 
     hand_in(ticket, "test_coverage", reports.cobertura(1, 0), by=operator)

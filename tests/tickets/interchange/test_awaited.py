@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agents.models import Project
-from tests.tickets.interchange.backlogs import bring, everything, issue
+from tests.support.backlog_files import import_issues, issue, row_counts
 from tests.tickets.interchange.test_beads import come_in
 from tests.tickets.interchange.test_races import together
 from tests.tickets.interchange.test_ready_rule import ready
@@ -60,15 +60,15 @@ def test_what_is_awaited_is_told_holds_nothing_and_is_told_when_it_closes(projec
     report = come_in(project, SECOND)
     assert (report["closed"], report["needs"], report["awaited"]["edges"]) == (1, 1, 0)
     assert {**tried, "dry_run": False} == report
-    before = everything()
+    before = row_counts()
     assert [come_in(project, name)["closed"] for name in (FIRST, SECOND)] == [0, 0]
-    assert everything() == before
+    assert row_counts() == before
 
 
 def test_every_kind_of_relation_closes_as_what_it_is(project):
     kinds = ("blocks", "conditional-blocks", "parent-child", "related", "waits-for")
-    bring(project, *(issue(f"a{n}", (kind, "z")) for n, kind in enumerate(kinds)), issue("z.1"))
-    report = bring(project, issue("z"))
+    import_issues(project, *(issue(f"a{n}", (kind, "z")) for n, kind in enumerate(kinds)), issue("z.1"))
+    report = import_issues(project, issue("z"))
 
     assert report["closed"] == len(kinds) + 1
     needs, parents, links = edges(project)
@@ -85,7 +85,7 @@ def test_a_backlog_in_parts_is_what_it_is_in_one_file(project, order):
         [issue("p.1"), issue("p.1.1"), issue("q.1", ("related", "w"))],
     ]
     for place in order:
-        bring(project, *parts[place])
+        import_issues(project, *parts[place])
 
     needs, parents, links = edges(project)
     assert parents == {("q", "p"), ("p.1", "p"), ("p.1.1", "p.1"), ("q.1", "q")}
@@ -95,43 +95,43 @@ def test_a_backlog_in_parts_is_what_it_is_in_one_file(project, order):
 
 
 def test_a_parent_that_comes_second_is_a_link(project):
-    bring(project, issue("c", ("parent-child", "p"), ("parent-child", "q")))
-    bring(project, issue("q"))
-    report = bring(project, issue("p"))
+    import_issues(project, issue("c", ("parent-child", "p"), ("parent-child", "q")))
+    import_issues(project, issue("q"))
+    report = import_issues(project, issue("p"))
     assert edges(project)[1:] == ({("c", "q")}, {("c", "parent-child", "p")})
     assert any("c has more parents: p is kept as a link" in warning for warning in report["warnings"])
 
 
 def test_a_circle_that_would_close_is_refused_with_its_ids(project):
-    bring(project, issue("a", ("blocks", "b")))
-    before = everything()
+    import_issues(project, issue("a", ("blocks", "b")))
+    before = row_counts()
     with pytest.raises(Cycle) as refused:
-        bring(project, issue("b", ("blocks", "a")))
+        import_issues(project, issue("b", ("blocks", "a")))
     assert set(refused.value.more["cycle"]) == {"a", "b"}
     with pytest.raises(Cycle):
-        bring(project, issue("b", ("blocks", "c")), issue("c", ("blocks", "a")))
-    assert everything() == before
+        import_issues(project, issue("b", ("blocks", "c")), issue("c", ("blocks", "a")))
+    assert row_counts() == before
 
 
 def test_a_circle_of_parents_that_would_close_is_refused(project):
-    bring(project, issue("a", ("parent-child", "b")))
-    before = everything()
+    import_issues(project, issue("a", ("parent-child", "b")))
+    before = row_counts()
     with pytest.raises(Cycle, match="parent of itself"):
-        bring(project, issue("b", ("parent-child", "a")))
-    assert everything() == before
+        import_issues(project, issue("b", ("parent-child", "a")))
+    assert row_counts() == before
 
 
 def test_a_circle_of_finished_work_that_would_close_is_a_warning(project):
-    bring(project, issue("a", ("blocks", "b"), status="closed"))
-    report = bring(project, issue("b", ("blocks", "a"), status="closed"))
+    import_issues(project, issue("a", ("blocks", "b"), status="closed"))
+    report = import_issues(project, issue("b", ("blocks", "a"), status="closed"))
     assert any("block each other" in warning and "a" in warning for warning in report["warnings"])
     assert Need.objects.count() == 1
 
 
 def test_work_that_has_begun_does_not_wait_for_what_comes_later(project, ada):
-    bring(project, issue("a", ("blocks", "b")))
+    import_issues(project, issue("a", ("blocks", "b")))
     [claim] = Task.objects.claim(by=ada)
-    report = bring(project, issue("b"))
+    report = import_issues(project, issue("b"))
     assert any("a does not wait for b" in warning for warning in report["warnings"])
     assert (claim.ticket, Need.objects.count(), Awaited.objects.count()) == (
         Ticket.objects.get(source_id="a").key,
@@ -142,16 +142,16 @@ def test_work_that_has_begun_does_not_wait_for_what_comes_later(project, ada):
 
 def test_another_project_and_a_deleted_issue_close_nothing(project):
     other = Project.objects.found(key="TWO", workflow="simple", by="system:test")
-    bring(project, issue("a", ("blocks", "b")))
-    assert bring(other, issue("b"))["closed"] == 0
-    report = bring(project, issue("b", status="tombstone"), issue("c", ("blocks", "b")))
+    import_issues(project, issue("a", ("blocks", "b")))
+    assert import_issues(other, issue("b"))["closed"] == 0
+    report = import_issues(project, issue("b", status="tombstone"), issue("c", ("blocks", "b")))
     assert (report["closed"], report["skipped"]["by_kind"], Awaited.objects.count()) == (0, {"blocks": 1}, 1)
 
 
 def test_the_number_of_statements_does_not_grow_with_what_is_awaited(project, django_assert_max_num_queries):
-    bring(project, *(issue(f"a{n}", ("blocks", f"b{n}"), ("parent-child", "p")) for n in range(500)))
+    import_issues(project, *(issue(f"a{n}", ("blocks", f"b{n}"), ("parent-child", "p")) for n in range(500)))
     with django_assert_max_num_queries(60):
-        report = bring(project, *(issue(f"b{n}") for n in range(500)), issue("p", ("blocks", "b0")))
+        report = import_issues(project, *(issue(f"b{n}") for n in range(500)), issue("p", ("blocks", "b0")))
     assert (report["closed"], report["needs"]) == (1000, 1000)
 
 
@@ -163,7 +163,7 @@ def test_two_files_imported_at_once_find_each_other(project):
             for n in range(20)
         ]
         two = [issue(f"b{turn}-{n}", ("related", f"a{turn}-{n}")) for n in range(20)]
-        acts = [lambda one=one: bring(project, *one), lambda two=two: bring(project, *two)]
+        acts = [lambda one=one: import_issues(project, *one), lambda two=two: import_issues(project, *two)]
         told = together(*(acts if turn % 2 else acts[::-1]))
 
         assert [error for error in told if isinstance(error, Exception)] == []

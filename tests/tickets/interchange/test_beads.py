@@ -15,9 +15,9 @@ from django.db.models import QuerySet
 from agents.models import Project
 from omoi_site.database import sql
 from omoi_site.errors import Invalid, NotFound
-from tests.calls import api_of
-from tests.parts import lacking
-from tests.tickets.interchange.backlogs import bring, issue
+from tests.support.api_client import api_of
+from tests.support.backlog_files import import_issues, issue
+from tests.support.external import unavailable
 from tests.tickets.interchange.beads_rule import Rule
 from tickets import interchange
 from tickets.models import Need, Task, Ticket
@@ -29,7 +29,7 @@ DATA = Path(settings.ROOT).parent / "shared" / "data"
 
 def data(name: str) -> Path:
     if not (DATA / name).exists():
-        lacking("data", f"there is no {DATA / name}: put a beads backlog there")
+        unavailable("data", f"there is no {DATA / name}: put a beads backlog there")
     return DATA / name
 
 
@@ -143,7 +143,7 @@ def test_a_blocked_parent_holds_its_children_and_a_dotted_id_is_a_child(project,
 
 
 def test_parents_that_wait_for_each_others_children_are_no_circle(project):
-    report = bring(
+    report = import_issues(
         project,
         issue("one", ("blocks", "b")),
         issue("two", ("blocks", "a")),
@@ -166,7 +166,7 @@ def test_many_parents_that_wait_for_each_others_children_cost_the_others_nothing
             issue(f"b{n}", ("parent-child", f"two{n}")),
         )
     ]
-    bring(
+    import_issues(
         project,
         *pairs,
         issue("first"),
@@ -177,7 +177,7 @@ def test_many_parents_that_wait_for_each_others_children_cost_the_others_nothing
 
 
 def test_what_waits_for_a_row_that_is_no_work_is_not_offered(project):
-    bring(
+    import_issues(
         project,
         issue("g", issue_type="gate"),
         issue("h", issue_type="gate", status="closed"),
@@ -206,14 +206,14 @@ def test_times_that_can_be_none_are_counted_and_the_others_kept_to_the_second(pr
     ("given", "priority"), [("P1", 1), ("0", 0), (1.0, 1), ("High", 1), ("backlog", 3), (" p4 ", 3)]
 )
 def test_a_priority_in_another_form_is_the_same(project, given, priority):
-    bring(project, issue("bd-1", priority=given))
+    import_issues(project, issue("bd-1", priority=given))
     assert Ticket.objects.get().priority == priority
 
 
 @pytest.mark.parametrize("given", ["P5", "soon", 2.5, True, -1, [1]])
 def test_a_priority_that_is_none_is_refused(project, given):
     with pytest.raises(Invalid, match="priority must be"):
-        bring(project, issue("bd-1", priority=given))
+        import_issues(project, issue("bd-1", priority=given))
 
 
 def test_the_types_of_the_real_backlog_are_counted(project):
@@ -228,7 +228,9 @@ def test_the_types_of_the_real_backlog_are_counted(project):
 
 
 def test_a_closing_time_comes_along_and_a_ticket_is_found_by_the_id_it_had(project, operator, capsys, client):
-    bring(project, issue("bd-old", status="closed", closed_at="2025-11-19T21:42:53Z"), issue("bd-new"))
+    import_issues(
+        project, issue("bd-old", status="closed", closed_at="2025-11-19T21:42:53Z"), issue("bd-new")
+    )
     assert Task.objects.get(ticket__source_id="bd-old").ended_at.isoformat() == "2025-11-19T21:42:53+00:00"
 
     found = Ticket.objects.get(source_id="bd-new")
@@ -242,7 +244,7 @@ def test_a_closing_time_comes_along_and_a_ticket_is_found_by_the_id_it_had(proje
 
 
 def test_a_ticket_is_found_by_the_id_it_had_in_any_case_and_by_an_index(project, capsys):
-    bring(project, issue("BD-a1"), issue("bd-a1.2"))
+    import_issues(project, issue("BD-a1"), issue("bd-a1.2"))
     for name, asked in (("BD-a1", "bd-A1"), ("bd-a1.2", "Bd-A1.2")):
         call_command("explain", asked, json=True)
         assert json.loads(capsys.readouterr().out)["key"] == Ticket.objects.get(source_id=name).key
@@ -254,8 +256,8 @@ def test_a_ticket_is_found_by_the_id_it_had_in_any_case_and_by_an_index(project,
 
 def test_an_id_that_several_tickets_had_names_them(project):
     another_project = Project.objects.found(key="TWO", workflow="simple", by="system:test")
-    bring(project, issue("bd-1"), issue("BD-1"))
-    bring(another_project, issue("bd-1"))
+    import_issues(project, issue("bd-1"), issue("BD-1"))
+    import_issues(another_project, issue("bd-1"))
     with pytest.raises(Invalid, match=f"OMO-1, OMO-2, {another_project.key}-1. Name one by its key"):
         call_command("explain", "bd-1")
     with pytest.raises(NotFound, match="no ticket BD-9"):
@@ -263,15 +265,15 @@ def test_an_id_that_several_tickets_had_names_them(project):
 
 
 def test_of_many_tickets_with_one_id_a_few_are_named(project):
-    bring(project, *(issue("".join(letters)) for letters in product("aA", "bB", "cC", "dD")))
+    import_issues(project, *(issue("".join(letters)) for letters in product("aA", "bB", "cC", "dD")))
     with pytest.raises(Invalid, match=r"OMO-10 and more\. Name one") as raised:
         call_command("explain", "abcd")
     assert "OMO-11" not in str(raised.value)
 
 
 def test_what_was_deleted_there_and_is_known_here_shows_as_changed_and_stays(project):
-    bring(project, issue("bd-1"), issue("bd-2"))
-    report = bring(
+    import_issues(project, issue("bd-1"), issue("bd-2"))
+    report = import_issues(
         project,
         issue("bd-1", status="tombstone"),
         issue("bd-2", deleted_at="2026-01-01T00:00:00Z"),

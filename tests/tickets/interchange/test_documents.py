@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from agents.models import Project
 from omoi_site.errors import OmoiError
-from tests.tickets.interchange.backlogs import bring, everything, issue, stored, written
+from tests.support.backlog_files import import_issues, issue, jsonl, row_counts, rows_of
 from tickets import interchange
 from tickets.models import Cycle, Link, Need, Task, Ticket
 from tickets.models.task.readiness import recount
@@ -82,17 +82,17 @@ def goes_round(edges: Any) -> bool:
 @given(documents())
 def test_a_document_comes_in_as_it_was_or_not_at_all(document):
     project, blocks, parents = another(), edges_of(document, "blocks"), first_parents(document)
-    before = everything()
+    before = row_counts()
     going = {each["id"] for each in document if each["status"] != "closed"}
     if goes_round({(one, other) for one, other in blocks if {one, other} <= going}) or goes_round(
         parents.items()
     ):
         with pytest.raises(Cycle):
-            bring(project, *document)
-        assert everything() == before
+            import_issues(project, *document)
+        assert row_counts() == before
         return
 
-    report = bring(project, *document)
+    report = import_issues(project, *document)
 
     tickets = {
         ticket.source_id: ticket for ticket in Ticket.objects.filter(project=project).select_related("parent")
@@ -132,13 +132,13 @@ def test_a_document_comes_in_as_it_was_or_not_at_all(document):
             {parent for child, parent in needs if child == task.ticket.source_id and parent in waiting}
         )
         assert task.open_needs == (open_needs if task.ticket.source_id in waiting else 0)
-    rows = stored("tickets_task")
+    rows = rows_of("tickets_task")
     recount([row["id"] for row in rows])
-    assert stored("tickets_task") == rows
+    assert rows_of("tickets_task") == rows
 
-    after = everything()
-    assert bring(project, *document)["tickets"] == {"new": 0, "known": len(document), "changed": 0}
-    assert everything() == after
+    after = row_counts()
+    assert import_issues(project, *document)["tickets"] == {"new": 0, "known": len(document), "changed": 0}
+    assert row_counts() == after
 
 
 fields = st.sampled_from(["id", "title", "dependencies", "labels", "priority", "type", "depends_on_id"])
@@ -152,10 +152,10 @@ anything = st.recursive(
 @given(st.binary(max_size=200) | anything)
 def test_whatever_the_file_holds_a_refusal_is_in_words(value):
     project, refused = another(), None
-    before = everything()
-    file = io.BytesIO(value) if isinstance(value, bytes) else written(value)
+    before = row_counts()
+    file = io.BytesIO(value) if isinstance(value, bytes) else jsonl(value)
     try:
         interchange.run("beads", file, project=project, by="system:test")
     except OmoiError as error:
         refused = error
-    assert refused is None or (refused.message and everything() == before)
+    assert refused is None or (refused.message and row_counts() == before)

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from omoi_site.errors import Invalid, Malformed, OmoiError, TooLarge
-from tests.tickets.interchange.backlogs import bring, everything, issue, written
+from tests.support.backlog_files import import_issues, issue, jsonl, row_counts
 from tickets import interchange
 from tickets.interchange import beads, json_lines
 from tickets.models import Cycle, Ticket, UnknownWorkflow
@@ -91,28 +91,28 @@ GOOD = issue("bd-1")
 def test_a_faulty_line_is_named(project, line, refusal, words):
     if words is None:
         assert (
-            bring(project, GOOD, line)["tickets"]["new"] == 2
+            import_issues(project, GOOD, line)["tickets"]["new"] == 2
         )  # an empty value says nothing, whatever its type
         return
-    before = everything()
+    before = row_counts()
     with pytest.raises(refusal, match=words) as refused:
-        bring(project, GOOD, line, issue("bd-3"))
+        import_issues(project, GOOD, line, issue("bd-3"))
     assert refused.value.more["errors"][0]["field"] == "line 2"
-    assert everything() == before
+    assert row_counts() == before
 
 
 def test_every_fault_is_told_at_once(project):
     with pytest.raises(Invalid) as refused:
-        bring(project, {"id": "bd-1"}, issue("bd-2"), issue("bd-3", priority=9), b"{")
+        import_issues(project, {"id": "bd-1"}, issue("bd-2"), issue("bd-3", priority=9), b"{")
     assert [error["field"] for error in refused.value.more["errors"]] == ["line 1", "line 3", "line 4"]
 
 
 def test_a_file_of_nothing_but_faults_ends_early(project):
     with pytest.raises(Malformed, match=r"and 495 more$") as refused:
-        bring(project, *[b"no JSON"] * 500)
+        import_issues(project, *[b"no JSON"] * 500)
     assert (len(refused.value.more["errors"]), refused.value.more["more_errors"]) == (100, 400)
     with pytest.raises(Malformed, match="and 9995 more, and the rest was not read"):
-        bring(project, *[b"no JSON"] * 2 * json_lines.COUNTED)
+        import_issues(project, *[b"no JSON"] * 2 * json_lines.COUNTED)
 
 
 @pytest.mark.parametrize(
@@ -131,9 +131,9 @@ def test_a_file_of_nothing_but_faults_ends_early(project):
     ],
 )
 def test_a_cycle_is_named_by_its_issues(project, edges, named):
-    before = everything()
+    before = row_counts()
     with pytest.raises(Cycle) as refused:
-        bring(
+        import_issues(
             project,
             *(
                 issue(name, *[(kind, to) for one, kind, to in edges if one == name])
@@ -142,11 +142,11 @@ def test_a_cycle_is_named_by_its_issues(project, edges, named):
         )
     assert set(refused.value.more["cycle"]) == named
     assert all(name in refused.value.message for name in named)
-    assert everything() == before
+    assert row_counts() == before
 
 
 def test_blocking_one_s_own_parent_is_no_cycle(project):
-    bring(project, issue("bd-1", ("parent-child", "bd-2")), issue("bd-2", ("blocks", "bd-1")))
+    import_issues(project, issue("bd-1", ("parent-child", "bd-2")), issue("bd-2", ("blocks", "bd-1")))
     assert Ticket.objects.count() == 2
 
 
@@ -201,19 +201,19 @@ def test_a_file_over_50_mib_is_refused_unread(project, tmp_path):
 def test_more_issues_than_one_transaction_should_hold_are_refused(project, monkeypatch):
     monkeypatch.setattr(beads, "MOST", 2)
     with pytest.raises(Invalid, match="line 3: more than 2 issues: split the file"):
-        bring(project, issue("bd-1"), issue("bd-2"), issue("bd-3"))
+        import_issues(project, issue("bd-1"), issue("bd-2"), issue("bd-3"))
     with pytest.raises(Invalid, match="line 1: more than 20 dependencies: split the file"):
-        bring(project, issue("bd-1", *[("blocks", f"bd-{n}") for n in range(2, 23)]))
+        import_issues(project, issue("bd-1", *[("blocks", f"bd-{n}") for n in range(2, 23)]))
 
 
 def test_a_long_title_is_cut_and_kept_whole(project):
-    report = bring(project, issue("bd-1", title="long " * 80, description="More."))
+    report = import_issues(project, issue("bd-1", title="long " * 80, description="More."))
 
     ticket = Ticket.objects.get()
     assert len(ticket.title) == 300
     assert ticket.description == ("long " * 80).strip() + "\n\nMore."
     assert any("line 1" in warning for warning in report["warnings"])
-    assert bring(project, issue("bd-1", title="long " * 80, description="More."))["tickets"] == {
+    assert import_issues(project, issue("bd-1", title="long " * 80, description="More."))["tickets"] == {
         "new": 0,
         "known": 1,
         "changed": 0,
@@ -221,7 +221,7 @@ def test_a_long_title_is_cut_and_kept_whole(project):
 
 
 def test_deleted_issues_are_left_out_with_their_edges(project):
-    report = bring(
+    report = import_issues(
         project, issue("bd-1", ("blocks", "bd-2")), issue("bd-2", ("blocks", "bd-1"), status="tombstone")
     )
 
@@ -230,7 +230,7 @@ def test_deleted_issues_are_left_out_with_their_edges(project):
 
 
 def test_what_is_not_taken_over_is_told(project):
-    report = bring(
+    report = import_issues(
         project, issue("bd-1", sender="gt", estimated_minutes=5, notes=None), issue("bd-2", sender="")
     )
     assert report["left_out"] == {"sender": 1, "estimated_minutes": 1}
@@ -238,12 +238,12 @@ def test_what_is_not_taken_over_is_told(project):
 
 def test_an_unknown_format_and_an_unknown_workflow_are_refused(project):
     with pytest.raises(Invalid, match="there are: beads"):
-        interchange.run("jira", written(GOOD), project=project, by="system:test")
+        interchange.run("jira", jsonl(GOOD), project=project, by="system:test")
     with pytest.raises(UnknownWorkflow):
-        bring(project, GOOD, workflow="nowhere")
+        import_issues(project, GOOD, workflow="nowhere")
 
 
 def test_a_fault_of_a_file_is_a_refusal_clients_can_read(project):
     with pytest.raises(OmoiError) as refused:
-        bring(project, b"{")
+        import_issues(project, b"{")
     assert (refused.value.code, refused.value.status) == ("malformed", 400)

@@ -11,8 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from agents.models import Event, Project
 from omoi_site.database import sql
 from omoi_site.errors import Invalid
-from tests.deeds import allow, complete
-from tests.tickets.interchange.backlogs import bring, data, everything, issue, stored, written
+from tests.factories import allow_workflow, complete
+from tests.support.backlog_files import data, import_issues, issue, jsonl, row_counts, rows_of
 from tickets import interchange
 from tickets.models import Cycle, Need, PhaseMove, Task, Ticket, Workflow
 from tickets.models.task.readiness import recount
@@ -40,17 +40,17 @@ def test_the_real_backlog_comes_in_whole_and_only_once(project):
     assert Need.objects.count() == 356
     assert Ticket.objects.exclude(parent=None).count() == 355
 
-    before = everything()
+    before = row_counts()
     with data().open("rb") as file:
         again = interchange.run("beads", file, project=project, by="system:test").as_dict()
 
     assert again["tickets"] == {"new": 0, "known": 692, "changed": 0}
     assert (again["tasks"], again["needs"], again["parents"], again["links"]) == (0, 0, 0, 0)
-    assert everything() == before
+    assert row_counts() == before
 
 
 def test_an_issue_becomes_a_ticket_with_one_task(project):
-    bring(
+    import_issues(
         project,
         issue(
             "bd-1",
@@ -87,13 +87,13 @@ def test_an_issue_becomes_a_ticket_with_one_task(project):
     [(0, "critical"), (1, "high"), (2, "medium"), (3, "low"), (4, "low"), (None, "medium")],
 )
 def test_a_priority_is_taken_over(project, given, priority):
-    bring(project, issue("bd-1", priority=given))
+    import_issues(project, issue("bd-1", priority=given))
     assert ticket_of("bd-1").priority_name == priority
     assert Task.objects.get().priority_name == priority
 
 
 def test_a_closed_issue_is_done_as_imported(project):
-    bring(project, issue("bd-1", status="closed"))
+    import_issues(project, issue("bd-1", status="closed"))
 
     ticket = ticket_of("bd-1")
     [move] = ticket.history.all()
@@ -111,13 +111,13 @@ def test_a_closed_issue_is_done_as_imported(project):
 
 @pytest.mark.parametrize("status", ["open", "in_progress", "hooked", "pinned", "whatever"])
 def test_any_other_status_starts_and_is_a_label(project, status):
-    bring(project, issue("bd-1", status=status))
+    import_issues(project, issue("bd-1", status=status))
     assert ticket_of("bd-1").phase == "TODO"
     assert status in ticket_of("bd-1").labels
 
 
 def test_blocks_are_needs_and_a_closed_blocker_holds_nothing_up(project, ada):
-    report = bring(
+    report = import_issues(
         project,
         issue("bd-3", ("blocks", "bd-1"), ("blocks", "bd-2")),
         issue("bd-2", status="closed"),
@@ -141,7 +141,7 @@ def test_blocks_are_needs_and_a_closed_blocker_holds_nothing_up(project, ada):
 
 
 def test_other_relations_are_links_and_hold_nothing_up(project):
-    report = bring(
+    report = import_issues(
         project,
         issue(
             "bd-1",
@@ -163,7 +163,7 @@ def test_other_relations_are_links_and_hold_nothing_up(project):
 
 
 def test_a_second_parent_is_kept_as_a_link(project):
-    report = bring(
+    report = import_issues(
         project,
         issue("bd-3", ("parent-child", "bd-1"), ("parent-child", "bd-2")),
         issue("bd-2"),
@@ -178,23 +178,23 @@ def test_a_second_parent_is_kept_as_a_link(project):
 def test_what_is_stored_is_what_a_recount_would_store(project):
     with data().open("rb") as file:
         interchange.run("beads", file, project=project, by="system:test")
-    before = stored("tickets_task")
+    before = rows_of("tickets_task")
 
     recount([task["id"] for task in before])
 
-    assert stored("tickets_task") == before
+    assert rows_of("tickets_task") == before
     assert (Task.objects.recheck_needs(0, 2**62), Task.objects.recheck_held(0, 2**62)) == (0, 0)
     lowest = min(task["rank"] for task in before if task["ready_at"])
-    assert all(lane["floor"] <= lowest for lane in stored("tickets_lane"))
+    assert all(lane["floor"] <= lowest for lane in rows_of("tickets_lane"))
 
 
 def test_an_updated_file_adds_only_what_is_new(project, ada):
-    bring(project, issue("bd-1"), issue("bd-2"), issue("bd-3", status="closed"))
+    import_issues(project, issue("bd-1"), issue("bd-2"), issue("bd-3", status="closed"))
     [claim] = Task.objects.claim(by=ada)
     begun = ticket_of("bd-1")
     assert claim.ticket == begun.key
 
-    report = bring(
+    report = import_issues(
         project,
         issue("bd-1", ("blocks", "bd-4"), title="Something else", status="closed"),
         issue("bd-2", ("blocks", "bd-4"), ("parent-child", "bd-3"), priority=0),
@@ -219,20 +219,20 @@ def test_an_updated_file_adds_only_what_is_new(project, ada):
 
 
 def test_work_that_went_on_here_is_no_change_of_the_file(project, ada):
-    bring(project, issue("bd-1"))
+    import_issues(project, issue("bd-1"))
     [claim] = Task.objects.claim(by=ada)
     complete(claim, by=ada)
     Ticket.objects.advance_due()
     Ticket.objects.advance_due()
     assert ticket_of("bd-1").phase == "DONE"
 
-    assert bring(project, issue("bd-1"))["tickets"] == {"new": 0, "known": 1, "changed": 0}
+    assert import_issues(project, issue("bd-1"))["tickets"] == {"new": 0, "known": 1, "changed": 0}
 
 
 def test_an_edge_to_what_came_in_before_is_kept(project):
-    bring(project, issue("bd-1"), issue("bd-2", status="closed"))
+    import_issues(project, issue("bd-1"), issue("bd-2", status="closed"))
 
-    report = bring(
+    report = import_issues(
         project,
         issue("bd-3", ("blocks", "bd-1"), ("parent-child", "bd-2"), ("tracks", "bd-1"), ("blocks", "bd-9")),
     )
@@ -244,32 +244,34 @@ def test_an_edge_to_what_came_in_before_is_kept(project):
 
 
 def test_a_need_that_closes_a_cycle_with_what_is_here_is_refused(project):
-    bring(project, issue("bd-1", ("blocks", "bd-2")), issue("bd-2"))
-    before = everything()
+    import_issues(project, issue("bd-1", ("blocks", "bd-2")), issue("bd-2"))
+    before = row_counts()
 
     with pytest.raises(Cycle):
-        bring(project, issue("bd-1"), issue("bd-2", ("blocks", "bd-3")), issue("bd-3", ("blocks", "bd-1")))
-    assert everything() == before
+        import_issues(
+            project, issue("bd-1"), issue("bd-2", ("blocks", "bd-3")), issue("bd-3", ("blocks", "bd-1"))
+        )
+    assert row_counts() == before
 
 
 def test_a_parent_that_would_be_its_own_is_refused(project):
-    bring(project, issue("bd-1", ("parent-child", "bd-2")), issue("bd-2"))
-    before = everything()
+    import_issues(project, issue("bd-1", ("parent-child", "bd-2")), issue("bd-2"))
+    before = row_counts()
 
     with pytest.raises(Cycle, match="parent of itself"):
-        bring(project, issue("bd-1"), issue("bd-2", ("parent-child", "bd-1")))
-    assert everything() == before
+        import_issues(project, issue("bd-1"), issue("bd-2", ("parent-child", "bd-1")))
+    assert row_counts() == before
 
 
 def test_a_dry_run_reports_the_same_and_changes_nothing(project):
     lines = [issue("bd-1", ("blocks", "bd-2"), ("tracks", "bd-9")), issue("bd-2", status="closed")]
-    before = everything()
+    before = row_counts()
 
-    tried = bring(project, *lines, dry_run=True)
+    tried = import_issues(project, *lines, dry_run=True)
 
-    assert everything() == before
+    assert row_counts() == before
     assert Project.objects.get(pk=project.pk).tickets_made == 0
-    assert {**bring(project, *lines), "dry_run": True} == tried
+    assert {**import_issues(project, *lines), "dry_run": True} == tried
 
 
 def test_the_number_of_statements_does_not_grow_with_the_backlog(project):
@@ -284,7 +286,7 @@ def test_the_number_of_statements_does_not_grow_with_the_backlog(project):
         with CaptureQueriesContext(
             connection,
         ) as captured:
-            assert bring(project, *chain)["tickets"]["new"] == count
+            assert import_issues(project, *chain)["tickets"]["new"] == count
         return len(captured)
 
     statements("warm", 2)
@@ -297,8 +299,8 @@ def test_tickets_follow_another_workflow_when_asked(project, ada):
         {"name": "READ", "to": ["WRITE", "OUT"]},
         {"name": "OUT", "to": []},
     ]
-    allow(project, Workflow.objects.install({"name": "review", "phases": phases}))
-    bring(project, issue("bd-1"), issue("bd-2", status="closed"), workflow="review")
+    allow_workflow(project, Workflow.objects.install({"name": "review", "phases": phases}))
+    import_issues(project, issue("bd-1"), issue("bd-2", status="closed"), workflow="review")
 
     assert (ticket_of("bd-1").phase, ticket_of("bd-2").phase) == ("WRITE", "OUT")
     [claim] = Task.objects.claim(by=ada, limit=2)
@@ -307,14 +309,14 @@ def test_tickets_follow_another_workflow_when_asked(project, ada):
 
 def test_a_workflow_without_an_end_takes_no_finished_work(project):
     phases = [{"name": "ONE", "to": ["TWO"]}, {"name": "TWO", "to": ["ONE"]}]
-    allow(project, Workflow.objects.install({"name": "round", "phases": phases}))
-    assert bring(project, issue("bd-1"), workflow="round")["tickets"]["new"] == 1
+    allow_workflow(project, Workflow.objects.install({"name": "round", "phases": phases}))
+    assert import_issues(project, issue("bd-1"), workflow="round")["tickets"]["new"] == 1
     with pytest.raises(Invalid, match="no phase that ends"):
-        bring(project, issue("bd-2", status="closed"), workflow="round")
+        import_issues(project, issue("bd-2", status="closed"), workflow="round")
 
 
 def test_every_birth_is_in_the_journal(project):
-    bring(project, issue("bd-1"), issue("bd-2", ("blocks", "bd-1"), status="closed"))
+    import_issues(project, issue("bd-1"), issue("bd-2", ("blocks", "bd-1"), status="closed"))
 
     kinds = Counter(Event.objects.exclude(kind="project.created").values_list("kind", flat=True))
     assert kinds == {"ticket.opened": 2, "task.added": 2, "need.added": 1, "project.imported": 1}
@@ -331,14 +333,14 @@ def test_every_birth_is_in_the_journal(project):
 
 def test_projects_keep_the_same_backlog_apart(project):
     other = Project.objects.found(key="TWO", workflow="simple", by="system:test")
-    bring(project, issue("bd-1"))
+    import_issues(project, issue("bd-1"))
 
-    assert bring(other, issue("bd-1"))["tickets"]["new"] == 1
+    assert import_issues(other, issue("bd-1"))["tickets"]["new"] == 1
     assert sorted(Ticket.objects.values_list("key", flat=True)) == ["OMO-1", "TWO-1"]
 
 
 def test_a_ticket_opened_afterwards_takes_the_next_number(project):
-    bring(project, issue("bd-1"), issue("bd-2"))
+    import_issues(project, issue("bd-1"), issue("bd-2"))
     assert (
         Ticket.objects.open(
             project=Project.objects.get(pk=project.pk), title="One more", by="system:test"
@@ -350,7 +352,7 @@ def test_a_ticket_opened_afterwards_takes_the_next_number(project):
 def test_a_byte_order_mark_and_empty_lines_are_accepted(project):
     report = interchange.run(
         "beads",
-        written(b"\xef\xbb\xbf" + b'{"id": "bd-1", "title": "T\xc3\xa4glich"}\r', b"", b"  "),
+        jsonl(b"\xef\xbb\xbf" + b'{"id": "bd-1", "title": "T\xc3\xa4glich"}\r', b"", b"  "),
         project=project,
         by="system:test",
     )

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 
 from agents.models import Project
-from tests.tickets.interchange.backlogs import bring, issue
+from tests.support.backlog_files import import_issues, issue
 from tickets.models import Need, Task, TaskSpec, Ticket
 from tickets.models.task.readiness import recount
 
@@ -46,7 +46,7 @@ def together(*acts: Callable[[], Any]) -> list[Any]:
 
 
 def test_one_backlog_imported_by_many_at_once_comes_in_once(project):
-    reports = together(*[lambda: bring(project, *CHAIN)] * 6)
+    reports = together(*[lambda: import_issues(project, *CHAIN)] * 6)
 
     assert sorted(report["tickets"]["new"] for report in reports) == [0] * 5 + [40]
     assert sorted(report["needs"] for report in reports) == [0] * 5 + [39]
@@ -56,7 +56,7 @@ def test_one_backlog_imported_by_many_at_once_comes_in_once(project):
 
 
 def test_tickets_opened_and_tasks_claimed_during_an_import_are_neither_lost_nor_stuck(project, ada, operator):
-    bring(project, *CHAIN[:5])
+    import_issues(project, *CHAIN[:5])
 
     def opened() -> list[str]:
         return [
@@ -73,7 +73,11 @@ def test_tickets_opened_and_tasks_claimed_during_an_import_are_neither_lost_nor_
         return [claim.task for _ in range(3) for claim in Task.objects.claim(by=ada)]
 
     told = together(
-        opened, lambda: bring(project, *CHAIN), claimed, opened, lambda: bring(project, *CHAIN, issue("bd-x"))
+        opened,
+        lambda: import_issues(project, *CHAIN),
+        claimed,
+        opened,
+        lambda: import_issues(project, *CHAIN, issue("bd-x")),
     )
 
     assert [error for error in told if isinstance(error, Exception)] == []

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from tests.deeds import complete
-from tests.tickets.interchange.backlogs import bring, issue
+from tests.factories import complete
+from tests.support.backlog_files import import_issues, issue
 from tests.tickets.interchange.beads_rule import Rule
 from tests.tickets.interchange.test_documents import another, bounded
 from tickets.models import Need, Task
@@ -136,23 +136,23 @@ def files(draw: Any) -> list[dict[str, Any]]:
 @example([issue("w", ("waits-for", "gone")), issue("g", ("parent-child", "gone"), issue_type="gate")])
 def test_what_is_ready_here_is_what_beads_would_offer(file):
     project = another()
-    report = bring(project, *file)
+    report = import_issues(project, *file)
     assume(not any("go round" in warning for warning in report["warnings"]))
 
     assert ready(project) == Rule(file).ready()
-    assert bring(project, *file)["needs"] == 0
+    assert import_issues(project, *file)["needs"] == 0
 
 
 @pytest.mark.parametrize(("kind", "free"), [("blocks", set()), ("conditional-blocks", {"b"})])
 def test_a_conditional_blocker_may_end_in_any_way(project, kind, free):
-    bring(project, issue("a"), issue("b", (kind, "a")))
+    import_issues(project, issue("a"), issue("b", (kind, "a")))
     assert ready(project) == {"a"}
     Task.objects.filter(ticket__source_id="a").cancel(by="system:test", reason="not wanted any more")
     assert ready(project) == free
 
 
 def test_children_wait_for_what_their_parent_waits_for_and_are_free_with_it(project, ada):
-    bring(project, issue("b"), issue("p", ("blocks", "b")), issue("p.1"), issue("p.1.1"))
+    import_issues(project, issue("b"), issue("p", ("blocks", "b")), issue("p.1"), issue("p.1.1"))
     assert ready(project) == {"b"}
     assert Need.objects.filter(parent__ticket__source_id="b").count() == 3
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from omoi_site.errors import OmoiError
-from tests.parts import lacking
+from tests.support.external import unavailable
 from tickets import interchange
 from tickets.models import Need, Task, Ticket
 
@@ -118,7 +118,7 @@ def test_a_document_that_cannot_be_leaves_nothing_behind(project, found, says):
 
 def test_a_real_workflow_comes_in_with_every_edge(project, django_assert_max_num_queries):
     if not REAL.exists():
-        lacking("data", "put montage-2mass-015d.json of wfcommons/WfInstances into ../shared/data")
+        unavailable("data", "put montage-2mass-015d.json of wfcommons/WfInstances into ../shared/data")
     with django_assert_max_num_queries(60):
         told = brought(project, REAL.read_bytes())
     assert (told["tasks"], told["needs"]) == (310, 798)

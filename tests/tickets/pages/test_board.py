@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from agents.models import Project
 from omoi_site.database import sql
-from tests.deeds import allow, complete, fail
+from tests.factories import allow_workflow, complete, fail
 from tickets.demo import workspace
 from tickets.models import (
     Backlog,
@@ -258,7 +258,7 @@ def test_phases_of_several_workflows_stand_in_one_order(project, opened, operato
     Ticket.objects.open(
         project=project,
         title="reviewed",
-        workflow=allow(project, Workflow.objects.install(document)),
+        workflow=allow_workflow(project, Workflow.objects.install(document)),
         by=operator,
     )
     assert [column.phase for column in board(project).columns] == ["TODO", "DOING", "REVIEW", "DONE"]

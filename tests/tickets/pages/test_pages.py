@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.deeds import complete, fail
+from tests.factories import complete, fail
 from tickets.models import Task, TaskSpec, Ticket
 
 pytestmark = pytest.mark.django_db

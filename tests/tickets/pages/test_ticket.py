@@ -13,11 +13,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from agents.models import Event
-from tests.deeds import fail
-from tests.parts import lacking
-from tests.tickets.gate import reports
-from tests.tickets.gate.reports import hand_in, work_off
-from tests.tickets.runtime import delivering
+from tests import factories
+from tests.factories import fail, hand_in, work_off
+from tests.support import reports
+from tests.support.external import unavailable
 from tickets import interchange
 from tickets.models import Edge, Need, Task, TaskSpec, Ticket, Verdict
 from tickets.pages import actions
@@ -37,7 +36,7 @@ def page(client, operator):
 
 @pytest.fixture
 def delivery(project, operator, ada):
-    return delivering.walked(project, by=operator, agent=ada)
+    return factories.ticket_in_implementation(project, by=operator, agent=ada)
 
 
 @pytest.fixture
@@ -336,7 +335,7 @@ def test_an_act_sent_again_is_done_once(page, project, operator, ada, word, give
         ticket = Ticket.objects.open(project=project, title="Plain", by=operator)
         given = {"to": "DOING"}
     else:
-        ticket = delivering.busy(project, by=operator, agent=ada)
+        ticket = factories.busy_ticket(project, by=operator, agent=ada)
     state = actions.act_of(actions.TICKET, word).state(ticket)
     assert act(page, ticket, word, state=state, **given).status_code == 200
     told = Event.objects.count()
@@ -352,7 +351,7 @@ def test_an_act_sent_again_is_done_once(page, project, operator, ada, word, give
 
 
 def test_a_task_is_acted_on_as_it_was_shown(page, project, operator, ada, bob):
-    ticket = delivering.busy(project, by=operator, agent=ada)
+    ticket = factories.busy_ticket(project, by=operator, agent=ada)
     ready = ticket.tasks.filter(state="pending").first()
     Task.objects.filter(pk=ready.pk).bump(by=bob, reason="urgent")
 
@@ -440,7 +439,7 @@ def test_an_act_needs_its_token(delivery, operator):
 
 
 def test_tasks_are_retried_bumped_and_cancelled(page, project, operator, ada):
-    ticket = delivering.busy(project, by=operator, agent=ada)
+    ticket = factories.busy_ticket(project, by=operator, agent=ada)
     failed = ticket.tasks.get(state="failed")
     waits = ticket.tasks.get(title="Load test 500 rps")
 
@@ -462,7 +461,7 @@ def test_tasks_are_retried_bumped_and_cancelled(page, project, operator, ada):
 
 
 def test_all_failed_tasks_are_retried_at_once(page, project, operator, ada):
-    ticket = delivering.busy(project, by=operator, agent=ada)
+    ticket = factories.busy_ticket(project, by=operator, agent=ada)
     assert "head-retry-failed" in shown(page, ticket)
     assert (
         act(page, ticket, "retry-failed", reason="the sandbox is mended").content.decode()
@@ -518,7 +517,7 @@ def test_addresses_of_nothing_are_not_found(page, delivery):
 
 
 def test_the_graph_shows_what_is_open_and_folds_what_is_done(page, project, operator, ada):
-    ticket = delivering.busy(project, by=operator, agent=ada)
+    ticket = factories.busy_ticket(project, by=operator, agent=ada)
     text = shown(page, ticket)
     titles = re.findall(r'<text x="32" y="20"[^>]*>([^<]*)', text)
     assert "3 tasks done" in titles  # nothing unfinished waits for them
@@ -559,7 +558,7 @@ def test_a_ticket_page_costs_the_same_for_3_tasks_and_for_310(page, project, ope
 
 def test_an_imported_workflow_is_a_list_first_and_a_graph_on_demand(page, project):
     if not REAL.exists():
-        lacking("data", "put montage-2mass-015d.json of wfcommons/WfInstances into ../shared/data")
+        unavailable("data", "put montage-2mass-015d.json of wfcommons/WfInstances into ../shared/data")
     interchange.run("wfformat", io.BytesIO(REAL.read_bytes()), project=project, by="system:tests")
     ticket = Ticket.objects.latest("id")
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from omoi_site.errors import OmoiError
 from omoi_site.setup import doctor
+from tests import factories
 from tests.tickets.explain.test_explain import ACTS, QUIET, TASKS, World, silent
-from tests.tickets.runtime import delivering
 from tickets.models import Task, Ticket
 from tickets.models.explain import tickets as standstill
 from tickets.pages.actions import TASK, TICKET
@@ -132,7 +132,7 @@ def test_every_error_has_a_title_and_a_way_out_in_words_for_people():
 @pytest.fixture
 def delivery(project, operator, ada):
     """A ticket whose gate was refused, with tasks in every standing; one is asleep."""
-    ticket = delivering.busy(project, by=operator, agent=ada)
+    ticket = factories.busy_ticket(project, by=operator, agent=ada)
     asleep = ticket.tasks.filter(state="pending").first()
     Task.objects.edit(asleep.pk, by=operator, not_before=timezone.now() + timedelta(hours=3))
     Task.objects.claim(by=ada)

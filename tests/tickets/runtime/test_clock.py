@@ -13,8 +13,8 @@ import pytest
 from django.conf import settings
 
 from omoi_site.database import sql
-from tests import cluster
-from tests.site.processes.running_up import wait_for
+from tests.support import cluster
+from tests.support.wait import until
 from tickets.models import SweepRun, Task
 from tickets.runtime.clock import LOCK
 
@@ -55,16 +55,16 @@ def runs_now():
 
 def test_a_second_clock_stands_by_and_takes_over_when_the_first_is_killed():
     with clock() as first:
-        mine = wait_for(leader)
+        mine = until(leader)
         with clock() as second:
-            wait_for(runs_now)
+            until(runs_now)
             assert leader() == mine
 
             first.kill()
 
-            wait_for(lambda: leader() not in (None, mine), 5)
+            until(lambda: leader() not in (None, mine), 5)
             SweepRun.objects.update(at="2020-01-01T00:00Z")
-            wait_for(runs_now)
+            until(runs_now)
             assert second.poll() is None
 
 
@@ -75,16 +75,16 @@ def test_a_clock_lapses_a_claim_soon_after_its_lease(task, ada):
         [task.pk],
     )
     with clock():
-        wait_for(lambda: Task.objects.get(pk=task.pk).state == "pending", 6.5)
+        until(lambda: Task.objects.get(pk=task.pk).state == "pending", 6.5)
 
 
 def test_a_clock_outlives_its_connection(task):
     with clock() as process:
-        before = wait_for(leader)
+        before = until(leader)
         sql.rows("SELECT pg_terminate_backend(%s)", [before])
-        wait_for(lambda: leader() not in (None, before), 10)
+        until(lambda: leader() not in (None, before), 10)
         SweepRun.objects.update(at="2020-01-01T00:00Z")
-        wait_for(runs_now)
+        until(runs_now)
         assert process.poll() is None
 
 
@@ -94,18 +94,18 @@ def test_a_clock_outlives_its_connection(task):
 )
 def test_a_clock_ends_at_once_and_cleanly_when_asked(by, before):
     with clock(*before) as process:
-        wait_for(leader)
+        until(leader)
         began = time.monotonic()
         process.send_signal(by)
         assert process.wait(10) == 0
         assert time.monotonic() - began < 2
-    wait_for(lambda: not leader())
+    until(lambda: not leader())
 
 
 def test_a_clock_ends_at_once_in_the_middle_of_a_statement(task):
     """A sweep that waits for a row somebody holds does not keep the process."""
     with clock() as process:
-        wait_for(leader)
+        until(leader)
         sql.rows("SELECT pg_advisory_lock(1)")
         try:
             blocked = "CREATE OR REPLACE FUNCTION omoi_test_block() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NEW; END $$"
@@ -113,7 +113,7 @@ def test_a_clock_ends_at_once_in_the_middle_of_a_statement(task):
             sql.rows(
                 "CREATE TRIGGER test_block BEFORE UPDATE ON tickets_sweeprun FOR EACH ROW EXECUTE FUNCTION omoi_test_block()"
             )
-            wait_for(lambda: sql.one("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))
+            until(lambda: sql.one("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))
             began = time.monotonic()
             process.terminate()
             assert process.wait(10) == 0

@@ -9,7 +9,7 @@ import pytest
 from agents.models import Event
 from omoi_site.brokers import hints
 from omoi_site.database import sql
-from tests.deeds import allow, complete
+from tests.factories import allow_workflow, complete
 from tickets.models import Edge, Need, SweepRun, Task, TaskSpec, Ticket
 from tickets.runtime import sweeps
 from tickets.runtime.clock import Clock, later
@@ -140,7 +140,7 @@ def test_a_late_turn_does_not_shift_the_schedule():
 
 def test_one_ticket_that_cannot_move_does_not_stop_the_others(project, ada, operator):
     stuck = Ticket.objects.open(
-        project=project, title="Stuck", workflow=allow(project, broken()), by=operator
+        project=project, title="Stuck", workflow=allow_workflow(project, broken()), by=operator
     )
     Task.objects.insert(stuck, [TaskSpec("Do it", phase="DOING")], phase="TODO", by=operator)
     stuck.tasks.update(held=False)

@@ -14,10 +14,11 @@ from django.core.management import call_command
 from omoi_site.database import sql
 from omoi_site.errors import Invalid
 from omoi_site.setup import paths
-from tests import cluster
-from tests.calls import api_of
-from tests.waiting import until
-from tests.working import ROOT, install, states, tasks, working
+from tests.factories import install_profile, shell_tasks, states
+from tests.support import ROOT, cluster
+from tests.support.api_client import api_of
+from tests.support.wait import until
+from tests.support.worker_process import running_worker
 from tickets.models import Task, TaskSpec, Ticket
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def worker():
-    with working() as process:
+    with running_worker() as process:
         yield process
 
 
@@ -67,19 +68,21 @@ def test_a_worker_carries_out_a_command_and_its_ticket_moves_on(project, operato
 
 def test_as_many_tasks_run_at_once_as_a_worker_has_threads(ticket, operator, shared):
     """Each of six waits for the other five: fewer threads would never end."""
-    six = tasks(
+    six = shell_tasks(
         ticket,
         *["touch $HOME/shared/$OMOI_TASK; while [ $(ls $HOME/shared | wc -l) -lt 6 ]; do sleep 0.05; done"]
         * 6,
         by=operator,
     )
 
-    with working(threads=6) as worker:
+    with running_worker(threads=6) as worker:
         until(lambda: states(*six) == ["completed"] * 6, why=worker.last_words)
 
 
 def test_what_a_task_says_is_stored_and_what_goes_wrong_is_told(ticket, operator, worker):
-    said, failed = tasks(ticket, r"printf 'a\000\377'", "echo sorry; exit 3", by=operator, max_attempts=1)
+    said, failed = shell_tasks(
+        ticket, r"printf 'a\000\377'", "echo sorry; exit 3", by=operator, max_attempts=1
+    )
     [paused] = Task.objects.add(
         ticket, [TaskSpec("Pause", profile="pause", slots={"seconds": 0})], by=operator
     )
@@ -92,18 +95,18 @@ def test_what_a_task_says_is_stored_and_what_goes_wrong_is_told(ticket, operator
 
 
 def test_a_profile_that_is_gone_fails_its_task_for_good(ticket, operator):
-    install("soon-gone", words=["true"])
+    install_profile("soon-gone", words=["true"])
     [task] = Task.objects.add(ticket, [TaskSpec("Try", profile="soon-gone")], by=operator)
     (Path(settings.OMOI_HOME) / "profiles" / "soon-gone.yaml").unlink()
 
-    with working() as worker:
+    with running_worker() as worker:
         until(lambda: states(task) == ["failed"], why=worker.last_words)
 
     assert "no profile soon-gone" in Task.objects.get(pk=task.pk).error
 
 
 def test_a_killed_workers_tasks_come_back_by_lease_and_are_done_once(ticket, operator, shared, mark):
-    two = tasks(
+    two = shell_tasks(
         ticket,
         *[
             f"echo begun >> $HOME/shared/$OMOI_TASK; until [ -e $HOME/shared/go ]; do sleep 0.1; : {mark}; done; echo done >> $HOME/shared/$OMOI_TASK"
@@ -111,7 +114,7 @@ def test_a_killed_workers_tasks_come_back_by_lease_and_are_done_once(ticket, ope
         * 2,
         by=operator,
     )
-    with working("w1") as first:
+    with running_worker("w1") as first:
         until(lambda: len(list(shared.iterdir())) == 2, why=first.last_words)
         first.kill()
         until(lambda: not running(mark))  # nobody goes on working for a worker that is gone
@@ -120,7 +123,7 @@ def test_a_killed_workers_tasks_come_back_by_lease_and_are_done_once(ticket, ope
         )
         (shared / "go").touch()
 
-        with working("w2") as second:
+        with running_worker("w2") as second:
             until(lambda: states(*two) == ["completed"] * 2, why=second.last_words)
 
     for task in two:
@@ -129,13 +132,13 @@ def test_a_killed_workers_tasks_come_back_by_lease_and_are_done_once(ticket, ope
 
 
 def test_a_restarted_worker_keeps_nothing_of_the_dead_one_alive(ticket, operator, shared):
-    [task] = tasks(
+    [task] = shell_tasks(
         ticket, "touch $HOME/shared/$OMOI_ATTEMPT; [ $OMOI_ATTEMPT = 2 ] || sleep 300", by=operator
     )
-    with working("w1", threads=1) as first:
+    with running_worker("w1", threads=1) as first:
         until(lambda: (shared / "1").exists(), why=first.last_words)
         first.kill()
-    with working("w1", threads=1) as again:
+    with running_worker("w1", threads=1) as again:
         until(
             lambda: states(task) == ["completed"], why=again.last_words
         )  # its lease of a minute is not waited for
@@ -144,13 +147,13 @@ def test_a_restarted_worker_keeps_nothing_of_the_dead_one_alive(ticket, operator
 def test_a_killed_broker_connection_only_delays(ticket, operator):
     """Polls are off here: what is done was hinted."""
     keep_open(ticket, by=operator)
-    [first] = tasks(ticket, "exit 0", by=operator)
-    with working(OMOI_WORKER_POLL_S="600", OMOI_WORKER_BEAT_S="600") as worker:
+    [first] = shell_tasks(ticket, "exit 0", by=operator)
+    with running_worker(OMOI_WORKER_POLL_S="600", OMOI_WORKER_BEAT_S="600") as worker:
         until(lambda: states(first) == ["completed"], why=worker.last_words)
         assert cluster.end_sessions("application_name = 'omoi-broker'")
 
-        [second] = tasks(ticket, "exit 0", by=operator)
-        until(lambda: states(second) == ["completed"], why=worker.last_words, patience=30)
+        [second] = shell_tasks(ticket, "exit 0", by=operator)
+        until(lambda: states(second) == ["completed"], why=worker.last_words, seconds=30)
 
 
 def keep_open(ticket, *, by):
@@ -160,29 +163,29 @@ def keep_open(ticket, *, by):
 
 def test_a_worker_outlives_the_loss_of_every_connection(ticket, operator, shared):
     keep_open(ticket, by=operator)
-    [task] = tasks(
+    [task] = shell_tasks(
         ticket, "touch $HOME/shared/begun; until [ -e $HOME/shared/go ]; do sleep 0.1; done", by=operator
     )
-    with working() as worker:
+    with running_worker() as worker:
         until(lambda: (shared / "begun").exists(), why=worker.last_words)
         for _ in range(3):
             cluster.end_sessions()
             (shared / "go").touch()
         until(lambda: states(task) == ["completed"], why=worker.last_words)
-        [more] = tasks(ticket, "exit 0", by=operator)
+        [more] = shell_tasks(ticket, "exit 0", by=operator)
         until(lambda: states(more) == ["completed"], why=worker.last_words)
     assert Task.objects.get(pk=task.pk).fence == 1
 
 
 @pytest.mark.parametrize("how", ["cancelled", "lapsed"])
 def test_a_claim_that_is_lost_ends_its_whole_group(ticket, operator, how, mark):
-    [task] = tasks(
+    [task] = shell_tasks(
         ticket,
         f"(trap '' TERM; while :; do sleep 0.2; : {mark}; done) & while :; do sleep 0.2; : {mark}; done",
         by=operator,
         max_attempts=1,
     )
-    with working() as worker:
+    with running_worker() as worker:
         until(lambda: running(mark), why=worker.last_words)
         if how == "cancelled":
             Task.objects.filter(pk=task.pk).cancel(by=operator, reason="not needed")
@@ -190,27 +193,27 @@ def test_a_claim_that_is_lost_ends_its_whole_group(ticket, operator, how, mark):
             sql.rows("UPDATE tickets_task SET lease_expires_at = clock_timestamp() - interval '1 s'")
             Task.objects.lapse()
         until(lambda: not running(mark), why=worker.last_words)
-        [more] = tasks(ticket, "exit 0", by=operator)
+        [more] = shell_tasks(ticket, "exit 0", by=operator)
         until(lambda: states(more) == ["completed"], why=worker.last_words)
     assert states(task) == ["cancelled" if how == "cancelled" else "failed"]
 
 
 def test_a_worker_told_to_end_lets_running_work_finish_and_takes_no_more(ticket, operator, shared):
-    [task] = tasks(
+    [task] = shell_tasks(
         ticket, "touch $HOME/shared/begun; until [ -e $HOME/shared/go ]; do sleep 0.1; done", by=operator
     )
-    with working() as worker:
+    with running_worker() as worker:
         until(lambda: (shared / "begun").exists(), why=worker.last_words)
         worker.process.terminate()
-        [later] = tasks(ticket, "exit 0", by=operator)
+        [later] = shell_tasks(ticket, "exit 0", by=operator)
         (shared / "go").touch()
         assert worker.process.wait(20) == 0
     assert states(task, later) == ["completed", "pending"]
 
 
 def test_work_that_outlasts_the_grace_is_ended_and_given_back(ticket, operator, shared):
-    [task] = tasks(ticket, "touch $HOME/shared/begun; sleep 300", by=operator)
-    with working(OMOI_WORKER_GRACE_S="0.2") as worker:
+    [task] = shell_tasks(ticket, "touch $HOME/shared/begun; sleep 300", by=operator)
+    with running_worker(OMOI_WORKER_GRACE_S="0.2") as worker:
         until(lambda: (shared / "begun").exists(), why=worker.last_words)
         assert worker.end() == 0
     assert states(task) == ["pending"]
@@ -257,7 +260,7 @@ def test_a_task_that_no_worker_could_run_is_refused_naming_the_field(ticket, ope
 
 
 def test_what_the_work_leaves_is_handed_in_under_its_fence(ticket, operator):
-    reporting = install(
+    reporting = install_profile(
         "reporting",
         words=["sh", "-c", {"slot": "text"}],
         slots={"text": {"pattern": "(?s).*"}},
@@ -268,7 +271,7 @@ def test_what_the_work_leaves_is_handed_in_under_its_fence(ticket, operator):
         ticket, [TaskSpec("Report", profile=reporting, slots={"text": text})], by=operator
     )
 
-    with working() as worker:
+    with running_worker() as worker:
         until(lambda: states(task) == ["completed"], why=worker.last_words)
 
     report, log = ticket.artifacts.order_by("path").reverse()
@@ -283,10 +286,10 @@ def test_what_the_work_leaves_is_handed_in_under_its_fence(ticket, operator):
 
 
 def test_work_that_leaves_less_than_its_profile_promises_fails(ticket, operator):
-    promising = install("promising", words=["true"], artifacts={"report.md": "requirements_document"})
+    promising = install_profile("promising", words=["true"], artifacts={"report.md": "requirements_document"})
     [task] = Task.objects.add(ticket, [TaskSpec("Report", profile=promising, max_attempts=1)], by=operator)
 
-    with working() as worker:
+    with running_worker() as worker:
         until(lambda: states(task) == ["failed"], why=worker.last_words)
 
     task.refresh_from_db()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from omoi_site.database import sql
-from tests import cluster
-from tests.brokers import RabbitMQ, Redis
+from tests.factories import shell_tasks, states
+from tests.support import cluster
+from tests.support.brokers import RabbitMQ, Redis
+from tests.support.wait import until
+from tests.support.worker_process import running_worker
 from tests.tickets.runtime.test_worker import keep_open, shared  # noqa: F401
-from tests.waiting import until
-from tests.working import states, tasks, working
 
 pytestmark = [pytest.mark.full, pytest.mark.django_db(transaction=True)]
 
@@ -34,13 +35,13 @@ def server(request, tmp_path, settings):
 
 def test_every_task_is_done_once_while_workers_and_broker_are_killed(server, ticket, operator, shared):  # noqa: F811
     environment = {"BROKER_URL": server.url} if server else {}
-    sixty = tasks(ticket, *[ALONE] * 60, by=operator, max_attempts=10)
+    sixty = shell_tasks(ticket, *[ALONE] * 60, by=operator, max_attempts=10)
     done = lambda: states(*sixty).count("completed")  # noqa: E731
 
-    with working("w1", **environment) as first, working("w2", **environment) as second:
+    with running_worker("w1", **environment) as first, running_worker("w2", **environment) as second:
         until(lambda: done() > 5, why=first.last_words)
         first.kill()
-        with working("w1", **environment) as again:
+        with running_worker("w1", **environment) as again:
             until(lambda: done() > 20, why=again.last_words)
             if server:
                 server.kill()
@@ -49,7 +50,7 @@ def test_every_task_is_done_once_while_workers_and_broker_are_killed(server, tic
             until(lambda: done() > 35, why=again.last_words)
             if server:
                 server.start()
-            until(lambda: done() == 60, why=lambda: again.last_words() + second.last_words(), patience=60)
+            until(lambda: done() == 60, why=lambda: again.last_words() + second.last_words(), seconds=60)
 
     ended = sql.rows(
         "SELECT count(*) AS n, count(DISTINCT subject) AS tasks FROM agents_event WHERE kind = 'task.completed'"
@@ -62,7 +63,7 @@ def test_a_hint_starts_work_at_once_on_every_broker(server, ticket, operator, mo
     """Polls are off: what is done was hinted, also after the broker was away."""
     keep_open(ticket, by=operator)
     environment = {"BROKER_URL": server.url} if server else {}
-    with working(OMOI_WORKER_POLL_S="600", OMOI_WORKER_BEAT_S="600", **environment) as worker:
+    with running_worker(OMOI_WORKER_POLL_S="600", OMOI_WORKER_BEAT_S="600", **environment) as worker:
         from omoi_site.brokers import hints
 
         if server:
@@ -70,15 +71,15 @@ def test_a_hint_starts_work_at_once_on_every_broker(server, ticket, operator, mo
             hints.get.cache_clear()
             hints.sender.cache_clear()
         try:
-            until(lambda: hints.health() == "", patience=30)
-            [first] = tasks(ticket, "exit 0", by=operator)
+            until(lambda: hints.health() == "", seconds=30)
+            [first] = shell_tasks(ticket, "exit 0", by=operator)
             until(lambda: states(first) == ["completed"], why=worker.last_words)
             if server:
                 server.kill()
-                [second] = tasks(ticket, "exit 0", by=operator)
+                [second] = shell_tasks(ticket, "exit 0", by=operator)
                 assert "does not answer" in hints.health()
                 server.start()
-                until(lambda: states(second) == ["completed"], why=worker.last_words, patience=60)
+                until(lambda: states(second) == ["completed"], why=worker.last_words, seconds=60)
         finally:
             hints.get.cache_clear()
             hints.sender.cache_clear()

@@ -8,10 +8,10 @@ from django.db import transaction
 from agents.models import Agent, Event
 from omoi_site.database import sql
 from omoi_site.setup import paths
-from tests.deeds import complete, fail
-from tests.racing import meanwhile, race
-from tests.waiting import until
-from tests.working import Process, states, tasks
+from tests.factories import complete, fail, shell_tasks, states
+from tests.support.concurrency import meanwhile, race
+from tests.support.wait import until
+from tests.support.worker_process import WorkerProcess
 from tickets.models import CapacityFull, ClaimLost, Lane, Task, TaskSpec
 from tickets.models.task.lane import relane
 
@@ -302,12 +302,12 @@ def shared():
 @pytest.mark.django_db(transaction=True)
 def test_a_task_that_kills_its_worker_is_found_out_and_no_other_is_failed(ticket, operator, shared):
     """One among two hundred. Jobs have another account where we are root: what the poison asks for, the test does to the worker."""
-    healthy = tasks(ticket, *["exit 0"] * 60, by=operator)
-    [poison] = tasks(ticket, "touch $HOME/shared/kill; sleep 300", by=operator, max_attempts=9)
-    healthy += tasks(ticket, *["exit 0"] * 140, by=operator)
+    healthy = shell_tasks(ticket, *["exit 0"] * 60, by=operator)
+    [poison] = shell_tasks(ticket, "touch $HOME/shared/kill; sleep 300", by=operator, max_attempts=9)
+    healthy += shell_tasks(ticket, *["exit 0"] * 140, by=operator)
     deaths, beside, predecessor = 0, [], ""
     while Task.objects.open().exists():
-        worker = Process("w1", threads=4, OMOI_PREDECESSOR=predecessor)
+        worker = WorkerProcess("w1", threads=4, OMOI_PREDECESSOR=predecessor)
         until(lambda: (shared / "kill").exists() or not Task.objects.open().exists(), 90, worker.last_words)
         if not (shared / "kill").exists():
             assert worker.end() == 0

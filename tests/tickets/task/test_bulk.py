@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from agents.models import Event
-from tests.tickets.interchange.backlogs import flow, issue, written
+from tests.support.backlog_files import issue, jsonl, wfformat
 from tickets import interchange
 from tickets.models import Need, Task, TaskSpec, Ticket
 from tickets.models.task.create import BATCH
@@ -23,7 +23,7 @@ PARAMETERS = 2**16 - 1
 def brought(project, size):
     with CaptureQueriesContext(connection) as statements:
         told = interchange.run(
-            "wfformat", io.BytesIO(flow(size)), project=project, by="system:test"
+            "wfformat", io.BytesIO(wfformat(size)), project=project, by="system:test"
         ).as_dict()
     return told, len(statements)
 
@@ -75,7 +75,9 @@ def test_an_import_asks_as_often_for_a_task_more_as_for_none(project):
 @pytest.mark.parametrize("form", ["wfformat", "beads"])
 def test_an_import_tells_how_far_it_is(project, form):
     size, made = 2 * BATCH + 1, []
-    file = io.BytesIO(flow(size)) if form == "wfformat" else written(*(issue(f"bd-{n}") for n in range(size)))
+    file = (
+        io.BytesIO(wfformat(size)) if form == "wfformat" else jsonl(*(issue(f"bd-{n}") for n in range(size)))
+    )
     interchange.bring_in(interchange.read(form, file), project=project, by="system:test", watch=made.append)
     assert list(dict.fromkeys(made)) == [BATCH, 2 * BATCH, size]
 

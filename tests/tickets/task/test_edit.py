@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from agents.models import Event
 from omoi_site.errors import Invalid, VersionConflict
-from tests.deeds import complete
+from tests.factories import complete
 from tickets.models import Edge, Need, NotReady, Priority, Task, TaskSpec, Ticket
 
 pytestmark = pytest.mark.django_db

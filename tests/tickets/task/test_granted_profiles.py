@@ -7,7 +7,7 @@ from django.db import connection
 
 from agents.models import Agent, Event, Member, Project
 from omoi_site.errors import Forbidden, Invalid
-from tests.calls import api_of
+from tests.support.api_client import api_of
 from tickets.models import Task, TaskSpec, Ticket
 from tickets.runtime.worker import job_of
 

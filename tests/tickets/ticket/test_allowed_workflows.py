@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 
 from agents.models import Event, Project
 from omoi_site.database import sql as db
-from tests.calls import api_of
+from tests.support.api_client import api_of
 from tickets.models import Ticket, Workflow
 from tickets.models.workflow import WorkflowNotAllowed
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from agents.models import Event, Project
-from tests.deeds import allow, complete
-from tests.racing import meanwhile
-from tests.tickets.gate.reports import hand_in
+from tests.factories import allow_workflow, complete, hand_in
+from tests.support.concurrency import meanwhile
 from tickets.models import SweepRun, Task, TaskSpec, Ticket, Workflow
 from tickets.models.ticket import automation
 
@@ -23,7 +22,7 @@ def made(project, operator, ada):
         {"name": "MAKE", "to": ["SHIP"], "automatic": "on_completion", "gate": GATE},
         {"name": "SHIP", "to": []},
     ]
-    workflow = allow(project, Workflow.objects.install({"name": "making", "phases": phases}))
+    workflow = allow_workflow(project, Workflow.objects.install({"name": "making", "phases": phases}))
     ticket = Ticket.objects.open(
         project=project, workflow=workflow, title="x", tasks=[TaskSpec("x")], by=operator
     )
@@ -62,7 +61,7 @@ def test_a_hint_that_comes_behind_the_move_judges_nothing_where_no_gate_is(proje
         {"name": "LOOK", "to": ["SHIP"], "automatic": "on_completion"},
         {"name": "SHIP", "to": []},
     ]
-    workflow = allow(project, Workflow.objects.install({"name": "looking", "phases": phases}))
+    workflow = allow_workflow(project, Workflow.objects.install({"name": "looking", "phases": phases}))
     tasks = [TaskSpec("x"), TaskSpec("y", phase="LOOK", ended=True)]
     ticket = Ticket.objects.open(project=project, workflow=workflow, title="x", tasks=tasks, by=operator)
     [claim] = Task.objects.claim(by=ada)
@@ -99,7 +98,7 @@ def bereft(project, operator, ada, tool):
         {"name": "OUT", "to": []},
     ]
     Project.objects.act(project.pk, "edit", by=operator, profiles=["tool"])
-    workflow = allow(project, Workflow.objects.install({"name": "shipping", "phases": phases}))
+    workflow = allow_workflow(project, Workflow.objects.install({"name": "shipping", "phases": phases}))
     ticket = Ticket.objects.open(
         project=project, workflow=workflow, title="x", tasks=[TaskSpec("x")], by=operator
     )

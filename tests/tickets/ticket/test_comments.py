@@ -13,9 +13,9 @@ from django.test.utils import CaptureQueriesContext
 
 from agents.models import Agent, Event, Member, Project
 from omoi_site.errors import Invalid, OmoiError
-from tests.calls import api_of
-from tests.parts import lacking
-from tests.tickets.interchange.backlogs import bring, issue
+from tests.support.api_client import api_of
+from tests.support.backlog_files import import_issues, issue
+from tests.support.external import unavailable
 from tickets import interchange
 from tickets.interchange import beads, comments
 from tickets.models import Backlog, Comment, Item, Remark, Ticket, Workflow
@@ -38,13 +38,13 @@ def bodies(**which) -> list[str]:
 @pytest.fixture
 def many(project):
     """A ticket with 45 comments."""
-    bring(project, issue("bd-1", comments=[said(f"Number {n:02}.") for n in range(45)]))
+    import_issues(project, issue("bd-1", comments=[said(f"Number {n:02}.") for n in range(45)]))
     return Ticket.objects.get()
 
 
 def test_a_real_backlog_comes_in_with_every_comment_and_reference(project):
     if not DATA.exists():
-        lacking("data", f"there is no {DATA}: put a beads backlog there")
+        unavailable("data", f"there is no {DATA}: put a beads backlog there")
     rows = [json.loads(line) for line in DATA.read_text().splitlines()]
     there = {
         (row["id"], each["author"], each["created_at"], each["text"])
@@ -76,7 +76,7 @@ def test_a_real_backlog_comes_in_with_every_comment_and_reference(project):
 
 
 def test_of_a_newer_file_only_new_comments_come_in(project):
-    bring(project, issue("bd-1", comments=[said("First.", id=7)]), issue("bd-2"))
+    import_issues(project, issue("bd-1", comments=[said("First.", id=7)]), issue("bd-2"))
     old = Ticket.objects.get(source_id="bd-1")
 
     newer = [
@@ -84,7 +84,9 @@ def test_of_a_newer_file_only_new_comments_come_in(project):
         said("First.", at="2026-07-21T14:50:16.123+02:00", id="0f-9"),
         said("Second.", "kim"),
     ]
-    report = bring(project, issue("bd-1", comments=newer), issue("bd-3", comments=[said("Of another.")]))
+    report = import_issues(
+        project, issue("bd-1", comments=newer), issue("bd-3", comments=[said("Of another.")])
+    )
 
     assert report["comments"] == 3
     assert bodies(ticket=old) == ["First.", "Second.", "Third."]
@@ -93,7 +95,7 @@ def test_of_a_newer_file_only_new_comments_come_in(project):
     assert (told.topic, told.data) == (old.topic, {"comments": 2, "source": "beads"})
     old.refresh_from_db()
     assert told.number == old.events == Event.objects.filter(subject=old.subject).count()
-    assert bring(project, issue("bd-1", comments=newer))["comments"] == 0
+    assert import_issues(project, issue("bd-1", comments=newer))["comments"] == 0
 
 
 def test_what_was_written_twice_stands_twice(project):
@@ -105,14 +107,14 @@ def test_what_was_written_twice_stands_twice(project):
         {"text": None},
         {"text": "By nobody."},
     ]
-    assert bring(project, issue("bd-1", comments=twice))["comments"] == 4
-    assert bring(project, issue("bd-1", comments=twice))["comments"] == 0
+    assert import_issues(project, issue("bd-1", comments=twice))["comments"] == 4
+    assert import_issues(project, issue("bd-1", comments=twice))["comments"] == 0
     assert bodies() == ["Ping.", "Ping.", "Ping.", "By nobody."]
     assert list(Comment.objects.values_list("author", flat=True)) == ["lee", "lee", "lee", ""]
 
 
 def test_a_time_that_can_be_none_is_counted_and_the_comment_kept(project):
-    report = bring(
+    report = import_issues(
         project,
         issue(
             "bd-1",
@@ -125,7 +127,10 @@ def test_a_time_that_can_be_none_is_counted_and_the_comment_kept(project):
     )
     assert "times of created_at of comments that can be none, left out: 3" in report["warnings"]
     assert bodies(created_at=None) == ["Hm.", "Well.", "So."]
-    assert bring(project, issue("bd-1", comments=[said("So.", at="2999-01-01T00:00:00Z")]))["comments"] == 0
+    assert (
+        import_issues(project, issue("bd-1", comments=[said("So.", at="2999-01-01T00:00:00Z")]))["comments"]
+        == 0
+    )
 
 
 @pytest.mark.parametrize(
@@ -148,19 +153,21 @@ def test_a_time_that_can_be_none_is_counted_and_the_comment_kept(project):
 )
 def test_what_is_wrong_is_named_by_its_line_and_nothing_comes_in(project, fields, fault):
     with pytest.raises(OmoiError, match=f"line 2: .*{fault}"):
-        bring(project, issue("bd-1"), issue("bd-2" if "issue_id" not in str(fields) else "bd-1x", **fields))
+        import_issues(
+            project, issue("bd-1"), issue("bd-2" if "issue_id" not in str(fields) else "bd-1x", **fields)
+        )
     assert not Ticket.objects.exists()
 
 
 def test_a_file_has_so_many_comments_and_no_more(project, monkeypatch):
     monkeypatch.setattr(beads, "MOST", 2)
-    assert bring(project, issue("bd-1", comments=[said(str(n)) for n in range(20)]))["comments"] == 20
+    assert import_issues(project, issue("bd-1", comments=[said(str(n)) for n in range(20)]))["comments"] == 20
     with pytest.raises(Invalid, match="more than 20 comments: split the file"):
-        bring(project, issue("bd-1", comments=[said(str(n)) for n in range(21)]))
+        import_issues(project, issue("bd-1", comments=[said(str(n)) for n in range(21)]))
 
 
 def test_the_verb_itself_holds_comments_to_their_limits(project):
-    bring(project, issue("bd-1"))
+    import_issues(project, issue("bd-1"))
     for known in (True, False):
         item = Item(
             id="bd-1" if known else "bd-2",
@@ -196,10 +203,10 @@ def test_no_comment_is_changed_or_removed(many, statement):
 
 def test_the_number_of_statements_does_not_grow_with_the_comments(project):
     def statements(name: str, count: int) -> int:
-        bring(project, issue(name))
+        import_issues(project, issue(name))
         with CaptureQueriesContext(connection) as captured:
             assert (
-                bring(project, issue(name, comments=[said(str(n)) for n in range(count)]))["comments"]
+                import_issues(project, issue(name, comments=[said(str(n)) for n in range(count)]))["comments"]
                 == count
             )
         return len(captured)
@@ -209,10 +216,10 @@ def test_the_number_of_statements_does_not_grow_with_the_comments(project):
 
 
 def test_a_reference_is_filled_in_where_there_is_none_and_else_stays(project):
-    bring(project, issue("bd-1"), issue("bd-2", external_ref="gh-2"))
+    import_issues(project, issue("bd-1"), issue("bd-2", external_ref="gh-2"))
     filled = Ticket.objects.get(source_id="bd-1")
 
-    report = bring(
+    report = import_issues(
         project,
         issue("bd-1", external_ref=" gh-1 "),
         issue("bd-2", external_ref="gh-3"),
@@ -299,7 +306,7 @@ def test_nobody_outside_the_project_reads_them(many, ada, operator, client, djan
 
 
 def test_a_ticket_says_its_reference(project, operator):
-    bring(project, issue("bd-1", external_ref="gh-9"))
+    import_issues(project, issue("bd-1", external_ref="gh-9"))
     assert api_of(operator).get("/tickets/OMO-1").json()["external_ref"] == "gh-9"
 
 
@@ -352,7 +359,7 @@ def test_the_page_shows_the_latest_and_leads_to_the_earlier(many, page):
 
 def test_what_a_comment_says_is_text_and_its_author_is_nobody_of_ours(project, page):
     text = "<script>alert(1)</script> [x](javascript:alert(2))\n\nSecond part."
-    bring(
+    import_issues(
         project,
         issue(
             "bd-1",
@@ -373,14 +380,14 @@ def test_what_a_comment_says_is_text_and_its_author_is_nobody_of_ours(project, p
 
 
 def test_a_reference_that_is_no_address_is_text(project, page):
-    bring(project, issue("bd-1", external_ref="javascript:alert(1)"))
+    import_issues(project, issue("bd-1", external_ref="javascript:alert(1)"))
     html = page(Ticket.objects.get())
     assert "javascript:alert(1)" in html
     assert 'href="javascript' not in html
 
 
 def test_a_page_costs_as_many_statements_with_many_comments_as_with_one(project, page):
-    bring(
+    import_issues(
         project,
         issue("bd-1", comments=[said("One.")]),
         issue("bd-2", comments=[said(str(n)) for n in range(300)]),

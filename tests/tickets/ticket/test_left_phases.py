@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from omoi_site.database import sql
-from tests.calls import api_of
-from tests.deeds import allow, fail
-from tests.racing import meanwhile, race
+from tests.factories import allow_workflow, fail
+from tests.support.api_client import api_of
+from tests.support.concurrency import meanwhile, race
 from tickets.models import Link, Task, TaskSpec, Ticket, Workflow
 from tickets.models.ticket.left_phases import PhaseLeft
 from tickets.models.ticket.transitions import TransitionNotAllowed
@@ -26,7 +26,7 @@ PHASES = [
 @pytest.fixture
 def building(project, operator):
     """A ticket in BUILD."""
-    workflow = allow(project, Workflow.objects.install({"name": "four", "phases": PHASES}))
+    workflow = allow_workflow(project, Workflow.objects.install({"name": "four", "phases": PHASES}))
     made = Ticket.objects.open(project=project, title="Ship it", workflow=workflow, by=operator)
     Ticket.objects.move(made.pk, "BUILD", by=operator)
     return Ticket.objects.select_related("workflow").get(pk=made.pk)
@@ -120,7 +120,7 @@ def test_a_task_added_while_its_ticket_leaves_is_there_before_or_not_at_all(buil
 
 @pytest.mark.django_db(transaction=True)
 def test_no_ticket_is_done_with_a_task_open_however_they_race(project, operator):
-    workflow = allow(
+    workflow = allow_workflow(
         project,
         Workflow.objects.install(
             {"name": "two", "phases": [{"name": "DO", "to": ["OUT"]}, {"name": "OUT", "to": []}]}
@@ -226,7 +226,7 @@ def test_a_task_added_while_its_ticket_is_done_is_there_before_or_not_at_all(pro
         {"name": "SHIP", "to": ["OUT"]},
         {"name": "OUT", "to": []},
     ]
-    workflow = allow(project, Workflow.objects.install({"name": "short", "phases": phases}))
+    workflow = allow_workflow(project, Workflow.objects.install({"name": "short", "phases": phases}))
     tries = 50
     tickets = [
         Ticket.objects.open(project=project, title=f"t{n}", workflow=workflow, by=operator)

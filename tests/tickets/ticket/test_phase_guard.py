@@ -13,7 +13,7 @@ from django.db import DatabaseError, connection, transaction
 
 from agents.models import Event
 from omoi_site.database import sql
-from tests.deeds import allow
+from tests.factories import allow_workflow
 from tickets.models import PhaseMove, Ticket, Workflow, WorkflowPhase
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -37,7 +37,7 @@ def ticket(project, operator):
         WorkflowPhase(workflow=workflow, name=name, position=place, to=to, start=place == 0, gated=gated)
         for place, (name, to, gated) in enumerate(PHASES)
     )
-    allow(project, workflow)
+    allow_workflow(project, workflow)
     made = Ticket.objects.open(project=project, title="Guarded", workflow=workflow, by=operator)
     for _ in range(2):
         with Ticket.objects.locked(pk=made.pk) as locked:

@@ -6,8 +6,8 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from omoi_site.errors import Invalid
-from tests.calls import api_of
-from tests.deeds import allow, complete, fail, lapse
+from tests.factories import allow_workflow, complete, fail, lapse
+from tests.support.api_client import api_of
 from tickets.models import ClaimLost, Task, TaskSpec, Ticket, TransitionNotAllowed, Workflow
 
 pytestmark = pytest.mark.django_db
@@ -29,7 +29,7 @@ def build(project, operator):
     made = Ticket.objects.open(
         project=project,
         title="Ship it",
-        workflow=allow(project, Workflow.objects.install(THREE)),
+        workflow=allow_workflow(project, Workflow.objects.install(THREE)),
         by=operator,
     )
     move(made, "advance", by=operator)

@@ -8,7 +8,7 @@ from typing import Any
 from django.test import Client
 
 from agents.models import Key
-from tests.promises import keep
+from tests.support.openapi import checked
 
 ROOT = "/api/v1"
 
@@ -21,7 +21,7 @@ class Api:
         self.headers = {"Authorization": f"Bearer {key}"} if key else {}
 
     def get(self, path: str, **query: Any) -> Any:
-        return keep("get", ROOT + path, self.client.get(ROOT + path, query, headers=self.headers))
+        return checked("get", ROOT + path, self.client.get(ROOT + path, query, headers=self.headers))
 
     def post(self, path: str, body: Any = None, **headers: str) -> Any:
         return self._send("post", path, body, headers)
@@ -34,7 +34,7 @@ class Api:
 
     def upload(self, path: str, **fields: Any) -> Any:
         """A form with files, as multipart/form-data."""
-        return keep("post", ROOT + path, self.client.post(ROOT + path, fields, headers=self.headers))
+        return checked("post", ROOT + path, self.client.post(ROOT + path, fields, headers=self.headers))
 
     def delete(self, path: str, **headers: str) -> Any:
         return self._send("delete", path, None, headers)
@@ -45,7 +45,7 @@ class Api:
         answer = getattr(self.client, method)(
             ROOT + path, data, content_type="application/json", headers={**self.headers, **named}
         )
-        return keep(method, ROOT + path, answer)
+        return checked(method, ROOT + path, answer)
 
 
 def api_of(who: Any, *scopes: str) -> Api:

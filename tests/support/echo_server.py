@@ -1,4 +1,4 @@
-"""A process of the port and the bridge over a small WSGI application, with little patience: `python -m tests.site.serving.echo LISTENER GATE`."""
+"""A process of the port and the bridge over a small WSGI application, with little patience: `python -m tests.support.echo_server LISTENER GATE`."""
 
 from __future__ import annotations
 

@@ -10,24 +10,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from omoi_site.setup import paths
-
-ROOT = Path(__file__).resolve().parents[3]
-
-
-def wait_for(what: Callable[[], Any], patience: float = 30) -> Any:
-    """The first true value of `what`."""
-    deadline = time.monotonic() + patience
-    while not (found := what()):
-        assert time.monotonic() < deadline, "it did not come to that in time"
-        time.sleep(0.02)
-    return found
+from tests.support import ROOT
+from tests.support.wait import until
 
 
 def lives(pid: int) -> bool:
@@ -75,7 +65,7 @@ class Up:
         return dict(json.loads((self.home / "server.json").read_text()))
 
     def ready(self) -> Up:
-        wait_for(lambda: "Sign in, once" in self.said or self.ended(), 60)
+        until(lambda: "Sign in, once" in self.said or self.ended(), 60)
         assert not self.ended(), self.said
         return self
 

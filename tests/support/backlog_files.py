@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from django.conf import settings
 
 from omoi_site.database import sql
-from tests.parts import lacking
+from tests.support.external import unavailable
 from tickets import interchange
 
 DATA = Path(settings.ROOT).parent / "shared" / "data" / "beads-issues.jsonl"
@@ -19,7 +19,7 @@ DATA = Path(settings.ROOT).parent / "shared" / "data" / "beads-issues.jsonl"
 def data() -> Path:
     """The backlog of a real team; a test that wants it is skipped where it is not there."""
     if not DATA.exists():
-        lacking("data", f"there is no {DATA}: put a beads backlog of 704 issues there")
+        unavailable("data", f"there is no {DATA}: put a beads backlog of 704 issues there")
     return DATA
 
 
@@ -37,22 +37,22 @@ def issue(name: str, *edges: tuple[str, str], **fields: Any) -> dict[str, Any]:
     }
 
 
-def written(*issues: Any) -> BinaryIO:
+def jsonl(*issues: Any) -> BinaryIO:
     """A file of these lines: an object as JSON, bytes as they are."""
     return io.BytesIO(
         b"".join((each if isinstance(each, bytes) else json.dumps(each).encode()) + b"\n" for each in issues)
     )
 
 
-def bring(project: Any, *issues: Any, **how: Any) -> dict[str, Any]:
-    return interchange.run("beads", written(*issues), project=project, by="system:test", **how).as_dict()
+def import_issues(project: Any, *issues: Any, **how: Any) -> dict[str, Any]:
+    return interchange.run("beads", jsonl(*issues), project=project, by="system:test", **how).as_dict()
 
 
-def stored(table: str, order: str = "id") -> list[dict[str, Any]]:
+def rows_of(table: str, order: str = "id") -> list[dict[str, Any]]:
     return sql.rows(f"SELECT * FROM {table} ORDER BY {order}")
 
 
-def everything() -> dict[str, int]:
+def row_counts() -> dict[str, int]:
     """How much there is of what an import makes."""
     tables = [
         "agents_event",
@@ -64,7 +64,7 @@ def everything() -> dict[str, int]:
     return {table: sql.rows(f"SELECT count(*) FROM {table}")[0]["count"] for table in tables}
 
 
-def flow(size: int) -> bytes:
+def wfformat(size: int) -> bytes:
     """A WfFormat document of `size` tasks, each of which waits for three others, as far as there are any."""
     tasks = [
         {

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-from io import BytesIO
-
-from tickets.models import Artifact, Task, TaskSpec
 
 
 def requirements(length: int = 700, *, headings: tuple[str, ...] = ("Scope", "Acceptance criteria")) -> bytes:
@@ -35,17 +32,3 @@ def junit(passed: int, failed: int = 0) -> bytes:
 
 def changes(*files: str) -> bytes:
     return json.dumps({"commit": "4f2a91c", "files": list(files)}).encode()
-
-
-def hand_in(ticket, kind: str, content: bytes, *, by, **more) -> Artifact:
-    return Artifact.objects.hand_in(ticket=ticket, type=kind, content=BytesIO(content), by=by, **more)
-
-
-def work_off(ticket, *, by, agent, titles: tuple[str, ...] = ("do it",)) -> None:
-    """Tasks in the phase the ticket stands in, claimed and completed."""
-    from tests.deeds import complete
-
-    ticket.refresh_from_db()
-    Task.objects.add(ticket, [TaskSpec(title) for title in titles], by=by)
-    for claim in Task.objects.claim(by=agent, limit=len(titles)):
-        complete(claim, by=agent)

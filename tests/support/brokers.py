@@ -10,8 +10,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from tests.parts import lacking
-from tests.waiting import until
+from tests.support.external import unavailable
+from tests.support.wait import until
 
 
 def free_port() -> int:
@@ -31,7 +31,7 @@ class Server:
     def start(self) -> None:
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(**self.words(), stdout=log, stderr=log, start_new_session=True)
-        until(self.answers, patience=90, why=lambda: (self.folder / "log").read_text()[-2000:])
+        until(self.answers, seconds=90, why=lambda: (self.folder / "log").read_text()[-2000:])
 
     def answers(self) -> bool:
         """Whether it takes connections, and is the process we started."""
@@ -50,7 +50,7 @@ class Server:
 class Redis(Server):
     def __init__(self, folder: Path) -> None:
         if not (program := shutil.which("redis-server")):
-            lacking("redis", "redis-server is not installed: apt-get install redis-server")
+            unavailable("redis", "redis-server is not installed: apt-get install redis-server")
         super().__init__(folder)
         self.program, self.url = program, f"redis://127.0.0.1:{self.port}/0"
 
@@ -74,7 +74,7 @@ class RabbitMQ(Server):
     def __init__(self, folder: Path) -> None:
         program = "/usr/lib/rabbitmq/bin/rabbitmq-server"
         if not os.path.exists(program):
-            lacking("rabbitmq", "rabbitmq-server is not installed: apt-get install rabbitmq-server")
+            unavailable("rabbitmq", "rabbitmq-server is not installed: apt-get install rabbitmq-server")
         super().__init__(folder)
         self.program, self.dist_port = program, free_port()
         self.url = f"amqp://guest:guest@127.0.0.1:{self.port}/%2f"

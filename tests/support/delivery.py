@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from agents.models import Project
-from tests.deeds import allow
-from tests.tickets.gate import reports
+from tests.factories import allow_workflow
+from tests.support import reports
 
 EVIDENCE = {
     "REQUIREMENTS": {"requirements_document": reports.requirements()},
@@ -23,7 +23,7 @@ class Delivery:
 
     def __init__(self, person: Any, agent: Any, *, project: str = "OMO") -> None:
         self.person, self.agent = person, agent
-        allow(Project.objects.get(key=project), "software_delivery")
+        allow_workflow(Project.objects.get(key=project), "software_delivery")
         opened = person.post(
             "/tickets", {"project": project, "title": "Payments", "workflow": "software_delivery"}
         )

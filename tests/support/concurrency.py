@@ -10,7 +10,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from omoi_site.database import sql
-from tests.web import until
+from tests.support.wait import until
 
 PATIENCE_S = 20
 

@@ -1,7 +1,7 @@
 """A PostgreSQL of the tests' own: one throwaway embedded server a process of pytest, so that workers never see each other's.
 
 Snapshots, roles and tablespaces are the whole server's: with a database each on one server a worker's long transaction would hold back
-another's journal. A plugin of pytest, loaded by `-p tests.cluster`: it must set OMOI_HOME before Django reads its settings.
+another's journal. A plugin of pytest, loaded by `-p tests.support.cluster`: it must set OMOI_HOME before Django reads its settings.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How the tests share this machine: how many workers, which tests go to which, and who must be alone.
 
-A plugin of pytest, loaded by `-p tests.parallel`.
+A plugin of pytest, loaded by `-p tests.support.parallel`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from tests.cluster import RUN
+from tests.support.cluster import RUN
 
 # A worker waits for processes, locks and browsers most of the time: more of them than cores keep the cores busy.
 WORKERS = min(2 * len(os.sched_getaffinity(0)), 16)
@@ -23,9 +23,10 @@ FEW = 2  # files that are not worth the start of workers
 LONG = [
     f"tests/{name}.py"
     for name in (
-        "site/test_displaced", "site/test_up", "site/test_doctor", "tickets/test_worker", "tickets/test_slow_evidence", "tickets/test_bulk",
-        "tickets/test_races", "site/test_commands", "site/test_refused_starts", "flows/test_ways_past_a_gate", "tickets/test_bodies",
-        "tickets/test_reasons", "site/test_bench", "flows/test_browser", "tickets/test_demo", "site/test_bootstrap",
+        "site/setup/test_moved_home", "site/processes/test_up", "site/setup/test_doctor", "tickets/api/test_bodies",
+        "tickets/task/test_bulk", "tickets/runtime/test_worker", "flows/test_ways_past_a_gate", "flows/test_browser_ticket",
+        "tickets/gate/test_slow_evidence", "flows/test_gate_evidence", "site/test_commands", "collaboration/live/test_rights",
+        "flows/test_browser", "flows/test_phases_and_history", "flows/test_storm", "tickets/explain/test_explain",
     )
 ]  # fmt: skip
 

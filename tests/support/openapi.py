@@ -1,4 +1,4 @@
-"""What the OpenAPI document promises, against what is answered: every call of `tests.calls.Api` is looked at."""
+"""What the OpenAPI document promises, against what is answered: every call of `api_client.Api` is looked at."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def validator(path: str, method: str, status: str, kind: str) -> Draft202012Vali
     return Draft202012Validator({**promised.get("schema", {}), "components": document()["components"]})
 
 
-def broken(method: str, path: str, answer: Any) -> list[str]:
+def mismatches(method: str, path: str, answer: Any) -> list[str]:
     """Where the answer differs from the document; nothing for an address or a method that it does not know."""
     if (found := operation(method, path)) is None:
         return []
@@ -73,9 +73,9 @@ def broken(method: str, path: str, answer: Any) -> list[str]:
     ]
 
 
-def keep(method: str, path: str, answer: Any) -> Any:
+def checked(method: str, path: str, answer: Any) -> Any:
     """The answer, once it is what the document promises."""
-    faults = broken(method, path, answer)
+    faults = mismatches(method, path, answer)
     assert not faults, (
         f"{method.upper()} {path} -> {answer.status_code} {getattr(answer, 'content', b'')[:500]!r}: {faults}"
     )

@@ -8,17 +8,15 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from tests.cluster import environment
-
-ROOT = Path(__file__).resolve().parent.parent
+from tests.support import ROOT
+from tests.support.cluster import environment
 
 
 class Web:
@@ -147,15 +145,6 @@ def connections(port: int) -> int:
     """How many a server has open, as the kernel counts them."""
     lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
     return sum(fields[1].endswith(f":{port:04X}") and fields[3] == "01" for fields in map(str.split, lines))
-
-
-def until(condition: Callable[[], Any], seconds: float = 10) -> Any:
-    """What `condition` says as soon as it is true."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.01)
-    return found
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from tests.web import Web
+from tests.support import ROOT
+from tests.support.web_process import Web
 
-AXE = Path(__file__).parent / "vendor" / "axe-4.14.1.min.js"
+AXE = ROOT / "tests" / "vendor" / "axe-4.14.1.min.js"
 FLAGS = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync --no-first-run"
 WIDE, PHONE = (1440, 1000), (390, 844)
 

@@ -1,0 +1,5 @@
+"""What tests share beside the cast of `conftest.py` and `factories.py`: servers, clients, brokers, waiting."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]

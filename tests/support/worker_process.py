@@ -1,0 +1,58 @@
+"""`manage.py worker` in a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from django.conf import settings
+
+from tests.support import ROOT, cluster
+
+QUICK = {"OMOI_WORKER_BEAT_S": "0.3", "OMOI_WORKER_POLL_S": "1"}
+
+
+class WorkerProcess:
+    """`manage.py worker` as users run it."""
+
+    def __init__(self, name: str = "w1", threads: int = 4, **environment: str) -> None:
+        ear, mouth = os.pipe()
+        self.log = Path(settings.OMOI_HOME) / f"{name}.log"
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "worker", "--name", name, "--threads", str(threads)],
+                cwd=ROOT,
+                env={**cluster.environment(), "OMOI_READY_FD": str(mouth), **QUICK, **environment},
+                pass_fds=[mouth],
+                stdout=log,
+                stderr=log,
+            )
+        os.close(mouth)
+        with os.fdopen(ear) as said:
+            assert said.read().startswith("ready"), self.log.read_text()
+
+    def last_words(self) -> str:
+        return self.log.read_text()[-3000:]
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def end(self, patience: float = 20) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(patience)
+
+
+@contextlib.contextmanager
+def running_worker(name: str = "w1", threads: int = 4, **environment: str) -> Iterator[WorkerProcess]:
+    process = WorkerProcess(name, threads, **environment)
+    try:
+        yield process
+    finally:
+        if process.process.poll() is None:
+            process.kill()
