@@ -204,10 +204,10 @@ def pace(ready: int, rounds: int, claims: int, step: Callable[[], Any]) -> dict[
 def scene(key: str, served: int) -> tuple[Any, Any]:
     """A ticket in DOING of a new project, and an agent with this many skills."""
     from agents.models import Project
-    from tickets.models import Ticket
+    from tickets.models import Ticket, TicketSpec
 
     project = Project.objects.found(key=key, by="system:bench")
-    ticket = Ticket.objects.open(project=project, title="A backlog", by="system:bench")
+    ticket = Ticket.objects.open(project, TicketSpec("A backlog"), by="system:bench")
     with Ticket.objects.locked(pk=ticket.pk) as locked:
         locked.advance(by="system:bench")
     return ticket, _agent(key.lower(), served, project)

@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.cluster import django_db_modify_db_settings  # noqa: F401  (here it goes before pytest-django's own)
 from tests.support.web_process import web  # noqa: F401
+from tickets.models import TicketSpec
 
 
 @pytest.fixture(scope="session")
@@ -78,7 +79,7 @@ def ticket(project, operator):
     """A ticket in DOING, without a task."""
     from tickets.models import Ticket
 
-    opened = Ticket.objects.open(project=project, title="Capture payments", by=operator)
+    opened = Ticket.objects.open(project, TicketSpec("Capture payments"), by=operator)
     with Ticket.objects.locked(pk=opened.pk) as locked:
         locked.advance(by=operator)
     return Ticket.objects.get(pk=opened.pk)

@@ -28,6 +28,7 @@ from tickets.models import (
     Task,
     TaskSpec,
     Ticket,
+    TicketSpec,
     Workflow,
 )
 
@@ -148,10 +149,7 @@ EDGES = [
 def ticket_in_implementation(project: Project, *, by: Any, agent: Agent) -> Ticket:
     """A ticket of `software_delivery` that came to IMPLEMENTATION through its gates."""
     plan = allow_workflow(project, "software_delivery")
-    ticket = Ticket.objects.open(
-        project=project, workflow=plan, title="Idempotent payment capture", labels=["payments"], priority=0, by=by,
-        description="Capture must be safe to repeat: same key, same answer, one charge.",
-    )  # fmt: skip
+    ticket = Ticket.objects.open(project, TicketSpec(workflow=plan, title="Idempotent payment capture", labels=["payments"], priority=0, description="Capture must be safe to repeat: same key, same answer, one charge."), by=by)  # fmt: skip
     Ticket.objects.move(ticket.pk, "REQUIREMENTS", by=by)
     work_off(ticket, by=by, agent=agent, titles=("Ask the merchants", "Write the requirements"))
     Ticket.objects.judge(pk=ticket.pk, by=by)
@@ -188,6 +186,6 @@ def busy_ticket(project: Project, *, by: Any, agent: Agent) -> Ticket:
     )
     hand_in(ticket, "test_coverage", reports.cobertura(742, 258), by=agent, name="coverage.xml")
     Ticket.objects.judge(pk=ticket.pk, by=by)
-    other = Ticket.objects.open(project=project, title="Partial refunds", parent=ticket, by=by)
+    other = Ticket.objects.open(project, TicketSpec("Partial refunds", parent=ticket), by=by)
     Link.objects.create(ticket=ticket, other=other, kind="discovered_from")
     return Ticket.objects.get(pk=ticket.pk)

@@ -25,6 +25,7 @@ from tickets.models import (
     SweepRun,
     Task,
     Ticket,
+    TicketSpec,
     Verdict,
     Workflow,
     WorkflowPhase,
@@ -172,9 +173,8 @@ class TicketDesk(Desk):
     def save_model(self, request: HttpRequest, ticket: Ticket, form: forms.ModelForm, change: bool) -> None:
         asked = form.cleaned_data
         if not change:
-            made = Ticket.objects.open(
-                **{name: asked[name] for name in TicketForm.Meta.fields}, by=request.user
-            )
+            spec = TicketSpec(**{name: asked[name] for name in TicketForm.Meta.fields if name != "project"})
+            made = Ticket.objects.open(asked["project"], spec, by=request.user)
             ticket.__dict__.update(made.__dict__)
             return
         Ticket.objects.act(

@@ -12,7 +12,7 @@ from tests import factories
 from tests.factories import complete, fail
 from tests.support.browser import PHONE, WIDE
 from tests.support.wait import until
-from tickets.models import Edge, Need, Task, TaskSpec, Ticket
+from tickets.models import Edge, Need, Task, TaskSpec, Ticket, TicketSpec
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -29,7 +29,7 @@ def backlog(project, ada, operator):
     ]
     made = [
         Ticket.objects.open(
-            project=project, title=title, tasks=[TaskSpec(title)], labels=["payments"], by=operator
+            project, TicketSpec(title, tasks=[TaskSpec(title)], labels=["payments"]), by=operator
         )
         for title in titles
     ]
@@ -40,13 +40,11 @@ def backlog(project, ada, operator):
     fail(by_ticket[made[2].pk], by=ada, error="TimeoutError in reconcile_batch()", kind="permanent")
     complete(by_ticket[made[4].pk], by=ada)
     Ticket.objects.open(
-        project=project,
-        title="A title of some length " * 5,
-        description="Why\n\nBecause.",
-        priority=0,
+        project,
+        TicketSpec("A title of some length " * 5, description="Why\n\nBecause.", priority=0),
         by=operator,
     )
-    blocked = Ticket.objects.open(project=project, title="Which schema", tasks=[TaskSpec("Ask")], by=operator)
+    blocked = Ticket.objects.open(project, TicketSpec("Which schema", tasks=[TaskSpec("Ask")]), by=operator)
     with Ticket.objects.locked(pk=blocked.pk) as row:
         row.block(by=operator, reason="Which of the two schemas is meant?", cause="clarification")
     with Ticket.objects.locked(pk=made[1].pk) as row:
@@ -112,7 +110,7 @@ def test_a_finished_task_shows_on_an_open_board_within_300_ms(window, project, a
 def times_to_show(window, project, ada, operator, prefix, tries=8):
     tickets = [
         Ticket.objects.open(
-            project=project, title=f"Ticket {prefix}{n}", tasks=[TaskSpec("a"), TaskSpec("b")], by=operator
+            project, TicketSpec(f"Ticket {prefix}{n}", tasks=[TaskSpec("a"), TaskSpec("b")]), by=operator
         )
         for n in range(tries)
     ]
@@ -143,7 +141,7 @@ SEEN = """() => {
 
 def test_typed_text_focus_and_scroll_survive_live_updates(window, project, ada, operator):
     tickets = [
-        Ticket.objects.open(project=project, title=f"Ticket {n}", tasks=[TaskSpec("a")], by=operator)
+        Ticket.objects.open(project, TicketSpec(f"Ticket {n}", tasks=[TaskSpec("a")]), by=operator)
         for n in range(30)
     ]
     page = window(size=(1440, 500)).live("/board/?project=OMO")
@@ -175,7 +173,7 @@ def test_a_board_that_lost_its_socket_says_so_and_catches_up(window, web, projec
     page.evaluate("live.socket.close()")
     page.wait_for_selector("#live[data-state=lost]")
     page.wait_for_selector("#banner:not([hidden])")
-    Ticket.objects.open(project=project, title="Opened meanwhile", by=operator)
+    Ticket.objects.open(project, TicketSpec("Opened meanwhile"), by=operator)
     page.context.set_offline(False)
     page.wait_for_selector("#live[data-state=live]", timeout=20_000)
     page.wait_for_selector("text=Opened meanwhile")
@@ -186,7 +184,7 @@ def test_without_a_socket_the_board_asks_now_and_then(window, project, operator,
     shown = window()
     shown.page.route_web_socket("**/ws/live/", lambda socket: socket.close())
     page = shown.go("/board/?project=OMO")
-    Ticket.objects.open(project=project, title="Opened meanwhile", by=operator)
+    Ticket.objects.open(project, TicketSpec("Opened meanwhile"), by=operator)
     page.evaluate("poll()")
     page.wait_for_selector("text=Opened meanwhile")
     page.wait_for_selector("#live[data-state=polling]")
@@ -275,10 +273,12 @@ def test_the_columns_of_the_default_board_fit_and_their_heads_are_whole(window, 
     with Ticket.objects.locked(title="Partial refunds") as row:
         row.archive(by=operator)  # of another workflow, whose phases would be columns too
     with Ticket.objects.locked(
-        pk=Ticket.objects.open(project=project, workflow=delivery.workflow, title="Stuck", by=operator).pk
+        pk=Ticket.objects.open(project, TicketSpec(workflow=delivery.workflow, title="Stuck"), by=operator).pk
     ) as row:
         row.block(by=operator, reason="Which of the two schemas is meant?")
-    gone = Ticket.objects.open(project=project, workflow=delivery.workflow, title="Not wanted", by=operator)
+    gone = Ticket.objects.open(
+        project, TicketSpec(workflow=delivery.workflow, title="Not wanted"), by=operator
+    )
     Ticket.objects.move(gone.pk, "CANCELLED", by=operator, reason="not wanted")
     page = window(size=size).live("/board/?project=OMO")
     page.wait_for_load_state("networkidle")

@@ -9,7 +9,7 @@ from django.db import connection
 
 from tests.support.slow_proxy import SlowLine, now
 from tests.support.wait import until
-from tickets.models import PhaseMove, Task, TaskSpec, Ticket
+from tickets.models import PhaseMove, Task, TaskSpec, Ticket, TicketSpec
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -19,7 +19,7 @@ LINES = [pytest.param(0, marks=pytest.mark.full), 200, pytest.param(1000, marks=
 @pytest.fixture
 def plain(project, operator):
     """A ticket in TODO of `simple`."""
-    return Ticket.objects.open(project=project, title="Partial refunds", by=operator)
+    return Ticket.objects.open(project, TicketSpec("Partial refunds"), by=operator)
 
 
 def edit(ticket, by, **fields):
@@ -93,7 +93,7 @@ def test_a_button_that_is_out_of_date_does_nothing_else(window, plain, django_us
 @pytest.mark.parametrize("latency", LINES)
 def test_what_is_typed_wins_over_30_updates(window, project, operator, latency):
     tickets = [
-        Ticket.objects.open(project=project, title=f"Refund {n}" if n % 3 else f"Fraud {n}", by=operator)
+        Ticket.objects.open(project, TicketSpec(f"Refund {n}" if n % 3 else f"Fraud {n}"), by=operator)
         for n in range(12)
     ]
     shown = window()
@@ -142,7 +142,7 @@ def test_an_answer_that_never_comes_is_given_up(window, plain, operator):
 
 
 def test_the_board_stays_where_it_was_scrolled(window, project, operator):
-    tickets = [Ticket.objects.open(project=project, title=f"Ticket {n}", by=operator) for n in range(30)]
+    tickets = [Ticket.objects.open(project, TicketSpec(f"Ticket {n}"), by=operator) for n in range(30)]
     page = window(size=(700, 500)).live("/board/?project=OMO&open=DONE")
     page.evaluate("scrollTo(0, 400); document.querySelector('#board').scrollLeft = 60")
     page.evaluate("new Promise(requestAnimationFrame).then(() => new Promise(requestAnimationFrame))")

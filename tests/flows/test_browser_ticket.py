@@ -8,7 +8,7 @@ from django.contrib.sessions.models import Session
 from tests import factories
 from tests.support.browser import PHONE, WIDE, Window
 from tests.support.wait import until
-from tickets.models import Edge, Need, Task, TaskSpec, Ticket
+from tickets.models import Edge, Need, Task, TaskSpec, Ticket, TicketSpec
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -22,7 +22,7 @@ def delivery(project, operator, ada):
 def large(project, operator, count=160):
     """A ticket with more tasks than are drawn unasked, in a fan."""
     ticket = Ticket.objects.open(
-        project=project, title="Mosaic", tasks=[TaskSpec(f"Tile {n}") for n in range(count)], by=operator
+        project, TicketSpec("Mosaic", tasks=[TaskSpec(f"Tile {n}") for n in range(count)]), by=operator
     )
     ids = list(ticket.tasks.order_by("id").values_list("pk", flat=True))
     Need.objects.add(

@@ -19,7 +19,7 @@ from tests.support.lossy_proxy import losing_answers
 from tests.support.up_process import Up, short_home
 from tests.support.wait import until
 from tickets.management.commands.simulate import Command, NoServer, NotSure
-from tickets.models import Edge, Need, Task, TaskSpec, Ticket, Workflow
+from tickets.models import Edge, Need, Task, TaskSpec, Ticket, TicketSpec, Workflow
 from tickets.simulation import run
 from tickets.simulation.agent import Orders
 from tickets.simulation.cast import enlist
@@ -40,7 +40,7 @@ def backlog(operator):
     specs = [
         TaskSpec(f"task {number}", capabilities=["python"] if number % 3 else []) for number in range(30)
     ]
-    ticket = Ticket.objects.open(project=project, title="A backlog", tasks=specs, by=operator)
+    ticket = Ticket.objects.open(project, TicketSpec("A backlog", tasks=specs), by=operator)
     tasks = list(Task.objects.filter(ticket=ticket).order_by("id").values_list("id", flat=True))
     chance = random.Random(3)
     Need.objects.add(
@@ -89,8 +89,8 @@ def test_a_backlog_is_done_once_and_in_order_over_http(backlog, web):
 
 @pytest.mark.django_db(transaction=True)
 def test_what_a_pause_holds_is_not_awaited_nor_what_needs_it(backlog, web, operator):
-    held = Ticket.objects.open(project=backlog, title="Held", tasks=[TaskSpec("held")], by=operator)
-    after = Ticket.objects.open(project=backlog, title="After", tasks=[TaskSpec("after")], by=operator)
+    held = Ticket.objects.open(backlog, TicketSpec("Held", tasks=[TaskSpec("held")]), by=operator)
+    after = Ticket.objects.open(backlog, TicketSpec("After", tasks=[TaskSpec("after")]), by=operator)
     Need.objects.add(backlog.pk, [Edge(held.tasks.get().pk, after.tasks.get().pk)], by=operator)
     Ticket.objects.act(held.pk, "pause", by=operator, reason="beads: blocked")
 

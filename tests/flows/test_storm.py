@@ -18,7 +18,7 @@ from tests.factories import allow_workflow
 from tests.support.concurrency import race
 from tests.support.wait import until
 from tests.support.web_process import Web
-from tickets.models import Task, TaskSpec, Workflow
+from tickets.models import Task, TaskSpec, TicketSpec, Workflow
 from tickets.models.task.audit import WRONG_NEEDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -99,9 +99,8 @@ def test_every_task_is_granted_once_and_nobody_holds_more_than_they_may(
     ]
     keys = [Key.objects.issue(agent=agent, by=operator)[1] for agent in agents for _ in range(TO_AN_AGENT)]
     ticket = Ticket.objects.open(
-        project=project,
-        title="A storm",
-        workflow=allow_workflow(project, Workflow.objects.install(PLAIN)),
+        project,
+        TicketSpec("A storm", workflow=allow_workflow(project, Workflow.objects.install(PLAIN))),
         by=operator,
     )
 

@@ -24,6 +24,7 @@ from tickets.models import (
     Task,
     TaskSpec,
     Ticket,
+    TicketSpec,
     Verdict,
 )
 
@@ -49,7 +50,7 @@ def all_kinds(project, ticket, task, ada, operator):
     """At least one row of every model."""
     [child] = Task.objects.add(ticket, [TaskSpec("Document it")], by=operator)
     Need.objects.add(project.pk, [Edge(task.pk, child.pk)], by=operator)
-    other = Ticket.objects.open(project=project, title="Another", by=operator)
+    other = Ticket.objects.open(project, TicketSpec("Another"), by=operator)
     Link.objects.create(ticket=ticket, other=other, kind="related")
     Awaited.objects.create(ticket=ticket, kind="blocks", source_id="bd-2")
     Comment.objects.create(ticket=ticket, author="lee", body="Looks right.")
@@ -241,7 +242,7 @@ def elsewhere(operator):
     other = Project.objects.found(key="SECRET", workflow="simple", by=operator)
     Agent.objects.register(name="zelda", projects=[other], by=operator)
     ticket = Ticket.objects.open(
-        project=other, title="Hidden away", tasks=[TaskSpec("Hidden away")], by=operator
+        other, TicketSpec("Hidden away", tasks=[TaskSpec("Hidden away")]), by=operator
     )
     Member.objects.create(project=other, user=operator, role="admin")
     Key.objects.issue(agent=Agent.objects.get(name="zelda"), by=operator)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
 from django.db.models import Count, OuterRef, Q, Subquery
@@ -17,12 +17,11 @@ from agents.api.pagination import PageIn, page, paged
 from agents.api.parsing import Shape, asked, parse
 from agents.api.projects import ReasonIn
 from agents.api.view import View, reading, tagged, written
-from agents.models import rights
 from omoi_site.errors import Forbidden, Invalid, Malformed, NotFound
 from tickets.api.fields import IdField, PhaseField, PriorityField
 from tickets.api.new_tasks import TaskIn, specs
 from tickets.api.tasks import ExplainOut
-from tickets.models import Link, Task, Ticket, Workflow
+from tickets.models import Link, Task, Ticket, TicketSpec
 from tickets.models.ticket.left_phases import FOLLOW_UP
 from tickets.models.ticket.options import options
 from tickets.models.ticket.record import BlockedClass
@@ -223,22 +222,13 @@ class TicketsView(View):
     def post(self, request: Request) -> Response:
         given = parse(TicketIn, request)
         project = self.project(given.pop("project"))
-        with Ticket.objects.told_if_not_born(project, given.get("phase", "the first phase"), by=request.user):
-            workflow = Workflow.objects.of_project(project, given.pop("workflow", ""))
-        phase = given.get("phase", workflow.plan.start)
-        forced = phase != workflow.plan.start
         for field in ("parent", "follow_up"):
             if key := given.pop(field, None):
                 given[field] = Ticket.objects.filter(project=project, key=key.upper()).first()
                 if given[field] is None:
                     raise Invalid(f"there is no ticket {key} in {project}", field=field)
         tasks = specs(given.pop("tasks", []))
-        with Ticket.objects.told_if_not_born(project, phase, by=request.user) if forced else nullcontext():
-            if forced:
-                rights.need(request.user, "gates:force", project)
-            ticket = Ticket.objects.open(
-                project=project, workflow=workflow, by=request.user, tasks=tasks, **given
-            )
+        ticket = Ticket.objects.open(project, TicketSpec(tasks=tasks, **given), by=request.user)
         return again(ticket.pk, 201)
 
 

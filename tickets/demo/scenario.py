@@ -11,7 +11,7 @@ from django.db import transaction
 from agents import profiles
 from agents.models import Project
 from tickets.demo.workspace import Impossible, backlog
-from tickets.models import BlockedClass, Ticket, TransitionNotAllowed, Workflow
+from tickets.models import BlockedClass, Ticket, TicketSpec, TransitionNotAllowed, Workflow
 from tickets.models.ticket.record import Priority
 from tickets.workflows.document import BLOCKED
 
@@ -43,13 +43,15 @@ def open_tickets(project: Project, upto: int) -> int:
     known = set(project.tickets.filter(source=SOURCE).values_list("source_id", flat=True))
     for piece in [piece for piece in backlog() if piece["piece"] not in known][: max(0, upto - len(known))]:
         Ticket.objects.open(
-            project=project,
-            title=piece["title"],
-            description=piece["description"].strip(),
-            priority=Priority[piece["priority"].upper()],
-            labels=["demo"],
-            source=SOURCE,
-            source_id=piece["piece"],
+            project,
+            TicketSpec(
+                piece["title"],
+                description=piece["description"].strip(),
+                priority=Priority[piece["priority"].upper()],
+                labels=["demo"],
+                source=SOURCE,
+                source_id=piece["piece"],
+            ),
             by=BY,
         )
         known.add(piece["piece"])

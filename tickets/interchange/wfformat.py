@@ -24,7 +24,7 @@ from omoi_site import limits
 from omoi_site.errors import Invalid, Malformed, TooLarge
 from tickets.interchange.backlog import refuse_cycles
 from tickets.interchange.json_lines import DEPTH, LIMIT, TOO_LARGE, Faults, deeper
-from tickets.models import Arrival, Need, Task, TaskSpec, Ticket, Workflow
+from tickets.models import Arrival, Need, Task, TaskSpec, Ticket, TicketSpec, Workflow
 from tickets.models.task.spec import NeedSpec
 
 MOST = 20_000
@@ -120,13 +120,15 @@ class Flow:
         if Ticket.objects.filter(project=project, source=self.source, source_id=self.id).exists():
             return Arrival(known=1)
         Ticket.objects.open(
-            project=project,
-            workflow=workflow,
-            title=self.name[:TITLE],
-            description=self.description,
-            tasks=list(self.items.values()),
-            source=self.source,
-            source_id=self.id,
+            project,
+            TicketSpec(
+                workflow=workflow,
+                title=self.name[:TITLE],
+                description=self.description,
+                tasks=list(self.items.values()),
+                source=self.source,
+                source_id=self.id,
+            ),
             by=by,
             watch=watch,
         )

@@ -20,6 +20,7 @@ from tickets.models.ticket.comment import Comment, Remark
 from tickets.models.ticket.history import PhaseMove
 from tickets.models.ticket.link import Link
 from tickets.models.ticket.record import BlockedClass, Priority, TransitionNotAllowed
+from tickets.models.ticket.spec import TicketSpec
 from tickets.models.ticket.ticket import Ticket
 from tickets.models.workflow import UnknownWorkflow, Workflow, WorkflowPhase
 
@@ -57,6 +58,7 @@ __all__ = [
     "Task",
     "TaskSpec",
     "Ticket",
+    "TicketSpec",
     "TransitionNotAllowed",
     "UnknownWorkflow",
     "Verdict",

@@ -13,7 +13,7 @@ from agents.models import Event, rights
 from omoi_site import limits, spoken
 from omoi_site.database import sql
 from omoi_site.errors import Invalid, NotFound, OmoiError
-from tickets.models import NotReady, Task, Ticket
+from tickets.models import NotReady, Task, Ticket, TicketSpec
 from tickets.models.ticket.record import BlockedClass, Priority, TransitionNotAllowed
 from tickets.models.ticket.transitions import REASON
 from tickets.workflows.document import BLOCKED, CANCELLED
@@ -216,7 +216,7 @@ def prioritise(ticket: Ticket, given: Given) -> str:
 
 @sql.atomic
 def follow_up(ticket: Ticket, given: Given) -> str:
-    opened = Ticket.objects.open(project=ticket.project, title=given.reason, follow_up=ticket, by=given.by)
+    opened = Ticket.objects.open(ticket.project, TicketSpec(given.reason, follow_up=ticket), by=given.by)
     return f"{opened.key} follows {ticket.key} up"
 
 

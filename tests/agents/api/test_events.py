@@ -6,7 +6,7 @@ import pytest
 
 from agents.models import Agent, Project
 from tests.support.api_client import api_of
-from tickets.models import Task, Ticket
+from tickets.models import Task, Ticket, TicketSpec
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -38,7 +38,7 @@ def test_every_act_is_told_once_in_order_and_read_on_by_cursor(task, ada, operat
 def test_who_is_outside_a_project_reads_nothing_of_it(ticket, operator):
     other = Project.objects.found(key="ELSE", workflow="simple", by=operator)
     eve = Agent.objects.register(name="eve", projects=[other], by=operator)
-    Ticket.objects.open(project=other, title="theirs", by=operator)
+    Ticket.objects.open(other, TicketSpec("theirs"), by=operator)
     topics = {event["topic"] for event in api_of(eve).get("/events", limit=200).json()["results"]}
     assert topics == {"project:ELSE", "ticket:ELSE-1", "agent:eve"}
 

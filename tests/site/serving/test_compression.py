@@ -8,7 +8,7 @@ import re
 import pytest
 
 from tests.support import ROOT
-from tickets.models import TaskSpec, Ticket
+from tickets.models import TaskSpec, Ticket, TicketSpec
 
 pytestmark = pytest.mark.django_db
 KB = 1000
@@ -25,9 +25,8 @@ def weight(client, address):
 def page(client, operator, project):
     for number in range(100):
         Ticket.objects.open(
-            project=project,
-            title=f"Capture payment {number}",
-            tasks=[TaskSpec("Write it"), TaskSpec("Test it")],
+            project,
+            TicketSpec(f"Capture payment {number}", tasks=[TaskSpec("Write it"), TaskSpec("Test it")]),
             by=operator,
         )
     client.force_login(operator)

@@ -12,7 +12,7 @@ from agents.models import Agent, Project
 from omoi_site.errors import Invalid
 from tests.factories import lapse
 from tests.support.api_client import ROOT, api_of
-from tickets.models import Artifact, Task, TaskSpec, Ticket
+from tickets.models import Artifact, Task, TaskSpec, Ticket, TicketSpec
 
 pytestmark = pytest.mark.django_db
 
@@ -184,7 +184,7 @@ def test_an_agent_hands_in_under_a_fence_it_holds(at, task, ada, bob, operator):
 
 def test_an_artifact_of_another_ticket_is_not_found_here(calls, at, project, operator):
     made = calls.post(at, {"type": "notes", "content": "x"}).json()
-    other = Ticket.objects.open(project=project, title="Other", by=operator)
+    other = Ticket.objects.open(project, TicketSpec("Other"), by=operator)
     assert calls.get(f"/tickets/{other.key}/artifacts/{made['id']}").status_code == 404
 
 
@@ -229,7 +229,7 @@ def test_a_completion_with_an_old_fence_keeps_no_artifact(task, ada, bob):
 def test_a_task_of_another_project_is_told_nothing_of(at, ada, operator):
     other = Project.objects.found(key="SEC", workflow="simple", by=operator)
     eve = Agent.objects.register(name="eve", projects=[other], by=operator)
-    Ticket.objects.open(project=other, title="x", tasks=[TaskSpec("x")], by=operator)
+    Ticket.objects.open(other, TicketSpec("x", tasks=[TaskSpec("x")]), by=operator)
     [claim] = Task.objects.claim(by=eve)
     refused = api_of(ada).post(
         at, {"type": "notes", "content": "x", "task": str(claim.task), "fence": claim.fence}

@@ -7,7 +7,7 @@ import pytest
 from agents.models import Agent, AgentPresence, Project
 from tests.factories import lapse
 from tests.support.api_client import Api, api_of
-from tickets.models import Task, TaskSpec, Ticket
+from tickets.models import Task, TaskSpec, Ticket, TicketSpec
 
 pytestmark = pytest.mark.django_db
 
@@ -136,7 +136,7 @@ def test_a_project_one_does_not_see_is_not_found(ada, operator, key):
 def test_who_holds_a_task_of_another_project_is_not_told(ada, operator):
     other = Project.objects.found(key="SEC", workflow="simple", by=operator)
     eve = Agent.objects.register(name="eve", projects=[other], by=operator)
-    Ticket.objects.open(project=other, title="x", tasks=[TaskSpec("x")], by=operator)
+    Ticket.objects.open(other, TicketSpec("x", tasks=[TaskSpec("x")]), by=operator)
     [claim] = Task.objects.claim(by=eve)
     told = api_of(ada).post(
         "/agents/me/heartbeat", {"claims": [{"task": str(claim.task), "fence": claim.fence}]}

@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.support.api_client import api_of
-from tickets.models import Edge, Need, Task, TaskSpec, Ticket
+from tickets.models import Edge, Need, Task, TaskSpec, Ticket, TicketSpec
 from tickets.models.task.spec import NeedSpec
 
 pytestmark = pytest.mark.django_db
@@ -19,7 +19,7 @@ def test_nodes_and_edges_lead_into_other_tickets_and_no_further(project, ticket,
         [TaskSpec("one", ref="one"), TaskSpec("two", needs=[NeedSpec("one", "always", "continue")])],
         by=operator,
     )
-    other = Ticket.objects.open(project=project, title="Other", by=operator)
+    other = Ticket.objects.open(project, TicketSpec("Other"), by=operator)
     before, far = Task.objects.add(other, [TaskSpec("before"), TaskSpec("far")], by=operator)
     Need.objects.add(project.pk, [Edge(before.pk, one.pk), Edge(far.pk, before.pk)], by=operator)
 

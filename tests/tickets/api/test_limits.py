@@ -15,7 +15,7 @@ from tests.factories import allow_workflow
 from tests.support.api_client import api_of
 from tests.support.backlog_files import import_issues, issue
 from tickets import interchange
-from tickets.models import Cycle, Task, TaskSpec, Ticket, Workflow
+from tickets.models import Cycle, Task, TaskSpec, Ticket, TicketSpec, Workflow
 
 pytestmark = pytest.mark.django_db
 
@@ -37,7 +37,7 @@ def by_api(project, operator, text):
 
 DOORS = {
     "verb": lambda project, operator, text: Ticket.objects.open(
-        project=project, title="x", description=text, by=operator
+        project, TicketSpec("x", description=text), by=operator
     ),
     "api": by_api,
     "beads": lambda project, operator, text: import_issues(project, issue("bd-1", description=text)),
@@ -153,7 +153,7 @@ def test_a_seeded_title_that_becomes_too_long_is_cut(project, operator):
         {"name": "DONE", "to": []},
     ]
     workflow = allow_workflow(project, Workflow.objects.install({"name": "seeding", "phases": phases}))
-    Ticket.objects.open(project=project, workflow=workflow, title="x" * 300, by=operator)
+    Ticket.objects.open(project, TicketSpec(workflow=workflow, title="x" * 300), by=operator)
     assert Task.objects.get().title == f"Review {'x' * 292}…"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.factories import complete, fail, holder_of, lapse
-from tickets.models import CapacityFull, ClaimLost, Edge, Need, Task, TaskSpec, Ticket
+from tickets.models import CapacityFull, ClaimLost, Edge, Need, Task, TaskSpec, Ticket, TicketSpec
 from tickets.models.task.spec import NeedSpec
 
 pytestmark = pytest.mark.django_db
@@ -77,7 +77,7 @@ def test_a_released_claim_costs_no_attempt(task, ada, bob):
 
 
 def test_claiming_and_completing_moves_a_simple_ticket(project, ada, operator):
-    ticket = Ticket.objects.open(project=project, title="Fix it", tasks=[TaskSpec("Fix it")], by=operator)
+    ticket = Ticket.objects.open(project, TicketSpec("Fix it", tasks=[TaskSpec("Fix it")]), by=operator)
     assert ticket.phase == "TODO"
     [claim] = Task.objects.claim(by=ada)
     Ticket.objects.advance_due([ticket.pk])

@@ -25,6 +25,7 @@ from tickets.models import (
     Task,
     TaskSpec,
     Ticket,
+    TicketSpec,
     TransitionNotAllowed,
     Workflow,
 )
@@ -73,9 +74,10 @@ def two_chains(project, operator):
 
     def chain():
         made = Ticket.objects.open(
-            project=project,
-            title="chain",
-            tasks=[TaskSpec("first", ref="1"), TaskSpec("second", needs=[NeedSpec("1")])],
+            project,
+            TicketSpec(
+                "chain", tasks=[TaskSpec("first", ref="1"), TaskSpec("second", needs=[NeedSpec("1")])]
+            ),
             by=operator,
         )
         return list(made.tasks.order_by("id"))
@@ -272,9 +274,8 @@ THREE = {
 @pytest.fixture
 def planned(project, operator):
     return Ticket.objects.open(
-        project=project,
-        title="Plan it",
-        workflow=allow_workflow(project, Workflow.objects.install(THREE)),
+        project,
+        TicketSpec("Plan it", workflow=allow_workflow(project, Workflow.objects.install(THREE))),
         by=operator,
     )
 
@@ -324,7 +325,7 @@ def test_a_ticket_does_not_leave_a_phase_in_which_a_task_is_being_added(
 def test_a_task_is_never_added_to_a_phase_its_ticket_has_left(project, operator, tries):
     workflow = allow_workflow(project, Workflow.objects.install(THREE))
     tickets = [
-        Ticket.objects.open(project=project, title=f"t{n}", workflow=workflow, by=operator)
+        Ticket.objects.open(project, TicketSpec(f"t{n}", workflow=workflow), by=operator)
         for n in range(tries)
     ]
 
@@ -369,7 +370,7 @@ def test_a_task_cancelled_while_it_is_completed_ends_once(task, ada, operator):
 @pytest.mark.parametrize("patient", [True, False], ids=["patiently", "without patience"])
 def test_a_deadlock_is_tried_again_and_not_shown(planned, project, operator, patient):
     """Two who lock the same two rows, each in another order: PostgreSQL ends one of them."""
-    other = Ticket.objects.open(project=project, title="other", by=operator)
+    other = Ticket.objects.open(project, TicketSpec("other"), by=operator)
     gate = threading.Barrier(2)
 
     def crossing(*keys):

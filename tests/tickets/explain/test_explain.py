@@ -18,7 +18,7 @@ from agents.models import Agent, Project
 from omoi_site.database import sql
 from omoi_site.errors import NotFound, OmoiError
 from tests.factories import allow_workflow, complete, fail
-from tickets.models import Edge, Need, Outcome, SweepRun, Task, TaskSpec, Ticket, Workflow
+from tickets.models import Edge, Need, Outcome, SweepRun, Task, TaskSpec, Ticket, TicketSpec, Workflow
 from tickets.models.explain import tickets
 from tickets.models.explain.obstacles import OBSTACLES
 
@@ -145,7 +145,7 @@ def test_a_task_of_another_phase_waits_on_its_ticket(project, ada, operator):
         for name, to in (("THINK", ["DO"]), ("DO", ["SHIP"]), ("SHIP", ["OUT"]), ("OUT", []))
     ]
     workflow = allow_workflow(project, Workflow.objects.install({"name": "four", "phases": phases}))
-    ticket = Ticket.objects.open(project=project, title="x", workflow=workflow, by=operator)
+    ticket = Ticket.objects.open(project, TicketSpec("x", workflow=workflow), by=operator)
     before, later, never = Task.objects.add(
         ticket, [TaskSpec("a"), TaskSpec("b", phase="SHIP"), TaskSpec("c", phase="SHIP")], by=operator
     )
@@ -163,7 +163,7 @@ def test_who_must_act_for_a_ticket_is_told_however_many_tasks_it_has(project, ti
         ["", "rust"],
         ["rust", ""],
     ):  # nobody can do rust: the one task beyond those that are told waits for somebody else
-        ticket = Ticket.objects.open(project=project, title="Much", by=operator)
+        ticket = Ticket.objects.open(project, TicketSpec("Much"), by=operator)
         specs = [
             TaskSpec("x", capabilities=words.split()) for words in [kinds[0]] * tickets.MOST * 2 + [kinds[1]]
         ]
@@ -185,7 +185,7 @@ def test_who_must_act_for_a_ticket_is_told_however_many_tasks_it_has(project, ti
 
 
 def test_a_ticket_waits_on_its_open_task_then_on_the_clock_then_on_nobody(project, ada, operator):
-    ticket = Ticket.objects.open(project=project, title="Fix it", by=operator)
+    ticket = Ticket.objects.open(project, TicketSpec("Fix it"), by=operator)
     assert why_ticket(ticket) == ("operator", ["phase"], "it has no task in Todo")
     [task] = Task.objects.add(ticket, [TaskSpec("Fix it")], by=operator)
     assert why_ticket(ticket)[:2] == ("agents", ["capacity"])
@@ -205,7 +205,7 @@ def test_a_ticket_waits_on_its_open_task_then_on_the_clock_then_on_nobody(projec
 
 def test_lists_are_filtered_by_who_must_act(task, ticket, ada, operator, project):
     [lonely] = Task.objects.add(ticket, [TaskSpec("Port it", capabilities=["rust"])], by=operator)
-    idle = Ticket.objects.open(project=project, title="Idle", by=operator)
+    idle = Ticket.objects.open(project, TicketSpec("Idle"), by=operator)
     Task.objects.claim(by=ada)
     for who, found in (
         ("agent:ada", [task]),
@@ -228,12 +228,12 @@ def test_a_page_of_who_must_act_looks_at_so_many_tickets_and_leads_on(
 ):
     monkeypatch.setattr(tickets, "AT_ONCE", 5)
     monkeypatch.setattr(tickets, "MOST_ASKED", 10)
-    idle = [Ticket.objects.open(project=project, title="Idle", by=operator).pk]
+    idle = [Ticket.objects.open(project, TicketSpec("Idle"), by=operator).pk]
     busy = [
-        Ticket.objects.open(project=project, title="Busy", tasks=[TaskSpec("x")], by=operator).pk
+        Ticket.objects.open(project, TicketSpec("Busy", tasks=[TaskSpec("x")]), by=operator).pk
         for _ in range(25)
     ]
-    idle += [Ticket.objects.open(project=project, title="Idle", by=operator).pk for _ in range(3)]
+    idle += [Ticket.objects.open(project, TicketSpec("Idle"), by=operator).pk for _ in range(3)]
 
     with django_assert_num_queries(2):
         found, before = Ticket.objects.waiting_on("operator", limit=2)
@@ -255,7 +255,7 @@ def test_the_fleet_is_looked_at_once_for_tickets_that_wait_for_the_same(project,
             return cursor.fetchone()[0][0]["Plan"]["Shared Hit Blocks"]
 
     for _ in range(50):
-        Ticket.objects.open(project=project, title="x", tasks=[TaskSpec("x")], by=operator)
+        Ticket.objects.open(project, TicketSpec("x", tasks=[TaskSpec("x")]), by=operator)
     few = touched()
     for number in range(30):
         Agent.objects.register(name=f"one-{number}", projects=[project], by=operator)
@@ -369,9 +369,7 @@ class World:
                 projects=[self.project],
                 by=operator,
             )
-        self.tickets = [
-            Ticket.objects.open(project=self.project, title=f"{n}", by=operator) for n in range(2)
-        ]
+        self.tickets = [Ticket.objects.open(self.project, TicketSpec(f"{n}"), by=operator) for n in range(2)]
         self.tasks = []
 
     def add(self, tasks):

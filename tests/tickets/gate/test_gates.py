@@ -22,6 +22,7 @@ from tickets.models import (
     Task,
     TaskSpec,
     Ticket,
+    TicketSpec,
     Verdict,
     Workflow,
 )
@@ -33,7 +34,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def delivery(project, operator):
     """A ticket in REQUIREMENTS of `software_delivery`."""
     opened = Ticket.objects.open(
-        project=project, workflow=allow_workflow(project, "software_delivery"), title="Payments", by=operator
+        project,
+        TicketSpec(workflow=allow_workflow(project, "software_delivery"), title="Payments"),
+        by=operator,
     )
     Ticket.objects.move(opened.pk, "REQUIREMENTS", by=operator)
     return Ticket.objects.get(pk=opened.pk)
@@ -304,7 +307,7 @@ def test_a_refusal_stands_where_the_tasks_to_mend_it_cannot_be_added(project, op
     ]
     workflow = allow_workflow(project, Workflow.objects.install({"name": "mending", "phases": phases}))
     ticket = Ticket.objects.open(
-        project=project, workflow=workflow, title="--version", tasks=[TaskSpec("x")], by=operator
+        project, TicketSpec(workflow=workflow, title="--version", tasks=[TaskSpec("x")]), by=operator
     )
     [claim] = Task.objects.claim(by=ada)
     Task.objects.settle([Outcome(claim.task, claim.fence, "completed")], by=ada)
@@ -326,7 +329,7 @@ def test_a_person_who_runs_the_checks_takes_no_round_of_mending_away(project, op
     ]
     workflow = allow_workflow(project, Workflow.objects.install({"name": "mending", "phases": phases}))
     ticket = Ticket.objects.open(
-        project=project, workflow=workflow, title="x", tasks=[TaskSpec("x")], by=operator
+        project, TicketSpec(workflow=workflow, title="x", tasks=[TaskSpec("x")]), by=operator
     )
     [claim] = Task.objects.claim(by=ada)
     if early:

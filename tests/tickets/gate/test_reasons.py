@@ -9,7 +9,7 @@ from agents.models import Agent, Event, Project
 from omoi_site import limits
 from omoi_site.errors import Invalid
 from tests.support.api_client import api_of
-from tickets.models import PhaseMove, Task, Ticket
+from tickets.models import PhaseMove, Task, Ticket, TicketSpec
 
 pytestmark = pytest.mark.django_db(transaction=True)
 UNSEEN = {
@@ -39,7 +39,7 @@ def test_no_verb_takes_it_where_it_needs_a_reason(ticket, task, operator, reason
         lambda: Task.objects.filter(pk=task.pk).cancel(by=operator, reason=reason),
         lambda: Task.objects.filter(pk=task.pk).retry(by=operator, reason=reason),
         lambda: Ticket.objects.open(
-            project=ticket.project, title="x", phase="DOING", by=operator, reason=reason + "x"
+            ticket.project, TicketSpec("x", phase="DOING", reason=reason + "x"), by=operator
         ),
     ]
     for verb in verbs:

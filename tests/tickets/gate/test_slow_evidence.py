@@ -15,7 +15,7 @@ from tests.factories import allow_workflow, hand_in, work_off
 from tests.support import reports
 from tests.support.concurrency import race
 from tickets.gates import bounded_xml, evidence, markdown
-from tickets.models import Ticket
+from tickets.models import Ticket, TicketSpec
 from tickets.models.gate.status import gate
 
 LARGEST = bounded_xml.LARGEST - 1_000
@@ -160,7 +160,7 @@ def waiting(project, operator, ada):
     workflow = allow_workflow(project, "software_delivery")
 
     def bring(content: bytes) -> Ticket:
-        ticket = Ticket.objects.open(project=project, workflow=workflow, title="x", by=operator)
+        ticket = Ticket.objects.open(project, TicketSpec(workflow=workflow, title="x"), by=operator)
         Ticket.objects.move(ticket.pk, "REQUIREMENTS", by=operator)
         work_off(ticket, by=operator, agent=ada)
         hand_in(ticket, "requirements_document", content, by=ada)

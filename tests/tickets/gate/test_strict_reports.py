@@ -9,7 +9,7 @@ import pytest
 from tests.factories import allow_workflow, hand_in
 from tests.support import reports
 from tickets.gates import evidence
-from tickets.models import Ticket, Workflow
+from tickets.models import Ticket, TicketSpec, Workflow
 
 pytestmark = pytest.mark.django_db
 
@@ -270,7 +270,7 @@ def test_a_gate_may_ask_for_a_number_of_lines(project, operator):
         {"name": "OUT", "to": []},
     ]
     workflow = allow_workflow(project, Workflow.objects.install({"name": "covered", "phases": phases}))
-    ticket = Ticket.objects.open(project=project, title="x", workflow=workflow, by=operator)
+    ticket = Ticket.objects.open(project, TicketSpec("x", workflow=workflow), by=operator)
 
     hand_in(ticket, "test_coverage", reports.cobertura(1, 0), by=operator)
     [refused] = Ticket.objects.judge(pk=ticket.pk, by=operator).checks[0]["reasons"]

@@ -14,7 +14,7 @@ from omoi_site.errors import Invalid
 from tests.factories import allow_workflow, complete
 from tests.support.backlog_files import data, import_issues, issue, jsonl, row_counts, rows_of
 from tickets import interchange
-from tickets.models import Cycle, Need, PhaseMove, Task, Ticket, Workflow
+from tickets.models import Cycle, Need, PhaseMove, Task, Ticket, TicketSpec, Workflow
 from tickets.models.task.readiness import recount
 
 pytestmark = pytest.mark.django_db
@@ -342,9 +342,7 @@ def test_projects_keep_the_same_backlog_apart(project):
 def test_a_ticket_opened_afterwards_takes_the_next_number(project):
     import_issues(project, issue("bd-1"), issue("bd-2"))
     assert (
-        Ticket.objects.open(
-            project=Project.objects.get(pk=project.pk), title="One more", by="system:test"
-        ).key
+        Ticket.objects.open(Project.objects.get(pk=project.pk), TicketSpec("One more"), by="system:test").key
         == "OMO-3"
     )
 

@@ -11,7 +11,7 @@ from django.db import connection
 
 from agents.models import Project
 from tests.support.backlog_files import import_issues, issue
-from tickets.models import Need, Task, TaskSpec, Ticket
+from tickets.models import Need, Task, TaskSpec, Ticket, TicketSpec
 from tickets.models.task.readiness import recount
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -61,9 +61,8 @@ def test_tickets_opened_and_tasks_claimed_during_an_import_are_neither_lost_nor_
     def opened() -> list[str]:
         return [
             Ticket.objects.open(
-                project=Project.objects.get(pk=project.pk),
-                title="Meanwhile",
-                tasks=[TaskSpec("first", "a"), TaskSpec("then")],
+                Project.objects.get(pk=project.pk),
+                TicketSpec("Meanwhile", tasks=[TaskSpec("first", "a"), TaskSpec("then")]),
                 by=operator,
             ).key
             for _ in range(10)

@@ -22,6 +22,7 @@ from tickets.models import (
     Task,
     TaskSpec,
     Ticket,
+    TicketSpec,
     Words,
     Workflow,
 )
@@ -41,7 +42,7 @@ def page(client, operator):
 def opened(project, operator):
     """Open a ticket with one task."""
     return lambda title, **more: Ticket.objects.open(
-        project=project, title=title, tasks=[TaskSpec(title)], by=operator, **more
+        project, TicketSpec(title, tasks=[TaskSpec(title)], **more), by=operator
     )
 
 
@@ -62,7 +63,7 @@ def test_each_card_says_why_its_ticket_does_not_move(project, opened, ada, opera
     first, second = opened("first"), opened("second")
     Need.objects.add(project.pk, [Edge(first.tasks.get().pk, second.tasks.get().pk)], by=operator)
     blocked, paused = opened("blocked"), opened("paused")
-    Ticket.objects.open(project=project, title="bare", by=operator)
+    Ticket.objects.open(project, TicketSpec("bare"), by=operator)
     with Ticket.objects.locked(pk=blocked.pk) as row:
         row.block(by=operator, reason="Which schema?")
     with Ticket.objects.locked(pk=paused.pk) as row:
@@ -107,16 +108,16 @@ def test_views_counts_and_marks_come_from_what_explain_says_of_the_whole_project
     project, opened, ada, operator
 ):
     Ticket.objects.open(
-        project=project, title="nobody can", tasks=[TaskSpec("x", capabilities=["cobol"])], by=operator
+        project, TicketSpec("nobody can", tasks=[TaskSpec("x", capabilities=["cobol"])]), by=operator
     )
-    Ticket.objects.open(project=project, title="bare", by=operator)
+    Ticket.objects.open(project, TicketSpec("bare"), by=operator)
     both = [TaskSpec("goes"), TaskSpec("x", capabilities=["cobol"])]
-    Ticket.objects.open(project=project, title="in part", tasks=both, by=operator)
+    Ticket.objects.open(project, TicketSpec("in part", tasks=both), by=operator)
     opened("free")
 
     for _ in range(60):
         Ticket.objects.open(
-            project=project, title="many", tasks=[TaskSpec("x", capabilities=["cobol"])], by=operator
+            project, TicketSpec("many", tasks=[TaskSpec("x", capabilities=["cobol"])]), by=operator
         )
     shown = board(project)
 
@@ -138,7 +139,7 @@ def test_a_finished_demo_says_so_and_shows_what_has_ended(page, project, operato
             "others of its tickets are still to come"
         )
         last = Ticket.objects.open(
-            project=project, title=f"Add {piece}", source="demo", source_id=piece, by=operator
+            project, TicketSpec(f"Add {piece}", source="demo", source_id=piece), by=operator
         )
         for to in ("DOING", "DONE"):
             Ticket.objects.move(last.pk, to, by=operator, reason="walked through by hand", force=True)
@@ -256,9 +257,8 @@ def test_phases_of_several_workflows_stand_in_one_order(project, opened, operato
         ],
     }
     Ticket.objects.open(
-        project=project,
-        title="reviewed",
-        workflow=allow_workflow(project, Workflow.objects.install(document)),
+        project,
+        TicketSpec("reviewed", workflow=allow_workflow(project, Workflow.objects.install(document))),
         by=operator,
     )
     assert [column.phase for column in board(project).columns] == ["TODO", "DOING", "REVIEW", "DONE"]

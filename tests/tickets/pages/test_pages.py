@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.factories import complete, fail
-from tickets.models import Task, TaskSpec, Ticket
+from tickets.models import Task, TaskSpec, Ticket, TicketSpec
 
 pytestmark = pytest.mark.django_db
 
@@ -62,7 +62,7 @@ def test_a_ticket_page_says_why_a_task_waits(page, task, ticket, ada, operator):
 def test_what_agents_write_is_shown_as_text(page, project, ada, operator):
     bad = "<script>alert(1)</script>"
     ticket = Ticket.objects.open(
-        project=project, title=bad, description=bad, labels=[bad], tasks=[TaskSpec(bad)], by=operator
+        project, TicketSpec(bad, description=bad, labels=[bad], tasks=[TaskSpec(bad)]), by=operator
     )
     [claim] = Task.objects.claim(by=ada)
     fail(claim, by=ada, error=bad, kind="permanent")
@@ -73,12 +73,12 @@ def test_what_agents_write_is_shown_as_text(page, project, ada, operator):
 
 
 def test_a_done_ticket_is_folded_away_until_asked_for(page, project, ada, operator):
-    ticket = Ticket.objects.open(project=project, title="Short one", tasks=[TaskSpec("Do it")], by=operator)
+    ticket = Ticket.objects.open(project, TicketSpec("Short one", tasks=[TaskSpec("Do it")]), by=operator)
     [claim] = Task.objects.claim(by=ada)
     complete(claim, by=ada)
     Ticket.objects.advance_due()
     Ticket.objects.open(
-        project=project, title="Another", by=operator
+        project, TicketSpec("Another"), by=operator
     )  # where nothing is open any more, the end is shown
 
     assert "Short one" not in text(page.get("/board/"))

@@ -18,7 +18,8 @@ from tests.factories import fail, hand_in, work_off
 from tests.support import reports
 from tests.support.external import unavailable
 from tickets import interchange
-from tickets.models import Edge, Need, Task, TaskSpec, Ticket, Verdict
+from tickets.models import Backlog, Edge, Item, Need, Task, TaskSpec, Ticket, TicketSpec, Verdict, Workflow
+from tickets.models.ticket import bulk_import
 from tickets.pages import actions
 from tickets.pages.stepper import steps_of
 
@@ -134,15 +135,11 @@ def test_history_marks_what_was_forced_imported_and_refused(page, project, deliv
     assert "the demo is tomorrow morning" in text
     assert "Gate refused: Implementation" in text
     assert "gate passed 4/4" in text
-    born = Ticket.objects.open(
-        project=project,
-        title="Old one",
-        phase="DOING",
-        ground="imported",
-        reason="from elsewhere",
-        by=operator,
+    simple = Workflow.objects.latest_of("simple")
+    bulk_import.bring_in(
+        Backlog("test", [Item("1", "Old one", done=True)]), project=project, workflow=simple, by=operator
     )
-    assert "Imported" in shown(page, born)
+    assert "Imported" in shown(page, Ticket.objects.get(source_id="1"))
 
 
 def test_artifacts_are_listed_with_their_download(page, delivery, ada):
@@ -226,7 +223,7 @@ def test_a_forced_move_says_for_each_phase_what_it_passes_over(page, delivery):
 
 
 def test_a_failed_task_tells_its_error_and_offers_the_retry(page, project, ada, operator):
-    ticket = Ticket.objects.open(project=project, title="Fails", tasks=[TaskSpec("x")], by=operator)
+    ticket = Ticket.objects.open(project, TicketSpec("Fails", tasks=[TaskSpec("x")]), by=operator)
     [claim] = Task.objects.claim(by=ada)
     fail(claim, by=ada, error="<b>no such column</b> " + "x" * 5_000, kind="permanent")
 
@@ -246,7 +243,7 @@ def test_the_timeline_tells_claims_failures_and_retries_beside_moves_page_by_pag
     page, project, ada, operator, monkeypatch
 ):
     monkeypatch.setattr("tickets.pages.ticket.EVENTS_A_PAGE", 2)
-    ticket = Ticket.objects.open(project=project, title="Fails", tasks=[TaskSpec("x")], by=operator)
+    ticket = Ticket.objects.open(project, TicketSpec("Fails", tasks=[TaskSpec("x")]), by=operator)
     [claim] = Task.objects.claim(by=ada)
     fail(claim, by=ada, error="<i>no disk</i>", kind="permanent")
     Task.objects.filter(ticket=ticket).retry(by=operator, reason="the disk is back")
@@ -332,7 +329,7 @@ def test_whoever_comes_late_is_told_who_was_faster(page, delivery, django_user_m
 def test_an_act_sent_again_is_done_once(page, project, operator, ada, word, given):
     """As its form was drawn, with the answer to the first lost on the way."""
     if word == "advance":
-        ticket = Ticket.objects.open(project=project, title="Plain", by=operator)
+        ticket = Ticket.objects.open(project, TicketSpec("Plain"), by=operator)
         given = {"to": "DOING"}
     else:
         ticket = factories.busy_ticket(project, by=operator, agent=ada)
@@ -375,7 +372,7 @@ def test_a_task_is_acted_on_as_it_was_shown(page, project, operator, ada, bob):
 
 
 def test_a_button_drawn_before_a_move_asks_for_nothing(page, project, operator, django_user_model):
-    ticket = Ticket.objects.open(project=project, title="Plain", by=operator)
+    ticket = Ticket.objects.open(project, TicketSpec("Plain"), by=operator)
     drawn = re.search(r'href="([^"]+)" data-act id="main-advance"', shown(page, ticket))[1]
     assert "<form" in page.get(drawn, headers=PART).content.decode()
     dana = django_user_model.objects.create_superuser("dana", password=None)
@@ -456,7 +453,7 @@ def test_tasks_are_retried_bumped_and_cancelled(page, project, operator, ada):
     assert acted(waits, "cancel").status_code == 200
     assert ticket.tasks.get(pk=waits.pk).state == "cancelled"
     assert Event.objects.filter(kind="task.retried", actor="user:admin").exists()
-    other = Ticket.objects.open(project=project, title="Other", by=operator)
+    other = Ticket.objects.open(project, TicketSpec("Other"), by=operator)
     assert page.post(f"/tickets/{other.key}/tasks/{failed.pk}/cancel/", {"reason": "x"}).status_code == 404
 
 
@@ -535,7 +532,7 @@ def test_the_graph_shows_what_is_open_and_folds_what_is_done(page, project, oper
 def test_a_ticket_page_costs_the_same_for_3_tasks_and_for_310(page, project, operator, ada):
     def made(count):
         ticket = Ticket.objects.open(
-            project=project, title=f"{count}", tasks=[TaskSpec(f"t{n}") for n in range(count)], by=operator
+            project, TicketSpec(f"{count}", tasks=[TaskSpec(f"t{n}") for n in range(count)]), by=operator
         )
         ids = list(ticket.tasks.order_by("id").values_list("pk", flat=True))
         Need.objects.add(project.pk, [Edge(ids[n - 1], ids[n]) for n in range(1, count)], by=operator)
@@ -582,7 +579,7 @@ def test_a_form_with_a_character_no_text_can_keep_is_refused(page, delivery):
     [("demo", "the demo, which this machine works off", "Imported"), ("beads", "Imported from", "the demo")],
 )
 def test_a_ticket_says_where_it_came_from(page, project, operator, source, said, unsaid):
-    opened = Ticket.objects.open(project=project, title="x", source=source, source_id="x-1", by=operator)
+    opened = Ticket.objects.open(project, TicketSpec("x", source=source, source_id="x-1"), by=operator)
     around = page.get(f"/tickets/{opened.key}/").content.decode()
     assert said in around
     assert unsaid not in around

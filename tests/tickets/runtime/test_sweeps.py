@@ -10,7 +10,7 @@ from agents.models import Event
 from omoi_site.brokers import hints
 from omoi_site.database import sql
 from tests.factories import allow_workflow, complete
-from tickets.models import Edge, Need, SweepRun, Task, TaskSpec, Ticket
+from tickets.models import Edge, Need, SweepRun, Task, TaskSpec, Ticket, TicketSpec
 from tickets.runtime import sweeps
 from tickets.runtime.clock import Clock, later
 from tickets.runtime.sweeps import Sweep, Walk
@@ -24,12 +24,11 @@ def turn():
 
 
 def test_one_turn_lapses_wakes_and_moves_on(project, ada, operator):
-    held = Ticket.objects.open(project=project, title="Held", tasks=[TaskSpec("Held")], by=operator)
+    held = Ticket.objects.open(project, TicketSpec("Held", tasks=[TaskSpec("Held")]), by=operator)
     [claim] = Task.objects.claim(by=ada)
     asleep = Ticket.objects.open(
-        project=project,
-        title="Asleep",
-        tasks=[TaskSpec("Asleep", not_before=datetime(2020, 1, 1, tzinfo=UTC))],
+        project,
+        TicketSpec("Asleep", tasks=[TaskSpec("Asleep", not_before=datetime(2020, 1, 1, tzinfo=UTC))]),
         by=operator,
     )
     sql.rows(
@@ -64,7 +63,7 @@ def test_a_stored_count_that_is_wrong_is_mended_with_an_alarm(task, ticket, oper
 
 
 def test_a_task_held_or_free_against_its_ticket_is_mended_with_an_alarm(task, ticket, operator, project):
-    begun = Ticket.objects.open(project=project, title="In TODO", tasks=[TaskSpec("Of DOING")], by=operator)
+    begun = Ticket.objects.open(project, TicketSpec("In TODO", tasks=[TaskSpec("Of DOING")]), by=operator)
     turn()
     assert not Event.objects.filter(kind="alarm.raised").exists()
 
@@ -140,11 +139,11 @@ def test_a_late_turn_does_not_shift_the_schedule():
 
 def test_one_ticket_that_cannot_move_does_not_stop_the_others(project, ada, operator):
     stuck = Ticket.objects.open(
-        project=project, title="Stuck", workflow=allow_workflow(project, broken()), by=operator
+        project, TicketSpec("Stuck", workflow=allow_workflow(project, broken())), by=operator
     )
     Task.objects.insert(stuck, [TaskSpec("Do it", phase="DOING")], phase="TODO", by=operator)
     stuck.tasks.update(held=False)
-    whole = Ticket.objects.open(project=project, title="Whole", tasks=[TaskSpec("Do it")], by=operator)
+    whole = Ticket.objects.open(project, TicketSpec("Whole", tasks=[TaskSpec("Do it")]), by=operator)
     for claim in Task.objects.claim(by=ada, limit=2):
         complete(claim, by=ada)
 
@@ -172,7 +171,7 @@ def broken():
 
 
 def test_a_walk_sees_every_row_wherever_its_id_is(project, operator):
-    tickets = [Ticket.objects.open(project=project, title=str(n), by=operator).pk for n in range(5)]
+    tickets = [Ticket.objects.open(project, TicketSpec(str(n)), by=operator).pk for n in range(5)]
     walk = Walk(Ticket, 2)
     ranges = [walk() for _ in range(4)]
     seen = [[pk for pk in tickets if after < pk <= upto] for after, upto in ranges]

@@ -19,7 +19,7 @@ from tests.support import ROOT, cluster
 from tests.support.api_client import api_of
 from tests.support.wait import until
 from tests.support.worker_process import running_worker
-from tickets.models import Task, TaskSpec, Ticket
+from tickets.models import Task, TaskSpec, Ticket, TicketSpec
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -54,9 +54,8 @@ def running(marker: str) -> bool:
 
 def test_a_worker_carries_out_a_command_and_its_ticket_moves_on(project, operator, worker):
     ticket = Ticket.objects.open(
-        project=project,
-        title="Say it",
-        tasks=[TaskSpec("Say", profile="echo", slots={"text": "hello; $HOME"})],
+        project,
+        TicketSpec("Say it", tasks=[TaskSpec("Say", profile="echo", slots={"text": "hello; $HOME"})]),
         by=operator,
     )
 

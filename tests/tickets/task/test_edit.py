@@ -10,7 +10,7 @@ from django.utils import timezone
 from agents.models import Event
 from omoi_site.errors import Invalid, VersionConflict
 from tests.factories import complete
-from tickets.models import Edge, Need, NotReady, Priority, Task, TaskSpec, Ticket
+from tickets.models import Edge, Need, NotReady, Priority, Task, TaskSpec, Ticket, TicketSpec
 
 pytestmark = pytest.mark.django_db
 
@@ -50,7 +50,7 @@ def test_a_ticket_is_edited_under_its_version(ticket, operator):
 def test_a_tickets_priority_goes_to_the_tasks_that_had_it_and_changes_the_order(
     project, ticket, ada, operator
 ):
-    other = Ticket.objects.open(project=project, title="Other", tasks=[TaskSpec("first")], by=operator)
+    other = Ticket.objects.open(project, TicketSpec("Other", tasks=[TaskSpec("first")]), by=operator)
     add(ticket, operator, "second")
     [low] = add(ticket, operator, "low", priority=Priority.LOW)
 

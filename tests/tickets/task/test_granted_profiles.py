@@ -8,7 +8,7 @@ from django.db import connection
 from agents.models import Agent, Event, Member, Project
 from omoi_site.errors import Forbidden, Invalid
 from tests.support.api_client import api_of
-from tickets.models import Task, TaskSpec, Ticket
+from tickets.models import Task, TaskSpec, Ticket, TicketSpec
 from tickets.runtime.worker import job_of
 
 pytestmark = pytest.mark.django_db
@@ -71,7 +71,7 @@ def test_a_profile_that_is_not_installed_cannot_be_granted(other, operator):
 
 
 def test_a_task_whose_profile_was_taken_from_its_project_is_not_run(project, operator):
-    ticket = Ticket.objects.open(project=project, title="x", tasks=[TaskSpec("Say it", **ECHO)], by=operator)
+    ticket = Ticket.objects.open(project, TicketSpec("x", tasks=[TaskSpec("Say it", **ECHO)]), by=operator)
     Project.objects.act(project.pk, "edit", by=operator, profiles=[])
 
     [claim] = Task.objects.claim(by=Agent.objects.worker("w1", capacity=1))
@@ -82,7 +82,7 @@ def test_a_task_whose_profile_was_taken_from_its_project_is_not_run(project, ope
 def test_projects_from_before_keep_what_their_tasks_use(project, operator):
     from tickets.migrations import __path__ as folder
 
-    Ticket.objects.open(project=project, title="x", tasks=[TaskSpec("Say it", **ECHO)], by=operator)
+    Ticket.objects.open(project, TicketSpec("x", tasks=[TaskSpec("Say it", **ECHO)]), by=operator)
     Project.objects.filter(pk=project.pk).update(profiles=[])
     source: dict[str, object] = {}
     with open(f"{folder[0]}/0016_granted_profiles.py") as file:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.factories import complete, fail
-from tickets.models import Cycle, Edge, Need, NotReady, Task, TaskSpec, Ticket
+from tickets.models import Cycle, Edge, Need, NotReady, Task, TaskSpec, Ticket, TicketSpec
 from tickets.models.task.spec import NeedSpec
 
 pytestmark = pytest.mark.django_db
@@ -127,7 +127,7 @@ def test_only_a_pending_task_can_be_given_needs(add, ada, operator):
 
 def test_a_cycle_is_refused_across_tickets_and_named(project, operator):
     tickets = [
-        Ticket.objects.open(project=project, title=f"t{n}", tasks=[TaskSpec("work")], by=operator)
+        Ticket.objects.open(project, TicketSpec(f"t{n}", tasks=[TaskSpec("work")]), by=operator)
         for n in range(3)
     ]
     one, two, three = [ticket.tasks.get() for ticket in tickets]

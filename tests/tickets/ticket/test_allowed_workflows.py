@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from agents.models import Event, Project
 from omoi_site.database import sql as db
 from tests.support.api_client import api_of
-from tickets.models import Ticket, Workflow
+from tickets.models import Ticket, TicketSpec, Workflow
 from tickets.models.workflow import WorkflowNotAllowed
 
 pytestmark = pytest.mark.django_db
@@ -77,12 +77,12 @@ def test_the_command_imports_into_a_new_project_that_follows_simple(gated, tmp_p
 def test_no_ticket_is_born_past_the_gates_by_another_workflow(gated, project, operator, door):
     simple = Workflow.objects.latest_of("simple")
     row = {"project": gated, "number": 1, "key": "GATED-1", "title": "x", "workflow": simple, "phase": "TODO"}
-    other = Ticket.objects.open(project=project, title="x", by=operator)
+    other = Ticket.objects.open(project, TicketSpec("x"), by=operator)
     gated.workflows = ["simple"]  # in this copy only
 
     ways = {
         "a verb with a stale project": lambda: Ticket.objects.open(
-            project=gated, title="x", workflow=simple, by=operator
+            gated, TicketSpec("x", workflow=simple), by=operator
         ),
         "the model": lambda: Ticket.objects.create(**row),
         "in bulk": lambda: Ticket.objects.bulk_create([Ticket(**row)]),
@@ -112,7 +112,7 @@ def test_projects_from_before_allow_what_their_tickets_use(project, operator):
     """What the migration did for them, on a project as it was."""
     from tickets.migrations import __path__ as folder
 
-    Ticket.objects.open(project=project, title="x", by=operator)
+    Ticket.objects.open(project, TicketSpec("x"), by=operator)
     Project.objects.filter(pk=project.pk).update(workflow="")
     with open(f"{folder[0]}/sql/allowed_workflows.sql") as sql:
         db.rows(sql.read().partition(";")[0])
@@ -121,7 +121,7 @@ def test_projects_from_before_allow_what_their_tickets_use(project, operator):
     assert project.workflows == ["simple"]
     assert (
         Ticket.objects.open(
-            project=project, title="y", workflow=Workflow.objects.latest_of("simple"), by=operator
+            project, TicketSpec("y", workflow=Workflow.objects.latest_of("simple")), by=operator
         ).phase
         == "TODO"
     )

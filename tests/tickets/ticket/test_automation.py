@@ -7,7 +7,7 @@ import pytest
 from agents.models import Event, Project
 from tests.factories import allow_workflow, complete, hand_in
 from tests.support.concurrency import meanwhile
-from tickets.models import SweepRun, Task, TaskSpec, Ticket, Workflow
+from tickets.models import SweepRun, Task, TaskSpec, Ticket, TicketSpec, Workflow
 from tickets.models.ticket import automation
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -24,7 +24,7 @@ def made(project, operator, ada):
     ]
     workflow = allow_workflow(project, Workflow.objects.install({"name": "making", "phases": phases}))
     ticket = Ticket.objects.open(
-        project=project, workflow=workflow, title="x", tasks=[TaskSpec("x")], by=operator
+        project, TicketSpec(workflow=workflow, title="x", tasks=[TaskSpec("x")]), by=operator
     )
     [claim] = Task.objects.claim(by=ada)
     complete(claim, by=ada)
@@ -63,7 +63,7 @@ def test_a_hint_that_comes_behind_the_move_judges_nothing_where_no_gate_is(proje
     ]
     workflow = allow_workflow(project, Workflow.objects.install({"name": "looking", "phases": phases}))
     tasks = [TaskSpec("x"), TaskSpec("y", phase="LOOK", ended=True)]
-    ticket = Ticket.objects.open(project=project, workflow=workflow, title="x", tasks=tasks, by=operator)
+    ticket = Ticket.objects.open(project, TicketSpec(workflow=workflow, title="x", tasks=tasks), by=operator)
     [claim] = Task.objects.claim(by=ada)
     complete(claim, by=ada)
     hand_in(ticket, "notes", b"done", by=ada)
@@ -100,7 +100,7 @@ def bereft(project, operator, ada, tool):
     Project.objects.act(project.pk, "edit", by=operator, profiles=["tool"])
     workflow = allow_workflow(project, Workflow.objects.install({"name": "shipping", "phases": phases}))
     ticket = Ticket.objects.open(
-        project=project, workflow=workflow, title="x", tasks=[TaskSpec("x")], by=operator
+        project, TicketSpec(workflow=workflow, title="x", tasks=[TaskSpec("x")]), by=operator
     )
     [claim] = Task.objects.claim(by=ada)
     complete(claim, by=ada)

@@ -8,7 +8,7 @@ from omoi_site.database import sql
 from tests.factories import allow_workflow, fail
 from tests.support.api_client import api_of
 from tests.support.concurrency import meanwhile, race
-from tickets.models import Link, Task, TaskSpec, Ticket, Workflow
+from tickets.models import Link, Task, TaskSpec, Ticket, TicketSpec, Workflow
 from tickets.models.ticket.left_phases import PhaseLeft
 from tickets.models.ticket.transitions import TransitionNotAllowed
 from tickets.workflows.document import InvalidWorkflow
@@ -27,7 +27,7 @@ PHASES = [
 def building(project, operator):
     """A ticket in BUILD."""
     workflow = allow_workflow(project, Workflow.objects.install({"name": "four", "phases": PHASES}))
-    made = Ticket.objects.open(project=project, title="Ship it", workflow=workflow, by=operator)
+    made = Ticket.objects.open(project, TicketSpec("Ship it", workflow=workflow), by=operator)
     Ticket.objects.move(made.pk, "BUILD", by=operator)
     return Ticket.objects.select_related("workflow").get(pk=made.pk)
 
@@ -128,7 +128,7 @@ def test_no_ticket_is_done_with_a_task_open_however_they_race(project, operator)
     )
     tries = 100
     tickets = [
-        Ticket.objects.open(project=project, title=f"t{n}", workflow=workflow, by=operator)
+        Ticket.objects.open(project, TicketSpec(f"t{n}", workflow=workflow), by=operator)
         for n in range(tries)
     ]
 
@@ -167,7 +167,7 @@ def test_a_ticket_that_is_cancelled_takes_no_task_until_it_is_reopened(building,
 @pytest.mark.django_db(transaction=True)
 def test_no_ticket_is_cancelled_with_a_task_open_however_they_race(project, operator):
     tries = 50
-    tickets = [Ticket.objects.open(project=project, title=f"t{n}", by=operator) for n in range(tries)]
+    tickets = [Ticket.objects.open(project, TicketSpec(f"t{n}"), by=operator) for n in range(tries)]
     old = [Task.objects.add(ticket, [TaskSpec("old")], by=operator)[0] for ticket in tickets]
     Task.objects.filter(pk__in=[task.pk for task in old]).cancel(by=operator, reason="not now")
 
@@ -229,7 +229,7 @@ def test_a_task_added_while_its_ticket_is_done_is_there_before_or_not_at_all(pro
     workflow = allow_workflow(project, Workflow.objects.install({"name": "short", "phases": phases}))
     tries = 50
     tickets = [
-        Ticket.objects.open(project=project, title=f"t{n}", workflow=workflow, by=operator)
+        Ticket.objects.open(project, TicketSpec(f"t{n}", workflow=workflow), by=operator)
         for n in range(tries)
     ]
 

@@ -14,7 +14,7 @@ from django.db import DatabaseError, connection, transaction
 from agents.models import Event
 from omoi_site.database import sql
 from tests.factories import allow_workflow
-from tickets.models import PhaseMove, Ticket, Workflow, WorkflowPhase
+from tickets.models import PhaseMove, Ticket, TicketSpec, Workflow, WorkflowPhase
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -38,7 +38,7 @@ def ticket(project, operator):
         for place, (name, to, gated) in enumerate(PHASES)
     )
     allow_workflow(project, workflow)
-    made = Ticket.objects.open(project=project, title="Guarded", workflow=workflow, by=operator)
+    made = Ticket.objects.open(project, TicketSpec("Guarded", workflow=workflow), by=operator)
     for _ in range(2):
         with Ticket.objects.locked(pk=made.pk) as locked:
             locked.advance(by=operator)
@@ -127,7 +127,7 @@ def bulk_update(ticket):
 @case()
 def an_update_of_many_of_which_one_is_covered(ticket):
     other = Ticket.objects.open(
-        project=ticket.project, title="other", workflow=ticket.workflow, by="user:admin"
+        ticket.project, TicketSpec("other", workflow=ticket.workflow), by="user:admin"
     )
     tell(other, "PLAN", "BUILD", "ungated")
     sql.rows("UPDATE tickets_ticket SET phase = 'BUILD' WHERE id IN (%s, %s)", [ticket.pk, other.pk])
@@ -187,7 +187,7 @@ def a_row_of_another_move(ticket):
 @case()
 def a_row_of_another_ticket(ticket):
     other = Ticket.objects.open(
-        project=ticket.project, title="other", workflow=ticket.workflow, by="user:admin"
+        ticket.project, TicketSpec("other", workflow=ticket.workflow), by="user:admin"
     )
     tell(other, "REVIEW", "BUILD", "back", move=3)
     put(ticket, "BUILD")

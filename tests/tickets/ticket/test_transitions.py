@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from omoi_site.errors import Invalid
 from tests.factories import allow_workflow, complete, fail, lapse
 from tests.support.api_client import api_of
-from tickets.models import ClaimLost, Task, TaskSpec, Ticket, TransitionNotAllowed, Workflow
+from tickets.models import ClaimLost, Task, TaskSpec, Ticket, TicketSpec, TransitionNotAllowed, Workflow
 
 pytestmark = pytest.mark.django_db
 
@@ -27,9 +27,8 @@ THREE = {
 def build(project, operator):
     """A ticket in BUILD of a workflow that moves on from there by itself, with one task."""
     made = Ticket.objects.open(
-        project=project,
-        title="Ship it",
-        workflow=allow_workflow(project, Workflow.objects.install(THREE)),
+        project,
+        TicketSpec("Ship it", workflow=allow_workflow(project, Workflow.objects.install(THREE))),
         by=operator,
     )
     move(made, "advance", by=operator)
@@ -134,7 +133,7 @@ def test_a_forced_move_needs_a_reason_of_ten_characters(build, operator):
         move(build, "force", "DONE", by=operator, reason="because")
     with pytest.raises(Invalid, match="10 characters"):
         Ticket.objects.open(
-            project=build.project, title="Late", workflow=build.workflow, phase="SHIP", by=operator
+            build.project, TicketSpec("Late", workflow=build.workflow, phase="SHIP"), by=operator
         )
     assert move(build, "force", "DONE", by=operator, reason="released by hand") == "DONE"
 
@@ -171,7 +170,7 @@ def test_a_ticket_sent_back_does_not_run_forward_by_itself(build, operator, ada)
 
 
 def test_a_simple_ticket_sent_back_waits_for_the_next_claim(project, operator, ada):
-    made = Ticket.objects.open(project=project, title="Fix it", tasks=[TaskSpec("Fix it")], by=operator)
+    made = Ticket.objects.open(project, TicketSpec("Fix it", tasks=[TaskSpec("Fix it")]), by=operator)
     Task.objects.claim(by=ada)
     assert settle_down(made) == "DOING"
     move(made, "send_back", "TODO", by=operator, reason="not now")
@@ -183,7 +182,7 @@ def test_a_simple_ticket_sent_back_waits_for_the_next_claim(project, operator, a
 
 
 def test_a_simple_ticket_blocked_before_its_move_goes_on_afterwards(project, operator, ada):
-    made = Ticket.objects.open(project=project, title="Fix it", tasks=[TaskSpec("Fix it")], by=operator)
+    made = Ticket.objects.open(project, TicketSpec("Fix it", tasks=[TaskSpec("Fix it")]), by=operator)
     [claim] = Task.objects.claim(by=ada)
     move(made, "block", by=operator, reason="no network")
     complete(claim, by=ada)

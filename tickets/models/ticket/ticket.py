@@ -14,21 +14,25 @@ from django.db import models, transaction
 from django.db.models.functions import Upper
 from django.utils import timezone
 
-from agents.models import Project
+from agents.models import Project, rights
 from omoi_site import limits
 from omoi_site.database import sql
 from omoi_site.errors import Invalid
 from tickets.models.explain import tickets as explain
 from tickets.models.task.intervene import hold
 from tickets.models.task.need import Need
-from tickets.models.task.spec import TaskSpec
 from tickets.models.ticket.automation import Moves
 from tickets.models.ticket.left_phases import FOLLOW_UP
 from tickets.models.ticket.link import Link
-from tickets.models.ticket.record import Priority
-from tickets.models.ticket.transitions import REASON, Ground, Transitions
+from tickets.models.ticket.record import named
+from tickets.models.ticket.spec import TicketSpec
+from tickets.models.ticket.transitions import FORCE, REASON, Ground, Transitions
 from tickets.models.workflow import Workflow
 
+NEXT_NUMBER = """
+UPDATE agents_project SET tickets_made = tickets_made + 1 WHERE id = %s
+RETURNING tickets_made, workflow, workflows
+"""
 NAMED = 10  # tickets that are told where one name could mean several
 
 
@@ -76,82 +80,73 @@ class TicketManager(TicketManagerBase["Ticket"]):
     waits = staticmethod(explain.waits)
     needy = staticmethod(explain.needy)
 
-    @sql.atomic
     def open(
         self,
-        *,
         project: Project,
-        title: str,
+        spec: TicketSpec,
+        *,
         by: Any,
-        description: str = "",
-        priority: int = Priority.MEDIUM,
-        labels: Sequence[str] = (),
-        workflow: Workflow | None = None,
-        phase: str = "",
-        ground: str = "",
-        reason: str = "",
-        parent: Ticket | None = None,
-        follow_up: Ticket | None = None,
-        tasks: Sequence[TaskSpec] = (),
-        source: str = "",
-        source_id: str = "",
         watch: Callable[[int], None] = lambda made: None,
     ) -> Ticket:
-        """A new ticket with its tasks (TaskSpec), in its workflow's first phase; born elsewhere only `forced` or `imported`, with a reason.
+        """A new ticket with its tasks; `watch` is told now and then how many of those are made.
 
-        `follow_up`: the ticket it continues, mostly one in DONE, which takes no more tasks.
-
-        `watch` is told now and then how many of its tasks are made.
+        A refusal to open it under a workflow, or in a phase past the first, is kept in the project's journal.
         """
-        reason = limits.reason(reason)
-        workflow = workflow or Workflow.objects.latest_of(project.workflow)
-        plan = workflow.plan
-        phase = phase.upper().removeprefix("PHASE_") or plan.start
-        if phase not in plan:
+        with self.told_if_not_born(project, spec.phase or "the first phase", by=by):
+            workflow = spec.workflow
+            if not isinstance(workflow, Workflow):
+                workflow = Workflow.objects.of_project(project, workflow or "")
+        phase = named(spec.phase) or workflow.plan.start
+        if phase not in workflow.plan:
             raise Invalid(f"{phase} is not a phase of {workflow}", field="phase")
-        if parent and parent.project_id != project.pk:
-            raise Invalid(f"{parent.key} is of another project", field="parent")
-        if follow_up and follow_up.project_id != project.pk:
-            raise Invalid(f"{follow_up.key} is of another project", field="follow_up")
-        ground = ground or (Ground.BORN if phase == plan.start else Ground.FORCED)
-        if ground == Ground.FORCED:
-            reason = limits.reason(
-                reason, REASON, f"a ticket born in {phase} needs a reason of {REASON} characters or more"
+        if phase == workflow.plan.start:
+            return self._open(
+                project, spec, workflow, phase, Ground.BORN, limits.reason(spec.reason), by, watch
             )
-        if any(spec.needs for spec in tasks) or plan.seeds_needs:
+        with self.told_if_not_born(project, phase, by=by):
+            rights.need(by, FORCE, project)
+            least = f"a ticket born in {phase} needs a reason of {REASON} characters or more"
+            reason = limits.reason(spec.reason, REASON, least)
+            return self._open(project, spec, workflow, phase, Ground.FORCED, reason, by, watch)
+
+    @sql.atomic
+    def _open(
+        self,
+        project: Project,
+        spec: TicketSpec,
+        workflow: Workflow,
+        phase: str,
+        ground: str,
+        reason: str,
+        by: Any,
+        watch: Callable[[int], None],
+    ) -> Ticket:
+        for field in ("parent", "follow_up"):
+            if (other := getattr(spec, field)) and other.project_id != project.pk:
+                raise Invalid(f"{other.key} is of another project", field=field)
+        if any(task.needs for task in spec.tasks) or workflow.plan.seeds_needs:
             Need.objects.lock_graph(project.pk)  # before any row
-        number = sql.one(
-            "UPDATE agents_project SET tickets_made = tickets_made + 1 WHERE id = %s RETURNING tickets_made, workflow, workflows",
-            [project.pk],
-        )
+        number = sql.one(NEXT_NUMBER, [project.pk])
         assert number
-        workflow.expect_allowed(
-            project.key, number["workflow"], number["workflows"]
-        )  # as it is now, under the project's lock
+        # as it is now, under the project's lock
+        workflow.expect_allowed(project.key, number["workflow"], number["workflows"])
         ticket = self.model(
             project=project,
             number=number["tickets_made"],
             key=f"{project.key}-{number['tickets_made']}",
-            title=title,
-            description=description,
-            priority=priority,
-            labels=list(labels),
             workflow=workflow,
             phase=phase,
-            parent=parent,
-            source=source,
-            source_id=source_id,
+            **spec.stored,
         )
         sql.check(ticket, without=["phase", "moves", "previous_phase", "phase_since", "created_at"])
         ticket.save(force_insert=True)
         ticket.note_move(None, phase, ground, by=by, reason=reason)
-        ticket.record("ticket.opened", by=by, reason=reason, data={"title": title, "phase": phase})
-        if follow_up:
-            Link.objects.create(ticket=ticket, other=follow_up, kind=FOLLOW_UP)
-        if ground != Ground.IMPORTED:
-            ticket.seed(phase, by=by)
-        if tasks:
-            ticket.tasks.model.objects.insert(ticket, tasks, by=by, watch=watch)
+        ticket.record("ticket.opened", by=by, reason=reason, data={"title": spec.title, "phase": phase})
+        if spec.follow_up:
+            Link.objects.create(ticket=ticket, other_id=spec.follow_up.pk, kind=FOLLOW_UP)
+        ticket.seed(phase, by=by)
+        if spec.tasks:
+            ticket.tasks.model.objects.insert(ticket, spec.tasks, by=by, watch=watch)
         return ticket
 
 
