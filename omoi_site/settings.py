@@ -27,7 +27,8 @@ def ending(refusal: OmoiError) -> SystemExit:
     return SystemExit(1)
 
 
-DEBUG = os.environ.get("OMOI_DEBUG") == "1"
+DEVELOPMENT = os.environ.get("OMOI_DEV") == "1"  # set by `manage.py dev` for the roles it runs
+DEBUG = DEVELOPMENT or os.environ.get("OMOI_DEBUG") == "1"
 LOOKING = sys.argv[1:2] == [
     "doctor"
 ]  # which makes nothing, and tells of what is wrong instead of ending here
@@ -104,12 +105,17 @@ MIDDLEWARE = [
 
 ROOT_URLCONF = "omoi_site.urls"
 
+UNCACHED = [  # a changed template is seen at once
+    "django.template.loaders.filesystem.Loader",
+    "django.template.loaders.app_directories.Loader",
+]
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [ROOT / "templates"],
-        "APP_DIRS": True,
+        "APP_DIRS": not DEVELOPMENT,
         "OPTIONS": {
+            **({"loaders": UNCACHED} if DEVELOPMENT else {}),
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
@@ -123,6 +129,13 @@ TEMPLATES = [
         },
     }
 ]
+
+if DEVELOPMENT:
+    INSTALLED_APPS.append("zeal")
+    MIDDLEWARE[:0] = [
+        "omoi_site.serving.request_sql.request_sql_middleware",
+        "zeal.middleware.zeal_middleware",  # a page that asks row by row fails, and names the line
+    ]
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -21,6 +21,7 @@ from omoi_site.processes import running_server
 from omoi_site.processes.child_process import Child
 
 HURRIED_S = 2.0
+LOOK_S = 0.5  # between two looks at the code, where somebody works on it
 ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -28,7 +29,8 @@ class Supervisor:
     """One OMOI_HOME's processes.
 
     prepare: called when the database answers, before the roles start; welcome: when every role has become ready for the first time;
-    grace_s: what a role gets to end in; say: told in a sentence what happens.
+    grace_s: what a role gets to end in; say: told in a sentence what happens; changed: which file of the code was changed since it was
+    last asked, if any: then the roles start again.
     """
 
     def __init__(
@@ -43,10 +45,11 @@ class Supervisor:
         prepare: Callable[[], None],
         welcome: Callable[[], None],
         say: Callable[[str], None],
+        changed: Callable[[], str] | None = None,
     ) -> None:
         self.home, self.url, self.server, self.listener, self.roles = home, url, server, listener, roles
         self.grace_s = grace_s
-        self.prepare, self.welcome, self.say = prepare, welcome, say
+        self.prepare, self.welcome, self.say, self.changed = prepare, welcome, say, changed
         self.started_at = datetime.now(UTC).isoformat()
         self.asked_to_end = 0
         self.starting = True
@@ -82,6 +85,7 @@ class Supervisor:
     def _look_after(self) -> None:
         """Start what is due; tell what died."""
         self._look_after_server()
+        self._reload()
         changed = False
         for child in self.roles:
             if child.died():
@@ -95,6 +99,16 @@ class Supervisor:
         if not self.welcomed and all(child.ready or child.over for child in self.roles):
             self.welcomed = True
             self.welcome()
+
+    def _reload(self) -> None:
+        """End the roles whose code was changed; one that waits for its next try has it now."""
+        if self.changed is None or not (file := self.changed()):
+            return
+        roles = [child for child in self.roles if not child.once]
+        self.say(f"{file} has changed: {', '.join(child.role for child in roles)} start again.")
+        for child in roles:
+            child.hurry()
+            child.send(signal.SIGTERM)
 
     def _look_after_server(self) -> None:
         if (
@@ -141,7 +155,8 @@ class Supervisor:
         dues = [child.due for child in self.roles if child.due is not None]
         if self.server and self.server.process and self.server.process.poll() is not None:
             dues.append(self.server_due)
-        patience = max(0.0, min([*dues, time.monotonic() + 60.0]) - time.monotonic())
+        longest = LOOK_S if self.changed else 60.0
+        patience = max(0.0, min([*dues, time.monotonic() + longest]) - time.monotonic())
         ears = {child.ear: child for child in self.roles if child.ear is not None}
         heard, _, _ = select.select([bell.fileno(), *ears], [], [], patience)
         with contextlib.suppress(BlockingIOError):

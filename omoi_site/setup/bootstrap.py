@@ -36,7 +36,7 @@ NO_ROOM = f"The disk that holds {VENV} is full. Omoi's packages need {ROOM >> 20
 
 def ensure_installed(argv: Sequence[str]) -> None:
     """Return in a Python that has what the command needs; that may be another process with the same id."""
-    files = TEST if argv[1:2] == ["test"] else RUN
+    files = TEST if argv[1:2] in (["test"], ["dev"]) else RUN
     wanted = {name: hashlib.sha256((ROOT / name).read_bytes()).hexdigest() for name in files}
     if _whole(Path(sys.prefix), wanted):
         return

@@ -19,6 +19,29 @@ from omoi_site.setup import paths
 from tests.support import ROOT
 from tests.support.wait import until
 
+CODE = (
+    "manage.py",
+    "requirements.txt",
+    "omoi_site",
+    "agents",
+    "tickets",
+    "collaboration",
+    "templates",
+    "static",
+)
+
+
+def copy_code(to: Path) -> Path:
+    """A copy of the code in `to`, with the packages of this Python."""
+    to.mkdir(parents=True)
+    for name in CODE:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, to / name, ignore=shutil.ignore_patterns("__pycache__"))
+        elif (ROOT / name).exists():
+            shutil.copy(ROOT / name, to / name)
+    (to / ".venv").symlink_to(Path(sys.prefix))
+    return to
+
 
 def lives(pid: int) -> bool:
     try:
@@ -38,13 +61,14 @@ class Up:
         root: Path = ROOT,
         python: str = sys.executable,
         env: Any = None,
+        command: str = "up",
         **options: Any,
     ) -> None:
         self.home = home
         self.paper = home.with_name(f"{home.name}.{paper}")
         environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
         environment |= {"OMOI_HOME": str(home), **(env or {})}
-        words = [python, str(root / "manage.py"), "up", "--no-open", *(args or ("--port=0",))]
+        words = [python, str(root / "manage.py"), command, "--no-open", *(args or ("--port=0",))]
         with self.paper.open("ab") as paper:
             self.process = subprocess.Popen(
                 words,

@@ -6,6 +6,7 @@ import contextlib
 import os
 import socket
 import time
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -29,6 +30,7 @@ ROLES = ("web", "worker", "clock")
 class Command(BaseCommand):
     help = "Run everything: PostgreSQL (unless DATABASE_URL is set), web, worker and clock, until Ctrl-C or SIGTERM."
     requires_system_checks: list[str] = []
+    changed: Callable[[], str] | None = None  # which file of the code was changed; `dev` looks
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1")
@@ -119,6 +121,7 @@ class Command(BaseCommand):
             prepare=self.prepare,
             welcome=self.welcome,
             say=self.say,
+            changed=self.changed,
         )
 
     def prepare(self) -> None:

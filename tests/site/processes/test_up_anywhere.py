@@ -13,21 +13,10 @@ from pathlib import Path
 import pytest
 
 from omoi_site.setup import paths
-from tests.support import ROOT
-from tests.support.up_process import Up, short_home
+from tests.support.up_process import Up, copy_code, short_home
 
 pytestmark = pytest.mark.full
 STRANGER = pwd.getpwnam("nobody").pw_uid
-OWN = (
-    "manage.py",
-    "requirements.txt",
-    "omoi_site",
-    "agents",
-    "tickets",
-    "collaboration",
-    "templates",
-    "static",
-)
 as_root = pytest.mark.skipif(
     os.geteuid() != 0, reason="only root can become another user: run the tests as root"
 )
@@ -41,19 +30,8 @@ def home() -> Iterator[Path]:
 
 @pytest.fixture
 def clone(home: Path) -> Callable[[Path], Path]:
-    """A copy of the code at a place of one's choice, with the packages of this Python."""
-
-    def copy(to: Path) -> Path:
-        to.mkdir(parents=True)
-        for name in OWN:
-            if (ROOT / name).is_dir():
-                shutil.copytree(ROOT / name, to / name, ignore=shutil.ignore_patterns("__pycache__"))
-            elif (ROOT / name).exists():
-                shutil.copy(ROOT / name, to / name)
-        (to / ".venv").symlink_to(Path(sys.prefix))
-        return to
-
-    return copy
+    """A copy of the code at a place of one's choice."""
+    return copy_code
 
 
 def serves(up: Up) -> None:
