@@ -14,10 +14,8 @@ from agents.api.json import ShortJSONParser
 from agents.api.openapi import route
 from agents.api.parsing import Shape, parse
 from agents.api.view import View
-from agents.models import rights
 from omoi_site.errors import Invalid
 from tickets import interchange
-from tickets.models import Ticket
 
 
 class ImportIn(Shape):
@@ -78,10 +76,6 @@ class ImportsView(View):
         given = parse(ImportIn, request)
         project = self.project(given["project"])
 
-        def force() -> None:
-            with Ticket.objects.told_if_not_born(project, "the last", by=request.user):
-                rights.need(request.user, "gates:force", project)
-
         report = interchange.run(
             given["format"],
             _file(given),
@@ -89,7 +83,6 @@ class ImportsView(View):
             by=request.user,
             dry_run=given["dry_run"],
             workflow=given["workflow"],
-            force=force,
         )
         return Response(report.as_dict(), status=201)
 

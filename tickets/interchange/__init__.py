@@ -35,16 +35,13 @@ def run(
     by: Any,
     dry_run: bool = False,
     workflow: str = "",
-    force: Callable[[], None] = lambda: None,
 ) -> Report:
     """Import a binary file into a project and report; with `dry_run` the same, and then all of it is undone.
 
-    Tickets follow `workflow`, else `simple`, where the project allows it. `force` is asked before finished work comes in, and raises where `by` has no right to
-    put tickets past the first phase. Raises Malformed, Invalid, TooLarge or Cycle naming the line or the edge.
+    Tickets follow `workflow`, else `simple`, where the project allows it. Raises Forbidden where finished work comes in and
+    `by` has no right to put tickets past the first phase; raises Malformed, Invalid, TooLarge or Cycle naming the line or the edge.
     """
-    return bring_in(
-        read(format, file), project=project, by=by, dry_run=dry_run, workflow=workflow, force=force
-    )
+    return bring_in(read(format, file), project=project, by=by, dry_run=dry_run, workflow=workflow)
 
 
 def read(format: str, file: BinaryIO) -> Read:
@@ -62,11 +59,10 @@ def bring_in(
     by: Any,
     dry_run: bool = False,
     workflow: str = "",
-    force: Callable[[], None] = lambda: None,
     watch: Callable[[int], None] = lambda made: None,
 ) -> Report:
     """The other half: write what is new; `watch` is told now and then how many tickets are made."""
     followed = Workflow.objects.of_project(project, workflow or WORKFLOW)
-    arrival = sheet.bring_in(project=project, workflow=followed, by=by, force=force, watch=watch)
+    arrival = sheet.bring_in(project=project, workflow=followed, by=by, watch=watch)
     transaction.set_rollback(dry_run)
     return Report(sheet.source, project.key, dry_run, sheet, arrival)

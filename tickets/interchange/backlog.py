@@ -69,13 +69,10 @@ class Sheet:
         project: Project,
         workflow: Workflow,
         by: Any,
-        force: Callable[[], None] = lambda: None,
         watch: Callable[[int], None] = lambda made: None,
     ) -> Arrival:
         """What is new of it."""
-        return bulk_import.bring_in(
-            self.backlog(), project=project, workflow=workflow, by=by, force=force, watch=watch
-        )
+        return bulk_import.bring_in(self.backlog(), project=project, workflow=workflow, by=by, watch=watch)
 
 
 def refuse_cycles(edges: Iterable[tuple[str, str]], what: str) -> None:

@@ -112,7 +112,6 @@ class Flow:
         project: Project,
         workflow: Workflow,
         by: Any,
-        force: Callable[[], None] = lambda: None,
         watch: Callable[[int], None] = lambda made: None,
     ) -> Arrival:
         """The ticket, unless it is here."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from agents.models import Event, Project, label, via
+from agents.models import Event, Project, label, rights, via
 from omoi_site import limits
 from omoi_site.database import sql
 from omoi_site.errors import Faults, Invalid
@@ -25,6 +25,7 @@ from tickets.models.ticket.comment import Comment, Remark
 from tickets.models.ticket.history import PhaseMove
 from tickets.models.ticket.inherited import Pairs, circles, gathered, inherited
 from tickets.models.ticket.ticket import Ticket
+from tickets.models.ticket.transitions import FORCE
 from tickets.models.workflow import Workflow
 from tickets.workflows.document import Plan
 
@@ -158,13 +159,12 @@ def bring_in(
     project: Project,
     workflow: Workflow,
     by: Any,
-    force: Callable[[], None] = lambda: None,
     watch: Callable[[int], None] = lambda made: None,
 ) -> Arrival:
     """Add what is new of a backlog, in one transaction.
 
-    `force` is asked before tickets are born past the first phase, and raises where that is not allowed; `watch` is told now and
-    then how many tickets are made. Raises Cycle when needs or parents would go round together with what is here.
+    Finished work begins past the first phase, which takes the right to force a move: else raises Forbidden. `watch` is told now
+    and then how many tickets are made. Raises Cycle when needs or parents would go round together with what is here.
     """
     Need.objects.lock_graph(
         project.pk
@@ -181,7 +181,8 @@ def bring_in(
         {name: row["task"] for name, row in known.items()},
     )
     if any(item.done for item in fresh):
-        force()
+        with Ticket.objects.told_if_not_born(project, "the last", by=by):
+            rights.need(by, FORCE, project)
     born: dict[str, int] = {}
     for ticket, task in _born(fresh, backlog.source, project, workflow, by):
         tickets[ticket.source_id], born[ticket.source_id] = ticket.pk, task
