@@ -1,172 +1,135 @@
-"""The form of an act: what it asks, what it would do, and after a refusal why, and what has changed meanwhile."""
+"""The forms of the actions: what each asks for, and what is wrong with what was sent."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
-from django.urls import reverse
+from django import forms
+from django.core.exceptions import ValidationError
 
-from agents.models import Event, label, rights
-from omoi_site.errors import Forbidden, OmoiError, VersionConflict
-from tickets.models import NotReady, Task, Ticket
-from tickets.models.ticket.record import BlockedClass, Priority, TransitionNotAllowed
-from tickets.pages import actions
-from tickets.pages.gate_checklist import capital, name_of, told
-from tickets.workflows.document import BLOCKED, CANCELLED
+from omoi_site import limits, spoken
+from omoi_site.errors import Invalid
+from tickets.models.ticket.record import BlockedClass, Priority
 
-LATE = (
-    VersionConflict,
-    TransitionNotAllowed,
-    NotReady,
-    actions.Outdated,
-)  # refusals that another's act may be behind
+LONGEST_PHASE = 60  # characters of a phase's name
 
 
-class Asking:
-    """`typed` is what came with the last try, which is kept."""
+class VersionField(forms.IntegerField):
+    """The version a page showed; None for a number that no page can have shown, and then nothing is compared."""
+
+    widget = forms.HiddenInput
+
+    def clean(self, value: Any) -> int | None:
+        try:
+            return super().clean(value)
+        except ValidationError:
+            return None
+
+
+class ReasonField(forms.CharField):
+    """A text of `least` characters or more; it may be empty where that is 0."""
+
+    def __init__(self, label: str, least: int = 0) -> None:
+        missing = f"give a reason of {least} characters or more" if least > 1 else f"say {label.lower()}"
+        super().__init__(
+            label=label,
+            required=bool(least),
+            min_length=least or None,
+            max_length=limits.REASON,
+            widget=forms.Textarea({"class": "input", "rows": 3, "cols": False}),
+            error_messages={
+                "required": missing,
+                "min_length": missing,
+                "max_length": "at most %(limit_value)d characters; these are %(show_value)d",
+            },
+        )
+        self.least = least
+
+    @property
+    def hint(self) -> str:
+        """What stands beside the label."""
+        if self.least > 1:
+            return f"({self.least} characters or more)"
+        return "" if self.least else "(may be left out)"
+
+
+class ActionForm(forms.Form):
+    """`state`: what the action is bound to beside the ticket's version; empty where that does not matter."""
+
+    version = VersionField(required=False)
+    state = forms.CharField(required=False, max_length=100, widget=forms.HiddenInput)
+
+    def __init__(self, data: Mapping[str, Any] | None = None, initial: dict[str, Any] | None = None) -> None:
+        super().__init__(data, initial=initial, auto_id="act-%s")
+
+    @property
+    def readable(self) -> dict[str, Any]:
+        """The values that are valid, whether or not all are."""
+        self.is_valid()
+        return self.cleaned_data
+
+    def check(self) -> dict[str, Any]:
+        """The values; raises Invalid with everything that is wrong."""
+        if not self.is_valid():
+            faults = [
+                {"field": name, "code": error.code or "invalid", "message": message}
+                for name, errors in self.errors.as_data().items()
+                for error in errors
+                for message in error.messages
+            ]
+            raise Invalid("; ".join(fault["message"] for fault in faults), errors=faults)
+        return self.cleaned_data
+
+
+class ReasonForm(ActionForm):
+    def __init__(self, *args: Any, label: str, least: int = 0, **how: Any) -> None:
+        super().__init__(*args, **how)
+        self.fields["reason"] = ReasonField(label, least)
+
+
+class MoveForm(ReasonForm):
+    """Whether a phase can be reached is for the move itself to say: what is shown may be over when it is sent."""
+
+    to = forms.CharField(
+        label="To",
+        max_length=LONGEST_PHASE,
+        error_messages={"required": "choose where it shall go", "max_length": "there is no such phase"},
+    )
 
     def __init__(
-        self,
-        act: actions.Act,
-        ticket: Ticket,
-        subject: Any,
-        who: Any,
-        refused: OmoiError | None,
-        typed: Mapping[str, str],
+        self, *args: Any, destinations: Sequence[str] = (), choose: bool = False, **how: Any
     ) -> None:
-        self.act = act
-        self.ticket = ticket
-        self.subject = subject
-        self.refused = refused
-        self.typed = typed
-        self.who = label(who)
-        self.scopes = rights.scopes(who, ticket.project)
-
-    @property
-    def address(self) -> str:
-        if isinstance(self.subject, Task):
-            return reverse("task_act", args=[self.ticket.key, self.subject.pk, self.act.word])
-        return reverse("act", args=[self.ticket.key, self.act.word])
-
-    @property
-    def title(self) -> str:
-        return (
-            f"{self.act.says} {self.subject.key}"
-            if " " not in self.act.says
-            else f"{self.act.says}: {self.subject.key}"
+        """choose: no phase is chosen at first."""
+        super().__init__(*args, **how)
+        nothing = [("", "Choose a phase")] if choose and not self.initial.get("to") else []
+        choices = [*nothing, *((phase, spoken.phase(phase)) for phase in destinations)]
+        alone = len(destinations) == 1
+        self.fields["to"].widget = (
+            forms.HiddenInput() if alone else forms.Select({"class": "input"}, choices=choices)
         )
+        if alone:
+            self.initial["to"] = destinations[0]
+        elif destinations and not choose:
+            self.initial["to"] = self.initial.get("to") or destinations[0]
 
-    @property
-    def refusal(self) -> str:
-        """Why it was refused, in a sentence: a missing right by the role that has it."""
-        if isinstance(self.refused, Forbidden):
-            return actions.why_not(self.act, self.scopes) or self.refused.message
-        return self.refused.message if self.refused else ""
 
-    @property
-    def why_not(self) -> str:
-        """What keeps this person from it now, the state of things before the right."""
-        if not self.act.fits(self.subject):
-            stands = (
-                self.subject.state
-                if isinstance(self.subject, Task)
-                else self.ticket.phase.replace("_", " ").lower()
-            )
-            return f"{self.subject.key} is {stands} now: this cannot be done to it"
-        return actions.why_not(self.act, self.scopes)
-
-    @cached_property
-    def effect(self) -> Sequence[str]:
-        return self.act.effect(self.subject) if self.act.fits(self.subject) else ()
-
-    @property
-    def effects_to(self) -> list[tuple[str, Sequence[str]]]:
-        """What more it does for each phase it may lead to."""
-        return (
-            [(way, self.act.effect_to(self.subject, way)) for way in self.ways] if self.act.effect_to else []
+class BlockForm(ReasonForm):
+    def __init__(self, *args: Any, **how: Any) -> None:
+        super().__init__(*args, **how)
+        kinds = forms.ChoiceField(
+            label="Kind of obstacle",
+            required=False,
+            choices=[(value, spoken.phase(name)) for value, name in BlockedClass.choices],
+            widget=forms.Select({"class": "input"}),
+            error_messages={"invalid_choice": "there is no such kind of obstacle"},
         )
+        self.fields = {"class": kinds, **self.fields}  # a word that Python keeps for itself
 
-    @cached_property
-    def ways(self) -> Sequence[str]:
-        return self.act.to(self.ticket) if self.act.to and self.act.fits(self.subject) else ()
 
-    @property
-    def way(self) -> str:
-        """The phase that is chosen at first."""
-        return self.typed.get("to", "") or (self.ways[0] if self.ways and self.act.word != "force" else "")
-
-    @property
-    def classes(self) -> list[tuple[str, str]]:
-        return BlockedClass.choices
-
-    @property
-    def priorities(self) -> list[str]:
-        return [name.lower() for name in Priority.names]
-
-    @property
-    def priority(self) -> str:
-        return self.typed.get("priority", "") or self.ticket.priority_name
-
-    @cached_property
-    def changed(self) -> Event | None:
-        """Who was faster, where that may be what stands behind the refusal."""
-        return actions.last_change(self.act, self.subject) if isinstance(self.refused, LATE) else None
-
-    @property
-    def mine(self) -> bool:
-        """Whether who asks was that."""
-        return bool(self.changed and self.changed.actor == self.who)
-
-    @property
-    def done(self) -> bool:
-        """Whether it was this very act: the answer was lost, or it was sent twice."""
-        if not (self.mine and self.changed and self.changed.kind == self.act.leaves):
-            return False
-        if "priority" in self.act.asks:  # an edit may have been of something else
-            return self.typed.get("priority") == self.ticket.priority_name
-        goal = self.typed.get("to") or {"block": BLOCKED, "cancel": CANCELLED}.get(self.act.word)
-        return not self.moved or self.moved[1] == goal
-
-    @property
-    def again(self) -> bool:
-        """Whether the form makes sense once more: not when it is done, nor when it leads nowhere from here."""
-        to = self.typed.get("to")
-        astray = to and isinstance(self.refused, LATE) and to not in self.ways
-        return not (self.done or self.asks_nothing or astray)
-
-    @property
-    def asks_nothing(self) -> bool:
-        """Whether the form was not even shown: its button was drawn for another state."""
-        return isinstance(self.refused, actions.Outdated) and not self.typed
-
-    @property
-    def state(self) -> str:
-        return self.act.state(self.subject)
-
-    @property
-    def moved(self) -> tuple[str, str] | None:
-        """From where to where, when the other moved it."""
-        data = self.changed.data if self.changed else {}
-        return (data["from"], data["to"]) if "from" in data and "to" in data else None
-
-    @property
-    def unmet(self) -> list[dict[str, Any]]:
-        """What the gate lacks, by name."""
-        reasons = self.refused.more.get("unmet", []) if self.refused else []
-        return [
-            {
-                "name": name_of(self._entry(reason)),
-                "got": told(reason),
-                "how": capital(str(reason.get("how") or "")),
-            }
-            for reason in reasons
-        ]
-
-    def _entry(self, reason: Mapping[str, Any]) -> dict[str, Any]:
-        """The gate's entry a reason belongs to, for its parameters."""
-        gate = self.ticket.plan[self.ticket.phase].gate if self.ticket.phase in self.ticket.plan else ()
-        same = [asked for asked in gate if asked["check"] == reason["check"]]
-        typed = [asked for asked in same if asked.get("type") == reason.get("need")]
-        return (typed or same or [{"check": reason["check"]}])[0]
+class PriorityForm(ActionForm):
+    priority = forms.ChoiceField(
+        choices=[(name.lower(), spoken.phase(name)) for name in Priority.names],
+        widget=forms.Select({"class": "input"}),
+        error_messages={"invalid_choice": f"one of {', '.join(name.lower() for name in Priority.names)}"},
+    )

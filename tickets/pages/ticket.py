@@ -58,7 +58,7 @@ class Line:
     task: Task
     causes: list[dict[str, Any]]
     needs: list[Need]
-    offers: list[actions.Offer]
+    actions: list[actions.Action]
     agent: str
 
     @property
@@ -130,6 +130,7 @@ class TicketPage:
 
     def __init__(self, ticket: Ticket, who: Any, query: Mapping[str, str]) -> None:
         self.ticket = ticket
+        self.who = who
         self.query = query
         self.scopes = rights.scopes(who, ticket.project)
 
@@ -187,35 +188,37 @@ class TicketPage:
     def of_a_task(self, cause: Mapping[str, Any]) -> bool:
         return bool(cause["what"].startswith(f"{self.ticket.key}."))
 
-    def fix(self, cause: Mapping[str, Any]) -> actions.Offer | None:
+    def fix(self, cause: Mapping[str, Any]) -> actions.Action | None:
         of_the_project = cause["code"] == "pause" and not self.ticket.paused
-        word = "" if self.of_a_task(cause) or of_the_project else FIXES.get(cause["code"], "")
-        return self.offers.get(word)
+        name = "" if self.of_a_task(cause) or of_the_project else FIXES.get(cause["code"], "")
+        return self.actions.get(name)
 
     # -- what may be done
 
     @cached_property
-    def offers(self) -> dict[str, actions.Offer]:
-        found = actions.offers(actions.TICKET, self.ticket, self.scopes)
-        if not self.tally.failed:
-            found.pop("retry-failed", None)
-        return found
+    def actions(self) -> dict[str, actions.Action]:
+        """What can be done to the ticket, by name."""
+        kinds = [kind for kind in actions.TICKET if self.tally.failed or kind.name != "retry-failed"]
+        return {action.name: action for action in self.available(kinds, self.ticket)}
+
+    def available(self, kinds: Sequence[type[actions.Action]], subject: Any) -> list[actions.Action]:
+        every = [kind(subject, self.who, self.scopes) for kind in kinds]
+        return [action for action in every if action.available]
 
     @property
-    def main_act(self) -> actions.Offer | None:
-        return next(
-            (self.offers[word] for word in ("advance", "unblock", "reopen") if word in self.offers), None
-        )
+    def main_action(self) -> actions.Action | None:
+        names = ("advance", "unblock", "reopen")
+        return next((self.actions[name] for name in names if name in self.actions), None)
 
     @property
-    def menu(self) -> list[actions.Offer]:
-        words = ["follow-up", "pause", "resume", "block", "back", "priority", "cancel", "force"]
-        return [self.offers[word] for word in words if word in self.offers]
+    def menu(self) -> list[actions.Action]:
+        names = ["follow-up", "pause", "resume", "block", "back", "priority", "cancel", "force"]
+        return [self.actions[name] for name in names if name in self.actions]
 
     @property
     def looks_only(self) -> bool:
         """Whether this person may do nothing here."""
-        return bool(self.offers) and all(offer.why_not for offer in self.offers.values())
+        return bool(self.actions) and all(action.denied for action in self.actions.values())
 
     @property
     def held_back(self) -> str:
@@ -311,7 +314,7 @@ class TicketPage:
                 task,
                 standstill(told[task.pk]["causes"]) if task.pk in told else [],
                 needs.get(task.pk, []),
-                list(actions.offers(actions.TASK, task, self.scopes).values()),
+                self.available(actions.TASK, task),
                 self.agents.get(task.holder_id or task.settled_by or 0, ""),
             )
             for task in self.shown

@@ -19,8 +19,9 @@ from omoi_site.errors import NotFound, OmoiError
 from tickets.models import Ticket
 from tickets.models.ticket.record import Priority
 from tickets.pages import actions
+from tickets.pages.actions.action import Outdated, expect_unmoved
 from tickets.pages.board import STATES, Board, Wanted
-from tickets.pages.forms import Asking
+from tickets.pages.dialog import Dialog
 from tickets.pages.ticket import TicketPage
 
 KEPT = [
@@ -43,7 +44,7 @@ def page(view: Any) -> Any:
     return require_safe(login_required(gzip_page(vary_on_headers("HX-Request", "HX-Request-Type")(kept))))
 
 
-def live(request: HttpRequest) -> bool:
+def is_part(request: HttpRequest) -> bool:
     """Whether only the live part is asked for."""
     return request.headers.get("HX-Request") == "true" and request.headers.get("HX-Request-Type") != "full"
 
@@ -73,12 +74,12 @@ def board(request: HttpRequest) -> HttpResponse:
         "states": STATES,
         "address": address(request, project),
     }
-    answer = render(request, "tickets/_board.html" if live(request) else "tickets/board.html", known)
+    answer = render(request, "tickets/_board.html" if is_part(request) else "tickets/board.html", known)
     if asked and asked != last:
         answer.set_cookie(
             LAST_PROJECT, asked, max_age=YEAR_S, httponly=True, secure=request.is_secure(), samesite="Lax"
         )
-    if live(request) and "filter" in request.GET:
+    if is_part(request) and "filter" in request.GET:
         answer["HX-Push-Url"] = known["address"]
     return answer
 
@@ -93,39 +94,39 @@ def address(request: HttpRequest, project: Project) -> str:
     return f"{request.path}?{text}" if text else request.path
 
 
-def seen(request: HttpRequest, key: str) -> Ticket:
-    found = Ticket.objects.seen_by(request.user).select_related("project", "workflow", "parent")
-    return get_object_or_404(found, key=key.upper().replace("\x00", "?"))  # no text of the database
+def get_ticket(request: HttpRequest, key: str) -> Ticket:
+    tickets = Ticket.objects.seen_by(request.user).select_related("project", "workflow", "parent")
+    return get_object_or_404(tickets, key=key.upper().replace("\x00", "?"))  # no text of the database
 
 
 @page
 def ticket(request: HttpRequest, key: str) -> HttpResponse:
     cursor = Event.objects.current_cursor()
-    shown = seen(request, key)
+    shown = get_ticket(request, key)
     known = {
         "ticket": shown,
         "page": TicketPage(shown, request.user, request.GET),
         "cursor": cursor,
         "here": "board",
     }
-    return render(request, "tickets/_ticket.html" if live(request) else "tickets/ticket.html", known)
+    return render(request, "tickets/_ticket.html" if is_part(request) else "tickets/ticket.html", known)
 
 
-def act(request: HttpRequest, key: str, word: str) -> HttpResponse:
+def ticket_action(request: HttpRequest, key: str, name: str) -> HttpResponse:
     """What a person does to a ticket: GET asks, POST does it."""
-    shown = seen(request, key)
-    return acted(request, shown, shown, known_act(actions.TICKET, word))
+    ticket = get_ticket(request, key)
+    return act(request, ticket, ticket, find_action(actions.TICKET, name))
 
 
-def task_act(request: HttpRequest, key: str, pk: int, word: str) -> HttpResponse:
-    shown = seen(request, key)
-    task = get_object_or_404(shown.tasks.select_related("holder", "project"), pk=pk)
-    return acted(request, shown, task, known_act(actions.TASK, word))
+def task_action(request: HttpRequest, key: str, pk: int, name: str) -> HttpResponse:
+    ticket = get_ticket(request, key)
+    task = get_object_or_404(ticket.tasks.select_related("holder", "project"), pk=pk)
+    return act(request, ticket, task, find_action(actions.TASK, name))
 
 
-def known_act(known: Sequence[actions.Act], word: str) -> actions.Act:
+def find_action(kinds: Sequence[type[actions.Kind]], name: str) -> type[actions.Kind]:
     try:
-        return actions.act_of(known, word)
+        return actions.find(kinds, name)
     except NotFound as error:
         raise Http404(error.message) from None
 
@@ -134,34 +135,31 @@ def known_act(known: Sequence[actions.Act], word: str) -> actions.Act:
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 @gzip_page
-def acted(request: HttpRequest, ticket: Ticket, subject: Any, act: actions.Act) -> HttpResponse:
-    """The form of an act, or what came of it: to the page's script a word of what was done or the form again, else a page."""
+def act(request: HttpRequest, ticket: Ticket, subject: Any, kind: type[actions.Action]) -> HttpResponse:
+    """The dialog of an action, or what came of it: to the page's script a sentence or the dialog again, else a page."""
     refused = None
     if request.method == "POST":
         try:
-            said = act.perform(subject, actions.Given.of(request.POST, request.user))
+            result = kind(subject, request.user).perform(request.POST)
         except OmoiError as error:
             error.leave_trace()
             refused = error
         else:
-            if live(request):
-                return HttpResponse(said, content_type="text/plain; charset=utf-8")
-            messages.success(request, said)
+            if is_part(request):
+                return HttpResponse(result, content_type="text/plain; charset=utf-8")
+            messages.success(request, result)
             return redirect("ticket", ticket.key)
-        ticket, subject = (
-            seen(request, ticket.key),
-            type(subject).objects.select_related("project").get(pk=subject.pk),
-        )
+        ticket = get_ticket(request, ticket.key)
+        subject = type(subject).objects.select_related("project").get(pk=subject.pk)
     else:
         try:
-            actions.offered_at(ticket, request.GET.get("moves", ""))
-        except actions.Outdated as error:
+            expect_unmoved(ticket, request.GET.get("moves", ""))
+        except Outdated as error:
             refused = error
-    known = {
-        "act": act,
-        "asked": Asking(act, ticket, subject, request.user, refused, request.POST),
+    context = {
+        "dialog": Dialog(kind(subject, request.user), ticket, request.POST, refused),
         "ticket": ticket,
         "here": "board",
     }
-    template = "tickets/_act.html" if live(request) else "tickets/act.html"
-    return render(request, template, known, status=refused.status if refused else 200)
+    template = "tickets/_act.html" if is_part(request) else "tickets/act.html"
+    return render(request, template, context, status=refused.status if refused else 200)

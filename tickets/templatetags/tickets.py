@@ -88,28 +88,22 @@ def node_icon(node: Any) -> SafeString:
 
 
 @register.inclusion_tag("tickets/_offer.html", takes_context=True)
-def offered(
-    context: dict[str, Any], offer: Any, look: str, place: str, to: str = "", subject: Any = None
+def action_button(
+    context: dict[str, Any], action: Any, look: str, place: str, to: str = ""
 ) -> dict[str, Any]:
-    """The button of an act: `look` are classes beside btn (item: a line of a menu), `place` makes its id one of its own."""
-    ticket, act = context["ticket"], offer.act
-    address = (
-        reverse("task_act", args=[ticket.key, subject.pk, act.word])
-        if subject
-        else reverse("act", args=[ticket.key, act.word])
-    )
+    """The button of an action.
+
+    look: classes beside btn (item: a line of a menu). place: makes its id one of its own.
+    """
+    ticket, subject = context["ticket"], action.subject
     return {
-        "offer": offer,
-        "act": act,
-        "address": address,
-        "state": act.state(subject or ticket) if act.direct else "",
-        "subject": subject or ticket,
+        "action": action,
         "ticket": ticket,
-        "label": f"{act.says} to {words(to)}" if to else act.says,
+        "label": f"{action.label} to {words(to)}" if to else action.label,
         "classes": "item" if look == "item" else f"btn {look}".strip(),
         "item": look == "item",
         "bare": "icon" in look.split(),
-        "id": f"{place}-{act.word}{f'-{subject.pk}' if subject else ''}",
+        "id": f"{place}-{action.name}{'' if subject == ticket else f'-{subject.pk}'}",
         "csrf_token": context.get("csrf_token"),
     }
 

@@ -333,7 +333,7 @@ def test_an_act_sent_again_is_done_once(page, project, operator, ada, word, give
         given = {"to": "DOING"}
     else:
         ticket = factories.busy_ticket(project, by=operator, agent=ada)
-    state = actions.act_of(actions.TICKET, word).state(ticket)
+    state = actions.find(actions.TICKET, word)(ticket, by=operator).state
     assert act(page, ticket, word, state=state, **given).status_code == 200
     told = Event.objects.count()
 
@@ -419,6 +419,20 @@ def test_an_operator_may_not_force_and_the_try_is_kept(member, delivery):
     told = Event.objects.filter(kind="ticket.move_refused").latest("id")
     assert (told.actor, told.data["to"], told.data["code"]) == ("user:operator", "TESTING", "forbidden")
     assert act(operator, delivery, "pause").status_code == 200
+
+
+def test_a_refused_move_is_kept_whatever_was_wrong_with_its_form(member, delivery):
+    """Who may not force, and who gives no reason for what they may do."""
+    operator = member("operator")
+    assert act(operator, delivery, "force", to="TESTING", reason="short").status_code == 403
+    assert act(operator, delivery, "cancel").status_code == 422
+
+    kept = Event.objects.filter(kind="ticket.move_refused", actor="user:operator").order_by("id")
+
+    assert [(event.data["to"], event.data["code"]) for event in kept] == [
+        ("TESTING", "forbidden"),
+        ("CANCELLED", "invalid"),
+    ]
 
 
 def test_a_stranger_finds_no_act(client, delivery, django_user_model):

@@ -160,10 +160,10 @@ def test_no_page_and_no_dialog_tells_a_bare_moment_or_a_word_of_the_api(client, 
         "/board/?project=OMO",
         "/board/?project=OMO&view=needs_operator",
     ]
-    pages += [f"/tickets/{delivery.key}/{act.word}/" for act in TICKET]
+    pages += [f"/tickets/{delivery.key}/{action.name}/" for action in TICKET]
     pages += [
-        f"/tickets/{delivery.key}/tasks/{task.pk}/{act.word}/"
-        for act in TASK
+        f"/tickets/{delivery.key}/tasks/{task.pk}/{action.name}/"
+        for action in TASK
         for task in delivery.tasks.all()[:3]
     ]
     for page in pages:

@@ -1,0 +1,36 @@
+"""What people may do to a ticket or a task on its page: each asks for what its verb needs, and calls the verb."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from omoi_site.errors import NotFound
+from tickets.pages.actions import moves, task, ticket
+from tickets.pages.actions.action import Action, TaskAction, TicketAction
+
+TICKET: Sequence[type[TicketAction]] = (
+    moves.Advance,
+    moves.Unblock,
+    moves.Reopen,
+    ticket.FollowUp,
+    ticket.Judge,
+    ticket.RetryFailed,
+    ticket.Pause,
+    ticket.Resume,
+    moves.Block,
+    moves.SendBack,
+    ticket.ChangePriority,
+    moves.Cancel,
+    moves.Force,
+)
+TASK: Sequence[type[TaskAction]] = (task.Retry, task.Bump, task.Cancel)
+Kind = TypeVar("Kind", bound=Action)
+
+
+def find(kinds: Sequence[type[Kind]], name: str) -> type[Kind]:
+    """The action of this name; raises NotFound."""
+    for kind in kinds:
+        if kind.name == name:
+            return kind
+    raise NotFound(f"there is no action {name}")

@@ -1,0 +1,228 @@
+"""Moves of a ticket: on, back, blocked, given up, forced. The model says where each can lead and what it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import cached_property
+from typing import Any, ClassVar
+
+from django.db.models import Count, Q
+
+from omoi_site import spoken
+from tickets.models import Ticket
+from tickets.models.task.record import READY
+from tickets.models.ticket.options import MOVES
+from tickets.models.ticket.record import BlockedClass, TransitionNotAllowed
+from tickets.pages.actions.action import TicketAction, counted
+from tickets.pages.forms import ActionForm, BlockForm, MoveForm
+from tickets.workflows.document import BLOCKED, CANCELLED
+
+
+class Move(TicketAction):
+    """verb: the model's name of it. to: where it always leads; empty: to a phase that is chosen."""
+
+    verb: ClassVar[str]
+    to: ClassVar[str] = ""
+    nearest_first: ClassVar[bool] = False
+    force: ClassVar[bool] = False
+
+    def __init_subclass__(cls) -> None:
+        if "verb" in vars(cls):
+            cls.scope, cls.least_reason = MOVES[cls.verb]
+
+    @property
+    def available(self) -> bool:
+        return bool(self.destinations)
+
+    @cached_property
+    def destinations(self) -> list[str]:
+        phases = self.ticket.destinations(self.verb)
+        return phases[::-1] if self.nearest_first else phases
+
+    @property
+    def effects_by_destination(self) -> list[tuple[str, Sequence[str]]]:
+        """What more it would do, for each phase it can lead to."""
+        return []
+
+    def form(self, data: Mapping[str, Any] | None = None, **how: Any) -> ActionForm:
+        if self.to:
+            return super().form(data, **how)
+        how = {"label": self.reason_label, "least": self.least_reason, "choose": self.force, **how}
+        return MoveForm(data, destinations=self.destinations if data is None else (), **how)
+
+    def recorded(self, form: ActionForm) -> AbstractContextManager[None]:
+        to = self.to or form.readable.get("to") or self.ticket.phase
+        return Ticket.objects.told_if_refused(self.ticket.pk, to, by=self.by)
+
+    def expect_as_offered(self, values: dict[str, Any]) -> None:
+        """A move is known by where it leads alone: it must not become another one meanwhile."""
+        super().expect_as_offered(values)
+        if not self.to and values["to"] not in self.destinations:
+            raise TransitionNotAllowed(
+                f"{self.ticket.key} cannot go to {spoken.phase(values['to'])} by this; "
+                f"it may go to {spoken.phases(self.destinations) or 'no phase'}"
+            )
+
+    def do(self, values: dict[str, Any]) -> str:
+        return f"{self.ticket.key} is in {spoken.phase(self.move(values))} now"
+
+    def move(self, values: dict[str, Any], **how: Any) -> str:
+        to: str = self.to or values["to"]
+        how |= {"reason": values["reason"], "version": values["version"]}
+        Ticket.objects.move(self.ticket.pk, to, by=self.by, **how)
+        return to
+
+
+class Advance(Move):
+    name = "advance"
+    verb = "advance"
+    label = "Advance"
+    icon = "arrow-right"
+
+    @property
+    def effects(self) -> Sequence[str]:
+        phase = self.ticket.plan[self.ticket.phase]
+        gate = f"The gate is judged first: {counted(len(phase.gate), 'check')}."
+        effects = [gate if phase.gate else f"{spoken.phase(phase.name)} has no gate."]
+        if left := sum(count_tasks(self.ticket, "pending", "claimed")):
+            are = "is" if left == 1 else "are"
+            effects.append(
+                f"{counted(left, 'task')} of this phase {are} still open and must be completed or cancelled first."
+            )
+        return effects
+
+
+class Unblock(Move):
+    name = "unblock"
+    verb = "unblock"
+    label = "Unblock"
+    icon = "corner-down-right"
+    nearest_first = True
+
+    @property
+    def available(self) -> bool:
+        return self.ticket.phase == BLOCKED
+
+
+class Reopen(Move):
+    name = "reopen"
+    verb = "reopen"
+    label = "Reopen"
+    icon = "rotate-ccw"
+    nearest_first = True
+
+    @property
+    def available(self) -> bool:
+        return self.ticket.phase == CANCELLED
+
+
+class SendBack(Move):
+    name = "back"
+    verb = "send_back"
+    label = "Send back"
+    icon = "undo-2"
+    nearest_first = True
+
+    @property
+    def effects(self) -> Sequence[str]:
+        return [effect_of_leaving(self.ticket)]
+
+
+class Force(Move):
+    name = "force"
+    verb = "force"
+    label = "Force a transition"
+    icon = "shield-alert"
+    dangerous = True
+    force = True
+
+    @property
+    def effects(self) -> Sequence[str]:
+        marked = "The move stays marked as forced in the history, with your name and reason."
+        return [effect_of_leaving(self.ticket), marked]
+
+    @property
+    def effects_by_destination(self) -> list[tuple[str, Sequence[str]]]:
+        left = self.ticket.plan[self.ticket.standing]
+        return [(to, self.effects_of(left, to)) for to in self.destinations]
+
+    def effects_of(self, left: Any, to: str) -> Sequence[str]:
+        """Which gates it passes over on the way from the phase `left`, and what becomes of the ticket there."""
+        plan, entered = self.ticket.plan, self.ticket.plan[to]
+        gates = " and ".join(
+            f"{spoken.phase(phase.name)} ({counted(len(phase.gate), 'check')})"
+            for phase in plan.phases
+            if phase.gate and left.position <= phase.position < entered.position
+        )
+        effects = [f"Gates that are passed over: {gates}." if gates else "No gate is passed over."]
+        if entered.terminal:
+            effects.append("The ticket has ended then: no work can be added to it any more.")
+        return effects
+
+    def do(self, values: dict[str, Any]) -> str:
+        return f"{self.ticket.key} is in {spoken.phase(self.move(values, force=True))} now, forced"
+
+
+class Block(Move):
+    name = "block"
+    verb = "block"
+    to = BLOCKED
+    label = "Block"
+    icon = "octagon-x"
+    reason_label = "What blocks it"
+
+    @property
+    def effects(self) -> Sequence[str]:
+        return [effect_of_stopping(self.ticket)]
+
+    def form(self, data: Mapping[str, Any] | None = None, **how: Any) -> ActionForm:
+        return BlockForm(data, label=self.reason_label, least=self.least_reason, **how)
+
+    def do(self, values: dict[str, Any]) -> str:
+        self.move(values, cause=values["class"] or BlockedClass.DEPENDENCY)
+        return f"{self.ticket.key} is blocked"
+
+
+class Cancel(Move):
+    name = "cancel"
+    verb = "cancel"
+    to = CANCELLED
+    label = "Cancel ticket"
+    icon = "ban"
+    dangerous = True
+
+    @property
+    def effects(self) -> Sequence[str]:
+        counts = self.ticket.tasks.open().aggregate(
+            open=Count("pk"), claimed=Count("pk", filter=Q(state="claimed"))
+        )
+        return [
+            f"{counted(counts['open'], 'open task')} cancelled, {counts['claimed']} of them being worked on."
+        ]
+
+    def do(self, values: dict[str, Any]) -> str:
+        self.move(values)
+        return f"{self.ticket.key} is cancelled"
+
+
+def count_tasks(ticket: Ticket, *states: str) -> list[int]:
+    """How many tasks of the phase the ticket stands in are pending, claimed or ready, in the order asked for."""
+    conditions = {"pending": Q(state="pending"), "claimed": Q(state="claimed"), "ready": READY}
+    counts = ticket.tasks.filter(phase=ticket.phase).aggregate(
+        **{state: Count("pk", filter=conditions[state]) for state in states}
+    )
+    return [counts[state] for state in states]
+
+
+def effect_of_leaving(ticket: Ticket) -> str:
+    pending, claimed = count_tasks(ticket, "pending", "claimed")
+    return (
+        f"{counted(claimed, 'claim')} {'is' if claimed == 1 else 'are'} taken back, "
+        f"{counted(pending + claimed, 'open task')} of this phase held until it returns."
+    )
+
+
+def effect_of_stopping(ticket: Ticket) -> str:
+    ready, claimed = count_tasks(ticket, "ready", "claimed")
+    return f"{counted(ready, 'ready task')} not granted meanwhile; {counted(claimed, 'running claim')} may go on."

@@ -1,0 +1,82 @@
+"""What can be done to one task of a ticket."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from omoi_site.database import sql
+from tickets.models import NotReady, Task, Ticket
+from tickets.pages.actions.action import TaskAction, expect_state
+
+
+class Intervention(TaskAction):
+    """One of the verbs a person may use on tasks, for one of them."""
+
+    done: ClassVar[str]
+    refusal: ClassVar[str]
+
+    @sql.atomic
+    def do(self, values: dict[str, Any]) -> str:
+        with Ticket.objects.held(pk=self.task.ticket_id):  # a ticket comes before its tasks
+            task = Task.objects.select_for_update(no_key=True).get(pk=self.task.pk)
+            expect_state(str(task.events), values)
+            tasks = Task.objects.filter(pk=task.pk)
+            if not getattr(tasks, self.name)(by=self.by, reason=values["reason"]):
+                raise NotReady(f"task {task.key} is {task.state}: {self.refusal}")
+        return f"{self.task.key} {self.done}"
+
+
+class Retry(Intervention):
+    name = "retry"
+    label = "Retry"
+    icon = "rotate-ccw"
+    event = "task.retried"
+    done = "is back in the queue"
+    refusal = "only a failed or cancelled task can be retried"
+
+    @property
+    def available(self) -> bool:
+        return self.task.state in ("failed", "cancelled")
+
+    @property
+    def effects(self) -> Sequence[str]:
+        return ["It goes back to the queue with all its attempts."]
+
+
+class Bump(Intervention):
+    name = "bump"
+    label = "Bump"
+    icon = "chevrons-up"
+    event = "task.bumped"
+    done = "goes first"
+    refusal = "only an open task can be bumped"
+
+    @property
+    def available(self) -> bool:
+        return self.task.state == "pending" and not self.task.bumped_at
+
+    @property
+    def effects(self) -> Sequence[str]:
+        return ["It goes before all other work, for good."]
+
+
+class Cancel(Intervention):
+    name = "cancel"
+    label = "Cancel"
+    icon = "ban"
+    event = "task.cancelled"
+    dangerous = True
+    done = "is cancelled"
+    refusal = "only an open task can be cancelled"
+
+    @property
+    def available(self) -> bool:
+        return self.task.state in ("pending", "claimed")
+
+    @property
+    def effects(self) -> Sequence[str]:
+        waiting = self.task.needed_by.filter(child__state="pending").count()
+        holder = f"{self.task.holder.name} loses its claim. " if self.task.holder else ""
+        plural = "" if waiting == 1 else "s"
+        return [f"{holder}{waiting} task{plural} that wait for it are decided by their needs."]

@@ -1,0 +1,165 @@
+"""What else can be done to a ticket: pause and resume it, judge its gate, retry its tasks, follow it up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db.models import Count, Sum
+
+from omoi_site.database import sql
+from tickets.models import NotReady, Task, Ticket, TicketSpec
+from tickets.models.ticket.record import Priority
+from tickets.pages.actions.action import TicketAction, counted, expect_state
+from tickets.pages.actions.moves import effect_of_stopping
+from tickets.pages.forms import ActionForm, PriorityForm
+
+
+class Pause(TicketAction):
+    name = "pause"
+    label = "Pause"
+    icon = "circle-pause"
+    event = "ticket.paused"
+
+    @property
+    def available(self) -> bool:
+        return not (self.ticket.closed or self.ticket.paused)
+
+    @property
+    def effects(self) -> Sequence[str]:
+        return [effect_of_stopping(self.ticket)]
+
+    def do(self, values: dict[str, Any]) -> str:
+        Ticket.objects.act(
+            self.ticket.pk, "pause", by=self.by, version=values["version"], reason=values["reason"]
+        )
+        return f"{self.ticket.key} is paused"
+
+
+class Resume(TicketAction):
+    name = "resume"
+    label = "Resume"
+    icon = "play"
+    event = "ticket.resumed"
+    reason_label = ""
+    direct = True
+
+    @property
+    def available(self) -> bool:
+        return self.ticket.paused
+
+    def do(self, values: dict[str, Any]) -> str:
+        Ticket.objects.act(self.ticket.pk, "resume", by=self.by, version=values["version"])
+        return f"{self.ticket.key} goes on"
+
+
+class ChangePriority(TicketAction):
+    name = "priority"
+    label = "Change priority"
+    icon = "signal-high"
+    event = "ticket.edited"
+
+    @property
+    def available(self) -> bool:
+        return not self.ticket.closed
+
+    @property
+    def effects(self) -> Sequence[str]:
+        same = self.ticket.tasks.open().filter(priority=self.ticket.priority).count()
+        return [f"{counted(same, 'open task')} of the same priority change with it."]
+
+    def form(self, data: Mapping[str, Any] | None = None, **how: Any) -> ActionForm:
+        return PriorityForm(data, **how)
+
+    def do(self, values: dict[str, Any]) -> str:
+        Ticket.objects.act(
+            self.ticket.pk,
+            "edit",
+            by=self.by,
+            version=values["version"],
+            priority=Priority[values["priority"].upper()],
+        )
+        return f"{self.ticket.key} has priority {values['priority']} now"
+
+
+class Judge(TicketAction):
+    name = "judge"
+    label = "Run checks"
+    icon = "rotate-ccw"
+    event = "gate.judged"
+    reason_label = ""
+    direct = True
+
+    @property
+    def available(self) -> bool:
+        return self.ticket.gated
+
+    @property
+    def state(self) -> str:
+        """The last verdict."""
+        return str(self.ticket.verdicts.order_by("-id").values_list("pk", flat=True).first() or 0)
+
+    def do(self, values: dict[str, Any]) -> str:
+        verdict = Ticket.objects.judge(pk=self.ticket.pk, by=self.by)
+        failed = sum(not check["passed"] for check in verdict.checks)
+        if verdict.passed:
+            return "Every check passes"
+        do = "does" if failed == 1 else "do"
+        return f"{counted(failed, 'check')} of {len(verdict.checks)} {do} not pass"
+
+
+class RetryFailed(TicketAction):
+    name = "retry-failed"
+    label = "Retry failed"
+    icon = "rotate-ccw"
+    event = "task.retried"
+    least_reason = 1
+
+    @property
+    def available(self) -> bool:
+        return not self.ticket.closed
+
+    @property
+    def state(self) -> str:
+        """Which tasks have failed, and in which try."""
+        failed = self.ticket.tasks.filter(state="failed").aggregate(
+            number=Count("pk"), events=Sum("events", default=0)
+        )
+        return f"{failed['number']}.{failed['events']}"
+
+    @property
+    def effects(self) -> Sequence[str]:
+        failed = self.ticket.tasks.filter(state="failed").count()
+        return [f"{counted(failed, 'failed task')} go back to the queue with all their attempts."]
+
+    def do(self, values: dict[str, Any]) -> str:
+        with Ticket.objects.held(pk=self.ticket.pk):
+            failed = Task.objects.filter(ticket=self.ticket, state="failed")
+            list(failed.order_by("id").select_for_update(no_key=True).values("pk"))
+            expect_state(self.state, values)
+            retried = failed.retry(by=self.by, reason=values["reason"])
+        if not retried:
+            raise NotReady(
+                f"no task of {self.ticket.key} has failed",
+                next_action="somebody else may have retried them: look at the tasks",
+            )
+        return f"{counted(len(retried), 'task')} back in the queue"
+
+
+class FollowUp(TicketAction):
+    name = "follow-up"
+    label = "Open a follow-up"
+    icon = "corner-down-right"
+    event = "ticket.opened"
+    reason_label = "What is to be done"
+    least_reason = 1
+
+    @property
+    def available(self) -> bool:
+        return self.ticket.done
+
+    @sql.atomic
+    def do(self, values: dict[str, Any]) -> str:
+        spec = TicketSpec(values["reason"], follow_up=self.ticket)
+        opened = Ticket.objects.open(self.ticket.project, spec, by=self.by)
+        return f"{opened.key} follows {self.ticket.key} up"

@@ -1,0 +1,138 @@
+"""The dialog of an action: what it asks, what it would do, and after a refusal why, and what has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from agents.models import Event, label
+from omoi_site.errors import Forbidden, OmoiError, VersionConflict
+from tickets.models import NotReady, Task, Ticket
+from tickets.models.ticket.record import TransitionNotAllowed
+from tickets.pages.actions.action import Action, Outdated
+from tickets.pages.actions.moves import Move
+from tickets.pages.forms import ActionForm
+from tickets.pages.gate_checklist import capital, name_of, told
+
+LATE = (VersionConflict, TransitionNotAllowed, NotReady, Outdated)  # somebody else may have been faster
+
+
+class Dialog:
+    """typed: what came with the last try, which is kept. refused: what became of it."""
+
+    def __init__(
+        self, action: Action, ticket: Ticket, typed: Mapping[str, str], refused: OmoiError | None = None
+    ) -> None:
+        self.action = action
+        self.ticket = ticket
+        self.typed = typed
+        self.refused = refused
+
+    @property
+    def subject(self) -> Any:
+        return self.action.subject
+
+    @property
+    def title(self) -> str:
+        label = self.action.label
+        return f"{label}: {self.subject.key}" if " " in label else f"{label} {self.subject.key}"
+
+    @property
+    def refusal(self) -> str:
+        """Why it was refused, in a sentence: a missing right by the role that has it."""
+        if isinstance(self.refused, Forbidden):
+            return self.action.denied or self.refused.message
+        return self.refused.message if self.refused else ""
+
+    @property
+    def why_not(self) -> str:
+        """What keeps this person from it now, the state of things before the right."""
+        if not self.action.available:
+            task = isinstance(self.subject, Task)
+            state = self.subject.state if task else self.ticket.phase.replace("_", " ").lower()
+            return f"{self.subject.key} is {state} now: this cannot be done to it"
+        return self.action.denied
+
+    @cached_property
+    def effects(self) -> Sequence[str]:
+        return self.action.effects if self.action.available else ()
+
+    @cached_property
+    def form(self) -> ActionForm:
+        """With what was typed, bound to what is there now: whoever insists, insists on that."""
+        initial = {
+            "priority": self.ticket.priority_name,
+            **{name: value for name, value in self.typed.items() if value},
+            "version": self.ticket.version,
+            "state": self.action.state,
+        }
+        form = self.action.form(initial=initial)
+        if self.refused and "reason" in form.fields:
+            form.fields["reason"].widget.attrs["aria-describedby"] = "refused"
+        return form
+
+    @property
+    def destinations(self) -> Sequence[str]:
+        """The phases to choose from."""
+        action = self.action
+        chosen = isinstance(action, Move) and not action.to and action.available
+        return action.destinations if chosen else ()
+
+    @cached_property
+    def changed(self) -> Event | None:
+        """Who was faster, where that may be what stands behind the refusal."""
+        return self.action.last_change if isinstance(self.refused, LATE) else None
+
+    @property
+    def mine(self) -> bool:
+        """Whether who asks was that."""
+        return bool(self.changed and self.changed.actor == label(self.action.by))
+
+    @property
+    def done(self) -> bool:
+        """Whether it was this very action: the answer was lost, or it was sent twice."""
+        if not (self.mine and self.changed and self.changed.kind == self.action.event):
+            return False
+        if self.action.name == "priority":  # an edit may have been of something else
+            return self.typed.get("priority") == self.ticket.priority_name
+        to = self.action.to or self.typed.get("to") if isinstance(self.action, Move) else None
+        return not self.moved or self.moved[1] == to
+
+    @property
+    def again(self) -> bool:
+        """Whether the form makes sense once more: not when it is done, nor when it leads nowhere from here."""
+        to = self.typed.get("to")
+        astray = to and isinstance(self.refused, LATE) and to not in self.destinations
+        return not (self.done or self.never_shown or astray)
+
+    @property
+    def never_shown(self) -> bool:
+        """Whether the form was not even shown: its button was drawn for another state."""
+        return isinstance(self.refused, Outdated) and not self.typed
+
+    @property
+    def moved(self) -> tuple[str, str] | None:
+        """From where to where, when the other moved it."""
+        data = self.changed.data if self.changed else {}
+        return (data["from"], data["to"]) if "from" in data and "to" in data else None
+
+    @property
+    def unmet(self) -> list[dict[str, Any]]:
+        """What the gate lacks, by name."""
+        reasons = self.refused.more.get("unmet", []) if self.refused else []
+        return [
+            {
+                "name": name_of(self._check(reason)),
+                "got": told(reason),
+                "how": capital(str(reason.get("how") or "")),
+            }
+            for reason in reasons
+        ]
+
+    def _check(self, reason: Mapping[str, Any]) -> dict[str, Any]:
+        """The gate's entry a reason belongs to, for its parameters."""
+        gate = self.ticket.plan[self.ticket.phase].gate if self.ticket.phase in self.ticket.plan else ()
+        checks = [check for check in gate if check["check"] == reason["check"]]
+        of_type = [check for check in checks if check.get("type") == reason.get("need")]
+        return (of_type or checks or [{"check": reason["check"]}])[0]
