@@ -15,10 +15,10 @@ from agents.api.openapi import route
 from agents.api.parsing import Shape, parse
 from agents.api.view import View
 from agents.models import Agent, Project, rights
-from omoi_site.errors import Invalid
+from omoi_site.errors import Invalid, NotFound
 from tickets.api.artifacts import HandedListIn, handed
 from tickets.api.fields import FenceField, IdField, PhaseField, PriorityField, number
-from tickets.api.tasks import TaskOut, standing, the_task
+from tickets.api.tasks import TaskOut, standing
 from tickets.models import ClaimLost, Outcome, Task
 from tickets.models.claim.wake_up import bells
 
@@ -157,11 +157,12 @@ class HeldView(View):
 
     @contextmanager
     def holding(self, pk: str) -> Iterator[int]:
-        """The task's id, for a verb that names the fence: who holds a claim sees its project, who does not is asked."""
+        """The task's id, for a verb that names the fence; one the caller may not know of is not there."""
         try:
             yield number(pk)
-        except ClaimLost:
-            the_task(self, pk, need=False)
+        except ClaimLost as refusal:
+            if refusal.more["state"] is None:
+                raise NotFound(f"there is no task {pk}, or you are not a member of its project") from None
             raise
 
 
@@ -271,25 +272,8 @@ class HeartbeatView(View):
             [(claim["task"], claim["fence"]) for claim in asked["claims"]], by=agent
         )
         commands = [{"command": "cancel", "task": str(one["task"])} for one in lost]
-        # who holds a task of somebody else's project is nobody's business here
-        seen = (
-            set(
-                Task.objects.seen_by(agent)
-                .filter(pk__in=[one["task"] for one in lost])
-                .values_list("pk", flat=True)
-            )
-            if lost
-            else set()
-        )
         told = {
             "claims": kept,
-            "lost": [
-                {
-                    "task": one["task"],
-                    "code": one["code"],
-                    "holder": one["holder"] if one["task"] in seen else None,
-                }
-                for one in lost
-            ],
+            "lost": [{name: one[name] for name in ("task", "code", "holder")} for one in lost],
         }
         return Response({**HeartbeatOut({**told, "unread": 0, "commands": []}).data, "commands": commands})

@@ -119,13 +119,12 @@ def _shown(tasks: Sequence[Task], beside: dict[int, dict[str, Any]]) -> list[dic
 SHAPE = TaskOut()
 
 
-def the_task(view: View, pk: str, *, need: bool = True) -> Task:
-    """The task with this id, when the caller sees its project and (with `need`) may do this there."""
+def the_task(view: View, pk: str) -> Task:
+    """The task with this id, when the caller sees its project and may do this there."""
     found = Task.objects.seen_by(view.request.user).select_related("project").filter(pk=number(pk)).first()
     if found is None:
         raise NotFound(f"there is no task {pk}, or you are not a member of its project")
-    if need:
-        view.need(found.project)
+    view.need(found.project)
     return found
 
 

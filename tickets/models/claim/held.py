@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from omoi_site.database import sql
 from omoi_site.errors import OmoiError
 from tickets.models.explain.obstacles import LEASE_HOLDS
 
@@ -11,8 +13,13 @@ from tickets.models.explain.obstacles import LEASE_HOLDS
 HELD = (
     f"t.id = i.id AND t.fence = i.fence AND t.state = 'claimed' AND t.holder_id = %(agent)s AND {LEASE_HOLDS}"
 )
-LOST = """
-SELECT t.id, t.state, t.fence, t.settled_by, t.settled_fence, t.settled_as, a.name AS holder FROM tickets_task t LEFT JOIN agents_agent a ON a.id = t.holder_id
+# seen: whether the agent may know of the task; who holds one of another project is not its business.
+CLAIMS = """
+SELECT t.id, t.state, t.fence, t.settled_by, t.settled_fence, t.settled_as, h.name AS holder,
+       a.sees_all OR EXISTS (SELECT FROM agents_agent_projects m WHERE m.agent_id = a.id AND m.project_id = t.project_id) AS seen
+FROM tickets_task t
+JOIN agents_agent a ON a.id = %s
+LEFT JOIN agents_agent h ON h.id = t.holder_id
 WHERE t.id = ANY (%s)
 """
 
@@ -25,11 +32,15 @@ class ClaimLost(OmoiError):
     next_action = "stop the work on this task and claim again"
 
 
+def claims_now(tasks: Sequence[int], by: int | None) -> dict[int, dict[str, Any]]:
+    """The claims of these tasks as they stand, by task, for the agent with the id `by`."""
+    return {row["id"]: row for row in sql.rows(CLAIMS, [by, list(tasks)])} if tasks else {}
+
+
 def lost(now: dict[str, Any] | None) -> ClaimLost:
-    """The refusal for a claim that `now` (state, holder) is not the caller's."""
-    if now is None:
-        return ClaimLost("there is no such claim", holder=None)
+    """The refusal for a claim that `now`, one of `claims_now`, is not the caller's; `state` is None where they may not know of it."""
+    if now is None or not now["seen"]:
+        return ClaimLost("there is no such claim", holder=None, state=None)
     who = f"held by {now['holder']}" if now["holder"] else now["state"]
-    return ClaimLost(
-        f"this claim is not yours any more: the task is {who}", holder=now["holder"], state=now["state"]
-    )
+    message = f"this claim is not yours any more: the task is {who}"
+    return ClaimLost(message, holder=now["holder"], state=now["state"])

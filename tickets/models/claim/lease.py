@@ -12,7 +12,7 @@ from agents.models import Agent, via
 from omoi_site import limits
 from omoi_site.brokers import hints
 from omoi_site.database import sql
-from tickets.models.claim.held import HELD, LOST, lost
+from tickets.models.claim.held import HELD, claims_now, lost
 from tickets.models.explain.obstacles import RUNS_ALONE
 from tickets.models.sweep_run import SweepRun
 from tickets.models.task.lane import relane
@@ -157,7 +157,7 @@ class Leasing(models.Manager[Row]):
             if row["lease_expires_at"]
         ]
         gone = [row["id"] for row in answers if not row["lease_expires_at"]]
-        now = {row["id"]: row for row in sql.rows(LOST, [gone])} if gone else {}
+        now = claims_now(gone, by.pk)
         return kept, [{"task": task, "code": "claim_lost", **lost(now.get(task)).more} for task in gone]
 
     @sql.atomic
@@ -175,7 +175,7 @@ class Leasing(models.Manager[Row]):
         if given_back and given_back["profile"]:
             hints.hint("work")
         if not given_back:
-            now = sql.one(LOST, [[task]])
+            now = claims_now([task], by.pk).get(task)
             if not (
                 now
                 and now["fence"] == fence
@@ -197,7 +197,7 @@ class Leasing(models.Manager[Row]):
                 "progress": Jsonb(progress),
             },
         ):
-            raise lost(sql.one(LOST, [[task]]))
+            raise lost(claims_now([task], by.pk).get(task))
 
     # -- what time does; the clock runs these, and a claim that finds nothing
 

@@ -17,7 +17,7 @@ from psycopg.types.json import Jsonb
 from agents.models import Agent, via
 from omoi_site.brokers import hints
 from omoi_site.database import sql
-from tickets.models.claim.held import HELD, LOST, lost
+from tickets.models.claim.held import HELD, claims_now, lost
 from tickets.models.claim.outcome import Outcome, Settlement
 from tickets.models.gate.artifact import Artifact, Blob
 from tickets.models.task.readiness import decide
@@ -100,7 +100,7 @@ class Settling(models.Manager[Row]):
             for outcome in outcomes
             if outcome.task not in settled or outcome is not first[outcome.task]
         ]
-        now = {row["id"]: row for row in sql.rows(LOST, [late])} if late else {}
+        now = claims_now(late, by.pk)
         return [
             Settlement(outcome.task, settled[outcome.task])
             if outcome.task in settled and outcome is first[outcome.task]

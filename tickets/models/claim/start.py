@@ -12,7 +12,7 @@ from django.db import models
 
 from agents.models import Agent
 from omoi_site.database import sql
-from tickets.models.claim.held import HELD, LOST, lost
+from tickets.models.claim.held import HELD, claims_now, lost
 from tickets.models.claim.lease import ABANDON, ENDED_BY_TIME, after_end
 from tickets.models.task.record import TaskRecord
 
@@ -28,7 +28,7 @@ class Starting(models.Manager[Row]):
     def start(self, task: int, fence: int, *, by: Agent) -> None:
         """Record that the holder begins this now; from here on it counts as an attempt. One statement, and again it changes nothing. Raises ClaimLost."""
         if not sql.rows(START, {"task": task, "fence": fence, "agent": by.pk}):
-            raise lost(sql.one(LOST, [[task]]))
+            raise lost(claims_now([task], by.pk).get(task))
 
     @sql.atomic
     def abandon(self, *, by: Agent, fate: str = "") -> int:

@@ -14,7 +14,7 @@ from agents.models import Agent, label, via
 from omoi_site import limits
 from omoi_site.database import sql
 from omoi_site.errors import Invalid, TooLarge
-from tickets.models.claim.held import HELD, LOST, lost
+from tickets.models.claim.held import HELD, claims_now, lost
 from tickets.models.claim.outcome import Outcome
 from tickets.models.task.record import TaskRecord
 from tickets.models.ticket.record import TicketRecord
@@ -107,7 +107,7 @@ class ArtifactQuerySet(models.QuerySet["Artifact"]):
         if task is not None:
             holder = by.pk if isinstance(by, Agent) else None
             if not sql.rows(HELD_IN, {"task": task.pk, "ticket": row.pk, "fence": fence, "agent": holder}):
-                raise lost(sql.one(LOST, [[task.pk]]) if task.ticket_id == row.pk else None)
+                raise lost(claims_now([task.pk], holder).get(task.pk) if task.ticket_id == row.pk else None)
         holding = None if task is None else task.pk
         return self._next(
             row,
