@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -33,3 +38,54 @@ def test_every_room_has_its_line_in_the_architecture():
     names = {f"{room.relative_to(ROOT)}/" for room in rooms if not set(room.parts) & MADE}
 
     assert not {name for name in names if f"`{name}`" not in page and not name.endswith("/management/")}
+
+
+RECIPES = ROOT / "docs/contributing/extending.md"
+BLOCK = re.compile(
+    r"```(?:python|sql)\n(?:#|--) (\S+), (new|at the end|at the beginning|in \w+)\n(.*?)```", re.DOTALL
+)
+
+
+def put(code: Path, name: str, place: str, text: str) -> None:
+    """Put a block of a recipe where its first line says."""
+    file = code / name
+    if place == "new":
+        file.write_text(text)
+        return
+    before = file.read_text()
+    if place == "at the end":
+        at, text = len(before), f"\n\n{text}"
+    elif place == "at the beginning":
+        first = re.search(r"^(?:from (?!__future__)|import )", before, re.MULTILINE)
+        assert first, file
+        at = first.start()
+    else:
+        held = re.escape(place.removeprefix("in "))
+        opened = re.search(rf"^(?:class {held}\b.*:$|{held}\b.*?= [\[{{(])", before, re.MULTILINE)
+        assert opened, f"{name} has no {held}"
+        at, text = opened.end(), f"\n{text}"
+    file.write_text(before[:at] + text + before[at:])
+
+
+@pytest.mark.full
+def test_the_recipes_of_contributors_run(tmp_path):
+    for name in ("tests", "docs", "bench", *APPS, "templates", "static"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("manage.py", "pyproject.toml", *(file.name for file in ROOT.glob("requirements*.txt"))):
+        shutil.copy(ROOT / file, tmp_path / file)
+    last = max(path.stem for path in (ROOT / "tickets/migrations").glob("[0-9]*.py"))
+    blocks = BLOCK.findall(RECIPES.read_text())
+    for name, place, text in blocks:
+        put(tmp_path, name, place, text.replace('"LAST"', f'"{last}"'))
+    tests = [name for name, _, _ in blocks if name.startswith("tests/")]
+    assert len(tests) == 7
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-n", "0", *tests],
+        cwd=tmp_path,
+        env={name: value for name, value in os.environ.items() if not name.startswith(("OMOI_", "PYTEST_"))},
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
