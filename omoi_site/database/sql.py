@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
 import psycopg.errors
@@ -83,6 +84,17 @@ def _in_one(act: Callable[P, R], *, savepoint: bool) -> Callable[P, R]:
             return act(*args, **kwargs)
 
     return patiently(inside)
+
+
+@contextmanager
+def snapshot() -> Iterator[None]:
+    """A transaction that only reads, all of whose statements see one moment; inside another transaction a part of it."""
+    if connection.in_atomic_block:
+        yield
+        return
+    with transaction.atomic():
+        rows("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        yield
 
 
 def insert(row: models.Model, *, field: str, taken: str) -> None:

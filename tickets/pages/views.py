@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from agents.models import Event, Project
+from omoi_site.database import sql
 from omoi_site.errors import NotFound, OmoiError
 from tickets.models import Ticket
 from tickets.models.ticket.record import Priority
@@ -74,7 +75,8 @@ def board(request: HttpRequest) -> HttpResponse:
         "states": STATES,
         "address": address(request, project),
     }
-    answer = render(request, "tickets/_board.html" if is_part(request) else "tickets/board.html", known)
+    with sql.snapshot():  # counts and cards are several statements, and tickets move between them
+        answer = render(request, "tickets/_board.html" if is_part(request) else "tickets/board.html", known)
     if asked and asked != last:
         answer.set_cookie(
             LAST_PROJECT, asked, max_age=YEAR_S, httponly=True, secure=request.is_secure(), samesite="Lax"

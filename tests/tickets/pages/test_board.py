@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from agents.models import Project
 from omoi_site.database import sql
 from tests.factories import allow_workflow, complete, fail
+from tests.support.concurrency import Act
 from tickets.demo import workspace
 from tickets.models import (
     Backlog,
@@ -274,6 +275,29 @@ def many(project, operator, count):
         workflow=Workflow.objects.latest_of("simple"),
         by=operator,
     )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_ticket_that_moves_while_the_board_is_read_is_counted_where_it_is_shown(page, project, opened):
+    ticket = opened("moves")
+
+    def block():
+        with Ticket.objects.locked(pk=ticket.pk) as row:
+            row.block(by="system:test", reason="Which schema?")
+
+    blocks = Act(block)
+
+    def move_before_the_cards(execute, statement, *rest):
+        if "ROW_NUMBER" in statement and not blocks.ident:
+            blocks.start()
+            blocks.answer()
+        return execute(statement, *rest)
+
+    with connection.execute_wrapper(move_before_the_cards):
+        answer = page.get("/board/?project=OMO")
+    assert blocks.ident, "nothing moved"
+    for column in answer.context["board"].columns:
+        assert (column.left, column.count) == (0, len(column.cards)) or column.folded
 
 
 @pytest.mark.alone
