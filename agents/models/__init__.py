@@ -1,7 +1,7 @@
 """Who acts and where, who is alive, what they did."""
 
 from agents.models.account import Account
-from agents.models.actor import label, via
+from agents.models.actor import Actor, label, sees_all, via
 from agents.models.agent import Agent, AgentPresence, AgentUnavailable, Retired
 from agents.models.event import Event, Journaled, ResyncRequired
 from agents.models.idempotent_reply import Reply
@@ -12,6 +12,7 @@ from agents.models.versioned import Locking, Versioned
 
 __all__ = [
     "Account",
+    "Actor",
     "Agent",
     "AgentPresence",
     "AgentUnavailable",
@@ -28,5 +29,6 @@ __all__ = [
     "TooManyTries",
     "Versioned",
     "label",
+    "sees_all",
     "via",
 ]

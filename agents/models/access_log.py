@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from agents.models.account import Account
-from agents.models.actor import label
+from agents.models.actor import Actor, label, pk_of
 from agents.models.agent import Agent
 from omoi_site.database import sql
 
@@ -52,7 +52,7 @@ class Allowance:
 in_log, in_journal = Allowance(), Allowance()
 
 
-def note(kind: str, *, address: str, who: Any = None, by: Any = None, **told: Any) -> None:
+def note(kind: str, *, address: str, who: Actor | None = None, by: Actor | None = None, **told: Any) -> None:
     """Tell that `kind` (`signed_in`, `sign_in_failed`, `signed_out`, `refused`) happened to `who`, an agent or a person; None: somebody unknown.
 
     `by` is the actor where that is not they themselves. `told` holds no secret, and nothing that a stranger typed but an address.
@@ -74,8 +74,8 @@ def note(kind: str, *, address: str, who: Any = None, by: Any = None, **told: An
 
 
 @sql.atomic
-def _record(who: Any, kind: str, by: Any, data: dict[str, Any]) -> None:
+def _record(who: Actor, kind: str, by: Actor, data: dict[str, Any]) -> None:
     if isinstance(who, Agent):
         return who.record(f"agent.{kind}", by=by, data=data)
-    account, _ = Account.objects.get_or_create(user=who)
+    account, _ = Account.objects.get_or_create(user_id=pk_of(who))
     return account.record(f"user.{kind}", by=by, data=data)

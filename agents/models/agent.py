@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from django_fsm import FSMField, FSMModelMixin, TransitionNotAllowed, transition
 from psycopg.types.json import Jsonb
 
-from agents.models.actor import label
+from agents.models.actor import Actor, label, sees_all
 from agents.models.hooks import carry
 from agents.models.project import Project
 from agents.models.versioned import Locking, Versioned
@@ -53,9 +53,9 @@ class AgentUnavailable(OmoiError):
 
 
 class AgentQuerySet(Locking["Agent"]):
-    def seen_by(self, who: Any) -> AgentQuerySet:
+    def seen_by(self, who: Actor) -> AgentQuerySet:
         """Agents that share a project with `who`, and itself; the operator and workers see all."""
-        if who.sees_all if hasattr(who, "sees_all") else who.is_superuser:
+        if sees_all(who):
             return self
         near = self.model._default_manager.filter(projects__in=Project.objects.seen_by(who)).values("pk")
         itself = models.Q(pk=who.pk) if isinstance(who, Agent) else models.Q(owner=who)
@@ -75,7 +75,7 @@ class AgentQuerySet(Locking["Agent"]):
         self,
         *,
         name: str,
-        by: Any,
+        by: Actor,
         kind: str = "worker",
         capabilities: Sequence[str] = (),
         phases: Sequence[str] = (),
@@ -237,38 +237,38 @@ class Agent(FSMModelMixin, Versioned):
     LIVE = [State.AVAILABLE, State.MAINTENANCE, State.DRAINING, State.QUARANTINED]
 
     @transition(field=state, source=LIVE, target=State.AVAILABLE)
-    def make_available(self, *, by: Any, reason: str = "") -> None:
+    def make_available(self, *, by: Actor, reason: str = "") -> None:
         """It may claim again."""
         self._may_change(by)
         self.record("agent.made_available", by=by, reason=reason)
 
     @transition(field=state, source=LIVE, target=State.MAINTENANCE)
-    def make_unavailable(self, *, by: Any, reason: str = "") -> None:
+    def make_unavailable(self, *, by: Actor, reason: str = "") -> None:
         self._may_change(by)
         self.record("agent.made_unavailable", by=by, reason=reason)
 
     @transition(field=state, source=LIVE, target=State.DRAINING)
-    def drain(self, *, by: Any, reason: str = "") -> None:
+    def drain(self, *, by: Actor, reason: str = "") -> None:
         """It ends what it holds and claims no more."""
         self._may_change(by)
         self.record("agent.drained", by=by, reason=reason)
 
     @transition(field=state, source=LIVE, target=State.QUARANTINED)
-    def quarantine(self, *, by: Any, reason: str = "") -> None:
+    def quarantine(self, *, by: Actor, reason: str = "") -> None:
         """It writes nothing more until an operator makes it available: its claims are given back at no cost of an attempt."""
         self._may_change(by)
         self.record("agent.quarantined", by=by, reason=reason)
         carry("agent.quarantined", self, by=by)
 
     @transition(field=state, source=LIVE, target=State.RETIRED)
-    def retire(self, *, by: Any, reason: str = "") -> None:
+    def retire(self, *, by: Actor, reason: str = "") -> None:
         """The end: its claims are given back at no cost of an attempt, and its keys are revoked."""
         self.state_by = label(by)
         self.record("agent.retired", by=by, reason=reason)
         self.keys.revoke(by=by)
         carry("agent.retired", self, by=by)
 
-    def _may_change(self, by: Any) -> None:
+    def _may_change(self, by: Actor) -> None:
         """An agent takes back what an agent said, but nobody out of quarantine and not what a person decided; who may act at all is asked before."""
         kept = self.state == self.State.QUARANTINED or (
             self.state != self.State.AVAILABLE and self.state_by != label(by)
@@ -289,7 +289,7 @@ class Agent(FSMModelMixin, Versioned):
     def edit(
         self,
         *,
-        by: Any,
+        by: Actor,
         version: int | None = None,
         kind: str | None = None,
         capabilities: Sequence[str] | None = None,
@@ -315,7 +315,7 @@ class Agent(FSMModelMixin, Versioned):
         if projects is not None:
             self.work_in(projects, by=by)
 
-    def work_in(self, projects: Iterable[Project], *, by: Any) -> None:
+    def work_in(self, projects: Iterable[Project], *, by: Actor) -> None:
         """From now on in these projects and no other. Each is told of by itself: not everybody who sees the agent sees them all."""
         before, after = set(self.projects.all()), set(projects)
         if before != after:

@@ -12,7 +12,7 @@ from typing import Any
 from django.db import models
 from django.db.models import Q
 
-from agents.models.actor import label, via
+from agents.models.actor import Actor, label, via
 from agents.models.journal_cursor import Following, following, place, to_cursor
 from omoi_site import limits
 from omoi_site.database import sql
@@ -189,7 +189,7 @@ class Journaled(models.Model):
         self,
         kind: str,
         *,
-        by: Any,
+        by: Actor,
         data: dict[str, Any] | None = None,
         reason: str = "",
         inside: int | None = None,

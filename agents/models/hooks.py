@@ -9,6 +9,8 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
+from agents.models.actor import Actor
+
 Follow = Callable[..., None]
 _follows: dict[str, list[Follow]] = defaultdict(list)
 
@@ -24,7 +26,7 @@ def follows(act: str) -> Callable[[Follow], Follow]:
     return register
 
 
-def carry(act: str, row: Any, *, by: Any) -> None:
+def carry(act: str, row: Any, *, by: Actor) -> None:
     """Let the floors above do their part of `act`, or refuse it."""
     for follow in _follows[act]:
         follow(row, by=by)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db.models import Q, Value
 from django.db.models.functions import Concat
 
+from agents.models.actor import Actor, sees_all
 from agents.models.agent import Agent
 from agents.models.event import Event, EventQuerySet
 from agents.models.project import Project
 
 
-def seen_by(who: Any) -> EventQuerySet:
+def seen_by(who: Actor) -> EventQuerySet:
     """Events of the projects `who` sees, and of the agents in them; all for the operator and for workers."""
-    if who.sees_all if hasattr(who, "sees_all") else who.is_superuser:
+    if sees_all(who):
         return Event.objects.all()
     agents = Agent.objects.seen_by(who).annotate(heard_as=Concat(Value("agent:"), "name")).values("heard_as")
     return Event.objects.filter(

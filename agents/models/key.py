@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from agents.models import rights
-from agents.models.actor import label, via
+from agents.models.actor import Actor, label, via
 from agents.models.agent import Agent
 from agents.models.event import Event
 from omoi_site.database import sql
@@ -38,7 +38,7 @@ class KeyQuerySet(models.QuerySet["Key"]):
     def issue(
         self,
         *,
-        by: Any,
+        by: Actor,
         agent: Agent | None = None,
         user: Any = None,
         scopes: Sequence[str] = (),
@@ -80,7 +80,7 @@ class KeyQuerySet(models.QuerySet["Key"]):
         key.tell("key.issued", 1, by=by)
         return key, f"omoi_{prefix}_{secret}"
 
-    def _parent(self, by: Any) -> Key | None:
+    def _parent(self, by: Actor) -> Key | None:
         """The key `by` came with, held live until the transaction ends: its end waits for us, and then sees what we made."""
         if not via(by):
             return None
@@ -92,7 +92,7 @@ class KeyQuerySet(models.QuerySet["Key"]):
         return found
 
     @sql.atomic
-    def revoke(self, *, by: Any) -> list[str]:
+    def revoke(self, *, by: Actor) -> list[str]:
         """Keys of this set, and all that were made with them, are good for nothing from now on; returns the prefixes of those that were live."""
         revoked: list[str] = []
         keys: models.QuerySet[Key] = self
@@ -198,7 +198,7 @@ class Key(models.Model):
         if self.last_used_at is None or now - self.last_used_at > USED_EVERY:
             Key.objects.filter(pk=self.pk).update(last_used_at=now)
 
-    def tell(self, kind: str, number: int, *, by: Any) -> None:
+    def tell(self, kind: str, number: int, *, by: Actor) -> None:
         """One event of the key: the first is its issue, the second its end."""
         owner = self.agent or self.user
         assert owner  # a constraint promises one of them

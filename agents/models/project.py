@@ -12,6 +12,7 @@ from django.db import models
 from django.utils import timezone
 
 from agents import profiles
+from agents.models.actor import Actor, pk_of, sees_all
 from agents.models.hooks import carry
 from agents.models.versioned import Locking, Versioned
 from omoi_site import limits
@@ -22,20 +23,20 @@ KEY = RegexValidator(r"\A[A-Z][A-Z0-9]{1,9}\Z", "2 to 10 capital letters and dig
 
 
 class ProjectQuerySet(Locking["Project"]):
-    def seen_by(self, who: Any) -> ProjectQuerySet:
+    def seen_by(self, who: Actor) -> ProjectQuerySet:
         """Projects `who` (a user or an agent) is a member of; the operator and workers see all."""
-        if who.sees_all if hasattr(who, "sees_all") else who.is_superuser:
+        if sees_all(who):
             return self
-        if hasattr(who, "get_username"):
-            return self.filter(members__user=who)
-        return self.filter(agents=who)
+        if pk_of(who) is None:  # nobody who is signed in; a look for None would find what has no members
+            return self.none()
+        return self.filter(**{"members__user" if hasattr(who, "get_username") else "agents": pk_of(who)})
 
     @sql.atomic
     def found(
         self,
         *,
         key: str,
-        by: Any,
+        by: Actor,
         name: str = "",
         repository: str = "",
         workflow: str = "",
@@ -114,7 +115,7 @@ class Project(Versioned):
     def edit(
         self,
         *,
-        by: Any,
+        by: Actor,
         version: int | None = None,
         name: str | None = None,
         repository: str | None = None,
@@ -139,21 +140,21 @@ class Project(Versioned):
         if before.keys() & {"workflow", "workflows"}:
             carry("project.chose_workflow", self, by=by)
 
-    def pause(self, *, by: Any, reason: str = "") -> None:
+    def pause(self, *, by: Actor, reason: str = "") -> None:
         """Grant none of its tasks until it is resumed; running claims go on."""
         if not self.paused:
             self.paused, self.paused_at, self.pause_reason = True, timezone.now(), limits.reason(reason)
             self.record("project.paused", by=by, reason=reason)
             carry("project.paused", self, by=by)
 
-    def resume(self, *, by: Any, reason: str = "") -> None:
+    def resume(self, *, by: Actor, reason: str = "") -> None:
         if self.paused:
             self.paused, self.paused_at, self.pause_reason = False, None, ""
             self.record("project.resumed", by=by, reason=reason)
             carry("project.paused", self, by=by)
 
 
-def grantable(names: Iterable[str], *, by: Any, granted: Sequence[str] = ()) -> list[str]:
+def grantable(names: Iterable[str], *, by: Actor, granted: Sequence[str] = ()) -> list[str]:
     """These names of profiles, where `by` may grant them; raises Forbidden, and Invalid for one that is not installed (and not granted before)."""
     wanted = distinct(names)
     if wanted != list(granted) and not isinstance(
@@ -179,7 +180,7 @@ def distinct(names: Iterable[str]) -> list[str]:
 
 class MemberQuerySet(models.QuerySet["Member"]):
     @sql.atomic
-    def set(self, project: Project, user: Any, role: str, *, by: Any) -> Member:
+    def set(self, project: Project, user: Any, role: str, *, by: Actor) -> Member:
         """Give a person a role in the project, or another one."""
         if role not in Member.Role.values:
             raise Invalid(f"one of {', '.join(Member.Role.values)}", field="role")
@@ -195,7 +196,7 @@ class MemberQuerySet(models.QuerySet["Member"]):
         return member
 
     @sql.atomic
-    def remove(self, project: Project, user: Any, *, by: Any) -> None:
+    def remove(self, project: Project, user: Any, *, by: Actor) -> None:
         """Take the person's role away; nothing happens when there is none."""
         for member in self.filter(project=project, user=user).select_for_update():
             member.delete()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from agents.models.actor import Actor, pk_of, sees_all
 from agents.models.agent import Agent
 from agents.models.project import Member, Project
 from omoi_site.errors import Forbidden, NotFound
@@ -19,7 +20,7 @@ OF_ROLE = {
 }
 
 
-def scopes(who: Any, project: Project | None = None) -> frozenset[str]:
+def scopes(who: Actor, project: Project | None = None) -> frozenset[str]:
     """What `who` may do in `project`; without one, in the whole installation. A key's own scopes only narrow.
 
     An agent has the scopes of its key, in its projects. A person has those of their role in the project, the operator all; beyond projects nobody
@@ -33,11 +34,11 @@ def scopes(who: Any, project: Project | None = None) -> frozenset[str]:
             project is not None and not who.sees_all and not who.projects.filter(pk=project.pk).exists()
         )
         return frozenset() if elsewhere else narrowed or frozenset()
-    if who.is_superuser:
+    if sees_all(who):
         own = frozenset(SCOPES)
     else:
         role = (
-            Member.objects.filter(user=who, project=project).values_list("role", flat=True).first()
+            Member.objects.filter(user=pk_of(who), project=project).values_list("role", flat=True).first()
             if project
             else None
         )
@@ -48,7 +49,7 @@ def scopes(who: Any, project: Project | None = None) -> frozenset[str]:
 EITHER = " or "  # between scopes of which one will do
 
 
-def need(who: Any, scope: str, project: Project | None = None) -> None:
+def need(who: Actor, scope: str, project: Project | None = None) -> None:
     """Raise Forbidden, naming the scope, unless `who` has it (`tickets:write or work`: one of them)."""
     if scope and scopes(who, project).isdisjoint(scope.split(EITHER)):
         where = f" in project {project}" if project else ""
@@ -59,14 +60,14 @@ def need(who: Any, scope: str, project: Project | None = None) -> None:
 Used = list[tuple[str, str | None]]  # scopes, and the key of the project each was needed in
 
 
-def note(who: Any, scope: str, project: str | None) -> None:
+def note(who: Actor, scope: str, project: str | None) -> None:
     """Remember, where a caller remembers (`who.rights_used`), that an answer rests on this right."""
     used: Used | None = getattr(who, "rights_used", None)
     if used is not None and (scope, project) not in used:
         used.append((scope, project))
 
 
-def need_again(who: Any, used: Used) -> None:
+def need_again(who: Actor, used: Used) -> None:
     """Raise NotFound or Forbidden unless `who` still sees these projects and has these rights there."""
     seen = {
         project.key: project
@@ -78,20 +79,20 @@ def need_again(who: Any, used: Used) -> None:
         need(who, scope, seen[key] if key else None)
 
 
-def everywhere(who: Any, agent: Agent) -> frozenset[str]:
+def everywhere(who: Actor, agent: Agent) -> frozenset[str]:
     """The scopes `who` has in every project of the agent; of an agent without any, in the whole installation."""
     projects: list[Project | None] = [*agent.projects.all()] or [None]
     return frozenset.intersection(*[scopes(who, project) for project in projects])
 
 
-def need_to_give(who: Any, wanted: Iterable[str], *, agent: Agent | None = None, user: Any = None) -> None:
+def need_to_give(who: Actor, wanted: Iterable[str], *, agent: Agent | None = None, user: Any = None) -> None:
     """Raise Forbidden unless `who` may make a key with these scopes for the agent or the person.
 
     Nobody gives more than they have. A person makes keys for themself, the operator for everybody; a key never widens a person's roles. For
     another agent it takes `admin` in each of its projects; whoever registers one may give it its first key, to work.
     """
     if agent is None:
-        if isinstance(who, Agent) or (who.pk != user.pk and not who.is_superuser):
+        if isinstance(who, Agent) or (pk_of(who) != user.pk and not sees_all(who)):
             raise Forbidden("a key for a person is made by themself or by the operator of this installation")
         held = narrowed(who)
     else:
@@ -113,6 +114,6 @@ def need_to_give(who: Any, wanted: Iterable[str], *, agent: Agent | None = None,
         raise Forbidden(f"you cannot give the scopes {', '.join(more)}: you do not have them yourself")
 
 
-def narrowed(who: Any) -> frozenset[str]:
+def narrowed(who: Actor) -> frozenset[str]:
     """What a person's key leaves of their rights; all, where they came without one or with one that narrows nothing."""
     return getattr(who, "key_scopes", None) or frozenset(SCOPES)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from django.db import models, transaction
 
+from agents.models.actor import Actor
 from agents.models.event import Journaled
 from omoi_site import limits
 from omoi_site.database import sql
@@ -20,7 +21,7 @@ class Locking(models.QuerySet[Row]):
     together: tuple[str, ...] = ()  # relations read with the row
 
     @sql.atomic
-    def act(self, pk: int, verb: str, *, by: Any, version: int | None = None, **how: Any) -> Row:
+    def act(self, pk: int, verb: str, *, by: Actor, version: int | None = None, **how: Any) -> Row:
         """Do `verb` to one row under its lock, as `locked` does, and again after a deadlock; the row as it is then."""
         if "reason" in how:
             how["reason"] = limits.reason(how["reason"])
@@ -68,7 +69,7 @@ class Versioned(Journaled):
             )
 
     def change(
-        self, kind: str, fields: dict[str, Any], *, by: Any, version: int | None = None
+        self, kind: str, fields: dict[str, Any], *, by: Actor, version: int | None = None
     ) -> dict[str, Any]:
         """Set checked fields and write one event with what was and what is; returns what was, of those that differ."""
         self.expect(version)

@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from agents import profiles
-from agents.models import Event, Project, label, via
+from agents.models import Actor, Event, Project, label, via
 from omoi_site.database import sql
 from omoi_site.errors import Invalid, VersionConflict
 from tickets.workflows import document as documents
@@ -67,7 +67,7 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
         return plan
 
     @sql.atomic
-    def install(self, source: Any, *, version: int | None = None, by: Any = None) -> Workflow:
+    def install(self, source: Any, *, version: int | None = None, by: Actor | None = None) -> Workflow:
         """Store a document as the next version of its name; the same document again is the version that is there.
 
         With `version` only over that one, else VersionConflict. `by`: who installs it; what is shipped comes without.

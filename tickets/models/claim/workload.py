@@ -17,7 +17,7 @@ from django.db.models import Case, Count, F, OuterRef, Q, Subquery, Sum, Value, 
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce, Least
 
-from agents.models import Agent
+from agents.models import Actor, Agent
 from agents.models.agent import SILENT_AFTER, AgentQuerySet, phase_names, words
 from omoi_site.database import sql
 from tickets.models.task.task import Task
@@ -148,7 +148,7 @@ class FleetQuerySet(AgentQuerySet):
         }
 
 
-def fleet(who: Any = None) -> FleetQuerySet:
+def fleet(who: Actor | None = None) -> FleetQuerySet:
     """The agents `who` may see; all without `who`."""
     rows = FleetQuerySet(Agent)
     return rows if who is None else rows.seen_by(who)  # type: ignore[return-value]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Now
 
-from agents.models import Agent, label, via
+from agents.models import Actor, Agent, label, via
 from omoi_site import limits
 from omoi_site.database import sql
 from omoi_site.errors import Invalid, TooLarge
@@ -90,7 +90,7 @@ class ArtifactQuerySet(models.QuerySet["Artifact"]):
         ticket: TicketRecord,
         type: str,
         content: BinaryIO,
-        by: Any,
+        by: Actor,
         name: str = "",
         phase: str = "",
         path: str = "",
@@ -138,7 +138,7 @@ class ArtifactQuerySet(models.QuerySet["Artifact"]):
         blob: Blob,
         type: str,
         *,
-        by: Any,
+        by: Actor,
         name: str,
         phase: str,
         path: str,

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import models
 
-from agents.models import label, via
+from agents.models import Actor, label, via
 from omoi_site import spoken
 from omoi_site.database import sql
 from omoi_site.errors import OmoiError
@@ -65,7 +65,7 @@ class Case:
 
 
 class VerdictManager(models.Manager["Verdict"]):
-    def give(self, ticket: TicketRecord, *, by: Any) -> Verdict:
+    def give(self, ticket: TicketRecord, *, by: Actor) -> Verdict:
         case = Case(ticket, ticket.phase)
         digest = sql.one(EVIDENCE, [ticket.pk, ticket.phase])
         assert digest

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from django.db import models
 
 from agents import profiles
-from agents.models import label, via
+from agents.models import Actor, label, via
 from agents.models.agent import words
 from omoi_site import limits
 from omoi_site.database import sql
@@ -38,7 +38,7 @@ class Placed(NamedTuple):
 
 class TaskCreation(models.Manager[Row]):
     @sql.atomic
-    def add(self, ticket: TicketRecord, specs: Sequence[TaskSpec], *, by: Any) -> list[Row]:
+    def add(self, ticket: TicketRecord, specs: Sequence[TaskSpec], *, by: Actor) -> list[Row]:
         """Add tasks to a ticket, all or none, with their needs; a need names a task of the project or a `ref` of the batch."""
         ids = self.insert(ticket, specs, by=by)
         stored = {task.pk: task for task in self.filter(pk__in=ids)}
@@ -50,7 +50,7 @@ class TaskCreation(models.Manager[Row]):
         ticket: TicketRecord,
         specs: Sequence[TaskSpec],
         *,
-        by: Any,
+        by: Actor,
         phase: str = "",
         watch: Callable[[int], None] = lambda made: None,
     ) -> list[int]:
@@ -97,7 +97,9 @@ class TaskCreation(models.Manager[Row]):
         recount([pk for pk in ids if pk not in counted])
         return ids
 
-    def bring_in(self, work: Sequence[tuple[TicketRecord, TaskSpec]], *, now: datetime, by: Any) -> list[int]:
+    def bring_in(
+        self, work: Sequence[tuple[TicketRecord, TaskSpec]], *, now: datetime, by: Actor
+    ) -> list[int]:
         """One task for each of these tickets, which this transaction has just made: nobody can move them, so none is locked.
 
         All are of one project. Gives their ids; counted by the caller.
@@ -146,7 +148,7 @@ class TaskCreation(models.Manager[Row]):
                 faults.add(f"{at}.{name}", message)
         faults.check()
 
-    def _stored(self, work: Sequence[Placed], now: datetime, by: Any) -> Iterator[list[int]]:
+    def _stored(self, work: Sequence[Placed], now: datetime, by: Actor) -> Iterator[list[int]]:
         """The tasks of one project, batch by batch; the ids of each."""
         lanes = Lane.objects.of(work[0].ticket.project_id, {each.marks for each in work}) if work else {}
         for start in range(0, len(work), BATCH):
@@ -184,7 +186,7 @@ class TaskCreation(models.Manager[Row]):
         )
 
     @staticmethod
-    def _log_added(ids: Sequence[int], by: Any) -> None:
+    def _log_added(ids: Sequence[int], by: Actor) -> None:
         sql.rows(
             """WITH a AS (UPDATE tickets_task SET events = events + 1 WHERE id = ANY (%s) RETURNING id, ticket_key, project_id, events, title, phase)
                INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)

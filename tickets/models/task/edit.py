@@ -10,7 +10,7 @@ from django.db import models
 from django.utils import timezone
 from psycopg.types.json import Jsonb
 
-from agents.models import label, via
+from agents.models import Actor, label, via
 from agents.models.agent import words
 from agents.models.versioned import shown
 from omoi_site import limits
@@ -46,7 +46,7 @@ SELECT id FROM told
 
 class TaskEdits(models.Manager[Row]):
     @sql.atomic
-    def edit(self, task: int, *, by: Any, reason: str = "", **changes: Any) -> Row:
+    def edit(self, task: int, *, by: Actor, reason: str = "", **changes: Any) -> Row:
         """Change fields of an open task (those of `EDITABLE`); the order of work follows. Raises Invalid, NotReady, NotFound."""
         reason = limits.reason(reason)
         if strange := sorted(set(changes) - EDITABLE):
@@ -85,7 +85,7 @@ class TaskEdits(models.Manager[Row]):
         return row
 
     @sql.atomic
-    def reprioritise(self, ticket: int, before: int, after: int, *, by: Any) -> None:
+    def reprioritise(self, ticket: int, before: int, after: int, *, by: Actor) -> None:
         """The ticket's priority changed: so does that of its open tasks that had the same."""
         data = Jsonb({"before": {"priority": before}, "after": {"priority": after}})
         asked = {
@@ -112,7 +112,7 @@ class TaskEdits(models.Manager[Row]):
         row.save(update_fields=changed)
 
     @staticmethod
-    def _log_edit(ids: Sequence[int], by: Any, data: dict[str, Any], reason: str) -> None:
+    def _log_edit(ids: Sequence[int], by: Actor, data: dict[str, Any], reason: str) -> None:
         sql.rows(
             """WITH told AS (UPDATE tickets_task SET events = events + 1 WHERE id = ANY (%s) RETURNING id, ticket_key, project_id, events)
                INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)

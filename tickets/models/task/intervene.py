@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from agents.models import label, via
+from agents.models import Actor, label, via
 from omoi_site import limits
 from omoi_site.brokers import hints
 from omoi_site.database import sql
@@ -80,12 +80,12 @@ class NotReady(OmoiError):
 
 class TaskInterventions(WaitingTasks[Row]):
     @sql.atomic
-    def cancel(self, *, by: Any, reason: str) -> list[int]:
+    def cancel(self, *, by: Actor, reason: str) -> list[int]:
         """Cancel the open tasks of this set, claimed ones too (their holders lose the claim); returns their ids."""
         return cancel(self._ids(), by=by, reason=limits.reason(reason, 1, "say why it is cancelled"))
 
     @sql.atomic
-    def revoke(self, *, by: Any, reason: str = "") -> list[int]:
+    def revoke(self, *, by: Actor, reason: str = "") -> list[int]:
         """Take the claims of this set away; their tasks are pending again, at no cost of an attempt."""
         gone = _act(REVOKE, "task.revoked", self._ids(), by, reason)
         if free := [row for row in gone if not row["held"]]:
@@ -95,7 +95,7 @@ class TaskInterventions(WaitingTasks[Row]):
         return [row["id"] for row in gone]
 
     @sql.atomic
-    def retry(self, *, by: Any, reason: str) -> list[int]:
+    def retry(self, *, by: Actor, reason: str) -> list[int]:
         """Failed and cancelled tasks of this set are pending again, with all attempts; what their end decided for pending children is taken back.
 
         Those that could never be done where their tickets are now stay as they are; raises PhaseLeft when there is nothing else.
@@ -126,7 +126,7 @@ class TaskInterventions(WaitingTasks[Row]):
         return gone
 
     @sql.atomic
-    def bump(self, *, by: Any, reason: str = "") -> list[int]:
+    def bump(self, *, by: Actor, reason: str = "") -> list[int]:
         """Put the open tasks of this set before all other work, for good; returns their ids."""
         gone = [row["id"] for row in _act(BUMP, "task.bumped", self._ids(), by, reason)]
         lower_floors(gone)
@@ -136,7 +136,7 @@ class TaskInterventions(WaitingTasks[Row]):
         return list(self.order_by("id").values_list("id", flat=True))
 
 
-def cancel(ids: Sequence[int], *, by: Any, reason: str) -> list[int]:
+def cancel(ids: Sequence[int], *, by: Actor, reason: str) -> list[int]:
     """Cancel those of these tasks that are open, in the caller's transaction, and tell their children; returns their ids."""
     gone = _act(CANCEL, "task.cancelled", ids, by, reason)
     decide([row["id"] for row in gone])
@@ -158,7 +158,7 @@ def hold(ticket: TicketRecord, *, phase: str | None = None) -> None:
         hints.hint("work")
 
 
-def _act(statement: str, kind: str, ids: Sequence[int], by: Any, reason: str) -> list[dict[str, Any]]:
+def _act(statement: str, kind: str, ids: Sequence[int], by: Actor, reason: str) -> list[dict[str, Any]]:
     if not ids:
         return []
     return sql.rows(

@@ -11,11 +11,10 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
 
 from django.db import models
 
-from agents.models import Event, label, via
+from agents.models import Actor, Event, label, via
 from omoi_site.database import sql
 from omoi_site.errors import Faults, OmoiError, short
 from tickets.models.explain.obstacles import MET
@@ -69,7 +68,7 @@ class NeedManager(models.Manager["Need"]):
 
     @sql.atomic
     def add(
-        self, project: int, edges: Sequence[Edge], *, by: Any, names: Mapping[int, str] | None = None
+        self, project: int, edges: Sequence[Edge], *, by: Actor, names: Mapping[int, str] | None = None
     ) -> int:
         """Add edges between tasks of one project; children must be pending. An edge that is there already stays as it is. How many are new.
 
@@ -93,7 +92,7 @@ class NeedManager(models.Manager["Need"]):
 
     @sql.atomic
     def bring_in(
-        self, project: int, edges: Sequence[Edge], *, born: Set[int], names: Mapping[int, str], by: Any
+        self, project: int, edges: Sequence[Edge], *, born: Set[int], names: Mapping[int, str], by: Actor
     ) -> tuple[list[Edge], list[Edge]]:
         """Add imported edges; returns those that are new, and those left out because their child has begun.
 
@@ -119,7 +118,7 @@ class NeedManager(models.Manager["Need"]):
         return new, late
 
     @sql.atomic
-    def remove(self, need: Need, *, by: Any) -> None:
+    def remove(self, need: Need, *, by: Actor) -> None:
         """Take an edge away; its child is counted anew."""
         project = need.child.project_id
         self.lock_graph(project)
@@ -181,7 +180,7 @@ class NeedManager(models.Manager["Need"]):
             intervene.cancel(lost, by="system:needs", reason="a task it needs did not end as needed")
 
     @staticmethod
-    def _tell(kind: str, children: Iterable[int], by: Any) -> None:
+    def _tell(kind: str, children: Iterable[int], by: Actor) -> None:
         sql.rows(
             f"""WITH c AS (UPDATE tickets_task SET events = events + 1 WHERE id = ANY (%s) RETURNING id, ticket_key, project_id, events)
                 INSERT INTO {Event._meta.db_table} (project_id, topic, subject, number, kind, actor, key, data, reason)

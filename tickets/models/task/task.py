@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db import models
 
-from agents.models import Project
+from agents.models import Actor, Project
 from tickets.models.claim.settle_and_claim import SettlingAndClaiming
 from tickets.models.claim.start import Starting
 from tickets.models.explain import tasks as explain
@@ -19,7 +17,7 @@ from tickets.models.task.record import READY, TaskRecord
 
 
 class TaskQuerySet(TaskInterventions["Task"]):
-    def seen_by(self, who: Any) -> TaskQuerySet:
+    def seen_by(self, who: Actor) -> TaskQuerySet:
         return self.filter(project__in=Project.objects.seen_by(who))
 
     def open(self) -> TaskQuerySet:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from django.db import DatabaseError, OperationalError, connection, models, transaction
 
+from agents.models import Actor
 from omoi_site import limits
 from omoi_site.database import sql
 from omoi_site.errors import NotFound, OmoiError
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 
 class Moves(WaitingTickets[Row]):
     @sql.atomic
-    def judge(self, *, by: Any, **which: Any) -> Verdict:
+    def judge(self, *, by: Actor, **which: Any) -> Verdict:
         """Judge the gate of the phase the ticket stands in, and keep the verdict, passed or not; a phase without gate passes.
 
         Of several who ask at once the first judges; the others get its verdict where the evidence is still the same.
@@ -53,7 +54,7 @@ class Moves(WaitingTickets[Row]):
         pk: int,
         to: str,
         *,
-        by: Any,
+        by: Actor,
         reason: str = "",
         force: bool = False,
         version: int | None = None,
@@ -79,7 +80,7 @@ class Moves(WaitingTickets[Row]):
             return ticket.history.select_related("verdict").latest("move")
 
     @contextmanager
-    def told_if_refused(self, pk: int, to: str, *, by: Any) -> Iterator[None]:
+    def told_if_refused(self, pk: int, to: str, *, by: Actor) -> Iterator[None]:
         """A refusal inside leaves an event: at once, or when whoever holds the transaction around it calls `leave_trace`."""
         try:
             yield
@@ -90,7 +91,7 @@ class Moves(WaitingTickets[Row]):
             raise
 
     @sql.atomic
-    def tell_refusal(self, pk: int, to: str, refusal: OmoiError, *, by: Any) -> None:
+    def tell_refusal(self, pk: int, to: str, refusal: OmoiError, *, by: Actor) -> None:
         """The journal's word of a move that was refused, and the verdict that refused it where its transaction was undone."""
         ticket = self.get(pk=pk)
         if (
@@ -108,7 +109,7 @@ class Moves(WaitingTickets[Row]):
         ticket.record("ticket.move_refused", by=by, reason=refusal.message, data=data)
 
     @contextmanager
-    def told_if_not_born(self, project: Any, phase: str, *, by: Any) -> Iterator[None]:
+    def told_if_not_born(self, project: Any, phase: str, *, by: Actor) -> Iterator[None]:
         """A refusal inside to bear tickets past the first phase leaves an event of the project, as `told_if_refused` does."""
         try:
             yield
@@ -132,7 +133,7 @@ class Moves(WaitingTickets[Row]):
         ids: Sequence[int] | None = None,
         *,
         between: tuple[int, int] | None = None,
-        by: Any = "system:workflow",
+        by: Actor = "system:workflow",
     ) -> int:
         """Make the automatic moves that are due, of these tickets, or of a batch of all or of those with ids `between`; returns how many."""
         waiting = self.due_to_advance()
@@ -151,13 +152,13 @@ class Moves(WaitingTickets[Row]):
                 self._tell_fault(pk, fault, by)
         return moved
 
-    def _advance_one(self, pk: int, by: Any) -> bool:
+    def _advance_one(self, pk: int, by: Actor) -> bool:
         verdict = self._judge_due(pk, by)
         if verdict and not verdict.passed:
             return False
         return self._go_on(pk, verdict, by)
 
-    def _tell_fault(self, pk: int, fault: OmoiError | DatabaseError, by: Any) -> None:
+    def _tell_fault(self, pk: int, fault: OmoiError | DatabaseError, by: Actor) -> None:
         """What keeps it from moving on is kept with it and told of once; what passes by itself, such as a lock that was not had in time, only in the log."""
         try:
             if isinstance(fault, OperationalError) or self._keep_fault(pk, fault, by):
@@ -176,7 +177,7 @@ class Moves(WaitingTickets[Row]):
             )
 
     @sql.atomic
-    def _keep_fault(self, pk: int, fault: OmoiError | DatabaseError, by: Any) -> bool:
+    def _keep_fault(self, pk: int, fault: OmoiError | DatabaseError, by: Actor) -> bool:
         """Whether it is another one than before."""
         told = fault.message if isinstance(fault, OmoiError) else str(fault).partition("\n")[0]
         with self.held(pk=pk) as ticket:
@@ -191,7 +192,7 @@ class Moves(WaitingTickets[Row]):
         return True
 
     @sql.atomic
-    def _judge_due(self, pk: int, by: Any) -> Verdict | None:
+    def _judge_due(self, pk: int, by: Actor) -> Verdict | None:
         """The verdict over a gated phase: one that holds already, else a new one, and where that refuses, the tasks that shall mend it."""
         if not self.select_related("workflow").get(pk=pk).gated:
             return None
@@ -214,7 +215,7 @@ class Moves(WaitingTickets[Row]):
         return verdict
 
     @sql.atomic
-    def _go_on(self, pk: int, verdict: Verdict | None, by: Any) -> bool:
+    def _go_on(self, pk: int, verdict: Verdict | None, by: Actor) -> bool:
         with self.held(pk=pk) as ticket:
             due = self.due_to_advance().filter(pk=pk).exists()  # asked again under the lock
             if due and (not ticket.gated or (verdict and verdict.holds_for(ticket))):

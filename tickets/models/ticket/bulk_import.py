@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from agents.models import Event, Project, label, rights, via
+from agents.models import Actor, Event, Project, label, rights, via
 from omoi_site import limits
 from omoi_site.database import sql
 from omoi_site.errors import Faults, Invalid
@@ -158,7 +158,7 @@ def bring_in(
     *,
     project: Project,
     workflow: Workflow,
-    by: Any,
+    by: Actor,
     watch: Callable[[int], None] = lambda made: None,
 ) -> Arrival:
     """Add what is new of a backlog, in one transaction.
@@ -227,7 +227,7 @@ def _connect(
     born: dict[str, int],
     known: dict[str, dict[str, Any]],
     arrival: Arrival,
-    by: Any,
+    by: Actor,
 ) -> None:
     """Write needs, parents and links, and the needs that follow from them."""
 
@@ -315,7 +315,7 @@ def _refuse_faults(items: Sequence[Item], known: Container[str]) -> None:
 
 
 def _born(
-    items: Sequence[Item], source: str, project: Project, workflow: Workflow, by: Any
+    items: Sequence[Item], source: str, project: Project, workflow: Workflow, by: Actor
 ) -> Iterator[tuple[Ticket, int]]:
     """Tickets with their births, tasks and events, batch by batch; each with the id of its task."""
     if not items:
@@ -379,7 +379,7 @@ def _born(
         yield from zip(tickets, tasks, strict=True)
 
 
-def _adopt(edges: Edges, tickets: dict[str, int], born: dict[str, int], source: str, by: Any) -> set[int]:
+def _adopt(edges: Edges, tickets: dict[str, int], born: dict[str, int], source: str, by: Actor) -> set[int]:
     """Give a parent to tickets that have none; one that has another keeps it. Those that have one now."""
     told = sql.rows(
         ADOPT,
@@ -442,7 +442,7 @@ def _why(ticket: Ticket) -> str:
     return "" if ticket.phase == ticket.plan.start else f"closed in {ticket.source}"
 
 
-def _birth(ticket: Ticket, by: Any) -> PhaseMove:
+def _birth(ticket: Ticket, by: Actor) -> PhaseMove:
     why = _why(ticket)
     ground = PhaseMove.Ground.IMPORTED if why else PhaseMove.Ground.BORN
     return PhaseMove(
@@ -450,7 +450,7 @@ def _birth(ticket: Ticket, by: Any) -> PhaseMove:
     )
 
 
-def _opening(ticket: Ticket, by: Any) -> Event:
+def _opening(ticket: Ticket, by: Actor) -> Event:
     return Event(
         project_id=ticket.project_id,
         topic=ticket.topic,

@@ -9,11 +9,10 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.db import models
 
-from agents.models import label, via
+from agents.models import Actor, label, via
 from omoi_site import limits
 from omoi_site.database import sql
 
@@ -41,7 +40,7 @@ class Remark:
 
 class CommentQuerySet(models.QuerySet["Comment"]):
     def bring_in(
-        self, remarks: Sequence[tuple[int, Remark]], *, source: str, known: Collection[int], by: Any
+        self, remarks: Sequence[tuple[int, Remark]], *, source: str, known: Collection[int], by: Actor
     ) -> int:
         """Add those (ticket, remark) that are not here, in order; how many. Followers of `known` tickets, which were here before, are told.
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import urlsplit
 
-from agents.models import label, via
+from agents.models import Actor, label, via
 from omoi_site.database import sql
 
 FILL = """
@@ -20,7 +19,7 @@ SELECT project_id, 'ticket:' || key, 'ticket:' || key, events, 'ticket.edited', 
 """
 
 
-def fill(refs: Mapping[int, str], *, by: Any) -> int:
+def fill(refs: Mapping[int, str], *, by: Actor) -> int:
     """Give an external reference to tickets, by id, that have none; how many took it. One that has another keeps it."""
     given = {"tickets": list(refs), "refs": list(refs.values()), "actor": label(by), "key": via(by)}
     return len(sql.rows(FILL, given)) if refs else 0

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agents.models import rights
+from agents.models import Actor, rights
 from tickets.models.gate.verdict import Case, judged
 from tickets.models.ticket.ticket import Ticket
 from tickets.models.ticket.transitions import FORCE, REASON
@@ -45,7 +45,7 @@ class Option:
         return not self.unmet
 
 
-def options(ticket: Ticket, by: Any, *, judge: bool = True) -> list[Option]:
+def options(ticket: Ticket, by: Actor, *, judge: bool = True) -> list[Option]:
     """Every move from where the ticket stands; none of one that is done or archived.
 
     judge: read the evidence for moves through a gate; without, what is unmet is left out.

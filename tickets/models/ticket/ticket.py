@@ -14,7 +14,7 @@ from django.db import models, transaction
 from django.db.models.functions import Upper
 from django.utils import timezone
 
-from agents.models import Project, rights
+from agents.models import Actor, Project, rights
 from omoi_site import limits
 from omoi_site.database import sql
 from omoi_site.errors import Invalid
@@ -39,7 +39,7 @@ NAMED = 10  # tickets that are told where one name could mean several
 class TicketQuerySet(Moves["Ticket"]):
     together = ("project", "workflow")
 
-    def seen_by(self, who: Any) -> TicketQuerySet:
+    def seen_by(self, who: Actor) -> TicketQuerySet:
         return self.filter(project__in=Project.objects.seen_by(who))
 
     def named(self, name: str) -> Ticket | None:
@@ -85,7 +85,7 @@ class TicketManager(TicketManagerBase["Ticket"]):
         project: Project,
         spec: TicketSpec,
         *,
-        by: Any,
+        by: Actor,
         watch: Callable[[int], None] = lambda made: None,
     ) -> Ticket:
         """A new ticket with its tasks; `watch` is told now and then how many of those are made.
@@ -118,7 +118,7 @@ class TicketManager(TicketManagerBase["Ticket"]):
         phase: str,
         ground: str,
         reason: str,
-        by: Any,
+        by: Actor,
         watch: Callable[[int], None],
     ) -> Ticket:
         for field in ("parent", "follow_up"):
@@ -169,27 +169,27 @@ class Ticket(Transitions):
             models.CheckConstraint(condition=models.Q(priority__range=(0, 3)), name="ticket_priority"),
         ]
 
-    def pause(self, *, by: Any, reason: str = "") -> None:
+    def pause(self, *, by: Actor, reason: str = "") -> None:
         """Grant none of its tasks until it is resumed; running claims go on."""
         if not self.paused:
             self.paused, self.paused_at, self.pause_reason = True, timezone.now(), limits.reason(reason)
             self.record("ticket.paused", by=by, reason=reason)
             self.hold_tasks()
 
-    def resume(self, *, by: Any, reason: str = "") -> None:
+    def resume(self, *, by: Actor, reason: str = "") -> None:
         if self.paused:
             self.paused, self.paused_at, self.pause_reason = False, None, ""
             self.record("ticket.resumed", by=by, reason=reason)
             self.hold_tasks()
 
-    def archive(self, *, by: Any, reason: str = "") -> None:
+    def archive(self, *, by: Actor, reason: str = "") -> None:
         """Put it out of sight; none of its tasks is granted while it is there."""
         if not self.archived_at:
             self.archived_at = timezone.now()
             self.record("ticket.archived", by=by, reason=reason)
             self.hold_tasks()
 
-    def restore(self, *, by: Any, reason: str = "") -> None:
+    def restore(self, *, by: Actor, reason: str = "") -> None:
         if self.archived_at:
             self.archived_at = None
             self.record("ticket.restored", by=by, reason=reason)
@@ -198,7 +198,7 @@ class Ticket(Transitions):
     def edit(
         self,
         *,
-        by: Any,
+        by: Actor,
         version: int | None = None,
         title: str | None = None,
         description: str | None = None,

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from django_fsm import RETURN_VALUE, transition
 
-from agents.models import label, rights, via
+from agents.models import Actor, label, rights, via
 from omoi_site import limits, spoken
 from omoi_site.brokers import hints
 from omoi_site.errors import Invalid
@@ -38,7 +37,7 @@ class Transitions(TicketRecord):
 
     @transition(field="phase", source="*", target=RETURN_VALUE())
     def advance(
-        self, to: str | None = None, *, by: Any, verdict: Verdict | None = None, reason: str = ""
+        self, to: str | None = None, *, by: Actor, verdict: Verdict | None = None, reason: str = ""
     ) -> str:
         """Go on to `to`, or to the next phase: through its gate by a verdict that holds, and with no open task left behind.
 
@@ -66,7 +65,7 @@ class Transitions(TicketRecord):
         return self._move(to, Ground.UNGATED, by=by, reason=reason)
 
     @transition(field="phase", source="*", target=RETURN_VALUE())
-    def send_back(self, to: str, *, by: Any, reason: str) -> str:
+    def send_back(self, to: str, *, by: Actor, reason: str) -> str:
         """Go back to an earlier phase; pending tasks of the left phase are held and its claims revoked."""
         if to not in self.destinations("send_back"):
             raise TransitionNotAllowed(
@@ -77,7 +76,7 @@ class Transitions(TicketRecord):
         return self._move(to, Ground.BACK, by=by, reason=reason)
 
     @transition(field="phase", source="*", target=RETURN_VALUE())
-    def block(self, *, by: Any, reason: str, cause: str = BlockedClass.DEPENDENCY) -> str:
+    def block(self, *, by: Actor, reason: str, cause: str = BlockedClass.DEPENDENCY) -> str:
         """Stop granting its tasks; running claims go on."""
         if not self.destinations("block"):
             raise TransitionNotAllowed(
@@ -89,12 +88,12 @@ class Transitions(TicketRecord):
         return self._move(BLOCKED, Ground.BLOCKED, by=by, reason=self.blocked_reason)
 
     @transition(field="phase", source="*", target=RETURN_VALUE())
-    def unblock(self, to: str | None = None, *, by: Any, reason: str = "") -> str:
+    def unblock(self, to: str | None = None, *, by: Actor, reason: str = "") -> str:
         """Return to the phase it was blocked in, or to an earlier one."""
         return self._return("unblock", BLOCKED, to, Ground.UNBLOCKED, by=by, reason=reason)
 
     @transition(field="phase", source="*", target=RETURN_VALUE())
-    def cancel(self, *, by: Any, reason: str) -> str:
+    def cancel(self, *, by: Actor, reason: str) -> str:
         """Give it up: all its open tasks are cancelled with it."""
         if not self.destinations("cancel"):
             raise TransitionNotAllowed(
@@ -105,13 +104,13 @@ class Transitions(TicketRecord):
         return self._move(CANCELLED, Ground.CANCELLED, by=by, reason=reason)
 
     @transition(field="phase", source="*", target=RETURN_VALUE())
-    def reopen(self, to: str | None = None, *, by: Any, reason: str) -> str:
+    def reopen(self, to: str | None = None, *, by: Actor, reason: str) -> str:
         """Return from CANCELLED to the phase it was cancelled in, or to an earlier one; its tasks stay as they are."""
         reason = limits.reason(reason, 1, "say why it is reopened")
         return self._return("reopen", CANCELLED, to, Ground.REOPENED, by=by, reason=reason)
 
     @transition(field="phase", source="*", target=RETURN_VALUE())
-    def force(self, to: str, *, by: Any, reason: str) -> str:
+    def force(self, to: str, *, by: Actor, reason: str) -> str:
         """Put it into any phase of its workflow, past gates and order: a right of its own, and the reason stays visible."""
         rights.need(by, FORCE, self.project)
         if to not in self.destinations("force"):
@@ -126,7 +125,7 @@ class Transitions(TicketRecord):
         self,
         to: str,
         *,
-        by: Any,
+        by: Actor,
         reason: str = "",
         cause: str = BlockedClass.DEPENDENCY,
         force: bool = False,
@@ -189,7 +188,7 @@ class Transitions(TicketRecord):
         after: str,
         ground: str,
         *,
-        by: Any,
+        by: Actor,
         reason: str = "",
         verdict: Verdict | None = None,
     ) -> None:
@@ -211,11 +210,13 @@ class Transitions(TicketRecord):
             key=via(by),
         )
 
-    def _take_claims_back(self, by: Any) -> None:
+    def _take_claims_back(self, by: Actor) -> None:
         """Nobody goes on with the phase that is left; while BLOCKED that is the one it was blocked in, whose claims ran on."""
         self.tasks.filter(phase=self.origin if self.phase == BLOCKED else self.phase).revoke(by=by)
 
-    def _return(self, verb: str, standing: str, to: str | None, ground: str, *, by: Any, reason: str) -> str:
+    def _return(
+        self, verb: str, standing: str, to: str | None, ground: str, *, by: Actor, reason: str
+    ) -> str:
         if self.phase != standing:
             raise TransitionNotAllowed(
                 f"{self.key} stands in {spoken.phase(self.phase)}, not in {spoken.phase(standing)}"
@@ -231,7 +232,7 @@ class Transitions(TicketRecord):
             self._take_claims_back(by)
         return self._move(to, ground, by=by, reason=reason)
 
-    def seed(self, phase: str, *, by: Any) -> None:
+    def seed(self, phase: str, *, by: Actor) -> None:
         """Add the tasks its workflow begins this phase with."""
 
         if self.plan[phase].terminal:  # documents of earlier versions may have tasks there
@@ -240,7 +241,7 @@ class Transitions(TicketRecord):
             with in_document(f"phases.{phase}"):
                 self.tasks.model.objects.insert(self, tasks, by=by, phase=phase)
 
-    def mend(self, *, by: Any) -> None:
+    def mend(self, *, by: Actor) -> None:
         """The gate refused with all work done: add the tasks the workflow has for that, as often as it allows while the ticket stands here."""
         repair = self.plan[self.phase].on_failure
         refused = self.verdicts.filter(
@@ -252,7 +253,7 @@ class Transitions(TicketRecord):
                     self, seeding.specs(self, tuple(repair["tasks"]), self.phase), by=by
                 )
 
-    def _move(self, to: str, ground: str, *, by: Any, reason: str, verdict: Verdict | None = None) -> str:
+    def _move(self, to: str, ground: str, *, by: Actor, reason: str, verdict: Verdict | None = None) -> str:
         self.expect_movable()
         before = self.phase
         self.note_move(before, to, ground, by=by, reason=reason, verdict=verdict)
