@@ -5,8 +5,10 @@ A plugin of pytest, loaded by `-p tests.support.parallel`.
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import fcntl
+import functools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,14 +54,27 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScope
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if "PYTEST_XDIST_WORKER" in os.environ:
         rank = {name: place for place, name in enumerate(LONG)}
-        items.sort(key=lambda item: rank.get(item.nodeid.partition("::")[0], len(rank)))
+        items.sort(key=lambda item: (alone(item), rank.get(item.nodeid.partition("::")[0], len(rank))))
 
 
 class ByFile(LoadScopeScheduling):
-    """A file goes to one worker: what its tests share, such as a web process, is started once."""
+    """A file goes to one worker: what its tests share, such as a web process, is started once.
+
+    Tests that want to be alone come last, from all files together: the others wait for them once and have nothing else to do.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
-        return nodeid.partition("::")[0]
+        file, _, test = nodeid.partition("::")
+        return "alone" if test.partition("[")[0] in marked_alone(file) else file
+
+
+@functools.cache
+def marked_alone(file: str) -> set[str]:
+    """Tests of a file with the mark, from its text: who hands out tests knows no more of them than their names."""
+    functions = (
+        node for node in ast.parse(Path(file).read_bytes()).body if isinstance(node, ast.FunctionDef)
+    )
+    return {each.name for each in functions if "pytest.mark.alone" in map(ast.unparse, each.decorator_list)}
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
