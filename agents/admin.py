@@ -38,7 +38,7 @@ def on_locked(verb: str) -> Any:
 class OwnProjects(admin.RelatedFieldListFilter):
     """Names only the projects whoever looks is a member of."""
 
-    def field_choices(self, field: Any, request: HttpRequest, desk: Any) -> list[tuple[Any, str]]:
+    def field_choices(self, field: Any, request: HttpRequest, desk: Any) -> Any:
         return list(Project.objects.seen_by(request.user).order_by("key").values_list("pk", "key")[:200])
 
 
@@ -272,10 +272,10 @@ class KeyDesk(ReadOnly):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("agents.add_key")
 
-    def get_fields(self, request: HttpRequest, obj: Key | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Key | None = None) -> Any:
         return super().get_fields(request, obj) if obj else ["agent", "user", "scopes", "days"]
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Key | None = None) -> list[str]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Key | None = None) -> Any:
         return self.get_fields(request, obj) if obj else []
 
     def save_model(self, request: HttpRequest, key: Key, form: forms.ModelForm, change: bool) -> None:

@@ -5,7 +5,7 @@ The admin is a door like the others: whatever it changes, it changes by the verb
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from django.contrib import admin, messages
@@ -34,7 +34,7 @@ class Counted(Paginator):
 
     @cached_property
     def count(self) -> int:
-        return len(self.object_list.order_by().values_list("pk", flat=True)[:MOST])  # type: ignore[union-attr]
+        return len(self.object_list.order_by().values_list("pk", flat=True)[:MOST])  # type: ignore[attr-defined]
 
 
 class Site(admin.AdminSite):
@@ -71,7 +71,7 @@ class Desk(admin.ModelAdmin):
     show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
     paginator = Counted
-    actions: Iterable[Any] = ()
+    actions: Sequence[Any] = ()
 
     def has_act_permission(self, request: HttpRequest) -> bool:
         """Whoever may change rows of this kind may act on them, also where no field can be edited."""
@@ -79,7 +79,7 @@ class Desk(admin.ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows = super().get_queryset(request)
-        return rows if request.user.is_superuser else self.seen(rows, request.user)  # type: ignore[union-attr]
+        return rows if request.user.is_superuser else self.seen(rows, request.user)
 
     def seen(self, rows: QuerySet[Any], who: Any) -> QuerySet[Any]:
         """Those of these rows that a person who is not the operator may see."""
@@ -118,7 +118,7 @@ class ReadOnly(Desk):
 
     hidden: Iterable[str] = ()
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return [field.name for field in self.opts.fields if field.name not in self.hidden]
 
     get_readonly_fields = get_fields
@@ -212,4 +212,4 @@ class Words(admin.SimpleListFilter):
         return [(word, word.replace("_", " ").capitalize()) for word in self.words]
 
     def queryset(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
-        return rows.filter(**{self.parameter_name: self.value()}) if self.value() else rows
+        return rows.filter(**{str(self.parameter_name): self.value()}) if self.value() else rows

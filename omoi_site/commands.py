@@ -90,7 +90,7 @@ class Command(BaseCommand):
 
         return add
 
-    def act(self, **options: Any) -> Document:
+    def act(self, *args: Any, **options: Any) -> Document:
         """Do it; return what to tell. A refusal is an OmoiError."""
         raise NotImplementedError(type(self))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 UNITS = [("day", 86_400), ("hour", 3600), ("minute", 60)]
@@ -13,7 +14,7 @@ def phase(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 
-def phases(names: list[str] | tuple[str, ...]) -> str:
+def phases(names: Iterable[str]) -> str:
     return ", ".join(map(phase, names))
 
 

@@ -158,10 +158,10 @@ class TicketDesk(Desk):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Ticket]:
         return super().get_queryset(request).defer("context")
 
-    def get_fields(self, request: HttpRequest, obj: Ticket | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Ticket | None = None) -> Any:
         return [*(self.told[:2] if obj else []), *TicketForm.Meta.fields, *(self.told[2:] if obj else [])]
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Ticket | None = None) -> list[str]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Ticket | None = None) -> Any:
         return [*self.told, "project"] if obj else []
 
     def get_inlines(self, request: HttpRequest, obj: Ticket | None) -> list[Any]:
@@ -413,8 +413,8 @@ class SweepRunDesk(ReadOnly, Everybodys):
 
 class HeldRows(Rows):
     model, fk_name = Task, "holder"
-    fields = ["key", "title", "phase", "attempts", "claimed_at", "lease_expires_at"]
-    readonly_fields = fields
+    readonly_fields = ["key", "title", "phase", "attempts", "claimed_at", "lease_expires_at"]
+    fields = [*readonly_fields]
     verbose_name_plural = "what it holds"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -22,7 +24,7 @@ class EventOut(serializers.Serializer):
     kind = serializers.CharField()
     actor = serializers.CharField()
     key = serializers.CharField(allow_blank=True)
-    data = serializers.DictField()
+    data = serializers.DictField()  # type: ignore[assignment]
     reason = serializers.CharField(allow_blank=True)
 
     def get_cursor(self, event: Event) -> str:
@@ -46,4 +48,6 @@ class EventsView(View):
         found, last = journal.seen_by(request.user).page(
             after, topic=given.get("topic"), kind=given.get("kind"), limit=limit
         )
-        return paged(request, EventOut(found, many=True).data, last if len(found) == limit else None)
+        return paged(
+            request, cast("list[Any]", EventOut(found, many=True).data), last if len(found) == limit else None
+        )

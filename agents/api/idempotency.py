@@ -54,7 +54,7 @@ def once(request: Request, act: Callable[[], Response], *, secret: bool) -> Http
         b"\0".join([str(request.method).encode(), request.get_full_path().encode(), _body(request)])
     ).digest()
     waited = bool(request.META.get(LOOKS))
-    request.user.rights_used = []
+    request.user.rights_used = []  # type: ignore[union-attr]  # for who acts, of whatever kind
     return _carried_out(mark, asked, _seal(request, key) if secret else None, act, waited, request.user)
 
 

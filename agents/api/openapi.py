@@ -30,7 +30,7 @@ class ProblemOut(serializers.Serializer):
     code = serializers.CharField(help_text="stable, for programs")
     detail = serializers.CharField(help_text="what happened and who is in the way")
     next_action = serializers.CharField(required=False, help_text="what to do now")
-    errors = FaultOut(many=True, required=False)
+    errors = FaultOut(many=True, required=False)  # type: ignore[assignment]
 
 
 KEY = OpenApiParameter(
@@ -142,7 +142,7 @@ class Schema(AutoSchema):
         ]
         return "_".join([self.method.lower(), *words])
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]
         scope = self.view.needed(self.method) if hasattr(self.view, "needed") else ""
         return f"Needs the scope `{scope}`." if scope else ""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,6 +10,7 @@ from django.db import models
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.utils.serializer_helpers import ReturnDict
 
 from agents.api.parsing import Shape
 from agents.api.view import reading, written
@@ -29,7 +30,7 @@ def page(
     request: Request,
     found: models.QuerySet[Any],
     asked: dict[str, Any],
-    shown: Callable[[list[Any]], list[Any]],
+    shown: Callable[[list[Any]], Sequence[Any] | ReturnDict],
     *,
     by: str = "id",
 ) -> Response:
@@ -48,7 +49,7 @@ def page(
     return paged(request, shown(rows), written(getattr(rows[-1], field)) if more else None)
 
 
-def paged(request: Request, results: list[Any], following: str | None) -> Response:
+def paged(request: Request, results: Sequence[Any] | ReturnDict, following: str | None) -> Response:
     """The body and the Link header of a page."""
     response = Response({"results": results, "next": following})
     if following:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.http import HttpResponse
 from rest_framework.response import Response
@@ -60,7 +60,7 @@ class View(APIView):
             if isinstance(error, OmoiError):
                 _leave_trace(error)
             response = self.handle_exception(error)
-        self.response = self.finalize_response(asked, response, *args, **kwargs)
+        self.response = self.finalize_response(asked, cast("Response", response), *args, **kwargs)
         if self.secret:
             self.response["Cache-Control"] = "no-store"
         return self.response

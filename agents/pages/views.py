@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.auth import get_user_model, login, views
 from django.contrib.auth.forms import AuthenticationForm
@@ -27,7 +27,7 @@ class SignInForm(AuthenticationForm):
     }
 
     def clean(self) -> dict[str, Any]:
-        name, address = self.cleaned_data.get("username") or "", address_of(self.request)
+        name, address = self.cleaned_data.get("username") or "", address_of(cast("HttpRequest", self.request))
         try:
             SignInTry.objects.count_in(name, address)
             cleaned = super().clean()
@@ -56,7 +56,7 @@ class SignIn(views.LoginView):
     authentication_form = SignInForm
     redirect_authenticated_user = True
 
-    def form_invalid(self, form: SignInForm) -> HttpResponse:
+    def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
         refused = getattr(form, "refused", None)
         answer = self.render_to_response(
             self.get_context_data(form=form), status=refused.status if refused else 422
@@ -65,7 +65,7 @@ class SignIn(views.LoginView):
             answer["Retry-After"] = str(refused.retry_after_s)
         return answer
 
-    def form_valid(self, form: SignInForm) -> HttpResponse:
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         answer = super().form_valid(form)
         signed_in(self.request, "password")
         return answer

@@ -312,12 +312,12 @@ class Server:
             if not link.execute("SELECT 1 FROM pg_database WHERE datname = 'omoi'").fetchone():
                 link.execute("CREATE DATABASE omoi OWNER omoi")
             if not self.throwaway:
-                assert_durable(
-                    {
-                        name: link.execute(sql.SQL("SHOW {}").format(sql.Identifier(name))).fetchone()[0]
-                        for name in DURABLE
-                    }
-                )  # type: ignore[index]
+                assert_durable(settings_of(link))
+
+
+def settings_of(link: psycopg.Connection[tuple[Any, ...]]) -> dict[str, str]:
+    """The values of DURABLE in a server, by name."""
+    return dict(link.execute("SELECT name, current_setting(name) FROM unnest(%s::text[]) name", [[*DURABLE]]))
 
 
 def _open_to_all(folder: Path) -> None:

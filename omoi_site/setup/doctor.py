@@ -233,10 +233,7 @@ def durability() -> Found:
     with answering() as link:
         if link is None:
             return "off", "not known without a server"
-        told = {
-            name: link.execute("SELECT current_setting(%s)", [name]).fetchone()[0]
-            for name in embedded.DURABLE
-        }  # type: ignore[index]
+        told = embedded.settings_of(link)
     try:
         embedded.assert_durable(told)
     except embedded.NoServer as refusal:

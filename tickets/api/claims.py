@@ -200,7 +200,9 @@ class ProgressView(HeldView):
     )
     def post(self, request: Request, pk: str) -> Response:
         asked, agent = parse(ProgressIn, request), self.agent()
-        told = {name: asked[name] for name in ("message", "percent", "checkpoint") if name in asked}
+        told: dict[str, Any] = {
+            name: asked[name] for name in ("message", "percent", "checkpoint") if name in asked
+        }
         if not told:
             raise Invalid("one of message, percent and checkpoint is needed", field="message")
         with self.holding(pk) as task:
@@ -229,7 +231,7 @@ class HeldClaim(Shape):
 
 
 class HeartbeatIn(Shape):
-    claims = HeldClaim(many=True, default=list, max_length=1000)
+    claims = HeldClaim(many=True, default=list, max_length=1000)  # type: ignore[call-arg]
     status = serializers.CharField(max_length=200, required=False, allow_blank=True)
     metrics = serializers.DictField(required=False)
 

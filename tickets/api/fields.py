@@ -18,7 +18,7 @@ class PriorityField(serializers.ChoiceField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(choices=[priority.name.lower() for priority in Priority], **kwargs)
 
-    def to_internal_value(self, data: Any) -> int:
+    def to_internal_value(self, data: Any) -> Any:
         return Priority[
             super().to_internal_value(data.lower() if isinstance(data, str) else data).upper()
         ].value
@@ -43,7 +43,7 @@ class IdField(serializers.Field):
 
     default_error_messages = {"invalid": "an id is a string"}
 
-    def to_internal_value(self, data: Any) -> int:
+    def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, str) or len(data) > 40:
             self.fail("invalid")
         return number(data)

@@ -80,7 +80,7 @@ class TaskIn(Shape):
 
 
 class TasksIn(Shape):
-    tasks = TaskIn(many=True, allow_empty=False, max_length=MOST)
+    tasks = TaskIn(many=True, allow_empty=False, max_length=MOST)  # type: ignore[call-arg]
 
 
 def specs(tasks: list[dict[str, Any]]) -> list[TaskSpec]:

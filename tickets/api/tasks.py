@@ -98,7 +98,7 @@ def _shown(tasks: Sequence[Task], beside: dict[int, dict[str, Any]]) -> list[dic
     going = [task.pk for task in tasks if task.state in ("pending", "claimed")]
     waiting = Task.objects.waits(going) if going else {}
     fields = [
-        (name, field.source, field)
+        (name, field.source or name, field)
         for name, field in SHAPE.fields.items()
         if name not in ("holder", "needs", "waiting_on")
     ]
@@ -137,7 +137,7 @@ def standing(pk: int) -> dict[str, Any]:
     return _shown(
         [
             Task.from_db(
-                "default", [field.attname for field in fields], [row[field.column] for field in fields]
+                "default", [field.attname for field in fields], [row[str(field.column)] for field in fields]
             )
         ],
         {pk: row},
@@ -160,7 +160,7 @@ class TasksView(View):
     )
     def get(self, request: Request) -> Response:
         given = asked(TasksIn, request)
-        found = Task.objects.seen_by(request.user)
+        found: Any = Task.objects.seen_by(request.user)
         if "project" in given:
             found = found.filter(project=self.project(given["project"]))
         if "capability" in given:

@@ -10,6 +10,7 @@ from django.db.models import Count, OuterRef, Q, Subquery
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.utils.serializer_helpers import ReturnDict
 
 from agents.api.fields import ReasonField, text_of, texts_of
 from agents.api.openapi import listing, route
@@ -46,10 +47,10 @@ class TicketOut(serializers.Serializer):
     paused = serializers.BooleanField()
     pause_reason = serializers.CharField(allow_blank=True)
     blocked = serializers.SerializerMethodField()
-    parent = serializers.CharField(source="parent.key", allow_null=True, default=None)
+    parent = serializers.CharField(source="parent.key", allow_null=True, default=None)  # type: ignore[assignment]
     follow_up = serializers.CharField(allow_null=True, help_text="the ticket it continues")
     tasks = serializers.SerializerMethodField()
-    source = serializers.CharField(
+    source = serializers.CharField(  # type: ignore[assignment]
         allow_blank=True, help_text="the format it was imported from; `demo`: opened by the demo"
     )
     source_id = serializers.CharField(allow_blank=True)
@@ -110,7 +111,7 @@ class TicketIn(Shape):
     workflow = serializers.CharField(max_length=63, required=False)
     phase = PhaseField(required=False, help_text="past the first phase it needs gates:force and a reason")
     reason = ReasonField(required=False, allow_blank=True)
-    parent = serializers.CharField(max_length=24, required=False, allow_null=True)
+    parent = serializers.CharField(max_length=24, required=False, allow_null=True)  # type: ignore[assignment]
     follow_up = serializers.CharField(
         max_length=24, required=False, allow_null=True, help_text="the ticket it continues"
     )
@@ -131,7 +132,7 @@ class TicketsIn(PageIn):
     project = serializers.CharField(max_length=10, required=False)
     phase = PhaseField(required=False)
     priority = PriorityField(required=False)
-    label = serializers.CharField(max_length=200, required=False)
+    label = serializers.CharField(max_length=200, required=False)  # type: ignore[assignment]
     waiting_on = serializers.CharField(max_length=200, required=False, help_text=SHORT_PAGES)
     q = serializers.CharField(
         max_length=200,
@@ -207,7 +208,7 @@ class TicketsView(View):
         return page(request, found, given, lambda rows: self._shown([row.pk for row in rows]), by="-id")
 
     @staticmethod
-    def _shown(ids: list[int]) -> list[Any]:
+    def _shown(ids: list[int]) -> ReturnDict:
         return TicketOut(with_counts().filter(pk__in=ids).order_by("-id"), many=True).data
 
     @route(

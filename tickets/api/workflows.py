@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
 from drf_spectacular.types import OpenApiTypes
 from rest_framework import serializers
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.utils.serializer_helpers import ReturnDict
 
 from agents.api.json import StrictJSONParser
 from agents.api.openapi import listing, route
@@ -28,8 +30,8 @@ class YAMLParser(BaseParser):
     media_type = YAML
 
     def parse(
-        self, stream: Any, media_type: str | None = None, parser_context: dict[str, Any] | None = None
-    ) -> bytes:
+        self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
         return stream.read()
 
 
@@ -95,7 +97,7 @@ class WorkflowView(View):
     )
     def put(self, request: Request, name: str) -> Response:
         self.need()
-        plan = documents.read(request.data)
+        plan = documents.read(cast("dict[str, Any]", request.data))
         if plan.name != name:
             message = f"this address is of {name}, the document of {plan.name}"
             raise documents.InvalidWorkflow(
@@ -139,5 +141,5 @@ def the_workflow(name: str, version: int | None = None) -> Workflow:
     return found
 
 
-def shown(rows: list[Workflow]) -> list[Any]:
+def shown(rows: list[Workflow]) -> ReturnDict:
     return WorkflowOut(rows, many=True).data

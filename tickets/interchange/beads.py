@@ -82,7 +82,7 @@ WORDS = Words(
     any_child="waits-for-any",
 )
 NOT_OFFERED = {"merge-request"}  # issue types that are work, and that beads offers to nobody
-TITLE = Ticket._meta.get_field("title").max_length
+TITLE = limits.longest(Ticket, "title")
 LABEL = Ticket._meta.get_field("labels").base_field.max_length
 LONGEST = {
     "id": Ticket._meta.get_field("source_id").max_length,
@@ -95,7 +95,8 @@ RELATION = Link._meta.get_field("kind").max_length
 
 def read(file: BinaryIO) -> Sheet:
     """The issues of a beads file and their relations; raises Malformed, Invalid or TooLarge naming the line."""
-    faults, lines = Faults(), {}
+    faults = Faults()
+    lines: dict[str, str] = {}
     sheet = Sheet("beads", WORDS)
     comments = 0
     held: dict[str, str] = {}  # open rows that are no work, by id

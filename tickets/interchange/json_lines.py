@@ -33,7 +33,7 @@ class Faults(errors.Faults):
     def check(self, then: str = "") -> None:
         """Raise what was found; nothing was found, and nothing happens."""
         if self.kind:
-            more = {"more_errors": self.more} if self.more else {}
+            more: dict[str, Any] = {"more_errors": self.more} if self.more else {}
             raise self.kind(
                 f"Nothing was imported. {errors.in_words(self.found, self.more)}{then}",
                 errors=self.found,

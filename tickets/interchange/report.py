@@ -58,7 +58,7 @@ class Report:
             "comments": arrival.comments,
             "external_refs": arrival.external_refs,
             "skipped": {
-                "rows": dict(getattr(self.sheet, "no_work", Counter()).most_common()),
+                "rows": dict(Counter(getattr(self.sheet, "no_work", {})).most_common()),
                 **_edges(arrival.skipped),
             },
             "awaited": _edges(arrival.awaited),

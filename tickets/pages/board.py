@@ -240,7 +240,7 @@ class Board:
         """Give each column its first cards: the most urgent, the longest waiting; of an end the latest."""
         ends = [column.phase for column in columns if column.ended]
         waited = Extract(F("phase_since"), "epoch", output_field=models.FloatField())
-        order = [
+        order: list[Case | str] = [
             Case(
                 When(phase__in=ends, then=Value(0)), default=F("priority"), output_field=models.IntegerField()
             ),

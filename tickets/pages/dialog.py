@@ -76,8 +76,7 @@ class Dialog:
     def destinations(self) -> Sequence[str]:
         """The phases to choose from."""
         action = self.action
-        chosen = isinstance(action, Move) and not action.to and action.available
-        return action.destinations if chosen else ()
+        return action.destinations if isinstance(action, Move) and not action.to and action.available else ()
 
     @cached_property
     def changed(self) -> Event | None:

@@ -70,7 +70,7 @@ class Layout:
         places = {
             node: (self._x(self.layer[node]), round(self.y[node] - top + MARGIN, 1)) for node in self.nodes
         }
-        bends = {
+        bends: dict[Node, float] = {
             node: round(y - top + MARGIN + BEND / 2, 1)
             for node, y in self.y.items()
             if isinstance(node, Bend)

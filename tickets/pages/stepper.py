@@ -62,6 +62,6 @@ def time_blocked(history: Sequence[PhaseMove]) -> dict[str, timedelta]:
     ends = [move.at for move in history[1:]] + [timezone.now()]
     halted: dict[str, timedelta] = {}
     for move, end in zip(history, ends, strict=True):
-        if move.to_phase == BLOCKED:
+        if move.to_phase == BLOCKED and move.from_phase:
             halted[move.from_phase] = halted.get(move.from_phase, timedelta()) + (end - move.at)
     return halted

@@ -8,12 +8,13 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from django.db.models import Case, IntegerField, Q, Value, When
+from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
 from django.shortcuts import get_object_or_404
 
 from agents.models import Agent, Event, rights
 from tickets.models import Artifact, Comment, Link, Need, PhaseMove, Tally, Task, Ticket, Verdict
 from tickets.pages import actions
+from tickets.pages.actions import Action
 from tickets.pages.causes import STALLED, Cause, standstill
 from tickets.pages.gate_checklist import Gate, Row, gate_of, name_of, who_and_when
 from tickets.pages.graph import MOST, Graph, lacking
@@ -58,7 +59,7 @@ class Line:
     task: Task
     causes: list[dict[str, Any]]
     needs: list[Need]
-    actions: list[actions.Action]
+    actions: list[Action]
     agent: str
 
     @property
@@ -188,7 +189,7 @@ class TicketPage:
     def of_a_task(self, cause: Mapping[str, Any]) -> bool:
         return bool(cause["what"].startswith(f"{self.ticket.key}."))
 
-    def fix(self, cause: Mapping[str, Any]) -> actions.Action | None:
+    def fix(self, cause: Mapping[str, Any]) -> Action | None:
         of_the_project = cause["code"] == "pause" and not self.ticket.paused
         name = "" if self.of_a_task(cause) or of_the_project else FIXES.get(cause["code"], "")
         return self.actions.get(name)
@@ -196,22 +197,22 @@ class TicketPage:
     # -- what may be done
 
     @cached_property
-    def actions(self) -> dict[str, actions.Action]:
+    def actions(self) -> dict[str, Action]:
         """What can be done to the ticket, by name."""
         kinds = [kind for kind in actions.TICKET if self.tally.failed or kind.name != "retry-failed"]
         return {action.name: action for action in self.available(kinds, self.ticket)}
 
-    def available(self, kinds: Sequence[type[actions.Action]], subject: Any) -> list[actions.Action]:
+    def available(self, kinds: Sequence[type[Action]], subject: Any) -> list[Action]:
         every = [kind(subject, self.who, self.scopes) for kind in kinds]
         return [action for action in every if action.available]
 
     @property
-    def main_action(self) -> actions.Action | None:
+    def main_action(self) -> Action | None:
         names = ("advance", "unblock", "reopen")
         return next((self.actions[name] for name in names if name in self.actions), None)
 
     @property
-    def menu(self) -> list[actions.Action]:
+    def menu(self) -> list[Action]:
         names = ["follow-up", "pause", "resume", "block", "back", "priority", "cancel", "force"]
         return [self.actions[name] for name in names if name in self.actions]
 
@@ -275,7 +276,7 @@ class TicketPage:
     @cached_property
     def agents(self) -> dict[int, str]:
         """Names of those who hold a task or ended one."""
-        ids = {task.holder_id or task.settled_by for task in self.tasks} - {None}
+        ids = {pk for task in self.tasks if (pk := task.holder_id or task.settled_by)}
         return dict(Agent.objects.filter(pk__in=ids).values_list("pk", "name"))
 
     @cached_property
@@ -359,7 +360,7 @@ class TicketPage:
 
     @cached_property
     def _events(self) -> list[Event]:
-        found = Event.objects.filter(topic=self.ticket.topic, kind__in=HAPPENED)
+        found: QuerySet[Event] = Event.objects.filter(topic=self.ticket.topic, kind__in=HAPPENED)
         if self.before:
             found = found.extra(
                 where=["(agents_event.xid, agents_event.id) < (%s::text::xid8, %s::bigint)"],

@@ -82,7 +82,7 @@ def board(request: HttpRequest) -> HttpResponse:
             LAST_PROJECT, asked, max_age=YEAR_S, httponly=True, secure=request.is_secure(), samesite="Lax"
         )
     if is_part(request) and "filter" in request.GET:
-        answer["HX-Push-Url"] = known["address"]
+        answer["HX-Push-Url"] = str(known["address"])
     return answer
 
 

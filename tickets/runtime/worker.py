@@ -196,8 +196,8 @@ class Worker:
             return
         for held in over:
             self._hand_in(held)
-        told = [held for held in over if not held.ending.stopped]
-        stopped = [held for held in over if held.ending.stopped]
+        told = [held for held in over if held.ending and not held.ending.stopped]
+        stopped = [held for held in over if held.ending and held.ending.stopped]
         try:
             settled = Task.objects.settle([_outcome(held) for held in told], by=self.agent) if told else []
             lost = {answer.task for answer in settled if answer.lost}

@@ -126,7 +126,7 @@ class Agent:
             return []
         for result in expect(answer, 200).json()["results"]:
             task = int(result["task"])
-            fact = {"task": task, "fence": self.hand[task], "more": True}
+            fact: dict[str, Any] = {"task": task, "fence": self.hand[task], "more": True}
             if result["ok"]:
                 say("completed", **fact)
             else:

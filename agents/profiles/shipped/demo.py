@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 HOME = Path(os.environ["HOME"])
 SHELF = HOME.parent / "demo"
@@ -237,7 +237,7 @@ def tests_of(piece: dict[str, Any]) -> list[str]:
     ]
 
 
-def is_public(node: ast.AST) -> bool:
+def is_public(node: ast.AST) -> TypeGuard[ast.FunctionDef | ast.ClassDef]:
     return isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
 
 
