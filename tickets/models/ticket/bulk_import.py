@@ -21,9 +21,10 @@ from tickets.models.task.spec import TaskSpec
 from tickets.models.task.task import Task
 from tickets.models.ticket import external
 from tickets.models.ticket.awaited import Awaited, Relation
+from tickets.models.ticket.circles import break_circles
 from tickets.models.ticket.comment import Comment, Remark
 from tickets.models.ticket.history import PhaseMove
-from tickets.models.ticket.inherited import Pairs, circles, gathered, inherited
+from tickets.models.ticket.inherited import MOST, Pairs, gathered, inherited, too_many
 from tickets.models.ticket.ticket import Ticket
 from tickets.models.ticket.transitions import FORCE
 from tickets.models.workflow import Workflow
@@ -139,7 +140,7 @@ class Arrival:
     further: list[tuple[Relation, str]] = field(
         default_factory=list
     )  # parents kept as links, with the parent that there is
-    circles: list[list[str]] = field(default_factory=list)  # of finished work, each left out at one edge
+    circles: list[list[str]] = field(default_factory=list)  # of finished work, some of whose edges are left out
     dropped: int = 0  # waits for the family's sake that would close a circle
 
 
@@ -261,7 +262,7 @@ def _connect(
     if finished:
         there = Need.objects.below(child for _, child in finished)
         arrival.circles = [
-            [name_of.get(task, str(task)) for task in circle] for circle in circles(there, finished)
+            [name_of.get(task, str(task)) for task in circle] for circle in break_circles(there, finished)
         ]
         add(finished)
     adopted = _adopt(edges, tickets, born, backlog.source, by)
@@ -290,11 +291,12 @@ def _connect(
             *(ticket_of[edge.child] for edge in new if edge.child in ticket_of),
         }
         waits |= inherited(seeds, source=backlog.source, parents=words.parents, more=waits, still=still)
+    if len(waits) > MOST:
+        raise too_many()
     if waits:
-        told = len(waits)
-        for _ in circles(Need.objects.below(child for _, child in waits), waits):
-            pass
-        arrival.dropped = told - len(waits)
+        count = len(waits)
+        break_circles(Need.objects.below(child for _, child in waits), waits)
+        arrival.dropped = count - len(waits)
         add(waits)
     recount(list(born.values()))
     arrival.needs = len(new)

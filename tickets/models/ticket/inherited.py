@@ -6,17 +6,14 @@ Both are stored as needs, so a claim looks at nothing else. A need that would cl
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Set
-from contextlib import suppress
+from collections.abc import Iterable, Mapping, Set
 from graphlib import CycleError, TopologicalSorter
-from itertools import pairwise
 
 from omoi_site.database import sql
 from omoi_site.errors import TooLarge
 from tickets.models.explain.obstacles import MET
 
-MOST_CIRCLES = 100
-MOST = 200_000  # needs that the children of one import inherit
+MOST = 200_000  # needs that follow from the families of one import
 
 # Everything at and below these tickets that came from the same source, each with its parents; further parents are links.
 FAMILY = """
@@ -38,10 +35,18 @@ LEFT JOIN tickets_need n ON n.child_id = t.id LEFT JOIN tickets_task p ON p.id =
 """
 # Who waits for the children of a ticket, by a link that is new or because a child is.
 GATHERED = """
-WITH gather AS (SELECT ticket_id, other_id, kind FROM tickets_link WHERE kind IN (%(every)s, %(any)s) AND (id = ANY (%(links)s) OR other_id = ANY (%(parents)s))),
-child AS (SELECT g.ticket_id AS waiter, g.other_id AS parent, g.kind, k.id FROM gather g JOIN tickets_ticket k ON k.parent_id = g.other_id
-          UNION SELECT g.ticket_id, g.other_id, g.kind, l.ticket_id FROM gather g JOIN tickets_link l ON l.other_id = g.other_id AND l.kind = %(parent)s)
-SELECT c.waiter, c.parent, c.kind = %(any)s AS any, w.id AS after, w.state AS waiting, t.id AS before, t.state FROM child c
+WITH gather AS (
+  SELECT ticket_id, other_id, kind FROM tickets_link
+  WHERE kind IN (%(every)s, %(any)s) AND (id = ANY (%(links)s) OR other_id = ANY (%(parents)s))),
+child AS MATERIALIZED (
+  SELECT g.ticket_id AS waiter, g.other_id AS parent, g.kind, k.id
+  FROM gather g JOIN tickets_ticket k ON k.parent_id = g.other_id
+  UNION ALL
+  SELECT g.ticket_id, g.other_id, g.kind, l.ticket_id
+  FROM gather g JOIN tickets_link l ON l.other_id = g.other_id AND l.kind = %(parent)s
+  LIMIT %(limit)s)
+SELECT c.waiter, c.parent, c.kind = %(any)s AS any, w.id AS after, w.state AS waiting, t.id AS before, t.state
+FROM child c
 CROSS JOIN LATERAL (SELECT id, state FROM tickets_task WHERE ticket_id = c.waiter ORDER BY id LIMIT 1) w
 CROSS JOIN LATERAL (SELECT id, state FROM tickets_task WHERE ticket_id = c.id ORDER BY id LIMIT 1) t ORDER BY c.waiter, c.id
 """
@@ -54,14 +59,17 @@ def gathered(
     every: str, any_child: str, *, links: Iterable[int], parents: Iterable[int], parent: str, still: Set[int]
 ) -> Pairs:
     """What waits for the open children of another ticket, as far as the links (of these two kinds) or the children are new. Nobody waits for `still` tasks."""
-    told = {
+    params = {
         "every": every,
         "any": any_child,
         "links": list(links),
         "parents": list(parents),
         "parent": parent,
+        "limit": MOST + 1,
     }
-    rows = sql.rows(GATHERED, told)
+    rows = sql.rows(GATHERED, params)
+    if len(rows) > MOST:
+        raise too_many()
     begun = {(row["waiter"], row["parent"]) for row in rows if row["any"] and row["state"] == "completed"}
     return {
         (row["before"], row["after"]): "always"
@@ -109,13 +117,18 @@ def inherited(
             new.pop(heir, None)  # a circle, and told as one
             waits[heir] |= new
             if len(found) > MOST:
-                raise TooLarge(
-                    f"children of blocked parents would wait for more than {MOST} others: split the file"
-                )
+                raise too_many()
             if new and child not in due:
                 queue.append(child)
                 due.add(child)
     return found
+
+
+def too_many() -> TooLarge:
+    return TooLarge(
+        f"Nothing was imported. Tickets would wait for more than {MOST} others for the sake of their parents"
+        " or another's children: split the file, or wait for fewer"
+    )
 
 
 def _parents_first(above: dict[int, set[int]]) -> list[int]:
@@ -123,31 +136,3 @@ def _parents_first(above: dict[int, set[int]]) -> list[int]:
         return list(TopologicalSorter(above).static_order())
     except CycleError:  # second parents may go round
         return [*{parent for each in above.values() for parent in each}]
-
-
-def circles(fixed: Iterable[tuple[int, int]], loose: Pairs) -> Iterator[list[int]]:
-    """The circles that edges (before, after) close, each as its ids, once one of its loose edges was taken out; `fixed` close none among themselves."""
-    fixed = list(fixed)
-    graph: dict[int, set[int]] = {}
-    for _ in range(MOST_CIRCLES):
-        graph = {}
-        for before, after in (*fixed, *loose):
-            graph.setdefault(after, set()).add(before)
-        try:
-            TopologicalSorter(graph).prepare()
-            return
-        except CycleError as error:
-            ids: list[int] = error.args[1]
-            del loose[next(pair for pair in pairwise(ids) if pair in loose)]
-            yield ids
-    sorter = TopologicalSorter(graph)
-    with suppress(CycleError):
-        sorter.prepare()
-    free: set[int] = set()
-    while ready := sorter.get_ready():
-        free.update(ready)
-        sorter.done(*ready)
-    for pair in [
-        pair for pair in loose if free.isdisjoint(pair)
-    ]:  # of so many, all that lie on a circle or behind one
-        del loose[pair]

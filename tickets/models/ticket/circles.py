@@ -1,0 +1,126 @@
+"""Circles that edges would close, and which of the edges to leave out so that they close none.
+
+Each edge is looked at a fixed number of times, however many circles there are: an import does this under locks.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
+
+MOST_NAMED = 100
+
+Edge = tuple[int, int]  # (before, after)
+When = TypeVar("When")
+
+
+def break_circles(fixed: Iterable[Edge], loose: dict[Edge, When]) -> list[list[int]]:
+    """Take edges out of `loose` until none closes a circle; `fixed` close none among themselves.
+
+    Returns circles as their ids, first and last the same: at most `MOST_NAMED`, one for each group of entangled ids.
+    """
+    graph: dict[int, list[int]] = {}
+    for before, after in dict.fromkeys((*fixed, *loose)):
+        graph.setdefault(before, []).append(after)
+    named: list[list[int]] = []
+    for component in _components(graph):
+        members = set(component)
+        inside = {
+            before: [after for after in graph.get(before, ()) if after in members] for before in component
+        }
+        if dropped := _against_the_order(inside, loose):
+            if len(named) < MOST_NAMED:
+                named.append(_circle(inside, *dropped[0]))
+            for edge in dropped:
+                del loose[edge]
+    return named
+
+
+def _against_the_order(graph: Mapping[int, Sequence[int]], loose: Mapping[Edge, object]) -> list[Edge]:
+    """The loose edges to leave out of one component.
+
+    Its members are put in an order that keeps to every fixed edge, and to a loose one unless nothing else can come next.
+    """
+    waits = dict.fromkeys(graph, 0)  # how many come before it that are not placed yet
+    strict = dict.fromkeys(graph, 0)  # of these by a fixed edge
+    sources: dict[int, list[int]] = {member: [] for member in graph}
+    for before, afters in graph.items():
+        for after in afters:
+            waits[after] += 1
+            strict[after] += (before, after) not in loose
+            sources[after].append(before)
+    free = deque(member for member in graph if not waits[member])
+    possible = deque(member for member in graph if not strict[member])
+    placed: set[int] = set()
+    dropped: list[Edge] = []
+    while free or possible:
+        member = (free or possible).popleft()
+        if member in placed:
+            continue
+        dropped += [(before, member) for before in sources[member] if before not in placed]
+        placed.add(member)
+        for after in graph[member]:
+            waits[after] -= 1
+            strict[after] -= (member, after) not in loose
+            if not waits[after]:
+                free.append(after)
+            if not strict[after]:
+                possible.append(after)
+    return [edge for edge in dropped if edge in loose]
+
+
+def _circle(graph: Mapping[int, Sequence[int]], before: int, after: int) -> list[int]:
+    """A shortest way from `after` back to `before`, closed by the edge between them."""
+    came_from = {after: after}
+    queue = deque([after])
+    while before not in came_from:
+        member = queue.popleft()
+        for following in graph[member]:
+            if following not in came_from:
+                came_from[following] = member
+                queue.append(following)
+    circle = [before]
+    while circle[-1] != after:
+        circle.append(came_from[circle[-1]])
+    return [before, *reversed(circle)]
+
+
+def _components(graph: Mapping[int, Sequence[int]]) -> list[list[int]]:
+    """The strongly connected components that hold a circle (Tarjan's algorithm, without recursion)."""
+    index: dict[int, int] = {}
+    low: dict[int, int] = {}
+    stack: list[int] = []
+    on_stack: set[int] = set()
+    found: list[list[int]] = []
+    for root in graph:
+        if root in index:
+            continue
+        work = [(root, iter(graph[root]))]
+        index[root] = low[root] = len(index)
+        stack.append(root)
+        on_stack.add(root)
+        while work:
+            node, following = work[-1]
+            for other in following:
+                if other not in index:
+                    index[other] = low[other] = len(index)
+                    stack.append(other)
+                    on_stack.add(other)
+                    work.append((other, iter(graph.get(other, ()))))
+                    break
+                if other in on_stack:
+                    low[node] = min(low[node], index[other])
+            else:
+                work.pop()
+                if work:
+                    parent = work[-1][0]
+                    low[parent] = min(low[parent], low[node])
+                if low[node] == index[node]:
+                    component = [stack.pop()]
+                    while component[-1] != node:
+                        component.append(stack.pop())
+                    on_stack.difference_update(component)
+                    if len(component) > 1 or node in graph.get(node, ()):
+                        found.append(component[::-1])
+    return found
