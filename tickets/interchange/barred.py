@@ -1,41 +1,76 @@
-"""What rows that are no work do to issues: an open one holds what is blocked by it, and what is below it waits as it does."""
+"""What rows that are no work do to issues.
+
+An open one holds what is blocked by it, and what is below it waits as it does. What follows from few lines can be their product,
+so all that is derived here is counted before it is kept, and a file it grows too large for is refused.
+"""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence, Set
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 
+from omoi_site.errors import TooLarge
 from tickets.interchange.backlog import Sheet
 from tickets.models import Relation
 
+MOST = 200_000  # steps it may take to tell what follows from these rows; each derives one wait at most
 WAITED = "waited-for"  # a link
 
+Wait = tuple[str, str]  # the kind of a relation, and whom it leads to
 
-def hold(sheet: Sheet, barred: Mapping[str, str], edges: Sequence[Relation]) -> None:
-    """`barred`: the kind of open rows that are no work, by id; `edges`: theirs. An issue nothing here would set free comes in paused."""
-    words = sheet.words
+
+@dataclass
+class Budget:
+    """What may still be derived."""
+
+    left: int
+
+    def spend(self, steps: int) -> None:
+        self.left -= steps
+        if self.left < 0:
+            raise TooLarge(
+                f"Nothing was imported. More than {MOST} waits follow from rows that are no work (molecules, gates and"
+                " the like): split the file, or take out the edges of such rows"
+            )
+
+
+@dataclass
+class Brood:
+    """The children of one id, as far as it matters to whom waits for them."""
+
+    barred: str = ""  # the first open one that is no work
+    issues: list[str] = field(default_factory=list)
+    begun: bool = False  # whether one of them is done
+
+
+def pause_blocked(sheet: Sheet, barred: Mapping[str, str], edges: Sequence[Relation]) -> None:
+    """Pause issues that nothing here would set free, and let others wait as the rows above them do.
+
+    `barred`: the kind of open rows that are no work, by id; `edges`: theirs. Raises TooLarge.
+    """
+    words, budget = sheet.words, Budget(MOST)
     every = [*sheet.relations, *edges]
     children: dict[str, list[str]] = {}
     for kind, one, other in every:
         if kind == words.parents:
             children.setdefault(other, []).append(one)
-    _wait_as_parents_do(sheet, barred, every)
+    _wait_as_parents_do(sheet, barred, every, budget)
+    broods: dict[str, Brood] = {}
     queue: deque[tuple[str, str]] = deque()
     for kind, one, other in every:
         if kind in (words.needs, words.ends) and other in barred:
             queue.append((one, other))
         elif kind in (words.children, words.any_child) and (other in sheet.items or other in sheet.barred):
-            brood = children.get(other, ())
-            if kind == words.any_child and any(
-                child in sheet.items and sheet.items[child].done for child in brood
-            ):
+            if (brood := broods.get(other)) is None:
+                brood = broods[other] = _brood(children.get(other, ()), sheet, barred)
+            if kind == words.any_child and brood.begun:
                 continue
-            queue.extend((one, child) for child in brood if child in barred)
+            if brood.barred:
+                queue.append((one, brood.barred))
             if other in sheet.barred:
-                sheet.waits |= {
-                    (child, one): None for child in brood if child in sheet.items and child != one
-                }
+                budget.spend(len(brood.issues))
+                sheet.waits |= {(child, one): None for child in brood.issues if child != one}
     seen: set[str] = set()
     while queue:
         name, by = queue.popleft()
@@ -48,37 +83,78 @@ def hold(sheet: Sheet, barred: Mapping[str, str], edges: Sequence[Relation]) -> 
         queue.extend((child, by) for child in children.get(name, ()))
 
 
-def release(sheet: Sheet, over: Set[str], edges: Sequence[Relation]) -> None:
+def drop_met_waits(sheet: Sheet, over: Set[str], edges: Sequence[Relation]) -> None:
     """Who waits for any child of another is free once one of them is over, be it one that is no work."""
     spawners = {other for kind, one, other in edges if kind == sheet.words.parents and one in over}
-    for relation in [
-        each for each in sheet.relations if each.kind == sheet.words.any_child and each.to_id in spawners
-    ]:
+    met = [edge for edge in sheet.relations if edge.kind == sheet.words.any_child and edge.to_id in spawners]
+    for relation in met:
         del sheet.relations[relation]
         sheet.relations[relation._replace(kind=WAITED)] = None
 
 
-def _wait_as_parents_do(sheet: Sheet, barred: Mapping[str, str], edges: Sequence[Relation]) -> None:
+def _brood(children: Iterable[str], sheet: Sheet, barred: Mapping[str, str]) -> Brood:
+    brood = Brood()
+    for child in children:
+        if item := sheet.items.get(child):
+            brood.issues.append(child)
+            brood.begun = brood.begun or item.done
+        if child in barred:
+            brood.barred = brood.barred or child
+    return brood
+
+
+def _wait_as_parents_do(
+    sheet: Sheet, barred: Mapping[str, str], edges: Sequence[Relation], budget: Budget
+) -> None:
     """An issue below a row that is no work waits for what that row and those above it wait for."""
-    waits, above = (
-        _by_name(edges, {*sheet.words} - {sheet.words.parents, ""}),
-        _by_name(edges, {sheet.words.parents}),
-    )
-    for name in sheet.items:
-        queue = [edge.to_id for edge in above.get(name, ()) if edge.to_id in barred]
-        seen = {name}
-        while queue:
-            if (parent := queue.pop()) in seen or not _passes_on(parent, sheet, barred):
-                continue
-            seen.add(parent)
-            for kind, _, other in waits.get(parent, ()):
-                if other in barred or other == name:
+    above = {
+        child: [edge.to_id for edge in of_it if _passes_on(edge.to_id, sheet, barred)]
+        for child, of_it in _by_name(edges, {sheet.words.parents}).items()
+    }
+    below = {name: [parent for parent in above.get(name, ()) if parent in barred] for name in sheet.items}
+    waits_of = _inherited_waits(sheet, barred, edges, above, below.values(), budget)
+    for name, parents in below.items():
+        for parent in parents:
+            budget.spend(len(waits_of[parent]))
+            for kind, other in waits_of[parent]:
+                if other == name or Relation(kind, name, other) in sheet.relations:
                     continue
                 if kind in (sheet.words.needs, sheet.words.ends):
                     sheet.waits[other, name] = None
                 else:
-                    sheet.relations.setdefault(Relation(kind, name, other))
-            queue.extend(edge.to_id for edge in above.get(parent, ()))
+                    sheet.relations[Relation(kind, name, other)] = None
+
+
+def _inherited_waits(
+    sheet: Sheet,
+    barred: Mapping[str, str],
+    edges: Sequence[Relation],
+    above: Mapping[str, Sequence[str]],
+    bottoms: Iterable[Iterable[str]],
+    budget: Budget,
+) -> dict[str, dict[Wait, None]]:
+    """What each row at and above these waits for, itself and for the sake of those above it; parents may go round."""
+    found: dict[str, dict[Wait, None]] = {}
+    below: dict[str, list[str]] = {}
+    queue = deque(parent for parents in bottoms for parent in parents)
+    while queue:
+        if (name := queue.popleft()) not in found:
+            found[name] = {}
+            for parent in above.get(name, ()):
+                below.setdefault(parent, []).append(name)
+                queue.append(parent)
+    new: dict[str, dict[Wait, None]] = {}
+    for name, own in _by_name(edges, {*sheet.words} - {sheet.words.parents, ""}).items():
+        if name in found:
+            new[name] = {(edge.kind, edge.to_id): None for edge in own if edge.to_id not in barred}
+    while new:
+        name, waits = new.popitem()
+        arrived = {wait: None for wait in waits if wait not in found[name]}
+        found[name] |= arrived
+        for child in below.get(name, ()) if arrived else ():
+            budget.spend(len(arrived))
+            new.setdefault(child, {}).update(arrived)
+    return found
 
 
 def _passes_on(parent: str, sheet: Sheet, barred: Mapping[str, str]) -> bool:
@@ -87,8 +163,8 @@ def _passes_on(parent: str, sheet: Sheet, barred: Mapping[str, str]) -> bool:
 
 
 def _by_name(edges: Sequence[Relation], kinds: set[str]) -> dict[str, list[Relation]]:
-    found: dict[str, list[Relation]] = {}
+    by_name: dict[str, list[Relation]] = {}
     for edge in edges:
         if edge.kind in kinds:
-            found.setdefault(edge.from_id, []).append(edge)
-    return found
+            by_name.setdefault(edge.from_id, []).append(edge)
+    return by_name

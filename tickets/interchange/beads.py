@@ -31,7 +31,7 @@ from tickets.interchange import barred
 from tickets.interchange import comments as source_comments
 from tickets.interchange.backlog import Sheet
 from tickets.interchange.json_lines import Faults, objects
-from tickets.interchange.texts import wrong_text
+from tickets.interchange.texts import kept_text, wrong_text
 from tickets.models import Comment, Item, Link, Priority, Relation, Task, Ticket, Words
 
 MOST = 20_000  # issues of one file, for all are written in one transaction; ten times as many dependencies, and comments
@@ -102,20 +102,37 @@ def read(file: BinaryIO) -> Sheet:
     held: dict[str, str] = {}  # open rows that are no work, by id
     over: set[str] = set()  # closed ones
     edges: list[Relation] = []  # of both
+    unusable = others = 0  # edges of theirs that cannot be kept, and how many rows they are
     later: dict[str, datetime] = {}  # when what is deferred comes up again
+
+    def refuse_too_many(line: str) -> None:
+        dependencies = len(sheet.relations) + len(edges) + unusable
+        for what, count in (("dependencies", dependencies), ("comments", comments)):
+            if count > 10 * MOST:
+                faults.add(line, f"more than {10 * MOST} {what}: {SPLIT}")
+                faults.check()
+
     for line, issue in objects(file, faults):
         if kind := no_work(issue):
+            others += 1
+            if len(lines) + others > MOST:
+                faults.add(line, f"more than {MOST} issues and other rows: {SPLIT}")
+                break
             sheet.no_work[kind] += 1
-            if isinstance(name := issue.get("id"), str):
+            named = not any(wrong_text("id", name := issue.get("id"), LONGEST["id"], must=True))
+            own, bad = _usable_edges(issue) if named else ([], _count_edges(issue))
+            unusable += bad
+            if named:
                 sheet.barred.add(name)
                 if status_of(issue) not in ("closed", "pinned", *DELETED):
                     held[name] = kind
                 if status_of(issue) not in DELETED:
-                    edges += _edges(issue)
+                    edges += own
                 if status_of(issue) == "closed":
                     over.add(name)
                 if until := _moment(issue, "defer_until", None, future=True):
                     later[name] = until
+            refuse_too_many(line)
             continue
         if wrong := list(problems(issue)):
             faults.add(line, ", ".join(wrong))
@@ -124,7 +141,7 @@ def read(file: BinaryIO) -> Sheet:
         if name in lines:
             faults.add(line, f"the id {name} is that of {lines[name]} too")
             continue
-        if len(lines) == MOST:
+        if len(lines) + others == MOST:
             faults.add(line, f"more than {MOST} issues: {SPLIT}")
             break
         lines[name] = line
@@ -139,21 +156,22 @@ def read(file: BinaryIO) -> Sheet:
             if until := _moment(issue, "defer_until", None, future=True):
                 later[name] = until
             comments += len(item.comments)
-            for what, count in (("dependencies", len(sheet.relations)), ("comments", comments)):
-                if count > 10 * MOST:
-                    faults.add(line, f"more than {10 * MOST} {what}: {SPLIT}")
-                    faults.check()
+            refuse_too_many(line)
         else:
             sheet.deleted.append(name)
     if not (lines or faults.found or sheet.no_work):
         faults.add("the file", "it holds no issue", kind=Malformed, code="malformed")
     faults.check()
     _adopt_by_id(sheet)
-    barred.release(sheet, over, edges)
-    barred.hold(sheet, held, edges)
+    barred.drop_met_waits(sheet, over, edges)
+    barred.pause_blocked(sheet, held, edges)
     _defer(sheet, later)
     if sheet.deleted:
         sheet.warnings.append(f"deleted issues (tombstones) left out: {len(sheet.deleted)}")
+    if unusable:
+        sheet.warnings.append(
+            f"dependencies of rows that are no work, left out as they cannot be kept: {unusable}"
+        )
     for field, count in sheet.bad_times.items():
         sheet.warnings.append(f"times of {field} that can be none, left out: {count}")
     return sheet
@@ -190,7 +208,7 @@ def _wrong_edge(name: str, edge: Any, issue: Any) -> Iterator[str]:
     yield from wrong_text(f"{name}: depends_on_id", edge.get("depends_on_id"), LONGEST["id"], must=True)
     yield from wrong_text(f"{name}: type", edge.get("type"), RELATION, must=True)
     if edge.get("issue_id", issue) != issue:
-        yield f"{name} is one of {edge['issue_id']}"
+        yield f"{name} is one of {kept_text(str(edge['issue_id']))[:200]}"
 
 
 def _item(issue: dict[str, Any], line: str, sheet: Sheet) -> Item:
@@ -206,7 +224,9 @@ def _item(issue: dict[str, Any], line: str, sheet: Sheet) -> Item:
         parts.insert(0, title)
         title = title[: TITLE - 1] + "…"
     sheet.left_out.update(
-        name for name, value in issue.items() if name not in TAKEN and value not in (None, "", [], {})
+        kept_text(name)
+        for name, value in issue.items()
+        if name not in TAKEN and value not in (None, "", [], {})
     )
     status, kind = status_of(issue), issue.get("issue_type") or "task"
     labels = [label.strip() for label in issue.get("labels") or []]
@@ -252,7 +272,7 @@ def no_work(issue: dict[str, Any]) -> str:
     if "_schema" in issue:
         return "schema"
     if (row := issue.get("_type", "issue")) != "issue":
-        return row[:40] if isinstance(row, str) else "unknown"
+        return kept_text(row[:40]) if isinstance(row, str) else "unknown"
     kind = issue.get("issue_type")
     if isinstance(kind, str) and kind.strip().lower() in NO_WORK:
         return kind.strip().lower()
@@ -291,17 +311,26 @@ def priority_of(issue: dict[str, Any]) -> int | None:
 
 
 def _edges(issue: dict[str, Any]) -> Iterator[Relation]:
-    """The relations of a row; a row that is no work may hold anything."""
+    """The relations of a row in which nothing is wrong."""
+    for edge in issue.get("dependencies") or ():
+        kind = edge["type"]
+        if kind == WORDS.children and _any_child(edge):
+            kind = WORDS.any_child
+        yield Relation(kind, issue["id"], edge["depends_on_id"])
+
+
+def _usable_edges(issue: dict[str, Any]) -> tuple[list[Relation], int]:
+    """The relations of a row that is no work, which may hold anything, and how many of its edges are none."""
+    edges = issue.get("dependencies") or []
+    if not isinstance(edges, list):
+        return [], 1
+    usable = [edge for edge in edges if not any(_wrong_edge("", edge, issue["id"]))]
+    return list(_edges({**issue, "dependencies": usable})), len(edges) - len(usable)
+
+
+def _count_edges(issue: dict[str, Any]) -> int:
     edges = issue.get("dependencies")
-    for edge in edges if isinstance(edges, list) else ():
-        if (
-            isinstance(edge, dict)
-            and isinstance(kind := edge.get("type"), str)
-            and isinstance(other := edge.get("depends_on_id"), str)
-        ):
-            yield Relation(
-                WORDS.any_child if kind == WORDS.children and _any_child(edge) else kind, issue["id"], other
-            )
+    return len(edges) if isinstance(edges, list) else 0
 
 
 def _any_child(edge: dict[str, Any]) -> bool:

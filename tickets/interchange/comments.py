@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from tickets.interchange.texts import wrong_text
+from tickets.interchange.texts import kept_text, wrong_text
 from tickets.models import Comment, Remark
 
 AUTHOR = Comment._meta.get_field("author").max_length
@@ -34,8 +34,10 @@ def problems(issue: dict[str, Any]) -> Iterator[str]:
             yield from wrong_text(f"{name}: text", comment["text"], BODY)
         if comment.get("author") is not None:
             yield from wrong_text(f"{name}: author", comment["author"], AUTHOR)
+        if isinstance(comment.get("created_at"), str):
+            yield from wrong_text(f"{name}: created_at", comment["created_at"])
         if comment.get("issue_id", issue.get("id")) != issue.get("id"):
-            yield f"{name} is one of {comment['issue_id']}"
+            yield f"{name} is one of {kept_text(str(comment['issue_id']))[:200]}"
 
 
 def remarks(issue: dict[str, Any], moment: Callable[[dict[str, Any]], datetime | None]) -> list[Remark]:

@@ -25,8 +25,11 @@ def test_a_circle_loses_one_edge_and_is_named():
 
     [circle] = break_circles([], loose)
 
-    assert len(loose) == 3 and (3, 4) in loose and in_order(*loose)
-    assert circle[0] == circle[-1] and {*pairwise(circle)} == {(1, 2), (2, 3), (3, 1)}
+    assert len(loose) == 3
+    assert (3, 4) in loose
+    assert in_order(*loose)
+    assert circle[0] == circle[-1]
+    assert {*pairwise(circle)} == {(1, 2), (2, 3), (3, 1)}
 
 
 def test_what_is_fixed_stays_and_what_hangs_on_a_circle_is_left_alone():
@@ -50,7 +53,9 @@ def test_no_graph_keeps_a_circle(seed):
     circles = break_circles(fixed, loose)
 
     assert in_order(*fixed, *loose)
-    assert all({*pairwise(circle)} <= every and not {*pairwise(circle)} <= {*fixed, *loose} for circle in circles)
+    assert all(
+        {*pairwise(circle)} <= every and not {*pairwise(circle)} <= {*fixed, *loose} for circle in circles
+    )
     assert bool(circles) == (len(fixed) + len(loose) < len(every))
 
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import io
 import json
+import time
+import tracemalloc
+from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from omoi_site.errors import Invalid, Malformed, OmoiError, TooLarge
 from tests.support.backlog_files import import_issues, issue, jsonl, row_counts
 from tickets import interchange
 from tickets.interchange import beads, json_lines
 from tickets.models import Cycle, Ticket, UnknownWorkflow
+from tickets.models.ticket import inherited
 
 pytestmark = pytest.mark.django_db
 
@@ -247,3 +253,115 @@ def test_a_fault_of_a_file_is_a_refusal_clients_can_read(project):
     with pytest.raises(OmoiError) as refused:
         import_issues(project, b"{")
     assert (refused.value.code, refused.value.status) == ("malformed", 400)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "unusable"),
+    [
+        ({"dependencies": [{"type": "blocks", "depends_on_id": "a\0b"}]}, 1),
+        ({"dependencies": [{"type": "blocks", "depends_on_id": "\ud800"}]}, 1),
+        ({"dependencies": [{"type": "blocks", "depends_on_id": "x" * 300}]}, 1),
+        ({"dependencies": [{"type": "waits-for\0", "depends_on_id": "bd-2"}, 7]}, 2),
+        ({"dependencies": {"bd-2": "blocks"}}, 1),
+        ({"id": "\ud800", "dependencies": [{"type": "blocks", "depends_on_id": "bd-2"}]}, 1),
+        ({"id": "m\0", "dependencies": [{"type": "waits-for", "depends_on_id": "bd-2"}]}, 1),
+        ({"id": 7}, 0),
+        ({"_type": "\ud800\0"}, 0),
+        ({"sender\ud800\0": 1, "dependencies": None}, 0),
+    ],
+)
+def test_rows_that_are_no_work_may_hold_anything(project, wrong, unusable):
+    """Their edges are taken over by issues below them."""
+    rows = (
+        {**issue("m", ("waits-for", "bd-2"), issue_type="molecule"), **wrong},
+        issue("bd-1", ("parent-child", "m")),
+        issue("bd-2", **{"odd\ud800\0": 1}),
+    )
+    report = import_issues(project, *rows)
+
+    assert report["tickets"]["new"] == 2
+    assert sum(
+        "cannot be kept" in warning and f": {unusable}" in warning for warning in report["warnings"]
+    ) == bool(unusable)
+    json.dumps(report, ensure_ascii=False).encode()
+    assert report["left_out"] == {r"odd\ud800\x00": 1}
+
+
+def grow(rows: int, **edges: Any) -> list[dict[str, Any]]:
+    return [issue(f"{name}{n}", *own) for name, own in edges.items() for n in range(rows)]
+
+
+def molecule(name: str, *edges: tuple[str, str]) -> dict[str, Any]:
+    return issue(name, *edges, issue_type="molecule")
+
+
+def waits_of_one_molecule() -> list[dict[str, Any]]:
+    blockers = [("blocks", f"b{n}") for n in range(3000)]
+    return [molecule("m", *blockers), *grow(3000, b=[], c=[("parent-child", "m")])]
+
+
+def waiters_of_one_molecule() -> list[dict[str, Any]]:
+    return [molecule("m"), *grow(3000, w=[("waits-for", "m")], c=[("parent-child", "m")])]
+
+
+def a_chain_of_molecules() -> list[dict[str, Any]]:
+    chain = [molecule(f"m{n}", ("parent-child", f"m{n + 1}"), ("blocks", f"b{n}")) for n in range(3000)]
+    return [*chain, *grow(3000, b=[], c=[("parent-child", "m0")])]
+
+
+def links_of_one_molecule() -> list[dict[str, Any]]:
+    others = [("waits-for", f"b{n}") for n in range(3000)]
+    return [molecule("m", *others), *grow(3000, b=[], c=[("parent-child", "m")])]
+
+
+@pytest.mark.parametrize(
+    "rows", [waits_of_one_molecule, waiters_of_one_molecule, a_chain_of_molecules, links_of_one_molecule]
+)
+def test_a_small_file_that_would_grow_is_refused_early(rows):
+    file = jsonl(*rows())
+    began = time.process_time()
+    tracemalloc.start()
+    try:
+        with pytest.raises(TooLarge, match="waits follow from rows that are no work"):
+            beads.read(file)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 150 * 2**20
+    assert time.process_time() - began < 10  # traced, which takes several times as long
+
+
+def test_what_takes_no_steps_is_cheap_however_long_the_chain(project):
+    chain = [molecule(f"m{n}", ("parent-child", f"m{n + 1}")) for n in range(5000)]
+    gated = [molecule(f"g{n}", ("parent-child", "m1")) for n in range(2000)]
+    waiting = grow(2000, w=[("waits-for", "m1")], c=[("parent-child", "m0")])
+    file = jsonl(*chain, *gated, *waiting)
+    began = time.process_time()
+    sheet = beads.read(file)
+    assert time.process_time() - began < 5
+    assert sheet.items["w7"].pause == "beads: blocked by the molecule m0"
+
+
+def test_tickets_that_would_wait_for_too_many_children_are_refused(project, monkeypatch):
+    monkeypatch.setattr(inherited, "MOST", 100)
+    family = [issue("p"), *grow(11, w=[("waits-for", "p")], c=[("parent-child", "p")])]
+    before = row_counts()
+    with (
+        CaptureQueriesContext(connection) as queries,
+        pytest.raises(TooLarge, match="wait for more than 100 others"),
+    ):
+        import_issues(project, *family)
+    assert row_counts() == before
+    assert any("LIMIT 101" in query["sql"] for query in queries)
+    monkeypatch.setattr(inherited, "MOST", 121)
+    assert import_issues(project, *family)["needs"] == 121
+
+
+def test_rows_that_are_no_work_count_too(project, monkeypatch):
+    monkeypatch.setattr(beads, "MOST", 2)
+    with pytest.raises(Invalid, match="line 3: more than 2 issues and other rows: split the file"):
+        import_issues(project, issue("bd-1"), molecule("m"), molecule("n"))
+    with pytest.raises(Invalid, match="line 3: more than 2 issues: split the file"):
+        import_issues(project, molecule("m"), molecule("n"), issue("bd-1"))
+    with pytest.raises(Invalid, match="line 1: more than 20 dependencies: split the file"):
+        import_issues(project, molecule("m", *[("blocks", f"bd-{n}") for n in range(21)]))

@@ -148,6 +148,11 @@ def test_a_time_that_can_be_none_is_counted_and_the_comment_kept(project):
         ({"comments": [said("Good.", issue_id="bd-2")]}, "comment 1 is one of bd-2"),
         ({"external_ref": 5}, "external_ref must be text"),
         ({"external_ref": "x" * 501}, "longer than 500"),
+        (
+            {"comments": [{"text": "a", "created_at": "\ud800"}]},
+            "comment 1: created_at holds half a surrogate",
+        ),
+        ({"comments": [{"text": "a", "created_at": "a\0"}]}, "comment 1: created_at holds a NUL"),
         ({"external_ref": "gh-\u200b9"}, r"its external_ref: character 4 \(U\+200B\)"),
     ],
 )

@@ -140,7 +140,9 @@ class Arrival:
     further: list[tuple[Relation, str]] = field(
         default_factory=list
     )  # parents kept as links, with the parent that there is
-    circles: list[list[str]] = field(default_factory=list)  # of finished work, some of whose edges are left out
+    circles: list[list[str]] = field(
+        default_factory=list
+    )  # of finished work, some of whose edges are left out
     dropped: int = 0  # waits for the family's sake that would close a circle
 
 
