@@ -79,3 +79,17 @@ def test_one_that_runs_once_is_started_again_only_when_somebody_ended_it(child):
     until(child.died)
     assert not child.over
     assert child.due is not None
+
+
+def test_one_whose_code_was_changed_is_tried_again_at_once(child):
+    for _ in range(2):
+        start(child, "raise SystemExit(1)")
+        until(child.died)
+    assert child.due > time.monotonic()
+
+    child.hurry()
+
+    assert child.due <= time.monotonic()
+    start(child, "raise SystemExit(1)")
+    until(child.died)
+    assert child.due - time.monotonic() <= 0.5  # the failures of before count no more
