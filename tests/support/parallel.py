@@ -20,6 +20,7 @@ from tests.support.cluster import RUN
 
 # A worker waits for processes, locks and browsers most of the time: more of them than cores keep the cores busy.
 WORKERS = min(2 * len(os.sched_getaffinity(0)), 16)
+CAMPAIGN_S = 1_800  # after which a campaign is taken to hang
 FEW = 2  # files that are not worth the start of workers
 # Begun first, so that no worker is left with one of them when the others have ended; the order of the rest does not matter.
 LONG = [
@@ -52,6 +53,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScope
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("full"):
+            item.add_marker(pytest.mark.timeout(CAMPAIGN_S))
     if "PYTEST_XDIST_WORKER" in os.environ:
         rank = {name: place for place, name in enumerate(LONG)}
         items.sort(key=lambda item: (alone(item), rank.get(item.nodeid.partition("::")[0], len(rank))))
