@@ -20,6 +20,14 @@ from tests.support import ROOT
 from tests.support.up_process import Up, short_home
 
 
+@pytest.fixture(autouse=True)
+def nothing_stays_elsewhere(tmp_path):
+    """What a folder of the test got elsewhere, because the server's account cannot enter it, goes with the test."""
+    yield
+    for folder in tmp_path.iterdir():
+        shutil.rmtree(paths._elsewhere(folder.resolve()), ignore_errors=True)
+
+
 @pytest.fixture(params=["inside", pytest.param("elsewhere", marks=pytest.mark.full)])
 def home(request, tmp_path):
     """An OMOI_HOME whose data lies inside, or elsewhere because the server's account cannot enter it."""
@@ -40,7 +48,8 @@ def copy(home):
     where = home.with_name("copy")
     yield where
     note = paths.Note.of(where)
-    for folder in {note.ground, where} if note and note.speaks_of(where) else {where}:
+    ours = {note.ground} if note and note.speaks_of(where) else set()
+    for folder in {where, paths._elsewhere(where.resolve()), *ours}:
         shutil.rmtree(folder, ignore_errors=True)
 
 
