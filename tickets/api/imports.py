@@ -37,6 +37,10 @@ class ReportOut(serializers.Serializer):
     dry_run = serializers.BooleanField()
     tickets = serializers.DictField(child=serializers.IntegerField(), help_text="{new, known, changed}")
     tasks = serializers.IntegerField()
+    paused = serializers.DictField(
+        child=serializers.IntegerField(), help_text="new tickets that come in paused, counted by why"
+    )
+    ready = serializers.IntegerField(help_text="new tasks that can be claimed at once")
     needs = serializers.IntegerField()
     parents = serializers.IntegerField()
     links = serializers.IntegerField()

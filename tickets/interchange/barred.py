@@ -79,7 +79,9 @@ def pause_blocked(sheet: Sheet, barred: Mapping[str, str], edges: Sequence[Relat
             continue
         seen.add(name)
         if item and not item.pause:
-            sheet.items[name] = replace(item, pause=f"beads: blocked by the {barred[by]} {by}")
+            sheet.items[name] = replace(
+                item, pause=f"beads: blocked by the {barred[by]} {by}", pause_class=barred[by]
+            )
         queue.extend((child, by) for child in children.get(name, ()))
 
 

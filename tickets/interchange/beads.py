@@ -256,6 +256,7 @@ def _item(issue: dict[str, Any], line: str, sheet: Sheet) -> Item:
         pause=""
         if paused in ("open", "closed") or (paused == "deferred" and deferred)
         else _why(paused, issue),
+        pause_class=paused,
         holds=status != "pinned",
     )
 

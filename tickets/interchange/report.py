@@ -52,6 +52,8 @@ class Report:
             "dry_run": self.dry_run,
             "tickets": {"new": arrival.new, "known": arrival.known, "changed": len(arrival.changed)},
             "tasks": arrival.tasks,
+            "paused": arrival.paused,
+            "ready": arrival.ready,
             "needs": arrival.needs,
             "parents": arrival.parents,
             "links": arrival.links,

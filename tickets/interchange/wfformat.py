@@ -118,7 +118,7 @@ class Flow:
         Need.objects.lock_graph(project.pk)  # two who bring the same at the same time: the second finds it
         if Ticket.objects.filter(project=project, source=self.source, source_id=self.id).exists():
             return Arrival(known=1)
-        Ticket.objects.open(
+        ticket = Ticket.objects.open(
             project,
             TicketSpec(
                 workflow=workflow,
@@ -132,7 +132,10 @@ class Flow:
             watch=watch,
         )
         return Arrival(
-            new=1, tasks=len(self.items), needs=sum(len(spec.needs) for spec in self.items.values())
+            new=1,
+            tasks=len(self.items),
+            ready=ticket.tasks.ready().count(),
+            needs=sum(len(spec.needs) for spec in self.items.values()),
         )
 
 

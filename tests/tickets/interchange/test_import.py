@@ -35,6 +35,8 @@ def test_the_real_backlog_comes_in_whole_and_only_once(project):
     assert (report["awaited"]["edges"], report["awaited"]["ids"]) == (28, 27)
     assert report["awaited"]["by_kind"] == {"blocks": 21, "parent-child": 5, "discovered-from": 2}
     assert len(report["awaited"]["list"]) == 28
+    assert report["ready"] == 44 == Task.objects.ready().count()
+    assert sum(report["paused"].values()) == 10
     assert Counter(Ticket.objects.values_list("phase", flat=True)) == {"DONE": 403, "TODO": 289}
     assert Ticket.objects.filter(paused=True).count() == 10
     assert Need.objects.count() == 356
@@ -272,6 +274,24 @@ def test_a_dry_run_reports_the_same_and_changes_nothing(project):
     assert row_counts() == before
     assert Project.objects.get(pk=project.pk).tickets_made == 0
     assert {**import_issues(project, *lines), "dry_run": True} == tried
+
+
+def test_the_report_says_what_comes_in_ready_and_what_paused_by_why(project):
+    lines = [
+        issue("bd-1"),
+        issue("bd-2", ("blocks", "bd-1")),
+        issue("bd-3", status="in_progress"),
+        issue("bd-4", status="blocked"),
+        issue("bd-5", status="in_progress"),
+        issue("bd-6", ("blocks", "bd-7")),
+        issue("bd-7", issue_type="gate"),
+        issue("bd-8", status="closed"),
+    ]
+    for dry_run in (True, False):
+        report = import_issues(project, *lines, dry_run=dry_run)
+        assert (report["paused"], report["ready"]) == ({"in_progress": 2, "blocked": 1, "gate": 1}, 1)
+    again = import_issues(project, *lines)
+    assert (again["paused"], again["ready"]) == ({}, 0)
 
 
 def test_the_number_of_statements_does_not_grow_with_the_backlog(project):

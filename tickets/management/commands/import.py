@@ -55,6 +55,13 @@ class Command(commands.Command):
             + (f", {many(report['external_refs'], 'external reference')}" if report["external_refs"] else "")
             + "."
         )
+        if tickets["new"]:
+            kinds = ", ".join(f"{count} {why.replace('_', ' ')}" for why, count in report["paused"].items())
+            say(
+                f"Ready to be claimed: {many(report['ready'], 'task')}."
+                f" Paused until somebody resumes them: {many(sum(report['paused'].values()), 'ticket')}"
+                f"{f' ({kinds})' if kinds else ''}."
+            )
         if skipped["rows"]:
             kinds = ", ".join(f"{count} {kind}" for kind, count in skipped["rows"].items())
             say(

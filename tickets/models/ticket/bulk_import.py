@@ -6,6 +6,7 @@ the same backlog a second time adds nothing. The number of statements does not g
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Container, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -92,6 +93,7 @@ class Item:
     not_before: datetime | None = None
     closed_at: datetime | None = None
     pause: str = ""  # why it comes in paused
+    pause_class: str = ""  # the same in a word, by which the report counts
     external_ref: str = ""
     comments: Sequence[Remark] = ()  # the oldest first
     holds: bool = True  # whether what needs it waits for it
@@ -143,6 +145,10 @@ class Arrival:
     circles: list[list[str]] = field(
         default_factory=list
     )  # of finished work, some of whose edges are left out
+    paused: dict[str, int] = field(
+        default_factory=dict
+    )  # new tickets that came in paused, by their pause_class
+    ready: int = 0  # new tasks that can be claimed at once
     dropped: int = 0  # waits for the family's sake that would close a circle
 
 
@@ -203,6 +209,7 @@ def bring_in(
         new=len(fresh),
         known=len(backlog.items) - len(fresh),
         tasks=len(born),
+        paused=dict(Counter(item.pause_class or "paused" for item in fresh if item.pause).most_common()),
         comments=Comment.objects.bring_in(remarks, source=backlog.source, known=here, by=by),
         external_refs=sum(bool(item.external_ref) for item in fresh) + external.fill(refs, by=by),
     )
@@ -302,6 +309,7 @@ def _connect(
         add(waits)
     recount(list(born.values()))
     arrival.needs = len(new)
+    arrival.ready = Task.objects.filter(pk__in=born.values()).ready().count()
 
 
 def _refuse_faults(items: Sequence[Item], known: Container[str]) -> None:
