@@ -9,7 +9,7 @@ from typing import Any
 
 from omoi_site.database import sql
 from tickets.models import Tally, Task, Ticket
-from tickets.models.explain.obstacles import READY
+from tickets.models.task.conditions import READY
 from tickets.workflows.document import BLOCKED
 
 

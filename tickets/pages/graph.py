@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from omoi_site.templatetags.omoi import short
 from tickets.models import Need, Task
+from tickets.models.task import conditions
 from tickets.pages.graph_layout import Drawing, drawn
 from tickets.templatetags.tickets import TASK
 
@@ -140,11 +141,7 @@ class Graph:
         parent, child = self.tasks[need.parent_id], self.tasks[need.child_id]
         if parent.state in ("pending", "claimed"):
             return "bad" if parent.doomed else ""
-        met = (
-            need.on_failure == "continue"
-            or need.on_end == "always"
-            or (need.on_end == "success") == (parent.state == "completed")
-        )
+        met = conditions.met(need.on_end, need.on_failure, parent.state)
         return "ok" if met else "bad" if child.state in ("pending", "cancelled") else ""
 
 

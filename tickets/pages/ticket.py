@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404
 
 from agents.models import Agent, Event, rights
 from tickets.models import Artifact, Comment, Link, Need, PhaseMove, Tally, Task, Ticket, Verdict
+from tickets.models.task.conditions import READY_Q
 from tickets.pages import actions
 from tickets.pages.actions import Action
 from tickets.pages.causes import STALLED, Cause, standstill
@@ -32,7 +33,7 @@ WORST_FIRST = Case(
     When(state="failed", then=Value(0)),
     When(state="pending", doomed=True, then=Value(1)),
     When(state="claimed", then=Value(2)),
-    When(state="pending", open_needs=0, asleep=False, held=False, then=Value(3)),
+    When(READY_Q, then=Value(3)),
     When(state="pending", then=Value(4)),
     When(state="completed", then=Value(5)),
     default=Value(6),
@@ -64,9 +65,7 @@ class Line:
 
     @property
     def unmet(self) -> list[Need]:
-        return (
-            [need for need in self.needs if need.parent.state != "completed"] if self.task.open_needs else []
-        )
+        return [need for need in self.needs if not need.met] if self.task.open_needs else []
 
 
 @dataclass(frozen=True)

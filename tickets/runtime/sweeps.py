@@ -15,8 +15,8 @@ from omoi_site.brokers import hints
 from omoi_site.database import sql
 from tickets.models import Task, Ticket
 from tickets.models.claim.lease import BATCH
-from tickets.models.explain.obstacles import READY
 from tickets.models.sweep_run import CLOCK
+from tickets.models.task.conditions import READY
 
 SILENT_S = 15.0
 

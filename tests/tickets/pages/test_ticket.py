@@ -597,3 +597,21 @@ def test_a_ticket_says_where_it_came_from(page, project, operator, source, said,
     around = page.get(f"/tickets/{opened.key}/").content.decode()
     assert said in around
     assert unsaid not in around
+
+
+def test_a_need_that_ended_as_it_should_is_not_shown_as_unmet(page, ticket, operator, ada):
+    """C waits for A to fail, and for B: when A has failed, it waits for B alone."""
+    first, second = Task.objects.add(ticket, [TaskSpec("A", priority=0), TaskSpec("B")], by=operator)
+    [third] = Task.objects.add(ticket, [TaskSpec("C")], by=operator)
+    Need.objects.add(
+        ticket.project_id, [Edge(first.pk, third.pk, "failure"), Edge(second.pk, third.pk)], by=operator
+    )
+    Task.objects.filter(pk=first.pk).update(max_attempts=1)
+    [claim] = Task.objects.claim(by=ada)
+    assert claim.task == first.pk
+    fail(claim, by=ada)
+
+    lines = page.get(f"/tickets/{ticket.key}/").context["page"].lines
+
+    [line] = [line for line in lines if line.task.pk == third.pk]
+    assert [need.parent_id for need in line.unmet] == [second.pk]

@@ -19,7 +19,9 @@ from omoi_site.brokers import hints
 from omoi_site.database import sql
 from omoi_site.errors import OmoiError
 from tickets.models.claim.lease import Leasing
-from tickets.models.explain.obstacles import FITS, HEARD, READY, RUNS_ALONE
+from tickets.models.explain.obstacles import FITS, HEARD, RUNS_ALONE
+from tickets.models.journal_sql import task_events
+from tickets.models.task.conditions import READY
 from tickets.models.task.record import TaskRecord
 
 Row = TypeVar("Row", bound=TaskRecord)
@@ -70,6 +72,13 @@ pick AS MATERIALIZED (
 GRANTED = """
 t.id, t.ticket_id, t.ticket_key, t.phase, t.title, t.description, t.kind, t.priority, t.timeout_s, t.work_s, t.fence, t.attempts, t.error, t.rank,
 t.lease_expires_at, t.profile, t.slots"""
+GRANT_EVENTS = task_events(
+    "took, room",
+    "'task.claimed'",
+    task="took.id",
+    data="jsonb_build_object('fence', took.fence, 'attempt', took.attempts)",
+    actor="'agent:' || room.name",
+)
 TAKE = f"""
 took AS (
   UPDATE tickets_task t SET state = 'claimed', holder_id = room.id, fence = t.fence + 1, attempts = t.attempts + 1, events = t.events + 1,
@@ -81,9 +90,7 @@ took AS (
 bump AS (
   UPDATE agents_agent a SET grants = a.grants + k.n FROM (SELECT count(*) AS n FROM took) k, room WHERE a.id = room.id AND k.n > 0),
 log AS (
-  INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)
-  SELECT took.project_id, 'ticket:' || took.ticket_key, 'task:' || took.id, took.events, 'task.claimed', 'agent:' || room.name, %(key)s,
-         jsonb_build_object('fence', took.fence, 'attempt', took.attempts), '' FROM took, room)
+{GRANT_EVENTS})
 """
 # Whether there is something to end or to wake, asked by who is granted nothing: in the same statement, for between two of them another may have done it.
 # Without any room only what the agent itself holds counts. The first of each by its index: EXISTS would have PostgreSQL read a table in which it expects to find one soon.

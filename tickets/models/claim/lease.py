@@ -14,8 +14,10 @@ from omoi_site.brokers import hints
 from omoi_site.database import sql
 from tickets.models.claim.held import HELD, claims_now, lost
 from tickets.models.explain.obstacles import RUNS_ALONE
+from tickets.models.journal_sql import task_events
 from tickets.models.sweep_run import SweepRun
-from tickets.models.task.lane import relane
+from tickets.models.task.conditions import READY
+from tickets.models.task.lane import lower_floors_of, relane
 from tickets.models.task.readiness import decide
 from tickets.models.task.record import TaskRecord
 
@@ -37,11 +39,9 @@ gone AS (
   UPDATE tickets_task t SET state = 'pending', holder_id = NULL, lease_expires_at = NULL, timeout_at = NULL, attempts = t.attempts - 1, events = t.events + 1,
          settled_by = %(agent)s, settled_fence = t.fence, settled_as = 'released'
   FROM i WHERE {HELD} RETURNING t.id, t.ticket_key, t.project_id, t.lane_id, t.rank, t.fence, t.events, t.profile),
-low AS (
-  UPDATE tickets_lane l SET floor = gone.rank FROM gone WHERE l.id = (SELECT k.id FROM tickets_lane k WHERE k.id = gone.lane_id AND k.floor > gone.rank FOR NO KEY UPDATE SKIP LOCKED)),
+low AS ({lower_floors_of("gone")}),
 log AS (
-  INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)
-  SELECT project_id, 'ticket:' || ticket_key, 'task:' || id, events, 'task.released', %(actor)s, %(key)s, jsonb_build_object('fence', fence), %(reason)s FROM gone)
+{task_events("gone", "'task.released'", data="jsonb_build_object('fence', fence)", reason="%(reason)s")})
 SELECT id, profile FROM gone
 """
 PROGRESS = f"""
@@ -49,8 +49,7 @@ WITH i AS (SELECT %(task)s::bigint AS id, %(fence)s::bigint AS fence),
 told AS (
   UPDATE tickets_task t SET progress = t.progress || %(progress)s, events = t.events + 1 FROM i WHERE {HELD} RETURNING t.id, t.ticket_key, t.project_id, t.events),
 log AS (
-  INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)
-  SELECT project_id, 'ticket:' || ticket_key, 'task:' || id, events, 'task.progressed', %(actor)s, %(key)s, %(progress)s, '' FROM told)
+{task_events("told", "'task.progressed'", data="%(progress)s")})
 SELECT id FROM told
 """
 # Ends claims without a word of their holders: those past their time in batches, any number at once; those of one holder. What had not started costs no attempt.
@@ -81,16 +80,12 @@ ABANDON = ENDED.format(which="t.holder_id = %(holder)s ORDER BY t.id FOR UPDATE 
 TIME_OUT = ENDED.format(
     which=PAST.format(moment="timeout_at"), died="false", error="'timed out after ' || t.timeout_s || ' s'"
 )
-ENDED_BY_TIME = """
-low AS (
-  UPDATE tickets_lane l SET floor = f.rank FROM (
-    SELECT k.id, x.rank FROM tickets_lane k JOIN (SELECT lane_id, min(rank) AS rank FROM gone WHERE state = 'pending' GROUP BY 1) x ON x.lane_id = k.id
-    WHERE k.floor > x.rank FOR NO KEY UPDATE OF k SKIP LOCKED) f WHERE l.id = f.id),
-log AS (
-  INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)
-  SELECT project_id, 'ticket:' || ticket_key, 'task:' || id, events, %(kind)s, 'system:clock', '',
-         jsonb_build_object('fence', fence, 'holder', holder, 'state', state) || CASE WHEN started IS NULL THEN '{}' ELSE jsonb_build_object('started', started) END,
-         '' FROM gone)
+HOW_IT_ENDED = """
+jsonb_build_object('fence', fence, 'holder', holder, 'state', state)
+|| CASE WHEN started IS NULL THEN '{}' ELSE jsonb_build_object('started', started) END"""
+ENDED_BY_TIME = f"""
+low AS ({lower_floors_of("gone WHERE state = 'pending'")}),
+log AS ({task_events("gone", "%(kind)s", data=HOW_IT_ENDED, actor="'system:clock'", key="''")})
 SELECT id, ticket_id, state, profile, died FROM gone
 """
 # After an absence of sweeps: 30 s from now for what was held at their last run. A lease is extended once, and again only after its holder renewed it.
@@ -123,10 +118,11 @@ gone AS (
   UPDATE tickets_task t SET rank = omoi_rank(t.priority, t.ready_at, t.deadline, 0, t.retries), promote_at = NULL, events = t.events + 1
   FROM due WHERE t.id = due.id RETURNING t.id, t.ticket_id, t.ticket_key, t.project_id, t.lane_id, t.rank, t.fence, t.state, t.events, t.profile, NULL::text AS holder, NULL::bool AS started, false AS died),
 """
-FLOOR = """
+FLOOR = f"""
 UPDATE tickets_lane l SET floor = f.rank FROM (
   SELECT k.id, h.rank FROM tickets_lane k CROSS JOIN LATERAL (
-    SELECT t.rank FROM tickets_task t WHERE t.lane_id = k.id AND t.state = 'pending' AND t.open_needs = 0 AND NOT t.asleep AND NOT t.held ORDER BY t.rank, t.id LIMIT 1) h
+    SELECT t.rank FROM tickets_task t
+    WHERE t.lane_id = k.id AND {READY} ORDER BY t.rank, t.id LIMIT 1) h
   WHERE k.floor <> h.rank ORDER BY k.id FOR NO KEY UPDATE OF k SKIP LOCKED) f WHERE l.id = f.id
 """
 

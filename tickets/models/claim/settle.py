@@ -20,12 +20,19 @@ from omoi_site.database import sql
 from tickets.models.claim.held import HELD, claims_now, lost
 from tickets.models.claim.outcome import Outcome, Settlement
 from tickets.models.gate.artifact import Artifact, Blob
+from tickets.models.journal_sql import task_events
 from tickets.models.task.readiness import decide
 from tickets.models.task.record import TaskRecord
 from tickets.models.ticket.ticket import Ticket
 
 Row = TypeVar("Row", bound=TaskRecord)
 
+SETTLED_EVENTS = task_events(
+    "done",
+    "CASE state WHEN 'pending' THEN 'task.retried' ELSE 'task.' || state END",
+    data="jsonb_build_object('fence', fence, 'attempt', attempts)",
+    reason="error",
+)
 # Back-off before the next attempt: min(60 s, 2^n s x uniform(0.75, 1.25)), n = attempts failed before this one.
 SETTLE = f"""
 WITH i AS (SELECT * FROM unnest(%(ids)s::bigint[], %(fences)s::bigint[], %(outcomes)s::text[], %(results)s::jsonb[], %(errors)s::text[], %(again)s::bool[])
@@ -45,9 +52,7 @@ done AS (
   FROM mine m WHERE t.id = m.id
   RETURNING t.id, t.ticket_id, t.ticket_key, t.project_id, t.fence, t.state, t.attempts, t.error, t.events),
 log AS (
-  INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)
-  SELECT project_id, 'ticket:' || ticket_key, 'task:' || id, events, CASE state WHEN 'pending' THEN 'task.retried' ELSE 'task.' || state END, %(actor)s, %(key)s,
-         jsonb_build_object('fence', fence, 'attempt', attempts), error FROM done)
+{SETTLED_EVENTS})
 -- over: whether its ticket has no other open task where it stands
 SELECT done.id, done.ticket_id, done.state, o.over FROM done JOIN (
   SELECT d.ticket_id, NOT bool_or(d.state = 'pending') AND NOT EXISTS (

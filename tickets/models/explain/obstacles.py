@@ -13,11 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tickets.models.task.conditions import DUE, FREE, MET, NEEDS_MET, PENDING
+
 # -- what the claim asks, piece by piece
 
-PENDING, NEEDS_MET, DUE, FREE = "t.state = 'pending'", "t.open_needs = 0", "NOT t.asleep", "NOT t.held"
-# The literal predicate of the index task_ready: a generic plan can prove it only in these words.
-READY = f"{PENDING} AND {NEEDS_MET} AND {DUE} AND {FREE}"
 # An agent row `{agent}` that may take the work of lane `l`; membership of the project is asked apart.
 FITS = "l.has_profile = {agent}.runs_profiles AND l.capabilities <@ {agent}.capabilities AND ({agent}.phases = '{{}}' OR l.phase = ANY ({agent}.phases))"
 
@@ -27,8 +26,6 @@ RUNS_ALONE = f"{{task}}.worker_deaths >= {DEATHS_ALONE}"
 
 # -- what the stored answers were derived from
 
-# Whether need `n` of a parent `p` that has ended is met.
-MET = "(n.on_failure = 'continue' OR n.on_end = 'always' OR n.on_end = CASE p.state WHEN 'completed' THEN 'success' ELSE 'failure' END)"
 # `o.phases`: those whose tasks may be claimed while ticket `k` stands where it does: its own, and behind an `on_claim` phase the next.
 OPEN_IN = """
 LATERAL (SELECT ARRAY(

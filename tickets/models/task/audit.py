@@ -15,6 +15,7 @@ from psycopg.types.json import Jsonb
 
 from omoi_site.database import sql
 from tickets.models.explain.obstacles import CLAIMABLE_HERE, OPEN_IN
+from tickets.models.journal_sql import task_events
 from tickets.models.task.intervene import hold
 from tickets.models.task.readiness import COUNT_NEEDS, recount
 from tickets.models.task.record import TaskRecord
@@ -33,11 +34,11 @@ FROM tickets_task t JOIN tickets_ticket k ON k.id = t.ticket_id CROSS JOIN {OPEN
 WHERE t.id > %(after)s AND t.id <= %(upto)s AND t.state IN ('pending', 'claimed', 'failed', 'cancelled')
   AND t.held = (NOT k.paused AND k.archived_at IS NULL AND {CLAIMABLE_HERE})
 """
-ALARM = """
+WHY = "'what was stored was not what it should have been'"
+ALARM = f"""
 WITH i AS (SELECT * FROM unnest(%s::bigint[], %s::jsonb[]) AS i(id, data)),
 told AS (UPDATE tickets_task t SET events = t.events + 1 FROM i WHERE t.id = i.id RETURNING t.id, t.ticket_key, t.project_id, t.events, i.data)
-INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)
-SELECT project_id, 'ticket:' || ticket_key, 'task:' || id, events, 'alarm.raised', 'system:clock', '', data, 'what was stored was not what it should have been' FROM told
+{task_events("told", "'alarm.raised'", actor="'system:clock'", key="''", data="data", reason=WHY)}
 """
 log = logging.getLogger(__name__)
 

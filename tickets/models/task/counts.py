@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from omoi_site.database import sql
-from tickets.models.explain.obstacles import HEARD, READY
+from tickets.models.explain.obstacles import HEARD
+from tickets.models.task.conditions import READY
 
 TALLY = f"""
 SELECT t.ticket_id AS ticket, count(*) FILTER (WHERE t.state = 'completed') AS done, count(*) FILTER (WHERE t.state = 'claimed') AS running,

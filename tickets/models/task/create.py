@@ -14,6 +14,7 @@ from agents.models.agent import words
 from omoi_site import limits
 from omoi_site.database import sql
 from omoi_site.errors import Faults
+from tickets.models.journal_sql import task_events
 from tickets.models.task.lane import Lane, Marks
 from tickets.models.task.need import Edge, Need
 from tickets.models.task.readiness import recount
@@ -25,6 +26,13 @@ from tickets.models.ticket.record import TicketRecord
 Row = TypeVar("Row", bound=TaskRecord)
 
 BATCH = 1000
+ADDED_EVENTS = task_events(
+    "a ORDER BY id",
+    "'task.added'",
+    actor="%s",
+    key="%s",
+    data="jsonb_build_object('title', title, 'phase', phase)",
+)
 
 
 class Placed(NamedTuple):
@@ -188,9 +196,9 @@ class TaskCreation(models.Manager[Row]):
     @staticmethod
     def _log_added(ids: Sequence[int], by: Actor) -> None:
         sql.rows(
-            """WITH a AS (UPDATE tickets_task SET events = events + 1 WHERE id = ANY (%s) RETURNING id, ticket_key, project_id, events, title, phase)
-               INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)
-               SELECT project_id, 'ticket:' || ticket_key, 'task:' || id, events, 'task.added', %s, %s, jsonb_build_object('title', title, 'phase', phase), '' FROM a ORDER BY id""",
+            f"""WITH a AS (UPDATE tickets_task SET events = events + 1 WHERE id = ANY (%s) RETURNING id, ticket_key, project_id, events, title, phase)
+               {ADDED_EVENTS}"""
+            "",
             [list(ids), label(by), via(by)],
         )
 

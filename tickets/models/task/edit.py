@@ -16,6 +16,7 @@ from agents.models.versioned import shown
 from omoi_site import limits
 from omoi_site.database import sql
 from omoi_site.errors import Invalid, NotFound
+from tickets.models.journal_sql import task_events
 from tickets.models.task.intervene import NotReady
 from tickets.models.task.lane import Lane
 from tickets.models.task.readiness import recount, rerank
@@ -34,12 +35,11 @@ EDITABLE = {
     "max_attempts",
     "capabilities",
 }
-REPRIORITISE = """
+REPRIORITISE = f"""
 WITH mine AS MATERIALIZED (SELECT id FROM tickets_task WHERE ticket_id = %(ticket)s AND priority = %(before)s AND state IN ('pending', 'claimed') ORDER BY id FOR NO KEY UPDATE),
 told AS (UPDATE tickets_task t SET priority = %(after)s, events = t.events + 1 FROM mine WHERE t.id = mine.id RETURNING t.id, t.ticket_key, t.project_id, t.events),
 log AS (
-  INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)
-  SELECT project_id, 'ticket:' || ticket_key, 'task:' || id, events, 'task.edited', %(actor)s, %(key)s, %(data)s, 'the priority of its ticket' FROM told)
+{task_events("told", "'task.edited'", data="%(data)s", reason="'the priority of its ticket'")})
 SELECT id FROM told
 """
 
@@ -114,8 +114,7 @@ class TaskEdits(models.Manager[Row]):
     @staticmethod
     def _log_edit(ids: Sequence[int], by: Actor, data: dict[str, Any], reason: str) -> None:
         sql.rows(
-            """WITH told AS (UPDATE tickets_task SET events = events + 1 WHERE id = ANY (%s) RETURNING id, ticket_key, project_id, events)
-               INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)
-               SELECT project_id, 'ticket:' || ticket_key, 'task:' || id, events, 'task.edited', %s, %s, %s, %s FROM told""",
+            f"""WITH told AS (UPDATE tickets_task SET events = events + 1 WHERE id = ANY (%s) RETURNING id, ticket_key, project_id, events)
+               {task_events("told", "'task.edited'", actor="%s", key="%s", data="%s", reason="%s")}""",
             [list(ids), label(by), via(by), Jsonb(data), reason],
         )

@@ -11,6 +11,8 @@ from omoi_site.brokers import hints
 from omoi_site.database import sql
 from omoi_site.errors import OmoiError
 from tickets.models.explain.tasks import WaitingTasks
+from tickets.models.journal_sql import task_events
+from tickets.models.task.conditions import READY
 from tickets.models.task.lane import lower_floors, relane
 from tickets.models.task.readiness import decide, recount
 from tickets.models.task.record import TaskRecord
@@ -19,11 +21,12 @@ from tickets.models.ticket.record import TicketRecord
 
 Row = TypeVar("Row", bound=TaskRecord)
 
-LOG = """
-log AS (
-  INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)
-  SELECT project_id, 'ticket:' || ticket_key, 'task:' || id, events, %(kind)s, %(actor)s, %(key)s, jsonb_build_object('fence', fence), %(reason)s FROM gone)
+LOG = (
+    f"""
+log AS ({task_events("gone", "%(kind)s", data="jsonb_build_object('fence', fence)", reason="%(reason)s")})
 """
+    ""
+)
 CANCEL = f"""
 WITH mine AS MATERIALIZED (SELECT id FROM tickets_task WHERE id = ANY (%(ids)s) AND state IN ('pending', 'claimed') ORDER BY id FOR NO KEY UPDATE),
 gone AS (
@@ -36,8 +39,8 @@ REVOKE = f"""
 WITH mine AS MATERIALIZED (SELECT id FROM tickets_task WHERE id = ANY (%(ids)s) AND state = 'claimed' ORDER BY id FOR NO KEY UPDATE),
 gone AS (
   UPDATE tickets_task t SET state = 'pending', holder_id = NULL, lease_expires_at = NULL, timeout_at = NULL, attempts = t.attempts - 1, events = t.events + 1
-  FROM mine WHERE t.id = mine.id RETURNING t.id, t.ticket_key, t.project_id, t.fence, t.events, t.held, t.profile),
-{LOG} SELECT id, held, profile FROM gone
+  FROM mine WHERE t.id = mine.id RETURNING t.id, t.ticket_key, t.project_id, t.fence, t.events, t.profile, {READY} AS ready),
+{LOG} SELECT id, ready, profile FROM gone
 """
 RETRY = f"""
 WITH mine AS MATERIALIZED (SELECT id FROM tickets_task WHERE id = ANY (%(ids)s) AND state IN ('failed', 'cancelled') ORDER BY id FOR NO KEY UPDATE),
@@ -52,21 +55,20 @@ CHILDREN = """
 SELECT DISTINCT n.child_id AS id FROM tickets_need n JOIN tickets_task c ON c.id = n.child_id WHERE n.parent_id = ANY (%s) AND c.state = 'pending'
 """
 # `open_in` are the phases whose tasks may be claimed where the ticket stands; none while it is paused, blocked or archived.
-HOLD = """
+HOLD = f"""
 UPDATE tickets_task t SET held = NOT t.phase = ANY (%(open_in)s::varchar[])
 WHERE t.id = ANY (ARRAY(SELECT id FROM tickets_task WHERE ticket_id = %(ticket)s AND state IN ('pending', 'claimed', 'failed', 'cancelled')
                         AND held = (phase = ANY (%(open_in)s::varchar[])) ORDER BY id FOR NO KEY UPDATE))
-RETURNING t.id, t.held, t.state, t.profile, t.lane_id, t.rank
+RETURNING t.id, t.profile, {READY} AS ready
 """
 
-BUMP = """
+BUMP = f"""
 WITH mine AS MATERIALIZED (SELECT id FROM tickets_task WHERE id = ANY (%(ids)s) AND state IN ('pending', 'claimed') ORDER BY id FOR NO KEY UPDATE),
 told AS (
   UPDATE tickets_task t SET bumped_at = clock_timestamp(), promote_at = NULL, events = t.events + 1 FROM mine WHERE t.id = mine.id
   RETURNING t.id, t.ticket_key, t.project_id, t.events),
 log AS (
-  INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)
-  SELECT project_id, 'ticket:' || ticket_key, 'task:' || id, events, 'task.bumped', %(actor)s, %(key)s, '{}', %(reason)s FROM told)
+{task_events("told", "'task.bumped'", reason="%(reason)s")})
 SELECT id FROM told
 """
 
@@ -88,7 +90,7 @@ class TaskInterventions(WaitingTasks[Row]):
     def revoke(self, *, by: Actor, reason: str = "") -> list[int]:
         """Take the claims of this set away; their tasks are pending again, at no cost of an attempt."""
         gone = _act(REVOKE, "task.revoked", self._ids(), by, reason)
-        if free := [row for row in gone if not row["held"]]:
+        if free := [row for row in gone if row["ready"]]:
             lower_floors([row["id"] for row in free])
         if any(row["profile"] for row in free):
             hints.hint("work")
@@ -151,7 +153,7 @@ def hold(ticket: TicketRecord, *, phase: str | None = None) -> None:
     free = not (ticket.paused or ticket.archived_at)
     open_in = sorted(ticket.plan.open_in(phase or ticket.phase)) if free else []
     changed = sql.rows(HOLD, {"ticket": ticket.pk, "open_in": open_in})
-    freed = [row for row in changed if not row["held"] and row["state"] == "pending"]
+    freed = [row for row in changed if row["ready"]]
     if freed:
         lower_floors([row["id"] for row in freed])
     if any(row["profile"] for row in freed):

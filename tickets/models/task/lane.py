@@ -30,11 +30,22 @@ FROM {MARKS}, (SELECT * FROM agents_project WHERE id = %(project)s FOR SHARE) p 
 ON CONFLICT (project_id, phase, capabilities, has_profile, alone) DO UPDATE SET phase = excluded.phase
 RETURNING id, phase, capabilities, has_profile, alone
 """
-LOWER = """
-UPDATE tickets_lane l SET floor = f.rank FROM (
-  SELECT k.id, x.rank FROM tickets_lane k JOIN (SELECT lane_id, min(rank) AS rank FROM tickets_task WHERE id = ANY (%s) GROUP BY 1) x ON x.lane_id = k.id
-  WHERE k.floor > x.rank FOR NO KEY UPDATE OF k SKIP LOCKED) f WHERE l.id = f.id
-"""
+
+
+def lower_floors_of(ready: str) -> str:
+    """SQL: the lanes of the rows `ready` (FROM and WHERE, with lane_id and rank) hide none of them.
+
+    A lane locked by somebody else is left to the sweep.
+    """
+    return f"""
+  UPDATE tickets_lane l SET floor = f.rank FROM (
+    SELECT k.id, x.rank FROM tickets_lane k
+    JOIN (SELECT lane_id, min(rank) AS rank FROM {ready} GROUP BY 1) x ON x.lane_id = k.id
+    WHERE k.floor > x.rank FOR NO KEY UPDATE OF k SKIP LOCKED) f
+  WHERE l.id = f.id"""
+
+
+LOWER = lower_floors_of("tickets_task WHERE id = ANY (%s)")
 LANED = "SELECT id, project_id, lane_id, phase, capabilities, profile, worker_deaths FROM tickets_task WHERE id = ANY (%s) ORDER BY id"
 RELANE = "UPDATE tickets_task t SET lane_id = i.lane FROM unnest(%s::bigint[], %s::bigint[]) AS i(id, lane) WHERE t.id = i.id"
 

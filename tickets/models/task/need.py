@@ -14,11 +14,12 @@ from graphlib import CycleError, TopologicalSorter
 
 from django.db import models
 
-from agents.models import Actor, Event, label, via
+from agents.models import Actor, label, via
 from omoi_site.database import sql
 from omoi_site.errors import Faults, OmoiError, short
-from tickets.models.explain.obstacles import MET
-from tickets.models.task import intervene
+from tickets.models.journal_sql import task_events
+from tickets.models.task import conditions, intervene
+from tickets.models.task.conditions import MET
 from tickets.models.task.readiness import recount
 
 GRAPH_LOCK = 1_001  # class of the advisory lock; the object is the project
@@ -183,8 +184,7 @@ class NeedManager(models.Manager["Need"]):
     def _tell(kind: str, children: Iterable[int], by: Actor) -> None:
         sql.rows(
             f"""WITH c AS (UPDATE tickets_task SET events = events + 1 WHERE id = ANY (%s) RETURNING id, ticket_key, project_id, events)
-                INSERT INTO {Event._meta.db_table} (project_id, topic, subject, number, kind, actor, key, data, reason)
-                SELECT project_id, 'ticket:' || ticket_key, 'task:' || id, events, %s, %s, %s, '{{}}', '' FROM c""",
+                {task_events("c", "%s", actor="%s", key="%s")}""",
             [list(children), kind, label(by), via(by)],
         )
 
@@ -221,3 +221,8 @@ class Need(models.Model):
 
     def __str__(self) -> str:
         return f"{self.child_id} needs {self.parent_id}"
+
+    @property
+    def met(self) -> bool:
+        """Whether its parent, as it is loaded, has ended as needed."""
+        return conditions.met(self.on_end, self.on_failure, self.parent.state)

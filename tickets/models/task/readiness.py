@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from omoi_site.brokers import hints
 from omoi_site.database import sql
-from tickets.models.explain.obstacles import MET
-from tickets.models.task.lane import lower_floors
+from tickets.models.journal_sql import task_events
+from tickets.models.task.conditions import MET, READY
+from tickets.models.task.lane import lower_floors, lower_floors_of
 
 # What is left to wait for, from the edges and the parents' states alone.
 COUNT_NEEDS = f"""
@@ -26,16 +27,22 @@ told AS (
          rank = CASE WHEN c.open_needs = 0 AND NOT t.asleep THEN omoi_rank(t.priority, coalesce(t.ready_at, c.now), t.deadline,
                      (SELECT count(*) FROM tickets_need u WHERE u.parent_id = t.id), t.retries) ELSE t.rank END,
          promote_at = CASE WHEN c.open_needs = 0 AND NOT t.asleep THEN omoi_promote_at(t.priority, coalesce(t.ready_at, c.now), t.deadline) END
-  FROM truth c WHERE t.id = c.id RETURNING t.id, t.state, t.open_needs, t.asleep, t.held, t.profile)
+  FROM truth c WHERE t.id = c.id RETURNING t.id, t.profile, {READY} AS ready)
 SELECT * FROM told
 """
 # A claimed task is ranked too: it may come back. One that was never ready has no rank yet.
-RERANK = """
+RERANK = f"""
 UPDATE tickets_task t SET rank = omoi_rank(t.priority, t.ready_at, t.deadline, (SELECT count(*) FROM tickets_need u WHERE u.parent_id = t.id), t.retries),
        promote_at = CASE WHEN t.state = 'pending' THEN omoi_promote_at(t.priority, t.ready_at, t.deadline) ELSE t.promote_at END
 WHERE t.id = ANY (ARRAY(SELECT id FROM tickets_task WHERE id = ANY (%s) AND state IN ('pending', 'claimed') AND ready_at IS NOT NULL ORDER BY id FOR NO KEY UPDATE))
-RETURNING t.id, t.state = 'pending' AND t.open_needs = 0 AND NOT t.asleep AND NOT t.held AS ready
+RETURNING t.id, {READY} AS ready
 """
+DECIDED_EVENTS = task_events(
+    "decided WHERE freed OR dooms",
+    "CASE WHEN state = 'cancelled' THEN 'task.cancelled' WHEN dooms THEN 'task.doomed' ELSE 'task.readied' END",
+    actor="'system:needs'",
+    key="''",
+)
 # The list is wrapped in a subselect so that a plan for any list looks as cheap as one for this list: unwrapped, PostgreSQL
 # finds the general plan dearer and plans the statement anew every time, which costs more than to run it.
 # What ended tasks decide for their pending children, locked in id order; repeated with the ids it cancels until there are none.
@@ -62,15 +69,9 @@ decided AS (
          promote_at = CASE WHEN k.freed THEN omoi_promote_at(c.priority, now.at, c.deadline) ELSE c.promote_at END
   FROM kid k, now WHERE c.id = k.id
   RETURNING c.id, c.ticket_id, c.ticket_key, c.project_id, c.state, c.lane_id, c.rank, c.events, c.profile, k.freed, k.dooms),
-low AS (
-  UPDATE tickets_lane l SET floor = f.rank FROM (
-    SELECT k.id, x.rank FROM tickets_lane k JOIN (SELECT lane_id, min(rank) AS rank FROM decided WHERE freed GROUP BY 1) x ON x.lane_id = k.id
-    WHERE k.floor > x.rank FOR NO KEY UPDATE OF k SKIP LOCKED) f WHERE l.id = f.id),
+low AS ({lower_floors_of("decided WHERE freed")}),
 log AS (
-  INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)
-  SELECT project_id, 'ticket:' || ticket_key, 'task:' || id, events,
-         CASE WHEN state = 'cancelled' THEN 'task.cancelled' WHEN dooms THEN 'task.doomed' ELSE 'task.readied' END, 'system:needs', '', '{{}}', ''
-  FROM decided WHERE freed OR dooms)
+{DECIDED_EVENTS})
 SELECT id, ticket_id, state, profile, freed FROM decided
 """
 
@@ -80,7 +81,7 @@ def recount(ids: Sequence[int]) -> None:
     """Count anew what pending tasks wait for, and rank those that are ready."""
     sql.rows("SELECT id FROM tickets_task WHERE id = ANY (%s) ORDER BY id FOR NO KEY UPDATE", [list(ids)])
     told = sql.rows(RECOUNT, {"ids": list(ids)})
-    ready = [row for row in told if row["open_needs"] == 0 and not row["asleep"] and not row["held"]]
+    ready = [row for row in told if row["ready"]]
     if ready:
         lower_floors([row["id"] for row in ready])
     if any(row["profile"] for row in ready):

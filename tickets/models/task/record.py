@@ -10,10 +10,9 @@ from django.db.models.functions import Now
 from agents.models import Agent, Project
 from omoi_site import limits
 from tickets.models.explain.obstacles import DEATHS_ALONE
+from tickets.models.task import conditions
 from tickets.models.task.lane import Lane, Marks
 from tickets.models.ticket.record import Priority
-
-READY = models.Q(state="pending", open_needs=0, asleep=False, held=False)
 
 
 class TaskRecord(models.Model):
@@ -135,7 +134,7 @@ class TaskRecord(models.Model):
 
     @property
     def is_ready(self) -> bool:
-        return self.state == "pending" and not (self.open_needs or self.asleep or self.held)
+        return conditions.ready(self)
 
     @property
     def runs_alone(self) -> bool:

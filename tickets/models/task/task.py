@@ -10,10 +10,11 @@ from tickets.models.claim.start import Starting
 from tickets.models.explain import tasks as explain
 from tickets.models.task import counts
 from tickets.models.task.audit import ReadinessAudit
+from tickets.models.task.conditions import READY_Q
 from tickets.models.task.create import TaskCreation
 from tickets.models.task.edit import TaskEdits
 from tickets.models.task.intervene import TaskInterventions
-from tickets.models.task.record import READY, TaskRecord
+from tickets.models.task.record import TaskRecord
 
 
 class TaskQuerySet(TaskInterventions["Task"]):
@@ -26,7 +27,7 @@ class TaskQuerySet(TaskInterventions["Task"]):
 
     def ready(self) -> TaskQuerySet:
         """Tasks an agent could be granted now."""
-        return self.filter(READY)
+        return self.filter(READY_Q)
 
 
 TaskManagerBase = models.Manager.from_queryset(TaskQuerySet)
@@ -51,7 +52,7 @@ class Task(TaskRecord):
     class Meta:
         ordering = ["id"]
         indexes = [
-            models.Index(fields=["lane", "rank", "id"], name="task_ready", condition=READY),
+            models.Index(fields=["lane", "rank", "id"], name="task_ready", condition=READY_Q),
             models.Index(
                 fields=["not_before"], name="task_asleep", condition=models.Q(state="pending", asleep=True)
             ),

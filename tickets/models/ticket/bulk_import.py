@@ -16,6 +16,7 @@ from agents.models import Actor, Event, Project, label, rights, via
 from omoi_site import limits
 from omoi_site.database import sql
 from omoi_site.errors import Faults, Invalid
+from tickets.models.journal_sql import ticket_events
 from tickets.models.task.need import Cycle, Edge, Need
 from tickets.models.task.readiness import recount
 from tickets.models.task.spec import TaskSpec
@@ -37,15 +38,18 @@ SELECT k.id, k.key, k.source_id, k.title, k.description, k.priority, k.phase, k.
 FROM tickets_ticket k LEFT JOIN LATERAL (SELECT id, state FROM tickets_task WHERE ticket_id = k.id ORDER BY id LIMIT 1) t ON true
 WHERE k.project_id = %s AND k.source = %s AND k.source_id = ANY (%s)
 """
-ADOPT = """
+ADOPTED = """jsonb_build_object(
+  'before', '{"parent": null}'::jsonb, 'after', jsonb_build_object('parent', parent_key))"""
+ADOPT = f"""
 WITH i AS (SELECT * FROM unnest(%(children)s::bigint[], %(parents)s::bigint[]) AS i(child, parent)),
 mine AS MATERIALIZED (SELECT k.id, i.parent, NOT k.id = ANY (%(born)s::bigint[]) AS known FROM tickets_ticket k JOIN i ON i.child = k.id
                       WHERE k.parent_id IS NULL ORDER BY k.id FOR NO KEY UPDATE OF k),
 told AS (UPDATE tickets_ticket k SET parent_id = mine.parent, version = k.version + mine.known::int, events = k.events + mine.known::int
          FROM mine WHERE k.id = mine.id RETURNING k.id, k.key, k.project_id, k.events, k.parent_id, mine.known),
-log AS (INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)
-        SELECT told.project_id, 'ticket:' || told.key, 'ticket:' || told.key, told.events, 'ticket.edited', %(actor)s, %(key)s,
-               jsonb_build_object('before', '{"parent": null}'::jsonb, 'after', jsonb_build_object('parent', p.key)), '' FROM told JOIN tickets_ticket p ON p.id = told.parent_id WHERE told.known)
+edited AS (
+  SELECT told.project_id, told.key, told.events, p.key AS parent_key
+  FROM told JOIN tickets_ticket p ON p.id = told.parent_id WHERE told.known),
+log AS ({ticket_events("edited", "'ticket.edited'", data=ADOPTED)})
 SELECT id, known FROM told
 """
 ANCESTORS = """

@@ -15,16 +15,16 @@ from django.db import models
 from agents.models import Actor, label, via
 from omoi_site import limits
 from omoi_site.database import sql
+from tickets.models.journal_sql import ticket_events
 
 BATCH = 1000
 HERE = "SELECT ticket_id, source_id FROM tickets_comment WHERE ticket_id = ANY (%s) AND source = %s"
-TELL = """
+COUNTED = "jsonb_build_object('comments', comments, 'source', %(source)s::text)"
+TELL = f"""
 WITH i AS (SELECT * FROM unnest(%(tickets)s::bigint[], %(counts)s::int[]) AS i(ticket, comments)),
 mine AS MATERIALIZED (SELECT k.id, i.comments FROM tickets_ticket k JOIN i ON i.ticket = k.id ORDER BY k.id FOR NO KEY UPDATE OF k),
 told AS (UPDATE tickets_ticket k SET events = k.events + 1 FROM mine WHERE k.id = mine.id RETURNING k.key, k.project_id, k.events, mine.comments)
-INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)
-SELECT project_id, 'ticket:' || key, 'ticket:' || key, events, 'ticket.commented', %(actor)s, %(key)s,
-       jsonb_build_object('comments', comments, 'source', %(source)s::text), '' FROM told
+{ticket_events("told", "'ticket.commented'", data=COUNTED)}
 """
 
 

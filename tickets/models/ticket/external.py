@@ -7,15 +7,16 @@ from urllib.parse import urlsplit
 
 from agents.models import Actor, label, via
 from omoi_site.database import sql
+from tickets.models.journal_sql import ticket_events
 
-FILL = """
+FILLED = """jsonb_build_object(
+  'before', '{"external_ref": ""}'::jsonb, 'after', jsonb_build_object('external_ref', external_ref))"""
+FILL = f"""
 WITH i AS (SELECT * FROM unnest(%(tickets)s::bigint[], %(refs)s::varchar[]) AS i(ticket, ref)),
 mine AS MATERIALIZED (SELECT k.id, i.ref FROM tickets_ticket k JOIN i ON i.ticket = k.id WHERE k.external_ref = '' ORDER BY k.id FOR NO KEY UPDATE OF k),
 told AS (UPDATE tickets_ticket k SET external_ref = mine.ref, version = k.version + 1, events = k.events + 1
          FROM mine WHERE k.id = mine.id RETURNING k.key, k.project_id, k.events, k.external_ref)
-INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)
-SELECT project_id, 'ticket:' || key, 'ticket:' || key, events, 'ticket.edited', %(actor)s, %(key)s,
-       jsonb_build_object('before', '{"external_ref": ""}'::jsonb, 'after', jsonb_build_object('external_ref', external_ref)), '' FROM told RETURNING id
+{ticket_events("told", "'ticket.edited'", data=FILLED)} RETURNING id
 """
 
 

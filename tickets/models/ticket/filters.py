@@ -7,7 +7,7 @@ from typing import TypeVar
 from django.db import models
 
 from agents.models import Locking
-from tickets.models.explain.obstacles import READY
+from tickets.models.task.conditions import READY
 from tickets.models.ticket.record import TicketRecord
 
 Row = TypeVar("Row", bound=TicketRecord)

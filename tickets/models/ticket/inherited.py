@@ -11,7 +11,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from omoi_site.database import sql
 from omoi_site.errors import TooLarge
-from tickets.models.explain.obstacles import MET
+from tickets.models.task.conditions import MET
 
 MOST = 200_000  # needs that follow from the families of one import
 

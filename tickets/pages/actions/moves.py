@@ -11,7 +11,7 @@ from django.db.models import Count, Q
 
 from omoi_site import spoken
 from tickets.models import Ticket
-from tickets.models.task.record import READY
+from tickets.models.task.conditions import READY_Q
 from tickets.models.ticket.options import MOVES
 from tickets.models.ticket.record import BlockedClass, TransitionNotAllowed
 from tickets.pages.actions.action import TicketAction, counted
@@ -208,7 +208,7 @@ class Cancel(Move):
 
 def count_tasks(ticket: Ticket, *states: str) -> list[int]:
     """How many tasks of the phase the ticket stands in are pending, claimed or ready, in the order asked for."""
-    conditions = {"pending": Q(state="pending"), "claimed": Q(state="claimed"), "ready": READY}
+    conditions = {"pending": Q(state="pending"), "claimed": Q(state="claimed"), "ready": READY_Q}
     counts = ticket.tasks.filter(phase=ticket.phase).aggregate(
         **{state: Count("pk", filter=conditions[state]) for state in states}
     )

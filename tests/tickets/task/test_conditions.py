@@ -1,0 +1,49 @@
+"""When a task is ready and when a need is met: what SQL says and what Python says are the same."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+from django.db import connection
+
+from omoi_site.database import sql
+from tickets.models import Need, Task
+from tickets.models.task.conditions import MET, OPEN, READY, READY_Q, met
+
+pytestmark = pytest.mark.django_db
+
+STATES = Task.State.values
+ENDED = [state for state in STATES if state not in OPEN]
+
+
+def test_a_need_is_met_in_python_as_in_sql():
+    for on_end, on_failure, state in product(Need.When.values, Need.OnFailure.values, ENDED):
+        row = sql.one(
+            f"SELECT {MET} AS met FROM (VALUES (%s, %s)) n(on_end, on_failure), (VALUES (%s)) p(state)",
+            [on_end, on_failure, state],
+        )
+        assert row is not None
+        assert row["met"] == met(on_end, on_failure, state), (on_end, on_failure, state)
+
+
+def test_no_need_is_met_before_its_parent_has_ended():
+    assert not any(met(*case) for case in product(Need.When.values, Need.OnFailure.values, OPEN))
+
+
+def test_a_task_is_ready_in_python_as_in_sql_and_as_a_condition():
+    for state, open_needs, asleep, held in product(STATES, [0, 1, 2], [False, True], [False, True]):
+        values = {"state": state, "open_needs": open_needs, "asleep": asleep, "held": held}
+        row = sql.one(
+            f"SELECT {READY} AS ready FROM (VALUES (%s, %s::int, %s::bool, %s::bool)) t(state, open_needs, asleep, held)",
+            list(values.values()),
+        )
+        assert row is not None
+        assert row["ready"] == Task(**values).is_ready == READY_Q.check(values), values
+
+
+def test_the_index_of_ready_tasks_is_proved_by_the_words_of_the_claim(task):
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"EXPLAIN SELECT FROM tickets_task t WHERE t.lane_id = 1 AND {READY}")
+        assert "task_ready" in str(cursor.fetchall())

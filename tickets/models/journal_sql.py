@@ -1,0 +1,18 @@
+"""The journal's insert for events of tasks and of tickets, as a part of the statement that changes them."""
+
+from __future__ import annotations
+
+from agents.models.journal_sql import insert_events
+
+
+def task_events(source: str, kind: str, *, task: str = "id", **more: str) -> str:
+    """One event for each task in `source`, which has its `ticket_key`; `task`: the column of its id."""
+    return insert_events(
+        source, topic="'ticket:' || ticket_key", subject=f"'task:' || {task}", kind=kind, **more
+    )
+
+
+def ticket_events(source: str, kind: str, *, ticket: str = "key", **more: str) -> str:
+    """One event for each ticket in `source`; `ticket`: the column of its key."""
+    topic = f"'ticket:' || {ticket}"
+    return insert_events(source, topic=topic, subject=topic, kind=kind, **more)
