@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from agents.models import Event, label
+from omoi_site import spoken
 from omoi_site.errors import Forbidden, OmoiError, VersionConflict
 from tickets.models import NotReady, Task, Ticket
 from tickets.models.ticket.record import TransitionNotAllowed
@@ -117,6 +118,21 @@ class Dialog:
         return (data["from"], data["to"]) if "from" in data and "to" in data else None
 
     @property
+    def changed_by(self) -> str:
+        if not self.changed:
+            return ""
+        return "You changed it yourself" if self.mine else f"{spoken.actor(self.changed.actor)} was faster"
+
+    @property
+    def change(self) -> str:
+        """What the other did, in words."""
+        if not self.changed:
+            return ""
+        what = f"moved it {' → '.join(map(spoken.phase, self.moved))}" if self.moved else ""
+        reason = f" ({self.changed.reason})" if self.changed.reason else ""
+        return f"{what or done_to_it(self.changed.kind)}{reason}"
+
+    @property
     def unmet(self) -> list[dict[str, Any]]:
         """What the gate lacks, by name."""
         reasons = self.refused.more.get("unmet", []) if self.refused else []
@@ -135,3 +151,8 @@ class Dialog:
         checks = [check for check in gate if check["check"] == reason["check"]]
         of_type = [check for check in checks if check.get("type") == reason.get("need")]
         return (of_type or checks or [{"check": reason["check"]}])[0]
+
+
+def done_to_it(kind: str) -> str:
+    """What an event's kind says was done: of ticket.edited "edited it"."""
+    return f"{kind.rpartition('.')[2].replace('_', ' ')} it"

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from omoi_site.templatetags.omoi import span
 from tickets.models import PhaseMove, Ticket
 from tickets.workflows.document import BLOCKED, CANCELLED
 
@@ -20,6 +21,15 @@ class Step:
     state: str
     spent: timedelta | None
     blocked: timedelta | None = None  # stood still in this phase, which is no part of `spent`
+
+    @property
+    def time(self) -> str:
+        """How long it was there, in words."""
+        if self.spent is None:
+            time = "passed over" if self.state == "done" else "not started"
+        else:
+            time = f"{span(self.spent)} so far" if self.state == "now" else span(self.spent)
+        return f"{time}, blocked {span(self.blocked)}" if self.blocked else time
 
 
 def steps_of(ticket: Ticket, history: Sequence[PhaseMove]) -> list[Step]:

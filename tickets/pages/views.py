@@ -57,7 +57,7 @@ def board(request: HttpRequest) -> HttpResponse:
     )  # before the data: what happens meanwhile is told again, not missed
     projects = list(Project.objects.seen_by(request.user).order_by("key"))
     if not projects:
-        return render(request, "tickets/no_project.html", {"here": "board", "cursor": cursor})
+        return render(request, "tickets/board/no_project.html", {"here": "board", "cursor": cursor})
     asked, last = request.GET.get("project", ""), request.COOKIES.get(LAST_PROJECT, "")
     by_key = {project.key: project for project in projects}
     project = by_key.get(asked) if asked else by_key.get(last, projects[0])
@@ -75,8 +75,9 @@ def board(request: HttpRequest) -> HttpResponse:
         "states": STATES,
         "address": address(request, project),
     }
+    template = "tickets/board/_board.html" if is_part(request) else "tickets/board/board.html"
     with sql.snapshot():  # counts and cards are several statements, and tickets move between them
-        answer = render(request, "tickets/_board.html" if is_part(request) else "tickets/board.html", known)
+        answer = render(request, template, known)
     if asked and asked != last:
         answer.set_cookie(
             LAST_PROJECT, asked, max_age=YEAR_S, httponly=True, secure=request.is_secure(), samesite="Lax"
@@ -111,7 +112,9 @@ def ticket(request: HttpRequest, key: str) -> HttpResponse:
         "cursor": cursor,
         "here": "board",
     }
-    return render(request, "tickets/_ticket.html" if is_part(request) else "tickets/ticket.html", known)
+    return render(
+        request, "tickets/ticket/_ticket.html" if is_part(request) else "tickets/ticket/ticket.html", known
+    )
 
 
 def ticket_action(request: HttpRequest, key: str, name: str) -> HttpResponse:
@@ -163,5 +166,5 @@ def act(request: HttpRequest, ticket: Ticket, subject: Any, kind: type[actions.A
         "ticket": ticket,
         "here": "board",
     }
-    template = "tickets/_act.html" if is_part(request) else "tickets/act.html"
+    template = "tickets/actions/_action.html" if is_part(request) else "tickets/actions/action.html"
     return render(request, template, context, status=refused.status if refused else 200)

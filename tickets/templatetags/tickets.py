@@ -87,7 +87,7 @@ def node_icon(node: Any) -> SafeString:
     )
 
 
-@register.inclusion_tag("tickets/_offer.html", takes_context=True)
+@register.inclusion_tag("tickets/actions/_button.html", takes_context=True)
 def action_button(
     context: dict[str, Any], action: Any, look: str, place: str, to: str = ""
 ) -> dict[str, Any]:
@@ -147,9 +147,3 @@ def size(bytes_: int) -> str:
 def sentence(text: str) -> str:
     """With a capital letter and a full stop; a key at its beginning stays as it is."""
     return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""
-
-
-@register.filter
-def happening(kind: str) -> str:
-    """What an event's kind says happened: ticket.edited is "edited it"."""
-    return f"{kind.rpartition('.')[2].replace('_', ' ')} it"

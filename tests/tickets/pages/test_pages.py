@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.factories import complete, fail
+from tests.support.html import squeeze
 from tickets.models import Task, TaskSpec, Ticket, TicketSpec
 
 pytestmark = pytest.mark.django_db
@@ -17,7 +18,7 @@ def page(client, operator):
 
 
 def text(answer):
-    return answer.content.decode()
+    return squeeze(answer.content.decode())
 
 
 def test_the_root_leads_to_the_board(page):

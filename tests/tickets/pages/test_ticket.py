@@ -17,6 +17,7 @@ from tests import factories
 from tests.factories import fail, hand_in, work_off
 from tests.support import reports
 from tests.support.external import unavailable
+from tests.support.html import squeeze
 from tickets import interchange
 from tickets.models import Backlog, Edge, Item, Need, Task, TaskSpec, Ticket, TicketSpec, Verdict, Workflow
 from tickets.models.ticket import bulk_import
@@ -58,7 +59,7 @@ def member(client, project, django_user_model):
 def shown(page, ticket, query=""):
     answer = page.get(f"/tickets/{ticket.key}/{query}")
     assert answer.status_code == 200
-    return answer.content.decode()
+    return squeeze(answer.content.decode())
 
 
 def check(text, number):
@@ -209,7 +210,7 @@ def test_every_act_does_what_it_says(page, project, delivery, operator, part):
 
 
 def test_a_forced_move_says_for_each_phase_what_it_passes_over(page, delivery):
-    asked = page.get(f"/tickets/{delivery.key}/force/").content.decode()
+    asked = squeeze(page.get(f"/tickets/{delivery.key}/force/").content.decode())
     effects = dict(
         re.findall(r'data-way="(\w+)"[^>]*><strong>.*?</strong><ul class="effect"><li>(.*?)</li>', asked)
     )
