@@ -83,11 +83,11 @@ class ProjectDesk(Desk):
 
     def save_model(self, request: HttpRequest, project: Project, form: forms.ModelForm, change: bool) -> None:
         if not change:
-            asked = {
+            changes = {
                 name: form.cleaned_data[name]
                 for name in ("key", "name", "repository", "workflow", "workflows", "profiles")
             }
-            project.__dict__.update(Project.objects.found(**asked, by=request.user).__dict__)
+            project.__dict__.update(Project.objects.found(**changes, by=request.user).__dict__)
             return
         Project.objects.act(
             project.pk,
@@ -184,19 +184,19 @@ class AgentDesk(Desk):
         return False
 
     def save_model(self, request: HttpRequest, agent: Agent, form: forms.ModelForm, change: bool) -> None:
-        asked = {
+        changes = {
             name: form.cleaned_data[name]
             for name in ("kind", "capabilities", "phases", "tags", "capacity", "projects")
         }
         if not change:
-            made = Agent.objects.register(name=agent.name, owner=agent.owner, by=request.user, **asked)
+            made = Agent.objects.register(name=agent.name, owner=agent.owner, by=request.user, **changes)
             agent.__dict__.update(made.__dict__)
             return
         Agent.objects.act(
             agent.pk,
             "edit",
             by=request.user,
-            **{name: value for name, value in asked.items() if name in form.changed_data},
+            **{name: value for name, value in changes.items() if name in form.changed_data},
         )
 
     def save_related(self, request: HttpRequest, form: forms.ModelForm, formsets: Any, change: bool) -> None:
@@ -279,10 +279,10 @@ class KeyDesk(ReadOnly):
         return self.get_fields(request, obj) if obj else []
 
     def save_model(self, request: HttpRequest, key: Key, form: forms.ModelForm, change: bool) -> None:
-        asked = form.cleaned_data
-        ends = timedelta(days=asked["days"]) if asked["days"] else None
+        changes = form.cleaned_data
+        ends = timedelta(days=changes["days"]) if changes["days"] else None
         made, text = Key.objects.issue(
-            agent=key.agent, user=key.user, scopes=asked["scopes"], expires_in=ends, by=request.user
+            agent=key.agent, user=key.user, scopes=changes["scopes"], expires_in=ends, by=request.user
         )
         key.__dict__.update(made.__dict__)
         request.key_text = text  # type: ignore[attr-defined]

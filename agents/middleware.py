@@ -57,13 +57,13 @@ def refused(request: HttpRequest, status: int) -> None:
     key = Key.objects.once_live(text.strip()) if status == 401 and scheme.lower() == "bearer" else None
     user = getattr(request, "user", None)
     who = (key.agent or key.user) if key else user if user and user.is_authenticated else None
-    told = {
+    document = {
         "status": status,
         "method": request.method,
         "path": path_of(request),
         **({"key": key.prefix} if key else {}),
     }
-    access_log.note("refused", who=who, address=network(request.META.get("REMOTE_ADDR", "")), **told)
+    access_log.note("refused", who=who, address=network(request.META.get("REMOTE_ADDR", "")), **document)
 
 
 def path_of(request: HttpRequest) -> str:

@@ -41,14 +41,16 @@ class Site(admin.AdminSite):
     """The admin, with the tables nobody looks at every day in a section of their own."""
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
-        found = super().get_app_list(request, app_label)
+        app_list = super().get_app_list(request, app_label)
         inner = [
             shown
-            for app in found
+            for app in app_list
             for shown in app["models"]
             if getattr(self._registry[shown["model"]], "internal", False)
         ]
-        apps = [{**app, "models": [shown for shown in app["models"] if shown not in inner]} for app in found]
+        apps = [
+            {**app, "models": [shown for shown in app["models"] if shown not in inner]} for app in app_list
+        ]
         section = {
             "name": "Internals",
             "app_label": "internals",
@@ -159,7 +161,7 @@ def act(title: str, verb: Callable[[Any, HttpRequest, str], Any], *, effect: str
             raise PermissionDenied
         reason = request.POST.get("reason", "")
         if "reason" not in request.POST or len(limits.seen(reason)) < least:
-            told = {
+            action_attributes = {
                 **desk.admin_site.each_context(request),
                 "title": title,
                 "effect": effect,
@@ -170,7 +172,7 @@ def act(title: str, verb: Callable[[Any, HttpRequest, str], Any], *, effect: str
                 "least": least,
                 "short": "reason" in request.POST,
             }
-            return TemplateResponse(request, "admin/act.html", told)
+            return TemplateResponse(request, "admin/act.html", action_attributes)
         done, refused = 0, []
         for row in rows:
             try:

@@ -78,12 +78,12 @@ class Command(BaseCommand):
 
     def verbs(self, parser: CommandParser) -> Callable[..., CommandParser]:
         """A function that adds a verb: `add("create", act=self.create, tell=self.created, help=…)` returns the parser of its arguments."""
-        known = parser.add_subparsers(metavar="VERB", required=True)
+        subcommands = parser.add_subparsers(metavar="VERB", required=True)
 
         def add(
             name: str, *, act: Callable[..., Document], tell: Callable[[Document], None], help: str
         ) -> CommandParser:
-            verb = known.add_parser(name, help=help, description=help)
+            verb = subcommands.add_parser(name, help=help, description=help)
             verb.add_argument("--json", action="store_true", default=SUPPRESS, help="print one JSON document")
             verb.set_defaults(act=act, tell=tell)
             return verb
@@ -144,22 +144,22 @@ class Command(BaseCommand):
 
 def _beyond_words(error: OmoiError) -> list[str]:
     """The faults that the sentence only counts, a line each, and how many there are besides."""
-    told = [f"  {fault['field']}: {fault['message']}" for fault in error.more.get("errors", [])[IN_WORDS:]]
+    lines = [f"  {fault['field']}: {fault['message']}" for fault in error.more.get("errors", [])[IN_WORDS:]]
     more = error.more.get("more_errors", 0)
-    return [*told, f"  … and {more} more"] if more else told
+    return [*lines, f"  … and {more} more"] if more else lines
 
 
 @contextmanager
 def opened(name: str) -> Iterator[BinaryIO]:
     """A file given on the command line, `-` for standard input. Refusals of what is done with it begin with its name."""
-    said = "standard input" if name == "-" else name
+    shown_name = "standard input" if name == "-" else name
     try:
         with nullcontext(sys.stdin.buffer) if name == "-" else open(name, "rb") as file:
             yield file
     except OSError as error:
-        raise Unreadable(f"{said}: {error.strerror}") from error
+        raise Unreadable(f"{shown_name}: {error.strerror}") from error
     except OmoiError as refusal:
-        refusal.message = f"{said}: {refusal.message}"
+        refusal.message = f"{shown_name}: {refusal.message}"
         raise
 
 
@@ -168,9 +168,9 @@ def reach_database() -> None:
     try:
         connection.ensure_connection()
     except DatabaseError as error:
-        where = "DATABASE_URL" if os.environ.get("DATABASE_URL") else str(settings.OMOI_HOME)
+        target = "DATABASE_URL" if os.environ.get("DATABASE_URL") else str(settings.OMOI_HOME)
         why = str(error).splitlines()[0].removeprefix("connection failed: ")
-        raise NotRunning(f"No database answers at {where}: {why}") from error
+        raise NotRunning(f"No database answers at {target}: {why}") from error
 
 
 def demand_database() -> None:

@@ -40,14 +40,14 @@ class OmoiError(Exception):
     @property
     def problem(self) -> dict[str, Any]:
         """The problem document of this refusal (RFC 9457)."""
-        told = {
+        document = {
             "type": "about:blank",
             "title": self.title,
             "status": self.status,
             "code": self.code,
             "detail": self.message,
         }
-        return {**told, **({"next_action": self.next_action} if self.next_action else {}), **self.more}
+        return {**document, **({"next_action": self.next_action} if self.next_action else {}), **self.more}
 
 
 class Invalid(OmoiError):
@@ -111,12 +111,12 @@ class Faults:
 
 def in_words(faults: list[dict[str, str]], more: int) -> str:
     """The first faults in a sentence, and how many there are besides."""
-    told = "; ".join(
+    sentence = "; ".join(
         f"{fault['field']}: {fault['message']}" if fault["field"] else fault["message"]
         for fault in faults[:IN_WORDS]
     )
     left = len(faults[IN_WORDS:]) + more
-    return f"{told}; and {left} more" if left else told
+    return f"{sentence}; and {left} more" if left else sentence
 
 
 def short(text: str, most: int = LONGEST) -> str:

@@ -61,7 +61,11 @@ def longest(model: type[models.Model], name: str) -> int:
 def most_items(model: type[models.Model], name: str) -> int:
     """How many items a list of this model has at most."""
     field: Any = model._meta.get_field(name)
-    return next(each.limit_value for each in field.validators if isinstance(each, ArrayMaxLengthValidator))
+    return next(
+        validator.limit_value
+        for validator in field.validators
+        if isinstance(validator, ArrayMaxLengthValidator)
+    )
 
 
 def shown(value: str) -> None:
@@ -72,9 +76,9 @@ def shown(value: str) -> None:
 
 def shown_fault(value: str) -> str:
     """Empty when a text is one line of visible characters, else which is not."""
-    for place, letter in enumerate(value, 1):
+    for position, letter in enumerate(value, 1):
         if unicodedata.category(letter) in UNSEEN or letter in BLANK_LETTERS:
-            return f"character {place} (U+{ord(letter):04X}) is a control character or cannot be seen: leave it out"
+            return f"character {position} (U+{ord(letter):04X}) is a control character or cannot be seen: leave it out"
     return ""
 
 
@@ -134,14 +138,14 @@ def faults(model: type[models.Model], values: Mapping[str, Any]) -> Iterator[tup
             yield name, fault
 
 
-def reason(given: str, least: int = 0, why: str = "say why") -> str:
+def reason(text: str, least: int = 0, why: str = "say why") -> str:
     """The reason as it is kept: empty where nobody sees anything in it. Raises Invalid with `why` for one of fewer than `least` visible characters."""
-    if len(given) > REASON:
-        raise Invalid(f"a reason has at most {REASON} characters; this one has {len(given)}", field="reason")
-    shown = seen(given)
+    if len(text) > REASON:
+        raise Invalid(f"a reason has at most {REASON} characters; this one has {len(text)}", field="reason")
+    shown = seen(text)
     if len(shown) < least:
         raise Invalid(why, field="reason")
-    return given.strip() if shown else ""
+    return text.strip() if shown else ""
 
 
 @functools.cache

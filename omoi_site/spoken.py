@@ -34,7 +34,7 @@ def relative(at: datetime | None, now: datetime) -> str:
     if at is None:
         return ""
     seconds = int((at - now).total_seconds())
-    unit, size = next((found for found in UNITS if abs(seconds) >= found[1]), ("second", 1))
+    unit, size = next((unit_size for unit_size in UNITS if abs(seconds) >= unit_size[1]), ("second", 1))
     number = abs(seconds) // size
     length = f"{number} {unit}{'' if number == 1 else 's'}"
     return f"in {length}" if seconds > 0 else f"{length} ago"

@@ -171,14 +171,14 @@ class TicketDesk(Desk):
         return False
 
     def save_model(self, request: HttpRequest, ticket: Ticket, form: forms.ModelForm, change: bool) -> None:
-        asked = form.cleaned_data
+        data = form.cleaned_data
         if not change:
-            spec = TicketSpec(**{name: asked[name] for name in TicketForm.Meta.fields if name != "project"})
-            made = Ticket.objects.open(asked["project"], spec, by=request.user)
+            spec = TicketSpec(**{name: data[name] for name in TicketForm.Meta.fields if name != "project"})
+            made = Ticket.objects.open(data["project"], spec, by=request.user)
             ticket.__dict__.update(made.__dict__)
             return
         Ticket.objects.act(
-            ticket.pk, "edit", by=request.user, **{name: asked[name] for name in form.changed_data}
+            ticket.pk, "edit", by=request.user, **{name: data[name] for name in form.changed_data}
         )
 
 

@@ -42,11 +42,11 @@ class EventsIn(Shape):
 class EventsView(View):
     @route("What happened, oldest first", gives=listing("Events", EventOut), query=EventsIn, tag="events")
     def get(self, request: Request) -> Response:
-        given = asked(EventsIn, request)
-        after = given.get("after") or given.get("cursor")
-        limit = given["limit"]
-        found, last = journal.seen_by(request.user).page(
-            after, topic=given.get("topic"), kind=given.get("kind"), limit=limit
+        query = asked(EventsIn, request)
+        after = query.get("after") or query.get("cursor")
+        limit = query["limit"]
+        events, last = journal.seen_by(request.user).page(
+            after, topic=query.get("topic"), kind=query.get("kind"), limit=limit
         )
         return paged(
             request, cast("list[Any]", EventOut(found, many=True).data), last if len(found) == limit else None

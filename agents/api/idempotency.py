@@ -50,7 +50,7 @@ def once(request: Request, act: Callable[[], Response], *, secret: bool) -> Http
         raise Invalid(f"an Idempotency-Key has 1 to {LONGEST} characters", field="Idempotency-Key")
     principal = label(request.user)
     mark = hashlib.sha256(f"{principal}\0{key}".encode()).digest()
-    asked = hashlib.sha256(
+    request_hash = hashlib.sha256(
         b"\0".join([str(request.method).encode(), request.get_full_path().encode(), _body(request)])
     ).digest()
     waited = bool(request.META.get(LOOKS))
@@ -63,17 +63,17 @@ def _body(request: Request) -> bytes:
     upload = request.META.get("wsgi.input")
     if "multipart" not in (request.content_type or "") or upload is None or not upload.seekable():
         return request._request.body
-    place, hash = upload.tell(), hashlib.sha256()
+    position, hash = upload.tell(), hashlib.sha256()
     upload.seek(0)
     while chunk := upload.read(1 << 20):
         hash.update(chunk)
-    upload.seek(place)
+    upload.seek(position)
     return hash.digest()
 
 
 @sql.atomic
 def _carried_out(
-    mark: bytes, asked: bytes, seal: Fernet | None, act: Callable[[], Response], waited: bool, who: Any
+    mark: bytes, request_hash: bytes, seal: Fernet | None, act: Callable[[], Response], waited: bool, who: Any
 ) -> HttpResponse | Response:
     number = int.from_bytes(mark[:8], "big", signed=True)
     if waited:  # its twin was woken by the same ring: the one who looks second gets the answer of the first
@@ -84,7 +84,7 @@ def _carried_out(
     if sql.one("SELECT 1 FROM agents_reply WHERE hash = %s", [mark]) and (
         kept := Reply.objects.kept().filter(hash=mark).first()
     ):
-        if bytes(kept.request) != asked:
+        if bytes(kept.request) != request_hash:
             raise IdempotencyMismatch()
         rights.need_again(who, kept.rights)
         return _replayed(kept, seal)
@@ -94,7 +94,7 @@ def _carried_out(
         headers = {name: response[name] for name in KEPT_HEADERS if name in response}
         Reply.objects.keep(
             mark,
-            asked,
+            request_hash,
             response.status_code,
             headers,
             seal.encrypt(text) if seal else text,

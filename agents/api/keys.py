@@ -63,10 +63,10 @@ class KeysView(View):
         tag="agents",
     )
     def post(self, request: Request, name: str) -> Response:
-        given, agent = parse(KeyIn, request), whose(self, name)
-        expires_in = timedelta(seconds=given["expires_s"]) if "expires_s" in given else None
+        data, agent = parse(KeyIn, request), whose(self, name)
+        expires_in = timedelta(seconds=data["expires_s"]) if "expires_s" in data else None
         key, text = Key.objects.issue(
-            by=request.user, agent=agent, scopes=given.get("scopes", []), expires_in=expires_in
+            by=request.user, agent=agent, scopes=data.get("scopes", []), expires_in=expires_in
         )
         key.refresh_from_db()
         return Response({**KeyOut(key).data, "key": text}, status=201)

@@ -36,16 +36,16 @@ def page(
 ) -> Response:
     """One page of `found` in the order of `by` (a unique field, `-` for descending); `shown` makes answers of rows."""
     field, falling = by.removeprefix("-"), by.startswith("-")
-    if cursor := asked.get("cursor"):
-        place: Any = reading(cursor)
-        if isinstance(found.model._meta.get_field(field), models.IntegerField):
-            if not place.isdecimal() or len(place) > 18:
+    if cursor := query.get("cursor"):
+        position: Any = reading(cursor)
+        if isinstance(queryset.model._meta.get_field(field), models.IntegerField):
+            if not position.isdecimal() or len(position) > 18:
                 raise Malformed("this cursor is not one of ours")
-            place = int(place)
-        found = found.filter(**{f"{field}__{'lt' if falling else 'gt'}": place})
-    rows = list(found.order_by(by)[: asked["limit"] + 1])
-    more = len(rows) > asked["limit"]
-    rows = rows[: asked["limit"]]
+            position = int(position)
+        queryset = queryset.filter(**{f"{field}__{'lt' if falling else 'gt'}": position})
+    rows = list(queryset.order_by(by)[: query["limit"] + 1])
+    more = len(rows) > query["limit"]
+    rows = rows[: query["limit"]]
     return paged(request, shown(rows), written(getattr(rows[-1], field)) if more else None)
 
 

@@ -20,9 +20,9 @@ class Shape(serializers.Serializer):
         """Each field by name, and what more this shape asks of it."""
         return [(name, field, getattr(self, f"validate_{name}", None)) for name, field in self.fields.items()]
 
-    def read(self, given: Any, path: str, faults: Faults) -> Any:
+    def read(self, data: Any, path: str, faults: Faults) -> Any:
         """The value of `given`; what is wrong with it goes to `faults`."""
-        return _read_object(self, given, path, faults)
+        return _read_object(self, data, path, faults)
 
 
 def parse(shape: type[Shape], request: Request) -> dict[str, Any]:
@@ -70,40 +70,40 @@ def _read(field: Any, value: Any, path: str, faults: Faults) -> Any:
         return None
 
 
-def _read_object(shape: Shape, given: Any, path: str, faults: Faults) -> dict[str, Any] | None:
-    if not isinstance(given, dict):
-        _refuse(shape, "invalid", path, faults, datatype=type(given).__name__)
+def _read_object(shape: Shape, data: Any, path: str, faults: Faults) -> dict[str, Any] | None:
+    if not isinstance(data, dict):
+        _refuse(shape, "invalid", path, faults, datatype=type(data).__name__)
         return None
     before, value = faults.count, {}
     for name, field, more in shape.rules:
         inside = f"{path}.{name}" if path else name
-        if name not in given:
+        if name not in data:
             if field.required:
                 _refuse(field, "required", inside, faults)
             elif field.default is not serializers.empty:
                 value[name] = field.get_default()
             continue
         wrong = faults.count
-        value[name] = _read(field, given[name], inside, faults)
+        value[name] = _read(field, data[name], inside, faults)
         if more and faults.count == wrong:
             value[name] = _asked_more(more, value[name], inside, faults)
-    for name in given.keys() - shape.fields.keys():
+    for name in data.keys() - shape.fields.keys():
         faults.add(f"{path}.{name}" if path else str(name), "there is no such field", "unknown_field")
     return _asked_more(shape.validate, value, path, faults) if faults.count == before else None
 
 
-def _read_list(field: Any, given: Any, path: str, faults: Faults) -> list[Any]:
+def _read_list(field: Any, data: Any, path: str, faults: Faults) -> list[Any]:
     """Its length is looked at before any item of it is."""
-    if not isinstance(given, list):
-        _refuse(field, "not_a_list", path, faults, input_type=type(given).__name__)
-    elif not (given or field.allow_empty):
+    if not isinstance(data, list):
+        _refuse(field, "not_a_list", path, faults, input_type=type(data).__name__)
+    elif not (data or field.allow_empty):
         _refuse(field, "empty", path, faults)
-    elif field.max_length is not None and len(given) > field.max_length:
-        faults.add(path, f"at most {field.max_length} items; there are {len(given)}", "max_length")
-    elif field.min_length is not None and len(given) < field.min_length:
-        faults.add(path, f"at least {field.min_length} items; there are {len(given)}", "min_length")
+    elif field.max_length is not None and len(data) > field.max_length:
+        faults.add(path, f"at most {field.max_length} items; there are {len(data)}", "max_length")
+    elif field.min_length is not None and len(data) < field.min_length:
+        faults.add(path, f"at least {field.min_length} items; there are {len(data)}", "min_length")
     else:
-        return [_read(field.child, item, f"{path}.{place}", faults) for place, item in enumerate(given)]
+        return [_read(field.child, item, f"{path}.{index}", faults) for index, item in enumerate(data)]
     return []
 
 
@@ -126,8 +126,8 @@ def _note(detail: Any, path: str, faults: Faults) -> None:
             for name, inner in detail.items():
                 _note(inner, path if name == "non_field_errors" else f"{path}.{name}".strip("."), faults)
         case list() if any(isinstance(inner, (dict, list)) for inner in detail):
-            for place, inner in enumerate(detail):
-                _note(inner, f"{path}.{place}".strip("."), faults)
+            for index, inner in enumerate(detail):
+                _note(inner, f"{path}.{index}".strip("."), faults)
         case list():
             for inner in detail:
                 _note(inner, path, faults)

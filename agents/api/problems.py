@@ -54,11 +54,11 @@ class Overloaded(OmoiError):
 
 def handler(error: Exception, context: dict[str, Any]) -> Response:
     """DRF's EXCEPTION_HANDLER: always an answer, never a stack trace."""
-    found = named(error)
-    response = Response(found.problem, status=found.status, content_type=PROBLEM)
-    if found.status in (429, 503):
-        response["Retry-After"] = str(found.retry_after_s)
-    if found.status == 401:
+    error_named = named(error)
+    response = Response(error_named.problem, status=error_named.status, content_type=PROBLEM)
+    if error_named.status in (429, 503):
+        response["Retry-After"] = str(error_named.retry_after_s)
+    if error_named.status == 401:
         response["WWW-Authenticate"] = 'Bearer realm="omoi"'
     if isinstance(error, exceptions.MethodNotAllowed):
         view = context.get("view")

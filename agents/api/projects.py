@@ -94,9 +94,9 @@ class ProjectsView(View):
         tag="projects",
     )
     def post(self, request: Request) -> Response:
-        given = parse(ProjectIn, request)
+        data = parse(ProjectIn, request)
         self.need()
-        project = Project.objects.found(by=request.user, **given)
+        project = Project.objects.found(by=request.user, **data)
         return tagged(ProjectOut(project).data, project.version, status=201)
 
 
@@ -118,9 +118,9 @@ class ProjectView(View):
         tag="projects",
     )
     def patch(self, request: Request, key: str) -> Response:
-        given, found = parse(ProjectEdit, request), self.project(key)
-        with Project.objects.locked(pk=found.pk) as project:
-            project.edit(by=request.user, version=self.matched(), **given)
+        data, named = parse(ProjectEdit, request), self.project(key)
+        with Project.objects.locked(pk=named.pk) as project:
+            project.edit(by=request.user, version=self.matched(), **data)
         return tagged(ProjectOut(project).data, project.version)
 
 
@@ -139,9 +139,9 @@ class PauseView(View):
         tag="projects",
     )
     def post(self, request: Request, key: str) -> Response:
-        given, found = parse(ReasonIn, request), self.project(key)
-        with Project.objects.locked(pk=found.pk) as project:
-            getattr(project, self.verb)(by=request.user, reason=given["reason"])
+        data, named = parse(ReasonIn, request), self.project(key)
+        with Project.objects.locked(pk=named.pk) as project:
+            getattr(project, self.verb)(by=request.user, reason=data["reason"])
         return tagged(ProjectOut(project).data, project.version)
 
 
@@ -180,8 +180,8 @@ class MembersView(View):
         tag="projects",
     )
     def post(self, request: Request, key: str) -> Response:
-        given, project = parse(MemberIn, request), self.project(key)
-        member = Member.objects.set(project, person(given["user"]), given["role"], by=request.user)
+        data, project = parse(MemberIn, request), self.project(key)
+        member = Member.objects.set(project, person(data["user"]), data["role"], by=request.user)
         return Response(MemberOut(member).data, status=201)
 
 
@@ -195,7 +195,7 @@ class MemberView(View):
 
 
 def person(name: str) -> object:
-    found = get_user_model().objects.filter(username=name, is_active=True).first()
-    if found is None:
+    project = get_user_model().objects.filter(username=name, is_active=True).first()
+    if project is None:
         raise Invalid(f"there is no person {name}", field="user")
-    return found
+    return project

@@ -38,24 +38,24 @@ class View(APIView):
             request._dont_enforce_csrf_checks = (
                 True  # the token may come with the body, and is asked for then
             )
-        asked = self.initialize_request(request, *args, **kwargs)
-        self.request = asked
+        drf_request = self.initialize_request(request, *args, **kwargs)
+        self.request = drf_request
         self.headers: dict[str, str] = {}
         response: HttpResponse | Response
         try:
-            self.initial(asked, *args, **kwargs)
-            method = (asked.method or "").lower()
+            self.initial(drf_request, *args, **kwargs)
+            method = (drf_request.method or "").lower()
             act = (
                 getattr(self, method, self.http_method_not_allowed)
                 if method in self.http_method_names
                 else self.http_method_not_allowed
             )
             if ADMISSION in request.META and act != self.http_method_not_allowed:
-                response = HttpResponse(status=204, headers={"X-Principal": principal(asked.user)})
-            elif asked.method in READS or not self.stores:
-                response = act(asked, *args, **kwargs)
+                response = HttpResponse(status=204, headers={"X-Principal": principal(drf_request.user)})
+            elif drf_request.method in READS or not self.stores:
+                response = act(drf_request, *args, **kwargs)
             else:
-                response = once(asked, lambda: act(asked, *args, **kwargs), secret=self.secret)
+                response = once(drf_request, lambda: act(drf_request, *args, **kwargs), secret=self.secret)
         except Exception as error:
             if isinstance(error, OmoiError):
                 _leave_trace(error)
@@ -73,15 +73,15 @@ class View(APIView):
 
     def project(self, key: str) -> Project:
         """The project, when the caller sees it and may do this there."""
-        found = (
+        row = (
             Project.objects.seen_by(self.request.user).filter(key=key.upper()).first()
             if key.isalnum()
             else None
         )
-        if found is None:
+        if row is None:
             raise NotFound(f"there is no project {key}, or you are not a member of it")
-        self.need(found)
-        return found
+        self.need(row)
+        return row
 
     def agent(self) -> Agent:
         """The agent who asks; people do not hold claims."""
@@ -130,16 +130,16 @@ def tagged(data: Any, version: int, status: int = 200) -> Response:
     return Response(data, status=status, headers={"ETag": f'"{version}"'})
 
 
-def written(place: Any) -> str:
+def written(position: Any) -> str:
     """A cursor as clients see it: opaque."""
-    return base64.urlsafe_b64encode(str(place).encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(str(position).encode()).decode().rstrip("=")
 
 
 def reading(cursor: str) -> str:
     try:
-        place = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)).decode()
+        position = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)).decode()
     except ValueError as error:
         raise Malformed("this cursor is not one of ours") from error
-    if "\0" in place:
+    if "\0" in position:
         raise Malformed("this cursor is not one of ours")
-    return place
+    return position

@@ -24,23 +24,23 @@ def as_executor() -> dict[str, Any]:
 
 def program(name: str, path: str) -> str:
     """Where the program `name` lies, looked for in `path` as a shell would; raises Unreachable."""
-    found = shutil.which(name, path=path)
-    if not found:
+    path_found = shutil.which(name, path=path)
+    if not path_found:
         raise Unreachable(
             f"there is no program {name} in {path}" if "/" not in name else f"{name} is not a program"
         )
-    if barrier := _barrier(Path(found)):
+    if barrier := _barrier(Path(path_found)):
         raise Unreachable(_closed(name, barrier))
-    return found
+    return path_found
 
 
 def interpreter(*candidates: str) -> str:
     """The first Python of `candidates` that the job's account can run; raises Unreachable."""
     barriers = {}
-    for found in candidates:
-        barriers[found] = _barrier(Path(found))
-        if barriers[found] is None and os.access(found, os.X_OK):
-            return found
+    for candidate in candidates:
+        barriers[candidate] = _barrier(Path(candidate))
+        if barriers[candidate] is None and os.access(candidate, os.X_OK):
+            return candidate
     name, barrier = next(iter(barriers.items()))
     raise Unreachable(_closed(name, barrier or Path(name)))
 

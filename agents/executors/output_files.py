@@ -46,20 +46,20 @@ def taken(folder: Path, path: str) -> BinaryIO:
     *above, name = PurePosixPath(path).parts
     with contextlib.ExitStack() as stack:
         try:
-            here = os.open(folder, os.O_DIRECTORY | NO_LINK)
-            stack.callback(os.close, here)
+            directory = os.open(folder, os.O_DIRECTORY | NO_LINK)
+            stack.callback(os.close, directory)
             for step in above:
-                here = os.open(step, os.O_DIRECTORY | NO_LINK, dir_fd=here)
-                stack.callback(os.close, here)
-            found = os.open(name, os.O_RDONLY | NO_LINK, dir_fd=here)
-            stack.callback(os.close, found)
+                directory = os.open(step, os.O_DIRECTORY | NO_LINK, dir_fd=directory)
+                stack.callback(os.close, directory)
+            descriptor = os.open(name, os.O_RDONLY | NO_LINK, dir_fd=directory)
+            stack.callback(os.close, descriptor)
         except FileNotFoundError:
             raise NotHanded(f"it was to leave {path} in its work folder, and did not") from None
         except OSError as error:
             raise NotHanded(
                 f"{path} cannot be handed in: {error.strerror}; it must be an ordinary file in the work folder, no link"
             ) from error
-        status, account = os.fstat(found), paths.executor()
+        status, account = os.fstat(descriptor), paths.executor()
         if (
             not stat.S_ISREG(status.st_mode)
             or status.st_nlink != 1
@@ -68,7 +68,7 @@ def taken(folder: Path, path: str) -> BinaryIO:
             raise NotHanded(
                 f"{path} cannot be handed in: it must be an ordinary file of its own in the work folder"
             )
-        with open(found, "rb", closefd=False) as file:
+        with open(descriptor, "rb", closefd=False) as file:
             return _copied(file, path)
 
 

@@ -45,12 +45,12 @@ class Output:
             self.dropped += over
 
 
-def safe_text(said: bytes | str) -> str:
+def safe_text(text: bytes | str) -> str:
     """Text that PostgreSQL stores: what is no UTF-8, half a pair, and NUL become U+FFFD."""
     whole = (
-        said.decode("utf-8", "replace")
-        if isinstance(said, bytes)
-        else said.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        text.decode("utf-8", "replace")
+        if isinstance(text, bytes)
+        else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     )
     return whole.replace("\0", "\ufffd")
 

@@ -48,12 +48,12 @@ def over(group: int) -> Iterator[None]:
 
 def marked(start: str) -> list[int]:
     """The processes whose mark begins so; none where there is no /proc."""
-    wanted, found = f"{NAME}={start}".encode(), []
+    wanted, pids = f"{NAME}={start}".encode(), []
     for pid in filter(str.isdecimal, os.listdir("/proc") if os.path.isdir("/proc") else []):
         with contextlib.suppress(OSError), open(f"/proc/{pid}/environ", "rb") as environment:
             if any(word.startswith(wanted) for word in environment.read().split(b"\0")):
-                found.append(int(pid))
-    return found
+                pids.append(int(pid))
+    return pids
 
 
 def _tell(lines: str) -> None:

@@ -32,7 +32,7 @@ def run_python(job: Job, stop: Stop) -> Ending:
             "callable": job.words[0],
             "brief": job.brief,
             "slots": job.slots,
-            "folders": [str(_readable(place, folder, number)) for number, place in enumerate(job.folders)],
+            "folders": [str(_readable(source, folder, number)) for number, source in enumerate(job.folders)],
             "answer": answer.fileno(),
         }
         try:
@@ -63,14 +63,14 @@ def run_python(job: Job, stop: Stop) -> Ending:
         return with_files(ending, job, folder)
 
 
-def _readable(place: Path, folder: Path, number: int) -> Path:
+def _readable(source: Path, folder: Path, number: int) -> Path:
     """The folder of a callable's module, or a copy of its modules beside the work when the job's account cannot read it."""
-    if can_read(place):
-        return place
+    if can_read(source):
+        return source
     copy = folder / f".modules-{number}"
     copy.mkdir()
     copy.chmod(0o755)
-    for module in place.glob("*.py"):
+    for module in source.glob("*.py"):
         shutil.copyfile(module, copy / module.name)
         (copy / module.name).chmod(0o644)
     return copy

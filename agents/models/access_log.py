@@ -52,22 +52,22 @@ class Allowance:
 in_log, in_journal = Allowance(), Allowance()
 
 
-def note(kind: str, *, address: str, who: Actor | None = None, by: Actor | None = None, **told: Any) -> None:
+def note(kind: str, *, address: str, who: Actor | None = None, by: Actor | None = None, **data: Any) -> None:
     """Tell that `kind` (`signed_in`, `sign_in_failed`, `signed_out`, `refused`) happened to `who`, an agent or a person; None: somebody unknown.
 
-    `by` is the actor where that is not they themselves. `told` holds no secret, and nothing that a stranger typed but an address.
+    `by` is the actor where that is not they themselves. `data` holds no secret, and nothing that a stranger typed but an address.
     """
     named = {"who": label(who)} if who else {}
     if (left_out := in_log.take((kind, address))) is not None:
-        tell = access_log.info if kind in ("signed_in", "signed_out") else access_log.warning
-        tell(kind, address=address, **named, **told, **({"left_out": left_out} if left_out else {}))
+        write = access_log.info if kind in ("signed_in", "signed_out") else access_log.warning
+        write(kind, address=address, **named, **data, **({"left_out": left_out} if left_out else {}))
     if who and (left_out := in_journal.take((kind, label(who)))) is not None:
         try:
             _record(
                 who,
                 kind,
                 by or who,
-                {"address": address, **told, **({"left_out": left_out} if left_out else {})},
+                {"address": address, **data, **({"left_out": left_out} if left_out else {})},
             )
         except Exception:
             log.exception("the journal could not be told")

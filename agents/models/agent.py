@@ -299,7 +299,7 @@ class Agent(FSMModelMixin, Versioned):
         projects: Iterable[Project] | None = None,
     ) -> None:
         """Change what is given, for claims from now on; what it holds it keeps."""
-        asked = {
+        changes = {
             "kind": kind,
             "capabilities": None if capabilities is None else words(capabilities),
             "phases": None if phases is None else phase_names(phases),
@@ -308,7 +308,7 @@ class Agent(FSMModelMixin, Versioned):
         }
         self.change(
             "agent.edited",
-            {field: value for field, value in asked.items() if value is not None},
+            {field: value for field, value in changes.items() if value is not None},
             by=by,
             version=version,
         )

@@ -88,13 +88,13 @@ class EventQuerySet(models.QuerySet["Event"]):
             ],
             params=[at.seen, at.seen, upto, str(at.xid), at.id],
         ).order_by("xid", "id")
-        found = list(new[: limit + 1])
-        if len(found) <= limit:
-            return found, to_cursor(upto)
+        events = list(new[: limit + 1])
+        if len(events) <= limit:
+            return events, to_cursor(upto)
         if new[BEHIND : BEHIND + 1].exists():
             raise ResyncRequired(f"more than {BEHIND} events behind", cursor=to_cursor(now["now"]))
-        last = found[limit - 1]
-        return found[:limit], str(Following(at.seen, upto, last.xid, last.id))
+        last = events[limit - 1]
+        return events[:limit], str(Following(at.seen, upto, last.xid, last.id))
 
     # -- history: one order for ever, up to the oldest transaction still open anywhere in the cluster
 
@@ -108,14 +108,14 @@ class EventQuerySet(models.QuerySet["Event"]):
         limit: int = 50,
     ) -> tuple[list[Event], str]:
         """Events of this set behind the place `after`, in the journal's order, and the place of the last; raises Malformed."""
-        found = self.about(topic) if topic else self
+        events = self.about(topic) if topic else self
         if kind:
-            found = found.filter(kind=kind)
+            events = events.filter(kind=kind)
         if project:
-            found = found.filter(project_id=project)
+            events = events.filter(project_id=project)
         xid, last = place(after) if after else (0, 0)
         rows = list(
-            found.extra(
+            events.extra(
                 where=[
                     "agents_event.xid < pg_snapshot_xmin(pg_current_snapshot()) AND (agents_event.xid, agents_event.id) > (%s::text::xid8, %s::bigint)"
                 ],
@@ -129,8 +129,8 @@ class EventQuerySet(models.QuerySet["Event"]):
         oldest = sql.one(OLDEST)
         if not oldest or (oldest["age"] or 0) < HELD_BACK_S:
             return ""
-        where = f"{oldest['who']} ({oldest['application']}) in database {oldest['datname']}"
-        return f"The journal's history is held back by a transaction open for {oldest['age']:.0f} s: {where}. End it; live pages go on."
+        session = f"{oldest['who']} ({oldest['application']}) in database {oldest['datname']}"
+        return f"The journal's history is held back by a transaction open for {oldest['age']:.0f} s: {session}. End it; live pages go on."
 
 
 class Event(models.Model):

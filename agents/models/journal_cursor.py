@@ -46,19 +46,19 @@ def to_snapshot(cursor: str) -> str:
 
 def following(cursor: str) -> Following:
     """Read a follower's cursor; raises Malformed."""
-    found = FOLLOWING.match(cursor) if len(cursor) <= LONGEST else None
-    if not found or not all(_plausible(snapshot) for snapshot in found.group(1, 2) if snapshot):
+    matched = FOLLOWING.match(cursor) if len(cursor) <= LONGEST else None
+    if not matched or not all(_plausible(snapshot) for snapshot in matched.group(1, 2) if snapshot):
         raise Malformed("this cursor is not one of ours", next_action="Start without a cursor.")
-    seen, upto, xid, last = found.groups()
+    seen, upto, xid, last = matched.groups()
     return Following(to_snapshot(seen), to_snapshot(upto or ""), int(xid or 0), int(last or 0))
 
 
 def place(cursor: str) -> tuple[int, int]:
     """Read a place in history; raises Malformed."""
-    found = PLACE.match(cursor) if len(cursor) <= LONGEST else None
-    if not found or any(int(number) >= 2**63 for number in found.groups()):
+    matched = PLACE.match(cursor) if len(cursor) <= LONGEST else None
+    if not matched or any(int(number) >= 2**63 for number in matched.groups()):
         raise Malformed("this cursor is not one of ours", next_action="Start without a cursor.")
-    return int(found[1]), int(found[2])
+    return int(matched[1]), int(matched[2])
 
 
 def _plausible(snapshot: str) -> bool:

@@ -84,39 +84,39 @@ class KeyQuerySet(models.QuerySet["Key"]):
         """The key `by` came with, held live until the transaction ends: its end waits for us, and then sees what we made."""
         if not via(by):
             return None
-        found = (
+        parent = (
             self.filter(prefix=via(by), revoked_at=None).select_for_update(of=("self",), no_key=True).first()
         )
-        if found is None:
+        if parent is None:
             raise Forbidden("the key you came with was revoked meanwhile")
-        return found
+        return parent
 
     @sql.atomic
     def revoke(self, *, by: Actor) -> list[str]:
         """Keys of this set, and all that were made with them, are good for nothing from now on; returns the prefixes of those that were live."""
         revoked: list[str] = []
         keys: models.QuerySet[Key] = self
-        while found := list(
+        while batch := list(
             keys.order_by("pk").select_related("agent", "user").select_for_update(of=("self",))
         ):
-            live = [key for key in found if key.revoked_at is None]
+            live = [key for key in batch if key.revoked_at is None]
             self.model._default_manager.filter(pk__in=[key.pk for key in live]).update(revoked_at=Now())
             for key in live:
                 key.tell("key.revoked", 2, by=by)
             revoked += [key.prefix for key in live]
             # a statement behind the lock: it sees what was made with these until now
-            keys = self.model._default_manager.filter(parent__in=[key.pk for key in found])
+            keys = self.model._default_manager.filter(parent__in=[key.pk for key in batch])
         return revoked
 
     def bearing(self, text: str) -> Key | None:
         """The live key with this text, with its agent or user; None when it is unknown, revoked or past its time."""
         prefix, secret = _parts(text)
-        found = sql.one(_bearing(), [prefix]) if prefix else None
-        if not found or not secrets.compare_digest(bytes(found["key_hash"]), digest(secret)):
+        row = sql.one(_bearing(), [prefix]) if prefix else None
+        if not row or not secrets.compare_digest(bytes(row["key_hash"]), digest(secret)):
             return None
-        key = _read(Key, found, "key_")
+        key = _read(Key, row, "key_")
         if key.agent_id:
-            key.agent = _read(Agent, found, "agent_")
+            key.agent = _read(Agent, row, "agent_")
         return key
 
     def once_live(self, text: str) -> Key | None:
@@ -130,8 +130,10 @@ def _parts(text: str) -> tuple[str, str]:
     """Prefix and secret of a key's text; empty where it is none."""
     brand, _, rest = text.partition("_")
     prefix, _, secret = rest.partition("_")
-    known = brand == "omoi" and prefix and secret and text.isascii() and len(text) <= 200 and "\0" not in text
-    return (prefix, secret) if known else ("", "")
+    well_formed = (
+        brand == "omoi" and prefix and secret and text.isascii() and len(text) <= 200 and "\0" not in text
+    )
+    return (prefix, secret) if well_formed else ("", "")
 
 
 @functools.cache

@@ -124,7 +124,7 @@ class Project(Versioned):
         profiles: Iterable[str] | None = None,
     ) -> None:
         """Change what is given; tickets that are there keep their workflow, and tasks whose profile is not granted any more fail when they are run."""
-        asked = {
+        changes = {
             "name": name,
             "repository": repository,
             "workflow": workflow,
@@ -133,7 +133,7 @@ class Project(Versioned):
         }
         before = self.change(
             "project.edited",
-            {field: value for field, value in asked.items() if value is not None},
+            {field: value for field, value in changes.items() if value is not None},
             by=by,
             version=version,
         )

@@ -52,8 +52,8 @@ EITHER = " or "  # between scopes of which one will do
 def need(who: Actor, scope: str, project: Project | None = None) -> None:
     """Raise Forbidden, naming the scope, unless `who` has it (`tickets:write or work`: one of them)."""
     if scope and scopes(who, project).isdisjoint(scope.split(EITHER)):
-        where = f" in project {project}" if project else ""
-        raise Forbidden(f"this needs the scope {scope}{where}, which you do not have", scope=scope)
+        scope_text = f" in project {project}" if project else ""
+        raise Forbidden(f"this needs the scope {scope}{scope_text}, which you do not have", scope=scope)
     note(who, scope, project.key if project else None)
 
 

@@ -94,14 +94,14 @@ class SignInTryQuerySet(models.QuerySet["SignInTry"]):
         sql.rows("SELECT pg_advisory_xact_lock(hashtextextended('sign-in', 0))")
         sql.rows("DELETE FROM agents_signintry WHERE at < clock_timestamp() - %s", [WINDOW])
         pair = {"who": who(name), "address": address}
-        if found := sql.one(COUNT, {**pair, "window": WINDOW, "minute": MINUTE}):
+        if row := sql.one(COUNT, {**pair, "window": WINDOW, "minute": MINUTE}):
             for count, most, since, span, what in (
-                (found["name"], TRIES, found["name_since"], WINDOW, "with this name from your address"),
-                (found["place"], OF_ADDRESS, found["place_since"], WINDOW, "from your address"),
-                (found["all"], IN_ALL, found["all_since"], MINUTE, "from everywhere at the moment"),
+                (row["name"], TRIES, row["name_since"], WINDOW, "with this name from your address"),
+                (row["place"], OF_ADDRESS, row["place_since"], WINDOW, "from your address"),
+                (row["all"], IN_ALL, row["all_since"], MINUTE, "from everywhere at the moment"),
             ):
                 if count >= most:
-                    raise TooManyTries(what, since + span, found["now"])
+                    raise TooManyTries(what, since + span, row["now"])
         self.create(**pair)
 
     def forget(self, name: str, address: str) -> None:

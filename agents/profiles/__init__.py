@@ -41,14 +41,14 @@ class Slot:
         """Empty when the value fits, else what is wrong with it."""
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             return "a text or a number"
-        said = str(value)
-        if "\0" in said or len(said) > LONGEST_SLOT:
+        text = str(value)
+        if "\0" in text or len(text) > LONGEST_SLOT:
             return f"a text without NUL of at most {LONGEST_SLOT} characters"
         if self.choices:
-            return "" if said in self.choices else f"one of {', '.join(self.choices)}"
+            return "" if text in self.choices else f"one of {', '.join(self.choices)}"
         if self.pattern:
-            return "" if re.fullmatch(self.pattern, said) else f"must match {self.pattern}"
-        return "must not begin with -" if said.startswith("-") and isinstance(value, str) else ""
+            return "" if re.fullmatch(self.pattern, text) else f"must match {self.pattern}"
+        return "must not begin with -" if text.startswith("-") and isinstance(value, str) else ""
 
 
 @dataclass(frozen=True)
@@ -68,26 +68,26 @@ class Profile:
     folder: Path = SHIPPED
     artifacts: Mapping[str, str] = field(default_factory=dict)
 
-    def faults(self, given: Mapping[str, Any]) -> dict[str, str]:
+    def faults(self, values: Mapping[str, Any]) -> dict[str, str]:
         """What is wrong with these slots, by slot."""
         wrong = {
             name: f"{self.name} has no such slot; it has {', '.join(self.slots) or 'none'}"
-            for name in given
+            for name in values
             if name not in self.slots
         }
         wrong |= {
             name: f"{self.name} needs it"
             for name, slot in self.slots.items()
-            if name not in given and slot.default is None
+            if name not in values and slot.default is None
         }
-        found = {name: slot.fault(given[name]) for name, slot in self.slots.items() if name in given}
-        return wrong | {name: fault for name, fault in found.items() if fault}
+        slot_faults = {name: slot.fault(values[name]) for name, slot in self.slots.items() if name in values}
+        return wrong | {name: fault for name, fault in slot_faults.items() if fault}
 
-    def filled(self, given: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
+    def filled(self, slots: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
         """The argument vector, and the values by slot; raises ValueError when they do not fit (any more)."""
-        if wrong := self.faults(given):
+        if wrong := self.faults(slots):
             raise ValueError("; ".join(f"slot {name}: {fault}" for name, fault in wrong.items()))
-        values = {name: given.get(name, slot.default) for name, slot in self.slots.items()}
+        values = {name: slots.get(name, slot.default) for name, slot in self.slots.items()}
         return [str(values[word.name]) if isinstance(word, Slot) else word for word in self.words], values
 
 

@@ -71,12 +71,12 @@ SCHEMA: dict[str, Any] = {
 
 def faults_of(document: Any) -> list[str]:
     """Every fault of a profile's document, in words."""
-    found = sorted(
+    errors = sorted(
         jsonschema.Draft202012Validator(SCHEMA).iter_errors(document),
         key=lambda error: list(map(str, error.absolute_path)),
     )
     wrong = [
-        f"{'.'.join(map(str, error.absolute_path)) or 'the document'}: {error.message}" for error in found
+        f"{'.'.join(map(str, error.absolute_path)) or 'the document'}: {error.message}" for error in errors
     ]
     if wrong:
         return wrong

@@ -80,14 +80,14 @@ class Viewer:
 
 def may_follow(user: Any, topics: Iterable[str]) -> set[str]:
     """Those of `topics` that lie in projects the user sees; what does not exist and what is not theirs look alike."""
-    asked = {topic: place for topic in topics if (place := place_of(topic))}
+    wanted = {topic: place for topic in topics if (place := place_of(topic))}
     keys = _known(
-        Project.objects.seen_by(user), "key", (name for kind, name in asked.values() if kind == "project")
+        Project.objects.seen_by(user), "key", (name for kind, name in wanted.values() if kind == "project")
     )
     names = _known(
-        Agent.objects.seen_by(user), "name", (name for kind, name in asked.values() if kind == "agent")
+        Agent.objects.seen_by(user), "name", (name for kind, name in wanted.values() if kind == "agent")
     )
-    return {topic for topic, (kind, name) in asked.items() if name in (keys if kind == "project" else names)}
+    return {topic for topic, (kind, name) in wanted.items() if name in (keys if kind == "project" else names)}
 
 
 def place_of(topic: str) -> tuple[str, str] | None:
@@ -98,8 +98,8 @@ def place_of(topic: str) -> tuple[str, str] | None:
     return (kind, name) if kind in ("project", "agent") else None
 
 
-def _known(seen: QuerySet[Any], field: str, asked: Iterable[str]) -> set[str]:
-    wanted = set(asked)
+def _known(seen: QuerySet[Any], field: str, names: Iterable[str]) -> set[str]:
+    wanted = set(names)
     return set(seen.filter(**{f"{field}__in": wanted}).values_list(field, flat=True)) if wanted else set()
 
 
@@ -139,9 +139,9 @@ async def recheck(link: psycopg.AsyncConnection[Any], hub: Hub) -> None:
     viewers = {follower.viewer for follower in open_ones}
     places = {topic: place_of(topic) for topic in hub.followers}
     seen = {follower: {places[topic] for topic in topics} for follower, topics in open_ones.items()}
-    asked = {(follower.viewer.user, *place) for follower, wanted in seen.items() for place in wanted if place}
-    askers, kinds, names = zip(*asked, strict=True) if asked else ((), (), ())
-    given = {
+    pairs = {(follower.viewer.user, *place) for follower, wanted in seen.items() for place in wanted if place}
+    askers, kinds, names = zip(*pairs, strict=True) if pairs else ((), (), ())
+    granted = {
         "sessions": [viewer.session for viewer in viewers],
         "users": [viewer.user for viewer in viewers],
         "passwords": [viewer.password for viewer in viewers],
@@ -150,7 +150,7 @@ async def recheck(link: psycopg.AsyncConnection[Any], hub: Hub) -> None:
         "names": list(names),
         "prefixes": list(set(keys.values())),
     }
-    stands = set(await (await link.execute(STANDING, given)).fetchall())
+    stands = set(await (await link.execute(STANDING, granted)).fetchall())
     for follower, topics in open_ones.items():
         user, session = follower.viewer.user, follower.viewer.session
         if ("session", user, session) in stands:

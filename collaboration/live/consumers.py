@@ -174,14 +174,14 @@ class LiveConsumer(AsyncWebsocketConsumer):
 def parse(text: str | None) -> tuple[list[str] | None, str]:
     """Topics and cursor of a page's message; None instead of topics for a ping."""
     try:
-        asked = json.loads(text or "")
+        message = json.loads(text or "")
     except (ValueError, RecursionError):
-        asked = None
-    if not isinstance(asked, dict):
+        message = None
+    if not isinstance(message, dict):
         raise Refused(MALFORMED, "send a JSON object as text")
-    if not asked:
+    if not message:
         return None, ""
-    topics, cursor = asked.get("topics"), asked.get("cursor") or ""
+    topics, cursor = message.get("topics"), message.get("cursor") or ""
     if not isinstance(topics, list) or not all(
         isinstance(topic, str) and 0 < len(topic) <= LONGEST_TOPIC for topic in topics
     ):

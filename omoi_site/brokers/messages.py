@@ -14,7 +14,7 @@ IDS = 500  # in one message
 
 def messages(hints: Hints) -> Iterator[Message[Any]]:
     for actor, ids in hints.items():
-        some = sorted(ids)
-        for start in range(0, max(1, len(some)), IDS):
-            args = (some[start : start + IDS],) if some else ()
+        sorted_ids = sorted(ids)
+        for start in range(0, max(1, len(sorted_ids)), IDS):
+            args = (sorted_ids[start : start + IDS],) if sorted_ids else ()
             yield Message(queue_name=QUEUE, actor_name=actor, args=args, kwargs={}, options={})

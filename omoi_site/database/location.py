@@ -27,14 +27,14 @@ def database(home: Path) -> dict[str, Any]:
     }
     options: dict[str, Any] = {"server_side_binding": True, "prepare_threshold": 1, "connect_timeout": 3}
     if not (address := os.environ.get("DATABASE_URL")):
-        where = {
+        parameters = {
             "HOST": str(paths.socket_folder(home)),
             "PORT": "",
             "NAME": "omoi",
             "USER": "omoi",
             "PASSWORD": secrets.read(home, paths.PASSWORD),
         }
-        return {**described, **where, "OPTIONS": options}
+        return {**described, **parameters, "OPTIONS": options}
     try:
         url = urlsplit(address)
         port = url.port
@@ -46,28 +46,28 @@ def database(home: Path) -> dict[str, Any]:
             " percent-encoded. Without it the embedded PostgreSQL is used."
         )
     more = dict(parse_qsl(url.query))
-    where = {
+    parameters = {
         "HOST": more.pop("host", unquote(url.hostname or "")),
         "PORT": more.pop("port", str(port or "")),
         "NAME": unquote(url.path[1:]) or "omoi",
         "USER": unquote(url.username or "omoi"),
         "PASSWORD": unquote(url.password or ""),
     }
-    return {**described, **where, "OPTIONS": {**options, **more}}
+    return {**described, **parameters, "OPTIONS": {**options, **more}}
 
 
 def libpq(described: dict[str, Any]) -> dict[str, Any]:
     """The same database for a connection outside of Django. A peer that is gone without a word is noticed within 20 s."""
     ours = {"pool", "server_side_binding", "prepare_threshold", "isolation_level", "assume_role"}
     names = {"HOST": "host", "PORT": "port", "NAME": "dbname", "USER": "user", "PASSWORD": "password"}
-    where = {parameter: described[name] for name, parameter in names.items() if described.get(name)}
+    parameters = {parameter: described[name] for name, parameter in names.items() if described.get(name)}
     options = {name: value for name, value in described.get("OPTIONS", {}).items() if name not in ours}
     return {
         "keepalives_idle": 10,
         "keepalives_interval": 5,
         "keepalives_count": 2,
         "tcp_user_timeout": 20_000,
-        **where,
+        **parameters,
         **options,
     }
 
@@ -80,8 +80,8 @@ def place_of(described: dict[str, Any]) -> str:
 
 def plainly(error: Exception, described: dict[str, Any]) -> str:
     """What libpq says, in a line, without the password."""
-    said = " ".join(str(error).split()).removeprefix("connection failed: ")
-    return said.replace(described["PASSWORD"], "…") if described["PASSWORD"] else said
+    message = " ".join(str(error).split()).removeprefix("connection failed: ")
+    return message.replace(described["PASSWORD"], "…") if described["PASSWORD"] else message
 
 
 def url(host: str, name: str, user: str, password: str) -> str:

@@ -31,18 +31,18 @@ def rows(sql: str, params: dict[str, Any] | Sequence[Any] | None = None) -> list
         if not result or not result.nfields:
             return []
         names = [(result.fname(number) or b"").decode() for number in range(result.nfields)]
-        found = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        records = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
         # Django leaves JSON to its fields, and so to us what comes without one
         for name in [name for number, name in enumerate(names) if result.ftype(number) in JSON]:
-            for row in found:
+            for row in records:
                 row[name] = None if row[name] is None else json.loads(row[name])
-        return found
+        return records
 
 
 def one(sql: str, params: dict[str, Any] | Sequence[Any] | None = None) -> dict[str, Any] | None:
     """The first row of a statement, or None."""
-    found = rows(sql, params)
-    return found[0] if found else None
+    records = rows(sql, params)
+    return records[0] if records else None
 
 
 def patiently(act: Callable[P, R]) -> Callable[P, R]:

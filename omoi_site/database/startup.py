@@ -26,9 +26,9 @@ def reach(which: str = "") -> None:
     try:
         connection.ensure_connection()
     except Error as error:
-        here = connection.settings_dict
+        database = connection.settings_dict
         raise embedded.NoServer(
-            f"The database {which}at {location.place_of(here)} does not answer: {location.plainly(error, here)}. Nothing was changed."
+            f"The database {which}at {location.place_of(database)} does not answer: {location.plainly(error, database)}. Nothing was changed."
         ) from error
 
 
@@ -53,23 +53,23 @@ def migrate(say: Callable[[str], None], backups: Path | None) -> None:
 def back_up(folder: Path) -> Path:
     """A dump of the database in `folder` (0600; `pg_restore` reads it); the last three are kept."""
     folder.mkdir(exist_ok=True, mode=0o700)
-    here = connection.settings_dict
+    database = connection.settings_dict
     kept = folder / f"omoi-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.dump"
     scratch = kept.with_suffix(".new")
     words: list[str | Path] = [
         embedded.binaries() / "pg_dump",
         "--format=custom",
         "--no-password",
-        f"--host={here['HOST']}",
-        f"--username={here['USER']}",
+        f"--host={database['HOST']}",
+        f"--username={database['USER']}",
     ]
     with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         done = subprocess.run(
-            [*words, here["NAME"]],
+            [*words, database["NAME"]],
             stdout=file,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PGPASSWORD": here["PASSWORD"]},
+            env={**os.environ, "PGPASSWORD": database["PASSWORD"]},
         )
         file.flush()
         os.fsync(file.fileno())

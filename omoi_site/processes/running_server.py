@@ -29,10 +29,10 @@ def hold(home: Path) -> TextIO:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         lock.seek(0)
-        pid, _, it = lock.read().strip().partition(" ")
+        pid, _, address = lock.read().strip().partition(" ")
         lock.close()
         raise RunsAlready(
-            f"Omoi runs in {home} already: pid {pid or 'unknown'}, {it or 'just starting'}. Use that one, stop it first (Ctrl-C there, or"
+            f"Omoi runs in {home} already: pid {pid or 'unknown'}, {address or 'just starting'}. Use that one, stop it first (Ctrl-C there, or"
             f" `kill {pid or 'its pid'}`), or start a second one in a folder of its own: OMOI_HOME=another/folder"
         ) from None
     tell(lock, "")

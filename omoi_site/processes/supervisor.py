@@ -170,14 +170,14 @@ class Supervisor:
         for child in self.roles:
             child.send(signal.SIGTERM)
             child.due = None
-        asked, deadline = self.asked_to_end, time.monotonic() + self.grace_s
-        told: list[str] = []
+        requests, deadline = self.asked_to_end, time.monotonic() + self.grace_s
+        announced: list[str] = []
         while left := self._at_work():
-            if left != told:
-                told = left
-                self.say(f"Waiting for {', '.join(told)} to end.")
-            if self.asked_to_end > asked:
-                asked, deadline = self.asked_to_end, min(deadline, time.monotonic() + HURRIED_S)
+            if left != announced:
+                announced = left
+                self.say(f"Waiting for {', '.join(announced)} to end.")
+            if self.asked_to_end > requests:
+                requests, deadline = self.asked_to_end, min(deadline, time.monotonic() + HURRIED_S)
                 for child in self.roles:
                     child.send(signal.SIGTERM)
             if time.monotonic() > deadline:
@@ -203,18 +203,18 @@ class Supervisor:
         ear, bell = socket.socketpair()
         ear.setblocking(False)
         bell.setblocking(False)
-        before = {one: signal.getsignal(one) for one in (*ENDS, signal.SIGCHLD)}
-        for one in ENDS:
-            if one != signal.SIGHUP or before[one] is not signal.SIG_IGN:  # started by nohup: stay
-                signal.signal(one, self._told)
+        before = {number: signal.getsignal(number) for number in (*ENDS, signal.SIGCHLD)}
+        for number in ENDS:
+            if number != signal.SIGHUP or before[number] is not signal.SIG_IGN:  # started by nohup: stay
+                signal.signal(number, self._told)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         previous = signal.set_wakeup_fd(bell.fileno(), warn_on_full_buffer=False)
         try:
             yield ear
         finally:
             signal.set_wakeup_fd(previous)
-            for one, handler in before.items():
-                signal.signal(one, handler)
+            for number, handler in before.items():
+                signal.signal(number, handler)
             ear.close()
             bell.close()
 

@@ -49,11 +49,11 @@ class Readiness:
             self.began = now
             self.looking = self.thread.run(self.look)
         await asyncio.wait([self.looking], timeout=max(0.0, self.began + LIMIT_S - now))
-        found, done = dict(self.found), self.looking.done()
-        waiting = [name for name in self.checks if name not in found]
+        results, done = dict(self.found), self.looking.done()
+        waiting = [name for name in self.checks if name not in results]
         for name in waiting:
-            found[name] = "not known" if done or name != waiting[0] else f"no answer within {LIMIT_S:g} s"
-        return found
+            results[name] = "not known" if done or name != waiting[0] else f"no answer within {LIMIT_S:g} s"
+        return results
 
     def look(self) -> None:
         before, self.found = self.found, {}

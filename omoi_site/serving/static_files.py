@@ -21,7 +21,5 @@ class Versioned(StaticFilesStorage):
 
 @functools.lru_cache(1000)
 def digest(name: str | None) -> str:
-    found = finders.find(name) if name else None
-    return (
-        hashlib.sha256(Path(found).read_bytes()).hexdigest()[:12] if found and Path(found).is_file() else ""
-    )
+    file = finders.find(name) if name else None
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:12] if file and Path(file).is_file() else ""

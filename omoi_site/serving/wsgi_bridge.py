@@ -168,20 +168,20 @@ class Bridge:
     async def answer(self, env: dict[str, Any], receive: Receive) -> Answer:
         """What the view answers, at once or after a wait."""
         seen = self.bells.number  # before the view looks: no ring falls between
-        given = await self.in_a_thread({**env, LOOKS: 0}, receive)
-        if wish(given)[0]:
-            with self.bounds.waits.taken(header(given, PRINCIPAL)):
-                given = await self.after_a_ring(env, receive, seen, given)
-        status, headers, answer = given
+        response = await self.in_a_thread({**env, LOOKS: 0}, receive)
+        if wish(response)[0]:
+            with self.bounds.waits.taken(header(response, PRINCIPAL)):
+                response = await self.after_a_ring(env, receive, seen, response)
+        status, headers, answer = response
         return status, [header for header in headers if header[0] not in (WAIT, PRINCIPAL)], answer
 
-    async def after_a_ring(self, env: dict[str, Any], receive: Receive, seen: int, given: Answer) -> Answer:
+    async def after_a_ring(self, env: dict[str, Any], receive: Receive, seen: int, answer: Answer) -> Answer:
         """What the view answers when it is asked again: something other than to wait, or that once more when the time is over."""
-        until, looks = asyncio.get_running_loop().time() + wish(given)[1], 0
+        until, looks = asyncio.get_running_loop().time() + wish(answer)[1], 0
         gone = asyncio.ensure_future(receive())  # after the body the only news is that it left
         holder = env.get("HTTP_AUTHORIZATION", "")
         try:
-            while (bells := wish(given)[0]) and await self.bells.turn(bells, seen, until, gone, holder):
+            while (bells := wish(answer)[0]) and await self.bells.turn(bells, seen, until, gone, holder):
                 nothing = False
                 try:
                     await asyncio.sleep(0)  # who left before the ring is known to have left
@@ -189,8 +189,8 @@ class Bridge:
                         raise Gone
                     now, looks = self.bells.number, looks + 1
                     env["wsgi.input"].seek(0)
-                    given = await self.in_a_thread({**env, LOOKS: looks}, receive, gone)
-                    seen, nothing = now, bool(wish(given)[0])
+                    answer = await self.in_a_thread({**env, LOOKS: looks}, receive, gone)
+                    seen, nothing = now, bool(wish(answer)[0])
                 except Busy:  # nobody who waits is refused for it
                     nothing = True
                     await asyncio.wait([gone], timeout=BREATH_S)
@@ -198,7 +198,7 @@ class Bridge:
                     self.bells.looked(bells, nothing=nothing)
             if gone.done():
                 raise Gone
-            return given
+            return answer
         finally:
             gone.cancel()
 
@@ -329,14 +329,14 @@ async def first_of(turn: Turn, gone: asyncio.Future[Any]) -> None:
         raise Gone
 
 
-def header(given: Answer, wanted: bytes) -> str:
+def header(answer: Answer, wanted: bytes) -> str:
     """A header of an answer; empty when it has none."""
-    return next((value.decode("latin1") for name, value in given[1] if name == wanted), "")
+    return next((value.decode("latin1") for name, value in answer[1] if name == wanted), "")
 
 
-def wish(given: Answer) -> tuple[list[str], float]:
+def wish(answer: Answer) -> tuple[list[str], float]:
     """The bells a view wants to be asked again at, and the seconds in which; nothing when it has answered."""
-    for name, value in given[1]:
+    for name, value in answer[1]:
         if name == WAIT:
             *bells, seconds = value.decode("latin1").split()
             return bells, float(seconds)

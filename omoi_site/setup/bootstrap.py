@@ -59,12 +59,12 @@ def ensure_installed(argv: Sequence[str]) -> None:
 
 def _whole(venv: Path, wanted: dict[str, str]) -> bool:
     """Whether these very requirements were installed there, to the end, for the Python that is there now."""
-    note = _noted(venv)
-    if any(note.get(name) != value for name, value in wanted.items()) or _broken_off(venv):
+    installed = _noted(venv)
+    if any(installed.get(name) != value for name, value in wanted.items()) or _broken_off(venv):
         return False
     try:
-        return (venv / "lib" / f"python{note.get('python')}").is_dir() and (
-            venv / "bin" / f"python{note.get('python')}"
+        return (venv / "lib" / f"python{installed.get('python')}").is_dir() and (
+            venv / "bin" / f"python{installed.get('python')}"
         ).exists()
     except OSError:  # made by another user, with a Python that this one may not run
         return False
@@ -161,9 +161,9 @@ def _install(wanted: dict[str, str], lock: TextIO) -> None:
             f"{end}\n\nThe packages could not be installed (everything pip said is in {log}). Without a network, or behind a proxy: set"
             " HTTPS_PROXY, or PIP_INDEX_URL or PIP_FIND_LINKS to where packages can be had; then run this again."
         )
-    note = _noted(VENV) | wanted | {"python": _version()}
+    record = _noted(VENV) | wanted | {"python": _version()}
     scratch = VENV / "omoi-installed.new"
-    scratch.write_text(json.dumps(note))
+    scratch.write_text(json.dumps(record))
     scratch.rename(VENV / "omoi-installed.json")
     _mark(lock, "")
     say.stage(f"Installed, after {time.monotonic() - began:.0f} s")
@@ -204,24 +204,24 @@ def _make(say: Progress, lock: TextIO) -> None:
     ) as making:
         while True:
             try:
-                said = making.communicate(timeout=1.0)[0].strip()[-800:]
+                output = making.communicate(timeout=1.0)[0].strip()[-800:]
                 break
             except subprocess.TimeoutExpired:
                 say.step(f"bringing pip into it, {time.monotonic() - began:.0f} s")
     if making.returncode:
-        _refuse(NO_ROOM if _full(said) else f"{VENV} could not be made: {said}")
+        _refuse(NO_ROOM if _full(output) else f"{VENV} could not be made: {output}")
 
 
 def _version() -> str:
-    asked = "import sys; print('%d.%d' % sys.version_info[:2])"
+    code = "import sys; print('%d.%d' % sys.version_info[:2])"
     return subprocess.run(
-        [VENV / "bin" / "python", "-c", asked], capture_output=True, text=True, check=True
+        [VENV / "bin" / "python", "-c", code], capture_output=True, text=True, check=True
     ).stdout.strip()
 
 
-def _full(said: str) -> bool:
+def _full(output: str) -> bool:
     """Whether a program says that the disk, or the quota on it, is used up."""
-    return any(os.strerror(number) in said for number in FULL)
+    return any(os.strerror(number) in output for number in FULL)
 
 
 def _refuse(sentence: str, code: int = 1) -> NoReturn:

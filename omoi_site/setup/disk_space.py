@@ -22,9 +22,9 @@ class NoRoom(StorageFull):
 
 def free(folder: Path) -> int:
     """Bytes free where `folder` is or would be made."""
-    for place in (folder, *folder.parents):
-        if place.exists():
-            return shutil.disk_usage(place).free
+    for path in (folder, *folder.parents):
+        if path.exists():
+            return shutil.disk_usage(path).free
     return 0
 
 

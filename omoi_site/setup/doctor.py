@@ -107,36 +107,36 @@ def venv() -> Found:
 
 @examines("git")
 def git() -> Found:
-    if not (found := shutil.which("git")):
+    if not (git_path := shutil.which("git")):
         return (
             "wrong",
             "there is none, and `up --demo` and executors that work on code need it",
             "On Debian and Ubuntu: apt install git",
         )
     return "ok", subprocess.run(
-        [found, "--version"], capture_output=True, text=True, timeout=PATIENCE_S
-    ).stdout.strip() or found
+        [git_path, "--version"], capture_output=True, text=True, timeout=PATIENCE_S
+    ).stdout.strip() or git_path
 
 
 @examines("home")
 def home() -> Found:
     folder = settings.OMOI_HOME
-    there = next(path for path in (folder, *folder.parents) if path.exists())
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
     how = "Run this as the user it belongs to, or set OMOI_HOME to a folder of your own."
-    if not there.is_dir():
-        return "wrong", f"{there} is no folder", how
-    if not os.access(there, os.W_OK | os.X_OK):
+    if not existing.is_dir():
+        return "wrong", f"{existing} is no folder", how
+    if not os.access(existing, os.W_OK | os.X_OK):
         return "wrong", f"{folder} cannot be written by uid {os.geteuid()}", how
     for name in ("secret_key", "password"):
         if (folder / name).exists() and not os.access(folder / name, os.R_OK):
             return "wrong", f"{folder / name} cannot be read by uid {os.geteuid()}", how
-    if there == folder:
+    if existing == folder:
         try:
             with tempfile.TemporaryFile(dir=folder):
                 pass
         except OSError as error:
             return "wrong", f"{folder} takes no files: {error.strerror}", how
-    return "ok", str(folder) if there == folder else f"{folder} will be made"
+    return "ok", str(folder) if existing == folder else f"{folder} will be made"
 
 
 @examines("disk")
@@ -147,14 +147,14 @@ def disk() -> Found:
         return "wrong", refusal.message, refusal.next_action
     wanted = readiness.LEAST_ROOM if (ground / "data").exists() else disk_space.TO_BEGIN
     left = {str(folder): disk_space.free(folder) for folder in dict.fromkeys((settings.OMOI_HOME, ground))}
-    told = ", ".join(f"{free >> 20:,} MiB free in {folder}" for folder, free in left.items())
+    free_space = ", ".join(f"{free >> 20:,} MiB free in {folder}" for folder, free in left.items())
     if min(left.values()) < wanted:
         return (
             "wrong",
-            told,
+            free_space,
             f"Make room: {wanted >> 20} MiB are needed. Or set OMOI_HOME to a folder on a larger disk.",
         )
-    return "ok", told
+    return "ok", free_space
 
 
 # -- the database
@@ -163,7 +163,7 @@ def disk() -> Found:
 @examines("postgresql")
 def server() -> Found:
     """The server itself, by whichever of the two ways there are."""
-    where = settings.DATABASES["default"]
+    configured = settings.DATABASES["default"]
     try:
         location.database(settings.OMOI_HOME)
     except location.BadAddress as refusal:
@@ -176,13 +176,13 @@ def server() -> Found:
         except LookupError as error:
             return "wrong", str(error), "Add the account, or set DATABASE_URL."
         programs = embedded.binaries()
-        said = subprocess.run(
+        version_output = subprocess.run(
             [programs / "postgres", "--version"], capture_output=True, text=True, timeout=PATIENCE_S
         )
-        if said.returncode:
+        if version_output.returncode:
             return (
                 "wrong",
-                f"{programs / 'postgres'} does not run: {said.stderr.strip()[:300]}",
+                f"{programs / 'postgres'} does not run: {version_output.stderr.strip()[:300]}",
                 "Set DATABASE_URL to a server you have.",
             )
         try:
@@ -191,20 +191,20 @@ def server() -> Found:
             return "wrong", refusal.message, refusal.next_action
         version = paths.ground(settings.OMOI_HOME) / "data" / "PG_VERSION"
         with contextlib.suppress(OSError):
-            if (found := version.read_text().strip()) != str(embedded.MAJOR):
+            if (major := version.read_text().strip()) != str(embedded.MAJOR):
                 how = "Dump it with the Omoi that wrote it and restore the dump, or set DATABASE_URL."
                 return (
                     "wrong",
-                    f"{version.parent} was written by PostgreSQL {found}, and this is {embedded.MAJOR}",
+                    f"{version.parent} was written by PostgreSQL {major}, and this is {embedded.MAJOR}",
                     how,
                 )
-        told = f"embedded {said.stdout.strip().rpartition(' ')[2]}" + (
+        description = f"embedded {version_output.stdout.strip().rpartition(' ')[2]}" + (
             f", runs as {account.name}" if account else ""
         )
         if running_server.found(settings.OMOI_HOME) is None:
-            return "off", f"{told}; not started now", "Start it: python3 manage.py up"
+            return "off", f"{description}; not started now", "Start it: python3 manage.py up"
     else:
-        told = "of DATABASE_URL"
+        description = "of DATABASE_URL"
     try:
         with connect() as link:
             number = link.info.server_version
@@ -212,20 +212,20 @@ def server() -> Found:
         how = (
             "Look into logs/postgres.log in OMOI_HOME."
             if own()
-            else f"Check {location.place_of(where)} and DATABASE_URL, and that the server runs."
+            else f"Check {location.place_of(configured)} and DATABASE_URL, and that the server runs."
         )
         return (
             "wrong",
-            f"{told}: {location.place_of(where)} does not answer: {location.plainly(error, where)}",
+            f"{description}: {location.place_of(configured)} does not answer: {location.plainly(error, configured)}",
             how,
         )
     if number // 10_000 < OLDEST_SERVER:
         return (
             "wrong",
-            f"{told}: version {number // 10_000}",
+            f"{description}: version {number // 10_000}",
             f"PostgreSQL {OLDEST_SERVER} or newer is needed.",
         )
-    return "ok", f"{told}: {location.place_of(where)} answers, version {number // 10_000}"
+    return "ok", f"{description}: {location.place_of(configured)} answers, version {number // 10_000}"
 
 
 @examines("durability")
@@ -235,14 +235,14 @@ def durability() -> Found:
             return "off", "not known without a server"
         told = embedded.settings_of(link)
     try:
-        embedded.assert_durable(told)
+        embedded.assert_durable(details)
     except embedded.NoServer as refusal:
         return (
             "wrong",
             str(refusal),
-            f"ALTER SYSTEM SET {next(name for name, value in told.items() if value == 'off')} = on, then reload.",
+            f"ALTER SYSTEM SET {next(name for name, value in details.items() if value == 'off')} = on, then reload.",
         )
-    return "ok", ", ".join(f"{name} {value}" for name, value in told.items())
+    return "ok", ", ".join(f"{name} {value}" for name, value in details.items())
 
 
 @examines("migrations")

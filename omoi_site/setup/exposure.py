@@ -23,22 +23,22 @@ class Exposed(OmoiError):
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches `host`; a name counts when all its addresses do."""
     try:
-        found = {str(entry[4][0]) for entry in socket.getaddrinfo(host or "0.0.0.0", None)}
+        addresses = {str(entry[4][0]) for entry in socket.getaddrinfo(host or "0.0.0.0", None)}
     except (OSError, UnicodeError):
         return False
-    return all(ipaddress.ip_address(address.partition("%")[0]).is_loopback for address in found)
+    return all(ipaddress.ip_address(address.partition("%")[0]).is_loopback for address in addresses)
 
 
 def faults(*, debug: bool, secret: str) -> list[str]:
     """What must not be seen from outside, each in a sentence that says how to mend it."""
-    found = []
+    problems = []
     if debug:
-        found.append("OMOI_DEBUG=1 shows code and settings to whoever provokes an error: unset it.")
+        problems.append("OMOI_DEBUG=1 shows code and settings to whoever provokes an error: unset it.")
     if weak := weakness(secret):
-        found.append(
+        problems.append(
             f"The secret that signs sessions {weak}: unset OMOI_SECRET_KEY, and one is made and kept in OMOI_HOME."
         )
-    return found
+    return problems
 
 
 def weakness(secret: str) -> str:

@@ -66,7 +66,7 @@ def follow(
         ) as pip,
     ):
         threading.Thread(target=_read, args=(pip.stdout, lines), daemon=True).start()
-        began, found, doing, total, before = time.monotonic(), 0, "asking for packages", 0, 0
+        began, packages, doing, total, before = time.monotonic(), 0, "asking for packages", 0, 0
         while True:
             try:
                 line = lines.get(timeout=1.0)
@@ -77,7 +77,7 @@ def follow(
             paper.write(line)
             paper.flush()
             if match := FOUND.match(line):
-                found, doing = found + 1, f"looking at {match[1]}"
+                packages, doing = packages + 1, f"looking at {match[1]}"
             elif match := LOADING.match(line):
                 doing = f"loading {match[1]} ({match[2]})"
             elif line.startswith("Installing collected packages:"):
@@ -86,7 +86,7 @@ def follow(
             say.step(
                 f"{installed() - before} of {total} packages installed, {spent}"
                 if total
-                else f"{found} packages found, {doing}, {spent}"
+                else f"{packages} packages found, {doing}, {spent}"
             )
 
 

@@ -129,10 +129,10 @@ def ground(home: Path) -> Path:
 
 
 def _displaced(home: Path, note: Note) -> Displaced:
-    there = note.home is not None and note.home.exists()
+    origin_exists = note.home is not None and note.home.exists()
     origin = note.home or "another folder"
     return Displaced(
-        f"{home} was {'copied' if there else 'copied or moved'} from {origin}, and its database is the one in {note.ground}. Nothing was touched.",
+        f"{home} was {'copied' if origin_exists else 'copied or moved'} from {origin}, and its database is the one in {note.ground}. Nothing was touched.",
         next_action=(
             "Say what this folder is: `python3 manage.py up --moved` when the other is gone and this takes its place; `up --adopt` to take a copy of its"
             " database along and leave the other alone; `up --begin-anew` to start here with an empty database."
@@ -221,14 +221,16 @@ def settle(home: Path, how: str) -> str:
             if not _copy(brought, chosen / "data"):
                 raise in_use
         _forget(home, SECRET_KEY)
-        said = f"{home} has a copy of the database of {note.home or note.ground} and leaves that one alone."
+        sentence = (
+            f"{home} has a copy of the database of {note.home or note.ground} and leaves that one alone."
+        )
     else:
         if (chosen / "data").exists():
             (chosen / "data").rename(chosen / f"data.before-{time.strftime('%Y%m%dT%H%M%S')}")
         _forget(home, PASSWORD, PASSWORD_OF_SUPERUSER, SECRET_KEY)
-        said = f"{home} begins anew with an empty database; what was here before is kept beside it."
+        sentence = f"{home} begins anew with an empty database; what was here before is kept beside it."
     Note(chosen, real).write(home)
-    return said
+    return sentence
 
 
 def _forget(home: Path, *names: str) -> None:
@@ -257,10 +259,10 @@ def may_be_served(data: Path) -> bool:
     try:
         if Path("/proc/self/cwd").exists():
             return os.path.samestat(os.stat(f"/proc/{owner}/cwd"), data.stat())
-        said = subprocess.run(
+        command = subprocess.run(
             ["ps", "-ww", "-o", "command=", "-p", str(owner)], capture_output=True, text=True, timeout=5
         ).stdout.strip()
-        return not said or "postgres" in said
+        return not command or "postgres" in command
     except (OSError, subprocess.SubprocessError):
         return True
 
@@ -268,9 +270,9 @@ def may_be_served(data: Path) -> bool:
 def _at_rest(data: Path) -> bytes | None:
     """What PostgreSQL notes of a data folder at each start and end; None unless it was shut down in good order."""
     with contextlib.suppress(OSError):
-        noted = (data / "global" / "pg_control").read_bytes()
-        if not (data / "postmaster.pid").exists() and noted[16:20] == SHUT_DOWN:
-            return noted
+        control = (data / "global" / "pg_control").read_bytes()
+        if not (data / "postmaster.pid").exists() and control[16:20] == SHUT_DOWN:
+            return control
     return None
 
 

@@ -19,8 +19,8 @@ def secret_key(home: Path, *, make: bool = True) -> str:
 
 def kept(home: Path, name: str) -> str:
     """The secret in `home/name`, made when missing (0600)."""
-    if found := read(home, name):
-        return found
+    if secret := read(home, name):
+        return secret
     paths.make_home(home)
     fresh = secrets.token_urlsafe(48)
     scratch = home / f".{name}.{os.getpid()}"

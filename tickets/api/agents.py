@@ -95,17 +95,17 @@ class AgentsView(View):
         tag="agents",
     )
     def get(self, request: Request) -> Response:
-        given = asked(AgentsIn, request)
-        found = shown(request.user)
-        if "project" in given:
-            found = found.filter(projects=self.project(given["project"]))
-        if "status" in given:
-            found = found.filter(status=given["status"])
-        if "capability" in given:
-            found = found.filter(capabilities__contains=[given["capability"].strip().lower()])
-        if "q" in given:
-            found = found.filter(name__icontains=given["q"])
-        return page(request, found, given, lambda rows: AgentOut(rows, many=True).data, by="name")
+        data = asked(AgentsIn, request)
+        agents = shown(request.user)
+        if "project" in data:
+            agents = agents.filter(projects=self.project(data["project"]))
+        if "status" in data:
+            agents = agents.filter(status=data["status"])
+        if "capability" in data:
+            agents = agents.filter(capabilities__contains=[data["capability"].strip().lower()])
+        if "q" in data:
+            agents = agents.filter(name__icontains=data["q"])
+        return page(request, agents, data, lambda rows: AgentOut(rows, many=True).data, by="name")
 
     @route(
         "Register an agent; its key is shown this once",
@@ -117,16 +117,16 @@ class AgentsView(View):
         tag="agents",
     )
     def post(self, request: Request) -> Response:
-        given = parse(AgentIn, request)
-        projects = [self.project(key) for key in given.pop("projects")]
+        data = parse(AgentIn, request)
+        projects = [self.project(key) for key in data.pop("projects")]
         if not projects:
             self.need()
-        owner = self._owner(given.pop("owner", None))
+        owner = self._owner(data.pop("owner", None))
         with transaction.atomic():  # an agent nobody has the key of would stand in the way of the next try
-            agent = Agent.objects.register(by=request.user, projects=projects, owner=owner, **given)
+            agent = Agent.objects.register(by=request.user, projects=projects, owner=owner, **data)
             _, text = Key.objects.issue(by=request.user, agent=agent)
-            told = {"agent": AgentOut(the_agent(self, agent.name)).data, "key": text}
-        return tagged(told, agent.version, status=201)
+            document = {"agent": AgentOut(the_agent(self, agent.name)).data, "key": text}
+        return tagged(document, agent.version, status=201)
 
     def _owner(self, name: str | None) -> Any:
         """Whoever registers owns it; naming somebody else needs `admin`."""
@@ -134,10 +134,10 @@ class AgentsView(View):
         if name is None or (asker and asker.get_username() == name):
             return asker
         rights.need(self.request.user, "admin")
-        found = get_user_model().objects.filter(username=name, is_active=True).first()
-        if found is None:
+        user = get_user_model().objects.filter(username=name, is_active=True).first()
+        if user is None:
             raise Invalid(f"there is no person {name}", field="owner")
-        return found
+        return user
 
 
 class AgentView(View):
@@ -158,10 +158,10 @@ class AgentView(View):
         tag="agents",
     )
     def patch(self, request: Request, name: str) -> Response:
-        given, found = parse(AgentEdit, request), changeable(self, name)
-        if "projects" in given:
-            given["projects"] = [self.project(key) for key in given["projects"]]
-        agent = Agent.objects.act(found.pk, "edit", by=request.user, version=self.matched(), **given)
+        data, existing = parse(AgentEdit, request), changeable(self, name)
+        if "projects" in data:
+            data["projects"] = [self.project(key) for key in data["projects"]]
+        agent = Agent.objects.act(existing.pk, "edit", by=request.user, version=self.matched(), **data)
         return tagged(AgentOut(the_agent(self, name)).data, agent.version)
 
 
@@ -191,11 +191,11 @@ class AvailabilityView(View):
         tag="agents",
     )
     def post(self, request: Request, name: str) -> Response:
-        given, found = parse(AvailabilityIn, request), the_agent(self, name)
-        if found.pk != getattr(request.user, "pk", None) or not isinstance(request.user, Agent):
-            allowed(self, found)
-        verb = "make_available" if given["available"] else "make_unavailable"
-        agent = Agent.objects.act(found.pk, verb, by=request.user, reason=given["reason"])
+        data, existing = parse(AvailabilityIn, request), the_agent(self, name)
+        if existing.pk != getattr(request.user, "pk", None) or not isinstance(request.user, Agent):
+            allowed(self, existing)
+        verb = "make_available" if data["available"] else "make_unavailable"
+        agent = Agent.objects.act(existing.pk, verb, by=request.user, reason=data["reason"])
         return tagged(AgentOut(the_agent(self, name)).data, agent.version)
 
 
@@ -214,8 +214,8 @@ class StandDownView(View):
         tag="agents",
     )
     def post(self, request: Request, name: str) -> Response:
-        given, found = parse(ReasonIn, request), changeable(self, name)
-        agent = Agent.objects.act(found.pk, self.verb, by=request.user, reason=given["reason"])
+        data, existing = parse(ReasonIn, request), changeable(self, name)
+        agent = Agent.objects.act(existing.pk, self.verb, by=request.user, reason=data["reason"])
         return tagged(AgentOut(the_agent(self, name)).data, agent.version)
 
 
@@ -249,13 +249,13 @@ class SearchView(View):
 class BestFitView(View):
     @route("The agent that fits best", gives=MatchOut, query=FitIn, refuses=(404,), tag="agents")
     def get(self, request: Request) -> Response:
-        found = fitting(request, {**asked(FitIn, request), "limit": 1})
-        if not found:
+        agents = fitting(request, {**asked(FitIn, request), "limit": 1})
+        if not agents:
             raise NotFound(
                 "no agent fits",
                 next_action="Ask for fewer capabilities, or see GET /agents for who is there.",
             )
-        return Response(MatchOut(found[0]).data)
+        return Response(MatchOut(agents[0]).data)
 
 
 class StatisticsOut(serializers.Serializer):
@@ -277,32 +277,32 @@ class StatisticsView(View):
         return Response(fleet(request.user).statistics())
 
 
-def fitting(request: Request, given: dict[str, Any]) -> list[Any]:
-    given["capabilities"] = given.pop("capability")
-    return shown(request.user, status=False).search(**given)
+def fitting(request: Request, data: dict[str, Any]) -> list[Any]:
+    data["capabilities"] = data.pop("capability")
+    return shown(request.user, status=False).search(**data)
 
 
 def shown(who: Any, *, status: bool = True) -> Any:
     """The agents `who` sees, each with those of its projects that `who` sees."""
-    found = (
+    agents = (
         fleet(who)
         .select_related("owner")
         .prefetch_related(Prefetch("projects", Project.objects.seen_by(who), to_attr="seen_projects"))
     )
-    return found.with_status() if status else found
+    return agents.with_status() if status else agents
 
 
 def the_agent(view: View, name: str) -> Any:
-    found = shown(view.request.user).filter(name=name).first()
-    if found is None:
+    agent = shown(view.request.user).filter(name=name).first()
+    if agent is None:
         raise NotFound(f"there is no agent {name}, or you share no project with it")
-    return found
+    return agent
 
 
 def changeable(view: View, name: str) -> Any:
-    found = the_agent(view, name)
-    allowed(view, found)
-    return found
+    agent = the_agent(view, name)
+    allowed(view, agent)
+    return agent
 
 
 def allowed(view: View, agent: Any) -> None:

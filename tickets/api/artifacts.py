@@ -64,12 +64,12 @@ class ArtifactIn(HandedIn):
     )
     fence = FenceField(required=False)
 
-    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
-        if ("content" in given) == ("file" in given):
+    def validate(self, data: dict[str, Any]) -> dict[str, Any]:
+        if ("content" in data) == ("file" in data):
             raise serializers.ValidationError({"content": ["send either content or a file"]})
-        if ("task" in given) != ("fence" in given):
+        if ("task" in data) != ("fence" in data):
             raise serializers.ValidationError({"fence": ["a task and its fence come together"]})
-        return given
+        return data
 
 
 class ArtifactOut(serializers.Serializer):
@@ -107,14 +107,14 @@ class ArtifactsView(View):
         tag="artifacts",
     )
     def get(self, request: Request, key: str) -> Response:
-        given, ticket = asked(ArtifactsIn, request), the_ticket(self, key)
-        found = Artifact.objects.filter(ticket=ticket).select_related("blob")
+        data, ticket = asked(ArtifactsIn, request), the_ticket(self, key)
+        artifacts = Artifact.objects.filter(ticket=ticket).select_related("blob")
         for name in ("phase", "type", "name"):
-            if name in given:
-                found = found.filter(**{name: given[name]})
-        if given["current"]:
-            found = found.filter(pk__in=ticket.artifacts.current().values("pk"))
-        return page(request, found, given, lambda rows: ArtifactOut(rows, many=True).data)
+            if name in data:
+                artifacts = artifacts.filter(**{name: data[name]})
+        if data["current"]:
+            artifacts = artifacts.filter(pk__in=ticket.artifacts.current().values("pk"))
+        return page(request, artifacts, data, lambda rows: ArtifactOut(rows, many=True).data)
 
     @route(
         "Hand in an artifact",
@@ -126,29 +126,29 @@ class ArtifactsView(View):
         tag="artifacts",
     )
     def post(self, request: Request, key: str) -> Response:
-        given, ticket = parse(ArtifactIn, request), the_ticket(self, key)
-        rights.need(request.user, "work" if "task" in given else "tickets:write", ticket.project)
-        content = _file(given)
-        if "task" in given:
-            given["task"] = Task(pk=given["task"])
-        artifact = Artifact.objects.hand_in(ticket=ticket, content=content, by=request.user, **given)
+        data, ticket = parse(ArtifactIn, request), the_ticket(self, key)
+        rights.need(request.user, "work" if "task" in data else "tickets:write", ticket.project)
+        content = _file(data)
+        if "task" in data:
+            data["task"] = Task(pk=data["task"])
+        artifact = Artifact.objects.hand_in(ticket=ticket, content=content, by=request.user, **data)
         return Response(ArtifactOut(artifact).data, status=201)
 
 
-def _file(given: dict[str, Any]) -> BinaryIO:
-    file = given.pop("file", None)
+def _file(data: dict[str, Any]) -> BinaryIO:
+    file = data.pop("file", None)
     if file is None:
-        return io.BytesIO(given.pop("content").encode())
+        return io.BytesIO(data.pop("content").encode())
     return file
 
 
 def the_artifact(view: View, key: str, pk: str) -> Artifact:
-    found = (
+    artifact = (
         Artifact.objects.filter(ticket=the_ticket(view, key), pk=number(pk)).select_related("blob").first()
     )
-    if found is None:
+    if artifact is None:
         raise NotFound(f"{key.upper()} has no artifact {pk}")
-    return found
+    return artifact
 
 
 class ArtifactView(View):

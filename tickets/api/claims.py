@@ -82,8 +82,8 @@ class ClaimsView(View):
         tag="work",
     )
     def post(self, request: Request) -> Response:
-        asked = parse(ClaimIn, request)
-        wanted, which = narrowed(asked, by=self.agent())
+        data = parse(ClaimIn, request)
+        wanted, which = narrowed(data, by=self.agent())
         claims = Task.objects.claim(**wanted, **which)
         if claims:
             for claim in claims:
@@ -93,19 +93,19 @@ class ClaimsView(View):
             self.project(
                 which["project"].key
             )  # not before there is nothing: whoever was granted something sees it
-        return self.nothing_yet(asked["wait_s"], lambda: bells(**which))
+        return self.nothing_yet(data["wait_s"], lambda: bells(**which))
 
 
-def narrowed(asked: dict[str, Any], *, by: Agent) -> tuple[dict[str, Any], dict[str, Any]]:
+def narrowed(data: dict[str, Any], *, by: Agent) -> tuple[dict[str, Any], dict[str, Any]]:
     """How much work is asked for, and which, as the verbs take it."""
-    project = Project(key=asked["project"].upper()) if "project" in asked else None
+    project = Project(key=data["project"].upper()) if "project" in data else None
     which = {
         "by": by,
-        "capabilities": asked.get("capabilities"),
-        "phases": asked.get("phases"),
+        "capabilities": data.get("capabilities"),
+        "phases": data.get("phases"),
         "project": project,
     }
-    return {name: asked[name] for name in ("limit", "lease_s")}, which
+    return {name: data[name] for name in ("limit", "lease_s")}, which
 
 
 def told(claim: Any) -> dict[str, Any]:
@@ -169,12 +169,10 @@ class HeldView(View):
 class CompletionView(HeldView):
     @route("Complete a task", takes=CompletionIn, gives=TaskOut, refuses=(404, 409, 422), tag="work")
     def post(self, request: Request, pk: str) -> Response:
-        asked, agent = parse(CompletionIn, request), self.agent()
-        brought = handed([{"commit": asked.get("commit", ""), **item} for item in asked.get("artifacts", [])])
+        data, agent = parse(CompletionIn, request), self.agent()
+        brought = handed([{"commit": data.get("commit", ""), **item} for item in data.get("artifacts", [])])
         with self.holding(pk) as task:
-            outcome = Outcome(
-                task, asked["fence"], "completed", result=asked.get("result"), artifacts=brought
-            )
+            outcome = Outcome(task, data["fence"], "completed", result=data.get("result"), artifacts=brought)
             [settled] = Task.objects.settle([outcome], by=agent)
             settled.or_raise()
         return Response(standing(task))
@@ -183,10 +181,10 @@ class CompletionView(HeldView):
 class FailureView(HeldView):
     @route("Say that a task failed", takes=FailureIn, gives=TaskOut, refuses=(404, 409, 422), tag="work")
     def post(self, request: Request, pk: str) -> Response:
-        asked, agent = parse(FailureIn, request), self.agent()
+        data, agent = parse(FailureIn, request), self.agent()
         with self.holding(pk) as task:
             [settled] = Task.objects.settle(
-                [Outcome(task, asked["fence"], "failed", error=asked["error"], kind=asked["kind"])], by=agent
+                [Outcome(task, data["fence"], "failed", error=data["error"], kind=data["kind"])], by=agent
             )
             settled.or_raise()
         return Response(standing(task))
@@ -206,7 +204,7 @@ class ProgressView(HeldView):
         if not told:
             raise Invalid("one of message, percent and checkpoint is needed", field="message")
         with self.holding(pk) as task:
-            Task.objects.tell(task, asked["fence"], told, by=agent)
+            Task.objects.tell(task, data["fence"], progress, by=agent)
         return Response(standing(task))
 
 
@@ -219,9 +217,9 @@ class ReleaseView(HeldView):
         tag="work",
     )
     def post(self, request: Request, pk: str) -> Response:
-        asked, agent = parse(ReleaseIn, request), self.agent()
+        data, agent = parse(ReleaseIn, request), self.agent()
         with self.holding(pk) as task:
-            Task.objects.release(task, asked["fence"], by=agent, reason=asked["reason"])
+            Task.objects.release(task, data["fence"], by=agent, reason=data["reason"])
         return Response(standing(task))
 
 
@@ -267,15 +265,15 @@ class HeartbeatView(View):
         tag="agents",
     )
     def post(self, request: Request) -> Response:
-        asked, agent = parse(HeartbeatIn, request), self.agent()
-        if "status" in asked or "metrics" in asked:
-            agent.seen(word=asked.get("status"), metrics=asked.get("metrics"))
+        data, agent = parse(HeartbeatIn, request), self.agent()
+        if "status" in data or "metrics" in data:
+            agent.seen(word=data.get("status"), metrics=data.get("metrics"))
         kept, lost = Task.objects.renew(
-            [(claim["task"], claim["fence"]) for claim in asked["claims"]], by=agent
+            [(claim["task"], claim["fence"]) for claim in data["claims"]], by=agent
         )
-        commands = [{"command": "cancel", "task": str(one["task"])} for one in lost]
-        told = {
+        commands = [{"command": "cancel", "task": str(entry["task"])} for entry in lost]
+        answer = {
             "claims": kept,
-            "lost": [{name: one[name] for name in ("task", "code", "holder")} for one in lost],
+            "lost": [{name: entry[name] for name in ("task", "code", "holder")} for entry in lost],
         }
-        return Response({**HeartbeatOut({**told, "unread": 0, "commands": []}).data, "commands": commands})
+        return Response({**HeartbeatOut({**answer, "unread": 0, "commands": []}).data, "commands": commands})

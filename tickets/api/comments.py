@@ -37,10 +37,10 @@ class CommentsView(View):
         tag="tickets",
     )
     def get(self, request: Request, key: str) -> Response:
-        given = asked(PageIn, request)
+        query = asked(PageIn, request)
         return page(
             request,
             the_ticket(self, key).comments.all(),
-            given,
+            query,
             lambda rows: CommentOut(rows, many=True).data,
         )

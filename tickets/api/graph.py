@@ -54,6 +54,11 @@ class GraphView(View):
     )
     def get(self, request: Request, key: str) -> Response:
         ticket = the_ticket(self, key)
-        found = graph(ticket)
-        told = {"ticket": ticket.key, "nodes": found.tasks, "edges": found.needs, "left_out": found.left_out}
-        return Response(GraphOut(told).data)
+        shown = graph(ticket)
+        document = {
+            "ticket": ticket.key,
+            "nodes": shown.tasks,
+            "edges": shown.needs,
+            "left_out": shown.left_out,
+        }
+        return Response(GraphOut(document).data)

@@ -77,21 +77,21 @@ class ImportsView(View):
         tag="imports",
     )
     def post(self, request: Request) -> Response:
-        given = parse(ImportIn, request)
-        project = self.project(given["project"])
+        data = parse(ImportIn, request)
+        project = self.project(data["project"])
 
         report = interchange.run(
-            given["format"],
-            _file(given),
+            data["format"],
+            _file(data),
             project=project,
             by=request.user,
-            dry_run=given["dry_run"],
-            workflow=given["workflow"],
+            dry_run=data["dry_run"],
+            workflow=data["workflow"],
         )
         return Response(report.as_dict(), status=201)
 
 
-def _file(given: dict[str, Any]) -> BinaryIO:
-    if ("document" in given) == ("file" in given):
+def _file(data: dict[str, Any]) -> BinaryIO:
+    if ("document" in data) == ("file" in data):
         raise Invalid("send either a document or a file", field="document")
-    return io.BytesIO(given["document"].encode()) if "document" in given else given["file"]
+    return io.BytesIO(data["document"].encode()) if "document" in data else data["file"]

@@ -34,8 +34,8 @@ class TicketTasksView(View):
         tag="tickets",
     )
     def post(self, request: Request, key: str) -> Response:
-        given, ticket = parse(TasksIn, request), the_ticket(self, key)
-        added = Task.objects.add(ticket, specs(given["tasks"]), by=request.user)
+        data, ticket = parse(TasksIn, request), the_ticket(self, key)
+        added = Task.objects.add(ticket, specs(data["tasks"]), by=request.user)
         return Response({"tasks": shown(added)}, status=201)
 
 
@@ -59,10 +59,10 @@ class EdgesView(View):
         tag="tickets",
     )
     def post(self, request: Request, key: str) -> Response:
-        given, ticket = parse(EdgeIn, request), the_ticket(self, key)
-        if not ticket.tasks.filter(pk=given["task"]).exists():
+        data, ticket = parse(EdgeIn, request), the_ticket(self, key)
+        if not ticket.tasks.filter(pk=data["task"]).exists():
             raise Invalid(f"there is no such task in {ticket}", field="task")
-        edge = Edge(given["needs"], given["task"], given["when"], given["on_failure"])
+        edge = Edge(data["needs"], data["task"], data["when"], data["on_failure"])
         Need.objects.add(ticket.project_id, [edge], by=request.user)
         return Response(NeedOut(Need.objects.get(parent=edge.parent, child=edge.child)).data, status=201)
 

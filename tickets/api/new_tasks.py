@@ -24,11 +24,11 @@ class NeedIn(Shape):
     when = serializers.ChoiceField(ENDS, default="success")
     on_failure = serializers.ChoiceField(POLICIES, default="hold")
 
-    def read(self, given: Any, path: str, faults: Faults) -> Any:
+    def read(self, data: Any, path: str, faults: Faults) -> Any:
         """A bare text is short for the task, and stays one: a body may hold a hundred thousand of them."""
-        if not isinstance(given, str):
-            return super().read(given, path, faults)
-        name = given.strip()
+        if not isinstance(data, str):
+            return super().read(data, path, faults)
+        name = data.strip()
         if not 0 < len(name) <= NAME or "\0" in name:
             return faults.add(path, f"a task's id or ref has 1 to {NAME} characters")
         return name
@@ -94,11 +94,11 @@ def _spec(task: dict[str, Any], refs: set[str]) -> TaskSpec:
     return TaskSpec(needs=[_need(need, refs) for need in task.pop("needs", [])], **task)
 
 
-def _need(given: str | dict[str, str], refs: set[str]) -> NeedSpec:
+def _need(data: str | dict[str, str], refs: set[str]) -> NeedSpec:
     return (
-        NeedSpec(on(given, refs))
-        if isinstance(given, str)
-        else NeedSpec(on(given["task"], refs), given["when"], given["on_failure"])
+        NeedSpec(on(data, refs))
+        if isinstance(data, str)
+        else NeedSpec(on(data["task"], refs), data["when"], data["on_failure"])
     )
 
 

@@ -31,12 +31,12 @@ class SettlementIn(Shape):
     )
     artifacts = HandedListIn()
 
-    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
-        if given["outcome"] == "failed":
-            missing = {name: ["a failure says it"] for name in ("error", "kind") if name not in given}
+    def validate(self, data: dict[str, Any]) -> dict[str, Any]:
+        if data["outcome"] == "failed":
+            missing = {name: ["a failure says it"] for name in ("error", "kind") if name not in data}
             if missing:
                 raise serializers.ValidationError(missing)
-        return given
+        return data
 
 
 class SettlementsIn(Shape):
@@ -77,21 +77,23 @@ class SettlementsView(View):
         tag="work",
     )
     def post(self, request: Request) -> Response:
-        given, agent = parse(SettlementsIn, request), self.agent()
-        outcomes, more = [_outcome(item) for item in given["items"]], {}
-        if "next" in given:
-            wanted, which = narrowed(given["next"], by=agent)
+        data, agent = parse(SettlementsIn, request), self.agent()
+        outcomes, more = [_outcome(item) for item in data["items"]], {}
+        if "next" in data:
+            wanted, which = narrowed(data["next"], by=agent)
             settled, claims = Task.objects.settle_and_claim(outcomes, **wanted, **which)
             more = {"claims": [told(claim) for claim in claims]}
         else:
             settled = Task.objects.settle(outcomes, by=agent)
-        lost = [one.task for one in settled if one.lost]
+        lost = [settlement.task for settlement in settled if settlement.lost]
         seen = (
             set(Task.objects.seen_by(agent).filter(pk__in=lost).values_list("pk", flat=True))
             if lost
             else set()
         )
-        return Response({"results": [_told(one, one.task in seen) for one in settled], **more})
+        return Response(
+            {"results": [_told(settlement, settlement.task in seen) for settlement in settled], **more}
+        )
 
 
 def _outcome(item: dict[str, Any]) -> Outcome:
@@ -100,13 +102,13 @@ def _outcome(item: dict[str, Any]) -> Outcome:
     return Outcome(item["task"], item["fence"], item["outcome"], result=result, artifacts=brought, **failed)
 
 
-def _told(one: Settlement, seen: bool) -> dict[str, Any]:
-    if not one.lost:
-        return {"task": str(one.task), "ok": True, "state": one.state}
+def _told(settlement: Settlement, seen: bool) -> dict[str, Any]:
+    if not settlement.lost:
+        return {"task": str(settlement.task), "ok": True, "state": settlement.state}
     # who holds a task of somebody else's project is nobody's business here
     more = (
-        {"detail": one.lost.message, "holder": one.lost.more["holder"]}
+        {"detail": settlement.lost.message, "holder": settlement.lost.more["holder"]}
         if seen
         else {"detail": "there is no such claim"}
     )
-    return {"task": str(one.task), "ok": False, "code": one.lost.code, **more}
+    return {"task": str(settlement.task), "ok": False, "code": settlement.lost.code, **more}

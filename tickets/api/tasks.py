@@ -121,11 +121,11 @@ SHAPE = TaskOut()
 
 def the_task(view: View, pk: str) -> Task:
     """The task with this id, when the caller sees its project and may do this there."""
-    found = Task.objects.seen_by(view.request.user).select_related("project").filter(pk=number(pk)).first()
-    if found is None:
+    task = Task.objects.seen_by(view.request.user).select_related("project").filter(pk=number(pk)).first()
+    if task is None:
         raise NotFound(f"there is no task {pk}, or you are not a member of its project")
-    view.need(found.project)
-    return found
+    view.need(task.project)
+    return task
 
 
 def standing(pk: int) -> dict[str, Any]:
@@ -173,9 +173,9 @@ class TasksView(View):
             ("phase", "phase"),
             ("agent", "holder__name"),
         ):
-            if name in given:
-                found = found.filter(**{field: given[name]})
-        return page(request, found, given, shown)
+            if name in data:
+                tasks = tasks.filter(**{field: data[name]})
+        return page(request, tasks, data, shown)
 
 
 class TaskEdit(Shape):
@@ -201,8 +201,8 @@ class TaskView(View):
         "Change an open task", takes=TaskEdit, gives=TaskOut, refuses=(404, 409, 422), once=True, tag="tasks"
     )
     def patch(self, request: Request, pk: str) -> Response:
-        given, task = parse(TaskEdit, request), the_task(self, pk)
-        Task.objects.edit(task.pk, by=request.user, **given)
+        data, task = parse(TaskEdit, request), the_task(self, pk)
+        Task.objects.edit(task.pk, by=request.user, **data)
         return Response(standing(task.pk))
 
 
@@ -226,8 +226,8 @@ class TaskActView(View):
         tag="tasks",
     )
     def post(self, request: Request, pk: str) -> Response:
-        given, task = parse(WhyIn, request), the_task(self, pk)
-        if not getattr(Task.objects.filter(pk=task.pk), self.verb)(by=request.user, reason=given["reason"]):
+        data, task = parse(WhyIn, request), the_task(self, pk)
+        if not getattr(Task.objects.filter(pk=task.pk), self.verb)(by=request.user, reason=data["reason"]):
             raise NotReady(f"task {task.key} is {Task.objects.get(pk=task.pk).state}: {self.refusal}")
         return Response(standing(task.pk))
 
@@ -252,5 +252,5 @@ class TaskExplainView(View):
     )
     def get(self, request: Request, pk: str) -> Response:
         task = the_task(self, pk)
-        told = Task.objects.explanations([task.pk]).get(task.pk) or {"waiting_on": None, "causes": []}
-        return Response(ExplainOut(told).data)
+        explanation = Task.objects.explanations([task.pk]).get(task.pk) or {"waiting_on": None, "causes": []}
+        return Response(ExplainOut(explanation).data)

@@ -143,10 +143,10 @@ class TicketsIn(PageIn):
 
 
 def number_in(cursor: str | None) -> int | None:
-    place = reading(cursor) if cursor else None
-    if place is not None and not (place.isdecimal() and len(place) <= 18):
+    position = reading(cursor) if cursor else None
+    if position is not None and not (position.isdecimal() and len(position) <= 18):
         raise Malformed("this cursor is not one of ours")
-    return int(place) if place else None
+    return int(position) if position else None
 
 
 def with_counts() -> Any:
@@ -159,15 +159,15 @@ def with_counts() -> Any:
 
 def the_ticket(view: View, key: str) -> Any:
     """The ticket with this key, when the caller sees its project and may do this there."""
-    found = (
+    ticket = (
         with_counts()
         .filter(pk__in=Ticket.objects.seen_by(view.request.user).filter(key=key.upper()).values("pk"))
         .first()
     )
-    if found is None:
+    if ticket is None:
         raise NotFound(f"there is no ticket {key}, or you are not a member of its project")
-    view.need(found.project)
-    return found
+    view.need(ticket.project)
+    return ticket
 
 
 def again(pk: int, status: int = 200) -> Response:
@@ -187,25 +187,25 @@ class TicketsView(View):
         tag="tickets",
     )
     def get(self, request: Request) -> Response:
-        given = asked(TicketsIn, request)
-        found = Ticket.objects.seen_by(request.user).filter(archived_at__isnull=not given["archived"])
-        if "project" in given:
-            found = found.filter(project=self.project(given["project"]))
-        if "label" in given:
-            found = found.filter(labels__contains=[given["label"]])
-        if "q" in given:
-            found = found.filter(
-                Q(title__icontains=given["q"]) | Q(key=given["q"].upper()) | Q(source_id=given["q"])
+        data = asked(TicketsIn, request)
+        tickets = Ticket.objects.seen_by(request.user).filter(archived_at__isnull=not data["archived"])
+        if "project" in data:
+            tickets = tickets.filter(project=self.project(data["project"]))
+        if "label" in data:
+            tickets = tickets.filter(labels__contains=[data["label"]])
+        if "q" in data:
+            tickets = tickets.filter(
+                Q(title__icontains=data["q"]) | Q(key=data["q"].upper()) | Q(source_id=data["q"])
             )
         for name in ("phase", "priority"):
-            if name in given:
-                found = found.filter(**{name: given[name]})
-        if "waiting_on" in given:
-            ids, before = found.waiting_on(
-                given["waiting_on"], limit=given["limit"], before=number_in(given.get("cursor"))
+            if name in data:
+                tickets = tickets.filter(**{name: data[name]})
+        if "waiting_on" in data:
+            ids, before = tickets.waiting_on(
+                data["waiting_on"], limit=data["limit"], before=number_in(data.get("cursor"))
             )
             return paged(request, self._shown(ids), written(before) if before else None)
-        return page(request, found, given, lambda rows: self._shown([row.pk for row in rows]), by="-id")
+        return page(request, tickets, data, lambda rows: self._shown([row.pk for row in rows]), by="-id")
 
     @staticmethod
     def _shown(ids: list[int]) -> ReturnDict:
@@ -221,15 +221,15 @@ class TicketsView(View):
         tag="tickets",
     )
     def post(self, request: Request) -> Response:
-        given = parse(TicketIn, request)
-        project = self.project(given.pop("project"))
+        data = parse(TicketIn, request)
+        project = self.project(data.pop("project"))
         for field in ("parent", "follow_up"):
-            if key := given.pop(field, None):
-                given[field] = Ticket.objects.filter(project=project, key=key.upper()).first()
-                if given[field] is None:
+            if key := data.pop(field, None):
+                data[field] = Ticket.objects.filter(project=project, key=key.upper()).first()
+                if data[field] is None:
                     raise Invalid(f"there is no ticket {key} in {project}", field=field)
-        tasks = specs(given.pop("tasks", []))
-        ticket = Ticket.objects.open(project, TicketSpec(tasks=tasks, **given), by=request.user)
+        tasks = specs(data.pop("tasks", []))
+        ticket = Ticket.objects.open(project, TicketSpec(tasks=tasks, **data), by=request.user)
         return again(ticket.pk, 201)
 
 
@@ -251,9 +251,9 @@ class TicketView(View):
         tag="tickets",
     )
     def patch(self, request: Request, key: str) -> Response:
-        given, found = parse(TicketEdit, request), the_ticket(self, key)
-        Ticket.objects.act(found.pk, "edit", by=request.user, version=self.matched(), **given)
-        return again(found.pk)
+        data, ticket = parse(TicketEdit, request), the_ticket(self, key)
+        Ticket.objects.act(ticket.pk, "edit", by=request.user, version=self.matched(), **data)
+        return again(ticket.pk)
 
 
 class TicketActView(View):
@@ -271,9 +271,9 @@ class TicketActView(View):
         tag="tickets",
     )
     def post(self, request: Request, key: str) -> Response:
-        given, found = parse(ReasonIn, request), the_ticket(self, key)
-        Ticket.objects.act(found.pk, self.verb, by=request.user, reason=given["reason"])
-        return again(found.pk)
+        data, ticket = parse(ReasonIn, request), the_ticket(self, key)
+        Ticket.objects.act(ticket.pk, self.verb, by=request.user, reason=data["reason"])
+        return again(ticket.pk)
 
 
 class TransitionIn(Shape):
@@ -298,14 +298,14 @@ class TransitionsView(View):
         try:
             yield
         except Forbidden as refusal:
-            found = (
+            ticket = (
                 Ticket.objects.seen_by(request.user).filter(key=key.upper()).first()
                 if request.method == "POST"
                 else None
             )
-            if found is None:
+            if ticket is None:
                 raise
-            with Ticket.objects.told_if_refused(found.pk, "", by=request.user):
+            with Ticket.objects.told_if_refused(ticket.pk, "", by=request.user):
                 raise refusal
 
     @route("Where it could go, and what is missing", gives=WayOut(many=True), refuses=(404,), tag="tickets")
@@ -323,13 +323,13 @@ class TransitionsView(View):
         tag="tickets",
     )
     def post(self, request: Request, key: str) -> Response:
-        given = parse(TransitionIn, request)
+        data = parse(TransitionIn, request)
         with self.told(request, key):
-            found = the_ticket(self, key)
-        cause = {"cause": given["class"]} if "class" in given else {}
-        how = {"reason": given["reason"], "force": given["force"], "version": self.matched(), **cause}
-        row = Ticket.objects.move(found.pk, given["to"], by=request.user, **how)
-        moved = again(found.pk)
+            ticket = the_ticket(self, key)
+        cause = {"cause": data["class"]} if "class" in data else {}
+        how = {"reason": data["reason"], "force": data["force"], "version": self.matched(), **cause}
+        row = Ticket.objects.move(ticket.pk, data["to"], by=request.user, **how)
+        moved = again(ticket.pk)
         moved.data = {"ticket": moved.data, "history": MoveOut(row).data}
         return moved
 

@@ -83,8 +83,8 @@ class WorkflowView(View):
         "One workflow with its document", gives=DocumentOut, query=VersionIn, refuses=(404,), tag="workflows"
     )
     def get(self, request: Request, name: str) -> Response:
-        found = the_workflow(name, **asked(VersionIn, request))
-        return tagged(DocumentOut(found).data, found.version)
+        workflow = the_workflow(name, **asked(VersionIn, request))
+        return tagged(DocumentOut(workflow).data, workflow.version)
 
     @route(
         "Install the document as the next version; the same document again changes nothing",
@@ -131,14 +131,14 @@ class SchemaView(View):
 
 
 def the_workflow(name: str, version: int | None = None) -> Workflow:
-    found = (
+    workflow = (
         Workflow.objects.filter(name=name, **({"version": version} if version else {}))
         .order_by("-version")
         .first()
     )
-    if found is None:
+    if workflow is None:
         raise NotFound(f"there is no workflow {name}" + (f" in version {version}" if version else ""))
-    return found
+    return workflow
 
 
 def shown(rows: list[Workflow]) -> ReturnDict:

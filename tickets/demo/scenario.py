@@ -40,8 +40,10 @@ def open_project(repository: str) -> Project:
 def open_tickets(project: Project, upto: int) -> int:
     """Open tickets of the backlog, in its order, until there are so many; returns how many there are."""
     Project.objects.select_for_update(no_key=True).get(pk=project.pk)  # of several starters one opens them
-    known = set(project.tickets.filter(source=SOURCE).values_list("source_id", flat=True))
-    for piece in [piece for piece in backlog() if piece["piece"] not in known][: max(0, upto - len(known))]:
+    existing = set(project.tickets.filter(source=SOURCE).values_list("source_id", flat=True))
+    for piece in [piece for piece in backlog() if piece["piece"] not in existing][
+        : max(0, upto - len(existing))
+    ]:
         Ticket.objects.open(
             project,
             TicketSpec(
@@ -54,8 +56,8 @@ def open_tickets(project: Project, upto: int) -> int:
             ),
             by=BY,
         )
-        known.add(piece["piece"])
-    return len(known)
+        existing.add(piece["piece"])
+    return len(existing)
 
 
 def see_through(project: Project) -> None:

@@ -73,8 +73,8 @@ def lay_out() -> None:
     mark = hashlib.sha256(
         json.dumps([packages, backlog(), {file.name: file.read_text() for file in PIECES}]).encode()
     ).hexdigest()
-    note = shelf / "laid-out"
-    if note.exists() and note.read_text() == mark:
+    marker = shelf / "laid-out"
+    if marker.exists() and marker.read_text() == mark:
         return
     _put(shelf / "packages", _lend)
     _put(
@@ -82,7 +82,7 @@ def lay_out() -> None:
         lambda folder: shutil.copytree(HERE / "pieces", folder, ignore=shutil.ignore_patterns("__pycache__")),
     )
     _put(shelf / "backlog.json", lambda file: file.write_text(json.dumps(backlog())))
-    note.write_text(mark)
+    marker.write_text(mark)
 
 
 def repository() -> str:
@@ -99,15 +99,15 @@ def repository() -> str:
     return str(ending.result["value"]["repository"])
 
 
-def _put(place: Path, make: Callable[[Path], Any]) -> None:
+def _put(target: Path, make: Callable[[Path], Any]) -> None:
     """Made anew beside it, readable by everyone, and put in its place."""
-    fresh = place.with_name(f"{place.name}.new")
+    fresh = target.with_name(f"{target.name}.new")
     _remove(fresh)
     make(fresh)
     for path in (fresh, *fresh.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
-    _remove(place)
-    fresh.rename(place)
+    _remove(target)
+    fresh.rename(target)
 
 
 def _remove(path: Path) -> None:

@@ -37,18 +37,18 @@ class Sheet:
         """Items and relations. Raises Cycle naming the ids on it."""
         going = {name for name, item in self.items.items() if not item.done}
         needs = [
-            (other, one)
-            for kind, one, other in self.relations
+            (second, first)
+            for kind, first, second in self.relations
             if kind in (self.words.needs, self.words.ends)
-            and one in going
-            and other in going
-            and self.items[other].holds
+            and first in going
+            and second in going
+            and self.items[second].holds
         ]
         refuse_cycles(needs, "These issues block each other")
         parents: dict[str, str] = {}
-        for kind, one, other in self.relations:
-            if kind == self.words.parents and other in self.items:
-                parents.setdefault(one, other)
+        for kind, first, second in self.relations:
+            if kind == self.words.parents and second in self.items:
+                parents.setdefault(first, second)
         refuse_cycles(
             ((parent, child) for child, parent in parents.items()), "These issues are parents of each other"
         )

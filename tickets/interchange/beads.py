@@ -149,9 +149,9 @@ def read(file: BinaryIO) -> Sheet:
             item = sheet.items[name] = _item(issue, line, sheet)
             for field, message in limits.faults(Ticket, vars(item)):
                 faults.add(line, f"its {field}: {message}")
-            for place, comment in enumerate(item.comments, 1):
+            for number, comment in enumerate(item.comments, 1):
                 for field, message in limits.faults(Comment, vars(comment)):
-                    faults.add(line, f"comment {place}: its {field}: {message}")
+                    faults.add(line, f"comment {number}: its {field}: {message}")
             sheet.relations |= dict.fromkeys(_edges(issue))
             if until := _moment(issue, "defer_until", None, future=True):
                 later[name] = until
@@ -188,14 +188,14 @@ def problems(issue: dict[str, Any]) -> Iterator[str]:
         yield f"priority must be a number from 0 to {len(PRIORITIES) - 1}"
     labels = issue.get("labels") or []
     if isinstance(labels, list):
-        for place, label in enumerate(labels, 1):
-            yield from wrong_text(f"label {place}", label, LABEL)
+        for number, label in enumerate(labels, 1):
+            yield from wrong_text(f"label {number}", label, LABEL)
     else:
         yield "labels must be a list"
     edges = issue.get("dependencies") or []
     if isinstance(edges, list):
-        for place, edge in enumerate(edges, 1):
-            yield from _wrong_edge(f"dependency {place}", edge, issue.get("id"))
+        for number, edge in enumerate(edges, 1):
+            yield from _wrong_edge(f"dependency {number}", edge, issue.get("id"))
     else:
         yield "dependencies must be a list"
     yield from source_comments.problems(issue)
@@ -352,9 +352,11 @@ def _adopt_by_id(sheet: Sheet) -> None:
 
 def _defer(sheet: Sheet, later: dict[str, datetime]) -> None:
     """A deferred parent defers its own children, and not theirs."""
-    for kind, one, other in sheet.relations:
-        if kind == WORDS.parents and other in later and not (item := sheet.items[one]).done:
-            sheet.items[one] = replace(item, not_before=max(later[other], item.not_before or later[other]))
+    for kind, first, second in sheet.relations:
+        if kind == WORDS.parents and second in later and not (item := sheet.items[first]).done:
+            sheet.items[first] = replace(
+                item, not_before=max(later[second], item.not_before or later[second])
+            )
 
 
 def _moment(

@@ -21,12 +21,12 @@ BODY = Comment._meta.get_field("body").max_length
 
 def problems(issue: dict[str, Any]) -> Iterator[str]:
     """Why the comments of an issue cannot be imported, in words."""
-    given = issue.get("comments") or []
-    if not isinstance(given, list):
+    comments = issue.get("comments") or []
+    if not isinstance(comments, list):
         yield "comments must be a list"
         return
-    for place, comment in enumerate(given, 1):
-        name = f"comment {place}"
+    for number, comment in enumerate(comments, 1):
+        name = f"comment {number}"
         if not isinstance(comment, dict):
             yield f"{name} must be an object"
             continue
@@ -42,7 +42,7 @@ def problems(issue: dict[str, Any]) -> Iterator[str]:
 
 def remarks(issue: dict[str, Any], moment: Callable[[dict[str, Any]], datetime | None]) -> list[Remark]:
     """The comments of an issue, the oldest first, those without a time at the end; without those that say nothing. `moment` reads when one was written."""
-    found, times = [], Counter[tuple[str, ...]]()
+    new_comments, times = [], Counter[tuple[str, ...]]()
     for comment in issue.get("comments") or ():
         body = comment.get("text") or ""
         if not body.strip():
@@ -51,8 +51,8 @@ def remarks(issue: dict[str, Any], moment: Callable[[dict[str, Any]], datetime |
         same = author, _second(comment), body.strip()
         times[same] += 1  # said twice, it stands twice
         digest = hashlib.blake2b("\0".join([*same, str(times[same])]).encode(), digest_size=16).hexdigest()
-        found.append(Remark(source_id=digest, author=author, body=body, created_at=moment(comment)))
-    return sorted(found, key=lambda remark: remark.created_at or datetime.max.replace(tzinfo=UTC))
+        new_comments.append(Remark(source_id=digest, author=author, body=body, created_at=moment(comment)))
+    return sorted(new_comments, key=lambda remark: remark.created_at or datetime.max.replace(tzinfo=UTC))
 
 
 def _second(comment: dict[str, Any]) -> str:

@@ -58,12 +58,12 @@ def objects(file: BinaryIO, faults: Faults) -> Iterator[tuple[str, dict[str, Any
             )
         if number == 1:
             line = line.removeprefix(codecs.BOM_UTF8)
-        place = f"line {number}"
+        location = f"line {number}"
         try:
-            if (found := parsed(line)) is not None:
-                yield place, found
+            if (item := parsed(line)) is not None:
+                yield location, item
         except ValueError as error:
-            faults.add(place, str(error), kind=Malformed, code="malformed")
+            faults.add(location, str(error), kind=Malformed, code="malformed")
 
 
 def parsed(line: bytes) -> dict[str, Any] | None:
@@ -81,16 +81,16 @@ def parsed(line: bytes) -> dict[str, Any] | None:
     if not text:
         return None
     try:
-        found = json.loads(text, parse_constant=_no_number)
+        value = json.loads(text, parse_constant=_no_number)
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON: {error.msg} (column {error.colno})") from error
     except RecursionError as error:
         raise ValueError(f"nested deeper than {DEPTH}") from error
-    if not isinstance(found, dict):
+    if not isinstance(value, dict):
         raise ValueError("not a JSON object; each line is one issue")
-    if text.count("{") + text.count("[") > DEPTH and deeper(found, DEPTH):
+    if text.count("{") + text.count("[") > DEPTH and deeper(value, DEPTH):
         raise ValueError(f"nested deeper than {DEPTH}")
-    return found
+    return value
 
 
 def deeper(value: Any, left: int) -> bool:
@@ -98,7 +98,7 @@ def deeper(value: Any, left: int) -> bool:
     if not isinstance(value, dict | list):
         return False
     inside = value.values() if isinstance(value, dict) else value
-    return left < 1 or any(deeper(each, left - 1) for each in inside)
+    return left < 1 or any(deeper(item, left - 1) for item in inside)
 
 
 def _no_number(name: str) -> None:

@@ -174,7 +174,7 @@ def _parsed(text: bytes) -> dict[str, Any]:
     if not text.strip():
         raise Malformed("Nothing was imported. The file is empty")
     try:
-        found = json.loads(text.decode("utf-8-sig"), parse_constant=_no_number)
+        document = json.loads(text.decode("utf-8-sig"), parse_constant=_no_number)
     except UnicodeDecodeError as error:
         raise Malformed(
             f"Nothing was imported. The file is not UTF-8 (byte {error.start + 1}): save it as UTF-8"
@@ -183,22 +183,22 @@ def _parsed(text: bytes) -> dict[str, Any]:
         raise Malformed(f"Nothing was imported. The document is nested deeper than {DEPTH}") from error
     except ValueError as error:
         raise Malformed(f"Nothing was imported. The file is not JSON: {error}") from error
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         raise Invalid("Nothing was imported. The document is not a JSON object", field="the document")
-    if deeper(found, DEPTH):
+    if deeper(document, DEPTH):
         raise Malformed(f"Nothing was imported. The document is nested deeper than {DEPTH}")
-    if b"\\u" in text and not _can_be_kept(found):
+    if b"\\u" in text and not _can_be_kept(document):
         raise Malformed(
             "Nothing was imported. The document holds a NUL character or half a surrogate pair, which no text can keep"
         )
-    return found
+    return document
 
 
 def _can_be_kept(document: dict[str, Any]) -> bool:
     """Escapes can spell what no database text holds."""
-    told = json.dumps(document, ensure_ascii=False)
+    text = json.dumps(document, ensure_ascii=False)
     try:
-        return "\\u0000" not in told and bool(told.encode())
+        return "\\u0000" not in text and bool(text.encode())
     except UnicodeEncodeError:
         return False
 
@@ -210,9 +210,9 @@ def _no_number(name: str) -> None:
 def _needs(tasks: list[dict[str, Any]], faults: Faults) -> dict[str, list[str]]:
     """The parents of each task, told from both ends, in order."""
     needs: dict[str, dict[str, None]] = {}
-    for place, task in enumerate(tasks):
+    for number, task in enumerate(tasks):
         if task["id"] in needs:
-            faults.add(f"task {place + 1}", f"the id {task['id']} is there twice")
+            faults.add(f"task {number + 1}", f"the id {task['id']} is there twice")
         needs[task["id"]] = {}
     for task in tasks:
         for parent, child in _edges(task):

@@ -42,10 +42,10 @@ def idle(role: str, what: str) -> Found:
 def hints() -> Found:
     if not settings.BROKER_URL and not ready():
         return UNKNOWN
-    if said := broker.health():
+    if problem := broker.health():
         return (
             "wrong",
-            said,
+            problem,
             "Check BROKER_URL, and that the broker runs."
             if settings.BROKER_URL
             else "Run: python3 manage.py migrate",
@@ -58,8 +58,8 @@ def clock() -> Found:
     if not ready():
         return UNKNOWN
     return (
-        idle("clock", said.removesuffix(" Start `manage.py clock`.").rstrip("."))
-        if (said := sweeps.health())
+        idle("clock", problem.removesuffix(" Start `manage.py clock`.").rstrip("."))
+        if (problem := sweeps.health())
         else ("ok", "its sweeps run")
     )
 
@@ -68,8 +68,8 @@ def clock() -> Found:
 def worker() -> Found:
     if not ready():
         return UNKNOWN
-    found = sql.one(WORKERS)
-    heard = found["n"] if found else 0
+    counts = sql.one(WORKERS)
+    heard = counts["n"] if counts else 0
     return (
         ("ok", f"{heard} heard within {HEARD_S} s")
         if heard

@@ -105,8 +105,8 @@ def health() -> str:
         return "No clock has ever run: leases do not lapse and nothing is woken. Start `manage.py clock`."
     if runs[CLOCK]["age"] > SILENT_S:
         return f"The clock has been silent for {runs[CLOCK]['age']:.0f} s: leases do not lapse and nothing is woken. Start `manage.py clock`."
-    known = {sweep.name: sweep for sweep in SWEEPS}
+    by_name = {sweep.name: sweep for sweep in SWEEPS}
     for name, run in runs.items():
-        if name in known and run["error"] and run["age"] > 3 * known[name].every_s + SILENT_S:
+        if name in by_name and run["error"] and run["age"] > 3 * by_name[name].every_s + SILENT_S:
             return f"The sweep {name} has been failing for {run['age']:.0f} s: {run['error']}"
     return ""

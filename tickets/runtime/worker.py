@@ -199,13 +199,15 @@ class Worker:
         told = [held for held in over if held.ending and not held.ending.stopped]
         stopped = [held for held in over if held.ending and held.ending.stopped]
         try:
-            settled = Task.objects.settle([_outcome(held) for held in told], by=self.agent) if told else []
+            settled = (
+                Task.objects.settle([_outcome(held) for held in finished], by=self.agent) if finished else []
+            )
             lost = {answer.task for answer in settled if answer.lost}
         except DatabaseError as error:
             if isinstance(error, OperationalError):
                 raise
-            lost = self._settle_one_by_one(told)
-        for held in told:
+            lost = self._settle_one_by_one(finished)
+        for held in finished:
             self._forget(held, "lost" if held.claim.task in lost else "settled")
         for held in stopped:
             self._give_back(held)
@@ -234,10 +236,10 @@ class Worker:
             held.ending = Ending.refused(f"{file.path} could not be handed in: {refusal.message}")
             ending.close()
 
-    def _settle_one_by_one(self, told: list[Held]) -> set[int]:
+    def _settle_one_by_one(self, finished: list[Held]) -> set[int]:
         """One of them cannot be stored: that one fails, the others are told as they are."""
         lost = set()
-        for held in told:
+        for held in finished:
             try:
                 [answer] = Task.objects.settle([_outcome(held)], by=self.agent)
             except DatabaseError as error:

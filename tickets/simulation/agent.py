@@ -84,9 +84,13 @@ class Agent:
         spent = (time.monotonic() - began) / len(claims)
         return self.settle(mine, spent) if (mine := [task for task in done if task in self.hand]) else []
 
-    def length(self, told: float | None) -> float:
+    def length(self, recorded_s: float | None) -> float:
         """Seconds the work takes."""
-        return told / self.orders.speed if self.orders.speed and told is not None else self.orders.work_s
+        return (
+            recorded_s / self.orders.speed
+            if self.orders.speed and recorded_s is not None
+            else self.orders.work_s
+        )
 
     def labour(self, task: int, work_s: float) -> bool:
         """Take as long as the work takes, with a heartbeat at each third of the lease; False when the claim was lost or given back."""
@@ -173,8 +177,8 @@ def worth_repeating(answer: Answer) -> bool:
 
 
 def patience_asked(answer: Answer) -> float:
-    asked = answer.headers.get("Retry-After", "")
-    return min(float(asked), 5.0) if asked.isdigit() else 0.0
+    header = answer.headers.get("Retry-After", "")
+    return min(float(header), 5.0) if header.isdigit() else 0.0
 
 
 def expect(answer: Answer, status: int) -> Answer:

@@ -67,7 +67,7 @@ def parent_of(pid: int) -> int | None:
             )  # the name before it may hold anything
             return int(parent) if state != "Z" else None
         return None
-    told = subprocess.run(
+    output = subprocess.run(
         ["ps", "-o", "ppid=", "-p", str(pid)], capture_output=True, text=True, check=False
     ).stdout.strip()
-    return int(told) if told.isdigit() else None
+    return int(output) if output.isdigit() else None

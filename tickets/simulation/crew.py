@@ -43,9 +43,9 @@ class Crew:
                 self.orders
             ):  # all begin together: how long an interpreter takes to start is no part of the run
                 self.ready.acquire(timeout=max(0.0, until - time.monotonic()))
-            for process, told in zip(self.processes, self.orders, strict=True):
+            for process, order in zip(self.processes, self.orders, strict=True):
                 with contextlib.suppress(BrokenPipeError):  # it has ended, which is noticed
-                    process.stdin.write(json.dumps(asdict(told)) + "\n")  # type: ignore[union-attr]
+                    process.stdin.write(json.dumps(asdict(order)) + "\n")  # type: ignore[union-attr]
                     process.stdin.flush()  # type: ignore[union-attr]
         except BaseException:
             self.end(patience=0)
@@ -61,11 +61,11 @@ class Crew:
 
     def news(self) -> list[dict[str, Any]]:
         """What the agents have said since this was last asked."""
-        found = []
+        messages = []
         with contextlib.suppress(queue.Empty):
             while True:
-                found.append(self.said.get_nowait())
-        return found
+                messages.append(self.said.get_nowait())
+        return messages
 
     def end(self, patience: float) -> None:
         """Tell every agent to stop, wait until what they said is read, and end whoever does not."""
@@ -100,8 +100,8 @@ class Crew:
         assert process.stdout
         for line in process.stdout:
             with contextlib.suppress(ValueError):  # a line cut off by its writer's end
-                told = json.loads(line)
-                if told["what"] == "ready":
+                message = json.loads(line)
+                if message["what"] == "ready":
                     self.ready.release()
                 else:
-                    self.said.put(told)
+                    self.said.put(message)

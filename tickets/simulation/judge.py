@@ -135,9 +135,9 @@ def what_stands(project: Project) -> Before:
 
 def judge(project: Project, before: Before, acknowledged: Collection[tuple[int, int]] = ()) -> Verdict:
     """The verdict over everything since `before`; `acknowledged` are the (task, fence) whose completion the server confirmed to somebody."""
-    told = sql.rows(TOLD, [project.pk, before.last_event, [*LEAVES, *BY_TIME]])
+    events = sql.rows(TOLD, [project.pk, before.last_event, [*LEAVES, *BY_TIME]])
     now = sql.rows("SELECT id, state FROM tickets_task WHERE project_id = %s", [project.pk])
-    completed = Counter(event["task"] for event in told if event["kind"] == "task.completed")
+    completed = Counter(event["task"] for event in events if event["kind"] == "task.completed")
     verdict = Verdict(tasks=len(before.open), held=len(before.held))
     verdict.done = sum(
         1
@@ -149,21 +149,21 @@ def judge(project: Project, before: Before, acknowledged: Collection[tuple[int, 
     ):
         verdict.done_twice += 1
         verdict.faults.append(f"task {task} was completed {completed[task]} times")
-    _replay(told, before, verdict)
-    kept = {(event["task"], event["fence"]) for event in told if event["kind"] == "task.completed"}
+    _replay(events, before, verdict)
+    kept = {(event["task"], event["fence"]) for event in events if event["kind"] == "task.completed"}
     for task, fence in sorted(set(acknowledged) - kept):
         verdict.lost += 1
         verdict.faults.append(
             f"the completion of task {task} with fence {fence} was confirmed, and the journal does not know it"
         )
-    verdict.makespan_s = _makespan(told)
+    verdict.makespan_s = _makespan(events)
     return verdict
 
 
-def _replay(told: list[dict[str, Any]], before: Before, verdict: Verdict) -> None:
+def _replay(events: list[dict[str, Any]], before: Before, verdict: Verdict) -> None:
     states = dict(before.states)
     early = set()
-    for event in told:
+    for event in events:
         task = event["task"]
         if event["kind"] == "task.claimed":
             if states.get(task) == "claimed":
@@ -185,8 +185,8 @@ def _replay(told: list[dict[str, Any]], before: Before, verdict: Verdict) -> Non
     verdict.order_violations = len(early)
 
 
-def _makespan(told: list[dict[str, Any]]) -> float | None:
+def _makespan(events: list[dict[str, Any]]) -> float | None:
     """Seconds from the first grant to the last completion."""
-    started: list[datetime] = [event["at"] for event in told if event["kind"] == "task.claimed"]
-    ended: list[datetime] = [event["at"] for event in told if event["kind"] == "task.completed"]
+    started: list[datetime] = [event["at"] for event in events if event["kind"] == "task.claimed"]
+    ended: list[datetime] = [event["at"] for event in events if event["kind"] == "task.completed"]
     return round((max(ended) - min(started)).total_seconds(), 3) if started and ended else None

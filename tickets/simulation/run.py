@@ -115,9 +115,10 @@ class Run:
     def _bound_s(self, before: Before) -> float | None:
         """Seconds a crew without overhead would need; None where the work takes no time, so that the bound would say nothing."""
         orders = self.orders[0]
-        told = before.work if orders.speed else {}
+        durations = before.work if orders.speed else {}
         work = {
-            task: told[task] / (orders.speed or 1) if task in told else orders.work_s for task in before.open
+            task: durations[task] / (orders.speed or 1) if task in durations else orders.work_s
+            for task in before.open
         }
         edges = [(need.parent, child) for child, needs in before.needs.items() for need in needs]
         return round(list_schedule(work, edges, len(self.orders)), 3) if any(work.values()) else None

@@ -33,11 +33,13 @@ class Server:
 
 def here(home: Path) -> Server | None:
     """The server whose `up` lives and holds this OMOI_HOME; None when there is none."""
-    noted = running_server.found(home)
-    if not noted or not noted.get("url"):
+    document = running_server.found(home)
+    if not document or not document.get("url"):
         return None
     return Server(
-        noted["url"].rstrip("/"), noted["pid"], {role: pid for role, pid in noted["children"].items() if pid}
+        document["url"].rstrip("/"),
+        document["pid"],
+        {role: pid for role, pid in document["children"].items() if pid},
     )
 
 

@@ -57,20 +57,20 @@ class Command(commands.Command):
 
     @sql.atomic
     def create(self, *, name: str, projects: list[str], **shape: Any) -> commands.Document:
-        known = {project.key: project for project in Project.objects.filter(key__in=projects)}
-        if missing := [key for key in projects if key not in known]:
+        found_projects = {project.key: project for project in Project.objects.filter(key__in=projects)}
+        if missing := [key for key in projects if key not in found_projects]:
             raise NotFound(
                 f"there is no project {missing[0]}",
                 next_action=f"Make it with `manage.py projects create {missing[0]}`.",
             )
         shape = {part: shape[part] for part in ("kind", "capabilities", "phases", "tags", "capacity")}
-        agent = Agent.objects.register(name=name, projects=known.values(), by=commands.BY, **shape)
+        agent = Agent.objects.register(name=name, projects=found_projects.values(), by=commands.BY, **shape)
         _, key = Key.objects.issue(agent=agent, by=commands.BY)
-        told = {
+        shown = {
             part: getattr(agent, part)
             for part in ("name", "kind", "capabilities", "phases", "tags", "capacity")
         }
-        return {"agent": {**told, "projects": sorted(known)}, "key": key}
+        return {"agent": {**shown, "projects": sorted(found_projects)}, "key": key}
 
     def created(self, made: commands.Document) -> None:
         agent = made["agent"]

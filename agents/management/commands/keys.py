@@ -64,7 +64,7 @@ def seconds(text: str) -> timedelta:
 
 
 def named(model: Any, field: str, name: str | None) -> Any:
-    found = model.objects.filter(**{field: name}).first()
-    if found is None:
+    row = model.objects.filter(**{field: name}).first()
+    if row is None:
         raise NotFound(f"there is no {model._meta.verbose_name} named {name}")
-    return found
+    return row

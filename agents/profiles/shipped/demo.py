@@ -160,7 +160,7 @@ def coverage(brief: Brief, seconds: float) -> dict[str, Any]:
     time.sleep(float(seconds))
     piece = piece_of(brief)
     with tree(brief["ticket"]["key"]) as folder:
-        told = python(
+        run = python(
             "-m",
             "coverage",
             "run",
@@ -169,16 +169,16 @@ def coverage(brief: Brief, seconds: float) -> dict[str, Any]:
             at=folder,
         )
         python("-m", "coverage", "xml", "--quiet", "-o", Path("coverage.xml").absolute(), at=folder)
-        return {"commit": git("rev-parse", "HEAD", at=folder), "tests": told.splitlines()[-1]}
+        return {"commit": git("rev-parse", "HEAD", at=folder), "tests": run.splitlines()[-1]}
 
 
 def tests(brief: Brief, seconds: float) -> dict[str, Any]:
     """Run all tests of the branch and keep the report and what was said."""
     time.sleep(float(seconds))
     with tree(brief["ticket"]["key"]) as folder:
-        told = python(*pytest("tests", "-v", f"--junitxml={Path('results.xml').absolute()}"), at=folder)
-        Path("evidence.txt").write_text(told)
-        return {"commit": git("rev-parse", "HEAD", at=folder), "tests": told.splitlines()[-1]}
+        run = python(*pytest("tests", "-v", f"--junitxml={Path('results.xml').absolute()}"), at=folder)
+        Path("evidence.txt").write_text(run)
+        return {"commit": git("rev-parse", "HEAD", at=folder), "tests": run.splitlines()[-1]}
 
 
 def merge(brief: Brief, seconds: float) -> dict[str, Any]:
@@ -198,11 +198,11 @@ def merge(brief: Brief, seconds: float) -> dict[str, Any]:
                     name,
                     at=folder,
                 )
-            told = python(*pytest("tests"), at=folder)
+            run = python(*pytest("tests"), at=folder)
             after = git("rev-parse", "HEAD", at=folder)
         try:
             git("update-ref", "refs/heads/main", after, before)
-            return {"commit": after, "tests": told.splitlines()[-1]}
+            return {"commit": after, "tests": run.splitlines()[-1]}
         except RuntimeError:
             continue
     raise RuntimeError(f"main moved {TRIES} times while {name} was merged")
@@ -263,12 +263,12 @@ def changed(brief: Brief, piece: dict[str, Any], tests: str, subject: str) -> di
                 raise RuntimeError(f"ledger/{piece['needs']}.py is not on main yet")
         write(folder / "ledger" / f"{piece['piece']}.py", source(f"{piece['piece']}.py"))
         write(folder / "tests" / f"test_{piece['piece']}.py", tests)
-        told = {
+        counts = {
             "commit": commit(folder, subject),
             "files": git("diff", "--name-only", "main...HEAD", at=folder).splitlines(),
         }
-    Path("code_changes.json").write_text(json.dumps(told, indent=1))
-    return told
+    Path("code_changes.json").write_text(json.dumps(counts, indent=1))
+    return counts
 
 
 def written(brief: Brief, path: str, text: str, copy: str, subject: str) -> str:

@@ -29,19 +29,19 @@ class Command(commands.Command):
         )
         parser.add_argument("options", nargs=argparse.REMAINDER, metavar="...", help="its options")
 
-    def act(self, **asked: Any) -> commands.Document:
-        there, name = known(), asked["name"]
-        if asked["list"]:
-            return {"benches": [{"name": each, "about": about} for each, about in there.items()]}
+    def act(self, **options: Any) -> commands.Document:
+        benches, name = known(), options["name"]
+        if options["list"]:
+            return {"benches": [{"name": bench, "about": about} for bench, about in benches.items()]}
         if not name:
-            raise CommandError(f"name what to measure: {', '.join(there)}", returncode=2)
-        if name not in there:
-            raise NotFound(f"there is no bench {name}; there are: {', '.join(there)}")
-        return become(FOLDER / f"{name}.py", [*(["--json"] if asked["json"] else []), *asked["options"]])
+            raise CommandError(f"name what to measure: {', '.join(benches)}", returncode=2)
+        if name not in benches:
+            raise NotFound(f"there is no bench {name}; there are: {', '.join(benches)}")
+        return become(FOLDER / f"{name}.py", [*(["--json"] if options["json"] else []), *options["options"]])
 
     def tell(self, document: commands.Document) -> None:
-        for each in document["benches"]:
-            self.stdout.write(f"{each['name']:12}{each['about']}")
+        for bench in document["benches"]:
+            self.stdout.write(f"{bench['name']:12}{bench['about']}")
 
 
 def become(script: Path, words: list[str]) -> NoReturn:

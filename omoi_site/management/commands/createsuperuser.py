@@ -20,13 +20,13 @@ class Command(createsuperuser.Command):
         return super().execute(*args, **options)
 
     def handle(self, *args: Any, **options: Any) -> str | None:
-        given = os.environ.get("DJANGO_SUPERUSER_PASSWORD")
-        if given and not options["interactive"]:
+        password = os.environ.get("DJANGO_SUPERUSER_PASSWORD")
+        if password and not options["interactive"]:
             user = get_user_model()(
                 **{name: options[name] for name in ("username", "email") if options.get(name)}
             )
             try:
-                validate_password(given, user)
+                validate_password(password, user)
             except ValidationError as weak:
                 raise CommandError(f"DJANGO_SUPERUSER_PASSWORD: {' '.join(weak.messages)}") from weak
         return super().handle(*args, **options)

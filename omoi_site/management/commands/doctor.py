@@ -18,14 +18,14 @@ class Command(commands.Command):
     needs_database = False
 
     def act(self, **_: Any) -> commands.Document:
-        found = list(doctor.findings())
+        results = list(doctor.findings())
         server = None
         with contextlib.suppress(OSError):  # another user's folder, which its own line tells
             server = running_server.found(settings.OMOI_HOME)
         return {
             "running": server and server["url"],
-            "well": not any(finding.state == "wrong" for finding in found),
-            "findings": [finding.as_dict() for finding in found],
+            "well": not any(finding.state == "wrong" for finding in results),
+            "findings": [finding.as_dict() for finding in results],
         }
 
     def tell(self, document: commands.Document) -> None:

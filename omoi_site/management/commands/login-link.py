@@ -25,17 +25,21 @@ class Command(commands.Command):
         )
 
     def act(self, *, user: str = "", **_: Any) -> commands.Document:
-        found = get_user_model().objects.filter(username=user, is_active=True).first()
-        if found is None:
+        person = get_user_model().objects.filter(username=user, is_active=True).first()
+        if person is None:
             raise NotFound(f"there is no person {user} who may sign in")
         server = running_server.found(settings.OMOI_HOME) or {}
         ends_at = timezone.now() + timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
-        return {"user": user, "link": f"{server.get('url', '')}{one_time_path(found)}", "expires_at": ends_at}
+        return {
+            "user": user,
+            "link": f"{server.get('url', '')}{one_time_path(person)}",
+            "expires_at": ends_at,
+        }
 
     def tell(self, made: commands.Document) -> None:
         self.stdout.write(made["link"])
         hours = settings.PASSWORD_RESET_TIMEOUT // 3600
-        where = "" if made["link"].startswith("http") else " Put the address of your server in front."
+        hint = "" if made["link"].startswith("http") else " Put the address of your server in front."
         self.stderr.write(
-            f"It signs {made['user']} in once, within {hours} hours and before any other sign-in of theirs.{where}"
+            f"It signs {made['user']} in once, within {hours} hours and before any other sign-in of theirs.{hint}"
         )

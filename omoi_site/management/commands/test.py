@@ -29,10 +29,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, full: bool, pytest: list[str], **options: Any) -> None:
         self.run_pytest([*(["--full"] if full else []), *pytest])
 
-    def run_pytest(self, asked: Sequence[str]) -> None:
+    def run_pytest(self, arguments: Sequence[str]) -> None:
         """Becomes pytest: nothing of this process, its settings least of all, is in the way of the tests' own."""
-        words = [word for word in asked if word != "--full"]
-        if "--full" not in asked and not any(word.startswith("-m") for word in words):
+        words = [word for word in arguments if word != "--full"]
+        if "--full" not in arguments and not any(word.startswith("-m") for word in words):
             words = ["-m", "not full", *words]
         os.chdir(settings.ROOT)
         os.execv(sys.executable, [sys.executable, "-m", "pytest", *words])

@@ -107,7 +107,7 @@ class Command(BaseCommand):
 
     def supervisor(self, listener: socket.socket) -> Supervisor:
         home, door = settings.OMOI_HOME, listener.fileno()
-        given: dict[str, dict[str, Any]] = {
+        options: dict[str, dict[str, Any]] = {
             "web": {"args": (f"--fd={door}",), "fds": (door,)},
             "demo": {"once": True},
         }
@@ -116,7 +116,9 @@ class Command(BaseCommand):
             self.url,
             server=None if os.environ.get("DATABASE_URL") else embedded.Server(home),
             listener=listener,
-            roles=[role(name, **given.get(name, {})) for name in (*ROLES, *(["demo"] if self.demo else []))],
+            roles=[
+                role(name, **options.get(name, {})) for name in (*ROLES, *(["demo"] if self.demo else []))
+            ],
             grace_s=settings.WORKER_GRACE_S + 10,  # a worker's own, and time to give back what it still holds
             prepare=self.prepare,
             welcome=self.welcome,
@@ -128,9 +130,9 @@ class Command(BaseCommand):
         """Migrate, and see that there is an operator; afterwards no connection is left open."""
         home, own = settings.OMOI_HOME, not os.environ.get("DATABASE_URL")
         if own:  # the secrets were made after the settings were read
-            here = location.database(home)
+            address = location.database(home)
             for described in (settings.DATABASES["default"], connections["default"].settings_dict):
-                described.update(HOST=here["HOST"], PASSWORD=here["PASSWORD"])
+                described.update(HOST=address["HOST"], PASSWORD=address["PASSWORD"])
         try:
             startup.reach("" if own else "of DATABASE_URL ")
             startup.migrate(self.say, home / "backups" if own else None)
