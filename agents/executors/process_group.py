@@ -23,7 +23,7 @@ from agents.executors.job_user import as_executor
 from agents.executors.output_text import Output
 from agents.executors.stop_signal import Stop
 
-MERCY_S = 2.0  # between asking a group to end and killing it
+GRACE_S = 2.0  # between asking a group to end and killing it
 LAST_WORDS_S = 0.2  # spent on what still lies in the pipe of a group that was ended
 LOOK_S = 0.5  # how often to look whether time is up, when nothing else wakes us
 SLEPT_S = (
@@ -93,7 +93,7 @@ def _follow(
     os.set_blocking(process.stdout.fileno(), False)
     with selectors.DefaultSelector() as events, _ended(process) as ended:
         events.register(process.stdout, selectors.EVENT_READ)
-        events.register(stop.ear, selectors.EVENT_READ)
+        events.register(stop.read_fd, selectors.EVENT_READ)
         if ended is not None:
             events.register(ended, selectors.EVENT_READ)
         looked = time.monotonic()
@@ -139,7 +139,7 @@ def _take(pipe: IO[bytes], output: Output) -> bool:
 
 
 def _end_group(process: subprocess.Popen[bytes], pipe: IO[bytes], output: Output, *, politely: bool) -> None:
-    """End what is left of the group and take what was said last; nobody is waited for beyond MERCY_S."""
+    """End what is left of the group and take what was said last; nobody is waited for beyond GRACE_S."""
     if politely:
         _send(process.pid, signal.SIGTERM)
         _await_group(process, pipe, output)
@@ -153,7 +153,7 @@ def _end_group(process: subprocess.Popen[bytes], pipe: IO[bytes], output: Output
 
 def _end_strays(mark: str) -> None:
     """End children that left the group. One that starts another while we look is found the next time, so look until there is none."""
-    deadline = time.monotonic() + MERCY_S
+    deadline = time.monotonic() + GRACE_S
     while (strays := process_guard.marked(mark)) and time.monotonic() < deadline:
         for stray in strays:
             with contextlib.suppress(ProcessLookupError):
@@ -161,8 +161,8 @@ def _end_strays(mark: str) -> None:
 
 
 def _await_group(process: subprocess.Popen[bytes], pipe: IO[bytes], output: Output) -> None:
-    """Take its output until its leader has ended, MERCY_S at most."""
-    deadline = time.monotonic() + MERCY_S
+    """Take its output until its leader has ended, GRACE_S at most."""
+    deadline = time.monotonic() + GRACE_S
     with selectors.DefaultSelector() as events:
         events.register(pipe, selectors.EVENT_READ)
         while time.monotonic() < deadline and not _has_ended(process):

@@ -17,7 +17,7 @@ import time
 import uuid
 from collections.abc import Iterator
 
-MERCY_S = 1.0
+GRACE_S = 1.0
 NAME = "OMOI_GUARD"
 mark = uuid.uuid4().hex  # in the environment of all that this process starts for a job, as `mark.number`
 
@@ -97,7 +97,7 @@ def watch(mark: str) -> None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(stray, what)
         if what is signal.SIGTERM:
-            time.sleep(MERCY_S)  # who was just being started has its mark by then
+            time.sleep(GRACE_S)  # who was just being started has its mark by then
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ class Stop:
         self.until = float("inf")  # of time.monotonic(): past it nobody can vouch for the claim
         self._reason = ""
         self._lock = threading.Lock()
-        self.ear, self._mouth = os.pipe()
+        self.read_fd, self._write_fd = os.pipe()
 
     @property
     def reason(self) -> str:
@@ -33,12 +33,12 @@ class Stop:
         with self._lock:
             if not self._reason:
                 self._reason = reason
-                if self._mouth >= 0:
-                    os.write(self._mouth, b"!")
+                if self._write_fd >= 0:
+                    os.write(self._write_fd, b"!")
 
     def close(self) -> None:
         with self._lock:
-            if self._mouth >= 0:
-                os.close(self.ear)
-                os.close(self._mouth)
-                self._mouth = -1
+            if self._write_fd >= 0:
+                os.close(self.read_fd)
+                os.close(self._write_fd)
+                self._write_fd = -1

@@ -30,7 +30,7 @@ class Child:
         self.fds = tuple(fds)
         self.log = home / "logs" / f"{role}.log"
         self.process: subprocess.Popen[bytes] | None = None
-        self.ear: int | None = None  # what it says it is ready on
+        self.ready_fd: int | None = None  # what it says it is ready on
         self.ready = False
         self.pauses = 0
         self.due: float | None = 0.0
@@ -46,8 +46,8 @@ class Child:
         self.log.parent.mkdir(exist_ok=True, mode=0o700)
         if self.log.exists() and self.log.stat().st_size > LONGEST_LOG:
             self.log.rename(self.log.with_suffix(".log.1"))
-        self.ear, mouth = os.pipe()
-        predecessor = f"{self.process.pid} {self.fate}" if self.process else ""
+        self.ready_fd, write_fd = os.pipe()
+        predecessor = f"{self.process.pid} {self.exit_text}" if self.process else ""
         try:
             with open(os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
                 self.began = log.tell()
@@ -60,21 +60,21 @@ class Child:
                     env={
                         **os.environ,
                         "OMOI_HOME": str(self.home),
-                        "OMOI_READY_FD": str(mouth),
+                        "OMOI_READY_FD": str(write_fd),
                         "OMOI_PREDECESSOR": predecessor,
                     },
-                    pass_fds=(mouth, *self.fds),
+                    pass_fds=(write_fd, *self.fds),
                     preexec_fn=die_with_parent(signal.SIGTERM),
                 )
         finally:
-            os.close(mouth)
+            os.close(write_fd)
         self.ready, self.due = False, None
 
-    def hear(self) -> None:
-        """Its ear can be read: it is ready, or it closed it without a word."""
-        assert self.ear is not None
-        self.ready = os.read(self.ear, 100).startswith(b"ready")
-        self._close_ear()
+    def read_ready(self) -> None:
+        """Its descriptor can be read: it is ready, or it closed it without a word."""
+        assert self.ready_fd is not None
+        self.ready = os.read(self.ready_fd, 100).startswith(b"ready")
+        self._close_ready_fd()
         if self.ready:
             self.pauses = 0
 
@@ -85,8 +85,8 @@ class Child:
         """
         if self.process is None or self.due is not None or self.over or self.process.poll() is None:
             return False
-        if self.ear is not None:
-            self.hear()
+        if self.ready_fd is not None:
+            self.read_ready()
         pause = 0.0 if self.ready else min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**self.pauses)
         self.pauses += not self.ready
         self.over = self.once and self.process.returncode >= 0
@@ -101,12 +101,12 @@ class Child:
             self.due = 0.0
 
     @property
-    def fate(self) -> str:
+    def exit_text(self) -> str:
         """How it ended, in words."""
         code = self.process.returncode if self.process else 0
         return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
 
-    def last_words(self) -> str:
+    def log_tail(self) -> str:
         """The end of what it logged since its last start."""
         with self.log.open("rb") as log:
             log.seek(max(self.began, self.log.stat().st_size - 2000))
@@ -124,7 +124,7 @@ class Child:
                 os.killpg(self.pid, signal.SIGKILL)
             self.send(signal.SIGKILL)
 
-    def _close_ear(self) -> None:
-        if self.ear is not None:
-            os.close(self.ear)
-            self.ear = None
+    def _close_ready_fd(self) -> None:
+        if self.ready_fd is not None:
+            os.close(self.ready_fd)
+            self.ready_fd = None

@@ -59,15 +59,15 @@ class Supervisor:
 
     def run(self) -> None:
         """Work until told to end. Raises NoServer when PostgreSQL cannot be started the first time."""
-        with self._signals() as bell:
+        with self._signals() as wakeup:
             try:
                 self._start()
                 self.starting = False
                 while not self.asked_to_end:
                     self._look_after()
-                    self._wait(bell)
+                    self._wait(wakeup)
             finally:
-                self._end(bell)
+                self._end(wakeup)
 
     def _start(self) -> None:
         if self.server:
@@ -89,7 +89,7 @@ class Supervisor:
         changed = False
         for child in self.roles:
             if child.died():
-                self.say(self._obituary(child))
+                self.say(self._exit_report(child))
                 changed = True
             if child.due is not None and child.due <= time.monotonic():
                 child.start()
@@ -127,18 +127,18 @@ class Supervisor:
             self.server_pauses, self.server_due = self.server_pauses + 1, time.monotonic() + pause
             self.say(f"{refusal}\nThe next try is in {pause:.0f} s.")
 
-    def _obituary(self, child: Child) -> str:
+    def _exit_report(self, child: Child) -> str:
         if child.over:
             done = child.process is not None and child.process.returncode == 0
             return (
                 f"{child.role} has done its part."
                 if done
-                else f"{child.role} {child.fate} and is left at that:\n{child.last_words()}"
+                else f"{child.role} {child.exit_text} and is left at that:\n{child.log_tail()}"
             )
         pause = (child.due or 0.0) - time.monotonic()
         if pause <= 0:
-            return f"{child.role} {child.fate}; started again."
-        return f"{child.role} {child.fate} before it was ready; the next try is in {pause:.1f} s. The end of {child.log}:\n{child.last_words()}"
+            return f"{child.role} {child.exit_text}; started again."
+        return f"{child.role} {child.exit_text} before it was ready; the next try is in {pause:.1f} s. The end of {child.log}:\n{child.log_tail()}"
 
     def _note(self) -> None:
         children = {child.role: child.pid for child in self.roles if child.pid}
@@ -150,21 +150,21 @@ class Supervisor:
         except OSError as error:  # a full disk: those who look for us wait, those who work go on
             self.say(f"{self.home / 'server.json'} could not be written: {error.strerror}.")
 
-    def _wait(self, bell: socket.socket) -> None:
+    def _wait(self, wakeup: socket.socket) -> None:
         """Until something happens or something is due."""
         dues = [child.due for child in self.roles if child.due is not None]
         if self.server and self.server.process and self.server.process.poll() is not None:
             dues.append(self.server_due)
         longest = LOOK_S if self.changed else 60.0
         patience = max(0.0, min([*dues, time.monotonic() + longest]) - time.monotonic())
-        ears = {child.ear: child for child in self.roles if child.ear is not None}
-        heard, _, _ = select.select([bell.fileno(), *ears], [], [], patience)
+        ready_fds = {child.ready_fd: child for child in self.roles if child.ready_fd is not None}
+        readable, _, _ = select.select([wakeup.fileno(), *ready_fds], [], [], patience)
         with contextlib.suppress(BlockingIOError):
-            bell.recv(4096)
-        for ear in set(heard) & set(ears):
-            ears[ear].hear()
+            wakeup.recv(4096)
+        for fd in set(readable) & set(ready_fds):
+            ready_fds[fd].read_ready()
 
-    def _end(self, bell: socket.socket) -> None:
+    def _end(self, wakeup: socket.socket) -> None:
         """Roles first, each with its grace, PostgreSQL last; asked a second time, hurry."""
         self.listener.close()  # ours only: the web process shuts the door itself, when it has drained
         for child in self.roles:
@@ -183,9 +183,9 @@ class Supervisor:
             if time.monotonic() > deadline:
                 for child in self.roles:
                     child.kill()
-            select.select([bell], [], [], min(1.0, max(0.05, deadline - time.monotonic())))
+            select.select([wakeup], [], [], min(1.0, max(0.05, deadline - time.monotonic())))
             with contextlib.suppress(BlockingIOError):
-                bell.recv(4096)
+                wakeup.recv(4096)
         if self.server:
             self.say("Waiting for PostgreSQL to write its data to disk.")
             self.server.stop()
@@ -200,25 +200,25 @@ class Supervisor:
     @contextlib.contextmanager
     def _signals(self) -> Iterator[socket.socket]:
         """A socket that can be read whenever a signal came."""
-        ear, bell = socket.socketpair()
-        ear.setblocking(False)
-        bell.setblocking(False)
+        read_end, write_end = socket.socketpair()
+        read_end.setblocking(False)
+        write_end.setblocking(False)
         before = {number: signal.getsignal(number) for number in (*ENDS, signal.SIGCHLD)}
         for number in ENDS:
             if number != signal.SIGHUP or before[number] is not signal.SIG_IGN:  # started by nohup: stay
-                signal.signal(number, self._told)
+                signal.signal(number, self._on_signal)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        previous = signal.set_wakeup_fd(bell.fileno(), warn_on_full_buffer=False)
+        previous = signal.set_wakeup_fd(write_end.fileno(), warn_on_full_buffer=False)
         try:
-            yield ear
+            yield read_end
         finally:
             signal.set_wakeup_fd(previous)
             for number, handler in before.items():
                 signal.signal(number, handler)
-            ear.close()
-            bell.close()
+            read_end.close()
+            write_end.close()
 
-    def _told(self, number: int, frame: FrameType | None) -> None:
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self.asked_to_end += 1
         if self.asked_to_end == 1:
             self.say(

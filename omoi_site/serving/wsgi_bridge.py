@@ -55,7 +55,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 Answer = tuple[int, Headers, Any]  # the body as bytes or a file
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
-BREATH_S = 0.5  # before a client that waits is tried again when no thread is to be had
+PAUSE_S = 0.5  # before a client that waits is tried again when no thread is to be had
 WAIT = b"x-wait"
 PRINCIPAL = b"x-principal"  # whom a wait or a body is counted for; never leaves the server
 ADMISSION = "omoi.admission"  # in the environ: say only whether this may be sent, with 204 and who sends it; the body comes afterwards
@@ -193,7 +193,7 @@ class Bridge:
                     seen, nothing = now, bool(wish(answer)[0])
                 except Busy:  # nobody who waits is refused for it
                     nothing = True
-                    await asyncio.wait([gone], timeout=BREATH_S)
+                    await asyncio.wait([gone], timeout=PAUSE_S)
                 finally:
                     self.bells.looked(bells, nothing=nothing)
             if gone.done():

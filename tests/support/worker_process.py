@@ -21,19 +21,19 @@ class WorkerProcess:
     """`manage.py worker` as users run it."""
 
     def __init__(self, name: str = "w1", threads: int = 4, **environment: str) -> None:
-        ear, mouth = os.pipe()
+        read_fd, write_fd = os.pipe()
         self.log = Path(settings.OMOI_HOME) / f"{name}.log"
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "worker", "--name", name, "--threads", str(threads)],
                 cwd=ROOT,
-                env={**cluster.environment(), "OMOI_READY_FD": str(mouth), **QUICK, **environment},
-                pass_fds=[mouth],
+                env={**cluster.environment(), "OMOI_READY_FD": str(write_fd), **QUICK, **environment},
+                pass_fds=[write_fd],
                 stdout=log,
                 stderr=log,
             )
-        os.close(mouth)
-        with os.fdopen(ear) as said:
+        os.close(write_fd)
+        with os.fdopen(read_fd) as said:
             assert said.read().startswith("ready"), self.log.read_text()
 
     def last_words(self) -> str:

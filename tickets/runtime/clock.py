@@ -20,7 +20,7 @@ from tickets.runtime.sweeps import SWEEPS, Sweep
 
 LOCK = 1_002  # class of the advisory lock, beside the graph's
 LOOK_AGAIN_S = 1.0  # how long a stand-by needs at most to notice that the other is gone
-BREATH_S = 0.02  # between two turns when more is left: others want the database too
+PAUSE_S = 0.02  # between two turns when more is left: others want the database too
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 2.0
 LIMITS = "SELECT set_config('statement_timeout', '20s', false), set_config('lock_timeout', '5s', false)"
 
@@ -49,7 +49,7 @@ class Clock:
                     pause = FIRST_PAUSE_S
                     while True:
                         self.turn()
-                        time.sleep(max(BREATH_S, min(self.due.values()) - time.monotonic()))
+                        time.sleep(max(PAUSE_S, min(self.due.values()) - time.monotonic()))
             except (Lost, DatabaseError, InterfaceError) as error:
                 log.warning(
                     "the clock lost the database and tries again in %.1f s: %s",

@@ -1,4 +1,4 @@
-"""A bell that threads and signal handlers can ring: an Event's lock would deadlock in a handler."""
+"""An event that threads and signal handlers can set: threading.Event's lock would deadlock in a handler."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import os
 import select
 
 
-class Bell:
+class WakeEvent:
     def __init__(self) -> None:
-        self.ear, self.mouth = os.pipe()
-        os.set_blocking(self.ear, False)
-        os.set_blocking(self.mouth, False)
+        self.read_fd, self.write_fd = os.pipe()
+        os.set_blocking(self.read_fd, False)
+        os.set_blocking(self.write_fd, False)
 
-    def ring(self) -> None:
-        with contextlib.suppress(BlockingIOError):  # full: it rings already
-            os.write(self.mouth, b"!")
+    def set(self) -> None:
+        with contextlib.suppress(BlockingIOError):  # full: it is set already
+            os.write(self.write_fd, b"!")
 
     def wait(self, timeout: float) -> None:
-        """Until it is rung, or was rung since the last wait."""
-        if select.select([self.ear], [], [], max(0.0, timeout))[0]:
-            os.read(self.ear, 1 << 16)
+        """Until it is set, or was set since the last wait."""
+        if select.select([self.read_fd], [], [], max(0.0, timeout))[0]:
+            os.read(self.read_fd, 1 << 16)

@@ -25,7 +25,7 @@ from omoi_site.brokers import hints
 from omoi_site.errors import OmoiError
 from tickets.models import AgentUnavailable, Artifact, CapacityFull, Claim, ClaimLost, Outcome, Task, Ticket
 from tickets.runtime import worker_name
-from tickets.runtime.wake_event import Bell
+from tickets.runtime.wake_event import WakeEvent
 
 log = logging.getLogger(__name__)
 _here: Worker | None = None
@@ -35,7 +35,7 @@ def look() -> None:
     """A hint came: the worker of this process, if it has one, looks for tasks at once."""
     if _here is not None:
         _here.hinted.set()
-        _here.bell.ring()
+        _here.wake.set()
 
 
 @dataclass(eq=False)
@@ -56,7 +56,7 @@ class Worker:
         self.name, self.threads, self.capabilities = name, threads, capabilities
         self.held: list[Held] = []
         self.beat_due = 0.0
-        self.bell = Bell()
+        self.wake = WakeEvent()
         self.hinted = threading.Event()
         self.told_to_end = 0
         self.done = 0
@@ -81,7 +81,7 @@ class Worker:
     def end(self) -> None:
         """No new claims; running work gets its grace. Told twice: none. Safe to call from a signal handler."""
         self.told_to_end += 1
-        self.bell.ring()
+        self.wake.set()
 
     def run(self) -> None:
         """Work until told to end and everything held is settled or given back."""
@@ -93,7 +93,7 @@ class Worker:
                 self._stop_all("the worker ends")
             pause = self._turn()
             if not self.told_to_end or self.held:
-                self.bell.wait(min(pause, max(0.1, grace_over - time.monotonic())))
+                self.wake.wait(min(pause, max(0.1, grace_over - time.monotonic())))
         self.pool.shutdown()
         connection.close()
 
@@ -152,7 +152,7 @@ class Worker:
         """Do not begin it: it is given back."""
         held.stop.pull(why)
         held.ending = Ending.failed(why, stopped=True)
-        self.bell.ring()
+        self.wake.set()
 
     def _carry_out(self, held: Held) -> None:
         """In a thread of the pool: always an ending, whatever happens."""
@@ -163,7 +163,7 @@ class Worker:
         except Exception as error:
             log.exception("carrying out %s broke", held.claim.key)
             held.ending = Ending.failed(f"the worker broke: {type(error).__name__}: {error}")
-        self.bell.ring()
+        self.wake.set()
 
     # -- keeping
 

@@ -249,7 +249,7 @@ def test_who_is_refused_while_waiting_calls_the_next(play):
 
 
 def test_nobody_who_waits_is_refused_because_all_threads_are_taken(play, monkeypatch):
-    monkeypatch.setattr("omoi_site.serving.wsgi_bridge.BREATH_S", 0.02)
+    monkeypatch.setattr("omoi_site.serving.wsgi_bridge.PAUSE_S", 0.02)
 
     async def scenario(house):
         waiting = house.come()

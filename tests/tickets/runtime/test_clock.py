@@ -24,14 +24,17 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @contextlib.contextmanager
 def clock(*before):
     """A running `manage.py clock` that has said it is ready, started by way of the words `before`."""
-    ear, mouth = os.pipe()
-    environment = {**cluster.environment(), "OMOI_READY_FD": str(mouth)}
+    read_fd, write_fd = os.pipe()
+    environment = {**cluster.environment(), "OMOI_READY_FD": str(write_fd)}
     process = subprocess.Popen(
-        [*before, sys.executable, "manage.py", "clock"], cwd=settings.ROOT, env=environment, pass_fds=(mouth,)
+        [*before, sys.executable, "manage.py", "clock"],
+        cwd=settings.ROOT,
+        env=environment,
+        pass_fds=(write_fd,),
     )
-    os.close(mouth)
+    os.close(write_fd)
     try:
-        with os.fdopen(ear) as waiting:
+        with os.fdopen(read_fd) as waiting:
             assert waiting.readline() == "ready\n"
         yield process
     finally:
