@@ -15,7 +15,7 @@ from django.template.response import TemplateResponse
 from agents.models import Account, Agent, AgentPresence, Event, Key, Member, Project, Reply, SignInTry
 from agents.models.key import LONGEST
 from agents.models.rights import SCOPES
-from omoi_site.admin_base import Desk, ReadOnly, Words, act, badge, since
+from omoi_site.admin_base import OmoiModelAdmin, ReadOnlyModelAdmin, ValueFilter, admin_action, badge, since
 
 admin.site.site_header = admin.site.site_title = "Omoi"
 admin.site.index_title = "Administration"
@@ -43,7 +43,7 @@ class OwnProjects(admin.RelatedFieldListFilter):
 
 
 @admin.register(Project)
-class ProjectDesk(Desk):
+class ProjectAdmin(OmoiModelAdmin):
     def seen(self, rows: QuerySet[Project], who: Any) -> QuerySet[Project]:
         return rows.filter(members__user=who)
 
@@ -63,12 +63,14 @@ class ProjectDesk(Desk):
         "created_at",
     ]
     actions = [
-        act(
+        admin_action(
             "Pause projects",
             on_locked("pause"),
             effect="No task of these projects is granted until they are resumed. Claims that run go on.",
         ),
-        act("Resume projects", on_locked("resume"), effect="Their ready tasks can be claimed again."),
+        admin_action(
+            "Resume projects", on_locked("resume"), effect="Their ready tasks can be claimed again."
+        ),
     ]
 
     @admin.display(ordering="paused")
@@ -98,7 +100,7 @@ class ProjectDesk(Desk):
 
 
 @admin.register(Member)
-class MemberDesk(Desk):
+class MemberAdmin(OmoiModelAdmin):
     inside = "project"
     list_display = ["user", "project", "role", "since"]
     list_filter = ["role", ("project", OwnProjects)]
@@ -121,12 +123,12 @@ class MemberDesk(Desk):
             self.delete_model(request, member)
 
 
-class StateFilter(Words):
+class StateFilter(ValueFilter):
     title, parameter_name, words = "state", "state", Agent.State.values
 
 
 @admin.register(Agent)
-class AgentDesk(Desk):
+class AgentAdmin(OmoiModelAdmin):
     list_display = ["name", "kind", "shown_state", "capacity", "shown_capabilities", "owner", "last_seen"]
     list_filter = [StateFilter, "kind", ("projects", OwnProjects)]
     search_fields = ["name", "owner__username"]
@@ -146,15 +148,17 @@ class AgentDesk(Desk):
         "created_at",
     ]
     actions = [
-        act("Make agents available", on_locked("make_available"), effect="They may claim again."),
-        act("Drain agents", on_locked("drain"), effect="They end what they hold and claim nothing new."),
-        act(
+        admin_action("Make agents available", on_locked("make_available"), effect="They may claim again."),
+        admin_action(
+            "Drain agents", on_locked("drain"), effect="They end what they hold and claim nothing new."
+        ),
+        admin_action(
             "Quarantine agents",
             on_locked("quarantine"),
             effect="What they hold goes back to the queue, and they change nothing more until they are made available.",
             least=3,
         ),
-        act(
+        admin_action(
             "Retire agents",
             on_locked("retire"),
             effect="Their claims go back to the queue and their keys are revoked. This is for good.",
@@ -204,7 +208,7 @@ class AgentDesk(Desk):
 
 
 @admin.register(AgentPresence)
-class AgentPresenceDesk(ReadOnly):
+class AgentPresenceAdmin(ReadOnlyModelAdmin):
     internal = True
     list_display = ["agent", since("last_seen_at"), "word", "unread"]
     list_filter = [("word", admin.EmptyFieldListFilter)]
@@ -239,7 +243,7 @@ class KeyForm(forms.ModelForm):
 
 
 @admin.register(Key)
-class KeyDesk(ReadOnly):
+class KeyAdmin(ReadOnlyModelAdmin):
     """A key is issued and revoked, never edited. Its text is shown once, in the answer to the form that made it."""
 
     form = KeyForm
@@ -250,7 +254,7 @@ class KeyDesk(ReadOnly):
     autocomplete_fields = ["agent", "user"]
     list_select_related = ["agent", "user"]
     actions = [
-        act(
+        admin_action(
             "Revoke keys",
             lambda key, request, reason: Key.objects.filter(pk=key.pk).revoke(by=request.user),
             effect="Whoever uses them is refused from now on. This is for good.",
@@ -299,7 +303,7 @@ admin.site.unregister([get_user_model(), Group])  # roles come with membership o
 
 
 @admin.register(get_user_model())
-class PersonDesk(UserAdmin):
+class PersonAdmin(UserAdmin):
     """People. Only the operator makes somebody staff or operator, and changes who is: everybody else would make themselves one."""
 
     filter_horizontal = ()
@@ -324,7 +328,7 @@ class PersonDesk(UserAdmin):
         return super().has_delete_permission(request, obj) and not above
 
 
-class NounFilter(Words):
+class NounFilter(ValueFilter):
     title, parameter_name, words = (
         "about",
         "about",
@@ -336,7 +340,7 @@ class NounFilter(Words):
 
 
 @admin.register(Event)
-class EventDesk(ReadOnly):
+class EventAdmin(ReadOnlyModelAdmin):
     list_display = ["kind", "subject", "topic", "actor", "reason", since("at")]
     list_filter = [NounFilter, ("at", admin.DateFieldListFilter)]
     search_fields = ["=subject", "=topic", "=actor", "=kind"]
@@ -350,7 +354,7 @@ class EventDesk(ReadOnly):
 
 
 @admin.register(Reply)
-class ReplyDesk(ReadOnly):
+class ReplyAdmin(ReadOnlyModelAdmin):
     internal = True
     hidden = ["hash", "request", "body", "headers"]
     list_display = ["__str__", "status", "sealed", since("created_at")]
@@ -360,8 +364,8 @@ class ReplyDesk(ReadOnly):
 
 
 @admin.register(Account)
-class AccountDesk(ReadOnly):
-    """The journal's count of what it told of a person."""
+class AccountAdmin(ReadOnlyModelAdmin):
+    """The journal's count of what it shown_fields of a person."""
 
     internal = True
     list_display = ["user", "events"]
@@ -371,7 +375,7 @@ class AccountDesk(ReadOnly):
 
 
 @admin.register(SignInTry)
-class SignInTryDesk(ReadOnly):
+class SignInTryAdmin(ReadOnlyModelAdmin):
     """Deleting the rows of an address lets it try again at once."""
 
     internal = True

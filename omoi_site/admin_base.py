@@ -29,7 +29,7 @@ from omoi_site.templatetags.omoi import age
 MOST = 10_000  # rows counted for the page numbers
 
 
-class Counted(Paginator):
+class EstimatedPaginator(Paginator):
     """Counts no further than `MOST`: a list of a million rows must open as fast as one of a hundred."""
 
     @cached_property
@@ -61,7 +61,7 @@ class Site(admin.AdminSite):
         return [*(app for app in apps if app["models"]), *([section] if inner else [])]
 
 
-class Desk(admin.ModelAdmin):
+class OmoiModelAdmin(admin.ModelAdmin):
     """`inside`: the way from a row to its project; staff see rows of their own projects. Empty: rows of no project, which only the operator sees.
 
     `internal`: a table of inner workings, behind the section *Internals*.
@@ -91,15 +91,15 @@ class Desk(admin.ModelAdmin):
 
     def get_field_queryset(self, db: str | None, db_field: Any, request: HttpRequest) -> QuerySet[Any] | None:
         """What a form offers, and takes, is what the list of that model shows."""
-        desk = self.admin_site._registry.get(db_field.remote_field.model)
+        model_admin = self.admin_site._registry.get(db_field.remote_field.model)
         return (
-            desk.get_queryset(request)
-            if isinstance(desk, Desk)
+            model_admin.get_queryset(request)
+            if isinstance(model_admin, OmoiModelAdmin)
             else super().get_field_queryset(db, db_field, request)
         )
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """A refusal of the domain is told above the form, not as a crash."""
+        """A refusal of the domain is shown_fields above the form, not as a crash."""
         try:
             # Django puts a transaction around the whole view: what is saved inside cannot be tried again by itself
             return sql.patiently(super().changeform_view)(request, *args, **kwargs)
@@ -108,15 +108,15 @@ class Desk(admin.ModelAdmin):
             return HttpResponseRedirect(request.get_full_path())
 
 
-class Everybodys(Desk):
-    """Rows that belong to no project and that everybody with the permission may see."""
+class UnscopedModelAdmin(OmoiModelAdmin):
+    """ReadOnlyInline that belong to no project and that everybody with the permission may see."""
 
     def seen(self, rows: QuerySet[Any], who: Any) -> QuerySet[Any]:
         return rows
 
 
-class ReadOnly(Desk):
-    """Rows that are only looked at: neither added nor changed nor deleted here."""
+class ReadOnlyModelAdmin(OmoiModelAdmin):
+    """ReadOnlyInline that are only looked at: neither added nor changed nor deleted here."""
 
     hidden: Iterable[str] = ()
 
@@ -135,8 +135,8 @@ class ReadOnly(Desk):
         return False
 
 
-class Rows(admin.TabularInline):
-    """Rows below a form that are only read; all fields are named in `fields`."""
+class ReadOnlyInline(admin.TabularInline):
+    """ReadOnlyInline below a form that are only read; all fields are named in `fields`."""
 
     template = "admin/rows.html"
     extra = 0
@@ -152,21 +152,23 @@ class Rows(admin.TabularInline):
         return False
 
 
-def act(title: str, verb: Callable[[Any, HttpRequest, str], Any], *, effect: str, least: int = 0) -> Any:
+def admin_action(
+    title: str, verb: Callable[[Any, HttpRequest, str], Any], *, effect: str, least: int = 0
+) -> Any:
     """An action that asks for a reason of `least` characters on its own page, then does `verb(row, request, reason)` to each row."""
 
     @admin.action(description=title, permissions=["act"])
-    def action(desk: Desk, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
-        if not desk.has_act_permission(request):
+    def action(model_admin: OmoiModelAdmin, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
+        if not model_admin.has_act_permission(request):
             raise PermissionDenied
         reason = request.POST.get("reason", "")
         if "reason" not in request.POST or len(limits.seen(reason)) < least:
             action_attributes = {
-                **desk.admin_site.each_context(request),
+                **model_admin.admin_site.each_context(request),
                 "title": title,
                 "effect": effect,
                 "rows": rows,
-                "opts": desk.opts,
+                "opts": model_admin.opts,
                 "name": request.POST["action"],
                 "checkbox": ACTION_CHECKBOX_NAME,
                 "least": least,
@@ -181,9 +183,9 @@ def act(title: str, verb: Callable[[Any, HttpRequest, str], Any], *, effect: str
             except OmoiError as error:
                 refused.append(f"{row}: {error.message}")
         if done:
-            desk.message_user(request, f"{title}: {done} of {len(rows)} done.", messages.SUCCESS)
+            model_admin.message_user(request, f"{title}: {done} of {len(rows)} done.", messages.SUCCESS)
         for message in refused[:10]:
-            desk.message_user(request, message, messages.WARNING)
+            model_admin.message_user(request, message, messages.WARNING)
         return redirect(request.get_full_path())
 
     action.__name__ = title.lower().replace(" ", "_")
@@ -205,12 +207,12 @@ def badge(word: str, tone: str) -> SafeString:
     return format_html('<span class="badge {}">{}</span>', tone, word.replace("_", " ").capitalize())
 
 
-class Words(admin.SimpleListFilter):
+class ValueFilter(admin.SimpleListFilter):
     """A filter over words known beforehand: nothing is searched for the choices."""
 
     words: Iterable[str] = ()
 
-    def lookups(self, request: HttpRequest, desk: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [(word, word.replace("_", " ").capitalize()) for word in self.words]
 
     def queryset(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:

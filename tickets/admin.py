@@ -9,9 +9,18 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils.text import Truncator
 
-from agents.admin import AgentDesk, OwnProjects
+from agents.admin import AgentAdmin, OwnProjects
 from agents.models import Agent, Project
-from omoi_site.admin_base import Desk, Everybodys, ReadOnly, Rows, Words, act, badge, since
+from omoi_site.admin_base import (
+    OmoiModelAdmin,
+    ReadOnlyInline,
+    ReadOnlyModelAdmin,
+    UnscopedModelAdmin,
+    ValueFilter,
+    admin_action,
+    badge,
+    since,
+)
 from tickets.models import (
     Artifact,
     Awaited,
@@ -35,18 +44,18 @@ from tickets.templatetags.tickets import TASK
 from tickets.workflows.document import BLOCKED, CANCELLED
 
 
-class PhaseFilter(Words):
+class PhaseFilter(ValueFilter):
     """The phases of all workflows: few rows, however many tickets."""
 
     title, parameter_name = "phase", "phase"
 
-    def lookups(self, request: HttpRequest, desk: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         self.words = [
             *dict.fromkeys(WorkflowPhase.objects.order_by("position").values_list("name", flat=True)),
             BLOCKED,
             CANCELLED,
         ]
-        return super().lookups(request, desk)
+        return super().lookups(request, model_admin)
 
 
 def under_lock(verb: str) -> Any:
@@ -73,14 +82,14 @@ class TicketForm(forms.ModelForm):
         fields = ["project", "title", "description", "priority", "labels"]
 
 
-class MoveRows(Rows):
+class PhaseMoveInline(ReadOnlyInline):
     model = PhaseMove
     fields = ["move", "from_phase", "to_phase", "ground", "reason", "by", "at"]
     verbose_name_plural = "history"
 
 
 @admin.register(Ticket)
-class TicketDesk(Desk):
+class TicketAdmin(OmoiModelAdmin):
     inside = "project"
     form = TicketForm
     list_display = [
@@ -103,7 +112,7 @@ class TicketDesk(Desk):
     search_fields = ["key", "title", "=source_id"]
     list_select_related = ["project", "workflow"]
     autocomplete_fields = ["project"]
-    told = [
+    shown_fields = [
         "key",
         "phase",
         "previous_phase",
@@ -116,30 +125,34 @@ class TicketDesk(Desk):
         "blocked_reason",
         "move_fault",
     ]
-    told += ["summary", "source", "source_id", "external_ref", "version", "archived_at", "created_at"]
+    shown_fields += ["summary", "source", "source_id", "external_ref", "version", "archived_at", "created_at"]
     actions = [
-        act(
+        admin_action(
             "Pause tickets",
             under_lock("pause"),
             effect="No task of theirs is granted until they are resumed. Claims that run go on.",
         ),
-        act("Resume tickets", under_lock("resume"), effect="Their ready tasks can be claimed again."),
-        act(
+        admin_action(
+            "Resume tickets", under_lock("resume"), effect="Their ready tasks can be claimed again."
+        ),
+        admin_action(
             "Block tickets",
             moved(BLOCKED, cause=BlockedClass.CLARIFICATION),
             effect="They wait for a clarification; no task is granted.",
             least=3,
         ),
-        act(
+        admin_action(
             "Unblock tickets", under_lock("unblock"), effect="They return to the phase they were blocked in."
         ),
-        act(
+        admin_action(
             "Cancel tickets",
             moved(CANCELLED),
             effect="All their open tasks are cancelled with them.",
             least=3,
         ),
-        act("Archive tickets", under_lock("archive"), effect="They leave the board. Their history stays."),
+        admin_action(
+            "Archive tickets", under_lock("archive"), effect="They leave the board. Their history stays."
+        ),
     ]
 
     @admin.display(description="phase", ordering="phase")
@@ -165,7 +178,7 @@ class TicketDesk(Desk):
         return [*self.told, "project"] if obj else []
 
     def get_inlines(self, request: HttpRequest, obj: Ticket | None) -> list[Any]:
-        return [MoveRows] if obj else []
+        return [PhaseMoveInline] if obj else []
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -183,7 +196,7 @@ class TicketDesk(Desk):
 
 
 @admin.register(PhaseMove)
-class PhaseMoveDesk(ReadOnly):
+class PhaseMoveAdmin(ReadOnlyModelAdmin):
     inside = "ticket__project"
     hidden = ["xid"]
     list_display = ["ticket", "move", "from_phase", "to_phase", "ground", "by", "reason", since("at")]
@@ -193,7 +206,7 @@ class PhaseMoveDesk(ReadOnly):
     ordering = ["-id"]
 
 
-class TaskStateFilter(Words):
+class TaskStateFilter(ValueFilter):
     title, parameter_name, words = "state", "state", Task.State.values
 
 
@@ -206,7 +219,7 @@ class ProjectFilter(admin.SimpleListFilter):
 
     title, parameter_name = "project", "project"
 
-    def lookups(self, request: HttpRequest, desk: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return list(Project.objects.seen_by(request.user).order_by("key").values_list("key", "key")[:200])
 
     def queryset(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
@@ -217,7 +230,7 @@ class SizeFilter(admin.SimpleListFilter):
     title, parameter_name, field = "size", "size", "size"
     steps = {"small": (0, 1 << 16), "medium": (1 << 16, 1 << 20), "large": (1 << 20, 1 << 62)}
 
-    def lookups(self, request: HttpRequest, desk: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [("small", "Under 64 KiB"), ("medium", "64 KiB to 1 MiB"), ("large", "1 MiB and more")]
 
     def queryset(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
@@ -230,7 +243,7 @@ class SizeOfBlobFilter(SizeFilter):
 
 
 @admin.register(Task)
-class TaskDesk(ReadOnly):
+class TaskAdmin(ReadOnlyModelAdmin):
     """Tasks are added and edited over the API; here they are looked at, and acted on with a reason."""
 
     inside = "project"
@@ -257,19 +270,19 @@ class TaskDesk(ReadOnly):
     list_select_related = ["holder"]
     ordering = ["-id"]
     actions = [
-        act(
+        admin_action(
             "Cancel tasks",
             of_tasks("cancel"),
             effect="Whoever holds one loses its claim; what waits for them is decided by its needs.",
             least=3,
         ),
-        act(
+        admin_action(
             "Retry tasks",
             of_tasks("retry"),
             effect="Failed and cancelled tasks are pending again, with all their attempts.",
             least=3,
         ),
-        act("Bump tasks", of_tasks("bump"), effect="They go before all other work."),
+        admin_action("Bump tasks", of_tasks("bump"), effect="They go before all other work."),
     ]
 
     @admin.display(description="state", ordering="state")
@@ -278,7 +291,7 @@ class TaskDesk(ReadOnly):
 
 
 @admin.register(Artifact)
-class ArtifactDesk(ReadOnly):
+class ArtifactAdmin(ReadOnlyModelAdmin):
     inside = "ticket__project"
     list_display = ["ticket", "phase", "name", "type", "revision", "by", since("at")]
     list_filter = ["type", PhaseFilter, ("at", admin.DateFieldListFilter)]
@@ -288,7 +301,7 @@ class ArtifactDesk(ReadOnly):
 
 
 @admin.register(Blob)
-class BlobDesk(ReadOnly):
+class BlobAdmin(ReadOnlyModelAdmin):
     internal = True
     list_display = ["hash", "size"]
     list_filter = [SizeFilter]
@@ -297,7 +310,7 @@ class BlobDesk(ReadOnly):
 
 
 @admin.register(Chunk)
-class ChunkDesk(ReadOnly):
+class ChunkAdmin(ReadOnlyModelAdmin):
     internal = True
     hidden = ["data"]
     list_display = ["blob", "number"]
@@ -308,7 +321,7 @@ class ChunkDesk(ReadOnly):
 
 
 @admin.register(Verdict)
-class VerdictDesk(ReadOnly):
+class VerdictAdmin(ReadOnlyModelAdmin):
     inside = "ticket__project"
     list_display = ["ticket", "phase", "shown_passed", "by", since("at")]
     list_filter = ["passed", PhaseFilter, ("at", admin.DateFieldListFilter)]
@@ -322,7 +335,7 @@ class VerdictDesk(ReadOnly):
 
 
 @admin.register(Need)
-class NeedDesk(ReadOnly):
+class NeedAdmin(ReadOnlyModelAdmin):
     inside = "child__project"
     list_display = ["child", "parent", "on_end", "on_failure"]
     list_filter = ["on_end", "on_failure"]
@@ -332,7 +345,7 @@ class NeedDesk(ReadOnly):
 
 
 @admin.register(Link)
-class LinkDesk(ReadOnly):
+class LinkAdmin(ReadOnlyModelAdmin):
     inside = "ticket__project"
     list_display = ["ticket", "kind", "other"]
     list_filter = ["kind"]
@@ -342,7 +355,7 @@ class LinkDesk(ReadOnly):
 
 
 @admin.register(Awaited)
-class AwaitedDesk(ReadOnly):
+class AwaitedAdmin(ReadOnlyModelAdmin):
     inside, internal = "ticket__project", True
     list_display = ["ticket", "kind", "source_id"]
     list_filter = ["kind"]
@@ -352,7 +365,7 @@ class AwaitedDesk(ReadOnly):
 
 
 @admin.register(Comment)
-class CommentDesk(ReadOnly):
+class CommentAdmin(ReadOnlyModelAdmin):
     inside = "ticket__project"
     list_display = ["ticket", "author", "shown_body", "source", since("created_at")]
     list_filter = ["source", ("created_at", admin.DateFieldListFilter)]
@@ -366,7 +379,7 @@ class CommentDesk(ReadOnly):
 
 
 @admin.register(Lane)
-class LaneDesk(ReadOnly):
+class LaneAdmin(ReadOnlyModelAdmin):
     inside, internal = "project", True
     list_display = ["project", "phase", "shown_capabilities", "has_profile", "paused", "floor"]
     list_filter = [("project", OwnProjects), "has_profile", "paused"]
@@ -378,24 +391,24 @@ class LaneDesk(ReadOnly):
         return ", ".join(lane.capabilities) or "any"
 
 
-class PhaseRows(Rows):
+class WorkflowPhaseInline(ReadOnlyInline):
     model = WorkflowPhase
     fields = ["position", "name", "to", "start", "gated", "automatic"]
     verbose_name_plural = "phases"
 
 
 @admin.register(Workflow)
-class WorkflowDesk(ReadOnly, Everybodys):
+class WorkflowAdmin(ReadOnlyModelAdmin, UnscopedModelAdmin):
     """A version never changes; another one is installed over the API or by `manage.py workflows install`."""
 
     list_display = ["name", "version", since("created_at")]
     list_filter = ["name"]
     search_fields = ["name"]
-    inlines = [PhaseRows]
+    inlines = [WorkflowPhaseInline]
 
 
 @admin.register(WorkflowPhase)
-class WorkflowPhaseDesk(ReadOnly, Everybodys):
+class WorkflowPhaseAdmin(ReadOnlyModelAdmin, UnscopedModelAdmin):
     internal = True
     list_display = ["workflow", "position", "name", "to", "start", "gated", "automatic"]
     list_filter = ["workflow", ("automatic", admin.EmptyFieldListFilter), "gated"]
@@ -404,14 +417,14 @@ class WorkflowPhaseDesk(ReadOnly, Everybodys):
 
 
 @admin.register(SweepRun)
-class SweepRunDesk(ReadOnly, Everybodys):
+class SweepRunAdmin(ReadOnlyModelAdmin, UnscopedModelAdmin):
     internal = True
     list_display = ["name", since("at")]
     list_filter = [("at", admin.DateFieldListFilter)]
     search_fields = ["name"]
 
 
-class HeldRows(Rows):
+class HeldTaskInline(ReadOnlyInline):
     model, fk_name = Task, "holder"
     readonly_fields = ["key", "title", "phase", "attempts", "claimed_at", "lease_expires_at"]
     fields = [*readonly_fields]
@@ -422,10 +435,10 @@ admin.site.unregister(Agent)
 
 
 @admin.register(Agent)
-class FleetDesk(AgentDesk):
+class FleetAdmin(AgentAdmin):
     """The agents, with what they hold."""
 
-    list_display = [*AgentDesk.list_display, "holds"]
+    list_display = [*AgentAdmin.list_display, "holds"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:
         held = (
@@ -442,4 +455,4 @@ class FleetDesk(AgentDesk):
         return f"{agent.holding} of {agent.capacity}"
 
     def get_inlines(self, request: HttpRequest, obj: Agent | None) -> list[Any]:
-        return [HeldRows] if obj else []
+        return [HeldTaskInline] if obj else []

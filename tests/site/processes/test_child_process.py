@@ -30,14 +30,14 @@ def start(child: Child, code: str) -> None:
 
 def test_one_that_had_been_ready_is_due_at_once(child):
     start(child, READY)
-    child.hear()
+    child.read_ready()
     assert child.ready
 
     child.send(signal.SIGKILL)
     until(child.died)
 
     assert child.due <= time.monotonic()
-    assert child.fate == "was ended by SIGKILL"
+    assert child.exit_text == "was ended by SIGKILL"
 
 
 def test_one_that_dies_before_it_is_ready_is_due_later_and_later_until_it_has_been_ready(child):
@@ -47,10 +47,10 @@ def test_one_that_dies_before_it_is_ready_is_due_later_and_later_until_it_has_be
         until(child.died)
         pauses.append(child.due - time.monotonic())
     assert 0.4 < pauses[0] <= 0.5 < pauses[1] <= 1.0 < pauses[2] <= 2.0
-    assert child.last_words() == "no such table"
+    assert child.log_tail() == "no such table"
 
     start(child, READY)
-    child.hear()
+    child.read_ready()
     child.kill()
     until(child.died)
     start(child, "raise SystemExit(1)")
@@ -63,7 +63,7 @@ def test_it_gets_none_of_our_files_but_those_it_was_given(child, tmp_path):
         start(child, f"import os; os.fstat({secret.fileno()})")
         until(child.died)
 
-    assert "Bad file descriptor" in child.last_words()
+    assert "Bad file descriptor" in child.log_tail()
 
 
 def test_one_that_runs_once_is_started_again_only_when_somebody_ended_it(child):
