@@ -21,7 +21,7 @@ class Broker(theirs.PostgresBroker):
         super().__init__(
             pool=Pool(
                 "",
-                kwargs=where,
+                kwargs=connection_parameters,
                 min_size=0,
                 max_size=8,
                 timeout=5,
@@ -87,7 +87,7 @@ class Pool(ConnectionPool[Any]):
         return super().getconn(timeout)
 
 
-def where() -> dict[str, Any]:
+def connection_parameters() -> dict[str, Any]:
     """How to connect: to Django's database, noticing a dead one within seconds."""
     described = connection.settings_dict
     names = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}

@@ -22,7 +22,7 @@ class RunsAlready(OmoiError):
     title = "Omoi runs here already"
 
 
-def hold(home: Path) -> TextIO:
+def acquire_lock(home: Path) -> TextIO:
     """Take the lock of `home` until the file is closed or the process ends, however it ends."""
     lock = (paths.make_home(home) / "lock").open("a+")
     try:
@@ -35,30 +35,30 @@ def hold(home: Path) -> TextIO:
             f"Omoi runs in {home} already: pid {pid or 'unknown'}, {address or 'just starting'}. Use that one, stop it first (Ctrl-C there, or"
             f" `kill {pid or 'its pid'}`), or start a second one in a folder of its own: OMOI_HOME=another/folder"
         ) from None
-    tell(lock, "")
+    describe_holder(lock, "")
     return lock
 
 
-def tell(lock: TextIO, what: str) -> None:
+def describe_holder(lock: TextIO, what: str) -> None:
     """Leave in the lock what to tell whoever it refuses: an address, or a word."""
     lock.truncate(0)
     lock.write(f"{os.getpid()} {what}\n")
     lock.flush()
 
 
-def found(home: Path) -> dict[str, Any] | None:
+def find(home: Path) -> dict[str, Any] | None:
     """What `server.json` says of the server running in `home`; None when none does."""
     try:
         with (home / "lock").open() as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return noted(home)
+        return read_server_file(home)
     except FileNotFoundError:
         pass
     return None
 
 
-def noted(home: Path) -> dict[str, Any] | None:
+def read_server_file(home: Path) -> dict[str, Any] | None:
     """What `server.json` says, whether or not the server it speaks of still lives."""
     try:
         return dict(json.loads((home / "server.json").read_text()))
@@ -66,7 +66,7 @@ def noted(home: Path) -> dict[str, Any] | None:
         return None
 
 
-def note(home: Path, facts: dict[str, Any]) -> None:
+def write_server_file(home: Path, facts: dict[str, Any]) -> None:
     """Write `server.json`, readable by its owner alone; a reader sees the old one or the new one."""
     scratch = home / ".server.json.new"
     with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
@@ -74,13 +74,17 @@ def note(home: Path, facts: dict[str, Any]) -> None:
     scratch.rename(home / "server.json")
 
 
-def forget(home: Path) -> None:
+def remove_server_file(home: Path) -> None:
     (home / "server.json").unlink(missing_ok=True)
 
 
 def end_leftovers(home: Path, patience: float = 20) -> None:
     """End the children of a supervisor that was killed: we hold its lock, so nobody looks after them any more."""
-    left = {pid for role, pid in ((noted(home) or {}).get("children") or {}).items() if _is(pid, role, home)}
+    left = {
+        pid
+        for role, pid in ((read_server_file(home) or {}).get("children") or {}).items()
+        if _is(pid, role, home)
+    }
     deadline = time.monotonic() + patience
     for pid in left:
         _send(pid, signal.SIGTERM)

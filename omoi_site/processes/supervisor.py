@@ -143,7 +143,7 @@ class Supervisor:
     def _note(self) -> None:
         children = {child.role: child.pid for child in self.roles if child.pid}
         try:
-            running_server.note(
+            running_server.write_server_file(
                 self.home,
                 {"url": self.url, "pid": os.getpid(), "children": children, "started_at": self.started_at},
             )
@@ -189,7 +189,7 @@ class Supervisor:
         if self.server:
             self.say("Waiting for PostgreSQL to write its data to disk.")
             self.server.stop()
-        running_server.forget(self.home)
+        running_server.remove_server_file(self.home)
 
     def _at_work(self) -> list[str]:
         """The roles whose processes have not ended."""

@@ -201,7 +201,7 @@ def server() -> Found:
         description = f"embedded {version_output.stdout.strip().rpartition(' ')[2]}" + (
             f", runs as {account.name}" if account else ""
         )
-        if running_server.found(settings.OMOI_HOME) is None:
+        if running_server.find(settings.OMOI_HOME) is None:
             return "off", f"{description}; not started now", "Start it: python3 manage.py up"
     else:
         description = "of DATABASE_URL"
@@ -278,7 +278,7 @@ def answering() -> Iterator[psycopg.Connection[Any] | None]:
 
 @examines("port")
 def port() -> Found:
-    if facts := running_server.found(settings.OMOI_HOME):
+    if facts := running_server.find(settings.OMOI_HOME):
         url = facts["url"]
         try:
             with urllib.request.urlopen(f"{url}/healthz", timeout=PATIENCE_S) as answer:

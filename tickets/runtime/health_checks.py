@@ -33,7 +33,7 @@ def ready() -> bool:
 
 def idle(role: str, what: str) -> Found:
     """It does not run: wrong where `up` runs here, else nothing one would expect."""
-    if running_server.found(settings.OMOI_HOME):
+    if running_server.find(settings.OMOI_HOME):
         return "wrong", what, f"Look into logs/{role}.log in OMOI_HOME."
     return "off", what, "Start everything: python3 manage.py up"
 

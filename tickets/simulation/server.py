@@ -31,9 +31,9 @@ class Server:
         return answers(self.url, "/readyz")
 
 
-def here(home: Path) -> Server | None:
+def find_server(home: Path) -> Server | None:
     """The server whose `up` lives and holds this OMOI_HOME; None when there is none."""
-    document = running_server.found(home)
+    document = running_server.find(home)
     if not document or not document.get("url"):
         return None
     return Server(

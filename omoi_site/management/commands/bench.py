@@ -30,7 +30,7 @@ class Command(commands.Command):
         parser.add_argument("options", nargs=argparse.REMAINDER, metavar="...", help="its options")
 
     def act(self, **options: Any) -> commands.Document:
-        benches, name = known(), options["name"]
+        benches, name = list_benches(), options["name"]
         if options["list"]:
             return {"benches": [{"name": bench, "about": about} for bench, about in benches.items()]}
         if not name:
@@ -49,7 +49,7 @@ def become(script: Path, words: list[str]) -> NoReturn:
     os.execv(sys.executable, [sys.executable, str(script), *words])
 
 
-def known() -> dict[str, str]:
+def list_benches() -> dict[str, str]:
     """What each bench measures, by name: those of the folder that can be run by themselves."""
     read = {file.stem: file.read_text() for file in sorted(FOLDER.glob("*.py"))}
     runs = {name: text for name, text in read.items() if '__name__ == "__main__"' in text}

@@ -21,7 +21,7 @@ class Command(commands.Command):
         results = list(doctor.findings())
         server = None
         with contextlib.suppress(OSError):  # another user's folder, which its own line tells
-            server = running_server.found(settings.OMOI_HOME)
+            server = running_server.find(settings.OMOI_HOME)
         return {
             "running": server and server["url"],
             "well": not any(finding.state == "wrong" for finding in results),

@@ -28,7 +28,7 @@ class Command(commands.Command):
         person = get_user_model().objects.filter(username=user, is_active=True).first()
         if person is None:
             raise NotFound(f"there is no person {user} who may sign in")
-        server = running_server.found(settings.OMOI_HOME) or {}
+        server = running_server.find(settings.OMOI_HOME) or {}
         ends_at = timezone.now() + timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
         return {
             "user": user,

@@ -23,8 +23,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         home = settings.OMOI_HOME
         try:
-            with contextlib.closing(running_server.hold(home)) as lock:
-                running_server.tell(lock, "PostgreSQL alone")
+            with contextlib.closing(running_server.acquire_lock(home)) as lock:
+                running_server.describe_holder(lock, "PostgreSQL alone")
                 self.serve(home)
         except OmoiError as refusal:
             raise CommandError(str(refusal)) from refusal

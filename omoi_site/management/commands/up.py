@@ -64,11 +64,11 @@ class Command(BaseCommand):
             self.look_for_room()
             if demo:
                 workspace.look_around()
-            with disk_space.needed(home), contextlib.closing(running_server.hold(home)) as lock:
+            with disk_space.needed(home), contextlib.closing(running_server.acquire_lock(home)) as lock:
                 running_server.end_leftovers(home)  # they may have the port
                 listener = self.listen(host, port)
                 self.url = address(host, listener.getsockname()[1])
-                running_server.tell(lock, self.url)
+                running_server.describe_holder(lock, self.url)
                 self.say(f"Omoi keeps its data in {home}.")
                 self.supervisor(listener).run()
                 open_browser.forget(home)
@@ -79,7 +79,7 @@ class Command(BaseCommand):
 
     def settle(self, how: str) -> None:
         """Make a copied or moved OMOI_HOME one of its own."""
-        with contextlib.closing(running_server.hold(settings.OMOI_HOME)):
+        with contextlib.closing(running_server.acquire_lock(settings.OMOI_HOME)):
             self.say(
                 paths.settle(settings.OMOI_HOME, how)
                 or f"{settings.OMOI_HOME} is where it belongs: nothing was changed."

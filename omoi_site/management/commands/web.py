@@ -25,7 +25,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, host: str, port: int, fd: int | None, **_: Any) -> None:
-        listener = given(fd) if fd is not None else bound(host, port)
+        listener = inherited_socket(fd) if fd is not None else bind_socket(host, port)
         try:
             if listener.family != socket.AF_UNIX:
                 exposure.refuse(listener.getsockname()[0], debug=settings.DEBUG, secret=settings.SECRET_KEY)
@@ -49,7 +49,7 @@ class Command(BaseCommand):
         )
 
 
-def given(fd: int) -> socket.socket:
+def inherited_socket(fd: int) -> socket.socket:
     try:
         return socket.socket(fileno=fd)
     except OSError as error:
@@ -58,7 +58,7 @@ def given(fd: int) -> socket.socket:
         ) from error
 
 
-def bound(host: str, port: int) -> socket.socket:
+def bind_socket(host: str, port: int) -> socket.socket:
     try:
         return doors.listen(host, port)
     except (OSError, OverflowError) as error:
