@@ -63,7 +63,7 @@ class HasScope(BasePermission):
             who.expect_to_write()
         scope = view.needed(request.method)
         if not scope or isinstance(who, Agent) or who.is_superuser:
-            rights.need(who, scope)
+            rights.require(who, scope)
         else:
             narrowed = (
                 who.key_scopes if getattr(who, "key_scopes", None) else rights.OF_ROLE[Member.Role.ADMIN]
@@ -71,7 +71,7 @@ class HasScope(BasePermission):
             roles = Member.objects.filter(user=who).values_list("role", flat=True)
             wanted = narrowed.intersection(scope.split(rights.EITHER))
             if not any(wanted & rights.OF_ROLE[Member.Role(role)] for role in roles):
-                rights.need(who, scope)
+                rights.require(who, scope)
         return True
 
 

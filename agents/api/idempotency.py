@@ -86,7 +86,7 @@ def _carried_out(
     ):
         if bytes(kept.request) != request_hash:
             raise IdempotencyMismatch()
-        rights.need_again(who, kept.rights)
+        rights.require_again(who, kept.rights)
         return _replayed(kept, seal)
     response = act()
     if response.status_code < 300 and response.status_code != 204:

@@ -95,7 +95,7 @@ class ProjectsView(View):
     )
     def post(self, request: Request) -> Response:
         data = parse(ProjectIn, request)
-        self.need()
+        self.require()
         project = Project.objects.found(by=request.user, **data)
         return tagged(ProjectOut(project).data, project.version, status=201)
 

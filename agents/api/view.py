@@ -67,9 +67,9 @@ class View(APIView):
 
     # -- what routes ask for
 
-    def need(self, project: Project | None = None) -> None:
+    def require(self, project: Project | None = None) -> None:
         """Raise Forbidden unless the caller may do this in `project` (None: in the whole installation)."""
-        rights.need(self.request.user, self.needed(self.request.method), project)
+        rights.require(self.request.user, self.needed(self.request.method), project)
 
     def project(self, key: str) -> Project:
         """The project, when the caller sees it and may do this there."""
@@ -80,7 +80,7 @@ class View(APIView):
         )
         if row is None:
             raise NotFound(f"there is no project {key}, or you are not a member of it")
-        self.need(row)
+        self.require(row)
         return row
 
     def agent(self) -> Agent:

@@ -15,8 +15,8 @@ from django.db.models.functions import Now
 from django_fsm import FSMField, FSMModelMixin, TransitionNotAllowed, transition
 from psycopg.types.json import Jsonb
 
+from agents.models import hooks
 from agents.models.actor import Actor, label, sees_all
-from agents.models.hooks import carry
 from agents.models.project import Project
 from agents.models.versioned import Locking, Versioned
 from omoi_site import limits, spoken
@@ -258,7 +258,7 @@ class Agent(FSMModelMixin, Versioned):
         """It writes nothing more until an operator makes it available: its claims are given back at no cost of an attempt."""
         self._may_change(by)
         self.record("agent.quarantined", by=by, reason=reason)
-        carry("agent.quarantined", self, by=by)
+        hooks.run("agent.quarantined", self, by=by)
 
     @transition(field=state, source=LIVE, target=State.RETIRED)
     def retire(self, *, by: Actor, reason: str = "") -> None:
@@ -266,7 +266,7 @@ class Agent(FSMModelMixin, Versioned):
         self.state_by = label(by)
         self.record("agent.retired", by=by, reason=reason)
         self.keys.revoke(by=by)
-        carry("agent.retired", self, by=by)
+        hooks.run("agent.retired", self, by=by)
 
     def _may_change(self, by: Actor) -> None:
         """An agent takes back what an agent said, but nobody out of quarantine and not what a person decided; who may act at all is asked before."""

@@ -11,22 +11,22 @@ from typing import Any
 
 from agents.models.actor import Actor
 
-Follow = Callable[..., None]
-_follows: dict[str, list[Follow]] = defaultdict(list)
+Hook = Callable[..., None]
+_hooks: dict[str, list[Hook]] = defaultdict(list)
 
 
-def follows(act: str) -> Callable[[Follow], Follow]:
+def on(act: str) -> Callable[[Hook], Hook]:
     """Register a function to be called with the row whenever `act` happens; registering it again changes nothing."""
 
-    def register(follow: Follow) -> Follow:
-        if follow not in _follows[act]:
-            _follows[act].append(follow)
-        return follow
+    def register(hook: Hook) -> Hook:
+        if hook not in _hooks[act]:
+            _hooks[act].append(hook)
+        return hook
 
     return register
 
 
-def carry(act: str, row: Any, *, by: Actor) -> None:
+def run(act: str, row: Any, *, by: Actor) -> None:
     """Let the floors above do their part of `act`, or refuse it."""
-    for follow in _follows[act]:
-        follow(row, by=by)
+    for hook in _hooks[act]:
+        hook(row, by=by)

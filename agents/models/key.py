@@ -56,7 +56,7 @@ class KeyQuerySet(models.QuerySet["Key"]):
             raise Invalid(f"between 1 s and {LONGEST.days} days", field="expires_s")
         granted = sorted(set(scopes)) or (["work"] if agent else [])
         if not isinstance(by, str):  # the system's own parts and commands of this machine
-            rights.need_to_give(by, granted, agent=agent, user=user)
+            rights.require_grantable(by, granted, agent=agent, user=user)
         parent = self._parent(by)
         if parent:
             expires_in = min(

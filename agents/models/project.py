@@ -12,8 +12,8 @@ from django.db import models
 from django.utils import timezone
 
 from agents import profiles
+from agents.models import hooks
 from agents.models.actor import Actor, pk_of, sees_all
-from agents.models.hooks import carry
 from agents.models.versioned import Locking, Versioned
 from omoi_site import limits
 from omoi_site.database import sql
@@ -49,7 +49,7 @@ class ProjectQuerySet(Locking["Project"]):
         )
         project.profiles = grantable(profiles, by=by)
         sql.check(project)
-        carry("project.chose_workflow", project, by=by)
+        hooks.run("project.chose_workflow", project, by=by)
         sql.insert(project, field="key", taken=f"there is a project {key} already")
         project.record("project.created", by=by, data=project.settings())
         return project
@@ -138,20 +138,20 @@ class Project(Versioned):
             version=version,
         )
         if before.keys() & {"workflow", "workflows"}:
-            carry("project.chose_workflow", self, by=by)
+            hooks.run("project.chose_workflow", self, by=by)
 
     def pause(self, *, by: Actor, reason: str = "") -> None:
         """Grant none of its tasks until it is resumed; running claims go on."""
         if not self.paused:
             self.paused, self.paused_at, self.pause_reason = True, timezone.now(), limits.reason(reason)
             self.record("project.paused", by=by, reason=reason)
-            carry("project.paused", self, by=by)
+            hooks.run("project.paused", self, by=by)
 
     def resume(self, *, by: Actor, reason: str = "") -> None:
         if self.paused:
             self.paused, self.paused_at, self.pause_reason = False, None, ""
             self.record("project.resumed", by=by, reason=reason)
-            carry("project.paused", self, by=by)
+            hooks.run("project.paused", self, by=by)
 
 
 def grantable(names: Iterable[str], *, by: Actor, granted: Sequence[str] = ()) -> list[str]:

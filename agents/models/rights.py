@@ -49,25 +49,25 @@ def scopes(who: Actor, project: Project | None = None) -> frozenset[str]:
 EITHER = " or "  # between scopes of which one will do
 
 
-def need(who: Actor, scope: str, project: Project | None = None) -> None:
+def require(who: Actor, scope: str, project: Project | None = None) -> None:
     """Raise Forbidden, naming the scope, unless `who` has it (`tickets:write or work`: one of them)."""
     if scope and scopes(who, project).isdisjoint(scope.split(EITHER)):
         scope_text = f" in project {project}" if project else ""
         raise Forbidden(f"this needs the scope {scope}{scope_text}, which you do not have", scope=scope)
-    note(who, scope, project.key if project else None)
+    note_used(who, scope, project.key if project else None)
 
 
 Used = list[tuple[str, str | None]]  # scopes, and the key of the project each was needed in
 
 
-def note(who: Actor, scope: str, project: str | None) -> None:
+def note_used(who: Actor, scope: str, project: str | None) -> None:
     """Remember, where a caller remembers (`who.rights_used`), that an answer rests on this right."""
     used: Used | None = getattr(who, "rights_used", None)
     if used is not None and (scope, project) not in used:
         used.append((scope, project))
 
 
-def need_again(who: Actor, used: Used) -> None:
+def require_again(who: Actor, used: Used) -> None:
     """Raise NotFound or Forbidden unless `who` still sees these projects and has these rights there."""
     seen = {
         project.key: project
@@ -76,7 +76,7 @@ def need_again(who: Actor, used: Used) -> None:
     for scope, key in used:
         if key and key not in seen:
             raise NotFound(f"there is no project {key}, or you are not a member of it any more")
-        need(who, scope, seen[key] if key else None)
+        require(who, scope, seen[key] if key else None)
 
 
 def everywhere(who: Actor, agent: Agent) -> frozenset[str]:
@@ -85,7 +85,7 @@ def everywhere(who: Actor, agent: Agent) -> frozenset[str]:
     return frozenset.intersection(*[scopes(who, project) for project in projects])
 
 
-def need_to_give(who: Actor, wanted: Iterable[str], *, agent: Agent | None = None, user: Any = None) -> None:
+def require_grantable(who: Actor, wanted: Iterable[str], *, agent: Agent | None = None, user: Any = None) -> None:
     """Raise Forbidden unless `who` may make a key with these scopes for the agent or the person.
 
     Nobody gives more than they have. A person makes keys for themself, the operator for everybody; a key never widens a person's roles. For
@@ -101,7 +101,7 @@ def need_to_give(who: Actor, wanted: Iterable[str], *, agent: Agent | None = Non
         if agent != who and "admin" not in held and not first:
             raise Forbidden("this needs the scope admin in every project of the agent", scope="admin")
         for project in agent.projects.all():
-            note(who, "agents:register" if first else "" if agent == who else "admin", project.key)
+            note_used(who, "agents:register" if first else "" if agent == who else "admin", project.key)
         if first:
             return
         if "admin" in wanted and "admin" not in scopes(

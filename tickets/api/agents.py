@@ -133,7 +133,7 @@ class AgentsView(View):
         asker = None if isinstance(self.request.user, Agent) else self.request.user
         if name is None or (asker and asker.get_username() == name):
             return asker
-        rights.need(self.request.user, "admin")
+        rights.require(self.request.user, "admin")
         user = get_user_model().objects.filter(username=name, is_active=True).first()
         if user is None:
             raise Invalid(f"there is no person {name}", field="owner")
@@ -309,4 +309,4 @@ def allowed(view: View, agent: Any) -> None:
     """Raise Forbidden unless the caller may change agents in each of its projects."""
     projects: list[Project | None] = list(agent.projects.all()) or [None]
     for project in projects:
-        rights.need(view.request.user, view.scope, project)
+        rights.require(view.request.user, view.scope, project)

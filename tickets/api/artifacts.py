@@ -127,7 +127,7 @@ class ArtifactsView(View):
     )
     def post(self, request: Request, key: str) -> Response:
         data, ticket = parse(ArtifactIn, request), the_ticket(self, key)
-        rights.need(request.user, "work" if "task" in data else "tickets:write", ticket.project)
+        rights.require(request.user, "work" if "task" in data else "tickets:write", ticket.project)
         content = _file(data)
         if "task" in data:
             data["task"] = Task(pk=data["task"])

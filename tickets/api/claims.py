@@ -87,7 +87,7 @@ class ClaimsView(View):
         claims = Task.objects.claim(**wanted, **which)
         if claims:
             for claim in claims:
-                rights.note(self.agent(), "work", claim.ticket.partition("-")[0])
+                rights.note_used(self.agent(), "work", claim.ticket.partition("-")[0])
             return Response({"claims": [told(claim) for claim in claims]})
         if which["project"]:
             self.project(

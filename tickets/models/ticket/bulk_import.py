@@ -195,7 +195,7 @@ def bring_in(
     )
     if any(item.done for item in fresh):
         with Ticket.objects.told_if_not_born(project, "the last", by=by):
-            rights.need(by, FORCE, project)
+            rights.require(by, FORCE, project)
     born: dict[str, int] = {}
     for ticket, task in _born(fresh, backlog.source, project, workflow, by):
         tickets[ticket.source_id], born[ticket.source_id] = ticket.pk, task

@@ -104,7 +104,7 @@ class TicketManager(TicketManagerBase["Ticket"]):
                 project, spec, workflow, phase, Ground.BORN, limits.reason(spec.reason), by, watch
             )
         with self.told_if_not_born(project, phase, by=by):
-            rights.need(by, FORCE, project)
+            rights.require(by, FORCE, project)
             least = f"a ticket born in {phase} needs a reason of {REASON} characters or more"
             reason = limits.reason(spec.reason, REASON, least)
             return self._open(project, spec, workflow, phase, Ground.FORCED, reason, by, watch)

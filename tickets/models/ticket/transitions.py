@@ -112,7 +112,7 @@ class Transitions(TicketRecord):
     @transition(field="phase", source="*", target=RETURN_VALUE())
     def force(self, to: str, *, by: Actor, reason: str) -> str:
         """Put it into any phase of its workflow, past gates and order: a right of its own, and the reason stays visible."""
-        rights.need(by, FORCE, self.project)
+        rights.require(by, FORCE, self.project)
         if to not in self.destinations("force"):
             raise TransitionNotAllowed(
                 f"{self.key} stands in {spoken.phase(self.phase)} and cannot be forced to {spoken.phase(to)}"

@@ -97,7 +97,7 @@ class Action:
         """Do it with what a form brought, if it is still what was offered; the answer is a sentence."""
         form = self.form(data)
         with self.recorded(form):
-            rights.need(self.by, self.scope, self.subject.project)
+            rights.require(self.by, self.scope, self.subject.project)
             values = form.check()
             self.expect_as_offered(values)
         return self.do(values)
