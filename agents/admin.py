@@ -89,7 +89,7 @@ class ProjectAdmin(OmoiModelAdmin):
                 name: form.cleaned_data[name]
                 for name in ("key", "name", "repository", "workflow", "workflows", "profiles")
             }
-            project.__dict__.update(Project.objects.found(**changes, by=request.user).__dict__)
+            project.__dict__.update(Project.objects.create_project(**changes, by=request.user).__dict__)
             return
         Project.objects.act(
             project.pk,

@@ -206,7 +206,7 @@ def scene(key: str, served: int) -> tuple[Any, Any]:
     from agents.models import Project
     from tickets.models import Ticket, TicketSpec
 
-    project = Project.objects.found(key=key, by="system:bench")
+    project = Project.objects.create_project(key=key, by="system:bench")
     ticket = Ticket.objects.open(project, TicketSpec("A backlog"), by="system:bench")
     with Ticket.objects.locked(pk=ticket.pk) as locked:
         locked.advance(by="system:bench")

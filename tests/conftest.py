@@ -57,7 +57,9 @@ def operator(django_user_model):
 def project(operator):
     from agents.models import Project
 
-    return Project.objects.found(key="OMO", workflow="simple", profiles=["echo", "pause"], by=operator)
+    return Project.objects.create_project(
+        key="OMO", workflow="simple", profiles=["echo", "pause"], by=operator
+    )
 
 
 @pytest.fixture

@@ -92,7 +92,7 @@ def _carried_out(
     if response.status_code < 300 and response.status_code != 204:
         text = JSONRenderer().render(response.data)
         headers = {name: response[name] for name in KEPT_HEADERS if name in response}
-        Reply.objects.keep(
+        Reply.objects.store(
             mark,
             request_hash,
             response.status_code,

@@ -96,7 +96,7 @@ class ProjectsView(View):
     def post(self, request: Request) -> Response:
         data = parse(ProjectIn, request)
         self.require()
-        project = Project.objects.found(by=request.user, **data)
+        project = Project.objects.create_project(by=request.user, **data)
         return tagged(ProjectOut(project).data, project.version, status=201)
 
 

@@ -12,7 +12,7 @@ from agents.models.rights import Used
 from omoi_site.database import sql
 
 KEPT = timedelta(hours=48)
-KEEP = """
+STORE = """
 INSERT INTO agents_reply (hash, request, status, headers, body, rights, sealed, created_at) VALUES (%s, %s, %s, %s, %s, %s, %s, now())
 ON CONFLICT (hash) DO UPDATE SET request = excluded.request, status = excluded.status, headers = excluded.headers, body = excluded.body,
        rights = excluded.rights, sealed = excluded.sealed, created_at = excluded.created_at
@@ -24,7 +24,7 @@ class ReplyQuerySet(models.QuerySet["Reply"]):
         return self.filter(created_at__gt=Now() - KEPT)
 
     @staticmethod
-    def keep(
+    def store(
         mark: bytes,
         request: bytes,
         status: int,
@@ -35,7 +35,7 @@ class ReplyQuerySet(models.QuerySet["Reply"]):
         sealed: bool,
     ) -> None:
         """Store an answer under its mark; one past its time may still be there, and gives way."""
-        sql.rows(KEEP, [mark, request, status, Jsonb(headers), body, Jsonb(rights), sealed])
+        sql.rows(STORE, [mark, request, status, Jsonb(headers), body, Jsonb(rights), sealed])
 
     def forget(self, limit: int = 1000) -> int:
         """Delete answers past their time, in a batch; returns how many."""

@@ -77,7 +77,7 @@ class KeyQuerySet(models.QuerySet["Key"]):
             parent=parent,
             expires_at=Now() + expires_in if expires_in else None,
         )
-        key.tell("key.issued", 1, by=by)
+        key.record("key.issued", 1, by=by)
         return key, f"omoi_{prefix}_{secret}"
 
     def _parent(self, by: Actor) -> Key | None:
@@ -102,7 +102,7 @@ class KeyQuerySet(models.QuerySet["Key"]):
             live = [key for key in batch if key.revoked_at is None]
             self.model._default_manager.filter(pk__in=[key.pk for key in live]).update(revoked_at=Now())
             for key in live:
-                key.tell("key.revoked", 2, by=by)
+                key.record("key.revoked", 2, by=by)
             revoked += [key.prefix for key in live]
             # a statement behind the lock: it sees what was made with these until now
             keys = self.model._default_manager.filter(parent__in=[key.pk for key in batch])
@@ -200,7 +200,7 @@ class Key(models.Model):
         if self.last_used_at is None or now - self.last_used_at > USED_EVERY:
             Key.objects.filter(pk=self.pk).update(last_used_at=now)
 
-    def tell(self, kind: str, number: int, *, by: Actor) -> None:
+    def record(self, kind: str, number: int, *, by: Actor) -> None:
         """One event of the key: the first is its issue, the second its end."""
         owner = self.agent or self.user
         assert owner  # a constraint promises one of them

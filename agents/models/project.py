@@ -32,7 +32,7 @@ class ProjectQuerySet(Locking["Project"]):
         return self.filter(**{"members__user" if hasattr(who, "get_username") else "agents": pk_of(who)})
 
     @sql.atomic
-    def found(
+    def create_project(
         self,
         *,
         key: str,

@@ -33,13 +33,13 @@ class Locking(models.QuerySet[Row]):
     @contextmanager
     def locked(self, **which: Any) -> Iterator[Row]:
         """One row under its lock, in one transaction, saved at the end with the next version."""
-        with self.held(**which) as row:
+        with self.lock(**which) as row:
             yield row
-            row.keep()
+            row.save_version()
 
     @contextmanager
-    def held(self, **which: Any) -> Iterator[Row]:
-        """One row under its lock, in one transaction: for whoever may find nothing to change. What changes, `keep` saves."""
+    def lock(self, **which: Any) -> Iterator[Row]:
+        """One row under its lock, in one transaction: for whoever may find nothing to change. What changes, `save_version` saves."""
         with transaction.atomic():
             # NO KEY: conflicts with the FOR SHARE of whoever adds below it, not with foreign keys
             rows = self.select_for_update(no_key=True, of=("self",)).filter(**which)
@@ -55,7 +55,7 @@ class Versioned(Journaled):
     class Meta:
         abstract = True
 
-    def keep(self) -> None:
+    def save_version(self) -> None:
         """Save it with the next version; under its lock."""
         self.version += 1
         self.save()

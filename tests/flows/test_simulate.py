@@ -36,7 +36,7 @@ PLAIN = {
 def backlog(operator):
     """A project with 30 open tasks, of which 20 need an earlier one."""
     Workflow.objects.install(PLAIN)
-    project = Project.objects.found(key="SIM", by=operator, workflow="plain")
+    project = Project.objects.create_project(key="SIM", by=operator, workflow="plain")
     specs = [
         TaskSpec(f"task {number}", capabilities=["python"] if number % 3 else []) for number in range(30)
     ]

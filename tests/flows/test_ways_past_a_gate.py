@@ -179,7 +179,7 @@ def force_as_an_operator_of_the_project(scene):
 def force_as_the_admin_of_another_project(scene):
     sam = scene.people.objects.create_user("sam")
     Member.objects.create(
-        project=Project.objects.found(key="OTHER", by=scene.operator), user=sam, role="admin"
+        project=Project.objects.create_project(key="OTHER", by=scene.operator), user=sam, role="admin"
     )
     Member.objects.create(project=scene.project, user=sam, role="operator")
     return api_of(sam).post(

@@ -239,7 +239,7 @@ def staff(client, project, django_user_model):
 @pytest.fixture
 def elsewhere(operator):
     """A ticket, a task and an agent of a project that sam is no member of."""
-    other = Project.objects.found(key="SECRET", workflow="simple", by=operator)
+    other = Project.objects.create_project(key="SECRET", workflow="simple", by=operator)
     Agent.objects.register(name="zelda", projects=[other], by=operator)
     ticket = Ticket.objects.open(
         other, TicketSpec("Hidden away", tasks=[TaskSpec("Hidden away")]), by=operator

@@ -26,7 +26,7 @@ LOOK_S = 0.3
 def open_project(repository: str) -> Project:
     """The demo's project, made when missing. Raises Impossible where somebody else's project has its key."""
     Workflow.objects.install(DOCUMENT)
-    project = Project.objects.filter(key=KEY).first() or Project.objects.found(
+    project = Project.objects.filter(key=KEY).first() or Project.objects.create_project(
         key=KEY, name="Demo: a ledger", repository=repository, workflow=WORKFLOW, profiles=PROFILES, by=BY
     )
     if project.workflow != WORKFLOW:

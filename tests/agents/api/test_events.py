@@ -36,7 +36,7 @@ def test_every_act_is_told_once_in_order_and_read_on_by_cursor(task, ada, operat
 
 
 def test_who_is_outside_a_project_reads_nothing_of_it(ticket, operator):
-    other = Project.objects.found(key="ELSE", workflow="simple", by=operator)
+    other = Project.objects.create_project(key="ELSE", workflow="simple", by=operator)
     eve = Agent.objects.register(name="eve", projects=[other], by=operator)
     Ticket.objects.open(other, TicketSpec("theirs"), by=operator)
     topics = {event["topic"] for event in api_of(eve).get("/events", limit=200).json()["results"]}
@@ -44,7 +44,7 @@ def test_who_is_outside_a_project_reads_nothing_of_it(ticket, operator):
 
 
 def test_who_sees_some_of_an_agents_projects_hears_of_no_other(project, ada, bob, operator):
-    hidden = Project.objects.found(key="HID", workflow="simple", by=operator)
+    hidden = Project.objects.create_project(key="HID", workflow="simple", by=operator)
     Agent.objects.register(name="eve", projects=[project, hidden], by=operator)
     for projects in ([hidden], [project, hidden]):
         with Agent.objects.locked(pk=ada.pk) as row:

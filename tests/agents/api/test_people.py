@@ -65,7 +65,9 @@ def vera(django_user_model, project):
 def stranger(django_user_model, operator):
     """An admin of another project."""
     user = django_user_model.objects.create_user("sam")
-    Member.objects.create(project=Project.objects.found(key="OTHER", by=operator), user=user, role="admin")
+    Member.objects.create(
+        project=Project.objects.create_project(key="OTHER", by=operator), user=user, role="admin"
+    )
     return user
 
 
@@ -159,7 +161,7 @@ def test_a_session_needs_the_csrf_token(operator, project):
 
 
 def test_an_agent_has_its_scopes_in_its_projects_alone(operator, project, ada):
-    other = Project.objects.found(key="OTHER", by=operator)
+    other = Project.objects.create_project(key="OTHER", by=operator)
     Agent.objects.register(name="eve", projects=[project, other], by=operator)
     calls = api_of(ada, "admin", "agents:register", "work")
     assert calls.post("/agents/eve/retire", {}).status_code == 403
@@ -186,7 +188,7 @@ def test_a_cursor_of_somebody_else_is_refused(operator, project):
 
 
 def test_the_projects_of_an_agent_are_told_to_those_who_see_them(vera, operator, project):
-    other = Project.objects.found(key="OTHER", by=operator)
+    other = Project.objects.create_project(key="OTHER", by=operator)
     Agent.objects.register(name="eve", projects=[project, other], by=operator)
     assert api_of(vera).get("/agents/eve").json()["projects"] == ["OMO"]
     assert api_of(operator).get("/agents/eve").json()["projects"] == ["OMO", "OTHER"]
@@ -194,7 +196,7 @@ def test_the_projects_of_an_agent_are_told_to_those_who_see_them(vera, operator,
 
 def test_an_agent_registers_others_in_its_projects_only(ada, project, operator):
     calls = api_of(ada, "work", "agents:register")
-    Project.objects.found(key="OTHER", by=operator)
+    Project.objects.create_project(key="OTHER", by=operator)
     for projects, status in (([], 422), (["OTHER"], 404)):
         assert calls.post("/agents", {"name": "eve", "projects": projects}).status_code == status
         assert not Agent.objects.filter(name="eve").exists()
@@ -216,7 +218,7 @@ def test_a_kept_answer_is_not_given_to_who_lost_the_right_to_it(
     path, body = REPLAYED[what]
     user = django_user_model.objects.create_user("olga")
     Member.objects.set(project, user, "admin", by=operator)
-    Member.objects.set(Project.objects.found(key="OTHER", by=operator), user, "admin", by=operator)
+    Member.objects.set(Project.objects.create_project(key="OTHER", by=operator), user, "admin", by=operator)
     calls = api_of(user)
     first = calls.post(path, body, Idempotency_Key="k")
     assert first.status_code == 201, first.json()

@@ -210,7 +210,7 @@ class Counted:
 def test_all_sockets_are_looked_after_in_one_statement_and_as_the_rights_have_it(django_user_model, operator):
     """Whatever members, agents, owners and superusers there are, what is left of the topics is what `may_follow` allows."""
     chance = random.Random(22)
-    projects = [Project.objects.found(key=f"P{number}", by=operator) for number in range(6)]
+    projects = [Project.objects.create_project(key=f"P{number}", by=operator) for number in range(6)]
     people = [
         django_user_model.objects.create_user(f"user{number}", is_superuser=number == 0)
         for number in range(12)

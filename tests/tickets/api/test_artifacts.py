@@ -227,7 +227,7 @@ def test_a_completion_with_an_old_fence_keeps_no_artifact(task, ada, bob):
 
 
 def test_a_task_of_another_project_is_told_nothing_of(at, ada, operator):
-    other = Project.objects.found(key="SEC", workflow="simple", by=operator)
+    other = Project.objects.create_project(key="SEC", workflow="simple", by=operator)
     eve = Agent.objects.register(name="eve", projects=[other], by=operator)
     Ticket.objects.open(other, TicketSpec("x", tasks=[TaskSpec("x")]), by=operator)
     [claim] = Task.objects.claim(by=eve)

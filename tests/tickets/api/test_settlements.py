@@ -92,7 +92,7 @@ def test_each_item_ends_in_its_own_way(ticket, eve, operator):
 def test_tasks_of_others_are_not_told_of(ticket, eve, task, bob, operator):
     from agents.models import Project
 
-    there = Project.objects.found(key="OTHER", workflow="simple", by=operator)
+    there = Project.objects.create_project(key="OTHER", workflow="simple", by=operator)
     spy = Agent.objects.register(name="spy", projects=[there], by=operator)
     [claim] = Task.objects.claim(by=bob)
     asked = [

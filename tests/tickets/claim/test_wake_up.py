@@ -157,7 +157,7 @@ def test_those_who_would_be_granted_the_same_wait_at_one_bell(ada, bob, project,
     assert bells(by=ada)[0] != bells(by=bob)[0]
     assert bells(by=ada)[0] == bells(by=bob, capabilities=["welding"])[0]  # which it cannot do
     assert bells(by=ada, phases=["DOING"])[0] != bells(by=ada)[0]
-    Project.objects.found(key="PAY", workflow="simple", by=operator)
+    Project.objects.create_project(key="PAY", workflow="simple", by=operator)
     worker = Agent.objects.worker("hands", capacity=1)
     assert bells(by=worker)[0].startswith("work#")
     assert bells(by=worker, project=project)[0].startswith("work:OMO#")

@@ -118,7 +118,7 @@ def test_the_play_opens_its_tickets_once():
 
 @pytest.mark.django_db
 def test_a_project_of_somebody_elses_is_left_alone(operator):
-    Project.objects.found(key="DEMO", by=operator)
+    Project.objects.create_project(key="DEMO", by=operator)
     with pytest.raises(workspace.Impossible, match="did not make"):
         scenario.open_project("/somewhere/ledger.git")
     assert not Ticket.objects.exists()

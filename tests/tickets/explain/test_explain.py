@@ -354,7 +354,7 @@ class World:
 
     def __init__(self, operator):
         self.operator = operator
-        self.project = Project.objects.found(key="RND", workflow="simple", by=operator)
+        self.project = Project.objects.create_project(key="RND", workflow="simple", by=operator)
         self.agents = {}
         for name, skills, phases, capacity in (
             ("ada", SKILLS, [], 2),

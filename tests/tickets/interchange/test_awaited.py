@@ -141,7 +141,7 @@ def test_work_that_has_begun_does_not_wait_for_what_comes_later(project, ada):
 
 
 def test_another_project_and_a_deleted_issue_close_nothing(project):
-    other = Project.objects.found(key="TWO", workflow="simple", by="system:test")
+    other = Project.objects.create_project(key="TWO", workflow="simple", by="system:test")
     import_issues(project, issue("a", ("blocks", "b")))
     assert import_issues(other, issue("b"))["closed"] == 0
     report = import_issues(project, issue("b", status="tombstone"), issue("c", ("blocks", "b")))

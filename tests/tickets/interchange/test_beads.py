@@ -255,7 +255,7 @@ def test_a_ticket_is_found_by_the_id_it_had_in_any_case_and_by_an_index(project,
 
 
 def test_an_id_that_several_tickets_had_names_them(project):
-    another_project = Project.objects.found(key="TWO", workflow="simple", by="system:test")
+    another_project = Project.objects.create_project(key="TWO", workflow="simple", by="system:test")
     import_issues(project, issue("bd-1"), issue("BD-1"))
     import_issues(another_project, issue("bd-1"))
     with pytest.raises(Invalid, match=f"OMO-1, OMO-2, {another_project.key}-1. Name one by its key"):

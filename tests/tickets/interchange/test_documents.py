@@ -45,7 +45,7 @@ def documents(draw: Any) -> list[dict[str, Any]]:
 
 
 def another() -> Project:
-    return Project.objects.found(key=f"P{next(projects)}X", workflow="simple", by="system:test")
+    return Project.objects.create_project(key=f"P{next(projects)}X", workflow="simple", by="system:test")
 
 
 def edges_of(document: list[dict[str, Any]], kind: str) -> set[tuple[str, str]]:

@@ -352,7 +352,7 @@ def test_every_birth_is_in_the_journal(project):
 
 
 def test_projects_keep_the_same_backlog_apart(project):
-    other = Project.objects.found(key="TWO", workflow="simple", by="system:test")
+    other = Project.objects.create_project(key="TWO", workflow="simple", by="system:test")
     import_issues(project, issue("bd-1"))
 
     assert import_issues(other, issue("bd-1"))["tickets"]["new"] == 1

@@ -27,7 +27,7 @@ def calls(operator):
 @pytest.fixture
 def gated(operator):
     """A project whose tickets go through gates."""
-    return Project.objects.found(key="GATED", by=operator)
+    return Project.objects.create_project(key="GATED", by=operator)
 
 
 def test_a_ticket_follows_its_projects_workflow_or_one_the_project_allows(gated, operator, calls):

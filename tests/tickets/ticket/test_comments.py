@@ -296,7 +296,7 @@ def test_comments_are_listed_a_page_at_a_time(many, operator, django_assert_max_
 
 
 def test_nobody_outside_the_project_reads_them(many, ada, operator, client, django_user_model):
-    other = Project.objects.found(key="TWO", workflow="simple", by=operator)
+    other = Project.objects.create_project(key="TWO", workflow="simple", by=operator)
     outsider = django_user_model.objects.create_user("eve")
     Member.objects.create(project=other, user=outsider, role="admin")
     stranger = Agent.objects.register(name="stranger", projects=[other], capacity=1, by=operator)

@@ -117,7 +117,7 @@ def bring_in(
     project = Project.objects.filter(key=key).first()
     if project is None:
         followed = Workflow.objects.latest_of(workflow or interchange.WORKFLOW)
-        project = Project.objects.found(key=key, workflow=followed.name, by=commands.BY)
+        project = Project.objects.create_project(key=key, workflow=followed.name, by=commands.BY)
     report = interchange.bring_in(
         sheet, project=project, by=commands.BY, workflow=workflow, dry_run=dry_run, watch=watch
     )

@@ -48,7 +48,9 @@ class Command(commands.Command):
 
     def create(self, *, key: str, **given: Any) -> commands.Document:
         settings = ("name", "repository", "workflow", "workflows", "profiles")
-        project = Project.objects.found(key=key, by=commands.BY, **{name: given[name] for name in settings})
+        project = Project.objects.create_project(
+            key=key, by=commands.BY, **{name: given[name] for name in settings}
+        )
         return {"key": project.key, **project.settings()}
 
     def created(self, project: commands.Document) -> None:

@@ -139,6 +139,6 @@ def _prepare_artifacts(outcomes: Sequence[Outcome], by: Agent) -> dict[int, Tick
         hashlib.sha256(each.content).digest(): each.content for outcome in good for each in outcome.artifacts
     }
     for _, content in sorted(contents.items()):
-        Blob.objects.keep(BytesIO(content))
+        Blob.objects.store(BytesIO(content))
     tickets = Ticket.lock({held[outcome.task, outcome.fence] for outcome in good})
     return {outcome.task: tickets[held[outcome.task, outcome.fence]] for outcome in good}

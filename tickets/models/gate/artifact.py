@@ -30,7 +30,7 @@ SELECT t.id FROM tickets_task t JOIN i ON {HELD} WHERE t.ticket_id = %(ticket)s 
 
 
 class BlobQuerySet(models.QuerySet["Blob"]):
-    def keep(self, content: BinaryIO) -> Blob:
+    def store(self, content: BinaryIO) -> Blob:
         """The content, stored a chunk at a time unless it is there already; raises TooLarge."""
         content.seek(0)  # a transaction that is repeated reads it again
         hash, size = hashlib.sha256(), 0
@@ -102,7 +102,7 @@ class ArtifactQuerySet(models.QuerySet["Artifact"]):
 
         With a task its fence is needed: what an old holder brings is refused with ClaimLost.
         """
-        blob = Blob.objects.keep(content)
+        blob = Blob.objects.store(content)
         row = ticket.lock([ticket.pk])[ticket.pk]
         if task is not None:
             holder = by.pk if isinstance(by, Agent) else None

@@ -180,7 +180,7 @@ class Moves(WaitingTickets[Row]):
     def _keep_fault(self, pk: int, fault: OmoiError | DatabaseError, by: Actor) -> bool:
         """Whether it is another one than before."""
         told = fault.message if isinstance(fault, OmoiError) else str(fault).partition("\n")[0]
-        with self.held(pk=pk) as ticket:
+        with self.lock(pk=pk) as ticket:
             if ticket.move_fault == told or not self.due_to_advance().filter(pk=pk).exists():
                 return False
             # no edit: whoever looks at its version sees nothing else than before
@@ -196,7 +196,7 @@ class Moves(WaitingTickets[Row]):
         """The verdict over a gated phase: one that holds already, else a new one, and where that refuses, the tasks that shall mend it."""
         if not self.select_related("workflow").get(pk=pk).gated:
             return None
-        with self.held(pk=pk) as ticket:
+        with self.lock(pk=pk) as ticket:
             # asked again under the lock: another may have moved it, or judged it and not moved it yet
             if not (ticket.gated and self.due_to_advance().filter(pk=pk).exists()):
                 return None
@@ -216,11 +216,11 @@ class Moves(WaitingTickets[Row]):
 
     @sql.atomic
     def _go_on(self, pk: int, verdict: Verdict | None, by: Actor) -> bool:
-        with self.held(pk=pk) as ticket:
+        with self.lock(pk=pk) as ticket:
             due = self.due_to_advance().filter(pk=pk).exists()  # asked again under the lock
             if due and (not ticket.gated or (verdict and verdict.holds_for(ticket))):
                 ticket.advance(by=by, verdict=verdict)
-                ticket.keep()
+                ticket.save_version()
                 return True
         return False
 

@@ -62,13 +62,13 @@ class TicketQuerySet(Moves["Ticket"]):
         return self.get(key=among[0]) if among else None
 
     @contextmanager
-    def held(self, **which: Any) -> Iterator[Ticket]:
+    def lock(self, **which: Any) -> Iterator[Ticket]:
         """One ticket under its lock, in one transaction; a move of it may seed tasks."""
         with transaction.atomic():
             before = self.select_related("workflow").filter(**which).first()
             if before and before.plan.seeds_needs:
                 Need.objects.lock_graph(before.project_id)  # before any row
-            with super().held(**which) as ticket:
+            with super().lock(**which) as ticket:
                 yield ticket
 
 

@@ -18,7 +18,7 @@ class Intervention(TaskAction):
 
     @sql.atomic
     def do(self, values: dict[str, Any]) -> str:
-        with Ticket.objects.held(pk=self.task.ticket_id):  # a ticket comes before its tasks
+        with Ticket.objects.lock(pk=self.task.ticket_id):  # a ticket comes before its tasks
             task = Task.objects.select_for_update(no_key=True).get(pk=self.task.pk)
             expect_state(str(task.events), values)
             tasks = Task.objects.filter(pk=task.pk)

@@ -133,7 +133,7 @@ class RetryFailed(TicketAction):
         return [f"{counted(failed, 'failed task')} go back to the queue with all their attempts."]
 
     def do(self, values: dict[str, Any]) -> str:
-        with Ticket.objects.held(pk=self.ticket.pk):
+        with Ticket.objects.lock(pk=self.ticket.pk):
             failed = Task.objects.filter(ticket=self.ticket, state="failed")
             list(failed.order_by("id").select_for_update(no_key=True).values("pk"))
             expect_state(self.state, values)
