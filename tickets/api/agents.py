@@ -120,7 +120,7 @@ class AgentsView(View):
         data = parse(AgentIn, request)
         projects = [self.project(key) for key in data.pop("projects")]
         if not projects:
-            self.need()
+            self.require()
         owner = self._owner(data.pop("owner", None))
         with transaction.atomic():  # an agent nobody has the key of would stand in the way of the next try
             agent = Agent.objects.register(by=request.user, projects=projects, owner=owner, **data)

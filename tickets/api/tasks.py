@@ -124,7 +124,7 @@ def the_task(view: View, pk: str) -> Task:
     task = Task.objects.seen_by(view.request.user).select_related("project").filter(pk=number(pk)).first()
     if task is None:
         raise NotFound(f"there is no task {pk}, or you are not a member of its project")
-    view.need(task.project)
+    view.require(task.project)
     return task
 
 

@@ -166,7 +166,7 @@ def the_ticket(view: View, key: str) -> Any:
     )
     if ticket is None:
         raise NotFound(f"there is no ticket {key}, or you are not a member of its project")
-    view.need(ticket.project)
+    view.require(ticket.project)
     return ticket
 
 

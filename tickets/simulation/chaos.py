@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import cycle
 from pathlib import Path
 
-from tickets.simulation.server import here
+from tickets.simulation.server import find_server
 
 KINDS = ("web", "worker", "clock")
 
@@ -37,7 +37,7 @@ class Chaos:
         """Kill the next child when enough is done and the server is ready; otherwise nothing."""
         if self.killed.total() >= self.kills or done < self.due:
             return
-        server = here(self.home)
+        server = find_server(self.home)
         if server is None or not server.ready:
             return
         pid = server.children.get(self.turn, 0)

@@ -17,7 +17,7 @@ from tickets.simulation.cast import dismiss, enlist, strangers
 from tickets.simulation.chaos import Chaos
 from tickets.simulation.judge import what_stands
 from tickets.simulation.run import Run
-from tickets.simulation.server import check_knows, here
+from tickets.simulation.server import check_knows, find_server
 
 MOST_AGENTS = 100
 
@@ -121,7 +121,7 @@ class Command(commands.Command):
 
     def address(self, url: str, *, chaos: bool, sure: bool) -> str:
         """Where the server listens, if simulated agents may work there."""
-        own = here(settings.OMOI_HOME)
+        own = find_server(settings.OMOI_HOME)
         if own and url in ("", own.url):
             return own.url
         if chaos:
