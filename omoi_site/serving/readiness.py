@@ -108,13 +108,13 @@ def embedded_server(home: Path) -> str:
     """Whether the PostgreSQL of OMOI_HOME runs and has room to write."""
     if os.environ.get("DATABASE_URL"):
         return ""
-    ground = paths.ground(home)
+    data_folder = paths.data_folder(home)
     try:
-        os.kill(int((ground / "data" / "postmaster.pid").read_text().split()[0]), 0)
+        os.kill(int((data_folder / "data" / "postmaster.pid").read_text().split()[0]), 0)
     except PermissionError:  # of another account: alive, or not for us to know
         pass
     except (OSError, ValueError, IndexError):
         return "the embedded PostgreSQL does not run: start `manage.py up`; logs/postgres.log in OMOI_HOME has its last words"
-    if ground.exists() and (free := shutil.disk_usage(ground).free) < LEAST_ROOM:
+    if data_folder.exists() and (free := shutil.disk_usage(data_folder).free) < LEAST_ROOM:
         return f"only {free >> 20} MiB are free where PostgreSQL writes, and without room it stops: make some"
     return ""

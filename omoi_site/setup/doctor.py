@@ -142,11 +142,13 @@ def home() -> Found:
 @examines("disk")
 def disk() -> Found:
     try:
-        ground = paths.ground(settings.OMOI_HOME)
+        data_folder = paths.data_folder(settings.OMOI_HOME)
     except paths.Displaced as refusal:
         return "wrong", refusal.message, refusal.next_action
-    wanted = readiness.LEAST_ROOM if (ground / "data").exists() else disk_space.TO_BEGIN
-    left = {str(folder): disk_space.free(folder) for folder in dict.fromkeys((settings.OMOI_HOME, ground))}
+    wanted = readiness.LEAST_ROOM if (data_folder / "data").exists() else disk_space.TO_BEGIN
+    left = {
+        str(folder): disk_space.free(folder) for folder in dict.fromkeys((settings.OMOI_HOME, data_folder))
+    }
     free_space = ", ".join(f"{free >> 20:,} MiB free in {folder}" for folder, free in left.items())
     if min(left.values()) < wanted:
         return (
@@ -172,7 +174,7 @@ def server() -> Found:
         return "wrong", "embedded, of another OMOI_HOME", refusal.message
     if own():
         try:
-            account = paths.servant()
+            account = paths.service_user()
         except LookupError as error:
             return "wrong", str(error), "Add the account, or set DATABASE_URL."
         programs = embedded.binaries()
@@ -189,7 +191,7 @@ def server() -> Found:
             paths.expect_data(settings.OMOI_HOME)
         except paths.DataGone as refusal:
             return "wrong", refusal.message, refusal.next_action
-        version = paths.ground(settings.OMOI_HOME) / "data" / "PG_VERSION"
+        version = paths.data_folder(settings.OMOI_HOME) / "data" / "PG_VERSION"
         with contextlib.suppress(OSError):
             if (major := version.read_text().strip()) != str(embedded.MAJOR):
                 how = "Dump it with the Omoi that wrote it and restore the dump, or set DATABASE_URL."

@@ -1,9 +1,9 @@
-"""Where things lie: what the user keeps in OMOI_HOME, and the ground that PostgreSQL and executors must reach.
+"""Where things lie: what the user keeps in OMOI_HOME, and the data folder that PostgreSQL and executors must reach.
 
 Both are one folder, except for root: PostgreSQL refuses uid 0, and the account it runs as may be unable to enter OMOI_HOME.
-Then the ground is /var/lib/omoi/<12 hex of OMOI_HOME's real path>; folders above OMOI_HOME are never opened up for it.
+Then the data folder is /var/lib/omoi/<12 hex of OMOI_HOME's real path>; folders above OMOI_HOME are never opened up for it.
 
-`OMOI_HOME/place` notes the ground, and the OMOI_HOME it is the ground of. A copy of an OMOI_HOME brings that note along: it must not work on the
+`OMOI_HOME/place` notes the data folder, and the OMOI_HOME it is the data folder of. A copy of an OMOI_HOME brings that note along: it must not work on the
 database of the one it was copied from, so it is refused until somebody says what it is (`up --moved`, `--adopt` or `--begin-anew`).
 """
 
@@ -52,7 +52,7 @@ class DataGone(OmoiError):
 
 
 @dataclass(frozen=True)
-class Servant:
+class ServiceUser:
     """An account that root lends to what it starts: to PostgreSQL, and to executors."""
 
     name: str
@@ -60,35 +60,35 @@ class Servant:
     gid: int
 
 
-def servant() -> Servant | None:
+def service_user() -> ServiceUser | None:
     """Whom root runs PostgreSQL as: `postgres`, else `nobody`. None when we are not root and run it ourselves."""
     if os.geteuid() != 0:
         return None
     for name in ("postgres", "nobody"):
         with contextlib.suppress(KeyError):
             account = pwd.getpwnam(name)
-            return Servant(name, account.pw_uid, account.pw_gid)
+            return ServiceUser(name, account.pw_uid, account.pw_gid)
     raise LookupError(
         "running as root, and there is neither an account `postgres` nor `nobody` to run PostgreSQL as: add one, or set DATABASE_URL"
     )
 
 
-def executor() -> Servant | None:
+def executor() -> ServiceUser | None:
     """Whom root runs executors as: a number of its own, which needs no account. None when we are not root."""
-    return Servant("executor", EXECUTOR_UID, EXECUTOR_UID) if os.geteuid() == 0 else None
+    return ServiceUser("executor", EXECUTOR_UID, EXECUTOR_UID) if os.geteuid() == 0 else None
 
 
 def make_home(home: Path) -> Path:
-    """OMOI_HOME, made when missing: closed to others, but for root passable, so that its servant reaches the data inside."""
+    """OMOI_HOME, made when missing: closed to others, but for root open to walk through, so that its service user reaches the data inside."""
     home.mkdir(parents=True, exist_ok=True, mode=0o711 if os.geteuid() == 0 else 0o700)
     return home
 
 
 @dataclass(frozen=True)
 class Note:
-    """What `place` says: the ground, and the OMOI_HOME it was made for, as far as the note tells."""
+    """What `place` says: the data folder, and the OMOI_HOME it was made for, as far as the note tells."""
 
-    ground: Path
+    data_folder: Path
     home: Path | None
 
     @classmethod
@@ -99,7 +99,7 @@ class Note:
             return None
         if not lines:
             return None
-        # notes of earlier versions have one line; of a ground inside its home that tells both
+        # notes of earlier versions have one line; of a data folder inside its home that tells both
         return cls(
             lines[0], lines[1] if len(lines) > 1 else None if lines[0].is_relative_to(ELSEWHERE) else lines[0]
         )
@@ -108,23 +108,25 @@ class Note:
         """Whether this is the very folder, by whatever path it is reached."""
         real = home.resolve()
         if self.home is None:
-            return self.ground == _elsewhere(real)
+            return self.data_folder == _elsewhere(real)
         with contextlib.suppress(OSError):
             return self.home == real or self.home.samefile(real)
         return False
 
     def write(self, home: Path) -> None:
         scratch = home / "place.new"
-        scratch.write_bytes(b"".join(os.fsencode(path) + b"\n" for path in (self.ground, self.home) if path))
+        scratch.write_bytes(
+            b"".join(os.fsencode(path) + b"\n" for path in (self.data_folder, self.home) if path)
+        )
         scratch.rename(home / "place")
 
 
-def ground(home: Path) -> Path:
+def data_folder(home: Path) -> Path:
     """The folder for data, binaries and worktrees: as noted in `home/place`, else chosen; nothing is made. Raises Displaced."""
     if note := Note.of(home):
         if not note.speaks_of(home):
             raise _displaced(home, note)
-        return note.ground
+        return note.data_folder
     return _chosen(home)
 
 
@@ -132,7 +134,7 @@ def _displaced(home: Path, note: Note) -> Displaced:
     origin_exists = note.home is not None and note.home.exists()
     origin = note.home or "another folder"
     return Displaced(
-        f"{home} was {'copied' if origin_exists else 'copied or moved'} from {origin}, and its database is the one in {note.ground}. Nothing was touched.",
+        f"{home} was {'copied' if origin_exists else 'copied or moved'} from {origin}, and its database is the one in {note.data_folder}. Nothing was touched.",
         next_action=(
             "Say what this folder is: `python3 manage.py up --moved` when the other is gone and this takes its place; `up --adopt` to take a copy of its"
             " database along and leave the other alone; `up --begin-anew` to start here with an empty database."
@@ -142,7 +144,7 @@ def _displaced(home: Path, note: Note) -> Displaced:
 
 def _chosen(home: Path) -> Path:
     real = home.resolve()
-    if all(account is None or passable(real, account) for account in (servant(), executor())):
+    if all(account is None or reachable(real, account) for account in (service_user(), executor())):
         return real
     return _elsewhere(real)
 
@@ -151,9 +153,9 @@ def _elsewhere(real: Path) -> Path:
     return ELSEWHERE / hashlib.sha256(os.fsencode(real)).hexdigest()[:12]
 
 
-def make_ground(home: Path) -> Path:
-    """The ground, made when missing and noted in `home/place`."""
-    chosen = ground(make_home(home))
+def make_data_folder(home: Path) -> Path:
+    """The data folder, made when missing and noted in `home/place`."""
+    chosen = data_folder(make_home(home))
     for folder in (ELSEWHERE, chosen) if chosen.is_relative_to(ELSEWHERE) else (chosen,):
         if not folder.is_dir():
             folder.mkdir(parents=True)
@@ -165,7 +167,7 @@ def make_ground(home: Path) -> Path:
 
 def expect_data(home: Path) -> None:
     """Return when there is a database, or never was one; raises DataGone. An empty one made in its place would look as if all were lost."""
-    data = ground(home) / "data"
+    data = data_folder(home) / "data"
     if (home / PASSWORD).exists() and not data.exists():
         raise DataGone(
             f"{home} had its database in {data}, and that folder is not there any more. Nothing was made in its place.",
@@ -174,7 +176,7 @@ def expect_data(home: Path) -> None:
         )
 
 
-def settle(home: Path, how: str) -> str:
+def resolve_displaced(home: Path, how: str) -> str:
     """Make a displaced OMOI_HOME one of its own, by the caller who holds its lock; what was done, in a sentence. Raises Displaced.
 
     how: `moved`: it takes the place of the one it was moved from, which is gone. `adopt`: with a copy of that one's database.
@@ -185,25 +187,25 @@ def settle(home: Path, how: str) -> str:
     if note is None:
         return ""
     if note.speaks_of(home):
-        if how != "begin-anew" or not (home / PASSWORD).exists() or (note.ground / "data").exists():
+        if how != "begin-anew" or not (home / PASSWORD).exists() or (note.data_folder / "data").exists():
             return ""
         _forget(home, PASSWORD, PASSWORD_OF_SUPERUSER, SECRET_KEY)
         return f"{home} begins anew with an empty database."
-    real, inside = home.resolve(), note.home is not None and note.ground == note.home
+    real, inside = home.resolve(), note.home is not None and note.data_folder == note.home
     if how == "moved":
         if note.home is not None and (note.home / "place").exists():
             raise Displaced(
                 f"{note.home} is still there: two folders cannot share one database. Remove it, or take `--adopt`."
             )
-        if may_be_served((real if inside else note.ground) / "data"):
+        if may_be_served((real if inside else note.data_folder) / "data"):
             raise Displaced(
-                f"A PostgreSQL is at work in {note.ground / 'data'}: what this folder was moved from still runs.",
+                f"A PostgreSQL is at work in {note.data_folder / 'data'}: what this folder was moved from still runs.",
                 next_action="Stop it first (Ctrl-C there), or take `--adopt`.",
             )
-        Note(real if inside else note.ground, real).write(home)
+        Note(real if inside else note.data_folder, real).write(home)
         return f"{home} takes the place of {note.home or 'the folder it was moved from'}."
     chosen = _chosen(home)
-    brought = real / "data" if inside else note.ground / "data"
+    brought = real / "data" if inside else note.data_folder / "data"
     if how == "adopt":
         if not (brought / "PG_VERSION").exists():
             raise Displaced(
@@ -222,7 +224,7 @@ def settle(home: Path, how: str) -> str:
                 raise in_use
         _forget(home, SECRET_KEY)
         sentence = (
-            f"{home} has a copy of the database of {note.home or note.ground} and leaves that one alone."
+            f"{home} has a copy of the database of {note.home or note.data_folder} and leaves that one alone."
         )
     else:
         if (chosen / "data").exists():
@@ -294,7 +296,7 @@ def _copy(source: Path, target: Path) -> bool:
 
 def socket_folder(home: Path) -> Path:
     """Where PostgreSQL's socket lies: beside the data, or in a short folder when that path is too long for a socket or cannot name one host."""
-    beside = ground(home) / "socket"
+    beside = data_folder(home) / "socket"
     if len(os.fsencode(beside / SOCKET_NAME)) <= LONGEST_SOCKET_PATH and not set(str(beside)) & set(',"'):
         return beside
     short = hashlib.sha256(os.fsencode(beside)).hexdigest()[:12]
@@ -305,17 +307,17 @@ def socket_folder(home: Path) -> Path:
     )
 
 
-def passable(path: Path, account: Servant) -> bool:
+def reachable(path: Path, account: ServiceUser) -> bool:
     """Whether the account can walk down to `path`, as far as it exists; what is missing would be made by us."""
-    return all(passable_here(folder, account) for folder in (path, *path.parents) if folder.exists())
+    return all(may_enter(folder, account) for folder in (path, *path.parents) if folder.exists())
 
 
-def passable_here(folder: Path, account: Servant) -> bool:
+def may_enter(folder: Path, account: ServiceUser) -> bool:
     """Whether the account may enter this one folder, once it stands before it."""
     return _may(folder, account, 0o1)
 
 
-def _may(path: Path, account: Servant, right: int) -> bool:
+def _may(path: Path, account: ServiceUser, right: int) -> bool:
     status = path.stat()
     if status.st_uid == account.uid:
         return bool(status.st_mode & right << 6)

@@ -59,7 +59,7 @@ class Command(BaseCommand):
         home = settings.OMOI_HOME
         try:
             if displaced:
-                self.settle(displaced)
+                self.resolve_displaced(displaced)
             exposure.refuse(host, debug=settings.DEBUG, secret=settings.SECRET_KEY)
             self.look_for_room()
             if demo:
@@ -77,21 +77,23 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             raise CommandError("ended before everything was ready", returncode=130) from None
 
-    def settle(self, how: str) -> None:
+    def resolve_displaced(self, how: str) -> None:
         """Make a copied or moved OMOI_HOME one of its own."""
         with contextlib.closing(running_server.acquire_lock(settings.OMOI_HOME)):
             self.say(
-                paths.settle(settings.OMOI_HOME, how)
+                paths.resolve_displaced(settings.OMOI_HOME, how)
                 or f"{settings.OMOI_HOME} is where it belongs: nothing was changed."
             )
         settings.SECRET_KEY = secrets.secret_key(settings.OMOI_HOME)
 
     def look_for_room(self) -> None:
         """Nothing is begun on a disk that cannot hold it."""
-        ground = paths.ground(settings.OMOI_HOME)
+        data_folder = paths.data_folder(settings.OMOI_HOME)
         if not os.environ.get("DATABASE_URL"):
             paths.expect_data(settings.OMOI_HOME)
-            disk_space.demand(ground, disk_space.LEAST if (ground / "data").exists() else disk_space.TO_BEGIN)
+            disk_space.demand(
+                data_folder, disk_space.LEAST if (data_folder / "data").exists() else disk_space.TO_BEGIN
+            )
 
     def listen(self, host: str, port: int) -> socket.socket:
         """The door, held open by us while web processes come and go: a connection waits in line for the next one."""

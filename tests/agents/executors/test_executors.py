@@ -250,7 +250,7 @@ def test_a_job_outlives_a_sleep_of_the_machine(monkeypatch, mark):
             shell(f"until [ -e $HOME/{mark} ]; do sleep 0.05; done", stop=stop, timeout_s=60)
         )
     )
-    home = paths.make_ground(settings.OMOI_HOME) / "executors" / "home"
+    home = paths.make_data_folder(settings.OMOI_HOME) / "executors" / "home"
     job.start()
     until(lambda: alive(mark))
 
@@ -354,7 +354,7 @@ def test_a_callable_runs_in_a_process_of_its_own(tmp_path):
 
 @as_root
 def test_as_root_jobs_run_as_another_account_than_server_and_database():
-    lent = paths.servant()
+    lent = paths.service_user()
     uid, groups = shell("id -u; id -G").result["output"].split()
     assert int(uid) == paths.EXECUTOR_UID
     assert groups == str(paths.EXECUTOR_UID)

@@ -49,7 +49,7 @@ def stopped():
     with short_home() as home:
         server = embedded.Server(home, throwaway=True)
         server.start()
-        note = paths.ground(home) / "data" / "postmaster.pid"
+        note = paths.data_folder(home) / "data" / "postmaster.pid"
         lines = note.read_text().split("\n")[1:]
         server.stop()
         yield server, note, lines
@@ -57,7 +57,7 @@ def stopped():
 
 def test_a_pid_file_whose_number_is_another_programs_now_does_not_keep_it_from_starting(stopped):
     server, note, lines = stopped
-    with subprocess.Popen(["sleep", "600"], cwd="/", **server._as_servant()) as stranger:
+    with subprocess.Popen(["sleep", "600"], cwd="/", **server._as_service_user()) as stranger:
         note.write_text("\n".join([str(stranger.pid), *lines]))
         server._give_to_servant(note)
         try:

@@ -90,7 +90,7 @@ def test_a_taken_port_is_refused_before_anything_is_started(home):
         assert refused.process.wait(30) == 1
 
     assert "--port" in refused.said
-    assert not (paths.ground(home) / "data").exists()
+    assert not (paths.data_folder(home) / "data").exists()
 
 
 def test_told_to_end_it_leaves_no_process_and_starts_again_on_what_it_kept(home):
@@ -137,7 +137,7 @@ def test_it_starts_after_everything_was_killed(home):
 
 
 def test_a_data_folder_of_another_postgresql_is_refused_and_left_alone(home):
-    data = paths.make_ground(home) / "data"
+    data = paths.make_data_folder(home) / "data"
     data.mkdir()
     (data / "PG_VERSION").write_text("15\n")
 

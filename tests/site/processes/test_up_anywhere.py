@@ -47,9 +47,9 @@ def serves_from(root: Path, **options: object) -> int:
     try:
         for paper in ("first", "second"):
             serves(Up(home, paper=paper, root=root, **options))
-        return (paths.ground(home) / "data").stat().st_uid
+        return (paths.data_folder(home) / "data").stat().st_uid
     finally:
-        for elsewhere in (paths.socket_folder(home), paths.ground(home)):
+        for elsewhere in (paths.socket_folder(home), paths.data_folder(home)):
             shutil.rmtree(elsewhere, ignore_errors=True)
 
 

@@ -48,7 +48,7 @@ def copy(home):
     where = home.with_name("copy")
     yield where
     note = paths.Note.of(where)
-    ours = {note.ground} if note and note.speaks_of(where) else set()
+    ours = {note.data_folder} if note and note.speaks_of(where) else set()
     for folder in {where, paths._elsewhere(where.resolve()), *ours}:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -81,7 +81,7 @@ def test_a_copy_is_refused_by_every_command_and_adopted_with_a_copy_of_the_datab
     assert manage(home, "projects", "create", "KEPT", "--workflow", "simple").returncode == 0
     assert first.stop() == 0
     copied(home, copy)
-    data = paths.ground(home) / "data"
+    data = paths.data_folder(home) / "data"
     before = {path: path.stat().st_mtime_ns for path in data.rglob("*") if path.is_file()}
 
     refused = Up(copy)
@@ -118,7 +118,7 @@ def test_a_copy_is_refused_by_every_command_and_adopted_with_a_copy_of_the_datab
     assert manage(copy, "projects", "create", "ONLY").returncode == 0
     assert manage(home, "projects", "create", "ONLY").returncode == 0
     assert manage(copy, "projects", "create", "KEPT").returncode == 1
-    assert paths.ground(copy) != paths.ground(home)
+    assert paths.data_folder(copy) != paths.data_folder(home)
     assert (adopted.stop(), original.stop()) == (0, 0)
     assert Up(copy, paper="later").ready().stop() == 0
 
@@ -139,39 +139,39 @@ def test_a_moved_home_takes_the_place_of_the_one_that_is_gone(home, copy):
 
 def test_a_copy_begins_anew_and_keeps_what_it_brought(tmp_path):
     home, copy = tmp_path / "home", tmp_path / "copy"
-    ground = paths.make_ground(home)
-    if ground != home:
+    data_folder = paths.make_data_folder(home)
+    if data_folder != home:
         pytest.skip(f"the data of {home} lies elsewhere: this test wants it inside")
     (home / "data").mkdir()
     (home / "data" / "PG_VERSION").write_text(f"{embedded.MAJOR}\n")
     (home / "secret_key").write_text("known to both")
     copied(home, copy)
 
-    assert "begins anew" in paths.settle(copy, "begin-anew")
+    assert "begins anew" in paths.resolve_displaced(copy, "begin-anew")
 
-    assert paths.ground(copy) == copy.resolve()
+    assert paths.data_folder(copy) == copy.resolve()
     assert not (copy / "data").exists()
     assert [path.name.partition("-")[0] for path in copy.glob("data.*")] == ["data.before"]
-    assert paths.settle(copy, "begin-anew") == ""
+    assert paths.resolve_displaced(copy, "begin-anew") == ""
     assert not (copy / "secret_key").exists()
     assert (home / "data" / "PG_VERSION").exists()
 
 
 def test_a_copy_of_a_database_in_use_is_not_adopted(tmp_path):
     home, copy = tmp_path / "home", tmp_path / "copy"
-    ground = paths.make_ground(home)
-    (ground / "data").mkdir(parents=True, exist_ok=True)
-    (ground / "data" / "PG_VERSION").write_text(f"{embedded.MAJOR}\n")
-    (ground / "data" / "postmaster.pid").write_text("1\n")
+    data_folder = paths.make_data_folder(home)
+    (data_folder / "data").mkdir(parents=True, exist_ok=True)
+    (data_folder / "data" / "PG_VERSION").write_text(f"{embedded.MAJOR}\n")
+    (data_folder / "data" / "postmaster.pid").write_text("1\n")
     copied(home, copy)
     try:
         with pytest.raises(paths.Displaced, match="in use when it was copied"):
-            paths.settle(copy, "adopt")
+            paths.resolve_displaced(copy, "adopt")
         with pytest.raises(paths.Displaced):
-            paths.ground(copy)
+            paths.data_folder(copy)
     finally:
-        if ground != home:
-            shutil.rmtree(ground)
+        if data_folder != home:
+            shutil.rmtree(data_folder)
 
 
 def database_of(home):
@@ -191,7 +191,7 @@ def test_a_copy_of_a_database_that_was_not_shut_down_is_not_adopted(tmp_path):
     copied(home, copy)
     (data / "global" / "pg_control").write_bytes(bytes(16) + b"\6\0\0\0" + bytes(100))  # in production
     with pytest.raises(paths.Displaced, match="in use"):
-        paths.settle(copy, "adopt")
+        paths.resolve_displaced(copy, "adopt")
 
 
 def test_a_database_that_was_started_while_it_was_copied_is_not_adopted(tmp_path, monkeypatch):
@@ -208,9 +208,9 @@ def test_a_database_that_was_started_while_it_was_copied_is_not_adopted(tmp_path
 
     monkeypatch.setattr(shutil, "copytree", slow)
     with pytest.raises(paths.Displaced, match="in use"):
-        paths.settle(copy, "adopt")
+        paths.resolve_displaced(copy, "adopt")
     with pytest.raises(paths.Displaced):
-        paths.ground(copy)
+        paths.data_folder(copy)
     assert not list(paths._chosen(copy).glob("data*"))
 
 
@@ -222,18 +222,18 @@ def test_a_home_whose_database_is_at_work_has_not_moved(tmp_path):
         try:
             (data / "postmaster.pid").write_text(f"{server.pid}\n")
             with pytest.raises(paths.Displaced, match="at work"):
-                paths.settle(moved, "moved")
+                paths.resolve_displaced(moved, "moved")
         finally:
             server.kill()
-    assert "takes the place" in paths.settle(moved, "moved")
-    assert paths.ground(moved) == data.parent
+    assert "takes the place" in paths.resolve_displaced(moved, "moved")
+    assert paths.data_folder(moved) == data.parent
 
 
 def test_the_same_home_by_another_path_is_the_same(tmp_path):
     home, other = tmp_path / "home", tmp_path / "other"
-    ground = paths.make_ground(home)
+    data_folder = paths.make_data_folder(home)
     other.symlink_to(home)
-    assert paths.ground(other) == ground
+    assert paths.data_folder(other) == data_folder
 
 
 def test_notes_of_earlier_versions_are_read(tmp_path):
@@ -241,18 +241,18 @@ def test_notes_of_earlier_versions_are_read(tmp_path):
     home.mkdir()
     for noted in (home, paths._elsewhere(home)):
         (home / "place").write_bytes(os.fsencode(noted) + b"\n")
-        assert paths.ground(home) == noted
+        assert paths.data_folder(home) == noted
         copied(home, copy)
         with pytest.raises(paths.Displaced):
-            paths.ground(copy)
+            paths.data_folder(copy)
         shutil.rmtree(copy)
 
 
 def test_a_database_that_is_gone_is_refused_and_not_made_anew_without_a_word(home):
     assert Up(home).ready().stop() == 0
-    ground = paths.ground(home)
+    data_folder = paths.data_folder(home)
     away = home.with_name("away")
-    shutil.move(ground if ground != home else ground / "data", away)
+    shutil.move(data_folder if data_folder != home else data_folder / "data", away)
 
     refused = Up(home, paper="refused")
     assert refused.process.wait(30) == 1
@@ -260,15 +260,15 @@ def test_a_database_that_is_gone_is_refused_and_not_made_anew_without_a_word(hom
     assert "--begin-anew" in refused.said
     assert "is not there any more" in manage(home, "doctor").stdout
     assert "is not there any more" in manage(home, "postgres").stderr
-    assert not (ground / "data").exists()
+    assert not (data_folder / "data").exists()
 
-    shutil.move(away, ground if ground != home else ground / "data")
+    shutil.move(away, data_folder if data_folder != home else data_folder / "data")
     assert Up(home, paper="back").ready().stop() == 0
-    shutil.rmtree(ground / "data")
+    shutil.rmtree(data_folder / "data")
     assert Up(home, "--port=0", "--begin-anew", paper="anew").ready().stop() == 0
     assert Up(home, paper="later").ready().stop() == 0
 
 
 def test_a_first_start_that_did_not_come_to_a_database_is_begun_again(tmp_path):
-    paths.make_ground(tmp_path / "home")
+    paths.make_data_folder(tmp_path / "home")
     paths.expect_data(tmp_path / "home")
