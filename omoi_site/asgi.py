@@ -62,7 +62,12 @@ sign_in_threads = Threads(
 bounds = Bounds(connections=settings.CONNECTIONS, waits=settings.WAITS, body_bytes=settings.BODY_MIB << 20)
 hub = Hub(bounds.waits)
 through_django = Bridge(
-    wsgi, threads, bells=hub.bells, patience=Patience(total_s=settings.BODY_S), bounds=bounds, asks=True
+    wsgi,
+    threads,
+    long_polls=hub.long_polls,
+    patience=Patience(total_s=settings.BODY_S),
+    bounds=bounds,
+    asks=True,
 )
 signing_in = SignInBridge(wsgi, sign_in_threads)
 readiness = Readiness(
@@ -109,7 +114,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
                 "alive": True,
                 "busy": threads.busy,
                 "signing_in": sign_in_threads.busy,
-                "waiting": hub.bells.waiting,
+                "waiting": hub.long_polls.waiting,
             },
         )
     elif address == "/readyz":

@@ -92,14 +92,14 @@ class View(APIView):
             )
         return self.request.user
 
-    def nothing_yet(self, seconds: float, bells: Callable[[], Sequence[str]]) -> Response:
-        """204, after the client has waited: this is asked again whenever one of `bells` rings. At once where the server cannot wait."""
+    def nothing_yet(self, seconds: float, wait_keys: Callable[[], Sequence[str]]) -> Response:
+        """204, after the client has waited: this is asked again whenever one of these queues is woken. At once where the server cannot wait."""
         if not seconds or LOOKS not in self.request.META:
             return Response(status=204)
         return Response(
             status=204,
             headers={
-                "X-Wait": " ".join([*bells(), str(seconds)]),
+                "X-Wait": " ".join([*wait_keys(), str(seconds)]),
                 "X-Principal": principal(self.request.user),
             },
         )

@@ -32,7 +32,7 @@ SELECT pg_current_snapshot()::text AS cursor,
              CROSS JOIN LATERAL (VALUES (news.topic), ('project:' || p.key)) told(topic) WHERE told.topic IS NOT NULL) AS topics,
        EXISTS (SELECT FROM news WHERE kind = ANY (%(rights)s::varchar[])) AS rights,
        ARRAY(SELECT DISTINCT 'work:' || p.key FROM news JOIN agents_project p ON p.id = news.project_id WHERE news.kind = ANY (%(work)s::varchar[])) AS work"""
-BELL = "work"  # rung whenever there may be work in any project
+WORK = "work"  # rung whenever there may be work in any project
 _brings_work: set[str] = set()
 CHANGES_RIGHTS = [
     "agent.joined", "agent.left", "agent.quarantined", "agent.retired", "key.revoked", "member.removed", "member.set",
@@ -75,5 +75,5 @@ def _change(row: dict[str, Any]) -> Change:
     agents = {
         topic for topic in row["topics"] if topic.startswith("agent:")
     }  # what it may do, or by which keys
-    bells = frozenset(agents | set(row["work"]) | ({BELL} if row["work"] else set()))
-    return Change(frozenset(row["topics"]), cursor, bells, row["rights"])
+    waking = frozenset(agents | set(row["work"]) | ({WORK} if row["work"] else set()))
+    return Change(frozenset(row["topics"]), cursor, waking, row["rights"])

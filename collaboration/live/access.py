@@ -131,7 +131,7 @@ async def recheck(link: psycopg.AsyncConnection[Any], hub: Hub) -> None:
     open_ones = {follower: follower.topics for follower in hub.signed_in if follower.viewer}
     keys = {
         holder: prefix
-        for holder in hub.bells.holders()
+        for holder in hub.long_polls.holders()
         if (prefix := holder.partition("omoi_")[2].partition("_")[0])
     }
     if not open_ones and not keys:
@@ -163,7 +163,7 @@ async def recheck(link: psycopg.AsyncConnection[Any], hub: Hub) -> None:
             hub.leave(follower)
             _closing.add(closing := asyncio.ensure_future(follower.sign_out()))
             closing.add_done_callback(_closing.discard)
-    hub.bells.call({holder for holder, prefix in keys.items() if ("key", 0, prefix) not in stands})
+    hub.long_polls.call({holder for holder, prefix in keys.items() if ("key", 0, prefix) not in stands})
 
 
 _closing: set[asyncio.Future[None]] = set()  # the loop itself would forget them

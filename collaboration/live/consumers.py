@@ -118,7 +118,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
             self.hub.join(self.follower, topics)
             allowed, change = await self.in_a_thread(self.look_up, topics, cursor)
             if not self.closed:  # signed out meanwhile
-                self.hub.tell(self.follower, allowed, change)
+                self.hub.start_delivery(self.follower, allowed, change)
 
     async def websocket_disconnect(self, message: dict[str, Any]) -> None:
         raise StopConsumer

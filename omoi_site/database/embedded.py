@@ -171,7 +171,7 @@ class Server:
             {"user": self.account.uid, "group": self.account.gid, "extra_groups": []} if self.account else {}
         )
 
-    def _give_to_servant(self, path: Path) -> None:
+    def _give_to_service_user(self, path: Path) -> None:
         if self.account:
             os.chown(path, self.account.uid, self.account.gid)
 
@@ -180,7 +180,7 @@ class Server:
         folder.parent.mkdir(parents=True, exist_ok=True, mode=0o711)
         with contextlib.suppress(FileExistsError):
             folder.mkdir(mode=0o700)
-            self._give_to_servant(folder)
+            self._give_to_service_user(folder)
         status = folder.lstat()
         ours = self.account.uid if self.account else os.geteuid()
         if folder.is_symlink() or status.st_uid != ours or status.st_mode & 0o077:
@@ -210,7 +210,7 @@ class Server:
         password.chmod(0o600)
         password.write_text(secrets.kept(self.home, paths.PASSWORD_OF_SUPERUSER))
         for made in (fresh, password):
-            self._give_to_servant(made)
+            self._give_to_service_user(made)
         words: list[str | Path] = [
             self.programs / "initdb",
             "-D",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from omoi_site.serving.client_limits import Bounds, Budget
-from omoi_site.serving.long_polls import Bells
+from omoi_site.serving.long_polls import LongPolls
 from omoi_site.serving.wsgi_bridge import Send, cut_off, put
 
 RESYNC = "resync"  # in place of a topic: fetch everything again
@@ -27,7 +27,7 @@ class Change:
 
     topics: frozenset[str] | None
     cursor: str
-    bells: frozenset[str] = frozenset()
+    waking: frozenset[str] = frozenset()
     rights: bool = False
 
 
@@ -96,11 +96,11 @@ def frame(topic: str, cursor: str) -> dict[str, str]:
 
 
 class Hub:
-    """The followers of this process by topic, and the bells of those who wait. The pump rings; whoever opens a socket follows and leaves."""
+    """The followers of this process by topic, and the long polls of those who wait. The pump rings; whoever opens a socket follows and leaves."""
 
     def __init__(self, waits: Budget | None = None) -> None:
         self.waits = waits or Bounds().waits  # open sockets, with the requests that wait, by principal
-        self.bells = Bells()
+        self.long_polls = LongPolls()
         self.cursor = ""  # what has been rung; empty before the first look
         self.followers: dict[str, set[Follower]] = {}
         self.signed_in: set[Follower] = set()  # also those that follow nothing
@@ -114,7 +114,7 @@ class Hub:
         follower.missed = set()
         self._follow(follower, frozenset(topics))
 
-    def tell(self, follower: Follower, topics: Iterable[str], change: Change) -> None:
+    def start_delivery(self, follower: Follower, topics: Iterable[str], change: Change) -> None:
         """The rest of joining: these topics it may follow; of them hand over what changed before and meanwhile."""
         missed, follower.missed = follower.missed or set(), None
         self._follow(follower, frozenset(topics))
@@ -135,7 +135,7 @@ class Hub:
 
     async def ring(self, change: Change) -> None:
         """Tell everyone concerned. One look at the journal is one round: at most one frame a topic and follower."""
-        self.bells.ring(None if change.topics is None else change.bells)
+        self.long_polls.ring(None if change.topics is None else change.waking)
         frames, self.cursor = Frames(self.cursor, change.cursor), change.cursor
         for number, (follower, topics) in enumerate(self._concerned(change.topics).items(), 1):
             if (
@@ -149,7 +149,7 @@ class Hub:
 
     def drain(self) -> None:
         """The process ends: nobody waits any more, and a follower that does not read would hold it up."""
-        self.bells.close()
+        self.long_polls.close()
         for follower in self._concerned(None):
             if follower.behind:
                 cut_off(follower.send)

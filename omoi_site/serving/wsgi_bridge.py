@@ -1,7 +1,7 @@
 """From the ASGI server to Django's WSGI handler, so that a client never holds a thread.
 
 The body is read before a thread is taken, what leaves the thread is complete, and it goes out at the client's own speed.
-A view that has nothing to say yet answers `X-Wait: bell… seconds`: the client waits here, and the view is asked again when a bell
+A view that has nothing to say yet answers `X-Wait: queue… seconds`: the client waits here, and the view is asked again when one
 rings, until it answers something else or the time is over.
 """
 
@@ -34,7 +34,7 @@ from omoi_site.serving.error_answers import (
     refusal,
     storage_full,
 )
-from omoi_site.serving.long_polls import Bells
+from omoi_site.serving.long_polls import LongPolls
 from omoi_site.serving.request_body import (
     CHUNK,
     LARGE_TIMES,
@@ -85,7 +85,7 @@ class Bridge:
         wsgi: Wsgi,
         threads: Threads,
         *,
-        bells: Bells | None = None,
+        long_polls: LongPolls | None = None,
         patience: Patience | None = None,
         bounds: Bounds | None = None,
         asks: bool = False,
@@ -93,7 +93,7 @@ class Bridge:
     ) -> None:
         self.wsgi = wsgi
         self.threads = threads
-        self.bells = bells or Bells()
+        self.long_polls = long_polls or LongPolls()
         self.patience = patience or Patience()
         self.bounds = bounds or Bounds()
         self.asks = asks
@@ -167,7 +167,7 @@ class Bridge:
 
     async def answer(self, env: dict[str, Any], receive: Receive) -> Answer:
         """What the view answers, at once or after a wait."""
-        seen = self.bells.number  # before the view looks: no ring falls between
+        seen = self.long_polls.number  # before the view looks: no ring falls between
         response = await self.in_a_thread({**env, LOOKS: 0}, receive)
         if wish(response)[0]:
             with self.bounds.waits.taken(header(response, PRINCIPAL)):
@@ -181,13 +181,13 @@ class Bridge:
         gone = asyncio.ensure_future(receive())  # after the body the only news is that it left
         holder = env.get("HTTP_AUTHORIZATION", "")
         try:
-            while (bells := wish(answer)[0]) and await self.bells.turn(bells, seen, until, gone, holder):
+            while (keys := wish(answer)[0]) and await self.long_polls.turn(keys, seen, until, gone, holder):
                 nothing = False
                 try:
                     await asyncio.sleep(0)  # who left before the ring is known to have left
                     if gone.done():
                         raise Gone
-                    now, looks = self.bells.number, looks + 1
+                    now, looks = self.long_polls.number, looks + 1
                     env["wsgi.input"].seek(0)
                     answer = await self.in_a_thread({**env, LOOKS: looks}, receive, gone)
                     seen, nothing = now, bool(wish(answer)[0])
@@ -195,7 +195,7 @@ class Bridge:
                     nothing = True
                     await asyncio.wait([gone], timeout=PAUSE_S)
                 finally:
-                    self.bells.looked(bells, nothing=nothing)
+                    self.long_polls.looked(keys, nothing=nothing)
             if gone.done():
                 raise Gone
             return answer
@@ -335,11 +335,11 @@ def header(answer: Answer, wanted: bytes) -> str:
 
 
 def wish(answer: Answer) -> tuple[list[str], float]:
-    """The bells a view wants to be asked again at, and the seconds in which; nothing when it has answered."""
+    """The queues a view wants to wait in, and the seconds in which; nothing when it has answered."""
     for name, value in answer[1]:
         if name == WAIT:
-            *bells, seconds = value.decode("latin1").split()
-            return bells, float(seconds)
+            *keys, seconds = value.decode("latin1").split()
+            return keys, float(seconds)
     return [], 0.0
 
 

@@ -20,7 +20,7 @@ from tickets.api.artifacts import HandedListIn, handed
 from tickets.api.fields import FenceField, IdField, PhaseField, PriorityField, number
 from tickets.api.tasks import TaskOut, standing
 from tickets.models import ClaimLost, Outcome, Task
-from tickets.models.claim.wake_up import bells
+from tickets.models.claim.wake_up import wait_keys
 
 
 class NextIn(Shape):
@@ -93,7 +93,7 @@ class ClaimsView(View):
             self.project(
                 which["project"].key
             )  # not before there is nothing: whoever was granted something sees it
-        return self.nothing_yet(data["wait_s"], lambda: bells(**which))
+        return self.nothing_yet(data["wait_s"], lambda: wait_keys(**which))
 
 
 def narrowed(data: dict[str, Any], *, by: Agent) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -59,7 +59,7 @@ def test_a_pid_file_whose_number_is_another_programs_now_does_not_keep_it_from_s
     server, note, lines = stopped
     with subprocess.Popen(["sleep", "600"], cwd="/", **server._as_service_user()) as stranger:
         note.write_text("\n".join([str(stranger.pid), *lines]))
-        server._give_to_servant(note)
+        server._give_to_service_user(note)
         try:
             server.start(patience=20)
             assert note.read_text().split("\n", 1)[0] == str(server.process.pid)

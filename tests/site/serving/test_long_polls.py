@@ -1,4 +1,4 @@
-"""Waiting in line at a bell: nobody is forgotten, and no herd runs."""
+"""Waiting in the queue of a long poll: nobody is forgotten, and no herd runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 import pytest
 
 from omoi_site.serving import long_polls as lines
-from omoi_site.serving.long_polls import AT_ONCE, Bells
+from omoi_site.serving.long_polls import AT_ONCE, LongPolls
 from omoi_site.serving.request_threads import Threads
 from omoi_site.serving.wsgi_bridge import LOOKS, Bridge
 
@@ -17,7 +17,7 @@ MANY = 50
 
 
 class House:
-    """A bridge over a view that grants what lies in `tasks`, and clients that wait at its bell."""
+    """A bridge over a view that grants what lies in `tasks`, and clients that wait in its queue."""
 
     def __init__(self, threads: Threads) -> None:
         self.tasks: list[str] = []
@@ -26,8 +26,8 @@ class House:
         self.held = threading.Event()
         self.held.set()
         self.threads = threads
-        self.bells = Bells()
-        self.bridge = Bridge(self.view, threads, bells=self.bells)
+        self.long_polls = LongPolls()
+        self.bridge = Bridge(self.view, threads, long_polls=self.long_polls)
 
     def view(self, env, start):
         who = env["PATH_INFO"].strip("/")
@@ -51,7 +51,9 @@ class House:
 
     async def wait(self, count: int) -> None:
         """Until so many wait and nobody looks."""
-        await until(lambda: self.bells.waiting == count and not self.bells.looking and not self.threads.busy)
+        await until(
+            lambda: self.long_polls.waiting == count and not self.long_polls.looking and not self.threads.busy
+        )
         self.looks.clear()
 
 
@@ -115,12 +117,12 @@ def test_one_task_makes_few_look_and_one_go(play):
         clients = [house.come() for _ in range(MANY)]
         await house.wait(MANY)
         house.tasks.append("one")
-        house.bells.ring(["work"])
+        house.long_polls.ring(["work"])
 
         await until(lambda: any(client.status for client in clients))
-        await until(lambda: house.bells.waiting == MANY - 1 and not house.bells.looking)
+        await until(lambda: house.long_polls.waiting == MANY - 1 and not house.long_polls.looking)
         assert [client.status for client in clients].count(200) == 1
-        assert len(house.looks) <= AT_ONCE + 2  # who was granted calls the next at each of its bells
+        assert len(house.looks) <= AT_ONCE + 2  # who was granted calls the next at each of its queues
 
     play(scenario)
 
@@ -130,7 +132,7 @@ def test_as_many_tasks_as_clients_take_one_ring(play):
         clients = [house.come() for _ in range(MANY)]
         await house.wait(MANY)
         house.tasks += map(str, range(MANY))
-        house.bells.ring(["work"])
+        house.long_polls.ring(["work"])
 
         await until(lambda: all(client.status == 200 for client in clients))
         assert len(house.looks) == MANY
@@ -144,9 +146,9 @@ def test_never_more_than_a_few_look_whatever_rings(play):
             house.come(f"agent-{number}")
         await house.wait(MANY)
         most = 0
-        house.bells.ring(None)
-        while house.bells.due or house.bells.looking:
-            most = max(most, house.bells.looking, house.threads.busy)
+        house.long_polls.ring(None)
+        while house.long_polls.due or house.long_polls.looking:
+            most = max(most, house.long_polls.looking, house.threads.busy)
             await asyncio.sleep(0)
         assert 0 < most <= AT_ONCE
 
@@ -158,7 +160,7 @@ def test_a_ring_while_the_view_looks_is_not_lost(play):
         house.held.clear()
         client = house.come("hold")
         await until(lambda: house.threads.busy == 1)
-        house.bells.ring(["work"])
+        house.long_polls.ring(["work"])
         house.held.set()
         await until(lambda: house.looks == [0, 1])
         assert client.status is None
@@ -170,10 +172,10 @@ def test_only_its_own_bell_calls(play):
     async def scenario(house):
         house.come("ada"), house.come("bob")
         await house.wait(2)
-        house.bells.ring(["agent:cas", "work:PAY"])
-        assert not house.bells.due
-        assert not house.bells.looking
-        house.bells.ring(["agent:bob"])
+        house.long_polls.ring(["agent:cas", "work:PAY"])
+        assert not house.long_polls.due
+        assert not house.long_polls.looking
+        house.long_polls.ring(["agent:bob"])
         await until(lambda: house.looks == [1])
 
     play(scenario)
@@ -186,7 +188,7 @@ def test_who_left_before_the_call_is_not_asked_and_the_next_is(play):
         house.tasks.append("one")
         for client in clients[:AT_ONCE]:
             client.left.set()
-        house.bells.ring(["work"])  # before the loop has heard that they left
+        house.long_polls.ring(["work"])  # before the loop has heard that they left
 
         await until(lambda: clients[AT_ONCE].status == 200)
         assert house.looks == [1]
@@ -203,7 +205,7 @@ def test_who_leaves_while_its_look_is_in_line_is_granted_nothing(play):
         house.come("hold")
         await until(lambda: house.threads.busy == 1)
         house.tasks.append("one")
-        house.bells.ring(["work"])
+        house.long_polls.ring(["work"])
         await until(lambda: house.threads.busy == 2)
         waiting.left.set()
         await until(lambda: waiting.served.done())
@@ -224,8 +226,8 @@ def test_who_leaves_after_the_call_leaves_its_turn_to_the_next(play):
         house.held.clear()
         house.come("hold")
         await until(lambda: house.threads.busy == 1)
-        house.bells.ring(["work"])  # those who look now have to wait for the thread
-        house.bells.ring(["agent:pay-1"])
+        house.long_polls.ring(["work"])  # those who look now have to wait for the thread
+        house.long_polls.ring(["agent:pay-1"])
         leaving.left.set()
         await until(lambda: leaving.served.done())
         house.held.set()
@@ -240,9 +242,9 @@ def test_who_is_refused_while_waiting_calls_the_next(play):
         ada, bob = house.come("ada"), house.come("bob")
         await house.wait(2)
         house.refused.add("ada")
-        house.bells.ring(["agent:ada"])
+        house.long_polls.ring(["agent:ada"])
         await until(lambda: ada.status == 401)
-        await until(lambda: len(house.looks) == 2)  # bob's bell is ada's too
+        await until(lambda: len(house.looks) == 2)  # bob's queue is ada's too
         assert bob.status is None
 
     play(scenario)
@@ -259,7 +261,7 @@ def test_nobody_who_waits_is_refused_because_all_threads_are_taken(play, monkeyp
         await until(lambda: house.threads.busy == 1)
         assert (await refused(house)) == 503
         house.tasks += ["one", "two"]
-        house.bells.ring(["work"])
+        house.long_polls.ring(["work"])
         for _ in range(20):  # it is tried, and there is no thread
             await asyncio.sleep(0)
         assert waiting.status is None
@@ -297,8 +299,8 @@ def test_the_end_answers_everyone_at_once(play):
         house.come("hold")
         await until(lambda: house.threads.busy == 1)
         for _ in range(3):
-            house.bells.ring(["work"])
-        house.bells.close()
+            house.long_polls.ring(["work"])
+        house.long_polls.close()
         await until(lambda: [client.status for client in clients].count(204) == MANY - AT_ONCE, 1)
         house.held.set()  # those who were looking have looked
         await until(lambda: [client.status for client in clients].count(204) == MANY, 1)
@@ -317,7 +319,11 @@ def test_nothing_is_left_of_those_who_left(play):
         for client in clients:
             client.left.set()
         await house.wait(0)
-        assert (house.bells.lines, house.bells.heard_by, list(house.bells.due)) == ({}, {}, [])
+        assert (house.long_polls.queues, house.long_polls.keys_of_topic, list(house.long_polls.due)) == (
+            {},
+            {},
+            [],
+        )
         assert not any(client.sent for client in clients)
 
     play(scenario)

@@ -1,4 +1,4 @@
-"""Whatever makes work ready rings the bell of those who wait for it, and what does not leaves them alone."""
+"""Whatever makes work ready wakes those who wait for it, and what does not leaves them alone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from agents.models.journal_changes import changed_since
 from omoi_site.database import sql
 from tests.factories import complete, fail, lapse
 from tickets.models import Need, Task, TaskSpec, Ticket
-from tickets.models.claim.wake_up import bells
+from tickets.models.claim.wake_up import wait_keys
 from tickets.models.task.spec import NeedSpec
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -119,7 +119,7 @@ ACTS = [
 
 
 def rung_since(cursor):
-    return changed_since(cursor).bells
+    return changed_since(cursor).waking
 
 
 @pytest.mark.parametrize("prepare", ACTS, ids=lambda act: act.__name__)
@@ -149,15 +149,15 @@ def test_an_agent_has_a_bell_of_its_own(ada, bob, operator):
 
 
 def test_those_who_would_be_granted_the_same_wait_at_one_bell(ada, bob, project, operator):
-    assert bells(by=ada)[0] == bells(by=bob)[0]
-    assert bells(by=ada)[0].startswith("work:OMO#")
-    assert bells(by=ada)[1] == "agent:ada"
+    assert wait_keys(by=ada)[0] == wait_keys(by=bob)[0]
+    assert wait_keys(by=ada)[0].startswith("work:OMO#")
+    assert wait_keys(by=ada)[1] == "agent:ada"
     there(Agent, "edit", bob.pk, operator, capabilities=["python"])
     bob = Agent.objects.get(pk=bob.pk)
-    assert bells(by=ada)[0] != bells(by=bob)[0]
-    assert bells(by=ada)[0] == bells(by=bob, capabilities=["welding"])[0]  # which it cannot do
-    assert bells(by=ada, phases=["DOING"])[0] != bells(by=ada)[0]
+    assert wait_keys(by=ada)[0] != wait_keys(by=bob)[0]
+    assert wait_keys(by=ada)[0] == wait_keys(by=bob, capabilities=["welding"])[0]  # which it cannot do
+    assert wait_keys(by=ada, phases=["DOING"])[0] != wait_keys(by=ada)[0]
     Project.objects.create_project(key="PAY", workflow="simple", by=operator)
     worker = Agent.objects.worker("hands", capacity=1)
-    assert bells(by=worker)[0].startswith("work#")
-    assert bells(by=worker, project=project)[0].startswith("work:OMO#")
+    assert wait_keys(by=worker)[0].startswith("work#")
+    assert wait_keys(by=worker, project=project)[0].startswith("work:OMO#")

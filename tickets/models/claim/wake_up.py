@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from agents.models import Agent, Project
 from agents.models.agent import phase_names, words
-from agents.models.journal_changes import BELL
+from agents.models.journal_changes import WORK
 
 # After these a task may be ready that was not, or may be free that was locked when a claim passed over it.
 BRING_WORK = [
@@ -27,19 +27,19 @@ BRING_WORK = [
 ]
 
 
-def bells(
+def wait_keys(
     *,
     by: Agent,
     capabilities: Sequence[str] | None = None,
     phases: Sequence[str] | None = None,
     project: Project | None = None,
 ) -> list[str]:
-    """The bell of all who would be granted the same, and the agent's own: its rights, its state and its keys change what it may do."""
+    """The queue of all who would be granted the same, and the agent's own: its rights, its state and its keys change what it may do."""
     if project or not by.sees_all:
         keys = [project.key] if project else sorted(by.projects.values_list("key", flat=True))
-        topics = [f"{BELL}:{key}" for key in keys]
+        topics = [f"{WORK}:{key}" for key in keys]
     else:
-        topics = [BELL]
+        topics = [WORK]
     able = set(by.capabilities) if capabilities is None else set(by.capabilities) & set(words(capabilities))
     asked = [
         sorted(able),
