@@ -85,7 +85,9 @@ def everywhere(who: Actor, agent: Agent) -> frozenset[str]:
     return frozenset.intersection(*[scopes(who, project) for project in projects])
 
 
-def require_grantable(who: Actor, wanted: Iterable[str], *, agent: Agent | None = None, user: Any = None) -> None:
+def require_grantable(
+    who: Actor, wanted: Iterable[str], *, agent: Agent | None = None, user: Any = None
+) -> None:
     """Raise Forbidden unless `who` may make a key with these scopes for the agent or the person.
 
     Nobody gives more than they have. A person makes keys for themself, the operator for everybody; a key never widens a person's roles. For

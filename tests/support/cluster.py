@@ -66,7 +66,7 @@ def end_sessions(where: str = "pid <> pg_backend_pid() AND datname = current_dat
 def pytest_unconfigure() -> None:
     while _server:
         _server.pop().stop()
-    for folder in (paths.socket_folder(HOME), paths.ground(HOME), HOME):
+    for folder in (paths.socket_folder(HOME), paths.data_folder(HOME), HOME):
         shutil.rmtree(folder, ignore_errors=True)
 
 

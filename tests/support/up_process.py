@@ -114,7 +114,7 @@ class Up:
         )
 
     def postmaster(self) -> int:
-        return int((paths.ground(self.home) / "data" / "postmaster.pid").read_text().split("\n", 1)[0])
+        return int((paths.data_folder(self.home) / "data" / "postmaster.pid").read_text().split("\n", 1)[0])
 
     def stop(self, by: signal.Signals = signal.SIGTERM) -> int:
         if not self.ended():
@@ -131,5 +131,5 @@ def short_home(prefix: str = "omoi-up-", folder: str | None = None) -> Iterator[
         try:
             yield home
         finally:
-            for elsewhere in (paths.socket_folder(home), paths.ground(home)):
+            for elsewhere in (paths.socket_folder(home), paths.data_folder(home)):
                 shutil.rmtree(elsewhere, ignore_errors=True)

@@ -58,14 +58,14 @@ def test_a_disk_without_room_is_refused_before_anything_is_begun(small_disk):
     said = refused(Up(home))
     assert "MiB are free" in said
     assert "larger disk" in said
-    assert not (paths.ground(home) / "data").exists()
+    assert not (paths.data_folder(home) / "data").exists()
 
 
 def test_a_disk_that_fills_up_while_data_is_made_leaves_no_data(small_disk):
     home = small_disk(30) / "home"
     with pytest.raises((embedded.NoServer, disk_space.NoRoom), match="full"):
         embedded.Server(home, throwaway=True).start()
-    assert not list(paths.ground(home).glob("data*"))
+    assert not list(paths.data_folder(home).glob("data*"))
 
 
 def test_data_on_a_disk_that_is_full_now_is_refused_at_once_and_kept(small_disk):

@@ -38,7 +38,7 @@ def ground(settings) -> Iterator[Path]:
         )  # as when OMOI_HOME lies in a checkout
         workspace.lay_out()
         workspace.repository()
-        yield paths.ground(home)
+        yield paths.data_folder(home)
 
 
 def step(name: str, key: str = "DEMO-2", title: str = SPLIT) -> Ending:

@@ -290,7 +290,7 @@ def shared():
     """An empty folder that a job can reach too: `$HOME/shared`."""
     from django.conf import settings
 
-    home = paths.make_ground(settings.OMOI_HOME) / "executors" / "home"
+    home = paths.make_data_folder(settings.OMOI_HOME) / "executors" / "home"
     for folder in (home.parent, home, home / "shared"):
         folder.mkdir(exist_ok=True)
         folder.chmod(0o711 if folder == home.parent else 0o777)
