@@ -38,7 +38,7 @@ def on_locked(verb: str) -> Any:
 class OwnProjects(admin.RelatedFieldListFilter):
     """Names only the projects whoever looks is a member of."""
 
-    def field_choices(self, field: Any, request: HttpRequest, desk: Any) -> Any:
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
         return list(Project.objects.seen_by(request.user).order_by("key").values_list("pk", "key")[:200])
 
 

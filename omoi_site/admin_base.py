@@ -72,7 +72,7 @@ class OmoiModelAdmin(admin.ModelAdmin):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
-    paginator = Counted
+    paginator = EstimatedPaginator
     actions: Sequence[Any] = ()
 
     def has_act_permission(self, request: HttpRequest) -> bool:

@@ -172,10 +172,14 @@ class TicketAdmin(OmoiModelAdmin):
         return super().get_queryset(request).defer("context")
 
     def get_fields(self, request: HttpRequest, obj: Ticket | None = None) -> Any:
-        return [*(self.told[:2] if obj else []), *TicketForm.Meta.fields, *(self.told[2:] if obj else [])]
+        return [
+            *(self.shown_fields[:2] if obj else []),
+            *TicketForm.Meta.fields,
+            *(self.shown_fields[2:] if obj else []),
+        ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Ticket | None = None) -> Any:
-        return [*self.told, "project"] if obj else []
+        return [*self.shown_fields, "project"] if obj else []
 
     def get_inlines(self, request: HttpRequest, obj: Ticket | None) -> list[Any]:
         return [PhaseMoveInline] if obj else []

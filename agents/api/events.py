@@ -49,5 +49,7 @@ class EventsView(View):
             after, topic=query.get("topic"), kind=query.get("kind"), limit=limit
         )
         return paged(
-            request, cast("list[Any]", EventOut(found, many=True).data), last if len(found) == limit else None
+            request,
+            cast("list[Any]", EventOut(events, many=True).data),
+            last if len(events) == limit else None,
         )

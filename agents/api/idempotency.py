@@ -55,7 +55,9 @@ def once(request: Request, act: Callable[[], Response], *, secret: bool) -> Http
     ).digest()
     waited = bool(request.META.get(LOOKS))
     request.user.rights_used = []  # type: ignore[union-attr]  # for who acts, of whatever kind
-    return _carried_out(mark, asked, _seal(request, key) if secret else None, act, waited, request.user)
+    return _carried_out(
+        mark, request_hash, _seal(request, key) if secret else None, act, waited, request.user
+    )
 
 
 def _body(request: Request) -> bytes:

@@ -28,8 +28,8 @@ class PageIn(Shape):
 
 def page(
     request: Request,
-    found: models.QuerySet[Any],
-    asked: dict[str, Any],
+    queryset: models.QuerySet[Any],
+    query: dict[str, Any],
     shown: Callable[[list[Any]], Sequence[Any] | ReturnDict],
     *,
     by: str = "id",

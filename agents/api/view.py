@@ -60,7 +60,7 @@ class View(APIView):
             if isinstance(error, OmoiError):
                 _leave_trace(error)
             response = self.handle_exception(error)
-        self.response = self.finalize_response(asked, cast("Response", response), *args, **kwargs)
+        self.response = self.finalize_response(drf_request, cast("Response", response), *args, **kwargs)
         if self.secret:
             self.response["Cache-Control"] = "no-store"
         return self.response

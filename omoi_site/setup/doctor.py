@@ -142,13 +142,11 @@ def home() -> Found:
 @examines("disk")
 def disk() -> Found:
     try:
-        data_folder = paths.data_folder(settings.OMOI_HOME)
+        ground = paths.data_folder(settings.OMOI_HOME)
     except paths.Displaced as refusal:
         return "wrong", refusal.message, refusal.next_action
-    wanted = readiness.LEAST_ROOM if (data_folder / "data").exists() else disk_space.TO_BEGIN
-    left = {
-        str(folder): disk_space.free(folder) for folder in dict.fromkeys((settings.OMOI_HOME, data_folder))
-    }
+    wanted = readiness.LEAST_ROOM if (ground / "data").exists() else disk_space.TO_BEGIN
+    left = {str(folder): disk_space.free(folder) for folder in dict.fromkeys((settings.OMOI_HOME, ground))}
     free_space = ", ".join(f"{free >> 20:,} MiB free in {folder}" for folder, free in left.items())
     if min(left.values()) < wanted:
         return (
@@ -165,7 +163,7 @@ def disk() -> Found:
 @examines("postgresql")
 def server() -> Found:
     """The server itself, by whichever of the two ways there are."""
-    configured = settings.DATABASES["default"]
+    database = settings.DATABASES["default"]
     try:
         location.database(settings.OMOI_HOME)
     except location.BadAddress as refusal:
@@ -214,11 +212,11 @@ def server() -> Found:
         how = (
             "Look into logs/postgres.log in OMOI_HOME."
             if own()
-            else f"Check {location.place_of(configured)} and DATABASE_URL, and that the server runs."
+            else f"Check {location.place_of(database)} and DATABASE_URL, and that the server runs."
         )
         return (
             "wrong",
-            f"{description}: {location.place_of(configured)} does not answer: {location.plainly(error, configured)}",
+            f"{description}: {location.place_of(database)} does not answer: {location.plainly(error, database)}",
             how,
         )
     if number // 10_000 < OLDEST_SERVER:
@@ -227,7 +225,7 @@ def server() -> Found:
             f"{description}: version {number // 10_000}",
             f"PostgreSQL {OLDEST_SERVER} or newer is needed.",
         )
-    return "ok", f"{description}: {location.place_of(configured)} answers, version {number // 10_000}"
+    return "ok", f"{description}: {location.place_of(database)} answers, version {number // 10_000}"
 
 
 @examines("durability")
@@ -235,7 +233,7 @@ def durability() -> Found:
     with answering() as link:
         if link is None:
             return "off", "not known without a server"
-        told = embedded.settings_of(link)
+        details = embedded.settings_of(link)
     try:
         embedded.assert_durable(details)
     except embedded.NoServer as refusal:

@@ -197,11 +197,11 @@ class ProgressView(HeldView):
         "Say how far it is", takes=ProgressIn, gives=TaskOut, refuses=(404, 409, 422), once=True, tag="work"
     )
     def post(self, request: Request, pk: str) -> Response:
-        asked, agent = parse(ProgressIn, request), self.agent()
-        told: dict[str, Any] = {
-            name: asked[name] for name in ("message", "percent", "checkpoint") if name in asked
+        data, agent = parse(ProgressIn, request), self.agent()
+        progress: dict[str, Any] = {
+            name: data[name] for name in ("message", "percent", "checkpoint") if name in data
         }
-        if not told:
+        if not progress:
             raise Invalid("one of message, percent and checkpoint is needed", field="message")
         with self.holding(pk) as task:
             Task.objects.tell(task, data["fence"], progress, by=agent)

@@ -159,14 +159,14 @@ class TasksView(View):
         "Tasks of your projects", gives=listing("Tasks", TaskOut), query=TasksIn, refuses=(404,), tag="tasks"
     )
     def get(self, request: Request) -> Response:
-        given = asked(TasksIn, request)
-        found: Any = Task.objects.seen_by(request.user)
-        if "project" in given:
-            found = found.filter(project=self.project(given["project"]))
-        if "capability" in given:
-            found = found.filter(capabilities__contains=[given["capability"].strip().lower()])
-        if "waiting_on" in given:
-            found = found.waiting_on(given["waiting_on"])
+        data = asked(TasksIn, request)
+        tasks: Any = Task.objects.seen_by(request.user)
+        if "project" in data:
+            tasks = tasks.filter(project=self.project(data["project"]))
+        if "capability" in data:
+            tasks = tasks.filter(capabilities__contains=[data["capability"].strip().lower()])
+        if "waiting_on" in data:
+            tasks = tasks.waiting_on(data["waiting_on"])
         for name, field in (
             ("ticket", "ticket_key"),
             ("state", "state"),

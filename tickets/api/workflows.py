@@ -96,7 +96,7 @@ class WorkflowView(View):
         tag="workflows",
     )
     def put(self, request: Request, name: str) -> Response:
-        self.need()
+        self.require()
         plan = documents.read(cast("dict[str, Any]", request.data))
         if plan.name != name:
             message = f"this address is of {name}, the document of {plan.name}"

@@ -52,7 +52,7 @@ def pause_blocked(sheet: Sheet, barred: Mapping[str, str], edges: Sequence[Relat
     words, budget = sheet.words, Budget(MOST)
     every = [*sheet.relations, *edges]
     children: dict[str, list[str]] = {}
-    for kind, first, second in every:
+    for kind, one, other in every:
         if kind == words.parents:
             children.setdefault(other, []).append(one)
     _wait_as_parents_do(sheet, barred, every, budget)

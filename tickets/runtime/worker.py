@@ -196,7 +196,7 @@ class Worker:
             return
         for held in over:
             self._hand_in(held)
-        told = [held for held in over if held.ending and not held.ending.stopped]
+        finished = [held for held in over if held.ending and not held.ending.stopped]
         stopped = [held for held in over if held.ending and held.ending.stopped]
         try:
             settled = (
