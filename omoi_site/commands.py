@@ -50,6 +50,7 @@ class Unreadable(NotFound):
 
     code = "unreadable"
     title = "The file cannot be read"
+    next_action = "Name a file that this user may read, or `-` and pipe the text in."
 
 
 class Command(BaseCommand):

@@ -55,6 +55,9 @@ class Overloaded(OmoiError):
 def handler(error: Exception, context: dict[str, Any]) -> Response:
     """DRF's EXCEPTION_HANDLER: always an answer, never a stack trace."""
     error_named = named(error)
+    if isinstance(error, exceptions.UnsupportedMediaType) and (view := context.get("view")):
+        kinds = " or ".join(parser.media_type for parser in view.get_parsers())
+        error_named.next_action = f"Send the body with the header Content-Type: {kinds}."
     response = Response(error_named.problem, status=error_named.status, content_type=PROBLEM)
     if error_named.status in (429, 503):
         response["Retry-After"] = str(error_named.retry_after_s)

@@ -98,7 +98,12 @@ class AgentQuerySet(Locking["Agent"]):
             owner=owner,
         )
         sql.check(agent, without=["state"])
-        sql.insert(agent, field="name", taken=f"an agent named {name} is registered already")
+        sql.insert(
+            agent,
+            field="name",
+            taken=f"an agent named {name} is registered already",
+            next_action=f"Another key for it: `python3 manage.py keys create --agent {name}`. Or take another name.",
+        )
         agent.seen()
         agent.record(
             "agent.registered",

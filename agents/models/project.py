@@ -50,7 +50,12 @@ class ProjectQuerySet(Locking["Project"]):
         project.profiles = grantable(profiles, by=by)
         sql.check(project)
         hooks.run("project.chose_workflow", project, by=by)
-        sql.insert(project, field="key", taken=f"there is a project {key} already")
+        sql.insert(
+            project,
+            field="key",
+            taken=f"there is a project {key} already",
+            next_action="Use that one, change it in the admin, or take another key.",
+        )
         project.record("project.created", by=by, data=project.settings())
         return project
 

@@ -53,7 +53,14 @@ def require(who: Actor, scope: str, project: Project | None = None) -> None:
     """Raise Forbidden, naming the scope, unless `who` has it (`tickets:write or work`: one of them)."""
     if scope and scopes(who, project).isdisjoint(scope.split(EITHER)):
         scope_text = f" in project {project}" if project else ""
-        raise Forbidden(f"this needs the scope {scope}{scope_text}, which you do not have", scope=scope)
+        raise Forbidden(
+            f"this needs the scope {scope}{scope_text}, which you do not have",
+            next_action=(
+                "An administrator of the project gives it: to a person by a role in the project, to an agent"
+                " by a key with this scope (`python3 manage.py keys create --agent NAME --scope SCOPE`)."
+            ),
+            scope=scope,
+        )
     note_used(who, scope, project.key if project else None)
 
 

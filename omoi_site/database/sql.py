@@ -97,7 +97,7 @@ def snapshot() -> Iterator[None]:
         yield
 
 
-def insert(row: models.Model, *, field: str, taken: str) -> None:
+def insert(row: models.Model, *, field: str, taken: str, next_action: str = "") -> None:
     """Store a new row; raises Invalid saying `taken` when another has its value of `field`, also one that came a moment before."""
     try:
         with transaction.atomic():
@@ -105,7 +105,7 @@ def insert(row: models.Model, *, field: str, taken: str) -> None:
     except IntegrityError as error:
         if not isinstance(error.__cause__, psycopg.errors.UniqueViolation):
             raise
-        raise Invalid(taken, field=field) from error
+        raise Invalid(taken, field=field, next_action=next_action) from error
 
 
 def copy_in(new: Sequence[models.Model]) -> None:

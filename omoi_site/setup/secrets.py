@@ -9,6 +9,8 @@ from pathlib import Path
 
 from omoi_site.setup import paths
 
+_made: set[Path] = set()  # by this process
+
 
 def secret_key(home: Path, *, make: bool = True) -> str:
     """SECRET_KEY of the environment, else the one kept in `home/secret_key`; without `make` one for this process alone when there is none."""
@@ -30,11 +32,21 @@ def kept(home: Path, name: str) -> str:
             file.flush()
             os.fsync(file.fileno())
         os.link(scratch, home / name)  # the first of several starters wins
+        _made.add(home / name)
     except FileExistsError:
         return read(home, name)
     finally:
         scratch.unlink(missing_ok=True)
     return fresh
+
+
+def take_back(home: Path) -> None:
+    """Remove a new OMOI_HOME of which this process made no more than the signing key and the lock."""
+    if home / paths.SECRET_KEY in _made:
+        for name in (paths.SECRET_KEY, "lock"):
+            (home / name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # there is more in it: it is not ours alone
+            home.rmdir()
 
 
 def read(home: Path, name: str) -> str:

@@ -49,6 +49,30 @@ def test_a_command_ends_with_0_when_done_1_when_refused_and_2_when_used_wrongly(
     assert "already" in json.loads(refused.stdout)["detail"]
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("words", "way_out"),
+    [
+        ("explain OMO-77", "Find its key on the board"),
+        ("import beads no.such --project OMO", "Name a file"),
+        ("workflows check no.such", "Name a file"),
+        ("keys create --user nobody", "Existing ones: admin."),
+        ("keys create --agent nobody", "agents create NAME"),
+        ("login-link nobody", "These may: admin."),
+        ("projects create OMO", "take another key"),
+    ],
+)
+def test_a_refusal_says_what_to_do(project, words, way_out):
+    refused = run(*words.split())
+    assert refused.returncode == 1
+    assert way_out in refused.stderr
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_registers_an_agent_twice_learns_how_to_get_it_another_key(ada):
+    assert "keys create --agent ada" in run("agents", "create", "ada").stderr
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -13,6 +13,12 @@ from agents.models.rights import SCOPES
 from omoi_site import commands
 from omoi_site.errors import NotFound
 
+SHOWN = 5  # names to choose from
+MAKE = {
+    "name": "`python3 manage.py agents create NAME`",
+    "username": "`python3 manage.py createsuperuser`",
+}
+
 
 class Command(commands.Command):
     help = "Make API keys."
@@ -66,5 +72,9 @@ def seconds(text: str) -> timedelta:
 def named(model: Any, field: str, name: str | None) -> Any:
     row = model.objects.filter(**{field: name}).first()
     if row is None:
-        raise NotFound(f"there is no {model._meta.verbose_name} named {name}")
+        names = ", ".join(model.objects.order_by(field).values_list(field, flat=True)[:SHOWN])
+        raise NotFound(
+            f"there is no {model._meta.verbose_name} named {name}",
+            next_action=f"Existing ones: {names}." if names else f"Make one first: {MAKE[field]}",
+        )
     return row

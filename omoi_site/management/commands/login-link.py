@@ -15,6 +15,8 @@ from omoi_site import commands
 from omoi_site.errors import NotFound
 from omoi_site.processes import running_server
 
+SHOWN = 5  # names of those who may sign in
+
 
 class Command(commands.Command):
     help = "Make a link that signs a person in once, and print it."
@@ -27,8 +29,13 @@ class Command(commands.Command):
     def act(self, *, user: str = "", **_: Any) -> commands.Document:
         person = get_user_model().objects.filter(username=user, is_active=True).first()
         if person is None:
-            raise NotFound(f"there is no person {user} who may sign in")
-        server = running_server.find(settings.OMOI_HOME) or {}
+            people = get_user_model().objects.filter(is_active=True).order_by("username")
+            names = ", ".join(people.values_list("username", flat=True)[:SHOWN])
+            raise NotFound(
+                f"there is no person {user} who may sign in",
+                next_action=f"These may: {names}." if names else "Run `python3 manage.py createsuperuser`.",
+            )
+        server = running_server.found(settings.OMOI_HOME) or {}
         ends_at = timezone.now() + timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
         return {
             "user": user,

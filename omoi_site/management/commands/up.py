@@ -66,7 +66,11 @@ class Command(BaseCommand):
                 workspace.look_around()
             with disk_space.needed(home), contextlib.closing(running_server.acquire_lock(home)) as lock:
                 running_server.end_leftovers(home)  # they may have the port
-                listener = self.listen(host, port)
+                try:
+                    listener = self.listen(host, port)
+                except CommandError:
+                    secrets.take_back(home)
+                    raise
                 self.url = address(host, listener.getsockname()[1])
                 running_server.describe_holder(lock, self.url)
                 self.say(f"Omoi keeps its data in {home}.")

@@ -90,7 +90,16 @@ def test_a_taken_port_is_refused_before_anything_is_started(home):
         assert refused.process.wait(30) == 1
 
     assert "--port" in refused.said
-    assert not (paths.data_folder(home) / "data").exists()
+    assert not home.exists()
+
+
+def test_a_taken_port_leaves_the_home_that_was_there_as_it_was(home):
+    home.mkdir(mode=0o711)
+    (home / "secret_key").write_text("known to sessions")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        assert Up(home, f"--port={other.getsockname()[1]}").process.wait(30) == 1
+
+    assert (home / "secret_key").read_text() == "known to sessions"
 
 
 def test_told_to_end_it_leaves_no_process_and_starts_again_on_what_it_kept(home):

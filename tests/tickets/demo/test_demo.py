@@ -164,6 +164,17 @@ def test_without_git_up_refuses_before_anything_is_begun(settings, tmp_path, mon
     assert not settings.OMOI_HOME.exists()
 
 
+@pytest.mark.django_db
+def test_run_once_more_after_its_end_the_demo_says_that_it_has_ended(ground, operator, capsys):
+    project = scenario.open_project(workspace.repository())
+    scenario.open_tickets(project, workspace.count())
+    for ticket in project.tickets.all():
+        with Ticket.objects.locked(pk=ticket.pk) as row:
+            row.cancel(by=operator, reason="to have it ended in a test")
+    call_command("demo")
+    assert "DEMO is there, with 13 tickets: the demo has ended." in capsys.readouterr().out
+
+
 def force(ticket: Ticket, to: str, by: object) -> None:
     with Ticket.objects.locked(pk=ticket.pk) as row:
         row.force(to, by=by, reason="to have it there in a test")

@@ -31,6 +31,7 @@ class Command(commands.Command):
                 return {
                     "project": project.key,
                     "tickets": project.tickets.count(),
+                    "open": project.tickets.unfinished().count(),
                     "repository": project.repository,
                 }
             except (OperationalError, InterfaceError):  # it is started again
@@ -41,8 +42,10 @@ class Command(commands.Command):
                 time.sleep(1)
 
     def tell(self, document: commands.Document) -> None:
+        left = document["open"]
+        state = f"{left} of them {'is' if left == 1 else 'are'} open" if left else "the demo has ended"
         self.stdout.write(
-            "{tickets} tickets of {project} are on their way; their code is in {repository}.".format(
-                **document
+            "{project} is there, with {tickets} tickets: {state}. Their code is in {repository}.".format(
+                **document, state=state
             )
         )

@@ -27,14 +27,20 @@ class Command(commands.Command):
             return {"key": ticket.key, "state": ticket.phase, **Ticket.objects.explanation(ticket)}
         key, _dot, number = key.upper().partition(".")
         if not number:
-            raise NotFound(f"there is no ticket {key}")
+            raise NotFound(
+                f"there is no ticket {key}",
+                next_action="Find its key on the board, which also finds it by words of its title.",
+            )
         task = (
             Task.objects.filter(ticket_key=key, pk=int(number)).first()
             if number.isdecimal() and len(number) < 19
             else None
         )
         if task is None:
-            raise NotFound(f"there is no task {key}.{number}")
+            raise NotFound(
+                f"there is no task {key}.{number}",
+                next_action=f"Run `python3 manage.py explain {key}`: it names the open tasks of that ticket.",
+            )
         return {"key": task.key, "state": task.state, **Task.objects.explanations([task.pk])[task.pk]}
 
     def tell(self, document: commands.Document) -> None:
