@@ -35,7 +35,7 @@ class Command(commands.Command):
                 f"there is no person {user} who may sign in",
                 next_action=f"These may: {names}." if names else "Run `python3 manage.py createsuperuser`.",
             )
-        server = running_server.found(settings.OMOI_HOME) or {}
+        server = running_server.find(settings.OMOI_HOME) or {}
         ends_at = timezone.now() + timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
         return {
             "user": user,
