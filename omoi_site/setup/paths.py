@@ -184,10 +184,9 @@ def resolve_displaced(home: Path, how: str) -> str:
     signs with a key of its own: what the other one signed is not valid here, nor the other way round.
     """
     note = Note.of(home)
-    if note is None:
-        return ""
-    if note.speaks_of(home):
-        if how != "begin-anew" or not (home / PASSWORD).exists() or (note.data_folder / "data").exists():
+    if note is None or note.speaks_of(home):  # without a note it is where it is, as for `data_folder`
+        data = data_folder(home) / "data"
+        if how != "begin-anew" or not (home / PASSWORD).exists() or data.exists():
             return ""
         _forget(home, PASSWORD, PASSWORD_OF_SUPERUSER, SECRET_KEY)
         return f"{home} begins anew with an empty database."

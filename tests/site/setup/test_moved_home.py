@@ -272,3 +272,20 @@ def test_a_database_that_is_gone_is_refused_and_not_made_anew_without_a_word(hom
 def test_a_first_start_that_did_not_come_to_a_database_is_begun_again(tmp_path):
     paths.make_data_folder(tmp_path / "home")
     paths.expect_data(tmp_path / "home")
+
+
+@pytest.mark.parametrize("note", [None, ""])
+def test_a_home_without_a_note_whose_database_is_gone_begins_anew(tmp_path, note):
+    home = tmp_path / "home"
+    home.mkdir(mode=0o711)
+    for name in (paths.PASSWORD, paths.SECRET_KEY):
+        (home / name).write_text("old")
+    if note is not None:
+        (home / "place").write_text(note)
+    with pytest.raises(paths.DataGone, match="is not there any more"):
+        paths.expect_data(home)
+
+    assert paths.resolve_displaced(home, "moved") == ""
+    assert "begins anew" in paths.resolve_displaced(home, "begin-anew")
+    paths.expect_data(home)
+    assert not (home / paths.SECRET_KEY).exists()
