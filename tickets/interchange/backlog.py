@@ -21,6 +21,7 @@ class Sheet:
     words: Words
     items: dict[str, Item] = field(default_factory=dict)
     relations: dict[Relation, None] = field(default_factory=dict)
+    implied: set[Relation] = field(default_factory=set)  # parents that only an id tells of
     waits: dict[tuple[str, str], None] = field(
         default_factory=dict
     )  # (before, after), for the sake of rows that are no work

@@ -119,10 +119,10 @@ def read(file: BinaryIO) -> Sheet:
                 faults.add(line, f"more than {MOST} issues and other rows: {SPLIT}")
                 break
             sheet.no_work[kind] += 1
-            named = not any(wrong_text("id", name := issue.get("id"), LONGEST["id"], must=True))
-            own, bad = _usable_edges(issue) if named else ([], _count_edges(issue))
+            name = _usable_id(issue)
+            own, bad = _usable_edges(issue) if name else ([], _count_edges(issue))
             unusable += bad
-            if named:
+            if name:
                 sheet.barred.add(name)
                 if status_of(issue) not in ("closed", "pinned", *DELETED):
                     held[name] = kind
@@ -320,6 +320,12 @@ def _edges(issue: dict[str, Any]) -> Iterator[Relation]:
         yield Relation(kind, issue["id"], edge["depends_on_id"])
 
 
+def _usable_id(issue: dict[str, Any]) -> str:
+    """The id of a row that is no work; empty where it cannot be one."""
+    name = issue.get("id")
+    return "" if any(wrong_text("id", name, LONGEST["id"], must=True)) else str(name)
+
+
 def _usable_edges(issue: dict[str, Any]) -> tuple[list[Relation], int]:
     """The relations of a row that is no work, which may hold anything, and how many of its edges are none."""
     edges = issue.get("dependencies") or []
@@ -347,7 +353,9 @@ def _adopt_by_id(sheet: Sheet) -> None:
     for name in sheet.items:
         parent, dot, number = name.rpartition(".")
         if parent and dot and number.isdecimal() and name not in adopted:
-            sheet.relations[Relation(WORDS.parents, name, parent)] = None
+            relation = Relation(WORDS.parents, name, parent)
+            sheet.relations[relation] = None
+            sheet.implied.add(relation)
 
 
 def _defer(sheet: Sheet, later: dict[str, datetime]) -> None:

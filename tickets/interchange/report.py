@@ -43,6 +43,11 @@ class Report:
         )
         return [*self.sheet.warnings, *finished, *family, *parents, *begun]
 
+    def _written(self, edges: list[Relation]) -> list[Relation]:
+        """Those the file states: `v2.0.1` may be no child of a `v2.0`, where nothing is written of one."""
+        implied = getattr(self.sheet, "implied", ())
+        return [edge for edge in edges if edge not in implied]
+
     def as_dict(self) -> dict[str, Any]:
         """Counts are of what is new, but for `tickets`. `skipped` lists every edge that was left out, `awaited` every edge that is kept until its other end comes."""
         arrival = self.arrival
@@ -61,9 +66,9 @@ class Report:
             "external_refs": arrival.external_refs,
             "skipped": {
                 "rows": dict(Counter(getattr(self.sheet, "no_work", {})).most_common()),
-                **_edges(arrival.skipped),
+                **_edges(self._written(arrival.skipped)),
             },
-            "awaited": _edges(arrival.awaited),
+            "awaited": _edges(self._written(arrival.awaited)),
             "closed": arrival.closed,
             "changed": arrival.changed,
             "left_out": dict(self.sheet.left_out.most_common()),

@@ -171,3 +171,38 @@ def test_two_files_imported_at_once_find_each_other(project):
         assert sum(report["parents"] for report in told) == sum(report["links"] for report in told) == 20
         assert sum(report["closed"] for report in told) in (20, 40)
     assert not Awaited.objects.exists()
+
+
+@pytest.mark.parametrize("order", list(permutations(["pinned", "waiting"])))
+def test_nothing_waits_for_a_pinned_issue_of_another_file(project, order):
+    files = {
+        "pinned": [issue("p", status="pinned"), issue("c", ("parent-child", "p"), status="pinned")],
+        "waiting": [
+            issue("a", ("blocks", "p")),
+            issue("w", ("waits-for", "p")),
+            issue("d", ("parent-child", "p")),
+        ],
+    }
+    for name in order:
+        import_issues(project, *files[name])
+
+    assert edges(project)[0] == {("w", "d")}
+    assert ready(project) >= {"a", "d"}
+    import_issues(project, issue("b", ("blocks", "p"), ("conditional-blocks", "c")))
+    assert "b" in ready(project)
+
+
+def test_a_parent_only_an_id_tells_of_is_not_reported_and_found_when_it_comes(project):
+    report = import_issues(project, issue("v2.0.1"), issue("v3.0.1", ("parent-child", "v3.0")))
+    assert [edge["to"] for edge in report["awaited"]["list"]] == ["v3.0"]
+
+    report = import_issues(project, issue("v2.0"))
+    assert (report["parents"], edges(project)[1]) == (1, {("v2.0.1", "v2.0")})
+
+
+def test_a_relation_that_is_awaited_and_said_again_is_told_once(project):
+    file = [issue("a", ("blocks", "b"), ("parent-child", "p"), ("parent-child", "q"))]
+    import_issues(project, *file)
+    report = import_issues(project, *file, issue("b"), issue("p"), issue("q"))
+    assert (report["needs"], report["parents"], report["links"]) == (1, 1, 1)
+    assert sum("more parents" in warning for warning in report["warnings"]) == 1

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from agents.models import Project
+from omoi_site.database import sql
 from tests.support.backlog_files import import_issues, issue
+from tests.support.wait import until
 from tickets.models import Need, Task, TaskSpec, Ticket, TicketSpec
 from tickets.models.task.readiness import recount
 
@@ -86,3 +88,27 @@ def test_tickets_opened_and_tasks_claimed_during_an_import_are_neither_lost_nor_
     before = list(Task.objects.order_by("pk").values("pk", "open_needs", "edges_left", "doomed"))
     recount([task["pk"] for task in before])
     assert list(Task.objects.order_by("pk").values("pk", "open_needs", "edges_left", "doomed")) == before
+
+
+def test_an_import_locks_the_tickets_it_knows_in_the_order_of_their_ids(project):
+    """Whoever locks them in that order and meets an import waits for it, or it for them, and never both."""
+    import_issues(project, issue("a"), issue("b"), issue("p"))
+    again = [
+        issue("a", ("parent-child", "p")),
+        issue("b", comments=[{"text": "Good.", "author": "lee"}], external_ref="gh-1"),
+        issue("p"),
+    ]
+    first, second = (Ticket.objects.get(source_id=name).pk for name in "ab")
+    lock = "SELECT id FROM tickets_ticket WHERE id = %s FOR NO KEY UPDATE"
+    reports: list[Any] = []
+    thread = threading.Thread(target=lambda: reports.extend(together(lambda: import_issues(project, *again))))
+    with transaction.atomic():
+        sql.rows(lock, [first])
+        thread.start()
+        waiting = (
+            "SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+        )
+        until(lambda: sql.rows(waiting))
+        sql.rows(f"{lock} NOWAIT", [second])
+    thread.join(60)
+    assert (reports[0]["comments"], reports[0]["external_refs"], reports[0]["parents"]) == (1, 1, 1)

@@ -26,17 +26,21 @@ from tickets.models.ticket.awaited import Awaited, Relation
 from tickets.models.ticket.circles import break_circles
 from tickets.models.ticket.comment import Comment, Remark
 from tickets.models.ticket.history import PhaseMove
-from tickets.models.ticket.inherited import MOST, Pairs, gathered, inherited, too_many
+from tickets.models.ticket.inherited import HOLDS, MOST, Pairs, gathered, inherited, too_many
 from tickets.models.ticket.ticket import Ticket
 from tickets.models.ticket.transitions import FORCE
 from tickets.models.workflow import Workflow
 from tickets.workflows.document import Plan
 
 BATCH = 1000
-KNOWN = """
-SELECT k.id, k.key, k.source_id, k.title, k.description, k.priority, k.phase, k.parent_id, k.external_ref, t.id AS task, t.state
-FROM tickets_ticket k LEFT JOIN LATERAL (SELECT id, state FROM tickets_task WHERE ticket_id = k.id ORDER BY id LIMIT 1) t ON true
-WHERE k.project_id = %s AND k.source = %s AND k.source_id = ANY (%s)
+# Locked in id order before anything else of theirs: comments, references and parents are written in orders of their own.
+KNOWN = f"""
+WITH k AS MATERIALIZED (
+  SELECT id, project_id, key, source_id, title, description, priority, phase, parent_id, external_ref
+  FROM tickets_ticket WHERE project_id = %s AND source = %s AND source_id = ANY (%s)
+  ORDER BY id FOR NO KEY UPDATE)
+SELECT k.*, t.id AS task, t.state, {HOLDS} AS holds
+FROM k LEFT JOIN LATERAL (SELECT id, state FROM tickets_task WHERE ticket_id = k.id ORDER BY id LIMIT 1) t ON true
 """
 ADOPTED = """jsonb_build_object(
   'before', '{"parent": null}'::jsonb, 'after', jsonb_build_object('parent', parent_key))"""
@@ -284,7 +288,7 @@ def _connect(
     arrival.links = len(links)
 
     ticket_of = {tasks[name]: ticket for name, ticket in tickets.items()}
-    still = {tasks[item.id] for item in backlog.items if item.id in tasks and not item.holds}
+    still = {tasks[name] for name, holds in _holds(backlog, known).items() if not holds and name in tasks}
     words = backlog.words
     waits: Pairs = {
         (tasks[one], tasks[other]): "always"
@@ -379,7 +383,7 @@ def _born(
         ]
         sql.copy_in(tickets)
         sql.copy_in([_birth(ticket, by) for ticket in tickets])
-        sql.copy_in([_opening(ticket, by) for ticket in tickets])
+        sql.copy_in([_opening(ticket, item.holds, by) for ticket, item in zip(tickets, batch, strict=True)])
         specs = [
             TaskSpec(
                 item.title,
@@ -432,8 +436,8 @@ def _sorted_out(
 ) -> Edges:
     """Relations of the backlog, and those that waited for it, as what they are; what has no other end is told and not among them."""
     edges, words = Edges(), backlog.words
-    items = {item.id: item for item in backlog.items}
-    for relation in (*backlog.relations, *closing):
+    holds = _holds(backlog, known)
+    for relation in dict.fromkeys((*backlog.relations, *closing)):
         kind, one, other = relation
         if other not in tickets:
             (arrival.skipped if other in backlog.never else arrival.awaited).append(relation)
@@ -443,7 +447,7 @@ def _sorted_out(
             and not (relation in closing and known[one]["parent_id"])
         ):
             edges.parents[one] = other
-        elif kind in (words.needs, words.ends) and (other not in items or items[other].holds):
+        elif kind in (words.needs, words.ends) and holds.get(other, True):
             if kind == words.needs or (other, one) not in edges.needs:
                 edges.needs[other, one] = "success" if kind == words.needs else "always"
         elif one != other:
@@ -451,6 +455,12 @@ def _sorted_out(
             if kind == words.parents:
                 arrival.further.append((relation, edges.parents.get(one, "")))
     return edges
+
+
+def _holds(backlog: Backlog, known: dict[str, dict[str, Any]]) -> dict[str, bool]:
+    """Whether what needs it waits for it: not where the file says no, or the file said so it came in with."""
+    came_in = {name: row["holds"] for name, row in known.items()}
+    return came_in | {item.id: item.holds and came_in.get(item.id, True) for item in backlog.items}
 
 
 def _why(ticket: Ticket) -> str:
@@ -466,7 +476,7 @@ def _birth(ticket: Ticket, by: Actor) -> PhaseMove:
     )
 
 
-def _opening(ticket: Ticket, by: Actor) -> Event:
+def _opening(ticket: Ticket, blocks: bool, by: Actor) -> Event:
     return Event(
         project_id=ticket.project_id,
         topic=ticket.topic,
@@ -481,7 +491,8 @@ def _opening(ticket: Ticket, by: Actor) -> Event:
             "source": ticket.source,
             "source_id": ticket.source_id,
         }
-        | ({"paused": ticket.pause_reason} if ticket.paused else {}),
+        | ({"paused": ticket.pause_reason} if ticket.paused else {})
+        | ({} if blocks else {"blocks": False}),  # a later import asks: nothing waits for it
         reason=_why(ticket),
     )
 

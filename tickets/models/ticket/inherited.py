@@ -15,6 +15,10 @@ from tickets.models.task.conditions import MET
 
 MOST = 200_000  # needs that follow from the families of one import
 
+# Whether what needs ticket `k` waits for it, as the first event of the ticket tells.
+HOLDS = """coalesce((SELECT (data ->> 'blocks')::boolean FROM agents_event
+                     WHERE topic = 'ticket:' || k.key ORDER BY xid, id LIMIT 1), true)"""
+
 # Everything at and below these tickets that came from the same source, each with its parents; further parents are links.
 FAMILY = """
 WITH RECURSIVE down(id) AS (
@@ -27,14 +31,15 @@ SELECT down.id AS child, k.parent_id AS parent FROM down JOIN tickets_ticket k O
 UNION SELECT down.id, l.other_id FROM down JOIN tickets_link l ON l.ticket_id = down.id AND l.kind = %(parents)s
 """
 WAITS = f"""
-SELECT k.id, t.id AS task, t.state,
+SELECT k.id, t.id AS task, t.state, {HOLDS} AS holds,
        coalesce(array_agg(n.parent_id) FILTER (WHERE p.state IN ('pending', 'claimed') OR NOT {MET}), '{{}}') AS waits,
        coalesce(array_agg(n.on_end) FILTER (WHERE p.state IN ('pending', 'claimed') OR NOT {MET}), '{{}}') AS ends
-FROM unnest(%s::bigint[]) AS k(id) CROSS JOIN LATERAL (SELECT id, state FROM tickets_task WHERE ticket_id = k.id ORDER BY id LIMIT 1) t
-LEFT JOIN tickets_need n ON n.child_id = t.id LEFT JOIN tickets_task p ON p.id = n.parent_id GROUP BY k.id, t.id, t.state
+FROM tickets_ticket k CROSS JOIN LATERAL (SELECT id, state FROM tickets_task WHERE ticket_id = k.id ORDER BY id LIMIT 1) t
+LEFT JOIN tickets_need n ON n.child_id = t.id LEFT JOIN tickets_task p ON p.id = n.parent_id
+WHERE k.id = ANY (%s) GROUP BY k.id, t.id, t.state
 """
 # Who waits for the children of a ticket, by a link that is new or because a child is.
-GATHERED = """
+GATHERED = f"""
 WITH gather AS (
   SELECT ticket_id, other_id, kind FROM tickets_link
   WHERE kind IN (%(every)s, %(any)s) AND (id = ANY (%(links)s) OR other_id = ANY (%(parents)s))),
@@ -44,8 +49,11 @@ child AS MATERIALIZED (
   UNION ALL
   SELECT g.ticket_id, g.other_id, g.kind, l.ticket_id
   FROM gather g JOIN tickets_link l ON l.other_id = g.other_id AND l.kind = %(parent)s
-  LIMIT %(limit)s)
-SELECT c.waiter, c.parent, c.kind = %(any)s AS any, w.id AS after, w.state AS waiting, t.id AS before, t.state
+  LIMIT %(limit)s),
+aside AS MATERIALIZED (
+  SELECT k.id FROM tickets_ticket k WHERE k.id IN (SELECT id FROM child) AND NOT {HOLDS})
+SELECT c.waiter, c.parent, c.kind = %(any)s AS any, w.id AS after, w.state AS waiting, t.id AS before, t.state,
+       c.id NOT IN (SELECT id FROM aside) AS holds
 FROM child c
 CROSS JOIN LATERAL (SELECT id, state FROM tickets_task WHERE ticket_id = c.waiter ORDER BY id LIMIT 1) w
 CROSS JOIN LATERAL (SELECT id, state FROM tickets_task WHERE ticket_id = c.id ORDER BY id LIMIT 1) t ORDER BY c.waiter, c.id
@@ -77,6 +85,7 @@ def gathered(
         if row["state"] in OPEN
         and row["waiting"] == "pending"
         and not (row["any"] and (row["waiter"], row["parent"]) in begun)
+        and row["holds"]
         and row["before"] not in still
         and row["before"] != row["after"]
     }
@@ -106,7 +115,9 @@ def inherited(
     due = set(queue)
     while queue:
         due.discard(ticket := queue.popleft())
-        if ticket not in facts or (task := facts[ticket]["task"]) in still:
+        if ticket not in facts or not facts[ticket]["holds"]:
+            continue
+        if (task := facts[ticket]["task"]) in still:
             continue
         for child in below.get(ticket, ()):
             if child not in facts or facts[child]["state"] != "pending":
