@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
@@ -57,7 +58,7 @@ def refused(request: HttpRequest, status: int) -> None:
     key = Key.objects.once_live(text.strip()) if status == 401 and scheme.lower() == "bearer" else None
     user = getattr(request, "user", None)
     who = (key.agent or key.user) if key else user if user and user.is_authenticated else None
-    document = {
+    document: dict[str, Any] = {
         "status": status,
         "method": request.method,
         "path": path_of(request),
