@@ -290,6 +290,8 @@ def test_the_columns_of_the_default_board_fit_and_their_heads_are_whole(window, 
     assert {round(column["top"]) for column in columns} == {round(columns[0]["top"])}, (
         "rails stand in line with the columns"
     )
+    widths = {round(column["right"] - column["left"]) for column in columns if not column["rail"]}
+    assert max(widths) - min(widths) <= 1, "a column is as wide without tickets as with them"
     if size == WIDE:
         assert page.evaluate("board.scrollWidth <= board.clientWidth")
         page.set_viewport_size({"width": 900, "height": 900})
