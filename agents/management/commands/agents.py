@@ -61,7 +61,7 @@ class Command(commands.Command):
         if missing := [key for key in projects if key not in found_projects]:
             raise NotFound(
                 f"there is no project {missing[0]}",
-                next_action=f"Make it with `manage.py projects create {missing[0]}`.",
+                next_action=f"Make it with `python3 manage.py projects create {missing[0]}`.",
             )
         shape = {part: shape[part] for part in ("kind", "capabilities", "phases", "tags", "capacity")}
         agent = Agent.objects.register(name=name, projects=found_projects.values(), by=commands.BY, **shape)
@@ -76,6 +76,7 @@ class Command(commands.Command):
         agent = made["agent"]
         works = ", ".join(agent["projects"]) or "no project"
         self.stderr.write(
-            f"Registered {agent['kind']} {agent['name']}, capacity {agent['capacity']}, in {works}. Its key is shown this once:"
+            f"Registered agent {agent['name']}, capacity {agent['capacity']}, in {works}."
+            " Its key is shown this once:"
         )
         self.stdout.write(made["key"])
