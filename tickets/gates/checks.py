@@ -40,6 +40,8 @@ def min_length(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
         how = (
             f"write {needs['length'] - found.length} characters more that a reader sees, and hand it in again"
         )
+        if found.hides:
+            how += f"; what {found.hides} holds is hidden from readers and not counted"
         yield Reason("min_length", "too_short", needs["length"], found.length, how)
 
 

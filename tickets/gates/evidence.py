@@ -48,6 +48,7 @@ class Document:
 
     length: int
     sections: frozenset[str]
+    hides: str = ""  # the start tag that hid most of what is not counted
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def document(content: bytes) -> Document:
             blocks.append(shown)
     if len(sections) > HEADINGS:
         raise Unreadable(f"a document has at most {HEADINGS} headings")
-    return Document(len("\n\n".join(filter(None, blocks))), frozenset(sections))
+    return Document(len("\n\n".join(filter(None, blocks))), frozenset(sections), reader.hides)
 
 
 def slug(heading: str) -> str:

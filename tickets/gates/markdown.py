@@ -71,10 +71,24 @@ class Reader:
 
     def __init__(self) -> None:
         self._hidden_by, self._depth = "", 0
+        self._start = ""
+        self.hidden: dict[
+            str, int
+        ] = {}  # the characters that start tags hid, by tag, as far as they are read
+
+    @property
+    def hides(self) -> str:
+        """The start tag that hid most, and whether it is still open; empty where none hid anything."""
+        if not self.hidden:
+            return ""
+        tag = max(self.hidden, key=self.hidden.__getitem__)
+        return f"{tag}, which is never closed," if self._depth and tag == self._start else tag
 
     def code(self, content: str) -> str:
         """What is seen of a block of code."""
-        return "" if self._depth else limits.seen(content)
+        shown: list[str] = []
+        self._keep(shown, content)
+        return limits.seen("".join(shown))
 
     def html(self, content: str) -> str:
         """What is seen of a block of HTML."""
@@ -113,6 +127,8 @@ class Reader:
     def _keep(self, shown: list[str], text: str) -> None:
         if not self._depth:
             shown.append(text)
+        elif count := len(text.strip()):
+            self.hidden[self._start] = self.hidden.get(self._start, 0) + count
 
     def _tag(self, name: str, end: bool, attributes: str) -> None:
         if name in EMPTY:
@@ -121,6 +137,10 @@ class Reader:
             self._depth += 0 if name != self._hidden_by else -1 if end else 1
         elif not end and (name in UNSEEN or HIDES.search(VALUE.sub('""', attributes))):
             self._hidden_by, self._depth = name, 1
+            hiding = HIDES.search(VALUE.sub('""', attributes))
+            self._start = (
+                f"<{name}>" if name in UNSEEN or not hiding else f"<{name[:40]} {hiding[0].lower()}>"
+            )
 
 
 def _ticks(content: str) -> dict[int, list[int]]:

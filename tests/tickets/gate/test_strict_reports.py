@@ -3,12 +3,13 @@
 import json
 import random
 import re
+from types import SimpleNamespace
 
 import pytest
 
 from tests.factories import allow_workflow, hand_in
 from tests.support import reports
-from tickets.gates import evidence
+from tickets.gates import checks, evidence
 from tickets.models import Ticket, TicketSpec, Workflow
 
 pytestmark = pytest.mark.django_db
@@ -435,3 +436,34 @@ def test_a_heading_nobody_sees_is_no_section():
 
 def test_references_of_absurd_numbers_are_read():
     assert evidence.document(b"a &#" + b"9" * 100_000 + b"; b &#x" + b"f" * 100_000 + b";").length == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("# Scope\n\n<title>All of it\n\n" + "word " * 90, "<title>, which is never closed,"),
+        (
+            "Head.\n\n<table style='color: red'>\n<tr><td>" + "word " * 90 + "</table>\n\nEnd.",
+            "<table style>",
+        ),
+        ("<p hidden>a</p>\n\n<template>" + "word " * 90 + "</template>", "<template>"),
+        ("<style>\n\n```\n" + "word " * 90 + "\n```\n", "<style>, which is never closed,"),
+        ("<p hidden></p> Short.", ""),
+        (f"<{'x' * 5000} hidden>" + "word " * 90, f"<{'x' * 40} hidden>, which is never closed,"),
+    ],
+)
+def test_a_document_tells_what_hid_its_text(text, named):
+    assert evidence.document(text.encode()).hides == named
+
+
+def test_a_refusal_as_too_short_names_what_hid_the_text():
+    case = SimpleNamespace(
+        newest=lambda kind: SimpleNamespace(
+            blob=SimpleNamespace(
+                size=900, hash="hides", pieces=lambda: [b"# Scope\n\n<title>x\n\n" + b"word " * 90]
+            )
+        ),
+        ticket=SimpleNamespace(pk=0),
+    )
+    [reason] = checks.min_length(case, {"type": "requirements_document", "length": 100})
+    assert "what <title>, which is never closed, holds is hidden from readers" in reason.how
