@@ -25,6 +25,7 @@ from tickets.workflows.document import BLOCKED
 
 ROWS = 100  # of the task list, at first
 COMMENTS = 20  # at a time
+COMMENT = 4_000  # characters of one, unless it is asked for whole: all are drawn again with each live refresh
 EVENTS, EVENTS_A_PAGE = 12, 100  # of what happened: lines at first, events of tasks in a page
 FIXES = {"phase": "unblock", "pause": "resume", "limit": "retry-failed"}  # the act that mends a cause
 CAUSES, MOST_CAUSES = 3, 6  # of a standstill
@@ -410,6 +411,17 @@ class TicketPage:
     def comments(self) -> list[Comment]:
         """A few, the newest last."""
         return self._comments[COMMENTS - 1 :: -1]
+
+    @property
+    def shown_comments(self) -> list[tuple[Comment, str, bool]]:
+        """Each with what is shown of it, and whether that is not all; one that is asked for is shown whole."""
+        whole = self.query.get("comment", "")
+        return [
+            (comment, comment.body[:COMMENT], True)
+            if len(comment.body) > COMMENT and str(comment.pk) != whole
+            else (comment, comment.body, False)
+            for comment in self.comments
+        ]
 
     @property
     def comments_before(self) -> int | None:

@@ -420,3 +420,21 @@ def test_the_same_comment_is_known_in_any_spelling_of_its_time():
     }
     assert seconds == {"2026-07-21T12:50:16+00:00"}
     assert comments._second({"created_at": ["x"]}) == "['x']"
+
+
+def test_a_long_comment_is_cut_until_it_is_asked_for_whole(project, page):
+    texts = [f"{'word ' * 19_000}the end of {n}." for n in range(3)]
+    import_issues(project, issue("bd-1", comments=[said(text) for text in [*texts, "x" * 4_000]]))
+    ticket = Ticket.objects.get()
+    [*_, asked, last] = ticket.comments.order_by("id")
+
+    html = page(ticket)
+    assert len(html) < 100_000
+    assert "the end of" not in html
+    assert html.count("Show all") == 3
+    assert f"comment={asked.pk}#comment-{asked.pk}" in html
+    assert "x" * 4_000 in html
+
+    whole = page(ticket, f"?comment={asked.pk}")
+    assert (whole.count("the end of"), whole.count("Show all")) == (1, 2)
+    assert page(ticket, f"?comment={last.pk}&comments=nonsense").count("Show all") == 3
