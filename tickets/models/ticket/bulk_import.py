@@ -288,18 +288,28 @@ def _connect(
     arrival.links = len(links)
 
     ticket_of = {tasks[name]: ticket for name, ticket in tickets.items()}
-    still = {tasks[name] for name, holds in _holds(backlog, known).items() if not holds and name in tasks}
+    passes_nothing_on = {
+        tasks[name] for name, holds in _holds(backlog, known).items() if not holds and name in tasks
+    }
     words = backlog.words
     waits: Pairs = {
         (tasks[one], tasks[other]): "always"
         for one, other in backlog.waits
-        if other in born and one in tasks and tasks[one] not in over | still and tasks[other] not in over
+        if other in born
+        and one in tasks
+        and tasks[one] not in over | passes_nothing_on
+        and tasks[other] not in over
     }
     seeds = {ticket_of[after] for _, after in waits}
     if words.children:
         family = {tickets[edges.parents[name]] for name in edges.parents if tickets[name] in adopted}
         waits |= gathered(
-            words.children, words.any_child, links=links, parents=family, parent=words.parents, still=still
+            words.children,
+            words.any_child,
+            links=links,
+            parents=family,
+            parent=words.parents,
+            passes_nothing_on=passes_nothing_on,
         )
     if words.parents:
         seeds |= {
@@ -307,7 +317,13 @@ def _connect(
             *links.values(),
             *(ticket_of[edge.child] for edge in new if edge.child in ticket_of),
         }
-        waits |= inherited(seeds, source=backlog.source, parents=words.parents, more=waits, still=still)
+        waits |= inherited(
+            seeds,
+            source=backlog.source,
+            parents=words.parents,
+            more=waits,
+            passes_nothing_on=passes_nothing_on,
+        )
     if len(waits) > MOST:
         raise too_many()
     if waits:

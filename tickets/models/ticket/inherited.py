@@ -64,9 +64,18 @@ Pairs = dict[tuple[int, int], str]  # (task, task that waits for it), and the en
 
 
 def gathered(
-    every: str, any_child: str, *, links: Iterable[int], parents: Iterable[int], parent: str, still: Set[int]
+    every: str,
+    any_child: str,
+    *,
+    links: Iterable[int],
+    parents: Iterable[int],
+    parent: str,
+    passes_nothing_on: Set[int],
 ) -> Pairs:
-    """What waits for the open children of another ticket, as far as the links (of these two kinds) or the children are new. Nobody waits for `still` tasks."""
+    """What waits for the open children of another ticket, as far as the links (of these two kinds) or the children are new.
+
+    Nobody waits for tasks of `passes_nothing_on`.
+    """
     params = {
         "every": every,
         "any": any_child,
@@ -86,15 +95,20 @@ def gathered(
         and row["waiting"] == "pending"
         and not (row["any"] and (row["waiter"], row["parent"]) in begun)
         and row["holds"]
-        and row["before"] not in still
+        and row["before"] not in passes_nothing_on
         and row["before"] != row["after"]
     }
 
 
 def inherited(
-    seeds: Iterable[int], *, source: str, parents: str, more: Mapping[tuple[int, int], str], still: Set[int]
+    seeds: Iterable[int],
+    *,
+    source: str,
+    parents: str,
+    more: Mapping[tuple[int, int], str],
+    passes_nothing_on: Set[int],
 ) -> Pairs:
-    """What the open tickets at and below these wait for because an open parent does; `more` is about to be waited for too. `still` tasks pass nothing on."""
+    """What the open tickets at and below these wait for because an open parent does; `more` is about to be waited for too."""
     above: dict[int, set[int]] = {}
     for row in sql.rows(FAMILY, {"seeds": list(seeds), "source": source, "parents": parents}):
         above.setdefault(row["child"], set()).add(row["parent"])
@@ -117,7 +131,7 @@ def inherited(
         due.discard(ticket := queue.popleft())
         if ticket not in facts or not facts[ticket]["holds"]:
             continue
-        if (task := facts[ticket]["task"]) in still:
+        if (task := facts[ticket]["task"]) in passes_nothing_on:
             continue
         for child in below.get(ticket, ()):
             if child not in facts or facts[child]["state"] != "pending":
