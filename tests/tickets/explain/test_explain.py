@@ -399,7 +399,11 @@ class World:
         self.settle(agent, "completed")
 
     def fail(self, agent):
+        held = [task.pk for task in self.held(agent)]
         self.settle(agent, "failed")
+        # the next attempt is due within seconds: not while the state is looked at in several statements
+        later = timezone.now() + timedelta(hours=1)
+        Task.objects.filter(pk__in=held, asleep=True).update(not_before=later)
 
     def give_up(self, agent):
         self.settle(agent, "failed", "permanent")
