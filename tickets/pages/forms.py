@@ -44,7 +44,13 @@ class ReasonField(forms.CharField):
                 "max_length": "at most %(limit_value)d characters; these are %(show_value)d",
             },
         )
-        self.least = least
+        self.least, self.missing = least, missing
+
+    def validate(self, value: str) -> None:
+        """Only what a reader sees counts, as everywhere."""
+        super().validate(value)
+        if len(limits.seen(value)) < self.least:
+            raise ValidationError(self.missing, code="required")
 
     @property
     def hint(self) -> str:
