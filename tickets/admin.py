@@ -372,8 +372,8 @@ class AwaitedAdmin(ReadOnlyModelAdmin):
 class CommentAdmin(ReadOnlyModelAdmin):
     inside = "ticket__project"
     list_display = ["ticket", "author", "shown_body", "source", since("created_at")]
-    list_filter = ["source", ("created_at", admin.DateFieldListFilter)]
-    search_fields = ["=ticket__key", "=author"]
+    list_filter = [("created_at", admin.DateFieldListFilter)]
+    search_fields = ["=ticket__key", "=author", "=source"]
     list_select_related = ["ticket"]
     ordering = ["-id"]
 
