@@ -244,7 +244,10 @@ class KeyForm(forms.ModelForm):
 
 @admin.register(Key)
 class KeyAdmin(ReadOnlyModelAdmin):
-    """A key is issued and revoked, never edited. Its text is shown once, in the answer to the form that made it."""
+    """A key is issued and revoked, never edited.
+
+    Its text is shown once, in the answer to the form that made it.
+    """
 
     form = KeyForm
     hidden = ["hash"]
@@ -292,7 +295,9 @@ class KeyAdmin(ReadOnlyModelAdmin):
         request.key_text = text  # type: ignore[attr-defined]
 
     def response_add(self, request: HttpRequest, key: Key, post_url_continue: Any = None) -> HttpResponse:
-        """The only answer that holds the text: a message would keep it in the session, for whichever page is drawn next."""
+        """The only answer that holds the text: a message would keep it in the session, for whichever page is
+        drawn next.
+        """
         shown = {"title": "Key made", "opts": self.opts, "key": key, "text": request.key_text}  # type: ignore[attr-defined]
         return TemplateResponse(
             request, "admin/key_made.html", {**self.admin_site.each_context(request), **shown}
@@ -304,7 +309,9 @@ admin.site.unregister([get_user_model(), Group])  # roles come with membership o
 
 @admin.register(get_user_model())
 class PersonAdmin(UserAdmin):
-    """People. Only the operator makes somebody staff or operator, and changes who is: everybody else would make themselves one."""
+    """People. Only the operator makes somebody staff or operator, and changes who is: everybody else would
+    make themselves one.
+    """
 
     filter_horizontal = ()
 

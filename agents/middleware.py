@@ -38,7 +38,9 @@ def access_middleware(handle: Handler) -> Handler:
 
 
 def admission_middleware(handle: Handler) -> Handler:
-    """Of pages only a signed-in person may send a large body; routes of the API say for themselves whose they take."""
+    """Of pages only a signed-in person may send a large body; routes of the API say for themselves whose they
+    take.
+    """
 
     def admitted(request: HttpRequest) -> HttpResponse:
         if ADMISSION not in request.META or request.path.startswith("/api/"):
@@ -75,7 +77,9 @@ def path_of(request: HttpRequest) -> str:
 
 
 def prolong(request: HttpRequest) -> None:
-    """A session ends so long after its person last did something; a page that fetches itself anew is not its person."""
+    """A session ends so long after its person last did something; a page that fetches itself anew is not its
+    person.
+    """
     if not request.session.accessed or SESSION_KEY not in request.session:
         return
     if request.method in SAFE and "HX-Request" in request.headers:

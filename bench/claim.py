@@ -1,4 +1,5 @@
-"""What a claim costs: pages by part of the statement, flat over the backlog, and its pace beside a bare SKIP LOCKED.
+"""What a claim costs: pages by part of the statement, flat over the backlog, and its pace beside a bare SKIP
+LOCKED.
 
 python3 manage.py bench claim [--json] [--sizes 1000,10000,100000] [--rounds 5] [--claims 200]
 """
@@ -39,7 +40,8 @@ SELECT 0, 'crowd-' || n, 'worker', 'available', '{}', '{}', '{}', 1, false, fals
 
 
 def backlog(ticket: Any, ready: int, lanes: int) -> None:
-    """Bring `ticket` to this many ready tasks, spread evenly over lanes that need `skill-0`, `skill-1`, … each.
+    """Bring `ticket` to this many ready tasks, spread evenly over lanes that need `skill-0`, `skill-1`, …
+    each.
 
     Each task has its event in the journal, and a thousand other agents are there.
     """
@@ -67,7 +69,9 @@ def asked(agent: Any, **more: Any) -> dict[str, Any]:
 
 
 def measure(statement: str, parameters: dict[str, Any]) -> dict[str, int]:
-    """Buffers of one run of the prepared statement under its generic plan, by part (name of the CTE); undone afterwards."""
+    """Buffers of one run of the prepared statement under its generic plan, by part (name of the CTE); undone
+    afterwards.
+    """
     text, names = numbered(statement)
     given = ", ".join("NULL" if parameters[name] is None else _literal(parameters[name]) for name in names)
     with connect() as link:
@@ -173,7 +177,9 @@ def pages(sizes: list[int], step: Callable[[], Any]) -> dict[str, dict[str, int]
 
 
 def pace(ready: int, rounds: int, claims: int, step: Callable[[], Any]) -> dict[str, list[float]]:
-    """Claims a second, one client, each its own commit: rounds of ours, of the verb with its brief, and of the bare statement, in turn; `step` after each."""
+    """Claims a second, one client, each its own commit: rounds of ours, of the verb with its brief, and of
+    the bare statement, in turn; `step` after each.
+    """
     from tickets.models import Task
 
     ticket, _ = scene("PACE", SKILLS)

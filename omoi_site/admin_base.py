@@ -62,7 +62,8 @@ class Site(admin.AdminSite):
 
 
 class OmoiModelAdmin(admin.ModelAdmin):
-    """`inside`: the way from a row to its project; staff see rows of their own projects. Empty: rows of no project, which only the operator sees.
+    """`inside`: the way from a row to its project; staff see rows of their own projects. Empty: rows of no
+    project, which only the operator sees.
 
     `internal`: a table of inner workings, behind the section *Internals*.
     """
@@ -101,7 +102,8 @@ class OmoiModelAdmin(admin.ModelAdmin):
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """A refusal of the domain is shown_fields above the form, not as a crash."""
         try:
-            # Django puts a transaction around the whole view: what is saved inside cannot be tried again by itself
+            # Django puts a transaction around the whole view: what is saved inside cannot be tried again by
+            # itself
             return sql.patiently(super().changeform_view)(request, *args, **kwargs)
         except OmoiError as refused:
             self.message_user(request, f"{refused.message} {refused.next_action}".strip(), messages.ERROR)
@@ -155,7 +157,9 @@ class ReadOnlyInline(admin.TabularInline):
 def admin_action(
     title: str, verb: Callable[[Any, HttpRequest, str], Any], *, effect: str, least: int = 0
 ) -> Any:
-    """An action that asks for a reason of `least` characters on its own page, then does `verb(row, request, reason)` to each row."""
+    """An action that asks for a reason of `least` characters on its own page, then does `verb(row, request,
+    reason)` to each row.
+    """
 
     @admin.action(description=title, permissions=["act"])
     def action(model_admin: OmoiModelAdmin, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:

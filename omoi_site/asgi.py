@@ -137,7 +137,8 @@ async def ready() -> tuple[int, dict[str, Any]]:
 async def lifespan(receive: Receive, send: Send) -> None:
     await receive()
     gc.collect()
-    gc.freeze()  # what is loaded by now lives as long as the process: no collection needs to look through it again
+    # what is loaded by now lives as long as the process: no collection needs to look through it again
+    gc.freeze()
     threads.start()
     sign_in_threads.start()
     readiness.thread.start()

@@ -1,7 +1,7 @@
 """What our commands share: `--json`, the exit status, refusals in words, progress on a terminal.
 
-A command parses, calls one verb and tells what came of it, as a door does. `act` returns a document; it leaves as JSON with
-`--json`, else through `tell`. Exit 0: done. 1: refused or failed. 2: used wrongly.
+A command parses, calls one verb and tells what came of it, as a door does. `act` returns a document; it
+leaves as JSON with `--json`, else through `tell`. Exit 0: done. 1: refused or failed. 2: used wrongly.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ class Unreadable(NotFound):
 
 
 class Command(BaseCommand):
-    """A command of ours: give it `act`, and `tell` for people; or several verbs (`projects create`), added by `verbs`."""
+    """A command of ours: give it `act`, and `tell` for people; or several verbs (`projects create`), added by
+    `verbs`.
+    """
 
     requires_system_checks: list[str] = []
     needs_database = True
@@ -78,7 +80,9 @@ class Command(BaseCommand):
         return parser
 
     def verbs(self, parser: CommandParser) -> Callable[..., CommandParser]:
-        """A function that adds a verb: `add("create", act=self.create, tell=self.created, help=…)` returns the parser of its arguments."""
+        """A function that adds a verb: `add("create", act=self.create, tell=self.created, help=…)` returns
+        the parser of its arguments.
+        """
         subcommands = parser.add_subparsers(metavar="VERB", required=True)
 
         def add(
@@ -152,7 +156,10 @@ def _beyond_words(error: OmoiError) -> list[str]:
 
 @contextmanager
 def opened(name: str) -> Iterator[BinaryIO]:
-    """A file given on the command line, `-` for standard input. Refusals of what is done with it begin with its name."""
+    """A file given on the command line, `-` for standard input.
+
+    Refusals of what is done with it begin with its name.
+    """
     shown_name = "standard input" if name == "-" else name
     try:
         with nullcontext(sys.stdin.buffer) if name == "-" else open(name, "rb") as file:
@@ -183,7 +190,9 @@ def demand_database() -> None:
 
 
 def _plainly(error: DatabaseError | OSError) -> Exception:
-    """The refusal that a failure of the database or a disk means to a person; others are crashes and stay what they are."""
+    """The refusal that a failure of the database or a disk means to a person; others are crashes and stay
+    what they are.
+    """
     if storage_full(error):
         return StorageFull(
             f"A disk is full: {str(error).splitlines()[0]}",

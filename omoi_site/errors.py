@@ -1,4 +1,7 @@
-"""What can go wrong, by name. The API turns an error into a problem document; nothing here knows HTTP beyond a number."""
+"""What can go wrong, by name.
+
+The API turns an error into a problem document; nothing here knows HTTP beyond a number.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,9 @@ class OmoiError(Exception):
 
 
 class Invalid(OmoiError):
-    """Well-formed, but cannot be: each fault is one of `errors` with the field it belongs to; `more_errors` counts those beyond the first."""
+    """Well-formed, but cannot be: each fault is one of `errors` with the field it belongs to; `more_errors`
+    counts those beyond the first.
+    """
 
     code = "invalid"
     status = 422

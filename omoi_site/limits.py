@@ -1,4 +1,7 @@
-"""Limits of what is stored. A model's field carries its own; every door asks the model, and so does the verb behind it."""
+"""Limits of what is stored.
+
+A model's field carries its own; every door asks the model, and so does the verb behind it.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,9 @@ FIRST_YEAR, LAST_YEAR = 1970, 2199
 
 
 def text(most: int, **how: Any) -> models.TextField:
-    """A text of `most` characters, held to it as a CharField is; the column has no limit, so that old rows may stay."""
+    """A text of `most` characters, held to it as a CharField is; the column has no limit, so that old rows
+    may stay.
+    """
     return models.TextField(max_length=most, validators=[MaxLengthValidator(most)], **how)
 
 
@@ -69,7 +74,10 @@ def most_items(model: type[models.Model], name: str) -> int:
 
 
 def shown(value: str) -> None:
-    """A validator: one line, of which every character can be seen. Else two names look alike, or one writes over what stands around it."""
+    """A validator: one line, of which every character can be seen.
+
+    Else two names look alike, or one writes over what stands around it.
+    """
     if fault := shown_fault(value):
         raise ValidationError(fault)
 
@@ -96,7 +104,9 @@ _SEEN = _Seen()
 
 
 def seen(value: str) -> str:
-    """A text as a reader sees it: without what cannot be seen, runs of blanks as one. To measure a text by, not to keep it."""
+    """A text as a reader sees it: without what cannot be seen, runs of blanks as one. To measure a text by,
+    not to keep it.
+    """
     return " ".join(value.translate(_SEEN).split())
 
 
@@ -118,7 +128,9 @@ def moment_fault(value: datetime) -> str:
 
 
 def faults(model: type[models.Model], values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What of these values of a new row is over the limits of its model, by field; cheap enough for each of many rows."""
+    """What of these values of a new row is over the limits of its model, by field; cheap enough for each of
+    many rows.
+    """
     for name, most, number in _texts(model):
         value = values.get(name)
         if not value:
@@ -139,7 +151,9 @@ def faults(model: type[models.Model], values: Mapping[str, Any]) -> Iterator[tup
 
 
 def reason(text: str, least: int = 0, why: str = "say why") -> str:
-    """The reason as it is kept: empty where nobody sees anything in it. Raises Invalid with `why` for one of fewer than `least` visible characters."""
+    """The reason as it is kept: empty where nobody sees anything in it. Raises Invalid with `why` for one of
+    fewer than `least` visible characters.
+    """
     if len(text) > REASON:
         raise Invalid(f"a reason has at most {REASON} characters; this one has {len(text)}", field="reason")
     shown = seen(text)

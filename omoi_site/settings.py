@@ -168,7 +168,8 @@ LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/board/"
 LOGOUT_REDIRECT_URL = "/login/"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
-# Whether a request came by https the port knows from the proxies in FORWARDED_ALLOW_IPS; a header that anybody may send would not do.
+# Whether a request came by https the port knows from the proxies in FORWARDED_ALLOW_IPS; a header that
+# anybody may send would not do.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = os.environ.get("OMOI_TLS") == "1"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = int(

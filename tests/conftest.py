@@ -1,6 +1,7 @@
 """The fixed cast every test may call on.
 
-`ada` and `bob` are agents of project OMO, `ticket` stands in DOING of `simple`, `task` is ready. A test states only what differs.
+`ada` and `bob` are agents of project OMO, `ticket` stands in DOING of `simple`, `task` is ready. A test
+states only what differs.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from tickets.models import TicketSpec
 def django_db_setup(django_db_setup: None, django_db_blocker: pytest.FixtureRequest) -> Iterator[None]:
     """What migrations put in stays for every test, whichever ran before it in this process.
 
-    Django's flush after a committing test empties every table and makes permissions again, which costs more than most tests do: ours leaves
-    them alone, and puts the shipped workflows back. History and journal refuse TRUNCATE: only that trigger is off, only here.
+    Django's flush after a committing test empties every table and makes permissions again, which costs more
+    than most tests do: ours leaves them alone, and puts the shipped workflows back. History and journal
+    refuse TRUNCATE: only that trigger is off, only here.
     """
     from django.db import connection
     from django.test import TransactionTestCase

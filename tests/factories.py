@@ -1,7 +1,8 @@
-"""What tests make and do, in a word: plain functions over the real verbs. Time moves by changing rows, never by sleeping.
+"""What tests make and do, in a word: plain functions over the real verbs. Time moves by changing rows, never
+by sleeping.
 
-The fixed cast (`operator`, `project`, `ada`, `bob`, `ticket`, `task`) is in `conftest.py`; files a tool would write are in
-`support/reports.py`, backlogs of other systems in `support/backlog_files.py`.
+The fixed cast (`operator`, `project`, `ada`, `bob`, `ticket`, `task`) is in `conftest.py`; files a tool would
+write are in `support/reports.py`, backlogs of other systems in `support/backlog_files.py`.
 """
 
 from __future__ import annotations
@@ -88,7 +89,9 @@ def install_profile(name: str, **document: Any) -> str:
 
 
 def shell_profile(name: str = "shell") -> str:
-    """A profile that runs the text in its slot: for tests only, which are what an admin of this machine wants."""
+    """A profile that runs the text in its slot: for tests only, which are what an admin of this machine
+    wants.
+    """
     return install_profile(name, words=["sh", "-c", {"slot": "text"}], slots={"text": {"pattern": "(?s).*"}})
 
 
@@ -149,7 +152,17 @@ EDGES = [
 def ticket_in_implementation(project: Project, *, by: Any, agent: Agent) -> Ticket:
     """A ticket of `software_delivery` that came to IMPLEMENTATION through its gates."""
     plan = allow_workflow(project, "software_delivery")
-    ticket = Ticket.objects.open(project, TicketSpec(workflow=plan, title="Idempotent payment capture", labels=["payments"], priority=0, description="Capture must be safe to repeat: same key, same answer, one charge."), by=by)  # fmt: skip
+    ticket = Ticket.objects.open(
+        project,
+        TicketSpec(
+            workflow=plan,
+            title="Idempotent payment capture",
+            labels=["payments"],
+            priority=0,
+            description="Capture must be safe to repeat: same key, same answer, one charge.",
+        ),
+        by=by,
+    )
     Ticket.objects.move(ticket.pk, "REQUIREMENTS", by=by)
     work_off(ticket, by=by, agent=agent, titles=("Ask the merchants", "Write the requirements"))
     Ticket.objects.judge(pk=ticket.pk, by=by)

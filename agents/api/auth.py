@@ -53,7 +53,9 @@ class CookieAuthentication(SessionAuthentication):
 
 
 class HasScope(BasePermission):
-    """Default deny: a change needs the view's scope, of the key or of a role somewhere; where exactly is asked with the object."""
+    """Default deny: a change needs the view's scope, of the key or of a role somewhere; where exactly is
+    asked with the object.
+    """
 
     def has_permission(self, request: Request, view: Any) -> bool:
         who: Any = request.user

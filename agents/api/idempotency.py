@@ -1,6 +1,7 @@
 """Idempotency-Key: the same request again gets the same answer, and has one effect.
 
-The act and its stored answer commit in one transaction, so there is never one without the other, whenever the process dies.
+The act and its stored answer commit in one transaction, so there is never one without the other, whenever the
+process dies.
 """
 
 from __future__ import annotations

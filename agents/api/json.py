@@ -61,7 +61,9 @@ def read(body: bytes) -> Any:
 
 
 def deeper(text: str) -> bool:
-    """Whether brackets outside of strings nest deeper than allowed; cheap for the ordinary body, which has fewer in all."""
+    """Whether brackets outside of strings nest deeper than allowed; cheap for the ordinary body, which has
+    fewer in all.
+    """
     if text.count("[") + text.count("{") <= DEPTH:
         return False
     depth, quoted, escaped = 0, False, False

@@ -1,4 +1,7 @@
-"""Routes of an agent's keys. Who is not the agent itself needs `admin`; nobody gives a key more than they have."""
+"""Routes of an agent's keys.
+
+Who is not the agent itself needs `admin`; nobody gives a key more than they have.
+"""
 
 from __future__ import annotations
 

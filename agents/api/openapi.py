@@ -80,7 +80,9 @@ def route(
     kind: str = "",
     tag: str,
 ) -> Callable[[F], F]:
-    """Describe a method of a view: body, answer (of media type `kind` where it is not JSON), query and the refusals it can give."""
+    """Describe a method of a view: body, answer (of media type `kind` where it is not JSON), query and the
+    refusals it can give.
+    """
     several = ((takes, WITH_BODY), (query, WITH_QUERY), (once, WITH_KEY), (match, WITH_MATCH))
     codes = ALWAYS.union(refuses, *(codes for condition, codes in several if condition))
     problem = {code: OpenApiResponse(ProblemOut, SAYS[code]) for code in sorted(codes)}

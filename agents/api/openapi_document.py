@@ -1,4 +1,6 @@
-"""The OpenAPI document as it is served: made once in each process, since anybody may ask for it and making it takes a fifth of a second."""
+"""The OpenAPI document as it is served: made once in each process, since anybody may ask for it and making it
+takes a fifth of a second.
+"""
 
 from __future__ import annotations
 

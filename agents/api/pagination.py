@@ -34,7 +34,9 @@ def page(
     *,
     by: str = "id",
 ) -> Response:
-    """One page of `found` in the order of `by` (a unique field, `-` for descending); `shown` makes answers of rows."""
+    """One page of `found` in the order of `by` (a unique field, `-` for descending); `shown` makes answers of
+    rows.
+    """
     field, falling = by.removeprefix("-"), by.startswith("-")
     if cursor := query.get("cursor"):
         position: Any = reading(cursor)

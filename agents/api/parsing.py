@@ -1,4 +1,7 @@
-"""What clients send, field by field. The work a body can cause is bounded: an item costs little, also a wrong one, and faults are counted."""
+"""What clients send, field by field.
+
+The work a body can cause is bounded: an item costs little, also a wrong one, and faults are counted.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,10 @@ def _made(shape: type[Shape]) -> Shape:
 
 
 def _read(field: Any, value: Any, path: str, faults: Faults) -> Any:
-    """The value as `field` says. DRF's own walk raises and gathers an exception for each fault, at a hundred times the cost."""
+    """The value as `field` says.
+
+    DRF's own walk raises and gathers an exception for each fault, at a hundred times the cost.
+    """
     match field:
         case Shape() | serializers.ListSerializer() | serializers.ListField() if value is None:
             if not field.allow_null:

@@ -93,7 +93,9 @@ class View(APIView):
         return self.request.user
 
     def nothing_yet(self, seconds: float, wait_keys: Callable[[], Sequence[str]]) -> Response:
-        """204, after the client has waited: this is asked again whenever one of these queues is woken. At once where the server cannot wait."""
+        """204, after the client has waited: this is asked again whenever one of these queues is woken. At
+        once where the server cannot wait.
+        """
         if not seconds or LOOKS not in self.request.META:
             return Response(status=204)
         return Response(

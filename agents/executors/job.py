@@ -12,9 +12,10 @@ from typing import Any, BinaryIO
 class Job:
     """One attempt at a task.
 
-    kind: `command` or `python`. words: the argument vector, or the callable (`module.function`). slots: keyword arguments of the callable.
-    brief: what the task is about; a command reads it as JSON on standard input, a callable gets it as its first argument.
-    folders: where the callable's module is looked for. artifacts: the files it leaves in its work folder, and the type each is handed in as.
+    kind: `command` or `python`. words: the argument vector, or the callable (`module.function`). slots:
+    keyword arguments of the callable. brief: what the task is about; a command reads it as JSON on standard
+    input, a callable gets it as its first argument. folders: where the callable's module is looked for.
+    artifacts: the files it leaves in its work folder, and the type each is handed in as.
     """
 
     name: str
@@ -30,7 +31,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Handed:
-    """A file a job left, copied out of its reach. path: in the work folder; type: of the artifact it is to become."""
+    """A file a job left, copied out of its reach.
+
+    path: in the work folder; type: of the artifact it is to become.
+    """
 
     path: str
     type: str
@@ -41,8 +45,8 @@ class Handed:
 class Ending:
     """How an attempt ended.
 
-    kind: of a failure, as settling knows it: transient, permanent or validation. stopped: the cord was pulled before it could end.
-    files: what it hands in, open for whoever was given the ending, who calls `close`.
+    kind: of a failure, as settling knows it: transient, permanent or validation. stopped: the cord was pulled
+    before it could end. files: what it hands in, open for whoever was given the ending, who calls `close`.
     """
 
     ok: bool

@@ -1,4 +1,6 @@
-"""Who jobs run as. Root gives them a uid of their own, so that they reach neither the server's secrets nor the database's files."""
+"""Who jobs run as. Root gives them a uid of their own, so that they reach neither the server's secrets nor
+the database's files.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What a job hands in: the files its profile names, copied out of its work folder before that is gone.
 
-The job chose what lies there, so nothing is followed out of the folder: no link, no file that has another name elsewhere, nothing
-that is not an ordinary file of the job's own account.
+The job chose what lies there, so nothing is followed out of the folder: no link, no file that has another
+name elsewhere, nothing that is not an ordinary file of the job's own account.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ class NotHanded(Exception):
 
 
 def with_files(ending: Ending, job: Job, folder: Path) -> Ending:
-    """The ending with what the job promised to hand in; a failure when that is not there. An ending that is none already hands in nothing."""
+    """The ending with what the job promised to hand in; a failure when that is not there. An ending that is
+    none already hands in nothing.
+    """
     if not ending.ok or not job.artifacts:
         return ending
     files: list[Handed] = []

@@ -1,7 +1,8 @@
 """Running a process group: its output taken as it comes, its end certain.
 
-The group ends when its leader does, when its time is up, or when the cord is pulled: asked first, then killed. Whoever keeps
-the pipe open after that is not waited for. Should this process itself be killed, the guard ends the group.
+The group ends when its leader does, when its time is up, or when the cord is pulled: asked first, then
+killed. Whoever keeps the pipe open after that is not waited for. Should this process itself be killed, the
+guard ends the group.
 """
 
 from __future__ import annotations
@@ -36,7 +37,10 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True)
 class Ran:
-    """code: as subprocess has it, negative for a signal. cut: why it was ended before its time, or empty; stopped: by the cord."""
+    """code: as subprocess has it, negative for a signal.
+
+    cut: why it was ended before its time, or empty; stopped: by the cord.
+    """
 
     code: int
     output: Output
@@ -152,7 +156,10 @@ def _end_group(process: subprocess.Popen[bytes], pipe: IO[bytes], output: Output
 
 
 def _end_strays(mark: str) -> None:
-    """End children that left the group. One that starts another while we look is found the next time, so look until there is none."""
+    """End children that left the group.
+
+    One that starts another while we look is found the next time, so look until there is none.
+    """
     deadline = time.monotonic() + GRACE_S
     while (strays := process_guard.marked(mark)) and time.monotonic() < deadline:
         for stray in strays:
@@ -173,7 +180,9 @@ def _await_group(process: subprocess.Popen[bytes], pipe: IO[bytes], output: Outp
 
 
 def _has_ended(process: subprocess.Popen[bytes]) -> bool:
-    """Whether the leader has ended; it is left to be reaped, which keeps its number from being given to another."""
+    """Whether the leader has ended; it is left to be reaped, which keeps its number from being given to
+    another.
+    """
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
 
 

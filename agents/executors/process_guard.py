@@ -1,8 +1,9 @@
 """The guard: a process that outlives this one by a moment and ends the process groups it leaves behind.
 
-Whoever is killed cannot end its children, and a lapsed task is given to another while they still work on it. The guard is
-told of every group on a pipe, and reads the end of that pipe when its writer is gone, however it went. Where there is /proc it
-also finds, by a mark in their environment, groups it was not told of any more and children that left theirs.
+Whoever is killed cannot end its children, and a lapsed task is given to another while they still work on it.
+The guard is told of every group on a pipe, and reads the end of that pipe when its writer is gone, however it
+went. Where there is /proc it also finds, by a mark in their environment, groups it was not told of any more
+and children that left theirs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""The executor `python`: a callable by its dotted name, called with the brief and the slots in a process of its own."""
+"""The executor `python`: a callable by its dotted name, called with the brief and the slots in a process of
+its own.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +66,9 @@ def run_python(job: Job, stop: Stop) -> Ending:
 
 
 def _readable(source: Path, folder: Path, number: int) -> Path:
-    """The folder of a callable's module, or a copy of its modules beside the work when the job's account cannot read it."""
+    """The folder of a callable's module, or a copy of its modules beside the work when the job's account
+    cannot read it.
+    """
     if can_read(source):
         return source
     copy = folder / f".modules-{number}"

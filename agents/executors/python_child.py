@@ -1,4 +1,7 @@
-"""What the child process of the executor `python` runs. It stands alone: the standard library, and nothing of ours."""
+"""What the child process of the executor `python` runs.
+
+It stands alone: the standard library, and nothing of ours.
+"""
 
 import importlib
 import json

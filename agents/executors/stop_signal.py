@@ -26,7 +26,9 @@ class Stop:
         return self._reason
 
     def spare(self) -> None:
-        """The machine stood still: whoever vouches for the claim is given `SPARED_S` to say whether it still holds."""
+        """The machine stood still: whoever vouches for the claim is given `SPARED_S` to say whether it still
+        holds.
+        """
         self.until = max(self.until, time.monotonic() + SPARED_S)
 
     def pull(self, reason: str) -> None:

@@ -1,4 +1,6 @@
-"""The data folder a job stands on: a work folder of its own, a home, an environment with nothing of ours in it."""
+"""The data folder a job stands on: a work folder of its own, a home, an environment with nothing of ours in
+it.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Who came in, who went, and who was refused: in the log, and of those we know in the journal too.
 
-A flood fills neither. Of one kind, a process writes ten a minute for each address into the log and ten a minute for each principal into the
-journal; the next one written says how many were left out.
+A flood fills neither. Of one kind, a process writes ten a minute for each address into the log and ten a
+minute for each principal into the journal; the next one written says how many were left out.
 """
 
 from __future__ import annotations
@@ -53,9 +53,11 @@ in_log, in_journal = Allowance(), Allowance()
 
 
 def note(kind: str, *, address: str, who: Actor | None = None, by: Actor | None = None, **data: Any) -> None:
-    """Tell that `kind` (`signed_in`, `sign_in_failed`, `signed_out`, `refused`) happened to `who`, an agent or a person; None: somebody unknown.
+    """Tell that `kind` (`signed_in`, `sign_in_failed`, `signed_out`, `refused`) happened to `who`, an agent
+    or a person; None: somebody unknown.
 
-    `by` is the actor where that is not they themselves. `data` holds no secret, and nothing that a stranger typed but an address.
+    `by` is the actor where that is not they themselves. `data` holds no secret, and nothing that a stranger
+    typed but an address.
     """
     named = {"who": label(who)} if who else {}
     if (left_out := in_log.take((kind, address))) is not None:

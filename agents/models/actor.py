@@ -26,7 +26,8 @@ class PersonActor(Protocol):
     def get_username(self) -> str: ...
 
 
-# A plain string stands for a part of the system, such as `system:clock`. Who came with a key carries it: `via_key`, `key_scopes`.
+# A plain string stands for a part of the system, such as `system:clock`. Who came with a key carries it:
+# `via_key`, `key_scopes`.
 Actor: TypeAlias = AgentActor | PersonActor | str
 
 

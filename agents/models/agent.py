@@ -115,7 +115,9 @@ class AgentQuerySet(Locking["Agent"]):
 
     @sql.atomic
     def worker(self, name: str, *, capacity: int, capabilities: Sequence[str] = ()) -> Agent:
-        """The agent row of a Dramatiq worker: one per worker name, made on its first start. Capabilities it has stay unless others are named."""
+        """The agent row of a Dramatiq worker: one per worker name, made on its first start. Capabilities it
+        has stay unless others are named.
+        """
         can = words(capabilities)
         sql.check(self.model(name=name, capacity=capacity, capabilities=can), without=["state"])
         agent, made = self.get_or_create(
@@ -222,7 +224,9 @@ class Agent(FSMModelMixin, Versioned):
         return f"agent:{self.name}"
 
     def seen(self, *, word: str | None = None, metrics: dict[str, Any] | None = None) -> None:
-        """Note that the agent was heard, written at most every 5 s; at once when it says something else about itself."""
+        """Note that the agent was heard, written at most every 5 s; at once when it says something else about
+        itself.
+        """
         sql.rows(
             """INSERT INTO agents_agentpresence AS p (agent_id, last_seen_at, unread, word, metrics)
                VALUES (%(agent)s, clock_timestamp(), 0, coalesce(%(word)s::varchar, ''), coalesce(%(metrics)s, '{}'::jsonb))
@@ -260,7 +264,9 @@ class Agent(FSMModelMixin, Versioned):
 
     @transition(field=state, source=LIVE, target=State.QUARANTINED)
     def quarantine(self, *, by: Actor, reason: str = "") -> None:
-        """It writes nothing more until an operator makes it available: its claims are given back at no cost of an attempt."""
+        """It writes nothing more until an operator makes it available: its claims are given back at no cost
+        of an attempt.
+        """
         self._may_change(by)
         self.record("agent.quarantined", by=by, reason=reason)
         hooks.run("agent.quarantined", self, by=by)
@@ -274,7 +280,9 @@ class Agent(FSMModelMixin, Versioned):
         hooks.run("agent.retired", self, by=by)
 
     def _may_change(self, by: Actor) -> None:
-        """An agent takes back what an agent said, but nobody out of quarantine and not what a person decided; who may act at all is asked before."""
+        """An agent takes back what an agent said, but nobody out of quarantine and not what a person decided;
+        who may act at all is asked before.
+        """
         kept = self.state == self.State.QUARANTINED or (
             self.state != self.State.AVAILABLE and self.state_by != label(by)
         )
@@ -321,7 +329,10 @@ class Agent(FSMModelMixin, Versioned):
             self.work_in(projects, by=by)
 
     def work_in(self, projects: Iterable[Project], *, by: Actor) -> None:
-        """From now on in these projects and no other. Each is told of by itself: not everybody who sees the agent sees them all."""
+        """From now on in these projects and no other.
+
+        Each is told of by itself: not everybody who sees the agent sees them all.
+        """
         before, after = set(self.projects.all()), set(projects)
         if before != after:
             self.projects.set(after)

@@ -1,7 +1,8 @@
 """The journal: every act is one row, written in the act's transaction, never changed.
 
-A row is the truth; the ring on `omoi_events` after commit is only a doorbell (a trigger rings once a statement). Inside a
-subject its running number is the order; between subjects use the cursors of `EventQuerySet`.
+A row is the truth; the ring on `omoi_events` after commit is only a doorbell (a trigger rings once a
+statement). Inside a subject its running number is the order; between subjects use the cursors of
+`EventQuerySet`.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ ORDER BY age DESC NULLS LAST LIMIT 1
 
 
 class ResyncRequired(OmoiError):
-    """The follower is too far behind, or its cursor is of another database; `cursor` is where it can start again."""
+    """The follower is too far behind, or its cursor is of another database; `cursor` is where it can start
+    again.
+    """
 
     code = "resync_required"
     title = "Too far behind to be told event by event"
@@ -57,7 +60,8 @@ class EventQuerySet(models.QuerySet["Event"]):
             else self.filter(topic__in=topics)
         )
 
-    # -- followers: what is new since a snapshot. They wait for no other transaction; order is by look, inside a look by transaction.
+    # -- followers: what is new since a snapshot. They wait for no other transaction; order is by look, inside
+    # a look by transaction.
 
     def current_cursor(self) -> str:
         """Where a live follower starts: what this moment has seen."""
@@ -68,11 +72,13 @@ class EventQuerySet(models.QuerySet["Event"]):
     def since(
         self, cursor: str, topics: Iterable[str] | None = None, limit: int = 500
     ) -> tuple[list[Event], str]:
-        """Events of this set that `cursor` had not seen, and the next cursor; raises Malformed, ResyncRequired.
+        """Events of this set that `cursor` had not seen, and the next cursor; raises Malformed,
+        ResyncRequired.
 
-        Where `limit` cuts a look short, the next cursor remembers the look it belongs to and how far it got, and the following call reads
-        on in that same look: events that were committed meanwhile with earlier numbers wait for the look after it. So nothing is
-        skipped and nothing told twice; ask again at once while as many as `limit` come.
+        Where `limit` cuts a look short, the next cursor remembers the look it belongs to and how far it got,
+        and the following call reads on in that same look: events that were committed meanwhile with earlier
+        numbers wait for the look after it. So nothing is skipped and nothing told twice; ask again at once
+        while as many as `limit` come.
         """
         at = following(cursor)
         now = sql.one(SNAPSHOT)
@@ -107,7 +113,9 @@ class EventQuerySet(models.QuerySet["Event"]):
         project: int | None = None,
         limit: int = 50,
     ) -> tuple[list[Event], str]:
-        """Events of this set behind the place `after`, in the journal's order, and the place of the last; raises Malformed."""
+        """Events of this set behind the place `after`, in the journal's order, and the place of the last;
+        raises Malformed.
+        """
         events = self.about(topic) if topic else self
         if kind:
             events = events.filter(kind=kind)
@@ -125,7 +133,9 @@ class EventQuerySet(models.QuerySet["Event"]):
         return rows, f"{rows[-1].xid}_{rows[-1].id}" if rows else f"{xid}_{last}"
 
     def health(self) -> str:
-        """Empty, or a sentence naming the transaction that has held history back for long; followers do not wait for it."""
+        """Empty, or a sentence naming the transaction that has held history back for long; followers do not
+        wait for it.
+        """
         oldest = sql.one(OLDEST)
         if not oldest or (oldest["age"] or 0) < HELD_BACK_S:
             return ""
@@ -194,7 +204,10 @@ class Journaled(models.Model):
         reason: str = "",
         inside: int | None = None,
     ) -> None:
-        """Write one event of this row, in the transaction of the act it tells of. `inside`: only for those who see that project."""
+        """Write one event of this row, in the transaction of the act it tells of.
+
+        `inside`: only for those who see that project.
+        """
         table = self._meta.db_table
         row = sql.one(f"UPDATE {table} SET events = events + 1 WHERE id = %s RETURNING events", [self.pk])
         assert row, f"{self} is not stored"

@@ -1,4 +1,5 @@
-"""What floors above do in the transaction of an act down here. They register in AppConfig.ready; the act calls them by name.
+"""What floors above do in the transaction of an act down here. They register in AppConfig.ready; the act
+calls them by name.
 
 A project that is paused takes its lanes along, and this floor knows no lanes.
 """
@@ -16,7 +17,9 @@ _hooks: dict[str, list[Hook]] = defaultdict(list)
 
 
 def on(act: str) -> Callable[[Hook], Hook]:
-    """Register a function to be called with the row whenever `act` happens; registering it again changes nothing."""
+    """Register a function to be called with the row whenever `act` happens; registering it again changes
+    nothing.
+    """
 
     def register(hook: Hook) -> Hook:
         if hook not in _hooks[act]:

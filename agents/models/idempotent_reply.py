@@ -1,4 +1,6 @@
-"""Reply: the answer to a request that came with an Idempotency-Key, kept so that the same request again gets the same answer."""
+"""Reply: the answer to a request that came with an Idempotency-Key, kept so that the same request again gets
+the same answer.
+"""
 
 from __future__ import annotations
 

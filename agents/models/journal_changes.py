@@ -1,7 +1,7 @@
 """What the journal got since a cursor, as topics: what live pages ask again and again.
 
-The cursor is a snapshot: what it had not seen and the present one has is new. So nothing is skipped, whatever the order of
-commits, and no open transaction holds the followers back.
+The cursor is a snapshot: what it had not seen and the present one has is new. So nothing is skipped, whatever
+the order of commits, and no open transaction holds the followers back.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from omoi_site.serving.hub import Change
 
 MOST = 2000  # events; past that, fetching everything again is cheaper than the list
 
-# Not seen by a snapshot = begun after it (xmax) or still open then (xip): two index ranges, however old its oldest transaction is.
-# The order is for the planner: without one a plan made for any cursor expects a third of the journal to be new, and reads it from its start.
+# Not seen by a snapshot = begun after it (xmax) or still open then (xip): two index ranges, however old its
+# oldest transaction is. The order is for the planner: without one a plan made for any cursor expects a third
+# of the journal to be new, and reads it from its start.
 SINCE = f"""
 WITH news AS MATERIALIZED (
   (SELECT topic, project_id, kind FROM agents_event WHERE xid >= pg_snapshot_xmax(%(old)s::pg_snapshot)

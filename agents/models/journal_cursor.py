@@ -1,7 +1,8 @@
 """Cursors of the journal: opaque to whoever keeps one, url-safe, and refused when they are none of ours.
 
-A follower's cursor is a snapshot: what it had not seen is new, whatever the order of commits. When a look was cut short at its
-limit it says besides up to which snapshot the look went and which event was the last. A place in history is the last event's xid and id.
+A follower's cursor is a snapshot: what it had not seen is new, whatever the order of commits. When a look was
+cut short at its limit it says besides up to which snapshot the look went and which event was the last. A
+place in history is the last event's xid and id.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ LONGEST = 20_000  # a snapshot names every transaction that was open
 
 @dataclass(frozen=True)
 class Following:
-    """What a follower has seen: all of snapshot `seen`; with `upto`, of what came between the two also all to `xid`, `id`."""
+    """What a follower has seen: all of snapshot `seen`; with `upto`, of what came between the two also all to
+    `xid`, `id`.
+    """
 
     seen: str
     upto: str = ""
@@ -62,7 +65,9 @@ def place(cursor: str) -> tuple[int, int]:
 
 
 def _plausible(snapshot: str) -> bool:
-    """What PostgreSQL takes for a snapshot: 0 < xmin <= xmax, and between them, rising, the transactions that were open."""
+    """What PostgreSQL takes for a snapshot: 0 < xmin <= xmax, and between them, rising, the transactions that
+    were open.
+    """
     xmin, xmax, open_ones = snapshot.split(".")
     numbers = [int(xmin), *(int(xid) for xid in open_ones.split("-") if xid), int(xmax)]
     inside = numbers[1:-1]

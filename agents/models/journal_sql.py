@@ -14,10 +14,12 @@ def insert_events(
     actor: str = "%(actor)s",
     key: str = "%(key)s",
 ) -> str:
-    """SQL that writes one event for each row of `source`: a CTE with `project_id` and `events`, the number of the event.
+    """SQL that writes one event for each row of `source`: a CTE with `project_id` and `events`, the number of
+    the event.
 
-    All arguments are SQL, in the order of the columns where parameters have no names. Text and not a function of the
-    database: the planner sees the plain INSERT it always saw, and the whole statement rings its followers once.
+    All arguments are SQL, in the order of the columns where parameters have no names. Text and not a function
+    of the database: the planner sees the plain INSERT it always saw, and the whole statement rings its
+    followers once.
     """
     return f"""
   INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)

@@ -44,9 +44,11 @@ class KeyQuerySet(models.QuerySet["Key"]):
         scopes: Sequence[str] = (),
         expires_in: timedelta | None = None,
     ) -> tuple[Key, str]:
-        """A new key and its full text, which is shown this once. Without scopes: `work` for an agent, those of their roles for a person.
+        """A new key and its full text, which is shown this once. Without scopes: `work` for an agent, those
+        of their roles for a person.
 
-        Made with a key it ends with that one, however that ends; with an agent's key after 30 days at most. Raises Forbidden where `by` may not give it.
+        Made with a key it ends with that one, however that ends; with an agent's key after 30 days at most.
+        Raises Forbidden where `by` may not give it.
         """
         if unknown := sorted(set(scopes) - set(rights.SCOPES)):
             raise Invalid(
@@ -81,7 +83,9 @@ class KeyQuerySet(models.QuerySet["Key"]):
         return key, f"omoi_{prefix}_{secret}"
 
     def _parent(self, by: Actor) -> Key | None:
-        """The key `by` came with, held live until the transaction ends: its end waits for us, and then sees what we made."""
+        """The key `by` came with, held live until the transaction ends: its end waits for us, and then sees
+        what we made.
+        """
         if not via(by):
             return None
         parent = (
@@ -93,7 +97,9 @@ class KeyQuerySet(models.QuerySet["Key"]):
 
     @sql.atomic
     def revoke(self, *, by: Actor) -> list[str]:
-        """Keys of this set, and all that were made with them, are good for nothing from now on; returns the prefixes of those that were live."""
+        """Keys of this set, and all that were made with them, are good for nothing from now on; returns the
+        prefixes of those that were live.
+        """
         revoked: list[str] = []
         keys: models.QuerySet[Key] = self
         while batch := list(
@@ -109,7 +115,9 @@ class KeyQuerySet(models.QuerySet["Key"]):
         return revoked
 
     def bearing(self, text: str) -> Key | None:
-        """The live key with this text, with its agent or user; None when it is unknown, revoked or past its time."""
+        """The live key with this text, with its agent or user; None when it is unknown, revoked or past its
+        time.
+        """
         prefix, secret = _parts(text)
         row = sql.one(_bearing(), [prefix]) if prefix else None
         if not row or not secrets.compare_digest(bytes(row["key_hash"]), digest(secret)):
@@ -138,7 +146,9 @@ def _parts(text: str) -> tuple[str, str]:
 
 @functools.cache
 def _bearing() -> str:
-    """One statement for every request that comes with a key; made by hand, because composing it anew cost more than running it."""
+    """One statement for every request that comes with a key; made by hand, because composing it anew cost
+    more than running it.
+    """
     columns = [
         f"{alias}.{column.column} AS {alias}_{column.column}"
         for alias, model in (("key", Key), ("agent", Agent))

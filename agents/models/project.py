@@ -43,7 +43,9 @@ class ProjectQuerySet(Locking["Project"]):
         workflows: Iterable[str] = (),
         profiles: Iterable[str] = (),
     ) -> Project:
-        """Create a project; `workflow` is the name new tickets follow, `workflows` what they may follow besides, `profiles` what its tasks may run."""
+        """Create a project; `workflow` is the name new tickets follow, `workflows` what they may follow
+        besides, `profiles` what its tasks may run.
+        """
         project = self.model(
             key=key, name=name or key, repository=repository, workflow=workflow, workflows=distinct(workflows)
         )
@@ -128,7 +130,9 @@ class Project(Versioned):
         workflows: Iterable[str] | None = None,
         profiles: Iterable[str] | None = None,
     ) -> None:
-        """Change what is given; tickets that are there keep their workflow, and tasks whose profile is not granted any more fail when they are run."""
+        """Change what is given; tickets that are there keep their workflow, and tasks whose profile is not
+        granted any more fail when they are run.
+        """
         changes = {
             "name": name,
             "repository": repository,
@@ -160,7 +164,9 @@ class Project(Versioned):
 
 
 def grantable(names: Iterable[str], *, by: Actor, granted: Sequence[str] = ()) -> list[str]:
-    """These names of profiles, where `by` may grant them; raises Forbidden, and Invalid for one that is not installed (and not granted before)."""
+    """These names of profiles, where `by` may grant them; raises Forbidden, and Invalid for one that is not
+    installed (and not granted before).
+    """
     wanted = distinct(names)
     if wanted != list(granted) and not isinstance(
         by, str

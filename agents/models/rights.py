@@ -23,8 +23,8 @@ OF_ROLE = {
 def scopes(who: Actor, project: Project | None = None) -> frozenset[str]:
     """What `who` may do in `project`; without one, in the whole installation. A key's own scopes only narrow.
 
-    An agent has the scopes of its key, in its projects. A person has those of their role in the project, the operator all; beyond projects nobody
-    else has any. A plain string is a part of the system, which has all.
+    An agent has the scopes of its key, in its projects. A person has those of their role in the project, the
+    operator all; beyond projects nobody else has any. A plain string is a part of the system, which has all.
     """
     if isinstance(who, str):
         return frozenset(SCOPES)
@@ -97,8 +97,9 @@ def require_grantable(
 ) -> None:
     """Raise Forbidden unless `who` may make a key with these scopes for the agent or the person.
 
-    Nobody gives more than they have. A person makes keys for themself, the operator for everybody; a key never widens a person's roles. For
-    another agent it takes `admin` in each of its projects; whoever registers one may give it its first key, to work.
+    Nobody gives more than they have. A person makes keys for themself, the operator for everybody; a key
+    never widens a person's roles. For another agent it takes `admin` in each of its projects; whoever
+    registers one may give it its first key, to work.
     """
     if agent is None:
         if isinstance(who, Agent) or (pk_of(who) != user.pk and not sees_all(who)):
@@ -124,5 +125,7 @@ def require_grantable(
 
 
 def narrowed(who: Actor) -> frozenset[str]:
-    """What a person's key leaves of their rights; all, where they came without one or with one that narrows nothing."""
+    """What a person's key leaves of their rights; all, where they came without one or with one that narrows
+    nothing.
+    """
     return getattr(who, "key_scopes", None) or frozenset(SCOPES)

@@ -1,7 +1,8 @@
 """Signing in: the one-time link, and how often a password may be tried.
 
-The link signs its user in once. Nothing is stored for it: its token is made from the user's last sign-in, and using it is a write that
-succeeds only while that has not changed. Of several uses at the same time one is the sign-in, and the others come too late.
+The link signs its user in once. Nothing is stored for it: its token is made from the user's last sign-in, and
+using it is a write that succeeds only while that has not changed. Of several uses at the same time one is the
+sign-in, and the others come too late.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ WINDOW = timedelta(minutes=15)
 TRIES = 10  # with one name from one address, within WINDOW
 OF_ADDRESS = 50  # from one address with whatever names, within WINDOW
 MINUTE = timedelta(minutes=1)
-IN_ALL = 120  # from everywhere within MINUTE: a name is not locked for its owner, and guessing from everywhere stays slow
+# from everywhere within MINUTE: a name is not locked for its owner, and guessing from everywhere stays slow
+IN_ALL = 120
 COUNT = """
 SELECT count(*) FILTER (WHERE who = %(who)s AND address = %(address)s) AS name, min(at) FILTER (WHERE who = %(who)s AND address = %(address)s) AS name_since,
        count(*) FILTER (WHERE address = %(address)s) AS place, min(at) FILTER (WHERE address = %(address)s) AS place_since,
@@ -37,7 +39,9 @@ class OneTime(PasswordResetTokenGenerator):
     key_salt = "omoi.one-time-link"
 
     def _make_hash_value(self, user: Any, timestamp: int) -> str:
-        """With the whole moment of the last sign-in: Django's drops what is less than a second, and two fall into one."""
+        """With the whole moment of the last sign-in: Django's drops what is less than a second, and two fall
+        into one.
+        """
         return f"{super()._make_hash_value(user, timestamp)}{user.last_login and user.last_login.isoformat()}"
 
 
@@ -59,7 +63,9 @@ def holder(uid: str, token: str) -> Any | None:
 
 
 def redeem(uid: str, token: str) -> Any | None:
-    """The user a link was made for, who is signed in by it now; None when it was used, if only a moment ago, or is not valid."""
+    """The user a link was made for, who is signed in by it now; None when it was used, if only a moment ago,
+    or is not valid.
+    """
     if (user := holder(uid, token)) is None:
         return None
     # Waits for whoever was first, and then looks again: the row is not what the token was made from any more.
@@ -90,7 +96,8 @@ class SignInTryQuerySet(models.QuerySet["SignInTry"]):
     @sql.atomic
     def count_in(self, name: str, address: str) -> None:
         """Count one more try before the password is looked at; raises TooManyTries, and then counts none."""
-        # one at a time, so that tries at the same time count each other; hashing a password takes a hundred times as long
+        # one at a time, so that tries at the same time count each other; hashing a password takes a hundred
+        # times as long
         sql.rows("SELECT pg_advisory_xact_lock(hashtextextended('sign-in', 0))")
         sql.rows("DELETE FROM agents_signintry WHERE at < clock_timestamp() - %s", [WINDOW])
         pair = {"who": who(name), "address": address}

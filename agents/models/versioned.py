@@ -1,4 +1,6 @@
-"""Rows that people edit: taken one at a time under their lock, with a version that tells whether somebody was faster."""
+"""Rows that people edit: taken one at a time under their lock, with a version that tells whether somebody was
+faster.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ class Locking(models.QuerySet[Row]):
 
     @sql.atomic
     def act(self, pk: int, verb: str, *, by: Actor, version: int | None = None, **how: Any) -> Row:
-        """Do `verb` to one row under its lock, as `locked` does, and again after a deadlock; the row as it is then."""
+        """Do `verb` to one row under its lock, as `locked` does, and again after a deadlock; the row as it is
+        then.
+        """
         if "reason" in how:
             how["reason"] = limits.reason(how["reason"])
         with self.locked(pk=pk) as row:
@@ -39,7 +43,9 @@ class Locking(models.QuerySet[Row]):
 
     @contextmanager
     def lock(self, **which: Any) -> Iterator[Row]:
-        """One row under its lock, in one transaction: for whoever may find nothing to change. What changes, `save_version` saves."""
+        """One row under its lock, in one transaction: for whoever may find nothing to change. What changes,
+        `save_version` saves.
+        """
         with transaction.atomic():
             # NO KEY: conflicts with the FOR SHARE of whoever adds below it, not with foreign keys
             rows = self.select_for_update(no_key=True, of=("self",)).filter(**which)
@@ -71,7 +77,9 @@ class Versioned(Journaled):
     def change(
         self, kind: str, fields: dict[str, Any], *, by: Actor, version: int | None = None
     ) -> dict[str, Any]:
-        """Set checked fields and write one event with what was and what is; returns what was, of those that differ."""
+        """Set checked fields and write one event with what was and what is; returns what was, of those that
+        differ.
+        """
         self.expect(version)
         before = {name: getattr(self, name) for name, value in fields.items() if getattr(self, name) != value}
         if before:

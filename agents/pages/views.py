@@ -91,7 +91,9 @@ sign_out = SignOut.as_view()
 
 
 def admin_sign_in(request: HttpRequest) -> HttpResponse:
-    """The admin's own sign-in page counts no tries: everybody comes in by ours. Whoever is in already lacks the right."""
+    """The admin's own sign-in page counts no tries: everybody comes in by ours. Whoever is in already lacks
+    the right.
+    """
     if request.user.is_authenticated and not request.user.is_staff:
         raise PermissionDenied
     query = f"?{request.GET.urlencode()}" if request.GET else ""

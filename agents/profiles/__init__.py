@@ -1,7 +1,9 @@
-"""Profiles: what an executor may be asked to run, by name. An admin of this machine installs them; a task fills their slots.
+"""Profiles: what an executor may be asked to run, by name. An admin of this machine installs them; a task
+fills their slots.
 
-A profile is a YAML file in `OMOI_HOME/profiles`, or one that is shipped. Its slots are declared, and each fills exactly one
-argument: there is no shell and no text to break out of. A file is read when it is asked for, so an installed one counts at once.
+A profile is a YAML file in `OMOI_HOME/profiles`, or one that is shipped. Its slots are declared, and each
+fills exactly one argument: there is no shell and no text to break out of. A file is read when it is asked
+for, so an installed one counts at once.
 """
 
 from __future__ import annotations
@@ -30,7 +32,10 @@ class UnknownProfile(LookupError):
 
 @dataclass(frozen=True)
 class Slot:
-    """One value a task gives. Without a pattern or choices it may not begin with `-`: it would be read as an option."""
+    """One value a task gives.
+
+    Without a pattern or choices it may not begin with `-`: it would be read as an option.
+    """
 
     name: str
     pattern: str = ""
@@ -53,9 +58,11 @@ class Slot:
 
 @dataclass(frozen=True)
 class Profile:
-    """kind: the executor. words: the argument vector, a Slot where a value goes; for `python` the callable alone.
+    """kind: the executor. words: the argument vector, a Slot where a value goes; for `python` the callable
+    alone.
 
-    artifacts: files the work leaves in its folder, and the type each is handed in as; one that is missing is a failure.
+    artifacts: files the work leaves in its folder, and the type each is handed in as; one that is missing is
+    a failure.
     """
 
     name: str
@@ -121,7 +128,9 @@ def known() -> set[str]:
 
 
 def faults(name: str, slots: Mapping[str, Any]) -> dict[str, str]:
-    """What keeps a task from using this profile so, by field (`profile`, `slots`, `slots.NAME`); empty when nothing does."""
+    """What keeps a task from using this profile so, by field (`profile`, `slots`, `slots.NAME`); empty when
+    nothing does.
+    """
     if not name:
         return {"slots": "slots need a profile"} if slots else {}
     try:

@@ -1,4 +1,6 @@
-"""Who may open a live socket, which topics they may follow, and for how long: rights end while a page is open."""
+"""Who may open a live socket, which topics they may follow, and for how long: rights end while a page is
+open.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,8 @@ def request_of(scope: Scope) -> WSGIRequest:
 def same_origin(request: WSGIRequest) -> bool:
     """Whether the page that opens the socket is ours or one of CSRF_TRUSTED_ORIGINS; raises DisallowedHost.
 
-    With the port, because cookies ignore it: else a page of any program on this machine could open a socket of whoever is signed in.
+    With the port, because cookies ignore it: else a page of any program on this machine could open a socket
+    of whoever is signed in.
     """
     origin, host = request.headers.get("Origin", ""), request.get_host()
     try:
@@ -65,7 +68,9 @@ def viewer(request: WSGIRequest) -> Any | None:
 
 @dataclass(frozen=True)
 class Viewer:
-    """Whom an open socket belongs to, by what ends when they are signed out: their session, or the password it began with."""
+    """Whom an open socket belongs to, by what ends when they are signed out: their session, or the password
+    it began with.
+    """
 
     session: str
     user: int
@@ -79,7 +84,9 @@ class Viewer:
 
 
 def may_follow(user: Any, topics: Iterable[str]) -> set[str]:
-    """Those of `topics` that lie in projects the user sees; what does not exist and what is not theirs look alike."""
+    """Those of `topics` that lie in projects the user sees; what does not exist and what is not theirs look
+    alike.
+    """
     wanted = {topic: place for topic in topics if (place := place_of(topic))}
     keys = _known(
         Project.objects.seen_by(user), "key", (name for kind, name in wanted.values() if kind == "project")
@@ -91,7 +98,9 @@ def may_follow(user: Any, topics: Iterable[str]) -> set[str]:
 
 
 def place_of(topic: str) -> tuple[str, str] | None:
-    """What one must see to follow the topic: a project by its key or an agent by its name; None for a topic that does not exist."""
+    """What one must see to follow the topic: a project by its key or an agent by its name; None for a topic
+    that does not exist.
+    """
     kind, _, name = topic.partition(":")
     if kind == "ticket":
         return "project", name.rpartition("-")[0]
@@ -103,8 +112,8 @@ def _known(seen: QuerySet[Any], field: str, names: Iterable[str]) -> set[str]:
     return set(seen.filter(**{f"{field}__in": wanted}).values_list(field, flat=True)) if wanted else set()
 
 
-# Everything that is open at once, in one statement: who is still signed in, what of what they follow they still see (as `seen_by` has it),
-# and which keys of those who wait are still good.
+# Everything that is open at once, in one statement: who is still signed in, what of what they follow they
+# still see (as `seen_by` has it), and which keys of those who wait are still good.
 STANDING = f"""
 WITH viewer AS MATERIALIZED (
   SELECT v.session, u.id, u.is_superuser FROM unnest(%(sessions)s::text[], %(users)s::int[], %(passwords)s::text[]) v(session, id, password)
@@ -126,8 +135,8 @@ WHERE key.prefix = ANY (%(prefixes)s::text[]) AND {LIVE} AND coalesce(u.is_activ
 
 
 async def recheck(link: psycopg.AsyncConnection[Any], hub: Hub) -> None:
-    """Sign out the followers whose session is over, take from the others what they may not follow any more, and call those who wait with a
-    key that is over."""
+    """Sign out the followers whose session is over, take from the others what they may not follow any more,
+    and call those who wait with a key that is over."""
     open_ones = {follower: follower.topics for follower in hub.signed_in if follower.viewer}
     keys = {
         holder: prefix

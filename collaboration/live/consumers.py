@@ -1,8 +1,8 @@
 """The live socket: asks who may listen, joins topics, and passes signals on. It writes nothing.
 
-page     {"topics": ["project:OMO", "ticket:OMO-1"], "cursor": "…"}   after opening, and whenever its topics change
-server   {"topic": …, "cursor": …} for each that changed since, or {"topic": "resync", "cursor": …}; then as things happen
-page     {}   and the server answers {}
+page     {"topics": ["project:OMO", "ticket:OMO-1"], "cursor": "…"}   after opening, and whenever its topics
+change server   {"topic": …, "cursor": …} for each that changed since, or {"topic": "resync", "cursor": …};
+then as things happen page     {}   and the server answers {}
 """
 
 from __future__ import annotations
@@ -73,7 +73,9 @@ class LiveConsumer(AsyncWebsocketConsumer):
                 self.hub.waits.give_back(self.principal)
 
     async def dispatch(self, message: dict[str, Any]) -> None:
-        """Without Channels' visit to its own database thread before every message: nothing here has a connection."""
+        """Without Channels' visit to its own database thread before every message: nothing here has a
+        connection.
+        """
         try:
             await getattr(self, message["type"].replace(".", "_"))(message)
         except Refused as refused:

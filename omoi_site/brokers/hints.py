@@ -1,8 +1,8 @@
 """The broker carries hints: a message says *look*, the row says *whether*. Losing one loses time only.
 
-A hint belongs to the transaction it is given in, which carries one message for each actor. On PostgreSQL, the default, the
-message is a row of that transaction; RabbitMQ and Redis get it after the commit, from a thread of its own, so that a broker
-that is away neither fails the act nor keeps it waiting.
+A hint belongs to the transaction it is given in, which carries one message for each actor. On PostgreSQL, the
+default, the message is a row of that transaction; RabbitMQ and Redis get it after the commit, from a thread
+of its own, so that a broker that is away neither fails the act nor keeps it waiting.
 """
 
 from __future__ import annotations
@@ -73,7 +73,9 @@ def health() -> str:
 
 
 def forget_old(limit: int = 1_000) -> int:
-    """Drop hints that no worker took in time, or took and lost; the sweep has repeated them since. Returns how many."""
+    """Drop hints that no worker took in time, or took and lost; the sweep has repeated them since. Returns
+    how many.
+    """
     return 0 if settings.BROKER_URL else get().forget(OLD_S, limit)
 
 
@@ -89,7 +91,9 @@ def kind() -> str:
 
 @functools.cache
 def get() -> Any:
-    """The broker of this process: dramatiq's, with `reach`, which raises when it is away. Making it connects to nothing."""
+    """The broker of this process: dramatiq's, with `reach`, which raises when it is away. Making it connects
+    to nothing.
+    """
     try:
         chosen = importlib.import_module(f"omoi_site.brokers.{kind().lower()}").Broker(
             middleware=middleware()
@@ -103,7 +107,9 @@ def get() -> Any:
 
 
 def middleware() -> list[Middleware]:
-    """No retries and no time limit: what a hint asks for is repeated by a sweep, and executors have limits of their own."""
+    """No retries and no time limit: what a hint asks for is repeated by a sweep, and executors have limits of
+    their own.
+    """
     return [Retries(max_retries=0), DbConnectionsMiddleware()]
 
 

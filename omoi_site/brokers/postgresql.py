@@ -38,9 +38,11 @@ class Broker(theirs.PostgresBroker):
         )
 
     def enqueue(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:
-        """Inside a transaction of ours the message is part of it; else one try on the broker's own connection.
+        """Inside a transaction of ours the message is part of it; else one try on the broker's own
+        connection.
 
-        A worker acknowledges what it could not send on, so there Django's connection, perhaps a dead one, must not be what sends.
+        A worker acknowledges what it could not send on, so there Django's connection, perhaps a dead one,
+        must not be what sends.
         """
         if delay:
             message = message.copy(

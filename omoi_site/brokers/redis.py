@@ -20,7 +20,8 @@ class Broker(theirs.RedisBroker):
             ),
             middleware=middleware,
             namespace="omoi",
-            maintenance_chance=100_000,  # of a million commands; by default a dead worker's messages come back at one in a thousand
+            # of a million commands; by default a dead worker's messages come back at one in a thousand
+            maintenance_chance=100_000,
             heartbeat_timeout=10_000,
         )
 

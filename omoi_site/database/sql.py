@@ -48,8 +48,8 @@ def one(sql: str, params: dict[str, Any] | Sequence[Any] | None = None) -> dict[
 def patiently(act: Callable[P, R]) -> Callable[P, R]:
     """The act, run again after a deadlock or a serialisation failure, three times at most.
 
-    For acts whose transactions have all been rolled back by then. Inside a transaction it is the act itself: only the
-    outermost can be repeated as a whole.
+    For acts whose transactions have all been rolled back by then. Inside a transaction it is the act itself:
+    only the outermost can be repeated as a whole.
     """
 
     @functools.wraps(act)
@@ -73,7 +73,9 @@ def atomic(act: Callable[P, R]) -> Callable[P, R]:
 
 
 def joined(act: Callable[P, R]) -> Callable[P, R]:
-    """As `atomic`, but inside another transaction a part of it: its failure is the failure of the whole, and no savepoint is paid for."""
+    """As `atomic`, but inside another transaction a part of it: its failure is the failure of the whole, and
+    no savepoint is paid for.
+    """
     return _in_one(act, savepoint=False)
 
 
@@ -88,7 +90,9 @@ def _in_one(act: Callable[P, R], *, savepoint: bool) -> Callable[P, R]:
 
 @contextmanager
 def snapshot() -> Iterator[None]:
-    """A transaction that only reads, all of whose statements see one moment; inside another transaction a part of it."""
+    """A transaction that only reads, all of whose statements see one moment; inside another transaction a
+    part of it.
+    """
     if connection.in_atomic_block:
         yield
         return
@@ -98,7 +102,9 @@ def snapshot() -> Iterator[None]:
 
 
 def insert(row: models.Model, *, field: str, taken: str, next_action: str = "") -> None:
-    """Store a new row; raises Invalid saying `taken` when another has its value of `field`, also one that came a moment before."""
+    """Store a new row; raises Invalid saying `taken` when another has its value of `field`, also one that
+    came a moment before.
+    """
     try:
         with transaction.atomic():
             row.save(force_insert=True)
@@ -109,7 +115,8 @@ def insert(row: models.Model, *, field: str, taken: str, next_action: str = "") 
 
 
 def copy_in(new: Sequence[models.Model]) -> None:
-    """Store new rows of one model by COPY and give them their ids: several times faster than INSERT, in two statements.
+    """Store new rows of one model by COPY and give them their ids: several times faster than INSERT, in two
+    statements.
 
     Values are plain; a field left to the database (`db_default`) is so in all rows, and is not read back.
     """

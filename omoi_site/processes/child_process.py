@@ -1,4 +1,6 @@
-"""One role under supervision: a process that tells when it is ready and is started again when it dies by itself."""
+"""One role under supervision: a process that tells when it is ready and is started again when it dies by
+itself.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +81,8 @@ class Child:
             self.pauses = 0
 
     def died(self) -> bool:
-        """Whether it has ended since the last look; then it is due again: at once when it had been ready, else after a longer and longer pause.
+        """Whether it has ended since the last look; then it is due again: at once when it had been ready,
+        else after a longer and longer pause.
 
         What runs once is due again only when somebody ended it.
         """

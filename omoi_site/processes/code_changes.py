@@ -1,4 +1,7 @@
-"""Which file of the code was changed, for who works on it. Templates and static files are none: they are read anew each time."""
+"""Which file of the code was changed, for who works on it.
+
+Templates and static files are none: they are read anew each time.
+"""
 
 from __future__ import annotations
 

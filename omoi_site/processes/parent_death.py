@@ -14,8 +14,8 @@ PR_SET_PDEATHSIG = 1
 def die_with_parent(by: signal.Signals) -> Callable[[], None]:
     """A `preexec_fn`: the child is sent `by` when its parent is gone, and leads a process group of its own.
 
-    Linux alone can do it. It fires when the *thread* that forked ends, so fork from the main thread. Popen runs it after setuid, which
-    would clear it.
+    Linux alone can do it. It fires when the *thread* that forked ends, so fork from the main thread. Popen
+    runs it after setuid, which would clear it.
     """
     libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
     parent = os.getpid()

@@ -1,4 +1,6 @@
-"""The one server of an OMOI_HOME: the lock it holds while it lives, and `server.json`, by which commands find it."""
+"""The one server of an OMOI_HOME: the lock it holds while it lives, and `server.json`, by which commands find
+it.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +81,9 @@ def remove_server_file(home: Path) -> None:
 
 
 def end_leftovers(home: Path, patience: float = 20) -> None:
-    """End the children of a supervisor that was killed: we hold its lock, so nobody looks after them any more."""
+    """End the children of a supervisor that was killed: we hold its lock, so nobody looks after them any
+    more.
+    """
     left = {
         pid
         for role, pid in ((read_server_file(home) or {}).get("children") or {}).items()
@@ -96,7 +100,10 @@ def end_leftovers(home: Path, patience: float = 20) -> None:
 
 
 def _is(pid: int, role: str, home: Path) -> bool:
-    """Whether that process is the role of this home, and not a stranger who got its number later. Linux alone can tell."""
+    """Whether that process is the role of this home, and not a stranger who got its number later.
+
+    Linux alone can tell.
+    """
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         return role.encode() in words and os.fsencode(f"OMOI_HOME={home}") in Path(

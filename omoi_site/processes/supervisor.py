@@ -28,9 +28,9 @@ ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 class Supervisor:
     """One OMOI_HOME's processes.
 
-    prepare: called when the database answers, before the roles start; welcome: when every role has become ready for the first time;
-    grace_s: what a role gets to end in; say: told in a sentence what happens; changed: which file of the code was changed since it was
-    last asked, if any: then the roles start again.
+    prepare: called when the database answers, before the roles start; welcome: when every role has become
+    ready for the first time; grace_s: what a role gets to end in; say: told in a sentence what happens;
+    changed: which file of the code was changed since it was last asked, if any: then the roles start again.
     """
 
     def __init__(

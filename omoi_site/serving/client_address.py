@@ -6,7 +6,9 @@ import ipaddress
 
 
 def network(address: str) -> str:
-    """The client's address as tries are counted by: of IPv6 the network, for one client has 2^64 of those; empty where it is none."""
+    """The client's address as tries are counted by: of IPv6 the network, for one client has 2^64 of those;
+    empty where it is none.
+    """
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

@@ -19,7 +19,9 @@ class TooMuchAtOnce(OmoiError):
 
 
 class Budget:
-    """`each` for every holder, an address or a principal; who has no name is not counted. `words` says of what: `{each}` is filled in."""
+    """`each` for every holder, an address or a principal; who has no name is not counted. `words` says of
+    what: `{each}` is filled in.
+    """
 
     def __init__(self, each: int, words: str) -> None:
         self.each = each

@@ -1,4 +1,6 @@
-"""Pages and static files leave compressed for whoever takes that; answers of the API do not: a claim is small, and its time counts."""
+"""Pages and static files leave compressed for whoever takes that; answers of the API do not: a claim is
+small, and its time counts.
+"""
 
 from __future__ import annotations
 

@@ -66,7 +66,9 @@ class Crash(OmoiError):
 
 
 def refusal(error: OmoiError, *, page: bool = False) -> tuple[Headers, bytes]:
-    """Headers and body of an answer that never reached a view: a problem document, or a line of text where a person is to read it."""
+    """Headers and body of an answer that never reached a view: a problem document, or a line of text where a
+    person is to read it.
+    """
     if page:
         kind, text = b"text/plain; charset=utf-8", f"{error.message}. {error.next_action}".rstrip().encode()
     else:

@@ -1,7 +1,8 @@
 """Live updates inside one process: who follows which topic, and how a signal reaches them.
 
-A frame carries no content, only `{"topic": …, "cursor": …}`: whoever hears it fetches what it may see. A follower that does not
-take its frames costs nobody else anything: it is skipped, then told to fetch everything again, or cut off.
+A frame carries no content, only `{"topic": …, "cursor": …}`: whoever hears it fetches what it may see. A
+follower that does not take its frames costs nobody else anything: it is skipped, then told to fetch
+everything again, or cut off.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ ROUND = 200  # followers told before ordinary requests get their turn
 
 @dataclass(frozen=True)
 class Change:
-    """What the journal got since a cursor: topics, the next cursor, what to ring for those who wait, and whether rights changed; None instead of topics when it cannot tell."""
+    """What the journal got since a cursor: topics, the next cursor, what to ring for those who wait, and
+    whether rights changed; None instead of topics when it cannot tell.
+    """
 
     topics: frozenset[str] | None
     cursor: str
@@ -35,7 +38,10 @@ async def nothing() -> None: ...
 
 
 class Follower:
-    """One open socket: who it is, the topics it follows and whether it takes what it is sent. `sign_out` closes it."""
+    """One open socket: who it is, the topics it follows and whether it takes what it is sent.
+
+    `sign_out` closes it.
+    """
 
     def __init__(
         self, send: Send, viewer: Any = None, sign_out: Callable[[], Awaitable[None]] = nothing
@@ -48,7 +54,10 @@ class Follower:
         self.behind: asyncio.Task[None] | None = None
 
     def take(self, topics: list[str], frames: Frames) -> None:
-        """Hand over one frame a topic. Only the last one's cursor is past them all: a socket that breaks in between loses nothing."""
+        """Hand over one frame a topic.
+
+        Only the last one's cursor is past them all: a socket that breaks in between loses nothing.
+        """
         if self.missed is not None:
             self.missed.update(topics)
         elif not self.behind:
@@ -96,7 +105,10 @@ def frame(topic: str, cursor: str) -> dict[str, str]:
 
 
 class Hub:
-    """The followers of this process by topic, and the long polls of those who wait. The pump rings; whoever opens a socket follows and leaves."""
+    """The followers of this process by topic, and the long polls of those who wait.
+
+    The pump rings; whoever opens a socket follows and leaves.
+    """
 
     def __init__(self, waits: Budget | None = None) -> None:
         self.waits = waits or Bounds().waits  # open sockets, with the requests that wait, by principal
@@ -110,12 +122,16 @@ class Hub:
         self.signed_in.add(follower)
 
     def join(self, follower: Follower, topics: Iterable[str]) -> None:
-        """From now on nothing on these topics passes unnoticed, but the follower hears of it only once it is `told`."""
+        """From now on nothing on these topics passes unnoticed, but the follower hears of it only once it is
+        `told`.
+        """
         follower.missed = set()
         self._follow(follower, frozenset(topics))
 
     def start_delivery(self, follower: Follower, topics: Iterable[str], change: Change) -> None:
-        """The rest of joining: these topics it may follow; of them hand over what changed before and meanwhile."""
+        """The rest of joining: these topics it may follow; of them hand over what changed before and
+        meanwhile.
+        """
         missed, follower.missed = follower.missed or set(), None
         self._follow(follower, frozenset(topics))
         if change.topics is None or RESYNC in missed:
@@ -134,7 +150,10 @@ class Hub:
             follower.behind.cancel()
 
     async def ring(self, change: Change) -> None:
-        """Tell everyone concerned. One look at the journal is one round: at most one frame a topic and follower."""
+        """Tell everyone concerned.
+
+        One look at the journal is one round: at most one frame a topic and follower.
+        """
         self.long_polls.ring(None if change.topics is None else change.waking)
         frames, self.cursor = Frames(self.cursor, change.cursor), change.cursor
         for number, (follower, topics) in enumerate(self._concerned(change.topics).items(), 1):

@@ -1,8 +1,9 @@
 """Long polls: where clients wait for work, in the event loop, holding no thread and no database connection.
 
-A queue's key says which topics wake it and, behind `#`, what is asked there: `work:OMO,work:PAY#3f2a`. All who wait in it ask the
-same, so "nothing" said to one is good for the others until it is woken again. That is why no herd runs when it is: a few are called,
-whoever got something calls the next, and whoever got nothing ends it.
+A queue's key says which topics wake it and, behind `#`, what is asked there: `work:OMO,work:PAY#3f2a`. All
+who wait in it ask the same, so "nothing" said to one is good for the others until it is woken again. That is
+why no herd runs when it is: a few are called, whoever got something calls the next, and whoever got nothing
+ends it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-AT_ONCE = 4  # called by one wake-up of a queue, and looking at one time from all queues together: the other threads are for other requests
+# called by one wake-up of a queue, and looking at one time from all queues together: the other threads are
+# for other requests
+AT_ONCE = 4
 LOOK_AFTER_S = (
     4.0,
     6.0,
@@ -30,7 +33,9 @@ class Queue:
 
 
 class Waiter:
-    """One client in a queue, with the credential it came with: `turn` comes true when it shall look, false when it need not wait any more."""
+    """One client in a queue, with the credential it came with: `turn` comes true when it shall look, false
+    when it need not wait any more.
+    """
 
     def __init__(self, names: Sequence[str], holder: str) -> None:
         self.names = names
@@ -81,7 +86,10 @@ class LongPolls:
     async def turn(
         self, names: Sequence[str], seen: int, until: float, gone: asyncio.Future[Any], holder: str = ""
     ) -> bool:
-        """Wait in these queues, having looked when `seen` was the number. True: look again now, then say `looked`. False: no more of it."""
+        """Wait in these queues, having looked when `seen` was the number.
+
+        True: look again now, then say `looked`. False: no more of it.
+        """
         if self.closed:
             return False
         loop, waiter, patience = (

@@ -6,7 +6,8 @@ import ctypes
 import gc
 
 LARGE = 256 << 10  # bytes of a body or an answer, from which on it is worth it
-# glibc's numbers for mallopt. Left alone it raises the two thresholds to what was last freed, and keeps as much in each thread's arena.
+# glibc's numbers for mallopt. Left alone it raises the two thresholds to what was last freed, and keeps as
+# much in each thread's arena.
 ARENA_MAX, MMAP_THRESHOLD, TRIM_THRESHOLD = -8, -3, -1
 _libc = ctypes.CDLL(None)
 
@@ -19,7 +20,9 @@ def keep_little() -> None:
 
 
 def give_back() -> None:
-    """Free what only circles hold (an exception and its frames), and hand empty pages to the system; some tens of milliseconds."""
+    """Free what only circles hold (an exception and its frames), and hand empty pages to the system; some
+    tens of milliseconds.
+    """
     gc.collect()
     if hasattr(_libc, "malloc_trim"):
         _libc.malloc_trim(0)

@@ -1,7 +1,9 @@
-"""The doorbell of the journal: one connection a process that listens, looks what is new, and has the hub tell of it.
+"""The doorbell of the journal: one connection a process that listens, looks what is new, and has the hub tell
+of it.
 
-Before it tells anything it has looked, a few seconds ago at most and at once when the journal says that rights changed, who may still
-hear it. The connection is its own and not a request thread's: signals arrive also when every thread is busy, and a look costs no thread.
+Before it tells anything it has looked, a few seconds ago at most and at once when the journal says that
+rights changed, who may still hear it. The connection is its own and not a request thread's: signals arrive
+also when every thread is busy, and a look costs no thread.
 """
 
 from __future__ import annotations
@@ -30,8 +32,8 @@ log = logging.getLogger(__name__)
 
 
 class Pump:
-    """Feeds `hub` until it is cancelled. `recheck` takes from it who may hear no more; `address` are libpq's parameters; `lost` is called
-    when the database goes away."""
+    """Feeds `hub` until it is cancelled. `recheck` takes from it who may hear no more; `address` are libpq's
+    parameters; `lost` is called when the database goes away."""
 
     def __init__(
         self,
@@ -94,7 +96,10 @@ class Pump:
         return link
 
     async def follow(self, link: Link) -> None:
-        """Look, tell, wait for a ring. The cursor outlives the connection: after a loss the first look tells of all that was missed."""
+        """Look, tell, wait for a ring.
+
+        The cursor outlives the connection: after a loss the first look tells of all that was missed.
+        """
         while True:
             try:
                 change = await self.next_change(link)

@@ -1,7 +1,8 @@
-"""Whether this process can do its work, and what is in the way: for whoever routes requests to it or waits for it.
+"""Whether this process can do its work, and what is in the way: for whoever routes requests to it or waits
+for it.
 
-Asked by anybody, so it is cheap to ask: one thread with one connection of its own looks at most once a second, also when every
-request thread is busy, and the answer comes in time even when the database does not.
+Asked by anybody, so it is cheap to ask: one thread with one connection of its own looks at most once a
+second, also when every request thread is busy, and the answer comes in time even when the database does not.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ log = logging.getLogger(__name__)
 
 
 class Readiness:
-    """Runs `checks`, in order, by name: each returns "" or a sentence. Those after `database` are not made without one."""
+    """Runs `checks`, in order, by name: each returns "" or a sentence. Those after `database` are not made
+    without one.
+    """
 
     def __init__(self, checks: dict[str, Check]) -> None:
         self.checks = checks
@@ -73,7 +76,10 @@ class Readiness:
 
 
 def database() -> str:
-    """Whether the database answers and takes writes. Bounds this thread's statements too: they must be done in time or not at all."""
+    """Whether the database answers and takes writes.
+
+    Bounds this thread's statements too: they must be done in time or not at all.
+    """
     try:
         row = sql.one(
             "SELECT set_config('statement_timeout', '1500', false), current_setting('transaction_read_only') AS read_only"

@@ -48,7 +48,9 @@ class Patience:
     total_s: float = TOTAL_S
 
     async def receive(self, receive: Receive, over: float) -> dict[str, Any]:
-        """The next message; raises Stalled when it does not come in time, `over` being the end of that on the loop's clock."""
+        """The next message; raises Stalled when it does not come in time, `over` being the end of that on the
+        loop's clock.
+        """
         left = over - asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(min(self.stalled_s, left)):
@@ -91,7 +93,9 @@ async def read(
     hold: Callable[[int], Awaitable[None]] = unbounded,
     announced: int = 0,
 ) -> tuple[IO[bytes], int]:
-    """The whole body and its length: in memory to 1 MiB, then in a file without a name. `hold` is asked before that many bytes are kept."""
+    """The whole body and its length: in memory to 1 MiB, then in a file without a name. `hold` is asked
+    before that many bytes are kept.
+    """
     body, length = tempfile.SpooledTemporaryFile(MIB), 0  # noqa: SIM115  (closed when the request is over)
     over = asyncio.get_running_loop().time() + patience.total_s
     try:

@@ -1,4 +1,6 @@
-"""The SQL of one request, on demand: `?sql` on any address answers with the statements instead of the page. In development only."""
+"""The SQL of one request, on demand: `?sql` on any address answers with the statements instead of the page.
+In development only.
+"""
 
 from __future__ import annotations
 

@@ -41,7 +41,9 @@ class Turn(asyncio.Future[Any]):
 
 
 class Threads:
-    """Runs calls of the event loop in `count` threads, each after `begin`; each keeps one database connection, so connections are countable."""
+    """Runs calls of the event loop in `count` threads, each after `begin`; each keeps one database
+    connection, so connections are countable.
+    """
 
     def __init__(
         self,
@@ -68,7 +70,9 @@ class Threads:
             thread.start()
 
     def run(self, call: Callable[..., Any], *args: Any) -> Turn:
-        """The answer of `call(*args)`, to be awaited; refused with Busy rather than kept in line for too long."""
+        """The answer of `call(*args)`, to be awaited; refused with Busy rather than kept in line for too
+        long.
+        """
         if self.busy >= self.room:
             raise Busy()
         turn = Turn(loop=asyncio.get_running_loop())

@@ -1,7 +1,7 @@
 """The port: uvicorn, and what it leaves open.
 
-A connection that never sends a whole request head is closed, one that never takes the rest of its answer is dropped, and a
-stop is announced to whoever watches /readyz before the door shuts.
+A connection that never sends a whole request head is closed, one that never takes the rest of its answer is
+dropped, and a stop is announced to whoever watches /readyz before the door shuts.
 """
 
 from __future__ import annotations
@@ -148,7 +148,9 @@ class Connection(HttpToolsProtocol):
         self.refuse(reason if isinstance(reason, HeadTooLong) else Malformed("the request is not valid HTTP"))
 
     def refuse(self, error: OmoiError) -> None:
-        """Answer, and close once the client has read it: closing on bytes that were not read would reset the connection under the answer."""
+        """Answer, and close once the client has read it: closing on bytes that were not read would reset the
+        connection under the answer.
+        """
         self.refused = error
         self.head_came()
         if (
@@ -178,7 +180,10 @@ class Live(WebSocketsSansIOProtocol):
 
 
 class Server(uvicorn.Server):
-    """A server that says so before it stops. `drain` is called at once; the door shuts `drain_s` later, at a second signal now."""
+    """A server that says so before it stops.
+
+    `drain` is called at once; the door shuts `drain_s` later, at a second signal now.
+    """
 
     def __init__(
         self, config: uvicorn.Config, *, drain: Callable[[], None], drain_s: float, ready: Callable[[], None]
@@ -211,7 +216,9 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
     def sweep(self) -> None:
-        """Drop connections that were closing at the last look and still are: their clients do not read the rest."""
+        """Drop connections that were closing at the last look and still are: their clients do not read the
+        rest.
+        """
         closing: set[Any] = {
             connection for connection in self.server_state.connections if connection.transport.is_closing()
         }
@@ -229,7 +236,9 @@ def serve(
     ready: Callable[[], None],
     sockets: int = SOCKETS,
 ) -> None:
-    """Serve on a bound socket until a signal says otherwise; of one address so many `sockets` at a time, a trusted proxy aside."""
+    """Serve on a bound socket until a signal says otherwise; of one address so many `sockets` at a time, a
+    trusted proxy aside.
+    """
     trusted = os.environ.get("FORWARDED_ALLOW_IPS", "")  # else any local program could claim any address
     Connection.trusted, Connection.sockets.each = _TrustedHosts(trusted), sockets
     config = uvicorn.Config(

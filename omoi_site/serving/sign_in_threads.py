@@ -1,7 +1,9 @@
-"""Requests that hash a password: a few threads of its own, because hashing one takes most of a second of a core.
+"""Requests that hash a password: a few threads of its own, because hashing one takes most of a second of a
+core.
 
-Whoever sends passwords, however many and however fast, takes these threads and no other. Of one address only a few wait in line, so that
-it cannot fill the line either. How often a password may be tried at all is counted in the database, for all processes.
+Whoever sends passwords, however many and however fast, takes these threads and no other. Of one address only
+a few wait in line, so that it cannot fill the line either. How often a password may be tried at all is
+counted in the database, for all processes.
 """
 
 from __future__ import annotations

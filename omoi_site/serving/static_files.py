@@ -12,7 +12,9 @@ from django.contrib.staticfiles.storage import StaticFilesStorage
 
 
 class Versioned(StaticFilesStorage):
-    """`{% static %}` adds the content's hash, so that browsers may keep a file and still see the next one at once."""
+    """`{% static %}` adds the content's hash, so that browsers may keep a file and still see the next one at
+    once.
+    """
 
     def url(self, name: str | None) -> str:
         mark = digest.__wrapped__(name) if settings.DEBUG else digest(name)

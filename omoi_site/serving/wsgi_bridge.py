@@ -1,8 +1,8 @@
 """From the ASGI server to Django's WSGI handler, so that a client never holds a thread.
 
-The body is read before a thread is taken, what leaves the thread is complete, and it goes out at the client's own speed.
-A view that has nothing to say yet answers `X-Wait: queue… seconds`: the client waits here, and the view is asked again when one
-rings, until it answers something else or the time is over.
+The body is read before a thread is taken, what leaves the thread is complete, and it goes out at the client's
+own speed. A view that has nothing to say yet answers `X-Wait: queue… seconds`: the client waits here, and the
+view is asked again when one rings, until it answers something else or the time is over.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 PAUSE_S = 0.5  # before a client that waits is tried again when no thread is to be had
 WAIT = b"x-wait"
 PRINCIPAL = b"x-principal"  # whom a wait or a body is counted for; never leaves the server
-ADMISSION = "omoi.admission"  # in the environ: say only whether this may be sent, with 204 and who sends it; the body comes afterwards
+# in the environ: say only whether this may be sent, with 204 and who sends it; the body comes afterwards
+ADMISSION = "omoi.admission"
 FREE = CHUNK  # bytes of a body that anybody may send
 LOOKS = "omoi.looks"  # in the environ: the client can wait, and the view has been asked so many times before
 
@@ -76,8 +77,8 @@ class Answered(Exception):
 class Bridge:
     """The ASGI application that hands ordinary requests to `wsgi`, in the request threads.
 
-    asks: whether `wsgi` knows ADMISSION, and is asked before more than a little of a body is kept. limit: bytes of a body, where the
-    address has no limit of its own.
+    asks: whether `wsgi` knows ADMISSION, and is asked before more than a little of a body is kept. limit:
+    bytes of a body, where the address has no limit of its own.
     """
 
     def __init__(
@@ -176,7 +177,9 @@ class Bridge:
         return status, [header for header in headers if header[0] not in (WAIT, PRINCIPAL)], answer
 
     async def after_a_ring(self, env: dict[str, Any], receive: Receive, seen: int, answer: Answer) -> Answer:
-        """What the view answers when it is asked again: something other than to wait, or that once more when the time is over."""
+        """What the view answers when it is asked again: something other than to wait, or that once more when
+        the time is over.
+        """
         until, looks = asyncio.get_running_loop().time() + wish(answer)[1], 0
         gone = asyncio.ensure_future(receive())  # after the body the only news is that it left
         holder = env.get("HTTP_AUTHORIZATION", "")
@@ -205,7 +208,11 @@ class Bridge:
     async def in_a_thread(
         self, env: dict[str, Any], receive: Receive | None = None, gone: asyncio.Future[Any] | None = None
     ) -> Answer:
-        """What the view answers now. A client that leaves while its request is in line takes its place along; `receive` then has no news but that."""
+        """What the view answers now.
+
+        A client that leaves while its request is in line takes its place along; `receive` then has no news
+        but that.
+        """
         turn = self.threads.run(respond, self.wsgi, env)
         if gone:
             await first_of(turn, gone)
@@ -260,7 +267,9 @@ class Bridge:
                 await send(message)
 
     async def refuse(self, scope: Scope, send: Send, error: OmoiError, unread: Receive | None = None) -> None:
-        """Answer with an error of the door itself; `unread` is where the rest of a body that was not read comes from."""
+        """Answer with an error of the door itself; `unread` is where the rest of a body that was not read
+        comes from.
+        """
         accept = next((value for name, value in scope["headers"] if name == b"accept"), b"")
         headers, text = refusal(error, page=for_a_person(scope["path"], accept))
         late = isinstance(error, Stalled)  # its time is over: only what is on its way is waited for
@@ -277,7 +286,9 @@ class Bridge:
         unread: Receive | None,
         patience: Patience,
     ) -> None:
-        """Send a short answer. Closing on a body that was not read would reset the connection under it, so the rest comes in first."""
+        """Send a short answer. Closing on a body that was not read would reset the connection under it, so
+        the rest comes in first.
+        """
         if unread:
             headers = [*headers, (b"connection", b"close")]
         try:
@@ -294,7 +305,10 @@ class Bridge:
 
 
 class Holding:
-    """What one request holds of its sender's share. To FREE bytes nobody needs to be known: sockets are counted too."""
+    """What one request holds of its sender's share.
+
+    To FREE bytes nobody needs to be known: sockets are counted too.
+    """
 
     def __init__(self, bridge: Bridge, scope: Scope) -> None:
         self.bridge = bridge
@@ -352,7 +366,10 @@ class File:
 
 
 def respond(wsgi: Wsgi, env: dict[str, Any]) -> Answer:
-    """Runs in a request thread. The answer is complete or a file when it leaves: no client can hold the thread."""
+    """Runs in a request thread.
+
+    The answer is complete or a file when it leaves: no client can hold the thread.
+    """
     head: list[tuple[str, list[tuple[str, str]]]] = []
     result: Any = wsgi(env, lambda status, headers, exc_info=None: head.append((status, headers)))
     status, headers = (
@@ -418,7 +435,9 @@ def environ(scope: Scope, body: IO[bytes], length: int) -> dict[str, Any]:
 
 
 def put(send: Send, message: dict[str, Any]) -> bool:
-    """Write at once, without a task or a timer; False, and nothing written, when the client would make us wait."""
+    """Write at once, without a task or a timer; False, and nothing written, when the client would make us
+    wait.
+    """
     notice_leaving(send)
     sending = send(message).__await__()
     try:
@@ -430,7 +449,10 @@ def put(send: Send, message: dict[str, Any]) -> bool:
 
 
 def notice_leaving(send: Send) -> None:
-    """To a client that has gone nothing is written. uvicorn hears of it a turn later, and writes meanwhile what it was asked for in one go before."""
+    """To a client that has gone nothing is written.
+
+    uvicorn hears of it a turn later, and writes meanwhile what it was asked for in one go before.
+    """
     connection = getattr(send, "__self__", None)
     transport = getattr(connection, "transport", None)
     if connection and transport and transport.is_closing():

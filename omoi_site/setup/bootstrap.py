@@ -1,7 +1,8 @@
-"""From a bare Python to one that has the requirements: makes `.venv` beside manage.py, installs, and runs the command again in it.
+"""From a bare Python to one that has the requirements: makes `.venv` beside manage.py, installs, and runs the
+command again in it.
 
-Standard library only: nothing is installed yet when this runs. `.venv/omoi-installed.json` says what was installed whole, and words in
-`.venv.lock` that an installation was broken off.
+Standard library only: nothing is installed yet when this runs. `.venv/omoi-installed.json` says what was
+installed whole, and words in `.venv.lock` that an installation was broken off.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""What a machine has for Omoi and what it lacks: one finding a subject, with what to do about it. Looks only, and makes nothing.
+"""What a machine has for Omoi and what it lacks: one finding a subject, with what to do about it. Looks only,
+and makes nothing.
 
 Here is what concerns the machine, the database and the port; the floors above add theirs by `examine`.
 """
@@ -33,7 +34,9 @@ PATIENCE_S = 5.0
 
 @dataclass(frozen=True)
 class Finding:
-    """state: `ok`; `off`, which is no fault (it does not run now, or is not needed); or `wrong`. how: what to do about it."""
+    """state: `ok`; `off`, which is no fault (it does not run now, or is not needed); or `wrong`. how: what to
+    do about it.
+    """
 
     name: str
     state: str

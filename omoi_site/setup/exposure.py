@@ -1,4 +1,6 @@
-"""What may not be reached from other machines: a server that shows its insides, or whose secret others can guess."""
+"""What may not be reached from other machines: a server that shows its insides, or whose secret others can
+guess.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What a long installation shows: on a terminal one line that changes, elsewhere a line every few seconds. Standard library only."""
+"""What a long installation shows: on a terminal one line that changes, elsewhere a line every few seconds.
+Standard library only.
+"""
 
 from __future__ import annotations
 

@@ -12,7 +12,9 @@ PAGE = '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content=
 
 
 def show(address: str, home: Path) -> None:
-    """Open `address` by way of a file that only its owner can read: every user sees the arguments of a browser's process, and this is a key."""
+    """Open `address` by way of a file that only its owner can read: every user sees the arguments of a
+    browser's process, and this is a key.
+    """
     if not sys.stdout.isatty() or not _has_screen():
         return
     page = home / "open.html"

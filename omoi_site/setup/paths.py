@@ -1,10 +1,13 @@
-"""Where things lie: what the user keeps in OMOI_HOME, and the data folder that PostgreSQL and executors must reach.
+"""Where things lie: what the user keeps in OMOI_HOME, and the data folder that PostgreSQL and executors must
+reach.
 
-Both are one folder, except for root: PostgreSQL refuses uid 0, and the account it runs as may be unable to enter OMOI_HOME.
-Then the data folder is /var/lib/omoi/<12 hex of OMOI_HOME's real path>; folders above OMOI_HOME are never opened up for it.
+Both are one folder, except for root: PostgreSQL refuses uid 0, and the account it runs as may be unable to
+enter OMOI_HOME. Then the data folder is /var/lib/omoi/<12 hex of OMOI_HOME's real path>; folders above
+OMOI_HOME are never opened up for it.
 
-`OMOI_HOME/place` notes the data folder, and the OMOI_HOME it is the data folder of. A copy of an OMOI_HOME brings that note along: it must not work on the
-database of the one it was copied from, so it is refused until somebody says what it is (`up --moved`, `--adopt` or `--begin-anew`).
+`OMOI_HOME/place` notes the data folder, and the OMOI_HOME it is the data folder of. A copy of an OMOI_HOME
+brings that note along: it must not work on the database of the one it was copied from, so it is refused until
+somebody says what it is (`up --moved`, `--adopt` or `--begin-anew`).
 """
 
 from __future__ import annotations
@@ -32,7 +35,8 @@ SECRET_KEY, PASSWORD, PASSWORD_OF_SUPERUSER = (
 SOCKET_NAME = ".s.PGSQL.5432"
 SHUT_DOWN = (1).to_bytes(4, sys.byteorder)  # DB_SHUTDOWNED, the state in PostgreSQL's pg_control
 EXECUTOR_UID = int(os.environ.get("OMOI_EXECUTOR_UID", "60917"))  # below 65,536: containers map no more
-LONGEST_SOCKET_PATH = 99  # sun_path holds 108 bytes on Linux and 104 on macOS, and PostgreSQL's lock file beside it is five longer
+# sun_path holds 108 bytes on Linux and 104 on macOS, and PostgreSQL's lock file beside it is five longer
+LONGEST_SOCKET_PATH = 99
 
 
 class Displaced(OmoiError):
@@ -61,7 +65,9 @@ class ServiceUser:
 
 
 def service_user() -> ServiceUser | None:
-    """Whom root runs PostgreSQL as: `postgres`, else `nobody`. None when we are not root and run it ourselves."""
+    """Whom root runs PostgreSQL as: `postgres`, else `nobody`. None when we are not root and run it
+    ourselves.
+    """
     if os.geteuid() != 0:
         return None
     for name in ("postgres", "nobody"):
@@ -79,7 +85,9 @@ def executor() -> ServiceUser | None:
 
 
 def make_home(home: Path) -> Path:
-    """OMOI_HOME, made when missing: closed to others, but for root open to walk through, so that its service user reaches the data inside."""
+    """OMOI_HOME, made when missing: closed to others, but for root open to walk through, so that its service
+    user reaches the data inside.
+    """
     home.mkdir(parents=True, exist_ok=True, mode=0o711 if os.geteuid() == 0 else 0o700)
     return home
 
@@ -122,7 +130,9 @@ class Note:
 
 
 def data_folder(home: Path) -> Path:
-    """The folder for data, binaries and worktrees: as noted in `home/place`, else chosen; nothing is made. Raises Displaced."""
+    """The folder for data, binaries and worktrees: as noted in `home/place`, else chosen; nothing is made.
+    Raises Displaced.
+    """
     if note := Note.of(home):
         if not note.speaks_of(home):
             raise _displaced(home, note)
@@ -166,7 +176,9 @@ def make_data_folder(home: Path) -> Path:
 
 
 def expect_data(home: Path) -> None:
-    """Return when there is a database, or never was one; raises DataGone. An empty one made in its place would look as if all were lost."""
+    """Return when there is a database, or never was one; raises DataGone. An empty one made in its place
+    would look as if all were lost.
+    """
     data = data_folder(home) / "data"
     if (home / PASSWORD).exists() and not data.exists():
         raise DataGone(
@@ -177,11 +189,13 @@ def expect_data(home: Path) -> None:
 
 
 def resolve_displaced(home: Path, how: str) -> str:
-    """Make a displaced OMOI_HOME one of its own, by the caller who holds its lock; what was done, in a sentence. Raises Displaced.
+    """Make a displaced OMOI_HOME one of its own, by the caller who holds its lock; what was done, in a
+    sentence. Raises Displaced.
 
-    how: `moved`: it takes the place of the one it was moved from, which is gone. `adopt`: with a copy of that one's database.
-    `begin-anew`: with none; what a copy brought along is kept beside it. But for `moved` it is an installation of its own from then on, and
-    signs with a key of its own: what the other one signed is not valid here, nor the other way round.
+    how: `moved`: it takes the place of the one it was moved from, which is gone. `adopt`: with a copy of that
+    one's database. `begin-anew`: with none; what a copy brought along is kept beside it. But for `moved` it
+    is an installation of its own from then on, and signs with a key of its own: what the other one signed is
+    not valid here, nor the other way round.
     """
     note = Note.of(home)
     if note is None or note.speaks_of(home):  # without a note it is where it is, as for `data_folder`
@@ -243,7 +257,8 @@ def _forget(home: Path, *names: str) -> None:
 def may_be_served(data: Path) -> bool:
     """Whether a PostgreSQL may be at work in that data folder; False only where that is certain.
 
-    Its `postmaster.pid` stays behind when it is killed, and the number may be another program's by now: a server stands in its data folder.
+    Its `postmaster.pid` stays behind when it is killed, and the number may be another program's by now: a
+    server stands in its data folder.
     """
     try:
         owner = abs(int((data / "postmaster.pid").read_text().split("\n", 1)[0]))
@@ -269,7 +284,9 @@ def may_be_served(data: Path) -> bool:
 
 
 def _at_rest(data: Path) -> bytes | None:
-    """What PostgreSQL notes of a data folder at each start and end; None unless it was shut down in good order."""
+    """What PostgreSQL notes of a data folder at each start and end; None unless it was shut down in good
+    order.
+    """
     with contextlib.suppress(OSError):
         control = (data / "global" / "pg_control").read_bytes()
         if not (data / "postmaster.pid").exists() and control[16:20] == SHUT_DOWN:
@@ -278,7 +295,9 @@ def _at_rest(data: Path) -> bytes | None:
 
 
 def _copy(source: Path, target: Path) -> bool:
-    """A data folder with all in it, and the account it belongs to, whole under its name; False and nothing when it was used meanwhile."""
+    """A data folder with all in it, and the account it belongs to, whole under its name; False and nothing
+    when it was used meanwhile.
+    """
     scratch, before = target.with_suffix(".new"), _at_rest(source)
     shutil.rmtree(scratch, ignore_errors=True)
     shutil.copytree(source, scratch, symlinks=True)
@@ -294,7 +313,9 @@ def _copy(source: Path, target: Path) -> bool:
 
 
 def socket_folder(home: Path) -> Path:
-    """Where PostgreSQL's socket lies: beside the data, or in a short folder when that path is too long for a socket or cannot name one host."""
+    """Where PostgreSQL's socket lies: beside the data, or in a short folder when that path is too long for a
+    socket or cannot name one host.
+    """
     beside = data_folder(home) / "socket"
     if len(os.fsencode(beside / SOCKET_NAME)) <= LONGEST_SOCKET_PATH and not set(str(beside)) & set(',"'):
         return beside

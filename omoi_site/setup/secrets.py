@@ -13,7 +13,9 @@ _made: set[Path] = set()  # by this process
 
 
 def secret_key(home: Path, *, make: bool = True) -> str:
-    """SECRET_KEY of the environment, else the one kept in `home/secret_key`; without `make` one for this process alone when there is none."""
+    """SECRET_KEY of the environment, else the one kept in `home/secret_key`; without `make` one for this
+    process alone when there is none.
+    """
     if chosen := os.environ.get("OMOI_SECRET_KEY"):
         return chosen
     return kept(home, paths.SECRET_KEY) if make else read(home, paths.SECRET_KEY) or secrets.token_urlsafe(48)

@@ -19,7 +19,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def backlog(project, ada, operator):
-    """Tickets in every standing: ready, running, failed, waiting, blocked, paused, done, without a task, with a long title."""
+    """Tickets in every standing: ready, running, failed, waiting, blocked, paused, done, without a task, with
+    a long title.
+    """
     titles = [
         "Idempotent payment capture",
         "Partial refunds",

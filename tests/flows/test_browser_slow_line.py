@@ -1,4 +1,6 @@
-"""Pages behind a slow line that loses answers: one request at a time, no wrong act, and what a person typed stays."""
+"""Pages behind a slow line that loses answers: one request at a time, no wrong act, and what a person typed
+stays.
+"""
 
 from __future__ import annotations
 

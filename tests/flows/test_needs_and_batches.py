@@ -1,4 +1,6 @@
-"""Needs and batches over HTTP: a task is granted once its needs are met, and one claim may take several tasks."""
+"""Needs and batches over HTTP: a task is granted once its needs are met, and one claim may take several
+tasks.
+"""
 
 from __future__ import annotations
 

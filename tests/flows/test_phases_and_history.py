@@ -57,7 +57,9 @@ def test_moves_that_are_allowed(delivery, here, to):
 
 
 def test_a_blocked_ticket_goes_back_to_requirements(delivery):
-    """BLOCKED returns only to the phase it was entered from or an earlier one: to a later one would lead past gates."""
+    """BLOCKED returns only to the phase it was entered from or an earlier one: to a later one would lead past
+    gates.
+    """
     delivery.bring_to("DESIGN")
     delivery.go("BLOCKED", reason="a question")
     assert ways(delivery) == {"BACKLOG": True, "REQUIREMENTS": True, "DESIGN": True, "CANCELLED": True}

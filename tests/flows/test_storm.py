@@ -123,7 +123,9 @@ def test_every_task_is_granted_once_and_nobody_holds_more_than_they_may(
 
 
 def test_a_claim_whose_holder_is_silent_can_be_claimed_within_its_lease_and_six_seconds(task, ada, bob, webs):
-    """In real time, by somebody who only asks: an agent that polls finds it by itself, without any clock running."""
+    """In real time, by somebody who only asks: an agent that polls finds it by itself, without any clock
+    running.
+    """
     import time
 
     import httpx

@@ -1,4 +1,6 @@
-"""The queue of tasks over HTTP: what is granted, in which order, and what a claim, a completion and a failure leave behind."""
+"""The queue of tasks over HTTP: what is granted, in which order, and what a claim, a completion and a failure
+leave behind.
+"""
 
 from __future__ import annotations
 

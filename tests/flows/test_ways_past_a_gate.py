@@ -1,7 +1,8 @@
 """Every way past a gate anybody has thought of, and that none of them leads anywhere.
 
-A way is tried on a ticket whose gate has nothing, or all but the one thing the way fakes. Whatever door it comes by: the ticket never
-stands behind the gate, and where a door was used, the journal tells that somebody tried.
+A way is tried on a ticket whose gate has nothing, or all but the one thing the way fakes. Whatever door it
+comes by: the ticket never stands behind the gate, and where a door was used, the journal tells that somebody
+tried.
 """
 
 from __future__ import annotations
@@ -81,7 +82,10 @@ WAYS: dict[str, Way] = {}
 
 
 def way(phase: str = "REQUIREMENTS", *, lacks: str | None = None, door: bool = True) -> Callable:
-    """`act` answers what the last door said, or raises. `lacks`: all other evidence is there, and the work is done."""
+    """`act` answers what the last door said, or raises.
+
+    `lacks`: all other evidence is there, and the work is done.
+    """
 
     def kept(act: Callable[[Scene], Any]) -> Callable[[Scene], Any]:
         WAYS[act.__name__] = Way(act, phase, lacks, door)

@@ -1,4 +1,6 @@
-"""Every route answers as the OpenAPI document promises: when it does what it is asked, and however it refuses."""
+"""Every route answers as the OpenAPI document promises: when it does what it is asked, and however it
+refuses.
+"""
 
 from __future__ import annotations
 
@@ -103,7 +105,15 @@ def test_what_every_route_answers_is_what_the_document_promises(
         {"fence": claims[others[0]]["fence"], "error": "broken", "kind": "permanent"},
     )
     own.post(f"/tasks/{others[1]}/release", {"fence": claims[others[1]]["fence"]})
-    own.post("/settlements", {"items": [{"task": others[2], "fence": 1, "outcome": "completed"}, {"task": "9", "fence": 1, "outcome": "completed"}]})  # fmt: skip
+    own.post(
+        "/settlements",
+        {
+            "items": [
+                {"task": others[2], "fence": 1, "outcome": "completed"},
+                {"task": "9", "fence": 1, "outcome": "completed"},
+            ]
+        },
+    )
     own.post(
         "/settlements",
         {"items": [{"task": others[3], "fence": 1, "outcome": "completed", "result": None}], "next": {}},

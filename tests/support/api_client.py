@@ -1,4 +1,6 @@
-"""REST calls of the tests: `Api(key).post("/claims", {...})`, answered by the real views, and as the OpenAPI document promises."""
+"""REST calls of the tests: `Api(key).post("/claims", {...})`, answered by the real views, and as the OpenAPI
+document promises.
+"""
 
 from __future__ import annotations
 

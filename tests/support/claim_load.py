@@ -1,6 +1,7 @@
 """Claimers of the storm: a process of its own, in it many threads, each with a client and an agent's key.
 
-    python -m tests.support.claim_load URL SECONDS KEY…      one thread a key; prints [[key's place, task, fence], …]
+    python -m tests.support.claim_load URL SECONDS KEY…      one thread a key; prints [[key's place, task,
+      fence], …]
 
 Each takes what it is granted and completes it, until nothing has been ready for a while.
 """

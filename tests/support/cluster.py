@@ -1,7 +1,9 @@
-"""A PostgreSQL of the tests' own: one throwaway embedded server a process of pytest, so that workers never see each other's.
+"""A PostgreSQL of the tests' own: one throwaway embedded server a process of pytest, so that workers never
+see each other's.
 
-Snapshots, roles and tablespaces are the whole server's: with a database each on one server a worker's long transaction would hold back
-another's journal. A plugin of pytest, loaded by `-p tests.support.cluster`: it must set OMOI_HOME before Django reads its settings.
+Snapshots, roles and tablespaces are the whole server's: with a database each on one server a worker's long
+transaction would hold back another's journal. A plugin of pytest, loaded by `-p tests.support.cluster`: it
+must set OMOI_HOME before Django reads its settings.
 """
 
 from __future__ import annotations
@@ -55,7 +57,8 @@ def end_sessions(where: str = "pid <> pg_backend_pid() AND datname = current_dat
     """End the clients' sessions for which `where` holds, by default every one but ours; how many there were."""
     from omoi_site.database import sql
 
-    # Not the database's own workers: a visit of autovacuum is not ours to end. Each has ended when this returns.
+    # Not the database's own workers: a visit of autovacuum is not ours to end. Each has ended when this
+    # returns.
     return len(
         sql.rows(
             f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE backend_type = 'client backend' AND {where}"

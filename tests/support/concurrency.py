@@ -58,7 +58,9 @@ class Act(threading.Thread):
 
 @contextmanager
 def meanwhile(act: Callable[[], Any], *, waits: bool = True) -> Iterator[Act]:
-    """Open a transaction for the block; at its end start `act` elsewhere, see that it waits for us (or does not), and commit."""
+    """Open a transaction for the block; at its end start `act` elsewhere, see that it waits for us (or does
+    not), and commit.
+    """
     other = Act(act)
     with transaction.atomic():
         yield other

@@ -1,4 +1,6 @@
-"""A process of the port and the bridge over a small WSGI application, with little patience: `python -m tests.support.echo_server LISTENER GATE`."""
+"""A process of the port and the bridge over a small WSGI application, with little patience: `python -m
+tests.support.echo_server LISTENER GATE`.
+"""
 
 from __future__ import annotations
 

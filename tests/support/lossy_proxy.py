@@ -11,7 +11,10 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def losing_answers(host: str, port: int, every: int) -> Iterator[str]:
-    """The address of a line to that server. Each `every`-th answer is cut off: the server has done what was asked, the client cannot know."""
+    """The address of a line to that server.
+
+    Each `every`-th answer is cut off: the server has done what was asked, the client cannot know.
+    """
     answers = itertools.count(1)
     with socket.create_server(("127.0.0.1", 0)) as door:
 

@@ -14,7 +14,9 @@ METHODS = {"get", "post", "put", "patch", "delete"}
 
 @functools.cache
 def document() -> dict[str, Any]:
-    """The document, with every shape closed: an answer holds nothing that it does not name. Problems may say more."""
+    """The document, with every shape closed: an answer holds nothing that it does not name. Problems may say
+    more.
+    """
     from agents.api.openapi_document import document as served
 
     made = json.loads(json.dumps(served(), default=str))

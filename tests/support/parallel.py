@@ -18,11 +18,13 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests.support.cluster import RUN
 
-# A worker waits for processes, locks and browsers most of the time: more of them than cores keep the cores busy.
+# A worker waits for processes, locks and browsers most of the time: more of them than cores keep the cores
+# busy.
 WORKERS = min(2 * len(os.sched_getaffinity(0)), 16)
 CAMPAIGN_S = 1_800  # after which a campaign is taken to hang
 FEW = 2  # files that are not worth the start of workers
-# Begun first, so that no worker is left with one of them when the others have ended; the order of the rest does not matter.
+# Begun first, so that no worker is left with one of them when the others have ended; the order of the rest
+# does not matter.
 LONG = [
     f"tests/{name}.py"
     for name in (
@@ -64,7 +66,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class ByFile(LoadScopeScheduling):
     """A file goes to one worker: what its tests share, such as a web process, is started once.
 
-    Tests that want to be alone come last, from all files together: the others wait for them once and have nothing else to do.
+    Tests that want to be alone come last, from all files together: the others wait for them once and have
+    nothing else to do.
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -74,7 +77,9 @@ class ByFile(LoadScopeScheduling):
 
 @functools.cache
 def marked_alone(file: str) -> set[str]:
-    """Tests of a file with the mark, from its text: who hands out tests knows no more of them than their names."""
+    """Tests of a file with the mark, from its text: who hands out tests knows no more of them than their
+    names.
+    """
     functions = (
         node for node in ast.parse(Path(file).read_bytes()).body if isinstance(node, ast.FunctionDef)
     )
@@ -92,7 +97,9 @@ def alone(item: pytest.Item | None) -> bool:
 
 
 class Machine:
-    """Two locks between the workers of a run: whoever wants to be alone keeps the line closed until the others are done with their test."""
+    """Two locks between the workers of a run: whoever wants to be alone keeps the line closed until the
+    others are done with their test.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.line, self.floor = ((folder / name).open("w") for name in ("line", "floor"))

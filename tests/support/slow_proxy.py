@@ -1,4 +1,6 @@
-"""A page behind a slow line that loses answers: latency is Chromium's own, and an answer is lost in the page once it has come."""
+"""A page behind a slow line that loses answers: latency is Chromium's own, and an answer is lost in the page
+once it has come.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,10 @@ LINE = """(() => {
 
 
 class SlowLine:
-    """Put between a window and its server, before it goes anywhere. `latency` in ms; of `every` answers one is lost, the `first` after so many."""
+    """Put between a window and its server, before it goes anywhere.
+
+    `latency` in ms; of `every` answers one is lost, the `first` after so many.
+    """
 
     def __init__(self, window: Any, *, latency: int, every: int = 50, first: int = 2) -> None:
         self.page = window.page

@@ -211,7 +211,9 @@ class WhyIn(Shape):
 
 
 class TaskActView(View):
-    """`cancellation`, `retry` and `bump` are one route each, over the verb named; `refusal` is said when the task is in no state for it."""
+    """`cancellation`, `retry` and `bump` are one route each, over the verb named; `refusal` is said when the
+    task is in no state for it.
+    """
 
     scope = "tickets:write"
     verb = "cancel"

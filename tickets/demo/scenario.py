@@ -61,7 +61,9 @@ def open_tickets(project: Project, upto: int) -> int:
 
 
 def see_through(project: Project) -> None:
-    """Bring the tickets in, some at once and the others as time passes; block each that builds on another until that one is merged."""
+    """Bring the tickets in, some at once and the others as time passes; block each that builds on another
+    until that one is merged.
+    """
     waiting = {piece["piece"]: piece["needs"] for piece in backlog() if piece.get("needs")}
     count, next_at = open_tickets(project, AT_ONCE), time.monotonic() + EVERY_S
     while waiting or count < len(backlog()):

@@ -1,4 +1,7 @@
-"""The shelf: what the demo lays out for executors to read. They may be an account that cannot enter where Omoi is installed."""
+"""The shelf: what the demo lays out for executors to read.
+
+They may be an account that cannot enter where Omoi is installed.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +70,9 @@ def look_around() -> None:
 
 
 def lay_out() -> None:
-    """Put on the shelf what executors will look for; what lies there already is left alone, they may be reading it."""
+    """Put on the shelf what executors will look for; what lies there already is left alone, they may be
+    reading it.
+    """
     shelf = make_room("demo")
     packages = {name: _version(name) for name in LENT}
     mark = hashlib.sha256(

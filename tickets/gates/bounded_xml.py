@@ -1,4 +1,7 @@
-"""Reading what strangers wrote, within bounds. What a file costs is counted before it is paid; nothing of a reading goes on after its refusal."""
+"""Reading what strangers wrote, within bounds.
+
+What a file costs is counted before it is paid; nothing of a reading goes on after its refusal.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,9 @@ class TooSlow(Exception):
 
 
 class Budget:
-    """The time a reading may use, of its own thread's processor: waiting, for other files or for a processor, does not count."""
+    """The time a reading may use, of its own thread's processor: waiting, for other files or for a processor,
+    does not count.
+    """
 
     def __init__(self) -> None:
         self._end = time.thread_time() + SECONDS
@@ -44,11 +49,12 @@ def elements(
     *,
     doctype: bool = False,
 ) -> None:
-    """Call `begin(path, attributes)` and `end(name)` for each element of an XML file of this kind. Its texts are not kept.
+    """Call `begin(path, attributes)` and `end(name)` for each element of an XML file of this kind. Its texts
+    are not kept.
 
-    holds: the elements each element may hold, "" being the file; path: the names down to the element that begins.
-    doctype: it may name a document type, as Cobertura does; one that declares anything itself is refused always, and none is ever fetched.
-    Raises Unreadable, TooSlow.
+    holds: the elements each element may hold, "" being the file; path: the names down to the element that
+    begins. doctype: it may name a document type, as Cobertura does; one that declares anything itself is
+    refused always, and none is ever fetched. Raises Unreadable, TooSlow.
     """
     budget = Budget()
     names: dict[str, str] = {}

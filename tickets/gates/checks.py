@@ -1,4 +1,7 @@
-"""The gate checks Omoi ships. Each asks the case (`tickets.models.gate.verdict.Case`) for the newest artifact of a type and reads it."""
+"""The gate checks Omoi ships.
+
+Each asks the case (`tickets.models.gate.verdict.Case`) for the newest artifact of a type and reads it.
+"""
 
 from __future__ import annotations
 
@@ -158,19 +161,25 @@ def reading(check: str, case: Any, kind: str, read: Callable[[bytes], Read]) -> 
 
 
 def _turn(ticket: int) -> threading.Lock:
-    """One reading at a time for each ticket: however many ask about one whose files are slow, the others have the rest of the processors."""
+    """One reading at a time for each ticket: however many ask about one whose files are slow, the others have
+    the rest of the processors.
+    """
     with _guard:
         return _turns.setdefault(ticket, threading.Lock())
 
 
 class _Findings:
-    """What the last files held, by the hash of their content: who only looks at a gate again reads nothing again."""
+    """What the last files held, by the hash of their content: who only looks at a gate again reads nothing
+    again.
+    """
 
     def __init__(self) -> None:
         self._known: OrderedDict[tuple[Any, str], Any] = OrderedDict()
 
     def of(self, blob: Any, read: Callable[[bytes], Read]) -> Read:
-        """Raises Unreadable, also from memory, and TooSlow, which is not remembered: it may have been this machine's fault."""
+        """Raises Unreadable, also from memory, and TooSlow, which is not remembered: it may have been this
+        machine's fault.
+        """
         key = (read, blob.hash)
         with _guard:
             found = self._known.pop(key, None)

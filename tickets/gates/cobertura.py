@@ -31,7 +31,8 @@ TOLERANCE = 0.01  # of what a report tells: tools round, and count a line of two
 
 
 class Coverage(float):
-    """Percent of the lines that were hit, 0 to 100. contradiction: where the totals the report gives of itself say something else; else empty.
+    """Percent of the lines that were hit, 0 to 100. contradiction: where the totals the report gives of
+    itself say something else; else empty.
 
     lines: how many there are.
     """

@@ -1,4 +1,7 @@
-"""Evidence: what the server itself reads in a file that was handed in. What a file, or whoever brought it, claims of itself does not count."""
+"""Evidence: what the server itself reads in a file that was handed in.
+
+What a file, or whoever brought it, claims of itself does not count.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,9 @@ COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
 
 @dataclass(frozen=True)
 class Document:
-    """A Markdown document: the characters a reader sees, runs of blanks as one and what parts two blocks as two, and its headings as slugs."""
+    """A Markdown document: the characters a reader sees, runs of blanks as one and what parts two blocks as
+    two, and its headings as slugs.
+    """
 
     length: int
     sections: frozenset[str]
@@ -53,7 +58,10 @@ class Document:
 
 @dataclass(frozen=True)
 class Changes:
-    """The files of a change. tests: whether one of them lies under `tests/` or is named `test_*`; first: some of them, to be shown."""
+    """The files of a change.
+
+    tests: whether one of them lies under `tests/` or is named `test_*`; first: some of them, to be shown.
+    """
 
     tests: bool
     first: tuple[str, ...]

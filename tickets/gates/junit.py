@@ -1,4 +1,6 @@
-"""A JUnit report, read strictly: an element, an outcome or a total that is not understood makes it unreadable, never a pass."""
+"""A JUnit report, read strictly: an element, an outcome or a total that is not understood makes it
+unreadable, never a pass.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +65,9 @@ class Tests:
 
 @dataclass
 class _Suite:
-    """A suite that is being read: what it tells of itself, and what was counted in it; `direct` without the suites inside."""
+    """A suite that is being read: what it tells of itself, and what was counted in it; `direct` without the
+    suites inside.
+    """
 
     name: str
     tests: int | None = None

@@ -67,7 +67,9 @@ ABSURD = re.compile(r"&#x?[0-9a-f]{9,};?", re.IGNORECASE)  # a reference to no c
 
 
 class Reader:
-    """Reads the blocks of one document in their order: an element that hides may begin in one and end in another."""
+    """Reads the blocks of one document in their order: an element that hides may begin in one and end in
+    another.
+    """
 
     def __init__(self) -> None:
         self._hidden_by, self._depth = "", 0
@@ -144,7 +146,9 @@ class Reader:
 
 
 def _ticks(content: str) -> dict[int, list[int]]:
-    """Where runs of backticks begin, by their length: code ends at the next one as long as that it began with."""
+    """Where runs of backticks begin, by their length: code ends at the next one as long as that it began
+    with.
+    """
     found = defaultdict(list)
     for run in TICKS.finditer(content):
         found[len(run[0])].append(run.start())

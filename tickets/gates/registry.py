@@ -1,6 +1,7 @@
 """Gates: the registry of checks. A check reads, and yields the reasons to stay; no reasons, and it passes.
 
-What a check cannot find out is a reason too: an error in it, or evidence it cannot read, keeps the gate closed.
+What a check cannot find out is a reason too: an error in it, or evidence it cannot read, keeps the gate
+closed.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ WHOLE = 10**15  # beyond, numbers are not exact in every reader of JSON
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a gate stays closed, for whoever must act: what is needed, what there is, and how to get from one to the other.
+    """Why a gate stays closed, for whoever must act: what is needed, what there is, and how to get from one
+    to the other.
 
-    It may quote evidence, which strangers wrote: whatever a check puts in, it stays short, printable, and what JSON and a database can keep.
+    It may quote evidence, which strangers wrote: whatever a check puts in, it stays short, printable, and
+    what JSON and a database can keep.
     """
 
     check: str
@@ -68,7 +71,10 @@ _checks: dict[str, Registered] = {}
 def gate_check(
     name: str, *, parameters: dict[str, Any] | None = None, optional: dict[str, Any] | None = None
 ) -> Callable[[Check], Check]:
-    """Register a check under the name a workflow calls it by. `parameters`: its properties, all of them required; `optional`: those that are not."""
+    """Register a check under the name a workflow calls it by.
+
+    `parameters`: its properties, all of them required; `optional`: those that are not.
+    """
     known = parameters or {}
     schema = {
         "type": "object",
@@ -90,7 +96,9 @@ def known() -> dict[str, Registered]:
 
 
 def reasons(asked: dict[str, Any], case: Any) -> list[Reason]:
-    """The reasons one entry of a gate (`{check, …parameters}`) finds in `case`; a check that fails is a reason, never a pass."""
+    """The reasons one entry of a gate (`{check, …parameters}`) finds in `case`; a check that fails is a
+    reason, never a pass.
+    """
     name = asked["check"]
     parameters = {key: value for key, value in asked.items() if key != "check"}
     check = _checks.get(name)

@@ -1,7 +1,8 @@
-"""Work that another tool kept comes in: a format reads a file into a backlog, `bulk_import.bring_in` adds what is new of it.
+"""Work that another tool kept comes in: a format reads a file into a backlog, `bulk_import.bring_in` adds
+what is new of it.
 
-The whole file is read and checked before anything is written, and all is written in one transaction: a fault anywhere, and
-nothing is imported.
+The whole file is read and checked before anything is written, and all is written in one transaction: a fault
+anywhere, and nothing is imported.
 """
 
 from __future__ import annotations
@@ -38,8 +39,9 @@ def run(
 ) -> Report:
     """Import a binary file into a project and report; with `dry_run` the same, and then all of it is undone.
 
-    Tickets follow `workflow`, else `simple`, where the project allows it. Raises Forbidden where finished work comes in and
-    `by` has no right to put tickets past the first phase; raises Malformed, Invalid, TooLarge or Cycle naming the line or the edge.
+    Tickets follow `workflow`, else `simple`, where the project allows it. Raises Forbidden where finished
+    work comes in and `by` has no right to put tickets past the first phase; raises Malformed, Invalid,
+    TooLarge or Cycle naming the line or the edge.
     """
     return bring_in(read(format, file), project=project, by=by, dry_run=dry_run, workflow=workflow)
 

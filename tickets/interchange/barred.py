@@ -1,7 +1,8 @@
 """What rows that are no work do to issues.
 
-An open one holds what is blocked by it, and what is below it waits as it does. What follows from few lines can be their product,
-so all that is derived here is counted before it is kept, and a file it grows too large for is refused.
+An open one holds what is blocked by it, and what is below it waits as it does. What follows from few lines
+can be their product, so all that is derived here is counted before it is kept, and a file it grows too large
+for is refused.
 """
 
 from __future__ import annotations
@@ -135,7 +136,9 @@ def _inherited_waits(
     bottoms: Iterable[Iterable[str]],
     budget: Budget,
 ) -> dict[str, dict[Wait, None]]:
-    """What each row at and above these waits for, itself and for the sake of those above it; parents may go round."""
+    """What each row at and above these waits for, itself and for the sake of those above it; parents may go
+    round.
+    """
     found: dict[str, dict[Wait, None]] = {}
     below: dict[str, list[str]] = {}
     queue = deque(parent for parents in bottoms for parent in parents)

@@ -8,12 +8,14 @@
     P.1            a child of P
     closed         done, as imported
     open           starts; with `defer_until` in the future not before then
-    any other      comes in paused, with the status and the assignee as the reason: there it is not offered as ready work either
+    any other      comes in paused, with the status and the assignee as the reason: there it is not offered
+      as ready work either
     comments       the same, by an author who is none of ours
     priority       0 critical, 1 high, 2 medium, 3 and 4 low
 
-A relation to an id that is neither in the file nor here is kept, and closes when that comes. A tombstone is a deleted issue: left out, with its edges.
-Rows that are no work (memories, gates, agents, messages and the like) are left out and counted by their type.
+A relation to an id that is neither in the file nor here is kept, and closes when that comes. A tombstone is a
+deleted issue: left out, with its edges. Rows that are no work (memories, gates, agents, messages and the
+like) are left out and counted by their type.
 """
 
 from __future__ import annotations
@@ -34,7 +36,8 @@ from tickets.interchange.json_lines import Faults, objects
 from tickets.interchange.texts import kept_text, wrong_text
 from tickets.models import Comment, Item, Link, Priority, Relation, Task, Ticket, Words
 
-MOST = 20_000  # issues of one file, for all are written in one transaction; ten times as many dependencies, and comments
+# issues of one file, for all are written in one transaction; ten times as many dependencies, and comments
+MOST = 20_000
 SPLIT = "split the file; what is known is not imported twice, and its parts find each other"
 PRIORITIES = [Priority.CRITICAL, Priority.HIGH, Priority.MEDIUM, Priority.LOW, Priority.LOW]
 SECTIONS = {

@@ -1,7 +1,7 @@
 """Comments of a beads issue.
 
-The format gave them a number of each copy's own, later an id, and some files have neither. So a comment is known by what it says:
-the same text by the same author at the same second is the same comment.
+The format gave them a number of each copy's own, later an id, and some files have neither. So a comment is
+known by what it says: the same text by the same author at the same second is the same comment.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ def problems(issue: dict[str, Any]) -> Iterator[str]:
 
 
 def remarks(issue: dict[str, Any], moment: Callable[[dict[str, Any]], datetime | None]) -> list[Remark]:
-    """The comments of an issue, the oldest first, those without a time at the end; without those that say nothing. `moment` reads when one was written."""
+    """The comments of an issue, the oldest first, those without a time at the end; without those that say
+    nothing. `moment` reads when one was written.
+    """
     new_comments, times = [], Counter[tuple[str, ...]]()
     for comment in issue.get("comments") or ():
         body = comment.get("text") or ""
@@ -56,7 +58,9 @@ def remarks(issue: dict[str, Any], moment: Callable[[dict[str, Any]], datetime |
 
 
 def _second(comment: dict[str, Any]) -> str:
-    """When it was written, in one zone and without what some versions cut off; as it stands where that is no time."""
+    """When it was written, in one zone and without what some versions cut off; as it stands where that is no
+    time.
+    """
     text = comment.get("created_at")
     try:
         moment = datetime.fromisoformat(text)  # type: ignore[arg-type]

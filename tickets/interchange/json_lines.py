@@ -18,7 +18,9 @@ COUNTED = 10_000  # faults, at which reading ends
 
 
 class Faults(errors.Faults):
-    """What is wrong with a file, by place; of the kind of the first fault. A file of nothing else is not read to its end."""
+    """What is wrong with a file, by place; of the kind of the first fault. A file of nothing else is not read
+    to its end.
+    """
 
     kind: type[OmoiError] | None = None
 
@@ -42,7 +44,9 @@ class Faults(errors.Faults):
 
 
 def objects(file: BinaryIO, faults: Faults) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each object of the file with its place ("line 7"); empty lines are passed over. Raises TooLarge over 50 MiB."""
+    """Each object of the file with its place ("line 7"); empty lines are passed over. Raises TooLarge over 50
+    MiB.
+    """
     if file.seekable():
         read = file.seek(0, os.SEEK_END)
         file.seek(0)

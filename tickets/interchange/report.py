@@ -49,7 +49,11 @@ class Report:
         return [edge for edge in edges if edge not in implied]
 
     def as_dict(self) -> dict[str, Any]:
-        """Counts are of what is new, but for `tickets`. `skipped` lists every edge that was left out, `awaited` every edge that is kept until its other end comes."""
+        """Counts are of what is new, but for `tickets`.
+
+        `skipped` lists every edge that was left out, `awaited` every edge that is kept until its other end
+        comes.
+        """
         arrival = self.arrival
         return {
             "format": self.format,

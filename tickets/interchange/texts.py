@@ -29,5 +29,7 @@ def whole(text: str) -> bool:
 
 
 def kept_text(text: str) -> str:
-    """A text that is only counted, so that a report can hold it: what no text may hold is written as its escape."""
+    """A text that is only counted, so that a report can hold it: what no text may hold is written as its
+    escape.
+    """
     return text if whole(text) and "\0" not in text else ascii(text)[1:-1]

@@ -1,4 +1,5 @@
-"""WfFormat, of wfcommons: a scientific workflow as it ran. It comes in as one ticket, with a task for each of its tasks.
+"""WfFormat, of wfcommons: a scientific workflow as it ran. It comes in as one ticket, with a task for each of
+its tasks.
 
     parents, children          needs; an edge may stand on either side
     runtimeInSeconds           kept as the task's work
@@ -140,7 +141,9 @@ class Flow:
 
 
 def read(file: BinaryIO) -> Flow:
-    """The tasks of a WfFormat document and what they need; raises Malformed, Invalid, TooLarge or Cycle naming the place or the edge."""
+    """The tasks of a WfFormat document and what they need; raises Malformed, Invalid, TooLarge or Cycle
+    naming the place or the edge.
+    """
     text = file.read(LIMIT + 1)
     if len(text) > LIMIT:
         raise TooLarge(TOO_LARGE)

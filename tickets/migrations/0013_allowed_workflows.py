@@ -1,4 +1,7 @@
-"""A ticket follows only a workflow its project allows, and does not move while it is archived. Projects that exist allow what their tickets use."""
+"""A ticket follows only a workflow its project allows, and does not move while it is archived.
+
+Projects that exist allow what their tickets use.
+"""
 
 from pathlib import Path
 

@@ -1,4 +1,6 @@
-"""Projects that exist are granted the profiles their tasks use, and those the workflows of their tickets add tasks with."""
+"""Projects that exist are granted the profiles their tasks use, and those the workflows of their tickets add
+tasks with.
+"""
 
 from django.db import migrations
 

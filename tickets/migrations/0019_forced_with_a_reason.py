@@ -1,4 +1,7 @@
-"""A forced move has a reason of ten characters that can be seen, also by SQL. Moves that are there stay as they are."""
+"""A forced move has a reason of ten characters that can be seen, also by SQL.
+
+Moves that are there stay as they are.
+"""
 
 from typing import ClassVar
 

@@ -9,7 +9,8 @@ from django.db import models
 from omoi_site.database import sql
 from tickets.models.explain.obstacles import ABSENT_SINCE
 
-CLOCK = "clock"  # the row of the loop itself: claims run some sweeps too, so their rows do not tell whether a clock runs
+# the row of the loop itself: claims run some sweeps too, so their rows do not tell whether a clock runs
+CLOCK = "clock"
 
 
 class SweepRun(models.Model):
@@ -38,7 +39,9 @@ class SweepRun(models.Model):
 
     @classmethod
     def forgive_absence(cls, name: str, extend: str) -> None:
-        """When the sweep `name` has been absent, run the statement `extend` (parameter `since`: its last run) and note that it runs again."""
+        """When the sweep `name` has been absent, run the statement `extend` (parameter `since`: its last run)
+        and note that it runs again.
+        """
         absent = f"SELECT at FROM {ABSENT_SINCE.format(sweep='%s')} a(at)"
         if sql.one(absent, [name]):
             sql.rows(

@@ -42,7 +42,9 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
         return found
 
     def of_project(self, project: Project, name: str = "") -> Workflow:
-        """The newest version of the workflow a new ticket of the project follows: its own, or `name` where the project allows that one."""
+        """The newest version of the workflow a new ticket of the project follows: its own, or `name` where
+        the project allows that one.
+        """
         found = self.latest_of(name or project.workflow)
         found.expect_allowed(project.key, project.workflow, project.workflows)
         return found
@@ -53,7 +55,9 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
 
     @staticmethod
     def checked(source: Any) -> documents.Plan:
-        """The plan of a document all of whose tasks could be added here; raises InvalidWorkflow with every fault."""
+        """The plan of a document all of whose tasks could be added here; raises InvalidWorkflow with every
+        fault.
+        """
         plan = documents.read(source)
         faults = [
             {"field": f"{where}.{name}", "code": "invalid_workflow", "message": message}
@@ -68,9 +72,11 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
 
     @sql.atomic
     def install(self, source: Any, *, version: int | None = None, by: Actor | None = None) -> Workflow:
-        """Store a document as the next version of its name; the same document again is the version that is there.
+        """Store a document as the next version of its name; the same document again is the version that is
+        there.
 
-        With `version` only over that one, else VersionConflict. `by`: who installs it; what is shipped comes without.
+        With `version` only over that one, else VersionConflict. `by`: who installs it; what is shipped comes
+        without.
         """
         plan = self.checked(source)
         sql.rows("SELECT pg_advisory_xact_lock(hashtextextended('workflow ' || %s, 0))", [plan.name])
@@ -105,7 +111,8 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
 
     @sql.atomic
     def install_shipped(self) -> list[Workflow]:
-        """Store what this release ships and is not here yet, each as the next version of its name; returns those.
+        """Store what this release ships and is not here yet, each as the next version of its name; returns
+        those.
 
         A workflow of which somebody here installed a version stays theirs.
         """
@@ -134,7 +141,9 @@ class Workflow(models.Model):
         return f"{self.name} v{self.version}"
 
     def expect_allowed(self, project: str, own: str, others: Sequence[str]) -> None:
-        """Raise WorkflowNotAllowed where a project's own workflow is another one, and none of the others is this one."""
+        """Raise WorkflowNotAllowed where a project's own workflow is another one, and none of the others is
+        this one.
+        """
         allowed = list(dict.fromkeys([own or DEFAULT, *others]))
         if self.name not in allowed:
             raise WorkflowNotAllowed(
@@ -145,7 +154,9 @@ class Workflow(models.Model):
 
     @property
     def plan(self) -> documents.Plan:
-        """The document, ready to ask; read once for each version and process, because a version never changes."""
+        """The document, ready to ask; read once for each version and process, because a version never
+        changes.
+        """
         if self.pk not in _plans:
             _plans[self.pk] = documents.plan(self.document)
         return _plans[self.pk]

@@ -1,6 +1,7 @@
 """The board: a project's tickets by phase, each card with what stands in its way.
 
-However many tickets there are, it is read in a fixed number of statements, and a column holds only the cards that are shown.
+However many tickets there are, it is read in a fixed number of statements, and a column holds only the cards
+that are shown.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ HEAVY = ["description", "context", "summary"]  # of no use on a card
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the address asks for: filters, unfolded columns, cards to show. Words it does not know are left out."""
+    """What the address asks for: filters, unfolded columns, cards to show. Words it does not know are left
+    out.
+    """
 
     text: str = ""
     priority: str = ""
@@ -144,7 +147,9 @@ class Board:
 
     @cached_property
     def columns(self) -> list[Column]:
-        """The phases of the project's workflows in order, BLOCKED before the ends, CANCELLED last; the ends are folded while work goes on."""
+        """The phases of the project's workflows in order, BLOCKED before the ends, CANCELLED last; the ends
+        are folded while work goes on.
+        """
         counts = self.counts
         columns = []
         for phase, ended in self._phases(bool(counts.get(BLOCKED)), bool(counts.get(CANCELLED))):
@@ -217,7 +222,9 @@ class Board:
 
     @property
     def demo_ended(self) -> bool:
-        """Whether the demo opened all its tickets, and none is open; until then others come. Their source is no format: nobody imported them."""
+        """Whether the demo opened all its tickets, and none is open; until then others come. Their source is
+        no format: nobody imported them.
+        """
         return (
             self.finished
             and Ticket.objects.filter(project=self.project, source="demo").count() >= workspace.count()
@@ -276,7 +283,9 @@ class Board:
 
 
 def merged(plans: list[Plan]) -> Mapping[str, bool]:
-    """The phases of several workflows in one order: a phase the first does not have comes after the one it follows. True: an end."""
+    """The phases of several workflows in one order: a phase the first does not have comes after the one it
+    follows. True: an end.
+    """
     order: list[str] = []
     ends: dict[str, bool] = {}
     for plan in plans:

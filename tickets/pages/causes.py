@@ -1,4 +1,6 @@
-"""Why a card does not move, in one line: the gravest cause of each of many tickets, in a fixed number of statements."""
+"""Why a card does not move, in one line: the gravest cause of each of many tickets, in a fixed number of
+statements.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from tickets.workflows.document import BLOCKED
 
 @dataclass(frozen=True)
 class Cause:
-    """`tone` is the state it is drawn in, `icon` its sign, `text` what stands in the way, `since` when it began."""
+    """`tone` is the state it is drawn in, `icon` its sign, `text` what stands in the way, `since` when it
+    began.
+    """
 
     tone: str
     icon: str
@@ -55,7 +59,8 @@ MOVING = {"capacity"}
 STALLED = ("bad", "circle-x")
 
 
-# Of each lane of a project, how many tickets have a task of it that is ready as the first of their open ones, and one such task.
+# Of each lane of a project, how many tickets have a task of it that is ready as the first of their open ones,
+# and one such task.
 READY_LANES = f"""
 SELECT min(id) AS task, count(*)::int AS tickets FROM (
   SELECT DISTINCT ON (t.ticket_id) t.id, t.lane_id, {READY} AS ready FROM tickets_task t JOIN tickets_ticket k ON k.id = t.ticket_id
@@ -66,14 +71,18 @@ WHERE ready GROUP BY lane_id ORDER BY count(*) DESC LIMIT 50
 
 
 def untaken(project: int) -> list[Shared]:
-    """What keeps the ready tickets of a project from being taken up: tasks of one lane wait for the same agents, of whom is asked once."""
+    """What keeps the ready tickets of a project from being taken up: tasks of one lane wait for the same
+    agents, of whom is asked once.
+    """
     lanes = sql.rows(READY_LANES, [project])
     told = Task.objects.explanations(row["task"] for row in lanes) if lanes else {}
     return _shared([(told[row["task"]]["causes"], row["tickets"]) for row in lanes])
 
 
 def causes_of(tickets: Sequence[Ticket], tallies: Mapping[int, Tally]) -> dict[int, Cause]:
-    """The cause of every one of these tickets that stands still; what keeps ready ones from being taken up is told once, by `untaken`."""
+    """The cause of every one of these tickets that stands still; what keeps ready ones from being taken up is
+    told once, by `untaken`.
+    """
     stalled = _stalled(tickets)
     found: dict[int, Cause] = {}
     asked: dict[int, int] = {}
@@ -123,7 +132,9 @@ def of_itself(ticket: Ticket, tally: Tally) -> Cause | None:
 
 
 def standstill(causes: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """These causes of explain, each with its tone, icon and sentence; who is busy, and what only waits to be taken up, is left out."""
+    """These causes of explain, each with its tone, icon and sentence; who is busy, and what only waits to be
+    taken up, is left out.
+    """
     return [{**cause, "drawn": drawn([cause], whole=True)} for cause in causes if cause["code"] not in MOVING]
 
 

@@ -95,7 +95,9 @@ class ReasonForm(ActionForm):
 
 
 class MoveForm(ReasonForm):
-    """Whether a phase can be reached is for the move itself to say: what is shown may be over when it is sent."""
+    """Whether a phase can be reached is for the move itself to say: what is shown may be over when it is
+    sent.
+    """
 
     to = forms.CharField(
         label="To",

@@ -1,4 +1,6 @@
-"""The gate of a ticket's phase as a checklist: each check as the last verdict judged it, with the evidence there is."""
+"""The gate of a ticket's phase as a checklist: each check as the last verdict judged it, with the evidence
+there is.
+"""
 
 from __future__ import annotations
 

@@ -53,7 +53,9 @@ class Graph:
 
     @cached_property
     def folded(self) -> set[int]:
-        """Finished tasks that nothing unfinished waits for directly; none where nothing is left to do, or only one would go."""
+        """Finished tasks that nothing unfinished waits for directly; none where nothing is left to do, or
+        only one would go.
+        """
         if self.unfolded:
             return set()
         foldable = self.foldable

@@ -1,4 +1,6 @@
-"""A drawing of a graph without cycles, in layers from left to right: where each node stands and how each edge runs. O(V + E) a sweep."""
+"""A drawing of a graph without cycles, in layers from left to right: where each node stands and how each edge
+runs. O(V + E) a sweep.
+"""
 
 from __future__ import annotations
 
@@ -85,7 +87,9 @@ class Layout:
         )
 
     def _layers(self) -> dict[Node, int]:
-        """Each node behind all it comes after; one that comes after nothing stands right before what it feeds."""
+        """Each node behind all it comes after; one that comes after nothing stands right before what it
+        feeds.
+        """
         left = {node: len(self.before[node]) for node in self.nodes}
         free = deque(node for node in self.nodes if not left[node])
         layer: dict[Node, int] = {}
@@ -115,7 +119,9 @@ class Layout:
         self.chains[edge] = chain
 
     def _sort(self, *, rightward: bool) -> None:
-        """Order every layer by the mean place of its neighbours in the layer before, which keeps crossings few."""
+        """Order every layer by the mean place of its neighbours in the layer before, which keeps crossings
+        few.
+        """
         beside, order = (self.left, self.order[1:]) if rightward else (self.right, self.order[-2::-1])
         place = {node: number for row in self.rows.values() for number, node in enumerate(row)}
 
@@ -166,7 +172,9 @@ class Layout:
     def _path(
         self, chain: Sequence[Node], places: dict[Node, tuple[float, float]], bends: dict[Node, float]
     ) -> str:
-        """From the right side of the first to the left side of the last: straight through layers, curved between them."""
+        """From the right side of the first to the left side of the last: straight through layers, curved
+        between them.
+        """
         (x, y), (end_x, end_y) = places[chain[0]], places[chain[-1]]
         points = [(x + WIDTH, y + HEIGHT / 2)]
         for bend in chain[1:-1]:

@@ -33,7 +33,9 @@ class Step:
 
 
 def steps_of(ticket: Ticket, history: Sequence[PhaseMove]) -> list[Step]:
-    """One step for each phase of the ticket's workflow; a blocked or cancelled ticket stands where it came from."""
+    """One step for each phase of the ticket's workflow; a blocked or cancelled ticket stands where it came
+    from.
+    """
     spent, halted = time_in_phases(history), time_blocked(history)
     stands = standing(ticket, history)
     here = ticket.plan[stands].position if stands in ticket.plan else 0

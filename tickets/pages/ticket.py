@@ -127,7 +127,9 @@ class Entry:
 
 
 class TicketPage:
-    """`query` is what the address says: view=list|graph, done=1, tasks=all, history=all, before=<event>, comments=<id of one, for those before it>."""
+    """`query` is what the address says: view=list|graph, done=1, tasks=all, history=all, before=<event>,
+    comments=<id of one, for those before it>.
+    """
 
     def __init__(self, ticket: Ticket, who: Any, query: Mapping[str, str]) -> None:
         self.ticket = ticket
@@ -160,7 +162,9 @@ class TicketPage:
         return [{**cause, "drawn": self.drawn_as(cause), "fix": self.fix(cause)} for cause in causes]
 
     def drawn_as(self, cause: Mapping[str, Any]) -> Cause:
-        """To be blocked is grave, and so is a move that cannot be made; to stand in a phase without work is not."""
+        """To be blocked is grave, and so is a move that cannot be made; to stand in a phase without work is
+        not.
+        """
         drawn = cause["drawn"]
         if (
             self.ticket.move_fault
@@ -334,7 +338,9 @@ class TicketPage:
 
     @cached_property
     def history(self) -> list[Entry]:
-        """What happened, the latest first: moves, verdicts that stand for themselves, and what became of tasks, down to the last of these told here."""
+        """What happened, the latest first: moves, verdicts that stand for themselves, and what became of
+        tasks, down to the last of these told here.
+        """
         stood_on = {move.verdict_id for move in self.moves}
         verdicts = [
             verdict
@@ -352,7 +358,9 @@ class TicketPage:
 
     @cached_property
     def before(self) -> Event | None:
-        """The event this page of what happened begins after; None: at the latest. Raises Http404 where there is no such one."""
+        """The event this page of what happened begins after; None: at the latest. Raises Http404 where there
+        is no such one.
+        """
         if not (asked := self.query.get("before", "")):
             return None
         number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 19 else 0

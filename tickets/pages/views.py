@@ -40,7 +40,9 @@ LAST_PROJECT, YEAR_S = "board_project", 365 * 86400  # a cookie: the project who
 
 
 def page(view: Any) -> Any:
-    """A signed-in page: small on the wire, never kept by a proxy, and one address for itself and for its live part."""
+    """A signed-in page: small on the wire, never kept by a proxy, and one address for itself and for its live
+    part.
+    """
     kept = cache_control(private=True, no_cache=True)(view)
     return require_safe(login_required(gzip_page(vary_on_headers("HX-Request", "HX-Request-Type")(kept))))
 
@@ -88,7 +90,9 @@ def board(request: HttpRequest) -> HttpResponse:
 
 
 def address(request: HttpRequest, project: Project) -> str:
-    """The board's address as it would be shared: it names its project; known parameters only, empty ones left out."""
+    """The board's address as it would be shared: it names its project; known parameters only, empty ones left
+    out.
+    """
     query = request.GET.copy()
     query.setdefault("project", project.key)
     for name in list(query):
@@ -141,7 +145,9 @@ def find_action(kinds: Sequence[type[actions.Kind]], name: str) -> type[actions.
 @require_http_methods(["GET", "HEAD", "POST"])
 @gzip_page
 def act(request: HttpRequest, ticket: Ticket, subject: Any, kind: type[actions.Action]) -> HttpResponse:
-    """The dialog of an action, or what came of it: to the page's script a sentence or the dialog again, else a page."""
+    """The dialog of an action, or what came of it: to the page's script a sentence or the dialog again, else
+    a page.
+    """
     refused = None
     if request.method == "POST":
         try:

@@ -1,4 +1,7 @@
-"""What the broker's messages set off. They may come twice, late or never: the rows decide, and a sweep repeats them."""
+"""What the broker's messages set off.
+
+They may come twice, late or never: the rows decide, and a sweep repeats them.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The clock: one process at a time runs the sweeps, the others stand by.
 
-Who runs is who holds a session's advisory lock, and the sweeps run in that same session: a connection that is lost loses both,
-so there are never two.
+Who runs is who holds a session's advisory lock, and the sweeps run in that same session: a connection that is
+lost loses both, so there are never two.
 """
 
 from __future__ import annotations
@@ -89,7 +89,9 @@ class Clock:
 
     @property
     def lost(self) -> bool:
-        """Whether the session with the lock is gone: Django opens another one by itself after a failed rollback."""
+        """Whether the session with the lock is gone: Django opens another one by itself after a failed
+        rollback.
+        """
         return self.session is not None and (connection.connection is not self.session or self.session.closed)
 
     @contextlib.contextmanager

@@ -1,4 +1,5 @@
-"""Sweeps: what time does, and what makes good a hint that was lost. All of them, with their cadence, stand in `SWEEPS`.
+"""Sweeps: what time does, and what makes good a hint that was lost. All of them, with their cadence, stand in
+`SWEEPS`.
 
 A sweep works in batches; one that did a whole batch has its next turn at once, after the others had theirs.
 """
@@ -23,7 +24,9 @@ SILENT_S = 15.0
 
 @dataclass(frozen=True)
 class Sweep:
-    """One sweep: `run` returns how much it did; `batch` or more means that more is left. Without a batch it is never behind."""
+    """One sweep: `run` returns how much it did; `batch` or more means that more is left. Without a batch it
+    is never behind.
+    """
 
     name: str
     every_s: float

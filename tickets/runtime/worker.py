@@ -1,8 +1,9 @@
 """A worker: an agent that claims tasks with a profile and carries them out, several at the same time.
 
-One loop in one thread, with one database connection, claims for all its threads, records the start of each task, renews what they
-hold and settles what they have ended. The threads touch no database; each waits for a process of its own. A loop that cannot reach the database goes on
-trying, and whatever outlives its lease meanwhile stops itself.
+One loop in one thread, with one database connection, claims for all its threads, records the start of each
+task, renews what they hold and settles what they have ended. The threads touch no database; each waits for a
+process of its own. A loop that cannot reach the database goes on trying, and whatever outlives its lease
+meanwhile stops itself.
 """
 
 from __future__ import annotations
@@ -62,7 +63,9 @@ class Worker:
         self.done = 0
 
     def enlist(self) -> None:
-        """Be known as an agent; what a dead process of this name held is ready again. Raises Invalid when name or threads cannot be."""
+        """Be known as an agent; what a dead process of this name held is ready again. Raises Invalid when
+        name or threads cannot be.
+        """
         global _here
         self.agent = Agent.objects.worker(self.name, capacity=self.threads, capabilities=self.capabilities)
         self.pool = ThreadPoolExecutor(self.threads, thread_name_prefix="executor")
@@ -73,13 +76,18 @@ class Worker:
         _here = self
 
     def _fate(self) -> str:
-        """How the process that had this name before ended, where whoever started this one saw it (`PID, then words`)."""
+        """How the process that had this name before ended, where whoever started this one saw it (`PID, then
+        words`).
+        """
         pid, _, fate = os.environ.get("OMOI_PREDECESSOR", "").partition(" ")
         before = AgentPresence.objects.filter(agent=self.agent).first()
         return fate if before and pid and pid == str(before.metrics.get("pid")) else ""
 
     def end(self) -> None:
-        """No new claims; running work gets its grace. Told twice: none. Safe to call from a signal handler."""
+        """No new claims; running work gets its grace.
+
+        Told twice: none. Safe to call from a signal handler.
+        """
         self.told_to_end += 1
         self.wake.set()
 
@@ -135,7 +143,9 @@ class Worker:
             hints.hint("work")  # there may be more, for whoever has room
 
     def _begin(self) -> None:
-        """Carry out what is not begun yet, each only once that is recorded: should this process die, what ran is told from what only waited."""
+        """Carry out what is not begun yet, each only once that is recorded: should this process die, what ran
+        is told from what only waited.
+        """
         for held in [held for held in self.held if not held.begun and held.ending is None]:
             if self.told_to_end:
                 self._leave(held, "the worker ends")
@@ -190,7 +200,10 @@ class Worker:
     # -- settling
 
     def _settle(self) -> None:
-        """Say how ended work ended. What cannot be said now is kept and said again: an ending is lost only with its claim."""
+        """Say how ended work ended.
+
+        What cannot be said now is kept and said again: an ending is lost only with its claim.
+        """
         over = [held for held in self.held if held.ending]
         if not over:
             return
@@ -213,7 +226,9 @@ class Worker:
             self._give_back(held)
 
     def _hand_in(self, held: Held) -> None:
-        """Bring in what the work left, under its fence; what cannot be is a failure. Done again after a lost connection, it adds nothing."""
+        """Bring in what the work left, under its fence; what cannot be is a failure. Done again after a lost
+        connection, it adds nothing.
+        """
         claim, ending = held.claim, held.ending
         assert ending
         try:
@@ -286,7 +301,8 @@ class Worker:
 
 
 def job_of(claim: Claim, since: float) -> Job:
-    """What an executor needs to carry out this claim; raises UnknownProfile, and ValueError when its slots do not fit.
+    """What an executor needs to carry out this claim; raises UnknownProfile, and ValueError when its slots do
+    not fit.
 
     A task's own timeout counts from the claim, so it is over here a little before a sweep would say so.
     """

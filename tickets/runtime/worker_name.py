@@ -1,4 +1,6 @@
-"""A worker's name is one process's at a time: an advisory lock of its database connection, which ends with the process."""
+"""A worker's name is one process's at a time: an advisory lock of its database connection, which ends with
+the process.
+"""
 
 from __future__ import annotations
 

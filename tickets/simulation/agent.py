@@ -1,7 +1,8 @@
 """One scripted agent, in a process of its own: it works a project over REST as any client would.
 
-It is told what to do by one line of JSON on standard input and ends when that closes, so it never outlives whoever started
-it. What it was answered it says on standard output, a line of JSON each. No Django here: it knows the server by HTTP alone.
+It is told what to do by one line of JSON on standard input and ends when that closes, so it never outlives
+whoever started it. What it was answered it says on standard output, a line of JSON each. No Django here: it
+knows the server by HTTP alone.
 """
 
 from __future__ import annotations
@@ -55,7 +56,9 @@ class Agent:
         self.hand: dict[int, int] = {}  # fence of each task it holds
 
     def work(self) -> None:
-        """Claim, work, settle and take the next, until told to stop; an empty queue is asked again after a growing pause."""
+        """Claim, work, settle and take the next, until told to stop; an empty queue is asked again after a
+        growing pause.
+        """
         pauses, claims = growing(0.02), self.claim()
         while claims or not self.stopped.is_set():
             while claims:
@@ -93,7 +96,9 @@ class Agent:
         )
 
     def labour(self, task: int, work_s: float) -> bool:
-        """Take as long as the work takes, with a heartbeat at each third of the lease; False when the claim was lost or given back."""
+        """Take as long as the work takes, with a heartbeat at each third of the lease; False when the claim
+        was lost or given back.
+        """
         ends = time.monotonic() + work_s
         while task in self.hand and (left := ends - time.monotonic()) > 0:
             if self.stopped.wait(min(left, self.orders.lease_s / 3)):
@@ -139,7 +144,10 @@ class Agent:
         return granted(answer)
 
     def ask(self, path: str, body: dict[str, Any], *, once: str = "") -> Answer | None:
-        """The answer; a call whose answer was lost is repeated just as it was. None when told to stop before one came."""
+        """The answer; a call whose answer was lost is repeated just as it was.
+
+        None when told to stop before one came.
+        """
         headers = {"Idempotency-Key": once} if once else {}
         for pause in growing(0.05):
             try:

@@ -48,7 +48,9 @@ class Chaos:
 
 
 def kill_child(pid: int, *, of: int) -> bool:
-    """kill -9 a process, only if it is a child of `of`: a number noted in a file may be somebody else's by now."""
+    """kill -9 a process, only if it is a child of `of`: a number noted in a file may be somebody else's by
+    now.
+    """
     if parent_of(pid) != of:
         return False
     with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -1,7 +1,9 @@
-"""Whether a project was worked once and in a valid order, told from the journal and from what stood before; never from what agents say.
+"""Whether a project was worked once and in a valid order, told from the journal and from what stood before;
+never from what agents say.
 
-Events are replayed by id. A claim's statement begins after the commit that made its task ready, so it takes its event's id
-after the ending's event took its own: the order of ids is the order of those two, whatever the clock did.
+Events are replayed by id. A claim's statement begins after the commit that made its task ready, so it takes
+its event's id after the ending's event took its own: the order of ids is the order of those two, whatever the
+clock did.
 """
 
 from __future__ import annotations
@@ -57,7 +59,9 @@ class Need:
 
 @dataclass(frozen=True)
 class Before:
-    """What stood when the run began: each task's state, what it needs and how many of these, and the journal's last event."""
+    """What stood when the run began: each task's state, what it needs and how many of these, and the
+    journal's last event.
+    """
 
     states: dict[int, str]
     needs: dict[int, list[Need]]
@@ -134,7 +138,9 @@ def what_stands(project: Project) -> Before:
 
 
 def judge(project: Project, before: Before, acknowledged: Collection[tuple[int, int]] = ()) -> Verdict:
-    """The verdict over everything since `before`; `acknowledged` are the (task, fence) whose completion the server confirmed to somebody."""
+    """The verdict over everything since `before`; `acknowledged` are the (task, fence) whose completion the
+    server confirmed to somebody.
+    """
     events = sql.rows(TOLD, [project.pk, before.last_event, [*LEAVES, *BY_TIME]])
     now = sql.rows("SELECT id, state FROM tickets_task WHERE project_id = %s", [project.pk])
     completed = Counter(event["task"] for event in events if event["kind"] == "task.completed")

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping
 
 
 def list_schedule(work: Mapping[int, float], needs: Iterable[tuple[int, int]], agents: int) -> float:
-    """Seconds in which `agents` finish tasks of `work` seconds each, every one after its needs (parent, child), the longest tail first.
+    """Seconds in which `agents` finish tasks of `work` seconds each, every one after its needs (parent,
+    child), the longest tail first.
 
-    Graham's list schedule with the critical path as its list. A need on a task outside of `work` is met already. What waits in a
-    circle, and behind it, is left out.
+    Graham's list schedule with the critical path as its list. A need on a task outside of `work` is met
+    already. What waits in a circle, and behind it, is left out.
     """
     children: dict[int, list[int]] = defaultdict(list)
     waits = dict.fromkeys(work, 0)

@@ -36,7 +36,9 @@ class Heard:
 
 @dataclass(frozen=True)
 class Report:
-    """`killed` counts by role; `bound_s` is what a crew without overhead would need; `ended` says why it ended early."""
+    """`killed` counts by role; `bound_s` is what a crew without overhead would need; `ended` says why it
+    ended early.
+    """
 
     verdict: Verdict
     heard: Heard

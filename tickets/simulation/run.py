@@ -42,7 +42,9 @@ class Run:
     ended: str = ""  # why it ended before everything was done
 
     def carry_out(self, before: Before) -> Report:
-        """Work until nothing is open, or until the limit, Ctrl-C or a standstill; the report tells either way."""
+        """Work until nothing is open, or until the limit, Ctrl-C or a standstill; the report tells either
+        way.
+        """
         began = time.monotonic()
         crew = Crew(self.orders)
         with stoppable():
@@ -113,7 +115,9 @@ class Run:
             time.sleep(0.2)
 
     def _bound_s(self, before: Before) -> float | None:
-        """Seconds a crew without overhead would need; None where the work takes no time, so that the bound would say nothing."""
+        """Seconds a crew without overhead would need; None where the work takes no time, so that the bound
+        would say nothing.
+        """
         orders = self.orders[0]
         durations = before.work if orders.speed else {}
         work = {

@@ -53,7 +53,9 @@ def move_tone(ground: str) -> str:
 
 @register.simple_tag(takes_context=True)
 def folding(context: dict[str, Any], column: Any) -> str:
-    """This board's address with the column folded, or unfolded when it is: those that start folded are opened by name, the others folded by name."""
+    """This board's address with the column folded, or unfolded when it is: those that start folded are opened
+    by name, the others folded by name.
+    """
     name = "open" if column.starts_folded else "fold"
     query = context["request"].GET.copy()
     query.pop("filter", None)

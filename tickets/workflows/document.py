@@ -191,7 +191,9 @@ class Plan:
 
 
 def read(source: str | bytes | Path | dict[str, Any]) -> Plan:
-    """Check a document (a dict, YAML text or a file) and return its plan; raises InvalidWorkflow with every fault."""
+    """Check a document (a dict, YAML text or a file) and return its plan; raises InvalidWorkflow with every
+    fault.
+    """
     if isinstance(source, Path):
         source = source.read_bytes()
     if isinstance(source, (str, bytes)):
@@ -218,7 +220,9 @@ def read(source: str | bytes | Path | dict[str, Any]) -> Plan:
 
 
 def plan(document: dict[str, Any]) -> Plan:
-    """The plan of a document that was checked when it was stored: what is known of checks by now does not matter to it."""
+    """The plan of a document that was checked when it was stored: what is known of checks by now does not
+    matter to it.
+    """
     phases = tuple(
         Phase(
             phase["name"],

@@ -1,4 +1,6 @@
-"""YAML as people write it and JSON can hold it: no aliases, no dates, no NaN, no character that no text can keep."""
+"""YAML as people write it and JSON can hold it: no aliases, no dates, no NaN, no character that no text can
+keep.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ LONGEST = 256 << 10  # reading costs a second of CPU for each 100 KiB
 
 
 class PlainLoader(yaml.SafeLoader):
-    """Without aliases, by which a small text becomes a huge document, and without dates, which are words here."""
+    """Without aliases, by which a small text becomes a huge document, and without dates, which are words
+    here.
+    """
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):

@@ -22,7 +22,9 @@ class DatabaseFeatures(features.DatabaseFeatures):
 
 class DatabaseOperations(operations.DatabaseOperations):
     def bulk_batch_size(self, fields: Sequence[Any], objs: Sequence[Any]) -> int:
-        """How many rows one statement of `bulk_create` or `bulk_update` holds; the latter gives each row's key with each of its fields."""
+        """How many rows one statement of `bulk_create` or `bulk_update` holds; the latter gives each row's
+        key with each of its fields.
+        """
         return min(len(objs), PARAMETERS // (2 * max(len(fields), 1)))
 
 
@@ -41,8 +43,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return cursor
 
     def close_if_health_check_failed(self) -> None:
-        """To ask before each request costs a tenth of a claim; what worked a moment ago is trusted, unless the server has said something
-        since: to one who asked for nothing that is its farewell."""
+        """To ask before each request costs a tenth of a claim; what worked a moment ago is trusted, unless
+        the server has said something since: to one who asked for nothing that is its farewell."""
         if self.health_check_done:  # type: ignore[attr-defined]  # the stubs leave it out
             return
         if time.monotonic() - self.used_at >= TRUSTED_S or self._addressed():

@@ -1,4 +1,6 @@
-"""`manage.py bench NAME`: what something costs on this machine, measured on a database of its own that is gone afterwards."""
+"""`manage.py bench NAME`: what something costs on this machine, measured on a database of its own that is
+gone afterwards.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,9 @@ class Command(commands.Command):
 
 
 def become(script: Path, words: list[str]) -> NoReturn:
-    """As `test` becomes pytest: a bench chooses its database before Django reads the settings, and Ctrl-C is its own."""
+    """As `test` becomes pytest: a bench chooses its database before Django reads the settings, and Ctrl-C is
+    its own.
+    """
     os.execv(sys.executable, [sys.executable, str(script), *words])
 
 

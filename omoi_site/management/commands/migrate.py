@@ -1,4 +1,6 @@
-"""`manage.py migrate`: Django's, which without a server says how to start one, and brings what is shipped up to date."""
+"""`manage.py migrate`: Django's, which without a server says how to start one, and brings what is shipped up
+to date.
+"""
 
 from __future__ import annotations
 

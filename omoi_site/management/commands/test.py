@@ -30,7 +30,9 @@ class Command(BaseCommand):
         self.run_pytest([*(["--full"] if full else []), *pytest])
 
     def run_pytest(self, arguments: Sequence[str]) -> None:
-        """Becomes pytest: nothing of this process, its settings least of all, is in the way of the tests' own."""
+        """Becomes pytest: nothing of this process, its settings least of all, is in the way of the tests'
+        own.
+        """
         words = [word for word in arguments if word != "--full"]
         if "--full" not in arguments and not any(word.startswith("-m") for word in words):
             words = ["-m", "not full", *words]

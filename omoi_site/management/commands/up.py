@@ -100,7 +100,9 @@ class Command(BaseCommand):
             )
 
     def listen(self, host: str, port: int) -> socket.socket:
-        """The door, held open by us while web processes come and go: a connection waits in line for the next one."""
+        """The door, held open by us while web processes come and go: a connection waits in line for the next
+        one.
+        """
         try:
             listener = doors.listen(host, port)
             listener.listen(2048)

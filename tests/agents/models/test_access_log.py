@@ -1,4 +1,6 @@
-"""Who comes in and who is refused is told of, in the log and of those we know in the journal; and a session nobody uses ends."""
+"""Who comes in and who is refused is told of, in the log and of those we know in the journal; and a session
+nobody uses ends.
+"""
 
 from __future__ import annotations
 

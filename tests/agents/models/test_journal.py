@@ -1,4 +1,6 @@
-"""The journal's readers: followers and history skip nothing and tell nothing twice, where a bare id would skip."""
+"""The journal's readers: followers and history skip nothing and tell nothing twice, where a bare id would
+skip.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Rights end at once: who may hear no more hears nothing from then on when the journal tells of it, and within 5 s when nothing does."""
+"""Rights end at once: who may hear no more hears nothing from then on when the journal tells of it, and
+within 5 s when nothing does.
+"""
 
 from __future__ import annotations
 
@@ -208,7 +210,9 @@ class Counted:
 
 
 def test_all_sockets_are_looked_after_in_one_statement_and_as_the_rights_have_it(django_user_model, operator):
-    """Whatever members, agents, owners and superusers there are, what is left of the topics is what `may_follow` allows."""
+    """Whatever members, agents, owners and superusers there are, what is left of the topics is what
+    `may_follow` allows.
+    """
     chance = random.Random(22)
     projects = [Project.objects.create_project(key=f"P{number}", by=operator) for number in range(6)]
     people = [

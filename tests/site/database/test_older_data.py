@@ -17,7 +17,8 @@ from omoi_site.database import embedded
 from tests.support import cluster
 
 ROOT = Path(__file__).resolve().parents[3]
-# Projects, an agent at work, a need, an artifact and a verdict, as version 0.1 stored them before its code stood in rooms.
+# Projects, an agent at work, a need, an artifact and a verdict, as version 0.1 stored them before its code
+# stood in rooms.
 OLDER = Path(__file__).parent / "data" / "before_rooms.sql.gz"
 
 

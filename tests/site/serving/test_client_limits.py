@@ -1,4 +1,6 @@
-"""What one client may hold of a web process: nothing of a body before its key was looked at, and so much at once of everything."""
+"""What one client may hold of a web process: nothing of a body before its key was looked at, and so much at
+once of everything.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A disk without room: what was sent is refused by name, nothing of it is kept, and once there is room again it is taken."""
+"""A disk without room: what was sent is refused by name, nothing of it is kept, and once there is room again
+it is taken.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""manage.py on a machine that has not got everything yet. What needs no network is tried for real; pip is a small script."""
+"""manage.py on a machine that has not got everything yet.
+
+What needs no network is tried for real; pip is a small script.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,9 @@ WITHOUT_NETWORK = {**os.environ, "PIP_NO_INDEX": "1"}
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A checkout whose `.venv` has a pip that installs nothing, and whose command says in which Python it runs."""
+    """A checkout whose `.venv` has a pip that installs nothing, and whose command says in which Python it
+    runs.
+    """
     here = tmp_path / "a clone"
     (here / "omoi_site" / "setup").mkdir(parents=True)
     for name in (

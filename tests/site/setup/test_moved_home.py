@@ -1,4 +1,6 @@
-"""An OMOI_HOME that was copied or moved: it never works on the database of another one, and there is a way out."""
+"""An OMOI_HOME that was copied or moved: it never works on the database of another one, and there is a way
+out.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ from tests.support.up_process import Up, short_home
 
 @pytest.fixture(autouse=True)
 def nothing_stays_elsewhere(tmp_path):
-    """What a folder of the test got elsewhere, because the server's account cannot enter it, goes with the test."""
+    """What a folder of the test got elsewhere, because the server's account cannot enter it, goes with the
+    test.
+    """
     yield
     for folder in tmp_path.iterdir():
         shutil.rmtree(paths._elsewhere(folder.resolve()), ignore_errors=True)
@@ -175,7 +179,9 @@ def test_a_copy_of_a_database_in_use_is_not_adopted(tmp_path):
 
 
 def database_of(home):
-    """A data folder that was shut down in good order, as far as that can be seen, in an OMOI_HOME whose data lies elsewhere."""
+    """A data folder that was shut down in good order, as far as that can be seen, in an OMOI_HOME whose data
+    lies elsewhere.
+    """
     home.mkdir()
     paths.Note(home.with_name("elsewhere"), home).write(home)
     data = home.with_name("elsewhere") / "data"

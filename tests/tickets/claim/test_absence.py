@@ -1,4 +1,6 @@
-"""After an absence of sweeps: a machine that slept ends no live work, and whoever is really gone loses it all the same."""
+"""After an absence of sweeps: a machine that slept ends no live work, and whoever is really gone loses it all
+the same.
+"""
 
 from __future__ import annotations
 

@@ -53,7 +53,9 @@ def test_a_claim_costs_the_same_from_a_long_backlog(ticket, skilled, lanes):
 
 
 def test_tasks_claimed_before_are_not_walked_over(ticket, skilled):
-    """Claimed rows stay in the index until they are vacuumed away; the lane's floor keeps claims clear of them."""
+    """Claimed rows stay in the index until they are vacuumed away; the lane's floor keeps claims clear of
+    them.
+    """
     backlog(ticket, 3_000, 1)
     before = choosing(measure(CLAIM, asked(skilled)))
     Agent.objects.filter(pk=skilled.pk).update(capacity=1000)

@@ -1,4 +1,6 @@
-"""Explain: every open task and ticket says what it waits on, and a claim gets a task exactly when nothing bars it."""
+"""Explain: every open task and ticket says what it waits on, and a claim gets a task exactly when nothing
+bars it.
+"""
 
 from __future__ import annotations
 
@@ -496,7 +498,9 @@ class World:
         Ticket.objects.advance_due()
 
     def granted_to(self, agent):
-        """All tasks the agent could be granted from here, had it room for all of them once it has any; nothing is changed."""
+        """All tasks the agent could be granted from here, had it room for all of them once it has any;
+        nothing is changed.
+        """
         granted = set()
         with transaction.atomic():
             sql.rows(
@@ -518,7 +522,8 @@ def check(world):
     bars = {place for place, each in enumerate(OBSTACLES) if each.bars}
     barred = barred_tasks(ids, bars)
     granted = set().union(*(world.granted_to(agent) for agent in world.agents.values()))
-    # a lapse that ends a task for good decides for its children in the same call: what comes of that is not of this state
+    # a lapse that ends a task for good decides for its children in the same call: what comes of that is not
+    # of this state
     ending = Task.objects.filter(state="claimed", lease_expires_at__lt=timezone.now(), attempts__gte=1)
     moot = set(Need.objects.filter(parent__in=ending).values_list("child_id", flat=True))
     for task in Task.objects.filter(pk__in=ids):

@@ -108,7 +108,9 @@ def test_a_verdict_dies_when_an_artifact_changes(delivery, operator, ada):
 
 
 def test_the_database_itself_asks_for_the_verdict(delivery, operator, ada):
-    """What the model would not do, raw SQL cannot either: a forged ground, a failed verdict, and one over other evidence."""
+    """What the model would not do, raw SQL cannot either: a forged ground, a failed verdict, and one over
+    other evidence.
+    """
     refused = Ticket.objects.judge(pk=delivery.pk, by=operator)
 
     def forged(verdict) -> None:
@@ -170,7 +172,9 @@ def test_a_completion_that_waits_for_a_move_which_takes_its_claim_keeps_nothing(
 
 
 def test_two_completions_with_the_same_contents_do_not_stand_in_each_others_way(delivery, operator, ada, bob):
-    """Contents are kept in one order, before any row is locked: who brings the same waits, and never in a circle."""
+    """Contents are kept in one order, before any row is locked: who brings the same waits, and never in a
+    circle.
+    """
     Task.objects.add(delivery, [TaskSpec("one"), TaskSpec("two")], by=operator)
     claims = [(agent, *Task.objects.claim(by=agent)) for agent in (ada, bob)]
     brought = [Handed("notes", b"one", name="a"), Handed("notes", b"two", name="b")]

@@ -156,7 +156,9 @@ def test_waiting_for_others_is_no_time_of_a_reading(monkeypatch):
 
 @pytest.fixture
 def waiting(project, operator, ada):
-    """Opens tickets in REQUIREMENTS of `software_delivery` whose work is done and whose document is handed in."""
+    """Opens tickets in REQUIREMENTS of `software_delivery` whose work is done and whose document is handed
+    in.
+    """
     workflow = allow_workflow(project, "software_delivery")
 
     def bring(content: bytes) -> Ticket:

@@ -290,7 +290,9 @@ def test_changes_name_the_commit_they_are(commit):
 
 
 def test_any_bytes_are_read_or_refused_in_words():
-    """Reports of all kinds with pieces cut, doubled, turned and put in: never an error of another kind, and a failure is never lost."""
+    """Reports of all kinds with pieces cut, doubled, turned and put in: never an error of another kind, and a
+    failure is never lost.
+    """
     chance = random.Random(11)
     whole = [report.encode() for report in DIALECTS.values()] + [
         (

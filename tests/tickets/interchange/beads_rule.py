@@ -1,4 +1,6 @@
-"""What beads offers as ready work, from the raw rows of a file and by beads' own rules: made without a look at the importer."""
+"""What beads offers as ready work, from the raw rows of a file and by beads' own rules: made without a look
+at the importer.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Relations whose other end comes in a later file: kept, closed when it comes, and nothing held up until then."""
+"""Relations whose other end comes in a later file: kept, closed when it comes, and nothing held up until
+then.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Backlogs as beads writes them today: what is no work stays out, and nothing is offered that is not ready there."""
+"""Backlogs as beads writes them today: what is no work stays out, and nothing is offered that is not ready
+there.
+"""
 
 from __future__ import annotations
 

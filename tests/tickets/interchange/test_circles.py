@@ -1,4 +1,6 @@
-"""Edges that close circles are left out, as few as it takes and at a cost that does not depend on the circles."""
+"""Edges that close circles are left out, as few as it takes and at a cost that does not depend on the
+circles.
+"""
 
 from __future__ import annotations
 

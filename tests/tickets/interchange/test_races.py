@@ -27,7 +27,9 @@ CHAIN = [
 
 
 def together(*acts: Callable[[], Any]) -> list[Any]:
-    """What each of these returned (or raised), begun at one moment, each in a thread with a connection of its own."""
+    """What each of these returned (or raised), begun at one moment, each in a thread with a connection of its
+    own.
+    """
     start, told = threading.Barrier(len(acts)), [None] * len(acts)
 
     def carry_out(place: int, act: Callable[[], Any]) -> None:

@@ -1,4 +1,6 @@
-"""What beads offers, and nothing else, is offered here: whatever holds an issue, itself, its parents, or rows that are no work."""
+"""What beads offers, and nothing else, is offered here: whatever holds an issue, itself, its parents, or rows
+that are no work.
+"""
 
 from __future__ import annotations
 

@@ -141,7 +141,9 @@ def delivery(project, operator, ada):
 
 
 def read(page: str) -> str:
-    """What stands on a page, hints and marks of icons aside; keys, addresses and names of files are what people look for."""
+    """What stands on a page, hints and marks of icons aside; keys, addresses and names of files are what
+    people look for.
+    """
     page = re.sub(
         r"<(script|style|head|code|textarea|select)\b.*?</\1>|<(a|span)[^>]*class=\"[^\"]*(key|mono-link)[^\"]*\"[^>]*>.*?</\2>",
         "",

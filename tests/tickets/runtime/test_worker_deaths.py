@@ -1,4 +1,6 @@
-"""What the death of a worker means for its tasks: what had started counts, what had only waited does not, and what ends workers is found out."""
+"""What the death of a worker means for its tasks: what had started counts, what had only waited does not, and
+what ends workers is found out.
+"""
 
 from __future__ import annotations
 
@@ -301,7 +303,10 @@ def shared():
 
 @pytest.mark.django_db(transaction=True)
 def test_a_task_that_kills_its_worker_is_found_out_and_no_other_is_failed(ticket, operator, shared):
-    """One among two hundred. Jobs have another account where we are root: what the poison asks for, the test does to the worker."""
+    """One among two hundred.
+
+    Jobs have another account where we are root: what the poison asks for, the test does to the worker.
+    """
     healthy = shell_tasks(ticket, *["exit 0"] * 60, by=operator)
     [poison] = shell_tasks(ticket, "touch $HOME/shared/kill; sleep 300", by=operator, max_attempts=9)
     healthy += shell_tasks(ticket, *["exit 0"] * 140, by=operator)

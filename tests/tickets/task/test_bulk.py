@@ -1,4 +1,6 @@
-"""Any number of rows at once: no statement meets the limit of 65,535 parameters, and the cost grows with the rows alone."""
+"""Any number of rows at once: no statement meets the limit of 65,535 parameters, and the cost grows with the
+rows alone.
+"""
 
 from __future__ import annotations
 

@@ -91,7 +91,9 @@ def tool(settings, tmp_path):
 
 @pytest.fixture
 def bereft(project, operator, ada, tool):
-    """A ticket whose work in MAKE is done, while the profile that the first task of SHIP names was taken away."""
+    """A ticket whose work in MAKE is done, while the profile that the first task of SHIP names was taken
+    away.
+    """
     phases = [
         {"name": "MAKE", "to": ["SHIP"], "automatic": "on_completion", "gate": GATE},
         {"name": "SHIP", "to": ["OUT"], "tasks": [{"title": "Ship it", "profile": "tool"}]},

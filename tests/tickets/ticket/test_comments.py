@@ -1,4 +1,6 @@
-"""Comments and external references that come with a backlog: kept as they were written, shown, and read by nobody outside."""
+"""Comments and external references that come with a backlog: kept as they were written, shown, and read by
+nobody outside.
+"""
 
 from __future__ import annotations
 

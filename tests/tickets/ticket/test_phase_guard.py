@@ -1,7 +1,9 @@
-"""No door puts a ticket into a phase without its history row and ground: not raw SQL, not the ORM, not a shell.
+"""No door puts a ticket into a phase without its history row and ground: not raw SQL, not the ORM, not a
+shell.
 
-Each case is tried in a transaction of its own that ends with a real commit. With the guards switched off each passes, so it is
-they that refuse. A superuser, or the owner of the tables who disables a trigger on purpose, is out of reach.
+Each case is tried in a transaction of its own that ends with a real commit. With the guards switched off each
+passes, so it is they that refuse. A superuser, or the owner of the tables who disables a trigger on purpose,
+is out of reach.
 """
 
 from __future__ import annotations
@@ -418,7 +420,9 @@ def test_a_ticket_cannot_be_put_into_a_phase_by(ticket, name):
 
 
 def test_without_the_guards_every_case_would_pass(ticket):
-    """The mechanism removed: what refuses the cases is the three deferred triggers, the rule for reasons, and nothing else."""
+    """The mechanism removed: what refuses the cases is the three deferred triggers, the rule for reasons, and
+    nothing else.
+    """
     for begins, act in CASES.values():
         with transaction.atomic():
             stand(ticket, *begins)
@@ -545,7 +549,9 @@ def test_emptying_the_tickets_takes_the_history_along_and_is_refused(ticket):
 
 
 def test_these_triggers_are_on_in_a_migrated_database(ticket):
-    """`A` fires for replicas too, `O` for everyone else; the three switched off here are the tests' own doing."""
+    """`A` fires for replicas too, `O` for everyone else; the three switched off here are the tests' own
+    doing.
+    """
     states = {
         row["name"]: row["state"]
         for row in sql.rows(

@@ -1,9 +1,9 @@
 """Claim: ready tasks become one agent's, in one statement whose cost does not grow with the backlog.
 
-The statement looks into the lanes the agent can serve without locking, then locks exactly what it takes with SKIP LOCKED.
-It sees one snapshot, taken before it waits for the agent's row: `grants` tells whether somebody was granted meanwhile, and
-then it takes nothing and is run once more behind the lock. Lanes with locks or limits will be arbitrated on a second path,
-which takes the tasks `took` would; they leave `heads` then.
+The statement looks into the lanes the agent can serve without locking, then locks exactly what it takes with
+SKIP LOCKED. It sees one snapshot, taken before it waits for the agent's row: `grants` tells whether somebody
+was granted meanwhile, and then it takes nothing and is run once more behind the lock. Lanes with locks or
+limits will be arbitrated on a second path, which takes the tasks `took` would; they leave `heads` then.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ room AS MATERIALIZED (
   FROM me JOIN agents_agent seen ON seen.id = me.id CROSS JOIN LATERAL (
     SELECT count(*)::int AS held, coalesce(bool_or({RUNS_ALONE.format(task="h")}), false) AS alone FROM tickets_task h WHERE h.holder_id = me.id) load),
 """
-# turn: what comes first of all. Where that must run with nothing beside it, an agent that holds nothing takes it alone; the others go on without it,
+# turn: what comes first of all. Where that must run with nothing beside it, an agent that holds nothing takes
+# it alone; the others go on without it,
 # but for the first of those who fit, which takes nothing more until it is free for it.
 CHOOSE = f"""
 heads AS MATERIALIZED (
@@ -92,8 +93,9 @@ bump AS (
 log AS (
 {GRANT_EVENTS})
 """
-# Whether there is something to end or to wake, asked by who is granted nothing: in the same statement, for between two of them another may have done it.
-# Without any room only what the agent itself holds counts. The first of each by its index: EXISTS would have PostgreSQL read a table in which it expects to find one soon.
+# Whether there is something to end or to wake, asked by who is granted nothing: in the same statement, for
+# between two of them another may have done it. Without any room only what the agent itself holds counts. The
+# first of each by its index: EXISTS would have PostgreSQL read a table in which it expects to find one soon.
 LAPSED = """
 CASE WHEN room.n = 0 THEN EXISTS (SELECT FROM tickets_task h WHERE h.holder_id = room.id AND h.lease_expires_at < clock_timestamp())
 ELSE coalesce((SELECT lease_expires_at FROM tickets_task WHERE lease_expires_at IS NOT NULL ORDER BY lease_expires_at LIMIT 1) < clock_timestamp(), false) END
@@ -106,11 +108,13 @@ CLAIM = f"""
 SELECT room.stale, room.n, CASE WHEN took.id IS NULL THEN {LAPSED} END AS lapsed, CASE WHEN took.id IS NULL THEN {DUE} END AS due, took.*
 FROM room LEFT JOIN took ON true ORDER BY took.rank, took.id
 """
-# Waits for whoever is ending the first lapsed claim, or waking the first task that is due: what they free is there then.
+# Waits for whoever is ending the first lapsed claim, or waking the first task that is due: what they free is
+# there then.
 LAPSING = "SELECT FROM tickets_task WHERE lease_expires_at < (SELECT clock_timestamp()) ORDER BY lease_expires_at LIMIT 1 FOR SHARE"
 WAKING = "SELECT FROM tickets_task WHERE state = 'pending' AND asleep AND not_before <= (SELECT clock_timestamp()) ORDER BY not_before LIMIT 1 FOR SHARE"
 
-# What the holder is told beside its task: the ticket, and what the tasks it needed have left. Wrapped list: see DECIDE.
+# What the holder is told beside its task: the ticket, and what the tasks it needed have left. Wrapped list:
+# see DECIDE.
 BRIEF = """
 SELECT t.id, k.title AS ticket_title, k.description AS ticket_description, k.context, k.phase <> t.phase AS first_of_phase,
        coalesce((SELECT jsonb_agg(jsonb_build_object('task', p.id::text, 'key', p.ticket_key || '.' || p.id, 'title', p.title, 'state', p.state, 'result', p.result) ORDER BY p.id)
@@ -162,7 +166,8 @@ class Claiming(Leasing[Row]):
         phases: Sequence[str] | None = None,
         project: Project | None = None,
     ) -> list[Claim]:
-        """Up to `limit` ready tasks, most urgent first; `capabilities`, `phases` and `project` narrow the choice.
+        """Up to `limit` ready tasks, most urgent first; `capabilities`, `phases` and `project` narrow the
+        choice.
 
         Finding nothing, it first ends what has lapsed and wakes what is due, and looks once more.
         Raises AgentUnavailable, and CapacityFull when there is no room at all.
@@ -186,7 +191,9 @@ class Claiming(Leasing[Row]):
         return bool(missed["lapsed"] or missed["due"])
 
     def _take(self, asked: dict[str, Any]) -> list[dict[str, Any]]:
-        """The tasks granted; or one row that says how much room the agent had (`n`) and what a sweep has not seen yet; or none: it is not available."""
+        """The tasks granted; or one row that says how much room the agent had (`n`) and what a sweep has not
+        seen yet; or none: it is not available.
+        """
         took = sql.rows(CLAIM, asked)
         if took and took[0]["stale"]:
             sql.rows("SELECT 1 FROM agents_agent WHERE id = %s FOR NO KEY UPDATE", [asked["agent"]])

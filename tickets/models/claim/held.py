@@ -38,7 +38,9 @@ def claims_now(tasks: Sequence[int], by: int | None) -> dict[int, dict[str, Any]
 
 
 def lost(now: dict[str, Any] | None) -> ClaimLost:
-    """The refusal for a claim that `now`, one of `claims_now`, is not the caller's; `state` is None where they may not know of it."""
+    """The refusal for a claim that `now`, one of `claims_now`, is not the caller's; `state` is None where
+    they may not know of it.
+    """
     if now is None or not now["seen"]:
         return ClaimLost("there is no such claim", holder=None, state=None)
     who = f"held by {now['holder']}" if now["holder"] else now["state"]

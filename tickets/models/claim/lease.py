@@ -1,4 +1,7 @@
-"""Leases: renewed by who holds, ended by time. Expiry is judged by the database's clock, in the statement that writes."""
+"""Leases: renewed by who holds, ended by time.
+
+Expiry is judged by the database's clock, in the statement that writes.
+"""
 
 from __future__ import annotations
 
@@ -52,10 +55,11 @@ log AS (
 {task_events("told", "'task.progressed'", data="%(progress)s")})
 SELECT id FROM told
 """
-# Ends claims without a word of their holders: those past their time in batches, any number at once; those of one holder. What had not started costs no attempt.
-# `died`: a worker, which has not been heard, is taken for dead; one that had started this task has died of it, or beside it. Attempts used up, or alone
-# when its worker died: failed, and its children are told. The time is a subselect, read once: compared with a bare clock_timestamp() every row of the
-# index would be looked at.
+# Ends claims without a word of their holders: those past their time in batches, any number at once; those of
+# one holder. What had not started costs no attempt. `died`: a worker, which has not been heard, is taken for
+# dead; one that had started this task has died of it, or beside it. Attempts used up, or alone when its
+# worker died: failed, and its children are told. The time is a subselect, read once: compared with a bare
+# clock_timestamp() every row of the index would be looked at.
 ENDED = f"""
 WITH old AS MATERIALIZED (
   SELECT t.id, a.name AS holder, t.started_at IS NOT NULL AS started, {{died}} AND a.runs_profiles AND t.started_at IS NOT NULL AS died,
@@ -88,7 +92,8 @@ low AS ({lower_floors_of("gone WHERE state = 'pending'")}),
 log AS ({task_events("gone", "%(kind)s", data=HOW_IT_ENDED, actor="'system:clock'", key="''")})
 SELECT id, ticket_id, state, profile, died FROM gone
 """
-# After an absence of sweeps: 30 s from now for what was held at their last run. A lease is extended once, and again only after its holder renewed it.
+# After an absence of sweeps: 30 s from now for what was held at their last run. A lease is extended once, and
+# again only after its holder renewed it.
 EXTEND_LEASES = """
 WITH grace AS MATERIALIZED (SELECT clock_timestamp() + interval '30 s' AS upto)
 UPDATE tickets_task t SET lease_expires_at = grace.upto, extended_to = grace.upto FROM grace
@@ -158,7 +163,10 @@ class Leasing(models.Manager[Row]):
 
     @sql.atomic
     def release(self, task: int, fence: int, *, by: Agent, reason: str = "") -> None:
-        """Give a claim back; it costs no attempt. The same release again is no error; otherwise raises ClaimLost."""
+        """Give a claim back; it costs no attempt.
+
+        The same release again is no error; otherwise raises ClaimLost.
+        """
         asked = {
             "task": task,
             "fence": fence,
@@ -199,7 +207,8 @@ class Leasing(models.Manager[Row]):
 
     @sql.atomic
     def lapse(self, limit: int = BATCH) -> int:
-        """End claims whose lease is over; returns how many. Their tasks are ready again at once while attempts are left.
+        """End claims whose lease is over; returns how many. Their tasks are ready again at once while
+        attempts are left.
 
         The first call after an absence of sweeps gives what was held at their last run 30 s more.
         """

@@ -11,7 +11,9 @@ from tickets.models.claim.held import ClaimLost
 
 @dataclass(frozen=True)
 class Handed:
-    """An artifact that comes with an outcome; `name` and `phase` empty: its type, and where the ticket stands."""
+    """An artifact that comes with an outcome; `name` and `phase` empty: its type, and where the ticket
+    stands.
+    """
 
     type: str
     content: bytes
@@ -23,7 +25,9 @@ class Handed:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How the claim `fence` of `task` ended: `completed` with a result, or `failed` with an error and its kind; with what was made."""
+    """How the claim `fence` of `task` ended: `completed` with a result, or `failed` with an error and its
+    kind; with what was made.
+    """
 
     task: int
     fence: int
@@ -36,7 +40,9 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Settlement:
-    """What became of one outcome: the task's state, or the error that says who holds it now; `again`: it was so before."""
+    """What became of one outcome: the task's state, or the error that says who holds it now; `again`: it was
+    so before.
+    """
 
     task: int
     state: str = ""

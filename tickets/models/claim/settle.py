@@ -1,7 +1,8 @@
 """Settle: the holder says how a claim ended. Two statements of one transaction.
 
-The first checks the fence and writes in one UPDATE. The second looks at the children on a fresh snapshot: an edge that was
-added while the first waited for a row is seen there, because whoever adds an edge holds the parent FOR SHARE.
+The first checks the fence and writes in one UPDATE. The second looks at the children on a fresh snapshot: an
+edge that was added while the first waited for a row is seen there, because whoever adds an edge holds the
+parent FOR SHARE.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ SETTLED_EVENTS = task_events(
     data="jsonb_build_object('fence', fence, 'attempt', attempts)",
     reason="error",
 )
-# Back-off before the next attempt: min(60 s, 2^n s x uniform(0.75, 1.25)), n = attempts failed before this one.
+# Back-off before the next attempt: min(60 s, 2^n s x uniform(0.75, 1.25)), n = attempts failed before this
+# one.
 SETTLE = f"""
 WITH i AS (SELECT * FROM unnest(%(ids)s::bigint[], %(fences)s::bigint[], %(outcomes)s::text[], %(results)s::jsonb[], %(errors)s::text[], %(again)s::bool[])
            AS i(id, fence, outcome, result, error, again)),
@@ -69,9 +71,9 @@ class Settling(models.Manager[Row]):
     def settle(self, outcomes: Sequence[Outcome], *, by: Agent) -> list[Settlement]:
         """Complete or fail claims of `by`; an outcome whose fence is old changes nothing.
 
-        Returns one Settlement per outcome, in order: the new state, or `claim_lost` and the present holder. The same act
-        with the same fence again, while no newer fence exists, is answered with the task as it stands. Artifacts are kept of what
-        was settled now, all of them or nothing at all.
+        Returns one Settlement per outcome, in order: the new state, or `claim_lost` and the present holder.
+        The same act with the same fence again, while no newer fence exists, is answered with the task as it
+        stands. Artifacts are kept of what was settled now, all of them or nothing at all.
         """
         first = {
             outcome.task: outcome for outcome in reversed(outcomes)
@@ -97,7 +99,8 @@ class Settling(models.Manager[Row]):
         for task in sorted(settled.keys() & tickets.keys()):
             Artifact.objects.attach(first[task], tickets[task], by=by)
         decide([row["id"] for row in done if row["state"] != "pending"])
-        # Two last tasks that end in the same moment do not see each other: then a sweep looks at their ticket.
+        # Two last tasks that end in the same moment do not see each other: then a sweep looks at their
+        # ticket.
         if over := sorted({row["ticket_id"] for row in done if row["over"]}):
             hints.hint("advance_tickets", over)
         late = [
@@ -126,7 +129,8 @@ def _repeated(outcome: Outcome, now: dict[str, Any] | None, by: Agent) -> Settle
 
 
 def _prepare_artifacts(outcomes: Sequence[Outcome], by: Agent) -> dict[int, Ticket]:
-    """Before the tasks are locked: keep the contents, in one order for all who do so, and lock the tickets; each by its task.
+    """Before the tasks are locked: keep the contents, in one order for all who do so, and lock the tickets;
+    each by its task.
 
     What they bring is kept only where the settling, which comes then, finds the fence to be good.
     """

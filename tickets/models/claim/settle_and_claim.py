@@ -16,7 +16,8 @@ from tickets.models.task.record import TaskRecord
 
 Row = TypeVar("Row", bound=TaskRecord)
 
-# Before anything else: locks are taken in the order of all verbs, the agent, its tasks, their children; what is claimed is never waited for.
+# Before anything else: locks are taken in the order of all verbs, the agent, its tasks, their children; what
+# is claimed is never waited for.
 FIRST = "SELECT FROM agents_agent WHERE id = %s FOR NO KEY UPDATE"
 # What an act has granted, as far as it is still held.
 STILL_HELD = f"""
@@ -38,9 +39,11 @@ class SettlingAndClaiming(Settling[Row], Claiming[Row]):
         phases: Sequence[str] | None = None,
         project: Project | None = None,
     ) -> tuple[list[Settlement], list[Claim]]:
-        """Settle, and take up to `limit` of the tasks that are ready then; none where `claim` would refuse: what is settled stands either way.
+        """Settle, and take up to `limit` of the tasks that are ready then; none where `claim` would refuse:
+        what is settled stands either way.
 
-        The same act again is answered with the claims it granted, as long as they are held. Whose claims are all lost is granted nothing.
+        The same act again is answered with the claims it granted, as long as they are held. Whose claims are
+        all lost is granted nothing.
         """
         asked = asking(by, limit, lease_s, capabilities, phases, project) | {"granted_with": mark(outcomes)}
         sql.rows(FIRST, [by.pk])

@@ -34,7 +34,9 @@ def wait_keys(
     phases: Sequence[str] | None = None,
     project: Project | None = None,
 ) -> list[str]:
-    """The queue of all who would be granted the same, and the agent's own: its rights, its state and its keys change what it may do."""
+    """The queue of all who would be granted the same, and the agent's own: its rights, its state and its keys
+    change what it may do.
+    """
     if project or not by.sees_all:
         keys = [project.key] if project else sorted(by.projects.values_list("key", flat=True))
         topics = [f"{WORK}:{key}" for key in keys]

@@ -1,7 +1,7 @@
 """The fleet: agents with what they are doing now, which claims alone can tell.
 
-`status` is derived: the stored state of an agent that is not available; else stale (not heard for 90 s), degraded (it says so, or missed
-a heartbeat), running (holds a claim) or idle.
+`status` is derived: the stored state of an agent that is not available; else stale (not heard for 90 s),
+degraded (it says so, or missed a heartbeat), running (holds a claim) or idle.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ class Match:
 
 class FleetQuerySet(AgentQuerySet):
     def with_status(self) -> FleetQuerySet:
-        """Each agent with `held` (claims now), `free` (room for more), `last_seen_at` and `status`, in one statement."""
+        """Each agent with `held` (claims now), `free` (room for more), `last_seen_at` and `status`, in one
+        statement.
+        """
         held = (
             Task.objects.filter(holder=OuterRef("pk"))
             .order_by()
@@ -74,7 +76,8 @@ class FleetQuerySet(AgentQuerySet):
     ) -> list[Match]:
         """Agents that could take such work, best first.
 
-        Score = |matched| / |required| + 0.2 idle + 0.2 healthy + 0.05 x min(free capacity, 5); without overlap no match.
+        Score = |matched| / |required| + 0.2 idle + 0.2 healthy + 0.05 x min(free capacity, 5); without
+        overlap no match.
         """
         required = words(capabilities)
         fit = ["idle", "running", "degraded"] if include_degraded else ["idle", "running"]

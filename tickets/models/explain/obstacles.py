@@ -1,10 +1,13 @@
-"""Obstacles: every condition under which a task is not granted, once: code, SQL, who must act, what to tell, what would help.
+"""Obstacles: every condition under which a task is not granted, once: code, SQL, who must act, what to tell,
+what would help.
 
-A claim looks only at what is stored (`READY`, `FITS`); each obstacle that bars one is the negation of a piece of that, told apart by
-its cause. The first one that holds says who the task waits on. Upper floors add their own with `add`, in AppConfig.ready.
+A claim looks only at what is stored (`READY`, `FITS`); each obstacle that bars one is the negation of a piece
+of that, told apart by its cause. The first one that holds says who the task waits on. Upper floors add their
+own with `add`, in AppConfig.ready.
 
-In the SQL `t` is the task, `k` its ticket, `l` its lane, `j` its project, `h` its holder with presence `hp`, `tp` and `kp` the phases
-of task and ticket, `o.phases` those open now, `n` what its needs come to (`NEEDS`), `f` the agents that fit its lane (`FLEET`).
+In the SQL `t` is the task, `k` its ticket, `l` its lane, `j` its project, `h` its holder with presence `hp`,
+`tp` and `kp` the phases of task and ticket, `o.phases` those open now, `n` what its needs come to (`NEEDS`),
+`f` the agents that fit its lane (`FLEET`).
 """
 
 from __future__ import annotations
@@ -20,13 +23,15 @@ from tickets.models.task.conditions import DUE, FREE, MET, NEEDS_MET, PENDING
 # An agent row `{agent}` that may take the work of lane `l`; membership of the project is asked apart.
 FITS = "l.has_profile = {agent}.runs_profiles AND l.capabilities <@ {agent}.capabilities AND ({agent}.phases = '{{}}' OR l.phase = ANY ({agent}.phases))"
 
-# A task that was at work in so many workers that died runs with nothing beside it in its worker; one death more, and it is failed.
+# A task that was at work in so many workers that died runs with nothing beside it in its worker; one death
+# more, and it is failed.
 DEATHS_ALONE = 2
 RUNS_ALONE = f"{{task}}.worker_deaths >= {DEATHS_ALONE}"
 
 # -- what the stored answers were derived from
 
-# `o.phases`: those whose tasks may be claimed while ticket `k` stands where it does: its own, and behind an `on_claim` phase the next.
+# `o.phases`: those whose tasks may be claimed while ticket `k` stands where it does: its own, and behind an
+# `on_claim` phase the next.
 OPEN_IN = """
 LATERAL (SELECT ARRAY(
   SELECT k.phase WHERE k.phase NOT IN ('BLOCKED', 'CANCELLED') UNION ALL (
@@ -37,11 +42,13 @@ CLAIMABLE_HERE = "t.phase = ANY (o.phases)"
 CLOCK_RUNS = "EXISTS (SELECT FROM tickets_sweeprun r WHERE r.name = 'clock' AND r.at > clock_timestamp() - interval '15 s')"
 CLOCK = f"CASE WHEN {CLOCK_RUNS} THEN 'clock' ELSE 'operator' END"
 HEARD = "interval '90 s'"
-# When the sweep {sweep} last ran, if it has been absent since: the machine slept, or the database was away, and nobody could renew.
+# When the sweep {sweep} last ran, if it has been absent since: the machine slept, or the database was away,
+# and nobody could renew.
 ABSENT_SINCE = """
 (SELECT r.at FROM tickets_sweeprun r WHERE r.name = {sweep} AND r.at < greatest(pg_postmaster_start_time(), clock_timestamp() - interval '15 s'))
 """
-# Whether the lease of task `t` holds. A holder who comes back from an absence before the first sweep is still the holder: that sweep would extend its lease.
+# Whether the lease of task `t` holds. A holder who comes back from an absence before the first sweep is still
+# the holder: that sweep would extend its lease.
 LEASE_HOLDS = f"""
 (t.lease_expires_at > clock_timestamp() OR t.lease_expires_at > {ABSENT_SINCE.format(sweep="'lapse'")} AND t.lease_expires_at IS DISTINCT FROM t.extended_to)
 """
@@ -96,7 +103,8 @@ Say = str | Callable[[dict[str, Any]], str]
 
 @dataclass(frozen=True)
 class Obstacle:
-    """`when`, `who`, `since` and `until` (when it ends by itself) are SQL; `what` and `how` sentences with facts in braces, or functions of the facts.
+    """`when`, `who`, `since` and `until` (when it ends by itself) are SQL; `what` and `how` sentences with
+    facts in braces, or functions of the facts.
 
     bars: while it holds no claim gets the task; the others say what is awaited without being in the way.
     """

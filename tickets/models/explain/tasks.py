@@ -1,4 +1,7 @@
-"""Explain: why tasks and tickets do not move, who must act, what would help. From the obstacles, in a fixed number of statements."""
+"""Explain: why tasks and tickets do not move, who must act, what would help.
+
+From the obstacles, in a fixed number of statements.
+"""
 
 from __future__ import annotations
 
@@ -27,13 +30,17 @@ h.name AS holder, hp.last_seen_at AS holder_seen_at, n.left_open, n.open_keys, n
 
 class WaitingTasks(models.QuerySet[Row]):
     def waiting_on(self, who: str) -> models.QuerySet[Row]:
-        """Tasks that wait on `who`: operator, agents, clock, agent:ada, task:OMO-1.7, ticket:OMO-1; `agent` alone is any agent."""
+        """Tasks that wait on `who`: operator, agents, clock, agent:ada, task:OMO-1.7, ticket:OMO-1; `agent`
+        alone is any agent.
+        """
         found = f"SELECT t.id {PANORAMA} WHERE {waits_on(waiting_on(), OBSTACLES, who)}"
         return self.extra(where=[f"tickets_task.id IN ({found})"], params=[who])
 
 
 def explanations(ids: Iterable[int]) -> dict[int, Told]:
-    """What each of these tasks waits on and every cause, the first obstacle first; no cause and null when it has ended for good."""
+    """What each of these tasks waits on and every cause, the first obstacle first; no cause and null when it
+    has ended for good.
+    """
     rows = sql.rows(f"SELECT {FACTS}, {selected(OBSTACLES)} {SCENE} WHERE t.id = ANY (%s)", [list(ids)])
     away = hints.health() if any(row["has_profile"] and row["state"] == "pending" for row in rows) else ""
     return {row["id"]: _told(row, away) for row in rows}
@@ -80,7 +87,10 @@ def selected(obstacles: Sequence[Obstacle]) -> str:
 
 
 def waits_on(case: str, obstacles: Sequence[Obstacle], who: str) -> str:
-    """SQL: `case`, the first obstacle's who, is the parameter. What is cheap comes first: whether an obstacle of that sort holds at all."""
+    """SQL: `case`, the first obstacle's who, is the parameter.
+
+    What is cheap comes first: whether an obstacle of that sort holds at all.
+    """
     sort = who.partition(":")[0]
     possible = " OR ".join(
         f"({each.when})" for each in obstacles if f"'{sort}" in each.who or each.who.startswith("(")

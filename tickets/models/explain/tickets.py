@@ -1,4 +1,6 @@
-"""Explain for tickets: what stands in the way of the next move, from the ticket itself down to its open tasks."""
+"""Explain for tickets: what stands in the way of the next move, from the ticket itself down to its open
+tasks.
+"""
 
 from __future__ import annotations
 
@@ -31,12 +33,15 @@ from tickets.models.ticket.record import TicketRecord
 
 Row = TypeVar("Row", bound=TicketRecord)
 QUOTED = 300  # characters of an error that are told
-MOST = 20  # open tasks a ticket is explained by, and beyond them the first that waits for an operator and the first that does not
+# open tasks a ticket is explained by, and beyond them the first that waits for an operator and the first that
+# does not
+MOST = 20
 AT_ONCE, MOST_ASKED = 500, 5_000  # tickets that are asked who they wait on: in one statement, for one page
 
-# An automatic move is due. `p` is the phase the ticket stands in, `x` the one it moves on to, `m` how it came here (to be blocked meanwhile does not count).
-# A gate that refused what is there is not asked again before something changes; that a person asked does not count, for only here work to mend it is added.
-# Whoever sent it back, forced or reopened it wants something done first: work from before that does not move it on.
+# An automatic move is due. `p` is the phase the ticket stands in, `x` the one it moves on to, `m` how it came
+# here (to be blocked meanwhile does not count). A gate that refused what is there is not asked again before
+# something changes; that a person asked does not count, for only here work to mend it is added. Whoever sent
+# it back, forced or reopened it wants something done first: work from before that does not move it on.
 AUTOMATIC = """
 NOT tickets_ticket.paused AND tickets_ticket.archived_at IS NULL AND EXISTS (
   SELECT FROM tickets_workflowphase p
@@ -63,7 +68,8 @@ UNMET = """(SELECT jsonb_agg(c - 'reasons') FROM tickets_verdict v CROSS JOIN js
             WHERE v.id = (SELECT max(w.id) FROM tickets_verdict w WHERE w.ticket_id = k.id) AND NOT (c->>'passed')::boolean)"""
 DUE, STUCK = AUTOMATIC.replace("tickets_ticket.", "k."), STALLED.replace("tickets_ticket.", "k.")
 OPEN_HERE = f"FROM tickets_task t WHERE t.ticket_id = k.id AND t.state IN ('pending', 'claimed') AND NOT t.doomed AND {CLAIMABLE_HERE} ORDER BY t.state, t.id"
-# The ticket `k` with its project `j`, its phase `kp`, and its tasks counted: those of the phase, or claimable in it.
+# The ticket `k` with its project `j`, its phase `kp`, and its tasks counted: those of the phase, or claimable
+# in it.
 TICKET = f"""
 FROM tickets_ticket k JOIN agents_project j ON j.id = k.project_id LEFT JOIN tickets_workflowphase kp ON kp.workflow_id = k.workflow_id AND kp.name = k.phase
 CROSS JOIN {OPEN_IN} LEFT JOIN LATERAL (
@@ -177,7 +183,8 @@ def _any(who: str, of_work: str) -> str:
     )
 
 
-# Of every unfinished ticket of a project: whether a cause of it waits for an operator, and whether another waits for anybody else.
+# Of every unfinished ticket of a project: whether a cause of it waits for an operator, and whether another
+# waits for anybody else.
 NEEDY = f"""
 WITH fleets AS MATERIALIZED (SELECT l.id AS lane_id, f.* FROM tickets_lane l CROSS JOIN LATERAL ({FLEET}) f WHERE l.project_id = %(project)s),
 work AS MATERIALIZED (
@@ -192,7 +199,9 @@ SELECT id, others FROM (
 
 @dataclass(frozen=True)
 class Needy:
-    """`needs_operator`: ids of tickets one cause of which waits for an operator; `stuck`: those of them nobody else can move."""
+    """`needs_operator`: ids of tickets one cause of which waits for an operator; `stuck`: those of them
+    nobody else can move.
+    """
 
     needs_operator: frozenset[int]
     stuck: frozenset[int]
@@ -200,9 +209,11 @@ class Needy:
 
 class WaitingTickets(TicketFilters[Row]):
     def waiting_on(self, who: str, *, limit: int, before: int | None = None) -> tuple[list[int], int | None]:
-        """Ids of the newest tickets of this set, older than `before`, that wait on `who`, in the words of a task's `waiting_on`.
+        """Ids of the newest tickets of this set, older than `before`, that wait on `who`, in the words of a
+        task's `waiting_on`.
 
-        At most `limit`, out of the `MOST_ASKED` newest that are not at their end; and `before` for the next call, None when that was all.
+        At most `limit`, out of the `MOST_ASKED` newest that are not at their end; and `before` for the next
+        call, None when that was all.
         """
         found: list[int] = []
         for _ in range(0, MOST_ASKED, AT_ONCE):
@@ -224,7 +235,9 @@ class WaitingTickets(TicketFilters[Row]):
 
 
 def explanation(ticket: TicketRecord) -> Told:
-    """What the ticket waits on and every cause, its open tasks' among them; no cause and null when it is done or cancelled."""
+    """What the ticket waits on and every cause, its open tasks' among them; no cause and null when it is done
+    or cancelled.
+    """
     facts = sql.one(
         f"""SELECT k.phase, {UNMET} AS unmet, k.pause_reason, k.blocked_class, k.blocked_reason, k.move_fault, {LEFT_OPEN} AS left_open, j.key AS project, j.pause_reason AS project_reason, c.*, {selected(OBSTACLES)},
                    ARRAY(SELECT t.id {OPEN_HERE} LIMIT %(most)s) AS open_tasks, CASE WHEN c.going > %(most)s THEN ARRAY{BEYOND} END AS beyond

@@ -1,4 +1,7 @@
-"""Artifact: something handed in for a phase of a ticket. Its content is kept once by its hash; a row is never changed, only followed by a newer revision."""
+"""Artifact: something handed in for a phase of a ticket.
+
+Its content is kept once by its hash; a row is never changed, only followed by a newer revision.
+"""
 
 from __future__ import annotations
 
@@ -98,7 +101,8 @@ class ArtifactQuerySet(models.QuerySet["Artifact"]):
         task: TaskRecord | None = None,
         fence: int | None = None,
     ) -> Artifact:
-        """The next revision of `name` (else the type) in `phase` (else where the ticket stands). The same content again is the revision that is there.
+        """The next revision of `name` (else the type) in `phase` (else where the ticket stands). The same
+        content again is the revision that is there.
 
         With a task its fence is needed: what an old holder brings is refused with ClaimLost.
         """

@@ -1,4 +1,7 @@
-"""The gate of the phase a ticket stands in, as whoever must open it wants to see it. Looking at it judges nothing."""
+"""The gate of the phase a ticket stands in, as whoever must open it wants to see it.
+
+Looking at it judges nothing.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,11 @@ WAITS_FOR_TASKS = "tasks_completed"
 
 @dataclass(frozen=True)
 class Gate:
-    """`status`: not_configured, blocked (something is missing or does not do), waiting_tasks (only tasks are), ready (it would open).
+    """`status`: not_configured, blocked (something is missing or does not do), waiting_tasks (only tasks
+    are), ready (it would open).
 
-    checks: each {check, …parameters, passed, reasons}, as they come out on what is there now. verdict: the last one given in this stay.
+    checks: each {check, …parameters, passed, reasons}, as they come out on what is there now. verdict: the
+    last one given in this stay.
     """
 
     phase: str

@@ -1,4 +1,7 @@
-"""Verdict: what judging a gate found, kept whether it passed or not. It holds for exactly the evidence it judged."""
+"""Verdict: what judging a gate found, kept whether it passed or not.
+
+It holds for exactly the evidence it judged.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +59,9 @@ class Case:
         return sorted(found, key=lambda artifact: artifact.pk, reverse=True)
 
     def newest(self, kind: str) -> Artifact | None:
-        """The artifact of this type that was handed in last; its content is read piece by piece from its blob."""
+        """The artifact of this type that was handed in last; its content is read piece by piece from its
+        blob.
+        """
         return next((artifact for artifact in self.artifacts if artifact.type == kind), None)
 
     def tasks(self) -> Counter[str]:

@@ -1,7 +1,8 @@
-"""Rechecks: what is stored about readiness against what it was derived from. A difference is a fault of ours: mended, and an alarm.
+"""Rechecks: what is stored about readiness against what it was derived from. A difference is a fault of ours:
+mended, and an alarm.
 
-Looking takes no lock and cannot be wrong: whatever changes a cause changes what follows from it in the same transaction, so one
-snapshot holds both or neither.
+Looking takes no lock and cannot be wrong: whatever changes a cause changes what follows from it in the same
+transaction, so one snapshot holds both or neither.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ class ReadinessAudit(models.Manager[Row]):
         return self._mend_needs(sorted(wrong)) if wrong else 0
 
     def recheck_held(self, after: int, upto: int) -> int:
-        """Ask anew whether the ticket of each task with an id in (after, upto] holds it; returns how many were wrong."""
+        """Ask anew whether the ticket of each task with an id in (after, upto] holds it; returns how many
+        were wrong.
+        """
         wrong = sql.rows(WRONGLY_HELD, {"after": after, "upto": upto})
         return sum(
             self._mend_held(ticket, after, upto) for ticket in sorted({row["ticket_id"] for row in wrong})

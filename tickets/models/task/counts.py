@@ -55,7 +55,9 @@ class Tally:
 
     @property
     def telling(self) -> int | None:
-        """The task whose obstacle says most about the ticket: a claim gone silent, a failure; what runs says nothing."""
+        """The task whose obstacle says most about the ticket: a claim gone silent, a failure; what runs says
+        nothing.
+        """
         grave = self.first_silent or self.first_failed or self.first_stuck
         return grave or (None if self.running else self.first_ready or self.first_waiting)
 

@@ -36,7 +36,9 @@ ADDED_EVENTS = task_events(
 
 
 class Placed(NamedTuple):
-    """A task to be, with what its ticket says of it: the phase its work is done in, whether it is held, its lane's marks."""
+    """A task to be, with what its ticket says of it: the phase its work is done in, whether it is held, its
+    lane's marks.
+    """
 
     ticket: TicketRecord
     spec: TaskSpec
@@ -47,7 +49,9 @@ class Placed(NamedTuple):
 class TaskCreation(models.Manager[Row]):
     @sql.atomic
     def add(self, ticket: TicketRecord, specs: Sequence[TaskSpec], *, by: Actor) -> list[Row]:
-        """Add tasks to a ticket, all or none, with their needs; a need names a task of the project or a `ref` of the batch."""
+        """Add tasks to a ticket, all or none, with their needs; a need names a task of the project or a `ref`
+        of the batch.
+        """
         ids = self.insert(ticket, specs, by=by)
         stored = {task.pk: task for task in self.filter(pk__in=ids)}
         return [stored[pk] for pk in ids]
@@ -62,9 +66,11 @@ class TaskCreation(models.Manager[Row]):
         phase: str = "",
         watch: Callable[[int], None] = lambda made: None,
     ) -> list[int]:
-        """As `add`, for any number of tasks: gives their ids alone, and `watch` is told now and then how many are made.
+        """As `add`, for any number of tasks: gives their ids alone, and `watch` is told now and then how many
+        are made.
 
-        `phase`: where the ticket will stand, said by who moves it, under its lock. Raises PhaseLeft for work that could never be done.
+        `phase`: where the ticket will stand, said by who moves it, under its lock. Raises PhaseLeft for work
+        that could never be done.
         """
         if any(spec.needs for spec in specs):
             Need.objects.lock_graph(ticket.project_id)
@@ -108,7 +114,8 @@ class TaskCreation(models.Manager[Row]):
     def bring_in(
         self, work: Sequence[tuple[TicketRecord, TaskSpec]], *, now: datetime, by: Actor
     ) -> list[int]:
-        """One task for each of these tickets, which this transaction has just made: nobody can move them, so none is locked.
+        """One task for each of these tickets, which this transaction has just made: nobody can move them, so
+        none is locked.
 
         All are of one project. Gives their ids; counted by the caller.
         """

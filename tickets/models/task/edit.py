@@ -47,7 +47,9 @@ SELECT id FROM told
 class TaskEdits(models.Manager[Row]):
     @sql.atomic
     def edit(self, task: int, *, by: Actor, reason: str = "", **changes: Any) -> Row:
-        """Change fields of an open task (those of `EDITABLE`); the order of work follows. Raises Invalid, NotReady, NotFound."""
+        """Change fields of an open task (those of `EDITABLE`); the order of work follows. Raises Invalid,
+        NotReady, NotFound.
+        """
         reason = limits.reason(reason)
         if strange := sorted(set(changes) - EDITABLE):
             raise Invalid(f"a task's {', '.join(strange)} cannot be edited", field=strange[0])

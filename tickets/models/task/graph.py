@@ -15,7 +15,9 @@ MOST = 5_000  # tasks
 
 @dataclass(frozen=True)
 class Graph:
-    """Tasks in the order of their ids, those of other tickets among them, and the needs between them; `left_out`: own tasks beyond the most."""
+    """Tasks in the order of their ids, those of other tickets among them, and the needs between them;
+    `left_out`: own tasks beyond the most.
+    """
 
     tasks: list[Task]
     needs: list[Need]

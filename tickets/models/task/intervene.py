@@ -54,7 +54,8 @@ gone AS (
 CHILDREN = """
 SELECT DISTINCT n.child_id AS id FROM tickets_need n JOIN tickets_task c ON c.id = n.child_id WHERE n.parent_id = ANY (%s) AND c.state = 'pending'
 """
-# `open_in` are the phases whose tasks may be claimed where the ticket stands; none while it is paused, blocked or archived.
+# `open_in` are the phases whose tasks may be claimed where the ticket stands; none while it is paused,
+# blocked or archived.
 HOLD = f"""
 UPDATE tickets_task t SET held = NOT t.phase = ANY (%(open_in)s::varchar[])
 WHERE t.id = ANY (ARRAY(SELECT id FROM tickets_task WHERE ticket_id = %(ticket)s AND state IN ('pending', 'claimed', 'failed', 'cancelled')
@@ -83,7 +84,9 @@ class NotReady(OmoiError):
 class TaskInterventions(WaitingTasks[Row]):
     @sql.atomic
     def cancel(self, *, by: Actor, reason: str) -> list[int]:
-        """Cancel the open tasks of this set, claimed ones too (their holders lose the claim); returns their ids."""
+        """Cancel the open tasks of this set, claimed ones too (their holders lose the claim); returns their
+        ids.
+        """
         return cancel(self._ids(), by=by, reason=limits.reason(reason, 1, "say why it is cancelled"))
 
     @sql.atomic
@@ -98,12 +101,15 @@ class TaskInterventions(WaitingTasks[Row]):
 
     @sql.atomic
     def retry(self, *, by: Actor, reason: str) -> list[int]:
-        """Failed and cancelled tasks of this set are pending again, with all attempts; what their end decided for pending children is taken back.
+        """Failed and cancelled tasks of this set are pending again, with all attempts; what their end decided
+        for pending children is taken back.
 
-        Those that could never be done where their tickets are now stay as they are; raises PhaseLeft when there is nothing else.
+        Those that could never be done where their tickets are now stay as they are; raises PhaseLeft when
+        there is nothing else.
         """
         reason = limits.reason(reason, 1, "say why it is tried again")
-        # their tickets first, as whoever adds a task does: no ticket leaves the phase meanwhile as if nothing were open in it
+        # their tickets first, as whoever adds a task does: no ticket leaves the phase meanwhile as if nothing
+        # were open in it
         sql.rows(
             "SELECT id FROM tickets_ticket WHERE id = ANY (%s) ORDER BY id FOR SHARE",
             [sorted(set(self.values_list("ticket_id", flat=True)))],
@@ -139,7 +145,9 @@ class TaskInterventions(WaitingTasks[Row]):
 
 
 def cancel(ids: Sequence[int], *, by: Actor, reason: str) -> list[int]:
-    """Cancel those of these tasks that are open, in the caller's transaction, and tell their children; returns their ids."""
+    """Cancel those of these tasks that are open, in the caller's transaction, and tell their children;
+    returns their ids.
+    """
     gone = _act(CANCEL, "task.cancelled", ids, by, reason)
     decide([row["id"] for row in gone])
     if gone:
@@ -149,7 +157,9 @@ def cancel(ids: Sequence[int], *, by: Actor, reason: str) -> list[int]:
 
 @sql.atomic
 def hold(ticket: TicketRecord, *, phase: str | None = None) -> None:
-    """Hold the ticket's tasks that may not be claimed where it stands (or will stand: `phase`), free the others."""
+    """Hold the ticket's tasks that may not be claimed where it stands (or will stand: `phase`), free the
+    others.
+    """
     free = not (ticket.paused or ticket.archived_at)
     open_in = sorted(ticket.plan.open_in(phase or ticket.phase)) if free else []
     changed = sql.rows(HOLD, {"ticket": ticket.pk, "open_in": open_in})

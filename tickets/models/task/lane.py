@@ -1,4 +1,7 @@
-"""Lane: what tasks have in common for the claim. An agent looks into the lanes it can serve, never at tasks it cannot."""
+"""Lane: what tasks have in common for the claim.
+
+An agent looks into the lanes it can serve, never at tasks it cannot.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""Need: one task waits for another. Edges of a project are edited one at a time, so that no cycle can close unseen.
+"""Need: one task waits for another. Edges of a project are edited one at a time, so that no cycle can close
+unseen.
 
-Order of locks: the project's graph lock, then parents, then children, each in id order. Holding the parent is what makes the
-counts right: its end either waits for us and then sees the edge, or is seen by us. FOR SHARE would do for that; the stronger
-lock is there because an edge changes the parent's rank too.
+Order of locks: the project's graph lock, then parents, then children, each in id order. Holding the parent is
+what makes the counts right: its end either waits for us and then sees the edge, or is seen by us. FOR SHARE
+would do for that; the stronger lock is there because an edge changes the parent's rank too.
 """
 
 from __future__ import annotations
@@ -53,7 +54,9 @@ class Cycle(OmoiError):
 
 @dataclass(frozen=True)
 class Edge:
-    """`child` waits for `parent` to end: in `success`, in `failure` or `always`; `on_failure` says what becomes of it otherwise."""
+    """`child` waits for `parent` to end: in `success`, in `failure` or `always`; `on_failure` says what
+    becomes of it otherwise.
+    """
 
     parent: int
     child: int
@@ -71,9 +74,11 @@ class NeedManager(models.Manager["Need"]):
     def add(
         self, project: int, edges: Sequence[Edge], *, by: Actor, names: Mapping[int, str] | None = None
     ) -> int:
-        """Add edges between tasks of one project; children must be pending. An edge that is there already stays as it is. How many are new.
+        """Add edges between tasks of one project; children must be pending. An edge that is there already
+        stays as it is. How many are new.
 
-        Raises Cycle with the tasks on it, by their `names` or else their keys, and Invalid for tasks of another project.
+        Raises Cycle with the tasks on it, by their `names` or else their keys, and Invalid for tasks of
+        another project.
         """
         if not edges:
             return 0
@@ -97,8 +102,9 @@ class NeedManager(models.Manager["Need"]):
     ) -> tuple[list[Edge], list[Edge]]:
         """Add imported edges; returns those that are new, and those left out because their child has begun.
 
-        `born` are tasks of this transaction: one that is completed already may be given a need, which tells what it once waited for.
-        They are counted by the caller. Raises Cycle with the tasks on it, by their `names`.
+        `born` are tasks of this transaction: one that is completed already may be given a need, which tells
+        what it once waited for. They are counted by the caller. Raises Cycle with the tasks on it, by their
+        `names`.
         """
         self.lock_graph(project)
         there = set(
@@ -131,7 +137,9 @@ class NeedManager(models.Manager["Need"]):
 
     @staticmethod
     def _lock_ends(project: int, parents: Sequence[int], children: Sequence[int]) -> dict[int, str]:
-        """Parents, then children, each locked in id order; the state of each. Raises Invalid for a task of another project."""
+        """Parents, then children, each locked in id order; the state of each. Raises Invalid for a task of
+        another project.
+        """
         found = sql.rows(
             "SELECT id, project_id, state FROM tickets_task WHERE id = ANY (%s) AND project_id = %s ORDER BY id FOR NO KEY UPDATE",
             [parents, project],

@@ -1,4 +1,6 @@
-"""Readiness: what a task still waits for and its place in the order of work, stored with it so that a claim computes neither."""
+"""Readiness: what a task still waits for and its place in the order of work, stored with it so that a claim
+computes neither.
+"""
 
 from __future__ import annotations
 
@@ -43,9 +45,10 @@ DECIDED_EVENTS = task_events(
     actor="'system:needs'",
     key="''",
 )
-# The list is wrapped in a subselect so that a plan for any list looks as cheap as one for this list: unwrapped, PostgreSQL
-# finds the general plan dearer and plans the statement anew every time, which costs more than to run it.
-# What ended tasks decide for their pending children, locked in id order; repeated with the ids it cancels until there are none.
+# The list is wrapped in a subselect so that a plan for any list looks as cheap as one for this list:
+# unwrapped, PostgreSQL finds the general plan dearer and plans the statement anew every time, which costs
+# more than to run it. What ended tasks decide for their pending children, locked in id order; repeated with
+# the ids it cancels until there are none.
 DECIDE = f"""
 WITH verdict AS MATERIALIZED (
   SELECT n.child_id, count(*) FILTER (WHERE v.met) AS met, count(*) AS decided, coalesce(bool_or(n.on_failure = 'cancel') FILTER (WHERE NOT v.met), false) AS cancel

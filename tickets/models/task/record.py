@@ -1,4 +1,7 @@
-"""TaskRecord: what is stored of a task, and what can be told of it from that alone. Its verbs stand in the files beside; `Task` composes them."""
+"""TaskRecord: what is stored of a task, and what can be told of it from that alone.
+
+Its verbs stand in the files beside; `Task` composes them.
+"""
 
 from __future__ import annotations
 
@@ -148,7 +151,9 @@ class TaskRecord(models.Model):
 
     @property
     def standing(self) -> str:
-        """Its state as people ask for it: done, running, failed, cancelled, stuck (its needs cannot be met), ready or waiting."""
+        """Its state as people ask for it: done, running, failed, cancelled, stuck (its needs cannot be met),
+        ready or waiting.
+        """
         if self.state == "pending":
             return "stuck" if self.doomed else "ready" if self.is_ready else "waiting"
         return {"completed": "done", "claimed": "running"}.get(self.state, self.state)

@@ -1,4 +1,7 @@
-"""Advancing: moves by whoever asks and moves by themselves. Both judge a gated phase first, and leave a trace of what was refused."""
+"""Advancing: moves by whoever asks and moves by themselves.
+
+Both judge a gated phase first, and leave a trace of what was refused.
+"""
 
 from __future__ import annotations
 
@@ -29,9 +32,11 @@ log = logging.getLogger(__name__)
 class Moves(WaitingTickets[Row]):
     @sql.atomic
     def judge(self, *, by: Actor, **which: Any) -> Verdict:
-        """Judge the gate of the phase the ticket stands in, and keep the verdict, passed or not; a phase without gate passes.
+        """Judge the gate of the phase the ticket stands in, and keep the verdict, passed or not; a phase
+        without gate passes.
 
-        Of several who ask at once the first judges; the others get its verdict where the evidence is still the same.
+        Of several who ask at once the first judges; the others get its verdict where the evidence is still
+        the same.
         """
         asked = (
             self.filter(**which).annotate(newest=models.Max("verdicts")).values_list("pk", "newest").first()
@@ -39,8 +44,9 @@ class Moves(WaitingTickets[Row]):
         if asked is None:
             raise NotFound("no such ticket")
         known, newest = asked
-        # a snapshot older than a change could judge what is gone: nothing changes the evidence while it is read. Not FOR SHARE: two
-        # who judge would both have it, and each wait for the other to write that it was judged
+        # a snapshot older than a change could judge what is gone: nothing changes the evidence while it is
+        # read. Not FOR SHARE: two who judge would both have it, and each wait for the other to write that it
+        # was judged
         sql.rows("SELECT id FROM tickets_ticket WHERE id = %s FOR NO KEY UPDATE", [known])
         # read anew, not refreshed: that takes the protection off the phase of all tickets, in every thread
         ticket = self.select_related("project", "workflow").get(pk=known)
@@ -60,7 +66,11 @@ class Moves(WaitingTickets[Row]):
         version: int | None = None,
         **how: Any,
     ) -> PhaseMove:
-        """The move that leads to `to`, and its row of history. To leave a gated phase onward it is judged first, in a transaction of its own; `how`: the cause of a block."""
+        """The move that leads to `to`, and its row of history.
+
+        To leave a gated phase onward it is judged first, in a transaction of its own; `how`: the cause of a
+        block.
+        """
         reason = limits.reason(reason)
         with self.told_if_refused(pk, to, by=by):
             before = self.select_related("workflow").get(pk=pk)
@@ -81,7 +91,9 @@ class Moves(WaitingTickets[Row]):
 
     @contextmanager
     def told_if_refused(self, pk: int, to: str, *, by: Actor) -> Iterator[None]:
-        """A refusal inside leaves an event: at once, or when whoever holds the transaction around it calls `leave_trace`."""
+        """A refusal inside leaves an event: at once, or when whoever holds the transaction around it calls
+        `leave_trace`.
+        """
         try:
             yield
         except OmoiError as refusal:
@@ -92,7 +104,9 @@ class Moves(WaitingTickets[Row]):
 
     @sql.atomic
     def tell_refusal(self, pk: int, to: str, refusal: OmoiError, *, by: Actor) -> None:
-        """The journal's word of a move that was refused, and the verdict that refused it where its transaction was undone."""
+        """The journal's word of a move that was refused, and the verdict that refused it where its
+        transaction was undone.
+        """
         ticket = self.get(pk=pk)
         if (
             isinstance(refusal, GateClosed)
@@ -110,7 +124,9 @@ class Moves(WaitingTickets[Row]):
 
     @contextmanager
     def told_if_not_born(self, project: Any, phase: str, *, by: Actor) -> Iterator[None]:
-        """A refusal inside to bear tickets past the first phase leaves an event of the project, as `told_if_refused` does."""
+        """A refusal inside to bear tickets past the first phase leaves an event of the project, as
+        `told_if_refused` does.
+        """
         try:
             yield
         except OmoiError as refusal:
@@ -125,7 +141,9 @@ class Moves(WaitingTickets[Row]):
     # -- by themselves
 
     def due_to_advance(self) -> models.QuerySet[Row]:
-        """Tickets whose phase ends by itself and is over: `on_claim` once work of the next phase has begun, `on_completion` when all its tasks ended well."""
+        """Tickets whose phase ends by itself and is over: `on_claim` once work of the next phase has begun,
+        `on_completion` when all its tasks ended well.
+        """
         return self.extra(where=[AUTOMATIC])
 
     def advance_due(
@@ -135,7 +153,9 @@ class Moves(WaitingTickets[Row]):
         between: tuple[int, int] | None = None,
         by: Actor = "system:workflow",
     ) -> int:
-        """Make the automatic moves that are due, of these tickets, or of a batch of all or of those with ids `between`; returns how many."""
+        """Make the automatic moves that are due, of these tickets, or of a batch of all or of those with ids
+        `between`; returns how many.
+        """
         waiting = self.due_to_advance()
         if ids is not None:
             waiting = waiting.filter(pk__in=ids)
@@ -159,7 +179,9 @@ class Moves(WaitingTickets[Row]):
         return self._go_on(pk, verdict, by)
 
     def _tell_fault(self, pk: int, fault: OmoiError | DatabaseError, by: Actor) -> None:
-        """What keeps it from moving on is kept with it and told of once; what passes by itself, such as a lock that was not had in time, only in the log."""
+        """What keeps it from moving on is kept with it and told of once; what passes by itself, such as a
+        lock that was not had in time, only in the log.
+        """
         try:
             if isinstance(fault, OperationalError) or self._keep_fault(pk, fault, by):
                 log.warning(
@@ -193,7 +215,9 @@ class Moves(WaitingTickets[Row]):
 
     @sql.atomic
     def _judge_due(self, pk: int, by: Actor) -> Verdict | None:
-        """The verdict over a gated phase: one that holds already, else a new one, and where that refuses, the tasks that shall mend it."""
+        """The verdict over a gated phase: one that holds already, else a new one, and where that refuses, the
+        tasks that shall mend it.
+        """
         if not self.select_related("workflow").get(pk=pk).gated:
             return None
         with self.lock(pk=pk) as ticket:
@@ -226,7 +250,9 @@ class Moves(WaitingTickets[Row]):
 
 
 def _in_turn(due: models.QuerySet[Any]) -> list[int]:
-    """Which to try now. Those that were tried in vain come by lot: a hundred with one fault neither take all the time nor hide what was mended."""
+    """Which to try now. Those that were tried in vain come by lot: a hundred with one fault neither take all
+    the time nor hide what was mended.
+    """
     fresh = due.filter(move_fault="").order_by("id")[:MOST]
     again = due.exclude(move_fault="").order_by("?")[:MOST_AGAIN]
     return [*fresh.values_list("pk", flat=True), *again.values_list("pk", flat=True)]

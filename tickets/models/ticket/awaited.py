@@ -1,4 +1,7 @@
-"""Awaited: an imported relation whose other end is not here yet. It holds nothing up; a later import that brings the other end closes it."""
+"""Awaited: an imported relation whose other end is not here yet.
+
+It holds nothing up; a later import that brings the other end closes it.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,10 @@ class Relation(NamedTuple):
 class AwaitedQuerySet(models.QuerySet["Awaited"]):
     @staticmethod
     def closing(ids: Iterable[str], *, project: int, source: str) -> dict[Relation, int]:
-        """The relations that wait for one of these ids, each with its own id. Asked and kept under the project's graph lock."""
+        """The relations that wait for one of these ids, each with its own id.
+
+        Asked and kept under the project's graph lock.
+        """
         found = sql.rows(CLOSING, [list(ids), project, source])
         return {Relation(row["kind"], row["from_id"], row["to_id"]): row["id"] for row in found}
 

@@ -1,7 +1,8 @@
 """Bringing in work that another tool kept: many tickets at once, each with one task, all or none.
 
-What is known (by source and its id there) stays as it is: agents may be at work on it. Only what is missing here is added, so
-the same backlog a second time adds nothing. The number of statements does not grow with the number of tickets, but for batches.
+What is known (by source and its id there) stays as it is: agents may be at work on it. Only what is missing
+here is added, so the same backlog a second time adds nothing. The number of statements does not grow with the
+number of tickets, but for batches.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ from tickets.models.workflow import Workflow
 from tickets.workflows.document import Plan
 
 BATCH = 1000
-# Locked in id order before anything else of theirs: comments, references and parents are written in orders of their own.
+# Locked in id order before anything else of theirs: comments, references and parents are written in orders of
+# their own.
 KNOWN = f"""
 WITH k AS MATERIALIZED (
   SELECT id, project_id, key, source_id, title, description, priority, phase, parent_id, external_ref
@@ -72,8 +74,9 @@ INSERT INTO tickets_link (ticket_id, other_id, kind) SELECT * FROM unnest(%s::bi
 class Words(NamedTuple):
     """What a source calls its relations; any other word is that of a link.
 
-    needs: the one waits until the other is completed. ends: until it has ended, in any way. children: a link, and the one waits for the
-    other's children. any_child: the same, and nothing is waited for once one of them is done.
+    needs: the one waits until the other is completed. ends: until it has ended, in any way. children: a link,
+    and the one waits for the other's children. any_child: the same, and nothing is waited for once one of
+    them is done.
     """
 
     needs: str = ""
@@ -88,7 +91,9 @@ LINKS = Words()
 
 @dataclass(frozen=True)
 class Item:
-    """One ticket to be, by its id where it comes from; `kind` and `not_before` are its task's. `done`: it is born in the last phase, its task completed."""
+    """One ticket to be, by its id where it comes from; `kind` and `not_before` are its task's. `done`: it is
+    born in the last phase, its task completed.
+    """
 
     id: str
     title: str
@@ -109,7 +114,9 @@ class Item:
 
 @dataclass(frozen=True)
 class Backlog:
-    """What `source` kept: items once each, and relations once each in order, which may lead to ids that came earlier or come later."""
+    """What `source` kept: items once each, and relations once each in order, which may lead to ids that came
+    earlier or come later.
+    """
 
     source: str
     items: Sequence[Item]
@@ -130,7 +137,9 @@ class Backlog:
 
 @dataclass
 class Arrival:
-    """What became of a backlog: what is new here, what was known, and where the known differs (left as it is)."""
+    """What became of a backlog: what is new here, what was known, and where the known differs (left as it
+    is).
+    """
 
     new: int = 0
     known: int = 0
@@ -162,7 +171,10 @@ class Arrival:
 
 @dataclass
 class Edges:
-    """Relations as what they are here, by the ids of the source. needs: (parent, child) and the end that meets them."""
+    """Relations as what they are here, by the ids of the source.
+
+    needs: (parent, child) and the end that meets them.
+    """
 
     needs: dict[tuple[str, str], str] = field(default_factory=dict)
     parents: dict[str, str] = field(default_factory=dict)
@@ -180,8 +192,9 @@ def bring_in(
 ) -> Arrival:
     """Add what is new of a backlog, in one transaction.
 
-    Finished work begins past the first phase, which takes the right to force a move: else raises Forbidden. `watch` is told now
-    and then how many tickets are made. Raises Cycle when needs or parents would go round together with what is here.
+    Finished work begins past the first phase, which takes the right to force a move: else raises Forbidden.
+    `watch` is told now and then how many tickets are made. Raises Cycle when needs or parents would go round
+    together with what is here.
     """
     Need.objects.lock_graph(
         project.pk
@@ -450,7 +463,9 @@ def _sorted_out(
     known: dict[str, dict[str, Any]],
     arrival: Arrival,
 ) -> Edges:
-    """Relations of the backlog, and those that waited for it, as what they are; what has no other end is told and not among them."""
+    """Relations of the backlog, and those that waited for it, as what they are; what has no other end is told
+    and not among them.
+    """
     edges, words = Edges(), backlog.words
     holds = _holds(backlog, known)
     for relation in dict.fromkeys((*backlog.relations, *closing)):

@@ -1,6 +1,7 @@
 """Circles that edges would close, and which of the edges to leave out so that they close none.
 
-Each edge is looked at a fixed number of times, however many circles there are: an import does this under locks.
+Each edge is looked at a fixed number of times, however many circles there are: an import does this under
+locks.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ When = TypeVar("When")
 def break_circles(fixed: Iterable[Edge], loose: dict[Edge, When]) -> list[list[int]]:
     """Take edges out of `loose` until none closes a circle; `fixed` close none among themselves.
 
-    Returns circles as their ids, first and last the same: at most `MOST_NAMED`, one for each group of entangled ids.
+    Returns circles as their ids, first and last the same: at most `MOST_NAMED`, one for each group of
+    entangled ids.
     """
     graph: dict[int, list[int]] = {}
     for before, after in dict.fromkeys((*fixed, *loose)):
@@ -40,7 +42,8 @@ def break_circles(fixed: Iterable[Edge], loose: dict[Edge, When]) -> list[list[i
 def _against_the_order(graph: Mapping[int, Sequence[int]], loose: Mapping[Edge, object]) -> list[Edge]:
     """The loose edges to leave out of one component.
 
-    Its members are put in an order that keeps to every fixed edge, and to a loose one unless nothing else can come next.
+    Its members are put in an order that keeps to every fixed edge, and to a loose one unless nothing else can
+    come next.
     """
     waits = dict.fromkeys(graph, 0)  # how many come before it that are not placed yet
     strict = dict.fromkeys(graph, 0)  # of these by a fixed edge

@@ -42,7 +42,8 @@ class CommentQuerySet(models.QuerySet["Comment"]):
     def bring_in(
         self, remarks: Sequence[tuple[int, Remark]], *, source: str, known: Collection[int], by: Actor
     ) -> int:
-        """Add those (ticket, remark) that are not here, in order; how many. Followers of `known` tickets, which were here before, are told.
+        """Add those (ticket, remark) that are not here, in order; how many. Followers of `known` tickets,
+        which were here before, are told.
 
         For a caller that holds the project's graph lock: two at the same time would add the same.
         """

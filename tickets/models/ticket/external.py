@@ -21,13 +21,17 @@ told AS (UPDATE tickets_ticket k SET external_ref = mine.ref, version = k.versio
 
 
 def fill(refs: Mapping[int, str], *, by: Actor) -> int:
-    """Give an external reference to tickets, by id, that have none; how many took it. One that has another keeps it."""
+    """Give an external reference to tickets, by id, that have none; how many took it. One that has another
+    keeps it.
+    """
     given = {"tickets": list(refs), "refs": list(refs.values()), "actor": label(by), "key": via(by)}
     return len(sql.rows(FILL, given)) if refs else 0
 
 
 def address(ref: str) -> str:
-    """The reference as an address to follow; empty where it is none, or where a name before an @ hides the host."""
+    """The reference as an address to follow; empty where it is none, or where a name before an @ hides the
+    host.
+    """
     try:
         parts = urlsplit(ref)
         followed = (

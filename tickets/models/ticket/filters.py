@@ -36,7 +36,9 @@ class TicketFilters(Locking[Row]):
         return self.filter(archived_at=None)
 
     def unfinished(self) -> models.QuerySet[Row]:
-        """Tickets that are neither cancelled nor in a last phase of their workflow; also those that are, with work left open."""
+        """Tickets that are neither cancelled nor in a last phase of their workflow; also those that are, with
+        work left open.
+        """
         return self.extra(where=[f"({UNFINISHED}) OR {LEFT_OPEN}"])
 
     def standing(self, how: str) -> models.QuerySet[Row]:

@@ -1,4 +1,7 @@
-"""PhaseMove: one row of a ticket's history. The phase trigger demands it for every change of phase; nothing changes it later."""
+"""PhaseMove: one row of a ticket's history.
+
+The phase trigger demands it for every change of phase; nothing changes it later.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""What imported tickets wait for because of their family: children for what holds their parent, and gatherers for another's children.
+"""What imported tickets wait for because of their family: children for what holds their parent, and gatherers
+for another's children.
 
-Both are stored as needs, so a claim looks at nothing else. A need that would close a circle is left out: the circle exists only here.
+Both are stored as needs, so a claim looks at nothing else. A need that would close a circle is left out: the
+circle exists only here.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ MOST = 200_000  # needs that follow from the families of one import
 HOLDS = """coalesce((SELECT (data ->> 'blocks')::boolean FROM agents_event
                      WHERE topic = 'ticket:' || k.key ORDER BY xid, id LIMIT 1), true)"""
 
-# Everything at and below these tickets that came from the same source, each with its parents; further parents are links.
+# Everything at and below these tickets that came from the same source, each with its parents; further parents
+# are links.
 FAMILY = """
 WITH RECURSIVE down(id) AS (
   SELECT unnest(%(seeds)s::bigint[])
@@ -72,7 +75,8 @@ def gathered(
     parent: str,
     passes_nothing_on: Set[int],
 ) -> Pairs:
-    """What waits for the open children of another ticket, as far as the links (of these two kinds) or the children are new.
+    """What waits for the open children of another ticket, as far as the links (of these two kinds) or the
+    children are new.
 
     Nobody waits for tasks of `passes_nothing_on`.
     """
@@ -108,7 +112,9 @@ def inherited(
     more: Mapping[tuple[int, int], str],
     passes_nothing_on: Set[int],
 ) -> Pairs:
-    """What the open tickets at and below these wait for because an open parent does; `more` is about to be waited for too."""
+    """What the open tickets at and below these wait for because an open parent does; `more` is about to be
+    waited for too.
+    """
     above: dict[int, set[int]] = {}
     for row in sql.rows(FAMILY, {"seeds": list(seeds), "source": source, "parents": parents}):
         above.setdefault(row["child"], set()).add(row["parent"])

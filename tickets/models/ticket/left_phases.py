@@ -20,7 +20,8 @@ class PhaseLeft(OmoiError):
 def phase_left(ticket: TicketRecord, now: str, standing: str, phase: str) -> PhaseLeft | None:
     """Why work of `phase` would never be done, with the way out; None where it can be.
 
-    now: the phase the ticket is in; standing: the same, or of a blocked or cancelled one the phase it came from.
+    now: the phase the ticket is in; standing: the same, or of a blocked or cancelled one the phase it came
+    from.
     """
     plan = ticket.plan
     if now == CANCELLED:

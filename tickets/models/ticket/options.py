@@ -28,8 +28,8 @@ MOVES = {
 class Option:
     """A move that is possible: its verb, where it leads, and what it takes.
 
-    scope: the right it needs. permitted: whether who asked has that. least_reason: characters its reason must have.
-    unmet: what the gate and open tasks keep it from, each {check, code, need, got, how}.
+    scope: the right it needs. permitted: whether who asked has that. least_reason: characters its reason must
+    have. unmet: what the gate and open tasks keep it from, each {check, code, need, got, how}.
     """
 
     verb: str

@@ -1,4 +1,7 @@
-"""TicketRecord: what is stored of a ticket, and what can be told of it from that and its workflow. Its moves stand in `transitions`."""
+"""TicketRecord: what is stored of a ticket, and what can be told of it from that and its workflow.
+
+Its moves stand in `transitions`.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,8 @@ from tickets.models.ticket import external
 from tickets.models.workflow import Workflow
 from tickets.workflows.document import BLOCKED, CANCELLED, Plan
 
-# What the database counts, and what never changes: to write a unique column, even with the same value, locks the row against
-# the foreign keys of whoever adds a task.
+# What the database counts, and what never changes: to write a unique column, even with the same value, locks
+# the row against the foreign keys of whoever adds a task.
 LEFT_ALONE = {"id", "project", "number", "key", "events", "moves", "previous_phase", "phase_since"}
 
 
@@ -170,7 +173,10 @@ class TicketRecord(FSMModelMixin, Versioned):
 
     @classmethod
     def lock(cls, ids: Iterable[int]) -> dict[int, Self]:
-        """These tickets under their locks, in the order of their ids. Whoever moves one waits for us, and we for them: a verdict is over what is there when it is used."""
+        """These tickets under their locks, in the order of their ids.
+
+        Whoever moves one waits for us, and we for them: a verdict is over what is there when it is used.
+        """
         rows = cls._default_manager.select_for_update(no_key=True, of=("self",)).select_related("workflow")
         return {row.pk: row for row in rows.filter(pk__in=ids).order_by("pk")}
 

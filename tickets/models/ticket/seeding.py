@@ -15,7 +15,9 @@ PRIORITIES = {"critical": 0, "high": 1, "medium": 2, "low": 3}
 
 
 def specs(ticket: TicketRecord, seeds: tuple[dict[str, Any], ...], phase: str) -> list[TaskSpec]:
-    """What the document says, with `{ticket}`, `{title}` and `{phase}` filled in; what becomes too long by that is cut."""
+    """What the document says, with `{ticket}`, `{title}` and `{phase}` filled in; what becomes too long by
+    that is cut.
+    """
     words = {"ticket": ticket.key, "title": ticket.title, "phase": phase}
     filled = [_filled(seed, words) for seed in seeds]
     for seed in filled:

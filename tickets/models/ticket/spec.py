@@ -15,9 +15,9 @@ from tickets.models.workflow import Workflow
 class TicketSpec:
     """A ticket to be opened, with its tasks.
 
-    workflow: one, or the name of one its project allows; None: the project's own.
-    phase: where it begins; empty: its workflow's first. Another takes the right to force a move, and `reason`.
-    follow_up: the ticket it continues, mostly one that is done and takes no more tasks.
+    workflow: one, or the name of one its project allows; None: the project's own. phase: where it begins;
+    empty: its workflow's first. Another takes the right to force a move, and `reason`. follow_up: the ticket
+    it continues, mostly one that is done and takes no more tasks.
     """
 
     title: str

@@ -1,7 +1,7 @@
 """Ticket: a piece of work that moves through the phases of its workflow version.
 
-A move is a transition on a locked row; it writes its history row and its event in the same transaction, and a deferred
-trigger refuses every change of phase that has none.
+A move is a transition on a locked row; it writes its history row and its event in the same transaction, and a
+deferred trigger refuses every change of phase that has none.
 """
 
 from __future__ import annotations
@@ -43,7 +43,10 @@ class TicketQuerySet(Moves["Ticket"]):
         return self.filter(project__in=Project.objects.seen_by(who))
 
     def named(self, name: str) -> Ticket | None:
-        """The ticket of this key, or else the one that had this id where it was imported from, in any case. Raises Invalid naming those it can be."""
+        """The ticket of this key, or else the one that had this id where it was imported from, in any case.
+
+        Raises Invalid naming those it can be.
+        """
         if found := self.filter(key=name.upper()).first():
             return found
         keys = (

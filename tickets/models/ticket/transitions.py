@@ -1,4 +1,7 @@
-"""Moving: how a ticket goes from phase to phase. Each move is a transition on a row from `locked()`, with its history row and its event."""
+"""Moving: how a ticket goes from phase to phase.
+
+Each move is a transition on a row from `locked()`, with its history row and its event.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,8 @@ class Transitions(TicketRecord):
     def advance(
         self, to: str | None = None, *, by: Actor, verdict: Verdict | None = None, reason: str = ""
     ) -> str:
-        """Go on to `to`, or to the next phase: through its gate by a verdict that holds, and with no open task left behind.
+        """Go on to `to`, or to the next phase: through its gate by a verdict that holds, and with no open
+        task left behind.
 
         To be done it must have none in any phase.
         """
@@ -50,7 +54,8 @@ class Transitions(TicketRecord):
                 f"{self.key} cannot go on from {spoken.phase(self.phase)} to {spoken.phase(to)}; "
                 f"it may go to {spoken.phases(onward) or 'no phase'}"
             )
-        # before the verdict is looked at: a task that ends in between kills it; what is done has no work left anywhere
+        # before the verdict is looked at: a task that ends in between kills it; what is done has no work left
+        # anywhere
         left = self.tasks.open() if self.plan[to].terminal else self.tasks.open().filter(phase=self.phase)
         count, phases = left.count(), spoken.phases(sorted(set(left.values_list("phase", flat=True))))
         if self.gated and not (verdict and verdict.holds_for(self)):
@@ -105,13 +110,17 @@ class Transitions(TicketRecord):
 
     @transition(field="phase", source="*", target=RETURN_VALUE())
     def reopen(self, to: str | None = None, *, by: Actor, reason: str) -> str:
-        """Return from CANCELLED to the phase it was cancelled in, or to an earlier one; its tasks stay as they are."""
+        """Return from CANCELLED to the phase it was cancelled in, or to an earlier one; its tasks stay as
+        they are.
+        """
         reason = limits.reason(reason, 1, "say why it is reopened")
         return self._return("reopen", CANCELLED, to, Ground.REOPENED, by=by, reason=reason)
 
     @transition(field="phase", source="*", target=RETURN_VALUE())
     def force(self, to: str, *, by: Actor, reason: str) -> str:
-        """Put it into any phase of its workflow, past gates and order: a right of its own, and the reason stays visible."""
+        """Put it into any phase of its workflow, past gates and order: a right of its own, and the reason
+        stays visible.
+        """
         rights.require(by, FORCE, self.project)
         if to not in self.destinations("force"):
             raise TransitionNotAllowed(
@@ -153,7 +162,9 @@ class Transitions(TicketRecord):
     # -- what the moves share
 
     def destinations(self, verb: str) -> list[str]:
-        """The phases that this move can lead to from where the ticket stands; for `advance` the usual one first."""
+        """The phases that this move can lead to from where the ticket stands; for `advance` the usual one
+        first.
+        """
         here, plan = self.phase, self.plan
         match verb:
             case "unblock":
@@ -211,7 +222,9 @@ class Transitions(TicketRecord):
         )
 
     def _take_claims_back(self, by: Actor) -> None:
-        """Nobody goes on with the phase that is left; while BLOCKED that is the one it was blocked in, whose claims ran on."""
+        """Nobody goes on with the phase that is left; while BLOCKED that is the one it was blocked in, whose
+        claims ran on.
+        """
         self.tasks.filter(phase=self.origin if self.phase == BLOCKED else self.phase).revoke(by=by)
 
     def _return(
@@ -242,7 +255,9 @@ class Transitions(TicketRecord):
                 self.tasks.model.objects.insert(self, tasks, by=by, phase=phase)
 
     def mend(self, *, by: Actor) -> None:
-        """The gate refused with all work done: add the tasks the workflow has for that, as often as it allows while the ticket stands here."""
+        """The gate refused with all work done: add the tasks the workflow has for that, as often as it allows
+        while the ticket stands here.
+        """
         repair = self.plan[self.phase].on_failure
         refused = self.verdicts.filter(
             move=self.moves, passed=False, by=label(by)

@@ -1,4 +1,6 @@
-"""What people may do to a ticket or a task on its page: each asks for what its verb needs, and calls the verb."""
+"""What people may do to a ticket or a task on its page: each asks for what its verb needs, and calls the
+verb.
+"""
 
 from __future__ import annotations
 

@@ -61,7 +61,9 @@ class Action:
 
     @property
     def denied(self) -> str:
-        """Which role this person would have to have; empty where they have it. Only a mirror: the act asks again."""
+        """Which role this person would have to have; empty where they have it. Only a mirror: the act asks
+        again.
+        """
         if self.scope in self.scopes:
             return ""
         role = "an operator" if self.scope == WRITE else "an administrator"

@@ -1,4 +1,7 @@
-"""Moves of a ticket: on, back, blocked, given up, forced. The model says where each can lead and what it takes."""
+"""Moves of a ticket: on, back, blocked, given up, forced.
+
+The model says where each can lead and what it takes.
+"""
 
 from __future__ import annotations
 
