@@ -23,7 +23,7 @@ SKILLS = 3  # how many lanes an agent of the bench can serve
 
 TASKS = """
 INSERT INTO tickets_task (ticket_id, ticket_key, project_id, lane_id, phase, title, description, kind, priority, capabilities, profile, slots, state, open_needs,
-  edges_left, doomed, asleep, held, rank, ready_at, fence, attempts, max_attempts, retries, settled_as, error, events, progress)
+  edges_left, unsatisfiable, not_due, held, rank, ready_at, fence, attempts, max_attempts, retries, settled_as, error, events, progress)
 SELECT t.id, t.key, t.project_id, l.ids[1 + n %% cardinality(l.ids)], 'DOING', 'task ' || n, '', 'task', 2, '{}', '', '{}', 'pending', 0,
   0, false, false, false, omoi_micros(clock_timestamp()) + n, clock_timestamp(), 0, 0, 3, 0, '', '', 0, '{}'
 FROM tickets_ticket t CROSS JOIN (SELECT array_agg(id ORDER BY id) AS ids FROM tickets_lane) l CROSS JOIN generate_series(%s::bigint, %s::bigint) n WHERE t.id = %s

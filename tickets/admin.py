@@ -265,7 +265,7 @@ class TaskAdmin(ReadOnlyModelAdmin):
         TaskStateFilter,
         TaskPhaseFilter,
         "priority",
-        "doomed",
+        "unsatisfiable",
         "held",
         ("created_at", admin.DateFieldListFilter),
         ProjectFilter,

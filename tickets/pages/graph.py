@@ -142,7 +142,7 @@ class Graph:
     def _tone(self, need: Need) -> str:
         parent, child = self.tasks[need.parent_id], self.tasks[need.child_id]
         if parent.state in ("pending", "claimed"):
-            return "bad" if parent.doomed else ""
+            return "bad" if parent.unsatisfiable else ""
         met = conditions.met(need.on_end, need.on_failure, parent.state)
         return "ok" if met else "bad" if child.state in ("pending", "cancelled") else ""
 

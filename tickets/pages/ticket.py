@@ -32,7 +32,7 @@ CAUSES, MOST_CAUSES = 3, 6  # of a standstill
 FORCED, IMPORTED, BORN = PhaseMove.Ground.FORCED, PhaseMove.Ground.IMPORTED, PhaseMove.Ground.BORN
 WORST_FIRST = Case(
     When(state="failed", then=Value(0)),
-    When(state="pending", doomed=True, then=Value(1)),
+    When(state="pending", unsatisfiable=True, then=Value(1)),
     When(state="claimed", then=Value(2)),
     When(READY_Q, then=Value(3)),
     When(state="pending", then=Value(4)),

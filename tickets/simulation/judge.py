@@ -34,7 +34,7 @@ LEAVES = {
 BY_TIME = {"task.lapsed", "task.timed_out"}
 WAITS = """
 (t.state = 'pending' AND (k.paused OR k.archived_at IS NOT NULL OR k.phase IN ('BLOCKED', 'CANCELLED')
-                          OR t.asleep AND t.not_before > clock_timestamp() + interval '10 min'))
+                          OR t.not_due AND t.not_before > clock_timestamp() + interval '10 min'))
 """
 TOLD = """
 SELECT kind, substr(subject, 6)::bigint AS task, (data->>'fence')::bigint AS fence, data->>'state' AS state, at

@@ -24,7 +24,7 @@ COUNT_EVERY_S = 1.0
 NOTHING_MOVES_S = 60.0  # longer than any sweep's cadence: what still waits then, waits for somebody
 
 LEFT = """
-SELECT count(*) AS open, count(*) FILTER (WHERE state = 'claimed' OR asleep) AS moving, min(ticket_key || '.' || id) AS one
+SELECT count(*) AS open, count(*) FILTER (WHERE state = 'claimed' OR not_due) AS moving, min(ticket_key || '.' || id) AS one
 FROM tickets_task WHERE id = ANY (%s) AND state IN ('pending', 'claimed')
 """
 

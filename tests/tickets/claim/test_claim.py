@@ -114,7 +114,7 @@ def test_a_miss_wakes_what_is_due_also_when_something_lapsed(ticket, ada, bob, o
     lapsing, due = Task.objects.add(
         ticket, [TaskSpec("Lapses for good", max_attempts=1), TaskSpec("Is due")], by=operator
     )
-    Task.objects.filter(pk=due.pk).update(asleep=True, not_before="2020-01-01T00:00Z")
+    Task.objects.filter(pk=due.pk).update(not_due=True, not_before="2020-01-01T00:00Z")
     [claim] = Task.objects.claim(by=ada)
     assert claim.task == lapsing.pk
     Task.objects.filter(pk=lapsing.pk).update(lease_expires_at="2020-01-01T00:00Z")

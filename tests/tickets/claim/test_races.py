@@ -194,7 +194,9 @@ def test_a_retry_beside_another_parents_end_leaves_the_count_right(ticket, ada, 
 
     assert [answer for both in answers for answer in both if isinstance(answer, Exception)] == []
     assert set(
-        Task.objects.filter(pk__in=[child.pk for child in children]).values_list("open_needs", "doomed")
+        Task.objects.filter(pk__in=[child.pk for child in children]).values_list(
+            "open_needs", "unsatisfiable"
+        )
     ) == {(1, False)}
     assert miscounted() == []
 
@@ -398,7 +400,7 @@ def test_a_deadlock_is_tried_again_and_not_shown(planned, project, operator, pat
     ("overdue", "verb"),
     [
         ("lease_expires_at = clock_timestamp() - interval '1 s'", "lapse"),
-        ("asleep = true, not_before = clock_timestamp() - interval '1 s'", "wake"),
+        ("not_due = true, not_before = clock_timestamp() - interval '1 s'", "wake"),
     ],
     ids=["lapse", "wake"],
 )

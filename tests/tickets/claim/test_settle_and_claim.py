@@ -77,7 +77,7 @@ def test_what_another_act_of_the_same_task_granted_is_not_told(ticket, ada, oper
     [claim] = Task.objects.claim(by=ada)
     Task.objects.settle_and_claim([Outcome(claim.task, claim.fence, "failed", error="broken")], by=ada)
     sql.rows(
-        "UPDATE tickets_task SET not_before = clock_timestamp(), asleep = false, rank = 0 WHERE id = %s",
+        "UPDATE tickets_task SET not_before = clock_timestamp(), not_due = false, rank = 0 WHERE id = %s",
         [claim.task],
     )
     [again] = Task.objects.claim(by=ada)

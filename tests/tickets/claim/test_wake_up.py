@@ -55,7 +55,7 @@ def lapsed(ticket, by, task, bob):
 def woken(ticket, by, task, bob):
     fail(claimed(bob), by=bob)
     sql.rows(
-        "UPDATE tickets_task SET asleep = true, not_before = clock_timestamp() + interval '1 h' WHERE id = %s",
+        "UPDATE tickets_task SET not_due = true, not_before = clock_timestamp() + interval '1 h' WHERE id = %s",
         [task.pk],
     )
 

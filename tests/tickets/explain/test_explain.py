@@ -405,7 +405,7 @@ class World:
         self.settle(agent, "failed")
         # the next attempt is due within seconds: not while the state is looked at in several statements
         later = timezone.now() + timedelta(hours=1)
-        Task.objects.filter(pk__in=held, asleep=True).update(not_before=later)
+        Task.objects.filter(pk__in=held, not_due=True).update(not_before=later)
 
     def give_up(self, agent):
         self.settle(agent, "failed", "permanent")
@@ -473,7 +473,7 @@ class World:
         )
 
     def wake(self, place, _):
-        self.some(place).filter(asleep=True).update(not_before="2020-01-01T00:00Z")
+        self.some(place).filter(not_due=True).update(not_before="2020-01-01T00:00Z")
 
     def cancel(self, place, _):
         self.some(place).cancel(by=self.operator, reason="not wanted")

@@ -124,7 +124,7 @@ def test_a_status_that_is_not_open_holds_the_ticket_and_says_why(project):
 def test_deferred_work_waits_for_its_time_and_held_work_names_who_holds_it(project):
     come_in(project, "beads-cases/def.jsonl")
     first = Ticket.objects.get(source_id="x-1")
-    assert (first.paused, first.tasks.get().not_before.year, first.tasks.get().asleep) == (False, 2036, True)
+    assert (first.paused, first.tasks.get().not_before.year, first.tasks.get().not_due) == (False, 2036, True)
     assert Ticket.objects.get(source_id="x-2").pause_reason == "beads: in_progress, lee"
     assert Ticket.objects.get(source_id="x-3").pause_reason == "beads: blocked"
     assert ready_here() == set()

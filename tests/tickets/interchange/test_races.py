@@ -87,9 +87,11 @@ def test_tickets_opened_and_tasks_claimed_during_an_import_are_neither_lost_nor_
     assert len({*told[0], *told[3]}) == 20
     assert len(told[2]) == len(set(told[2]))
     assert sorted(Ticket.objects.values_list("number", flat=True)) == list(range(1, 62))
-    before = list(Task.objects.order_by("pk").values("pk", "open_needs", "edges_left", "doomed"))
+    before = list(Task.objects.order_by("pk").values("pk", "open_needs", "edges_left", "unsatisfiable"))
     recount([task["pk"] for task in before])
-    assert list(Task.objects.order_by("pk").values("pk", "open_needs", "edges_left", "doomed")) == before
+    assert (
+        list(Task.objects.order_by("pk").values("pk", "open_needs", "edges_left", "unsatisfiable")) == before
+    )
 
 
 def test_an_import_locks_the_tickets_it_knows_in_the_order_of_their_ids(project):

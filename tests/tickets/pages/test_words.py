@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d|\d\d:\d\d:\d\d|\+00:00|\bUTC\b")
 OURS = re.compile(
-    r"\b(unmet|not_before|claimable|waiting_on|lease_expires_at|open_needs|doomed|(agent|user|task|ticket|system):[\w.-]+)\b"
+    r"\b(unmet|not_before|claimable|waiting_on|lease_expires_at|open_needs|unsatisfiable|(agent|user|task|ticket|system):[\w.-]+)\b"
 )
 CODE = re.compile(r"\b[a-z]+_[a-z_]+\b|\b[A-Z]+_[A-Z_]+\b")
 PHASES = re.compile(
@@ -131,10 +131,10 @@ def test_every_error_has_a_title_and_a_way_out_in_words_for_people():
 
 @pytest.fixture
 def delivery(project, operator, ada):
-    """A ticket whose gate was refused, with tasks in every standing; one is asleep."""
+    """A ticket whose gate was refused, with tasks in every standing; one is not yet due."""
     ticket = factories.busy_ticket(project, by=operator, agent=ada)
-    asleep = ticket.tasks.filter(state="pending").first()
-    Task.objects.edit(asleep.pk, by=operator, not_before=timezone.now() + timedelta(hours=3))
+    not_due = ticket.tasks.filter(state="pending").first()
+    Task.objects.edit(not_due.pk, by=operator, not_before=timezone.now() + timedelta(hours=3))
     Task.objects.claim(by=ada)
     silent(ada)
     return ticket

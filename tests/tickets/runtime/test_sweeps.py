@@ -26,7 +26,7 @@ def turn():
 def test_one_turn_lapses_wakes_and_moves_on(project, ada, operator):
     held = Ticket.objects.open(project, TicketSpec("Held", tasks=[TaskSpec("Held")]), by=operator)
     [claim] = Task.objects.claim(by=ada)
-    asleep = Ticket.objects.open(
+    not_due = Ticket.objects.open(
         project,
         TicketSpec("Asleep", tasks=[TaskSpec("Asleep", not_before=datetime(2020, 1, 1, tzinfo=UTC))]),
         by=operator,
@@ -39,7 +39,7 @@ def test_one_turn_lapses_wakes_and_moves_on(project, ada, operator):
     turn()
 
     assert Task.objects.get(pk=claim.task).state == "pending"
-    assert asleep.tasks.get().is_ready
+    assert not_due.tasks.get().is_ready
     assert Ticket.objects.get(pk=held.pk).phase == "DOING"
 
 
@@ -57,8 +57,8 @@ def test_a_stored_count_that_is_wrong_is_mended_with_an_alarm(task, ticket, oper
     [alarm] = Event.objects.filter(kind="alarm.raised")
     assert (alarm.subject, alarm.topic) == (f"task:{child.pk}", f"ticket:{ticket.key}")
     assert alarm.data == {
-        "was": {"open_needs": 0, "edges_left": 7, "doomed": False},
-        "now": {"open_needs": 1, "edges_left": 1, "doomed": False},
+        "was": {"open_needs": 0, "edges_left": 7, "unsatisfiable": False},
+        "now": {"open_needs": 1, "edges_left": 1, "unsatisfiable": False},
     }
 
 

@@ -146,7 +146,7 @@ def test_a_third_death_fails_it_however_many_attempts_it_had(ticket, w1, dies):
     told = Task.objects.explanations([poison.pk])[poison.pk]
     assert (told["waiting_on"], [cause["code"] for cause in told["causes"]]) == ("operator", ["worker_lost"])
     assert poison.error in told["causes"][0]["what"]
-    assert Task.objects.get(pk=child.pk).doomed
+    assert Task.objects.get(pk=child.pk).unsatisfiable
 
 
 def need(task):

@@ -32,10 +32,10 @@ def test_no_need_is_met_before_its_parent_has_ended():
 
 
 def test_a_task_is_ready_in_python_as_in_sql_and_as_a_condition():
-    for state, open_needs, asleep, held in product(STATES, [0, 1, 2], [False, True], [False, True]):
-        values = {"state": state, "open_needs": open_needs, "asleep": asleep, "held": held}
+    for state, open_needs, not_due, held in product(STATES, [0, 1, 2], [False, True], [False, True]):
+        values = {"state": state, "open_needs": open_needs, "not_due": not_due, "held": held}
         row = sql.one(
-            f"SELECT {READY} AS ready FROM (VALUES (%s, %s::int, %s::bool, %s::bool)) t(state, open_needs, asleep, held)",
+            f"SELECT {READY} AS ready FROM (VALUES (%s, %s::int, %s::bool, %s::bool)) t(state, open_needs, not_due, held)",
             list(values.values()),
         )
         assert row is not None

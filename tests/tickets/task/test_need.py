@@ -54,10 +54,10 @@ def test_a_need_for_a_failure_is_met_by_one(add, ada):
 
 
 @pytest.mark.parametrize(
-    ("policy", "state", "doomed"),
+    ("policy", "state", "unsatisfiable"),
     [("hold", "pending", True), ("cancel", "cancelled", True), ("continue", "pending", False)],
 )
-def test_a_failed_need_holds_cancels_or_is_passed_over(add, ada, policy, state, doomed):
+def test_a_failed_need_holds_cancels_or_is_passed_over(add, ada, policy, state, unsatisfiable):
     parent = add("risky")
     child = add("then", needs=[NeedSpec(parent.pk, on_failure=policy)])
     grandchild = add("last", needs=[NeedSpec(child.pk, on_failure=policy)])
@@ -65,7 +65,7 @@ def test_a_failed_need_holds_cancels_or_is_passed_over(add, ada, policy, state, 
     end_badly(parent, ada)
 
     child, grandchild = now(child), now(grandchild)
-    assert (child.state, child.doomed) == (state, doomed)
+    assert (child.state, child.unsatisfiable) == (state, unsatisfiable)
     assert child.is_ready == (policy == "continue")
     assert grandchild.state == ("cancelled" if policy == "cancel" else "pending")
 
@@ -90,11 +90,11 @@ def test_a_retry_takes_back_what_the_end_decided_for_pending_children_alone(add,
     begun = add("begun", needs=[NeedSpec(parent.pk, when="failure")], priority=0)
     end_badly(parent, ada)
     [claim] = Task.objects.claim(by=bob)
-    assert (claim.task, now(waits).doomed, now(free).is_ready) == (begun.pk, True, True)
+    assert (claim.task, now(waits).unsatisfiable, now(free).is_ready) == (begun.pk, True, True)
 
     assert Task.objects.filter(pk=parent.pk).retry(by=operator, reason="the disk was full") == [parent.pk]
 
-    assert (now(waits).doomed, now(waits).open_needs, now(waits).edges_left) == (False, 1, 1)
+    assert (now(waits).unsatisfiable, now(waits).open_needs, now(waits).edges_left) == (False, 1, 1)
     assert (now(free).is_ready, now(free).open_needs) == (False, 1)
     assert now(gone).state == "cancelled"
     assert complete(claim, by=bob).state == "completed"
@@ -106,7 +106,7 @@ def test_taking_needs_away_never_leaves_a_join_that_cannot_be_met(add, operator,
     add("first", "second")
     child = add("both", needs=["first", "second"], join=2)
     Need.objects.remove(child.needs.first(), by=operator)
-    assert (now(child).open_needs, now(child).doomed) == (1, False)
+    assert (now(child).open_needs, now(child).unsatisfiable) == (1, False)
 
 
 def test_a_task_that_holds_more_up_goes_earlier(add, operator, ada):

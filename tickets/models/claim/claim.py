@@ -101,7 +101,7 @@ CASE WHEN room.n = 0 THEN EXISTS (SELECT FROM tickets_task h WHERE h.holder_id =
 ELSE coalesce((SELECT lease_expires_at FROM tickets_task WHERE lease_expires_at IS NOT NULL ORDER BY lease_expires_at LIMIT 1) < clock_timestamp(), false) END
 """
 DUE = """
-room.n > 0 AND coalesce((SELECT not_before FROM tickets_task WHERE state = 'pending' AND asleep ORDER BY not_before LIMIT 1) <= clock_timestamp(), false)
+room.n > 0 AND coalesce((SELECT not_before FROM tickets_task WHERE state = 'pending' AND not_due ORDER BY not_before LIMIT 1) <= clock_timestamp(), false)
 """
 CLAIM = f"""
 {ME} {CHOOSE} {TAKE}
@@ -111,7 +111,7 @@ FROM room LEFT JOIN took ON true ORDER BY took.rank, took.id
 # Waits for whoever is ending the first lapsed claim, or waking the first task that is due: what they free is
 # there then.
 LAPSING = "SELECT FROM tickets_task WHERE lease_expires_at < (SELECT clock_timestamp()) ORDER BY lease_expires_at LIMIT 1 FOR SHARE"
-WAKING = "SELECT FROM tickets_task WHERE state = 'pending' AND asleep AND not_before <= (SELECT clock_timestamp()) ORDER BY not_before LIMIT 1 FOR SHARE"
+WAKING = "SELECT FROM tickets_task WHERE state = 'pending' AND not_due AND not_before <= (SELECT clock_timestamp()) ORDER BY not_before LIMIT 1 FOR SHARE"
 
 # What the holder is told beside its task: the ticket, and what the tasks it needed have left. Wrapped list:
 # see DECIDE.

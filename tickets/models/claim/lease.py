@@ -107,10 +107,10 @@ WHERE t.id = ANY (ARRAY(SELECT id FROM tickets_task WHERE timeout_at > %(since)s
 """
 WAKE = """
 WITH due AS MATERIALIZED (
-  SELECT t.id FROM tickets_task t WHERE t.state = 'pending' AND t.asleep AND t.not_before <= (SELECT clock_timestamp()) ORDER BY t.not_before LIMIT %(limit)s FOR UPDATE SKIP LOCKED),
+  SELECT t.id FROM tickets_task t WHERE t.state = 'pending' AND t.not_due AND t.not_before <= (SELECT clock_timestamp()) ORDER BY t.not_before LIMIT %(limit)s FOR UPDATE SKIP LOCKED),
 now AS MATERIALIZED (SELECT clock_timestamp() AS at),
 up AS (
-  UPDATE tickets_task t SET asleep = false, events = t.events + 1, ready_at = CASE WHEN t.open_needs = 0 THEN now.at END,
+  UPDATE tickets_task t SET not_due = false, events = t.events + 1, ready_at = CASE WHEN t.open_needs = 0 THEN now.at END,
          rank = CASE WHEN t.open_needs = 0 THEN omoi_rank(t.priority, now.at, t.deadline, (SELECT count(*) FROM tickets_need u WHERE u.parent_id = t.id), t.retries) ELSE t.rank END,
          promote_at = CASE WHEN t.open_needs = 0 THEN omoi_promote_at(t.priority, now.at, t.deadline) END
   FROM due, now WHERE t.id = due.id RETURNING t.id, t.ticket_id, t.ticket_key, t.project_id, t.lane_id, t.rank, t.fence, t.state, t.events, t.profile, NULL::text AS holder, NULL::bool AS started, false AS died),

@@ -48,7 +48,7 @@ done AS (
          holder_id = NULL, lease_expires_at = NULL, timeout_at = NULL, promote_at = NULL, events = t.events + 1,
          settled_by = %(agent)s, settled_fence = t.fence, settled_as = m.outcome, result = m.result, error = m.error,
          worker_deaths = CASE m.outcome WHEN 'completed' THEN 0 ELSE t.worker_deaths END,
-         asleep = m.again, retries = t.retries + m.again::int,
+         not_due = m.again, retries = t.retries + m.again::int,
          not_before = CASE WHEN m.again THEN clock_timestamp() + least(60, power(2, t.attempts - 1) * (0.75 + random() / 2)) * interval '1 s' END,
          ended_at = CASE WHEN NOT m.again THEN clock_timestamp() END
   FROM mine m WHERE t.id = m.id

@@ -135,7 +135,7 @@ def waits(facts: dict[str, Any]) -> str:
     return f"waits for {named(facts['open_keys'] or ['tasks that have ended'], facts['left_open'])}"
 
 
-def doomed(facts: dict[str, Any]) -> str:
+def unsatisfiable(facts: dict[str, Any]) -> str:
     return f"what it needs cannot be met any more: {', '.join(facts['unmet'] or ['too few needs are left'])}"
 
 
@@ -197,11 +197,11 @@ OBSTACLES = [
     Obstacle("capacity", f"{IN_TIME} AND NOT {SILENT}", "'agent:' || h.name", holds, "Wait for {holder}, or cancel the task.", "t.claimed_at", "t.lease_expires_at"),
     # pending: what is stored about it
     Obstacle(
-        "need", f"{PENDING} AND NOT {NEEDS_MET} AND t.doomed", "'operator'", doomed,
+        "need", f"{PENDING} AND NOT {NEEDS_MET} AND t.unsatisfiable", "'operator'", unsatisfiable,
         "Retry what it needs, take the need away, or cancel this task.", "n.unmet_at",
     ),
     Obstacle(
-        "need", f"{PENDING} AND NOT {NEEDS_MET} AND NOT t.doomed", f"coalesce('task:' || n.open_keys[1], {CLOCK})", waits,
+        "need", f"{PENDING} AND NOT {NEEDS_MET} AND NOT t.unsatisfiable", f"coalesce('task:' || n.open_keys[1], {CLOCK})", waits,
         "It is ready as soon as they end as needed; a need that is wrong can be taken away.", "t.created_at",
     ),
     Obstacle(

@@ -67,17 +67,17 @@ REFUSED = """kp.gated AND EXISTS (SELECT FROM tickets_verdict v WHERE v.ticket_i
 UNMET = """(SELECT jsonb_agg(c - 'reasons') FROM tickets_verdict v CROSS JOIN jsonb_array_elements(v.checks) c
             WHERE v.id = (SELECT max(w.id) FROM tickets_verdict w WHERE w.ticket_id = k.id) AND NOT (c->>'passed')::boolean)"""
 DUE, STUCK = AUTOMATIC.replace("tickets_ticket.", "k."), STALLED.replace("tickets_ticket.", "k.")
-OPEN_HERE = f"FROM tickets_task t WHERE t.ticket_id = k.id AND t.state IN ('pending', 'claimed') AND NOT t.doomed AND {CLAIMABLE_HERE} ORDER BY t.state, t.id"
+OPEN_HERE = f"FROM tickets_task t WHERE t.ticket_id = k.id AND t.state IN ('pending', 'claimed') AND NOT t.unsatisfiable AND {CLAIMABLE_HERE} ORDER BY t.state, t.id"
 # The ticket `k` with its project `j`, its phase `kp`, and its tasks counted: those of the phase, or claimable
 # in it.
 TICKET = f"""
 FROM tickets_ticket k JOIN agents_project j ON j.id = k.project_id LEFT JOIN tickets_workflowphase kp ON kp.workflow_id = k.workflow_id AND kp.name = k.phase
 CROSS JOIN {OPEN_IN} LEFT JOIN LATERAL (
-  SELECT count(*) AS here, count(*) FILTER (WHERE t.state IN ('pending', 'claimed') AND NOT t.doomed) AS going,
+  SELECT count(*) AS here, count(*) FILTER (WHERE t.state IN ('pending', 'claimed') AND NOT t.unsatisfiable) AS going,
          count(*) FILTER (WHERE t.state = 'failed') AS failed, (array_agg(k.key || '.' || t.id ORDER BY t.id) FILTER (WHERE t.state = 'failed'))[1:3] AS failed_keys,
          (array_agg(left(t.error, {QUOTED}) ORDER BY t.id) FILTER (WHERE t.state = 'failed'))[1] AS failed_error,
          max(t.ended_at) FILTER (WHERE t.state = 'failed') AS failed_at,
-         count(*) FILTER (WHERE t.state = 'pending' AND t.doomed) AS doomed, (array_agg(k.key || '.' || t.id ORDER BY t.id) FILTER (WHERE t.state = 'pending' AND t.doomed))[1:3] AS doomed_keys,
+         count(*) FILTER (WHERE t.state = 'pending' AND t.unsatisfiable) AS unsatisfiable, (array_agg(k.key || '.' || t.id ORDER BY t.id) FILTER (WHERE t.state = 'pending' AND t.unsatisfiable))[1:3] AS unsatisfiable_keys,
          max(t.ended_at) AS last_end, (SELECT t.id {OPEN_HERE} LIMIT 1) AS first
   FROM tickets_task t WHERE t.ticket_id = k.id AND {CLAIMABLE_HERE}) c ON true
 """
@@ -118,8 +118,8 @@ OBSTACLES = [
         "Retry what failed, or move the ticket on without it.", "c.failed_at",
     ),
     Obstacle(
-        "need", f"{UNFINISHED} AND c.doomed > 0", "'operator'",
-        lambda facts: f"what is needed cannot be met any more for {of('task', facts['doomed_keys'], facts['doomed'])}",
+        "need", f"{UNFINISHED} AND c.unsatisfiable > 0", "'operator'",
+        lambda facts: f"what is needed cannot be met any more for {of('task', facts['unsatisfiable_keys'], facts['unsatisfiable'])}",
         "Retry what they need, take the need away, or cancel them.", "c.failed_at",
     ),
     TASKS,
@@ -140,7 +140,7 @@ OBSTACLES = [
         "Add a task, or move it on.", "k.phase_since",
     ),
     Obstacle(
-        "phase", f"{UNFINISHED} AND k.phase <> 'BLOCKED' AND c.going = 0 AND c.failed = 0 AND c.doomed = 0 AND c.here > 0 AND NOT ({DUE}) AND NOT ({REFUSED})", "'operator'",
+        "phase", f"{UNFINISHED} AND k.phase <> 'BLOCKED' AND c.going = 0 AND c.failed = 0 AND c.unsatisfiable = 0 AND c.here > 0 AND NOT ({DUE}) AND NOT ({REFUSED})", "'operator'",
         "all its tasks of {phase} have ended and nobody has moved it on", "Move it on, or add a task.", "coalesce(c.last_end, k.phase_since)",
     ),
     Obstacle(
@@ -190,7 +190,7 @@ WITH fleets AS MATERIALIZED (SELECT l.id AS lane_id, f.* FROM tickets_lane l CRO
 work AS MATERIALIZED (
   SELECT ticket_id, coalesce(bool_or(who = 'operator'), false) AS operator, coalesce(bool_or(who <> 'operator'), false) AS others
   FROM (SELECT t.ticket_id, {waiting_on()} AS who {STAGE} LEFT JOIN fleets f ON f.lane_id = t.lane_id AND t.state = 'pending'
-        WHERE t.project_id = %(project)s AND t.state IN ('pending', 'claimed') AND NOT t.doomed AND k.archived_at IS NULL AND {CLAIMABLE_HERE}) each GROUP BY 1)
+        WHERE t.project_id = %(project)s AND t.state IN ('pending', 'claimed') AND NOT t.unsatisfiable AND k.archived_at IS NULL AND {CLAIMABLE_HERE}) each GROUP BY 1)
 SELECT id, others FROM (
   SELECT k.id, {_any("= 'operator'", "operator")} AS operator, {_any("<> 'operator'", "others")} AS others
   {TICKET} LEFT JOIN work w ON w.ticket_id = k.id WHERE k.project_id = %(project)s AND k.archived_at IS NULL AND ({UNFINISHED} OR {LEFT_OPEN} > 0)) told WHERE operator

@@ -10,7 +10,7 @@ OPEN = ("pending", "claimed")
 
 # What is stored of a task that can be granted. The same words are the predicate of the index task_ready: a
 # generic plan proves it only where the state stands in them as a literal.
-READY_WHEN: dict[str, Any] = {"state": "pending", "open_needs": 0, "asleep": False, "held": False}
+READY_WHEN: dict[str, Any] = {"state": "pending", "open_needs": 0, "not_due": False, "held": False}
 READY_Q = models.Q(**READY_WHEN)
 
 

@@ -12,12 +12,12 @@ from tickets.models.task.conditions import READY
 TALLY = f"""
 SELECT t.ticket_id AS ticket, count(*) FILTER (WHERE t.state = 'completed') AS done, count(*) FILTER (WHERE t.state = 'claimed') AS running,
        count(*) FILTER (WHERE t.state = 'failed') AS failed, count(*) FILTER (WHERE t.state = 'cancelled') AS cancelled,
-       count(*) FILTER (WHERE t.state = 'pending' AND t.doomed) AS stuck,
+       count(*) FILTER (WHERE t.state = 'pending' AND t.unsatisfiable) AS stuck,
        count(*) FILTER (WHERE {READY}) AS ready,
-       count(*) FILTER (WHERE t.state = 'pending' AND NOT t.doomed AND NOT ({READY})) AS waiting,
-       min(t.id) FILTER (WHERE t.state = 'failed') AS first_failed, min(t.id) FILTER (WHERE t.state = 'pending' AND t.doomed) AS first_stuck,
+       count(*) FILTER (WHERE t.state = 'pending' AND NOT t.unsatisfiable AND NOT ({READY})) AS waiting,
+       min(t.id) FILTER (WHERE t.state = 'failed') AS first_failed, min(t.id) FILTER (WHERE t.state = 'pending' AND t.unsatisfiable) AS first_stuck,
        min(t.id) FILTER (WHERE {READY}) AS first_ready, (array_agg(t.lane_id ORDER BY t.id) FILTER (WHERE {READY}))[1] AS ready_lane,
-       min(t.id) FILTER (WHERE t.state = 'pending' AND NOT ({READY}) AND NOT t.doomed) AS first_waiting,
+       min(t.id) FILTER (WHERE t.state = 'pending' AND NOT ({READY}) AND NOT t.unsatisfiable) AS first_waiting,
        min(t.id) FILTER (WHERE t.state = 'claimed' AND coalesce(p.last_seen_at < clock_timestamp() - {HEARD}, true)) AS first_silent,
        coalesce(array_agg(DISTINCT a.name) FILTER (WHERE a.name IS NOT NULL), '{{}}') AS agents
 FROM tickets_task t LEFT JOIN agents_agent a ON a.id = t.holder_id

@@ -192,7 +192,7 @@ class TaskCreation(models.Manager[Row]):
             timeout_s=spec.timeout_s,
             max_attempts=spec.max_attempts,
             not_before=spec.not_before,
-            asleep=spec.not_before is not None and not spec.ended,
+            not_due=spec.not_before is not None and not spec.ended,
             deadline=spec.deadline,
             work_s=spec.work_s,
             held=held,

@@ -106,8 +106,8 @@ class TaskEdits(models.Manager[Row]):
             row.lane_id = Lane.objects.of(row.project_id, [row.marks])[row.marks]
             changed.add("lane")
         if "not_before" in changed and row.state == "pending":
-            row.asleep = row.not_before is not None and row.not_before > timezone.now()
-            changed.add("asleep")
+            row.not_due = row.not_before is not None and row.not_before > timezone.now()
+            changed.add("not_due")
         if "timeout_s" in changed and row.claimed_at and row.state == "claimed":
             row.timeout_at = row.claimed_at + timedelta(seconds=row.timeout_s) if row.timeout_s else None
             changed.add("timeout_at")

@@ -30,7 +30,7 @@ log AS ({task_events("gone", "%(kind)s", data="jsonb_build_object('fence', fence
 CANCEL = f"""
 WITH mine AS MATERIALIZED (SELECT id FROM tickets_task WHERE id = ANY (%(ids)s) AND state IN ('pending', 'claimed') ORDER BY id FOR NO KEY UPDATE),
 gone AS (
-  UPDATE tickets_task t SET state = 'cancelled', holder_id = NULL, lease_expires_at = NULL, timeout_at = NULL, promote_at = NULL, asleep = false,
+  UPDATE tickets_task t SET state = 'cancelled', holder_id = NULL, lease_expires_at = NULL, timeout_at = NULL, promote_at = NULL, not_due = false,
          ended_at = clock_timestamp(), error = %(reason)s, events = t.events + 1
   FROM mine WHERE t.id = mine.id RETURNING t.id, t.ticket_id, t.ticket_key, t.project_id, t.fence, t.events),
 {LOG} SELECT id, ticket_id FROM gone
@@ -47,7 +47,7 @@ WITH mine AS MATERIALIZED (SELECT id FROM tickets_task WHERE id = ANY (%(ids)s) 
 gone AS (
   UPDATE tickets_task t SET state = 'pending', attempts = 0, retries = t.retries + 1, claimed_at = NULL, started_at = NULL, worker_deaths = 0, failure = '',
          ended_at = NULL, error = '', result = NULL, progress = '{{}}',
-         settled_by = NULL, settled_fence = NULL, settled_as = '', asleep = false, not_before = NULL, ready_at = NULL, events = t.events + 1
+         settled_by = NULL, settled_fence = NULL, settled_as = '', not_due = false, not_before = NULL, ready_at = NULL, events = t.events + 1
   FROM mine WHERE t.id = mine.id RETURNING t.id, t.ticket_key, t.project_id, t.fence, t.events),
 {LOG} SELECT id FROM gone
 """

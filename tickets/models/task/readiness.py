@@ -24,11 +24,11 @@ COUNT_NEEDS = f"""
 RECOUNT = f"""
 WITH truth AS ({COUNT_NEEDS} WHERE c.id = ANY (%(ids)s) AND c.state = 'pending' GROUP BY c.id),
 told AS (
-  UPDATE tickets_task t SET open_needs = c.open_needs, edges_left = c.edges_left, doomed = c.open_needs > c.edges_left,
-         ready_at = CASE WHEN c.open_needs = 0 AND NOT t.asleep THEN coalesce(t.ready_at, c.now) END,
-         rank = CASE WHEN c.open_needs = 0 AND NOT t.asleep THEN omoi_rank(t.priority, coalesce(t.ready_at, c.now), t.deadline,
+  UPDATE tickets_task t SET open_needs = c.open_needs, edges_left = c.edges_left, unsatisfiable = c.open_needs > c.edges_left,
+         ready_at = CASE WHEN c.open_needs = 0 AND NOT t.not_due THEN coalesce(t.ready_at, c.now) END,
+         rank = CASE WHEN c.open_needs = 0 AND NOT t.not_due THEN omoi_rank(t.priority, coalesce(t.ready_at, c.now), t.deadline,
                      (SELECT count(*) FROM tickets_need u WHERE u.parent_id = t.id), t.retries) ELSE t.rank END,
-         promote_at = CASE WHEN c.open_needs = 0 AND NOT t.asleep THEN omoi_promote_at(t.priority, coalesce(t.ready_at, c.now), t.deadline) END
+         promote_at = CASE WHEN c.open_needs = 0 AND NOT t.not_due THEN omoi_promote_at(t.priority, coalesce(t.ready_at, c.now), t.deadline) END
   FROM truth c WHERE t.id = c.id RETURNING t.id, t.profile, {READY} AS ready)
 SELECT * FROM told
 """
@@ -40,8 +40,8 @@ WHERE t.id = ANY (ARRAY(SELECT id FROM tickets_task WHERE id = ANY (%s) AND stat
 RETURNING t.id, {READY} AS ready
 """
 DECIDED_EVENTS = task_events(
-    "decided WHERE freed OR dooms",
-    "CASE WHEN state = 'cancelled' THEN 'task.cancelled' WHEN dooms THEN 'task.doomed' ELSE 'task.readied' END",
+    "decided WHERE freed OR newly_unsatisfiable",
+    "CASE WHEN state = 'cancelled' THEN 'task.cancelled' WHEN newly_unsatisfiable THEN 'task.doomed' ELSE 'task.readied' END",
     actor="'system:needs'",
     key="''",
 )
@@ -57,21 +57,21 @@ WITH verdict AS MATERIALIZED (
   WHERE n.parent_id = ANY ((SELECT %(ended)s::bigint[])::bigint[]) GROUP BY n.child_id),
 kid AS MATERIALIZED (
   SELECT c.id, v.cancel, greatest(0, c.open_needs - v.met) AS open_needs, greatest(0, c.edges_left - v.decided) AS edges_left,
-         greatest(0, c.open_needs - v.met) > greatest(0, c.edges_left - v.decided) AS doomed,
-         c.open_needs > 0 AND c.open_needs <= v.met AS freed, NOT c.doomed AND greatest(0, c.open_needs - v.met) > greatest(0, c.edges_left - v.decided) AS dooms
+         greatest(0, c.open_needs - v.met) > greatest(0, c.edges_left - v.decided) AS unsatisfiable,
+         c.open_needs > 0 AND c.open_needs <= v.met AS freed, NOT c.unsatisfiable AND greatest(0, c.open_needs - v.met) > greatest(0, c.edges_left - v.decided) AS newly_unsatisfiable
   FROM tickets_task c JOIN verdict v ON v.child_id = c.id WHERE c.state = 'pending' ORDER BY c.id FOR NO KEY UPDATE OF c),
 now AS MATERIALIZED (SELECT clock_timestamp() AS at),
 decided AS (
-  UPDATE tickets_task c SET open_needs = k.open_needs, edges_left = k.edges_left, doomed = k.doomed,
-         state = CASE WHEN k.doomed AND k.cancel THEN 'cancelled' ELSE c.state END,
-         error = CASE WHEN k.doomed AND k.cancel THEN 'a task it needed did not end as needed' ELSE c.error END,
-         ended_at = CASE WHEN k.doomed AND k.cancel THEN clock_timestamp() END,
-         events = c.events + (k.dooms OR k.freed)::int,
+  UPDATE tickets_task c SET open_needs = k.open_needs, edges_left = k.edges_left, unsatisfiable = k.unsatisfiable,
+         state = CASE WHEN k.unsatisfiable AND k.cancel THEN 'cancelled' ELSE c.state END,
+         error = CASE WHEN k.unsatisfiable AND k.cancel THEN 'a task it needed did not end as needed' ELSE c.error END,
+         ended_at = CASE WHEN k.unsatisfiable AND k.cancel THEN clock_timestamp() END,
+         events = c.events + (k.newly_unsatisfiable OR k.freed)::int,
          ready_at = CASE WHEN k.freed THEN now.at ELSE c.ready_at END,
          rank = CASE WHEN k.freed THEN omoi_rank(c.priority, now.at, c.deadline, (SELECT count(*) FROM tickets_need u WHERE u.parent_id = c.id), c.retries) ELSE c.rank END,
          promote_at = CASE WHEN k.freed THEN omoi_promote_at(c.priority, now.at, c.deadline) ELSE c.promote_at END
   FROM kid k, now WHERE c.id = k.id
-  RETURNING c.id, c.ticket_id, c.ticket_key, c.project_id, c.state, c.lane_id, c.rank, c.events, c.profile, k.freed, k.dooms),
+  RETURNING c.id, c.ticket_id, c.ticket_key, c.project_id, c.state, c.lane_id, c.rank, c.events, c.profile, k.freed, k.newly_unsatisfiable),
 low AS ({lower_floors_of("decided WHERE freed")}),
 log AS (
 {DECIDED_EVENTS})

@@ -45,10 +45,10 @@ class TaskRecord(models.Model):
     )
     open_needs = models.PositiveIntegerField(default=0, help_text="how many needs must still be met")
     edges_left = models.PositiveIntegerField(default=0, help_text="needs not yet decided")
-    doomed = models.BooleanField(
+    unsatisfiable = models.BooleanField(
         default=False, help_text="its needs cannot be met any more; somebody decides"
     )
-    asleep = models.BooleanField(default=False, help_text="not yet due")
+    not_due = models.BooleanField(default=False, help_text="not yet due")
     not_before = models.DateTimeField(null=True, blank=True, validators=[limits.moment])
     held = models.BooleanField(default=False, help_text="its ticket is paused, blocked or in another phase")
     rank = models.BigIntegerField(default=0, help_text="order of work, lowest first, microseconds")
@@ -155,7 +155,7 @@ class TaskRecord(models.Model):
         ready or waiting.
         """
         if self.state == "pending":
-            return "stuck" if self.doomed else "ready" if self.is_ready else "waiting"
+            return "stuck" if self.unsatisfiable else "ready" if self.is_ready else "waiting"
         return {"completed": "done", "claimed": "running"}.get(self.state, self.state)
 
     @property

@@ -54,7 +54,7 @@ class Task(TaskRecord):
         indexes = [
             models.Index(fields=["lane", "rank", "id"], name="task_ready", condition=READY_Q),
             models.Index(
-                fields=["not_before"], name="task_asleep", condition=models.Q(state="pending", asleep=True)
+                fields=["not_before"], name="task_not_due", condition=models.Q(state="pending", not_due=True)
             ),
             # each of these is provable from its own column alone, so that no plan takes the wrong one
             models.Index(fields=["holder"], name="task_held", condition=models.Q(holder__isnull=False)),
@@ -84,8 +84,8 @@ class Task(TaskRecord):
                 name="task_holder",
             ),
             models.CheckConstraint(
-                condition=models.Q(asleep=False) | models.Q(not_before__isnull=False),
-                name="task_asleep_until",
+                condition=models.Q(not_due=False) | models.Q(not_before__isnull=False),
+                name="task_not_due_until",
             ),
             models.CheckConstraint(condition=models.Q(priority__range=(0, 3)), name="task_priority"),
             models.CheckConstraint(
