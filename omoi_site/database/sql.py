@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import psycopg.errors
@@ -19,8 +21,21 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 JSON = {114, 3802}  # the numbers PostgreSQL has for json and jsonb
+PART = re.compile(r"\{([a-z_]+)\}")
 TRIES = 4
 AGAIN = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+
+
+def statement(module: str, name: str, **parts: str) -> str:
+    """The text of `name`.sql beside the module (its `__file__`), each `{part}` in it replaced by that part.
+
+    For statements of more than ten lines; a part is what several share, such as a condition.
+    Raises TypeError when the parts given are not those the file has.
+    """
+    text = Path(module).with_name(f"{name}.sql").read_text()
+    if (wanted := set(PART.findall(text))) != parts.keys():
+        raise TypeError(f"{name}.sql has the parts {sorted(wanted)}, given were {sorted(parts)}")
+    return PART.sub(lambda part: parts[part[1]], text)
 
 
 def rows(sql: str, params: dict[str, Any] | Sequence[Any] | None = None) -> list[dict[str, Any]]:
