@@ -24,6 +24,7 @@ from tickets.models import (
     Edge,
     Link,
     Need,
+    NewArtifact,
     Outcome,
     Settlement,
     Task,
@@ -67,8 +68,8 @@ def allow_workflow(project: Project, workflow: str | Workflow) -> Workflow:
     return found
 
 
-def hand_in(ticket: Ticket, kind: str, content: bytes, *, by: Any, **more: Any) -> Artifact:
-    return Artifact.objects.hand_in(ticket=ticket, type=kind, content=BytesIO(content), by=by, **more)
+def submit(ticket: Ticket, kind: str, content: bytes, *, by: Any, **more: Any) -> Artifact:
+    return Artifact.objects.submit(ticket, NewArtifact(kind, BytesIO(content), **more), by=by)
 
 
 def work_off(ticket: Ticket, *, by: Any, agent: Agent, titles: tuple[str, ...] = ("do it",)) -> None:
@@ -166,7 +167,7 @@ def ticket_in_implementation(project: Project, *, by: Any, agent: Agent) -> Tick
     Ticket.objects.move(ticket.pk, "REQUIREMENTS", by=by)
     work_off(ticket, by=by, agent=agent, titles=("Ask the merchants", "Write the requirements"))
     Ticket.objects.judge(pk=ticket.pk, by=by)
-    hand_in(ticket, "requirements_document", reports.requirements(), by=agent, name="requirements.md")
+    submit(ticket, "requirements_document", reports.requirements(), by=agent, name="requirements.md")
     Ticket.objects.move(ticket.pk, "DESIGN", by=by)
     Ticket.objects.move(ticket.pk, "IMPLEMENTATION", by=by, reason="ADR-0031 is agreed")
     return Ticket.objects.get(pk=ticket.pk)
@@ -189,7 +190,7 @@ def busy_ticket(project: Project, *, by: Any, agent: Agent) -> Ticket:
                 )
             elif claim.task in {task.pk for task in tasks[:6]}:
                 complete(claim, by=agent)
-    hand_in(
+    submit(
         ticket,
         "code_changes",
         reports.changes("src/capture.py", "tests/test_capture.py"),
@@ -197,7 +198,7 @@ def busy_ticket(project: Project, *, by: Any, agent: Agent) -> Ticket:
         name="changes.json",
         commit="4f2a91c7d0",
     )
-    hand_in(ticket, "test_coverage", reports.cobertura(742, 258), by=agent, name="coverage.xml")
+    submit(ticket, "test_coverage", reports.cobertura(742, 258), by=agent, name="coverage.xml")
     Ticket.objects.judge(pk=ticket.pk, by=by)
     other = Ticket.objects.open(project, TicketSpec("Partial refunds", parent=ticket), by=by)
     Link.objects.create(ticket=ticket, other=other, kind="discovered_from")

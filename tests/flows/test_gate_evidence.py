@@ -21,7 +21,7 @@ def delivery(project, calls, agent):
 def test_with_its_task_completed_and_a_valid_document_the_gate_is_ready(delivery):
     """`ready` says that it would open, not only that artifacts and tasks are there."""
     assert delivery.gate()["status"] == "blocked"
-    delivery.hand_in("requirements_document", reports.requirements())
+    delivery.submit("requirements_document", reports.requirements())
     assert delivery.gate()["status"] == "waiting_tasks"
     delivery.work_off()
     gate = delivery.gate()
@@ -70,7 +70,7 @@ def test_a_result_that_only_names_artifacts_hands_nothing_in(delivery):
 
 def test_a_document_of_700_characters_passes(delivery):
     delivery.work_off()
-    delivery.hand_in("requirements_document", reports.requirements(700))
+    delivery.submit("requirements_document", reports.requirements(700))
     verdict = delivery.judge()
     assert (verdict["passed"], codes(verdict)) == (True, set())
 
@@ -78,7 +78,7 @@ def test_a_document_of_700_characters_passes(delivery):
 def test_a_document_of_100_characters_fails_and_a_reason_names_the_length(delivery):
     """The characters are counted in the file."""
     delivery.work_off()
-    delivery.hand_in("requirements_document", reports.requirements(100))
+    delivery.submit("requirements_document", reports.requirements(100))
     verdict = delivery.judge()
     assert verdict["passed"] is False
     [short] = [check for check in verdict["checks"] if check["check"] == "min_length"]
@@ -101,7 +101,7 @@ def test_when_the_gate_passes_the_ticket_may_go_on_without_reasons(delivery):
 def test_when_the_gate_fails_it_may_not_and_is_told_why(delivery):
     """The refusal is 409 `gate_closed` and stays in the journal; explain says it too."""
     delivery.work_off()
-    delivery.hand_in("requirements_document", reports.requirements(100))
+    delivery.submit("requirements_document", reports.requirements(100))
     refused = delivery.go("DESIGN")
     assert (refused.status_code, refused.json()["code"]) == (409, "gate_closed")
     assert codes(refused) == {"too_short"}
@@ -145,8 +145,8 @@ def test_coverage_is_counted_in_the_report_line_by_line(project, calls, agent, c
     delivery = Delivery(calls, agent)
     delivery.bring_to("IMPLEMENTATION")
     delivery.work_off()
-    delivery.hand_in("code_changes", reports.changes("tests/test_pay.py"))
-    delivery.hand_in("test_coverage", content)
+    delivery.submit("code_changes", reports.changes("tests/test_pay.py"))
+    delivery.submit("test_coverage", content)
     assert codes(delivery.judge()) == ({code} if code else set())
 
 
@@ -164,8 +164,8 @@ def test_whether_a_change_has_tests_is_seen_in_its_files(project, calls, agent, 
     delivery = Delivery(calls, agent)
     delivery.bring_to("IMPLEMENTATION")
     delivery.work_off()
-    delivery.hand_in("code_changes", content)
-    delivery.hand_in("test_coverage", reports.cobertura(9, 1))
+    delivery.submit("code_changes", content)
+    delivery.submit("test_coverage", reports.cobertura(9, 1))
     assert delivery.judge()["passed"] is passes
 
 
@@ -183,9 +183,9 @@ def test_whether_tests_passed_is_counted_case_by_case(project, calls, agent, con
     delivery = Delivery(calls, agent)
     delivery.bring_to("TESTING")
     delivery.work_off()
-    delivery.hand_in("test_results", content)
+    delivery.submit("test_results", content)
     assert "artifact_missing" in codes(delivery.judge())
-    delivery.hand_in("test_evidence", b"a log")
+    delivery.submit("test_evidence", b"a log")
     assert codes(delivery.judge()) == ({code} if code else set())
 
 

@@ -11,7 +11,6 @@ import json
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Any
 
 import pytest
@@ -22,7 +21,7 @@ from django.test import Client
 from agents.models import Agent, Event, Member, Project
 from omoi_site.database import sql
 from omoi_site.errors import OmoiError
-from tests.factories import lapse
+from tests.factories import lapse, submit
 from tests.support import reports
 from tests.support.api_client import Api, api_of
 from tests.support.concurrency import meanwhile
@@ -275,28 +274,28 @@ def a_verdict_that_refused(scene):
 
 @way(lacks="requirements_document")
 def a_verdict_from_before_an_artifact_changed(scene):
-    scene.delivery.hand_in("requirements_document", reports.requirements())
+    scene.delivery.submit("requirements_document", reports.requirements())
     verdict = Ticket.objects.judge(key=scene.delivery.key, by=scene.operator)
     assert verdict.passed
-    scene.delivery.hand_in("requirements_document", b"# Scope")
+    scene.delivery.submit("requirements_document", b"# Scope")
     advance(scene, verdict)
 
 
 @way(lacks="requirements_document")
 def a_verdict_from_before_another_artifact_of_the_type_was_the_newest(scene):
     """Of two of a type the last one is read; the poor one is handed in again, as it was at first."""
-    scene.delivery.hand_in("requirements_document", b"poor", name="a")
-    scene.delivery.hand_in("requirements_document", reports.requirements(), name="b")
+    scene.delivery.submit("requirements_document", b"poor", name="a")
+    scene.delivery.submit("requirements_document", reports.requirements(), name="b")
     verdict = Ticket.objects.judge(key=scene.delivery.key, by=scene.operator)
     assert verdict.passed
-    scene.delivery.hand_in("requirements_document", b"poorer", name="a")
-    scene.delivery.hand_in("requirements_document", b"poor", name="a")
+    scene.delivery.submit("requirements_document", b"poorer", name="a")
+    scene.delivery.submit("requirements_document", b"poor", name="a")
     advance(scene, verdict)
 
 
 @way(lacks="requirements_document")
 def a_verdict_from_before_a_task_was_added(scene):
-    scene.delivery.hand_in("requirements_document", reports.requirements())
+    scene.delivery.submit("requirements_document", reports.requirements())
     verdict = Ticket.objects.judge(key=scene.delivery.key, by=scene.operator)
     scene.calls.post(f"{scene.delivery.at}/tasks", {"tasks": [{"title": "one more"}]})
     advance(scene, verdict)
@@ -304,7 +303,7 @@ def a_verdict_from_before_a_task_was_added(scene):
 
 @way(lacks="requirements_document")
 def a_verdict_from_an_earlier_stay(scene):
-    scene.delivery.hand_in("requirements_document", reports.requirements())
+    scene.delivery.submit("requirements_document", reports.requirements())
     verdict = Ticket.objects.judge(key=scene.delivery.key, by=scene.operator)
     scene.go("BACKLOG", reason="again")
     scene.go("REQUIREMENTS")
@@ -382,7 +381,7 @@ def numbers_claimed_beside_an_artifact(scene):
 
 @way(lacks="requirements_document")
 def a_document_that_claims_its_length(scene):
-    scene.delivery.hand_in(
+    scene.delivery.submit(
         "requirements_document", b'{"length": 9000, "sections": ["scope", "acceptance_criteria"]}'
     )
     return scene.go()
@@ -390,7 +389,7 @@ def a_document_that_claims_its_length(scene):
 
 @way(lacks="requirements_document")
 def a_document_padded_with_blanks(scene):
-    scene.delivery.hand_in(
+    scene.delivery.submit(
         "requirements_document", b"# Scope\n" + b" " * 900 + b"\n# Acceptance criteria" + b"\n" * 900
     )
     return scene.go()
@@ -398,7 +397,7 @@ def a_document_padded_with_blanks(scene):
 
 @way(lacks="requirements_document")
 def a_document_padded_between_words(scene):
-    scene.delivery.hand_in(
+    scene.delivery.submit(
         "requirements_document", ("# Scope\n# Acceptance criteria\na" + "\n\u200b\u00a0" * 400 + "z").encode()
     )
     return scene.go()
@@ -406,15 +405,13 @@ def a_document_padded_between_words(scene):
 
 @way(lacks="requirements_document")
 def headings_that_are_only_quoted(scene):
-    scene.delivery.hand_in(
-        "requirements_document", b"```\n# Scope\n# Acceptance criteria\n```\n" + b"x" * 600
-    )
+    scene.delivery.submit("requirements_document", b"```\n# Scope\n# Acceptance criteria\n```\n" + b"x" * 600)
     return scene.go()
 
 
 @way(lacks="requirements_document")
 def a_document_that_takes_for_ever_to_read(scene):
-    scene.delivery.hand_in("requirements_document", b"# Scope\n" + b"[" * 900_000)
+    scene.delivery.submit("requirements_document", b"# Scope\n" + b"[" * 900_000)
     return scene.go()
 
 
@@ -429,13 +426,13 @@ def a_file_that_is_no_text(scene):
 def an_artifact_of_another_ticket(scene):
     other = Delivery(scene.calls, scene.agent)
     other.bring_to("REQUIREMENTS")
-    other.hand_in("requirements_document", reports.requirements())
+    other.submit("requirements_document", reports.requirements())
     return scene.go()
 
 
 @way(lacks="requirements_document")
 def an_artifact_of_another_phase(scene):
-    scene.delivery.hand_in("requirements_document", reports.requirements(), phase="DESIGN")
+    scene.delivery.submit("requirements_document", reports.requirements(), phase="DESIGN")
     return scene.go()
 
 
@@ -459,20 +456,20 @@ def an_artifact_under_an_old_fence(scene):
 
 @way(lacks="requirements_document")
 def a_good_document_replaced_by_a_poor_one(scene):
-    scene.delivery.hand_in("requirements_document", reports.requirements())
-    scene.delivery.hand_in("requirements_document", b"# Scope")
+    scene.delivery.submit("requirements_document", reports.requirements())
+    scene.delivery.submit("requirements_document", b"# Scope")
     return scene.go()
 
 
 @way(lacks="requirements_document", door=False)
 def an_artifact_changed_in_place(scene):
-    scene.delivery.hand_in("requirements_document", b"# Scope")
+    scene.delivery.submit("requirements_document", b"# Scope")
     Artifact.objects.update(blob=Artifact.objects.get().blob, type="other")
 
 
 @way(lacks="requirements_document", door=False)
 def content_changed_in_place(scene):
-    made = scene.delivery.hand_in("requirements_document", b"# Scope")
+    made = scene.delivery.submit("requirements_document", b"# Scope")
     sql.rows("UPDATE tickets_chunk SET data = %s WHERE blob_id = %s", [reports.requirements(), made["hash"]])
 
 
@@ -552,13 +549,13 @@ for name, content in {
 
 @way()
 def with_no_task(scene):
-    scene.delivery.hand_in("requirements_document", reports.requirements())
+    scene.delivery.submit("requirements_document", reports.requirements())
     return scene.go()
 
 
 @way()
 def with_all_tasks_cancelled(scene):
-    scene.delivery.hand_in("requirements_document", reports.requirements())
+    scene.delivery.submit("requirements_document", reports.requirements())
     [task] = scene.calls.post(f"{scene.delivery.at}/tasks", {"tasks": [{"title": "never done"}]}).json()[
         "tasks"
     ]
@@ -568,7 +565,7 @@ def with_all_tasks_cancelled(scene):
 
 @way()
 def with_the_task_of_another_phase(scene):
-    scene.delivery.hand_in("requirements_document", reports.requirements())
+    scene.delivery.submit("requirements_document", reports.requirements())
     scene.go("BACKLOG", reason="again")
     scene.delivery.work_off()
     scene.go("REQUIREMENTS")
@@ -757,7 +754,7 @@ def test_no_way_leads_past_the_gate(scene, name):
         scene.delivery.work_off()
         for kind, content in EVIDENCE[tried.phase].items():
             if kind != tried.lacks:
-                scene.delivery.hand_in(kind, content)
+                scene.delivery.submit(kind, content)
     told = Event.objects.filter(kind__in=REFUSED).count()
 
     try:
@@ -789,9 +786,7 @@ def test_evidence_that_changes_while_the_ticket_moves_is_seen(scene, operator):
             locked.advance(by=operator, verdict=verdict)
 
     with meanwhile(move) as moving:
-        Artifact.objects.hand_in(
-            ticket=ticket, type="requirements_document", content=BytesIO(b"# Scope"), by=operator
-        )
+        submit(ticket, "requirements_document", b"# Scope", by=operator)
     with pytest.raises(GateClosed):
         moving.answer()
     assert scene.delivery.phase == "REQUIREMENTS"

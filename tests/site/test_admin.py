@@ -20,6 +20,7 @@ from tickets.models import (
     Edge,
     Link,
     Need,
+    NewArtifact,
     SweepRun,
     Task,
     TaskSpec,
@@ -59,8 +60,8 @@ def all_kinds(project, ticket, task, ada, operator):
     SignInTry.objects.count_in("mallory", "127.0.0.1")
     Account.objects.create(user=operator)
     SweepRun.ran("lapse")
-    Artifact.objects.hand_in(ticket=ticket, type="plan", content=BytesIO(b"Why and how"), by=operator)
-    Verdict.objects.give(ticket, by=operator)
+    Artifact.objects.submit(ticket, NewArtifact("plan", BytesIO(b"Why and how")), by=operator)
+    Verdict.objects.judge(ticket, by=operator)
     sql.rows(
         "INSERT INTO agents_reply (hash, request, status, headers, body, sealed) VALUES ('\\x01', '\\x01', 200, '{}', '\\x01', false)"
     )

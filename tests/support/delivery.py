@@ -51,7 +51,7 @@ class Delivery:
         [claim] = self.agent.post("/claims", {}).json()["claims"]
         return claim
 
-    def hand_in(self, kind: str, content: bytes, **more: Any) -> Any:
+    def submit(self, kind: str, content: bytes, **more: Any) -> Any:
         made = self.person.post(f"{self.at}/artifacts", {"type": kind, "content": content.decode(), **more})
         assert made.status_code == 201, made.json()
         return made.json()
@@ -62,7 +62,7 @@ class Delivery:
         if phase in EVIDENCE:
             self.work_off()
             for kind, content in EVIDENCE[phase].items():
-                self.hand_in(kind, content)
+                self.submit(kind, content)
 
     def bring_to(self, phase: str) -> None:
         """Walk on honestly until it stands there."""

@@ -22,10 +22,10 @@ from agents.models import rights
 from omoi_site.errors import NotFound
 from tickets.api.fields import FenceField, IdField, PhaseField, number
 from tickets.api.tickets import the_ticket
-from tickets.models import Artifact, Handed, Task
+from tickets.models import Artifact, NewArtifact, Task
 
 
-class HandedIn(Shape):
+class NewArtifactIn(Shape):
     """An artifact that comes with a settlement: text, kept as the file it is."""
 
     type = serializers.CharField(max_length=100)
@@ -36,19 +36,19 @@ class HandedIn(Shape):
     commit = serializers.CharField(max_length=100, required=False, allow_blank=True)
 
 
-class HandedListIn(serializers.ListField):
-    child = HandedIn()
+class NewArtifactsIn(serializers.ListField):
+    child = NewArtifactIn()
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"max_length": 100, "required": False, **kwargs})
 
 
-def handed(items: list[dict[str, Any]]) -> list[Handed]:
+def new_artifacts(items: list[dict[str, Any]]) -> list[NewArtifact]:
     """What the verb that settles takes."""
-    return [Handed(**{**item, "content": item["content"].encode()}) for item in items]
+    return [NewArtifact(**{**item, "content": io.BytesIO(item["content"].encode())}) for item in items]
 
 
-class ArtifactIn(HandedIn):
+class ArtifactIn(NewArtifactIn):
     content = serializers.CharField(
         required=False, allow_blank=True, trim_whitespace=False, help_text="the text, or"
     )
@@ -128,10 +128,9 @@ class ArtifactsView(View):
     def post(self, request: Request, key: str) -> Response:
         data, ticket = parse(ArtifactIn, request), the_ticket(self, key)
         rights.require(request.user, "work" if "task" in data else "tickets:write", ticket.project)
-        content = _file(data)
-        if "task" in data:
-            data["task"] = Task(pk=data["task"])
-        artifact = Artifact.objects.hand_in(ticket=ticket, content=content, by=request.user, **data)
+        task, fence = (Task(pk=data.pop("task")), data.pop("fence")) if "task" in data else (None, None)
+        new = NewArtifact(content=_file(data), **data)
+        artifact = Artifact.objects.submit(ticket, new, task=task, fence=fence, by=request.user)
         return Response(ArtifactOut(artifact).data, status=201)
 
 

@@ -16,7 +16,7 @@ from agents.api.parsing import Shape, parse
 from agents.api.view import View
 from agents.models import Agent, Project, rights
 from omoi_site.errors import Invalid, NotFound
-from tickets.api.artifacts import HandedListIn, handed
+from tickets.api.artifacts import NewArtifactsIn, new_artifacts
 from tickets.api.fields import FenceField, IdField, PhaseField, PriorityField, number
 from tickets.api.tasks import TaskOut, standing
 from tickets.models import ClaimLost, Outcome, Task
@@ -118,7 +118,7 @@ CLAIM = ClaimOut()  # one for all: to make it copies every field
 class CompletionIn(Shape):
     fence = FenceField()
     result = serializers.JSONField(required=False, allow_null=True)
-    artifacts = HandedListIn(help_text="kept with the completion, all or nothing")
+    artifacts = NewArtifactsIn(help_text="kept with the completion, all or nothing")
     commit = serializers.CharField(
         max_length=100, required=False, allow_blank=True, help_text="of the artifacts that name none"
     )
@@ -170,9 +170,13 @@ class CompletionView(HeldView):
     @route("Complete a task", takes=CompletionIn, gives=TaskOut, refuses=(404, 409, 422), tag="work")
     def post(self, request: Request, pk: str) -> Response:
         data, agent = parse(CompletionIn, request), self.agent()
-        brought = handed([{"commit": data.get("commit", ""), **item} for item in data.get("artifacts", [])])
+        artifacts = new_artifacts(
+            [{"commit": data.get("commit", ""), **item} for item in data.get("artifacts", [])]
+        )
         with self.holding(pk) as task:
-            outcome = Outcome(task, data["fence"], "completed", result=data.get("result"), artifacts=brought)
+            outcome = Outcome(
+                task, data["fence"], "completed", result=data.get("result"), artifacts=artifacts
+            )
             [settled] = Task.objects.settle([outcome], by=agent)
             settled.or_raise()
         return Response(standing(task))

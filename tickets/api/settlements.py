@@ -12,7 +12,7 @@ from agents.api.fields import text_of
 from agents.api.openapi import route
 from agents.api.parsing import Shape, parse
 from agents.api.view import View
-from tickets.api.artifacts import HandedListIn, handed
+from tickets.api.artifacts import NewArtifactsIn, new_artifacts
 from tickets.api.claims import ClaimOut, NextIn, narrowed, told
 from tickets.api.fields import FenceField, IdField
 from tickets.models import Outcome, Settlement, Task
@@ -29,7 +29,7 @@ class SettlementIn(Shape):
     kind = serializers.ChoiceField(
         ["transient", "permanent", "validation"], required=False, help_text="of a failure, which needs it"
     )
-    artifacts = HandedListIn()
+    artifacts = NewArtifactsIn()
 
     def validate(self, data: dict[str, Any]) -> dict[str, Any]:
         if data["outcome"] == "failed":
@@ -97,9 +97,9 @@ class SettlementsView(View):
 
 
 def _outcome(item: dict[str, Any]) -> Outcome:
-    brought, result = handed(item.get("artifacts", [])), item.get("result")
+    artifacts, result = new_artifacts(item.get("artifacts", [])), item.get("result")
     failed = {"error": item["error"], "kind": item["kind"]} if item["outcome"] == "failed" else {}
-    return Outcome(item["task"], item["fence"], item["outcome"], result=result, artifacts=brought, **failed)
+    return Outcome(item["task"], item["fence"], item["outcome"], result=result, artifacts=artifacts, **failed)
 
 
 def _told(settlement: Settlement, seen: bool) -> dict[str, Any]:

@@ -1,16 +1,16 @@
-"""What the checks of a gate ask for, as people say it."""
+"""The checks of a gate by names people read."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-Asked = dict[str, Any]  # an entry of a gate: {check, …parameters}
+GateEntry = dict[str, Any]  # one check of a gate: {check, …parameters}
 
 TASKS = "tasks_completed"
 
 
-def spoken(word: Any) -> str:
+def words(word: Any) -> str:
     return str(word).replace("_", " ")
 
 
@@ -18,24 +18,24 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-NAMES: dict[str, Callable[[Asked], str]] = {
-    "artifact": lambda asked: f"{spoken(asked['type'])} handed in",
-    "min_length": lambda asked: f"{spoken(asked['type'])} of {asked['length']} characters or more",
-    "sections": lambda asked: f"Sections {' and '.join(spoken(name) for name in asked['sections'])}",
-    "min_coverage": lambda asked: f"Coverage of {asked['percent']:g} % or more",
-    "has_tests": lambda asked: "The change brings tests",
-    "tests_passed": lambda asked: "All tests pass",
-    TASKS: lambda asked: "All tasks completed",
+NAMES: dict[str, Callable[[GateEntry], str]] = {
+    "artifact": lambda entry: f"{words(entry['type'])} handed in",
+    "min_length": lambda entry: f"{words(entry['type'])} of {entry['length']} characters or more",
+    "sections": lambda entry: f"Sections {' and '.join(words(name) for name in entry['sections'])}",
+    "min_coverage": lambda entry: f"Coverage of {entry['percent']:g} % or more",
+    "has_tests": lambda entry: "The change brings tests",
+    "tests_passed": lambda entry: "All tests pass",
+    TASKS: lambda entry: "All tasks completed",
 }
 
 
-def name_of(asked: Asked) -> str:
+def name_of(entry: GateEntry) -> str:
     try:
-        return capital(NAMES[asked["check"]](asked))
+        return capital(NAMES[entry["check"]](entry))
     except (KeyError, TypeError, ValueError):
         more = ", ".join(
-            f"{spoken(key)} {value}"
-            for key, value in asked.items()
+            f"{words(key)} {value}"
+            for key, value in entry.items()
             if key not in ("check", "passed", "reasons")
         )
-        return capital(f"{spoken(asked['check'])}{f': {more}' if more else ''}")
+        return capital(f"{words(entry['check'])}{f': {more}' if more else ''}")

@@ -18,10 +18,10 @@ import jsonschema
 log = logging.getLogger(__name__)
 
 
-TEXT = 2_000  # characters of a text in a reason
-ITEMS = 50  # of a list or an object in it
-DEEP = 4
-WHOLE = 10**15  # beyond, numbers are not exact in every reader of JSON
+MAX_TEXT = 2_000  # characters of a text in a reason
+MAX_ITEMS = 50  # of a list or an object in it
+MAX_DEPTH = 4
+MAX_INTEGER = 10**15  # beyond, numbers are not exact in every reader of JSON
 
 
 @dataclass(frozen=True)
@@ -47,60 +47,60 @@ class Reason:
         return asdict(self)
 
 
-Check = Callable[[Any, dict[str, Any]], Iterator[Reason]]
+Function = Callable[[Any, dict[str, Any]], Iterator[Reason]]
 
 
 @dataclass(frozen=True)
-class Registered:
+class GateCheck:
     """A check by name, with the JSON Schema of its parameters."""
 
     name: str
     parameters: dict[str, Any]
-    judge: Check
+    function: Function
 
-    def faults(self, asked: dict[str, Any]) -> list[str]:
+    def faults(self, entry: dict[str, Any]) -> list[str]:
         """What is wrong with these parameters."""
         return [
-            error.message for error in jsonschema.Draft202012Validator(self.parameters).iter_errors(asked)
+            error.message for error in jsonschema.Draft202012Validator(self.parameters).iter_errors(entry)
         ]
 
 
-_checks: dict[str, Registered] = {}
+_checks: dict[str, GateCheck] = {}
 
 
 def gate_check(
     name: str, *, parameters: dict[str, Any] | None = None, optional: dict[str, Any] | None = None
-) -> Callable[[Check], Check]:
+) -> Callable[[Function], Function]:
     """Register a check under the name a workflow calls it by.
 
     `parameters`: its properties, all of them required; `optional`: those that are not.
     """
-    known = parameters or {}
+    required = parameters or {}
     schema = {
         "type": "object",
-        "properties": {**known, **(optional or {})},
-        "required": sorted(known),
+        "properties": {**required, **(optional or {})},
+        "required": sorted(required),
         "additionalProperties": False,
     }
 
-    def register(judge: Check) -> Check:
-        _checks[name] = Registered(name, schema, judge)
-        return judge
+    def register(function: Function) -> Function:
+        _checks[name] = GateCheck(name, schema, function)
+        return function
 
     return register
 
 
-def known() -> dict[str, Registered]:
+def registered() -> dict[str, GateCheck]:
     """Every check there is, by name."""
     return dict(_checks)
 
 
-def reasons(asked: dict[str, Any], case: Any) -> list[Reason]:
+def reasons(entry: dict[str, Any], case: Any) -> list[Reason]:
     """The reasons one entry of a gate (`{check, …parameters}`) finds in `case`; a check that fails is a
     reason, never a pass.
     """
-    name = asked["check"]
-    parameters = {key: value for key, value in asked.items() if key != "check"}
+    name = entry["check"]
+    parameters = {key: value for key, value in entry.items() if key != "check"}
     check = _checks.get(name)
     if check is None:
         return [
@@ -113,7 +113,7 @@ def reasons(asked: dict[str, Any], case: Any) -> list[Reason]:
             )
         ]
     try:
-        return list(check.judge(case, parameters))
+        return list(check.function(case, parameters))
     except Exception as error:
         log.exception("a gate check failed", extra={"check": name})
         return [
@@ -127,27 +127,27 @@ def reasons(asked: dict[str, Any], case: Any) -> list[Reason]:
         ]
 
 
-def _bounded(value: Any, depth: int = DEEP) -> Any:
+def _bounded(value: Any, depth: int = MAX_DEPTH) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
         return (
             value
-            if abs(value) <= WHOLE
-            else f"{'more' if value > 0 else 'less'} than {'' if value > 0 else '-'}{WHOLE}"
+            if abs(value) <= MAX_INTEGER
+            else f"{'more' if value > 0 else 'less'} than {'' if value > 0 else '-'}{MAX_INTEGER}"
         )
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if depth and isinstance(value, Mapping):
         return {
-            _bounded(str(key)): _bounded(each, depth - 1)
-            for key, each in itertools.islice(value.items(), ITEMS)
+            _bounded(str(key)): _bounded(item, depth - 1)
+            for key, item in itertools.islice(value.items(), MAX_ITEMS)
         }
     if depth and isinstance(value, list | tuple | set | frozenset):
-        more = [f"and {len(value) - ITEMS} more"] if len(value) > ITEMS else []
-        return [_bounded(each, depth - 1) for each in itertools.islice(value, ITEMS)] + more
+        rest = [f"and {len(value) - MAX_ITEMS} more"] if len(value) > MAX_ITEMS else []
+        return [_bounded(item, depth - 1) for item in itertools.islice(value, MAX_ITEMS)] + rest
     text = value if isinstance(value, str) else f"({type(value).__name__})"
     shown = "".join(
-        letter if letter.isprintable() else " " if letter in "\n\t" else "?" for letter in text[:TEXT]
+        letter if letter.isprintable() else " " if letter in "\n\t" else "?" for letter in text[:MAX_TEXT]
     )
-    return shown + ("…" if len(text) > TEXT else "")
+    return shown + ("…" if len(text) > MAX_TEXT else "")

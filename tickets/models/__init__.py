@@ -3,9 +3,11 @@
 from agents.models import AgentUnavailable
 from tickets.models.claim.claim import CapacityFull, Claim
 from tickets.models.claim.held import ClaimLost
-from tickets.models.claim.outcome import Handed, Outcome, Settlement
+from tickets.models.claim.outcome import Outcome, Settlement
 from tickets.models.claim.workload import Match, fleet
-from tickets.models.gate.artifact import Artifact, Blob, Chunk
+from tickets.models.gate.artifact import Artifact
+from tickets.models.gate.blob import Blob, Chunk
+from tickets.models.gate.new_artifact import NewArtifact
 from tickets.models.gate.verdict import GateClosed, Verdict
 from tickets.models.sweep_run import SweepRun
 from tickets.models.task.counts import Tally
@@ -40,12 +42,12 @@ __all__ = [
     "Cycle",
     "Edge",
     "GateClosed",
-    "Handed",
     "Item",
     "Lane",
     "Link",
     "Match",
     "Need",
+    "NewArtifact",
     "NotReady",
     "Outcome",
     "PhaseMove",

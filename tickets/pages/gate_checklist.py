@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from tickets.gates.check_names import TASKS, Asked, capital, name_of, spoken
+from tickets.gates.check_names import TASKS, GateEntry, capital, name_of, words
 from tickets.models import Artifact, Tally, Ticket, Verdict
 from tickets.workflows.document import Phase
 
@@ -20,10 +20,10 @@ READS = {
 }  # where no parameter says it
 
 
-GOT: dict[str, Callable[[Asked], str]] = {
-    "artifact_missing": lambda reason: f"no {spoken(reason['need'])} yet",
+GOT: dict[str, Callable[[GateEntry], str]] = {
+    "artifact_missing": lambda reason: f"no {words(reason['need'])} yet",
     "too_short": lambda reason: f"{reason['got']} of {reason['need']} characters",
-    "sections_missing": lambda reason: f"has {', '.join(map(spoken, reason['got'])) or 'no section'}",
+    "sections_missing": lambda reason: f"has {', '.join(map(words, reason['got'])) or 'no section'}",
     "too_few_lines": lambda reason: f"{reason['got']} lines of code told of, needs {reason['need']}",
     "coverage_low": lambda reason: f"{reason['got']:g} % of the lines, needs {reason['need']:g} %",
     "no_tests": lambda reason: "no test among the changed files",
@@ -36,7 +36,7 @@ GOT: dict[str, Callable[[Asked], str]] = {
 }
 
 
-def told(reason: Asked) -> str:
+def told(reason: GateEntry) -> str:
     """What there is, against what is needed; a check of somebody else's is told in its own words."""
     try:
         return capital(GOT[reason["code"]](reason))
@@ -53,9 +53,9 @@ class Row:
     """One check. `state`: passed, failed or open (not judged, or judged over other evidence)."""
 
     number: int
-    asked: Asked
+    asked: GateEntry
     state: str
-    reasons: Sequence[Asked]
+    reasons: Sequence[GateEntry]
     evidence: Artifact | None
     tasks: str = ""
 
@@ -145,7 +145,9 @@ def gate_of(ticket: Ticket, phase: Phase, artifacts: Sequence[Artifact], tally: 
     )
 
 
-def _row(number: int, asked: Asked, judged: Asked | None, newest: dict[str, Artifact], tally: Tally) -> Row:
+def _row(
+    number: int, asked: GateEntry, judged: GateEntry | None, newest: dict[str, Artifact], tally: Tally
+) -> Row:
     kind = asked.get("type") or READS.get(asked["check"], "")
     state = (
         "open"

@@ -24,7 +24,17 @@ from agents.executors import Ending, Job, Stop
 from agents.models import Agent, AgentPresence
 from omoi_site.brokers import hints
 from omoi_site.errors import OmoiError
-from tickets.models import AgentUnavailable, Artifact, CapacityFull, Claim, ClaimLost, Outcome, Task, Ticket
+from tickets.models import (
+    AgentUnavailable,
+    Artifact,
+    CapacityFull,
+    Claim,
+    ClaimLost,
+    NewArtifact,
+    Outcome,
+    Task,
+    Ticket,
+)
 from tickets.runtime import worker_name
 from tickets.runtime.wake_event import WakeEvent
 
@@ -208,7 +218,7 @@ class Worker:
         if not over:
             return
         for held in over:
-            self._hand_in(held)
+            self._submit_files(held)
         finished = [held for held in over if held.ending and not held.ending.stopped]
         stopped = [held for held in over if held.ending and held.ending.stopped]
         try:
@@ -225,7 +235,7 @@ class Worker:
         for held in stopped:
             self._give_back(held)
 
-    def _hand_in(self, held: Held) -> None:
+    def _submit_files(self, held: Held) -> None:
         """Bring in what the work left, under its fence; what cannot be is a failure. Done again after a lost
         connection, it adds nothing.
         """
@@ -233,18 +243,9 @@ class Worker:
         assert ending
         try:
             for file in ending.files:
-                file.content.seek(0)
-                Artifact.objects.hand_in(
-                    ticket=Ticket(pk=claim.ticket_id),
-                    phase=claim.phase,
-                    type=file.type,
-                    name=file.path,
-                    content=file.content,
-                    path=file.path,
-                    task=Task(pk=claim.task),
-                    fence=claim.fence,
-                    by=self.agent,
-                )
+                new = NewArtifact(file.type, file.content, name=file.path, phase=claim.phase, path=file.path)
+                ticket, task = Ticket(pk=claim.ticket_id), Task(pk=claim.task)
+                Artifact.objects.submit(ticket, new, task=task, fence=claim.fence, by=self.agent)
         except ClaimLost:
             log.info("%s was lost before what it left was handed in", claim.key)  # settling is told the same
         except OmoiError as refusal:

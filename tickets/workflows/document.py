@@ -262,7 +262,7 @@ def schema() -> dict[str, Any]:
                 "additionalProperties": False,
                 "properties": {"check": {"const": name}, **check.parameters["properties"]},
             }
-            for name, check in sorted(registry.known().items())
+            for name, check in sorted(registry.registered().items())
         ]
     }
     return document
@@ -328,9 +328,9 @@ def _next(phase: dict[str, Any], later: Sequence[str]) -> str | None:
 
 
 def _faults_of(asked: dict[str, Any]) -> list[str]:
-    check = registry.known().get(asked["check"])
+    check = registry.registered().get(asked["check"])
     if check is None:
-        return [f"there is no check {asked['check']}; there are: {', '.join(sorted(registry.known()))}"]
+        return [f"there is no check {asked['check']}; there are: {', '.join(sorted(registry.registered()))}"]
     return check.faults({name: value for name, value in asked.items() if name != "check"})
 
 

@@ -28,7 +28,7 @@ from omoi_site.serving.error_answers import StorageFull
 from tests.support.cluster import HOME
 from tests.support.web_process import Web
 from tickets.models import Artifact, Ticket
-from tickets.models.gate.artifact import Blob, Chunk
+from tickets.models.gate.blob import Blob, Chunk
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MIB = 1 << 20
@@ -93,7 +93,7 @@ def tables(disk) -> Iterator[list[str]]:
     space.rmdir()
 
 
-def hand_in(web: Web, operator, ticket, content: bytes) -> tuple[int, dict]:
+def submit(web: Web, operator, ticket, content: bytes) -> tuple[int, dict]:
     body = (
         b'--the-boundary\r\nContent-Disposition: form-data; name="type"\r\n\r\nnotes\r\n'
         b'--the-boundary\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
@@ -119,12 +119,12 @@ def nothing_was_kept() -> bool:
 def test_no_room_for_a_body_is_told_and_passes(web, disk, operator, ticket):
     content = os.urandom(3 * MIB)
     disk.fill()
-    status, told = hand_in(web, operator, ticket, content)
+    status, told = submit(web, operator, ticket, content)
     assert (status, told["code"]) == (507, "storage_full"), told
     assert nothing_was_kept()
 
     disk.make_room()
-    assert hand_in(web, operator, ticket, content)[0] == 201
+    assert submit(web, operator, ticket, content)[0] == 201
 
 
 def test_no_room_for_the_database_is_told_and_passes(web, disk, tables, operator, ticket):
@@ -133,13 +133,13 @@ def test_no_room_for_the_database_is_told_and_passes(web, disk, tables, operator
     os.truncate(
         disk.filler, disk.filler.stat().st_size - 4 * MIB
     )  # for the body, which is kept twice while it is read, and not for its rows
-    status, told = hand_in(web, operator, ticket, content)
+    status, told = submit(web, operator, ticket, content)
     assert (status, told["code"]) == (507, "storage_full"), told
     assert told["next_action"].startswith("Nothing was changed")
     assert nothing_was_kept()
 
     disk.make_room()
-    assert hand_in(web, operator, ticket, content)[0] == 201
+    assert submit(web, operator, ticket, content)[0] == 201
 
 
 def test_a_page_says_that_the_disk_is_full(web, disk, tables, operator):

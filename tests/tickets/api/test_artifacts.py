@@ -12,7 +12,7 @@ from agents.models import Agent, Project
 from omoi_site.errors import Invalid
 from tests.factories import lapse
 from tests.support.api_client import ROOT, api_of
-from tickets.models import Artifact, Task, TaskSpec, Ticket, TicketSpec
+from tickets.models import Artifact, NewArtifact, Task, TaskSpec, Ticket, TicketSpec
 
 pytestmark = pytest.mark.django_db
 
@@ -140,16 +140,9 @@ def test_what_cannot_be_seen_is_no_part_of_a_path_by_any_door(at, task, ada, cal
                 field,
                 f"artifacts.0.{field}",
             ]
+    new = NewArtifact("notes", BytesIO(b"x"), path="a\n")
     with pytest.raises(Invalid, match="cannot be seen"):  # as a worker does
-        Artifact.objects.hand_in(
-            ticket=task.ticket,
-            type="notes",
-            content=BytesIO(b"x"),
-            by=ada,
-            path="a\n",
-            task=task,
-            fence=claim.fence,
-        )
+        Artifact.objects.submit(task.ticket, new, by=ada, task=task, fence=claim.fence)
     assert not Artifact.objects.exists()
     assert Task.objects.get(pk=task.pk).state == "claimed"
 

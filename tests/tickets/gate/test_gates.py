@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
+from io import BytesIO
 
 import pytest
 from django.db import IntegrityError, transaction
 
 from agents.models import Event
 from omoi_site.database import sql
-from tests.factories import allow_workflow, hand_in, work_off
+from tests.factories import allow_workflow, submit, work_off
 from tests.support import reports
 from tests.support.concurrency import meanwhile, race
 from tickets.gates.registry import Reason
 from tickets.models import (
     Artifact,
     GateClosed,
-    Handed,
+    NewArtifact,
     Outcome,
     PhaseMove,
     Task,
@@ -52,16 +53,16 @@ def codes(refusal) -> set[str]:
 
 def test_a_ticket_walks_from_backlog_to_done(delivery, operator, ada):
     work_off(delivery, by=operator, agent=ada)
-    hand_in(delivery, "requirements_document", reports.requirements(), by=ada)
+    submit(delivery, "requirements_document", reports.requirements(), by=ada)
     Ticket.objects.move(delivery.pk, "DESIGN", by=operator)
     Ticket.objects.move(delivery.pk, "IMPLEMENTATION", by=operator)
     work_off(delivery, by=operator, agent=ada)
-    hand_in(delivery, "code_changes", reports.changes("src/pay.py", "tests/test_pay.py"), by=ada)
-    hand_in(delivery, "test_coverage", reports.cobertura(9, 1), by=ada)
+    submit(delivery, "code_changes", reports.changes("src/pay.py", "tests/test_pay.py"), by=ada)
+    submit(delivery, "test_coverage", reports.cobertura(9, 1), by=ada)
     Ticket.objects.move(delivery.pk, "TESTING", by=operator)
     work_off(delivery, by=operator, agent=ada)
-    hand_in(delivery, "test_results", reports.junit(3), by=ada)
-    hand_in(delivery, "test_evidence", b"a log", by=ada)
+    submit(delivery, "test_results", reports.junit(3), by=ada)
+    submit(delivery, "test_evidence", b"a log", by=ada)
     Ticket.objects.move(delivery.pk, "DEPLOYMENT", by=operator)
     Ticket.objects.move(delivery.pk, "DONE", by=operator)
 
@@ -82,7 +83,7 @@ def test_a_ticket_walks_from_backlog_to_done(delivery, operator, ada):
 def test_requirements_that_do_not_do_keep_the_gate_closed(delivery, operator, ada, content, code):
     work_off(delivery, by=operator, agent=ada)
     if content is not None:
-        hand_in(delivery, "requirements_document", content, by=ada)
+        submit(delivery, "requirements_document", content, by=ada)
 
     with pytest.raises(GateClosed) as refusal:
         Ticket.objects.move(delivery.pk, "DESIGN", by=operator)
@@ -96,10 +97,10 @@ def test_requirements_that_do_not_do_keep_the_gate_closed(delivery, operator, ad
 
 def test_a_verdict_dies_when_an_artifact_changes(delivery, operator, ada):
     work_off(delivery, by=operator, agent=ada)
-    hand_in(delivery, "requirements_document", reports.requirements(), by=ada)
+    submit(delivery, "requirements_document", reports.requirements(), by=ada)
     verdict = Ticket.objects.judge(pk=delivery.pk, by=operator)
     assert verdict.passed
-    hand_in(delivery, "requirements_document", reports.requirements(100), by=ada)
+    submit(delivery, "requirements_document", reports.requirements(100), by=ada)
 
     with pytest.raises(GateClosed), Ticket.objects.locked(pk=delivery.pk) as ticket:
         ticket.advance(by=operator, verdict=verdict)
@@ -129,10 +130,10 @@ def test_the_database_itself_asks_for_the_verdict(delivery, operator, ada):
     for verdict in (None, refused):
         with pytest.raises(IntegrityError, match="no ground"):
             forged(verdict)
-    hand_in(delivery, "requirements_document", reports.requirements(), by=ada)
+    submit(delivery, "requirements_document", reports.requirements(), by=ada)
     work_off(delivery, by=operator, agent=ada)
     passed = Ticket.objects.judge(pk=delivery.pk, by=operator)
-    hand_in(delivery, "requirements_document", reports.requirements(900), by=ada)
+    submit(delivery, "requirements_document", reports.requirements(900), by=ada)
     with pytest.raises(IntegrityError, match="no ground"):
         forged(passed)
     forged(Ticket.objects.judge(pk=delivery.pk, by=operator))
@@ -140,9 +141,9 @@ def test_the_database_itself_asks_for_the_verdict(delivery, operator, ada):
 
 
 def test_artifacts_are_revised_never_changed(delivery, ada):
-    first = hand_in(delivery, "requirements_document", b"one", by=ada)
-    again = hand_in(delivery, "requirements_document", b"one", by=ada)
-    second = hand_in(delivery, "requirements_document", b"two", by=ada)
+    first = submit(delivery, "requirements_document", b"one", by=ada)
+    again = submit(delivery, "requirements_document", b"one", by=ada)
+    second = submit(delivery, "requirements_document", b"two", by=ada)
     assert (first.revision, again.pk, second.revision) == (1, first.pk, 2)
     assert [artifact.pk for artifact in delivery.artifacts.current()] == [second.pk]
     with pytest.raises(IntegrityError, match="append-only"):
@@ -157,7 +158,7 @@ def test_a_completion_that_waits_for_a_move_which_takes_its_claim_keeps_nothing(
         claim.task,
         claim.fence,
         "completed",
-        artifacts=[Handed("requirements_document", reports.requirements())],
+        artifacts=[NewArtifact("requirements_document", BytesIO(reports.requirements()))],
     )
 
     with (
@@ -176,17 +177,21 @@ def test_two_completions_with_the_same_contents_do_not_stand_in_each_others_way(
     circle.
     """
     Task.objects.add(delivery, [TaskSpec("one"), TaskSpec("two")], by=operator)
-    claims = [(agent, *Task.objects.claim(by=agent)) for agent in (ada, bob)]
-    brought = [Handed("notes", b"one", name="a"), Handed("notes", b"two", name="b")]
-    (_, first), (_, second) = claims
+    (_, first), (_, second) = [(agent, *Task.objects.claim(by=agent)) for agent in (ada, bob)]
+
+    def artifacts():
+        return [
+            NewArtifact("notes", BytesIO(b"one"), name="a"),
+            NewArtifact("notes", BytesIO(b"two"), name="b"),
+        ]
 
     with meanwhile(
         lambda: Task.objects.settle(
-            [Outcome(second.task, second.fence, "completed", artifacts=brought[::-1])], by=bob
+            [Outcome(second.task, second.fence, "completed", artifacts=artifacts()[::-1])], by=bob
         )
     ) as other:
         [settled] = Task.objects.settle(
-            [Outcome(first.task, first.fence, "completed", artifacts=brought)], by=ada
+            [Outcome(first.task, first.fence, "completed", artifacts=artifacts())], by=ada
         )
 
     assert settled.state == other.answer()[0].state == "completed"
@@ -210,7 +215,7 @@ def test_whoever_asks_while_the_gate_is_judged_gets_that_verdict(delivery, opera
 def test_evidence_that_changed_while_the_gate_was_judged_is_judged_anew(delivery, operator, ada):
     with meanwhile(lambda: Ticket.objects.judge(pk=delivery.pk, by=ada)) as other:
         first = Ticket.objects.judge(pk=delivery.pk, by=operator)
-        hand_in(delivery, "notes", b"something new", by=ada)
+        submit(delivery, "notes", b"something new", by=ada)
     assert other.answer() != first
     assert other.answer().holds_for(delivery) == other.answer().passed
 
@@ -228,7 +233,7 @@ def test_a_ticket_that_moved_while_its_judge_waited_is_judged_where_it_stands(de
 def test_evidence_that_no_text_can_quote_keeps_the_gate_closed(delivery, operator, ada, file):
     with Ticket.objects.locked(pk=delivery.pk) as ticket:
         ticket.force("IMPLEMENTATION", by=operator, reason="for the sake of the test")
-    hand_in(delivery, "code_changes", f'{{"commit": "4f2a91c", "files": ["{file}"]}}'.encode(), by=ada)
+    submit(delivery, "code_changes", f'{{"commit": "4f2a91c", "files": ["{file}"]}}'.encode(), by=ada)
     [check] = [
         check
         for check in Ticket.objects.judge(pk=delivery.pk, by=operator).checks
@@ -282,7 +287,7 @@ def test_a_reason_keeps_what_people_need():
 def test_coverage_with_absurd_hits_makes_no_large_verdict(delivery, operator, ada):
     with Ticket.objects.locked(pk=delivery.pk) as ticket:
         ticket.force("IMPLEMENTATION", by=operator, reason="for the sake of the test")
-    hand_in(
+    submit(
         delivery,
         "test_coverage",
         reports.cobertura(1, 0).replace(b'hits="1"', b'hits="' + b"9" * 9_000_000 + b'"'),

@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tests.factories import allow_workflow, hand_in, work_off
+from tests.factories import allow_workflow, submit, work_off
 from tests.support import reports
 from tests.support.concurrency import race
 from tickets.gates import bounded_xml, evidence, markdown
@@ -165,7 +165,7 @@ def waiting(project, operator, ada):
         ticket = Ticket.objects.open(project, TicketSpec(workflow=workflow, title="x"), by=operator)
         Ticket.objects.move(ticket.pk, "REQUIREMENTS", by=operator)
         work_off(ticket, by=operator, agent=ada)
-        hand_in(ticket, "requirements_document", content, by=ada)
+        submit(ticket, "requirements_document", content, by=ada)
         return Ticket.objects.get(pk=ticket.pk)
 
     return bring

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.factories import allow_workflow, hand_in
+from tests.factories import allow_workflow, submit
 from tests.support import reports
 from tickets.gates import checks, evidence
 from tickets.models import Ticket, TicketSpec, Workflow
@@ -273,11 +273,11 @@ def test_a_gate_may_ask_for_a_number_of_lines(project, operator):
     workflow = allow_workflow(project, Workflow.objects.install({"name": "covered", "phases": phases}))
     ticket = Ticket.objects.open(project, TicketSpec("x", workflow=workflow), by=operator)
 
-    hand_in(ticket, "test_coverage", reports.cobertura(1, 0), by=operator)
+    submit(ticket, "test_coverage", reports.cobertura(1, 0), by=operator)
     [refused] = Ticket.objects.judge(pk=ticket.pk, by=operator).checks[0]["reasons"]
     assert (refused["code"], refused["need"], refused["got"]) == ("too_few_lines", 100, 1)
 
-    hand_in(ticket, "test_coverage", reports.cobertura(90, 10), by=operator)
+    submit(ticket, "test_coverage", reports.cobertura(90, 10), by=operator)
     assert Ticket.objects.judge(pk=ticket.pk, by=operator).passed
 
 

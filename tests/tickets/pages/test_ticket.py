@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from agents.models import Event
 from tests import factories
-from tests.factories import fail, hand_in, work_off
+from tests.factories import fail, submit, work_off
 from tests.support import reports
 from tests.support.external import unavailable
 from tests.support.html import squeeze
@@ -95,8 +95,8 @@ def test_a_gate_nobody_judged_says_so(page, delivery):
 
 
 def test_a_refused_gate_shows_each_check_with_what_is_missing(page, delivery, ada, operator):
-    hand_in(delivery, "test_coverage", reports.cobertura(3, 1), by=ada, name="coverage.xml")
-    hand_in(delivery, "code_changes", reports.changes("tests/test_pay.py"), by=ada)
+    submit(delivery, "test_coverage", reports.cobertura(3, 1), by=ada, name="coverage.xml")
+    submit(delivery, "code_changes", reports.changes("tests/test_pay.py"), by=ada)
     Ticket.objects.judge(pk=delivery.pk, by=operator)
 
     text = shown(page, delivery)
@@ -113,10 +113,10 @@ def test_a_refused_gate_shows_each_check_with_what_is_missing(page, delivery, ad
 
 
 def test_a_verdict_is_stale_once_its_evidence_changes(page, delivery, ada, operator):
-    hand_in(delivery, "test_coverage", reports.cobertura(1, 1), by=ada)
+    submit(delivery, "test_coverage", reports.cobertura(1, 1), by=ada)
     Ticket.objects.judge(pk=delivery.pk, by=operator)
     assert "Stale" not in shown(page, delivery)
-    hand_in(delivery, "test_coverage", reports.cobertura(9, 1), by=ada)
+    submit(delivery, "test_coverage", reports.cobertura(9, 1), by=ada)
     assert "its evidence has changed since" in shown(page, delivery)
     act(page, delivery, "judge")
     assert "Stale" not in shown(page, delivery)
@@ -144,7 +144,7 @@ def test_history_marks_what_was_forced_imported_and_refused(page, project, deliv
 
 
 def test_artifacts_are_listed_with_their_download(page, delivery, ada):
-    made = hand_in(delivery, "code_changes", reports.changes("a.py"), by=ada, commit="4f2a91c")
+    made = submit(delivery, "code_changes", reports.changes("a.py"), by=ada, commit="4f2a91c")
     text = shown(page, delivery)
     link = f"/api/v1/tickets/{delivery.key}/artifacts/{made.pk}/content"
     assert link in text
@@ -164,8 +164,8 @@ def test_run_checks_judges_and_is_told_of_the_person(page, delivery, operator):
 
 def test_a_ticket_is_advanced_by_its_button(page, delivery, ada, operator):
     work_off(delivery, by=operator, agent=ada)
-    hand_in(delivery, "code_changes", reports.changes("tests/test_pay.py"), by=ada)
-    hand_in(delivery, "test_coverage", reports.cobertura(9, 1), by=ada)
+    submit(delivery, "code_changes", reports.changes("tests/test_pay.py"), by=ada)
+    submit(delivery, "test_coverage", reports.cobertura(9, 1), by=ada)
     assert "Advance to Testing" in shown(page, delivery)
 
     answer = act(page, delivery, "advance", to="TESTING", part=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agents.models import Event, Project
-from tests.factories import allow_workflow, complete, hand_in
+from tests.factories import allow_workflow, complete, submit
 from tests.support.concurrency import meanwhile
 from tickets.models import SweepRun, Task, TaskSpec, Ticket, TicketSpec, Workflow
 from tickets.models.ticket import automation
@@ -45,7 +45,7 @@ def test_a_gate_that_refuses_leaves_the_version_as_it_was(made):
 
 
 def test_two_hints_at_once_judge_a_gate_once(made, ada):
-    hand_in(made, "notes", b"done", by=ada)
+    submit(made, "notes", b"done", by=ada)
 
     with meanwhile(lambda: Ticket.objects.advance_due([made.pk])) as second:
         Ticket.objects.judge(pk=made.pk, by="system:workflow")  # the first one has judged and not moved yet
@@ -66,7 +66,7 @@ def test_a_hint_that_comes_behind_the_move_judges_nothing_where_no_gate_is(proje
     ticket = Ticket.objects.open(project, TicketSpec(workflow=workflow, title="x", tasks=tasks), by=operator)
     [claim] = Task.objects.claim(by=ada)
     complete(claim, by=ada)
-    hand_in(ticket, "notes", b"done", by=ada)
+    submit(ticket, "notes", b"done", by=ada)
 
     with (
         meanwhile(lambda: Ticket.objects.advance_due([ticket.pk])) as second,
@@ -106,7 +106,7 @@ def bereft(project, operator, ada, tool):
     )
     [claim] = Task.objects.claim(by=ada)
     complete(claim, by=ada)
-    hand_in(ticket, "notes", b"done", by=ada)
+    submit(ticket, "notes", b"done", by=ada)
     tool.unlink()
     return ticket
 
@@ -178,7 +178,7 @@ def test_another_fault_is_told_of_anew(bereft, tool):
 
 
 def test_a_ticket_that_cannot_move_on_stands_in_no_other_ones_way(bereft, made, ada, monkeypatch):
-    hand_in(made, "notes", b"done", by=ada)
+    submit(made, "notes", b"done", by=ada)
     monkeypatch.setattr(automation, "MOST", 1)
     sweep()
 

@@ -7,20 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tickets.models.claim.held import ClaimLost
-
-
-@dataclass(frozen=True)
-class Handed:
-    """An artifact that comes with an outcome; `name` and `phase` empty: its type, and where the ticket
-    stands.
-    """
-
-    type: str
-    content: bytes
-    name: str = ""
-    phase: str = ""
-    path: str = ""
-    commit: str = ""
+from tickets.models.gate.new_artifact import NewArtifact
 
 
 @dataclass(frozen=True)
@@ -35,7 +22,7 @@ class Outcome:
     result: Any = None
     error: str = ""
     kind: str = "transient"
-    artifacts: Sequence[Handed] = ()
+    artifacts: Sequence[NewArtifact] = ()
 
 
 @dataclass(frozen=True)

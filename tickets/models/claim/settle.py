@@ -7,9 +7,7 @@ parent FOR SHARE.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from io import BytesIO
 from typing import Any, TypeVar
 
 from django.db import models
@@ -20,7 +18,8 @@ from omoi_site.brokers import hints
 from omoi_site.database import sql
 from tickets.models.claim.held import HELD, claims_now, lost
 from tickets.models.claim.outcome import Outcome, Settlement
-from tickets.models.gate.artifact import Artifact, Blob
+from tickets.models.gate.artifact import Artifact
+from tickets.models.gate.blob import Blob
 from tickets.models.journal_sql import task_events
 from tickets.models.task.readiness import decide
 from tickets.models.task.record import TaskRecord
@@ -139,10 +138,8 @@ def _prepare_artifacts(outcomes: Sequence[Outcome], by: Agent) -> dict[int, Tick
         return {}
     held = {(row["id"], row["fence"]): row["ticket_id"] for row in sql.rows(CLAIMED, [ids, by.pk])}
     good = [outcome for outcome in outcomes if (outcome.task, outcome.fence) in held]
-    contents = {
-        hashlib.sha256(each.content).digest(): each.content for outcome in good for each in outcome.artifacts
-    }
+    contents = {Blob.of(new.content).hash: new.content for outcome in good for new in outcome.artifacts}
     for _, content in sorted(contents.items()):
-        Blob.objects.store(BytesIO(content))
+        Blob.objects.store(content)
     tickets = Ticket.lock({held[outcome.task, outcome.fence] for outcome in good})
     return {outcome.task: tickets[held[outcome.task, outcome.fence]] for outcome in good}

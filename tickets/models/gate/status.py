@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from omoi_site.database import sql
-from tickets.models.gate.verdict import EVIDENCE, Case, Verdict, judged
+from tickets.models.gate.verdict import EVIDENCE, Case, Verdict, run_checks
 from tickets.models.ticket.ticket import Ticket
 
 STATUSES = ["not_configured", "blocked", "waiting_tasks", "ready"]
@@ -40,7 +40,7 @@ def gate(ticket: Ticket) -> Gate:
         Verdict.objects.filter(ticket=ticket, phase=ticket.phase, move=ticket.moves).order_by("-id").first()
     )
     current = verdict is not None and verdict.evidence == digest["digest"]
-    checks = verdict.checks if verdict and current else judged(Case(ticket, ticket.phase))
+    checks = verdict.checks if verdict and current else run_checks(Case(ticket, ticket.phase))
     return Gate(ticket.phase, _status(checks), checks, verdict, bool(verdict and verdict.passed and current))
 
 

@@ -55,8 +55,8 @@ class Case:
 
     @cached_property
     def artifacts(self) -> list[Artifact]:
-        found = list(self.ticket.artifacts.current().filter(phase=self.phase).select_related("blob"))
-        return sorted(found, key=lambda artifact: artifact.pk, reverse=True)
+        artifacts = self.ticket.artifacts.current().filter(phase=self.phase).select_related("blob")
+        return sorted(artifacts, key=lambda artifact: artifact.pk, reverse=True)
 
     def newest(self, kind: str) -> Artifact | None:
         """The artifact of this type that was handed in last; its content is read piece by piece from its
@@ -70,11 +70,12 @@ class Case:
 
 
 class VerdictManager(models.Manager["Verdict"]):
-    def give(self, ticket: TicketRecord, *, by: Actor) -> Verdict:
+    def judge(self, ticket: TicketRecord, *, by: Actor) -> Verdict:
+        """Run the checks of the gate of its phase, and keep what they find; the ticket is locked."""
         case = Case(ticket, ticket.phase)
         digest = sql.one(EVIDENCE, [ticket.pk, ticket.phase])
         assert digest
-        checks = judged(case)
+        checks = run_checks(case)
         verdict = self.create(
             ticket_id=ticket.pk,
             phase=ticket.phase,
@@ -132,8 +133,8 @@ class Verdict(models.Model):
         return "" if now and now["digest"] == self.evidence else "its evidence has changed since"
 
 
-def judged(case: Case) -> list[dict[str, Any]]:
+def run_checks(case: Case) -> list[dict[str, Any]]:
     """Every check of the phase's gate, with the reasons it finds."""
     gate = case.ticket.plan[case.phase].gate if case.phase in case.ticket.plan else ()
-    found = [(asked, [reason.as_dict() for reason in registry.reasons(asked, case)]) for asked in gate]
-    return [{**asked, "passed": not reasons, "reasons": reasons} for asked, reasons in found]
+    checks = [(entry, [reason.as_dict() for reason in registry.reasons(entry, case)]) for entry in gate]
+    return [{**entry, "passed": not reasons, "reasons": reasons} for entry, reasons in checks]

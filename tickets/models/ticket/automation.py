@@ -53,7 +53,7 @@ class Moves(WaitingTickets[Row]):
         meanwhile: Verdict | None = ticket.verdicts.filter(pk__gt=newest or 0).first()
         if meanwhile and not meanwhile.stale_for(ticket):
             return meanwhile
-        return Verdict.objects.give(ticket, by=by)
+        return Verdict.objects.judge(ticket, by=by)
 
     def move(
         self,
@@ -227,7 +227,7 @@ class Moves(WaitingTickets[Row]):
             given: Verdict | None = ticket.verdicts.filter(move=ticket.moves, passed=True).first()
             if given and given.holds_for(ticket):
                 return given
-            verdict = Verdict.objects.give(ticket, by=by)
+            verdict = Verdict.objects.judge(ticket, by=by)
             if not verdict.passed:
                 try:
                     with transaction.atomic():

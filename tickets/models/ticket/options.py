@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.models import Actor, rights
-from tickets.models.gate.verdict import Case, judged
+from tickets.models.gate.verdict import Case, run_checks
 from tickets.models.ticket.ticket import Ticket
 from tickets.models.ticket.transitions import FORCE, REASON
 
@@ -63,7 +63,7 @@ def options(ticket: Ticket, by: Actor, *, judge: bool = True) -> list[Option]:
 
 def _unmet(ticket: Ticket) -> list[dict[str, Any]]:
     """What keeps it from going on: the gate as it would be judged now, and open tasks."""
-    unmet = [reason for check in judged(Case(ticket, ticket.phase)) for reason in check["reasons"]]
+    unmet = [reason for check in run_checks(Case(ticket, ticket.phase)) for reason in check["reasons"]]
     left = ticket.tasks.open().filter(phase=ticket.phase).count()
     if left and not any(reason["code"] == "tasks_open" for reason in unmet):
         how = "complete or cancel them first"

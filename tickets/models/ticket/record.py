@@ -166,7 +166,7 @@ class TicketRecord(FSMModelMixin, Versioned):
             and self.plan[to].position > self.plan[self.phase].position
         )
 
-    def look_at_gate(self) -> None:
+    def hint_advance(self) -> None:
         """Something it is judged by changed: ask whether it moves on by itself now."""
         if self.phase in self.plan and self.plan[self.phase].automatic == "on_completion":
             hints.hint("advance_tickets", [self.pk])

@@ -1,0 +1,73 @@
+"""Blob: the content of artifacts, kept once by its hash, in chunks."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from django.db import models
+
+from omoi_site.database import sql
+from omoi_site.errors import TooLarge
+
+CHUNK = 1 << 20
+LARGEST = 100 << 20
+
+
+class BlobQuerySet(models.QuerySet["Blob"]):
+    def store(self, content: BinaryIO) -> Blob:
+        """The content, stored a chunk at a time unless it is there already; raises TooLarge."""
+        blob = self.model.of(content)
+        # of two who bring the same content at the same time one stores it and the other waits
+        stored = sql.one(
+            "INSERT INTO tickets_blob (hash, size) VALUES (%s, %s) ON CONFLICT DO NOTHING RETURNING hash",
+            [blob.hash, blob.size],
+        )
+        if stored:
+            for number, data in enumerate(_chunks(content)):
+                Chunk.objects.create(blob_id=blob.hash, number=number, data=data)
+        return blob
+
+
+class Blob(models.Model):
+    hash = models.CharField(max_length=64, primary_key=True, help_text="SHA-256, hex")
+    size = models.BigIntegerField(help_text="bytes")
+
+    objects = BlobQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.hash[:12]} ({self.size} bytes)"
+
+    @classmethod
+    def of(cls, content: BinaryIO) -> Blob:
+        """The row of this content, stored or not; raises TooLarge."""
+        hash, size = hashlib.sha256(), 0
+        for data in _chunks(content):
+            hash.update(data)
+            size += len(data)
+            if size > LARGEST:
+                raise TooLarge(f"an artifact has at most {LARGEST >> 20} MiB", limit_bytes=LARGEST)
+        return cls(hash=hash.hexdigest(), size=size)
+
+    def pieces(self) -> Iterator[bytes]:
+        """The content, a chunk at a time."""
+        for number in range(-(-self.size // CHUNK)):
+            yield bytes(self.chunks.get(number=number).data)
+
+
+class Chunk(models.Model):
+    blob = models.ForeignKey(Blob, models.PROTECT, related_name="chunks", db_index=False)
+    number = models.PositiveIntegerField()
+    data = models.BinaryField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["blob", "number"], name="chunk_once")]
+
+    def __str__(self) -> str:
+        return f"{self.blob_id[:12]} {self.number}"
+
+
+def _chunks(content: BinaryIO) -> Iterator[bytes]:
+    content.seek(0)  # a transaction that is repeated reads it again
+    yield from iter(lambda: content.read(CHUNK), b"")
