@@ -107,7 +107,9 @@ class Migration(migrations.Migration):
                     models.BooleanField(
                         default=False,
                         editable=False,
-                        help_text="a worker: claims only tasks with a profile; others claim only tasks without",
+                        help_text=(
+                            "a worker: claims only tasks with a profile; others claim only tasks without"
+                        ),
                     ),
                 ),
                 ("sees_all", models.BooleanField(default=False, editable=False)),

@@ -1,10 +1,9 @@
 """The journal refuses change and rings for its followers."""
 
-from pathlib import Path
-
 from django.db import migrations
 
-SQL = Path(__file__).parent / "sql"
+from omoi_site.database import triggers
+
 UNDO = """
 DROP TRIGGER journal_only_grows ON agents_event;
 DROP TRIGGER journal_is_never_emptied ON agents_event;
@@ -16,4 +15,4 @@ DROP FUNCTION omoi_ring();
 
 class Migration(migrations.Migration):
     dependencies = [("agents", "0001_initial")]
-    operations = [migrations.RunSQL((SQL / "journal.sql").read_text(), UNDO)]
+    operations = [triggers.install(__file__, "journal", undo=UNDO)]

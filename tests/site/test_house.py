@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -44,6 +46,19 @@ def test_every_change_of_a_model_has_its_migration():
     from django.core.management import call_command
 
     call_command("makemigrations", "--check", "--dry-run", verbosity=0)
+
+
+def test_triggers_and_functions_are_installed_from_one_place_once():
+    """Each from a file in migrations/sql, by `triggers.install`, in one migration."""
+    installed = []
+    for migration in sorted(ROOT.glob("*/migrations/*.py")):
+        for node in ast.walk(ast.parse(migration.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                assert not re.search(r"(?i)\bcreate\b.*\b(function|trigger)\b", node.value), migration
+            elif isinstance(node, ast.Call) and ast.unparse(node.func) == "triggers.install":
+                installed.append(migration.parent / "sql" / f"{ast.literal_eval(node.args[1])}.sql")
+
+    assert sorted(installed) == sorted(ROOT.glob("*/migrations/sql/*.sql"))
 
 
 @pytest.mark.full

@@ -5,7 +5,16 @@ from pathlib import Path
 
 from django.db import migrations
 
+from omoi_site.database import triggers
+
 HERE = Path(__file__).parent
+PINNED = [
+    "omoi_phase_guard()",
+    "omoi_history_guard()",
+    "omoi_count_moves()",
+    "omoi_history_stamp()",
+    "omoi_workflow_is_whole()",
+]
 
 
 def install_simple(apps, schema_editor):
@@ -21,8 +30,8 @@ def install_simple(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [("tickets", "0001_initial"), ("agents", "0002_journal")]
     operations = [
-        migrations.RunSQL((HERE / "sql" / f"{name}.sql").read_text())
-        for name in ("rank", "task_states", "phase_guard")
-    ] + [
+        triggers.install(__file__, "rank"),
+        triggers.install(__file__, "task_states"),
+        triggers.install(__file__, "phase_guard", pinned=PINNED),
         migrations.RunPython(install_simple),
     ]

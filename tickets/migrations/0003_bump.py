@@ -1,10 +1,9 @@
 """Tasks can be put before all other work."""
 
-from pathlib import Path
-
 from django.db import migrations, models
 
-SQL = Path(__file__).parent / "sql"
+from omoi_site.database import triggers
+
 UNDO = "DROP TRIGGER task_in_front ON tickets_task; DROP FUNCTION omoi_keep_in_front();"
 
 
@@ -18,5 +17,5 @@ class Migration(migrations.Migration):
                 blank=True, editable=False, help_text="when somebody put it before all other work", null=True
             ),
         ),
-        migrations.RunSQL((SQL / "bump.sql").read_text(), UNDO),
+        triggers.install(__file__, "bump", undo=UNDO),
     ]

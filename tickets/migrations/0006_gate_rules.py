@@ -5,6 +5,8 @@ from pathlib import Path
 
 from django.db import migrations
 
+from omoi_site.database import triggers
+
 HERE = Path(__file__).parent
 
 
@@ -20,6 +22,6 @@ def install_software_delivery(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [("tickets", "0005_gates")]
     operations = [
-        migrations.RunSQL((HERE / "sql" / "gates.sql").read_text()),
+        triggers.install(__file__, "gates", pinned=["omoi_phase_guard()", "omoi_evidence(bigint, text)"]),
         migrations.RunPython(install_software_delivery),
     ]

@@ -1,12 +1,10 @@
 """A verdict that passed tells of every check of its gate."""
 
-from pathlib import Path
-
 from django.db import migrations
 
-SQL = Path(__file__).parent / "sql"
+from omoi_site.database import triggers
 
 
 class Migration(migrations.Migration):
     dependencies = [("tickets", "0009_evidence_in_order")]
-    operations = [migrations.RunSQL((SQL / "verdict_is_whole.sql").read_text())]
+    operations = [triggers.install(__file__, "verdict_is_whole", pinned=["omoi_verdict_is_whole()"])]

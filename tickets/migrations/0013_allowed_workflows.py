@@ -3,13 +3,11 @@
 Projects that exist allow what their tickets use.
 """
 
-from pathlib import Path
-
 from django.db import migrations
 
-SQL = Path(__file__).parent / "sql"
+from omoi_site.database import triggers
 
 
 class Migration(migrations.Migration):
     dependencies = [("tickets", "0012_granted_with"), ("agents", "0008_project_workflows")]
-    operations = [migrations.RunSQL((SQL / "allowed_workflows.sql").read_text())]
+    operations = [triggers.install(__file__, "allowed_workflows", pinned=["omoi_workflow_is_allowed()"])]

@@ -6,11 +6,7 @@ from django.db import migrations, models
 
 import omoi_site.database.sql
 import omoi_site.limits
-
-ONLY_GROWS = """
-CREATE TRIGGER comments_only_grow BEFORE UPDATE OR DELETE ON tickets_comment FOR EACH ROW EXECUTE FUNCTION omoi_never();
-ALTER TABLE tickets_comment ENABLE ALWAYS TRIGGER comments_only_grow;
-"""
+from omoi_site.database import triggers
 
 
 class Migration(migrations.Migration):
@@ -98,5 +94,5 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
-        migrations.RunSQL(ONLY_GROWS, migrations.RunSQL.noop),
+        triggers.install(__file__, "comments", undo=migrations.RunSQL.noop),
     ]

@@ -1,11 +1,21 @@
--- Of two artifacts of one type the one handed in last is read: the order in which the newest revisions came is evidence too.
-CREATE OR REPLACE FUNCTION omoi_evidence(of_ticket bigint, of_phase text) RETURNS text LANGUAGE sql STABLE
+-- Of two artifacts of one type the one submitted last is read: the order in which the newest revisions came
+-- is evidence too.
+CREATE OR REPLACE FUNCTION omoi_evidence(of_ticket bigint, of_phase text) RETURNS text
+LANGUAGE sql STABLE
 RETURN encode(sha256(convert_to(
-  coalesce((SELECT jsonb_agg(jsonb_build_array(a.phase, a.name, a.type, a.blob_id) ORDER BY a.id)::text
-            FROM (SELECT DISTINCT ON (phase, name) id, phase, name, type, blob_id FROM tickets_artifact WHERE ticket_id = of_ticket ORDER BY phase, name, revision DESC) a), '[]')
-  || coalesce((SELECT jsonb_agg(jsonb_build_array(t.id, t.state) ORDER BY t.id)::text FROM tickets_task t WHERE t.ticket_id = of_ticket AND t.phase = of_phase), '[]'),
+  coalesce((
+    SELECT jsonb_agg(jsonb_build_array(a.phase, a.name, a.type, a.blob_id) ORDER BY a.id)::text
+    FROM (
+      SELECT DISTINCT ON (phase, name) id, phase, name, type, blob_id
+      FROM tickets_artifact
+      WHERE ticket_id = of_ticket
+      ORDER BY phase, name, revision DESC
+    ) a
+  ), '[]')
+  || coalesce((
+    SELECT jsonb_agg(jsonb_build_array(t.id, t.state) ORDER BY t.id)::text
+    FROM tickets_task t
+    WHERE t.ticket_id = of_ticket
+      AND t.phase = of_phase
+  ), '[]'),
   'UTF8')), 'hex');
-DO $$
-BEGIN
-  EXECUTE format('ALTER FUNCTION omoi_evidence(bigint, text) SET search_path = %I, pg_temp', current_schema());
-END $$;
