@@ -23,11 +23,13 @@ if __name__ == "__main__":
         words = (sys.version_info[0], sys.version_info[1], sys.executable, wayout, " ".join(sys.argv))
         sys.exit("Omoi needs Python 3.11 or newer, and this is %d.%d (%s). %s %s" % words)
 
+    # below the check of the version: older Pythons cannot read these files
     from omoi_site.setup import bootstrap
 
     bootstrap.ensure_installed(sys.argv)
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "omoi_site.settings")
+    # Django is there only once the packages are
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(sys.argv)

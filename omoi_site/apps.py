@@ -1,15 +1,15 @@
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
 
+from omoi_site.brokers import hints
+from omoi_site.database.backend import lookups
+
 
 class SiteConfig(AppConfig):
     name = "omoi_site"
     verbose_name = "Omoi"
 
     def ready(self) -> None:
-        from omoi_site.brokers import hints
-        from omoi_site.database.backend import lookups
-
         lookups.register()
         hints.get()  # a BROKER_URL that cannot be is refused at the start, not at the first hint
 

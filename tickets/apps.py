@@ -7,6 +7,7 @@ class TicketsConfig(AppConfig):
     name = "tickets"
 
     def ready(self) -> None:
+        # models can be imported only once Django has all apps
         import tickets.gates.checks  # noqa: F401  (registers the gate checks)
         from agents.models import Agent, Project, hooks
         from agents.models.journal_changes import brings_work

@@ -6,6 +6,7 @@ process dies.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from collections.abc import Callable
@@ -124,8 +125,6 @@ def _replayed(kept: Reply, seal: Fernet | None) -> HttpResponse:
 
 def _seal(request: Request, key: str) -> Fernet:
     """Only who has both the key and the credential can open the answer again."""
-    import base64
-
     bearer = (
         request.META.get("HTTP_AUTHORIZATION", "")
         if isinstance(request.auth, Key)

@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -14,6 +15,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = Path(sys.executable).parent
+REASON = re.compile(r"#(?! *noqa\b[^(]*$)")  # a comment that is not for a tool only
+ROOMS = ("omoi_site", "agents", "tickets", "collaboration")
 
 
 def passes(*words: str | Path) -> None:
@@ -34,11 +37,43 @@ def test_imports_go_down_only():
 
 
 def test_no_modules_import_each_other_in_a_circle():
-    house = grimp.build_graph("omoi_site", "agents", "tickets", "collaboration", cache_dir=None)
+    house = grimp.build_graph(*ROOMS, cache_dir=None)
 
     TopologicalSorter(
         {module: house.find_modules_directly_imported_by(module) for module in house.modules}
     ).prepare()  # names the circle
+
+
+def product() -> Iterator[tuple[str, ast.Module, list[str]]]:
+    """Each file of the product's Python: its name, tree and lines. What the demo writes is not ours."""
+    for room in ROOMS:
+        for path in sorted((ROOT / room).rglob("*.py")):
+            name = path.relative_to(ROOT).as_posix()
+            if not name.startswith("tickets/demo/pieces/"):
+                text = path.read_text()
+                yield name, ast.parse(text), text.splitlines()
+
+
+def test_an_import_inside_a_function_says_why():
+    """In a comment beside it or above it: an outside reason, such as Django's loading of apps."""
+    silent = []
+    for name, tree, lines in product():
+        inside = {
+            node
+            for function in ast.walk(tree)
+            if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef))
+            for node in ast.walk(function)
+            if isinstance(node, (ast.Import, ast.ImportFrom))
+        }
+        explained = set()  # last lines; a comment above stands for all imports that follow it directly
+        for node in sorted(inside, key=lambda node: node.lineno):
+            above, beside = lines[node.lineno - 2].strip(), lines[node.lineno - 1]
+            if node.lineno - 1 in explained or above.startswith("#") or REASON.search(beside):
+                explained.add(node.end_lineno)
+            else:
+                silent.append(f"{name}:{node.lineno}")
+
+    assert not silent
 
 
 @pytest.mark.django_db

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from omoi_site.processes.ready_signal import report_ready
+from tickets.runtime.clock import Clock
 
 
 class Command(BaseCommand):
@@ -15,15 +16,11 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from tickets.runtime.clock import Clock
-
-        for one in (
-            signal.SIGTERM,
-            signal.SIGINT,
-        ):  # the latter too: a shell without job control starts what it backgrounds with it ignored
-            signal.signal(one, signal.default_int_handler)  # psycopg cancels the running statement for it
+        # SIGINT too: a shell without job control starts what runs in the background with it ignored
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.default_int_handler)  # psycopg cancels the running statement for it
         try:
             Clock(ready=report_ready).run()
         except KeyboardInterrupt:
-            for one in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(one, signal.SIG_IGN)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, signal.SIG_IGN)

@@ -15,7 +15,7 @@ from omoi_site.brokers import hints
 from omoi_site.commands import Command as OurCommand
 from omoi_site.commands import Document
 from omoi_site.processes.ready_signal import report_ready
-from tickets.runtime import worker_name
+from tickets.runtime import actors, worker_name  # noqa: F401  (actors: declares them to the broker)
 from tickets.runtime.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -39,8 +39,6 @@ class Command(OurCommand):
         )
 
     def act(self, *, name: str, threads: int, capability: list[str], **_: Any) -> Document:
-        from tickets.runtime import actors  # noqa: F401  (tells the broker which messages there are)
-
         worker = Worker(worker_name.take_one(name), threads, capability)
         worker.enlist()
         for number in (signal.SIGTERM, signal.SIGINT):
