@@ -40,7 +40,9 @@ class EventsIn(Shape):
 
 
 class EventsView(View):
-    @route("What happened, oldest first", gives=listing("Events", EventOut), query=EventsIn, tag="events")
+    @route(
+        "What happened, oldest first", parameters=[EventsIn], gives=listing("Events", EventOut), tag="events"
+    )
     def get(self, request: Request) -> Response:
         query = asked(EventsIn, request)
         after = query.get("after") or query.get("cursor")

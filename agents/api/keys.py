@@ -11,7 +11,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents.api.openapi import listing, route
+from agents.api.openapi import IDEMPOTENCY_KEY, Answer, listing, route
 from agents.api.pagination import PageIn, page
 from agents.api.parsing import Shape, asked, parse
 from agents.api.view import View
@@ -43,8 +43,8 @@ class KeysView(View):
 
     @route(
         "An agent's keys, without their secrets",
+        parameters=[PageIn],
         gives=listing("Keys", KeyOut),
-        query=PageIn,
         refuses=(404,),
         tag="agents",
     )
@@ -59,10 +59,9 @@ class KeysView(View):
     @route(
         "Make a key; its text is shown this once",
         takes=KeyIn,
-        gives=NewKeyOut,
-        status=201,
+        parameters=[IDEMPOTENCY_KEY],
+        gives=Answer(NewKeyOut, status=201),
         refuses=(404, 422),
-        once=True,
         tag="agents",
     )
     def post(self, request: Request, name: str) -> Response:
@@ -76,7 +75,9 @@ class KeysView(View):
 
 
 class KeyView(View):
-    @route("Revoke a key", status=204, refuses=(404,), once=True, tag="agents")
+    @route(
+        "Revoke a key", parameters=[IDEMPOTENCY_KEY], gives=Answer(status=204), refuses=(404,), tag="agents"
+    )
     def delete(self, request: Request, name: str, prefix: str) -> Response:
         keys = whose(self, name).keys.filter(prefix=prefix)
         if not keys.exists():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -33,13 +34,13 @@ class ProblemOut(serializers.Serializer):
     errors = FaultOut(many=True, required=False)  # type: ignore[assignment]
 
 
-KEY = OpenApiParameter(
+IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     str,
     "header",
     description="The same key with the same request: the same answer, one effect, for 48 h.",
 )
-MATCH = OpenApiParameter(
+IF_MATCH = OpenApiParameter(
     "If-Match", str, "header", description="The ETag it was read with; 412 when it has changed since."
 )
 SAYS = {
@@ -66,52 +67,55 @@ WITH_KEY = {409, 422}
 WITH_MATCH = {412}
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What a route answers where that is not a document with status 200.
+
+    media_type: where it is not JSON; empty: what it means when the route answers 204 instead.
+    """
+
+    shape: Any = None
+    status: int = 200
+    media_type: str = ""
+    empty: str = ""
+
+
 def route(
     summary: str,
     *,
-    takes: Any = None,
-    gives: Any = None,
-    status: int = 200,
-    query: Any = None,
-    refuses: tuple[int, ...] = (),
-    empty: str = "",
-    once: bool = False,
-    match: bool = False,
-    kind: str = "",
     tag: str,
+    takes: Any = None,
+    parameters: Sequence[Any] = (),
+    gives: Any = None,
+    refuses: tuple[int, ...] = (),
 ) -> Callable[[F], F]:
-    """Describe a method of a view: body, answer (of media type `kind` where it is not JSON), query and the
-    refusals it can give.
+    """Describe a method of a view.
+
+    takes: the shape of the body; parameters: the shape of the query, then headers; gives: the shape of the
+    answer, or an Answer; refuses: statuses of its refusals, beside those of every route.
     """
-    several = ((takes, WITH_BODY), (query, WITH_QUERY), (once, WITH_KEY), (match, WITH_MATCH))
+    answer = gives if isinstance(gives, Answer) else Answer(gives)
+    several = (
+        (takes, WITH_BODY),
+        (any(isinstance(parameter, type) for parameter in parameters), WITH_QUERY),
+        (IDEMPOTENCY_KEY in parameters, WITH_KEY),
+        (IF_MATCH in parameters, WITH_MATCH),
+    )
     codes = ALWAYS.union(refuses, *(codes for condition, codes in several if condition))
-    problem = {code: OpenApiResponse(ProblemOut, SAYS[code]) for code in sorted(codes)}
-    answers: dict[Any, Any] = {
-        (status, kind) if kind else status: gives
-        if gives is not None
-        else OpenApiResponse(description=summary),
-        **problem,
+    shape = OpenApiResponse(description=summary) if answer.shape is None else answer.shape
+    responses: dict[Any, Any] = {
+        (answer.status, answer.media_type) if answer.media_type else answer.status: shape,
+        **{_problem(code): OpenApiResponse(ProblemOut, SAYS[code]) for code in sorted(codes)},
     }
-    if empty:
-        answers[204] = OpenApiResponse(description=empty)
-    parameters: list[Any] = [
-        *([query] if query else []),
-        *([KEY] if once else []),
-        *([MATCH] if match else []),
-    ]
+    if answer.empty:
+        responses[204] = OpenApiResponse(description=answer.empty)
     return extend_schema(
-        summary=summary,
-        request=takes,
-        responses={
-            code if isinstance(code, tuple) else _kind(code): answer for code, answer in answers.items()
-        },
-        parameters=parameters,
-        tags=[tag],
+        summary=summary, request=takes, responses=responses, parameters=list(parameters), tags=[tag]
     )
 
 
-def _kind(code: int) -> Any:
-    return code if code < 400 else (code, "application/problem+json")
+def _problem(code: int) -> Any:
+    return code, "application/problem+json"
 
 
 def listing(name: str, item: Any) -> Any:

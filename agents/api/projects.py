@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agents.api.fields import ReasonField, text_of
-from agents.api.openapi import listing, route
+from agents.api.openapi import IDEMPOTENCY_KEY, IF_MATCH, Answer, listing, route
 from agents.api.pagination import PageIn, page
 from agents.api.parsing import Shape, asked, parse
 from agents.api.view import View, tagged
@@ -71,8 +71,8 @@ class ProjectsView(View):
 
     @route(
         "The projects you are a member of",
+        parameters=[PageIn],
         gives=listing("Projects", ProjectOut),
-        query=PageIn,
         tag="projects",
     )
     def get(self, request: Request) -> Response:
@@ -87,10 +87,9 @@ class ProjectsView(View):
     @route(
         "Found a project",
         takes=ProjectIn,
-        gives=ProjectOut,
-        status=201,
+        parameters=[IDEMPOTENCY_KEY],
+        gives=Answer(ProjectOut, status=201),
         refuses=(409, 422),
-        once=True,
         tag="projects",
     )
     def post(self, request: Request) -> Response:
@@ -111,10 +110,9 @@ class ProjectView(View):
     @route(
         "Change a project",
         takes=ProjectEdit,
+        parameters=[IDEMPOTENCY_KEY, IF_MATCH],
         gives=ProjectOut,
         refuses=(404, 412, 422),
-        once=True,
-        match=True,
         tag="projects",
     )
     def patch(self, request: Request, key: str) -> Response:
@@ -133,9 +131,9 @@ class PauseView(View):
     @route(
         "Grant none of its tasks until it is resumed, or again",
         takes=ReasonIn,
+        parameters=[IDEMPOTENCY_KEY],
         gives=ProjectOut,
         refuses=(404, 422),
-        once=True,
         tag="projects",
     )
     def post(self, request: Request, key: str) -> Response:
@@ -161,8 +159,8 @@ class MembersView(View):
 
     @route(
         "The people of a project",
+        parameters=[PageIn],
         gives=listing("Members", MemberOut),
-        query=PageIn,
         refuses=(404,),
         tag="projects",
     )
@@ -173,10 +171,9 @@ class MembersView(View):
     @route(
         "Give a person a role, or another one",
         takes=MemberIn,
-        gives=MemberOut,
-        status=201,
+        parameters=[IDEMPOTENCY_KEY],
+        gives=Answer(MemberOut, status=201),
         refuses=(404, 422),
-        once=True,
         tag="projects",
     )
     def post(self, request: Request, key: str) -> Response:
@@ -188,7 +185,13 @@ class MembersView(View):
 class MemberView(View):
     scope = "admin"
 
-    @route("Take a person's role away", status=204, refuses=(404, 422), once=True, tag="projects")
+    @route(
+        "Take a person's role away",
+        parameters=[IDEMPOTENCY_KEY],
+        gives=Answer(status=204),
+        refuses=(404, 422),
+        tag="projects",
+    )
     def delete(self, request: Request, key: str, user: str) -> Response:
         Member.objects.remove(self.project(key), person(user), by=request.user)
         return Response(status=204)

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agents.api.fields import text_of, texts_of
-from agents.api.openapi import listing, route
+from agents.api.openapi import IDEMPOTENCY_KEY, IF_MATCH, Answer, listing, route
 from agents.api.pagination import PageIn, page
 from agents.api.parsing import Shape, asked, parse
 from agents.api.projects import ReasonIn
@@ -89,8 +89,8 @@ class AgentsView(View):
 
     @route(
         "The agents of your projects",
+        parameters=[AgentsIn],
         gives=listing("Agents", AgentOut),
-        query=AgentsIn,
         refuses=(404,),
         tag="agents",
     )
@@ -110,10 +110,9 @@ class AgentsView(View):
     @route(
         "Register an agent; its key is shown this once",
         takes=AgentIn,
-        gives=RegisteredOut,
-        status=201,
+        parameters=[IDEMPOTENCY_KEY],
+        gives=Answer(RegisteredOut, status=201),
         refuses=(404, 422),
-        once=True,
         tag="agents",
     )
     def post(self, request: Request) -> Response:
@@ -151,10 +150,9 @@ class AgentView(View):
     @route(
         "Change an agent",
         takes=AgentEdit,
+        parameters=[IDEMPOTENCY_KEY, IF_MATCH],
         gives=AgentOut,
         refuses=(404, 412, 422),
-        once=True,
-        match=True,
         tag="agents",
     )
     def patch(self, request: Request, name: str) -> Response:
@@ -185,9 +183,9 @@ class AvailabilityView(View):
     @route(
         "Take work again, or not for now",
         takes=AvailabilityIn,
+        parameters=[IDEMPOTENCY_KEY],
         gives=AgentOut,
         refuses=(404, 409, 422),
-        once=True,
         tag="agents",
     )
     def post(self, request: Request, name: str) -> Response:
@@ -208,9 +206,9 @@ class StandDownView(View):
     @route(
         "Take an agent out of work",
         takes=ReasonIn,
+        parameters=[IDEMPOTENCY_KEY],
         gives=AgentOut,
         refuses=(404, 409, 422),
-        once=True,
         tag="agents",
     )
     def post(self, request: Request, name: str) -> Response:
@@ -241,13 +239,15 @@ class MatchesOut(serializers.Serializer):
 
 
 class SearchView(View):
-    @route("Agents that could take such work, best first", gives=MatchesOut, query=SearchIn, tag="agents")
+    @route(
+        "Agents that could take such work, best first", parameters=[SearchIn], gives=MatchesOut, tag="agents"
+    )
     def get(self, request: Request) -> Response:
         return Response({"results": MatchOut(fitting(request, asked(SearchIn, request)), many=True).data})
 
 
 class BestFitView(View):
-    @route("The agent that fits best", gives=MatchOut, query=FitIn, refuses=(404,), tag="agents")
+    @route("The agent that fits best", parameters=[FitIn], gives=MatchOut, refuses=(404,), tag="agents")
     def get(self, request: Request) -> Response:
         agents = fitting(request, {**asked(FitIn, request), "limit": 1})
         if not agents:

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agents.api.json import ShortJSONParser
-from agents.api.openapi import listing, route
+from agents.api.openapi import IDEMPOTENCY_KEY, Answer, listing, route
 from agents.api.pagination import PageIn, page
 from agents.api.parsing import Shape, asked, parse
 from agents.api.view import View
@@ -101,8 +101,8 @@ class ArtifactsView(View):
 
     @route(
         "What was handed in",
+        parameters=[ArtifactsIn],
         gives=listing("Artifacts", ArtifactOut),
-        query=ArtifactsIn,
         refuses=(404,),
         tag="artifacts",
     )
@@ -119,10 +119,9 @@ class ArtifactsView(View):
     @route(
         "Hand in an artifact",
         takes=ArtifactIn,
-        gives=ArtifactOut,
-        status=201,
+        parameters=[IDEMPOTENCY_KEY],
+        gives=Answer(ArtifactOut, status=201),
         refuses=(404, 409, 413, 422),
-        once=True,
         tag="artifacts",
     )
     def post(self, request: Request, key: str) -> Response:
@@ -164,8 +163,7 @@ class ContentView(View):
 
     @route(
         "Its content, as it was handed in",
-        gives=OpenApiTypes.BINARY,
-        kind="application/octet-stream",
+        gives=Answer(OpenApiTypes.BINARY, media_type="application/octet-stream"),
         refuses=(404,),
         tag="artifacts",
     )

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agents.api.fields import ReasonField, text_of
-from agents.api.openapi import route
+from agents.api.openapi import IDEMPOTENCY_KEY, Answer, route
 from agents.api.parsing import Shape, parse
 from agents.api.view import View
 from agents.models import Agent, Project, rights
@@ -75,10 +75,9 @@ class ClaimsView(View):
     @route(
         "Take ready work",
         takes=ClaimIn,
-        gives=ClaimsOut,
-        empty="nothing to grant within `wait_s`",
+        parameters=[IDEMPOTENCY_KEY],
+        gives=Answer(ClaimsOut, empty="nothing to grant within `wait_s`"),
         refuses=(404, 409, 422),
-        once=True,
         tag="work",
     )
     def post(self, request: Request) -> Response:
@@ -198,7 +197,12 @@ class ProgressView(HeldView):
     stores = True
 
     @route(
-        "Say how far it is", takes=ProgressIn, gives=TaskOut, refuses=(404, 409, 422), once=True, tag="work"
+        "Say how far it is",
+        takes=ProgressIn,
+        parameters=[IDEMPOTENCY_KEY],
+        gives=TaskOut,
+        refuses=(404, 409, 422),
+        tag="work",
     )
     def post(self, request: Request, pk: str) -> Response:
         data, agent = parse(ProgressIn, request), self.agent()

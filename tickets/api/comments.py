@@ -31,8 +31,8 @@ class CommentOut(serializers.Serializer):
 class CommentsView(View):
     @route(
         "Comments of the ticket, the newest last",
+        parameters=[PageIn],
         gives=listing("Comments", CommentOut),
-        query=PageIn,
         refuses=(404,),
         tag="tickets",
     )

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents.api.openapi import route
+from agents.api.openapi import IDEMPOTENCY_KEY, Answer, route
 from agents.api.view import View
 from agents.models import rights
 from tickets.api.fields import IdField
@@ -59,10 +59,9 @@ class EvaluationsView(View):
 
     @route(
         "Judge the gate; the verdict is kept, passed or not",
-        gives=VerdictOut,
-        status=201,
+        parameters=[IDEMPOTENCY_KEY],
+        gives=Answer(VerdictOut, status=201),
         refuses=(404, 409),
-        once=True,
         tag="tickets",
     )
     def post(self, request: Request, key: str) -> Response:

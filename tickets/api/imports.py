@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agents.api.json import ShortJSONParser
-from agents.api.openapi import route
+from agents.api.openapi import IDEMPOTENCY_KEY, Answer, route
 from agents.api.parsing import Shape, parse
 from agents.api.view import View
 from omoi_site.errors import Invalid
@@ -70,10 +70,9 @@ class ImportsView(View):
     @route(
         "Import a backlog: all of it or nothing",
         takes=ImportIn,
-        gives=ReportOut,
-        status=201,
+        parameters=[IDEMPOTENCY_KEY],
+        gives=Answer(ReportOut, status=201),
         refuses=(404, 409, 413, 422),
-        once=True,
         tag="imports",
     )
     def post(self, request: Request) -> Response:

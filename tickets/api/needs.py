@@ -6,7 +6,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents.api.openapi import route
+from agents.api.openapi import IDEMPOTENCY_KEY, Answer, route
 from agents.api.parsing import Shape, parse
 from agents.api.view import View
 from omoi_site.errors import Invalid, NotFound
@@ -27,10 +27,9 @@ class TicketTasksView(View):
     @route(
         "Add tasks, all or none",
         takes=TasksIn,
-        gives=AddedOut,
-        status=201,
+        parameters=[IDEMPOTENCY_KEY],
+        gives=Answer(AddedOut, status=201),
         refuses=(404, 409, 422),
-        once=True,
         tag="tickets",
     )
     def post(self, request: Request, key: str) -> Response:
@@ -52,10 +51,9 @@ class EdgesView(View):
     @route(
         "Let a task wait for another",
         takes=EdgeIn,
-        gives=NeedOut,
-        status=201,
+        parameters=[IDEMPOTENCY_KEY],
+        gives=Answer(NeedOut, status=201),
         refuses=(404, 409, 422),
-        once=True,
         tag="tickets",
     )
     def post(self, request: Request, key: str) -> Response:
@@ -70,7 +68,13 @@ class EdgesView(View):
 class EdgeView(View):
     scope = "tickets:write"
 
-    @route("Take a need away", status=204, refuses=(404, 409), once=True, tag="tickets")
+    @route(
+        "Take a need away",
+        parameters=[IDEMPOTENCY_KEY],
+        gives=Answer(status=204),
+        refuses=(404, 409),
+        tag="tickets",
+    )
     def delete(self, request: Request, key: str, pk: str) -> Response:
         ticket = the_ticket(self, key)
         need = Need.objects.select_related("child").filter(pk=number(pk), child__ticket=ticket).first()

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agents.api.fields import MomentField, ReasonField, text_of, texts_of
-from agents.api.openapi import listing, route
+from agents.api.openapi import IDEMPOTENCY_KEY, listing, route
 from agents.api.pagination import PageIn, page
 from agents.api.parsing import Shape, asked, parse
 from agents.api.view import View
@@ -156,7 +156,11 @@ class TasksIn(PageIn):
 
 class TasksView(View):
     @route(
-        "Tasks of your projects", gives=listing("Tasks", TaskOut), query=TasksIn, refuses=(404,), tag="tasks"
+        "Tasks of your projects",
+        parameters=[TasksIn],
+        gives=listing("Tasks", TaskOut),
+        refuses=(404,),
+        tag="tasks",
     )
     def get(self, request: Request) -> Response:
         data = asked(TasksIn, request)
@@ -198,7 +202,12 @@ class TaskView(View):
         return Response(shown([the_task(self, pk)])[0])
 
     @route(
-        "Change an open task", takes=TaskEdit, gives=TaskOut, refuses=(404, 409, 422), once=True, tag="tasks"
+        "Change an open task",
+        takes=TaskEdit,
+        parameters=[IDEMPOTENCY_KEY],
+        gives=TaskOut,
+        refuses=(404, 409, 422),
+        tag="tasks",
     )
     def patch(self, request: Request, pk: str) -> Response:
         data, task = parse(TaskEdit, request), the_task(self, pk)
@@ -222,9 +231,9 @@ class TaskActView(View):
     @route(
         "Cancel, retry or bump a task",
         takes=WhyIn,
+        parameters=[IDEMPOTENCY_KEY],
         gives=TaskOut,
         refuses=(404, 409, 422),
-        once=True,
         tag="tasks",
     )
     def post(self, request: Request, pk: str) -> Response:

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.utils.serializer_helpers import ReturnDict
 
 from agents.api.fields import ReasonField, text_of, texts_of
-from agents.api.openapi import listing, route
+from agents.api.openapi import IDEMPOTENCY_KEY, IF_MATCH, Answer, listing, route
 from agents.api.pagination import PageIn, page, paged
 from agents.api.parsing import Shape, asked, parse
 from agents.api.projects import ReasonIn
@@ -181,8 +181,8 @@ class TicketsView(View):
 
     @route(
         "Tickets of your projects, newest first",
+        parameters=[TicketsIn],
         gives=listing("Tickets", TicketOut),
-        query=TicketsIn,
         refuses=(404,),
         tag="tickets",
     )
@@ -214,10 +214,9 @@ class TicketsView(View):
     @route(
         "Open a ticket, with its tasks",
         takes=TicketIn,
-        gives=TicketOut,
-        status=201,
+        parameters=[IDEMPOTENCY_KEY],
+        gives=Answer(TicketOut, status=201),
         refuses=(404, 409, 422),
-        once=True,
         tag="tickets",
     )
     def post(self, request: Request) -> Response:
@@ -244,10 +243,9 @@ class TicketView(View):
     @route(
         "Change a ticket",
         takes=TicketEdit,
+        parameters=[IDEMPOTENCY_KEY, IF_MATCH],
         gives=TicketOut,
         refuses=(404, 412, 422),
-        once=True,
-        match=True,
         tag="tickets",
     )
     def patch(self, request: Request, key: str) -> Response:
@@ -265,9 +263,9 @@ class TicketActView(View):
     @route(
         "Pause, resume, archive or restore a ticket",
         takes=ReasonIn,
+        parameters=[IDEMPOTENCY_KEY],
         gives=TicketOut,
         refuses=(404, 422),
-        once=True,
         tag="tickets",
     )
     def post(self, request: Request, key: str) -> Response:
@@ -316,10 +314,9 @@ class TransitionsView(View):
     @route(
         "Move the ticket",
         takes=TransitionIn,
+        parameters=[IDEMPOTENCY_KEY, IF_MATCH],
         gives=MovedOut,
         refuses=(404, 409, 412, 422),
-        once=True,
-        match=True,
         tag="tickets",
     )
     def post(self, request: Request, key: str) -> Response:

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.utils.serializer_helpers import ReturnDict
 
 from agents.api.json import StrictJSONParser
-from agents.api.openapi import listing, route
+from agents.api.openapi import IDEMPOTENCY_KEY, IF_MATCH, listing, route
 from agents.api.pagination import PageIn, page
 from agents.api.parsing import Shape, asked
 from agents.api.view import View, tagged
@@ -67,8 +67,8 @@ class VersionIn(Shape):
 class WorkflowsView(View):
     @route(
         "Workflows, each in its newest version",
+        parameters=[PageIn],
         gives=listing("Workflows", WorkflowOut),
-        query=PageIn,
         tag="workflows",
     )
     def get(self, request: Request) -> Response:
@@ -80,7 +80,11 @@ class WorkflowView(View):
     parser_classes = [StrictJSONParser, YAMLParser, TextYAMLParser, OldYAMLParser]
 
     @route(
-        "One workflow with its document", gives=DocumentOut, query=VersionIn, refuses=(404,), tag="workflows"
+        "One workflow with its document",
+        parameters=[VersionIn],
+        gives=DocumentOut,
+        refuses=(404,),
+        tag="workflows",
     )
     def get(self, request: Request, name: str) -> Response:
         workflow = the_workflow(name, **asked(VersionIn, request))
@@ -89,10 +93,9 @@ class WorkflowView(View):
     @route(
         "Install the document as the next version; the same document again changes nothing",
         takes={"application/json": OpenApiTypes.OBJECT, YAML: OpenApiTypes.STR},
+        parameters=[IDEMPOTENCY_KEY, IF_MATCH],
         gives=DocumentOut,
         refuses=(404, 412, 422),
-        once=True,
-        match=True,
         tag="workflows",
     )
     def put(self, request: Request, name: str) -> Response:
@@ -110,8 +113,8 @@ class WorkflowView(View):
 class VersionsView(View):
     @route(
         "Every version, newest first",
+        parameters=[PageIn],
         gives=listing("Versions", WorkflowOut),
-        query=PageIn,
         refuses=(404,),
         tag="workflows",
     )
