@@ -20,7 +20,7 @@ register = template.Library()
 @register.simple_tag
 def icon(name: str, classes: str = "") -> SafeString:
     """One symbol of the sprite; always beside a word, so it says nothing itself."""
-    return drawn(static("icons.svg"), name, classes)
+    return drawn(static("site/icons.svg"), name, classes)
 
 
 @functools.cache

@@ -83,7 +83,7 @@ def node_icon(node: Any) -> SafeString:
     spin = ' class="spin"' if node.state == "running" else ""
     return format_html(
         '<svg class="i" x="10" y="8" width="15" height="15"><use href="{}#{}"{}/></svg>',
-        static("icons.svg"),
+        static("site/icons.svg"),
         node.icon,
         SafeString(spin),
     )

@@ -102,10 +102,10 @@ def test_a_changed_template_and_a_changed_style_are_seen_at_once(dev, code):
     assert "Come in" not in text(dev, "/login/")
 
     change(code / "templates/agents/sign_in.html", "<h1", "<p>Come in</p><h1")
-    (code / "static/tokens.css").write_text("/* plain */")
+    (code / "static/site/tokens.css").write_text("/* plain */")
 
     assert "Come in" in text(dev, "/login/")
-    assert text(dev, "/static/tokens.css") == "/* plain */"
+    assert text(dev, "/static/site/tokens.css") == "/* plain */"
     assert dev.facts["children"]["web"] == web
 
 

@@ -45,8 +45,8 @@ def test_a_first_visit_weighs_at_most_60_kb_and_a_later_page_12(page, address):
 
 
 def test_a_static_file_is_the_same_either_way_and_known_again_by_its_etag(client):
-    there = (ROOT / "static" / "omoi.css").read_bytes()
-    packed, plain = client.get("/static/omoi.css", **TAKES), client.get("/static/omoi.css")
+    there = (ROOT / "static" / "site" / "frame.css").read_bytes()
+    packed, plain = client.get("/static/site/frame.css", **TAKES), client.get("/static/site/frame.css")
 
     assert (packed["Content-Encoding"], packed["Vary"], packed["ETag"]) == (
         "gzip",
@@ -56,8 +56,8 @@ def test_a_static_file_is_the_same_either_way_and_known_again_by_its_etag(client
     assert "Content-Encoding" not in plain
     assert plain["Vary"] == "Accept-Encoding"
     assert gzip.decompress(packed.content) == plain.getvalue() == there
-    assert client.get("/static/omoi.css", HTTP_IF_NONE_MATCH=packed["ETag"], **TAKES).status_code == 304
-    assert client.get("/static/omoi.css", HTTP_RANGE="bytes=0-9", **TAKES).getvalue() == there[:10]
+    assert client.get("/static/site/frame.css", HTTP_IF_NONE_MATCH=packed["ETag"], **TAKES).status_code == 304
+    assert client.get("/static/site/frame.css", HTTP_RANGE="bytes=0-9", **TAKES).getvalue() == there[:10]
 
 
 def test_answers_of_the_api_stay_as_they_are(page):

@@ -212,7 +212,7 @@ def test_every_act_does_what_it_says(page, project, delivery, operator, part):
 def test_a_forced_move_says_for_each_phase_what_it_passes_over(page, delivery):
     asked = squeeze(page.get(f"/tickets/{delivery.key}/force/").content.decode())
     effects = dict(
-        re.findall(r'data-way="(\w+)"[^>]*><strong>.*?</strong><ul class="effect"><li>(.*?)</li>', asked)
+        re.findall(r'data-to="(\w+)"[^>]*><strong>.*?</strong><ul class="effect"><li>(.*?)</li>', asked)
     )
 
     assert set(effects) == {phase.name for phase in delivery.plan.phases} - {delivery.phase}

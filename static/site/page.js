@@ -1,4 +1,4 @@
-// What a click and a key may do, how ages tick, where a page opens. Live parts are in live.js.
+// Every page, the admin's too: ages that tick, the theme, messages, focus, dialogs, keys.
 "use strict";
 
 const one = (selector, root = document) => root.querySelector(selector);
@@ -37,8 +37,8 @@ setInterval(tick, 1000);
 
 function toggleTheme() {
   const root = document.documentElement;
-  const chosen = root.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
-  const theme = chosen === "dark" ? "light" : "dark";
+  const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  const theme = (root.dataset.theme || system) === "dark" ? "light" : "dark";
   root.dataset.theme = theme;
   document.body.classList.remove("theme-light", "theme-dark");
   document.cookie = `theme=${theme}; path=/; max-age=31536000; samesite=lax`;
@@ -46,20 +46,20 @@ function toggleTheme() {
 
 // --- what a click may mean
 
-// An open dialog makes everything outside it dim and out of reach: what is told meanwhile stands inside.
-function reachable(box) {
+// An open dialog makes everything outside it dim and out of reach: a message shown meanwhile stands inside.
+function moveIntoDialog(box) {
   const home = one("dialog[open]") || document.body;
   if (box.parentElement !== home) home.append(box);
 }
 
-function bringOut(dialog) {
+function moveOutOfDialog(dialog) {
   document.body.append(...all(".toast, .banner", dialog));
 }
 
 function toast(text) {
   const box = one("#toast");
   if (!box) return;
-  reachable(box);
+  moveIntoDialog(box);
   box.textContent = text;
   box.hidden = false;
   clearTimeout(box.timer);
@@ -85,9 +85,6 @@ document.addEventListener("click", (event) => {
   else if (on("[data-close]") && on("dialog")) {
     event.preventDefault();
     on("dialog").close();
-  } else if (on("a[data-act]") && !(event.ctrlKey || event.metaKey || event.shiftKey)) {
-    event.preventDefault();
-    ask(on("a[data-act]"));
   }
 });
 
@@ -99,18 +96,20 @@ function help(opener = document.activeElement) {
 
 const FOCUSABLE = "a[href], button, input:not([type=hidden]), select, textarea, [tabindex]";
 
-// Ids of an element and of what a keyboard reaches after it, then before it: where the focus may go when it is gone.
-function around(element) {
+// Ids of an element and of what a keyboard reaches after it, then before it: where the focus may go when the
+// element is gone.
+function neighbours(element) {
   const items = all(FOCUSABLE, one("#main")).filter((item) => item.id);
-  const follows = (item) => item === element || element.compareDocumentPosition(item) & Node.DOCUMENT_POSITION_FOLLOWING;
-  const at = items.findIndex(follows);
+  const isAfter = (item) => element.compareDocumentPosition(item) & Node.DOCUMENT_POSITION_FOLLOWING;
+  const at = items.findIndex((item) => item === element || isAfter(item));
   const [before, after] = at < 0 ? [items, []] : [items.slice(0, at), items.slice(at)];
   return [...after, ...before.reverse()].map((item) => item.id);
 }
 
 function focusFirst(ids) {
   const reachable = (item) => item?.checkVisibility({ visibilityProperty: true }) && !item.disabled;
-  (ids.map((id) => document.getElementById(id)).find(reachable) || one("#main")).focus({ preventScroll: true });
+  const target = ids.map((id) => document.getElementById(id)).find(reachable) || one("#main");
+  target.focus({ preventScroll: true });
 }
 
 // --- dialogs: when one closes, what opened it has the focus again, or what stands in its place
@@ -122,7 +121,7 @@ function openDialog(box, opener) {
   const button = menu ? all(`[popovertarget="${menu.id}"]`).find((item) => item.checkVisibility()) : opener;
   if (button?.isConnected && !box.contains(button)) {
     const from = button === document.body ? one("#main") : button;
-    box.back = around(from);
+    box.back = neighbours(from);
     from.focus({ preventScroll: true });  // the browser itself returns there
   }
   box.showModal();
@@ -130,34 +129,29 @@ function openDialog(box, opener) {
 
 for (const box of all("dialog")) {
   box.addEventListener("close", () => {
-    bringOut(box);
+    moveOutOfDialog(box);
+    const { activeElement } = document;
     // the browser may leave the focus inside what it has just hidden, until it draws again
-    if (document.activeElement === document.body || box.contains(document.activeElement)) focusFirst(box.back || []);
+    if (activeElement === document.body || box.contains(activeElement)) focusFirst(box.back || []);
   });
 }
 
 // --- a form is sent once. When the browser comes back to it, or no answer comes, it can be sent again
 
 const SENDING_MS = 10_000;
-const byScript = (form) => form.matches("form[data-act]") && one("#act");
 
 // The second of two quick clicks was meant for what stood there before the dialog opened.
 document.addEventListener("click", (event) => {
   if (event.detail > 1 && event.target.closest("dialog [type=submit]")) event.preventDefault();
 }, true);
 
-document.addEventListener("submit", (event) => {
+// On the window: a script that sends the form itself has prevented the browser's way by then.
+addEventListener("submit", (event) => {
   const form = event.target;
-  if (form.method !== "post" || byScript(form)) return;
+  if (form.method !== "post" || event.defaultPrevented) return;
   if (form.sent) event.preventDefault();
   form.sent = true;
   setTimeout(() => { form.sent = false; }, SENDING_MS);
-});
-// --- what an act does depends on where it leads: without a choice every effect is shown
-
-document.addEventListener("change", ({ target }) => {
-  if (target.id !== "act-to") return;
-  all(".effect-to", target.form).forEach((part) => { part.hidden = target.value !== "" && part.dataset.way !== target.value; });
 });
 
 addEventListener("pageshow", () => all("form").forEach((form) => { form.sent = false; }));
@@ -177,52 +171,20 @@ function typing(element) {
   return element.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName);
 }
 
+// Whether a key is meant as a shortcut.
+function isShortcut(event) {
+  const modified = event.metaKey || event.ctrlKey || event.altKey;
+  return letters?.checked && !modified && !typing(event.target) && !one("dialog[open]");
+}
+
 document.addEventListener("keydown", (event) => {
-  if (event.metaKey || event.ctrlKey || event.altKey || typing(event.target) || one("dialog[open]")) return;
-  if (!letters?.checked) return;
-  const key = event.key;
+  if (!isShortcut(event)) return;
+  const { key } = event;
   if (goAt && Date.now() - goAt < 900 && places[key]) location.href = places[key];
   goAt = key === "g" ? Date.now() : 0;
   if (key === "?") help();
   else if (key === "/" && one("[data-filter]")) {
     event.preventDefault();
     one("[data-filter]").focus();
-  } else if ("jkhl".includes(key)) step(key);
-  else if (key === "a") one("[id^=main-]")?.click();
-  else if (key === "r") one("#head-retry-failed")?.click();
-});
-
-// j and k walk the cards in order, h and l go to the column beside, at the same height.
-function step(key) {
-  const seen = (root) => all("[data-nav]", root).filter((item) => item.checkVisibility());
-  const items = seen(document);
-  const at = items.indexOf(document.activeElement);
-  let next = items[at + (key === "j" ? 1 : -1)] || items[key === "j" ? items.length - 1 : 0];
-  if (key === "h" || key === "l") {
-    const columns = all(".col").map(seen).filter((column) => column.length);
-    const column = columns.findIndex((cards) => cards.includes(document.activeElement));
-    const row = Math.max(0, columns[column]?.indexOf(document.activeElement) ?? 0);
-    const beside = columns[Math.min(columns.length - 1, Math.max(0, column + (key === "l" ? 1 : -1)))];
-    next = beside?.[Math.min(row, beside.length - 1)];
   }
-  next?.focus();
-  next?.scrollIntoView({ block: "nearest", inline: "nearest" });
-}
-
-// --- a phone opens the board at the first column with something in it that does not move
-
-const boardBox = one("#board");
-if (boardBox && innerWidth <= 860) {
-  const column = one(".why", boardBox)?.closest(".col") || one(".tcard", boardBox)?.closest(".col");
-  if (column) boardBox.scrollLeft = column.offsetLeft - 12;
-}
-
-// --- a graph opens at what failed first, else at what runs
-
-const graphBox = one("#graph");
-const telling = graphBox && (one(".node.bad rect", graphBox) || one(".node.run rect", graphBox));
-if (telling) {
-  const [box, node] = [graphBox.getBoundingClientRect(), telling.getBoundingClientRect()];
-  graphBox.scrollLeft = node.left - box.left - (box.width - node.width) / 2;
-  graphBox.scrollTop = node.top - box.top - (box.height - node.height) / 2;
-}
+});

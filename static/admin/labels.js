@@ -10,8 +10,12 @@ function nameSelects() {
     // the choices of a multiple one lie in a list beside its field, which no list may hold
     const choices = box.querySelector("ul.select2-selection__rendered");
     choices?.setAttribute("role", "group");
-    for (const choice of choices?.children || []) if (choice.tagName === "LI") choice.setAttribute("role", "none");
-    for (const part of [box, ...box.querySelectorAll(".select2-selection__rendered, input")]) part.setAttribute("aria-label", label);
+    for (const choice of choices?.children || []) {
+      if (choice.tagName === "LI") choice.setAttribute("role", "none");
+    }
+    for (const part of [box, ...box.querySelectorAll(".select2-selection__rendered, input")]) {
+      part.setAttribute("aria-label", label);
+    }
   }
 }
 

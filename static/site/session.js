@@ -1,0 +1,58 @@
+// Who is signed in may change while a page is open. Somebody who was signed out goes to the sign-in page,
+// unless they typed something and did not send it: then the page stays, with a link that opens the sign-in
+// beside it. When another person signs in, the page stops and says so: nothing typed here is sent in their
+// name.
+"use strict";
+
+const session = {
+  out: false,    // nobody is signed in
+  other: false,  // somebody else is than the page was drawn for
+};
+
+function leave() {
+  if (session.out) return;
+  if (!typed()) return location.reload();
+  session.out = true;
+  show();
+}
+
+// Whether a dialog holds a text that was not sent.
+function typed() {
+  return all("dialog[open] textarea").some((field) => field.value.trim());
+}
+
+// Each answer names who it is for, and brings a token for forms. The same person's token goes into every
+// form, as the one it was drawn with ends with the session. For somebody else the old one stays, which the
+// server refuses.
+function checkPerson(headers) {
+  const person = headers.get("X-Person");
+  if (!person) return;
+  if (person !== document.body.dataset.person) {
+    session.other = true;
+    show();
+    return;
+  }
+  for (const field of all("[name=csrfmiddlewaretoken]")) field.value = headers.get("X-CSRF-Token");
+}
+
+// The same person signed in again, maybe in another tab.
+function comeBack() {
+  session.out = false;
+  connect();
+  show();
+}
+
+function showSession() {
+  const { out, other } = session;
+  for (const [box, shown] of [[one("#signed-out"), out && !other], [one("#other-person"), other]]) {
+    box.hidden = !shown;
+    if (shown) moveIntoDialog(box);
+  }
+}
+
+// Before every other script's: a form of this page is not for the person who is signed in now.
+addEventListener("submit", (event) => {
+  if (session.other && event.target.method === "post") event.preventDefault();
+}, true);
+
+addEventListener("focus", () => { if (session.out) live.parts[0].hurry(); });

@@ -1,0 +1,119 @@
+// The board: its filter, its address, the keys that walk its cards, and where it opens on a phone.
+"use strict";
+
+// --- the filter: what a person typed or chose wins over every answer, also over one to an earlier request
+
+const TYPED_MS = 200;
+
+const chosen = (form) => new URLSearchParams(new FormData(form)).toString();
+
+// What the filter said when the part was drawn.
+function drawn(form) {
+  if (form.drawn === undefined) {
+    const clean = form.cloneNode(true);
+    clean.reset();
+    form.drawn = chosen(clean);
+  }
+  return form.drawn;
+}
+
+// Bring the filter's other choices up to date; where the focus is nothing changes, unless a person went back
+// to this.
+function fill(form, fresh, everything) {
+  all("input[type=hidden]", form).forEach((field) => field.remove());
+  form.prepend(...all("input[type=hidden]", fresh));
+  for (const field of all("input, select", fresh)) {
+    const mine = form.elements[field.name];
+    if (!mine || (mine === document.activeElement && !everything)) continue;
+    if (mine.matches("select")) {
+      const options = all("option", fresh.elements[field.name]);
+      mine.replaceChildren(...options.map((option) => option.cloneNode(true)));
+    }
+    mine.value = field.value;
+  }
+  form.drawn = chosen(form);
+}
+
+function choose(form, wait = 0) {
+  const part = partOf(form);
+  part.goal = "";
+  clearTimeout(form.timer);
+  form.timer = setTimeout(() => { if (chosen(form) !== drawn(form)) part.hurry(); }, wait);
+}
+
+const filters = (event) => event.target.closest("#filters");
+
+document.addEventListener("input", (event) => { if (filters(event)) choose(filters(event), TYPED_MS); });
+document.addEventListener("change", (event) => { if (filters(event)) choose(filters(event)); });
+document.addEventListener("submit", (event) => {
+  if (!filters(event)) return;
+  event.preventDefault();
+  choose(filters(event));
+});
+
+// A link of the board that changes its address (to fold a column, say) takes along what was chosen and is not
+// answered yet.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[href^='?'], a[href^='/']");
+  const form = link && live.parts.find((part) => part.element.contains(link))?.form;
+  if (!form || link.matches("[data-clear]") || chosen(form) === drawn(form)) return;
+  const address = new URL(link.href);
+  if (address.pathname !== new URL(form.action).pathname) return;
+  for (const field of all("input:not([type=hidden]), select", form)) {
+    address.searchParams.set(field.name, field.value);
+  }
+  link.href = address.href;
+}, true);
+
+// --- the address: a filter is a step in the history of the tab
+
+let here = location.pathname + location.search;
+
+function goTo(address) {
+  if (address === here) return;
+  here = address;
+  history.pushState(null, "", address);
+}
+
+addEventListener("popstate", () => {
+  const address = location.pathname + location.search;
+  if (address === here || !live.parts.length) return;
+  here = address;
+  const [part] = live.parts;
+  clearTimeout(part.form?.timer);
+  part.goal = address;
+  part.hurry();
+});
+
+for (const part of live.parts) if (part.form) choose(part.form);  // typed before this script ran
+
+// --- keys
+
+document.addEventListener("keydown", (event) => {
+  if (isShortcut(event) && "jkhl".includes(event.key)) step(event.key);
+});
+
+// j and k walk the cards in order, h and l go to the column beside, at the same height.
+function step(key) {
+  const seen = (root) => all("[data-nav]", root).filter((item) => item.checkVisibility());
+  const items = seen(document);
+  const at = items.indexOf(document.activeElement);
+  let next = items[at + (key === "j" ? 1 : -1)] || items[key === "j" ? items.length - 1 : 0];
+  if (key === "h" || key === "l") {
+    const columns = all(".col").map(seen).filter((column) => column.length);
+    const column = columns.findIndex((cards) => cards.includes(document.activeElement));
+    const row = Math.max(0, columns[column]?.indexOf(document.activeElement) ?? 0);
+    const beside = columns[Math.min(columns.length - 1, Math.max(0, column + (key === "l" ? 1 : -1)))];
+    next = beside?.[Math.min(row, beside.length - 1)];
+  }
+  next?.focus();
+  next?.scrollIntoView({ block: "nearest", inline: "nearest" });
+}
+
+// --- a phone opens the board at the first column with something in it that does not move
+
+const boardBox = one("#board");
+if (boardBox && innerWidth <= 860) {
+  const column = one(".why", boardBox)?.closest(".col") || one(".tcard", boardBox)?.closest(".col");
+  if (column) boardBox.scrollLeft = column.offsetLeft - 12;
+}

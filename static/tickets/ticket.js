@@ -1,0 +1,98 @@
+// The ticket page: its actions open in a dialog, keys reach the usual ones, its graph opens where work is.
+"use strict";
+
+// --- actions: their forms are pages of their own; here they open in a dialog, and the part shows the result
+
+const UNKNOWN =
+  "No answer came, so it may have been done or not. Press again to find out: nothing is done twice.";
+const FAILED = "This did not work: nothing was changed. Try again.";
+const BUSY = "The last act has no answer yet. Try again in a moment.";
+let asking = null;  // the address of the form that is being fetched
+let acting = null;  // the address of the act that is being done
+
+async function ask(link) {
+  const address = link.href;
+  if (asking === address) return;
+  if (acting) return toast(BUSY);
+  asking = address;
+  const part = partOf(link);
+  let answer = null;
+  for (let tries = 0; !answer && asking === address && tries < 3; tries += 1) {
+    answer = await part.send(address);
+  }
+  if (asking !== address) return;  // another one was asked for meanwhile
+  asking = null;
+  if (!answer) return toast("No connection: nothing was done. Try again.");
+  if (answer.redirected || !answer.text.includes("act-title")) return void (location.href = address);
+  if (answer.status >= 400) part.hurry();
+  openAct(answer.text, document.getElementById(link.id) || link);
+}
+
+function openAct(html, opener) {
+  const box = one("#act");
+  moveOutOfDialog(box);
+  box.innerHTML = html;
+  openDialog(box, opener);
+  const first = ["#refused", "select, textarea, input:not([type=hidden])", "button[type=submit]"];
+  first.map((selector) => one(selector, box)).find(Boolean)?.focus();
+}
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-act]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  ask(link);
+});
+
+document.addEventListener("submit", (event) => {
+  if (event.defaultPrevented || !event.target.matches("form[data-act]") || !one("#act")) return;
+  event.preventDefault();
+  carryOut(event.target);
+});
+
+async function carryOut(form) {
+  const address = form.action;
+  if (acting) return acting === address ? undefined : toast(BUSY);
+  acting = address;
+  const part = partOf(form);
+  const opener = one("[type=submit]", form);
+  const sent = { method: "POST", body: new URLSearchParams(new FormData(form)) };
+  const answer = await part.send(address, sent, WAITS_MS.act);
+  acting = null;
+  part.hurry();
+  if (!answer) return toast(UNKNOWN);
+  if (answer.redirected) return leave();
+  if (!answer.headers.get("Content-Type")?.startsWith("text/plain")) {
+    if (answer.status >= 500 || !answer.text.includes("act-title")) return toast(FAILED);
+    return openAct(answer.text, document.getElementById(opener.id) || opener);
+  }
+  one("#act").close();
+  toast(answer.text);
+}
+
+// --- what an act does depends on where it leads: without a choice every effect is shown
+
+document.addEventListener("change", ({ target }) => {
+  if (target.id !== "act-to") return;
+  all(".effect-to", target.form).forEach((part) => {
+    part.hidden = target.value !== "" && part.dataset.to !== target.value;
+  });
+});
+
+// --- keys
+
+document.addEventListener("keydown", (event) => {
+  if (!isShortcut(event)) return;
+  if (event.key === "a") one("[id^=main-]")?.click();
+  else if (event.key === "r") one("#head-retry-failed")?.click();
+});
+
+// --- a graph opens at what failed first, else at what runs
+
+const graphBox = one("#graph");
+const first = graphBox && (one(".node.bad rect", graphBox) || one(".node.run rect", graphBox));
+if (first) {
+  const [box, node] = [graphBox.getBoundingClientRect(), first.getBoundingClientRect()];
+  graphBox.scrollLeft = node.left - box.left - (box.width - node.width) / 2;
+  graphBox.scrollTop = node.top - box.top - (box.height - node.height) / 2;
+}
