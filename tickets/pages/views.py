@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
+from django.middleware.csrf import get_token
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.gzip import gzip_page
@@ -39,11 +41,25 @@ KEPT = [
 LAST_PROJECT, YEAR_S = "board_project", 365 * 86400  # a cookie: the project whose board was opened last
 
 
+def for_a_person(view: Any) -> Any:
+    """An answer to a page's script names who it is for, and has their token for the forms the page has open."""
+
+    @functools.wraps(view)
+    def named(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        answer: HttpResponse = view(request, *args, **kwargs)
+        if is_part(request):
+            answer["X-Person"] = str(request.user.pk)
+            answer["X-CSRF-Token"] = get_token(request)
+        return answer
+
+    return named
+
+
 def page(view: Any) -> Any:
     """A signed-in page: small on the wire, never kept by a proxy, and one address for itself and for its live
     part.
     """
-    kept = cache_control(private=True, no_cache=True)(view)
+    kept = cache_control(private=True, no_cache=True)(for_a_person(view))
     return require_safe(login_required(gzip_page(vary_on_headers("HX-Request", "HX-Request-Type")(kept))))
 
 
@@ -144,6 +160,7 @@ def find_action(kinds: Sequence[type[actions.Kind]], name: str) -> type[actions.
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 @gzip_page
+@for_a_person
 def act(request: HttpRequest, ticket: Ticket, subject: Any, kind: type[actions.Action]) -> HttpResponse:
     """The dialog of an action, or what came of it: to the page's script a sentence or the dialog again, else
     a page.
