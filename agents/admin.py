@@ -12,7 +12,19 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from agents.models import Account, Agent, AgentPresence, Event, Key, Member, Project, Reply, SignInTry
+from agents.models import (
+    Account,
+    Agent,
+    AgentPresence,
+    AgentSpec,
+    Event,
+    Key,
+    Member,
+    Project,
+    ProjectSpec,
+    Reply,
+    SignInTry,
+)
 from agents.models.key import LONGEST
 from agents.models.rights import SCOPES
 from omoi_site.admin_base import OmoiModelAdmin, ReadOnlyModelAdmin, ValueFilter, admin_action, badge, since
@@ -85,11 +97,13 @@ class ProjectAdmin(OmoiModelAdmin):
 
     def save_model(self, request: HttpRequest, project: Project, form: forms.ModelForm, change: bool) -> None:
         if not change:
-            changes = {
-                name: form.cleaned_data[name]
-                for name in ("key", "name", "repository", "workflow", "workflows", "profiles")
-            }
-            project.__dict__.update(Project.objects.create_project(**changes, by=request.user).__dict__)
+            spec = ProjectSpec(
+                **{
+                    name: form.cleaned_data[name]
+                    for name in ("key", "name", "repository", "workflow", "workflows", "profiles")
+                }
+            )
+            project.__dict__.update(Project.objects.create_project(spec, by=request.user).__dict__)
             return
         Project.objects.act(
             project.pk,
@@ -189,18 +203,23 @@ class AgentAdmin(OmoiModelAdmin):
 
     def save_model(self, request: HttpRequest, agent: Agent, form: forms.ModelForm, change: bool) -> None:
         changes = {
-            name: form.cleaned_data[name]
-            for name in ("kind", "capabilities", "phases", "tags", "capacity", "projects")
+            name: form.cleaned_data[name] for name in ("kind", "capabilities", "phases", "tags", "capacity")
         }
+        projects = form.cleaned_data["projects"]
         if not change:
-            made = Agent.objects.register(name=agent.name, owner=agent.owner, by=request.user, **changes)
+            spec = AgentSpec(agent.name, **changes)
+            made = Agent.objects.register(spec, by=request.user, projects=projects, owner=agent.owner)
             agent.__dict__.update(made.__dict__)
             return
         Agent.objects.act(
             agent.pk,
             "edit",
             by=request.user,
-            **{name: value for name, value in changes.items() if name in form.changed_data},
+            **{
+                name: value
+                for name, value in {**changes, "projects": projects}.items()
+                if name in form.changed_data
+            },
         )
 
     def save_related(self, request: HttpRequest, form: forms.ModelForm, formsets: Any, change: bool) -> None:

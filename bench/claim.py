@@ -209,10 +209,10 @@ def pace(ready: int, rounds: int, claims: int, step: Callable[[], Any]) -> dict[
 
 def scene(key: str, served: int) -> tuple[Any, Any]:
     """A ticket in DOING of a new project, and an agent with this many skills."""
-    from agents.models import Project
+    from agents.models import Project, ProjectSpec
     from tickets.models import Ticket, TicketSpec
 
-    project = Project.objects.create_project(key=key, by="system:bench")
+    project = Project.objects.create_project(ProjectSpec(key), by="system:bench")
     ticket = Ticket.objects.open(project, TicketSpec("A backlog"), by="system:bench")
     with Ticket.objects.locked(pk=ticket.pk) as locked:
         locked.advance(by="system:bench")
@@ -227,11 +227,11 @@ def clear() -> None:
 
 
 def _agent(name: str, served: int, project: Any) -> Any:
-    from agents.models import Agent
+    from agents.models import Agent, AgentSpec
 
     skills = [f"skill-{n}" for n in range(served)]
     return Agent.objects.register(
-        name=name, capabilities=skills, capacity=1000, projects=[project], by="system:bench"
+        AgentSpec(name, capabilities=skills, capacity=1000), projects=[project], by="system:bench"
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from agents.models import AgentSpec, ProjectSpec
 from tests.support.cluster import django_db_modify_db_settings  # noqa: F401  (here it goes before pytest-django's own)
 from tests.support.web_process import web  # noqa: F401
 from tickets.models import TicketSpec
@@ -60,7 +61,7 @@ def project(operator):
     from agents.models import Project
 
     return Project.objects.create_project(
-        key="OMO", workflow="simple", profiles=["echo", "pause"], by=operator
+        ProjectSpec("OMO", workflow="simple", profiles=["echo", "pause"]), by=operator
     )
 
 
@@ -68,14 +69,14 @@ def project(operator):
 def ada(project, operator):
     from agents.models import Agent
 
-    return Agent.objects.register(name="ada", projects=[project], capacity=5, by=operator)
+    return Agent.objects.register(AgentSpec("ada", capacity=5), projects=[project], by=operator)
 
 
 @pytest.fixture
 def bob(project, operator):
     from agents.models import Agent
 
-    return Agent.objects.register(name="bob", projects=[project], capacity=5, by=operator)
+    return Agent.objects.register(AgentSpec("bob", capacity=5), projects=[project], by=operator)
 
 
 @pytest.fixture

@@ -95,15 +95,16 @@ def _carried_out(
     response = act()
     if response.status_code < 300 and response.status_code != 204:
         text = JSONRenderer().render(response.data)
-        headers = {name: response[name] for name in KEPT_HEADERS if name in response}
         Reply.objects.store(
-            mark,
-            request_hash,
-            response.status_code,
-            headers,
-            seal.encrypt(text) if seal else text,
-            who.rights_used,
-            sealed=seal is not None,
+            Reply(
+                hash=mark,
+                request=request_hash,
+                status=response.status_code,
+                headers={name: response[name] for name in KEPT_HEADERS if name in response},
+                body=seal.encrypt(text) if seal else text,
+                rights=who.rights_used,
+                sealed=seal is not None,
+            )
         )
     return response
 

@@ -12,7 +12,7 @@ from agents.api.openapi import IDEMPOTENCY_KEY, IF_MATCH, Answer, listing, route
 from agents.api.pagination import PageIn, page
 from agents.api.parsing import Shape, asked, parse
 from agents.api.view import View, tagged
-from agents.models import Member, Project
+from agents.models import Member, Project, ProjectSpec
 from omoi_site.errors import Invalid
 
 
@@ -95,7 +95,7 @@ class ProjectsView(View):
     def post(self, request: Request) -> Response:
         data = parse(ProjectIn, request)
         self.require()
-        project = Project.objects.create_project(by=request.user, **data)
+        project = Project.objects.create_project(ProjectSpec(**data), by=request.user)
         return tagged(ProjectOut(project).data, project.version, status=201)
 
 

@@ -13,7 +13,7 @@ from agents.executors.job import Ending, Job
 from agents.executors.job_user import Unreachable, program
 from agents.executors.output_files import with_files
 from agents.executors.output_text import safe
-from agents.executors.process_group import Ran, run_group
+from agents.executors.process_group import Program, Ran, run_group
 from agents.executors.stop_signal import Stop
 from agents.executors.work_folder import environment, work_folder
 
@@ -24,9 +24,7 @@ def run_command(job: Job, stop: Stop) -> Ending:
         words, seen = job.words, environment(job, folder)
         try:
             words = [program(words[0], seen["PATH"]), *words[1:]]
-            ran = run_group(
-                words, folder=folder, environment=seen, stdin=brief, timeout_s=job.timeout_s, stop=stop
-            )
+            ran = run_group(Program(words, folder, seen, brief), timeout_s=job.timeout_s, stop=stop)
         except (Unreachable, OSError, ValueError) as error:
             return Ending.refused(f"{job.words[0]} could not be started: {error}")
         return with_files(ended(ran), job, folder)

@@ -49,31 +49,32 @@ class Ran:
     stopped: bool = False
 
 
-def run_group(
-    words: Sequence[str],
-    *,
-    folder: Path,
-    environment: dict[str, str],
-    stdin: IO[bytes],
-    timeout_s: float,
-    stop: Stop,
-    fds: Sequence[int] = (),
-    kept: int | None = None,
-) -> Ran:
-    """Run `words` until it ends by itself or is ended. Raises OSError when it cannot be started."""
+@dataclass(frozen=True)
+class Program:
+    """What to run: as subprocess has it. fds: descriptors it inherits beside the usual three."""
+
+    words: Sequence[str]
+    folder: Path
+    environment: dict[str, str]
+    stdin: IO[bytes]
+    fds: Sequence[int] = ()
+
+
+def run_group(program: Program, *, timeout_s: float, stop: Stop) -> Ran:
+    """Run it until it ends by itself or is ended. Raises OSError when it cannot be started."""
     process_guard.hire()
     began = time.monotonic()
     mark = f"{process_guard.mark}.{next(_numbers)}."
-    output = Output(kept) if kept else Output()
+    output = Output()
     with subprocess.Popen(
-        words,
-        stdin=stdin,
+        program.words,
+        stdin=program.stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        cwd=folder,
-        env={**environment, process_guard.NAME: mark},
+        cwd=program.folder,
+        env={**program.environment, process_guard.NAME: mark},
         start_new_session=True,
-        pass_fds=fds,
+        pass_fds=program.fds,
         umask=0o077,
         **as_executor(),
     ) as process:

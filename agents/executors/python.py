@@ -16,7 +16,7 @@ from agents.executors.command import ended, on_paper
 from agents.executors.job import Ending, Job
 from agents.executors.job_user import Unreachable, can_read, interpreter
 from agents.executors.output_files import with_files
-from agents.executors.process_group import run_group
+from agents.executors.process_group import Program, run_group
 from agents.executors.stop_signal import Stop
 from agents.executors.work_folder import environment, work_folder
 
@@ -40,16 +40,14 @@ def run_python(job: Job, stop: Stop) -> Ending:
         try:
             python = interpreter(sys.executable, *PYTHONS)
             with on_paper(call) as paper:
-                ran = run_group(
+                child = Program(
                     [python, "-s", "-c", Path(python_child.__file__).read_text()],
-                    folder=folder,
-                    environment=environment(job, folder)
-                    | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"},
+                    folder,
+                    environment(job, folder) | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"},
                     stdin=paper,
-                    timeout_s=job.timeout_s,
-                    stop=stop,
                     fds=[answer.fileno()],
                 )
+                ran = run_group(child, timeout_s=job.timeout_s, stop=stop)
         except (Unreachable, OSError, ValueError) as error:
             return Ending.refused(f"{job.words[0]} could not be started: {error}")
         if ran.cut or ran.code:

@@ -8,6 +8,7 @@ from agents.models.idempotent_reply import Reply
 from agents.models.key import Key
 from agents.models.project import Member, Project
 from agents.models.sign_in import SignInTry, TooManyTries
+from agents.models.spec import AgentSpec, ProjectSpec
 from agents.models.versioned import Locking, Versioned
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Actor",
     "Agent",
     "AgentPresence",
+    "AgentSpec",
     "AgentUnavailable",
     "Event",
     "Journaled",
@@ -22,6 +24,7 @@ __all__ = [
     "Locking",
     "Member",
     "Project",
+    "ProjectSpec",
     "Reply",
     "ResyncRequired",
     "Retired",

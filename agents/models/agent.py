@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -18,6 +18,7 @@ from psycopg.types.json import Jsonb
 from agents.models import hooks
 from agents.models.actor import Actor, label, sees_all
 from agents.models.project import Project
+from agents.models.spec import AgentSpec
 from agents.models.versioned import Locking, Versioned
 from omoi_site import limits, spoken
 from omoi_site.database import sql
@@ -36,6 +37,15 @@ def words(values: Iterable[str]) -> list[str]:
 
 def phase_names(values: Iterable[str]) -> list[str]:
     return sorted({value.strip().upper().removeprefix("PHASE_") for value in values if value.strip()})
+
+
+EDITABLE: dict[str, Callable[[Any], Any]] = {
+    "kind": lambda kind: kind,
+    "capabilities": words,
+    "phases": phase_names,
+    "tags": words,
+    "capacity": lambda capacity: capacity,
+}  # each as it is stored
 
 
 class Retired(OmoiError):
@@ -72,43 +82,35 @@ class AgentQuerySet(Locking["Agent"]):
 
     @sql.atomic
     def register(
-        self,
-        *,
-        name: str,
-        by: Actor,
-        kind: str = "worker",
-        capabilities: Sequence[str] = (),
-        phases: Sequence[str] = (),
-        tags: Sequence[str] = (),
-        capacity: int = 1,
-        projects: Iterable[Project] = (),
-        owner: Any = None,
+        self, spec: AgentSpec, *, by: Actor, projects: Iterable[Project] = (), owner: Any = None
     ) -> Agent:
         """A new agent, seen from this moment on. An agent registers others in its projects only."""
         projects = list(projects)
         if isinstance(by, Agent) and not projects:
             raise Invalid("name at least one of your projects", field="projects")
         agent = self.model(
-            name=name,
-            kind=kind,
-            capabilities=words(capabilities),
-            phases=phase_names(phases),
-            tags=words(tags),
-            capacity=capacity,
+            name=spec.name,
+            kind=spec.kind,
+            capabilities=words(spec.capabilities),
+            phases=phase_names(spec.phases),
+            tags=words(spec.tags),
+            capacity=spec.capacity,
             owner=owner,
         )
         sql.check(agent, without=["state"])
         sql.insert(
             agent,
             field="name",
-            taken=f"an agent named {name} is registered already",
-            next_action=f"Another key for it: `python3 manage.py keys create --agent {name}`. Or take another name.",
+            taken=f"an agent named {agent} is registered already",
+            next_action=(
+                f"Another key for it: `python3 manage.py keys create --agent {agent}`. Or take another name."
+            ),
         )
         agent.seen()
         agent.record(
             "agent.registered",
             by=by,
-            data={"kind": kind, "capabilities": agent.capabilities, "capacity": capacity},
+            data={"kind": agent.kind, "capabilities": agent.capabilities, "capacity": agent.capacity},
         )
         agent.work_in(projects, by=by)
         return agent
@@ -304,27 +306,14 @@ class Agent(FSMModelMixin, Versioned):
         *,
         by: Actor,
         version: int | None = None,
-        kind: str | None = None,
-        capabilities: Sequence[str] | None = None,
-        phases: Sequence[str] | None = None,
-        tags: Sequence[str] | None = None,
-        capacity: int | None = None,
         projects: Iterable[Project] | None = None,
+        **changes: Any,
     ) -> None:
-        """Change what is given, for claims from now on; what it holds it keeps."""
-        changes = {
-            "kind": kind,
-            "capabilities": None if capabilities is None else words(capabilities),
-            "phases": None if phases is None else phase_names(phases),
-            "tags": None if tags is None else words(tags),
-            "capacity": capacity,
-        }
-        self.change(
-            "agent.edited",
-            {field: value for field, value in changes.items() if value is not None},
-            by=by,
-            version=version,
-        )
+        """Change fields of EDITABLE, for claims from now on; what it holds it keeps."""
+        if strange := changes.keys() - EDITABLE.keys():
+            raise TypeError(f"an agent's {', '.join(sorted(strange))} cannot be edited")
+        fields = {name: EDITABLE[name](value) for name, value in changes.items()}
+        self.change("agent.edited", fields, by=by, version=version)
         if projects is not None:
             self.work_in(projects, by=by)
 

@@ -10,14 +10,20 @@ from django.db import models
 from django.db.models.functions import Now
 from psycopg.types.json import Jsonb
 
-from agents.models.rights import Used
 from omoi_site.database import sql
 
 KEPT = timedelta(hours=48)
 STORE = """
-INSERT INTO agents_reply (hash, request, status, headers, body, rights, sealed, created_at) VALUES (%s, %s, %s, %s, %s, %s, %s, now())
-ON CONFLICT (hash) DO UPDATE SET request = excluded.request, status = excluded.status, headers = excluded.headers, body = excluded.body,
-       rights = excluded.rights, sealed = excluded.sealed, created_at = excluded.created_at
+INSERT INTO agents_reply (hash, request, status, headers, body, rights, sealed, created_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, now())
+ON CONFLICT (hash) DO UPDATE SET
+  request = excluded.request,
+  status = excluded.status,
+  headers = excluded.headers,
+  body = excluded.body,
+  rights = excluded.rights,
+  sealed = excluded.sealed,
+  created_at = excluded.created_at
 """
 
 
@@ -26,18 +32,20 @@ class ReplyQuerySet(models.QuerySet["Reply"]):
         return self.filter(created_at__gt=Now() - KEPT)
 
     @staticmethod
-    def store(
-        mark: bytes,
-        request: bytes,
-        status: int,
-        headers: dict[str, str],
-        body: bytes,
-        rights: Used,
-        *,
-        sealed: bool,
-    ) -> None:
-        """Store an answer under its mark; one past its time may still be there, and gives way."""
-        sql.rows(STORE, [mark, request, status, Jsonb(headers), body, Jsonb(rights), sealed])
+    def store(reply: Reply) -> None:
+        """Store an answer; one past its time may still be there under its hash, and gives way."""
+        sql.rows(
+            STORE,
+            [
+                reply.hash,
+                reply.request,
+                reply.status,
+                Jsonb(reply.headers),
+                reply.body,
+                Jsonb(reply.rights),
+                reply.sealed,
+            ],
+        )
 
     def forget(self, limit: int = 1000) -> int:
         """Delete answers past their time, in a batch; returns how many."""

@@ -14,12 +14,14 @@ from django.utils import timezone
 from agents import profiles
 from agents.models import hooks
 from agents.models.actor import Actor, pk_of, sees_all
+from agents.models.spec import ProjectSpec
 from agents.models.versioned import Locking, Versioned
 from omoi_site import limits
 from omoi_site.database import sql
 from omoi_site.errors import Forbidden, Invalid
 
 KEY = RegexValidator(r"\A[A-Z][A-Z0-9]{1,9}\Z", "2 to 10 capital letters and digits, a letter first")
+EDITABLE = {"name", "repository", "workflow", "workflows", "profiles"}
 
 
 class ProjectQuerySet(Locking["Project"]):
@@ -32,30 +34,21 @@ class ProjectQuerySet(Locking["Project"]):
         return self.filter(**{"members__user" if hasattr(who, "get_username") else "agents": pk_of(who)})
 
     @sql.atomic
-    def create_project(
-        self,
-        *,
-        key: str,
-        by: Actor,
-        name: str = "",
-        repository: str = "",
-        workflow: str = "",
-        workflows: Iterable[str] = (),
-        profiles: Iterable[str] = (),
-    ) -> Project:
-        """Create a project; `workflow` is the name new tickets follow, `workflows` what they may follow
-        besides, `profiles` what its tasks may run.
-        """
+    def create_project(self, spec: ProjectSpec, *, by: Actor) -> Project:
         project = self.model(
-            key=key, name=name or key, repository=repository, workflow=workflow, workflows=distinct(workflows)
+            key=spec.key,
+            name=spec.name or spec.key,
+            repository=spec.repository,
+            workflow=spec.workflow,
+            workflows=distinct(spec.workflows),
+            profiles=grantable(spec.profiles, by=by),
         )
-        project.profiles = grantable(profiles, by=by)
         sql.check(project)
         hooks.run("project.chose_workflow", project, by=by)
         sql.insert(
             project,
             field="key",
-            taken=f"there is a project {key} already",
+            taken=f"there is a project {project} already",
             next_action="Use that one, change it in the admin, or take another key.",
         )
         project.record("project.created", by=by, data=project.settings())
@@ -119,33 +112,17 @@ class Project(Versioned):
 
     # -- each runs on a row from `locked()`
 
-    def edit(
-        self,
-        *,
-        by: Actor,
-        version: int | None = None,
-        name: str | None = None,
-        repository: str | None = None,
-        workflow: str | None = None,
-        workflows: Iterable[str] | None = None,
-        profiles: Iterable[str] | None = None,
-    ) -> None:
-        """Change what is given; tickets that are there keep their workflow, and tasks whose profile is not
-        granted any more fail when they are run.
+    def edit(self, *, by: Actor, version: int | None = None, **changes: Any) -> None:
+        """Change fields of EDITABLE; tickets that are there keep their workflow, and tasks whose profile is
+        not granted any more fail when they are run.
         """
-        changes = {
-            "name": name,
-            "repository": repository,
-            "workflow": workflow,
-            "workflows": None if workflows is None else distinct(workflows),
-            "profiles": None if profiles is None else grantable(profiles, by=by, granted=self.profiles),
-        }
-        before = self.change(
-            "project.edited",
-            {field: value for field, value in changes.items() if value is not None},
-            by=by,
-            version=version,
-        )
+        if strange := changes.keys() - EDITABLE:
+            raise TypeError(f"a project's {', '.join(sorted(strange))} cannot be edited")
+        if "workflows" in changes:
+            changes["workflows"] = distinct(changes["workflows"])
+        if "profiles" in changes:
+            changes["profiles"] = grantable(changes["profiles"], by=by, granted=self.profiles)
+        before = self.change("project.edited", changes, by=by, version=version)
         if before.keys() & {"workflow", "workflows"}:
             hooks.run("project.chose_workflow", self, by=by)
 

@@ -12,6 +12,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -25,31 +26,22 @@ LOOK_S = 0.5  # between two looks at the code, where somebody works on it
 ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
+@dataclass(eq=False)
 class Supervisor:
-    """One OMOI_HOME's processes.
+    """One OMOI_HOME's processes."""
 
-    prepare: called when the database answers, before the roles start; welcome: when every role has become
-    ready for the first time; grace_s: what a role gets to end in; say: told in a sentence what happens;
-    changed: which file of the code was changed since it was last asked, if any: then the roles start again.
-    """
+    home: Path
+    url: str
+    server: Server | None  # none where DATABASE_URL names one
+    listener: socket.socket
+    roles: list[Child]
+    grace_s: float  # what a role gets to end in
+    prepare: Callable[[], None]  # called when the database answers, before the roles start
+    welcome: Callable[[], None]  # called when every role has become ready for the first time
+    say: Callable[[str], None]  # called with a sentence for each thing that happens
+    changed: Callable[[], str] | None = None  # which file of the code has changed since the last call, if any
 
-    def __init__(
-        self,
-        home: Path,
-        url: str,
-        *,
-        server: Server | None,
-        listener: socket.socket,
-        roles: list[Child],
-        grace_s: float,
-        prepare: Callable[[], None],
-        welcome: Callable[[], None],
-        say: Callable[[str], None],
-        changed: Callable[[], str] | None = None,
-    ) -> None:
-        self.home, self.url, self.server, self.listener, self.roles = home, url, server, listener, roles
-        self.grace_s = grace_s
-        self.prepare, self.welcome, self.say, self.changed = prepare, welcome, say, changed
+    def __post_init__(self) -> None:
         self.started_at = datetime.now(UTC).isoformat()
         self.asked_to_end = 0
         self.starting = True

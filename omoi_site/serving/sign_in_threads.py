@@ -42,8 +42,10 @@ def hashes_a_password(scope: Scope) -> bool:
 class SignInBridge(Bridge):
     """The bridge for requests that hash a password."""
 
+    limit = CHUNK
+
     def __init__(self, wsgi: Any, threads: Threads) -> None:
-        super().__init__(wsgi, threads, limit=CHUNK)
+        super().__init__(wsgi, threads)
         self.at_once: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -77,9 +77,10 @@ class Answered(Exception):
 class Bridge:
     """The ASGI application that hands ordinary requests to `wsgi`, in the request threads.
 
-    asks: whether `wsgi` knows ADMISSION, and is asked before more than a little of a body is kept. limit:
-    bytes of a body, where the address has no limit of its own.
+    asks: whether `wsgi` knows ADMISSION, and is asked before more than a little of a body is kept.
     """
+
+    limit = LIMIT  # bytes of a body, where the address has no limit of its own
 
     def __init__(
         self,
@@ -90,7 +91,6 @@ class Bridge:
         patience: Patience | None = None,
         bounds: Bounds | None = None,
         asks: bool = False,
-        limit: int = LIMIT,
     ) -> None:
         self.wsgi = wsgi
         self.threads = threads
@@ -98,7 +98,6 @@ class Bridge:
         self.patience = patience or Patience()
         self.bounds = bounds or Bounds()
         self.asks = asks
-        self.limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -128,16 +127,7 @@ class Bridge:
         except Gone:
             pass
         except Answered as refused:
-            status, headers, answer = refused.answer
-            await self.finish(
-                scope,
-                send,
-                status,
-                headers,
-                answer if isinstance(answer, bytes) else answer.read(),
-                unread,
-                self.patience,
-            )
+            await self.finish(scope, send, refused.answer, unread, self.patience)
         except OmoiError as error:
             await self.refuse(scope, send, error, unread)
         else:
@@ -274,21 +264,16 @@ class Bridge:
         headers, text = refusal(error, page=for_a_person(scope["path"], accept))
         late = isinstance(error, Stalled)  # its time is over: only what is on its way is waited for
         patience = replace(self.patience, total_s=self.patience.stalled_s) if late else self.patience
-        await self.finish(scope, send, error.status, headers, text, unread, patience)
+        await self.finish(scope, send, (error.status, headers, text), unread, patience)
 
     async def finish(
-        self,
-        scope: Scope,
-        send: Send,
-        status: int,
-        headers: Headers,
-        text: bytes,
-        unread: Receive | None,
-        patience: Patience,
+        self, scope: Scope, send: Send, answer: Answer, unread: Receive | None, patience: Patience
     ) -> None:
         """Send a short answer. Closing on a body that was not read would reset the connection under it, so
         the rest comes in first.
         """
+        status, headers, content = answer
+        text = content if isinstance(content, bytes) else content.read()
         if unread:
             headers = [*headers, (b"connection", b"close")]
         try:

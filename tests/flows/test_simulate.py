@@ -13,7 +13,7 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 
-from agents.models import Agent, Event, Key, Project
+from agents.models import Agent, Event, Key, Project, ProjectSpec
 from tests.support import cluster
 from tests.support.lossy_proxy import losing_answers
 from tests.support.up_process import Up, short_home
@@ -36,7 +36,7 @@ PLAIN = {
 def backlog(operator):
     """A project with 30 open tasks, of which 20 need an earlier one."""
     Workflow.objects.install(PLAIN)
-    project = Project.objects.create_project(key="SIM", by=operator, workflow="plain")
+    project = Project.objects.create_project(ProjectSpec("SIM", workflow="plain"), by=operator)
     specs = [
         TaskSpec(f"task {number}", capabilities=["python"] if number % 3 else []) for number in range(30)
     ]

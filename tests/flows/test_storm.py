@@ -12,7 +12,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from agents.models import Agent, Event, Key
+from agents.models import Agent, AgentSpec, Event, Key
 from omoi_site.database import sql
 from tests.factories import allow_workflow
 from tests.support.concurrency import race
@@ -94,7 +94,7 @@ def test_every_task_is_granted_once_and_nobody_holds_more_than_they_may(
     from tickets.models import Ticket
 
     agents = [
-        Agent.objects.register(name=f"agent-{n}", projects=[project], capacity=CAPACITY, by=operator)
+        Agent.objects.register(AgentSpec(f"agent-{n}", capacity=CAPACITY), projects=[project], by=operator)
         for n in range(claimers // TO_AN_AGENT)
     ]
     keys = [Key.objects.issue(agent=agent, by=operator)[1] for agent in agents for _ in range(TO_AN_AGENT)]
@@ -150,7 +150,9 @@ def test_threads_that_settle_neighbours_with_a_shared_child_free_it_once(ticket,
     from tests.factories import complete
     from tickets.models.task.spec import NeedSpec
 
-    agents = [Agent.objects.register(name=f"agent-{n}", projects=[project], by=operator) for n in range(12)]
+    agents = [
+        Agent.objects.register(AgentSpec(f"agent-{n}"), projects=[project], by=operator) for n in range(12)
+    ]
     parents = Task.objects.add(ticket, [TaskSpec(f"parent {n}") for n in range(12)], by=operator)
     [child] = Task.objects.add(
         ticket, [TaskSpec("child", needs=[NeedSpec(task.pk) for task in parents])], by=operator

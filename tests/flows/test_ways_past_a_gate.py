@@ -18,7 +18,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError, transaction
 from django.test import Client
 
-from agents.models import Agent, Event, Member, Project
+from agents.models import Agent, Event, Member, Project, ProjectSpec
 from omoi_site.database import sql
 from omoi_site.errors import OmoiError
 from tests.factories import lapse, submit
@@ -182,7 +182,9 @@ def force_as_an_operator_of_the_project(scene):
 def force_as_the_admin_of_another_project(scene):
     sam = scene.people.objects.create_user("sam")
     Member.objects.create(
-        project=Project.objects.create_project(key="OTHER", by=scene.operator), user=sam, role="admin"
+        project=Project.objects.create_project(ProjectSpec("OTHER"), by=scene.operator),
+        user=sam,
+        role="admin",
     )
     Member.objects.create(project=scene.project, user=sam, role="operator")
     return api_of(sam).post(

@@ -10,7 +10,7 @@ from django.contrib import admin
 from django.contrib.auth.models import Permission
 from django.urls import reverse
 
-from agents.models import Account, Agent, Key, Member, Project, SignInTry
+from agents.models import Account, Agent, AgentSpec, Key, Member, Project, ProjectSpec, SignInTry
 from omoi_site.database import sql
 from tests.factories import complete
 from tickets.models import (
@@ -240,8 +240,8 @@ def staff(client, project, django_user_model):
 @pytest.fixture
 def elsewhere(operator):
     """A ticket, a task and an agent of a project that sam is no member of."""
-    other = Project.objects.create_project(key="SECRET", workflow="simple", by=operator)
-    Agent.objects.register(name="zelda", projects=[other], by=operator)
+    other = Project.objects.create_project(ProjectSpec("SECRET", workflow="simple"), by=operator)
+    Agent.objects.register(AgentSpec("zelda"), projects=[other], by=operator)
     ticket = Ticket.objects.open(
         other, TicketSpec("Hidden away", tasks=[TaskSpec("Hidden away")]), by=operator
     )

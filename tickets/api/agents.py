@@ -17,7 +17,7 @@ from agents.api.pagination import PageIn, page
 from agents.api.parsing import Shape, asked, parse
 from agents.api.projects import ReasonIn
 from agents.api.view import View, tagged
-from agents.models import Agent, Key, Project, rights
+from agents.models import Agent, AgentSpec, Key, Project, rights
 from omoi_site import limits
 from omoi_site.errors import Invalid, NotFound
 from tickets.api.fields import PhaseField
@@ -122,7 +122,7 @@ class AgentsView(View):
             self.require()
         owner = self._owner(data.pop("owner", None))
         with transaction.atomic():  # an agent nobody has the key of would stand in the way of the next try
-            agent = Agent.objects.register(by=request.user, projects=projects, owner=owner, **data)
+            agent = Agent.objects.register(AgentSpec(**data), by=request.user, projects=projects, owner=owner)
             _, text = Key.objects.issue(by=request.user, agent=agent)
             document = {"agent": AgentOut(the_agent(self, agent.name)).data, "key": text}
         return tagged(document, agent.version, status=201)

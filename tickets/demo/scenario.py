@@ -9,7 +9,7 @@ from pathlib import Path
 from django.db import transaction
 
 from agents import profiles
-from agents.models import Project
+from agents.models import Project, ProjectSpec
 from tickets.demo.workspace import Impossible, backlog
 from tickets.models import BlockedClass, Ticket, TicketSpec, TransitionNotAllowed, Workflow
 from tickets.models.ticket.record import Priority
@@ -27,7 +27,8 @@ def open_project(repository: str) -> Project:
     """The demo's project, made when missing. Raises Impossible where somebody else's project has its key."""
     Workflow.objects.install(DOCUMENT)
     project = Project.objects.filter(key=KEY).first() or Project.objects.create_project(
-        key=KEY, name="Demo: a ledger", repository=repository, workflow=WORKFLOW, profiles=PROFILES, by=BY
+        ProjectSpec(KEY, name="Demo: a ledger", repository=repository, workflow=WORKFLOW, profiles=PROFILES),
+        by=BY,
     )
     if project.workflow != WORKFLOW:
         raise Impossible(

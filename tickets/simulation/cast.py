@@ -9,7 +9,7 @@ from datetime import timedelta
 from django.db import transaction
 from django.db.models.functions import Now
 
-from agents.models import Agent, Event, Key, Project
+from agents.models import Agent, AgentSpec, Event, Key, Project
 from omoi_site.database import sql
 from tickets.simulation.agent import MOST_AT_ONCE
 
@@ -29,10 +29,12 @@ def enlist(project: Project, count: int, *, keys_for: timedelta) -> list[tuple[A
     for number in range(1, count + 1):
         with transaction.atomic():
             agent = Agent.objects.register(
-                name=f"sim-{run}-{number:02}",
-                capabilities=[row["word"] for row in wanted],
-                capacity=MOST_AT_ONCE,
-                tags=[TAG],
+                AgentSpec(
+                    f"sim-{run}-{number:02}",
+                    capabilities=[row["word"] for row in wanted],
+                    capacity=MOST_AT_ONCE,
+                    tags=[TAG],
+                ),
                 projects=[project],
                 by=BY,
             )

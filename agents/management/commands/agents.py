@@ -6,10 +6,12 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from agents.models import Agent, Key, Project
+from agents.models import Agent, AgentSpec, Key, Project
 from omoi_site import commands
 from omoi_site.database import sql
 from omoi_site.errors import NotFound
+
+PARTS = ("kind", "capabilities", "phases", "tags", "capacity")
 
 
 class Command(commands.Command):
@@ -63,14 +65,11 @@ class Command(commands.Command):
                 f"there is no project {missing[0]}",
                 next_action=f"Make it with `python3 manage.py projects create {missing[0]}`.",
             )
-        shape = {part: shape[part] for part in ("kind", "capabilities", "phases", "tags", "capacity")}
-        agent = Agent.objects.register(name=name, projects=found_projects.values(), by=commands.BY, **shape)
+        spec = AgentSpec(name, **{part: shape[part] for part in PARTS})
+        agent = Agent.objects.register(spec, projects=found_projects.values(), by=commands.BY)
         _, key = Key.objects.issue(agent=agent, by=commands.BY)
-        shown = {
-            part: getattr(agent, part)
-            for part in ("name", "kind", "capabilities", "phases", "tags", "capacity")
-        }
-        return {"agent": {**shown, "projects": sorted(found_projects)}, "key": key}
+        shown = {part: getattr(agent, part) for part in PARTS}
+        return {"agent": {"name": agent.name, **shown, "projects": sorted(found_projects)}, "key": key}
 
     def created(self, made: commands.Document) -> None:
         agent = made["agent"]

@@ -120,8 +120,8 @@ class Command(BaseCommand):
             "demo": {"once": True},
         }
         return Supervisor(
-            home,
-            self.url,
+            home=home,
+            url=self.url,
             server=None if os.environ.get("DATABASE_URL") else embedded.Server(home),
             listener=listener,
             roles=[

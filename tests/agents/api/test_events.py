@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents.models import Agent, Project
+from agents.models import Agent, AgentSpec, Project, ProjectSpec
 from tests.support.api_client import api_of
 from tickets.models import Task, Ticket, TicketSpec
 
@@ -36,16 +36,16 @@ def test_every_act_is_told_once_in_order_and_read_on_by_cursor(task, ada, operat
 
 
 def test_who_is_outside_a_project_reads_nothing_of_it(ticket, operator):
-    other = Project.objects.create_project(key="ELSE", workflow="simple", by=operator)
-    eve = Agent.objects.register(name="eve", projects=[other], by=operator)
+    other = Project.objects.create_project(ProjectSpec("ELSE", workflow="simple"), by=operator)
+    eve = Agent.objects.register(AgentSpec("eve"), projects=[other], by=operator)
     Ticket.objects.open(other, TicketSpec("theirs"), by=operator)
     topics = {event["topic"] for event in api_of(eve).get("/events", limit=200).json()["results"]}
     assert topics == {"project:ELSE", "ticket:ELSE-1", "agent:eve"}
 
 
 def test_who_sees_some_of_an_agents_projects_hears_of_no_other(project, ada, bob, operator):
-    hidden = Project.objects.create_project(key="HID", workflow="simple", by=operator)
-    Agent.objects.register(name="eve", projects=[project, hidden], by=operator)
+    hidden = Project.objects.create_project(ProjectSpec("HID", workflow="simple"), by=operator)
+    Agent.objects.register(AgentSpec("eve"), projects=[project, hidden], by=operator)
     for projects in ([hidden], [project, hidden]):
         with Agent.objects.locked(pk=ada.pk) as row:
             row.edit(by=operator, capacity=2, projects=projects)

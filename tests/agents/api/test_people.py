@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents.models import Agent, Member, Project
+from agents.models import Agent, AgentSpec, Member, Project, ProjectSpec
 from omoi_site.database import sql
 from tests.support.api_client import Api, api_of
 
@@ -66,7 +66,7 @@ def stranger(django_user_model, operator):
     """An admin of another project."""
     user = django_user_model.objects.create_user("sam")
     Member.objects.create(
-        project=Project.objects.create_project(key="OTHER", by=operator), user=user, role="admin"
+        project=Project.objects.create_project(ProjectSpec("OTHER"), by=operator), user=user, role="admin"
     )
     return user
 
@@ -142,7 +142,7 @@ def test_an_agent_makes_no_key_with_more_than_it_has(ada):
 
 def test_agents_are_found_by_what_they_can(operator, project):
     for name, capabilities in (("one", ["python"]), ("two", ["python", "analysis"]), ("none", ["go"])):
-        Agent.objects.register(name=name, capabilities=capabilities, projects=[project], by=operator)
+        Agent.objects.register(AgentSpec(name, capabilities=capabilities), projects=[project], by=operator)
     calls = api_of(operator)
     found = calls.get("/agents/search", capability=["analysis", "python"]).json()["results"]
     assert [match["agent"]["name"] for match in found] == ["two", "one"]
@@ -161,8 +161,8 @@ def test_a_session_needs_the_csrf_token(operator, project):
 
 
 def test_an_agent_has_its_scopes_in_its_projects_alone(operator, project, ada):
-    other = Project.objects.create_project(key="OTHER", by=operator)
-    Agent.objects.register(name="eve", projects=[project, other], by=operator)
+    other = Project.objects.create_project(ProjectSpec("OTHER"), by=operator)
+    Agent.objects.register(AgentSpec("eve"), projects=[project, other], by=operator)
     calls = api_of(ada, "admin", "agents:register", "work")
     assert calls.post("/agents/eve/retire", {}).status_code == 403
     assert calls.post("/agents/eve/keys", {}).status_code == 403
@@ -188,15 +188,15 @@ def test_a_cursor_of_somebody_else_is_refused(operator, project):
 
 
 def test_the_projects_of_an_agent_are_told_to_those_who_see_them(vera, operator, project):
-    other = Project.objects.create_project(key="OTHER", by=operator)
-    Agent.objects.register(name="eve", projects=[project, other], by=operator)
+    other = Project.objects.create_project(ProjectSpec("OTHER"), by=operator)
+    Agent.objects.register(AgentSpec("eve"), projects=[project, other], by=operator)
     assert api_of(vera).get("/agents/eve").json()["projects"] == ["OMO"]
     assert api_of(operator).get("/agents/eve").json()["projects"] == ["OMO", "OTHER"]
 
 
 def test_an_agent_registers_others_in_its_projects_only(ada, project, operator):
     calls = api_of(ada, "work", "agents:register")
-    Project.objects.create_project(key="OTHER", by=operator)
+    Project.objects.create_project(ProjectSpec("OTHER"), by=operator)
     for projects, status in (([], 422), (["OTHER"], 404)):
         assert calls.post("/agents", {"name": "eve", "projects": projects}).status_code == status
         assert not Agent.objects.filter(name="eve").exists()
@@ -218,7 +218,9 @@ def test_a_kept_answer_is_not_given_to_who_lost_the_right_to_it(
     path, body = REPLAYED[what]
     user = django_user_model.objects.create_user("olga")
     Member.objects.set(project, user, "admin", by=operator)
-    Member.objects.set(Project.objects.create_project(key="OTHER", by=operator), user, "admin", by=operator)
+    Member.objects.set(
+        Project.objects.create_project(ProjectSpec("OTHER"), by=operator), user, "admin", by=operator
+    )
     calls = api_of(user)
     first = calls.post(path, body, Idempotency_Key="k")
     assert first.status_code == 201, first.json()

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from agents.models import Key, Member, Project
+from agents.models import Key, Member, Project, ProjectSpec
 from agents.models.key import LONGEST_BY_AGENT
 from omoi_site.errors import Forbidden
 from tests.support.api_client import Api, api_of
@@ -118,7 +118,7 @@ def test_nobody_gives_a_key_more_than_they_have(project, ada, operator, django_u
     for who, key in refused:
         with pytest.raises(Forbidden):
             Key.objects.issue(by=who, **key)
-    Project.objects.create_project(key="TWO", by=operator).agents.add(ada)
+    Project.objects.create_project(ProjectSpec("TWO"), by=operator).agents.add(ada)
     with pytest.raises(Forbidden):
         Key.objects.issue(by=people["admin"], agent=ada)  # who is admin in one of its projects only
     assert not Key.objects.exists()

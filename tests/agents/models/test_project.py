@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents.models import Event, Member, Project
+from agents.models import Event, Member, Project, ProjectSpec
 from omoi_site.errors import Invalid, VersionConflict
 from tickets.models import Task, TaskSpec, UnknownWorkflow
 
@@ -47,11 +47,11 @@ def test_an_edit_from_an_old_copy_is_refused(project, operator):
 
 def test_a_project_chooses_only_a_workflow_that_is_there(project, operator):
     with pytest.raises(UnknownWorkflow):
-        Project.objects.create_project(key="NEW", by=operator, workflow="nowhere")
+        Project.objects.create_project(ProjectSpec("NEW", workflow="nowhere"), by=operator)
     with pytest.raises(UnknownWorkflow), Project.objects.locked(key="OMO") as locked:
         locked.edit(by=operator, workflow="nowhere")
     with pytest.raises(Invalid):
-        Project.objects.create_project(key="OMO", by=operator)
+        Project.objects.create_project(ProjectSpec("OMO"), by=operator)
 
 
 def test_members_are_set_and_removed_and_the_journal_tells(project, operator, django_user_model):

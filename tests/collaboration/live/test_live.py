@@ -9,7 +9,7 @@ import time
 import pytest
 from django.db import connection, transaction
 
-from agents.models import Event, Member, Project
+from agents.models import Event, Member, Project, ProjectSpec
 from agents.models.journal_changes import MOST, SINCE, changed_since
 from omoi_site.database import sql
 from tests.support.wait import until
@@ -105,7 +105,7 @@ def test_an_older_open_transaction_holds_nothing_back(page, project, ticket):
 
 
 def test_a_page_that_comes_back_hears_exactly_what_changed_since(web, operator, project, ticket):
-    other = Project.objects.create_project(key="TWO", by=operator)
+    other = Project.objects.create_project(ProjectSpec("TWO"), by=operator)
     topics = ["project:OMO", "ticket:OMO-1", "project:TWO"]
     page = web.page(operator)
     settled(page)
@@ -141,7 +141,7 @@ def test_a_page_that_was_away_for_too_long_asks_for_everything_again(page, proje
 
 
 def test_a_person_outside_the_project_hears_nothing_of_it(web, viewer, project, ticket, ada, operator):
-    own = Project.objects.create_project(key="OWN", by=operator)
+    own = Project.objects.create_project(ProjectSpec("OWN"), by=operator)
     Member.objects.create(project=own, user=viewer, role="viewer")
     settled(web.page(operator))
     page = web.page(viewer)

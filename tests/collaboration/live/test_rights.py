@@ -13,7 +13,7 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from websockets.exceptions import ConnectionClosed
 
-from agents.models import Agent, Key, Member, Project
+from agents.models import Agent, AgentSpec, Key, Member, Project, ProjectSpec
 from agents.models.journal_changes import changed_since
 from collaboration.live import access
 from omoi_site.database import location, sql
@@ -214,7 +214,7 @@ def test_all_sockets_are_looked_after_in_one_statement_and_as_the_rights_have_it
     `may_follow` allows.
     """
     chance = random.Random(22)
-    projects = [Project.objects.create_project(key=f"P{number}", by=operator) for number in range(6)]
+    projects = [Project.objects.create_project(ProjectSpec(f"P{number}"), by=operator) for number in range(6)]
     people = [
         django_user_model.objects.create_user(f"user{number}", is_superuser=number == 0)
         for number in range(12)
@@ -224,7 +224,7 @@ def test_all_sockets_are_looked_after_in_one_statement_and_as_the_rights_have_it
             Member.objects.create(project=project, user=person, role="viewer")
     agents = [
         Agent.objects.register(
-            name=f"agent{number}",
+            AgentSpec(f"agent{number}"),
             projects=chance.sample(projects, 1),
             owner=chance.choice([None, *people]),
             by=operator,

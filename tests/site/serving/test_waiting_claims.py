@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from agents.models import Agent, Key, Reply
+from agents.models import Agent, AgentSpec, Key, Reply
 from omoi_site.database import sql
 from tests.support.api_client import api_of
 from tests.support.long_poll import Poll, answered
@@ -62,7 +62,7 @@ def waiting(web, polls):
 def crowd(project, operator):
     """Two hundred agents' keys."""
     agents = [
-        Agent.objects.register(name=f"agent-{number}", projects=[project], by=operator)
+        Agent.objects.register(AgentSpec(f"agent-{number}"), projects=[project], by=operator)
         for number in range(CROWD)
     ]
     return [key_of(agent) for agent in agents]

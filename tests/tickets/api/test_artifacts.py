@@ -8,7 +8,7 @@ from io import BytesIO
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from agents.models import Agent, Project
+from agents.models import Agent, AgentSpec, Project, ProjectSpec
 from omoi_site.errors import Invalid
 from tests.factories import lapse
 from tests.support.api_client import ROOT, api_of
@@ -220,8 +220,8 @@ def test_a_completion_with_an_old_fence_keeps_no_artifact(task, ada, bob):
 
 
 def test_a_task_of_another_project_is_told_nothing_of(at, ada, operator):
-    other = Project.objects.create_project(key="SEC", workflow="simple", by=operator)
-    eve = Agent.objects.register(name="eve", projects=[other], by=operator)
+    other = Project.objects.create_project(ProjectSpec("SEC", workflow="simple"), by=operator)
+    eve = Agent.objects.register(AgentSpec("eve"), projects=[other], by=operator)
     Ticket.objects.open(other, TicketSpec("x", tasks=[TaskSpec("x")]), by=operator)
     [claim] = Task.objects.claim(by=eve)
     refused = api_of(ada).post(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents.models import Agent, AgentPresence, Project
+from agents.models import Agent, AgentPresence, AgentSpec, Project, ProjectSpec
 from tests.factories import lapse
 from tests.support.api_client import Api, api_of
 from tickets.models import Task, TaskSpec, Ticket, TicketSpec
@@ -129,13 +129,13 @@ def test_without_a_key_nobody_claims(db):
 
 @pytest.mark.parametrize("key", ["SEC", "NONE", "A\nB", "x y"])
 def test_a_project_one_does_not_see_is_not_found(ada, operator, key):
-    Project.objects.create_project(key="SEC", by=operator)
+    Project.objects.create_project(ProjectSpec("SEC"), by=operator)
     assert api_of(ada).post("/claims", {"project": key, "wait_s": 30}).status_code == 404
 
 
 def test_who_holds_a_task_of_another_project_is_not_told(ada, operator):
-    other = Project.objects.create_project(key="SEC", workflow="simple", by=operator)
-    eve = Agent.objects.register(name="eve", projects=[other], by=operator)
+    other = Project.objects.create_project(ProjectSpec("SEC", workflow="simple"), by=operator)
+    eve = Agent.objects.register(AgentSpec("eve"), projects=[other], by=operator)
     Ticket.objects.open(other, TicketSpec("x", tasks=[TaskSpec("x")]), by=operator)
     [claim] = Task.objects.claim(by=eve)
     told = api_of(ada).post(

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from agents.models import Agent
+from agents.models import Agent, AgentSpec, ProjectSpec
 from omoi_site.database import sql
 from tests.support.api_client import api_of
 from tickets.models import Artifact, Task, TaskSpec
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def eve(project, operator):
     """An agent who can hold many."""
-    return Agent.objects.register(name="eve", projects=[project], capacity=500, by=operator)
+    return Agent.objects.register(AgentSpec("eve", capacity=500), projects=[project], by=operator)
 
 
 def claims_of(agent, ticket, operator, count):
@@ -92,8 +92,8 @@ def test_each_item_ends_in_its_own_way(ticket, eve, operator):
 def test_tasks_of_others_are_not_told_of(ticket, eve, task, bob, operator):
     from agents.models import Project
 
-    there = Project.objects.create_project(key="OTHER", workflow="simple", by=operator)
-    spy = Agent.objects.register(name="spy", projects=[there], by=operator)
+    there = Project.objects.create_project(ProjectSpec("OTHER", workflow="simple"), by=operator)
+    spy = Agent.objects.register(AgentSpec("spy"), projects=[there], by=operator)
     [claim] = Task.objects.claim(by=bob)
     asked = [
         {"task": str(claim.task), "fence": claim.fence, "outcome": "completed"},

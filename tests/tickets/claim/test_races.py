@@ -13,6 +13,7 @@ import threading
 import pytest
 from django.db import transaction
 
+from agents.models import AgentSpec
 from omoi_site.database import sql as db
 from tests.factories import allow_workflow, complete
 from tests.support.concurrency import meanwhile, race
@@ -244,7 +245,7 @@ def test_every_task_is_granted_once_to_agents_that_all_claim_at_once(ticket, pro
     from agents.models import Agent
 
     agents = [
-        Agent.objects.register(name=f"agent-{n}", projects=[project], capacity=100, by=operator)
+        Agent.objects.register(AgentSpec(f"agent-{n}", capacity=100), projects=[project], by=operator)
         for n in range(8)
     ]
     Task.objects.add(ticket, [TaskSpec(f"task {n}") for n in range(200)], by=operator)

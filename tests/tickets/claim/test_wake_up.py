@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents.models import Agent, Project
+from agents.models import Agent, Project, ProjectSpec
 from agents.models.journal_changes import changed_since
 from omoi_site.database import sql
 from tests.factories import complete, fail, lapse
@@ -157,7 +157,7 @@ def test_those_who_would_be_granted_the_same_wait_at_one_bell(ada, bob, project,
     assert wait_keys(by=ada)[0] != wait_keys(by=bob)[0]
     assert wait_keys(by=ada)[0] == wait_keys(by=bob, capabilities=["welding"])[0]  # which it cannot do
     assert wait_keys(by=ada, phases=["DOING"])[0] != wait_keys(by=ada)[0]
-    Project.objects.create_project(key="PAY", workflow="simple", by=operator)
+    Project.objects.create_project(ProjectSpec("PAY", workflow="simple"), by=operator)
     worker = Agent.objects.worker("hands", capacity=1)
     assert wait_keys(by=worker)[0].startswith("work#")
     assert wait_keys(by=worker, project=project)[0].startswith("work:OMO#")

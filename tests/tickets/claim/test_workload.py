@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents.models import Agent, AgentPresence
+from agents.models import Agent, AgentPresence, AgentSpec
 from omoi_site.database import sql
 from tickets.models import Task, fleet
 
@@ -51,12 +51,16 @@ def test_an_agent_is_written_as_seen_at_most_every_five_seconds(ada):
 
 def test_the_agent_with_more_of_what_is_asked_is_the_better_match(project, operator, task):
     both = Agent.objects.register(
-        name="both", capabilities=["analysis", "python"], capacity=2, projects=[project], by=operator
+        AgentSpec("both", capabilities=["analysis", "python"], capacity=2), projects=[project], by=operator
     )
     half = Agent.objects.register(
-        name="half", capabilities=["python"], capacity=1, phases=["DOING"], projects=[project], by=operator
+        AgentSpec("half", capabilities=["python"], capacity=1, phases=["DOING"]),
+        projects=[project],
+        by=operator,
     )
-    Agent.objects.register(name="none", capabilities=["rust"], capacity=9, projects=[project], by=operator)
+    Agent.objects.register(
+        AgentSpec("none", capabilities=["rust"], capacity=9), projects=[project], by=operator
+    )
     Task.objects.claim(by=half)
 
     found = fleet().search(capabilities=["Python", "analysis"])
@@ -87,7 +91,7 @@ def test_statistics_count_the_fleet(ada, bob, operator, task):
 
 def test_a_page_of_the_fleet_costs_one_statement(project, operator, django_assert_num_queries):
     for number in range(20):
-        Agent.objects.register(name=f"agent-{number}", projects=[project], by=operator)
+        Agent.objects.register(AgentSpec(f"agent-{number}"), projects=[project], by=operator)
     with django_assert_num_queries(1):
         assert len(fleet().with_status()) == 20
     with django_assert_num_queries(1):

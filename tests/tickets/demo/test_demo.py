@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 
 from agents import executors, profiles
 from agents.executors import Ending
-from agents.models import Project
+from agents.models import Project, ProjectSpec
 from omoi_site.setup import paths
 from tests.support.external import unavailable
 from tests.support.up_process import short_home
@@ -118,7 +118,7 @@ def test_the_play_opens_its_tickets_once():
 
 @pytest.mark.django_db
 def test_a_project_of_somebody_elses_is_left_alone(operator):
-    Project.objects.create_project(key="DEMO", by=operator)
+    Project.objects.create_project(ProjectSpec("DEMO"), by=operator)
     with pytest.raises(workspace.Impossible, match="did not make"):
         scenario.open_project("/somewhere/ledger.git")
     assert not Ticket.objects.exists()

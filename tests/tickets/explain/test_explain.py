@@ -16,7 +16,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agents.models import Agent, Project
+from agents.models import Agent, AgentSpec, Project, ProjectSpec
 from omoi_site.database import sql
 from omoi_site.errors import NotFound, OmoiError
 from tests.factories import allow_workflow, complete, fail
@@ -74,7 +74,9 @@ def test_a_task_nobody_can_do_says_what_is_missing_and_how_to_get_it(ticket, ada
     [task] = Task.objects.add(ticket, [TaskSpec("Port it", capabilities=["rust"])], by=operator)
     assert why(task) == ("operator", ["capability"], "no agent of OMO works in Doing and can do rust")
     assert "--capability rust" in Task.objects.explanations([task.pk])[task.pk]["causes"][0]["how"]
-    Agent.objects.register(name="eve", capabilities=["rust"], by=operator, projects=[Project.objects.get()])
+    Agent.objects.register(
+        AgentSpec("eve", capabilities=["rust"]), by=operator, projects=[Project.objects.get()]
+    )
     with Agent.objects.locked(name="eve") as eve:
         eve.drain(by=operator)
     assert why(task) == ("operator", ["capability"], "whoever could do it is not available: eve is draining")
@@ -260,7 +262,7 @@ def test_the_fleet_is_looked_at_once_for_tickets_that_wait_for_the_same(project,
         Ticket.objects.open(project, TicketSpec("x", tasks=[TaskSpec("x")]), by=operator)
     few = touched()
     for number in range(30):
-        Agent.objects.register(name=f"one-{number}", projects=[project], by=operator)
+        Agent.objects.register(AgentSpec(f"one-{number}"), projects=[project], by=operator)
 
     assert touched() < 1.5 * few
 
@@ -356,7 +358,7 @@ class World:
 
     def __init__(self, operator):
         self.operator = operator
-        self.project = Project.objects.create_project(key="RND", workflow="simple", by=operator)
+        self.project = Project.objects.create_project(ProjectSpec("RND", workflow="simple"), by=operator)
         self.agents = {}
         for name, skills, phases, capacity in (
             ("ada", SKILLS, [], 2),
@@ -364,10 +366,7 @@ class World:
             ("eve", ["sql"], [], 1),
         ):
             self.agents[name] = Agent.objects.register(
-                name=f"rnd-{name}",
-                capabilities=skills,
-                phases=phases,
-                capacity=capacity,
+                AgentSpec(f"rnd-{name}", capabilities=skills, phases=phases, capacity=capacity),
                 projects=[self.project],
                 by=operator,
             )

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agents.models import Project
+from agents.models import Project, ProjectSpec
 from tests.support.backlog_files import import_issues, issue, row_counts
 from tests.tickets.interchange.test_beads import come_in
 from tests.tickets.interchange.test_races import together
@@ -143,7 +143,7 @@ def test_work_that_has_begun_does_not_wait_for_what_comes_later(project, ada):
 
 
 def test_another_project_and_a_deleted_issue_close_nothing(project):
-    other = Project.objects.create_project(key="TWO", workflow="simple", by="system:test")
+    other = Project.objects.create_project(ProjectSpec("TWO", workflow="simple"), by="system:test")
     import_issues(project, issue("a", ("blocks", "b")))
     assert import_issues(other, issue("b"))["closed"] == 0
     report = import_issues(project, issue("b", status="tombstone"), issue("c", ("blocks", "b")))

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db.models import QuerySet
 
-from agents.models import Project
+from agents.models import Project, ProjectSpec
 from omoi_site.database import sql
 from omoi_site.errors import Invalid, NotFound
 from tests.support.api_client import api_of
@@ -257,7 +257,7 @@ def test_a_ticket_is_found_by_the_id_it_had_in_any_case_and_by_an_index(project,
 
 
 def test_an_id_that_several_tickets_had_names_them(project):
-    another_project = Project.objects.create_project(key="TWO", workflow="simple", by="system:test")
+    another_project = Project.objects.create_project(ProjectSpec("TWO", workflow="simple"), by="system:test")
     import_issues(project, issue("bd-1"), issue("BD-1"))
     import_issues(another_project, issue("bd-1"))
     with pytest.raises(Invalid, match=f"OMO-1, OMO-2, {another_project.key}-1. Name one by its key"):

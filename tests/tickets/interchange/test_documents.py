@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agents.models import Project
+from agents.models import Project, ProjectSpec
 from omoi_site.errors import OmoiError
 from tests.support.backlog_files import import_issues, issue, jsonl, row_counts, rows_of
 from tickets import interchange
@@ -45,7 +45,9 @@ def documents(draw: Any) -> list[dict[str, Any]]:
 
 
 def another() -> Project:
-    return Project.objects.create_project(key=f"P{next(projects)}X", workflow="simple", by="system:test")
+    return Project.objects.create_project(
+        ProjectSpec(f"P{next(projects)}X", workflow="simple"), by="system:test"
+    )
 
 
 def edges_of(document: list[dict[str, Any]], kind: str) -> set[tuple[str, str]]:

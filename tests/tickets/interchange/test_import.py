@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from agents.models import Event, Project
+from agents.models import Event, Project, ProjectSpec
 from omoi_site.database import sql
 from omoi_site.errors import Invalid
 from tests.factories import allow_workflow, complete
@@ -352,7 +352,7 @@ def test_every_birth_is_in_the_journal(project):
 
 
 def test_projects_keep_the_same_backlog_apart(project):
-    other = Project.objects.create_project(key="TWO", workflow="simple", by="system:test")
+    other = Project.objects.create_project(ProjectSpec("TWO", workflow="simple"), by="system:test")
     import_issues(project, issue("bd-1"))
 
     assert import_issues(other, issue("bd-1"))["tickets"]["new"] == 1

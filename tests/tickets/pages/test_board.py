@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from agents.models import Project
+from agents.models import Project, ProjectSpec
 from omoi_site.database import sql
 from tests.factories import allow_workflow, complete, fail
 from tests.support.concurrency import Act
@@ -153,7 +153,7 @@ def test_a_finished_demo_says_so_and_shows_what_has_ended(page, project, operato
 
 
 def test_the_board_opens_the_project_last_used(page, project, operator):
-    Project.objects.create_project(key="ZED", workflow="simple", by=operator)
+    Project.objects.create_project(ProjectSpec("ZED", workflow="simple"), by=operator)
     assert page.get("/board/").context["project"] == project
 
     page.get("/board/?project=ZED")
@@ -305,7 +305,9 @@ def test_a_ticket_that_moves_while_the_board_is_read_is_counted_where_it_is_show
 def test_a_large_board_costs_as_many_statements_as_a_small_one(page, ada, operator, most):
     counts = []
     for key, count in (("SMALL", 10), ("BIG", most)):
-        many(Project.objects.create_project(key=key, workflow="simple", by=operator), operator, count)
+        many(
+            Project.objects.create_project(ProjectSpec(key, workflow="simple"), by=operator), operator, count
+        )
         sql.rows("ANALYZE tickets_ticket, tickets_task")
         page.get(f"/board/?project={key}")
         with CaptureQueriesContext(connection) as asked:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import connection
 
-from agents.models import Agent, Event, Member, Project
+from agents.models import Agent, Event, Member, Project, ProjectSpec
 from omoi_site.errors import Forbidden, Invalid
 from tests.support.api_client import api_of
 from tickets.models import Task, TaskSpec, Ticket, TicketSpec
@@ -19,7 +19,7 @@ ECHO = {"profile": "echo", "slots": {"text": "hello"}}
 @pytest.fixture
 def other(operator):
     """A project without a profile."""
-    return Project.objects.create_project(key="TWO", workflow="simple", by=operator)
+    return Project.objects.create_project(ProjectSpec("TWO", workflow="simple"), by=operator)
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_only_the_admin_of_the_installation_grants_a_profile(other, boss, ada, o
         with pytest.raises(Forbidden):
             Project.objects.act(other.pk, "edit", by=who, profiles=["echo"])
         with pytest.raises(Forbidden):
-            Project.objects.create_project(key="THREE", by=who, profiles=["echo"])
+            Project.objects.create_project(ProjectSpec("THREE", profiles=["echo"]), by=who)
     other.refresh_from_db()
     assert other.profiles == []
 

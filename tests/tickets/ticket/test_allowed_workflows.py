@@ -8,7 +8,7 @@ import pytest
 from django.core.management import call_command
 from django.db import IntegrityError, transaction
 
-from agents.models import Event, Project
+from agents.models import Event, Project, ProjectSpec
 from omoi_site.database import sql as db
 from tests.support.api_client import api_of
 from tickets.models import Ticket, TicketSpec, Workflow
@@ -27,7 +27,7 @@ def calls(operator):
 @pytest.fixture
 def gated(operator):
     """A project whose tickets go through gates."""
-    return Project.objects.create_project(key="GATED", by=operator)
+    return Project.objects.create_project(ProjectSpec("GATED"), by=operator)
 
 
 def test_a_ticket_follows_its_projects_workflow_or_one_the_project_allows(gated, operator, calls):

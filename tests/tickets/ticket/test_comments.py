@@ -13,7 +13,7 @@ from django.contrib.auth.models import Permission
 from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from agents.models import Agent, Event, Member, Project
+from agents.models import Agent, AgentSpec, Event, Member, Project, ProjectSpec
 from omoi_site.errors import Invalid, OmoiError
 from tests.support.api_client import api_of
 from tests.support.backlog_files import import_issues, issue
@@ -298,10 +298,10 @@ def test_comments_are_listed_a_page_at_a_time(many, operator, django_assert_max_
 
 
 def test_nobody_outside_the_project_reads_them(many, ada, operator, client, django_user_model):
-    other = Project.objects.create_project(key="TWO", workflow="simple", by=operator)
+    other = Project.objects.create_project(ProjectSpec("TWO", workflow="simple"), by=operator)
     outsider = django_user_model.objects.create_user("eve")
     Member.objects.create(project=other, user=outsider, role="admin")
-    stranger = Agent.objects.register(name="stranger", projects=[other], capacity=1, by=operator)
+    stranger = Agent.objects.register(AgentSpec("stranger", capacity=1), projects=[other], by=operator)
     for who in (outsider, stranger):
         assert api_of(who).get(f"/tickets/{many.key}/comments").status_code == 404
         assert api_of(who).get(f"/tickets/{many.key}").status_code == 404

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents.models import Agent, Event, Member
+from agents.models import Agent, AgentSpec, Event, Member
 from omoi_site.errors import Forbidden
 from tickets.models import Backlog, Item, Task, Ticket, TicketSpec, Workflow
 from tickets.models.ticket import bulk_import
@@ -67,7 +67,7 @@ def test_options_tell_each_move_with_the_right_it_takes(ticket, vera, operator):
 
 def test_who_holds_a_task_of_another_project_is_told_to_nobody_there(project, task, ada, bob, operator):
     [held] = Task.objects.claim(by=bob)
-    outsider = Agent.objects.register(name="eve", by=operator)
+    outsider = Agent.objects.register(AgentSpec("eve"), by=operator)
 
     _, [told] = Task.objects.renew([(held.task, held.fence)], by=outsider)
     _, [known] = Task.objects.renew([(held.task, held.fence)], by=ada)

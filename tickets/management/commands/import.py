@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.db import transaction
 
-from agents.models import Project
+from agents.models import Project, ProjectSpec
 from omoi_site import commands
 from omoi_site.database import sql
 from tickets import interchange
@@ -117,7 +117,7 @@ def bring_in(
     project = Project.objects.filter(key=key).first()
     if project is None:
         followed = Workflow.objects.latest_of(workflow or interchange.WORKFLOW)
-        project = Project.objects.create_project(key=key, workflow=followed.name, by=commands.BY)
+        project = Project.objects.create_project(ProjectSpec(key, workflow=followed.name), by=commands.BY)
     report = interchange.bring_in(
         sheet, project=project, by=commands.BY, workflow=workflow, dry_run=dry_run, watch=watch
     )

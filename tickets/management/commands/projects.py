@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from agents.models import Project
+from agents.models import Project, ProjectSpec
 from omoi_site import commands
 
 
@@ -49,7 +49,7 @@ class Command(commands.Command):
     def create(self, *, key: str, **given: Any) -> commands.Document:
         settings = ("name", "repository", "workflow", "workflows", "profiles")
         project = Project.objects.create_project(
-            key=key, by=commands.BY, **{name: given[name] for name in settings}
+            ProjectSpec(key, **{name: given[name] for name in settings}), by=commands.BY
         )
         return {"key": project.key, **project.settings()}
 
