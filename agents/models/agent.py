@@ -28,6 +28,7 @@ NAME = RegexValidator(
     r"\A[a-z0-9][a-z0-9._-]{0,62}\Z", "1 to 63 of a-z, 0-9, '.', '_' and '-', a letter or digit first"
 )
 SILENT_AFTER = timedelta(seconds=90)
+PRESENCE = sql.statement(__file__, "presence")
 
 
 def words(values: Iterable[str]) -> list[str]:
@@ -230,12 +231,7 @@ class Agent(FSMModelMixin, Versioned):
         itself.
         """
         sql.rows(
-            """INSERT INTO agents_agentpresence AS p (agent_id, last_seen_at, unread, word, metrics)
-               VALUES (%(agent)s, clock_timestamp(), 0, coalesce(%(word)s::varchar, ''), coalesce(%(metrics)s, '{}'::jsonb))
-               ON CONFLICT (agent_id) DO UPDATE SET last_seen_at = excluded.last_seen_at,
-                 word = coalesce(%(word)s::varchar, p.word), metrics = coalesce(%(metrics)s, p.metrics)
-               WHERE p.last_seen_at < excluded.last_seen_at - interval '5 s' OR p.word <> coalesce(%(word)s::varchar, p.word)
-                 OR p.metrics <> coalesce(%(metrics)s::jsonb, p.metrics)""",
+            PRESENCE,
             {
                 "agent": self.pk,
                 "word": word and word[:20],

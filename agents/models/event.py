@@ -24,15 +24,7 @@ BEHIND = 10_000  # events; past that a follower is told to fetch everything anew
 SNAPSHOT = (
     "SELECT pg_current_snapshot()::text AS now, pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next"
 )
-OLDEST = """
-SELECT * FROM (
-  SELECT 'pid ' || a.pid AS who, coalesce(nullif(a.application_name, ''), 'no name') AS application, coalesce(a.datname, '') AS datname, a.backend_xid::text::bigint AS xid,
-         extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS age
-  FROM pg_stat_activity a WHERE a.backend_xid IS NOT NULL AND a.pid <> pg_backend_pid()
-  UNION ALL
-  SELECT 'prepared transaction ' || x.gid, 'two-phase commit', x.database, x.transaction::text::bigint, extract(epoch FROM clock_timestamp() - x.prepared)::float8 FROM pg_prepared_xacts x) t
-ORDER BY age DESC NULLS LAST LIMIT 1
-"""
+OLDEST = sql.statement(__file__, "oldest_transaction")
 
 
 class ResyncRequired(OmoiError):
@@ -89,8 +81,10 @@ class EventQuerySet(models.QuerySet["Event"]):
         of_topics = self if topics is None else self.about(*topics)
         new = of_topics.extra(
             where=[
-                "agents_event.xid >= pg_snapshot_xmin(%s::pg_snapshot) AND NOT pg_visible_in_snapshot(agents_event.xid, %s::pg_snapshot)"
-                " AND pg_visible_in_snapshot(agents_event.xid, %s::pg_snapshot) AND (agents_event.xid, agents_event.id) > (%s::text::xid8, %s::bigint)"
+                "agents_event.xid >= pg_snapshot_xmin(%s::pg_snapshot)",
+                "NOT pg_visible_in_snapshot(agents_event.xid, %s::pg_snapshot)",
+                "pg_visible_in_snapshot(agents_event.xid, %s::pg_snapshot)",
+                "(agents_event.xid, agents_event.id) > (%s::text::xid8, %s::bigint)",
             ],
             params=[at.seen, at.seen, upto, str(at.xid), at.id],
         ).order_by("xid", "id")
@@ -125,7 +119,8 @@ class EventQuerySet(models.QuerySet["Event"]):
         rows = list(
             events.extra(
                 where=[
-                    "agents_event.xid < pg_snapshot_xmin(pg_current_snapshot()) AND (agents_event.xid, agents_event.id) > (%s::text::xid8, %s::bigint)"
+                    "agents_event.xid < pg_snapshot_xmin(pg_current_snapshot())",
+                    "(agents_event.xid, agents_event.id) > (%s::text::xid8, %s::bigint)",
                 ],
                 params=[str(xid), last],
             ).order_by("xid", "id")[:limit]
@@ -140,7 +135,10 @@ class EventQuerySet(models.QuerySet["Event"]):
         if not oldest or (oldest["age"] or 0) < HELD_BACK_S:
             return ""
         session = f"{oldest['who']} ({oldest['application']}) in database {oldest['datname']}"
-        return f"The journal's history is held back by a transaction open for {oldest['age']:.0f} s: {session}. End it; live pages go on."
+        return (
+            f"The journal's history is held back by a transaction open for {oldest['age']:.0f} s:"
+            f" {session}. End it; live pages go on."
+        )
 
 
 class Event(models.Model):

@@ -154,8 +154,12 @@ def _bearing() -> str:
         for alias, model in (("key", Key), ("agent", Agent))
         for column in model._meta.concrete_fields
     ]
-    return f"""SELECT {", ".join(columns)} FROM agents_key key LEFT JOIN agents_agent agent ON agent.id = key.agent_id
-               WHERE key.prefix = %s AND {LIVE}"""
+    return f"""
+        SELECT {", ".join(columns)}
+        FROM agents_key key
+        LEFT JOIN agents_agent agent ON agent.id = key.agent_id
+        WHERE key.prefix = %s
+          AND {LIVE}"""
 
 
 def _read(model: type[Any], row: dict[str, Any], before: str) -> Any:

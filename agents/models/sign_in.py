@@ -26,11 +26,7 @@ OF_ADDRESS = 50  # from one address with whatever names, within WINDOW
 MINUTE = timedelta(minutes=1)
 # from everywhere within MINUTE: a name is not locked for its owner, and guessing from everywhere stays slow
 IN_ALL = 120
-COUNT = """
-SELECT count(*) FILTER (WHERE who = %(who)s AND address = %(address)s) AS name, min(at) FILTER (WHERE who = %(who)s AND address = %(address)s) AS name_since,
-       count(*) FILTER (WHERE address = %(address)s) AS place, min(at) FILTER (WHERE address = %(address)s) AS place_since,
-       count(*) FILTER (WHERE at > now - %(minute)s) AS "all", min(at) FILTER (WHERE at > now - %(minute)s) AS all_since, now
-FROM agents_signintry CROSS JOIN (SELECT clock_timestamp() AS now) clock WHERE at > now - %(window)s GROUP BY now"""
+COUNT = sql.statement(__file__, "sign_in_tries")
 
 
 class OneTime(PasswordResetTokenGenerator):

@@ -22,6 +22,7 @@ from django.utils.http import is_same_domain
 
 from agents.models import Agent, Project
 from agents.models.key import LIVE
+from omoi_site.database import sql
 from omoi_site.serving.hub import Hub
 from omoi_site.serving.request_body import Scope
 from omoi_site.serving.wsgi_bridge import environ
@@ -112,26 +113,7 @@ def _known(seen: QuerySet[Any], field: str, names: Iterable[str]) -> set[str]:
     return set(seen.filter(**{f"{field}__in": wanted}).values_list(field, flat=True)) if wanted else set()
 
 
-# Everything that is open at once, in one statement: who is still signed in, what of what they follow they
-# still see (as `seen_by` has it), and which keys of those who wait are still good.
-STANDING = f"""
-WITH viewer AS MATERIALIZED (
-  SELECT v.session, u.id, u.is_superuser FROM unnest(%(sessions)s::text[], %(users)s::int[], %(passwords)s::text[]) v(session, id, password)
-  JOIN django_session s ON s.session_key = v.session AND s.expire_date > clock_timestamp()
-  JOIN auth_user u ON u.id = v.id AND u.is_active AND encode(sha256(convert_to(u.password, 'UTF8')), 'hex') = v.password),
-person AS (SELECT DISTINCT id, is_superuser FROM viewer),
-asked AS (SELECT * FROM unnest(%(askers)s::int[], %(kinds)s::text[], %(names)s::text[]) a(id, kind, name))
-SELECT 'session' AS kind, id, session AS name FROM viewer
-UNION ALL
-SELECT 'project', person.id, asked.name FROM asked JOIN person USING (id) JOIN agents_project p ON p.key = asked.name
-WHERE asked.kind = 'project' AND (is_superuser OR EXISTS (SELECT FROM agents_member m WHERE m.project_id = p.id AND m.user_id = person.id))
-UNION ALL
-SELECT 'agent', person.id, asked.name FROM asked JOIN person USING (id) JOIN agents_agent g ON g.name = asked.name
-WHERE asked.kind = 'agent' AND (is_superuser OR g.owner_id = person.id OR EXISTS (
-  SELECT FROM agents_agent_projects ap JOIN agents_member m USING (project_id) WHERE ap.agent_id = g.id AND m.user_id = person.id))
-UNION ALL
-SELECT 'key', 0, key.prefix FROM agents_key key LEFT JOIN auth_user u ON u.id = key.user_id
-WHERE key.prefix = ANY (%(prefixes)s::text[]) AND {LIVE} AND coalesce(u.is_active, true)"""
+STILL_GRANTED = sql.statement(__file__, "still_granted", live=LIVE)
 
 
 async def recheck(link: psycopg.AsyncConnection[Any], hub: Hub) -> None:
@@ -149,22 +131,24 @@ async def recheck(link: psycopg.AsyncConnection[Any], hub: Hub) -> None:
     places = {topic: place_of(topic) for topic in hub.followers}
     seen = {follower: {places[topic] for topic in topics} for follower, topics in open_ones.items()}
     pairs = {(follower.viewer.user, *place) for follower, wanted in seen.items() for place in wanted if place}
-    askers, kinds, names = zip(*pairs, strict=True) if pairs else ((), (), ())
-    granted = {
+    ids, kinds, names = zip(*pairs, strict=True) if pairs else ((), (), ())
+    params = {
         "sessions": [viewer.session for viewer in viewers],
         "users": [viewer.user for viewer in viewers],
         "passwords": [viewer.password for viewer in viewers],
-        "askers": list(askers),
+        "followers": list(ids),
         "kinds": list(kinds),
         "names": list(names),
         "prefixes": list(set(keys.values())),
     }
-    stands = set(await (await link.execute(STANDING, granted)).fetchall())
+    granted = set(await (await link.execute(STILL_GRANTED, params)).fetchall())
     for follower, topics in open_ones.items():
         user, session = follower.viewer.user, follower.viewer.session
-        if ("session", user, session) in stands:
+        if ("session", user, session) in granted:
             gone = {
-                place for place in seen[follower] if place is None or (place[0], user, place[1]) not in stands
+                place
+                for place in seen[follower]
+                if place is None or (place[0], user, place[1]) not in granted
             }
             if gone:
                 hub.forbid(follower, {topic for topic in topics if places[topic] in gone})
@@ -172,7 +156,7 @@ async def recheck(link: psycopg.AsyncConnection[Any], hub: Hub) -> None:
             hub.leave(follower)
             _closing.add(closing := asyncio.ensure_future(follower.sign_out()))
             closing.add_done_callback(_closing.discard)
-    hub.long_polls.call({holder for holder, prefix in keys.items() if ("key", 0, prefix) not in stands})
+    hub.long_polls.call({holder for holder, prefix in keys.items() if ("key", 0, prefix) not in granted})
 
 
 _closing: set[asyncio.Future[None]] = set()  # the loop itself would forget them

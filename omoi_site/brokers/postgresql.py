@@ -15,6 +15,18 @@ from psycopg_pool import ConnectionPool
 
 from omoi_site.database import sql
 
+FORGET = """
+DELETE FROM dramatiq.queue
+WHERE message_id = ANY (ARRAY(
+  SELECT message_id
+  FROM dramatiq.queue
+  WHERE mtime < now() - %s * interval '1 s'
+  LIMIT %s
+  FOR UPDATE SKIP LOCKED
+))
+RETURNING message_id
+"""
+
 
 class Broker(theirs.PostgresBroker):
     def __init__(self, *, middleware: list[Middleware]) -> None:
@@ -64,17 +76,11 @@ class Broker(theirs.PostgresBroker):
         )
 
     def forget(self, age_s: float, limit: int) -> int:
-        old = "SELECT message_id FROM dramatiq.queue WHERE mtime < now() - %s * interval '1 s' LIMIT %s FOR UPDATE SKIP LOCKED"
-        return len(
-            sql.rows(
-                f"DELETE FROM dramatiq.queue WHERE message_id = ANY (ARRAY({old})) RETURNING message_id",
-                [age_s, limit],
-            )
-        )
+        return len(sql.rows(FORGET, [age_s, limit]))
 
     def reach(self) -> None:
-        if not sql.one("SELECT to_regclass('dramatiq.queue') IS NOT NULL AS there")["there"]:  # type: ignore[index]
-            raise LookupError("its tables are missing: run `manage.py migrate`")
+        if sql.one("SELECT to_regclass('dramatiq.queue') AS queue") == {"queue": None}:
+            raise LookupError("its tables are missing: run `python3 manage.py migrate`")
 
 
 class Pool(ConnectionPool[Any]):

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,8 +98,11 @@ class Up:
         return self.process.poll() is not None
 
     def get(self, path: str) -> int:
-        with urllib.request.urlopen(self.facts["url"] + path, timeout=20) as answer:
-            return int(answer.status)
+        try:
+            with urllib.request.urlopen(self.facts["url"] + path, timeout=20) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as refused:
+            return refused.code
 
     def manage(self, *words: str) -> subprocess.CompletedProcess[str]:
         """What another command says to this server's OMOI_HOME."""

@@ -1,0 +1,38 @@
+-- Not seen by a snapshot = begun after it (xmax) or still open then (xip): two index ranges, however old its
+-- oldest transaction is. The order is for the planner: without one a plan made for any cursor expects a third
+-- of the journal to be new, and reads it from its start.
+WITH news AS MATERIALIZED (
+  (
+    SELECT topic, project_id, kind
+    FROM agents_event
+    WHERE xid >= pg_snapshot_xmax(%(old)s::pg_snapshot)
+    ORDER BY xid, id
+    LIMIT {most} + 1
+  )
+  UNION ALL
+  (
+    SELECT topic, project_id, kind
+    FROM agents_event
+    WHERE xid = ANY (ARRAY(SELECT pg_snapshot_xip(%(old)s::pg_snapshot)))
+    LIMIT {most} + 1
+  )
+)
+
+SELECT
+  pg_current_snapshot()::text AS cursor,
+  (SELECT count(*) FROM news) > {most}
+    OR pg_snapshot_xmax(pg_current_snapshot()) < pg_snapshot_xmax(%(old)s::pg_snapshot) AS lost,
+  ARRAY(
+    SELECT DISTINCT changed.topic
+    FROM news
+    LEFT JOIN agents_project p ON p.id = news.project_id
+    CROSS JOIN LATERAL (VALUES (news.topic), ('project:' || p.key)) changed(topic)
+    WHERE changed.topic IS NOT NULL
+  ) AS topics,
+  EXISTS (SELECT FROM news WHERE kind = ANY (%(rights)s::varchar[])) AS rights,
+  ARRAY(
+    SELECT DISTINCT 'work:' || p.key
+    FROM news
+    JOIN agents_project p ON p.id = news.project_id
+    WHERE news.kind = ANY (%(work)s::varchar[])
+  ) AS work

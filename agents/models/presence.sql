@@ -1,0 +1,16 @@
+-- Written at most every 5 s, and at once when the agent says something else about itself.
+INSERT INTO agents_agentpresence AS p (agent_id, last_seen_at, unread, word, metrics)
+VALUES (
+  %(agent)s,
+  clock_timestamp(),
+  0,
+  coalesce(%(word)s::varchar, ''),
+  coalesce(%(metrics)s, '{}'::jsonb)
+)
+ON CONFLICT (agent_id) DO UPDATE SET
+  last_seen_at = excluded.last_seen_at,
+  word = coalesce(%(word)s::varchar, p.word),
+  metrics = coalesce(%(metrics)s, p.metrics)
+WHERE p.last_seen_at < excluded.last_seen_at - interval '5 s'
+  OR p.word <> coalesce(%(word)s::varchar, p.word)
+  OR p.metrics <> coalesce(%(metrics)s::jsonb, p.metrics)

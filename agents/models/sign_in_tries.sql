@@ -1,0 +1,14 @@
+-- How many tries there were with this name from this address, from this address, and from everywhere; each with
+-- the moment of the first.
+SELECT
+  count(*) FILTER (WHERE who = %(who)s AND address = %(address)s) AS name,
+  min(at) FILTER (WHERE who = %(who)s AND address = %(address)s) AS name_since,
+  count(*) FILTER (WHERE address = %(address)s) AS place,
+  min(at) FILTER (WHERE address = %(address)s) AS place_since,
+  count(*) FILTER (WHERE at > now - %(minute)s) AS "all",
+  min(at) FILTER (WHERE at > now - %(minute)s) AS all_since,
+  now
+FROM agents_signintry
+CROSS JOIN (SELECT clock_timestamp() AS now) clock
+WHERE at > now - %(window)s
+GROUP BY now
