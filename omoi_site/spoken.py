@@ -34,7 +34,16 @@ def relative(at: datetime | None, now: datetime) -> str:
     if at is None:
         return ""
     seconds = int((at - now).total_seconds())
-    unit, size = next((unit_size for unit_size in UNITS if abs(seconds) >= unit_size[1]), ("second", 1))
-    number = abs(seconds) // size
-    length = f"{number} {unit}{'' if number == 1 else 's'}"
-    return f"in {length}" if seconds > 0 else f"{length} ago"
+    return f"in {length(seconds)}" if seconds > 0 else f"{length(-seconds)} ago"
+
+
+def passed(since: datetime | None, now: datetime) -> str:
+    """How long ago a moment is: "4 minutes"; empty where there is none."""
+    return "" if since is None else length(max(0, int((now - since).total_seconds())))
+
+
+def length(seconds: float) -> str:
+    """A length of time in the largest unit that it fills: "4 minutes"."""
+    unit, size = next((unit_size for unit_size in UNITS if seconds >= unit_size[1]), ("second", 1))
+    number = int(seconds // size)
+    return f"{number} {unit}{'' if number == 1 else 's'}"

@@ -19,7 +19,7 @@ from agents.models import Project
 from omoi_site.database import sql
 from tickets.demo import workspace
 from tickets.models import Tally, Task, Ticket, Workflow
-from tickets.models.explain.tickets import Needy
+from tickets.models.explain.tickets import Attention
 from tickets.models.ticket.record import Priority
 from tickets.pages.causes import Cause, Shared, causes_of, untaken
 from tickets.workflows.document import BLOCKED, CANCELLED, Plan
@@ -128,9 +128,9 @@ class Board:
         self.found = wanted.narrow(self.tickets)
 
     @cached_property
-    def needy(self) -> Needy:
+    def attention(self) -> Attention:
         """Of the whole project, in the words of explain."""
-        return Ticket.objects.needy(self.project.pk)
+        return Ticket.objects.attention(self.project.pk)
 
     @cached_property
     def untaken(self) -> list[Shared]:
@@ -140,7 +140,7 @@ class Board:
     def inside(self) -> Any:
         """Those the view shows."""
         return (
-            self.found.filter(pk__in=getattr(self.needy, self.wanted.view))
+            self.found.filter(pk__in=getattr(self.attention, self.wanted.view))
             if self.wanted.view
             else self.found
         )
@@ -180,7 +180,7 @@ class Board:
         ]
 
     def _number(self, view: str, found: frozenset[int] | None) -> int:
-        inside: frozenset[int] = getattr(self.needy, view)
+        inside: frozenset[int] = getattr(self.attention, view)
         return len(inside if found is None else inside & found)
 
     @cached_property
@@ -277,7 +277,7 @@ class Board:
                     ticket,
                     tallies.get(ticket.pk, Tally()),
                     causes.get(ticket.pk),
-                    ticket.pk in self.needy.needs_operator,
+                    ticket.pk in self.attention.needs_operator,
                 )
             )
 

@@ -61,52 +61,46 @@ STALLED = ("bad", "circle-x")
 
 # Of each lane of a project, how many tickets have a task of it that is ready as the first of their open ones,
 # and one such task.
-READY_LANES = f"""
-SELECT min(id) AS task, count(*)::int AS tickets FROM (
-  SELECT DISTINCT ON (t.ticket_id) t.id, t.lane_id, {READY} AS ready FROM tickets_task t JOIN tickets_ticket k ON k.id = t.ticket_id
-  WHERE t.project_id = %s AND t.state IN ('pending', 'claimed') AND NOT t.unsatisfiable AND k.archived_at IS NULL AND k.phase NOT IN ('BLOCKED', 'CANCELLED')
-  ORDER BY t.ticket_id, t.state, NOT ({READY}), t.id) first
-WHERE ready GROUP BY lane_id ORDER BY count(*) DESC LIMIT 50
-"""
+READY_LANES = sql.statement(__file__, "ready_lanes", ready=READY)
 
 
 def untaken(project: int) -> list[Shared]:
     """What keeps the ready tickets of a project from being taken up: tasks of one lane wait for the same
-    agents, of whom is asked once.
+    agents, so one task of each lane is explained.
     """
     lanes = sql.rows(READY_LANES, [project])
-    told = Task.objects.explanations(row["task"] for row in lanes) if lanes else {}
-    return _shared([(told[row["task"]]["causes"], row["tickets"]) for row in lanes])
+    explanations = Task.objects.explanations(row["task"] for row in lanes) if lanes else {}
+    return _shared([(explanations[row["task"]]["causes"], row["tickets"]) for row in lanes])
 
 
 def causes_of(tickets: Sequence[Ticket], tallies: Mapping[int, Tally]) -> dict[int, Cause]:
     """The cause of every one of these tickets that stands still; what keeps ready ones from being taken up is
-    told once, by `untaken`.
+    shown once, by `untaken`.
     """
     stalled = _stalled(tickets)
-    found: dict[int, Cause] = {}
-    asked: dict[int, int] = {}
+    causes: dict[int, Cause] = {}
+    tasks: dict[int, int] = {}
     for ticket in tickets:
         tally = tallies.get(ticket.pk, Tally())
         if ticket.closed:
             continue
         if cause := stalled.get(ticket.pk) or of_itself(ticket, tally):
-            found[ticket.pk] = cause
+            causes[ticket.pk] = cause
         elif (task := tally.telling) and task != tally.first_ready:
-            asked[ticket.pk] = task
-    told = Task.objects.explanations(asked.values()) if asked else {}
-    for pk, task in asked.items():
-        if cause := drawn(told[task]["causes"]):
-            found[pk] = cause
-    return found
+            tasks[ticket.pk] = task
+    explanations = Task.objects.explanations(tasks.values()) if tasks else {}
+    for pk, task in tasks.items():
+        if cause := drawn(explanations[task]["causes"]):
+            causes[pk] = cause
+    return causes
 
 
-def _shared(told: Sequence[tuple[list[dict[str, Any]], int]]) -> list[Shared]:
+def _shared(lanes: Sequence[tuple[list[dict[str, Any]], int]]) -> list[Shared]:
     counts: dict[str, Shared] = {}
-    for causes, count in told:
+    for causes, count in lanes:
         if cause := drawn(causes):
-            known = counts.get(cause.text)
-            counts[cause.text] = Shared(cause, causes[0]["how"], count + (known.count if known else 0))
+            so_far = counts[cause.text].count if cause.text in counts else 0
+            counts[cause.text] = Shared(cause, causes[0]["how"], count + so_far)
     return sorted(counts.values(), key=lambda shared: -shared.count)
 
 
@@ -150,13 +144,13 @@ def drawn(causes: Sequence[dict[str, Any]], *, whole: bool = False) -> Cause | N
 
 
 def short(cause: Mapping[str, Any]) -> str:
-    if cause["code"] != "agent_silent":
-        return sentence(cause)
     kind, _, name = cause["who"].partition(":")
-    return f"{name} is silent" if kind == "agent" else "Every agent that could do it is silent"
+    if cause["code"] == "agent_silent" and kind == "agent":
+        return f"{name} is silent"
+    return sentence(cause)
 
 
 def sentence(cause: Mapping[str, Any]) -> str:
-    """What explain told, with a capital letter unless it begins with an agent's name."""
+    """What `explain` says, with a capital letter unless it begins with an agent's name."""
     what, (kind, _, name) = cause["what"], cause["who"].partition(":")
     return what if kind == "agent" and what.startswith(name) else what[:1].upper() + what[1:]

@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404
 
 from agents.models import Agent, Event, rights
 from tickets.models import Artifact, Comment, Link, Need, PhaseMove, Tally, Task, Ticket, Verdict
+from tickets.models.explain.tickets import own
 from tickets.models.task.conditions import READY_Q
 from tickets.pages import actions
 from tickets.pages.actions import Action
@@ -156,9 +157,15 @@ class TicketPage:
         return steps_of(self.ticket, self.moves)
 
     @cached_property
+    def explained(self) -> list[dict[str, Any]]:
+        """Every cause of the ticket and its open tasks."""
+        causes: list[dict[str, Any]] = Ticket.objects.explanation(self.ticket)["causes"]
+        return causes
+
+    @cached_property
     def standstill(self) -> list[dict[str, Any]]:
         """Why it does not move; each cause with the act that would mend it, where there is one."""
-        causes = standstill(Ticket.objects.explanation(self.ticket)["causes"])
+        causes = standstill(self.explained)
         return [{**cause, "drawn": self.drawn_as(cause), "fix": self.fix(cause)} for cause in causes]
 
     def drawn_as(self, cause: Mapping[str, Any]) -> Cause:
@@ -194,7 +201,7 @@ class TicketPage:
         return bool(cause["what"].startswith(f"{self.ticket.key}."))
 
     def fix(self, cause: Mapping[str, Any]) -> Action | None:
-        of_the_project = cause["code"] == "pause" and not self.ticket.paused
+        of_the_project = cause["code"] == "pause" and cause["what"].startswith("project ")
         name = "" if self.of_a_task(cause) or of_the_project else FIXES.get(cause["code"], "")
         return self.actions.get(name)
 
@@ -310,14 +317,16 @@ class TicketPage:
 
     @cached_property
     def lines(self) -> list[Line]:
-        told = Task.objects.explanations(
+        explanations = Task.objects.explanations(
             task.pk for task in self.shown if task.state in ("pending", "failed")
         )
         needs = lacking(self.needs)
         return [
             Line(
                 task,
-                standstill(told[task.pk]["causes"]) if task.pk in told else [],
+                standstill(own(explanations[task.pk]["causes"], besides=self.explained))
+                if task.pk in explanations
+                else [],
                 needs.get(task.pk, []),
                 self.available(actions.TASK, task),
                 self.agents.get(task.holder_id or task.settled_by or 0, ""),

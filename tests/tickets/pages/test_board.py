@@ -74,7 +74,7 @@ def test_each_card_says_why_its_ticket_does_not_move(project, opened, ada, opera
 
     assert found == {
         "first": None,
-        "second": f"Waits for {first.key}.{first.tasks.get().pk}",
+        "second": f"It waits for {first.key}.{first.tasks.get().pk}",
         "blocked": "Blocked: Which schema?",
         "paused": "Paused: until May",
         "bare": "No task yet",

@@ -56,7 +56,7 @@ def test_a_ticket_page_says_why_a_task_waits(page, task, ticket, ada, operator):
 
     answer = page.get(f"/tickets/{ticket.key}/")
 
-    assert "Waits for" in text(answer)
+    assert "It waits for" in text(answer)
     assert task.key in text(answer)
 
 

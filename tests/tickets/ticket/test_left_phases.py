@@ -257,9 +257,9 @@ def test_explain_is_not_silent_on_a_ticket_that_has_ended_with_work_open(buildin
     word = "done" if end == "OUT" else "cancelled"
     assert (told["waiting_on"], told["causes"][-1]["what"]) == (
         "operator",
-        f"it is {word}, and work of it is still open: 1",
+        f"it is {word}, and 1 task of it is still open",
     )
-    assert Ticket.objects.needy(building.project_id).needs_operator == {building.pk}
+    assert Ticket.objects.attention(building.project_id).needs_operator == {building.pk}
     assert Ticket.objects.waiting_on("operator", limit=5) == ([building.pk], None)
     Task.objects.filter(pk=left.pk).cancel(by=operator, reason="not needed")
     assert Ticket.objects.explanation(now(building)) == {"waiting_on": None, "causes": []}

@@ -19,7 +19,7 @@ from omoi_site.brokers import hints
 from omoi_site.database import sql
 from omoi_site.errors import OmoiError
 from tickets.models.claim.lease import Leasing
-from tickets.models.explain.obstacles import FITS, HEARD, RUNS_ALONE
+from tickets.models.explain.conditions import FITS, HEARD, RUNS_ALONE
 from tickets.models.journal_sql import task_events
 from tickets.models.task.conditions import READY
 from tickets.models.task.record import TaskRecord

@@ -16,7 +16,7 @@ from omoi_site import limits
 from omoi_site.brokers import hints
 from omoi_site.database import sql
 from tickets.models.claim.held import HELD, claims_now, lost
-from tickets.models.explain.obstacles import RUNS_ALONE
+from tickets.models.explain.conditions import RUNS_ALONE
 from tickets.models.journal_sql import task_events
 from tickets.models.sweep_run import SweepRun
 from tickets.models.task.conditions import READY

@@ -11,7 +11,7 @@ from omoi_site.database import sql
 from tickets.models.claim.claim import GRANTED, Claim, Claiming, asking
 from tickets.models.claim.outcome import Outcome, Settlement
 from tickets.models.claim.settle import Settling
-from tickets.models.explain.obstacles import LEASE_HOLDS
+from tickets.models.explain.conditions import LEASE_HOLDS
 from tickets.models.task.record import TaskRecord
 
 Row = TypeVar("Row", bound=TaskRecord)

@@ -13,19 +13,14 @@ from django.db import models
 from omoi_site import spoken
 from omoi_site.brokers import hints
 from omoi_site.database import sql
-from tickets.models.explain.obstacles import OBSTACLES, PANORAMA, SCENE, Obstacle, Say, waiting_on
+from tickets.models.explain.conditions import FROM_MANY_TASKS, FROM_TASK
+from tickets.models.explain.obstacles import OBSTACLES, Obstacle, waiting_on
 
 Row = TypeVar("Row", bound=models.Model)
-Told = dict[str, Any]  # {waiting_on, causes: [{code, who, what, how, since, until}]}
+Cause = dict[str, Any]  # {code, who, what, how, since, until}
+Explanation = dict[str, Any]  # {waiting_on, causes}
 KINDS = ("agent", "task", "ticket")  # of which any one is meant where none is named
-
-FACTS = """
-clock_timestamp() AS now,
-t.id, t.ticket_key || '.' || t.id AS key, t.state, t.phase, t.attempts, t.max_attempts, t.timeout_s, t.error, t.capabilities, t.lease_expires_at, t.not_before,
-k.key AS ticket, k.phase AS ticket_phase, k.pause_reason, k.blocked_class, k.blocked_reason, j.key AS project, j.pause_reason AS project_reason, l.has_profile,
-l.alone AS runs_alone, t.worker_deaths,
-h.name AS holder, hp.last_seen_at AS holder_seen_at, n.left_open, n.open_keys, n.unmet, f.able, f.free, f.absent, f.able_names, f.free_names, f.last_heard
-"""
+COLUMNS = sql.statement(__file__, "task_columns")
 
 
 class WaitingTasks(models.QuerySet[Row]):
@@ -33,57 +28,88 @@ class WaitingTasks(models.QuerySet[Row]):
         """Tasks that wait on `who`: operator, agents, clock, agent:ada, task:OMO-1.7, ticket:OMO-1; `agent`
         alone is any agent.
         """
-        found = f"SELECT t.id {PANORAMA} WHERE {waits_on(waiting_on(), OBSTACLES, who)}"
-        return self.extra(where=[f"tickets_task.id IN ({found})"], params=[who])
+        ids = f"SELECT t.id {FROM_MANY_TASKS} WHERE {waits_on(waiting_on(), OBSTACLES, who)}"
+        return self.extra(where=[f"tickets_task.id IN ({ids})"], params=[who])
 
 
-def explanations(ids: Iterable[int]) -> dict[int, Told]:
+def explanations(ids: Iterable[int]) -> dict[int, Explanation]:
     """What each of these tasks waits on and every cause, the first obstacle first; no cause and null when it
     has ended for good.
     """
-    rows = sql.rows(f"SELECT {FACTS}, {selected(OBSTACLES)} {SCENE} WHERE t.id = ANY (%s)", [list(ids)])
+    rows = sql.rows(
+        f"SELECT {COLUMNS}, {columns_of(OBSTACLES)} {FROM_TASK} WHERE t.id = ANY (%s)", [list(ids)]
+    )
     away = hints.health() if any(row["has_profile"] and row["state"] == "pending" for row in rows) else ""
-    return {row["id"]: _told(row, away) for row in rows}
+    return {row["id"]: _explanation(row, away) for row in rows}
 
 
 def waits(ids: Iterable[int]) -> dict[int, str | None]:
     """Who each of these tasks waits on."""
-    rows = sql.rows(f"SELECT t.id, {waiting_on()} AS who {SCENE} WHERE t.id = ANY (%s)", [list(ids)])
+    rows = sql.rows(f"SELECT t.id, {waiting_on()} AS who {FROM_TASK} WHERE t.id = ANY (%s)", [list(ids)])
     return {row["id"]: row["who"] for row in rows}
 
 
-def _told(row: dict[str, Any], broker_away: str) -> Told:
-    facts = {
+def _explanation(row: dict[str, Any], broker_away: str) -> Explanation:
+    now = row["now"]
+    values = {
         **row,
         "phase": spoken.phase(row["phase"]),
         "ticket_phase": spoken.phase(row["ticket_phase"]),
         "blocked_class": row["blocked_class"].replace("_", " "),
-        "lease_end": spoken.relative(row["lease_expires_at"], row["now"]),
-        "due_at": spoken.relative(row["not_before"], row["now"]),
-        "holder_seen": spoken.relative(row["holder_seen_at"], row["now"]) or "never",
-        "last_heard_at": spoken.relative(row["last_heard"], row["now"]),
+        "timeout": spoken.length(row["timeout_s"] or 0),
+        "lease_end": spoken.relative(row["lease_expires_at"], now),
+        "due_at": spoken.relative(row["not_before"], now),
+        "holder_silent": spoken.passed(row["holder_seen_at"], now),
+        "all_silent": spoken.passed(row["last_heard"], now),
     }
-    causes = [cause_of(each, place, facts) for place, each in enumerate(OBSTACLES) if row[f"holds_{place}"]]
+    causes = causes_of(OBSTACLES, values)
     if broker_away and row["has_profile"] and row["state"] == "pending":
-        causes.append(
-            {
-                "code": "broker",
-                "who": "operator",
-                "what": broker_away,
-                "how": "Workers look by themselves, later.",
-                "since": None,
-                "until": None,
-            }
-        )
+        causes.append(_broker(broker_away))
     return {"waiting_on": causes[0]["who"] if causes else None, "causes": causes}
 
 
-def selected(obstacles: Sequence[Obstacle]) -> str:
+def _broker(problem: str) -> Cause:
+    return {
+        "code": "broker",
+        "who": "operator",
+        "what": problem,
+        "how": "Start the broker, or see what it lacks: python3 manage.py doctor."
+        " Until then workers look for work by themselves, later.",
+        "since": None,
+        "until": None,
+    }
+
+
+def columns_of(obstacles: Sequence[Obstacle]) -> str:
     """Columns `holds_n`, `who_n`, `since_n` and `until_n` of each obstacle."""
-    return ", ".join(
-        f"({each.when}) IS TRUE AS holds_{place}, CASE WHEN {each.when} THEN {each.who} END AS who_{place}, CASE WHEN {each.when} THEN {each.since} END AS since_{place}, CASE WHEN {each.when} THEN {each.until} END AS until_{place}"
-        for place, each in enumerate(obstacles)
+    return ",\n".join(
+        f"({obstacle.when}) IS TRUE AS holds_{place},\n"
+        f"CASE WHEN {obstacle.when} THEN {obstacle.who} END AS who_{place},\n"
+        f"CASE WHEN {obstacle.when} THEN {obstacle.since} END AS since_{place},\n"
+        f"CASE WHEN {obstacle.when} THEN {obstacle.until} END AS until_{place}"
+        for place, obstacle in enumerate(obstacles)
     )
+
+
+def causes_of(obstacles: Sequence[Obstacle], values: dict[str, Any]) -> list[Cause]:
+    """The causes of one row with `columns_of` these obstacles."""
+    return [
+        cause_of(obstacle, place, values)
+        for place, obstacle in enumerate(obstacles)
+        if values[f"holds_{place}"]
+    ]
+
+
+def cause_of(obstacle: Obstacle, place: int, values: dict[str, Any]) -> Cause:
+    values = {**values, "who": values[f"who_{place}"]}
+    return {
+        "code": obstacle.code,
+        "who": values["who"],
+        "what": obstacle.say(obstacle.what, values),
+        "how": obstacle.say(obstacle.how, values),
+        "since": values[f"since_{place}"],
+        "until": values[f"until_{place}"],
+    }
 
 
 def waits_on(case: str, obstacles: Sequence[Obstacle], who: str) -> str:
@@ -93,27 +119,14 @@ def waits_on(case: str, obstacles: Sequence[Obstacle], who: str) -> str:
     """
     sort = who.partition(":")[0]
     possible = " OR ".join(
-        f"({each.when})" for each in obstacles if f"'{sort}" in each.who or each.who.startswith("(")
+        f"({obstacle.when})"
+        for obstacle in obstacles
+        if f"'{sort}" in obstacle.who or obstacle.who.startswith("(")
     )
-    asked = f"split_part({case}, ':', 1) = %s" if who in KINDS else f"{case} = %s"
-    return f"({possible or 'false'}) AND {asked}"
+    same = f"split_part({case}, ':', 1) = %s" if who in KINDS else f"{case} = %s"
+    return f"({possible or 'false'}) AND {same}"
 
 
 def meant(who: str, waits: str | None) -> bool:
     """Whether `who` names the one this waits on: the same in Python."""
     return waits is not None and (waits.partition(":")[0] if who in KINDS else waits) == who
-
-
-def cause_of(each: Obstacle, place: int, facts: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "code": each.code,
-        "who": facts[f"who_{place}"],
-        "what": said(each.what, facts),
-        "how": said(each.how, facts),
-        "since": facts[f"since_{place}"],
-        "until": facts[f"until_{place}"],
-    }
-
-
-def said(say: Say, facts: dict[str, Any]) -> str:
-    return say(facts) if callable(say) else say.format_map(facts)

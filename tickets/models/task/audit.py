@@ -15,7 +15,7 @@ from django.db import models
 from psycopg.types.json import Jsonb
 
 from omoi_site.database import sql
-from tickets.models.explain.obstacles import CLAIMABLE_HERE, OPEN_IN
+from tickets.models.explain.conditions import IN_OPEN_PHASE, OPEN_PHASES
 from tickets.models.journal_sql import task_events
 from tickets.models.task.intervene import hold
 from tickets.models.task.readiness import COUNT_NEEDS, recount
@@ -31,9 +31,9 @@ WHERE (t.open_needs, t.edges_left, t.unsatisfiable) IS DISTINCT FROM (c.open_nee
 """
 WRONGLY_HELD = f"""
 SELECT t.id, t.ticket_id, jsonb_build_object('was', jsonb_build_object('held', t.held), 'now', jsonb_build_object('held', NOT t.held)) AS data
-FROM tickets_task t JOIN tickets_ticket k ON k.id = t.ticket_id CROSS JOIN {OPEN_IN}
+FROM tickets_task t JOIN tickets_ticket k ON k.id = t.ticket_id CROSS JOIN {OPEN_PHASES}
 WHERE t.id > %(after)s AND t.id <= %(upto)s AND t.state IN ('pending', 'claimed', 'failed', 'cancelled')
-  AND t.held = (NOT k.paused AND k.archived_at IS NULL AND {CLAIMABLE_HERE})
+  AND t.held = (NOT k.paused AND k.archived_at IS NULL AND {IN_OPEN_PHASE})
 """
 WHY = "'what was stored was not what it should have been'"
 ALARM = f"""

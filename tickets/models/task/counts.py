@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from omoi_site.database import sql
-from tickets.models.explain.obstacles import HEARD
+from tickets.models.explain.conditions import HEARD
 from tickets.models.task.conditions import READY
 
 TALLY = f"""

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 
 from agents.models import Agent, Project
 from omoi_site import limits
-from tickets.models.explain.obstacles import DEATHS_ALONE
+from tickets.models.explain.conditions import DEATHS_ALONE
 from tickets.models.task import conditions
 from tickets.models.task.lane import Lane, Marks
 from tickets.models.ticket.record import Priority

@@ -81,7 +81,7 @@ TicketManagerBase = models.Manager.from_queryset(TicketQuerySet)
 class TicketManager(TicketManagerBase["Ticket"]):
     explanation = staticmethod(explain.explanation)
     waits = staticmethod(explain.waits)
-    needy = staticmethod(explain.needy)
+    attention = staticmethod(explain.attention)
 
     def open(
         self,

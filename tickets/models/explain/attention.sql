@@ -1,0 +1,43 @@
+WITH fleets AS MATERIALIZED (
+  SELECT
+    l.id AS lane_id,
+    f.*
+  FROM tickets_lane l
+  CROSS JOIN LATERAL ({fleet}) f
+  WHERE l.project_id = %(project)s
+),
+work AS MATERIALIZED (
+  SELECT
+    ticket_id,
+    coalesce(bool_or(who = 'operator'), false) AS operator,
+    coalesce(bool_or(who <> 'operator'), false) AS others
+  FROM (
+    SELECT
+      t.ticket_id,
+      {task_waits_on} AS who
+    FROM tickets_task t
+    {task_joins}
+    LEFT JOIN fleets f ON f.lane_id = t.lane_id AND t.state = 'pending'
+    WHERE t.project_id = %(project)s
+      AND t.state IN ('pending', 'claimed')
+      AND NOT t.unsatisfiable
+      AND k.archived_at IS NULL
+      AND {in_open_phase}
+  ) task
+  GROUP BY 1
+)
+SELECT
+  id,
+  others
+FROM (
+  SELECT
+    k.id,
+    {waits_on_operator} AS operator,
+    {waits_on_others} AS others
+  {from_ticket}
+  LEFT JOIN work w ON w.ticket_id = k.id
+  WHERE k.project_id = %(project)s
+    AND k.archived_at IS NULL
+    AND ({unfinished} OR {left_open} > 0)
+) ticket
+WHERE operator

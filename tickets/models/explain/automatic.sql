@@ -1,0 +1,87 @@
+NOT tickets_ticket.paused
+AND tickets_ticket.archived_at IS NULL
+AND EXISTS (
+  SELECT
+  FROM tickets_workflowphase p
+  -- the phase it moves on to
+  CROSS JOIN LATERAL (
+    SELECT x.name
+    FROM tickets_workflowphase x
+    WHERE x.workflow_id = p.workflow_id
+      AND x.position > p.position
+      AND x.name = ANY (p.moves_to)
+    ORDER BY array_position(p.moves_to, x.name)
+    LIMIT 1
+  ) x
+  -- how it came to where it stands; to be blocked meanwhile does not count
+  CROSS JOIN LATERAL (
+    SELECT
+      h.at,
+      h.ground IN ('back', 'forced', 'reopened') AND h.move > 0 AS sent
+    FROM tickets_phasemove h
+    WHERE h.ticket_id = tickets_ticket.id
+      AND h.ground NOT IN ('blocked', 'unblocked')
+    ORDER BY h.move DESC
+    LIMIT 1
+  ) m
+  WHERE p.workflow_id = tickets_ticket.workflow_id
+    AND p.name = tickets_ticket.phase
+    AND p.automatic <> ''
+    -- A gate that refused what is there is not asked again before something changes. That a person asked does
+    -- not count: only the workflow's own refusal adds work to repair it.
+    AND NOT (
+      p.gated
+      AND EXISTS (
+        SELECT
+        FROM tickets_verdict v
+        WHERE v.ticket_id = tickets_ticket.id
+          AND v.move = tickets_ticket.moves
+          AND NOT v.passed
+          AND v."by" = 'system:workflow'
+          AND v.evidence = omoi_evidence(tickets_ticket.id, p.name)
+      )
+    )
+    AND NOT EXISTS (
+      SELECT
+      FROM tickets_task o
+      WHERE o.ticket_id = tickets_ticket.id
+        AND o.phase = p.name
+        AND o.state IN ('pending', 'claimed')
+    )
+    -- Who sends it back, forces or reopens it wants something done first: earlier work does not move it on.
+    AND CASE p.automatic
+      WHEN 'on_claim' THEN EXISTS (
+        SELECT
+        FROM tickets_task t
+        WHERE t.ticket_id = tickets_ticket.id
+          AND t.phase = x.name
+          AND t.fence > 0
+          AND (t.state = 'claimed' OR NOT m.sent OR greatest(t.claimed_at, t.ended_at) >= m.at)
+      )
+      WHEN 'on_completion' THEN EXISTS (
+        SELECT
+        FROM tickets_task t
+        WHERE t.ticket_id = tickets_ticket.id
+          AND t.phase = p.name
+          AND t.state = 'completed'
+      )
+      AND (
+        NOT m.sent
+        OR EXISTS (
+          SELECT
+          FROM tickets_task t
+          WHERE t.ticket_id = tickets_ticket.id
+            AND t.phase = p.name
+            AND t.ended_at >= m.at
+        )
+      )
+      AND NOT EXISTS (
+        SELECT
+        FROM tickets_task t
+        WHERE t.ticket_id = tickets_ticket.id
+          AND t.phase = p.name
+          AND t.state = 'failed'
+      )
+      ELSE false
+    END
+)

@@ -1,0 +1,41 @@
+SELECT
+  count(*) AS fitting,
+  count(*) FILTER (WHERE g.available) AS able,
+  count(*) FILTER (WHERE g.available AND g.room) AS roomy,
+  count(*) FILTER (WHERE g.available AND g.heard) AS awake,
+  count(*) FILTER (WHERE g.available AND g.room AND g.heard) AS free,
+  (array_agg(g.name || ' is ' || g.state ORDER BY g.name) FILTER (WHERE NOT g.available))[1:3] AS absent,
+  (array_agg(g.name ORDER BY g.name) FILTER (WHERE g.available))[1:5] AS able_names,
+  (array_agg(g.name ORDER BY g.name) FILTER (WHERE g.available AND g.room AND g.heard))[1:5] AS free_names,
+  max(g.last_seen_at) FILTER (WHERE g.available) AS last_heard
+FROM (
+  SELECT
+    a.name,
+    a.state,
+    a.state = 'available' AS available,
+    p.last_seen_at,
+    p.last_seen_at > clock_timestamp() - {heard} AS heard,
+    (
+      SELECT
+        CASE
+          WHEN l.alone THEN count(*) = 0
+          ELSE count(*) < a.capacity AND NOT coalesce(bool_or({runs_alone}), false)
+        END
+      FROM tickets_task t
+      WHERE t.holder_id = a.id
+        AND {lease_holds}
+    ) AS room
+  FROM agents_agent a
+  LEFT JOIN agents_agentpresence p ON p.agent_id = a.id
+  WHERE a.state <> 'retired'
+    AND {fits}
+    AND (
+      a.sees_all
+      OR EXISTS (
+        SELECT
+        FROM agents_agent_projects m
+        WHERE m.agent_id = a.id
+          AND m.project_id = l.project_id
+      )
+    )
+) g

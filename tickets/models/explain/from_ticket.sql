@@ -1,0 +1,26 @@
+FROM tickets_ticket k
+JOIN agents_project j ON j.id = k.project_id
+LEFT JOIN tickets_workflowphase kp ON kp.workflow_id = k.workflow_id AND kp.name = k.phase
+CROSS JOIN {open_phases}
+LEFT JOIN LATERAL (
+  SELECT
+    count(*) AS total,
+    count(*) FILTER (WHERE t.state IN ('pending', 'claimed') AND NOT t.unsatisfiable) AS unfinished,
+    count(*) FILTER (WHERE t.state = 'failed') AS failed,
+    (array_agg(k.key || '.' || t.id ORDER BY t.id) FILTER (WHERE t.state = 'failed'))[1:3] AS failed_keys,
+    (array_agg(left(t.error, {quoted}) ORDER BY t.id) FILTER (WHERE t.state = 'failed'))[1] AS failed_error,
+    max(t.ended_at) FILTER (WHERE t.state = 'failed') AS failed_at,
+    count(*) FILTER (WHERE t.state = 'pending' AND t.unsatisfiable) AS unsatisfiable,
+    (
+      array_agg(k.key || '.' || t.id ORDER BY t.id) FILTER (WHERE t.state = 'pending' AND t.unsatisfiable)
+    )[1:3] AS unsatisfiable_keys,
+    max(t.ended_at) AS last_end,
+    (
+      SELECT t.id
+      {open_tasks}
+      LIMIT 1
+    ) AS first
+  FROM tickets_task t
+  WHERE t.ticket_id = k.id
+    AND {in_open_phase}
+) c ON true

@@ -1,0 +1,307 @@
+"""What stands in the way and what would help, in sentences.
+
+Each takes the columns of one task or ticket, with moments in words. A remedy speaks to the one who must act
+(`who`) and names a door: a button of the ticket's page, a command or a route.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+Values = dict[str, Any]
+Sentence = Callable[[Values], str]
+
+START_CLOCK = "python3 manage.py clock"
+
+
+def listed(names: list[str] | None, count: int) -> str:
+    """The names there is room for, and how many there are besides."""
+    names = names or []
+    return ", ".join(names) + (f" and {count - len(names)} more" if count > len(names) else "")
+
+
+def counted(noun: str, count: int) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def explain_command(key: str) -> str:
+    return f"python3 manage.py explain {key}"
+
+
+def by_clock(does: str) -> Sentence:
+    """What the clock does by itself; whoever reads it starts the clock when it does not run."""
+
+    def remedy(values: Values) -> str:
+        if values["who"] == "clock":
+            return f"The clock {does} by itself. If it does not, start it: {START_CLOCK}."
+        return f"The clock does not run. Start it: {START_CLOCK}. It {does}."
+
+    return remedy
+
+
+# -- a claimed task
+
+
+def claimed(values: Values) -> str:
+    return (
+        f"{values['holder']} works on it, attempt {values['attempts']} of {values['max_attempts']};"
+        f" the lease ends {values['lease_end']}"
+    )
+
+
+def settle(values: Values) -> str:
+    return (
+        f"Complete it (POST /tasks/{values['id']}/completion) or give it back"
+        f" (POST /tasks/{values['id']}/release). An operator can take it away:"
+        f" Cancel at the task on the page of {values['ticket']}."
+    )
+
+
+def silent_holder(values: Values) -> str:
+    return (
+        f"{values['holder']} holds it and {silence(values['holder_silent'], 1)};"
+        f" the lease ends {values['lease_end']}"
+    )
+
+
+def report(values: Values) -> str:
+    return (
+        "Send a heartbeat (POST /agents/me/heartbeat) or give the task back"
+        f" (POST /tasks/{values['id']}/release). An operator can retire an agent that is gone"
+        f" (POST /agents/{values['holder']}/retire): all it holds is then free at once."
+    )
+
+
+def silence(length: str, agents: int) -> str:
+    has = "has" if agents == 1 else "have"
+    return f"{has} not been heard from for {length}" if length else f"{has} never been heard from"
+
+
+# -- a pending task: what is stored about it
+
+
+def unsatisfiable(values: Values) -> str:
+    return f"what it needs cannot be met any more: {', '.join(values['unmet'] or ['too few needs are left'])}"
+
+
+def repair_need(values: Values) -> str:
+    return (
+        f"Press Retry at what it needs, or Cancel at {values['key']}, on the ticket's page;"
+        f" or take the need away (DELETE /tickets/{values['ticket']}/edges/ID)."
+    )
+
+
+def open_needs(values: Values) -> str:
+    if not values["open_keys"]:
+        return "what it needs has ended, and that is not counted yet"
+    return f"it waits for {listed(values['open_keys'], values['left_open'])}"
+
+
+def see_need(values: Values) -> str:
+    if not values["open_keys"]:
+        return by_clock("counts it")(values)
+    return (
+        f"{values['key']} is ready once {'that' if values['left_open'] == 1 else 'these'}"
+        f" ended as needed. To see why {values['open_keys'][0]} is still open:"
+        f" {explain_command(values['open_keys'][0])}."
+    )
+
+
+def not_due(values: Values) -> str:
+    if values["attempts"]:
+        return f"attempt {values['attempts']} failed; the next one is due {values['due_at']}"
+    return f"it is due {values['due_at']}, not before"
+
+
+def wake(values: Values) -> str:
+    return (
+        "The clock or the next claim makes it ready then."
+        f" To have it sooner, set an earlier time (PATCH /tasks/{values['id']})."
+    )
+
+
+def ticket_paused(values: Values) -> str:
+    return _paused(f"ticket {values['ticket']}", values["pause_reason"])
+
+
+def project_paused(values: Values) -> str:
+    return _paused(f"project {values['project']}", values["project_reason"])
+
+
+def _paused(name: str, reason: str) -> str:
+    return f"{name} is paused{f': {reason}' if reason else ''}"
+
+
+RESUME_TICKET = "Press Resume on the page of {ticket} (or POST /tickets/{ticket}/resume)."
+RESUME_PROJECT = "Resume it: POST /projects/{project}/resume, or Resume projects in the admin."
+ARCHIVED = "ticket {ticket} is archived"
+RESTORE = "Restore {ticket}: POST /tickets/{ticket}/restore."
+BLOCKED = "ticket {ticket} is blocked ({blocked_class}): {blocked_reason}"
+UNBLOCK = "Remove what blocks {ticket}, then press Unblock on its page."
+
+
+def see_ticket(values: Values) -> str:
+    ticket = values["ticket"]
+    return f"It can be claimed when the ticket gets there. To see why it is not: {explain_command(ticket)}."
+
+
+# -- a pending task: who could do it
+
+
+def unable(values: Values) -> str:
+    if values["absent"]:
+        return f"no agent that could do it is available: {', '.join(values['absent'])}"
+    if values["has_profile"]:
+        return "no worker is there that runs profiles"
+    skills = " and ".join(values["capabilities"])
+    return f"no agent of {values['project']} works in {values['phase']}{f' and can do {skills}' if skills else ''}"
+
+
+def enable(values: Values) -> str:
+    if values["absent"]:
+        name = values["absent"][0].partition(" is ")[0]
+        return f"Make {name} available again (POST /agents/{name}/availability), or {_add_agent(values)}."
+    if values["has_profile"]:
+        return "Start a worker: python3 manage.py worker."
+    return f"Add an agent: {_agent_command(values)}."
+
+
+def _add_agent(values: Values) -> str:
+    return f"add an agent: {_agent_command(values)}"
+
+
+def _agent_command(values: Values) -> str:
+    skills = "".join(f" --capability {skill}" for skill in values["capabilities"])
+    return f"python3 manage.py agents create NAME --project {values['project']}{skills}"
+
+
+def full(values: Values) -> str:
+    one = values["able"] == 1
+    names = listed(values["able_names"], values["able"])
+    if values["runs_alone"]:
+        return f"{alone(values)}; {names} could do it, but {'is' if one else 'are'} at work"
+    if one:
+        return f"{names} could do it, but already holds as much as it may"
+    return f"{names} could do it, but already hold as much as they may"
+
+
+def alone(values: Values) -> str:
+    workers = counted("worker", values["worker_deaths"])
+    return (
+        "it must run with nothing beside it,"
+        f" because {workers} {'was' if values['worker_deaths'] == 1 else 'were'} lost while running it"
+    )
+
+
+def make_room(values: Values) -> str:
+    own = "Finish everything you hold" if values["runs_alone"] else "Finish a task you hold"
+    return f"{own}, then claim (POST /claims). An operator can {_add_agent(values)}."
+
+
+def all_silent(values: Values) -> str:
+    names = listed(values["able_names"], values["able"])
+    return f"{names} could do it, but {silence(values['all_silent'], values['able'])}"
+
+
+def start_one(values: Values) -> str:
+    name = values["able_names"][0] if values["able"] == 1 else "one of them"
+    return f"Start {name}, so that it claims (POST /claims), or {_add_agent(values)}."
+
+
+def full_or_silent(values: Values) -> str:
+    names = listed(values["able_names"], values["able"])
+    return f"{names} could do it, but those at work hold as much as they may, and the others are silent"
+
+
+def ready(values: Values) -> str:
+    has = "has" if values["free"] == 1 else "have"
+    free = f"{listed(values['free_names'], values['free'])} could take it, but {has} not asked yet"
+    return f"{alone(values)}; {free}" if values["runs_alone"] else f"it is ready; {free}"
+
+
+def ask(values: Values) -> str:
+    return (
+        "Claim it: POST /claims. It goes to the first that asks, in the order of work;"
+        f" an operator can put it in front with Bump on the page of {values['ticket']}."
+    )
+
+
+# -- a failed task
+
+
+def worker_lost(values: Values) -> str:
+    return f"it failed because workers were lost while running it: {values['error']}"
+
+
+def failed(values: Values) -> str:
+    attempts = f"{values['attempts']} of {counted('attempt', values['max_attempts'])}"
+    return f"it failed after {attempts}: {values['error'] or 'no reason given'}"
+
+
+# -- a ticket
+
+
+def failed_tasks(values: Values) -> str:
+    """The failed tasks by key, and what the first of them ended with."""
+    error = " ".join((values["failed_error"] or "").split())
+    keys = listed(values["failed_keys"], values["failed"])
+    return f"{counted('task', values['failed'])} failed: {keys}" + (f" ({error})" if error else "")
+
+
+def retry_failed(values: Values) -> str:
+    them = "it" if values["failed"] == 1 else "them"
+    return (
+        f"Press Retry failed on the page of {values['ticket']},"
+        f" or move the ticket on without {them}: Force a transition."
+    )
+
+
+def unsatisfiable_tasks(values: Values) -> str:
+    keys = listed(values["unsatisfiable_keys"], values["unsatisfiable"])
+    tasks = counted("task", values["unsatisfiable"])
+    return (
+        f"what {tasks} {'needs' if values['unsatisfiable'] == 1 else 'need'} cannot be met any more: {keys}"
+    )
+
+
+def repair_needs(values: Values) -> str:
+    one = values["unsatisfiable"] == 1
+    needed, them = ("it needs", "it") if one else ("they need", "them")
+    return (
+        f"Press Retry at what {needed}, or Cancel at {them}, on the page of {values['ticket']};"
+        f" or take the need away (DELETE /tickets/{values['ticket']}/edges/ID)."
+    )
+
+
+def all_ended(values: Values) -> str:
+    ended = "its only task of {} has" if values["total"] == 1 else "all its tasks of {} have"
+    return f"{ended.format(values['phase'])} ended, and nobody has moved it on"
+
+
+def left_open(values: Values) -> str:
+    one = values["left_open"] == 1
+    return f"{counted('task', values['left_open'])} of it {'is' if one else 'are'} still open"
+
+
+def cancelled(values: Values) -> str:
+    return f"it is cancelled, and {left_open(values)}"
+
+
+def done(values: Values) -> str:
+    return f"it is done, and {left_open(values)}"
+
+
+def cancel_left(values: Values) -> str:
+    return f"Press Cancel at {_open_ones(values)} on the page of {values['ticket']}, or press Reopen."
+
+
+def follow_up_left(values: Values) -> str:
+    return (
+        f"Press Cancel at {_open_ones(values)} on the page of {values['ticket']};"
+        " for what is still needed, press Open a follow-up."
+    )
+
+
+def _open_ones(values: Values) -> str:
+    return "the open task" if values["left_open"] == 1 else "each open task"

@@ -1,0 +1,27 @@
+SELECT
+  k.key AS ticket,
+  k.phase,
+  k.pause_reason,
+  k.blocked_class,
+  k.blocked_reason,
+  k.move_fault,
+  (
+    SELECT jsonb_agg(verdict_check - 'reasons')
+    FROM tickets_verdict v
+    CROSS JOIN jsonb_array_elements(v.checks) verdict_check
+    WHERE v.id = (SELECT max(w.id) FROM tickets_verdict w WHERE w.ticket_id = k.id)
+      AND NOT (verdict_check->>'passed')::boolean
+  ) AS unmet,
+  {left_open} AS left_open,
+  j.key AS project,
+  j.pause_reason AS project_reason,
+  c.*,
+  {columns},
+  ARRAY(
+    SELECT t.id
+    {open_tasks}
+    LIMIT %(most)s
+  ) AS open_task_ids,
+  CASE WHEN c.unfinished > %(most)s THEN ARRAY{beyond} END AS beyond
+{from_ticket}
+WHERE k.id = %(ticket)s

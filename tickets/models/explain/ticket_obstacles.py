@@ -1,0 +1,141 @@
+"""Obstacles of a ticket: every condition under which it does not move, as `obstacles` has those of a task."""
+
+from __future__ import annotations
+
+from tickets.models.explain import sentences
+from tickets.models.explain.conditions import (
+    CLOCK,
+    FROM_TASK,
+    LEFT_OPEN,
+    MOVE_DUE,
+    REFUSED,
+    STUCK,
+    UNFINISHED,
+)
+from tickets.models.explain.obstacles import OPERATOR, Obstacle, waiting_on
+from tickets.models.explain.sentences import by_clock
+
+# Who the first open task waits on.
+FIRST_WAITS = f"(SELECT {waiting_on()} {FROM_TASK} WHERE t.id = c.first)"
+# Explained by the causes of the tasks themselves.
+TASKS = Obstacle("tasks", f"{UNFINISHED} AND c.unfinished > 0", FIRST_WAITS, "", "")
+IDLE = f"""
+{UNFINISHED}
+AND k.phase <> 'BLOCKED'
+AND c.unfinished = 0
+AND c.failed = 0
+AND c.unsatisfiable = 0
+AND c.total > 0
+AND NOT ({MOVE_DUE})
+AND NOT ({REFUSED})
+"""
+
+OBSTACLES = [
+    Obstacle(
+        "pause",
+        f"{UNFINISHED} AND k.archived_at IS NOT NULL",
+        OPERATOR,
+        sentences.ARCHIVED,
+        sentences.RESTORE,
+        since="k.archived_at",
+    ),
+    Obstacle(
+        "pause",
+        f"{UNFINISHED} AND k.paused",
+        OPERATOR,
+        sentences.ticket_paused,
+        sentences.RESUME_TICKET,
+        since="k.paused_at",
+    ),
+    Obstacle(
+        "pause",
+        f"{UNFINISHED} AND j.paused",
+        OPERATOR,
+        sentences.project_paused,
+        sentences.RESUME_PROJECT,
+        since="j.paused_at",
+    ),
+    Obstacle(
+        "phase",
+        "k.phase = 'BLOCKED'",
+        OPERATOR,
+        sentences.BLOCKED,
+        sentences.UNBLOCK,
+        since="k.phase_since",
+    ),
+    Obstacle(
+        "limit",
+        f"{UNFINISHED} AND c.failed > 0",
+        OPERATOR,
+        sentences.failed_tasks,
+        sentences.retry_failed,
+        since="c.failed_at",
+    ),
+    Obstacle(
+        "need",
+        f"{UNFINISHED} AND c.unsatisfiable > 0",
+        OPERATOR,
+        sentences.unsatisfiable_tasks,
+        sentences.repair_needs,
+        since="c.failed_at",
+    ),
+    TASKS,
+    Obstacle(
+        "gate",
+        f"{UNFINISHED} AND {REFUSED}",
+        OPERATOR,
+        "the gate of {phase} refused: {unmet}",
+        "See what each check asks for on the page of {ticket}, submit it there by an agent"
+        " (POST /tickets/{ticket}/artifacts), then press Run checks.",
+        since="(SELECT max(v.at) FROM tickets_verdict v WHERE v.ticket_id = k.id)",
+    ),
+    Obstacle(
+        "phase",
+        f"{UNFINISHED} AND {STUCK}",
+        OPERATOR,
+        "it should move on from {phase} and cannot: {move_fault}",
+        "Repair what is named there; the ticket then moves on by itself."
+        " Or press Send back, Block or Cancel ticket on the page of {ticket}.",
+        since="k.move_fault_at",
+    ),
+    Obstacle(
+        "clock",
+        f"{UNFINISHED} AND {MOVE_DUE} AND k.move_fault = ''",
+        CLOCK,
+        "it may move on from {phase}; the clock or a worker moves it",
+        by_clock("moves the ticket on"),
+        since="coalesce(c.last_end, k.phase_since)",
+    ),
+    Obstacle(
+        "phase",
+        f"{UNFINISHED} AND k.phase <> 'BLOCKED' AND c.total = 0",
+        OPERATOR,
+        "it has no task in {phase}",
+        "Add a task (POST /tickets/{ticket}/tasks), or press Advance on the page of {ticket}.",
+        since="k.phase_since",
+    ),
+    Obstacle(
+        "phase",
+        IDLE,
+        OPERATOR,
+        sentences.all_ended,
+        "Press Advance on the page of {ticket}, or add a task (POST /tickets/{ticket}/tasks).",
+        since="coalesce(c.last_end, k.phase_since)",
+    ),
+    Obstacle(
+        "phase",
+        f"k.phase = 'CANCELLED' AND {LEFT_OPEN} > 0",
+        OPERATOR,
+        sentences.cancelled,
+        sentences.cancel_left,
+        since="k.phase_since",
+    ),
+    Obstacle(
+        "phase",
+        f"NOT {UNFINISHED} AND k.phase <> 'CANCELLED' AND {LEFT_OPEN} > 0",
+        OPERATOR,
+        sentences.done,
+        sentences.follow_up_left,
+        since="k.phase_since",
+    ),
+]
