@@ -358,7 +358,7 @@ def a_verdict_deleted(scene):
 
 def advance(scene, verdict, to=None):
     """As a door would that kept a verdict."""
-    told = Ticket.objects.told_if_refused(scene.ticket.pk, to or "DESIGN", by=scene.operator)
+    told = Ticket.objects.record_refusals(scene.ticket.pk, to or "DESIGN", by=scene.operator)
     with told, Ticket.objects.locked(key=scene.delivery.key) as ticket:
         ticket.advance(to, by=scene.operator, verdict=verdict)
 

@@ -303,7 +303,7 @@ class TransitionsView(View):
             )
             if ticket is None:
                 raise
-            with Ticket.objects.told_if_refused(ticket.pk, "", by=request.user):
+            with Ticket.objects.record_refusals(ticket.pk, "", by=request.user):
                 raise refusal
 
     @route("Where it could go, and what is missing", gives=WayOut(many=True), refuses=(404,), tag="tickets")

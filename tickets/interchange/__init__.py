@@ -1,4 +1,4 @@
-"""Work that another tool kept comes in: a format reads a file into a backlog, `bulk_import.bring_in` adds
+"""Work that another tool kept comes in: a format reads a file into a backlog, `bulk_import.import_backlog` adds
 what is new of it.
 
 The whole file is read and checked before anything is written, and all is written in one transaction: a fault
@@ -21,7 +21,7 @@ from tickets.interchange.report import Report
 from tickets.interchange.wfformat import Flow
 from tickets.models import Workflow
 
-__all__ = ["FORMATS", "WORKFLOW", "Read", "Report", "bring_in", "read", "run"]
+__all__ = ["FORMATS", "WORKFLOW", "Read", "Report", "import_parsed", "read", "run"]
 
 Read = Sheet | Flow
 FORMATS: dict[str, Callable[[BinaryIO], Read]] = {"beads": beads.read, "wfformat": wfformat.read}
@@ -43,7 +43,7 @@ def run(
     work comes in and `by` has no right to put tickets past the first phase; raises Malformed, Invalid,
     TooLarge or Cycle naming the line or the edge.
     """
-    return bring_in(read(format, file), project=project, by=by, dry_run=dry_run, workflow=workflow)
+    return import_parsed(read(format, file), project=project, by=by, dry_run=dry_run, workflow=workflow)
 
 
 def read(format: str, file: BinaryIO) -> Read:
@@ -54,7 +54,7 @@ def read(format: str, file: BinaryIO) -> Read:
 
 
 @sql.atomic
-def bring_in(
+def import_parsed(
     sheet: Read,
     *,
     project: Project,
@@ -65,6 +65,6 @@ def bring_in(
 ) -> Report:
     """The other half: write what is new; `watch` is told now and then how many tickets are made."""
     followed = Workflow.objects.of_project(project, workflow or WORKFLOW)
-    arrival = sheet.bring_in(project=project, workflow=followed, by=by, watch=watch)
+    arrival = sheet.import_into(project=project, workflow=followed, by=by, watch=watch)
     transaction.set_rollback(dry_run)
     return Report(sheet.source, project.key, dry_run, sheet, arrival)

@@ -64,7 +64,7 @@ class Sheet:
             list(self.waits),
         )
 
-    def bring_in(
+    def import_into(
         self,
         *,
         project: Project,
@@ -73,7 +73,9 @@ class Sheet:
         watch: Callable[[int], None] = lambda made: None,
     ) -> Arrival:
         """What is new of it."""
-        return bulk_import.bring_in(self.backlog(), project=project, workflow=workflow, by=by, watch=watch)
+        return bulk_import.import_backlog(
+            self.backlog(), project=project, workflow=workflow, by=by, watch=watch
+        )
 
 
 def refuse_cycles(edges: Iterable[tuple[str, str]], what: str) -> None:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tickets.interchange.texts import kept_text, wrong_text
-from tickets.models import Comment, Remark
+from tickets.models import Comment, NewComment
 
 AUTHOR = Comment._meta.get_field("author").max_length
 BODY = Comment._meta.get_field("body").max_length
@@ -40,7 +40,7 @@ def problems(issue: dict[str, Any]) -> Iterator[str]:
             yield f"{name} is one of {kept_text(str(comment['issue_id']))[:200]}"
 
 
-def remarks(issue: dict[str, Any], moment: Callable[[dict[str, Any]], datetime | None]) -> list[Remark]:
+def remarks(issue: dict[str, Any], moment: Callable[[dict[str, Any]], datetime | None]) -> list[NewComment]:
     """The comments of an issue, the oldest first, those without a time at the end; without those that say
     nothing. `moment` reads when one was written.
     """
@@ -53,7 +53,9 @@ def remarks(issue: dict[str, Any], moment: Callable[[dict[str, Any]], datetime |
         same = author, _second(comment), body.strip()
         times[same] += 1  # said twice, it stands twice
         digest = hashlib.blake2b("\0".join([*same, str(times[same])]).encode(), digest_size=16).hexdigest()
-        new_comments.append(Remark(source_id=digest, author=author, body=body, created_at=moment(comment)))
+        new_comments.append(
+            NewComment(source_id=digest, author=author, body=body, created_at=moment(comment))
+        )
     return sorted(new_comments, key=lambda remark: remark.created_at or datetime.max.replace(tzinfo=UTC))
 
 

@@ -107,7 +107,7 @@ class Flow:
     left_out: Counter[str] = field(default_factory=Counter)
     source: str = "wfformat"
 
-    def bring_in(
+    def import_into(
         self,
         *,
         project: Project,

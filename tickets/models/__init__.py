@@ -18,7 +18,7 @@ from tickets.models.task.spec import TaskSpec
 from tickets.models.task.task import Task
 from tickets.models.ticket.awaited import Awaited, Relation
 from tickets.models.ticket.bulk_import import Arrival, Backlog, Item, Words
-from tickets.models.ticket.comment import Comment, Remark
+from tickets.models.ticket.comment import Comment, NewComment
 from tickets.models.ticket.history import PhaseMove
 from tickets.models.ticket.link import Link
 from tickets.models.ticket.record import BlockedClass, Priority, TransitionNotAllowed
@@ -48,12 +48,12 @@ __all__ = [
     "Match",
     "Need",
     "NewArtifact",
+    "NewComment",
     "NotReady",
     "Outcome",
     "PhaseMove",
     "Priority",
     "Relation",
-    "Remark",
     "Settlement",
     "SweepRun",
     "Tally",

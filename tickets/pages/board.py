@@ -74,7 +74,7 @@ class Wanted:
             tickets = tickets.filter(priority=Priority[self.priority.upper()])
         if self.label:
             tickets = tickets.filter(labels__contains=[self.label])
-        return tickets.standing(self.state) if self.state else tickets
+        return tickets.with_status(self.state) if self.state else tickets
 
 
 def _limits(asked: list[str]) -> list[tuple[str, int]]:
@@ -124,7 +124,7 @@ class Board:
     def __init__(self, project: Project, wanted: Wanted) -> None:
         self.project = project
         self.wanted = wanted
-        self.tickets = Ticket.objects.filter(project=project).kept()
+        self.tickets = Ticket.objects.filter(project=project).not_archived()
         self.found = wanted.narrow(self.tickets)
 
     @cached_property

@@ -269,7 +269,7 @@ def many(project, operator, count):
     """Tickets with one task each, brought in at once; every third needs the one before."""
     items = [Item(str(n), f"Ticket {n}", "text " * 100, n % 4, [f"l{n % 7}"]) for n in range(count)]
     needs = [Relation("needs", str(n), str(n - 1)) for n in range(1, count, 3)]
-    bulk_import.bring_in(
+    bulk_import.import_backlog(
         Backlog("test", items, needs, words=Words(needs="needs")),
         project=project,
         workflow=Workflow.objects.latest_of("simple"),

@@ -137,7 +137,7 @@ def test_history_marks_what_was_forced_imported_and_refused(page, project, deliv
     assert "Gate refused: Implementation" in text
     assert "gate passed 4/4" in text
     simple = Workflow.objects.latest_of("simple")
-    bulk_import.bring_in(
+    bulk_import.import_backlog(
         Backlog("test", [Item("1", "Old one", done=True)]), project=project, workflow=simple, by=operator
     )
     assert "Imported" in shown(page, Ticket.objects.get(source_id="1"))

@@ -80,7 +80,9 @@ def test_an_import_tells_how_far_it_is(project, form):
     file = (
         io.BytesIO(wfformat(size)) if form == "wfformat" else jsonl(*(issue(f"bd-{n}") for n in range(size)))
     )
-    interchange.bring_in(interchange.read(form, file), project=project, by="system:test", watch=made.append)
+    interchange.import_parsed(
+        interchange.read(form, file), project=project, by="system:test", watch=made.append
+    )
     assert list(dict.fromkeys(made)) == [BATCH, 2 * BATCH, size]
 
 

@@ -20,7 +20,7 @@ from tests.support.backlog_files import import_issues, issue
 from tests.support.external import unavailable
 from tickets import interchange
 from tickets.interchange import beads, comments
-from tickets.models import Backlog, Comment, Item, Remark, Ticket, Workflow
+from tickets.models import Backlog, Comment, Item, NewComment, Ticket, Workflow
 from tickets.models.ticket import bulk_import
 from tickets.models.ticket.external import address
 
@@ -180,10 +180,10 @@ def test_the_verb_itself_holds_comments_to_their_limits(project):
             id="bd-1" if known else "bd-2",
             title="Do",
             external_ref="a\nb",
-            comments=[Remark("1", "x" * 100_001)],
+            comments=[NewComment("1", "x" * 100_001)],
         )
         with pytest.raises(Invalid) as refused:
-            bulk_import.bring_in(
+            bulk_import.import_backlog(
                 Backlog("beads", [item]),
                 project=project,
                 workflow=Workflow.objects.latest_of("simple"),

@@ -45,10 +45,10 @@ def test_who_may_not_force_brings_no_finished_work_in(project, vera, operator):
     finished = Backlog("test", [Item("1", "Done already", done=True)])
 
     with pytest.raises(Forbidden):
-        bulk_import.bring_in(finished, project=project, workflow=simple, by=vera)
+        bulk_import.import_backlog(finished, project=project, workflow=simple, by=vera)
     assert not Ticket.objects.exists()
 
-    assert bulk_import.bring_in(finished, project=project, workflow=simple, by=operator).new == 1
+    assert bulk_import.import_backlog(finished, project=project, workflow=simple, by=operator).new == 1
 
 
 def test_options_tell_each_move_with_the_right_it_takes(ticket, vera, operator):

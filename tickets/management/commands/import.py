@@ -41,7 +41,7 @@ class Command(commands.Command):
         with commands.opened(file) as source:
             sheet = interchange.read(format, source)
         with commands.progress(total=len(sheet.items), unit=" items") as bar:
-            return bring_in(
+            return import_file(
                 sheet, project, how["workflow"], how["dry_run"], watch=lambda made: bar.update(made - bar.n)
             )
 
@@ -111,14 +111,14 @@ def many(count: int, what: str) -> str:
 
 
 @sql.atomic  # a project made for an import that is refused, or only tried, goes with it
-def bring_in(
+def import_file(
     sheet: interchange.Read, key: str, workflow: str, dry_run: bool, watch: Callable[[int], None]
 ) -> commands.Document:
     project = Project.objects.filter(key=key).first()
     if project is None:
         followed = Workflow.objects.latest_of(workflow or interchange.WORKFLOW)
         project = Project.objects.create_project(ProjectSpec(key, workflow=followed.name), by=commands.BY)
-    report = interchange.bring_in(
+    report = interchange.import_parsed(
         sheet, project=project, by=commands.BY, workflow=workflow, dry_run=dry_run, watch=watch
     )
     transaction.set_rollback(dry_run)

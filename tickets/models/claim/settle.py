@@ -141,5 +141,5 @@ def _prepare_artifacts(outcomes: Sequence[Outcome], by: Agent) -> dict[int, Tick
     contents = {Blob.of(new.content).hash: new.content for outcome in good for new in outcome.artifacts}
     for _, content in sorted(contents.items()):
         Blob.objects.store(content)
-    tickets = Ticket.lock({held[outcome.task, outcome.fence] for outcome in good})
+    tickets = Ticket.lock_in_order({held[outcome.task, outcome.fence] for outcome in good})
     return {outcome.task: tickets[held[outcome.task, outcome.fence]] for outcome in good}

@@ -54,7 +54,7 @@ class ArtifactQuerySet(models.QuerySet["Artifact"]):
         With a task its fence is needed: what an old holder brings is refused with ClaimLost.
         """
         blob = Blob.objects.store(new.content)
-        row = ticket.lock([ticket.pk])[ticket.pk]
+        row = ticket.lock_in_order([ticket.pk])[ticket.pk]
         if task is not None:
             holder = by.pk if isinstance(by, Agent) else None
             if not sql.rows(HELD_IN, {"task": task.pk, "ticket": row.pk, "fence": fence, "agent": holder}):

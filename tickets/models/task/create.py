@@ -111,7 +111,7 @@ class TaskCreation(models.Manager[Row]):
         recount([pk for pk in ids if pk not in counted])
         return ids
 
-    def bring_in(
+    def import_tasks(
         self, work: Sequence[tuple[TicketRecord, TaskSpec]], *, now: datetime, by: Actor
     ) -> list[int]:
         """One task for each of these tickets, which this transaction has just made: nobody can move them, so

@@ -120,7 +120,9 @@ class TaskInterventions(WaitingTasks[Row]):
         refusals: dict[tuple[int, str], PhaseLeft | None] = {}
         for task in ended:
             if (place := (task.ticket_id, task.phase)) not in refusals:
-                refusals[place] = phase_left(task.ticket, task.ticket.phase, task.ticket.standing, task.phase)
+                refusals[place] = phase_left(
+                    task.ticket, task.ticket.phase, task.ticket.effective_phase, task.phase
+                )
         late = [task.pk for task in ended if refusals[task.ticket_id, task.phase]]
         if late and len(late) == len(ended):
             raise next(refusal for refusal in refusals.values() if refusal)

@@ -97,7 +97,7 @@ class NeedManager(models.Manager["Need"]):
         return new
 
     @sql.atomic
-    def bring_in(
+    def import_edges(
         self, project: int, edges: Sequence[Edge], *, born: Set[int], names: Mapping[int, str], by: Actor
     ) -> tuple[list[Edge], list[Edge]]:
         """Add imported edges; returns those that are new, and those left out because their child has begun.

@@ -73,7 +73,7 @@ class Moves(WaitingTickets[Row]):
         block.
         """
         reason = limits.reason(reason)
-        with self.told_if_refused(pk, to, by=by):
+        with self.record_refusals(pk, to, by=by):
             before = self.select_related("workflow").get(pk=pk)
             before.expect_movable()
             onward = before.gated and not force and before.is_later(to)
@@ -87,24 +87,24 @@ class Moves(WaitingTickets[Row]):
     def _moved(self, pk: int, to: str, *, version: int | None, **how: Any) -> PhaseMove:
         with self.locked(pk=pk) as ticket:
             ticket.expect(version)
-            ticket.go(to, **how)
+            ticket.move_to(to, **how)
             return ticket.history.select_related("verdict").latest("move")
 
     @contextmanager
-    def told_if_refused(self, pk: int, to: str, *, by: Actor) -> Iterator[None]:
+    def record_refusals(self, pk: int, to: str, *, by: Actor) -> Iterator[None]:
         """A refusal inside leaves an event: at once, or when whoever holds the transaction around it calls
         `leave_trace`.
         """
         try:
             yield
         except OmoiError as refusal:
-            refusal.trace = partial(self.tell_refusal, pk, to, refusal, by=by)
+            refusal.trace = partial(self.record_refusal, pk, to, refusal, by=by)
             if not connection.in_atomic_block:
                 refusal.leave_trace()
             raise
 
     @sql.atomic
-    def tell_refusal(self, pk: int, to: str, refusal: OmoiError, *, by: Actor) -> None:
+    def record_refusal(self, pk: int, to: str, refusal: OmoiError, *, by: Actor) -> None:
         """The journal's word of a move that was refused, and the verdict that refused it where its
         transaction was undone.
         """
@@ -124,9 +124,9 @@ class Moves(WaitingTickets[Row]):
         ticket.record("ticket.move_refused", by=by, reason=refusal.message, data=data)
 
     @contextmanager
-    def told_if_not_born(self, project: Any, phase: str, *, by: Actor) -> Iterator[None]:
+    def record_refused_creation(self, project: Any, phase: str, *, by: Actor) -> Iterator[None]:
         """A refusal inside to bear tickets past the first phase leaves an event of the project, as
-        `told_if_refused` does.
+        `record_refusals` does.
         """
         try:
             yield
@@ -232,7 +232,7 @@ class Moves(WaitingTickets[Row]):
             if not verdict.passed:
                 try:
                     with transaction.atomic():
-                        ticket.mend(by=by)
+                        ticket.add_repair_tasks(by=by)
                 except (
                     OmoiError
                 ) as fault:  # such as a profile that is gone: the verdict stands, and says what is missing

@@ -25,7 +25,7 @@ from tickets.models.task.task import Task
 from tickets.models.ticket import external
 from tickets.models.ticket.awaited import Awaited, Relation
 from tickets.models.ticket.circles import break_circles
-from tickets.models.ticket.comment import Comment, Remark
+from tickets.models.ticket.comment import Comment, NewComment
 from tickets.models.ticket.history import PhaseMove
 from tickets.models.ticket.inherited import HOLDS, MOST, Pairs, gathered, inherited, too_many
 from tickets.models.ticket.ticket import Ticket
@@ -108,7 +108,7 @@ class Item:
     pause: str = ""  # why it comes in paused
     pause_class: str = ""  # the same in a word, by which the report counts
     external_ref: str = ""
-    comments: Sequence[Remark] = ()  # the oldest first
+    comments: Sequence[NewComment] = ()  # the oldest first
     holds: bool = True  # whether what needs it waits for it
 
 
@@ -182,7 +182,7 @@ class Edges:
 
 
 @sql.atomic
-def bring_in(
+def import_backlog(
     backlog: Backlog,
     *,
     project: Project,
@@ -211,7 +211,7 @@ def bring_in(
         {name: row["task"] for name, row in known.items()},
     )
     if any(item.done for item in fresh):
-        with Ticket.objects.told_if_not_born(project, "the last", by=by):
+        with Ticket.objects.record_refused_creation(project, "the last", by=by):
             rights.require(by, FORCE, project)
     born: dict[str, int] = {}
     for ticket, task in _born(fresh, backlog.source, project, workflow, by):
@@ -231,7 +231,7 @@ def bring_in(
         known=len(backlog.items) - len(fresh),
         tasks=len(born),
         paused=dict(Counter(item.pause_class or "paused" for item in fresh if item.pause).most_common()),
-        comments=Comment.objects.bring_in(remarks, source=backlog.source, known=here, by=by),
+        comments=Comment.objects.import_comments(remarks, source=backlog.source, known=here, by=by),
         external_refs=sum(bool(item.external_ref) for item in fresh) + external.fill(refs, by=by),
     )
     edges = _sorted_out(backlog, closing, tickets, known, arrival)
@@ -273,7 +273,7 @@ def _connect(
     new: list[Edge] = []
 
     def add(pairs: Pairs) -> None:
-        told, late = Need.objects.bring_in(
+        told, late = Need.objects.import_edges(
             project.pk,
             [Edge(*pair, when) for pair, when in pairs.items()],
             born=set(born.values()),
@@ -424,7 +424,7 @@ def _born(
             )
             for item in batch
         ]
-        tasks = Task.objects.bring_in(list(zip(tickets, specs, strict=True)), now=now, by=by)
+        tasks = Task.objects.import_tasks(list(zip(tickets, specs, strict=True)), now=now, by=by)
         yield from zip(tickets, tasks, strict=True)
 
 

@@ -29,7 +29,7 @@ told AS (UPDATE tickets_ticket k SET events = k.events + 1 FROM mine WHERE k.id 
 
 
 @dataclass(frozen=True)
-class Remark:
+class NewComment:
     """A comment to be, by its id where it comes from."""
 
     source_id: str
@@ -39,8 +39,8 @@ class Remark:
 
 
 class CommentQuerySet(models.QuerySet["Comment"]):
-    def bring_in(
-        self, remarks: Sequence[tuple[int, Remark]], *, source: str, known: Collection[int], by: Actor
+    def import_comments(
+        self, remarks: Sequence[tuple[int, NewComment]], *, source: str, known: Collection[int], by: Actor
     ) -> int:
         """Add those (ticket, remark) that are not here, in order; how many. Followers of `known` tickets,
         which were here before, are told.

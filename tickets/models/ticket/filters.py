@@ -20,7 +20,7 @@ HAS = "EXISTS (SELECT FROM tickets_task t WHERE t.ticket_id = tickets_ticket.id 
 RUNNING, TAKEABLE = HAS.format("t.state = 'claimed'"), HAS.format(READY)
 FAILED = HAS.format("t.state = 'failed'")
 LEFT_OPEN = HAS.format("t.state IN ('pending', 'claimed')")
-STANDINGS = {
+STATUSES = {
     "running": RUNNING,
     "ready": TAKEABLE,
     "waiting": f"tickets_ticket.phase <> 'BLOCKED' AND NOT {RUNNING} AND NOT {TAKEABLE}",
@@ -31,7 +31,7 @@ STANDINGS = {
 
 
 class TicketFilters(Locking[Row]):
-    def kept(self) -> models.QuerySet[Row]:
+    def not_archived(self) -> models.QuerySet[Row]:
         """All but the archived."""
         return self.filter(archived_at=None)
 
@@ -41,6 +41,6 @@ class TicketFilters(Locking[Row]):
         """
         return self.extra(where=[f"({UNFINISHED}) OR {LEFT_OPEN}"])
 
-    def standing(self, how: str) -> models.QuerySet[Row]:
-        """Unfinished tickets by how they stand; the words of `STANDINGS`."""
-        return self.extra(where=[UNFINISHED, STANDINGS[how]])
+    def with_status(self, status: str) -> models.QuerySet[Row]:
+        """Unfinished tickets with one of the `STATUSES`."""
+        return self.extra(where=[UNFINISHED, STATUSES[status]])

@@ -145,7 +145,7 @@ class TicketRecord(FSMModelMixin, Versioned):
         return self.done or self.phase == CANCELLED
 
     @property
-    def standing(self) -> str:
+    def effective_phase(self) -> str:
         """The phase it stands in, or while BLOCKED or CANCELLED the one it came from."""
         return self.phase if self.phase in self.plan else self.origin
 
@@ -172,7 +172,7 @@ class TicketRecord(FSMModelMixin, Versioned):
             hints.hint("advance_tickets", [self.pk])
 
     @classmethod
-    def lock(cls, ids: Iterable[int]) -> dict[int, Self]:
+    def lock_in_order(cls, ids: Iterable[int]) -> dict[int, Self]:
         """These tickets under their locks, in the order of their ids.
 
         Whoever moves one waits for us, and we for them: a verdict is over what is there when it is used.

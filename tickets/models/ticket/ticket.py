@@ -95,7 +95,7 @@ class TicketManager(TicketManagerBase["Ticket"]):
 
         A refusal to open it under a workflow, or in a phase past the first, is kept in the project's journal.
         """
-        with self.told_if_not_born(project, spec.phase or "the first phase", by=by):
+        with self.record_refused_creation(project, spec.phase or "the first phase", by=by):
             workflow = spec.workflow
             if not isinstance(workflow, Workflow):
                 workflow = Workflow.objects.of_project(project, workflow or "")
@@ -106,7 +106,7 @@ class TicketManager(TicketManagerBase["Ticket"]):
             return self._open(
                 project, spec, workflow, phase, Ground.BORN, limits.reason(spec.reason), by, watch
             )
-        with self.told_if_not_born(project, phase, by=by):
+        with self.record_refused_creation(project, phase, by=by):
             rights.require(by, FORCE, project)
             least = f"a ticket born in {phase} needs a reason of {REASON} characters or more"
             reason = limits.reason(spec.reason, REASON, least)
@@ -143,7 +143,7 @@ class TicketManager(TicketManagerBase["Ticket"]):
         )
         sql.check(ticket, without=["phase", "moves", "previous_phase", "phase_since", "created_at"])
         ticket.save(force_insert=True)
-        ticket.note_move(None, phase, ground, by=by, reason=reason)
+        ticket.record_move(None, phase, ground, by=by, reason=reason)
         ticket.record("ticket.opened", by=by, reason=reason, data={"title": spec.title, "phase": phase})
         if spec.follow_up:
             Link.objects.create(ticket=ticket, other_id=spec.follow_up.pk, kind=FOLLOW_UP)

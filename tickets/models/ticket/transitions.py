@@ -130,7 +130,7 @@ class Transitions(TicketRecord):
         self._take_claims_back(by)
         return self._move(to, Ground.FORCED, by=by, reason=reason)
 
-    def go(
+    def move_to(
         self,
         to: str,
         *,
@@ -193,7 +193,7 @@ class Transitions(TicketRecord):
                 f"{self.key} is archived and does not move", next_action="restore it first"
             )
 
-    def note_move(
+    def record_move(
         self,
         before: str | None,
         after: str,
@@ -254,7 +254,7 @@ class Transitions(TicketRecord):
             with in_document(f"phases.{phase}"):
                 self.tasks.model.objects.insert(self, tasks, by=by, phase=phase)
 
-    def mend(self, *, by: Actor) -> None:
+    def add_repair_tasks(self, *, by: Actor) -> None:
         """The gate refused with all work done: add the tasks the workflow has for that, as often as it allows
         while the ticket stands here.
         """
@@ -271,7 +271,7 @@ class Transitions(TicketRecord):
     def _move(self, to: str, ground: str, *, by: Actor, reason: str, verdict: Verdict | None = None) -> str:
         self.expect_movable()
         before = self.phase
-        self.note_move(before, to, ground, by=by, reason=reason, verdict=verdict)
+        self.record_move(before, to, ground, by=by, reason=reason, verdict=verdict)
         if to != BLOCKED:
             self.blocked_class = self.blocked_reason = ""
         self.move_fault, self.move_fault_at = "", None

@@ -56,7 +56,7 @@ class Move(TicketAction):
 
     def recorded(self, form: ActionForm) -> AbstractContextManager[None]:
         to = self.to or form.readable.get("to") or self.ticket.phase
-        return Ticket.objects.told_if_refused(self.ticket.pk, to, by=self.by)
+        return Ticket.objects.record_refusals(self.ticket.pk, to, by=self.by)
 
     def expect_as_offered(self, values: dict[str, Any]) -> None:
         """A move is known by where it leads alone: it must not become another one meanwhile."""
@@ -147,7 +147,7 @@ class Force(Move):
 
     @property
     def effects_by_destination(self) -> list[tuple[str, Sequence[str]]]:
-        left = self.ticket.plan[self.ticket.standing]
+        left = self.ticket.plan[self.ticket.effective_phase]
         return [(to, self.effects_of(left, to)) for to in self.destinations]
 
     def effects_of(self, left: Any, to: str) -> Sequence[str]:
