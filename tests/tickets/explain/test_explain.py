@@ -142,6 +142,8 @@ def test_a_ticket_that_stands_still_says_why_and_its_tasks_too(act, expected, ta
         assert expected[2] in what
     [cause, *_] = Task.objects.explanations([task.pk])[task.pk]["causes"]
     assert cause["since"] is not None
+    whats = [cause["what"] for cause in Ticket.objects.explanation(ticket)["causes"]]
+    assert whats == [cause["what"]], "what stops the whole ticket is said once, not again for its task"
 
 
 def test_a_paused_project_is_named(task, ticket, ada, operator):

@@ -11,6 +11,8 @@ from omoi_site import commands, spoken
 from omoi_site.errors import NotFound
 from tickets.models import Task, Ticket
 
+ADDRESSED = ("operator", "agent")  # what a remedy speaks to; a task, a ticket and the clock read nothing
+
 
 class Command(commands.Command):
     help = "Say why a ticket or task does not move, who must act, and what would help."
@@ -45,9 +47,11 @@ class Command(commands.Command):
 
     def tell(self, document: commands.Document) -> None:
         who = document["waiting_on"]
-        waits = f"waits for {spoken.who(who)}" if who else "waits for nobody: it has come to its end"
+        waits = f"waits for {spoken.who(who)}" if who else "waits for nobody: it has ended"
         self.stdout.write(f"{document['key']} ({spoken.phase(document['state']).lower()}) {waits}.")
         now = timezone.now()
         for cause in document["causes"]:
-            since = f" (began {spoken.relative(cause['since'], now)})" if cause["since"] else ""
-            self.stdout.write(f"- {cause['what']}{since}\n  For {spoken.who(cause['who'])}: {cause['how']}")
+            ago = spoken.relative(cause["since"], now)
+            began = f" (began {ago})" if ago and ago.removesuffix(" ago") not in cause["what"] else ""
+            to = f"For {spoken.who(cause['who'])}: " if cause["who"].startswith(ADDRESSED) else ""
+            self.stdout.write(f"- {cause['what']}{began}\n  {to}{cause['how']}")

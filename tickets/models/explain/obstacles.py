@@ -163,7 +163,7 @@ STORED = [
         f"{HELD} AND k.phase = 'CANCELLED'",
         OPERATOR,
         "ticket {ticket} is cancelled",
-        "Press Reopen on the page of {ticket}, or Cancel at the task there.",
+        "Press Reopen on the page of {ticket}, or Cancel beside the task there.",
         since="k.phase_since",
     ),
     Obstacle(
@@ -179,7 +179,7 @@ STORED = [
         f"{OTHER_PHASE} AND tp.position > kp.position AND tp.moves_to = '{{}}'",
         OPERATOR,
         "ticket {ticket} is done when it gets to {phase}, and does not get there while this task is open",
-        "Press Cancel at the task on the page of {ticket};"
+        "Press Cancel beside the task on the page of {ticket};"
         " if it is needed, add it to an earlier phase (POST /tickets/{ticket}/tasks).",
         since="t.created_at",
     ),
@@ -188,7 +188,7 @@ STORED = [
         f"{OTHER_PHASE} AND tp.position < kp.position",
         OPERATOR,
         "it belongs to {phase}, which ticket {ticket} has left: the ticket is in {ticket_phase}",
-        "Press Send back on the page of {ticket}, or Cancel at the task there.",
+        "Press Send back on the page of {ticket}, or Cancel beside the task there.",
         since="k.phase_since",
     ),
     Obstacle(
@@ -260,7 +260,7 @@ FAILED = [
         f"{FAILED_OPEN} AND t.failure = 'worker_lost'",
         OPERATOR,
         sentences.worker_lost,
-        "Look into that worker's log for what ends it, repair the task, and press Retry at it on the page of"
+        "Look into that worker's log for what ends it, repair the task, and press Retry beside it on the page of"
         " {ticket}. To go on without it, press Force a transition.",
         since="t.ended_at",
     ),
@@ -269,7 +269,7 @@ FAILED = [
         f"{FAILED_OPEN} AND t.failure <> 'worker_lost'",
         OPERATOR,
         sentences.failed,
-        "Press Retry at it on the page of {ticket}. To go on without it, press Force a transition.",
+        "Press Retry beside it on the page of {ticket}. To go on without it, press Force a transition.",
         since="t.ended_at",
     ),
 ]

@@ -53,8 +53,8 @@ def claimed(values: Values) -> str:
 def settle(values: Values) -> str:
     return (
         f"Complete it (POST /tasks/{values['id']}/completion) or give it back"
-        f" (POST /tasks/{values['id']}/release). An operator can take it away:"
-        f" Cancel at the task on the page of {values['ticket']}."
+        f" (POST /tasks/{values['id']}/release). An operator can cancel it:"
+        f" Cancel beside the task on the page of {values['ticket']}."
     )
 
 
@@ -87,7 +87,7 @@ def unsatisfiable(values: Values) -> str:
 
 def repair_need(values: Values) -> str:
     return (
-        f"Press Retry at what it needs, or Cancel at {values['key']}, on the ticket's page;"
+        f"Press Retry beside what it needs, or Cancel beside {values['key']}, on the ticket's page;"
         f" or take the need away (DELETE /tickets/{values['ticket']}/edges/ID)."
     )
 
@@ -100,9 +100,9 @@ def open_needs(values: Values) -> str:
 
 def see_need(values: Values) -> str:
     if not values["open_keys"]:
-        return by_clock("counts it")(values)
+        return by_clock("counts that")(values)
     return (
-        f"{values['key']} is ready once {'that' if values['left_open'] == 1 else 'these'}"
+        f"{values['key']} is ready once {'that has' if values['left_open'] == 1 else 'they have'}"
         f" ended as needed. To see why {values['open_keys'][0]} is still open:"
         f" {explain_command(values['open_keys'][0])}."
     )
@@ -269,7 +269,7 @@ def repair_needs(values: Values) -> str:
     one = values["unsatisfiable"] == 1
     needed, them = ("it needs", "it") if one else ("they need", "them")
     return (
-        f"Press Retry at what {needed}, or Cancel at {them}, on the page of {values['ticket']};"
+        f"Press Retry beside what {needed}, or Cancel beside {them}, on the page of {values['ticket']};"
         f" or take the need away (DELETE /tickets/{values['ticket']}/edges/ID)."
     )
 
@@ -293,12 +293,12 @@ def done(values: Values) -> str:
 
 
 def cancel_left(values: Values) -> str:
-    return f"Press Cancel at {_open_ones(values)} on the page of {values['ticket']}, or press Reopen."
+    return f"Press Cancel beside {_open_ones(values)} on the page of {values['ticket']}, or press Reopen."
 
 
 def follow_up_left(values: Values) -> str:
     return (
-        f"Press Cancel at {_open_ones(values)} on the page of {values['ticket']};"
+        f"Press Cancel beside {_open_ones(values)} on the page of {values['ticket']};"
         " for what is still needed, press Open a follow-up."
     )
 

@@ -85,8 +85,8 @@ OBSTACLES = [
         f"{UNFINISHED} AND {REFUSED}",
         OPERATOR,
         "the gate of {phase} refused: {unmet}",
-        "See what each check asks for on the page of {ticket}, submit it there by an agent"
-        " (POST /tickets/{ticket}/artifacts), then press Run checks.",
+        "See what each check asks for on the page of {ticket}; submit it (POST /tickets/{ticket}/artifacts),"
+        " then press Run checks there.",
         since="(SELECT max(v.at) FROM tickets_verdict v WHERE v.ticket_id = k.id)",
     ),
     Obstacle(

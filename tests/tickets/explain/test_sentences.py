@@ -1,0 +1,97 @@
+"""What a cause says, over every obstacle there is: in the singular for one, to the one who must act, with a door
+that exists.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.core.management import get_commands
+from django.urls import resolve
+
+from omoi_site import spoken
+from tickets.models.explain import obstacles, sentences, ticket_obstacles
+from tickets.pages.actions import TASK, TICKET
+
+EVERY = [
+    *obstacles.OBSTACLES,
+    *(each for each in ticket_obstacles.OBSTACLES if each is not ticket_obstacles.TASKS),
+]
+BUTTONS = {action.label for action in (*TICKET, *TASK)}
+PRESSED = re.compile(r"\b[Pp]ress ([A-Z]\w*(?: [a-z-]+){0,2})")
+ROUTE = re.compile(r"\b(GET|POST|PATCH|DELETE) (/[\w./-]+[\w])")
+COMMAND = re.compile(r"python3 manage\.py ([\w-]+)")
+PLURAL_FOR_ONE = re.compile(
+    r"\b1 (tasks|workers|agents)\b|^(?!.*, ).*\bcould (do|take) it, but (\w+ )?(have|hold|are)\b"
+)
+
+
+def values(count: int, who: str) -> dict:
+    """The columns of a task or ticket, with `count` of whatever is counted."""
+    keys, names = ["OMO-1.2", "OMO-1.3"][:count], ["ada", "bob"][:count]
+    return {
+        "id": 1, "key": "OMO-1.1", "ticket": "OMO-1", "project": "OMO", "who": who, "holder": "ada",
+        "phase": "Doing", "ticket_phase": "Todo", "attempts": count, "max_attempts": count, "error": "broken",
+        "lease_end": "in 4 minutes", "due_at": "in 2 hours", "timeout": "1 minute", "capabilities": ["rust"],
+        "holder_silent": "4 minutes", "all_silent": "4 minutes", "worker_deaths": count, "runs_alone": False,
+        "pause_reason": "", "project_reason": "", "blocked_class": "dependency", "blocked_reason": "no keys",
+        "open_keys": keys, "left_open": count, "unmet": [f"{key} failed" for key in keys], "has_profile": False,
+        "absent": [], "able": count, "able_names": names, "free": count, "free_names": names, "move_fault": "no",
+        "failed": count, "failed_keys": keys, "failed_error": "broken", "unsatisfiable": count,
+        "unsatisfiable_keys": keys, "total": count,
+    }  # fmt: skip
+
+
+VARIANTS = [
+    {},
+    {"runs_alone": True},
+    {"absent": ["eve is draining"]},
+    {"has_profile": True},
+    {"open_keys": None, "left_open": 0},
+    {"all_silent": "", "holder_silent": ""},
+]
+
+
+WHO = ["operator", "agents", "clock", "agent:ada", "task:OMO-1.2", "ticket:OMO-1"]
+
+
+def said(obstacle):
+    """Every (who, what, how) of an obstacle."""
+    for who in WHO:
+        if f"'{who.partition(':')[0]}" not in obstacle.who:
+            continue
+        for count in (1, 2):
+            for variant in VARIANTS:
+                row = {**values(count, who), **variant}
+                yield who, obstacle.say(obstacle.what, row), obstacle.say(obstacle.how, row)
+
+
+@pytest.mark.parametrize("obstacle", EVERY, ids=lambda each: each.code)
+def test_every_remedy_speaks_to_the_one_who_must_act_and_names_a_door_that_exists(obstacle):
+    sentences_said = list(said(obstacle))
+    assert sentences_said
+    for who, what, how in sentences_said:
+        pressed = PRESSED.findall(how)
+        assert pressed or ROUTE.search(how) or COMMAND.search(how), how
+        assert all(any(words.startswith(label) for label in BUTTONS) for words in pressed), how
+        for _method, path in ROUTE.findall(how):
+            resolve(f"/api/v1{path.replace('/ID', '/1')}")
+        assert set(COMMAND.findall(how)) <= set(get_commands()), how
+        assert not re.search(rf"\b[Ww]ait for {re.escape(spoken.who(who))}\b", how), how
+        assert not PLURAL_FOR_ONE.search(what) or obstacle.what is sentences.full_or_silent, what
+        assert how[0].isupper(), how
+        assert how.endswith("."), how
+        assert not what.endswith("."), what
+
+
+def test_one_is_told_in_the_singular_and_two_in_the_plural():
+    one, two = values(1, "agents"), values(2, "agents")
+
+    assert sentences.full(one) == "ada could do it, but already holds as much as it may"
+    assert sentences.full(two) == "ada, bob could do it, but already hold as much as they may"
+    assert sentences.failed_tasks(one) == "1 task failed: OMO-1.2 (broken)"
+    assert sentences.failed_tasks(two) == "2 tasks failed: OMO-1.2, OMO-1.3 (broken)"
+    assert sentences.retry_failed(one).endswith("without it: Force a transition.")
+    assert sentences.cancelled(one) == "it is cancelled, and 1 task of it is still open"
+    assert sentences.cancelled(two) == "it is cancelled, and 2 tasks of it are still open"
