@@ -169,7 +169,10 @@ class AgentAdmin(OmoiModelAdmin):
         admin_action(
             "Quarantine agents",
             on_locked("quarantine"),
-            effect="What they hold goes back to the queue, and they change nothing more until they are made available.",
+            effect=(
+                "What they hold goes back to the queue, and they change nothing more until they are made"
+                " available."
+            ),
             least=3,
         ),
         admin_action(
@@ -317,7 +320,8 @@ class KeyAdmin(ReadOnlyModelAdmin):
         """The only answer that holds the text: a message would keep it in the session, for whichever page is
         drawn next.
         """
-        shown = {"title": "Key made", "opts": self.opts, "key": key, "text": request.key_text}  # type: ignore[attr-defined]
+        text = request.key_text  # type: ignore[attr-defined]
+        shown = {"title": "Key made", "opts": self.opts, "key": key, "text": text}
         return TemplateResponse(
             request, "admin/key_made.html", {**self.admin_site.each_context(request), **shown}
         )

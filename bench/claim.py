@@ -22,20 +22,35 @@ import psycopg
 SKILLS = 3  # how many lanes an agent of the bench can serve
 
 TASKS = """
-INSERT INTO tickets_task (ticket_id, ticket_key, project_id, lane_id, phase, title, description, kind, priority, capabilities, profile, slots, state, open_needs,
-  edges_left, unsatisfiable, not_due, held, rank, ready_at, fence, attempts, max_attempts, retries, settled_as, error, events, progress)
-SELECT t.id, t.key, t.project_id, l.ids[1 + n %% cardinality(l.ids)], 'DOING', 'task ' || n, '', 'task', 2, '{}', '', '{}', 'pending', 0,
+INSERT INTO tickets_task (
+  ticket_id, ticket_key, project_id, lane_id, phase, title, description, kind, priority, capabilities,
+  profile, slots, state, open_needs, edges_left, unsatisfiable, not_due, held, rank, ready_at, fence,
+  attempts, max_attempts, retries, settled_as, error, events, progress
+)
+SELECT
+  t.id, t.key, t.project_id, l.ids[1 + n %% cardinality(l.ids)], 'DOING', 'task ' || n, '', 'task', 2, '{}',
+  '', '{}', 'pending', 0,
   0, false, false, false, omoi_micros(clock_timestamp()) + n, clock_timestamp(), 0, 0, 3, 0, '', '', 0, '{}'
-FROM tickets_ticket t CROSS JOIN (SELECT array_agg(id ORDER BY id) AS ids FROM tickets_lane) l CROSS JOIN generate_series(%s::bigint, %s::bigint) n WHERE t.id = %s
+FROM tickets_ticket t
+CROSS JOIN (SELECT array_agg(id ORDER BY id) AS ids FROM tickets_lane) l
+CROSS JOIN generate_series(%s::bigint, %s::bigint) n
+WHERE t.id = %s
 """
 
 EVENTS = """
 INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)
-SELECT t.project_id, 'ticket:' || t.ticket_key, 'task:' || t.id, 1, 'task.added', 'user:admin', '', '{}', '' FROM tickets_task t WHERE t.id > %s
+SELECT t.project_id, 'ticket:' || t.ticket_key, 'task:' || t.id, 1, 'task.added', 'user:admin', '', '{}', ''
+FROM tickets_task t
+WHERE t.id > %s
 """
 AGENTS = """
-INSERT INTO agents_agent (events, name, kind, state, capabilities, phases, tags, capacity, runs_profiles, sees_all, grants, version, created_at, state_by)
-SELECT 0, 'crowd-' || n, 'worker', 'available', '{}', '{}', '{}', 1, false, false, 0, 1, now(), '' FROM generate_series(1, 1000) n ON CONFLICT DO NOTHING
+INSERT INTO agents_agent (
+  events, name, kind, state, capabilities, phases, tags, capacity, runs_profiles, sees_all, grants, version,
+  created_at, state_by
+)
+SELECT 0, 'crowd-' || n, 'worker', 'available', '{}', '{}', '{}', 1, false, false, 0, 1, now(), ''
+FROM generate_series(1, 1000) n
+ON CONFLICT DO NOTHING
 """
 
 
@@ -147,14 +162,34 @@ def choosing(parts: dict[str, int]) -> int:
 
 LANES = {1: 1, 20: SKILLS, 300: SKILLS}  # lanes, and how many of them the agent serves
 BARE = """
-CREATE TABLE IF NOT EXISTS bare (id bigserial PRIMARY KEY, rank bigint, state text, holder bigint, fence bigint DEFAULT 0, lease_expires_at timestamptz) WITH (fillfactor = 80);
+CREATE TABLE IF NOT EXISTS bare (
+  id bigserial PRIMARY KEY,
+  rank bigint,
+  state text,
+  holder bigint,
+  fence bigint DEFAULT 0,
+  lease_expires_at timestamptz
+) WITH (fillfactor = 80);
 CREATE INDEX IF NOT EXISTS bare_ready ON bare (rank, id) WHERE state = 'pending';
 TRUNCATE bare;
 INSERT INTO bare (rank, state) SELECT n, 'pending' FROM generate_series(1, %d) n;
 """
 BARE_CLAIM = """
-UPDATE bare SET state = 'claimed', holder = %s, fence = fence + 1, lease_expires_at = clock_timestamp() + interval '60 s'
-WHERE id = (SELECT id FROM bare WHERE state = 'pending' ORDER BY rank, id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING id, fence
+UPDATE bare
+SET
+  state = 'claimed',
+  holder = %s,
+  fence = fence + 1,
+  lease_expires_at = clock_timestamp() + interval '60 s'
+WHERE id = (
+  SELECT id
+  FROM bare
+  WHERE state = 'pending'
+  ORDER BY rank, id
+  LIMIT 1
+  FOR UPDATE SKIP LOCKED
+)
+RETURNING id, fence
 """
 
 
@@ -242,7 +277,9 @@ def _claim() -> str:
 
 
 def main() -> None:
-    asks = argparse.ArgumentParser(prog="manage.py bench claim", description=__doc__.partition("\n")[0])
+    asks = argparse.ArgumentParser(
+        prog="python3 manage.py bench claim", description=__doc__.partition("\n")[0]
+    )
     asks.add_argument("--json", action="store_true")
     asks.add_argument(
         "--sizes", type=numbers, default=[1_000, 10_000, 100_000], help="ready tasks: 1000,10000,100000"

@@ -34,7 +34,8 @@ class EstimatedPaginator(Paginator):
 
     @cached_property
     def count(self) -> int:
-        return len(self.object_list.order_by().values_list("pk", flat=True)[:MOST])  # type: ignore[attr-defined]
+        keys = self.object_list.order_by().values_list("pk", flat=True)  # type: ignore[attr-defined]
+        return len(keys[:MOST])
 
 
 class Site(admin.AdminSite):

@@ -95,7 +95,10 @@ pump = Pump(
     lambda: location.libpq(settings.DATABASES["default"]),
     lost=database_lost,
 )
-routes: list[Any] = [path("ws/live/", LiveConsumer.as_asgi(hub=hub, threads=threads)), re_path("", nowhere)]  # type: ignore[arg-type]
+routes: list[Any] = [
+    path("ws/live/", LiveConsumer.as_asgi(hub=hub, threads=threads)),
+    re_path("", nowhere),  # type: ignore[arg-type]
+]
 sockets = URLRouter(routes)
 draining = False
 

@@ -86,7 +86,10 @@ def shown_fault(value: str) -> str:
     """Empty when a text is one line of visible characters, else which is not."""
     for position, letter in enumerate(value, 1):
         if unicodedata.category(letter) in UNSEEN or letter in BLANK_LETTERS:
-            return f"character {position} (U+{ord(letter):04X}) is a control character or cannot be seen: leave it out"
+            return (
+                f"character {position} (U+{ord(letter):04X}) is a control character or cannot be seen:"
+                " leave it out"
+            )
     return ""
 
 

@@ -50,7 +50,8 @@ try:
     SECRET_KEY = secret_key(OMOI_HOME, make=not LOOKING)
     if not SECRET_KEY:
         raise SystemExit(
-            f"{OMOI_HOME / 'secret_key'} is empty: remove it, and the next start makes one. Who is signed in signs in again."
+            f"{OMOI_HOME / 'secret_key'} is empty: remove it, and the next start makes one."
+            " Who is signed in signs in again."
         )
     DATABASES = {"default": location.database(OMOI_HOME)}
 except location.BadAddress as error:
@@ -64,8 +65,8 @@ except OSError as error:
     if not LOOKING:
         wayout = "Make room" if error.errno in error_answers.NO_ROOM else "Run this as the user it belongs to"
         raise SystemExit(
-            f"OMOI_HOME is {OMOI_HOME}, and {error.filename or 'it'} cannot be used: {error.strerror}. {wayout}, or set OMOI_HOME to a"
-            " folder of your own."
+            f"OMOI_HOME is {OMOI_HOME}, and {error.filename or 'it'} cannot be used: {error.strerror}."
+            f" {wayout}, or set OMOI_HOME to a folder of your own."
         ) from error
 ALLOWED_HOSTS = os.environ.get("OMOI_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
 CSRF_TRUSTED_ORIGINS = [origin for origin in os.environ.get("OMOI_TRUSTED_ORIGINS", "").split(",") if origin]

@@ -22,7 +22,10 @@ class Unauthorized(OmoiError):
     code = "unauthorized"
     status = 401
     title = "Who are you?"
-    next_action = "Send `Authorization: Bearer omoi_<prefix>_<secret>`; an operator makes keys with `manage.py keys create`."
+    next_action = (
+        "Send `Authorization: Bearer omoi_<prefix>_<secret>`; an operator makes keys with `python3"
+        " manage.py keys create`."
+    )
 
 
 class KeyAuthentication(BaseAuthentication):

@@ -126,7 +126,7 @@ def listing(name: str, item: Any) -> Any:
 
 
 def anything_may_be_null(result: Any, **_: Any) -> Any:
-    """Of fields that hold any JSON: `oneOf` anything and null admits all but null, for which both are true."""
+    """Drop `oneOf` from fields that hold any JSON: with null it would admit all but null, where both hold."""
     if isinstance(result, dict):
         if {"type": "null"} in (kinds := result.get("oneOf", [])) and {} in kinds:
             del result["oneOf"]

@@ -59,6 +59,7 @@ def paged(request: Request, results: Sequence[Any] | ReturnDict, following: str 
         query.pop("after", None)
         query["cursor"] = following
         response["Link"] = (
-            f'<{request.build_absolute_uri(request.path)}?{urlencode(list(query.lists()), doseq=True)}>; rel="next"'
+            f"<{request.build_absolute_uri(request.path)}?{urlencode(list(query.lists()), doseq=True)}>;"
+            ' rel="next"'
         )
     return response

@@ -51,7 +51,7 @@ def checked(shape: type[Shape], data: Any) -> dict[str, Any]:
 
 @functools.cache
 def _made(shape: type[Shape]) -> Shape:
-    """One of each shape for all requests: to make it copies every field, and checking writes nothing into it."""
+    """One of each shape for all requests: making it copies every field, and checking writes nothing to it."""
     return shape()
 
 

@@ -88,7 +88,7 @@ class View(APIView):
         if not isinstance(self.request.user, Agent):
             raise Forbidden(
                 "only an agent does this: come with an agent's key",
-                next_action="Make one with `manage.py keys create --agent NAME`.",
+                next_action="Make one with `python3 manage.py keys create --agent NAME`.",
             )
         return self.request.user
 

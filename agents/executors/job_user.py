@@ -55,8 +55,9 @@ def can_read(folder: Path) -> bool:
 def _closed(name: str, barrier: Path) -> str:
     account = paths.executor()
     return (
-        f"executors run as uid {account.uid if account else os.geteuid()} here, which cannot enter {barrier}, where {name} lies:"
-        " install it where every account can reach it, for example under /usr or /opt, or do not run Omoi as root"
+        f"executors run as uid {account.uid if account else os.geteuid()} here,"
+        f" which cannot enter {barrier}, where {name} lies: install it where every account can reach it,"
+        " for example under /usr or /opt, or do not run Omoi as root"
     )
 
 

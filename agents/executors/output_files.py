@@ -59,7 +59,8 @@ def taken(folder: Path, path: str) -> BinaryIO:
             raise NotHanded(f"it was to leave {path} in its work folder, and did not") from None
         except OSError as error:
             raise NotHanded(
-                f"{path} cannot be handed in: {error.strerror}; it must be an ordinary file in the work folder, no link"
+                f"{path} cannot be handed in: {error.strerror}; it must be an ordinary file in the work"
+                " folder, no link"
             ) from error
         status, account = os.fstat(descriptor), paths.executor()
         if (

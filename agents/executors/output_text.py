@@ -56,7 +56,7 @@ def safe_text(text: bytes | str) -> str:
 
 
 def safe(value: Any, depth: int = 0) -> Any:
-    """A JSON value that jsonb stores: text made safe, numbers that JSON lacks and what lies too deep as text."""
+    """A JSON value that jsonb stores: text made safe; numbers JSON lacks, and what lies too deep, as text."""
     if isinstance(value, str):
         return safe_text(value)
     if isinstance(value, float) and not math.isfinite(value):

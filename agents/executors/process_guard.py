@@ -58,7 +58,7 @@ def marked(start: str) -> list[int]:
 
 
 def _tell(lines: str) -> None:
-    """Tell the guard. The first one, and one that stands in for another that somebody killed, is told of all."""
+    """Tell the guard. A new one, the first or in place of one that was killed, is told of all groups."""
     global _guard
     try:
         if _guard is None or _guard.poll() is not None:

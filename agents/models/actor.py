@@ -35,7 +35,8 @@ def label(by: Actor) -> str:
     """The actor's name in the journal and in history: `agent:ada`, `user:admin`, `system:clock`."""
     if isinstance(by, str):
         return by
-    return getattr(by, "label", None) or f"user:{by.get_username()}"  # type: ignore[union-attr]  # an agent has a label
+    # an agent has a label
+    return getattr(by, "label", None) or f"user:{by.get_username()}"  # type: ignore[union-attr]
 
 
 def via(by: Actor) -> str:

@@ -286,7 +286,8 @@ class Agent(FSMModelMixin, Versioned):
         )
         if kept and isinstance(by, Agent):
             raise Forbidden(
-                f"{spoken.actor(self.state_by) if self.state_by else 'An operator'} set {self} to {self.state}, and an agent cannot change that; ask an operator"
+                f"{spoken.actor(self.state_by) if self.state_by else 'An operator'} set {self} to"
+                f" {self.state}, and an agent cannot change that; ask an operator"
             )
         self.state_by = label(by)
 

@@ -87,7 +87,7 @@ def require_again(who: Actor, used: Used) -> None:
 
 
 def everywhere(who: Actor, agent: Agent) -> frozenset[str]:
-    """The scopes `who` has in every project of the agent; of an agent without any, in the whole installation."""
+    """The scopes `who` has in every project of the agent; for an agent without one, in the installation."""
     projects: list[Project | None] = [*agent.projects.all()] or [None]
     return frozenset.intersection(*[scopes(who, project) for project in projects])
 

@@ -1,5 +1,5 @@
--- How many tries there were with this name from this address, from this address, and from everywhere; each with
--- the moment of the first.
+-- How many tries there were with this name from this address, from this address, and from everywhere;
+-- each with the moment of the first.
 SELECT
   count(*) FILTER (WHERE who = %(who)s AND address = %(address)s) AS name,
   min(at) FILTER (WHERE who = %(who)s AND address = %(address)s) AS name_since,

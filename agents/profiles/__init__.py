@@ -113,7 +113,8 @@ def named(name: str) -> Profile:
                 )
             return _read(file, status.st_mtime_ns, status.st_size)
     raise UnknownProfile(
-        f"there is no profile {name}; there are {', '.join(sorted(known()))}. An admin installs one as a file in OMOI_HOME/profiles"
+        f"there is no profile {name}; there are {', '.join(sorted(known()))}."
+        " An admin installs one as a file in OMOI_HOME/profiles"
     )
 
 

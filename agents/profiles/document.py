@@ -54,7 +54,9 @@ SCHEMA: dict[str, Any] = {
             "maxProperties": 50,
             "propertyNames": {"pattern": r"^(?!/)(?!(.*/)?\.\.(/|$))[^\x00-\x1f]{1,200}$"},
             "additionalProperties": {"type": "string", "pattern": r"^[a-z][a-z0-9_]{0,99}$"},
-            "description": "files the work leaves in its work folder, each with the type of artifact it is handed in as",
+            "description": (
+                "files the work leaves in its work folder, each with the type of artifact it is handed in as"
+            ),
         },
         "timeout_s": {"type": "number", "exclusiveMinimum": 0, "maximum": 86400},
         "environment": {

@@ -84,7 +84,8 @@ def kind() -> str:
     scheme = settings.BROKER_URL.partition(":")[0]
     if scheme not in BROKERS:
         raise ImproperlyConfigured(
-            f"BROKER_URL begins with {scheme}: and may begin with redis:// or amqp://; without it PostgreSQL is used"
+            f"BROKER_URL begins with {scheme}: and may begin with redis:// or amqp://;"
+            " without it PostgreSQL is used"
         )
     return BROKERS[scheme]
 

@@ -71,7 +71,8 @@ def assert_durable(settings: dict[str, str]) -> None:
     """
     if off := [name for name in DURABLE if settings[name] == "off"]:
         raise NoServer(
-            f"PostgreSQL runs with {', '.join(off)} off and may lose acknowledged work in a crash: turn on, then start again"
+            f"PostgreSQL runs with {', '.join(off)} off and may lose acknowledged work in a crash: turn on,"
+            " then start again"
         )
 
 
@@ -157,7 +158,8 @@ class Server:
             scratch.rename(copy)
         if not self._runs(programs):
             raise NoServer(
-                f"running as root, and the account {self.account.name} cannot run {programs / 'postgres'}: set DATABASE_URL"
+                f"running as root, and the account {self.account.name} cannot run {programs / 'postgres'}:"
+                " set DATABASE_URL"
             )
         return programs
 
@@ -203,9 +205,9 @@ class Server:
         if version.exists():
             if (major := version.read_text().strip()) != str(MAJOR):
                 raise NoServer(
-                    f"{self.data} was written by PostgreSQL {major}, and this is PostgreSQL {MAJOR}. Dump it (`pg_dump`) with"
-                    " the Omoi that wrote it, move the folder away, start again and restore the dump; or set DATABASE_URL to a server of"
-                    f" version {major}"
+                    f"{self.data} was written by PostgreSQL {major}, and this is PostgreSQL {MAJOR}."
+                    " Dump it (`pg_dump`) with the Omoi that wrote it, move the folder away,"
+                    f" start again and restore the dump; or set DATABASE_URL to a server of version {major}"
                 )
             return
         if self.data.exists():
@@ -245,7 +247,7 @@ class Server:
         fresh.rename(self.data)
 
     def _stop_orphan(self) -> None:
-        """Stop a server left by a supervisor that is gone (we hold its lock): our own must be the only one."""
+        """Stop a server left by a supervisor that is gone (we hold its lock): ours must be the only one."""
         try:
             with self.connect("postgres", superuser=True):
                 owner = int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
@@ -307,13 +309,14 @@ class Server:
         raise NoServer(f"PostgreSQL did not start{self._why_not(end)}\n(the end of {self.log})")
 
     def _why_not(self, log_text: str) -> str:
-        """The end of what a program said; before it, in plain words, that the disk is full when that is why."""
+        """The last words of a program; when a full disk is why, that comes first, in plain words."""
         full = (
             any(os.strerror(number) in log_text for number in NO_ROOM)
             or disk_space.free(self.data_folder) < disk_space.LEAST
         )
         plain = (
-            f", for the disk that holds {self.data_folder} is full: make room, or set OMOI_HOME to a folder on a larger disk."
+            f", for the disk that holds {self.data_folder} is full: make room,"
+            " or set OMOI_HOME to a folder on a larger disk."
             if full
             else ":"
         )

@@ -44,8 +44,8 @@ def database(home: Path) -> dict[str, Any]:
         port, url = None, urlsplit("")
     if url.scheme not in ("postgresql", "postgres"):
         raise BadAddress(
-            "DATABASE_URL must read postgresql://user:password@host:port/name, where characters like @ : / ? # in the password are"
-            " percent-encoded. Without it the embedded PostgreSQL is used."
+            "DATABASE_URL must read postgresql://user:password@host:port/name, where characters like @ :"
+            " / ? # in the password are percent-encoded. Without it the embedded PostgreSQL is used."
         )
     more = dict(parse_qsl(url.query))
     parameters = {

@@ -163,7 +163,7 @@ def copy_in(new: Sequence[models.Model]) -> None:
 
 
 class XidField(models.BigIntegerField):
-    """The number of a transaction (xid8): what orders the journal and ties history to the act that wrote it."""
+    """The number of a transaction (xid8): it orders the journal and ties history to the act that wrote it."""
 
     def db_type(self, connection: Any) -> str:
         return "xid8"

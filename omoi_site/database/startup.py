@@ -28,7 +28,8 @@ def reach(which: str = "") -> None:
     except Error as error:
         database = connection.settings_dict
         raise embedded.NoServer(
-            f"The database {which}at {location.place_of(database)} does not answer: {location.plainly(error, database)}. Nothing was changed."
+            f"The database {which}at {location.place_of(database)} does not answer:"
+            f" {location.plainly(error, database)}. Nothing was changed."
         ) from error
 
 
@@ -45,7 +46,8 @@ def migrate(say: Callable[[str], None], backups: Path | None) -> None:
             call_command("migrate", verbosity=0, interactive=False)
         except OperationalError as error:
             raise embedded.NoServer(
-                f"The database could not be brought up to date, and stands where it did after the last whole migration: {str(error).strip()}"
+                "The database could not be brought up to date, and stands where it did after the last whole"
+                f" migration: {str(error).strip()}"
             ) from error
         say(f"Migrated: {len(plan)} {'migration' if len(plan) == 1 else 'migrations'} applied.")
 
@@ -76,7 +78,8 @@ def back_up(folder: Path) -> Path:
     if done.returncode:
         scratch.unlink()
         raise embedded.NoServer(
-            f"the database could not be saved before migrating, so nothing was changed: {done.stderr.strip()[-800:]}"
+            "the database could not be saved before migrating, so nothing was changed:"
+            f" {done.stderr.strip()[-800:]}"
         )
     scratch.rename(kept)
     for old in sorted(folder.glob("omoi-*.dump"))[:-KEPT]:

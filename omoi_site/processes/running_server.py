@@ -34,8 +34,9 @@ def acquire_lock(home: Path) -> TextIO:
         pid, _, address = lock.read().strip().partition(" ")
         lock.close()
         raise RunsAlready(
-            f"Omoi runs in {home} already: pid {pid or 'unknown'}, {address or 'just starting'}. Use that one, stop it first (Ctrl-C there, or"
-            f" `kill {pid or 'its pid'}`), or start a second one in a folder of its own: OMOI_HOME=another/folder"
+            f"Omoi runs in {home} already: pid {pid or 'unknown'}, {address or 'just starting'}."
+            f" Use that one, stop it first (Ctrl-C there, or `kill {pid or 'its pid'}`),"
+            " or start a second one in a folder of its own: OMOI_HOME=another/folder"
         ) from None
     describe_holder(lock, "")
     return lock

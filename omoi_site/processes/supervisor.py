@@ -130,7 +130,10 @@ class Supervisor:
         pause = (child.due or 0.0) - time.monotonic()
         if pause <= 0:
             return f"{child.role} {child.exit_text}; started again."
-        return f"{child.role} {child.exit_text} before it was ready; the next try is in {pause:.1f} s. The end of {child.log}:\n{child.log_tail()}"
+        return (
+            f"{child.role} {child.exit_text} before it was ready; the next try is in {pause:.1f} s."
+            f" The end of {child.log}:\n{child.log_tail()}"
+        )
 
     def _note(self) -> None:
         children = {child.role: child.pid for child in self.roles if child.pid}
@@ -214,7 +217,8 @@ class Supervisor:
         self.asked_to_end += 1
         if self.asked_to_end == 1:
             self.say(
-                f"Ending. Running work gets {self.grace_s:.0f} s to finish; press Ctrl-C again to give it {HURRIED_S:.0f} s."
+                f"Ending. Running work gets {self.grace_s:.0f} s to finish;"
+                f" press Ctrl-C again to give it {HURRIED_S:.0f} s."
             )
         elif self.starting:
             raise KeyboardInterrupt

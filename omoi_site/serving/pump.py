@@ -85,7 +85,8 @@ class Pump:
         )
         try:
             await link.execute(
-                "SELECT set_config('statement_timeout', '10s', false), set_config('lock_timeout', '500ms', false)"
+                "SELECT set_config('statement_timeout', '10s', false), set_config('lock_timeout', '500ms',"
+                " false)"
             )
             # Two statements, asked again and again: a plan for any values does, and is made once.
             await link.execute("SET plan_cache_mode = force_generic_plan")

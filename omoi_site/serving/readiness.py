@@ -82,7 +82,8 @@ def database() -> str:
     """
     try:
         row = sql.one(
-            "SELECT set_config('statement_timeout', '1500', false), current_setting('transaction_read_only') AS read_only"
+            "SELECT set_config('statement_timeout', '1500', false),"
+            " current_setting('transaction_read_only') AS read_only"
         )
     except DatabaseError as error:
         log.warning("the database does not answer: %s", error)
@@ -107,7 +108,10 @@ def migrations() -> str:
         applied = set()
     if not (missing := sorted(shipped() - applied)):
         return ""
-    return f"{len(missing)} of {len(shipped())} migrations are not applied, {'.'.join(missing[0])} first: run `manage.py migrate`"
+    return (
+        f"{len(missing)} of {len(shipped())} migrations are not applied, {'.'.join(missing[0])} first:"
+        " run `python3 manage.py migrate`"
+    )
 
 
 def embedded_server(home: Path) -> str:
@@ -120,7 +124,10 @@ def embedded_server(home: Path) -> str:
     except PermissionError:  # of another account: alive, or not for us to know
         pass
     except (OSError, ValueError, IndexError):
-        return "the embedded PostgreSQL does not run: start `manage.py up`; logs/postgres.log in OMOI_HOME has its last words"
+        return (
+            "the embedded PostgreSQL does not run: start `python3 manage.py up`;"
+            " logs/postgres.log in OMOI_HOME has its last words"
+        )
     if data_folder.exists() and (free := shutil.disk_usage(data_folder).free) < LEAST_ROOM:
         return f"only {free >> 20} MiB are free where PostgreSQL writes, and without room it stops: make some"
     return ""

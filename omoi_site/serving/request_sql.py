@@ -32,7 +32,9 @@ class Statements:
         finally:
             took = time.perf_counter() - began
             self.took_s += took
-            filled = text if many or params is None else connection.ops.compose_sql(text, params)  # type: ignore[attr-defined]
+            filled = text
+            if params is not None and not many:
+                filled = connection.ops.compose_sql(text, params)  # type: ignore[attr-defined]
             self.texts.append(f"-- {len(self.texts) + 1}: {took * 1000:.2f} ms\n{filled.strip()};")
 
     def __str__(self) -> str:

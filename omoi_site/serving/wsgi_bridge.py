@@ -368,7 +368,8 @@ def respond(wsgi: Wsgi, env: dict[str, Any]) -> Answer:
             raise Away()
         if not getattr(result, "streaming", True):
             return status, headers, b"".join(result)
-        spool = tempfile.SpooledTemporaryFile(MIB)  # noqa: SIM115  (an export: written at our speed, sent at the client's)
+        # an export: written at our speed, sent at the client's
+        spool = tempfile.SpooledTemporaryFile(MIB)  # noqa: SIM115
         for chunk in result:
             spool.write(chunk)
         if all(name != b"content-length" for name, _ in headers):

@@ -219,7 +219,8 @@ def server() -> Found:
         )
         return (
             "wrong",
-            f"{description}: {location.place_of(database)} does not answer: {location.plainly(error, database)}",
+            f"{description}: {location.place_of(database)} does not answer:"
+            f" {location.plainly(error, database)}",
             how,
         )
     if number // 10_000 < OLDEST_SERVER:
@@ -243,7 +244,8 @@ def durability() -> Found:
         return (
             "wrong",
             str(refusal),
-            f"ALTER SYSTEM SET {next(name for name, value in details.items() if value == 'off')} = on, then reload.",
+            f"ALTER SYSTEM SET {next(name for name, value in details.items() if value == 'off')} = on,"
+            " then reload.",
         )
     return "ok", ", ".join(f"{name} {value}" for name, value in details.items())
 
@@ -334,7 +336,8 @@ def tls() -> Found:
     if os.environ.get("FORWARDED_ALLOW_IPS"):
         return (
             "ok",
-            f"cookies are sent over https only; what came by it is known from {os.environ['FORWARDED_ALLOW_IPS']}",
+            "cookies are sent over https only; what came by it is known from"
+            f" {os.environ['FORWARDED_ALLOW_IPS']}",
         )
     if any(origin.startswith("https://") for origin in settings.CSRF_TRUSTED_ORIGINS):
         return "ok", "cookies are sent over https only, from the origins of OMOI_TRUSTED_ORIGINS"

@@ -38,7 +38,8 @@ def faults(*, debug: bool, secret: str) -> list[str]:
         problems.append("OMOI_DEBUG=1 shows code and settings to whoever provokes an error: unset it.")
     if weak := weakness(secret):
         problems.append(
-            f"The secret that signs sessions {weak}: unset OMOI_SECRET_KEY, and one is made and kept in OMOI_HOME."
+            f"The secret that signs sessions {weak}: unset OMOI_SECRET_KEY,"
+            " and one is made and kept in OMOI_HOME."
         )
     return problems
 

@@ -8,7 +8,12 @@ import webbrowser
 from html import escape
 from pathlib import Path
 
-PAGE = '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0; url={0}"><title>Omoi</title><a href="{0}">Omoi</a>\n'
+PAGE = """<!doctype html>
+<meta charset="utf-8">
+<meta http-equiv="refresh" content="0; url={0}">
+<title>Omoi</title>
+<a href="{0}">Omoi</a>
+"""
 
 
 def show(address: str, home: Path) -> None:

@@ -75,7 +75,8 @@ def service_user() -> ServiceUser | None:
             account = pwd.getpwnam(name)
             return ServiceUser(name, account.pw_uid, account.pw_gid)
     raise LookupError(
-        "running as root, and there is neither an account `postgres` nor `nobody` to run PostgreSQL as: add one, or set DATABASE_URL"
+        "running as root, and there is neither an account `postgres` nor `nobody` to run PostgreSQL as:"
+        " add one, or set DATABASE_URL"
     )
 
 
@@ -144,10 +145,12 @@ def _displaced(home: Path, note: Note) -> Displaced:
     origin_exists = note.home is not None and note.home.exists()
     origin = note.home or "another folder"
     return Displaced(
-        f"{home} was {'copied' if origin_exists else 'copied or moved'} from {origin}, and its database is the one in {note.data_folder}. Nothing was touched.",
+        f"{home} was {'copied' if origin_exists else 'copied or moved'} from {origin},"
+        f" and its database is the one in {note.data_folder}. Nothing was touched.",
         next_action=(
-            "Say what this folder is: `python3 manage.py up --moved` when the other is gone and this takes its place; `up --adopt` to take a copy of its"
-            " database along and leave the other alone; `up --begin-anew` to start here with an empty database."
+            "Say what this folder is: `python3 manage.py up --moved` when the other is gone and this takes"
+            " its place; `up --adopt` to take a copy of its database along and leave the other alone;"
+            " `up --begin-anew` to start here with an empty database."
         ),
     )
 
@@ -182,9 +185,13 @@ def expect_data(home: Path) -> None:
     data = data_folder(home) / "data"
     if (home / PASSWORD).exists() and not data.exists():
         raise DataGone(
-            f"{home} had its database in {data}, and that folder is not there any more. Nothing was made in its place.",
-            next_action="Bring the folder back from wherever it went. If it is lost for good, `python3 manage.py up --begin-anew` starts"
-            f" with an empty database; the dumps in {home / 'backups'} stay.",
+            f"{home} had its database in {data}, and that folder is not there any more."
+            " Nothing was made in its place.",
+            next_action=(
+                "Bring the folder back from wherever it went. If it is lost for good,"
+                " `python3 manage.py up --begin-anew` starts with an empty database; the dumps in"
+                f" {home / 'backups'} stay."
+            ),
         )
 
 
@@ -208,11 +215,13 @@ def resolve_displaced(home: Path, how: str) -> str:
     if how == "moved":
         if note.home is not None and (note.home / "place").exists():
             raise Displaced(
-                f"{note.home} is still there: two folders cannot share one database. Remove it, or take `--adopt`."
+                f"{note.home} is still there: two folders cannot share one database. Remove it,"
+                " or take `--adopt`."
             )
         if may_be_served((real if inside else note.data_folder) / "data"):
             raise Displaced(
-                f"A PostgreSQL is at work in {note.data_folder / 'data'}: what this folder was moved from still runs.",
+                f"A PostgreSQL is at work in {note.data_folder / 'data'}: what this folder was moved from"
+                " still runs.",
                 next_action="Stop it first (Ctrl-C there), or take `--adopt`.",
             )
         Note(real if inside else note.data_folder, real).write(home)
@@ -226,7 +235,8 @@ def resolve_displaced(home: Path, how: str) -> str:
                 next_action="Start with `up --begin-anew`, and restore a backup.",
             )
         in_use = Displaced(
-            f"The database in {brought} was in use when it was copied, or still is: such a copy cannot be trusted.",
+            f"The database in {brought} was in use when it was copied, or still is:"
+            " such a copy cannot be trusted.",
             next_action="Stop the other Omoi (Ctrl-C there), copy the folder again, and run this again.",
         )
         if _at_rest(brought) is None:
@@ -328,7 +338,7 @@ def socket_folder(home: Path) -> Path:
 
 
 def reachable(path: Path, account: ServiceUser) -> bool:
-    """Whether the account can walk down to `path`, as far as it exists; what is missing would be made by us."""
+    """Whether the account can walk down to `path`, as far as it exists; what is missing we would make."""
     return all(may_enter(folder, account) for folder in (path, *path.parents) if folder.exists())
 
 

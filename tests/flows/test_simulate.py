@@ -1,4 +1,4 @@
-"""`manage.py simulate`: scripted agents in their own processes against a real server."""
+"""`python3 manage.py simulate`: scripted agents in their own processes against a real server."""
 
 from __future__ import annotations
 
@@ -148,7 +148,9 @@ def test_a_standstill_ends_the_run_and_names_what_to_ask_about(task, web, monkey
     with pytest.raises(SystemExit):
         call_command("simulate", project="OMO", agents=1, url=f"http://{web.host}", sure=True, json=True)
 
-    assert json.loads(capsys.readouterr().out)["ended"].endswith(f"ask why: `manage.py explain {task.key}`")
+    assert json.loads(capsys.readouterr().out)["ended"].endswith(
+        f"ask why: `python3 manage.py explain {task.key}`"
+    )
 
 
 @pytest.mark.django_db(transaction=True)

@@ -63,7 +63,8 @@ def all_kinds(project, ticket, task, ada, operator):
     Artifact.objects.submit(ticket, NewArtifact("plan", BytesIO(b"Why and how")), by=operator)
     Verdict.objects.judge(ticket, by=operator)
     sql.rows(
-        "INSERT INTO agents_reply (hash, request, status, headers, body, sealed) VALUES ('\\x01', '\\x01', 200, '{}', '\\x01', false)"
+        "INSERT INTO agents_reply (hash, request, status, headers, body, sealed) VALUES ('\\x01', '\\x01',"
+        " 200, '{}', '\\x01', false)"
     )
     [claim] = Task.objects.claim(by=ada)
     complete(claim, by=ada)

@@ -87,7 +87,7 @@ def test_without_a_server_a_command_says_how_to_start_one(tmp_path, words):
     refused = run(*words.split(), environment=alone)
 
     assert refused.returncode == 1
-    assert "manage.py up" in refused.stderr
+    assert "python3 manage.py up" in refused.stderr
     assert "Traceback" not in refused.stderr
 
 

@@ -16,7 +16,8 @@ from tests.support import ROOT
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 APPS = ("omoi_site", "agents", "tickets", "collaboration")
 OURS = re.compile(
-    r"`((?:omoi_site|agents|tickets|collaboration|templates|static|tests|docs|bench)/[\w/.-]*)`(?! \(\*new\*\))"
+    r"`((?:omoi_site|agents|tickets|collaboration|templates|static|tests|docs|bench)/[\w/.-]*)`(?!"
+    r" \(\*new\*\))"
 )
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 MADE = {"__pycache__", "sql", "documents", "pieces"}  # told of in the line of the folder above

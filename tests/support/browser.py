@@ -14,7 +14,10 @@ from tests.support import ROOT
 from tests.support.web_process import Web
 
 AXE = ROOT / "tests" / "vendor" / "axe-4.14.1.min.js"
-FLAGS = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync --no-first-run"
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync"
+    " --no-first-run"
+)
 WIDE, PHONE = (1440, 1000), (390, 844)
 
 

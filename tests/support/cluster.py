@@ -61,7 +61,8 @@ def end_sessions(where: str = "pid <> pg_backend_pid() AND datname = current_dat
     # returns.
     return len(
         sql.rows(
-            f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE backend_type = 'client backend' AND {where}"
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE backend_type = 'client"
+            f" backend' AND {where}"
         )
     )
 

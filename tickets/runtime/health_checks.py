@@ -58,7 +58,7 @@ def clock() -> Found:
     if not ready():
         return UNKNOWN
     return (
-        idle("clock", problem.removesuffix(" Start `manage.py clock`.").rstrip("."))
+        idle("clock", problem.removesuffix(" Start `python3 manage.py clock`.").rstrip("."))
         if (problem := sweeps.health())
         else ("ok", "its sweeps run")
     )

@@ -43,7 +43,8 @@ class Walk:
     def __call__(self) -> tuple[int, int]:
         for after in (self.at, 0):  # nothing beyond: from the beginning
             last = sql.one(
-                f"SELECT max(id) AS id FROM (SELECT id FROM {self.table} WHERE id > %s ORDER BY id LIMIT %s) r",
+                f"SELECT max(id) AS id FROM (SELECT id FROM {self.table} WHERE id > %s ORDER BY id LIMIT %s)"
+                " r",
                 [after, self.size],
             )
             if last and last["id"]:
@@ -105,9 +106,15 @@ def health() -> str:
     )
     runs = {row["name"]: row for row in rows}
     if CLOCK not in runs:
-        return "No clock has ever run: leases do not lapse and nothing is woken. Start `manage.py clock`."
+        return (
+            "No clock has ever run: leases do not lapse and nothing is woken."
+            " Start `python3 manage.py clock`."
+        )
     if runs[CLOCK]["age"] > SILENT_S:
-        return f"The clock has been silent for {runs[CLOCK]['age']:.0f} s: leases do not lapse and nothing is woken. Start `manage.py clock`."
+        return (
+            f"The clock has been silent for {runs[CLOCK]['age']:.0f} s: leases do not lapse and nothing is"
+            " woken. Start `python3 manage.py clock`."
+        )
     by_name = {sweep.name: sweep for sweep in SWEEPS}
     for name, run in runs.items():
         if name in by_name and run["error"] and run["age"] > 3 * by_name[name].every_s + SILENT_S:

@@ -81,7 +81,10 @@ class Run:
                 if left["moving"]:
                     moved = now
                 if now - moved > NOTHING_MOVES_S:
-                    self.ended = f"nothing moved for {NOTHING_MOVES_S:g} s, and {left['open']} tasks are open; ask why: `manage.py explain {left['one']}`"
+                    self.ended = (
+                        f"nothing moved for {NOTHING_MOVES_S:g} s, and {left['open']} tasks are open;"
+                        f" ask why: `python3 manage.py explain {left['one']}`"
+                    )
                     return
             if self.heard.failures:
                 self.ended = f"an agent gave up: {self.heard.failures[0]}"

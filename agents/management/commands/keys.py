@@ -32,7 +32,10 @@ class Command(commands.Command):
         whose.add_argument("--user", metavar="NAME", help="the person it acts for")
         create.add_argument(
             "--scope", action="append", default=[], metavar="SCOPE", dest="scopes",
-            help=f"what it may do, any number of: {', '.join(SCOPES)} (`work` for an agent, what their roles allow for a person)",
+            help=(
+                f"what it may do, any number of: {', '.join(SCOPES)} (`work` for an agent,"
+                " what their roles allow for a person)"
+            ),
         )  # fmt: skip
         create.add_argument(
             "--expires-s", type=seconds, metavar="N", help="seconds it is good for (for ever)"

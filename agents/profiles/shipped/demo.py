@@ -1,7 +1,8 @@
-"""The steps of the demo project's work. They run in processes of their own, with the standard library, git, and two tools lent to them.
+"""The steps of the demo project's work.
 
-HOME is the executors' own: the repository lies there. Beside it, for them to read, lies what the demo brought: the backlog, the code
-that a developer would have written, and the tools that run tests.
+They run in processes of their own, with the standard library, git, and two tools lent to them. HOME is the
+executors' own: the repository lies there. Beside it, for them to read, lies what the demo brought: the
+backlog, the code that a developer would have written, and the tools that run tests.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ def found(brief: Brief) -> dict[str, str]:
         git("checkout", "--quiet", "-B", "main", at=begun)
         write(
             begun / "README.md",
-            "# Ledger\n\nA small library for amounts of money, written ticket by ticket by the demo of Omoi.\n",
+            "# Ledger\n\nA small library for amounts of money, written ticket by ticket by the demo of"
+            " Omoi.\n",
         )
         write(
             begun / "pytest.ini", "[pytest]\ntestpaths = tests\n"
@@ -108,12 +110,13 @@ def requirements(brief: Brief, seconds: float) -> dict[str, str]:
         f"- {name.removeprefix('test_').replace('_', ' ').capitalize()}." for name in tests_of(piece)
     )
     text = (
-        f"# {brief['ticket']['title']}\n\n{piece['description'].strip()}\n\n"
-        f"## Scope\n\nA module `ledger.{piece['piece']}` with its tests. {ast.get_docstring(code_of(piece))} It depends on nothing but the"
-        " standard library"
+        f"# {brief['ticket']['title']}\n\n{piece['description'].strip()}\n\n## Scope\n\nA module"
+        f" `ledger.{piece['piece']}` with its tests. {ast.get_docstring(code_of(piece))} It depends on"
+        " nothing but the standard library"
         + (f" and `ledger.{piece['needs']}`" if piece.get("needs") else "")
-        + f". Nothing else of the ledger changes.\n\n## Acceptance criteria\n\n{promised}\n- At least 80 percent of its lines are run by"
-        f" its tests.\n- All tests of the ledger pass on main after the merge.\n\nWritten for {brief['ticket']['key']}.\n"
+        + f". Nothing else of the ledger changes.\n\n## Acceptance criteria\n\n{promised}\n- At least 80"
+        " percent of its lines are run by its tests.\n- All tests of the ledger pass on main after the"
+        f" merge.\n\nWritten for {brief['ticket']['key']}.\n"
     )
     return {
         "commit": written(brief, f"docs/{piece['piece']}.md", text, "requirements.md", "Say what is wanted")
@@ -182,7 +185,7 @@ def tests(brief: Brief, seconds: float) -> dict[str, Any]:
 
 
 def merge(brief: Brief, seconds: float) -> dict[str, Any]:
-    """Merge the branch to main once all tests pass on what comes of it; whoever was faster is merged with first."""
+    """Merge the branch to main once all tests pass on the merge; a faster one is merged into it first."""
     time.sleep(float(seconds))
     name = brief["ticket"]["key"]
     for _ in range(TRIES):
@@ -255,7 +258,7 @@ def up_to_first_test(text: str) -> str:
 
 
 def changed(brief: Brief, piece: dict[str, Any], tests: str, subject: str) -> dict[str, Any]:
-    """Commit the piece with these tests to the ticket's branch; hand in which files that changed since main."""
+    """Commit the piece with these tests to the ticket's branch; submit which files changed since main."""
     with tree(brief["ticket"]["key"]) as folder:
         if piece.get("needs") and not (folder / "ledger" / f"{piece['needs']}.py").exists():
             git("merge", "--quiet", "-m", f"Build on {piece['needs']}", "main", at=folder)

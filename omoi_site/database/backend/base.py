@@ -1,4 +1,4 @@
-"""A connection that keeps the hints of its transaction: written with it, or sent after it, or gone with it."""
+"""A connection that keeps the hints of its transaction: written with it, sent after it, or gone with it."""
 
 from __future__ import annotations
 

@@ -21,7 +21,10 @@ FOLDER: Path = settings.ROOT / "bench"
 
 
 class Command(commands.Command):
-    help = "Measure what something costs on this machine, beside a peer, on a database of its own that is gone afterwards."
+    help = (
+        "Measure what something costs on this machine, beside a peer, on a database of its own that is gone"
+        " afterwards."
+    )
     needs_database = False
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -14,7 +14,10 @@ from tickets.runtime import health_checks  # noqa: F401  (adds what the floors a
 
 
 class Command(commands.Command):
-    help = "Look at this machine, the database and the running server; say what is wrong and what to do about it. Changes nothing."
+    help = (
+        "Look at this machine, the database and the running server; say what is wrong and what to do about"
+        " it. Changes nothing."
+    )
     needs_database = False
 
     def act(self, **_: Any) -> commands.Document:

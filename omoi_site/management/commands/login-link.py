@@ -48,5 +48,6 @@ class Command(commands.Command):
         hours = settings.PASSWORD_RESET_TIMEOUT // 3600
         hint = "" if made["link"].startswith("http") else " Put the address of your server in front."
         self.stderr.write(
-            f"It signs {made['user']} in once, within {hours} hours and before any other sign-in of theirs.{hint}"
+            f"It signs {made['user']} in once, within {hours} hours and before any other sign-in of"
+            f" theirs.{hint}"
         )

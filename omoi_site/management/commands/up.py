@@ -28,7 +28,10 @@ ROLES = ("web", "worker", "clock")
 
 
 class Command(BaseCommand):
-    help = "Run everything: PostgreSQL (unless DATABASE_URL is set), web, worker and clock, until Ctrl-C or SIGTERM."
+    help = (
+        "Run everything: PostgreSQL (unless DATABASE_URL is set), web, worker and clock,"
+        " until Ctrl-C or SIGTERM."
+    )
     requires_system_checks: list[str] = []
     changed: Callable[[], str] | None = None  # which file of the code was changed; `dev` looks
 
@@ -108,8 +111,9 @@ class Command(BaseCommand):
             listener.listen(2048)
         except (OSError, OverflowError) as error:
             raise CommandError(
-                f"cannot listen on {host}:{port}: {getattr(error, 'strerror', None) or error}. Another program may have it: stop that one,"
-                " or take another port with --port 8001 (--port 0: any free one)."
+                f"cannot listen on {host}:{port}: {getattr(error, 'strerror', None) or error}."
+                " Another program may have it: stop that one, or take another port with --port 8001 (--port"
+                " 0: any free one)."
             ) from error
         return listener
 

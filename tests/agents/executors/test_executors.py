@@ -201,7 +201,10 @@ def test_a_profile_that_hands_in_what_lies_elsewhere_is_none(name):
 
 def stubborn(marker: str) -> str:
     """A shell that ignores SIGTERM, with children that do, all of which keep the output open."""
-    return f"trap '' TERM; (trap '' TERM; while :; do sleep 0.2; : {marker}; done) & echo begun; while :; do sleep 0.2; : {marker}; done"
+    return (
+        f"trap '' TERM; (trap '' TERM; while :; do sleep 0.2; : {marker}; done) & echo begun; while :;"
+        f" do sleep 0.2; : {marker}; done"
+    )
 
 
 def test_a_timeout_kills_the_whole_group(mark):
@@ -280,8 +283,9 @@ def test_a_child_that_leaves_the_group_is_found_all_the_same(mark):
 def test_a_killed_process_leaves_no_group_behind(mark):
     """Its tasks are given to others when their leases end: nobody may work on them twice at the same time."""
     begin = (
-        "import django; django.setup()\nfrom agents.executors import Job, Stop, run\n"
-        f"run(Job('1.1', 'command', ['sh', '-c', 'setsid sh -c \"while :; do sleep 0.2; : {mark}; done\" & sleep 60'], {{}}), Stop())"
+        "import django; django.setup()\nfrom agents.executors import Job, Stop, run\nrun(Job('1.1',"
+        f" 'command', ['sh', '-c', 'setsid sh -c \"while :; do sleep 0.2; : {mark}; done\" & sleep 60'],"
+        f" {{}}), Stop())"
     )
     parent = subprocess.Popen(
         [sys.executable, "-c", begin],
@@ -335,7 +339,8 @@ def test_a_callable_that_raises_is_a_failure_with_its_traceback(tmp_path):
 
 def test_a_value_too_large_or_unsafe_is_not_stored_as_it_is(tmp_path):
     (tmp_path / "mine.py").write_text(
-        "def much(brief):\n    return 'x' * (2 << 20)\ndef odd(brief):\n    return ['\\0', '\\ud800', float('inf')]\n"
+        "def much(brief):\n    return 'x' * (2 << 20)\ndef odd(brief):\n    return ['\\0', '\\ud800',"
+        " float('inf')]\n"
     )
     assert "at most" in python("mine.much", tmp_path).error
     assert python("mine.odd", tmp_path).result["value"] == ["\ufffd", "\ufffd", "inf"]
@@ -407,7 +412,8 @@ def test_a_slot_fills_exactly_one_argument(install):
 )
 def test_slots_that_do_not_fit_are_named(install, slots, field):
     install(
-        "kind: command\nwords: [ls, {slot: path}, {slot: mode}]\nslots: {path: {}, mode: {choices: [a, b], default: a}}"
+        "kind: command\nwords: [ls, {slot: path}, {slot: mode}]\nslots: {path: {}, mode: {choices: [a, b],"
+        " default: a}}"
     )
     assert list(profiles.faults("mine", slots)) == [field]
 

@@ -19,7 +19,10 @@ from tests.support import cluster
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-WRITE = "INSERT INTO agents_event (topic, subject, number, kind, actor, key, data, reason) VALUES (%s, %s, %s, 'test.written', 'system:test', '', '{}', '') RETURNING id"
+WRITE = (
+    "INSERT INTO agents_event (topic, subject, number, kind, actor, key, data, reason) VALUES (%s, %s, %s,"
+    " 'test.written', 'system:test', '', '{}', '') RETURNING id"
+)
 
 
 @contextlib.contextmanager

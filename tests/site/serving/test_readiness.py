@@ -52,7 +52,8 @@ def test_it_says_of_each_part_what_is_wrong_with_it(web):
 
 def test_it_names_a_migration_that_is_not_applied(web):
     [row] = sql.rows(
-        "DELETE FROM django_migrations WHERE app = 'agents' AND name LIKE '0002%%' RETURNING app, name, applied"
+        "DELETE FROM django_migrations WHERE app = 'agents' AND name LIKE '0002%%' RETURNING app, name,"
+        " applied"
     )
     try:
         until(

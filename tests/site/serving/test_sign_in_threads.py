@@ -93,7 +93,8 @@ def test_twelve_loops_of_passwords_take_no_request_thread(web, operator, project
         thread.join(30)
 
     print(
-        f"reads: median {statistics.median(took) * 1000:.0f} ms, slowest {max(took) * 1000:.0f} ms; {len(statuses)} passwords looked at"
+        f"reads: median {statistics.median(took) * 1000:.0f} ms, slowest {max(took) * 1000:.0f} ms;"
+        f" {len(statuses)} passwords looked at"
     )
     assert signing_in
     assert set(statuses) <= {422, 429}

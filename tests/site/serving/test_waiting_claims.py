@@ -43,7 +43,8 @@ def asked(port, path, **headers):
 def connections():
     """What each other process has open to this database, and whether it is at work."""
     return sql.rows(
-        "SELECT pid, application_name AS name, state FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        "SELECT pid, application_name AS name, state FROM pg_stat_activity WHERE datname ="
+        " current_database() AND pid <> pg_backend_pid()"
     )
 
 
@@ -161,7 +162,8 @@ def test_two_hundred_waiting_hold_no_thread_and_no_connection(ticket, operator, 
         committed = time.monotonic()
         done = answered(polls, CROWD - 1)
         print(
-            f"{CROWD - 1} tasks for {CROWD - 1}: all granted after {(max(poll.came for poll in done) - committed) * 1000:.0f} ms"
+            f"{CROWD - 1} tasks for {CROWD - 1}: all granted after"
+            f" {(max(poll.came for poll in done) - committed) * 1000:.0f} ms"
         )
         told = [poll.answer() for poll in done]
         assert {status for status, _, _ in told} == {200}

@@ -123,7 +123,8 @@ def test_making_an_environment_is_not_silent(clone):
     slow = clone / "slow"
     slow.mkdir()
     (slow / "venv.py").write_text(
-        "import pathlib, sys, time\nwhile pathlib.Path('stall').exists():\n    time.sleep(0.02)\nsys.exit('broken')\n"
+        "import pathlib, sys, time\nwhile pathlib.Path('stall').exists():\n   "
+        " time.sleep(0.02)\nsys.exit('broken')\n"
     )
     (clone / "stall").touch()
     words = [sys.executable, "manage.py", "up"]
@@ -164,7 +165,10 @@ def test_an_installation_that_was_killed_is_begun_anew(clone):
 
 def test_an_old_python_is_told_so(tmp_path):
     ast.parse((ROOT / "manage.py").read_text(), feature_version=(3, 6))
-    code = f"import runpy, sys; sys.version_info = (3, 9, 2, 'final', 0); runpy.run_path({str(ROOT / 'manage.py')!r}, run_name='__main__')"
+    code = (
+        "import runpy, sys; sys.version_info = (3, 9, 2, 'final', 0);"
+        f" runpy.run_path({str(ROOT / 'manage.py')!r}, run_name='__main__')"
+    )
     asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
 
     assert asked.returncode == 1
@@ -173,7 +177,10 @@ def test_an_old_python_is_told_so(tmp_path):
 
 def test_a_python_that_makes_no_environments_is_told_what_to_install(clone):
     shutil.rmtree(clone / ".venv")
-    code = "import sys, runpy; sys.modules['ensurepip'] = None; sys.argv = ['manage.py', 'up']; runpy.run_path('manage.py', run_name='__main__')"
+    code = (
+        "import sys, runpy; sys.modules['ensurepip'] = None; sys.argv = ['manage.py', 'up'];"
+        " runpy.run_path('manage.py', run_name='__main__')"
+    )
     asked = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
@@ -201,8 +208,9 @@ def test_a_disk_that_fills_up_is_named_and_the_next_command_begins_anew(clone):
 def test_nothing_is_installed_where_there_is_no_room(clone):
     shutil.rmtree(clone / ".venv")
     code = (
-        "import runpy, shutil, sys; was = shutil.disk_usage; shutil.disk_usage = lambda path: was(path)._replace(free=1 << 20);"
-        " sys.argv = ['manage.py', 'up']; runpy.run_path('manage.py', run_name='__main__')"
+        "import runpy, shutil, sys; was = shutil.disk_usage; shutil.disk_usage = lambda path:"
+        " was(path)._replace(free=1 << 20); sys.argv = ['manage.py', 'up']; runpy.run_path('manage.py',"
+        " run_name='__main__')"
     )
     asked = subprocess.run(
         [sys.executable, "-c", code],

@@ -31,7 +31,8 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
             if os.geteuid() != 0 or subprocess.run(words, capture_output=True).returncode:
                 unavailable(
                     "small disk",
-                    "a small disk is a tmpfs, which only root may mount: run the tests as root on a machine that lets it",
+                    "a small disk is a tmpfs, which only root may mount: run the tests as root on a machine"
+                    " that lets it",
                 )
             return home
 

@@ -1,4 +1,4 @@
-"""`manage.py simulate --project KEY`: scripted agents work a project over HTTP, and the journal is judged."""
+"""`python3 manage.py simulate --project KEY`: scripted agents work a project over HTTP, and the journal is judged."""
 
 from __future__ import annotations
 
@@ -39,7 +39,10 @@ class NoServer(OmoiError):
 
 
 class Command(commands.Command):
-    help = "Let scripted agents work every open task of a project over HTTP, and judge from the journal whether each was done once and in order."
+    help = (
+        "Let scripted agents work every open task of a project over HTTP,"
+        " and judge from the journal whether each was done once and in order."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--project", required=True, metavar="KEY")
@@ -126,7 +129,8 @@ class Command(commands.Command):
             return own.url
         if chaos:
             raise NoServer(
-                f"--chaos kills only children of a server that `up` runs on {settings.OMOI_HOME}, and there is none"
+                f"--chaos kills only children of a server that `up` runs on {settings.OMOI_HOME},"
+                " and there is none"
             )
         if not url:
             raise NoServer(f"no server runs on {settings.OMOI_HOME}")
@@ -143,11 +147,12 @@ class Command(commands.Command):
         if found is None:
             raise NotFound(
                 f"there is no project {key}",
-                next_action=f"Make it with `manage.py projects create {key}`, or import one.",
+                next_action=f"Make it with `python3 manage.py projects create {key}`, or import one.",
             )
         if not sure and (others := strangers(found)):
             raise NotSure(
-                f"{key} is no playground: {', '.join(others[:3])} has claimed in it, and simulated agents would take and complete what is open",
+                f"{key} is no playground: {', '.join(others[:3])} has claimed in it,"
+                " and simulated agents would take and complete what is open",
                 next_action="If you mean it, say so with --sure.",
             )
         return found
@@ -156,11 +161,15 @@ class Command(commands.Command):
         return not document["good"]
 
     def tell(self, document: commands.Document) -> None:
-        told = "{done} of {tasks} tasks done, {done_twice} done twice, {order_violations} order violations, {lost} lost, {refused} refused."
+        told = (
+            "{done} of {tasks} tasks done, {done_twice} done twice, {order_violations} order violations,"
+            " {lost} lost, {refused} refused."
+        )
         self.stdout.write(told.format(**document))
         if document["held"]:
             self.stdout.write(
-                f"Not awaited: {document['held']} open tasks that a pause, a person or a far day holds, or that need one of those."
+                f"Not awaited: {document['held']} open tasks that a pause, a person or a far day holds,"
+                " or that need one of those."
             )
         ms, bound = document["claim_ms"], document["bound_s"]
         if ms["p50"] is not None:
@@ -168,7 +177,8 @@ class Command(commands.Command):
         if document["makespan_s"] is not None:
             least = f"; without any overhead {bound} s" if bound else ""
             self.stdout.write(
-                f"From the first grant to the last completion: {document['makespan_s']} s{least}. In all: {document['seconds']} s."
+                f"From the first grant to the last completion: {document['makespan_s']} s{least}. In all:"
+                f" {document['seconds']} s."
             )
         if document["kills"]:
             kinds = ", ".join(f"{times} {kind}" for kind, times in document["killed"].items())
