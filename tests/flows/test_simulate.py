@@ -233,7 +233,7 @@ def test_agents_end_with_whoever_started_them():
 
 @pytest.mark.full
 def test_nothing_is_lost_or_done_twice_while_processes_are_killed():
-    with short_home() as home:
+    with short_home(ready=True) as home:
         up = Up(home).ready()
         environment = {**os.environ, "OMOI_HOME": str(home)}
         try:

@@ -15,6 +15,7 @@ from django.db import connection
 from agents.models import Agent, AgentSpec, Event, Key
 from omoi_site.database import sql
 from tests.factories import allow_workflow
+from tests.support import children
 from tests.support.concurrency import race
 from tests.support.wait import until
 from tests.support.web_process import Web
@@ -71,7 +72,7 @@ def storm(webs, keys, seconds):
     hands = [keys[place::PROCESSES] for place in range(PROCESSES)]
     words = [sys.executable, "-m", "tests.support.claim_load"]
     crowd = [
-        subprocess.Popen(
+        children.start(
             [*words, f"http://{webs[place % len(webs)].host}", str(seconds), *hand],
             cwd=settings.ROOT,
             stdout=subprocess.PIPE,

@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from tests.support import children
 from tests.support.external import unavailable
 from tests.support.wait import until
 
@@ -30,7 +31,7 @@ class Server:
 
     def start(self) -> None:
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(**self.words(), stdout=log, stderr=log, start_new_session=True)
+            self.process = children.start(**self.words(), stdout=log, stderr=log)
         until(self.answers, seconds=90, why=lambda: (self.folder / "log").read_text()[-2000:])
 
     def answers(self) -> bool:
@@ -56,7 +57,7 @@ class Redis(Server):
 
     def words(self) -> dict[str, Any]:
         return {
-            "args": [
+            "words": [
                 self.program,
                 "--port",
                 str(self.port),
@@ -94,7 +95,7 @@ class RabbitMQ(Server):
             "CONF_ENV_FILE": "/dev/null",
         }
         return {
-            "args": [self.program],
+            "words": [self.program],
             "env": {
                 **os.environ,
                 "HOME": str(self.folder),

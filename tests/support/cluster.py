@@ -8,6 +8,8 @@ must set OMOI_HOME before Django reads its settings.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import shutil
 import tempfile
@@ -18,10 +20,27 @@ import pytest
 
 from omoi_site.database import embedded, location
 from omoi_site.setup import paths
+from tests.support import ready_home
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
-# A worker's folder lies in that of the run, which goes when the run ends, however the worker ended.
-RUN = Path(os.environ["OMOI_HOME"] if WORKER else tempfile.mkdtemp(prefix="omoi-test-"))
+PREFIX = "omoi-test-"
+
+
+def begin_run() -> str:
+    """The folder of a new run. Those of runs that were killed go: nobody holds their lock any more."""
+    for held in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/held"):
+        with contextlib.suppress(OSError), held.open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(held.parent, ignore_errors=True)
+    run = tempfile.mkdtemp(prefix=PREFIX)
+    lock = os.open(f"{run}/held.new", os.O_CREAT | os.O_WRONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)  # as long as this process lives
+    os.rename(f"{run}/held.new", f"{run}/held")
+    return run
+
+
+# What a worker makes lies in the folder of the run, which goes when the run ends, however the worker ended.
+RUN = Path(os.environ["OMOI_HOME"] if WORKER else begin_run())
 HOME = RUN / WORKER
 HOME.mkdir(exist_ok=True)
 HOME.chmod(0o711)
@@ -37,6 +56,8 @@ _server: list[embedded.Server] = []
 def start() -> None:
     """The server of this process, started when it is first needed."""
     if not _server:
+        if WORKER:  # a process alone is done sooner with migrations of its own
+            ready_home.copy_to(HOME, RUN)
         server = embedded.Server(HOME, throwaway=True)
         server.start()
         _server.append(server)
@@ -70,8 +91,10 @@ def end_sessions(where: str = "pid <> pg_backend_pid() AND datname = current_dat
 def pytest_unconfigure() -> None:
     while _server:
         _server.pop().stop()
-    for folder in (paths.socket_folder(HOME), paths.data_folder(HOME), HOME):
-        shutil.rmtree(folder, ignore_errors=True)
+    for home in (HOME, *HOME.glob(ready_home.NAME)):
+        for folder in (paths.socket_folder(home), paths.data_folder(home)):
+            shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(HOME, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -83,5 +106,7 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
     here = location.database(HOME)
     for described in (settings.DATABASES["default"], connections["default"].settings_dict):
         described.update(HOST=here["HOST"], PASSWORD=here["PASSWORD"])
+        if WORKER:
+            described["TEST"]["TEMPLATE"] = here["NAME"]
     yield
     connections.close_all()

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from omoi_site.setup import paths
-from tests.support import ROOT
+from tests.support import ROOT, children, ready_home
+from tests.support.cluster import RUN
 from tests.support.wait import until
 
 CODE = (
@@ -71,13 +72,12 @@ class Up:
         environment |= {"OMOI_HOME": str(home), **(env or {})}
         words = [python, str(root / "manage.py"), command, "--no-open", *(args or ("--port=0",))]
         with self.paper.open("ab") as paper:
-            self.process = subprocess.Popen(
+            self.process = children.start(
                 words,
                 stdin=subprocess.DEVNULL,
                 stdout=paper,
                 stderr=subprocess.STDOUT,
                 env=environment,
-                start_new_session=True,
                 **options,
             )
 
@@ -127,12 +127,16 @@ class Up:
 
 
 @contextlib.contextmanager
-def short_home(prefix: str = "omoi-up-", folder: str | None = None) -> Iterator[Path]:
-    """A folder for an OMOI_HOME, gone afterwards with what lay elsewhere for it."""
-    with tempfile.TemporaryDirectory(prefix=prefix, dir=folder) as made:
+def short_home(prefix: str = "omoi-up-", folder: str | None = None, *, ready: bool = False) -> Iterator[Path]:
+    """A folder for an OMOI_HOME, gone afterwards with what lay elsewhere for it. ready: with a database whose
+    migrations are done.
+    """
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=folder or RUN) as made:
         os.chmod(made, 0o711)
         home = Path(made) / "home"
         try:
+            if ready:
+                ready_home.copy_to(home, RUN)
             yield home
         finally:
             for elsewhere in (paths.socket_folder(home), paths.data_folder(home)):

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from tests.support import ROOT
+from tests.support import ROOT, children
 from tests.support.cluster import environment
 
 
@@ -25,7 +25,7 @@ class Web:
     def __init__(self, listener: socket.socket | None = None, **variables: str) -> None:
         listening, said = os.pipe()
         given = [listener.fileno()] if listener else []
-        self.process = subprocess.Popen(
+        self.process = children.start(
             [sys.executable, "manage.py", "web", *(["--fd", str(given[0])] if given else ["--port", "0"])],
             cwd=ROOT,
             env={**environment(), "OMOI_READY_FD": str(said), **variables},

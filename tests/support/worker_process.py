@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from django.conf import settings
 
-from tests.support import ROOT, cluster
+from tests.support import ROOT, children, cluster
 
 QUICK = {"OMOI_WORKER_BEAT_S": "0.3", "OMOI_WORKER_POLL_S": "1"}
 
@@ -24,7 +23,7 @@ class WorkerProcess:
         read_fd, write_fd = os.pipe()
         self.log = Path(settings.OMOI_HOME) / f"{name}.log"
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
+            self.process = children.start(
                 [sys.executable, "manage.py", "worker", "--name", name, "--threads", str(threads)],
                 cwd=ROOT,
                 env={**cluster.environment(), "OMOI_READY_FD": str(write_fd), **QUICK, **environment},

@@ -34,7 +34,7 @@ urlpatterns.insert(0, path("names/", names))
 
 @pytest.fixture(scope="module")
 def dev() -> Iterator[Up]:
-    with short_home("omoi-dev-") as home:
+    with short_home("omoi-dev-", ready=True) as home:
         code = copy_code(home.with_name("code"))
         for name in ("requirements-scale.txt", "requirements-dev.txt"):
             shutil.copy(ROOT / name, code / name)

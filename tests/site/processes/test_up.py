@@ -34,6 +34,13 @@ def home() -> Iterator[Path]:
         yield made
 
 
+@pytest.fixture
+def ready_home() -> Iterator[Path]:
+    """An OMOI_HOME that has its database."""
+    with short_home(ready=True) as made:
+        yield made
+
+
 def test_it_serves_and_can_be_found(up):
     facts = up.facts
 
@@ -118,14 +125,14 @@ def test_told_to_end_it_leaves_no_process_and_starts_again_on_what_it_kept(home)
 
 
 @pytest.mark.full
-def test_after_the_supervisor_was_killed_another_takes_over_its_port_at_once(home):
-    first = Up(home).ready()
+def test_after_the_supervisor_was_killed_another_takes_over_its_port_at_once(ready_home):
+    first = Up(ready_home).ready()
     port = first.facts["url"].rpartition(":")[2]
     mine = [first.postmaster(), *first.facts["children"].values()]
 
     first.process.kill()
     first.process.wait()
-    second = Up(home, f"--port={port}", paper="second").ready()
+    second = Up(ready_home, f"--port={port}", paper="second").ready()
 
     assert second.get("/healthz") == 200
     until(lambda: not any(lives(pid) for pid in mine))
@@ -133,13 +140,13 @@ def test_after_the_supervisor_was_killed_another_takes_over_its_port_at_once(hom
 
 
 @pytest.mark.full
-def test_it_starts_after_everything_was_killed(home):
-    first = Up(home).ready()
+def test_it_starts_after_everything_was_killed(ready_home):
+    first = Up(ready_home).ready()
     for pid in [first.process.pid, first.postmaster(), *first.facts["children"].values()]:
         os.kill(pid, signal.SIGKILL)
     first.process.wait()
 
-    second = Up(home, paper="second").ready()
+    second = Up(ready_home, paper="second").ready()
 
     assert second.get("/healthz") == 200
     assert second.stop() == 0
@@ -194,8 +201,8 @@ def test_it_runs_on_a_database_of_yours_and_keeps_no_other(home, tmp_path):
 
 
 @pytest.mark.full
-def test_told_twice_it_does_not_wait_for_work_that_does_not_end(home):
-    up = Up(home).ready()
+def test_told_twice_it_does_not_wait_for_work_that_does_not_end(ready_home):
+    up = Up(ready_home).ready()
     os.kill(up.facts["children"]["worker"], signal.SIGSTOP)
 
     up.process.send_signal(signal.SIGINT)
@@ -208,8 +215,8 @@ def test_told_twice_it_does_not_wait_for_work_that_does_not_end(home):
 
 
 @pytest.mark.full
-def test_told_to_end_while_it_starts_it_leaves_nothing(home):
-    up = Up(home)
+def test_told_to_end_while_it_starts_it_leaves_nothing(ready_home):
+    up = Up(ready_home)
     until(lambda: "PostgreSQL is ready" in up.said)
     postmaster = up.postmaster()
 

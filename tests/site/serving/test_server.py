@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import ROOT
+from tests.support import ROOT, children
 from tests.support.wait import until
 from tests.support.web_process import connections, narrow_end, narrow_listener
 
@@ -29,7 +29,7 @@ class Echo:
         with narrow_listener() as listener:
             self.port = listener.getsockname()[1]
             fds = [listener.fileno(), holding]
-            self.process = subprocess.Popen(
+            self.process = children.start(
                 [sys.executable, "-m", "tests.support.echo_server", *map(str, [*fds, sockets])],
                 cwd=ROOT,
                 env={**os.environ, "OMOI_READY_FD": str(said)},

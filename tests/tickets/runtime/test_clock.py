@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
 import sys
 import time
 
@@ -13,7 +12,7 @@ import pytest
 from django.conf import settings
 
 from omoi_site.database import sql
-from tests.support import cluster
+from tests.support import children, cluster
 from tests.support.wait import until
 from tickets.models import SweepRun, Task
 from tickets.runtime.clock import LOCK
@@ -26,7 +25,7 @@ def clock(*before):
     """A running `manage.py clock` that has said it is ready, started by way of the words `before`."""
     read_fd, write_fd = os.pipe()
     environment = {**cluster.environment(), "OMOI_READY_FD": str(write_fd)}
-    process = subprocess.Popen(
+    process = children.start(
         [*before, sys.executable, "manage.py", "clock"],
         cwd=settings.ROOT,
         env=environment,
