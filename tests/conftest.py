@@ -11,7 +11,9 @@ from collections.abc import Iterator
 import pytest
 
 from agents.models import AgentSpec, ProjectSpec
-from tests.support.cluster import django_db_modify_db_settings  # noqa: F401  (here it goes before pytest-django's own)
+
+# here it goes before pytest-django's own
+from tests.support.cluster import django_db_modify_db_settings  # noqa: F401
 from tests.support.web_process import web  # noqa: F401
 from tickets.models import TicketSpec
 

@@ -76,10 +76,20 @@ def test_who_registers_an_agent_twice_learns_how_to_get_it_another_key(ada):
 @pytest.mark.parametrize(
     "words",
     [
-        "projects create CLI", "agents create eve", "keys create --user admin", "login-link admin", "import beads LICENSE --project CLI",
-        "explain OMO-1", "workflows install LICENSE", "simulate --project CLI", "demo", "worker", "createsuperuser --noinput", "migrate",
+        "projects create CLI",
+        "agents create eve",
+        "keys create --user admin",
+        "login-link admin",
+        "import beads LICENSE --project CLI",
+        "explain OMO-1",
+        "workflows install LICENSE",
+        "simulate --project CLI",
+        "demo",
+        "worker",
+        "createsuperuser --noinput",
+        "migrate",
     ],
-)  # fmt: skip
+)
 def test_without_a_server_a_command_says_how_to_start_one(tmp_path, words):
     alone = {**os.environ, "OMOI_HOME": str(tmp_path)}
     alone.pop("DATABASE_URL", None)
@@ -98,8 +108,14 @@ def test_an_agent_is_made_with_a_key_that_works(project, capsys):
     )
 
     assert made["agent"] == {
-        "name": "eve", "kind": "worker", "capabilities": ["python"], "phases": [], "tags": [], "capacity": 3, "projects": ["OMO"],
-    }  # fmt: skip
+        "name": "eve",
+        "kind": "worker",
+        "capabilities": ["python"],
+        "phases": [],
+        "tags": [],
+        "capacity": 3,
+        "projects": ["OMO"],
+    }
     key = Key.objects.bearing(made["key"])
     assert (key.agent.name, key.scopes) == ("eve", ["work"])
     assert Event.objects.get(kind="agent.registered").actor == "system:cli"

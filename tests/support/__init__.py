@@ -1,4 +1,4 @@
-"""What tests share beside the cast of `conftest.py` and `factories.py`: servers, clients, brokers, waiting."""
+"""What tests share beside `conftest.py` and `factories.py`: servers, clients, brokers, waiting."""
 
 from pathlib import Path
 

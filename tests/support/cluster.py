@@ -75,7 +75,7 @@ def environment() -> dict[str, str]:
 
 
 def end_sessions(where: str = "pid <> pg_backend_pid() AND datname = current_database()") -> int:
-    """End the clients' sessions for which `where` holds, by default every one but ours; how many there were."""
+    """End the clients' sessions for which `where` holds, by default all but ours; how many there were."""
     from omoi_site.database import sql
 
     # Not the database's own workers: a visit of autovacuum is not ours to end. Each has ended when this

@@ -1,4 +1,4 @@
-"""What the OpenAPI document promises, against what is answered: every call of `api_client.Api` is looked at."""
+"""What the OpenAPI document promises, against what is answered to each call of `api_client.Api`."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def validator(path: str, method: str, status: str, kind: str) -> Draft202012Vali
 
 
 def mismatches(method: str, path: str, answer: Any) -> list[str]:
-    """Where the answer differs from the document; nothing for an address or a method that it does not know."""
+    """Where the answer differs from the document; nothing for an address or method it does not know."""
     if (found := operation(method, path)) is None:
         return []
     status, kind = str(answer.status_code), answer.get("Content-Type", "").partition(";")[0]

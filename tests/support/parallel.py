@@ -28,12 +28,24 @@ FEW = 2  # files that are not worth the start of workers
 LONG = [
     f"tests/{name}.py"
     for name in (
-        "site/setup/test_moved_home", "site/processes/test_up", "site/setup/test_doctor", "tickets/api/test_bodies",
-        "tickets/task/test_bulk", "tickets/runtime/test_worker", "flows/test_ways_past_a_gate", "flows/test_browser_ticket",
-        "tickets/gate/test_slow_evidence", "flows/test_gate_evidence", "site/test_commands", "collaboration/live/test_rights",
-        "flows/test_browser", "flows/test_phases_and_history", "flows/test_storm", "tickets/explain/test_explain",
+        "site/setup/test_moved_home",
+        "site/processes/test_up",
+        "site/setup/test_doctor",
+        "tickets/api/test_bodies",
+        "tickets/task/test_bulk",
+        "tickets/runtime/test_worker",
+        "flows/test_ways_past_a_gate",
+        "flows/test_browser_ticket",
+        "tickets/gate/test_slow_evidence",
+        "flows/test_gate_evidence",
+        "site/test_commands",
+        "collaboration/live/test_rights",
+        "flows/test_browser",
+        "flows/test_phases_and_history",
+        "flows/test_storm",
+        "tickets/explain/test_explain",
     )
-]  # fmt: skip
+]
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist's own

@@ -18,8 +18,10 @@ def cobertura(hit: int, missed: int, *, claims: str = "") -> bytes:
     )
     lines = "".join(f'<line number="{n}" hits="{int(n <= hit)}"/>' for n in range(1, hit + missed + 1))
     return (
-        '<?xml version="1.0" ?><!DOCTYPE coverage SYSTEM "http://cobertura.sourceforge.net/xml/coverage-04.dtd">'
-        f'<coverage {claims}><packages><package><classes><class filename="a.py"><lines>{lines}</lines></class></classes></package></packages></coverage>'
+        '<?xml version="1.0" ?>'
+        '<!DOCTYPE coverage SYSTEM "http://cobertura.sourceforge.net/xml/coverage-04.dtd">'
+        f'<coverage {claims}><packages><package><classes><class filename="a.py"><lines>{lines}</lines>'
+        "</class></classes></package></packages></coverage>"
     ).encode()
 
 
@@ -27,7 +29,8 @@ def junit(passed: int, failed: int = 0) -> bytes:
     cases = (
         '<testcase name="ok"/>' * passed + '<testcase name="bad"><failure message="no"/></testcase>' * failed
     )
-    return f'<testsuites><testsuite tests="{passed + failed}" failures="{failed}">{cases}</testsuite></testsuites>'.encode()
+    suite = f'<testsuite tests="{passed + failed}" failures="{failed}">{cases}</testsuite>'
+    return f"<testsuites>{suite}</testsuites>".encode()
 
 
 def changes(*files: str) -> bytes:

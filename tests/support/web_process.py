@@ -136,7 +136,8 @@ def write_events(project: int, topics: list[str]) -> None:
 
     sql.rows(
         """INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)
-           SELECT %s, topic, topic, 1, 'ticket.touched', 'system:test', '', '{}', '' FROM unnest(%s::text[]) topic""",
+           SELECT %s, topic, topic, 1, 'ticket.touched', 'system:test', '', '{}', ''
+            FROM unnest(%s::text[]) topic""",
         [project, topics],
     )
 

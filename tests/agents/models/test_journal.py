@@ -218,7 +218,8 @@ def test_a_follower_too_far_behind_is_told_where_to_start_again(ticket, monkeypa
 def test_a_look_far_from_the_beginning_reads_only_what_is_new(ticket):
     sql.rows(
         """INSERT INTO agents_event (topic, subject, number, kind, actor, key, data, reason)
-           SELECT 'ticket:OMO-1', 'ticket:OMO-1', n, 'test.written', 'system:test', '', '{}', '' FROM generate_series(1, 20000) n"""
+           SELECT 'ticket:OMO-1', 'ticket:OMO-1', n, 'test.written', 'system:test', '', '{}', ''
+            FROM generate_series(1, 20000) n"""
     )
     sql.rows("ANALYZE agents_event")
     cursor = Event.objects.current_cursor()

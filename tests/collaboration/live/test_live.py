@@ -134,7 +134,8 @@ def test_a_page_that_was_away_for_too_long_asks_for_everything_again(page, proje
     cursor = changed_since("").cursor
     sql.rows(
         """INSERT INTO agents_event (topic, subject, number, kind, actor, key, data, reason)
-               SELECT 'agent:x', 'agent:x', n, 'agent.touched', 'system:test', '', '{}', '' FROM generate_series(1, %s) n""",
+               SELECT 'agent:x', 'agent:x', n, 'agent.touched', 'system:test', '', '{}', ''
+                FROM generate_series(1, %s) n""",
         [MOST + 1],
     )
     assert page.follow("ticket:OMO-1", cursor=cursor)[0] == "resync"
@@ -171,7 +172,8 @@ def test_a_member_hears_of_the_project_its_tickets_and_its_agents(
 def test_what_is_new_is_found_by_index_however_long_the_journal_is(project):
     sql.rows(
         """INSERT INTO agents_event (xid, topic, project_id, subject, number, kind, actor, key, data, reason)
-           SELECT n::text::xid8, 'ticket:OMO-1', %s, 'x', n, 'ticket.touched', 'system:test', '', '{}', '' FROM generate_series(1, 20000) n""",
+           SELECT n::text::xid8, 'ticket:OMO-1', %s, 'x', n, 'ticket.touched', 'system:test', '', '{}', ''
+            FROM generate_series(1, 20000) n""",
         [project.pk],
     )
     sql.rows("ANALYZE agents_event")

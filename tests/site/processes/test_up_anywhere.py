@@ -116,7 +116,7 @@ def test_an_ordinary_user_is_told_whose_folder_it_is(home, clone):
 
 
 def reachable_python(home: Path) -> tuple[str, str]:
-    """A Python of our version that the stranger may run, and our packages copied to where it may read them."""
+    """A Python of our version that the stranger may run, and our packages where it may read them."""
     shared = home.parent / "packages"
     [ours] = Path(sys.prefix).glob("lib/python*/site-packages")
     left_out = shutil.ignore_patterns("__pycache__", "playwright", "mypy*", "hypothesis*", "ruff*")

@@ -95,7 +95,7 @@ async def until(true, seconds=10.0):
 
 @pytest.fixture
 def play(monkeypatch):
-    """Run a scenario in a house of its own: threads, and room in line for them. Nobody looks without a ring."""
+    """Run a scenario with threads of its own and room in line for them. Nobody looks without a wake-up."""
     monkeypatch.setattr(lines, "LOOK_AFTER_S", (60, 60))
 
     def play(scenario, count=2, room=200):

@@ -105,4 +105,6 @@ def test_it_looks_at_most_once_a_second_however_often_it_is_asked(web):
 
 
 LAST_STATEMENT = """SELECT max(query_start) AS last FROM pg_stat_activity
-                    WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name <> 'omoi live'"""
+                    WHERE datname = current_database()
+                       AND pid <> pg_backend_pid()
+                       AND application_name <> 'omoi live'"""

@@ -1,4 +1,4 @@
-"""The port and its bridge to WSGI: whatever a client does, it holds no thread and gets an answer it can read."""
+"""The port and its bridge to WSGI: no client can hold a thread, and each gets an answer it can read."""
 
 from __future__ import annotations
 
@@ -348,7 +348,7 @@ def test_a_client_that_does_not_read_is_cut_off_and_holds_no_thread(echo, path):
 
 
 def test_a_client_that_asks_much_at_once_and_leaves_is_no_error(tmp_path):
-    """Its connection is gone before its last requests are answered; each would fill the log with a traceback."""
+    """Its connection is gone before its last requests are answered; each would log a traceback."""
     with (tmp_path / "log").open("wb") as log:
         echo = Echo(errors=log)
         for _ in range(40):

@@ -17,9 +17,24 @@ from tests.support import ROOT, cluster
 from tests.support.worker_process import running_worker
 
 SUBJECTS = [
-    "python", "venv", "git", "home", "disk", "postgresql", "durability", "migrations", "port", "exposure", "names", "tls",
-    "broker", "clock", "worker", "executors", "sandbox",
-]  # fmt: skip
+    "python",
+    "venv",
+    "git",
+    "home",
+    "disk",
+    "postgresql",
+    "durability",
+    "migrations",
+    "port",
+    "exposure",
+    "names",
+    "tls",
+    "broker",
+    "clock",
+    "worker",
+    "executors",
+    "sandbox",
+]
 
 
 def examined(home: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -120,9 +135,15 @@ def test_with_a_database_it_looks_at_what_is_in_it(tmp_path):
     with running_worker():
         told = found(tmp_path, DATABASE_URL=url)[1]
 
-    assert {name: told[name]["state"] for name in ("postgresql", "migrations", "broker", "worker", "clock")} == {
-        "postgresql": "ok", "migrations": "ok", "broker": "ok", "worker": "ok", "clock": "off",
-    }  # fmt: skip
+    assert {
+        name: told[name]["state"] for name in ("postgresql", "migrations", "broker", "worker", "clock")
+    } == {
+        "postgresql": "ok",
+        "migrations": "ok",
+        "broker": "ok",
+        "worker": "ok",
+        "clock": "off",
+    }
     assert told["durability"]["state"] == "wrong"  # this cluster is a throwaway one
     assert "fsync" in told["durability"]["what"]
 

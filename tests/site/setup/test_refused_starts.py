@@ -142,7 +142,17 @@ def test_what_must_not_be_seen_is_not_served_to_other_machines(tmp_path, role, e
 
 @pytest.mark.parametrize(
     ("host", "loopback"),
-    [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("::", False), ("", False), ("192.0.2.1", False), ("no such", False)],
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("", False),
+        ("192.0.2.1", False),
+        ("no such", False),
+    ],
 )  # fmt: skip
 def test_only_loopback_addresses_are_taken_for_such(host, loopback):
     assert exposure.is_loopback(host) is loopback
