@@ -65,6 +65,6 @@ def import_parsed(
 ) -> Report:
     """The other half: write what is new; `watch` is told now and then how many tickets are made."""
     followed = Workflow.objects.of_project(project, workflow or WORKFLOW)
-    arrival = sheet.import_into(project=project, workflow=followed, by=by, watch=watch)
+    result = sheet.import_into(project=project, workflow=followed, by=by, watch=watch)
     transaction.set_rollback(dry_run)
-    return Report(sheet.source, project.key, dry_run, sheet, arrival)
+    return Report(sheet.source, project.key, dry_run, sheet, result)

@@ -9,16 +9,16 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from agents.models import Project
-from tickets.models import Arrival, Backlog, Cycle, Item, Relation, Words, Workflow
+from tickets.models import Backlog, Cycle, ImportResult, Item, Relation, RelationKinds, Workflow
 from tickets.models.ticket import bulk_import
 
 
 @dataclass
 class Sheet:
-    """Items by id, and relations once each in order; `words` says which of them are more than links."""
+    """Items by id, and relations once each in order; `kinds` says which of them are more than links."""
 
     source: str
-    words: Words
+    kinds: RelationKinds
     items: dict[str, Item] = field(default_factory=dict)
     relations: dict[Relation, None] = field(default_factory=dict)
     implied: set[Relation] = field(default_factory=set)  # parents that only an id tells of
@@ -40,7 +40,7 @@ class Sheet:
         needs = [
             (second, first)
             for kind, first, second in self.relations
-            if kind in (self.words.needs, self.words.ends)
+            if kind in (self.kinds.needs, self.kinds.ends)
             and first in going
             and second in going
             and self.items[second].holds
@@ -48,7 +48,7 @@ class Sheet:
         refuse_cycles(needs, "These issues block each other")
         parents: dict[str, str] = {}
         for kind, first, second in self.relations:
-            if kind == self.words.parents and second in self.items:
+            if kind == self.kinds.parents and second in self.items:
                 parents.setdefault(first, second)
         refuse_cycles(
             ((parent, child) for child, parent in parents.items()), "These issues are parents of each other"
@@ -58,7 +58,7 @@ class Sheet:
             self.source,
             list(self.items.values()),
             list(self.relations),
-            self.words,
+            self.kinds,
             self.deleted,
             never,
             list(self.waits),
@@ -71,7 +71,7 @@ class Sheet:
         workflow: Workflow,
         by: Any,
         watch: Callable[[int], None] = lambda made: None,
-    ) -> Arrival:
+    ) -> ImportResult:
         """What is new of it."""
         return bulk_import.import_backlog(
             self.backlog(), project=project, workflow=workflow, by=by, watch=watch

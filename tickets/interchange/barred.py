@@ -50,22 +50,22 @@ def pause_blocked(sheet: Sheet, barred: Mapping[str, str], edges: Sequence[Relat
 
     `barred`: the kind of open rows that are no work, by id; `edges`: theirs. Raises TooLarge.
     """
-    words, budget = sheet.words, Budget(MOST)
+    kinds, budget = sheet.kinds, Budget(MOST)
     every = [*sheet.relations, *edges]
     children: dict[str, list[str]] = {}
     for kind, one, other in every:
-        if kind == words.parents:
+        if kind == kinds.parents:
             children.setdefault(other, []).append(one)
     _wait_as_parents_do(sheet, barred, every, budget)
     broods: dict[str, Brood] = {}
     queue: deque[tuple[str, str]] = deque()
     for kind, one, other in every:
-        if kind in (words.needs, words.ends) and other in barred:
+        if kind in (kinds.needs, kinds.ends) and other in barred:
             queue.append((one, other))
-        elif kind in (words.children, words.any_child) and (other in sheet.items or other in sheet.barred):
+        elif kind in (kinds.children, kinds.any_child) and (other in sheet.items or other in sheet.barred):
             if (brood := broods.get(other)) is None:
                 brood = broods[other] = _brood(children.get(other, ()), sheet, barred)
-            if kind == words.any_child and brood.begun:
+            if kind == kinds.any_child and brood.begun:
                 continue
             if brood.barred:
                 queue.append((one, brood.barred))
@@ -88,8 +88,8 @@ def pause_blocked(sheet: Sheet, barred: Mapping[str, str], edges: Sequence[Relat
 
 def drop_met_waits(sheet: Sheet, over: Set[str], edges: Sequence[Relation]) -> None:
     """Who waits for any child of another is free once one of them is over, be it one that is no work."""
-    spawners = {other for kind, one, other in edges if kind == sheet.words.parents and one in over}
-    met = [edge for edge in sheet.relations if edge.kind == sheet.words.any_child and edge.to_id in spawners]
+    spawners = {other for kind, one, other in edges if kind == sheet.kinds.parents and one in over}
+    met = [edge for edge in sheet.relations if edge.kind == sheet.kinds.any_child and edge.to_id in spawners]
     for relation in met:
         del sheet.relations[relation]
         sheet.relations[relation._replace(kind=WAITED)] = None
@@ -112,7 +112,7 @@ def _wait_as_parents_do(
     """An issue below a row that is no work waits for what that row and those above it wait for."""
     above = {
         child: [edge.to_id for edge in of_it if _passes_on(edge.to_id, sheet, barred)]
-        for child, of_it in _by_name(edges, {sheet.words.parents}).items()
+        for child, of_it in _by_name(edges, {sheet.kinds.parents}).items()
     }
     below = {name: [parent for parent in above.get(name, ()) if parent in barred] for name in sheet.items}
     waits_of = _inherited_waits(sheet, barred, edges, above, below.values(), budget)
@@ -122,7 +122,7 @@ def _wait_as_parents_do(
             for kind, other in waits_of[parent]:
                 if other == name or Relation(kind, name, other) in sheet.relations:
                     continue
-                if kind in (sheet.words.needs, sheet.words.ends):
+                if kind in (sheet.kinds.needs, sheet.kinds.ends):
                     sheet.waits[other, name] = None
                 else:
                     sheet.relations[Relation(kind, name, other)] = None
@@ -149,7 +149,7 @@ def _inherited_waits(
                 below.setdefault(parent, []).append(name)
                 queue.append(parent)
     new: dict[str, dict[Wait, None]] = {}
-    for name, own in _by_name(edges, {*sheet.words} - {sheet.words.parents, ""}).items():
+    for name, own in _by_name(edges, {*sheet.kinds} - {sheet.kinds.parents, ""}).items():
         if name in found:
             new[name] = {(edge.kind, edge.to_id): None for edge in own if edge.to_id not in barred}
     while new:

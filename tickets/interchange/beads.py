@@ -34,7 +34,7 @@ from tickets.interchange import comments as source_comments
 from tickets.interchange.backlog import Sheet
 from tickets.interchange.json_lines import Faults, objects
 from tickets.interchange.texts import kept_text, wrong_text
-from tickets.models import Comment, Item, Link, Priority, Relation, Task, Ticket, Words
+from tickets.models import Comment, Item, Link, Priority, Relation, RelationKinds, Task, Ticket
 
 # issues of one file, for all are written in one transaction; ten times as many dependencies, and comments
 MOST = 20_000
@@ -77,7 +77,7 @@ NO_WORK = {
 DELETED = {"tombstone", "deleted"}
 NAMED = {name: number for number, name in enumerate(("critical", "high", "medium", "low", "backlog"))}
 ASSIGNEE = 200  # characters of it in a reason
-WORDS = Words(
+KINDS = RelationKinds(
     needs="blocks",
     parents="parent-child",
     ends="conditional-blocks",
@@ -100,7 +100,7 @@ def read(file: BinaryIO) -> Sheet:
     """The issues of a beads file and their relations; raises Malformed, Invalid or TooLarge naming the line."""
     faults = Faults()
     lines: dict[str, str] = {}
-    sheet = Sheet("beads", WORDS)
+    sheet = Sheet("beads", KINDS)
     comments = 0
     held: dict[str, str] = {}  # open rows that are no work, by id
     over: set[str] = set()  # closed ones
@@ -318,8 +318,8 @@ def _edges(issue: dict[str, Any]) -> Iterator[Relation]:
     """The relations of a row in which nothing is wrong."""
     for edge in issue.get("dependencies") or ():
         kind = edge["type"]
-        if kind == WORDS.children and _any_child(edge):
-            kind = WORDS.any_child
+        if kind == KINDS.children and _any_child(edge):
+            kind = KINDS.any_child
         yield Relation(kind, issue["id"], edge["depends_on_id"])
 
 
@@ -352,11 +352,11 @@ def _any_child(edge: dict[str, Any]) -> bool:
 
 def _adopt_by_id(sheet: Sheet) -> None:
     """`P.1` is a child of `P`, where nothing else is said of its parent."""
-    adopted = {relation.from_id for relation in sheet.relations if relation.kind == WORDS.parents}
+    adopted = {relation.from_id for relation in sheet.relations if relation.kind == KINDS.parents}
     for name in sheet.items:
         parent, dot, number = name.rpartition(".")
         if parent and dot and number.isdecimal() and name not in adopted:
-            relation = Relation(WORDS.parents, name, parent)
+            relation = Relation(KINDS.parents, name, parent)
             sheet.relations[relation] = None
             sheet.implied.add(relation)
 
@@ -364,7 +364,7 @@ def _adopt_by_id(sheet: Sheet) -> None:
 def _defer(sheet: Sheet, later: dict[str, datetime]) -> None:
     """A deferred parent defers its own children, and not theirs."""
     for kind, first, second in sheet.relations:
-        if kind == WORDS.parents and second in later and not (item := sheet.items[first]).done:
+        if kind == KINDS.parents and second in later and not (item := sheet.items[first]).done:
             sheet.items[first] = replace(
                 item, not_before=max(later[second], item.not_before or later[second])
             )

@@ -8,7 +8,7 @@ from typing import Any
 
 from tickets.interchange.backlog import Sheet
 from tickets.interchange.wfformat import Flow
-from tickets.models import Arrival, Relation
+from tickets.models import ImportResult, Relation
 
 
 @dataclass
@@ -19,19 +19,19 @@ class Report:
     project: str
     dry_run: bool
     sheet: Sheet | Flow
-    arrival: Arrival
+    result: ImportResult
 
     @property
     def warnings(self) -> list[str]:
         parents = (
             f"{edge.from_id} has more parents{f' than {first}' if first else ''}: {edge.to_id} is kept as a link"
-            for edge, first in self.arrival.further
+            for edge, first in self.result.further
         )
         finished = (
             f"finished issues that block each other, left as they are: {' -> '.join(circle[:20])}"
-            for circle in self.arrival.circles
+            for circle in self.result.circles
         )
-        dropped = self.arrival.dropped
+        dropped = self.result.dropped
         family = (
             [f"waits for the sake of parents or their children that would go round, left out: {dropped}"]
             if dropped
@@ -39,7 +39,7 @@ class Report:
         )
         begun = (
             f"{child} does not wait for {parent}: work on {child} has begun or ended here"
-            for parent, child in self.arrival.late
+            for parent, child in self.result.late
         )
         return [*self.sheet.warnings, *finished, *family, *parents, *begun]
 
@@ -54,27 +54,27 @@ class Report:
         `skipped` lists every edge that was left out, `awaited` every edge that is kept until its other end
         comes.
         """
-        arrival = self.arrival
+        result = self.result
         return {
             "format": self.format,
             "project": self.project,
             "dry_run": self.dry_run,
-            "tickets": {"new": arrival.new, "known": arrival.known, "changed": len(arrival.changed)},
-            "tasks": arrival.tasks,
-            "paused": arrival.paused,
-            "ready": arrival.ready,
-            "needs": arrival.needs,
-            "parents": arrival.parents,
-            "links": arrival.links,
-            "comments": arrival.comments,
-            "external_refs": arrival.external_refs,
+            "tickets": {"new": result.new, "known": result.known, "changed": len(result.changed)},
+            "tasks": result.tasks,
+            "paused": result.paused,
+            "ready": result.ready,
+            "needs": result.needs,
+            "parents": result.parents,
+            "links": result.links,
+            "comments": result.comments,
+            "external_refs": result.external_refs,
             "skipped": {
                 "rows": dict(Counter(getattr(self.sheet, "no_work", {})).most_common()),
-                **_edges(self._written(arrival.skipped)),
+                **_edges(self._written(result.skipped)),
             },
-            "awaited": _edges(self._written(arrival.awaited)),
-            "closed": arrival.closed,
-            "changed": arrival.changed,
+            "awaited": _edges(self._written(result.awaited)),
+            "closed": result.closed,
+            "changed": result.changed,
             "left_out": dict(self.sheet.left_out.most_common()),
             "warnings": self.warnings,
         }

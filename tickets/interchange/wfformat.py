@@ -25,7 +25,7 @@ from omoi_site import limits
 from omoi_site.errors import Invalid, Malformed, TooLarge
 from tickets.interchange.backlog import refuse_cycles
 from tickets.interchange.json_lines import DEPTH, LIMIT, TOO_LARGE, Faults, deeper
-from tickets.models import Arrival, Need, Task, TaskSpec, Ticket, TicketSpec, Workflow
+from tickets.models import ImportResult, Need, Task, TaskSpec, Ticket, TicketSpec, Workflow
 from tickets.models.task.spec import NeedSpec
 
 MOST = 20_000
@@ -114,11 +114,11 @@ class Flow:
         workflow: Workflow,
         by: Any,
         watch: Callable[[int], None] = lambda made: None,
-    ) -> Arrival:
+    ) -> ImportResult:
         """The ticket, unless it is here."""
         Need.objects.lock_graph(project.pk)  # two who bring the same at the same time: the second finds it
         if Ticket.objects.filter(project=project, source=self.source, source_id=self.id).exists():
-            return Arrival(known=1)
+            return ImportResult(known=1)
         ticket = Ticket.objects.open(
             project,
             TicketSpec(
@@ -132,7 +132,7 @@ class Flow:
             by=by,
             watch=watch,
         )
-        return Arrival(
+        return ImportResult(
             new=1,
             tasks=len(self.items),
             ready=ticket.tasks.ready().count(),

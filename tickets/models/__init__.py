@@ -17,7 +17,7 @@ from tickets.models.task.need import Cycle, Edge, Need
 from tickets.models.task.spec import TaskSpec
 from tickets.models.task.task import Task
 from tickets.models.ticket.awaited import Awaited, Relation
-from tickets.models.ticket.bulk_import import Arrival, Backlog, Item, Words
+from tickets.models.ticket.backlog import Backlog, ImportResult, Item, RelationKinds
 from tickets.models.ticket.comment import Comment, NewComment
 from tickets.models.ticket.history import PhaseMove
 from tickets.models.ticket.link import Link
@@ -28,7 +28,6 @@ from tickets.models.workflow import UnknownWorkflow, Workflow, WorkflowPhase
 
 __all__ = [
     "AgentUnavailable",
-    "Arrival",
     "Artifact",
     "Awaited",
     "Backlog",
@@ -42,6 +41,7 @@ __all__ = [
     "Cycle",
     "Edge",
     "GateClosed",
+    "ImportResult",
     "Item",
     "Lane",
     "Link",
@@ -54,6 +54,7 @@ __all__ = [
     "PhaseMove",
     "Priority",
     "Relation",
+    "RelationKinds",
     "Settlement",
     "SweepRun",
     "Tally",
@@ -64,7 +65,6 @@ __all__ = [
     "TransitionNotAllowed",
     "UnknownWorkflow",
     "Verdict",
-    "Words",
     "Workflow",
     "WorkflowPhase",
     "fleet",

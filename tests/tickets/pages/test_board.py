@@ -19,12 +19,12 @@ from tickets.models import (
     Item,
     Need,
     Relation,
+    RelationKinds,
     SweepRun,
     Task,
     TaskSpec,
     Ticket,
     TicketSpec,
-    Words,
     Workflow,
 )
 from tickets.models.ticket import bulk_import
@@ -270,7 +270,7 @@ def many(project, operator, count):
     items = [Item(str(n), f"Ticket {n}", "text " * 100, n % 4, [f"l{n % 7}"]) for n in range(count)]
     needs = [Relation("needs", str(n), str(n - 1)) for n in range(1, count, 3)]
     bulk_import.import_backlog(
-        Backlog("test", items, needs, words=Words(needs="needs")),
+        Backlog("test", items, needs, kinds=RelationKinds(needs="needs")),
         project=project,
         workflow=Workflow.objects.latest_of("simple"),
         by=operator,

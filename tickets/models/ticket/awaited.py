@@ -13,11 +13,18 @@ from django.db import models
 from omoi_site.database import sql
 
 CLOSING = """
-SELECT a.id, a.kind, k.source_id AS from_id, a.source_id AS to_id FROM tickets_awaited a JOIN tickets_ticket k ON k.id = a.ticket_id
-WHERE a.source_id = ANY (%s) AND k.project_id = %s AND k.source = %s ORDER BY a.id
+SELECT a.id, a.kind, k.source_id AS from_id, a.source_id AS to_id
+FROM tickets_awaited a
+JOIN tickets_ticket k ON k.id = a.ticket_id
+WHERE a.source_id = ANY (%s)
+  AND k.project_id = %s
+  AND k.source = %s
+ORDER BY a.id
 """
 KEEP = """
-INSERT INTO tickets_awaited (ticket_id, kind, source_id) SELECT * FROM unnest(%s::bigint[], %s::varchar[], %s::varchar[]) ON CONFLICT DO NOTHING
+INSERT INTO tickets_awaited (ticket_id, kind, source_id)
+SELECT * FROM unnest(%s::bigint[], %s::varchar[], %s::varchar[])
+ON CONFLICT DO NOTHING
 """
 
 
@@ -36,8 +43,8 @@ class AwaitedQuerySet(models.QuerySet["Awaited"]):
 
         Asked and kept under the project's graph lock.
         """
-        found = sql.rows(CLOSING, [list(ids), project, source])
-        return {Relation(row["kind"], row["from_id"], row["to_id"]): row["id"] for row in found}
+        rows = sql.rows(CLOSING, [list(ids), project, source])
+        return {Relation(row["kind"], row["from_id"], row["to_id"]): row["id"] for row in rows}
 
     @staticmethod
     def keep(edges: Sequence[tuple[int, str, str]]) -> None:

@@ -1,6 +1,6 @@
 """Comment: what somebody wrote about a ticket. Nothing changes it later.
 
-One that came with an import names its author as the file does: whoever that is, it is nobody of ours.
+An imported one names its author as the file does; that is no user or agent of this installation.
 """
 
 from __future__ import annotations
@@ -18,19 +18,16 @@ from omoi_site.database import sql
 from tickets.models.journal_sql import ticket_events
 
 BATCH = 1000
-HERE = "SELECT ticket_id, source_id FROM tickets_comment WHERE ticket_id = ANY (%s) AND source = %s"
+EXISTING = "SELECT ticket_id, source_id FROM tickets_comment WHERE ticket_id = ANY (%s) AND source = %s"
 COUNTED = "jsonb_build_object('comments', comments, 'source', %(source)s::text)"
-TELL = f"""
-WITH i AS (SELECT * FROM unnest(%(tickets)s::bigint[], %(counts)s::int[]) AS i(ticket, comments)),
-mine AS MATERIALIZED (SELECT k.id, i.comments FROM tickets_ticket k JOIN i ON i.ticket = k.id ORDER BY k.id FOR NO KEY UPDATE OF k),
-told AS (UPDATE tickets_ticket k SET events = k.events + 1 FROM mine WHERE k.id = mine.id RETURNING k.key, k.project_id, k.events, mine.comments)
-{ticket_events("told", "'ticket.commented'", data=COUNTED)}
-"""
+COUNT = sql.statement(
+    __file__, "count_comments", journal=ticket_events("counted", "'ticket.commented'", data=COUNTED)
+)
 
 
 @dataclass(frozen=True)
 class NewComment:
-    """A comment to be, by its id where it comes from."""
+    """A comment to import, by its id where it comes from."""
 
     source_id: str
     body: str
@@ -40,31 +37,31 @@ class NewComment:
 
 class CommentQuerySet(models.QuerySet["Comment"]):
     def import_comments(
-        self, remarks: Sequence[tuple[int, NewComment]], *, source: str, known: Collection[int], by: Actor
+        self, comments: Sequence[tuple[int, NewComment]], *, source: str, existing: Collection[int], by: Actor
     ) -> int:
-        """Add those (ticket, remark) that are not here, in order; how many. Followers of `known` tickets,
-        which were here before, are told.
+        """Add those (ticket, comment) that are not here, in order; how many. Followers of `existing` tickets
+        get an event.
 
         For a caller that holds the project's graph lock: two at the same time would add the same.
         """
-        asked = {ticket for ticket, _ in remarks}.intersection(known)
-        here = (
-            {(row["ticket_id"], row["source_id"]) for row in sql.rows(HERE, [list(asked), source])}
-            if asked
+        commented = {ticket for ticket, _ in comments}.intersection(existing)
+        stored = (
+            {(row["ticket_id"], row["source_id"]) for row in sql.rows(EXISTING, [list(commented), source])}
+            if commented
             else set()
         )
-        fresh = [(ticket, remark) for ticket, remark in remarks if (ticket, remark.source_id) not in here]
-        for place in range(0, len(fresh), BATCH):
+        new = [(ticket, comment) for ticket, comment in comments if (ticket, comment.source_id) not in stored]
+        for start in range(0, len(new), BATCH):
             sql.copy_in(
                 [
-                    self.model(ticket_id=ticket, source=source, **vars(remark))
-                    for ticket, remark in fresh[place : place + BATCH]
+                    self.model(ticket_id=ticket, source=source, **vars(comment))
+                    for ticket, comment in new[start : start + BATCH]
                 ]
             )
-        if counts := Counter(ticket for ticket, _ in fresh if ticket in asked):
-            told = {"tickets": list(counts), "counts": list(counts.values()), "source": source}
-            sql.rows(TELL, {**told, "actor": label(by), "key": via(by)})
-        return len(fresh)
+        if counts := Counter(ticket for ticket, _ in new if ticket in commented):
+            params = {"tickets": list(counts), "counts": list(counts.values()), "source": source}
+            sql.rows(COUNT, {**params, "actor": label(by), "key": via(by)})
+        return len(new)
 
 
 class Comment(models.Model):

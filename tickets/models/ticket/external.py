@@ -11,21 +11,15 @@ from tickets.models.journal_sql import ticket_events
 
 FILLED = """jsonb_build_object(
   'before', '{"external_ref": ""}'::jsonb, 'after', jsonb_build_object('external_ref', external_ref))"""
-FILL = f"""
-WITH i AS (SELECT * FROM unnest(%(tickets)s::bigint[], %(refs)s::varchar[]) AS i(ticket, ref)),
-mine AS MATERIALIZED (SELECT k.id, i.ref FROM tickets_ticket k JOIN i ON i.ticket = k.id WHERE k.external_ref = '' ORDER BY k.id FOR NO KEY UPDATE OF k),
-told AS (UPDATE tickets_ticket k SET external_ref = mine.ref, version = k.version + 1, events = k.events + 1
-         FROM mine WHERE k.id = mine.id RETURNING k.key, k.project_id, k.events, k.external_ref)
-{ticket_events("told", "'ticket.edited'", data=FILLED)} RETURNING id
-"""
+FILL = sql.statement(
+    __file__, "fill_external_ref", journal=ticket_events("filled", "'ticket.edited'", data=FILLED)
+)
 
 
 def fill(refs: Mapping[int, str], *, by: Actor) -> int:
-    """Give an external reference to tickets, by id, that have none; how many took it. One that has another
-    keeps it.
-    """
-    given = {"tickets": list(refs), "refs": list(refs.values()), "actor": label(by), "key": via(by)}
-    return len(sql.rows(FILL, given)) if refs else 0
+    """Set the external reference of those tickets (by id) that have none; how many that were."""
+    params = {"tickets": list(refs), "refs": list(refs.values()), "actor": label(by), "key": via(by)}
+    return len(sql.rows(FILL, params)) if refs else 0
 
 
 def address(ref: str) -> str:

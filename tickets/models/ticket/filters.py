@@ -1,4 +1,4 @@
-"""How a ticket stands, asked of many at once: by its phase and by the tasks it has."""
+"""Filters over tickets: by phase, and by the tasks they have."""
 
 from __future__ import annotations
 
@@ -13,8 +13,13 @@ from tickets.models.ticket.record import TicketRecord
 Row = TypeVar("Row", bound=TicketRecord)
 
 UNFINISHED = """
-tickets_ticket.phase <> 'CANCELLED' AND (tickets_ticket.phase = 'BLOCKED' OR EXISTS (
-  SELECT FROM tickets_workflowphase p WHERE p.workflow_id = tickets_ticket.workflow_id AND p.name = tickets_ticket.phase AND p.moves_to <> '{}'))
+tickets_ticket.phase <> 'CANCELLED'
+AND (tickets_ticket.phase = 'BLOCKED' OR EXISTS (
+  SELECT FROM tickets_workflowphase p
+  WHERE p.workflow_id = tickets_ticket.workflow_id
+    AND p.name = tickets_ticket.phase
+    AND p.moves_to <> '{}'
+))
 """
 HAS = "EXISTS (SELECT FROM tickets_task t WHERE t.ticket_id = tickets_ticket.id AND {})"
 RUNNING, TAKEABLE = HAS.format("t.state = 'claimed'"), HAS.format(READY)

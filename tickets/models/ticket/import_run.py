@@ -1,0 +1,28 @@
+"""ImportRun: what one import knows while it runs; every id is one of the source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from agents.models import Actor, Project
+from tickets.models.ticket.backlog import Backlog, ImportResult
+
+
+@dataclass
+class ImportRun:
+    backlog: Backlog
+    project: Project
+    by: Actor
+    existing: dict[str, dict[str, Any]]  # the rows of tickets that were here before
+    tickets: dict[str, int] = field(default_factory=dict)
+    tasks: dict[str, int] = field(default_factory=dict)
+    new_tasks: dict[str, int] = field(default_factory=dict)
+    result: ImportResult = field(default_factory=ImportResult)
+
+    @cached_property
+    def blocks(self) -> dict[str, bool]:
+        """Whether what needs a ticket waits for it: not where the file says no, or said so when it came in."""
+        before = {name: row["holds"] for name, row in self.existing.items()}
+        return before | {item.id: item.holds and before.get(item.id, True) for item in self.backlog.items}
