@@ -21,18 +21,18 @@ from tickets.demo import workspace
 from tickets.models import Tally, Task, Ticket, Workflow
 from tickets.models.explain.tickets import Attention
 from tickets.models.ticket.record import Priority
-from tickets.pages.causes import Cause, Shared, causes_of, untaken
+from tickets.pages.causes import Cause, SharedCause, causes_of, shared_causes
 from tickets.workflows.document import BLOCKED, CANCELLED, Plan
 
 PAGE = 50  # cards a column shows at first
 MOST = 1000
 STATES = ["running", "ready", "waiting", "failed", "blocked", "paused"]
 VIEWS = {"": "All work", "needs_operator": "Needs an operator", "stuck": "Stuck"}
-HEAVY = ["description", "context", "summary"]  # of no use on a card
+UNUSED = ["description", "context", "summary"]  # large columns that a card does not show
 
 
 @dataclass(frozen=True)
-class Wanted:
+class BoardQuery:
     """What the address asks for: filters, unfolded columns, cards to show. Words it does not know are left
     out.
     """
@@ -47,7 +47,7 @@ class Wanted:
     shown: dict[str, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, query: Any) -> Wanted:
+    def from_address(cls, query: Any) -> BoardQuery:
         priority, state, view = query.get("priority", ""), query.get("state", ""), query.get("view", "")
         return cls(
             text=query.get("q", "").strip()[:200],
@@ -77,9 +77,9 @@ class Wanted:
         return tickets.with_status(self.state) if self.state else tickets
 
 
-def _limits(asked: list[str]) -> list[tuple[str, int]]:
+def _limits(values: list[str]) -> list[tuple[str, int]]:
     """`show=TODO.150`: how many cards of a phase."""
-    pairs = [item.rpartition(".") for item in asked]
+    pairs = [value.rpartition(".") for value in values]
     return [
         (phase, min(int(number), MOST))
         for phase, _, number in pairs
@@ -121,11 +121,11 @@ class Column:
 
 
 class Board:
-    def __init__(self, project: Project, wanted: Wanted) -> None:
+    def __init__(self, project: Project, query: BoardQuery) -> None:
         self.project = project
-        self.wanted = wanted
+        self.query = query
         self.tickets = Ticket.objects.filter(project=project).not_archived()
-        self.found = wanted.narrow(self.tickets)
+        self.matching = query.narrow(self.tickets)
 
     @cached_property
     def attention(self) -> Attention:
@@ -133,16 +133,16 @@ class Board:
         return Ticket.objects.attention(self.project.pk)
 
     @cached_property
-    def untaken(self) -> list[Shared]:
-        return untaken(self.project.pk)
+    def shared_causes(self) -> list[SharedCause]:
+        return shared_causes(self.project.pk)
 
     @cached_property
     def inside(self) -> Any:
         """Those the view shows."""
         return (
-            self.found.filter(pk__in=getattr(self.attention, self.wanted.view))
-            if self.wanted.view
-            else self.found
+            self.matching.filter(pk__in=getattr(self.attention, self.query.view))
+            if self.query.view
+            else self.matching
         )
 
     @cached_property
@@ -154,14 +154,14 @@ class Board:
         columns = []
         for phase, ended in self._phases(bool(counts.get(BLOCKED)), bool(counts.get(CANCELLED))):
             starts_folded = ended and not self.finished
-            folded = phase not in self.wanted.opened if starts_folded else phase in self.wanted.folded
+            folded = phase not in self.query.opened if starts_folded else phase in self.query.folded
             columns.append(
                 Column(
                     phase,
                     ended,
                     folded,
                     counts.get(phase, 0),
-                    self.wanted.shown.get(phase, PAGE),
+                    self.query.shown.get(phase, PAGE),
                     starts_folded,
                 )
             )
@@ -171,21 +171,21 @@ class Board:
     @cached_property
     def views(self) -> list[tuple[str, str, int]]:
         """Each view with its number of tickets."""
-        found = (
-            frozenset(self.found.order_by().values_list("pk", flat=True)) if self.wanted.filtered else None
+        matching = (
+            frozenset(self.matching.order_by().values_list("pk", flat=True)) if self.query.filtered else None
         )
         return [
-            (view, name, self._number(view, found) if view else self.found_count)
+            (view, name, self._number(view, matching) if view else self.matching_count)
             for view, name in VIEWS.items()
         ]
 
-    def _number(self, view: str, found: frozenset[int] | None) -> int:
+    def _number(self, view: str, matching: frozenset[int] | None) -> int:
         inside: frozenset[int] = getattr(self.attention, view)
-        return len(inside if found is None else inside & found)
+        return len(inside if matching is None else inside & matching)
 
     @cached_property
-    def found_count(self) -> int:
-        return self.found.count() if self.wanted.view else sum(self.counts.values())
+    def matching_count(self) -> int:
+        return self.matching.count() if self.query.view else sum(self.counts.values())
 
     @cached_property
     def counts(self) -> dict[str, int]:
@@ -201,19 +201,25 @@ class Board:
     def labels(self) -> list[str]:
         """Labels to choose from, the most used first."""
         rows = sql.rows(
-            """SELECT label FROM tickets_ticket t CROSS JOIN LATERAL unnest(t.labels) label WHERE t.project_id = %s AND t.archived_at IS NULL
-               GROUP BY label ORDER BY count(*) DESC, label LIMIT 100""",
+            """
+            SELECT label
+            FROM tickets_ticket t
+            CROSS JOIN LATERAL unnest(t.labels) label
+            WHERE t.project_id = %s
+              AND t.archived_at IS NULL
+            GROUP BY label
+            ORDER BY count(*) DESC, label
+            LIMIT 100
+            """,
             [self.project.pk],
         )
-        return sorted({row["label"] for row in rows} | ({self.wanted.label} - {""}))
+        return sorted({row["label"] for row in rows} | ({self.query.label} - {""}))
 
     @cached_property
     def finished(self) -> bool:
         """Whether the project has tickets, and none of them is open; not asked where only some are shown."""
         ends = {phase for phase, ended in self._phases(blocked=False, cancelled=True) if ended}
-        return (
-            bool(self.counts) and not (self.wanted.filtered or self.wanted.view) and set(self.counts) <= ends
-        )
+        return bool(self.counts) and not (self.query.filtered or self.query.view) and set(self.counts) <= ends
 
     @cached_property
     def last(self) -> Ticket | None:
@@ -261,7 +267,7 @@ class Board:
         shown = Q(pk__in=[])
         for column in columns:
             shown |= Q(phase=column.phase, place__lte=column.limit)
-        placed = self.inside.filter(phase__in=[column.phase for column in columns]).defer(*HEAVY)
+        placed = self.inside.filter(phase__in=[column.phase for column in columns]).defer(*UNUSED)
         placed = placed.annotate(place=Window(RowNumber(), partition_by=["phase"], order_by=order)).filter(
             shown
         )

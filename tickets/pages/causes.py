@@ -28,7 +28,7 @@ class Cause:
 
 
 @dataclass(frozen=True)
-class Shared:
+class SharedCause:
     """What keeps `count` tickets that are ready from being taken up, and what would help."""
 
     cause: Cause
@@ -64,22 +64,22 @@ STALLED = ("bad", "circle-x")
 READY_LANES = sql.statement(__file__, "ready_lanes", ready=READY)
 
 
-def untaken(project: int) -> list[Shared]:
+def shared_causes(project: int) -> list[SharedCause]:
     """What keeps the ready tickets of a project from being taken up: tasks of one lane wait for the same
     agents, so one task of each lane is explained.
     """
     lanes = sql.rows(READY_LANES, [project])
     explanations = Task.objects.explanations(row["task"] for row in lanes) if lanes else {}
-    return _shared([(explanations[row["task"]]["causes"], row["tickets"]) for row in lanes])
+    return _by_text([(explanations[row["task"]]["causes"], row["tickets"]) for row in lanes])
 
 
 def causes_of(tickets: Sequence[Ticket], tallies: Mapping[int, Tally]) -> dict[int, Cause]:
     """The cause of every one of these tickets that stands still; what keeps ready ones from being taken up is
-    shown once, by `untaken`.
+    shown once, by `shared_causes`.
     """
     stalled = _stalled(tickets)
     causes: dict[int, Cause] = {}
-    tasks: dict[int, int] = {}
+    waiting: dict[int, int] = {}  # the task of a ticket that says why
     for ticket in tickets:
         tally = tallies.get(ticket.pk, Tally())
         if ticket.closed:
@@ -87,21 +87,22 @@ def causes_of(tickets: Sequence[Ticket], tallies: Mapping[int, Tally]) -> dict[i
         if cause := stalled.get(ticket.pk) or of_itself(ticket, tally):
             causes[ticket.pk] = cause
         elif (task := tally.telling) and task != tally.first_ready:
-            tasks[ticket.pk] = task
-    explanations = Task.objects.explanations(tasks.values()) if tasks else {}
-    for pk, task in tasks.items():
+            waiting[ticket.pk] = task
+    explanations = Task.objects.explanations(waiting.values()) if waiting else {}
+    for pk, task in waiting.items():
         if cause := drawn(explanations[task]["causes"]):
             causes[pk] = cause
     return causes
 
 
-def _shared(lanes: Sequence[tuple[list[dict[str, Any]], int]]) -> list[Shared]:
-    counts: dict[str, Shared] = {}
+def _by_text(lanes: Sequence[tuple[list[dict[str, Any]], int]]) -> list[SharedCause]:
+    """Of the causes of each lane and its number of tickets, one for each text, the most frequent first."""
+    shared: dict[str, SharedCause] = {}
     for causes, count in lanes:
         if cause := drawn(causes):
-            so_far = counts[cause.text].count if cause.text in counts else 0
-            counts[cause.text] = Shared(cause, causes[0]["how"], count + so_far)
-    return sorted(counts.values(), key=lambda shared: -shared.count)
+            before = shared[cause.text].count if cause.text in shared else 0
+            shared[cause.text] = SharedCause(cause, causes[0]["how"], count + before)
+    return sorted(shared.values(), key=lambda cause: -cause.count)
 
 
 def _stalled(tickets: Sequence[Ticket]) -> dict[int, Cause]:
@@ -125,7 +126,7 @@ def of_itself(ticket: Ticket, tally: Tally) -> Cause | None:
     return None
 
 
-def standstill(causes: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def causes_to_show(causes: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """These causes of explain, each with its tone, icon and sentence; who is busy, and what only waits to be
     taken up, is left out.
     """

@@ -101,7 +101,7 @@ class Dialog:
 
     @property
     def again(self) -> bool:
-        """Whether the form makes sense once more: not when it is done, nor when it leads nowhere from here."""
+        """Whether the form makes sense once more: not when it is done, or when it leads nowhere from here."""
         to = self.typed.get("to")
         astray = to and isinstance(self.refused, LATE) and to not in self.destinations
         return not (self.done or self.never_shown or astray)

@@ -16,7 +16,7 @@ LONGEST_PHASE = 60  # characters of a phase's name
 
 
 class VersionField(forms.IntegerField):
-    """The version a page showed; None for a number that no page can have shown, and then nothing is compared."""
+    """The version a page showed; None for a number no page can have shown: then nothing is compared."""
 
     widget = forms.HiddenInput
 

@@ -81,7 +81,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Gate:
-    """The gate between `phase` and where it leads; without checks `says` tells how a ticket leaves the phase."""
+    """The gate from `phase` to the next; without checks `says` tells how a ticket leaves the phase."""
 
     phase: str
     to: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +17,7 @@ from tickets.templatetags.tickets import TASK
 LARGE = 150  # visible nodes beyond which the list is shown first
 MOST = 1000  # tasks a graph is drawn of
 FOLD = 0  # the node that stands for all that is folded; ids begin at 1
-ROOM, ROOM_BELOW = 17, 21  # signs a node has room for
+TITLE_LENGTH, BELOW_LENGTH = 17, 21  # characters a node has room for
 
 
 @dataclass(frozen=True)
@@ -30,12 +29,12 @@ class Node:
     icon: str
     title: str
     below: str
-    whole: str
+    label: str
     state: str = ""
 
 
 @dataclass(frozen=True)
-class Line:
+class EdgeLine:
     tone: str
     path: str
 
@@ -96,9 +95,10 @@ class Graph:
         return drawn(order, self.edges)
 
     @cached_property
-    def lines(self) -> list[Line]:
+    def lines(self) -> list[EdgeLine]:
         """Red ones last, so that they lie on top."""
-        lines = [Line(self.edges[edge], path) for edge, path in self.drawing.paths.items()]  # type: ignore[index]
+        paths = self.drawing.paths.items()
+        lines = [EdgeLine(self.edges[edge], path) for edge, path in paths]  # type: ignore[index]
         return sorted(lines, key=lambda line: ["", "ok", "bad"].index(line.tone))
 
     @cached_property
@@ -123,8 +123,8 @@ class Graph:
             y,
             tone,
             icon,
-            cut(task.title, ROOM),
-            cut(below, ROOM_BELOW),
+            cut(task.title, TITLE_LENGTH),
+            cut(below, BELOW_LENGTH),
             f"{task.title} · {state} · {below}",
             state,
         )
@@ -147,16 +147,8 @@ class Graph:
         return "ok" if met else "bad" if child.state in ("pending", "cancelled") else ""
 
 
-def lacking(needs: Sequence[Need]) -> dict[int, list[Need]]:
-    """The needs of each child."""
-    found: dict[int, list[Need]] = defaultdict(list)
-    for need in needs:
-        found[need.child_id].append(need)
-    return found
-
-
-def cut(text: str, room: int) -> str:
+def cut(text: str, length: int) -> str:
     """What there is room for; of a single long word also its end, which tells it from others."""
-    if len(text) <= room:
+    if len(text) <= length:
         return text
-    return f"{text[: room - 1].rstrip()}…" if " " in text else f"{text[: room - 7]}…{text[-6:]}"
+    return f"{text[: length - 1].rstrip()}…" if " " in text else f"{text[: length - 7]}…{text[-6:]}"

@@ -1,4 +1,4 @@
-"""The way of a ticket through its phases, read from its history: where it was, for how long, where it stands."""
+"""The way of a ticket through its phases, read from its history: where it was, for how long, where it is."""
 
 from __future__ import annotations
 
@@ -37,12 +37,18 @@ def steps_of(ticket: Ticket, history: Sequence[PhaseMove]) -> list[Step]:
     from.
     """
     spent, halted = time_in_phases(history), time_blocked(history)
-    stands = standing(ticket, history)
-    here = ticket.plan[stands].position if stands in ticket.plan else 0
+    phase_now = effective_phase(ticket, history)
+    position = ticket.plan[phase_now].position if phase_now in ticket.plan else 0
+
+    def state_of(step: int) -> str:
+        if step < position or ticket.done:
+            return "done"
+        return "now" if step == position else "next"
+
     return [
         Step(
             phase.name,
-            "done" if phase.position < here or ticket.done else "now" if phase.position == here else "next",
+            state_of(phase.position),
             spent.get(phase.name),
             halted.get(phase.name),
         )
@@ -50,7 +56,7 @@ def steps_of(ticket: Ticket, history: Sequence[PhaseMove]) -> list[Step]:
     ]
 
 
-def standing(ticket: Ticket, history: Sequence[PhaseMove]) -> str:
+def effective_phase(ticket: Ticket, history: Sequence[PhaseMove]) -> str:
     """The phase it stands in, or stood in before it was blocked or cancelled."""
     phase = ticket.phase
     for move in reversed(history):

@@ -1,142 +1,40 @@
-"""The ticket page: everything it shows, read in a fixed number of statements however many tasks there are."""
+"""The ticket page: everything it shows, read in a fixed number of statements."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
-from django.shortcuts import get_object_or_404
+from django.db.models import Q
 
-from agents.models import Agent, Event, rights
-from tickets.models import Artifact, Comment, Link, Need, PhaseMove, Tally, Task, Ticket, Verdict
-from tickets.models.explain.tickets import own
-from tickets.models.task.conditions import READY_Q
+from tickets.models import Artifact, Link, PhaseMove, Tally, Task, Ticket
 from tickets.pages import actions
 from tickets.pages.actions import Action
-from tickets.pages.causes import STALLED, Cause, standstill
-from tickets.pages.gate_checklist import Gate, Row, gate_of, name_of, who_and_when
-from tickets.pages.graph import MOST, Graph, lacking
-from tickets.pages.stepper import Step, standing, steps_of
-from tickets.templatetags.tickets import move_tone
+from tickets.pages.actions.action import Permissions
+from tickets.pages.causes import STALLED, Cause, causes_to_show
+from tickets.pages.comments import Comments
+from tickets.pages.gate_checklist import Gate, Row, gate_of, who_and_when
+from tickets.pages.history import History
+from tickets.pages.stepper import Step, effective_phase, steps_of
+from tickets.pages.task_list import TaskList
 from tickets.workflows.document import BLOCKED
 
-ROWS = 100  # of the task list, at first
-COMMENTS = 20  # at a time
-COMMENT = 4_000  # characters of one, unless it is asked for whole: all are drawn again with each live refresh
-EVENTS, EVENTS_A_PAGE = 12, 100  # of what happened: lines at first, events of tasks in a page
-FIXES = {"phase": "unblock", "pause": "resume", "limit": "retry-failed"}  # the act that mends a cause
-CAUSES, MOST_CAUSES = 3, 6  # of a standstill
-FORCED, IMPORTED, BORN = PhaseMove.Ground.FORCED, PhaseMove.Ground.IMPORTED, PhaseMove.Ground.BORN
-WORST_FIRST = Case(
-    When(state="failed", then=Value(0)),
-    When(state="pending", unsatisfiable=True, then=Value(1)),
-    When(state="claimed", then=Value(2)),
-    When(READY_Q, then=Value(3)),
-    When(state="pending", then=Value(4)),
-    When(state="completed", then=Value(5)),
-    default=Value(6),
-    output_field=IntegerField(),
-)
-HAPPENED = {
-    "task.claimed": "was claimed",
-    "task.completed": "was completed",
-    "task.failed": "failed",
-    "task.retried": "is tried again",
-    "task.lapsed": "came back: its lease ended",
-    "task.timed_out": "came back: it ran too long",
-    "task.released": "was given back",
-    "task.revoked": "was taken back",
-    "task.cancelled": "was cancelled",
-}  # the kinds of events that stand beside moves and verdicts
-HEAVY = ["description", "result", "slots"]  # of no use on the page
-
-
-@dataclass(frozen=True)
-class Line:
-    """One task of the list, with why it waits and what may be done to it."""
-
-    task: Task
-    causes: list[dict[str, Any]]
-    needs: list[Need]
-    actions: list[Action]
-    agent: str
-
-    @property
-    def unmet(self) -> list[Need]:
-        return [need for need in self.needs if not need.met] if self.task.open_needs else []
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One line of what happened: a move, a verdict that let nobody pass, or what became of a task."""
-
-    at: datetime
-    by: str
-    move: PhaseMove | None = None
-    verdict: Verdict | None = None
-    event: Event | None = None
-
-    @property
-    def happened(self) -> str:
-        """What became of which task, in words."""
-        return HAPPENED[self.event.kind] if self.event else ""
-
-    @property
-    def task_number(self) -> str:
-        return self.event.subject.partition(":")[2] if self.event else ""
-
-    @property
-    def tone(self) -> str:
-        if self.event:
-            return {"task.failed": "bad", "task.completed": "ok", "task.claimed": "run"}.get(
-                self.event.kind, "warn"
-            )
-        return (
-            move_tone(self.move.ground)
-            if self.move
-            else "ok"
-            if self.verdict and self.verdict.passed
-            else "bad"
-        )
-
-    @property
-    def forced(self) -> bool:
-        return self.move is not None and self.move.ground == FORCED
-
-    @property
-    def imported(self) -> bool:
-        return self.move is not None and self.move.ground == IMPORTED
-
-    @property
-    def grounds(self) -> str:
-        """What the move stands on, in words; empty where that goes without saying."""
-        if self.move is None or self.move.ground in (BORN, PhaseMove.Ground.UNGATED, FORCED, IMPORTED):
-            return ""
-        if self.move.ground == PhaseMove.Ground.VERDICT and self.move.verdict:
-            return f"gate passed {len(self.move.verdict.checks)}/{len(self.move.verdict.checks)}"
-        return self.move.get_ground_display().lower()
-
-    @property
-    def unmet(self) -> list[str]:
-        return (
-            [name_of(check) for check in self.verdict.checks if not check["passed"]] if self.verdict else []
-        )
+FIXES = {"phase": "unblock", "pause": "resume", "limit": "retry-failed"}  # the action that mends a cause
+CAUSES, MOST_CAUSES = 3, 6  # shown of why it does not move
 
 
 class TicketPage:
-    """`query` is what the address says: view=list|graph, done=1, tasks=all, history=all, before=<event>,
-    comments=<id of one, for those before it>.
-    """
+    """`query` is what the address says: see TaskList, History and Comments."""
 
     def __init__(self, ticket: Ticket, who: Any, query: Mapping[str, str]) -> None:
         self.ticket = ticket
         self.who = who
+        self.permissions = Permissions(ticket, who)
+        self.comments = Comments(ticket, query)
         self.query = query
-        self.scopes = rights.scopes(who, ticket.project)
 
     # -- where it stands
 
@@ -146,15 +44,22 @@ class TicketPage:
 
     @cached_property
     def moves(self) -> list[PhaseMove]:
-        return list(
-            self.ticket.history.select_related("verdict")
-            .defer("artifacts", "verdict__artifacts")
-            .order_by("move")
-        )
+        moves = self.ticket.history.select_related("verdict").defer("artifacts", "verdict__artifacts")
+        return list(moves.order_by("move"))
 
     @cached_property
     def steps(self) -> list[Step]:
         return steps_of(self.ticket, self.moves)
+
+    @property
+    def blocked(self) -> bool:
+        return self.ticket.phase == BLOCKED
+
+    @property
+    def opened(self) -> PhaseMove:
+        return self.moves[0]
+
+    # -- why it does not move
 
     @cached_property
     def explained(self) -> list[dict[str, Any]]:
@@ -163,39 +68,34 @@ class TicketPage:
         return causes
 
     @cached_property
-    def standstill(self) -> list[dict[str, Any]]:
-        """Why it does not move; each cause with the act that would mend it, where there is one."""
-        causes = standstill(self.explained)
+    def causes(self) -> list[dict[str, Any]]:
+        """Each with the action that would mend it, where there is one."""
+        causes = causes_to_show(self.explained)
         return [{**cause, "drawn": self.drawn_as(cause), "fix": self.fix(cause)} for cause in causes]
 
     def drawn_as(self, cause: Mapping[str, Any]) -> Cause:
         """To be blocked is grave, and so is a move that cannot be made; to stand in a phase without work is
         not.
         """
-        drawn = cause["drawn"]
-        if (
-            self.ticket.move_fault
-            and cause["code"] == "phase"
-            and not self.blocked
-            and not self.of_a_task(cause)
-        ):
+        drawn: Cause = cause["drawn"]
+        if cause["code"] != "phase":
+            return drawn
+        if self.blocked:
+            return replace(drawn, tone="warn", icon="octagon-x")
+        if self.ticket.move_fault and not self.of_a_task(cause):
             return replace(drawn, tone=STALLED[0], icon=STALLED[1])
-        return (
-            replace(drawn, tone="warn", icon="octagon-x")
-            if self.blocked and cause["code"] == "phase"
-            else drawn
-        )
+        return drawn
 
     @property
-    def causes(self) -> list[dict[str, Any]]:
+    def shown_causes(self) -> list[dict[str, Any]]:
         """Those that need a person, however many, and of the others what there is room for."""
-        first = [cause for cause in self.standstill if cause["who"] == "operator"]
-        others = [cause for cause in self.standstill if cause["who"] != "operator"]
+        first = [cause for cause in self.causes if cause["who"] == "operator"]
+        others = [cause for cause in self.causes if cause["who"] != "operator"]
         return [*first, *others[: max(0, CAUSES - len(first))]][:MOST_CAUSES]
 
     @property
     def causes_left(self) -> int:
-        return len(self.standstill) - len(self.causes)
+        return len(self.causes) - len(self.shown_causes)
 
     def of_a_task(self, cause: Mapping[str, Any]) -> bool:
         return bool(cause["what"].startswith(f"{self.ticket.key}."))
@@ -213,8 +113,11 @@ class TicketPage:
         kinds = [kind for kind in actions.TICKET if self.tally.failed or kind.name != "retry-failed"]
         return {action.name: action for action in self.available(kinds, self.ticket)}
 
+    def actions_of(self, task: Task) -> list[Action]:
+        return self.available(actions.TASK, task)
+
     def available(self, kinds: Sequence[type[Action]], subject: Any) -> list[Action]:
-        every = [kind(subject, self.who, self.scopes) for kind in kinds]
+        every = [kind(subject, self.who, self.permissions) for kind in kinds]
         return [action for action in every if action.available]
 
     @property
@@ -228,12 +131,12 @@ class TicketPage:
         return [self.actions[name] for name in names if name in self.actions]
 
     @property
-    def looks_only(self) -> bool:
-        """Whether this person may do nothing here."""
+    def read_only(self) -> bool:
+        """Whether this person may do nothing to it."""
         return bool(self.actions) and all(action.denied for action in self.actions.values())
 
     @property
-    def held_back(self) -> str:
+    def why_not_advance(self) -> str:
         """Why going on would be refused; empty where it may be tried."""
         if self.gate and self.gate.closed:
             failed = self.gate.counts["failed"]
@@ -249,226 +152,41 @@ class TicketPage:
 
     @cached_property
     def gate(self) -> Gate | None:
-        phase = standing(self.ticket, self.moves)
-        return (
-            gate_of(self.ticket, self.ticket.plan[phase], self.artifacts, self.tally)
-            if phase in self.ticket.plan
-            else None
-        )
+        phase = effective_phase(self.ticket, self.moves)
+        if phase not in self.ticket.plan:
+            return None
+        return gate_of(self.ticket, self.ticket.plan[phase], self.artifacts, self.tally)
 
     @property
     def checks(self) -> list[tuple[Row, str, datetime | None]]:
         return [(row, *who_and_when(row, self.gate)) for row in self.gate.rows] if self.gate else []
 
-    # -- tasks
+    # -- tasks, history, and what is around it
 
     @cached_property
-    def tasks(self) -> list[Task]:
-        """The worst first."""
-        return list(
-            self.ticket.tasks.select_related("holder").defer(*HEAVY).order_by(WORST_FIRST, "id")[:MOST],
-        )
+    def tasks(self) -> TaskList:
+        return TaskList(self.ticket, self.tally, self.query, self.explained, self.actions_of)
 
     @cached_property
-    def needs(self) -> list[Need]:
-        found = Need.objects.filter(child__in=[task.pk for task in self.tasks]).select_related("parent")
-        return list(
-            found.only(
-                "child",
-                "parent",
-                "on_end",
-                "on_failure",
-                "parent__ticket_key",
-                "parent__title",
-                "parent__state",
-            ).order_by("id")
-        )
-
-    @cached_property
-    def agents(self) -> dict[int, str]:
-        """Names of those who hold a task or ended one."""
-        ids = {pk for task in self.tasks if (pk := task.holder_id or task.settled_by)}
-        return dict(Agent.objects.filter(pk__in=ids).values_list("pk", "name"))
-
-    @cached_property
-    def graph(self) -> Graph | None:
-        """None where there are more tasks than can be drawn, or no edge to draw."""
-        total = self.tally.total + self.tally.cancelled
-        if total > MOST or not total:
-            return None
-        found = Graph(self.tasks, self.needs, self.agents, unfolded=bool(self.query.get("done")))
-        return found if found.needs else None
-
-    @cached_property
-    def drawn(self) -> bool:
-        """Whether the graph is shown, beside which the list shows only the row that was asked for."""
-        if self.graph is None:
-            return False
-        asked = self.query.get("view", "")
-        return asked == "graph" or (asked != "list" and not self.graph.large)
-
-    @cached_property
-    def shown(self) -> list[Task]:
-        if self.drawn and self.graph:
-            return [
-                task for task in self.tasks if task.pk not in self.graph.folded or len(self.tasks) <= ROWS
-            ]
-        return self.tasks if "tasks" in self.query else self.tasks[:ROWS]
-
-    @cached_property
-    def lines(self) -> list[Line]:
-        explanations = Task.objects.explanations(
-            task.pk for task in self.shown if task.state in ("pending", "failed")
-        )
-        needs = lacking(self.needs)
-        return [
-            Line(
-                task,
-                standstill(own(explanations[task.pk]["causes"], besides=self.explained))
-                if task.pk in explanations
-                else [],
-                needs.get(task.pk, []),
-                self.available(actions.TASK, task),
-                self.agents.get(task.holder_id or task.settled_by or 0, ""),
-            )
-            for task in self.shown
-        ]
-
-    @property
-    def longer(self) -> bool:
-        """Whether more rows can be shown than are."""
-        return len(self.shown) < len(self.tasks)
-
-    @property
-    def left(self) -> int:
-        return max(0, self.tally.total + self.tally.cancelled - len(self.shown))
-
-    # -- around it
-
-    @cached_property
-    def history(self) -> list[Entry]:
-        """What happened, the latest first: moves, verdicts that stand for themselves, and what became of
-        tasks, down to the last of these told here.
-        """
-        stood_on = {move.verdict_id for move in self.moves}
-        verdicts = [
-            verdict
-            for verdict in self.ticket.verdicts.defer("artifacts").order_by("-id")[:200]
-            if verdict.pk not in stood_on
-        ]
-        entries = [Entry(move.at, move.by, move=move) for move in self.moves]
-        entries += [Entry(verdict.at, verdict.by, verdict=verdict) for verdict in verdicts]
-        if self.before:
-            entries = [entry for entry in entries if entry.at < self.before.at]
-        if self.events_left:
-            entries = [entry for entry in entries if entry.at >= self.events[-1].at]
-        entries += [Entry(event.at, event.actor, event=event) for event in self.events]
-        return sorted(entries, key=lambda entry: entry.at, reverse=True)
-
-    @cached_property
-    def before(self) -> Event | None:
-        """The event this page of what happened begins after; None: at the latest. Raises Http404 where there
-        is no such one.
-        """
-        if not (asked := self.query.get("before", "")):
-            return None
-        number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 19 else 0
-        return get_object_or_404(Event, pk=number, topic=self.ticket.topic)
-
-    @cached_property
-    def _events(self) -> list[Event]:
-        found: QuerySet[Event] = Event.objects.filter(topic=self.ticket.topic, kind__in=HAPPENED)
-        if self.before:
-            found = found.extra(
-                where=["(agents_event.xid, agents_event.id) < (%s::text::xid8, %s::bigint)"],
-                params=[str(self.before.xid), self.before.pk],
-            )
-        return list(found.order_by("-xid", "-id")[: EVENTS_A_PAGE + 1])
-
-    @property
-    def events(self) -> list[Event]:
-        return self._events[:EVENTS_A_PAGE]
-
-    @property
-    def events_left(self) -> bool:
-        return len(self._events) > EVENTS_A_PAGE
-
-    @property
-    def latest(self) -> Sequence[Entry]:
-        return self.history if "history" in self.query else self.history[:EVENTS]
-
-    @property
-    def older(self) -> int | None:
-        """The event the next page begins after; None: there is none."""
-        return self.events[-1].pk if self.events_left and "history" in self.query else None
-
-    @property
-    def of_the_demo(self) -> bool:
-        """Its source is no format: nobody imported it."""
-        return self.ticket.source == "demo"
-
-    @property
-    def opened(self) -> PhaseMove:
-        return self.moves[0]
-
-    @cached_property
-    def _comments(self) -> list[Comment]:
-        found = self.ticket.comments.order_by("-id")
-        if self.earlier_comments:
-            found = found.filter(pk__lt=int(self.query["comments"]))
-        return list(found[: COMMENTS + 1])
-
-    @property
-    def earlier_comments(self) -> bool:
-        """Whether those before some comment are asked for, not the latest."""
-        asked = self.query.get("comments", "")
-        return asked.isascii() and asked.isdigit() and len(asked) < 19
-
-    @property
-    def comments(self) -> list[Comment]:
-        """A few, the newest last."""
-        return self._comments[COMMENTS - 1 :: -1]
-
-    @property
-    def shown_comments(self) -> list[tuple[Comment, str, bool]]:
-        """Each with what is shown of it, and whether that is not all; one that is asked for is shown whole."""
-        whole = self.query.get("comment", "")
-        return [
-            (comment, comment.body[:COMMENT], True)
-            if len(comment.body) > COMMENT and str(comment.pk) != whole
-            else (comment, comment.body, False)
-            for comment in self.comments
-        ]
-
-    @property
-    def comments_before(self) -> int | None:
-        """The comment before which there are more; None: there are none."""
-        return self.comments[0].pk if len(self._comments) > COMMENTS else None
-
-    @cached_property
-    def links(self) -> list[Link]:
-        found = Link.objects.filter(Q(ticket=self.ticket) | Q(other=self.ticket)).select_related(
-            "ticket", "other"
-        )
-        return list(found.order_by("kind", "id"))
-
-    @cached_property
-    def children(self) -> list[Ticket]:
-        return list(
-            self.ticket.children.order_by("number")
-            .select_related("workflow")
-            .defer("description", "context")[:100]
-        )
+    def history(self) -> History:
+        return History(self.ticket, self.moves, self.query)
 
     @property
     def topics(self) -> str:
         """Its own and those of the tickets its tasks wait for."""
-        pending = {task.pk for task in self.tasks if task.state == "pending"}
-        unmet = sorted(
-            {need.parent.ticket_key for need in self.needs if need.child_id in pending} - {self.ticket.key}
-        )
-        return " ".join(f"ticket:{key}" for key in [self.ticket.key, *unmet[:50]])
+        return " ".join(f"ticket:{key}" for key in [self.ticket.key, *self.tasks.awaited_tickets[:50]])
 
     @property
-    def blocked(self) -> bool:
-        return self.ticket.phase == BLOCKED
+    def from_the_demo(self) -> bool:
+        """Its source is no format: nobody imported it."""
+        return self.ticket.source == "demo"
+
+    @cached_property
+    def links(self) -> list[Link]:
+        links = Link.objects.filter(Q(ticket=self.ticket) | Q(other=self.ticket))
+        return list(links.select_related("ticket", "other").order_by("kind", "id"))
+
+    @cached_property
+    def children(self) -> list[Ticket]:
+        children = self.ticket.children.order_by("number").select_related("workflow")
+        return list(children.defer("description", "context")[:100])

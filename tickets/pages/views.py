@@ -23,11 +23,11 @@ from tickets.models import Ticket
 from tickets.models.ticket.record import Priority
 from tickets.pages import actions
 from tickets.pages.actions.action import Outdated, expect_unmoved
-from tickets.pages.board import STATES, Board, Wanted
+from tickets.pages.board import STATES, Board, BoardQuery
 from tickets.pages.dialog import Dialog
 from tickets.pages.ticket import TicketPage
 
-KEPT = [
+BOARD_PARAMETERS = [
     "project",
     "q",
     "priority",
@@ -37,12 +37,12 @@ KEPT = [
     "open",
     "fold",
     "show",
-]  # what a board's address may say
+]  # what a board's address may name
 LAST_PROJECT, YEAR_S = "board_project", 365 * 86400  # a cookie: the project whose board was opened last
 
 
 def for_a_person(view: Any) -> Any:
-    """An answer to a page's script names who it is for, and has their token for the forms the page has open."""
+    """An answer to a page's script names who it is for, and has their token for the page's open forms."""
 
     @functools.wraps(view)
     def named(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -59,8 +59,8 @@ def page(view: Any) -> Any:
     """A signed-in page: small on the wire, never kept by a proxy, and one address for itself and for its live
     part.
     """
-    kept = cache_control(private=True, no_cache=True)(for_a_person(view))
-    return require_safe(login_required(gzip_page(vary_on_headers("HX-Request", "HX-Request-Type")(kept))))
+    private = cache_control(private=True, no_cache=True)(for_a_person(view))
+    return require_safe(login_required(gzip_page(vary_on_headers("HX-Request", "HX-Request-Type")(private))))
 
 
 def is_part(request: HttpRequest) -> bool:
@@ -72,47 +72,49 @@ def is_part(request: HttpRequest) -> bool:
 def board(request: HttpRequest) -> HttpResponse:
     cursor = (
         Event.objects.current_cursor()
-    )  # before the data: what happens meanwhile is told again, not missed
+    )  # before the data: what happens meanwhile comes again, is not missed
     projects = list(Project.objects.seen_by(request.user).order_by("key"))
     if not projects:
-        return render(request, "tickets/board/no_project.html", {"here": "board", "cursor": cursor})
-    asked, last = request.GET.get("project", ""), request.COOKIES.get(LAST_PROJECT, "")
+        return render(request, "tickets/board/no_project.html", {"section": "board", "cursor": cursor})
+    key, last = request.GET.get("project", ""), request.COOKIES.get(LAST_PROJECT, "")
     by_key = {project.key: project for project in projects}
-    project = by_key.get(asked) if asked else by_key.get(last, projects[0])
+    project = by_key.get(key) if key else by_key.get(last, projects[0])
     if project is None:
-        raise Http404(f"There is no project {asked} among yours.")
-    wanted = Wanted.of(request.GET)
-    known = {
-        "board": Board(project, wanted),
+        raise Http404(f"There is no project {key} among yours.")
+    query = BoardQuery.from_address(request.GET)
+    context = {
+        "board": Board(project, query),
         "project": project,
         "projects": projects,
-        "wanted": wanted,
+        "query": query,
         "cursor": cursor,
-        "here": "board",
+        "section": "board",
         "priorities": [name.lower() for name in Priority.names],
         "states": STATES,
         "address": address(request, project),
     }
     template = "tickets/board/_board.html" if is_part(request) else "tickets/board/board.html"
     with sql.snapshot():  # counts and cards are several statements, and tickets move between them
-        answer = render(request, template, known)
-    if asked and asked != last:
+        answer = render(request, template, context)
+    if key and key != last:
         answer.set_cookie(
-            LAST_PROJECT, asked, max_age=YEAR_S, httponly=True, secure=request.is_secure(), samesite="Lax"
+            LAST_PROJECT, key, max_age=YEAR_S, httponly=True, secure=request.is_secure(), samesite="Lax"
         )
     if is_part(request) and "filter" in request.GET:
-        answer["HX-Push-Url"] = str(known["address"])
+        answer["HX-Push-Url"] = str(context["address"])
     return answer
 
 
 def address(request: HttpRequest, project: Project) -> str:
-    """The board's address as it would be shared: it names its project; known parameters only, empty ones left
-    out.
+    """The board's address as it would be shared: it names its project, and leaves out empty and unknown
+    parameters.
     """
     query = request.GET.copy()
     query.setdefault("project", project.key)
     for name in list(query):
-        query.setlist(name, [value for value in query.getlist(name) if value] if name in KEPT else [])
+        query.setlist(
+            name, [value for value in query.getlist(name) if value] if name in BOARD_PARAMETERS else []
+        )
     text = query.urlencode()
     return f"{request.path}?{text}" if text else request.path
 
@@ -125,16 +127,15 @@ def get_ticket(request: HttpRequest, key: str) -> Ticket:
 @page
 def ticket(request: HttpRequest, key: str) -> HttpResponse:
     cursor = Event.objects.current_cursor()
-    shown = get_ticket(request, key)
-    known = {
-        "ticket": shown,
-        "page": TicketPage(shown, request.user, request.GET),
+    ticket = get_ticket(request, key)
+    context = {
+        "ticket": ticket,
+        "page": TicketPage(ticket, request.user, request.GET),
         "cursor": cursor,
-        "here": "board",
+        "section": "board",
     }
-    return render(
-        request, "tickets/ticket/_ticket.html" if is_part(request) else "tickets/ticket/ticket.html", known
-    )
+    template = "tickets/ticket/_ticket.html" if is_part(request) else "tickets/ticket/ticket.html"
+    return render(request, template, context)
 
 
 def ticket_action(request: HttpRequest, key: str, name: str) -> HttpResponse:
@@ -187,7 +188,7 @@ def act(request: HttpRequest, ticket: Ticket, subject: Any, kind: type[actions.A
     context = {
         "dialog": Dialog(kind(subject, request.user), ticket, request.POST, refused),
         "ticket": ticket,
-        "here": "board",
+        "section": "board",
     }
     template = "tickets/actions/_action.html" if is_part(request) else "tickets/actions/action.html"
     return render(request, template, context, status=refused.status if refused else 200)

@@ -28,7 +28,7 @@ from tickets.models import (
     Workflow,
 )
 from tickets.models.ticket import bulk_import
-from tickets.pages.board import Board, Wanted
+from tickets.pages.board import Board, BoardQuery
 
 pytestmark = pytest.mark.django_db
 
@@ -53,7 +53,7 @@ def board(project, **query):
     asked = QueryDict(mutable=True)
     for name, value in query.items():
         asked.setlist(name, value if isinstance(value, list) else [value])
-    return Board(project, Wanted.of(asked))
+    return Board(project, BoardQuery.from_address(asked))
 
 
 def cards(shown):
@@ -100,7 +100,7 @@ def test_what_keeps_all_ready_tickets_waiting_is_told_once(project, opened, oper
         opened(f"ready {number}")
     shown = board(project)
     assert [card.cause for card in cards(shown).values()] == [None] * 5
-    [shared] = shown.untaken
+    [shared] = shown.shared_causes
     assert shared.count == 5
     assert "agents create" in shared.how
 
@@ -127,7 +127,7 @@ def test_views_counts_and_marks_come_from_what_explain_says_of_the_whole_project
         ("needs_operator", 63),
         ("stuck", 62),
     ]
-    assert shown.untaken[0].count == 61  # though a column shows 50
+    assert shown.shared_causes[0].count == 61  # though a column shows 50
     marked = {card.ticket.title: card.needs_operator for column in shown.columns for card in column.cards}
     assert marked == {"nobody can": True, "bare": True, "in part": True, "free": False, "many": True}
     assert set(cards(board(project, view="stuck"))) == {"nobody can", "bare", "many"}
@@ -347,4 +347,4 @@ def test_a_done_ticket_shows_the_time_it_spent(page, project, opened, ada):
         ("DOING", "done"),
         ("DONE", "done"),
     ]
-    assert shown.context["page"].standstill == []
+    assert shown.context["page"].causes == []

@@ -243,7 +243,7 @@ def test_a_failed_task_tells_its_error_and_offers_the_retry(page, project, ada, 
 def test_the_timeline_tells_claims_failures_and_retries_beside_moves_page_by_page(
     page, project, ada, operator, monkeypatch
 ):
-    monkeypatch.setattr("tickets.pages.ticket.EVENTS_A_PAGE", 2)
+    monkeypatch.setattr("tickets.pages.history.EVENTS_A_PAGE", 2)
     ticket = Ticket.objects.open(project, TicketSpec("Fails", tasks=[TaskSpec("x")]), by=operator)
     [claim] = Task.objects.claim(by=ada)
     fail(claim, by=ada, error="<i>no disk</i>", kind="permanent")
@@ -612,7 +612,7 @@ def test_a_need_that_ended_as_it_should_is_not_shown_as_unmet(page, ticket, oper
     assert claim.task == first.pk
     fail(claim, by=ada)
 
-    lines = page.get(f"/tickets/{ticket.key}/").context["page"].lines
+    lines = page.get(f"/tickets/{ticket.key}/").context["page"].tasks.rows
 
     [line] = [line for line in lines if line.task.pk == third.pk]
     assert [need.parent_id for need in line.unmet] == [second.pk]

@@ -21,7 +21,7 @@ from tests.tickets.explain.test_explain import ACTS, QUIET, TASKS, World, silent
 from tickets.models import Task, Ticket
 from tickets.models.explain import tickets as standstill
 from tickets.pages.actions import TASK, TICKET
-from tickets.pages.causes import causes_of, drawn, untaken
+from tickets.pages.causes import causes_of, drawn, shared_causes
 
 pytestmark = pytest.mark.django_db
 
@@ -90,7 +90,7 @@ def check_causes(world):
             for cause in causes_of(tickets, Task.objects.tallies(ticket.pk for ticket in tickets)).values()
         ]
     )
-    clean(*[text for shared in untaken(world.project.pk) for text in (shared.cause.text, shared.how)])
+    clean(*[text for shared in shared_causes(world.project.pk) for text in (shared.cause.text, shared.how)])
 
 
 class Telling(World):

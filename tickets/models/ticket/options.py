@@ -45,14 +45,17 @@ class Option:
         return not self.unmet
 
 
-def options(ticket: Ticket, by: Actor, *, judge: bool = True) -> list[Option]:
+def options(
+    ticket: Ticket, by: Actor, *, judge: bool = True, scopes: frozenset[str] | None = None
+) -> list[Option]:
     """Every move from where the ticket stands; none of one that is done or archived.
 
-    judge: read the evidence for moves through a gate; without, what is unmet is left out.
+    judge: read the evidence for moves through a gate; without, what is unmet is left out. scopes: the rights
+    of `by` in its project, where they have been read already.
     """
     if ticket.archived_at:
         return []
-    held = rights.scopes(by, ticket.project)
+    held = rights.scopes(by, ticket.project) if scopes is None else scopes
     unmet: Sequence[dict[str, Any]] = _unmet(ticket) if judge and ticket.destinations("advance") else ()
     return [
         Option(verb, to, scope, scope in held, least, unmet if verb == "advance" else ())

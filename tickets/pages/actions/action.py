@@ -9,10 +9,11 @@ from typing import Any, ClassVar
 
 from django.urls import reverse
 
-from agents.models import Event, rights
+from agents.models import Actor, Event, rights
 from omoi_site import spoken
 from omoi_site.errors import OmoiError
 from tickets.models import Task, Ticket
+from tickets.models.ticket.options import Option, options
 from tickets.models.ticket.record import TransitionNotAllowed
 from tickets.pages.forms import ActionForm, ReasonForm
 
@@ -28,6 +29,24 @@ class Outdated(OmoiError):
     title = "This has changed since the page was drawn"
 
 
+class Permissions:
+    """What `by` may do to a ticket or a task, read once for all actions of a page."""
+
+    def __init__(self, subject: Ticket | Task, by: Actor) -> None:
+        self.subject = subject
+        self.by = by
+
+    @cached_property
+    def scopes(self) -> frozenset[str]:
+        return rights.scopes(self.by, self.subject.project)
+
+    @cached_property
+    def options(self) -> list[Option]:
+        """Where a ticket could go, whatever its gate says."""
+        assert isinstance(self.subject, Ticket)
+        return options(self.subject, self.by, judge=False, scopes=self.scopes)
+
+
 class Action:
     """What `by` can do to one ticket or task.
 
@@ -38,17 +57,16 @@ class Action:
     label: ClassVar[str]
     icon: ClassVar[str]
     event: ClassVar[str]
-    scope: ClassVar[str] = WRITE
     reason_label: ClassVar[str] = "Why"  # empty: no reason is asked for
-    least_reason: ClassVar[int] = 0  # characters it must have; 0: it may be left out
+    needs_reason: ClassVar[bool] = False
     direct: ClassVar[bool] = False  # the button does it at once, nothing is asked
     dangerous: ClassVar[bool] = False
 
-    def __init__(self, subject: Any, by: Any, scopes: frozenset[str] | None = None) -> None:
-        """scopes: the rights of `by` in the project, where they have been read already."""
+    def __init__(self, subject: Any, by: Any, permissions: Permissions | None = None) -> None:
+        """permissions: those of `by`, where they have been read already."""
         self.subject = subject
         self.by = by
-        self._scopes = scopes
+        self._permissions = permissions
 
     @property
     def address(self) -> str:
@@ -61,10 +79,8 @@ class Action:
 
     @property
     def denied(self) -> str:
-        """Which role this person would have to have; empty where they have it. Only a mirror: the act asks
-        again.
-        """
-        if self.scope in self.scopes:
+        """Which role this person would have to have; empty where they have it. It is for the button alone."""
+        if self.permitted:
             return ""
         role = "an operator" if self.scope == WRITE else "an administrator"
         return f"To do this takes the role of {role} of the project, which you do not have here"
@@ -84,11 +100,22 @@ class Action:
         """Who changed the ticket or task last, and how, for whoever was too late."""
         raise NotImplementedError
 
+    @property
+    def scope(self) -> str:
+        return WRITE
+
+    @property
+    def least_reason(self) -> int:
+        """Characters its reason must have; 0: it may be left out."""
+        return int(self.needs_reason)
+
+    @property
+    def permitted(self) -> bool:
+        return self.scope in self.permissions.scopes
+
     @cached_property
-    def scopes(self) -> frozenset[str]:
-        if self._scopes is None:
-            self._scopes = rights.scopes(self.by, self.subject.project)
-        return self._scopes
+    def permissions(self) -> Permissions:
+        return self._permissions or Permissions(self.subject, self.by)
 
     def form(self, data: Mapping[str, Any] | None = None, **how: Any) -> ActionForm:
         if not self.reason_label:
@@ -99,7 +126,7 @@ class Action:
         """Do it with what a form brought, if it is still what was offered; the answer is a sentence."""
         form = self.form(data)
         with self.recorded(form):
-            rights.require(self.by, self.scope, self.subject.project)
+            rights.require(self.by, WRITE, self.subject.project)  # what more a verb takes, it asks itself
             values = form.check()
             self.expect_as_offered(values)
         return self.do(values)
@@ -147,7 +174,7 @@ class TicketAction(Action):
 
 class TaskAction(Action):
     subject: Task
-    least_reason = 1
+    needs_reason = True
 
     @property
     def task(self) -> Task:

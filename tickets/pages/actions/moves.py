@@ -15,10 +15,10 @@ from django.db.models import Count, Q
 from omoi_site import spoken
 from tickets.models import Ticket
 from tickets.models.task.conditions import READY_Q
-from tickets.models.ticket.options import MOVES
+from tickets.models.ticket.options import Option
 from tickets.models.ticket.record import BlockedClass, TransitionNotAllowed
-from tickets.pages.actions.action import TicketAction, counted
-from tickets.pages.forms import ActionForm, BlockForm, MoveForm
+from tickets.pages.actions.action import WRITE, TicketAction, counted
+from tickets.pages.forms import ActionForm, BlockForm, MoveForm, ReasonForm
 from tickets.workflows.document import BLOCKED, CANCELLED
 
 
@@ -30,17 +30,29 @@ class Move(TicketAction):
     nearest_first: ClassVar[bool] = False
     force: ClassVar[bool] = False
 
-    def __init_subclass__(cls) -> None:
-        if "verb" in vars(cls):
-            cls.scope, cls.least_reason = MOVES[cls.verb]
+    @cached_property
+    def options(self) -> list[Option]:
+        return [option for option in self.permissions.options if option.verb == self.verb]
 
     @property
     def available(self) -> bool:
-        return bool(self.destinations)
+        return bool(self.options)
 
-    @cached_property
+    @property
+    def permitted(self) -> bool:
+        return all(option.permitted for option in self.options)
+
+    @property
+    def scope(self) -> str:
+        return next((option.scope for option in self.options), WRITE)
+
+    @property
+    def least_reason(self) -> int:
+        return max((option.least_reason for option in self.options), default=0)
+
+    @property
     def destinations(self) -> list[str]:
-        phases = self.ticket.destinations(self.verb)
+        phases = [option.to for option in self.options]
         return phases[::-1] if self.nearest_first else phases
 
     @property
@@ -50,9 +62,13 @@ class Move(TicketAction):
 
     def form(self, data: Mapping[str, Any] | None = None, **how: Any) -> ActionForm:
         if self.to:
-            return super().form(data, **how)
-        how = {"label": self.reason_label, "least": self.least_reason, "choose": self.force, **how}
+            return ReasonForm(data, label=self.reason_label, least=self.asked_length(data), **how)
+        how = {"label": self.reason_label, "least": self.asked_length(data), "choose": self.force, **how}
         return MoveForm(data, destinations=self.destinations if data is None else (), **how)
+
+    def asked_length(self, data: Mapping[str, Any] | None) -> int:
+        """What the page asks of a reason; what was sent is for the verb to judge, the right before the reason."""
+        return self.least_reason if data is None else 0
 
     def recorded(self, form: ActionForm) -> AbstractContextManager[None]:
         to = self.to or form.readable.get("to") or self.ticket.phase
@@ -89,10 +105,8 @@ class Advance(Move):
         gate = f"The gate is judged first: {counted(len(phase.gate), 'check')}."
         effects = [gate if phase.gate else f"{spoken.phase(phase.name)} has no gate."]
         if left := sum(count_tasks(self.ticket, "pending", "claimed")):
-            are = "is" if left == 1 else "are"
-            effects.append(
-                f"{counted(left, 'task')} of this phase {are} still open and must be completed or cancelled first."
-            )
+            tasks = f"{counted(left, 'task')} of this phase {'is' if left == 1 else 'are'} still open"
+            effects.append(f"{tasks} and must be completed or cancelled first.")
         return effects
 
 
@@ -103,10 +117,6 @@ class Unblock(Move):
     icon = "corner-down-right"
     nearest_first = True
 
-    @property
-    def available(self) -> bool:
-        return self.ticket.phase == BLOCKED
-
 
 class Reopen(Move):
     name = "reopen"
@@ -114,10 +124,6 @@ class Reopen(Move):
     label = "Reopen"
     icon = "rotate-ccw"
     nearest_first = True
-
-    @property
-    def available(self) -> bool:
-        return self.ticket.phase == CANCELLED
 
 
 class SendBack(Move):
@@ -151,7 +157,7 @@ class Force(Move):
         return [(to, self.effects_of(left, to)) for to in self.destinations]
 
     def effects_of(self, left: Any, to: str) -> Sequence[str]:
-        """Which gates it passes over on the way from the phase `left`, and what becomes of the ticket there."""
+        """Which gates it passes over on the way from the phase `left`, and what becomes of it there."""
         plan, entered = self.ticket.plan, self.ticket.plan[to]
         gates = " and ".join(
             f"{spoken.phase(phase.name)} ({counted(len(phase.gate), 'check')})"
@@ -180,7 +186,7 @@ class Block(Move):
         return [effect_of_stopping(self.ticket)]
 
     def form(self, data: Mapping[str, Any] | None = None, **how: Any) -> ActionForm:
-        return BlockForm(data, label=self.reason_label, least=self.least_reason, **how)
+        return BlockForm(data, label=self.reason_label, least=self.asked_length(data), **how)
 
     def do(self, values: dict[str, Any]) -> str:
         self.move(values, cause=values["class"] or BlockedClass.DEPENDENCY)
@@ -210,7 +216,7 @@ class Cancel(Move):
 
 
 def count_tasks(ticket: Ticket, *states: str) -> list[int]:
-    """How many tasks of the phase the ticket stands in are pending, claimed or ready, in the order asked for."""
+    """How many tasks of the ticket's phase are pending, claimed or ready, in the order of `states`."""
     conditions = {"pending": Q(state="pending"), "claimed": Q(state="claimed"), "ready": READY_Q}
     counts = ticket.tasks.filter(phase=ticket.phase).aggregate(
         **{state: Count("pk", filter=conditions[state]) for state in states}
@@ -228,4 +234,5 @@ def effect_of_leaving(ticket: Ticket) -> str:
 
 def effect_of_stopping(ticket: Ticket) -> str:
     ready, claimed = count_tasks(ticket, "ready", "claimed")
-    return f"{counted(ready, 'ready task')} not granted meanwhile; {counted(claimed, 'running claim')} may go on."
+    tasks, claims = counted(ready, "ready task"), counted(claimed, "running claim")
+    return f"{tasks} not granted meanwhile; {claims} may go on."

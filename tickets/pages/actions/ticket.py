@@ -113,7 +113,7 @@ class RetryFailed(TicketAction):
     label = "Retry failed"
     icon = "rotate-ccw"
     event = "task.retried"
-    least_reason = 1
+    needs_reason = True
 
     @property
     def available(self) -> bool:
@@ -152,7 +152,7 @@ class FollowUp(TicketAction):
     icon = "corner-down-right"
     event = "ticket.opened"
     reason_label = "What is to be done"
-    least_reason = 1
+    needs_reason = True
 
     @property
     def available(self) -> bool:

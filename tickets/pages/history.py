@@ -1,0 +1,149 @@
+"""What happened to a ticket: its moves, verdicts that let nobody pass, and what became of its tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+
+from agents.models import Event
+from tickets.models import PhaseMove, Ticket, Verdict
+from tickets.pages.gate_checklist import name_of
+from tickets.templatetags.tickets import move_tone
+
+LATEST, EVENTS_A_PAGE = 12, 100  # entries shown at first, events of tasks in a page
+Ground = PhaseMove.Ground
+TASK_EVENTS = {
+    "task.claimed": "was claimed",
+    "task.completed": "was completed",
+    "task.failed": "failed",
+    "task.retried": "is tried again",
+    "task.lapsed": "came back: its lease ended",
+    "task.timed_out": "came back: it ran too long",
+    "task.released": "was given back",
+    "task.revoked": "was taken back",
+    "task.cancelled": "was cancelled",
+}  # the kinds of events that stand beside moves and verdicts
+EVENT_TONES = {"task.failed": "bad", "task.completed": "ok", "task.claimed": "run"}
+
+
+@dataclass(frozen=True)
+class HistoryEntry:
+    """One line: a move, a verdict that let nobody pass, or what became of a task."""
+
+    at: datetime
+    by: str
+    move: PhaseMove | None = None
+    verdict: Verdict | None = None
+    event: Event | None = None
+
+    @property
+    def happened(self) -> str:
+        """What became of the task, in words."""
+        return TASK_EVENTS[self.event.kind] if self.event else ""
+
+    @property
+    def task_number(self) -> str:
+        return self.event.subject.partition(":")[2] if self.event else ""
+
+    @property
+    def tone(self) -> str:
+        if self.event:
+            return EVENT_TONES.get(self.event.kind, "warn")
+        if self.move:
+            return move_tone(self.move.ground)
+        return "ok" if self.verdict and self.verdict.passed else "bad"
+
+    @property
+    def forced(self) -> bool:
+        return self.move is not None and self.move.ground == Ground.FORCED
+
+    @property
+    def imported(self) -> bool:
+        return self.move is not None and self.move.ground == Ground.IMPORTED
+
+    @property
+    def grounds(self) -> str:
+        """What the move stands on, in words; empty where that goes without saying."""
+        if self.move is None or self.move.ground in (
+            Ground.BORN,
+            Ground.UNGATED,
+            Ground.FORCED,
+            Ground.IMPORTED,
+        ):
+            return ""
+        if self.move.ground == Ground.VERDICT and self.move.verdict:
+            checks = len(self.move.verdict.checks)
+            return f"gate passed {checks}/{checks}"
+        return self.move.get_ground_display().lower()
+
+    @property
+    def unmet(self) -> list[str]:
+        checks = self.verdict.checks if self.verdict else []
+        return [name_of(check) for check in checks if not check["passed"]]
+
+
+class History:
+    """`query`: history=all, before=<event>."""
+
+    def __init__(self, ticket: Ticket, moves: Sequence[PhaseMove], query: Mapping[str, str]) -> None:
+        self.ticket = ticket
+        self.moves = moves
+        self.query = query
+
+    @cached_property
+    def entries(self) -> list[HistoryEntry]:
+        """The latest first, down to the last event of a task on this page."""
+        with_a_move = {move.verdict_id for move in self.moves}
+        verdicts = self.ticket.verdicts.defer("artifacts").order_by("-id")[:200]
+        entries = [HistoryEntry(move.at, move.by, move=move) for move in self.moves]
+        entries += [
+            HistoryEntry(verdict.at, verdict.by, verdict=verdict)
+            for verdict in verdicts
+            if verdict.pk not in with_a_move
+        ]
+        if self.before:
+            entries = [entry for entry in entries if entry.at < self.before.at]
+        if self.has_older:
+            entries = [entry for entry in entries if entry.at >= self.events[-1].at]
+        entries += [HistoryEntry(event.at, event.actor, event=event) for event in self.events]
+        return sorted(entries, key=lambda entry: entry.at, reverse=True)
+
+    @cached_property
+    def before(self) -> Event | None:
+        """The event this page begins after; None: at the latest. Raises Http404 where there is none."""
+        if not (text := self.query.get("before", "")):
+            return None
+        number = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+        return get_object_or_404(Event, pk=number, topic=self.ticket.topic)
+
+    @cached_property
+    def _events(self) -> list[Event]:
+        events: QuerySet[Event] = Event.objects.filter(topic=self.ticket.topic, kind__in=TASK_EVENTS)
+        if self.before:
+            events = events.extra(
+                where=["(agents_event.xid, agents_event.id) < (%s::text::xid8, %s::bigint)"],
+                params=[str(self.before.xid), self.before.pk],
+            )
+        return list(events.order_by("-xid", "-id")[: EVENTS_A_PAGE + 1])
+
+    @property
+    def events(self) -> list[Event]:
+        return self._events[:EVENTS_A_PAGE]
+
+    @property
+    def has_older(self) -> bool:
+        return len(self._events) > EVENTS_A_PAGE
+
+    @property
+    def shown(self) -> Sequence[HistoryEntry]:
+        return self.entries if "history" in self.query else self.entries[:LATEST]
+
+    @property
+    def older(self) -> int | None:
+        """The event the next page begins after; None: there is none."""
+        return self.events[-1].pk if self.has_older and "history" in self.query else None
