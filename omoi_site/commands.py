@@ -1,7 +1,7 @@
 """What our commands share: `--json`, the exit status, refusals in words, progress on a terminal.
 
-A command parses, calls one verb and tells what came of it, as a door does. `act` returns a document; it
-leaves as JSON with `--json`, else through `tell`. Exit 0: done. 1: refused or failed. 2: used wrongly.
+A command parses, calls one verb and shows what came of it, as a door does. `act` returns a document; it
+leaves as JSON with `--json`, else through `show`. Exit 0: done. 1: refused or failed. 2: used wrongly.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Unreadable(NotFound):
 
 
 class Command(BaseCommand):
-    """A command of ours: give it `act`, and `tell` for people; or several verbs (`projects create`), added by
+    """A command of ours: give it `act`, and `show` for people; or several verbs (`projects create`), added by
     `verbs`.
     """
 
@@ -80,27 +80,27 @@ class Command(BaseCommand):
         return parser
 
     def verbs(self, parser: CommandParser) -> Callable[..., CommandParser]:
-        """A function that adds a verb: `add("create", act=self.create, tell=self.created, help=…)` returns
+        """A function that adds a verb: `add("create", act=self.create, show=self.created, help=…)` returns
         the parser of its arguments.
         """
         subcommands = parser.add_subparsers(metavar="VERB", required=True)
 
         def add(
-            name: str, *, act: Callable[..., Document], tell: Callable[[Document], None], help: str
+            name: str, *, act: Callable[..., Document], show: Callable[[Document], None], help: str
         ) -> CommandParser:
             verb = subcommands.add_parser(name, help=help, description=help)
             verb.add_argument("--json", action="store_true", default=SUPPRESS, help="print one JSON document")
-            verb.set_defaults(act=act, tell=tell)
+            verb.set_defaults(act=act, show=show)
             return verb
 
         return add
 
     def act(self, *args: Any, **options: Any) -> Document:
-        """Do it; return what to tell. A refusal is an OmoiError."""
+        """Do it; return what to show. A refusal is an OmoiError."""
         raise NotImplementedError(type(self))
 
-    def tell(self, document: Document) -> None:
-        """Say it to a person, on `self.stdout`."""
+    def show(self, document: Document) -> None:
+        """Print it for a person, on `self.stdout`."""
         raise NotImplementedError(type(self))
 
     def failed(self, document: Document) -> bool:
@@ -124,7 +124,7 @@ class Command(BaseCommand):
             raise SystemExit(130) from None
 
     def handle(self, *args: Any, **options: Any) -> None:
-        act, tell = options.pop("act", self.act), options.pop("tell", self.tell)
+        act, show = options.pop("act", self.act), options.pop("show", self.show)
         if self.needs_database:
             reach_database()
         try:
@@ -134,7 +134,7 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps(document, default=_plain, ensure_ascii=False))
         else:
-            tell(document)
+            show(document)
         if self.failed(document):
             raise SystemExit(1)
 

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from agents.api.openapi import listing, route
 from agents.api.pagination import MOST, paged
-from agents.api.parsing import Shape, asked
+from agents.api.parsing import Shape, parse_query
 from agents.api.view import View
 from agents.models import Event, journal
 
@@ -44,7 +44,7 @@ class EventsView(View):
         "What happened, oldest first", parameters=[EventsIn], gives=listing("Events", EventOut), tag="events"
     )
     def get(self, request: Request) -> Response:
-        query = asked(EventsIn, request)
+        query = parse_query(EventsIn, request)
         after = query.get("after") or query.get("cursor")
         limit = query["limit"]
         events, last = journal.seen_by(request.user).page(

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from agents.api.openapi import IDEMPOTENCY_KEY, Answer, listing, route
 from agents.api.pagination import PageIn, page
-from agents.api.parsing import Shape, asked, parse
+from agents.api.parsing import Shape, parse, parse_query
 from agents.api.view import View
 from agents.models import Agent, Key, rights
 from agents.models.rights import SCOPES
@@ -52,7 +52,7 @@ class KeysView(View):
         return page(
             request,
             whose(self, name).keys.all(),
-            asked(PageIn, request),
+            parse_query(PageIn, request),
             lambda rows: KeyOut(rows, many=True).data,
         )
 

@@ -24,7 +24,7 @@ class Shape(serializers.Serializer):
         return [(name, field, getattr(self, f"validate_{name}", None)) for name, field in self.fields.items()]
 
     def read(self, data: Any, path: str, faults: Faults) -> Any:
-        """The value of `given`; what is wrong with it goes to `faults`."""
+        """The value of `data`; what is wrong with it goes to `faults`."""
         return _read_object(self, data, path, faults)
 
 
@@ -34,7 +34,7 @@ def parse(shape: type[Shape], request: Request) -> dict[str, Any]:
     return checked(shape, data.dict() if isinstance(data, QueryDict) else data)
 
 
-def asked(shape: type[Shape], request: Request) -> dict[str, Any]:
+def parse_query(shape: type[Shape], request: Request) -> dict[str, Any]:
     """The request's query as `shape` says; a parameter nobody knows is refused."""
     query = request.query_params
     lists = {name for name, field in _made(shape).fields.items() if isinstance(field, serializers.ListField)}
@@ -141,7 +141,7 @@ def _note(detail: Any, path: str, faults: Faults) -> None:
             faults.add(path, short(str(detail)), str(getattr(detail, "code", "invalid")))
 
 
-def noted(detail: Any) -> Faults:
+def faults_of(detail: Any) -> Faults:
     """DRF's nested errors as our faults."""
     faults = Faults()
     _note(detail, "", faults)

@@ -13,7 +13,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from agents.api.auth import Unauthorized
-from agents.api.parsing import noted
+from agents.api.parsing import faults_of
 from omoi_site.errors import Forbidden, Malformed, NotFound, OmoiError, TooLarge
 from omoi_site.serving.error_answers import Crash, StorageFull, storage_full
 
@@ -85,7 +85,7 @@ def named(error: Exception) -> OmoiError:
         case exceptions.UnsupportedMediaType() | exceptions.NotAcceptable():
             return UnsupportedMediaType(str(error.detail))
         case exceptions.ValidationError():
-            return noted(error.detail).refusal
+            return faults_of(error.detail).refusal
         case RequestDataTooBig():
             return TooLarge("the texts of a form have 1 MiB at most: send a large one as a file")
         case exceptions.ParseError() | SuspiciousOperation() | BadRequest():

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from agents.api.fields import ReasonField, text_of
 from agents.api.openapi import IDEMPOTENCY_KEY, IF_MATCH, Answer, listing, route
 from agents.api.pagination import PageIn, page
-from agents.api.parsing import Shape, asked, parse
+from agents.api.parsing import Shape, parse, parse_query
 from agents.api.view import View, tagged
 from agents.models import Member, Project, ProjectSpec
 from omoi_site.errors import Invalid
@@ -79,7 +79,7 @@ class ProjectsView(View):
         return page(
             request,
             Project.objects.seen_by(request.user),
-            asked(PageIn, request),
+            parse_query(PageIn, request),
             lambda rows: ProjectOut(rows, many=True).data,
             by="key",
         )
@@ -166,7 +166,9 @@ class MembersView(View):
     )
     def get(self, request: Request, key: str) -> Response:
         members = self.project(key).members.select_related("user")
-        return page(request, members, asked(PageIn, request), lambda rows: MemberOut(rows, many=True).data)
+        return page(
+            request, members, parse_query(PageIn, request), lambda rows: MemberOut(rows, many=True).data
+        )
 
     @route(
         "Give a person a role, or another one",

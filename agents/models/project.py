@@ -153,9 +153,9 @@ def grantable(names: Iterable[str], *, by: Actor, granted: Sequence[str] = ()) -
             raise Forbidden(
                 "only the admin of this installation grants profiles: they say what runs on its machines"
             )
-    if unknown := sorted(set(wanted) - set(granted) - profiles.known()):
+    if unknown := sorted(set(wanted) - set(granted) - profiles.installed()):
         raise Invalid(
-            f"there is no profile {unknown[0]}; there are {', '.join(sorted(profiles.known()))}",
+            f"there is no profile {unknown[0]}; there are {', '.join(sorted(profiles.installed()))}",
             field="profiles",
         )
     return wanted

@@ -113,12 +113,12 @@ def named(name: str) -> Profile:
                 )
             return _read(file, status.st_mtime_ns, status.st_size)
     raise UnknownProfile(
-        f"there is no profile {name}; there are {', '.join(sorted(known()))}."
+        f"there is no profile {name}; there are {', '.join(sorted(installed()))}."
         " An admin installs one as a file in OMOI_HOME/profiles"
     )
 
 
-def known() -> set[str]:
+def installed() -> set[str]:
     """The names of all profiles on this machine."""
     return {
         file.stem

@@ -34,7 +34,7 @@ BROKERS = {
 OLD_S = 600.0
 
 
-def hint(actor: str, ids: Iterable[int] = ()) -> None:
+def send(actor: str, ids: Iterable[int] = ()) -> None:
     """Ask a worker to look, once the transaction it is given in has been committed."""
     if connection.in_atomic_block:
         connection.hints.setdefault(actor, set()).update(ids)  # type: ignore[attr-defined]  # our back end
@@ -43,7 +43,7 @@ def hint(actor: str, ids: Iterable[int] = ()) -> None:
     else:
         try:
             with transaction.atomic():
-                hint(actor, ids)
+                send(actor, ids)
         except Error as error:
             log.warning("a hint was lost, the sweep repeats it: %s", error)
 

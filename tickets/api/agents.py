@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from agents.api.fields import text_of, texts_of
 from agents.api.openapi import IDEMPOTENCY_KEY, IF_MATCH, Answer, listing, route
 from agents.api.pagination import PageIn, page
-from agents.api.parsing import Shape, asked, parse
+from agents.api.parsing import Shape, parse, parse_query
 from agents.api.projects import ReasonIn
 from agents.api.view import View, tagged
 from agents.models import Agent, AgentSpec, Key, Project, rights
@@ -95,7 +95,7 @@ class AgentsView(View):
         tag="agents",
     )
     def get(self, request: Request) -> Response:
-        data = asked(AgentsIn, request)
+        data = parse_query(AgentsIn, request)
         agents = shown(request.user)
         if "project" in data:
             agents = agents.filter(projects=self.project(data["project"]))
@@ -243,13 +243,15 @@ class SearchView(View):
         "Agents that could take such work, best first", parameters=[SearchIn], gives=MatchesOut, tag="agents"
     )
     def get(self, request: Request) -> Response:
-        return Response({"results": MatchOut(fitting(request, asked(SearchIn, request)), many=True).data})
+        return Response(
+            {"results": MatchOut(fitting(request, parse_query(SearchIn, request)), many=True).data}
+        )
 
 
 class BestFitView(View):
     @route("The agent that fits best", parameters=[FitIn], gives=MatchOut, refuses=(404,), tag="agents")
     def get(self, request: Request) -> Response:
-        agents = fitting(request, {**asked(FitIn, request), "limit": 1})
+        agents = fitting(request, {**parse_query(FitIn, request), "limit": 1})
         if not agents:
             raise NotFound(
                 "no agent fits",

@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from agents.api.json import ShortJSONParser
 from agents.api.openapi import IDEMPOTENCY_KEY, Answer, listing, route
 from agents.api.pagination import PageIn, page
-from agents.api.parsing import Shape, asked, parse
+from agents.api.parsing import Shape, parse, parse_query
 from agents.api.view import View
 from agents.models import rights
 from omoi_site.errors import NotFound
@@ -107,7 +107,7 @@ class ArtifactsView(View):
         tag="artifacts",
     )
     def get(self, request: Request, key: str) -> Response:
-        data, ticket = asked(ArtifactsIn, request), the_ticket(self, key)
+        data, ticket = parse_query(ArtifactsIn, request), the_ticket(self, key)
         artifacts = Artifact.objects.filter(ticket=ticket).select_related("blob")
         for name in ("phase", "type", "name"):
             if name in data:

@@ -8,7 +8,7 @@ from rest_framework.response import Response
 
 from agents.api.openapi import listing, route
 from agents.api.pagination import PageIn, page
-from agents.api.parsing import asked
+from agents.api.parsing import parse_query
 from agents.api.view import View
 from tickets.api.fields import IdField
 from tickets.api.tickets import the_ticket
@@ -37,7 +37,7 @@ class CommentsView(View):
         tag="tickets",
     )
     def get(self, request: Request, key: str) -> Response:
-        query = asked(PageIn, request)
+        query = parse_query(PageIn, request)
         return page(
             request,
             the_ticket(self, key).comments.all(),

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from agents.api.fields import MomentField, ReasonField, text_of, texts_of
 from agents.api.openapi import IDEMPOTENCY_KEY, listing, route
 from agents.api.pagination import PageIn, page
-from agents.api.parsing import Shape, asked, parse
+from agents.api.parsing import Shape, parse, parse_query
 from agents.api.view import View
 from omoi_site.database import sql
 from omoi_site.errors import NotFound
@@ -163,7 +163,7 @@ class TasksView(View):
         tag="tasks",
     )
     def get(self, request: Request) -> Response:
-        data = asked(TasksIn, request)
+        data = parse_query(TasksIn, request)
         tasks: Any = Task.objects.seen_by(request.user)
         if "project" in data:
             tasks = tasks.filter(project=self.project(data["project"]))

@@ -15,7 +15,7 @@ from rest_framework.utils.serializer_helpers import ReturnDict
 from agents.api.fields import ReasonField, text_of, texts_of
 from agents.api.openapi import IDEMPOTENCY_KEY, IF_MATCH, Answer, listing, route
 from agents.api.pagination import PageIn, page, paged
-from agents.api.parsing import Shape, asked, parse
+from agents.api.parsing import Shape, parse, parse_query
 from agents.api.projects import ReasonIn
 from agents.api.view import View, reading, tagged, written
 from omoi_site.errors import Forbidden, Invalid, Malformed, NotFound
@@ -187,7 +187,7 @@ class TicketsView(View):
         tag="tickets",
     )
     def get(self, request: Request) -> Response:
-        data = asked(TicketsIn, request)
+        data = parse_query(TicketsIn, request)
         tickets = Ticket.objects.seen_by(request.user).filter(archived_at__isnull=not data["archived"])
         if "project" in data:
             tickets = tickets.filter(project=self.project(data["project"]))

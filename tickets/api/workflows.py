@@ -15,7 +15,7 @@ from rest_framework.utils.serializer_helpers import ReturnDict
 from agents.api.json import StrictJSONParser
 from agents.api.openapi import IDEMPOTENCY_KEY, IF_MATCH, listing, route
 from agents.api.pagination import PageIn, page
-from agents.api.parsing import Shape, asked
+from agents.api.parsing import Shape, parse_query
 from agents.api.view import View, tagged
 from omoi_site.errors import NotFound
 from tickets.models import Workflow
@@ -72,7 +72,7 @@ class WorkflowsView(View):
         tag="workflows",
     )
     def get(self, request: Request) -> Response:
-        return page(request, Workflow.objects.newest(), asked(PageIn, request), shown, by="name")
+        return page(request, Workflow.objects.newest(), parse_query(PageIn, request), shown, by="name")
 
 
 class WorkflowView(View):
@@ -87,7 +87,7 @@ class WorkflowView(View):
         tag="workflows",
     )
     def get(self, request: Request, name: str) -> Response:
-        workflow = the_workflow(name, **asked(VersionIn, request))
+        workflow = the_workflow(name, **parse_query(VersionIn, request))
         return tagged(DocumentOut(workflow).data, workflow.version)
 
     @route(
@@ -120,7 +120,9 @@ class VersionsView(View):
     )
     def get(self, request: Request, name: str) -> Response:
         the_workflow(name)
-        return page(request, Workflow.objects.filter(name=name), asked(PageIn, request), shown, by="-version")
+        return page(
+            request, Workflow.objects.filter(name=name), parse_query(PageIn, request), shown, by="-version"
+        )
 
 
 class SchemaView(View):

@@ -18,7 +18,7 @@ from tickets.workflows.document import BLOCKED
 KEY, WORKFLOW, SOURCE = "DEMO", "demo_delivery", "demo"
 BY = "system:demo"
 DOCUMENT = Path(__file__).parent / f"{WORKFLOW}.yaml"
-PROFILES = sorted(name for name in profiles.known() if name.startswith("demo_"))
+PROFILES = sorted(name for name in profiles.installed() if name.startswith("demo_"))
 AT_ONCE, EVERY_S = 6, 6.0  # tickets at the beginning, and how long after them another one comes
 LOOK_S = 0.3
 

@@ -65,7 +65,7 @@ def ring_for_work() -> None:
     ready = f"""SELECT FROM tickets_lane l CROSS JOIN LATERAL (SELECT FROM tickets_task t WHERE t.lane_id = l.id AND {READY} LIMIT 1) r
                 WHERE l.has_profile AND NOT l.paused LIMIT 1"""
     if sql.one(f"SELECT EXISTS ({ready}) AS found") == {"found": True}:
-        hints.hint("work")
+        hints.send("work")
 
 
 SWEEPS = [

@@ -150,7 +150,7 @@ class Worker:
             held.stop.until = began + settings.WORKER_LEASE_S
             self.held.append(held)
         if hinted and len(claims) == room:
-            hints.hint("work")  # there may be more, for whoever has room
+            hints.send("work")  # there may be more, for whoever has room
 
     def _begin(self) -> None:
         """Carry out what is not begun yet, each only once that is recorded: should this process die, what ran

@@ -21,7 +21,7 @@ class Command(commands.Command):
         create = self.verbs(parser)(
             "create",
             act=self.create,
-            tell=self.created,
+            show=self.created,
             help="Register an agent; prints it and its key, this once.",
         )
         create.add_argument("name", metavar="NAME")

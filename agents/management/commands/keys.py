@@ -25,7 +25,7 @@ class Command(commands.Command):
 
     def add_arguments(self, parser: CommandParser) -> None:
         create = self.verbs(parser)(
-            "create", act=self.create, tell=self.created, help="Make a key and print it, this once."
+            "create", act=self.create, show=self.created, help="Make a key and print it, this once."
         )
         whose = create.add_mutually_exclusive_group(required=True)
         whose.add_argument("--agent", metavar="NAME", help="the agent it acts as")

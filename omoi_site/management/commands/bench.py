@@ -44,7 +44,7 @@ class Command(commands.Command):
             raise NotFound(f"there is no bench {name}; there are: {', '.join(benches)}")
         return become(FOLDER / f"{name}.py", [*(["--json"] if options["json"] else []), *options["options"]])
 
-    def tell(self, document: commands.Document) -> None:
+    def show(self, document: commands.Document) -> None:
         for bench in document["benches"]:
             self.stdout.write(f"{bench['name']:12}{bench['about']}")
 

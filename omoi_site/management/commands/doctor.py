@@ -31,7 +31,7 @@ class Command(commands.Command):
             "findings": [finding.as_dict() for finding in results],
         }
 
-    def tell(self, document: commands.Document) -> None:
+    def show(self, document: commands.Document) -> None:
         width = max(len(finding["name"]) for finding in document["findings"])
         for finding in document["findings"]:
             self.stdout.write(doctor.text(doctor.Finding(**finding), width))

@@ -43,7 +43,7 @@ class Command(commands.Command):
             "expires_at": ends_at,
         }
 
-    def tell(self, made: commands.Document) -> None:
+    def show(self, made: commands.Document) -> None:
         self.stdout.write(made["link"])
         hours = settings.PASSWORD_RESET_TIMEOUT // 3600
         hint = "" if made["link"].startswith("http") else " Put the address of your server in front."

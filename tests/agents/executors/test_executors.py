@@ -451,8 +451,8 @@ def test_a_profile_is_read_anew_when_its_file_has_changed(install):
 
 def test_the_shipped_profiles_are_whole(settings, tmp_path):
     settings.OMOI_HOME = tmp_path
-    assert {"echo", "pause"} < profiles.known()
-    for name in profiles.known():
+    assert {"echo", "pause"} < profiles.installed()
+    for name in profiles.installed():
         assert profiles.named(name).about
     with pytest.raises(profiles.UnknownProfile, match="no profile nobody"):
         profiles.named("nobody")

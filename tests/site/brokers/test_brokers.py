@@ -32,12 +32,12 @@ def queue(transactional_db):
 @committing
 def test_a_hint_is_sent_with_its_transaction_and_rolls_back_with_it(queue):
     with transaction.atomic():
-        hints.hint("work")
+        hints.send("work")
         assert queue() == []
     assert queue() == [("work", [])]
 
     with transaction.atomic():
-        hints.hint("advance_tickets", [1])
+        hints.send("advance_tickets", [1])
         transaction.set_rollback(True)
 
     assert queue() == [("work", [])]
@@ -50,8 +50,8 @@ def test_a_hint_is_sent_with_its_transaction_and_rolls_back_with_it(queue):
 def test_a_transaction_sends_one_message_for_each_actor_however_often_it_hints(queue):
     with CaptureQueriesContext(connection) as seen, transaction.atomic():
         for number in range(1000):
-            hints.hint("work")
-            hints.hint("advance_tickets", [number % 300])
+            hints.send("work")
+            hints.send("advance_tickets", [number % 300])
 
     assert queue() == [("work", []), ("advance_tickets", [list(range(300))])]
     assert len([query for query in seen if "dramatiq" in query["sql"]]) == 2
@@ -59,13 +59,13 @@ def test_a_transaction_sends_one_message_for_each_actor_however_often_it_hints(q
 
 @committing
 def test_a_hint_outside_a_transaction_is_sent_at_once(queue):
-    hints.hint("advance_tickets", [7])
+    hints.send("advance_tickets", [7])
     assert queue() == [("advance_tickets", [[7]])]
 
 
 @committing
 def test_hints_that_no_worker_takes_are_forgotten(queue):
-    hints.hint("work")
+    hints.send("work")
     assert hints.forget_old() == 0
     sql.rows("UPDATE dramatiq.queue SET mtime = now() - interval '1 hour'")
     assert hints.forget_old() == 1
@@ -76,8 +76,8 @@ def test_hints_that_no_worker_takes_are_forgotten(queue):
 def test_a_process_that_only_sends_has_no_thread_for_it():
     said = run_alone(
         "import threading; from django.db import transaction; from omoi_site.brokers import hints as broker\n"
-        "with transaction.atomic(): broker.hint('work')\n"
-        "broker.hint('work'); assert broker.health() == '', broker.health()\n"
+        "with transaction.atomic(): broker.send('work')\n"
+        "broker.send('work'); assert broker.health() == '', broker.health()\n"
         "print([thread.name for thread in threading.enumerate()])"
     )
     assert said == "['MainThread']"
@@ -148,7 +148,7 @@ def slowest(times: int) -> float:
         began = time.monotonic()
         with transaction.atomic():
             sql.rows("SELECT 1")
-            hints.hint("work")
+            hints.send("work")
         longest = max(longest, time.monotonic() - began)
     return longest
 

@@ -41,7 +41,7 @@ class Command(commands.Command):
                 connection.close()
                 time.sleep(1)
 
-    def tell(self, document: commands.Document) -> None:
+    def show(self, document: commands.Document) -> None:
         left = document["open"]
         state = f"{left} of them {'is' if left == 1 else 'are'} open" if left else "the demo has ended"
         self.stdout.write(

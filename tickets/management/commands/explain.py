@@ -45,7 +45,7 @@ class Command(commands.Command):
             )
         return {"key": task.key, "state": task.state, **Task.objects.explanations([task.pk])[task.pk]}
 
-    def tell(self, document: commands.Document) -> None:
+    def show(self, document: commands.Document) -> None:
         who = document["waiting_on"]
         waits = f"waits for {spoken.who(who)}" if who else "waits for nobody: it has ended"
         self.stdout.write(f"{document['key']} ({spoken.phase(document['state']).lower()}) {waits}.")

@@ -45,7 +45,7 @@ class Command(commands.Command):
                 sheet, project, how["workflow"], how["dry_run"], watch=lambda made: bar.update(made - bar.n)
             )
 
-    def tell(self, report: commands.Document) -> None:
+    def show(self, report: commands.Document) -> None:
         say, tickets, skipped = self.stdout.write, report["tickets"], report["skipped"]
         say(
             f"{report['project']}: {many(tickets['new'], 'new ticket')} ({tickets['known']} known), "

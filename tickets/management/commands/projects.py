@@ -14,7 +14,7 @@ class Command(commands.Command):
     help = "Make projects."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        create = self.verbs(parser)("create", act=self.create, tell=self.created, help="Make a project.")
+        create = self.verbs(parser)("create", act=self.create, show=self.created, help="Make a project.")
         create.add_argument(
             "key", metavar="KEY", help="2 to 10 capital letters and digits; its tickets are KEY-1, KEY-2, …"
         )

@@ -160,7 +160,7 @@ class Command(commands.Command):
     def failed(self, document: commands.Document) -> bool:
         return not document["good"]
 
-    def tell(self, document: commands.Document) -> None:
+    def show(self, document: commands.Document) -> None:
         told = (
             "{done} of {tasks} tasks done, {done_twice} done twice, {order_violations} order violations,"
             " {lost} lost, {refused} refused."

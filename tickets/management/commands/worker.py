@@ -53,7 +53,7 @@ class Command(OurCommand):
         stopping.join(STOPPING_S)  # a broker that is away would keep it for minutes
         return {"name": worker.name, "done": worker.done}
 
-    def tell(self, document: Document) -> None:
+    def show(self, document: Document) -> None:
         self.stdout.write("{name} has ended; tasks settled: {done}.".format(**document))
 
 

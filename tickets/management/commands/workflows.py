@@ -19,7 +19,7 @@ class Command(commands.Command):
             ("check", self.check_file, "say every fault of a document, and change nothing"),
             ("install", self.install, "store a document; tickets opened from then on follow it"),
         ):
-            add(verb, act=act, tell=self.told, help=help).add_argument(
+            add(verb, act=act, show=self.told, help=help).add_argument(
                 "file", metavar="FILE", help="YAML or JSON; `-` is standard input"
             )
 

@@ -206,7 +206,7 @@ class Claiming(Leasing[Row]):
             return []
         briefs = {row["id"]: row for row in sql.rows(BRIEF, [[row["id"] for row in took]])}
         if moving := sorted({row["ticket_id"] for row in took if briefs[row["id"]]["first_of_phase"]}):
-            hints.hint("advance_tickets", moving)
+            hints.send("advance_tickets", moving)
         return [_claim(row | briefs[row["id"]]) for row in took]
 
 

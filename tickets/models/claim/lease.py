@@ -177,7 +177,7 @@ class Leasing(models.Manager[Row]):
         }
         given_back = sql.one(RELEASE, asked)
         if given_back and given_back["profile"]:
-            hints.hint("work")
+            hints.send("work")
         if not given_back:
             now = claims_now([task], by.pk).get(task)
             if not (
@@ -253,7 +253,7 @@ def after_end(gone: list[dict[str, Any]]) -> int:
     failed = [row for row in gone if row["state"] == "failed"]
     if failed:
         decide([row["id"] for row in failed])
-        hints.hint("advance_tickets", sorted({row["ticket_id"] for row in failed}))
+        hints.send("advance_tickets", sorted({row["ticket_id"] for row in failed}))
     if any(row["profile"] and row["state"] == "pending" for row in gone):
-        hints.hint("work")
+        hints.send("work")
     return len(gone)

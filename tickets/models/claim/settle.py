@@ -101,7 +101,7 @@ class Settling(models.Manager[Row]):
         # Two last tasks that end in the same moment do not see each other: then a sweep looks at their
         # ticket.
         if over := sorted({row["ticket_id"] for row in done if row["over"]}):
-            hints.hint("advance_tickets", over)
+            hints.send("advance_tickets", over)
         late = [
             outcome.task
             for outcome in outcomes

@@ -96,7 +96,7 @@ class TaskInterventions(WaitingTasks[Row]):
         if free := [row for row in gone if row["ready"]]:
             lower_floors([row["id"] for row in free])
         if any(row["profile"] for row in free):
-            hints.hint("work")
+            hints.send("work")
         return [row["id"] for row in gone]
 
     @sql.atomic
@@ -132,7 +132,7 @@ class TaskInterventions(WaitingTasks[Row]):
             relane(gone)
             children = sql.rows(CHILDREN, [gone])
             recount(sorted({*gone, *(row["id"] for row in children)}))
-            hints.hint("work")
+            hints.send("work")
         return gone
 
     @sql.atomic
@@ -153,7 +153,7 @@ def cancel(ids: Sequence[int], *, by: Actor, reason: str) -> list[int]:
     gone = _act(CANCEL, "task.cancelled", ids, by, reason)
     decide([row["id"] for row in gone])
     if gone:
-        hints.hint("advance_tickets", sorted({row["ticket_id"] for row in gone}))
+        hints.send("advance_tickets", sorted({row["ticket_id"] for row in gone}))
     return [row["id"] for row in gone]
 
 
@@ -169,7 +169,7 @@ def hold(ticket: TicketRecord, *, phase: str | None = None) -> None:
     if freed:
         lower_floors([row["id"] for row in freed])
     if any(row["profile"] for row in freed):
-        hints.hint("work")
+        hints.send("work")
 
 
 def _act(statement: str, kind: str, ids: Sequence[int], by: Actor, reason: str) -> list[dict[str, Any]]:

@@ -85,7 +85,7 @@ class LaneQuerySet(models.QuerySet["Lane"]):
         """The project's lanes grant nothing while it is paused; the caller has its row locked."""
         self.filter(project=project).exclude(paused=project.paused).update(paused=project.paused)
         if not project.paused:
-            hints.hint("work")
+            hints.send("work")
 
 
 class Lane(models.Model):

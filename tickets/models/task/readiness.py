@@ -88,7 +88,7 @@ def recount(ids: Sequence[int]) -> None:
     if ready:
         lower_floors([row["id"] for row in ready])
     if any(row["profile"] for row in ready):
-        hints.hint("work")
+        hints.send("work")
 
 
 @sql.atomic
@@ -105,10 +105,10 @@ def decide(ended: Sequence[int]) -> None:
     while left:
         children = sql.rows(DECIDE, {"ended": left})
         if any(child["profile"] and child["freed"] for child in children):
-            hints.hint("work")
+            hints.send("work")
         left = [child["id"] for child in children if child["state"] == "cancelled"]
         if left:
-            hints.hint(
+            hints.send(
                 "advance_tickets",
                 sorted({child["ticket_id"] for child in children if child["state"] == "cancelled"}),
             )

@@ -169,7 +169,7 @@ class TicketRecord(FSMModelMixin, Versioned):
     def hint_advance(self) -> None:
         """Something it is judged by changed: ask whether it moves on by itself now."""
         if self.phase in self.plan and self.plan[self.phase].automatic == "on_completion":
-            hints.hint("advance_tickets", [self.pk])
+            hints.send("advance_tickets", [self.pk])
 
     @classmethod
     def lock_in_order(cls, ids: Iterable[int]) -> dict[int, Self]:

@@ -280,7 +280,7 @@ class Transitions(TicketRecord):
             self.seed(to, by=by)
         hold(self, phase=to)
         if to in self.plan and self.plan[to].automatic:
-            hints.hint("advance_tickets", [self.pk])
+            hints.send("advance_tickets", [self.pk])
         return to
 
 
