@@ -6,6 +6,7 @@ The work a body can cause is bounded: an item costs little, also a wrong one, an
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 from django.http import QueryDict
@@ -28,10 +29,15 @@ class Shape(serializers.Serializer):
         return _read_object(self, data, path, faults)
 
 
-def parse(shape: type[Shape], request: Request) -> dict[str, Any]:
-    """The request's body as `shape` says; raises Invalid with its faults, each by its field."""
+def parse(
+    shape: type[Shape], request: Request, *, add_faults: Callable[[Any, Faults], None] | None = None
+) -> dict[str, Any]:
+    """The request's body as `shape` says; raises Invalid with its faults, each by its field.
+
+    add_faults: adds what else is wrong with a body that is refused, such as a name nothing has.
+    """
     data = request.data
-    return checked(shape, data.dict() if isinstance(data, QueryDict) else data)
+    return checked(shape, data.dict() if isinstance(data, QueryDict) else data, add_faults)
 
 
 def parse_query(shape: type[Shape], request: Request) -> dict[str, Any]:
@@ -41,10 +47,14 @@ def parse_query(shape: type[Shape], request: Request) -> dict[str, Any]:
     return checked(shape, {name: query.getlist(name) if name in lists else query[name] for name in query})
 
 
-def checked(shape: type[Shape], data: Any) -> dict[str, Any]:
+def checked(
+    shape: type[Shape], data: Any, add_faults: Callable[[Any, Faults], None] | None = None
+) -> dict[str, Any]:
     """`data` as `shape` says; raises Invalid with its faults, each by its field."""
     faults = Faults()
     value = _read(_made(shape), data, "", faults)
+    if faults.found and add_faults:
+        add_faults(data, faults)
     faults.check()
     return value
 

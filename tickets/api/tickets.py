@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from django.db.models import Count, OuterRef, Q, Subquery
@@ -18,7 +18,7 @@ from agents.api.pagination import PageIn, page, paged
 from agents.api.parsing import Shape, parse, parse_query
 from agents.api.projects import ReasonIn
 from agents.api.view import View, reading, tagged, written
-from omoi_site.errors import Forbidden, Invalid, Malformed, NotFound
+from omoi_site.errors import Faults, Forbidden, Invalid, Malformed, NotFound
 from tickets.api.fields import IdField, PhaseField, PriorityField
 from tickets.api.new_tasks import TaskIn, specs
 from tickets.api.tasks import ExplainOut
@@ -220,7 +220,7 @@ class TicketsView(View):
         tag="tickets",
     )
     def post(self, request: Request) -> Response:
-        data = parse(TicketIn, request)
+        data = parse(TicketIn, request, add_faults=self.add_unknown_project)
         project = self.project(data.pop("project"))
         for field in ("parent", "follow_up"):
             if key := data.pop(field, None):
@@ -230,6 +230,16 @@ class TicketsView(View):
         tasks = specs(data.pop("tasks", []))
         ticket = Ticket.objects.open(project, TicketSpec(tasks=tasks, **data), by=request.user)
         return again(ticket.pk, 201)
+
+    def add_unknown_project(self, data: Any, faults: Faults) -> None:
+        """A project that is not there is one more fault of a faulty body; alone it is a 404."""
+        key = data.get("project") if isinstance(data, dict) else None
+        if isinstance(key, str) and key and not any(fault["field"] == "project" for fault in faults.found):
+            with suppress(Forbidden):
+                try:
+                    self.project(key)
+                except NotFound as missing:
+                    faults.add("project", missing.message, "not_found")
 
 
 class TicketView(View):

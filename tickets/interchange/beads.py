@@ -97,7 +97,7 @@ RELATION = Link._meta.get_field("kind").max_length
 
 
 def read(file: BinaryIO) -> Sheet:
-    """The issues of a beads file and their relations; raises Malformed, Invalid or TooLarge naming the line."""
+    """The issues of a beads file and their relations. Raises Malformed, Invalid or TooLarge with the line."""
     faults = Faults()
     lines: dict[str, str] = {}
     sheet = Sheet("beads", KINDS)
@@ -115,7 +115,7 @@ def read(file: BinaryIO) -> Sheet:
                 faults.add(line, f"more than {10 * MOST} {what}: {SPLIT}")
                 faults.check()
 
-    for line, issue in objects(file, faults):
+    for line, issue in objects(file, faults, "a beads export"):
         if kind := no_work(issue):
             others += 1
             if len(lines) + others > MOST:
@@ -222,7 +222,8 @@ def _item(issue: dict[str, Any], line: str, sheet: Sheet) -> Item:
     ]
     if len(title) > TITLE:
         sheet.warnings.append(
-            f"{line}: the title of {issue['id']} is longer than {TITLE} characters: cut, and whole in its description"
+            f"{line}: the title of {issue['id']} is longer than {TITLE} characters:"
+            " cut, and whole in its description"
         )
         parts.insert(0, title)
         title = title[: TITLE - 1] + "…"

@@ -13,8 +13,13 @@ from omoi_site.errors import Invalid, Malformed, OmoiError, TooLarge
 
 LIMIT = 50 * 2**20
 DEPTH = 32
-TOO_LARGE = f"Nothing was imported. The file is larger than {LIMIT >> 20} MiB: split it; what is known is not imported twice"
+TOO_LARGE = (
+    f"Nothing was imported. The file is larger than {LIMIT >> 20} MiB: split it;"
+    " what is known is not imported twice"
+)
 COUNTED = 10_000  # faults, at which reading ends
+UNREADABLE = 10  # lines at the beginning, none of them an object, after which the file is something else
+SHOWN = 3  # unreadable lines that are listed; the others are counted
 
 
 class Faults(errors.Faults):
@@ -23,29 +28,36 @@ class Faults(errors.Faults):
     """
 
     kind: type[OmoiError] | None = None
+    unreadable = 0  # lines that are no object
 
     def add(
         self, field: str, message: str, code: str = "invalid", *, kind: type[OmoiError] = Invalid
     ) -> None:
         self.kind = self.kind or kind
-        super().add(errors.short(field), errors.short(message), code)
+        self.unreadable += code == "malformed"
+        if code == "malformed" and self.unreadable > SHOWN:
+            self.more += 1
+        else:
+            super().add(errors.short(field), errors.short(message), code)
         if self.count == COUNTED:
             self.check(", and the rest was not read")
 
-    def check(self, then: str = "") -> None:
+    def check(self, then: str = "", why: str = "") -> None:
         """Raise what was found; nothing was found, and nothing happens."""
         if self.kind:
             more: dict[str, Any] = {"more_errors": self.more} if self.more else {}
             raise self.kind(
-                f"Nothing was imported. {errors.in_words(self.found, self.more)}{then}",
+                f"Nothing was imported. {why}{errors.in_words(self.found, self.more)}{then}",
                 errors=self.found,
                 **more,
             )
 
 
-def objects(file: BinaryIO, faults: Faults) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each object of the file with its place ("line 7"); empty lines are passed over. Raises TooLarge over 50
-    MiB.
+def objects(file: BinaryIO, faults: Faults, what: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each object of the file with its place ("line 7"); empty lines are passed over.
+
+    what: a file of this format, such as "a beads export". Raises TooLarge over 50 MiB, and Malformed when
+    the file begins with nothing but lines that are no object.
     """
     if file.seekable():
         read = file.seek(0, os.SEEK_END)
@@ -53,21 +65,24 @@ def objects(file: BinaryIO, faults: Faults) -> Iterator[tuple[str, dict[str, Any
         if read > LIMIT:
             raise TooLarge(TOO_LARGE)
     read = number = 0
+    any_object = False
     while line := file.readline(LIMIT - read + 1):
         number += 1
         read += len(line)
         if read > LIMIT:
-            raise TooLarge(
-                f"Nothing was imported. The file is larger than {LIMIT >> 20} MiB: split it; a known issue is not imported twice"
-            )
+            raise TooLarge(TOO_LARGE)
         if number == 1:
             line = line.removeprefix(codecs.BOM_UTF8)
         location = f"line {number}"
         try:
             if (item := parsed(line)) is not None:
+                any_object = True
                 yield location, item
         except ValueError as error:
             faults.add(location, str(error), kind=Malformed, code="malformed")
+            if not any_object and faults.unreadable == UNREADABLE:
+                faults.more += _count_lines(file, LIMIT - read)
+                faults.check(why=f"The file is not {what}: none of its first lines is a JSON object. ")
 
 
 def parsed(line: bytes) -> dict[str, Any] | None:
@@ -103,6 +118,15 @@ def deeper(value: Any, left: int) -> bool:
         return False
     inside = value.values() if isinstance(value, dict) else value
     return left < 1 or any(deeper(item, left - 1) for item in inside)
+
+
+def _count_lines(file: BinaryIO, limit: int) -> int:
+    """The lines that are left in the file, counted up to `limit` bytes."""
+    count, last = 0, b"\n"
+    while chunk := file.read(min(limit, 1 << 16)):
+        limit -= len(chunk)
+        count, last = count + chunk.count(b"\n"), chunk[-1:]
+    return count + (last != b"\n")
 
 
 def _no_number(name: str) -> None:

@@ -52,6 +52,13 @@ def test_locks_that_are_not_enforced_are_refused_by_field(project, calls):
     assert not Ticket.objects.exists()
 
 
+def test_an_unknown_project_is_told_beside_the_other_faults(project, calls):
+    refused = calls.post("/tickets", {"project": "NONE", "priority": "soon"})
+    assert refused.status_code == 422
+    assert {fault["field"] for fault in refused.json()["errors"]} == {"title", "priority", "project"}
+    assert calls.post("/tickets", {"project": "NONE", "title": "x"}).status_code == 404
+
+
 def test_a_ticket_born_past_the_first_phase_needs_force_and_a_reason(project, calls, operator):
     writer = api_of(operator, "tickets:write")
     body = {"project": "OMO", "title": "x", "phase": "PHASE_DOING", "reason": "it was begun elsewhere"}

@@ -114,11 +114,29 @@ def test_every_fault_is_told_at_once(project):
 
 
 def test_a_file_of_nothing_but_faults_ends_early(project):
-    with pytest.raises(Malformed, match=r"and 495 more$") as refused:
-        import_issues(project, *[b"no JSON"] * 500)
+    with pytest.raises(Invalid, match=r"and 495 more$") as refused:
+        import_issues(project, *[{"id": "bd-1"}] * 500)
     assert (len(refused.value.more["errors"]), refused.value.more["more_errors"]) == (100, 400)
-    with pytest.raises(Malformed, match="and 9995 more, and the rest was not read"):
-        import_issues(project, *[b"no JSON"] * 2 * json_lines.COUNTED)
+    with pytest.raises(Invalid, match="and 9995 more, and the rest was not read"):
+        import_issues(project, *[{"id": "bd-1"}] * 2 * json_lines.COUNTED)
+
+
+def test_a_file_that_is_no_export_is_refused_after_its_first_lines(project, monkeypatch):
+    read = []
+    parsed = json_lines.parsed
+    monkeypatch.setattr(json_lines, "parsed", lambda line: read.append(line) or parsed(line))
+    with pytest.raises(Malformed, match="not a beads export: none of its first lines is a JSON") as refused:
+        import_issues(project, *[b"# A text", b""] * 250)
+    assert [error["field"] for error in refused.value.more["errors"]] == ["line 1", "line 3", "line 5"]
+    assert str(refused.value).endswith(f"and {refused.value.more['more_errors']} more")
+    assert refused.value.more["more_errors"] > 450
+    assert len(read) < 25
+
+
+def test_of_lines_that_are_not_json_three_are_listed(project):
+    with pytest.raises(Malformed, match=r"and 497 more$") as refused:
+        import_issues(project, issue("bd-1"), *[b"no JSON"] * 500)
+    assert len(refused.value.more["errors"]) == 3
 
 
 @pytest.mark.parametrize(
