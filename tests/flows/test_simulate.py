@@ -21,10 +21,10 @@ from tests.support.wait import until
 from tickets.management.commands.simulate import Command, NoServer, NotSure
 from tickets.models import Edge, Need, Task, TaskSpec, Ticket, TicketSpec, Workflow
 from tickets.simulation import run
-from tickets.simulation.agent import Orders
-from tickets.simulation.cast import enlist
-from tickets.simulation.chaos import Chaos, kill_child
-from tickets.simulation.crew import Crew
+from tickets.simulation.agent import AgentOptions
+from tickets.simulation.agent_processes import AgentProcesses
+from tickets.simulation.fault_injection import FaultInjector, kill_child
+from tickets.simulation.roster import register_agents
 
 PLAIN = {
     "name": "plain",
@@ -176,11 +176,11 @@ def test_a_server_that_up_did_not_start_here_is_refused(project, tmp_path, setti
 
 @pytest.mark.django_db
 def test_agents_of_a_killed_run_are_retired_by_the_next(project):
-    [(left, _)] = enlist(project, 1, keys_for=timedelta(minutes=1))
-    [(busy, _)] = enlist(project, 1, keys_for=timedelta(minutes=1))  # a run beside it is left alone
+    [(left, _)] = register_agents(project, 1, keys_for=timedelta(minutes=1))
+    [(busy, _)] = register_agents(project, 1, keys_for=timedelta(minutes=1))  # a run beside it is left alone
     Key.objects.filter(agent=left).update(expires_at="2020-01-01T00:00Z")
 
-    enlist(project, 1, keys_for=timedelta(minutes=1))
+    register_agents(project, 1, keys_for=timedelta(minutes=1))
 
     assert Agent.objects.get(pk=left.pk).state == "retired"
     assert Agent.objects.get(pk=busy.pk).state == "available"
@@ -212,7 +212,7 @@ def test_only_children_of_the_server_are_killed(tmp_path):
 
 
 def test_kills_are_spread_over_the_work(tmp_path):
-    chaos = Chaos(tmp_path, kills=4, tasks=100)
+    chaos = FaultInjector(tmp_path, kills=4, tasks=100)
     due = []
     for _ in range(4):
         due.append(chaos.due)
@@ -222,7 +222,7 @@ def test_kills_are_spread_over_the_work(tmp_path):
 
 
 def test_agents_end_with_whoever_started_them():
-    with Crew([Orders("http://127.0.0.1:9", "omoi_none", "SIM")] * 2) as crew:
+    with AgentProcesses([AgentOptions("http://127.0.0.1:9", "omoi_none", "SIM")] * 2) as crew:
         assert until(
             lambda: any(line["what"] == "unanswered" for line in crew.news())
         )  # at work, though nobody answers

@@ -1,4 +1,4 @@
-"""The judge of a simulation: it sees what went wrong, and nothing where nothing did."""
+"""The audit of a simulation: it sees what went wrong, and nothing where nothing did."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from omoi_site.database import sql
 from tests.factories import complete, fail, lapse
 from tickets.models import Edge, Need, Task, TaskSpec
 from tickets.models.task.spec import NeedSpec
-from tickets.simulation.judge import judge, what_stands
+from tickets.simulation.audit import audit, take_snapshot
 from tickets.simulation.list_schedule import list_schedule
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -33,19 +33,19 @@ def work(agent):
 
 
 def test_work_done_once_and_in_order_is_faultless(project, pair, ada):
-    before = what_stands(project)
+    before = take_snapshot(project)
     confirmed = work(ada)
 
-    verdict = judge(project, before, confirmed)
+    result = audit(project, before, confirmed)
 
-    assert (verdict.tasks, verdict.done) == (2, 2)
-    assert verdict.faultless
-    assert verdict.faults == []
-    assert verdict.makespan_s is not None
+    assert (result.tasks, result.done) == (2, 2)
+    assert result.faultless
+    assert result.faults == []
+    assert result.makespan_s is not None
 
 
 def test_lapses_releases_and_further_attempts_are_no_faults(project, pair, ada, bob):
-    before = what_stands(project)
+    before = take_snapshot(project)
     [claim] = Task.objects.claim(by=ada)
     lapse(claim)
     [claim] = Task.objects.claim(by=bob)
@@ -54,21 +54,21 @@ def test_lapses_releases_and_further_attempts_are_no_faults(project, pair, ada, 
     [claim] = Task.objects.claim(by=ada)
     Task.objects.release(claim.task, claim.fence, by=ada)
 
-    verdict = judge(project, before, work(bob))
+    result = audit(project, before, work(bob))
 
-    assert verdict.faultless, verdict.faults
-    assert verdict.done == 2
+    assert result.faultless, result.faults
+    assert result.done == 2
 
 
 def test_a_task_completed_twice_is_seen(project, pair, ada):
-    before = what_stands(project)
+    before = take_snapshot(project)
     work(ada)
     planted(project, pair[0], "task.completed", fence=2)
 
-    verdict = judge(project, before)
+    result = audit(project, before)
 
-    assert verdict.done_twice == 1
-    assert f"task {pair[0].pk} was completed 2 times" in verdict.faults
+    assert result.done_twice == 1
+    assert f"task {pair[0].pk} was completed 2 times" in result.faults
 
 
 def test_a_task_granted_before_its_need_had_ended_is_seen(project, ticket, ada, operator):
@@ -78,40 +78,40 @@ def test_a_task_granted_before_its_need_had_ended_is_seen(project, ticket, ada, 
     Need.objects.bulk_create(
         [Need(parent=late, child=early)]
     )  # past the verb, so that the child is not told that it waits
-    before = what_stands(project)
+    before = take_snapshot(project)
     work(ada)
 
-    verdict = judge(project, before)
+    result = audit(project, before)
 
-    assert verdict.order_violations == 1
-    assert f"task {early.pk} was granted before what it needs had ended: {late.pk}" in verdict.faults
+    assert result.order_violations == 1
+    assert f"task {early.pk} was granted before what it needs had ended: {late.pk}" in result.faults
 
 
 def test_a_task_granted_while_it_is_held_is_seen(project, pair, ada):
-    before = what_stands(project)
+    before = take_snapshot(project)
     work(ada)
     planted(project, pair[1], "task.claimed", fence=7)
     planted(project, pair[1], "task.claimed", fence=8)
 
-    assert judge(project, before).held_twice == 1
+    assert audit(project, before).held_twice == 1
 
 
 def test_a_confirmed_completion_that_the_journal_does_not_know_is_lost(project, pair, ada):
-    before = what_stands(project)
+    before = take_snapshot(project)
     confirmed = work(ada)
 
-    verdict = judge(project, before, confirmed | {(pair[0].pk, 99)})
+    result = audit(project, before, confirmed | {(pair[0].pk, 99)})
 
-    assert verdict.lost == 1
-    assert not verdict.faultless
+    assert result.lost == 1
+    assert not result.faultless
 
 
 def test_a_completion_without_its_event_is_not_done(project, pair, ada):
     work(ada)
-    before = what_stands(project)  # after the work: its events are out of sight
+    before = take_snapshot(project)  # after the work: its events are out of sight
     before.states.update(dict.fromkeys(before.states, "pending"))
 
-    assert judge(project, before).done == 0
+    assert audit(project, before).done == 0
 
 
 def test_any_one_need_is_enough_where_the_task_says_so(project, ticket, ada, operator):
@@ -123,13 +123,13 @@ def test_any_one_need_is_enough_where_the_task_says_so(project, ticket, ada, ope
         [TaskSpec("child", needs=[NeedSpec(first.pk), NeedSpec(other.pk)], join=1, priority=0)],
         by=operator,
     )
-    before = what_stands(project)
+    before = take_snapshot(project)
     for _ in range(2):
         [claim] = Task.objects.claim(by=ada)
         complete(claim, by=ada)
     assert claim.task == child.pk
 
-    assert judge(project, before).faultless
+    assert audit(project, before).faultless
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The play: the demo's project, its tickets, each opened once, and the one that waits for another's merge."""
+"""The scenario: the demo's project, its tickets, each opened once, and the one that waits for another's merge."""
 
 from __future__ import annotations
 
@@ -42,22 +42,22 @@ def open_tickets(project: Project, upto: int) -> int:
     """Open tickets of the backlog, in its order, until there are so many; returns how many there are."""
     Project.objects.select_for_update(no_key=True).get(pk=project.pk)  # of several starters one opens them
     existing = set(project.tickets.filter(source=SOURCE).values_list("source_id", flat=True))
-    for piece in [piece for piece in backlog() if piece["piece"] not in existing][
+    for module in [module for module in backlog() if module["module"] not in existing][
         : max(0, upto - len(existing))
     ]:
         Ticket.objects.open(
             project,
             TicketSpec(
-                piece["title"],
-                description=piece["description"].strip(),
-                priority=Priority[piece["priority"].upper()],
+                module["title"],
+                description=module["description"].strip(),
+                priority=Priority[module["priority"].upper()],
                 labels=["demo"],
                 source=SOURCE,
-                source_id=piece["piece"],
+                source_id=module["module"],
             ),
             by=BY,
         )
-        existing.add(piece["piece"])
+        existing.add(module["module"])
     return len(existing)
 
 
@@ -65,22 +65,22 @@ def see_through(project: Project) -> None:
     """Bring the tickets in, some at once and the others as time passes; block each that builds on another
     until that one is merged.
     """
-    waiting = {piece["piece"]: piece["needs"] for piece in backlog() if piece.get("needs")}
+    waiting = {module["module"]: module["needs"] for module in backlog() if module.get("needs")}
     count, next_at = open_tickets(project, AT_ONCE), time.monotonic() + EVERY_S
     while waiting or count < len(backlog()):
-        for piece, needs in list(waiting.items()):
-            if over(project, piece, needs):
-                del waiting[piece]
+        for module, needs in list(waiting.items()):
+            if over(project, module, needs):
+                del waiting[module]
         if time.monotonic() >= next_at:
             count, next_at = open_tickets(project, count + 1), time.monotonic() + EVERY_S
         time.sleep(LOOK_S)
 
 
-def over(project: Project, piece: str, needs: str) -> bool:
+def over(project: Project, module: str, needs: str) -> bool:
     """Do what is to be done now for a ticket that builds on another; True when nothing is left to do."""
     ticket, needed = (
         project.tickets.select_related("workflow").get(source=SOURCE, source_id=name)
-        for name in (piece, needs)
+        for name in (module, needs)
     )
     reason = f"It builds on ledger.{needs}, which {needed.key} has not merged yet."
     ours = ticket.phase == BLOCKED and ticket.blocked_reason == reason

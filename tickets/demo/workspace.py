@@ -1,4 +1,4 @@
-"""The shelf: what the demo lays out for executors to read.
+"""The workspace: what the demo lays out for executors to read.
 
 They may be an account that cannot enter where Omoi is installed.
 """
@@ -24,8 +24,8 @@ from agents.executors.work_folder import make_room
 from agents.profiles import SHIPPED
 from omoi_site.errors import OmoiError
 
-HERE = Path(__file__).parent
-PIECES = sorted((HERE / "pieces").glob("*.py"))
+FOLDER = Path(__file__).parent
+MODULES = sorted((FOLDER / "sample_program").glob("*.py"))
 LENT = (
     "coverage",
     "pytest",
@@ -45,7 +45,7 @@ class Impossible(OmoiError):
 
 def backlog() -> list[dict[str, Any]]:
     """The demo's tickets."""
-    return list(yaml.safe_load((HERE / "backlog.yaml").read_text()))
+    return list(yaml.safe_load((FOLDER / "backlog.yaml").read_text()))
 
 
 @functools.cache
@@ -54,14 +54,15 @@ def count() -> int:
     return len(backlog())
 
 
-def look_around() -> None:
+def check_requirements() -> None:
     """Return when this machine has what the demo's executors need; raises Impossible. Changes nothing."""
     try:
         program("git", SYSTEM_PATH)
     except Unreachable as error:
         why = "git, and there is none" if "no program" in str(error) else f"git, but {error}"
         raise Impossible(
-            f"The demo keeps its code with {why}. On Debian and Ubuntu: apt install git. Then run this again, or start without --demo."
+            f"The demo keeps its code with {why}. On Debian and Ubuntu: apt install git."
+            " Then run this again, or start without --demo."
         ) from error
     try:
         interpreter(sys.executable, *PYTHONS)
@@ -70,23 +71,23 @@ def look_around() -> None:
 
 
 def lay_out() -> None:
-    """Put on the shelf what executors will look for; what lies there already is left alone, they may be
-    reading it.
-    """
-    shelf = make_room("demo")
+    """Lay out what executors will look for; what lies there already is left alone, they may be reading it."""
+    workspace = make_room("demo")
     packages = {name: _version(name) for name in LENT}
     mark = hashlib.sha256(
-        json.dumps([packages, backlog(), {file.name: file.read_text() for file in PIECES}]).encode()
+        json.dumps([packages, backlog(), {file.name: file.read_text() for file in MODULES}]).encode()
     ).hexdigest()
-    marker = shelf / "laid-out"
+    marker = workspace / "laid-out"
     if marker.exists() and marker.read_text() == mark:
         return
-    _put(shelf / "packages", _lend)
+    _put(workspace / "packages", _lend)
     _put(
-        shelf / "pieces",
-        lambda folder: shutil.copytree(HERE / "pieces", folder, ignore=shutil.ignore_patterns("__pycache__")),
+        workspace / "sample_program",
+        lambda folder: shutil.copytree(
+            FOLDER / "sample_program", folder, ignore=shutil.ignore_patterns("__pycache__")
+        ),
     )
-    _put(shelf / "backlog.json", lambda file: file.write_text(json.dumps(backlog())))
+    _put(workspace / "backlog.json", lambda file: file.write_text(json.dumps(backlog())))
     marker.write_text(mark)
 
 
@@ -126,7 +127,8 @@ def _version(name: str) -> str:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError as error:
         raise Impossible(
-            f"The demo needs the package {name}, which is not installed: run `pip install -r requirements.txt`."
+            f"The demo needs the package {name}, which is not installed:"
+            " run `pip install -r requirements.txt`."
         ) from error
 
 

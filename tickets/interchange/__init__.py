@@ -1,5 +1,4 @@
-"""Work that another tool kept comes in: a format reads a file into a backlog, `bulk_import.import_backlog` adds
-what is new of it.
+"""Importing work that another tool kept: a format reads a file, and `import_backlog` adds what is new of it.
 
 The whole file is read and checked before anything is written, and all is written in one transaction: a fault
 anywhere, and nothing is imported.

@@ -31,8 +31,8 @@ class Budget:
         self.left -= steps
         if self.left < 0:
             raise TooLarge(
-                f"Nothing was imported. More than {MOST} waits follow from rows that are no work (molecules, gates and"
-                " the like): split the file, or take out the edges of such rows"
+                f"Nothing was imported. More than {MOST} waits follow from rows that are no work"
+                " (molecules, gates and the like): split the file, or take out the edges of such rows"
             )
 
 

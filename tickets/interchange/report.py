@@ -1,4 +1,4 @@
-"""What an import tells."""
+"""The report of an import."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ class Report:
     @property
     def warnings(self) -> list[str]:
         parents = (
-            f"{edge.from_id} has more parents{f' than {first}' if first else ''}: {edge.to_id} is kept as a link"
+            f"{edge.from_id} has more parents{f' than {first}' if first else ''}:"
+            f" {edge.to_id} is kept as a link"
             for edge, first in self.result.further
         )
         finished = (

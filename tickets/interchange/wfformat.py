@@ -192,7 +192,8 @@ def _parsed(text: bytes) -> dict[str, Any]:
         raise Malformed(f"Nothing was imported. The document is nested deeper than {DEPTH}")
     if b"\\u" in text and not _can_be_kept(document):
         raise Malformed(
-            "Nothing was imported. The document holds a NUL character or half a surrogate pair, which no text can keep"
+            "Nothing was imported. The document holds a NUL character or half a surrogate pair,"
+            " which no text can keep"
         )
     return document
 

@@ -1,3 +1,3 @@
-"""A crew of scripted agents works a project over HTTP, and a judge reads from the journal whether it was done
-once and in order.
+"""Scripted agents work a project over HTTP, and an audit of the journal says whether all was done once and in
+order.
 """

@@ -29,7 +29,7 @@ WAIT_S = (
 
 
 @dataclass(frozen=True)
-class Orders:
+class AgentOptions:
     """What an agent is told: where the server is, who it is there, and how long each task takes it."""
 
     url: str
@@ -47,11 +47,11 @@ class Unexpected(Exception):
 
 
 class Agent:
-    def __init__(self, orders: Orders) -> None:
-        self.orders = orders
+    def __init__(self, options: AgentOptions) -> None:
+        self.options = options
         self.stopped = threading.Event()
-        self.client = Client(orders.url, ANSWER_WITHIN_S, orders.key)
-        self.wanted = {"project": orders.project, "lease_s": orders.lease_s}
+        self.client = Client(options.url, ANSWER_WITHIN_S, options.key)
+        self.wanted = {"project": options.project, "lease_s": options.lease_s}
         self.at_once = 1  # tasks it asks for
         self.hand: dict[int, int] = {}  # fence of each task it holds
 
@@ -90,9 +90,9 @@ class Agent:
     def length(self, recorded_s: float | None) -> float:
         """Seconds the work takes."""
         return (
-            recorded_s / self.orders.speed
-            if self.orders.speed and recorded_s is not None
-            else self.orders.work_s
+            recorded_s / self.options.speed
+            if self.options.speed and recorded_s is not None
+            else self.options.work_s
         )
 
     def labour(self, task: int, work_s: float) -> bool:
@@ -101,12 +101,12 @@ class Agent:
         """
         ends = time.monotonic() + work_s
         while task in self.hand and (left := ends - time.monotonic()) > 0:
-            if self.stopped.wait(min(left, self.orders.lease_s / 3)):
+            if self.stopped.wait(min(left, self.options.lease_s / 3)):
                 self.ask(
                     f"/tasks/{task}/release",
                     {"fence": self.hand.pop(task), "reason": "the simulation was ended"},
                 )
-            elif left > self.orders.lease_s / 3:
+            elif left > self.options.lease_s / 3:
                 self.renew()
         return task in self.hand
 
@@ -198,7 +198,7 @@ def expect(answer: Answer, status: int) -> Answer:
 
 
 def growing(first: float) -> Iterator[float]:
-    """Pauses that double up to a measure, each a little off, so that a crew does not come back in step."""
+    """Pauses that double up to a measure, each a little off, so that agents do not come back in step."""
     while True:
         yield first * random.uniform(0.75, 1.25)
         first = min(first * 2, LONGEST_PAUSE_S)
@@ -217,9 +217,9 @@ def stop_when_left_alone(agent: Agent) -> None:
 
 def main() -> int:
     say("ready")
-    if not (orders := os.read(0, 65536)):
+    if not (options := os.read(0, 65536)):
         return 0  # whoever started it has gone
-    agent = Agent(Orders(**json.loads(orders)))
+    agent = Agent(AgentOptions(**json.loads(options)))
     threading.Thread(target=stop_when_left_alone, args=[agent], daemon=True).start()
     try:
         agent.work()

@@ -17,33 +17,33 @@ from typing import Any
 from django.conf import settings
 
 from omoi_site.processes.parent_death import die_with_parent
-from tickets.simulation.agent import ANSWER_WITHIN_S, Orders
+from tickets.simulation.agent import ANSWER_WITHIN_S, AgentOptions
 
-PATIENCE_S = ANSWER_WITHIN_S + 5  # the last call may still wait for its answer
-PATIENCE_AFTER_CTRL_C_S = 3.0
+GRACE_S = ANSWER_WITHIN_S + 5  # the last call may still wait for its answer
+GRACE_AFTER_CTRL_C_S = 3.0
 READY_WITHIN_S = 120.0
 
 
-class Crew:
+class AgentProcesses:
     """Scripted agents at work, one process each; as a context manager it leaves none behind."""
 
-    def __init__(self, orders: Sequence[Orders]) -> None:
-        self.orders = orders
+    def __init__(self, options: Sequence[AgentOptions]) -> None:
+        self.options = options
         self.said: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self.processes: list[subprocess.Popen[str]] = []
         self.readers: list[threading.Thread] = []
         self.ready = threading.Semaphore(0)
 
-    def __enter__(self) -> Crew:
+    def __enter__(self) -> AgentProcesses:
         try:
-            for _ in self.orders:
+            for _ in self.options:
                 self._start()
             until = time.monotonic() + READY_WITHIN_S
             for _ in (
-                self.orders
+                self.options
             ):  # all begin together: how long an interpreter takes to start is no part of the run
                 self.ready.acquire(timeout=max(0.0, until - time.monotonic()))
-            for process, order in zip(self.processes, self.orders, strict=True):
+            for process, order in zip(self.processes, self.options, strict=True):
                 with contextlib.suppress(BrokenPipeError):  # it has ended, which is noticed
                     process.stdin.write(json.dumps(asdict(order)) + "\n")  # type: ignore[union-attr]
                     process.stdin.flush()  # type: ignore[union-attr]
@@ -53,7 +53,7 @@ class Crew:
         return self
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
-        self.end(PATIENCE_S if error is None else PATIENCE_AFTER_CTRL_C_S)
+        self.end(GRACE_S if error is None else GRACE_AFTER_CTRL_C_S)
 
     @property
     def working(self) -> int:

@@ -33,12 +33,37 @@ LEAVES = {
 }
 BY_TIME = {"task.lapsed", "task.timed_out"}
 WAITS = """
-(t.state = 'pending' AND (k.paused OR k.archived_at IS NOT NULL OR k.phase IN ('BLOCKED', 'CANCELLED')
-                          OR t.not_due AND t.not_before > clock_timestamp() + interval '10 min'))
+(t.state = 'pending' AND (
+  k.paused
+  OR k.archived_at IS NOT NULL
+  OR k.phase IN ('BLOCKED', 'CANCELLED')
+  OR t.not_due AND t.not_before > clock_timestamp() + interval '10 min'
+))
 """
-TOLD = """
-SELECT kind, substr(subject, 6)::bigint AS task, (data->>'fence')::bigint AS fence, data->>'state' AS state, at
-FROM agents_event WHERE project_id = %s AND id > %s AND kind = ANY (%s) ORDER BY id
+TASKS = f"""
+SELECT t.id, t.state, t.join_count, t.work_s, {WAITS} AS waits
+FROM tickets_task t
+JOIN tickets_ticket k ON k.id = t.ticket_id
+WHERE t.project_id = %s
+"""
+NEEDS = """
+SELECT n.parent_id, n.child_id, n.on_end, n.on_failure
+FROM tickets_need n
+JOIN tickets_task c ON c.id = n.child_id
+WHERE c.project_id = %s
+"""
+EVENTS = """
+SELECT
+  kind,
+  substr(subject, 6)::bigint AS task,
+  (data->>'fence')::bigint AS fence,
+  data->>'state' AS state,
+  at
+FROM agents_event
+WHERE project_id = %s
+  AND id > %s
+  AND kind = ANY (%s)
+ORDER BY id
 """
 
 
@@ -58,7 +83,7 @@ class Need:
 
 
 @dataclass(frozen=True)
-class Before:
+class Snapshot:
     """What stood when the run began: each task's state, what it needs and how many of these, and the
     journal's last event.
     """
@@ -93,7 +118,7 @@ class Before:
 
 
 @dataclass
-class Verdict:
+class AuditResult:
     """What the journal says of the tasks that were open."""
 
     tasks: int
@@ -111,21 +136,13 @@ class Verdict:
         return not (self.done_twice or self.order_violations or self.held_twice or self.lost)
 
 
-def what_stands(project: Project) -> Before:
+def take_snapshot(project: Project) -> Snapshot:
     """One snapshot of the project's tasks and needs."""
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        tasks = sql.rows(
-            f"""SELECT t.id, t.state, t.join_count, t.work_s, {WAITS} AS waits
-                FROM tickets_task t JOIN tickets_ticket k ON k.id = t.ticket_id WHERE t.project_id = %s""",
-            [project.pk],
-        )
-        edges = sql.rows(
-            """SELECT n.parent_id, n.child_id, n.on_end, n.on_failure FROM tickets_need n JOIN tickets_task c ON c.id = n.child_id
-               WHERE c.project_id = %s""",
-            [project.pk],
-        )
+        tasks = sql.rows(TASKS, [project.pk])
+        edges = sql.rows(NEEDS, [project.pk])
         last = sql.one("SELECT coalesce(max(id), 0) AS id FROM agents_event")
     assert last
     needs: dict[int, list[Need]] = defaultdict(list)
@@ -134,18 +151,19 @@ def what_stands(project: Project) -> Before:
     join = {task["id"]: task["join_count"] for task in tasks if task["join_count"] is not None}
     work = {task["id"]: task["work_s"] for task in tasks if task["work_s"] is not None}
     waits = frozenset(task["id"] for task in tasks if task["waits"])
-    return Before({task["id"]: task["state"] for task in tasks}, dict(needs), join, last["id"], work, waits)
+    return Snapshot({task["id"]: task["state"] for task in tasks}, dict(needs), join, last["id"], work, waits)
 
 
-def judge(project: Project, before: Before, acknowledged: Collection[tuple[int, int]] = ()) -> Verdict:
-    """The verdict over everything since `before`; `acknowledged` are the (task, fence) whose completion the
-    server confirmed to somebody.
+def audit(project: Project, before: Snapshot, acknowledged: Collection[tuple[int, int]] = ()) -> AuditResult:
+    """What the journal says of everything since `before`.
+
+    acknowledged: the (task, fence) whose completion the server confirmed to somebody.
     """
-    events = sql.rows(TOLD, [project.pk, before.last_event, [*LEAVES, *BY_TIME]])
+    events = sql.rows(EVENTS, [project.pk, before.last_event, [*LEAVES, *BY_TIME]])
     now = sql.rows("SELECT id, state FROM tickets_task WHERE project_id = %s", [project.pk])
     completed = Counter(event["task"] for event in events if event["kind"] == "task.completed")
-    verdict = Verdict(tasks=len(before.open), held=len(before.held))
-    verdict.done = sum(
+    result = AuditResult(tasks=len(before.open), held=len(before.held))
+    result.done = sum(
         1
         for task in now
         if task["id"] in before.open and task["state"] == "completed" and completed[task["id"]]
@@ -153,30 +171,29 @@ def judge(project: Project, before: Before, acknowledged: Collection[tuple[int, 
     for task in sorted(
         task for task, times in completed.items() if times + (before.states.get(task) == "completed") > 1
     ):
-        verdict.done_twice += 1
-        verdict.faults.append(f"task {task} was completed {completed[task]} times")
-    _replay(events, before, verdict)
+        result.done_twice += 1
+        result.faults.append(f"task {task} was completed {completed[task]} times")
+    _replay(events, before, result)
     kept = {(event["task"], event["fence"]) for event in events if event["kind"] == "task.completed"}
     for task, fence in sorted(set(acknowledged) - kept):
-        verdict.lost += 1
-        verdict.faults.append(
-            f"the completion of task {task} with fence {fence} was confirmed, and the journal does not know it"
+        result.lost += 1
+        result.faults.append(
+            f"the completion of task {task} with fence {fence} was confirmed,"
+            " and the journal does not know it"
         )
-    verdict.makespan_s = _makespan(events)
-    return verdict
+    result.makespan_s = _makespan(events)
+    return result
 
 
-def _replay(events: list[dict[str, Any]], before: Before, verdict: Verdict) -> None:
+def _replay(events: list[dict[str, Any]], before: Snapshot, result: AuditResult) -> None:
     states = dict(before.states)
     early = set()
     for event in events:
         task = event["task"]
         if event["kind"] == "task.claimed":
             if states.get(task) == "claimed":
-                verdict.held_twice += 1
-                verdict.faults.append(
-                    f"task {task} was granted with fence {event['fence']} while it was held"
-                )
+                result.held_twice += 1
+                result.faults.append(f"task {task} was granted with fence {event['fence']} while it was held")
             needs = before.needs.get(task, [])
             met = sum(need.met(states.get(need.parent, "pending")) for need in needs)
             if met < before.join.get(task, len(needs)) and task not in early:
@@ -184,11 +201,11 @@ def _replay(events: list[dict[str, Any]], before: Before, verdict: Verdict) -> N
                 waited_for = [
                     str(need.parent) for need in needs if not need.met(states.get(need.parent, "pending"))
                 ]
-                verdict.faults.append(
+                result.faults.append(
                     f"task {task} was granted before what it needs had ended: {', '.join(waited_for)}"
                 )
         states[task] = event["state"] if event["kind"] in BY_TIME else LEAVES[event["kind"]]
-    verdict.order_violations = len(early)
+    result.order_violations = len(early)
 
 
 def _makespan(events: list[dict[str, Any]]) -> float | None:

@@ -16,8 +16,8 @@ from tickets.simulation.server import find_server
 KINDS = ("web", "worker", "clock")
 
 
-class Chaos:
-    """Kills `kills` children, the k-th at about k/kills of `tasks`, each only when the server is whole again."""
+class FaultInjector:
+    """Kills `kills` children, the k-th at about k/kills of `tasks`, each only when the server is whole."""
 
     def __init__(self, home: Path, kills: int, tasks: int) -> None:
         self.home = home
@@ -33,7 +33,7 @@ class Chaos:
         """How many tasks must be done before the next kill; the last one leaves work to be killed in."""
         return (self.killed.total() + 0.5) / (self.kills + 1) * self.tasks
 
-    def strike(self, done: int) -> None:
+    def kill_when_due(self, done: int) -> None:
         """Kill the next child when enough is done and the server is ready; otherwise nothing."""
         if self.killed.total() >= self.kills or done < self.due:
             return

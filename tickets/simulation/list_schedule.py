@@ -1,4 +1,4 @@
-"""How soon a crew without any overhead could be done: the list schedule."""
+"""How soon agents without any overhead could be done: the list schedule."""
 
 from __future__ import annotations
 

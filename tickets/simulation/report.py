@@ -1,4 +1,4 @@
-"""What is told of a run: the judge's verdict beside what the agents noticed."""
+"""The report of a run: the audit of the journal beside what the agents noticed."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from statistics import quantiles
 from typing import Any
 
-from tickets.simulation.judge import Verdict
+from tickets.simulation.audit import AuditResult
 
 
 @dataclass
-class Heard:
+class AgentMessages:
     """What the agents said: counted and compared with the journal, never believed."""
 
     acknowledged: set[tuple[int, int]] = field(
@@ -36,12 +36,12 @@ class Heard:
 
 @dataclass(frozen=True)
 class Report:
-    """`killed` counts by role; `bound_s` is what a crew without overhead would need; `ended` says why it
+    """`killed` counts by role; `bound_s` is what agents without overhead would need; `ended` says why it
     ended early.
     """
 
-    verdict: Verdict
-    heard: Heard
+    audit: AuditResult
+    messages: AgentMessages
     killed: dict[str, int]
     bound_s: float | None
     seconds: float
@@ -49,28 +49,28 @@ class Report:
 
     @property
     def good(self) -> bool:
-        return not self.ended and self.verdict.done == self.verdict.tasks and self.verdict.faultless
+        return not self.ended and self.audit.done == self.audit.tasks and self.audit.faultless
 
     def as_dict(self) -> dict[str, Any]:
-        verdict, heard = self.verdict, self.heard
+        audit, messages = self.audit, self.messages
         return {
-            "tasks": verdict.tasks,
-            "done": verdict.done,
-            "held": verdict.held,
-            "done_twice": verdict.done_twice,
-            "order_violations": verdict.order_violations,
-            "refused": heard.counts["refused"],
+            "tasks": audit.tasks,
+            "done": audit.done,
+            "held": audit.held,
+            "done_twice": audit.done_twice,
+            "order_violations": audit.order_violations,
+            "refused": messages.counts["refused"],
             "kills": sum(self.killed.values()),
-            "claim_ms": {"p50": percentile(heard.claim_ms, 50), "p95": percentile(heard.claim_ms, 95)},
-            "makespan_s": verdict.makespan_s,
+            "claim_ms": {"p50": percentile(messages.claim_ms, 50), "p95": percentile(messages.claim_ms, 95)},
+            "makespan_s": audit.makespan_s,
             "bound_s": self.bound_s,
             "seconds": self.seconds,
             "good": self.good,
             "killed": self.killed,
-            "held_twice": verdict.held_twice,
-            "lost": verdict.lost,
-            "unanswered": heard.counts["unanswered"],
-            "faults": verdict.faults,
+            "held_twice": audit.held_twice,
+            "lost": audit.lost,
+            "unanswered": messages.counts["unanswered"],
+            "faults": audit.faults,
             "ended": self.ended,
         }
 

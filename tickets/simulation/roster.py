@@ -15,23 +15,26 @@ from tickets.simulation.agent import MOST_AT_ONCE
 
 TAG = "simulation"
 BY = "system:simulate"
+CAPABILITIES = """
+SELECT DISTINCT unnest(capabilities) AS word
+FROM tickets_task
+WHERE project_id = %s
+  AND state IN ('pending', 'claimed')
+"""
 
 
-def enlist(project: Project, count: int, *, keys_for: timedelta) -> list[tuple[Agent, str]]:
+def register_agents(project: Project, count: int, *, keys_for: timedelta) -> list[tuple[Agent, str]]:
     """`count` agents that can do whatever is open in the project, each with a key."""
-    dismiss(left_behind())
+    retire_agents(abandoned_agents())
     run = secrets.token_hex(3)
-    wanted = sql.rows(
-        "SELECT DISTINCT unnest(capabilities) AS word FROM tickets_task WHERE project_id = %s AND state IN ('pending', 'claimed')",
-        [project.pk],
-    )
+    capabilities = [row["word"] for row in sql.rows(CAPABILITIES, [project.pk])]
     agents = []
     for number in range(1, count + 1):
         with transaction.atomic():
             agent = Agent.objects.register(
                 AgentSpec(
                     f"sim-{run}-{number:02}",
-                    capabilities=[row["word"] for row in wanted],
+                    capabilities=capabilities,
                     capacity=MOST_AT_ONCE,
                     tags=[TAG],
                 ),
@@ -43,7 +46,7 @@ def enlist(project: Project, count: int, *, keys_for: timedelta) -> list[tuple[A
     return agents
 
 
-def left_behind() -> list[Agent]:
+def abandoned_agents() -> list[Agent]:
     """Agents of runs that were killed: nobody dismissed them, and their keys are past their time."""
     return list(
         Agent.objects.filter(tags__contains=[TAG])
@@ -52,7 +55,7 @@ def left_behind() -> list[Agent]:
     )
 
 
-def dismiss(agents: Sequence[Agent]) -> None:
+def retire_agents(agents: Sequence[Agent]) -> None:
     """Their keys are revoked and they are retired; their rows stay, as the journal tells of them."""
     for agent in agents:
         with transaction.atomic():
@@ -63,7 +66,7 @@ def dismiss(agents: Sequence[Agent]) -> None:
                 locked.save()
 
 
-def strangers(project: Project) -> list[str]:
+def other_claimers(project: Project) -> list[str]:
     """Who has ever claimed in this project and is no agent of a simulation."""
     claimers = (
         Event.objects.filter(project_id=project.pk, kind="task.claimed")

@@ -1,4 +1,4 @@
-"""One run: the crew works until nothing is open, the chaos strikes meanwhile, the judge has the last word."""
+"""One run: agents work until nothing is open, faults are injected meanwhile, and an audit ends it."""
 
 from __future__ import annotations
 
@@ -12,67 +12,72 @@ from dataclasses import dataclass, field
 from agents.models import Project
 from omoi_site.database import sql
 from tickets.models import Ticket
-from tickets.simulation.agent import Orders
-from tickets.simulation.chaos import Chaos
-from tickets.simulation.crew import Crew
-from tickets.simulation.judge import Before, judge
+from tickets.simulation.agent import AgentOptions
+from tickets.simulation.agent_processes import AgentProcesses
+from tickets.simulation.audit import Snapshot, audit
+from tickets.simulation.fault_injection import FaultInjector
 from tickets.simulation.list_schedule import list_schedule
-from tickets.simulation.report import Heard, Report
+from tickets.simulation.report import AgentMessages, Report
 
 LOOK_EVERY_S = 0.05
 COUNT_EVERY_S = 1.0
 NOTHING_MOVES_S = 60.0  # longer than any sweep's cadence: what still waits then, waits for somebody
 
 LEFT = """
-SELECT count(*) AS open, count(*) FILTER (WHERE state = 'claimed' OR not_due) AS moving, min(ticket_key || '.' || id) AS one
-FROM tickets_task WHERE id = ANY (%s) AND state IN ('pending', 'claimed')
+SELECT
+  count(*) AS open,
+  count(*) FILTER (WHERE state = 'claimed' OR not_due) AS moving,
+  min(ticket_key || '.' || id) AS one
+FROM tickets_task
+WHERE id = ANY (%s)
+  AND state IN ('pending', 'claimed')
 """
 
 
 @dataclass
 class Run:
-    """A crew of `orders` in `project`; `advance(n)` is told how many more tasks are done."""
+    """Agents with these `options` in `project`; `advance(n)` gets how many more tasks are done."""
 
     project: Project
-    orders: list[Orders]
+    options: list[AgentOptions]
     limit_s: float = 600
     advance: Callable[[int], object] = lambda n: None
-    heard: Heard = field(default_factory=Heard)
-    chaos: Chaos | None = None
+    messages: AgentMessages = field(default_factory=AgentMessages)
+    faults: FaultInjector | None = None
     ended: str = ""  # why it ended before everything was done
 
-    def carry_out(self, before: Before) -> Report:
+    def carry_out(self, before: Snapshot) -> Report:
         """Work until nothing is open, or until the limit, Ctrl-C or a standstill; the report tells either
         way.
         """
         began = time.monotonic()
-        crew = Crew(self.orders)
+        processes = AgentProcesses(self.options)
         with stoppable():
             try:
-                with crew:
-                    self._watch(crew, before, began)
+                with processes:
+                    self._watch(processes, before, began)
                 self._wait_for_tickets()
             except KeyboardInterrupt:
                 self.ended = "it was interrupted"
-        self._hear(crew)
+        self._read_messages(processes)
         seconds = time.monotonic() - began
         return Report(
-            verdict=judge(self.project, before, self.heard.acknowledged),
-            heard=self.heard,
-            killed=dict(self.chaos.killed) if self.chaos else {},
+            audit=audit(self.project, before, self.messages.acknowledged),
+            messages=self.messages,
+            killed=dict(self.faults.killed) if self.faults else {},
             bound_s=self._bound_s(before),
             seconds=round(seconds, 3),
             ended=self.ended,
         )
 
-    def _watch(self, crew: Crew, before: Before, began: float) -> None:
+    def _watch(self, processes: AgentProcesses, before: Snapshot, began: float) -> None:
         counted, moved = 0.0, began
         while True:
-            if self._hear(crew):
+            if self._read_messages(processes):
                 moved = time.monotonic()
-            now, done = time.monotonic(), len(self.heard.acknowledged)
-            if self.chaos:
-                self.chaos.strike(done)
+            now, done = time.monotonic(), len(self.messages.acknowledged)
+            if self.faults:
+                self.faults.kill_when_due(done)
             if now - counted > COUNT_EVERY_S or done >= len(before.open):
                 counted = now
                 left = sql.rows(LEFT, [list(before.open)])[0]
@@ -86,10 +91,10 @@ class Run:
                         f" ask why: `python3 manage.py explain {left['one']}`"
                     )
                     return
-            if self.heard.failures:
-                self.ended = f"an agent gave up: {self.heard.failures[0]}"
+            if self.messages.failures:
+                self.ended = f"an agent gave up: {self.messages.failures[0]}"
                 return
-            if not crew.working:
+            if not processes.working:
                 self.ended = "every agent has ended"
                 return
             if now - began > self.limit_s:
@@ -97,12 +102,12 @@ class Run:
                 return
             time.sleep(LOOK_EVERY_S)
 
-    def _hear(self, crew: Crew) -> int:
+    def _read_messages(self, processes: AgentProcesses) -> int:
         """Take in what was said; returns how many tasks were done."""
-        before = len(self.heard.acknowledged)
-        for line in crew.news():
-            self.heard.take(line)
-        done = len(self.heard.acknowledged) - before
+        before = len(self.messages.acknowledged)
+        for line in processes.news():
+            self.messages.take(line)
+        done = len(self.messages.acknowledged) - before
         self.advance(done)
         return done
 
@@ -117,18 +122,18 @@ class Run:
                 self.ended = f"{waiting} tickets stay in a phase whose tasks are all done"
             time.sleep(0.2)
 
-    def _bound_s(self, before: Before) -> float | None:
-        """Seconds a crew without overhead would need; None where the work takes no time, so that the bound
+    def _bound_s(self, before: Snapshot) -> float | None:
+        """Seconds agents without overhead would need; None where the work takes no time, so that the bound
         would say nothing.
         """
-        orders = self.orders[0]
-        durations = before.work if orders.speed else {}
+        options = self.options[0]
+        durations = before.work if options.speed else {}
         work = {
-            task: durations[task] / (orders.speed or 1) if task in durations else orders.work_s
+            task: durations[task] / (options.speed or 1) if task in durations else options.work_s
             for task in before.open
         }
         edges = [(need.parent, child) for child, needs in before.needs.items() for need in needs]
-        return round(list_schedule(work, edges, len(self.orders)), 3) if any(work.values()) else None
+        return round(list_schedule(work, edges, len(self.options)), 3) if any(work.values()) else None
 
 
 @contextmanager

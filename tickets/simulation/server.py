@@ -10,7 +10,7 @@ from omoi_site.processes import running_server
 from tickets.simulation.http import Client, Unanswered
 
 
-class Strange(OmoiError):
+class OtherServer(OmoiError):
     """What answers there is not the server of this database."""
 
     code = "not_running"
@@ -51,12 +51,13 @@ def answers(url: str, path: str) -> bool:
 
 
 def check_knows(url: str, key: str) -> None:
-    """Return when the server knows the key, and so works on the same database; raises Strange otherwise."""
+    """Return when the server knows the key, so that it has the same database; else raise OtherServer."""
     try:
         answer = Client(url, 15, key).post("/api/v1/agents/me/heartbeat", {"claims": []})
     except Unanswered as error:
-        raise Strange(f"the server at {url} does not answer: {error}") from error
+        raise OtherServer(f"the server at {url} does not answer: {error}") from error
     if answer.status != 200:
-        raise Strange(
-            f"the server at {url} does not know an agent registered here ({answer.status}): it works on another database"
+        raise OtherServer(
+            f"the server at {url} does not know an agent registered here ({answer.status}):"
+            " it works on another database"
         )

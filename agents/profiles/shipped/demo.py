@@ -105,70 +105,72 @@ def branch(brief: Brief, seconds: float) -> dict[str, str]:
 def requirements(brief: Brief, seconds: float) -> dict[str, str]:
     """The document says what the ticket says, and what the tests are going to hold it to."""
     time.sleep(float(seconds))
-    piece = piece_of(brief)
+    module = module_of(brief)
     promised = "\n".join(
-        f"- {name.removeprefix('test_').replace('_', ' ').capitalize()}." for name in tests_of(piece)
+        f"- {name.removeprefix('test_').replace('_', ' ').capitalize()}." for name in tests_of(module)
     )
     text = (
-        f"# {brief['ticket']['title']}\n\n{piece['description'].strip()}\n\n## Scope\n\nA module"
-        f" `ledger.{piece['piece']}` with its tests. {ast.get_docstring(code_of(piece))} It depends on"
+        f"# {brief['ticket']['title']}\n\n{module['description'].strip()}\n\n## Scope\n\nA module"
+        f" `ledger.{module['module']}` with its tests. {ast.get_docstring(code_of(module))} It depends on"
         " nothing but the standard library"
-        + (f" and `ledger.{piece['needs']}`" if piece.get("needs") else "")
+        + (f" and `ledger.{module['needs']}`" if module.get("needs") else "")
         + f". Nothing else of the ledger changes.\n\n## Acceptance criteria\n\n{promised}\n- At least 80"
         " percent of its lines are run by its tests.\n- All tests of the ledger pass on main after the"
         f" merge.\n\nWritten for {brief['ticket']['key']}.\n"
     )
     return {
-        "commit": written(brief, f"docs/{piece['piece']}.md", text, "requirements.md", "Say what is wanted")
+        "commit": written(brief, f"docs/{module['module']}.md", text, "requirements.md", "Say what is wanted")
     }
 
 
 def design(brief: Brief, seconds: float) -> dict[str, str]:
     time.sleep(float(seconds))
-    piece = piece_of(brief)
+    module = module_of(brief)
     shape = [
         f"- `{signature(node)}`: {ast.get_docstring(node) or 'as its name says'}"
-        for node in ast.walk(code_of(piece))
+        for node in ast.walk(code_of(module))
         if is_public(node)
     ]
     text = (
-        f"# The shape of ledger.{piece['piece']}\n\n{ast.get_docstring(code_of(piece))}\n\n"
+        f"# The shape of ledger.{module['module']}\n\n{ast.get_docstring(code_of(module))}\n\n"
         + "\n".join(shape)
         + "\n"
     )
     return {
-        "commit": written(brief, f"docs/{piece['piece']}.design.md", text, "design.md", "Decide on its shape")
+        "commit": written(
+            brief, f"docs/{module['module']}.design.md", text, "design.md", "Decide on its shape"
+        )
     }
 
 
 def code(brief: Brief, seconds: float) -> dict[str, Any]:
     """Code and tests; whoever is in a hurry writes one test only."""
     time.sleep(float(seconds))
-    piece = piece_of(brief)
-    tests = source(f"test_{piece['piece']}.py")
-    if piece.get("hasty"):
+    module = module_of(brief)
+    tests = source(f"test_{module['module']}.py")
+    if module.get("hasty"):
         tests = up_to_first_test(tests)
-    return changed(brief, piece, tests, brief["ticket"]["title"])
+    return changed(brief, module, tests, brief["ticket"]["title"])
 
 
 def mend(brief: Brief, seconds: float) -> dict[str, Any]:
     """The tests that were missing."""
     time.sleep(float(seconds))
-    piece = piece_of(brief)
-    return changed(brief, piece, source(f"test_{piece['piece']}.py"), "Test what was not tested")
+    module = module_of(brief)
+    return changed(brief, module, source(f"test_{module['module']}.py"), "Test what was not tested")
 
 
 def coverage(brief: Brief, seconds: float) -> dict[str, Any]:
     """Run the tests of the ticket and measure which lines of its code they run."""
     time.sleep(float(seconds))
-    piece = piece_of(brief)
+    module = module_of(brief)
     with tree(brief["ticket"]["key"]) as folder:
         run = python(
             "-m",
             "coverage",
             "run",
-            f"--include=ledger/{piece['piece']}.py",
-            *pytest(f"tests/test_{piece['piece']}.py"),
+            f"--include=ledger/{module['module']}.py",
+            *pytest(f"tests/test_{module['module']}.py"),
             at=folder,
         )
         python("-m", "coverage", "xml", "--quiet", "-o", Path("coverage.xml").absolute(), at=folder)
@@ -214,28 +216,28 @@ def merge(brief: Brief, seconds: float) -> dict[str, Any]:
 # -- what the steps share
 
 
-def piece_of(brief: Brief) -> dict[str, Any]:
+def module_of(brief: Brief) -> dict[str, Any]:
     """What the backlog says of the ticket."""
-    for piece in json.loads((SHELF / "backlog.json").read_text()):
-        if piece["title"] == brief["ticket"]["title"]:
-            return dict(piece)
+    for module in json.loads((SHELF / "backlog.json").read_text()):
+        if module["title"] == brief["ticket"]["title"]:
+            return dict(module)
     raise LookupError(
         f"the demo's backlog has no {brief['ticket']['title']}: only its own tickets can be worked by it"
     )
 
 
 def source(name: str) -> str:
-    return (SHELF / "pieces" / name).read_text()
+    return (SHELF / "sample_program" / name).read_text()
 
 
-def code_of(piece: dict[str, Any]) -> ast.Module:
-    return ast.parse(source(f"{piece['piece']}.py"))
+def code_of(module: dict[str, Any]) -> ast.Module:
+    return ast.parse(source(f"{module['module']}.py"))
 
 
-def tests_of(piece: dict[str, Any]) -> list[str]:
+def tests_of(module: dict[str, Any]) -> list[str]:
     return [
         node.name
-        for node in ast.parse(source(f"test_{piece['piece']}.py")).body
+        for node in ast.parse(source(f"test_{module['module']}.py")).body
         if isinstance(node, ast.FunctionDef)
     ]
 
@@ -257,15 +259,15 @@ def up_to_first_test(text: str) -> str:
     return "\n".join(text.splitlines()[: second.lineno - 1]).rstrip() + "\n"
 
 
-def changed(brief: Brief, piece: dict[str, Any], tests: str, subject: str) -> dict[str, Any]:
-    """Commit the piece with these tests to the ticket's branch; submit which files changed since main."""
+def changed(brief: Brief, module: dict[str, Any], tests: str, subject: str) -> dict[str, Any]:
+    """Commit the module with these tests to the ticket's branch; submit which files changed since main."""
     with tree(brief["ticket"]["key"]) as folder:
-        if piece.get("needs") and not (folder / "ledger" / f"{piece['needs']}.py").exists():
-            git("merge", "--quiet", "-m", f"Build on {piece['needs']}", "main", at=folder)
-            if not (folder / "ledger" / f"{piece['needs']}.py").exists():
-                raise RuntimeError(f"ledger/{piece['needs']}.py is not on main yet")
-        write(folder / "ledger" / f"{piece['piece']}.py", source(f"{piece['piece']}.py"))
-        write(folder / "tests" / f"test_{piece['piece']}.py", tests)
+        if module.get("needs") and not (folder / "ledger" / f"{module['needs']}.py").exists():
+            git("merge", "--quiet", "-m", f"Build on {module['needs']}", "main", at=folder)
+            if not (folder / "ledger" / f"{module['needs']}.py").exists():
+                raise RuntimeError(f"ledger/{module['needs']}.py is not on main yet")
+        write(folder / "ledger" / f"{module['module']}.py", source(f"{module['module']}.py"))
+        write(folder / "tests" / f"test_{module['module']}.py", tests)
         counts = {
             "commit": commit(folder, subject),
             "files": git("diff", "--name-only", "main...HEAD", at=folder).splitlines(),

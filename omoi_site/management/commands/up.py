@@ -66,7 +66,7 @@ class Command(BaseCommand):
             exposure.refuse(host, debug=settings.DEBUG, secret=settings.SECRET_KEY)
             self.look_for_room()
             if demo:
-                workspace.look_around()
+                workspace.check_requirements()
             with disk_space.needed(home), contextlib.closing(running_server.acquire_lock(home)) as lock:
                 running_server.end_leftovers(home)  # they may have the port
                 try:

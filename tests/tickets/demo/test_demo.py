@@ -90,10 +90,10 @@ def test_only_the_demos_own_tickets_can_be_worked_by_it(ground):
 
 
 def test_every_piece_is_covered_by_its_tests(tmp_path):
-    assert {piece["piece"] for piece in workspace.backlog()} | {
-        f"test_{piece['piece']}" for piece in workspace.backlog()
-    } == {file.stem for file in workspace.PIECES}
-    for file in workspace.PIECES:
+    assert {module["module"] for module in workspace.backlog()} | {
+        f"test_{module['module']}" for module in workspace.backlog()
+    } == {file.stem for file in workspace.MODULES}
+    for file in workspace.MODULES:
         folder = tmp_path / ("tests" if file.stem.startswith("test_") else "ledger")
         folder.mkdir(exist_ok=True)
         shutil.copy(file, folder)

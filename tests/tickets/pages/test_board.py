@@ -134,13 +134,13 @@ def test_views_counts_and_marks_come_from_what_explain_says_of_the_whole_project
 
 
 def test_a_finished_demo_says_so_and_shows_what_has_ended(page, project, operator):
-    pieces = [piece["piece"] for piece in workspace.backlog()]
-    for piece in pieces:
+    modules = [module["module"] for module in workspace.backlog()]
+    for module in modules:
         assert "The demo has ended" not in page.get("/board/").content.decode(), (
             "others of its tickets are still to come"
         )
         last = Ticket.objects.open(
-            project, TicketSpec(f"Add {piece}", source="demo", source_id=piece), by=operator
+            project, TicketSpec(f"Add {module}", source="demo", source_id=module), by=operator
         )
         for to in ("DOING", "DONE"):
             Ticket.objects.move(last.pk, to, by=operator, reason="walked through by hand", force=True)

@@ -15,10 +15,13 @@ PATIENCE_S = 60.0
 
 
 class Command(commands.Command):
-    help = "Make the project DEMO, whose tickets workers of this machine take from BACKLOG to DONE; what is there already stays as it is."
+    help = (
+        "Make the project DEMO, whose tickets workers of this machine take from BACKLOG to DONE."
+        " What is there already stays as it is."
+    )
 
     def act(self, **_: Any) -> commands.Document:
-        workspace.look_around()
+        workspace.check_requirements()
         report_ready()
         workspace.lay_out()
         repository = workspace.repository()

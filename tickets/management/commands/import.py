@@ -18,7 +18,10 @@ SHOWN = 50  # edges, changes and warnings; --json tells all
 
 
 class Command(commands.Command):
-    help = "Bring in the work that another tool kept. What is known already stays as it is, so a second import adds only what is new."
+    help = (
+        "Import the work that another tool kept. Tickets that are here already stay as they are,"
+        " so a second import adds only what is new."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -64,9 +67,8 @@ class Command(commands.Command):
             )
         if skipped["rows"]:
             kinds = ", ".join(f"{count} {kind}" for kind, count in skipped["rows"].items())
-            say(
-                f"Left out: {many(sum(skipped['rows'].values()), 'row')} that {'is' if sum(skipped['rows'].values()) == 1 else 'are'} no work: {kinds}."
-            )
+            count = sum(skipped["rows"].values())
+            say(f"Left out: {many(count, 'row')} that {'is' if count == 1 else 'are'} no work: {kinds}.")
         self.edges(skipped, "Left out", "deleted there or no work")
         self.edges(report["awaited"], "Awaited", "not here yet")
         if report["closed"]:
@@ -89,13 +91,13 @@ class Command(commands.Command):
         if report["dry_run"]:
             say("A dry run: nothing was changed.")
 
-    def edges(self, told: Any, what: str, where: str) -> None:
-        if told["edges"]:
-            kinds = ", ".join(f"{count} {kind}" for kind, count in told["by_kind"].items())
+    def edges(self, edges: Any, what: str, where: str) -> None:
+        if edges["edges"]:
+            kinds = ", ".join(f"{count} {kind}" for kind, count in edges["by_kind"].items())
             self.stdout.write(
-                f"{what}: {many(told['edges'], 'edge')} to {many(told['ids'], 'id')} {where}: {kinds}."
+                f"{what}: {many(edges['edges'], 'edge')} to {many(edges['ids'], 'id')} {where}: {kinds}."
             )
-            order = sorted(told["list"], key=lambda edge: list(told["by_kind"]).index(edge["kind"]))
+            order = sorted(edges["list"], key=lambda edge: list(edges["by_kind"]).index(edge["kind"]))
             self.some(f"{edge['kind']}: {edge['from']} -> {edge['to']}" for edge in order)
 
     def some(self, lines: Any) -> None:

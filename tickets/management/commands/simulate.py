@@ -1,4 +1,4 @@
-"""`python3 manage.py simulate --project KEY`: scripted agents work a project over HTTP, and the journal is judged."""
+"""`python3 manage.py simulate --project KEY`: agents work a project over HTTP; the journal is audited."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from django.core.management.base import CommandError, CommandParser
 from agents.models import Project
 from omoi_site import commands
 from omoi_site.errors import NotFound, OmoiError
-from tickets.simulation.agent import Orders
-from tickets.simulation.cast import dismiss, enlist, strangers
-from tickets.simulation.chaos import Chaos
-from tickets.simulation.judge import what_stands
+from tickets.simulation.agent import AgentOptions
+from tickets.simulation.audit import take_snapshot
+from tickets.simulation.fault_injection import FaultInjector
+from tickets.simulation.roster import other_claimers, register_agents, retire_agents
 from tickets.simulation.run import Run
 from tickets.simulation.server import check_knows, find_server
 
@@ -97,30 +97,28 @@ class Command(commands.Command):
         self,
         *,
         project: str,
-        agents: int,
-        work_ms: int,
-        speed: float | None,
-        chaos: bool,
-        kills: int | None,
-        limit_s: int,
         url: str,
+        chaos: bool,
         sure: bool,
-        **_: Any,
+        **options: Any,
     ) -> commands.Document:
+        kills, limit_s, work_s = options["kills"], options["limit_s"], options["work_ms"] / 1000
         if kills and not chaos:
             raise CommandError("--kills goes with --chaos", returncode=2)
-        place = self.place(project, sure=sure)
+        target = self.project(project, sure=sure)
         url = self.address(url.rstrip("/"), chaos=chaos, sure=sure)
-        before = what_stands(place)
-        crew = enlist(place, agents, keys_for=timedelta(seconds=limit_s + 600))
+        before = take_snapshot(target)
+        agents = register_agents(target, options["agents"], keys_for=timedelta(seconds=limit_s + 600))
         try:
-            check_knows(url, crew[0][1])
-            orders = [Orders(url, key, place.key, work_ms / 1000, speed=speed) for _, key in crew]
-            trouble = Chaos(settings.OMOI_HOME, kills or 20, len(before.open)) if chaos else None
-            with commands.progress(total=len(before.open), unit="task", desc=place.key) as bar:
-                return Run(place, orders, limit_s, bar.update, chaos=trouble).carry_out(before).as_dict()
+            check_knows(url, agents[0][1])
+            scripts = [
+                AgentOptions(url, key, target.key, work_s, speed=options["speed"]) for _, key in agents
+            ]
+            faults = FaultInjector(settings.OMOI_HOME, kills or 20, len(before.open)) if chaos else None
+            with commands.progress(total=len(before.open), unit="task", desc=target.key) as bar:
+                return Run(target, scripts, limit_s, bar.update, faults=faults).carry_out(before).as_dict()
         finally:
-            dismiss([agent for agent, _ in crew])
+            retire_agents([agent for agent, _ in agents])
 
     def address(self, url: str, *, chaos: bool, sure: bool) -> str:
         """Where the server listens, if simulated agents may work there."""
@@ -141,31 +139,31 @@ class Command(commands.Command):
             )
         return url
 
-    def place(self, key: str, *, sure: bool) -> Project:
+    def project(self, key: str, *, sure: bool) -> Project:
         """The project, if simulated agents may work in it."""
-        found = Project.objects.filter(key=key).first()
-        if found is None:
+        project = Project.objects.filter(key=key).first()
+        if project is None:
             raise NotFound(
                 f"there is no project {key}",
                 next_action=f"Make it with `python3 manage.py projects create {key}`, or import one.",
             )
-        if not sure and (others := strangers(found)):
+        if not sure and (others := other_claimers(project)):
             raise NotSure(
                 f"{key} is no playground: {', '.join(others[:3])} has claimed in it,"
                 " and simulated agents would take and complete what is open",
                 next_action="If you mean it, say so with --sure.",
             )
-        return found
+        return project
 
     def failed(self, document: commands.Document) -> bool:
         return not document["good"]
 
     def show(self, document: commands.Document) -> None:
-        told = (
+        summary = (
             "{done} of {tasks} tasks done, {done_twice} done twice, {order_violations} order violations,"
             " {lost} lost, {refused} refused."
         )
-        self.stdout.write(told.format(**document))
+        self.stdout.write(summary.format(**document))
         if document["held"]:
             self.stdout.write(
                 f"Not awaited: {document['held']} open tasks that a pause, a person or a far day holds,"

@@ -1,4 +1,4 @@
-"""`manage.py worker`: a process that carries out tasks with a profile, any number of times, on any machine."""
+"""`manage.py worker`: carries out tasks that have a profile; any number, on any machine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ LISTENERS = 2  # threads that take messages; the work itself has threads of its 
 
 
 class Command(OurCommand):
-    help = "Carry out tasks that have a profile, and what the broker's messages ask for, until Ctrl-C or SIGTERM."
+    help = (
+        "Carry out tasks that have a profile, and what the broker's messages ask for,"
+        " until Ctrl-C or SIGTERM."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

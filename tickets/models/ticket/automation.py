@@ -39,21 +39,19 @@ class Moves(WaitingTickets[Row]):
         Of several who ask at once the first judges; the others get its verdict where the evidence is still
         the same.
         """
-        asked = (
-            self.filter(**which).annotate(newest=models.Max("verdicts")).values_list("pk", "newest").first()
-        )
-        if asked is None:
+        row = self.filter(**which).annotate(newest=models.Max("verdicts")).values_list("pk", "newest").first()
+        if row is None:
             raise NotFound("no such ticket")
-        known, newest = asked
+        pk, newest = row
         # a snapshot older than a change could judge what is gone: nothing changes the evidence while it is
         # read. Not FOR SHARE: two who judge would both have it, and each wait for the other to write that it
         # was judged
-        sql.rows("SELECT id FROM tickets_ticket WHERE id = %s FOR NO KEY UPDATE", [known])
+        sql.rows("SELECT id FROM tickets_ticket WHERE id = %s FOR NO KEY UPDATE", [pk])
         # read anew, not refreshed: that takes the protection off the phase of all tickets, in every thread
-        ticket = self.select_related("project", "workflow").get(pk=known)
-        meanwhile: Verdict | None = ticket.verdicts.filter(pk__gt=newest or 0).first()
-        if meanwhile and not meanwhile.stale_for(ticket):
-            return meanwhile
+        ticket = self.select_related("project", "workflow").get(pk=pk)
+        newer: Verdict | None = ticket.verdicts.filter(pk__gt=newest or 0).first()
+        if newer and not newer.stale_for(ticket):
+            return newer
         return Verdict.objects.judge(ticket, by=by)
 
     def move(
@@ -125,7 +123,7 @@ class Moves(WaitingTickets[Row]):
 
     @contextmanager
     def record_refused_creation(self, project: Any, phase: str, *, by: Actor) -> Iterator[None]:
-        """A refusal inside to bear tickets past the first phase leaves an event of the project, as
+        """A refusal inside to create tickets past the first phase leaves an event of the project, as
         `record_refusals` does.
         """
         try:
@@ -170,7 +168,7 @@ class Moves(WaitingTickets[Row]):
             except (OmoiError, DatabaseError) as fault:  # one ticket must not stand in the way of the others
                 if connection.connection is None or connection.connection.broken:
                     raise
-                self._tell_fault(pk, fault, by)
+                self._report_fault(pk, fault, by)
         return moved
 
     def _advance_one(self, pk: int, by: Actor) -> bool:
@@ -179,7 +177,7 @@ class Moves(WaitingTickets[Row]):
             return False
         return self._go_on(pk, verdict, by)
 
-    def _tell_fault(self, pk: int, fault: OmoiError | DatabaseError, by: Actor) -> None:
+    def _report_fault(self, pk: int, fault: OmoiError | DatabaseError, by: Actor) -> None:
         """What keeps it from moving on is kept with it and told of once; what passes by itself, such as a
         lock that was not had in time, only in the log.
         """
@@ -202,22 +200,22 @@ class Moves(WaitingTickets[Row]):
     @sql.atomic
     def _keep_fault(self, pk: int, fault: OmoiError | DatabaseError, by: Actor) -> bool:
         """Whether it is another one than before."""
-        told = fault.message if isinstance(fault, OmoiError) else str(fault).partition("\n")[0]
+        message = fault.message if isinstance(fault, OmoiError) else str(fault).partition("\n")[0]
         with self.lock(pk=pk) as ticket:
-            if ticket.move_fault == told or not self.due_to_advance().filter(pk=pk).exists():
+            if ticket.move_fault == message or not self.due_to_advance().filter(pk=pk).exists():
                 return False
             # no edit: whoever looks at its version sees nothing else than before
             self.filter(pk=pk).update(
-                move_fault=told, move_fault_at=ticket.move_fault_at or sql.ClockTimestamp()
+                move_fault=message, move_fault_at=ticket.move_fault_at or sql.ClockTimestamp()
             )
             data = {"from": ticket.phase, "code": getattr(fault, "code", "internal_error")}
-            ticket.record("ticket.move_failed", by=by, reason=told, data=data)
+            ticket.record("ticket.move_failed", by=by, reason=message, data=data)
         return True
 
     @sql.atomic
     def _judge_due(self, pk: int, by: Actor) -> Verdict | None:
         """The verdict over a gated phase: one that holds already, else a new one, and where that refuses, the
-        tasks that shall mend it.
+        tasks that shall repair it.
         """
         if not self.select_related("workflow").get(pk=pk).gated:
             return None
@@ -225,9 +223,9 @@ class Moves(WaitingTickets[Row]):
             # asked again under the lock: another may have moved it, or judged it and not moved it yet
             if not (ticket.gated and self.due_to_advance().filter(pk=pk).exists()):
                 return None
-            given: Verdict | None = ticket.verdicts.filter(move=ticket.moves, passed=True).first()
-            if given and given.holds_for(ticket):
-                return given
+            passed: Verdict | None = ticket.verdicts.filter(move=ticket.moves, passed=True).first()
+            if passed and passed.holds_for(ticket):
+                return passed
             verdict = Verdict.objects.judge(ticket, by=by)
             if not verdict.passed:
                 try:

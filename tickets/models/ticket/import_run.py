@@ -23,6 +23,6 @@ class ImportRun:
 
     @cached_property
     def blocks(self) -> dict[str, bool]:
-        """Whether what needs a ticket waits for it: not where the file says no, or said so when it came in."""
+        """Whether what needs a ticket waits for it: not if the file says no now, or did when it came in."""
         before = {name: row["holds"] for name, row in self.existing.items()}
         return before | {item.id: item.holds and before.get(item.id, True) for item in self.backlog.items}

@@ -17,20 +17,20 @@ class PhaseLeft(OmoiError):
     title = "No work can be done in this phase of the ticket"
 
 
-def phase_left(ticket: TicketRecord, now: str, standing: str, phase: str) -> PhaseLeft | None:
+def phase_left(ticket: TicketRecord, current: str, effective: str, phase: str) -> PhaseLeft | None:
     """Why work of `phase` would never be done, with the way out; None where it can be.
 
-    now: the phase the ticket is in; standing: the same, or of a blocked or cancelled one the phase it came
-    from.
+    current: the phase the ticket is in; effective: the same, or of a blocked or cancelled one the phase it
+    came from.
     """
     plan = ticket.plan
-    if now == CANCELLED:
+    if current == CANCELLED:
         return PhaseLeft(
             f"{ticket.key} is cancelled and takes no more tasks", next_action=f"reopen {ticket.key} first"
         )
-    if plan[standing].terminal:
+    if plan[effective].terminal:
         return PhaseLeft(
-            f"{ticket.key} is in {spoken.phase(standing)} and takes no more tasks",
+            f"{ticket.key} is in {spoken.phase(effective)} and takes no more tasks",
             next_action=f"open a new ticket that follows {ticket.key} up",
             follow_up=ticket.key,
         )
@@ -39,9 +39,10 @@ def phase_left(ticket: TicketRecord, now: str, standing: str, phase: str) -> Pha
             f"{ticket.key} is done when it gets to {spoken.phase(phase)}: a task there would never be done",
             next_action=f"choose a phase before {spoken.phase(phase)}",
         )
-    if plan[phase].position < plan[standing].position:
+    if plan[phase].position < plan[effective].position:
         return PhaseLeft(
-            f"{ticket.key} has left {spoken.phase(phase)} and stands in {spoken.phase(standing)}: a task there would never be done",
+            f"{ticket.key} has left {spoken.phase(phase)} and stands in {spoken.phase(effective)}:"
+            " a task there would never be done",
             next_action=f"send {ticket.key} back to {spoken.phase(phase)} first, or choose a later phase",
         )
     return None

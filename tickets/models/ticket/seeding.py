@@ -30,10 +30,10 @@ def specs(ticket: TicketRecord, seeds: tuple[dict[str, Any], ...], phase: str) -
 
 
 def _spec(seed: dict[str, Any], phase: str) -> TaskSpec:
-    given = {name: value for name, value in seed.items() if name not in ("needs", "priority")}
+    values = {name: value for name, value in seed.items() if name not in ("needs", "priority")}
     if "priority" in seed:
-        given["priority"] = PRIORITIES[seed["priority"]]
-    return TaskSpec(phase=phase, needs=[NeedSpec(ref) for ref in seed.get("needs", [])], **given)
+        values["priority"] = PRIORITIES[seed["priority"]]
+    return TaskSpec(phase=phase, needs=[NeedSpec(ref) for ref in seed.get("needs", [])], **values)
 
 
 def _filled(value: Any, words: dict[str, str]) -> Any:
@@ -42,4 +42,4 @@ def _filled(value: Any, words: dict[str, str]) -> Any:
         return {name: _filled(inner, words) for name, inner in value.items()}
     if isinstance(value, list):
         return [_filled(inner, words) for inner in value]
-    return WORD.sub(lambda found: words[found[1]], value) if isinstance(value, str) else value
+    return WORD.sub(lambda match: words[match[1]], value) if isinstance(value, str) else value

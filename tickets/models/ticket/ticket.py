@@ -33,7 +33,7 @@ NEXT_NUMBER = """
 UPDATE agents_project SET tickets_made = tickets_made + 1 WHERE id = %s
 RETURNING tickets_made, workflow, workflows
 """
-NAMED = 10  # tickets that are told where one name could mean several
+NAMED = 10  # tickets listed where one name could mean several
 
 
 class TicketQuerySet(Moves["Ticket"]):
@@ -47,8 +47,8 @@ class TicketQuerySet(Moves["Ticket"]):
 
         Raises Invalid naming those it can be.
         """
-        if found := self.filter(key=name.upper()).first():
-            return found
+        if ticket := self.filter(key=name.upper()).first():
+            return ticket
         keys = (
             self.exclude(source="")
             .filter(source_id__iexact=name)
@@ -59,7 +59,8 @@ class TicketQuerySet(Moves["Ticket"]):
         if len(among) > 1:
             more = " and more" if len(among) > NAMED else ""
             raise Invalid(
-                f"several tickets were imported as {name}: {', '.join(among[:NAMED])}{more}. Name one by its key",
+                f"several tickets were imported as {name}: {', '.join(among[:NAMED])}{more}."
+                " Name one by its key",
                 field="key",
             )
         return self.get(key=among[0]) if among else None
@@ -91,7 +92,7 @@ class TicketManager(TicketManagerBase["Ticket"]):
         by: Actor,
         watch: Callable[[int], None] = lambda made: None,
     ) -> Ticket:
-        """A new ticket with its tasks; `watch` is told now and then how many of those are made.
+        """A new ticket with its tasks; `watch` gets the number of those made so far.
 
         A refusal to open it under a workflow, or in a phase past the first, is kept in the project's journal.
         """
@@ -209,7 +210,7 @@ class Ticket(Transitions):
         labels: Sequence[str] | None = None,
     ) -> None:
         """Change what is given; open tasks that had the ticket's priority take the new one."""
-        asked = {
+        values = {
             "title": title,
             "description": description,
             "priority": priority,
@@ -217,7 +218,7 @@ class Ticket(Transitions):
         }
         before = self.change(
             "ticket.edited",
-            {field: value for field, value in asked.items() if value is not None},
+            {field: value for field, value in values.items() if value is not None},
             by=by,
             version=version,
         )

@@ -1,4 +1,4 @@
-"""Moving: how a ticket goes from phase to phase.
+"""Transitions: how a ticket goes from phase to phase.
 
 Each move is a transition on a row from `locked()`, with its history row and its event.
 """
@@ -62,7 +62,8 @@ class Transitions(TicketRecord):
             raise GateClosed(self, verdict)
         if count:
             raise TransitionNotAllowed(
-                f"{count} {'task' if count == 1 else 'tasks'} of {phases} {'is' if count == 1 else 'are'} still open",
+                f"{count} {'task' if count == 1 else 'tasks'} of {phases}"
+                f" {'is' if count == 1 else 'are'} still open",
                 next_action="complete or cancel them first",
             )
         if self.gated:
@@ -165,23 +166,23 @@ class Transitions(TicketRecord):
         """The phases that this move can lead to from where the ticket stands; for `advance` the usual one
         first.
         """
-        here, plan = self.phase, self.plan
+        phase, plan = self.phase, self.plan
         match verb:
             case "unblock":
-                return [*plan.way_back(self.origin)] if here == BLOCKED else []
+                return [*plan.way_back(self.origin)] if phase == BLOCKED else []
             case "reopen":
-                return [*plan.up_to(self.origin)] if here == CANCELLED else []
+                return [*plan.up_to(self.origin)] if phase == CANCELLED else []
             case "force":
-                return [] if self.closed else [phase.name for phase in plan.phases if phase.name != here]
+                return [] if self.closed else [other.name for other in plan.phases if other.name != phase]
             case "cancel":
                 return [] if self.closed else [CANCELLED]
-        if here not in plan or self.done:
+        if phase not in plan or self.done:
             return []
         match verb:
             case "advance":
-                return [to for to in plan[here].to if self.is_later(to)]
+                return [to for to in plan[phase].to if self.is_later(to)]
             case "send_back":
-                return [to for to in plan.up_to(here) if to != here]
+                return [to for to in plan.up_to(phase) if to != phase]
             case "block":
                 return [BLOCKED]
         raise ValueError(verb)
@@ -227,12 +228,10 @@ class Transitions(TicketRecord):
         """
         self.tasks.filter(phase=self.origin if self.phase == BLOCKED else self.phase).revoke(by=by)
 
-    def _return(
-        self, verb: str, standing: str, to: str | None, ground: str, *, by: Actor, reason: str
-    ) -> str:
-        if self.phase != standing:
+    def _return(self, verb: str, state: str, to: str | None, ground: str, *, by: Actor, reason: str) -> str:
+        if self.phase != state:
             raise TransitionNotAllowed(
-                f"{self.key} stands in {spoken.phase(self.phase)}, not in {spoken.phase(standing)}"
+                f"{self.key} stands in {spoken.phase(self.phase)}, not in {spoken.phase(state)}"
             )
         origin = self.origin
         to = to or origin
@@ -286,7 +285,7 @@ class Transitions(TicketRecord):
 
 @contextmanager
 def in_document(where: str) -> Iterator[None]:
-    """Faults of tasks the workflow adds are faults of its document, and are told by their place in that."""
+    """Faults of tasks that the workflow adds are faults of its document, and name their place in it."""
     try:
         yield
     except Invalid as fault:
