@@ -26,6 +26,7 @@ from collaboration.live.consumers import LiveConsumer  # noqa: E402
 from omoi_site.brokers import hints  # noqa: E402
 from omoi_site.database import location  # noqa: E402
 from omoi_site.serving import memory  # noqa: E402
+from omoi_site.serving.asgi_send import Send, notice_leaving  # noqa: E402
 from omoi_site.serving.client_limits import Bounds  # noqa: E402
 from omoi_site.serving.hub import Hub  # noqa: E402
 from omoi_site.serving.pump import Pump  # noqa: E402
@@ -33,7 +34,7 @@ from omoi_site.serving.readiness import Readiness, database, embedded_server, mi
 from omoi_site.serving.request_body import Patience, Receive, Scope  # noqa: E402
 from omoi_site.serving.request_threads import Threads  # noqa: E402
 from omoi_site.serving.sign_in_threads import WAITING, SignInBridge, hashes_a_password  # noqa: E402
-from omoi_site.serving.wsgi_bridge import Bridge, Send, notice_leaving  # noqa: E402
+from omoi_site.serving.wsgi_bridge import Bridge  # noqa: E402
 from tickets.runtime import sweeps  # noqa: E402
 
 

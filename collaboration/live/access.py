@@ -25,7 +25,7 @@ from agents.models.key import LIVE
 from omoi_site.database import sql
 from omoi_site.serving.hub import Hub
 from omoi_site.serving.request_body import Scope
-from omoi_site.serving.wsgi_bridge import environ
+from omoi_site.serving.wsgi_call import environ
 
 SessionStore = import_module(settings.SESSION_ENGINE).SessionStore
 

@@ -25,13 +25,13 @@ from agents.models.journal_changes import changed_since
 from agents.models.journal_cursor import LONGEST
 from collaboration.live.access import Viewer, may_follow, request_of, same_origin, viewer
 from omoi_site.errors import OmoiError
+from omoi_site.serving.asgi_send import Send, cut_off
 from omoi_site.serving.client_address import network
 from omoi_site.serving.client_limits import TooMuchAtOnce
 from omoi_site.serving.error_answers import refusal
 from omoi_site.serving.hub import PATIENCE_S, Change, Follower, Hub
 from omoi_site.serving.request_body import Receive, Scope
 from omoi_site.serving.request_threads import Threads
-from omoi_site.serving.wsgi_bridge import Send, cut_off
 
 MOST_TOPICS, LONGEST_TOPIC = 1000, 120
 MOST_MESSAGES, SPAN_S = 60, 10.0

@@ -13,9 +13,9 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from omoi_site.serving.asgi_send import Send, cut_off, put
 from omoi_site.serving.client_limits import Bounds, Budget
 from omoi_site.serving.long_polls import LongPolls
-from omoi_site.serving.wsgi_bridge import Send, cut_off, put
 
 RESYNC = "resync"  # in place of a topic: fetch everything again
 PATIENCE_S = 10.0  # so long may a follower not read

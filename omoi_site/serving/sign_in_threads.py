@@ -13,10 +13,11 @@ from collections import Counter
 from typing import Any
 
 from omoi_site.errors import OmoiError
+from omoi_site.serving.asgi_send import Send
 from omoi_site.serving.client_address import network
 from omoi_site.serving.request_body import CHUNK, Receive, Scope
 from omoi_site.serving.request_threads import Threads
-from omoi_site.serving.wsgi_bridge import Bridge, Send
+from omoi_site.serving.wsgi_bridge import Bridge
 
 # Every address whose POST hashes a password; what is refused or redirected there is not worth telling apart.
 HASHES = re.compile(r"/login/|/admin/password_change/|/admin/auth/user/(?:add|[^/]+/password)/")

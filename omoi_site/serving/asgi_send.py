@@ -1,0 +1,43 @@
+"""What is sent through the ASGI server: at once where there is room, and never to a client that has left.
+
+ASGI has no word for either: these reach behind `send` to the server's own side of the connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+def put(send: Send, message: dict[str, Any]) -> bool:
+    """Write at once, without a task or a timer; False, and nothing written, when the client would make us
+    wait.
+    """
+    notice_leaving(send)
+    sending = send(message).__await__()
+    try:
+        next(sending)
+    except StopIteration:
+        return True
+    sending.close()
+    return False
+
+
+def notice_leaving(send: Send) -> None:
+    """To a client that has gone nothing is written.
+
+    uvicorn hears of it a turn later, and writes meanwhile what it was asked for in one go before.
+    """
+    connection = getattr(send, "__self__", None)
+    transport = getattr(connection, "transport", None)
+    if connection and transport and transport.is_closing():
+        connection.disconnected = True
+
+
+def cut_off(send: Send) -> None:
+    """Drop a client that does not read; a polite close would wait in the same full buffer."""
+    connection = getattr(send, "__self__", None)
+    if transport := getattr(connection, "transport", None):
+        transport.abort()
