@@ -27,6 +27,7 @@ from omoi_site.errors import OmoiError
 from omoi_site.templatetags.omoi import age
 
 MOST = 10_000  # rows counted for the page numbers
+SHOWN = 20  # rows named on the page of an action
 
 
 class EstimatedPaginator(Paginator):
@@ -101,7 +102,7 @@ class OmoiModelAdmin(admin.ModelAdmin):
         )
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """A refusal of the domain is shown_fields above the form, not as a crash."""
+        """A refusal of the domain is shown above the form, not as a crash."""
         try:
             # Django puts a transaction around the whole view: what is saved inside cannot be tried again by
             # itself
@@ -112,14 +113,14 @@ class OmoiModelAdmin(admin.ModelAdmin):
 
 
 class UnscopedModelAdmin(OmoiModelAdmin):
-    """ReadOnlyInline that belong to no project and that everybody with the permission may see."""
+    """Rows that belong to no project and that everybody with the permission may see."""
 
     def seen(self, rows: QuerySet[Any], who: Any) -> QuerySet[Any]:
         return rows
 
 
 class ReadOnlyModelAdmin(OmoiModelAdmin):
-    """ReadOnlyInline that are only looked at: neither added nor changed nor deleted here."""
+    """Rows that are only looked at: neither added nor changed nor deleted here."""
 
     hidden: Iterable[str] = ()
 
@@ -139,7 +140,7 @@ class ReadOnlyModelAdmin(OmoiModelAdmin):
 
 
 class ReadOnlyInline(admin.TabularInline):
-    """ReadOnlyInline below a form that are only read; all fields are named in `fields`."""
+    """Rows below a form that are only read; all fields are named in `fields`."""
 
     template = "admin/rows.html"
     extra = 0
@@ -156,10 +157,17 @@ class ReadOnlyInline(admin.TabularInline):
 
 
 def admin_action(
-    title: str, verb: Callable[[Any, HttpRequest, str], Any], *, effect: str, least: int = 0
+    title: str,
+    verb: Callable[[Any, HttpRequest, str], Any],
+    *,
+    effect: str,
+    least: int = 0,
+    outlook: Callable[[Any, HttpRequest], str] = lambda row, request: "",
 ) -> Any:
     """An action that asks for a reason of `least` characters on its own page, then does `verb(row, request,
     reason)` to each row.
+
+    outlook: what would keep a row from it, shown beside the row before.
     """
 
     @admin.action(description=title, permissions=["act"])
@@ -173,6 +181,8 @@ def admin_action(
                 "title": title,
                 "effect": effect,
                 "rows": rows,
+                "shown": [(row, outlook(row, request)) for row in rows[:SHOWN]],
+                "left_out": max(0, len(rows) - SHOWN),
                 "opts": model_admin.opts,
                 "name": request.POST["action"],
                 "checkbox": ACTION_CHECKBOX_NAME,

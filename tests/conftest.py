@@ -67,18 +67,22 @@ def project(operator):
     )
 
 
-@pytest.fixture
-def ada(project, operator):
+def agent_with_a_key(name, project, operator):
     from agents.models import Agent
 
-    return Agent.objects.register(AgentSpec("ada", capacity=5), projects=[project], by=operator)
+    agent = Agent.objects.register(AgentSpec(name, capacity=5), projects=[project], by=operator)
+    agent.key_scopes = frozenset({"work", "tickets:write"})  # as if it came with such a key
+    return agent
+
+
+@pytest.fixture
+def ada(project, operator):
+    return agent_with_a_key("ada", project, operator)
 
 
 @pytest.fixture
 def bob(project, operator):
-    from agents.models import Agent
-
-    return Agent.objects.register(AgentSpec("bob", capacity=5), projects=[project], by=operator)
+    return agent_with_a_key("bob", project, operator)
 
 
 @pytest.fixture

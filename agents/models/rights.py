@@ -11,6 +11,7 @@ from agents.models.project import Member, Project
 from omoi_site.errors import Forbidden, NotFound
 
 SCOPES = ["work", "tickets:write", "gates:decide", "gates:force", "locks:force", "agents:register", "admin"]
+OF_AGENT = frozenset({"work"})
 OPERATOR = frozenset({"tickets:write", "work"})
 OF_ROLE = {
     Member.Role.VIEWER: frozenset[str](),
@@ -23,8 +24,9 @@ OF_ROLE = {
 def scopes(who: Actor, project: Project | None = None) -> frozenset[str]:
     """What `who` may do in `project`; without one, in the whole installation. A key's own scopes only narrow.
 
-    An agent has the scopes of its key, in its projects. A person has those of their role in the project, the
-    operator all; beyond projects nobody else has any. A plain string is a part of the system, which has all.
+    An agent has the scopes of its key, in its projects; a worker, which comes without one, may work. A person
+    has those of their role in the project, the operator all; beyond projects nobody else has any. A plain
+    string is a part of the system, which has all.
     """
     if isinstance(who, str):
         return frozenset(SCOPES)
@@ -33,7 +35,7 @@ def scopes(who: Actor, project: Project | None = None) -> frozenset[str]:
         elsewhere = (
             project is not None and not who.sees_all and not who.projects.filter(pk=project.pk).exists()
         )
-        return frozenset() if elsewhere else narrowed or frozenset()
+        return frozenset() if elsewhere else narrowed or OF_AGENT
     if sees_all(who):
         own = frozenset(SCOPES)
     else:
@@ -50,7 +52,12 @@ EITHER = " or "  # between scopes of which one will do
 
 
 def require(who: Actor, scope: str, project: Project | None = None) -> None:
-    """Raise Forbidden, naming the scope, unless `who` has it (`tickets:write or work`: one of them)."""
+    """Raise Forbidden, naming the scope, unless `who` has it (`tickets:write or work`: one of them).
+
+    Within one request nothing is read twice: what was asked with this right before is allowed.
+    """
+    if (scope, project.key if project else None) in (getattr(who, "rights_used", None) or ()):
+        return
     if scope and scopes(who, project).isdisjoint(scope.split(EITHER)):
         scope_text = f" in project {project}" if project else ""
         raise Forbidden(

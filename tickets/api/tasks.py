@@ -17,7 +17,7 @@ from agents.api.view import View
 from omoi_site.database import sql
 from omoi_site.errors import NotFound
 from tickets.api.fields import IdField, PhaseField, PriorityField, number
-from tickets.models import NotReady, Task
+from tickets.models import Task
 
 
 class NeedOut(serializers.Serializer):
@@ -220,13 +220,10 @@ class WhyIn(Shape):
 
 
 class TaskActView(View):
-    """`cancellation`, `retry` and `bump` are one route each, over the verb named; `refusal` is said when the
-    task is in no state for it.
-    """
+    """`cancellation`, `retry` and `bump` are one route each, over the verb named."""
 
     scope = "tickets:write"
     verb = "cancel"
-    refusal = ""
 
     @route(
         "Cancel, retry or bump a task",
@@ -238,8 +235,7 @@ class TaskActView(View):
     )
     def post(self, request: Request, pk: str) -> Response:
         data, task = parse(WhyIn, request), the_task(self, pk)
-        if not getattr(Task.objects.filter(pk=task.pk), self.verb)(by=request.user, reason=data["reason"]):
-            raise NotReady(f"task {task.key} is {Task.objects.get(pk=task.pk).state}: {self.refusal}")
+        Task.objects.act(task.pk, self.verb, by=request.user, reason=data["reason"])
         return Response(standing(task.pk))
 
 

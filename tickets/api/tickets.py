@@ -297,12 +297,15 @@ class TransitionsView(View):
     scope = "tickets:write"
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        with self.told(request, kwargs["key"]):
+        with self.recorded(request, kwargs["key"], ""):
             super().initial(request, *args, **kwargs)
 
     @contextmanager
-    def told(self, request: Request, key: str) -> Iterator[None]:
-        """Who may not move a ticket they see, and tries, is told of in the journal too."""
+    def recorded(self, request: Request, key: str, to: str) -> Iterator[None]:
+        """Who may not move a ticket they see, and tries, is refused in the journal too.
+
+        to: where they want it to go; empty while the body has not been read.
+        """
         try:
             yield
         except Forbidden as refusal:
@@ -313,7 +316,7 @@ class TransitionsView(View):
             )
             if ticket is None:
                 raise
-            with Ticket.objects.record_refusals(ticket.pk, "", by=request.user):
+            with Ticket.objects.record_refusals(ticket.pk, to, by=request.user):
                 raise refusal
 
     @route("Where it could go, and what is missing", gives=WayOut(many=True), refuses=(404,), tag="tickets")
@@ -331,7 +334,7 @@ class TransitionsView(View):
     )
     def post(self, request: Request, key: str) -> Response:
         data = parse(TransitionIn, request)
-        with self.told(request, key):
+        with self.recorded(request, key, data["to"]):
             ticket = the_ticket(self, key)
         cause = {"cause": data["class"]} if "class" in data else {}
         how = {"reason": data["reason"], "force": data["force"], "version": self.matched(), **cause}

@@ -17,9 +17,6 @@ from tickets.api import (
     workflows,
 )
 
-ENDED = "only an open task can be cancelled"
-LIVE = "only a failed or cancelled task can be retried"
-
 urlpatterns = [
     path("imports", imports.ImportsView.as_view()),
     path("claims", claims.ClaimsView.as_view()),
@@ -38,12 +35,9 @@ urlpatterns = [
     path("tasks", tasks.TasksView.as_view()),
     path("tasks/<str:pk>", tasks.TaskView.as_view()),
     path("tasks/<str:pk>/explain", tasks.TaskExplainView.as_view()),
-    path("tasks/<str:pk>/cancellation", tasks.TaskActView.as_view(verb="cancel", refusal=ENDED)),
-    path("tasks/<str:pk>/retry", tasks.TaskActView.as_view(verb="retry", refusal=LIVE)),
-    path(
-        "tasks/<str:pk>/bump",
-        tasks.TaskActView.as_view(verb="bump", refusal="only an open task can be bumped"),
-    ),
+    path("tasks/<str:pk>/cancellation", tasks.TaskActView.as_view(verb="cancel")),
+    path("tasks/<str:pk>/retry", tasks.TaskActView.as_view(verb="retry")),
+    path("tasks/<str:pk>/bump", tasks.TaskActView.as_view(verb="bump")),
     path("tasks/<str:pk>/completion", claims.CompletionView.as_view()),
     path("tasks/<str:pk>/failure", claims.FailureView.as_view()),
     path("tasks/<str:pk>/progress", claims.ProgressView.as_view()),

@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from agents import profiles
-from agents.models import Actor, Event, Project, label, via
+from agents.models import Actor, Event, Project, label, rights, via
 from omoi_site.database import sql
 from omoi_site.errors import Invalid, VersionConflict
 from tickets.workflows import document as documents
@@ -78,6 +78,8 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
         With `version` only over that one, else VersionConflict. `by`: who installs it; what is shipped comes
         without.
         """
+        if by is not None:
+            rights.require(by, "admin")
         plan = self.checked(source)
         sql.rows("SELECT pg_advisory_xact_lock(hashtextextended('workflow ' || %s, 0))", [plan.name])
         newest = self.filter(name=plan.name).order_by("-version").first()

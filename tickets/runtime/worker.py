@@ -241,11 +241,15 @@ class Worker:
         """
         claim, ending = held.claim, held.ending
         assert ending
+        if not ending.files:
+            return
+        ticket = Ticket.objects.select_related("project").get(pk=claim.ticket_id)
         try:
             for file in ending.files:
                 new = NewArtifact(file.type, file.content, name=file.path, phase=claim.phase, path=file.path)
-                ticket, task = Ticket(pk=claim.ticket_id), Task(pk=claim.task)
-                Artifact.objects.submit(ticket, new, task=task, fence=claim.fence, by=self.agent)
+                Artifact.objects.submit(
+                    ticket, new, task=Task(pk=claim.task), fence=claim.fence, by=self.agent
+                )
         except ClaimLost:
             log.info("%s was lost before what it left was handed in", claim.key)  # settling is told the same
         except OmoiError as refusal:

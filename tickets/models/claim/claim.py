@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from agents.models import Agent, AgentUnavailable, Project, via
+from agents.models import Agent, AgentUnavailable, Project, rights, via
 from agents.models.agent import phase_names, words
 from omoi_site.brokers import hints
 from omoi_site.database import sql
@@ -172,6 +172,7 @@ class Claiming(Leasing[Row]):
         Finding nothing, it first ends what has lapsed and wakes what is due, and looks once more.
         Raises AgentUnavailable, and CapacityFull when there is no room at all.
         """
+        rights.require(by, "work")
         asked = asking(by, limit, lease_s, capabilities, phases, project)
         took = self._take(asked)
         if took and took[0]["id"] is None and self._catch_up(took[0]):

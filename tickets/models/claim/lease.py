@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from django.db import models
 from psycopg.types.json import Jsonb
 
-from agents.models import Agent, via
+from agents.models import Agent, rights, via
 from omoi_site import limits
 from omoi_site.brokers import hints
 from omoi_site.database import sql
@@ -141,6 +141,7 @@ class Leasing(models.Manager[Row]):
 
         Returns (kept, lost): kept as {task, fence, lease_expires_at}, lost as {task, code, state, holder}.
         """
+        rights.require(by, "work")
         if not claims:
             return [], []
         answers = sql.rows(
@@ -167,6 +168,7 @@ class Leasing(models.Manager[Row]):
 
         The same release again is no error; otherwise raises ClaimLost.
         """
+        rights.require(by, "work")
         asked = {
             "task": task,
             "fence": fence,
@@ -190,6 +192,7 @@ class Leasing(models.Manager[Row]):
     @sql.atomic
     def tell(self, task: int, fence: int, progress: dict[str, Any], *, by: Agent) -> None:
         """Note how far the holder is (message, percent, checkpoint); raises ClaimLost."""
+        rights.require(by, "work")
         if not sql.rows(
             PROGRESS,
             {

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from django.db import models
 from psycopg.types.json import Jsonb
 
-from agents.models import Agent, via
+from agents.models import Agent, rights, via
 from omoi_site.brokers import hints
 from omoi_site.database import sql
 from tickets.models.claim.held import HELD, claims_now, lost
@@ -74,6 +74,7 @@ class Settling(models.Manager[Row]):
         The same act with the same fence again, while no newer fence exists, is answered with the task as it
         stands. Artifacts are kept of what was settled now, all of them or nothing at all.
         """
+        rights.require(by, "work")
         first = {
             outcome.task: outcome for outcome in reversed(outcomes)
         }  # of two outcomes of one task the first counts

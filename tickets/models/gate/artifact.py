@@ -11,7 +11,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Now
 
-from agents.models import Actor, Agent, label, via
+from agents.models import Actor, Agent, label, rights, via
 from omoi_site import limits
 from omoi_site.database import sql
 from omoi_site.errors import Invalid
@@ -53,6 +53,7 @@ class ArtifactQuerySet(models.QuerySet["Artifact"]):
 
         With a task its fence is needed: what an old holder brings is refused with ClaimLost.
         """
+        rights.require(by, "work" if task else "tickets:write", ticket.project)
         blob = Blob.objects.store(new.content)
         row = ticket.lock_in_order([ticket.pk])[ticket.pk]
         if task is not None:

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 from django.db import models
 
 from agents import profiles
-from agents.models import Actor, label, via
+from agents.models import Actor, label, rights, via
 from agents.models.agent import words
 from omoi_site import limits
 from omoi_site.database import sql
@@ -52,6 +52,7 @@ class TaskCreation(models.Manager[Row]):
         """Add tasks to a ticket, all or none, with their needs; a need names a task of the project or a `ref`
         of the batch.
         """
+        rights.require(by, "tickets:write", ticket.project)
         ids = self.insert(ticket, specs, by=by)
         stored = {task.pk: task for task in self.filter(pk__in=ids)}
         return [stored[pk] for pk in ids]
@@ -104,7 +105,7 @@ class TaskCreation(models.Manager[Row]):
             for spec, pk in zip(specs, ids, strict=True)
             for need in spec.needs
         ]
-        Need.objects.add(
+        Need.objects.insert(
             ticket.project_id, edges, names={ids[place]: ref for ref, place in place_of.items()}, by=by
         )
         counted = {end for edge in edges for end in (edge.parent, edge.child)}

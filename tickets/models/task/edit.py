@@ -10,7 +10,7 @@ from django.db import models
 from django.utils import timezone
 from psycopg.types.json import Jsonb
 
-from agents.models import Actor, label, via
+from agents.models import Actor, label, rights, via
 from agents.models.agent import words
 from agents.models.versioned import shown
 from omoi_site import limits
@@ -61,6 +61,7 @@ class TaskEdits(models.Manager[Row]):
         )
         if row is None:
             raise NotFound("no such task")
+        rights.require(by, "tickets:write", row.project)
         if row.state not in ("pending", "claimed"):
             raise NotReady(
                 f"task {row.key} is {row.state}: only an open task can be edited",

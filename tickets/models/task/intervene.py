@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from agents.models import Actor, label, via
+from agents.models import Actor, Project, label, rights, via
 from omoi_site import limits
 from omoi_site.brokers import hints
 from omoi_site.database import sql
@@ -81,12 +81,29 @@ class NotReady(OmoiError):
     title = "The task is not in a state for this"
 
 
+# What each act takes, said where a task is in no state for it.
+REFUSALS = {
+    "cancel": "only an open task can be cancelled",
+    "retry": "only a failed or cancelled task can be retried",
+    "bump": "only an open task can be bumped",
+}
+
+
 class TaskInterventions(WaitingTasks[Row]):
+    @sql.atomic
+    def act(self, pk: int, verb: str, *, by: Actor, reason: str) -> None:
+        """Cancel, retry or bump one task; raises NotReady where its state does not allow it."""
+        reason = limits.reason(reason, 1, "say why")
+        if not getattr(self.filter(pk=pk), verb)(by=by, reason=reason):
+            row = self.get(pk=pk)
+            raise NotReady(f"task {row.key} is {row.state}: {REFUSALS[verb]}")
+
     @sql.atomic
     def cancel(self, *, by: Actor, reason: str) -> list[int]:
         """Cancel the open tasks of this set, claimed ones too (their holders lose the claim); returns their
         ids.
         """
+        self._require(by)
         return cancel(self._ids(), by=by, reason=limits.reason(reason, 1, "say why it is cancelled"))
 
     @sql.atomic
@@ -107,6 +124,7 @@ class TaskInterventions(WaitingTasks[Row]):
         Those that could never be done where their tickets are now stay as they are; raises PhaseLeft when
         there is nothing else.
         """
+        self._require(by)
         reason = limits.reason(reason, 1, "say why it is tried again")
         # their tickets first, as whoever adds a task does: no ticket leaves the phase meanwhile as if nothing
         # were open in it
@@ -138,9 +156,16 @@ class TaskInterventions(WaitingTasks[Row]):
     @sql.atomic
     def bump(self, *, by: Actor, reason: str = "") -> list[int]:
         """Put the open tasks of this set before all other work, for good; returns their ids."""
+        self._require(by)
         gone = [row["id"] for row in _act(BUMP, "task.bumped", self._ids(), by, reason)]
         lower_floors(gone)
         return gone
+
+    def _require(self, by: Actor) -> None:
+        """Raise Forbidden unless `by` may change tasks in every project of this set."""
+        if not isinstance(by, str):
+            for project in Project.objects.filter(pk__in=self.order_by().values("project_id")):
+                rights.require(by, "tickets:write", project)
 
     def _ids(self) -> list[int]:
         return list(self.order_by("id").values_list("id", flat=True))

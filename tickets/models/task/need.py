@@ -15,7 +15,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from django.db import models
 
-from agents.models import Actor, label, via
+from agents.models import Actor, Project, label, rights, via
 from omoi_site.database import sql
 from omoi_site.errors import Faults, OmoiError, short
 from tickets.models.journal_sql import task_events
@@ -80,6 +80,14 @@ class NeedManager(models.Manager["Need"]):
         Raises Cycle with the tasks on it, by their `names` or else their keys, and Invalid for tasks of
         another project.
         """
+        rights.require(by, "tickets:write", Project.objects.get(pk=project))
+        return self.insert(project, edges, by=by, names=names)
+
+    @sql.atomic
+    def insert(
+        self, project: int, edges: Sequence[Edge], *, by: Actor, names: Mapping[int, str] | None = None
+    ) -> int:
+        """As `add`, for verbs that have asked for the right."""
         if not edges:
             return 0
         self.lock_graph(project)
@@ -127,6 +135,7 @@ class NeedManager(models.Manager["Need"]):
     @sql.atomic
     def remove(self, need: Need, *, by: Actor) -> None:
         """Take an edge away; its child is counted anew."""
+        rights.require(by, "tickets:write", need.child.project)
         project = need.child.project_id
         self.lock_graph(project)
         sql.rows("SELECT id FROM tickets_task WHERE id = %s FOR NO KEY UPDATE", [need.parent_id])

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from django.db import DatabaseError, OperationalError, connection, models, transaction
 
-from agents.models import Actor
+from agents.models import Actor, rights
 from omoi_site import limits
 from omoi_site.database import sql
 from omoi_site.errors import NotFound, OmoiError
@@ -21,11 +21,13 @@ from tickets.models.explain.conditions import AUTOMATIC
 from tickets.models.explain.tickets import WaitingTickets
 from tickets.models.gate.verdict import GateClosed, Verdict
 from tickets.models.ticket.history import PhaseMove
-from tickets.models.ticket.transitions import Transitions
+from tickets.models.ticket.transitions import LEADS_TO, MOVES, Transitions
 
 Row = TypeVar("Row", bound=Transitions)
 
 MOST, MOST_AGAIN = 200, 20  # tickets tried in one go: for the first time, and in vain before
+
+JUDGE = f"tickets:write{rights.EITHER}work"  # the right to have a gate judged
 
 log = logging.getLogger(__name__)
 
@@ -49,10 +51,26 @@ class Moves(WaitingTickets[Row]):
         sql.rows("SELECT id FROM tickets_ticket WHERE id = %s FOR NO KEY UPDATE", [pk])
         # read anew, not refreshed: that takes the protection off the phase of all tickets, in every thread
         ticket = self.select_related("project", "workflow").get(pk=pk)
+        rights.require(by, JUDGE, ticket.project)
         newer: Verdict | None = ticket.verdicts.filter(pk__gt=newest or 0).first()
         if newer and not newer.stale_for(ticket):
             return newer
         return Verdict.objects.judge(ticket, by=by)
+
+    def act(self, pk: int, verb: str, *, by: Actor, version: int | None = None, **how: Any) -> Row:
+        """Do `verb` to one ticket. A move by its name leads where it usually does, and goes the way of `move`."""
+        if verb not in MOVES:
+            return super().act(pk, verb, by=by, version=version, **how)
+        ticket = self.select_related("workflow").filter(pk=pk).first()
+        if ticket is None:
+            raise NotFound("no such ticket")
+        if to := ticket.usual_destination(verb):
+            # as it is now: by another phase it would be another move
+            version = ticket.version if version is None else version
+            self.move(pk, to, by=by, version=version, **how)
+            return self.get(pk=pk)
+        with self.told_if_refused(pk, LEADS_TO.get(verb, ticket.phase), by=by):
+            return super().act(pk, verb, by=by, version=version, **how)
 
     def move(
         self,

@@ -27,6 +27,7 @@ from tickets.models.ticket.import_run import ImportRun
 from tickets.models.ticket.import_tickets import BATCH, create_tickets
 from tickets.models.ticket.inherited import HOLDS
 from tickets.models.ticket.ticket import Ticket
+from tickets.models.ticket.transitions import WRITE
 from tickets.models.workflow import Workflow
 from tickets.workflows.document import Plan
 
@@ -48,6 +49,7 @@ def import_backlog(
     Raises Forbidden where finished work comes in and `by` has no right to force a move, and Cycle when needs
     or parents would go round together with what is here.
     """
+    rights.require(by, WRITE, project)
     Need.objects.lock_graph(
         project.pk
     )  # before any row; and so imports of a project come one after the other

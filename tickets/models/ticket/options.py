@@ -9,19 +9,7 @@ from typing import Any
 from agents.models import Actor, rights
 from tickets.models.gate.verdict import Case, run_checks
 from tickets.models.ticket.ticket import Ticket
-from tickets.models.ticket.transitions import FORCE, REASON
-
-MOVE = "tickets:write"
-# Each move with the right it takes, and how many characters its reason must have at least.
-MOVES = {
-    "advance": (MOVE, 0),
-    "send_back": (MOVE, 1),
-    "unblock": (MOVE, 0),
-    "reopen": (MOVE, 1),
-    "block": (MOVE, 1),
-    "cancel": (MOVE, 1),
-    "force": (FORCE, REASON),
-}
+from tickets.models.ticket.transitions import MOVES
 
 
 @dataclass(frozen=True)

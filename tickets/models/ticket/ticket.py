@@ -26,7 +26,7 @@ from tickets.models.ticket.left_phases import FOLLOW_UP
 from tickets.models.ticket.link import Link
 from tickets.models.ticket.record import named
 from tickets.models.ticket.spec import TicketSpec
-from tickets.models.ticket.transitions import FORCE, REASON, Ground, Transitions
+from tickets.models.ticket.transitions import FORCE, REASON, WRITE, Ground, Transitions
 from tickets.models.workflow import Workflow
 
 NEXT_NUMBER = """
@@ -96,6 +96,7 @@ class TicketManager(TicketManagerBase["Ticket"]):
 
         A refusal to open it under a workflow, or in a phase past the first, is kept in the project's journal.
         """
+        rights.require(by, WRITE, project)
         with self.record_refused_creation(project, spec.phase or "the first phase", by=by):
             workflow = spec.workflow
             if not isinstance(workflow, Workflow):
@@ -175,12 +176,14 @@ class Ticket(Transitions):
 
     def pause(self, *, by: Actor, reason: str = "") -> None:
         """Grant none of its tasks until it is resumed; running claims go on."""
+        rights.require(by, WRITE, self.project)
         if not self.paused:
             self.paused, self.paused_at, self.pause_reason = True, timezone.now(), limits.reason(reason)
             self.record("ticket.paused", by=by, reason=reason)
             self.hold_tasks()
 
     def resume(self, *, by: Actor, reason: str = "") -> None:
+        rights.require(by, WRITE, self.project)
         if self.paused:
             self.paused, self.paused_at, self.pause_reason = False, None, ""
             self.record("ticket.resumed", by=by, reason=reason)
@@ -188,12 +191,14 @@ class Ticket(Transitions):
 
     def archive(self, *, by: Actor, reason: str = "") -> None:
         """Put it out of sight; none of its tasks is granted while it is there."""
+        rights.require(by, WRITE, self.project)
         if not self.archived_at:
             self.archived_at = timezone.now()
             self.record("ticket.archived", by=by, reason=reason)
             self.hold_tasks()
 
     def restore(self, *, by: Actor, reason: str = "") -> None:
+        rights.require(by, WRITE, self.project)
         if self.archived_at:
             self.archived_at = None
             self.record("ticket.restored", by=by, reason=reason)
@@ -210,6 +215,7 @@ class Ticket(Transitions):
         labels: Sequence[str] | None = None,
     ) -> None:
         """Change what is given; open tasks that had the ticket's priority take the new one."""
+        rights.require(by, WRITE, self.project)
         values = {
             "title": title,
             "description": description,

@@ -30,6 +30,19 @@ SEEDING = {
 }  # who only comes back finds its tasks as they were
 FORCE = "gates:force"  # the right to go past a gate
 REASON = 10  # visible characters a forced act must give at least
+WRITE = "tickets:write"
+# Each move with the right it takes, and how many characters its reason must have at least.
+MOVES = {
+    "advance": (WRITE, 0),
+    "send_back": (WRITE, 1),
+    "unblock": (WRITE, 0),
+    "reopen": (WRITE, 1),
+    "block": (WRITE, 1),
+    "cancel": (WRITE, 1),
+    "force": (FORCE, REASON),
+}
+
+LEADS_TO = {"block": BLOCKED, "cancel": CANCELLED}  # moves that lead to one place alone
 
 
 class Transitions(TicketRecord):
@@ -47,6 +60,7 @@ class Transitions(TicketRecord):
 
         To be done it must have none in any phase.
         """
+        self.expect_permitted("advance", by)
         onward = self.destinations("advance")
         to = to or next(iter(onward), "")
         if to not in onward:
@@ -71,11 +85,14 @@ class Transitions(TicketRecord):
         return self._move(to, Ground.UNGATED, by=by, reason=reason)
 
     @transition(field="phase", source="*", target=RETURN_VALUE())
-    def send_back(self, to: str, *, by: Actor, reason: str) -> str:
-        """Go back to an earlier phase; pending tasks of the left phase are held and its claims revoked."""
+    def send_back(self, to: str = "", *, by: Actor, reason: str) -> str:
+        """Go back to `to`, or one phase; pending tasks of the left phase are held and its claims revoked."""
+        self.expect_permitted("send_back", by)
+        to = to or self.usual_destination("send_back")
         if to not in self.destinations("send_back"):
             raise TransitionNotAllowed(
-                f"{self.key} cannot go back from {spoken.phase(self.phase)} to {spoken.phase(to)}"
+                f"{self.key} cannot go back from {spoken.phase(self.phase)}"
+                f"{f' to {spoken.phase(to)}' if to else ''}"
             )
         reason = limits.reason(reason, 1, "say why it goes back")
         self._take_claims_back(by)
@@ -84,6 +101,7 @@ class Transitions(TicketRecord):
     @transition(field="phase", source="*", target=RETURN_VALUE())
     def block(self, *, by: Actor, reason: str, cause: str = BlockedClass.DEPENDENCY) -> str:
         """Stop granting its tasks; running claims go on."""
+        self.expect_permitted("block", by)
         if not self.destinations("block"):
             raise TransitionNotAllowed(
                 f"{self.key} stands in {spoken.phase(self.phase)} and cannot be blocked"
@@ -96,11 +114,13 @@ class Transitions(TicketRecord):
     @transition(field="phase", source="*", target=RETURN_VALUE())
     def unblock(self, to: str | None = None, *, by: Actor, reason: str = "") -> str:
         """Return to the phase it was blocked in, or to an earlier one."""
+        self.expect_permitted("unblock", by)
         return self._return("unblock", BLOCKED, to, Ground.UNBLOCKED, by=by, reason=reason)
 
     @transition(field="phase", source="*", target=RETURN_VALUE())
     def cancel(self, *, by: Actor, reason: str) -> str:
         """Give it up: all its open tasks are cancelled with it."""
+        self.expect_permitted("cancel", by)
         if not self.destinations("cancel"):
             raise TransitionNotAllowed(
                 f"{self.key} stands in {spoken.phase(self.phase)} and cannot be cancelled"
@@ -114,6 +134,7 @@ class Transitions(TicketRecord):
         """Return from CANCELLED to the phase it was cancelled in, or to an earlier one; its tasks stay as
         they are.
         """
+        self.expect_permitted("reopen", by)
         reason = limits.reason(reason, 1, "say why it is reopened")
         return self._return("reopen", CANCELLED, to, Ground.REOPENED, by=by, reason=reason)
 
@@ -122,7 +143,7 @@ class Transitions(TicketRecord):
         """Put it into any phase of its workflow, past gates and order: a right of its own, and the reason
         stays visible.
         """
-        rights.require(by, FORCE, self.project)
+        self.expect_permitted("force", by)
         if to not in self.destinations("force"):
             raise TransitionNotAllowed(
                 f"{self.key} stands in {spoken.phase(self.phase)} and cannot be forced to {spoken.phase(to)}"
@@ -186,6 +207,16 @@ class Transitions(TicketRecord):
             case "block":
                 return [BLOCKED]
         raise ValueError(verb)
+
+    def usual_destination(self, verb: str) -> str:
+        """Where this move leads unless somebody says more; empty where it is not possible, and of `force`."""
+        phases = self.destinations(verb) if verb != "force" else []
+        usual = reversed(phases) if verb in ("send_back", "unblock", "reopen") else iter(phases)
+        return next(usual, "")
+
+    def expect_permitted(self, verb: str, by: Actor) -> None:
+        """Raise Forbidden unless `by` may make this move here."""
+        rights.require(by, MOVES[verb][0], self.project)
 
     def expect_movable(self) -> None:
         """Refuse to move what is archived."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from omoi_site.database import sql
-from tickets.models import NotReady, Task, Ticket
+from tickets.models import Task, Ticket
 from tickets.pages.actions.action import TaskAction, expect_state
 
 
@@ -14,16 +14,13 @@ class Intervention(TaskAction):
     """One of the verbs a person may use on tasks, for one of them."""
 
     done: ClassVar[str]
-    refusal: ClassVar[str]
 
     @sql.atomic
     def do(self, values: dict[str, Any]) -> str:
         with Ticket.objects.lock(pk=self.task.ticket_id):  # a ticket comes before its tasks
             task = Task.objects.select_for_update(no_key=True).get(pk=self.task.pk)
             expect_state(str(task.events), values)
-            tasks = Task.objects.filter(pk=task.pk)
-            if not getattr(tasks, self.name)(by=self.by, reason=values["reason"]):
-                raise NotReady(f"task {task.key} is {task.state}: {self.refusal}")
+            Task.objects.act(task.pk, self.name, by=self.by, reason=values["reason"])
         return f"{self.task.key} {self.done}"
 
 
@@ -33,7 +30,6 @@ class Retry(Intervention):
     icon = "rotate-ccw"
     event = "task.retried"
     done = "is back in the queue"
-    refusal = "only a failed or cancelled task can be retried"
 
     @property
     def available(self) -> bool:
@@ -50,7 +46,6 @@ class Bump(Intervention):
     icon = "chevrons-up"
     event = "task.bumped"
     done = "goes first"
-    refusal = "only an open task can be bumped"
 
     @property
     def available(self) -> bool:
@@ -68,7 +63,6 @@ class Cancel(Intervention):
     event = "task.cancelled"
     dangerous = True
     done = "is cancelled"
-    refusal = "only an open task can be cancelled"
 
     @property
     def available(self) -> bool:

@@ -1,0 +1,73 @@
+"""What gates judge: artifacts, their contents, and verdicts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from omoi_site.admin_base import ReadOnlyModelAdmin, badge, since
+from tickets.admin.filters import PhaseFilter
+from tickets.models import Artifact, Blob, Chunk, Verdict
+
+
+class SizeFilter(admin.SimpleListFilter):
+    title, parameter_name, field = "size", "size", "size"
+    steps = {"small": (0, 1 << 16), "medium": (1 << 16, 1 << 20), "large": (1 << 20, 1 << 62)}
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("small", "Under 64 KiB"), ("medium", "64 KiB to 1 MiB"), ("large", "1 MiB and more")]
+
+    def queryset(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
+        least, most = self.steps.get(self.value() or "", (0, 1 << 62))
+        return rows.filter(**{f"{self.field}__gte": least, f"{self.field}__lt": most})
+
+
+class SizeOfBlobFilter(SizeFilter):
+    field = "blob__size"
+
+
+@admin.register(Artifact)
+class ArtifactAdmin(ReadOnlyModelAdmin):
+    inside = "ticket__project"
+    list_display = ["ticket", "phase", "name", "type", "revision", "by", since("at")]
+    list_filter = ["type", PhaseFilter, ("at", admin.DateFieldListFilter)]
+    search_fields = ["=ticket__key", "name", "=blob__hash"]
+    list_select_related = ["ticket"]
+    ordering = ["-id"]
+
+
+@admin.register(Blob)
+class BlobAdmin(ReadOnlyModelAdmin):
+    internal = True
+    list_display = ["hash", "size"]
+    list_filter = [SizeFilter]
+    search_fields = ["hash__startswith"]
+    ordering = ["hash"]
+
+
+@admin.register(Chunk)
+class ChunkAdmin(ReadOnlyModelAdmin):
+    internal = True
+    hidden = ["data"]
+    list_display = ["blob", "number"]
+    list_filter = [SizeOfBlobFilter]
+    search_fields = ["=blob__hash"]
+    list_select_related = ["blob"]
+    ordering = ["-id"]
+
+
+@admin.register(Verdict)
+class VerdictAdmin(ReadOnlyModelAdmin):
+    inside = "ticket__project"
+    list_display = ["ticket", "phase", "shown_passed", "by", since("at")]
+    list_filter = ["passed", PhaseFilter, ("at", admin.DateFieldListFilter)]
+    search_fields = ["=ticket__key", "=by"]
+    list_select_related = ["ticket"]
+    ordering = ["-id"]
+
+    @admin.display(description="verdict", ordering="passed")
+    def shown_passed(self, verdict: Verdict) -> str:
+        return badge("passed", "ok") if verdict.passed else badge("failed", "bad")

@@ -1,0 +1,57 @@
+"""Agents with what they hold, and when each sweep ran."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest
+
+from agents.admin import AgentAdmin
+from agents.models import Agent
+from omoi_site.admin_base import ReadOnlyInline, ReadOnlyModelAdmin, UnscopedModelAdmin, since
+from tickets.models import SweepRun, Task
+
+
+@admin.register(SweepRun)
+class SweepRunAdmin(ReadOnlyModelAdmin, UnscopedModelAdmin):
+    internal = True
+    list_display = ["name", since("at")]
+    list_filter = [("at", admin.DateFieldListFilter)]
+    search_fields = ["name"]
+
+
+class HeldTaskInline(ReadOnlyInline):
+    model, fk_name = Task, "holder"
+    readonly_fields = ["key", "title", "phase", "attempts", "claimed_at", "lease_expires_at"]
+    fields = [*readonly_fields]
+    verbose_name_plural = "what it holds"
+
+
+admin.site.unregister(Agent)
+
+
+@admin.register(Agent)
+class FleetAdmin(AgentAdmin):
+    """The agents, with what they hold."""
+
+    list_display = [*AgentAdmin.list_display, "holds"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:
+        held = (
+            Task.objects.filter(holder=OuterRef("pk"))
+            .order_by()
+            .values("holder")
+            .annotate(n=Count("pk"))
+            .values("n")
+        )
+        return super().get_queryset(request).annotate(holding=Coalesce(Subquery(held), 0))
+
+    @admin.display(ordering="holding")
+    def holds(self, agent: Any) -> str:
+        return f"{agent.holding} of {agent.capacity}"
+
+    def get_inlines(self, request: HttpRequest, obj: Agent | None) -> list[Any]:
+        return [HeldTaskInline] if obj else []

@@ -1,0 +1,187 @@
+"""Tickets and their history. The phase is moved by moves alone, as over the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from agents.admin import OwnProjects
+from omoi_site import spoken
+from omoi_site.admin_base import (
+    OmoiModelAdmin,
+    ReadOnlyInline,
+    ReadOnlyModelAdmin,
+    admin_action,
+    badge,
+    since,
+)
+from tickets.admin.filters import PhaseFilter
+from tickets.models import PhaseMove, Ticket, TicketSpec
+from tickets.models.ticket.options import MOVES, options
+from tickets.models.ticket.record import BlockedClass
+from tickets.workflows.document import BLOCKED, CANCELLED
+
+
+def acted(verb: str, **how: Any) -> Any:
+    """The verb of that name on one ticket."""
+    return lambda ticket, request, reason: Ticket.objects.act(
+        ticket.pk, verb, by=request.user, reason=reason, **how
+    )
+
+
+def move_action(title: str, verb: str, *, effect: str, **how: Any) -> Any:
+    """The move of this name, with the reason it takes, and beside each ticket what `options` says of it."""
+
+    def outlook(ticket: Ticket, request: HttpRequest) -> str:
+        possible = options(ticket, request.user, judge=verb == "advance")
+        option = next((option for option in possible if option.verb == verb), None)
+        if option is None:
+            return f"not possible in {spoken.phase(ticket.phase)}"
+        if not option.permitted:
+            return f"this needs the scope {option.scope}, which you do not have in {ticket.project}"
+        return "; ".join(str(reason["how"]) for reason in option.unmet)
+
+    _, least = MOVES[verb]
+    return admin_action(title, acted(verb, **how), effect=effect, least=least, outlook=outlook)
+
+
+class TicketForm(forms.ModelForm):
+    """Only what may be edited; the phase is moved by moves alone."""
+
+    class Meta:
+        model = Ticket
+        fields = ["project", "title", "description", "priority", "labels"]
+
+
+class PhaseMoveInline(ReadOnlyInline):
+    model = PhaseMove
+    fields = ["move", "from_phase", "to_phase", "ground", "reason", "by", "at"]
+    verbose_name_plural = "history"
+
+
+@admin.register(Ticket)
+class TicketAdmin(OmoiModelAdmin):
+    inside = "project"
+    form = TicketForm
+    list_display = [
+        "key",
+        "title",
+        "shown_phase",
+        "priority",
+        "project",
+        since("phase_since"),
+        since("created_at"),
+    ]
+    list_filter = [
+        PhaseFilter,
+        "priority",
+        "paused",
+        ("archived_at", admin.EmptyFieldListFilter),
+        ("phase_since", admin.DateFieldListFilter),
+        ("project", OwnProjects),
+    ]
+    search_fields = ["key", "title", "=source_id"]
+    list_select_related = ["project", "workflow"]
+    autocomplete_fields = ["project"]
+    shown_fields = [
+        "key",
+        "phase",
+        "previous_phase",
+        "phase_since",
+        "workflow",
+        "parent",
+        "paused",
+        "pause_reason",
+        "blocked_class",
+        "blocked_reason",
+        "move_fault",
+    ]
+    shown_fields += ["summary", "source", "source_id", "external_ref", "version", "archived_at", "created_at"]
+    actions = [
+        admin_action(
+            "Pause tickets",
+            acted("pause"),
+            effect="No task of theirs is granted until they are resumed. Claims that run go on.",
+        ),
+        admin_action("Resume tickets", acted("resume"), effect="Their ready tasks can be claimed again."),
+        move_action(
+            "Advance tickets",
+            "advance",
+            effect="They go on to their next phase. A gate is judged first, and opens on evidence alone.",
+        ),
+        move_action(
+            "Send tickets back",
+            "send_back",
+            effect="They go back one phase. Open tasks of the phase they leave are held, its claims revoked.",
+        ),
+        move_action(
+            "Block tickets",
+            "block",
+            effect="They wait for a clarification; no task is granted.",
+            cause=BlockedClass.CLARIFICATION,
+        ),
+        move_action("Unblock tickets", "unblock", effect="They return to the phase they were blocked in."),
+        move_action("Cancel tickets", "cancel", effect="All their open tasks are cancelled with them."),
+        move_action("Reopen tickets", "reopen", effect="They return to the phase they were cancelled in."),
+        admin_action(
+            "Archive tickets", acted("archive"), effect="They leave the board. Their history stays."
+        ),
+    ]
+
+    @admin.display(description="phase", ordering="phase")
+    def shown_phase(self, ticket: Ticket) -> str:
+        tone = (
+            "ok"
+            if ticket.done
+            else "warn"
+            if ticket.phase == BLOCKED or ticket.paused
+            else "mute"
+            if ticket.phase == CANCELLED
+            else "run"
+        )
+        return badge(ticket.phase.lower() + (" · paused" if ticket.paused else ""), tone)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Ticket]:
+        return super().get_queryset(request).defer("context")
+
+    def get_fields(self, request: HttpRequest, obj: Ticket | None = None) -> Any:
+        return [
+            *(self.shown_fields[:2] if obj else []),
+            *TicketForm.Meta.fields,
+            *(self.shown_fields[2:] if obj else []),
+        ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Ticket | None = None) -> Any:
+        return [*self.shown_fields, "project"] if obj else []
+
+    def get_inlines(self, request: HttpRequest, obj: Ticket | None) -> list[Any]:
+        return [PhaseMoveInline] if obj else []
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, ticket: Ticket, form: forms.ModelForm, change: bool) -> None:
+        data = form.cleaned_data
+        if not change:
+            spec = TicketSpec(**{name: data[name] for name in TicketForm.Meta.fields if name != "project"})
+            made = Ticket.objects.open(data["project"], spec, by=request.user)
+            ticket.__dict__.update(made.__dict__)
+            return
+        Ticket.objects.act(
+            ticket.pk, "edit", by=request.user, **{name: data[name] for name in form.changed_data}
+        )
+
+
+@admin.register(PhaseMove)
+class PhaseMoveAdmin(ReadOnlyModelAdmin):
+    inside = "ticket__project"
+    hidden = ["xid"]
+    list_display = ["ticket", "move", "from_phase", "to_phase", "ground", "by", "reason", since("at")]
+    list_filter = ["ground", ("at", admin.DateFieldListFilter)]
+    search_fields = ["=ticket__key", "=by"]
+    list_select_related = ["ticket"]
+    ordering = ["-id"]
