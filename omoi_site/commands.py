@@ -53,6 +53,16 @@ class Unreadable(NotFound):
     next_action = "Name a file that this user may read, or `-` and pipe the text in."
 
 
+class VerbParser(CommandParser):
+    """The arguments of one verb of a command: what is wrong with them is answered with the verb's own usage."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        values, unknown = super().parse_known_args(args, namespace)
+        if unknown:  # the command's parser would refuse them, with its own usage
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return values, unknown
+
+
 class Command(BaseCommand):
     """A command of ours: give it `act`, and `show` for people; or several verbs (`projects create`), added by
     `verbs`.
@@ -83,7 +93,7 @@ class Command(BaseCommand):
         """A function that adds a verb: `add("create", act=self.create, show=self.created, help=…)` returns
         the parser of its arguments.
         """
-        subcommands = parser.add_subparsers(metavar="VERB", required=True)
+        subcommands = parser.add_subparsers(metavar="VERB", required=True, parser_class=VerbParser)
 
         def add(
             name: str, *, act: Callable[..., Document], show: Callable[[Document], None], help: str

@@ -57,6 +57,14 @@ def test_a_command_ends_with_0_when_done_1_when_refused_and_2_when_used_wrongly(
     assert "already" in json.loads(refused.stdout)["detail"]
 
 
+@pytest.mark.parametrize("wrong", ["", "KEY --no-such", "KEY --profile"])
+def test_who_uses_a_verb_wrongly_sees_the_usage_of_that_verb(wrong):
+    refused = run("projects", "create", *wrong.split())
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("usage: manage.py projects create ")
+    assert "manage.py projects create: error: " in refused.stderr
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     ("words", "way_out"),
