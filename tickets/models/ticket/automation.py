@@ -69,7 +69,7 @@ class Moves(WaitingTickets[Row]):
             version = ticket.version if version is None else version
             self.move(pk, to, by=by, version=version, **how)
             return self.get(pk=pk)
-        with self.told_if_refused(pk, LEADS_TO.get(verb, ticket.phase), by=by):
+        with self.record_refusals(pk, LEADS_TO.get(verb, ticket.phase), by=by):
             return super().act(pk, verb, by=by, version=version, **how)
 
     def move(
