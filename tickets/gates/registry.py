@@ -58,11 +58,9 @@ class GateCheck:
     parameters: dict[str, Any]
     function: Function
 
-    def faults(self, entry: dict[str, Any]) -> list[str]:
+    def errors(self, parameters: dict[str, Any]) -> list[jsonschema.ValidationError]:
         """What is wrong with these parameters."""
-        return [
-            error.message for error in jsonschema.Draft202012Validator(self.parameters).iter_errors(entry)
-        ]
+        return list(jsonschema.Draft202012Validator(self.parameters).iter_errors(parameters))
 
 
 _checks: dict[str, GateCheck] = {}

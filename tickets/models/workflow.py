@@ -14,6 +14,8 @@ from agents.models import Actor, Event, Project, label, rights, via
 from omoi_site.database import sql
 from omoi_site.errors import Invalid, VersionConflict
 from tickets.workflows import document as documents
+from tickets.workflows.fault_texts import place
+from tickets.workflows.faults import Fault
 
 DEFAULT = "software_delivery"
 
@@ -60,14 +62,14 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
         """
         plan = documents.read(source)
         faults = [
-            {"field": f"{where}.{name}", "code": "invalid_workflow", "message": message}
-            for where, seed in documents.seeds(plan.document)
+            Fault((*path, *name.split(".")), f"{place(plan.document, path)}: {message}")
+            for path, seed in documents.seeds(plan.document)
             for name, message in profiles.faults(seed.get("profile", ""), seed.get("slots", {})).items()
             if "{"
             not in str(seed.get("slots", {}).get(name.removeprefix("slots.")))  # filled in when it is added
         ]
         if faults:
-            raise documents.InvalidWorkflow(errors=faults)
+            raise documents.refusal(faults, source)
         return plan
 
     @sql.atomic

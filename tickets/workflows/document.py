@@ -1,112 +1,23 @@
 """A workflow document: phases in order, the moves between them, what they do by themselves.
 
-Read from YAML or a dict, checked against `SCHEMA` and for sense; every fault is named at once.
+Read from YAML or a dict, checked against its schema and for sense; every fault is named at once.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-
-from omoi_site.errors import Invalid
-from tickets.gates import registry
+from omoi_site.errors import Invalid, in_words
 from tickets.workflows import plain_yaml
+from tickets.workflows.faults import Fault, faults_of, seeds_of
+from tickets.workflows.schema import BLOCKED as BLOCKED
+from tickets.workflows.schema import CANCELLED as CANCELLED
+from tickets.workflows.schema import schema as schema
 
-BLOCKED, CANCELLED = "BLOCKED", "CANCELLED"  # every workflow has them without naming them
 SHIPPED = Path(__file__).parent / "shipped"
-NAME = r"^[a-z][a-z0-9_]{0,62}$"
-PHASE = r"^[A-Z][A-Z0-9_]{0,59}$"
-COUNTED = 1_000  # faults of its shape: each costs time to find
-
-CAPABILITY = {"type": "string", "minLength": 1, "maxLength": 100}
-TASKS: dict[str, Any] = {
-    "type": "array",
-    "maxItems": 100,
-    "items": {
-        "type": "object",
-        "required": ["title"],
-        "additionalProperties": False,
-        "properties": {
-            "ref": {"type": "string", "minLength": 1, "maxLength": 100},
-            "title": {
-                "type": "string",
-                "minLength": 1,
-                "maxLength": 300,
-                "description": "{ticket}, {title} and {phase} are filled in",
-            },
-            "description": {"type": "string", "maxLength": 20_000},
-            "kind": {"type": "string", "minLength": 1, "maxLength": 60},
-            "priority": {"enum": ["critical", "high", "medium", "low"]},
-            "capabilities": {"type": "array", "items": CAPABILITY, "maxItems": 100},
-            "needs": {"type": "array", "items": {"type": "string"}, "description": "refs of this list"},
-            "profile": {"type": "string", "maxLength": 60},
-            "slots": {"type": "object"},
-            "timeout_s": {"type": "integer", "minimum": 1, "maximum": 30 * 86400},
-            "max_attempts": {"type": "integer", "minimum": 1, "maximum": 100},
-        },
-    },
-}
-SCHEMA: dict[str, Any] = {
-    "$schema": "https://json-schema.org/draft/2020-12/schema",
-    "type": "object",
-    "required": ["name", "phases"],
-    "additionalProperties": False,
-    "properties": {
-        "name": {"type": "string", "pattern": NAME},
-        "start": {"type": "string", "pattern": PHASE},
-        "phases": {
-            "type": "array",
-            "minItems": 2,
-            "maxItems": 50,
-            "items": {
-                "type": "object",
-                "required": ["name", "to"],
-                "additionalProperties": False,
-                "properties": {
-                    "name": {"type": "string", "pattern": PHASE, "not": {"enum": [BLOCKED, CANCELLED]}},
-                    "to": {
-                        "type": "array",
-                        "items": {"type": "string", "pattern": PHASE},
-                        "uniqueItems": True,
-                    },
-                    "automatic": {"enum": ["on_claim", "on_completion"]},
-                    "blocked_to": {
-                        "type": "array",
-                        "items": {"type": "string", "pattern": PHASE},
-                        "description": "where a ticket blocked here may return to; without it, here or to any earlier phase",
-                    },
-                    "tasks": {**TASKS, "description": "added when a ticket enters"},
-                    "gate": {
-                        "type": "array",
-                        "maxItems": 50,
-                        "items": {
-                            "type": "object",
-                            "required": ["check"],
-                            "properties": {"check": {"type": "string"}},
-                        },
-                        "description": "checks that must pass before a ticket goes on; parameters stand beside `check`",
-                    },
-                    "on_failure": {
-                        "type": "object",
-                        "required": ["tasks"],
-                        "additionalProperties": False,
-                        "properties": {
-                            "tasks": {**TASKS, "minItems": 1},
-                            "rounds": {"type": "integer", "minimum": 1, "maximum": 20},
-                        },
-                        "description": "tasks added when all work is done and the gate refuses, at most `rounds` times in one stay",
-                    },
-                },
-            },
-        },
-    },
-}
 
 
 class InvalidWorkflow(Invalid):
@@ -190,33 +101,32 @@ class Plan:
         return {phase, after} if after else {phase}
 
 
-def read(source: str | bytes | Path | dict[str, Any]) -> Plan:
+Source = str | bytes | Path | dict[str, Any]
+
+
+def read(source: Source) -> Plan:
     """Check a document (a dict, YAML text or a file) and return its plan; raises InvalidWorkflow with every
-    fault.
+    fault, of a text each with its line.
     """
     if isinstance(source, Path):
         source = source.read_bytes()
-    if isinstance(source, (str, bytes)):
-        try:
-            source = plain_yaml.load(source)
-        except ValueError as error:
-            raise InvalidWorkflow(errors=[_fault("", str(error))]) from error
-    found = list(islice(jsonschema.Draft202012Validator(SCHEMA).iter_errors(source), COUNTED))
-    faults = [
-        _fault(".".join(str(step) for step in error.absolute_path), error.message)
-        for error in sorted(found, key=lambda error: list(map(str, error.absolute_path)))
-    ]
     try:
-        for where, message in (
-            () if any(error.validator == "maxItems" for error in found) else _faults(source)
-        ):
-            faults.append(_fault(where, message))
-    except (LookupError, TypeError, AttributeError, ValueError):
-        if not faults:  # else its shape is what keeps it from being looked at any further
-            raise
-    if faults or not isinstance(source, dict):
-        raise InvalidWorkflow(errors=faults)
-    return plan(source)
+        document = plain_yaml.load(source) if isinstance(source, (str, bytes)) else source
+    except ValueError as error:
+        raise refusal([Fault((), str(error))]) from error
+    if faults := faults_of(document):
+        raise refusal(faults, source)
+    return plan(document)
+
+
+def refusal(faults: Sequence[Fault], source: Source = "") -> InvalidWorkflow:
+    """What is wrong with a document, in the order of its lines where it is a text."""
+    if not source or not isinstance(source, (str, bytes)):
+        return InvalidWorkflow(errors=[_error(fault.field, fault.message) for fault in faults])
+    lines = plain_yaml.Lines(source)
+    placed = sorted((lines.of(fault.at), fault) for fault in faults)
+    errors = [_error(fault.field, f"line {line}: {fault.message}") for line, fault in placed]
+    return InvalidWorkflow(in_words([{**error, "field": ""} for error in errors], 0), errors=errors)
 
 
 def plan(document: dict[str, Any]) -> Plan:
@@ -239,108 +149,13 @@ def plan(document: dict[str, Any]) -> Plan:
     return Plan(document["name"], document.get("start", phases[0].name), phases, document)
 
 
-def seeds(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each task a document lets a phase begin with or adds to it, and where it stands."""
+def seeds(document: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...], dict[str, Any]]]:
+    """Each task a document lets a phase begin with or adds to it, and its path."""
     for place, phase in enumerate(document["phases"]):
-        for where, tasks in (
-            ("tasks", phase.get("tasks", ())),
-            ("on_failure.tasks", phase.get("on_failure", {}).get("tasks", ())),
-        ):
+        for path, tasks in seeds_of(phase):
             for number, seed in enumerate(tasks):
-                yield f"phases.{place}.{where}.{number}", seed
+                yield ("phases", place, *path, number), seed
 
 
-def schema() -> dict[str, Any]:
-    """`SCHEMA` with the checks there are, for editors and for whoever writes documents."""
-    document = copy.deepcopy(SCHEMA)
-    gate = document["properties"]["phases"]["items"]["properties"]["gate"]
-    gate["items"] = {
-        "oneOf": [
-            {
-                "type": "object",
-                "required": ["check", *check.parameters["required"]],
-                "additionalProperties": False,
-                "properties": {"check": {"const": name}, **check.parameters["properties"]},
-            }
-            for name, check in sorted(registry.registered().items())
-        ]
-    }
-    return document
-
-
-def _fault(where: str, message: str) -> dict[str, str]:
-    return {"field": where, "code": "invalid_workflow", "message": message}
-
-
-def _faults(document: Any) -> Iterator[tuple[str, str]]:
-    """What makes no sense, though its shape may be right."""
-    names = [phase["name"] for phase in document["phases"]]
-    for place, phase in enumerate(document["phases"]):
-        at, later = f"phases.{place}", names[place + 1 :]
-        if phase["name"] in names[:place]:
-            yield f"{at}.name", f"{phase['name']} is there twice"
-        for to in phase["to"]:
-            if to not in names:
-                yield f"{at}.to", f"{to} is not a phase of this workflow"
-            elif to == phase["name"]:
-                yield f"{at}.to", f"{to} leads to itself"
-        if phase.get("automatic") and not any(to in later for to in phase["to"]):
-            yield f"{at}.automatic", "needs a later phase to move on to"
-        if (
-            phase.get("automatic") == "on_claim"
-            and (on := _next(phase, later))
-            and not document["phases"][names.index(on)]["to"]
-        ):
-            yield (
-                f"{at}.automatic",
-                f"{on} is a last phase and has no work that could be claimed: on_completion",
-            )
-        if phase.get("tasks") and not phase["to"]:
-            yield f"{at}.tasks", "a ticket is done when it gets here: a last phase has no work"
-        for to in phase.get("blocked_to", ()):
-            if to not in names[: place + 1]:
-                yield f"{at}.blocked_to", f"{to} is not this phase or an earlier one"
-        if phase.get("gate") and not any(to in later for to in phase["to"]):
-            yield f"{at}.gate", "guards nothing: no later phase can be reached from here"
-        if phase.get("gate") and phase.get("automatic") == "on_claim":
-            yield (
-                f"{at}.gate",
-                "cannot stand where tasks of the next phase are claimed before the move: automatic: on_completion",
-            )
-        if phase.get("on_failure") and not (phase.get("gate") and phase.get("automatic") == "on_completion"):
-            yield f"{at}.on_failure", "needs a gate, and automatic: on_completion"
-        for number, asked in enumerate(phase.get("gate", ())):
-            for message in _faults_of(asked):
-                yield f"{at}.gate.{number}", message
-        for where, tasks in (
-            ("tasks", phase.get("tasks", ())),
-            ("on_failure.tasks", phase.get("on_failure", {}).get("tasks", ())),
-        ):
-            for number, message in _faults_of_seeds(tasks):
-                yield f"{at}.{where}.{number}", message
-    start = document.get("start", names[0])
-    if start not in names:
-        yield "start", f"{start} is not a phase of this workflow"
-
-
-def _next(phase: dict[str, Any], later: Sequence[str]) -> str | None:
-    return next((to for to in phase["to"] if to in later), None)
-
-
-def _faults_of(asked: dict[str, Any]) -> list[str]:
-    check = registry.registered().get(asked["check"])
-    if check is None:
-        return [f"there is no check {asked['check']}; there are: {', '.join(sorted(registry.registered()))}"]
-    return check.faults({name: value for name, value in asked.items() if name != "check"})
-
-
-def _faults_of_seeds(seeds: Sequence[dict[str, Any]]) -> Iterator[tuple[int, str]]:
-    before: set[str] = set()
-    for number, seed in enumerate(seeds):
-        for ref in seed.get("needs", ()):
-            if ref not in before:
-                yield number, f"needs {ref}, which is no ref of a task before it"
-        if ref := seed.get("ref"):
-            if ref in before:
-                yield number, f"ref {ref} is there twice"
-            before.add(ref)
+def _error(field: str, message: str) -> dict[str, str]:
+    return {"field": field, "code": "invalid_workflow", "message": message}

@@ -1,0 +1,107 @@
+"""What is wrong with a workflow document, in plain words: where, what is there, and what would be right."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+SHORT = 60  # characters quoted of a value
+TYPES = {
+    "array": "a list",
+    "object": "a mapping of names to values",
+    "string": "a text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+}
+ARTICLES = {list: "a list", dict: "a mapping", str: "a text", bool: "true or false", type(None): "nothing"}
+# What a pattern of the schema asks for.
+PATTERNS = {
+    r"^[a-z][a-z0-9_]{0,62}$": "small letters, digits and _, a letter first, like software_delivery",
+    r"^[A-Z][A-Z0-9_]{0,59}$": "capital letters, digits and _, a letter first, like IN_REVIEW",
+    r"^[a-z][a-z0-9_]{0,99}$": "small letters, digits and _, a letter first, like test_results",
+}
+PARTS = {"phases": "phase", "tasks": "task", "gate": "check"}
+
+
+def place(document: Any, path: Sequence[Any]) -> str:
+    """The thing at this path, by the names people gave: `task 2 of phase DESIGN`, `to of phase DESIGN`."""
+    names: list[str] = []
+    node, above = document, ""
+    for step in path:
+        node = _inside(node, step)
+        if isinstance(step, int):
+            noun = PARTS.get(above, "")
+            name = node.get("name") if noun == "phase" and isinstance(node, dict) else None
+            item = f"{noun or 'entry'} {name if isinstance(name, str) else step + 1}"
+            names[len(names) - bool(noun) :] = [item]
+        else:
+            names.append(f"`{step}`")
+        above = str(step)
+    return " of ".join(reversed(names)) or "the document"
+
+
+def sentence(error: Any, document: Any, path: Sequence[Any]) -> str:
+    """A jsonschema error at this path of the document, as a sentence."""
+    where, value, wanted = place(document, path), error.instance, error.validator_value
+    match error.validator:
+        case "required":
+            missing = [name for name in wanted if name not in value]
+            return f"{where} lacks {_listed(missing)}"
+        case "additionalProperties":
+            allowed = sorted(error.schema.get("properties", {}))
+            unknown = sorted(str(name) for name in value.keys() - set(allowed))
+            hint = did_you_mean(unknown[0], allowed) or f"; there are {_listed(allowed) or 'none'}"
+            return f"{where} has {_listed(unknown)}, which is not known there{hint}"
+        case "type":
+            return f"{where} must be {TYPES.get(wanted, wanted)}, and is {_quoted(value)}"
+        case "pattern":
+            return f"{where} is {_quoted(value)}; it must be {PATTERNS.get(wanted, f'like {wanted}')}"
+        case "enum":
+            hint = did_you_mean(str(value), map(str, wanted))
+            return f"{where} is {_quoted(value)}; it must be one of {', '.join(map(str, wanted))}{hint}"
+        case "not":
+            return f"{where} is {_quoted(value)}, a phase that every workflow has without naming it"
+        case "minItems" | "minLength":
+            return f"{where} must have at least {_counted(wanted, value)}, and has {len(value)}"
+        case "maxItems" | "maxLength":
+            return f"{where} may have at most {_counted(wanted, value)}, and has {len(value)}"
+        case "minimum":
+            return f"{where} is {value}; the least is {wanted}"
+        case "maximum":
+            return f"{where} is {value}; the most is {wanted}"
+        case "uniqueItems":
+            return f"{where} names something twice"
+    return f"{where}: {error.message}"
+
+
+def did_you_mean(word: str, there: Iterable[str]) -> str:
+    """`; did you mean TESTING?` where one of these is close; else empty."""
+    if len(word) > SHORT:
+        return ""
+    by_fold = {name.lower(): name for name in there}
+    close = difflib.get_close_matches(word.lower(), by_fold, n=1)
+    return f"; did you mean {by_fold[close[0]]}?" if close else ""
+
+
+def _inside(node: Any, step: Any) -> Any:
+    try:
+        return node[step]
+    except (LookupError, TypeError):
+        return None
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _quoted(value: Any) -> str:
+    text = ARTICLES.get(type(value), "") if isinstance(value, list | dict | None) else json.dumps(value)
+    return text if len(text) <= SHORT else f"{text[: SHORT - 1]}…"
+
+
+def _counted(number: int, value: Any) -> str:
+    noun = "character" if isinstance(value, str) else "entry"
+    return f"{number} {noun if number == 1 else {'character': 'characters', 'entry': 'entries'}[noun]}"
