@@ -16,7 +16,9 @@ class WorkflowPhaseInline(ReadOnlyInline):
 
 @admin.register(Workflow)
 class WorkflowAdmin(ReadOnlyModelAdmin, UnscopedModelAdmin):
-    """A version never changes; another one is installed over the API or by `manage.py workflows install`."""
+    """A version never changes; another one is installed over the API or by
+    `python3 manage.py workflows install`.
+    """
 
     list_display = ["name", "version", since("created_at")]
     list_filter = ["name"]
