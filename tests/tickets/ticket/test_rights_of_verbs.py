@@ -59,7 +59,7 @@ def verbs(project, ticket, task, operator):
         "reopen": lambda by: Ticket.objects.act(ticket.pk, "reopen", by=by, reason="no"),
         "judge": lambda by: Ticket.objects.judge(pk=ticket.pk, by=by),
         "submit": lambda by: Artifact.objects.submit(ticket, NewArtifact("notes", BytesIO(b"x")), by=by),
-        "import": lambda by: bulk_import.bring_in(backlog, project=project, workflow=simple, by=by),
+        "import": lambda by: bulk_import.import_backlog(backlog, project=project, workflow=simple, by=by),
         "install": lambda by: Workflow.objects.install(simple.document, by=by),
         "add tasks": lambda by: Task.objects.add(ticket, [TaskSpec("New")], by=by),
         "edit a task": lambda by: Task.objects.edit(task.pk, by=by, title="Changed"),

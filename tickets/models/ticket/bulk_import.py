@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterator, Sequence
 from typing import Any
 
-from agents.models import Actor, Project
+from agents.models import Actor, Project, rights
 from omoi_site import limits
 from omoi_site.database import sql
 from omoi_site.errors import Faults
