@@ -15,15 +15,15 @@ from agents.models import Project
 from omoi_site.database import sql
 from omoi_site.errors import Invalid
 from tickets.interchange import beads, wfformat
-from tickets.interchange.backlog import Sheet
+from tickets.interchange.backlog import ParsedBacklog
 from tickets.interchange.report import Report
-from tickets.interchange.wfformat import Flow
+from tickets.interchange.wfformat import ParsedWorkflow
 from tickets.models import Workflow
 
-__all__ = ["FORMATS", "WORKFLOW", "Read", "Report", "import_parsed", "read", "run"]
+__all__ = ["FORMATS", "WORKFLOW", "Parsed", "Report", "import_parsed", "read", "run"]
 
-Read = Sheet | Flow
-FORMATS: dict[str, Callable[[BinaryIO], Read]] = {"beads": beads.read, "wfformat": wfformat.read}
+Parsed = ParsedBacklog | ParsedWorkflow
+FORMATS: dict[str, Callable[[BinaryIO], Parsed]] = {"beads": beads.read, "wfformat": wfformat.read}
 WORKFLOW = "simple"
 
 
@@ -45,7 +45,7 @@ def run(
     return import_parsed(read(format, file), project=project, by=by, dry_run=dry_run, workflow=workflow)
 
 
-def read(format: str, file: BinaryIO) -> Read:
+def read(format: str, file: BinaryIO) -> Parsed:
     """The first half: read and check a file to its end."""
     if format not in FORMATS:
         raise Invalid(f"there is no importer for {format}; there are: {', '.join(FORMATS)}", field="format")
@@ -54,7 +54,7 @@ def read(format: str, file: BinaryIO) -> Read:
 
 @sql.atomic
 def import_parsed(
-    sheet: Read,
+    parsed: Parsed,
     *,
     project: Project,
     by: Any,
@@ -64,6 +64,6 @@ def import_parsed(
 ) -> Report:
     """The other half: write what is new; `watch` is told now and then how many tickets are made."""
     followed = Workflow.objects.of_project(project, workflow or WORKFLOW)
-    result = sheet.import_into(project=project, workflow=followed, by=by, watch=watch)
+    result = parsed.import_into(project=project, workflow=followed, by=by, watch=watch)
     transaction.set_rollback(dry_run)
-    return Report(sheet.source, project.key, dry_run, sheet, result)
+    return Report(parsed.source, project.key, dry_run, parsed, result)

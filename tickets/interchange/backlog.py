@@ -14,7 +14,7 @@ from tickets.models.ticket import bulk_import
 
 
 @dataclass
-class Sheet:
+class ParsedBacklog:
     """Items by id, and relations once each in order; `kinds` says which of them are more than links."""
 
     source: str
@@ -32,7 +32,7 @@ class Sheet:
     bad_times: Counter[str] = field(default_factory=Counter)  # by field
     deleted: list[str] = field(default_factory=list)  # ids that were deleted there
     no_work: Counter[str] = field(default_factory=Counter)  # rows that are no work, by their type
-    barred: set[str] = field(default_factory=set)  # their ids
+    excluded: set[str] = field(default_factory=set)  # their ids
 
     def backlog(self) -> Backlog:
         """Items and relations. Raises Cycle naming the ids on it."""
@@ -53,7 +53,7 @@ class Sheet:
         refuse_cycles(
             ((parent, child) for child, parent in parents.items()), "These issues are parents of each other"
         )
-        never = {*self.deleted, *self.barred}
+        never = {*self.deleted, *self.excluded}
         return Backlog(
             self.source,
             list(self.items.values()),

@@ -29,9 +29,9 @@ from typing import Any, BinaryIO
 
 from omoi_site import limits
 from omoi_site.errors import Malformed
-from tickets.interchange import barred
 from tickets.interchange import comments as source_comments
-from tickets.interchange.backlog import Sheet
+from tickets.interchange import excluded_rows
+from tickets.interchange.backlog import ParsedBacklog
 from tickets.interchange.json_lines import Faults, objects
 from tickets.interchange.texts import kept_text, wrong_text
 from tickets.models import Comment, Item, Link, Priority, Relation, RelationKinds, Task, Ticket
@@ -46,7 +46,7 @@ SECTIONS = {
     "notes": "Notes",
 }  # they follow the description
 TEXTS = ("id", "title", "description", "status", "issue_type", "created_at", "external_ref", *SECTIONS)
-TAKEN = {
+IMPORTED_FIELDS = {
     *TEXTS,
     "priority",
     "labels",
@@ -61,7 +61,7 @@ TAKEN = {
     "ephemeral",
     "_type",
 }
-NO_WORK = {
+EXCLUDED_TYPES = {
     "gate",
     "molecule",
     "agent",
@@ -75,7 +75,9 @@ NO_WORK = {
     "wisp",
 }  # issue types
 DELETED = {"tombstone", "deleted"}
-NAMED = {name: number for number, name in enumerate(("critical", "high", "medium", "low", "backlog"))}
+PRIORITY_NAMES = {
+    name: number for number, name in enumerate(("critical", "high", "medium", "low", "backlog"))
+}
 ASSIGNEE = 200  # characters of it in a reason
 KINDS = RelationKinds(
     needs="blocks",
@@ -96,20 +98,20 @@ LONGEST["external_ref"] = Ticket._meta.get_field("external_ref").max_length
 RELATION = Link._meta.get_field("kind").max_length
 
 
-def read(file: BinaryIO) -> Sheet:
+def read(file: BinaryIO) -> ParsedBacklog:
     """The issues of a beads file and their relations. Raises Malformed, Invalid or TooLarge with the line."""
     faults = Faults()
     lines: dict[str, str] = {}
-    sheet = Sheet("beads", KINDS)
+    parsed = ParsedBacklog("beads", KINDS)
     comments = 0
-    held: dict[str, str] = {}  # open rows that are no work, by id
+    open_excluded: dict[str, str] = {}  # open rows that are no work, by id
     over: set[str] = set()  # closed ones
     edges: list[Relation] = []  # of both
     unusable = others = 0  # edges of theirs that cannot be kept, and how many rows they are
-    later: dict[str, datetime] = {}  # when what is deferred comes up again
+    deferred_until: dict[str, datetime] = {}  # when what is deferred comes up again
 
     def refuse_too_many(line: str) -> None:
-        dependencies = len(sheet.relations) + len(edges) + unusable
+        dependencies = len(parsed.relations) + len(edges) + unusable
         for what, count in (("dependencies", dependencies), ("comments", comments)):
             if count > 10 * MOST:
                 faults.add(line, f"more than {10 * MOST} {what}: {SPLIT}")
@@ -121,20 +123,20 @@ def read(file: BinaryIO) -> Sheet:
             if len(lines) + others > MOST:
                 faults.add(line, f"more than {MOST} issues and other rows: {SPLIT}")
                 break
-            sheet.no_work[kind] += 1
+            parsed.no_work[kind] += 1
             name = _usable_id(issue)
             own, bad = _usable_edges(issue) if name else ([], _count_edges(issue))
             unusable += bad
             if name:
-                sheet.barred.add(name)
+                parsed.excluded.add(name)
                 if status_of(issue) not in ("closed", "pinned", *DELETED):
-                    held[name] = kind
+                    open_excluded[name] = kind
                 if status_of(issue) not in DELETED:
                     edges += own
                 if status_of(issue) == "closed":
                     over.add(name)
                 if until := _moment(issue, "defer_until", None, future=True):
-                    later[name] = until
+                    deferred_until[name] = until
             refuse_too_many(line)
             continue
         if wrong := list(problems(issue)):
@@ -149,35 +151,35 @@ def read(file: BinaryIO) -> Sheet:
             break
         lines[name] = line
         if status_of(issue) not in DELETED and not issue.get("deleted_at"):
-            item = sheet.items[name] = _item(issue, line, sheet)
+            item = parsed.items[name] = _item(issue, line, parsed)
             for field, message in limits.faults(Ticket, vars(item)):
                 faults.add(line, f"its {field}: {message}")
             for number, comment in enumerate(item.comments, 1):
                 for field, message in limits.faults(Comment, vars(comment)):
                     faults.add(line, f"comment {number}: its {field}: {message}")
-            sheet.relations |= dict.fromkeys(_edges(issue))
+            parsed.relations |= dict.fromkeys(_edges(issue))
             if until := _moment(issue, "defer_until", None, future=True):
-                later[name] = until
+                deferred_until[name] = until
             comments += len(item.comments)
             refuse_too_many(line)
         else:
-            sheet.deleted.append(name)
-    if not (lines or faults.found or sheet.no_work):
+            parsed.deleted.append(name)
+    if not (lines or faults.found or parsed.no_work):
         faults.add("the file", "it holds no issue", kind=Malformed, code="malformed")
     faults.check()
-    _adopt_by_id(sheet)
-    barred.drop_met_waits(sheet, over, edges)
-    barred.pause_blocked(sheet, held, edges)
-    _defer(sheet, later)
-    if sheet.deleted:
-        sheet.warnings.append(f"deleted issues (tombstones) left out: {len(sheet.deleted)}")
+    _adopt_by_id(parsed)
+    excluded_rows.drop_met_waits(parsed, over, edges)
+    excluded_rows.pause_blocked(parsed, open_excluded, edges)
+    _defer(parsed, deferred_until)
+    if parsed.deleted:
+        parsed.warnings.append(f"deleted issues (tombstones) left out: {len(parsed.deleted)}")
     if unusable:
-        sheet.warnings.append(
+        parsed.warnings.append(
             f"dependencies of rows that are no work, left out as they cannot be kept: {unusable}"
         )
-    for field, count in sheet.bad_times.items():
-        sheet.warnings.append(f"times of {field} that can be none, left out: {count}")
-    return sheet
+    for field, count in parsed.bad_times.items():
+        parsed.warnings.append(f"times of {field} that can be none, left out: {count}")
+    return parsed
 
 
 def problems(issue: dict[str, Any]) -> Iterator[str]:
@@ -214,30 +216,30 @@ def _wrong_edge(name: str, edge: Any, issue: Any) -> Iterator[str]:
         yield f"{name} is one of {kept_text(str(edge['issue_id']))[:200]}"
 
 
-def _item(issue: dict[str, Any], line: str, sheet: Sheet) -> Item:
+def _item(issue: dict[str, Any], line: str, parsed: ParsedBacklog) -> Item:
     title = " ".join(issue["title"].split())
     parts = [
         issue.get("description") or "",
         *(f"## {head}\n\n{issue[name]}" for name, head in SECTIONS.items() if issue.get(name)),
     ]
     if len(title) > TITLE:
-        sheet.warnings.append(
+        parsed.warnings.append(
             f"{line}: the title of {issue['id']} is longer than {TITLE} characters:"
             " cut, and whole in its description"
         )
         parts.insert(0, title)
         title = title[: TITLE - 1] + "…"
-    sheet.left_out.update(
+    parsed.left_out.update(
         kept_text(name)
         for name, value in issue.items()
-        if name not in TAKEN and value not in (None, "", [], {})
+        if name not in IMPORTED_FIELDS and value not in (None, "", [], {})
     )
     status, kind = status_of(issue), issue.get("issue_type") or "task"
     labels = [label.strip() for label in issue.get("labels") or []]
     labels += [word for word in (status, kind) if word not in ("closed", "task")]
     created_at, deferred = (
-        _moment(issue, "created_at", sheet),
-        _moment(issue, "defer_until", sheet, future=True),
+        _moment(issue, "created_at", parsed),
+        _moment(issue, "defer_until", parsed, future=True),
     )
     paused = "pinned" if issue.get("pinned") is True and status == "open" else status
     if status == "open" and kind in NOT_OFFERED:
@@ -251,11 +253,11 @@ def _item(issue: dict[str, Any], line: str, sheet: Sheet) -> Item:
         kind=kind,
         done=status == "closed",
         created_at=created_at,
-        closed_at=_moment(issue, "closed_at", sheet) if status == "closed" else None,
+        closed_at=_moment(issue, "closed_at", parsed) if status == "closed" else None,
         not_before=deferred if status != "closed" else None,
         external_ref=(issue.get("external_ref") or "").strip(),
-        comments=source_comments.remarks(
-            issue, lambda comment: _moment(comment, "created_at", sheet, of=" of comments")
+        comments=source_comments.new_comments(
+            issue, lambda comment: _moment(comment, "created_at", parsed, of=" of comments")
         ),
         pause=""
         if paused in ("open", "closed") or (paused == "deferred" and deferred)
@@ -279,7 +281,7 @@ def no_work(issue: dict[str, Any]) -> str:
     if (row := issue.get("_type", "issue")) != "issue":
         return kept_text(row[:40]) if isinstance(row, str) else "unknown"
     kind = issue.get("issue_type")
-    if isinstance(kind, str) and kind.strip().lower() in NO_WORK:
+    if isinstance(kind, str) and kind.strip().lower() in EXCLUDED_TYPES:
         return kind.strip().lower()
     return (
         "template"
@@ -303,7 +305,7 @@ def priority_of(issue: dict[str, Any]) -> int | None:
         return 2
     if isinstance(priority, str):
         word = priority.strip().lower()
-        priority = NAMED.get(
+        priority = PRIORITY_NAMES.get(
             word, int(word.removeprefix("p")) if word.removeprefix("p") in {*"01234"} else -1
         )
     if (
@@ -351,28 +353,28 @@ def _any_child(edge: dict[str, Any]) -> bool:
     return isinstance(meta, dict) and meta.get("gate") == "any-children"
 
 
-def _adopt_by_id(sheet: Sheet) -> None:
+def _adopt_by_id(parsed: ParsedBacklog) -> None:
     """`P.1` is a child of `P`, where nothing else is said of its parent."""
-    adopted = {relation.from_id for relation in sheet.relations if relation.kind == KINDS.parents}
-    for name in sheet.items:
+    adopted = {relation.from_id for relation in parsed.relations if relation.kind == KINDS.parents}
+    for name in parsed.items:
         parent, dot, number = name.rpartition(".")
         if parent and dot and number.isdecimal() and name not in adopted:
             relation = Relation(KINDS.parents, name, parent)
-            sheet.relations[relation] = None
-            sheet.implied.add(relation)
+            parsed.relations[relation] = None
+            parsed.implied.add(relation)
 
 
-def _defer(sheet: Sheet, later: dict[str, datetime]) -> None:
+def _defer(parsed: ParsedBacklog, deferred_until: dict[str, datetime]) -> None:
     """A deferred parent defers its own children, and not theirs."""
-    for kind, first, second in sheet.relations:
-        if kind == KINDS.parents and second in later and not (item := sheet.items[first]).done:
-            sheet.items[first] = replace(
-                item, not_before=max(later[second], item.not_before or later[second])
+    for kind, first, second in parsed.relations:
+        if kind == KINDS.parents and second in deferred_until and not (item := parsed.items[first]).done:
+            parsed.items[first] = replace(
+                item, not_before=max(deferred_until[second], item.not_before or deferred_until[second])
             )
 
 
 def _moment(
-    issue: dict[str, Any], field: str, sheet: Sheet | None, *, of: str = "", future: bool = False
+    issue: dict[str, Any], field: str, parsed: ParsedBacklog | None, *, of: str = "", future: bool = False
 ) -> datetime | None:
     """A moment with its zone: of the past, or of the `future`. What can be no such moment is counted."""
     text = issue.get(field)
@@ -388,7 +390,7 @@ def _moment(
         or not limits.FIRST_YEAR <= moment.year <= limits.LAST_YEAR
         or (not future and moment > datetime.now(UTC))
     ):
-        if sheet:
-            sheet.bad_times[field + of] += 1
+        if parsed:
+            parsed.bad_times[field + of] += 1
         return None
     return moment if not future or moment > datetime.now(UTC) else None

@@ -40,11 +40,13 @@ def problems(issue: dict[str, Any]) -> Iterator[str]:
             yield f"{name} is one of {kept_text(str(comment['issue_id']))[:200]}"
 
 
-def remarks(issue: dict[str, Any], moment: Callable[[dict[str, Any]], datetime | None]) -> list[NewComment]:
+def new_comments(
+    issue: dict[str, Any], moment: Callable[[dict[str, Any]], datetime | None]
+) -> list[NewComment]:
     """The comments of an issue, the oldest first, those without a time at the end; without those that say
     nothing. `moment` reads when one was written.
     """
-    new_comments, times = [], Counter[tuple[str, ...]]()
+    result, times = [], Counter[tuple[str, ...]]()
     for comment in issue.get("comments") or ():
         body = comment.get("text") or ""
         if not body.strip():
@@ -53,10 +55,8 @@ def remarks(issue: dict[str, Any], moment: Callable[[dict[str, Any]], datetime |
         same = author, _second(comment), body.strip()
         times[same] += 1  # said twice, it stands twice
         digest = hashlib.blake2b("\0".join([*same, str(times[same])]).encode(), digest_size=16).hexdigest()
-        new_comments.append(
-            NewComment(source_id=digest, author=author, body=body, created_at=moment(comment))
-        )
-    return sorted(new_comments, key=lambda remark: remark.created_at or datetime.max.replace(tzinfo=UTC))
+        result.append(NewComment(source_id=digest, author=author, body=body, created_at=moment(comment)))
+    return sorted(result, key=lambda comment: comment.created_at or datetime.max.replace(tzinfo=UTC))
 
 
 def _second(comment: dict[str, Any]) -> str:

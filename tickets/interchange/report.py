@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from tickets.interchange.backlog import Sheet
-from tickets.interchange.wfformat import Flow
+from tickets.interchange.backlog import ParsedBacklog
+from tickets.interchange.wfformat import ParsedWorkflow
 from tickets.models import ImportResult, Relation
 
 
@@ -18,7 +18,7 @@ class Report:
     format: str
     project: str
     dry_run: bool
-    sheet: Sheet | Flow
+    parsed: ParsedBacklog | ParsedWorkflow
     result: ImportResult
 
     @property
@@ -42,11 +42,11 @@ class Report:
             f"{child} does not wait for {parent}: work on {child} has begun or ended here"
             for parent, child in self.result.late
         )
-        return [*self.sheet.warnings, *finished, *family, *parents, *begun]
+        return [*self.parsed.warnings, *finished, *family, *parents, *begun]
 
     def _written(self, edges: list[Relation]) -> list[Relation]:
         """Those the file states: `v2.0.1` may be no child of a `v2.0`, where nothing is written of one."""
-        implied = getattr(self.sheet, "implied", ())
+        implied = getattr(self.parsed, "implied", ())
         return [edge for edge in edges if edge not in implied]
 
     def as_dict(self) -> dict[str, Any]:
@@ -70,13 +70,13 @@ class Report:
             "comments": result.comments,
             "external_refs": result.external_refs,
             "skipped": {
-                "rows": dict(Counter(getattr(self.sheet, "no_work", {})).most_common()),
+                "rows": dict(Counter(getattr(self.parsed, "no_work", {})).most_common()),
                 **_edges(self._written(result.skipped)),
             },
             "awaited": _edges(self._written(result.awaited)),
             "closed": result.closed,
             "changed": result.changed,
-            "left_out": dict(self.sheet.left_out.most_common()),
+            "left_out": dict(self.parsed.left_out.most_common()),
             "warnings": self.warnings,
         }
 

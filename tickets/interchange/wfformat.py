@@ -96,7 +96,7 @@ SCHEMA: dict[str, Any] = {
 
 
 @dataclass
-class Flow:
+class ParsedWorkflow:
     """A document that was read to its end without a fault."""
 
     name: str
@@ -140,7 +140,7 @@ class Flow:
         )
 
 
-def read(file: BinaryIO) -> Flow:
+def read(file: BinaryIO) -> ParsedWorkflow:
     """The tasks of a WfFormat document and what they need; raises Malformed, Invalid, TooLarge or Cycle
     naming the place or the edge.
     """
@@ -160,17 +160,17 @@ def read(file: BinaryIO) -> Flow:
         ((parent, child) for child, parents in needs.items() for parent in parents),
         "These tasks wait for each other",
     )
-    flow = Flow(
+    parsed = ParsedWorkflow(
         document["name"],
         document.get("description", ""),
         f"{document['name'][:150]} {hashlib.sha256(text).hexdigest()[:12]}",
         {task["id"]: _spec(task, ran.get(task["id"], {}), needs[task["id"]]) for task in tasks},
     )
-    if without := sum(1 for spec in flow.items.values() if spec.work_s is None):
-        flow.warnings.append(f"tasks without a run time, which will take none: {without}")
-    if strange := len(ran.keys() - flow.items.keys()):
-        flow.warnings.append(f"run times of tasks that are not in the specification, left out: {strange}")
-    return flow
+    if without := sum(1 for spec in parsed.items.values() if spec.work_s is None):
+        parsed.warnings.append(f"tasks without a run time, which will take none: {without}")
+    if strange := len(ran.keys() - parsed.items.keys()):
+        parsed.warnings.append(f"run times of tasks that are not in the specification, left out: {strange}")
+    return parsed
 
 
 def _parsed(text: bytes) -> dict[str, Any]:

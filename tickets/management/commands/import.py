@@ -42,10 +42,10 @@ class Command(commands.Command):
 
     def act(self, *, format: str, file: str, project: str, **how: Any) -> commands.Document:
         with commands.opened(file) as source:
-            sheet = interchange.read(format, source)
-        with commands.progress(total=len(sheet.items), unit=" items") as bar:
+            parsed = interchange.read(format, source)
+        with commands.progress(total=len(parsed.items), unit=" items") as bar:
             return import_file(
-                sheet, project, how["workflow"], how["dry_run"], watch=lambda made: bar.update(made - bar.n)
+                parsed, project, how["workflow"], how["dry_run"], watch=lambda made: bar.update(made - bar.n)
             )
 
     def show(self, report: commands.Document) -> None:
@@ -114,14 +114,14 @@ def many(count: int, what: str) -> str:
 
 @sql.atomic  # a project made for an import that is refused, or only tried, goes with it
 def import_file(
-    sheet: interchange.Read, key: str, workflow: str, dry_run: bool, watch: Callable[[int], None]
+    parsed: interchange.Parsed, key: str, workflow: str, dry_run: bool, watch: Callable[[int], None]
 ) -> commands.Document:
     project = Project.objects.filter(key=key).first()
     if project is None:
         followed = Workflow.objects.latest_of(workflow or interchange.WORKFLOW)
         project = Project.objects.create_project(ProjectSpec(key, workflow=followed.name), by=commands.BY)
     report = interchange.import_parsed(
-        sheet, project=project, by=commands.BY, workflow=workflow, dry_run=dry_run, watch=watch
+        parsed, project=project, by=commands.BY, workflow=workflow, dry_run=dry_run, watch=watch
     )
     transaction.set_rollback(dry_run)
     return report.as_dict()

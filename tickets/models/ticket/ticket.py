@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from django.db import models, transaction
@@ -104,28 +105,29 @@ class TicketManager(TicketManagerBase["Ticket"]):
         phase = named(spec.phase) or workflow.plan.start
         if phase not in workflow.plan:
             raise Invalid(f"{phase} is not a phase of {workflow}", field="phase")
+        spec = replace(spec, workflow=workflow, phase=phase)
         if phase == workflow.plan.start:
             return self._open(
-                project, spec, workflow, phase, Ground.BORN, limits.reason(spec.reason), by, watch
+                project, replace(spec, reason=limits.reason(spec.reason)), Ground.BORN, by=by, watch=watch
             )
         with self.record_refused_creation(project, phase, by=by):
             rights.require(by, FORCE, project)
             least = f"a ticket born in {phase} needs a reason of {REASON} characters or more"
-            reason = limits.reason(spec.reason, REASON, least)
-            return self._open(project, spec, workflow, phase, Ground.FORCED, reason, by, watch)
+            spec = replace(spec, reason=limits.reason(spec.reason, REASON, least))
+            return self._open(project, spec, Ground.FORCED, by=by, watch=watch)
 
     @sql.atomic
     def _open(
         self,
         project: Project,
         spec: TicketSpec,
-        workflow: Workflow,
-        phase: str,
         ground: str,
-        reason: str,
+        *,
         by: Actor,
         watch: Callable[[int], None],
     ) -> Ticket:
+        workflow = spec.workflow
+        assert isinstance(workflow, Workflow)
         for field in ("parent", "follow_up"):
             if (other := getattr(spec, field)) and other.project_id != project.pk:
                 raise Invalid(f"{other.key} is of another project", field=field)
@@ -140,16 +142,18 @@ class TicketManager(TicketManagerBase["Ticket"]):
             number=number["tickets_made"],
             key=f"{project.key}-{number['tickets_made']}",
             workflow=workflow,
-            phase=phase,
+            phase=spec.phase,
             **spec.stored,
         )
         sql.check(ticket, without=["phase", "moves", "previous_phase", "phase_since", "created_at"])
         ticket.save(force_insert=True)
-        ticket.record_move(None, phase, ground, by=by, reason=reason)
-        ticket.record("ticket.opened", by=by, reason=reason, data={"title": spec.title, "phase": phase})
+        ticket.record_move(None, spec.phase, ground, by=by, reason=spec.reason)
+        ticket.record(
+            "ticket.opened", by=by, reason=spec.reason, data={"title": spec.title, "phase": spec.phase}
+        )
         if spec.follow_up:
             Link.objects.create(ticket=ticket, other_id=spec.follow_up.pk, kind=FOLLOW_UP)
-        ticket.seed(phase, by=by)
+        ticket.seed(spec.phase, by=by)
         if spec.tasks:
             ticket.tasks.model.objects.insert(ticket, spec.tasks, by=by, watch=watch)
         return ticket

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from omoi_site.errors import TooLarge
-from tickets.interchange.backlog import Sheet
+from tickets.interchange.backlog import ParsedBacklog
 from tickets.models import Relation
 
 MOST = 200_000  # steps it may take to tell what follows from these rows; each derives one wait at most
@@ -37,100 +37,104 @@ class Budget:
 
 
 @dataclass
-class Brood:
+class Children:
     """The children of one id, as far as it matters to whom waits for them."""
 
-    barred: str = ""  # the first open one that is no work
+    excluded: str = ""  # the first open one that is no work
     issues: list[str] = field(default_factory=list)
     begun: bool = False  # whether one of them is done
 
 
-def pause_blocked(sheet: Sheet, barred: Mapping[str, str], edges: Sequence[Relation]) -> None:
+def pause_blocked(parsed: ParsedBacklog, excluded: Mapping[str, str], edges: Sequence[Relation]) -> None:
     """Pause issues that nothing here would set free, and let others wait as the rows above them do.
 
-    `barred`: the kind of open rows that are no work, by id; `edges`: theirs. Raises TooLarge.
+    `excluded`: the kind of open rows that are no work, by id; `edges`: theirs. Raises TooLarge.
     """
-    kinds, budget = sheet.kinds, Budget(MOST)
-    every = [*sheet.relations, *edges]
+    kinds, budget = parsed.kinds, Budget(MOST)
+    every = [*parsed.relations, *edges]
     children: dict[str, list[str]] = {}
     for kind, one, other in every:
         if kind == kinds.parents:
             children.setdefault(other, []).append(one)
-    _wait_as_parents_do(sheet, barred, every, budget)
-    broods: dict[str, Brood] = {}
+    _wait_as_parents_do(parsed, excluded, every, budget)
+    families: dict[str, Children] = {}
     queue: deque[tuple[str, str]] = deque()
     for kind, one, other in every:
-        if kind in (kinds.needs, kinds.ends) and other in barred:
+        if kind in (kinds.needs, kinds.ends) and other in excluded:
             queue.append((one, other))
-        elif kind in (kinds.children, kinds.any_child) and (other in sheet.items or other in sheet.barred):
-            if (brood := broods.get(other)) is None:
-                brood = broods[other] = _brood(children.get(other, ()), sheet, barred)
-            if kind == kinds.any_child and brood.begun:
+        elif kind in (kinds.children, kinds.any_child) and (
+            other in parsed.items or other in parsed.excluded
+        ):
+            if (family := families.get(other)) is None:
+                family = families[other] = _children_of(children.get(other, ()), parsed, excluded)
+            if kind == kinds.any_child and family.begun:
                 continue
-            if brood.barred:
-                queue.append((one, brood.barred))
-            if other in sheet.barred:
-                budget.spend(len(brood.issues))
-                sheet.waits |= {(child, one): None for child in brood.issues if child != one}
+            if family.excluded:
+                queue.append((one, family.excluded))
+            if other in parsed.excluded:
+                budget.spend(len(family.issues))
+                parsed.waits |= {(child, one): None for child in family.issues if child != one}
     seen: set[str] = set()
     while queue:
         name, by = queue.popleft()
-        item = sheet.items.get(name)
-        if name in seen or not (name in barred if item is None else item.holds and not item.done):
+        item = parsed.items.get(name)
+        if name in seen or not (name in excluded if item is None else item.holds and not item.done):
             continue
         seen.add(name)
         if item and not item.pause:
-            sheet.items[name] = replace(
-                item, pause=f"beads: blocked by the {barred[by]} {by}", pause_class=barred[by]
+            parsed.items[name] = replace(
+                item, pause=f"beads: blocked by the {excluded[by]} {by}", pause_class=excluded[by]
             )
         queue.extend((child, by) for child in children.get(name, ()))
 
 
-def drop_met_waits(sheet: Sheet, over: Set[str], edges: Sequence[Relation]) -> None:
+def drop_met_waits(parsed: ParsedBacklog, over: Set[str], edges: Sequence[Relation]) -> None:
     """Who waits for any child of another is free once one of them is over, be it one that is no work."""
-    spawners = {other for kind, one, other in edges if kind == sheet.kinds.parents and one in over}
-    met = [edge for edge in sheet.relations if edge.kind == sheet.kinds.any_child and edge.to_id in spawners]
+    spawners = {other for kind, one, other in edges if kind == parsed.kinds.parents and one in over}
+    met = [
+        edge for edge in parsed.relations if edge.kind == parsed.kinds.any_child and edge.to_id in spawners
+    ]
     for relation in met:
-        del sheet.relations[relation]
-        sheet.relations[relation._replace(kind=WAITED)] = None
+        del parsed.relations[relation]
+        parsed.relations[relation._replace(kind=WAITED)] = None
 
 
-def _brood(children: Iterable[str], sheet: Sheet, barred: Mapping[str, str]) -> Brood:
-    brood = Brood()
+def _children_of(children: Iterable[str], parsed: ParsedBacklog, excluded: Mapping[str, str]) -> Children:
+    family = Children()
     for child in children:
-        if item := sheet.items.get(child):
-            brood.issues.append(child)
-            brood.begun = brood.begun or item.done
-        if child in barred:
-            brood.barred = brood.barred or child
-    return brood
+        if item := parsed.items.get(child):
+            family.issues.append(child)
+            family.begun = family.begun or item.done
+        if child in excluded:
+            family.excluded = family.excluded or child
+    return family
 
 
 def _wait_as_parents_do(
-    sheet: Sheet, barred: Mapping[str, str], edges: Sequence[Relation], budget: Budget
+    parsed: ParsedBacklog, excluded: Mapping[str, str], edges: Sequence[Relation], budget: Budget
 ) -> None:
     """An issue below a row that is no work waits for what that row and those above it wait for."""
     above = {
-        child: [edge.to_id for edge in of_it if _passes_on(edge.to_id, sheet, barred)]
-        for child, of_it in _by_name(edges, {sheet.kinds.parents}).items()
+        child: [edge.to_id for edge in of_it if _passes_on(edge.to_id, parsed, excluded)]
+        for child, of_it in _by_name(edges, {parsed.kinds.parents}).items()
     }
-    below = {name: [parent for parent in above.get(name, ()) if parent in barred] for name in sheet.items}
-    waits_of = _inherited_waits(sheet, barred, edges, above, below.values(), budget)
+    below = {name: [parent for parent in above.get(name, ()) if parent in excluded] for name in parsed.items}
+    waits_of = _inherited_waits(parsed, excluded, edges, above, below.values(), budget)
     for name, parents in below.items():
         for parent in parents:
             budget.spend(len(waits_of[parent]))
             for kind, other in waits_of[parent]:
-                if other == name or Relation(kind, name, other) in sheet.relations:
+                if other == name or Relation(kind, name, other) in parsed.relations:
                     continue
-                if kind in (sheet.kinds.needs, sheet.kinds.ends):
-                    sheet.waits[other, name] = None
+                if kind in (parsed.kinds.needs, parsed.kinds.ends):
+                    parsed.waits[other, name] = None
                 else:
-                    sheet.relations[Relation(kind, name, other)] = None
+                    parsed.relations[Relation(kind, name, other)] = None
 
 
 def _inherited_waits(
-    sheet: Sheet,
-    barred: Mapping[str, str],
+    parsed: ParsedBacklog,
+    excluded: Mapping[str, str],
     edges: Sequence[Relation],
     above: Mapping[str, Sequence[str]],
     bottoms: Iterable[Iterable[str]],
@@ -149,9 +153,9 @@ def _inherited_waits(
                 below.setdefault(parent, []).append(name)
                 queue.append(parent)
     new: dict[str, dict[Wait, None]] = {}
-    for name, own in _by_name(edges, {*sheet.kinds} - {sheet.kinds.parents, ""}).items():
+    for name, own in _by_name(edges, {*parsed.kinds} - {parsed.kinds.parents, ""}).items():
         if name in found:
-            new[name] = {(edge.kind, edge.to_id): None for edge in own if edge.to_id not in barred}
+            new[name] = {(edge.kind, edge.to_id): None for edge in own if edge.to_id not in excluded}
     while new:
         name, waits = new.popitem()
         arrived = {wait: None for wait in waits if wait not in found[name]}
@@ -162,9 +166,9 @@ def _inherited_waits(
     return found
 
 
-def _passes_on(parent: str, sheet: Sheet, barred: Mapping[str, str]) -> bool:
-    item = sheet.items.get(parent)
-    return parent in barred if item is None else item.holds and not item.done
+def _passes_on(parent: str, parsed: ParsedBacklog, excluded: Mapping[str, str]) -> bool:
+    item = parsed.items.get(parent)
+    return parent in excluded if item is None else item.holds and not item.done
 
 
 def _by_name(edges: Sequence[Relation], kinds: set[str]) -> dict[str, list[Relation]]:
