@@ -23,8 +23,8 @@ class Unauthorized(OmoiError):
     status = 401
     title = "Who are you?"
     next_action = (
-        "Send `Authorization: Bearer omoi_<prefix>_<secret>`; an operator makes keys with `python3"
-        " manage.py keys create`."
+        "Send `Authorization: Bearer omoi_<prefix>_<secret>`;"
+        " an operator makes keys with `python3 manage.py keys create`."
     )
 
 
