@@ -78,9 +78,9 @@ def backlog(ticket: Any, ready: int, lanes: int) -> None:
 
 def asked(agent: Any, **more: Any) -> dict[str, Any]:
     """The parameters of a claim as `Task.objects.claim` gives them."""
-    from tickets.models.claim.claim import asking
+    from tickets.models.claim.claim import claim_params
 
-    return asking(agent, 1, 60, None, None, None) | more
+    return claim_params(agent) | more
 
 
 def measure(statement: str, parameters: dict[str, Any]) -> dict[str, int]:
@@ -155,7 +155,7 @@ def parts(plan: dict[str, Any]) -> dict[str, int]:
 
 def choosing(parts: dict[str, int]) -> int:
     """Of the parts of a claim: finding the lanes, looking at their heads and locking what is taken."""
-    return sum(parts[part] for part in ("heads", "quota", "pick"))
+    return sum(parts[part] for part in ("heads", "quota", "picked"))
 
 
 # -- run by itself

@@ -212,7 +212,7 @@ class ProgressView(HeldView):
         if not progress:
             raise Invalid("one of message, percent and checkpoint is needed", field="message")
         with self.holding(pk) as task:
-            Task.objects.tell(task, data["fence"], progress, by=agent)
+            Task.objects.report_progress(task, data["fence"], progress, by=agent)
         return Response(standing(task))
 
 

@@ -12,6 +12,16 @@ from tickets.models.explain.conditions import ABSENT_SINCE
 # the row of the loop itself: claims run some sweeps too, so their rows do not tell whether a clock runs
 CLOCK = "clock"
 
+RAN = sql.statement(__file__, "sweep_ran")
+RAN_ALL = """
+INSERT INTO tickets_sweeprun AS r (name, at, error)
+SELECT name, clock_timestamp(), error
+FROM unnest(%(names)s::varchar[], %(errors)s::text[]) AS t(name, error)
+ON CONFLICT (name) DO UPDATE SET
+  error = excluded.error,
+  at = CASE WHEN excluded.error = '' THEN excluded.at ELSE r.at END
+"""
+
 
 class SweepRun(models.Model):
     """A run that is long ago, or older than the database's start, means that nobody could renew meanwhile."""
@@ -28,14 +38,7 @@ class SweepRun(models.Model):
     @classmethod
     def ran(cls, name: str) -> None:
         """Note that the sweep ran; written at most once a second, and never waited for."""
-        sql.rows(
-            """WITH old AS (SELECT r.name FROM tickets_sweeprun r WHERE r.name = %(name)s::varchar AND r.at < clock_timestamp() - interval '1 s'
-                            FOR NO KEY UPDATE SKIP LOCKED),
-               again AS (UPDATE tickets_sweeprun r SET at = clock_timestamp() FROM old WHERE r.name = old.name)
-               INSERT INTO tickets_sweeprun (name, at) SELECT %(name)s::varchar, clock_timestamp()
-               WHERE NOT EXISTS (SELECT FROM tickets_sweeprun WHERE name = %(name)s::varchar) ON CONFLICT DO NOTHING""",
-            {"name": name},
-        )
+        sql.rows(RAN, {"name": name})
 
     @classmethod
     def forgive_absence(cls, name: str, extend: str) -> None:
@@ -44,9 +47,8 @@ class SweepRun(models.Model):
         """
         absent = f"SELECT at FROM {ABSENT_SINCE.format(sweep='%s')} a(at)"
         if sql.one(absent, [name]):
-            sql.rows(
-                "SELECT FROM tickets_sweeprun WHERE name = %s FOR UPDATE", [name]
-            )  # one at a time: the next finds that it runs again
+            # one at a time: the next finds that it runs again
+            sql.rows("SELECT FROM tickets_sweeprun WHERE name = %s FOR UPDATE", [name])
             if since := sql.one(absent, [name]):
                 sql.rows(extend, {"since": since["at"]})
                 sql.rows("UPDATE tickets_sweeprun SET at = clock_timestamp() WHERE name = %s", [name])
@@ -55,8 +57,6 @@ class SweepRun(models.Model):
     def note(cls, errors: Mapping[str, str]) -> None:
         """Note one turn of the clock: the sweeps that ran, each with what went wrong."""
         sql.rows(
-            """INSERT INTO tickets_sweeprun AS r (name, at, error) SELECT name, clock_timestamp(), error
-               FROM unnest(%(names)s::varchar[], %(errors)s::text[]) AS t(name, error)
-               ON CONFLICT (name) DO UPDATE SET error = excluded.error, at = CASE WHEN excluded.error = '' THEN excluded.at ELSE r.at END""",
+            RAN_ALL,
             {"names": [CLOCK, *errors], "errors": ["", *errors.values()]},
         )

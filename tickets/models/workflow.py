@@ -37,19 +37,19 @@ class WorkflowNotAllowed(Invalid):
 class WorkflowQuerySet(models.QuerySet["Workflow"]):
     def latest_of(self, name: str, *, field: str = "workflow") -> Workflow:
         """The newest version of the workflow with this name; `field` is where a caller named it."""
-        found = self.filter(name=name or DEFAULT).order_by("-version").first()
-        if found is None:
-            known = ", ".join(self.order_by("name").values_list("name", flat=True).distinct())
-            raise UnknownWorkflow(f"there is no workflow {name}; installed: {known}", field=field)
-        return found
+        workflow = self.filter(name=name or DEFAULT).order_by("-version").first()
+        if workflow is None:
+            installed = ", ".join(self.order_by("name").values_list("name", flat=True).distinct())
+            raise UnknownWorkflow(f"there is no workflow {name}; installed: {installed}", field=field)
+        return workflow
 
     def of_project(self, project: Project, name: str = "") -> Workflow:
         """The newest version of the workflow a new ticket of the project follows: its own, or `name` where
         the project allows that one.
         """
-        found = self.latest_of(name or project.workflow)
-        found.expect_allowed(project.key, project.workflow, project.workflows)
-        return found
+        workflow = self.latest_of(name or project.workflow)
+        workflow.expect_allowed(project.key, project.workflow, project.workflows)
+        return workflow
 
     def newest(self) -> WorkflowQuerySet:
         """Each workflow in its newest version."""
@@ -109,8 +109,15 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
         )
         if by is not None:
             topic = f"workflow:{stored.name}"
-            told = {"topic": topic, "subject": topic, "number": stored.version, "kind": "workflow.installed"}
-            Event.objects.create(**told, actor=label(by), key=via(by), data={"version": stored.version})
+            Event.objects.create(
+                topic=topic,
+                subject=topic,
+                number=stored.version,
+                kind="workflow.installed",
+                actor=label(by),
+                key=via(by),
+                data={"version": stored.version},
+            )
         return stored
 
     @sql.atomic
@@ -120,13 +127,13 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
 
         A workflow of which somebody here installed a version stays theirs.
         """
-        made = []
+        new = []
         for path in sorted(documents.SHIPPED.glob("*.yaml")):
             plan = self.checked(path)
             own = Event.objects.filter(topic=f"workflow:{plan.name}", kind="workflow.installed").exists()
             if not own and not self.filter(name=plan.name, document=plan.document).exists():
-                made.append(self.install(plan.document))
-        return made
+                new.append(self.install(plan.document))
+        return new
 
 
 class Workflow(models.Model):
@@ -150,10 +157,11 @@ class Workflow(models.Model):
         """
         allowed = list(dict.fromkeys([own or DEFAULT, *others]))
         if self.name not in allowed:
+            names = " or ".join(allowed)
             raise WorkflowNotAllowed(
-                f"tickets of {project} follow {' or '.join(allowed)}, not {self.name}",
+                f"tickets of {project} follow {names}, not {self.name}",
                 field="workflow",
-                next_action=f"name {' or '.join(allowed)}, or have an admin of {project} add {self.name} to its workflows",
+                next_action=f"name {names}, or have an admin of {project} add {self.name} to its workflows",
             )
 
     @property

@@ -19,7 +19,13 @@ def sleep(seconds: float = 80) -> None:
     ago = "interval '1 s' * %s"
     sql.rows(f"UPDATE tickets_sweeprun SET at = at - {ago}", [seconds])
     sql.rows(
-        f"UPDATE tickets_task SET lease_expires_at = lease_expires_at - {ago}, timeout_at = timeout_at - {ago}, extended_to = extended_to - {ago}",
+        f"""
+        UPDATE tickets_task
+        SET
+          lease_expires_at = lease_expires_at - {ago},
+          timeout_at = timeout_at - {ago},
+          extended_to = extended_to - {ago}
+        """,
         [seconds] * 3,
     )
 
@@ -33,7 +39,11 @@ def swept() -> None:
 def left(task) -> float:
     """Seconds until its lease ends."""
     [row] = sql.rows(
-        "SELECT extract(epoch FROM lease_expires_at - clock_timestamp())::float8 AS s FROM tickets_task WHERE id = %s",
+        """
+        SELECT extract(epoch FROM lease_expires_at - clock_timestamp())::float8 AS s
+        FROM tickets_task
+        WHERE id = %s
+        """,
         [task.pk],
     )
     return row["s"]
@@ -99,7 +109,9 @@ def test_what_had_lapsed_before_the_absence_lapses(task, ada):
 ACTS = {
     "renews": lambda claim, by: Task.objects.renew([(claim.task, claim.fence)], by=by)[0],
     "completes": lambda claim, by: complete(claim, by=by),
-    "tells": lambda claim, by: Task.objects.tell(claim.task, claim.fence, {"percent": 50}, by=by) or True,
+    "tells": lambda claim, by: (
+        Task.objects.report_progress(claim.task, claim.fence, {"percent": 50}, by=by) or True
+    ),
     "releases": lambda claim, by: Task.objects.release(claim.task, claim.fence, by=by) or True,
 }
 

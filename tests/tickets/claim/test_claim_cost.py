@@ -89,7 +89,10 @@ def test_hot_statements_are_planned_once_and_for_all(ticket, ada, operator):
     backlog(ticket, 1_000, 1)
     ids = list(Task.objects.order_by("id").values_list("pk", flat=True))
     db.rows(
-        "INSERT INTO tickets_need (parent_id, child_id, on_end, on_failure) SELECT unnest(%s::bigint[]), unnest(%s::bigint[]), 'success', 'hold'",
+        """
+        INSERT INTO tickets_need (parent_id, child_id, on_end, on_failure)
+        SELECT unnest(%s::bigint[]), unnest(%s::bigint[]), 'success', 'hold'
+        """,
         [ids[:-2], ids[1:-1]],
     )
     db.rows("VACUUM ANALYZE tickets_need")
@@ -150,7 +153,7 @@ def test_a_claim_that_finds_nothing_writes_nothing(ticket, ada):
         len([query for query in seen if query["sql"] not in ("BEGIN", "COMMIT")]) == 1
     )  # asked in two, another could free a task between them
     assert not any(
-        ("INSERT" in query["sql"] and "took" not in query["sql"]) or "sweeprun" in query["sql"]
+        ("INSERT" in query["sql"] and "picked" not in query["sql"]) or "sweeprun" in query["sql"]
         for query in seen
     )
 

@@ -15,7 +15,7 @@ ACTS = {
     "completes": lambda claim, by: complete(claim, by=by),
     "fails": lambda claim, by: fail(claim, by=by),
     "releases": lambda claim, by: Task.objects.release(claim.task, claim.fence, by=by),
-    "tells": lambda claim, by: Task.objects.tell(claim.task, claim.fence, {"percent": 50}, by=by),
+    "tells": lambda claim, by: Task.objects.report_progress(claim.task, claim.fence, {"percent": 50}, by=by),
     "renews": lambda claim, by: lost_of(Task.objects.renew([(claim.task, claim.fence)], by=by)),
 }
 

@@ -209,7 +209,7 @@ def test_a_retry_beside_another_parents_end_leaves_the_count_right(ticket, ada, 
 def test_a_claim_that_waited_for_another_counts_anew(ticket, ada, operator, monkeypatch, counted):
     Task.objects.add(ticket, [TaskSpec(f"task {n}") for n in range(20)], by=operator)
     if not counted:
-        monkeypatch.setattr(claim, "CLAIM", claim.CLAIM.replace("me.grants <> seen.grants", "false"))
+        monkeypatch.setattr(claim, "CLAIM", claim.CLAIM.replace("locked.grants <> seen.grants", "false"))
 
     with meanwhile(lambda: Task.objects.claim(by=ada, limit=5)) as second:
         assert len(Task.objects.claim(by=ada, limit=3)) == 3

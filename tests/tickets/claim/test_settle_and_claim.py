@@ -136,7 +136,11 @@ def test_the_same_act_again_after_an_absence_of_sweeps_is_answered_with_what_it_
     SweepRun.ran("lapse")
     sql.rows("UPDATE tickets_sweeprun SET at = at - interval '80 s'")
     sql.rows(
-        "UPDATE tickets_task SET lease_expires_at = lease_expires_at - interval '80 s' WHERE state = 'claimed'"
+        """
+        UPDATE tickets_task
+        SET lease_expires_at = lease_expires_at - interval '80 s'
+        WHERE state = 'claimed'
+        """
     )
 
     again = relay(claim, by=ada)[1]

@@ -55,7 +55,11 @@ def lapsed(ticket, by, task, bob):
 def woken(ticket, by, task, bob):
     fail(claimed(bob), by=bob)
     sql.rows(
-        "UPDATE tickets_task SET not_due = true, not_before = clock_timestamp() + interval '1 h' WHERE id = %s",
+        """
+        UPDATE tickets_task
+        SET not_due = true, not_before = clock_timestamp() + interval '1 h'
+        WHERE id = %s
+        """,
         [task.pk],
     )
 
@@ -137,7 +141,7 @@ def test_what_makes_work_ready_rings(prepare, ticket, operator, task, ada, bob):
 def test_what_takes_work_away_or_tells_of_it_rings_nobody(task, ada):
     cursor = changed_since("").cursor
     claim = claimed(ada)
-    Task.objects.tell(claim.task, claim.fence, {"percent": 50}, by=ada)
+    Task.objects.report_progress(claim.task, claim.fence, {"percent": 50}, by=ada)
     complete(claim, by=ada)
     assert rung_since(cursor) == frozenset()
 

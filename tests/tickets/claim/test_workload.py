@@ -13,7 +13,11 @@ pytestmark = pytest.mark.django_db
 
 def silent_for(agent, seconds):
     sql.rows(
-        "UPDATE agents_agentpresence SET last_seen_at = clock_timestamp() - %s * interval '1 s' WHERE agent_id = %s",
+        """
+        UPDATE agents_agentpresence
+        SET last_seen_at = clock_timestamp() - %s * interval '1 s'
+        WHERE agent_id = %s
+        """,
         [seconds, agent.pk],
     )
 

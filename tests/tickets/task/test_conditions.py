@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from itertools import product
+from pathlib import Path
 
 import pytest
 from django.db import connection
 
 from omoi_site.database import sql
 from tickets.models import Need, Task
-from tickets.models.task.conditions import MET, OPEN, READY, READY_Q, met
+from tickets.models.task.conditions import MET, OPEN, READY, READY_Q, READY_WHEN, met, ready_sql
 
 pytestmark = pytest.mark.django_db
 
@@ -35,7 +37,10 @@ def test_a_task_is_ready_in_python_as_in_sql_and_as_a_condition():
     for state, open_needs, not_due, held in product(STATES, [0, 1, 2], [False, True], [False, True]):
         values = {"state": state, "open_needs": open_needs, "not_due": not_due, "held": held}
         row = sql.one(
-            f"SELECT {READY} AS ready FROM (VALUES (%s, %s::int, %s::bool, %s::bool)) t(state, open_needs, not_due, held)",
+            f"""
+            SELECT {READY} AS ready
+            FROM (VALUES (%s, %s::int, %s::bool, %s::bool)) t(state, open_needs, not_due, held)
+            """,
             list(values.values()),
         )
         assert row is not None
@@ -47,3 +52,33 @@ def test_the_index_of_ready_tasks_is_proved_by_the_words_of_the_claim(task):
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute(f"EXPLAIN SELECT FROM tickets_task t WHERE t.lane_id = 1 AND {READY}")
         assert "task_ready" in str(cursor.fetchall())
+
+
+def test_a_statement_may_leave_out_or_replace_a_condition_but_has_all_others():
+    for name in READY_WHEN:
+        others = [ready_sql(*(READY_WHEN.keys() - {other})) for other in READY_WHEN if other != name]
+
+        assert ready_sql(name) == " AND ".join(others)
+        assert ready_sql(**{name: "c.other"}) == READY.replace(f"t.{name}", "c.other")
+
+
+SPELLED_OUT = re.compile(
+    r"open_needs\s*={1,2}\s*0|\bNOT\s+(\w+\.)?not_due\b|'pending'\s+AND\s+(\w+\.)?not_due\b"
+)
+
+
+def test_no_statement_spells_out_when_a_task_is_ready():
+    """They take it from `conditions.py`, so that a further condition is added there alone."""
+    root = Path(__file__).parents[3]
+    product_code = [
+        path
+        for app in ("agents", "tickets", "collaboration", "omoi_site")
+        for kind in ("*.py", "*.sql")
+        for path in (root / app).rglob(kind)
+        if "migrations" not in path.parts and path.name != "conditions.py"
+    ]
+    assert root / "tickets/models/claim/claim.sql" in product_code
+
+    assert [
+        str(path.relative_to(root)) for path in product_code if SPELLED_OUT.search(path.read_text())
+    ] == []

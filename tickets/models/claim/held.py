@@ -10,18 +10,13 @@ from omoi_site.errors import OmoiError
 from tickets.models.explain.conditions import LEASE_HOLDS
 
 # Task `t` is claimed by the agent, under the fence of `i`.
-HELD = (
-    f"t.id = i.id AND t.fence = i.fence AND t.state = 'claimed' AND t.holder_id = %(agent)s AND {LEASE_HOLDS}"
-)
-# seen: whether the agent may know of the task; who holds one of another project is not its business.
-CLAIMS = """
-SELECT t.id, t.state, t.fence, t.settled_by, t.settled_fence, t.settled_as, h.name AS holder,
-       a.sees_all OR EXISTS (SELECT FROM agents_agent_projects m WHERE m.agent_id = a.id AND m.project_id = t.project_id) AS seen
-FROM tickets_task t
-JOIN agents_agent a ON a.id = %s
-LEFT JOIN agents_agent h ON h.id = t.holder_id
-WHERE t.id = ANY (%s)
-"""
+HELD = f"""
+  t.id = i.id
+  AND t.fence = i.fence
+  AND t.state = 'claimed'
+  AND t.holder_id = %(agent)s
+  AND {LEASE_HOLDS.strip()}"""
+CLAIMS_NOW = sql.statement(__file__, "claims_now")
 
 
 class ClaimLost(OmoiError):
@@ -34,7 +29,7 @@ class ClaimLost(OmoiError):
 
 def claims_now(tasks: Sequence[int], by: int | None) -> dict[int, dict[str, Any]]:
     """The claims of these tasks as they stand, by task, for the agent with the id `by`."""
-    return {row["id"]: row for row in sql.rows(CLAIMS, [by, list(tasks)])} if tasks else {}
+    return {row["id"]: row for row in sql.rows(CLAIMS_NOW, [by, list(tasks)])} if tasks else {}
 
 
 def lost(now: dict[str, Any] | None) -> ClaimLost:

@@ -1,8 +1,8 @@
 """Settle: the holder says how a claim ended. Two statements of one transaction.
 
 The first checks the fence and writes in one UPDATE. The second looks at the children on a fresh snapshot: an
-edge that was added while the first waited for a row is seen there, because whoever adds an edge holds the
-parent FOR SHARE.
+edge that was added while the first waited for a row is seen there, because the parent stays locked while an
+edge is added.
 """
 
 from __future__ import annotations
@@ -27,41 +27,24 @@ from tickets.models.ticket.ticket import Ticket
 
 Row = TypeVar("Row", bound=TaskRecord)
 
-SETTLED_EVENTS = task_events(
-    "done",
-    "CASE state WHEN 'pending' THEN 'task.retried' ELSE 'task.' || state END",
-    data="jsonb_build_object('fence', fence, 'attempt', attempts)",
-    reason="error",
+SETTLE = sql.statement(
+    __file__,
+    "settle",
+    held=HELD,
+    events=task_events(
+        "settled",
+        "CASE state WHEN 'pending' THEN 'task.retried' ELSE 'task.' || state END",
+        data="jsonb_build_object('fence', fence, 'attempt', attempts)",
+        reason="error",
+    ),
 )
-# Back-off before the next attempt: min(60 s, 2^n s x uniform(0.75, 1.25)), n = attempts failed before this
-# one.
-SETTLE = f"""
-WITH i AS (SELECT * FROM unnest(%(ids)s::bigint[], %(fences)s::bigint[], %(outcomes)s::text[], %(results)s::jsonb[], %(errors)s::text[], %(again)s::bool[])
-           AS i(id, fence, outcome, result, error, again)),
-mine AS MATERIALIZED (
-  SELECT t.id, i.outcome, i.result, i.error, i.outcome = 'failed' AND i.again AND t.attempts < t.max_attempts AS again
-  FROM tickets_task t JOIN i ON {HELD}
-  ORDER BY t.id FOR NO KEY UPDATE OF t),
-done AS (
-  UPDATE tickets_task t SET state = CASE WHEN m.again THEN 'pending' ELSE m.outcome END,
-         holder_id = NULL, lease_expires_at = NULL, timeout_at = NULL, promote_at = NULL, events = t.events + 1,
-         settled_by = %(agent)s, settled_fence = t.fence, settled_as = m.outcome, result = m.result, error = m.error,
-         worker_deaths = CASE m.outcome WHEN 'completed' THEN 0 ELSE t.worker_deaths END,
-         not_due = m.again, retries = t.retries + m.again::int,
-         not_before = CASE WHEN m.again THEN clock_timestamp() + least(60, power(2, t.attempts - 1) * (0.75 + random() / 2)) * interval '1 s' END,
-         ended_at = CASE WHEN NOT m.again THEN clock_timestamp() END
-  FROM mine m WHERE t.id = m.id
-  RETURNING t.id, t.ticket_id, t.ticket_key, t.project_id, t.fence, t.state, t.attempts, t.error, t.events),
-log AS (
-{SETTLED_EVENTS})
--- over: whether its ticket has no other open task where it stands
-SELECT done.id, done.ticket_id, done.state, o.over FROM done JOIN (
-  SELECT d.ticket_id, NOT bool_or(d.state = 'pending') AND NOT EXISTS (
-    SELECT FROM tickets_ticket k JOIN tickets_task t ON t.ticket_id = k.id AND t.phase = k.phase
-    WHERE k.id = d.ticket_id AND t.state IN ('pending', 'claimed') AND t.id <> ALL (ARRAY(SELECT id FROM done))) AS over
-  FROM done d GROUP BY d.ticket_id) o USING (ticket_id)
+CLAIMED = """
+SELECT id, fence, ticket_id
+FROM tickets_task
+WHERE id = ANY (%s)
+  AND holder_id = %s
+  AND state = 'claimed'
 """
-CLAIMED = "SELECT id, fence, ticket_id FROM tickets_task WHERE id = ANY (%s) AND holder_id = %s AND state = 'claimed'"
 AGAIN = {"transient", "validation"}  # kinds of failure worth another attempt; `permanent` is not
 
 
@@ -75,11 +58,10 @@ class Settling(models.Manager[Row]):
         stands. Artifacts are kept of what was settled now, all of them or nothing at all.
         """
         rights.require(by, "work")
-        first = {
-            outcome.task: outcome for outcome in reversed(outcomes)
-        }  # of two outcomes of one task the first counts
+        # of two outcomes of one task the first counts
+        first = {outcome.task: outcome for outcome in reversed(outcomes)}
         tickets = _prepare_artifacts(list(first.values()), by)
-        done = sql.rows(
+        rows = sql.rows(
             SETTLE,
             {
                 "agent": by.pk,
@@ -95,20 +77,20 @@ class Settling(models.Manager[Row]):
                 "again": [outcome.kind in AGAIN for outcome in first.values()],
             },
         )
-        settled = {row["id"]: row["state"] for row in done}
+        settled = {row["id"]: row["state"] for row in rows}
         for task in sorted(settled.keys() & tickets.keys()):
             Artifact.objects.attach(first[task], tickets[task], by=by)
-        decide([row["id"] for row in done if row["state"] != "pending"])
+        decide([row["id"] for row in rows if row["state"] != "pending"])
         # Two last tasks that end in the same moment do not see each other: then a sweep looks at their
         # ticket.
-        if over := sorted({row["ticket_id"] for row in done if row["over"]}):
+        if over := sorted({row["ticket_id"] for row in rows if row["over"]}):
             hints.send("advance_tickets", over)
-        late = [
+        not_settled = [
             outcome.task
             for outcome in outcomes
             if outcome.task not in settled or outcome is not first[outcome.task]
         ]
-        now = claims_now(late, by.pk)
+        now = claims_now(not_settled, by.pk)
         return [
             Settlement(outcome.task, settled[outcome.task])
             if outcome.task in settled and outcome is first[outcome.task]
@@ -129,10 +111,10 @@ def _repeated(outcome: Outcome, now: dict[str, Any] | None, by: Agent) -> Settle
 
 
 def _prepare_artifacts(outcomes: Sequence[Outcome], by: Agent) -> dict[int, Ticket]:
-    """Before the tasks are locked: keep the contents, in one order for all who do so, and lock the tickets;
-    each by its task.
+    """Before the tasks are locked: store the contents, always in the same order, and lock the tickets;
+    returns the ticket of each task.
 
-    What they bring is kept only where the settling, which comes then, finds the fence to be good.
+    The artifacts are recorded afterwards, and only for outcomes that SETTLE has found to be held.
     """
     ids = [outcome.task for outcome in outcomes if outcome.artifacts]
     if not ids:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import TypeVar, Unpack
 
-from agents.models import Agent, Project
+from agents.models import Agent
 from omoi_site.database import sql
-from tickets.models.claim.claim import GRANTED, Claim, Claiming, asking
+from tickets.models.claim.claim import GRANTED, Claim, Claiming, ClaimOptions, claim_params
 from tickets.models.claim.outcome import Outcome, Settlement
 from tickets.models.claim.settle import Settling
 from tickets.models.explain.conditions import LEASE_HOLDS
@@ -16,13 +16,17 @@ from tickets.models.task.record import TaskRecord
 
 Row = TypeVar("Row", bound=TaskRecord)
 
-# Before anything else: locks are taken in the order of all verbs, the agent, its tasks, their children; what
-# is claimed is never waited for.
-FIRST = "SELECT FROM agents_agent WHERE id = %s FOR NO KEY UPDATE"
+# Before anything else: every verb locks the agent first, then its tasks, then their children; what is claimed
+# is never waited for.
+LOCK_AGENT = "SELECT FROM agents_agent WHERE id = %s FOR NO KEY UPDATE"
 # What an act has granted, as far as it is still held.
 STILL_HELD = f"""
-SELECT {GRANTED} FROM tickets_task t
-WHERE t.holder_id = %(agent)s AND t.granted_with = %(granted_with)s AND {LEASE_HOLDS} ORDER BY t.rank, t.id
+SELECT {GRANTED}
+FROM tickets_task t
+WHERE t.holder_id = %(agent)s
+  AND t.granted_with = %(granted_with)s
+  AND {LEASE_HOLDS.strip()}
+ORDER BY t.rank, t.id
 """
 
 
@@ -33,25 +37,22 @@ class SettlingAndClaiming(Settling[Row], Claiming[Row]):
         outcomes: Sequence[Outcome],
         *,
         by: Agent,
-        limit: int = 1,
-        lease_s: int = 60,
-        capabilities: Sequence[str] | None = None,
-        phases: Sequence[str] | None = None,
-        project: Project | None = None,
+        **options: Unpack[ClaimOptions],
     ) -> tuple[list[Settlement], list[Claim]]:
-        """Settle, and take up to `limit` of the tasks that are ready then; none where `claim` would refuse:
-        what is settled stands either way.
+        """Settle, and claim from the tasks that are ready then, with the options of `claim`; where `claim`
+        would raise, nothing is granted, and what is settled stands.
 
-        The same act again is answered with the claims it granted, as long as they are held. Whose claims are
-        all lost is granted nothing.
+        The same act again is answered with the claims it granted, as long as they are held. When all claims
+        named are lost, nothing is granted.
         """
-        asked = asking(by, limit, lease_s, capabilities, phases, project) | {"granted_with": mark(outcomes)}
-        sql.rows(FIRST, [by.pk])
+        params = claim_params(by, **options) | {"granted_with": mark(outcomes)}
+        sql.rows(LOCK_AGENT, [by.pk])
         settled = self.settle(outcomes, by=by)
-        if all(one.lost for one in settled):
+        if all(settlement.lost for settlement in settled):
             return settled, []
-        granted = sql.rows(STILL_HELD, asked) if all(one.lost or one.again for one in settled) else []
-        return settled, self._brief(granted or self._take(asked))
+        repeated = all(settlement.lost or settlement.again for settlement in settled)
+        granted = sql.rows(STILL_HELD, params) if repeated else []
+        return settled, self._brief(granted or self._take(params))
 
 
 def mark(outcomes: Sequence[Outcome]) -> str:

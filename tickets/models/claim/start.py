@@ -14,14 +14,18 @@ from django.db import models
 from agents.models import Agent
 from omoi_site.database import sql
 from tickets.models.claim.held import HELD, claims_now, lost
-from tickets.models.claim.lease import ABANDON, ENDED_BY_TIME, after_end
+from tickets.models.claim.lease import ABANDON, follow_up
 from tickets.models.task.record import TaskRecord
 
 Row = TypeVar("Row", bound=TaskRecord)
 
 START = f"""
 WITH i AS (SELECT %(task)s::bigint AS id, %(fence)s::bigint AS fence)
-UPDATE tickets_task t SET started_at = coalesce(t.started_at, clock_timestamp()) FROM i WHERE {HELD} RETURNING t.id
+UPDATE tickets_task t
+SET started_at = coalesce(t.started_at, clock_timestamp())
+FROM i
+WHERE {HELD}
+RETURNING t.id
 """
 
 
@@ -38,5 +42,5 @@ class Starting(models.Manager[Row]):
         """End all claims of a worker whose process is known to be gone; returns how many. `fate` says how it
         went, as far as that is known.
         """
-        asked = {"holder": by.pk, "kind": "task.lapsed", "fate": f": it {fate}" if fate else ""}
-        return after_end(sql.rows(ABANDON + ENDED_BY_TIME, asked))
+        params = {"holder": by.pk, "kind": "task.lapsed", "fate": f": it {fate}" if fate else ""}
+        return follow_up(sql.rows(ABANDON, params))

@@ -1,4 +1,4 @@
-"""Where those wait whose claim found nothing, and what rings there."""
+"""Where a claim that found nothing waits, and which events wake it."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def wait_keys(
     phases: Sequence[str] | None = None,
     project: Project | None = None,
 ) -> list[str]:
-    """The queue of all who would be granted the same, and the agent's own: its rights, its state and its keys
-    change what it may do.
+    """The queue shared by all agents that would be granted the same, and the agent's own topic: its rights,
+    its state and its keys change what it may do.
     """
     if project or not by.sees_all:
         keys = [project.key] if project else sorted(by.projects.values_list("key", flat=True))
@@ -43,11 +43,11 @@ def wait_keys(
     else:
         topics = [WORK]
     able = set(by.capabilities) if capabilities is None else set(by.capabilities) & set(words(capabilities))
-    asked = [
+    limits = [
         sorted(able),
         sorted(by.phases),
         None if phases is None else phase_names(phases),
         by.runs_profiles,
     ]
-    mark = hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:16]
+    mark = hashlib.sha256(json.dumps(limits).encode()).hexdigest()[:16]
     return [f"{','.join(topics)}#{mark}", by.topic]

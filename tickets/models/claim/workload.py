@@ -24,7 +24,13 @@ from tickets.models.task.task import Task
 
 LATE_AFTER = SILENT_AFTER / 2
 STATUSES = ["idle", "running", "degraded", "stale", "maintenance", "draining", "quarantined", "retired"]
-PER_PHASE = "SELECT phase, count(*) AS n FROM agents_agent a CROSS JOIN unnest(CASE a.phases WHEN '{}' THEN '{any}' ELSE a.phases END) AS phase WHERE a.id = ANY (%s) GROUP BY 1"
+PER_PHASE = """
+SELECT phase, count(*) AS n
+FROM agents_agent a
+CROSS JOIN unnest(CASE a.phases WHEN '{}' THEN '{any}' ELSE a.phases END) AS phase
+WHERE a.id = ANY (%s)
+GROUP BY 1
+"""
 
 
 @dataclass(frozen=True)
@@ -89,7 +95,14 @@ class FleetQuerySet(AgentQuerySet):
         if kind:
             rows = rows.filter(kind=kind)
         matched = RawSQL(
-            "ARRAY(SELECT unnest(agents_agent.capabilities) INTERSECT SELECT unnest(%s::varchar[]) ORDER BY 1)",
+            """
+            ARRAY(
+              SELECT unnest(agents_agent.capabilities)
+              INTERSECT
+              SELECT unnest(%s::varchar[])
+              ORDER BY 1
+            )
+            """,
             [required],
             output_field=ArrayField(models.CharField()),
         )
@@ -108,7 +121,7 @@ class FleetQuerySet(AgentQuerySet):
         ]
 
     def statistics(self) -> dict[str, Any]:
-        """How many agents there are, by status, kind and phase, how many are heard, and how much they hold."""
+        """How many agents there are, by status, kind and phase, how many are heard, and what they hold."""
         rows = self.order_by()
         by_status = {
             row["status"]: row["n"]

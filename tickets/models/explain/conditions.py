@@ -8,7 +8,7 @@ agents that fit its lane; of a ticket `c` counts the tasks of its open phases.
 from __future__ import annotations
 
 from omoi_site.database import sql
-from tickets.models.task.conditions import DUE, FREE, MET, NEEDS_MET, PENDING
+from tickets.models.task.conditions import DUE, FREE, MET, PENDING, ready_sql
 
 # -- what the claim asks, piece by piece
 
@@ -99,9 +99,7 @@ AND (t.attempts >= t.max_attempts OR h.runs_profiles AND {RUNS_ALONE.format(task
 IN_TIME = f"{LEASED} AND coalesce(t.timeout_at > clock_timestamp(), true)"
 SILENT = f"coalesce(hp.last_seen_at < clock_timestamp() - {HEARD}, true)"
 FAILED_OPEN = "t.state = 'failed' AND k.phase <> 'CANCELLED' AND coalesce(kp.moves_to <> '{}', true)"
-READY_NOW = (
-    f"{PENDING} AND {NEEDS_MET} AND {FREE} AND NOT l.paused AND ({DUE} OR t.not_before <= clock_timestamp())"
-)
+READY_NOW = f"{ready_sql('not_due')} AND NOT l.paused AND ({DUE} OR t.not_before <= clock_timestamp())"
 HELD = f"{PENDING} AND NOT ({FREE})"
 
 # -- a ticket

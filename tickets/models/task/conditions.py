@@ -19,15 +19,31 @@ def ready(task: Any) -> bool:
     return all(getattr(task, name) == value for name, value in READY_WHEN.items())
 
 
-def _in_sql(name: str, value: Any) -> str:
-    if value is False:
-        return f"NOT t.{name}"
-    return f"t.{name} = {value!r}"
+def _in_sql(column: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return column if value else f"NOT {column}"
+    return f"{column} = {value!r}"
 
 
-# Of the task `t`, piece by piece and whole.
-PENDING, NEEDS_MET, DUE, FREE = (_in_sql(name, value) for name, value in READY_WHEN.items())
-READY = f"{PENDING} AND {NEEDS_MET} AND {DUE} AND {FREE}"
+def ready_sql(*without: str, **columns: str) -> str:
+    """SQL: whether task `t` is ready, `without` some conditions; `columns`: columns to be read elsewhere."""
+    return " AND ".join(
+        _in_sql(columns.get(name, f"t.{name}"), value)
+        for name, value in READY_WHEN.items()
+        if name not in without
+    )
+
+
+# Of the task `t`, whole and piece by piece.
+READY = ready_sql()
+PENDING, NEEDS_MET, DUE, FREE = (
+    _in_sql(f"t.{name}", READY_WHEN[name]) for name in ("state", "open_needs", "not_due", "held")
+)
+
+# What is stored of a task that waits for its time, the predicate of the index task_not_due.
+NOT_DUE_WHEN: dict[str, Any] = {"state": "pending", "not_due": True}
+NOT_DUE_Q = models.Q(**NOT_DUE_WHEN)
+NOT_DUE = " AND ".join(_in_sql(f"t.{name}", value) for name, value in NOT_DUE_WHEN.items())
 
 # Whether need `n` of a parent `p` that has ended is met.
 MET = """

@@ -7,22 +7,9 @@ from dataclasses import dataclass
 
 from omoi_site.database import sql
 from tickets.models.explain.conditions import HEARD
-from tickets.models.task.conditions import READY
+from tickets.models.task.conditions import PENDING, READY
 
-TALLY = f"""
-SELECT t.ticket_id AS ticket, count(*) FILTER (WHERE t.state = 'completed') AS done, count(*) FILTER (WHERE t.state = 'claimed') AS running,
-       count(*) FILTER (WHERE t.state = 'failed') AS failed, count(*) FILTER (WHERE t.state = 'cancelled') AS cancelled,
-       count(*) FILTER (WHERE t.state = 'pending' AND t.unsatisfiable) AS stuck,
-       count(*) FILTER (WHERE {READY}) AS ready,
-       count(*) FILTER (WHERE t.state = 'pending' AND NOT t.unsatisfiable AND NOT ({READY})) AS waiting,
-       min(t.id) FILTER (WHERE t.state = 'failed') AS first_failed, min(t.id) FILTER (WHERE t.state = 'pending' AND t.unsatisfiable) AS first_stuck,
-       min(t.id) FILTER (WHERE {READY}) AS first_ready, (array_agg(t.lane_id ORDER BY t.id) FILTER (WHERE {READY}))[1] AS ready_lane,
-       min(t.id) FILTER (WHERE t.state = 'pending' AND NOT ({READY}) AND NOT t.unsatisfiable) AS first_waiting,
-       min(t.id) FILTER (WHERE t.state = 'claimed' AND coalesce(p.last_seen_at < clock_timestamp() - {HEARD}, true)) AS first_silent,
-       coalesce(array_agg(DISTINCT a.name) FILTER (WHERE a.name IS NOT NULL), '{{}}') AS agents
-FROM tickets_task t LEFT JOIN agents_agent a ON a.id = t.holder_id
-LEFT JOIN agents_agentpresence p ON p.agent_id = a.id WHERE t.ticket_id = ANY (%s) GROUP BY 1
-"""
+TALLY = sql.statement(__file__, "tally", ready=READY, pending=PENDING, heard=HEARD)
 
 
 @dataclass(frozen=True)
@@ -58,8 +45,8 @@ class Tally:
         """The task whose obstacle says most about the ticket: a claim gone silent, a failure; what runs says
         nothing.
         """
-        grave = self.first_silent or self.first_failed or self.first_stuck
-        return grave or (None if self.running else self.first_ready or self.first_waiting)
+        serious = self.first_silent or self.first_failed or self.first_stuck
+        return serious or (None if self.running else self.first_ready or self.first_waiting)
 
     @property
     def spoken(self) -> str:

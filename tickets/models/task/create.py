@@ -33,6 +33,15 @@ ADDED_EVENTS = task_events(
     key="%s",
     data="jsonb_build_object('title', title, 'phase', phase)",
 )
+LOG_ADDED = f"""
+WITH a AS (
+  UPDATE tickets_task
+  SET events = events + 1
+  WHERE id = ANY (%s)
+  RETURNING id, ticket_key, project_id, events, title, phase
+)
+{ADDED_EVENTS}
+"""
 
 
 class Placed(NamedTuple):
@@ -77,7 +86,12 @@ class TaskCreation(models.Manager[Row]):
             Need.objects.lock_graph(ticket.project_id)
         # FOR SHARE, and only then the phase: a move of the ticket waits for us, or we for it
         now = sql.one(
-            "SELECT phase, paused, archived_at, clock_timestamp() AS now FROM tickets_ticket WHERE id = %s FOR SHARE",
+            """
+            SELECT phase, paused, archived_at, clock_timestamp() AS now
+            FROM tickets_ticket
+            WHERE id = %s
+            FOR SHARE
+            """,
             [ticket.pk],
         )
         assert now
@@ -158,7 +172,8 @@ class TaskCreation(models.Manager[Row]):
             wrong = profiles.faults(spec.profile, spec.slots)
             if spec.profile and "profile" not in wrong and spec.profile not in ticket.project.profiles:
                 wrong = {
-                    "profile": f"{ticket.project} may not use the profile {spec.profile}: the admin of this installation grants it"
+                    "profile": f"{ticket.project} may not use the profile {spec.profile}: "
+                    "the admin of this installation grants it"
                 }
             for name, message in wrong.items():
                 faults.add(f"{at}.{name}", message)
@@ -204,9 +219,7 @@ class TaskCreation(models.Manager[Row]):
     @staticmethod
     def _log_added(ids: Sequence[int], by: Actor) -> None:
         sql.rows(
-            f"""WITH a AS (UPDATE tickets_task SET events = events + 1 WHERE id = ANY (%s) RETURNING id, ticket_key, project_id, events, title, phase)
-               {ADDED_EVENTS}"""
-            "",
+            LOG_ADDED,
             [list(ids), label(by), via(by)],
         )
 

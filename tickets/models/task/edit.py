@@ -1,4 +1,4 @@
-"""What people change about a task that waits: its words, its limits, and its place in the order of work."""
+"""What people change about an open task: its texts, its limits, and its place in the order of work."""
 
 from __future__ import annotations
 
@@ -35,12 +35,19 @@ EDITABLE = {
     "max_attempts",
     "capabilities",
 }
-REPRIORITISE = f"""
-WITH mine AS MATERIALIZED (SELECT id FROM tickets_task WHERE ticket_id = %(ticket)s AND priority = %(before)s AND state IN ('pending', 'claimed') ORDER BY id FOR NO KEY UPDATE),
-told AS (UPDATE tickets_task t SET priority = %(after)s, events = t.events + 1 FROM mine WHERE t.id = mine.id RETURNING t.id, t.ticket_key, t.project_id, t.events),
-log AS (
-{task_events("told", "'task.edited'", data="%(data)s", reason="'the priority of its ticket'")})
-SELECT id FROM told
+REPRIORITISE = sql.statement(
+    __file__,
+    "reprioritise",
+    events=task_events("updated", "'task.edited'", data="%(data)s", reason="'the priority of its ticket'"),
+)
+LOG_EDIT = f"""
+WITH updated AS (
+  UPDATE tickets_task
+  SET events = events + 1
+  WHERE id = ANY (%s)
+  RETURNING id, ticket_key, project_id, events
+)
+{task_events("updated", "'task.edited'", actor="%s", key="%s", data="%s", reason="%s")}
 """
 
 
@@ -51,8 +58,8 @@ class TaskEdits(models.Manager[Row]):
         NotReady, NotFound.
         """
         reason = limits.reason(reason)
-        if strange := sorted(set(changes) - EDITABLE):
-            raise Invalid(f"a task's {', '.join(strange)} cannot be edited", field=strange[0])
+        if unknown := sorted(set(changes) - EDITABLE):
+            raise Invalid(f"a task's {', '.join(unknown)} cannot be edited", field=unknown[0])
         row = (
             self.select_for_update(no_key=True, of=("self",))
             .select_related("project")
@@ -91,7 +98,7 @@ class TaskEdits(models.Manager[Row]):
     def reprioritise(self, ticket: int, before: int, after: int, *, by: Actor) -> None:
         """The ticket's priority changed: so does that of its open tasks that had the same."""
         data = Jsonb({"before": {"priority": before}, "after": {"priority": after}})
-        asked = {
+        params = {
             "ticket": ticket,
             "before": before,
             "after": after,
@@ -99,7 +106,7 @@ class TaskEdits(models.Manager[Row]):
             "key": via(by),
             "data": data,
         }
-        rerank([row["id"] for row in sql.rows(REPRIORITISE, asked)])
+        rerank([row["id"] for row in sql.rows(REPRIORITISE, params)])
 
     @staticmethod
     def _store(row: TaskRecord, changed: set[str]) -> None:
@@ -117,7 +124,6 @@ class TaskEdits(models.Manager[Row]):
     @staticmethod
     def _log_edit(ids: Sequence[int], by: Actor, data: dict[str, Any], reason: str) -> None:
         sql.rows(
-            f"""WITH told AS (UPDATE tickets_task SET events = events + 1 WHERE id = ANY (%s) RETURNING id, ticket_key, project_id, events)
-               {task_events("told", "'task.edited'", actor="%s", key="%s", data="%s", reason="%s")}""",
+            LOG_EDIT,
             [list(ids), label(by), via(by), Jsonb(data), reason],
         )

@@ -1,4 +1,4 @@
-"""What others than the holder do to tasks: cancel, revoke, retry, hold."""
+"""What others than the holder do to tasks: cancel, revoke, retry, bump, hold."""
 
 from __future__ import annotations
 
@@ -21,56 +21,20 @@ from tickets.models.ticket.record import TicketRecord
 
 Row = TypeVar("Row", bound=TaskRecord)
 
-LOG = (
-    f"""
-log AS ({task_events("gone", "%(kind)s", data="jsonb_build_object('fence', fence)", reason="%(reason)s")})
-"""
-    ""
+CHANGED_EVENTS = task_events(
+    "updated", "%(kind)s", data="jsonb_build_object('fence', fence)", reason="%(reason)s"
 )
-CANCEL = f"""
-WITH mine AS MATERIALIZED (SELECT id FROM tickets_task WHERE id = ANY (%(ids)s) AND state IN ('pending', 'claimed') ORDER BY id FOR NO KEY UPDATE),
-gone AS (
-  UPDATE tickets_task t SET state = 'cancelled', holder_id = NULL, lease_expires_at = NULL, timeout_at = NULL, promote_at = NULL, not_due = false,
-         ended_at = clock_timestamp(), error = %(reason)s, events = t.events + 1
-  FROM mine WHERE t.id = mine.id RETURNING t.id, t.ticket_id, t.ticket_key, t.project_id, t.fence, t.events),
-{LOG} SELECT id, ticket_id FROM gone
-"""
-REVOKE = f"""
-WITH mine AS MATERIALIZED (SELECT id FROM tickets_task WHERE id = ANY (%(ids)s) AND state = 'claimed' ORDER BY id FOR NO KEY UPDATE),
-gone AS (
-  UPDATE tickets_task t SET state = 'pending', holder_id = NULL, lease_expires_at = NULL, timeout_at = NULL, attempts = t.attempts - 1, events = t.events + 1
-  FROM mine WHERE t.id = mine.id RETURNING t.id, t.ticket_key, t.project_id, t.fence, t.events, t.profile, {READY} AS ready),
-{LOG} SELECT id, ready, profile FROM gone
-"""
-RETRY = f"""
-WITH mine AS MATERIALIZED (SELECT id FROM tickets_task WHERE id = ANY (%(ids)s) AND state IN ('failed', 'cancelled') ORDER BY id FOR NO KEY UPDATE),
-gone AS (
-  UPDATE tickets_task t SET state = 'pending', attempts = 0, retries = t.retries + 1, claimed_at = NULL, started_at = NULL, worker_deaths = 0, failure = '',
-         ended_at = NULL, error = '', result = NULL, progress = '{{}}',
-         settled_by = NULL, settled_fence = NULL, settled_as = '', not_due = false, not_before = NULL, ready_at = NULL, events = t.events + 1
-  FROM mine WHERE t.id = mine.id RETURNING t.id, t.ticket_key, t.project_id, t.fence, t.events),
-{LOG} SELECT id FROM gone
-"""
-CHILDREN = """
-SELECT DISTINCT n.child_id AS id FROM tickets_need n JOIN tickets_task c ON c.id = n.child_id WHERE n.parent_id = ANY (%s) AND c.state = 'pending'
-"""
-# `open_in` are the phases whose tasks may be claimed where the ticket stands; none while it is paused,
-# blocked or archived.
-HOLD = f"""
-UPDATE tickets_task t SET held = NOT t.phase = ANY (%(open_in)s::varchar[])
-WHERE t.id = ANY (ARRAY(SELECT id FROM tickets_task WHERE ticket_id = %(ticket)s AND state IN ('pending', 'claimed', 'failed', 'cancelled')
-                        AND held = (phase = ANY (%(open_in)s::varchar[])) ORDER BY id FOR NO KEY UPDATE))
-RETURNING t.id, t.profile, {READY} AS ready
-"""
-
-BUMP = f"""
-WITH mine AS MATERIALIZED (SELECT id FROM tickets_task WHERE id = ANY (%(ids)s) AND state IN ('pending', 'claimed') ORDER BY id FOR NO KEY UPDATE),
-told AS (
-  UPDATE tickets_task t SET bumped_at = clock_timestamp(), promote_at = NULL, events = t.events + 1 FROM mine WHERE t.id = mine.id
-  RETURNING t.id, t.ticket_key, t.project_id, t.events),
-log AS (
-{task_events("told", "'task.bumped'", reason="%(reason)s")})
-SELECT id FROM told
+CANCEL = sql.statement(__file__, "cancel", events=CHANGED_EVENTS)
+REVOKE = sql.statement(__file__, "revoke", events=CHANGED_EVENTS, ready=READY)
+RETRY = sql.statement(__file__, "retry", events=CHANGED_EVENTS)
+BUMP = sql.statement(__file__, "bump", events=task_events("updated", "'task.bumped'", reason="%(reason)s"))
+HOLD = sql.statement(__file__, "hold", ready=READY)
+PENDING_CHILDREN = """
+SELECT DISTINCT n.child_id AS id
+FROM tickets_need n
+JOIN tickets_task c ON c.id = n.child_id
+WHERE n.parent_id = ANY (%s)
+  AND c.state = 'pending'
 """
 
 
@@ -109,12 +73,12 @@ class TaskInterventions(WaitingTasks[Row]):
     @sql.atomic
     def revoke(self, *, by: Actor, reason: str = "") -> list[int]:
         """Take the claims of this set away; their tasks are pending again, at no cost of an attempt."""
-        gone = _act(REVOKE, "task.revoked", self._ids(), by, reason)
-        if free := [row for row in gone if row["ready"]]:
-            lower_floors([row["id"] for row in free])
-        if any(row["profile"] for row in free):
+        revoked = _act(REVOKE, "task.revoked", self._ids(), by, reason)
+        if ready := [row for row in revoked if row["ready"]]:
+            lower_floors([row["id"] for row in ready])
+        if any(row["profile"] for row in ready):
             hints.send("work")
-        return [row["id"] for row in gone]
+        return [row["id"] for row in revoked]
 
     @sql.atomic
     def retry(self, *, by: Actor, reason: str) -> list[int]:
@@ -126,7 +90,7 @@ class TaskInterventions(WaitingTasks[Row]):
         """
         self._require(by)
         reason = limits.reason(reason, 1, "say why it is tried again")
-        # their tickets first, as whoever adds a task does: no ticket leaves the phase meanwhile as if nothing
+        # their tickets first, as when a task is added: no ticket may leave its phase meanwhile as if nothing
         # were open in it
         sql.rows(
             "SELECT id FROM tickets_ticket WHERE id = ANY (%s) ORDER BY id FOR SHARE",
@@ -145,21 +109,21 @@ class TaskInterventions(WaitingTasks[Row]):
         if late and len(late) == len(ended):
             raise next(refusal for refusal in refusals.values() if refusal)
         wanted = sorted({task.pk for task in ended} - set(late))
-        gone = [row["id"] for row in _act(RETRY, "task.retried", wanted, by, reason)]
-        if gone:
-            relane(gone)
-            children = sql.rows(CHILDREN, [gone])
-            recount(sorted({*gone, *(row["id"] for row in children)}))
+        retried = [row["id"] for row in _act(RETRY, "task.retried", wanted, by, reason)]
+        if retried:
+            relane(retried)
+            children = sql.rows(PENDING_CHILDREN, [retried])
+            recount(sorted({*retried, *(row["id"] for row in children)}))
             hints.send("work")
-        return gone
+        return retried
 
     @sql.atomic
     def bump(self, *, by: Actor, reason: str = "") -> list[int]:
         """Put the open tasks of this set before all other work, for good; returns their ids."""
         self._require(by)
-        gone = [row["id"] for row in _act(BUMP, "task.bumped", self._ids(), by, reason)]
-        lower_floors(gone)
-        return gone
+        bumped = [row["id"] for row in _act(BUMP, "task.bumped", self._ids(), by, reason)]
+        lower_floors(bumped)
+        return bumped
 
     def _require(self, by: Actor) -> None:
         """Raise Forbidden unless `by` may change tasks in every project of this set."""
@@ -172,14 +136,14 @@ class TaskInterventions(WaitingTasks[Row]):
 
 
 def cancel(ids: Sequence[int], *, by: Actor, reason: str) -> list[int]:
-    """Cancel those of these tasks that are open, in the caller's transaction, and tell their children;
+    """Cancel those of these tasks that are open, in the caller's transaction, and decide their children;
     returns their ids.
     """
-    gone = _act(CANCEL, "task.cancelled", ids, by, reason)
-    decide([row["id"] for row in gone])
-    if gone:
-        hints.send("advance_tickets", sorted({row["ticket_id"] for row in gone}))
-    return [row["id"] for row in gone]
+    cancelled = _act(CANCEL, "task.cancelled", ids, by, reason)
+    decide([row["id"] for row in cancelled])
+    if cancelled:
+        hints.send("advance_tickets", sorted({row["ticket_id"] for row in cancelled}))
+    return [row["id"] for row in cancelled]
 
 
 @sql.atomic

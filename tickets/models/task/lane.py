@@ -19,38 +19,59 @@ from tickets.models.explain.conditions import DEATHS_ALONE
 
 BOTTOM = -(2**63)
 
-
-MARKS = "jsonb_to_recordset(%(marks)s) AS m(phase varchar, capabilities varchar[], has_profile boolean, alone boolean)"
+MARKS = """
+jsonb_to_recordset(%(marks)s)
+  AS m(phase varchar, capabilities varchar[], has_profile boolean, alone boolean)
+""".strip()
 FIND = f"""
-SELECT l.id, l.phase, l.capabilities, l.has_profile, l.alone FROM {MARKS}
-JOIN tickets_lane l ON (l.project_id, l.phase, l.capabilities, l.has_profile, l.alone) = (%(project)s, m.phase, m.capabilities, m.has_profile, m.alone)
+SELECT l.id, l.phase, l.capabilities, l.has_profile, l.alone
+FROM {MARKS}
+JOIN tickets_lane l
+  ON (l.project_id, l.phase, l.capabilities, l.has_profile, l.alone)
+  = (%(project)s, m.phase, m.capabilities, m.has_profile, m.alone)
 """
-# FOR SHARE: a project being paused at this moment is waited for, else these lanes would never hear of it
-MAKE = f"""
-INSERT INTO tickets_lane (project_id, phase, capabilities, has_profile, alone, paused, floor)
-SELECT p.id, m.phase, m.capabilities, m.has_profile, m.alone, p.paused, %(floor)s
-FROM {MARKS}, (SELECT * FROM agents_project WHERE id = %(project)s FOR SHARE) p ORDER BY m.phase, m.capabilities, m.has_profile, m.alone
-ON CONFLICT (project_id, phase, capabilities, has_profile, alone) DO UPDATE SET phase = excluded.phase
-RETURNING id, phase, capabilities, has_profile, alone
-"""
+MAKE = sql.statement(__file__, "make_lanes", marks=MARKS)
 
 
 def lower_floors_of(ready: str) -> str:
     """SQL: the lanes of the rows `ready` (FROM and WHERE, with lane_id and rank) hide none of them.
 
-    A lane locked by somebody else is left to the sweep.
+    A lane that another transaction has locked is left to the sweep.
     """
     return f"""
-  UPDATE tickets_lane l SET floor = f.rank FROM (
-    SELECT k.id, x.rank FROM tickets_lane k
-    JOIN (SELECT lane_id, min(rank) AS rank FROM {ready} GROUP BY 1) x ON x.lane_id = k.id
-    WHERE k.floor > x.rank FOR NO KEY UPDATE OF k SKIP LOCKED) f
+  UPDATE tickets_lane l
+  SET floor = f.rank
+  FROM (
+    SELECT
+      k.id,
+      x.rank
+    FROM tickets_lane k
+    JOIN (
+      SELECT
+        lane_id,
+        min(rank) AS rank
+      FROM {ready}
+      GROUP BY 1
+    ) x ON x.lane_id = k.id
+    WHERE k.floor > x.rank
+    FOR NO KEY UPDATE OF k SKIP LOCKED
+  ) f
   WHERE l.id = f.id"""
 
 
 LOWER = lower_floors_of("tickets_task WHERE id = ANY (%s)")
-LANED = "SELECT id, project_id, lane_id, phase, capabilities, profile, worker_deaths FROM tickets_task WHERE id = ANY (%s) ORDER BY id"
-RELANE = "UPDATE tickets_task t SET lane_id = i.lane FROM unnest(%s::bigint[], %s::bigint[]) AS i(id, lane) WHERE t.id = i.id"
+LANED = """
+SELECT id, project_id, lane_id, phase, capabilities, profile, worker_deaths
+FROM tickets_task
+WHERE id = ANY (%s)
+ORDER BY id
+"""
+RELANE = """
+UPDATE tickets_task t
+SET lane_id = i.lane
+FROM unnest(%s::bigint[], %s::bigint[]) AS i(id, lane)
+WHERE t.id = i.id
+"""
 
 
 class Marks(NamedTuple):
@@ -65,20 +86,20 @@ class Marks(NamedTuple):
 class LaneQuerySet(models.QuerySet["Lane"]):
     def of(self, project: int, marks: Collection[Marks]) -> dict[Marks, int]:
         """The ids of the lanes with these marks, made when they are missing; in two statements at most."""
-        found = self._ids(FIND, project, marks)
-        if missing := [each for each in marks if each not in found]:
-            found |= self._ids(MAKE, project, missing)
-        return found
+        ids = self._ids(FIND, project, marks)
+        if missing := [mark for mark in marks if mark not in ids]:
+            ids |= self._ids(MAKE, project, missing)
+        return ids
 
     @staticmethod
     def _ids(statement: str, project: int, marks: Collection[Marks]) -> dict[Marks, int]:
-        told = sql.rows(
+        lanes = sql.rows(
             statement,
-            {"marks": Jsonb([each._asdict() for each in marks]), "project": project, "floor": BOTTOM},
+            {"marks": Jsonb([mark._asdict() for mark in marks]), "project": project, "floor": BOTTOM},
         )
         return {
             Marks(row["phase"], tuple(row["capabilities"]), row["has_profile"], row["alone"]): row["id"]
-            for row in told
+            for row in lanes
         }
 
     def follow(self, project: Project) -> None:
@@ -142,5 +163,5 @@ def relane(ids: Sequence[int]) -> None:
 
 
 def lower_floors(ids: Sequence[int]) -> None:
-    """The lanes of these ready tasks hide none of them; a lane locked by somebody else is left to the sweep."""
+    """The lanes of these ready tasks hide none of them; a lane that is locked is left to the sweep."""
     sql.rows(LOWER, [list(ids)])

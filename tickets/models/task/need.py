@@ -27,19 +27,41 @@ GRAPH_LOCK = 1_001  # class of the advisory lock; the object is the project
 
 # Everything reachable from the new edges' children, as edges.
 BELOW = """
-WITH RECURSIVE below(id) AS (SELECT unnest(%s::bigint[]) UNION SELECT n.child_id FROM tickets_need n JOIN below b ON n.parent_id = b.id)
+WITH RECURSIVE below(id) AS (
+  SELECT unnest(%s::bigint[])
+  UNION
+  SELECT n.child_id
+  FROM tickets_need n
+  JOIN below b ON n.parent_id = b.id
+)
 SELECT n.parent_id, n.child_id FROM tickets_need n JOIN below b ON n.parent_id = b.id
 """
-# Arrays, for a statement has at most 65,535 parameters.
+# Arrays, because a statement has at most 65,535 parameters.
 CONNECT = """
 INSERT INTO tickets_need (parent_id, child_id, on_end, on_failure)
-SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::varchar[], %s::varchar[]) ON CONFLICT DO NOTHING RETURNING id
+SELECT *
+FROM unnest(%s::bigint[], %s::bigint[], %s::varchar[], %s::varchar[])
+ON CONFLICT DO NOTHING
+RETURNING id
 """
-# Pending tasks whose needs cannot be met any more, one of them under the policy to cancel.
-HOPELESS = f"""
-SELECT DISTINCT c.id FROM tickets_task c JOIN tickets_need n ON n.child_id = c.id JOIN tickets_task p ON p.id = n.parent_id
-WHERE c.id = ANY (%s) AND c.state = 'pending' AND c.unsatisfiable AND n.on_failure = 'cancel' AND p.state IN ('completed', 'failed', 'cancelled') AND NOT {MET}
+LOCK_ENDS = """
+SELECT id, project_id, state
+FROM tickets_task
+WHERE id = ANY (%s)
+  AND project_id = %s
+ORDER BY id
+FOR NO KEY UPDATE
 """
+LOG_NEEDS = f"""
+WITH c AS (
+  UPDATE tickets_task
+  SET events = events + 1
+  WHERE id = ANY (%s)
+  RETURNING id, ticket_key, project_id, events
+)
+{task_events("c", "%s", actor="%s", key="%s")}
+"""
+HOPELESS = sql.statement(__file__, "hopeless", met=MET.strip())
 
 
 class Cycle(OmoiError):
@@ -100,36 +122,36 @@ class NeedManager(models.Manager["Need"]):
         self._refuse_cycles(edges, names or {})
         new = self._connect(edges)
         recount(sorted({*parents, *children}))  # parents too: how much they hold up is part of their rank
-        self._tell("need.added", children, by)
+        self._log("need.added", children, by)
         self._cancel_the_hopeless(children)
         return new
 
     @sql.atomic
     def import_edges(
-        self, project: int, edges: Sequence[Edge], *, born: Set[int], names: Mapping[int, str], by: Actor
+        self, project: int, edges: Sequence[Edge], *, created: Set[int], names: Mapping[int, str], by: Actor
     ) -> tuple[list[Edge], list[Edge]]:
         """Add imported edges; returns those that are new, and those left out because their child has begun.
 
-        `born` are tasks of this transaction: one that is completed already may be given a need, which tells
+        `created` are tasks of this transaction: one that is completed already may be given a need, to show
         what it once waited for. They are counted by the caller. Raises Cycle with the tasks on it, by their
         `names`.
         """
         self.lock_graph(project)
-        there = set(
-            self.filter(child_id__in={edge.child for edge in edges} - born).values_list(
+        existing = set(
+            self.filter(child_id__in={edge.child for edge in edges} - created).values_list(
                 "parent_id", "child_id"
             )
         )
-        new = [edge for edge in edges if (edge.parent, edge.child) not in there]
+        new = [edge for edge in edges if (edge.parent, edge.child) not in existing]
         state = self._lock_ends(
             project, sorted({edge.parent for edge in new}), sorted({edge.child for edge in new})
         )
-        late = [edge for edge in new if edge.child not in born and state[edge.child] != "pending"]
-        new = [edge for edge in new if edge.child in born or state[edge.child] == "pending"]
+        late = [edge for edge in new if edge.child not in created and state[edge.child] != "pending"]
+        new = [edge for edge in new if edge.child in created or state[edge.child] == "pending"]
         self._refuse_cycles(new, names)
         self._connect(new)
-        recount(sorted({end for edge in new for end in (edge.parent, edge.child)} - born))
-        self._tell("need.added", sorted({edge.child for edge in new}), by)
+        recount(sorted({end for edge in new for end in (edge.parent, edge.child)} - created))
+        self._log("need.added", sorted({edge.child for edge in new}), by)
         return new, late
 
     @sql.atomic
@@ -142,25 +164,18 @@ class NeedManager(models.Manager["Need"]):
         sql.rows("SELECT id FROM tickets_task WHERE id = %s FOR NO KEY UPDATE", [need.child_id])
         if self.filter(pk=need.pk).delete()[0]:
             recount(sorted([need.parent_id, need.child_id]))
-            self._tell("need.removed", [need.child_id], by)
+            self._log("need.removed", [need.child_id], by)
 
     @staticmethod
     def _lock_ends(project: int, parents: Sequence[int], children: Sequence[int]) -> dict[int, str]:
         """Parents, then children, each locked in id order; the state of each. Raises Invalid for a task of
         another project.
         """
-        found = sql.rows(
-            "SELECT id, project_id, state FROM tickets_task WHERE id = ANY (%s) AND project_id = %s ORDER BY id FOR NO KEY UPDATE",
-            [parents, project],
-        )
-        found += sql.rows(
-            "SELECT id, project_id, state FROM tickets_task WHERE id = ANY (%s) AND project_id = %s ORDER BY id FOR NO KEY UPDATE",
-            [children, project],
-        )
-        state = {row["id"]: row["state"] for row in found if row["project_id"] == project}
+        rows = sql.rows(LOCK_ENDS, [parents, project]) + sql.rows(LOCK_ENDS, [children, project])
+        state = {row["id"]: row["state"] for row in rows if row["project_id"] == project}
         faults = Faults()
-        for strange in sorted({*parents, *children} - state.keys()):
-            faults.add("needs", f"no task {strange} in this project")
+        for unknown in sorted({*parents, *children} - state.keys()):
+            faults.add("needs", f"no task {unknown} in this project")
         faults.check()
         return state
 
@@ -193,15 +208,14 @@ class NeedManager(models.Manager["Need"]):
 
     @staticmethod
     def _cancel_the_hopeless(children: Sequence[int]) -> None:
-        """An edge to a task that has ended is decided at once, by the same policy as at the end of that task."""
+        """Decide an edge to a task that has ended at once, by the same policy as at the end of that task."""
         if lost := [row["id"] for row in sql.rows(HOPELESS, [list(children)])]:
             intervene.cancel(lost, by="system:needs", reason="a task it needs did not end as needed")
 
     @staticmethod
-    def _tell(kind: str, children: Iterable[int], by: Actor) -> None:
+    def _log(kind: str, children: Iterable[int], by: Actor) -> None:
         sql.rows(
-            f"""WITH c AS (UPDATE tickets_task SET events = events + 1 WHERE id = ANY (%s) RETURNING id, ticket_key, project_id, events)
-                {task_events("c", "%s", actor="%s", key="%s")}""",
+            LOG_NEEDS,
             [list(children), kind, label(by), via(by)],
         )
 

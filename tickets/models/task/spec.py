@@ -19,7 +19,7 @@ class NeedSpec:
 
 @dataclass(frozen=True)
 class TaskSpec:
-    """A task to be added. `phase` empty: where the ticket's work is done now. `ended`: imported as completed."""
+    """A task to be added. Without `phase`: where the ticket's work is done now. `ended`: imported as done."""
 
     title: str
     ref: str = ""

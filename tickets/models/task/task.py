@@ -10,7 +10,7 @@ from tickets.models.claim.start import Starting
 from tickets.models.explain import tasks as explain
 from tickets.models.task import counts
 from tickets.models.task.audit import ReadinessAudit
-from tickets.models.task.conditions import READY_Q
+from tickets.models.task.conditions import NOT_DUE_Q, READY_Q
 from tickets.models.task.create import TaskCreation
 from tickets.models.task.edit import TaskEdits
 from tickets.models.task.intervene import TaskInterventions
@@ -53,9 +53,7 @@ class Task(TaskRecord):
         ordering = ["id"]
         indexes = [
             models.Index(fields=["lane", "rank", "id"], name="task_ready", condition=READY_Q),
-            models.Index(
-                fields=["not_before"], name="task_not_due", condition=models.Q(state="pending", not_due=True)
-            ),
+            models.Index(fields=["not_before"], name="task_not_due", condition=NOT_DUE_Q),
             # each of these is provable from its own column alone, so that no plan takes the wrong one
             models.Index(fields=["holder"], name="task_held", condition=models.Q(holder__isnull=False)),
             models.Index(

@@ -179,7 +179,7 @@ class RelationWriter:
         new, late = Need.objects.import_edges(
             self.run.project.pk,
             [Edge(*pair, when) for pair, when in pairs.items()],
-            born=set(self.run.new_tasks.values()),
+            created=set(self.run.new_tasks.values()),
             names=self.name_of,
             by=self.run.by,
         )

@@ -1,0 +1,240 @@
+-- The agent's row, locked, in its newest version.
+WITH locked AS MATERIALIZED (
+  SELECT
+    a.id,
+    a.name,
+    a.capacity,
+    a.grants,
+    a.runs_profiles,
+    a.sees_all,
+    a.phases,
+    CASE
+      WHEN %(capabilities)s::varchar[] IS NULL THEN a.capabilities
+      ELSE ARRAY(
+        SELECT unnest(a.capabilities)
+        INTERSECT
+        SELECT unnest(%(capabilities)s::varchar[])
+      )
+    END AS capabilities
+  FROM agents_agent a
+  WHERE a.id = %(agent)s
+    AND a.state = 'available'
+  FOR NO KEY UPDATE
+),
+
+-- The agent with its projects, the number of tasks it holds and how many more it may take now: `free`.
+-- `seen` is the same row in the statement's snapshot. When the two differ in `grants`, the agent was granted
+-- tasks while this statement waited for its row. What it holds is then unknown here: it takes nothing, and
+-- the caller runs the statement again (`stale`).
+agent AS MATERIALIZED (
+  SELECT
+    locked.*,
+    locked.grants <> seen.grants AS stale,
+    CASE
+      WHEN locked.sees_all THEN ARRAY(
+        SELECT p.id
+        FROM agents_project p
+      )
+      ELSE ARRAY(
+        SELECT p.project_id
+        FROM agents_agent_projects p
+        WHERE p.agent_id = locked.id
+      )
+    END AS projects,
+    load.held,
+    CASE
+      WHEN locked.grants <> seen.grants OR load.alone THEN 0
+      ELSE greatest(0, least(%(limit)s::int, locked.capacity - load.held))
+    END AS free
+  FROM locked
+  JOIN agents_agent seen ON seen.id = locked.id
+  CROSS JOIN LATERAL (
+    SELECT
+      count(*)::int AS held,
+      coalesce(bool_or({held_runs_alone}), false) AS alone
+    FROM tickets_task h
+    WHERE h.holder_id = locked.id
+  ) load
+),
+
+-- The first ready tasks of each lane the agent can serve. Nothing is locked yet.
+heads AS MATERIALIZED (
+  SELECT
+    l.id AS lane_id,
+    l.alone,
+    l.floor,
+    h.rank,
+    h.id
+  FROM agent
+  CROSS JOIN tickets_lane l
+  CROSS JOIN LATERAL (
+    SELECT
+      t.rank,
+      t.id
+    FROM tickets_task t
+    WHERE t.lane_id = l.id
+      AND {ready}
+      AND t.rank >= l.floor
+    ORDER BY t.rank, t.id
+    LIMIT agent.free
+  ) h
+  WHERE agent.free > 0
+    AND NOT l.paused
+    AND {agent_fits}
+    AND l.project_id = ANY (agent.projects)
+    AND (
+      %(phases)s::varchar[] IS NULL
+      OR l.phase = ANY (%(phases)s::varchar[])
+    )
+    AND (
+      %(project)s::varchar IS NULL
+      OR l.project_id = (
+        SELECT j.id
+        FROM agents_project j
+        WHERE j.key = %(project)s::varchar
+      )
+    )
+),
+
+-- The most urgent of the heads, and how many tasks may be taken because of it. Where it must run with nothing
+-- beside it (`alone`), an agent that holds nothing takes it and nothing else. Agents that hold something pass
+-- over it, except the first of the available agents that fit: that one takes nothing more, so that it becomes
+-- free for the task.
+first_head AS MATERIALIZED (
+  SELECT
+    h.alone,
+    CASE
+      WHEN NOT h.alone THEN agent.free
+      WHEN agent.held = 0 THEN 1
+      WHEN EXISTS (
+        SELECT
+        FROM tickets_lane l
+        JOIN agents_agent a ON {other_fits}
+        JOIN agents_agentpresence p ON p.agent_id = a.id
+        WHERE l.id = h.lane_id
+          AND a.id < agent.id
+          AND a.state = 'available'
+          AND p.last_seen_at > clock_timestamp() - {heard}
+      ) THEN agent.free
+      ELSE 0
+    END AS allowed
+  FROM heads h
+  CROSS JOIN agent
+  ORDER BY h.rank, h.id
+  LIMIT 1
+),
+
+-- How many tasks each lane has among the most urgent ones.
+quota AS MATERIALIZED (
+  SELECT
+    h.lane_id,
+    h.floor,
+    min(h.rank) AS rank,
+    count(*) FILTER (WHERE h.place <= (SELECT free FROM agent)) AS allowed
+  FROM (
+    SELECT
+      *,
+      row_number() OVER (ORDER BY rank, id) AS place
+    FROM heads
+    WHERE NOT alone
+      OR (SELECT first_head.alone AND agent.held = 0 FROM first_head, agent)
+  ) h
+  GROUP BY 1, 2
+),
+
+-- Lock exactly what is taken, and skip what another claim has locked. The lanes without a quota come last:
+-- they fill what others were quicker to take.
+picked AS MATERIALIZED (
+  SELECT p.id
+  FROM (
+    SELECT *
+    FROM quota
+    ORDER BY allowed = 0, rank
+  ) q
+  CROSS JOIN LATERAL (
+    SELECT t.id
+    FROM tickets_task t
+    WHERE t.lane_id = q.lane_id
+      AND {ready}
+      AND t.rank >= q.floor
+    ORDER BY t.rank, t.id
+    LIMIT CASE WHEN q.allowed > 0 THEN q.allowed ELSE %(limit)s::bigint END
+    FOR NO KEY UPDATE SKIP LOCKED
+  ) p
+  LIMIT (SELECT allowed FROM first_head)
+),
+
+-- ANY (ARRAY(...)): joined with `picked`, the update would read the whole table.
+granted AS (
+  UPDATE tickets_task t
+  SET
+    state = 'claimed',
+    holder_id = agent.id,
+    fence = t.fence + 1,
+    attempts = t.attempts + 1,
+    events = t.events + 1,
+    claimed_at = clock_timestamp(),
+    lease_s = %(lease_s)s::int,
+    lease_expires_at = clock_timestamp() + %(lease_s)s::int * interval '1 s',
+    started_at = CASE WHEN NOT agent.runs_profiles THEN clock_timestamp() END,
+    timeout_at = clock_timestamp() + t.timeout_s * interval '1 s',
+    progress = '{}',
+    granted_with = %(granted_with)s
+  FROM agent
+  WHERE t.id = ANY (ARRAY(SELECT id FROM picked))
+  RETURNING {granted}, t.project_id, t.events
+),
+
+counted AS (
+  UPDATE agents_agent a
+  SET grants = a.grants + g.tasks
+  FROM (SELECT count(*) AS tasks FROM granted) g, agent
+  WHERE a.id = agent.id
+    AND g.tasks > 0
+),
+
+log AS ({events}
+)
+
+-- An agent that is granted nothing also learns whether a sweep has something to end (`lapsed`) or to wake
+-- (`due`). It is asked in this statement because between two of them another agent may have done it. An agent
+-- that has no room is told only of its own claims. The first row is read by its index: with EXISTS,
+-- PostgreSQL reads a table in which it expects to find one soon.
+SELECT
+  agent.stale,
+  agent.free,
+  CASE
+    WHEN granted.id IS NOT NULL THEN NULL
+    WHEN agent.free = 0 THEN EXISTS (
+      SELECT
+      FROM tickets_task h
+      WHERE h.holder_id = agent.id
+        AND h.lease_expires_at < clock_timestamp()
+    )
+    ELSE coalesce(
+      (
+        SELECT lease_expires_at
+        FROM tickets_task
+        WHERE lease_expires_at IS NOT NULL
+        ORDER BY lease_expires_at
+        LIMIT 1
+      ) < clock_timestamp(),
+      false
+    )
+  END AS lapsed,
+  CASE
+    WHEN granted.id IS NULL THEN agent.free > 0 AND coalesce(
+      (
+        SELECT t.not_before
+        FROM tickets_task t
+        WHERE {not_due}
+        ORDER BY t.not_before
+        LIMIT 1
+      ) <= clock_timestamp(),
+      false
+    )
+  END AS due,
+  granted.*
+FROM agent
+LEFT JOIN granted ON true
+ORDER BY granted.rank, granted.id

@@ -1,0 +1,20 @@
+-- After an absence of sweeps: 30 s from now for what was held at their last run. A lease is extended once,
+-- and again only after its holder renewed it.
+WITH grace AS MATERIALIZED (
+  SELECT clock_timestamp() + interval '30 s' AS upto
+)
+
+UPDATE tickets_task t
+SET
+  lease_expires_at = grace.upto,
+  extended_to = grace.upto
+FROM grace
+WHERE t.id = ANY (ARRAY(
+  SELECT id
+  FROM tickets_task
+  WHERE lease_expires_at > %(since)s
+    AND lease_expires_at < (SELECT upto FROM grace)
+    AND lease_expires_at IS DISTINCT FROM extended_to
+  ORDER BY id
+  FOR NO KEY UPDATE
+))

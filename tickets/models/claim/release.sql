@@ -1,0 +1,41 @@
+WITH i AS (
+  SELECT
+    %(task)s::bigint AS id,
+    %(fence)s::bigint AS fence
+),
+
+released AS (
+  UPDATE tickets_task t
+  SET
+    state = 'pending',
+    holder_id = NULL,
+    lease_expires_at = NULL,
+    timeout_at = NULL,
+    attempts = t.attempts - 1,
+    events = t.events + 1,
+    settled_by = %(agent)s,
+    settled_fence = t.fence,
+    settled_as = 'released'
+  FROM i
+  WHERE {held}
+  RETURNING
+    t.id,
+    t.ticket_key,
+    t.project_id,
+    t.lane_id,
+    t.rank,
+    t.fence,
+    t.events,
+    t.profile
+),
+
+floors AS ({lower_floors}
+),
+
+log AS ({events}
+)
+
+SELECT
+  id,
+  profile
+FROM released

@@ -1,0 +1,25 @@
+WITH i AS (
+  SELECT
+    %(task)s::bigint AS id,
+    %(fence)s::bigint AS fence
+),
+
+updated AS (
+  UPDATE tickets_task t
+  SET
+    progress = t.progress || %(progress)s,
+    events = t.events + 1
+  FROM i
+  WHERE {held}
+  RETURNING
+    t.id,
+    t.ticket_key,
+    t.project_id,
+    t.events
+),
+
+log AS ({events}
+)
+
+SELECT id
+FROM updated
