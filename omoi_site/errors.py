@@ -159,7 +159,7 @@ class VersionConflict(OmoiError):
     code = "version_conflict"
     status = 412
     title = "Somebody else changed this meanwhile"
-    next_action = "Read it again, look at what changed, and send your edit with the new version."
+    next_action = "Load it again, look at what changed, and repeat your edit."
 
 
 class TooLarge(OmoiError):

@@ -286,8 +286,9 @@ class Agent(FSMModelMixin, Versioned):
         )
         if kept and isinstance(by, Agent):
             raise Forbidden(
-                f"{spoken.actor(self.state_by) if self.state_by else 'An operator'} set {self} to"
-                f" {self.state}, and an agent cannot change that; ask an operator"
+                f"{spoken.actor(self.state_by) if self.state_by else 'An operator'} set {self} to {self.state},"
+                " and an agent cannot change that",
+                next_action="Ask an operator to make it available.",
             )
         self.state_by = label(by)
 
@@ -295,7 +296,8 @@ class Agent(FSMModelMixin, Versioned):
         """Raise AgentUnavailable while it is quarantined."""
         if self.state == self.State.QUARANTINED:
             raise AgentUnavailable(
-                f"{self} is quarantined and changes nothing until an operator makes it available"
+                f"{self} is quarantined and may change nothing",
+                next_action=f"Ask an operator to make it available (POST /agents/{self}/availability).",
             )
 
     def edit(

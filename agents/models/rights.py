@@ -63,7 +63,7 @@ def require(who: Actor, scope: str, project: Project | None = None) -> None:
         raise Forbidden(
             f"this needs the scope {scope}{scope_text}, which you do not have",
             next_action=(
-                "An administrator of the project gives it: to a person by a role in the project, to an agent"
+                "Ask an administrator of the project: a person gets it by a role in the project, an agent"
                 " by a key with this scope (`python3 manage.py keys create --agent NAME --scope SCOPE`)."
             ),
             scope=scope,

@@ -70,8 +70,8 @@ def findings() -> Iterator[Finding]:
         except Exception as error:
             state, what, how = (
                 "wrong",
-                f"could not be looked at: {type(error).__name__}: {hushed(str(error))}",
-                ["Report it."],
+                f"this check broke: {type(error).__name__}: {hushed(str(error))}",
+                ["Report it with this line."],
             )
         yield Finding(name, state, hushed(what), hushed(how[0]) if how else "")
 
@@ -113,7 +113,7 @@ def git() -> Found:
     if not (git_path := shutil.which("git")):
         return (
             "wrong",
-            "there is none, and `up --demo` and executors that work on code need it",
+            "missing: `up --demo` and executors that work on code need it",
             "On Debian and Ubuntu: apt install git",
         )
     return "ok", subprocess.run(
@@ -127,7 +127,7 @@ def home() -> Found:
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     how = "Run this as the user it belongs to, or set OMOI_HOME to a folder of your own."
     if not existing.is_dir():
-        return "wrong", f"{existing} is no folder", how
+        return "wrong", f"{existing} is not a folder", how
     if not os.access(existing, os.W_OK | os.X_OK):
         return "wrong", f"{folder} cannot be written by uid {os.geteuid()}", how
     for name in ("secret_key", "password"):
@@ -138,7 +138,7 @@ def home() -> Found:
             with tempfile.TemporaryFile(dir=folder):
                 pass
         except OSError as error:
-            return "wrong", f"{folder} takes no files: {error.strerror}", how
+            return "wrong", f"no file can be written in {folder}: {error.strerror}", how
     return "ok", str(folder) if existing == folder else f"{folder} will be made"
 
 
@@ -236,7 +236,7 @@ def server() -> Found:
 def durability() -> Found:
     with answering() as link:
         if link is None:
-            return "off", "not known without a server"
+            return "off", "not known while no server answers"
         details = embedded.settings_of(link)
     try:
         embedded.assert_durable(details)
@@ -254,7 +254,7 @@ def durability() -> Found:
 def migrations() -> Found:
     with answering() as link:
         if link is None:
-            return "off", "not known without a server"
+            return "off", "not known while no server answers"
     if missing := readiness.migrations():
         return "wrong", missing, "Run: python3 manage.py migrate (`up` does it by itself)"
     return "ok", f"all {len(readiness.shipped())} applied"
@@ -336,7 +336,7 @@ def tls() -> Found:
     if os.environ.get("FORWARDED_ALLOW_IPS"):
         return (
             "ok",
-            "cookies are sent over https only; what came by it is known from"
+            "cookies are sent over https only; the proxy trusted to say what came by it:"
             f" {os.environ['FORWARDED_ALLOW_IPS']}",
         )
     if any(origin.startswith("https://") for origin in settings.CSRF_TRUSTED_ORIGINS):
@@ -344,7 +344,7 @@ def tls() -> Found:
     how = "Set FORWARDED_ALLOW_IPS to the address of the proxy that speaks https for this server."
     return (
         "wrong",
-        "OMOI_TLS=1, and no proxy is believed that a request came by https: nobody can sign in",
+        "OMOI_TLS=1, but no proxy is trusted to say that a request came by https: nobody can sign in",
         how,
     )
 

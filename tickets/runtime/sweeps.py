@@ -12,6 +12,7 @@ from typing import Any
 
 from agents.models import Reply
 from agents.models.account import forget_sessions
+from omoi_site import spoken
 from omoi_site.brokers import hints
 from omoi_site.database import sql
 from tickets.models import Task, Ticket
@@ -106,14 +107,11 @@ def health() -> str:
     )
     runs = {row["name"]: row for row in rows}
     if CLOCK not in runs:
-        return (
-            "No clock has ever run: leases do not lapse and nothing is woken."
-            " Start `python3 manage.py clock`."
-        )
+        return "No clock has ever run: lapsed leases are not given back. Start `python3 manage.py clock`."
     if runs[CLOCK]["age"] > SILENT_S:
         return (
-            f"The clock has been silent for {runs[CLOCK]['age']:.0f} s: leases do not lapse and nothing is"
-            " woken. Start `python3 manage.py clock`."
+            f"The clock has not run for {spoken.length(runs[CLOCK]['age'])}: lapsed leases are not given back."
+            " Start `python3 manage.py clock`."
         )
     by_name = {sweep.name: sweep for sweep in SWEEPS}
     for name, run in runs.items():

@@ -22,7 +22,7 @@ class Command(commands.Command):
             "create",
             act=self.create,
             show=self.created,
-            help="Register an agent; prints it and its key, this once.",
+            help="Register an agent, and print its key; the key is shown only this once.",
         )
         create.add_argument("name", metavar="NAME")
         create.add_argument("--kind", choices=Agent.Kind.values, default="worker")
@@ -59,23 +59,23 @@ class Command(commands.Command):
 
     @sql.atomic
     def create(self, *, name: str, projects: list[str], **shape: Any) -> commands.Document:
-        found_projects = {project.key: project for project in Project.objects.filter(key__in=projects)}
-        if missing := [key for key in projects if key not in found_projects]:
+        existing = {project.key: project for project in Project.objects.filter(key__in=projects)}
+        if missing := [key for key in projects if key not in existing]:
             raise NotFound(
                 f"there is no project {missing[0]}",
                 next_action=f"Make it with `python3 manage.py projects create {missing[0]}`.",
             )
         spec = AgentSpec(name, **{part: shape[part] for part in PARTS})
-        agent = Agent.objects.register(spec, projects=found_projects.values(), by=commands.BY)
+        agent = Agent.objects.register(spec, projects=existing.values(), by=commands.BY)
         _, key = Key.objects.issue(agent=agent, by=commands.BY)
         shown = {part: getattr(agent, part) for part in PARTS}
-        return {"agent": {"name": agent.name, **shown, "projects": sorted(found_projects)}, "key": key}
+        return {"agent": {"name": agent.name, **shown, "projects": sorted(existing)}, "key": key}
 
     def created(self, made: commands.Document) -> None:
         agent = made["agent"]
         works = ", ".join(agent["projects"]) or "no project"
         self.stderr.write(
             f"Registered agent {agent['name']}, capacity {agent['capacity']}, in {works}."
-            " Its key is shown this once:"
+            " Its key, shown only this once:"
         )
         self.stdout.write(made["key"])

@@ -25,7 +25,10 @@ class Command(commands.Command):
 
     def add_arguments(self, parser: CommandParser) -> None:
         create = self.verbs(parser)(
-            "create", act=self.create, show=self.created, help="Make a key and print it, this once."
+            "create",
+            act=self.create,
+            show=self.created,
+            help="Make a key and print it; it is shown only this once.",
         )
         whose = create.add_mutually_exclusive_group(required=True)
         whose.add_argument("--agent", metavar="NAME", help="the agent it acts as")
@@ -62,7 +65,7 @@ class Command(commands.Command):
 
     def created(self, key: commands.Document) -> None:
         self.stdout.write(key["key"])
-        self.stderr.write("This key is shown this once.", self.style.NOTICE)
+        self.stderr.write("This key is shown only this once.", self.style.NOTICE)
 
 
 def seconds(text: str) -> timedelta:

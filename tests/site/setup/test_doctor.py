@@ -96,7 +96,7 @@ def test_an_address_that_cannot_be_read_is_not_repeated(tmp_path, url):
         ({}, "off", "plain HTTP"),
         ({"OMOI_TLS": "1"}, "wrong", "nobody can sign in"),
         ({"OMOI_TLS": "1", "OMOI_TRUSTED_ORIGINS": "https://omoi.example"}, "ok", "https only"),
-        ({"OMOI_TLS": "1", "FORWARDED_ALLOW_IPS": "10.0.0.7"}, "ok", "known from 10.0.0.7"),
+        ({"OMOI_TLS": "1", "FORWARDED_ALLOW_IPS": "10.0.0.7"}, "ok", "what came by it: 10.0.0.7"),
     ],
 )
 def test_cookies_that_nobody_would_get_are_wrong(tmp_path, environment, state, said):
@@ -120,7 +120,7 @@ def test_a_home_that_is_none_is_told_in_its_line(tmp_path):
     (tmp_path / "file").write_text("")
     status, told = found(tmp_path / "file" / "home")
     assert status == 1
-    assert "is no folder" in told["home"]["what"]
+    assert "is not a folder" in told["home"]["what"]
 
 
 def test_without_git_it_says_how_to_get_it(tmp_path):
@@ -153,5 +153,5 @@ def test_a_check_that_breaks_is_a_finding(monkeypatch):
     [finding] = doctor.findings()
     assert (finding.state, finding.what) == (
         "wrong",
-        "could not be looked at: ZeroDivisionError: division by zero",
+        "this check broke: ZeroDivisionError: division by zero",
     )

@@ -50,8 +50,8 @@ def test_no_task_is_added_to_a_phase_its_ticket_has_left(building, operator, els
         path, {"tasks": [{"title": "Later", "phase": "SHIP"}, {"title": "Too late", "phase": "PLAN"}]}
     )
     assert (refused.status_code, refused.json()["code"]) == (409, "phase_left")
-    assert f"{building.key} has left Plan and stands in Build" in refused.json()["detail"]
-    assert f"send {building.key} back to Plan" in refused.json()["next_action"]
+    assert f"{building.key} has left Plan and is in Build" in refused.json()["detail"]
+    assert f"Send {building.key} back to Plan" in refused.json()["next_action"]
     assert not Task.objects.exists()
 
     assert (
@@ -71,7 +71,7 @@ def test_a_ticket_that_is_done_takes_no_task_and_is_followed_up_by_another(build
             "phase_left",
             building.key,
         )
-        assert "open a new ticket" in refused.json()["next_action"]
+        assert "Open a new ticket" in refused.json()["next_action"]
 
     opened = calls.post(
         "/tickets",
@@ -91,7 +91,7 @@ def test_nothing_is_retried_in_a_phase_its_ticket_has_left(building, operator, a
     [claim] = Task.objects.claim(by=ada)
     fail(claim, by=ada, kind="permanent")
 
-    with pytest.raises(PhaseLeft, match="has left Build and stands in Ship"):
+    with pytest.raises(PhaseLeft, match="has left Build and is in Ship"):
         Task.objects.filter(pk=old.pk).retry(by=operator, reason="again")
     assert Task.objects.filter(ticket=building).retry(by=operator, reason="again") == [new.pk]
 
@@ -156,7 +156,7 @@ def test_a_ticket_that_is_cancelled_takes_no_task_until_it_is_reopened(building,
         refused = calls.post(path, body)
         assert (refused.status_code, refused.json()["code"]) == (409, "phase_left")
         assert "is cancelled" in refused.json()["detail"]
-        assert f"reopen {building.key}" in refused.json()["next_action"]
+        assert f"Reopen {building.key}" in refused.json()["next_action"]
     assert not Task.objects.open().exists()
 
     go(building, "BUILD", by=operator)

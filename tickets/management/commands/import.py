@@ -14,12 +14,12 @@ from omoi_site.database import sql
 from tickets import interchange
 from tickets.models import Workflow
 
-SHOWN = 50  # edges, changes and warnings; --json tells all
+SHOWN = 50  # edges, changes and warnings; --json lists all
 
 
 class Command(commands.Command):
     help = (
-        "Import the work that another tool kept. Tickets that are here already stay as they are,"
+        "Import the work of another tool. What was imported before stays as it is,"
         " so a second import adds only what is new."
     )
 
@@ -51,7 +51,7 @@ class Command(commands.Command):
     def show(self, report: commands.Document) -> None:
         say, tickets, skipped = self.stdout.write, report["tickets"], report["skipped"]
         say(
-            f"{report['project']}: {many(tickets['new'], 'new ticket')} ({tickets['known']} known), "
+            f"{report['project']}: {many(tickets['new'], 'new ticket')} ({tickets['known']} imported before), "
             + ", ".join(
                 many(report[f"{what}s"], what) for what in ("task", "need", "parent", "link", "comment")
             )
@@ -67,12 +67,11 @@ class Command(commands.Command):
             )
         if skipped["rows"]:
             kinds = ", ".join(f"{count} {kind}" for kind, count in skipped["rows"].items())
-            count = sum(skipped["rows"].values())
-            say(f"Left out: {many(count, 'row')} that {'is' if count == 1 else 'are'} no work: {kinds}.")
-        self.edges(skipped, "Left out", "deleted there or no work")
-        self.edges(report["awaited"], "Awaited", "not here yet")
+            say(f"Left out: {many(sum(skipped['rows'].values()), 'row')} without work: {kinds}.")
+        self.edges(skipped, "Left out", "deleted or without work")
+        self.edges(report["awaited"], "Waiting", "not imported yet")
         if report["closed"]:
-            say(f"Closed: {many(report['closed'], 'edge')} that waited for what has come now.")
+            say(f"Completed: {many(report['closed'], 'edge')} whose other end is here now.")
         if report["left_out"]:
             say(
                 "Fields not taken over: "
@@ -80,13 +79,15 @@ class Command(commands.Command):
                 + "."
             )
         if report["changed"]:
-            say(f"Known, and different in the file: {tickets['changed']}; their tickets stay as they are.")
+            say(
+                f"Changed in the file since: {many(tickets['changed'], 'ticket')}; they stay as they are here."
+            )
             self.some(
                 f"{changed['ticket']} ({changed['id']}): {', '.join(changed['fields'])}"
                 for changed in report["changed"]
             )
         if report["warnings"]:
-            say("To know:")
+            say("Note:")
             self.some(report["warnings"])
         if report["dry_run"]:
             say("A dry run: nothing was changed.")
@@ -95,7 +96,7 @@ class Command(commands.Command):
         if edges["edges"]:
             kinds = ", ".join(f"{count} {kind}" for kind, count in edges["by_kind"].items())
             self.stdout.write(
-                f"{what}: {many(edges['edges'], 'edge')} to {many(edges['ids'], 'id')} {where}: {kinds}."
+                f"{what}: {many(edges['edges'], 'edge')} to {many(edges['ids'], 'id')}, {where}: {kinds}."
             )
             order = sorted(edges["list"], key=lambda edge: list(edges["by_kind"]).index(edge["kind"]))
             self.some(f"{edge['kind']}: {edge['from']} -> {edge['to']}" for edge in order)
@@ -105,7 +106,7 @@ class Command(commands.Command):
         for line in lines[:SHOWN]:
             self.stdout.write(f"  {line}")
         if len(lines) > SHOWN:
-            self.stdout.write(f"  … and {len(lines) - SHOWN} more; --json tells all")
+            self.stdout.write(f"  … and {len(lines) - SHOWN} more; --json lists all")
 
 
 def many(count: int, what: str) -> str:

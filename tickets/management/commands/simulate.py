@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
 from agents.models import Project
-from omoi_site import commands
+from omoi_site import commands, spoken
 from omoi_site.errors import NotFound, OmoiError
 from tickets.simulation.agent import AgentOptions
 from tickets.simulation.audit import take_snapshot
@@ -40,8 +40,8 @@ class NoServer(OmoiError):
 
 class Command(commands.Command):
     help = (
-        "Let scripted agents work every open task of a project over HTTP,"
-        " and judge from the journal whether each was done once and in order."
+        "Let scripted agents work every open task of a project over HTTP, and check by the journal that each"
+        " was done once and in order."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -127,14 +127,13 @@ class Command(commands.Command):
             return own.url
         if chaos:
             raise NoServer(
-                f"--chaos kills only children of a server that `up` runs on {settings.OMOI_HOME},"
-                " and there is none"
+                f"--chaos kills processes of a server started by `up`, and none runs in {settings.OMOI_HOME}"
             )
         if not url:
-            raise NoServer(f"no server runs on {settings.OMOI_HOME}")
+            raise NoServer(f"No server runs in {settings.OMOI_HOME}")
         if not sure:
             raise NotSure(
-                f"the server at {url} was not started by `up` on {settings.OMOI_HOME}",
+                f"The server at {url} was not started by `up` in {settings.OMOI_HOME}",
                 next_action="If you mean it, say so with --sure.",
             )
         return url
@@ -149,8 +148,8 @@ class Command(commands.Command):
             )
         if not sure and (others := other_claimers(project)):
             raise NotSure(
-                f"{key} is no playground: {', '.join(others[:3])} has claimed in it,"
-                " and simulated agents would take and complete what is open",
+                f"Others work in {key} ({', '.join(map(spoken.actor, others[:3]))}),"
+                " and simulated agents would complete their open tasks",
                 next_action="If you mean it, say so with --sure.",
             )
         return project
@@ -160,14 +159,14 @@ class Command(commands.Command):
 
     def show(self, document: commands.Document) -> None:
         summary = (
-            "{done} of {tasks} tasks done, {done_twice} done twice, {order_violations} order violations,"
+            "{done} of {tasks} tasks done, {done_twice} done twice, {order_violations} out of order,"
             " {lost} lost, {refused} refused."
         )
         self.stdout.write(summary.format(**document))
         if document["held"]:
             self.stdout.write(
-                f"Not awaited: {document['held']} open tasks that a pause, a person or a far day holds,"
-                " or that need one of those."
+                f"Left aside: {document['held']} open task{'' if document['held'] == 1 else 's'} held by a pause,"
+                " a person or a later date, or that need such a task."
             )
         ms, bound = document["claim_ms"], document["bound_s"]
         if ms["p50"] is not None:
@@ -175,8 +174,8 @@ class Command(commands.Command):
         if document["makespan_s"] is not None:
             least = f"; without any overhead {bound} s" if bound else ""
             self.stdout.write(
-                f"From the first grant to the last completion: {document['makespan_s']} s{least}. In all:"
-                f" {document['seconds']} s."
+                f"From the first claim to the last completion: {document['makespan_s']} s{least}."
+                f" In all: {document['seconds']} s."
             )
         if document["kills"]:
             kinds = ", ".join(f"{times} {kind}" for kind, times in document["killed"].items())

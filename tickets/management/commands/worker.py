@@ -57,7 +57,11 @@ class Command(OurCommand):
         return {"name": worker.name, "done": worker.done}
 
     def show(self, document: Document) -> None:
-        self.stdout.write("{name} has ended; tasks settled: {done}.".format(**document))
+        self.stdout.write(
+            "{name} has stopped. It settled {tasks}.".format(
+                **document, tasks=f"{document['done']} task{'' if document['done'] == 1 else 's'}"
+            )
+        )
 
 
 def stop(listening: dramatiq.Worker) -> None:

@@ -16,10 +16,10 @@ class Command(commands.Command):
     def add_arguments(self, parser: CommandParser) -> None:
         add = self.verbs(parser)
         for verb, act, help in (
-            ("check", self.check_file, "say every fault of a document, and change nothing"),
+            ("check", self.check_file, "list all faults of a document, and change nothing"),
             ("install", self.install, "store a document; tickets opened from then on follow it"),
         ):
-            add(verb, act=act, show=self.told, help=help).add_argument(
+            add(verb, act=act, show=self.show, help=help).add_argument(
                 "file", metavar="FILE", help="YAML or JSON; `-` is standard input"
             )
 
@@ -37,7 +37,7 @@ class Command(commands.Command):
             "phases": [phase.name for phase in stored.plan.phases],
         }
 
-    def told(self, document: commands.Document) -> None:
+    def show(self, document: commands.Document) -> None:
         what = (
             f"version {document['version']} is installed"
             if "version" in document

@@ -89,7 +89,7 @@ class CapacityFull(OmoiError):
 
     code = "capacity_full"
     title = "The agent holds as many tasks as its capacity allows"
-    next_action = "complete, fail or release a task first"
+    next_action = "Complete, fail or release a task first."
 
 
 class ClaimOptions(TypedDict, total=False):

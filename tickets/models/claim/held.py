@@ -24,7 +24,7 @@ class ClaimLost(OmoiError):
 
     code = "claim_lost"
     title = "This claim is not yours any more"
-    next_action = "stop the work on this task and claim again"
+    next_action = "Stop working on this task, and claim again."
 
 
 def claims_now(tasks: Sequence[int], by: int | None) -> dict[int, dict[str, Any]]:

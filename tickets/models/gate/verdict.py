@@ -27,7 +27,7 @@ class GateClosed(OmoiError):
 
     code = "gate_closed"
     title = "The gate is closed"
-    next_action = "Mend what each check asks for, then try again."
+    next_action = "Submit what each check asks for, then try again."
 
     def __init__(self, ticket: TicketRecord, verdict: Verdict | None) -> None:
         self.verdict = verdict

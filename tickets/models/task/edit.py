@@ -72,7 +72,7 @@ class TaskEdits(models.Manager[Row]):
         if row.state not in ("pending", "claimed"):
             raise NotReady(
                 f"task {row.key} is {row.state}: only an open task can be edited",
-                next_action="retry it first",
+                next_action="Retry it first.",
             )
         if "capabilities" in changes:
             changes["capabilities"] = words(changes["capabilities"])
@@ -81,7 +81,7 @@ class TaskEdits(models.Manager[Row]):
             return row
         if "capabilities" in before and row.state != "pending":
             raise NotReady(
-                f"task {row.key} is {row.state}: what it takes to do it can change only while it is pending"
+                f"task {row.key} is {row.state}: the capabilities it asks for can be changed only while it is pending"
             )
         for name in before:
             setattr(row, name, changes[name])

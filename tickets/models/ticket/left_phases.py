@@ -26,23 +26,23 @@ def phase_left(ticket: TicketRecord, current: str, effective: str, phase: str) -
     plan = ticket.plan
     if current == CANCELLED:
         return PhaseLeft(
-            f"{ticket.key} is cancelled and takes no more tasks", next_action=f"reopen {ticket.key} first"
+            f"{ticket.key} is cancelled and takes no more tasks", next_action=f"Reopen {ticket.key} first."
         )
     if plan[effective].terminal:
         return PhaseLeft(
             f"{ticket.key} is in {spoken.phase(effective)} and takes no more tasks",
-            next_action=f"open a new ticket that follows {ticket.key} up",
+            next_action=f"Open a new ticket that follows {ticket.key} up.",
             follow_up=ticket.key,
         )
     if plan[phase].terminal:
         return PhaseLeft(
             f"{ticket.key} is done when it gets to {spoken.phase(phase)}: a task there would never be done",
-            next_action=f"choose a phase before {spoken.phase(phase)}",
+            next_action=f"Choose a phase before {spoken.phase(phase)}.",
         )
     if plan[phase].position < plan[effective].position:
         return PhaseLeft(
-            f"{ticket.key} has left {spoken.phase(phase)} and stands in {spoken.phase(effective)}:"
-            " a task there would never be done",
-            next_action=f"send {ticket.key} back to {spoken.phase(phase)} first, or choose a later phase",
+            f"{ticket.key} has left {spoken.phase(phase)} and is in {spoken.phase(effective)} now:"
+            f" a task of {spoken.phase(phase)} would never be done",
+            next_action=f"Send {ticket.key} back to {spoken.phase(phase)} first, or choose a later phase.",
         )
     return None

@@ -76,9 +76,8 @@ class Transitions(TicketRecord):
             raise GateClosed(self, verdict)
         if count:
             raise TransitionNotAllowed(
-                f"{count} {'task' if count == 1 else 'tasks'} of {phases}"
-                f" {'is' if count == 1 else 'are'} still open",
-                next_action="complete or cancel them first",
+                f"{count} {'task' if count == 1 else 'tasks'} of {phases} {'is' if count == 1 else 'are'} still open",
+                next_action=f"Complete or cancel {'it' if count == 1 else 'them'} first.",
             )
         if self.gated:
             return self._move(to, Ground.VERDICT, by=by, reason=reason, verdict=verdict)
@@ -222,7 +221,8 @@ class Transitions(TicketRecord):
         """Refuse to move what is archived."""
         if self.archived_at:
             raise TransitionNotAllowed(
-                f"{self.key} is archived and does not move", next_action="restore it first"
+                f"{self.key} is archived and does not move",
+                next_action=f"Restore it first: POST /tickets/{self.key}/restore.",
             )
 
     def record_move(

@@ -141,7 +141,7 @@ class RetryFailed(TicketAction):
         if not retried:
             raise NotReady(
                 f"no task of {self.ticket.key} has failed",
-                next_action="somebody else may have retried them: look at the tasks",
+                next_action="Somebody else may have retried them. Look at the tasks.",
             )
         return f"{counted(len(retried), 'task')} back in the queue"
 
