@@ -137,7 +137,8 @@ SEEN = """() => {
         const key = card.id.slice(2), count = card.querySelector('.r3 span').textContent;
         if (seen[key] !== count) { seen[key] = count; at[key] = Date.now(); } } };
     look();
-    new MutationObserver(look).observe(document.body, {subtree: true, childList: true, characterData: true, attributes: true});
+    const changes = {subtree: true, childList: true, characterData: true, attributes: true};
+    new MutationObserver(look).observe(document.body, changes);
 }"""
 
 
@@ -306,7 +307,9 @@ def test_the_columns_of_the_default_board_fit_and_their_heads_are_whole(window, 
 
 
 COLUMNS = """() => [...document.querySelectorAll('#board > .col')].map((column) => {
-    const head = column.querySelector('h2') || column.querySelector('span'), box = column.getBoundingClientRect();
-    return {name: head.textContent, rail: column.matches('.rail'), cut: head.scrollWidth > head.clientWidth + 1 && column.matches('section'),
+    const head = column.querySelector('h2') || column.querySelector('span');
+  const box = column.getBoundingClientRect();
+    return {name: head.textContent, rail: column.matches('.rail'),
+          cut: head.scrollWidth > head.clientWidth + 1 && column.matches('section'),
             top: box.top, left: box.left, right: box.right};
 })"""

@@ -134,7 +134,8 @@ def test_an_answer_that_never_comes_is_given_up(window, plain, operator):
     page = window().live("/board/?project=OMO")
     page.evaluate("""() => { const real = fetch; WAITS_MS.part = 100; window.fetch = (address, options) => {
         window.fetch = real;
-        return new Promise((_, no) => options.signal.addEventListener('abort', () => no(new DOMException('', 'AbortError'))));
+        return new Promise((_, no) =>
+          options.signal.addEventListener('abort', () => no(new DOMException('', 'AbortError'))));
     } }""")
     edit(plain, operator, title="Renamed meanwhile")
     page.evaluate("WAITS_MS.part = 100")

@@ -27,7 +27,8 @@ pytestmark = pytest.mark.django_db
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d|\d\d:\d\d:\d\d|\+00:00|\bUTC\b")
 OURS = re.compile(
-    r"\b(unmet|not_before|claimable|waiting_on|lease_expires_at|open_needs|unsatisfiable|(agent|user|task|ticket|system):[\w.-]+)\b"
+    r"\b(unmet|not_before|claimable|waiting_on|lease_expires_at|open_needs|unsatisfiable"
+    r"|(agent|user|task|ticket|system):[\w.-]+)\b"
 )
 CODE = re.compile(r"\b[a-z]+_[a-z_]+\b|\b[A-Z]+_[A-Z_]+\b")
 PHASES = re.compile(
@@ -53,7 +54,8 @@ def clean(*texts: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "its lease ends 2026-11-28 09:00:01 UTC", "last heard 03:02:04", "agent:ada is silent", "waits for task:OMO-1.2", "see unmet",
+        "its lease ends 2026-11-28 09:00:01 UTC", "last heard 03:02:04", "agent:ada is silent",
+        "waits for task:OMO-1.2", "see unmet",
         "edit not_before", "it stands in DOING", "the gate refused: has_tests", "IN_REVIEW",
     ],
 )  # fmt: skip
@@ -145,7 +147,8 @@ def read(page: str) -> str:
     people look for.
     """
     page = re.sub(
-        r"<(script|style|head|code|textarea|select)\b.*?</\1>|<(a|span)[^>]*class=\"[^\"]*(key|mono-link)[^\"]*\"[^>]*>.*?</\2>",
+        r"<(script|style|head|code|textarea|select)\b.*?</\1>"
+        r"|<(a|span)[^>]*class=\"[^\"]*(key|mono-link)[^\"]*\"[^>]*>.*?</\2>",
         "",
         page,
         flags=re.S,
