@@ -33,12 +33,14 @@ print(json.dumps({
     "tasks": Task.objects.count(),
     "failed": list(Task.objects.filter(state="failed").values_list("error", flat=True)),
     "artifacts": Artifact.objects.count(),
-    "histories": {ticket.source_id: [[move.from_phase, move.to_phase, move.ground] for move in ticket.history.order_by("move")]
+    "histories": {ticket.source_id: [[move.from_phase, move.to_phase, move.ground]
+                                     for move in ticket.history.order_by("move")]
                   for ticket in Ticket.objects.all()},
     "refused": [[verdict.ticket.source_id, reason["code"]] for verdict in Verdict.objects.filter(passed=False)
                 for check in verdict.checks for reason in check["reasons"]],
     "repairs": list(Task.objects.filter(profile="demo_mend").values_list("ticket__source_id", "state")),
-    "blocked": list(Event.objects.filter(kind="ticket.moved", data__to="BLOCKED").values_list("reason", flat=True)),
+    "blocked": list(
+        Event.objects.filter(kind="ticket.moved", data__to="BLOCKED").values_list("reason", flat=True)),
 }))
 """
 

@@ -152,7 +152,8 @@ def planted(project, task, kind, *, fence):
         "UPDATE tickets_task SET events = events + 1 WHERE id = %s RETURNING events", [task.pk]
     )[0]["events"]
     Event.objects.create(
-        project_id=project.pk, topic=f"ticket:{task.ticket_key}", subject=f"task:{task.pk}", number=number, kind=kind, actor="agent:ada",
+        project_id=project.pk, topic=f"ticket:{task.ticket_key}", subject=f"task:{task.pk}",
+        number=number, kind=kind, actor="agent:ada",
         data={"fence": fence},
     )  # fmt: skip
 

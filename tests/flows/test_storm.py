@@ -51,8 +51,11 @@ class Watcher(threading.Thread):
         try:
             while not self.ended.wait(0.02):
                 self.over += sql.rows(
-                    """SELECT a.name, count(*) AS held FROM tickets_task t JOIN agents_agent a ON a.id = t.holder_id
-                       GROUP BY a.id HAVING count(*) > a.capacity"""
+                    """SELECT a.name, count(*) AS held
+                       FROM tickets_task t
+                       JOIN agents_agent a ON a.id = t.holder_id
+                       GROUP BY a.id
+                       HAVING count(*) > a.capacity"""
                 )
                 self.looks += 1
         finally:

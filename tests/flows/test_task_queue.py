@@ -88,7 +88,7 @@ def test_a_completion_stores_the_result_and_the_time(opened, claim, complete, ca
 
 
 def test_a_failure_stores_the_message_and_the_time(opened, claim, agent, calls):
-    """After a transient failure the task is pending again while attempts are left; a permanent one ends it."""
+    """After a transient failure the task is pending while attempts are left; a permanent one ends it."""
     opened({"title": "Write it", "max_attempts": 3})
     [held] = claim()
     answer = agent.post(

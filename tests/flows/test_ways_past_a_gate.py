@@ -500,7 +500,8 @@ def cobertura(lines: bytes, **claims: str) -> bytes:
     } | claims
     claimed = " ".join(f'{name.replace("_", "-")}="{value}"' for name, value in claims.items()).encode()
     return (
-        b'<coverage %s><packages><package><classes><class filename="a.py"><lines>%s</lines></class></classes></package></packages></coverage>'
+        b'<coverage %s><packages><package><classes><class filename="a.py"><lines>%s</lines></class>'
+        b"</classes></package></packages></coverage>"
         % (
             claimed,
             lines,
@@ -517,7 +518,9 @@ for name, content in {
     "coverage_of_nothing": cobertura(b"", line_rate="1.0"),
     "coverage_of_no_bytes": b"",
     "coverage_that_is_a_bomb": BOMB + b"<coverage>&c;</coverage>",
-    "coverage_from_a_file_of_the_server": b'<!DOCTYPE x [<!ENTITY f SYSTEM "file:///etc/passwd">]><coverage>&f;</coverage>',
+    "coverage_from_a_file_of_the_server": (
+        b'<!DOCTYPE x [<!ENTITY f SYSTEM "file:///etc/passwd">]><coverage>&f;</coverage>'
+    ),
     "coverage_as_a_number": b'{"percentage": 100}',
     "coverage_with_negative_hits": cobertura(b'<line number="1" hits="-5"/>'),
     "coverage_of_a_line_without_a_number": cobertura(b'<line hits="1"/>'),
@@ -534,10 +537,15 @@ for name, content in {
 }.items():
     report("IMPLEMENTATION", "code_changes", "TESTING", name, content)
 for name, content in {
-    "tests_whose_totals_lie": b'<testsuites failures="0" tests="9"><testsuite failures="0"><testcase/><testcase><failure/></testcase></testsuite></testsuites>',
+    "tests_whose_totals_lie": (
+        b'<testsuites failures="0" tests="9"><testsuite failures="0"><testcase/><testcase><failure/>'
+        b"</testcase></testsuite></testsuites>"
+    ),
     "tests_of_nothing": b'<testsuites tests="9" failures="0"/>',
     "tests_all_skipped": b"<testsuite><testcase><skipped/></testcase></testsuite>",
-    "tests_that_broke_before_they_ran": b"<testsuites><testsuite><error/><testcase/></testsuite></testsuites>",
+    "tests_that_broke_before_they_ran": (
+        b"<testsuites><testsuite><error/><testcase/></testsuite></testsuites>"
+    ),
     "tests_of_no_bytes": b"",
     "tests_that_are_a_bomb": BOMB + b"<testsuite><testcase>&c;</testcase></testsuite>",
     "tests_as_a_word": b'{"all_passed": true}',
@@ -618,7 +626,9 @@ def another_workflow_of_its_project(scene):
 @way(door=False)
 def another_workflow_of_the_ticket(scene):
     sql.rows(
-        "UPDATE tickets_ticket SET workflow_id = (SELECT id FROM tickets_workflow WHERE name = 'simple') WHERE id = %s",
+        """UPDATE tickets_ticket
+           SET workflow_id = (SELECT id FROM tickets_workflow WHERE name = 'simple')
+           WHERE id = %s""",
         [scene.ticket.pk],
     )
 

@@ -1,4 +1,4 @@
-"""The scenario: the demo's project, its tickets, each opened once, and the one that waits for another's merge."""
+"""The scenario: the demo's project, its tickets, and the ones that wait for another's merge."""
 
 from __future__ import annotations
 

@@ -55,7 +55,8 @@ def tell(ticket, before, after, ground, *, move=None, by="user:mallory", reason=
     """A history row as a shell could write it; `move` is the next one unless given."""
     move = Ticket.objects.get(pk=ticket.pk).moves + 1 if move is None else move
     sql.rows(
-        """INSERT INTO tickets_phasemove (ticket_id, move, from_phase, to_phase, ground, reason, by, key, artifacts)
+        """INSERT INTO tickets_phasemove
+             (ticket_id, move, from_phase, to_phase, ground, reason, by, key, artifacts)
            VALUES (%s, %s, %s::varchar, %s, %s, %s, %s, '', '{}')""",
         [ticket.pk, move, before, after, ground, reason, by],
     )
@@ -370,7 +371,9 @@ def on_conflict(ticket):
 @case()
 def merge(ticket):
     sql.rows(
-        "MERGE INTO tickets_ticket t USING (SELECT %s::bigint AS id) s ON t.id = s.id WHEN MATCHED THEN UPDATE SET phase = 'SHIP'",
+        """MERGE INTO tickets_ticket t
+           USING (SELECT %s::bigint AS id) s ON t.id = s.id
+           WHEN MATCHED THEN UPDATE SET phase = 'SHIP'""",
         [ticket.pk],
     )
 
@@ -380,7 +383,8 @@ def copy(ticket):
     names = ", ".join([*COLUMNS, "key", "number", "phase", "source", "source_id"])
     with connection.cursor() as cursor:
         cursor.execute(
-            f"CREATE TEMP TABLE copied ON COMMIT DROP AS SELECT {', '.join(COLUMNS)}, 'OMO-98' AS key, 98 AS number, 'SHIP' AS phase, '' AS source, '' AS source_id"
+            f"CREATE TEMP TABLE copied ON COMMIT DROP AS SELECT {', '.join(COLUMNS)}, 'OMO-98' AS key,"
+            " 98 AS number, 'SHIP' AS phase, '' AS source, '' AS source_id"
             " FROM tickets_ticket"
         )
         with cursor.copy("COPY copied TO STDOUT") as out:
@@ -491,8 +495,10 @@ def test_a_history_row_is_stamped_by_the_database(ticket):
         told(ticket, "REVIEW", "BUILD", "back")
         [here] = sql.rows("SELECT pg_current_xact_id()::text AS xid")
         sql.rows(
-            """INSERT INTO tickets_phasemove (ticket_id, move, from_phase, to_phase, ground, reason, by, key, artifacts, xid, at)
-               VALUES (%s, 4, 'BUILD', 'PLAN', 'back', '', 'user:mallory', '', '{}', '12345', '2001-01-01')""",
+            """INSERT INTO tickets_phasemove
+                 (ticket_id, move, from_phase, to_phase, ground, reason, by, key, artifacts, xid, at)
+               VALUES
+                 (%s, 4, 'BUILD', 'PLAN', 'back', '', 'user:mallory', '', '{}', '12345', '2001-01-01')""",
             [ticket.pk],
         )
         put(ticket, "PLAN")

@@ -58,7 +58,7 @@ class Moves(WaitingTickets[Row]):
         return Verdict.objects.judge(ticket, by=by)
 
     def act(self, pk: int, verb: str, *, by: Actor, version: int | None = None, **how: Any) -> Row:
-        """Do `verb` to one ticket. A move by its name leads where it usually does, and goes the way of `move`."""
+        """Do `verb` to one ticket. A move by its name leads where it usually does, as `move` does it."""
         if verb not in MOVES:
             return super().act(pk, verb, by=by, version=version, **how)
         ticket = self.select_related("workflow").filter(pk=pk).first()
