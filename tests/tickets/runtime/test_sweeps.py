@@ -83,7 +83,7 @@ def test_a_task_held_or_free_against_its_ticket_is_mended_with_an_alarm(task, ti
 def test_lost_hints_are_made_good(ticket, ada, operator, monkeypatch):
     Task.objects.add(ticket, [TaskSpec("By a worker", profile="echo", slots={"text": "hello"})], by=operator)
     rung = []
-    monkeypatch.setattr(hints, "hint", lambda *args: rung.append(args))
+    monkeypatch.setattr(hints, "send", lambda *args: rung.append(args))
     turn()
     assert rung == [("work",)]
 
