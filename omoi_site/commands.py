@@ -54,7 +54,7 @@ class Unreadable(NotFound):
 
 
 class VerbParser(CommandParser):
-    """The arguments of one verb of a command: what is wrong with them is answered with the verb's own usage."""
+    """The arguments of one verb of a command; a fault in them is answered with the usage of that verb."""
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         values, unknown = super().parse_known_args(args, namespace)
