@@ -12,7 +12,10 @@ from tickets.runtime.clock import Clock
 
 
 class Command(BaseCommand):
-    help = "Run the sweeps: give back lapsed leases, make due tasks ready, move tickets on. A second one stands by."
+    help = (
+        "Run the sweeps: give back lapsed leases, make due tasks ready, move tickets on. A second"
+        " one stands by."
+    )
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:

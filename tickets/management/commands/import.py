@@ -51,7 +51,8 @@ class Command(commands.Command):
     def show(self, report: commands.Document) -> None:
         say, tickets, skipped = self.stdout.write, report["tickets"], report["skipped"]
         say(
-            f"{report['project']}: {many(tickets['new'], 'new ticket')} ({tickets['known']} imported before), "
+            f"{report['project']}: {many(tickets['new'], 'new ticket')} ({tickets['known']} imported"
+            " before), "
             + ", ".join(
                 many(report[f"{what}s"], what) for what in ("task", "need", "parent", "link", "comment")
             )
@@ -80,7 +81,8 @@ class Command(commands.Command):
             )
         if report["changed"]:
             say(
-                f"Changed in the file since: {many(tickets['changed'], 'ticket')}; they stay as they are here."
+                f"Changed in the file since: {many(tickets['changed'], 'ticket')}; they stay as they are"
+                " here."
             )
             self.some(
                 f"{changed['ticket']} ({changed['id']}): {', '.join(changed['fields'])}"

@@ -165,7 +165,8 @@ class Command(commands.Command):
         self.stdout.write(summary.format(**document))
         if document["held"]:
             self.stdout.write(
-                f"Left aside: {document['held']} open task{'' if document['held'] == 1 else 's'} held by a pause,"
+                f"Left aside: {document['held']} open task{'' if document['held'] == 1 else 's'} held by a"
+                " pause,"
                 " a person or a later date, or that need such a task."
             )
         ms, bound = document["claim_ms"], document["bound_s"]

@@ -76,7 +76,8 @@ class Transitions(TicketRecord):
             raise GateClosed(self, verdict)
         if count:
             raise TransitionNotAllowed(
-                f"{count} {'task' if count == 1 else 'tasks'} of {phases} {'is' if count == 1 else 'are'} still open",
+                f"{count} {'task' if count == 1 else 'tasks'} of {phases} {'is' if count == 1 else 'are'}"
+                " still open",
                 next_action=f"Complete or cancel {'it' if count == 1 else 'them'} first.",
             )
         if self.gated:
