@@ -9,27 +9,27 @@ class TicketsConfig(AppConfig):
     def ready(self) -> None:
         # models can be imported only once Django has all apps
         import tickets.gates.checks  # noqa: F401  (registers the gate checks)
-        from agents.models import Agent, Project, hooks
+        from agents.models import Agent, Project, callbacks
         from agents.models.journal_changes import brings_work
         from tickets.models import Lane, Task, Workflow
         from tickets.models.claim.wake_up import BRING_WORK
 
         brings_work(*BRING_WORK)
 
-        @hooks.on("project.paused")
+        @callbacks.on("project.paused")
         def lanes_follow(project: Project, *, by: Any) -> None:
             Lane.objects.follow(project)
 
-        @hooks.on("project.chose_workflow")
+        @callbacks.on("project.chose_workflow")
         def workflow_is_known(project: Project, *, by: Any) -> None:
             for field, names in (("workflow", [project.workflow]), ("workflows", project.workflows)):
                 for name in filter(None, names):
                     Workflow.objects.latest_of(name, field=field)
 
-        @hooks.on("agent.quarantined")
+        @callbacks.on("agent.quarantined")
         def quarantined_hold_nothing(agent: Agent, *, by: Any) -> None:
             Task.objects.filter(holder=agent).revoke(by=by, reason=f"{agent} was quarantined")
 
-        @hooks.on("agent.retired")
+        @callbacks.on("agent.retired")
         def retired_hold_nothing(agent: Agent, *, by: Any) -> None:
             Task.objects.filter(holder=agent).revoke(by=by, reason=f"{agent} was retired")

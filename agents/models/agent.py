@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from django_fsm import FSMField, FSMModelMixin, TransitionNotAllowed, transition
 from psycopg.types.json import Jsonb
 
-from agents.models import hooks
+from agents.models import callbacks
 from agents.models.actor import Actor, label, sees_all
 from agents.models.project import Project
 from agents.models.spec import AgentSpec
@@ -267,7 +267,7 @@ class Agent(FSMModelMixin, Versioned):
         """
         self._may_change(by)
         self.record("agent.quarantined", by=by, reason=reason)
-        hooks.run("agent.quarantined", self, by=by)
+        callbacks.run("agent.quarantined", self, by=by)
 
     @transition(field=state, source=LIVE, target=State.RETIRED)
     def retire(self, *, by: Actor, reason: str = "") -> None:
@@ -275,7 +275,7 @@ class Agent(FSMModelMixin, Versioned):
         self.state_by = label(by)
         self.record("agent.retired", by=by, reason=reason)
         self.keys.revoke(by=by)
-        hooks.run("agent.retired", self, by=by)
+        callbacks.run("agent.retired", self, by=by)
 
     def _may_change(self, by: Actor) -> None:
         """An agent takes back what an agent said, but nobody out of quarantine and not what a person decided;

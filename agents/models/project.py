@@ -12,7 +12,7 @@ from django.db import models
 from django.utils import timezone
 
 from agents import profiles
-from agents.models import hooks
+from agents.models import callbacks
 from agents.models.actor import Actor, pk_of, sees_all
 from agents.models.spec import ProjectSpec
 from agents.models.versioned import Locking, Versioned
@@ -44,7 +44,7 @@ class ProjectQuerySet(Locking["Project"]):
             profiles=grantable(spec.profiles, by=by),
         )
         sql.check(project)
-        hooks.run("project.chose_workflow", project, by=by)
+        callbacks.run("project.chose_workflow", project, by=by)
         sql.insert(
             project,
             field="key",
@@ -124,20 +124,20 @@ class Project(Versioned):
             changes["profiles"] = grantable(changes["profiles"], by=by, granted=self.profiles)
         before = self.change("project.edited", changes, by=by, version=version)
         if before.keys() & {"workflow", "workflows"}:
-            hooks.run("project.chose_workflow", self, by=by)
+            callbacks.run("project.chose_workflow", self, by=by)
 
     def pause(self, *, by: Actor, reason: str = "") -> None:
         """Grant none of its tasks until it is resumed; running claims go on."""
         if not self.paused:
             self.paused, self.paused_at, self.pause_reason = True, timezone.now(), limits.reason(reason)
             self.record("project.paused", by=by, reason=reason)
-            hooks.run("project.paused", self, by=by)
+            callbacks.run("project.paused", self, by=by)
 
     def resume(self, *, by: Actor, reason: str = "") -> None:
         if self.paused:
             self.paused, self.paused_at, self.pause_reason = False, None, ""
             self.record("project.resumed", by=by, reason=reason)
-            hooks.run("project.paused", self, by=by)
+            callbacks.run("project.paused", self, by=by)
 
 
 def grantable(names: Iterable[str], *, by: Actor, granted: Sequence[str] = ()) -> list[str]:

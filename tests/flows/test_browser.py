@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def backlog(project, ada, operator):
-    """Tickets in every standing: ready, running, failed, waiting, blocked, paused, done, without a task, with
+    """Tickets in every state: ready, running, failed, waiting, blocked, paused, done, without a task, with
     a long title.
     """
     titles = [

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def delivery(project, operator, ada):
-    """A ticket in IMPLEMENTATION with tasks in every standing and a gate that was refused."""
+    """A ticket in IMPLEMENTATION with tasks in every state and a gate that was refused."""
     return factories.busy_ticket(project, by=operator, agent=ada)
 
 

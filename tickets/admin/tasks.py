@@ -65,7 +65,7 @@ class TaskAdmin(ReadOnlyModelAdmin):
 
     @admin.display(description="state", ordering="state")
     def shown_state(self, task: Task) -> str:
-        return badge(task.standing, TASK[task.standing][0])
+        return badge(task.status, TASK[task.status][0])
 
 
 @admin.register(Lane)

@@ -21,8 +21,8 @@ from omoi_site.admin_base import (
 )
 from tickets.admin.filters import PhaseFilter
 from tickets.models import PhaseMove, Ticket, TicketSpec
+from tickets.models.ticket.fields import BlockedClass
 from tickets.models.ticket.options import MOVES, options
-from tickets.models.ticket.record import BlockedClass
 from tickets.workflows.document import BLOCKED, CANCELLED
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from tickets.models.ticket.record import Priority
+from tickets.models.ticket.fields import Priority
 
 BIGGEST_ID = 2**63 - 1
 

@@ -23,9 +23,9 @@ from tickets.api.fields import IdField, PhaseField, PriorityField
 from tickets.api.new_tasks import TaskIn, specs
 from tickets.api.tasks import ExplainOut
 from tickets.models import Link, Task, Ticket, TicketSpec
+from tickets.models.ticket.fields import BlockedClass
 from tickets.models.ticket.left_phases import FOLLOW_UP
 from tickets.models.ticket.options import options
-from tickets.models.ticket.record import BlockedClass
 
 
 class WorkflowRef(serializers.Serializer):

@@ -12,7 +12,7 @@ from agents import profiles
 from agents.models import Project, ProjectSpec
 from tickets.demo.workspace import Impossible, backlog
 from tickets.models import BlockedClass, Ticket, TicketSpec, TransitionNotAllowed, Workflow
-from tickets.models.ticket.record import Priority
+from tickets.models.ticket.fields import Priority
 from tickets.workflows.document import BLOCKED
 
 KEY, WORKFLOW, SOURCE = "DEMO", "demo_delivery", "demo"

@@ -19,9 +19,9 @@ from tickets.models.task.task import Task
 from tickets.models.ticket.awaited import Awaited, Relation
 from tickets.models.ticket.backlog import Backlog, ImportResult, Item, RelationKinds
 from tickets.models.ticket.comment import Comment, NewComment
+from tickets.models.ticket.fields import BlockedClass, Priority, TransitionNotAllowed
 from tickets.models.ticket.history import PhaseMove
 from tickets.models.ticket.link import Link
-from tickets.models.ticket.record import BlockedClass, Priority, TransitionNotAllowed
 from tickets.models.ticket.spec import TicketSpec
 from tickets.models.ticket.ticket import Ticket
 from tickets.models.workflow import UnknownWorkflow, Workflow, WorkflowPhase

@@ -20,7 +20,7 @@ from omoi_site.database import sql
 from tickets.demo import workspace
 from tickets.models import Tally, Task, Ticket, Workflow
 from tickets.models.explain.tickets import Attention
-from tickets.models.ticket.record import Priority
+from tickets.models.ticket.fields import Priority
 from tickets.pages.causes import Cause, SharedCause, causes_of, shared_causes
 from tickets.workflows.document import BLOCKED, CANCELLED, Plan
 

@@ -10,7 +10,7 @@ from agents.models import Event, label
 from omoi_site import spoken
 from omoi_site.errors import Forbidden, OmoiError, VersionConflict
 from tickets.models import NotReady, Task, Ticket
-from tickets.models.ticket.record import TransitionNotAllowed
+from tickets.models.ticket.fields import TransitionNotAllowed
 from tickets.pages.actions.action import Action, Outdated
 from tickets.pages.actions.moves import Move
 from tickets.pages.forms import ActionForm

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 
 from omoi_site import limits, spoken
 from omoi_site.errors import Invalid
-from tickets.models.ticket.record import BlockedClass, Priority
+from tickets.models.ticket.fields import BlockedClass, Priority
 
 LONGEST_PHASE = 60  # characters of a phase's name
 

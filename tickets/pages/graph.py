@@ -114,7 +114,7 @@ class Graph:
             title = f"{done} tasks done" if not more else f"{done} done, {more} cancelled"
             return Node(FOLD, x, y, "ok", "circle-check", title, "show them", f"{title}, show them")
         task = self.tasks[pk]
-        state = task.standing
+        state = task.status
         tone, icon = TASK[state]
         below = " · ".join(part for part in (str(pk), self._agent(task), self._time(task)) if part)
         return Node(

@@ -20,7 +20,7 @@ from agents.models import Event, Project
 from omoi_site.database import sql
 from omoi_site.errors import NotFound, OmoiError
 from tickets.models import Ticket
-from tickets.models.ticket.record import Priority
+from tickets.models.ticket.fields import Priority
 from tickets.pages import actions
 from tickets.pages.actions.action import Outdated, expect_unmoved
 from tickets.pages.board import STATES, Board, BoardQuery

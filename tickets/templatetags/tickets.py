@@ -37,13 +37,13 @@ MOVES = {
 
 
 @register.simple_tag
-def task_tone(standing: str) -> str:
-    return TASK[standing][0]
+def task_tone(status: str) -> str:
+    return TASK[status][0]
 
 
 @register.simple_tag
-def task_icon(standing: str) -> SafeString:
-    return icon(TASK[standing][1], "spin" if standing == "running" else "")
+def task_icon(status: str) -> SafeString:
+    return icon(TASK[status][1], "spin" if status == "running" else "")
 
 
 @register.simple_tag

@@ -10,7 +10,7 @@ from tests.factories import lapse
 from tests.support.api_client import api_of
 from tests.support.concurrency import meanwhile
 from tickets.models import Edge, Need, Outcome, SweepRun, Task, TaskSpec
-from tickets.models.ticket.record import Priority
+from tickets.models.ticket.fields import Priority
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -133,7 +133,7 @@ def test_every_error_has_a_title_and_a_way_out_in_words_for_people():
 
 @pytest.fixture
 def delivery(project, operator, ada):
-    """A ticket whose gate was refused, with tasks in every standing; one is not yet due."""
+    """A ticket whose gate was refused, with tasks in every state; one is not yet due."""
     ticket = factories.busy_ticket(project, by=operator, agent=ada)
     not_due = ticket.tasks.filter(state="pending").first()
     Task.objects.edit(not_due.pk, by=operator, not_before=timezone.now() + timedelta(hours=3))

@@ -21,9 +21,9 @@ from tickets.models.claim.lease import Leasing
 from tickets.models.explain.conditions import FITS, HEARD, RUNS_ALONE
 from tickets.models.journal_sql import task_events
 from tickets.models.task.conditions import NOT_DUE, READY
-from tickets.models.task.record import TaskRecord
+from tickets.models.task.fields import TaskFields
 
-Row = TypeVar("Row", bound=TaskRecord)
+Row = TypeVar("Row", bound=TaskFields)
 
 # The columns of a task's row that make a Claim.
 GRANTED = """

@@ -20,11 +20,11 @@ from tickets.models.explain.conditions import RUNS_ALONE
 from tickets.models.journal_sql import task_events
 from tickets.models.sweep_run import SweepRun
 from tickets.models.task.conditions import NOT_DUE, READY, ready_sql
+from tickets.models.task.fields import TaskFields
 from tickets.models.task.lane import lower_floors_of, relane
 from tickets.models.task.readiness import decide
-from tickets.models.task.record import TaskRecord
 
-Row = TypeVar("Row", bound=TaskRecord)
+Row = TypeVar("Row", bound=TaskFields)
 
 BATCH = 100
 

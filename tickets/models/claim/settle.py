@@ -21,11 +21,11 @@ from tickets.models.claim.outcome import Outcome, Settlement
 from tickets.models.gate.artifact import Artifact
 from tickets.models.gate.blob import Blob
 from tickets.models.journal_sql import task_events
+from tickets.models.task.fields import TaskFields
 from tickets.models.task.readiness import decide
-from tickets.models.task.record import TaskRecord
 from tickets.models.ticket.ticket import Ticket
 
-Row = TypeVar("Row", bound=TaskRecord)
+Row = TypeVar("Row", bound=TaskFields)
 
 SETTLE = sql.statement(
     __file__,

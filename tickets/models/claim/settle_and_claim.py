@@ -12,9 +12,9 @@ from tickets.models.claim.claim import GRANTED, Claim, Claiming, ClaimOptions, c
 from tickets.models.claim.outcome import Outcome, Settlement
 from tickets.models.claim.settle import Settling
 from tickets.models.explain.conditions import LEASE_HOLDS
-from tickets.models.task.record import TaskRecord
+from tickets.models.task.fields import TaskFields
 
-Row = TypeVar("Row", bound=TaskRecord)
+Row = TypeVar("Row", bound=TaskFields)
 
 # Before anything else: every verb locks the agent first, then its tasks, then their children; what is claimed
 # is never waited for.

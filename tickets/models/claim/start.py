@@ -15,9 +15,9 @@ from agents.models import Agent
 from omoi_site.database import sql
 from tickets.models.claim.held import HELD, claims_now, lost
 from tickets.models.claim.lease import ABANDON, follow_up
-from tickets.models.task.record import TaskRecord
+from tickets.models.task.fields import TaskFields
 
-Row = TypeVar("Row", bound=TaskRecord)
+Row = TypeVar("Row", bound=TaskFields)
 
 START = f"""
 WITH i AS (SELECT %(task)s::bigint AS id, %(fence)s::bigint AS fence)

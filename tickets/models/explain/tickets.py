@@ -28,10 +28,10 @@ from tickets.models.explain.conditions import (
 from tickets.models.explain.obstacles import waiting_on
 from tickets.models.explain.tasks import Cause, Explanation, cause_of, columns_of, meant
 from tickets.models.explain.ticket_obstacles import FIRST_WAITS, OBSTACLES, TASKS
+from tickets.models.ticket.fields import TicketFields
 from tickets.models.ticket.filters import TicketFilters
-from tickets.models.ticket.record import TicketRecord
 
-Row = TypeVar("Row", bound=TicketRecord)
+Row = TypeVar("Row", bound=TicketFields)
 # open tasks a ticket is explained by, and beyond them the first that waits for an operator and the first that
 # does not
 MOST = 20
@@ -140,7 +140,7 @@ class WaitingTickets(TicketFilters[Row]):
         return self.extra(where=[STALLED])
 
 
-def explanation(ticket: TicketRecord) -> Explanation:
+def explanation(ticket: TicketFields) -> Explanation:
     """What the ticket waits on and every cause, its open tasks' among them; no cause and null when it is done
     or cancelled.
     """

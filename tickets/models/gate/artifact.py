@@ -19,8 +19,8 @@ from tickets.models.claim.held import HELD, claims_now, lost
 from tickets.models.claim.outcome import Outcome
 from tickets.models.gate.blob import Blob
 from tickets.models.gate.new_artifact import NewArtifact
-from tickets.models.task.record import TaskRecord
-from tickets.models.ticket.record import TicketRecord
+from tickets.models.task.fields import TaskFields
+from tickets.models.ticket.fields import TicketFields
 
 TYPE = RegexValidator(r"\A[a-z][a-z0-9_]{0,99}\Z", "1 to 100 of a-z, 0-9 and '_', a letter first")
 
@@ -42,11 +42,11 @@ class ArtifactQuerySet(models.QuerySet["Artifact"]):
     @sql.atomic
     def submit(
         self,
-        ticket: TicketRecord,
+        ticket: TicketFields,
         new: NewArtifact,
         *,
         by: Actor,
-        task: TaskRecord | None = None,
+        task: TaskFields | None = None,
         fence: int | None = None,
     ) -> Artifact:
         """The next revision of its name in its phase; the same content again is the revision that is there.
@@ -68,7 +68,7 @@ class ArtifactQuerySet(models.QuerySet["Artifact"]):
         }
         return self._add_revision(row, blob, new, source, by=by)
 
-    def attach(self, outcome: Outcome, ticket: TicketRecord, *, by: Agent) -> None:
+    def attach(self, outcome: Outcome, ticket: TicketFields, *, by: Agent) -> None:
         """The artifacts of an outcome that was settled in this very transaction."""
         source = {"task_id": outcome.task, "fence": outcome.fence, "by": label(by), "key": via(by)}
         for index, new in enumerate(outcome.artifacts):
@@ -78,7 +78,7 @@ class ArtifactQuerySet(models.QuerySet["Artifact"]):
                 raise fault.inside(f"artifacts.{index}") from None
 
     def _add_revision(
-        self, ticket: TicketRecord, blob: Blob, new: NewArtifact, source: dict[str, Any], *, by: Actor
+        self, ticket: TicketFields, blob: Blob, new: NewArtifact, source: dict[str, Any], *, by: Actor
     ) -> Artifact:
         """`ticket` is locked. source: the fields of the row that say where it comes from."""
         phase = new.phase.upper().removeprefix("PHASE_") or (

@@ -17,7 +17,7 @@ from omoi_site.database import sql
 from omoi_site.errors import OmoiError
 from tickets.gates import registry
 from tickets.models.gate.artifact import Artifact
-from tickets.models.ticket.record import TicketRecord
+from tickets.models.ticket.fields import TicketFields
 
 EVIDENCE = "SELECT omoi_evidence(%s, %s) AS digest"
 
@@ -29,7 +29,7 @@ class GateClosed(OmoiError):
     title = "The gate is closed"
     next_action = "Submit what each check asks for, then try again."
 
-    def __init__(self, ticket: TicketRecord, verdict: Verdict | None) -> None:
+    def __init__(self, ticket: TicketFields, verdict: Verdict | None) -> None:
         self.verdict = verdict
         unmet = [reason for check in verdict.checks for reason in check["reasons"]] if verdict else []
         why = (
@@ -49,7 +49,7 @@ class GateClosed(OmoiError):
 class Case:
     """What a check may ask about the ticket it judges: the newest artifacts of the phase, and its tasks."""
 
-    def __init__(self, ticket: TicketRecord, phase: str) -> None:
+    def __init__(self, ticket: TicketFields, phase: str) -> None:
         self.ticket = ticket
         self.phase = phase
 
@@ -70,7 +70,7 @@ class Case:
 
 
 class VerdictManager(models.Manager["Verdict"]):
-    def judge(self, ticket: TicketRecord, *, by: Actor) -> Verdict:
+    def judge(self, ticket: TicketFields, *, by: Actor) -> Verdict:
         """Run the checks of the gate of its phase, and keep what they find; the ticket is locked."""
         case = Case(ticket, ticket.phase)
         digest = sql.one(EVIDENCE, [ticket.pk, ticket.phase])
@@ -121,11 +121,11 @@ class Verdict(models.Model):
     def __str__(self) -> str:
         return f"{self.phase} of {self.ticket_id}: {'passed' if self.passed else 'refused'}"
 
-    def holds_for(self, ticket: TicketRecord) -> bool:
+    def holds_for(self, ticket: TicketFields) -> bool:
         """Whether it passed, for this very phase of this ticket, on the evidence as it is now."""
         return self.passed and not self.stale_for(ticket)
 
-    def stale_for(self, ticket: TicketRecord) -> str:
+    def stale_for(self, ticket: TicketFields) -> str:
         """Why it does not speak of this ticket as it is now; empty where it does."""
         if (self.ticket_id, self.phase, self.move) != (ticket.pk, ticket.phase, ticket.moves):
             return "the ticket has moved since"

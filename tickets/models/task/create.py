@@ -15,15 +15,15 @@ from omoi_site import limits
 from omoi_site.database import sql
 from omoi_site.errors import Faults
 from tickets.models.journal_sql import task_events
+from tickets.models.task.fields import TaskFields
 from tickets.models.task.lane import Lane, Marks
 from tickets.models.task.need import Edge, Need
 from tickets.models.task.readiness import recount
-from tickets.models.task.record import TaskRecord
 from tickets.models.task.spec import TaskSpec
+from tickets.models.ticket.fields import TicketFields
 from tickets.models.ticket.left_phases import phase_left
-from tickets.models.ticket.record import TicketRecord
 
-Row = TypeVar("Row", bound=TaskRecord)
+Row = TypeVar("Row", bound=TaskFields)
 
 BATCH = 1000
 ADDED_EVENTS = task_events(
@@ -49,7 +49,7 @@ class Placed(NamedTuple):
     lane's marks.
     """
 
-    ticket: TicketRecord
+    ticket: TicketFields
     spec: TaskSpec
     marks: Marks
     held: bool
@@ -57,7 +57,7 @@ class Placed(NamedTuple):
 
 class TaskCreation(models.Manager[Row]):
     @sql.atomic
-    def add(self, ticket: TicketRecord, specs: Sequence[TaskSpec], *, by: Actor) -> list[Row]:
+    def add(self, ticket: TicketFields, specs: Sequence[TaskSpec], *, by: Actor) -> list[Row]:
         """Add tasks to a ticket, all or none, with their needs; a need names a task of the project or a `ref`
         of the batch.
         """
@@ -69,7 +69,7 @@ class TaskCreation(models.Manager[Row]):
     @sql.atomic
     def insert(
         self,
-        ticket: TicketRecord,
+        ticket: TicketFields,
         specs: Sequence[TaskSpec],
         *,
         by: Actor,
@@ -98,10 +98,12 @@ class TaskCreation(models.Manager[Row]):
         open_in = ticket.plan.open_in(now["phase"]) if not (now["paused"] or now["archived_at"]) else set()
         if any(spec.profile for spec in specs):
             ticket.project.refresh_from_db(fields=["profiles"])  # what it is granted now
-        standing = phase or (now["phase"] if now["phase"] in ticket.plan else ticket.origin)
-        work = [_placed(ticket, spec, standing, open_in) for spec in specs]
+        effective_phase = phase or (now["phase"] if now["phase"] in ticket.plan else ticket.origin)
+        work = [_placed(ticket, spec, effective_phase, open_in) for spec in specs]
         for wanted in dict.fromkeys(each.marks.phase for each in work if not (phase or each.spec.ended)):
-            if wanted in ticket.plan and (refusal := phase_left(ticket, now["phase"], standing, wanted)):
+            if wanted in ticket.plan and (
+                refusal := phase_left(ticket, now["phase"], effective_phase, wanted)
+            ):
                 raise refusal
         place_of = {spec.ref: place for place, spec in enumerate(specs) if spec.ref}
         self._refuse_faults(ticket, work, place_of)
@@ -127,7 +129,7 @@ class TaskCreation(models.Manager[Row]):
         return ids
 
     def import_tasks(
-        self, work: Sequence[tuple[TicketRecord, TaskSpec]], *, now: datetime, by: Actor
+        self, work: Sequence[tuple[TicketFields, TaskSpec]], *, now: datetime, by: Actor
     ) -> list[int]:
         """One task for each of these tickets, which this transaction has just made: nobody can move them, so
         none is locked.
@@ -141,7 +143,7 @@ class TaskCreation(models.Manager[Row]):
         return [pk for batch in self._stored(placed, now, by) for pk in batch]
 
     def _refuse_faults(
-        self, ticket: TicketRecord, work: Sequence[Placed], place_of: Mapping[str, int]
+        self, ticket: TicketFields, work: Sequence[Placed], place_of: Mapping[str, int]
     ) -> None:
         """Before anything is written: what is wrong with these tasks, each fault by its field."""
         wanted = {need.on for each in work for need in each.spec.needs if isinstance(need.on, int)}
@@ -224,8 +226,8 @@ class TaskCreation(models.Manager[Row]):
         )
 
 
-def _placed(ticket: TicketRecord, spec: TaskSpec, standing: str, open_in: Set[str]) -> Placed:
-    where = spec.phase.upper().removeprefix("PHASE_") or ticket.plan.works_in(standing)
+def _placed(ticket: TicketFields, spec: TaskSpec, effective_phase: str, open_in: Set[str]) -> Placed:
+    where = spec.phase.upper().removeprefix("PHASE_") or ticket.plan.works_in(effective_phase)
     return Placed(
         ticket, spec, Marks(where, tuple(words(spec.capabilities)), bool(spec.profile)), where not in open_in
     )

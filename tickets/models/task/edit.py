@@ -17,12 +17,13 @@ from omoi_site import limits
 from omoi_site.database import sql
 from omoi_site.errors import Invalid, NotFound
 from tickets.models.journal_sql import task_events
+from tickets.models.task.fields import TaskFields
 from tickets.models.task.intervene import NotReady
 from tickets.models.task.lane import Lane
-from tickets.models.task.readiness import recount, rerank
-from tickets.models.task.record import TaskRecord
+from tickets.models.task.rank import rerank
+from tickets.models.task.readiness import recount
 
-Row = TypeVar("Row", bound=TaskRecord)
+Row = TypeVar("Row", bound=TaskFields)
 
 EDITABLE = {
     "title",
@@ -109,7 +110,7 @@ class TaskEdits(models.Manager[Row]):
         rerank([row["id"] for row in sql.rows(REPRIORITISE, params)])
 
     @staticmethod
-    def _store(row: TaskRecord, changed: set[str]) -> None:
+    def _store(row: TaskFields, changed: set[str]) -> None:
         if "capabilities" in changed:
             row.lane_id = Lane.objects.of(row.project_id, [row.marks])[row.marks]
             changed.add("lane")

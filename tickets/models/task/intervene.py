@@ -13,13 +13,13 @@ from omoi_site.errors import OmoiError
 from tickets.models.explain.tasks import WaitingTasks
 from tickets.models.journal_sql import task_events
 from tickets.models.task.conditions import READY
+from tickets.models.task.fields import TaskFields
 from tickets.models.task.lane import lower_floors, relane
 from tickets.models.task.readiness import decide, recount
-from tickets.models.task.record import TaskRecord
+from tickets.models.ticket.fields import TicketFields
 from tickets.models.ticket.left_phases import PhaseLeft, phase_left
-from tickets.models.ticket.record import TicketRecord
 
-Row = TypeVar("Row", bound=TaskRecord)
+Row = TypeVar("Row", bound=TaskFields)
 
 CHANGED_EVENTS = task_events(
     "updated", "%(kind)s", data="jsonb_build_object('fence', fence)", reason="%(reason)s"
@@ -147,7 +147,7 @@ def cancel(ids: Sequence[int], *, by: Actor, reason: str) -> list[int]:
 
 
 @sql.atomic
-def hold(ticket: TicketRecord, *, phase: str | None = None) -> None:
+def hold(ticket: TicketFields, *, phase: str | None = None) -> None:
     """Hold the ticket's tasks that may not be claimed where it stands (or will stand: `phase`), free the
     others.
     """

@@ -1,6 +1,4 @@
-"""Readiness: what a task still waits for and its place in the order of work, stored with it so that a claim
-computes neither.
-"""
+"""Readiness: what a task still waits for, stored with it so that a claim need not compute it."""
 
 from __future__ import annotations
 
@@ -9,7 +7,7 @@ from collections.abc import Sequence
 from omoi_site.brokers import hints
 from omoi_site.database import sql
 from tickets.models.journal_sql import task_events
-from tickets.models.task.conditions import MET, PENDING, READY, ready_sql
+from tickets.models.task.conditions import MET, READY, ready_sql
 from tickets.models.task.lane import lower_floors, lower_floors_of
 
 COUNT_NEEDS = sql.statement(__file__, "count_needs", met=MET.strip())
@@ -21,7 +19,6 @@ RECOUNT = sql.statement(
     otherwise_ready=ready_sql("state", "held", open_needs="c.open_needs"),
     ready=READY,
 )
-RERANK = sql.statement(__file__, "rerank", pending=PENDING, ready=READY)
 DECIDE = sql.statement(
     __file__,
     "decide",
@@ -59,14 +56,6 @@ def recount(ids: Sequence[int]) -> None:
         lower_floors([row["id"] for row in ready])
     if any(row["profile"] for row in ready):
         hints.send("work")
-
-
-@sql.atomic
-def rerank(ids: Sequence[int]) -> None:
-    """Compute anew the place of these open tasks in the order of work."""
-    ready = [row["id"] for row in sql.rows(RERANK, [list(ids)]) if row["ready"]] if ids else []
-    if ready:
-        lower_floors(ready)
 
 
 def decide(ended: Sequence[int]) -> None:

@@ -13,8 +13,8 @@ from tickets.models.task.audit import ReadinessAudit
 from tickets.models.task.conditions import NOT_DUE_Q, READY_Q
 from tickets.models.task.create import TaskCreation
 from tickets.models.task.edit import TaskEdits
+from tickets.models.task.fields import TaskFields
 from tickets.models.task.intervene import TaskInterventions
-from tickets.models.task.record import TaskRecord
 
 
 class TaskQuerySet(TaskInterventions["Task"]):
@@ -46,7 +46,7 @@ class TaskManager(
     tallies = staticmethod(counts.tallies)
 
 
-class Task(TaskRecord):
+class Task(TaskFields):
     objects = TaskManager()
 
     class Meta:

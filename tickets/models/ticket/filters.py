@@ -8,9 +8,9 @@ from django.db import models
 
 from agents.models import Locking
 from tickets.models.task.conditions import READY
-from tickets.models.ticket.record import TicketRecord
+from tickets.models.ticket.fields import TicketFields
 
-Row = TypeVar("Row", bound=TicketRecord)
+Row = TypeVar("Row", bound=TicketFields)
 
 UNFINISHED = """
 tickets_ticket.phase <> 'CANCELLED'

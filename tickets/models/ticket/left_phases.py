@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from omoi_site import spoken
 from omoi_site.errors import OmoiError
-from tickets.models.ticket.record import TicketRecord
+from tickets.models.ticket.fields import TicketFields
 from tickets.workflows.document import CANCELLED
 
 FOLLOW_UP = "follow_up"  # the kind of link from a ticket to the one in DONE that it continues
@@ -17,7 +17,7 @@ class PhaseLeft(OmoiError):
     title = "No work can be done in this phase of the ticket"
 
 
-def phase_left(ticket: TicketRecord, current: str, effective: str, phase: str) -> PhaseLeft | None:
+def phase_left(ticket: TicketFields, current: str, effective: str, phase: str) -> PhaseLeft | None:
     """Why work of `phase` would never be done, with the way out; None where it can be.
 
     current: the phase the ticket is in; effective: the same, or of a blocked or cancelled one the phase it

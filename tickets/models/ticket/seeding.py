@@ -8,13 +8,13 @@ from typing import Any
 from omoi_site import limits
 from omoi_site.errors import short
 from tickets.models.task.spec import NeedSpec, TaskSpec
-from tickets.models.ticket.record import TicketRecord
+from tickets.models.ticket.fields import TicketFields
 
 WORD = re.compile(r"\{(ticket|title|phase)\}")
 PRIORITIES = {"critical": 0, "high": 1, "medium": 2, "low": 3}
 
 
-def specs(ticket: TicketRecord, seeds: tuple[dict[str, Any], ...], phase: str) -> list[TaskSpec]:
+def specs(ticket: TicketFields, seeds: tuple[dict[str, Any], ...], phase: str) -> list[TaskSpec]:
     """What the document says, with `{ticket}`, `{title}` and `{phase}` filled in; what becomes too long by
     that is cut.
     """

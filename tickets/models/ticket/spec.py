@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tickets.models.task.spec import TaskSpec
-from tickets.models.ticket.record import Priority, TicketRecord
+from tickets.models.ticket.fields import Priority, TicketFields
 from tickets.models.workflow import Workflow
 
 
@@ -27,8 +27,8 @@ class TicketSpec:
     workflow: Workflow | str | None = None
     phase: str = ""
     reason: str = ""
-    parent: TicketRecord | None = None
-    follow_up: TicketRecord | None = None
+    parent: TicketFields | None = None
+    follow_up: TicketFields | None = None
     tasks: Sequence[TaskSpec] = ()
     source: str = ""
     source_id: str = ""

@@ -23,9 +23,9 @@ from tickets.models.explain import tickets as explain
 from tickets.models.task.intervene import hold
 from tickets.models.task.need import Need
 from tickets.models.ticket.automation import Moves
+from tickets.models.ticket.fields import named
 from tickets.models.ticket.left_phases import FOLLOW_UP
 from tickets.models.ticket.link import Link
-from tickets.models.ticket.record import named
 from tickets.models.ticket.spec import TicketSpec
 from tickets.models.ticket.transitions import FORCE, REASON, WRITE, Ground, Transitions
 from tickets.models.workflow import Workflow

@@ -17,8 +17,8 @@ from omoi_site.errors import Invalid
 from tickets.models.gate.verdict import GateClosed, Verdict
 from tickets.models.task.intervene import hold
 from tickets.models.ticket import seeding
+from tickets.models.ticket.fields import BlockedClass, TicketFields, TransitionNotAllowed, named
 from tickets.models.ticket.history import PhaseMove
-from tickets.models.ticket.record import BlockedClass, TicketRecord, TransitionNotAllowed, named
 from tickets.workflows.document import BLOCKED, CANCELLED
 
 Ground = PhaseMove.Ground
@@ -45,7 +45,7 @@ MOVES = {
 LEADS_TO = {"block": BLOCKED, "cancel": CANCELLED}  # moves that lead to one place alone
 
 
-class Transitions(TicketRecord):
+class Transitions(TicketFields):
     class Meta:
         abstract = True
 

@@ -13,8 +13,8 @@ from agents.models import Actor, Event, rights
 from omoi_site import spoken
 from omoi_site.errors import OmoiError
 from tickets.models import Task, Ticket
+from tickets.models.ticket.fields import TransitionNotAllowed
 from tickets.models.ticket.options import Option, options
-from tickets.models.ticket.record import TransitionNotAllowed
 from tickets.pages.forms import ActionForm, ReasonForm
 
 WRITE = "tickets:write"

@@ -9,7 +9,7 @@ from django.db.models import Count, Sum
 
 from omoi_site.database import sql
 from tickets.models import NotReady, Task, Ticket, TicketSpec
-from tickets.models.ticket.record import Priority
+from tickets.models.ticket.fields import Priority
 from tickets.pages.actions.action import TicketAction, counted, expect_state
 from tickets.pages.actions.moves import effect_of_stopping
 from tickets.pages.forms import ActionForm, PriorityForm

@@ -1,4 +1,4 @@
-"""TaskRecord: what is stored of a task, and what can be told of it from that alone.
+"""TaskFields: what is stored of a task, and what can be told of it from that alone.
 
 Its verbs stand in the files beside; `Task` composes them.
 """
@@ -15,10 +15,10 @@ from omoi_site import limits
 from tickets.models.explain.conditions import DEATHS_ALONE
 from tickets.models.task import conditions
 from tickets.models.task.lane import Lane, Marks
-from tickets.models.ticket.record import Priority
+from tickets.models.ticket.fields import Priority
 
 
-class TaskRecord(models.Model):
+class TaskFields(models.Model):
     class State(models.TextChoices):
         PENDING = "pending"
         CLAIMED = "claimed"
@@ -150,7 +150,7 @@ class TaskRecord(models.Model):
         return Marks(self.phase, tuple(self.capabilities), bool(self.profile), self.runs_alone)
 
     @property
-    def standing(self) -> str:
+    def status(self) -> str:
         """Its state as people ask for it: done, running, failed, cancelled, stuck (its needs cannot be met),
         ready or waiting.
         """

@@ -1,4 +1,4 @@
-"""TicketRecord: what is stored of a ticket, and what can be told of it from that and its workflow.
+"""TicketFields: what is stored of a ticket, and what can be told of it from that and its workflow.
 
 Its moves stand in `transitions`.
 """
@@ -47,7 +47,7 @@ class BlockedClass(models.TextChoices):
     ENVIRONMENT = "environment"
 
 
-class TicketRecord(FSMModelMixin, Versioned):
+class TicketFields(FSMModelMixin, Versioned):
     phase = FSMField(max_length=60, protected=True)
     project = models.ForeignKey(Project, models.PROTECT, related_name="tickets")
     number = models.PositiveIntegerField(editable=False)

@@ -12,24 +12,24 @@ from typing import Any
 
 from agents.models.actor import Actor
 
-Hook = Callable[..., None]
-_hooks: dict[str, list[Hook]] = defaultdict(list)
+Callback = Callable[..., None]
+_callbacks: dict[str, list[Callback]] = defaultdict(list)
 
 
-def on(act: str) -> Callable[[Hook], Hook]:
+def on(act: str) -> Callable[[Callback], Callback]:
     """Register a function to be called with the row whenever `act` happens; registering it again changes
     nothing.
     """
 
-    def register(hook: Hook) -> Hook:
-        if hook not in _hooks[act]:
-            _hooks[act].append(hook)
-        return hook
+    def register(callback: Callback) -> Callback:
+        if callback not in _callbacks[act]:
+            _callbacks[act].append(callback)
+        return callback
 
     return register
 
 
 def run(act: str, row: Any, *, by: Actor) -> None:
     """Let the floors above do their part of `act`, or refuse it."""
-    for hook in _hooks[act]:
-        hook(row, by=by)
+    for callback in _callbacks[act]:
+        callback(row, by=by)
