@@ -36,21 +36,12 @@ DECIDE = sql.statement(
     ),
 )
 
-MANY = 500  # so many that to read the tables once is no waste
-
 
 @sql.atomic
 def recount(ids: Sequence[int]) -> None:
     """Count anew what pending tasks wait for, and rank those that are ready."""
     sql.rows("SELECT id FROM tickets_task WHERE id = ANY (%s) ORDER BY id FOR NO KEY UPDATE", [list(ids)])
-    # After an import that was undone PostgreSQL takes these tables for empty, and would compare every task of a
-    # long list with every other.
-    many = len(ids) >= MANY
-    if many:
-        sql.rows("SET LOCAL enable_nestloop = off")
     counted = sql.rows(RECOUNT, {"ids": list(ids)})
-    if many:
-        sql.rows("SET LOCAL enable_nestloop = DEFAULT")
     ready = [row for row in counted if row["ready"]]
     if ready:
         lower_floors([row["id"] for row in ready])
