@@ -8,10 +8,11 @@ import copy
 import io
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from agents.models import Event
+from omoi_site.database import sql
 from tests.support.backlog_files import issue, jsonl, wfformat
 from tickets import interchange
 from tickets.models import Need, Task, TaskSpec, Ticket
@@ -64,6 +65,19 @@ def test_a_scientific_workflow_of_any_size_comes_in(project, size):
     assert told["needs"] == Need.objects.count() > 2.9 * size
     assert Task.objects.ready().count() == 1
     assert Task.objects.filter(open_needs=3, edges_left=3).count() > 0.9 * size
+
+
+def test_after_an_import_that_was_undone_the_next_costs_no_more(project):
+    size = 1500
+    with transaction.atomic():
+        brought(project, size)
+        transaction.set_rollback(True)
+    sql.rows("ANALYZE tickets_task, tickets_need")  # as autovacuum does: pages, and no rows in them
+    brought(project, size)
+    read = sql.rows(
+        "SELECT sum(seq_tup_read + idx_tup_fetch)::bigint AS rows FROM pg_stat_xact_user_tables WHERE relname ~ '^tickets_(need|task)$'"
+    )
+    assert read[0]["rows"] < 200 * size
 
 
 def test_an_import_asks_as_often_for_a_task_more_as_for_none(project):

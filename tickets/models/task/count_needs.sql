@@ -1,18 +1,19 @@
-  -- What is left to wait for, from the edges and the parents' states alone. The time is read once: rank and
-  -- moment agree, and tasks that are ready together go in the order of their ids.
+  -- What task t has left to wait for, from its edges and their parents' states alone. Every row is found by its
+  -- number, whatever the planner takes the tables for (OFFSET 0 keeps it from joining them): after an import that
+  -- was undone it takes them for empty, and would compare all with all.
   SELECT
-    c.id,
     greatest(
       0,
-      least(c.join_count, count(n.id)) - count(*) FILTER (WHERE e.ended AND e.met)
+      least(t.join_count, count(*)) - count(*) FILTER (WHERE p.ended AND p.met)
     )::int AS open_needs,
-    count(n.id) FILTER (WHERE NOT e.ended)::int AS edges_left,
-    (SELECT clock_timestamp()) AS now
-  FROM tickets_task c
-  LEFT JOIN tickets_need n ON n.child_id = c.id
-  LEFT JOIN tickets_task p ON p.id = n.parent_id
+    count(*) FILTER (WHERE NOT p.ended)::int AS edges_left
+  FROM tickets_need n
   CROSS JOIN LATERAL (
     SELECT
       p.state IN ('completed', 'failed', 'cancelled') AS ended,
       {met} AS met
-  ) e
+    FROM tickets_task p
+    WHERE p.id = n.parent_id
+    OFFSET 0
+  ) p
+  WHERE n.child_id = t.id

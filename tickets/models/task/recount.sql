@@ -1,36 +1,36 @@
-WITH truth AS ({count_needs}
-  WHERE c.id = ANY (%(ids)s)
-    AND c.state = 'pending'
-  GROUP BY c.id
-),
+-- The time is read once: rank and moment agree, and tasks that are ready together go in the order of their ids.
+WITH now AS MATERIALIZED (
+  SELECT clock_timestamp() AS at
+)
 
-updated AS (
-  UPDATE tickets_task t
-  SET
-    open_needs = c.open_needs,
-    edges_left = c.edges_left,
-    unsatisfiable = c.open_needs > c.edges_left,
-    ready_at = CASE WHEN {otherwise_ready} THEN coalesce(t.ready_at, c.now) END,
-    rank = CASE
+UPDATE tickets_task t
+SET (open_needs, edges_left, unsatisfiable, ready_at, rank, promote_at) = (
+  SELECT
+    c.open_needs,
+    c.edges_left,
+    c.open_needs > c.edges_left,
+    CASE WHEN {otherwise_ready} THEN coalesce(t.ready_at, now.at) END,
+    CASE
       WHEN {otherwise_ready} THEN omoi_rank(
         t.priority,
-        coalesce(t.ready_at, c.now),
+        coalesce(t.ready_at, now.at),
         t.deadline,
         (SELECT count(*) FROM tickets_need u WHERE u.parent_id = t.id),
         t.retries
       )
       ELSE t.rank
     END,
-    promote_at = CASE
-      WHEN {otherwise_ready} THEN omoi_promote_at(t.priority, coalesce(t.ready_at, c.now), t.deadline)
+    CASE
+      WHEN {otherwise_ready} THEN omoi_promote_at(t.priority, coalesce(t.ready_at, now.at), t.deadline)
     END
-  FROM truth c
-  WHERE t.id = c.id
-  RETURNING
-    t.id,
-    t.profile,
-    {ready} AS ready
+  FROM now
+  CROSS JOIN LATERAL (
+{count_needs}
+  ) c
 )
-
-SELECT *
-FROM updated
+WHERE t.id = ANY (%(ids)s)
+  AND t.state = 'pending'
+RETURNING
+  t.id,
+  t.profile,
+  {ready} AS ready

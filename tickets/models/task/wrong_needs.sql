@@ -1,14 +1,3 @@
-WITH truth AS ({count_needs}
-  WHERE c.id > %(after)s
-    AND c.id <= %(upto)s
-    AND (
-      %(ids)s::bigint[] IS NULL
-      OR c.id = ANY (%(ids)s)
-    )
-    AND c.state = 'pending'
-  GROUP BY c.id
-)
-
 SELECT
   t.id,
   jsonb_build_object(
@@ -23,7 +12,16 @@ SELECT
       'unsatisfiable', c.open_needs > c.edges_left
     )
   ) AS data
-FROM truth c
-JOIN tickets_task t ON t.id = c.id
-WHERE (t.open_needs, t.edges_left, t.unsatisfiable)
-  IS DISTINCT FROM (c.open_needs, c.edges_left, c.open_needs > c.edges_left)
+FROM tickets_task t
+CROSS JOIN LATERAL (
+{count_needs}
+) c
+WHERE t.id > %(after)s
+  AND t.id <= %(upto)s
+  AND (
+    %(ids)s::bigint[] IS NULL
+    OR t.id = ANY (%(ids)s)
+  )
+  AND t.state = 'pending'
+  AND (t.open_needs, t.edges_left, t.unsatisfiable)
+    IS DISTINCT FROM (c.open_needs, c.edges_left, c.open_needs > c.edges_left)
