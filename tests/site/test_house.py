@@ -16,6 +16,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = Path(sys.executable).parent
 REASON = re.compile(r"#(?! *noqa\b[^(]*$)")  # a comment that is not for a tool only
+NOT_OURS = re.compile(r"(^|/)vendor/|^tickets/demo/pieces/")  # others' code, and what the demo writes
+STATEMENT = re.compile(r"\b(SELECT|INSERT INTO|UPDATE|DELETE FROM)\b")
 ROOMS = ("omoi_site", "agents", "tickets", "collaboration")
 
 
@@ -49,7 +51,7 @@ def product() -> Iterator[tuple[str, ast.Module, list[str]]]:
     for room in ROOMS:
         for path in sorted((ROOT / room).rglob("*.py")):
             name = path.relative_to(ROOT).as_posix()
-            if not name.startswith("tickets/demo/sample_program/"):
+            if not name.startswith("tickets/demo/pieces/"):
                 text = path.read_text()
                 yield name, ast.parse(text), text.splitlines()
 
@@ -74,6 +76,52 @@ def test_an_import_inside_a_function_says_why():
                 silent.append(f"{name}:{node.lineno}")
 
     assert not silent
+
+
+def test_no_line_is_longer_than_110_characters():
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    ours = [
+        name
+        for name in tracked.stdout.splitlines()
+        if name.endswith((".py", ".sql", ".css", ".js", ".html")) and not NOT_OURS.search(name)
+    ]
+
+    assert not [
+        f"{name}:{number}"
+        for name in ours
+        if (ROOT / name).exists()
+        for number, line in enumerate((ROOT / name).read_text().splitlines(), 1)
+        if len(line) > 110
+    ]
+
+
+def test_statements_of_more_than_ten_lines_have_files_of_their_own():
+    long = set()
+    for name, tree, lines in product():
+        if "/migrations/" in name:
+            continue
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.JoinedStr | ast.Constant):
+                continue
+            text = "\n".join(lines[node.lineno - 1 : node.end_lineno])
+            statement = [line for line in text.splitlines() if line.strip(' f"),')]
+            if len(statement) > 11 and STATEMENT.search(text):  # a name or a bracket stands in the first line
+                long.add(f"{name}:{node.lineno}")
+
+    assert not sorted(long)
+
+
+def test_no_function_has_more_than_six_parameters():
+    """What belongs together is a dataclass."""
+    wide = []
+    for name, tree, _ in product():
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+                if len([argument for argument in arguments if argument.arg not in ("self", "cls")]) > 6:
+                    wide.append(f"{name}:{node.name}")
+
+    assert not wide
 
 
 @pytest.mark.django_db
