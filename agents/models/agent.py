@@ -285,9 +285,9 @@ class Agent(FSMModelMixin, Versioned):
             self.state != self.State.AVAILABLE and self.state_by != label(by)
         )
         if kept and isinstance(by, Agent):
+            setter = spoken.actor(self.state_by) if self.state_by else "An operator"
             raise Forbidden(
-                f"{spoken.actor(self.state_by) if self.state_by else 'An operator'} set {self} to {self.state},"
-                " and an agent cannot change that",
+                f"{setter} set {self} to {self.state}, and an agent cannot change that",
                 next_action="Ask an operator to make it available.",
             )
         self.state_by = label(by)

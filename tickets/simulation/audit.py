@@ -52,19 +52,7 @@ FROM tickets_need n
 JOIN tickets_task c ON c.id = n.child_id
 WHERE c.project_id = %s
 """
-EVENTS = """
-SELECT
-  kind,
-  substr(subject, 6)::bigint AS task,
-  (data->>'fence')::bigint AS fence,
-  data->>'state' AS state,
-  at
-FROM agents_event
-WHERE project_id = %s
-  AND id > %s
-  AND kind = ANY (%s)
-ORDER BY id
-"""
+EVENTS = sql.statement(__file__, "task_events")
 
 
 @dataclass(frozen=True)

@@ -38,25 +38,7 @@ def lower_floors_of(ready: str) -> str:
 
     A lane that another transaction has locked is left to the sweep.
     """
-    return f"""
-  UPDATE tickets_lane l
-  SET floor = f.rank
-  FROM (
-    SELECT
-      k.id,
-      x.rank
-    FROM tickets_lane k
-    JOIN (
-      SELECT
-        lane_id,
-        min(rank) AS rank
-      FROM {ready}
-      GROUP BY 1
-    ) x ON x.lane_id = k.id
-    WHERE k.floor > x.rank
-    FOR NO KEY UPDATE OF k SKIP LOCKED
-  ) f
-  WHERE l.id = f.id"""
+    return sql.statement(__file__, "lower_floors", ready=ready)
 
 
 LOWER = lower_floors_of("tickets_task WHERE id = ANY (%s)")
