@@ -21,7 +21,9 @@ class CommentOut(serializers.Serializer):
         help_text="where `source` is set: whom the file names, nobody of ours; empty: it names nobody",
     )
     body = serializers.CharField()
-    source = serializers.CharField(allow_blank=True, help_text="the format it was imported from")  # type: ignore[assignment]
+    source = serializers.CharField(  # type: ignore[assignment]
+        allow_blank=True, help_text="the format it was imported from"
+    )
     created_at = serializers.DateTimeField(
         allow_null=True, help_text="when it was written; null: the file does not say"
     )

@@ -47,7 +47,10 @@ class ReportOut(serializers.Serializer):
     comments = serializers.IntegerField()
     external_refs = serializers.IntegerField(help_text="tickets that now say what they are called elsewhere")
     skipped = serializers.DictField(
-        help_text="rows that are no work, counted by type; edges to those and to deleted issues, counted by kind and listed"
+        help_text=(
+            "rows that are no work, counted by type; edges to those and to deleted issues,"
+            " counted by kind and listed"
+        )
     )
     awaited = serializers.DictField(
         help_text="edges to ids that are not here yet, counted by kind and listed: a later import closes them"

@@ -43,7 +43,10 @@ class SettlementsIn(Shape):
     items = SettlementIn(many=True, allow_empty=False, max_length=MOST)  # type: ignore[call-arg]
     next = NextIn(
         required=False,
-        help_text="also take work that is ready then, in the same act: the answer has `claims`, empty where there is none or a claim would be refused",
+        help_text=(
+            "also take work that is ready then, in the same act: the answer has `claims`,"
+            " empty where there is none or a claim would be refused"
+        ),
     )
 
 

@@ -75,20 +75,15 @@ class TaskOut(serializers.Serializer):
     ended_at = serializers.DateTimeField(allow_null=True)
 
 
-# What a task's row does not hold: who holds the task, and what it needs. Wrapped list: see DECIDE.
-BESIDE = """
-t.id, a.name AS holder,
-coalesce((SELECT jsonb_agg(jsonb_build_object('id', n.id::text, 'task', n.parent_id::text, 'when', n.on_end, 'on_failure', n.on_failure) ORDER BY n.id)
-          FROM tickets_need n WHERE n.child_id = t.id), '[]') AS needs
-FROM tickets_task t LEFT JOIN agents_agent a ON a.id = t.holder_id WHERE t.id = ANY ((SELECT %s::bigint[])::bigint[])
-"""
+HOLDERS_AND_NEEDS = sql.statement(__file__, "holders_and_needs", columns="t.id")
+WHOLE_TASK = sql.statement(__file__, "holders_and_needs", columns="t.*")
 
 
 def shown(tasks: Sequence[Task]) -> list[dict[str, Any]]:
     """Tasks as clients see them, in a fixed number of statements, and fewer where there is nothing to ask."""
     return _shown(
         tasks,
-        {row["id"]: row for row in sql.rows("SELECT " + BESIDE, [[task.pk for task in tasks]])}
+        {row["id"]: row for row in sql.rows(HOLDERS_AND_NEEDS, [[task.pk for task in tasks]])}
         if tasks
         else {},
     )
@@ -130,9 +125,8 @@ def the_task(view: View, pk: str) -> Task:
 
 def standing(pk: int) -> dict[str, Any]:
     """The task as it is now."""
-    [row] = sql.rows(
-        "SELECT t.*, " + BESIDE, [[pk]]
-    )  # by hand: the ORM composes it anew each time, which costs more than it
+    # By hand: the ORM composes the statement anew each time, which costs more than the statement.
+    [row] = sql.rows(WHOLE_TASK, [[pk]])
     fields = Task._meta.concrete_fields
     return _shown(
         [

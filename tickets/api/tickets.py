@@ -47,7 +47,9 @@ class TicketOut(serializers.Serializer):
     paused = serializers.BooleanField()
     pause_reason = serializers.CharField(allow_blank=True)
     blocked = serializers.SerializerMethodField()
-    parent = serializers.CharField(source="parent.key", allow_null=True, default=None)  # type: ignore[assignment]
+    parent = serializers.CharField(  # type: ignore[assignment]
+        source="parent.key", allow_null=True, default=None
+    )
     follow_up = serializers.CharField(allow_null=True, help_text="the ticket it continues")
     tasks = serializers.SerializerMethodField()
     source = serializers.CharField(  # type: ignore[assignment]
@@ -125,7 +127,10 @@ class TicketEdit(Shape):
     labels = texts_of(Ticket, "labels", required=False)
 
 
-SHORT_PAGES = "who must act; a page looks at thousands of tickets and no more: it may hold few or none while `next` leads on"
+SHORT_PAGES = (
+    "who must act; a page looks at thousands of tickets and no more: it may hold few or none while `next`"
+    " leads on"
+)
 
 
 class TicketsIn(PageIn):

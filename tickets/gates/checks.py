@@ -20,7 +20,7 @@ TYPE = {"type": "string", "pattern": r"^[a-z][a-z0-9_]{0,99}$"}
 Read = TypeVar("Read")
 KEPT = 128  # findings, of at most some 200 KB each
 MEND = {
-    "test_results": "hand in the JUnit XML of the last run as the tool wrote it, whole and not merged or edited by hand",
+    "test_results": "hand in the JUnit XML of the last run as the tool wrote it, not merged and not edited",
     "test_coverage": "hand in Cobertura XML (`coverage xml`) of the last run as the tool wrote it",
     "code_changes": 'hand in JSON: {"commit": "4f2a91c", "files": ["src/pay.py", "tests/test_pay.py"]}',
 }
@@ -135,7 +135,7 @@ def unreadable(check: str, kind: str, why: str) -> Reason:
 
 
 def reading(check: str, case: Any, kind: str, read: Callable[[bytes], Read]) -> Any:
-    """What `read` finds in the newest artifact of this type; None, after saying why, where it finds nothing."""
+    """What `read` finds in the newest artifact of this type; None, after saying why, if nothing."""
     newest = case.newest(kind)
     if newest is None:
         yield missing(check, kind)

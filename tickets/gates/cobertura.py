@@ -83,7 +83,8 @@ def coverage(content: bytes) -> Coverage:
         raise Unreadable("it tells of no line of code")
     if lacking := [key for key in TOTALS if not report.totals.get(key)]:
         raise Unreadable(
-            f"it does not tell its {' and '.join(lacking)}: without its totals nobody knows whether it is whole"
+            f"it does not tell its {' and '.join(lacking)}: without its totals nobody knows whether it is"
+            " whole"
         )
     covered = sum(sum(lines.values()) for lines in report.lines.values())
     expected = {

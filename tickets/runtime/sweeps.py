@@ -55,6 +55,16 @@ class Walk:
         return 0, 0
 
 
+FIRST_READY_LANE = f"""
+SELECT l.id
+FROM tickets_lane l
+CROSS JOIN LATERAL (SELECT FROM tickets_task t WHERE t.lane_id = l.id AND {READY} LIMIT 1) r
+WHERE l.has_profile
+  AND NOT l.paused
+LIMIT 1
+"""
+
+
 def over(model: Any, size: int, verb: Callable[[int, int], int]) -> Callable[[], int]:
     """A sweep over all rows of `model`, `size` ids a run: `verb(after, upto)`."""
     walk = Walk(model, size)
@@ -63,9 +73,7 @@ def over(model: Any, size: int, verb: Callable[[int, int], int]) -> Callable[[],
 
 def ring_for_work() -> None:
     """Hint once more at ready tasks with a profile: the broker may have lost the first hint."""
-    ready = f"""SELECT FROM tickets_lane l CROSS JOIN LATERAL (SELECT FROM tickets_task t WHERE t.lane_id = l.id AND {READY} LIMIT 1) r
-                WHERE l.has_profile AND NOT l.paused LIMIT 1"""
-    if sql.one(f"SELECT EXISTS ({ready}) AS found") == {"found": True}:
+    if sql.rows(FIRST_READY_LANE):
         hints.send("work")
 
 
@@ -110,8 +118,8 @@ def health() -> str:
         return "No clock has ever run: lapsed leases are not given back. Start `python3 manage.py clock`."
     if runs[CLOCK]["age"] > SILENT_S:
         return (
-            f"The clock has not run for {spoken.length(runs[CLOCK]['age'])}: lapsed leases are not given back."
-            " Start `python3 manage.py clock`."
+            f"The clock has not run for {spoken.length(runs[CLOCK]['age'])}:"
+            " lapsed leases are not given back. Start `python3 manage.py clock`."
         )
     by_name = {sweep.name: sweep for sweep in SWEEPS}
     for name, run in runs.items():

@@ -272,7 +272,7 @@ class Worker:
         return lost
 
     def _give_back(self, held: Held) -> None:
-        """Work that was stopped: if the claim is still ours, the task is ready again and has lost no attempt."""
+        """Work that was stopped: if the claim is still ours, the task is ready again and loses no attempt."""
         try:
             Task.objects.release(held.claim.task, held.claim.fence, by=self.agent, reason=held.stop.reason)
             self._forget(held, "given back")
@@ -314,7 +314,8 @@ def job_of(claim: Claim, since: float) -> Job:
     left = claim.timeout_s - (time.monotonic() - since) if claim.timeout_s else float("inf")
     if not claim.granted:
         raise profiles.UnknownProfile(
-            f"the project of {claim.ticket} may not use the profile {claim.profile}: the admin of this installation grants it"
+            f"the project of {claim.ticket} may not use the profile {claim.profile}:"
+            " the admin of this installation grants it"
         )
     profile = profiles.named(claim.profile)
     words, values = profile.filled(claim.slots)

@@ -33,5 +33,6 @@ def take_one(wanted: str = "") -> str:
         if take(name):
             return name
     raise NameTaken(
-        f"a worker named {wanted or host} is running already: give this one another --name, or stop that one first"
+        f"a worker named {wanted or host} is running already: give this one another --name,"
+        " or stop that one first"
     )

@@ -66,7 +66,7 @@ SCHEMA: dict[str, Any] = {
                     "blocked_to": {
                         "type": "array",
                         "items": {"type": "string", "pattern": PHASE},
-                        "description": "where a ticket blocked here may return to; without it, here or to any earlier phase",
+                        "description": "where a ticket blocked here may return to; by default here or before",
                     },
                     "tasks": {**TASKS, "description": "added when a ticket enters"},
                     "gate": {
@@ -77,7 +77,7 @@ SCHEMA: dict[str, Any] = {
                             "required": ["check"],
                             "properties": {"check": {"type": "string"}},
                         },
-                        "description": "checks that must pass before a ticket goes on; parameters stand beside `check`",
+                        "description": "checks that must pass before a ticket goes on, with their parameters",
                     },
                     "on_failure": {
                         "type": "object",
@@ -87,7 +87,9 @@ SCHEMA: dict[str, Any] = {
                             "tasks": {**TASKS, "minItems": 1},
                             "rounds": {"type": "integer", "minimum": 1, "maximum": 20},
                         },
-                        "description": "tasks added when all work is done and the gate refuses, at most `rounds` times in one stay",
+                        "description": (
+                            "tasks added, at most `rounds` times, when all work is done and the gate refuses"
+                        ),
                     },
                 },
             },

@@ -50,7 +50,8 @@ def why_ticket(ticket):
 
 def silent(agent, seconds=300):
     sql.rows(
-        "UPDATE agents_agentpresence SET last_seen_at = clock_timestamp() - %s * interval '1 s' WHERE agent_id = %s",
+        "UPDATE agents_agentpresence SET last_seen_at = clock_timestamp() - %s * interval '1 s' WHERE"
+        " agent_id = %s",
         [seconds, agent.pk],
     )
 
@@ -358,11 +359,18 @@ ACTS = st.one_of(
 )
 TASKS = st.lists(
     st.builds(
-        lambda skills, phase, ticket, attempts: (ticket, TaskSpec("Do it", capabilities=skills, phase=phase, max_attempts=attempts)),
-        st.lists(st.sampled_from(SKILLS), max_size=1), st.sampled_from(["TODO", "DOING", "DOING"]), st.integers(0, 1), st.integers(1, 2),
+        lambda skills, phase, ticket, attempts: (
+            ticket,
+            TaskSpec("Do it", capabilities=skills, phase=phase, max_attempts=attempts),
+        ),
+        st.lists(st.sampled_from(SKILLS), max_size=1),
+        st.sampled_from(["TODO", "DOING", "DOING"]),
+        st.integers(0, 1),
+        st.integers(1, 2),
     ),
-    min_size=3, max_size=6,
-)  # fmt: skip
+    min_size=3,
+    max_size=6,
+)
 
 
 class World:
@@ -515,7 +523,8 @@ class World:
         granted = set()
         with transaction.atomic():
             sql.rows(
-                "UPDATE agents_agent a SET capacity = 1000 WHERE id = %s AND capacity > (SELECT count(*) FROM tickets_task t WHERE t.holder_id = a.id AND t.lease_expires_at > clock_timestamp())",
+                "UPDATE agents_agent a SET capacity = 1000 WHERE id = %s AND capacity > (SELECT count(*)"
+                " FROM tickets_task t WHERE t.holder_id = a.id AND t.lease_expires_at > clock_timestamp())",
                 [agent.pk],
             )
             try:

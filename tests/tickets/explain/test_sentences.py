@@ -1,5 +1,5 @@
-"""What a cause says, over every obstacle there is: in the singular for one, to the one who must act, with a door
-that exists.
+"""What a cause says, over every obstacle there is: in the singular for one, to the one who must act, with a
+door that exists.
 """
 
 from __future__ import annotations
@@ -36,8 +36,9 @@ def values(count: int, who: str) -> dict:
         "lease_end": "in 4 minutes", "due_at": "in 2 hours", "timeout": "1 minute", "capabilities": ["rust"],
         "holder_silent": "4 minutes", "all_silent": "4 minutes", "worker_deaths": count, "runs_alone": False,
         "pause_reason": "", "project_reason": "", "blocked_class": "dependency", "blocked_reason": "no keys",
-        "open_keys": keys, "left_open": count, "unmet": [f"{key} failed" for key in keys], "has_profile": False,
-        "absent": [], "able": count, "able_names": names, "free": count, "free_names": names, "move_fault": "no",
+        "open_keys": keys, "left_open": count, "unmet": [f"{key} failed" for key in keys],
+        "has_profile": False, "absent": [], "able": count, "able_names": names, "free": count,
+        "free_names": names, "move_fault": "no",
         "failed": count, "failed_keys": keys, "failed_error": "broken", "unsatisfiable": count,
         "unsatisfiable_keys": keys, "total": count,
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""What reading evidence costs is bounded, paid by its own ticket alone, and never a reason against another's."""
+"""What reading evidence costs is bounded, paid by its own ticket alone, and no reason against another's."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 import json
 import random
 import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -15,73 +16,9 @@ from tickets.models import Ticket, TicketSpec, Workflow
 pytestmark = pytest.mark.django_db
 
 HEAD = '<?xml version="1.0" encoding="UTF-8"?>'
-DIALECTS = {  # as each tool writes a run of two tests that passed and, where it can, one that was skipped
-    "pytest": """<testsuites name="pytest tests"><testsuite name="pytest" errors="0" failures="0" skipped="1" tests="3" time="0.041"
-        timestamp="2026-11-28T07:00:00.000000+00:00" hostname="ci"><properties><property name="arch" value="PPC"/></properties>
-        <testcase classname="tests.test_pay" name="test_a[x&lt;y]" time="0.001"><properties><property name="id" value="7"/></properties>
-        <system-out>--- Captured Out ---</system-out></testcase><testcase classname="tests.test_pay" name="test_b" time="0.000" />
-        <testcase classname="tests.test_pay" name="test_c" time="0.000"><skipped type="pytest.skip" message="no">a.py:3: no</skipped></testcase>
-        </testsuite></testsuites>""",
-    "surefire": """<testsuite xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" version="3.0.2" name="org.PayTest" time="0.05" tests="3" errors="0"
-        xsi:noNamespaceSchemaLocation="https://maven.apache.org/surefire/maven-surefire-plugin/xsd/surefire-test-report.xsd" skipped="1"
-        failures="0" flakes="0"><properties><property name="java.version" value="21"/></properties>
-        <testcase name="a" classname="org.PayTest" time="0.01"><system-out><![CDATA[out <failure/>]]></system-out><system-err/></testcase>
-        <testcase name="b" classname="org.PayTest" time="0"/>
-        <testcase name="c" classname="org.PayTest" time="0"><skipped message="off"/></testcase></testsuite>""",
-    "gradle": """<testsuite name="PayTest" tests="3" skipped="1" failures="0" errors="0" timestamp="2026-11-28T07:00:00.000Z" hostname="ci" time="0.02">
-        <properties/><testcase name="a()" classname="PayTest" time="0.019"/><testcase name="b()" classname="PayTest" time="0.001"/>
-        <testcase name="c()" classname="PayTest" time="0.0"><skipped/></testcase><system-out><![CDATA[]]></system-out><system-err><![CDATA[]]></system-err>
-        </testsuite>""",
-    "googletest": """<testsuites tests="3" failures="0" disabled="1" errors="0" time="0.001" timestamp="2026-11-28T07:00:00.000" name="AllTests">
-        <testsuite name="Pay" tests="3" failures="0" disabled="1" skipped="0" errors="0" time="0." timestamp="2026-11-28T07:00:00.000">
-        <testcase name="A" file="pay.cc" line="3" status="run" result="completed" time="0." classname="Pay"><properties>
-        <property name="key" value="1"/></properties></testcase>
-        <testcase name="B/0" value_param="7" status="run" result="completed" time="0." classname="Pay" />
-        <testcase name="DISABLED_C" status="notrun" result="suppressed" time="0." classname="Pay" /></testsuite></testsuites>""",
-    "jest-junit": """<testsuites name="jest tests" tests="3" failures="0" errors="0" time="0.6"><testsuite name="pay" errors="0" failures="0" skipped="1"
-        timestamp="2026-11-28T07:00:00" time="0.3" tests="3"><testcase classname="pay a" name="pay a" time="0.002"></testcase>
-        <testcase classname="pay b" name="pay b" time="0"></testcase><testcase classname="pay c" name="pay c" time="0"><skipped/></testcase>
-        </testsuite></testsuites>""",
-    "go-junit-report": """<testsuites tests="3" skipped="1"><testsuite name="pkg/pay" tests="3" failures="0" errors="0" id="0" hostname="ci" skipped="1" time="0.16"
-        timestamp="2026-11-28T07:00:00Z"><properties><property name="go.version" value="go1.23"></property></properties>
-        <testcase name="TestA" classname="pkg/pay" time="0.060"></testcase><testcase name="TestB" classname="pkg/pay" time="0.1"></testcase>
-        <testcase name="TestC" classname="pkg/pay" time="0.0"><skipped message="Skipped"><![CDATA[a_test.go:3: off]]></skipped></testcase>
-        <system-out><![CDATA[ok]]></system-out></testsuite></testsuites>""",
-    "bazel": """<testsuites><testsuite name="//pay:a" tests="1" failures="0" errors="0"><testcase name="pay/a" status="run" duration="3" time="3"></testcase>
-        <system-out>Generated test.log (if the file is not UTF-8, then this may be unreadable):<![CDATA[ok]]></system-out></testsuite>
-        <testsuite name="//pay:b" tests="1" failures="0" errors="0"><testcase name="pay/b" status="run" duration="0" time="0"></testcase></testsuite>
-        </testsuites>""",
-    "ctest": """<testsuite name="Linux-c++" tests="3" failures="0" disabled="1" skipped="0" hostname="" time="0" timestamp="2026-11-28T07:00:00">
-        <testcase name="a" classname="a" time="0.01" status="run"><properties><property name="cmake_labels" value="x"/></properties>
-        <system-out/></testcase><testcase name="b" classname="b" time="0.01" status="run"><system-out/></testcase>
-        <testcase name="c" classname="c" time="0" status="disabled"><system-out>Disabled</system-out></testcase></testsuite>""",
-    "ctest that leaves the disabled out": """<testsuite name="Linux-c++" tests="2" failures="0" disabled="1" skipped="0">
-        <testcase name="a" status="run"/><testcase name="b" status="run"/><testcase name="c" status="disabled"/></testsuite>""",
-    "nextest": """<testsuites name="nextest-run" tests="2" failures="0" errors="0" uuid="8a0c" timestamp="2026-11-28T07:00:00.000+00:00" time="0.02">
-        <testsuite name="pay" tests="2" disabled="0" errors="0" failures="0"><testcase name="tests::a" classname="pay"
-        timestamp="2026-11-28T07:00:00.000+00:00" time="0.004"/><testcase name="tests::b" classname="pay" time="0.004">
-        <system-out>running 1 test</system-out><system-err></system-err></testcase></testsuite></testsuites>""",
-    "phpunit": """<testsuites><testsuite name="phpunit.xml" tests="3" assertions="3" errors="0" failures="0" skipped="1" time="0.01">
-        <testsuite name="Unit" tests="3" assertions="3" errors="0" warnings="0" failures="0" skipped="1" time="0.01">
-        <testsuite name="PayTest" file="PayTest.php" tests="3" assertions="3" errors="0" failures="0" skipped="1" time="0.01">
-        <testcase name="a" class="PayTest" classname="PayTest" file="PayTest.php" line="9" assertions="1" time="0.01"/>
-        <testsuite name="PayTest::b" tests="2" assertions="2" errors="0" failures="0" skipped="1" time="0.0">
-        <testcase name="b with data set #0" assertions="1" time="0.0"/><testcase name="b with data set #1" assertions="0" time="0.0"><skipped/></testcase>
-        </testsuite></testsuite></testsuite></testsuite></testsuites>""",
-    "mocha-junit-reporter": """<testsuites name="Mocha Tests" time="0.006" tests="3" failures="0" skipped="1"><testsuite name="Root Suite"
-        timestamp="2026-11-28T07:00:00" tests="0" time="0.000" failures="0"></testsuite><testsuite name="pay" timestamp="2026-11-28T07:00:00" tests="3"
-        file="/pay.js" time="0.004" failures="0" skipped="1"><testcase name="pay a" time="0.003" classname="a"></testcase>
-        <testcase name="pay b" time="0.000" classname="b"></testcase><testcase name="pay c" time="0" classname="c"><skipped/></testcase>
-        </testsuite></testsuites>""",
-    "playwright": """<testsuites id="" name="" tests="2" failures="0" skipped="0" errors="0" time="1.5"><testsuite name="pay.spec.ts" hostname="chromium"
-        timestamp="2026-11-28T07:00:00.000Z" tests="2" failures="0" skipped="0" time="1.2" errors="0"><testcase name="a" classname="pay.spec.ts" time="1">
-        <properties><property name="issue" value="7"></property></properties><system-out><![CDATA[[[ATTACHMENT|a.png]]]]></system-out></testcase>
-        <testcase name="b" classname="pay.spec.ts" time="0.2"></testcase></testsuite></testsuites>""",
-    "properties and attachments of a case": """<testsuite tests="2"><testcase name="a"><property name="x" value="1">more</property><attachments>
-        <attachment><filePath>a.png</filePath><description>a</description></attachment></attachments></testcase><testcase name="b"/></testsuite>""",
-    "totals of the suite alone": """<testsuites><testsuite name="out" tests="1" failures="0"><testcase name="a"/>
-        <testsuite name="in" tests="1" failures="0"><testcase name="b"/></testsuite></testsuite></testsuites>""",
-    "empty totals": """<testsuite tests="" failures="" errors=" 0 " time="1,234.5"><testcase time="NaN"/><testcase time=""/></testsuite>""",
+# As each tool writes a run of two tests that passed and, where it can, one that was skipped.
+DIALECTS = {
+    file.stem: file.read_text() for file in sorted(Path(__file__).with_name("junit_dialects").glob("*.xml"))
 }
 PASSES = [
     *(pytest.param(HEAD + report, id=name) for name, report in DIALECTS.items()),
@@ -177,7 +114,10 @@ def test_a_failure_in_another_spelling_is_a_failure(part):
     assert evidence.tests(f"<testsuite>{part}</testsuite>".encode()).failed == 1
 
 
-COVERED = "<coverage %s><packages><package><classes><class %s><lines>%s</lines></class></classes></package></packages></coverage>"
+COVERED = (
+    "<coverage %s><packages><package><classes><class"
+    " %s><lines>%s</lines></class></classes></package></packages></coverage>"
+)
 
 
 @pytest.mark.parametrize(
@@ -250,8 +190,10 @@ def test_coverage_that_does_not_tell_its_totals_may_be_a_piece_and_is_not_read(t
 
 
 FOREIGN = {
-    "jacoco": b'<?xml version="1.0"?><!DOCTYPE report PUBLIC "-//JACOCO//DTD Report 1.1//EN" "report.dtd"><report name="x"/>',
-    "clover": b'<coverage generated="1"><project timestamp="1"><metrics statements="4" coveredstatements="4"/></project></coverage>',
+    "jacoco": b'<?xml version="1.0"?><!DOCTYPE report PUBLIC "-//JACOCO//DTD Report 1.1//EN" "report.dtd">'
+    b'<report name="x"/>',
+    "clover": b'<coverage generated="1"><project timestamp="1">'
+    b'<metrics statements="4" coveredstatements="4"/></project></coverage>',
     "lcov": b"TN:\nSF:a.py\nDA:1,1\nLF:1\nLH:1\nend_of_record\n",
     "coverage.py as json": b'{"totals": {"percent_covered": 100.0}}',
     "go": b"mode: set\na.go:1.1,2.2 1 1\n",
@@ -405,7 +347,8 @@ def test_blanks_and_invisible_characters_of_a_document_count_nothing(blank):
 
 def test_all_a_reader_sees_of_a_document_counts():
     assert evidence.document(
-        "# Größe\n\n- one\n- **two**\n\n```\nprint(1)\n```\n\n[here](https://example.org) &amp; a < b\n".encode()
+        "# Größe\n\n- one\n- **two**\n\n```\nprint(1)\n```\n\n"
+        "[here](https://example.org) &amp; a < b\n".encode()
     ).length == len("# Größe\n\none\n\n**two**\n\nprint(1)\n\nhere & a < b")
 
 

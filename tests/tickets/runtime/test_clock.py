@@ -110,10 +110,14 @@ def test_a_clock_ends_at_once_in_the_middle_of_a_statement(task):
         until(leader)
         sql.rows("SELECT pg_advisory_lock(1)")
         try:
-            blocked = "CREATE OR REPLACE FUNCTION omoi_test_block() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NEW; END $$"
+            blocked = (
+                "CREATE OR REPLACE FUNCTION omoi_test_block() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+                " PERFORM pg_advisory_xact_lock(1); RETURN NEW; END $$"
+            )
             sql.rows(blocked)
             sql.rows(
-                "CREATE TRIGGER test_block BEFORE UPDATE ON tickets_sweeprun FOR EACH ROW EXECUTE FUNCTION omoi_test_block()"
+                "CREATE TRIGGER test_block BEFORE UPDATE ON tickets_sweeprun FOR EACH ROW EXECUTE FUNCTION"
+                " omoi_test_block()"
             )
             until(lambda: sql.one("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))
             began = time.monotonic()

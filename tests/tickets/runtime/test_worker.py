@@ -108,7 +108,8 @@ def test_a_killed_workers_tasks_come_back_by_lease_and_are_done_once(ticket, ope
     two = shell_tasks(
         ticket,
         *[
-            f"echo begun >> $HOME/shared/$OMOI_TASK; until [ -e $HOME/shared/go ]; do sleep 0.1; : {mark}; done; echo done >> $HOME/shared/$OMOI_TASK"
+            f"echo begun >> $HOME/shared/$OMOI_TASK; until [ -e $HOME/shared/go ]; do sleep 0.1; : {mark};"
+            " done; echo done >> $HOME/shared/$OMOI_TASK"
         ]
         * 2,
         by=operator,
@@ -118,7 +119,8 @@ def test_a_killed_workers_tasks_come_back_by_lease_and_are_done_once(ticket, ope
         first.kill()
         until(lambda: not running(mark))  # nobody goes on working for a worker that is gone
         sql.rows(
-            "UPDATE tickets_task SET lease_expires_at = clock_timestamp() - interval '1 s' WHERE state = 'claimed'"
+            "UPDATE tickets_task SET lease_expires_at = clock_timestamp() - interval '1 s' WHERE state ="
+            " 'claimed'"
         )
         (shared / "go").touch()
 

@@ -33,7 +33,12 @@ def server(request, tmp_path, settings):
     made.kill()
 
 
-def test_every_task_is_done_once_while_workers_and_broker_are_killed(server, ticket, operator, shared):  # noqa: F811
+def test_every_task_is_done_once_while_workers_and_broker_are_killed(
+    server,
+    ticket,
+    operator,
+    shared,  # noqa: F811
+):
     environment = {"BROKER_URL": server.url} if server else {}
     sixty = shell_tasks(ticket, *[ALONE] * 60, by=operator, max_attempts=10)
     done = lambda: states(*sixty).count("completed")  # noqa: E731
@@ -53,7 +58,8 @@ def test_every_task_is_done_once_while_workers_and_broker_are_killed(server, tic
             until(lambda: done() == 60, why=lambda: again.last_words() + second.last_words(), seconds=60)
 
     ended = sql.rows(
-        "SELECT count(*) AS n, count(DISTINCT subject) AS tasks FROM agents_event WHERE kind = 'task.completed'"
+        "SELECT count(*) AS n, count(DISTINCT subject) AS tasks FROM agents_event WHERE kind ="
+        " 'task.completed'"
     )
     assert ended == [{"n": 60, "tasks": 60}]
     assert not (shared / "twice").exists()

@@ -75,7 +75,8 @@ def test_after_an_import_that_was_undone_the_next_costs_no_more(project):
     sql.rows("ANALYZE tickets_task, tickets_need")  # as autovacuum does: pages, and no rows in them
     brought(project, size)
     read = sql.rows(
-        "SELECT sum(seq_tup_read + idx_tup_fetch)::bigint AS rows FROM pg_stat_xact_user_tables WHERE relname ~ '^tickets_(need|task)$'"
+        "SELECT sum(seq_tup_read + idx_tup_fetch)::bigint AS rows FROM pg_stat_xact_user_tables WHERE"
+        " relname ~ '^tickets_(need|task)$'"
     )
     assert read[0]["rows"] < 200 * size
 

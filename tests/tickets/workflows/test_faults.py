@@ -58,15 +58,18 @@ def faults(text: str) -> list[str]:
         ),
         (
             "name: DESIGN\n    to: [TESTING]\n    gate:\n      - {check: min_coverage, percent: high}",
-            'line 6: `percent` of check 1 of phase DESIGN must be a number, and is "high" (check min_coverage)',
+            "line 6: `percent` of check 1 of phase DESIGN must be a number,"
+            ' and is "high" (check min_coverage)',
         ),
         (
             "name: DESIGN\n    to: [TESTING]\n    tasks:\n      - title: a\n        timeout_s: 0",
             "line 7: `timeout_s` of task 1 of phase DESIGN is 0; the least is 1",
         ),
         (
-            "name: DESIGN\n    to: [TESTING]\n    tasks:\n      - {title: a, ref: one}\n      - {title: b, needs: [onne]}",
-            "line 7: task 2 of phase DESIGN needs onne, which is no ref of a task before it; did you mean one?",
+            "name: DESIGN\n    to: [TESTING]\n    tasks:\n      - {title: a, ref: one}\n      - {title: b,"
+            " needs: [onne]}",
+            "line 7: task 2 of phase DESIGN needs onne, which is no ref of a task before it;"
+            " did you mean one?",
         ),
     ],
 )

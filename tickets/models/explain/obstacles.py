@@ -260,8 +260,8 @@ FAILED = [
         f"{FAILED_OPEN} AND t.failure = 'worker_lost'",
         OPERATOR,
         sentences.worker_lost,
-        "Look into that worker's log for what ends it, repair the task, and press Retry beside it on the page of"
-        " {ticket}. To go on without it, press Force a transition.",
+        "Look into that worker's log for what ends it, repair the task,"
+        " and press Retry beside it on the page of {ticket}. To go on without it, press Force a transition.",
         since="t.ended_at",
     ),
     Obstacle(
@@ -277,7 +277,7 @@ OBSTACLES = [*CLAIMED, *STORED, *AGENTS_OF_LANE, *FAILED]
 
 
 def add(obstacle: Obstacle, *, before: str = "") -> None:
-    """Register an obstacle of an upper floor, in front of the first with the code `before`, else at the end."""
+    """Register an obstacle of an upper floor, before the first with the code `before` or at the end."""
     place = next((place for place, other in enumerate(OBSTACLES) if other.code == before), len(OBSTACLES))
     if obstacle not in OBSTACLES:
         OBSTACLES.insert(place, obstacle)

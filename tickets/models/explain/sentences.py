@@ -155,7 +155,10 @@ def unable(values: Values) -> str:
     if values["has_profile"]:
         return "no worker is there that runs profiles"
     skills = " and ".join(values["capabilities"])
-    return f"no agent of {values['project']} works in {values['phase']}{f' and can do {skills}' if skills else ''}"
+    return (
+        f"no agent of {values['project']} works in"
+        f" {values['phase']}{f' and can do {skills}' if skills else ''}"
+    )
 
 
 def enable(values: Values) -> str:

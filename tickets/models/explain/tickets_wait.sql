@@ -4,7 +4,12 @@ WITH fleets AS MATERIALIZED (
     f.*
   FROM tickets_lane l
   CROSS JOIN LATERAL ({fleet}) f
-  WHERE l.id IN (SELECT t.lane_id FROM tickets_task t WHERE t.ticket_id = ANY (%(ids)s) AND t.state = 'pending')
+  WHERE l.id IN (
+    SELECT t.lane_id
+    FROM tickets_task t
+    WHERE t.ticket_id = ANY (%(ids)s)
+      AND t.state = 'pending'
+  )
 )
 SELECT
   k.id,

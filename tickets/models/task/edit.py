@@ -82,7 +82,8 @@ class TaskEdits(models.Manager[Row]):
             return row
         if "capabilities" in before and row.state != "pending":
             raise NotReady(
-                f"task {row.key} is {row.state}: the capabilities it asks for can be changed only while it is pending"
+                f"task {row.key} is {row.state}: the capabilities it asks for can be changed only while it"
+                " is pending"
             )
         for name in before:
             setattr(row, name, changes[name])

@@ -1,4 +1,4 @@
--- The time is read once: rank and moment agree, and tasks that are ready together go in the order of their ids.
+-- The time is read once: rank and moment agree, and tasks that are ready together go by their ids.
 WITH now AS MATERIALIZED (
   SELECT clock_timestamp() AS at
 )

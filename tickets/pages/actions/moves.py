@@ -67,7 +67,9 @@ class Move(TicketAction):
         return MoveForm(data, destinations=self.destinations if data is None else (), **how)
 
     def asked_length(self, data: Mapping[str, Any] | None) -> int:
-        """What the page asks of a reason; what was sent is for the verb to judge, the right before the reason."""
+        """What the page asks of a reason; what was sent is for the verb to judge, the right before the
+        reason.
+        """
         return self.least_reason if data is None else 0
 
     def recorded(self, form: ActionForm) -> AbstractContextManager[None]:

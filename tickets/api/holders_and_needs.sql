@@ -1,0 +1,23 @@
+-- What tasks' rows do not hold: who holds each, and what it needs. Wrapped list: see decide.sql.
+SELECT
+  {columns},
+  a.name AS holder,
+  coalesce(
+    (
+      SELECT jsonb_agg(
+        jsonb_build_object(
+          'id', n.id::text,
+          'task', n.parent_id::text,
+          'when', n.on_end,
+          'on_failure', n.on_failure
+        )
+        ORDER BY n.id
+      )
+      FROM tickets_need n
+      WHERE n.child_id = t.id
+    ),
+    '[]'
+  ) AS needs
+FROM tickets_task t
+LEFT JOIN agents_agent a ON a.id = t.holder_id
+WHERE t.id = ANY ((SELECT %s::bigint[])::bigint[])
