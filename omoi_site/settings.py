@@ -51,7 +51,7 @@ try:
     if not SECRET_KEY:
         raise SystemExit(
             f"{OMOI_HOME / 'secret_key'} is empty: remove it, and the next start makes one."
-            " Who is signed in signs in again."
+            " Everybody then has to sign in again."
         )
     DATABASES = {"default": location.database(OMOI_HOME)}
 except location.BadAddress as error:
@@ -63,7 +63,11 @@ except paths.Displaced as error:
 except OSError as error:
     SECRET_KEY = secrets.token_urlsafe(48)
     if not LOOKING:
-        wayout = "Make room" if error.errno in error_answers.NO_ROOM else "Run this as the user it belongs to"
+        wayout = (
+            "Free some space"
+            if error.errno in error_answers.NO_ROOM
+            else "Run this as the user it belongs to"
+        )
         raise SystemExit(
             f"OMOI_HOME is {OMOI_HOME}, and {error.filename or 'it'} cannot be used: {error.strerror}."
             f" {wayout}, or set OMOI_HOME to a folder of your own."

@@ -196,7 +196,8 @@ class Server:
         ours = self.account.uid if self.account else os.geteuid()
         if folder.is_symlink() or status.st_uid != ours or status.st_mode & 0o077:
             raise NoServer(
-                f"{folder} is not a folder of our own closed to others (0700): remove it, then start again"
+                f"{folder} is a link, has another owner, or is open to other users."
+                " Remove it, then start again"
             )
 
     def _make_data(self) -> None:
@@ -212,7 +213,7 @@ class Server:
             return
         if self.data.exists():
             raise NoServer(
-                f"{self.data} exists and is no data folder of PostgreSQL: move it away, then start again"
+                f"{self.data} exists and is not a data folder of PostgreSQL: move it away, then start again"
             )
         fresh, password = self.data_folder / "data.new", self.data_folder / "data.password"
         shutil.rmtree(fresh, ignore_errors=True)
@@ -315,7 +316,7 @@ class Server:
             or disk_space.free(self.data_folder) < disk_space.LEAST
         )
         plain = (
-            f", for the disk that holds {self.data_folder} is full: make room,"
+            f": the disk that holds {self.data_folder} is full. Free some space,"
             " or set OMOI_HOME to a folder on a larger disk."
             if full
             else ":"

@@ -46,8 +46,8 @@ def migrate(say: Callable[[str], None], backups: Path | None) -> None:
             call_command("migrate", verbosity=0, interactive=False)
         except OperationalError as error:
             raise embedded.NoServer(
-                "The database could not be brought up to date, and stands where it did after the last whole"
-                f" migration: {str(error).strip()}"
+                "The database could not be migrated. It is as the last completed migration left it."
+                f" Fix the cause, then start again: {str(error).strip()}"
             ) from error
         say(f"Migrated: {len(plan)} {'migration' if len(plan) == 1 else 'migrations'} applied.")
 

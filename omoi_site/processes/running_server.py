@@ -34,9 +34,9 @@ def acquire_lock(home: Path) -> TextIO:
         pid, _, address = lock.read().strip().partition(" ")
         lock.close()
         raise RunsAlready(
-            f"Omoi runs in {home} already: pid {pid or 'unknown'}, {address or 'just starting'}."
+            f"Omoi already runs in {home}: pid {pid or 'unknown'}, {address or 'just starting'}."
             f" Use that one, stop it first (Ctrl-C there, or `kill {pid or 'its pid'}`),"
-            " or start a second one in a folder of its own: OMOI_HOME=another/folder"
+            " or start a second one in another folder: OMOI_HOME=another/folder"
         ) from None
     describe_holder(lock, "")
     return lock

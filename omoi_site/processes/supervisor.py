@@ -109,7 +109,7 @@ class Supervisor:
             or time.monotonic() < self.server_due
         ):
             return
-        self.say("PostgreSQL has ended by itself; started again.")
+        self.say("PostgreSQL has stopped unexpectedly. Starting it again.")
         try:
             self.server.start(given_up=lambda: self.asked_to_end > 0)
             self.server_pauses = 0
@@ -125,7 +125,7 @@ class Supervisor:
             return (
                 f"{child.role} has done its part."
                 if done
-                else f"{child.role} {child.exit_text} and is left at that:\n{child.log_tail()}"
+                else f"{child.role} {child.exit_text} and is not started again:\n{child.log_tail()}"
             )
         pause = (child.due or 0.0) - time.monotonic()
         if pause <= 0:

@@ -15,7 +15,7 @@ class TooMuchAtOnce(OmoiError):
     code = "limit_reached"
     status = 429
     title = "Too much at once"
-    next_action = "End something of it, or try again after a second."
+    next_action = "End some of your requests, or try again after a second."
 
 
 class Budget:

@@ -29,7 +29,9 @@ class StorageFull(OmoiError):
     code = "storage_full"
     status = 507
     title = "The server's disk is full"
-    next_action = "Nothing was changed. Whoever runs the server makes room; then send it again."
+    next_action = (
+        "Nothing was changed. Ask the person who runs the server to free some space, then send it again."
+    )
 
 
 def storage_full(error: BaseException | None) -> bool:

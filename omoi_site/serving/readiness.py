@@ -87,7 +87,7 @@ def database() -> str:
         )
     except DatabaseError as error:
         log.warning("the database does not answer: %s", error)
-        return "PostgreSQL does not answer; the log of this process has its words"
+        return "PostgreSQL does not answer; the log of this process says why"
     return (
         ""
         if row and row["read_only"] == "off"
@@ -125,9 +125,9 @@ def embedded_server(home: Path) -> str:
         pass
     except (OSError, ValueError, IndexError):
         return (
-            "the embedded PostgreSQL does not run: start `python3 manage.py up`;"
-            " logs/postgres.log in OMOI_HOME has its last words"
+            "the embedded PostgreSQL does not run: run `python3 manage.py up`;"
+            " logs/postgres.log in OMOI_HOME says why it stopped"
         )
     if data_folder.exists() and (free := shutil.disk_usage(data_folder).free) < LEAST_ROOM:
-        return f"only {free >> 20} MiB are free where PostgreSQL writes, and without room it stops: make some"
+        return f"only {free >> 20} MiB are free where PostgreSQL writes; free some space before it stops"
     return ""

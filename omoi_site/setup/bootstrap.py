@@ -33,8 +33,8 @@ TEST = (*RUN, "requirements-scale.txt", "requirements-dev.txt")
 ROOM = 400 << 20  # what the packages of a server take, and pip while it unpacks them
 FULL = {errno.ENOSPC, errno.EDQUOT}
 NO_ROOM = (
-    f"The disk that holds {VENV} is full. Omoi's packages need {ROOM >> 20} MiB there: make room,"
-    " and run this again; it begins anew."
+    f"The disk that holds {VENV} is full. Omoi's packages need {ROOM >> 20} MiB there."
+    " Free some space, then run this again: the installation starts from the beginning."
 )
 
 
@@ -112,8 +112,8 @@ def _alone() -> Iterator[TextIO]:
         lock = path.open("a")
     except OSError as error:
         _refuse(
-            f"Omoi installs its packages in {VENV}, and {path} cannot be written ({error.strerror})."
-            " Run it as the owner of that folder."
+            f"Omoi installs its packages in {VENV}, and cannot write {path} ({error.strerror})."
+            " Run this again as the user who owns that folder."
         )
     with lock:
         try:
@@ -129,8 +129,8 @@ def _install(wanted: dict[str, str], lock: TextIO) -> None:
     say = Progress(sys.stderr)
     if not VENV.exists() and (free := shutil.disk_usage(ROOT).free) < ROOM:
         _refuse(
-            f"Only {free >> 20} MiB are free in {ROOT}. Omoi's packages need {ROOM >> 20} MiB there:"
-            " make room, and run this again."
+            f"Only {free >> 20} MiB are free in {ROOT}. Omoi's packages need {ROOM >> 20} MiB there."
+            " Free some space, then run this again."
         )
     if _broken_off(VENV) or not _usable():
         _mark(lock, "making")
@@ -164,9 +164,9 @@ def _install(wanted: dict[str, str], lock: TextIO) -> None:
             _mark(lock, "full")  # what pip had begun to unpack is there in part
             _refuse(f"{end}\n\n{NO_ROOM}")
         _refuse(
-            f"{end}\n\nThe packages could not be installed (everything pip said is in {log})."
-            " Without a network, or behind a proxy: set HTTPS_PROXY, or PIP_INDEX_URL or PIP_FIND_LINKS to"
-            " where packages can be had; then run this again."
+            f"{end}\n\nThe packages could not be installed. The whole output of pip is in {log}."
+            " Behind a proxy, set HTTPS_PROXY. Without internet access, set PIP_INDEX_URL or PIP_FIND_LINKS"
+            " to a place that has the packages. Then run this again."
         )
     record = _noted(VENV) | wanted | {"python": _version()}
     scratch = VENV / "omoi-installed.new"
@@ -199,9 +199,9 @@ def _make(say: Progress, lock: TextIO) -> None:
     version = f"{sys.version_info[0]}.{sys.version_info[1]}"
     if not (importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip")):
         _refuse(
-            f"Omoi keeps its packages in a folder of their own, and this Python ({sys.executable}) cannot"
-            " make one: its modules venv and ensurepip are missing. On Debian and Ubuntu:"
-            f" apt install python{version}-venv (or python3-venv). Then run this again."
+            f"Omoi installs its packages in a virtual environment, and this Python ({sys.executable}) cannot"
+            " make one: its modules venv and ensurepip are missing. On Debian and Ubuntu, run"
+            f" `apt install python{version}-venv` (or python3-venv). Then run this again."
         )
     say.stage(f"Making {VENV} with Python {version}")
     base = getattr(sys, "_base_executable", None) or sys.executable
@@ -215,7 +215,7 @@ def _make(say: Progress, lock: TextIO) -> None:
                 output = making.communicate(timeout=1.0)[0].strip()[-800:]
                 break
             except subprocess.TimeoutExpired:
-                say.step(f"bringing pip into it, {time.monotonic() - began:.0f} s")
+                say.step(f"installing pip, {time.monotonic() - began:.0f} s")
     if making.returncode:
         _refuse(NO_ROOM if _full(output) else f"{VENV} could not be made: {output}")
 

@@ -32,7 +32,7 @@ def demand(folder: Path, wanted: int) -> None:
     """Return when that many bytes are free there; raises NoRoom."""
     if (left := free(folder)) < wanted:
         raise NoRoom(
-            f"Only {left >> 20} MiB are free in {folder}, and {wanted >> 20} MiB are needed: make room,"
+            f"Only {left >> 20} MiB are free in {folder}, and {wanted >> 20} MiB are needed. Free some space,"
             " or set OMOI_HOME to a folder on a larger disk."
         )
 
@@ -46,7 +46,7 @@ def needed(folder: Path) -> Iterator[None]:
         if error.errno not in NO_ROOM:
             raise
         raise NoRoom(
-            f"The disk that holds {error.filename or folder} is full ({error.strerror}): make room,"
+            f"The disk that holds {error.filename or folder} is full ({error.strerror}). Free some space,"
             " or set OMOI_HOME to a folder on a larger disk. Nothing that was acknowledged is lost;"
             " start again afterwards."
         ) from error

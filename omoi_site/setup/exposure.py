@@ -35,11 +35,11 @@ def faults(*, debug: bool, secret: str) -> list[str]:
     """What must not be seen from outside, each in a sentence that says how to mend it."""
     problems = []
     if debug:
-        problems.append("OMOI_DEBUG=1 shows code and settings to whoever provokes an error: unset it.")
+        problems.append("OMOI_DEBUG=1 shows code and settings to anyone who causes an error: unset it.")
     if weak := weakness(secret):
         problems.append(
             f"The secret that signs sessions {weak}: unset OMOI_SECRET_KEY,"
-            " and one is made and kept in OMOI_HOME."
+            " and Omoi makes one and keeps it in OMOI_HOME."
         )
     return problems
 

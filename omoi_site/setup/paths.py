@@ -148,9 +148,9 @@ def _displaced(home: Path, note: Note) -> Displaced:
         f"{home} was {'copied' if origin_exists else 'copied or moved'} from {origin},"
         f" and its database is the one in {note.data_folder}. Nothing was touched.",
         next_action=(
-            "Say what this folder is: `python3 manage.py up --moved` when the other is gone and this takes"
-            " its place; `up --adopt` to take a copy of its database along and leave the other alone;"
-            " `up --begin-anew` to start here with an empty database."
+            "Choose one. If the folder was moved: `python3 manage.py up --moved`. If it is a copy that needs"
+            " its own copy of the database: `python3 manage.py up --adopt`. To start here with an empty"
+            " database: `python3 manage.py up --begin-anew`."
         ),
     )
 
@@ -188,7 +188,7 @@ def expect_data(home: Path) -> None:
             f"{home} had its database in {data}, and that folder is not there any more."
             " Nothing was made in its place.",
             next_action=(
-                "Bring the folder back from wherever it went. If it is lost for good,"
+                "Put the folder back. If it is lost for good,"
                 " `python3 manage.py up --begin-anew` starts with an empty database; the dumps in"
                 f" {home / 'backups'} stay."
             ),
@@ -215,14 +215,15 @@ def resolve_displaced(home: Path, how: str) -> str:
     if how == "moved":
         if note.home is not None and (note.home / "place").exists():
             raise Displaced(
-                f"{note.home} is still there: two folders cannot share one database. Remove it,"
-                " or take `--adopt`."
+                f"{note.home} is still there: two folders cannot share one database. If this"
+                " one is a copy, run `python3 manage.py up --adopt`. If you no longer need the other,"
+                " remove it."
             )
         if may_be_served((real if inside else note.data_folder) / "data"):
             raise Displaced(
-                f"A PostgreSQL is at work in {note.data_folder / 'data'}: what this folder was moved from"
-                " still runs.",
-                next_action="Stop it first (Ctrl-C there), or take `--adopt`.",
+                f"PostgreSQL is running in {note.data_folder / 'data'}: the Omoi that this folder was moved"
+                " from still runs.",
+                next_action="Stop it first (Ctrl-C there), or run `python3 manage.py up --adopt`.",
             )
         Note(real if inside else note.data_folder, real).write(home)
         return f"{home} takes the place of {note.home or 'the folder it was moved from'}."
@@ -232,7 +233,7 @@ def resolve_displaced(home: Path, how: str) -> str:
         if not (brought / "PG_VERSION").exists():
             raise Displaced(
                 f"There is no database to adopt in {brought}.",
-                next_action="Start with `up --begin-anew`, and restore a backup.",
+                next_action="Run `python3 manage.py up --begin-anew`, then restore a backup.",
             )
         in_use = Displaced(
             f"The database in {brought} was in use when it was copied, or still is:"

@@ -132,7 +132,7 @@ def test_making_an_environment_is_not_silent(clone):
     said = clone / "said"
     with said.open("w") as paper, subprocess.Popen(words, cwd=clone, stderr=paper, env=environment) as making:
         try:
-            until(lambda: "bringing pip into it" in said.read_text())  # while it is being made
+            until(lambda: "installing pip" in said.read_text())  # while it is being made
             assert said.read_text().startswith(f"Making {clone / '.venv'}")
             (clone / "stall").unlink()
             assert making.wait(60) == 1

@@ -234,7 +234,7 @@ def test_a_home_whose_database_is_at_work_has_not_moved(tmp_path):
     with subprocess.Popen(["sleep", "600"], cwd=data) as server:
         try:
             (data / "postmaster.pid").write_text(f"{server.pid}\n")
-            with pytest.raises(paths.Displaced, match="at work"):
+            with pytest.raises(paths.Displaced, match="PostgreSQL is running"):
                 paths.resolve_displaced(moved, "moved")
         finally:
             server.kill()
