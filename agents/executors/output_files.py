@@ -56,11 +56,11 @@ def taken(folder: Path, path: str) -> BinaryIO:
             descriptor = os.open(name, os.O_RDONLY | NO_LINK, dir_fd=directory)
             stack.callback(os.close, descriptor)
         except FileNotFoundError:
-            raise NotHanded(f"it was to leave {path} in its work folder, and did not") from None
+            raise NotHanded(f"it did not leave {path} in its work folder, as it should") from None
         except OSError as error:
             raise NotHanded(
                 f"{path} cannot be handed in: {error.strerror}; it must be an ordinary file in the work"
-                " folder, no link"
+                " folder, not a link"
             ) from error
         status, account = os.fstat(descriptor), paths.executor()
         if (
@@ -69,7 +69,8 @@ def taken(folder: Path, path: str) -> BinaryIO:
             or status.st_uid != (account.uid if account else os.geteuid())
         ):
             raise NotHanded(
-                f"{path} cannot be handed in: it must be an ordinary file of its own in the work folder"
+                f"{path} cannot be handed in: it must be an ordinary file, written by the job itself,"
+                " with no other link to it"
             )
         with open(descriptor, "rb", closefd=False) as file:
             return _copied(file, path)
@@ -80,7 +81,7 @@ def _copied(file: BinaryIO, path: str) -> BinaryIO:
     try:
         while piece := file.read(PIECE):
             if copy.tell() + len(piece) > LARGEST:
-                raise NotHanded(f"{path} is larger than {LARGEST >> 20} MiB, more than is taken")
+                raise NotHanded(f"{path} is larger than {LARGEST >> 20} MiB, which is the limit")
             copy.write(piece)
     except BaseException:
         copy.close()

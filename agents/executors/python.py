@@ -59,7 +59,9 @@ def run_python(job: Job, stop: Stop) -> Ending:
         try:
             ending = ended(ran, value=json.loads(answer.read() or b"null"))
         except ValueError:
-            return Ending.refused(f"{job.words[0]} wrote something else than its value where that belongs")
+            return Ending.refused(
+                f"{job.words[0]} wrote something other than its return value to the file for it"
+            )
         return with_files(ending, job, folder)
 
 

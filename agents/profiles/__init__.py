@@ -109,7 +109,8 @@ def named(name: str) -> Profile:
                 continue
             if folder != SHIPPED and status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
                 raise UnknownProfile(
-                    f"{file} may be written by others than its owner, so it is not used: chmod go-w {file}"
+                    f"{file} is not used, because users other than its owner can change it."
+                    f" Run: chmod go-w {file}"
                 )
             return _read(file, status.st_mtime_ns, status.st_size)
     raise UnknownProfile(

@@ -80,11 +80,10 @@ def coverage(content: bytes) -> Coverage:
     elements(content, "Cobertura", HOLDS, report.begin, doctype=True)
     valid = sum(map(len, report.lines.values()))
     if not valid:
-        raise Unreadable("it tells of no line of code")
+        raise Unreadable("it has no line of code")
     if lacking := [key for key in TOTALS if not report.totals.get(key)]:
         raise Unreadable(
-            f"it does not tell its {' and '.join(lacking)}: without its totals nobody knows whether it is"
-            " whole"
+            f"it lacks {' and '.join(lacking)}: without its totals nobody can tell whether it is complete"
         )
     covered = sum(sum(lines.values()) for lines in report.lines.values())
     expected = {
@@ -99,7 +98,7 @@ def coverage(content: bytes) -> Coverage:
     found.lines = valid
     if wrong:
         found.contradiction = (
-            f'it tells of {wrong}="{report.totals[wrong]}", and its lines make {expected[wrong][0]:.6g}'
+            f'it states {wrong}="{report.totals[wrong]}", but its lines give {expected[wrong][0]:.6g}'
         )
     return found
 

@@ -83,11 +83,11 @@ class _Suite:
             self.total - self.skipped
         )  # some tools leave what they skipped out of their totals, some the suites inside
         if self.tests is not None and self.tests not in (self.total, self.direct, ran):
-            return f"<{self.name}> tells of {self.tests} tests and holds {self.total}"
+            return f"<{self.name}> states {self.tests} tests, but holds {self.total}"
         if self.failures and not self.failed:
-            return f"<{self.name}> tells of failures or errors that none of its test cases has"
+            return f"<{self.name}> states failures or errors, but none of its test cases has one"
         if self.skips > self.skipped:
-            return f"<{self.name}> tells of {self.skips} skipped tests and holds {self.skipped}"
+            return f"<{self.name}> states {self.skips} skipped tests, but holds {self.skipped}"
         return ""
 
 

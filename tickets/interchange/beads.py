@@ -38,7 +38,7 @@ from tickets.models import Comment, Item, Link, Priority, Relation, RelationKind
 
 # issues of one file, for all are written in one transaction; ten times as many dependencies, and comments
 MOST = 20_000
-SPLIT = "split the file; what is known is not imported twice, and its parts find each other"
+SPLIT = "split the file; what was imported before is not imported twice, and its parts find each other"
 PRIORITIES = [Priority.CRITICAL, Priority.HIGH, Priority.MEDIUM, Priority.LOW, Priority.LOW]
 SECTIONS = {
     "design": "Design",

@@ -15,7 +15,7 @@ LIMIT = 50 * 2**20
 DEPTH = 32
 TOO_LARGE = (
     f"Nothing was imported. The file is larger than {LIMIT >> 20} MiB: split it;"
-    " what is known is not imported twice"
+    " what was imported before is not imported twice"
 )
 COUNTED = 10_000  # faults, at which reading ends
 UNREADABLE = 10  # lines at the beginning, none of them an object, after which the file is something else

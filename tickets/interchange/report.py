@@ -34,12 +34,12 @@ class Report:
         )
         dropped = self.result.dropped
         family = (
-            [f"waits for the sake of parents or their children that would go round, left out: {dropped}"]
+            [f"waits between parents and children that would form a circle, left out: {dropped}"]
             if dropped
             else []
         )
         begun = (
-            f"{child} does not wait for {parent}: work on {child} has begun or ended here"
+            f"{child} does not wait for {parent}: work on {child} has already started or ended here"
             for parent, child in self.result.late
         )
         return [*self.parsed.warnings, *finished, *family, *parents, *begun]

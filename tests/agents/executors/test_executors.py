@@ -186,7 +186,7 @@ def test_nothing_but_an_ordinary_small_file_of_the_work_folder_is_handed_in(text
 def test_a_file_of_another_account_is_not_handed_in(tmp_path):
     (tmp_path / "file").write_text("secret")
     os.chown(tmp_path / "file", 1, 1)
-    with pytest.raises(NotHanded, match="of its own"):
+    with pytest.raises(NotHanded, match="written by the job itself"):
         taken(tmp_path, "file")
 
 
