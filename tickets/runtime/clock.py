@@ -32,25 +32,37 @@ class Lost(Exception):
 
 
 class Clock:
-    """Runs `sweeps`, each at its own pace, for ever; `ready` is called once it runs or stands by."""
+    """Runs `sweeps`, each at its own pace, until it is ended; `ready` is called once it runs or stands by."""
 
     def __init__(self, sweeps: Sequence[Sweep] = SWEEPS, *, ready: Callable[[], None] = lambda: None) -> None:
         self.sweeps = list(sweeps)
         self.ready = ready
         self.due = {sweep.name: 0.0 for sweep in self.sweeps}
         self.session: Any = None  # in which we hold the lock
+        self.ended = False
+
+    def end(self, *signal: Any) -> None:
+        """What a signal calls: cancels the statement that runs, and `run` returns."""
+        self.ended = True
+        raise KeyboardInterrupt  # for which psycopg cancels the statement
 
     def run(self) -> None:
-        """For ever, through restarts of the database."""
+        """Until `end`, through restarts of the database."""
+        with contextlib.suppress(KeyboardInterrupt):
+            self._run()
+
+    def _run(self) -> None:
         pause = FIRST_PAUSE_S
-        while True:
+        while not self.ended:
             try:
                 with self._leading():
                     pause = FIRST_PAUSE_S
-                    while True:
+                    while not self.ended:
                         self.turn()
                         time.sleep(max(PAUSE_S, min(self.due.values()) - time.monotonic()))
             except (Lost, DatabaseError, InterfaceError) as error:
+                if self.ended:  # the interrupt left a transaction half begun, whose end failed in its place
+                    return
                 log.warning(
                     "the clock lost the database and tries again in %.1f s: %s",
                     pause,
@@ -81,9 +93,9 @@ class Clock:
             done = sweep.run() or 0
         except Exception as error:
             wrong = str(error).strip() or type(error).__name__
-            if not self.lost:
+            if not (self.lost or self.ended):
                 log.exception("the sweep %s failed", sweep.name)
-        if self.lost:
+        if self.lost or self.ended:
             raise Lost(wrong)
         return wrong, sweep.batch is not None and done >= sweep.batch
 

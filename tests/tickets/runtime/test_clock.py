@@ -10,12 +10,14 @@ import time
 
 import pytest
 from django.conf import settings
+from django.db import DatabaseError
 
 from omoi_site.database import sql
 from tests.support import children, cluster
 from tests.support.wait import until
 from tickets.models import SweepRun, Task
-from tickets.runtime.clock import LOCK
+from tickets.runtime.clock import LOCK, Clock
+from tickets.runtime.sweeps import Sweep
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -102,6 +104,21 @@ def test_a_clock_ends_at_once_and_cleanly_when_asked(by, before):
         assert process.wait(10) == 0
         assert time.monotonic() - began < 2
     until(lambda: not leader())
+
+
+@pytest.mark.parametrize("left_behind", [DatabaseError, RuntimeError])
+def test_a_clock_that_is_ended_ends_whatever_the_interrupt_leaves_behind(left_behind):
+    """The end of a transaction that was interrupted can fail, and its error takes the interrupt's place."""
+
+    def interrupted():
+        assert not clock.ended, "it went on"
+        try:
+            clock.end()
+        except KeyboardInterrupt:
+            raise left_behind("another command is already in progress") from None
+
+    clock = Clock([Sweep("interrupted", 0, interrupted), Sweep("next", 0, interrupted)])
+    clock.run()
 
 
 def test_a_clock_ends_at_once_in_the_middle_of_a_statement(task):

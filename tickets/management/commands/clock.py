@@ -19,11 +19,10 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
+        clock = Clock(ready=report_ready)
         # SIGINT too: a shell without job control starts what runs in the background with it ignored
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.default_int_handler)  # psycopg cancels the running statement for it
-        try:
-            Clock(ready=report_ready).run()
-        except KeyboardInterrupt:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, signal.SIG_IGN)
+            signal.signal(number, clock.end)
+        clock.run()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
