@@ -49,6 +49,7 @@ def test_what_cannot_be_measured_is_refused(words, code, said):
     assert said in refused.stderr
 
 
+@pytest.mark.full
 def test_a_bench_measures_on_a_database_of_its_own_and_leaves_nothing(scratch):
     done = run(
         "bench",

@@ -152,6 +152,7 @@ def test_it_starts_after_everything_was_killed(ready_home):
     assert second.stop() == 0
 
 
+@pytest.mark.full
 def test_a_data_folder_of_another_postgresql_is_refused_and_left_alone(home):
     data = paths.make_data_folder(home) / "data"
     data.mkdir()

@@ -116,7 +116,6 @@ def test_whoever_sends_on_after_a_refusal_can_still_read_it(echo):
     assert json.loads(body)["code"] == "too_large"
 
 
-@pytest.mark.alone
 def test_whoever_writes_60_mb_before_reading_gets_the_refusal(echo):
     size = 60_000_000
     for head in (b"Content-Length: %d" % size, b"Transfer-Encoding: chunked"):
@@ -130,7 +129,6 @@ def test_whoever_writes_60_mb_before_reading_gets_the_refusal(echo):
         assert problem(text)["code"] == "too_large"
 
 
-@pytest.mark.alone
 def test_a_body_that_trickles_is_given_up_at_its_deadline(echo):
     end, began = (
         echo.raw(b"POST /api/v1/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"),

@@ -67,6 +67,7 @@ class Try:
         return answer.status
 
 
+@pytest.mark.full
 def test_twelve_loops_of_passwords_take_no_request_thread(web, operator, project):
     """The operator has no password: Django hashes all the same, so that nobody learns who has one."""
     key, over = Key.objects.issue(user=operator, by="system:tests")[1], threading.Event()

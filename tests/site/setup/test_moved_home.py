@@ -89,6 +89,7 @@ def copied(home, copy):
     subprocess.run(["cp", "-a", home, copy], check=True)
 
 
+@pytest.mark.full
 def test_a_copy_is_refused_by_every_command_and_adopted_with_a_copy_of_the_database(home, copy):
     with database_alone(home):
         assert manage(home, "projects", "create", "KEPT", "--workflow", "simple").returncode == 0
@@ -261,6 +262,7 @@ def test_notes_of_earlier_versions_are_read(tmp_path):
         shutil.rmtree(copy)
 
 
+@pytest.mark.full
 def test_a_database_that_is_gone_is_refused_and_not_made_anew_without_a_word(home):
     data_folder = paths.data_folder(home)
     away = home.with_name("away")

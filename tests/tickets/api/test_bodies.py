@@ -121,6 +121,7 @@ def form(project, text: bytes) -> bytes:
     )
 
 
+@pytest.mark.full
 @pytest.mark.django_db(transaction=True)
 def test_memory_is_given_back_after_bodies_that_are_large_or_wrong(web, post):
     before = resident(web)
@@ -134,6 +135,7 @@ def test_memory_is_given_back_after_bodies_that_are_large_or_wrong(web, post):
     until(lambda: resident(web) - before < 32 * MIB)  # the answer goes out first
 
 
+@pytest.mark.full
 @pytest.mark.django_db(transaction=True)
 def test_a_workflow_of_20_000_tasks_is_imported_over_http(web, post, project):
     before = resident(web)

@@ -302,6 +302,7 @@ def shared():
     return home / "shared"
 
 
+@pytest.mark.full
 @pytest.mark.django_db(transaction=True)
 def test_a_task_that_kills_its_worker_is_found_out_and_no_other_is_failed(ticket, operator, shared):
     """One among two hundred.
