@@ -211,7 +211,8 @@ class AgentAdmin(OmoiModelAdmin):
         projects = form.cleaned_data["projects"]
         if not change:
             spec = AgentSpec(agent.name, **changes)
-            made = Agent.objects.register(spec, by=request.user, projects=projects, owner=agent.owner)
+            owner = agent.owner.get_username() if agent.owner else None
+            made = Agent.objects.register(spec, by=request.user, projects=projects, owner=owner)
             agent.__dict__.update(made.__dict__)
             return
         Agent.objects.act(

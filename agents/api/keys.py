@@ -15,9 +15,9 @@ from agents.api.openapi import IDEMPOTENCY_KEY, Answer, listing, route
 from agents.api.pagination import PageIn, page
 from agents.api.parsing import Shape, parse, parse_query
 from agents.api.view import View
-from agents.models import Agent, Key, rights
+from agents.models import Agent, Key
 from agents.models.rights import SCOPES
-from omoi_site.errors import Forbidden, NotFound
+from omoi_site.errors import NotFound
 
 
 class KeyOut(serializers.Serializer):
@@ -51,7 +51,7 @@ class KeysView(View):
     def get(self, request: Request, name: str) -> Response:
         return page(
             request,
-            whose(self, name).keys.all(),
+            Key.objects.of(the_agent(self, name), by=request.user),
             parse_query(PageIn, request),
             lambda rows: KeyOut(rows, many=True).data,
         )
@@ -65,7 +65,7 @@ class KeysView(View):
         tag="agents",
     )
     def post(self, request: Request, name: str) -> Response:
-        data, agent = parse(KeyIn, request), whose(self, name)
+        data, agent = parse(KeyIn, request), the_agent(self, name)
         expires_in = timedelta(seconds=data["expires_s"]) if "expires_s" in data else None
         key, text = Key.objects.issue(
             by=request.user, agent=agent, scopes=data.get("scopes", []), expires_in=expires_in
@@ -79,18 +79,15 @@ class KeyView(View):
         "Revoke a key", parameters=[IDEMPOTENCY_KEY], gives=Answer(status=204), refuses=(404,), tag="agents"
     )
     def delete(self, request: Request, name: str, prefix: str) -> Response:
-        keys = whose(self, name).keys.filter(prefix=prefix)
+        keys = Key.objects.of(the_agent(self, name), by=request.user).filter(prefix=prefix)
         if not keys.exists():
             raise NotFound(f"{name} has no key {prefix}")
         keys.revoke(by=request.user)
         return Response(status=204)
 
 
-def whose(view: View, name: str) -> Agent:
-    """The agent, when the caller is that agent or may do this with others' keys in each of its projects."""
+def the_agent(view: View, name: str) -> Agent:
     agent = Agent.objects.seen_by(view.request.user).filter(name=name).first()
     if agent is None:
         raise NotFound(f"there is no agent {name}, or you share no project with it")
-    if agent != view.request.user and "admin" not in rights.everywhere(view.request.user, agent):
-        raise Forbidden("this needs the scope admin in every project of the agent", scope="admin")
     return agent

@@ -51,6 +51,11 @@ def sees_all(who: Actor) -> bool:
     return bool(who.sees_all if hasattr(who, "sees_all") else getattr(who, "is_superuser", False))
 
 
+def is_agent(who: Actor) -> bool:
+    """Whether it is an agent, and neither a person nor the system."""
+    return not isinstance(who, str) and hasattr(who, "sees_all")
+
+
 def pk_of(who: Actor) -> Any:
     """The id of an agent or a person; None for a part of the system."""
     return None if isinstance(who, str) else who.pk

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
@@ -15,7 +16,7 @@ from django.db.models.functions import Now
 from django_fsm import FSMField, FSMModelMixin, TransitionNotAllowed, transition
 from psycopg.types.json import Jsonb
 
-from agents.models import callbacks
+from agents.models import callbacks, rights
 from agents.models.actor import Actor, label, sees_all
 from agents.models.project import Project
 from agents.models.spec import AgentSpec
@@ -24,6 +25,7 @@ from omoi_site import limits, spoken
 from omoi_site.database import sql
 from omoi_site.errors import Forbidden, Invalid, OmoiError
 
+REGISTER = "agents:register"
 NAME = RegexValidator(
     r"\A[a-z0-9][a-z0-9._-]{0,62}\Z", "1 to 63 of a-z, 0-9, '.', '_' and '-', a letter or digit first"
 )
@@ -38,6 +40,18 @@ def words(values: Iterable[str]) -> list[str]:
 
 def phase_names(values: Iterable[str]) -> list[str]:
     return sorted({value.strip().upper().removeprefix("PHASE_") for value in values if value.strip()})
+
+
+def _owner(name: str | None, by: Actor) -> Any:
+    """The person who owns what `by` registers; naming another than oneself takes `admin`."""
+    person: Any = None if isinstance(by, str | Agent) else by
+    if name is None or (person and person.get_username() == name):
+        return person
+    rights.require(by, "admin")
+    owner = get_user_model().objects.filter(username=name, is_active=True).first()
+    if owner is None:
+        raise Invalid(f"there is no person {name}", field="owner")
+    return owner
 
 
 EDITABLE: dict[str, Callable[[Any], Any]] = {
@@ -83,10 +97,16 @@ class AgentQuerySet(Locking["Agent"]):
 
     @sql.atomic
     def register(
-        self, spec: AgentSpec, *, by: Actor, projects: Iterable[Project] = (), owner: Any = None
+        self, spec: AgentSpec, *, by: Actor, projects: Iterable[Project] = (), owner: str | None = None
     ) -> Agent:
-        """A new agent, seen from this moment on. An agent registers others in its projects only."""
+        """A new agent, seen from this moment on; whoever registers it owns it unless `owner` names another
+        person, which takes `admin`. An agent registers others in its projects only.
+        """
         projects = list(projects)
+        if not projects:
+            rights.require(by, REGISTER)
+        for project in projects:
+            rights.require(by, REGISTER, project)
         if isinstance(by, Agent) and not projects:
             raise Invalid("name at least one of your projects", field="projects")
         agent = self.model(
@@ -96,7 +116,7 @@ class AgentQuerySet(Locking["Agent"]):
             phases=phase_names(spec.phases),
             tags=words(spec.tags),
             capacity=spec.capacity,
-            owner=owner,
+            owner=_owner(owner, by),
         )
         sql.check(agent, without=["state"])
         sql.insert(
@@ -246,12 +266,12 @@ class Agent(FSMModelMixin, Versioned):
     @transition(field=state, source=LIVE, target=State.AVAILABLE)
     def make_available(self, *, by: Actor, reason: str = "") -> None:
         """It may claim again."""
-        self._may_change(by)
+        self._may_change(by, itself=True)
         self.record("agent.made_available", by=by, reason=reason)
 
     @transition(field=state, source=LIVE, target=State.MAINTENANCE)
     def make_unavailable(self, *, by: Actor, reason: str = "") -> None:
-        self._may_change(by)
+        self._may_change(by, itself=True)
         self.record("agent.made_unavailable", by=by, reason=reason)
 
     @transition(field=state, source=LIVE, target=State.DRAINING)
@@ -272,15 +292,19 @@ class Agent(FSMModelMixin, Versioned):
     @transition(field=state, source=LIVE, target=State.RETIRED)
     def retire(self, *, by: Actor, reason: str = "") -> None:
         """The end: its claims are given back at no cost of an attempt, and its keys are revoked."""
+        rights.require_everywhere(by, REGISTER, self)
         self.state_by = label(by)
         self.record("agent.retired", by=by, reason=reason)
-        self.keys.revoke(by=by)
+        self.keys.end(by=by)
         callbacks.run("agent.retired", self, by=by)
 
-    def _may_change(self, by: Actor) -> None:
-        """An agent takes back what an agent said, but nobody out of quarantine and not what a person decided;
-        who may act at all is asked before.
+    def _may_change(self, by: Actor, *, itself: bool = False) -> None:
+        """Raise Forbidden unless `by` may change agents in each of its projects, or is the agent where that
+        may do it `itself`. An agent takes back what an agent said, but nobody out of quarantine and not what
+        a person decided.
         """
+        if not (itself and by == self):
+            rights.require_everywhere(by, REGISTER, self)
         kept = self.state == self.State.QUARANTINED or (
             self.state != self.State.AVAILABLE and self.state_by != label(by)
         )
@@ -311,6 +335,7 @@ class Agent(FSMModelMixin, Versioned):
         """Change fields of EDITABLE, for claims from now on; what it holds it keeps."""
         if strange := changes.keys() - EDITABLE.keys():
             raise TypeError(f"an agent's {', '.join(sorted(strange))} cannot be edited")
+        rights.require_everywhere(by, REGISTER, self)
         fields = {name: EDITABLE[name](value) for name, value in changes.items()}
         self.change("agent.edited", fields, by=by, version=version)
         if projects is not None:

@@ -95,10 +95,21 @@ class KeyQuerySet(models.QuerySet["Key"]):
             raise Forbidden("the key you came with was revoked meanwhile")
         return parent
 
-    @sql.atomic
+    def of(self, agent: Agent, *, by: Actor) -> KeyQuerySet:
+        """The agent's keys, for whom they may be shown to; raises Forbidden for others."""
+        rights.require_keys_of(by, agent=agent)
+        return self.filter(agent=agent)
+
     def revoke(self, *, by: Actor) -> list[str]:
+        """End the keys of this set for who may; raises Forbidden, and ends none, where one is not theirs."""
+        for key in self.select_related("agent", "user"):
+            rights.require_keys_of(by, agent=key.agent, user=key.user)
+        return self.end(by=by)
+
+    @sql.atomic
+    def end(self, *, by: Actor) -> list[str]:
         """Keys of this set, and all that were made with them, are good for nothing from now on; returns the
-        prefixes of those that were live.
+        prefixes of those that were live. No right is asked for: it is part of another act.
         """
         revoked: list[str] = []
         keys: models.QuerySet[Key] = self

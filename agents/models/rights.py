@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from agents.models.actor import Actor, pk_of, sees_all
-from agents.models.agent import Agent
+from agents.models.actor import Actor, is_agent, pk_of, sees_all
 from agents.models.project import Member, Project
 from omoi_site.errors import Forbidden, NotFound
 
@@ -31,10 +30,9 @@ def scopes(who: Actor, project: Project | None = None) -> frozenset[str]:
     if isinstance(who, str):
         return frozenset(SCOPES)
     narrowed: frozenset[str] | None = getattr(who, "key_scopes", None)
-    if isinstance(who, Agent):
-        elsewhere = (
-            project is not None and not who.sees_all and not who.projects.filter(pk=project.pk).exists()
-        )
+    if is_agent(who):
+        theirs: Any = who
+        elsewhere = not (project is None or theirs.sees_all or theirs.projects.filter(pk=project.pk).exists())
         return frozenset() if elsewhere else narrowed or OF_AGENT
     if sees_all(who):
         own = frozenset(SCOPES)
@@ -93,15 +91,33 @@ def require_again(who: Actor, used: Used) -> None:
         require(who, scope, seen[key] if key else None)
 
 
-def everywhere(who: Actor, agent: Agent) -> frozenset[str]:
+def everywhere(who: Actor, agent: Any) -> frozenset[str]:
     """The scopes `who` has in every project of the agent; for an agent without one, in the installation."""
     projects: list[Project | None] = [*agent.projects.all()] or [None]
     return frozenset.intersection(*[scopes(who, project) for project in projects])
 
 
-def require_grantable(
-    who: Actor, wanted: Iterable[str], *, agent: Agent | None = None, user: Any = None
-) -> None:
+def require_everywhere(who: Actor, scope: str, agent: Any) -> None:
+    """Raise Forbidden unless `who` has the scope in every project of the agent; for an agent without one, in
+    the installation.
+    """
+    for project in [*agent.projects.all()] or [None]:
+        require(who, scope, project)
+
+
+def require_keys_of(who: Actor, *, agent: Any = None, user: Any = None) -> None:
+    """Raise Forbidden unless `who` may see and revoke the keys of this agent or person.
+
+    That may the agent or person itself, who has `admin` in every project of the agent, and the operator.
+    """
+    if agent is None:
+        if pk_of(who) != user.pk and not sees_all(who):
+            raise Forbidden("keys of a person are seen and revoked by themself or by the operator")
+    elif agent != who and "admin" not in everywhere(who, agent):
+        raise Forbidden("this needs the scope admin in every project of the agent", scope="admin")
+
+
+def require_grantable(who: Actor, wanted: Iterable[str], *, agent: Any = None, user: Any = None) -> None:
     """Raise Forbidden unless `who` may make a key with these scopes for the agent or the person.
 
     Nobody gives more than they have. A person makes keys for themself, the operator for everybody; a key
@@ -109,7 +125,7 @@ def require_grantable(
     registers one may give it its first key, to work.
     """
     if agent is None:
-        if isinstance(who, Agent) or (pk_of(who) != user.pk and not sees_all(who)):
+        if is_agent(who) or (pk_of(who) != user.pk and not sees_all(who)):
             raise Forbidden("a key for a person is made by themself or by the operator of this installation")
         held = narrowed(who)
     else:

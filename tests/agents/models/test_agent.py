@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 
 import pytest
 from drf_spectacular.generators import SchemaGenerator
 
-from agents.models import Agent, Event, Key, Retired
+from agents.models import Agent, AgentSpec, Event, Key, Retired
 from agents.models.rights import SCOPES
 from omoi_site.errors import Forbidden, Invalid, VersionConflict
 from tests.factories import complete, holder_of
@@ -60,6 +61,7 @@ def test_an_agent_cannot_undo_what_an_operator_set(ada, bob, operator, act):
     state = Agent.objects.get(name="ada").state
 
     for who in (ada, bob):
+        who.key_scopes = frozenset({"agents:register"})
         for undo in ("make_available", "make_unavailable", "drain", "quarantine"):
             with pytest.raises(Forbidden, match="admin set ada to"):
                 Agent.objects.act(ada.pk, undo, by=who)
@@ -71,6 +73,7 @@ def test_an_agent_cannot_undo_what_an_operator_set(ada, bob, operator, act):
 
 
 def test_no_agent_ends_a_quarantine_not_even_its_own(ada, operator):
+    ada.key_scopes = frozenset({"agents:register"})
     Agent.objects.act(ada.pk, "quarantine", by=ada)
     with pytest.raises(Forbidden):
         Agent.objects.act(ada.pk, "make_available", by=ada)
@@ -133,3 +136,53 @@ def test_a_revoked_key_opens_nothing_and_is_revoked_once(ada, operator):
         ("key.issued", 1),
         ("key.revoked", 2),
     ]
+
+
+@pytest.mark.parametrize(
+    "verb", ["edit", "drain", "quarantine", "retire", "make_available", "make_unavailable"]
+)
+def test_who_may_not_change_agents_changes_none(ada, bob, django_user_model, project, operator, verb):
+    """The verb asks, whatever door it came by; some changes an agent makes to itself."""
+    viewer, worker = (django_user_model.objects.create_user(name) for name in ("eve", "mia"))
+    project.members.create(user=viewer, role="viewer")
+    project.members.create(user=worker, role="operator")
+    changes = {"capacity": 9} if verb == "edit" else {}
+
+    for who in (viewer, worker, bob):
+        with pytest.raises(Forbidden, match="agents:register"):
+            Agent.objects.act(ada.pk, verb, by=who, **changes)
+    itself = verb in ("make_available", "make_unavailable")
+    with nullcontext() if itself else pytest.raises(Forbidden, match="agents:register"):
+        Agent.objects.act(ada.pk, verb, by=ada, **changes)
+
+
+def test_who_may_not_register_agents_registers_none(project, django_user_model, operator):
+    worker, boss = (django_user_model.objects.create_user(name) for name in ("mia", "kim"))
+    project.members.create(user=worker, role="operator")
+    project.members.create(user=boss, role="admin")
+
+    for who, projects in [(worker, [project]), (boss, [])]:
+        with pytest.raises(Forbidden, match="agents:register"):
+            Agent.objects.register(AgentSpec("cat"), by=who, projects=projects)
+    with pytest.raises(Forbidden, match="admin"):
+        Agent.objects.register(AgentSpec("cat"), by=boss, projects=[project], owner="mia")
+    assert Agent.objects.register(AgentSpec("cat"), by=boss, projects=[project]).owner == boss
+    assert Agent.objects.register(AgentSpec("dog"), by=operator, owner="mia").owner == worker
+
+
+def test_keys_are_seen_and_revoked_by_their_owner_and_by_an_admin(
+    ada, bob, project, django_user_model, operator
+):
+    key, _ = Key.objects.issue(by=operator, agent=ada)
+    own, _ = Key.objects.issue(by=operator, user=operator)
+    worker = django_user_model.objects.create_user("mia")
+    project.members.create(user=worker, role="operator")
+
+    for who in (worker, bob):
+        with pytest.raises(Forbidden):
+            Key.objects.of(ada, by=who)
+        for keys in (Key.objects.filter(pk=key.pk), Key.objects.filter(pk=own.pk), Key.objects.all()):
+            with pytest.raises(Forbidden):
+                keys.revoke(by=who)
+    assert not Key.objects.exclude(revoked_at=None).exists()
+    assert Key.objects.of(ada, by=ada).revoke(by=ada) == [key.prefix]
