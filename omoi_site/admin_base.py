@@ -21,7 +21,7 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from omoi_site import limits
+from omoi_site import field_limits
 from omoi_site.database import sql
 from omoi_site.errors import OmoiError
 from omoi_site.templatetags.omoi import age
@@ -175,7 +175,7 @@ def admin_action(
         if not model_admin.has_act_permission(request):
             raise PermissionDenied
         reason = request.POST.get("reason", "")
-        if "reason" not in request.POST or len(limits.seen(reason)) < least:
+        if "reason" not in request.POST or len(field_limits.seen(reason)) < least:
             action_attributes = {
                 **model_admin.admin_site.each_context(request),
                 "title": title,

@@ -8,27 +8,30 @@ from typing import Any
 from django.db import models
 from rest_framework import serializers
 
-from omoi_site import limits
+from omoi_site import field_limits
+from omoi_site.field_limits import FIRST_YEAR, LAST_YEAR
 
 
 def text_of(model: type[models.Model], name: str, **how: Any) -> serializers.CharField:
     """A text, as long as this field of the model takes it."""
-    return serializers.CharField(max_length=limits.longest(model, name), **how)
+    return serializers.CharField(max_length=field_limits.longest(model, name), **how)
 
 
 def texts_of(model: type[models.Model], name: str, **how: Any) -> serializers.ListField:
     """A list of texts, as many and as long as this field of the model takes them."""
-    return serializers.ListField(child=text_of(model, name), max_length=limits.most_items(model, name), **how)
+    return serializers.ListField(
+        child=text_of(model, name), max_length=field_limits.most_items(model, name), **how
+    )
 
 
 class ReasonField(serializers.CharField):
     def __init__(self, **how: Any) -> None:
-        super().__init__(max_length=limits.REASON, **how)
+        super().__init__(max_length=field_limits.REASON, **how)
 
     def to_internal_value(self, data: Any) -> str:
         """Blank, also when all its characters cannot be seen."""
         value: str = super().to_internal_value(data)
-        if limits.seen(value):
+        if field_limits.seen(value):
             return value
         if not self.allow_blank:
             self.fail("blank")
@@ -40,10 +43,13 @@ class MomentField(serializers.DateTimeField):
 
     def __init__(self, **how: Any) -> None:
         super().__init__(
-            **{"help_text": f"with its zone, in the years {limits.FIRST_YEAR} to {limits.LAST_YEAR}", **how}
+            **{
+                "help_text": f"with its zone, in the years {FIRST_YEAR} to {LAST_YEAR}",
+                **how,
+            }
         )
 
     def enforce_timezone(self, value: datetime) -> datetime:
-        if fault := limits.moment_fault(value):
+        if fault := field_limits.moment_fault(value):
             raise serializers.ValidationError(fault, "invalid")
         return value

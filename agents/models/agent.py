@@ -21,7 +21,7 @@ from agents.models.actor import Actor, label, sees_all
 from agents.models.project import Project
 from agents.models.spec import AgentSpec
 from agents.models.versioned import Locking, Versioned
-from omoi_site import limits, spoken
+from omoi_site import field_limits, spoken
 from omoi_site.database import sql
 from omoi_site.errors import Forbidden, Invalid, OmoiError
 
@@ -188,15 +188,17 @@ class Agent(FSMModelMixin, Versioned):
     state_by = models.CharField(
         max_length=170, blank=True, default="", editable=False, help_text="who put it into its state"
     )
-    capabilities = ArrayField(models.CharField(max_length=100), default=list, blank=True, **limits.items(100))
+    capabilities = ArrayField(
+        models.CharField(max_length=100), default=list, blank=True, **field_limits.items(100)
+    )
     phases = ArrayField(
         models.CharField(max_length=60),
         default=list,
         blank=True,
         help_text="phases it works in; none: all",
-        **limits.items(50),
+        **field_limits.items(50),
     )
-    tags = ArrayField(models.CharField(max_length=50), default=list, blank=True, **limits.items(100))
+    tags = ArrayField(models.CharField(max_length=50), default=list, blank=True, **field_limits.items(100))
     capacity = models.PositiveIntegerField(
         default=1, validators=[MinValueValidator(1), MaxValueValidator(1000)]
     )

@@ -15,7 +15,7 @@ from django.db.models import Q
 
 from agents.models.actor import Actor, label, via
 from agents.models.journal_cursor import Following, following, place, to_cursor
-from omoi_site import limits
+from omoi_site import field_limits
 from omoi_site.database import sql
 from omoi_site.errors import OmoiError
 
@@ -219,5 +219,5 @@ class Journaled(models.Model):
             actor=label(by),
             key=via(by),
             data=data or {},
-            reason=reason if limits.seen(reason) else "",
+            reason=reason if field_limits.seen(reason) else "",
         )

@@ -16,7 +16,7 @@ from agents.models import callbacks
 from agents.models.actor import Actor, pk_of, sees_all
 from agents.models.spec import ProjectSpec
 from agents.models.versioned import Locking, Versioned
-from omoi_site import limits
+from omoi_site import field_limits
 from omoi_site.database import sql
 from omoi_site.errors import Forbidden, Invalid
 
@@ -78,7 +78,7 @@ class Project(Versioned):
     )
     paused = models.BooleanField(default=False, editable=False)
     paused_at = models.DateTimeField(null=True, blank=True, editable=False)
-    pause_reason = models.CharField(max_length=limits.REASON, blank=True, editable=False)
+    pause_reason = models.CharField(max_length=field_limits.REASON, blank=True, editable=False)
     tickets_made = models.PositiveIntegerField(
         default=0, editable=False, help_text="number of the last ticket"
     )
@@ -129,7 +129,7 @@ class Project(Versioned):
     def pause(self, *, by: Actor, reason: str = "") -> None:
         """Grant none of its tasks until it is resumed; running claims go on."""
         if not self.paused:
-            self.paused, self.paused_at, self.pause_reason = True, timezone.now(), limits.reason(reason)
+            self.paused, self.paused_at, self.pause_reason = True, timezone.now(), field_limits.reason(reason)
             self.record("project.paused", by=by, reason=reason)
             callbacks.run("project.paused", self, by=by)
 

@@ -12,7 +12,7 @@ from django.db import models, transaction
 
 from agents.models.actor import Actor
 from agents.models.event import Journaled
-from omoi_site import limits
+from omoi_site import field_limits
 from omoi_site.database import sql
 from omoi_site.errors import NotFound, VersionConflict
 
@@ -28,7 +28,7 @@ class Locking(models.QuerySet[Row]):
         then.
         """
         if "reason" in how:
-            how["reason"] = limits.reason(how["reason"])
+            how["reason"] = field_limits.reason(how["reason"])
         with self.locked(pk=pk) as row:
             row.expect(version)
             getattr(row, verb)(by=by, **how)

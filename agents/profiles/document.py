@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 
 from omoi_site.errors import short
-from omoi_site.limits import shown_fault
+from omoi_site.field_limits import shown_fault
 
 WORD = {
     "anyOf": [

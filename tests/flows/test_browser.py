@@ -183,6 +183,7 @@ def test_a_board_that_lost_its_socket_says_so_and_catches_up(window, web, projec
     assert page.locator("#banner").is_hidden()
 
 
+@pytest.mark.full
 def test_without_a_socket_the_board_asks_now_and_then(window, project, operator, task):
     shown = window()
     shown.page.route_web_socket("**/ws/live/", lambda socket: socket.close())
@@ -193,6 +194,7 @@ def test_without_a_socket_the_board_asks_now_and_then(window, project, operator,
     page.wait_for_selector("#live[data-state=polling]")
 
 
+@pytest.mark.full
 def test_filters_stand_in_the_address_and_back_works(window, backlog):
     page = window().live("/board/?project=OMO")
     page.locator("#q").fill("refunds")
@@ -227,6 +229,7 @@ def test_the_keyboard_walks_the_board(window, backlog):
     assert page.locator("#help").is_visible()
 
 
+@pytest.mark.full
 def test_the_theme_is_remembered(window, project):
     shown = window(theme="light")
     page = shown.go("/board/")
@@ -238,6 +241,7 @@ def test_the_theme_is_remembered(window, project):
         )
 
 
+@pytest.mark.full
 def test_a_link_signs_in_once(window, operator, project):
     from agents.models.sign_in import one_time_path
 
@@ -249,6 +253,7 @@ def test_a_link_signs_in_once(window, operator, project):
     assert again.get_by_text("does not work any more").is_visible()
 
 
+@pytest.mark.full
 def test_a_page_works_without_script(browser, web, operator, backlog):
     from tests.support.browser import Window
 
@@ -264,6 +269,7 @@ def test_a_page_works_without_script(browser, web, operator, backlog):
     shown.close()
 
 
+@pytest.mark.full
 def test_project_without_tickets_says_what_to_do(window, project):
     page = window().go("/board/?project=OMO")
     assert page.get_by_text("No ticket in OMO yet").is_visible()

@@ -13,9 +13,9 @@ from tests.support.slow_proxy import SlowLine, now
 from tests.support.wait import until
 from tickets.models import PhaseMove, Task, TaskSpec, Ticket, TicketSpec
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.full]
 
-LINES = [pytest.param(0, marks=pytest.mark.full), 200, pytest.param(1000, marks=pytest.mark.full)]
+LINES = [0, 200, 1000]  # ms
 
 
 @pytest.fixture

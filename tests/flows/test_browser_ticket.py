@@ -113,6 +113,7 @@ def test_a_ticket_is_forced_by_keyboard_with_a_reason(window, delivery):
     assert Ticket.objects.get(pk=delivery.pk).phase == "TESTING"
 
 
+@pytest.mark.full
 def test_a_refusal_is_read_out_where_it_happened(window, delivery, operator):
     page = window().live(f"/tickets/{delivery.key}/")
     page.locator("#main-advance").press("Enter")
@@ -182,6 +183,7 @@ def test_acts_work_without_script(browser, web, operator, delivery):
     shown.close()
 
 
+@pytest.mark.full
 def test_a_graph_opens_at_what_failed_and_leads_to_its_row(window, delivery):
     page = window().live(f"/tickets/{delivery.key}/")
     failed = delivery.tasks.get(state="failed")
@@ -199,6 +201,7 @@ def test_a_graph_opens_at_what_failed_and_leads_to_its_row(window, delivery):
     assert page.locator("#node-0").count() == 0
 
 
+@pytest.mark.full
 def test_a_phone_and_a_large_ticket_get_the_list(window, project, operator, delivery):
     ticket = large(project, operator)
     page = window().go(f"/tickets/{ticket.key}/")
@@ -212,6 +215,7 @@ def test_a_phone_and_a_large_ticket_get_the_list(window, project, operator, deli
     assert phone.locator(".task").first.is_visible()
 
 
+@pytest.mark.full
 def test_a_page_whose_person_was_signed_out_asks_to_sign_in(window, web, delivery, operator):
     page = window().live(f"/tickets/{delivery.key}/")
     operator.is_active = False
@@ -221,6 +225,7 @@ def test_a_page_whose_person_was_signed_out_asks_to_sign_in(window, web, deliver
     assert "/login/" in page.url
 
 
+@pytest.mark.full
 def test_what_is_typed_outlives_being_signed_out(window, delivery, operator):
     operator.set_password("correct horse battery")
     operator.save()

@@ -17,7 +17,7 @@ from agents.api.parsing import Shape, parse, parse_query
 from agents.api.projects import ReasonIn
 from agents.api.view import View, tagged
 from agents.models import Agent, AgentSpec, Key, Project
-from omoi_site import limits
+from omoi_site import field_limits
 from omoi_site.errors import NotFound
 from tickets.api.fields import PhaseField
 from tickets.models.claim.workload import STATUSES, fleet
@@ -49,7 +49,7 @@ class AgentIn(Shape):
     kind = serializers.ChoiceField(Agent.Kind.values, default=Agent.Kind.WORKER)
     capabilities = texts_of(Agent, "capabilities", default=list)
     phases = serializers.ListField(
-        child=PhaseField(), max_length=limits.most_items(Agent, "phases"), default=list
+        child=PhaseField(), max_length=field_limits.most_items(Agent, "phases"), default=list
     )
     tags = texts_of(Agent, "tags", default=list)
     capacity = serializers.IntegerField(min_value=1, max_value=1000, default=1)
@@ -61,7 +61,7 @@ class AgentEdit(Shape):
     kind = serializers.ChoiceField(Agent.Kind.values, required=False)
     capabilities = texts_of(Agent, "capabilities", required=False)
     phases = serializers.ListField(
-        child=PhaseField(), max_length=limits.most_items(Agent, "phases"), required=False
+        child=PhaseField(), max_length=field_limits.most_items(Agent, "phases"), required=False
     )
     tags = texts_of(Agent, "tags", required=False)
     capacity = serializers.IntegerField(min_value=1, max_value=1000, required=False)

@@ -7,7 +7,7 @@ import re
 from bisect import bisect_left
 from collections import defaultdict
 
-from omoi_site import limits
+from omoi_site import field_limits
 
 COMMENT = r"<!--.*?(?:-->|\Z)|<\?.*?(?:\?>|\Z)|<!\[CDATA\[.*?(?:\]\]>|\Z)|<![a-z][^>]*(?:>|\Z)"
 TAG = r"""<(?P<end>/?)(?P<name>[a-z][a-z0-9-]*)(?P<attributes>(?:[^<>"']|"[^"]*"|'[^']*')*)>"""
@@ -90,7 +90,7 @@ class Reader:
         """What is seen of a block of code."""
         shown: list[str] = []
         self._keep(shown, content)
-        return limits.seen("".join(shown))
+        return field_limits.seen("".join(shown))
 
     def html(self, content: str) -> str:
         """What is seen of a block of HTML."""
@@ -102,7 +102,7 @@ class Reader:
 
     @staticmethod
     def _seen(shown: str) -> str:
-        return limits.seen(html.unescape(ABSURD.sub("", LINK.sub(r"\1", IMAGE.sub("", shown)))))
+        return field_limits.seen(html.unescape(ABSURD.sub("", LINK.sub(r"\1", IMAGE.sub("", shown)))))
 
     def _shown(self, content: str, pattern: re.Pattern[str]) -> str:
         shown: list[str] = []

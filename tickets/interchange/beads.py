@@ -27,7 +27,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
-from omoi_site import limits
+from omoi_site import field_limits
 from omoi_site.errors import Malformed
 from tickets.interchange import comments as source_comments
 from tickets.interchange import excluded_rows
@@ -87,7 +87,7 @@ KINDS = RelationKinds(
     any_child="waits-for-any",
 )
 NOT_OFFERED = {"merge-request"}  # issue types that are work, and that beads offers to nobody
-TITLE = limits.longest(Ticket, "title")
+TITLE = field_limits.longest(Ticket, "title")
 LABEL = Ticket._meta.get_field("labels").base_field.max_length
 LONGEST = {
     "id": Ticket._meta.get_field("source_id").max_length,
@@ -152,10 +152,10 @@ def read(file: BinaryIO) -> ParsedBacklog:
         lines[name] = line
         if status_of(issue) not in DELETED and not issue.get("deleted_at"):
             item = parsed.items[name] = _item(issue, line, parsed)
-            for field, message in limits.faults(Ticket, vars(item)):
+            for field, message in field_limits.faults(Ticket, vars(item)):
                 faults.add(line, f"its {field}: {message}")
             for number, comment in enumerate(item.comments, 1):
-                for field, message in limits.faults(Comment, vars(comment)):
+                for field, message in field_limits.faults(Comment, vars(comment)):
                     faults.add(line, f"comment {number}: its {field}: {message}")
             parsed.relations |= dict.fromkeys(_edges(issue))
             if until := _moment(issue, "defer_until", None, future=True):
@@ -387,7 +387,7 @@ def _moment(
     if (
         moment is None
         or not moment.tzinfo
-        or not limits.FIRST_YEAR <= moment.year <= limits.LAST_YEAR
+        or not field_limits.FIRST_YEAR <= moment.year <= field_limits.LAST_YEAR
         or (not future and moment > datetime.now(UTC))
     ):
         if parsed:

@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 import jsonschema
 
 from agents.models import Project
-from omoi_site import limits
+from omoi_site import field_limits
 from omoi_site.errors import Invalid, Malformed, TooLarge
 from tickets.interchange.backlog import refuse_cycles
 from tickets.interchange.json_lines import DEPTH, LIMIT, TOO_LARGE, Faults, deeper
@@ -29,7 +29,7 @@ from tickets.models import ImportResult, Need, Task, TaskSpec, Ticket, TicketSpe
 from tickets.models.task.spec import NeedSpec
 
 MOST = 20_000
-TITLE, KIND = limits.longest(Ticket, "title"), limits.longest(Task, "kind")
+TITLE, KIND = field_limits.longest(Ticket, "title"), field_limits.longest(Task, "kind")
 LONGEST_S = 10 * 366 * 86400
 
 NAME = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[^\\u0000]*$"}
@@ -41,7 +41,7 @@ SCHEMA: dict[str, Any] = {
         "name": NAME,
         "description": {
             "type": "string",
-            "maxLength": limits.longest(Ticket, "description"),
+            "maxLength": field_limits.longest(Ticket, "description"),
             "pattern": "^[^\\u0000]*$",
         },
         "schemaVersion": {"enum": ["1.4", "1.5"]},

@@ -3,7 +3,7 @@ import django.contrib.postgres.validators
 import django.core.validators
 from django.db import migrations, models
 
-import omoi_site.limits
+import omoi_site.field_limits
 
 
 class Migration(migrations.Migration):
@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="task",
             name="deadline",
-            field=models.DateTimeField(blank=True, null=True, validators=[omoi_site.limits.moment]),
+            field=models.DateTimeField(blank=True, null=True, validators=[omoi_site.field_limits.moment]),
         ),
         migrations.AlterField(
             model_name="task",
@@ -45,7 +45,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="task",
             name="not_before",
-            field=models.DateTimeField(blank=True, null=True, validators=[omoi_site.limits.moment]),
+            field=models.DateTimeField(blank=True, null=True, validators=[omoi_site.field_limits.moment]),
         ),
         migrations.AlterField(
             model_name="ticket",

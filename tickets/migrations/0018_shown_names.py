@@ -1,6 +1,6 @@
 from django.db import migrations, models
 
-import omoi_site.limits
+import omoi_site.field_limits
 
 
 class Migration(migrations.Migration):
@@ -14,16 +14,16 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="artifact",
             name="commit",
-            field=models.CharField(blank=True, max_length=100, validators=[omoi_site.limits.shown]),
+            field=models.CharField(blank=True, max_length=100, validators=[omoi_site.field_limits.shown]),
         ),
         migrations.AlterField(
             model_name="artifact",
             name="name",
-            field=models.CharField(max_length=200, validators=[omoi_site.limits.shown]),
+            field=models.CharField(max_length=200, validators=[omoi_site.field_limits.shown]),
         ),
         migrations.AlterField(
             model_name="artifact",
             name="path",
-            field=models.CharField(blank=True, max_length=500, validators=[omoi_site.limits.shown]),
+            field=models.CharField(blank=True, max_length=500, validators=[omoi_site.field_limits.shown]),
         ),
     ]

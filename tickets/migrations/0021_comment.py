@@ -5,7 +5,7 @@ import django.db.models.deletion
 from django.db import migrations, models
 
 import omoi_site.database.sql
-import omoi_site.limits
+import omoi_site.field_limits
 from omoi_site.database import triggers
 
 
@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                 editable=False,
                 help_text="what it is called elsewhere",
                 max_length=500,
-                validators=[omoi_site.limits.shown],
+                validators=[omoi_site.field_limits.shown],
             ),
         ),
         migrations.CreateModel(
@@ -37,7 +37,10 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("author", models.CharField(blank=True, max_length=200, validators=[omoi_site.limits.shown])),
+                (
+                    "author",
+                    models.CharField(blank=True, max_length=200, validators=[omoi_site.field_limits.shown]),
+                ),
                 (
                     "body",
                     models.TextField(
@@ -55,7 +58,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         help_text="when it was written, where that is known",
                         null=True,
-                        validators=[omoi_site.limits.moment],
+                        validators=[omoi_site.field_limits.moment],
                     ),
                 ),
                 (

@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from omoi_site import limits, spoken
+from omoi_site import field_limits, spoken
 from omoi_site.errors import Invalid
 from tickets.models.ticket.fields import BlockedClass, Priority
 
@@ -36,7 +36,7 @@ class ReasonField(forms.CharField):
             label=label,
             required=bool(least),
             min_length=least or None,
-            max_length=limits.REASON,
+            max_length=field_limits.REASON,
             widget=forms.Textarea({"class": "input", "rows": 3, "cols": False}),
             error_messages={
                 "required": missing,
@@ -49,7 +49,7 @@ class ReasonField(forms.CharField):
     def validate(self, value: str) -> None:
         """Only what a reader sees counts, as everywhere."""
         super().validate(value)
-        if len(limits.seen(value)) < self.least:
+        if len(field_limits.seen(value)) < self.least:
             raise ValidationError(self.missing, code="required")
 
     @property

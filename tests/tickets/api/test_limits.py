@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from agents.models import Project
-from omoi_site import limits
+from omoi_site import field_limits
 from omoi_site.errors import Invalid
 from tests.factories import allow_workflow
 from tests.support.api_client import api_of
@@ -19,7 +19,7 @@ from tickets.models import Cycle, Task, TaskSpec, Ticket, TicketSpec, Workflow
 
 pytestmark = pytest.mark.django_db
 
-LONGEST = limits.longest(Ticket, "description")
+LONGEST = field_limits.longest(Ticket, "description")
 
 
 def flow(description):
@@ -113,7 +113,7 @@ def test_a_time_with_a_zone_is_kept(ticket, operator):
     assert Task.objects.get().deadline == datetime(2027, 1, 31, 8, tzinfo=UTC)
 
 
-LONG = "x" * (limits.REASON + 1)
+LONG = "x" * (field_limits.REASON + 1)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from agents.models import Agent, Event, Project
-from omoi_site import limits
+from omoi_site import field_limits
 from omoi_site.errors import Invalid
 from tests.support.api_client import api_of
 from tickets.models import PhaseMove, Task, Ticket, TicketSpec
@@ -24,9 +24,9 @@ unseen = pytest.mark.parametrize("reason", UNSEEN.values(), ids=UNSEEN.keys())
 
 
 def test_what_a_reader_sees_is_what_counts():
-    assert limits.seen("a\u200bb\u2060  c\n\n\u3164 d\ufe0f") == "ab c d"
-    assert limits.seen("Grüße, 世界 – ok 👍") == "Grüße, 世界 – ok 👍"
-    assert limits.reason("  kept as it is\u200b ") == "kept as it is\u200b"
+    assert field_limits.seen("a\u200bb\u2060  c\n\n\u3164 d\ufe0f") == "ab c d"
+    assert field_limits.seen("Grüße, 世界 – ok 👍") == "Grüße, 世界 – ok 👍"
+    assert field_limits.reason("  kept as it is\u200b ") == "kept as it is\u200b"
 
 
 @unseen
@@ -92,6 +92,6 @@ def test_where_a_reason_may_be_left_out_it_is_left_out(ticket, task, ada, operat
 
 
 def test_the_reason_of_a_cancelled_ticket_may_be_as_long_as_any(ticket, task, operator):
-    Ticket.objects.move(ticket.pk, "CANCELLED", by=operator, reason="x" * limits.REASON)
+    Ticket.objects.move(ticket.pk, "CANCELLED", by=operator, reason="x" * field_limits.REASON)
 
     assert Task.objects.get().state == "cancelled"

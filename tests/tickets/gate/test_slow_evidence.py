@@ -91,15 +91,15 @@ JSON = {
     "files": b'{"commit":"4f2a91c","files":[' + b'"",' * 349_000 + b'""]}',
     "folders": b'{"commit":"4f2a91c","files":["' + b"a/" * 500_000 + b'"]}',
 }
-SLOW = [
-    pytest.param(read, content, id=f"{read.__name__}-{name}")
+SLOW = [  # the first for each reader, and the others in the full run
+    pytest.param(read, content, id=f"{read.__name__}-{name}", marks=pytest.mark.full if number else ())
     for read, files in (
         (evidence.tests, JUNIT),
         (evidence.coverage, COBERTURA),
         (evidence.document, MARKDOWN),
         (evidence.changes, JSON),
     )
-    for name, content in files.items()
+    for number, (name, content) in enumerate(files.items())
 ]
 
 

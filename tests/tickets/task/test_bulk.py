@@ -42,6 +42,7 @@ def test_a_list_of_any_length_is_one_parameter(ticket, task):
     assert Event.objects.filter(data__title__in=[task.title, *map(str, range(2000))]).exists()
 
 
+@pytest.mark.full
 def test_rows_are_made_and_changed_in_as_many_statements_as_they_need(task):
     copies = [copy.copy(task) for _ in range(1500)]
     for each in copies:

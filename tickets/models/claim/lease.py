@@ -12,7 +12,7 @@ from django.db import models
 from psycopg.types.json import Jsonb
 
 from agents.models import Agent, rights, via
-from omoi_site import limits
+from omoi_site import field_limits
 from omoi_site.brokers import hints
 from omoi_site.database import sql
 from tickets.models.claim.held import HELD, claims_now, lost
@@ -141,7 +141,7 @@ class Leasing(models.Manager[Row]):
             "agent": by.pk,
             "actor": by.label,
             "key": via(by),
-            "reason": limits.reason(reason),
+            "reason": field_limits.reason(reason),
         }
         released = sql.one(RELEASE, params)
         if released and released["profile"]:

@@ -12,7 +12,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from agents.models import Actor, Agent, label, rights, via
-from omoi_site import limits
+from omoi_site import field_limits
 from omoi_site.database import sql
 from omoi_site.errors import Invalid
 from tickets.models.claim.held import HELD, claims_now, lost
@@ -119,12 +119,12 @@ class ArtifactQuerySet(models.QuerySet["Artifact"]):
 class Artifact(models.Model):
     ticket = models.ForeignKey("tickets.Ticket", models.PROTECT, related_name="artifacts", db_index=False)
     phase = models.CharField(max_length=60)
-    name = models.CharField(max_length=200, validators=[limits.shown])
+    name = models.CharField(max_length=200, validators=[field_limits.shown])
     revision = models.PositiveIntegerField()
     type = models.CharField(max_length=100, validators=[TYPE])
     blob = models.ForeignKey(Blob, models.PROTECT, related_name="+", db_index=False)
-    path = models.CharField(max_length=500, blank=True, validators=[limits.shown])
-    commit = models.CharField(max_length=100, blank=True, validators=[limits.shown])
+    path = models.CharField(max_length=500, blank=True, validators=[field_limits.shown])
+    commit = models.CharField(max_length=100, blank=True, validators=[field_limits.shown])
     task = models.ForeignKey("tickets.Task", models.PROTECT, null=True, blank=True, related_name="artifacts")
     fence = models.BigIntegerField(null=True, blank=True)
     by = models.CharField(max_length=170)

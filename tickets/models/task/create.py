@@ -11,7 +11,7 @@ from django.db import models
 from agents import profiles
 from agents.models import Actor, label, rights, via
 from agents.models.agent import words
-from omoi_site import limits
+from omoi_site import field_limits
 from omoi_site.database import sql
 from omoi_site.errors import Faults
 from tickets.models.journal_sql import task_events
@@ -157,7 +157,7 @@ class TaskCreation(models.Manager[Row]):
             at = f"tasks.{place}"
             if marks.phase not in ticket.plan:
                 faults.add(f"{at}.phase", f"{marks.phase} is not a phase of {ticket.workflow}")
-            for name, message in limits.faults(self.model, vars(spec)):
+            for name, message in field_limits.faults(self.model, vars(spec)):
                 faults.add(f"{at}.{name}", message)
             if spec.join is not None and not 1 <= spec.join <= len(spec.needs):
                 faults.add(f"{at}.join", f"between 1 and the number of needs ({len(spec.needs)})")

@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 from agents.models import Actor, label, rights, via
 from agents.models.agent import words
 from agents.models.versioned import shown
-from omoi_site import limits
+from omoi_site import field_limits
 from omoi_site.database import sql
 from omoi_site.errors import Invalid, NotFound
 from tickets.models.journal_sql import task_events
@@ -58,7 +58,7 @@ class TaskEdits(models.Manager[Row]):
         """Change fields of an open task (those of `EDITABLE`); the order of work follows. Raises Invalid,
         NotReady, NotFound.
         """
-        reason = limits.reason(reason)
+        reason = field_limits.reason(reason)
         if unknown := sorted(set(changes) - EDITABLE):
             raise Invalid(f"a task's {', '.join(unknown)} cannot be edited", field=unknown[0])
         row = (

@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from agents.models import Agent, Project
-from omoi_site import limits
+from omoi_site import field_limits
 from tickets.models.explain.conditions import DEATHS_ALONE
 from tickets.models.task import conditions
 from tickets.models.task.lane import Lane, Marks
@@ -32,10 +32,12 @@ class TaskFields(models.Model):
     lane = models.ForeignKey(Lane, models.PROTECT, related_name="+", db_index=False)
     phase = models.CharField(max_length=60)
     title = models.CharField(max_length=300)
-    description = limits.text(100_000, blank=True)
+    description = field_limits.text(100_000, blank=True)
     kind = models.CharField(max_length=60, default="task")
     priority = models.PositiveSmallIntegerField(choices=Priority.choices, default=Priority.MEDIUM)
-    capabilities = ArrayField(models.CharField(max_length=100), default=list, blank=True, **limits.items(100))
+    capabilities = ArrayField(
+        models.CharField(max_length=100), default=list, blank=True, **field_limits.items(100)
+    )
     profile = models.CharField(max_length=60, blank=True)
     slots = models.JSONField(default=dict, blank=True)
 
@@ -49,11 +51,11 @@ class TaskFields(models.Model):
         default=False, help_text="its needs cannot be met any more; somebody decides"
     )
     not_due = models.BooleanField(default=False, help_text="not yet due")
-    not_before = models.DateTimeField(null=True, blank=True, validators=[limits.moment])
+    not_before = models.DateTimeField(null=True, blank=True, validators=[field_limits.moment])
     held = models.BooleanField(default=False, help_text="its ticket is paused, blocked or in another phase")
     rank = models.BigIntegerField(default=0, help_text="order of work, lowest first, microseconds")
     ready_at = models.DateTimeField(null=True, blank=True)
-    deadline = models.DateTimeField(null=True, blank=True, validators=[limits.moment])
+    deadline = models.DateTimeField(null=True, blank=True, validators=[field_limits.moment])
     promote_at = models.DateTimeField(
         null=True, blank=True, help_text="when it goes before all ordinary work"
     )
@@ -112,7 +114,7 @@ class TaskFields(models.Model):
     settled_as = models.CharField(max_length=10, blank=True)
 
     result = models.JSONField(null=True, blank=True)
-    error = limits.text(20_000, blank=True)
+    error = field_limits.text(20_000, blank=True)
     failure = models.CharField(
         max_length=20,
         blank=True,

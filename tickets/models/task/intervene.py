@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from agents.models import Actor, Project, label, rights, via
-from omoi_site import limits
+from omoi_site import field_limits
 from omoi_site.brokers import hints
 from omoi_site.database import sql
 from omoi_site.errors import OmoiError
@@ -57,7 +57,7 @@ class TaskInterventions(WaitingTasks[Row]):
     @sql.atomic
     def act(self, pk: int, verb: str, *, by: Actor, reason: str) -> None:
         """Cancel, retry or bump one task; raises NotReady where its state does not allow it."""
-        reason = limits.reason(reason, 1, "say why")
+        reason = field_limits.reason(reason, 1, "say why")
         if not getattr(self.filter(pk=pk), verb)(by=by, reason=reason):
             row = self.get(pk=pk)
             raise NotReady(f"task {row.key} is {row.state}: {REFUSALS[verb]}")
@@ -68,7 +68,7 @@ class TaskInterventions(WaitingTasks[Row]):
         ids.
         """
         self._require(by)
-        return cancel(self._ids(), by=by, reason=limits.reason(reason, 1, "say why it is cancelled"))
+        return cancel(self._ids(), by=by, reason=field_limits.reason(reason, 1, "say why it is cancelled"))
 
     @sql.atomic
     def revoke(self, *, by: Actor, reason: str = "") -> list[int]:
@@ -89,7 +89,7 @@ class TaskInterventions(WaitingTasks[Row]):
         there is nothing else.
         """
         self._require(by)
-        reason = limits.reason(reason, 1, "say why it is tried again")
+        reason = field_limits.reason(reason, 1, "say why it is tried again")
         # their tickets first, as when a task is added: no ticket may leave its phase meanwhile as if nothing
         # were open in it
         sql.rows(
@@ -166,5 +166,11 @@ def _act(statement: str, kind: str, ids: Sequence[int], by: Actor, reason: str) 
         return []
     return sql.rows(
         statement,
-        {"ids": list(ids), "kind": kind, "actor": label(by), "key": via(by), "reason": limits.reason(reason)},
+        {
+            "ids": list(ids),
+            "kind": kind,
+            "actor": label(by),
+            "key": via(by),
+            "reason": field_limits.reason(reason),
+        },
     )

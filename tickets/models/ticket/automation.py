@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from django.db import DatabaseError, OperationalError, connection, models, transaction
 
 from agents.models import Actor, rights
-from omoi_site import limits
+from omoi_site import field_limits
 from omoi_site.database import sql
 from omoi_site.errors import NotFound, OmoiError
 from tickets.models.explain.conditions import AUTOMATIC
@@ -88,7 +88,7 @@ class Moves(WaitingTickets[Row]):
         To leave a gated phase onward it is judged first, in a transaction of its own; `how`: the cause of a
         block.
         """
-        reason = limits.reason(reason)
+        reason = field_limits.reason(reason)
         with self.record_refusals(pk, to, by=by):
             before = self.select_related("workflow").get(pk=pk)
             before.expect_movable()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from typing import Any
 
 from agents.models import Actor, Project, rights
-from omoi_site import limits
+from omoi_site import field_limits
 from omoi_site.database import sql
 from omoi_site.errors import Faults
 from tickets.models.task.need import Need
@@ -89,10 +89,10 @@ def _refuse_faults(items: Sequence[Item], existing: Container[str]) -> None:
             if item.id in existing
             else {**vars(item), "source_id": item.id}
         )
-        for name, message in limits.faults(Ticket, values):
+        for name, message in field_limits.faults(Ticket, values):
             faults.add(f"{item.id}: {name}", message)
         for number, comment in enumerate(item.comments, 1):
-            for name, message in limits.faults(Comment, vars(comment)):
+            for name, message in field_limits.faults(Comment, vars(comment)):
                 faults.add(f"{item.id}: comment {number}: {name}", message)
     faults.check()
 

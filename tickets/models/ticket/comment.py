@@ -13,7 +13,7 @@ from datetime import datetime
 from django.db import models
 
 from agents.models import Actor, label, via
-from omoi_site import limits
+from omoi_site import field_limits
 from omoi_site.database import sql
 from tickets.models.journal_sql import ticket_events
 
@@ -66,14 +66,14 @@ class CommentQuerySet(models.QuerySet["Comment"]):
 
 class Comment(models.Model):
     ticket = models.ForeignKey("tickets.Ticket", models.PROTECT, related_name="comments", db_index=False)
-    author = models.CharField(max_length=200, blank=True, validators=[limits.shown])
-    body = limits.text(100_000)
+    author = models.CharField(max_length=200, blank=True, validators=[field_limits.shown])
+    body = field_limits.text(100_000)
     source = models.CharField(max_length=20, blank=True, help_text="the format it was imported from")
     source_id = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField(
         null=True,
         blank=True,
-        validators=[limits.moment],
+        validators=[field_limits.moment],
         help_text="when it was written, where that is known",
     )
     at = models.DateTimeField(db_default=sql.ClockTimestamp(), editable=False, help_text="when it came here")

@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from django_fsm import FSMField, FSMModelMixin
 
 from agents.models import Project, Versioned
-from omoi_site import limits
+from omoi_site import field_limits
 from omoi_site.brokers import hints
 from omoi_site.errors import OmoiError
 from tickets.models.ticket import external
@@ -53,9 +53,9 @@ class TicketFields(FSMModelMixin, Versioned):
     number = models.PositiveIntegerField(editable=False)
     key = models.CharField(max_length=24, unique=True, editable=False)
     title = models.CharField(max_length=300)
-    description = limits.text(500_000, blank=True)
+    description = field_limits.text(500_000, blank=True)
     priority = models.PositiveSmallIntegerField(choices=Priority.choices, default=Priority.MEDIUM)
-    labels = ArrayField(models.CharField(max_length=200), default=list, blank=True, **limits.items(100))
+    labels = ArrayField(models.CharField(max_length=200), default=list, blank=True, **field_limits.items(100))
     workflow = models.ForeignKey(Workflow, models.PROTECT, related_name="tickets")
     previous_phase = models.CharField(max_length=60, blank=True, editable=False)
     phase_since = models.DateTimeField(db_default=Now(), editable=False)
@@ -64,9 +64,9 @@ class TicketFields(FSMModelMixin, Versioned):
     )
     paused = models.BooleanField(default=False, editable=False)
     paused_at = models.DateTimeField(null=True, blank=True, editable=False)
-    pause_reason = models.CharField(max_length=limits.REASON, blank=True, editable=False)
+    pause_reason = models.CharField(max_length=field_limits.REASON, blank=True, editable=False)
     blocked_class = models.CharField(max_length=20, choices=BlockedClass, blank=True, editable=False)
-    blocked_reason = limits.text(limits.REASON, blank=True, editable=False)
+    blocked_reason = field_limits.text(field_limits.REASON, blank=True, editable=False)
     move_fault = models.TextField(
         default="", db_default="", blank=True, editable=False, help_text="why it could not move on by itself"
     )
@@ -84,7 +84,7 @@ class TicketFields(FSMModelMixin, Versioned):
         default="",
         db_default="",
         editable=False,
-        validators=[limits.shown],
+        validators=[field_limits.shown],
         help_text="what it is called elsewhere",
     )
     archived_at = models.DateTimeField(null=True, blank=True, editable=False)

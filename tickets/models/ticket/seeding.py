@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from omoi_site import limits
+from omoi_site import field_limits
 from omoi_site.errors import short
 from tickets.models.task.spec import NeedSpec, TaskSpec
 from tickets.models.ticket.fields import TicketFields
@@ -22,7 +22,7 @@ def specs(ticket: TicketFields, seeds: tuple[dict[str, Any], ...], phase: str) -
     filled = [_filled(seed, words) for seed in seeds]
     for seed in filled:
         seed |= {
-            name: short(seed[name], limits.longest(ticket.tasks.model, name))
+            name: short(seed[name], field_limits.longest(ticket.tasks.model, name))
             for name in ("title", "description")
             if name in seed
         }

@@ -16,7 +16,7 @@ from django.db.models.functions import Upper
 from django.utils import timezone
 
 from agents.models import Actor, Project, rights
-from omoi_site import limits
+from omoi_site import field_limits
 from omoi_site.database import sql
 from omoi_site.errors import Invalid
 from tickets.models.explain import tickets as explain
@@ -108,12 +108,16 @@ class TicketManager(TicketManagerBase["Ticket"]):
         spec = replace(spec, workflow=workflow, phase=phase)
         if phase == workflow.plan.start:
             return self._open(
-                project, replace(spec, reason=limits.reason(spec.reason)), Ground.BORN, by=by, watch=watch
+                project,
+                replace(spec, reason=field_limits.reason(spec.reason)),
+                Ground.BORN,
+                by=by,
+                watch=watch,
             )
         with self.record_refused_creation(project, phase, by=by):
             rights.require(by, FORCE, project)
             least = f"a ticket born in {phase} needs a reason of {REASON} characters or more"
-            spec = replace(spec, reason=limits.reason(spec.reason, REASON, least))
+            spec = replace(spec, reason=field_limits.reason(spec.reason, REASON, least))
             return self._open(project, spec, Ground.FORCED, by=by, watch=watch)
 
     @sql.atomic
@@ -182,7 +186,7 @@ class Ticket(Transitions):
         """Grant none of its tasks until it is resumed; running claims go on."""
         rights.require(by, WRITE, self.project)
         if not self.paused:
-            self.paused, self.paused_at, self.pause_reason = True, timezone.now(), limits.reason(reason)
+            self.paused, self.paused_at, self.pause_reason = True, timezone.now(), field_limits.reason(reason)
             self.record("ticket.paused", by=by, reason=reason)
             self.hold_tasks()
 

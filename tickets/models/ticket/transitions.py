@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from django_fsm import RETURN_VALUE, transition
 
 from agents.models import Actor, label, rights, via
-from omoi_site import limits, spoken
+from omoi_site import field_limits, spoken
 from omoi_site.brokers import hints
 from omoi_site.errors import Invalid
 from tickets.models.gate.verdict import GateClosed, Verdict
@@ -94,7 +94,7 @@ class Transitions(TicketFields):
                 f"{self.key} cannot go back from {spoken.phase(self.phase)}"
                 f"{f' to {spoken.phase(to)}' if to else ''}"
             )
-        reason = limits.reason(reason, 1, "say why it goes back")
+        reason = field_limits.reason(reason, 1, "say why it goes back")
         self._take_claims_back(by)
         return self._move(to, Ground.BACK, by=by, reason=reason)
 
@@ -108,7 +108,7 @@ class Transitions(TicketFields):
             )
         if cause not in BlockedClass.values:
             raise Invalid(f"one of {', '.join(BlockedClass.values)}", field="class")
-        self.blocked_class, self.blocked_reason = cause, limits.reason(reason, 1, "say what blocks it")
+        self.blocked_class, self.blocked_reason = cause, field_limits.reason(reason, 1, "say what blocks it")
         return self._move(BLOCKED, Ground.BLOCKED, by=by, reason=self.blocked_reason)
 
     @transition(field="phase", source="*", target=RETURN_VALUE())
@@ -125,8 +125,8 @@ class Transitions(TicketFields):
             raise TransitionNotAllowed(
                 f"{self.key} stands in {spoken.phase(self.phase)} and cannot be cancelled"
             )
-        reason = limits.reason(reason, 1, "say why it is cancelled")
-        self.tasks.open().cancel(by=by, reason=f"ticket cancelled: {reason}"[: limits.REASON])
+        reason = field_limits.reason(reason, 1, "say why it is cancelled")
+        self.tasks.open().cancel(by=by, reason=f"ticket cancelled: {reason}"[: field_limits.REASON])
         return self._move(CANCELLED, Ground.CANCELLED, by=by, reason=reason)
 
     @transition(field="phase", source="*", target=RETURN_VALUE())
@@ -135,7 +135,7 @@ class Transitions(TicketFields):
         they are.
         """
         self.expect_permitted("reopen", by)
-        reason = limits.reason(reason, 1, "say why it is reopened")
+        reason = field_limits.reason(reason, 1, "say why it is reopened")
         return self._return("reopen", CANCELLED, to, Ground.REOPENED, by=by, reason=reason)
 
     @transition(field="phase", source="*", target=RETURN_VALUE())
@@ -148,7 +148,9 @@ class Transitions(TicketFields):
             raise TransitionNotAllowed(
                 f"{self.key} stands in {spoken.phase(self.phase)} and cannot be forced to {spoken.phase(to)}"
             )
-        reason = limits.reason(reason, REASON, f"a forced move needs a reason of {REASON} characters or more")
+        reason = field_limits.reason(
+            reason, REASON, f"a forced move needs a reason of {REASON} characters or more"
+        )
         self._take_claims_back(by)
         return self._move(to, Ground.FORCED, by=by, reason=reason)
 
