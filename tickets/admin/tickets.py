@@ -130,6 +130,9 @@ class TicketAdmin(OmoiModelAdmin):
         admin_action(
             "Archive tickets", acted("archive"), effect="They leave the board. Their history stays."
         ),
+        admin_action(
+            "Restore tickets", acted("restore"), effect="The archived are on the board again, as they were."
+        ),
     ]
 
     @admin.display(description="phase", ordering="phase")

@@ -136,7 +136,7 @@ def _paused(name: str, reason: str) -> str:
 RESUME_TICKET = "Press Resume on the page of {ticket} (or POST /tickets/{ticket}/resume)."
 RESUME_PROJECT = "Resume it: POST /projects/{project}/resume, or Resume projects in the admin."
 ARCHIVED = "ticket {ticket} is archived"
-RESTORE = "Restore {ticket}: POST /tickets/{ticket}/restore."
+RESTORE = "Restore {ticket}: POST /tickets/{ticket}/restore, or Restore tickets in the admin."
 BLOCKED = "ticket {ticket} is blocked ({blocked_class}): {blocked_reason}"
 UNBLOCK = "Remove what blocks {ticket}, then press Unblock on its page."
 

@@ -225,7 +225,7 @@ class Transitions(TicketFields):
         if self.archived_at:
             raise TransitionNotAllowed(
                 f"{self.key} is archived and does not move",
-                next_action=f"Restore it first: POST /tickets/{self.key}/restore.",
+                next_action=f"Restore it: POST /tickets/{self.key}/restore, or Restore tickets in the admin.",
             )
 
     def record_move(

@@ -1,0 +1,28 @@
+"""Who may send a large body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+
+from omoi_site.serving.wsgi_bridge import ADMISSION
+
+Handler = Callable[[HttpRequest], HttpResponse]
+
+
+def admission_middleware(handle: Handler) -> Handler:
+    """Of pages only a signed-in person may send a large body; routes of the API say for themselves whose they
+    take.
+    """
+
+    def admitted(request: HttpRequest) -> HttpResponse:
+        if ADMISSION not in request.META or request.path.startswith("/api/"):
+            return handle(request)
+        if request.user.is_authenticated:
+            return HttpResponse(status=204, headers={"X-Principal": f"user:{request.user.pk}"})
+        return HttpResponse(
+            "Sign in before you send so much.", status=403, content_type="text/plain; charset=utf-8"
+        )
+
+    return admitted
