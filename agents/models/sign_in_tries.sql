@@ -1,5 +1,9 @@
 -- How many tries there were with this name from this address, from this address, and from everywhere;
--- each with the moment of the first.
+-- each with the moment of the first. One moment for all rows: else each might be a group by itself.
+WITH clock AS MATERIALIZED (
+  SELECT clock_timestamp() AS now
+)
+
 SELECT
   count(*) FILTER (WHERE who = %(who)s AND address = %(address)s) AS name,
   min(at) FILTER (WHERE who = %(who)s AND address = %(address)s) AS name_since,
@@ -9,6 +13,6 @@ SELECT
   min(at) FILTER (WHERE at > now - %(minute)s) AS all_since,
   now
 FROM agents_signintry
-CROSS JOIN (SELECT clock_timestamp() AS now) clock
+CROSS JOIN clock
 WHERE at > now - %(window)s
 GROUP BY now

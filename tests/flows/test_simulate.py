@@ -231,6 +231,7 @@ def test_agents_end_with_whoever_started_them():
         assert until(lambda: not crew.working)
 
 
+@pytest.mark.alone  # so that the server is up again between one kill and the next
 @pytest.mark.full
 def test_nothing_is_lost_or_done_twice_while_processes_are_killed():
     with short_home(ready=True) as home:
