@@ -49,21 +49,20 @@ def code(dev: Up) -> Path:
 
 
 def text(dev: Up, path: str, **headers: str) -> str:
-    """What is answered, whatever the status."""
+    """What is answered, whatever the status; nothing while it starts again."""
     asked = urllib.request.Request(dev.facts["url"] + path, headers=headers)
     try:
         with urllib.request.urlopen(asked, timeout=20) as answer:
             return answer.read().decode()
     except urllib.error.HTTPError as refused:
         return refused.read().decode()
+    except OSError:
+        return ""
 
 
 def health(dev: Up) -> dict[str, bool]:
     """What it says of itself; nothing while it starts again."""
-    try:
-        return json.loads(text(dev, "/healthz"))
-    except OSError:
-        return {}
+    return json.loads(text(dev, "/healthz") or "{}")
 
 
 def change(file: Path, old: str, new: str) -> None:
