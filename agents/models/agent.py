@@ -338,6 +338,9 @@ class Agent(FSMModelMixin, Versioned):
         if strange := changes.keys() - EDITABLE.keys():
             raise TypeError(f"an agent's {', '.join(sorted(strange))} cannot be edited")
         rights.require_everywhere(by, REGISTER, self)
+        projects = None if projects is None else list(projects)
+        for project in projects or ():
+            rights.require(by, REGISTER, project)
         fields = {name: EDITABLE[name](value) for name, value in changes.items()}
         self.change("agent.edited", fields, by=by, version=version)
         if projects is not None:

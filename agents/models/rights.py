@@ -111,7 +111,7 @@ def require_keys_of(who: Actor, *, agent: Any = None, user: Any = None) -> None:
     That may the agent or person itself, who has `admin` in every project of the agent, and the operator.
     """
     if agent is None:
-        if pk_of(who) != user.pk and not sees_all(who):
+        if is_agent(who) or (pk_of(who) != user.pk and not sees_all(who)):
             raise Forbidden("keys of a person are seen and revoked by themself or by the operator")
     elif agent != who and "admin" not in everywhere(who, agent):
         raise Forbidden("this needs the scope admin in every project of the agent", scope="admin")

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 import pytest
 from drf_spectacular.generators import SchemaGenerator
 
-from agents.models import Agent, AgentSpec, Event, Key, Retired
+from agents.models import Agent, AgentSpec, Event, Key, Project, ProjectSpec, Retired
 from agents.models.rights import SCOPES
 from omoi_site.errors import Forbidden, Invalid, VersionConflict
 from tests.factories import complete, holder_of
@@ -156,6 +156,16 @@ def test_who_may_not_change_agents_changes_none(ada, bob, django_user_model, pro
         Agent.objects.act(ada.pk, verb, by=ada, **changes)
 
 
+def test_nobody_brings_an_agent_into_a_project_of_others(ada, project, django_user_model, operator):
+    boss = django_user_model.objects.create_user("kim")
+    project.members.create(user=boss, role="admin")
+    other = Project.objects.create_project(ProjectSpec("TWO", workflow="simple"), by=operator)
+
+    with pytest.raises(Forbidden, match="agents:register in project TWO"):
+        Agent.objects.act(ada.pk, "edit", by=boss, projects=[project, other])
+    assert list(ada.projects.all()) == [project]
+
+
 def test_who_may_not_register_agents_registers_none(project, django_user_model, operator):
     worker, boss = (django_user_model.objects.create_user(name) for name in ("mia", "kim"))
     project.members.create(user=worker, role="operator")
@@ -184,5 +194,8 @@ def test_keys_are_seen_and_revoked_by_their_owner_and_by_an_admin(
         for keys in (Key.objects.filter(pk=key.pk), Key.objects.filter(pk=own.pk), Key.objects.all()):
             with pytest.raises(Forbidden):
                 keys.revoke(by=who)
+    with pytest.raises(Forbidden):
+        # an agent's number may be a person's too
+        Key.objects.filter(pk=own.pk).revoke(by=Agent(pk=operator.pk, name="bob"))
     assert not Key.objects.exclude(revoked_at=None).exists()
     assert Key.objects.of(ada, by=ada).revoke(by=ada) == [key.prefix]
