@@ -26,7 +26,7 @@ from collaboration.live.consumers import LiveConsumer  # noqa: E402
 from omoi_site.brokers import hints  # noqa: E402
 from omoi_site.database import location  # noqa: E402
 from omoi_site.serving import memory  # noqa: E402
-from omoi_site.serving.asgi_send import Send, notice_leaving  # noqa: E402
+from omoi_site.serving.asgi_send import Send, put_when_taken  # noqa: E402
 from omoi_site.serving.client_limits import Bounds  # noqa: E402
 from omoi_site.serving.hub import Hub  # noqa: E402
 from omoi_site.serving.pump import Pump  # noqa: E402
@@ -171,6 +171,5 @@ async def answer(send: Send, status: int, document: dict[str, Any]) -> None:
         (b"content-length", b"%d" % len(text)),
         (b"cache-control", b"no-store"),
     ]
-    notice_leaving(send)
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": text})
+    await put_when_taken(send, {"type": "http.response.start", "status": status, "headers": headers})
+    await put_when_taken(send, {"type": "http.response.body", "body": text})

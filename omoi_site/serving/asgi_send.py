@@ -25,6 +25,20 @@ def put(send: Send, message: dict[str, Any]) -> bool:
     return False
 
 
+async def put_when_taken(send: Send, message: dict[str, Any]) -> None:
+    """Write as soon as the client takes more.
+
+    Waiting inside of the server's own `send` would write, when the wait ends because the connection has
+    failed, to a connection that is closed: uvloop raises. So the wait is ours, and each try looks first.
+    """
+    while not put(send, message):
+        if flow := getattr(getattr(send, "__self__", None), "flow", None):
+            await flow.drain()
+        else:
+            return await send(message)
+    return None
+
+
 def notice_leaving(send: Send) -> None:
     """To a client that has gone nothing is written.
 

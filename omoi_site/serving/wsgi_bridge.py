@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from omoi_site.errors import OmoiError
 from omoi_site.serving import memory
-from omoi_site.serving.asgi_send import Send, cut_off, put
+from omoi_site.serving.asgi_send import Send, cut_off, put, put_when_taken
 from omoi_site.serving.client_address import network
 from omoi_site.serving.client_limits import Bounds, TooMuchAtOnce
 from omoi_site.serving.error_answers import (
@@ -244,7 +244,7 @@ class Bridge:
     async def taken(self, send: Send, message: dict[str, Any]) -> None:
         if not put(send, message):
             async with asyncio.timeout(self.patience.stalled_s):
-                await send(message)
+                await put_when_taken(send, message)
 
     async def refuse(self, scope: Scope, send: Send, error: OmoiError, unread: Receive | None = None) -> None:
         """Answer with an error of the door itself; `unread` is where the rest of a body that was not read

@@ -1,5 +1,5 @@
 """A process of the port and the bridge over a small WSGI application, with little patience: `python -m
-tests.support.echo_server LISTENER GATE`.
+tests.support.echo_server LISTENER GATE [SOCKETS [PATIENCE_S]]`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ import socket
 import sys
 from collections.abc import Iterable
 from typing import Any
-
-PATIENCE_S = 1.0
 
 
 class Answer(list[bytes]):
@@ -66,7 +64,8 @@ if __name__ == "__main__":
 
     threads = Threads(2, waiting=2)
     sockets = int(sys.argv[3]) if len(sys.argv) > 3 else 2000
-    bridge = Bridge(application, threads, patience=Patience(PATIENCE_S, 3 * PATIENCE_S))
+    patience_s = float(sys.argv[4]) if len(sys.argv) > 4 else 1.0
+    bridge = Bridge(application, threads, patience=Patience(patience_s, 3 * patience_s))
     threads.start()
 
     async def everything(scope: Any, receive: Any, send: Any) -> None:
@@ -77,7 +76,7 @@ if __name__ == "__main__":
         else:
             await bridge(scope, receive, send)
 
-    server.HEAD_S = PATIENCE_S
+    server.HEAD_S = patience_s
     server.SWEEP_TICKS = 2
     server.serve(
         everything,
