@@ -1,6 +1,6 @@
-"""What every page of the admin shares: lists that stay fast, rows that only tell, acts that ask for a reason.
+"""What the pages of the admin share: fast lists, read-only rows, actions that ask for a reason.
 
-The admin is a door like the others: whatever it changes, it changes by the verbs of the models.
+The admin changes rows only through the verbs of the models, as the API and the pages do.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class EstimatedPaginator(Paginator):
 
 
 class Site(admin.AdminSite):
-    """The admin, with the tables nobody looks at every day in a section of their own."""
+    """The admin; tables that are rarely needed have their own section."""
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         app_list = super().get_app_list(request, app_label)
@@ -64,10 +64,10 @@ class Site(admin.AdminSite):
 
 
 class OmoiModelAdmin(admin.ModelAdmin):
-    """`inside`: the way from a row to its project; staff see rows of their own projects. Empty: rows of no
-    project, which only the operator sees.
+    """`inside`: the lookup from a row to its project; staff see the rows of their own projects. When it is
+    empty, the rows belong to no project and only a superuser sees them.
 
-    `internal`: a table of inner workings, behind the section *Internals*.
+    `internal`: the table is listed in the section *Internals*.
     """
 
     inside = ""
@@ -79,7 +79,9 @@ class OmoiModelAdmin(admin.ModelAdmin):
     actions: Sequence[Any] = ()
 
     def has_act_permission(self, request: HttpRequest) -> bool:
-        """Whoever may change rows of this kind may act on them, also where no field can be edited."""
+        """People who may change rows of this kind may run actions on them, even when no field can be
+        edited.
+        """
         return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -87,13 +89,13 @@ class OmoiModelAdmin(admin.ModelAdmin):
         return rows if request.user.is_superuser else self.seen(rows, request.user)
 
     def seen(self, rows: QuerySet[Any], who: Any) -> QuerySet[Any]:
-        """Those of these rows that a person who is not the operator may see."""
+        """The rows that a person who is not a superuser may see."""
         return (
             rows.filter(**{f"{self.inside}__members__user": who}).distinct() if self.inside else rows.none()
         )
 
     def get_field_queryset(self, db: str | None, db_field: Any, request: HttpRequest) -> QuerySet[Any] | None:
-        """What a form offers, and takes, is what the list of that model shows."""
+        """A form offers and accepts only rows that the list of that model shows."""
         model_admin = self.admin_site._registry.get(db_field.remote_field.model)
         return (
             model_admin.get_queryset(request)
@@ -102,10 +104,9 @@ class OmoiModelAdmin(admin.ModelAdmin):
         )
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """A refusal of the domain is shown above the form, not as a crash."""
+        """Shows a refusal above the form instead of a server error."""
         try:
-            # Django puts a transaction around the whole view: what is saved inside cannot be tried again by
-            # itself
+            # Django puts one transaction around the whole view, so a single save inside it cannot be retried
             return sql.patiently(super().changeform_view)(request, *args, **kwargs)
         except OmoiError as refused:
             self.message_user(request, f"{refused.message} {refused.next_action}".strip(), messages.ERROR)
@@ -120,7 +121,7 @@ class UnscopedModelAdmin(OmoiModelAdmin):
 
 
 class ReadOnlyModelAdmin(OmoiModelAdmin):
-    """Rows that are only looked at: neither added nor changed nor deleted here."""
+    """Rows that can be read here, but not added, changed or deleted."""
 
     hidden: Iterable[str] = ()
 
@@ -140,7 +141,7 @@ class ReadOnlyModelAdmin(OmoiModelAdmin):
 
 
 class ReadOnlyInline(admin.TabularInline):
-    """Rows below a form that are only read; all fields are named in `fields`."""
+    """Read-only rows below a form; `fields` names all their fields."""
 
     template = "admin/rows.html"
     extra = 0
@@ -164,10 +165,10 @@ def admin_action(
     least: int = 0,
     outlook: Callable[[Any, HttpRequest], str] = lambda row, request: "",
 ) -> Any:
-    """An action that asks for a reason of `least` characters on its own page, then does `verb(row, request,
-    reason)` to each row.
+    """An action that asks for a reason of `least` characters on its own page, then calls `verb(row, request,
+    reason)` for each row.
 
-    outlook: what would keep a row from it, shown beside the row before.
+    outlook: what would prevent the action on a row; the page shows it beside the row.
     """
 
     @admin.action(description=title, permissions=["act"])
@@ -223,7 +224,7 @@ def badge(word: str, tone: str) -> SafeString:
 
 
 class ValueFilter(admin.SimpleListFilter):
-    """A filter over words known beforehand: nothing is searched for the choices."""
+    """A filter with fixed choices: it needs no query to list them."""
 
     words: Iterable[str] = ()
 

@@ -1,4 +1,6 @@
-"""REST under /api/v1/: the apps' routes, their document, and a problem document for everything else."""
+"""REST under /api/v1/: the routes of the apps, their OpenAPI document, and a problem document for any other
+address.
+"""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ class SiteConfig(AppConfig):
 
     def ready(self) -> None:
         lookups.register()
-        hints.get()  # a BROKER_URL that cannot be is refused at the start, not at the first hint
+        hints.get()  # refuse an invalid BROKER_URL at the start, not at the first hint
 
 
 class Admin(AdminConfig):

@@ -1,5 +1,8 @@
-"""The one port: health natively, sockets through Channels, what hashes a password through a few threads of
-its own, everything else through Django's WSGI handler in the request threads."""
+"""The ASGI application of the one port.
+
+It answers health checks itself and passes sockets to Channels. Other requests go to Django's WSGI handler in
+the request threads; those that hash a password have threads of their own.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,7 @@ from tickets.runtime import sweeps  # noqa: E402
 
 
 def bound(sender: Any, connection: BaseDatabaseWrapper, **_: Any) -> None:
-    """No request holds its thread, a lock or a transaction for long."""
+    """Limit how long a request may hold its thread, a lock or a transaction."""
     limits = {"statement_timeout": "10s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "30s"}
     with connection.cursor() as cursor:
         cursor.execute(
@@ -56,7 +59,7 @@ async def nowhere(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 memory.keep_little()
-threads = Threads(settings.REQUEST_THREADS, begin=connection.ensure_connection)  # no request waits for it
+threads = Threads(settings.REQUEST_THREADS, begin=connection.ensure_connection)  # so no request waits for it
 sign_in_threads = Threads(
     settings.SIGN_IN_THREADS, waiting=WAITING, begin=connection.ensure_connection, name="sign-in"
 )
@@ -132,7 +135,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 async def ready() -> tuple[int, dict[str, Any]]:
     checks = await readiness.ask() | {
         "live": pump.health(),
-        "draining": "this process is about to end" if draining else "",
+        "draining": "this process is stopping" if draining else "",
     }
     fine = not any(checks.values())
     return 200 if fine else 503, {"ready": fine, "checks": checks}
@@ -141,7 +144,7 @@ async def ready() -> tuple[int, dict[str, Any]]:
 async def lifespan(receive: Receive, send: Send) -> None:
     await receive()
     gc.collect()
-    # what is loaded by now lives as long as the process: no collection needs to look through it again
+    # the modules loaded by now live as long as the process: the garbage collector need not check them again
     gc.freeze()
     threads.start()
     sign_in_threads.start()
@@ -157,14 +160,14 @@ async def lifespan(receive: Receive, send: Send) -> None:
 
 
 def drain() -> None:
-    """Told by the port before it shuts."""
+    """The server calls this before it closes the port."""
     global draining
     draining = True
     hub.drain()
 
 
 async def answer(send: Send, status: int, document: dict[str, Any]) -> None:
-    """Answered by the loop itself: also when every thread is busy and the database away."""
+    """Answers from the event loop, so it works even when every thread is busy or the database is away."""
     text = json.dumps(document).encode()
     headers = [
         (b"content-type", b"application/json"),

@@ -1,7 +1,8 @@
-"""What our commands share: `--json`, the exit status, refusals in words, progress on a terminal.
+"""What our commands share: `--json`, the exit status, error messages, a progress bar.
 
-A command parses, calls one verb and shows what came of it, as a door does. `act` returns a document; it
-leaves as JSON with `--json`, else through `show`. Exit 0: done. 1: refused or failed. 2: used wrongly.
+A command parses its arguments, calls one verb and shows the result. `act` returns a document, which is
+printed as JSON with `--json`, and by `show` otherwise. Exit status 0: done. 1: refused or failed. 2: wrong
+arguments.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from omoi_site.errors import IN_WORDS, NotFound, OmoiError
 from omoi_site.serving.error_answers import StorageFull, storage_full
 
 Document = dict[str, Any]
-BY = "system:cli"  # who acts, in the journal: whoever can run commands on this machine
+BY = "system:cli"  # the actor in the journal: somebody who can run commands on this machine
 
 
 class NotRunning(OmoiError):
@@ -37,16 +38,16 @@ class NotRunning(OmoiError):
 
 
 class NotMigrated(OmoiError):
-    """The database answers, and lacks tables of this version."""
+    """The database answers, but its tables are not those of this version."""
 
     code = "not_migrated"
     status = 503
-    title = "The database is not of this version"
-    next_action = "Run `python3 manage.py migrate`; `up` does it by itself."
+    title = "The database does not match this version of Omoi"
+    next_action = "Run `python3 manage.py migrate`; `up` does this by itself."
 
 
 class Unreadable(NotFound):
-    """There is no such file, or it cannot be read."""
+    """The file does not exist, or cannot be read."""
 
     code = "unreadable"
     title = "The file cannot be read"
@@ -54,11 +55,11 @@ class Unreadable(NotFound):
 
 
 class VerbParser(CommandParser):
-    """The arguments of one verb of a command; a fault in them is answered with the usage of that verb."""
+    """The arguments of one verb of a command. An error in them prints the usage of that verb."""
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         values, unknown = super().parse_known_args(args, namespace)
-        if unknown:  # the command's parser would refuse them, with its own usage
+        if unknown:  # otherwise the command's parser refuses them and prints its own usage
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
         return values, unknown
 
@@ -106,7 +107,7 @@ class Command(BaseCommand):
         return add
 
     def act(self, *args: Any, **options: Any) -> Document:
-        """Do it; return what to show. A refusal is an OmoiError."""
+        """Do the work and return what to show. A refusal is an OmoiError."""
         raise NotImplementedError(type(self))
 
     def show(self, document: Document) -> None:
@@ -114,7 +115,7 @@ class Command(BaseCommand):
         raise NotImplementedError(type(self))
 
     def failed(self, document: Document) -> bool:
-        """Whether what came of it counts as a failure, though it could be told: exit 1."""
+        """Whether this result counts as a failure (exit 1), although it can be shown."""
         return False
 
     def execute(self, *args: Any, **options: Any) -> Any:
@@ -128,7 +129,7 @@ class Command(BaseCommand):
         except BrokenPipeError:
             os.dup2(
                 os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-            )  # else Python complains once more at its end
+            )  # otherwise Python complains again when it ends
             raise SystemExit(1) from None
         except KeyboardInterrupt:
             raise SystemExit(130) from None
@@ -158,7 +159,7 @@ class Command(BaseCommand):
 
 
 def _beyond_words(error: OmoiError) -> list[str]:
-    """The faults that the sentence only counts, a line each, and how many there are besides."""
+    """The faults that the sentence only counts, one a line, and how many more there are."""
     lines = [f"  {fault['field']}: {fault['message']}" for fault in error.more.get("errors", [])[IN_WORDS:]]
     more = error.more.get("more_errors", 0)
     return [*lines, f"  … and {more} more"] if more else lines
@@ -168,7 +169,7 @@ def _beyond_words(error: OmoiError) -> list[str]:
 def opened(name: str) -> Iterator[BinaryIO]:
     """A file given on the command line, `-` for standard input.
 
-    Refusals of what is done with it begin with its name.
+    The message of an error raised inside the block begins with the file's name.
     """
     shown_name = "standard input" if name == "-" else name
     try:
@@ -182,7 +183,7 @@ def opened(name: str) -> Iterator[BinaryIO]:
 
 
 def reach_database() -> None:
-    """Return when the database answers; raises NotRunning with where it was looked for."""
+    """Return if the database answers; otherwise raise NotRunning, which names its address."""
     try:
         connection.ensure_connection()
     except DatabaseError as error:
@@ -192,7 +193,7 @@ def reach_database() -> None:
 
 
 def demand_database() -> None:
-    """The same for Django's own commands, which refuse by CommandError."""
+    """The same for Django's own commands, which raise CommandError."""
     try:
         reach_database()
     except NotRunning as refusal:
@@ -200,26 +201,26 @@ def demand_database() -> None:
 
 
 def _plainly(error: DatabaseError | OSError) -> Exception:
-    """The refusal that a failure of the database or a disk means to a person; others are crashes and stay
-    what they are.
+    """The error to show a person for a failure of the database or the disk; any other exception is returned
+    unchanged.
     """
     if storage_full(error):
         return StorageFull(
             f"A disk is full: {str(error).splitlines()[0]}",
-            next_action="Nothing was changed. Make room, and run it again.",
+            next_action="Nothing was changed. Free some space, then run this again.",
         )
     if isinstance(
         error.__cause__,
         psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn | psycopg.errors.UndefinedFunction,
     ):
-        return NotMigrated(f"The database is not of this version: {str(error).splitlines()[0]}")
+        return NotMigrated(f"The database does not match this version of Omoi: {str(error).splitlines()[0]}")
     if (
         isinstance(error.__cause__, psycopg.OperationalError)
         and connection.connection is not None
         and connection.connection.broken
     ):
         return NotRunning(
-            "The database went away in the middle of the work; what was not committed was undone."
+            "The connection to the database was lost during the work. What was not committed was undone."
         )
     return error
 
@@ -229,5 +230,5 @@ def _plain(value: Any) -> str:
 
 
 def progress(**shape: Any) -> Any:
-    """A progress bar (tqdm) on standard error: on a terminal only, and gone when it is full."""
+    """A progress bar (tqdm) on standard error. It is shown on a terminal only, and removed at the end."""
     return tqdm(file=sys.stderr, disable=None, leave=False, **shape)

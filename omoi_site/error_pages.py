@@ -1,4 +1,6 @@
-"""What Django refuses before or outside of a view: a problem document under /api/, a page elsewhere."""
+"""Answers for requests that Django refuses outside a view: a problem document under /api/, a page
+elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ def problem(error: OmoiError) -> HttpResponse:
 
 
 def nowhere(request: HttpRequest, *_: Any) -> HttpResponse:
-    """Every address under /api/ that is none of ours."""
+    """Answers any address under /api/ that has no route."""
     return problem(
         NotFound(f"there is no route {request.path}", next_action="/api/v1/docs/ lists every route.")
     )

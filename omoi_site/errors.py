@@ -1,6 +1,6 @@
-"""What can go wrong, by name.
+"""The errors that a caller may meet.
 
-The API turns an error into a problem document; nothing here knows HTTP beyond a number.
+The API turns an error into a problem document. Here HTTP appears only as a status number.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-MOST_FAULTS = 100  # told one by one
-IN_WORDS = 5  # of them in the sentence
+MOST_FAULTS = 100  # listed one by one
+IN_WORDS = 5  # of them named in the message
 LONGEST = 500  # characters of one fault's field, and of its message
 
 
@@ -24,9 +24,7 @@ class OmoiError(Exception):
     title = "Refused"
     next_action = ""
     retry_after_s = 1  # of a 429 or 503
-    trace: Callable[[], None] | None = (
-        None  # what shall be told of this refusal, once nothing can undo the telling
-    )
+    trace: Callable[[], None] | None = None  # records the refusal, once its transaction has ended
 
     def __init__(self, message: str = "", *, next_action: str = "", **more: Any) -> None:
         super().__init__(message or self.title)
@@ -35,7 +33,7 @@ class OmoiError(Exception):
         self.more = more
 
     def leave_trace(self) -> None:
-        """Called by whoever ends the transaction a refusal came out of."""
+        """Record the refusal. Called after the transaction that raised it has ended."""
         trace, self.trace = self.trace, None
         if trace:
             trace()
@@ -54,13 +52,13 @@ class OmoiError(Exception):
 
 
 class Invalid(OmoiError):
-    """Well-formed, but cannot be: each fault is one of `errors` with the field it belongs to; `more_errors`
-    counts those beyond the first.
+    """Well-formed, but not valid. Each fault is one of `errors`, with its field; `more_errors` counts those
+    that are not listed.
     """
 
     code = "invalid"
     status = 422
-    title = "The request cannot be carried out as it stands"
+    title = "The request is not valid"
 
     def __init__(
         self,
@@ -82,13 +80,13 @@ class Invalid(OmoiError):
         super().__init__(message or in_words(faults, more_errors), errors=faults, **more)
 
     def inside(self, path: str) -> Invalid:
-        """The same faults, of something that is part of what was sent."""
+        """The same faults, with `path` in front of each field."""
         errors = [{**fault, "field": f"{path}.{fault['field']}".rstrip(".")} for fault in self.more["errors"]]
         return Invalid(errors=errors, more_errors=self.more.get("more_errors", 0))
 
 
 class Faults:
-    """What is wrong with what was sent, field by field: the first ones are kept, all are counted."""
+    """Collects faults by field: keeps the first ones, counts all."""
 
     def __init__(self) -> None:
         self.found: list[dict[str, str]] = []
@@ -109,13 +107,13 @@ class Faults:
         return Invalid(errors=self.found, more_errors=self.more)
 
     def check(self) -> None:
-        """Raise Invalid with what was found; nothing was found, and nothing happens."""
+        """Raise Invalid if any fault was added."""
         if self.found:
             raise self.refusal
 
 
 def in_words(faults: list[dict[str, str]], more: int) -> str:
-    """The first faults in a sentence, and how many there are besides."""
+    """The first faults in one sentence, and how many more there are."""
     sentence = "; ".join(
         f"{fault['field']}: {fault['message']}" if fault["field"] else fault["message"]
         for fault in faults[:IN_WORDS]
@@ -125,12 +123,12 @@ def in_words(faults: list[dict[str, str]], more: int) -> str:
 
 
 def short(text: str, most: int = LONGEST) -> str:
-    """A text that may quote what was sent, cut to `most` characters."""
+    """The text, cut to `most` characters; it may quote what a client sent."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 class Malformed(OmoiError):
-    """Not readable as what it claims to be."""
+    """The input cannot be parsed."""
 
     code = "malformed"
     status = 400
@@ -138,7 +136,7 @@ class Malformed(OmoiError):
 
 
 class NotFound(OmoiError):
-    """No such thing, or it lies outside the caller's projects."""
+    """The thing does not exist, or is outside the caller's projects."""
 
     code = "not_found"
     status = 404
@@ -146,7 +144,7 @@ class NotFound(OmoiError):
 
 
 class Forbidden(OmoiError):
-    """Known, but without the right to do this."""
+    """The caller is known, but may not do this."""
 
     code = "forbidden"
     status = 403
@@ -154,16 +152,16 @@ class Forbidden(OmoiError):
 
 
 class VersionConflict(OmoiError):
-    """Edited from an old copy; `version` is the present one."""
+    """The edit is based on an old version; `version` is the current one."""
 
     code = "version_conflict"
     status = 412
-    title = "Somebody else changed this meanwhile"
-    next_action = "Load it again, look at what changed, and repeat your edit."
+    title = "Somebody else has changed this"
+    next_action = "Load it again, check what changed, then repeat your edit."
 
 
 class TooLarge(OmoiError):
-    """Over a limit of size."""
+    """Something is larger than its limit."""
 
     code = "too_large"
     status = 413

@@ -1,6 +1,6 @@
-"""Limits of what is stored.
+"""Limits of stored values.
 
-A model's field carries its own; every door asks the model, and so does the verb behind it.
+Each model field has its own limit. The API, the pages and the verbs all read it from the model.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ UNSEEN = {
     "Cs",
     "Zl",
     "Zp",
-}  # categories of Unicode: control, format (also what turns the direction of reading), line ends
-BLANK_LETTERS = "\u115f\u1160\u3164\uffa0"  # Hangul fillers: letters that show nothing
+}  # categories of Unicode: control, format (this includes marks that change the direction), line ends
+BLANK_LETTERS = "\u115f\u1160\u3164\uffa0"  # Hangul fillers: letters that are invisible
 BLANK_MARKS = {
     *BLANK_LETTERS,
     *map(
@@ -46,25 +46,25 @@ FIRST_YEAR, LAST_YEAR = 1970, 2199
 
 
 def text(most: int, **how: Any) -> models.TextField:
-    """A text of `most` characters, held to it as a CharField is; the column has no limit, so that old rows
-    may stay.
+    """A text field of at most `most` characters, checked like a CharField. The column itself has no limit, so
+    older, longer rows stay valid.
     """
     return models.TextField(max_length=most, validators=[MaxLengthValidator(most)], **how)
 
 
 def items(most: int) -> dict[str, Any]:
-    """What an ArrayField of `most` items says of itself."""
+    """Arguments for an ArrayField of at most `most` items."""
     return {"validators": [ArrayMaxLengthValidator(most)]}
 
 
 def longest(model: type[models.Model], name: str) -> int:
-    """How many characters a text of this model has at most, or each text of a list."""
+    """The maximum length of a text field of this model, or of each text in a list."""
     field: Any = model._meta.get_field(name)
     return getattr(field, "base_field", field).max_length
 
 
 def most_items(model: type[models.Model], name: str) -> int:
-    """How many items a list of this model has at most."""
+    """The maximum number of items in a list field of this model."""
     field: Any = model._meta.get_field(name)
     return next(
         validator.limit_value
@@ -74,27 +74,29 @@ def most_items(model: type[models.Model], name: str) -> int:
 
 
 def shown(value: str) -> None:
-    """A validator: one line, of which every character can be seen.
+    """A validator: one line of visible characters.
 
-    Else two names look alike, or one writes over what stands around it.
+    Otherwise two names could look alike, or one could overwrite the text around it.
     """
     if fault := shown_fault(value):
         raise ValidationError(fault)
 
 
 def shown_fault(value: str) -> str:
-    """Empty when a text is one line of visible characters, else which is not."""
+    """Empty if a text is one line of visible characters, else a message that names the character that is
+    not.
+    """
     for position, letter in enumerate(value, 1):
         if unicodedata.category(letter) in UNSEEN or letter in BLANK_LETTERS:
             return (
-                f"character {position} (U+{ord(letter):04X}) is a control character or cannot be seen:"
-                " leave it out"
+                f"character {position} (U+{ord(letter):04X}) is a control character or is invisible:"
+                " remove it"
             )
     return ""
 
 
 class _Seen(dict[int, str]):
-    """What a reader sees of each character: itself, a blank or nothing; found out when it comes up first."""
+    """What a reader sees of each character: itself, a blank or nothing. Computed at its first use."""
 
     def __missing__(self, code: int) -> str:
         letter = chr(code)
@@ -107,32 +109,32 @@ _SEEN = _Seen()
 
 
 def seen(value: str) -> str:
-    """A text as a reader sees it: without what cannot be seen, runs of blanks as one. To measure a text by,
-    not to keep it.
+    """The text as a reader sees it: no invisible characters, and runs of blanks as one blank. For measuring,
+    not for storing.
     """
     return " ".join(value.translate(_SEEN).split())
 
 
 def moment(value: datetime) -> None:
-    """A validator: a time says its zone, and lies in a year people mean."""
+    """A validator: a time has a zone and a plausible year."""
     if fault := moment_fault(value):
         raise ValidationError(fault)
 
 
 def moment_fault(value: datetime) -> str:
-    """Empty when a time can be kept, else what is wrong with it."""
+    """Empty if a time can be stored, else what is wrong with it."""
     if value.tzinfo is None:
-        return "a time needs its zone: write 2027-01-31T09:00:00Z or +01:00"
+        return "the time has no zone: write 2027-01-31T09:00:00Z or +01:00"
     return (
         ""
         if FIRST_YEAR <= value.year <= LAST_YEAR
-        else f"a time lies between {FIRST_YEAR} and {LAST_YEAR}; this one is in the year {value.year}"
+        else f"a time must be between the years {FIRST_YEAR} and {LAST_YEAR}; this one is in {value.year}"
     )
 
 
 def faults(model: type[models.Model], values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What of these values of a new row is over the limits of its model, by field; cheap enough for each of
-    many rows.
+    """Field and message for each of these values of a new row that is over its limit; cheap enough to call
+    for many rows.
     """
     for name, most, number in _texts(model):
         value = values.get(name)
@@ -140,11 +142,11 @@ def faults(model: type[models.Model], values: Mapping[str, Any]) -> Iterator[tup
             continue
         if number is None:
             if len(value) > most:
-                yield name, f"at most {most} characters; these are {len(value)}"
+                yield name, f"at most {most} characters are allowed; there are {len(value)}"
         elif len(value) > number:
-            yield name, f"at most {number} items; there are {len(value)}"
+            yield name, f"at most {number} items are allowed; there are {len(value)}"
         elif any(len(item) > most for item in value):
-            yield name, f"at most {most} characters each"
+            yield name, f"at most {most} characters are allowed in each"
     for name in _held_to(model, moment):
         if (value := values.get(name)) is not None and (fault := moment_fault(value)):
             yield name, fault
@@ -154,8 +156,8 @@ def faults(model: type[models.Model], values: Mapping[str, Any]) -> Iterator[tup
 
 
 def reason(text: str, least: int = 0, why: str = "say why") -> str:
-    """The reason as it is kept: empty where nobody sees anything in it. Raises Invalid with `why` for one of
-    fewer than `least` visible characters.
+    """The reason as it is stored: empty if it has no visible character. Raises Invalid with the message `why`
+    if it has fewer than `least` visible characters.
     """
     if len(text) > REASON:
         raise Invalid(f"a reason has at most {REASON} characters; this one has {len(text)}", field="reason")
@@ -167,7 +169,7 @@ def reason(text: str, least: int = 0, why: str = "say why") -> str:
 
 @functools.cache
 def _texts(model: type[models.Model]) -> list[tuple[str, int, int | None]]:
-    """Each text field with its most characters; a list of texts also with its most items."""
+    """Each text field with its maximum length; for a list of texts also the maximum number of items."""
     fields: list[Any] = [
         field
         for field in model._meta.concrete_fields

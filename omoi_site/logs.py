@@ -17,7 +17,7 @@ STEPS: list[Any] = [
 
 
 def to_stderr(level: str) -> dict[str, Any]:
-    """Django's LOGGING: whatever is logged, by us or by a library, leaves in the same shape."""
+    """Django's LOGGING: all log lines, ours and those of libraries, have the same format."""
     structlog.configure(
         processors=[*STEPS, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

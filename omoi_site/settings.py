@@ -1,4 +1,4 @@
-"""Settings come from the environment; every default is safe on a loopback address."""
+"""Settings, read from the environment. Every default is safe on a loopback address."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OMOI_HOME = Path(os.environ.get("OMOI_HOME") or ROOT / ".omoi").absolute()
 
 
 def ending(refusal: OmoiError) -> SystemExit:
-    """The end of a command that is refused before Django knows of it, told as the command was asked to."""
+    """The exit of a command that fails before Django runs it; as JSON if the command was given `--json`."""
     if "--json" not in sys.argv:
         return SystemExit(f"{refusal.message} {refusal.next_action}".strip())
     print(json.dumps(refusal.problem))
@@ -29,13 +29,11 @@ def ending(refusal: OmoiError) -> SystemExit:
 
 DEVELOPMENT = os.environ.get("OMOI_DEV") == "1"  # set by `manage.py dev` for the roles it runs
 DEBUG = DEVELOPMENT or os.environ.get("OMOI_DEBUG") == "1"
-LOOKING = sys.argv[1:2] == [
-    "doctor"
-]  # which makes nothing, and tells of what is wrong instead of ending here
+LOOKING = sys.argv[1:2] == ["doctor"]  # doctor creates nothing, and reports errors instead of ending here
 SETTLING = LOOKING or sys.argv[1:2] in (
     ["up"],
     ["test"],
-)  # which come to terms with a copied OMOI_HOME, or do not need it
+)  # these can handle a copied OMOI_HOME, or do not need it
 DATABASES = {
     "default": {
         "ENGINE": "omoi_site.database.backend",
@@ -50,8 +48,8 @@ try:
     SECRET_KEY = secret_key(OMOI_HOME, make=not LOOKING)
     if not SECRET_KEY:
         raise SystemExit(
-            f"{OMOI_HOME / 'secret_key'} is empty: remove it, and the next start makes one."
-            " Everybody then has to sign in again."
+            f"{OMOI_HOME / 'secret_key'} is empty. Remove it; the next start makes a new one."
+            " Then everybody must sign in again."
         )
     DATABASES = {"default": location.database(OMOI_HOME)}
 except location.BadAddress as error:
@@ -76,7 +74,7 @@ ALLOWED_HOSTS = os.environ.get("OMOI_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]"
 CSRF_TRUSTED_ORIGINS = [origin for origin in os.environ.get("OMOI_TRUSTED_ORIGINS", "").split(",") if origin]
 
 INSTALLED_APPS = [
-    "omoi_site.apps.SiteConfig",  # its commands go before Django's
+    "omoi_site.apps.SiteConfig",  # its commands replace Django's
     "omoi_site.apps.Admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -111,7 +109,7 @@ MIDDLEWARE = [
 
 ROOT_URLCONF = "omoi_site.urls"
 
-UNCACHED = [  # a changed template is seen at once
+UNCACHED = [  # templates are read anew on each request
     "django.template.loaders.filesystem.Loader",
     "django.template.loaders.app_directories.Loader",
 ]
@@ -140,7 +138,7 @@ if DEVELOPMENT:
     INSTALLED_APPS.append("zeal")
     MIDDLEWARE[:0] = [
         "omoi_site.serving.request_sql.request_sql_middleware",
-        "zeal.middleware.zeal_middleware",  # a page that asks row by row fails, and names the line
+        "zeal.middleware.zeal_middleware",  # a page with one query per row fails; the error names the line
     ]
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -174,13 +172,13 @@ LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/board/"
 LOGOUT_REDIRECT_URL = "/login/"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
-# Whether a request came by https the port knows from the proxies in FORWARDED_ALLOW_IPS; a header that
-# anybody may send would not do.
+# The server knows from the proxies in FORWARDED_ALLOW_IPS whether a request came by https. A header that any
+# client can send would not be safe.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = os.environ.get("OMOI_TLS") == "1"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = int(
     os.environ.get("OMOI_IDLE_S", str(12 * 3600))
-)  # from the last thing its person did, to within five minutes
+)  # since the person's last request, to within five minutes
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_CONTENT_TYPE_NOSNIFF = True
@@ -202,7 +200,7 @@ CONTENT_SECURITY_POLICY = {
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = (
     1 << 20
-)  # texts of a form; whole bodies are counted by the bridge, before a thread is taken
+)  # text fields of a form; the bridge limits whole bodies before a thread is taken
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1 << 20
 
 REST_FRAMEWORK = {
@@ -246,23 +244,21 @@ WORKER_LEASE_S = int(
 )  # a killed worker's tasks are ready again after this
 WORKER_BEAT_S = float(
     os.environ.get("OMOI_WORKER_BEAT_S", "5")
-)  # how soon a worker hears that a claim of its is lost
+)  # how soon a worker learns that it has lost a claim
 WORKER_POLL_S = float(os.environ.get("OMOI_WORKER_POLL_S", "3"))  # how long a lost hint delays
 WORKER_GRACE_S = float(
     os.environ.get("OMOI_WORKER_GRACE_S", "30")
-)  # what running work gets when its worker is told to end
+)  # how long running work may go on after its worker was asked to stop
 REQUEST_THREADS = int(os.environ.get("OMOI_THREADS", "8"))
-SIGN_IN_THREADS = int(os.environ.get("OMOI_SIGN_IN_THREADS", "1"))  # hash passwords, and do nothing else
-CONNECTIONS = int(os.environ.get("OMOI_CONNECTIONS", "2000"))  # of one address
+SIGN_IN_THREADS = int(os.environ.get("OMOI_SIGN_IN_THREADS", "1"))  # threads that only hash passwords
+CONNECTIONS = int(os.environ.get("OMOI_CONNECTIONS", "2000"))  # from one address
 WAITS = int(os.environ.get("OMOI_WAITS", "500"))  # live sockets and waiting requests of one principal
 BODY_MIB = int(
     os.environ.get("OMOI_BODY_MIB", "256")
-)  # of one principal, in bodies that are being sent or worked on
-BODY_S = float(
-    os.environ.get("OMOI_BODY_S", "60")
-)  # in which a body must have come, and ten times that for a file
+)  # bytes of one principal in bodies that are being sent or processed
+BODY_S = float(os.environ.get("OMOI_BODY_S", "60"))  # for a body to arrive; ten times as long for a file
 DRAIN_S = float(
     os.environ.get("OMOI_DRAIN_S", "1")
-)  # served on after a SIGTERM, while whoever watches /readyz turns away
+)  # keep serving after a SIGTERM, while load balancers that watch /readyz turn away
 
 LOGGING = logs.to_stderr(os.environ.get("OMOI_LOG_LEVEL", "INFO").upper())

@@ -1,4 +1,4 @@
-"""Words for people instead of those of the API: phases, who acts, whom something waits for, moments."""
+"""Plain words for values of the API: phases, actors, who must act, times."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ def phases(names: Iterable[str]) -> str:
 
 
 def who(waits: str) -> str:
-    """Whom something waits for: agent:ada is "ada", task:OMO-1.7 is "OMO-1.7", operator is "an operator"."""
+    """Who or what is waited for: agent:ada is "ada", task:OMO-1.7 is "OMO-1.7", operator is "an operator"."""
     return ROLES.get(waits) or waits.partition(":")[2] or waits
 
 
 def actor(label: str) -> str:
-    """Who did it, without the kind: of user:admin "admin"; what the system did by itself is Omoi's."""
+    """Who did it, without the kind: user:admin is "admin", and the system is "Omoi"."""
     kind, _, name = label.partition(":")
     return "Omoi" if kind == "system" else name or label
 
 
 def relative(at: datetime | None, now: datetime) -> str:
-    """A moment as people say it: "4 minutes ago", "in 2 hours"; empty where there is none."""
+    """A time relative to now: "4 minutes ago", "in 2 hours"; empty for None."""
     if at is None:
         return ""
     seconds = int((at - now).total_seconds())
@@ -38,12 +38,12 @@ def relative(at: datetime | None, now: datetime) -> str:
 
 
 def passed(since: datetime | None, now: datetime) -> str:
-    """How long ago a moment is: "4 minutes"; empty where there is none."""
+    """How long ago a time is: "4 minutes"; empty for None."""
     return "" if since is None else length(max(0, int((now - since).total_seconds())))
 
 
 def length(seconds: float) -> str:
-    """A length of time in the largest unit that it fills: "4 minutes"."""
+    """A length of time in its largest unit: "4 minutes"."""
     unit, size = next((unit_size for unit_size in UNITS if seconds >= unit_size[1]), ("second", 1))
     number = int(seconds // size)
     return f"{number} {unit}{'' if number == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""Every door with an address."""
+"""All addresses of the site."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What each broker needs set: short timeouts, and a dead worker's messages given back within seconds."""
+"""One module per broker: short timeouts; a dead worker's messages are delivered again within seconds."""

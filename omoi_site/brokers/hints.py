@@ -1,8 +1,8 @@
-"""The broker carries hints: a message says *look*, the row says *whether*. Losing one loses time only.
+"""The broker carries hints: a message says *look*, the row says *whether*. A lost hint costs only time.
 
-A hint belongs to the transaction it is given in, which carries one message for each actor. On PostgreSQL, the
-default, the message is a row of that transaction; RabbitMQ and Redis get it after the commit, from a thread
-of its own, so that a broker that is away neither fails the act nor keeps it waiting.
+A hint is part of the current transaction, which sends one message for each actor. With PostgreSQL, the
+default broker, the message is a row of that transaction. RabbitMQ and Redis get it after the commit, from a
+separate thread, so an act neither fails nor waits when the broker is away.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ BROKERS = {
     "rediss": "Redis",
     "amqp": "RabbitMQ",
     "amqps": "RabbitMQ",
-}  # by the scheme of BROKER_URL
+}  # keys are schemes of BROKER_URL
 OLD_S = 600.0
 
 
 def send(actor: str, ids: Iterable[int] = ()) -> None:
-    """Ask a worker to look, once the transaction it is given in has been committed."""
+    """Ask a worker to look, once the current transaction has been committed."""
     if connection.in_atomic_block:
         connection.hints.setdefault(actor, set()).update(ids)  # type: ignore[attr-defined]  # our back end
     elif settings.BROKER_URL:
@@ -45,7 +45,7 @@ def send(actor: str, ids: Iterable[int] = ()) -> None:
             with transaction.atomic():
                 send(actor, ids)
         except Error as error:
-            log.warning("a hint was lost, the sweep repeats it: %s", error)
+            log.warning("a hint was lost; a sweep repeats it: %s", error)
 
 
 def committing(hints: Hints, link: Any) -> None:
@@ -63,18 +63,18 @@ def committed(hints: Hints) -> None:
 
 
 def health() -> str:
-    """Empty when hints get through, else a sentence that says what is in the way."""
+    """Empty if hints are delivered, else a sentence that says why not."""
     try:
         get().reach()
-    except Exception as error:  # each broker's client has failures of its own
+    except Exception as error:  # each broker's client has its own exceptions
         why = str(error).strip().splitlines() or [type(error).__name__]
         return f"The broker {kind()} does not answer, so work starts late: {why[0]}"
     return ""
 
 
 def forget_old(limit: int = 1_000) -> int:
-    """Drop hints that no worker took in time, or took and lost; the sweep has repeated them since. Returns
-    how many.
+    """Delete hints that no worker took in time, or that a worker took and lost; a sweep has repeated them
+    since. Returns how many.
     """
     return 0 if settings.BROKER_URL else get().forget(OLD_S, limit)
 
@@ -84,16 +84,16 @@ def kind() -> str:
     scheme = settings.BROKER_URL.partition(":")[0]
     if scheme not in BROKERS:
         raise ImproperlyConfigured(
-            f"BROKER_URL begins with {scheme}: and may begin with redis:// or amqp://;"
-            " without it PostgreSQL is used"
+            f"BROKER_URL begins with {scheme}: but must begin with redis:// or amqp://;"
+            " unset it to use PostgreSQL"
         )
     return BROKERS[scheme]
 
 
 @functools.cache
 def get() -> Any:
-    """The broker of this process: dramatiq's, with `reach`, which raises when it is away. Making it connects
-    to nothing.
+    """The dramatiq broker of this process. Its `reach` raises if the broker is away. Creating it opens no
+    connection.
     """
     try:
         chosen = importlib.import_module(f"omoi_site.brokers.{kind().lower()}").Broker(
@@ -108,9 +108,7 @@ def get() -> Any:
 
 
 def middleware() -> list[Middleware]:
-    """No retries and no time limit: what a hint asks for is repeated by a sweep, and executors have limits of
-    their own.
-    """
+    """No retries and no time limit: a sweep repeats hints, and executors have their own limits."""
     return [Retries(max_retries=0), DbConnectionsMiddleware()]
 
 

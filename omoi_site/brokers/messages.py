@@ -1,4 +1,4 @@
-"""What a hint is as a message of dramatiq's."""
+"""Hints as dramatiq messages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from dramatiq import Message
 
-Hints = dict[str, set[int]]  # by actor: the ids it is to look at; an actor without ids looks for itself
+Hints = dict[str, set[int]]  # by actor: the ids to look at; an actor without ids finds its work itself
 QUEUE = "default"
 IDS = 500  # in one message
 

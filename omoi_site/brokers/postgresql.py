@@ -1,4 +1,4 @@
-"""The default: messages are rows beside our own, so a send is part of the transaction that makes it."""
+"""The default broker: a message is a row in our database, written by the sender's transaction."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Broker(theirs.PostgresBroker):
             ),
             results=False,
             middleware=middleware,
-            poll_interval=2.0,  # when its LISTEN is deaf
+            poll_interval=2.0,  # if its LISTEN connection is lost
             heartbeat_interval=2.0,
             heartbeat_ttl=10.0,
             maintenance_interval=5.0,
@@ -50,11 +50,11 @@ class Broker(theirs.PostgresBroker):
         )
 
     def enqueue(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:
-        """Inside a transaction of ours the message is part of it; else one try on the broker's own
+        """Inside a Django transaction the message is part of it; otherwise try once on the broker's own
         connection.
 
-        A worker acknowledges what it could not send on, so there Django's connection, perhaps a dead one,
-        must not be what sends.
+        A worker acknowledges a message even if forwarding it failed, so a worker must not send on Django's
+        connection, which may be dead.
         """
         if delay:
             message = message.copy(
@@ -84,7 +84,7 @@ class Broker(theirs.PostgresBroker):
 
 
 class Pool(ConnectionPool[Any]):
-    """Opened by its first use: a process that only sends has no use for it, nor for its threads."""
+    """Opened at its first use: a process that only sends hints needs neither the pool nor its threads."""
 
     used = False
 
@@ -96,7 +96,7 @@ class Pool(ConnectionPool[Any]):
 
 
 def connection_parameters() -> dict[str, Any]:
-    """How to connect: to Django's database, noticing a dead one within seconds."""
+    """Connection parameters for Django's database; a dead connection is noticed within seconds."""
     described = connection.settings_dict
     names = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
     return {

@@ -20,7 +20,7 @@ class Broker(theirs.RedisBroker):
             ),
             middleware=middleware,
             namespace="omoi",
-            # of a million commands; by default a dead worker's messages come back at one in a thousand
+            # per million commands: how often a dead worker's messages are requeued; the default is 1,000
             maintenance_chance=100_000,
             heartbeat_timeout=10_000,
         )

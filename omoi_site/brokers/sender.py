@@ -1,4 +1,4 @@
-"""Sends hints to a broker outside our database, from one thread a process, so that no act waits for it."""
+"""Sends hints to a broker outside our database, from one thread per process, so that no act waits for it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from omoi_site.brokers.messages import Hints, messages
 log = logging.getLogger(__name__)
 
 LONGEST_PAUSE_S = 10.0
-LAST_WORDS_S = 2.0  # how long a process that ends waits for its last hints to leave
-MOST_IDS = 50_000  # kept while the broker is away; the sweep finds the rest
+LAST_WORDS_S = 2.0  # how long an ending process waits for its last hints to be sent
+MOST_IDS = 50_000  # kept while the broker is away; a sweep finds the rest
 
 
 class Sender:
-    """Takes hints and returns at once; what cannot be sent is kept, joined and tried again.
+    """Takes hints and returns at once. Hints that cannot be sent are kept, merged and tried again.
 
     send_one: sends a message or raises.
     """
@@ -40,7 +40,7 @@ class Sender:
             self.turn.notify_all()
 
     def flush(self, timeout: float = LAST_WORDS_S) -> bool:
-        """Wait until all has left; False when that takes longer."""
+        """Wait until everything is sent; False on timeout."""
         with self.turn:
             return self.turn.wait_for(lambda: not self.kept and self.idle, timeout)
 
@@ -60,7 +60,7 @@ class Sender:
             with self.turn:
                 self.idle = True
                 if failed:
-                    log.warning("the broker does not take hints, they are kept: %s", failed)
+                    log.warning("the broker does not accept hints; they are kept: %s", failed)
                     self._keep(hints)
                     pause = min(LONGEST_PAUSE_S, pause * 2 or 0.5)
                 self.turn.notify_all()
@@ -70,10 +70,10 @@ class Sender:
                 pause = 0.0
 
     def _sent(self, hints: Hints) -> str:
-        """Send them; empty, or what went wrong."""
+        """Send them. Returns an empty string, or what went wrong."""
         try:
             for message in messages(hints):
                 self.send_one(message)
-        except Exception as error:  # each broker's client has failures of its own
+        except Exception as error:  # each broker's client has its own exceptions
             return f"{type(error).__name__} {error}"
         return ""
