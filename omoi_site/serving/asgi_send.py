@@ -1,6 +1,6 @@
-"""What is sent through the ASGI server: at once where there is room, and never to a client that has left.
+"""Writing to a client through the ASGI server: without waiting, and never to a client that has left.
 
-ASGI has no word for either: these reach behind `send` to the server's own side of the connection.
+ASGI offers neither, so these functions use uvicorn's object behind `send`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 def put(send: Send, message: dict[str, Any]) -> bool:
-    """Write at once, without a task or a timer; False, and nothing written, when the client would make us
-    wait.
-    """
+    """Write now, without a task or a timer. False, with nothing written, if that would have to wait."""
     notice_leaving(send)
     sending = send(message).__await__()
     try:
@@ -40,9 +38,9 @@ async def put_when_taken(send: Send, message: dict[str, Any]) -> None:
 
 
 def notice_leaving(send: Send) -> None:
-    """To a client that has gone nothing is written.
+    """Make sure that nothing is written to a client that has gone.
 
-    uvicorn hears of it a turn later, and writes meanwhile what it was asked for in one go before.
+    uvicorn learns of it one turn of the loop later, and until then would still write.
     """
     connection = getattr(send, "__self__", None)
     transport = getattr(connection, "transport", None)
@@ -51,7 +49,7 @@ def notice_leaving(send: Send) -> None:
 
 
 def cut_off(send: Send) -> None:
-    """Drop a client that does not read; a polite close would wait in the same full buffer."""
+    """Drop a client that does not read; a regular close would wait in the same full buffer."""
     connection = getattr(send, "__self__", None)
     if transport := getattr(connection, "transport", None):
         transport.abort()

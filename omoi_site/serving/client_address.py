@@ -1,4 +1,4 @@
-"""Clients by the address they come from."""
+"""The address by which a client is counted."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import ipaddress
 
 
 def network(address: str) -> str:
-    """The client's address as tries are counted by: of IPv6 the network, for one client has 2^64 of those;
-    empty where it is none.
+    """The address under which a client's tries are counted. For IPv6 it is the /64 network, since one client
+    may have 2^64 addresses. Empty if it is not an IP address.
     """
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])

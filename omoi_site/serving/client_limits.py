@@ -1,4 +1,4 @@
-"""How much of something each client may hold at a time, in this process."""
+"""Limits for each client in this process."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from omoi_site.errors import OmoiError
 
 
 class TooMuchAtOnce(OmoiError):
-    """This client holds as much as one may; the message says of what."""
+    """This client has reached a limit; the message says which."""
 
     code = "limit_reached"
     status = 429
-    title = "Too much at once"
-    next_action = "End some of your requests, or try again after a second."
+    title = "You have reached a limit"
+    next_action = "End some of your requests, or try again in a second."
 
 
 class Budget:
-    """`each` for every holder, an address or a principal; who has no name is not counted. `words` says of
-    what: `{each}` is filled in.
+    """At most `each` for every holder, which is an address or a principal; an empty name is not counted.
+    `words` is the error message, with a place for `{each}`.
     """
 
     def __init__(self, each: int, words: str) -> None:
@@ -29,7 +29,7 @@ class Budget:
         self.held: Counter[str] = Counter()
 
     def take(self, holder: str, amount: int = 1) -> None:
-        """Note that it holds so much more; raises TooMuchAtOnce, and then it does not."""
+        """Add `amount` to what the holder has; raises TooMuchAtOnce, and then adds nothing."""
         if not holder:
             return
         if self.held[holder] + amount > self.each:
@@ -47,7 +47,7 @@ class Budget:
 
     @contextlib.contextmanager
     def taken(self, holder: str) -> Iterator[None]:
-        """One of it, for as long as the block lasts."""
+        """Hold one for the duration of the block."""
         self.take(holder)
         try:
             yield
@@ -56,9 +56,9 @@ class Budget:
 
 
 class Bounds:
-    """What a web process bounds for each client."""
+    """The limits of a web process for each client."""
 
     def __init__(self, *, connections: int = 2000, waits: int = 500, body_bytes: int = 256 << 20) -> None:
-        self.requests = Budget(connections, "at most {each} requests at once from one address")
-        self.waits = Budget(waits, "at most {each} live sockets and requests that wait, each principal")
-        self.bytes = Budget(body_bytes, "at most {each} bytes of bodies at once, each principal")
+        self.requests = Budget(connections, "at most {each} requests at once are allowed from one address")
+        self.waits = Budget(waits, "at most {each} live sockets and waiting requests per key or person")
+        self.bytes = Budget(body_bytes, "at most {each} bytes of request bodies at once per key or person")

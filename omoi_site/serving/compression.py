@@ -1,5 +1,5 @@
-"""Pages and static files leave compressed for whoever takes that; answers of the API do not: a claim is
-small, and its time counts.
+"""Compression of pages and static files. Answers of the API are not compressed: a claim is small and must be
+fast.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ TEXT = ("text/", "image/svg", "application/json")  # a picture or a font is comp
 
 
 class Pages(GZipMiddleware):
-    """HTML, of a length that tells nothing about the secrets in it."""
+    """Compresses HTML, with a random length so that its size reveals no secret in it."""
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         if response.headers.get("Content-Type", "").startswith("text/html"):
@@ -29,7 +29,7 @@ class Pages(GZipMiddleware):
 
 
 class Static(WhiteNoiseMiddleware):
-    """Static files; each is compressed when it is first asked for, and kept."""
+    """Static files, each compressed at its first request and kept in memory."""
 
     @staticmethod
     def serve(static_file: StaticFile, request: HttpRequest) -> HttpResponseBase:

@@ -1,4 +1,4 @@
-"""Answers of the port itself: what is refused before a view sees it, or when no view can answer."""
+"""Answers that the server gives itself, before a view runs or when no view can answer."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class Stalled(OmoiError):
-    """The client stopped sending in the middle of its body."""
+    """The client stopped sending before the end of its body."""
 
     code = "stalled"
     status = 408
-    title = "The request was not sent to its end in time"
+    title = "The request body did not arrive in time"
 
 
 class StorageFull(OmoiError):
-    """A disk is full: of the database, or of temporary files. What was begun was undone."""
+    """The disk of the database or of temporary files is full. The work was rolled back."""
 
     code = "storage_full"
     status = 507
@@ -35,14 +35,14 @@ class StorageFull(OmoiError):
 
 
 def storage_full(error: BaseException | None) -> bool:
-    """Whether a disk without room is the reason for this error, or for one it came from."""
+    """Whether a full disk caused this error, or an error behind it."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
         if isinstance(error, OSError) and error.errno in NO_ROOM:
             return True
         if isinstance(error, psycopg.errors.DiskFull) or (
-            isinstance(error, psycopg.errors.InternalError_)  # a quota has no code of its own there
+            isinstance(error, psycopg.errors.InternalError_)  # PostgreSQL has no separate code for a quota
             and any(os.strerror(number) in str(error) for number in NO_ROOM)
         ):
             return True
@@ -55,21 +55,21 @@ class Away(OmoiError):
 
     code = "database_away"
     status = 503
-    title = "The database is away"
-    next_action = "Try again after a second."
+    title = "The database does not answer"
+    next_action = "Try again in a second."
 
 
 class Crash(OmoiError):
-    """Our own fault; the log says which."""
+    """A bug in Omoi; the log has the traceback."""
 
     code = "internal_error"
     status = 500
-    title = "Something went wrong on our side"
+    title = "Something went wrong in Omoi"
 
 
 def refusal(error: OmoiError, *, page: bool = False) -> tuple[Headers, bytes]:
-    """Headers and body of an answer that never reached a view: a problem document, or a line of text where a
-    person is to read it.
+    """Headers and body for a request that never reached a view: a problem document, or plain text for a
+    browser.
     """
     if page:
         kind, text = b"text/plain; charset=utf-8", f"{error.message}. {error.next_action}".rstrip().encode()
@@ -87,5 +87,7 @@ def refusal(error: OmoiError, *, page: bool = False) -> tuple[Headers, bytes]:
 
 
 def for_a_person(path: str, accept: bytes) -> bool:
-    """Whether a browser shows the answer: not what its scripts, agents and programs ask for."""
+    """Whether a browser will show the answer to a person. Requests of scripts, agents and programs do not
+    count.
+    """
     return not path.startswith("/api/") and b"text/html" in accept

@@ -1,8 +1,8 @@
 """Live updates inside one process: who follows which topic, and how a signal reaches them.
 
-A frame carries no content, only `{"topic": …, "cursor": …}`: whoever hears it fetches what it may see. A
-follower that does not take its frames costs nobody else anything: it is skipped, then told to fetch
-everything again, or cut off.
+A frame has no content, only `{"topic": …, "cursor": …}`; the client then fetches what it may see. A follower
+that does not read its frames slows nobody else down: it is skipped, and later told to fetch everything again,
+or cut off.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from omoi_site.serving.client_limits import Bounds, Budget
 from omoi_site.serving.long_polls import LongPolls
 
 RESYNC = "resync"  # in place of a topic: fetch everything again
-PATIENCE_S = 10.0  # so long may a follower not read
-ROUND = 200  # followers told before ordinary requests get their turn
+PATIENCE_S = 10.0  # how long a follower may fail to read
+ROUND = 200  # followers notified before the loop turns to ordinary requests
 
 
 @dataclass(frozen=True)
 class Change:
-    """What the journal got since a cursor: topics, the next cursor, what to ring for those who wait, and
-    whether rights changed; None instead of topics when it cannot tell.
+    """What was added to the journal since a cursor: topics, the next cursor, the wake-ups for waiting
+    clients, and whether rights changed. `topics` is None if they are not known.
     """
 
     topics: frozenset[str] | None
@@ -38,7 +38,7 @@ async def nothing() -> None: ...
 
 
 class Follower:
-    """One open socket: who it is, the topics it follows and whether it takes what it is sent.
+    """One open socket: its principal, the topics it follows, and whether it reads what it is sent.
 
     `sign_out` closes it.
     """
@@ -50,13 +50,13 @@ class Follower:
         self.viewer = viewer
         self.sign_out = sign_out
         self.topics: frozenset[str] = frozenset()
-        self.missed: set[str] | None = None  # rung while it is told what changed before; None: told at once
+        self.missed: set[str] | None = None  # rung while earlier changes are sent; None: send at once
         self.behind: asyncio.Task[None] | None = None
 
     def take(self, topics: list[str], frames: Frames) -> None:
-        """Hand over one frame a topic.
+        """Send one frame per topic.
 
-        Only the last one's cursor is past them all: a socket that breaks in between loses nothing.
+        Only the last frame's cursor is past all of them, so a socket that breaks in between misses nothing.
         """
         if self.missed is not None:
             self.missed.update(topics)
@@ -69,7 +69,7 @@ class Follower:
     def _put(self, message: dict[str, str]) -> bool:
         try:
             return put(self.send, message)
-        except Exception:  # it is closing: its own end of the line cleans up
+        except Exception:  # it is closing; its consumer cleans up
             return True
 
     async def _catch_up(self, cursor: str) -> None:
@@ -85,7 +85,7 @@ class Follower:
 
 
 class Frames:
-    """The messages of one round, each made once however many followers it has."""
+    """The messages of one round. Each is built once for all its followers."""
 
     def __init__(self, before: str, after: str) -> None:
         self.before, self.after = before, after
@@ -105,33 +105,29 @@ def frame(topic: str, cursor: str) -> dict[str, str]:
 
 
 class Hub:
-    """The followers of this process by topic, and the long polls of those who wait.
+    """The followers of this process by topic, and its long polls.
 
-    The pump rings; whoever opens a socket follows and leaves.
+    The pump calls `ring`; a consumer calls `enter`, `join` and `leave`.
     """
 
     def __init__(self, waits: Budget | None = None) -> None:
-        self.waits = waits or Bounds().waits  # open sockets, with the requests that wait, by principal
+        self.waits = waits or Bounds().waits  # open sockets and waiting requests, by principal
         self.long_polls = LongPolls()
-        self.cursor = ""  # what has been rung; empty before the first look
+        self.cursor = ""  # up to where changes were sent; empty before the first look
         self.followers: dict[str, set[Follower]] = {}
         self.signed_in: set[Follower] = set()  # also those that follow nothing
 
     def enter(self, follower: Follower) -> None:
-        """A socket of somebody who is known: it is looked after until it leaves."""
+        """Register the socket of a signed-in principal until it leaves."""
         self.signed_in.add(follower)
 
     def join(self, follower: Follower, topics: Iterable[str]) -> None:
-        """From now on nothing on these topics passes unnoticed, but the follower hears of it only once it is
-        `told`.
-        """
+        """Start to collect changes of these topics for the follower; `start_delivery` sends them."""
         follower.missed = set()
         self._follow(follower, frozenset(topics))
 
     def start_delivery(self, follower: Follower, topics: Iterable[str], change: Change) -> None:
-        """The rest of joining: these topics it may follow; of them hand over what changed before and
-        meanwhile.
-        """
+        """Complete `join` for the topics that it may follow: send what changed before and meanwhile."""
         missed, follower.missed = follower.missed or set(), None
         self._follow(follower, frozenset(topics))
         if change.topics is None or RESYNC in missed:
@@ -140,7 +136,7 @@ class Hub:
             follower.take(news, Frames(change.cursor, change.cursor))
 
     def forbid(self, follower: Follower, topics: Iterable[str]) -> None:
-        """It may follow these no longer."""
+        """Stop the follower's access to these topics."""
         self._follow(follower, follower.topics - frozenset(topics))
 
     def leave(self, follower: Follower) -> None:
@@ -150,9 +146,9 @@ class Hub:
             follower.behind.cancel()
 
     async def ring(self, change: Change) -> None:
-        """Tell everyone concerned.
+        """Notify the followers of these topics.
 
-        One look at the journal is one round: at most one frame a topic and follower.
+        One look at the journal is one round, with at most one frame for each topic and follower.
         """
         self.long_polls.ring(None if change.topics is None else change.waking)
         frames, self.cursor = Frames(self.cursor, change.cursor), change.cursor
@@ -167,7 +163,7 @@ class Hub:
                 await asyncio.sleep(0)
 
     def drain(self) -> None:
-        """The process ends: nobody waits any more, and a follower that does not read would hold it up."""
+        """The process is stopping: end all long polls, and cut off followers that do not read."""
         self.long_polls.close()
         for follower in self._concerned(None):
             if follower.behind:

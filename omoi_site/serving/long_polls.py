@@ -1,9 +1,9 @@
-"""Long polls: where clients wait for work, in the event loop, holding no thread and no database connection.
+"""Long polls: clients wait for work in the event loop, without a thread or a database connection.
 
-A queue's key says which topics wake it and, behind `#`, what is asked there: `work:OMO,work:PAY#3f2a`. All
-who wait in it ask the same, so "nothing" said to one is good for the others until it is woken again. That is
-why no herd runs when it is: a few are called, whoever got something calls the next, and whoever got nothing
-ends it.
+The key of a queue names the topics that wake it and, after `#`, the request: `work:OMO,work:PAY#3f2a`. All
+clients in a queue make the same request, so an empty answer to one holds for the others until the next ring.
+A ring therefore calls only a few clients. A client that got something calls the next one; a client that got
+nothing ends the round.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-# called by one wake-up of a queue, and looking at one time from all queues together: the other threads are
-# for other requests
+# how many clients one ring calls in a queue, and how many from all queues look at the same time; other
+# threads stay free for other requests
 AT_ONCE = 4
 LOOK_AFTER_S = (
     4.0,
     6.0,
-)  # without a ring one of a queue looks anyway: delays and expiries ring nobody, and a ring can be lost
+)  # without a ring, one client of a queue looks after this time: a ring can be lost, and delays ring nobody
 
 
 class Queue:
-    """Those who wait with one key, longest first."""
+    """The clients that wait with one key, longest first."""
 
     def __init__(self, topics: Sequence[str]) -> None:
         self.topics = topics
         self.waiters: dict[Waiter, None] = {}
-        self.looked = 0.0  # when one of it was last told that there is nothing
+        self.looked = 0.0  # when a client of it last got an empty answer
 
 
 class Waiter:
-    """One client in a queue, with the credential it came with: `turn` comes true when it shall look, false
-    when it need not wait any more.
+    """One client in a queue, with its credential. `turn` becomes True when the client should look, and False
+    when it should stop waiting.
     """
 
     def __init__(self, names: Sequence[str], holder: str) -> None:
@@ -45,15 +45,15 @@ class Waiter:
 
 
 class LongPolls:
-    """The queues of this process by key, and what has woken them."""
+    """The queues of this process by key, and the rings that woke them."""
 
     def __init__(self) -> None:
-        self.number = 0  # rings so far: read it before looking, and no ring falls between
+        self.number = 0  # rings so far; a caller reads it before it looks, so that it misses no ring
         self.rung: dict[str, int] = {}  # the last ring of each topic
         self.rung_all = 0
         self.queues: dict[str, Queue] = {}
         self.keys_of_topic: dict[str, set[str]] = {}  # keys by topic
-        self.due: deque[Waiter] = deque()  # called, and waiting for one of those who look to be done
+        self.due: deque[Waiter] = deque()  # called, but waiting until another client has looked
         self.looking = 0
         self.closed = False
 
@@ -62,7 +62,7 @@ class LongPolls:
         return len({waiter for queue in self.queues.values() for waiter in queue.waiters}) + len(self.due)
 
     def ring(self, topics: Iterable[str] | None) -> None:
-        """There may be something for the queues of these topics; None: at any."""
+        """Wake the queues of these topics; None: all queues."""
         self.number += 1
         if topics is None:
             self.rung_all, keys = self.number, set(self.queues)
@@ -73,11 +73,11 @@ class LongPolls:
             self._call_some(key, AT_ONCE)
 
     def holders(self) -> set[str]:
-        """The credentials of those who wait."""
+        """The credentials of the waiting clients."""
         return {waiter.holder for queue in self.queues.values() for waiter in queue.waiters}
 
     def call(self, holders: set[str]) -> None:
-        """Whoever waits with one of these credentials shall look: it may be good for nothing any more."""
+        """Let the clients with these credentials look, because the credential may not be valid any more."""
         for waiter in {
             waiter for queue in self.queues.values() for waiter in queue.waiters if waiter.holder in holders
         }:
@@ -86,9 +86,9 @@ class LongPolls:
     async def turn(
         self, names: Sequence[str], seen: int, until: float, gone: asyncio.Future[Any], holder: str = ""
     ) -> bool:
-        """Wait in these queues, having looked when `seen` was the number.
+        """Wait in these queues; `seen` is the `number` before the client last looked.
 
-        True: look again now, then say `looked`. False: no more of it.
+        True: look again now, then call `looked`. False: stop waiting.
         """
         if self.closed:
             return False
@@ -120,19 +120,21 @@ class LongPolls:
             return waiter.turn.done() and waiter.turn.result()
         finally:
             self._leave(waiter)
-            if waiter.called and not waiter.turn.done():  # it left before its turn came: somebody else's then
+            if waiter.called and not waiter.turn.done():  # it left before its turn: give the turn to another
                 self.due.remove(waiter)
                 self._call_next(names)
 
     def looked(self, names: Sequence[str], *, nothing: bool) -> None:
-        """Whose turn it was has looked. Where there was something there may be more: the next one's turn."""
+        """A client has used its turn. If it found something there may be more, so the next client gets a
+        turn.
+        """
         self.looking -= 1
         if not nothing:
             self._call_next(names)
         self._admit()
 
     def close(self) -> None:
-        """The process ends: nobody waits any more."""
+        """The process is stopping: end all waits."""
         self.closed = True
         for waiter in [*self.due, *(waiter for queue in self.queues.values() for waiter in queue.waiters)]:
             if not waiter.turn.done():

@@ -1,9 +1,8 @@
-"""The doorbell of the journal: one connection a process that listens, looks what is new, and has the hub tell
-of it.
+"""Follows the journal: one connection per process listens for NOTIFY, reads what is new, and passes it to the
+hub.
 
-Before it tells anything it has looked, a few seconds ago at most and at once when the journal says that
-rights changed, who may still hear it. The connection is its own and not a request thread's: signals arrive
-also when every thread is busy, and a look costs no thread.
+Rights are checked at most a few seconds before a change is sent, and at once when the journal says that
+rights changed. The pump has its own connection, so signals arrive even when every request thread is busy.
 """
 
 from __future__ import annotations
@@ -20,10 +19,10 @@ import psycopg
 
 from omoi_site.serving.hub import Change, Hub
 
-GATHER_S = 0.05  # between two looks: one frame a topic, however busy the journal
-QUIET_S = 2.0  # without a ring, look anyway
-RIGHTS_S = 2.0  # how old what is known of rights may be when something is told
-LOOK_S = 12.0  # a look that takes longer has lost its server
+GATHER_S = 0.05  # between two looks; so a topic gets one frame per look, however busy the journal is
+QUIET_S = 2.0  # look after this time even without a ring
+RIGHTS_S = 2.0  # how old the check of rights may be when a change is sent
+LOOK_S = 12.0  # a look that takes longer means that the server is lost
 PAUSES_S = (0.05, 2.0)  # before connecting again: first and longest
 
 Link = psycopg.AsyncConnection[Any]
@@ -32,8 +31,9 @@ log = logging.getLogger(__name__)
 
 
 class Pump:
-    """Feeds `hub` until it is cancelled. `recheck` takes from it who may hear no more; `address` are libpq's
-    parameters; `lost` is called when the database goes away."""
+    """Feeds `hub` until it is cancelled. `recheck` removes followers that lost their rights; `address` has
+    libpq's parameters; `lost` is called when the database goes away.
+    """
 
     def __init__(
         self,
@@ -57,9 +57,9 @@ class Pump:
             await asyncio.wait([self.task], timeout=2)
 
     def health(self) -> str:
-        """Empty, or what is wrong."""
+        """Empty if all is well, else what is wrong."""
         if self.deaf_since and (seconds := time.monotonic() - self.deaf_since) > 5:
-            return f"live pages have heard nothing of the journal for {seconds:.0f} s"
+            return f"live pages have received nothing from the journal for {seconds:.0f} s"
         return ""
 
     async def run(self) -> None:
@@ -70,9 +70,9 @@ class Pump:
                     pause = PAUSES_S[0]
                     await self.follow(link)
             except (psycopg.Error, OSError, TimeoutError) as error:
-                log.warning("the journal's doorbell is away: %s", type(error).__name__)
+                log.warning("the connection that follows the journal is lost: %s", type(error).__name__)
             except Exception:
-                log.exception("the journal's doorbell broke")
+                log.exception("following the journal failed")
             if self.deaf_since is None:
                 self.deaf_since = time.monotonic()
                 self.lost()
@@ -88,18 +88,18 @@ class Pump:
                 "SELECT set_config('statement_timeout', '10s', false), set_config('lock_timeout', '500ms',"
                 " false)"
             )
-            # Two statements, asked again and again: a plan for any values does, and is made once.
+            # The same two statements run again and again, so one generic plan is enough.
             await link.execute("SET plan_cache_mode = force_generic_plan")
-            await link.execute("LISTEN omoi_events")  # before the first look: no ring falls in between
+            await link.execute("LISTEN omoi_events")  # before the first look, so that no ring is missed
         except BaseException:
             await link.close()
             raise
         return link
 
     async def follow(self, link: Link) -> None:
-        """Look, tell, wait for a ring.
+        """Look, notify, wait for a ring.
 
-        The cursor outlives the connection: after a loss the first look tells of all that was missed.
+        The cursor outlives the connection: after a loss, the first look finds everything that was missed.
         """
         while True:
             try:
@@ -110,7 +110,7 @@ class Pump:
                     self.rechecked = began
             except (
                 psycopg.errors.LockNotAvailable
-            ):  # a table is being changed: nothing is told before rights are known again
+            ):  # a table is being altered: nothing is sent until rights can be read again
                 continue
             await self.hub.ring(change)
             self.deaf_since = None
@@ -126,6 +126,6 @@ class Pump:
             except (
                 psycopg.DataError,
                 psycopg.errors.QueryCanceled,
-            ) as error:  # no cursor of this database, or too much for the time
+            ) as error:  # the cursor is of another database, or there is too much to read in time
                 log.warning("live pages start over: %s", type(error).__name__)
                 return await self.look(link, "")

@@ -1,8 +1,7 @@
-"""Whether this process can do its work, and what is in the way: for whoever routes requests to it or waits
-for it.
+"""Whether this process can do its work, and if not, why: for load balancers and for scripts that wait.
 
-Asked by anybody, so it is cheap to ask: one thread with one connection of its own looks at most once a
-second, also when every request thread is busy, and the answer comes in time even when the database does not.
+Anybody may ask, so it is cheap: one thread with its own connection looks at most once a second, even when
+every request thread is busy. The answer comes in time even when the database does not answer.
 """
 
 from __future__ import annotations
@@ -27,15 +26,15 @@ from omoi_site.setup import paths
 LIMIT_S = 2.0
 FRESH_S = 1.0
 LEAST_ROOM = 200 << 20
-LOGIN = re.compile(r"//[^/@\s]*@")  # of an address in somebody's error message
+LOGIN = re.compile(r"//[^/@\s]*@")  # in an address inside an error message
 
 Check = Callable[[], str]
 log = logging.getLogger(__name__)
 
 
 class Readiness:
-    """Runs `checks`, in order, by name: each returns "" or a sentence. Those after `database` are not made
-    without one.
+    """Runs `checks` by name, in order; each returns "" or a sentence. Those after `database` run only if it
+    passed.
     """
 
     def __init__(self, checks: dict[str, Check]) -> None:
@@ -46,7 +45,7 @@ class Readiness:
         self.began = float("-inf")
 
     async def ask(self) -> dict[str, str]:
-        """What each check says; one that takes too long is named."""
+        """The result of each check. One that takes too long says so."""
         now = time.monotonic()
         if self.looking is None or (self.looking.done() and now - self.began > FRESH_S):
             self.began = now
@@ -72,13 +71,13 @@ class Readiness:
             return LOGIN.sub("//", check())
         except Exception as error:
             log.warning("the check %s failed: %s", name, error)
-            return f"could not be looked at: {type(error).__name__}"
+            return f"could not be checked: {type(error).__name__}"
 
 
 def database() -> str:
     """Whether the database answers and takes writes.
 
-    Bounds this thread's statements too: they must be done in time or not at all.
+    It also sets this thread's statement timeout.
     """
     try:
         row = sql.one(
@@ -91,7 +90,7 @@ def database() -> str:
     return (
         ""
         if row and row["read_only"] == "off"
-        else "PostgreSQL takes no writes: point DATABASE_URL at the primary server"
+        else "PostgreSQL is read-only: point DATABASE_URL at the primary server"
     )
 
 
@@ -101,7 +100,7 @@ def shipped() -> frozenset[tuple[str, str]]:
 
 
 def migrations() -> str:
-    """Whether the database has the shape this code expects."""
+    """Whether all migrations are applied."""
     try:
         applied = {(row["app"], row["name"]) for row in sql.rows("SELECT app, name FROM django_migrations")}
     except ProgrammingError:
@@ -121,7 +120,7 @@ def embedded_server(home: Path) -> str:
     data_folder = paths.data_folder(home)
     try:
         os.kill(int((data_folder / "data" / "postmaster.pid").read_text().split()[0]), 0)
-    except PermissionError:  # of another account: alive, or not for us to know
+    except PermissionError:  # it belongs to another account: assume that it is alive
         pass
     except (OSError, ValueError, IndexError):
         return (

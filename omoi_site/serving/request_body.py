@@ -1,4 +1,4 @@
-"""The body of a request, read to its end before anything is done with it."""
+"""Reads the whole body of a request before a view runs."""
 
 from __future__ import annotations
 
@@ -18,23 +18,21 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 KIB, MIB = 1 << 10, 1 << 20
 CHUNK = 64 * KIB
-LIMITS = {  # by the address; with room for the form around a file
+LIMITS = {  # by path; with room for the form around a file
     re.compile(r"/api/v1/tickets/[^/]+/artifacts"): 100 * MIB + CHUNK,
     re.compile(r"/api/v1/imports"): 50 * MIB + CHUNK,
 }
 LIMIT = MIB
-LEFT_OVER = (
-    256 * MIB
-)  # how much of a refused body is read and dropped, so that its sender can read the refusal
-TOTAL_S = 60.0  # in which a body must have come; LARGE_TIMES as long where files are taken
+LEFT_OVER = 256 * MIB  # how much of a refused body is read and dropped, so that its sender can read the error
+TOTAL_S = 60.0  # for a body to arrive; LARGE_TIMES as long where files are accepted
 LARGE_TIMES = 10
-STALLED_S = 20.0  # without a byte in either direction a client is given up
+STALLED_S = 20.0  # a client that neither sends nor reads for so long is dropped
 
-tempfile.gettempdir()  # chosen now: later a disk that is full would be passed over for the working directory
+tempfile.gettempdir()  # choose the folder now: on a full disk, Python would take the working directory
 
 
 class Gone(Exception):
-    """The client left: nobody is there to answer."""
+    """The client has left, so there is nobody to answer."""
 
 
 async def unbounded(amount: int) -> None: ...
@@ -42,14 +40,14 @@ async def unbounded(amount: int) -> None: ...
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a body may take: in seconds without a byte, and in all."""
+    """How long a body may take: seconds without a byte, and seconds in total."""
 
     stalled_s: float = STALLED_S
     total_s: float = TOTAL_S
 
     async def receive(self, receive: Receive, over: float) -> dict[str, Any]:
-        """The next message; raises Stalled when it does not come in time, `over` being the end of that on the
-        loop's clock.
+        """The next message. Raises Stalled if it does not come in time; `over` is the deadline on the loop's
+        clock.
         """
         left = over - asyncio.get_running_loop().time()
         try:
@@ -65,14 +63,14 @@ class Patience:
 
 
 def announced(scope: Scope) -> int:
-    """The length of the body by its headers; 0 where they do not say."""
+    """The length of the body that the headers announce; 0 if they announce none."""
     return next(
         (int(value) for name, value in scope["headers"] if name == b"content-length"), 0
     )  # the server has checked the number
 
 
 def size_limit(scope: Scope, limit: int = LIMIT) -> int:
-    """How many bytes this request may bring; refused at once when it announces more."""
+    """How many bytes the body of this request may have. Raises TooLarge if the headers announce more."""
     limit = next(
         (most for address, most in LIMITS.items() if address.fullmatch(scope["path"].rstrip("/"))), limit
     )
@@ -83,7 +81,7 @@ def size_limit(scope: Scope, limit: int = LIMIT) -> int:
 
 def too_large(limit: int) -> TooLarge:
     size = f"{limit // MIB} MiB" if limit >= MIB else f"{limit // KIB} KiB"
-    return TooLarge(f"the body is over the limit of {size} for this address", limit_bytes=limit)
+    return TooLarge(f"the body is larger than the limit of {size} for this address", limit_bytes=limit)
 
 
 async def read(
@@ -93,8 +91,8 @@ async def read(
     hold: Callable[[int], Awaitable[None]] = unbounded,
     announced: int = 0,
 ) -> tuple[IO[bytes], int]:
-    """The whole body and its length: in memory to 1 MiB, then in a file without a name. `hold` is asked
-    before that many bytes are kept.
+    """The whole body and its length: up to 1 MiB in memory, beyond that in an unnamed file. `hold` is called
+    before so many bytes are kept.
     """
     body, length = tempfile.SpooledTemporaryFile(MIB), 0  # noqa: SIM115  (closed when the request is over)
     over = asyncio.get_running_loop().time() + patience.total_s
@@ -123,7 +121,7 @@ async def read(
 
 
 async def drop(receive: Receive, patience: Patience) -> None:
-    """Read what is left of a refused body and forget it, up to a measure."""
+    """Read and drop the rest of a refused body, up to a limit."""
     left, over = LEFT_OVER, asyncio.get_running_loop().time() + patience.total_s
     while left > 0:
         message = await patience.receive(receive, over)

@@ -1,5 +1,5 @@
-"""The SQL of one request, on demand: `?sql` on any address answers with the statements instead of the page.
-In development only.
+"""The SQL of one request, in development only: with `?sql`, any address answers with its statements instead
+of the page.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Handler = Callable[[HttpRequest], HttpResponse]
 
 
 class Statements:
-    """What a connection was asked, with its parameters filled in, and how long each took."""
+    """The statements of a connection with their parameters filled in, and how long each took."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -42,18 +42,18 @@ class Statements:
 
 
 def request_sql_middleware(handle: Handler) -> Handler:
-    """The outermost one, so that statements of the others are seen too."""
+    """The outermost middleware, so that it also records the statements of the others."""
 
     def answer(request: HttpRequest) -> HttpResponse:
         parts = request.META.get("QUERY_STRING", "").split("&")
         if "sql" not in parts or not is_loopback(request.META.get("REMOTE_ADDR", "")):
             return handle(request)
-        parts.remove("sql")  # views refuse what they do not know
+        parts.remove("sql")  # views refuse parameters that they do not know
         request.META["QUERY_STRING"] = "&".join(parts)
         statements = Statements()
         with connection.execute_wrapper(statements):
             response = handle(request)
-        if response.has_header("X-Wait"):  # it waits, and is asked again
+        if response.has_header("X-Wait"):  # the request waits; the view will run again
             return response
         head = (
             f"-- {request.method} {request.get_full_path()} answered {response.status_code}:"

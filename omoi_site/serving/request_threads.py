@@ -1,4 +1,4 @@
-"""The request threads: fixed sets, and the only ones of a web process that touch the database."""
+"""The request threads: fixed pools, and the only threads of a web process that use the database."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from django.db import close_old_connections, connections
 
 from omoi_site.errors import OmoiError
 
-WAITING = 64  # calls in line beyond the threads: past that, refusing is kinder than queueing
+WAITING = 64  # calls that may wait for a thread; beyond that a quick refusal is better than a long wait
 
 
 class Busy(OmoiError):
-    """Every thread is taken and the line is full."""
+    """Every thread is busy and the queue is full."""
 
     code = "busy"
     status = 503
-    title = "Too many requests at once"
+    title = "Omoi is busy"
     next_action = "Try again after a second."
 
 
@@ -33,7 +33,7 @@ class Turn(asyncio.Future[Any]):
         self._waits = [True]
 
     def begin(self) -> bool:
-        """True to one only: the thread that takes the call up, or whoever drops it before that happens."""
+        """True for one caller only: the thread that starts the call, or the one that cancels it first."""
         try:
             return self._waits.pop()
         except IndexError:
@@ -41,8 +41,8 @@ class Turn(asyncio.Future[Any]):
 
 
 class Threads:
-    """Runs calls of the event loop in `count` threads, each after `begin`; each keeps one database
-    connection, so connections are countable.
+    """Runs calls of the event loop in `count` threads. Each thread first calls `begin` and keeps one database
+    connection, so the number of connections is fixed.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Threads:
         self.name = name
         self.begin = begin
         self.room = count + waiting
-        self.busy = 0  # calls without an answer: running and in line
+        self.busy = 0  # calls without an answer: running and queued
         self.generation = 0
         self.calls: SimpleQueue[tuple[Turn, Callable[..., Any], tuple[Any, ...]] | None] = SimpleQueue()
         self.running: list[threading.Thread] = []
@@ -70,9 +70,7 @@ class Threads:
             thread.start()
 
     def run(self, call: Callable[..., Any], *args: Any) -> Turn:
-        """The answer of `call(*args)`, to be awaited; refused with Busy rather than kept in line for too
-        long.
-        """
+        """Run `call(*args)` and return its answer, to be awaited. Raises Busy if too many calls wait already."""
         if self.busy >= self.room:
             raise Busy()
         turn = Turn(loop=asyncio.get_running_loop())
@@ -82,7 +80,7 @@ class Threads:
         return turn
 
     def renew(self) -> None:
-        """The database was away: each thread opens a new connection before its next call."""
+        """Call it when the database was away: each thread opens a new connection before its next call."""
         self.generation += 1
 
     def stop(self) -> None:
@@ -96,14 +94,14 @@ class Threads:
 
     def _work(self) -> None:
         generation = self.generation
-        with contextlib.suppress(Exception):  # whoever needs what it could not do is told then
+        with contextlib.suppress(Exception):  # a call that needs the connection will fail and say so
             self.begin()
         while job := self.calls.get():
             if generation != self.generation:
                 generation = self.generation
                 connections.close_all()
             self._take_up(*job)
-            job = None  # what it carried must not live until the next one
+            job = None  # free the call's data before waiting for the next one
         connections.close_all()
 
     def _take_up(self, turn: Turn, call: Callable[..., Any], args: tuple[Any, ...]) -> None:
@@ -117,7 +115,7 @@ class Threads:
             close_old_connections()
         except BaseException as raised:
             error = raised
-        with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits any more
+        with contextlib.suppress(RuntimeError):  # the loop has ended, so nobody waits for the answer
             turn.get_loop().call_soon_threadsafe(_settle, turn, answer, error)
 
 

@@ -1,7 +1,7 @@
-"""The port: uvicorn, and what it leaves open.
+"""The server: uvicorn, with limits that it does not have.
 
-A connection that never sends a whole request head is closed, one that never takes the rest of its answer is
-dropped, and a stop is announced to whoever watches /readyz before the door shuts.
+A connection that never sends a whole request head is closed. One that never reads the rest of its answer is
+dropped. Before the port closes, /readyz announces the stop.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from omoi_site.serving.request_body import LEFT_OVER
 
 HEAD_S = 15.0
 HEAD = 64 << 10  # bytes of a request's line and headers
-FRAMING = 8  # bytes of chunk sizes a byte of body: enough for chunks of one byte each
-LINGER_S = 5.0  # in which a client that was refused may send on before it reads
+FRAMING = 8  # bytes of chunk framing per byte of body: enough for chunks of one byte each
+LINGER_S = 5.0  # how long a refused client may go on sending before it reads
 SOCKETS = 2000
 SWEEP_TICKS = 200  # uvicorn ticks ten times a second
 
 
 class HeadTooLong(OmoiError):
-    """The line and headers of a request are over the limit, or what frames its chunks."""
+    """The request line and headers, or the framing of the chunks, are larger than the limit."""
 
     code = "head_too_long"
     status = 431
-    title = "The headers of the request are too long"
-    next_action = f"Send {HEAD >> 10} KiB of headers at most, address included."
+    title = "The request headers are too long"
+    next_action = f"Send at most {HEAD >> 10} KiB of headers, including the address."
 
 
 class Connection(HttpToolsProtocol):
@@ -48,16 +48,14 @@ class Connection(HttpToolsProtocol):
 
     impatience: asyncio.TimerHandle | None = None
     url = b""
-    address = ""  # counted under; empty: not counted
-    beside = 0  # bytes that came with this message and are no body: the head, what frames chunks, trailers
+    address = ""  # the address it is counted under; empty: not counted
+    beside = 0  # bytes of this message that are not body: the head, chunk framing, trailers
     body = 0
     refused: OmoiError | None = None
     dropped = 0
 
-    sockets = Budget(SOCKETS, "at most {each} connections from one address")
-    trusted = _TrustedHosts(
-        ""
-    )  # proxies: behind one there are many clients, and its connections are its own affair
+    sockets = Budget(SOCKETS, "at most {each} connections are allowed from one address")
+    trusted = _TrustedHosts("")  # proxies: many clients share one, so its connections are not limited
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]
@@ -71,7 +69,7 @@ class Connection(HttpToolsProtocol):
         self.address = address
         self.sockets.held[address] += 1
         if (held := self.sockets.held[address]) > 2 * self.sockets.each:
-            self.transport.abort()  # not even told any more
+            self.transport.abort()  # too many even to send an error
         elif held > self.sockets.each:
             self.refuse(self.sockets.refusal)
 
@@ -89,7 +87,7 @@ class Connection(HttpToolsProtocol):
         self.head_came()
         super().handle_websocket_upgrade()
         live: Any = self.transport.get_protocol()
-        live.address, self.address = self.address, ""  # it is counted there from now on
+        live.address, self.address = self.address, ""  # from now on it is counted there
 
     def data_received(self, data: bytes) -> None:
         if self.refused:
@@ -101,7 +99,7 @@ class Connection(HttpToolsProtocol):
         super().data_received(data)
         if not self.refused and self.beside > HEAD + FRAMING * self.body:
             self.refuse(HeadTooLong())
-        if self.idle and not self.impatience:  # bytes that begin nothing must not keep a connection open
+        if self.idle and not self.impatience:  # bytes that begin no request must not keep a connection open
             self.expect_head()
 
     @property
@@ -142,20 +140,20 @@ class Connection(HttpToolsProtocol):
             self.impatience = None
 
     def send_400_response(self, msg: str) -> None:
-        """What the parser refuses never reaches the application: answer in the application's words."""
-        fault = sys.exc_info()[1]  # uvicorn calls this while it handles what the parser raised
+        """The parser refuses this before the application sees it, so answer here in the application's
+        format.
+        """
+        fault = sys.exc_info()[1]  # uvicorn calls this while it handles the parser's exception
         reason = fault.__context__ if fault else None
         self.refuse(reason if isinstance(reason, HeadTooLong) else Malformed("the request is not valid HTTP"))
 
     def refuse(self, error: OmoiError) -> None:
-        """Answer, and close once the client has read it: closing on bytes that were not read would reset the
-        connection under the answer.
+        """Answer, and close once the client has read the answer. Closing while unread bytes are left would
+        reset the connection before that.
         """
         self.refused = error
         self.head_came()
-        if (
-            self.cycle and not self.cycle.response_complete
-        ):  # the application is at it: there is no room for another answer
+        if self.cycle and not self.cycle.response_complete:  # the application is already answering
             self.transport.abort()
             return
         headers, text = refusal(error)
@@ -180,9 +178,9 @@ class Live(WebSocketsSansIOProtocol):
 
 
 class Server(uvicorn.Server):
-    """A server that says so before it stops.
+    """A server that announces its stop.
 
-    `drain` is called at once; the door shuts `drain_s` later, at a second signal now.
+    At a signal it calls `drain` and closes the port `drain_s` later; at a second signal it closes now.
     """
 
     def __init__(
@@ -216,9 +214,7 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
     def sweep(self) -> None:
-        """Drop connections that were closing at the last look and still are: their clients do not read the
-        rest.
-        """
+        """Drop connections that were already closing at the last sweep: their clients do not read the rest."""
         closing: set[Any] = {
             connection for connection in self.server_state.connections if connection.transport.is_closing()
         }
@@ -236,15 +232,15 @@ def serve(
     ready: Callable[[], None],
     sockets: int = SOCKETS,
 ) -> None:
-    """Serve on a bound socket until a signal says otherwise; of one address so many `sockets` at a time, a
-    trusted proxy aside.
+    """Serve on a bound socket until a signal comes. `sockets` limits the connections of one address, except
+    those of a trusted proxy.
     """
-    trusted = os.environ.get("FORWARDED_ALLOW_IPS", "")  # else any local program could claim any address
+    trusted = os.environ.get("FORWARDED_ALLOW_IPS", "")  # else a local program could claim any address
     Connection.trusted, Connection.sockets.each = _TrustedHosts(trusted), sockets
     config = uvicorn.Config(
         application,
         http=Connection,
-        ws=Live,  # its send writes nothing when it would wait: the hub counts on that
+        ws=Live,  # its send writes nothing if it would have to wait; the hub relies on that
         ws_max_size=64 << 10,
         ws_per_message_deflate=False,
         lifespan="on",
@@ -278,7 +274,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def raise_file_limit() -> None:
-    """As many open connections as this process may have: the usual soft limit of 1,024 is for `select`."""
+    """Raise the limit of open files to the hard limit: the usual soft limit of 1,024 exists for `select`."""
     import resource  # absent on Windows
 
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -1,9 +1,8 @@
-"""Requests that hash a password: a few threads of its own, because hashing one takes most of a second of a
-core.
+"""Requests that hash a password have a few threads of their own, because one hash keeps a core busy for most
+of a second.
 
-Whoever sends passwords, however many and however fast, takes these threads and no other. Of one address only
-a few wait in line, so that it cannot fill the line either. How often a password may be tried at all is
-counted in the database, for all processes.
+A client that sends many passwords can use up only these threads. Only a few requests of one address may wait,
+so one client cannot fill the queue. The limit of tries is counted in the database, for all processes.
 """
 
 from __future__ import annotations
@@ -19,14 +18,14 @@ from omoi_site.serving.request_body import CHUNK, Receive, Scope
 from omoi_site.serving.request_threads import Threads
 from omoi_site.serving.wsgi_bridge import Bridge
 
-# Every address whose POST hashes a password; what is refused or redirected there is not worth telling apart.
+# Every path whose POST may hash a password, including requests that are then refused or redirected.
 HASHES = re.compile(r"/login/|/admin/password_change/|/admin/auth/user/(?:add|[^/]+/password)/")
-WAITING = 16  # in line beyond the threads
-AT_ONCE = 3  # of one address, running and in line
+WAITING = 16  # may wait for a thread
+AT_ONCE = 3  # of one address, running and waiting
 
 
 class TooManyAtOnce(OmoiError):
-    """This address has several passwords in line already."""
+    """This address already has several sign-ins waiting."""
 
     code = "limit_reached"
     status = 429
@@ -41,7 +40,7 @@ def hashes_a_password(scope: Scope) -> bool:
 
 
 class SignInBridge(Bridge):
-    """The bridge for requests that hash a password."""
+    """Passes requests that hash a password to their own threads."""
 
     limit = CHUNK
 

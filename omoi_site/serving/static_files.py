@@ -1,4 +1,4 @@
-"""Static files straight from the source tree: nothing to collect, and a changed file has a new address."""
+"""Serves static files from the source tree: no collectstatic, and a changed file gets a new address."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.contrib.staticfiles.storage import StaticFilesStorage
 
 
 class Versioned(StaticFilesStorage):
-    """`{% static %}` adds the content's hash, so that browsers may keep a file and still see the next one at
+    """`{% static %}` adds a hash of the content, so browsers may cache a file and still load a new version at
     once.
     """
 

@@ -1,8 +1,8 @@
 """From the ASGI server to Django's WSGI handler, so that a client never holds a thread.
 
-The body is read before a thread is taken, what leaves the thread is complete, and it goes out at the client's
-own speed. A view that has nothing to say yet answers `X-Wait: queue… seconds`: the client waits here, and the
-view is asked again when one rings, until it answers something else or the time is over.
+The body is read before a thread is taken. The thread returns a complete answer, which is sent at the client's
+own speed. A view with nothing to answer yet returns `X-Wait: queue… seconds`. The client then waits here, and
+the view runs again at each ring of a queue, until it answers or the time is over.
 """
 
 from __future__ import annotations
@@ -45,19 +45,20 @@ from omoi_site.serving.request_body import (
 from omoi_site.serving.request_threads import Busy, Threads, Turn
 from omoi_site.serving.wsgi_call import Answer, Wsgi, check_text, environ, respond
 
-PAUSE_S = 0.5  # before a client that waits is tried again when no thread is to be had
+PAUSE_S = 0.5  # before a waiting client is tried again when no thread is free
 WAIT = b"x-wait"
-PRINCIPAL = b"x-principal"  # whom a wait or a body is counted for; never leaves the server
-# in the environ: say only whether this may be sent, with 204 and who sends it; the body comes afterwards
+PRINCIPAL = b"x-principal"  # the principal a wait or a body is counted for; not sent to clients
+# in the environ: only decide whether this may be sent, and answer 204 with the principal; the body comes
+# afterwards
 ADMISSION = "omoi.admission"
-FREE = CHUNK  # bytes of a body that anybody may send
-LOOKS = "omoi.looks"  # in the environ: the client can wait, and the view has been asked so many times before
+FREE = CHUNK  # bytes of a body that are accepted without a principal
+LOOKS = "omoi.looks"  # in the environ: the client can wait, and the view has run so many times before
 
 log = logging.getLogger(__name__)
 
 
 class Answered(Exception):
-    """Asked before its body is read, the application refused the request with this answer."""
+    """The application refused the request with this answer before its body was read."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer[0])
@@ -67,10 +68,10 @@ class Answered(Exception):
 class Bridge:
     """The ASGI application that hands ordinary requests to `wsgi`, in the request threads.
 
-    asks: whether `wsgi` knows ADMISSION, and is asked before more than a little of a body is kept.
+    asks: whether `wsgi` supports ADMISSION, so that it can refuse before much of a body is kept.
     """
 
-    limit = LIMIT  # bytes of a body, where the address has no limit of its own
+    limit = LIMIT  # bytes of a body, for paths without their own limit
 
     def __init__(
         self,
@@ -101,7 +102,7 @@ class Bridge:
                     await self.threads.run(memory.give_back)
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> int:
-        """Answer one request; how many bytes of it or of its answer were in memory."""
+        """Answer one request. Returns how many bytes of its body or answer were in memory."""
         body: IO[bytes] | None = None
         length = 0
         unread: Receive | None = receive
@@ -130,7 +131,7 @@ class Bridge:
         return length
 
     def patience_with(self, limit: int) -> Patience:
-        """For files ten times that for other bodies."""
+        """The time limits: ten times longer for files."""
         return (
             self.patience
             if limit <= LIMIT
@@ -138,7 +139,7 @@ class Bridge:
         )
 
     async def admit(self, scope: Scope) -> str:
-        """Who may send this body, before it is read; raises Answered with a refusal."""
+        """The principal that may send this body, before it is read. Raises Answered with a refusal."""
         if not self.asks:
             return network((scope.get("client") or ("",))[0])
         answer = await self.in_a_thread({**environ(scope, io.BytesIO(), 0), ADMISSION: True})
@@ -147,8 +148,8 @@ class Bridge:
         return principal
 
     async def answer(self, env: dict[str, Any], receive: Receive) -> Answer:
-        """What the view answers, at once or after a wait."""
-        seen = self.long_polls.number  # before the view looks: no ring falls between
+        """The answer of the view, at once or after a wait."""
+        seen = self.long_polls.number  # before the view looks, so that no ring is missed
         response = await self.in_a_thread({**env, LOOKS: 0}, receive)
         if wish(response)[0]:
             with self.bounds.waits.taken(header(response, PRINCIPAL)):
@@ -157,24 +158,24 @@ class Bridge:
         return status, [header for header in headers if header[0] not in (WAIT, PRINCIPAL)], answer
 
     async def after_a_ring(self, env: dict[str, Any], receive: Receive, seen: int, answer: Answer) -> Answer:
-        """What the view answers when it is asked again: something other than to wait, or that once more when
-        the time is over.
+        """Wait for a ring and run the view again, until it answers or the time is over. Returns its last
+        answer.
         """
         until, looks = asyncio.get_running_loop().time() + wish(answer)[1], 0
-        gone = asyncio.ensure_future(receive())  # after the body the only news is that it left
+        gone = asyncio.ensure_future(receive())  # after the body, the only message left is the disconnect
         holder = env.get("HTTP_AUTHORIZATION", "")
         try:
             while (keys := wish(answer)[0]) and await self.long_polls.turn(keys, seen, until, gone, holder):
                 nothing = False
                 try:
-                    await asyncio.sleep(0)  # who left before the ring is known to have left
+                    await asyncio.sleep(0)  # let a disconnect that came before the ring be seen
                     if gone.done():
                         raise Gone
                     now, looks = self.long_polls.number, looks + 1
                     env["wsgi.input"].seek(0)
                     answer = await self.in_a_thread({**env, LOOKS: looks}, receive, gone)
                     seen, nothing = now, bool(wish(answer)[0])
-                except Busy:  # nobody who waits is refused for it
+                except Busy:  # a waiting client is not refused for it
                     nothing = True
                     await asyncio.wait([gone], timeout=PAUSE_S)
                 finally:
@@ -188,10 +189,10 @@ class Bridge:
     async def in_a_thread(
         self, env: dict[str, Any], receive: Receive | None = None, gone: asyncio.Future[Any] | None = None
     ) -> Answer:
-        """What the view answers now.
+        """The answer of the view now.
 
-        A client that leaves while its request is in line takes its place along; `receive` then has no news
-        but that.
+        If the client leaves while its request is queued, the request is dropped. By then `receive` can report
+        nothing but a disconnect.
         """
         turn = self.threads.run(respond, self.wsgi, env)
         if gone:
@@ -215,7 +216,7 @@ class Bridge:
     async def deliver(
         self, scope: Scope, send: Send, status: int, headers: Headers, answer: bytes | IO[bytes]
     ) -> None:
-        """Send an answer at the client's own speed; one who takes nothing is cut off."""
+        """Send an answer at the client's own speed; a client that reads nothing is cut off."""
         empty = scope["method"] == "HEAD" or status in (204, 304)
         if status == 204:
             headers = [header for header in headers if header[0] != b"content-length"]
@@ -224,7 +225,7 @@ class Bridge:
             and isinstance(answer, bytes)
             and all(name != b"content-length" for name, _ in headers)
         ):
-            headers.append((b"content-length", b"%d" % len(answer)))  # else the server sends it in chunks
+            headers.append((b"content-length", b"%d" % len(answer)))  # otherwise the server sends chunks
         try:
             await self.taken(send, {"type": "http.response.start", "status": status, "headers": headers})
             if isinstance(answer, bytes) and len(answer) <= CHUNK:
@@ -247,20 +248,18 @@ class Bridge:
                 await put_when_taken(send, message)
 
     async def refuse(self, scope: Scope, send: Send, error: OmoiError, unread: Receive | None = None) -> None:
-        """Answer with an error of the door itself; `unread` is where the rest of a body that was not read
-        comes from.
-        """
+        """Answer with an error of the server itself. `unread` receives the rest of a body that was not read."""
         accept = next((value for name, value in scope["headers"] if name == b"accept"), b"")
         headers, text = refusal(error, page=for_a_person(scope["path"], accept))
-        late = isinstance(error, Stalled)  # its time is over: only what is on its way is waited for
+        late = isinstance(error, Stalled)  # its time is over: wait only for what is on its way
         patience = replace(self.patience, total_s=self.patience.stalled_s) if late else self.patience
         await self.finish(scope, send, (error.status, headers, text), unread, patience)
 
     async def finish(
         self, scope: Scope, send: Send, answer: Answer, unread: Receive | None, patience: Patience
     ) -> None:
-        """Send a short answer. Closing on a body that was not read would reset the connection under it, so
-        the rest comes in first.
+        """Send a short answer. Closing with an unread body would reset the connection before the client reads
+        the answer, so the rest is read first.
         """
         status, headers, content = answer
         text = content if isinstance(content, bytes) else content.read()
@@ -280,9 +279,9 @@ class Bridge:
 
 
 class Holding:
-    """What one request holds of its sender's share.
+    """What one request counts against the limit of its sender.
 
-    To FREE bytes nobody needs to be known: sockets are counted too.
+    Up to FREE bytes no principal is needed, because the number of sockets is limited too.
     """
 
     def __init__(self, bridge: Bridge, scope: Scope) -> None:
@@ -292,7 +291,7 @@ class Holding:
         self.amount = 0
 
     async def grow(self, amount: int) -> None:
-        """Hold so many bytes in all; raises TooMuchAtOnce, and Answered for a sender who may not."""
+        """Count so many bytes in total. Raises TooMuchAtOnce, or Answered if the sender is not allowed."""
         if amount <= max(FREE, self.amount):
             return
         self.principal = self.principal or await self.bridge.admit(self.scope)
@@ -305,7 +304,7 @@ class Holding:
 
 
 async def first_of(turn: Turn, gone: asyncio.Future[Any]) -> None:
-    """Wait for the answer or for the client to leave; a call nobody waits for is not begun."""
+    """Wait for the answer or for the client to leave; a call that nobody waits for is not started."""
     await asyncio.wait([turn, gone], return_when=asyncio.FIRST_COMPLETED)
     if gone.done() and turn.begin():
         turn.cancel()
@@ -313,12 +312,12 @@ async def first_of(turn: Turn, gone: asyncio.Future[Any]) -> None:
 
 
 def header(answer: Answer, wanted: bytes) -> str:
-    """A header of an answer; empty when it has none."""
+    """The value of a header of the answer; empty if it has none."""
     return next((value.decode("latin1") for name, value in answer[1] if name == wanted), "")
 
 
 def wish(answer: Answer) -> tuple[list[str], float]:
-    """The queues a view wants to wait in, and the seconds in which; nothing when it has answered."""
+    """The queues that the view wants to wait in, and for how many seconds; empty if it has answered."""
     for name, value in answer[1]:
         if name == WAIT:
             *keys, seconds = value.decode("latin1").split()

@@ -1,4 +1,4 @@
-"""One request as Django's WSGI handler takes it, and its answer, complete before the thread is free again."""
+"""One request for Django's WSGI handler, and its complete answer."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 def check_text(scope: Scope) -> None:
-    """Refuse what no database text can hold, before it reaches one."""
+    """Refuse a NUL character, which no text in the database can hold."""
     if b"%00" in scope["raw_path"] or b"%00" in scope["query_string"]:
-        raise Malformed("the address holds a NUL character")
+        raise Malformed("the address contains a NUL character")
 
 
 class File:
-    """What `wsgi.file_wrapper` makes of a file: the loop reads it, no thread waits for the client."""
+    """What `wsgi.file_wrapper` returns: the event loop reads the file, so no thread waits for the client."""
 
     def __init__(self, file: Any, block_size: int = 0) -> None:
         self.read = file.read
@@ -35,7 +35,7 @@ class File:
 def respond(wsgi: Wsgi, env: dict[str, Any]) -> Answer:
     """Runs in a request thread.
 
-    The answer is complete or a file when it leaves: no client can hold the thread.
+    It returns a complete answer or a file, so no client can hold the thread.
     """
     head: list[tuple[str, list[tuple[str, str]]]] = []
     result: Any = wsgi(env, lambda status, headers, exc_info=None: head.append((status, headers)))
@@ -50,7 +50,7 @@ def respond(wsgi: Wsgi, env: dict[str, Any]) -> Answer:
             raise Away()
         if not getattr(result, "streaming", True):
             return status, headers, b"".join(result)
-        # an export: written at our speed, sent at the client's
+        # an export: read at our speed, sent at the client's
         spool = tempfile.SpooledTemporaryFile(MIB)  # noqa: SIM115
         for chunk in result:
             spool.write(chunk)
@@ -59,16 +59,16 @@ def respond(wsgi: Wsgi, env: dict[str, Any]) -> Answer:
         spool.seek(0)
         return status, headers, spool
     finally:
-        getattr(result, "close", lambda: None)()  # Django looks after its connection here
+        getattr(result, "close", lambda: None)()  # Django closes its connection here if needed
 
 
 def database_away() -> bool:
-    """Whether this thread's last statement failed because there is no connection any more."""
+    """Whether this thread's last statement failed because the connection was lost."""
     return connection.errors_occurred and (connection.connection is None or not connection.is_usable())
 
 
 def environ(scope: Scope, body: IO[bytes], length: int) -> dict[str, Any]:
-    """The request as WSGI wants it."""
+    """The request as a WSGI environ."""
     host, port = scope.get("server") or ("localhost", 80)
     client, client_port = scope.get("client") or ("", 0)
     env = {
@@ -83,7 +83,7 @@ def environ(scope: Scope, body: IO[bytes], length: int) -> dict[str, Any]:
         "REMOTE_PORT": str(client_port),
         "CONTENT_LENGTH": str(
             length
-        ),  # as counted: chunked bodies announce none, and Django would read nothing
+        ),  # the counted length: chunked bodies announce none, and Django would read nothing
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scope.get("scheme", "http"),
         "wsgi.input": body,
@@ -95,7 +95,7 @@ def environ(scope: Scope, body: IO[bytes], length: int) -> dict[str, Any]:
     }
     for raw_name, raw_value in scope["headers"]:
         name, value = raw_name.decode("latin1"), raw_value.decode("latin1")
-        if name == "content-length" or "_" in name:  # `x_key` would pose as `x-key`
+        if name == "content-length" or "_" in name:  # `x_key` would be taken for `x-key`
             continue
         key = "CONTENT_TYPE" if name == "content-type" else "HTTP_" + name.upper().replace("-", "_")
         env[key] = f"{env[key]}{'; ' if name == 'cookie' else ','}{value}" if key in env else value
