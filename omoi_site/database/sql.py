@@ -1,4 +1,4 @@
-"""What every statement shares: rows by name, and transactions that survive a deadlock."""
+"""Helpers for SQL: statements in files, rows as dicts, transactions that are tried again after a deadlock."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from omoi_site.errors import Invalid
 P = ParamSpec("P")
 R = TypeVar("R")
 
-JSON = {114, 3802}  # the numbers PostgreSQL has for json and jsonb
+JSON = {114, 3802}  # PostgreSQL's type numbers of json and jsonb
 PART = re.compile(r"\{([a-z_]+)\}")
 TRIES = 4
 AGAIN = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
@@ -29,12 +29,12 @@ AGAIN = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 def statement(module: str, name: str, **parts: str) -> str:
     """The text of `name`.sql beside the module (its `__file__`), each `{part}` in it replaced by that part.
 
-    For statements of more than ten lines; a part is what several share, such as a condition.
-    Raises TypeError when the parts given are not those the file has.
+    For statements of more than ten lines. A part is something that several statements share, such as a
+    condition. Raises TypeError if the parts do not match those in the file.
     """
     text = Path(module).with_name(f"{name}.sql").read_text()
     if (wanted := set(PART.findall(text))) != parts.keys():
-        raise TypeError(f"{name}.sql has the parts {sorted(wanted)}, given were {sorted(parts)}")
+        raise TypeError(f"{name}.sql has the parts {sorted(wanted)}, but the call passed {sorted(parts)}")
     return PART.sub(lambda part: parts[part[1]], text)
 
 
@@ -42,12 +42,12 @@ def rows(sql: str, params: dict[str, Any] | Sequence[Any] | None = None) -> list
     """Run one statement on Django's connection; each row as a dict by column name."""
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
-        result = cursor.pgresult  # what `description` is made from, anew each time it is asked
+        result = cursor.pgresult  # `description` would build its list anew at each access
         if not result or not result.nfields:
             return []
         names = [(result.fname(number) or b"").decode() for number in range(result.nfields)]
         records = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-        # Django leaves JSON to its fields, and so to us what comes without one
+        # Django decodes JSON in its fields only, so decode it here
         for name in [name for number, name in enumerate(names) if result.ftype(number) in JSON]:
             for row in records:
                 row[name] = None if row[name] is None else json.loads(row[name])
@@ -61,10 +61,10 @@ def one(sql: str, params: dict[str, Any] | Sequence[Any] | None = None) -> dict[
 
 
 def patiently(act: Callable[P, R]) -> Callable[P, R]:
-    """The act, run again after a deadlock or a serialisation failure, three times at most.
+    """Decorator: run the function again after a deadlock or a serialisation failure, at most three times.
 
-    For acts whose transactions have all been rolled back by then. Inside a transaction it is the act itself:
-    only the outermost can be repeated as a whole.
+    For functions whose transactions have all been rolled back by then. Inside a transaction it does not
+    repeat: only the outermost function can be repeated as a whole.
     """
 
     @functools.wraps(act)
@@ -83,13 +83,15 @@ def patiently(act: Callable[P, R]) -> Callable[P, R]:
 
 
 def atomic(act: Callable[P, R]) -> Callable[P, R]:
-    """One transaction around a verb, patiently; inside another transaction a plain savepoint."""
+    """Decorator: one transaction around a verb, tried again after a deadlock; a savepoint inside another
+    transaction.
+    """
     return _in_one(act, savepoint=True)
 
 
 def joined(act: Callable[P, R]) -> Callable[P, R]:
-    """As `atomic`, but inside another transaction a part of it: its failure is the failure of the whole, and
-    no savepoint is paid for.
+    """Decorator: like `atomic`, but without a savepoint inside another transaction, so a failure fails the
+    whole transaction.
     """
     return _in_one(act, savepoint=False)
 
@@ -105,8 +107,8 @@ def _in_one(act: Callable[P, R], *, savepoint: bool) -> Callable[P, R]:
 
 @contextmanager
 def snapshot() -> Iterator[None]:
-    """A transaction that only reads, all of whose statements see one moment; inside another transaction a
-    part of it.
+    """A read-only transaction whose statements all see the same moment. Inside another transaction it is a
+    part of that one.
     """
     if connection.in_atomic_block:
         yield
@@ -117,8 +119,8 @@ def snapshot() -> Iterator[None]:
 
 
 def insert(row: models.Model, *, field: str, taken: str, next_action: str = "") -> None:
-    """Store a new row; raises Invalid saying `taken` when another has its value of `field`, also one that
-    came a moment before.
+    """Store a new row. Raises Invalid with the message `taken` if another row has the same value of `field`,
+    even one stored a moment before.
     """
     try:
         with transaction.atomic():
@@ -130,10 +132,11 @@ def insert(row: models.Model, *, field: str, taken: str, next_action: str = "") 
 
 
 def copy_in(new: Sequence[models.Model]) -> None:
-    """Store new rows of one model by COPY and give them their ids: several times faster than INSERT, in two
-    statements.
+    """Store new rows of one model by COPY and set their ids, in two statements: several times faster than
+    INSERT.
 
-    Values are plain; a field left to the database (`db_default`) is so in all rows, and is not read back.
+    Values must be plain. A field that one row leaves to the database (`db_default`) must be left to it in all
+    rows; it is not read back.
     """
     if not new:
         return
@@ -163,7 +166,9 @@ def copy_in(new: Sequence[models.Model]) -> None:
 
 
 class XidField(models.BigIntegerField):
-    """The number of a transaction (xid8): it orders the journal and ties history to the act that wrote it."""
+    """The number of a transaction (xid8). It orders the journal and links a history row to its
+    transaction.
+    """
 
     def db_type(self, connection: Any) -> str:
         return "xid8"
@@ -178,14 +183,14 @@ class CurrentXid(models.Func):
 
 
 class ClockTimestamp(models.Func):
-    """The time now; `now()` stands still at the start of the transaction."""
+    """The present time; `now()` would be the start of the transaction."""
 
     function = "clock_timestamp"
     output_field = models.DateTimeField()
 
 
 def check(row: models.Model, *, without: Sequence[str] = ()) -> None:
-    """Every field of a new row against its own rules; raises Invalid with all faults, each by its field."""
+    """Validate every field of a new row; raises Invalid with all faults by field."""
     try:
         row.full_clean(exclude=list(without), validate_unique=False, validate_constraints=False)
     except ValidationError as error:

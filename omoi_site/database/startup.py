@@ -1,4 +1,4 @@
-"""What a database needs before the roles start: a backup, the migrations, an operator."""
+"""Prepares the database before the processes start: a backup, the migrations, a superuser."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from django.db.migrations.executor import MigrationExecutor
 from omoi_site.database import embedded, location
 
 KEPT = 3
-ONE_AT_A_TIME = 0x6F6D6F69  # the advisory lock of whoever migrates
+ONE_AT_A_TIME = 0x6F6D6F69  # the advisory lock held while migrating
 
 
 def reach(which: str = "") -> None:
-    """Return when the database answers; raises NoServer, which names host and port and never the password."""
+    """Raise NoServer unless the database answers. The message names host and port, never the password."""
     try:
         connection.ensure_connection()
     except Error as error:
@@ -34,14 +34,14 @@ def reach(which: str = "") -> None:
 
 
 def migrate(say: Callable[[str], None], backups: Path | None) -> None:
-    """Bring the database up to date, after a backup in the folder `backups` when it held anything."""
+    """Apply the migrations. A database that has tables is first saved in the folder `backups`."""
     with _alone():
         executor = MigrationExecutor(connection)
         plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
         if not plan:
             return
         if executor.loader.applied_migrations and backups:
-            say(f"The database was saved in {back_up(backups)}.")
+            say(f"A backup of the database was saved in {back_up(backups)}.")
         try:
             call_command("migrate", verbosity=0, interactive=False)
         except OperationalError as error:
@@ -53,7 +53,7 @@ def migrate(say: Callable[[str], None], backups: Path | None) -> None:
 
 
 def back_up(folder: Path) -> Path:
-    """A dump of the database in `folder` (0600; `pg_restore` reads it); the last three are kept."""
+    """Write a dump of the database to `folder` (mode 0600, for `pg_restore`). The last three are kept."""
     folder.mkdir(exist_ok=True, mode=0o700)
     database = connection.settings_dict
     kept = folder / f"omoi-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.dump"
@@ -78,8 +78,7 @@ def back_up(folder: Path) -> Path:
     if done.returncode:
         scratch.unlink()
         raise embedded.NoServer(
-            "the database could not be saved before migrating, so nothing was changed:"
-            f" {done.stderr.strip()[-800:]}"
+            f"the backup before the migration failed, so nothing was changed: {done.stderr.strip()[-800:]}"
         )
     scratch.rename(kept)
     for old in sorted(folder.glob("omoi-*.dump"))[:-KEPT]:
@@ -88,7 +87,7 @@ def back_up(folder: Path) -> Path:
 
 
 def operator() -> Any:
-    """The first active superuser; on a first start that is `admin`, made now, with no password."""
+    """The first active superuser. On the first start that is `admin`, created now without a password."""
     users = get_user_model().objects
     with _alone():
         return users.filter(is_superuser=True, is_active=True).order_by(
@@ -98,7 +97,7 @@ def operator() -> Any:
 
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
-    """Two machines that start on one DATABASE_URL migrate one after the other."""
+    """If two machines start on one DATABASE_URL, they migrate one after the other."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [ONE_AT_A_TIME])
         try:

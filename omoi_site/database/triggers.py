@@ -1,4 +1,4 @@
-"""How migrations install triggers and functions: from a file of their own, and nowhere else."""
+"""Installs triggers and functions in migrations, each from its own SQL file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from django.db.migrations import RunSQL
 
-# Without it, a temporary table of the session could stand in for one of ours.
+# Without it, a temporary table of the session could take the place of one of ours.
 PIN = """
 DO $$
 BEGIN
@@ -17,10 +17,10 @@ END $$;
 
 
 def install(migration: str, name: str, *, pinned: Sequence[str] = (), undo: str | None = None) -> RunSQL:
-    """The operation that runs sql/`name`.sql, which lies beside the migration (its `__file__`).
+    """The migration operation that runs sql/`name`.sql beside the migration (its `__file__`).
 
-    pinned: functions of the file, with the types of their arguments, that see no tables but ours.
-    undo: what takes it out again; without it the migration cannot be reversed.
+    pinned: functions of the file, with their argument types, that must see only our tables.
+    undo: SQL that removes it again; without it the migration cannot be reversed.
     """
     text = (Path(migration).parent / "sql" / f"{name}.sql").read_text()
     return RunSQL(text + "".join(PIN.format(function=function) for function in pinned), undo)

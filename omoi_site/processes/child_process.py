@@ -1,6 +1,4 @@
-"""One role under supervision: a process that tells when it is ready and is started again when it dies by
-itself.
-"""
+"""One supervised role: a process that reports when it is ready and is restarted when it dies."""
 
 from __future__ import annotations
 
@@ -21,7 +19,7 @@ LONGEST_LOG = 10 << 20
 
 
 class Child:
-    """A role's process. It logs to `log`; `due` is when it is to be started (again), None while it runs."""
+    """A role's process. It logs to `log`; `due` is when it is to be (re)started, None while it runs."""
 
     def __init__(
         self, role: str, *args: str, home: Path, fds: Sequence[int] = (), once: bool = False
@@ -32,11 +30,11 @@ class Child:
         self.fds = tuple(fds)
         self.log = home / "logs" / f"{role}.log"
         self.process: subprocess.Popen[bytes] | None = None
-        self.ready_fd: int | None = None  # what it says it is ready on
+        self.ready_fd: int | None = None  # the descriptor on which it reports that it is ready
         self.ready = False
         self.pauses = 0
         self.due: float | None = 0.0
-        self.once = once  # it ends by itself when it has done what it is for
+        self.once = once  # it exits when its work is done
         self.over = False
 
     @property
@@ -44,7 +42,7 @@ class Child:
         return self.process.pid if self.process and self.process.returncode is None else None
 
     def start(self) -> None:
-        """From the main thread: the child ends when the thread that started it does."""
+        """Call it from the main thread: the child ends when the thread that started it ends."""
         self.log.parent.mkdir(exist_ok=True, mode=0o700)
         if self.log.exists() and self.log.stat().st_size > LONGEST_LOG:
             self.log.rename(self.log.with_suffix(".log.1"))
@@ -73,7 +71,7 @@ class Child:
         self.ready, self.due = False, None
 
     def read_ready(self) -> None:
-        """Its descriptor can be read: it is ready, or it closed it without a word."""
+        """Call it when the descriptor is readable: the child is ready, or has closed it without a report."""
         assert self.ready_fd is not None
         self.ready = os.read(self.ready_fd, 100).startswith(b"ready")
         self._close_ready_fd()
@@ -81,10 +79,10 @@ class Child:
             self.pauses = 0
 
     def died(self) -> bool:
-        """Whether it has ended since the last look; then it is due again: at once when it had been ready,
-        else after a longer and longer pause.
+        """Whether it has ended since the last call. Then it is due again: at once if it had been ready, else
+        after a growing pause.
 
-        What runs once is due again only when somebody ended it.
+        A `once` child is due again only if it was killed.
         """
         if self.process is None or self.due is not None or self.over or self.process.poll() is None:
             return False
@@ -98,7 +96,7 @@ class Child:
         return True
 
     def hurry(self) -> None:
-        """Its failures so far count no more: if it waits to be started again, it waits no longer."""
+        """Forget its failures so far: if it waits for a restart, it starts now."""
         self.pauses = 0
         if self.due is not None:
             self.due = 0.0
@@ -110,7 +108,7 @@ class Child:
         return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
 
     def log_tail(self) -> str:
-        """The end of what it logged since its last start."""
+        """The end of its log since its last start."""
         with self.log.open("rb") as log:
             log.seek(max(self.began, self.log.stat().st_size - 2000))
             return log.read().decode(errors="replace").strip()
@@ -121,7 +119,7 @@ class Child:
                 os.kill(self.pid, what)
 
     def kill(self) -> None:
-        """End it and whatever else is in its process group, now."""
+        """Kill its whole process group now."""
         if self.pid:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)

@@ -1,6 +1,6 @@
-"""Which file of the code was changed, for who works on it.
+"""Notices changed code files, for `dev`.
 
-Templates and static files are none: they are read anew each time.
+Templates and static files do not count: they are read anew each time.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ KINDS = {".py", ".sql", ".yaml", ".json"}
 
 
 class CodeChanges:
-    """Called, it names a file that was changed, made or removed since the last call; empty when none was."""
+    """A call returns a file that was changed, created or removed since the last call; empty if none was."""
 
     def __init__(self, root: Path = ROOT) -> None:
         self.root = root
@@ -33,6 +33,6 @@ class CodeChanges:
                     continue
                 try:
                     stat = path.stat()
-                except FileNotFoundError:  # an editor writes beside it and renames
+                except FileNotFoundError:  # an editor writes a new file and renames it
                     continue
                 yield str(path.relative_to(self.root)), (stat.st_mtime_ns, stat.st_size)

@@ -1,4 +1,4 @@
-"""How a role tells whoever started it that it works: one line on the descriptor named by OMOI_READY_FD."""
+"""A role reports that it is ready: it writes one line to the descriptor in OMOI_READY_FD."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 
 
 def report_ready() -> None:
-    """Say so once; without a listener it is silent."""
+    """Report it once; without OMOI_READY_FD this does nothing."""
     if fd := os.environ.pop("OMOI_READY_FD", ""):
         with contextlib.suppress(OSError), os.fdopen(int(fd), "w") as waiting:
             waiting.write("ready\n")

@@ -1,6 +1,4 @@
-"""The one server of an OMOI_HOME: the lock it holds while it lives, and `server.json`, by which commands find
-it.
-"""
+"""The running server of an OMOI_HOME: its lock, and `server.json`, by which commands find it."""
 
 from __future__ import annotations
 
@@ -18,14 +16,14 @@ from omoi_site.setup import paths
 
 
 class RunsAlready(OmoiError):
-    """Another process holds this OMOI_HOME; the message names it."""
+    """Another process uses this OMOI_HOME; the message names it."""
 
     code = "runs_already"
-    title = "Omoi runs here already"
+    title = "Omoi already runs here"
 
 
 def acquire_lock(home: Path) -> TextIO:
-    """Take the lock of `home` until the file is closed or the process ends, however it ends."""
+    """Take the lock of `home`. It is held until the file is closed or the process ends, however it ends."""
     lock = (paths.make_home(home) / "lock").open("a+")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -43,14 +41,14 @@ def acquire_lock(home: Path) -> TextIO:
 
 
 def describe_holder(lock: TextIO, what: str) -> None:
-    """Leave in the lock what to tell whoever it refuses: an address, or a word."""
+    """Write into the lock file what `acquire_lock` shows to others: an address or a state."""
     lock.truncate(0)
     lock.write(f"{os.getpid()} {what}\n")
     lock.flush()
 
 
 def find(home: Path) -> dict[str, Any] | None:
-    """What `server.json` says of the server running in `home`; None when none does."""
+    """The content of `server.json` if the server of `home` runs, else None."""
     try:
         with (home / "lock").open() as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -62,7 +60,7 @@ def find(home: Path) -> dict[str, Any] | None:
 
 
 def read_server_file(home: Path) -> dict[str, Any] | None:
-    """What `server.json` says, whether or not the server it speaks of still lives."""
+    """The content of `server.json`, whether or not that server still runs."""
     try:
         return dict(json.loads((home / "server.json").read_text()))
     except (FileNotFoundError, ValueError):
@@ -70,7 +68,9 @@ def read_server_file(home: Path) -> dict[str, Any] | None:
 
 
 def write_server_file(home: Path, facts: dict[str, Any]) -> None:
-    """Write `server.json`, readable by its owner alone; a reader sees the old one or the new one."""
+    """Write `server.json`, readable only by its owner. A reader sees the old or the new content, never a
+    part.
+    """
     scratch = home / ".server.json.new"
     with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         json.dump(facts, file)
@@ -82,9 +82,7 @@ def remove_server_file(home: Path) -> None:
 
 
 def end_leftovers(home: Path, patience: float = 20) -> None:
-    """End the children of a supervisor that was killed: we hold its lock, so nobody looks after them any
-    more.
-    """
+    """End the children of a killed supervisor. We hold its lock, so nobody else supervises them."""
     left = {
         pid
         for role, pid in ((read_server_file(home) or {}).get("children") or {}).items()
@@ -101,9 +99,9 @@ def end_leftovers(home: Path, patience: float = 20) -> None:
 
 
 def _is(pid: int, role: str, home: Path) -> bool:
-    """Whether that process is the role of this home, and not a stranger who got its number later.
+    """Whether that process is the role of this home, and not another program with the same pid.
 
-    Linux alone can tell.
+    Only Linux can tell.
     """
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")

@@ -1,6 +1,6 @@
-"""The supervisor: PostgreSQL and the roles, started in order, started again when they die, ended in order.
+"""The supervisor starts PostgreSQL and the roles in order, restarts those that die, and stops them in order.
 
-It has one thread. A signal, a child's death and a child's readiness all wake it; it never polls for them.
+It has one thread. A signal, a child's death and a child's report wake it; it does not poll.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from omoi_site.processes import running_server
 from omoi_site.processes.child_process import Child
 
 HURRIED_S = 2.0
-LOOK_S = 0.5  # between two looks at the code, where somebody works on it
+LOOK_S = 0.5  # between two looks at the code, in development
 ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -32,14 +32,14 @@ class Supervisor:
 
     home: Path
     url: str
-    server: Server | None  # none where DATABASE_URL names one
+    server: Server | None  # None with DATABASE_URL
     listener: socket.socket
     roles: list[Child]
-    grace_s: float  # what a role gets to end in
+    grace_s: float  # how long a role may take to stop
     prepare: Callable[[], None]  # called when the database answers, before the roles start
     welcome: Callable[[], None]  # called when every role has become ready for the first time
     say: Callable[[str], None]  # called with a sentence for each thing that happens
-    changed: Callable[[], str] | None = None  # which file of the code has changed since the last call, if any
+    changed: Callable[[], str] | None = None  # a code file changed since the last call, if any
 
     def __post_init__(self) -> None:
         self.started_at = datetime.now(UTC).isoformat()
@@ -50,7 +50,7 @@ class Supervisor:
         self.server_pauses = 0
 
     def run(self) -> None:
-        """Work until told to end. Raises NoServer when PostgreSQL cannot be started the first time."""
+        """Work until a signal to stop. Raises NoServer if the first start of PostgreSQL fails."""
         with self._signals() as wakeup:
             try:
                 self._start()
@@ -75,7 +75,7 @@ class Supervisor:
             self.prepare()
 
     def _look_after(self) -> None:
-        """Start what is due; tell what died."""
+        """Start children that are due; report those that died."""
         self._look_after_server()
         self._reload()
         changed = False
@@ -93,11 +93,11 @@ class Supervisor:
             self.welcome()
 
     def _reload(self) -> None:
-        """End the roles whose code was changed; one that waits for its next try has it now."""
+        """Stop the roles so that they start with the new code; one that waits for a restart starts now."""
         if self.changed is None or not (file := self.changed()):
             return
         roles = [child for child in self.roles if not child.once]
-        self.say(f"{file} has changed: {', '.join(child.role for child in roles)} start again.")
+        self.say(f"{file} has changed: {', '.join(child.role for child in roles)} restart.")
         for child in roles:
             child.hurry()
             child.send(signal.SIGTERM)
@@ -109,11 +109,11 @@ class Supervisor:
             or time.monotonic() < self.server_due
         ):
             return
-        self.say("PostgreSQL has stopped unexpectedly. Starting it again.")
+        self.say("PostgreSQL has stopped unexpectedly. Restarting it.")
         try:
             self.server.start(given_up=lambda: self.asked_to_end > 0)
             self.server_pauses = 0
-            self.say("PostgreSQL is back.")
+            self.say("PostgreSQL runs again.")
         except NoServer as refusal:
             pause = min(30.0, 2.0**self.server_pauses)
             self.server_pauses, self.server_due = self.server_pauses + 1, time.monotonic() + pause
@@ -123,13 +123,13 @@ class Supervisor:
         if child.over:
             done = child.process is not None and child.process.returncode == 0
             return (
-                f"{child.role} has done its part."
+                f"{child.role} has finished its work."
                 if done
-                else f"{child.role} {child.exit_text} and is not started again:\n{child.log_tail()}"
+                else f"{child.role} {child.exit_text} and is not restarted:\n{child.log_tail()}"
             )
         pause = (child.due or 0.0) - time.monotonic()
         if pause <= 0:
-            return f"{child.role} {child.exit_text}; started again."
+            return f"{child.role} {child.exit_text}; restarted."
         return (
             f"{child.role} {child.exit_text} before it was ready; the next try is in {pause:.1f} s."
             f" The end of {child.log}:\n{child.log_tail()}"
@@ -142,11 +142,11 @@ class Supervisor:
                 self.home,
                 {"url": self.url, "pid": os.getpid(), "children": children, "started_at": self.started_at},
             )
-        except OSError as error:  # a full disk: those who look for us wait, those who work go on
+        except OSError as error:  # a full disk: commands cannot find this server, but its processes go on
             self.say(f"{self.home / 'server.json'} could not be written: {error.strerror}.")
 
     def _wait(self, wakeup: socket.socket) -> None:
-        """Until something happens or something is due."""
+        """Wait until something happens or is due."""
         dues = [child.due for child in self.roles if child.due is not None]
         if self.server and self.server.process and self.server.process.poll() is not None:
             dues.append(self.server_due)
@@ -160,8 +160,8 @@ class Supervisor:
             ready_fds[fd].read_ready()
 
     def _end(self, wakeup: socket.socket) -> None:
-        """Roles first, each with its grace, PostgreSQL last; asked a second time, hurry."""
-        self.listener.close()  # ours only: the web process shuts the door itself, when it has drained
+        """Stop the roles first, each with its grace, then PostgreSQL. A second signal shortens the grace."""
+        self.listener.close()  # only our copy: the web process closes the port itself when it has drained
         for child in self.roles:
             child.send(signal.SIGTERM)
             child.due = None
@@ -187,20 +187,20 @@ class Supervisor:
         running_server.remove_server_file(self.home)
 
     def _at_work(self) -> list[str]:
-        """The roles whose processes have not ended."""
+        """The roles whose processes still run."""
         return [
             child.role for child in self.roles if child.pid and child.process and child.process.poll() is None
         ]
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[socket.socket]:
-        """A socket that can be read whenever a signal came."""
+        """A socket that becomes readable when a signal arrives."""
         read_end, write_end = socket.socketpair()
         read_end.setblocking(False)
         write_end.setblocking(False)
         before = {number: signal.getsignal(number) for number in (*ENDS, signal.SIGCHLD)}
         for number in ENDS:
-            if number != signal.SIGHUP or before[number] is not signal.SIG_IGN:  # started by nohup: stay
+            if number != signal.SIGHUP or before[number] is not signal.SIG_IGN:  # nohup ignores it
                 signal.signal(number, self._on_signal)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         previous = signal.set_wakeup_fd(write_end.fileno(), warn_on_full_buffer=False)
@@ -217,8 +217,8 @@ class Supervisor:
         self.asked_to_end += 1
         if self.asked_to_end == 1:
             self.say(
-                f"Ending. Running work gets {self.grace_s:.0f} s to finish;"
-                f" press Ctrl-C again to give it {HURRIED_S:.0f} s."
+                f"Stopping. Running work has {self.grace_s:.0f} s to finish;"
+                f" press Ctrl-C again to shorten this to {HURRIED_S:.0f} s."
             )
         elif self.starting:
             raise KeyboardInterrupt

@@ -1,8 +1,8 @@
-"""From a bare Python to one that has the requirements: makes `.venv` beside manage.py, installs, and runs the
-command again in it.
+"""Installs the requirements: creates `.venv` beside manage.py, installs into it, and runs the command again
+there.
 
-Standard library only: nothing is installed yet when this runs. `.venv/omoi-installed.json` says what was
-installed whole, and words in `.venv.lock` that an installation was broken off.
+It uses only the standard library, because nothing is installed yet when it runs. `.venv/omoi-installed.json`
+lists what was installed completely. If `.venv.lock` is not empty, an installation was interrupted.
 """
 
 from __future__ import annotations
@@ -30,29 +30,29 @@ ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
 RUN = ("requirements.txt",)
 TEST = (*RUN, "requirements-scale.txt", "requirements-dev.txt")
-ROOM = 400 << 20  # what the packages of a server take, and pip while it unpacks them
+ROOM = 400 << 20  # for the packages of a server, and for pip while it unpacks them
 FULL = {errno.ENOSPC, errno.EDQUOT}
 NO_ROOM = (
     f"The disk that holds {VENV} is full. Omoi's packages need {ROOM >> 20} MiB there."
-    " Free some space, then run this again: the installation starts from the beginning."
+    " Free some space, then run this again. The installation starts from the beginning."
 )
 
 
 def ensure_installed(argv: Sequence[str]) -> None:
-    """Return in a Python that has what the command needs; that may be another process with the same id."""
+    """Return in a Python that has the packages this command needs. It may replace the process (exec)."""
     files = TEST if argv[1:2] in (["test"], ["dev"]) else RUN
     wanted = {name: hashlib.sha256((ROOT / name).read_bytes()).hexdigest() for name in files}
     if _whole(Path(sys.prefix), wanted):
         return
     if not _whole(VENV, wanted):
-        if _has_all(files):  # a Python that somebody else fitted out
+        if _has_all(files):  # a Python in which somebody else installed them
             return
         try:
             with _alone() as lock:
                 if not _whole(VENV, wanted):
                     _install(wanted, lock)
         except KeyboardInterrupt:
-            _refuse("Broken off. The next command begins again.", code=130)
+            _refuse("Interrupted. The next command starts the installation again.", code=130)
         except OSError as error:
             if error.errno not in FULL:
                 raise
@@ -62,7 +62,7 @@ def ensure_installed(argv: Sequence[str]) -> None:
 
 
 def _whole(venv: Path, wanted: dict[str, str]) -> bool:
-    """Whether these very requirements were installed there, to the end, for the Python that is there now."""
+    """Whether exactly these requirements were completely installed there, for the present Python."""
     installed = _noted(venv)
     if any(installed.get(name) != value for name, value in wanted.items()) or _broken_off(venv):
         return False
@@ -70,7 +70,7 @@ def _whole(venv: Path, wanted: dict[str, str]) -> bool:
         return (venv / "lib" / f"python{installed.get('python')}").is_dir() and (
             venv / "bin" / f"python{installed.get('python')}"
         ).exists()
-    except OSError:  # made by another user, with a Python that this one may not run
+    except OSError:  # made by another user, with a Python that we may not run
         return False
 
 
@@ -92,7 +92,7 @@ def _noted(venv: Path) -> dict[str, str]:
 
 
 def _has_all(files: Sequence[str]) -> bool:
-    """Whether the Python that runs this has every pin of the files."""
+    """Whether this Python has every pinned package of the files."""
     pins = re.findall(
         r"^([A-Za-z0-9._-]+)(?:\[.*?\])?==([^\s;]+)",
         "\n".join((ROOT / name).read_text() for name in files),
@@ -106,7 +106,7 @@ def _has_all(files: Sequence[str]) -> bool:
 
 @contextlib.contextmanager
 def _alone() -> Iterator[TextIO]:
-    """Of several commands started at once, one installs and the others wait for it."""
+    """If several commands start at once, one installs and the others wait."""
     path = _lock(VENV)
     try:
         lock = path.open("a")
@@ -158,10 +158,10 @@ def _install(wanted: dict[str, str], lock: TextIO) -> None:
         keep=lock.fileno(),
     )
     if code:
-        _mark(lock, "")  # pip gave up in good order: what was there still is
+        _mark(lock, "")  # pip ended without damage: the old packages are still there
         end = "\n".join(log.read_text(errors="replace").splitlines()[-12:])
         if _full(end):
-            _mark(lock, "full")  # what pip had begun to unpack is there in part
+            _mark(lock, "full")  # packages may be unpacked only in part
             _refuse(f"{end}\n\n{NO_ROOM}")
         _refuse(
             f"{end}\n\nThe packages could not be installed. The whole output of pip is in {log}."
@@ -183,7 +183,7 @@ def _mark(lock: TextIO, what: str) -> None:
 
 
 def _usable() -> bool:
-    """Whether the Python of `.venv` still runs and has pip: it may come from a system that has moved on."""
+    """Whether the Python of `.venv` still runs and has pip; the system's Python may have changed since."""
     try:
         return (
             subprocess.run(
@@ -217,7 +217,7 @@ def _make(say: Progress, lock: TextIO) -> None:
             except subprocess.TimeoutExpired:
                 say.step(f"installing pip, {time.monotonic() - began:.0f} s")
     if making.returncode:
-        _refuse(NO_ROOM if _full(output) else f"{VENV} could not be made: {output}")
+        _refuse(NO_ROOM if _full(output) else f"{VENV} could not be created: {output}")
 
 
 def _version() -> str:
@@ -228,7 +228,7 @@ def _version() -> str:
 
 
 def _full(output: str) -> bool:
-    """Whether a program says that the disk, or the quota on it, is used up."""
+    """Whether a program's output says that the disk or the quota is full."""
     return any(os.strerror(number) in output for number in FULL)
 
 

@@ -1,4 +1,4 @@
-"""Room on the disk: asked before something is begun, and named when it ran out."""
+"""Free disk space: checked before work begins, and named in the error when it runs out."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from pathlib import Path
 from omoi_site.serving.error_answers import NO_ROOM, StorageFull
 
 TO_BEGIN = 300 << 20  # a data folder, its write-ahead log, and for root a copy of PostgreSQL
-LEAST = 1 << 20  # with less, whatever fails fails for this
+LEAST = 1 << 20  # with less, any failure is taken to come from this
 
 
 class NoRoom(StorageFull):
     """The disk is full; the message says which and how much is needed."""
 
-    title = "There is no room"
+    title = "The disk is full"
     next_action = ""
 
 
 def free(folder: Path) -> int:
-    """Bytes free where `folder` is or would be made."""
+    """Free bytes on the disk where `folder` is or would be created."""
     for path in (folder, *folder.parents):
         if path.exists():
             return shutil.disk_usage(path).free
@@ -29,7 +29,7 @@ def free(folder: Path) -> int:
 
 
 def demand(folder: Path, wanted: int) -> None:
-    """Return when that many bytes are free there; raises NoRoom."""
+    """Raise NoRoom unless that many bytes are free there."""
     if (left := free(folder)) < wanted:
         raise NoRoom(
             f"Only {left >> 20} MiB are free in {folder}, and {wanted >> 20} MiB are needed. Free some space,"
@@ -39,7 +39,7 @@ def demand(folder: Path, wanted: int) -> None:
 
 @contextlib.contextmanager
 def needed(folder: Path) -> Iterator[None]:
-    """A disk that is full is refused by name."""
+    """Turns "disk full" inside the block into NoRoom, which names the disk."""
     try:
         yield
     except OSError as error:

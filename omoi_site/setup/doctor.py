@@ -1,7 +1,8 @@
-"""What a machine has for Omoi and what it lacks: one finding a subject, with what to do about it. Looks only,
-and makes nothing.
+"""Checks whether a machine has what Omoi needs: one finding per subject, with what to do about it. It changes
+nothing.
 
-Here is what concerns the machine, the database and the port; the floors above add theirs by `examine`.
+This file has the checks of the machine, the database and the port. The apps above register theirs with
+`examines`.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ PATIENCE_S = 5.0
 
 @dataclass(frozen=True)
 class Finding:
-    """state: `ok`; `off`, which is no fault (it does not run now, or is not needed); or `wrong`. how: what to
-    do about it.
+    """state: `ok`; `off`, which is not a fault (not running now, or not needed); or `wrong`. how: what to do
+    about it.
     """
 
     name: str
@@ -53,7 +54,7 @@ CHECKS: dict[str, Check] = {}
 
 
 def examines(name: str) -> Callable[[Check], Check]:
-    """Register a check by the name its line begins with; lines come in the order of registration."""
+    """Register a check under the name that begins its line. Lines come in the order of registration."""
 
     def register(check: Check) -> Check:
         CHECKS[name] = check
@@ -63,21 +64,21 @@ def examines(name: str) -> Callable[[Check], Check]:
 
 
 def findings() -> Iterator[Finding]:
-    """Every check's finding. One that breaks is a finding too."""
+    """The findings of all checks. A check that raises gives a finding too."""
     for name, check in CHECKS.items():
         try:
             state, what, *how = check()
         except Exception as error:
             state, what, how = (
                 "wrong",
-                f"this check broke: {type(error).__name__}: {hushed(str(error))}",
-                ["Report it with this line."],
+                f"this check failed: {type(error).__name__}: {hushed(str(error))}",
+                ["Report this line as a bug."],
             )
         yield Finding(name, state, hushed(what), hushed(how[0]) if how else "")
 
 
 def hushed(text: str) -> str:
-    """The text without the password of the database, whoever wrote it in there."""
+    """The text without the password of the database."""
     secret = str(settings.DATABASES["default"].get("PASSWORD") or "")
     text = readiness.LOGIN.sub("//", text)
     return text.replace(secret, "…") if secret else text
@@ -92,14 +93,14 @@ def own() -> bool:
 
 @examines("python")
 def python() -> Found:
-    """An older one is refused by manage.py itself, before it could come here."""
+    """manage.py refuses an older Python before this runs."""
     return "ok", f"{'.'.join(map(str, sys.version_info[:3]))}, {sys.executable}"
 
 
 @examines("venv")
 def venv() -> Found:
     if all(importlib.util.find_spec(name) for name in ("venv", "ensurepip")):
-        return "ok", "this Python can make environments"
+        return "ok", "this Python can create virtual environments"
     state = "off" if sys.prefix != sys.base_prefix else "wrong"
     return (
         state,
@@ -113,7 +114,7 @@ def git() -> Found:
     if not (git_path := shutil.which("git")):
         return (
             "wrong",
-            "missing: `up --demo` and executors that work on code need it",
+            "missing; `up --demo` and executors that work on code need it",
             "On Debian and Ubuntu: apt install git",
         )
     return "ok", subprocess.run(
@@ -139,7 +140,7 @@ def home() -> Found:
                 pass
         except OSError as error:
             return "wrong", f"no file can be written in {folder}: {error.strerror}", how
-    return "ok", str(folder) if existing == folder else f"{folder} will be made"
+    return "ok", str(folder) if existing == folder else f"{folder} will be created"
 
 
 @examines("disk")
@@ -155,7 +156,7 @@ def disk() -> Found:
         return (
             "wrong",
             free_space,
-            f"Make room: {wanted >> 20} MiB are needed. Or set OMOI_HOME to a folder on a larger disk.",
+            f"Free some space: {wanted >> 20} MiB are needed. Or set OMOI_HOME to a folder on a larger disk.",
         )
     return "ok", free_space
 
@@ -165,14 +166,14 @@ def disk() -> Found:
 
 @examines("postgresql")
 def server() -> Found:
-    """The server itself, by whichever of the two ways there are."""
+    """The server itself, embedded or of DATABASE_URL."""
     database = settings.DATABASES["default"]
     try:
         location.database(settings.OMOI_HOME)
     except location.BadAddress as refusal:
-        return "wrong", "of DATABASE_URL, which cannot be read", refusal.message
+        return "wrong", "DATABASE_URL cannot be read", refusal.message
     except paths.Displaced as refusal:
-        return "wrong", "embedded, of another OMOI_HOME", refusal.message
+        return "wrong", "the embedded database belongs to another OMOI_HOME", refusal.message
     if own():
         try:
             account = paths.service_user()
@@ -213,7 +214,7 @@ def server() -> Found:
             number = link.info.server_version
     except psycopg.Error as error:
         how = (
-            "Look into logs/postgres.log in OMOI_HOME."
+            "Read logs/postgres.log in OMOI_HOME."
             if own()
             else f"Check {location.place_of(database)} and DATABASE_URL, and that the server runs."
         )
@@ -236,7 +237,7 @@ def server() -> Found:
 def durability() -> Found:
     with answering() as link:
         if link is None:
-            return "off", "not known while no server answers"
+            return "off", "not known, because no server answers"
         details = embedded.settings_of(link)
     try:
         embedded.assert_durable(details)
@@ -254,9 +255,9 @@ def durability() -> Found:
 def migrations() -> Found:
     with answering() as link:
         if link is None:
-            return "off", "not known while no server answers"
+            return "off", "not known, because no server answers"
     if missing := readiness.migrations():
-        return "wrong", missing, "Run: python3 manage.py migrate (`up` does it by itself)"
+        return "wrong", missing, "Run: python3 manage.py migrate (`up` does this by itself)"
     return "ok", f"all {len(readiness.shipped())} applied"
 
 
@@ -268,7 +269,7 @@ def connect() -> psycopg.Connection[Any]:
 
 @contextlib.contextmanager
 def answering() -> Iterator[psycopg.Connection[Any] | None]:
-    """A connection; None where no server answers, of which its own line tells."""
+    """A connection, or None if no server answers; the server's own line reports that."""
     try:
         link = connect()
     except psycopg.Error:
@@ -289,14 +290,14 @@ def port() -> Found:
             with urllib.request.urlopen(f"{url}/healthz", timeout=PATIENCE_S) as answer:
                 return "ok", f"{url} answers ({answer.status})"
         except OSError as error:
-            return "wrong", f"{url} does not answer: {error}", "Look into logs/web.log in OMOI_HOME."
+            return "wrong", f"{url} does not answer: {error}", "Read logs/web.log in OMOI_HOME."
     try:
         doors.listen("127.0.0.1", PORT).close()
     except OSError as error:
         return (
             "off",
             f"127.0.0.1:{PORT} is taken: {error.strerror}",
-            "Start with another: --port 8001 (--port 0: any free one)",
+            "Start with another port: --port 8001 (--port 0 takes any free one)",
         )
     return "ok", f"127.0.0.1:{PORT} is free"
 
@@ -305,7 +306,7 @@ def port() -> Found:
 def reach() -> Found:
     wrong = exposure.faults(debug=settings.DEBUG, secret=settings.SECRET_KEY)
     if not wrong:
-        return "ok", "debugging is off and the secret is a good one"
+        return "ok", "debugging is off, and the secret is strong"
     beyond = [
         name
         for name in settings.ALLOWED_HOSTS
@@ -313,7 +314,7 @@ def reach() -> Found:
     ]
     if beyond:
         return "wrong", f"served to others as {', '.join(beyond)}", " ".join(wrong)
-    return "off", "good enough for a loopback address, and refused on any other", " ".join(wrong)
+    return "off", "good enough for a loopback address, refused on any other", " ".join(wrong)
 
 
 @examines("names")
@@ -322,29 +323,28 @@ def names() -> Found:
         return (
             "wrong",
             "OMOI_ALLOWED_HOSTS lets any name through",
-            "Name the ones this server has, separated by commas.",
+            "List the names of this server, separated by commas.",
         )
     return "ok", f"answers to {', '.join(settings.ALLOWED_HOSTS)}"
 
 
 @examines("tls")
 def tls() -> Found:
-    """Whether cookies may leave unencrypted, and whether people can sign in where they may not."""
+    """Whether cookies may be sent unencrypted; if not, whether people can sign in."""
     if not settings.SESSION_COOKIE_SECURE:
-        how = "Behind a proxy that speaks https: OMOI_TLS=1, and FORWARDED_ALLOW_IPS=its address."
+        how = "Behind a proxy with https: set OMOI_TLS=1 and FORWARDED_ALLOW_IPS to the proxy's address."
         return "off", "cookies are sent over plain HTTP too", how
     if os.environ.get("FORWARDED_ALLOW_IPS"):
         return (
             "ok",
-            "cookies are sent over https only; the proxy trusted to say what came by it:"
-            f" {os.environ['FORWARDED_ALLOW_IPS']}",
+            f"cookies are sent over https only; trusted proxy: {os.environ['FORWARDED_ALLOW_IPS']}",
         )
     if any(origin.startswith("https://") for origin in settings.CSRF_TRUSTED_ORIGINS):
         return "ok", "cookies are sent over https only, from the origins of OMOI_TRUSTED_ORIGINS"
-    how = "Set FORWARDED_ALLOW_IPS to the address of the proxy that speaks https for this server."
+    how = "Set FORWARDED_ALLOW_IPS to the address of the https proxy of this server."
     return (
         "wrong",
-        "OMOI_TLS=1, but no proxy is trusted to say that a request came by https: nobody can sign in",
+        "OMOI_TLS=1, but no proxy is trusted to mark requests as https, so nobody can sign in",
         how,
     )
 

@@ -1,5 +1,5 @@
-"""What a long installation shows: on a terminal one line that changes, elsewhere a line every few seconds.
-Standard library only.
+"""The progress of an installation: one changing line on a terminal, elsewhere a line every few seconds. It
+uses only the standard library.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Progress:
         self._write(f"\r\x1b[K{sentence}.\n" if self.live else f"{sentence}.\n")
 
     def step(self, text: str) -> None:
-        """How far it is: told at once on a terminal, else when nothing was told for a while."""
+        """Show the progress: at once on a terminal, elsewhere at most every few seconds."""
         if self.live:
             self._write(f"\r\x1b[K  {text}")
         elif time.monotonic() - self.last >= EVERY_S:
@@ -47,10 +47,11 @@ class Progress:
 def follow(
     words: Sequence[str | Path], log: Path, say: Progress, *, installed: Callable[[], int], keep: int
 ) -> int:
-    """Run pip, keep what it says in `log`, tell how far it is; its exit status.
+    """Run pip, write its output to `log`, show its progress. Returns its exit status.
 
-    installed: how many packages are there now, for the part of the work about which pip is silent;
-    keep: a descriptor that pip holds open too, so that a lock lasts as long as pip does should we be killed.
+    installed: returns how many packages are there now, for the part where pip prints nothing;
+    keep: a file descriptor that pip holds open too, so that the lock lasts as long as pip, even if we are
+    killed.
     """
     lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PIP_USER": "0"}

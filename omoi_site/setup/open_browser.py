@@ -1,4 +1,4 @@
-"""Shows a page in the browser of whoever sits at this terminal."""
+"""Opens a page in the browser of the person at this terminal."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ PAGE = """<!doctype html>
 
 
 def show(address: str, home: Path) -> None:
-    """Open `address` by way of a file that only its owner can read: every user sees the arguments of a
-    browser's process, and this is a key.
+    """Open `address` through a file that only its owner can read: the address is a key, and every user can
+    see the arguments of the browser's process.
     """
     if not sys.stdout.isatty() or not _has_screen():
         return
@@ -29,7 +29,7 @@ def show(address: str, home: Path) -> None:
         browser = webbrowser.get()
     except webbrowser.Error:
         return
-    if type(browser) is not webbrowser.GenericBrowser:  # that is one that would take over this terminal
+    if type(browser) is not webbrowser.GenericBrowser:  # a generic browser would take over this terminal
         browser.open(page.as_uri())
 
 

@@ -1,13 +1,13 @@
-"""Where things lie: what the user keeps in OMOI_HOME, and the data folder that PostgreSQL and executors must
+"""The folders: OMOI_HOME with what the user keeps, and the data folder that PostgreSQL and executors must
 reach.
 
-Both are one folder, except for root: PostgreSQL refuses uid 0, and the account it runs as may be unable to
-enter OMOI_HOME. Then the data folder is /var/lib/omoi/<12 hex of OMOI_HOME's real path>; folders above
-OMOI_HOME are never opened up for it.
+Both are the same folder, except for root: PostgreSQL refuses uid 0, and the account it runs as may be unable
+to enter OMOI_HOME. Then the data folder is /var/lib/omoi/<12 hex digits of OMOI_HOME's real path>. The
+permissions of folders above OMOI_HOME are never changed.
 
-`OMOI_HOME/place` notes the data folder, and the OMOI_HOME it is the data folder of. A copy of an OMOI_HOME
-brings that note along: it must not work on the database of the one it was copied from, so it is refused until
-somebody says what it is (`up --moved`, `--adopt` or `--begin-anew`).
+`OMOI_HOME/place` records the data folder and the OMOI_HOME that it belongs to. A copy of an OMOI_HOME has
+that file too. It must not use the database of the original, so it is refused until somebody says what it is
+(`up --moved`, `--adopt` or `--begin-anew`).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ LONGEST_SOCKET_PATH = 99
 
 
 class Displaced(OmoiError):
-    """This OMOI_HOME was copied or moved: its database is another folder's, or is not there."""
+    """This OMOI_HOME was copied or moved: its database belongs to another folder, or is missing."""
 
     code = "home_displaced"
     status = 503
@@ -48,7 +48,7 @@ class Displaced(OmoiError):
 
 
 class DataGone(OmoiError):
-    """This OMOI_HOME had a database, and it is not there any more."""
+    """This OMOI_HOME had a database that is now missing."""
 
     code = "data_gone"
     status = 503
@@ -57,7 +57,7 @@ class DataGone(OmoiError):
 
 @dataclass(frozen=True)
 class ServiceUser:
-    """An account that root lends to what it starts: to PostgreSQL, and to executors."""
+    """An account under which root runs PostgreSQL or executors."""
 
     name: str
     uid: int
@@ -65,9 +65,7 @@ class ServiceUser:
 
 
 def service_user() -> ServiceUser | None:
-    """Whom root runs PostgreSQL as: `postgres`, else `nobody`. None when we are not root and run it
-    ourselves.
-    """
+    """The account under which root runs PostgreSQL: `postgres`, else `nobody`. None if we are not root."""
     if os.geteuid() != 0:
         return None
     for name in ("postgres", "nobody"):
@@ -75,19 +73,19 @@ def service_user() -> ServiceUser | None:
             account = pwd.getpwnam(name)
             return ServiceUser(name, account.pw_uid, account.pw_gid)
     raise LookupError(
-        "running as root, and there is neither an account `postgres` nor `nobody` to run PostgreSQL as:"
-        " add one, or set DATABASE_URL"
+        "Omoi runs as root, but PostgreSQL cannot, and neither the account `postgres` nor `nobody`"
+        " exists. Add one, or set DATABASE_URL."
     )
 
 
 def executor() -> ServiceUser | None:
-    """Whom root runs executors as: a number of its own, which needs no account. None when we are not root."""
+    """The uid under which root runs executors; it needs no account. None if we are not root."""
     return ServiceUser("executor", EXECUTOR_UID, EXECUTOR_UID) if os.geteuid() == 0 else None
 
 
 def make_home(home: Path) -> Path:
-    """OMOI_HOME, made when missing: closed to others, but for root open to walk through, so that its service
-    user reaches the data inside.
+    """OMOI_HOME, created if missing. Others cannot read it; if root owns it, they can pass through, so that
+    the service user reaches the data inside.
     """
     home.mkdir(parents=True, exist_ok=True, mode=0o711 if os.geteuid() == 0 else 0o700)
     return home
@@ -95,7 +93,7 @@ def make_home(home: Path) -> Path:
 
 @dataclass(frozen=True)
 class Note:
-    """What `place` says: the data folder, and the OMOI_HOME it was made for, as far as the note tells."""
+    """The content of `place`: the data folder, and the OMOI_HOME it was made for, if known."""
 
     data_folder: Path
     home: Path | None
@@ -108,13 +106,13 @@ class Note:
             return None
         if not lines:
             return None
-        # notes of earlier versions have one line; of a data folder inside its home that tells both
+        # earlier versions wrote one line; for a data folder inside its home that is enough
         return cls(
             lines[0], lines[1] if len(lines) > 1 else None if lines[0].is_relative_to(ELSEWHERE) else lines[0]
         )
 
     def speaks_of(self, home: Path) -> bool:
-        """Whether this is the very folder, by whatever path it is reached."""
+        """Whether the note is about this folder, whatever path leads to it."""
         real = home.resolve()
         if self.home is None:
             return self.data_folder == _elsewhere(real)
@@ -131,8 +129,8 @@ class Note:
 
 
 def data_folder(home: Path) -> Path:
-    """The folder for data, binaries and worktrees: as noted in `home/place`, else chosen; nothing is made.
-    Raises Displaced.
+    """The folder for data, binaries and worktrees: as `home/place` says, else chosen. Creates nothing. Raises
+    Displaced.
     """
     if note := Note.of(home):
         if not note.speaks_of(home):
@@ -146,7 +144,7 @@ def _displaced(home: Path, note: Note) -> Displaced:
     origin = note.home or "another folder"
     return Displaced(
         f"{home} was {'copied' if origin_exists else 'copied or moved'} from {origin},"
-        f" and its database is the one in {note.data_folder}. Nothing was touched.",
+        f" and its database is the one in {note.data_folder}. Nothing was changed.",
         next_action=(
             "Choose one. If the folder was moved: `python3 manage.py up --moved`. If it is a copy that needs"
             " its own copy of the database: `python3 manage.py up --adopt`. To start here with an empty"
@@ -167,7 +165,7 @@ def _elsewhere(real: Path) -> Path:
 
 
 def make_data_folder(home: Path) -> Path:
-    """The data folder, made when missing and noted in `home/place`."""
+    """The data folder, created if missing and recorded in `home/place`."""
     chosen = data_folder(make_home(home))
     for folder in (ELSEWHERE, chosen) if chosen.is_relative_to(ELSEWHERE) else (chosen,):
         if not folder.is_dir():
@@ -179,14 +177,13 @@ def make_data_folder(home: Path) -> Path:
 
 
 def expect_data(home: Path) -> None:
-    """Return when there is a database, or never was one; raises DataGone. An empty one made in its place
-    would look as if all were lost.
+    """Raise DataGone if there was a database and it is missing. A new, empty one would look as if everything
+    were lost.
     """
     data = data_folder(home) / "data"
     if (home / PASSWORD).exists() and not data.exists():
         raise DataGone(
-            f"{home} had its database in {data}, and that folder is not there any more."
-            " Nothing was made in its place.",
+            f"{home} had its database in {data}, and that folder is missing. No new one was created.",
             next_action=(
                 "Put the folder back. If it is lost for good,"
                 " `python3 manage.py up --begin-anew` starts with an empty database; the dumps in"
@@ -196,21 +193,21 @@ def expect_data(home: Path) -> None:
 
 
 def resolve_displaced(home: Path, how: str) -> str:
-    """Make a displaced OMOI_HOME one of its own, by the caller who holds its lock; what was done, in a
-    sentence. Raises Displaced.
+    """Make a copied or moved OMOI_HOME usable. The caller holds its lock. Returns a sentence that says what
+    was done. Raises Displaced.
 
-    how: `moved`: it takes the place of the one it was moved from, which is gone. `adopt`: with a copy of that
-    one's database. `begin-anew`: with none; what a copy brought along is kept beside it. But for `moved` it
-    is an installation of its own from then on, and signs with a key of its own: what the other one signed is
-    not valid here, nor the other way round.
+    how: `moved`: it replaces the original, which is gone. `adopt`: it gets a copy of the original's database.
+    `begin-anew`: it gets an empty database, and the old files are kept beside it. After `adopt` and
+    `begin-anew` it is a separate installation with its own signing key: neither accepts what the other has
+    signed.
     """
     note = Note.of(home)
-    if note is None or note.speaks_of(home):  # without a note it is where it is, as for `data_folder`
+    if note is None or note.speaks_of(home):  # without a note, the data folder is in `home`
         data = data_folder(home) / "data"
         if how != "begin-anew" or not (home / PASSWORD).exists() or data.exists():
             return ""
         _forget(home, PASSWORD, PASSWORD_OF_SUPERUSER, SECRET_KEY)
-        return f"{home} begins anew with an empty database."
+        return f"{home} starts with an empty database."
     real, inside = home.resolve(), note.home is not None and note.data_folder == note.home
     if how == "moved":
         if note.home is not None and (note.home / "place").exists():
@@ -221,8 +218,8 @@ def resolve_displaced(home: Path, how: str) -> str:
             )
         if may_be_served((real if inside else note.data_folder) / "data"):
             raise Displaced(
-                f"PostgreSQL is running in {note.data_folder / 'data'}: the Omoi that this folder was moved"
-                " from still runs.",
+                f"PostgreSQL is running in {note.data_folder / 'data'}: the Omoi of the original folder"
+                " is still running.",
                 next_action="Stop it first (Ctrl-C there), or run `python3 manage.py up --adopt`.",
             )
         Note(real if inside else note.data_folder, real).write(home)
@@ -236,8 +233,8 @@ def resolve_displaced(home: Path, how: str) -> str:
                 next_action="Run `python3 manage.py up --begin-anew`, then restore a backup.",
             )
         in_use = Displaced(
-            f"The database in {brought} was in use when it was copied, or still is:"
-            " such a copy cannot be trusted.",
+            f"The database in {brought} was in use when it was copied, or is in use now,"
+            " so the copy may be damaged.",
             next_action="Stop the other Omoi (Ctrl-C there), copy the folder again, and run this again.",
         )
         if _at_rest(brought) is None:
@@ -247,29 +244,27 @@ def resolve_displaced(home: Path, how: str) -> str:
             if not _copy(brought, chosen / "data"):
                 raise in_use
         _forget(home, SECRET_KEY)
-        sentence = (
-            f"{home} has a copy of the database of {note.home or note.data_folder} and leaves that one alone."
-        )
+        sentence = f"{home} now has its own copy of the database of {note.home or note.data_folder}."
     else:
         if (chosen / "data").exists():
             (chosen / "data").rename(chosen / f"data.before-{time.strftime('%Y%m%dT%H%M%S')}")
         _forget(home, PASSWORD, PASSWORD_OF_SUPERUSER, SECRET_KEY)
-        sentence = f"{home} begins anew with an empty database; what was here before is kept beside it."
+        sentence = f"{home} starts with an empty database; what was here before is kept beside it."
     Note(chosen, real).write(home)
     return sentence
 
 
 def _forget(home: Path, *names: str) -> None:
-    """Others are made when they are needed."""
+    """Remove these files; new ones are created when they are needed."""
     for name in names:
         (home / name).unlink(missing_ok=True)
 
 
 def may_be_served(data: Path) -> bool:
-    """Whether a PostgreSQL may be at work in that data folder; False only where that is certain.
+    """Whether a PostgreSQL may be running in that data folder; False only if that is certain.
 
-    Its `postmaster.pid` stays behind when it is killed, and the number may be another program's by now: a
-    server stands in its data folder.
+    A killed server leaves its `postmaster.pid` behind, and the pid may now belong to another program. A
+    server's working directory is its data folder, so that is compared.
     """
     try:
         owner = abs(int((data / "postmaster.pid").read_text().split("\n", 1)[0]))
@@ -279,7 +274,7 @@ def may_be_served(data: Path) -> bool:
         return True
     try:
         os.kill(owner, 0)
-    except (ProcessLookupError, PermissionError):  # a server of ours runs as who we are
+    except (ProcessLookupError, PermissionError):  # a server of ours would run under our uid
         return False
     except OverflowError:
         return True
@@ -295,8 +290,8 @@ def may_be_served(data: Path) -> bool:
 
 
 def _at_rest(data: Path) -> bytes | None:
-    """What PostgreSQL notes of a data folder at each start and end; None unless it was shut down in good
-    order.
+    """PostgreSQL's control file, which changes at each start and stop; None unless the server was shut down
+    cleanly.
     """
     with contextlib.suppress(OSError):
         control = (data / "global" / "pg_control").read_bytes()
@@ -306,8 +301,8 @@ def _at_rest(data: Path) -> bytes | None:
 
 
 def _copy(source: Path, target: Path) -> bool:
-    """A data folder with all in it, and the account it belongs to, whole under its name; False and nothing
-    when it was used meanwhile.
+    """Copy a data folder with its owner; the target appears only when the copy is complete. False, and no
+    copy, if the source was used meanwhile.
     """
     scratch, before = target.with_suffix(".new"), _at_rest(source)
     shutil.rmtree(scratch, ignore_errors=True)
@@ -324,8 +319,8 @@ def _copy(source: Path, target: Path) -> bool:
 
 
 def socket_folder(home: Path) -> Path:
-    """Where PostgreSQL's socket lies: beside the data, or in a short folder when that path is too long for a
-    socket or cannot name one host.
+    """The folder of PostgreSQL's socket: beside the data, or a folder with a short path if that one is too
+    long or not valid as a host name.
     """
     beside = data_folder(home) / "socket"
     if len(os.fsencode(beside / SOCKET_NAME)) <= LONGEST_SOCKET_PATH and not set(str(beside)) & set(',"'):
@@ -339,12 +334,12 @@ def socket_folder(home: Path) -> Path:
 
 
 def reachable(path: Path, account: ServiceUser) -> bool:
-    """Whether the account can walk down to `path`, as far as it exists; what is missing we would make."""
+    """Whether the account can reach `path`, as far as it exists; we would create the rest."""
     return all(may_enter(folder, account) for folder in (path, *path.parents) if folder.exists())
 
 
 def may_enter(folder: Path, account: ServiceUser) -> bool:
-    """Whether the account may enter this one folder, once it stands before it."""
+    """Whether the account may enter this folder from its parent."""
     return _may(folder, account, 0o1)
 
 

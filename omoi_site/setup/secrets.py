@@ -1,4 +1,4 @@
-"""The secrets of an installation: made on the first start, readable by their owner alone."""
+"""The secrets of an installation: created on the first start, readable only by their owner."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _made: set[Path] = set()  # by this process
 
 
 def secret_key(home: Path, *, make: bool = True) -> str:
-    """SECRET_KEY of the environment, else the one kept in `home/secret_key`; without `make` one for this
-    process alone when there is none.
+    """SECRET_KEY from the environment, else from `home/secret_key`. If there is none, and `make` is False, a
+    temporary key for this process.
     """
     if chosen := os.environ.get("OMOI_SECRET_KEY"):
         return chosen
@@ -22,7 +22,7 @@ def secret_key(home: Path, *, make: bool = True) -> str:
 
 
 def kept(home: Path, name: str) -> str:
-    """The secret in `home/name`, made when missing (0600)."""
+    """The secret in `home/name`, created if missing (mode 0600)."""
     if secret := read(home, name):
         return secret
     paths.make_home(home)
@@ -43,16 +43,16 @@ def kept(home: Path, name: str) -> str:
 
 
 def take_back(home: Path) -> None:
-    """Remove a new OMOI_HOME of which this process made no more than the signing key and the lock."""
+    """Remove a new OMOI_HOME in which this process has created only the signing key and the lock."""
     if home / paths.SECRET_KEY in _made:
         for name in (paths.SECRET_KEY, "lock"):
             (home / name).unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # there is more in it: it is not ours alone
+        with contextlib.suppress(OSError):  # it contains more, so it stays
             home.rmdir()
 
 
 def read(home: Path, name: str) -> str:
-    """The secret in `home/name`; empty when there is none yet."""
+    """The secret in `home/name`; empty if there is none yet."""
     with contextlib.suppress(FileNotFoundError):
         return (home / name).read_text().strip()
     return ""

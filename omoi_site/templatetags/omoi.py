@@ -1,4 +1,4 @@
-"""What every page may say: an icon, an age, initials, an address with one part of its query changed."""
+"""Tags and filters for all pages: icons, ages, initials, an address with a changed query."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ register = template.Library()
 
 @register.simple_tag
 def icon(name: str, classes: str = "") -> SafeString:
-    """One symbol of the sprite; always beside a word, so it says nothing itself."""
+    """One symbol of the sprite. It always stands beside a word, so it is hidden from screen readers."""
     return drawn(static("site/icons.svg"), name, classes)
 
 
@@ -35,19 +35,21 @@ def drawn(sprite: str, name: str, classes: str) -> SafeString:
 
 @register.filter
 def age(at: datetime | None) -> str | SafeString:
-    """How long ago: "34 s", "12 min", "7 h 24 min", "11 h", "1 d 2 h". The browser lets it tick."""
+    """How long ago: "34 s", "12 min", "7 h 24 min", "11 h", "1 d 2 h". A script in the browser keeps it
+    current.
+    """
     return moment(at, long, "long") if at else ""
 
 
 @register.filter
 def short_age(at: datetime | None) -> str | SafeString:
-    """The same for a card: "7h"."""
+    """The same, short enough for a card: "7h"."""
     return moment(at, short, "short") if at else ""
 
 
 @register.filter
 def span(length: timedelta | None) -> str:
-    """A length of time, in the words of `age`."""
+    """A length of time, in the format of `age`."""
     return long(length.total_seconds()) if length is not None else ""
 
 
@@ -84,7 +86,7 @@ def short(seconds: float) -> str:
 
 @register.filter
 def initials(name: str) -> str:
-    """Two signs for a small badge: of "impl-04" I4, of "Dana Ruiz" DR."""
+    """Two characters for a small badge: "impl-04" gives I4, "Dana Ruiz" gives DR."""
     words = name.replace("-", " ").replace("_", " ").replace(".", " ").split()
     if not words:
         return "?"
@@ -100,7 +102,7 @@ def actor(label: str) -> str:
 
 @register.filter
 def whole_actor(label: str) -> str:
-    """With the kind, for a hint: "agent ada"."""
+    """With the kind, for a tooltip: "agent ada"."""
     kind, _, name = label.partition(":")
     return f"{'Omoi' if kind == 'system' else kind}: {name}" if name else label
 
@@ -112,13 +114,13 @@ def words(name: str) -> str:
 
 @register.filter
 def exactly(at: datetime | None) -> str:
-    """To the second: for a hint beside words like "4 minutes ago"."""
+    """The time to the second, for a tooltip on words such as "4 minutes ago"."""
     return at.astimezone(timezone.get_current_timezone()).strftime("%Y-%m-%d %H:%M:%S %Z") if at else ""
 
 
 @register.simple_tag(takes_context=True)
 def here(context: dict[str, Any], **changes: Any) -> str:
-    """This page's address with these parameters set, or left out where the value is empty."""
+    """This page's address with these parameters set, or removed if the value is empty."""
     query = context["request"].GET.copy()
     for name, value in changes.items():
         query.pop(name, None)

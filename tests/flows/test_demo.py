@@ -98,7 +98,7 @@ def test_all_tickets_walk_to_done_and_a_second_start_adds_nothing(home):
     assert len(seen["blocked"]) == 1
 
     second = Up(home, "--demo", "--port=0", paper="second").ready()
-    until(lambda: "demo has done its part" in second.said)
+    until(lambda: "demo has finished its work" in second.said)
     again = asked(home)
     assert second.stop() == 0
     assert again == seen

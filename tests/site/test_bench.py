@@ -38,7 +38,7 @@ def test_what_can_be_measured_is_listed():
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        ([], 2, "name what to measure: claim"),
+        ([], 2, "name a bench: claim"),
         (["rust"], 1, "there is no bench rust"),
         (["claim", "--sizes", "x"], 2, "a whole number"),
     ],

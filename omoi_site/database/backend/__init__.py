@@ -1,1 +1,1 @@
-"""Django's PostgreSQL back end, whose transactions carry hints."""
+"""Django's PostgreSQL back end; its transactions carry hints."""

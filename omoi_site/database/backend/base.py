@@ -1,4 +1,4 @@
-"""A connection that keeps the hints of its transaction: written with it, sent after it, or gone with it."""
+"""A connection that keeps the hints of its transaction: a commit sends them, a rollback drops them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from omoi_site.brokers.hints import committed, committing
 from omoi_site.brokers.messages import Hints
 
 TRUSTED_S = 1.0
-PARAMETERS = 2**16 - 1  # of one statement, in PostgreSQL's protocol
+PARAMETERS = 2**16 - 1  # the limit per statement in PostgreSQL's protocol
 
 
 class DatabaseFeatures(features.DatabaseFeatures):
@@ -22,8 +22,8 @@ class DatabaseFeatures(features.DatabaseFeatures):
 
 class DatabaseOperations(operations.DatabaseOperations):
     def bulk_batch_size(self, fields: Sequence[Any], objs: Sequence[Any]) -> int:
-        """How many rows one statement of `bulk_create` or `bulk_update` holds; the latter gives each row's
-        key with each of its fields.
+        """How many rows fit into one statement of `bulk_create` or `bulk_update`; the latter repeats the key
+        of a row for each field.
         """
         return min(len(objs), PARAMETERS // (2 * max(len(fields), 1)))
 
@@ -43,20 +43,21 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return cursor
 
     def close_if_health_check_failed(self) -> None:
-        """To ask before each request costs a tenth of a claim; what worked a moment ago is trusted, unless
-        the server has said something since: to one who asked for nothing that is its farewell."""
+        """A query before each request would add a tenth to the cost of a claim. So a connection that worked a
+        moment ago is trusted, unless unexpected bytes wait on it: they mean that the server has closed it.
+        """
         if self.health_check_done:  # type: ignore[attr-defined]  # the stubs leave it out
             return
         if time.monotonic() - self.used_at >= TRUSTED_S or self._addressed():
             super().close_if_health_check_failed()
 
     def _addressed(self) -> bool:
-        """Whether something came that was not asked for."""
+        """Whether unexpected bytes wait on the connection."""
         if self.connection is None or self.connection.closed or self.in_atomic_block:
             return False
         looking = (
             select.poll()
-        )  # not `select`: it knows no descriptor beyond 1,023, and a port has more clients
+        )  # not `select`: it fails for descriptors above 1,023, and a server has more clients
         looking.register(self.connection.fileno(), select.POLLIN)
         return bool(looking.poll(0))
 

@@ -1,4 +1,4 @@
-"""`__in` with a long list as one array: a statement has at most 65,535 parameters."""
+"""`__in` passes a long list as one array, because a statement has at most 65,535 parameters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MANY = 1000  # values; a shorter list stays as Django writes it
 
 
 class AsArray:
-    """Mixed into a lookup `in`; a list that holds expressions stays one."""
+    """A mixin for `in` lookups; a list that contains expressions is not changed."""
 
     def as_postgresql(self: Any, compiler: Any, connection: Any) -> tuple[str, Any]:
         if not self.rhs_is_direct_value() or len(self.rhs) <= MANY or isinstance(self.lhs, ColPairs):

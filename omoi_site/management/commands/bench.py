@@ -1,6 +1,4 @@
-"""`manage.py bench NAME`: what something costs on this machine, measured on a database of its own that is
-gone afterwards.
-"""
+"""`manage.py bench NAME`: measures what something costs on this machine, in a temporary database."""
 
 from __future__ import annotations
 
@@ -22,15 +20,15 @@ FOLDER: Path = settings.ROOT / "bench"
 
 class Command(commands.Command):
     help = (
-        "Measure what something costs on this machine, beside a peer, on a database of its own that is gone"
-        " afterwards."
+        "Measure what something costs on this machine, and compare it with a peer. It uses a"
+        " temporary database."
     )
     needs_database = False
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--list", action="store_true", help="say what can be measured")
+        parser.add_argument("--list", action="store_true", help="list what can be measured")
         parser.add_argument(
-            "name", nargs="?", metavar="NAME", help="one of --list; `NAME --help` tells its options"
+            "name", nargs="?", metavar="NAME", help="one of --list; `NAME --help` lists its options"
         )
         parser.add_argument("options", nargs=argparse.REMAINDER, metavar="...", help="its options")
 
@@ -39,7 +37,7 @@ class Command(commands.Command):
         if options["list"]:
             return {"benches": [{"name": bench, "about": about} for bench, about in benches.items()]}
         if not name:
-            raise CommandError(f"name what to measure: {', '.join(benches)}", returncode=2)
+            raise CommandError(f"name a bench: {', '.join(benches)}", returncode=2)
         if name not in benches:
             raise NotFound(f"there is no bench {name}; there are: {', '.join(benches)}")
         return become(FOLDER / f"{name}.py", [*(["--json"] if options["json"] else []), *options["options"]])
@@ -50,14 +48,14 @@ class Command(commands.Command):
 
 
 def become(script: Path, words: list[str]) -> NoReturn:
-    """As `test` becomes pytest: a bench chooses its database before Django reads the settings, and Ctrl-C is
-    its own.
+    """Replace this process: a bench chooses its database before Django reads the settings, and handles Ctrl-C
+    itself.
     """
     os.execv(sys.executable, [sys.executable, str(script), *words])
 
 
 def list_benches() -> dict[str, str]:
-    """What each bench measures, by name: those of the folder that can be run by themselves."""
+    """What each bench measures, by name: the scripts of the folder that can run on their own."""
     read = {file.stem: file.read_text() for file in sorted(FOLDER.glob("*.py"))}
     runs = {name: text for name, text in read.items() if '__name__ == "__main__"' in text}
     return {

@@ -1,4 +1,4 @@
-"""`manage.py createsuperuser`: Django's, which looks at a password only where it asks for one."""
+"""`manage.py createsuperuser`: Django's command, but it validates passwords with `--noinput` too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`manage.py doctor`: one line a subject, with what to do about it."""
+"""`manage.py doctor`: one line per check, with what to do about it."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from tickets.runtime import health_checks  # noqa: F401  (adds what the floors a
 
 class Command(commands.Command):
     help = (
-        "Look at this machine, the database and the running server; say what is wrong and what to do about"
-        " it. Changes nothing."
+        "Check this machine, the database and the running server. Say what is wrong and how to fix it."
+        " Change nothing."
     )
     needs_database = False
 
     def act(self, **_: Any) -> commands.Document:
         results = list(doctor.findings())
         server = None
-        with contextlib.suppress(OSError):  # another user's folder, which its own line tells
+        with contextlib.suppress(OSError):  # another user's folder; its own line reports that
             server = running_server.find(settings.OMOI_HOME)
         return {
             "running": server and server["url"],

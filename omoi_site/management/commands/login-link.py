@@ -19,11 +19,11 @@ SHOWN = 5  # names of those who may sign in
 
 
 class Command(commands.Command):
-    help = "Make a link that signs a person in once, and print it."
+    help = "Create a link that signs a person in once, and print it."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "user", metavar="USER", nargs="?", default="admin", help="who is signed in by it (admin)"
+            "user", metavar="USER", nargs="?", default="admin", help="the person to sign in (admin)"
         )
 
     def act(self, *, user: str = "", **_: Any) -> commands.Document:
@@ -32,7 +32,7 @@ class Command(commands.Command):
             people = get_user_model().objects.filter(is_active=True).order_by("username")
             names = ", ".join(people.values_list("username", flat=True)[:SHOWN])
             raise NotFound(
-                f"there is no person {user} who may sign in",
+                f"there is no user {user} who may sign in",
                 next_action=f"These may: {names}." if names else "Run `python3 manage.py createsuperuser`.",
             )
         server = running_server.find(settings.OMOI_HOME) or {}
@@ -48,6 +48,6 @@ class Command(commands.Command):
         hours = settings.PASSWORD_RESET_TIMEOUT // 3600
         hint = "" if made["link"].startswith("http") else " Put the address of your server in front."
         self.stderr.write(
-            f"It signs {made['user']} in once, within {hours} hours and before any other sign-in of"
-            f" theirs.{hint}"
+            f"It signs {made['user']} in once. It expires after {hours} hours, or when"
+            f" {made['user']} signs in another way.{hint}"
         )

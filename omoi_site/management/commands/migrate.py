@@ -1,5 +1,5 @@
-"""`manage.py migrate`: Django's, which without a server says how to start one, and brings what is shipped up
-to date.
+"""`manage.py migrate`: Django's command. It says how to start a server if none runs, and also installs the
+shipped documents.
 """
 
 from __future__ import annotations

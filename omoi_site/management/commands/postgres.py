@@ -1,4 +1,4 @@
-"""`manage.py postgres`: the embedded server alone, for work by hand."""
+"""`manage.py postgres`: runs only the embedded server, for manual work."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from omoi_site.setup import paths, secrets
 
 
 class Command(BaseCommand):
-    help = "Run the embedded PostgreSQL of OMOI_HOME alone, until Ctrl-C or SIGTERM."
+    help = "Run only the embedded PostgreSQL of OMOI_HOME, until Ctrl-C or SIGTERM."
     requires_system_checks = []
 
     def handle(self, *args: Any, **options: Any) -> None:

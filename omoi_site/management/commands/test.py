@@ -12,12 +12,12 @@ from django.core.management.base import BaseCommand, CommandParser
 
 
 class Command(BaseCommand):
-    help = "Run the tests; what else is given goes to pytest."
+    help = "Run the tests. Other arguments go to pytest."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--full", action="store_true", help="campaigns, browser matrices and slow checks too"
+            "--full", action="store_true", help="also run long campaigns, browser matrices and slow checks"
         )
         parser.add_argument("pytest", nargs="*", help="for example: tests/tickets -k claim -x")
 
@@ -30,9 +30,7 @@ class Command(BaseCommand):
         self.run_pytest([*(["--full"] if full else []), *pytest])
 
     def run_pytest(self, arguments: Sequence[str]) -> None:
-        """Becomes pytest: nothing of this process, its settings least of all, is in the way of the tests'
-        own.
-        """
+        """Replace this process by pytest, so that nothing of it, above all its settings, affects the tests."""
         words = [word for word in arguments if word != "--full"]
         if "--full" not in arguments and not any(word.startswith("-m") for word in words):
             words = ["-m", "not full", *words]

@@ -1,4 +1,4 @@
-"""`manage.py up`: everything on this machine, until Ctrl-C."""
+"""`manage.py up`: runs everything on this machine until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -33,29 +33,29 @@ class Command(BaseCommand):
         " until Ctrl-C or SIGTERM."
     )
     requires_system_checks: list[str] = []
-    changed: Callable[[], str] | None = None  # which file of the code was changed; `dev` looks
+    changed: Callable[[], str] | None = None  # which code file has changed; only `dev` looks
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1")
-        parser.add_argument("--port", type=int, default=8000, help="0: any free one")
+        parser.add_argument("--port", type=int, default=8000, help="the port (8000); 0 takes any free one")
         parser.add_argument(
             "--demo",
             action="store_true",
-            help="with a project whose tickets go from BACKLOG to DONE by themselves",
+            help="add a project whose tickets go from BACKLOG to DONE by themselves",
         )
         displaced = parser.add_mutually_exclusive_group()
         for how, help in (
-            ("moved", "this OMOI_HOME was moved here, and the one it came from is gone"),
+            ("moved", "this OMOI_HOME was moved here, and the original is gone"),
             (
                 "adopt",
-                "this OMOI_HOME is a copy: take a copy of its database along, and leave the other alone",
+                "this OMOI_HOME is a copy: copy the original's database too, and leave the original alone",
             ),
             ("begin-anew", "this OMOI_HOME is a copy: start with an empty database"),
         ):
             displaced.add_argument(
                 f"--{how}", dest="displaced", action="store_const", const=how, default="", help=help
             )
-        parser.add_argument("--no-open", action="store_true", help="do not show the address in a browser")
+        parser.add_argument("--no-open", action="store_true", help="do not open the address in a browser")
 
     def handle(self, *, host: str, port: int, demo: bool, no_open: bool, displaced: str, **_: Any) -> None:
         self.began, self.no_open, self.demo = time.monotonic(), no_open, demo
@@ -68,7 +68,7 @@ class Command(BaseCommand):
             if demo:
                 workspace.check_requirements()
             with disk_space.needed(home), contextlib.closing(running_server.acquire_lock(home)) as lock:
-                running_server.end_leftovers(home)  # they may have the port
+                running_server.end_leftovers(home)  # they may hold the port
                 try:
                     listener = self.listen(host, port)
                 except CommandError:
@@ -82,19 +82,19 @@ class Command(BaseCommand):
         except OmoiError as refusal:
             raise CommandError(f"{refusal} {refusal.next_action}".strip()) from refusal
         except KeyboardInterrupt:
-            raise CommandError("ended before everything was ready", returncode=130) from None
+            raise CommandError("stopped before everything was ready", returncode=130) from None
 
     def resolve_displaced(self, how: str) -> None:
-        """Make a copied or moved OMOI_HOME one of its own."""
+        """Make a copied or moved OMOI_HOME usable."""
         with contextlib.closing(running_server.acquire_lock(settings.OMOI_HOME)):
             self.say(
                 paths.resolve_displaced(settings.OMOI_HOME, how)
-                or f"{settings.OMOI_HOME} is where it belongs: nothing was changed."
+                or f"{settings.OMOI_HOME} is in its original place; nothing was changed."
             )
         settings.SECRET_KEY = secrets.secret_key(settings.OMOI_HOME)
 
     def look_for_room(self) -> None:
-        """Nothing is begun on a disk that cannot hold it."""
+        """Refuse to start on a disk without enough space."""
         data_folder = paths.data_folder(settings.OMOI_HOME)
         if not os.environ.get("DATABASE_URL"):
             paths.expect_data(settings.OMOI_HOME)
@@ -103,8 +103,8 @@ class Command(BaseCommand):
             )
 
     def listen(self, host: str, port: int) -> socket.socket:
-        """The door, held open by us while web processes come and go: a connection waits in line for the next
-        one.
+        """The listening socket. The supervisor keeps it open while web processes come and go, so a connection
+        waits for the next one.
         """
         try:
             listener = doors.listen(host, port)
@@ -112,8 +112,8 @@ class Command(BaseCommand):
         except (OSError, OverflowError) as error:
             raise CommandError(
                 f"cannot listen on {host}:{port}: {getattr(error, 'strerror', None) or error}."
-                " Another program may have it: stop that one, or take another port with --port 8001 (--port"
-                " 0: any free one)."
+                " Another program may use the port. Stop it, or choose another port with --port 8001"
+                " (--port 0 takes any free one)."
             ) from error
         return listener
 
@@ -131,7 +131,7 @@ class Command(BaseCommand):
             roles=[
                 role(name, **options.get(name, {})) for name in (*ROLES, *(["demo"] if self.demo else []))
             ],
-            grace_s=settings.WORKER_GRACE_S + 10,  # a worker's own, and time to give back what it still holds
+            grace_s=settings.WORKER_GRACE_S + 10,  # the worker's, and time to release its claims
             prepare=self.prepare,
             welcome=self.welcome,
             say=self.say,
@@ -139,9 +139,9 @@ class Command(BaseCommand):
         )
 
     def prepare(self) -> None:
-        """Migrate, and see that there is an operator; afterwards no connection is left open."""
+        """Migrate and make sure that a superuser exists; then close the connection."""
         home, own = settings.OMOI_HOME, not os.environ.get("DATABASE_URL")
-        if own:  # the secrets were made after the settings were read
+        if own:  # the secrets were created after the settings were read
             address = location.database(home)
             for described in (settings.DATABASES["default"], connections["default"].settings_dict):
                 described.update(HOST=address["HOST"], PASSWORD=address["PASSWORD"])
@@ -159,13 +159,13 @@ class Command(BaseCommand):
             f"Ready after {time.monotonic() - self.began:.1f} s.\n\n"
             f"  Omoi            {self.url}\n"
             f"  Sign in, once   {link}   (as {self.operator})\n\n"
-            f"Logs are in {settings.OMOI_HOME / 'logs'}. Ctrl-C ends it."
+            f"Logs are in {settings.OMOI_HOME / 'logs'}. Ctrl-C stops Omoi."
         )
         if not self.no_open:
             open_browser.show(link, settings.OMOI_HOME)
 
     def say(self, sentence: str) -> None:
-        with contextlib.suppress(OSError, ValueError):  # whoever was listening has gone
+        with contextlib.suppress(OSError, ValueError):  # the listener has gone
             self.stdout.write(sentence)
             self.stdout.flush()
 

@@ -1,4 +1,4 @@
-"""`manage.py web`: one process of the one port, any number of times."""
+"""`manage.py web`: one web process; several can share the port."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1")
-        parser.add_argument("--port", type=int, default=8000, help="0: any free one")
+        parser.add_argument("--port", type=int, default=8000, help="the port (8000); 0 takes any free one")
         parser.add_argument(
-            "--fd", type=int, help="a socket bound by whoever starts several of us, instead of host and port"
+            "--fd", type=int, help="the descriptor of a bound socket, instead of host and port"
         )
 
     def handle(self, *, host: str, port: int, fd: int | None, **_: Any) -> None:
@@ -31,7 +31,7 @@ class Command(BaseCommand):
                 exposure.refuse(listener.getsockname()[0], debug=settings.DEBUG, secret=settings.SECRET_KEY)
         except exposure.Exposed as refusal:
             raise CommandError(refusal.message) from refusal
-        from omoi_site.asgi import application, drain  # starts Django: not before the port is ours
+        from omoi_site.asgi import application, drain  # this starts Django, so bind the port first
 
         self.stderr.write(
             "Listening on {}:{}.".format(*listener.getsockname())
@@ -63,5 +63,5 @@ def bind_socket(host: str, port: int) -> socket.socket:
         return doors.listen(host, port)
     except (OSError, OverflowError) as error:
         raise CommandError(
-            f"cannot listen on {host}:{port}: {error}. Give another port with --port."
+            f"cannot listen on {host}:{port}: {error}. Choose another port with --port."
         ) from error

@@ -82,7 +82,7 @@ def test_changed_code_starts_the_roles_again(dev, code):
             not set(dev.facts["children"].values()) & set(old.values()) and len(dev.facts["children"]) == 3
         )
     )
-    assert "omoi_site/asgi.py has changed: web, worker, clock start again." in dev.said
+    assert "omoi_site/asgi.py has changed: web, worker, clock restart." in dev.said
 
 
 @pytest.mark.full

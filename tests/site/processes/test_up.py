@@ -78,7 +78,7 @@ def test_a_killed_postgresql_is_started_again(up):
 
     os.kill(old, signal.SIGKILL)
 
-    until(lambda: "PostgreSQL is back" in up.said)
+    until(lambda: "PostgreSQL runs again" in up.said)
     assert up.postmaster() != old
     assert until(lambda: up.get("/readyz") == 200)
 
@@ -113,7 +113,7 @@ def test_told_to_end_it_leaves_no_process_and_starts_again_on_what_it_kept(home)
     first = Up(home).ready()
     mine = [first.postmaster(), *first.facts["children"].values()]
     assert first.stop(signal.SIGINT) == 0
-    assert "Ending. Running work gets 40 s" in first.said
+    assert "Stopping. Running work has 40 s" in first.said
     assert "Waiting for web, worker, clock to end." in first.said
     assert first.said.splitlines()[-1] == "Waiting for PostgreSQL to write its data to disk."
     assert not any(lives(pid) for pid in mine)

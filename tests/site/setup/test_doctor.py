@@ -153,5 +153,5 @@ def test_a_check_that_breaks_is_a_finding(monkeypatch):
     [finding] = doctor.findings()
     assert (finding.state, finding.what) == (
         "wrong",
-        "this check broke: ZeroDivisionError: division by zero",
+        "this check failed: ZeroDivisionError: division by zero",
     )
