@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Runs Omoi's commands; the first time it installs what they need beside this file."""
-# An older Python must be able to read this far, to be told that it is too old.
+# An older Python must be able to parse this file, so that it can print that it is too old.
 # ruff: noqa: UP031, UP036
 
 import os

@@ -43,12 +43,12 @@ TONES = {
 
 
 def on_locked(verb: str) -> Any:
-    """The verb of that name on the row under its lock."""
+    """An action that calls the verb of that name on the locked row."""
     return lambda row, request, reason: type(row).objects.act(row.pk, verb, by=request.user, reason=reason)
 
 
 class OwnProjects(admin.RelatedFieldListFilter):
-    """Names only the projects whoever looks is a member of."""
+    """Lists only projects in which the viewer is a member."""
 
     def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
         return list(Project.objects.seen_by(request.user).order_by("key").values_list("pk", "key")[:200])
@@ -78,7 +78,7 @@ class ProjectAdmin(OmoiModelAdmin):
         admin_action(
             "Pause projects",
             on_locked("pause"),
-            effect="No task of these projects is granted until they are resumed. Claims that run go on.",
+            effect="No task of these projects is granted until they are resumed. Running claims go on.",
         ),
         admin_action(
             "Resume projects", on_locked("resume"), effect="Their ready tasks can be claimed again."
@@ -162,15 +162,15 @@ class AgentAdmin(OmoiModelAdmin):
         "created_at",
     ]
     actions = [
-        admin_action("Make agents available", on_locked("make_available"), effect="They may claim again."),
+        admin_action("Make agents available", on_locked("make_available"), effect="They can claim again."),
         admin_action(
-            "Drain agents", on_locked("drain"), effect="They end what they hold and claim nothing new."
+            "Drain agents", on_locked("drain"), effect="They finish what they hold and claim nothing new."
         ),
         admin_action(
             "Quarantine agents",
             on_locked("quarantine"),
             effect=(
-                "What they hold goes back to the queue, and they change nothing more until they are made"
+                "Their claims go back to the queue, and they can change nothing until they are made"
                 " available."
             ),
             least=3,
@@ -178,7 +178,7 @@ class AgentAdmin(OmoiModelAdmin):
         admin_action(
             "Retire agents",
             on_locked("retire"),
-            effect="Their claims go back to the queue and their keys are revoked. This is for good.",
+            effect="Their claims go back to the queue and their keys are revoked. This cannot be undone.",
             least=3,
         ),
     ]
@@ -227,7 +227,7 @@ class AgentAdmin(OmoiModelAdmin):
         )
 
     def save_related(self, request: HttpRequest, form: forms.ModelForm, formsets: Any, change: bool) -> None:
-        """Projects were set by the verb."""
+        """Nothing to save: the verb has set the projects."""
 
 
 @admin.register(AgentPresence)
@@ -244,14 +244,14 @@ class KeyForm(forms.ModelForm):
         choices=[(scope, scope) for scope in SCOPES],
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        help_text="None: `work` for an agent, the scopes of their roles for a person.",
+        help_text="If empty: `work` for an agent, the scopes of their roles for a person.",
     )
     days = forms.IntegerField(
         min_value=1,
         max_value=LONGEST.days,
         required=False,
         label="ends after",
-        help_text="Days. Empty: it does not end.",
+        help_text="Days until it expires. If empty, it never expires.",
     )
 
     class Meta:
@@ -261,7 +261,7 @@ class KeyForm(forms.ModelForm):
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
         if cleaned is not None and bool(cleaned.get("agent")) == bool(cleaned.get("user")):
-            raise forms.ValidationError("A key belongs to one agent or to one person.")
+            raise forms.ValidationError("Choose either one agent or one person.")
         return cleaned
 
 
@@ -283,7 +283,7 @@ class KeyAdmin(ReadOnlyModelAdmin):
         admin_action(
             "Revoke keys",
             lambda key, request, reason: Key.objects.filter(pk=key.pk).revoke(by=request.user),
-            effect="Whoever uses them is refused from now on. This is for good.",
+            effect="Requests with these keys are refused from now on. This cannot be undone.",
             least=3,
         )
     ]
@@ -318,8 +318,8 @@ class KeyAdmin(ReadOnlyModelAdmin):
         request.key_text = text  # type: ignore[attr-defined]
 
     def response_add(self, request: HttpRequest, key: Key, post_url_continue: Any = None) -> HttpResponse:
-        """The only answer that holds the text: a message would keep it in the session, for whichever page is
-        drawn next.
+        """The only answer with the key's text. A message would store it in the session and show it on any
+        next page.
         """
         text = request.key_text  # type: ignore[attr-defined]
         shown = {"title": "Key made", "opts": self.opts, "key": key, "text": text}
@@ -333,8 +333,8 @@ admin.site.unregister([get_user_model(), Group])  # roles come with membership o
 
 @admin.register(get_user_model())
 class PersonAdmin(UserAdmin):
-    """People. Only the operator makes somebody staff or operator, and changes who is: everybody else would
-    make themselves one.
+    """People. Only a superuser can make somebody staff or superuser, and edit such people: otherwise staff
+    could promote themselves.
     """
 
     filter_horizontal = ()
@@ -396,7 +396,7 @@ class ReplyAdmin(ReadOnlyModelAdmin):
 
 @admin.register(Account)
 class AccountAdmin(ReadOnlyModelAdmin):
-    """The journal's count of what it shown_fields of a person."""
+    """The number of the last journal event of each person."""
 
     internal = True
     list_display = ["user", "events"]
@@ -407,7 +407,7 @@ class AccountAdmin(ReadOnlyModelAdmin):
 
 @admin.register(SignInTry)
 class SignInTryAdmin(ReadOnlyModelAdmin):
-    """Deleting the rows of an address lets it try again at once."""
+    """Delete the rows of an address to let it try again at once."""
 
     internal = True
     list_display = ["address", "who", since("at")]

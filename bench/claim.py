@@ -1,5 +1,5 @@
-"""What a claim costs: pages by part of the statement, flat over the backlog, and its pace beside a bare SKIP
-LOCKED.
+"""What a claim costs: database pages by part of the statement for growing backlogs, and its pace compared
+with a bare SKIP LOCKED.
 
 python3 manage.py bench claim [--json] [--sizes 1000,10000,100000] [--rounds 5] [--claims 200]
 """
@@ -19,7 +19,7 @@ from typing import Any
 
 import psycopg
 
-SKILLS = 3  # how many lanes an agent of the bench can serve
+SKILLS = 3  # how many lanes the bench's agent can serve
 
 TASKS = """
 INSERT INTO tickets_task (
@@ -55,10 +55,9 @@ ON CONFLICT DO NOTHING
 
 
 def backlog(ticket: Any, ready: int, lanes: int) -> None:
-    """Bring `ticket` to this many ready tasks, spread evenly over lanes that need `skill-0`, `skill-1`, …
-    each.
+    """Give `ticket` this many ready tasks, spread evenly over lanes that need `skill-0`, `skill-1`, …
 
-    Each task has its event in the journal, and a thousand other agents are there.
+    Each task has its event in the journal, and there are a thousand other agents.
     """
     from omoi_site.database import sql
     from tickets.models import Lane
@@ -77,15 +76,15 @@ def backlog(ticket: Any, ready: int, lanes: int) -> None:
 
 
 def asked(agent: Any, **more: Any) -> dict[str, Any]:
-    """The parameters of a claim as `Task.objects.claim` gives them."""
+    """The parameters of a claim, as `Task.objects.claim` passes them."""
     from tickets.models.claim.claim import claim_params
 
     return claim_params(agent) | more
 
 
 def measure(statement: str, parameters: dict[str, Any]) -> dict[str, int]:
-    """Buffers of one run of the prepared statement under its generic plan, by part (name of the CTE); undone
-    afterwards.
+    """Buffers of one run of the prepared statement with its generic plan, by part (the name of the CTE). The
+    run is rolled back.
     """
     text, names = numbered(statement)
     given = ", ".join("NULL" if parameters[name] is None else _literal(parameters[name]) for name in names)
@@ -102,7 +101,7 @@ def measure(statement: str, parameters: dict[str, Any]) -> dict[str, int]:
 
 
 def numbered(statement: str) -> tuple[str, list[str]]:
-    """The statement with its parameters as $1, $2, … as the server is sent it, and their names in order."""
+    """The statement with parameters $1, $2, …, as it is sent to the server, and their names in order."""
     names: list[str] = []
 
     def place(found: re.Match[str]) -> str:
@@ -114,7 +113,7 @@ def numbered(statement: str) -> tuple[str, list[str]]:
 
 
 def connect() -> psycopg.Connection[Any]:
-    """A connection of its own, whose prepared statements nobody clears."""
+    """A separate connection, whose prepared statements nobody clears."""
     from django.db import connection
 
     where = connection.get_connection_params()
@@ -133,7 +132,7 @@ def _literal(value: Any) -> str:
 
 
 def parts(plan: dict[str, Any]) -> dict[str, int]:
-    """Buffers of each CTE by itself. What a scan of another CTE sets in motion belongs to that one."""
+    """Buffers of each CTE alone. The work that a CTE scan triggers counts for the scanned CTE."""
     cost: Counter[str] = Counter()
 
     def touched(node: dict[str, Any]) -> int:
@@ -154,11 +153,13 @@ def parts(plan: dict[str, Any]) -> dict[str, int]:
 
 
 def choosing(parts: dict[str, int]) -> int:
-    """Of the parts of a claim: finding the lanes, looking at their heads and locking what is taken."""
+    """The sum of these parts of a claim: finding the lanes, reading their first tasks and locking what is
+    taken.
+    """
     return sum(parts[part] for part in ("heads", "quota", "picked"))
 
 
-# -- run by itself
+# -- run as a script
 
 LANES = {1: 1, 20: SKILLS, 300: SKILLS}  # lanes, and how many of them the agent serves
 BARE = """
@@ -194,7 +195,7 @@ RETURNING id, fence
 
 
 def pages(sizes: list[int], step: Callable[[], Any]) -> dict[str, dict[str, int]]:
-    """Pages of a claim by part, for each number of lanes and of ready tasks; `step` after each."""
+    """Pages of a claim by part, for each number of lanes and of ready tasks; `step` is called after each."""
     found = {}
     for lanes, served in LANES.items():
         ticket, agent = scene(f"L{lanes}", served)
@@ -212,8 +213,8 @@ def pages(sizes: list[int], step: Callable[[], Any]) -> dict[str, dict[str, int]
 
 
 def pace(ready: int, rounds: int, claims: int, step: Callable[[], Any]) -> dict[str, list[float]]:
-    """Claims a second, one client, each its own commit: rounds of ours, of the verb with its brief, and of
-    the bare statement, in turn; `step` after each.
+    """Claims per second of one client, one commit each. Rounds of our statement, of the verb with its brief,
+    and of the bare statement alternate; `step` is called after each.
     """
     from tickets.models import Task
 
@@ -255,7 +256,7 @@ def scene(key: str, served: int) -> tuple[Any, Any]:
 
 
 def clear() -> None:
-    """The next scene has lanes and tasks of its own."""
+    """Delete all lanes and tasks before the next scene."""
     from omoi_site.database import sql
 
     sql.rows("TRUNCATE tickets_task, tickets_lane CASCADE")

@@ -1,4 +1,6 @@
-"""A server of the bench's own: embedded, durable as in production, in a folder that is removed at the end."""
+"""A temporary server for a bench: embedded, durable as in production, in a folder that is removed at the
+end.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,10 @@ from typing import Any
 
 @contextmanager
 def ground() -> Iterator[Callable[..., Any]]:
-    """Django is set up on a migrated, empty database for the block; what it gets makes a progress bar."""
-    signal.signal(
-        signal.SIGTERM, lambda *_: sys.exit(143)
-    )  # the server and its folder are taken away then too
+    """Sets Django up on a migrated, empty database for the block. It yields a function that makes a progress
+    bar.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # then the server and its folder are removed too
     home = Path(tempfile.mkdtemp(prefix="omoi-bench-"))
     home.chmod(0o711)
     os.environ.update(

@@ -1,4 +1,4 @@
-"""Who is asking: a bearer key, or a person's session cookie with CSRF."""
+"""Authentication: a bearer key, or a person's session cookie with CSRF."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _seen: dict[int, float] = {}  # when this process last wrote an agent's presence
 
 
 class Unauthorized(OmoiError):
-    """No credential, or one that is not valid any more."""
+    """The request has no credential, or one that is not valid."""
 
     code = "unauthorized"
     status = 401
-    title = "Who are you?"
+    title = "Sign in first"
     next_action = (
         "Send `Authorization: Bearer omoi_<prefix>_<secret>`;"
-        " an operator makes keys with `python3 manage.py keys create`."
+        " an operator creates keys with `python3 manage.py keys create`."
     )
 
 
@@ -37,9 +37,9 @@ class KeyAuthentication(BaseAuthentication):
         who: Any = key and (key.agent or key.user)
         if not key or not getattr(who, "is_active", True):
             raise Unauthorized(
-                "this key is unknown, revoked or past its time"
+                "this key is unknown, revoked or expired"
                 if scheme.lower() == "bearer"
-                else f"{scheme} is not a scheme used here"
+                else f"the scheme {scheme} is not supported"
             )
         who.via_key, who.key_scopes = key.prefix, frozenset(key.scopes) or None
         key.used()
@@ -56,8 +56,8 @@ class CookieAuthentication(SessionAuthentication):
 
 
 class HasScope(BasePermission):
-    """Default deny: a change needs the view's scope, of the key or of a role somewhere; where exactly is
-    asked with the object.
+    """Denies by default: a change needs the view's scope in the key, or in a role in any project. The verb
+    checks the project itself.
     """
 
     def has_permission(self, request: Request, view: Any) -> bool:

@@ -1,4 +1,4 @@
-"""The journal over REST: pages in the order of commits, by an opaque cursor."""
+"""The journal over REST: pages in commit order, by an opaque cursor."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from agents.models import Event, journal
 
 
 class EventOut(serializers.Serializer):
-    cursor = serializers.SerializerMethodField(help_text="read on behind this event with `after`")
+    cursor = serializers.SerializerMethodField(help_text="pass it as `after` to read on from this event")
     at = serializers.DateTimeField()
     topic = serializers.CharField()
     subject = serializers.CharField()
-    number = serializers.IntegerField(help_text="the subject's own running number")
+    number = serializers.IntegerField(help_text="the running number within the subject")
     kind = serializers.CharField()
     actor = serializers.CharField()
     key = serializers.CharField(allow_blank=True)

@@ -1,4 +1,4 @@
-"""Fields whose limits are those of what is stored."""
+"""Serializer fields with the limits of model fields."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from omoi_site.field_limits import FIRST_YEAR, LAST_YEAR
 
 
 def text_of(model: type[models.Model], name: str, **how: Any) -> serializers.CharField:
-    """A text, as long as this field of the model takes it."""
+    """A text with the maximum length of this model field."""
     return serializers.CharField(max_length=field_limits.longest(model, name), **how)
 
 
 def texts_of(model: type[models.Model], name: str, **how: Any) -> serializers.ListField:
-    """A list of texts, as many and as long as this field of the model takes them."""
+    """A list of texts with the limits of this model field."""
     return serializers.ListField(
         child=text_of(model, name), max_length=field_limits.most_items(model, name), **how
     )
@@ -29,7 +29,7 @@ class ReasonField(serializers.CharField):
         super().__init__(max_length=field_limits.REASON, **how)
 
     def to_internal_value(self, data: Any) -> str:
-        """Blank, also when all its characters cannot be seen."""
+        """A text of invisible characters counts as blank."""
         value: str = super().to_internal_value(data)
         if field_limits.seen(value):
             return value
@@ -39,7 +39,7 @@ class ReasonField(serializers.CharField):
 
 
 class MomentField(serializers.DateTimeField):
-    """A time with its zone, in a year people mean."""
+    """A time with its zone, in a plausible year."""
 
     def __init__(self, **how: Any) -> None:
         super().__init__(

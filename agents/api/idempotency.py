@@ -1,7 +1,7 @@
-"""Idempotency-Key: the same request again gets the same answer, and has one effect.
+"""Idempotency-Key: a repeated request gets the same answer and has only one effect.
 
-The act and its stored answer commit in one transaction, so there is never one without the other, whenever the
-process dies.
+The act and its stored answer commit in one transaction, so neither exists without the other, even after a
+crash.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ LONGEST = 255
 
 
 class IdempotencyMismatch(OmoiError):
-    """The key was used before for another request."""
+    """The key was used for another request before."""
 
     code = "idempotency_mismatch"
-    title = "This Idempotency-Key belongs to another request"
-    next_action = "Take a new key for a new request."
+    title = "This Idempotency-Key was used for another request"
+    next_action = "Use a new key for a new request."
 
 
 class IdempotencyInProgress(OmoiError):
@@ -40,30 +40,30 @@ class IdempotencyInProgress(OmoiError):
 
     code = "idempotency_in_progress"
     title = "The first request with this Idempotency-Key is still running"
-    next_action = "Ask again in a moment, with the same key."
+    next_action = "Send it again in a moment, with the same key."
 
 
 def once(request: Request, act: Callable[[], Response], *, secret: bool) -> HttpResponse | Response:
-    """What `act` answers, or what it answered the first time this key came with this request."""
+    """The answer of `act`, or its first answer if this request came with this key before."""
     key = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if key is None:
         return sql.patiently(act)()
     if not 1 <= len(key) <= LONGEST:
-        raise Invalid(f"an Idempotency-Key has 1 to {LONGEST} characters", field="Idempotency-Key")
+        raise Invalid(f"an Idempotency-Key must have 1 to {LONGEST} characters", field="Idempotency-Key")
     principal = label(request.user)
     mark = hashlib.sha256(f"{principal}\0{key}".encode()).digest()
     request_hash = hashlib.sha256(
         b"\0".join([str(request.method).encode(), request.get_full_path().encode(), _body(request)])
     ).digest()
     waited = bool(request.META.get(LOOKS))
-    request.user.rights_used = []  # type: ignore[union-attr]  # for who acts, of whatever kind
+    request.user.rights_used = []  # type: ignore[union-attr]  # for any kind of actor
     return _carried_out(
         mark, request_hash, _seal(request, key) if secret else None, act, waited, request.user
     )
 
 
 def _body(request: Request) -> bytes:
-    """What stands for the body: itself, or of an upload, which need not fit into memory, its hash."""
+    """The body, or its hash for an upload, which may be too large for memory."""
     upload = request.META.get("wsgi.input")
     if "multipart" not in (request.content_type or "") or upload is None or not upload.seekable():
         return request._request.body
@@ -80,11 +80,11 @@ def _carried_out(
     mark: bytes, request_hash: bytes, seal: Fernet | None, act: Callable[[], Response], waited: bool, who: Any
 ) -> HttpResponse | Response:
     number = int.from_bytes(mark[:8], "big", signed=True)
-    if waited:  # its twin was woken by the same ring: the one who looks second gets the answer of the first
+    if waited:  # a second request with this key was woken by the same ring: it gets the answer of the first
         sql.rows("SELECT pg_advisory_xact_lock(%s)", [number])
     elif sql.one("SELECT pg_try_advisory_xact_lock(%s) AS got", [number]) == {"got": False}:
         raise IdempotencyInProgress()
-    # a statement of its own: its snapshot is newer than the lock
+    # a separate statement, so that its snapshot is newer than the lock
     if sql.one("SELECT 1 FROM agents_reply WHERE hash = %s", [mark]) and (
         kept := Reply.objects.kept().filter(hash=mark).first()
     ):
@@ -115,7 +115,7 @@ def _replayed(kept: Reply, seal: Fernet | None) -> HttpResponse:
         text = seal.decrypt(body) if kept.sealed and seal else body
     except InvalidToken as error:
         raise IdempotencyMismatch(
-            "the answer holds a secret, and only the credential that asked for it can have it again"
+            "the answer contains a secret, so only the credential that first asked can get it again"
         ) from error
     response = HttpResponse(text, status=kept.status, content_type="application/json")
     for name, value in kept.headers.items():
@@ -125,7 +125,7 @@ def _replayed(kept: Reply, seal: Fernet | None) -> HttpResponse:
 
 
 def _seal(request: Request, key: str) -> Fernet:
-    """Only who has both the key and the credential can open the answer again."""
+    """Encrypts an answer so that only the holder of both the key and the credential can read it."""
     bearer = (
         request.META.get("HTTP_AUTHORIZATION", "")
         if isinstance(request.auth, Key)

@@ -25,7 +25,7 @@ class StrictJSONParser(BaseParser):
 
 
 class ShortJSONParser(StrictJSONParser):
-    """Where the address takes large files, JSON stays as small as elsewhere."""
+    """For addresses that accept large files: JSON has the usual small limit there too."""
 
     def parse(
         self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
@@ -33,14 +33,16 @@ class ShortJSONParser(StrictJSONParser):
         body = stream.read(SHORT + 1)
         if len(body) > SHORT:
             raise TooLarge(
-                f"a JSON body has at most {SHORT >> 20} MiB: send the file as multipart/form-data",
+                f"a JSON body may have at most {SHORT >> 20} MiB. Send the file as multipart/form-data",
                 limit_bytes=SHORT,
             )
         return read(body)
 
 
 def read(body: bytes) -> Any:
-    """The document in `body`; an empty body is an empty object. Raises Malformed saying what is wrong."""
+    """The document in `body`; an empty body is an empty object. Raises Malformed, which says what is
+    wrong.
+    """
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -61,8 +63,8 @@ def read(body: bytes) -> Any:
 
 
 def deeper(text: str) -> bool:
-    """Whether brackets outside of strings nest deeper than allowed; cheap for the ordinary body, which has
-    fewer in all.
+    """Whether brackets outside strings nest too deep. A cheap count comes first: most bodies have few
+    brackets in all.
     """
     if text.count("[") + text.count("{") <= DEPTH:
         return False
@@ -82,33 +84,33 @@ def deeper(text: str) -> bool:
 
 
 def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is no JSON number")
+    raise ValueError(f"{constant} is not a JSON number")
 
 
 def _finite(number: str) -> float:
     value = float(number)
     if math.isinf(value):
-        raise ValueError(f"{number[:20]} is too large a number")
+        raise ValueError(f"the number {number[:20]} is too large")
     return value
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) < len(pairs):
-        raise ValueError("a key is there twice")
+        raise ValueError("a key appears twice")
     return result
 
 
 def _keepable(document: Any) -> None:
-    """Escapes can spell what no database text holds."""
+    """Refuse escapes for characters that no text in the database can hold."""
     match document:
         case str():
             if "\0" in document:
-                raise Malformed("the body holds a NUL character, which no text can keep")
+                raise Malformed("the body contains a NUL character, which cannot be stored")
             try:
                 document.encode()
             except UnicodeEncodeError as error:
-                raise Malformed("the body holds half a surrogate pair, which no text can keep") from error
+                raise Malformed("the body contains half a surrogate pair, which cannot be stored") from error
         case dict():
             for key, value in document.items():
                 _keepable(key)

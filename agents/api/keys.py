@@ -1,6 +1,6 @@
 """Routes of an agent's keys.
 
-Who is not the agent itself needs `admin`; nobody gives a key more than they have.
+Callers other than the agent itself need `admin`. Nobody can give a key more rights than they have.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class KeyOut(serializers.Serializer):
 
 
 class NewKeyOut(KeyOut):
-    key = serializers.CharField(help_text="shown this once")
+    key = serializers.CharField(help_text="shown only this once")
 
 
 class KeyIn(Shape):
@@ -57,7 +57,7 @@ class KeysView(View):
         )
 
     @route(
-        "Make a key; its text is shown this once",
+        "Create a key; its text is shown only this once",
         takes=KeyIn,
         parameters=[IDEMPOTENCY_KEY],
         gives=Answer(NewKeyOut, status=201),

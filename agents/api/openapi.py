@@ -1,4 +1,4 @@
-"""What a route says of itself in the OpenAPI document."""
+"""The description of routes in the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 class FaultOut(serializers.Serializer):
     field = serializers.CharField(
-        allow_blank=True, help_text="where in what was sent; empty: the whole of it"
+        allow_blank=True, help_text="the path of the field; empty for the whole request"
     )
     code = serializers.CharField()
     message = serializers.CharField()
@@ -29,7 +29,7 @@ class ProblemOut(serializers.Serializer):
     title = serializers.CharField()
     status = serializers.IntegerField()
     code = serializers.CharField(help_text="stable, for programs")
-    detail = serializers.CharField(help_text="what happened and who is in the way")
+    detail = serializers.CharField(help_text="what happened, and who or what prevents it")
     next_action = serializers.CharField(required=False, help_text="what to do now")
     errors = FaultOut(many=True, required=False)  # type: ignore[assignment]
 
@@ -38,25 +38,25 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     str,
     "header",
-    description="The same key with the same request: the same answer, one effect, for 48 h.",
+    description="For 48 h, a repeated request with the same key gets the same answer and has one effect.",
 )
 IF_MATCH = OpenApiParameter(
-    "If-Match", str, "header", description="The ETag it was read with; 412 when it has changed since."
+    "If-Match", str, "header", description="The ETag you read it with; 412 if it has changed since."
 )
 SAYS = {
-    400: "not readable",
-    401: "no valid key",
-    403: "scope missing",
-    404: "not there",
-    408: "the body did not come in time",
-    409: "a rule refuses",
-    412: "changed since",
+    400: "the request cannot be parsed",
+    401: "the credential is missing or not valid",
+    403: "the caller may not do this",
+    404: "not found",
+    408: "the body did not arrive in time",
+    409: "a rule prevents this",
+    412: "it has changed since you read it",
     413: "too large",
-    415: "a body of another kind",
-    422: "cannot be",
-    429: "too much at once",
-    431: "headers too long",
-    500: "our own fault",
+    415: "the body has the wrong content type",
+    422: "not valid",
+    429: "a limit is reached",
+    431: "the headers are too long",
+    500: "a bug in Omoi",
     503: "busy",
     507: "the disk is full; nothing was changed",
 }
@@ -69,9 +69,9 @@ WITH_MATCH = {412}
 
 @dataclass(frozen=True)
 class Answer:
-    """What a route answers where that is not a document with status 200.
+    """The answer of a route that is not a JSON document with status 200.
 
-    media_type: where it is not JSON; empty: what it means when the route answers 204 instead.
+    media_type: set if it is not JSON. empty: what 204 means, if the route may answer that instead.
     """
 
     shape: Any = None
@@ -91,8 +91,8 @@ def route(
 ) -> Callable[[F], F]:
     """Describe a method of a view.
 
-    takes: the shape of the body; parameters: the shape of the query, then headers; gives: the shape of the
-    answer, or an Answer; refuses: statuses of its refusals, beside those of every route.
+    takes: the shape of the body. parameters: the shape of the query, then headers. gives: the shape of the
+    answer, or an Answer. refuses: the statuses of its own refusals; those of every route are added.
     """
     answer = gives if isinstance(gives, Answer) else Answer(gives)
     several = (
@@ -126,7 +126,9 @@ def listing(name: str, item: Any) -> Any:
 
 
 def anything_may_be_null(result: Any, **_: Any) -> Any:
-    """Drop `oneOf` from fields that hold any JSON: with null it would admit all but null, where both hold."""
+    """Drop `oneOf` from fields that may hold any JSON. Null would match both of its branches, so `oneOf`
+    would reject null.
+    """
     if isinstance(result, dict):
         if {"type": "null"} in (kinds := result.get("oneOf", [])) and {} in kinds:
             del result["oneOf"]
@@ -139,7 +141,7 @@ def anything_may_be_null(result: Any, **_: Any) -> Any:
 
 
 class Schema(AutoSchema):
-    """Names and descriptions from the route itself, so that none collides and none repeats a base class."""
+    """Takes names and descriptions from the route itself, so that none collides or repeats a base class."""
 
     def get_operation_id(self) -> str:
         words = [
@@ -170,5 +172,5 @@ class CookieScheme(OpenApiAuthenticationExtension):
             "type": "apiKey",
             "in": "cookie",
             "name": "sessionid",
-            "description": "People, with the CSRF token on every change.",
+            "description": "For people; every change needs the CSRF token.",
         }

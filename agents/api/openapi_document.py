@@ -1,5 +1,5 @@
-"""The OpenAPI document as it is served: made once in each process, since anybody may ask for it and making it
-takes a fifth of a second.
+"""The served OpenAPI document. Each process builds it once, because anybody may request it and building takes
+0.2 s.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.request import Request
 
-_one_at_a_time = threading.RLock()  # the generator is not made for several threads
+_one_at_a_time = threading.RLock()  # the generator is not thread-safe
 
 
 def document() -> dict[str, Any]:
-    """The whole document. It is shared: whoever changes it copies it first."""
+    """The whole document. It is shared, so copy it before you change it."""
     with _one_at_a_time:
         return _made()
 

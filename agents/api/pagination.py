@@ -1,4 +1,4 @@
-"""Lists, a page at a time: by key, never by offset."""
+"""Pages of lists, by key and never by offset."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST = 200
 
 
 class PageIn(Shape):
-    """What every list understands."""
+    """The query parameters of every list."""
 
     limit = serializers.IntegerField(min_value=1, max_value=MOST, default=50)
     cursor = serializers.CharField(required=False, max_length=500)
@@ -34,15 +34,15 @@ def page(
     *,
     by: str = "id",
 ) -> Response:
-    """One page of `found` in the order of `by` (a unique field, `-` for descending); `shown` makes answers of
-    rows.
+    """One page of `found`, ordered by `by` (a unique field, `-` for descending). `shown` turns rows into
+    answers.
     """
     field, falling = by.removeprefix("-"), by.startswith("-")
     if cursor := query.get("cursor"):
         position: Any = reading(cursor)
         if isinstance(queryset.model._meta.get_field(field), models.IntegerField):
             if not position.isdecimal() or len(position) > 18:
-                raise Malformed("this cursor is not one of ours")
+                raise Malformed("this cursor is not valid")
             position = int(position)
         queryset = queryset.filter(**{f"{field}__{'lt' if falling else 'gt'}": position})
     rows = list(queryset.order_by(by)[: query["limit"] + 1])

@@ -1,6 +1,7 @@
-"""What clients send, field by field.
+"""Parses and checks what clients send.
 
-The work a body can cause is bounded: an item costs little, also a wrong one, and faults are counted.
+The work that a body can cause is bounded: each item is cheap, even a wrong one, and only the first faults are
+listed.
 """
 
 from __future__ import annotations
@@ -17,31 +18,31 @@ from omoi_site.errors import Faults, short
 
 
 class Shape(serializers.Serializer):
-    """What a client may send; a field nobody knows is a fault, at every depth."""
+    """What a client may send. An unknown field is a fault, at every depth."""
 
     @functools.cached_property
     def rules(self) -> list[tuple[str, Any, Any]]:
-        """Each field by name, and what more this shape asks of it."""
+        """Each field by name, with this shape's own check of it."""
         return [(name, field, getattr(self, f"validate_{name}", None)) for name, field in self.fields.items()]
 
     def read(self, data: Any, path: str, faults: Faults) -> Any:
-        """The value of `data`; what is wrong with it goes to `faults`."""
+        """The parsed value of `data`; its faults are added to `faults`."""
         return _read_object(self, data, path, faults)
 
 
 def parse(
     shape: type[Shape], request: Request, *, add_faults: Callable[[Any, Faults], None] | None = None
 ) -> dict[str, Any]:
-    """The request's body as `shape` says; raises Invalid with its faults, each by its field.
+    """The request's body, parsed by `shape`. Raises Invalid with the faults by field.
 
-    add_faults: adds what else is wrong with a body that is refused, such as a name nothing has.
+    add_faults: adds more faults to a refused body, for example names that do not exist.
     """
     data = request.data
     return checked(shape, data.dict() if isinstance(data, QueryDict) else data, add_faults)
 
 
 def parse_query(shape: type[Shape], request: Request) -> dict[str, Any]:
-    """The request's query as `shape` says; a parameter nobody knows is refused."""
+    """The request's query, parsed by `shape`; an unknown parameter is refused."""
     query = request.query_params
     lists = {name for name, field in _made(shape).fields.items() if isinstance(field, serializers.ListField)}
     return checked(shape, {name: query.getlist(name) if name in lists else query[name] for name in query})
@@ -50,7 +51,7 @@ def parse_query(shape: type[Shape], request: Request) -> dict[str, Any]:
 def checked(
     shape: type[Shape], data: Any, add_faults: Callable[[Any, Faults], None] | None = None
 ) -> dict[str, Any]:
-    """`data` as `shape` says; raises Invalid with its faults, each by its field."""
+    """`data`, parsed by `shape`. Raises Invalid with the faults by field."""
     faults = Faults()
     value = _read(_made(shape), data, "", faults)
     if faults.found and add_faults:
@@ -61,14 +62,16 @@ def checked(
 
 @functools.cache
 def _made(shape: type[Shape]) -> Shape:
-    """One of each shape for all requests: making it copies every field, and checking writes nothing to it."""
+    """One instance of each shape for all requests: creating one copies every field, and checking does not
+    change it.
+    """
     return shape()
 
 
 def _read(field: Any, value: Any, path: str, faults: Faults) -> Any:
-    """The value as `field` says.
+    """The value, parsed by `field`.
 
-    DRF's own walk raises and gathers an exception for each fault, at a hundred times the cost.
+    DRF raises an exception for each fault, which costs a hundred times as much.
     """
     match field:
         case Shape() | serializers.ListSerializer() | serializers.ListField() if value is None:
@@ -109,15 +112,15 @@ def _read_object(shape: Shape, data: Any, path: str, faults: Faults) -> dict[str
 
 
 def _read_list(field: Any, data: Any, path: str, faults: Faults) -> list[Any]:
-    """Its length is looked at before any item of it is."""
+    """The length is checked before any item."""
     if not isinstance(data, list):
         _refuse(field, "not_a_list", path, faults, input_type=type(data).__name__)
     elif not (data or field.allow_empty):
         _refuse(field, "empty", path, faults)
     elif field.max_length is not None and len(data) > field.max_length:
-        faults.add(path, f"at most {field.max_length} items; there are {len(data)}", "max_length")
+        faults.add(path, f"at most {field.max_length} items are allowed; there are {len(data)}", "max_length")
     elif field.min_length is not None and len(data) < field.min_length:
-        faults.add(path, f"at least {field.min_length} items; there are {len(data)}", "min_length")
+        faults.add(path, f"at least {field.min_length} items are needed; there are {len(data)}", "min_length")
     else:
         return [_read(field.child, item, f"{path}.{index}", faults) for index, item in enumerate(data)]
     return []
@@ -136,7 +139,7 @@ def _refuse(field: Any, code: str, path: str, faults: Faults, **words: str) -> N
 
 
 def _note(detail: Any, path: str, faults: Faults) -> None:
-    """DRF's nested errors, each by its field."""
+    """Add DRF's nested errors by field."""
     match detail:
         case dict():
             for name, inner in detail.items():

@@ -1,4 +1,4 @@
-"""Every refusal as a problem document, whoever raised it."""
+"""Turns every error into a problem document, whatever raised it."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ BUSY = (
 
 
 class MethodNotAllowed(OmoiError):
-    """The address exists, but not for this method."""
+    """The address exists, but does not support this method."""
 
     code = "method_not_allowed"
     status = 405
-    title = "This address does not know that method"
+    title = "This address does not support that method"
 
 
 class UnsupportedMediaType(OmoiError):
-    """The body is not of a kind this address reads."""
+    """This address does not accept the content type of the body."""
 
     code = "unsupported_media_type"
     status = 415
-    title = "This address does not read such a body"
+    title = "This address does not accept that content type"
 
 
 class Overloaded(OmoiError):
@@ -49,7 +49,7 @@ class Overloaded(OmoiError):
     code = "busy"
     status = 503
     title = "The database is too busy"
-    next_action = "Nothing was changed. Try again after a second."
+    next_action = "Nothing was changed. Try again in a second."
 
 
 def handler(error: Exception, context: dict[str, Any]) -> Response:
@@ -70,7 +70,7 @@ def handler(error: Exception, context: dict[str, Any]) -> Response:
 
 
 def named(error: Exception) -> OmoiError:
-    """The same refusal in our words."""
+    """The same refusal as an OmoiError."""
     match error:
         case OmoiError():
             return error
@@ -87,7 +87,7 @@ def named(error: Exception) -> OmoiError:
         case exceptions.ValidationError():
             return faults_of(error.detail).refusal
         case RequestDataTooBig():
-            return TooLarge("the texts of a form have 1 MiB at most: send a large one as a file")
+            return TooLarge("the text fields of a form may have at most 1 MiB. Send a larger text as a file")
         case exceptions.ParseError() | SuspiciousOperation() | BadRequest():
             return Malformed(str(error))
         case OperationalError() if isinstance(error.__cause__, BUSY):

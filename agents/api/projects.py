@@ -1,4 +1,4 @@
-"""Routes of projects and of the people in them."""
+"""Routes of projects and their members."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class ProjectsView(View):
         )
 
     @route(
-        "Found a project",
+        "Create a project",
         takes=ProjectIn,
         parameters=[IDEMPOTENCY_KEY],
         gives=Answer(ProjectOut, status=201),
@@ -129,7 +129,7 @@ class PauseView(View):
     verb = "pause"
 
     @route(
-        "Grant none of its tasks until it is resumed, or again",
+        "Pause a project, or resume it",
         takes=ReasonIn,
         parameters=[IDEMPOTENCY_KEY],
         gives=ProjectOut,
@@ -171,7 +171,7 @@ class MembersView(View):
         )
 
     @route(
-        "Give a person a role, or another one",
+        "Give a person a role, or change it",
         takes=MemberIn,
         parameters=[IDEMPOTENCY_KEY],
         gives=Answer(MemberOut, status=201),
@@ -202,5 +202,5 @@ class MemberView(View):
 def person(name: str) -> object:
     project = get_user_model().objects.filter(username=name, is_active=True).first()
     if project is None:
-        raise Invalid(f"there is no person {name}", field="user")
+        raise Invalid(f"there is no user {name}", field="user")
     return project

@@ -1,4 +1,4 @@
-"""The view every route is made of: who may, once, and in the words of the contract."""
+"""The base of all API views: permissions, idempotency and errors."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ READS = {"GET", "HEAD", "OPTIONS"}
 
 
 class View(APIView):
-    """A route. `scope` is what a change needs; reading needs membership of the project only."""
+    """A route. A change needs the scope `scope`; reading needs only membership of the project."""
 
     scope: ClassVar[str] = ""
     stores: ClassVar[bool] = (
-        True  # answers are kept for an Idempotency-Key; not where a fence already makes the act idempotent
+        True  # store answers for Idempotency-Key; not needed where a fence makes the act idempotent
     )
-    secret: ClassVar[bool] = False  # the answer holds a secret: kept only encrypted
+    secret: ClassVar[bool] = False  # the answer contains a secret, so it is stored encrypted
 
     def needed(self, method: str | None) -> str:
         return "" if method in READS else self.scope
@@ -35,9 +35,7 @@ class View(APIView):
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         self.args, self.kwargs = args, kwargs
         if ADMISSION in request.META:
-            request._dont_enforce_csrf_checks = (
-                True  # the token may come with the body, and is asked for then
-            )
+            request._dont_enforce_csrf_checks = True  # the CSRF token may be in the body, and is checked then
         drf_request = self.initialize_request(request, *args, **kwargs)
         self.request = drf_request
         self.headers: dict[str, str] = {}
@@ -65,14 +63,14 @@ class View(APIView):
             self.response["Cache-Control"] = "no-store"
         return self.response
 
-    # -- what routes ask for
+    # -- helpers for routes
 
     def require(self, project: Project | None = None) -> None:
         """Raise Forbidden unless the caller may do this in `project` (None: in the whole installation)."""
         rights.require(self.request.user, self.needed(self.request.method), project)
 
     def project(self, key: str) -> Project:
-        """The project, when the caller sees it and may do this there."""
+        """The project, if the caller sees it and may do this there."""
         row = (
             Project.objects.seen_by(self.request.user).filter(key=key.upper()).first()
             if key.isalnum()
@@ -84,17 +82,17 @@ class View(APIView):
         return row
 
     def agent(self) -> Agent:
-        """The agent who asks; people do not hold claims."""
+        """The agent that sent the request. Raises Forbidden for people: they hold no claims."""
         if not isinstance(self.request.user, Agent):
             raise Forbidden(
-                "only an agent does this: come with an agent's key",
-                next_action="Make one with `python3 manage.py keys create --agent NAME`.",
+                "only an agent can do this: send the key of an agent",
+                next_action="Create one with `python3 manage.py keys create --agent NAME`.",
             )
         return self.request.user
 
     def nothing_yet(self, seconds: float, wait_keys: Callable[[], Sequence[str]]) -> Response:
-        """204, after the client has waited: this is asked again whenever one of these queues is woken. At
-        once where the server cannot wait.
+        """Answer 204 after a wait: the view runs again whenever one of these queues is woken. If the server
+        cannot wait, the answer comes at once.
         """
         if not seconds or LOOKS not in self.request.META:
             return Response(status=204)
@@ -107,7 +105,7 @@ class View(APIView):
         )
 
     def matched(self) -> int | None:
-        """The version If-Match names, for the verb to check; None when the caller takes whatever it is."""
+        """The version in If-Match, for the verb to check; None if the caller accepts any version."""
         wanted = self.request.META.get("HTTP_IF_MATCH", "").strip()
         if not wanted or wanted == "*":
             return None
@@ -116,7 +114,7 @@ class View(APIView):
 
 
 def principal(who: Any) -> str:
-    """Whom requests are counted for, with whichever of their keys they came."""
+    """The principal that requests are counted for, whichever key was used."""
     return f"{'agent' if isinstance(who, Agent) else 'user'}:{who.pk}"
 
 
@@ -124,16 +122,16 @@ def _leave_trace(refusal: OmoiError) -> None:
     try:
         refusal.leave_trace()
     except Exception:
-        log.exception("a refusal could not be told of in the journal")
+        log.exception("a refusal could not be recorded in the journal")
 
 
 def tagged(data: Any, version: int, status: int = 200) -> Response:
-    """An answer that says its version."""
+    """An answer with its version as the ETag."""
     return Response(data, status=status, headers={"ETag": f'"{version}"'})
 
 
 def written(position: Any) -> str:
-    """A cursor as clients see it: opaque."""
+    """An opaque cursor for clients."""
     return base64.urlsafe_b64encode(str(position).encode()).decode().rstrip("=")
 
 
@@ -141,7 +139,7 @@ def reading(cursor: str) -> str:
     try:
         position = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)).decode()
     except ValueError as error:
-        raise Malformed("this cursor is not one of ours") from error
+        raise Malformed("this cursor is not valid") from error
     if "\0" in position:
-        raise Malformed("this cursor is not one of ours")
+        raise Malformed("this cursor is not valid")
     return position

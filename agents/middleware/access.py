@@ -1,4 +1,4 @@
-"""What was refused is told in the log and in the journal."""
+"""Records refused requests in the log and in the journal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def access_middleware(handle: Handler) -> Handler:
     def noted(request: HttpRequest) -> HttpResponse:
         answer = handle(request)
         if answer.status_code in (401, 403):
-            # without a database nobody is known, and a refusal is still an answer
+            # without a database the sender is not known, but the refusal must still be sent
             with contextlib.suppress(DatabaseError):
                 refused(request, answer.status_code)
         return answer
@@ -28,7 +28,9 @@ def access_middleware(handle: Handler) -> Handler:
 
 
 def refused(request: HttpRequest, status: int) -> None:
-    """In the log, and in the journal of who it was: signed in, or the holder of a key that is over."""
+    """Record it in the log and, if the sender is known (signed in, or holder of an expired key), in the
+    journal.
+    """
     scheme, _, text = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
     key = Key.objects.once_live(text.strip()) if status == 401 and scheme.lower() == "bearer" else None
     user = getattr(request, "user", None)
@@ -43,7 +45,7 @@ def refused(request: HttpRequest, status: int) -> None:
 
 
 def path_of(request: HttpRequest) -> str:
-    """Without what signs somebody in."""
+    """The path without the token of a one-time link."""
     match = request.resolver_match
     token = match.kwargs.get("token") if match else None
     return request.path.replace(token, "…")[:200] if token else request.path[:200]

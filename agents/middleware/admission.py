@@ -12,9 +12,7 @@ Handler = Callable[[HttpRequest], HttpResponse]
 
 
 def admission_middleware(handle: Handler) -> Handler:
-    """Of pages only a signed-in person may send a large body; routes of the API say for themselves whose they
-    take.
-    """
+    """Only a signed-in person may send a large body to a page. API routes decide this themselves."""
 
     def admitted(request: HttpRequest) -> HttpResponse:
         if ADMISSION not in request.META or request.path.startswith("/api/"):
@@ -22,7 +20,7 @@ def admission_middleware(handle: Handler) -> Handler:
         if request.user.is_authenticated:
             return HttpResponse(status=204, headers={"X-Principal": f"user:{request.user.pk}"})
         return HttpResponse(
-            "Sign in before you send so much.", status=403, content_type="text/plain; charset=utf-8"
+            "Sign in before you send a large file.", status=403, content_type="text/plain; charset=utf-8"
         )
 
     return admitted

@@ -1,4 +1,4 @@
-"""An idle person is signed out: a session ends so long after its person last did something."""
+"""Signs idle people out: a session ends some time after its person's last action."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from django.http import HttpRequest, HttpResponse
 
 Handler = Callable[[HttpRequest], HttpResponse]
 SAFE = {"GET", "HEAD", "OPTIONS"}
-PROLONGED_S = 300  # a session is written no more often than this for being used
+PROLONGED_S = 300  # a session's use is stored at most this often
 
 
 def idle_session_middleware(handle: Handler) -> Handler:
-    """Inside of the session's own middleware, which keeps what changed."""
+    """It stands inside the session middleware, which saves the change."""
 
     def kept(request: HttpRequest) -> HttpResponse:
         answer = handle(request)
@@ -26,7 +26,7 @@ def idle_session_middleware(handle: Handler) -> Handler:
 
 
 def prolong(request: HttpRequest) -> None:
-    """Note that its person did something; a page that fetches itself anew is not its person."""
+    """Record that the person did something. Requests by which a page refreshes itself do not count."""
     if not request.session.accessed or SESSION_KEY not in request.session:
         return
     if request.method in SAFE and "HX-Request" in request.headers:

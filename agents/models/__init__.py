@@ -1,4 +1,4 @@
-"""Who acts and where, who is alive, what they did."""
+"""Projects, people, agents, keys and the journal."""
 
 from agents.models.account import Account
 from agents.models.actor import Actor, label, sees_all, via

@@ -1,7 +1,7 @@
-"""Who came in, who went, and who was refused: in the log, and of those we know in the journal too.
+"""Sign-ins, sign-outs and refusals: recorded in the log and, for known principals, also in the journal.
 
-A flood fills neither. Of one kind, a process writes ten a minute for each address into the log and ten a
-minute for each principal into the journal; the next one written says how many were left out.
+A flood fills neither. For each kind, a process writes at most ten a minute per address to the log, and ten a
+minute per principal to the journal. The next entry says how many were left out.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ log = logging.getLogger(__name__)
 
 
 class Allowance:
-    """`most` of each kind within `span_s`."""
+    """Allows `most` of each kind within `span_s`."""
 
     def __init__(self, most: int = MOST, span_s: float = SPAN_S) -> None:
         self.most, self.span_s = most, span_s
         self.used: dict[
             Hashable, list[float]
-        ] = {}  # of each kind: when its span began, taken in it, left out since one was last taken
+        ] = {}  # by kind: when its span began, how many were taken in it, how many left out since
 
     def take(self, kind: Hashable) -> int | None:
-        """How many were left out before this one; None when this one is left out too."""
+        """How many were left out before this one; None if this one is left out too."""
         if len(self.used) >= REMEMBERED:
             self.used.clear()
         now = time.monotonic()
@@ -53,11 +53,11 @@ in_log, in_journal = Allowance(), Allowance()
 
 
 def note(kind: str, *, address: str, who: Actor | None = None, by: Actor | None = None, **data: Any) -> None:
-    """Tell that `kind` (`signed_in`, `sign_in_failed`, `signed_out`, `refused`) happened to `who`, an agent
-    or a person; None: somebody unknown.
+    """Record that `kind` (`signed_in`, `sign_in_failed`, `signed_out`, `refused`) happened to `who`: an
+    agent, a person, or None for an unknown sender.
 
-    `by` is the actor where that is not they themselves. `data` holds no secret, and nothing that a stranger
-    typed but an address.
+    `by` is the actor, if not `who`. `data` must not contain a secret, nor any text from an unknown sender
+    except an address.
     """
     named = {"who": label(who)} if who else {}
     if (left_out := in_log.take((kind, address))) is not None:
@@ -72,7 +72,7 @@ def note(kind: str, *, address: str, who: Actor | None = None, by: Actor | None 
                 {"address": address, **data, **({"left_out": left_out} if left_out else {})},
             )
         except Exception:
-            log.exception("the journal could not be told")
+            log.exception("the journal could not be written")
 
 
 @sql.atomic

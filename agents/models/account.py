@@ -1,4 +1,4 @@
-"""Account: what Omoi keeps of a person beside Django's user, and whether their sessions are over."""
+"""Account: what Omoi stores about a person beside Django's user."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from agents.models.event import Journaled
 
 
 class Account(Journaled):
-    """Made when the journal first has something to tell of the person."""
+    """Created with the person's first event in the journal."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, related_name="account")
 
@@ -24,7 +24,7 @@ class Account(Journaled):
 
 
 def forget_sessions(limit: int) -> int:
-    """Delete sessions that are over, in a batch; returns how many."""
+    """Delete a batch of expired sessions; returns how many."""
     over = (
         Session.objects.filter(expire_date__lt=Now())
         .order_by("expire_date")

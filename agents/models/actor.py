@@ -1,4 +1,4 @@
-"""Who acts: an agent, a person, or a part of the system, and how the journal names them."""
+"""Actors: an agent, a person or a part of the system, and their names in the journal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeAlias
 
 
 class AgentActor(Protocol):
-    """An agent, as the verbs ask it."""
+    """What the verbs need to know of an agent."""
 
     pk: Any
     sees_all: bool
@@ -26,8 +26,8 @@ class PersonActor(Protocol):
     def get_username(self) -> str: ...
 
 
-# A plain string stands for a part of the system, such as `system:clock`. Who came with a key carries it:
-# `via_key`, `key_scopes`.
+# A plain string stands for a part of the system, such as `system:clock`. An actor that used a key has it in
+# `via_key` and `key_scopes`.
 Actor: TypeAlias = AgentActor | PersonActor | str
 
 
@@ -40,19 +40,19 @@ def label(by: Actor) -> str:
 
 
 def via(by: Actor) -> str:
-    """Prefix of the key the actor came with; empty for a browser session and for the system."""
+    """The prefix of the key that the actor used; empty for a browser session and for the system."""
     return getattr(by, "via_key", "")
 
 
 def sees_all(who: Actor) -> bool:
-    """Whether every project is theirs to see: the operator's, a worker's, the system's."""
+    """Whether the actor may see every project: a superuser, a worker, the system."""
     if isinstance(who, str):
         return True
     return bool(who.sees_all if hasattr(who, "sees_all") else getattr(who, "is_superuser", False))
 
 
 def is_agent(who: Actor) -> bool:
-    """Whether it is an agent, and neither a person nor the system."""
+    """Whether the actor is an agent, not a person or the system."""
     return not isinstance(who, str) and hasattr(who, "sees_all")
 
 

@@ -1,4 +1,4 @@
-"""Agent: somebody who claims tasks. Load is counted from claims, never stored."""
+"""Agent: claims tasks. Its load is counted from its claims, never stored."""
 
 from __future__ import annotations
 
@@ -27,14 +27,15 @@ from omoi_site.errors import Forbidden, Invalid, OmoiError
 
 REGISTER = "agents:register"
 NAME = RegexValidator(
-    r"\A[a-z0-9][a-z0-9._-]{0,62}\Z", "1 to 63 of a-z, 0-9, '.', '_' and '-', a letter or digit first"
+    r"\A[a-z0-9][a-z0-9._-]{0,62}\Z",
+    "use 1 to 63 of a-z, 0-9, '.', '_' and '-'; begin with a letter or digit",
 )
 SILENT_AFTER = timedelta(seconds=90)
 PRESENCE = sql.statement(__file__, "presence")
 
 
 def words(values: Iterable[str]) -> list[str]:
-    """Capabilities and tags as they are stored: trimmed, lower-cased, once each, in order."""
+    """Capabilities and tags as they are stored: trimmed, in lower case, sorted, without duplicates."""
     return sorted({value.strip().lower() for value in values if value.strip()})
 
 
@@ -43,14 +44,14 @@ def phase_names(values: Iterable[str]) -> list[str]:
 
 
 def _owner(name: str | None, by: Actor) -> Any:
-    """The person who owns what `by` registers; naming another than oneself takes `admin`."""
+    """The person who will own what `by` registers. To name somebody else, `by` needs `admin`."""
     person: Any = None if isinstance(by, str | Agent) else by
     if name is None or (person and person.get_username() == name):
         return person
     rights.require(by, "admin")
     owner = get_user_model().objects.filter(username=name, is_active=True).first()
     if owner is None:
-        raise Invalid(f"there is no person {name}", field="owner")
+        raise Invalid(f"there is no user {name}", field="owner")
     return owner
 
 
@@ -64,14 +65,14 @@ EDITABLE: dict[str, Callable[[Any], Any]] = {
 
 
 class Retired(OmoiError):
-    """The agent's state has no such change; `retired` is the end."""
+    """The agent's state does not allow this change; `retired` is final."""
 
     code = "transition_not_allowed"
     title = "The agent's state does not allow this"
 
 
 class AgentUnavailable(OmoiError):
-    """The agent may not do this in its present state."""
+    """The agent cannot do this in its present state."""
 
     code = "agent_unavailable"
     title = "The agent is not available"
@@ -79,7 +80,7 @@ class AgentUnavailable(OmoiError):
 
 class AgentQuerySet(Locking["Agent"]):
     def seen_by(self, who: Actor) -> AgentQuerySet:
-        """Agents that share a project with `who`, and itself; the operator and workers see all."""
+        """Agents that share a project with `who`, and `who` itself. Superusers and workers see all."""
         if sees_all(who):
             return self
         near = self.model._default_manager.filter(projects__in=Project.objects.seen_by(who)).values("pk")
@@ -88,7 +89,9 @@ class AgentQuerySet(Locking["Agent"]):
 
     @contextmanager
     def locked(self, **which: Any) -> Iterator[Agent]:
-        """One agent under its row lock, which claims take too; saved at the end with the next version."""
+        """One agent under its row lock, which claims take too. It is saved at the end with the next
+        version.
+        """
         try:
             with super().locked(**which) as agent:
                 yield agent
@@ -99,8 +102,8 @@ class AgentQuerySet(Locking["Agent"]):
     def register(
         self, spec: AgentSpec, *, by: Actor, projects: Iterable[Project] = (), owner: str | None = None
     ) -> Agent:
-        """A new agent, seen from this moment on; whoever registers it owns it unless `owner` names another
-        person, which takes `admin`. An agent registers others in its projects only.
+        """A new agent, whose presence begins now. `by` owns it, unless `owner` names another person, for
+        which `by` needs `admin`. An agent can register others only in its own projects.
         """
         projects = list(projects)
         if not projects:
@@ -122,9 +125,9 @@ class AgentQuerySet(Locking["Agent"]):
         sql.insert(
             agent,
             field="name",
-            taken=f"an agent named {agent} is registered already",
+            taken=f"an agent named {agent} already exists",
             next_action=(
-                f"Another key for it: `python3 manage.py keys create --agent {agent}`. Or take another name."
+                f"Choose another name. For a new key, run `python3 manage.py keys create --agent {agent}`."
             ),
         )
         agent.seen()
@@ -138,8 +141,8 @@ class AgentQuerySet(Locking["Agent"]):
 
     @sql.atomic
     def worker(self, name: str, *, capacity: int, capabilities: Sequence[str] = ()) -> Agent:
-        """The agent row of a Dramatiq worker: one per worker name, made on its first start. Capabilities it
-        has stay unless others are named.
+        """The agent row of a Dramatiq worker: one per worker name, created on its first start. Its
+        capabilities stay unless others are given.
         """
         can = words(capabilities)
         sql.check(self.model(name=name, capacity=capacity, capabilities=can), without=["state"])
@@ -155,7 +158,8 @@ class AgentQuerySet(Locking["Agent"]):
         )
         if not made and not agent.runs_profiles:
             raise Invalid(
-                f"{name} is an agent of another kind; give the worker another name with --name", field="name"
+                f"the agent {name} is not a worker; choose another name with --name",
+                field="name",
             )
         if made:
             agent.record(
@@ -186,7 +190,7 @@ class Agent(FSMModelMixin, Versioned):
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.WORKER)
     state = FSMField(choices=State.choices, default=State.AVAILABLE, protected=True)
     state_by = models.CharField(
-        max_length=170, blank=True, default="", editable=False, help_text="who put it into its state"
+        max_length=170, blank=True, default="", editable=False, help_text="who set its state"
     )
     capabilities = ArrayField(
         models.CharField(max_length=100), default=list, blank=True, **field_limits.items(100)
@@ -195,7 +199,7 @@ class Agent(FSMModelMixin, Versioned):
         models.CharField(max_length=60),
         default=list,
         blank=True,
-        help_text="phases it works in; none: all",
+        help_text="phases it works in; empty: all",
         **field_limits.items(50),
     )
     tags = ArrayField(models.CharField(max_length=50), default=list, blank=True, **field_limits.items(100))
@@ -209,11 +213,11 @@ class Agent(FSMModelMixin, Versioned):
     runs_profiles = models.BooleanField(
         default=False,
         editable=False,
-        help_text="a worker: claims only tasks with a profile; others claim only tasks without",
+        help_text="a worker claims only tasks with a profile; other agents claim only tasks without one",
     )
     sees_all = models.BooleanField(default=False, editable=False)
     grants = models.BigIntegerField(
-        default=0, editable=False, help_text="rises with every task granted: guards the capacity count"
+        default=0, editable=False, help_text="counts granted tasks; protects the check of the capacity"
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -249,8 +253,8 @@ class Agent(FSMModelMixin, Versioned):
         return f"agent:{self.name}"
 
     def seen(self, *, word: str | None = None, metrics: dict[str, Any] | None = None) -> None:
-        """Note that the agent was heard, written at most every 5 s; at once when it says something else about
-        itself.
+        """Record that the agent is alive: written at most every 5 s, but at once if it reports another
+        condition.
         """
         sql.rows(
             PRESENCE,
@@ -261,13 +265,13 @@ class Agent(FSMModelMixin, Versioned):
             },
         )
 
-    # -- each runs on a row from `locked()`; `retired` is the end
+    # -- each runs on a row from `locked()`; `retired` is final
 
     LIVE = [State.AVAILABLE, State.MAINTENANCE, State.DRAINING, State.QUARANTINED]
 
     @transition(field=state, source=LIVE, target=State.AVAILABLE)
     def make_available(self, *, by: Actor, reason: str = "") -> None:
-        """It may claim again."""
+        """The agent may claim again."""
         self._may_change(by, itself=True)
         self.record("agent.made_available", by=by, reason=reason)
 
@@ -278,14 +282,14 @@ class Agent(FSMModelMixin, Versioned):
 
     @transition(field=state, source=LIVE, target=State.DRAINING)
     def drain(self, *, by: Actor, reason: str = "") -> None:
-        """It ends what it holds and claims no more."""
+        """The agent finishes what it holds and claims nothing new."""
         self._may_change(by)
         self.record("agent.drained", by=by, reason=reason)
 
     @transition(field=state, source=LIVE, target=State.QUARANTINED)
     def quarantine(self, *, by: Actor, reason: str = "") -> None:
-        """It writes nothing more until an operator makes it available: its claims are given back at no cost
-        of an attempt.
+        """The agent can write nothing until an operator makes it available. Its claims are released and cost
+        no attempt.
         """
         self._may_change(by)
         self.record("agent.quarantined", by=by, reason=reason)
@@ -293,7 +297,7 @@ class Agent(FSMModelMixin, Versioned):
 
     @transition(field=state, source=LIVE, target=State.RETIRED)
     def retire(self, *, by: Actor, reason: str = "") -> None:
-        """The end: its claims are given back at no cost of an attempt, and its keys are revoked."""
+        """Final: its claims are released and cost no attempt, and its keys are revoked."""
         rights.require_everywhere(by, REGISTER, self)
         self.state_by = label(by)
         self.record("agent.retired", by=by, reason=reason)
@@ -301,9 +305,8 @@ class Agent(FSMModelMixin, Versioned):
         callbacks.run("agent.retired", self, by=by)
 
     def _may_change(self, by: Actor, *, itself: bool = False) -> None:
-        """Raise Forbidden unless `by` may change agents in each of its projects, or is the agent where that
-        may do it `itself`. An agent takes back what an agent said, but nobody out of quarantine and not what
-        a person decided.
+        """Raise Forbidden unless `by` may change agents in each of its projects, or, with `itself`, is this
+        agent. An agent can undo what an agent did, but cannot lift a quarantine or undo a person's decision.
         """
         if not (itself and by == self):
             rights.require_everywhere(by, REGISTER, self)
@@ -322,7 +325,7 @@ class Agent(FSMModelMixin, Versioned):
         """Raise AgentUnavailable while it is quarantined."""
         if self.state == self.State.QUARANTINED:
             raise AgentUnavailable(
-                f"{self} is quarantined and may change nothing",
+                f"{self} is quarantined and cannot change anything",
                 next_action=f"Ask an operator to make it available (POST /agents/{self}/availability).",
             )
 
@@ -334,7 +337,7 @@ class Agent(FSMModelMixin, Versioned):
         projects: Iterable[Project] | None = None,
         **changes: Any,
     ) -> None:
-        """Change fields of EDITABLE, for claims from now on; what it holds it keeps."""
+        """Change fields of EDITABLE. This affects new claims; the agent keeps what it holds."""
         if strange := changes.keys() - EDITABLE.keys():
             raise TypeError(f"an agent's {', '.join(sorted(strange))} cannot be edited")
         rights.require_everywhere(by, REGISTER, self)
@@ -347,9 +350,9 @@ class Agent(FSMModelMixin, Versioned):
             self.work_in(projects, by=by)
 
     def work_in(self, projects: Iterable[Project], *, by: Actor) -> None:
-        """From now on in these projects and no other.
+        """Let the agent work in exactly these projects from now on.
 
-        Each is told of by itself: not everybody who sees the agent sees them all.
+        Each project gets its own event, because not everybody who sees the agent may see all of them.
         """
         before, after = set(self.projects.all()), set(projects)
         if before != after:
@@ -360,7 +363,7 @@ class Agent(FSMModelMixin, Versioned):
 
 
 class AgentPresence(models.Model):
-    """When an agent was last heard; apart from the agent's row, which claims lock."""
+    """When an agent was last heard from. It is a separate row, because claims lock the agent's row."""
 
     agent = models.OneToOneField(Agent, models.CASCADE, primary_key=True, related_name="presence")
     last_seen_at = models.DateTimeField(db_default=Now())
@@ -369,7 +372,7 @@ class AgentPresence(models.Model):
         max_length=20,
         blank=True,
         db_default="",
-        help_text="what it last said about itself; `degraded` counts",
+        help_text="the condition it last reported; `degraded` has an effect",
     )
     metrics = models.JSONField(default=dict, db_default={}, blank=True)
 

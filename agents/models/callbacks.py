@@ -1,7 +1,7 @@
-"""What floors above do in the transaction of an act down here. They register in AppConfig.ready; the act
-calls them by name.
+"""Hooks: what an upper app does in the transaction of an act of this app. Functions register in
+AppConfig.ready, under the name of the act.
 
-A project that is paused takes its lanes along, and this floor knows no lanes.
+Example: pausing a project also pauses its lanes, which this app does not know.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ _callbacks: dict[str, list[Callback]] = defaultdict(list)
 
 
 def on(act: str) -> Callable[[Callback], Callback]:
-    """Register a function to be called with the row whenever `act` happens; registering it again changes
-    nothing.
+    """Register a function that is called with the row whenever `act` happens. Registering it twice has no
+    effect.
     """
 
     def register(callback: Callback) -> Callback:
@@ -30,6 +30,6 @@ def on(act: str) -> Callable[[Callback], Callback]:
 
 
 def run(act: str, row: Any, *, by: Actor) -> None:
-    """Let the floors above do their part of `act`, or refuse it."""
+    """Call the functions registered for `act`; they may refuse it by raising."""
     for callback in _callbacks[act]:
         callback(row, by=by)

@@ -1,8 +1,8 @@
-"""The journal: every act is one row, written in the act's transaction, never changed.
+"""The journal: each act writes one row in its own transaction, which is never changed.
 
-A row is the truth; the ring on `omoi_events` after commit is only a doorbell (a trigger rings once a
-statement). Inside a subject its running number is the order; between subjects use the cursors of
-`EventQuerySet`.
+The row is the truth; the NOTIFY on `omoi_events` after the commit only says that there is something new (a
+trigger sends one per statement). Within a subject, order by its running number; across subjects, use the
+cursors of `EventQuerySet`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from omoi_site.database import sql
 from omoi_site.errors import OmoiError
 
 HELD_BACK_S = 30
-BEHIND = 10_000  # events; past that a follower is told to fetch everything anew
+BEHIND = 10_000  # events; a follower further behind must fetch everything again
 SNAPSHOT = (
     "SELECT pg_current_snapshot()::text AS now, pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next"
 )
@@ -28,18 +28,18 @@ OLDEST = sql.statement(__file__, "oldest_transaction")
 
 
 class ResyncRequired(OmoiError):
-    """The follower is too far behind, or its cursor is of another database; `cursor` is where it can start
-    again.
+    """The follower is too far behind, or its cursor belongs to another database. It can start again from
+    `cursor`.
     """
 
     code = "resync_required"
-    title = "Too far behind to be told event by event"
-    next_action = "Fetch everything again, then follow from the cursor given here."
+    title = "Too far behind to follow event by event"
+    next_action = "Fetch everything again, then follow from this cursor."
 
 
 class EventQuerySet(models.QuerySet["Event"]):
     def about(self, *topics: str) -> EventQuerySet:
-        """Events of any of these topics; an event rings its project's topic too."""
+        """Events of any of these topics. An event belongs to its project's topic too."""
         keys = [topic.removeprefix("project:") for topic in topics if topic.startswith("project:")]
         projects = (
             [row["id"] for row in sql.rows("SELECT id FROM agents_project WHERE key = ANY (%s)", [keys])]
@@ -52,11 +52,11 @@ class EventQuerySet(models.QuerySet["Event"]):
             else self.filter(topic__in=topics)
         )
 
-    # -- followers: what is new since a snapshot. They wait for no other transaction; order is by look, inside
-    # a look by transaction.
+    # -- for followers: what is new since a snapshot. They wait for no other transaction. The order is by
+    # look, and within a look by transaction.
 
     def current_cursor(self) -> str:
-        """Where a live follower starts: what this moment has seen."""
+        """The cursor from which a live follower starts: all that is visible now."""
         row = sql.one(SNAPSHOT)
         assert row
         return to_cursor(row["now"])
@@ -64,19 +64,18 @@ class EventQuerySet(models.QuerySet["Event"]):
     def since(
         self, cursor: str, topics: Iterable[str] | None = None, limit: int = 500
     ) -> tuple[list[Event], str]:
-        """Events of this set that `cursor` had not seen, and the next cursor; raises Malformed,
+        """Events of this set that are new since `cursor`, and the next cursor. Raises Malformed or
         ResyncRequired.
 
-        Where `limit` cuts a look short, the next cursor remembers the look it belongs to and how far it got,
-        and the following call reads on in that same look: events that were committed meanwhile with earlier
-        numbers wait for the look after it. So nothing is skipped and nothing told twice; ask again at once
-        while as many as `limit` come.
+        If `limit` cuts a look short, the next cursor remembers that look and its position, and the next call
+        reads on in it. Events committed meanwhile with earlier numbers wait for the following look. So
+        nothing is skipped or repeated. Call again at once while `limit` events come.
         """
         at = following(cursor)
         now = sql.one(SNAPSHOT)
         assert now
         if max(int(snapshot.split(":")[1]) for snapshot in (at.seen, at.upto) if snapshot) > now["next"]:
-            raise ResyncRequired("this cursor is of another database", cursor=to_cursor(now["now"]))
+            raise ResyncRequired("this cursor belongs to another database", cursor=to_cursor(now["now"]))
         upto = at.upto or now["now"]
         of_topics = self if topics is None else self.about(*topics)
         new = of_topics.extra(
@@ -96,7 +95,7 @@ class EventQuerySet(models.QuerySet["Event"]):
         last = events[limit - 1]
         return events[:limit], str(Following(at.seen, upto, last.xid, last.id))
 
-    # -- history: one order for ever, up to the oldest transaction still open anywhere in the cluster
+    # -- for history: one fixed order, up to the oldest transaction that is still open in the cluster
 
     def page(
         self,
@@ -107,8 +106,8 @@ class EventQuerySet(models.QuerySet["Event"]):
         project: int | None = None,
         limit: int = 50,
     ) -> tuple[list[Event], str]:
-        """Events of this set behind the place `after`, in the journal's order, and the place of the last;
-        raises Malformed.
+        """Events of this set after the position `after`, in the journal's order, and the position of the
+        last. Raises Malformed.
         """
         events = self.about(topic) if topic else self
         if kind:
@@ -128,8 +127,8 @@ class EventQuerySet(models.QuerySet["Event"]):
         return rows, f"{rows[-1].xid}_{rows[-1].id}" if rows else f"{xid}_{last}"
 
     def health(self) -> str:
-        """Empty, or a sentence naming the transaction that has held history back for long; followers do not
-        wait for it.
+        """Empty, or a sentence that names a long open transaction that holds the history back. Followers do
+        not wait for it.
         """
         oldest = sql.one(OLDEST)
         if not oldest or (oldest["age"] or 0) < HELD_BACK_S:
@@ -137,7 +136,7 @@ class EventQuerySet(models.QuerySet["Event"]):
         session = f"{oldest['who']} ({oldest['application']}) in database {oldest['datname']}"
         return (
             f"The journal's history is held back by a transaction open for {oldest['age']:.0f} s:"
-            f" {session}. End it; live pages go on."
+            f" {session}. End it. Live pages are not affected."
         )
 
 
@@ -145,17 +144,17 @@ class Event(models.Model):
     id = models.BigAutoField(primary_key=True)
     xid = sql.XidField(db_default=sql.CurrentXid(), editable=False)
     at = models.DateTimeField(db_default=sql.ClockTimestamp(), editable=False)
-    project_id = models.BigIntegerField(null=True)  # no foreign keys: the journal outlives what it tells of
+    project_id = models.BigIntegerField(null=True)  # no foreign keys: the journal outlives its subjects
     topic = models.CharField(
-        max_length=120, help_text="whose followers hear of it: ticket:OMO-142, agent:ada, project:OMO"
+        max_length=120, help_text="what pages follow: ticket:OMO-142, agent:ada, project:OMO"
     )
     subject = models.CharField(
         max_length=120, help_text="what it happened to: task:17, ticket:OMO-142, agent:ada"
     )
-    number = models.PositiveIntegerField(help_text="the subject's own running number")
+    number = models.PositiveIntegerField(help_text="the running number within the subject")
     kind = models.CharField(max_length=60, help_text="noun.past_tense")
     actor = models.CharField(max_length=170)
-    key = models.CharField(max_length=20, blank=True, help_text="prefix of the key the actor came with")
+    key = models.CharField(max_length=20, blank=True, help_text="prefix of the key that the actor used")
     data = models.JSONField(default=dict)
     reason = models.TextField(blank=True)
 
@@ -174,7 +173,7 @@ class Event(models.Model):
 
 
 class Journaled(models.Model):
-    """Something the journal tells of: `events` is the number of its last event."""
+    """A model with events in the journal; `events` is the number of the last one."""
 
     events = models.PositiveIntegerField(default=0, editable=False)
 
@@ -202,9 +201,9 @@ class Journaled(models.Model):
         reason: str = "",
         inside: int | None = None,
     ) -> None:
-        """Write one event of this row, in the transaction of the act it tells of.
+        """Write one event of this row, in the transaction of the act.
 
-        `inside`: only for those who see that project.
+        `inside`: only members of that project see it.
         """
         table = self._meta.db_table
         row = sql.one(f"UPDATE {table} SET events = events + 1 WHERE id = %s RETURNING events", [self.pk])

@@ -1,6 +1,4 @@
-"""Reply: the answer to a request that came with an Idempotency-Key, kept so that the same request again gets
-the same answer.
-"""
+"""Reply: the stored answer to a request with an Idempotency-Key; the same request later gets the same answer."""
 
 from __future__ import annotations
 
@@ -33,7 +31,7 @@ class ReplyQuerySet(models.QuerySet["Reply"]):
 
     @staticmethod
     def store(reply: Reply) -> None:
-        """Store an answer; one past its time may still be there under its hash, and gives way."""
+        """Store an answer. It replaces an expired one with the same hash."""
         sql.rows(
             STORE,
             [
@@ -48,23 +46,23 @@ class ReplyQuerySet(models.QuerySet["Reply"]):
         )
 
     def forget(self, limit: int = 1000) -> int:
-        """Delete answers past their time, in a batch; returns how many."""
+        """Delete a batch of expired answers; returns how many."""
         old = self.filter(created_at__lte=Now() - KEPT).order_by("created_at").values("pk")[:limit]
         return self.filter(pk__in=list(old.values_list("pk", flat=True))).delete()[0]
 
 
 class Reply(models.Model):
     hash = models.BinaryField(
-        max_length=32, unique=True, help_text="of the principal and the key: the key itself is not kept"
+        max_length=32, unique=True, help_text="hash of principal and key; the key itself is not stored"
     )
     request = models.BinaryField(max_length=32, help_text="hash of method, address and body")
     status = models.PositiveSmallIntegerField()
     headers = models.JSONField(default=dict)
-    body = models.BinaryField(help_text="encrypted under the key and the bearer when it holds a secret")
+    body = models.BinaryField(help_text="encrypted with the key and the credential if it contains a secret")
     rights = models.JSONField(
         default=list,
         db_default=[],
-        help_text="scopes and projects the answer rests on: asked again before it is given again",
+        help_text="scopes and projects used for the answer; checked again before it is sent again",
     )
     sealed = models.BooleanField(default=False)
     created_at = models.DateTimeField(db_default=Now(), db_index=True)

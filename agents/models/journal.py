@@ -1,4 +1,4 @@
-"""The journal as somebody may read it."""
+"""Which events somebody may read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from agents.models.project import Project
 
 
 def seen_by(who: Actor) -> EventQuerySet:
-    """Events of the projects `who` sees, and of the agents in them; all for the operator and for workers."""
+    """Events of the projects `who` sees, and of the agents in them. Superusers and workers see all."""
     if sees_all(who):
         return Event.objects.all()
     agents = Agent.objects.seen_by(who).annotate(heard_as=Concat(Value("agent:"), "name")).values("heard_as")

@@ -1,7 +1,7 @@
-"""What the journal got since a cursor, as topics: what live pages ask again and again.
+"""The topics of the events since a cursor, for live pages.
 
-The cursor is a snapshot: what it had not seen and the present one has is new. So nothing is skipped, whatever
-the order of commits, and no open transaction holds the followers back.
+The cursor is a snapshot: an event is new if the present snapshot sees it and the cursor did not. So nothing
+is skipped, whatever the order of commits, and no open transaction holds the followers back.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from omoi_site.database import sql
 from omoi_site.errors import Malformed
 from omoi_site.serving.hub import Change
 
-MOST = 2000  # events; past that, fetching everything again is cheaper than the list
+MOST = 2000  # events; beyond that, it is cheaper to fetch everything again
 
 SINCE = sql.statement(__file__, "journal_changes", most=str(MOST))
-WORK = "work"  # rung whenever there may be work in any project
+WORK = "work"  # the topic that is rung when any project may have work
 _brings_work: set[str] = set()
 CHANGES_RIGHTS = [
     "agent.joined",
@@ -34,12 +34,14 @@ NOW = "SELECT pg_current_snapshot()::text AS cursor, true AS lost"
 
 
 def brings_work(*kinds: str) -> None:
-    """Register kinds of events after which there may be work for those who wait."""
+    """Register kinds of events after which there may be work for waiting agents."""
     _brings_work.update(kinds)
 
 
 def changed_since(cursor: str) -> Change:
-    """Read on Django's connection; a cursor that is none of ours, or of another database, cannot tell."""
+    """Read on Django's connection. For a malformed cursor, or one of another database, the topics are
+    unknown.
+    """
     try:
         row = sql.one(SINCE, _params(cursor))
     except Malformed:
@@ -49,7 +51,7 @@ def changed_since(cursor: str) -> Change:
 
 
 async def look(link: psycopg.AsyncConnection[Any], cursor: str) -> Change:
-    """Read on a connection of one's own."""
+    """Read on a separate, asynchronous connection."""
     async with link.cursor(row_factory=dict_row) as reading:
         await (reading.execute(SINCE, _params(cursor)) if cursor else reading.execute(NOW))
         row = await reading.fetchone()
@@ -65,7 +67,7 @@ def _change(row: dict[str, Any]) -> Change:
     cursor = to_cursor(row["cursor"])
     if row["lost"]:
         return Change(None, cursor, rights=True)
-    # what an agent may do, or by which keys
+    # the rights or keys of an agent
     agents = {topic for topic in row["topics"] if topic.startswith("agent:")}
     waking = frozenset(agents | set(row["work"]) | ({WORK} if row["work"] else set()))
     return Change(frozenset(row["topics"]), cursor, waking, row["rights"])

@@ -1,8 +1,8 @@
-"""Cursors of the journal: opaque to whoever keeps one, url-safe, and refused when they are none of ours.
+"""Cursors of the journal: opaque for clients, url-safe, and refused if malformed.
 
-A follower's cursor is a snapshot: what it had not seen is new, whatever the order of commits. When a look was
-cut short at its limit it says besides up to which snapshot the look went and which event was the last. A
-place in history is the last event's xid and id.
+A follower's cursor is a snapshot: what it did not see is new, whatever the order of commits. If a look was
+cut short at its limit, the cursor also has the snapshot of that look and its last event. A position in the
+history is the xid and id of the last event.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ N = r"\d{1,19}"
 SNAPSHOT = rf"({N}\.{N}\.(?:{N}(?:-{N})*)?)"
 FOLLOWING = re.compile(rf"\A{SNAPSHOT}(?:_{SNAPSHOT}_({N})_({N}))?\Z", re.ASCII)
 PLACE = re.compile(rf"\A({N})_({N})\Z", re.ASCII)
-LONGEST = 20_000  # a snapshot names every transaction that was open
+LONGEST = 20_000  # a snapshot lists every open transaction
 
 
 @dataclass(frozen=True)
 class Following:
-    """What a follower has seen: all of snapshot `seen`; with `upto`, of what came between the two also all to
-    `xid`, `id`.
+    """What a follower has seen: everything in snapshot `seen`. With `upto`, also what came between the two
+    snapshots, up to `xid`, `id`.
     """
 
     seen: str
@@ -39,7 +39,7 @@ class Following:
 
 
 def to_cursor(snapshot: str) -> str:
-    """A pg_snapshot's text as a cursor."""
+    """The cursor for the text of a pg_snapshot."""
     return snapshot.replace(":", ".").replace(",", "-")
 
 
@@ -48,25 +48,25 @@ def to_snapshot(cursor: str) -> str:
 
 
 def following(cursor: str) -> Following:
-    """Read a follower's cursor; raises Malformed."""
+    """Parse a follower's cursor; raises Malformed."""
     matched = FOLLOWING.match(cursor) if len(cursor) <= LONGEST else None
     if not matched or not all(_plausible(snapshot) for snapshot in matched.group(1, 2) if snapshot):
-        raise Malformed("this cursor is not one of ours", next_action="Start without a cursor.")
+        raise Malformed("this cursor is not valid", next_action="Start without a cursor.")
     seen, upto, xid, last = matched.groups()
     return Following(to_snapshot(seen), to_snapshot(upto or ""), int(xid or 0), int(last or 0))
 
 
 def place(cursor: str) -> tuple[int, int]:
-    """Read a place in history; raises Malformed."""
+    """Parse a position in the history; raises Malformed."""
     matched = PLACE.match(cursor) if len(cursor) <= LONGEST else None
     if not matched or any(int(number) >= 2**63 for number in matched.groups()):
-        raise Malformed("this cursor is not one of ours", next_action="Start without a cursor.")
+        raise Malformed("this cursor is not valid", next_action="Start without a cursor.")
     return int(matched[1]), int(matched[2])
 
 
 def _plausible(snapshot: str) -> bool:
-    """What PostgreSQL takes for a snapshot: 0 < xmin <= xmax, and between them, rising, the transactions that
-    were open.
+    """Whether PostgreSQL would accept it as a snapshot: 0 < xmin <= xmax, and between them the open
+    transactions in rising order.
     """
     xmin, xmax, open_ones = snapshot.split(".")
     numbers = [int(xmin), *(int(xid) for xid in open_ones.split("-") if xid), int(xmax)]

@@ -1,4 +1,4 @@
-"""The journal's insert, as a part of the statement that does what it tells of."""
+"""The SQL that inserts events, for use inside the statement of the act."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ def insert_events(source: str, *, topic: str, subject: str, kind: str, **columns
     """SQL that writes one event for each row of `source`: a CTE with `project_id` and `events`, the number of
     the event.
 
-    All arguments are SQL, in the order of the columns where parameters have no names; columns: those of
-    DEFAULTS. Text and not a function of the database: the planner sees the plain INSERT it always saw, and
-    the whole statement rings its followers once.
+    All arguments are SQL, in the order of the columns if the parameters have no names; `columns` are those of
+    DEFAULTS. It is text and not a database function: the planner sees a plain INSERT, and one statement sends
+    one NOTIFY.
     """
     if strange := columns.keys() - DEFAULTS.keys():
-        raise TypeError(f"no columns of an event: {sorted(strange)}")
+        raise TypeError(f"an event has no columns {sorted(strange)}")
     actor, key, data, reason = (DEFAULTS | columns).values()
     return f"""
   INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)

@@ -1,4 +1,4 @@
-"""Keys: `omoi_<prefix>_<secret>`, of which only the prefix and a hash are kept."""
+"""API keys: `omoi_<prefix>_<secret>`. Only the prefix and a hash are stored."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from omoi_site.errors import Forbidden, Invalid
 
 USED_EVERY = timedelta(minutes=1)
 LONGEST = timedelta(days=3660)
-LONGEST_BY_AGENT = timedelta(days=30)  # of a key that was made with an agent's key
+LONGEST_BY_AGENT = timedelta(days=30)  # for a key made with an agent's key
 LIVE = "key.revoked_at IS NULL AND (key.expires_at IS NULL OR key.expires_at > now())"
 
 
@@ -44,20 +44,21 @@ class KeyQuerySet(models.QuerySet["Key"]):
         scopes: Sequence[str] = (),
         expires_in: timedelta | None = None,
     ) -> tuple[Key, str]:
-        """A new key and its full text, which is shown this once. Without scopes: `work` for an agent, those
-        of their roles for a person.
+        """A new key and its text, which is shown only this once. Without scopes, an agent's key gets `work`
+        and a person's key the scopes of their roles.
 
-        Made with a key it ends with that one, however that ends; with an agent's key after 30 days at most.
-        Raises Forbidden where `by` may not give it.
+        A key made with another key ends with that key; one made with an agent's key lives at most 30 days.
+        Raises Forbidden if `by` may not give these scopes.
         """
         if unknown := sorted(set(scopes) - set(rights.SCOPES)):
             raise Invalid(
-                f"unknown scopes {', '.join(unknown)}; there are {', '.join(rights.SCOPES)}", field="scopes"
+                f"unknown scopes {', '.join(unknown)}; known: {', '.join(rights.SCOPES)}",
+                field="scopes",
             )
         if expires_in is not None and not timedelta(0) < expires_in <= LONGEST:
-            raise Invalid(f"between 1 s and {LONGEST.days} days", field="expires_s")
+            raise Invalid(f"must be between 1 s and {LONGEST.days} days", field="expires_s")
         granted = sorted(set(scopes)) or (["work"] if agent else [])
-        if not isinstance(by, str):  # the system's own parts and commands of this machine
+        if not isinstance(by, str):  # a string is a part of the system, or a command on this machine
             rights.require_grantable(by, granted, agent=agent, user=user)
         parent = self._parent(by)
         if parent:
@@ -83,8 +84,8 @@ class KeyQuerySet(models.QuerySet["Key"]):
         return key, f"omoi_{prefix}_{secret}"
 
     def _parent(self, by: Actor) -> Key | None:
-        """The key `by` came with, held live until the transaction ends: its end waits for us, and then sees
-        what we made.
+        """The key that `by` used, locked until the transaction ends. A revocation waits for us, and then also
+        ends the key we made.
         """
         if not via(by):
             return None
@@ -92,24 +93,24 @@ class KeyQuerySet(models.QuerySet["Key"]):
             self.filter(prefix=via(by), revoked_at=None).select_for_update(of=("self",), no_key=True).first()
         )
         if parent is None:
-            raise Forbidden("the key you came with was revoked meanwhile")
+            raise Forbidden("the key of this request has just been revoked")
         return parent
 
     def of(self, agent: Agent, *, by: Actor) -> KeyQuerySet:
-        """The agent's keys, for whom they may be shown to; raises Forbidden for others."""
+        """The agent's keys. Raises Forbidden if `by` may not see them."""
         rights.require_keys_of(by, agent=agent)
         return self.filter(agent=agent)
 
     def revoke(self, *, by: Actor) -> list[str]:
-        """End the keys of this set for who may; raises Forbidden, and ends none, where one is not theirs."""
+        """End the keys of this set. Raises Forbidden, and ends none, if `by` may not end one of them."""
         for key in self.select_related("agent", "user"):
             rights.require_keys_of(by, agent=key.agent, user=key.user)
         return self.end(by=by)
 
     @sql.atomic
     def end(self, *, by: Actor) -> list[str]:
-        """Keys of this set, and all that were made with them, are good for nothing from now on; returns the
-        prefixes of those that were live. No right is asked for: it is part of another act.
+        """End the keys of this set and all keys made with them. Returns the prefixes of those that were live.
+        It checks no right, because it is part of another act.
         """
         revoked: list[str] = []
         keys: models.QuerySet[Key] = self
@@ -121,14 +122,12 @@ class KeyQuerySet(models.QuerySet["Key"]):
             for key in live:
                 key.record("key.revoked", 2, by=by)
             revoked += [key.prefix for key in live]
-            # a statement behind the lock: it sees what was made with these until now
+            # a separate statement after the lock, so that it sees all keys made with these
             keys = self.model._default_manager.filter(parent__in=[key.pk for key in batch])
         return revoked
 
     def bearing(self, text: str) -> Key | None:
-        """The live key with this text, with its agent or user; None when it is unknown, revoked or past its
-        time.
-        """
+        """The live key with this text, with its agent or user; None if it is unknown, revoked or expired."""
         prefix, secret = _parts(text)
         row = sql.one(_bearing(), [prefix]) if prefix else None
         if not row or not secrets.compare_digest(bytes(row["key_hash"]), digest(secret)):
@@ -139,14 +138,14 @@ class KeyQuerySet(models.QuerySet["Key"]):
         return key
 
     def once_live(self, text: str) -> Key | None:
-        """The key with this text, whatever became of it."""
+        """The key with this text, even if it is revoked or expired."""
         prefix, secret = _parts(text)
         key = self.filter(prefix=prefix).select_related("agent", "user").first() if prefix else None
         return key if key and secrets.compare_digest(bytes(key.hash), digest(secret)) else None
 
 
 def _parts(text: str) -> tuple[str, str]:
-    """Prefix and secret of a key's text; empty where it is none."""
+    """Prefix and secret of a key's text; empty if it is malformed."""
     brand, _, rest = text.partition("_")
     prefix, _, secret = rest.partition("_")
     well_formed = (
@@ -157,8 +156,8 @@ def _parts(text: str) -> tuple[str, str]:
 
 @functools.cache
 def _bearing() -> str:
-    """One statement for every request that comes with a key; made by hand, because composing it anew cost
-    more than running it.
+    """The statement that looks a key up, once per request. It is handwritten, because building it with the
+    ORM cost more than running it.
     """
     columns = [
         f"{alias}.{column.column} AS {alias}_{column.column}"
@@ -194,7 +193,7 @@ class Key(models.Model):
         blank=True,
         editable=False,
         related_name="made",
-        help_text="the key it was made with, and ends with",
+        help_text="the key it was made with; it ends when that one ends",
     )
     scopes = ArrayField(models.CharField(max_length=20), default=list, blank=True)
     created_at = models.DateTimeField(db_default=Now())
@@ -216,17 +215,17 @@ class Key(models.Model):
 
     @property
     def left(self) -> timedelta | None:
-        """How long it is good for; None: for ever."""
+        """How long it is still valid; None: for ever."""
         return max(timedelta(seconds=1), self.expires_at - timezone.now()) if self.expires_at else None
 
     def used(self) -> None:
-        """Note the use, once a minute at most."""
+        """Record the use, at most once a minute."""
         now = timezone.now()
         if self.last_used_at is None or now - self.last_used_at > USED_EVERY:
             Key.objects.filter(pk=self.pk).update(last_used_at=now)
 
     def record(self, kind: str, number: int, *, by: Actor) -> None:
-        """One event of the key: the first is its issue, the second its end."""
+        """Write one event of the key: number 1 is its issue, number 2 its end."""
         owner = self.agent or self.user
         assert owner  # a constraint promises one of them
         whose = f"{'agent' if self.agent else 'user'}:{owner}"

@@ -1,8 +1,8 @@
-"""Signing in: the one-time link, and how often a password may be tried.
+"""Signing in: the one-time link, and the limits of password tries.
 
-The link signs its user in once. Nothing is stored for it: its token is made from the user's last sign-in, and
-using it is a write that succeeds only while that has not changed. Of several uses at the same time one is the
-sign-in, and the others come too late.
+The link signs its user in once. Nothing is stored for it: its token is derived from the user's last sign-in,
+and using it is a write that succeeds only while that has not changed. If it is used several times at once,
+only one use signs in.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from omoi_site.database import sql
 from omoi_site.errors import OmoiError
 
 WINDOW = timedelta(minutes=15)
-TRIES = 10  # with one name from one address, within WINDOW
-OF_ADDRESS = 50  # from one address with whatever names, within WINDOW
+TRIES = 10  # for one name from one address, within WINDOW
+OF_ADDRESS = 50  # from one address with any names, within WINDOW
 MINUTE = timedelta(minutes=1)
-# from everywhere within MINUTE: a name is not locked for its owner, and guessing from everywhere stays slow
+# from all addresses within MINUTE: so a name is not locked for its owner, but distributed guessing is slow
 IN_ALL = 120
 COUNT = sql.statement(__file__, "sign_in_tries")
 
 
 class OneTime(PasswordResetTokenGenerator):
-    """Tokens that die with the user's next sign-in, and after PASSWORD_RESET_TIMEOUT."""
+    """Tokens that expire at the user's next sign-in, or after PASSWORD_RESET_TIMEOUT."""
 
     key_salt = "omoi.one-time-link"
 
     def _make_hash_value(self, user: Any, timestamp: int) -> str:
-        """With the whole moment of the last sign-in: Django's drops what is less than a second, and two fall
-        into one.
+        """Uses the full time of the last sign-in. Django drops fractions of a second, so two sign-ins in one
+        second would look the same.
         """
         return f"{super()._make_hash_value(user, timestamp)}{user.last_login and user.last_login.isoformat()}"
 
@@ -50,7 +50,7 @@ def one_time_path(user: Any) -> str:
 
 
 def holder(uid: str, token: str) -> Any | None:
-    """The user a link was made for; None when it was used, is too old or was never one of ours."""
+    """The user a link was made for; None if it was used, has expired or is not valid."""
     try:
         user = get_user_model().objects.filter(pk=int(urlsafe_base64_decode(uid)), is_active=True).first()
     except (ValueError, OverflowError):
@@ -59,12 +59,12 @@ def holder(uid: str, token: str) -> Any | None:
 
 
 def redeem(uid: str, token: str) -> Any | None:
-    """The user a link was made for, who is signed in by it now; None when it was used, if only a moment ago,
-    or is not valid.
+    """Use the link: returns its user, who counts as signed in now; None if it was already used or is not
+    valid.
     """
     if (user := holder(uid, token)) is None:
         return None
-    # Waits for whoever was first, and then looks again: the row is not what the token was made from any more.
+    # A second use waits for the first, then finds that the row has changed.
     unused = get_user_model().objects.filter(
         pk=user.pk, is_active=True, password=user.password, last_login=user.last_login
     )
@@ -72,7 +72,7 @@ def redeem(uid: str, token: str) -> Any | None:
 
 
 class TooManyTries(OmoiError):
-    """Passwords were tried too often; `retry_after_s` says when the next may be."""
+    """Too many passwords were tried; `retry_after_s` says when the next try is allowed."""
 
     code = "limit_reached"
     status = 429
@@ -91,9 +91,9 @@ class TooManyTries(OmoiError):
 class SignInTryQuerySet(models.QuerySet["SignInTry"]):
     @sql.atomic
     def count_in(self, name: str, address: str) -> None:
-        """Count one more try before the password is looked at; raises TooManyTries, and then counts none."""
-        # one at a time, so that tries at the same time count each other; hashing a password takes a hundred
-        # times as long
+        """Count one try before the password is checked. Raises TooManyTries, and then does not count it."""
+        # one at a time, so that parallel tries count each other; hashing a password takes a hundred times as
+        # long
         sql.rows("SELECT pg_advisory_xact_lock(hashtextextended('sign-in', 0))")
         sql.rows("DELETE FROM agents_signintry WHERE at < clock_timestamp() - %s", [WINDOW])
         pair = {"who": who(name), "address": address}
@@ -108,17 +108,17 @@ class SignInTryQuerySet(models.QuerySet["SignInTry"]):
         self.create(**pair)
 
     def forget(self, name: str, address: str) -> None:
-        """The password was right: what came before does not count any more."""
+        """The password was right: delete the earlier tries."""
         self.filter(who=who(name), address=address).delete()
 
 
 def who(name: str) -> str:
-    """Not the name itself: people type their password into the wrong field."""
+    """A hash, not the name itself: people may type their password into the wrong field."""
     return hashlib.sha256(name.strip().casefold().encode()).hexdigest()[:32]
 
 
 class SignInTry(models.Model):
-    """A try to sign in that did not succeed, or not yet; kept for 15 minutes."""
+    """A try to sign in that failed or is not finished; kept for 15 minutes."""
 
     who = models.CharField(max_length=32, help_text="hash of the name that was typed")
     address = models.CharField(max_length=64)

@@ -1,4 +1,4 @@
-"""What is said of an agent and of a project before there is one."""
+"""The fields of a new agent or project."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class AgentSpec:
-    """An agent to register. `phases` empty: it works in all."""
+    """An agent to register. Empty `phases`: it works in all."""
 
     name: str
     kind: str = "worker"
@@ -22,8 +22,8 @@ class AgentSpec:
 class ProjectSpec:
     """A project to create.
 
-    workflow: the name new tickets follow; workflows: what they may follow besides; profiles: what its tasks
-    may run.
+    workflow: the name of the workflow for new tickets. workflows: others that they may follow. profiles:
+    those that its tasks may name.
     """
 
     key: str

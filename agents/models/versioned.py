@@ -1,5 +1,5 @@
-"""Rows that people edit: taken one at a time under their lock, with a version that tells whether somebody was
-faster.
+"""Rows that people edit: changed one at a time under a row lock, with a version that shows whether somebody
+else changed them first.
 """
 
 from __future__ import annotations
@@ -20,13 +20,11 @@ Row = TypeVar("Row", bound="Versioned")
 
 
 class Locking(models.QuerySet[Row]):
-    together: tuple[str, ...] = ()  # relations read with the row
+    together: tuple[str, ...] = ()  # relations to read with the row
 
     @sql.atomic
     def act(self, pk: int, verb: str, *, by: Actor, version: int | None = None, **how: Any) -> Row:
-        """Do `verb` to one row under its lock, as `locked` does, and again after a deadlock; the row as it is
-        then.
-        """
+        """Call `verb` on one locked row, again after a deadlock. Returns the row."""
         if "reason" in how:
             how["reason"] = field_limits.reason(how["reason"])
         with self.locked(pk=pk) as row:
@@ -36,18 +34,16 @@ class Locking(models.QuerySet[Row]):
 
     @contextmanager
     def locked(self, **which: Any) -> Iterator[Row]:
-        """One row under its lock, in one transaction, saved at the end with the next version."""
+        """One locked row, in one transaction; it is saved at the end with the next version."""
         with self.lock(**which) as row:
             yield row
             row.save_version()
 
     @contextmanager
     def lock(self, **which: Any) -> Iterator[Row]:
-        """One row under its lock, in one transaction: for whoever may find nothing to change. What changes,
-        `save_version` saves.
-        """
+        """One locked row, in one transaction, without saving it. Call `save_version` if you change it."""
         with transaction.atomic():
-            # NO KEY: conflicts with the FOR SHARE of whoever adds below it, not with foreign keys
+            # NO KEY conflicts with the FOR SHARE of transactions that add children, but not with foreign keys
             rows = self.select_for_update(no_key=True, of=("self",)).filter(**which)
             row = (rows.select_related(*self.together) if self.together else rows).first()
             if row is None:
@@ -62,23 +58,23 @@ class Versioned(Journaled):
         abstract = True
 
     def save_version(self) -> None:
-        """Save it with the next version; under its lock."""
+        """Save it with the next version; it must be locked."""
         self.version += 1
         self.save()
 
     def expect(self, version: int | None) -> None:
-        """Refuse with VersionConflict when the caller looked at another version; None: whatever it is."""
+        """Raise VersionConflict if the caller read another version; None accepts any version."""
         if version is not None and version != self.version:
             raise VersionConflict(
-                f"{self} was changed meanwhile: it is at version {self.version}, not {version}",
+                f"{self} has changed: it is at version {self.version}, not {version}",
                 version=self.version,
             )
 
     def change(
         self, kind: str, fields: dict[str, Any], *, by: Actor, version: int | None = None
     ) -> dict[str, Any]:
-        """Set checked fields and write one event with what was and what is; returns what was, of those that
-        differ.
+        """Set validated fields and write one event with the old and new values. Returns the old values of the
+        fields that differ.
         """
         self.expect(version)
         before = {name: getattr(self, name) for name, value in fields.items() if getattr(self, name) != value}
@@ -95,7 +91,7 @@ class Versioned(Journaled):
 
 
 def shown(values: dict[str, Any]) -> dict[str, Any]:
-    """Values as the journal can hold them: what is no plain value by its name."""
+    """Values for the journal: objects are replaced by their names."""
     return {
         name: value if isinstance(value, str | int | float | bool | list | dict | None) else str(value)
         for name, value in values.items()

@@ -1,4 +1,4 @@
-"""Coming in and going out: by password, by a link that works once."""
+"""Signing in, by password or by a one-time link, and signing out."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from omoi_site.serving.client_address import network
 
 class SignInForm(AuthenticationForm):
     error_messages = {
-        "invalid_login": "Name and password do not match. Both know upper and lower case.",
-        "inactive": "This account is switched off.",
+        "invalid_login": "Name and password do not match. Both are case-sensitive.",
+        "inactive": "This account is disabled.",
     }
 
     def clean(self) -> dict[str, Any]:
@@ -39,13 +39,13 @@ class SignInForm(AuthenticationForm):
         except ValidationError:
             self._tell("sign_in_failed", name, address)
             raise
-        if self.get_user():  # without a password nothing was looked at
+        if self.get_user():  # without a password there was no try
             SignInTry.objects.forget(name, address)
         return cleaned
 
     @staticmethod
     def _tell(kind: str, name: str, address: str) -> None:
-        """Of the name only where it is somebody's: people type their password into the wrong field."""
+        """Record the name only if a user has it: people may type their password into the wrong field."""
         known = get_user_model().objects.filter(username=name).first()
         access_log.note(kind, who=known, address=address, by="anonymous")
 
@@ -91,8 +91,8 @@ sign_out = SignOut.as_view()
 
 
 def admin_sign_in(request: HttpRequest) -> HttpResponse:
-    """The admin's own sign-in page counts no tries: everybody comes in by ours. Whoever is in already lacks
-    the right.
+    """The admin's own sign-in page counts no tries, so redirect to ours. A person who is already signed in
+    lacks the right.
     """
     if request.user.is_authenticated and not request.user.is_staff:
         raise PermissionDenied
@@ -104,7 +104,7 @@ def admin_sign_in(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @sql.atomic
 def once(request: HttpRequest, uid: str, token: str) -> HttpResponse:
-    """A GET only shows the button: previews and scanners follow links, and would use this one up."""
+    """A GET only shows the button: previews and scanners open links, and would use this one up."""
     user = redeem(uid, token) if request.method == "POST" else holder(uid, token)
     if user is None:
         return render(request, "agents/link_used.html", status=410)

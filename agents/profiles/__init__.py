@@ -1,9 +1,9 @@
-"""Profiles: what an executor may be asked to run, by name. An admin of this machine installs them; a task
-fills their slots.
+"""Profiles: what an executor may run, by name. An admin of this machine installs them; a task fills their
+slots.
 
-A profile is a YAML file in `OMOI_HOME/profiles`, or one that is shipped. Its slots are declared, and each
-fills exactly one argument: there is no shell and no text to break out of. A file is read when it is asked
-for, so an installed one counts at once.
+A profile is a YAML file in `OMOI_HOME/profiles`, or one that is shipped. It declares its slots, and each
+fills exactly one argument. There is no shell, so nothing can be injected. A file is read at each use, so a
+new profile works at once.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ LONGEST_SLOT = 8000
 
 
 class UnknownProfile(LookupError):
-    """There is no such profile, or its file cannot be used; the message says which and why."""
+    """The profile does not exist, or its file cannot be used; the message says why."""
 
 
 @dataclass(frozen=True)
 class Slot:
-    """One value a task gives.
+    """A value that a task gives.
 
-    Without a pattern or choices it may not begin with `-`: it would be read as an option.
+    Without a pattern or choices it may not begin with `-`, because it would be read as an option.
     """
 
     name: str
@@ -43,14 +43,14 @@ class Slot:
     default: Any = None
 
     def fault(self, value: Any) -> str:
-        """Empty when the value fits, else what is wrong with it."""
+        """Empty if the value is valid, else what is wrong with it."""
         if isinstance(value, bool) or not isinstance(value, str | int | float):
-            return "a text or a number"
+            return "must be a text or a number"
         text = str(value)
         if "\0" in text or len(text) > LONGEST_SLOT:
-            return f"a text without NUL of at most {LONGEST_SLOT} characters"
+            return f"must be a text without NUL, of at most {LONGEST_SLOT} characters"
         if self.choices:
-            return "" if text in self.choices else f"one of {', '.join(self.choices)}"
+            return "" if text in self.choices else f"must be one of {', '.join(self.choices)}"
         if self.pattern:
             return "" if re.fullmatch(self.pattern, text) else f"must match {self.pattern}"
         return "must not begin with -" if text.startswith("-") and isinstance(value, str) else ""
@@ -58,11 +58,11 @@ class Slot:
 
 @dataclass(frozen=True)
 class Profile:
-    """kind: the executor. words: the argument vector, a Slot where a value goes; for `python` the callable
-    alone.
+    """kind: the executor. words: the argument vector, with a Slot for each value; for `python` only the
+    callable.
 
-    artifacts: files the work leaves in its folder, and the type each is handed in as; one that is missing is
-    a failure.
+    artifacts: files that the work leaves in its folder, with the artifact type of each. A missing file is a
+    failure.
     """
 
     name: str
@@ -76,14 +76,14 @@ class Profile:
     artifacts: Mapping[str, str] = field(default_factory=dict)
 
     def faults(self, values: Mapping[str, Any]) -> dict[str, str]:
-        """What is wrong with these slots, by slot."""
+        """Faults of these slots, by slot."""
         wrong = {
-            name: f"{self.name} has no such slot; it has {', '.join(self.slots) or 'none'}"
+            name: f"{self.name} has no such slot; its slots: {', '.join(self.slots) or 'none'}"
             for name in values
             if name not in self.slots
         }
         wrong |= {
-            name: f"{self.name} needs it"
+            name: f"{self.name} needs this slot"
             for name, slot in self.slots.items()
             if name not in values and slot.default is None
         }
@@ -91,7 +91,7 @@ class Profile:
         return wrong | {name: fault for name, fault in slot_faults.items() if fault}
 
     def filled(self, slots: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
-        """The argument vector, and the values by slot; raises ValueError when they do not fit (any more)."""
+        """The argument vector, and the values by slot. Raises ValueError if they are not valid (any more)."""
         if wrong := self.faults(slots):
             raise ValueError("; ".join(f"slot {name}: {fault}" for name, fault in wrong.items()))
         values = {name: slots.get(name, slot.default) for name, slot in self.slots.items()}
@@ -99,7 +99,7 @@ class Profile:
 
 
 def named(name: str) -> Profile:
-    """The profile of this name, an installed one before a shipped one; raises UnknownProfile."""
+    """The profile of this name; an installed one hides a shipped one. Raises UnknownProfile."""
     if NAME.match(name):
         for folder in (settings.OMOI_HOME / "profiles", SHIPPED):
             file = folder / f"{name}.yaml"
@@ -114,8 +114,8 @@ def named(name: str) -> Profile:
                 )
             return _read(file, status.st_mtime_ns, status.st_size)
     raise UnknownProfile(
-        f"there is no profile {name}; there are {', '.join(sorted(installed()))}."
-        " An admin installs one as a file in OMOI_HOME/profiles"
+        f"there is no profile {name}; known profiles: {', '.join(sorted(installed()))}."
+        " An admin can install it as a file in OMOI_HOME/profiles"
     )
 
 
@@ -130,11 +130,11 @@ def installed() -> set[str]:
 
 
 def faults(name: str, slots: Mapping[str, Any]) -> dict[str, str]:
-    """What keeps a task from using this profile so, by field (`profile`, `slots`, `slots.NAME`); empty when
-    nothing does.
+    """Why a task cannot use this profile with these slots, by field (`profile`, `slots`, `slots.NAME`); empty
+    if it can.
     """
     if not name:
-        return {"slots": "slots need a profile"} if slots else {}
+        return {"slots": "name a profile for these slots"} if slots else {}
     try:
         profile = named(name)
     except UnknownProfile as error:
@@ -147,9 +147,9 @@ def _read(file: Path, mtime: int, size: int) -> Profile:
     try:
         document = yaml.safe_load(file.read_bytes())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UnknownProfile(f"{file} is not readable as YAML: {error}") from error
+        raise UnknownProfile(f"{file} is not valid YAML: {error}") from error
     if wrong := faults_of(document):
-        raise UnknownProfile(f"{file} is no profile: {'; '.join(wrong)}")
+        raise UnknownProfile(f"{file} is not a valid profile: {'; '.join(wrong)}")
     slots = {
         name: Slot(
             name, marks.get("pattern", ""), tuple(map(str, marks.get("choices", ()))), marks.get("default")

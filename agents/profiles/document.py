@@ -1,4 +1,4 @@
-"""What a profile's file must look like."""
+"""The format of a profile's file."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ SCHEMA: dict[str, Any] = {
             "propertyNames": {"pattern": r"^(?!/)(?!(.*/)?\.\.(/|$))[^\x00-\x1f]{1,200}$"},
             "additionalProperties": {"type": "string", "pattern": r"^[a-z][a-z0-9_]{0,99}$"},
             "description": (
-                "files the work leaves in its work folder, each with the type of artifact it is handed in as"
+                "files that the work leaves in its folder, each with the type of artifact to submit it as"
             ),
         },
         "timeout_s": {"type": "number", "exclusiveMinimum": 0, "maximum": 86400},
@@ -72,7 +72,7 @@ SCHEMA: dict[str, Any] = {
 
 
 def faults_of(document: Any) -> list[str]:
-    """Every fault of a profile's document, in words."""
+    """All faults of a profile's document, as messages."""
     errors = sorted(
         jsonschema.Draft202012Validator(SCHEMA).iter_errors(document),
         key=lambda error: list(map(str, error.absolute_path)),
@@ -90,12 +90,12 @@ def faults_of(document: Any) -> list[str]:
     slots = document.get("slots", {})
     words = document.get("words", [])
     wrong += [
-        f"words: no slot {word['slot']} is declared"
+        f"words: the slot {word['slot']} is not declared"
         for word in words
         if isinstance(word, dict) and word["slot"] not in slots
     ]
     if words and isinstance(words[0], dict):
-        wrong.append("words: the program is not for a task to choose")
+        wrong.append("words: the program must not be a slot")
     for name, marks in slots.items():
         if document["kind"] == "command" and {"slot": name} not in words:
             wrong.append(f"slots.{name}: no word uses it")

@@ -1,6 +1,4 @@
-"""Who may open a live socket, which topics they may follow, and for how long: rights end while a page is
-open.
-"""
+"""Who may open a live socket and which topics they may follow. Rights can end while a page is open."""
 
 from __future__ import annotations
 
@@ -31,16 +29,17 @@ SessionStore = import_module(settings.SESSION_ENGINE).SessionStore
 
 
 def request_of(scope: Scope) -> WSGIRequest:
-    """The handshake as Django reads any request: host, cookies, proxy settings."""
+    """The handshake as a Django request, with host, cookies and proxy settings."""
     scheme = {"ws": "http", "wss": "https"}.get(scope["scheme"], scope["scheme"])
     return WSGIRequest(environ({**scope, "method": "GET", "scheme": scheme}, io.BytesIO(), 0))
 
 
 def same_origin(request: WSGIRequest) -> bool:
-    """Whether the page that opens the socket is ours or one of CSRF_TRUSTED_ORIGINS; raises DisallowedHost.
+    """Whether the page that opens the socket is from this site or from CSRF_TRUSTED_ORIGINS. Raises
+    DisallowedHost.
 
-    With the port, because cookies ignore it: else a page of any program on this machine could open a socket
-    of whoever is signed in.
+    The port counts too, because cookies ignore it: otherwise a page of any program on this machine could open
+    a socket in the name of the signed-in person.
     """
     origin, host = request.headers.get("Origin", ""), request.get_host()
     try:
@@ -61,7 +60,7 @@ def same_origin(request: WSGIRequest) -> bool:
 
 
 def viewer(request: WSGIRequest) -> Any | None:
-    """The person signed in by the cookie, as of now: read anew at each call."""
+    """The person signed in by the cookie, read anew at each call."""
     request.session = SessionStore(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
     user = get_user(request)
     return user if user.is_authenticated and user.is_active else None
@@ -69,8 +68,8 @@ def viewer(request: WSGIRequest) -> Any | None:
 
 @dataclass(frozen=True)
 class Viewer:
-    """Whom an open socket belongs to, by what ends when they are signed out: their session, or the password
-    it began with.
+    """The person of an open socket, with what ends their sign-in: their session, or a change of their
+    password.
     """
 
     session: str
@@ -85,8 +84,8 @@ class Viewer:
 
 
 def may_follow(user: Any, topics: Iterable[str]) -> set[str]:
-    """Those of `topics` that lie in projects the user sees; what does not exist and what is not theirs look
-    alike.
+    """Those of `topics` in projects that the user may see. Topics that do not exist and topics of others look
+    the same.
     """
     wanted = {topic: place for topic in topics if (place := place_of(topic))}
     keys = _known(
@@ -99,8 +98,8 @@ def may_follow(user: Any, topics: Iterable[str]) -> set[str]:
 
 
 def place_of(topic: str) -> tuple[str, str] | None:
-    """What one must see to follow the topic: a project by its key or an agent by its name; None for a topic
-    that does not exist.
+    """What a user must be able to see to follow the topic: a project by its key, or an agent by its name.
+    None if there is no such topic.
     """
     kind, _, name = topic.partition(":")
     if kind == "ticket":
@@ -117,8 +116,9 @@ STILL_GRANTED = sql.statement(__file__, "still_granted", live=LIVE)
 
 
 async def recheck(link: psycopg.AsyncConnection[Any], hub: Hub) -> None:
-    """Sign out the followers whose session is over, take from the others what they may not follow any more,
-    and call those who wait with a key that is over."""
+    """Sign out followers whose session has ended, remove topics that others may no longer follow, and wake
+    long polls whose key has ended.
+    """
     open_ones = {follower: follower.topics for follower in hub.signed_in if follower.viewer}
     keys = {
         holder: prefix
@@ -159,4 +159,4 @@ async def recheck(link: psycopg.AsyncConnection[Any], hub: Hub) -> None:
     hub.long_polls.call({holder for holder, prefix in keys.items() if ("key", 0, prefix) not in granted})
 
 
-_closing: set[asyncio.Future[None]] = set()  # the loop itself would forget them
+_closing: set[asyncio.Future[None]] = set()  # the loop keeps only weak references

@@ -1,8 +1,10 @@
-"""The live socket: asks who may listen, joins topics, and passes signals on. It writes nothing.
+"""The live socket: it checks who may listen, joins topics, and passes signals on. It writes nothing.
 
-page     {"topics": ["project:OMO", "ticket:OMO-1"], "cursor": "…"}   after opening, and whenever its topics
-change server   {"topic": …, "cursor": …} for each that changed since, or {"topic": "resync", "cursor": …};
-then as things happen page     {}   and the server answers {}
+page     {"topics": ["project:OMO", "ticket:OMO-1"], "cursor": "…"}
+         after opening, and whenever the topics of the page change
+server   {"topic": …, "cursor": …} for each topic that changed since, or {"topic": "resync", "cursor": …};
+         then the same as things happen
+page     {}, and the server answers {}
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ from omoi_site.serving.request_threads import Threads
 MOST_TOPICS, LONGEST_TOPIC = 1000, 120
 MOST_MESSAGES, SPAN_S = 60, 10.0
 
-OVER = "signed out: sign in again"
+OVER = "you are signed out; sign in again"
 AGAIN_LATER, MALFORMED, SIGNED_OUT, FORBIDDEN, TOO_MANY = 1013, 4400, 4401, 4403, 4429
 
 log = logging.getLogger(__name__)
@@ -53,13 +55,13 @@ class Refused(Exception):
 class LiveConsumer(AsyncWebsocketConsumer):
     """One open page of a signed-in person."""
 
-    channel_layer_alias = None  # the hub takes the place of a queue and a task a socket
+    channel_layer_alias = None  # the hub replaces a queue and a task for each socket
 
     def __init__(self, *, hub: Hub, threads: Threads) -> None:
         super().__init__()
         self.hub, self.threads = hub, threads
         self.closed = False
-        self.principal = ""  # whom it is counted for
+        self.principal = ""  # the principal it is counted for
         self.count, self.span_ends = 0, 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,9 +75,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
                 self.hub.waits.give_back(self.principal)
 
     async def dispatch(self, message: dict[str, Any]) -> None:
-        """Without Channels' visit to its own database thread before every message: nothing here has a
-        connection.
-        """
+        """Skips Channels' call in its database thread before every message: nothing here has a connection."""
         try:
             await getattr(self, message["type"].replace(".", "_"))(message)
         except Refused as refused:
@@ -96,7 +96,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         except DisallowedHost:
             welcome = False
         if not welcome:
-            raise Refused(FORBIDDEN, "this page is not one of ours")
+            raise Refused(FORBIDDEN, "this page is from another site")
         await self.in_a_thread(self.check, ())
         principal = f"user:{self.follower.viewer.user}"
         try:
@@ -104,10 +104,10 @@ class LiveConsumer(AsyncWebsocketConsumer):
         except TooMuchAtOnce as error:
             raise Refused(TOO_MANY, error.message) from error
         self.principal = principal
-        self.hub.enter(self.follower)  # from here on the hub hears when they are signed out
+        self.hub.enter(self.follower)  # from here on the hub notices a sign-out
         await (
             self.accept()
-        )  # whoever is refused before is answered with 403: a page that keeps trying then slows down
+        )  # a refusal before this is a 403, so that a page that tries again and again slows down
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if self.closed:
@@ -119,14 +119,14 @@ class LiveConsumer(AsyncWebsocketConsumer):
         else:
             self.hub.join(self.follower, topics)
             allowed, change = await self.in_a_thread(self.look_up, topics, cursor)
-            if not self.closed:  # signed out meanwhile
+            if not self.closed:  # signed out in the meantime
                 self.hub.start_delivery(self.follower, allowed, change)
 
     async def websocket_disconnect(self, message: dict[str, Any]) -> None:
         raise StopConsumer
 
     def check(self, topics: Iterable[str]) -> set[str]:
-        """In a request thread: which of these topics the viewer may follow, now."""
+        """Which of these topics the viewer may follow now. It runs in a request thread."""
         if not (user := viewer(self.request)):
             raise Refused(SIGNED_OUT, OVER)
         self.follower.viewer = Viewer.of(self.request, user)
@@ -161,7 +161,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
             raise Refused(TOO_MANY, f"more than {MOST_MESSAGES} messages in {SPAN_S:.0f} s")
 
     async def end(self, code: int, reason: str) -> None:
-        """Close with a reason; one who does not read is cut off."""
+        """Close with a reason; cut off a client that does not read."""
         if self.closed:
             return
         self.closed = True
@@ -187,11 +187,11 @@ def parse(text: str | None) -> tuple[list[str] | None, str]:
     if not isinstance(topics, list) or not all(
         isinstance(topic, str) and 0 < len(topic) <= LONGEST_TOPIC for topic in topics
     ):
-        raise Refused(MALFORMED, f"topics: a list of names of at most {LONGEST_TOPIC} characters")
+        raise Refused(MALFORMED, f"topics must be a list of names of at most {LONGEST_TOPIC} characters")
     if len(topics) > MOST_TOPICS:
-        raise Refused(MALFORMED, f"topics: at most {MOST_TOPICS}")
+        raise Refused(MALFORMED, f"topics: at most {MOST_TOPICS} are allowed")
     if not isinstance(cursor, str) or len(cursor) > LONGEST:
-        raise Refused(MALFORMED, "cursor: the text the page or the last signal came with")
+        raise Refused(MALFORMED, "cursor must be the text from the page or from the last signal")
     return [
         topic for topic in topics if topic.isprintable()
-    ], cursor  # no topic holds what the database could not read
+    ], cursor  # drop characters that the database cannot store

@@ -280,7 +280,7 @@ def test_no_link_is_made_for_who_may_not_sign_in(operator):
     operator.is_active = False
     operator.save()
     for name in ("admin", "nobody"):
-        with pytest.raises(NotFound, match="no person"):
+        with pytest.raises(NotFound, match="no user"):
             call_command("login-link", name)
 
 

@@ -22,7 +22,7 @@ class Command(commands.Command):
             "create",
             act=self.create,
             show=self.created,
-            help="Register an agent, and print its key; the key is shown only this once.",
+            help="Register an agent and print its key. The key is shown only this once.",
         )
         create.add_argument("name", metavar="NAME")
         create.add_argument("--kind", choices=Agent.Kind.values, default="worker")
@@ -40,7 +40,7 @@ class Command(commands.Command):
             default=[],
             metavar="PHASE",
             dest="phases",
-            help="any number; none: all",
+            help="a project it works in; repeat for more; without one: all",
         )
         create.add_argument(
             "--tag", action="append", default=[], metavar="WORD", dest="tags", help="any number"
@@ -54,7 +54,7 @@ class Command(commands.Command):
             default=[],
             metavar="KEY",
             dest="projects",
-            help="any number; without one it sees no work",
+            help="a project; repeat for more; without one it sees no work",
         )
 
     @sql.atomic
@@ -63,7 +63,7 @@ class Command(commands.Command):
         if missing := [key for key in projects if key not in existing]:
             raise NotFound(
                 f"there is no project {missing[0]}",
-                next_action=f"Make it with `python3 manage.py projects create {missing[0]}`.",
+                next_action=f"Create it with `python3 manage.py projects create {missing[0]}`.",
             )
         spec = AgentSpec(name, **{part: shape[part] for part in PARTS})
         agent = Agent.objects.register(spec, projects=existing.values(), by=commands.BY)

@@ -13,7 +13,7 @@ from agents.models.rights import SCOPES
 from omoi_site import commands
 from omoi_site.errors import NotFound
 
-SHOWN = 5  # names to choose from
+SHOWN = 5  # existing names listed in an error
 MAKE = {
     "name": "`python3 manage.py agents create NAME`",
     "username": "`python3 manage.py createsuperuser`",
@@ -21,14 +21,14 @@ MAKE = {
 
 
 class Command(commands.Command):
-    help = "Make API keys."
+    help = "Create API keys."
 
     def add_arguments(self, parser: CommandParser) -> None:
         create = self.verbs(parser)(
             "create",
             act=self.create,
             show=self.created,
-            help="Make a key and print it; it is shown only this once.",
+            help="Create a key and print it. It is shown only this once.",
         )
         whose = create.add_mutually_exclusive_group(required=True)
         whose.add_argument("--agent", metavar="NAME", help="the agent it acts as")
@@ -36,13 +36,11 @@ class Command(commands.Command):
         create.add_argument(
             "--scope", action="append", default=[], metavar="SCOPE", dest="scopes",
             help=(
-                f"what it may do, any number of: {', '.join(SCOPES)} (`work` for an agent,"
-                " what their roles allow for a person)"
+                f"what it may do; repeat for more: {', '.join(SCOPES)} (an agent: `work`;"
+                " a person: what their roles allow)"
             ),
         )  # fmt: skip
-        create.add_argument(
-            "--expires-s", type=seconds, metavar="N", help="seconds it is good for (for ever)"
-        )
+        create.add_argument("--expires-s", type=seconds, metavar="N", help="seconds until it expires (never)")
 
     def create(
         self, *, agent: str | None, user: str | None, scopes: list[str], expires_s: timedelta | None, **_: Any
@@ -81,6 +79,6 @@ def named(model: Any, field: str, name: str | None) -> Any:
         names = ", ".join(model.objects.order_by(field).values_list(field, flat=True)[:SHOWN])
         raise NotFound(
             f"there is no {model._meta.verbose_name} named {name}",
-            next_action=f"Existing ones: {names}." if names else f"Make one first: {MAKE[field]}",
+            next_action=f"Existing ones: {names}." if names else f"Create one first: {MAKE[field]}",
         )
     return row

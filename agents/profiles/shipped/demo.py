@@ -1,8 +1,8 @@
 """The steps of the demo project's work.
 
-They run in processes of their own, with the standard library, git, and two tools lent to them. HOME is the
-executors' own: the repository lies there. Beside it, for them to read, lies what the demo brought: the
-backlog, the code that a developer would have written, and the tools that run tests.
+They run in separate processes, with the standard library, git and two tools. The repository is in the
+executors' HOME. The demo's files are beside it, read-only: the backlog, the code that a developer would have
+written, and the tools that run tests.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Brief = dict[str, Any]
 
 
 def found(brief: Brief) -> dict[str, str]:
-    """The repository, made when missing: whole or not at all."""
+    """The repository, created if missing: completely or not at all."""
     if not REPOSITORY.exists():
         scratch, begun = REPOSITORY.with_suffix(".new"), Path("begun").absolute()
         shutil.rmtree(scratch, ignore_errors=True)
@@ -48,23 +48,21 @@ def found(brief: Brief) -> dict[str, str]:
         )
         write(
             begun / "pytest.ini", "[pytest]\ntestpaths = tests\n"
-        )  # else pytest takes the one of whatever folder this lies in
+        )  # otherwise pytest takes the settings of a folder above
         write(begun / "ledger" / "__init__.py", "")
         write(begun / "tests" / "__init__.py", "")
         commit(begun, "Begin a ledger")
         git("push", "--quiet", "origin", "main", at=begun)
         scratch.rename(REPOSITORY)
-    git("worktree", "prune")  # of work that was killed
+    git("worktree", "prune")  # left by killed work
     return {"repository": str(REPOSITORY), "commit": git("rev-parse", "main")}
 
 
 @contextmanager
 def tree(ref: str) -> Iterator[Path]:
-    """A worktree of its own in this work folder: of the ticket's branch, or of a commit."""
+    """A worktree in this work folder, of the ticket's branch or of a commit."""
     folder = Path("tree").absolute()
-    git(
-        "worktree", "add", "--quiet", "--force", folder, ref
-    )  # force: whoever was killed here may seem to have it still
+    git("worktree", "add", "--quiet", "--force", folder, ref)  # force: a killed job may still hold it
     try:
         yield folder
     finally:
@@ -84,7 +82,7 @@ def git(*words: str | Path, at: str | Path = REPOSITORY) -> str:
 
 
 def commit(folder: Path, subject: str) -> str:
-    """Commit what changed, if anything did; returns the commit the branch stands at."""
+    """Commit the changes, if there are any. Returns the head of the branch."""
     git("add", "--all", at=folder)
     if git("status", "--porcelain", at=folder):
         git("commit", "--quiet", "-m", subject, at=folder)
@@ -103,7 +101,7 @@ def branch(brief: Brief, seconds: float) -> dict[str, str]:
 
 
 def requirements(brief: Brief, seconds: float) -> dict[str, str]:
-    """The document says what the ticket says, and what the tests are going to hold it to."""
+    """Write the requirements: what the ticket says, and what the tests will check."""
     time.sleep(float(seconds))
     module = module_of(brief)
     promised = "\n".join(
@@ -144,7 +142,7 @@ def design(brief: Brief, seconds: float) -> dict[str, str]:
 
 
 def code(brief: Brief, seconds: float) -> dict[str, Any]:
-    """Code and tests; whoever is in a hurry writes one test only."""
+    """Write code and tests; a hasty developer writes only one test."""
     time.sleep(float(seconds))
     module = module_of(brief)
     tests = source(f"test_{module['module']}.py")
@@ -154,7 +152,7 @@ def code(brief: Brief, seconds: float) -> dict[str, Any]:
 
 
 def mend(brief: Brief, seconds: float) -> dict[str, Any]:
-    """The tests that were missing."""
+    """Write the missing tests."""
     time.sleep(float(seconds))
     module = module_of(brief)
     return changed(brief, module, source(f"test_{module['module']}.py"), "Test what was not tested")
@@ -178,7 +176,7 @@ def coverage(brief: Brief, seconds: float) -> dict[str, Any]:
 
 
 def tests(brief: Brief, seconds: float) -> dict[str, Any]:
-    """Run all tests of the branch and keep the report and what was said."""
+    """Run all tests of the branch; keep the report and the output."""
     time.sleep(float(seconds))
     with tree(brief["ticket"]["key"]) as folder:
         run = python(*pytest("tests", "-v", f"--junitxml={Path('results.xml').absolute()}"), at=folder)
@@ -187,7 +185,9 @@ def tests(brief: Brief, seconds: float) -> dict[str, Any]:
 
 
 def merge(brief: Brief, seconds: float) -> dict[str, Any]:
-    """Merge the branch to main once all tests pass on the merge; a faster one is merged into it first."""
+    """Merge the branch to main once all tests pass on the merge. If main has moved on, merge main into the
+    branch first.
+    """
     time.sleep(float(seconds))
     name = brief["ticket"]["key"]
     for _ in range(TRIES):
@@ -217,12 +217,12 @@ def merge(brief: Brief, seconds: float) -> dict[str, Any]:
 
 
 def module_of(brief: Brief) -> dict[str, Any]:
-    """What the backlog says of the ticket."""
+    """The ticket's entry in the backlog."""
     for module in json.loads((SHELF / "backlog.json").read_text()):
         if module["title"] == brief["ticket"]["title"]:
             return dict(module)
     raise LookupError(
-        f"the demo's backlog has no {brief['ticket']['title']}: only its own tickets can be worked by it"
+        f"the demo has no ticket {brief['ticket']['title']}; it can only work on its own tickets"
     )
 
 
@@ -277,7 +277,7 @@ def changed(brief: Brief, module: dict[str, Any], tests: str, subject: str) -> d
 
 
 def written(brief: Brief, path: str, text: str, copy: str, subject: str) -> str:
-    """Commit a document to the ticket's branch, and leave a copy to hand in."""
+    """Commit a document to the ticket's branch, and leave a copy to submit."""
     Path(copy).write_text(text)
     with tree(brief["ticket"]["key"]) as folder:
         write(folder / path, text)
@@ -294,7 +294,7 @@ def pytest(*words: str) -> list[str]:
 
 
 def python(*words: str | Path, at: Path) -> str:
-    """What Python says, with the tools that were lent to us; no plugin of another installation joins in."""
+    """The output of Python with the demo's own tools, without plugins of other installations."""
     seen = {
         **os.environ,
         "PYTHONPATH": f"{at}{os.pathsep}{SHELF / 'packages'}",

@@ -1,4 +1,4 @@
-"""Callables for trials: they run in a process of their own and get the brief first."""
+"""Callables for trials. Each runs in its own process; its first argument is the brief."""
 
 from __future__ import annotations
 

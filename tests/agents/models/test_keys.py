@@ -78,7 +78,7 @@ def test_no_key_is_made_with_one_that_is_just_being_revoked(with_key, operator):
     with meanwhile(lambda: Key.objects.issue(by=ada, agent=ada)) as making:
         Key.objects.filter(pk=key.pk).revoke(by=operator)
 
-    with pytest.raises(Forbidden, match="revoked meanwhile"):
+    with pytest.raises(Forbidden, match="just been revoked"):
         making.answer()
     assert Key.objects.count() == 1
 

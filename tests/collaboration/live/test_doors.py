@@ -59,7 +59,7 @@ def test_a_person_who_was_deactivated_is_sent_out_at_the_next_check(web, viewer,
     viewer.is_active = False
     viewer.save()
     page.socket.send('{"topics": ["project:OMO"]}')
-    assert closed(page) == (4401, "signed out: sign in again")
+    assert closed(page) == (4401, "you are signed out; sign in again")
 
 
 @pytest.mark.parametrize(
@@ -127,5 +127,5 @@ def test_a_socket_that_is_refused_is_in_the_log():
     threads.stop()
 
     assert [(line["event"], line["address"], line["reason"]) for line in lines] == [
-        ("socket_refused", "192.0.2.7", "signed out: sign in again")
+        ("socket_refused", "192.0.2.7", "you are signed out; sign in again")
     ]

@@ -138,7 +138,7 @@ def test_making_an_environment_is_not_silent(clone):
             assert making.wait(60) == 1
         finally:
             making.kill()
-    assert "could not be made: broken" in said.read_text()
+    assert "could not be created: broken" in said.read_text()
 
 
 def test_without_a_network_it_says_what_can_be_done_and_breaks_nothing(clone):

@@ -86,7 +86,7 @@ def test_a_server_that_never_answers_is_named_within_seconds_and_its_password_is
 def test_an_address_that_cannot_be_read_is_not_repeated(tmp_path, url):
     status, told = found(tmp_path, DATABASE_URL=url)
     assert (status, told["postgresql"]["state"]) == (1, "wrong")
-    assert "percent-encoded" in told["postgresql"]["how"]
+    assert "Percent-encode" in told["postgresql"]["how"]
     assert "s3cr3t" not in json.dumps(told)
 
 
@@ -96,7 +96,7 @@ def test_an_address_that_cannot_be_read_is_not_repeated(tmp_path, url):
         ({}, "off", "plain HTTP"),
         ({"OMOI_TLS": "1"}, "wrong", "nobody can sign in"),
         ({"OMOI_TLS": "1", "OMOI_TRUSTED_ORIGINS": "https://omoi.example"}, "ok", "https only"),
-        ({"OMOI_TLS": "1", "FORWARDED_ALLOW_IPS": "10.0.0.7"}, "ok", "what came by it: 10.0.0.7"),
+        ({"OMOI_TLS": "1", "FORWARDED_ALLOW_IPS": "10.0.0.7"}, "ok", "trusted proxy: 10.0.0.7"),
     ],
 )
 def test_cookies_that_nobody_would_get_are_wrong(tmp_path, environment, state, said):

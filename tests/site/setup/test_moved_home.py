@@ -296,7 +296,7 @@ def test_a_home_without_a_note_whose_database_is_gone_begins_anew(tmp_path, note
         (home / name).write_text("old")
     if note is not None:
         (home / "place").write_text(note)
-    with pytest.raises(paths.DataGone, match="is not there any more"):
+    with pytest.raises(paths.DataGone, match="is missing"):
         paths.expect_data(home)
 
     assert paths.resolve_displaced(home, "moved") == ""

@@ -117,7 +117,7 @@ def test_a_database_that_never_answers_is_named_within_seconds_and_its_password_
 def test_an_address_that_cannot_be_read_is_not_repeated():
     with short_home() as home:
         said = refused(Up(home, env={"DATABASE_URL": "postgresql://omoi:s3cr3t/word@host:1/omoi"}))
-    assert "percent-encoded" in said
+    assert "Percent-encode" in said
     assert "s3cr3t" not in said
 
 
@@ -127,7 +127,7 @@ def test_an_address_that_cannot_be_read_is_not_repeated():
         ("web", {"OMOI_DEBUG": "1"}, "OMOI_DEBUG=1 shows code"),
         ("up", {"OMOI_DEBUG": "1"}, "OMOI_DEBUG=1 shows code"),
         ("web", {"OMOI_SECRET_KEY": "changeme"}, "everybody knows"),
-        ("up", {"OMOI_SECRET_KEY": "x" * 50}, "too plain"),
+        ("up", {"OMOI_SECRET_KEY": "x" * 50}, "too simple"),
     ],
 )
 def test_what_must_not_be_seen_is_not_served_to_other_machines(tmp_path, role, environment, why):
@@ -172,4 +172,4 @@ def test_an_empty_secret_is_told(tmp_path):
         text=True,
     )
     assert done.returncode == 1
-    assert "is empty: remove it" in done.stderr
+    assert "is empty. Remove it" in done.stderr
