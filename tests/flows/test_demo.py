@@ -48,7 +48,7 @@ print(json.dumps({
 @pytest.fixture
 def home() -> Iterator[Path]:
     if not shutil.which("git"):
-        unavailable("git", "the demo keeps its code with git: apt install git")
+        unavailable("git", "the demo needs git: apt install git")
     with short_home("omoi-demo-") as made:
         yield made
 

@@ -1,4 +1,4 @@
-"""Gates over HTTP: a gate believes the files that were handed in, not what a task's result says of them."""
+"""Gates over HTTP: a gate believes the files that were submitted, not what a task's result says of them."""
 
 from __future__ import annotations
 

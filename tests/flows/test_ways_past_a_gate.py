@@ -285,7 +285,7 @@ def a_verdict_from_before_an_artifact_changed(scene):
 
 @way(lacks="requirements_document")
 def a_verdict_from_before_another_artifact_of_the_type_was_the_newest(scene):
-    """Of two of a type the last one is read; the poor one is handed in again, as it was at first."""
+    """Of two of a type the last one is read; the poor one is submitted again, as it was at first."""
     scene.delivery.submit("requirements_document", b"poor", name="a")
     scene.delivery.submit("requirements_document", reports.requirements(), name="b")
     verdict = Ticket.objects.judge(key=scene.delivery.key, by=scene.operator)

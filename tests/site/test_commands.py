@@ -218,7 +218,7 @@ def test_an_import_tells_people_what_it_did_and_what_it_left_out(backlog, capsys
     call_command("import", "beads", str(backlog), "--project", "CLI")
     said = capsys.readouterr().out
     assert "CLI: 2 new tickets (0 imported before), 2 tasks, 1 need, 0 parents, 0 links, 0 comments." in said
-    assert "Ready to be claimed: 1 task. Paused until somebody resumes them: 0 tickets." in said
+    assert "Ready to claim: 1 task. Paused until somebody resumes them: 0 tickets." in said
     assert "Waiting: 1 edge to 1 id, not imported yet: 1 tracks." in said
     assert "tracks: bd-2 -> bd-9" in said
 

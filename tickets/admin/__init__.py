@@ -1,4 +1,4 @@
-"""The admin of tickets: a module a subject. Django loads this package, which registers them all."""
+"""The admin of tickets, one module per subject. Django loads this package, which registers them all."""
 
 from tickets.admin import evidence, filters, fleet, relations, tasks, tickets, workflows
 

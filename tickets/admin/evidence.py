@@ -1,4 +1,4 @@
-"""What gates judge: artifacts, their contents, and verdicts."""
+"""Artifacts, their contents, and verdicts."""
 
 from __future__ import annotations
 

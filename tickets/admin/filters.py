@@ -1,4 +1,4 @@
-"""Filters of lists that several tables share."""
+"""List filters that several tables share."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class PhaseFilter(ValueFilter):
 
 
 class ProjectFilter(admin.SimpleListFilter):
-    """By the ticket's project: the task's own key to it has no index to be followed back."""
+    """By the ticket's project, because the task's own project column has no index."""
 
     title, parameter_name = "project", "project"
 

@@ -27,7 +27,7 @@ class HeldTaskInline(ReadOnlyInline):
     model, fk_name = Task, "holder"
     readonly_fields = ["key", "title", "phase", "attempts", "claimed_at", "lease_expires_at"]
     fields = [*readonly_fields]
-    verbose_name_plural = "what it holds"
+    verbose_name_plural = "tasks it holds"
 
 
 admin.site.unregister(Agent)

@@ -1,4 +1,4 @@
-"""What belongs to tickets and tasks: needs, links, and comments."""
+"""Needs, links and comments."""
 
 from __future__ import annotations
 

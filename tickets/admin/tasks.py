@@ -1,4 +1,4 @@
-"""Tasks and lanes: looked at here, and acted on with a reason; added and edited over the API."""
+"""Tasks and lanes: read and acted on here; added and edited over the API."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class TaskStateFilter(ValueFilter):
 
 
 def acted(verb: str) -> Any:
-    """The verb of that name on one task."""
+    """An action that calls the verb of that name on one task."""
     return lambda task, request, reason: Task.objects.act(task.pk, verb, by=request.user, reason=reason)
 
 
@@ -51,16 +51,16 @@ class TaskAdmin(ReadOnlyModelAdmin):
         admin_action(
             "Cancel tasks",
             acted("cancel"),
-            effect="Whoever holds one loses its claim; what waits for them is decided by its needs.",
+            effect="Their claims end. Needs decide what happens to tasks that wait for them.",
             least=1,
         ),
         admin_action(
             "Retry tasks",
             acted("retry"),
-            effect="Failed and cancelled tasks are pending again, with all their attempts.",
+            effect="Failed and cancelled tasks become pending again, with all their attempts.",
             least=1,
         ),
-        admin_action("Bump tasks", acted("bump"), effect="They go before all other work.", least=1),
+        admin_action("Bump tasks", acted("bump"), effect="They are claimed before all other work.", least=1),
     ]
 
     @admin.display(description="state", ordering="state")

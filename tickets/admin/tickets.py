@@ -1,4 +1,4 @@
-"""Tickets and their history. The phase is moved by moves alone, as over the API."""
+"""Tickets and their history. Only moves change the phase, as over the API."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from tickets.workflows.document import BLOCKED, CANCELLED
 
 
 def acted(verb: str, **how: Any) -> Any:
-    """The verb of that name on one ticket."""
+    """An action that calls the verb of that name on one ticket."""
     return lambda ticket, request, reason: Ticket.objects.act(
         ticket.pk, verb, by=request.user, reason=reason, **how
     )
 
 
 def move_action(title: str, verb: str, *, effect: str, **how: Any) -> Any:
-    """The move of this name, with the reason it takes, and beside each ticket what `options` says of it."""
+    """The action for this move, with its reason; beside each ticket stands what `options` says about it."""
 
     def outlook(ticket: Ticket, request: HttpRequest) -> str:
         possible = options(ticket, request.user, judge=verb == "advance")
@@ -50,7 +50,7 @@ def move_action(title: str, verb: str, *, effect: str, **how: Any) -> Any:
 
 
 class TicketForm(forms.ModelForm):
-    """Only what may be edited; the phase is moved by moves alone."""
+    """Only the fields that can be edited; the phase changes only by moves."""
 
     class Meta:
         model = Ticket
@@ -105,33 +105,33 @@ class TicketAdmin(OmoiModelAdmin):
         admin_action(
             "Pause tickets",
             acted("pause"),
-            effect="No task of theirs is granted until they are resumed. Claims that run go on.",
+            effect="Their tasks cannot be claimed until they are resumed. Running claims go on.",
         ),
         admin_action("Resume tickets", acted("resume"), effect="Their ready tasks can be claimed again."),
         move_action(
             "Advance tickets",
             "advance",
-            effect="They go on to their next phase. A gate is judged first, and opens on evidence alone.",
+            effect="They move to their next phase. A gate is judged first, and opens only on evidence.",
         ),
         move_action(
             "Send tickets back",
             "send_back",
-            effect="They go back one phase. Open tasks of the phase they leave are held, its claims revoked.",
+            effect="They go back one phase. In the phase they leave, open tasks are held and claims revoked.",
         ),
         move_action(
             "Block tickets",
             "block",
-            effect="They wait for a clarification; no task is granted.",
+            effect="They wait for a clarification; their tasks cannot be claimed.",
             cause=BlockedClass.CLARIFICATION,
         ),
         move_action("Unblock tickets", "unblock", effect="They return to the phase they were blocked in."),
-        move_action("Cancel tickets", "cancel", effect="All their open tasks are cancelled with them."),
+        move_action("Cancel tickets", "cancel", effect="All their open tasks are cancelled too."),
         move_action("Reopen tickets", "reopen", effect="They return to the phase they were cancelled in."),
         admin_action(
             "Archive tickets", acted("archive"), effect="They leave the board. Their history stays."
         ),
         admin_action(
-            "Restore tickets", acted("restore"), effect="The archived are on the board again, as they were."
+            "Restore tickets", acted("restore"), effect="They are on the board again, as they were."
         ),
     ]
 

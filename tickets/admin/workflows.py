@@ -16,7 +16,7 @@ class WorkflowPhaseInline(ReadOnlyInline):
 
 @admin.register(Workflow)
 class WorkflowAdmin(ReadOnlyModelAdmin, UnscopedModelAdmin):
-    """A version never changes; another one is installed over the API or by
+    """A version never changes. Install a new one over the API or with
     `python3 manage.py workflows install`.
     """
 

@@ -1,3 +1,3 @@
-"""The demo: a project of its own, a ledger in Python, whose tickets go from BACKLOG to DONE by executors of
-this machine.
+"""The demo: a project, a ledger in Python, whose tickets go from BACKLOG to DONE by executors of this
+machine.
 """

@@ -1,4 +1,4 @@
-"""The scenario: the demo's project, its tickets, and the ones that wait for another's merge."""
+"""The scenario: the demo's project and tickets, some of which wait until another is merged."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ KEY, WORKFLOW, SOURCE = "DEMO", "demo_delivery", "demo"
 BY = "system:demo"
 DOCUMENT = Path(__file__).parent / f"{WORKFLOW}.yaml"
 PROFILES = sorted(name for name in profiles.installed() if name.startswith("demo_"))
-AT_ONCE, EVERY_S = 6, 6.0  # tickets at the beginning, and how long after them another one comes
+AT_ONCE, EVERY_S = 6, 6.0  # tickets at the beginning, and how often another one is added
 LOOK_S = 0.3
 
 
 def open_project(repository: str) -> Project:
-    """The demo's project, made when missing. Raises Impossible where somebody else's project has its key."""
+    """The demo's project, created if missing. Raises Impossible if another project has its key."""
     Workflow.objects.install(DOCUMENT)
     project = Project.objects.filter(key=KEY).first() or Project.objects.create_project(
         ProjectSpec(KEY, name="Demo: a ledger", repository=repository, workflow=WORKFLOW, profiles=PROFILES),
@@ -32,15 +32,15 @@ def open_project(repository: str) -> Project:
     )
     if project.workflow != WORKFLOW:
         raise Impossible(
-            f"There is a project {KEY} that the demo did not make; it is left alone. Start without --demo."
+            f"The demo did not create the project {KEY}, so it changes nothing. Start without --demo."
         )
     return project
 
 
 @transaction.atomic
 def open_tickets(project: Project, upto: int) -> int:
-    """Open tickets of the backlog, in its order, until there are so many; returns how many there are."""
-    Project.objects.select_for_update(no_key=True).get(pk=project.pk)  # of several starters one opens them
+    """Open tickets of the backlog in order, until there are `upto`. Returns how many there are."""
+    Project.objects.select_for_update(no_key=True).get(pk=project.pk)  # one process opens them
     existing = set(project.tickets.filter(source=SOURCE).values_list("source_id", flat=True))
     for module in [module for module in backlog() if module["module"] not in existing][
         : max(0, upto - len(existing))
@@ -62,8 +62,8 @@ def open_tickets(project: Project, upto: int) -> int:
 
 
 def see_through(project: Project) -> None:
-    """Bring the tickets in, some at once and the others as time passes; block each that builds on another
-    until that one is merged.
+    """Open the tickets, some at once and the others over time. Block each one that builds on another until
+    that is merged.
     """
     waiting = {module["module"]: module["needs"] for module in backlog() if module.get("needs")}
     count, next_at = open_tickets(project, AT_ONCE), time.monotonic() + EVERY_S
@@ -77,7 +77,7 @@ def see_through(project: Project) -> None:
 
 
 def over(project: Project, module: str, needs: str) -> bool:
-    """Do what is to be done now for a ticket that builds on another; True when nothing is left to do."""
+    """Block or unblock a ticket that builds on another. True if nothing is left to do."""
     ticket, needed = (
         project.tickets.select_related("workflow").get(source=SOURCE, source_id=name)
         for name in (module, needs)
@@ -97,7 +97,7 @@ def over(project: Project, module: str, needs: str) -> bool:
 
 
 def _try(ticket: Ticket, act: Callable[[Ticket], object]) -> None:
-    """Whoever was faster is right: it is looked at again."""
+    """Ignore a refusal: somebody else was faster, and the next look sees that."""
     try:
         with Ticket.objects.locked(pk=ticket.pk) as row:
             act(row)

@@ -1,6 +1,6 @@
-"""The workspace: what the demo lays out for executors to read.
+"""The workspace: the files that the demo puts in place for executors.
 
-They may be an account that cannot enter where Omoi is installed.
+Executors may run as an account that cannot enter Omoi's own folder.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ LENT = (
     "iniconfig",
     "packaging",
     "pygments",
-)  # what it takes to run tests and measure them
+)  # the packages needed to run tests and measure coverage
 
 
 class Impossible(OmoiError):
@@ -55,23 +55,23 @@ def count() -> int:
 
 
 def check_requirements() -> None:
-    """Return when this machine has what the demo's executors need; raises Impossible. Changes nothing."""
+    """Raise Impossible unless this machine has what the demo's executors need. Changes nothing."""
     try:
         program("git", SYSTEM_PATH)
     except Unreachable as error:
-        why = "git, and there is none" if "no program" in str(error) else f"git, but {error}"
+        why = "git, which is not installed" if "no program" in str(error) else f"git, but {error}"
         raise Impossible(
-            f"The demo keeps its code with {why}. On Debian and Ubuntu: apt install git."
+            f"The demo needs {why}. On Debian and Ubuntu: apt install git."
             " Then run this again, or start without --demo."
         ) from error
     try:
         interpreter(sys.executable, *PYTHONS)
     except Unreachable as error:
-        raise Impossible(f"The demo has no Python to run: {error}. Or start without --demo.") from error
+        raise Impossible(f"The demo's executors need a Python: {error}. Or start without --demo.") from error
 
 
 def lay_out() -> None:
-    """Lay out what executors will look for; what lies there already is left alone, they may be reading it."""
+    """Copy the files for executors. Existing files are not changed, because executors may be reading them."""
     workspace = make_room("demo")
     packages = {name: _version(name) for name in LENT}
     mark = hashlib.sha256(
@@ -92,7 +92,7 @@ def lay_out() -> None:
 
 
 def repository() -> str:
-    """The demo's git repository, made when missing, by the account that will work in it."""
+    """The demo's git repository, created if missing, by the account that will work in it."""
     stop = executors.Stop()
     try:
         ending = executors.run(
@@ -101,12 +101,12 @@ def repository() -> str:
     finally:
         stop.close()
     if not ending.ok:
-        raise Impossible(f"The demo's repository could not be made: {ending.error}")
+        raise Impossible(f"The demo's repository could not be created: {ending.error}")
     return str(ending.result["value"]["repository"])
 
 
 def _put(target: Path, make: Callable[[Path], Any]) -> None:
-    """Made anew beside it, readable by everyone, and put in its place."""
+    """Create it under another name, readable by everyone, then rename it."""
     fresh = target.with_name(f"{target.name}.new")
     _remove(fresh)
     make(fresh)
@@ -127,8 +127,8 @@ def _version(name: str) -> str:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError as error:
         raise Impossible(
-            f"The demo needs the package {name}, which is not installed:"
-            " run `pip install -r requirements.txt`."
+            f"The demo needs the package {name}, which is not installed."
+            " Run `pip install -r requirements.txt`."
         ) from error
 
 
@@ -137,6 +137,4 @@ def _lend(folder: Path) -> None:
         for file in importlib.metadata.files(name) or []:
             if ".." not in file.parts and (origin := Path(str(file.locate()))).exists():
                 (folder / file).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(
-                    origin, folder / file
-                )  # with its time, by which what is compiled is known to be fresh
+                shutil.copy2(origin, folder / file)  # keep its time, so that compiled files count as fresh

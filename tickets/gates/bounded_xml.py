@@ -1,6 +1,6 @@
-"""Reading what strangers wrote, within bounds.
+"""Parses untrusted XML within limits.
 
-What a file costs is counted before it is paid; nothing of a reading goes on after its refusal.
+Each limit is checked before the work is done, and parsing stops at the first refusal.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from collections.abc import Callable, Collection, Mapping
 from xml.parsers import expat
 
 LARGEST = 10 << 20  # bytes of a file a check reads
-SECONDS = 5.0  # of a processor a reading may use; a file within the other bounds needs a fraction of it
-ELEMENTS = 400_000  # of an XML file
+SECONDS = 5.0  # CPU time for one reading; a file within the other limits needs a fraction of it
+ELEMENTS = 400_000  # in an XML file
 DEPTH = 64
 NAMES = 10_000  # different names of elements and attributes
-TAG = 1 << 20  # bytes of a tag or comment: the parser looks at all of it anew with each piece that comes
-PIECE = 64 << 10  # bytes parsed between two looks at the clock
-QUOTED = 80  # characters of a file that a fault quotes
+TAG = 1 << 20  # bytes of a tag or comment: the parser scans all of it again with each piece
+PIECE = 64 << 10  # bytes parsed between two checks of the clock
+QUOTED = 80  # characters of a file quoted in an error
 
 
 class Unreadable(Exception):
@@ -28,9 +28,7 @@ class TooSlow(Exception):
 
 
 class Budget:
-    """The time a reading may use, of its own thread's processor: waiting, for other files or for a processor,
-    does not count.
-    """
+    """The CPU time of the thread that a reading may use. Waiting for other files or for a CPU does not count."""
 
     def __init__(self) -> None:
         self._end = time.thread_time() + SECONDS
@@ -49,12 +47,12 @@ def elements(
     *,
     doctype: bool = False,
 ) -> None:
-    """Call `begin(path, attributes)` and `end(name)` for each element of an XML file of this kind. Its texts
-    are not kept.
+    """Call `begin(path, attributes)` and `end(name)` for each element of an XML file of this kind. Texts are
+    ignored.
 
-    holds: the elements each element may hold, "" being the file; path: the names down to the element that
-    begins. doctype: it may name a document type, as Cobertura does; one that declares anything itself is
-    refused always, and none is ever fetched. Raises Unreadable, TooSlow.
+    holds: the elements that each element may contain; "" is the file. path: the names from the root to the
+    element. doctype: whether the file may name a document type, as Cobertura does. A file that declares
+    anything in it is always refused, and nothing is ever fetched. Raises Unreadable, TooSlow.
     """
     budget = Budget()
     names: dict[str, str] = {}
@@ -76,7 +74,7 @@ def elements(
             raise Unreadable(f"its elements are nested more than {DEPTH} deep")
         if "xmlns" in attributes:
             raise Unreadable(
-                f"<{quoted(name)}> is in the namespace {quoted(attributes['xmlns'])}, which is not read"
+                f"<{quoted(name)}> is in the namespace {quoted(attributes['xmlns'])}, which is not supported"
             )
         if name not in holds.get(path[-1], ()):
             raise Unreadable(
@@ -95,7 +93,7 @@ def elements(
 
     def typed(name: str, system: str | None, public: str | None, declares: int) -> None:
         if declares or not doctype:
-            raise Unreadable("it declares a document type (DOCTYPE), which is not read")
+            raise Unreadable("it declares a document type (DOCTYPE), which is not allowed")
 
     parser.StartElementHandler, parser.EndElementHandler, parser.StartDoctypeDeclHandler = start, stop, typed
     parser.CharacterDataHandler = parser.StartCdataSectionHandler = parser.CommentHandler = (
@@ -114,7 +112,7 @@ def elements(
 
 
 def quoted(text: str) -> str:
-    """What a fault quotes of a file: one short line that can be printed."""
+    """A short, printable line of the text, to quote in an error."""
     return "".join(letter if letter.isprintable() else "?" for letter in text[:QUOTED]) + (
         "…" if len(text) > QUOTED else ""
     )

@@ -1,4 +1,4 @@
-"""The checks of a gate by names people read."""
+"""Names of gate checks for people."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def capital(text: str) -> str:
 
 
 NAMES: dict[str, Callable[[GateEntry], str]] = {
-    "artifact": lambda entry: f"{words(entry['type'])} handed in",
+    "artifact": lambda entry: f"{words(entry['type'])} submitted",
     "min_length": lambda entry: f"{words(entry['type'])} of {entry['length']} characters or more",
     "sections": lambda entry: f"Sections {' and '.join(words(name) for name in entry['sections'])}",
     "min_coverage": lambda entry: f"Coverage of {entry['percent']:g} % or more",
-    "has_tests": lambda entry: "The change brings tests",
+    "has_tests": lambda entry: "The change has tests",
     "tests_passed": lambda entry: "All tests pass",
     TASKS: lambda entry: "All tasks completed",
 }

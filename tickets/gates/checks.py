@@ -1,6 +1,6 @@
-"""The gate checks Omoi ships.
+"""The gate checks that Omoi ships.
 
-Each asks the case (`tickets.models.gate.verdict.Case`) for the newest artifact of a type and reads it.
+Each takes the newest artifact of a type from the case (`tickets.models.gate.verdict.Case`) and reads it.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from tickets.gates.registry import Reason, gate_check
 
 TYPE = {"type": "string", "pattern": r"^[a-z][a-z0-9_]{0,99}$"}
 Read = TypeVar("Read")
-KEPT = 128  # findings, of at most some 200 KB each
+KEPT = 128  # findings kept in memory, at most about 200 KB each
 MEND = {
-    "test_results": "hand in the JUnit XML of the last run as the tool wrote it, not merged and not edited",
-    "test_coverage": "hand in Cobertura XML (`coverage xml`) of the last run as the tool wrote it",
-    "code_changes": 'hand in JSON: {"commit": "4f2a91c", "files": ["src/pay.py", "tests/test_pay.py"]}',
+    "test_results": "submit the JUnit XML of the last run as the tool wrote it, neither merged nor edited",
+    "test_coverage": "submit the Cobertura XML (`coverage xml`) of the last run as the tool wrote it",
+    "code_changes": 'submit JSON: {"commit": "4f2a91c", "files": ["src/pay.py", "tests/test_pay.py"]}',
 }
 _guard = threading.Lock()
 _turns: WeakValueDictionary[int, threading.Lock] = WeakValueDictionary()
@@ -30,7 +30,7 @@ _turns: WeakValueDictionary[int, threading.Lock] = WeakValueDictionary()
 
 @gate_check("artifact", parameters={"type": TYPE})
 def artifact(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
-    """The artifact is there."""
+    """The artifact exists."""
     if case.newest(needs["type"]) is None:
         yield missing("artifact", needs["type"])
 
@@ -40,11 +40,9 @@ def min_length(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
     """A document of at least so many characters."""
     found = yield from reading("min_length", case, needs["type"], evidence.document)
     if found and found.length < needs["length"]:
-        how = (
-            f"write {needs['length'] - found.length} characters more that a reader sees, and hand it in again"
-        )
+        how = f"add {needs['length'] - found.length} more visible characters, then submit it again"
         if found.hides:
-            how += f"; what {found.hides} holds is hidden from readers and not counted"
+            how += f"; text inside {found.hides} is hidden from readers and not counted"
         yield Reason("min_length", "too_short", needs["length"], found.length, how)
 
 
@@ -58,7 +56,7 @@ def sections(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
     if found and (
         lacking := [name for name in needs["sections"] if evidence.slug(name) not in found.sections]
     ):
-        how = f"add a heading for each of {', '.join(lacking)} and hand it in again"
+        how = f"add a heading for each of {', '.join(lacking)}, then submit it again"
         yield Reason("sections", "sections_missing", needs["sections"], sorted(found.sections), how)
 
 
@@ -69,20 +67,20 @@ def sections(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
         "lines": {
             "type": "integer",
             "minimum": 1,
-            "description": "lines of code the report must tell of at least",
+            "description": "minimum number of lines of code in the report",
         }
     },
 )
 def min_coverage(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
-    """Enough lines were hit, and enough are told of, counted in the Cobertura report."""
+    """The Cobertura report has enough lines, and enough of them were hit."""
     found = yield from reading("min_coverage", case, "test_coverage", evidence.coverage)
     if found is None:
         return
     if found < needs["percent"]:
-        how = "test more lines, then hand in coverage.xml of the last commit"
+        how = "test more lines, then submit the coverage.xml of the last commit"
         yield Reason("min_coverage", "coverage_low", needs["percent"], round(float(found), 2), how)
     elif found.lines < needs.get("lines", 1):
-        how = "hand in the report of all the code, not of a part of it"
+        how = "submit the report of all the code, not of a part of it"
         yield Reason("min_coverage", "too_few_lines", needs["lines"], found.lines, how)
     elif found.contradiction:
         yield unreadable("min_coverage", "test_coverage", found.contradiction)
@@ -90,10 +88,10 @@ def min_coverage(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
 
 @gate_check("has_tests")
 def has_tests(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
-    """The change brings tests."""
+    """The change has tests."""
     found = yield from reading("has_tests", case, "code_changes", evidence.changes)
     if found is not None and not found.tests:
-        how = "add tests to the change and hand it in again"
+        how = "add tests to the change, then submit it again"
         yield Reason("has_tests", "no_tests", "a file under tests/ or named test_*", list(found.first), how)
 
 
@@ -105,10 +103,10 @@ def tests_passed(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
         return
     if found.failed:
         yield Reason(
-            "tests_passed", "tests_failed", 0, found.failed, "make them pass, then hand in the new report"
+            "tests_passed", "tests_failed", 0, found.failed, "make them pass, then submit the new report"
         )
     elif found.total - found.skipped < 1:
-        yield Reason("tests_passed", "no_tests_run", 1, 0, "hand in a report of tests that ran")
+        yield Reason("tests_passed", "no_tests_run", 1, 0, "submit a report of tests that ran")
 
 
 @gate_check("tasks_completed")
@@ -125,17 +123,17 @@ def tasks_completed(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
 
 
 def missing(check: str, kind: str) -> Reason:
-    return Reason(check, "artifact_missing", kind, None, f"hand in an artifact of type {kind} for this phase")
+    return Reason(check, "artifact_missing", kind, None, f"submit an artifact of type {kind} for this phase")
 
 
 def unreadable(check: str, kind: str, why: str) -> Reason:
-    return Reason(
-        check, "evidence_unreadable", kind, why, MEND.get(kind, f"hand in the {kind} as UTF-8 text")
-    )
+    return Reason(check, "evidence_unreadable", kind, why, MEND.get(kind, f"submit the {kind} as UTF-8 text"))
 
 
 def reading(check: str, case: Any, kind: str, read: Callable[[bytes], Read]) -> Any:
-    """What `read` finds in the newest artifact of this type; None, after saying why, if nothing."""
+    """The result of `read` for the newest artifact of this type. If there is none, yields the reason and
+    returns None.
+    """
     newest = case.newest(kind)
     if newest is None:
         yield missing(check, kind)
@@ -146,14 +144,14 @@ def reading(check: str, case: Any, kind: str, read: Callable[[bytes], Read]) -> 
             "evidence_too_large",
             evidence.LARGEST,
             newest.blob.size,
-            "hand in a smaller file: checks read up to 10 MiB",
+            "submit a smaller file: checks read up to 10 MiB",
         )
         return None
     try:
         with _turn(case.ticket.pk):
             return _findings.of(newest.blob, read)
     except evidence.TooSlow:
-        how = f"hand in a smaller or simpler {kind}: reading it may take {SECONDS:g} s of a processor"
+        how = f"submit a smaller or simpler {kind}: reading it may take at most {SECONDS:g} s of CPU time"
         yield Reason(check, "evidence_too_slow", SECONDS, None, how)
     except Unreadable as error:
         yield unreadable(check, kind, str(error))
@@ -161,24 +159,24 @@ def reading(check: str, case: Any, kind: str, read: Callable[[bytes], Read]) -> 
 
 
 def _turn(ticket: int) -> threading.Lock:
-    """One reading at a time for each ticket: however many ask about one whose files are slow, the others have
-    the rest of the processors.
+    """A lock that allows one reading at a time per ticket, so that a ticket with slow files does not block
+    the others.
     """
     with _guard:
         return _turns.setdefault(ticket, threading.Lock())
 
 
 class _Findings:
-    """What the last files held, by the hash of their content: who only looks at a gate again reads nothing
-    again.
+    """The findings in recent files, by the hash of their content, so that looking at a gate again reads
+    nothing again.
     """
 
     def __init__(self) -> None:
         self._known: OrderedDict[tuple[Any, str], Any] = OrderedDict()
 
     def of(self, blob: Any, read: Callable[[bytes], Read]) -> Read:
-        """Raises Unreadable, also from memory, and TooSlow, which is not remembered: it may have been this
-        machine's fault.
+        """Raises Unreadable, which is remembered too, and TooSlow, which is not: the machine may have been
+        slow.
         """
         key = (read, blob.hash)
         with _guard:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from tickets.gates.bounded_xml import Unreadable, elements, quoted
 
-HOLDS: dict[str, set[str]] = {  # what each element may hold; "" is the file
+HOLDS: dict[str, set[str]] = {  # what each element may contain; "" is the file
     "": {"coverage"},
     "coverage": {"sources", "packages"},
     "sources": {"source"},
@@ -25,16 +25,16 @@ HOLDS: dict[str, set[str]] = {  # what each element may hold; "" is the file
 }
 RATE = re.compile(
     r"(0(\.[0-9]{1,30})?|1(\.0{1,30})?|[0-9](\.[0-9]{1,30})?[eE]-[0-9]{1,2})"
-)  # Java writes a small one with an exponent
-TOTALS = ("lines-valid", "lines-covered")  # what every report tells of itself
-TOLERANCE = 0.01  # of what a report tells: tools round, and count a line of two classes once or twice
+)  # Java writes small numbers with an exponent
+TOTALS = ("lines-valid", "lines-covered")  # the totals that every report states
+TOLERANCE = 0.01  # of a stated rate: tools round, and count a line of two classes once or twice
 
 
 class Coverage(float):
-    """Percent of the lines that were hit, 0 to 100. contradiction: where the totals the report gives of
-    itself say something else; else empty.
+    """Percent of the lines that were hit, 0 to 100. contradiction: how the report's totals differ from its
+    lines; empty if they match.
 
-    lines: how many there are.
+    lines: the number of lines.
     """
 
     contradiction = ""
@@ -45,8 +45,8 @@ class Coverage(float):
 class _Reading:
     totals: dict[str, str] = field(default_factory=dict)
     lines: dict[str, dict[int, bool]] = field(default_factory=dict)  # by file and number: whether it was hit
-    file: dict[int, bool] = field(default_factory=dict)  # the lines of the file that is being read
-    all: int = 0  # lines, also those told more than once
+    file: dict[int, bool] = field(default_factory=dict)  # the lines of the present file
+    all: int = 0  # lines, including repeated ones
     hit: int = 0
 
     def begin(self, path: list[str], attributes: Mapping[str, str]) -> None:
@@ -55,13 +55,13 @@ class _Reading:
             number, hits = _whole(attributes, "number", 9), _whole(attributes, "hits", 18)
             if number < 1:
                 raise Unreadable("a line has the number 0; lines are counted from 1")
-            if path[-3] == "class":  # its methods tell some of them again
+            if path[-3] == "class":  # the lines of its methods are repetitions
                 self.all += 1
                 self.hit += hits > 0
                 self.file[number] = self.file.get(number, False) or hits > 0
             return
         if (rate := attributes.get("line-rate", "").strip()) and not RATE.fullmatch(rate):
-            raise Unreadable(f'<{name}> has line-rate="{quoted(rate)}", which is no number from 0 to 1')
+            raise Unreadable(f'<{name}> has line-rate="{quoted(rate)}", which is not a number from 0 to 1')
         if name == "class":
             place = attributes.get("filename", "").strip().replace("\\", "/")
             if not place:
@@ -80,11 +80,9 @@ def coverage(content: bytes) -> Coverage:
     elements(content, "Cobertura", HOLDS, report.begin, doctype=True)
     valid = sum(map(len, report.lines.values()))
     if not valid:
-        raise Unreadable("it has no line of code")
+        raise Unreadable("it has no lines of code")
     if lacking := [key for key in TOTALS if not report.totals.get(key)]:
-        raise Unreadable(
-            f"it lacks {' and '.join(lacking)}: without its totals nobody can tell whether it is complete"
-        )
+        raise Unreadable(f"it lacks {' and '.join(lacking)}: without its totals it may be incomplete")
     covered = sum(sum(lines.values()) for lines in report.lines.values())
     expected = {
         "line-rate": (covered / valid, report.hit / report.all),
@@ -111,7 +109,7 @@ def _whole(attributes: Mapping[str, str], name: str, digits: int) -> int:
     value = attributes.get(name, "").strip()
     if not value.isascii() or not value.isdigit() or len(value) > digits:
         raise Unreadable(
-            f'{name}="{quoted(value)}" is no whole number of up to {digits} digits'
+            f'{name}="{quoted(value)}" is not a whole number of up to {digits} digits'
             if value
             else f"a line has no {name}"
         )

@@ -1,6 +1,6 @@
-"""Evidence: what the server itself reads in a file that was handed in.
+"""Evidence: what the server itself reads in a submitted file.
 
-What a file, or whoever brought it, claims of itself does not count.
+Claims beside the file, or totals in it, do not count.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ __all__ = [
     "tests",
 ]
 
-LONGEST = 256 << 10  # bytes of a document: Markdown is read by Python alone, and some of it slowly
-BLOCKS = 20_000  # headings, paragraphs, list items … of a document
+LONGEST = 256 << 10  # bytes of a document: Markdown is parsed in pure Python, and some of it slowly
+BLOCKS = 20_000  # headings, paragraphs, list items … in a document
 HEADINGS = 1_000
 MANIFEST = 1 << 20  # bytes of a list of changed files
 COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
@@ -47,20 +47,20 @@ COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
 
 @dataclass(frozen=True)
 class Document:
-    """A Markdown document: the characters a reader sees, runs of blanks as one and what parts two blocks as
-    two, and its headings as slugs.
+    """A Markdown document: its number of visible characters (a run of blanks counts one, a break between
+    blocks two), and its headings as slugs.
     """
 
     length: int
     sections: frozenset[str]
-    hides: str = ""  # the start tag that hid most of what is not counted
+    hides: str = ""  # the start tag that hid the most text
 
 
 @dataclass(frozen=True)
 class Changes:
     """The files of a change.
 
-    tests: whether one of them lies under `tests/` or is named `test_*`; first: some of them, to be shown.
+    tests: whether one of them is under `tests/` or named `test_*`. first: some of them, to show.
     """
 
     tests: bool
@@ -68,23 +68,23 @@ class Changes:
 
 
 def _count(state: StateBlock, line: int, end: int, silent: bool) -> bool:
-    """A rule of the parser that fits no block, and is asked before each."""
+    """A parser rule that never matches, but is called for each block."""
     state.env["budget"].check()
     state.env["blocks"] += 1
     if state.env["blocks"] > BLOCKS:
-        raise Unreadable(f"a document has at most {BLOCKS} blocks (headings, paragraphs, list items)")
+        raise Unreadable(f"a document may have at most {BLOCKS} blocks (headings, paragraphs, list items)")
     return False
 
 
 MARKDOWN = MarkdownIt().disable(
     ["inline", "reference"]
-)  # blocks have the headings; the rest takes minutes of a text made for that
+)  # block rules are enough for headings; the other rules take minutes for a text made to be slow
 MARKDOWN.block.ruler.before("table", "count", _count)
 
 
 def document(content: bytes) -> Document:
     if len(content) > LONGEST:
-        raise Unreadable(f"a document has at most {LONGEST >> 10} KiB")
+        raise Unreadable(f"a document may have at most {LONGEST >> 10} KiB")
     tokens = MARKDOWN.parse(_text(content), {"blocks": 0, "budget": Budget()})
     reader, blocks, sections = Reader(), [], set()
     for before, token in itertools.pairwise([None, *tokens]):
@@ -96,7 +96,7 @@ def document(content: bytes) -> Document:
                 shown = shown and f"{before.markup} {shown}"
             blocks.append(shown)
     if len(sections) > HEADINGS:
-        raise Unreadable(f"a document has at most {HEADINGS} headings")
+        raise Unreadable(f"a document may have at most {HEADINGS} headings")
     return Document(len("\n\n".join(filter(None, blocks))), frozenset(sections), reader.hides)
 
 
@@ -111,23 +111,23 @@ def changes(content: bytes) -> Changes:
 
 
 def changed_files(content: bytes) -> list[str]:
-    """The files of a change, `{commit, files: [path]}`; the commit in 7 to 64 hexadecimal digits."""
+    """The files of a change, `{commit, files: [path]}`. The commit has 7 to 64 hexadecimal digits."""
     if len(content) > MANIFEST:
-        raise Unreadable(f"a list of changed files has at most {MANIFEST >> 20} MiB")
+        raise Unreadable(f"a list of changed files may have at most {MANIFEST >> 20} MiB")
     try:
         read: Any = json.loads(_text(content))
     except (ValueError, RecursionError) as error:
         raise Unreadable("it is not JSON") from error
     files = read.get("files") if isinstance(read, dict) else None
     if not isinstance(files, list) or not all(isinstance(file, str) for file in files):
-        raise Unreadable("it is not {commit, files: [path, …]}")
+        raise Unreadable("it does not have the form {commit, files: [path, …]}")
     if not isinstance(read.get("commit"), str) or not COMMIT.fullmatch(read["commit"]):
-        raise Unreadable("it does not name its commit: 7 to 64 hexadecimal digits, as git shows it")
+        raise Unreadable("`commit` must have 7 to 64 hexadecimal digits, as git shows it")
     return files
 
 
 def has_tests(files: Iterable[str]) -> bool:
-    """Whether one of them lies under `tests/` or is named `test_*`."""
+    """Whether one of them is under `tests/` or named `test_*`."""
     paths = (PurePosixPath(file.replace("\\", "/")) for file in files)
     return any("tests" in path.parts[:-1] or path.name.startswith("test_") for path in paths)
 

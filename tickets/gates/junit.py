@@ -1,6 +1,4 @@
-"""A JUnit report, read strictly: an element, an outcome or a total that is not understood makes it
-unreadable, never a pass.
-"""
+"""Reads a JUnit report strictly: an unknown element, outcome or total makes it unreadable, never a pass."""
 
 from __future__ import annotations
 
@@ -12,7 +10,7 @@ from tickets.gates.bounded_xml import Unreadable, elements, quoted
 
 ASIDE = {"properties", "property", "attachments", "attachment", "system-out", "system-err"}
 RERUNS = {"flakyFailure", "flakyError", "rerunFailure", "rerunError"}
-HOLDS: dict[str, set[str]] = {  # what each element may hold, in any dialect; "" is the file
+HOLDS: dict[str, set[str]] = {  # what each element may contain, in any dialect; "" is the file
     "": {"testsuites", "testsuite"},
     "testsuites": ASIDE | {"testsuite"},
     "testsuite": ASIDE | {"testsuite", "testcase", "error", "failure"},
@@ -23,7 +21,7 @@ HOLDS: dict[str, set[str]] = {  # what each element may hold, in any dialect; ""
 } | {rerun: {"stackTrace", "system-out", "system-err"} for rerun in RERUNS}
 OUTCOMES = {"skipped": "skipped"} | dict.fromkeys(
     {"failure", "error"} | RERUNS, "failed"
-)  # also where another run of the test passed
+)  # even if another run of the test passed
 STATES = (
     dict.fromkeys(
         ("run", "passed", "pass", "success", "successful", "succeeded", "ok", "completed"), "passed"
@@ -47,8 +45,8 @@ STATES = (
         ("notrun", "skipped", "skip", "disabled", "ignored", "suppressed", "pending", "todo"), "skipped"
     )
 )
-SAYS = {"status", "result", "outcome"}  # attributes of a test case that tell its state
-GOOD, BAD = {"success", "passed"}, {"failed", "failure", "error"}  # those that say yes or no
+SAYS = {"status", "result", "outcome"}  # attributes of a test case with its state
+GOOD, BAD = {"success", "passed"}, {"failed", "failure", "error"}  # attributes with a yes or no
 YES, NO = {"true", "yes", "1"}, {"false", "no", "0", ""}
 FAILURES = {"failures", "failure", "failed", "errors", "error", "errored", "flakes"}  # totals of a suite
 SKIPS = {"skipped", "skips", "disabled", "ignored"}
@@ -56,7 +54,7 @@ SKIPS = {"skipped", "skips", "disabled", "ignored"}
 
 @dataclass(frozen=True)
 class Tests:
-    """A report, counted test case by test case."""
+    """The counts of a report, test case by test case."""
 
     total: int
     failed: int
@@ -65,9 +63,7 @@ class Tests:
 
 @dataclass
 class _Suite:
-    """A suite that is being read: what it tells of itself, and what was counted in it; `direct` without the
-    suites inside.
-    """
+    """A suite during reading: its stated totals, and what was counted in it; `direct` excludes nested suites."""
 
     name: str
     tests: int | None = None
@@ -81,20 +77,20 @@ class _Suite:
     def contradiction(self) -> str:
         ran = (
             self.total - self.skipped
-        )  # some tools leave what they skipped out of their totals, some the suites inside
+        )  # some tools leave skipped tests out of their totals, some leave nested suites out
         if self.tests is not None and self.tests not in (self.total, self.direct, ran):
-            return f"<{self.name}> states {self.tests} tests, but holds {self.total}"
+            return f"<{self.name}> states {self.tests} tests, but contains {self.total}"
         if self.failures and not self.failed:
             return f"<{self.name}> states failures or errors, but none of its test cases has one"
         if self.skips > self.skipped:
-            return f"<{self.name}> states {self.skips} skipped tests, but holds {self.skipped}"
+            return f"<{self.name}> states {self.skips} skipped tests, but contains {self.skipped}"
         return ""
 
 
 @dataclass
 class _Reading:
     suites: list[_Suite] = field(default_factory=lambda: [_Suite("")])
-    outcomes: set[str] = field(default_factory=set)  # of the test case that is being read
+    outcomes: set[str] = field(default_factory=set)  # of the present test case
     contradiction: str = ""
 
     def begin(self, path: list[str], attributes: Mapping[str, str]) -> None:
@@ -107,7 +103,7 @@ class _Reading:
             self.outcomes.add(OUTCOMES[name])
         elif (
             name in OUTCOMES and parent == "testsuite"
-        ):  # one that could not be set up has an error and no test case
+        ):  # a suite whose setup failed has an error and no test case
             self.suites[-1].failed += 1
 
     def end(self, name: str) -> None:
@@ -133,7 +129,7 @@ def tests(content: bytes) -> Tests:
     found = report.suites[0]
     if (
         report.contradiction and not found.failed
-    ):  # one that failed keeps the gate closed whatever its totals say
+    ):  # a failed test keeps the gate closed, whatever the totals say
         raise Unreadable(report.contradiction)
     return Tests(found.total, found.failed, found.skipped)
 
@@ -152,22 +148,22 @@ def _suite(name: str, attributes: Mapping[str, str]) -> _Suite:
 
 
 def _total(name: str, value: str) -> int | None:
-    """None where a tool left it empty."""
+    """The number; None if the tool left it empty."""
     value = value.strip()
     if value and not re.fullmatch(r"[0-9]{1,9}", value):
-        raise Unreadable(f'{name}="{quoted(value)}" is no whole number')
+        raise Unreadable(f'{name}="{quoted(value)}" is not a whole number')
     return int(value) if value else None
 
 
 def _said(attributes: Mapping[str, str]) -> list[str]:
-    """The outcomes a test case's own attributes tell."""
+    """The outcomes in a test case's attributes."""
     said = []
     for name, value in attributes.items():
         name, word = name.lower(), re.sub(r"[\s_-]", "", value[:200].lower())
         if name in SAYS and word in STATES:
             said.append(STATES[word])
         elif name in SAYS or (name in GOOD and word not in YES | NO):
-            raise Unreadable(f'a test case has {name}="{quoted(value)}", which is not understood')
+            raise Unreadable(f'a test case has {name}="{quoted(value)}", which is not a known value')
         elif (name in GOOD and word in NO) or (name in BAD and word not in NO):
             said.append("failed")
     return said

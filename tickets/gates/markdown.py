@@ -1,4 +1,4 @@
-"""What a reader sees of Markdown: neither what a page made of it hides, nor where links lead."""
+"""The visible text of Markdown, without what a rendered page would hide and without link targets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TICKS = re.compile("`+")
 VALUE = re.compile(r""""[^"]*"|'[^']*'""")
 HIDES = re.compile(
     r"(?<![\w-])(?:hidden|style|aria-hidden)(?![\w-])", re.IGNORECASE
-)  # a style may hide; it is not read to find out
+)  # a style may hide its element; styles are not interpreted
 UNSEEN = set(
     [
         "script",
@@ -58,46 +58,44 @@ EMPTY = set(
         "track",
         "wbr",
     ]
-)  # elements that hold nothing
-DEFINITION = re.compile(r" {0,3}\[(?!\^)[^\[\]]+\]:")  # where a link leads; a remark, as some write it
+)  # void elements
+DEFINITION = re.compile(r" {0,3}\[(?!\^)[^\[\]]+\]:")  # a link definition; some people use it as a comment
 IMAGE = re.compile(r"!\[[^\[\]]*\](?:\([^()]*\))?")
 LINK = re.compile(r"\[([^\[\]]*)\]\([^()]*\)")
-MARKS = str.maketrans("[]()&!", "......")  # of code, which is shown as it stands
-ABSURD = re.compile(r"&#x?[0-9a-f]{9,};?", re.IGNORECASE)  # a reference to no character
+MARKS = str.maketrans("[]()&!", "......")  # in code, which is shown unchanged
+ABSURD = re.compile(r"&#x?[0-9a-f]{9,};?", re.IGNORECASE)  # a character reference that is too large
 
 
 class Reader:
-    """Reads the blocks of one document in their order: an element that hides may begin in one and end in
+    """Reads the blocks of one document in order. An element that hides text may begin in one block and end in
     another.
     """
 
     def __init__(self) -> None:
         self._hidden_by, self._depth = "", 0
         self._start = ""
-        self.hidden: dict[
-            str, int
-        ] = {}  # the characters that start tags hid, by tag, as far as they are read
+        self.hidden: dict[str, int] = {}  # how many characters each start tag has hidden so far
 
     @property
     def hides(self) -> str:
-        """The start tag that hid most, and whether it is still open; empty where none hid anything."""
+        """The start tag that hid the most text, and whether it is still open; empty if no text was hidden."""
         if not self.hidden:
             return ""
         tag = max(self.hidden, key=self.hidden.__getitem__)
         return f"{tag}, which is never closed," if self._depth and tag == self._start else tag
 
     def code(self, content: str) -> str:
-        """What is seen of a block of code."""
+        """The visible text of a code block."""
         shown: list[str] = []
         self._keep(shown, content)
         return field_limits.seen("".join(shown))
 
     def html(self, content: str) -> str:
-        """What is seen of a block of HTML."""
+        """The visible text of an HTML block."""
         return self._seen(self._shown(content, IN_HTML))
 
     def text(self, content: str) -> str:
-        """What is seen of a paragraph or a heading."""
+        """The visible text of a paragraph or heading."""
         return "" if DEFINITION.match(content) else self._seen(self._shown(content, IN_TEXT))
 
     @staticmethod
@@ -146,9 +144,7 @@ class Reader:
 
 
 def _ticks(content: str) -> dict[int, list[int]]:
-    """Where runs of backticks begin, by their length: code ends at the next one as long as that it began
-    with.
-    """
+    """Where runs of backticks begin, by length: inline code ends at the next run of the same length."""
     found = defaultdict(list)
     for run in TICKS.finditer(content):
         found[len(run[0])].append(run.start())

@@ -1,7 +1,7 @@
-"""Gates: the registry of checks. A check reads, and yields the reasons to stay; no reasons, and it passes.
+"""The registry of gate checks. A check reads evidence and yields the reasons not to pass; without reasons it
+passes.
 
-What a check cannot find out is a reason too: an error in it, or evidence it cannot read, keeps the gate
-closed.
+An error in a check, or evidence that it cannot read, is a reason too, and keeps the gate closed.
 """
 
 from __future__ import annotations
@@ -19,18 +19,17 @@ log = logging.getLogger(__name__)
 
 
 MAX_TEXT = 2_000  # characters of a text in a reason
-MAX_ITEMS = 50  # of a list or an object in it
+MAX_ITEMS = 50  # in a list or object in a reason
 MAX_DEPTH = 4
-MAX_INTEGER = 10**15  # beyond, numbers are not exact in every reader of JSON
+MAX_INTEGER = 10**15  # larger numbers are not exact in every JSON parser
 
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a gate stays closed, for whoever must act: what is needed, what there is, and how to get from one
-    to the other.
+    """Why a gate stays closed, for the one who must act: what is needed, what is there, and what to do.
 
-    It may quote evidence, which strangers wrote: whatever a check puts in, it stays short, printable, and
-    what JSON and a database can keep.
+    It may quote evidence, which is untrusted. So whatever a check puts in is made short, printable, and valid
+    for JSON and the database.
     """
 
     check: str
@@ -52,14 +51,14 @@ Function = Callable[[Any, dict[str, Any]], Iterator[Reason]]
 
 @dataclass(frozen=True)
 class GateCheck:
-    """A check by name, with the JSON Schema of its parameters."""
+    """A check, its name, and the JSON Schema of its parameters."""
 
     name: str
     parameters: dict[str, Any]
     function: Function
 
     def errors(self, parameters: dict[str, Any]) -> list[jsonschema.ValidationError]:
-        """What is wrong with these parameters."""
+        """The faults of these parameters."""
         return list(jsonschema.Draft202012Validator(self.parameters).iter_errors(parameters))
 
 
@@ -69,9 +68,9 @@ _checks: dict[str, GateCheck] = {}
 def gate_check(
     name: str, *, parameters: dict[str, Any] | None = None, optional: dict[str, Any] | None = None
 ) -> Callable[[Function], Function]:
-    """Register a check under the name a workflow calls it by.
+    """Register a check under the name that workflows use.
 
-    `parameters`: its properties, all of them required; `optional`: those that are not.
+    `parameters`: its required properties; `optional`: the others.
     """
     required = parameters or {}
     schema = {
@@ -89,13 +88,13 @@ def gate_check(
 
 
 def registered() -> dict[str, GateCheck]:
-    """Every check there is, by name."""
+    """All registered checks by name."""
     return dict(_checks)
 
 
 def reasons(entry: dict[str, Any], case: Any) -> list[Reason]:
-    """The reasons one entry of a gate (`{check, …parameters}`) finds in `case`; a check that fails is a
-    reason, never a pass.
+    """The reasons that one entry of a gate (`{check, …parameters}`) finds in `case`. A check that raises
+    gives a reason, never a pass.
     """
     name = entry["check"]
     parameters = {key: value for key, value in entry.items() if key != "check"}
@@ -120,7 +119,7 @@ def reasons(entry: dict[str, Any], case: Any) -> list[Reason]:
                 "check_failed",
                 "an answer",
                 type(error).__name__,
-                "look into the server's log; the gate stays closed meanwhile",
+                "read the server's log; the gate stays closed until then",
             )
         ]
 

@@ -1,7 +1,7 @@
-"""Importing work that another tool kept: a format reads a file, and `import_backlog` adds what is new of it.
+"""Imports work from other tools: a format reads a file, and `import_backlog` adds what is new.
 
-The whole file is read and checked before anything is written, and all is written in one transaction: a fault
-anywhere, and nothing is imported.
+The whole file is read and checked before anything is written, and everything is written in one transaction.
+After any fault, nothing is imported.
 """
 
 from __future__ import annotations
@@ -36,19 +36,20 @@ def run(
     dry_run: bool = False,
     workflow: str = "",
 ) -> Report:
-    """Import a binary file into a project and report; with `dry_run` the same, and then all of it is undone.
+    """Import a binary file into a project and return a report. With `dry_run` all changes are rolled back at
+    the end.
 
-    Tickets follow `workflow`, else `simple`, where the project allows it. Raises Forbidden where finished
-    work comes in and `by` has no right to put tickets past the first phase; raises Malformed, Invalid,
-    TooLarge or Cycle naming the line or the edge.
+    Tickets follow `workflow`, by default `simple`, if the project allows it. Raises Forbidden if the file has
+    finished work and `by` may not create tickets past the first phase. Raises Malformed, Invalid, TooLarge or
+    Cycle, which name the line or the edge.
     """
     return import_parsed(read(format, file), project=project, by=by, dry_run=dry_run, workflow=workflow)
 
 
 def read(format: str, file: BinaryIO) -> Parsed:
-    """The first half: read and check a file to its end."""
+    """The first half: read and check the whole file."""
     if format not in FORMATS:
-        raise Invalid(f"there is no importer for {format}; there are: {', '.join(FORMATS)}", field="format")
+        raise Invalid(f"there is no importer for {format}; formats: {', '.join(FORMATS)}", field="format")
     return FORMATS[format](file)
 
 
@@ -62,7 +63,9 @@ def import_parsed(
     workflow: str = "",
     watch: Callable[[int], None] = lambda made: None,
 ) -> Report:
-    """The other half: write what is new; `watch` is told now and then how many tickets are made."""
+    """The second half: write what is new. `watch` is called now and then with the number of tickets
+    created.
+    """
     followed = Workflow.objects.of_project(project, workflow or WORKFLOW)
     result = parsed.import_into(project=project, workflow=followed, by=by, watch=watch)
     transaction.set_rollback(dry_run)

@@ -1,4 +1,4 @@
-"""What a format makes of a file that was read to its end without a fault."""
+"""The result of a format's reader for a file without faults."""
 
 from __future__ import annotations
 
@@ -15,23 +15,25 @@ from tickets.models.ticket import bulk_import
 
 @dataclass
 class ParsedBacklog:
-    """Items by id, and relations once each in order; `kinds` says which of them are more than links."""
+    """Items by id, and relations in order without duplicates. `kinds` says which of them are more than
+    links.
+    """
 
     source: str
     kinds: RelationKinds
     items: dict[str, Item] = field(default_factory=dict)
     relations: dict[Relation, None] = field(default_factory=dict)
-    implied: set[Relation] = field(default_factory=set)  # parents that only an id tells of
+    implied: set[Relation] = field(default_factory=set)  # parents known only from an id
     waits: dict[tuple[str, str], None] = field(
         default_factory=dict
-    )  # (before, after), for the sake of rows that are no work
+    )  # (before, after), because of rows that are not work
     left_out: Counter[str] = field(
         default_factory=Counter
-    )  # fields nothing here stands for, and how often they said something
+    )  # fields that Omoi does not have, and how often they had a value
     warnings: list[str] = field(default_factory=list)
     bad_times: Counter[str] = field(default_factory=Counter)  # by field
-    deleted: list[str] = field(default_factory=list)  # ids that were deleted there
-    no_work: Counter[str] = field(default_factory=Counter)  # rows that are no work, by their type
+    deleted: list[str] = field(default_factory=list)  # ids that the file marks as deleted
+    no_work: Counter[str] = field(default_factory=Counter)  # rows that are not work, by type
     excluded: set[str] = field(default_factory=set)  # their ids
 
     def backlog(self) -> Backlog:
@@ -72,7 +74,7 @@ class ParsedBacklog:
         by: Any,
         watch: Callable[[int], None] = lambda made: None,
     ) -> ImportResult:
-        """What is new of it."""
+        """Import what is new."""
         return bulk_import.import_backlog(
             self.backlog(), project=project, workflow=workflow, by=by, watch=watch
         )

@@ -1,21 +1,21 @@
-"""Beads: one issue a line, as `.beads/issues.jsonl` holds it.
+"""Beads: one issue per line, as in `.beads/issues.jsonl`.
 
     blocks         the issue's task needs the other's
-    conditional-…  the same, and any end of the other meets it
+    conditional-…  the same, but any end of the other meets the need
     waits-for      a link, and the issue's task needs those of the other's children
     parent-child   the other is its parent; a further parent is kept as a link
     any other      a link of that kind
     P.1            a child of P
     closed         done, as imported
-    open           starts; with `defer_until` in the future not before then
-    any other      comes in paused, with the status and the assignee as the reason: there it is not offered
-      as ready work either
-    comments       the same, by an author who is none of ours
+    open           can start; with `defer_until` in the future, not before then
+    any other      is imported paused, with status and assignee as the reason, because beads does not
+                   offer it as ready work
+    comments       comments, with the author's name as text
     priority       0 critical, 1 high, 2 medium, 3 and 4 low
 
-A relation to an id that is neither in the file nor here is kept, and closes when that comes. A tombstone is a
-deleted issue: left out, with its edges. Rows that are no work (memories, gates, agents, messages and the
-like) are left out and counted by their type.
+A relation to an id that is neither in the file nor here is kept, and completed when that id is imported. A
+tombstone is a deleted issue: it is left out with its edges. Rows that are not work (memories, gates, agents,
+messages and the like) are left out and counted by type.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ from tickets.interchange.json_lines import Faults, objects
 from tickets.interchange.texts import kept_text, wrong_text
 from tickets.models import Comment, Item, Link, Priority, Relation, RelationKinds, Task, Ticket
 
-# issues of one file, for all are written in one transaction; ten times as many dependencies, and comments
+# issues in one file, because all are written in one transaction; ten times as many dependencies and comments
 MOST = 20_000
-SPLIT = "split the file; what was imported before is not imported twice, and its parts find each other"
+SPLIT = "split the file; nothing is imported twice, and relations between the parts are kept"
 PRIORITIES = [Priority.CRITICAL, Priority.HIGH, Priority.MEDIUM, Priority.LOW, Priority.LOW]
 SECTIONS = {
     "design": "Design",
     "acceptance_criteria": "Acceptance criteria",
     "notes": "Notes",
-}  # they follow the description
+}  # appended to the description
 TEXTS = ("id", "title", "description", "status", "issue_type", "created_at", "external_ref", *SECTIONS)
 IMPORTED_FIELDS = {
     *TEXTS,
@@ -78,7 +78,7 @@ DELETED = {"tombstone", "deleted"}
 PRIORITY_NAMES = {
     name: number for number, name in enumerate(("critical", "high", "medium", "low", "backlog"))
 }
-ASSIGNEE = 200  # characters of it in a reason
+ASSIGNEE = 200  # maximum characters in a reason
 KINDS = RelationKinds(
     needs="blocks",
     parents="parent-child",
@@ -86,7 +86,7 @@ KINDS = RelationKinds(
     children="waits-for",
     any_child="waits-for-any",
 )
-NOT_OFFERED = {"merge-request"}  # issue types that are work, and that beads offers to nobody
+NOT_OFFERED = {"merge-request"}  # issue types that are work, but that beads offers to nobody
 TITLE = field_limits.longest(Ticket, "title")
 LABEL = Ticket._meta.get_field("labels").base_field.max_length
 LONGEST = {
@@ -99,16 +99,18 @@ RELATION = Link._meta.get_field("kind").max_length
 
 
 def read(file: BinaryIO) -> ParsedBacklog:
-    """The issues of a beads file and their relations. Raises Malformed, Invalid or TooLarge with the line."""
+    """The issues of a beads file and their relations. Raises Malformed, Invalid or TooLarge, which name the
+    line.
+    """
     faults = Faults()
     lines: dict[str, str] = {}
     parsed = ParsedBacklog("beads", KINDS)
     comments = 0
-    open_excluded: dict[str, str] = {}  # open rows that are no work, by id
+    open_excluded: dict[str, str] = {}  # open rows that are not work, by id
     over: set[str] = set()  # closed ones
     edges: list[Relation] = []  # of both
-    unusable = others = 0  # edges of theirs that cannot be kept, and how many rows they are
-    deferred_until: dict[str, datetime] = {}  # when what is deferred comes up again
+    unusable = others = 0  # their edges that cannot be kept, and the number of such rows
+    deferred_until: dict[str, datetime] = {}  # when deferred issues become due
 
     def refuse_too_many(line: str) -> None:
         dependencies = len(parsed.relations) + len(edges) + unusable
@@ -144,7 +146,7 @@ def read(file: BinaryIO) -> ParsedBacklog:
             continue
         name = issue["id"]
         if name in lines:
-            faults.add(line, f"the id {name} is that of {lines[name]} too")
+            faults.add(line, f"the id {name} is also used in {lines[name]}")
             continue
         if len(lines) + others == MOST:
             faults.add(line, f"more than {MOST} issues: {SPLIT}")
@@ -165,7 +167,7 @@ def read(file: BinaryIO) -> ParsedBacklog:
         else:
             parsed.deleted.append(name)
     if not (lines or faults.found or parsed.no_work):
-        faults.add("the file", "it holds no issue", kind=Malformed, code="malformed")
+        faults.add("the file", "it contains no issue", kind=Malformed, code="malformed")
     faults.check()
     _adopt_by_id(parsed)
     excluded_rows.drop_met_waits(parsed, over, edges)
@@ -175,15 +177,15 @@ def read(file: BinaryIO) -> ParsedBacklog:
         parsed.warnings.append(f"deleted issues (tombstones) left out: {len(parsed.deleted)}")
     if unusable:
         parsed.warnings.append(
-            f"dependencies of rows that are no work, left out as they cannot be kept: {unusable}"
+            f"dependencies of rows that are not work, left out because they cannot be stored: {unusable}"
         )
     for field, count in parsed.bad_times.items():
-        parsed.warnings.append(f"times of {field} that can be none, left out: {count}")
+        parsed.warnings.append(f"values of {field} that are not valid times, left out: {count}")
     return parsed
 
 
 def problems(issue: dict[str, Any]) -> Iterator[str]:
-    """Why an issue cannot be imported, in words; fields that are not taken over may hold anything."""
+    """Messages that say why an issue cannot be imported; fields that are not imported may hold anything."""
     for name in TEXTS:
         value = issue.get(name)
         if value is None and name not in ("id", "title"):
@@ -224,8 +226,8 @@ def _item(issue: dict[str, Any], line: str, parsed: ParsedBacklog) -> Item:
     ]
     if len(title) > TITLE:
         parsed.warnings.append(
-            f"{line}: the title of {issue['id']} is longer than {TITLE} characters:"
-            " cut, and whole in its description"
+            f"{line}: the title of {issue['id']} is longer than {TITLE} characters."
+            " It was cut; the description has the full title"
         )
         parts.insert(0, title)
         title = title[: TITLE - 1] + "…"
@@ -275,7 +277,7 @@ def _why(status: str, issue: dict[str, Any]) -> str:
 
 
 def no_work(issue: dict[str, Any]) -> str:
-    """The type of a row that is no work; empty for an issue."""
+    """The type of a row that is not work; empty for an issue."""
     if "_schema" in issue:
         return "schema"
     if (row := issue.get("_type", "issue")) != "issue":
@@ -293,13 +295,13 @@ def no_work(issue: dict[str, Any]) -> str:
 
 
 def status_of(issue: dict[str, Any]) -> str:
-    """In the spelling of beads: `In Progress` is in_progress."""
+    """The status as beads spells it: `In Progress` is in_progress."""
     status = issue.get("status")
     return "_".join(status.lower().replace("-", " ").split()) or "open" if isinstance(status, str) else "open"
 
 
 def priority_of(issue: dict[str, Any]) -> int | None:
-    """0 to 4; also of `P1`, `"1"`, `1.0` and `high`. None: it cannot be told."""
+    """The priority, 0 to 4, also from `P1`, `"1"`, `1.0` and `high`; None if it is not valid."""
     priority = issue.get("priority")
     if priority is None:
         return 2
@@ -318,7 +320,7 @@ def priority_of(issue: dict[str, Any]) -> int | None:
 
 
 def _edges(issue: dict[str, Any]) -> Iterator[Relation]:
-    """The relations of a row in which nothing is wrong."""
+    """The relations of a row without faults."""
     for edge in issue.get("dependencies") or ():
         kind = edge["type"]
         if kind == KINDS.children and _any_child(edge):
@@ -327,13 +329,15 @@ def _edges(issue: dict[str, Any]) -> Iterator[Relation]:
 
 
 def _usable_id(issue: dict[str, Any]) -> str:
-    """The id of a row that is no work; empty where it cannot be one."""
+    """The id of a row that is not work; empty if it is not a valid id."""
     name = issue.get("id")
     return "" if any(wrong_text("id", name, LONGEST["id"], must=True)) else str(name)
 
 
 def _usable_edges(issue: dict[str, Any]) -> tuple[list[Relation], int]:
-    """The relations of a row that is no work, which may hold anything, and how many of its edges are none."""
+    """The relations of a row that is not work, which may hold anything, and how many of its edges are not
+    valid.
+    """
     edges = issue.get("dependencies") or []
     if not isinstance(edges, list):
         return [], 1
@@ -354,7 +358,7 @@ def _any_child(edge: dict[str, Any]) -> bool:
 
 
 def _adopt_by_id(parsed: ParsedBacklog) -> None:
-    """`P.1` is a child of `P`, where nothing else is said of its parent."""
+    """Make `P.1` a child of `P`, unless the file names another parent."""
     adopted = {relation.from_id for relation in parsed.relations if relation.kind == KINDS.parents}
     for name in parsed.items:
         parent, dot, number = name.rpartition(".")
@@ -365,7 +369,7 @@ def _adopt_by_id(parsed: ParsedBacklog) -> None:
 
 
 def _defer(parsed: ParsedBacklog, deferred_until: dict[str, datetime]) -> None:
-    """A deferred parent defers its own children, and not theirs."""
+    """A deferred parent defers its children, but not their children."""
     for kind, first, second in parsed.relations:
         if kind == KINDS.parents and second in deferred_until and not (item := parsed.items[first]).done:
             parsed.items[first] = replace(
@@ -376,7 +380,9 @@ def _defer(parsed: ParsedBacklog, deferred_until: dict[str, datetime]) -> None:
 def _moment(
     issue: dict[str, Any], field: str, parsed: ParsedBacklog | None, *, of: str = "", future: bool = False
 ) -> datetime | None:
-    """A moment with its zone: of the past, or of the `future`. What can be no such moment is counted."""
+    """A time with its zone, in the past or, with `future`, in the future. Other values are counted and left
+    out.
+    """
     text = issue.get(field)
     if text in (None, ""):
         return None

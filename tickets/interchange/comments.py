@@ -1,7 +1,8 @@
 """Comments of a beads issue.
 
-The format gave them a number of each copy's own, later an id, and some files have neither. So a comment is
-known by what it says: the same text by the same author at the same second is the same comment.
+Older versions of the format number comments separately in each copy, later ones give them an id, and some
+files have neither. So a comment is identified by its content: the same text by the same author in the same
+second is the same comment.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ BODY = Comment._meta.get_field("body").max_length
 
 
 def problems(issue: dict[str, Any]) -> Iterator[str]:
-    """Why the comments of an issue cannot be imported, in words."""
+    """Messages that say why the comments of an issue cannot be imported."""
     comments = issue.get("comments") or []
     if not isinstance(comments, list):
         yield "comments must be a list"
@@ -43,8 +44,8 @@ def problems(issue: dict[str, Any]) -> Iterator[str]:
 def new_comments(
     issue: dict[str, Any], moment: Callable[[dict[str, Any]], datetime | None]
 ) -> list[NewComment]:
-    """The comments of an issue, the oldest first, those without a time at the end; without those that say
-    nothing. `moment` reads when one was written.
+    """The comments of an issue, oldest first, those without a time last; empty ones are left out. `moment`
+    parses the time of a comment.
     """
     result, times = [], Counter[tuple[str, ...]]()
     for comment in issue.get("comments") or ():
@@ -53,15 +54,15 @@ def new_comments(
             continue
         author = " ".join((comment.get("author") or "").split())
         same = author, _second(comment), body.strip()
-        times[same] += 1  # said twice, it stands twice
+        times[same] += 1  # written twice, it is imported twice
         digest = hashlib.blake2b("\0".join([*same, str(times[same])]).encode(), digest_size=16).hexdigest()
         result.append(NewComment(source_id=digest, author=author, body=body, created_at=moment(comment)))
     return sorted(result, key=lambda comment: comment.created_at or datetime.max.replace(tzinfo=UTC))
 
 
 def _second(comment: dict[str, Any]) -> str:
-    """When it was written, in one zone and without what some versions cut off; as it stands where that is no
-    time.
+    """When it was written, in UTC and to the second, because some versions cut fractions off; unchanged if it
+    is not a time.
     """
     text = comment.get("created_at")
     try:

@@ -1,8 +1,8 @@
-"""What rows that are no work do to issues.
+"""The effects on issues of rows that are not work.
 
-An open one holds what is blocked by it, and what is below it waits as it does. What follows from few lines
-can be their product, so all that is derived here is counted before it is kept, and a file it grows too large
-for is refused.
+An open row of this kind keeps the issues that it blocks paused, and its children wait for what it waits for.
+The number of derived waits can be the product of the lines, so each is counted before it is stored, and a
+file with too many is refused.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from omoi_site.errors import TooLarge
 from tickets.interchange.backlog import ParsedBacklog
 from tickets.models import Relation
 
-MOST = 200_000  # steps it may take to tell what follows from these rows; each derives one wait at most
+MOST = 200_000  # the most steps to derive waits from these rows; each step derives at most one
 WAITED = "waited-for"  # a link
 
-Wait = tuple[str, str]  # the kind of a relation, and whom it leads to
+Wait = tuple[str, str]  # the kind of a relation, and the id it leads to
 
 
 @dataclass
 class Budget:
-    """What may still be derived."""
+    """How many waits may still be derived."""
 
     left: int
 
@@ -31,24 +31,24 @@ class Budget:
         self.left -= steps
         if self.left < 0:
             raise TooLarge(
-                f"Nothing was imported. More than {MOST} waits follow from rows that are no work"
-                " (molecules, gates and the like): split the file, or take out the edges of such rows"
+                f"Nothing was imported. More than {MOST} waits follow from rows that are not work"
+                " (molecules, gates and the like): split the file, or remove the edges of such rows"
             )
 
 
 @dataclass
 class Children:
-    """The children of one id, as far as it matters to whom waits for them."""
+    """What is known of the children of one id, for issues that wait for them."""
 
-    excluded: str = ""  # the first open one that is no work
+    excluded: str = ""  # the first open child that is not work
     issues: list[str] = field(default_factory=list)
-    begun: bool = False  # whether one of them is done
+    begun: bool = False  # whether a child is done
 
 
 def pause_blocked(parsed: ParsedBacklog, excluded: Mapping[str, str], edges: Sequence[Relation]) -> None:
-    """Pause issues that nothing here would set free, and let others wait as the rows above them do.
+    """Pause issues that nothing here would release, and let others wait for what their parents wait for.
 
-    `excluded`: the kind of open rows that are no work, by id; `edges`: theirs. Raises TooLarge.
+    `excluded`: the kinds of open rows that are not work, by id; `edges`: their edges. Raises TooLarge.
     """
     kinds, budget = parsed.kinds, Budget(MOST)
     every = [*parsed.relations, *edges]
@@ -89,7 +89,7 @@ def pause_blocked(parsed: ParsedBacklog, excluded: Mapping[str, str], edges: Seq
 
 
 def drop_met_waits(parsed: ParsedBacklog, over: Set[str], edges: Sequence[Relation]) -> None:
-    """Who waits for any child of another is free once one of them is over, be it one that is no work."""
+    """Drop waits for any child of an id once one child is over, even one that is not work."""
     spawners = {other for kind, one, other in edges if kind == parsed.kinds.parents and one in over}
     met = [
         edge for edge in parsed.relations if edge.kind == parsed.kinds.any_child and edge.to_id in spawners
@@ -113,7 +113,7 @@ def _children_of(children: Iterable[str], parsed: ParsedBacklog, excluded: Mappi
 def _wait_as_parents_do(
     parsed: ParsedBacklog, excluded: Mapping[str, str], edges: Sequence[Relation], budget: Budget
 ) -> None:
-    """An issue below a row that is no work waits for what that row and those above it wait for."""
+    """Let an issue below a row that is not work wait for what that row and its parents wait for."""
     above = {
         child: [edge.to_id for edge in of_it if _passes_on(edge.to_id, parsed, excluded)]
         for child, of_it in _by_name(edges, {parsed.kinds.parents}).items()
@@ -140,8 +140,8 @@ def _inherited_waits(
     bottoms: Iterable[Iterable[str]],
     budget: Budget,
 ) -> dict[str, dict[Wait, None]]:
-    """What each row at and above these waits for, itself and for the sake of those above it; parents may go
-    round.
+    """What each of these rows and their parents wait for, including what they inherit. Parents may form a
+    circle.
     """
     found: dict[str, dict[Wait, None]] = {}
     below: dict[str, list[str]] = {}

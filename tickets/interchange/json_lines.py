@@ -1,4 +1,4 @@
-"""JSON Lines: one object a line, read as a stream, every fault by its line."""
+"""JSON Lines: one object per line, read as a stream; each fault names its line."""
 
 from __future__ import annotations
 
@@ -14,21 +14,20 @@ from omoi_site.errors import Invalid, Malformed, OmoiError, TooLarge
 LIMIT = 50 * 2**20
 DEPTH = 32
 TOO_LARGE = (
-    f"Nothing was imported. The file is larger than {LIMIT >> 20} MiB: split it;"
-    " what was imported before is not imported twice"
+    f"Nothing was imported. The file is larger than {LIMIT >> 20} MiB. Split it; nothing is imported twice"
 )
-COUNTED = 10_000  # faults, at which reading ends
-UNREADABLE = 10  # lines at the beginning, none of them an object, after which the file is something else
+COUNTED = 10_000  # faults after which reading stops
+UNREADABLE = 10  # if none of the first lines is an object, the file has another format
 SHOWN = 3  # unreadable lines that are listed; the others are counted
 
 
 class Faults(errors.Faults):
-    """What is wrong with a file, by place; of the kind of the first fault. A file of nothing else is not read
-    to its end.
+    """The faults of a file, by place. The first fault decides the kind of error. Reading stops after too
+    many.
     """
 
     kind: type[OmoiError] | None = None
-    unreadable = 0  # lines that are no object
+    unreadable = 0  # lines that are not objects
 
     def add(
         self, field: str, message: str, code: str = "invalid", *, kind: type[OmoiError] = Invalid
@@ -43,7 +42,7 @@ class Faults(errors.Faults):
             self.check(", and the rest was not read")
 
     def check(self, then: str = "", why: str = "") -> None:
-        """Raise what was found; nothing was found, and nothing happens."""
+        """Raise an error if there are faults."""
         if self.kind:
             more: dict[str, Any] = {"more_errors": self.more} if self.more else {}
             raise self.kind(
@@ -54,10 +53,10 @@ class Faults(errors.Faults):
 
 
 def objects(file: BinaryIO, faults: Faults, what: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each object of the file with its place ("line 7"); empty lines are passed over.
+    """Each object of the file with its place ("line 7"); empty lines are skipped.
 
-    what: a file of this format, such as "a beads export". Raises TooLarge over 50 MiB, and Malformed when
-    the file begins with nothing but lines that are no object.
+    what: the name of the format, such as "a beads export". Raises TooLarge over 50 MiB, and Malformed if none
+    of the first lines is an object.
     """
     if file.seekable():
         read = file.seek(0, os.SEEK_END)
@@ -86,11 +85,11 @@ def objects(file: BinaryIO, faults: Faults, what: str) -> Iterator[tuple[str, di
 
 
 def parsed(line: bytes) -> dict[str, Any] | None:
-    """The object of one line, None for an empty one; raises ValueError saying what is wrong with it."""
+    """The object of one line; None for an empty line. Raises ValueError, which says what is wrong."""
     if line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise ValueError("the text is UTF-16; save the file as UTF-8")
     if b"\0" in line:
-        raise ValueError("a NUL character, which no text may hold")
+        raise ValueError("it contains a NUL character, which cannot be stored")
     try:
         text = line.decode().strip()
     except UnicodeDecodeError as error:
@@ -113,7 +112,7 @@ def parsed(line: bytes) -> dict[str, Any] | None:
 
 
 def deeper(value: Any, left: int) -> bool:
-    """Whether a value is nested deeper than `left`; itself counts."""
+    """Whether a value is nested deeper than `left` levels, counting itself."""
     if not isinstance(value, dict | list):
         return False
     inside = value.values() if isinstance(value, dict) else value
@@ -121,7 +120,7 @@ def deeper(value: Any, left: int) -> bool:
 
 
 def _count_lines(file: BinaryIO, limit: int) -> int:
-    """The lines that are left in the file, counted up to `limit` bytes."""
+    """How many lines are left in the file, counted up to `limit` bytes."""
     count, last = 0, b"\n"
     while chunk := file.read(min(limit, 1 << 16)):
         limit -= len(chunk)
@@ -130,4 +129,4 @@ def _count_lines(file: BinaryIO, limit: int) -> int:
 
 
 def _no_number(name: str) -> None:
-    raise ValueError(f"not JSON: {name} is no number")
+    raise ValueError(f"not JSON: {name} is not a number")

@@ -13,7 +13,7 @@ from tickets.models import ImportResult, Relation
 
 @dataclass
 class Report:
-    """An import in figures, for people and machines."""
+    """The counts of an import, for people and programs."""
 
     format: str
     project: str
@@ -24,17 +24,17 @@ class Report:
     @property
     def warnings(self) -> list[str]:
         parents = (
-            f"{edge.from_id} has more parents{f' than {first}' if first else ''}:"
+            f"{edge.from_id} has more than one parent{f', first {first}' if first else ''}:"
             f" {edge.to_id} is kept as a link"
             for edge, first in self.result.further
         )
         finished = (
-            f"finished issues that block each other, left as they are: {' -> '.join(circle[:20])}"
+            f"finished issues that block each other; nothing was changed: {' -> '.join(circle[:20])}"
             for circle in self.result.circles
         )
         dropped = self.result.dropped
         family = (
-            [f"waits between parents and children that would form a circle, left out: {dropped}"]
+            [f"waits between parents and children, that would form a circle, left out: {dropped}"]
             if dropped
             else []
         )
@@ -45,15 +45,15 @@ class Report:
         return [*self.parsed.warnings, *finished, *family, *parents, *begun]
 
     def _written(self, edges: list[Relation]) -> list[Relation]:
-        """Those the file states: `v2.0.1` may be no child of a `v2.0`, where nothing is written of one."""
+        """Those that the file states. An id alone does not count: `v2.0.1` need not be a child of `v2.0`."""
         implied = getattr(self.parsed, "implied", ())
         return [edge for edge in edges if edge not in implied]
 
     def as_dict(self) -> dict[str, Any]:
-        """Counts are of what is new, but for `tickets`.
+        """Counts are of what is new, except `tickets`.
 
-        `skipped` lists every edge that was left out, `awaited` every edge that is kept until its other end
-        comes.
+        `skipped` has every edge that was left out, `awaited` every edge that is kept until its other end is
+        imported.
         """
         result = self.result
         return {

@@ -1,4 +1,4 @@
-"""Texts of a file: what can be kept as one, in words where it cannot."""
+"""Checks whether texts of a file can be stored."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def wrong_text(name: str, value: Any, longest: int | None = None, *, must: bool 
     elif must and not value.strip():
         yield f"{name} is empty"
     elif "\0" in value:
-        yield f"{name} holds a NUL character, which no text may hold"
+        yield f"{name} contains a NUL character, which cannot be stored"
     elif not whole(value):
-        yield f"{name} holds half a surrogate pair, which is no character"
+        yield f"{name} contains half a surrogate pair, which is not a character"
     elif longest and len(value) > longest:
         yield f"{name} is longer than {longest} characters"
 
@@ -29,7 +29,5 @@ def whole(text: str) -> bool:
 
 
 def kept_text(text: str) -> str:
-    """A text that is only counted, so that a report can hold it: what no text may hold is written as its
-    escape.
-    """
+    """A text that can be stored in a report: characters that cannot be stored are replaced by escapes."""
     return text if whole(text) and "\0" not in text else ascii(text)[1:-1]

@@ -1,12 +1,12 @@
-"""WfFormat, of wfcommons: a scientific workflow as it ran. It comes in as one ticket, with a task for each of
-its tasks.
+"""WfFormat, of wfcommons: a scientific workflow as it ran. It is imported as one ticket, with a task for each
+of its tasks.
 
-    parents, children          needs; an edge may stand on either side
+    parents, children          needs; either side may state an edge
     runtimeInSeconds           kept as the task's work
     command.program            the task's kind
-    files, machines, memory    not taken over
+    files, machines, memory    not imported
 
-The same document again is known by its content and adds nothing.
+The document is recognised by its content, so importing it again adds nothing.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ SCHEMA: dict[str, Any] = {
 
 @dataclass
 class ParsedWorkflow:
-    """A document that was read to its end without a fault."""
+    """A document without faults."""
 
     name: str
     description: str
@@ -115,8 +115,8 @@ class ParsedWorkflow:
         by: Any,
         watch: Callable[[int], None] = lambda made: None,
     ) -> ImportResult:
-        """The ticket, unless it is here."""
-        Need.objects.lock_graph(project.pk)  # two who bring the same at the same time: the second finds it
+        """Import the ticket, unless it already exists."""
+        Need.objects.lock_graph(project.pk)  # a parallel import of the same document waits here
         if Ticket.objects.filter(project=project, source=self.source, source_id=self.id).exists():
             return ImportResult(known=1)
         ticket = Ticket.objects.open(
@@ -141,8 +141,8 @@ class ParsedWorkflow:
 
 
 def read(file: BinaryIO) -> ParsedWorkflow:
-    """The tasks of a WfFormat document and what they need; raises Malformed, Invalid, TooLarge or Cycle
-    naming the place or the edge.
+    """The tasks of a WfFormat document and their needs. Raises Malformed, Invalid, TooLarge or Cycle, which
+    name the place or the edge.
     """
     text = file.read(LIMIT + 1)
     if len(text) > LIMIT:
@@ -167,7 +167,7 @@ def read(file: BinaryIO) -> ParsedWorkflow:
         {task["id"]: _spec(task, ran.get(task["id"], {}), needs[task["id"]]) for task in tasks},
     )
     if without := sum(1 for spec in parsed.items.values() if spec.work_s is None):
-        parsed.warnings.append(f"tasks without a run time, which will take none: {without}")
+        parsed.warnings.append(f"tasks without a run time; 0 is assumed: {without}")
     if strange := len(ran.keys() - parsed.items.keys()):
         parsed.warnings.append(f"run times of tasks that are not in the specification, left out: {strange}")
     return parsed
@@ -180,7 +180,7 @@ def _parsed(text: bytes) -> dict[str, Any]:
         document = json.loads(text.decode("utf-8-sig"), parse_constant=_no_number)
     except UnicodeDecodeError as error:
         raise Malformed(
-            f"Nothing was imported. The file is not UTF-8 (byte {error.start + 1}): save it as UTF-8"
+            f"Nothing was imported. The file is not UTF-8 (byte {error.start + 1}). Save it as UTF-8"
         ) from error
     except RecursionError as error:
         raise Malformed(f"Nothing was imported. The document is nested deeper than {DEPTH}") from error
@@ -192,14 +192,14 @@ def _parsed(text: bytes) -> dict[str, Any]:
         raise Malformed(f"Nothing was imported. The document is nested deeper than {DEPTH}")
     if b"\\u" in text and not _can_be_kept(document):
         raise Malformed(
-            "Nothing was imported. The document holds a NUL character or half a surrogate pair,"
-            " which no text can keep"
+            "Nothing was imported. The document contains a NUL character or half a surrogate pair,"
+            " which cannot be stored"
         )
     return document
 
 
 def _can_be_kept(document: dict[str, Any]) -> bool:
-    """Escapes can spell what no database text holds."""
+    """Whether the document has only characters that can be stored; JSON escapes may spell others."""
     text = json.dumps(document, ensure_ascii=False)
     try:
         return "\\u0000" not in text and bool(text.encode())
@@ -208,15 +208,15 @@ def _can_be_kept(document: dict[str, Any]) -> bool:
 
 
 def _no_number(name: str) -> None:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")
 
 
 def _needs(tasks: list[dict[str, Any]], faults: Faults) -> dict[str, list[str]]:
-    """The parents of each task, told from both ends, in order."""
+    """The parents of each task, in order; either end may state an edge."""
     needs: dict[str, dict[str, None]] = {}
     for number, task in enumerate(tasks):
         if task["id"] in needs:
-            faults.add(f"task {number + 1}", f"the id {task['id']} is there twice")
+            faults.add(f"task {number + 1}", f"the id {task['id']} appears twice")
         needs[task["id"]] = {}
     for task in tasks:
         for parent, child in _edges(task):

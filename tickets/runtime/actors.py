@@ -1,6 +1,6 @@
-"""What the broker's messages set off.
+"""Handlers of the broker's messages.
 
-They may come twice, late or never: the rows decide, and a sweep repeats them.
+A message may come twice, late or never: the rows decide, and a sweep sends it again.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from tickets.runtime import worker
 
 @dramatiq.actor(broker=hints.get(), max_retries=0)
 def work() -> None:
-    """Tasks with a profile may be ready: the worker of this process looks."""
+    """Tasks with a profile may be ready: let the worker of this process look."""
     worker.look()
 
 
 @dramatiq.actor(broker=hints.get(), max_retries=0)
 def advance_tickets(ids: list[int]) -> None:
-    """These tickets may be due to move on by themselves."""
+    """These tickets may be due for an automatic move."""
     Ticket.objects.advance_due(ids)

@@ -1,7 +1,7 @@
 """The clock: one process at a time runs the sweeps, the others stand by.
 
-Who runs is who holds a session's advisory lock, and the sweeps run in that same session: a connection that is
-lost loses both, so there are never two.
+The running clock holds an advisory lock of its database session and runs the sweeps in the same session. A
+lost connection loses both, so two clocks never run.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from omoi_site.database import sql
 from tickets.models import SweepRun
 from tickets.runtime.sweeps import SWEEPS, Sweep
 
-LOCK = 1_002  # class of the advisory lock, beside the graph's
-LOOK_AGAIN_S = 1.0  # how long a stand-by needs at most to notice that the other is gone
-PAUSE_S = 0.02  # between two turns when more is left: others want the database too
+LOCK = 1_002  # class of the advisory lock; the graph uses another
+LOOK_AGAIN_S = 1.0  # how often a stand-by checks whether the other is gone
+PAUSE_S = 0.02  # between two turns when more is left, so that others get the database too
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 2.0
 LIMITS = "SELECT set_config('statement_timeout', '20s', false), set_config('lock_timeout', '5s', false)"
 
@@ -28,26 +28,26 @@ log = logging.getLogger(__name__)
 
 
 class Lost(Exception):
-    """The session is gone, and the lock with it."""
+    """The session is lost, and the lock with it."""
 
 
 class Clock:
-    """Runs `sweeps`, each at its own pace, until it is ended; `ready` is called once it runs or stands by."""
+    """Runs `sweeps`, each at its own interval, until `end`. `ready` is called once it runs or stands by."""
 
     def __init__(self, sweeps: Sequence[Sweep] = SWEEPS, *, ready: Callable[[], None] = lambda: None) -> None:
         self.sweeps = list(sweeps)
         self.ready = ready
         self.due = {sweep.name: 0.0 for sweep in self.sweeps}
-        self.session: Any = None  # in which we hold the lock
+        self.session: Any = None  # the session with the lock
         self.ended = False
 
     def end(self, *signal: Any) -> None:
-        """What a signal calls: cancels the statement that runs, and `run` returns."""
+        """The signal handler: cancels the running statement, and `run` returns."""
         self.ended = True
-        raise KeyboardInterrupt  # for which psycopg cancels the statement
+        raise KeyboardInterrupt  # psycopg cancels the statement for this exception
 
     def run(self) -> None:
-        """Until `end`, through restarts of the database."""
+        """Run until `end`, across restarts of the database."""
         with contextlib.suppress(KeyboardInterrupt):
             self._run()
 
@@ -61,7 +61,7 @@ class Clock:
                         self.turn()
                         time.sleep(max(PAUSE_S, min(self.due.values()) - time.monotonic()))
             except (Lost, DatabaseError, InterfaceError) as error:
-                if self.ended:  # the interrupt left a transaction half begun, whose end failed in its place
+                if self.ended:  # the interrupt hit a transaction at its start, so that its end failed instead
                     return
                 log.warning(
                     "the clock lost the database and tries again in %.1f s: %s",
@@ -74,7 +74,9 @@ class Clock:
                 pause = min(LONGEST_PAUSE_S, pause * 2)
 
     def turn(self) -> None:
-        """Run what is due, each in a transaction of its own; a sweep that fails stands in nobody's way."""
+        """Run the sweeps that are due, each in its own transaction. A failing sweep does not stop the
+        others.
+        """
         errors: dict[str, str] = {}
         for sweep in self.sweeps:
             now = time.monotonic()
@@ -101,14 +103,14 @@ class Clock:
 
     @property
     def lost(self) -> bool:
-        """Whether the session with the lock is gone: Django opens another one by itself after a failed
-        rollback.
+        """Whether the session with the lock is lost: after a failed rollback Django opens a new one by
+        itself.
         """
         return self.session is not None and (connection.connection is not self.session or self.session.closed)
 
     @contextlib.contextmanager
     def _leading(self) -> Iterator[None]:
-        """Stand by until the lock is ours."""
+        """Stand by until we have the lock."""
         standing_by = False
         sql.rows(LIMITS)
         while sql.one("SELECT pg_try_advisory_lock(%s, 0) AS ours", [LOCK]) != {"ours": True}:
@@ -130,5 +132,5 @@ class Clock:
 
 
 def later(due: float, every: float, now: float) -> float:
-    """The first moment of the schedule after now: a late turn does not shift the ones that follow."""
+    """The first time of the schedule after now: a late run does not shift the following ones."""
     return due + every * (max(0.0, now - due) // every + 1)

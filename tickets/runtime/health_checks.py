@@ -1,4 +1,4 @@
-"""What the doctor looks at on the floors above: hints, the clock, workers, and where executors run."""
+"""Doctor's checks that need the database: hints, the clock, workers, and where executors run."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from tickets.runtime import sweeps
 HEARD_S = 60
 WORKERS = f"""SELECT count(*) AS n FROM agents_agent a JOIN agents_agentpresence p ON p.agent_id = a.id
               WHERE a.runs_profiles AND p.last_seen_at > clock_timestamp() - interval '{HEARD_S} s'"""
-UNKNOWN = ("off", "not known without a database that is up to date")
+UNKNOWN = ("off", "not known, because the database does not answer or is not migrated")
 
 
 def ready() -> bool:
-    """Whether our tables can be asked."""
+    """Whether our tables can be queried."""
     with answering() as link:
         return link is not None and link.execute("SELECT to_regclass('tickets_sweeprun')").fetchone() != (
             None,
@@ -32,9 +32,9 @@ def ready() -> bool:
 
 
 def idle(role: str, what: str) -> Found:
-    """It does not run: wrong where `up` runs here, else nothing one would expect."""
+    """The finding for a role that does not run: `wrong` if `up` runs here, else `off`."""
     if running_server.find(settings.OMOI_HOME):
-        return "wrong", what, f"Look into logs/{role}.log in OMOI_HOME."
+        return "wrong", what, f"Read logs/{role}.log in OMOI_HOME."
     return "off", what, "Start everything: python3 manage.py up"
 
 
@@ -50,7 +50,7 @@ def hints() -> Found:
             if settings.BROKER_URL
             else "Run: python3 manage.py migrate",
         )
-    return "ok", f"{broker.kind()} takes hints"
+    return "ok", f"{broker.kind()} accepts hints"
 
 
 @examines("clock")
@@ -71,9 +71,9 @@ def worker() -> Found:
     counts = sql.one(WORKERS)
     heard = counts["n"] if counts else 0
     return (
-        ("ok", f"{heard} heard within {HEARD_S} s")
+        ("ok", f"{heard} heard from in the last {HEARD_S} s")
         if heard
-        else idle("worker", f"none was heard for {HEARD_S} s")
+        else idle("worker", f"no worker was heard from for {HEARD_S} s")
     )
 
 
@@ -84,14 +84,18 @@ def executors() -> Found:
     try:
         return "ok", f"run as {who} with {interpreter(sys.executable, *PYTHONS)}"
     except Unreachable as error:
-        return "wrong", str(error), "Everything else runs without; tasks with a profile are refused."
+        return "wrong", str(error), "Tasks with a profile are refused; everything else works."
 
 
 @examines("sandbox")
 def sandbox() -> Found:
     without = "only trusted profiles can run here"
     if not (bwrap := shutil.which("bwrap", path=SYSTEM_PATH)):
-        return "off", f"there is no bubblewrap: {without}", "On Debian and Ubuntu: apt install bubblewrap"
+        return (
+            "off",
+            f"not installed, so {without}",
+            "On Debian and Ubuntu: apt install bubblewrap",
+        )
     words = [bwrap, "--ro-bind", "/", "/", "--unshare-all", "--die-with-parent", "true"]
     tried = subprocess.run(
         words, capture_output=True, text=True, timeout=10, cwd="/", env={"PATH": SYSTEM_PATH}, **as_executor()
@@ -99,7 +103,7 @@ def sandbox() -> Found:
     if tried.returncode:
         return (
             "off",
-            f"bubblewrap does not work here ({tried.stderr.strip()[:200]}): {without}",
+            f"bubblewrap does not work here ({tried.stderr.strip()[:200]}), so {without}",
             "Allow unprivileged user namespaces.",
         )
     return "ok", "bubblewrap works"

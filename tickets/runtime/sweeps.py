@@ -1,7 +1,6 @@
-"""Sweeps: what time does, and what makes good a hint that was lost. All of them, with their cadence, stand in
-`SWEEPS`.
+"""Sweeps: periodic work, and repairs after lost hints. `SWEEPS` lists all of them with their intervals.
 
-A sweep works in batches; one that did a whole batch has its next turn at once, after the others had theirs.
+A sweep works in batches. If it did a whole batch, its next turn comes at once, after those of the others.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ SILENT_S = 15.0
 
 @dataclass(frozen=True)
 class Sweep:
-    """One sweep: `run` returns how much it did; `batch` or more means that more is left. Without a batch it
-    is never behind.
+    """One sweep. `run` returns how much it did; a result of `batch` or more means that more is left. Without
+    `batch` nothing is ever left.
     """
 
     name: str
@@ -36,13 +35,13 @@ class Sweep:
 
 
 class Walk:
-    """Ranges of ids that hold `size` rows of a table each, one range a call, and from the beginning again."""
+    """Ranges of ids with `size` rows of a table each, one range per call; after the end it begins again."""
 
     def __init__(self, model: Any, size: int) -> None:
         self.table, self.size, self.at = model._meta.db_table, size, 0
 
     def __call__(self) -> tuple[int, int]:
-        for after in (self.at, 0):  # nothing beyond: from the beginning
+        for after in (self.at, 0):  # nothing left: from the beginning
             last = sql.one(
                 f"SELECT max(id) AS id FROM (SELECT id FROM {self.table} WHERE id > %s ORDER BY id LIMIT %s)"
                 " r",
@@ -66,13 +65,13 @@ LIMIT 1
 
 
 def over(model: Any, size: int, verb: Callable[[int, int], int]) -> Callable[[], int]:
-    """A sweep over all rows of `model`, `size` ids a run: `verb(after, upto)`."""
+    """A sweep over all rows of `model`: each run calls `verb(after, upto)` for the next `size` ids."""
     walk = Walk(model, size)
     return lambda: verb(*walk())
 
 
 def ring_for_work() -> None:
-    """Hint once more at ready tasks with a profile: the broker may have lost the first hint."""
+    """Send hints for ready tasks with a profile again: the broker may have lost the first ones."""
     if sql.rows(FIRST_READY_LANE):
         hints.send("work")
 
@@ -109,17 +108,17 @@ SWEEPS = [
 
 
 def health() -> str:
-    """Empty while a clock runs and its sweeps succeed; else a sentence that says what is wrong."""
+    """Empty if a clock runs and its sweeps succeed, else a sentence that says what is wrong."""
     rows = sql.rows(
         "SELECT name, error, extract(epoch FROM clock_timestamp() - at)::float8 AS age FROM tickets_sweeprun"
     )
     runs = {row["name"]: row for row in rows}
     if CLOCK not in runs:
-        return "No clock has ever run: lapsed leases are not given back. Start `python3 manage.py clock`."
+        return "No clock has ever run, so lapsed claims are not ended. Start `python3 manage.py clock`."
     if runs[CLOCK]["age"] > SILENT_S:
         return (
-            f"The clock has not run for {spoken.length(runs[CLOCK]['age'])}:"
-            " lapsed leases are not given back. Start `python3 manage.py clock`."
+            f"The clock has not run for {spoken.length(runs[CLOCK]['age'])},"
+            " so lapsed claims are not ended. Start `python3 manage.py clock`."
         )
     by_name = {sweep.name: sweep for sweep in SWEEPS}
     for name, run in runs.items():

@@ -1,4 +1,6 @@
-"""An event that threads and signal handlers can set: threading.Event's lock would deadlock in a handler."""
+"""An event that threads and signal handlers can set. The lock of threading.Event would deadlock in a
+handler.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +16,10 @@ class WakeEvent:
         os.set_blocking(self.write_fd, False)
 
     def set(self) -> None:
-        with contextlib.suppress(BlockingIOError):  # full: it is set already
+        with contextlib.suppress(BlockingIOError):  # full: it is already set
             os.write(self.write_fd, b"!")
 
     def wait(self, timeout: float) -> None:
-        """Until it is set, or was set since the last wait."""
+        """Wait until it is set, or return at once if it was set since the last wait."""
         if select.select([self.read_fd], [], [], max(0.0, timeout))[0]:
             os.read(self.read_fd, 1 << 16)

@@ -1,4 +1,4 @@
-"""How states are drawn: each has its tone and its icon."""
+"""Tags for states and actions: tones, icons, buttons and addresses."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def move_tone(ground: str) -> str:
 
 @register.simple_tag(takes_context=True)
 def folding(context: dict[str, Any], column: Any) -> str:
-    """This board's address with the column folded, or unfolded when it is: those that start folded are opened
-    by name, the others folded by name.
+    """This board's address with the column folded, or unfolded if it is folded. The address names the columns
+    that differ from their initial state.
     """
     name = "open" if column.starts_folded else "fold"
     query = context["request"].GET.copy()
@@ -66,7 +66,7 @@ def folding(context: dict[str, Any], column: Any) -> str:
 
 @register.simple_tag(takes_context=True)
 def lengthening(context: dict[str, Any], column: Any) -> str:
-    """This board's address with more cards of the column."""
+    """This board's address with more cards in the column."""
     query = context["request"].GET.copy()
     query.pop("filter", None)
     query.setlist(
@@ -79,7 +79,7 @@ def lengthening(context: dict[str, Any], column: Any) -> str:
 
 @register.simple_tag
 def node_icon(node: Any) -> SafeString:
-    """The sign of a task inside the drawing of its graph."""
+    """The icon of a task in the drawing of the graph."""
     spin = ' class="spin"' if node.state == "running" else ""
     return format_html(
         '<svg class="i" x="10" y="8" width="15" height="15"><use href="{}#{}"{}/></svg>',
@@ -95,7 +95,7 @@ def action_button(
 ) -> dict[str, Any]:
     """The button of an action.
 
-    look: classes beside btn (item: a line of a menu). place: makes its id one of its own.
+    look: CSS classes beside btn (item: an entry of a menu). place: makes its id unique.
     """
     ticket, subject = context["ticket"], action.subject
     return {
@@ -112,7 +112,7 @@ def action_button(
 
 @register.simple_tag(takes_context=True)
 def awaited(context: dict[str, Any], who: str) -> SafeString:
-    """Whom something waits for, as a badge that leads there."""
+    """Who or what is waited for, as a badge with a link."""
     kind, _, name = who.partition(":")
     text = spoken.who(who)
     address = ""
@@ -132,7 +132,7 @@ def awaited(context: dict[str, Any], who: str) -> SafeString:
 
 @register.filter
 def dot(number: float) -> str:
-    """A number of a drawing, whatever the language."""
+    """A number for SVG, independent of the language."""
     return f"{number:g}"
 
 
@@ -147,5 +147,5 @@ def size(bytes_: int) -> str:
 
 @register.filter
 def sentence(text: str) -> str:
-    """With a capital letter and a full stop; a key at its beginning stays as it is."""
+    """The text with a capital letter and a full stop; a key at the beginning is not changed."""
     return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""

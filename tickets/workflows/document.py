@@ -1,6 +1,7 @@
-"""A workflow document: phases in order, the moves between them, what they do by themselves.
+"""A workflow document: phases in order, the moves between them, and their automatic behaviour.
 
-Read from YAML or a dict, checked against its schema and for sense; every fault is named at once.
+It is read from YAML or a dict and checked against its schema and for consistency. All faults are reported at
+once.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ SHIPPED = Path(__file__).parent / "shipped"
 
 
 class InvalidWorkflow(Invalid):
-    """The document cannot be a workflow; `errors` names every fault."""
+    """The document is not a valid workflow; `errors` lists every fault."""
 
     code = "invalid_workflow"
     title = "The workflow document is not valid"
@@ -47,7 +48,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Plan:
-    """A checked document, ready to ask."""
+    """A checked document as Python objects."""
 
     name: str
     start: str
@@ -62,7 +63,7 @@ class Plan:
 
     @property
     def seeds_needs(self) -> bool:
-        """Whether a move may add tasks that wait for each other."""
+        """Whether a move may add tasks that need each other."""
         seeds = (
             seed
             for phase in self.phases
@@ -75,7 +76,7 @@ class Plan:
         return tuple(phase.name for phase in self.phases if phase.position <= self[name].position)
 
     def way_back(self, name: str) -> tuple[str, ...]:
-        """Where a ticket that was blocked in this phase may return to."""
+        """The phases to which a ticket may return that was blocked in this phase."""
         narrowed = self[name].blocked_to
         return (
             self.up_to(name)
@@ -84,17 +85,17 @@ class Plan:
         )
 
     def after(self, name: str) -> str | None:
-        """The phase a ticket goes to when it moves on by itself: the first later one it may go to."""
+        """The next phase of an automatic move: the first later phase that the ticket may go to."""
         here = self[name]
         return next((to for to in here.to if self[to].position > here.position), None)
 
     def works_in(self, name: str) -> str:
-        """The phase to which work belongs that is added without one while a ticket stands in `name`."""
+        """The phase of a new task that names none, while its ticket is in `name`."""
         after = self.after(name) if self[name].automatic == "on_claim" else None
         return after if after and not self[after].terminal else name
 
     def open_in(self, phase: str) -> set[str]:
-        """Phases whose tasks may be claimed while the ticket stands in `phase`."""
+        """The phases whose tasks can be claimed while the ticket is in `phase`."""
         if phase not in self:
             return set()
         after = self.after(phase) if self[phase].automatic == "on_claim" else None
@@ -105,8 +106,8 @@ Source = str | bytes | Path | dict[str, Any]
 
 
 def read(source: Source) -> Plan:
-    """Check a document (a dict, YAML text or a file) and return its plan; raises InvalidWorkflow with every
-    fault, of a text each with its line.
+    """Check a document (a dict, YAML text or a file) and return its plan. Raises InvalidWorkflow with every
+    fault; for a text, each fault has its line.
     """
     if isinstance(source, Path):
         source = source.read_bytes()
@@ -120,7 +121,7 @@ def read(source: Source) -> Plan:
 
 
 def refusal(faults: Sequence[Fault], source: Source = "") -> InvalidWorkflow:
-    """What is wrong with a document, in the order of its lines where it is a text."""
+    """The error for these faults, in the order of lines if the source is a text."""
     if not source or not isinstance(source, (str, bytes)):
         return InvalidWorkflow(errors=[_error(fault.field, fault.message) for fault in faults])
     lines = plain_yaml.Lines(source)
@@ -130,8 +131,8 @@ def refusal(faults: Sequence[Fault], source: Source = "") -> InvalidWorkflow:
 
 
 def plan(document: dict[str, Any]) -> Plan:
-    """The plan of a document that was checked when it was stored: what is known of checks by now does not
-    matter to it.
+    """The plan of a stored document. It was checked when it was stored, so checks that have changed since do
+    not matter.
     """
     phases = tuple(
         Phase(
@@ -150,7 +151,7 @@ def plan(document: dict[str, Any]) -> Plan:
 
 
 def seeds(document: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...], dict[str, Any]]]:
-    """Each task a document lets a phase begin with or adds to it, and its path."""
+    """Each task that the document adds to a phase, with its path."""
     for place, phase in enumerate(document["phases"]):
         for path, tasks in seeds_of(phase):
             for number, seed in enumerate(tasks):

@@ -1,4 +1,4 @@
-"""What is wrong with a workflow document, in plain words: where, what is there, and what would be right."""
+"""Messages for faults of a workflow document: where the fault is, what is there, and what is allowed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-SHORT = 60  # characters quoted of a value
+SHORT = 60  # quoted characters of a value
 TYPES = {
     "array": "a list",
     "object": "a mapping of names to values",
@@ -17,17 +17,17 @@ TYPES = {
     "boolean": "true or false",
 }
 ARTICLES = {list: "a list", dict: "a mapping", str: "a text", bool: "true or false", type(None): "nothing"}
-# What a pattern of the schema asks for.
+# What each pattern of the schema allows.
 PATTERNS = {
-    r"^[a-z][a-z0-9_]{0,62}$": "small letters, digits and _, a letter first, like software_delivery",
-    r"^[A-Z][A-Z0-9_]{0,59}$": "capital letters, digits and _, a letter first, like IN_REVIEW",
-    r"^[a-z][a-z0-9_]{0,99}$": "small letters, digits and _, a letter first, like test_results",
+    r"^[a-z][a-z0-9_]{0,62}$": "small letters, digits and _, first a letter, such as software_delivery",
+    r"^[A-Z][A-Z0-9_]{0,59}$": "capital letters, digits and _, first a letter, such as IN_REVIEW",
+    r"^[a-z][a-z0-9_]{0,99}$": "small letters, digits and _, first a letter, such as test_results",
 }
 PARTS = {"phases": "phase", "tasks": "task", "gate": "check"}
 
 
 def place(document: Any, path: Sequence[Any]) -> str:
-    """The thing at this path, by the names people gave: `task 2 of phase DESIGN`, `to of phase DESIGN`."""
+    """The part at this path, in words: `task 2 of phase DESIGN`, `to of phase DESIGN`."""
     names: list[str] = []
     node, above = document, ""
     for step in path:
@@ -44,7 +44,7 @@ def place(document: Any, path: Sequence[Any]) -> str:
 
 
 def sentence(error: Any, document: Any, path: Sequence[Any]) -> str:
-    """A jsonschema error at this path of the document, as a sentence."""
+    """The sentence for a jsonschema error at this path of the document."""
     where, value, wanted = place(document, path), error.instance, error.validator_value
     match error.validator:
         case "required":
@@ -53,32 +53,32 @@ def sentence(error: Any, document: Any, path: Sequence[Any]) -> str:
         case "additionalProperties":
             allowed = sorted(error.schema.get("properties", {}))
             unknown = sorted(str(name) for name in value.keys() - set(allowed))
-            hint = did_you_mean(unknown[0], allowed) or f"; there are {_listed(allowed) or 'none'}"
-            return f"{where} has {_listed(unknown)}, which is not known there{hint}"
+            hint = did_you_mean(unknown[0], allowed) or f"; allowed: {_listed(allowed) or 'nothing'}"
+            return f"{where} has {_listed(unknown)}, which is not allowed there{hint}"
         case "type":
-            return f"{where} must be {TYPES.get(wanted, wanted)}, and is {_quoted(value)}"
+            return f"{where} must be {TYPES.get(wanted, wanted)}, but is {_quoted(value)}"
         case "pattern":
             return f"{where} is {_quoted(value)}; it must be {PATTERNS.get(wanted, f'like {wanted}')}"
         case "enum":
             hint = did_you_mean(str(value), map(str, wanted))
             return f"{where} is {_quoted(value)}; it must be one of {', '.join(map(str, wanted))}{hint}"
         case "not":
-            return f"{where} is {_quoted(value)}, a phase that every workflow has without naming it"
+            return f"{where} is {_quoted(value)}, which every workflow has anyway; remove it"
         case "minItems" | "minLength":
-            return f"{where} must have at least {_counted(wanted, value)}, and has {len(value)}"
+            return f"{where} must have at least {_counted(wanted, value)}, but has {len(value)}"
         case "maxItems" | "maxLength":
-            return f"{where} may have at most {_counted(wanted, value)}, and has {len(value)}"
+            return f"{where} may have at most {_counted(wanted, value)}, but has {len(value)}"
         case "minimum":
-            return f"{where} is {value}; the least is {wanted}"
+            return f"{where} is {value}, but must be at least {wanted}"
         case "maximum":
-            return f"{where} is {value}; the most is {wanted}"
+            return f"{where} is {value}, but must be at most {wanted}"
         case "uniqueItems":
-            return f"{where} names something twice"
+            return f"{where} has an entry twice"
     return f"{where}: {error.message}"
 
 
 def did_you_mean(word: str, there: Iterable[str]) -> str:
-    """`; did you mean TESTING?` where one of these is close; else empty."""
+    """`; did you mean TESTING?` if one of these is similar, else empty."""
     if len(word) > SHORT:
         return ""
     by_fold = {name.lower(): name for name in there}

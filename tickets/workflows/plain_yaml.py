@@ -1,6 +1,4 @@
-"""YAML as people write it and JSON can hold it: no aliases, no dates, no NaN, no character that no text can
-keep.
-"""
+"""YAML limited to what JSON can hold: no aliases, dates or NaN, and no characters that cannot be stored."""
 
 from __future__ import annotations
 
@@ -10,17 +8,15 @@ from typing import Any
 
 import yaml
 
-LONGEST = 256 << 10  # reading costs a second of CPU for each 100 KiB
+LONGEST = 256 << 10  # parsing takes a second of CPU for each 100 KiB
 
 
 class PlainLoader(yaml.SafeLoader):
-    """Without aliases, by which a small text becomes a huge document, and without dates, which are words
-    here.
-    """
+    """Refuses aliases, with which a small text can become a huge document, and reads dates as text."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError(f"aliases (*) are not read, line {self.peek_event().start_mark.line + 1}")
+            raise yaml.YAMLError(f"aliases (*) are not allowed, line {self.peek_event().start_mark.line + 1}")
         return super().compose_node(parent, index)
 
 
@@ -31,13 +27,13 @@ PlainLoader.yaml_implicit_resolvers = {
 
 
 class Lines:
-    """The lines on which the parts of a YAML text stand; of a text that `load` has read."""
+    """The line numbers of the parts of a YAML text that `load` has accepted."""
 
     def __init__(self, text: str | bytes) -> None:
         self.root = yaml.compose(text, PlainLoader)
 
     def of(self, path: Sequence[Any]) -> int:
-        """The line of the key or the item at this path, or of the last part of the path that is there."""
+        """The line of the key or item at this path, or of the last part of the path that exists."""
         node, line = self.root, self.root.start_mark.line if self.root else 0
         for step in path:
             match node:
@@ -55,17 +51,17 @@ class Lines:
 
 
 def load(text: str | bytes) -> Any:
-    """The document in `text`; raises ValueError saying what is wrong."""
+    """The document in `text`. Raises ValueError, which says what is wrong."""
     if len(text) > LONGEST:
-        raise ValueError(f"YAML of more than {LONGEST >> 10} KiB is not read: write it shorter, or as JSON")
+        raise ValueError(f"a YAML text may have at most {LONGEST >> 10} KiB. Shorten it, or write it as JSON")
     try:
         document = json.dumps(yaml.load(text, PlainLoader), allow_nan=False, ensure_ascii=False)
         document.encode()
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise ValueError(f"not readable as YAML: {line}{error.problem or error.context}") from error
+        raise ValueError(f"not valid YAML: {line}{error.problem or error.context}") from error
     except (yaml.YAMLError, TypeError, ValueError, RecursionError) as error:
-        raise ValueError(f"not readable as YAML: {error}") from error
+        raise ValueError(f"not valid YAML: {error}") from error
     if "\\u0000" in document:
-        raise ValueError("it holds a NUL character, which no text can keep")
+        raise ValueError("it contains a NUL character, which cannot be stored")
     return json.loads(document)

@@ -7,7 +7,7 @@ from typing import Any
 
 from tickets.gates import registry
 
-BLOCKED, CANCELLED = "BLOCKED", "CANCELLED"  # every workflow has them without naming them
+BLOCKED, CANCELLED = "BLOCKED", "CANCELLED"  # every workflow has these, so no document names them
 NAME = r"^[a-z][a-z0-9_]{0,62}$"
 PHASE = r"^[A-Z][A-Z0-9_]{0,59}$"
 
@@ -25,13 +25,17 @@ TASKS: dict[str, Any] = {
                 "type": "string",
                 "minLength": 1,
                 "maxLength": 300,
-                "description": "{ticket}, {title} and {phase} are filled in",
+                "description": "{ticket}, {title} and {phase} are replaced",
             },
             "description": {"type": "string", "maxLength": 20_000},
             "kind": {"type": "string", "minLength": 1, "maxLength": 60},
             "priority": {"enum": ["critical", "high", "medium", "low"]},
             "capabilities": {"type": "array", "items": CAPABILITY, "maxItems": 100},
-            "needs": {"type": "array", "items": {"type": "string"}, "description": "refs of this list"},
+            "needs": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "refs in this list",
+            },
             "profile": {"type": "string", "maxLength": 60},
             "slots": {"type": "object"},
             "timeout_s": {"type": "integer", "minimum": 1, "maximum": 30 * 86400},
@@ -66,9 +70,9 @@ SCHEMA: dict[str, Any] = {
                     "blocked_to": {
                         "type": "array",
                         "items": {"type": "string", "pattern": PHASE},
-                        "description": "where a ticket blocked here may return to; by default here or before",
+                        "description": "where a ticket blocked here may return to (default: here or earlier)",
                     },
-                    "tasks": {**TASKS, "description": "added when a ticket enters"},
+                    "tasks": {**TASKS, "description": "added when a ticket enters the phase"},
                     "gate": {
                         "type": "array",
                         "maxItems": 50,
@@ -77,7 +81,7 @@ SCHEMA: dict[str, Any] = {
                             "required": ["check"],
                             "properties": {"check": {"type": "string"}},
                         },
-                        "description": "checks that must pass before a ticket goes on, with their parameters",
+                        "description": "checks that must pass before a ticket moves on, with parameters",
                     },
                     "on_failure": {
                         "type": "object",
@@ -88,7 +92,7 @@ SCHEMA: dict[str, Any] = {
                             "rounds": {"type": "integer", "minimum": 1, "maximum": 20},
                         },
                         "description": (
-                            "tasks added, at most `rounds` times, when all work is done and the gate refuses"
+                            "tasks added, at most `rounds` times, if all work is done but the gate is closed"
                         ),
                     },
                 },
@@ -99,7 +103,7 @@ SCHEMA: dict[str, Any] = {
 
 
 def schema() -> dict[str, Any]:
-    """`SCHEMA` with the checks there are, for editors and for whoever writes documents."""
+    """`SCHEMA` with the registered checks, for editors and authors of documents."""
     document = copy.deepcopy(SCHEMA)
     gate = document["properties"]["phases"]["items"]["properties"]["gate"]
     gate["items"] = {

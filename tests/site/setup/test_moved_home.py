@@ -159,7 +159,7 @@ def test_a_copy_begins_anew_and_keeps_what_it_brought(tmp_path):
     (home / "secret_key").write_text("known to both")
     copied(home, copy)
 
-    assert "begins anew" in paths.resolve_displaced(copy, "begin-anew")
+    assert "starts with an empty database" in paths.resolve_displaced(copy, "begin-anew")
 
     assert paths.data_folder(copy) == copy.resolve()
     assert not (copy / "data").exists()
@@ -300,6 +300,6 @@ def test_a_home_without_a_note_whose_database_is_gone_begins_anew(tmp_path, note
         paths.expect_data(home)
 
     assert paths.resolve_displaced(home, "moved") == ""
-    assert "begins anew" in paths.resolve_displaced(home, "begin-anew")
+    assert "starts with an empty database" in paths.resolve_displaced(home, "begin-anew")
     paths.expect_data(home)
     assert not (home / paths.SECRET_KEY).exists()

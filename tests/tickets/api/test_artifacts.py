@@ -1,4 +1,4 @@
-"""Artifacts over HTTP: handed in as text or file, by whom it is allowed, and fetched as a file only."""
+"""Artifacts over HTTP: submitted as text or file, by whom it is allowed, and fetched as a file only."""
 
 from __future__ import annotations
 

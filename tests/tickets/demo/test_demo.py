@@ -30,7 +30,7 @@ SPLIT = "Split an amount without losing a cent"
 def ground(settings) -> Iterator[Path]:
     """An OMOI_HOME of this test's own, with the shelf and the repository."""
     if not shutil.which("git"):
-        unavailable("git", "the demo keeps its code with git: apt install git")
+        unavailable("git", "the demo needs git: apt install git")
     with short_home("omoi-demo-") as home:
         settings.OMOI_HOME = home
         (home.parent / "pytest.ini").write_text(

@@ -411,4 +411,4 @@ def test_a_refusal_as_too_short_names_what_hid_the_text():
         ticket=SimpleNamespace(pk=0),
     )
     [reason] = checks.min_length(case, {"type": "requirements_document", "length": 100})
-    assert "what <title>, which is never closed, holds is hidden from readers" in reason.how
+    assert "text inside <title>, which is never closed, is hidden from readers" in reason.how

@@ -101,7 +101,7 @@ def test_a_parent_that_comes_second_is_a_link(project):
     import_issues(project, issue("q"))
     report = import_issues(project, issue("p"))
     assert edges(project)[1:] == ({("c", "q")}, {("c", "parent-child", "p")})
-    assert any("c has more parents: p is kept as a link" in warning for warning in report["warnings"])
+    assert any("c has more than one parent: p is kept as a link" in warning for warning in report["warnings"])
 
 
 def test_a_circle_that_would_close_is_refused_with_its_ids(project):
@@ -207,4 +207,4 @@ def test_a_relation_that_is_awaited_and_said_again_is_told_once(project):
     import_issues(project, *file)
     report = import_issues(project, *file, issue("b"), issue("p"), issue("q"))
     assert (report["needs"], report["parents"], report["links"]) == (1, 1, 1)
-    assert sum("more parents" in warning for warning in report["warnings"]) == 1
+    assert sum("more than one parent" in warning for warning in report["warnings"]) == 1

@@ -1,4 +1,4 @@
-"""Backlogs as beads writes them today: what is no work stays out, and nothing is offered that is not ready
+"""Backlogs as beads writes them today: what is not work stays out, and nothing is offered that is not ready
 there.
 """
 
@@ -199,7 +199,7 @@ def test_a_circle_of_finished_work_is_a_warning(project):
 
 def test_times_that_can_be_none_are_counted_and_the_others_kept_to_the_second(project):
     report = come_in(project, "beads-cases/times.jsonl")
-    assert "times of created_at that can be none, left out: 7" in report["warnings"]
+    assert "values of created_at that are not valid times, left out: 7" in report["warnings"]
     made = Ticket.objects.get(source_id="ti-0").created_at
     assert made.isoformat(timespec="seconds") == "2025-11-20T05:42:53+00:00"
 

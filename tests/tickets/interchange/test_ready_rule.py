@@ -1,5 +1,5 @@
 """What beads offers, and nothing else, is offered here: whatever holds an issue, itself, its parents, or rows
-that are no work.
+that are not work.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ def test_tasks_edges_and_run_times_come_in_once(project):
         ("join_ID3", "join", None),
     ]
     assert Task.objects.ready().count() == 1
-    assert told["warnings"] == ["tasks without a run time, which will take none: 1"]
+    assert told["warnings"] == ["tasks without a run time; 0 is assumed: 1"]
 
     again = brought(project, document())
 

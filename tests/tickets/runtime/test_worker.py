@@ -230,7 +230,7 @@ def test_two_workers_never_have_one_name(worker):
         text=True,
     )
     assert second.returncode == 1
-    assert "a worker named w1 is running already" in second.stderr
+    assert "a worker named w1 is already running" in second.stderr
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,7 @@ def test_a_time_that_can_be_none_is_counted_and_the_comment_kept(project):
             ],
         ),
     )
-    assert "times of created_at of comments that can be none, left out: 3" in report["warnings"]
+    assert "values of created_at of comments that are not valid times, left out: 3" in report["warnings"]
     assert bodies(created_at=None) == ["Hm.", "Well.", "So."]
     assert (
         import_issues(project, issue("bd-1", comments=[said("So.", at="2999-01-01T00:00:00Z")]))["comments"]
@@ -152,9 +152,9 @@ def test_a_time_that_can_be_none_is_counted_and_the_comment_kept(project):
         ({"external_ref": "x" * 501}, "longer than 500"),
         (
             {"comments": [{"text": "a", "created_at": "\ud800"}]},
-            "comment 1: created_at holds half a surrogate",
+            "comment 1: created_at contains half a surrogate",
         ),
-        ({"comments": [{"text": "a", "created_at": "a\0"}]}, "comment 1: created_at holds a NUL"),
+        ({"comments": [{"text": "a", "created_at": "a\0"}]}, "comment 1: created_at contains a NUL"),
         ({"external_ref": "gh-\u200b9"}, r"its external_ref: character 4 \(U\+200B\)"),
     ],
 )

@@ -36,40 +36,39 @@ def faults(text: str) -> list[str]:
         ),
         (
             "name: DESIGN\n    to: [TESTING]\n    automatik: on_claim",
-            "line 5: phase DESIGN has `automatik`, which is not known there; did you mean automatic?",
+            "line 5: phase DESIGN has `automatik`, which is not allowed there; did you mean automatic?",
         ),
         ("name: DESIGN", "line 3: phase DESIGN lacks `to`"),
         (
             "name: DESIGN\n    to: TESTING",
-            'line 4: `to` of phase DESIGN must be a list, and is "TESTING"',
+            'line 4: `to` of phase DESIGN must be a list, but is "TESTING"',
         ),
         (
             "name: design\n    to: [TESTING]",
-            'line 3: `name` of phase design is "design"; it must be capital letters, digits and _, a letter '
-            "first, like IN_REVIEW",
+            'line 3: `name` of phase design is "design"; it must be capital letters, digits and _, first a '
+            "letter, such as IN_REVIEW",
         ),
         (
             "name: BLOCKED\n    to: [TESTING]",
-            'line 3: `name` of phase BLOCKED is "BLOCKED", a phase that every workflow has without naming it',
+            'line 3: `name` of phase BLOCKED is "BLOCKED", which every workflow has anyway; remove it',
         ),
         (
             "name: DESIGN\n    to: [TESTING]\n    gate:\n      - {check: min_coverag, percent: 80}",
-            "line 6: check 1 of phase DESIGN is min_coverag, which is no check; did you mean min_coverage?",
+            "line 6: check 1 of phase DESIGN is min_coverag, which is not a check; did you mean min_coverage?",
         ),
         (
             "name: DESIGN\n    to: [TESTING]\n    gate:\n      - {check: min_coverage, percent: high}",
             "line 6: `percent` of check 1 of phase DESIGN must be a number,"
-            ' and is "high" (check min_coverage)',
+            ' but is "high" (check min_coverage)',
         ),
         (
             "name: DESIGN\n    to: [TESTING]\n    tasks:\n      - title: a\n        timeout_s: 0",
-            "line 7: `timeout_s` of task 1 of phase DESIGN is 0; the least is 1",
+            "line 7: `timeout_s` of task 1 of phase DESIGN is 0, but must be at least 1",
         ),
         (
             "name: DESIGN\n    to: [TESTING]\n    tasks:\n      - {title: a, ref: one}\n      - {title: b,"
             " needs: [onne]}",
-            "line 7: task 2 of phase DESIGN needs onne, which is no ref of a task before it;"
-            " did you mean one?",
+            "line 7: task 2 of phase DESIGN needs onne, but no earlier task has this ref; did you mean one?",
         ),
     ],
 )
@@ -83,7 +82,7 @@ def test_faults_are_told_in_the_order_of_their_lines():
 
 
 def test_a_text_that_is_no_yaml_says_where():
-    assert faults(f"{START}  - name: [DESIGN\n{REST}")[0].startswith("not readable as YAML: line 4: ")
+    assert faults(f"{START}  - name: [DESIGN\n{REST}")[0].startswith("not valid YAML: line 4: ")
 
 
 @pytest.mark.parametrize(

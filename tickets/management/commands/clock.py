@@ -1,4 +1,4 @@
-"""`manage.py clock`: the sweeps. Any number may be started; one runs, the others stand by."""
+"""`manage.py clock`: runs the sweeps. If several are started, one runs and the others stand by."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ from tickets.runtime.clock import Clock
 
 class Command(BaseCommand):
     help = (
-        "Run the sweeps: give back lapsed leases, make due tasks ready, move tickets on. A second"
-        " one stands by."
+        "Run the sweeps: end lapsed claims, make due tasks ready, move tickets on. A second clock stands by."
     )
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
         clock = Clock(ready=report_ready)
-        # SIGINT too: a shell without job control starts what runs in the background with it ignored
+        # SIGINT too: a shell without job control starts background commands with SIGINT ignored
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, clock.end)
         clock.run()

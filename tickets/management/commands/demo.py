@@ -1,4 +1,4 @@
-"""`manage.py demo`: what `up --demo` runs beside the others."""
+"""`manage.py demo`: the process that `up --demo` adds."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ PATIENCE_S = 60.0
 
 class Command(commands.Command):
     help = (
-        "Make the project DEMO, whose tickets workers of this machine take from BACKLOG to DONE."
-        " What is there already stays as it is."
+        "Create the project DEMO. Workers on this machine take its tickets from BACKLOG to DONE."
+        " What exists already is not changed."
     )
 
     def act(self, **_: Any) -> commands.Document:
@@ -37,7 +37,7 @@ class Command(commands.Command):
                     "open": project.tickets.unfinished().count(),
                     "repository": project.repository,
                 }
-            except (OperationalError, InterfaceError):  # it is started again
+            except (OperationalError, InterfaceError):  # the supervisor starts it again
                 lost_at = min(lost_at, time.monotonic())
                 if time.monotonic() > lost_at + PATIENCE_S:
                     raise
@@ -48,7 +48,7 @@ class Command(commands.Command):
         left = document["open"]
         state = f"{left} of them {'is' if left == 1 else 'are'} open" if left else "the demo has ended"
         self.stdout.write(
-            "{project} is there, with {tickets} tickets: {state}. Their code is in {repository}.".format(
+            "{project} has {tickets} tickets: {state}. Their code is in {repository}.".format(
                 **document, state=state
             )
         )

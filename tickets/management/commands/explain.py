@@ -11,17 +11,17 @@ from omoi_site import commands, spoken
 from omoi_site.errors import NotFound
 from tickets.models import Task, Ticket
 
-ADDRESSED = ("operator", "agent")  # what a remedy speaks to; a task, a ticket and the clock read nothing
+ADDRESSED = ("operator", "agent")  # readers of a remedy; a task, a ticket and the clock read nothing
 
 
 class Command(commands.Command):
-    help = "Say why a ticket or task does not move, who must act, and what would help."
+    help = "Say why a ticket or task is not moving, who must act, and what would help."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "key",
             metavar="KEY",
-            help="a ticket's (OMO-142), a task's (OMO-142.17), or the id an imported one had (bd-42)",
+            help="a ticket (OMO-142), a task (OMO-142.17), or the id of an imported one (bd-42)",
         )
 
     def act(self, *, key: str, **_: Any) -> commands.Document:
@@ -31,7 +31,7 @@ class Command(commands.Command):
         if not number:
             raise NotFound(
                 f"there is no ticket {key}",
-                next_action="Find its key on the board, which also finds it by words of its title.",
+                next_action="Look for its key on the board; you can search there for words of its title.",
             )
         task = (
             Task.objects.filter(ticket_key=key, pk=int(number)).first()
@@ -41,7 +41,7 @@ class Command(commands.Command):
         if task is None:
             raise NotFound(
                 f"there is no task {key}.{number}",
-                next_action=f"Run `python3 manage.py explain {key}`: it names the open tasks of that ticket.",
+                next_action=f"Run `python3 manage.py explain {key}` for the open tasks of that ticket.",
             )
         return {"key": task.key, "state": task.state, **Task.objects.explanations([task.pk])[task.pk]}
 

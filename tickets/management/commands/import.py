@@ -19,8 +19,8 @@ SHOWN = 50  # edges, changes and warnings; --json lists all
 
 class Command(commands.Command):
     help = (
-        "Import the work of another tool. What was imported before stays as it is,"
-        " so a second import adds only what is new."
+        "Import the work of another tool. What was imported before is not changed;"
+        " a second import adds only what is new."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -30,15 +30,15 @@ class Command(commands.Command):
             choices=list(interchange.FORMATS),
             help=f"one of {', '.join(interchange.FORMATS)}",
         )
-        parser.add_argument("file", metavar="FILE", help="`-` is standard input")
-        parser.add_argument("--project", required=True, metavar="KEY", help="made when it is missing")
+        parser.add_argument("file", metavar="FILE", help="`-` reads standard input")
+        parser.add_argument("--project", required=True, metavar="KEY", help="created if it does not exist")
         parser.add_argument(
             "--workflow",
             default="",
             metavar="NAME",
             help=f"the workflow its tickets follow ({interchange.WORKFLOW})",
         )
-        parser.add_argument("--dry-run", action="store_true", help="check and report, and change nothing")
+        parser.add_argument("--dry-run", action="store_true", help="check and report, but change nothing")
 
     def act(self, *, format: str, file: str, project: str, **how: Any) -> commands.Document:
         with commands.opened(file) as source:
@@ -62,27 +62,27 @@ class Command(commands.Command):
         if tickets["new"]:
             kinds = ", ".join(f"{count} {why.replace('_', ' ')}" for why, count in report["paused"].items())
             say(
-                f"Ready to be claimed: {many(report['ready'], 'task')}."
+                f"Ready to claim: {many(report['ready'], 'task')}."
                 f" Paused until somebody resumes them: {many(sum(report['paused'].values()), 'ticket')}"
                 f"{f' ({kinds})' if kinds else ''}."
             )
         if skipped["rows"]:
             kinds = ", ".join(f"{count} {kind}" for kind, count in skipped["rows"].items())
-            say(f"Left out: {many(sum(skipped['rows'].values()), 'row')} without work: {kinds}.")
-        self.edges(skipped, "Left out", "deleted or without work")
+            say(f"Left out: {many(sum(skipped['rows'].values()), 'row')} that are not work: {kinds}.")
+        self.edges(skipped, "Left out", "deleted or not work")
         self.edges(report["awaited"], "Waiting", "not imported yet")
         if report["closed"]:
-            say(f"Completed: {many(report['closed'], 'edge')} whose other end is here now.")
+            say(f"Completed: {many(report['closed'], 'edge')} whose other end is now imported.")
         if report["left_out"]:
             say(
-                "Fields not taken over: "
+                "Fields not imported: "
                 + ", ".join(f"{name} ({count})" for name, count in report["left_out"].items())
                 + "."
             )
         if report["changed"]:
             say(
-                f"Changed in the file since: {many(tickets['changed'], 'ticket')}; they stay as they are"
-                " here."
+                f"Changed in the file since: {many(tickets['changed'], 'ticket')}. They were not"
+                " updated here."
             )
             self.some(
                 f"{changed['ticket']} ({changed['id']}): {', '.join(changed['fields'])}"
@@ -115,7 +115,7 @@ def many(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 
-@sql.atomic  # a project made for an import that is refused, or only tried, goes with it
+@sql.atomic  # a project created for a refused import or a dry run is rolled back too
 def import_file(
     parsed: interchange.Parsed, key: str, workflow: str, dry_run: bool, watch: Callable[[int], None]
 ) -> commands.Document:

@@ -14,19 +14,17 @@ class Command(commands.Command):
     help = "Make projects."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        create = self.verbs(parser)("create", act=self.create, show=self.created, help="Make a project.")
+        create = self.verbs(parser)("create", act=self.create, show=self.created, help="Create a project.")
         create.add_argument(
             "key", metavar="KEY", help="2 to 10 capital letters and digits; its tickets are KEY-1, KEY-2, …"
         )
-        create.add_argument("--name", default="", help="what people call it (the key)")
-        create.add_argument(
-            "--repository", default="", metavar="URL", help="the git repository its work is about"
-        )
+        create.add_argument("--name", default="", help="its name for people (default: the key)")
+        create.add_argument("--repository", default="", metavar="URL", help="the git repository of its work")
         create.add_argument(
             "--workflow",
             default="",
             metavar="NAME",
-            help="the workflow new tickets follow (the built-in one)",
+            help="the workflow of new tickets (default: the built-in one)",
         )
         create.add_argument(
             "--allow-workflow",
@@ -34,7 +32,7 @@ class Command(commands.Command):
             action="append",
             default=[],
             metavar="NAME",
-            help="another workflow its tickets may follow; any number",
+            help="another workflow that its tickets may follow; repeat for more",
         )
 
         create.add_argument(
@@ -43,7 +41,7 @@ class Command(commands.Command):
             action="append",
             default=[],
             metavar="NAME",
-            help="a profile its tasks may run; any number",
+            help="a profile that its tasks may name; repeat for more",
         )
 
     def create(self, *, key: str, **given: Any) -> commands.Document:
@@ -54,4 +52,4 @@ class Command(commands.Command):
         return {"key": project.key, **project.settings()}
 
     def created(self, project: commands.Document) -> None:
-        self.stdout.write(f"Made project {project['key']}.")
+        self.stdout.write(f"Created project {project['key']}.")

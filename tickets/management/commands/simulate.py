@@ -23,14 +23,14 @@ MOST_AGENTS = 100
 
 
 class NotSure(OmoiError):
-    """Simulated agents would touch what may be real."""
+    """Simulated agents might change real work."""
 
     code = "not_sure"
-    title = "This may not be a place to simulate in"
+    title = "This may be a real project"
 
 
 class NoServer(OmoiError):
-    """No server to work against."""
+    """No server is running."""
 
     code = "not_running"
     status = 503
@@ -40,8 +40,8 @@ class NoServer(OmoiError):
 
 class Command(commands.Command):
     help = (
-        "Let scripted agents work every open task of a project over HTTP, and check by the journal that each"
-        " was done once and in order."
+        "Let scripted agents do every open task of a project over HTTP. Then check in the journal that"
+        " each was done once and in order."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -51,7 +51,7 @@ class Command(commands.Command):
             type=count(1, MOST_AGENTS),
             default=8,
             metavar="N",
-            help="processes, each one agent (8)",
+            help="number of processes, each one agent (8)",
         )
         parser.add_argument(
             "--work-ms",
@@ -64,25 +64,25 @@ class Command(commands.Command):
             "--speed",
             type=factor,
             metavar="X",
-            help="imported tasks take as long as where they ran before, X times as fast",
+            help="imported tasks take as long as they once ran, divided by X",
         )
         parser.add_argument(
             "--chaos",
             action="store_true",
-            help="kill -9 web, worker and clock processes of this server meanwhile",
+            help="meanwhile, kill -9 web, worker and clock processes of this server",
         )
         parser.add_argument(
             "--kills",
             type=count(1, 10_000),
             metavar="N",
-            help="how many, spread over the work (20 with --chaos)",
+            help="number of kills, spread over the work (20 with --chaos)",
         )
         parser.add_argument(
             "--limit-s",
             type=count(1, 864_000),
             default=600,
             metavar="S",
-            help="give up after so many seconds (600)",
+            help="stop after so many seconds (600)",
         )
         parser.add_argument(
             "--url", default="", help="address of a server that `up` did not start here; needs --sure"
@@ -90,7 +90,7 @@ class Command(commands.Command):
         parser.add_argument(
             "--sure",
             action="store_true",
-            help="also where others have worked, or on a server not started by `up` here",
+            help="allow a project where others have worked, or a server not started by `up` here",
         )
 
     def act(
@@ -104,7 +104,7 @@ class Command(commands.Command):
     ) -> commands.Document:
         kills, limit_s, work_s = options["kills"], options["limit_s"], options["work_ms"] / 1000
         if kills and not chaos:
-            raise CommandError("--kills goes with --chaos", returncode=2)
+            raise CommandError("--kills needs --chaos", returncode=2)
         target = self.project(project, sure=sure)
         url = self.address(url.rstrip("/"), chaos=chaos, sure=sure)
         before = take_snapshot(target)
@@ -121,20 +121,18 @@ class Command(commands.Command):
             retire_agents([agent for agent, _ in agents])
 
     def address(self, url: str, *, chaos: bool, sure: bool) -> str:
-        """Where the server listens, if simulated agents may work there."""
+        """The server's address, if simulated agents may work there."""
         own = find_server(settings.OMOI_HOME)
         if own and url in ("", own.url):
             return own.url
         if chaos:
-            raise NoServer(
-                f"--chaos kills processes of a server started by `up`, and none runs in {settings.OMOI_HOME}"
-            )
+            raise NoServer(f"--chaos needs a server started by `up`, and none runs in {settings.OMOI_HOME}")
         if not url:
             raise NoServer(f"No server runs in {settings.OMOI_HOME}")
         if not sure:
             raise NotSure(
                 f"The server at {url} was not started by `up` in {settings.OMOI_HOME}",
-                next_action="If you mean it, say so with --sure.",
+                next_action="To go on anyway, add --sure.",
             )
         return url
 
@@ -144,13 +142,13 @@ class Command(commands.Command):
         if project is None:
             raise NotFound(
                 f"there is no project {key}",
-                next_action=f"Make it with `python3 manage.py projects create {key}`, or import one.",
+                next_action=f"Create it with `python3 manage.py projects create {key}`, or import one.",
             )
         if not sure and (others := other_claimers(project)):
             raise NotSure(
-                f"Others work in {key} ({', '.join(map(spoken.actor, others[:3]))}),"
+                f"Others have worked in {key} ({', '.join(map(spoken.actor, others[:3]))}),"
                 " and simulated agents would complete their open tasks",
-                next_action="If you mean it, say so with --sure.",
+                next_action="To go on anyway, add --sure.",
             )
         return project
 
@@ -165,9 +163,8 @@ class Command(commands.Command):
         self.stdout.write(summary.format(**document))
         if document["held"]:
             self.stdout.write(
-                f"Left aside: {document['held']} open task{'' if document['held'] == 1 else 's'} held by a"
-                " pause,"
-                " a person or a later date, or that need such a task."
+                f"Not done: {document['held']} open task{'' if document['held'] == 1 else 's'} that are held"
+                " by a pause, a person or a later date, or that need such a task."
             )
         ms, bound = document["claim_ms"], document["bound_s"]
         if ms["p50"] is not None:
@@ -186,7 +183,7 @@ class Command(commands.Command):
         for fault in document["faults"][:20]:
             self.stdout.write(f"  {fault}", self.style.ERROR)
         if document["ended"]:
-            self.stderr.write(f"Ended early: {document['ended']}.")
+            self.stderr.write(f"Stopped early: {document['ended']}.")
 
 
 def count(least: int, most: int) -> Any:

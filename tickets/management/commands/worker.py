@@ -1,4 +1,4 @@
-"""`manage.py worker`: carries out tasks that have a profile; any number, on any machine."""
+"""`manage.py worker`: runs tasks that have a profile. Start any number, on any machine."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from tickets.runtime.worker import Worker
 
 log = logging.getLogger(__name__)
 STOPPING_S = 4.0
-LISTENERS = 2  # threads that take messages; the work itself has threads of its own
+LISTENERS = 2  # threads that take messages; tasks run in other threads
 
 
 class Command(OurCommand):
-    help = (
-        "Carry out tasks that have a profile, and what the broker's messages ask for,"
-        " until Ctrl-C or SIGTERM."
-    )
+    help = "Run tasks that have a profile, and handle the broker's messages, until Ctrl-C or SIGTERM."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--name", default="", help="the agent it works as; by default this host and the first free number"
+            "--name", default="", help="its name as an agent; by default this host with the first free number"
         )
         parser.add_argument(
-            "--threads", type=int, default=settings.WORKER_CONCURRENCY, help="how many tasks at the same time"
+            "--threads",
+            type=int,
+            default=settings.WORKER_CONCURRENCY,
+            help="how many tasks to run at once",
         )
 
         parser.add_argument(
-            "--capability", action="append", default=[], help="a word that tasks ask for; may be given again"
+            "--capability", action="append", default=[], help="a capability that tasks need; repeat for more"
         )
 
     def act(self, *, name: str, threads: int, capability: list[str], **_: Any) -> Document:
@@ -53,7 +53,7 @@ class Command(OurCommand):
         worker.run()
         stopping = threading.Thread(target=stop, args=(listening,), daemon=True)
         stopping.start()
-        stopping.join(STOPPING_S)  # a broker that is away would keep it for minutes
+        stopping.join(STOPPING_S)  # if the broker is away, this would take minutes
         return {"name": worker.name, "done": worker.done}
 
     def show(self, document: Document) -> None:

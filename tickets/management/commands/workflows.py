@@ -16,11 +16,11 @@ class Command(commands.Command):
     def add_arguments(self, parser: CommandParser) -> None:
         add = self.verbs(parser)
         for verb, act, help in (
-            ("check", self.check_file, "list all faults of a document, and change nothing"),
-            ("install", self.install, "store a document; tickets opened from then on follow it"),
+            ("check", self.check_file, "list all faults of a document; change nothing"),
+            ("install", self.install, "store a document; new tickets follow it"),
         ):
             add(verb, act=act, show=self.show, help=help).add_argument(
-                "file", metavar="FILE", help="YAML or JSON; `-` is standard input"
+                "file", metavar="FILE", help="YAML or JSON; `-` reads standard input"
             )
 
     def check_file(self, *, file: str, **_: Any) -> commands.Document:
