@@ -54,7 +54,7 @@ class Migration(migrations.Migration):
             field=models.BooleanField(
                 default=False,
                 editable=False,
-                help_text="a worker claims only tasks with a profile; other agents claim only tasks without one",
+                help_text="a worker claims only tasks with a profile; others only tasks without",
             ),
         ),
         migrations.AlterField(

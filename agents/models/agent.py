@@ -213,7 +213,7 @@ class Agent(FSMModelMixin, Versioned):
     runs_profiles = models.BooleanField(
         default=False,
         editable=False,
-        help_text="a worker claims only tasks with a profile; other agents claim only tasks without one",
+        help_text="a worker claims only tasks with a profile; others only tasks without",
     )
     sees_all = models.BooleanField(default=False, editable=False)
     grants = models.BigIntegerField(

@@ -1,4 +1,4 @@
-"""Reply: the stored answer to a request with an Idempotency-Key; the same request later gets the same answer."""
+"""Reply: the stored answer to a request with an Idempotency-Key. A repeated request gets the same answer."""
 
 from __future__ import annotations
 

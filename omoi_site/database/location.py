@@ -12,14 +12,16 @@ from omoi_site.setup import paths, secrets
 
 
 class BadAddress(OmoiError):
-    """DATABASE_URL cannot be parsed. The message never repeats it, because it contains a password."""
+    """DATABASE_URL cannot be parsed. The message never quotes it, because it has a password."""
 
     code = "bad_database_url"
     title = "DATABASE_URL is not a PostgreSQL address"
 
 
 def database(home: Path) -> dict[str, Any]:
-    """Django's settings of the database: DATABASE_URL, else the embedded server of `home`. Raises BadAddress."""
+    """Django's settings of the database: DATABASE_URL, else the embedded server of `home`. Raises
+    BadAddress.
+    """
     described = {
         "ENGINE": "omoi_site.database.backend",
         "CONN_MAX_AGE": None,

@@ -70,7 +70,7 @@ class Threads:
             thread.start()
 
     def run(self, call: Callable[..., Any], *args: Any) -> Turn:
-        """Run `call(*args)` and return its answer, to be awaited. Raises Busy if too many calls wait already."""
+        """Run `call(*args)` and return its answer, to be awaited. Raises Busy if too many calls wait."""
         if self.busy >= self.room:
             raise Busy()
         turn = Turn(loop=asyncio.get_running_loop())

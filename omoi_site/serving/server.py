@@ -214,7 +214,7 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
     def sweep(self) -> None:
-        """Drop connections that were already closing at the last sweep: their clients do not read the rest."""
+        """Drop connections that were already closing at the last sweep: their clients do not read."""
         closing: set[Any] = {
             connection for connection in self.server_state.connections if connection.transport.is_closing()
         }

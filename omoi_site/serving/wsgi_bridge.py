@@ -248,7 +248,7 @@ class Bridge:
                 await put_when_taken(send, message)
 
     async def refuse(self, scope: Scope, send: Send, error: OmoiError, unread: Receive | None = None) -> None:
-        """Answer with an error of the server itself. `unread` receives the rest of a body that was not read."""
+        """Answer with an error of the server itself. `unread` receives the rest of an unread body."""
         accept = next((value for name, value in scope["headers"] if name == b"accept"), b"")
         headers, text = refusal(error, page=for_a_person(scope["path"], accept))
         late = isinstance(error, Stalled)  # its time is over: wait only for what is on its way

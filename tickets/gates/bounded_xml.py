@@ -28,7 +28,7 @@ class TooSlow(Exception):
 
 
 class Budget:
-    """The CPU time of the thread that a reading may use. Waiting for other files or for a CPU does not count."""
+    """The CPU time that a reading may use in its thread. Waiting does not count."""
 
     def __init__(self) -> None:
         self._end = time.thread_time() + SECONDS

@@ -63,7 +63,7 @@ class Tests:
 
 @dataclass
 class _Suite:
-    """A suite during reading: its stated totals, and what was counted in it; `direct` excludes nested suites."""
+    """A suite during reading: its stated totals, and its counts; `direct` excludes nested suites."""
 
     name: str
     tests: int | None = None

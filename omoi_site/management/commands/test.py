@@ -30,7 +30,7 @@ class Command(BaseCommand):
         self.run_pytest([*(["--full"] if full else []), *pytest])
 
     def run_pytest(self, arguments: Sequence[str]) -> None:
-        """Replace this process by pytest, so that nothing of it, above all its settings, affects the tests."""
+        """Replace this process by pytest, so that its settings do not affect the tests."""
         words = [word for word in arguments if word != "--full"]
         if "--full" not in arguments and not any(word.startswith("-m") for word in words):
             words = ["-m", "not full", *words]

@@ -54,7 +54,8 @@ def faults(text: str) -> list[str]:
         ),
         (
             "name: DESIGN\n    to: [TESTING]\n    gate:\n      - {check: min_coverag, percent: 80}",
-            "line 6: check 1 of phase DESIGN is min_coverag, which is not a check; did you mean min_coverage?",
+            "line 6: check 1 of phase DESIGN is min_coverag, which is not a check;"
+            " did you mean min_coverage?",
         ),
         (
             "name: DESIGN\n    to: [TESTING]\n    gate:\n      - {check: min_coverage, percent: high}",
