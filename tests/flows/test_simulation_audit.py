@@ -8,7 +8,7 @@ from agents.models import Event
 from omoi_site.database import sql
 from tests.factories import complete, fail, lapse
 from tickets.models import Edge, Need, Task, TaskSpec
-from tickets.models.task.spec import NeedSpec
+from tickets.models.task.task_spec import NeedSpec
 from tickets.simulation.audit import audit, take_snapshot
 from tickets.simulation.list_schedule import list_schedule
 
@@ -139,7 +139,7 @@ def test_any_one_need_is_enough_where_the_task_says_so(project, ticket, ada, ope
         (range(3), [(0, 1), (1, 2)], 8, 3),
         (range(4), [(0, 1), (1, 2)], 2, 3),  # the chain goes first, the fourth beside it
         (range(2), [(7, 0)], 1, 2),  # a need outside has ended
-        (range(3), [(0, 1), (1, 0)], 1, 1),  # a circle never starts
+        (range(3), [(0, 1), (1, 0)], 1, 1),  # a cycle never starts
         ([], [], 8, 0),
     ],
 )

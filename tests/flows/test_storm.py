@@ -20,7 +20,7 @@ from tests.support.concurrency import race
 from tests.support.wait import until
 from tests.support.web_process import Web
 from tickets.models import Task, TaskSpec, TicketSpec, Workflow
-from tickets.models.task.audit import WRONG_NEEDS
+from tickets.models.task.recheck import WRONG_NEEDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -152,7 +152,7 @@ def test_a_claim_whose_holder_is_silent_can_be_claimed_within_its_lease_and_six_
 def test_threads_that_settle_neighbours_with_a_shared_child_free_it_once(ticket, project, operator):
     """Twelve parents end at once: the child is ready when the last has, and told so once."""
     from tests.factories import complete
-    from tickets.models.task.spec import NeedSpec
+    from tickets.models.task.task_spec import NeedSpec
 
     agents = [
         Agent.objects.register(AgentSpec(f"agent-{n}"), projects=[project], by=operator) for n in range(12)

@@ -38,12 +38,12 @@ def test_imports_go_down_only():
     passes(PROGRAMS / "lint-imports", "--no-cache")
 
 
-def test_no_modules_import_each_other_in_a_circle():
+def test_no_modules_import_each_other_in_a_cycle():
     house = grimp.build_graph(*ROOMS, cache_dir=None)
 
     TopologicalSorter(
         {module: house.find_modules_directly_imported_by(module) for module in house.modules}
-    ).prepare()  # names the circle
+    ).prepare()  # names the cycle
 
 
 def product() -> Iterator[tuple[str, ast.Module, list[str]]]:

@@ -22,7 +22,7 @@ from omoi_site.admin_base import (
 from tickets.admin.filters import PhaseFilter
 from tickets.models import PhaseMove, Ticket, TicketSpec
 from tickets.models.ticket.fields import BlockedClass
-from tickets.models.ticket.options import MOVES, options
+from tickets.models.ticket.transition_options import MOVES, options
 from tickets.workflows.document import BLOCKED, CANCELLED
 
 

@@ -12,7 +12,7 @@ from agents.api.parsing import Shape
 from omoi_site.errors import Faults
 from tickets.api.fields import PhaseField, PriorityField, number
 from tickets.models import Need, Task, TaskSpec
-from tickets.models.task.spec import NeedSpec
+from tickets.models.task.task_spec import NeedSpec
 
 ENDS, POLICIES = Need.When.values, Need.OnFailure.values
 NAME = 100  # characters of a ref

@@ -24,8 +24,8 @@ from tickets.api.new_tasks import TaskIn, specs
 from tickets.api.tasks import ExplainOut
 from tickets.models import Link, Task, Ticket, TicketSpec
 from tickets.models.ticket.fields import BlockedClass
-from tickets.models.ticket.left_phases import FOLLOW_UP
-from tickets.models.ticket.options import options
+from tickets.models.ticket.past_phases import FOLLOW_UP
+from tickets.models.ticket.transition_options import options
 
 
 class WorkflowRef(serializers.Serializer):

@@ -29,12 +29,12 @@ class Report:
             for edge, first in self.result.further
         )
         finished = (
-            f"finished issues that block each other; nothing was changed: {' -> '.join(circle[:20])}"
-            for circle in self.result.circles
+            f"finished issues that block each other; nothing was changed: {' -> '.join(cycle[:20])}"
+            for cycle in self.result.cycles
         )
         dropped = self.result.dropped
         family = (
-            [f"waits between parents and children, that would form a circle, left out: {dropped}"]
+            [f"waits between parents and children, that would form a cycle, left out: {dropped}"]
             if dropped
             else []
         )

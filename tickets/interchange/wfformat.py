@@ -26,7 +26,7 @@ from omoi_site.errors import Invalid, Malformed, TooLarge
 from tickets.interchange.backlog import refuse_cycles
 from tickets.interchange.json_lines import DEPTH, LIMIT, TOO_LARGE, Faults, deeper
 from tickets.models import ImportResult, Need, Task, TaskSpec, Ticket, TicketSpec, Workflow
-from tickets.models.task.spec import NeedSpec
+from tickets.models.task.task_spec import NeedSpec
 
 MOST = 20_000
 TITLE, KIND = field_limits.longest(Ticket, "title"), field_limits.longest(Task, "kind")

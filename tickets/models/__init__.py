@@ -2,7 +2,7 @@
 
 from agents.models import AgentUnavailable
 from tickets.models.claim.claim import CapacityFull, Claim
-from tickets.models.claim.held import ClaimLost
+from tickets.models.claim.fence import ClaimLost
 from tickets.models.claim.outcome import Outcome, Settlement
 from tickets.models.claim.workload import Match, fleet
 from tickets.models.gate.artifact import Artifact
@@ -14,16 +14,16 @@ from tickets.models.task.counts import Tally
 from tickets.models.task.intervene import NotReady
 from tickets.models.task.lane import Lane
 from tickets.models.task.need import Cycle, Edge, Need
-from tickets.models.task.spec import TaskSpec
 from tickets.models.task.task import Task
+from tickets.models.task.task_spec import TaskSpec
 from tickets.models.ticket.awaited import Awaited, Relation
 from tickets.models.ticket.backlog import Backlog, ImportResult, Item, RelationKinds
 from tickets.models.ticket.comment import Comment, NewComment
 from tickets.models.ticket.fields import BlockedClass, Priority, TransitionNotAllowed
 from tickets.models.ticket.history import PhaseMove
 from tickets.models.ticket.link import Link
-from tickets.models.ticket.spec import TicketSpec
 from tickets.models.ticket.ticket import Ticket
+from tickets.models.ticket.ticket_spec import TicketSpec
 from tickets.models.workflow import UnknownWorkflow, Workflow, WorkflowPhase
 
 __all__ = [

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from django.db import models
 
 from omoi_site.database import sql
-from tickets.models.explain.conditions import ABSENT_SINCE
+from tickets.models.explain.sql_fragments import ABSENT_SINCE
 
 # the row of the loop itself: claims run some sweeps too, so their rows do not tell whether a clock runs
 CLOCK = "clock"

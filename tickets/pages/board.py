@@ -19,9 +19,9 @@ from agents.models import Project
 from omoi_site.database import sql
 from tickets.demo import workspace
 from tickets.models import Tally, Task, Ticket, Workflow
-from tickets.models.explain.tickets import Attention
+from tickets.models.explain.ticket_explanation import Attention
 from tickets.models.ticket.fields import Priority
-from tickets.pages.causes import Cause, SharedCause, causes_of, shared_causes
+from tickets.pages.cause_display import Cause, SharedCause, causes_of, shared_causes
 from tickets.workflows.document import BLOCKED, CANCELLED, Plan
 
 PAGE = 50  # cards a column shows at first

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from omoi_site.templatetags.omoi import short
 from tickets.models import Need, Task
-from tickets.models.task import conditions
+from tickets.models.task import readiness
 from tickets.pages.graph_layout import Drawing, drawn
 from tickets.templatetags.tickets import TASK
 
@@ -143,7 +143,7 @@ class Graph:
         parent, child = self.tasks[need.parent_id], self.tasks[need.child_id]
         if parent.state in ("pending", "claimed"):
             return "bad" if parent.unsatisfiable else ""
-        met = conditions.met(need.on_end, need.on_failure, parent.state)
+        met = readiness.met(need.on_end, need.on_failure, parent.state)
         return "ok" if met else "bad" if child.state in ("pending", "cancelled") else ""
 
 

@@ -36,7 +36,7 @@ class Drawing:
 
 
 def drawn(nodes: Sequence[Node], edges: Iterable[tuple[Node, Node]]) -> Drawing:
-    """Lay these nodes out; raises ValueError when the edges close a circle."""
+    """Lay these nodes out; raises ValueError when the edges close a cycle."""
     if not nodes:
         return Drawing()
     layout = Layout(nodes, list(dict.fromkeys(edges)))
@@ -101,7 +101,7 @@ class Layout:
                 if not left[child]:
                     free.append(child)
         if len(layer) != len(self.nodes):
-            raise ValueError("the edges close a circle")
+            raise ValueError("the edges close a cycle")
         for node in self.nodes:
             if self.after[node] and not self.before[node]:
                 layer[node] = min(layer[child] for child in self.after[node]) - 1

@@ -12,10 +12,10 @@ from django.db.models import Case, IntegerField, Value, When
 
 from agents.models import Agent
 from tickets.models import Need, Tally, Task, Ticket
-from tickets.models.explain.tickets import own
-from tickets.models.task.conditions import READY_Q
+from tickets.models.explain.ticket_explanation import own
+from tickets.models.task.readiness import READY_Q
 from tickets.pages.actions import Action
-from tickets.pages.causes import causes_to_show
+from tickets.pages.cause_display import causes_to_show
 from tickets.pages.graph import MOST, Graph
 
 ROWS = 100  # of the list, at first

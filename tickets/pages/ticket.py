@@ -14,7 +14,7 @@ from tickets.models import Artifact, Link, PhaseMove, Tally, Task, Ticket
 from tickets.pages import actions
 from tickets.pages.actions import Action
 from tickets.pages.actions.action import Permissions
-from tickets.pages.causes import STALLED, Cause, causes_to_show
+from tickets.pages.cause_display import STALLED, Cause, causes_to_show
 from tickets.pages.comments import Comments
 from tickets.pages.gate_checklist import Gate, Row, gate_of, who_and_when
 from tickets.pages.history import History

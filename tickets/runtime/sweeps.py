@@ -17,7 +17,7 @@ from omoi_site.database import sql
 from tickets.models import Task, Ticket
 from tickets.models.claim.lease import BATCH
 from tickets.models.sweep_run import CLOCK
-from tickets.models.task.conditions import READY
+from tickets.models.task.readiness import READY
 
 SILENT_S = 15.0
 

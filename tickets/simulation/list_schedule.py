@@ -12,7 +12,7 @@ def list_schedule(work: Mapping[int, float], needs: Iterable[tuple[int, int]], a
     child), the longest tail first.
 
     Graham's list schedule with the critical path as its list. A need on a task outside of `work` is met
-    already. What waits in a circle, and behind it, is left out.
+    already. What waits in a cycle, and behind it, is left out.
     """
     children: dict[int, list[int]] = defaultdict(list)
     waits = dict.fromkeys(work, 0)

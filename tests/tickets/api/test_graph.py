@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.support.api_client import api_of
 from tickets.models import Edge, Need, Task, TaskSpec, Ticket, TicketSpec
-from tickets.models.task.spec import NeedSpec
+from tickets.models.task.task_spec import NeedSpec
 
 pytestmark = pytest.mark.django_db
 

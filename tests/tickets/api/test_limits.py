@@ -190,7 +190,7 @@ def test_a_cycle_with_what_is_here_is_told_by_ids_of_the_backlog(project):
     assert set(refused.value.more["cycle"]) == {"bd-1", "bd-2", "bd-3"}
 
 
-def test_a_circle_of_parents_is_told_by_ids_of_the_backlog(project):
+def test_a_cycle_of_parents_is_told_by_ids_of_the_backlog(project):
     import_issues(project, issue("bd-1", ("parent-child", "bd-2")), issue("bd-2"))
     with pytest.raises(Cycle) as refused:
         import_issues(

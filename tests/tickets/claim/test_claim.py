@@ -6,7 +6,7 @@ import pytest
 
 from tests.factories import complete, fail, holder_of, lapse
 from tickets.models import CapacityFull, ClaimLost, Edge, Need, Task, TaskSpec, Ticket, TicketSpec
-from tickets.models.task.spec import NeedSpec
+from tickets.models.task.task_spec import NeedSpec
 
 pytestmark = pytest.mark.django_db
 

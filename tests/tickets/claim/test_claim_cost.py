@@ -14,7 +14,7 @@ from tickets.models import Edge, Need, Outcome, Task
 from tickets.models.claim.claim import BRIEF, CLAIM
 from tickets.models.claim.lease import RENEW
 from tickets.models.claim.settle import SETTLE
-from tickets.models.task.readiness import DECIDE
+from tickets.models.task.open_needs import DECIDE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -32,9 +32,9 @@ from tickets.models import (
     Workflow,
 )
 from tickets.models.claim import claim
-from tickets.models.task import create, need, readiness
-from tickets.models.task.audit import WRONG_NEEDS
-from tickets.models.task.spec import NeedSpec
+from tickets.models.task import create, need, open_needs
+from tickets.models.task.recheck import WRONG_NEEDS
+from tickets.models.task.task_spec import NeedSpec
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -106,7 +106,7 @@ def test_an_edge_that_closes_a_cycle_sees_the_one_before_it(two_chains, monkeypa
             second.answer()
     else:
         second.answer()
-        with pytest.raises(Cycle):  # any further edge finds the circle closed
+        with pytest.raises(Cycle):  # any further edge finds the cycle closed
             connect(three, one)
 
 
@@ -131,7 +131,7 @@ def test_a_need_added_first_is_seen_by_the_end_of_its_parent(
     [held] = Task.objects.claim(by=ada)
     if not locked:
         monkeypatch.setattr(need, "sql", Unlocked("FOR NO KEY UPDATE"))
-        monkeypatch.setattr(readiness, "sql", Unlocked(" ORDER BY id FOR NO KEY UPDATE"))
+        monkeypatch.setattr(open_needs, "sql", Unlocked(" ORDER BY id FOR NO KEY UPDATE"))
 
     with meanwhile(lambda: complete(held, by=ada), waits=locked) as end:
         connect(task, child)

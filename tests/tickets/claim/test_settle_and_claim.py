@@ -158,7 +158,7 @@ def test_the_same_act_at_the_same_time_grants_once(three, ada):
 
 
 def test_it_meets_an_agent_that_is_retired_meanwhile(three, ada, operator):
-    """Both lock the agent before its tasks: neither waits for the other in a circle."""
+    """Both lock the agent before its tasks: neither waits for the other in a cycle."""
     [claim] = Task.objects.claim(by=ada)
     with meanwhile(lambda: relay(claim, by=ada)) as other:
         Agent.objects.get(pk=ada.pk).retire(by=operator)

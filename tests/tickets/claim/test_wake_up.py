@@ -10,7 +10,7 @@ from omoi_site.database import sql
 from tests.factories import complete, fail, lapse
 from tickets.models import Need, Task, TaskSpec, Ticket
 from tickets.models.claim.wake_up import wait_keys
-from tickets.models.task.spec import NeedSpec
+from tickets.models.task.task_spec import NeedSpec
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

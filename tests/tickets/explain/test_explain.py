@@ -20,9 +20,19 @@ from agents.models import Agent, AgentSpec, Project, ProjectSpec
 from omoi_site.database import sql
 from omoi_site.errors import NotFound, OmoiError
 from tests.factories import allow_workflow, complete, fail
-from tickets.models import Edge, Need, Outcome, SweepRun, Task, TaskSpec, Ticket, TicketSpec, Workflow
-from tickets.models.explain import tickets
-from tickets.models.explain.obstacles import OBSTACLES
+from tickets.models import (
+    Edge,
+    Need,
+    Outcome,
+    SweepRun,
+    Task,
+    TaskSpec,
+    Ticket,
+    TicketSpec,
+    Workflow,
+)
+from tickets.models.explain import ticket_explanation
+from tickets.models.explain.task_obstacles import OBSTACLES
 
 pytestmark = pytest.mark.django_db
 
@@ -180,7 +190,8 @@ def test_who_must_act_for_a_ticket_is_told_however_many_tasks_it_has(project, ti
     ):  # nobody can do rust: the one task beyond those that are told waits for somebody else
         ticket = Ticket.objects.open(project, TicketSpec("Much"), by=operator)
         specs = [
-            TaskSpec("x", capabilities=words.split()) for words in [kinds[0]] * tickets.MOST * 2 + [kinds[1]]
+            TaskSpec("x", capabilities=words.split())
+            for words in [kinds[0]] * ticket_explanation.MOST * 2 + [kinds[1]]
         ]
         *_, last = Task.objects.add(ticket, specs, by=operator)
         attention = Ticket.objects.attention(project.pk)
@@ -196,7 +207,7 @@ def test_who_must_act_for_a_ticket_is_told_however_many_tasks_it_has(project, ti
         )
         assert any(str(last.pk) in cause["what"] for cause in told["causes"])
         assert len(asked) == 2
-        assert len(told["causes"]) <= tickets.MOST + 2
+        assert len(told["causes"]) <= ticket_explanation.MOST + 2
 
 
 def test_a_ticket_waits_on_its_open_task_then_on_the_clock_then_on_nobody(project, ada, operator):
@@ -241,8 +252,8 @@ def test_lists_are_filtered_by_who_must_act(task, ticket, ada, operator, project
 def test_a_page_of_who_must_act_looks_at_so_many_tickets_and_leads_on(
     project, ada, operator, monkeypatch, django_assert_num_queries
 ):
-    monkeypatch.setattr(tickets, "AT_ONCE", 5)
-    monkeypatch.setattr(tickets, "MOST_ASKED", 10)
+    monkeypatch.setattr(ticket_explanation, "AT_ONCE", 5)
+    monkeypatch.setattr(ticket_explanation, "MOST_ASKED", 10)
     idle = [Ticket.objects.open(project, TicketSpec("Idle"), by=operator).pk]
     busy = [
         Ticket.objects.open(project, TicketSpec("Busy", tasks=[TaskSpec("x")]), by=operator).pk
@@ -266,7 +277,9 @@ def test_the_fleet_is_looked_at_once_for_tickets_that_wait_for_the_same(project,
     def touched():
         ids = list(Ticket.objects.values_list("pk", flat=True))
         with connection.cursor() as cursor:
-            cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {tickets.WAITS}", {"ids": ids})
+            cursor.execute(
+                f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {ticket_explanation.WAITS}", {"ids": ids}
+            )
             return cursor.fetchone()[0][0]["Plan"]["Shared Hit Blocks"]
 
     for _ in range(50):
@@ -582,7 +595,7 @@ def check_attention(world):
 
 
 def barred_tasks(ids, bars):
-    from tickets.models.explain.conditions import FROM_TASK
+    from tickets.models.explain.sql_fragments import FROM_TASK
 
     anything = " OR ".join(f"({each.when}) IS TRUE" for place, each in enumerate(OBSTACLES) if place in bars)
     return {
@@ -592,7 +605,7 @@ def barred_tasks(ids, bars):
 
 
 def in_a_random_state(operator, tasks, acts):
-    with transaction.atomic(), mock.patch.object(tickets, "MOST", 2):
+    with transaction.atomic(), mock.patch.object(ticket_explanation, "MOST", 2):
         world = World(operator)
         world.add(tasks)
         for number, act in enumerate(acts):

@@ -11,11 +11,11 @@ from django.core.management import get_commands
 from django.urls import resolve
 
 from omoi_site import spoken
-from tickets.models.explain import obstacles, sentences, ticket_obstacles
+from tickets.models.explain import sentences, task_obstacles, ticket_obstacles
 from tickets.pages.actions import TASK, TICKET
 
 EVERY = [
-    *obstacles.OBSTACLES,
+    *task_obstacles.OBSTACLES,
     *(each for each in ticket_obstacles.OBSTACLES if each is not ticket_obstacles.TASKS),
 ]
 BUTTONS = {action.label for action in (*TICKET, *TASK)}

@@ -174,7 +174,7 @@ def test_a_completion_that_waits_for_a_move_which_takes_its_claim_keeps_nothing(
 
 def test_two_completions_with_the_same_contents_do_not_stand_in_each_others_way(delivery, operator, ada, bob):
     """Contents are kept in one order, before any row is locked: who brings the same waits, and never in a
-    circle.
+    cycle.
     """
     Task.objects.add(delivery, [TaskSpec("one"), TaskSpec("two")], by=operator)
     (_, first), (_, second) = [(agent, *Task.objects.claim(by=agent)) for agent in (ada, bob)]

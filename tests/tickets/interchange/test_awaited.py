@@ -104,7 +104,7 @@ def test_a_parent_that_comes_second_is_a_link(project):
     assert any("c has more than one parent: p is kept as a link" in warning for warning in report["warnings"])
 
 
-def test_a_circle_that_would_close_is_refused_with_its_ids(project):
+def test_a_cycle_that_would_close_is_refused_with_its_ids(project):
     import_issues(project, issue("a", ("blocks", "b")))
     before = row_counts()
     with pytest.raises(Cycle) as refused:
@@ -115,7 +115,7 @@ def test_a_circle_that_would_close_is_refused_with_its_ids(project):
     assert row_counts() == before
 
 
-def test_a_circle_of_parents_that_would_close_is_refused(project):
+def test_a_cycle_of_parents_that_would_close_is_refused(project):
     import_issues(project, issue("a", ("parent-child", "b")))
     before = row_counts()
     with pytest.raises(Cycle, match="parent of itself"):
@@ -123,7 +123,7 @@ def test_a_circle_of_parents_that_would_close_is_refused(project):
     assert row_counts() == before
 
 
-def test_a_circle_of_finished_work_that_would_close_is_a_warning(project):
+def test_a_cycle_of_finished_work_that_would_close_is_a_warning(project):
     import_issues(project, issue("a", ("blocks", "b"), status="closed"))
     report = import_issues(project, issue("b", ("blocks", "a"), status="closed"))
     assert any("block each other" in warning and "a" in warning for warning in report["warnings"])

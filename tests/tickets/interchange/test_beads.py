@@ -144,7 +144,7 @@ def test_a_blocked_parent_holds_its_children_and_a_dotted_id_is_a_child(project,
     assert set(waits) == {(name, "p-block") for name in ("p-epic", "p-epic.1", "p-epic.2")}
 
 
-def test_parents_that_wait_for_each_others_children_are_no_circle(project):
+def test_parents_that_wait_for_each_others_children_are_no_cycle(project):
     report = import_issues(
         project,
         issue("one", ("blocks", "b")),
@@ -190,7 +190,7 @@ def test_what_waits_for_a_row_that_is_no_work_is_not_offered(project):
     assert Ticket.objects.get(source_id="x").pause_reason == "beads: blocked by the gate g"
 
 
-def test_a_circle_of_finished_work_is_a_warning(project):
+def test_a_cycle_of_finished_work_is_a_warning(project):
     report = come_in(project, "beads-cases/cycleclosed.jsonl")
     assert report["tickets"]["new"] == 3
     assert any("block each other" in warning for warning in report["warnings"])

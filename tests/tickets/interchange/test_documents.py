@@ -15,7 +15,7 @@ from omoi_site.errors import OmoiError
 from tests.support.backlog_files import import_issues, issue, jsonl, row_counts, rows_of
 from tickets import interchange
 from tickets.models import Cycle, Link, Need, Task, Ticket
-from tickets.models.task.readiness import recount
+from tickets.models.task.open_needs import recount
 
 pytestmark = pytest.mark.django_db
 bounded = settings(

@@ -17,7 +17,7 @@ from tests.support.backlog_files import import_issues, issue, jsonl, row_counts
 from tickets import interchange
 from tickets.interchange import beads, json_lines
 from tickets.models import Cycle, Ticket, UnknownWorkflow
-from tickets.models.ticket import inherited
+from tickets.models.ticket import inherited_needs
 
 pytestmark = pytest.mark.django_db
 
@@ -361,7 +361,7 @@ def test_what_takes_no_steps_is_cheap_however_long_the_chain(project):
 
 
 def test_tickets_that_would_wait_for_too_many_children_are_refused(project, monkeypatch):
-    monkeypatch.setattr(inherited, "MOST", 100)
+    monkeypatch.setattr(inherited_needs, "MOST", 100)
     family = [issue("p"), *grow(11, w=[("waits-for", "p")], c=[("parent-child", "p")])]
     before = row_counts()
     with (
@@ -371,7 +371,7 @@ def test_tickets_that_would_wait_for_too_many_children_are_refused(project, monk
         import_issues(project, *family)
     assert row_counts() == before
     assert any("LIMIT 101" in query["sql"] for query in queries)
-    monkeypatch.setattr(inherited, "MOST", 121)
+    monkeypatch.setattr(inherited_needs, "MOST", 121)
     assert import_issues(project, *family)["needs"] == 121
 
 

@@ -15,7 +15,7 @@ from tests.factories import allow_workflow, complete
 from tests.support.backlog_files import data, import_issues, issue, jsonl, row_counts, rows_of
 from tickets import interchange
 from tickets.models import Cycle, Need, PhaseMove, Task, Ticket, TicketSpec, Workflow
-from tickets.models.task.readiness import recount
+from tickets.models.task.open_needs import recount
 
 pytestmark = pytest.mark.django_db
 

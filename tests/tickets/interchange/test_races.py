@@ -14,7 +14,7 @@ from omoi_site.database import sql
 from tests.support.backlog_files import import_issues, issue
 from tests.support.wait import until
 from tickets.models import Need, Task, TaskSpec, Ticket, TicketSpec
-from tickets.models.task.readiness import recount
+from tickets.models.task.open_needs import recount
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

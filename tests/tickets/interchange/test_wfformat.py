@@ -69,7 +69,7 @@ def test_a_dry_run_keeps_nothing(project):
     assert not Ticket.objects.exists()
 
 
-def circle():
+def cycle():
     found = document()
     found["workflow"]["specification"]["tasks"][0]["parents"] = ["b"]
     return found
@@ -105,7 +105,7 @@ TASKS = ("workflow", "specification", "tasks")
         (changed("workflow", "execution", "tasks", 0, "command", to={"program": "\0"}), "NUL"),
         (changed("workflow", "execution", "tasks", 0, "runtimeInSeconds", to=-1), "runtimeInSeconds"),
         (changed("workflow", "execution", "tasks", 0, "runtimeInSeconds", to="long"), "runtimeInSeconds"),
-        (circle(), "a -> b -> a"),
+        (cycle(), "a -> b -> a"),
         (b" " * (50 * 2**20 + 1), "larger than 50 MiB"),
     ],
 )

@@ -38,11 +38,11 @@ def test_every_edge_runs_to_the_right_and_no_node_lies_on_another(seed):
         assert all(below - above >= HEIGHT + BELOW - 0.2 for above, below in pairwise(tops))
 
 
-def test_a_chain_is_a_line_and_a_circle_is_refused():
+def test_a_chain_is_a_line_and_a_cycle_is_refused():
     found = drawn("abc", [("a", "b"), ("b", "c")])
     assert len({y for _, y in found.places.values()}) == 1
     assert found.paths["a", "b"].startswith("M")
-    with pytest.raises(ValueError, match="circle"):
+    with pytest.raises(ValueError, match="cycle"):
         drawn("ab", [("a", "b"), ("b", "a")])
     assert drawn([], []).width == 0
 

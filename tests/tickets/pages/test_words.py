@@ -19,9 +19,9 @@ from omoi_site.setup import doctor
 from tests import factories
 from tests.tickets.explain.test_explain import ACTS, QUIET, TASKS, World, silent
 from tickets.models import Task, Ticket
-from tickets.models.explain import tickets as standstill
+from tickets.models.explain import ticket_explanation as standstill
 from tickets.pages.actions import TASK, TICKET
-from tickets.pages.causes import causes_of, drawn, shared_causes
+from tickets.pages.cause_display import causes_of, drawn, shared_causes
 
 pytestmark = pytest.mark.django_db
 

@@ -150,7 +150,7 @@ def test_a_third_death_fails_it_however_many_attempts_it_had(ticket, w1, dies):
 
 
 def need(task):
-    from tickets.models.task.spec import NeedSpec
+    from tickets.models.task.task_spec import NeedSpec
 
     return NeedSpec(task.pk)
 

@@ -17,7 +17,7 @@ from tests.support.backlog_files import issue, jsonl, wfformat
 from tickets import interchange
 from tickets.models import Need, Task, TaskSpec, Ticket
 from tickets.models.task.create import BATCH
-from tickets.models.task.spec import NeedSpec
+from tickets.models.task.task_spec import NeedSpec
 
 pytestmark = pytest.mark.django_db
 PARAMETERS = 2**16 - 1

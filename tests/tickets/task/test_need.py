@@ -6,7 +6,7 @@ import pytest
 
 from tests.factories import complete, fail
 from tickets.models import Cycle, Edge, Need, NotReady, Task, TaskSpec, Ticket, TicketSpec
-from tickets.models.task.spec import NeedSpec
+from tickets.models.task.task_spec import NeedSpec
 
 pytestmark = pytest.mark.django_db
 

@@ -22,7 +22,7 @@ from tickets import interchange
 from tickets.interchange import beads, comments
 from tickets.models import Backlog, Comment, Item, NewComment, Ticket, Workflow
 from tickets.models.ticket import bulk_import
-from tickets.models.ticket.external import address
+from tickets.models.ticket.external_reference import address
 
 pytestmark = pytest.mark.django_db
 

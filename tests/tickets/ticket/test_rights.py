@@ -8,7 +8,7 @@ from agents.models import Agent, AgentSpec, Event, Member
 from omoi_site.errors import Forbidden
 from tickets.models import Backlog, Item, Task, Ticket, TicketSpec, Workflow
 from tickets.models.ticket import bulk_import
-from tickets.models.ticket.options import options
+from tickets.models.ticket.transition_options import options
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

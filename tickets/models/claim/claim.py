@@ -18,10 +18,10 @@ from omoi_site.brokers import hints
 from omoi_site.database import sql
 from omoi_site.errors import OmoiError
 from tickets.models.claim.lease import Leasing
-from tickets.models.explain.conditions import FITS, HEARD, RUNS_ALONE
+from tickets.models.explain.sql_fragments import FITS, HEARD, RUNS_ALONE
 from tickets.models.journal_sql import task_events
-from tickets.models.task.conditions import NOT_DUE, READY
 from tickets.models.task.fields import TaskFields
+from tickets.models.task.readiness import NOT_DUE, READY
 
 Row = TypeVar("Row", bound=TaskFields)
 

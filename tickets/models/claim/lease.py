@@ -15,14 +15,14 @@ from agents.models import Agent, rights, via
 from omoi_site import field_limits
 from omoi_site.brokers import hints
 from omoi_site.database import sql
-from tickets.models.claim.held import HELD, claims_now, lost
-from tickets.models.explain.conditions import RUNS_ALONE
+from tickets.models.claim.fence import HELD, claims_now, lost
+from tickets.models.explain.sql_fragments import RUNS_ALONE
 from tickets.models.journal_sql import task_events
 from tickets.models.sweep_run import SweepRun
-from tickets.models.task.conditions import NOT_DUE, READY, ready_sql
 from tickets.models.task.fields import TaskFields
 from tickets.models.task.lane import lower_floors_of, relane
-from tickets.models.task.readiness import decide
+from tickets.models.task.open_needs import decide
+from tickets.models.task.readiness import NOT_DUE, READY, ready_sql
 
 Row = TypeVar("Row", bound=TaskFields)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tickets.models.claim.held import ClaimLost
+from tickets.models.claim.fence import ClaimLost
 from tickets.models.gate.new_artifact import NewArtifact
 
 

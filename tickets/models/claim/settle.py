@@ -16,13 +16,13 @@ from psycopg.types.json import Jsonb
 from agents.models import Agent, rights, via
 from omoi_site.brokers import hints
 from omoi_site.database import sql
-from tickets.models.claim.held import HELD, claims_now, lost
+from tickets.models.claim.fence import HELD, claims_now, lost
 from tickets.models.claim.outcome import Outcome, Settlement
 from tickets.models.gate.artifact import Artifact
 from tickets.models.gate.blob import Blob
 from tickets.models.journal_sql import task_events
 from tickets.models.task.fields import TaskFields
-from tickets.models.task.readiness import decide
+from tickets.models.task.open_needs import decide
 from tickets.models.ticket.ticket import Ticket
 
 Row = TypeVar("Row", bound=TaskFields)

@@ -11,7 +11,7 @@ from omoi_site.database import sql
 from tickets.models.claim.claim import GRANTED, Claim, Claiming, ClaimOptions, claim_params
 from tickets.models.claim.outcome import Outcome, Settlement
 from tickets.models.claim.settle import Settling
-from tickets.models.explain.conditions import LEASE_HOLDS
+from tickets.models.explain.sql_fragments import LEASE_HOLDS
 from tickets.models.task.fields import TaskFields
 
 Row = TypeVar("Row", bound=TaskFields)

@@ -13,7 +13,7 @@ from django.db import models
 
 from agents.models import Agent
 from omoi_site.database import sql
-from tickets.models.claim.held import HELD, claims_now, lost
+from tickets.models.claim.fence import HELD, claims_now, lost
 from tickets.models.claim.lease import ABANDON, follow_up
 from tickets.models.task.fields import TaskFields
 

@@ -1,9 +1,10 @@
-"""Obstacles of a ticket: every condition under which it does not move, as `obstacles` has those of a task."""
+"""Obstacles of a ticket: every condition under which it does not move, as `task_obstacles` has those of a task."""
 
 from __future__ import annotations
 
 from tickets.models.explain import sentences
-from tickets.models.explain.conditions import (
+from tickets.models.explain.sentences import by_clock
+from tickets.models.explain.sql_fragments import (
     CLOCK,
     FROM_TASK,
     LEFT_OPEN,
@@ -12,8 +13,7 @@ from tickets.models.explain.conditions import (
     STUCK,
     UNFINISHED,
 )
-from tickets.models.explain.obstacles import OPERATOR, Obstacle, waiting_on
-from tickets.models.explain.sentences import by_clock
+from tickets.models.explain.task_obstacles import OPERATOR, Obstacle, waiting_on
 
 # Who the first open task waits on.
 FIRST_WAITS = f"(SELECT {waiting_on()} {FROM_TASK} WHERE t.id = c.first)"

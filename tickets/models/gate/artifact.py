@@ -15,7 +15,7 @@ from agents.models import Actor, Agent, label, rights, via
 from omoi_site import field_limits
 from omoi_site.database import sql
 from omoi_site.errors import Invalid
-from tickets.models.claim.held import HELD, claims_now, lost
+from tickets.models.claim.fence import HELD, claims_now, lost
 from tickets.models.claim.outcome import Outcome
 from tickets.models.gate.blob import Blob
 from tickets.models.gate.new_artifact import NewArtifact

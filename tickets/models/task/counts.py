@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from omoi_site.database import sql
-from tickets.models.explain.conditions import HEARD
-from tickets.models.task.conditions import PENDING, READY
+from tickets.models.explain.sql_fragments import HEARD
+from tickets.models.task.readiness import PENDING, READY
 
 TALLY = sql.statement(__file__, "tally", ready=READY, pending=PENDING, heard=HEARD)
 

@@ -18,10 +18,10 @@ from tickets.models.journal_sql import task_events
 from tickets.models.task.fields import TaskFields
 from tickets.models.task.lane import Lane, Marks
 from tickets.models.task.need import Edge, Need
-from tickets.models.task.readiness import recount
-from tickets.models.task.spec import TaskSpec
+from tickets.models.task.open_needs import recount
+from tickets.models.task.task_spec import TaskSpec
 from tickets.models.ticket.fields import TicketFields
-from tickets.models.ticket.left_phases import phase_left
+from tickets.models.ticket.past_phases import phase_left
 
 Row = TypeVar("Row", bound=TaskFields)
 

@@ -20,8 +20,8 @@ from tickets.models.journal_sql import task_events
 from tickets.models.task.fields import TaskFields
 from tickets.models.task.intervene import NotReady
 from tickets.models.task.lane import Lane
+from tickets.models.task.open_needs import recount
 from tickets.models.task.rank import rerank
-from tickets.models.task.readiness import recount
 
 Row = TypeVar("Row", bound=TaskFields)
 

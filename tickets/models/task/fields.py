@@ -12,8 +12,8 @@ from django.db.models.functions import Now
 
 from agents.models import Agent, Project
 from omoi_site import field_limits
-from tickets.models.explain.conditions import DEATHS_ALONE
-from tickets.models.task import conditions
+from tickets.models.explain.sql_fragments import DEATHS_ALONE
+from tickets.models.task import readiness
 from tickets.models.task.lane import Lane, Marks
 from tickets.models.ticket.fields import Priority
 
@@ -139,7 +139,7 @@ class TaskFields(models.Model):
 
     @property
     def is_ready(self) -> bool:
-        return conditions.ready(self)
+        return readiness.ready(self)
 
     @property
     def runs_alone(self) -> bool:

@@ -10,14 +10,14 @@ from omoi_site import field_limits
 from omoi_site.brokers import hints
 from omoi_site.database import sql
 from omoi_site.errors import OmoiError
-from tickets.models.explain.tasks import WaitingTasks
+from tickets.models.explain.task_explanation import WaitingTasks
 from tickets.models.journal_sql import task_events
-from tickets.models.task.conditions import READY
 from tickets.models.task.fields import TaskFields
 from tickets.models.task.lane import lower_floors, relane
-from tickets.models.task.readiness import decide, recount
+from tickets.models.task.open_needs import decide, recount
+from tickets.models.task.readiness import READY
 from tickets.models.ticket.fields import TicketFields
-from tickets.models.ticket.left_phases import PhaseLeft, phase_left
+from tickets.models.ticket.past_phases import PhaseLeft, phase_left
 
 Row = TypeVar("Row", bound=TaskFields)
 

@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 from agents.models import Project
 from omoi_site.brokers import hints
 from omoi_site.database import sql
-from tickets.models.explain.conditions import DEATHS_ALONE
+from tickets.models.explain.sql_fragments import DEATHS_ALONE
 
 BOTTOM = -(2**63)
 

@@ -19,9 +19,9 @@ from agents.models import Actor, Project, label, rights, via
 from omoi_site.database import sql
 from omoi_site.errors import Faults, OmoiError, short
 from tickets.models.journal_sql import task_events
-from tickets.models.task import conditions, intervene
-from tickets.models.task.conditions import MET
-from tickets.models.task.readiness import recount
+from tickets.models.task import intervene, readiness
+from tickets.models.task.open_needs import recount
+from tickets.models.task.readiness import MET
 
 GRAPH_LOCK = 1_001  # class of the advisory lock; the object is the project
 
@@ -65,7 +65,7 @@ HOPELESS = sql.statement(__file__, "hopeless", met=MET.strip())
 
 
 class Cycle(OmoiError):
-    """The edges would close a circle of tasks that wait for each other; `cycle` names it."""
+    """The edges would close a cycle of tasks that wait for each other; `cycle` names it."""
 
     code = "cycle"
     title = "These needs would close a cycle"
@@ -256,4 +256,4 @@ class Need(models.Model):
     @property
     def met(self) -> bool:
         """Whether its parent, as it is loaded, has ended as needed."""
-        return conditions.met(self.on_end, self.on_failure, self.parent.state)
+        return readiness.met(self.on_end, self.on_failure, self.parent.state)

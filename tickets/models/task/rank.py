@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from omoi_site.database import sql
-from tickets.models.task.conditions import PENDING, READY
 from tickets.models.task.lane import lower_floors
+from tickets.models.task.readiness import PENDING, READY
 
 RERANK = sql.statement(__file__, "rerank", pending=PENDING, ready=READY)
 

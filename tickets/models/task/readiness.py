@@ -1,64 +1,60 @@
-"""Readiness: what a task still waits for, stored with it so that a claim need not compute it."""
+"""When a task is ready and when a need is met: each once, in SQL and in Python, from the same facts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
-from omoi_site.brokers import hints
-from omoi_site.database import sql
-from tickets.models.journal_sql import task_events
-from tickets.models.task.conditions import MET, READY, ready_sql
-from tickets.models.task.lane import lower_floors, lower_floors_of
+from django.db import models
 
-COUNT_NEEDS = sql.statement(__file__, "count_needs", met=MET.strip())
-# Its tasks are locked before, in id order.
-RECOUNT = sql.statement(
-    __file__,
-    "recount",
-    count_needs=COUNT_NEEDS,
-    otherwise_ready=ready_sql("state", "held", open_needs="c.open_needs"),
-    ready=READY,
+OPEN = ("pending", "claimed")
+
+# What is stored of a task that can be granted. The same words are the predicate of the index task_ready: a
+# generic plan proves it only where the state stands in them as a literal.
+READY_WHEN: dict[str, Any] = {"state": "pending", "open_needs": 0, "not_due": False, "held": False}
+READY_Q = models.Q(**READY_WHEN)
+
+
+def ready(task: Any) -> bool:
+    """Whether a task of these values is ready."""
+    return all(getattr(task, name) == value for name, value in READY_WHEN.items())
+
+
+def _in_sql(column: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return column if value else f"NOT {column}"
+    return f"{column} = {value!r}"
+
+
+def ready_sql(*without: str, **columns: str) -> str:
+    """SQL: whether task `t` is ready, `without` some conditions; `columns`: columns to be read elsewhere."""
+    return " AND ".join(
+        _in_sql(columns.get(name, f"t.{name}"), value)
+        for name, value in READY_WHEN.items()
+        if name not in without
+    )
+
+
+# Of the task `t`, whole and piece by piece.
+READY = ready_sql()
+PENDING, NEEDS_MET, DUE, FREE = (
+    _in_sql(f"t.{name}", READY_WHEN[name]) for name in ("state", "open_needs", "not_due", "held")
 )
-DECIDE = sql.statement(
-    __file__,
-    "decide",
-    met=MET.strip(),
-    lower_floors=lower_floors_of("decided WHERE freed"),
-    events=task_events(
-        "decided WHERE freed OR newly_unsatisfiable",
-        """CASE
-    WHEN state = 'cancelled' THEN 'task.cancelled'
-    WHEN newly_unsatisfiable THEN 'task.doomed'
-    ELSE 'task.readied'
-  END""",
-        actor="'system:needs'",
-        key="''",
-    ),
-)
+
+# What is stored of a task that waits for its time, the predicate of the index task_not_due.
+NOT_DUE_WHEN: dict[str, Any] = {"state": "pending", "not_due": True}
+NOT_DUE_Q = models.Q(**NOT_DUE_WHEN)
+NOT_DUE = " AND ".join(_in_sql(f"t.{name}", value) for name, value in NOT_DUE_WHEN.items())
+
+# Whether need `n` of a parent `p` that has ended is met.
+MET = """
+(n.on_failure = 'continue' OR n.on_end = 'always'
+ OR n.on_end = CASE p.state WHEN 'completed' THEN 'success' ELSE 'failure' END)
+"""
 
 
-@sql.atomic
-def recount(ids: Sequence[int]) -> None:
-    """Count anew what pending tasks wait for, and rank those that are ready."""
-    sql.rows("SELECT id FROM tickets_task WHERE id = ANY (%s) ORDER BY id FOR NO KEY UPDATE", [list(ids)])
-    counted = sql.rows(RECOUNT, {"ids": list(ids)})
-    ready = [row for row in counted if row["ready"]]
-    if ready:
-        lower_floors([row["id"] for row in ready])
-    if any(row["profile"] for row in ready):
-        hints.send("work")
-
-
-def decide(ended: Sequence[int]) -> None:
-    """Decide for the children of tasks that this transaction has just ended."""
-    left = list(ended)
-    while left:
-        children = sql.rows(DECIDE, {"ended": left})
-        if any(child["profile"] and child["freed"] for child in children):
-            hints.send("work")
-        left = [child["id"] for child in children if child["state"] == "cancelled"]
-        if left:
-            hints.send(
-                "advance_tickets",
-                sorted({child["ticket_id"] for child in children if child["state"] == "cancelled"}),
-            )
+def met(on_end: str, on_failure: str, parent_state: str) -> bool:
+    """Whether a need is met while its parent is in this state."""
+    if parent_state in OPEN:
+        return False
+    end = "success" if parent_state == "completed" else "failure"
+    return on_failure == "continue" or on_end in ("always", end)

@@ -7,14 +7,14 @@ from django.db import models
 from agents.models import Actor, Project
 from tickets.models.claim.settle_and_claim import SettlingAndClaiming
 from tickets.models.claim.start import Starting
-from tickets.models.explain import tasks as explain
+from tickets.models.explain import task_explanation as explain
 from tickets.models.task import counts
-from tickets.models.task.audit import ReadinessAudit
-from tickets.models.task.conditions import NOT_DUE_Q, READY_Q
 from tickets.models.task.create import TaskCreation
 from tickets.models.task.edit import TaskEdits
 from tickets.models.task.fields import TaskFields
 from tickets.models.task.intervene import TaskInterventions
+from tickets.models.task.readiness import NOT_DUE_Q, READY_Q
+from tickets.models.task.recheck import ReadinessAudit
 
 
 class TaskQuerySet(TaskInterventions["Task"]):

@@ -17,8 +17,8 @@ from agents.models import Actor, rights
 from omoi_site import field_limits
 from omoi_site.database import sql
 from omoi_site.errors import NotFound, OmoiError
-from tickets.models.explain.conditions import AUTOMATIC
-from tickets.models.explain.tickets import WaitingTickets
+from tickets.models.explain.sql_fragments import AUTOMATIC
+from tickets.models.explain.ticket_explanation import WaitingTickets
 from tickets.models.gate.verdict import GateClosed, Verdict
 from tickets.models.ticket.history import PhaseMove
 from tickets.models.ticket.transitions import LEADS_TO, MOVES, Transitions

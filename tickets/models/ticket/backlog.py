@@ -64,7 +64,7 @@ class Backlog:
     kinds: RelationKinds = ONLY_LINKS
     deleted: Sequence[str] = ()  # ids that were deleted there; a ticket that is here stays
     never: Set[str] = frozenset()  # ids that never come, deleted ones among them
-    # (before, after) as far as both are here; what would close a circle is left out
+    # (before, after) as far as both are here; what would close a cycle is left out
     waits: Sequence[tuple[str, str]] = ()
 
     @property
@@ -90,7 +90,7 @@ class ImportResult:
     external_refs: int = 0
     closed: int = 0  # relations of earlier imports whose other end has come
     ready: int = 0  # new tasks that can be claimed at once
-    dropped: int = 0  # derived waits that would close a circle
+    dropped: int = 0  # derived waits that would close a cycle
     paused: dict[str, int] = field(default_factory=dict)  # new tickets that came in paused, by pause_class
     changed: list[dict[str, Any]] = field(default_factory=list)  # {id, ticket, fields}
     # needs (parent, child) whose child's task has begun
@@ -100,4 +100,4 @@ class ImportResult:
     # parents kept as links, with the parent that there is
     further: list[tuple[Relation, str]] = field(default_factory=list)
     # of finished work, some of whose edges are left out
-    circles: list[list[str]] = field(default_factory=list)
+    cycles: list[list[str]] = field(default_factory=list)

@@ -16,16 +16,16 @@ from omoi_site import field_limits
 from omoi_site.database import sql
 from omoi_site.errors import Faults
 from tickets.models.task.need import Need
-from tickets.models.task.readiness import recount
+from tickets.models.task.open_needs import recount
 from tickets.models.task.task import Task
-from tickets.models.ticket import external
+from tickets.models.ticket import external_reference
 from tickets.models.ticket.awaited import Awaited, Relation
 from tickets.models.ticket.backlog import Backlog, ImportResult, Item
 from tickets.models.ticket.comment import Comment
 from tickets.models.ticket.import_relations import RelationWriter, sort_relations
 from tickets.models.ticket.import_run import ImportRun
 from tickets.models.ticket.import_tickets import BATCH, create_tickets
-from tickets.models.ticket.inherited import HOLDS
+from tickets.models.ticket.inherited_needs import HOLDS
 from tickets.models.ticket.ticket import Ticket
 from tickets.models.ticket.transitions import WRITE
 from tickets.models.workflow import Workflow
@@ -125,7 +125,9 @@ def _add_comments_and_references(run: ImportRun, fresh: Sequence[Item]) -> None:
         existing={row["id"] for row in run.existing.values()},
         by=run.by,
     )
-    result.external_refs = sum(bool(item.external_ref) for item in fresh) + external.fill(refs, by=run.by)
+    result.external_refs = sum(bool(item.external_ref) for item in fresh) + external_reference.fill(
+        refs, by=run.by
+    )
 
 
 def _settle_awaited(run: ImportRun, closing: dict[Relation, int]) -> None:

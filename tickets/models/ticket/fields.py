@@ -17,7 +17,7 @@ from agents.models import Project, Versioned
 from omoi_site import field_limits
 from omoi_site.brokers import hints
 from omoi_site.errors import OmoiError
-from tickets.models.ticket import external
+from tickets.models.ticket import external_reference
 from tickets.models.workflow import Workflow
 from tickets.workflows.document import BLOCKED, CANCELLED, Plan
 
@@ -126,7 +126,7 @@ class TicketFields(FSMModelMixin, Versioned):
     @property
     def external_address(self) -> str:
         """Where its external reference leads; empty where that is no address."""
-        return external.address(self.external_ref)
+        return external_reference.address(self.external_ref)
 
     @property
     def plan(self) -> Plan:

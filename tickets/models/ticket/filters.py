@@ -7,7 +7,7 @@ from typing import TypeVar
 from django.db import models
 
 from agents.models import Locking
-from tickets.models.task.conditions import READY
+from tickets.models.task.readiness import READY
 from tickets.models.ticket.fields import TicketFields
 
 Row = TypeVar("Row", bound=TicketFields)

@@ -12,14 +12,14 @@ from omoi_site.database import sql
 from tickets.models.journal_sql import ticket_events
 from tickets.models.task.need import Cycle, Edge, Need
 from tickets.models.ticket.awaited import Relation
-from tickets.models.ticket.circles import break_circles
+from tickets.models.ticket.cycles import break_cycles
 from tickets.models.ticket.import_run import ImportRun
-from tickets.models.ticket.inherited import MOST, Pairs, inherited, too_many, waits_for_children
+from tickets.models.ticket.inherited_needs import MOST, Pairs, inherited, too_many, waits_for_children
 
 ADOPTED = """jsonb_build_object(
   'before', '{"parent": null}'::jsonb, 'after', jsonb_build_object('parent', parent_key))"""
 ADOPT = sql.statement(__file__, "adopt", journal=ticket_events("edited", "'ticket.edited'", data=ADOPTED))
-PARENT_CIRCLE = sql.statement(__file__, "parent_circle")
+PARENT_CYCLE = sql.statement(__file__, "parent_cycle")
 LINK = """
 INSERT INTO tickets_link (ticket_id, other_id, kind)
 SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::varchar[])
@@ -97,9 +97,9 @@ class RelationWriter:
         finished = {pair: when for pair, when in needs.items() if not self.completed.isdisjoint(pair)}
         if finished:
             existing = Need.objects.below(child for _, child in finished)
-            self.run.result.circles = [
-                [self.name_of.get(task, str(task)) for task in circle]
-                for circle in break_circles(existing, finished)
+            self.run.result.cycles = [
+                [self.name_of.get(task, str(task)) for task in cycle]
+                for cycle in break_cycles(existing, finished)
             ]
             self._add(finished)
 
@@ -118,8 +118,8 @@ class RelationWriter:
         )
         existing = [row["id"] for row in rows if row["existing"]]
         params = {"ids": existing, "source": run.backlog.source}
-        if existing and (circle := sql.one(PARENT_CIRCLE, params)):
-            names = circle["names"]
+        if existing and (cycle := sql.one(PARENT_CYCLE, params)):
+            names = cycle["names"]
             raise Cycle(f"{names[0]} would be a parent of itself: {' -> '.join(names)}", cycle=names)
         return {row["id"] for row in rows}
 
@@ -131,7 +131,7 @@ class RelationWriter:
         return {row["id"]: row["ticket_id"] for row in new}
 
     def _add_derived_needs(self, adopted: set[int], links: dict[int, int]) -> None:
-        """What waits for another's children, or because its parent does; what would close a circle is left
+        """What waits for another's children, or because its parent does; what would close a cycle is left
         out.
         """
         run, kinds = self.run, self.run.backlog.kinds
@@ -160,7 +160,7 @@ class RelationWriter:
             raise too_many()
         if waits:
             count = len(waits)
-            break_circles(Need.objects.below(child for _, child in waits), waits)
+            break_cycles(Need.objects.below(child for _, child in waits), waits)
             run.result.dropped = count - len(waits)
             self._add(waits)
 

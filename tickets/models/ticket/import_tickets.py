@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from agents.models import Actor, Event, label, rights, via
 from omoi_site.database import sql
 from omoi_site.errors import Invalid
-from tickets.models.task.spec import TaskSpec
 from tickets.models.task.task import Task
+from tickets.models.task.task_spec import TaskSpec
 from tickets.models.ticket.backlog import Item
 from tickets.models.ticket.history import PhaseMove
 from tickets.models.ticket.import_run import ImportRun

@@ -19,14 +19,14 @@ from agents.models import Actor, Project, rights
 from omoi_site import field_limits
 from omoi_site.database import sql
 from omoi_site.errors import Invalid
-from tickets.models.explain import tickets as explain
+from tickets.models.explain import ticket_explanation as explain
 from tickets.models.task.intervene import hold
 from tickets.models.task.need import Need
 from tickets.models.ticket.automation import Moves
 from tickets.models.ticket.fields import named
-from tickets.models.ticket.left_phases import FOLLOW_UP
 from tickets.models.ticket.link import Link
-from tickets.models.ticket.spec import TicketSpec
+from tickets.models.ticket.past_phases import FOLLOW_UP
+from tickets.models.ticket.ticket_spec import TicketSpec
 from tickets.models.ticket.transitions import FORCE, REASON, WRITE, Ground, Transitions
 from tickets.models.workflow import Workflow
 

@@ -16,7 +16,7 @@ from omoi_site.brokers import hints
 from omoi_site.errors import Invalid
 from tickets.models.gate.verdict import GateClosed, Verdict
 from tickets.models.task.intervene import hold
-from tickets.models.ticket import seeding
+from tickets.models.ticket import workflow_tasks
 from tickets.models.ticket.fields import BlockedClass, TicketFields, TransitionNotAllowed, named
 from tickets.models.ticket.history import PhaseMove
 from tickets.workflows.document import BLOCKED, CANCELLED
@@ -283,7 +283,7 @@ class Transitions(TicketFields):
 
         if self.plan[phase].terminal:  # documents of earlier versions may have tasks there
             return
-        if tasks := seeding.specs(self, self.plan[phase].tasks, phase):
+        if tasks := workflow_tasks.specs(self, self.plan[phase].tasks, phase):
             with in_document(f"phases.{phase}"):
                 self.tasks.model.objects.insert(self, tasks, by=by, phase=phase)
 
@@ -298,7 +298,7 @@ class Transitions(TicketFields):
         if repair and refused <= repair.get("rounds", 1):
             with in_document(f"phases.{self.phase}.on_failure"):
                 self.tasks.model.objects.insert(
-                    self, seeding.specs(self, tuple(repair["tasks"]), self.phase), by=by
+                    self, workflow_tasks.specs(self, tuple(repair["tasks"]), self.phase), by=by
                 )
 
     def _move(self, to: str, ground: str, *, by: Actor, reason: str, verdict: Verdict | None = None) -> str:

@@ -14,7 +14,7 @@ from omoi_site import spoken
 from omoi_site.errors import OmoiError
 from tickets.models import Task, Ticket
 from tickets.models.ticket.fields import TransitionNotAllowed
-from tickets.models.ticket.options import Option, options
+from tickets.models.ticket.transition_options import Option, options
 from tickets.pages.forms import ActionForm, ReasonForm
 
 WRITE = "tickets:write"

@@ -14,9 +14,9 @@ from django.db.models import Count, Q
 
 from omoi_site import spoken
 from tickets.models import Ticket
-from tickets.models.task.conditions import READY_Q
+from tickets.models.task.readiness import READY_Q
 from tickets.models.ticket.fields import BlockedClass, TransitionNotAllowed
-from tickets.models.ticket.options import Option
+from tickets.models.ticket.transition_options import Option
 from tickets.pages.actions.action import WRITE, TicketAction, counted
 from tickets.pages.forms import ActionForm, BlockForm, MoveForm, ReasonForm
 from tickets.workflows.document import BLOCKED, CANCELLED

@@ -1,6 +1,6 @@
-"""Circles that edges would close, and which of the edges to leave out so that they close none.
+"""Cycles that edges would close, and which of the edges to leave out so that they close none.
 
-Each edge is looked at a fixed number of times, however many circles there are: an import does this under
+Each edge is looked at a fixed number of times, however many cycles there are: an import does this under
 locks.
 """
 
@@ -16,10 +16,10 @@ Edge = tuple[int, int]  # (before, after)
 When = TypeVar("When")
 
 
-def break_circles(fixed: Iterable[Edge], loose: dict[Edge, When]) -> list[list[int]]:
-    """Take edges out of `loose` until none closes a circle; `fixed` close none among themselves.
+def break_cycles(fixed: Iterable[Edge], loose: dict[Edge, When]) -> list[list[int]]:
+    """Take edges out of `loose` until none closes a cycle; `fixed` close none among themselves.
 
-    Returns circles as their ids, first and last the same: at most `MOST_NAMED`, one for each group of
+    Returns cycles as their ids, first and last the same: at most `MOST_NAMED`, one for each group of
     entangled ids.
     """
     graph: dict[int, list[int]] = {}
@@ -33,7 +33,7 @@ def break_circles(fixed: Iterable[Edge], loose: dict[Edge, When]) -> list[list[i
         }
         if dropped := _against_the_order(inside, loose):
             if len(named) < MOST_NAMED:
-                named.append(_circle(inside, *dropped[0]))
+                named.append(_cycle(inside, *dropped[0]))
             for edge in dropped:
                 del loose[edge]
     return named
@@ -73,7 +73,7 @@ def _against_the_order(graph: Mapping[int, Sequence[int]], loose: Mapping[Edge, 
     return [edge for edge in dropped if edge in loose]
 
 
-def _circle(graph: Mapping[int, Sequence[int]], before: int, after: int) -> list[int]:
+def _cycle(graph: Mapping[int, Sequence[int]], before: int, after: int) -> list[int]:
     """A shortest way from `after` back to `before`, closed by the edge between them."""
     came_from = {after: after}
     queue = deque([after])
@@ -83,14 +83,14 @@ def _circle(graph: Mapping[int, Sequence[int]], before: int, after: int) -> list
             if following not in came_from:
                 came_from[following] = member
                 queue.append(following)
-    circle = [before]
-    while circle[-1] != after:
-        circle.append(came_from[circle[-1]])
-    return [before, *reversed(circle)]
+    cycle = [before]
+    while cycle[-1] != after:
+        cycle.append(came_from[cycle[-1]])
+    return [before, *reversed(cycle)]
 
 
 def _components(graph: Mapping[int, Sequence[int]]) -> list[list[int]]:
-    """The strongly connected components that hold a circle (Tarjan's algorithm, without recursion)."""
+    """The strongly connected components that hold a cycle (Tarjan's algorithm, without recursion)."""
     index: dict[int, int] = {}
     low: dict[int, int] = {}
     stack: list[int] = []

@@ -13,8 +13,8 @@ from django.db import models
 from omoi_site import spoken
 from omoi_site.database import sql
 from tickets.gates.check_names import name_of
-from tickets.models.explain import tasks
-from tickets.models.explain.conditions import (
+from tickets.models.explain import task_explanation
+from tickets.models.explain.sql_fragments import (
     FLEET,
     FROM_TASK,
     FROM_TICKET,
@@ -25,8 +25,8 @@ from tickets.models.explain.conditions import (
     TASK_JOINS,
     UNFINISHED,
 )
-from tickets.models.explain.obstacles import waiting_on
-from tickets.models.explain.tasks import Cause, Explanation, cause_of, columns_of, meant
+from tickets.models.explain.task_explanation import Cause, Explanation, cause_of, columns_of, meant
+from tickets.models.explain.task_obstacles import waiting_on
 from tickets.models.explain.ticket_obstacles import FIRST_WAITS, OBSTACLES, TASKS
 from tickets.models.ticket.fields import TicketFields
 from tickets.models.ticket.filters import TicketFilters
@@ -174,7 +174,7 @@ def attention(project: int) -> Attention:
 
 def _of_tasks(ids: Sequence[int], ticket: str, *, besides: Sequence[Cause]) -> list[Cause]:
     """The first cause of each open task, by the task's key; not one that is only the ticket's."""
-    explanations = tasks.explanations(ids)
+    explanations = task_explanation.explanations(ids)
     return [
         {**cause, "what": f"{ticket}.{task}: {cause['what']}"}
         for task in ids

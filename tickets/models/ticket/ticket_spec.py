@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tickets.models.task.spec import TaskSpec
+from tickets.models.task.task_spec import TaskSpec
 from tickets.models.ticket.fields import Priority, TicketFields
 from tickets.models.workflow import Workflow
 

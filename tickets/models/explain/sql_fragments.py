@@ -8,7 +8,7 @@ agents that fit its lane; of a ticket `c` counts the tasks of its open phases.
 from __future__ import annotations
 
 from omoi_site.database import sql
-from tickets.models.task.conditions import DUE, FREE, MET, PENDING, ready_sql
+from tickets.models.task.readiness import DUE, FREE, MET, PENDING, ready_sql
 
 # -- what the claim asks, piece by piece
 

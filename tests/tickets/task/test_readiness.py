@@ -11,7 +11,7 @@ from django.db import connection
 
 from omoi_site.database import sql
 from tickets.models import Need, Task
-from tickets.models.task.conditions import MET, OPEN, READY, READY_Q, READY_WHEN, met, ready_sql
+from tickets.models.task.readiness import MET, OPEN, READY, READY_Q, READY_WHEN, met, ready_sql
 
 pytestmark = pytest.mark.django_db
 

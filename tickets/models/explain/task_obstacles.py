@@ -3,7 +3,7 @@ the way, what would help.
 
 A claim looks only at what is stored (`READY`, `FITS`); each obstacle that bars one is the negation of a piece
 of that, told apart by its cause. The first one that holds says who the task waits on. Upper floors add their
-own with `add`, in AppConfig.ready. The SQL's names are those of `conditions`.
+own with `add`, in AppConfig.ready. The SQL's names are those of `sql_fragments`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tickets.models.explain import sentences
-from tickets.models.explain.conditions import (
+from tickets.models.explain.sentences import Sentence, Values, by_clock
+from tickets.models.explain.sql_fragments import (
     CLOCK,
     FAILED_OPEN,
     HELD,
@@ -23,8 +24,7 @@ from tickets.models.explain.conditions import (
     READY_NOW,
     SILENT,
 )
-from tickets.models.explain.sentences import Sentence, Values, by_clock
-from tickets.models.task.conditions import DUE, NEEDS_MET, PENDING
+from tickets.models.task.readiness import DUE, NEEDS_MET, PENDING
 
 
 @dataclass(frozen=True)

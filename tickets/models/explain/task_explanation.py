@@ -13,8 +13,8 @@ from django.db import models
 from omoi_site import spoken
 from omoi_site.brokers import hints
 from omoi_site.database import sql
-from tickets.models.explain.conditions import FROM_MANY_TASKS, FROM_TASK
-from tickets.models.explain.obstacles import OBSTACLES, Obstacle, waiting_on
+from tickets.models.explain.sql_fragments import FROM_MANY_TASKS, FROM_TASK
+from tickets.models.explain.task_obstacles import OBSTACLES, Obstacle, waiting_on
 
 Row = TypeVar("Row", bound=models.Model)
 Cause = dict[str, Any]  # {code, who, what, how, since, until}

@@ -11,7 +11,7 @@ from typing import Any
 
 from omoi_site.database import sql
 from tickets.models import Tally, Task, Ticket
-from tickets.models.task.conditions import READY
+from tickets.models.task.readiness import READY
 from tickets.workflows.document import BLOCKED
 
 

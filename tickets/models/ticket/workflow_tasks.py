@@ -7,7 +7,7 @@ from typing import Any
 
 from omoi_site import field_limits
 from omoi_site.errors import short
-from tickets.models.task.spec import NeedSpec, TaskSpec
+from tickets.models.task.task_spec import NeedSpec, TaskSpec
 from tickets.models.ticket.fields import TicketFields
 
 WORD = re.compile(r"\{(ticket|title|phase)\}")

@@ -7,7 +7,7 @@ from typing import Any
 
 from omoi_site.database import sql
 from omoi_site.errors import OmoiError
-from tickets.models.explain.conditions import LEASE_HOLDS
+from tickets.models.explain.sql_fragments import LEASE_HOLDS
 
 # Task `t` is claimed by the agent, under the fence of `i`.
 HELD = f"""

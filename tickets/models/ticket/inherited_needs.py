@@ -1,8 +1,8 @@
 """What imported tickets wait for because of their family: children for what their parent waits for, and some
 tickets for another's children.
 
-Both are stored as needs, so a claim looks at nothing else. A need that would close a circle is left out: the
-circle exists only here.
+Both are stored as needs, so a claim looks at nothing else. A need that would close a cycle is left out: the
+cycle exists only here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from omoi_site.database import sql
 from omoi_site.errors import TooLarge
-from tickets.models.task.conditions import MET, OPEN
+from tickets.models.task.readiness import MET, OPEN
 from tickets.models.ticket.backlog import RelationKinds
 
 MOST = 200_000  # needs that follow from the families of one import
@@ -112,7 +112,7 @@ def inherited(
             task, heir = open_rows[ticket]["task"], open_rows[child]["task"]
             new = {before: when for before, when in waits[task].items() if before not in waits[heir]}
             derived |= {(before, heir): when for before, when in new.items()}
-            new.pop(heir, None)  # a circle, and reported as one
+            new.pop(heir, None)  # a cycle, and reported as one
             waits[heir] |= new
             if len(derived) > MOST:
                 raise too_many()

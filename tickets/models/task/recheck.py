@@ -15,11 +15,11 @@ from django.db import models
 from psycopg.types.json import Jsonb
 
 from omoi_site.database import sql
-from tickets.models.explain.conditions import IN_OPEN_PHASE, OPEN_PHASES
+from tickets.models.explain.sql_fragments import IN_OPEN_PHASE, OPEN_PHASES
 from tickets.models.journal_sql import task_events
 from tickets.models.task.fields import TaskFields
 from tickets.models.task.intervene import hold
-from tickets.models.task.readiness import COUNT_NEEDS, recount
+from tickets.models.task.open_needs import COUNT_NEEDS, recount
 from tickets.models.ticket.ticket import Ticket
 
 WRONG_NEEDS = sql.statement(__file__, "wrong_needs", count_needs=COUNT_NEEDS)

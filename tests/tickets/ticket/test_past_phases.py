@@ -9,7 +9,7 @@ from tests.factories import allow_workflow, fail
 from tests.support.api_client import api_of
 from tests.support.concurrency import meanwhile, race
 from tickets.models import Link, Task, TaskSpec, Ticket, TicketSpec, Workflow
-from tickets.models.ticket.left_phases import PhaseLeft
+from tickets.models.ticket.past_phases import PhaseLeft
 from tickets.models.ticket.transitions import TransitionNotAllowed
 from tickets.workflows.document import InvalidWorkflow
 
