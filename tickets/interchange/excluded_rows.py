@@ -141,7 +141,7 @@ def _inherited_waits(
     budget: Budget,
 ) -> dict[str, dict[Wait, None]]:
     """What each of these rows and their parents wait for, including what they inherit. Parents may form a
-    circle.
+    cycle.
     """
     found: dict[str, dict[Wait, None]] = {}
     below: dict[str, list[str]] = {}
