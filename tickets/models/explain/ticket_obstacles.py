@@ -1,4 +1,4 @@
-"""Obstacles of a ticket: every condition under which it does not move, as `task_obstacles` has those of a task."""
+"""Obstacles of a ticket: each condition under which it does not move. `task_obstacles` has a task's."""
 
 from __future__ import annotations
 
