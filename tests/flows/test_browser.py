@@ -98,6 +98,7 @@ def test_board_and_sign_in_are_for_everybody(window, backlog):
     assert shown.complaints == []
 
 
+@pytest.mark.full
 @pytest.mark.alone
 def test_a_finished_task_shows_on_an_open_board_within_300_ms(window, project, ada, operator):
     """Half of the tries or more; other work of the machine may spoil a round, so the best of three counts."""

@@ -46,6 +46,7 @@ def tell(of, kind="project.touched"):
         of.record(kind, by="system:test")
 
 
+@pytest.mark.full
 @pytest.mark.alone
 def test_an_event_committed_elsewhere_reaches_an_open_page_within_300_ms(page, project, ticket):
     assert page.follow("ticket:OMO-1") == []

@@ -22,6 +22,7 @@ def narrow_web(django_db_setup):
     web.stop()
 
 
+@pytest.mark.full
 @pytest.mark.alone
 def test_pages_that_do_not_read_delay_nobody_and_are_told_to_start_over(narrow_web, operator, project):
     """3 of 50 stop reading: the others hear every signal, and at once."""

@@ -83,6 +83,7 @@ def test_a_process_that_only_sends_has_no_thread_for_it():
     assert said == "['MainThread']"
 
 
+@pytest.mark.full
 @pytest.mark.alone
 @pytest.mark.parametrize(("scheme", "silent"), [("redis", True), ("amqp", False)])
 @committing

@@ -334,6 +334,7 @@ def test_exports_and_files_arrive_whole(echo):
     assert echo.ask("/file")[1] == b"y" * 300_000
 
 
+@pytest.mark.full
 @pytest.mark.alone
 @pytest.mark.parametrize("path", ["/large", "/export", "/file"])
 def test_a_client_that_does_not_read_is_cut_off_and_holds_no_thread(echo, path):

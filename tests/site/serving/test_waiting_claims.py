@@ -78,6 +78,7 @@ def gather(web, keys):
     return polls
 
 
+@pytest.mark.full
 @pytest.mark.alone
 def test_who_waits_is_granted_at_once_when_work_appears(web, ticket, operator, ada):
     key, delays = key_of(ada), []

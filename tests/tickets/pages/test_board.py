@@ -300,9 +300,10 @@ def test_a_ticket_that_moves_while_the_board_is_read_is_counted_where_it_is_show
         assert (column.left, column.count) == (0, len(column.cards)) or column.folded
 
 
-@pytest.mark.alone
-@pytest.mark.parametrize("most", [1000, pytest.param(10_000, marks=pytest.mark.full)])
-def test_a_large_board_costs_as_many_statements_as_a_small_one(page, ada, operator, most):
+@pytest.mark.parametrize(
+    ("most", "within_s"), [(1000, 20), pytest.param(10_000, 2, marks=[pytest.mark.full, pytest.mark.alone])]
+)
+def test_a_large_board_costs_as_many_statements_as_a_small_one(page, ada, operator, most, within_s):
     counts = []
     for key, count in (("SMALL", 10), ("BIG", most)):
         many(
@@ -318,7 +319,7 @@ def test_a_large_board_costs_as_many_statements_as_a_small_one(page, ada, operat
         assert answer.status_code == 200
     print(f"{most} tickets: {counts[1]} statements, {took * 1000:.0f} ms")
     assert counts[0] == counts[1] <= 14
-    assert took < 2
+    assert took < within_s
 
 
 def test_a_ticket_page_costs_as_many_statements_with_a_hundred_tasks_as_with_one(
