@@ -87,14 +87,14 @@ def measure(statement: str, parameters: dict[str, Any]) -> dict[str, int]:
     run is rolled back.
     """
     text, names = numbered(statement)
-    given = ", ".join("NULL" if parameters[name] is None else _literal(parameters[name]) for name in names)
+    options = ", ".join("NULL" if parameters[name] is None else _literal(parameters[name]) for name in names)
     with connect() as link:
         link.execute("SET plan_cache_mode = force_generic_plan")
         link.execute(f"PREPARE measured AS {text}".encode())
         for _ in range(2):  # the first run fills the caches of the catalogue
             link.execute("BEGIN")
             [plan] = link.execute(
-                f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE measured({given})".encode()
+                f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE measured({options})".encode()
             ).fetchone()
             link.execute("ROLLBACK")
     return parts(plan[0]["Plan"])
@@ -287,16 +287,20 @@ def main() -> None:
     )
     asks.add_argument("--rounds", type=number, default=5)
     asks.add_argument("--claims", type=number, default=200, help="a round")
-    given = asks.parse_args()
+    options = asks.parse_args()
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-    from bench.ground import ground
+    from bench.temporary_server import temporary_server
 
     with (
-        ground() as progress,
-        progress(total=len(LANES) * len(given.sizes) + 3 * given.rounds, unit="step", desc="claim") as bar,
+        temporary_server() as progress,
+        progress(
+            total=len(LANES) * len(options.sizes) + 3 * options.rounds, unit="step", desc="claim"
+        ) as bar,
     ):
-        found = pages(given.sizes, bar.update)
-        rates = pace(max(10_000, 4 * given.rounds * given.claims), given.rounds, given.claims, bar.update)
+        found = pages(options.sizes, bar.update)
+        rates = pace(
+            max(10_000, 4 * options.rounds * options.claims), options.rounds, options.claims, bar.update
+        )
     middle = {name: statistics.median(each) for name, each in rates.items()}
     systems = {
         name: {
@@ -306,8 +310,8 @@ def main() -> None:
         }
         for name, rate in middle.items()
     }
-    if given.json:
-        print(json.dumps({"rounds": given.rounds, "systems": systems, "pages": found}))
+    if options.json:
+        print(json.dumps({"rounds": options.rounds, "systems": systems, "pages": found}))
         return
     print(f"{'pages of one claim':42}" + "".join(f"{part:>9}" for part in next(iter(found.values()))))
     for scene_, cost in found.items():

@@ -31,8 +31,8 @@ from omoi_site.database import location  # noqa: E402
 from omoi_site.serving import memory  # noqa: E402
 from omoi_site.serving.asgi_send import Send, put_when_taken  # noqa: E402
 from omoi_site.serving.client_limits import Bounds  # noqa: E402
-from omoi_site.serving.hub import Hub  # noqa: E402
-from omoi_site.serving.pump import Pump  # noqa: E402
+from omoi_site.serving.journal_listener import JournalListener  # noqa: E402
+from omoi_site.serving.live_hub import Hub  # noqa: E402
 from omoi_site.serving.readiness import Readiness, database, embedded_server, migrations  # noqa: E402
 from omoi_site.serving.request_body import Patience, Receive, Scope  # noqa: E402
 from omoi_site.serving.request_threads import Threads  # noqa: E402
@@ -92,7 +92,7 @@ def database_lost() -> None:
     readiness.thread.renew()
 
 
-pump = Pump(
+journal_listener = JournalListener(
     hub,
     journal_changes.look,
     access.recheck,
@@ -134,7 +134,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def ready() -> tuple[int, dict[str, Any]]:
     checks = await readiness.ask() | {
-        "live": pump.health(),
+        "live": journal_listener.health(),
         "draining": "this process is stopping" if draining else "",
     }
     fine = not any(checks.values())
@@ -149,10 +149,10 @@ async def lifespan(receive: Receive, send: Send) -> None:
     threads.start()
     sign_in_threads.start()
     readiness.thread.start()
-    pump.start()
+    journal_listener.start()
     await send({"type": "lifespan.startup.complete"})
     await receive()
-    await pump.stop()
+    await journal_listener.stop()
     threads.stop()
     sign_in_threads.stop()
     readiness.thread.stop()

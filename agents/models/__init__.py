@@ -3,12 +3,13 @@
 from agents.models.account import Account
 from agents.models.actor import Actor, label, sees_all, via
 from agents.models.agent import Agent, AgentPresence, AgentUnavailable, Retired
+from agents.models.agent_spec import AgentSpec
 from agents.models.event import Event, Journaled, ResyncRequired
 from agents.models.idempotent_reply import Reply
 from agents.models.key import Key
 from agents.models.project import Member, Project
+from agents.models.project_spec import ProjectSpec
 from agents.models.sign_in import SignInTry, TooManyTries
-from agents.models.spec import AgentSpec, ProjectSpec
 from agents.models.versioned import Locking, Versioned
 
 __all__ = [

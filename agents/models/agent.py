@@ -18,10 +18,10 @@ from psycopg.types.json import Jsonb
 
 from agents.models import callbacks, rights
 from agents.models.actor import Actor, label, sees_all
+from agents.models.agent_spec import AgentSpec
 from agents.models.project import Project
-from agents.models.spec import AgentSpec
 from agents.models.versioned import Locking, Versioned
-from omoi_site import field_limits, spoken
+from omoi_site import field_limits, humanize
 from omoi_site.database import sql
 from omoi_site.errors import Forbidden, Invalid, OmoiError
 
@@ -314,7 +314,7 @@ class Agent(FSMModelMixin, Versioned):
             self.state != self.State.AVAILABLE and self.state_by != label(by)
         )
         if kept and isinstance(by, Agent):
-            setter = spoken.actor(self.state_by) if self.state_by else "An operator"
+            setter = humanize.actor(self.state_by) if self.state_by else "An operator"
             raise Forbidden(
                 f"{setter} set {self} to {self.state}, and an agent cannot change that",
                 next_action="Ask an operator to make it available.",

@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 from agents.models.journal_cursor import following, to_cursor
 from omoi_site.database import sql
 from omoi_site.errors import Malformed
-from omoi_site.serving.hub import Change
+from omoi_site.serving.live_hub import Change
 
 MOST = 2000  # events; beyond that, it is cheaper to fetch everything again
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 from agents import profiles
 from agents.models import callbacks
 from agents.models.actor import Actor, pk_of, sees_all
-from agents.models.spec import ProjectSpec
+from agents.models.project_spec import ProjectSpec
 from agents.models.versioned import Locking, Versioned
 from omoi_site import field_limits
 from omoi_site.database import sql

@@ -21,7 +21,7 @@ from django.utils.http import is_same_domain
 from agents.models import Agent, Project
 from agents.models.key import LIVE
 from omoi_site.database import sql
-from omoi_site.serving.hub import Hub
+from omoi_site.serving.live_hub import Hub
 from omoi_site.serving.request_body import Scope
 from omoi_site.serving.wsgi_call import environ
 

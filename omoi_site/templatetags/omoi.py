@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from omoi_site import spoken
+from omoi_site import humanize
 
 register = template.Library()
 
@@ -97,7 +97,7 @@ def initials(name: str) -> str:
 
 @register.filter
 def actor(label: str) -> str:
-    return spoken.actor(label)
+    return humanize.actor(label)
 
 
 @register.filter
@@ -109,7 +109,7 @@ def whole_actor(label: str) -> str:
 
 @register.filter
 def words(name: str) -> str:
-    return spoken.phase(name)
+    return humanize.phase(name)
 
 
 @register.filter

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from agents.admin import OwnProjects
-from omoi_site import spoken
+from omoi_site import humanize
 from omoi_site.admin_base import (
     OmoiModelAdmin,
     ReadOnlyInline,
@@ -40,7 +40,7 @@ def move_action(title: str, verb: str, *, effect: str, **how: Any) -> Any:
         possible = options(ticket, request.user, judge=verb == "advance")
         option = next((option for option in possible if option.verb == verb), None)
         if option is None:
-            return f"not possible in {spoken.phase(ticket.phase)}"
+            return f"not possible in {humanize.phase(ticket.phase)}"
         if not option.permitted:
             return f"this needs the scope {option.scope}, which you do not have in {ticket.project}"
         return "; ".join(str(reason["how"]) for reason in option.unmet)

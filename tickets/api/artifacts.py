@@ -13,10 +13,10 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents.api.json import ShortJSONParser
 from agents.api.openapi import IDEMPOTENCY_KEY, Answer, listing, route
 from agents.api.pagination import PageIn, page
 from agents.api.parsing import Shape, parse, parse_query
+from agents.api.strict_json import ShortJSONParser
 from agents.api.view import View
 from agents.models import rights
 from omoi_site.errors import NotFound

@@ -10,9 +10,9 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents.api.json import ShortJSONParser
 from agents.api.openapi import IDEMPOTENCY_KEY, Answer, route
 from agents.api.parsing import Shape, parse
+from agents.api.strict_json import ShortJSONParser
 from agents.api.view import View
 from omoi_site.errors import Invalid
 from tickets import interchange

@@ -12,10 +12,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.serializer_helpers import ReturnDict
 
-from agents.api.json import StrictJSONParser
 from agents.api.openapi import IDEMPOTENCY_KEY, IF_MATCH, listing, route
 from agents.api.pagination import PageIn, page
 from agents.api.parsing import Shape, parse_query
+from agents.api.strict_json import StrictJSONParser
 from agents.api.view import View, tagged
 from omoi_site.errors import NotFound
 from tickets.models import Workflow

@@ -33,7 +33,7 @@ from tickets.interchange import comments as source_comments
 from tickets.interchange import excluded_rows
 from tickets.interchange.backlog import ParsedBacklog
 from tickets.interchange.json_lines import Faults, objects
-from tickets.interchange.texts import kept_text, wrong_text
+from tickets.interchange.storable_text import kept_text, wrong_text
 from tickets.models import Comment, Item, Link, Priority, Relation, RelationKinds, Task, Ticket
 
 # issues in one file, because all are written in one transaction; ten times as many dependencies and comments

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from tickets.interchange.texts import kept_text, wrong_text
+from tickets.interchange.storable_text import kept_text, wrong_text
 from tickets.models import Comment, NewComment
 
 AUTHOR = Comment._meta.get_field("author").max_length

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from agents.models import Event, label
-from omoi_site import spoken
+from omoi_site import humanize
 from omoi_site.errors import Forbidden, OmoiError, VersionConflict
 from tickets.models import NotReady, Task, Ticket
 from tickets.models.ticket.fields import TransitionNotAllowed
@@ -121,14 +121,14 @@ class Dialog:
     def changed_by(self) -> str:
         if not self.changed:
             return ""
-        return "You changed it yourself" if self.mine else f"{spoken.actor(self.changed.actor)} was faster"
+        return "You changed it yourself" if self.mine else f"{humanize.actor(self.changed.actor)} was faster"
 
     @property
     def change(self) -> str:
         """What the other did, in words."""
         if not self.changed:
             return ""
-        what = f"moved it {' → '.join(map(spoken.phase, self.moved))}" if self.moved else ""
+        what = f"moved it {' → '.join(map(humanize.phase, self.moved))}" if self.moved else ""
         reason = f" ({self.changed.reason})" if self.changed.reason else ""
         return f"{what or done_to_it(self.changed.kind)}{reason}"
 

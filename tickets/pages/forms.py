@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from omoi_site import field_limits, spoken
+from omoi_site import field_limits, humanize
 from omoi_site.errors import Invalid
 from tickets.models.ticket.fields import BlockedClass, Priority
 
@@ -111,7 +111,7 @@ class MoveForm(ReasonForm):
         """choose: no phase is chosen at first."""
         super().__init__(*args, **how)
         nothing = [("", "Choose a phase")] if choose and not self.initial.get("to") else []
-        choices = [*nothing, *((phase, spoken.phase(phase)) for phase in destinations)]
+        choices = [*nothing, *((phase, humanize.phase(phase)) for phase in destinations)]
         alone = len(destinations) == 1
         self.fields["to"].widget = (
             forms.HiddenInput() if alone else forms.Select({"class": "input"}, choices=choices)
@@ -128,7 +128,7 @@ class BlockForm(ReasonForm):
         kinds = forms.ChoiceField(
             label="Kind of obstacle",
             required=False,
-            choices=[(value, spoken.phase(name)) for value, name in BlockedClass.choices],
+            choices=[(value, humanize.phase(name)) for value, name in BlockedClass.choices],
             widget=forms.Select({"class": "input"}),
             error_messages={"invalid_choice": "there is no such kind of obstacle"},
         )
@@ -137,7 +137,7 @@ class BlockForm(ReasonForm):
 
 class PriorityForm(ActionForm):
     priority = forms.ChoiceField(
-        choices=[(name.lower(), spoken.phase(name)) for name in Priority.names],
+        choices=[(name.lower(), humanize.phase(name)) for name in Priority.names],
         widget=forms.Select({"class": "input"}),
         error_messages={"invalid_choice": f"one of {', '.join(name.lower() for name in Priority.names)}"},
     )

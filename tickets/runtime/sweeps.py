@@ -11,7 +11,7 @@ from typing import Any
 
 from agents.models import Reply
 from agents.models.account import forget_sessions
-from omoi_site import spoken
+from omoi_site import humanize
 from omoi_site.brokers import hints
 from omoi_site.database import sql
 from tickets.models import Task, Ticket
@@ -117,7 +117,7 @@ def health() -> str:
         return "No clock has ever run, so lapsed claims are not ended. Start `python3 manage.py clock`."
     if runs[CLOCK]["age"] > SILENT_S:
         return (
-            f"The clock has not run for {spoken.length(runs[CLOCK]['age'])},"
+            f"The clock has not run for {humanize.length(runs[CLOCK]['age'])},"
             " so lapsed claims are not ended. Start `python3 manage.py clock`."
         )
     by_name = {sweep.name: sweep for sweep in SWEEPS}

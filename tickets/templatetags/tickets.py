@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from omoi_site import spoken
+from omoi_site import humanize
 from omoi_site.templatetags.omoi import icon, words
 
 register = template.Library()
@@ -114,7 +114,7 @@ def action_button(
 def awaited(context: dict[str, Any], who: str) -> SafeString:
     """Who or what is waited for, as a badge with a link."""
     kind, _, name = who.partition(":")
-    text = spoken.who(who)
+    text = humanize.who(who)
     address = ""
     if kind == "task":
         key, _dot, number = name.partition(".")

@@ -7,14 +7,14 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from agents.models import Agent, AgentSpec, Key, Project
-from omoi_site import commands
+from omoi_site import command_base
 from omoi_site.database import sql
 from omoi_site.errors import NotFound
 
 PARTS = ("kind", "capabilities", "phases", "tags", "capacity")
 
 
-class Command(commands.Command):
+class Command(command_base.Command):
     help = "Register agents."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -58,7 +58,7 @@ class Command(commands.Command):
         )
 
     @sql.atomic
-    def create(self, *, name: str, projects: list[str], **shape: Any) -> commands.Document:
+    def create(self, *, name: str, projects: list[str], **shape: Any) -> command_base.Document:
         existing = {project.key: project for project in Project.objects.filter(key__in=projects)}
         if missing := [key for key in projects if key not in existing]:
             raise NotFound(
@@ -66,12 +66,12 @@ class Command(commands.Command):
                 next_action=f"Create it with `python3 manage.py projects create {missing[0]}`.",
             )
         spec = AgentSpec(name, **{part: shape[part] for part in PARTS})
-        agent = Agent.objects.register(spec, projects=existing.values(), by=commands.BY)
-        _, key = Key.objects.issue(agent=agent, by=commands.BY)
+        agent = Agent.objects.register(spec, projects=existing.values(), by=command_base.BY)
+        _, key = Key.objects.issue(agent=agent, by=command_base.BY)
         shown = {part: getattr(agent, part) for part in PARTS}
         return {"agent": {"name": agent.name, **shown, "projects": sorted(existing)}, "key": key}
 
-    def created(self, made: commands.Document) -> None:
+    def created(self, made: command_base.Document) -> None:
         agent = made["agent"]
         works = ", ".join(agent["projects"]) or "no project"
         self.stderr.write(

@@ -10,7 +10,7 @@ from django.core.management.base import CommandParser
 
 from agents.models import Agent, Key
 from agents.models.rights import SCOPES
-from omoi_site import commands
+from omoi_site import command_base
 from omoi_site.errors import NotFound
 
 SHOWN = 5  # existing names listed in an error
@@ -20,7 +20,7 @@ MAKE = {
 }
 
 
-class Command(commands.Command):
+class Command(command_base.Command):
     help = "Create API keys."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -44,13 +44,13 @@ class Command(commands.Command):
 
     def create(
         self, *, agent: str | None, user: str | None, scopes: list[str], expires_s: timedelta | None, **_: Any
-    ) -> commands.Document:
+    ) -> command_base.Document:
         holder = (
             {"agent": named(Agent, "name", agent)}
             if agent
             else {"user": named(get_user_model(), "username", user)}
         )
-        key, text = Key.objects.issue(by=commands.BY, scopes=scopes, expires_in=expires_s, **holder)
+        key, text = Key.objects.issue(by=command_base.BY, scopes=scopes, expires_in=expires_s, **holder)
         key.refresh_from_db()
         return {
             "key": text,
@@ -61,7 +61,7 @@ class Command(commands.Command):
             "expires_at": key.expires_at,
         }
 
-    def created(self, key: commands.Document) -> None:
+    def created(self, key: command_base.Document) -> None:
         self.stdout.write(key["key"])
         self.stderr.write("This key is shown only this once.", self.style.NOTICE)
 

@@ -12,13 +12,13 @@ from typing import Any, NoReturn
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
-from omoi_site import commands
+from omoi_site import command_base
 from omoi_site.errors import NotFound
 
 FOLDER: Path = settings.ROOT / "bench"
 
 
-class Command(commands.Command):
+class Command(command_base.Command):
     help = (
         "Measure what something costs on this machine, and compare it with a peer. It uses a"
         " temporary database."
@@ -32,7 +32,7 @@ class Command(commands.Command):
         )
         parser.add_argument("options", nargs=argparse.REMAINDER, metavar="...", help="its options")
 
-    def act(self, **options: Any) -> commands.Document:
+    def act(self, **options: Any) -> command_base.Document:
         benches, name = list_benches(), options["name"]
         if options["list"]:
             return {"benches": [{"name": bench, "about": about} for bench, about in benches.items()]}
@@ -42,7 +42,7 @@ class Command(commands.Command):
             raise NotFound(f"there is no bench {name}; there are: {', '.join(benches)}")
         return become(FOLDER / f"{name}.py", [*(["--json"] if options["json"] else []), *options["options"]])
 
-    def show(self, document: commands.Document) -> None:
+    def show(self, document: command_base.Document) -> None:
         for bench in document["benches"]:
             self.stdout.write(f"{bench['name']:12}{bench['about']}")
 

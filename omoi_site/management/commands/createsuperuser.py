@@ -11,12 +11,12 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 
-from omoi_site import commands
+from omoi_site import command_base
 
 
 class Command(createsuperuser.Command):
     def execute(self, *args: Any, **options: Any) -> str | None:
-        commands.demand_database()
+        command_base.demand_database()
         return super().execute(*args, **options)
 
     def handle(self, *args: Any, **options: Any) -> str | None:

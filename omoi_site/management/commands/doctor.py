@@ -7,20 +7,20 @@ from typing import Any
 
 from django.conf import settings
 
-from omoi_site import commands
+from omoi_site import command_base
 from omoi_site.processes import running_server
 from omoi_site.setup import doctor
 from tickets.runtime import health_checks  # noqa: F401  (adds what the floors above look at)
 
 
-class Command(commands.Command):
+class Command(command_base.Command):
     help = (
         "Check this machine, the database and the running server. Say what is wrong and how to fix it."
         " Change nothing."
     )
     needs_database = False
 
-    def act(self, **_: Any) -> commands.Document:
+    def act(self, **_: Any) -> command_base.Document:
         results = list(doctor.findings())
         server = None
         with contextlib.suppress(OSError):  # another user's folder; its own line reports that
@@ -31,7 +31,7 @@ class Command(commands.Command):
             "findings": [finding.as_dict() for finding in results],
         }
 
-    def show(self, document: commands.Document) -> None:
+    def show(self, document: command_base.Document) -> None:
         width = max(len(finding["name"]) for finding in document["findings"])
         for finding in document["findings"]:
             self.stdout.write(doctor.text(doctor.Finding(**finding), width))
@@ -47,5 +47,5 @@ class Command(commands.Command):
                 + ("" if wrong else " Start it with `python3 manage.py up`.")
             )
 
-    def failed(self, document: commands.Document) -> bool:
+    def failed(self, document: command_base.Document) -> bool:
         return not document["well"]

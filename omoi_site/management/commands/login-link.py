@@ -11,14 +11,14 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from agents.models.sign_in import one_time_path
-from omoi_site import commands
+from omoi_site import command_base
 from omoi_site.errors import NotFound
 from omoi_site.processes import running_server
 
 SHOWN = 5  # names of those who may sign in
 
 
-class Command(commands.Command):
+class Command(command_base.Command):
     help = "Create a link that signs a person in once, and print it."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -26,7 +26,7 @@ class Command(commands.Command):
             "user", metavar="USER", nargs="?", default="admin", help="the person to sign in (admin)"
         )
 
-    def act(self, *, user: str = "", **_: Any) -> commands.Document:
+    def act(self, *, user: str = "", **_: Any) -> command_base.Document:
         person = get_user_model().objects.filter(username=user, is_active=True).first()
         if person is None:
             people = get_user_model().objects.filter(is_active=True).order_by("username")
@@ -43,7 +43,7 @@ class Command(commands.Command):
             "expires_at": ends_at,
         }
 
-    def show(self, made: commands.Document) -> None:
+    def show(self, made: command_base.Document) -> None:
         self.stdout.write(made["link"])
         hours = settings.PASSWORD_RESET_TIMEOUT // 3600
         hint = "" if made["link"].startswith("http") else " Put the address of your server in front."

@@ -8,13 +8,13 @@ from typing import Any
 
 from django.core.management.commands import migrate
 
-from omoi_site import commands
+from omoi_site import command_base
 from tickets.models import Workflow
 
 
 class Command(migrate.Command):
     def execute(self, *args: Any, **options: Any) -> str | None:
-        commands.demand_database()
+        command_base.demand_database()
         return super().execute(*args, **options)
 
     def handle(self, *args: Any, **options: Any) -> str | None:

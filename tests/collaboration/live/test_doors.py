@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from collaboration.live.consumers import LiveConsumer
-from omoi_site.serving.hub import Hub
+from omoi_site.serving.live_hub import Hub
 from omoi_site.serving.request_threads import Threads
 from tests.support.web_process import Page
 

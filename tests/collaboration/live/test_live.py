@@ -15,7 +15,7 @@ from omoi_site.database import sql
 from tests.support.wait import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
-PUMPS = "FROM pg_stat_activity WHERE application_name = 'omoi live' AND datname = current_database()"
+LISTENERS = "FROM pg_stat_activity WHERE application_name = 'omoi live' AND datname = current_database()"
 MARKS = itertools.count(1_000_000)
 
 
@@ -187,11 +187,11 @@ def test_what_is_new_is_found_by_index_however_long_the_journal_is(project):
 
 def test_a_killed_doorbell_heals_without_losing_a_signal(page, project, ticket):
     page.follow("ticket:OMO-1", "project:OMO")
-    [pump] = sql.rows(f"SELECT pid {PUMPS}")
+    [listener] = sql.rows(f"SELECT pid {LISTENERS}")
     with transaction.atomic():
-        sql.rows("SELECT pg_terminate_backend(%s)", [pump["pid"]])
+        sql.rows("SELECT pg_terminate_backend(%s)", [listener["pid"]])
         ticket.record("ticket.touched", by="system:test")
     assert {page.next(), page.next()} == {"ticket:OMO-1", "project:OMO"}
-    assert until(lambda: sql.rows(f"SELECT pid {PUMPS}")) != [pump]
+    assert until(lambda: sql.rows(f"SELECT pid {LISTENERS}")) != [listener]
     tell(project)
     assert page.next() == "project:OMO"

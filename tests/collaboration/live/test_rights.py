@@ -17,7 +17,7 @@ from agents.models import Agent, AgentSpec, Key, Member, Project, ProjectSpec
 from agents.models.journal_changes import changed_since
 from collaboration.live import access
 from omoi_site.database import location, sql
-from omoi_site.serving.hub import Follower, Hub
+from omoi_site.serving.live_hub import Follower, Hub
 from tests.support.long_poll import Poll
 from tests.support.wait import until
 from tests.support.web_process import write_events

@@ -10,7 +10,7 @@ import pytest
 from django.core.management import get_commands
 from django.urls import resolve
 
-from omoi_site import spoken
+from omoi_site import humanize
 from tickets.models.explain import sentences, task_obstacles, ticket_obstacles
 from tickets.pages.actions import TASK, TICKET
 
@@ -79,7 +79,7 @@ def test_every_remedy_speaks_to_the_one_who_must_act_and_names_a_door_that_exist
         for _method, path in ROUTE.findall(how):
             resolve(f"/api/v1{path.replace('/ID', '/1')}")
         assert set(COMMAND.findall(how)) <= set(get_commands()), how
-        assert not re.search(rf"\b[Ww]ait for {re.escape(spoken.who(who))}\b", how), how
+        assert not re.search(rf"\b[Ww]ait for {re.escape(humanize.who(who))}\b", how), how
         assert not PLURAL_FOR_ONE.search(what) or obstacle.what is sentences.full_or_silent, what
         assert how[0].isupper(), how
         assert how.endswith("."), how

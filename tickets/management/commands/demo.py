@@ -7,20 +7,20 @@ from typing import Any
 
 from django.db import InterfaceError, OperationalError, connection
 
-from omoi_site import commands
+from omoi_site import command_base
 from omoi_site.processes.ready_signal import report_ready
 from tickets.demo import scenario, workspace
 
 PATIENCE_S = 60.0
 
 
-class Command(commands.Command):
+class Command(command_base.Command):
     help = (
         "Create the project DEMO. Workers on this machine take its tickets from BACKLOG to DONE."
         " What exists already is not changed."
     )
 
-    def act(self, **_: Any) -> commands.Document:
+    def act(self, **_: Any) -> command_base.Document:
         workspace.check_requirements()
         report_ready()
         workspace.lay_out()
@@ -44,7 +44,7 @@ class Command(commands.Command):
                 connection.close()
                 time.sleep(1)
 
-    def show(self, document: commands.Document) -> None:
+    def show(self, document: command_base.Document) -> None:
         left = document["open"]
         state = f"{left} of them {'is' if left == 1 else 'are'} open" if left else "the demo has ended"
         self.stdout.write(

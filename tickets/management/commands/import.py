@@ -9,7 +9,7 @@ from django.core.management.base import CommandParser
 from django.db import transaction
 
 from agents.models import Project, ProjectSpec
-from omoi_site import commands
+from omoi_site import command_base
 from omoi_site.database import sql
 from tickets import interchange
 from tickets.models import Workflow
@@ -17,7 +17,7 @@ from tickets.models import Workflow
 SHOWN = 50  # edges, changes and warnings; --json lists all
 
 
-class Command(commands.Command):
+class Command(command_base.Command):
     help = (
         "Import the work of another tool. What was imported before is not changed;"
         " a second import adds only what is new."
@@ -40,15 +40,15 @@ class Command(commands.Command):
         )
         parser.add_argument("--dry-run", action="store_true", help="check and report, but change nothing")
 
-    def act(self, *, format: str, file: str, project: str, **how: Any) -> commands.Document:
-        with commands.opened(file) as source:
+    def act(self, *, format: str, file: str, project: str, **how: Any) -> command_base.Document:
+        with command_base.opened(file) as source:
             parsed = interchange.read(format, source)
-        with commands.progress(total=len(parsed.items), unit=" items") as bar:
+        with command_base.progress(total=len(parsed.items), unit=" items") as bar:
             return import_file(
                 parsed, project, how["workflow"], how["dry_run"], watch=lambda made: bar.update(made - bar.n)
             )
 
-    def show(self, report: commands.Document) -> None:
+    def show(self, report: command_base.Document) -> None:
         say, tickets, skipped = self.stdout.write, report["tickets"], report["skipped"]
         say(
             f"{report['project']}: {many(tickets['new'], 'new ticket')} ({tickets['known']} imported"
@@ -118,13 +118,13 @@ def many(count: int, what: str) -> str:
 @sql.atomic  # a project created for a refused import or a dry run is rolled back too
 def import_file(
     parsed: interchange.Parsed, key: str, workflow: str, dry_run: bool, watch: Callable[[int], None]
-) -> commands.Document:
+) -> command_base.Document:
     project = Project.objects.filter(key=key).first()
     if project is None:
         followed = Workflow.objects.latest_of(workflow or interchange.WORKFLOW)
-        project = Project.objects.create_project(ProjectSpec(key, workflow=followed.name), by=commands.BY)
+        project = Project.objects.create_project(ProjectSpec(key, workflow=followed.name), by=command_base.BY)
     report = interchange.import_parsed(
-        parsed, project=project, by=commands.BY, workflow=workflow, dry_run=dry_run, watch=watch
+        parsed, project=project, by=command_base.BY, workflow=workflow, dry_run=dry_run, watch=watch
     )
     transaction.set_rollback(dry_run)
     return report.as_dict()

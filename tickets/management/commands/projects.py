@@ -7,10 +7,10 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from agents.models import Project, ProjectSpec
-from omoi_site import commands
+from omoi_site import command_base
 
 
-class Command(commands.Command):
+class Command(command_base.Command):
     help = "Make projects."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -44,12 +44,12 @@ class Command(commands.Command):
             help="a profile that its tasks may name; repeat for more",
         )
 
-    def create(self, *, key: str, **given: Any) -> commands.Document:
+    def create(self, *, key: str, **given: Any) -> command_base.Document:
         settings = ("name", "repository", "workflow", "workflows", "profiles")
         project = Project.objects.create_project(
-            ProjectSpec(key, **{name: given[name] for name in settings}), by=commands.BY
+            ProjectSpec(key, **{name: given[name] for name in settings}), by=command_base.BY
         )
         return {"key": project.key, **project.settings()}
 
-    def created(self, project: commands.Document) -> None:
+    def created(self, project: command_base.Document) -> None:
         self.stdout.write(f"Created project {project['key']}.")

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
 from agents.models import Project
-from omoi_site import commands, spoken
+from omoi_site import command_base, humanize
 from omoi_site.errors import NotFound, OmoiError
 from tickets.simulation.agent import AgentOptions
 from tickets.simulation.audit import take_snapshot
@@ -38,7 +38,7 @@ class NoServer(OmoiError):
     next_action = "Start it with `python3 manage.py up`."
 
 
-class Command(commands.Command):
+class Command(command_base.Command):
     help = (
         "Let scripted agents do every open task of a project over HTTP. Then check in the journal that"
         " each was done once and in order."
@@ -101,7 +101,7 @@ class Command(commands.Command):
         chaos: bool,
         sure: bool,
         **options: Any,
-    ) -> commands.Document:
+    ) -> command_base.Document:
         kills, limit_s, work_s = options["kills"], options["limit_s"], options["work_ms"] / 1000
         if kills and not chaos:
             raise CommandError("--kills needs --chaos", returncode=2)
@@ -115,7 +115,7 @@ class Command(commands.Command):
                 AgentOptions(url, key, target.key, work_s, speed=options["speed"]) for _, key in agents
             ]
             faults = FaultInjector(settings.OMOI_HOME, kills or 20, len(before.open)) if chaos else None
-            with commands.progress(total=len(before.open), unit="task", desc=target.key) as bar:
+            with command_base.progress(total=len(before.open), unit="task", desc=target.key) as bar:
                 return Run(target, scripts, limit_s, bar.update, faults=faults).carry_out(before).as_dict()
         finally:
             retire_agents([agent for agent, _ in agents])
@@ -146,16 +146,16 @@ class Command(commands.Command):
             )
         if not sure and (others := other_claimers(project)):
             raise NotSure(
-                f"Others have worked in {key} ({', '.join(map(spoken.actor, others[:3]))}),"
+                f"Others have worked in {key} ({', '.join(map(humanize.actor, others[:3]))}),"
                 " and simulated agents would complete their open tasks",
                 next_action="To go on anyway, add --sure.",
             )
         return project
 
-    def failed(self, document: commands.Document) -> bool:
+    def failed(self, document: command_base.Document) -> bool:
         return not document["good"]
 
-    def show(self, document: commands.Document) -> None:
+    def show(self, document: command_base.Document) -> None:
         summary = (
             "{done} of {tasks} tasks done, {done_twice} done twice, {order_violations} out of order,"
             " {lost} lost, {refused} refused."

@@ -12,8 +12,8 @@ from django.conf import settings
 from django.core.management.base import CommandParser
 
 from omoi_site.brokers import hints
-from omoi_site.commands import Command as OurCommand
-from omoi_site.commands import Document
+from omoi_site.command_base import Command as OurCommand
+from omoi_site.command_base import Document
 from omoi_site.processes.ready_signal import report_ready
 from tickets.runtime import actors, worker_name  # noqa: F401  (actors: declares them to the broker)
 from tickets.runtime.worker import Worker

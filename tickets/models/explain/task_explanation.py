@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from django.db import models
 
-from omoi_site import spoken
+from omoi_site import humanize
 from omoi_site.brokers import hints
 from omoi_site.database import sql
 from tickets.models.explain.sql_fragments import FROM_MANY_TASKS, FROM_TASK
@@ -53,14 +53,14 @@ def _explanation(row: dict[str, Any], broker_away: str) -> Explanation:
     now = row["now"]
     values = {
         **row,
-        "phase": spoken.phase(row["phase"]),
-        "ticket_phase": spoken.phase(row["ticket_phase"]),
+        "phase": humanize.phase(row["phase"]),
+        "ticket_phase": humanize.phase(row["ticket_phase"]),
         "blocked_class": row["blocked_class"].replace("_", " "),
-        "timeout": spoken.length(row["timeout_s"] or 0),
-        "lease_end": spoken.relative(row["lease_expires_at"], now),
-        "due_at": spoken.relative(row["not_before"], now),
-        "holder_silent": spoken.passed(row["holder_seen_at"], now),
-        "all_silent": spoken.passed(row["last_heard"], now),
+        "timeout": humanize.length(row["timeout_s"] or 0),
+        "lease_end": humanize.relative(row["lease_expires_at"], now),
+        "due_at": humanize.relative(row["not_before"], now),
+        "holder_silent": humanize.passed(row["holder_seen_at"], now),
+        "all_silent": humanize.passed(row["last_heard"], now),
     }
     causes = causes_of(OBSTACLES, values)
     if broker_away and row["has_profile"] and row["state"] == "pending":

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from django.db import models
 
-from omoi_site import spoken
+from omoi_site import humanize
 from omoi_site.database import sql
 from tickets.gates.check_names import name_of
 from tickets.models.explain import task_explanation
@@ -147,7 +147,7 @@ def explanation(ticket: TicketFields) -> Explanation:
     values = sql.one(EXPLANATION, {"ticket": ticket.pk, "most": MOST})
     assert values
     values["blocked_class"] = values["blocked_class"].replace("_", " ")
-    values["phase"] = spoken.phase(values["phase"])
+    values["phase"] = humanize.phase(values["phase"])
     values["unmet"] = ", ".join(name_of(check) for check in values["unmet"] or [])
     causes: list[Cause] = []
     for place, obstacle in enumerate(OBSTACLES):

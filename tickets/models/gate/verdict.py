@@ -12,7 +12,7 @@ from typing import Any
 from django.db import models
 
 from agents.models import Actor, label, via
-from omoi_site import spoken
+from omoi_site import humanize
 from omoi_site.database import sql
 from omoi_site.errors import OmoiError
 from tickets.gates import registry
@@ -40,7 +40,7 @@ class GateClosed(OmoiError):
             else "it was not judged"
         )
         super().__init__(
-            f"the gate of {spoken.phase(ticket.phase)} is closed for {ticket.key}: {why}",
+            f"the gate of {humanize.phase(ticket.phase)} is closed for {ticket.key}: {why}",
             unmet=unmet,
             phase=ticket.phase,
         )

@@ -49,7 +49,7 @@ class Tally:
         return serious or (None if self.running else self.first_ready or self.first_waiting)
 
     @property
-    def spoken(self) -> str:
+    def as_text(self) -> str:
         """The task bar in words."""
         parts = [f"{self.done} of {self.total} tasks done"]
         parts += [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omoi_site import spoken
+from omoi_site import humanize
 from omoi_site.errors import OmoiError
 from tickets.models.ticket.fields import TicketFields
 from tickets.workflows.document import CANCELLED
@@ -30,19 +30,19 @@ def phase_left(ticket: TicketFields, current: str, effective: str, phase: str) -
         )
     if plan[effective].terminal:
         return PhaseLeft(
-            f"{ticket.key} is in {spoken.phase(effective)} and takes no more tasks",
+            f"{ticket.key} is in {humanize.phase(effective)} and takes no more tasks",
             next_action=f"Open a new ticket that follows {ticket.key} up.",
             follow_up=ticket.key,
         )
     if plan[phase].terminal:
         return PhaseLeft(
-            f"{ticket.key} is done when it gets to {spoken.phase(phase)}: a task there would never be done",
-            next_action=f"Choose a phase before {spoken.phase(phase)}.",
+            f"{ticket.key} is done when it gets to {humanize.phase(phase)}: a task there would never be done",
+            next_action=f"Choose a phase before {humanize.phase(phase)}.",
         )
     if plan[phase].position < plan[effective].position:
         return PhaseLeft(
-            f"{ticket.key} has left {spoken.phase(phase)} and is in {spoken.phase(effective)} now:"
-            f" a task of {spoken.phase(phase)} would never be done",
-            next_action=f"Send {ticket.key} back to {spoken.phase(phase)} first, or choose a later phase.",
+            f"{ticket.key} has left {humanize.phase(phase)} and is in {humanize.phase(effective)} now:"
+            f" a task of {humanize.phase(phase)} would never be done",
+            next_action=f"Send {ticket.key} back to {humanize.phase(phase)} first, or choose a later phase.",
         )
     return None

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from django_fsm import RETURN_VALUE, transition
 
 from agents.models import Actor, label, rights, via
-from omoi_site import field_limits, spoken
+from omoi_site import field_limits, humanize
 from omoi_site.brokers import hints
 from omoi_site.errors import Invalid
 from tickets.models.gate.verdict import GateClosed, Verdict
@@ -65,13 +65,13 @@ class Transitions(TicketFields):
         to = to or next(iter(onward), "")
         if to not in onward:
             raise TransitionNotAllowed(
-                f"{self.key} cannot go on from {spoken.phase(self.phase)} to {spoken.phase(to)}; "
-                f"it may go to {spoken.phases(onward) or 'no phase'}"
+                f"{self.key} cannot go on from {humanize.phase(self.phase)} to {humanize.phase(to)}; "
+                f"it may go to {humanize.phases(onward) or 'no phase'}"
             )
         # before the verdict is looked at: a task that ends in between kills it; what is done has no work left
         # anywhere
         left = self.tasks.open() if self.plan[to].terminal else self.tasks.open().filter(phase=self.phase)
-        count, phases = left.count(), spoken.phases(sorted(set(left.values_list("phase", flat=True))))
+        count, phases = left.count(), humanize.phases(sorted(set(left.values_list("phase", flat=True))))
         if self.gated and not (verdict and verdict.holds_for(self)):
             raise GateClosed(self, verdict)
         if count:
@@ -91,8 +91,8 @@ class Transitions(TicketFields):
         to = to or self.usual_destination("send_back")
         if to not in self.destinations("send_back"):
             raise TransitionNotAllowed(
-                f"{self.key} cannot go back from {spoken.phase(self.phase)}"
-                f"{f' to {spoken.phase(to)}' if to else ''}"
+                f"{self.key} cannot go back from {humanize.phase(self.phase)}"
+                f"{f' to {humanize.phase(to)}' if to else ''}"
             )
         reason = field_limits.reason(reason, 1, "say why it goes back")
         self._take_claims_back(by)
@@ -104,7 +104,7 @@ class Transitions(TicketFields):
         self.expect_permitted("block", by)
         if not self.destinations("block"):
             raise TransitionNotAllowed(
-                f"{self.key} stands in {spoken.phase(self.phase)} and cannot be blocked"
+                f"{self.key} stands in {humanize.phase(self.phase)} and cannot be blocked"
             )
         if cause not in BlockedClass.values:
             raise Invalid(f"one of {', '.join(BlockedClass.values)}", field="class")
@@ -123,7 +123,7 @@ class Transitions(TicketFields):
         self.expect_permitted("cancel", by)
         if not self.destinations("cancel"):
             raise TransitionNotAllowed(
-                f"{self.key} stands in {spoken.phase(self.phase)} and cannot be cancelled"
+                f"{self.key} stands in {humanize.phase(self.phase)} and cannot be cancelled"
             )
         reason = field_limits.reason(reason, 1, "say why it is cancelled")
         self.tasks.open().cancel(by=by, reason=f"ticket cancelled: {reason}"[: field_limits.REASON])
@@ -146,7 +146,8 @@ class Transitions(TicketFields):
         self.expect_permitted("force", by)
         if to not in self.destinations("force"):
             raise TransitionNotAllowed(
-                f"{self.key} stands in {spoken.phase(self.phase)} and cannot be forced to {spoken.phase(to)}"
+                f"{self.key} stands in {humanize.phase(self.phase)}"
+                f" and cannot be forced to {humanize.phase(to)}"
             )
         reason = field_limits.reason(
             reason, REASON, f"a forced move needs a reason of {REASON} characters or more"
@@ -265,14 +266,15 @@ class Transitions(TicketFields):
     def _return(self, verb: str, state: str, to: str | None, ground: str, *, by: Actor, reason: str) -> str:
         if self.phase != state:
             raise TransitionNotAllowed(
-                f"{self.key} stands in {spoken.phase(self.phase)}, not in {spoken.phase(state)}"
+                f"{self.key} stands in {humanize.phase(self.phase)}, not in {humanize.phase(state)}"
             )
         origin = self.origin
         to = to or origin
         back = self.destinations(verb)
         if to not in back:
             raise TransitionNotAllowed(
-                f"{self.key} came from {spoken.phase(origin)} and can return only to {spoken.phases(back)}"
+                f"{self.key} came from {humanize.phase(origin)}"
+                f" and can return only to {humanize.phases(back)}"
             )
         if to != origin:
             self._take_claims_back(by)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from django.urls import reverse
 
 from agents.models import Actor, Event, rights
-from omoi_site import spoken
+from omoi_site import humanize
 from omoi_site.errors import OmoiError
 from tickets.models import Task, Ticket
 from tickets.models.ticket.fields import TransitionNotAllowed
@@ -165,7 +165,7 @@ class TicketAction(Action):
         super().expect_as_offered(values)
         self.ticket.expect(values["version"])
         if not self.available:
-            stands = "paused" if self.ticket.paused else f"in {spoken.phase(self.ticket.phase)}"
+            stands = "paused" if self.ticket.paused else f"in {humanize.phase(self.ticket.phase)}"
             raise TransitionNotAllowed(
                 f"{self.ticket.key} is {stands}: to {self.label.lower()} is not possible there"
             )

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from django.db.models import Count, Q
 
-from omoi_site import spoken
+from omoi_site import humanize
 from tickets.models import Ticket
 from tickets.models.task.readiness import READY_Q
 from tickets.models.ticket.fields import BlockedClass, TransitionNotAllowed
@@ -81,12 +81,12 @@ class Move(TicketAction):
         super().expect_as_offered(values)
         if not self.to and values["to"] not in self.destinations:
             raise TransitionNotAllowed(
-                f"{self.ticket.key} cannot go to {spoken.phase(values['to'])} by this; "
-                f"it may go to {spoken.phases(self.destinations) or 'no phase'}"
+                f"{self.ticket.key} cannot go to {humanize.phase(values['to'])} by this; "
+                f"it may go to {humanize.phases(self.destinations) or 'no phase'}"
             )
 
     def do(self, values: dict[str, Any]) -> str:
-        return f"{self.ticket.key} is in {spoken.phase(self.move(values))} now"
+        return f"{self.ticket.key} is in {humanize.phase(self.move(values))} now"
 
     def move(self, values: dict[str, Any], **how: Any) -> str:
         to: str = self.to or values["to"]
@@ -105,7 +105,7 @@ class Advance(Move):
     def effects(self) -> Sequence[str]:
         phase = self.ticket.plan[self.ticket.phase]
         gate = f"The gate is judged first: {counted(len(phase.gate), 'check')}."
-        effects = [gate if phase.gate else f"{spoken.phase(phase.name)} has no gate."]
+        effects = [gate if phase.gate else f"{humanize.phase(phase.name)} has no gate."]
         if left := sum(count_tasks(self.ticket, "pending", "claimed")):
             tasks = f"{counted(left, 'task')} of this phase {'is' if left == 1 else 'are'} still open"
             effects.append(f"{tasks} and must be completed or cancelled first.")
@@ -162,7 +162,7 @@ class Force(Move):
         """Which gates it passes over on the way from the phase `left`, and what becomes of it there."""
         plan, entered = self.ticket.plan, self.ticket.plan[to]
         gates = " and ".join(
-            f"{spoken.phase(phase.name)} ({counted(len(phase.gate), 'check')})"
+            f"{humanize.phase(phase.name)} ({counted(len(phase.gate), 'check')})"
             for phase in plan.phases
             if phase.gate and left.position <= phase.position < entered.position
         )
@@ -172,7 +172,7 @@ class Force(Move):
         return effects
 
     def do(self, values: dict[str, Any]) -> str:
-        return f"{self.ticket.key} is in {spoken.phase(self.move(values, force=True))} now, forced"
+        return f"{self.ticket.key} is in {humanize.phase(self.move(values, force=True))} now, forced"
 
 
 class Block(Move):

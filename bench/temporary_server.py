@@ -16,7 +16,7 @@ from typing import Any
 
 
 @contextmanager
-def ground() -> Iterator[Callable[..., Any]]:
+def temporary_server() -> Iterator[Callable[..., Any]]:
     """Sets Django up on a migrated, empty database for the block. It yields a function that makes a progress
     bar.
     """
@@ -40,7 +40,7 @@ def ground() -> Iterator[Callable[..., Any]]:
 
         django.setup()
         call_command("migrate", verbosity=0)
-        from omoi_site.commands import progress
+        from omoi_site.command_base import progress
 
         yield progress
         connections.close_all()

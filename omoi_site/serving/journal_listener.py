@@ -2,7 +2,7 @@
 hub.
 
 Rights are checked at most a few seconds before a change is sent, and at once when the journal says that
-rights changed. The pump has its own connection, so signals arrive even when every request thread is busy.
+rights changed. It has its own connection, so signals arrive even when every request thread is busy.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 import psycopg
 
-from omoi_site.serving.hub import Change, Hub
+from omoi_site.serving.live_hub import Change, Hub
 
 GATHER_S = 0.05  # between two looks; so a topic gets one frame per look, however busy the journal is
 QUIET_S = 2.0  # look after this time even without a ring
@@ -30,7 +30,7 @@ Look = Callable[[Link, str], Awaitable[Change]]
 log = logging.getLogger(__name__)
 
 
-class Pump:
+class JournalListener:
     """Feeds `hub` until it is cancelled. `recheck` removes followers that lost their rights; `address` has
     libpq's parameters; `lost` is called when the database goes away.
     """
@@ -49,7 +49,7 @@ class Pump:
         self.task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        self.task = asyncio.create_task(self.run(), name="pump")
+        self.task = asyncio.create_task(self.run(), name="journal listener")
 
     async def stop(self) -> None:
         if self.task:

@@ -11,7 +11,7 @@ from omoi_site.serving.wsgi_bridge import ADMISSION
 Handler = Callable[[HttpRequest], HttpResponse]
 
 
-def admission_middleware(handle: Handler) -> Handler:
+def large_bodies_middleware(handle: Handler) -> Handler:
     """Only a signed-in person may send a large body to a page. API routes decide this themselves."""
 
     def admitted(request: HttpRequest) -> HttpResponse:

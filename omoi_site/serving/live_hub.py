@@ -107,7 +107,7 @@ def frame(topic: str, cursor: str) -> dict[str, str]:
 class Hub:
     """The followers of this process by topic, and its long polls.
 
-    The pump calls `ring`; a consumer calls `enter`, `join` and `leave`.
+    The journal listener calls `ring`; a consumer calls `enter`, `join` and `leave`.
     """
 
     def __init__(self, waits: Budget | None = None) -> None:

@@ -15,7 +15,7 @@ from omoi_site.serving.client_address import network
 Handler = Callable[[HttpRequest], HttpResponse]
 
 
-def access_middleware(handle: Handler) -> Handler:
+def refused_requests_middleware(handle: Handler) -> Handler:
     def noted(request: HttpRequest) -> HttpResponse:
         answer = handle(request)
         if answer.status_code in (401, 403):
