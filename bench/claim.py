@@ -173,6 +173,7 @@ CREATE TABLE IF NOT EXISTS bare (
 ) WITH (fillfactor = 80);
 CREATE INDEX IF NOT EXISTS bare_ready ON bare (rank, id) WHERE state = 'pending';
 TRUNCATE bare;
+GRANT SELECT, UPDATE ON bare TO omoi;
 INSERT INTO bare (rank, state) SELECT n, 'pending' FROM generate_series(1, %d) n;
 """
 BARE_CLAIM = """
@@ -216,6 +217,7 @@ def pace(ready: int, rounds: int, claims: int, step: Callable[[], Any]) -> dict[
     """Claims per second of one client, one commit each. Rounds of our statement, of the verb with its brief,
     and of the bare statement alternate; `step` is called after each.
     """
+    from omoi_site.database.roles import as_owner
     from tickets.models import Task
 
     ticket, _ = scene("PACE", SKILLS)
@@ -224,8 +226,9 @@ def pace(ready: int, rounds: int, claims: int, step: Callable[[], Any]) -> dict[
     text, names = numbered(_claim())
     rates: dict[str, list[float]] = {"statement": [], "verb": [], "bare": []}
     with connect() as link:
-        link.execute((BARE % ready).encode())
-        link.execute("VACUUM ANALYZE bare")
+        with as_owner(), connect() as owner:
+            owner.execute((BARE % ready).encode())
+            owner.execute("VACUUM ANALYZE bare")
         link.prepare_threshold = 0
         ours = re.sub(r"\$(\d+)", lambda place: f"%({names[int(place[1]) - 1]})s", text.replace("%", "%%"))
         ways: dict[str, Callable[[int], Any]] = {
@@ -258,8 +261,10 @@ def scene(key: str, served: int) -> tuple[Any, Any]:
 def clear() -> None:
     """Delete all lanes and tasks before the next scene."""
     from omoi_site.database import sql
+    from omoi_site.database.roles import as_owner
 
-    sql.rows("TRUNCATE tickets_task, tickets_lane CASCADE")
+    with as_owner():
+        sql.rows("TRUNCATE tickets_task, tickets_lane CASCADE")
 
 
 def _agent(name: str, served: int, project: Any) -> Any:

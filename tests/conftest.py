@@ -11,6 +11,8 @@ from collections.abc import Iterator
 import pytest
 
 from agents.models import AgentSpec, ProjectSpec
+from omoi_site.database import location
+from tests.support import cluster
 
 # here it goes before pytest-django's own
 from tests.support.cluster import django_db_modify_db_settings  # noqa: F401
@@ -40,6 +42,9 @@ def django_db_setup(django_db_setup: None, django_db_blocker: pytest.FixtureRequ
             )
         tables = {*connection.introspection.django_table_names(only_existing=True, include_views=False)}
         emptied = ", ".join(sorted(tables - {"django_content_type", "auth_permission"}))
+        with connection.cursor() as cursor:
+            cursor.execute(f"GRANT TRUNCATE ON {emptied} TO {location.APPLICATION}")
+        cluster.become(location.APPLICATION)
         shipped = [list(model.objects.all()) for model in (Workflow, WorkflowPhase)]
 
     def empty(case: TransactionTestCase) -> None:
@@ -51,6 +56,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: pytest.FixtureRequ
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", empty)
         yield
+        cluster.become(location.OWNER)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from agents.models.actor import Actor, label, via
 from agents.models.journal_cursor import Following, following, place, to_cursor
 from omoi_site import field_limits
 from omoi_site.database import sql
+from omoi_site.database.privileges import INSERT_ONLY
 from omoi_site.errors import OmoiError
 
 HELD_BACK_S = 30
@@ -141,6 +142,8 @@ class EventQuerySet(models.QuerySet["Event"]):
 
 
 class Event(models.Model):
+    application_privileges = INSERT_ONLY
+
     id = models.BigAutoField(primary_key=True)
     xid = sql.XidField(db_default=sql.CurrentXid(), editable=False)
     at = models.DateTimeField(db_default=sql.ClockTimestamp(), editable=False)

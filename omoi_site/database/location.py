@@ -12,39 +12,81 @@ from omoi_site.setup import paths, secrets
 
 
 class BadAddress(OmoiError):
-    """DATABASE_URL cannot be parsed. The message never quotes it, because it has a password."""
+    """DATABASE_URL or OMOI_OWNER_URL cannot be parsed. The message never quotes it, because it has a
+    password.
+    """
 
     code = "bad_database_url"
-    title = "DATABASE_URL is not a PostgreSQL address"
+    title = "Not a PostgreSQL address"
+
+
+APPLICATION, OWNER = "omoi", "omoi_owner"  # the roles of the embedded server
+OPTIONS: dict[str, Any] = {"server_side_binding": True, "prepare_threshold": 1, "connect_timeout": 3}
+
+
+def is_embedded() -> bool:
+    """Whether the database is the embedded server's."""
+    return not os.environ.get("DATABASE_URL")
 
 
 def database(home: Path) -> dict[str, Any]:
-    """Django's settings of the database: DATABASE_URL, else the embedded server of `home`. Raises
+    """Django's settings of the database, as the application's role: DATABASE_URL, else the embedded server
+    of `home`. Raises BadAddress.
+    """
+    if os.environ.get("DATABASE_URL"):
+        return _addressed("DATABASE_URL")
+    return embedded(home, APPLICATION)
+
+
+def owner(home: Path) -> dict[str, Any] | None:
+    """The same database as the role that owns its tables; None where DATABASE_URL names the only role. Raises
     BadAddress.
     """
-    described = {
+    if os.environ.get("OMOI_OWNER_URL"):
+        if not os.environ.get("DATABASE_URL"):
+            raise BadAddress(
+                "OMOI_OWNER_URL is set and DATABASE_URL is not: set both, one a role of the same database."
+            )
+        return _addressed("OMOI_OWNER_URL")
+    if os.environ.get("DATABASE_URL"):
+        return None
+    return embedded(home, OWNER)
+
+
+def _described(parameters: dict[str, str], **more: Any) -> dict[str, Any]:
+    return {
         "ENGINE": "omoi_site.database.backend",
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
+        **parameters,
+        "OPTIONS": {**OPTIONS, **more},
     }
-    options: dict[str, Any] = {"server_side_binding": True, "prepare_threshold": 1, "connect_timeout": 3}
-    if not (address := os.environ.get("DATABASE_URL")):
-        parameters = {
+
+
+def embedded(home: Path, user: str) -> dict[str, Any]:
+    """The database of the embedded server, as one of its roles."""
+    secret = {APPLICATION: paths.PASSWORD, OWNER: paths.PASSWORD_OF_OWNER}[user]
+    return _described(
+        {
             "HOST": str(paths.socket_folder(home)),
             "PORT": "",
             "NAME": "omoi",
-            "USER": "omoi",
-            "PASSWORD": secrets.read(home, paths.PASSWORD),
+            "USER": user,
+            "PASSWORD": secrets.read(home, secret),
         }
-        return {**described, **parameters, "OPTIONS": options}
+    )
+
+
+def _addressed(variable: str) -> dict[str, Any]:
+    """What the address in that variable of the environment says."""
     try:
-        url = urlsplit(address)
+        url = urlsplit(os.environ[variable])
         port = url.port
     except ValueError:
         port, url = None, urlsplit("")
     if url.scheme not in ("postgresql", "postgres"):
         raise BadAddress(
-            "DATABASE_URL must have the form postgresql://user:password@host:port/name. Percent-encode"
+            f"{variable} must have the form postgresql://user:password@host:port/name. Percent-encode"
             " characters such as @ : / ? # in the password. Without it the embedded PostgreSQL is used."
         )
     more = dict(parse_qsl(url.query))
@@ -55,7 +97,7 @@ def database(home: Path) -> dict[str, Any]:
         "USER": unquote(url.username or "omoi"),
         "PASSWORD": unquote(url.password or ""),
     }
-    return {**described, **parameters, "OPTIONS": {**options, **more}}
+    return _described(parameters, **more)
 
 
 def libpq(described: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
-from omoi_site.database.embedded import NoServer, Server
+from omoi_site.database.binaries import NoServer
+from omoi_site.database.embedded import Server
 from omoi_site.processes import running_server
 from omoi_site.processes.child_process import Child
 
@@ -71,6 +72,8 @@ class Supervisor:
                     return
                 raise
             self.say(f"PostgreSQL is ready ({time.monotonic() - began:.1f} s).")
+            for sentence in self.server.news:
+                self.say(sentence)
         if not self.asked_to_end:
             self.prepare()
 

@@ -22,7 +22,7 @@ from typing import Any
 import psycopg
 from django.conf import settings
 
-from omoi_site.database import embedded, location
+from omoi_site.database import binaries, embedded, location
 from omoi_site.processes import running_server
 from omoi_site.serving import readiness
 from omoi_site.serving import server as doors
@@ -179,7 +179,7 @@ def server() -> Found:
             account = paths.service_user()
         except LookupError as error:
             return "wrong", str(error), "Add the account, or set DATABASE_URL."
-        programs = embedded.binaries()
+        programs = binaries.binaries()
         version_output = subprocess.run(
             [programs / "postgres", "--version"], capture_output=True, text=True, timeout=PATIENCE_S
         )
@@ -241,7 +241,7 @@ def durability() -> Found:
         details = embedded.settings_of(link)
     try:
         embedded.assert_durable(details)
-    except embedded.NoServer as refusal:
+    except binaries.NoServer as refusal:
         return (
             "wrong",
             str(refusal),

@@ -27,11 +27,10 @@ from pathlib import Path
 from omoi_site.errors import OmoiError
 
 ELSEWHERE = Path("/var/lib/omoi")
-SECRET_KEY, PASSWORD, PASSWORD_OF_SUPERUSER = (
-    "secret_key",
-    "password",
-    "password.superuser",
-)  # files in OMOI_HOME, see `secrets`
+# files in OMOI_HOME, see `secrets`
+SECRET_KEY = "secret_key"
+PASSWORD, PASSWORD_OF_OWNER, PASSWORD_OF_SUPERUSER = "password", "password.owner", "password.superuser"
+PASSWORDS = (PASSWORD, PASSWORD_OF_OWNER, PASSWORD_OF_SUPERUSER)
 SOCKET_NAME = ".s.PGSQL.5432"
 SHUT_DOWN = (1).to_bytes(4, sys.byteorder)  # DB_SHUTDOWNED, the state in PostgreSQL's pg_control
 EXECUTOR_UID = int(os.environ.get("OMOI_EXECUTOR_UID", "60917"))  # below 65,536: containers map no more
@@ -206,7 +205,7 @@ def resolve_displaced(home: Path, how: str) -> str:
         data = data_folder(home) / "data"
         if how != "begin-anew" or not (home / PASSWORD).exists() or data.exists():
             return ""
-        _forget(home, PASSWORD, PASSWORD_OF_SUPERUSER, SECRET_KEY)
+        _forget(home, *PASSWORDS, SECRET_KEY)
         return f"{home} starts with an empty database."
     real, inside = home.resolve(), note.home is not None and note.data_folder == note.home
     if how == "moved":
@@ -248,7 +247,7 @@ def resolve_displaced(home: Path, how: str) -> str:
     else:
         if (chosen / "data").exists():
             (chosen / "data").rename(chosen / f"data.before-{time.strftime('%Y%m%dT%H%M%S')}")
-        _forget(home, PASSWORD, PASSWORD_OF_SUPERUSER, SECRET_KEY)
+        _forget(home, *PASSWORDS, SECRET_KEY)
         sentence = f"{home} starts with an empty database; what was here before is kept beside it."
     Note(chosen, real).write(home)
     return sentence

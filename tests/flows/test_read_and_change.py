@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 
+from omoi_site.database.roles import as_owner
 from tests.support import cluster
 from tickets.models import Ticket
 
@@ -113,9 +114,11 @@ def test_migrations_say_what_the_models_say():
 
 @pytest.mark.django_db(transaction=True)
 def test_an_empty_database_is_migrated_and_has_the_rules_and_workflows():
-    here = urlsplit(cluster.environment()["DATABASE_URL"])
-    there = urlunsplit(here._replace(path="/omoi_from_zero"))
-    with connection.cursor() as cursor:
+    environment = cluster.environment()
+    for variable in ("DATABASE_URL", "OMOI_OWNER_URL"):
+        here = urlsplit(environment[variable])
+        environment[variable] = there = urlunsplit(here._replace(path="/omoi_from_zero"))
+    with as_owner(), connection.cursor() as cursor:
         cursor.execute("DROP DATABASE IF EXISTS omoi_from_zero")
         cursor.execute("CREATE DATABASE omoi_from_zero")
     try:
@@ -123,7 +126,7 @@ def test_an_empty_database_is_migrated_and_has_the_rules_and_workflows():
         done = subprocess.run(
             words,
             cwd=settings.ROOT,
-            env={**cluster.environment(), "DATABASE_URL": there},
+            env=environment,
             capture_output=True,
             text=True,
         )
@@ -144,6 +147,6 @@ def test_an_empty_database_is_migrated_and_has_the_rules_and_workflows():
             } <= triggers
             assert ("simple",) in link.execute("SELECT name FROM tickets_workflow").fetchall()
     finally:
-        with connection.cursor() as cursor:
+        with as_owner(), connection.cursor() as cursor:
             cursor.execute("DROP DATABASE IF EXISTS omoi_from_zero WITH (FORCE)")
     assert not Ticket.objects.exists()

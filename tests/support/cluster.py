@@ -15,7 +15,9 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 
 from omoi_site.database import embedded, location
@@ -49,7 +51,8 @@ HOME = RUN / WORKER
 HOME.mkdir(exist_ok=True)
 HOME.chmod(0o711)
 os.environ["OMOI_HOME"] = str(HOME)
-os.environ.pop("DATABASE_URL", None)
+for name in ("DATABASE_URL", "OMOI_OWNER_URL"):
+    os.environ.pop(name, None)
 os.environ.pop(
     "PYTHONDONTWRITEBYTECODE", None
 )  # some hundred processes are started: none should compile again what another has
@@ -67,6 +70,21 @@ def start() -> None:
         _server.append(server)
 
 
+def superuser(database: str = "postgres") -> psycopg.Connection[tuple[Any, ...]]:
+    return embedded.Server(HOME, throwaway=True).connect(database, superuser=True)
+
+
+def owner() -> psycopg.Connection[tuple[Any, ...]]:
+    """A connection of its own to the database of the running test, as the role that owns it."""
+    from django.db import connection
+
+    from omoi_site.database import roles
+
+    described = roles.owner(connection.settings_dict)
+    assert described
+    return psycopg.connect(**location.libpq(described), autocommit=True)
+
+
 def environment() -> dict[str, str]:
     """What a process of its own needs to work on the database of the running test."""
     from django.conf import settings
@@ -74,7 +92,12 @@ def environment() -> dict[str, str]:
     here = settings.DATABASES["default"]
     return {
         **os.environ,
-        "DATABASE_URL": location.url(here["HOST"], here["NAME"], here["USER"], here["PASSWORD"]),
+        **{
+            variable: location.url(
+                here["HOST"], here["NAME"], role, location.embedded(HOME, role)["PASSWORD"]
+            )
+            for variable, role in (("DATABASE_URL", location.APPLICATION), ("OMOI_OWNER_URL", location.OWNER))
+        },
     }
 
 
@@ -107,10 +130,19 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
     from django.db import connections
 
     start()
-    here = location.database(HOME)
-    for described in (settings.DATABASES["default"], connections["default"].settings_dict):
-        described.update(HOST=here["HOST"], PASSWORD=here["PASSWORD"])
-        if WORKER:
-            described["TEST"]["TEMPLATE"] = here["NAME"]
+    become(location.OWNER)  # who makes the database of the tests, and takes it away
+    if WORKER:
+        settings.DATABASES["default"]["TEST"]["TEMPLATE"] = connections["default"].settings_dict["NAME"]
     yield
     connections.close_all()
+
+
+def become(role: str) -> None:
+    """This process works as that role from now on."""
+    from django.conf import settings
+    from django.db import connections
+
+    connections.close_all()
+    here = location.embedded(HOME, role)
+    for described in (settings.DATABASES["default"], connections["default"].settings_dict):
+        described.update({name: here[name] for name in ("HOST", "USER", "PASSWORD")})

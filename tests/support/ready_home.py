@@ -24,7 +24,7 @@ def copy_to(home: Path, run: Path) -> None:
     original = _original(run)
     home.mkdir(exist_ok=True, mode=0o711)
     data_folder = paths.make_data_folder(home)
-    for name in (paths.PASSWORD, paths.PASSWORD_OF_SUPERUSER):
+    for name in paths.PASSWORDS:
         shutil.copy2(original / name, home / name)
     subprocess.run(["cp", "-a", paths.data_folder(original) / "data", data_folder / "data"], check=True)
 

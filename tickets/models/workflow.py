@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from agents import profiles
 from agents.models import Actor, Event, Project, label, rights, via
 from omoi_site.database import sql
+from omoi_site.database.privileges import INSERT_ONLY
 from omoi_site.errors import Invalid, VersionConflict
 from tickets.workflows import document as documents
 from tickets.workflows.fault_texts import place
@@ -137,6 +138,8 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
 
 
 class Workflow(models.Model):
+    application_privileges = INSERT_ONLY
+
     name = models.CharField(max_length=63)
     version = models.PositiveIntegerField()
     document = models.JSONField()
@@ -179,6 +182,8 @@ _plans: dict[int, documents.Plan] = {}
 
 class WorkflowPhase(models.Model):
     """What the phase trigger asks of a version: order, gates and the moves a phase allows."""
+
+    application_privileges = INSERT_ONLY
 
     workflow = models.ForeignKey(Workflow, models.CASCADE, related_name="phases")
     name = models.CharField(max_length=60)

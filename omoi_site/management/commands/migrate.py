@@ -1,5 +1,5 @@
-"""`manage.py migrate`: Django's command. It says how to start a server if none runs, and also installs the
-shipped documents.
+"""`manage.py migrate`: Django's command, run as the owner of the database. It says how to start a server if
+none runs, and also grants the application its privileges and installs the shipped documents.
 """
 
 from __future__ import annotations
@@ -9,16 +9,20 @@ from typing import Any
 from django.core.management.commands import migrate
 
 from omoi_site import command_base
+from omoi_site.database import privileges, roles
 from tickets.models import Workflow
 
 
 class Command(migrate.Command):
     def execute(self, *args: Any, **options: Any) -> str | None:
-        command_base.demand_database()
-        return super().execute(*args, **options)
+        with roles.as_owner():
+            command_base.demand_database()
+            return super().execute(*args, **options)
 
     def handle(self, *args: Any, **options: Any) -> str | None:
         done = super().handle(*args, **options)
-        if not options["app_label"] and not options["plan"] and not options["check_unapplied"]:
-            Workflow.objects.install_shipped()
+        if not options["plan"] and not options["check_unapplied"]:
+            privileges.grant()
+            if not options["app_label"]:
+                Workflow.objects.install_shipped()
         return done

@@ -140,7 +140,7 @@ class Command(BaseCommand):
 
     def prepare(self) -> None:
         """Migrate and make sure that a superuser exists; then close the connection."""
-        home, own = settings.OMOI_HOME, not os.environ.get("DATABASE_URL")
+        home, own = settings.OMOI_HOME, location.is_embedded()
         if own:  # the secrets were created after the settings were read
             address = location.database(home)
             for described in (settings.DATABASES["default"], connections["default"].settings_dict):

@@ -6,6 +6,7 @@ import pytest
 
 from agents.models import Agent, AgentSpec, Member, Project, ProjectSpec
 from omoi_site.database import sql
+from omoi_site.database.roles import as_owner
 from tests.support.api_client import Api, api_of
 
 pytestmark = pytest.mark.django_db
@@ -244,11 +245,16 @@ def test_kept_claims_are_not_given_to_an_agent_that_left_the_project(project, ad
     assert calls.post("/claims", {}, Idempotency_Key="k").status_code == 404
 
 
+@pytest.mark.django_db(transaction=True)
 def test_an_agent_is_registered_with_its_key_or_not_at_all(operator, project):
     calls = api_of(operator)
-    sql.rows("SET CONSTRAINTS ALL IMMEDIATE")
-    sql.rows("ALTER TABLE agents_key ADD CONSTRAINT no_more CHECK (last_used_at IS NOT NULL) NOT VALID")
-    assert calls.post("/agents", {"name": "eve", "projects": ["OMO"]}).status_code == 500
+    with as_owner():
+        sql.rows("ALTER TABLE agents_key ADD CONSTRAINT no_more CHECK (last_used_at IS NOT NULL) NOT VALID")
+    try:
+        assert calls.post("/agents", {"name": "eve", "projects": ["OMO"]}).status_code == 500
+    finally:
+        with as_owner():
+            sql.rows("ALTER TABLE agents_key DROP CONSTRAINT no_more")
     assert not Agent.objects.filter(name="eve").exists()
 
 

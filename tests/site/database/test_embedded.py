@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from django.db import connection
 
-from omoi_site.database import embedded, location
+from omoi_site.database import binaries, embedded, location
 from omoi_site.setup import paths
 from tests.support import cluster
 from tests.support.up_process import short_home
@@ -30,7 +30,7 @@ def test_our_role_is_no_superuser_and_every_connection_needs_its_password():
 
 
 def test_a_server_that_forgets_is_refused():
-    with pytest.raises(embedded.NoServer, match="synchronous_commit off"):
+    with pytest.raises(binaries.NoServer, match="synchronous_commit off"):
         embedded.assert_durable({"fsync": "on", "synchronous_commit": "off", "full_page_writes": "on"})
 
 
@@ -57,7 +57,7 @@ def stopped():
 
 def test_a_pid_file_whose_number_is_another_programs_now_does_not_keep_it_from_starting(stopped):
     server, note, lines = stopped
-    with subprocess.Popen(["sleep", "600"], cwd="/", **server._as_service_user()) as stranger:
+    with subprocess.Popen(["sleep", "600"], cwd="/", **binaries.run_as(server.account)) as stranger:
         note.write_text("\n".join([str(stranger.pid), *lines]))
         server._give_to_service_user(note)
         try:

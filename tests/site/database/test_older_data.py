@@ -10,10 +10,9 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import psycopg
 import pytest
 
-from omoi_site.database import embedded
+from omoi_site.database import binaries
 from tests.support import cluster
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -27,13 +26,13 @@ def older(transactional_db):
     """The environment of a process that works on a database of its own, written by the earlier version."""
     ours = cluster.environment()["DATABASE_URL"]
     theirs = urlsplit(ours)._replace(path="/older").geturl()
-    with psycopg.connect(ours, autocommit=True) as link:
+    with cluster.superuser() as link:
         link.execute("DROP DATABASE IF EXISTS older WITH (FORCE)")
-        link.execute("CREATE DATABASE older")
-    loading = [embedded.binaries() / "psql", "--quiet", "--set=ON_ERROR_STOP=1", "--dbname", theirs]
+        link.execute("CREATE DATABASE older OWNER omoi")  # the only role it knows
+    loading = [binaries.binaries() / "psql", "--quiet", "--set=ON_ERROR_STOP=1", "--dbname", theirs]
     subprocess.run(loading, input=gzip.decompress(OLDER.read_bytes()), stdout=subprocess.DEVNULL, check=True)
     yield {**os.environ, "DATABASE_URL": theirs}
-    with psycopg.connect(ours, autocommit=True) as link:
+    with cluster.superuser() as link:
         link.execute("DROP DATABASE older WITH (FORCE)")
 
 

@@ -23,9 +23,11 @@ from agents.api import problems
 from agents.models import Key, Reply
 from agents.models.sign_in import one_time_path
 from omoi_site import error_pages
-from omoi_site.database import embedded, sql
+from omoi_site.database import sql
+from omoi_site.database.roles import as_owner
 from omoi_site.serving.error_answers import StorageFull
-from tests.support.cluster import HOME
+from omoi_site.setup import paths
+from tests.support import cluster
 from tests.support.web_process import Web
 from tickets.models import Artifact, Ticket
 from tickets.models.gate.blob import Blob, Chunk
@@ -77,19 +79,21 @@ def web(disk, django_db_setup, django_db_blocker) -> Iterator[Web]:
 @pytest.fixture
 def tables(disk) -> Iterator[list[str]]:
     """Tables that lie on the small disk."""
-    server, space = embedded.Server(HOME), disk.folder / "tables"
+    account, space = paths.service_user(), disk.folder / "tables"
     space.mkdir()
-    if server.account:
-        os.chown(space, server.account.uid, server.account.gid)
-    with server.connect("postgres", superuser=True) as link:
-        link.execute(f"CREATE TABLESPACE small OWNER omoi LOCATION '{space}'".encode())
+    if account:
+        os.chown(space, account.uid, account.gid)
+    with cluster.superuser() as link:
+        link.execute(f"CREATE TABLESPACE small OWNER omoi_owner LOCATION '{space}'".encode())
     names = ["tickets_chunk", "django_session", "tickets_ticket"]
-    for name in names:
-        sql.rows(f"ALTER TABLE {name} SET TABLESPACE small")
+    with as_owner():
+        for name in names:
+            sql.rows(f"ALTER TABLE {name} SET TABLESPACE small")
     yield names
-    for name in names:
-        sql.rows(f"ALTER TABLE {name} SET TABLESPACE pg_default")
-    sql.rows("DROP TABLESPACE small")
+    with as_owner():
+        for name in names:
+            sql.rows(f"ALTER TABLE {name} SET TABLESPACE pg_default")
+        sql.rows("DROP TABLESPACE small")
     space.rmdir()
 
 

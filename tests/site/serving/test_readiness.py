@@ -12,6 +12,7 @@ import pytest
 from django.db import connection, transaction
 
 from omoi_site.database import sql
+from omoi_site.database.roles import as_owner
 from omoi_site.serving import readiness
 from tests.support.wait import until
 from tests.support.web_process import Web
@@ -51,10 +52,11 @@ def test_it_says_of_each_part_what_is_wrong_with_it(web):
 
 
 def test_it_names_a_migration_that_is_not_applied(web):
-    [row] = sql.rows(
-        "DELETE FROM django_migrations WHERE app = 'agents' AND name LIKE '0002%%' RETURNING app, name,"
-        " applied"
-    )
+    with as_owner():
+        [row] = sql.rows(
+            "DELETE FROM django_migrations WHERE app = 'agents' AND name LIKE '0002%%' RETURNING app, name,"
+            " applied"
+        )
     try:
         until(
             lambda: (
@@ -64,9 +66,11 @@ def test_it_names_a_migration_that_is_not_applied(web):
         )
         assert get(web)[0] == 503
     finally:
-        sql.rows(
-            "INSERT INTO django_migrations (app, name, applied) VALUES (%(app)s, %(name)s, %(applied)s)", row
-        )
+        with as_owner():
+            sql.rows(
+                "INSERT INTO django_migrations (app, name, applied) VALUES (%(app)s, %(name)s, %(applied)s)",
+                row,
+            )
     until(lambda: check(web, "migrations") == "")
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from omoi_site.database import embedded
+from omoi_site.database import binaries, embedded
 from omoi_site.setup import disk_space, exposure, paths
 from tests.support import ROOT
 from tests.support.external import unavailable
@@ -64,7 +64,7 @@ def test_a_disk_without_room_is_refused_before_anything_is_begun(small_disk):
 
 def test_a_disk_that_fills_up_while_data_is_made_leaves_no_data(small_disk):
     home = small_disk(30) / "home"
-    with pytest.raises((embedded.NoServer, disk_space.NoRoom), match="full"):
+    with pytest.raises((binaries.NoServer, disk_space.NoRoom), match="full"):
         embedded.Server(home, throwaway=True).start()
     assert not list(paths.data_folder(home).glob("data*"))
 
@@ -77,7 +77,7 @@ def test_data_on_a_disk_that_is_full_now_is_refused_at_once_and_kept(small_disk)
     fill(home / "ballast")
 
     began = time.monotonic()
-    with pytest.raises((embedded.NoServer, disk_space.NoRoom), match="full"):
+    with pytest.raises((binaries.NoServer, disk_space.NoRoom), match="full"):
         server.start()
     assert time.monotonic() - began < 10
     up = subprocess.run(

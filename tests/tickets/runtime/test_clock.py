@@ -131,11 +131,12 @@ def test_a_clock_ends_at_once_in_the_middle_of_a_statement(task):
                 "CREATE OR REPLACE FUNCTION omoi_test_block() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
                 " PERFORM pg_advisory_xact_lock(1); RETURN NEW; END $$"
             )
-            sql.rows(blocked)
-            sql.rows(
-                "CREATE TRIGGER test_block BEFORE UPDATE ON tickets_sweeprun FOR EACH ROW EXECUTE FUNCTION"
-                " omoi_test_block()"
-            )
+            with cluster.owner() as link:
+                link.execute(blocked)
+                link.execute(
+                    "CREATE TRIGGER test_block BEFORE UPDATE ON tickets_sweeprun FOR EACH ROW EXECUTE"
+                    " FUNCTION omoi_test_block()"
+                )
             until(lambda: sql.one("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))
             began = time.monotonic()
             process.terminate()
@@ -143,4 +144,5 @@ def test_a_clock_ends_at_once_in_the_middle_of_a_statement(task):
             assert time.monotonic() - began < 2
         finally:
             sql.rows("SELECT pg_advisory_unlock(1)")
-            sql.rows("DROP FUNCTION omoi_test_block() CASCADE")
+            with cluster.owner() as link:
+                link.execute("DROP FUNCTION omoi_test_block() CASCADE")

@@ -15,6 +15,7 @@ from django.db import DatabaseError, connection, transaction
 
 from agents.models import Event
 from omoi_site.database import sql
+from omoi_site.database.roles import as_owner
 from tests.factories import allow_workflow
 from tickets.models import PhaseMove, Ticket, TicketSpec, Workflow, WorkflowPhase
 
@@ -423,12 +424,25 @@ def test_a_ticket_cannot_be_put_into_a_phase_by(ticket, name):
     )
 
 
+def test_the_guards_refuse_the_owner_too(ticket):
+    """Each case by the triggers alone, for to the owner no privilege is missing."""
+
+    def stand_and_act(case):
+        begins, act = case
+        stand(ticket, *begins)
+        act(Ticket.objects.get(pk=ticket.pk))
+
+    with as_owner():
+        for case in CASES.values():
+            refused(stand_and_act, case)
+
+
 def test_without_the_guards_every_case_would_pass(ticket):
     """The mechanism removed: what refuses the cases is the three deferred triggers, the rule for reasons, and
-    nothing else.
+    nothing else. Only the owner can remove it.
     """
     for begins, act in CASES.values():
-        with transaction.atomic():
+        with as_owner(), transaction.atomic():
             stand(ticket, *begins)
             sql.rows("SET CONSTRAINTS ALL IMMEDIATE")
             sql.rows("SET CONSTRAINTS ALL DEFERRED")
@@ -537,21 +551,23 @@ def test_what_the_guard_reads_cannot_be_rewritten(ticket, statement):
 @pytest.mark.parametrize("statement", ["TRUNCATE {}", "TRUNCATE {} CASCADE"])
 def test_history_journal_and_phases_cannot_be_emptied(ticket, table, trigger, statement):
     """The one trigger that tests must switch off to clean up after themselves, switched on."""
-    refused(
-        lambda _: (
-            sql.rows(f"ALTER TABLE {table} ENABLE TRIGGER {trigger}"),
-            sql.rows(statement.format(table)),
-        ),
-        ticket,
-        match="append-only",
-    )
+    with as_owner():
+        refused(
+            lambda _: (
+                sql.rows(f"ALTER TABLE {table} ENABLE TRIGGER {trigger}"),
+                sql.rows(statement.format(table)),
+            ),
+            ticket,
+            match="append-only",
+        )
 
 
 def test_emptying_the_tickets_takes_the_history_along_and_is_refused(ticket):
     on = "ALTER TABLE tickets_phasemove ENABLE TRIGGER history_is_never_emptied"
-    refused(
-        lambda _: (sql.rows(on), sql.rows("TRUNCATE tickets_ticket CASCADE")), ticket, match="append-only"
-    )
+    with as_owner():
+        refused(
+            lambda _: (sql.rows(on), sql.rows("TRUNCATE tickets_ticket CASCADE")), ticket, match="append-only"
+        )
 
 
 def test_these_triggers_are_on_in_a_migrated_database(ticket):

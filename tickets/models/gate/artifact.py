@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 from agents.models import Actor, Agent, label, rights, via
 from omoi_site import field_limits
 from omoi_site.database import sql
+from omoi_site.database.privileges import INSERT_ONLY
 from omoi_site.errors import Invalid
 from tickets.models.claim.fence import HELD, claims_now, lost
 from tickets.models.claim.outcome import Outcome
@@ -117,6 +118,8 @@ class ArtifactQuerySet(models.QuerySet["Artifact"]):
 
 
 class Artifact(models.Model):
+    application_privileges = INSERT_ONLY
+
     ticket = models.ForeignKey("tickets.Ticket", models.PROTECT, related_name="artifacts", db_index=False)
     phase = models.CharField(max_length=60)
     name = models.CharField(max_length=200, validators=[field_limits.shown])

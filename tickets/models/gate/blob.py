@@ -9,6 +9,7 @@ from typing import BinaryIO
 from django.db import models
 
 from omoi_site.database import sql
+from omoi_site.database.privileges import INSERT_ONLY
 from omoi_site.errors import TooLarge
 
 CHUNK = 1 << 20
@@ -31,6 +32,8 @@ class BlobQuerySet(models.QuerySet["Blob"]):
 
 
 class Blob(models.Model):
+    application_privileges = INSERT_ONLY
+
     hash = models.CharField(max_length=64, primary_key=True, help_text="SHA-256, hex")
     size = models.BigIntegerField(help_text="bytes")
 
@@ -57,6 +60,8 @@ class Blob(models.Model):
 
 
 class Chunk(models.Model):
+    application_privileges = INSERT_ONLY
+
     blob = models.ForeignKey(Blob, models.PROTECT, related_name="chunks", db_index=False)
     number = models.PositiveIntegerField()
     data = models.BinaryField()

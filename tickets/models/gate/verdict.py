@@ -14,6 +14,7 @@ from django.db import models
 from agents.models import Actor, label, via
 from omoi_site import humanize
 from omoi_site.database import sql
+from omoi_site.database.privileges import INSERT_ONLY
 from omoi_site.errors import OmoiError
 from tickets.gates import registry
 from tickets.models.gate.artifact import Artifact
@@ -100,6 +101,8 @@ class VerdictManager(models.Manager["Verdict"]):
 
 
 class Verdict(models.Model):
+    application_privileges = INSERT_ONLY
+
     ticket = models.ForeignKey("tickets.Ticket", models.PROTECT, related_name="verdicts")
     phase = models.CharField(max_length=60)
     move = models.PositiveIntegerField(help_text="how often the ticket had moved")

@@ -8,9 +8,12 @@ from __future__ import annotations
 from django.db import models
 
 from omoi_site.database import sql
+from omoi_site.database.privileges import INSERT_ONLY
 
 
 class PhaseMove(models.Model):
+    application_privileges = INSERT_ONLY
+
     class Ground(models.TextChoices):
         BORN = "born"
         UNGATED = "ungated"

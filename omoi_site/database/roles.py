@@ -1,0 +1,48 @@
+"""The two roles of a database: the owner makes tables and changes them; the application works in them and
+owns nothing.
+
+Whoever holds the application's role cannot switch a trigger off, replace a function or give itself more
+rights. The owner is used to migrate, and for nothing else. An external database may have one role for both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.conf import settings
+from django.db import connections
+
+from omoi_site.database import location
+
+
+def application() -> str:
+    """The name of the application's role."""
+    return str(location.database(settings.OMOI_HOME)["USER"])
+
+
+def owner(application: dict[str, Any]) -> dict[str, Any] | None:
+    """How to connect as the owner to the database described; None where it has no second role."""
+    described = location.owner(settings.OMOI_HOME)
+    if described is None or described["USER"] == application["USER"]:
+        return None
+    if location.is_embedded():  # a test's database is another one of the same server
+        return {**application, "USER": described["USER"], "PASSWORD": described["PASSWORD"]}
+    return {**application, **described}
+
+
+@contextmanager
+def as_owner() -> Iterator[None]:
+    """For the block, Django's connection of this thread is the owner's; with one role it stays as it is."""
+    link = connections["default"]
+    application = link.settings_dict
+    if described := owner(application):
+        link.close()
+        link.settings_dict = described
+    try:
+        yield
+    finally:
+        if link.settings_dict is not application:
+            link.close()
+            link.settings_dict = application
