@@ -58,7 +58,7 @@ class Child:
                     stderr=log,
                     cwd=ROOT,
                     env={
-                        **os.environ,
+                        **{name: value for name, value in os.environ.items() if name != "OMOI_OWNER_URL"},
                         "OMOI_HOME": str(self.home),
                         "OMOI_READY_FD": str(write_fd),
                         "OMOI_PREDECESSOR": predecessor,

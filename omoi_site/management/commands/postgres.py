@@ -13,7 +13,6 @@ from django.core.management.base import BaseCommand, CommandError
 from omoi_site.database import embedded, location
 from omoi_site.errors import OmoiError
 from omoi_site.processes import running_server
-from omoi_site.setup import paths, secrets
 
 
 class Command(BaseCommand):
@@ -33,8 +32,14 @@ class Command(BaseCommand):
         ends = {signal.SIGINT, signal.SIGTERM}
         server = embedded.Server(home)
         server.start()
-        address = location.url(str(paths.socket_folder(home)), "omoi", "omoi", secrets.read(home, "password"))
-        self.stdout.write(f"PostgreSQL is ready: DATABASE_URL={address}")
+        for sentence in server.news:
+            self.stdout.write(sentence)
+        addresses = [
+            f"{variable}={location.url(found['HOST'], found['NAME'], role, found['PASSWORD'])}"
+            for variable, role in (("DATABASE_URL", location.APPLICATION), ("OMOI_OWNER_URL", location.OWNER))
+            for found in [location.embedded(home, role)]
+        ]
+        self.stdout.write(f"PostgreSQL is ready: {' '.join(addresses)}")
         self.stdout.flush()
         signal.pthread_sigmask(signal.SIG_BLOCK, ends)
         signal.sigwait(ends)
