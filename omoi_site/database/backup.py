@@ -14,8 +14,9 @@ KEPT = 3
 
 
 def back_up(folder: Path, database: dict[str, Any]) -> Path:
-    """Write a dump of the database, by Django's settings of it, to `folder` (mode 0600, for `pg_restore`). The
-    last three are kept.
+    """Write a dump of the database to `folder` (mode 0600, for `pg_restore`). The last three are kept.
+
+    database: Django's settings of it.
     """
     folder.mkdir(exist_ok=True, mode=0o700)
     kept = folder / f"omoi-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.dump"

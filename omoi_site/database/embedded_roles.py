@@ -53,10 +53,10 @@ def convert(link: Link, home: Path) -> str:
                 link.execute(statement)
     except psycopg.Error as error:
         raise NoServer(
-            f"The database could not be given to a role of its own: {str(error).strip()}. It is as it was, and"
-            f" a copy is in {saved}. End other programs that use it, then start again."
+            f"The database could not be given to a role of its own: {str(error).strip()}. It is unchanged,"
+            f" and a backup is in {saved}. End other programs that use it, then start again."
         ) from error
-    return f"The database was saved in {saved}, and now belongs to a role of its own."
+    return f"A backup of the database was saved in {saved}. Its tables now belong to a role of their own."
 
 
 def _make_role(link: Link, home: Path, name: str) -> None:

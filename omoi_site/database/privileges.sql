@@ -29,7 +29,10 @@ object AS (
     CASE WHEN c.relkind = 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind,
     format('%%I.%%I', n.nspname, c.relname) AS name,
     c.relowner AS owner,
-    coalesce(c.relacl, acldefault(CASE WHEN c.relkind = 'S' THEN 's' ELSE 'r' END::"char", c.relowner)) AS acl,
+    coalesce(
+      c.relacl,
+      acldefault(CASE WHEN c.relkind = 'S' THEN 's' ELSE 'r' END::"char", c.relowner)
+    ) AS acl,
     CASE
       WHEN c.relkind = 'S' THEN ARRAY['USAGE', 'SELECT']
       ELSE ARRAY(

@@ -33,8 +33,8 @@ def reach(which: str = "") -> None:
 
 
 def migrate(say: Callable[[str], None], backups: Path | None) -> None:
-    """Apply the migrations and the application's privileges, as the owner. A database that has tables is first
-    saved in the folder `backups`.
+    """Apply the migrations and the application's privileges, as the owner. If the database has tables, a
+    backup is saved in the folder `backups` first.
     """
     with roles.as_owner():
         reach("of OMOI_OWNER_URL " if os.environ.get("OMOI_OWNER_URL") else "")
