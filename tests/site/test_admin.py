@@ -171,7 +171,7 @@ def test_a_refused_act_says_why(desk, ticket, operator):
         {"action": "unblock_tickets", "_selected_action": [ticket.pk], "reason": ""},
         follow=True,
     )
-    assert b"stands in Doing, not in Blocked" in page.content
+    assert b"is in Doing, not in Blocked" in page.content
 
 
 def test_a_key_is_shown_once_and_kept_as_a_hash(desk, ada):

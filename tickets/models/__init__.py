@@ -1,4 +1,4 @@
-"""The work: workflows, tickets and their history, tasks, needs, lanes, claims."""
+"""Workflows, tickets and their history, tasks, needs, lanes, claims."""
 
 from agents.models import AgentUnavailable
 from tickets.models.claim.claim import CapacityFull, Claim

@@ -1,4 +1,4 @@
-"""The journal's insert for events of tasks and of tickets, as a part of the statement that changes them."""
+"""The SQL that inserts events of tasks and tickets, for use in the statement that changes them."""
 
 from __future__ import annotations
 

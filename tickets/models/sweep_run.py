@@ -1,4 +1,4 @@
-"""SweepRun: when each sweep last ran, and what stood in its way."""
+"""SweepRun: when each sweep last ran, and its error."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.db import models
 from omoi_site.database import sql
 from tickets.models.explain.sql_fragments import ABSENT_SINCE
 
-# the row of the loop itself: claims run some sweeps too, so their rows do not tell whether a clock runs
+# the row of the loop itself: claims run some sweeps too, so those rows do not show whether a clock runs
 CLOCK = "clock"
 
 RAN = sql.statement(__file__, "sweep_ran")
@@ -24,12 +24,12 @@ ON CONFLICT (name) DO UPDATE SET
 
 
 class SweepRun(models.Model):
-    """A run that is long ago, or older than the database's start, means that nobody could renew meanwhile."""
+    """If the last run is long ago, or before the database's start, nobody could renew leases since."""
 
     name = models.CharField(max_length=30, primary_key=True)
     at = models.DateTimeField(db_default=sql.ClockTimestamp())
     error = models.TextField(
-        blank=True, db_default="", help_text="why its last run failed; empty when it did not"
+        blank=True, db_default="", help_text="why its last run failed; empty if it did not"
     )
 
     def __str__(self) -> str:
@@ -37,17 +37,17 @@ class SweepRun(models.Model):
 
     @classmethod
     def ran(cls, name: str) -> None:
-        """Note that the sweep ran; written at most once a second, and never waited for."""
+        """Record that the sweep ran: at most once a second, and without waiting for a lock."""
         sql.rows(RAN, {"name": name})
 
     @classmethod
     def forgive_absence(cls, name: str, extend: str) -> None:
-        """When the sweep `name` has been absent, run the statement `extend` (parameter `since`: its last run)
-        and note that it runs again.
+        """If the sweep `name` did not run for a while, run the statement `extend` (parameter `since`: its
+        last run) and record that it runs again.
         """
         absent = f"SELECT at FROM {ABSENT_SINCE.format(sweep='%s')} a(at)"
         if sql.one(absent, [name]):
-            # one at a time: the next finds that it runs again
+            # one at a time: the next one finds that it runs again
             sql.rows("SELECT FROM tickets_sweeprun WHERE name = %s FOR UPDATE", [name])
             if since := sql.one(absent, [name]):
                 sql.rows(extend, {"since": since["at"]})
@@ -55,7 +55,7 @@ class SweepRun(models.Model):
 
     @classmethod
     def note(cls, errors: Mapping[str, str]) -> None:
-        """Note one turn of the clock: the sweeps that ran, each with what went wrong."""
+        """Record one turn of the clock: the sweeps that ran, each with its error."""
         sql.rows(
             RAN_ALL,
             {"names": [CLOCK, *errors], "errors": ["", *errors.values()]},

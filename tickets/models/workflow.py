@@ -1,4 +1,4 @@
-"""Workflow: one immutable version of a document, and the rows the phase trigger reads."""
+"""Workflow: one immutable version of a document, and the rows that the phase trigger reads."""
 
 from __future__ import annotations
 
@@ -29,15 +29,17 @@ class UnknownWorkflow(Invalid):
 
 
 class WorkflowNotAllowed(Invalid):
-    """The project does not let its tickets follow this workflow."""
+    """The project does not allow this workflow for its tickets."""
 
     code = "workflow_not_allowed"
-    title = "The project does not take this workflow"
+    title = "The project does not allow this workflow"
 
 
 class WorkflowQuerySet(models.QuerySet["Workflow"]):
     def latest_of(self, name: str, *, field: str = "workflow") -> Workflow:
-        """The newest version of the workflow with this name; `field` is where a caller named it."""
+        """The newest version of the workflow with this name. `field` is the field in which a caller named
+        it.
+        """
         workflow = self.filter(name=name or DEFAULT).order_by("-version").first()
         if workflow is None:
             installed = ", ".join(self.order_by("name").values_list("name", flat=True).distinct())
@@ -45,21 +47,21 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
         return workflow
 
     def of_project(self, project: Project, name: str = "") -> Workflow:
-        """The newest version of the workflow a new ticket of the project follows: its own, or `name` where
-        the project allows that one.
+        """The newest version of the workflow for a new ticket of the project: the project's own, or `name` if
+        the project allows it.
         """
         workflow = self.latest_of(name or project.workflow)
         workflow.expect_allowed(project.key, project.workflow, project.workflows)
         return workflow
 
     def newest(self) -> WorkflowQuerySet:
-        """Each workflow in its newest version."""
+        """The newest version of each workflow."""
         return self.filter(pk__in=self.order_by("name", "-version").distinct("name").values("pk"))
 
     @staticmethod
     def checked(source: Any) -> documents.Plan:
-        """The plan of a document all of whose tasks could be added here; raises InvalidWorkflow with every
-        fault.
+        """The plan of a document, all of whose tasks could be added on this installation. Raises
+        InvalidWorkflow with every fault.
         """
         plan = documents.read(source)
         faults = [
@@ -67,7 +69,9 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
             for path, seed in documents.seeds(plan.document)
             for name, message in profiles.faults(seed.get("profile", ""), seed.get("slots", {})).items()
             if "{"
-            not in str(seed.get("slots", {}).get(name.removeprefix("slots.")))  # filled in when it is added
+            not in str(
+                seed.get("slots", {}).get(name.removeprefix("slots."))
+            )  # replaced when the task is added
         ]
         if faults:
             raise documents.refusal(faults, source)
@@ -75,11 +79,11 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
 
     @sql.atomic
     def install(self, source: Any, *, version: int | None = None, by: Actor | None = None) -> Workflow:
-        """Store a document as the next version of its name; the same document again is the version that is
-        there.
+        """Store a document as the next version of its name. The same document again returns the existing
+        version.
 
-        With `version` only over that one, else VersionConflict. `by`: who installs it; what is shipped comes
-        without.
+        With `version`, raise VersionConflict unless that is the newest. `by`: who installs it; None for a
+        shipped one.
         """
         if by is not None:
             rights.require(by, "admin")
@@ -123,10 +127,10 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
 
     @sql.atomic
     def install_shipped(self) -> list[Workflow]:
-        """Store what this release ships and is not here yet, each as the next version of its name; returns
-        those.
+        """Store the shipped documents that are not installed yet, each as the next version of its name.
+        Returns them.
 
-        A workflow of which somebody here installed a version stays theirs.
+        A workflow of which somebody here installed a version is not changed.
         """
         new = []
         for path in sorted(documents.SHIPPED.glob("*.yaml")):
@@ -155,21 +159,19 @@ class Workflow(models.Model):
         return f"{self.name} v{self.version}"
 
     def expect_allowed(self, project: str, own: str, others: Sequence[str]) -> None:
-        """Raise WorkflowNotAllowed where a project's own workflow is another one, and none of the others is
-        this one.
-        """
+        """Raise WorkflowNotAllowed unless this is the project's own workflow or one of its others."""
         allowed = list(dict.fromkeys([own or DEFAULT, *others]))
         if self.name not in allowed:
             names = " or ".join(allowed)
             raise WorkflowNotAllowed(
                 f"tickets of {project} follow {names}, not {self.name}",
                 field="workflow",
-                next_action=f"name {names}, or have an admin of {project} add {self.name} to its workflows",
+                next_action=f"Use {names}, or ask an admin of {project} to add {self.name} to its workflows",
             )
 
     @property
     def plan(self) -> documents.Plan:
-        """The document, ready to ask; read once for each version and process, because a version never
+        """The document as a plan. It is parsed once per version and process, because a version never
         changes.
         """
         if self.pk not in _plans:
@@ -181,7 +183,7 @@ _plans: dict[int, documents.Plan] = {}
 
 
 class WorkflowPhase(models.Model):
-    """What the phase trigger asks of a version: order, gates and the moves a phase allows."""
+    """What the phase trigger reads about a version: order, gates and the allowed moves of each phase."""
 
     application_privileges = INSERT_ONLY
 

@@ -144,7 +144,7 @@ def test_what_is_told_of_a_claim_after_an_absence_is_what_the_first_sweep_would_
     before = told()
     Task.objects.lapse()
     assert before == told() == [("agent:ada", "capacity"), ("agents", "capacity")]
-    assert "holds as much as it may" in Task.objects.explanations([other.pk])[other.pk]["causes"][0]["what"]
+    assert "has no free capacity" in Task.objects.explanations([other.pk])[other.pk]["causes"][0]["what"]
 
 
 def test_a_task_is_not_timed_out_by_a_sleep(ticket, ada, operator):

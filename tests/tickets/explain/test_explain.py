@@ -70,10 +70,10 @@ def test_a_ready_task_names_who_could_take_it(task, ada, bob):
     assert why(task) == (
         "agents",
         ["capacity"],
-        "it is ready; ada, bob could take it, but have not asked yet",
+        "it is ready; ada, bob could claim it, but have not done so yet",
     )
     silent(ada)
-    assert "it is ready; bob could take it, but has not" in why(task)[2]
+    assert "it is ready; bob could claim it, but has not" in why(task)[2]
     silent(bob)
     assert why(task)[:2] == ("operator", ["agent_silent"])
 
@@ -82,7 +82,7 @@ def test_a_task_for_which_all_hands_are_full_says_so(ticket, ada, operator):
     Task.objects.add(ticket, [TaskSpec(f"{n}") for n in range(6)], by=operator)
     Task.objects.claim(by=ada, limit=5)
     [left] = Task.objects.ready()
-    assert why(left) == ("agents", ["capacity"], "ada could do it, but already holds as much as it may")
+    assert why(left) == ("agents", ["capacity"], "ada could do it, but has no free capacity")
 
 
 def test_a_task_nobody_can_do_says_what_is_missing_and_how_to_get_it(ticket, ada, operator):
@@ -102,7 +102,7 @@ def test_a_task_nobody_can_do_says_what_is_missing_and_how_to_get_it(ticket, ada
     [profiled] = Task.objects.add(
         ticket, [TaskSpec("Run it", profile="echo", slots={"text": "hi"})], by=operator
     )
-    assert why(profiled)[2].startswith("no worker is there that runs profiles")
+    assert why(profiled)[2].startswith("no worker runs that could do it")
 
 
 def test_a_claimed_task_waits_on_its_holder_and_says_when_it_is_silent(task, ada):
@@ -122,7 +122,7 @@ def test_a_task_waits_on_what_it_needs_and_on_somebody_when_that_cannot_be_met(t
     assert why(child) == (f"task:{task.key}", ["need"], f"it waits for {task.key}")
     [claim] = Task.objects.claim(by=ada)
     fail(claim, by=ada, kind="permanent")
-    assert why(child) == ("operator", ["need"], f"what it needs cannot be met any more: {task.key} failed")
+    assert why(child) == ("operator", ["need"], f"its needs can no longer be met: {task.key} failed")
     assert why(task) == ("operator", ["limit"], "it failed after 1 of 3 attempts: broken")
     assert why_ticket(ticket)[:2] == ("operator", ["limit", "need"])
 
@@ -180,7 +180,7 @@ def test_a_task_of_another_phase_waits_on_its_ticket(project, ada, operator):
     assert why(later) == ("ticket:OMO-1", ["phase"], "it belongs to Ship, and ticket OMO-1 is still in Do")
     assert why(before)[:2] == ("operator", ["phase"])
     assert why(never)[:2] == ("operator", ["phase"])
-    assert "is done when it gets to Out" in why(never)[2]
+    assert "is done when it reaches Out" in why(never)[2]
 
 
 def test_who_must_act_for_a_ticket_is_told_however_many_tasks_it_has(project, ticket, ada, operator):

@@ -89,8 +89,8 @@ def test_every_remedy_speaks_to_the_one_who_must_act_and_names_a_door_that_exist
 def test_one_is_told_in_the_singular_and_two_in_the_plural():
     one, two = values(1, "agents"), values(2, "agents")
 
-    assert sentences.full(one) == "ada could do it, but already holds as much as it may"
-    assert sentences.full(two) == "ada, bob could do it, but already hold as much as they may"
+    assert sentences.full(one) == "ada could do it, but has no free capacity"
+    assert sentences.full(two) == "ada, bob could do it, but have no free capacity"
     assert sentences.failed_tasks(one) == "1 task failed: OMO-1.2 (broken)"
     assert sentences.failed_tasks(two) == "2 tasks failed: OMO-1.2, OMO-1.3 (broken)"
     assert sentences.retry_failed(one).endswith("without it: Force a transition.")

@@ -263,7 +263,7 @@ def test_an_id_that_several_tickets_had_names_them(project):
     another_project = Project.objects.create_project(ProjectSpec("TWO", workflow="simple"), by="system:test")
     import_issues(project, issue("bd-1"), issue("BD-1"))
     import_issues(another_project, issue("bd-1"))
-    with pytest.raises(Invalid, match=f"OMO-1, OMO-2, {another_project.key}-1. Name one by its key"):
+    with pytest.raises(Invalid, match=f"OMO-1, OMO-2, {another_project.key}-1. Use the key of one"):
         call_command("explain", "bd-1")
     with pytest.raises(NotFound, match="no ticket BD-9"):
         call_command("explain", "bd-9")

@@ -247,8 +247,7 @@ def test_explain_says_that_it_waits_for_a_worker_that_holds_nothing(ticket, w1):
     [cause] = Task.objects.explanations([poison.pk])[poison.pk]["causes"]
     assert cause["code"] == "capacity"
     assert cause["what"] == (
-        "it must run with nothing beside it, because 2 workers were lost while running it; w1 could do it,"
-        " but is at work"
+        "it must run alone, because 2 workers were lost while running it; w1 could do it, but is at work"
     )
 
 

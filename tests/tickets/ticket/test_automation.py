@@ -132,7 +132,7 @@ def test_a_move_that_cannot_be_made_says_why_and_what_helps(bereft, client, oper
         "it should move on from Make and cannot: phases.SHIP.tasks.0.profile: there is no profile tool"
         in cause["what"]
     )
-    assert "Repair what is named there" in cause["how"]
+    assert "Fix that" in cause["how"]
     assert cause["since"] is not None
     assert Ticket.objects.waits([bereft.pk]) == {bereft.pk: "operator"}
     assert Ticket.objects.waiting_on("operator", limit=5) == ([bereft.pk], None)

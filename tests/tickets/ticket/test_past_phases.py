@@ -50,7 +50,7 @@ def test_no_task_is_added_to_a_phase_its_ticket_has_left(building, operator, els
         path, {"tasks": [{"title": "Later", "phase": "SHIP"}, {"title": "Too late", "phase": "PLAN"}]}
     )
     assert (refused.status_code, refused.json()["code"]) == (409, "phase_left")
-    assert f"{building.key} has left Plan and is in Build" in refused.json()["detail"]
+    assert f"{building.key} has left Plan and is now in Build" in refused.json()["detail"]
     assert f"Send {building.key} back to Plan" in refused.json()["next_action"]
     assert not Task.objects.exists()
 
@@ -91,7 +91,7 @@ def test_nothing_is_retried_in_a_phase_its_ticket_has_left(building, operator, a
     [claim] = Task.objects.claim(by=ada)
     fail(claim, by=ada, kind="permanent")
 
-    with pytest.raises(PhaseLeft, match="has left Build and is in Ship"):
+    with pytest.raises(PhaseLeft, match="has left Build and is now in Ship"):
         Task.objects.filter(pk=old.pk).retry(by=operator, reason="again")
     assert Task.objects.filter(ticket=building).retry(by=operator, reason="again") == [new.pk]
 
@@ -187,7 +187,7 @@ def test_the_last_phase_has_no_work(building, operator):
         f"/tickets/{building.key}/tasks", {"tasks": [{"title": "Celebrate", "phase": "OUT"}]}
     )
     assert (refused.status_code, refused.json()["code"]) == (409, "phase_left")
-    assert f"{building.key} is done when it gets to Out" in refused.json()["detail"]
+    assert f"{building.key} is done when it reaches Out" in refused.json()["detail"]
 
     for fault, phases in {
         "phases.1.tasks": [

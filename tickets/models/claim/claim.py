@@ -1,8 +1,9 @@
-"""Claim: ready tasks become one agent's, in one statement whose cost does not grow with the backlog.
+"""Claim: grants ready tasks to an agent, in one statement whose cost does not grow with the backlog.
 
-The statement (claim.sql) looks into the lanes the agent can serve without locking, then locks exactly what
-it takes with SKIP LOCKED. It sees one snapshot, taken before it waits for the agent's row: `grants` tells
-whether the agent was granted tasks meanwhile. Then it takes nothing and is run once more behind the lock.
+The statement (claim.sql) reads the lanes that the agent can serve without locks, then locks exactly the tasks
+it takes, with SKIP LOCKED. Its snapshot is taken before it waits for the agent's row, so it compares `grants`
+to see whether the agent was granted tasks in the meantime. If so, it takes nothing and runs once more, with
+the lock held.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from tickets.models.task.readiness import NOT_DUE, READY
 
 Row = TypeVar("Row", bound=TaskFields)
 
-# The columns of a task's row that make a Claim.
+# The columns of a task that are fields of Claim.
 GRANTED = """
     t.id,
     t.ticket_id,
@@ -62,8 +63,8 @@ CLAIM = sql.statement(
         actor="'agent:' || agent.name",
     ),
 )
-# These wait for the transaction that ends the first lapsed claim, or wakes the first task that is due: then
-# what it frees can be claimed.
+# These wait for the transaction that ends the first lapsed claim or makes the first due task ready; after it,
+# the freed tasks can be claimed.
 LAPSING = """
 SELECT
 FROM tickets_task
@@ -85,7 +86,7 @@ BRIEF = sql.statement(__file__, "brief")
 
 
 class CapacityFull(OmoiError):
-    """The agent holds as many tasks as it may."""
+    """The agent has no free capacity."""
 
     code = "capacity_full"
     title = "The agent holds as many tasks as its capacity allows"
@@ -93,7 +94,7 @@ class CapacityFull(OmoiError):
 
 
 class ClaimOptions(TypedDict, total=False):
-    """What an agent asks for: up to `limit` tasks, each under a lease of `lease_s`; the others narrow the
+    """The options of a claim: up to `limit` tasks, each with a lease of `lease_s`. The others narrow the
     choice.
     """
 
@@ -106,7 +107,7 @@ class ClaimOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Claim:
-    """A task granted: its holder names `fence` in every later write."""
+    """A granted task. The holder sends `fence` with every later write."""
 
     task: int
     key: str
@@ -138,11 +139,11 @@ class Claiming(Leasing[Row]):
         phases: Sequence[str] | None = None,
         project: Project | None = None,
     ) -> list[Claim]:
-        """Up to `limit` ready tasks, most urgent first; `capabilities`, `phases` and `project` narrow the
-        choice.
+        """Grant up to `limit` ready tasks, most urgent first. `capabilities`, `phases` and `project` narrow
+        the choice.
 
-        Finding nothing, it first ends what has lapsed and wakes what is due, and looks once more.
-        Raises AgentUnavailable, and CapacityFull when there is no room at all.
+        If it finds nothing, it ends lapsed claims, makes due tasks ready, and looks once more. Raises
+        AgentUnavailable, and CapacityFull if the agent has no free capacity.
         """
         rights.require(by, "work")
         params = claim_params(
@@ -157,13 +158,15 @@ class Claiming(Leasing[Row]):
         if rows and rows[0]["id"] is None and self._catch_up(rows[0]):
             rows = self._take(params)
         if not rows:
-            raise AgentUnavailable("this agent is not available: it may claim nothing now")
+            raise AgentUnavailable("this agent is not available, so it cannot claim now")
         if not rows[0]["free"]:
             raise CapacityFull()
         return self._brief(rows)
 
     def _catch_up(self, missed: dict[str, Any]) -> bool:
-        """End what has lapsed and wake what is due, or wait until another has; whether there was any."""
+        """End lapsed claims and make due tasks ready, or wait until another transaction has. Returns whether
+        there were any.
+        """
         if missed["lapsed"] and not self.lapse():
             sql.rows(LAPSING)
         if missed["due"] and not self.wake():
@@ -171,8 +174,8 @@ class Claiming(Leasing[Row]):
         return bool(missed["lapsed"] or missed["due"])
 
     def _take(self, params: dict[str, Any]) -> list[dict[str, Any]]:
-        """The tasks granted; or one row without a task: how many the agent could take (`free`) and what a
-        sweep has not seen yet; or no row: it is not available.
+        """The granted tasks. Or one row without a task: the agent's free capacity (`free`) and what sweeps
+        have not handled yet. Or no row: the agent is not available.
         """
         rows = sql.rows(CLAIM, params)
         if rows and rows[0]["stale"]:

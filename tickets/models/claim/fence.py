@@ -1,4 +1,4 @@
-"""Whether a claim is held: asked in the statement that writes, and refused with who holds it now."""
+"""Checks that a claim is held, inside the statement that writes; the refusal names the present holder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CLAIMS_NOW = sql.statement(__file__, "claims_now")
 
 
 class ClaimLost(OmoiError):
-    """The caller no longer holds this claim: it lapsed, was handed over or was given to another."""
+    """The caller no longer holds this claim: it lapsed, was handed over, or was granted to another."""
 
     code = "claim_lost"
     title = "This claim is not yours any more"
@@ -28,13 +28,13 @@ class ClaimLost(OmoiError):
 
 
 def claims_now(tasks: Sequence[int], by: int | None) -> dict[int, dict[str, Any]]:
-    """The claims of these tasks as they stand, by task, for the agent with the id `by`."""
+    """The present claims of these tasks, by task, for the agent with the id `by`."""
     return {row["id"]: row for row in sql.rows(CLAIMS_NOW, [by, list(tasks)])} if tasks else {}
 
 
 def lost(now: dict[str, Any] | None) -> ClaimLost:
-    """The refusal for a claim that `now`, one of `claims_now`, is not the caller's; `state` is None where
-    they may not know of it.
+    """The error for a claim that is not the caller's; `now` is one of `claims_now`. `state` is None if the
+    caller may not see the task.
     """
     if now is None or not now["seen"]:
         return ClaimLost("there is no such claim", holder=None, state=None)

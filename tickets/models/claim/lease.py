@@ -1,6 +1,6 @@
 """Leases: renewed by the holder, ended by time.
 
-Expiry is judged by the database's clock, in the statement that writes.
+The database's clock decides about expiry, in the statement that writes.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ CHANGED_BY_TIME = sql.statement(
     lower_floors=lower_floors_of("changed WHERE state = 'pending'"),
     events=task_events("changed", "%(kind)s", data=HOW_IT_ENDED, actor="'system:clock'", key="''"),
 )
-# The time is a subselect, read once: compared with a bare clock_timestamp(), every row of the index would be
-# looked at.
+# The time is a subselect, evaluated once: with a bare clock_timestamp(), every row of the index would be
+# read.
 PAST = """t.{moment} < (SELECT clock_timestamp())
   ORDER BY t.{moment}
   LIMIT %(limit)s
@@ -103,7 +103,7 @@ class Leasing(models.Manager[Row]):
     def renew(
         self, claims: Sequence[tuple[int, int]], *, by: Agent, lease_s: int | None = None
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        """Renew the named claims (task, fence) of `by`, each by its own lease unless `lease_s` is given.
+        """Renew these claims (task, fence) of `by`, each by its own lease unless `lease_s` is given.
 
         Returns (kept, lost): kept as {task, fence, lease_expires_at}, lost as {task, code, state, holder}.
         """
@@ -132,7 +132,7 @@ class Leasing(models.Manager[Row]):
     def release(self, task: int, fence: int, *, by: Agent, reason: str = "") -> None:
         """Give a claim back; it costs no attempt.
 
-        The same release again is no error; otherwise raises ClaimLost.
+        Repeating a release is not an error. Raises ClaimLost.
         """
         rights.require(by, "work")
         params = {
@@ -157,7 +157,7 @@ class Leasing(models.Manager[Row]):
 
     @sql.atomic
     def report_progress(self, task: int, fence: int, progress: dict[str, Any], *, by: Agent) -> None:
-        """Store how far the holder is (message, percent, checkpoint); raises ClaimLost."""
+        """Store the holder's progress (message, percent, checkpoint). Raises ClaimLost."""
         rights.require(by, "work")
         if not sql.rows(
             REPORT_PROGRESS,
@@ -172,14 +172,14 @@ class Leasing(models.Manager[Row]):
         ):
             raise lost(claims_now([task], by.pk).get(task))
 
-    # -- what time does; the clock runs these, and a claim that finds nothing
+    # -- effects of time; run by the clock, and by a claim that finds nothing
 
     @sql.atomic
     def lapse(self, limit: int = BATCH) -> int:
-        """End claims whose lease is over; returns how many. Their tasks are ready again at once while
-        attempts are left.
+        """End claims whose lease has ended; returns how many. Their tasks are ready again at once if attempts
+        are left.
 
-        The first call after an absence of sweeps gives what was held at their last run 30 s more.
+        The first call after a time without sweeps extends claims held at their last run by 30 s.
         """
         SweepRun.forgive_absence("lapse", EXTEND_LEASES)
         ended = follow_up(
@@ -193,28 +193,30 @@ class Leasing(models.Manager[Row]):
 
     @sql.atomic
     def time_out(self, limit: int = BATCH) -> int:
-        """End claims that ran longer than their task allows; returns how many."""
+        """End claims that have run longer than their task allows; returns how many."""
         SweepRun.forgive_absence("time_out", EXTEND_TIMEOUTS)
         return follow_up(sql.rows(TIME_OUT, {"limit": limit, "kind": "task.timed_out", "fate": ""}))
 
     @sql.atomic
     def wake(self, limit: int = BATCH) -> int:
-        """Tasks whose time has come are due; returns how many."""
+        """Make tasks ready whose time has come; returns how many."""
         return follow_up(sql.rows(WAKE, {"limit": limit, "kind": "task.woken"}))
 
     @sql.atomic
     def promote(self, limit: int = BATCH) -> int:
-        """Tasks near their deadline, or ready for too long, go before all ordinary work; returns how many."""
+        """Put tasks near their deadline, or ready for too long, before all ordinary work; returns how
+        many.
+        """
         return follow_up(sql.rows(PROMOTE, {"limit": limit, "kind": "task.promoted"}))
 
     @sql.atomic
     def raise_floors(self) -> None:
-        """Set each lane's floor to its first ready task: spares claims the walk over dead index entries."""
+        """Set each lane's floor to its first ready task, so that claims skip dead index entries."""
         sql.rows(RAISE_FLOORS)
 
 
 def follow_up(changed: list[dict[str, Any]]) -> int:
-    """What follows from tasks that time has changed; how many there are."""
+    """Handle the effects of tasks that these sweeps have changed; returns how many tasks there are."""
     if again := [row["id"] for row in changed if row["died"] and row["state"] == "pending"]:
         relane(again)
     failed = [row for row in changed if row["state"] == "failed"]

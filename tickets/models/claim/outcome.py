@@ -1,4 +1,4 @@
-"""What a holder says of its claims at their end, and what became of that."""
+"""Outcome: how a claim ended, as its holder reports it. Settlement: the result of reporting it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tickets.models.gate.new_artifact import NewArtifact
 @dataclass(frozen=True)
 class Outcome:
     """How the claim `fence` of `task` ended: `completed` with a result, or `failed` with an error and its
-    kind; with what was made.
+    kind; and new artifacts.
     """
 
     task: int
@@ -27,8 +27,8 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Settlement:
-    """What became of one outcome: the task's state, or the error that says who holds it now; `again`: it was
-    so before.
+    """The result of one outcome: the task's state, or the error that names the present holder. `again`: it
+    was settled before.
     """
 
     task: int

@@ -1,8 +1,7 @@
-"""Settle: the holder says how a claim ended. Two statements of one transaction.
+"""Settle: the holder reports how a claim ended. Two statements in one transaction.
 
-The first checks the fence and writes in one UPDATE. The second looks at the children on a fresh snapshot: an
-edge that was added while the first waited for a row is seen there, because the parent stays locked while an
-edge is added.
+The first checks the fence and writes, in one UPDATE. The second reads the children with a new snapshot, so it
+sees an edge added while the first waited for a row: adding an edge locks the parent.
 """
 
 from __future__ import annotations
@@ -51,14 +50,14 @@ AGAIN = {"transient", "validation"}  # kinds of failure worth another attempt; `
 class Settling(models.Manager[Row]):
     @sql.joined
     def settle(self, outcomes: Sequence[Outcome], *, by: Agent) -> list[Settlement]:
-        """Complete or fail claims of `by`; an outcome whose fence is old changes nothing.
+        """Complete or fail claims of `by`. An outcome with an old fence changes nothing.
 
         Returns one Settlement per outcome, in order: the new state, or `claim_lost` and the present holder.
-        The same act with the same fence again, while no newer fence exists, is answered with the task as it
-        stands. Artifacts are kept of what was settled now, all of them or nothing at all.
+        Repeating an outcome with the same fence, while no newer fence exists, returns the task as it is.
+        Artifacts are stored for what is settled now: all of them, or nothing is settled.
         """
         rights.require(by, "work")
-        # of two outcomes of one task the first counts
+        # of two outcomes for one task, the first counts
         first = {outcome.task: outcome for outcome in reversed(outcomes)}
         tickets = _prepare_artifacts(list(first.values()), by)
         rows = sql.rows(
@@ -81,7 +80,7 @@ class Settling(models.Manager[Row]):
         for task in sorted(settled.keys() & tickets.keys()):
             Artifact.objects.attach(first[task], tickets[task], by=by)
         decide([row["id"] for row in rows if row["state"] != "pending"])
-        # Two last tasks that end in the same moment do not see each other: then a sweep looks at their
+        # Two last tasks that end at the same moment do not see each other; a sweep then advances their
         # ticket.
         if over := sorted({row["ticket_id"] for row in rows if row["over"]}):
             hints.send("advance_tickets", over)
@@ -111,10 +110,10 @@ def _repeated(outcome: Outcome, now: dict[str, Any] | None, by: Agent) -> Settle
 
 
 def _prepare_artifacts(outcomes: Sequence[Outcome], by: Agent) -> dict[int, Ticket]:
-    """Before the tasks are locked: store the contents, always in the same order, and lock the tickets;
-    returns the ticket of each task.
+    """Before the tasks are locked, store the contents, always in the same order, and lock the tickets.
+    Returns the ticket of each task.
 
-    The artifacts are recorded afterwards, and only for outcomes that SETTLE has found to be held.
+    The artifacts are recorded afterwards, only for outcomes whose claim SETTLE found held.
     """
     ids = [outcome.task for outcome in outcomes if outcome.artifacts]
     if not ids:

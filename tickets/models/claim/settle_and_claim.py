@@ -1,4 +1,4 @@
-"""Settlements and the next claim in one act, for agents whose tasks are shorter than a round trip."""
+"""Settles and claims in one act, for agents whose tasks are shorter than a round trip."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from tickets.models.task.fields import TaskFields
 
 Row = TypeVar("Row", bound=TaskFields)
 
-# Before anything else: every verb locks the agent first, then its tasks, then their children; what is claimed
-# is never waited for.
+# First of all: every verb locks the agent, then its tasks, then their children; a claim never waits for a
+# task.
 LOCK_AGENT = "SELECT FROM agents_agent WHERE id = %s FOR NO KEY UPDATE"
-# What an act has granted, as far as it is still held.
+# The tasks that an act granted and that are still held.
 STILL_HELD = f"""
 SELECT {GRANTED}
 FROM tickets_task t
@@ -39,11 +39,11 @@ class SettlingAndClaiming(Settling[Row], Claiming[Row]):
         by: Agent,
         **options: Unpack[ClaimOptions],
     ) -> tuple[list[Settlement], list[Claim]]:
-        """Settle, and claim from the tasks that are ready then, with the options of `claim`; where `claim`
-        would raise, nothing is granted, and what is settled stands.
+        """Settle, then claim from the tasks that are ready, with the options of `claim`. If `claim` would
+        raise, nothing is granted, but the settlements stay.
 
-        The same act again is answered with the claims it granted, as long as they are held. When all claims
-        named are lost, nothing is granted.
+        Repeating the act returns the claims that it granted and that are still held. If all claims to settle
+        are lost, nothing is granted.
         """
         params = claim_params(by, **options) | {"granted_with": mark(outcomes)}
         sql.rows(LOCK_AGENT, [by.pk])
@@ -56,6 +56,6 @@ class SettlingAndClaiming(Settling[Row], Claiming[Row]):
 
 
 def mark(outcomes: Sequence[Outcome]) -> str:
-    """The same for the same act again: of the claims it settles."""
+    """A mark of the claims to settle, equal if the act is repeated."""
     claims = sorted({(outcome.task, outcome.fence) for outcome in outcomes})
     return hashlib.sha256(repr(claims).encode()).hexdigest()[:32]

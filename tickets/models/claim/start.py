@@ -1,8 +1,8 @@
-"""Start: the moment a worker begins a task, recorded before it does, so that its death counts against what
-ran and not against what only waited.
+"""Start: records that a worker begins a task, before it does. If the worker dies, only tasks that had begun
+count an attempt.
 
-A task that ran in two workers that died runs with nothing beside it from then on, in a lane of its own kind:
-either it is what ends them, and the next death fails it alone, or it was only near, and completes.
+A task that ran in two workers when they died then runs alone, in a separate lane. If it is what kills
+workers, the next death fails only this task; if not, it completes.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ RETURNING t.id
 
 class Starting(models.Manager[Row]):
     def start(self, task: int, fence: int, *, by: Agent) -> None:
-        """Record that the holder begins this now; from here on it counts as an attempt. One statement, and
-        again it changes nothing. Raises ClaimLost.
+        """Record that the holder begins the task now; from here on it counts as an attempt. Repeating it
+        changes nothing. Raises ClaimLost.
         """
         if not sql.rows(START, {"task": task, "fence": fence, "agent": by.pk}):
             raise lost(claims_now([task], by.pk).get(task))
 
     @sql.atomic
     def abandon(self, *, by: Agent, fate: str = "") -> int:
-        """End all claims of a worker whose process is known to be gone; returns how many. `fate` says how it
-        went, as far as that is known.
+        """End all claims of a worker whose process has ended; returns how many. `fate` says how it ended, if
+        known.
         """
         params = {"holder": by.pk, "kind": "task.lapsed", "fate": f": it {fate}" if fate else ""}
         return follow_up(sql.rows(ABANDON, params))

@@ -1,4 +1,4 @@
-"""Where a claim that found nothing waits, and which events wake it."""
+"""Which queues a claim that found nothing waits in, and which events wake them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from agents.models import Agent, Project
 from agents.models.agent import phase_names, words
 from agents.models.journal_changes import WORK
 
-# After these a task may be ready that was not, or may be free that was locked when a claim passed over it.
+# After these events a task may have become ready, or be no longer locked by another transaction.
 BRING_WORK = [
     *(
         "task.added",
@@ -34,8 +34,8 @@ def wait_keys(
     phases: Sequence[str] | None = None,
     project: Project | None = None,
 ) -> list[str]:
-    """The queue shared by all agents that would be granted the same, and the agent's own topic: its rights,
-    its state and its keys change what it may do.
+    """The queue shared by all agents that could be granted the same tasks, and the agent's own topic, because
+    its rights, state and keys decide what it may do.
     """
     if project or not by.sees_all:
         keys = [project.key] if project else sorted(by.projects.values_list("key", flat=True))

@@ -1,7 +1,7 @@
-"""The fleet: agents with what they are doing now, which claims alone can tell.
+"""The fleet: agents with their present workload, which is counted from claims.
 
-`status` is derived: the stored state of an agent that is not available; else stale (not heard for 90 s),
-degraded (it says so, or missed a heartbeat), running (holds a claim) or idle.
+`status` is derived. It is the stored state if the agent is not available; else stale (not heard from for 90
+s), degraded (it reports that, or missed a heartbeat), running (it holds a claim) or idle.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ GROUP BY 1
 
 @dataclass(frozen=True)
 class Match:
-    """An agent that fits, how well, and the capabilities of those asked for that it has."""
+    """A matching agent, its score, and which of the required capabilities it has."""
 
     agent: Any
     score: float
@@ -44,8 +44,8 @@ class Match:
 
 class FleetQuerySet(AgentQuerySet):
     def with_status(self) -> FleetQuerySet:
-        """Each agent with `held` (claims now), `free` (room for more), `last_seen_at` and `status`, in one
-        statement.
+        """Each agent with `held` (present claims), `free` (free capacity), `last_seen_at` and `status`, in
+        one statement.
         """
         held = (
             Task.objects.filter(holder=OuterRef("pk"))
@@ -80,10 +80,10 @@ class FleetQuerySet(AgentQuerySet):
         limit: int = 5,
         include_degraded: bool = False,
     ) -> list[Match]:
-        """Agents that could take such work, best first.
+        """Agents that could do such work, best first.
 
-        Score = |matched| / |required| + 0.2 idle + 0.2 healthy + 0.05 x min(free capacity, 5); without
-        overlap no match.
+        Score = |matched| / |required| + 0.2 idle + 0.2 healthy + 0.05 x min(free capacity, 5); an agent
+        without a matching capability is left out.
         """
         required = words(capabilities)
         fit = ["idle", "running", "degraded"] if include_degraded else ["idle", "running"]
@@ -121,7 +121,7 @@ class FleetQuerySet(AgentQuerySet):
         ]
 
     def statistics(self) -> dict[str, Any]:
-        """How many agents there are, by status, kind and phase, how many are heard, and what they hold."""
+        """Counts of agents by status, kind and phase, of those heard from recently, and of what they hold."""
         rows = self.order_by()
         by_status = {
             row["status"]: row["n"]
@@ -165,6 +165,6 @@ class FleetQuerySet(AgentQuerySet):
 
 
 def fleet(who: Actor | None = None) -> FleetQuerySet:
-    """The agents `who` may see; all without `who`."""
+    """The agents that `who` may see; without `who`, all."""
     rows = FleetQuerySet(Agent)
     return rows if who is None else rows.seen_by(who)  # type: ignore[return-value]

@@ -1,7 +1,7 @@
-"""What stands in the way and what would help, in sentences.
+"""Sentences that say what is in the way and what would help.
 
-Each takes the columns of one task or ticket, with moments in words. A remedy speaks to the one who must act
-(`who`) and names a door: a button of the ticket's page, a command or a route.
+Each function takes the columns of one task or ticket, with times in words. A remedy addresses the one who
+must act (`who`) and names a button of the ticket's page, a command or a route.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ START_CLOCK = "python3 manage.py clock"
 
 
 def listed(names: list[str] | None, count: int) -> str:
-    """The names there is room for, and how many there are besides."""
+    """The first names, and how many more there are."""
     names = names or []
     return ", ".join(names) + (f" and {count - len(names)} more" if count > len(names) else "")
 
@@ -30,7 +30,7 @@ def explain_command(key: str) -> str:
 
 
 def by_clock(does: str) -> Sentence:
-    """What the clock does by itself; whoever reads it starts the clock when it does not run."""
+    """The remedy for what the clock does by itself: start the clock if it does not run."""
 
     def remedy(values: Values) -> str:
         if values["who"] == "clock":
@@ -78,23 +78,23 @@ def silence(length: str, agents: int) -> str:
     return f"{has} not been heard from for {length}" if length else f"{has} never been heard from"
 
 
-# -- a pending task: what is stored about it
+# -- a pending task: stored conditions
 
 
 def unsatisfiable(values: Values) -> str:
-    return f"what it needs cannot be met any more: {', '.join(values['unmet'] or ['too few needs are left'])}"
+    return f"its needs can no longer be met: {', '.join(values['unmet'] or ['too few needs are left'])}"
 
 
 def repair_need(values: Values) -> str:
     return (
-        f"Press Retry beside what it needs, or Cancel beside {values['key']}, on the ticket's page;"
-        f" or take the need away (DELETE /tickets/{values['ticket']}/edges/ID)."
+        f"Press Retry beside the task it needs, or Cancel beside {values['key']}, on the ticket's page;"
+        f" or remove the need (DELETE /tickets/{values['ticket']}/edges/ID)."
     )
 
 
 def open_needs(values: Values) -> str:
     if not values["open_keys"]:
-        return "what it needs has ended, and that is not counted yet"
+        return "the tasks it needs have ended, but that is not counted yet"
     return f"it waits for {listed(values['open_keys'], values['left_open'])}"
 
 
@@ -146,14 +146,14 @@ def see_ticket(values: Values) -> str:
     return f"It can be claimed when the ticket gets there. To see why it is not: {explain_command(ticket)}."
 
 
-# -- a pending task: who could do it
+# -- a pending task: agents that could do it
 
 
 def unable(values: Values) -> str:
     if values["absent"]:
         return f"no agent that could do it is available: {', '.join(values['absent'])}"
     if values["has_profile"]:
-        return "no worker is there that runs profiles"
+        return "no worker runs that could do it"
     skills = " and ".join(values["capabilities"])
     return (
         f"no agent of {values['project']} works in"
@@ -185,14 +185,14 @@ def full(values: Values) -> str:
     if values["runs_alone"]:
         return f"{alone(values)}; {names} could do it, but {'is' if one else 'are'} at work"
     if one:
-        return f"{names} could do it, but already holds as much as it may"
-    return f"{names} could do it, but already hold as much as they may"
+        return f"{names} could do it, but has no free capacity"
+    return f"{names} could do it, but have no free capacity"
 
 
 def alone(values: Values) -> str:
     workers = counted("worker", values["worker_deaths"])
     return (
-        "it must run with nothing beside it,"
+        "it must run alone,"
         f" because {workers} {'was' if values['worker_deaths'] == 1 else 'were'} lost while running it"
     )
 
@@ -214,19 +214,19 @@ def start_one(values: Values) -> str:
 
 def full_or_silent(values: Values) -> str:
     names = listed(values["able_names"], values["able"])
-    return f"{names} could do it, but those at work hold as much as they may, and the others are silent"
+    return f"{names} could do it, but some have no free capacity, and the others are silent"
 
 
 def ready(values: Values) -> str:
     has = "has" if values["free"] == 1 else "have"
-    free = f"{listed(values['free_names'], values['free'])} could take it, but {has} not asked yet"
+    free = f"{listed(values['free_names'], values['free'])} could claim it, but {has} not done so yet"
     return f"{alone(values)}; {free}" if values["runs_alone"] else f"it is ready; {free}"
 
 
 def ask(values: Values) -> str:
     return (
-        "Claim it: POST /claims. It goes to the first that asks, in the order of work;"
-        f" an operator can put it in front with Bump on the page of {values['ticket']}."
+        "Claim it: POST /claims. The first agent that claims gets it, in the order of work;"
+        f" an operator can move it to the front with Bump on the page of {values['ticket']}."
     )
 
 
@@ -246,7 +246,7 @@ def failed(values: Values) -> str:
 
 
 def failed_tasks(values: Values) -> str:
-    """The failed tasks by key, and what the first of them ended with."""
+    """The failed tasks by key, and the error of the first."""
     error = " ".join((values["failed_error"] or "").split())
     keys = listed(values["failed_keys"], values["failed"])
     return f"{counted('task', values['failed'])} failed: {keys}" + (f" ({error})" if error else "")
@@ -263,9 +263,7 @@ def retry_failed(values: Values) -> str:
 def unsatisfiable_tasks(values: Values) -> str:
     keys = listed(values["unsatisfiable_keys"], values["unsatisfiable"])
     tasks = counted("task", values["unsatisfiable"])
-    return (
-        f"what {tasks} {'needs' if values['unsatisfiable'] == 1 else 'need'} cannot be met any more: {keys}"
-    )
+    return f"what {tasks} {'needs' if values['unsatisfiable'] == 1 else 'need'} can no longer be met: {keys}"
 
 
 def repair_needs(values: Values) -> str:
@@ -273,13 +271,13 @@ def repair_needs(values: Values) -> str:
     needed, them = ("it needs", "it") if one else ("they need", "them")
     return (
         f"Press Retry beside what {needed}, or Cancel beside {them}, on the page of {values['ticket']};"
-        f" or take the need away (DELETE /tickets/{values['ticket']}/edges/ID)."
+        f" or remove the need (DELETE /tickets/{values['ticket']}/edges/ID)."
     )
 
 
 def all_ended(values: Values) -> str:
     ended = "its only task of {} has" if values["total"] == 1 else "all its tasks of {} have"
-    return f"{ended.format(values['phase'])} ended, and nobody has moved it on"
+    return f"{ended.format(values['phase'])} ended, but nobody has moved it on"
 
 
 def left_open(values: Values) -> str:

@@ -1,8 +1,8 @@
 """The conditions that claims, sweeps and explanations share, as SQL.
 
-In the SQL `t` is the task, `k` its ticket, `l` its lane, `j` its project, `h` its holder with presence `hp`,
-`tp` and `kp` the phases of task and ticket, `o.phases` those open now, `n` what its needs come to, `f` the
-agents that fit its lane; of a ticket `c` counts the tasks of its open phases.
+In the SQL, `t` is the task, `k` its ticket, `l` its lane, `j` its project, `h` its holder with presence `hp`,
+`tp` and `kp` the phases of task and ticket, `o.phases` those open now, `n` the summary of its needs, and `f`
+the agents that fit its lane. For a ticket, `c` counts the tasks of its open phases.
 """
 
 from __future__ import annotations
@@ -10,23 +10,23 @@ from __future__ import annotations
 from omoi_site.database import sql
 from tickets.models.task.readiness import DUE, FREE, MET, PENDING, ready_sql
 
-# -- what the claim asks, piece by piece
+# -- the conditions of the claim, one by one
 
-# An agent row `{agent}` that may take the work of lane `l`; membership of the project is asked apart.
+# Whether the agent `{agent}` may do the work of lane `l`; membership of the project is checked separately.
 FITS = (
     "l.has_profile = {agent}.runs_profiles AND l.capabilities <@ {agent}.capabilities"
     " AND ({agent}.phases = '{{}}' OR l.phase = ANY ({agent}.phases))"
 )
 
-# A task that was at work in so many workers that died runs with nothing beside it in its worker; one death
-# more, and it is failed.
+# A task that was running in so many workers when they died runs alone in its worker; with one more death it
+# fails.
 DEATHS_ALONE = 2
 RUNS_ALONE = f"{{task}}.worker_deaths >= {DEATHS_ALONE}"
 
-# -- what the stored answers were derived from
+# -- the facts behind stored answers
 
-# `o.phases`: those whose tasks may be claimed while ticket `k` stands where it does: its own, and behind an
-# `on_claim` phase the next.
+# `o.phases`: the phases whose tasks can be claimed now: that of ticket `k`, and if it is `on_claim` also the
+# next.
 OPEN_PHASES = sql.statement(__file__, "open_phases")
 IN_OPEN_PHASE = "t.phase = ANY (o.phases)"
 CLOCK_RUNS = """
@@ -39,8 +39,8 @@ EXISTS (
 """
 CLOCK = f"CASE WHEN {CLOCK_RUNS} THEN 'clock' ELSE 'operator' END"
 HEARD = "interval '90 s'"
-# When the sweep {sweep} last ran, if it has been absent since: the machine slept, or the database was away,
-# and nobody could renew.
+# When the sweep {sweep} last ran, if it did not run for a while since: the machine slept or the database was
+# away, and nobody could renew.
 ABSENT_SINCE = """
 (
   SELECT r.at
@@ -49,8 +49,8 @@ ABSENT_SINCE = """
     AND r.at < greatest(pg_postmaster_start_time(), clock_timestamp() - interval '15 s')
 )
 """
-# Whether the lease of task `t` holds. A holder who comes back from an absence before the first sweep is still
-# the holder: that sweep would extend its lease.
+# Whether the lease of task `t` holds. A holder that comes back before the first sweep is still the holder,
+# because that sweep would extend its lease.
 LEASE_HOLDS = f"""
 (
   t.lease_expires_at > clock_timestamp()
@@ -59,7 +59,7 @@ LEASE_HOLDS = f"""
 )
 """
 
-# -- a task with all that an explanation looks at
+# -- a task with everything that an explanation needs
 
 FLEET = sql.statement(
     __file__,
@@ -77,7 +77,7 @@ FROM tickets_task t
 {TASK_JOINS}
 LEFT JOIN LATERAL ({FLEET}) f ON t.state = 'pending'
 """
-# The same for very many tasks: the fleet is looked at once for each lane, not for each task.
+# The same for very many tasks: the fleet is read once per lane, not once per task.
 FROM_MANY_TASKS = f"""
 FROM tickets_task t
 {TASK_JOINS}
@@ -91,7 +91,7 @@ LEFT JOIN (
 """
 LEASED = f"t.state = 'claimed' AND {LEASE_HOLDS}"
 LEASE_OVER = f"t.state = 'claimed' AND ({LEASE_HOLDS}) IS NOT TRUE"
-# The claim is the last: what had not started costs nothing, and is given back.
+# The claim is the last attempt. A task that had not started costs no attempt and is given back.
 LAST_ATTEMPT = f"""
 t.started_at IS NOT NULL
 AND (t.attempts >= t.max_attempts OR h.runs_profiles AND {RUNS_ALONE.format(task="t")})
@@ -107,7 +107,7 @@ HELD = f"{PENDING} AND NOT ({FREE})"
 QUOTED = 300  # characters of an error that an explanation quotes
 # An automatic move of `tickets_ticket` is due.
 AUTOMATIC = sql.statement(__file__, "automatic")
-STALLED = f"tickets_ticket.move_fault <> '' AND {AUTOMATIC}"  # due, and was tried in vain
+STALLED = f"tickets_ticket.move_fault <> '' AND {AUTOMATIC}"  # due, but the move failed
 MOVE_DUE, STUCK = AUTOMATIC.replace("tickets_ticket.", "k."), STALLED.replace("tickets_ticket.", "k.")
 REFUSED = sql.statement(__file__, "refused")
 OPEN_TASKS = f"""

@@ -1,6 +1,6 @@
-"""Explain: why tasks and tickets do not move, who must act, what would help.
+"""Explain: why tasks and tickets are not moving, who must act, and what would help.
 
-From the obstacles, in a fixed number of statements.
+It evaluates the obstacles, in a fixed number of statements.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from tickets.models.explain.task_obstacles import OBSTACLES, Obstacle, waiting_o
 Row = TypeVar("Row", bound=models.Model)
 Cause = dict[str, Any]  # {code, who, what, how, since, until}
 Explanation = dict[str, Any]  # {waiting_on, causes}
-KINDS = ("agent", "task", "ticket")  # of which any one is meant where none is named
+KINDS = ("agent", "task", "ticket")  # a kind without a name means any of that kind
 COLUMNS = sql.statement(__file__, "task_columns")
 
 
 class WaitingTasks(models.QuerySet[Row]):
     def waiting_on(self, who: str) -> models.QuerySet[Row]:
-        """Tasks that wait on `who`: operator, agents, clock, agent:ada, task:OMO-1.7, ticket:OMO-1; `agent`
-        alone is any agent.
+        """Tasks that wait on `who`: operator, agents, clock, agent:ada, task:OMO-1.7, ticket:OMO-1. `agent`
+        alone means any agent.
         """
         ids = f"SELECT t.id {FROM_MANY_TASKS} WHERE {waits_on(waiting_on(), OBSTACLES, who)}"
         return self.extra(where=[f"tickets_task.id IN ({ids})"], params=[who])
 
 
 def explanations(ids: Iterable[int]) -> dict[int, Explanation]:
-    """What each of these tasks waits on and every cause, the first obstacle first; no cause and null when it
-    has ended for good.
+    """What each of these tasks waits on, and all its causes, in the order of the obstacles. A task that has
+    ended for good has no cause and null.
     """
     rows = sql.rows(
         f"SELECT {COLUMNS}, {columns_of(OBSTACLES)} {FROM_TASK} WHERE t.id = ANY (%s)", [list(ids)]
@@ -73,15 +73,15 @@ def _broker(problem: str) -> Cause:
         "code": "broker",
         "who": "operator",
         "what": problem,
-        "how": "Start the broker, or see what it lacks: python3 manage.py doctor."
-        " Until then workers look for work by themselves, later.",
+        "how": "Start the broker, or find out what is wrong with it: python3 manage.py doctor."
+        " Until then workers find work by themselves, but later.",
         "since": None,
         "until": None,
     }
 
 
 def columns_of(obstacles: Sequence[Obstacle]) -> str:
-    """Columns `holds_n`, `who_n`, `since_n` and `until_n` of each obstacle."""
+    """SQL columns `holds_n`, `who_n`, `since_n` and `until_n` for each obstacle."""
     return ",\n".join(
         f"({obstacle.when}) IS TRUE AS holds_{place},\n"
         f"CASE WHEN {obstacle.when} THEN {obstacle.who} END AS who_{place},\n"
@@ -92,7 +92,7 @@ def columns_of(obstacles: Sequence[Obstacle]) -> str:
 
 
 def causes_of(obstacles: Sequence[Obstacle], values: dict[str, Any]) -> list[Cause]:
-    """The causes of one row with `columns_of` these obstacles."""
+    """The causes in one row that has `columns_of` these obstacles."""
     return [
         cause_of(obstacle, place, values)
         for place, obstacle in enumerate(obstacles)
@@ -113,9 +113,9 @@ def cause_of(obstacle: Obstacle, place: int, values: dict[str, Any]) -> Cause:
 
 
 def waits_on(case: str, obstacles: Sequence[Obstacle], who: str) -> str:
-    """SQL: `case`, the first obstacle's who, is the parameter.
+    """SQL: whether `case`, the who of the first obstacle, equals the parameter.
 
-    What is cheap comes first: whether an obstacle of that sort holds at all.
+    A cheap test comes first: whether any obstacle with that kind of who holds.
     """
     sort = who.partition(":")[0]
     possible = " OR ".join(
@@ -128,5 +128,5 @@ def waits_on(case: str, obstacles: Sequence[Obstacle], who: str) -> str:
 
 
 def meant(who: str, waits: str | None) -> bool:
-    """Whether `who` names the one this waits on: the same in Python."""
+    """The same test in Python: whether `who` names the one that is waited for."""
     return waits is not None and (waits.partition(":")[0] if who in KINDS else waits) == who

@@ -1,9 +1,9 @@
-"""Obstacles: every condition under which a task is not granted, once: code, SQL, who must act, what stands in
-the way, what would help.
+"""Obstacles: every condition under which a task is not granted, each with its code, SQL, who must act, a
+description and a remedy.
 
-A claim looks only at what is stored (`READY`, `FITS`); each obstacle that bars one is the negation of a piece
-of that, told apart by its cause. The first one that holds says who the task waits on. Upper floors add their
-own with `add`, in AppConfig.ready. The SQL's names are those of `sql_fragments`.
+A claim reads only stored columns (`READY`, `FITS`). Each obstacle that prevents a claim is the negation of
+one of these conditions, split by cause. The first obstacle that holds says who the task waits on. Upper apps
+add their own with `add`, in AppConfig.ready. The names in the SQL are those of `sql_fragments`.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from tickets.models.task.readiness import DUE, NEEDS_MET, PENDING
 
 @dataclass(frozen=True)
 class Obstacle:
-    """`when`, `who`, `since` and `until` (when it ends by itself) are SQL; `what` and `how` sentences with
-    values in braces, or functions of the values.
+    """`when`, `who`, `since` and `until` (when it ends by itself) are SQL. `what` and `how` are sentences
+    with values in braces, or functions of the values.
 
-    bars: while it holds no claim gets the task; the others say what is awaited without being in the way.
+    bars: it prevents a claim. The others only say what is awaited.
     """
 
     code: str
@@ -67,15 +67,15 @@ CLAIMED = [
         "clock",
         f"{LEASE_OVER} AND ({LAST_ATTEMPT})",
         CLOCK,
-        "the lease of {holder} ended {lease_end}, in the last attempt; the clock counts the task as failed",
-        by_clock("counts the task as failed"),
+        "the lease of {holder} ended {lease_end}, in the last attempt; the clock marks the task as failed",
+        by_clock("marks the task as failed"),
         since="t.lease_expires_at",
     ),
     Obstacle(
         "clock",
         f"{LEASED} AND t.timeout_at <= clock_timestamp()",
         CLOCK,
-        "it has run longer than the {timeout} it may; the clock takes it from {holder}",
+        "it has run longer than its limit of {timeout}; the clock takes it from {holder}",
         by_clock("takes the task back"),
         since="t.timeout_at",
     ),
@@ -98,7 +98,7 @@ CLAIMED = [
         until="t.lease_expires_at",
     ),
 ]
-# Pending: what is stored about it.
+# Pending: stored conditions.
 STORED = [
     Obstacle(
         "need",
@@ -129,7 +129,7 @@ STORED = [
         "clock",
         f"{PENDING} AND NOT ({DUE}) AND t.not_before <= clock_timestamp()",
         CLOCK,
-        "it was due {due_at} and is not yet ready; the clock or the next claim makes it ready",
+        "it was due {due_at} but is not ready yet; the clock or the next claim makes it ready",
         by_clock("makes it ready"),
         since="t.not_before",
         bars=False,
@@ -170,7 +170,7 @@ STORED = [
         "phase",
         f"{OTHER_PHASE} AND tp.position > kp.position AND tp.moves_to <> '{{}}'",
         "'ticket:' || k.key",
-        "it belongs to {phase}, and ticket {ticket} is still in {ticket_phase}",
+        "it belongs to {phase}, but ticket {ticket} is still in {ticket_phase}",
         sentences.see_ticket,
         since="k.phase_since",
     ),
@@ -178,9 +178,9 @@ STORED = [
         "phase",
         f"{OTHER_PHASE} AND tp.position > kp.position AND tp.moves_to = '{{}}'",
         OPERATOR,
-        "ticket {ticket} is done when it gets to {phase}, and does not get there while this task is open",
+        "ticket {ticket} is done when it reaches {phase}, but cannot get there while this task is open",
         "Press Cancel beside the task on the page of {ticket};"
-        " if it is needed, add it to an earlier phase (POST /tickets/{ticket}/tasks).",
+        " if it is still needed, add it to an earlier phase (POST /tickets/{ticket}/tasks).",
         since="t.created_at",
     ),
     Obstacle(
@@ -195,7 +195,7 @@ STORED = [
         "clock",
         f"{HELD} AND NOT k.paused AND k.archived_at IS NULL AND {IN_OPEN_PHASE}",
         CLOCK,
-        "it is held although its ticket is free to go on; the clock repairs this and raises an alarm",
+        "it is held although nothing holds its ticket; the clock repairs this and raises an alarm",
         by_clock("repairs this"),
     ),
     Obstacle(
@@ -207,7 +207,7 @@ STORED = [
         since="j.paused_at",
     ),
 ]
-# Pending: who could do it.
+# Pending: agents that could do it.
 AGENTS_OF_LANE = [
     Obstacle(
         "capability",
@@ -253,14 +253,14 @@ AGENTS_OF_LANE = [
         bars=False,
     ),
 ]
-# Failed: ended, but somebody must decide while its ticket is open.
+# Failed: it has ended, but while its ticket is open somebody must decide.
 FAILED = [
     Obstacle(
         "worker_lost",
         f"{FAILED_OPEN} AND t.failure = 'worker_lost'",
         OPERATOR,
         sentences.worker_lost,
-        "Look into that worker's log for what ends it, repair the task,"
+        "Find the cause in that worker's log, repair the task,"
         " and press Retry beside it on the page of {ticket}. To go on without it, press Force a transition.",
         since="t.ended_at",
     ),
@@ -277,13 +277,15 @@ OBSTACLES = [*CLAIMED, *STORED, *AGENTS_OF_LANE, *FAILED]
 
 
 def add(obstacle: Obstacle, *, before: str = "") -> None:
-    """Register an obstacle of an upper floor, before the first with the code `before` or at the end."""
+    """Register an obstacle of an upper app, before the first one with the code `before`, or at the end."""
     place = next((place for place, other in enumerate(OBSTACLES) if other.code == before), len(OBSTACLES))
     if obstacle not in OBSTACLES:
         OBSTACLES.insert(place, obstacle)
 
 
 def waiting_on() -> str:
-    """SQL of who a task waits on: the first obstacle's; null when it has ended and nobody must decide."""
+    """SQL of who a task waits on: that of the first obstacle; null if the task has ended and nobody must
+    decide.
+    """
     cases = "\n".join(f"WHEN {obstacle.when}\nTHEN {obstacle.who}" for obstacle in OBSTACLES)
     return f"CASE\n{cases}\nEND"

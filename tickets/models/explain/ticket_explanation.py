@@ -1,6 +1,4 @@
-"""Explain for tickets: what stands in the way of the next move, from the ticket itself down to its open
-tasks.
-"""
+"""Explain for tickets: what prevents the next move, in the ticket itself and in its open tasks."""
 
 from __future__ import annotations
 
@@ -32,12 +30,13 @@ from tickets.models.ticket.fields import TicketFields
 from tickets.models.ticket.filters import TicketFilters
 
 Row = TypeVar("Row", bound=TicketFields)
-# open tasks a ticket is explained by, and beyond them the first that waits for an operator and the first that
+# open tasks used to explain a ticket; beyond them, the first that waits for an operator and the first that
 # does not
 MOST = 20
-AT_ONCE, MOST_ASKED = 500, 5_000  # tickets that are asked who they wait on: in one statement, for one page
+AT_ONCE, MOST_ASKED = 500, 5_000  # tickets examined per statement, and per page
 
-# Who each of many tickets waits on. Their first tasks lie in few lanes: the fleet of each is looked at once.
+# Who each of many tickets waits on. Their first tasks are in few lanes, so the fleet of each lane is read
+# once.
 FIRST_OF_MANY = FIRST_WAITS.replace(
     FROM_TASK,
     f"""
@@ -49,7 +48,7 @@ LEFT JOIN fleets f ON f.lane_id = t.lane_id AND t.state = 'pending'
 
 
 def _waiting_on() -> str:
-    """SQL of who ticket `k` waits on, with its `fleets` at hand."""
+    """SQL of who ticket `k` waits on, using `fleets`."""
     cases = "\n".join(
         f"WHEN {obstacle.when}\nTHEN {FIRST_OF_MANY if obstacle is TASKS else obstacle.who}"
         for obstacle in OBSTACLES
@@ -58,7 +57,7 @@ def _waiting_on() -> str:
 
 
 def _any(who: str, column: str) -> str:
-    """SQL: whether a cause of ticket `k` waits for such a one; those of its tasks are in `w`."""
+    """SQL: whether a cause of ticket `k` waits for such a `who`; `w` has the causes of its tasks."""
     return "\nOR ".join(
         f"({obstacle.when} AND coalesce(w.{column}, false)) IS TRUE"
         if obstacle is TASKS
@@ -86,8 +85,8 @@ EXPLANATION = sql.statement(
     ),
     from_ticket=FROM_TICKET,
 )
-# Of every unfinished ticket of a project: whether a cause of it waits for an operator, and whether another
-# waits for anybody else.
+# For every unfinished ticket of a project: whether one cause waits for an operator, and whether one waits for
+# anybody else.
 ATTENTION = sql.statement(
     __file__,
     "attention",
@@ -105,8 +104,8 @@ ATTENTION = sql.statement(
 
 @dataclass(frozen=True)
 class Attention:
-    """`needs_operator`: ids of tickets one cause of which waits for an operator; `stuck`: those of them
-    nobody else can move.
+    """`needs_operator`: ids of tickets with a cause that waits for an operator. `stuck`: those that nobody
+    else can move.
     """
 
     needs_operator: frozenset[int]
@@ -115,11 +114,11 @@ class Attention:
 
 class WaitingTickets(TicketFilters[Row]):
     def waiting_on(self, who: str, *, limit: int, before: int | None = None) -> tuple[list[int], int | None]:
-        """Ids of the newest tickets of this set, older than `before`, that wait on `who`, in the words of a
-        task's `waiting_on`.
+        """Ids of the newest tickets of this set, older than `before`, that wait on `who`, which is written as
+        for tasks.
 
-        At most `limit`, out of the `MOST_ASKED` newest that are not at their end; and `before` for the next
-        call, None when that was all.
+        At most `limit`, from the `MOST_ASKED` newest unfinished ones; and the `before` of the next call, None
+        if there are no more.
         """
         matches: list[int] = []
         for _ in range(0, MOST_ASKED, AT_ONCE):
@@ -136,13 +135,13 @@ class WaitingTickets(TicketFilters[Row]):
         return matches, before
 
     def stalled(self) -> models.QuerySet[Row]:
-        """Tickets that should have moved on by themselves and cannot."""
+        """Tickets that should have moved on by themselves but could not."""
         return self.extra(where=[STALLED])
 
 
 def explanation(ticket: TicketFields) -> Explanation:
-    """What the ticket waits on and every cause, its open tasks' among them; no cause and null when it is done
-    or cancelled.
+    """What the ticket waits on, and all its causes, including those of its open tasks. A ticket that is done
+    or cancelled has no cause and null.
     """
     values = sql.one(EXPLANATION, {"ticket": ticket.pk, "most": MOST})
     assert values
@@ -173,7 +172,7 @@ def attention(project: int) -> Attention:
 
 
 def _of_tasks(ids: Sequence[int], ticket: str, *, besides: Sequence[Cause]) -> list[Cause]:
-    """The first cause of each open task, by the task's key; not one that is only the ticket's."""
+    """The first cause of each open task, with the task's key, unless it is a cause of the ticket too."""
     explanations = task_explanation.explanations(ids)
     return [
         {**cause, "what": f"{ticket}.{task}: {cause['what']}"}
@@ -183,6 +182,6 @@ def _of_tasks(ids: Sequence[int], ticket: str, *, besides: Sequence[Cause]) -> l
 
 
 def own(causes: Iterable[Cause], *, besides: Collection[Cause]) -> list[Cause]:
-    """These causes of a task without those that its ticket has too."""
+    """These causes of a task without those that are causes of its ticket too."""
     said = {cause["what"] for cause in besides}
     return [cause for cause in causes if cause["what"] not in said]

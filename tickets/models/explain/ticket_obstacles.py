@@ -17,7 +17,7 @@ from tickets.models.explain.task_obstacles import OPERATOR, Obstacle, waiting_on
 
 # Who the first open task waits on.
 FIRST_WAITS = f"(SELECT {waiting_on()} {FROM_TASK} WHERE t.id = c.first)"
-# Explained by the causes of the tasks themselves.
+# The causes of the tasks themselves explain it.
 TASKS = Obstacle("tasks", f"{UNFINISHED} AND c.unfinished > 0", FIRST_WAITS, "", "")
 IDLE = f"""
 {UNFINISHED}
@@ -85,7 +85,7 @@ OBSTACLES = [
         f"{UNFINISHED} AND {REFUSED}",
         OPERATOR,
         "the gate of {phase} refused: {unmet}",
-        "See what each check asks for on the page of {ticket}; submit it (POST /tickets/{ticket}/artifacts),"
+        "The page of {ticket} says what each check needs; submit it (POST /tickets/{ticket}/artifacts),"
         " then press Run checks there.",
         since="(SELECT max(v.at) FROM tickets_verdict v WHERE v.ticket_id = k.id)",
     ),
@@ -93,8 +93,8 @@ OBSTACLES = [
         "phase",
         f"{UNFINISHED} AND {STUCK}",
         OPERATOR,
-        "it should move on from {phase} and cannot: {move_fault}",
-        "Repair what is named there; the ticket then moves on by itself."
+        "it should move on from {phase} but cannot: {move_fault}",
+        "Fix that; the ticket then moves on by itself."
         " Or press Send back, Block or Cancel ticket on the page of {ticket}.",
         since="k.move_fault_at",
     ),
@@ -102,7 +102,7 @@ OBSTACLES = [
         "clock",
         f"{UNFINISHED} AND {MOVE_DUE} AND k.move_fault = ''",
         CLOCK,
-        "it may move on from {phase}; the clock or a worker moves it",
+        "it can move on from {phase}; the clock or a worker will move it",
         by_clock("moves the ticket on"),
         since="coalesce(c.last_end, k.phase_since)",
     ),

@@ -1,6 +1,6 @@
 """Artifact: something submitted for a phase of a ticket.
 
-Its content is kept once by its hash; a row is never changed, only followed by a newer revision.
+Its content is stored once under its hash. A row never changes; a newer revision follows it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tickets.models.gate.new_artifact import NewArtifact
 from tickets.models.task.fields import TaskFields
 from tickets.models.ticket.fields import TicketFields
 
-TYPE = RegexValidator(r"\A[a-z][a-z0-9_]{0,99}\Z", "1 to 100 of a-z, 0-9 and '_', a letter first")
+TYPE = RegexValidator(r"\A[a-z][a-z0-9_]{0,99}\Z", "use 1 to 100 of a-z, 0-9 and '_'; begin with a letter")
 
 HELD_IN = f"""
 WITH i AS (SELECT %(task)s::bigint AS id, %(fence)s::bigint AS fence)
@@ -50,9 +50,10 @@ class ArtifactQuerySet(models.QuerySet["Artifact"]):
         task: TaskFields | None = None,
         fence: int | None = None,
     ) -> Artifact:
-        """The next revision of its name in its phase; the same content again is the revision that is there.
+        """Store the next revision of this name in its phase. The same content again returns the existing
+        revision.
 
-        With a task its fence is needed: what an old holder brings is refused with ClaimLost.
+        For a task, its fence is needed: a former holder is refused with ClaimLost.
         """
         rights.require(by, "work" if task else "tickets:write", ticket.project)
         blob = Blob.objects.store(new.content)
@@ -70,7 +71,7 @@ class ArtifactQuerySet(models.QuerySet["Artifact"]):
         return self._add_revision(row, blob, new, source, by=by)
 
     def attach(self, outcome: Outcome, ticket: TicketFields, *, by: Agent) -> None:
-        """The artifacts of an outcome that was settled in this very transaction."""
+        """Store the artifacts of an outcome that was settled in this transaction."""
         source = {"task_id": outcome.task, "fence": outcome.fence, "by": label(by), "key": via(by)}
         for index, new in enumerate(outcome.artifacts):
             try:
@@ -81,7 +82,7 @@ class ArtifactQuerySet(models.QuerySet["Artifact"]):
     def _add_revision(
         self, ticket: TicketFields, blob: Blob, new: NewArtifact, source: dict[str, Any], *, by: Actor
     ) -> Artifact:
-        """`ticket` is locked. source: the fields of the row that say where it comes from."""
+        """`ticket` must be locked. source: the fields of the row that say where it comes from."""
         phase = new.phase.upper().removeprefix("PHASE_") or (
             ticket.phase if ticket.phase in ticket.plan else ticket.origin
         )

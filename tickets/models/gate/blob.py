@@ -1,4 +1,4 @@
-"""Blob: the content of artifacts, kept once by its hash, in chunks."""
+"""Blob: the content of artifacts, stored once under its hash, in chunks."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ LARGEST = 100 << 20
 
 class BlobQuerySet(models.QuerySet["Blob"]):
     def store(self, content: BinaryIO) -> Blob:
-        """The content, stored a chunk at a time unless it is there already; raises TooLarge."""
+        """Store the content in chunks, unless it is already stored. Raises TooLarge."""
         blob = self.model.of(content)
-        # of two who bring the same content at the same time one stores it and the other waits
+        # of two transactions with the same content, one stores it and the other waits
         stored = sql.one(
             "INSERT INTO tickets_blob (hash, size) VALUES (%s, %s) ON CONFLICT DO NOTHING RETURNING hash",
             [blob.hash, blob.size],
@@ -44,17 +44,17 @@ class Blob(models.Model):
 
     @classmethod
     def of(cls, content: BinaryIO) -> Blob:
-        """The row of this content, stored or not; raises TooLarge."""
+        """The row for this content, not saved. Raises TooLarge."""
         hash, size = hashlib.sha256(), 0
         for data in _chunks(content):
             hash.update(data)
             size += len(data)
             if size > LARGEST:
-                raise TooLarge(f"an artifact has at most {LARGEST >> 20} MiB", limit_bytes=LARGEST)
+                raise TooLarge(f"an artifact may have at most {LARGEST >> 20} MiB", limit_bytes=LARGEST)
         return cls(hash=hash.hexdigest(), size=size)
 
     def pieces(self) -> Iterator[bytes]:
-        """The content, a chunk at a time."""
+        """The content, chunk by chunk."""
         for number in range(-(-self.size // CHUNK)):
             yield bytes(self.chunks.get(number=number).data)
 
@@ -74,5 +74,5 @@ class Chunk(models.Model):
 
 
 def _chunks(content: BinaryIO) -> Iterator[bytes]:
-    content.seek(0)  # a transaction that is repeated reads it again
+    content.seek(0)  # a repeated transaction reads it again
     yield from iter(lambda: content.read(CHUNK), b"")

@@ -1,4 +1,4 @@
-"""What is submitted as an artifact, before it is one."""
+"""The fields of a new artifact."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 @dataclass(frozen=True)
 class NewArtifact:
-    """`name` empty: its type. `phase` empty: where the ticket stands."""
+    """Empty `name`: the type. Empty `phase`: that of the ticket."""
 
     type: str
     content: BinaryIO

@@ -1,6 +1,6 @@
-"""The gate of the phase a ticket stands in, as whoever must open it wants to see it.
+"""The status of the gate of a ticket's phase, for display.
 
-Looking at it judges nothing.
+Reading it does not judge the gate.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ WAITS_FOR_TASKS = "tasks_completed"
 
 @dataclass(frozen=True)
 class Gate:
-    """`status`: not_configured, blocked (something is missing or does not do), waiting_tasks (only tasks
-    are), ready (it would open).
+    """`status`: not_configured, blocked (something is missing or not good enough), waiting_tasks (only tasks
+    are missing), ready (it would open).
 
-    checks: each {check, …parameters, passed, reasons}, as they come out on what is there now. verdict: the
-    last one given in this stay.
+    checks: each {check, …parameters, passed, reasons}, for the present evidence. verdict: the last one since
+    the ticket entered the phase.
     """
 
     phase: str
@@ -33,7 +33,9 @@ class Gate:
 
 
 def gate(ticket: Ticket) -> Gate:
-    """How the gate stands; what is unchanged since the last verdict is not read again."""
+    """The status of the gate. If the evidence has not changed since the last verdict, it is not read
+    again.
+    """
     digest = sql.one(EVIDENCE, [ticket.pk, ticket.phase])
     assert digest
     verdict = (

@@ -1,6 +1,6 @@
-"""Verdict: what judging a gate found, kept whether it passed or not.
+"""Verdict: the stored result of judging a gate, passed or not.
 
-It holds for exactly the evidence it judged.
+It holds only for the evidence that was judged.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class GateClosed(OmoiError):
         why = (
             f"{len(unmet)} {'check does' if len(unmet) == 1 else 'checks do'} not pass"
             if unmet
-            else "its evidence changed since it was judged"
+            else "its evidence has changed since it was judged"
             if verdict
-            else "it was not judged"
+            else "it has not been judged"
         )
         super().__init__(
             f"the gate of {humanize.phase(ticket.phase)} is closed for {ticket.key}: {why}",
@@ -48,7 +48,7 @@ class GateClosed(OmoiError):
 
 
 class Case:
-    """What a check may ask about the ticket it judges: the newest artifacts of the phase, and its tasks."""
+    """What a check can read about its ticket: the newest artifacts of the phase, and its tasks."""
 
     def __init__(self, ticket: TicketFields, phase: str) -> None:
         self.ticket = ticket
@@ -60,7 +60,7 @@ class Case:
         return sorted(artifacts, key=lambda artifact: artifact.pk, reverse=True)
 
     def newest(self, kind: str) -> Artifact | None:
-        """The artifact of this type that was handed in last; its content is read piece by piece from its
+        """The artifact of this type that was submitted last. Its content is read chunk by chunk from its
         blob.
         """
         return next((artifact for artifact in self.artifacts if artifact.type == kind), None)
@@ -72,7 +72,7 @@ class Case:
 
 class VerdictManager(models.Manager["Verdict"]):
     def judge(self, ticket: TicketFields, *, by: Actor) -> Verdict:
-        """Run the checks of the gate of its phase, and keep what they find; the ticket is locked."""
+        """Run the checks of the gate of its phase, and store the verdict. The ticket must be locked."""
         case = Case(ticket, ticket.phase)
         digest = sql.one(EVIDENCE, [ticket.pk, ticket.phase])
         assert digest
@@ -110,7 +110,7 @@ class Verdict(models.Model):
     checks = models.JSONField(help_text="each {check, …parameters, passed, reasons}")
     artifacts = models.JSONField(default=dict, help_text="hash by phase and name")
     evidence = models.CharField(
-        max_length=64, help_text="digest of what was judged: the ticket's artifacts and the phase's tasks"
+        max_length=64, help_text="digest of the evidence: the ticket's artifacts and the phase's tasks"
     )
     by = models.CharField(max_length=170)
     key = models.CharField(max_length=20, blank=True)
@@ -125,11 +125,11 @@ class Verdict(models.Model):
         return f"{self.phase} of {self.ticket_id}: {'passed' if self.passed else 'refused'}"
 
     def holds_for(self, ticket: TicketFields) -> bool:
-        """Whether it passed, for this very phase of this ticket, on the evidence as it is now."""
+        """Whether it passed, and is for the ticket's present phase and evidence."""
         return self.passed and not self.stale_for(ticket)
 
     def stale_for(self, ticket: TicketFields) -> str:
-        """Why it does not speak of this ticket as it is now; empty where it does."""
+        """Why it does not hold for the ticket as it is now; empty if it does."""
         if (self.ticket_id, self.phase, self.move) != (ticket.pk, ticket.phase, ticket.moves):
             return "the ticket has moved since"
         now = sql.one(EVIDENCE, [ticket.pk, ticket.phase])

@@ -1,4 +1,4 @@
-"""How a ticket's tasks stand, counted for many tickets at once."""
+"""Counts of tasks by status, for many tickets at once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TALLY = sql.statement(__file__, "tally", ready=READY, pending=PENDING, heard=HEA
 
 @dataclass(frozen=True)
 class Tally:
-    """Tasks of one ticket by how they stand; `stuck` cannot start any more by itself."""
+    """Numbers of tasks of one ticket by status; `stuck` tasks can no longer start by themselves."""
 
     done: int = 0
     running: int = 0
@@ -33,7 +33,7 @@ class Tally:
 
     @property
     def total(self) -> int:
-        """All but the cancelled: what there is to do."""
+        """All tasks except the cancelled ones."""
         return self.done + self.running + self.failed + self.stuck + self.ready + self.waiting
 
     @property
@@ -42,8 +42,8 @@ class Tally:
 
     @property
     def telling(self) -> int | None:
-        """The task whose obstacle says most about the ticket: a claim gone silent, a failure; what runs says
-        nothing.
+        """The task whose obstacle explains most about the ticket: one with a silent holder, or a failed one.
+        None if tasks run normally.
         """
         serious = self.first_silent or self.first_failed or self.first_stuck
         return serious or (None if self.running else self.first_ready or self.first_waiting)
@@ -66,7 +66,7 @@ class Tally:
 
 
 def tallies(tickets: Iterable[int]) -> dict[int, Tally]:
-    """The tally of each of these tickets, in one statement; a ticket without tasks is missing."""
+    """The tally of each of these tickets, in one statement. Tickets without tasks are missing."""
     return {
         row.pop("ticket"): Tally(**{**row, "agents": tuple(row["agents"])})
         for row in sql.rows(TALLY, [list(tickets)])

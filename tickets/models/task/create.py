@@ -1,4 +1,4 @@
-"""Adding tasks to a ticket, and counting what they wait for."""
+"""Adds tasks to a ticket, and counts their needs."""
 
 from __future__ import annotations
 
@@ -45,9 +45,7 @@ WITH a AS (
 
 
 class Placed(NamedTuple):
-    """A task to be, with what its ticket says of it: the phase its work is done in, whether it is held, its
-    lane's marks.
-    """
+    """A new task with what its ticket decides: its phase, whether it is held, and the marks of its lane."""
 
     ticket: TicketFields
     spec: TaskSpec
@@ -58,8 +56,8 @@ class Placed(NamedTuple):
 class TaskCreation(models.Manager[Row]):
     @sql.atomic
     def add(self, ticket: TicketFields, specs: Sequence[TaskSpec], *, by: Actor) -> list[Row]:
-        """Add tasks to a ticket, all or none, with their needs; a need names a task of the project or a `ref`
-        of the batch.
+        """Add tasks with their needs to a ticket, all or none. A need names a task of the project or a `ref`
+        in the batch.
         """
         rights.require(by, "tickets:write", ticket.project)
         ids = self.insert(ticket, specs, by=by)
@@ -76,15 +74,15 @@ class TaskCreation(models.Manager[Row]):
         phase: str = "",
         watch: Callable[[int], None] = lambda made: None,
     ) -> list[int]:
-        """As `add`, for any number of tasks: gives their ids alone, and `watch` is told now and then how many
-        are made.
+        """Like `add`, for any number of tasks. Returns only their ids; `watch` is called now and then with
+        the number created.
 
-        `phase`: where the ticket will stand, said by who moves it, under its lock. Raises PhaseLeft for work
-        that could never be done.
+        `phase`: the ticket's next phase, from a move that holds its lock. Raises PhaseLeft for work that
+        could never be done.
         """
         if any(spec.needs for spec in specs):
             Need.objects.lock_graph(ticket.project_id)
-        # FOR SHARE, and only then the phase: a move of the ticket waits for us, or we for it
+        # lock FOR SHARE before reading the phase: a move of the ticket waits for us, or we for it
         now = sql.one(
             """
             SELECT phase, paused, archived_at, clock_timestamp() AS now
@@ -97,7 +95,7 @@ class TaskCreation(models.Manager[Row]):
         assert now
         open_in = ticket.plan.open_in(now["phase"]) if not (now["paused"] or now["archived_at"]) else set()
         if any(spec.profile for spec in specs):
-            ticket.project.refresh_from_db(fields=["profiles"])  # what it is granted now
+            ticket.project.refresh_from_db(fields=["profiles"])  # the present profiles
         effective_phase = phase or (now["phase"] if now["phase"] in ticket.plan else ticket.origin)
         work = [_placed(ticket, spec, effective_phase, open_in) for spec in specs]
         for wanted in dict.fromkeys(each.marks.phase for each in work if not (phase or each.spec.ended)):
@@ -131,10 +129,10 @@ class TaskCreation(models.Manager[Row]):
     def import_tasks(
         self, work: Sequence[tuple[TicketFields, TaskSpec]], *, now: datetime, by: Actor
     ) -> list[int]:
-        """One task for each of these tickets, which this transaction has just made: nobody can move them, so
-        none is locked.
+        """Create one task for each of these tickets, which this transaction has just created: nobody can move
+        them, so they need no lock.
 
-        All are of one project. Gives their ids; counted by the caller.
+        All are of one project. Returns the ids; the caller recounts them.
         """
         placed = [
             _placed(ticket, spec, ticket.phase, set() if ticket.paused else ticket.plan.open_in(ticket.phase))
@@ -145,7 +143,7 @@ class TaskCreation(models.Manager[Row]):
     def _refuse_faults(
         self, ticket: TicketFields, work: Sequence[Placed], place_of: Mapping[str, int]
     ) -> None:
-        """Before anything is written: what is wrong with these tasks, each fault by its field."""
+        """Raise Invalid with the faults of these tasks by field, before anything is written."""
         wanted = {need.on for each in work for need in each.spec.needs if isinstance(need.on, int)}
         there = (
             set(self.filter(pk__in=wanted, project=ticket.project_id).values_list("pk", flat=True))
@@ -160,29 +158,29 @@ class TaskCreation(models.Manager[Row]):
             for name, message in field_limits.faults(self.model, vars(spec)):
                 faults.add(f"{at}.{name}", message)
             if spec.join is not None and not 1 <= spec.join <= len(spec.needs):
-                faults.add(f"{at}.join", f"between 1 and the number of needs ({len(spec.needs)})")
+                faults.add(f"{at}.join", f"must be between 1 and the number of needs ({len(spec.needs)})")
             if spec.ref and place_of[spec.ref] != place:
-                faults.add(f"{at}.ref", f"ref {spec.ref} is there twice")
+                faults.add(f"{at}.ref", f"ref {spec.ref} appears twice")
             for number, need in enumerate(spec.needs):
                 if need.on not in place_of and need.on not in there:
                     lacking = (
-                        f"no task with ref {need.on} in this batch"
+                        f"there is no task with the ref {need.on} in this batch"
                         if isinstance(need.on, str)
-                        else f"no task {need.on} in this project"
+                        else f"there is no task {need.on} in this project"
                     )
                     faults.add(f"{at}.needs.{number}", lacking)
             wrong = profiles.faults(spec.profile, spec.slots)
             if spec.profile and "profile" not in wrong and spec.profile not in ticket.project.profiles:
                 wrong = {
-                    "profile": f"{ticket.project} may not use the profile {spec.profile}: "
-                    "the admin of this installation grants it"
+                    "profile": f"{ticket.project} may not use the profile {spec.profile}; "
+                    "ask the admin of this installation to allow it"
                 }
             for name, message in wrong.items():
                 faults.add(f"{at}.{name}", message)
         faults.check()
 
     def _stored(self, work: Sequence[Placed], now: datetime, by: Actor) -> Iterator[list[int]]:
-        """The tasks of one project, batch by batch; the ids of each."""
+        """Store the tasks of one project in batches; yields the ids of each batch."""
         lanes = Lane.objects.of(work[0].ticket.project_id, {each.marks for each in work}) if work else {}
         for start in range(0, len(work), BATCH):
             tasks = [self._made(each, lanes[each.marks], now) for each in work[start : start + BATCH]]

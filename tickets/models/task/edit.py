@@ -1,4 +1,4 @@
-"""What people change about an open task: its texts, its limits, and its place in the order of work."""
+"""Editing an open task: its texts, its limits, and its place in the order of work."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ EDITABLE = {
 REPRIORITISE = sql.statement(
     __file__,
     "reprioritise",
-    events=task_events("updated", "'task.edited'", data="%(data)s", reason="'the priority of its ticket'"),
+    events=task_events("updated", "'task.edited'", data="%(data)s", reason="'its ticket's priority changed'"),
 )
 LOG_EDIT = f"""
 WITH updated AS (
@@ -55,8 +55,8 @@ WITH updated AS (
 class TaskEdits(models.Manager[Row]):
     @sql.atomic
     def edit(self, task: int, *, by: Actor, reason: str = "", **changes: Any) -> Row:
-        """Change fields of an open task (those of `EDITABLE`); the order of work follows. Raises Invalid,
-        NotReady, NotFound.
+        """Change fields of an open task (those of `EDITABLE`) and update its rank. Raises Invalid, NotReady,
+        NotFound.
         """
         reason = field_limits.reason(reason)
         if unknown := sorted(set(changes) - EDITABLE):
@@ -68,7 +68,7 @@ class TaskEdits(models.Manager[Row]):
             .first()
         )
         if row is None:
-            raise NotFound("no such task")
+            raise NotFound("there is no such task")
         rights.require(by, "tickets:write", row.project)
         if row.state not in ("pending", "claimed"):
             raise NotReady(
@@ -82,8 +82,7 @@ class TaskEdits(models.Manager[Row]):
             return row
         if "capabilities" in before and row.state != "pending":
             raise NotReady(
-                f"task {row.key} is {row.state}: the capabilities it asks for can be changed only while it"
-                " is pending"
+                f"task {row.key} is {row.state}: its capabilities can be changed only while it is pending"
             )
         for name in before:
             setattr(row, name, changes[name])
@@ -98,7 +97,7 @@ class TaskEdits(models.Manager[Row]):
 
     @sql.atomic
     def reprioritise(self, ticket: int, before: int, after: int, *, by: Actor) -> None:
-        """The ticket's priority changed: so does that of its open tasks that had the same."""
+        """After a change of the ticket's priority, change that of its open tasks that had the same."""
         data = Jsonb({"before": {"priority": before}, "after": {"priority": after}})
         params = {
             "ticket": ticket,

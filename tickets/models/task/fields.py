@@ -1,6 +1,6 @@
-"""TaskFields: what is stored of a task, and what can be told of it from that alone.
+"""TaskFields: the columns of a task, and properties derived from them.
 
-Its verbs stand in the files beside; `Task` composes them.
+Its verbs are in the files beside; `Task` combines them.
 """
 
 from __future__ import annotations
@@ -43,24 +43,24 @@ class TaskFields(models.Model):
 
     state = models.CharField(max_length=10, choices=State, default=State.PENDING)
     join = models.PositiveIntegerField(
-        null=True, blank=True, db_column="join_count", help_text="how many needs must be met; none: all"
+        null=True, blank=True, db_column="join_count", help_text="how many needs must be met; empty: all"
     )
     open_needs = models.PositiveIntegerField(default=0, help_text="how many needs must still be met")
     edges_left = models.PositiveIntegerField(default=0, help_text="needs not yet decided")
     unsatisfiable = models.BooleanField(
-        default=False, help_text="its needs cannot be met any more; somebody decides"
+        default=False, help_text="its needs can no longer be met; somebody must decide"
     )
     not_due = models.BooleanField(default=False, help_text="not yet due")
     not_before = models.DateTimeField(null=True, blank=True, validators=[field_limits.moment])
     held = models.BooleanField(default=False, help_text="its ticket is paused, blocked or in another phase")
-    rank = models.BigIntegerField(default=0, help_text="order of work, lowest first, microseconds")
+    rank = models.BigIntegerField(default=0, help_text="order of work in microseconds, lowest first")
     ready_at = models.DateTimeField(null=True, blank=True)
     deadline = models.DateTimeField(null=True, blank=True, validators=[field_limits.moment])
     promote_at = models.DateTimeField(
-        null=True, blank=True, help_text="when it goes before all ordinary work"
+        null=True, blank=True, help_text="from when on it goes before all ordinary work"
     )
     bumped_at = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="when somebody put it before all other work"
+        null=True, blank=True, editable=False, help_text="when somebody bumped it before all other work"
     )
 
     fence = models.BigIntegerField(default=0, help_text="number of the last claim")
@@ -73,7 +73,7 @@ class TaskFields(models.Model):
         null=True,
         blank=True,
         editable=False,
-        help_text="how long it took where it ran before; a simulation takes that long",
+        help_text="how long it took in the tool it was imported from; a simulation takes as long",
     )
     timeout_s = models.PositiveIntegerField(null=True, blank=True)
     holder = models.ForeignKey(
@@ -83,13 +83,13 @@ class TaskFields(models.Model):
     started_at = models.DateTimeField(
         null=True,
         blank=True,
-        help_text="when its worker began it; for agents that are no workers, with the claim",
+        help_text="when its worker began it; for other agents, when it was claimed",
     )
     worker_deaths = models.PositiveSmallIntegerField(
         default=0,
         db_default=0,
         editable=False,
-        help_text="workers that died while it ran; from 2 on it runs with nothing beside it",
+        help_text="how many workers died while it ran; from 2 on it runs alone",
     )
     lease_s = models.PositiveIntegerField(null=True, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
@@ -97,7 +97,7 @@ class TaskFields(models.Model):
         null=True,
         blank=True,
         editable=False,
-        help_text="the end of its lease as an absence of sweeps extended it",
+        help_text="the end of its lease after it was extended because no sweep ran",
     )
     timeout_at = models.DateTimeField(null=True, blank=True)
     granted_with = models.CharField(
@@ -105,7 +105,7 @@ class TaskFields(models.Model):
         blank=True,
         db_default="",
         editable=False,
-        help_text="mark of the settlements its claim came along with",
+        help_text="mark of the settlements made in the same request as its claim",
     )
     settled_by = models.BigIntegerField(
         null=True, blank=True, help_text="the agent whose act ended the last claim"
@@ -143,17 +143,17 @@ class TaskFields(models.Model):
 
     @property
     def runs_alone(self) -> bool:
-        """Whether it runs with nothing beside it in its worker: too many have died of it, or beside it."""
+        """Whether it must run alone in its worker, because too many workers died while it ran."""
         return self.worker_deaths >= DEATHS_ALONE
 
     @property
     def marks(self) -> Marks:
-        """What tells its lane."""
+        """The values that decide its lane."""
         return Marks(self.phase, tuple(self.capabilities), bool(self.profile), self.runs_alone)
 
     @property
     def status(self) -> str:
-        """Its state as people ask for it: done, running, failed, cancelled, stuck (its needs cannot be met),
+        """Its state for people: done, running, failed, cancelled, stuck (its needs can no longer be met),
         ready or waiting.
         """
         if self.state == "pending":

@@ -1,4 +1,4 @@
-"""The graph of a ticket: its tasks, what they wait for and what waits for them, also in other tickets."""
+"""The graph of a ticket: its tasks, and the tasks before and after them, including those of other tickets."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ MOST = 5_000  # tasks
 
 @dataclass(frozen=True)
 class Graph:
-    """Tasks in the order of their ids, those of other tickets among them, and the needs between them;
-    `left_out`: own tasks beyond the most.
+    """Tasks ordered by id, including those of other tickets, and the needs between them. `left_out`: how many
+    of its own tasks are beyond the limit.
     """
 
     tasks: list[Task]

@@ -1,4 +1,4 @@
-"""What others than the holder do to tasks: cancel, revoke, retry, bump, hold."""
+"""Acts on tasks by others than the holder: cancel, revoke, retry, bump, hold."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ WHERE n.parent_id = ANY (%s)
 
 
 class NotReady(OmoiError):
-    """The task is not in a state in which this can be done."""
+    """The task's state does not allow this."""
 
     code = "not_ready"
-    title = "The task is not in a state for this"
+    title = "The task's state does not allow this"
 
 
-# What each act takes, said where a task is in no state for it.
+# What each act needs, for the error when the state does not allow it.
 REFUSALS = {
     "cancel": "only an open task can be cancelled",
     "retry": "only a failed or cancelled task can be retried",
@@ -56,7 +56,7 @@ REFUSALS = {
 class TaskInterventions(WaitingTasks[Row]):
     @sql.atomic
     def act(self, pk: int, verb: str, *, by: Actor, reason: str) -> None:
-        """Cancel, retry or bump one task; raises NotReady where its state does not allow it."""
+        """Cancel, retry or bump one task. Raises NotReady if its state does not allow it."""
         reason = field_limits.reason(reason, 1, "say why")
         if not getattr(self.filter(pk=pk), verb)(by=by, reason=reason):
             row = self.get(pk=pk)
@@ -64,15 +64,13 @@ class TaskInterventions(WaitingTasks[Row]):
 
     @sql.atomic
     def cancel(self, *, by: Actor, reason: str) -> list[int]:
-        """Cancel the open tasks of this set, claimed ones too (their holders lose the claim); returns their
-        ids.
-        """
+        """Cancel the open tasks of this set. Holders of claimed ones lose their claim. Returns the ids."""
         self._require(by)
         return cancel(self._ids(), by=by, reason=field_limits.reason(reason, 1, "say why it is cancelled"))
 
     @sql.atomic
     def revoke(self, *, by: Actor, reason: str = "") -> list[int]:
-        """Take the claims of this set away; their tasks are pending again, at no cost of an attempt."""
+        """End the claims of this set. Their tasks are pending again, and it costs no attempt."""
         revoked = _act(REVOKE, "task.revoked", self._ids(), by, reason)
         if ready := [row for row in revoked if row["ready"]]:
             lower_floors([row["id"] for row in ready])
@@ -82,16 +80,16 @@ class TaskInterventions(WaitingTasks[Row]):
 
     @sql.atomic
     def retry(self, *, by: Actor, reason: str) -> list[int]:
-        """Failed and cancelled tasks of this set are pending again, with all attempts; what their end decided
-        for pending children is taken back.
+        """Make failed and cancelled tasks of this set pending again, with all attempts. Decisions that their
+        end caused for pending children are undone.
 
-        Those that could never be done where their tickets are now stay as they are; raises PhaseLeft when
-        there is nothing else.
+        Tasks that could never be done, because their ticket has left the phase, are not changed. Raises
+        PhaseLeft if there are no others.
         """
         self._require(by)
-        reason = field_limits.reason(reason, 1, "say why it is tried again")
-        # their tickets first, as when a task is added: no ticket may leave its phase meanwhile as if nothing
-        # were open in it
+        reason = field_limits.reason(reason, 1, "say why it is retried")
+        # lock their tickets first, as when a task is added: a ticket must not leave its phase while a task in
+        # it becomes open
         sql.rows(
             "SELECT id FROM tickets_ticket WHERE id = ANY (%s) ORDER BY id FOR SHARE",
             [sorted(set(self.values_list("ticket_id", flat=True)))],
@@ -119,7 +117,7 @@ class TaskInterventions(WaitingTasks[Row]):
 
     @sql.atomic
     def bump(self, *, by: Actor, reason: str = "") -> list[int]:
-        """Put the open tasks of this set before all other work, for good; returns their ids."""
+        """Put the open tasks of this set permanently before all other work. Returns their ids."""
         self._require(by)
         bumped = [row["id"] for row in _act(BUMP, "task.bumped", self._ids(), by, reason)]
         lower_floors(bumped)
@@ -136,8 +134,8 @@ class TaskInterventions(WaitingTasks[Row]):
 
 
 def cancel(ids: Sequence[int], *, by: Actor, reason: str) -> list[int]:
-    """Cancel those of these tasks that are open, in the caller's transaction, and decide their children;
-    returns their ids.
+    """Cancel the open ones of these tasks, in the caller's transaction, and decide their children. Returns
+    their ids.
     """
     cancelled = _act(CANCEL, "task.cancelled", ids, by, reason)
     decide([row["id"] for row in cancelled])
@@ -148,7 +146,7 @@ def cancel(ids: Sequence[int], *, by: Actor, reason: str) -> list[int]:
 
 @sql.atomic
 def hold(ticket: TicketFields, *, phase: str | None = None) -> None:
-    """Hold the ticket's tasks that may not be claimed where it stands (or will stand: `phase`), free the
+    """Hold the ticket's tasks that cannot be claimed in its phase (or in `phase`, its next), and free the
     others.
     """
     free = not (ticket.paused or ticket.archived_at)

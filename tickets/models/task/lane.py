@@ -1,6 +1,6 @@
-"""Lane: what tasks have in common for the claim.
+"""Lane: a group of tasks that are the same for the claim.
 
-An agent looks into the lanes it can serve, never at tasks it cannot.
+A claim reads only the lanes that the agent can serve, never tasks that it cannot do.
 """
 
 from __future__ import annotations
@@ -34,9 +34,10 @@ MAKE = sql.statement(__file__, "make_lanes", marks=MARKS)
 
 
 def lower_floors_of(ready: str) -> str:
-    """SQL: the lanes of the rows `ready` (FROM and WHERE, with lane_id and rank) hide none of them.
+    """SQL: lower the floors of the lanes of the rows `ready` (FROM and WHERE, with lane_id and rank), so that
+    claims find them.
 
-    A lane that another transaction has locked is left to the sweep.
+    A lane locked by another transaction is left to the sweep.
     """
     return sql.statement(__file__, "lower_floors", ready=ready)
 
@@ -57,7 +58,7 @@ WHERE t.id = i.id
 
 
 class Marks(NamedTuple):
-    """What tells one lane of a project from another; `capabilities` are sorted words."""
+    """The values that identify a lane of a project; `capabilities` are sorted."""
 
     phase: str
     capabilities: tuple[str, ...]
@@ -67,7 +68,7 @@ class Marks(NamedTuple):
 
 class LaneQuerySet(models.QuerySet["Lane"]):
     def of(self, project: int, marks: Collection[Marks]) -> dict[Marks, int]:
-        """The ids of the lanes with these marks, made when they are missing; in two statements at most."""
+        """The ids of the lanes with these marks, created if missing, in at most two statements."""
         ids = self._ids(FIND, project, marks)
         if missing := [mark for mark in marks if mark not in ids]:
             ids |= self._ids(MAKE, project, missing)
@@ -85,7 +86,7 @@ class LaneQuerySet(models.QuerySet["Lane"]):
         }
 
     def follow(self, project: Project) -> None:
-        """The project's lanes grant nothing while it is paused; the caller has its row locked."""
+        """Pause or resume the lanes with their project, whose row the caller has locked."""
         self.filter(project=project).exclude(paused=project.paused).update(paused=project.paused)
         if not project.paused:
             hints.send("work")
@@ -97,11 +98,11 @@ class Lane(models.Model):
     capabilities = ArrayField(models.CharField(max_length=100), default=list)
     has_profile = models.BooleanField(default=False)
     alone = models.BooleanField(
-        default=False, db_default=False, help_text="its tasks run with nothing beside them in their worker"
+        default=False, db_default=False, help_text="its tasks run alone in their worker"
     )
     paused = models.BooleanField(default=False, help_text="the project is paused")
     floor = models.BigIntegerField(
-        default=BOTTOM, help_text="a hint: no ready task of this lane has a lower rank"
+        default=BOTTOM, help_text="no ready task of this lane has a lower rank; a hint for the claim"
     )
 
     objects = LaneQuerySet.as_manager()
@@ -119,7 +120,7 @@ class Lane(models.Model):
 
 @sql.atomic
 def relane(ids: Sequence[int]) -> None:
-    """Put tasks, locked by the caller, into the lanes they belong to now."""
+    """Move tasks, locked by the caller, into their present lanes."""
     tasks = sql.rows(LANED, [list(ids)])
     moved: dict[int, int] = {}
     for project in sorted({task["project_id"] for task in tasks}):
@@ -145,5 +146,5 @@ def relane(ids: Sequence[int]) -> None:
 
 
 def lower_floors(ids: Sequence[int]) -> None:
-    """The lanes of these ready tasks hide none of them; a lane that is locked is left to the sweep."""
+    """Lower the floors of the lanes of these ready tasks. A locked lane is left to the sweep."""
     sql.rows(LOWER, [list(ids)])

@@ -1,9 +1,9 @@
-"""Need: one task waits for another. Edges of a project are edited one at a time, so that no cycle can close
-unseen.
+"""Need: one task waits for another. The edges of a project are edited one at a time, so that no cycle can
+arise.
 
-Order of locks: the project's graph lock, then parents, then children, each in id order. Holding the parent is
-what makes the counts right: its end either waits for us and then sees the edge, or is seen by us. FOR SHARE
-would do for that; the stronger lock is there because an edge changes the parent's rank too.
+Order of locks: the project's graph lock, then parents, then children, each in id order. The lock on the
+parent keeps the counts right: its end either waits for us and then sees the edge, or we see it. FOR SHARE
+would be enough for that; the lock is stronger because an edge changes the parent's rank too.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tickets.models.task.readiness import MET
 
 GRAPH_LOCK = 1_001  # class of the advisory lock; the object is the project
 
-# Everything reachable from the new edges' children, as edges.
+# All edges that can be reached from the children of the new edges.
 BELOW = """
 WITH RECURSIVE below(id) AS (
   SELECT unnest(%s::bigint[])
@@ -65,7 +65,7 @@ HOPELESS = sql.statement(__file__, "hopeless", met=MET.strip())
 
 
 class Cycle(OmoiError):
-    """The edges would close a cycle of tasks that wait for each other; `cycle` names it."""
+    """The edges would close a cycle of tasks that wait for each other; `cycle` lists them."""
 
     code = "cycle"
     title = "These needs would close a cycle"
@@ -76,8 +76,8 @@ class Cycle(OmoiError):
 
 @dataclass(frozen=True)
 class Edge:
-    """`child` waits for `parent` to end: in `success`, in `failure` or `always`; `on_failure` says what
-    becomes of it otherwise.
+    """`child` waits until `parent` ends with `success`, with `failure`, or in any way (`always`).
+    `on_failure` says what happens to `child` otherwise.
     """
 
     parent: int
@@ -89,18 +89,17 @@ class Edge:
 class NeedManager(models.Manager["Need"]):
     @staticmethod
     def lock_graph(project: int) -> None:
-        """The project's edges are ours until the transaction ends; taken before any row."""
+        """Lock the project's edges until the transaction ends. Take it before any row lock."""
         sql.rows("SELECT pg_advisory_xact_lock(%s, %s)", [GRAPH_LOCK, project])
 
     @sql.atomic
     def add(
         self, project: int, edges: Sequence[Edge], *, by: Actor, names: Mapping[int, str] | None = None
     ) -> int:
-        """Add edges between tasks of one project; children must be pending. An edge that is there already
-        stays as it is. How many are new.
+        """Add edges between tasks of one project; children must be pending. Existing edges are not changed.
+        Returns how many are new.
 
-        Raises Cycle with the tasks on it, by their `names` or else their keys, and Invalid for tasks of
-        another project.
+        Raises Cycle with its tasks, by `names` or keys, and Invalid for tasks of another project.
         """
         rights.require(by, "tickets:write", Project.objects.get(pk=project))
         return self.insert(project, edges, by=by, names=names)
@@ -109,7 +108,7 @@ class NeedManager(models.Manager["Need"]):
     def insert(
         self, project: int, edges: Sequence[Edge], *, by: Actor, names: Mapping[int, str] | None = None
     ) -> int:
-        """As `add`, for verbs that have asked for the right."""
+        """Like `add`, for verbs that have already checked the right."""
         if not edges:
             return 0
         self.lock_graph(project)
@@ -121,7 +120,7 @@ class NeedManager(models.Manager["Need"]):
             )
         self._refuse_cycles(edges, names or {})
         new = self._connect(edges)
-        recount(sorted({*parents, *children}))  # parents too: how much they hold up is part of their rank
+        recount(sorted({*parents, *children}))  # parents too: their rank depends on their children
         self._log("need.added", children, by)
         self._cancel_the_hopeless(children)
         return new
@@ -130,11 +129,10 @@ class NeedManager(models.Manager["Need"]):
     def import_edges(
         self, project: int, edges: Sequence[Edge], *, created: Set[int], names: Mapping[int, str], by: Actor
     ) -> tuple[list[Edge], list[Edge]]:
-        """Add imported edges; returns those that are new, and those left out because their child has begun.
+        """Add imported edges. Returns the new ones, and those left out because their child has begun.
 
-        `created` are tasks of this transaction: one that is completed already may be given a need, to show
-        what it once waited for. They are counted by the caller. Raises Cycle with the tasks on it, by their
-        `names`.
+        `created` are tasks of this transaction; even a completed one may get a need, to show what it once
+        waited for. The caller recounts them. Raises Cycle with its tasks, by `names`.
         """
         self.lock_graph(project)
         existing = set(
@@ -156,7 +154,7 @@ class NeedManager(models.Manager["Need"]):
 
     @sql.atomic
     def remove(self, need: Need, *, by: Actor) -> None:
-        """Take an edge away; its child is counted anew."""
+        """Remove an edge and recount its child."""
         rights.require(by, "tickets:write", need.child.project)
         project = need.child.project_id
         self.lock_graph(project)
@@ -168,20 +166,20 @@ class NeedManager(models.Manager["Need"]):
 
     @staticmethod
     def _lock_ends(project: int, parents: Sequence[int], children: Sequence[int]) -> dict[int, str]:
-        """Parents, then children, each locked in id order; the state of each. Raises Invalid for a task of
+        """Lock parents, then children, in id order. Returns the state of each. Raises Invalid for a task of
         another project.
         """
         rows = sql.rows(LOCK_ENDS, [parents, project]) + sql.rows(LOCK_ENDS, [children, project])
         state = {row["id"]: row["state"] for row in rows if row["project_id"] == project}
         faults = Faults()
         for unknown in sorted({*parents, *children} - state.keys()):
-            faults.add("needs", f"no task {unknown} in this project")
+            faults.add("needs", f"there is there is no task {unknown} in this project")
         faults.check()
         return state
 
     @staticmethod
     def below(tasks: Iterable[int]) -> list[tuple[int, int]]:
-        """Every edge (parent, child) that is reached from these tasks by going from parent to child."""
+        """Every edge (parent, child) that can be reached from these tasks."""
         return [(row["parent_id"], row["child_id"]) for row in sql.rows(BELOW, [sorted(set(tasks))])]
 
     @staticmethod
@@ -208,7 +206,7 @@ class NeedManager(models.Manager["Need"]):
 
     @staticmethod
     def _cancel_the_hopeless(children: Sequence[int]) -> None:
-        """Decide an edge to a task that has ended at once, by the same policy as at the end of that task."""
+        """Decide edges to tasks that have already ended at once, by the policy that applies at their end."""
         if lost := [row["id"] for row in sql.rows(HOPELESS, [list(children)])]:
             intervene.cancel(lost, by="system:needs", reason="a task it needs did not end as needed")
 
@@ -255,5 +253,5 @@ class Need(models.Model):
 
     @property
     def met(self) -> bool:
-        """Whether its parent, as it is loaded, has ended as needed."""
+        """Whether its loaded parent has ended as needed."""
         return readiness.met(self.on_end, self.on_failure, self.parent.state)

@@ -1,8 +1,8 @@
-"""The order of work: a task's rank, stored with it so that a claim need not compute it.
+"""The order of work: a task's rank, stored so that a claim need not compute it.
 
-How priority, age, deadline, waiting tasks and retries make a rank is the database's function `omoi_rank`
-(tickets/migrations/sql/rank.sql). Whatever makes a task ready calls it in its own statement; a change of what
-it reads calls `rerank`.
+The database function `omoi_rank` (tickets/migrations/sql/rank.sql) computes it from priority, age, deadline,
+waiting tasks and retries. A statement that makes a task ready calls it; after a change of these values, call
+`rerank`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ RERANK = sql.statement(__file__, "rerank", pending=PENDING, ready=READY)
 
 @sql.atomic
 def rerank(ids: Sequence[int]) -> None:
-    """Compute anew the place of these open tasks in the order of work."""
+    """Compute the rank of these open tasks again."""
     ready = [row["id"] for row in sql.rows(RERANK, [list(ids)]) if row["ready"]] if ids else []
     if ready:
         lower_floors(ready)

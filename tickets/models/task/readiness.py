@@ -1,4 +1,4 @@
-"""When a task is ready and when a need is met: each once, in SQL and in Python, from the same facts."""
+"""When a task is ready and when a need is met. Each is defined once, for SQL and for Python."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from django.db import models
 
 OPEN = ("pending", "claimed")
 
-# What is stored of a task that can be granted. The same words are the predicate of the index task_ready: a
-# generic plan proves it only where the state stands in them as a literal.
+# The stored columns of a task that can be granted. The index task_ready has the same predicate; a generic
+# plan can use it only if the state is a literal here.
 READY_WHEN: dict[str, Any] = {"state": "pending", "open_needs": 0, "not_due": False, "held": False}
 READY_Q = models.Q(**READY_WHEN)
 
 
 def ready(task: Any) -> bool:
-    """Whether a task of these values is ready."""
+    """Whether a task with these values is ready."""
     return all(getattr(task, name) == value for name, value in READY_WHEN.items())
 
 
@@ -26,7 +26,7 @@ def _in_sql(column: str, value: Any) -> str:
 
 
 def ready_sql(*without: str, **columns: str) -> str:
-    """SQL: whether task `t` is ready, `without` some conditions; `columns`: columns to be read elsewhere."""
+    """SQL: whether task `t` is ready, `without` some conditions; `columns` replaces column expressions."""
     return " AND ".join(
         _in_sql(columns.get(name, f"t.{name}"), value)
         for name, value in READY_WHEN.items()
@@ -34,13 +34,13 @@ def ready_sql(*without: str, **columns: str) -> str:
     )
 
 
-# Of the task `t`, whole and piece by piece.
+# For the task `t`: as a whole, and each condition.
 READY = ready_sql()
 PENDING, NEEDS_MET, DUE, FREE = (
     _in_sql(f"t.{name}", READY_WHEN[name]) for name in ("state", "open_needs", "not_due", "held")
 )
 
-# What is stored of a task that waits for its time, the predicate of the index task_not_due.
+# A task that waits for its time; also the predicate of the index task_not_due.
 NOT_DUE_WHEN: dict[str, Any] = {"state": "pending", "not_due": True}
 NOT_DUE_Q = models.Q(**NOT_DUE_WHEN)
 NOT_DUE = " AND ".join(_in_sql(f"t.{name}", value) for name, value in NOT_DUE_WHEN.items())

@@ -1,8 +1,8 @@
-"""Rechecks: what is stored about readiness against what it was derived from. A difference is a fault of this
-software: it is corrected, and an alarm is raised.
+"""Rechecks: compare the stored readiness of tasks with the facts behind it. A difference is a bug: it is
+corrected and raises an alarm.
 
-The check takes no lock and cannot be wrong: a verb that changes a cause changes what follows from it in the
-same transaction, so one snapshot holds both or neither.
+The check needs no lock: a verb changes a fact and the stored readiness in the same transaction, so a snapshot
+has both changes or neither.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ ALARM = sql.statement(
         actor="'system:clock'",
         key="''",
         data="data",
-        reason="'what was stored was not what it should have been'",
+        reason="'the stored readiness was wrong'",
     ),
 )
 log = logging.getLogger(__name__)
@@ -45,14 +45,12 @@ Row = TypeVar("Row", bound=TaskFields)
 
 class ReadinessAudit(models.Manager[Row]):
     def recheck_needs(self, after: int, upto: int) -> int:
-        """Recount what pending tasks with ids in (after, upto] wait for; returns how many were wrong."""
+        """Recount the open needs of pending tasks with ids in (after, upto]; returns how many were wrong."""
         wrong = [row["id"] for row in sql.rows(WRONG_NEEDS, {"after": after, "upto": upto, "ids": None})]
         return self._correct_needs(sorted(wrong)) if wrong else 0
 
     def recheck_held(self, after: int, upto: int) -> int:
-        """Check whether the ticket of each task with an id in (after, upto] holds it; returns how many were
-        wrong.
-        """
+        """Recheck `held` of tasks with ids in (after, upto]; returns how many were wrong."""
         wrong = sql.rows(WRONGLY_HELD, {"after": after, "upto": upto})
         return sum(
             self._correct_held(ticket, after, upto) for ticket in sorted({row["ticket_id"] for row in wrong})
@@ -61,7 +59,7 @@ class ReadinessAudit(models.Manager[Row]):
     @sql.atomic
     def _correct_needs(self, ids: Sequence[int]) -> int:
         sql.rows("SELECT id FROM tickets_task WHERE id = ANY (%s) ORDER BY id FOR NO KEY UPDATE", [list(ids)])
-        # once more behind the lock: another may have corrected them meanwhile
+        # once more with the lock held: another process may have corrected them
         wrong = sql.rows(WRONG_NEEDS, {"after": ids[0] - 1, "upto": ids[-1], "ids": list(ids)})
         self._alarm(wrong)
         recount([row["id"] for row in wrong])

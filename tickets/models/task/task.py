@@ -26,7 +26,7 @@ class TaskQuerySet(TaskInterventions["Task"]):
         return self.filter(state__in=["pending", "claimed"])
 
     def ready(self) -> TaskQuerySet:
-        """Tasks an agent could be granted now."""
+        """Tasks that an agent could be granted now."""
         return self.filter(READY_Q)
 
 
@@ -54,7 +54,7 @@ class Task(TaskFields):
         indexes = [
             models.Index(fields=["lane", "rank", "id"], name="task_ready", condition=READY_Q),
             models.Index(fields=["not_before"], name="task_not_due", condition=NOT_DUE_Q),
-            # each of these is provable from its own column alone, so that no plan takes the wrong one
+            # each predicate uses only its own column, so that no plan takes the wrong index
             models.Index(fields=["holder"], name="task_held", condition=models.Q(holder__isnull=False)),
             models.Index(
                 fields=["lease_expires_at"],

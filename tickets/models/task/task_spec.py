@@ -1,4 +1,4 @@
-"""What is said of a task before there is one."""
+"""The fields of a new task."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ class NeedSpec:
 
 @dataclass(frozen=True)
 class TaskSpec:
-    """A task to be added. Without `phase`: where the ticket's work is done now. `ended`: imported as done."""
+    """A task to add. Without `phase`: the phase in which the ticket's work is now. `ended`: imported as
+    done.
+    """
 
     title: str
     ref: str = ""
@@ -38,4 +40,4 @@ class TaskSpec:
     deadline: datetime | None = None
     work_s: float | None = None
     ended: bool = False
-    ended_at: datetime | None = None  # of what ended elsewhere; unknown: now
+    ended_at: datetime | None = None  # for an imported task; None: now

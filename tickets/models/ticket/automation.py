@@ -1,6 +1,6 @@
-"""Advancing: moves by whoever asks and moves by themselves.
+"""Moves on request, and automatic moves.
 
-Both judge a gated phase first, and leave a trace of what was refused.
+Both judge a gated phase first, and record refusals.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tickets.models.ticket.transitions import LEADS_TO, MOVES, Transitions
 
 Row = TypeVar("Row", bound=Transitions)
 
-MOST, MOST_AGAIN = 200, 20  # tickets tried in one go: for the first time, and in vain before
+MOST, MOST_AGAIN = 200, 20  # tickets tried in one call: new ones, and ones that failed before
 
 JUDGE = f"tickets:write{rights.EITHER}work"  # the right to have a gate judged
 
@@ -35,21 +35,21 @@ log = logging.getLogger(__name__)
 class Moves(WaitingTickets[Row]):
     @sql.atomic
     def judge(self, *, by: Actor, **which: Any) -> Verdict:
-        """Judge the gate of the phase the ticket stands in, and keep the verdict, passed or not; a phase
-        without gate passes.
+        """Judge the gate of the ticket's phase and store the verdict, passed or not. A phase without a gate
+        passes.
 
-        Of several who ask at once the first judges; the others get its verdict where the evidence is still
+        Of several parallel calls the first one judges; the others get its verdict if the evidence is still
         the same.
         """
         row = self.filter(**which).annotate(newest=models.Max("verdicts")).values_list("pk", "newest").first()
         if row is None:
-            raise NotFound("no such ticket")
+            raise NotFound("there is no such ticket")
         pk, newest = row
-        # a snapshot older than a change could judge what is gone: nothing changes the evidence while it is
-        # read. Not FOR SHARE: two who judge would both have it, and each wait for the other to write that it
-        # was judged
+        # the lock keeps the evidence unchanged while it is read, so that no outdated evidence is judged. Not
+        # FOR SHARE: two calls would both get it, and each would wait for the other to write its verdict
         sql.rows("SELECT id FROM tickets_ticket WHERE id = %s FOR NO KEY UPDATE", [pk])
-        # read anew, not refreshed: that takes the protection off the phase of all tickets, in every thread
+        # read it again instead of refresh_from_db, which would lift the protection of `phase` for all tickets
+        # in all threads
         ticket = self.select_related("project", "workflow").get(pk=pk)
         rights.require(by, JUDGE, ticket.project)
         newer: Verdict | None = ticket.verdicts.filter(pk__gt=newest or 0).first()
@@ -58,14 +58,14 @@ class Moves(WaitingTickets[Row]):
         return Verdict.objects.judge(ticket, by=by)
 
     def act(self, pk: int, verb: str, *, by: Actor, version: int | None = None, **how: Any) -> Row:
-        """Do `verb` to one ticket. A move by its name leads where it usually does, as `move` does it."""
+        """Call `verb` on one ticket. A move goes to its usual destination, through `move`."""
         if verb not in MOVES:
             return super().act(pk, verb, by=by, version=version, **how)
         ticket = self.select_related("workflow").filter(pk=pk).first()
         if ticket is None:
-            raise NotFound("no such ticket")
+            raise NotFound("there is no such ticket")
         if to := ticket.usual_destination(verb):
-            # as it is now: by another phase it would be another move
+            # in its present phase: in another one it would be another move
             version = ticket.version if version is None else version
             self.move(pk, to, by=by, version=version, **how)
             return self.get(pk=pk)
@@ -83,10 +83,9 @@ class Moves(WaitingTickets[Row]):
         version: int | None = None,
         **how: Any,
     ) -> PhaseMove:
-        """The move that leads to `to`, and its row of history.
+        """Make the move that leads to `to`; returns its history row.
 
-        To leave a gated phase onward it is judged first, in a transaction of its own; `how`: the cause of a
-        block.
+        Before a move through a gate, the gate is judged in its own transaction. `how`: the cause of a block.
         """
         reason = field_limits.reason(reason)
         with self.record_refusals(pk, to, by=by):
@@ -94,7 +93,7 @@ class Moves(WaitingTickets[Row]):
             before.expect_movable()
             onward = before.gated and not force and before.is_later(to)
             verdict = self.judge(pk=pk, by=by) if onward else None
-            # each by itself again after a deadlock: the verdict is stored by then, and one is enough
+            # each is retried separately after a deadlock: the verdict is stored by then, and one is enough
             return self._moved(
                 pk, to, by=by, version=version, reason=reason, force=force, verdict=verdict, **how
             )
@@ -108,8 +107,8 @@ class Moves(WaitingTickets[Row]):
 
     @contextmanager
     def record_refusals(self, pk: int, to: str, *, by: Actor) -> Iterator[None]:
-        """A refusal inside leaves an event: at once, or when whoever holds the transaction around it calls
-        `leave_trace`.
+        """A refusal inside the block is recorded as an event: at once, or, inside a transaction, when its
+        owner calls `leave_trace`.
         """
         try:
             yield
@@ -121,9 +120,7 @@ class Moves(WaitingTickets[Row]):
 
     @sql.atomic
     def record_refusal(self, pk: int, to: str, refusal: OmoiError, *, by: Actor) -> None:
-        """The journal's word of a move that was refused, and the verdict that refused it where its
-        transaction was undone.
-        """
+        """Record a refused move in the journal, and the verdict again if its transaction was rolled back."""
         ticket = self.get(pk=pk)
         if (
             isinstance(refusal, GateClosed)
@@ -141,8 +138,8 @@ class Moves(WaitingTickets[Row]):
 
     @contextmanager
     def record_refused_creation(self, project: Any, phase: str, *, by: Actor) -> Iterator[None]:
-        """A refusal inside to create tickets past the first phase leaves an event of the project, as
-        `record_refusals` does.
+        """Like `record_refusals`, for creating tickets past the first phase: a refusal is an event of the
+        project.
         """
         try:
             yield
@@ -155,11 +152,11 @@ class Moves(WaitingTickets[Row]):
                 refusal.leave_trace()
             raise
 
-    # -- by themselves
+    # -- automatic moves
 
     def due_to_advance(self) -> models.QuerySet[Row]:
-        """Tickets whose phase ends by itself and is over: `on_claim` once work of the next phase has begun,
-        `on_completion` when all its tasks ended well.
+        """Tickets due for an automatic move: in an `on_claim` phase once work of the next phase has begun, in
+        an `on_completion` phase when all its tasks ended well.
         """
         return self.extra(where=[AUTOMATIC])
 
@@ -170,8 +167,8 @@ class Moves(WaitingTickets[Row]):
         between: tuple[int, int] | None = None,
         by: Actor = "system:workflow",
     ) -> int:
-        """Make the automatic moves that are due, of these tickets, or of a batch of all or of those with ids
-        `between`; returns how many.
+        """Make the due automatic moves of these tickets, or of a batch of all tickets or of those with ids
+        `between`. Returns how many.
         """
         waiting = self.due_to_advance()
         if ids is not None:
@@ -183,7 +180,7 @@ class Moves(WaitingTickets[Row]):
             try:
                 while self.due_to_advance().filter(pk=pk).exists() and self._advance_one(pk, by):
                     moved += 1
-            except (OmoiError, DatabaseError) as fault:  # one ticket must not stand in the way of the others
+            except (OmoiError, DatabaseError) as fault:  # one ticket must not stop the others
                 if connection.connection is None or connection.connection.broken:
                     raise
                 self._report_fault(pk, fault, by)
@@ -196,8 +193,8 @@ class Moves(WaitingTickets[Row]):
         return self._go_on(pk, verdict, by)
 
     def _report_fault(self, pk: int, fault: OmoiError | DatabaseError, by: Actor) -> None:
-        """What keeps it from moving on is kept with it and told of once; what passes by itself, such as a
-        lock that was not had in time, only in the log.
+        """Store why the ticket cannot move on, and write one event. A temporary fault, such as a lock
+        timeout, goes only to the log.
         """
         try:
             if isinstance(fault, OperationalError) or self._keep_fault(pk, fault, by):
@@ -209,7 +206,7 @@ class Moves(WaitingTickets[Row]):
                 )
         except OperationalError:
             log.warning(
-                "ticket %s could not move on by itself, and nothing is told of it yet: %s",
+                "ticket %s could not move on by itself; this is not recorded yet: %s",
                 pk,
                 fault,
                 exc_info=True,
@@ -217,12 +214,12 @@ class Moves(WaitingTickets[Row]):
 
     @sql.atomic
     def _keep_fault(self, pk: int, fault: OmoiError | DatabaseError, by: Actor) -> bool:
-        """Whether it is another one than before."""
+        """Store the fault. Returns whether it differs from the last one."""
         message = fault.message if isinstance(fault, OmoiError) else str(fault).partition("\n")[0]
         with self.lock(pk=pk) as ticket:
             if ticket.move_fault == message or not self.due_to_advance().filter(pk=pk).exists():
                 return False
-            # no edit: whoever looks at its version sees nothing else than before
+            # not an edit, so its version stays
             self.filter(pk=pk).update(
                 move_fault=message, move_fault_at=ticket.move_fault_at or sql.ClockTimestamp()
             )
@@ -232,13 +229,13 @@ class Moves(WaitingTickets[Row]):
 
     @sql.atomic
     def _judge_due(self, pk: int, by: Actor) -> Verdict | None:
-        """The verdict over a gated phase: one that holds already, else a new one, and where that refuses, the
-        tasks that shall repair it.
+        """The verdict for a gated phase: one that already holds, else a new one. If that refuses, repair
+        tasks are added.
         """
         if not self.select_related("workflow").get(pk=pk).gated:
             return None
         with self.lock(pk=pk) as ticket:
-            # asked again under the lock: another may have moved it, or judged it and not moved it yet
+            # checked again with the lock held: another process may have moved or judged it
             if not (ticket.gated and self.due_to_advance().filter(pk=pk).exists()):
                 return None
             passed: Verdict | None = ticket.verdicts.filter(move=ticket.moves, passed=True).first()
@@ -251,14 +248,14 @@ class Moves(WaitingTickets[Row]):
                         ticket.add_repair_tasks(by=by)
                 except (
                     OmoiError
-                ) as fault:  # such as a profile that is gone: the verdict stands, and says what is missing
+                ) as fault:  # for example a missing profile: the verdict stays, and says what is missing
                     ticket.record("ticket.mend_failed", by=by, reason=fault.message)
         return verdict
 
     @sql.atomic
     def _go_on(self, pk: int, verdict: Verdict | None, by: Actor) -> bool:
         with self.lock(pk=pk) as ticket:
-            due = self.due_to_advance().filter(pk=pk).exists()  # asked again under the lock
+            due = self.due_to_advance().filter(pk=pk).exists()  # checked again with the lock held
             if due and (not ticket.gated or (verdict and verdict.holds_for(ticket))):
                 ticket.advance(by=by, verdict=verdict)
                 ticket.save_version()
@@ -267,8 +264,8 @@ class Moves(WaitingTickets[Row]):
 
 
 def _in_turn(due: models.QuerySet[Any]) -> list[int]:
-    """Which to try now. Those that were tried in vain come by lot: a hundred with one fault neither take all
-    the time nor hide what was mended.
+    """The ids to try now. Those that failed before are chosen at random, so that many with the same fault
+    neither take all the time nor hide one that is fixed.
     """
     fresh = due.filter(move_fault="").order_by("id")[:MOST]
     again = due.exclude(move_fault="").order_by("?")[:MOST_AGAIN]

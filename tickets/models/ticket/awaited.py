@@ -1,6 +1,6 @@
-"""Awaited: an imported relation whose other end is not here yet.
+"""Awaited: an imported relation whose other end is not imported yet.
 
-It holds nothing up; a later import that brings the other end closes it.
+It blocks nothing; a later import of the other end completes it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ON CONFLICT DO NOTHING
 
 
 class Relation(NamedTuple):
-    """An edge as the source names it."""
+    """An edge with the names of the source."""
 
     kind: str
     from_id: str
@@ -39,16 +39,16 @@ class Relation(NamedTuple):
 class AwaitedQuerySet(models.QuerySet["Awaited"]):
     @staticmethod
     def closing(ids: Iterable[str], *, project: int, source: str) -> dict[Relation, int]:
-        """The relations that wait for one of these ids, each with its own id.
+        """The relations that wait for one of these ids, with the id of their row.
 
-        Asked and kept under the project's graph lock.
+        The caller holds the project's graph lock.
         """
         rows = sql.rows(CLOSING, [list(ids), project, source])
         return {Relation(row["kind"], row["from_id"], row["to_id"]): row["id"] for row in rows}
 
     @staticmethod
     def keep(edges: Sequence[tuple[int, str, str]]) -> None:
-        """Keep (ticket, kind, awaited id) until the other end comes; what is kept already stays."""
+        """Store (ticket, kind, awaited id) until the other end is imported; existing ones are not changed."""
         if edges:
             sql.rows(KEEP, [list(column) for column in zip(*edges, strict=True)])
 

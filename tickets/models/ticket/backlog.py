@@ -1,4 +1,4 @@
-"""Backlog: tickets that another tool kept, as they are imported; and ImportResult, what became of them."""
+"""Backlog: tickets of another tool, to be imported; and ImportResult, the result."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tickets.models.ticket.comment import NewComment
 
 
 class RelationKinds(NamedTuple):
-    """What a source calls its relations; any other word is that of a link.
+    """The names that a source uses for relations; any other name is that of a link.
 
-    needs: the one waits until the other is completed. ends: until it has ended, in any way. children: a link,
-    and the one waits for the other's children. any_child: the same, and nothing is waited for once one of
-    them is done.
+    needs: one waits until the other is completed. ends: until the other has ended in any way. children: a
+    link, and one waits for the other's children. any_child: the same, but only until one of the children is
+    done.
     """
 
     needs: str = ""
@@ -31,8 +31,8 @@ ONLY_LINKS = RelationKinds()
 
 @dataclass(frozen=True)
 class Item:
-    """A ticket to create, by its id where it comes from; `kind` and `not_before` are its task's. `done`: it
-    starts in the last phase, its task completed.
+    """A ticket to create, with its id in the source; `kind` and `not_before` are those of its task. `done`:
+    it starts in the last phase with its task completed.
     """
 
     id: str
@@ -45,39 +45,39 @@ class Item:
     created_at: datetime | None = None
     not_before: datetime | None = None
     closed_at: datetime | None = None
-    pause: str = ""  # why it comes in paused
-    pause_class: str = ""  # the same in a word, by which the report counts
+    pause: str = ""  # why it is imported paused
+    pause_class: str = ""  # the same in one word, for the counts of the report
     external_ref: str = ""
-    comments: Sequence[NewComment] = ()  # the oldest first
-    holds: bool = True  # whether what needs it waits for it
+    comments: Sequence[NewComment] = ()  # oldest first
+    holds: bool = True  # whether tasks that need it wait for it
 
 
 @dataclass(frozen=True)
 class Backlog:
-    """What `source` kept: items once each, and relations once each in order. Their ids may have come earlier
-    or come later.
+    """The content of `source`: items and relations without duplicates, in order. A relation may name an id of
+    an earlier or later import.
     """
 
     source: str
     items: Sequence[Item]
     relations: Sequence[Relation] = ()
     kinds: RelationKinds = ONLY_LINKS
-    deleted: Sequence[str] = ()  # ids that were deleted there; a ticket that is here stays
-    never: Set[str] = frozenset()  # ids that never come, deleted ones among them
-    # (before, after) as far as both are here; what would close a cycle is left out
+    deleted: Sequence[str] = ()  # ids deleted in the source; existing tickets stay
+    never: Set[str] = frozenset()  # ids that will never be imported, including deleted ones
+    # (before, after), if both exist; those that would close a cycle are left out
     waits: Sequence[tuple[str, str]] = ()
 
     @property
     def ids(self) -> set[str]:
-        """Every id that is named."""
+        """Every id in it."""
         ends = {end for _, *both in self.relations for end in both}
         return ends.union((item.id for item in self.items), self.deleted)
 
 
 @dataclass
 class ImportResult:
-    """What became of a backlog: what is new, what existed before, and where that differs (it is left as it
-    is).
+    """The result of an import: what is new, what existed before, and where existing tickets differ (they are
+    not changed).
     """
 
     new: int = 0
@@ -88,16 +88,16 @@ class ImportResult:
     links: int = 0
     comments: int = 0
     external_refs: int = 0
-    closed: int = 0  # relations of earlier imports whose other end has come
+    closed: int = 0  # relations of earlier imports that this one completed
     ready: int = 0  # new tasks that can be claimed at once
-    dropped: int = 0  # derived waits that would close a cycle
-    paused: dict[str, int] = field(default_factory=dict)  # new tickets that came in paused, by pause_class
+    dropped: int = 0  # derived waits left out because they would close a cycle
+    paused: dict[str, int] = field(default_factory=dict)  # new paused tickets, by pause_class
     changed: list[dict[str, Any]] = field(default_factory=list)  # {id, ticket, fields}
-    # needs (parent, child) whose child's task has begun
+    # needs (parent, child) left out because the child has begun
     late: list[tuple[str, str]] = field(default_factory=list)
-    skipped: list[Relation] = field(default_factory=list)  # to ids that never come
-    awaited: list[Relation] = field(default_factory=list)  # to ids that may come later
-    # parents kept as links, with the parent that there is
+    skipped: list[Relation] = field(default_factory=list)  # to ids that will never be imported
+    awaited: list[Relation] = field(default_factory=list)  # to ids that may be imported later
+    # parents kept as links, with the present parent
     further: list[tuple[Relation, str]] = field(default_factory=list)
-    # of finished work, some of whose edges are left out
+    # cycles of finished work, some of whose edges are left out
     cycles: list[list[str]] = field(default_factory=list)

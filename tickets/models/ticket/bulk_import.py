@@ -1,8 +1,8 @@
-"""Importing work that another tool kept: many tickets at once, each with one task, all or none.
+"""Imports work of another tool: many tickets at once, each with one task, all or none.
 
-A ticket that exists (by source and its id there) stays as it is: agents may be at work on it. Only what is
-missing is added, so the same backlog a second time adds nothing. The number of statements does not grow with
-the number of tickets, except by batches.
+An existing ticket (same source and id) is not changed, because agents may be working on it. Only what is
+missing is added, so importing the same backlog again adds nothing. The number of statements grows only with
+the number of batches.
 """
 
 from __future__ import annotations
@@ -44,15 +44,14 @@ def import_backlog(
     by: Actor,
     watch: Callable[[int], None] = lambda made: None,
 ) -> ImportResult:
-    """Add what is new of a backlog, in one transaction; `watch` gets the number of tickets made so far.
+    """Add what is new in a backlog, in one transaction. `watch` is called with the number of tickets created
+    so far.
 
-    Raises Forbidden where finished work comes in and `by` has no right to force a move, and Cycle when needs
-    or parents would go round together with what is here.
+    Raises Forbidden if there is finished work and `by` may not force a move, and Cycle if needs or parents
+    would form a circle, also together with existing ones.
     """
     rights.require(by, WRITE, project)
-    Need.objects.lock_graph(
-        project.pk
-    )  # before any row; and so imports of a project come one after the other
+    Need.objects.lock_graph(project.pk)  # before any row lock; it also serialises the imports of a project
     closing = Awaited.objects.closing(
         (item.id for item in backlog.items), project=project.pk, source=backlog.source
     )
@@ -76,7 +75,7 @@ def import_backlog(
 
 
 def _existing(backlog: Backlog, closing: dict[Relation, int], project: Project) -> dict[str, dict[str, Any]]:
-    """The tickets that the backlog names and that are here, locked, by their id in the source."""
+    """The existing tickets that the backlog names, locked, by their id in the source."""
     ids = backlog.ids.union(relation.from_id for relation in closing)
     return {row["source_id"]: row for row in sql.rows(EXISTING, [project.pk, backlog.source, list(ids)])}
 
@@ -112,7 +111,7 @@ def _create(run: ImportRun, fresh: Sequence[Item], workflow: Workflow, watch: Ca
 
 
 def _add_comments_and_references(run: ImportRun, fresh: Sequence[Item]) -> None:
-    """Also those that existing tickets lack."""
+    """This includes those that existing tickets lack."""
     backlog, result = run.backlog, run.result
     refs = {
         row["id"]: item.external_ref
@@ -131,7 +130,7 @@ def _add_comments_and_references(run: ImportRun, fresh: Sequence[Item]) -> None:
 
 
 def _settle_awaited(run: ImportRun, closing: dict[Relation, int]) -> None:
-    """Keep relations whose other end is not here yet, and drop those whose other end has come."""
+    """Store relations whose other end is not imported yet, and drop those whose other end now is."""
     Awaited.objects.keep([(run.tickets[one], kind, other) for kind, one, other in run.result.awaited])
     if closing:
         Awaited.objects.filter(pk__in=closing.values()).delete()
@@ -139,7 +138,7 @@ def _settle_awaited(run: ImportRun, closing: dict[Relation, int]) -> None:
 
 
 def _changed(run: ImportRun, parents: dict[str, str], plan: Plan) -> Iterator[dict[str, Any]]:
-    """Existing tickets whose item says something else; that a ticket moved on here is no change there."""
+    """Existing tickets that differ from their item. A move made here does not count."""
     backlog, existing = run.backlog, run.existing
     parent_of = {row["id"]: name for name, row in existing.items()}
     for item in backlog.items:

@@ -1,6 +1,6 @@
-"""Comment: what somebody wrote about a ticket. Nothing changes it later.
+"""Comment: a text about a ticket. It never changes.
 
-An imported one names its author as the file does; that is no user or agent of this installation.
+The author of an imported comment is a text from the file, not a user or agent of this installation.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ COUNT = sql.statement(
 
 @dataclass(frozen=True)
 class NewComment:
-    """A comment to import, by its id where it comes from."""
+    """A comment to import, with its id in the source."""
 
     source_id: str
     body: str
@@ -39,10 +39,10 @@ class CommentQuerySet(models.QuerySet["Comment"]):
     def import_comments(
         self, comments: Sequence[tuple[int, NewComment]], *, source: str, existing: Collection[int], by: Actor
     ) -> int:
-        """Add those (ticket, comment) that are not here, in order; how many. Followers of `existing` tickets
-        get an event.
+        """Add those (ticket, comment) pairs that do not exist yet, in order. Returns how many. `existing`
+        tickets get an event.
 
-        For a caller that holds the project's graph lock: two at the same time would add the same.
+        The caller holds the project's graph lock: two parallel calls would add the same comments.
         """
         commented = {ticket for ticket, _ in comments}.intersection(existing)
         stored = (
@@ -74,9 +74,11 @@ class Comment(models.Model):
         null=True,
         blank=True,
         validators=[field_limits.moment],
-        help_text="when it was written, where that is known",
+        help_text="when it was written, if known",
     )
-    at = models.DateTimeField(db_default=sql.ClockTimestamp(), editable=False, help_text="when it came here")
+    at = models.DateTimeField(
+        db_default=sql.ClockTimestamp(), editable=False, help_text="when it was stored here"
+    )
 
     objects = CommentQuerySet.as_manager()
 

@@ -1,7 +1,7 @@
-"""Cycles that edges would close, and which of the edges to leave out so that they close none.
+"""Finds cycles that edges would close, and the edges to leave out so that none remain.
 
-Each edge is looked at a fixed number of times, however many cycles there are: an import does this under
-locks.
+Each edge is visited a fixed number of times, however many cycles there are, because an import does this while
+it holds locks.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ When = TypeVar("When")
 
 
 def break_cycles(fixed: Iterable[Edge], loose: dict[Edge, When]) -> list[list[int]]:
-    """Take edges out of `loose` until none closes a cycle; `fixed` close none among themselves.
+    """Remove edges from `loose` until there is no cycle; those in `fixed` form none.
 
-    Returns cycles as their ids, first and last the same: at most `MOST_NAMED`, one for each group of
-    entangled ids.
+    Returns cycles as lists of ids whose first and last are the same: at most `MOST_NAMED`, one for each
+    strongly connected component.
     """
     graph: dict[int, list[int]] = {}
     for before, after in dict.fromkeys((*fixed, *loose)):
@@ -42,11 +42,10 @@ def break_cycles(fixed: Iterable[Edge], loose: dict[Edge, When]) -> list[list[in
 def _against_the_order(graph: Mapping[int, Sequence[int]], loose: Mapping[Edge, object]) -> list[Edge]:
     """The loose edges to leave out of one component.
 
-    Its members are put in an order that keeps to every fixed edge, and to a loose one unless nothing else can
-    come next.
+    Its members are ordered so that every fixed edge is respected, and loose ones where possible.
     """
-    waits = dict.fromkeys(graph, 0)  # how many come before it that are not placed yet
-    strict = dict.fromkeys(graph, 0)  # of these by a fixed edge
+    waits = dict.fromkeys(graph, 0)  # how many unplaced members come before each
+    strict = dict.fromkeys(graph, 0)  # of these, by a fixed edge
     sources: dict[int, list[int]] = {member: [] for member in graph}
     for before, afters in graph.items():
         for after in afters:
@@ -74,7 +73,7 @@ def _against_the_order(graph: Mapping[int, Sequence[int]], loose: Mapping[Edge, 
 
 
 def _cycle(graph: Mapping[int, Sequence[int]], before: int, after: int) -> list[int]:
-    """A shortest way from `after` back to `before`, closed by the edge between them."""
+    """A shortest path from `after` back to `before`, closed by the edge between them."""
     came_from = {after: after}
     queue = deque([after])
     while before not in came_from:
@@ -90,7 +89,7 @@ def _cycle(graph: Mapping[int, Sequence[int]], before: int, after: int) -> list[
 
 
 def _components(graph: Mapping[int, Sequence[int]]) -> list[list[int]]:
-    """The strongly connected components that hold a cycle (Tarjan's algorithm, without recursion)."""
+    """The strongly connected components that contain a cycle (Tarjan's algorithm, without recursion)."""
     index: dict[int, int] = {}
     low: dict[int, int] = {}
     stack: list[int] = []

@@ -1,4 +1,4 @@
-"""What a ticket is called elsewhere: an address that can be followed, or any other line of text."""
+"""The external reference of a ticket: an address, or any other line of text."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ FILL = sql.statement(
 
 
 def fill(refs: Mapping[int, str], *, by: Actor) -> int:
-    """Set the external reference of those tickets (by id) that have none; how many that were."""
+    """Set the external reference of those tickets (by id) that have none. Returns how many."""
     params = {"tickets": list(refs), "refs": list(refs.values()), "actor": label(by), "key": via(by)}
     return len(sql.rows(FILL, params)) if refs else 0
 
 
 def address(ref: str) -> str:
-    """The reference as an address to follow; empty where it is none, or where a name before an @ hides the
+    """The reference as an address for a link; empty if it is not one, or if a name before an @ hides the
     host.
     """
     try:

@@ -1,6 +1,6 @@
-"""TicketFields: what is stored of a ticket, and what can be told of it from that and its workflow.
+"""TicketFields: the columns of a ticket, and properties derived from them and its workflow.
 
-Its moves stand in `transitions`.
+Its moves are in `transitions`.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from tickets.models.ticket import external_reference
 from tickets.models.workflow import Workflow
 from tickets.workflows.document import BLOCKED, CANCELLED, Plan
 
-# What the database counts, and what never changes: to write a unique column, even with the same value, locks
-# the row against the foreign keys of whoever adds a task.
+# Columns that only the database counts, or that never change. Writing a unique column, even with the same
+# value, would block transactions that add a task, because of its foreign key.
 LEFT_ALONE = {"id", "project", "number", "key", "events", "moves", "previous_phase", "phase_since"}
 
 
 class TransitionNotAllowed(OmoiError):
-    """The workflow has no such move from where the ticket stands."""
+    """The workflow does not allow this move from the ticket's phase."""
 
     code = "transition_not_allowed"
-    title = "The ticket cannot go there"
+    title = "This move is not possible"
 
 
 class Priority(models.IntegerChoices):
@@ -60,7 +60,7 @@ class TicketFields(FSMModelMixin, Versioned):
     previous_phase = models.CharField(max_length=60, blank=True, editable=False)
     phase_since = models.DateTimeField(db_default=Now(), editable=False)
     moves = models.PositiveIntegerField(
-        default=0, editable=False, help_text="changes of phase so far; only the database counts it"
+        default=0, editable=False, help_text="number of changes of phase; only the database counts it"
     )
     paused = models.BooleanField(default=False, editable=False)
     paused_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -85,13 +85,13 @@ class TicketFields(FSMModelMixin, Versioned):
         db_default="",
         editable=False,
         validators=[field_limits.shown],
-        help_text="what it is called elsewhere",
+        help_text="its reference in another tool",
     )
     archived_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 
-    # reverse relations, and what the composed class adds
+    # reverse relations, and what the combined class adds
     tasks: Any
     history: Any
     artifacts: Any
@@ -104,7 +104,7 @@ class TicketFields(FSMModelMixin, Versioned):
         return self.key
 
     def save(self, **kwargs: Any) -> None:
-        # what the database counts must not be written over with what this copy remembers
+        # do not overwrite the database's counters with the values of this copy
         if not self._state.adding and kwargs.get("update_fields") is None:
             kwargs["update_fields"] = [
                 field.name for field in self._meta.concrete_fields if field.name not in LEFT_ALONE
@@ -125,7 +125,7 @@ class TicketFields(FSMModelMixin, Versioned):
 
     @property
     def external_address(self) -> str:
-        """Where its external reference leads; empty where that is no address."""
+        """Its external reference as an address; empty if it is not one."""
         return external_reference.address(self.external_ref)
 
     @property
@@ -146,19 +146,19 @@ class TicketFields(FSMModelMixin, Versioned):
 
     @property
     def effective_phase(self) -> str:
-        """The phase it stands in, or while BLOCKED or CANCELLED the one it came from."""
+        """Its phase; for BLOCKED or CANCELLED, the phase it came from."""
         return self.phase if self.phase in self.plan else self.origin
 
     @property
     def origin(self) -> str:
-        """The phase a BLOCKED or CANCELLED ticket came from, told by history."""
+        """The phase that a BLOCKED or CANCELLED ticket came from, read from its history."""
         for move in self.history.order_by("-move"):
             if move.to_phase not in (BLOCKED, CANCELLED):
                 return move.to_phase
         raise TransitionNotAllowed(f"{self.key} has no phase to return to")
 
     def is_later(self, to: str) -> bool:
-        """Whether `to` lies behind the phase it stands in."""
+        """Whether `to` is a later phase than its own."""
         to = named(to)
         return (
             self.phase in self.plan
@@ -167,20 +167,20 @@ class TicketFields(FSMModelMixin, Versioned):
         )
 
     def hint_advance(self) -> None:
-        """Something it is judged by changed: ask whether it moves on by itself now."""
+        """After a change of its evidence or tasks, ask a worker to look whether it moves on by itself."""
         if self.phase in self.plan and self.plan[self.phase].automatic == "on_completion":
             hints.send("advance_tickets", [self.pk])
 
     @classmethod
     def lock_in_order(cls, ids: Iterable[int]) -> dict[int, Self]:
-        """These tickets under their locks, in the order of their ids.
+        """Lock these tickets in id order.
 
-        Whoever moves one waits for us, and we for them: a verdict is over what is there when it is used.
+        Moves wait for us and we for them, so the evidence of a verdict does not change while it is used.
         """
         rows = cls._default_manager.select_for_update(no_key=True, of=("self",)).select_related("workflow")
         return {row.pk: row for row in rows.filter(pk__in=ids).order_by("pk")}
 
 
 def named(phase: str) -> str:
-    """A phase by its name, as people spell it too: "In review", PHASE_IN_REVIEW."""
+    """The name of a phase from other spellings: "In review", PHASE_IN_REVIEW."""
     return phase.upper().removeprefix("PHASE_").replace(" ", "_")

@@ -1,4 +1,4 @@
-"""Filters over tickets: by phase, and by the tasks they have."""
+"""Filters of tickets: by phase, and by the state of their tasks."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ STATUSES = {
 
 class TicketFilters(Locking[Row]):
     def not_archived(self) -> models.QuerySet[Row]:
-        """All but the archived."""
+        """All tickets that are not archived."""
         return self.filter(archived_at=None)
 
     def unfinished(self) -> models.QuerySet[Row]:
-        """Tickets that are neither cancelled nor in a last phase of their workflow; also those that are, with
-        work left open.
+        """Tickets that are neither cancelled nor in a last phase of their workflow, and those that are but
+        still have open tasks.
         """
         return self.extra(where=[f"({UNFINISHED}) OR {LEFT_OPEN}"])
 

@@ -1,6 +1,6 @@
 """PhaseMove: one row of a ticket's history.
 
-The phase trigger demands it for every change of phase; nothing changes it later.
+The phase trigger requires one for every change of phase. It never changes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class PhaseMove(models.Model):
         IMPORTED = "imported"
 
     ticket = models.ForeignKey("tickets.Ticket", models.PROTECT, related_name="history")
-    move = models.PositiveIntegerField(help_text="0 is the birth")
+    move = models.PositiveIntegerField(help_text="number of the move; 0 is the creation")
     from_phase = models.CharField(max_length=60, null=True)
     to_phase = models.CharField(max_length=60)
     ground = models.CharField(max_length=10, choices=Ground)
@@ -37,7 +37,7 @@ class PhaseMove(models.Model):
     at = models.DateTimeField(db_default=sql.ClockTimestamp(), editable=False)
     xid = sql.XidField(db_default=sql.CurrentXid(), editable=False)
     artifacts = models.JSONField(
-        default=dict, help_text="hashes of what was handed in by then, by phase and name"
+        default=dict, help_text="hashes of the artifacts at that time, by phase and name"
     )
     verdict = models.ForeignKey(
         "tickets.Verdict", models.PROTECT, null=True, blank=True, related_name="+", db_index=False

@@ -1,6 +1,6 @@
-"""The relations of an import: sorted into needs, parents and links, and written.
+"""Sorts the relations of an import into needs, parents and links, and writes them.
 
-Needs that follow from the family of a ticket (`inherited`) are written with them.
+Needs derived from parents and children (`inherited`) are written with them.
 """
 
 from __future__ import annotations
@@ -30,9 +30,7 @@ RETURNING id, ticket_id
 
 @dataclass
 class Relations:
-    """Relations by what they are here, between ids of the source. needs: (parent, child), and the end that
-    meets them.
-    """
+    """Relations by kind, between ids of the source. needs: (parent, child), with the end that meets them."""
 
     needs: dict[tuple[str, str], str] = field(default_factory=dict)
     parents: dict[str, str] = field(default_factory=dict)
@@ -40,9 +38,9 @@ class Relations:
 
 
 def sort_relations(run: ImportRun, closing: dict[Relation, int]) -> Relations:
-    """Sort the relations of the backlog, and those that waited for it.
+    """Sort the relations of the backlog, and earlier ones that waited for its ids.
 
-    Those whose other end is missing are not among them: the result lists them as awaited or skipped.
+    Relations whose other end is missing are left out; the result lists them as awaited or skipped.
     """
     relations, backlog, result = Relations(), run.backlog, run.result
     kinds = backlog.kinds
@@ -86,7 +84,7 @@ class RelationWriter:
         result.parents, result.links, result.needs = len(adopted), len(links), len(self.new_edges)
 
     def _add_stated_needs(self) -> None:
-        """Open work may not go round. Finished work may: as many of its edges are left out as it takes."""
+        """Open work must not form a circle. Finished work may; then some of its edges are left out."""
         tasks = self.run.tasks
         needs: Pairs = {
             (tasks[one], tasks[other]): when
@@ -104,7 +102,9 @@ class RelationWriter:
             self._add(finished)
 
     def _adopt(self) -> set[int]:
-        """Give a parent to tickets that have none; one that has another keeps it. Those that have one now."""
+        """Set the parent of tickets that have none; a ticket with another parent keeps it. Returns the
+        changed tickets.
+        """
         run, parents = self.run, self.relations.parents
         rows = sql.rows(
             ADOPT,
@@ -124,15 +124,15 @@ class RelationWriter:
         return {row["id"] for row in rows}
 
     def _link(self) -> dict[int, int]:
-        """The ids of links that are new, and the ticket of each."""
+        """The ids of the new links, and the ticket of each."""
         tickets = self.run.tickets
         ends = [(tickets[one], tickets[other], kind) for one, other, kind in self.relations.links]
         new = sql.rows(LINK, [list(column) for column in zip(*ends, strict=True)]) if ends else []
         return {row["id"]: row["ticket_id"] for row in new}
 
     def _add_derived_needs(self, adopted: set[int], links: dict[int, int]) -> None:
-        """What waits for another's children, or because its parent does; what would close a cycle is left
-        out.
+        """Add needs of tickets that wait for another's children, or because their parent waits. Those that
+        would close a cycle are left out.
         """
         run, kinds = self.run, self.run.backlog.kinds
         ticket_of = {run.tasks[name]: ticket for name, ticket in run.tickets.items()}

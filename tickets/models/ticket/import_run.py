@@ -1,4 +1,4 @@
-"""ImportRun: what one import knows while it runs; every id is one of the source."""
+"""ImportRun: the state of one import while it runs. All ids are those of the source."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class ImportRun:
     backlog: Backlog
     project: Project
     by: Actor
-    existing: dict[str, dict[str, Any]]  # the rows of tickets that were here before
+    existing: dict[str, dict[str, Any]]  # the rows of existing tickets
     tickets: dict[str, int] = field(default_factory=dict)
     tasks: dict[str, int] = field(default_factory=dict)
     new_tasks: dict[str, int] = field(default_factory=dict)
@@ -23,6 +23,8 @@ class ImportRun:
 
     @cached_property
     def blocks(self) -> dict[str, bool]:
-        """Whether what needs a ticket waits for it: not if the file says no now, or did when it came in."""
+        """Whether tasks that need a ticket wait for it. False if the file says so now, or did when it was
+        imported.
+        """
         before = {name: row["holds"] for name, row in self.existing.items()}
         return before | {item.id: item.holds and before.get(item.id, True) for item in self.backlog.items}

@@ -1,4 +1,4 @@
-"""The tickets of an import: stored by COPY, each with its history, its task and its event."""
+"""Stores the tickets of an import by COPY, each with its history, its task and its event."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ RETURNING tickets_made, workflow, workflows, clock_timestamp() AS now
 
 
 def create_tickets(run: ImportRun, items: Sequence[Item], workflow: Workflow) -> Iterator[tuple[Ticket, int]]:
-    """Create tickets with their history, tasks and events, batch by batch; each with the id of its task.
+    """Create tickets with their history, tasks and events in batches. Yields each with the id of its task.
 
-    Finished work starts past the first phase, which takes the right to force a move: else raises Forbidden.
+    Finished work starts past the first phase. Raises Forbidden if the actor may not force a move.
     """
     if not items:
         return
@@ -40,7 +40,7 @@ def create_tickets(run: ImportRun, items: Sequence[Item], workflow: Workflow) ->
     works = plan.works_in(plan.start)
     if plan[works].terminal and not all(item.done for item in items):
         raise Invalid(
-            f"in {workflow} a ticket is done when it is opened: open work has no place in it",
+            f"{workflow} has only a last phase, so it cannot take open work",
             field="workflow",
         )
     numbers = sql.one(TAKE_NUMBERS, [len(items), project.pk])
@@ -48,7 +48,7 @@ def create_tickets(run: ImportRun, items: Sequence[Item], workflow: Workflow) ->
     workflow.expect_allowed(project.key, numbers["workflow"], numbers["workflows"])
     first, now = numbers["tickets_made"] - len(items) + 1, numbers["now"]
     for place in range(0, len(items), BATCH):
-        if place:  # what deferred triggers have to look at must not pile up until the end
+        if place:  # let deferred triggers run now, so that their work does not pile up until the end
             sql.rows("SET CONSTRAINTS ALL IMMEDIATE")
             sql.rows("SET CONSTRAINTS ALL DEFERRED")
         batch = items[place : place + BATCH]
@@ -98,9 +98,7 @@ def _last_phase(workflow: Workflow) -> str:
     """The phase of finished work."""
     ends = [phase.name for phase in workflow.plan.phases if phase.terminal]
     if not ends:
-        raise Invalid(
-            f"{workflow} has no phase that ends: finished work has no place in it", field="workflow"
-        )
+        raise Invalid(f"{workflow} has no last phase, so it cannot take finished work", field="workflow")
     return ends[-1]
 
 
@@ -128,7 +126,7 @@ def _opened_event(ticket: Ticket, blocks: bool, by: Actor) -> Event:
             "source_id": ticket.source_id,
         }
         | ({"paused": ticket.pause_reason} if ticket.paused else {})
-        | ({} if blocks else {"blocks": False}),  # a later import asks: nothing waits for it
+        | ({} if blocks else {"blocks": False}),  # for later imports: nothing waits for it
         reason=_reason(ticket),
     )
 

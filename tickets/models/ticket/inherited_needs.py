@@ -1,8 +1,8 @@
-"""What imported tickets wait for because of their family: children for what their parent waits for, and some
-tickets for another's children.
+"""Derived needs of imported tickets: children wait for what their parent waits for, and some tickets wait for
+another's children.
 
-Both are stored as needs, so a claim looks at nothing else. A need that would close a cycle is left out: the
-cycle exists only here.
+Both are stored as needs, so a claim need not know about them. A derived need that would close a cycle is left
+out, because the source has no such circle.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from omoi_site.errors import TooLarge
 from tickets.models.task.readiness import MET, OPEN
 from tickets.models.ticket.backlog import RelationKinds
 
-MOST = 200_000  # needs that follow from the families of one import
+MOST = 200_000  # the most derived needs in one import
 
-# Whether what needs ticket `k` waits for it, as the first event of the ticket tells.
+# Whether tasks that need ticket `k` wait for it, according to the first event of the ticket.
 HOLDS = """
 coalesce((
   SELECT (data ->> 'blocks')::boolean
@@ -42,10 +42,9 @@ def waits_for_children(
     parents: Iterable[int],
     passes_nothing_on: Set[int],
 ) -> Pairs:
-    """What waits for the open children of another ticket, as far as the links that say so or the children
-    are new.
+    """The waits for open children of other tickets, if the link or the child is new.
 
-    Nobody waits for tasks of `passes_nothing_on`.
+    Nothing waits for tasks in `passes_nothing_on`.
     """
     params = {
         "every": kinds.children,
@@ -79,8 +78,8 @@ def inherited(
     more: Mapping[tuple[int, int], str],
     passes_nothing_on: Set[int],
 ) -> Pairs:
-    """What the open tickets at and below these wait for because an open parent does; `more` is about to be
-    waited for too.
+    """The waits of these open tickets and their children that come from an open parent. `more` are waits
+    about to be added.
     """
     above: dict[int, set[int]] = {}
     for row in sql.rows(FAMILY, {"seeds": list(seeds), "source": source, "parents": parents}):
@@ -112,7 +111,7 @@ def inherited(
             task, heir = open_rows[ticket]["task"], open_rows[child]["task"]
             new = {before: when for before, when in waits[task].items() if before not in waits[heir]}
             derived |= {(before, heir): when for before, when in new.items()}
-            new.pop(heir, None)  # a cycle, and reported as one
+            new.pop(heir, None)  # a circle, which is reported
             waits[heir] |= new
             if len(derived) > MOST:
                 raise too_many()
@@ -124,13 +123,13 @@ def inherited(
 
 def too_many() -> TooLarge:
     return TooLarge(
-        f"Nothing was imported. Tickets would wait for more than {MOST} others for the sake of their parents"
-        " or another's children: split the file, or wait for fewer"
+        f"Nothing was imported. Parents and children would lead to more than {MOST} waits."
+        " Split the file, or remove some waits"
     )
 
 
 def _parents_first(above: dict[int, set[int]]) -> list[int]:
     try:
         return list(TopologicalSorter(above).static_order())
-    except CycleError:  # second parents may go round
+    except CycleError:  # second parents may form a circle
         return [*set().union(*above.values())]

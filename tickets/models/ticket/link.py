@@ -1,4 +1,4 @@
-"""Link: a relation between tickets that holds nothing up (discovered from, tracks, relates to, …)."""
+"""Link: a relation between tickets that blocks nothing (discovered from, tracks, relates to, …)."""
 
 from __future__ import annotations
 

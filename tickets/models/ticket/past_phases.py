@@ -1,4 +1,4 @@
-"""Where no work can be done any more: none is added there, and none taken up again."""
+"""Phases in which no work can be done any more: no task is added there, and none is retried."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ FOLLOW_UP = "follow_up"  # the kind of link from a ticket to the one in DONE tha
 
 
 class PhaseLeft(OmoiError):
-    """The phase this work would belong to is behind its ticket, or is the ticket's end."""
+    """The ticket has left the phase of this work, or it is the ticket's last phase."""
 
     code = "phase_left"
     title = "No work can be done in this phase of the ticket"
 
 
 def phase_left(ticket: TicketFields, current: str, effective: str, phase: str) -> PhaseLeft | None:
-    """Why work of `phase` would never be done, with the way out; None where it can be.
+    """Why work in `phase` would never be done, and what to do; None if it can be done.
 
-    current: the phase the ticket is in; effective: the same, or of a blocked or cancelled one the phase it
-    came from.
+    current: the ticket's phase. effective: the same, or for a blocked or cancelled ticket the phase it came
+    from.
     """
     plan = ticket.plan
     if current == CANCELLED:
@@ -36,13 +36,13 @@ def phase_left(ticket: TicketFields, current: str, effective: str, phase: str) -
         )
     if plan[phase].terminal:
         return PhaseLeft(
-            f"{ticket.key} is done when it gets to {humanize.phase(phase)}: a task there would never be done",
+            f"{ticket.key} is done when it reaches {humanize.phase(phase)}, so a task there cannot be done",
             next_action=f"Choose a phase before {humanize.phase(phase)}.",
         )
     if plan[phase].position < plan[effective].position:
         return PhaseLeft(
-            f"{ticket.key} has left {humanize.phase(phase)} and is in {humanize.phase(effective)} now:"
-            f" a task of {humanize.phase(phase)} would never be done",
+            f"{ticket.key} has left {humanize.phase(phase)} and is now in {humanize.phase(effective)},"
+            f" so a task of {humanize.phase(phase)} would never be done",
             next_action=f"Send {ticket.key} back to {humanize.phase(phase)} first, or choose a later phase.",
         )
     return None

@@ -1,7 +1,7 @@
 """Ticket: a piece of work that moves through the phases of its workflow version.
 
-A move is a transition on a locked row; it writes its history row and its event in the same transaction, and a
-deferred trigger refuses every change of phase that has none.
+A move is a transition on a locked row. It writes its history row and its event in the same transaction; a
+deferred trigger refuses a change of phase without a history row.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ NEXT_NUMBER = """
 UPDATE agents_project SET tickets_made = tickets_made + 1 WHERE id = %s
 RETURNING tickets_made, workflow, workflows
 """
-NAMED = 10  # tickets listed where one name could mean several
+NAMED = 10  # tickets listed if a name is ambiguous
 
 
 class TicketQuerySet(Moves["Ticket"]):
@@ -44,9 +44,10 @@ class TicketQuerySet(Moves["Ticket"]):
         return self.filter(project__in=Project.objects.seen_by(who))
 
     def named(self, name: str) -> Ticket | None:
-        """The ticket of this key, or else the one that had this id where it was imported from, in any case.
+        """The ticket with this key, or else the imported ticket with this id in its source; upper or lower
+        case.
 
-        Raises Invalid naming those it can be.
+        Raises Invalid, which lists the candidates, if there are several.
         """
         if ticket := self.filter(key=name.upper()).first():
             return ticket
@@ -61,18 +62,20 @@ class TicketQuerySet(Moves["Ticket"]):
             more = " and more" if len(among) > NAMED else ""
             raise Invalid(
                 f"several tickets were imported as {name}: {', '.join(among[:NAMED])}{more}."
-                " Name one by its key",
+                " Use the key of one",
                 field="key",
             )
         return self.get(key=among[0]) if among else None
 
     @contextmanager
     def lock(self, **which: Any) -> Iterator[Ticket]:
-        """One ticket under its lock, in one transaction; a move of it may seed tasks."""
+        """One locked ticket, in one transaction. It takes the graph lock first if a move may add tasks that
+        need each other.
+        """
         with transaction.atomic():
             before = self.select_related("workflow").filter(**which).first()
             if before and before.plan.seeds_needs:
-                Need.objects.lock_graph(before.project_id)  # before any row
+                Need.objects.lock_graph(before.project_id)  # before any row lock
             with super().lock(**which) as ticket:
                 yield ticket
 
@@ -93,9 +96,9 @@ class TicketManager(TicketManagerBase["Ticket"]):
         by: Actor,
         watch: Callable[[int], None] = lambda made: None,
     ) -> Ticket:
-        """A new ticket with its tasks; `watch` gets the number of those made so far.
+        """Open a new ticket with its tasks. `watch` is called with the number of tasks created so far.
 
-        A refusal to open it under a workflow, or in a phase past the first, is kept in the project's journal.
+        A refusal because of its workflow, or of a phase past the first, is recorded in the project's journal.
         """
         rights.require(by, WRITE, project)
         with self.record_refused_creation(project, spec.phase or "the first phase", by=by):
@@ -116,7 +119,7 @@ class TicketManager(TicketManagerBase["Ticket"]):
             )
         with self.record_refused_creation(project, phase, by=by):
             rights.require(by, FORCE, project)
-            least = f"a ticket born in {phase} needs a reason of {REASON} characters or more"
+            least = f"a ticket opened in {phase} needs a reason of {REASON} characters or more"
             spec = replace(spec, reason=field_limits.reason(spec.reason, REASON, least))
             return self._open(project, spec, Ground.FORCED, by=by, watch=watch)
 
@@ -134,12 +137,12 @@ class TicketManager(TicketManagerBase["Ticket"]):
         assert isinstance(workflow, Workflow)
         for field in ("parent", "follow_up"):
             if (other := getattr(spec, field)) and other.project_id != project.pk:
-                raise Invalid(f"{other.key} is of another project", field=field)
+                raise Invalid(f"{other.key} belongs to another project", field=field)
         if any(task.needs for task in spec.tasks) or workflow.plan.seeds_needs:
-            Need.objects.lock_graph(project.pk)  # before any row
+            Need.objects.lock_graph(project.pk)  # before any row lock
         number = sql.one(NEXT_NUMBER, [project.pk])
         assert number
-        # as it is now, under the project's lock
+        # read now, with the project's lock held
         workflow.expect_allowed(project.key, number["workflow"], number["workflows"])
         ticket = self.model(
             project=project,
@@ -183,7 +186,7 @@ class Ticket(Transitions):
         ]
 
     def pause(self, *, by: Actor, reason: str = "") -> None:
-        """Grant none of its tasks until it is resumed; running claims go on."""
+        """Let none of its tasks be claimed until it is resumed. Running claims go on."""
         rights.require(by, WRITE, self.project)
         if not self.paused:
             self.paused, self.paused_at, self.pause_reason = True, timezone.now(), field_limits.reason(reason)
@@ -198,7 +201,7 @@ class Ticket(Transitions):
             self.hold_tasks()
 
     def archive(self, *, by: Actor, reason: str = "") -> None:
-        """Put it out of sight; none of its tasks is granted while it is there."""
+        """Remove it from lists. None of its tasks can be claimed until it is restored."""
         rights.require(by, WRITE, self.project)
         if not self.archived_at:
             self.archived_at = timezone.now()
@@ -222,7 +225,7 @@ class Ticket(Transitions):
         priority: int | None = None,
         labels: Sequence[str] | None = None,
     ) -> None:
-        """Change what is given; open tasks that had the ticket's priority take the new one."""
+        """Change these fields. Open tasks with the ticket's old priority get the new one."""
         rights.require(by, WRITE, self.project)
         values = {
             "title": title,
@@ -240,5 +243,5 @@ class Ticket(Transitions):
             self.tasks.model.objects.reprioritise(self.pk, before["priority"], self.priority, by=by)
 
     def hold_tasks(self) -> None:
-        """Hold the tasks that may not be claimed where the ticket stands now, and free the others."""
+        """Hold the tasks that cannot be claimed in the ticket's present phase, and free the others."""
         hold(self)

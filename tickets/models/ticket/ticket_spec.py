@@ -1,4 +1,4 @@
-"""What is said of a ticket before there is one."""
+"""The fields of a new ticket."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tickets.models.workflow import Workflow
 
 @dataclass(frozen=True)
 class TicketSpec:
-    """A ticket to be opened, with its tasks.
+    """A ticket to open, with its tasks.
 
-    workflow: one, or the name of one its project allows; None: the project's own. phase: where it begins;
-    empty: its workflow's first. Another takes the right to force a move, and `reason`. follow_up: the ticket
-    it continues, mostly one that is done and takes no more tasks.
+    workflow: a workflow, or the name of one that its project allows; None: the project's own. phase: its
+    first phase; empty: that of its workflow. Any other needs the right to force a move, and `reason`.
+    follow_up: the ticket that it continues, usually one that is done.
     """
 
     title: str
@@ -35,7 +35,7 @@ class TicketSpec:
 
     @property
     def stored(self) -> dict[str, Any]:
-        """What is stored with the ticket as it is said here."""
+        """The fields that are stored unchanged with the ticket."""
         named = {"title": self.title, "description": self.description, "priority": self.priority}
         return named | {
             "labels": list(self.labels),

@@ -1,4 +1,4 @@
-"""Where a ticket could go from where it stands: the moves' own conditions, asked without moving."""
+"""The moves that a ticket could make now: the conditions of the moves, checked without moving."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tickets.models.ticket.transitions import MOVES
 
 @dataclass(frozen=True)
 class Option:
-    """A move that is possible: its verb, where it leads, and what it takes.
+    """A possible move: its verb, its destination and what it needs.
 
-    scope: the right it needs. permitted: whether who asked has that. least_reason: characters its reason must
-    have. unmet: what the gate and open tasks keep it from, each {check, code, need, got, how}.
+    scope: the right that it needs. permitted: whether `by` has it. least_reason: the minimum length of its
+    reason. unmet: what the gate or open tasks still need, each {check, code, need, got, how}.
     """
 
     verb: str
@@ -29,17 +29,17 @@ class Option:
 
     @property
     def allowed(self) -> bool:
-        """Whether the ticket is ready for it, whoever makes it."""
+        """Whether the ticket is ready for it, apart from rights."""
         return not self.unmet
 
 
 def options(
     ticket: Ticket, by: Actor, *, judge: bool = True, scopes: frozenset[str] | None = None
 ) -> list[Option]:
-    """Every move from where the ticket stands; none of one that is done or archived.
+    """Every possible move of the ticket; none if it is done or archived.
 
-    judge: read the evidence for moves through a gate; without, what is unmet is left out. scopes: the rights
-    of `by` in its project, where they have been read already.
+    judge: read the evidence for moves through a gate; without it, `unmet` is left out. scopes: the rights of
+    `by` in its project, if they have already been read.
     """
     if ticket.archived_at:
         return []
@@ -53,7 +53,7 @@ def options(
 
 
 def _unmet(ticket: Ticket) -> list[dict[str, Any]]:
-    """What keeps it from going on: the gate as it would be judged now, and open tasks."""
+    """What prevents an advance: reasons of the gate, as it would be judged now, and open tasks."""
     unmet = [reason for check in run_checks(Case(ticket, ticket.phase)) for reason in check["reasons"]]
     left = ticket.tasks.open().filter(phase=ticket.phase).count()
     if left and not any(reason["code"] == "tasks_open" for reason in unmet):

@@ -27,11 +27,11 @@ SEEDING = {
     Ground.VERDICT,
     Ground.BACK,
     Ground.FORCED,
-}  # who only comes back finds its tasks as they were
-FORCE = "gates:force"  # the right to go past a gate
-REASON = 10  # visible characters a forced act must give at least
+}  # on these moves the tasks stay as they are
+FORCE = "gates:force"  # the right to bypass a gate
+REASON = 10  # the minimum of visible characters in the reason of a forced act
 WRITE = "tickets:write"
-# Each move with the right it takes, and how many characters its reason must have at least.
+# Each move with the right that it needs, and the minimum length of its reason.
 MOVES = {
     "advance": (WRITE, 0),
     "send_back": (WRITE, 1),
@@ -42,7 +42,7 @@ MOVES = {
     "force": (FORCE, REASON),
 }
 
-LEADS_TO = {"block": BLOCKED, "cancel": CANCELLED}  # moves that lead to one place alone
+LEADS_TO = {"block": BLOCKED, "cancel": CANCELLED}  # moves with a single destination
 
 
 class Transitions(TicketFields):
@@ -55,10 +55,10 @@ class Transitions(TicketFields):
     def advance(
         self, to: str | None = None, *, by: Actor, verdict: Verdict | None = None, reason: str = ""
     ) -> str:
-        """Go on to `to`, or to the next phase: through its gate by a verdict that holds, and with no open
-        task left behind.
+        """Move on to `to`, or to the next phase. A gate needs a valid verdict, and no task of the phase may
+        be open.
 
-        To be done it must have none in any phase.
+        To be done, no task of any phase may be open.
         """
         self.expect_permitted("advance", by)
         onward = self.destinations("advance")
@@ -68,8 +68,8 @@ class Transitions(TicketFields):
                 f"{self.key} cannot go on from {humanize.phase(self.phase)} to {humanize.phase(to)}; "
                 f"it may go to {humanize.phases(onward) or 'no phase'}"
             )
-        # before the verdict is looked at: a task that ends in between kills it; what is done has no work left
-        # anywhere
+        # check this before the verdict: a task that ends in between would invalidate it. A last phase needs
+        # all tasks ended
         left = self.tasks.open() if self.plan[to].terminal else self.tasks.open().filter(phase=self.phase)
         count, phases = left.count(), humanize.phases(sorted(set(left.values_list("phase", flat=True))))
         if self.gated and not (verdict and verdict.holds_for(self)):
@@ -86,7 +86,9 @@ class Transitions(TicketFields):
 
     @transition(field="phase", source="*", target=RETURN_VALUE())
     def send_back(self, to: str = "", *, by: Actor, reason: str) -> str:
-        """Go back to `to`, or one phase; pending tasks of the left phase are held and its claims revoked."""
+        """Go back to `to`, or by one phase. Pending tasks of the left phase are held and its claims
+        revoked.
+        """
         self.expect_permitted("send_back", by)
         to = to or self.usual_destination("send_back")
         if to not in self.destinations("send_back"):
@@ -94,20 +96,18 @@ class Transitions(TicketFields):
                 f"{self.key} cannot go back from {humanize.phase(self.phase)}"
                 f"{f' to {humanize.phase(to)}' if to else ''}"
             )
-        reason = field_limits.reason(reason, 1, "say why it goes back")
+        reason = field_limits.reason(reason, 1, "say why it is sent back")
         self._take_claims_back(by)
         return self._move(to, Ground.BACK, by=by, reason=reason)
 
     @transition(field="phase", source="*", target=RETURN_VALUE())
     def block(self, *, by: Actor, reason: str, cause: str = BlockedClass.DEPENDENCY) -> str:
-        """Stop granting its tasks; running claims go on."""
+        """Block it: its tasks cannot be claimed, but running claims go on."""
         self.expect_permitted("block", by)
         if not self.destinations("block"):
-            raise TransitionNotAllowed(
-                f"{self.key} stands in {humanize.phase(self.phase)} and cannot be blocked"
-            )
+            raise TransitionNotAllowed(f"{self.key} is in {humanize.phase(self.phase)} and cannot be blocked")
         if cause not in BlockedClass.values:
-            raise Invalid(f"one of {', '.join(BlockedClass.values)}", field="class")
+            raise Invalid(f"must be one of {', '.join(BlockedClass.values)}", field="class")
         self.blocked_class, self.blocked_reason = cause, field_limits.reason(reason, 1, "say what blocks it")
         return self._move(BLOCKED, Ground.BLOCKED, by=by, reason=self.blocked_reason)
 
@@ -119,11 +119,11 @@ class Transitions(TicketFields):
 
     @transition(field="phase", source="*", target=RETURN_VALUE())
     def cancel(self, *, by: Actor, reason: str) -> str:
-        """Give it up: all its open tasks are cancelled with it."""
+        """Cancel it with all its open tasks."""
         self.expect_permitted("cancel", by)
         if not self.destinations("cancel"):
             raise TransitionNotAllowed(
-                f"{self.key} stands in {humanize.phase(self.phase)} and cannot be cancelled"
+                f"{self.key} is in {humanize.phase(self.phase)} and cannot be cancelled"
             )
         reason = field_limits.reason(reason, 1, "say why it is cancelled")
         self.tasks.open().cancel(by=by, reason=f"ticket cancelled: {reason}"[: field_limits.REASON])
@@ -131,8 +131,8 @@ class Transitions(TicketFields):
 
     @transition(field="phase", source="*", target=RETURN_VALUE())
     def reopen(self, to: str | None = None, *, by: Actor, reason: str) -> str:
-        """Return from CANCELLED to the phase it was cancelled in, or to an earlier one; its tasks stay as
-        they are.
+        """Return from CANCELLED to the phase it was cancelled in, or to an earlier one. Its tasks stay
+        cancelled.
         """
         self.expect_permitted("reopen", by)
         reason = field_limits.reason(reason, 1, "say why it is reopened")
@@ -140,14 +140,13 @@ class Transitions(TicketFields):
 
     @transition(field="phase", source="*", target=RETURN_VALUE())
     def force(self, to: str, *, by: Actor, reason: str) -> str:
-        """Put it into any phase of its workflow, past gates and order: a right of its own, and the reason
-        stays visible.
+        """Put it into any phase of its workflow, without gates or order. This needs a separate right, and the
+        reason stays visible.
         """
         self.expect_permitted("force", by)
         if to not in self.destinations("force"):
             raise TransitionNotAllowed(
-                f"{self.key} stands in {humanize.phase(self.phase)}"
-                f" and cannot be forced to {humanize.phase(to)}"
+                f"{self.key} is in {humanize.phase(self.phase)} and cannot be forced to {humanize.phase(to)}"
             )
         reason = field_limits.reason(
             reason, REASON, f"a forced move needs a reason of {REASON} characters or more"
@@ -165,7 +164,7 @@ class Transitions(TicketFields):
         force: bool = False,
         verdict: Verdict | None = None,
     ) -> None:
-        """The move that leads to `to`, by whatever name it has."""
+        """Make the move that leads to `to`, whichever verb that is."""
         to = named(to)
         if to not in self.plan and to not in (BLOCKED, CANCELLED):
             raise Invalid(f"{to} is not a phase of {self.workflow}", field="to")
@@ -187,7 +186,7 @@ class Transitions(TicketFields):
     # -- what the moves share
 
     def destinations(self, verb: str) -> list[str]:
-        """The phases that this move can lead to from where the ticket stands; for `advance` the usual one
+        """The possible destinations of this move from the ticket's phase; for `advance`, the usual one
         first.
         """
         phase, plan = self.phase, self.plan
@@ -212,7 +211,7 @@ class Transitions(TicketFields):
         raise ValueError(verb)
 
     def usual_destination(self, verb: str) -> str:
-        """Where this move leads unless somebody says more; empty where it is not possible, and of `force`."""
+        """The default destination of this move; empty if it is not possible, and for `force`."""
         phases = self.destinations(verb) if verb != "force" else []
         usual = reversed(phases) if verb in ("send_back", "unblock", "reopen") else iter(phases)
         return next(usual, "")
@@ -222,10 +221,10 @@ class Transitions(TicketFields):
         rights.require(by, MOVES[verb][0], self.project)
 
     def expect_movable(self) -> None:
-        """Refuse to move what is archived."""
+        """Refuse to move an archived ticket."""
         if self.archived_at:
             raise TransitionNotAllowed(
-                f"{self.key} is archived and does not move",
+                f"{self.key} is archived, so it cannot move",
                 next_action=f"Restore it: POST /tickets/{self.key}/restore, or Restore tickets in the admin.",
             )
 
@@ -239,7 +238,9 @@ class Transitions(TicketFields):
         reason: str = "",
         verdict: Verdict | None = None,
     ) -> None:
-        """The history row the trigger demands; `moves` is counted by the database when the phase is saved."""
+        """Write the history row that the trigger requires. The database counts `moves` when the phase is
+        saved.
+        """
         artifacts = (
             {}
             if before is None
@@ -258,15 +259,15 @@ class Transitions(TicketFields):
         )
 
     def _take_claims_back(self, by: Actor) -> None:
-        """Nobody goes on with the phase that is left; while BLOCKED that is the one it was blocked in, whose
-        claims ran on.
+        """Revoke the claims of the phase that is left. For a BLOCKED ticket that is the phase it was blocked
+        in, whose claims went on.
         """
         self.tasks.filter(phase=self.origin if self.phase == BLOCKED else self.phase).revoke(by=by)
 
     def _return(self, verb: str, state: str, to: str | None, ground: str, *, by: Actor, reason: str) -> str:
         if self.phase != state:
             raise TransitionNotAllowed(
-                f"{self.key} stands in {humanize.phase(self.phase)}, not in {humanize.phase(state)}"
+                f"{self.key} is in {humanize.phase(self.phase)}, not in {humanize.phase(state)}"
             )
         origin = self.origin
         to = to or origin
@@ -281,7 +282,7 @@ class Transitions(TicketFields):
         return self._move(to, ground, by=by, reason=reason)
 
     def seed(self, phase: str, *, by: Actor) -> None:
-        """Add the tasks its workflow begins this phase with."""
+        """Add the tasks with which its workflow begins this phase."""
 
         if self.plan[phase].terminal:  # documents of earlier versions may have tasks there
             return
@@ -290,13 +291,13 @@ class Transitions(TicketFields):
                 self.tasks.model.objects.insert(self, tasks, by=by, phase=phase)
 
     def add_repair_tasks(self, *, by: Actor) -> None:
-        """The gate refused with all work done: add the tasks the workflow has for that, as often as it allows
-        while the ticket stands here.
+        """After all work is done but the gate has refused, add the workflow's repair tasks, as often as it
+        allows during this stay.
         """
         repair = self.plan[self.phase].on_failure
         refused = self.verdicts.filter(
             move=self.moves, passed=False, by=label(by)
-        ).count()  # a person who looks uses none up
+        ).count()  # verdicts that a person asked for do not count
         if repair and refused <= repair.get("rounds", 1):
             with in_document(f"phases.{self.phase}.on_failure"):
                 self.tasks.model.objects.insert(
@@ -321,7 +322,7 @@ class Transitions(TicketFields):
 
 @contextmanager
 def in_document(where: str) -> Iterator[None]:
-    """Faults of tasks that the workflow adds are faults of its document, and name their place in it."""
+    """Report faults of tasks from the workflow as faults of its document, with their place in it."""
     try:
         yield
     except Invalid as fault:

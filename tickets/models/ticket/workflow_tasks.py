@@ -1,4 +1,4 @@
-"""Seeding: the tasks a workflow's document lets a phase begin with, or adds when its gate refuses."""
+"""Seeding: the tasks that a workflow's document adds when a phase begins, or when its gate refuses."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ PRIORITIES = {"critical": 0, "high": 1, "medium": 2, "low": 3}
 
 
 def specs(ticket: TicketFields, seeds: tuple[dict[str, Any], ...], phase: str) -> list[TaskSpec]:
-    """What the document says, with `{ticket}`, `{title}` and `{phase}` filled in; what becomes too long by
-    that is cut.
+    """The tasks of the document, with `{ticket}`, `{title}` and `{phase}` replaced. A text that becomes too
+    long is cut.
     """
     words = {"ticket": ticket.key, "title": ticket.title, "phase": phase}
     filled = [_filled(seed, words) for seed in seeds]
@@ -37,7 +37,7 @@ def _spec(seed: dict[str, Any], phase: str) -> TaskSpec:
 
 
 def _filled(value: Any, words: dict[str, str]) -> Any:
-    """One pass: what was filled in is text, and is not looked at again."""
+    """Replace in one pass: inserted text is not searched again."""
     if isinstance(value, dict):
         return {name: _filled(inner, words) for name, inner in value.items()}
     if isinstance(value, list):
