@@ -93,7 +93,7 @@ def test_a_ticket_is_forced_by_keyboard_with_a_reason(window, delivery):
     until(lambda: focused() == "act-to")
     page.locator("#act-to").select_option("TESTING")
     effect = page.locator(".effect-to:visible")  # of the chosen phase alone
-    assert (effect.count(), "Gates that are passed over" in effect.inner_text()) == (1, True)
+    assert (effect.count(), "Skipped gates" in effect.inner_text()) == (1, True)
     press("Tab")
     page.keyboard.type("hurry")
     press("Tab")
@@ -107,7 +107,7 @@ def test_a_ticket_is_forced_by_keyboard_with_a_reason(window, delivery):
     press("Enter")
     page.wait_for_selector("text=tested by hand on the bench")
     assert page.get_by_text("Forced", exact=True).is_visible()
-    assert page.locator("#toast").inner_text() == f"{delivery.key} is in Testing now, forced"
+    assert page.locator("#toast").inner_text() == f"{delivery.key} was forced to Testing"
     assert page.locator("#act").is_hidden()
     assert focused() in ("more", "ticket-title")
     assert Ticket.objects.get(pk=delivery.pk).phase == "TESTING"

@@ -85,7 +85,7 @@ def test_a_document_of_100_characters_fails_and_a_reason_names_the_length(delive
     assert [(reason["code"], reason["need"], reason["got"]) for reason in short["reasons"]] == [
         ("too_short", 500, 100)
     ]
-    assert "400 characters more" in short["reasons"][0]["how"]
+    assert "add 400 more visible characters" in short["reasons"][0]["how"]
 
 
 def test_when_the_gate_passes_the_ticket_may_go_on_without_reasons(delivery):

@@ -149,7 +149,7 @@ def test_a_standstill_ends_the_run_and_names_what_to_ask_about(task, web, monkey
         call_command("simulate", project="OMO", agents=1, url=f"http://{web.host}", sure=True, json=True)
 
     assert json.loads(capsys.readouterr().out)["ended"].endswith(
-        f"ask why: `python3 manage.py explain {task.key}`"
+        f"to see why, run `python3 manage.py explain {task.key}`"
     )
 
 

@@ -69,7 +69,7 @@ def test_who_uses_a_verb_wrongly_sees_the_usage_of_that_verb(wrong):
 @pytest.mark.parametrize(
     ("words", "way_out"),
     [
-        ("explain OMO-77", "Find its key on the board"),
+        ("explain OMO-77", "Look for its key on the board"),
         ("import beads no.such --project OMO", "Name a file"),
         ("workflows check no.such", "Name a file"),
         ("keys create --user nobody", "Existing ones: admin."),

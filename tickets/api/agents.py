@@ -1,4 +1,4 @@
-"""Routes of agents: register, look, search, change, and what they are told when they beat."""
+"""Routes of agents: register, read, search, change, heartbeat."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class AgentOut(serializers.Serializer):
     phases = serializers.ListField(child=serializers.CharField())
     tags = serializers.ListField(child=serializers.CharField())
     capacity = serializers.IntegerField()
-    held = serializers.IntegerField(help_text="claims it holds now")
+    held = serializers.IntegerField(help_text="number of claims it holds now")
     free = serializers.IntegerField()
     projects = serializers.SerializerMethodField()
     owner = serializers.CharField(source="owner.username", allow_null=True, default=None)
@@ -72,7 +72,7 @@ class AgentEdit(Shape):
 
 class RegisteredOut(serializers.Serializer):
     agent = AgentOut()
-    key = serializers.CharField(help_text="shown this once")
+    key = serializers.CharField(help_text="shown only this once")
 
 
 class AgentsIn(PageIn):
@@ -107,7 +107,7 @@ class AgentsView(View):
         return page(request, agents, data, lambda rows: AgentOut(rows, many=True).data, by="name")
 
     @route(
-        "Register an agent; its key is shown this once",
+        "Register an agent; its key is shown only this once",
         takes=AgentIn,
         parameters=[IDEMPOTENCY_KEY],
         gives=Answer(RegisteredOut, status=201),
@@ -118,7 +118,7 @@ class AgentsView(View):
         data = parse(AgentIn, request)
         projects = [self.project(key) for key in data.pop("projects")]
         owner = data.pop("owner", None)
-        with transaction.atomic():  # an agent nobody has the key of would stand in the way of the next try
+        with transaction.atomic():  # without a key, the agent's name would block the next try
             agent = Agent.objects.register(AgentSpec(**data), by=request.user, projects=projects, owner=owner)
             _, text = Key.objects.issue(by=request.user, agent=agent)
             document = {"agent": AgentOut(the_agent(self, agent.name)).data, "key": text}
@@ -164,10 +164,10 @@ class AvailabilityView(View):
     scope = "agents:register"
 
     def needed(self, method: str | None) -> str:
-        return ""  # an agent says it of itself; anybody else is asked for the scope below
+        return ""  # an agent may do this for itself; others need the scope below
 
     @route(
-        "Take work again, or not for now",
+        "Say whether the agent takes new work",
         takes=AvailabilityIn,
         parameters=[IDEMPOTENCY_KEY],
         gives=AgentOut,
@@ -182,7 +182,7 @@ class AvailabilityView(View):
 
 
 class StandDownView(View):
-    """`drain`, `quarantine` and `retire` are one route each, over the verb of that name."""
+    """`drain`, `quarantine` and `retire` have one route each, which calls the verb of that name."""
 
     scope = "agents:register"
     verb = "drain"
@@ -224,7 +224,7 @@ class MatchesOut(serializers.Serializer):
 
 class SearchView(View):
     @route(
-        "Agents that could take such work, best first", parameters=[SearchIn], gives=MatchesOut, tag="agents"
+        "Agents that could do such work, best first", parameters=[SearchIn], gives=MatchesOut, tag="agents"
     )
     def get(self, request: Request) -> Response:
         return Response(
@@ -239,7 +239,7 @@ class BestFitView(View):
         if not agents:
             raise NotFound(
                 "no agent fits",
-                next_action="Ask for fewer capabilities, or see GET /agents for who is there.",
+                next_action="Ask for fewer capabilities, or see GET /agents for all agents.",
             )
         return Response(MatchOut(agents[0]).data)
 
@@ -249,7 +249,7 @@ class StatisticsOut(serializers.Serializer):
     by_status = serializers.DictField(child=serializers.IntegerField())
     by_kind = serializers.DictField(child=serializers.IntegerField())
     by_phase = serializers.DictField(
-        child=serializers.IntegerField(), help_text="`any` for agents of all phases"
+        child=serializers.IntegerField(), help_text="`any` counts agents of all phases"
     )
     health = serializers.DictField(child=serializers.IntegerField())
     recent_heartbeats = serializers.DictField(child=serializers.IntegerField())
@@ -258,7 +258,7 @@ class StatisticsOut(serializers.Serializer):
 
 
 class StatisticsView(View):
-    @route("How many agents there are, and how they are", gives=StatisticsOut, tag="agents")
+    @route("Counts of agents by status, kind and phase", gives=StatisticsOut, tag="agents")
     def get(self, request: Request) -> Response:
         return Response(fleet(request.user).statistics())
 
@@ -269,7 +269,7 @@ def fitting(request: Request, data: dict[str, Any]) -> list[Any]:
 
 
 def shown(who: Any, *, status: bool = True) -> Any:
-    """The agents `who` sees, each with those of its projects that `who` sees."""
+    """The agents that `who` sees, each with those of its projects that `who` sees."""
     agents = (
         fleet(who)
         .select_related("owner")

@@ -1,4 +1,4 @@
-"""Routes of artifacts: hand in, list, look, fetch."""
+"""Routes of artifacts: submit, list, read, download."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tickets.models import Artifact, NewArtifact, Task
 
 
 class NewArtifactIn(Shape):
-    """An artifact that comes with a settlement: text, kept as the file it is."""
+    """An artifact in a settlement; its text is stored as a file."""
 
     type = serializers.CharField(max_length=100)
     content = serializers.CharField(allow_blank=True, trim_whitespace=False)
@@ -44,13 +44,13 @@ class NewArtifactsIn(serializers.ListField):
 
 
 def new_artifacts(items: list[dict[str, Any]]) -> list[NewArtifact]:
-    """What the verb that settles takes."""
+    """The artifacts as the settling verb takes them."""
     return [NewArtifact(**{**item, "content": io.BytesIO(item["content"].encode())}) for item in items]
 
 
 class ArtifactIn(NewArtifactIn):
     content = serializers.CharField(
-        required=False, allow_blank=True, trim_whitespace=False, help_text="the text, or"
+        required=False, allow_blank=True, trim_whitespace=False, help_text="the text; or send a file"
     )
     file = serializers.FileField(
         required=False,
@@ -60,7 +60,7 @@ class ArtifactIn(NewArtifactIn):
     )
     task = IdField(
         required=False,
-        help_text="the task you hold; its fence is needed, and then the scope `work` is enough",
+        help_text="the task that you hold; with its fence, the scope `work` is enough",
     )
     fence = FenceField(required=False)
 
@@ -68,7 +68,7 @@ class ArtifactIn(NewArtifactIn):
         if ("content" in data) == ("file" in data):
             raise serializers.ValidationError({"content": ["send either content or a file"]})
         if ("task" in data) != ("fence" in data):
-            raise serializers.ValidationError({"fence": ["a task and its fence come together"]})
+            raise serializers.ValidationError({"fence": ["send a task and its fence together"]})
         return data
 
 
@@ -100,7 +100,7 @@ class ArtifactsView(View):
     parser_classes = [ShortJSONParser, MultiPartParser]
 
     @route(
-        "What was handed in",
+        "The artifacts of a ticket",
         parameters=[ArtifactsIn],
         gives=listing("Artifacts", ArtifactOut),
         refuses=(404,),
@@ -117,7 +117,7 @@ class ArtifactsView(View):
         return page(request, artifacts, data, lambda rows: ArtifactOut(rows, many=True).data)
 
     @route(
-        "Hand in an artifact",
+        "Submit an artifact",
         takes=ArtifactIn,
         parameters=[IDEMPOTENCY_KEY],
         gives=Answer(ArtifactOut, status=201),
@@ -158,10 +158,10 @@ class ContentView(View):
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
         return super().perform_content_negotiation(
             request, force=True
-        )  # a file is what it is, whatever is preferred
+        )  # the type of a file does not depend on Accept
 
     @route(
-        "Its content, as it was handed in",
+        "Its content, as it was submitted",
         gives=Answer(OpenApiTypes.BINARY, media_type="application/octet-stream"),
         refuses=(404,),
         tag="artifacts",
@@ -169,10 +169,10 @@ class ContentView(View):
     def get(self, request: Request, key: str, pk: str) -> StreamingHttpResponse:
         artifact = the_artifact(self, key, pk)
         response = StreamingHttpResponse(artifact.blob.pieces(), content_type="application/octet-stream")
-        # what an agent handed in is never shown by a browser as a page of this site
+        # a browser must never show an agent's file as a page of this site
         name = (
             (artifact.path or artifact.name).replace("\\", "/").rstrip("/\n").rpartition("/")[2]
-        )  # no header ends in a line's end
+        )  # a header must not contain a line break
         response["Content-Disposition"] = content_disposition_header(True, name or artifact.type)
         response["X-Content-Type-Options"] = "nosniff"
         response["Content-Security-Policy"] = "default-src 'none'; sandbox"

@@ -1,4 +1,4 @@
-"""Routes of the claim: take ready work, say how it goes, settle it, give it back."""
+"""Routes of claims: claim, heartbeat, progress, settle, release."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class NextIn(Shape):
         child=serializers.CharField(max_length=100),
         max_length=100,
         required=False,
-        help_text="narrows, never widens",
+        help_text="only narrows the agent's own phases and capabilities",
     )
     phases = serializers.ListField(child=PhaseField(), max_length=50, required=False)
     project = serializers.CharField(max_length=20, required=False)
@@ -41,7 +41,7 @@ class ClaimIn(NextIn):
         min_value=0,
         max_value=30,
         default=0,
-        help_text="without anything to grant, wait so long for it; 204 when the time is over",
+        help_text="if there is nothing to grant, wait so long, then answer 204",
     )
 
 
@@ -58,7 +58,7 @@ class ClaimedTaskOut(serializers.Serializer):
 
 class ClaimOut(serializers.Serializer):
     task = ClaimedTaskOut(source="*")
-    fence = serializers.IntegerField(help_text="name it in every later write")
+    fence = serializers.IntegerField(help_text="send it with every later write")
     attempt = serializers.IntegerField()
     lease_expires_at = serializers.DateTimeField()
     locks = serializers.ListField(child=serializers.DictField(), default=[])
@@ -91,12 +91,12 @@ class ClaimsView(View):
         if which["project"]:
             self.project(
                 which["project"].key
-            )  # not before there is nothing: whoever was granted something sees it
+            )  # only if there is nothing: otherwise the claims are in the answer
         return self.nothing_yet(data["wait_s"], lambda: wait_keys(**which))
 
 
 def narrowed(data: dict[str, Any], *, by: Agent) -> tuple[dict[str, Any], dict[str, Any]]:
-    """How much work is asked for, and which, as the verbs take it."""
+    """The number and the options of a claim, as the verbs take them."""
     project = Project(key=data["project"].upper()) if "project" in data else None
     which = {
         "by": by,
@@ -111,15 +111,15 @@ def told(claim: Any) -> dict[str, Any]:
     return {**CLAIM.to_representation(claim), "locks": []}
 
 
-CLAIM = ClaimOut()  # one for all: to make it copies every field
+CLAIM = ClaimOut()  # one instance for all: creating one copies every field
 
 
 class CompletionIn(Shape):
     fence = FenceField()
     result = serializers.JSONField(required=False, allow_null=True)
-    artifacts = NewArtifactsIn(help_text="kept with the completion, all or nothing")
+    artifacts = NewArtifactsIn(help_text="stored with the completion, all or nothing")
     commit = serializers.CharField(
-        max_length=100, required=False, allow_blank=True, help_text="of the artifacts that name none"
+        max_length=100, required=False, allow_blank=True, help_text="the phase of artifacts that name none"
     )
 
 
@@ -149,14 +149,14 @@ class ReleaseIn(Shape):
 
 
 class HeldView(View):
-    """What the holder of a claim may do with it."""
+    """The base of routes for the holder of a claim."""
 
     scope = "work"
     stores = False
 
     @contextmanager
     def holding(self, pk: str) -> Iterator[int]:
-        """The task's id, for a verb that names the fence; one the caller may not know of is not there."""
+        """The task's id, for a verb that checks the fence. A task that the caller may not see is NotFound."""
         try:
             yield number(pk)
         except ClaimLost as refusal:
@@ -182,7 +182,7 @@ class CompletionView(HeldView):
 
 
 class FailureView(HeldView):
-    @route("Say that a task failed", takes=FailureIn, gives=TaskOut, refuses=(404, 409, 422), tag="work")
+    @route("Fail a task", takes=FailureIn, gives=TaskOut, refuses=(404, 409, 422), tag="work")
     def post(self, request: Request, pk: str) -> Response:
         data, agent = parse(FailureIn, request), self.agent()
         with self.holding(pk) as task:
@@ -197,7 +197,7 @@ class ProgressView(HeldView):
     stores = True
 
     @route(
-        "Say how far it is",
+        "Report progress",
         takes=ProgressIn,
         parameters=[IDEMPOTENCY_KEY],
         gives=TaskOut,
@@ -218,7 +218,7 @@ class ProgressView(HeldView):
 
 class ReleaseView(HeldView):
     @route(
-        "Give a claim back; it costs no attempt",
+        "Release a claim; it costs no attempt",
         takes=ReleaseIn,
         gives=TaskOut,
         refuses=(404, 409, 422),
@@ -266,7 +266,7 @@ class HeartbeatView(View):
     stores = False
 
     @route(
-        "Renew the named claims and hear which are lost",
+        "Renew claims and learn which are lost",
         takes=HeartbeatIn,
         gives=HeartbeatOut,
         refuses=(422,),

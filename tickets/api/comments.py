@@ -1,4 +1,4 @@
-"""The route of comments: read them."""
+"""The route that lists comments."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ class CommentOut(serializers.Serializer):
     id = IdField(source="pk")
     author = serializers.CharField(
         allow_blank=True,
-        help_text="where `source` is set: whom the file names, nobody of ours; empty: it names nobody",
+        help_text="for an imported comment, the author that the file names, or empty",
     )
     body = serializers.CharField()
     source = serializers.CharField(  # type: ignore[assignment]
         allow_blank=True, help_text="the format it was imported from"
     )
     created_at = serializers.DateTimeField(
-        allow_null=True, help_text="when it was written; null: the file does not say"
+        allow_null=True, help_text="when it was written; null if the file does not say"
     )
-    at = serializers.DateTimeField(help_text="when it came here")
+    at = serializers.DateTimeField(help_text="when it was stored here")
 
 
 class CommentsView(View):
     @route(
-        "Comments of the ticket, the newest last",
+        "Comments of the ticket, newest last",
         parameters=[PageIn],
         gives=listing("Comments", CommentOut),
         refuses=(404,),

@@ -1,4 +1,4 @@
-"""Fields that several shapes share, in the words of the contract."""
+"""Serializer fields that several shapes share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BIGGEST_ID = 2**63 - 1
 
 
 class PriorityField(serializers.ChoiceField):
-    """critical, high, medium or low, in any case; a number within."""
+    """critical, high, medium or low, in upper or lower case; a number inside."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(choices=[priority.name.lower() for priority in Priority], **kwargs)
@@ -28,7 +28,7 @@ class PriorityField(serializers.ChoiceField):
 
 
 class PhaseField(serializers.CharField):
-    """An upper-case word of the ticket's workflow; the prefix `PHASE_` is accepted."""
+    """A phase of the ticket's workflow, in upper case; the prefix `PHASE_` is accepted."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=70, **kwargs)
@@ -53,7 +53,7 @@ class IdField(serializers.Field):
 
 
 def number(text: str) -> int:
-    """The number behind an id; one that cannot be ours is -1, which nothing has."""
+    """The number in an id; -1, which no row has, if it is not valid."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else -1
 
 

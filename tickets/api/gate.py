@@ -1,4 +1,4 @@
-"""Routes of the gate: how it stands, and having it judged."""
+"""Routes of the gate: read its status, and judge it."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class VerdictOut(serializers.Serializer):
     id = IdField(source="pk")
     phase = serializers.CharField()
     passed = serializers.BooleanField()
-    holds = serializers.BooleanField(help_text="it passed, and nothing it was given on has changed since")
+    holds = serializers.BooleanField(help_text="it passed, and its evidence has not changed since")
     checks = serializers.ListField(
         child=serializers.DictField(), help_text="each {check, …parameters, passed, reasons}"
     )
-    artifacts = serializers.DictField(help_text="hashes of what was judged, by phase and name")
+    artifacts = serializers.DictField(help_text="hashes of the judged artifacts, by phase and name")
     by = serializers.CharField()
     at = serializers.DateTimeField()
 
@@ -33,9 +33,10 @@ class VerdictOut(serializers.Serializer):
 class GateOut(serializers.Serializer):
     phase = serializers.CharField()
     status = serializers.ChoiceField(STATUSES)
-    verdict = VerdictOut(allow_null=True, help_text="the last one since the ticket came here")
+    verdict = VerdictOut(allow_null=True, help_text="the last one since the ticket entered its phase")
     checks = serializers.ListField(
-        child=serializers.DictField(), help_text="each {check, …parameters, passed, reasons}, as of now"
+        child=serializers.DictField(),
+        help_text="each {check, …parameters, passed, reasons}, as of now",
     )
 
 
@@ -45,9 +46,7 @@ def told(verdict: Verdict, holds: bool) -> dict[str, Any]:
 
 
 class GateView(View):
-    @route(
-        "How the gate of its phase stands, and what is missing", gives=GateOut, refuses=(404,), tag="tickets"
-    )
+    @route("The status of the gate, and what is missing", gives=GateOut, refuses=(404,), tag="tickets")
     def get(self, request: Request, key: str) -> Response:
         now = gate(the_ticket(self, key))
         verdict = now.verdict and told(now.verdict, now.holds)
@@ -58,7 +57,7 @@ class EvaluationsView(View):
     scope = f"tickets:write{rights.EITHER}work"
 
     @route(
-        "Judge the gate; the verdict is kept, passed or not",
+        "Judge the gate; the verdict is stored, passed or not",
         parameters=[IDEMPOTENCY_KEY],
         gives=Answer(VerdictOut, status=201),
         refuses=(404, 409),

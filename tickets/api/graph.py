@@ -1,4 +1,4 @@
-"""The route of a ticket's graph, for whoever draws it."""
+"""The route of a ticket's graph."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class NodeOut(serializers.Serializer):
     id = IdField(source="pk")
     key = serializers.CharField()
     ticket = serializers.CharField(
-        source="ticket_key", help_text="another one where the edge leads out of this ticket"
+        source="ticket_key", help_text="the task's ticket; may be another one than the asked"
     )
     title = serializers.CharField()
     kind = serializers.CharField()
@@ -26,7 +26,7 @@ class NodeOut(serializers.Serializer):
     priority = PriorityField()
     state = serializers.ChoiceField(Task.State.values)
     ready = serializers.BooleanField(source="is_ready")
-    join = serializers.IntegerField(allow_null=True, help_text="how many needs must be met; null: all")
+    join = serializers.IntegerField(allow_null=True, help_text="how many needs must be met; null means all")
     open_needs = serializers.IntegerField()
 
 
@@ -42,12 +42,12 @@ class GraphOut(serializers.Serializer):
     ticket = serializers.CharField()
     nodes = NodeOut(many=True)
     edges = EdgeOut(many=True)
-    left_out = serializers.IntegerField(help_text="tasks beyond the first 5000")
+    left_out = serializers.IntegerField(help_text="number of tasks beyond the first 5000")
 
 
 class GraphView(View):
     @route(
-        "Its tasks and the needs between them, those to other tickets among them",
+        "Its tasks and their needs, including those to other tickets",
         gives=GraphOut,
         refuses=(404,),
         tag="tickets",

@@ -1,4 +1,4 @@
-"""The route that brings in work another tool kept."""
+"""The route that imports work of another tool."""
 
 from __future__ import annotations
 
@@ -22,9 +22,11 @@ class ImportIn(Shape):
     format = serializers.ChoiceField(list(interchange.FORMATS))
     project = serializers.CharField(max_length=10)
     workflow = serializers.CharField(max_length=63, required=False, allow_blank=True, default="")
-    dry_run = serializers.BooleanField(default=False, help_text="the same report, and nothing is kept")
+    dry_run = serializers.BooleanField(default=False, help_text="only report; change nothing")
     document = serializers.CharField(
-        required=False, trim_whitespace=False, help_text="the file's text, in a body of 1 MiB at most, or"
+        required=False,
+        trim_whitespace=False,
+        help_text="the file's text, at most 1 MiB; or send a file",
     )
     file = serializers.FileField(
         required=False, help_text="the file itself, as multipart/form-data, up to 50 MiB"
@@ -38,30 +40,30 @@ class ReportOut(serializers.Serializer):
     tickets = serializers.DictField(child=serializers.IntegerField(), help_text="{new, known, changed}")
     tasks = serializers.IntegerField()
     paused = serializers.DictField(
-        child=serializers.IntegerField(), help_text="new tickets that come in paused, counted by why"
+        child=serializers.IntegerField(), help_text="new paused tickets, counted by reason"
     )
     ready = serializers.IntegerField(help_text="new tasks that can be claimed at once")
     needs = serializers.IntegerField()
     parents = serializers.IntegerField()
     links = serializers.IntegerField()
     comments = serializers.IntegerField()
-    external_refs = serializers.IntegerField(help_text="tickets that now say what they are called elsewhere")
+    external_refs = serializers.IntegerField(help_text="tickets whose external reference was set")
     skipped = serializers.DictField(
         help_text=(
-            "rows that are no work, counted by type; edges to those and to deleted issues,"
+            "rows that are not work, counted by type; edges to those and to deleted issues,"
             " counted by kind and listed"
         )
     )
     awaited = serializers.DictField(
-        help_text="edges to ids that are not here yet, counted by kind and listed: a later import closes them"
+        help_text="edges to ids not imported yet, by kind and listed; a later import completes them"
     )
-    closed = serializers.IntegerField(help_text="edges of earlier imports whose other end has come")
+    closed = serializers.IntegerField(help_text="edges of earlier imports that this one completed")
     changed = serializers.ListField(
         child=serializers.DictField(),
-        help_text="known issues that say something else now: {id, ticket, fields}",
+        help_text="existing tickets that differ in the file: {id, ticket, fields}",
     )
     left_out = serializers.DictField(
-        child=serializers.IntegerField(), help_text="fields nothing here stands for, and how often"
+        child=serializers.IntegerField(), help_text="fields that Omoi does not have, and how often they occur"
     )
     warnings = serializers.ListField(child=serializers.CharField())
 
@@ -71,7 +73,7 @@ class ImportsView(View):
     parser_classes = [ShortJSONParser, MultiPartParser]
 
     @route(
-        "Import a backlog: all of it or nothing",
+        "Import a backlog, all or nothing",
         takes=ImportIn,
         parameters=[IDEMPOTENCY_KEY],
         gives=Answer(ReportOut, status=201),

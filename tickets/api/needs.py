@@ -1,4 +1,4 @@
-"""Routes that add to a ticket: tasks, and needs between tasks."""
+"""Routes that add tasks to a ticket, and needs between tasks."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class EdgesView(View):
     scope = "tickets:write"
 
     @route(
-        "Let a task wait for another",
+        "Add a need: a task waits for another",
         takes=EdgeIn,
         parameters=[IDEMPOTENCY_KEY],
         gives=Answer(NeedOut, status=201),
@@ -69,7 +69,7 @@ class EdgeView(View):
     scope = "tickets:write"
 
     @route(
-        "Take a need away",
+        "Remove a need",
         parameters=[IDEMPOTENCY_KEY],
         gives=Answer(status=204),
         refuses=(404, 409),

@@ -1,4 +1,4 @@
-"""What clients send when they add tasks, and what the verb takes."""
+"""The shape of new tasks, and its translation for the verb."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tickets.models.task.task_spec import NeedSpec
 
 ENDS, POLICIES = Need.When.values, Need.OnFailure.values
 NAME = 100  # characters of a ref
-MOST = 5_000  # tasks at once, where all of them are answered
+MOST = 5_000  # tasks at once, because the answer lists all of them
 
 
 class NeedIn(Shape):
@@ -25,12 +25,14 @@ class NeedIn(Shape):
     on_failure = serializers.ChoiceField(POLICIES, default="hold")
 
     def read(self, data: Any, path: str, faults: Faults) -> Any:
-        """A bare text is short for the task, and stays one: a body may hold a hundred thousand of them."""
+        """A plain text stands for {"task": text}, and stays a text: a body may have a hundred thousand of
+        them.
+        """
         if not isinstance(data, str):
             return super().read(data, path, faults)
         name = data.strip()
         if not 0 < len(name) <= NAME or "\0" in name:
-            return faults.add(path, f"a task's id or ref has 1 to {NAME} characters")
+            return faults.add(path, f"a task's id or ref must have 1 to {NAME} characters")
         return name
 
 
@@ -43,7 +45,7 @@ class JoinField(serializers.Field):
             return None if data == "all" else 1
         if isinstance(data, int) and not isinstance(data, bool) and data >= 1:
             return data
-        raise serializers.ValidationError("all, any or a number from 1 on")
+        raise serializers.ValidationError("must be all, any or a number from 1 on")
 
     def to_representation(self, value: Any) -> Any:
         return value
@@ -51,7 +53,7 @@ class JoinField(serializers.Field):
 
 class TaskIn(Shape):
     ref = serializers.CharField(
-        max_length=NAME, required=False, help_text="a name by which others of this batch need it"
+        max_length=NAME, required=False, help_text="a name by which other tasks of this batch can need it"
     )
     title = text_of(Task, "title")
     description = text_of(Task, "description", required=False, allow_blank=True)
@@ -62,7 +64,7 @@ class TaskIn(Shape):
     needs = serializers.ListField(child=NeedIn(), max_length=1000, required=False)
     join = JoinField(required=False)
     locks = serializers.ListField(
-        max_length=100, required=False, help_text="not granted yet: anything but an empty list is refused"
+        max_length=100, required=False, help_text="not supported yet: only an empty list is accepted"
     )
     profile = text_of(Task, "profile", required=False, allow_blank=True)
     slots = serializers.DictField(required=False)
@@ -74,7 +76,7 @@ class TaskIn(Shape):
     def validate_locks(self, locks: list[Any]) -> list[Any]:
         if locks:
             raise serializers.ValidationError(
-                "task locks are not granted here yet: leave the field out", "unsupported"
+                "locks of tasks are not supported yet; leave this field out", "unsupported"
             )
         return locks
 
@@ -84,7 +86,9 @@ class TasksIn(Shape):
 
 
 def specs(tasks: list[dict[str, Any]]) -> list[TaskSpec]:
-    """What the verb takes. A need that names a `ref` of the batch means that task, else it is an id."""
+    """The tasks as the verb takes them. A need that equals a `ref` of the batch means that task; otherwise it
+    is an id.
+    """
     refs = {task["ref"] for task in tasks if "ref" in task}
     return [_spec(dict(task), refs) for task in tasks]
 

@@ -25,15 +25,15 @@ class SettlementIn(Shape):
     fence = FenceField()
     outcome = serializers.ChoiceField(["completed", "failed"])
     result = serializers.JSONField(required=False, allow_null=True)
-    error = text_of(Task, "error", required=False, allow_blank=True, help_text="of a failure")
+    error = text_of(Task, "error", required=False, allow_blank=True, help_text="required for a failure")
     kind = serializers.ChoiceField(
-        ["transient", "permanent", "validation"], required=False, help_text="of a failure, which needs it"
+        ["transient", "permanent", "validation"], required=False, help_text="required for a failure"
     )
     artifacts = NewArtifactsIn()
 
     def validate(self, data: dict[str, Any]) -> dict[str, Any]:
         if data["outcome"] == "failed":
-            missing = {name: ["a failure says it"] for name in ("error", "kind") if name not in data}
+            missing = {name: ["required for a failure"] for name in ("error", "kind") if name not in data}
             if missing:
                 raise serializers.ValidationError(missing)
         return data
@@ -44,8 +44,8 @@ class SettlementsIn(Shape):
     next = NextIn(
         required=False,
         help_text=(
-            "also take work that is ready then, in the same act: the answer has `claims`,"
-            " empty where there is none or a claim would be refused"
+            "also claim work in the same act; the answer then has `claims`, which are empty"
+            " if there is none or a claim would be refused"
         ),
     )
 
@@ -53,7 +53,7 @@ class SettlementsIn(Shape):
 class SettledOut(serializers.Serializer):
     task = IdField()
     ok = serializers.BooleanField()
-    state = serializers.CharField(required=False, help_text="of the task, where it was settled")
+    state = serializers.CharField(required=False, help_text="the task's state, if it was settled")
     code = serializers.CharField(required=False)
     detail = serializers.CharField(required=False)
     holder = serializers.CharField(required=False, allow_null=True)
@@ -64,7 +64,7 @@ class SettlementsOut(serializers.Serializer):
     claims = ClaimOut(
         many=True,
         required=False,
-        help_text="what `next` granted; sent again, the same request is answered with those still held",
+        help_text="what `next` granted; a repeated request returns those still held",
     )
 
 
@@ -108,7 +108,7 @@ def _outcome(item: dict[str, Any]) -> Outcome:
 def _told(settlement: Settlement, seen: bool) -> dict[str, Any]:
     if not settlement.lost:
         return {"task": str(settlement.task), "ok": True, "state": settlement.state}
-    # who holds a task of somebody else's project is nobody's business here
+    # do not reveal who holds a task in a project that the caller cannot see
     more = (
         {"detail": settlement.lost.message, "holder": settlement.lost.more["holder"]}
         if seen

@@ -1,4 +1,4 @@
-"""Routes of tasks as people see them: list, look, change, cancel, retry, bump, explain."""
+"""Routes of tasks: list, read, change, cancel, retry, bump, explain."""
 
 from __future__ import annotations
 
@@ -42,27 +42,25 @@ class TaskOut(serializers.Serializer):
     state = serializers.ChoiceField(Task.State.values)
     ready = serializers.BooleanField(source="is_ready")
     waiting_on = serializers.CharField(
-        allow_null=True, help_text="who or what must act; null when it has ended"
+        allow_null=True, help_text="who or what must act; null if it has ended"
     )
     needs = NeedOut(many=True)
-    join = serializers.IntegerField(allow_null=True, help_text="how many needs must be met; null: all")
+    join = serializers.IntegerField(allow_null=True, help_text="how many needs must be met; null means all")
     open_needs = serializers.IntegerField()
     holder = serializers.CharField(allow_null=True)
     fence = serializers.IntegerField()
     attempts = serializers.IntegerField()
     max_attempts = serializers.IntegerField()
     timeout_s = serializers.IntegerField(allow_null=True)
-    work_s = serializers.FloatField(
-        allow_null=True, help_text="how long it took where it ran before, for imported tasks"
-    )
+    work_s = serializers.FloatField(allow_null=True, help_text="how long it once took, for imported tasks")
     not_before = serializers.DateTimeField(allow_null=True)
     deadline = serializers.DateTimeField(allow_null=True)
     claimed_at = serializers.DateTimeField(allow_null=True)
     started_at = serializers.DateTimeField(
-        allow_null=True, help_text="when its worker began it; for other agents, with the claim"
+        allow_null=True, help_text="when its worker began it; for other agents, when it was claimed"
     )
     runs_alone = serializers.BooleanField(
-        help_text="two workers died while it ran: it runs with nothing beside it in its worker"
+        help_text="two workers died while it ran, so it now runs alone in its worker"
     )
     lease_expires_at = serializers.DateTimeField(allow_null=True)
     result = serializers.JSONField(allow_null=True)
@@ -80,7 +78,7 @@ WHOLE_TASK = sql.statement(__file__, "holders_and_needs", columns="t.*")
 
 
 def shown(tasks: Sequence[Task]) -> list[dict[str, Any]]:
-    """Tasks as clients see them, in a fixed number of statements, and fewer where there is nothing to ask."""
+    """Tasks as clients see them, in a fixed number of statements or fewer."""
     return _shown(
         tasks,
         {row["id"]: row for row in sql.rows(HOLDERS_AND_NEEDS, [[task.pk for task in tasks]])}
@@ -115,7 +113,7 @@ SHAPE = TaskOut()
 
 
 def the_task(view: View, pk: str) -> Task:
-    """The task with this id, when the caller sees its project and may do this there."""
+    """The task with this id, if the caller sees its project and may do this there."""
     task = Task.objects.seen_by(view.request.user).select_related("project").filter(pk=number(pk)).first()
     if task is None:
         raise NotFound(f"there is no task {pk}, or you are not a member of its project")
@@ -125,7 +123,7 @@ def the_task(view: View, pk: str) -> Task:
 
 def standing(pk: int) -> dict[str, Any]:
     """The task as it is now."""
-    # By hand: the ORM composes the statement anew each time, which costs more than the statement.
+    # Handwritten SQL: building the statement with the ORM costs more than running it.
     [row] = sql.rows(WHOLE_TASK, [[pk]])
     fields = Task._meta.concrete_fields
     return _shown(
@@ -214,7 +212,7 @@ class WhyIn(Shape):
 
 
 class TaskActView(View):
-    """`cancellation`, `retry` and `bump` are one route each, over the verb named."""
+    """`cancellation`, `retry` and `bump` have one route each, which calls the verb."""
 
     scope = "tickets:write"
     verb = "cancel"
@@ -249,7 +247,10 @@ class ExplainOut(serializers.Serializer):
 
 class TaskExplainView(View):
     @route(
-        "Why it does not move, who must act, what would help", gives=ExplainOut, refuses=(404,), tag="tasks"
+        "Why it is not moving, who must act, what would help",
+        gives=ExplainOut,
+        refuses=(404,),
+        tag="tasks",
     )
     def get(self, request: Request, pk: str) -> Response:
         task = the_task(self, pk)

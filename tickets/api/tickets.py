@@ -1,4 +1,4 @@
-"""Routes of tickets: open, look, change, move."""
+"""Routes of tickets: open, list, read, change, move."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class TicketOut(serializers.Serializer):
     )
     source_id = serializers.CharField(allow_blank=True)
     external_ref = serializers.CharField(
-        allow_blank=True, help_text="what it is called elsewhere: an address or any other line of text"
+        allow_blank=True, help_text="its reference in another tool: an address or any line of text"
     )
     version = serializers.IntegerField()
     archived_at = serializers.DateTimeField(allow_null=True)
@@ -90,7 +90,7 @@ class MoveOut(serializers.Serializer):
     by = serializers.CharField()
     at = serializers.DateTimeField()
     verdict = GivenOut(allow_null=True, help_text="the verdict that opened the gate")
-    artifacts = serializers.DictField(help_text="hashes of what was handed in by then, by phase and name")
+    artifacts = serializers.DictField(help_text="hashes of the artifacts at that time, by phase and name")
 
 
 class MovedOut(serializers.Serializer):
@@ -111,7 +111,7 @@ class TicketIn(Shape):
     priority = PriorityField(required=False)
     labels = texts_of(Ticket, "labels", required=False)
     workflow = serializers.CharField(max_length=63, required=False)
-    phase = PhaseField(required=False, help_text="past the first phase it needs gates:force and a reason")
+    phase = PhaseField(required=False, help_text="any phase but the first needs gates:force and a reason")
     reason = ReasonField(required=False, allow_blank=True)
     parent = serializers.CharField(max_length=24, required=False, allow_null=True)  # type: ignore[assignment]
     follow_up = serializers.CharField(
@@ -128,8 +128,8 @@ class TicketEdit(Shape):
 
 
 SHORT_PAGES = (
-    "who must act; a page looks at thousands of tickets and no more: it may hold few or none while `next`"
-    " leads on"
+    "who must act; a page examines some thousands of tickets only, so it may have few or none although"
+    " there is a `next`"
 )
 
 
@@ -142,15 +142,15 @@ class TicketsIn(PageIn):
     q = serializers.CharField(
         max_length=200,
         required=False,
-        help_text="part of the title, the key, or the id it has where it was imported from",
+        help_text="part of the title, the key, or the id in the tool it was imported from",
     )
-    archived = serializers.BooleanField(default=False, help_text="the archived ones instead of the others")
+    archived = serializers.BooleanField(default=False, help_text="list archived tickets instead")
 
 
 def number_in(cursor: str | None) -> int | None:
     position = reading(cursor) if cursor else None
     if position is not None and not (position.isdecimal() and len(position) <= 18):
-        raise Malformed("this cursor is not one of ours")
+        raise Malformed("this cursor is not valid")
     return int(position) if position else None
 
 
@@ -163,7 +163,7 @@ def with_counts() -> Any:
 
 
 def the_ticket(view: View, key: str) -> Any:
-    """The ticket with this key, when the caller sees its project and may do this there."""
+    """The ticket with this key, if the caller sees its project and may do this there."""
     ticket = (
         with_counts()
         .filter(pk__in=Ticket.objects.seen_by(view.request.user).filter(key=key.upper()).values("pk"))
@@ -237,7 +237,7 @@ class TicketsView(View):
         return again(ticket.pk, 201)
 
     def add_unknown_project(self, data: Any, faults: Faults) -> None:
-        """A project that is not there is one more fault of a faulty body; alone it is a 404."""
+        """If the body has other faults, an unknown project is one more; alone it is a 404."""
         key = data.get("project") if isinstance(data, dict) else None
         if isinstance(key, str) and key and not any(fault["field"] == "project" for fault in faults.found):
             with suppress(Forbidden):
@@ -270,7 +270,7 @@ class TicketView(View):
 
 
 class TicketActView(View):
-    """`pause`, `resume`, `archive` and `restore` are one route each, over the verb of that name."""
+    """`pause`, `resume`, `archive` and `restore` have one route each, which calls the verb of that name."""
 
     scope = "tickets:write"
     verb = "pause"
@@ -307,9 +307,9 @@ class TransitionsView(View):
 
     @contextmanager
     def recorded(self, request: Request, key: str, to: str) -> Iterator[None]:
-        """Who may not move a ticket they see, and tries, is refused in the journal too.
+        """Records a refusal in the journal if the caller sees the ticket but may not move it.
 
-        to: where they want it to go; empty while the body has not been read.
+        to: the wanted phase; empty while the body has not been read.
         """
         try:
             yield
@@ -324,7 +324,12 @@ class TransitionsView(View):
             with Ticket.objects.record_refusals(ticket.pk, to, by=request.user):
                 raise refusal
 
-    @route("Where it could go, and what is missing", gives=WayOut(many=True), refuses=(404,), tag="tickets")
+    @route(
+        "The possible moves, and what is missing",
+        gives=WayOut(many=True),
+        refuses=(404,),
+        tag="tickets",
+    )
     def get(self, request: Request, key: str) -> Response:
         moves = options(the_ticket(self, key), request.user)
         return Response(WayOut([move for move in moves if move.verb != "force"], many=True).data)
@@ -359,7 +364,10 @@ class HistoryView(View):
 
 class TicketExplainView(View):
     @route(
-        "Why it does not move, who must act, what would help", gives=ExplainOut, refuses=(404,), tag="tickets"
+        "Why it is not moving, who must act, what would help",
+        gives=ExplainOut,
+        refuses=(404,),
+        tag="tickets",
     )
     def get(self, request: Request, key: str) -> Response:
         return Response(ExplainOut(Ticket.objects.explanation(the_ticket(self, key))).data)

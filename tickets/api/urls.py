@@ -1,4 +1,4 @@
-"""Addresses of the work, under /api/v1/."""
+"""Addresses of tickets, tasks and claims, under /api/v1/."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""Routes of workflows: look, check and install versions of a document."""
+"""Routes of workflows: read, check and install versions of a document."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ YAML = "application/yaml"
 
 
 class YAMLParser(BaseParser):
-    """The text itself: whoever checks the document reads it."""
+    """Returns the text unparsed; the check of the document parses it."""
 
     media_type = YAML
 
@@ -60,13 +60,13 @@ class DocumentOut(WorkflowOut):
 
 class VersionIn(Shape):
     version = serializers.IntegerField(
-        min_value=1, max_value=2**31 - 1, required=False, help_text="instead of the newest"
+        min_value=1, max_value=2**31 - 1, required=False, help_text="a version; the newest by default"
     )
 
 
 class WorkflowsView(View):
     @route(
-        "Workflows, each in its newest version",
+        "The newest version of each workflow",
         parameters=[PageIn],
         gives=listing("Workflows", WorkflowOut),
         tag="workflows",
@@ -91,7 +91,7 @@ class WorkflowView(View):
         return tagged(DocumentOut(workflow).data, workflow.version)
 
     @route(
-        "Install the document as the next version; the same document again changes nothing",
+        "Install the document as the next version; an unchanged document changes nothing",
         takes={"application/json": OpenApiTypes.OBJECT, YAML: OpenApiTypes.STR},
         parameters=[IDEMPOTENCY_KEY, IF_MATCH],
         gives=DocumentOut,
@@ -102,7 +102,7 @@ class WorkflowView(View):
         self.require()
         plan = documents.read(cast("dict[str, Any]", request.data))
         if plan.name != name:
-            message = f"this address is of {name}, the document of {plan.name}"
+            message = f"this address is for {name}, but the document is for {plan.name}"
             raise documents.InvalidWorkflow(
                 errors=[{"field": "name", "code": "invalid_workflow", "message": message}]
             )
@@ -127,7 +127,7 @@ class VersionsView(View):
 
 class SchemaView(View):
     @route(
-        "JSON Schema of a workflow document, with the checks there are",
+        "JSON Schema of a workflow document, with the known checks",
         gives=OpenApiTypes.OBJECT,
         tag="workflows",
     )

@@ -1,7 +1,7 @@
-"""The board: a project's tickets by phase, each card with what stands in its way.
+"""The board: a project's tickets by phase, each card with the reason why it is not moving.
 
-However many tickets there are, it is read in a fixed number of statements, and a column holds only the cards
-that are shown.
+It needs a fixed number of statements, however many tickets there are, and reads only the cards that are
+shown.
 """
 
 from __future__ import annotations
@@ -33,9 +33,7 @@ UNUSED = ["description", "context", "summary"]  # large columns that a card does
 
 @dataclass(frozen=True)
 class BoardQuery:
-    """What the address asks for: filters, unfolded columns, cards to show. Words it does not know are left
-    out.
-    """
+    """The query of the address: filters, unfolded columns, number of cards. Unknown values are ignored."""
 
     text: str = ""
     priority: str = ""
@@ -65,7 +63,7 @@ class BoardQuery:
         return bool(self.text or self.priority or self.label or self.state)
 
     def narrow(self, tickets: Any) -> Any:
-        """Those of `tickets` that pass the filters; the view is not one of them."""
+        """Those of `tickets` that match the filters, not counting the view."""
         if self.text:
             tickets = tickets.filter(
                 Q(title__icontains=self.text) | Q(key__istartswith=self.text) | Q(source_id__iexact=self.text)
@@ -78,7 +76,7 @@ class BoardQuery:
 
 
 def _limits(values: list[str]) -> list[tuple[str, int]]:
-    """`show=TODO.150`: how many cards of a phase."""
+    """`show=TODO.150`: the number of cards of a phase."""
     pairs = [value.rpartition(".") for value in values]
     return [
         (phase, min(int(number), MOST))
@@ -98,7 +96,7 @@ class Card:
 @dataclass
 class Column:
     phase: str
-    ended: bool  # nothing moves on from here
+    ended: bool  # a last phase, BLOCKED or CANCELLED
     folded: bool
     count: int
     limit: int
@@ -111,7 +109,7 @@ class Column:
 
     @property
     def longer(self) -> int:
-        """How many cards to show next; 0 when none are left or the page would be too long."""
+        """How many cards to show next; 0 if none are left or the page would be too long."""
         longer = min(self.limit + 2 * PAGE, MOST)
         return longer if self.left and longer > self.limit else 0
 
@@ -129,7 +127,7 @@ class Board:
 
     @cached_property
     def attention(self) -> Attention:
-        """Of the whole project, in the words of explain."""
+        """The attention list of the whole project, from explain."""
         return Ticket.objects.attention(self.project.pk)
 
     @cached_property
@@ -138,7 +136,7 @@ class Board:
 
     @cached_property
     def inside(self) -> Any:
-        """Those the view shows."""
+        """The tickets of the present view."""
         return (
             self.matching.filter(pk__in=getattr(self.attention, self.query.view))
             if self.query.view
@@ -147,8 +145,8 @@ class Board:
 
     @cached_property
     def columns(self) -> list[Column]:
-        """The phases of the project's workflows in order, BLOCKED before the ends, CANCELLED last; the ends
-        are folded while work goes on.
+        """The phases of the project's workflows in order, BLOCKED before the last phases, CANCELLED at the
+        end. Last phases are folded while there is open work.
         """
         counts = self.counts
         columns = []
@@ -170,7 +168,7 @@ class Board:
 
     @cached_property
     def views(self) -> list[tuple[str, str, int]]:
-        """Each view with its number of tickets."""
+        """Each view with the number of its tickets."""
         matching = (
             frozenset(self.matching.order_by().values_list("pk", flat=True)) if self.query.filtered else None
         )
@@ -193,13 +191,13 @@ class Board:
 
     @cached_property
     def workflows(self) -> dict[int, Workflow]:
-        """The versions its tickets stand on."""
+        """The workflow versions of its tickets."""
         used = Workflow.objects.filter(pk__in=self.tickets.order_by().values("workflow").distinct())
         return {workflow.pk: workflow for workflow in used.order_by("name", "-version")}
 
     @cached_property
     def labels(self) -> list[str]:
-        """Labels to choose from, the most used first."""
+        """The labels to choose from, most used first."""
         rows = sql.rows(
             """
             SELECT label
@@ -217,7 +215,7 @@ class Board:
 
     @cached_property
     def finished(self) -> bool:
-        """Whether the project has tickets, and none of them is open; not asked where only some are shown."""
+        """Whether the project has tickets and all are finished; False if a filter is set."""
         ends = {phase for phase, ended in self._phases(blocked=False, cancelled=True) if ended}
         return bool(self.counts) and not (self.query.filtered or self.query.view) and set(self.counts) <= ends
 
@@ -228,8 +226,8 @@ class Board:
 
     @property
     def demo_ended(self) -> bool:
-        """Whether the demo opened all its tickets, and none is open; until then others come. Their source is
-        no format: nobody imported them.
+        """Whether the demo has opened all its tickets and all are finished; before that, more will come.
+        Their source is `demo`, which is not an import format.
         """
         return (
             self.finished
@@ -250,7 +248,9 @@ class Board:
         return going + [(BLOCKED, False)] * blocked + ends + [(CANCELLED, True)] * cancelled
 
     def _deal(self, columns: list[Column]) -> None:
-        """Give each column its first cards: the most urgent, the longest waiting; of an end the latest."""
+        """Give each column its first cards: the most urgent and longest waiting; in a last phase, the
+        latest.
+        """
         ends = [column.phase for column in columns if column.ended]
         waited = Extract(F("phase_since"), "epoch", output_field=models.FloatField())
         order: list[Case | str] = [
@@ -289,8 +289,8 @@ class Board:
 
 
 def merged(plans: list[Plan]) -> Mapping[str, bool]:
-    """The phases of several workflows in one order: a phase the first does not have comes after the one it
-    follows. True: an end.
+    """The phases of several workflows in one order: a phase that the first one lacks comes after its
+    predecessor. True marks a last phase.
     """
     order: list[str] = []
     ends: dict[str, bool] = {}

@@ -1,4 +1,4 @@
-"""Why a card does not move, in one line: the gravest cause of each of many tickets, in a fixed number of
+"""Why a card is not moving, in one line: the most serious cause of each of many tickets, in a fixed number of
 statements.
 """
 
@@ -17,9 +17,7 @@ from tickets.workflows.document import BLOCKED
 
 @dataclass(frozen=True)
 class Cause:
-    """`tone` is the state it is drawn in, `icon` its sign, `text` what stands in the way, `since` when it
-    began.
-    """
+    """`tone` is its colour, `icon` its icon, `text` the cause, `since` when it began."""
 
     tone: str
     icon: str
@@ -29,14 +27,14 @@ class Cause:
 
 @dataclass(frozen=True)
 class SharedCause:
-    """What keeps `count` tickets that are ready from being taken up, and what would help."""
+    """Why `count` ready tickets are not claimed, and what would help."""
 
     cause: Cause
     how: str
     count: int
 
 
-# How the code of an obstacle is drawn. Who is busy, and what only waits to be taken up, is no cause to show.
+# Tone and icon of each obstacle code. Busy agents, and tasks that only wait to be claimed, are not shown.
 DRAWN = {
     "need": ("warn", "git-branch"),
     "lock": ("warn", "lock"),
@@ -59,14 +57,14 @@ MOVING = {"capacity"}
 STALLED = ("bad", "circle-x")
 
 
-# Of each lane of a project, how many tickets have a task of it that is ready as the first of their open ones,
-# and one such task.
+# For each lane of a project: how many tickets have a ready task in it as their first open task, and one such
+# task.
 READY_LANES = sql.statement(__file__, "ready_lanes", ready=READY)
 
 
 def shared_causes(project: int) -> list[SharedCause]:
-    """What keeps the ready tickets of a project from being taken up: tasks of one lane wait for the same
-    agents, so one task of each lane is explained.
+    """Why ready tickets of a project are not claimed. Tasks of one lane wait for the same agents, so only one
+    task per lane is explained.
     """
     lanes = sql.rows(READY_LANES, [project])
     explanations = Task.objects.explanations(row["task"] for row in lanes) if lanes else {}
@@ -74,12 +72,12 @@ def shared_causes(project: int) -> list[SharedCause]:
 
 
 def causes_of(tickets: Sequence[Ticket], tallies: Mapping[int, Tally]) -> dict[int, Cause]:
-    """The cause of every one of these tickets that stands still; what keeps ready ones from being taken up is
-    shown once, by `shared_causes`.
+    """The cause of each of these tickets that is not moving. `shared_causes` shows once why ready ones are
+    not claimed.
     """
     stalled = _stalled(tickets)
     causes: dict[int, Cause] = {}
-    waiting: dict[int, int] = {}  # the task of a ticket that says why
+    waiting: dict[int, int] = {}  # the task of a ticket that explains it
     for ticket in tickets:
         tally = tallies.get(ticket.pk, Tally())
         if ticket.closed:
@@ -96,7 +94,7 @@ def causes_of(tickets: Sequence[Ticket], tallies: Mapping[int, Tally]) -> dict[i
 
 
 def _by_text(lanes: Sequence[tuple[list[dict[str, Any]], int]]) -> list[SharedCause]:
-    """Of the causes of each lane and its number of tickets, one for each text, the most frequent first."""
+    """Merge the causes of lanes by text, most frequent first."""
     shared: dict[str, SharedCause] = {}
     for causes, count in lanes:
         if cause := drawn(causes):
@@ -106,7 +104,7 @@ def _by_text(lanes: Sequence[tuple[list[dict[str, Any]], int]]) -> list[SharedCa
 
 
 def _stalled(tickets: Sequence[Ticket]) -> dict[int, Cause]:
-    """Asked only where one of them was tried in vain: whether it is still due."""
+    """Which tickets with a failed automatic move are still due; without any, no query is made."""
     tried = {ticket.pk: ticket for ticket in tickets if ticket.move_fault}
     due = Ticket.objects.filter(pk__in=tried).stalled().values_list("pk", flat=True) if tried else []
     return {
@@ -127,14 +125,14 @@ def of_itself(ticket: Ticket, tally: Tally) -> Cause | None:
 
 
 def causes_to_show(causes: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """These causes of explain, each with its tone, icon and sentence; who is busy, and what only waits to be
-    taken up, is left out.
+    """These causes of explain with tone, icon and sentence. Busy agents, and tasks that only wait to be
+    claimed, are left out.
     """
     return [{**cause, "drawn": drawn([cause], whole=True)} for cause in causes if cause["code"] not in MOVING]
 
 
 def drawn(causes: Sequence[dict[str, Any]], *, whole: bool = False) -> Cause | None:
-    """The first cause as it is drawn; not `whole`: in as few words as a card has room for."""
+    """The first cause to show. Without `whole`, its text is short enough for a card."""
     if not causes or causes[0]["code"] in MOVING:
         return None
     cause = causes[0]
@@ -152,6 +150,6 @@ def short(cause: Mapping[str, Any]) -> str:
 
 
 def sentence(cause: Mapping[str, Any]) -> str:
-    """What `explain` says, with a capital letter unless it begins with an agent's name."""
+    """The sentence of `explain`, with a capital letter unless it begins with an agent's name."""
     what, (kind, _, name) = cause["what"], cause["who"].partition(":")
     return what if kind == "agent" and what.startswith(name) else what[:1].upper() + what[1:]

@@ -8,13 +8,11 @@ from functools import cached_property
 from tickets.models import Comment, Ticket
 
 PAGE = 20
-LENGTH = (
-    4_000  # characters shown of one, unless it is asked for whole: a live refresh draws all of them again
-)
+LENGTH = 4_000  # characters shown of a comment, because a live refresh draws all of them again
 
 
 class Comments:
-    """`query`: comments=<id of one, for those before it>, comment=<id of one to show whole>."""
+    """`query`: comments=<id: show those before it>, comment=<id: show it whole>."""
 
     def __init__(self, ticket: Ticket, query: Mapping[str, str]) -> None:
         self.ticket = ticket
@@ -29,18 +27,18 @@ class Comments:
 
     @property
     def earlier(self) -> bool:
-        """Whether those before some comment are asked for, not the latest."""
+        """Whether the page shows comments before a certain one, not the latest."""
         before = self.query.get("comments", "")
         return before.isascii() and before.isdigit() and len(before) < 19
 
     @property
     def page(self) -> list[Comment]:
-        """The newest last."""
+        """The comments to show, newest last."""
         return self._read[PAGE - 1 :: -1]
 
     @property
     def shown(self) -> list[tuple[Comment, str, bool]]:
-        """Each with the text that is shown of it, and whether that is not all."""
+        """Each comment with the text to show, and whether it was cut."""
         whole = self.query.get("comment", "")
         return [
             (comment, comment.body[:LENGTH], True)
@@ -51,5 +49,5 @@ class Comments:
 
     @property
     def before(self) -> int | None:
-        """The comment before which there are more; None: there are none."""
+        """The id of the comment before which there are more; None if there are none."""
         return self.page[0].pk if len(self._read) > PAGE else None

@@ -1,4 +1,4 @@
-"""The dialog of an action: what it asks, what it would do, and after a refusal why, and what has changed."""
+"""The dialog of an action: its fields, its effects, and after a refusal the reason and what has changed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LATE = (VersionConflict, TransitionNotAllowed, NotReady, Outdated)  # somebody e
 
 
 class Dialog:
-    """typed: what came with the last try, which is kept. refused: what became of it."""
+    """typed: the data of the last try, which is kept in the form. refused: the error of that try."""
 
     def __init__(
         self, action: Action, ticket: Ticket, typed: Mapping[str, str], refused: OmoiError | None = None
@@ -41,18 +41,18 @@ class Dialog:
 
     @property
     def refusal(self) -> str:
-        """Why it was refused, in a sentence: a missing right by the role that has it."""
+        """Why it was refused, in a sentence; for a missing right, the role that has it."""
         if isinstance(self.refused, Forbidden):
             return self.action.denied or self.refused.message
         return self.refused.message if self.refused else ""
 
     @property
     def why_not(self) -> str:
-        """What keeps this person from it now, the state of things before the right."""
+        """Why this person cannot do it now: first the state, then the right."""
         if not self.action.available:
             task = isinstance(self.subject, Task)
             state = self.subject.state if task else self.ticket.phase.replace("_", " ").lower()
-            return f"{self.subject.key} is {state} now: this cannot be done to it"
+            return f"{self.subject.key} is now {state}, so this is not possible"
         return self.action.denied
 
     @cached_property
@@ -61,7 +61,7 @@ class Dialog:
 
     @cached_property
     def form(self) -> ActionForm:
-        """With what was typed, bound to what is there now: whoever insists, insists on that."""
+        """The form with what was typed, for the present state: sending it again applies to that."""
         initial = {
             "priority": self.ticket.priority_name,
             **{name: value for name, value in self.typed.items() if value},
@@ -81,39 +81,39 @@ class Dialog:
 
     @cached_property
     def changed(self) -> Event | None:
-        """Who was faster, where that may be what stands behind the refusal."""
+        """The last change, if it may be the cause of the refusal."""
         return self.action.last_change if isinstance(self.refused, LATE) else None
 
     @property
     def mine(self) -> bool:
-        """Whether who asks was that."""
+        """Whether this person made that change."""
         return bool(self.changed and self.changed.actor == label(self.action.by))
 
     @property
     def done(self) -> bool:
-        """Whether it was this very action: the answer was lost, or it was sent twice."""
+        """Whether that change was this same action: the answer was lost, or it was sent twice."""
         if not (self.mine and self.changed and self.changed.kind == self.action.event):
             return False
-        if self.action.name == "priority":  # an edit may have been of something else
+        if self.action.name == "priority":  # an edit may have changed something else
             return self.typed.get("priority") == self.ticket.priority_name
         to = self.action.to or self.typed.get("to") if isinstance(self.action, Move) else None
         return not self.moved or self.moved[1] == to
 
     @property
     def again(self) -> bool:
-        """Whether the form makes sense once more: not when it is done, or when it leads nowhere from here."""
+        """Whether the form can be sent again: not if the action is done, or is no longer possible."""
         to = self.typed.get("to")
         astray = to and isinstance(self.refused, LATE) and to not in self.destinations
         return not (self.done or self.never_shown or astray)
 
     @property
     def never_shown(self) -> bool:
-        """Whether the form was not even shown: its button was drawn for another state."""
+        """Whether the form was never shown, because its button was shown for another state."""
         return isinstance(self.refused, Outdated) and not self.typed
 
     @property
     def moved(self) -> tuple[str, str] | None:
-        """From where to where, when the other moved it."""
+        """The phases from and to, if the other change was a move."""
         data = self.changed.data if self.changed else {}
         return (data["from"], data["to"]) if "from" in data and "to" in data else None
 
@@ -125,7 +125,7 @@ class Dialog:
 
     @property
     def change(self) -> str:
-        """What the other did, in words."""
+        """The other change, in words."""
         if not self.changed:
             return ""
         what = f"moved it {' → '.join(map(humanize.phase, self.moved))}" if self.moved else ""
@@ -134,7 +134,7 @@ class Dialog:
 
     @property
     def unmet(self) -> list[dict[str, Any]]:
-        """What the gate lacks, by name."""
+        """The unmet checks of the gate, by name."""
         reasons = self.refused.more.get("unmet", []) if self.refused else []
         return [
             {
@@ -146,7 +146,7 @@ class Dialog:
         ]
 
     def _check(self, reason: Mapping[str, Any]) -> dict[str, Any]:
-        """The gate's entry a reason belongs to, for its parameters."""
+        """The gate's entry for a reason, with its parameters."""
         gate = self.ticket.plan[self.ticket.phase].gate if self.ticket.phase in self.ticket.plan else ()
         checks = [check for check in gate if check["check"] == reason["check"]]
         of_type = [check for check in checks if check.get("type") == reason.get("need")]
@@ -154,5 +154,5 @@ class Dialog:
 
 
 def done_to_it(kind: str) -> str:
-    """What an event's kind says was done: of ticket.edited "edited it"."""
+    """The act in an event's kind: ticket.edited gives "edited it"."""
     return f"{kind.rpartition('.')[2].replace('_', ' ')} it"

@@ -1,4 +1,4 @@
-"""The forms of the actions: what each asks for, and what is wrong with what was sent."""
+"""The forms of the actions and their error messages."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from omoi_site import field_limits, humanize
 from omoi_site.errors import Invalid
 from tickets.models.ticket.fields import BlockedClass, Priority
 
-LONGEST_PHASE = 60  # characters of a phase's name
+LONGEST_PHASE = 60  # characters in the name of a phase
 
 
 class VersionField(forms.IntegerField):
-    """The version a page showed; None for a number no page can have shown: then nothing is compared."""
+    """The version that a page showed. A number that no page can have shown becomes None: no comparison."""
 
     widget = forms.HiddenInput
 
@@ -28,7 +28,7 @@ class VersionField(forms.IntegerField):
 
 
 class ReasonField(forms.CharField):
-    """A text of `least` characters or more; it may be empty where that is 0."""
+    """A text of at least `least` characters; if that is 0 it may be empty."""
 
     def __init__(self, label: str, least: int = 0) -> None:
         missing = f"give a reason of {least} characters or more" if least > 1 else f"say {label.lower()}"
@@ -41,27 +41,27 @@ class ReasonField(forms.CharField):
             error_messages={
                 "required": missing,
                 "min_length": missing,
-                "max_length": "at most %(limit_value)d characters; these are %(show_value)d",
+                "max_length": "at most %(limit_value)d characters are allowed; there are %(show_value)d",
             },
         )
         self.least, self.missing = least, missing
 
     def validate(self, value: str) -> None:
-        """Only what a reader sees counts, as everywhere."""
+        """Only visible characters count, as everywhere."""
         super().validate(value)
         if len(field_limits.seen(value)) < self.least:
             raise ValidationError(self.missing, code="required")
 
     @property
     def hint(self) -> str:
-        """What stands beside the label."""
+        """The text beside the label."""
         if self.least > 1:
             return f"({self.least} characters or more)"
-        return "" if self.least else "(may be left out)"
+        return "" if self.least else "(optional)"
 
 
 class ActionForm(forms.Form):
-    """`state`: what the action is bound to beside the ticket's version; empty where that does not matter."""
+    """`state`: what must not have changed, beside the ticket's version; empty: not checked."""
 
     version = VersionField(required=False)
     state = forms.CharField(required=False, max_length=100, widget=forms.HiddenInput)
@@ -71,12 +71,12 @@ class ActionForm(forms.Form):
 
     @property
     def readable(self) -> dict[str, Any]:
-        """The values that are valid, whether or not all are."""
+        """The valid values, even if others are not valid."""
         self.is_valid()
         return self.cleaned_data
 
     def check(self) -> dict[str, Any]:
-        """The values; raises Invalid with everything that is wrong."""
+        """The values. Raises Invalid with all faults."""
         if not self.is_valid():
             faults = [
                 {"field": name, "code": error.code or "invalid", "message": message}
@@ -95,20 +95,20 @@ class ReasonForm(ActionForm):
 
 
 class MoveForm(ReasonForm):
-    """Whether a phase can be reached is for the move itself to say: what is shown may be over when it is
-    sent.
+    """The move itself checks whether a phase can be reached, because the ticket may have changed since the
+    form was shown.
     """
 
     to = forms.CharField(
         label="To",
         max_length=LONGEST_PHASE,
-        error_messages={"required": "choose where it shall go", "max_length": "there is no such phase"},
+        error_messages={"required": "choose a phase", "max_length": "there is no such phase"},
     )
 
     def __init__(
         self, *args: Any, destinations: Sequence[str] = (), choose: bool = False, **how: Any
     ) -> None:
-        """choose: no phase is chosen at first."""
+        """choose: no phase is selected at first."""
         super().__init__(*args, **how)
         nothing = [("", "Choose a phase")] if choose and not self.initial.get("to") else []
         choices = [*nothing, *((phase, humanize.phase(phase)) for phase in destinations)]
@@ -132,12 +132,14 @@ class BlockForm(ReasonForm):
             widget=forms.Select({"class": "input"}),
             error_messages={"invalid_choice": "there is no such kind of obstacle"},
         )
-        self.fields = {"class": kinds, **self.fields}  # a word that Python keeps for itself
+        self.fields = {"class": kinds, **self.fields}  # `class` is a keyword in Python
 
 
 class PriorityForm(ActionForm):
     priority = forms.ChoiceField(
         choices=[(name.lower(), humanize.phase(name)) for name in Priority.names],
         widget=forms.Select({"class": "input"}),
-        error_messages={"invalid_choice": f"one of {', '.join(name.lower() for name in Priority.names)}"},
+        error_messages={
+            "invalid_choice": f"choose one of {', '.join(name.lower() for name in Priority.names)}"
+        },
     )

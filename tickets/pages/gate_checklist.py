@@ -1,5 +1,5 @@
-"""The gate of a ticket's phase as a checklist: each check as the last verdict judged it, with the evidence
-there is.
+"""The gate of a ticket's phase as a checklist: each check with its result in the last verdict and the present
+evidence.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ READS = {
     "min_coverage": "test_coverage",
     "has_tests": "code_changes",
     "tests_passed": "test_results",
-}  # where no parameter says it
+}  # checks without such a parameter
 
 
 GOT: dict[str, Callable[[GateEntry], str]] = {
     "artifact_missing": lambda reason: f"no {words(reason['need'])} yet",
     "too_short": lambda reason: f"{reason['got']} of {reason['need']} characters",
     "sections_missing": lambda reason: f"has {', '.join(map(words, reason['got'])) or 'no section'}",
-    "too_few_lines": lambda reason: f"{reason['got']} lines of code told of, needs {reason['need']}",
+    "too_few_lines": lambda reason: f"{reason['got']} lines of code in the report, needs {reason['need']}",
     "coverage_low": lambda reason: f"{reason['got']:g} % of the lines, needs {reason['need']:g} %",
     "no_tests": lambda reason: "no test among the changed files",
     "tests_failed": lambda reason: f"{reason['got']} failed",
@@ -37,12 +37,12 @@ GOT: dict[str, Callable[[GateEntry], str]] = {
 
 
 def told(reason: GateEntry) -> str:
-    """What there is, against what is needed; a check of somebody else's is told in its own words."""
+    """What is there and what is needed; for a check of another app, in its own words."""
     try:
         return capital(GOT[reason["code"]](reason))
     except (KeyError, TypeError, ValueError):
         return (
-            f"Needs {reason.get('need')}, there is {reason.get('got')}"
+            f"Needs {reason.get('need')}, has {reason.get('got')}"
             if reason.get("got") is not None
             else f"Needs {reason.get('need')}"
         )
@@ -50,7 +50,7 @@ def told(reason: GateEntry) -> str:
 
 @dataclass(frozen=True)
 class Row:
-    """One check. `state`: passed, failed or open (not judged, or judged over other evidence)."""
+    """One check. `state`: passed, failed or open (not judged, or judged with other evidence)."""
 
     number: int
     asked: GateEntry
@@ -75,19 +75,19 @@ class Row:
 
     @property
     def found(self) -> list[tuple[str, str]]:
-        """What there is and what to do, for each reason."""
+        """For each reason: what is there, and what to do."""
         return [(told(reason), capital(str(reason.get("how") or ""))) for reason in self.reasons]
 
 
 @dataclass(frozen=True)
 class Gate:
-    """The gate from `phase` to the next; without checks `says` tells how a ticket leaves the phase."""
+    """The gate of `phase`. Without checks, `says` tells how a ticket leaves the phase."""
 
     phase: str
     to: str
     rows: Sequence[Row]
     verdict: Verdict | None
-    stale: str  # why the verdict does not hold any more; empty where it does
+    stale: str  # why the verdict no longer holds; empty if it does
     says: str
 
     @property
@@ -110,7 +110,7 @@ class Gate:
 
     @property
     def short(self) -> str:
-        """For the badge beside the title."""
+        """The short text for the badge beside the title."""
         if not self.verdict:
             return "Gate not judged"
         passed, failed = self.counts["passed"], self.counts["failed"]
@@ -122,12 +122,12 @@ class Gate:
 
     @property
     def closed(self) -> bool:
-        """Whether it was judged over exactly what there is now, and refused."""
+        """Whether it was judged on the present evidence and refused."""
         return bool(self.verdict and not self.verdict.passed and not self.stale)
 
 
 def gate_of(ticket: Ticket, phase: Phase, artifacts: Sequence[Artifact], tally: Tally) -> Gate:
-    """The checklist of `phase`, which the ticket stands in or was blocked in."""
+    """The checklist of `phase`, in which the ticket is or was blocked."""
     to = ticket.plan.after(phase.name) or ""
     verdict = ticket.verdicts.filter(phase=phase.name).order_by("-id").first() if phase.gate else None
     newest = {artifact.type: artifact for artifact in artifacts if artifact.phase == phase.name}
@@ -173,16 +173,16 @@ def _row(
 
 def _without(phase: Phase) -> str:
     if phase.terminal:
-        return "The ticket is at its end."
+        return "The ticket has ended."
     how = {
-        "on_claim": "it moves on by itself as soon as work of the next phase is claimed.",
-        "on_completion": "it moves on by itself once all its tasks have ended well.",
-    }.get(phase.automatic, "whoever may moves it on once no task is open.")
+        "on_claim": "the ticket moves on by itself as soon as work of the next phase is claimed.",
+        "on_completion": "the ticket moves on by itself once all its tasks have ended well.",
+    }.get(phase.automatic, "a person with the right can move the ticket on once no task is open.")
     return f"This phase has no gate: {how}"
 
 
 def who_and_when(row: Row, gate: Gate) -> tuple[str, datetime | None]:
-    """Who brought the evidence of a row, else who judged it."""
+    """Who submitted the evidence of a row, else who judged it; and when."""
     if row.evidence:
         return row.evidence.by, row.evidence.at
     return (gate.verdict.by, gate.verdict.at) if gate.verdict and row.state != "open" else ("", None)

@@ -1,4 +1,4 @@
-"""The tasks of a ticket as a graph: which nodes are shown, how each edge stands, and the drawing of both."""
+"""The tasks of a ticket as a graph: which nodes are shown, the tone of each edge, and the drawing."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tickets.models.task import readiness
 from tickets.pages.graph_layout import Drawing, drawn
 from tickets.templatetags.tickets import TASK
 
-LARGE = 150  # visible nodes beyond which the list is shown first
-MOST = 1000  # tasks a graph is drawn of
-FOLD = 0  # the node that stands for all that is folded; ids begin at 1
-TITLE_LENGTH, BELOW_LENGTH = 17, 21  # characters a node has room for
+LARGE = 150  # with more visible nodes, the list is shown first
+MOST = 1000  # tasks in one drawing
+FOLD = 0  # the id of the node for all folded tasks; task ids begin at 1
+TITLE_LENGTH, BELOW_LENGTH = 17, 21  # characters that fit into a node
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class EdgeLine:
 
 
 class Graph:
-    """`names` are those of agents by id."""
+    """`names`: names of agents by id."""
 
     def __init__(
         self, tasks: Sequence[Task], needs: Sequence[Need], names: Mapping[int, str], *, unfolded: bool
@@ -52,8 +52,8 @@ class Graph:
 
     @cached_property
     def folded(self) -> set[int]:
-        """Finished tasks that nothing unfinished waits for directly; none where nothing is left to do, or
-        only one would go.
+        """Finished tasks that no unfinished task waits for directly. Empty if all is finished, or if only one
+        task would be folded.
         """
         if self.unfolded:
             return set()
@@ -78,7 +78,7 @@ class Graph:
 
     @cached_property
     def edges(self) -> dict[tuple[int, int], str]:
-        """Each shown edge with its tone; what leads into the fold is not shown, so the fold stands first."""
+        """Each visible edge with its tone. Edges into the fold are not shown, so the fold comes first."""
         shown: dict[tuple[int, int], str] = {}
         for need in self.needs:
             if need.child_id not in self.folded:
@@ -96,14 +96,14 @@ class Graph:
 
     @cached_property
     def lines(self) -> list[EdgeLine]:
-        """Red ones last, so that they lie on top."""
+        """Red lines last, so that they are on top."""
         paths = self.drawing.paths.items()
         lines = [EdgeLine(self.edges[edge], path) for edge, path in paths]  # type: ignore[index]
         return sorted(lines, key=lambda line: ["", "ok", "bad"].index(line.tone))
 
     @cached_property
     def nodes(self) -> list[Node]:
-        """From left to right and from top to bottom: the order they are walked in."""
+        """From left to right and top to bottom, which is the order for the keyboard."""
         nodes = [self._node(pk, x, y) for pk, (x, y) in self.drawing.places.items()]  # type: ignore[arg-type]
         return sorted(nodes, key=lambda node: (node.x, node.y))
 
@@ -148,7 +148,7 @@ class Graph:
 
 
 def cut(text: str, length: int) -> str:
-    """What there is room for; of a single long word also its end, which tells it from others."""
+    """The text that fits. A single long word keeps its end too, which distinguishes it from others."""
     if len(text) <= length:
         return text
     return f"{text[: length - 1].rstrip()}…" if " " in text else f"{text[: length - 7]}…{text[-6:]}"

@@ -1,5 +1,5 @@
-"""A drawing of a graph without cycles, in layers from left to right: where each node stands and how each edge
-runs. O(V + E) a sweep.
+"""Lays out a graph without cycles in layers from left to right: a place for each node and a path for each
+edge. Each sweep is O(V + E).
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 WIDTH, HEIGHT = 164, 46  # of a node
-BESIDE, BELOW, MARGIN = 30, 14, 8  # between layers, between nodes of one, around all
-BEND = 16  # room an edge takes where it passes a layer
+BESIDE, BELOW, MARGIN = 30, 14, 8  # gaps between layers and between nodes of a layer; margin around all
+BEND = 16  # height of an edge where it passes a layer
 ORDERINGS, SETTLINGS = 6, 8
 
 Node = Hashable
@@ -19,7 +19,7 @@ Node = Hashable
 
 @dataclass(frozen=True)
 class Bend:
-    """Where a long edge passes a layer."""
+    """The point where a long edge passes a layer."""
 
     edge: tuple[Node, Node]
     layer: int
@@ -36,7 +36,7 @@ class Drawing:
 
 
 def drawn(nodes: Sequence[Node], edges: Iterable[tuple[Node, Node]]) -> Drawing:
-    """Lay these nodes out; raises ValueError when the edges close a cycle."""
+    """Lay these nodes out. Raises ValueError if the edges form a cycle."""
     if not nodes:
         return Drawing()
     layout = Layout(nodes, list(dict.fromkeys(edges)))
@@ -54,7 +54,7 @@ class Layout:
         self.layer = self._layers()
         self.left: dict[Node, list[Node]] = defaultdict(
             list
-        )  # neighbours in the layer before, bends among them
+        )  # neighbours in the layer before, including bends
         self.right: dict[Node, list[Node]] = defaultdict(list)
         self.chains: dict[tuple[Node, Node], list[Node]] = {}
         self.rows: dict[int, list[Node]] = defaultdict(list)
@@ -87,8 +87,8 @@ class Layout:
         )
 
     def _layers(self) -> dict[Node, int]:
-        """Each node behind all it comes after; one that comes after nothing stands right before what it
-        feeds.
+        """The layer of each node, after all its predecessors. A node without predecessors is placed just
+        before its successors.
         """
         left = {node: len(self.before[node]) for node in self.nodes}
         free = deque(node for node in self.nodes if not left[node])
@@ -119,8 +119,8 @@ class Layout:
         self.chains[edge] = chain
 
     def _sort(self, *, rightward: bool) -> None:
-        """Order every layer by the mean place of its neighbours in the layer before, which keeps crossings
-        few.
+        """Order every layer by the mean position of its neighbours in the layer before, so that few edges
+        cross.
         """
         beside, order = (self.left, self.order[1:]) if rightward else (self.right, self.order[-2::-1])
         place = {node: number for row in self.rows.values() for number, node in enumerate(row)}
@@ -134,7 +134,7 @@ class Layout:
             place.update({node: at for at, node in enumerate(self.rows[number])})
 
     def _settle(self) -> None:
-        """Pull every node to the middle of its neighbours, keeping order and gaps."""
+        """Move every node towards the middle of its neighbours, keeping order and gaps."""
         self.y: dict[Node, float] = {}
         for row in self.rows.values():
             at = 0.0
@@ -152,7 +152,7 @@ class Layout:
         wishes = [self._middle(beside[node]) - high(node) / 2 if beside[node] else y[node] for node in row]
         for at, node in enumerate(row):
             y[node] = max(wishes[at], y[row[at - 1]] + high(row[at - 1]) + BELOW) if at else wishes[at]
-        for at in range(len(row) - 2, -1, -1):  # back up where the push went too far
+        for at in range(len(row) - 2, -1, -1):  # move back up if the push went too far
             y[row[at]] = min(y[row[at]], y[row[at + 1]] - BELOW - high(row[at]))
         over = sum(y[node] - wish for node, wish in zip(row, wishes, strict=True)) / len(row)
         for node in row:
@@ -172,8 +172,8 @@ class Layout:
     def _path(
         self, chain: Sequence[Node], places: dict[Node, tuple[float, float]], bends: dict[Node, float]
     ) -> str:
-        """From the right side of the first to the left side of the last: straight through layers, curved
-        between them.
+        """The path from the right side of the first node to the left side of the last: straight inside
+        layers, curved between them.
         """
         (x, y), (end_x, end_y) = places[chain[0]], places[chain[-1]]
         points = [(x + WIDTH, y + HEIGHT / 2)]

@@ -1,4 +1,4 @@
-"""What happened to a ticket: its moves, verdicts that let nobody pass, and what became of its tasks."""
+"""The history of a ticket: its moves, refusing verdicts, and the ends of its tasks."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from tickets.models import PhaseMove, Ticket, Verdict
 from tickets.pages.gate_checklist import name_of
 from tickets.templatetags.tickets import move_tone
 
-LATEST, EVENTS_A_PAGE = 12, 100  # entries shown at first, events of tasks in a page
+LATEST, EVENTS_A_PAGE = 12, 100  # entries shown at first, task events per page
 Ground = PhaseMove.Ground
 TASK_EVENTS = {
     "task.claimed": "was claimed",
     "task.completed": "was completed",
     "task.failed": "failed",
-    "task.retried": "is tried again",
+    "task.retried": "was retried",
     "task.lapsed": "came back: its lease ended",
     "task.timed_out": "came back: it ran too long",
     "task.released": "was given back",
     "task.revoked": "was taken back",
     "task.cancelled": "was cancelled",
-}  # the kinds of events that stand beside moves and verdicts
+}  # kinds of events shown beside moves and verdicts
 EVENT_TONES = {"task.failed": "bad", "task.completed": "ok", "task.claimed": "run"}
 
 
 @dataclass(frozen=True)
 class HistoryEntry:
-    """One line: a move, a verdict that let nobody pass, or what became of a task."""
+    """One line: a move, a refusing verdict, or an event of a task."""
 
     at: datetime
     by: str
@@ -43,7 +43,7 @@ class HistoryEntry:
 
     @property
     def happened(self) -> str:
-        """What became of the task, in words."""
+        """What happened to the task, in words."""
         return TASK_EVENTS[self.event.kind] if self.event else ""
 
     @property
@@ -68,7 +68,7 @@ class HistoryEntry:
 
     @property
     def grounds(self) -> str:
-        """What the move stands on, in words; empty where that goes without saying."""
+        """Why the move was allowed, in words; empty if that is obvious."""
         if self.move is None or self.move.ground in (
             Ground.BORN,
             Ground.UNGATED,
@@ -97,7 +97,7 @@ class History:
 
     @cached_property
     def entries(self) -> list[HistoryEntry]:
-        """The latest first, down to the last event of a task on this page."""
+        """The entries, latest first, down to the last task event on this page."""
         with_a_move = {move.verdict_id for move in self.moves}
         verdicts = self.ticket.verdicts.defer("artifacts").order_by("-id")[:200]
         entries = [HistoryEntry(move.at, move.by, move=move) for move in self.moves]
@@ -115,7 +115,9 @@ class History:
 
     @cached_property
     def before(self) -> Event | None:
-        """The event this page begins after; None: at the latest. Raises Http404 where there is none."""
+        """The event after which this page begins; None: at the latest. Raises Http404 if there is no such
+        event.
+        """
         if not (text := self.query.get("before", "")):
             return None
         number = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
@@ -145,5 +147,5 @@ class History:
 
     @property
     def older(self) -> int | None:
-        """The event the next page begins after; None: there is none."""
+        """The event after which the next page begins; None if there is no next page."""
         return self.events[-1].pk if self.has_older and "history" in self.query else None

@@ -1,4 +1,4 @@
-"""The way of a ticket through its phases, read from its history: where it was, for how long, where it is."""
+"""The steps of a ticket through its phases, read from its history, with the time in each."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from tickets.workflows.document import BLOCKED, CANCELLED
 
 @dataclass(frozen=True)
 class Step:
-    """`state`: done, now or next; `spent` is None where the ticket never was."""
+    """`state`: done, now or next. `spent` is None for a phase that the ticket was never in."""
 
     phase: str
     state: str
     spent: timedelta | None
-    blocked: timedelta | None = None  # stood still in this phase, which is no part of `spent`
+    blocked: timedelta | None = None  # time blocked in this phase, not part of `spent`
 
     @property
     def time(self) -> str:
-        """How long it was there, in words."""
+        """The time in this phase, in words."""
         if self.spent is None:
             time = "passed over" if self.state == "done" else "not started"
         else:
@@ -33,8 +33,8 @@ class Step:
 
 
 def steps_of(ticket: Ticket, history: Sequence[PhaseMove]) -> list[Step]:
-    """One step for each phase of the ticket's workflow; a blocked or cancelled ticket stands where it came
-    from.
+    """One step for each phase of the ticket's workflow. A blocked or cancelled ticket counts as in the phase
+    it came from.
     """
     spent, halted = time_in_phases(history), time_blocked(history)
     phase_now = effective_phase(ticket, history)
@@ -57,7 +57,7 @@ def steps_of(ticket: Ticket, history: Sequence[PhaseMove]) -> list[Step]:
 
 
 def effective_phase(ticket: Ticket, history: Sequence[PhaseMove]) -> str:
-    """The phase it stands in, or stood in before it was blocked or cancelled."""
+    """Its phase, or the one before it was blocked or cancelled."""
     phase = ticket.phase
     for move in reversed(history):
         if phase not in (BLOCKED, CANCELLED):
@@ -67,7 +67,7 @@ def effective_phase(ticket: Ticket, history: Sequence[PhaseMove]) -> str:
 
 
 def time_in_phases(history: Sequence[PhaseMove]) -> dict[str, timedelta]:
-    """How long the ticket stood in each phase, all stays together; the last stay lasts until now."""
+    """How long the ticket was in each phase, all stays together; the last stay ends now."""
     ends = [move.at for move in history[1:]] + [timezone.now()]
     spent: dict[str, timedelta] = {}
     for move, end in zip(history, ends, strict=True):

@@ -1,4 +1,4 @@
-"""The tasks of a ticket, as a list and as a graph: a fixed number of statements however many there are."""
+"""The tasks of a ticket, as a list and as a graph, in a fixed number of statements."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tickets.pages.actions import Action
 from tickets.pages.cause_display import causes_to_show
 from tickets.pages.graph import MOST, Graph
 
-ROWS = 100  # of the list, at first
+ROWS = 100  # rows of the list at first
 WORST_FIRST = Case(
     When(state="failed", then=Value(0)),
     When(state="pending", unsatisfiable=True, then=Value(1)),
@@ -34,7 +34,7 @@ UNUSED = ["description", "result", "slots"]  # large columns that the page does 
 
 @dataclass(frozen=True)
 class TaskRow:
-    """One task of the list, with why it waits and what may be done to it."""
+    """One task of the list, with its cause and its possible actions."""
 
     task: Task
     causes: list[dict[str, Any]]
@@ -49,7 +49,7 @@ class TaskRow:
 
 class TaskList:
     """`query`: view=list|graph, done=1, tasks=all. `explained`: causes of the ticket, which its tasks do not
-    repeat. `actions_of`: what may be done to a task.
+    repeat. `actions_of`: the actions of a task.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class TaskList:
 
     @cached_property
     def tasks(self) -> list[Task]:
-        """The worst first."""
+        """The tasks, most serious first."""
         tasks = self.ticket.tasks.select_related("holder").defer(*UNUSED)
         return list(tasks.order_by(WORST_FIRST, "id")[:MOST])
 
@@ -80,13 +80,13 @@ class TaskList:
 
     @cached_property
     def agents(self) -> dict[int, str]:
-        """Names of those who hold a task or ended one."""
+        """Names of agents that hold or ended a task, by id."""
         ids = {pk for task in self.tasks if (pk := task.holder_id or task.settled_by)}
         return dict(Agent.objects.filter(pk__in=ids).values_list("pk", "name"))
 
     @cached_property
     def graph(self) -> Graph | None:
-        """None where there are more tasks than can be drawn, or no edge to draw."""
+        """The graph; None if there are too many tasks or no edges."""
         if self.count > MOST or not self.count:
             return None
         graph = Graph(self.tasks, self.needs, self.agents, unfolded=bool(self.query.get("done")))
@@ -94,7 +94,7 @@ class TaskList:
 
     @cached_property
     def as_graph(self) -> bool:
-        """Whether the graph is shown, beside which the list shows only the row that was asked for."""
+        """Whether the graph is shown; the list then shows only the selected row."""
         if self.graph is None:
             return False
         view = self.query.get("view", "")
@@ -127,7 +127,7 @@ class TaskList:
 
     @property
     def has_more(self) -> bool:
-        """Whether more rows can be shown than are."""
+        """Whether there are more rows to show."""
         return len(self.shown) < len(self.tasks)
 
     @property
@@ -136,7 +136,7 @@ class TaskList:
 
     @property
     def awaited_tickets(self) -> list[str]:
-        """Keys of the tickets whose tasks some pending task waits for, its own left out."""
+        """Keys of the other tickets whose tasks a pending task waits for."""
         pending = {task.pk for task in self.tasks if task.state == "pending"}
         keys = {need.parent.ticket_key for need in self.needs if need.child_id in pending}
         return sorted(keys - {self.ticket.key})

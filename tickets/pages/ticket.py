@@ -1,4 +1,4 @@
-"""The ticket page: everything it shows, read in a fixed number of statements."""
+"""The ticket page: all its data, read in a fixed number of statements."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from tickets.pages.stepper import Step, effective_phase, steps_of
 from tickets.pages.task_list import TaskList
 from tickets.workflows.document import BLOCKED
 
-FIXES = {"phase": "unblock", "pause": "resume", "limit": "retry-failed"}  # the action that mends a cause
-CAUSES, MOST_CAUSES = 3, 6  # shown of why it does not move
+FIXES = {"phase": "unblock", "pause": "resume", "limit": "retry-failed"}  # the action that resolves a cause
+CAUSES, MOST_CAUSES = 3, 6  # number of causes shown
 
 
 class TicketPage:
-    """`query` is what the address says: see TaskList, History and Comments."""
+    """`query` is the query of the address; see TaskList, History and Comments."""
 
     def __init__(self, ticket: Ticket, who: Any, query: Mapping[str, str]) -> None:
         self.ticket = ticket
@@ -36,7 +36,7 @@ class TicketPage:
         self.comments = Comments(ticket, query)
         self.query = query
 
-    # -- where it stands
+    # -- its phase
 
     @cached_property
     def tally(self) -> Tally:
@@ -59,7 +59,7 @@ class TicketPage:
     def opened(self) -> PhaseMove:
         return self.moves[0]
 
-    # -- why it does not move
+    # -- why it is not moving
 
     @cached_property
     def explained(self) -> list[dict[str, Any]]:
@@ -69,12 +69,12 @@ class TicketPage:
 
     @cached_property
     def causes(self) -> list[dict[str, Any]]:
-        """Each with the action that would mend it, where there is one."""
+        """The causes, each with the action that would resolve it, if there is one."""
         causes = causes_to_show(self.explained)
         return [{**cause, "drawn": self.drawn_as(cause), "fix": self.fix(cause)} for cause in causes]
 
     def drawn_as(self, cause: Mapping[str, Any]) -> Cause:
-        """To be blocked is grave, and so is a move that cannot be made; to stand in a phase without work is
+        """How a cause is drawn here: a block and a failed automatic move are serious, a phase without work is
         not.
         """
         drawn: Cause = cause["drawn"]
@@ -88,7 +88,7 @@ class TicketPage:
 
     @property
     def shown_causes(self) -> list[dict[str, Any]]:
-        """Those that need a person, however many, and of the others what there is room for."""
+        """All causes that need a person, and as many of the others as fit."""
         first = [cause for cause in self.causes if cause["who"] == "operator"]
         others = [cause for cause in self.causes if cause["who"] != "operator"]
         return [*first, *others[: max(0, CAUSES - len(first))]][:MOST_CAUSES]
@@ -105,11 +105,11 @@ class TicketPage:
         name = "" if self.of_a_task(cause) or of_the_project else FIXES.get(cause["code"], "")
         return self.actions.get(name)
 
-    # -- what may be done
+    # -- actions
 
     @cached_property
     def actions(self) -> dict[str, Action]:
-        """What can be done to the ticket, by name."""
+        """The possible actions on the ticket, by name."""
         kinds = [kind for kind in actions.TICKET if self.tally.failed or kind.name != "retry-failed"]
         return {action.name: action for action in self.available(kinds, self.ticket)}
 
@@ -132,12 +132,12 @@ class TicketPage:
 
     @property
     def read_only(self) -> bool:
-        """Whether this person may do nothing to it."""
+        """Whether this person cannot change it at all."""
         return bool(self.actions) and all(action.denied for action in self.actions.values())
 
     @property
     def why_not_advance(self) -> str:
-        """Why going on would be refused; empty where it may be tried."""
+        """Why an advance would be refused; empty if it can be tried."""
         if self.gate and self.gate.closed:
             failed = self.gate.counts["failed"]
             return f"{failed} check{' does' if failed == 1 else 's do'} not pass"
@@ -161,7 +161,7 @@ class TicketPage:
     def checks(self) -> list[tuple[Row, str, datetime | None]]:
         return [(row, *who_and_when(row, self.gate)) for row in self.gate.rows] if self.gate else []
 
-    # -- tasks, history, and what is around it
+    # -- tasks, history and the rest
 
     @cached_property
     def tasks(self) -> TaskList:
@@ -173,12 +173,12 @@ class TicketPage:
 
     @property
     def topics(self) -> str:
-        """Its own and those of the tickets its tasks wait for."""
+        """Its own topic and those of the tickets that its tasks wait for."""
         return " ".join(f"ticket:{key}" for key in [self.ticket.key, *self.tasks.awaited_tickets[:50]])
 
     @property
     def from_the_demo(self) -> bool:
-        """Its source is no format: nobody imported it."""
+        """Whether the demo opened it, so it was not imported."""
         return self.ticket.source == "demo"
 
     @cached_property

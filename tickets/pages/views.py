@@ -1,4 +1,6 @@
-"""The board and the ticket page. A live part of a page asks its own address again and gets itself back."""
+"""The board and the ticket page. A live part of a page requests the page's own address and gets only
+itself.
+"""
 
 from __future__ import annotations
 
@@ -37,12 +39,12 @@ BOARD_PARAMETERS = [
     "open",
     "fold",
     "show",
-]  # what a board's address may name
-LAST_PROJECT, YEAR_S = "board_project", 365 * 86400  # a cookie: the project whose board was opened last
+]  # the parameters of a board's address
+LAST_PROJECT, YEAR_S = "board_project", 365 * 86400  # a cookie with the project whose board was opened last
 
 
 def for_a_person(view: Any) -> Any:
-    """An answer to a page's script names who it is for, and has their token for the page's open forms."""
+    """An answer to a page's script names its person, and has their CSRF token for open forms."""
 
     @functools.wraps(view)
     def named(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -56,23 +58,21 @@ def for_a_person(view: Any) -> Any:
 
 
 def page(view: Any) -> Any:
-    """A signed-in page: small on the wire, never kept by a proxy, and one address for itself and for its live
-    part.
+    """A page that needs a sign-in: compressed, not cached by proxies, and with one address for itself and its
+    live part.
     """
     private = cache_control(private=True, no_cache=True)(for_a_person(view))
     return require_safe(login_required(gzip_page(vary_on_headers("HX-Request", "HX-Request-Type")(private))))
 
 
 def is_part(request: HttpRequest) -> bool:
-    """Whether only the live part is asked for."""
+    """Whether the request is only for the live part."""
     return request.headers.get("HX-Request") == "true" and request.headers.get("HX-Request-Type") != "full"
 
 
 @page
 def board(request: HttpRequest) -> HttpResponse:
-    cursor = (
-        Event.objects.current_cursor()
-    )  # before the data: what happens meanwhile comes again, is not missed
+    cursor = Event.objects.current_cursor()  # read the cursor before the data, so that no change is missed
     projects = list(Project.objects.seen_by(request.user).order_by("key"))
     if not projects:
         return render(request, "tickets/board/no_project.html", {"section": "board", "cursor": cursor})
@@ -80,7 +80,7 @@ def board(request: HttpRequest) -> HttpResponse:
     by_key = {project.key: project for project in projects}
     project = by_key.get(key) if key else by_key.get(last, projects[0])
     if project is None:
-        raise Http404(f"There is no project {key} among yours.")
+        raise Http404(f"You are not a member of a project {key}.")
     query = BoardQuery.from_address(request.GET)
     context = {
         "board": Board(project, query),
@@ -94,7 +94,7 @@ def board(request: HttpRequest) -> HttpResponse:
         "address": address(request, project),
     }
     template = "tickets/board/_board.html" if is_part(request) else "tickets/board/board.html"
-    with sql.snapshot():  # counts and cards are several statements, and tickets move between them
+    with sql.snapshot():  # counts and cards are several statements, and tickets may move between them
         answer = render(request, template, context)
     if key and key != last:
         answer.set_cookie(
@@ -106,9 +106,7 @@ def board(request: HttpRequest) -> HttpResponse:
 
 
 def address(request: HttpRequest, project: Project) -> str:
-    """The board's address as it would be shared: it names its project, and leaves out empty and unknown
-    parameters.
-    """
+    """The board's address for sharing: with its project, and without empty or unknown parameters."""
     query = request.GET.copy()
     query.setdefault("project", project.key)
     for name in list(query):
@@ -121,7 +119,9 @@ def address(request: HttpRequest, project: Project) -> str:
 
 def get_ticket(request: HttpRequest, key: str) -> Ticket:
     tickets = Ticket.objects.seen_by(request.user).select_related("project", "workflow", "parent")
-    return get_object_or_404(tickets, key=key.upper().replace("\x00", "?"))  # no text of the database
+    return get_object_or_404(
+        tickets, key=key.upper().replace("\x00", "?")
+    )  # a NUL character cannot be in the database
 
 
 @page
@@ -139,7 +139,7 @@ def ticket(request: HttpRequest, key: str) -> HttpResponse:
 
 
 def ticket_action(request: HttpRequest, key: str, name: str) -> HttpResponse:
-    """What a person does to a ticket: GET asks, POST does it."""
+    """An action on a ticket: GET shows its dialog, POST does it."""
     ticket = get_ticket(request, key)
     return act(request, ticket, ticket, find_action(actions.TICKET, name))
 

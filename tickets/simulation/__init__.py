@@ -1,3 +1,3 @@
-"""Scripted agents work a project over HTTP, and an audit of the journal says whether all was done once and in
-order.
+"""Scripted agents work on a project over HTTP; an audit of the journal then checks that each task was done
+once and in order.
 """

@@ -1,8 +1,7 @@
-"""One scripted agent, in a process of its own: it works a project over REST as any client would.
+"""One scripted agent in its own process. It works on a project over REST, as any client would.
 
-It is told what to do by one line of JSON on standard input and ends when that closes, so it never outlives
-whoever started it. What it was answered it says on standard output, a line of JSON each. No Django here: it
-knows the server by HTTP alone.
+It reads its options as one line of JSON from standard input and ends when that closes, so it never outlives
+its parent. It reports each answer as a line of JSON on standard output. It uses no Django, only HTTP.
 """
 
 from __future__ import annotations
@@ -23,27 +22,23 @@ from tickets.simulation.http import Answer, Client, Unanswered
 LONGEST_PAUSE_S = 1.0
 ANSWER_WITHIN_S = 15.0
 MOST_AT_ONCE = 8
-WAIT_S = (
-    2.0  # the server answers as soon as there is work; so long an idle agent may take to hear that it is over
-)
+WAIT_S = 2.0  # the longest wait of an idle agent; so long it may take to notice the end
 
 
 @dataclass(frozen=True)
 class AgentOptions:
-    """What an agent is told: where the server is, who it is there, and how long each task takes it."""
+    """The options of an agent: the server, its key, and how long its tasks take."""
 
     url: str
     key: str
     project: str
     work_s: float = 0.0
     lease_s: int = 60
-    speed: float | None = (
-        None  # how much faster than where it ran before; tasks that tell nothing take `work_s`
-    )
+    speed: float | None = None  # how much faster than recorded; tasks without a record take `work_s`
 
 
 class Unexpected(Exception):
-    """The server answered something no client can go on from."""
+    """The server gave an answer with which a client cannot go on."""
 
 
 class Agent:
@@ -52,13 +47,11 @@ class Agent:
         self.stopped = threading.Event()
         self.client = Client(options.url, ANSWER_WITHIN_S, options.key)
         self.wanted = {"project": options.project, "lease_s": options.lease_s}
-        self.at_once = 1  # tasks it asks for
-        self.hand: dict[int, int] = {}  # fence of each task it holds
+        self.at_once = 1  # number of tasks per claim
+        self.hand: dict[int, int] = {}  # the fence of each task it holds
 
     def work(self) -> None:
-        """Claim, work, settle and take the next, until told to stop; an empty queue is asked again after a
-        growing pause.
-        """
+        """Claim, work and settle until told to stop. If there is no work, try again after a growing pause."""
         pauses, claims = growing(0.02), self.claim()
         while claims or not self.stopped.is_set():
             while claims:
@@ -70,13 +63,15 @@ class Agent:
         answer = self.ask("/claims", {**self.wanted, "wait_s": wait_s}, once=uuid.uuid4().hex)
         if answer is None or answer.status == 204:
             return []
-        if answer.code == "capacity_full":  # claims of ours that we do not know of: they end by their lease
+        if answer.code == "capacity_full":  # we hold claims that we do not know of; their lease will end
             say("refused", code="capacity_full")
             return []
         return granted(expect(answer, 200), waited=wait_s > 0)
 
     def carry_out(self, claims: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Work on one after the other and settle them together; what was granted next in the same call."""
+        """Work on the claims one by one and settle them together. Returns the next claims from the same
+        call.
+        """
         self.hand = {int(claim["task"]["id"]): claim["fence"] for claim in claims}
         began = time.monotonic()
         done = [
@@ -96,8 +91,8 @@ class Agent:
         )
 
     def labour(self, task: int, work_s: float) -> bool:
-        """Take as long as the work takes, with a heartbeat at each third of the lease; False when the claim
-        was lost or given back.
+        """Wait for the length of the work, with a heartbeat every third of the lease. False if the claim was
+        lost or released.
         """
         ends = time.monotonic() + work_s
         while task in self.hand and (left := ends - time.monotonic()) > 0:
@@ -144,9 +139,9 @@ class Agent:
         return granted(answer)
 
     def ask(self, path: str, body: dict[str, Any], *, once: str = "") -> Answer | None:
-        """The answer; a call whose answer was lost is repeated just as it was.
+        """Send a call; if its answer is lost, repeat it unchanged.
 
-        None when told to stop before one came.
+        Returns None if told to stop before an answer came.
         """
         headers = {"Idempotency-Key": once} if once else {}
         for pause in growing(0.05):
@@ -165,12 +160,14 @@ class Agent:
 
 
 def fitting(trip_s: float, work_s: float) -> int:
-    """How many tasks to take at once: where one is shorter than the round trip, so many that they fill it."""
+    """How many tasks to claim at once: if a task is shorter than a round trip, enough to fill one."""
     return max(1, min(MOST_AT_ONCE, round(trip_s / work_s))) if work_s > 0.001 else 1
 
 
 def granted(answer: Answer, *, waited: bool = False) -> list[dict[str, Any]]:
-    """The claims of an answer, told: with how long it took, unless it may have waited for work."""
+    """The claims of an answer, which are reported with the time of the call, unless it may have waited for
+    work.
+    """
     claims: list[dict[str, Any]] = answer.json().get("claims", [])
     say(
         "claimed",
@@ -198,14 +195,16 @@ def expect(answer: Answer, status: int) -> Answer:
 
 
 def growing(first: float) -> Iterator[float]:
-    """Pauses that double up to a measure, each a little off, so that agents do not come back in step."""
+    """Pauses that double up to a limit, with some randomness, so that agents do not return at the same
+    time.
+    """
     while True:
         yield first * random.uniform(0.75, 1.25)
         first = min(first * 2, LONGEST_PAUSE_S)
 
 
 def say(what: str, *, more: bool = False, **facts: Any) -> None:
-    """One line to whoever started it; with `more` it goes out with the line that follows at once."""
+    """Print one line for the parent; with `more` it is flushed with the next line."""
     print(json.dumps({"what": what, **facts}), flush=not more)
 
 
@@ -218,12 +217,12 @@ def stop_when_left_alone(agent: Agent) -> None:
 def main() -> int:
     say("ready")
     if not (options := os.read(0, 65536)):
-        return 0  # whoever started it has gone
+        return 0  # the parent is gone
     agent = Agent(AgentOptions(**json.loads(options)))
     threading.Thread(target=stop_when_left_alone, args=[agent], daemon=True).start()
     try:
         agent.work()
-    except BrokenPipeError:  # nobody listens any more
+    except BrokenPipeError:  # the parent no longer reads
         return 1
     except (Unexpected, KeyError, ValueError) as error:
         say(

@@ -1,4 +1,4 @@
-"""The processes of a simulation's agents, and what they say."""
+"""The processes of a simulation's agents, and their messages."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from django.conf import settings
 from omoi_site.processes.parent_death import die_with_parent
 from tickets.simulation.agent import ANSWER_WITHIN_S, AgentOptions
 
-GRACE_S = ANSWER_WITHIN_S + 5  # the last call may still wait for its answer
+GRACE_S = ANSWER_WITHIN_S + 5  # the last call may still be waiting for its answer
 GRACE_AFTER_CTRL_C_S = 3.0
 READY_WITHIN_S = 120.0
 
 
 class AgentProcesses:
-    """Scripted agents at work, one process each; as a context manager it leaves none behind."""
+    """Scripted agents, one process each. As a context manager it leaves no process behind."""
 
     def __init__(self, options: Sequence[AgentOptions]) -> None:
         self.options = options
@@ -39,12 +39,12 @@ class AgentProcesses:
             for _ in self.options:
                 self._start()
             until = time.monotonic() + READY_WITHIN_S
-            for _ in (
-                self.options
-            ):  # all begin together: how long an interpreter takes to start is no part of the run
+            for (
+                _
+            ) in self.options:  # all begin together, so the start of the interpreters is not part of the run
                 self.ready.acquire(timeout=max(0.0, until - time.monotonic()))
             for process, order in zip(self.processes, self.options, strict=True):
-                with contextlib.suppress(BrokenPipeError):  # it has ended, which is noticed
+                with contextlib.suppress(BrokenPipeError):  # it has ended, which is noticed elsewhere
                     process.stdin.write(json.dumps(asdict(order)) + "\n")  # type: ignore[union-attr]
                     process.stdin.flush()  # type: ignore[union-attr]
         except BaseException:
@@ -60,7 +60,7 @@ class AgentProcesses:
         return sum(process.poll() is None for process in self.processes)
 
     def news(self) -> list[dict[str, Any]]:
-        """What the agents have said since this was last asked."""
+        """The messages of the agents since the last call."""
         messages = []
         with contextlib.suppress(queue.Empty):
             while True:
@@ -68,7 +68,7 @@ class AgentProcesses:
         return messages
 
     def end(self, patience: float) -> None:
-        """Tell every agent to stop, wait until what they said is read, and end whoever does not."""
+        """Tell every agent to stop, read their last messages, and kill those that do not end."""
         for process in self.processes:
             with contextlib.suppress(OSError):
                 process.stdin.close()  # type: ignore[union-attr]
@@ -99,7 +99,7 @@ class AgentProcesses:
     def _listen(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout
         for line in process.stdout:
-            with contextlib.suppress(ValueError):  # a line cut off by its writer's end
+            with contextlib.suppress(ValueError):  # a line cut off because its writer ended
                 message = json.loads(line)
                 if message["what"] == "ready":
                     self.ready.release()

@@ -1,9 +1,8 @@
-"""Whether a project was worked once and in a valid order, told from the journal and from what stood before;
-never from what agents say.
+"""Checks from the journal and a snapshot whether each task was done once and in a valid order. It never
+relies on what agents report.
 
-Events are replayed by id. A claim's statement begins after the commit that made its task ready, so it takes
-its event's id after the ending's event took its own: the order of ids is the order of those two, whatever the
-clock did.
+Events are replayed in the order of their ids. The statement of a claim begins after the commit that made its
+task ready, so its event has a higher id than the event of that commit, whatever the clock did.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from agents.models import Project
 from omoi_site.database import sql
 
 ENDED = {"completed", "failed", "cancelled"}
-# The state each event leaves its task in; an event that time wrote says it itself.
+# The state of the task after each event; events caused by time have it in their data.
 LEAVES = {
     "task.claimed": "claimed",
     "task.completed": "completed",
@@ -72,22 +71,20 @@ class Need:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What stood when the run began: each task's state, what it needs and how many of these, and the
-    journal's last event.
+    """The state when the run began: each task's state and needs, how many must be met, and the journal's last
+    event.
     """
 
     states: dict[int, str]
     needs: dict[int, list[Need]]
     join: dict[int, int]
     last_event: int
-    work: dict[int, float] = field(
-        default_factory=dict
-    )  # seconds it took where it ran before, where that is known
-    waits: frozenset[int] = frozenset()  # open tasks that a pause, a person or a far day holds
+    work: dict[int, float] = field(default_factory=dict)  # recorded seconds of work, if known
+    waits: frozenset[int] = frozenset()  # open tasks held by a pause, a person or a later date
 
     @cached_property
     def held(self) -> set[int]:
-        """Open tasks that are held, or need one that is: nobody can do them in this run."""
+        """Open tasks that are held or need a held one, so that nobody can do them in this run."""
         needed_by: dict[int, list[int]] = defaultdict(list)
         for child, needs in self.needs.items():
             for need in needs:
@@ -107,10 +104,10 @@ class Snapshot:
 
 @dataclass
 class AuditResult:
-    """What the journal says of the tasks that were open."""
+    """The result of the audit of the tasks that were open."""
 
     tasks: int
-    held: int = 0  # open besides, and not awaited
+    held: int = 0  # further open tasks, not expected to be done
     done: int = 0
     done_twice: int = 0
     order_violations: int = 0
@@ -125,7 +122,7 @@ class AuditResult:
 
 
 def take_snapshot(project: Project) -> Snapshot:
-    """One snapshot of the project's tasks and needs."""
+    """Take a snapshot of the project's tasks and needs."""
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
@@ -143,9 +140,9 @@ def take_snapshot(project: Project) -> Snapshot:
 
 
 def audit(project: Project, before: Snapshot, acknowledged: Collection[tuple[int, int]] = ()) -> AuditResult:
-    """What the journal says of everything since `before`.
+    """Audit the journal since `before`.
 
-    acknowledged: the (task, fence) whose completion the server confirmed to somebody.
+    acknowledged: the (task, fence) pairs whose completion the server confirmed to a client.
     """
     events = sql.rows(EVENTS, [project.pk, before.last_event, [*LEAVES, *BY_TIME]])
     now = sql.rows("SELECT id, state FROM tickets_task WHERE project_id = %s", [project.pk])
@@ -166,8 +163,7 @@ def audit(project: Project, before: Snapshot, acknowledged: Collection[tuple[int
     for task, fence in sorted(set(acknowledged) - kept):
         result.lost += 1
         result.faults.append(
-            f"the completion of task {task} with fence {fence} was confirmed,"
-            " and the journal does not know it"
+            f"the completion of task {task} with fence {fence} was confirmed, but is not in the journal"
         )
     result.makespan_s = _makespan(events)
     return result

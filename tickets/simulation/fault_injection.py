@@ -1,4 +1,4 @@
-"""kill -9 of a server's own children, spread over the work."""
+"""Kills children of the server with kill -9, spread over the work."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ KINDS = ("web", "worker", "clock")
 
 
 class FaultInjector:
-    """Kills `kills` children, the k-th at about k/kills of `tasks`, each only when the server is whole."""
+    """Kills `kills` children, the k-th at about k/kills of `tasks`, and only when all processes of the server
+    run.
+    """
 
     def __init__(self, home: Path, kills: int, tasks: int) -> None:
         self.home = home
@@ -30,11 +32,11 @@ class FaultInjector:
 
     @property
     def due(self) -> float:
-        """How many tasks must be done before the next kill; the last one leaves work to be killed in."""
+        """How many tasks must be done before the next kill. Some work remains after the last one."""
         return (self.killed.total() + 0.5) / (self.kills + 1) * self.tasks
 
     def kill_when_due(self, done: int) -> None:
-        """Kill the next child when enough is done and the server is ready; otherwise nothing."""
+        """Kill the next child if enough tasks are done and the server is ready; otherwise do nothing."""
         if self.killed.total() >= self.kills or done < self.due:
             return
         server = find_server(self.home)
@@ -44,12 +46,12 @@ class FaultInjector:
         if pid and pid not in self.victims and kill_child(pid, of=server.pid):
             self.victims.add(pid)
             self.killed[self.turn] += 1
-        self.turn = next(self.turns)  # a child that is not back yet is passed over
+        self.turn = next(self.turns)  # skip a child that has not restarted yet
 
 
 def kill_child(pid: int, *, of: int) -> bool:
-    """kill -9 a process, only if it is a child of `of`: a number noted in a file may be somebody else's by
-    now.
+    """kill -9 a process, but only if it is a child of `of`: a pid in a file may now belong to another
+    process.
     """
     if parent_of(pid) != of:
         return False
@@ -60,13 +62,13 @@ def kill_child(pid: int, *, of: int) -> bool:
 
 
 def parent_of(pid: int) -> int | None:
-    """The parent of a living process; None when it is gone."""
+    """The parent of a living process; None if the process is gone."""
     stat = Path(f"/proc/{pid}/stat")
     if Path("/proc/self/stat").exists():
         with contextlib.suppress(OSError):
             state, parent = (
                 stat.read_text().rpartition(")")[2].split()[:2]
-            )  # the name before it may hold anything
+            )  # the name before it may contain anything
             return int(parent) if state != "Z" else None
         return None
     output = subprocess.run(

@@ -1,6 +1,6 @@
-"""HTTP as a simulation speaks it: one connection that is kept, by the standard library.
+"""The HTTP client of a simulation: one persistent connection, with the standard library.
 
-A client that costs little leaves the machine to the server it measures.
+A cheap client leaves the CPU to the server that is measured.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from urllib.parse import urlsplit
 
 
 class Unanswered(Exception):
-    """The call may or may not have reached the server: no answer came."""
+    """No answer came, so the call may or may not have reached the server."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back; `seconds` since the call was sent."""
+    """An answer; `seconds` since the call was sent."""
 
     call: str
     status: int
@@ -34,14 +34,14 @@ class Answer:
 
     @property
     def code(self) -> str:
-        """The stable code of a refusal; empty for anything else."""
+        """The stable code of a refusal; empty for other answers."""
         if self.status < 400 or "json" not in self.headers.get("Content-Type", ""):
             return ""
         return str(self.json().get("code", ""))
 
 
 class Client:
-    """Whoever asks the server at `url`, with a key or without."""
+    """A client of the server at `url`, with a key or without."""
 
     def __init__(self, url: str, patience_s: float, key: str = "") -> None:
         parts = urlsplit(url)
@@ -59,11 +59,11 @@ class Client:
         )
 
     def _ask(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
-        """The answer to one call. Raises Unanswered."""
+        """Send one call and return its answer. Raises Unanswered."""
         began = time.perf_counter()
         try:
             if self.connection.sock and select.select([self.connection.sock], [], [], 0)[0]:
-                self.connection.close()  # idle for so long that the server has ended it
+                self.connection.close()  # the server may have closed it while it was idle
             self.connection.request(method, self.root + path, body, self.headers | headers)
             response = self.connection.getresponse()
             return Answer(

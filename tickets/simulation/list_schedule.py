@@ -1,4 +1,4 @@
-"""How soon agents without any overhead could be done: the list schedule."""
+"""The time that agents without any overhead would need: the list schedule."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 
 
 def list_schedule(work: Mapping[int, float], needs: Iterable[tuple[int, int]], agents: int) -> float:
-    """Seconds in which `agents` finish tasks of `work` seconds each, every one after its needs (parent,
-    child), the longest tail first.
+    """The seconds in which `agents` finish tasks of `work` seconds each, every task after its needs (parent,
+    child), longest tail first.
 
-    Graham's list schedule with the critical path as its list. A need on a task outside of `work` is met
-    already. What waits in a cycle, and behind it, is left out.
+    Graham's list schedule with the critical path as its list. A need of a task that is not in `work` counts
+    as met. Tasks in a circle, and those that wait for them, are left out.
     """
     children: dict[int, list[int]] = defaultdict(list)
     waits = dict.fromkeys(work, 0)
@@ -42,7 +42,7 @@ def _tails(
 ) -> dict[int, float]:
     """Seconds from the start of each task to the end of its longest chain."""
     left, order = dict(waits), [task for task, count in waits.items() if not count]
-    for task in order:  # grows while it is walked
+    for task in order:  # grows during the loop
         for child in children.get(task, ()):
             left[child] -= 1
             if not left[child]:

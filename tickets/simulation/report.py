@@ -1,4 +1,4 @@
-"""The report of a run: the audit of the journal beside what the agents noticed."""
+"""The report of a run: the audit of the journal, and what the agents noticed."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tickets.simulation.audit import AuditResult
 
 @dataclass
 class AgentMessages:
-    """What the agents said: counted and compared with the journal, never believed."""
+    """The messages of the agents. They are counted and compared with the journal, never trusted."""
 
     acknowledged: set[tuple[int, int]] = field(
         default_factory=set
     )  # (task, fence) whose completion was confirmed
     claim_ms: list[float] = field(
         default_factory=list
-    )  # of each call that granted something and did not wait for it, from its last sending to its answer
+    )  # for each call that granted something without waiting: from its last sending to its answer
     counts: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
 
@@ -36,8 +36,8 @@ class AgentMessages:
 
 @dataclass(frozen=True)
 class Report:
-    """`killed` counts by role; `bound_s` is what agents without overhead would need; `ended` says why it
-    ended early.
+    """`killed` counts kills by role. `bound_s` is the time that agents without overhead would need. `ended`
+    says why the run stopped early.
     """
 
     audit: AuditResult

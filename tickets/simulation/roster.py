@@ -1,4 +1,4 @@
-"""The agents of a simulation: registered for one run, known by their tag, retired after it."""
+"""The agents of a simulation: registered for one run, marked by a tag, and retired after it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WHERE project_id = %s
 
 
 def register_agents(project: Project, count: int, *, keys_for: timedelta) -> list[tuple[Agent, str]]:
-    """`count` agents that can do whatever is open in the project, each with a key."""
+    """Register `count` agents that can do every open task of the project, each with a key."""
     retire_agents(abandoned_agents())
     run = secrets.token_hex(3)
     capabilities = [row["word"] for row in sql.rows(CAPABILITIES, [project.pk])]
@@ -47,7 +47,7 @@ def register_agents(project: Project, count: int, *, keys_for: timedelta) -> lis
 
 
 def abandoned_agents() -> list[Agent]:
-    """Agents of runs that were killed: nobody dismissed them, and their keys are past their time."""
+    """Agents of killed runs: they were not retired, and their keys have expired."""
     return list(
         Agent.objects.filter(tags__contains=[TAG])
         .exclude(state=Agent.State.RETIRED)
@@ -56,7 +56,7 @@ def abandoned_agents() -> list[Agent]:
 
 
 def retire_agents(agents: Sequence[Agent]) -> None:
-    """Their keys are revoked and they are retired; their rows stay, as the journal tells of them."""
+    """Revoke their keys and retire them. Their rows stay, because the journal refers to them."""
     for agent in agents:
         with transaction.atomic():
             Key.objects.filter(agent=agent, revoked_at=None).update(revoked_at=Now())
@@ -67,7 +67,7 @@ def retire_agents(agents: Sequence[Agent]) -> None:
 
 
 def other_claimers(project: Project) -> list[str]:
-    """Who has ever claimed in this project and is no agent of a simulation."""
+    """Everybody who has ever claimed in this project, except agents of simulations."""
     claimers = (
         Event.objects.filter(project_id=project.pk, kind="task.claimed")
         .order_by()

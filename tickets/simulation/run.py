@@ -1,4 +1,4 @@
-"""One run: agents work until nothing is open, faults are injected meanwhile, and an audit ends it."""
+"""One run: agents work until nothing is open while faults are injected; then an audit."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tickets.simulation.report import AgentMessages, Report
 
 LOOK_EVERY_S = 0.05
 COUNT_EVERY_S = 1.0
-NOTHING_MOVES_S = 60.0  # longer than any sweep's cadence: what still waits then, waits for somebody
+NOTHING_MOVES_S = 60.0  # longer than any sweep's interval: what still waits then needs somebody to act
 
 LEFT = """
 SELECT
@@ -36,7 +36,7 @@ WHERE id = ANY (%s)
 
 @dataclass
 class Run:
-    """Agents with these `options` in `project`; `advance(n)` gets how many more tasks are done."""
+    """Agents with these `options` in `project`. `advance(n)` is called with how many more tasks are done."""
 
     project: Project
     options: list[AgentOptions]
@@ -44,11 +44,11 @@ class Run:
     advance: Callable[[int], object] = lambda n: None
     messages: AgentMessages = field(default_factory=AgentMessages)
     faults: FaultInjector | None = None
-    ended: str = ""  # why it ended before everything was done
+    ended: str = ""  # why it stopped before everything was done
 
     def carry_out(self, before: Snapshot) -> Report:
-        """Work until nothing is open, or until the limit, Ctrl-C or a standstill; the report tells either
-        way.
+        """Work until nothing is open, or until the limit, Ctrl-C or a standstill. Returns the report in any
+        case.
         """
         began = time.monotonic()
         processes = AgentProcesses(self.options)
@@ -88,7 +88,7 @@ class Run:
                 if now - moved > NOTHING_MOVES_S:
                     self.ended = (
                         f"nothing moved for {NOTHING_MOVES_S:g} s, and {left['open']} tasks are open;"
-                        f" ask why: `python3 manage.py explain {left['one']}`"
+                        f" to see why, run `python3 manage.py explain {left['one']}`"
                     )
                     return
             if self.messages.failures:
@@ -103,7 +103,7 @@ class Run:
             time.sleep(LOOK_EVERY_S)
 
     def _read_messages(self, processes: AgentProcesses) -> int:
-        """Take in what was said; returns how many tasks were done."""
+        """Read new messages; returns how many tasks were done."""
         before = len(self.messages.acknowledged)
         for line in processes.news():
             self.messages.take(line)
@@ -112,7 +112,7 @@ class Run:
         return done
 
     def _wait_for_tickets(self) -> None:
-        """A ticket moves on after its last task, by a hint or a sweep: give both their time."""
+        """A ticket moves on after its last task, by a hint or a sweep: wait for both."""
         until = time.monotonic() + NOTHING_MOVES_S
         while not self.ended:
             waiting = Ticket.objects.due_to_advance().filter(project=self.project).count()
@@ -123,9 +123,7 @@ class Run:
             time.sleep(0.2)
 
     def _bound_s(self, before: Snapshot) -> float | None:
-        """Seconds agents without overhead would need; None where the work takes no time, so that the bound
-        would say nothing.
-        """
+        """The seconds that agents without overhead would need; None if the work takes no time."""
         options = self.options[0]
         durations = before.work if options.speed else {}
         work = {
@@ -138,7 +136,7 @@ class Run:
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """SIGTERM stops the run as Ctrl-C does."""
+    """Let SIGTERM stop the run as Ctrl-C does."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,4 +1,4 @@
-"""The running server of this OMOI_HOME, as `up` notes it."""
+"""The running server of this OMOI_HOME, as recorded by `up`."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from tickets.simulation.http import Client, Unanswered
 
 
 class OtherServer(OmoiError):
-    """What answers there is not the server of this database."""
+    """Another server answers there, not the one of this database."""
 
     code = "not_running"
     status = 503
-    title = "This is not the server of this database"
+    title = "This server uses another database"
 
 
 @dataclass(frozen=True)
 class Server:
-    """A server that `up` started: where it listens, its supervisor, and the process of each role."""
+    """A server started by `up`: its address, its supervisor, and the process of each role."""
 
     url: str
     pid: int
@@ -32,7 +32,7 @@ class Server:
 
 
 def find_server(home: Path) -> Server | None:
-    """The server whose `up` lives and holds this OMOI_HOME; None when there is none."""
+    """The server whose `up` runs in this OMOI_HOME; None if there is none."""
     document = running_server.find(home)
     if not document or not document.get("url"):
         return None
@@ -51,7 +51,7 @@ def answers(url: str, path: str) -> bool:
 
 
 def check_knows(url: str, key: str) -> None:
-    """Return when the server knows the key, so that it has the same database; else raise OtherServer."""
+    """Raise OtherServer unless the server knows the key, which means that it uses the same database."""
     try:
         answer = Client(url, 15, key).post("/api/v1/agents/me/heartbeat", {"claims": []})
     except Unanswered as error:
@@ -59,5 +59,5 @@ def check_knows(url: str, key: str) -> None:
     if answer.status != 200:
         raise OtherServer(
             f"the server at {url} does not know an agent registered here ({answer.status}):"
-            " it works on another database"
+            " it uses another database"
         )

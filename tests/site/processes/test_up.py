@@ -208,7 +208,7 @@ def test_told_twice_it_does_not_wait_for_work_that_does_not_end(ready_home):
 
     up.process.send_signal(signal.SIGINT)
     until(lambda: "Waiting for worker to end." in up.said)
-    assert "press Ctrl-C again to give it 2 s" in up.said
+    assert "press Ctrl-C again to shorten this to 2 s" in up.said
     began = time.monotonic()
 
     assert up.stop(signal.SIGINT) == 0

@@ -270,17 +270,17 @@ def test_a_database_that_is_gone_is_refused_and_not_made_anew_without_a_word(hom
 
     refused = Up(home, paper="refused")
     assert refused.process.wait(30) == 1
-    assert "is not there any more" in refused.said
+    assert "is missing" in refused.said
     assert "--begin-anew" in refused.said
-    assert "is not there any more" in manage(home, "doctor").stdout
-    assert "is not there any more" in manage(home, "postgres").stderr
+    assert "is missing" in manage(home, "doctor").stdout
+    assert "is missing" in manage(home, "postgres").stderr
     assert not (data_folder / "data").exists()
 
     shutil.move(away, data_folder if data_folder != home else data_folder / "data")
     assert Up(home, paper="back").ready().stop() == 0
     shutil.rmtree(data_folder / "data")
     assert Up(home, "--port=0", "--begin-anew", paper="anew").ready().stop() == 0
-    assert "is not there any more" not in manage(home, "doctor").stdout
+    assert "is missing" not in manage(home, "doctor").stdout
 
 
 def test_a_first_start_that_did_not_come_to_a_database_is_begun_again(tmp_path):

@@ -141,7 +141,7 @@ def test_what_cannot_be_seen_is_no_part_of_a_path_by_any_door(at, task, ada, cal
                 f"artifacts.0.{field}",
             ]
     new = NewArtifact("notes", BytesIO(b"x"), path="a\n")
-    with pytest.raises(Invalid, match="cannot be seen"):  # as a worker does
+    with pytest.raises(Invalid, match="is invisible"):  # as a worker does
         Artifact.objects.submit(task.ticket, new, by=ada, task=task, fence=claim.fence)
     assert not Artifact.objects.exists()
     assert Task.objects.get(pk=task.pk).state == "claimed"

@@ -86,7 +86,7 @@ def test_code_that_builds_on_what_is_not_merged_is_not_written(ground):
 
 
 def test_only_the_demos_own_tickets_can_be_worked_by_it(ground):
-    assert "backlog has no Something else" in step("requirements", title="Something else").error
+    assert "demo has no ticket Something else" in step("requirements", title="Something else").error
 
 
 def test_every_piece_is_covered_by_its_tests(tmp_path):
@@ -119,7 +119,7 @@ def test_the_play_opens_its_tickets_once():
 @pytest.mark.django_db
 def test_a_project_of_somebody_elses_is_left_alone(operator):
     Project.objects.create_project(ProjectSpec("DEMO"), by=operator)
-    with pytest.raises(workspace.Impossible, match="did not make"):
+    with pytest.raises(workspace.Impossible, match="did not create"):
         scenario.open_project("/somewhere/ledger.git")
     assert not Ticket.objects.exists()
 
@@ -172,7 +172,7 @@ def test_run_once_more_after_its_end_the_demo_says_that_it_has_ended(ground, ope
         with Ticket.objects.locked(pk=ticket.pk) as row:
             row.cancel(by=operator, reason="to have it ended in a test")
     call_command("demo")
-    assert "DEMO is there, with 13 tickets: the demo has ended." in capsys.readouterr().out
+    assert "DEMO has 13 tickets: the demo has ended." in capsys.readouterr().out
 
 
 def force(ticket: Ticket, to: str, by: object) -> None:

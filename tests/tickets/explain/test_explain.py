@@ -321,7 +321,7 @@ def test_the_command_explains_a_ticket_and_a_task(task, ticket, ada, capsys):
     call_command("explain", task.key)
     said = capsys.readouterr().out
     assert said.startswith(f"{task.key} (pending) waits for an agent.")
-    assert "ada could take it" in said
+    assert "ada could claim it" in said
     for unknown in ("OMO-99", "OMO-1.99", "OMO-1.x", "OMO-2." + str(task.pk)):
         with pytest.raises(NotFound):
             call_command("explain", unknown)

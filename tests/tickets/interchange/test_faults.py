@@ -366,7 +366,7 @@ def test_tickets_that_would_wait_for_too_many_children_are_refused(project, monk
     before = row_counts()
     with (
         CaptureQueriesContext(connection) as queries,
-        pytest.raises(TooLarge, match="wait for more than 100 others"),
+        pytest.raises(TooLarge, match="more than 100 waits"),
     ):
         import_issues(project, *family)
     assert row_counts() == before

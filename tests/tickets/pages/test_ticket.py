@@ -180,7 +180,7 @@ def test_a_closed_gate_refuses_in_words_and_keeps_what_was_typed(page, delivery)
     text = answer.content.decode()
     assert answer.status_code == 409
     assert "The gate of Implementation is closed" in text
-    assert "Hand in an artifact of type code_changes for this phase" in text
+    assert "Submit an artifact of type code_changes for this phase" in text
     assert "I am in a hurry" in text
     assert phase_of(delivery) == "IMPLEMENTATION"
 
@@ -216,7 +216,7 @@ def test_a_forced_move_says_for_each_phase_what_it_passes_over(page, delivery):
     )
 
     assert set(effects) == {phase.name for phase in delivery.plan.phases} - {delivery.phase}
-    assert effects["DESIGN"] == "No gate is passed over."
+    assert effects["DESIGN"] == "No gate is skipped."
     assert "Implementation (5 checks)." in effects["TESTING"]
     assert "Testing" not in effects["TESTING"]
     assert "Implementation (5 checks)" in effects["DEPLOYMENT"]
@@ -254,7 +254,7 @@ def test_the_timeline_tells_claims_failures_and_retries_beside_moves_page_by_pag
     older = shown(page, ticket, f"?history=all&before={before}")
 
     told = latest.partition('id="history-title"')[2]
-    assert "is tried again" in told
+    assert "was retried" in told
     assert "the disk is back" in told
     assert "failed" in told
     assert "&lt;i&gt;no disk&lt;/i&gt;" in told
@@ -262,7 +262,7 @@ def test_the_timeline_tells_claims_failures_and_retries_beside_moves_page_by_pag
     told = older.partition('id="history-title"')[2]
     assert "was claimed" in told
     assert "Opened in" in told
-    assert "is tried again" not in told
+    assert "was retried" not in told
     assert page.get(f"/tickets/{ticket.key}/?before=x").status_code == 404
 
 
@@ -290,10 +290,11 @@ def test_an_act_says_its_effect_in_numbers(page, delivery, ada, operator):
     Task.objects.add(delivery, [TaskSpec(title) for title in "abc"], by=operator)
     Task.objects.claim(by=ada, limit=1)
     asked = page.get(f"/tickets/{delivery.key}/force/").content.decode()
-    assert "Gates that are passed over: Implementation (5 checks)." in asked
-    assert "1 claim is taken back, 3 open tasks of this phase held" in asked
+    assert "Skipped gates: Implementation (5 checks)." in asked
+    assert "1 claim is revoked, 3 open tasks of this phase held" in asked
     assert (
-        "2 ready tasks not granted meanwhile" in page.get(f"/tickets/{delivery.key}/block/").content.decode()
+        "2 ready tasks cannot be claimed meanwhile"
+        in page.get(f"/tickets/{delivery.key}/block/").content.decode()
     )
 
 
@@ -383,7 +384,7 @@ def test_a_button_drawn_before_a_move_asks_for_nothing(page, project, operator, 
 
     text = late.content.decode()
     assert late.status_code == 409
-    assert "OMO-1 has moved since this button was drawn: nothing was done" in text
+    assert "OMO-1 has moved since you opened the page, so nothing was done" in text
     assert "dana was faster" in text
     assert "It stands in Doing now" in text
     assert "<form" not in text
@@ -411,7 +412,7 @@ def test_a_viewer_sees_all_and_may_do_nothing(member, delivery):
 
 def test_an_operator_may_not_force_and_the_try_is_kept(member, delivery):
     operator = member("operator")
-    assert "takes the role of an administrator" in shown(operator, delivery)
+    assert "You need the role of an administrator" in shown(operator, delivery)
     assert "gates:force" not in shown(operator, delivery)
     assert (
         act(operator, delivery, "force", to="TESTING", reason="tested by hand on the bench").status_code

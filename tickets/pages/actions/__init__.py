@@ -1,6 +1,4 @@
-"""What people may do to a ticket or a task on its page: each asks for what its verb needs, and calls the
-verb.
-"""
+"""The actions on the page of a ticket: each asks for what its verb needs, then calls the verb."""
 
 from __future__ import annotations
 

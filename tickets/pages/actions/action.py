@@ -1,4 +1,4 @@
-"""An action of a page: what a person can do to a ticket or a task, what it would do, and the doing."""
+"""The base of actions: what a person can do to a ticket or task, its effects, and doing it."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from tickets.models.ticket.transition_options import Option, options
 from tickets.pages.forms import ActionForm, ReasonForm
 
 WRITE = "tickets:write"
-# Kinds of events that tell of a ticket, and change nothing of it.
+# Kinds of events that do not change a ticket.
 UNCHANGING = ["ticket.move_refused", "ticket.move_failed", "gate.judged", "artifact.handed_in"]
 
 
 class Outdated(OmoiError):
-    """The action was offered for a state that is over."""
+    """The action was offered for an earlier state."""
 
     code = "outdated"
-    title = "This has changed since the page was drawn"
+    title = "This has changed since you opened the page"
 
 
 class Permissions:
-    """What `by` may do to a ticket or a task, read once for all actions of a page."""
+    """What `by` may do to a ticket or task, read once for all actions of a page."""
 
     def __init__(self, subject: Ticket | Task, by: Actor) -> None:
         self.subject = subject
@@ -42,7 +42,7 @@ class Permissions:
 
     @cached_property
     def options(self) -> list[Option]:
-        """Where a ticket could go, whatever its gate says."""
+        """The possible moves of the ticket, without judging its gate."""
         assert isinstance(self.subject, Ticket)
         return options(self.subject, self.by, judge=False, scopes=self.scopes)
 
@@ -50,20 +50,20 @@ class Permissions:
 class Action:
     """What `by` can do to one ticket or task.
 
-    name: in its address. label: on its button. event: the kind of the event that it leaves.
+    name: used in its address. label: the text of its button. event: the kind of event that it writes.
     """
 
     name: ClassVar[str]
     label: ClassVar[str]
     icon: ClassVar[str]
     event: ClassVar[str]
-    reason_label: ClassVar[str] = "Why"  # empty: no reason is asked for
+    reason_label: ClassVar[str] = "Why"  # empty: it has no reason
     needs_reason: ClassVar[bool] = False
-    direct: ClassVar[bool] = False  # the button does it at once, nothing is asked
+    direct: ClassVar[bool] = False  # the button does it at once, without a dialog
     dangerous: ClassVar[bool] = False
 
     def __init__(self, subject: Any, by: Any, permissions: Permissions | None = None) -> None:
-        """permissions: those of `by`, where they have been read already."""
+        """permissions: those of `by`, if they have already been read."""
         self.subject = subject
         self.by = by
         self._permissions = permissions
@@ -74,30 +74,32 @@ class Action:
 
     @property
     def available(self) -> bool:
-        """Whether it can be done to this ticket or task as it is, whoever does it."""
+        """Whether the ticket's or task's state allows it, apart from rights."""
         raise NotImplementedError
 
     @property
     def denied(self) -> str:
-        """Which role this person would have to have; empty where they have it. It is for the button alone."""
+        """Which role the person lacks; empty if nothing is lacking. It is only shown on the button; the verb
+        decides.
+        """
         if self.permitted:
             return ""
         role = "an operator" if self.scope == WRITE else "an administrator"
-        return f"To do this takes the role of {role} of the project, which you do not have here"
+        return f"You need the role of {role} in this project"
 
     @property
     def state(self) -> str:
-        """What it is bound to beside the ticket's version."""
+        """What must not have changed, beside the ticket's version."""
         return ""
 
     @property
     def effects(self) -> Sequence[str]:
-        """What it would do, in sentences with numbers."""
+        """Its effects, in sentences with numbers."""
         return ()
 
     @property
     def last_change(self) -> Event | None:
-        """Who changed the ticket or task last, and how, for whoever was too late."""
+        """The last change of the ticket or task, for a person who was too late."""
         raise NotImplementedError
 
     @property
@@ -106,7 +108,7 @@ class Action:
 
     @property
     def least_reason(self) -> int:
-        """Characters its reason must have; 0: it may be left out."""
+        """The minimum length of its reason; 0: the reason is optional."""
         return int(self.needs_reason)
 
     @property
@@ -123,7 +125,7 @@ class Action:
         return ReasonForm(data, label=self.reason_label, least=self.least_reason, **how)
 
     def perform(self, data: Mapping[str, str]) -> str:
-        """Do it with what a form brought, if it is still what was offered; the answer is a sentence."""
+        """Do it with the data of a form, if it is still what was offered. Returns a sentence."""
         form = self.form(data)
         with self.recorded(form):
             values = form.check()
@@ -131,11 +133,11 @@ class Action:
         return self.do(values)
 
     def do(self, values: dict[str, Any]) -> str:
-        """Call the verb; the answer says in a sentence what was done."""
+        """Call the verb. Returns a sentence that says what was done."""
         raise NotImplementedError
 
     def recorded(self, form: ActionForm) -> AbstractContextManager[None]:
-        """A refusal inside leaves a trace where it is one of a move."""
+        """A context that records refused moves."""
         return nullcontext()
 
     def expect_as_offered(self, values: dict[str, Any]) -> None:
@@ -157,7 +159,7 @@ class TicketAction(Action):
     @property
     def last_change(self) -> Event | None:
         events = Event.objects.filter(topic=self.ticket.topic).order_by("-xid", "-id")
-        if not self.event.startswith("ticket."):  # it changes the ticket in nothing: who did it last
+        if not self.event.startswith("ticket."):  # it does not change the ticket itself
             return events.filter(kind=self.event).first()
         return events.filter(subject=self.ticket.topic).exclude(kind__in=UNCHANGING).first()
 
@@ -167,7 +169,7 @@ class TicketAction(Action):
         if not self.available:
             stands = "paused" if self.ticket.paused else f"in {humanize.phase(self.ticket.phase)}"
             raise TransitionNotAllowed(
-                f"{self.ticket.key} is {stands}: to {self.label.lower()} is not possible there"
+                f"{self.ticket.key} is {stands}; {self.label.lower()} is not possible there"
             )
 
 
@@ -195,16 +197,16 @@ class TaskAction(Action):
 
 def expect_state(state: str, values: dict[str, Any]) -> None:
     if values["state"] and values["state"] != state:
-        raise Outdated("this has changed since the button was drawn: nothing was done")
+        raise Outdated("this has changed since you opened the page, so nothing was done")
 
 
 def expect_unmoved(ticket: Ticket, moves: str) -> None:
-    """Refuse to ask for an action whose button was drawn before the ticket moved: it said something else.
+    """Refuse an action whose button was shown before the ticket moved, because it offered something else.
 
-    moves: how often the ticket had moved then; empty: whatever.
+    moves: the ticket's number of moves then; empty: not checked.
     """
     if moves and moves != str(ticket.moves):
-        raise Outdated(f"{ticket.key} has moved since this button was drawn: nothing was done")
+        raise Outdated(f"{ticket.key} has moved since you opened the page, so nothing was done")
 
 
 def counted(number: int, noun: str) -> str:

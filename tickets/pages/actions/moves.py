@@ -1,6 +1,6 @@
-"""Moves of a ticket: on, back, blocked, given up, forced.
+"""Moves of a ticket: advance, send back, block, cancel, force and so on.
 
-The model says where each can lead and what it takes.
+The model says where each can lead and what it needs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tickets.workflows.document import BLOCKED, CANCELLED
 
 
 class Move(TicketAction):
-    """verb: the model's name of it. to: where it always leads; empty: to a phase that is chosen."""
+    """verb: its name in the model. to: its fixed destination; empty: the person chooses a phase."""
 
     verb: ClassVar[str]
     to: ClassVar[str] = ""
@@ -57,7 +57,7 @@ class Move(TicketAction):
 
     @property
     def effects_by_destination(self) -> list[tuple[str, Sequence[str]]]:
-        """What more it would do, for each phase it can lead to."""
+        """Its further effects, for each possible destination."""
         return []
 
     def form(self, data: Mapping[str, Any] | None = None, **how: Any) -> ActionForm:
@@ -67,8 +67,8 @@ class Move(TicketAction):
         return MoveForm(data, destinations=self.destinations if data is None else (), **how)
 
     def asked_length(self, data: Mapping[str, Any] | None) -> int:
-        """What the page asks of a reason; what was sent is for the verb to judge, the right before the
-        reason.
+        """The minimum length of the reason on the page. For data that was sent it is 0: the verb checks the
+        right first, then the reason.
         """
         return self.least_reason if data is None else 0
 
@@ -77,16 +77,16 @@ class Move(TicketAction):
         return Ticket.objects.record_refusals(self.ticket.pk, to, by=self.by)
 
     def expect_as_offered(self, values: dict[str, Any]) -> None:
-        """A move is known by where it leads alone: it must not become another one meanwhile."""
+        """A move is identified by its destination, so check that it is still the same move."""
         super().expect_as_offered(values)
         if not self.to and values["to"] not in self.destinations:
             raise TransitionNotAllowed(
-                f"{self.ticket.key} cannot go to {humanize.phase(values['to'])} by this; "
+                f"{self.ticket.key} cannot go to {humanize.phase(values['to'])} this way; "
                 f"it may go to {humanize.phases(self.destinations) or 'no phase'}"
             )
 
     def do(self, values: dict[str, Any]) -> str:
-        return f"{self.ticket.key} is in {humanize.phase(self.move(values))} now"
+        return f"{self.ticket.key} is now in {humanize.phase(self.move(values))}"
 
     def move(self, values: dict[str, Any], **how: Any) -> str:
         to: str = self.to or values["to"]
@@ -150,7 +150,7 @@ class Force(Move):
 
     @property
     def effects(self) -> Sequence[str]:
-        marked = "The move stays marked as forced in the history, with your name and reason."
+        marked = "The history will show the move as forced, with your name and reason."
         return [effect_of_leaving(self.ticket), marked]
 
     @property
@@ -159,20 +159,20 @@ class Force(Move):
         return [(to, self.effects_of(left, to)) for to in self.destinations]
 
     def effects_of(self, left: Any, to: str) -> Sequence[str]:
-        """Which gates it passes over on the way from the phase `left`, and what becomes of it there."""
+        """Which gates it skips after the phase `left`, and what happens in `to`."""
         plan, entered = self.ticket.plan, self.ticket.plan[to]
         gates = " and ".join(
             f"{humanize.phase(phase.name)} ({counted(len(phase.gate), 'check')})"
             for phase in plan.phases
             if phase.gate and left.position <= phase.position < entered.position
         )
-        effects = [f"Gates that are passed over: {gates}." if gates else "No gate is passed over."]
+        effects = [f"Skipped gates: {gates}." if gates else "No gate is skipped."]
         if entered.terminal:
-            effects.append("The ticket has ended then: no work can be added to it any more.")
+            effects.append("The ticket then ends: no more work can be added to it.")
         return effects
 
     def do(self, values: dict[str, Any]) -> str:
-        return f"{self.ticket.key} is in {humanize.phase(self.move(values, force=True))} now, forced"
+        return f"{self.ticket.key} was forced to {humanize.phase(self.move(values, force=True))}"
 
 
 class Block(Move):
@@ -208,9 +208,7 @@ class Cancel(Move):
         counts = self.ticket.tasks.open().aggregate(
             open=Count("pk"), claimed=Count("pk", filter=Q(state="claimed"))
         )
-        return [
-            f"{counted(counts['open'], 'open task')} cancelled, {counts['claimed']} of them being worked on."
-        ]
+        return [f"{counted(counts['open'], 'open task')} cancelled, {counts['claimed']} of them in work."]
 
     def do(self, values: dict[str, Any]) -> str:
         self.move(values)
@@ -229,12 +227,12 @@ def count_tasks(ticket: Ticket, *states: str) -> list[int]:
 def effect_of_leaving(ticket: Ticket) -> str:
     pending, claimed = count_tasks(ticket, "pending", "claimed")
     return (
-        f"{counted(claimed, 'claim')} {'is' if claimed == 1 else 'are'} taken back, "
-        f"{counted(pending + claimed, 'open task')} of this phase held until it returns."
+        f"{counted(claimed, 'claim')} {'is' if claimed == 1 else 'are'} revoked, "
+        f"{counted(pending + claimed, 'open task')} of this phase held until the ticket returns."
     )
 
 
 def effect_of_stopping(ticket: Ticket) -> str:
     ready, claimed = count_tasks(ticket, "ready", "claimed")
     tasks, claims = counted(ready, "ready task"), counted(claimed, "running claim")
-    return f"{tasks} not granted meanwhile; {claims} may go on."
+    return f"{tasks} cannot be claimed meanwhile; {claims} may go on."

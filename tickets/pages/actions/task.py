@@ -1,4 +1,4 @@
-"""What can be done to one task of a ticket."""
+"""Actions on one task of a ticket."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tickets.pages.actions.action import TaskAction, expect_state
 
 
 class Intervention(TaskAction):
-    """One of the verbs a person may use on tasks, for one of them."""
+    """A verb of tasks, for one task."""
 
     done: ClassVar[str]
 
     @sql.atomic
     def do(self, values: dict[str, Any]) -> str:
-        with Ticket.objects.lock(pk=self.task.ticket_id):  # a ticket comes before its tasks
+        with Ticket.objects.lock(pk=self.task.ticket_id):  # lock the ticket before its tasks
             task = Task.objects.select_for_update(no_key=True).get(pk=self.task.pk)
             expect_state(str(task.events), values)
             Task.objects.act(task.pk, self.name, by=self.by, reason=values["reason"])
@@ -53,7 +53,7 @@ class Bump(Intervention):
 
     @property
     def effects(self) -> Sequence[str]:
-        return ["It goes before all other work, for good."]
+        return ["It goes before all other work, permanently."]
 
 
 class Cancel(Intervention):
@@ -73,4 +73,4 @@ class Cancel(Intervention):
         waiting = self.task.needed_by.filter(child__state="pending").count()
         holder = f"{self.task.holder.name} loses its claim. " if self.task.holder else ""
         plural = "" if waiting == 1 else "s"
-        return [f"{holder}{waiting} task{plural} that wait for it are decided by their needs."]
+        return [f"{holder}{waiting} task{plural} that wait for it: their needs decide what happens."]

@@ -1,4 +1,4 @@
-"""What else can be done to a ticket: pause and resume it, judge its gate, retry its tasks, follow it up."""
+"""Actions on a ticket that are not moves: pause, resume, priority, judge, retry, follow-up."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class ChangePriority(TicketAction):
     @property
     def effects(self) -> Sequence[str]:
         same = self.ticket.tasks.open().filter(priority=self.ticket.priority).count()
-        return [f"{counted(same, 'open task')} of the same priority change with it."]
+        return [f"{counted(same, 'open task')} of the same priority change too."]
 
     def form(self, data: Mapping[str, Any] | None = None, **how: Any) -> ActionForm:
         return PriorityForm(data, **how)
@@ -79,7 +79,7 @@ class ChangePriority(TicketAction):
             version=values["version"],
             priority=Priority[values["priority"].upper()],
         )
-        return f"{self.ticket.key} has priority {values['priority']} now"
+        return f"{self.ticket.key} now has priority {values['priority']}"
 
 
 class Judge(TicketAction):
@@ -121,7 +121,7 @@ class RetryFailed(TicketAction):
 
     @property
     def state(self) -> str:
-        """Which tasks have failed, and in which try."""
+        """The failed tasks, with the number of their last attempt."""
         failed = self.ticket.tasks.filter(state="failed").aggregate(
             number=Count("pk"), events=Sum("events", default=0)
         )
@@ -141,7 +141,7 @@ class RetryFailed(TicketAction):
         if not retried:
             raise NotReady(
                 f"no task of {self.ticket.key} has failed",
-                next_action="Somebody else may have retried them. Look at the tasks.",
+                next_action="Somebody else may have retried them. Look at the list of tasks.",
             )
         return f"{counted(len(retried), 'task')} back in the queue"
 
@@ -151,7 +151,7 @@ class FollowUp(TicketAction):
     label = "Open a follow-up"
     icon = "corner-down-right"
     event = "ticket.opened"
-    reason_label = "What is to be done"
+    reason_label = "What to do"
     needs_reason = True
 
     @property
@@ -162,4 +162,4 @@ class FollowUp(TicketAction):
     def do(self, values: dict[str, Any]) -> str:
         spec = TicketSpec(values["reason"], follow_up=self.ticket)
         opened = Ticket.objects.open(self.ticket.project, spec, by=self.by)
-        return f"{opened.key} follows {self.ticket.key} up"
+        return f"{opened.key} was opened as a follow-up of {self.ticket.key}"
