@@ -270,17 +270,17 @@ def test_a_database_that_is_gone_is_refused_and_not_made_anew_without_a_word(hom
 
     refused = Up(home, paper="refused")
     assert refused.process.wait(30) == 1
-    assert "is missing" in refused.said
+    assert "that folder is missing" in refused.said
     assert "--begin-anew" in refused.said
-    assert "is missing" in manage(home, "doctor").stdout
-    assert "is missing" in manage(home, "postgres").stderr
+    assert "that folder is missing" in manage(home, "doctor").stdout
+    assert "that folder is missing" in manage(home, "postgres").stderr
     assert not (data_folder / "data").exists()
 
     shutil.move(away, data_folder if data_folder != home else data_folder / "data")
     assert Up(home, paper="back").ready().stop() == 0
     shutil.rmtree(data_folder / "data")
     assert Up(home, "--port=0", "--begin-anew", paper="anew").ready().stop() == 0
-    assert "is missing" not in manage(home, "doctor").stdout
+    assert "that folder is missing" not in manage(home, "doctor").stdout
 
 
 def test_a_first_start_that_did_not_come_to_a_database_is_begun_again(tmp_path):
@@ -296,7 +296,7 @@ def test_a_home_without_a_note_whose_database_is_gone_begins_anew(tmp_path, note
         (home / name).write_text("old")
     if note is not None:
         (home / "place").write_text(note)
-    with pytest.raises(paths.DataGone, match="is missing"):
+    with pytest.raises(paths.DataGone, match="that folder is missing"):
         paths.expect_data(home)
 
     assert paths.resolve_displaced(home, "moved") == ""
