@@ -172,7 +172,7 @@ def test_a_ticket_is_advanced_by_its_button(page, delivery, ada, operator):
 
     assert (answer.status_code, answer["Location"]) == (302, f"/tickets/{delivery.key}/")
     assert phase_of(delivery) == "TESTING"
-    assert f"{delivery.key} is in Testing now" in shown(page, delivery)
+    assert f"{delivery.key} is now in Testing" in shown(page, delivery)
 
 
 def test_a_closed_gate_refuses_in_words_and_keeps_what_was_typed(page, delivery):
