@@ -1,4 +1,4 @@
-"""The fixed cast every test may call on.
+"""The fixtures that every test can use.
 
 `ada` and `bob` are agents of project OMO, `ticket` stands in DOING of `simple`, `task` is ready. A test
 states only what differs.
@@ -22,11 +22,11 @@ from tickets.models import TicketSpec
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: pytest.FixtureRequest) -> Iterator[None]:
-    """What migrations put in stays for every test, whichever ran before it in this process.
+    """Rows that migrations insert exist in every test, whichever ran before it in this process.
 
-    Django's flush after a committing test empties every table and makes permissions again, which costs more
-    than most tests do: ours leaves them alone, and puts the shipped workflows back. History and journal
-    refuse TRUNCATE: only that trigger is off, only here.
+    Django's flush after a committing test empties every table and creates the permissions again, which takes
+    longer than most tests. Ours keeps permissions and restores the shipped workflows. History and journal
+    refuse TRUNCATE; only this trigger is disabled, and only here.
     """
     from django.db import connection
     from django.test import TransactionTestCase

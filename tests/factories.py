@@ -1,5 +1,4 @@
-"""What tests make and do, in a word: plain functions over the real verbs. Time moves by changing rows, never
-by sleeping.
+"""Factories: plain functions that call the real verbs. Time moves by changing rows, never by sleeping.
 
 The fixed cast (`operator`, `project`, `ada`, `bob`, `ticket`, `task`) is in `conftest.py`; files a tool would
 write are in `support/reports.py`, backlogs of other systems in `support/backlog_files.py`.
@@ -48,7 +47,7 @@ def fail(claim: Claim, *, by: Any, error: str = "broken", kind: str = "transient
 
 
 def lapse(claim: Claim) -> None:
-    """The lease of this claim is over, and the sweep has seen it."""
+    """End the lease of this claim, and let the sweep see it."""
     sql.rows(
         "UPDATE tickets_task SET lease_expires_at = clock_timestamp() - interval '1 s' WHERE id = %s",
         [claim.task],
@@ -61,7 +60,7 @@ def holder_of(task: Any) -> Any:
 
 
 def allow_workflow(project: Project, workflow: str | Workflow) -> Workflow:
-    """Let tickets of the project follow this workflow too."""
+    """Allow this workflow for tickets of the project."""
     found = Workflow.objects.latest_of(workflow) if isinstance(workflow, str) else workflow
     project.workflows = [*project.workflows, found.name]
     Project.objects.filter(pk=project.pk).update(workflows=project.workflows)
@@ -73,7 +72,7 @@ def submit(ticket: Ticket, kind: str, content: bytes, *, by: Any, **more: Any) -
 
 
 def work_off(ticket: Ticket, *, by: Any, agent: Agent, titles: tuple[str, ...] = ("do it",)) -> None:
-    """Tasks in the phase the ticket stands in, claimed and completed."""
+    """Claim and complete tasks in the ticket's phase."""
     ticket.refresh_from_db()
     Task.objects.add(ticket, [TaskSpec(title) for title in titles], by=by)
     for claim in Task.objects.claim(by=agent, limit=len(titles)):
@@ -81,7 +80,7 @@ def work_off(ticket: Ticket, *, by: Any, agent: Agent, titles: tuple[str, ...] =
 
 
 def install_profile(name: str, **document: Any) -> str:
-    """A profile of this test's own, by default a command whose one slot is a shell's text."""
+    """Install a profile for this test, by default a command whose only slot is a shell's text."""
     folder = Path(settings.OMOI_HOME) / "profiles"
     folder.mkdir(exist_ok=True)
     (folder / f"{name}.yaml").write_text(yaml.safe_dump({"kind": "command", **document}))

@@ -1,4 +1,4 @@
-"""What a test over HTTP says in a word: open a ticket with tasks, claim, complete."""
+"""Fixtures for tests over HTTP: open a ticket with tasks, claim, complete."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def agent(ada):
 
 @pytest.fixture
 def opened(project, calls):
-    """Open a ticket with tasks (title, or fields); gives the ticket and its tasks by title."""
+    """Open a ticket with tasks (title, or fields). Returns the ticket and its tasks by title."""
 
     def opened(*tasks, **more):
         specs = [{"title": task} if isinstance(task, str) else task for task in tasks]

@@ -101,7 +101,9 @@ def test_board_and_sign_in_are_for_everybody(window, backlog):
 @pytest.mark.full
 @pytest.mark.alone
 def test_a_finished_task_shows_on_an_open_board_within_300_ms(window, project, ada, operator):
-    """Half of the tries or more; other work of the machine may spoil a round, so the best of three counts."""
+    """At least half of the tries must. Other work on the machine may disturb a round, so the best of three
+    counts.
+    """
     for prefix in ("a", "b", "c"):
         took = times_to_show(window, project, ada, operator, prefix)
         print(f"finished to visible: median {statistics.median(took):.0f} ms, worst {max(took):.0f} ms")

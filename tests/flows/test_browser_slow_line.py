@@ -1,5 +1,5 @@
-"""Pages behind a slow line that loses answers: one request at a time, no wrong act, and what a person typed
-stays.
+"""Pages on a slow connection that loses answers: one request at a time, no wrong act, and typed text is
+kept.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ def delivery(project, operator, ada):
 
 
 def large(project, operator, count=160):
-    """A ticket with more tasks than are drawn unasked, in a fan."""
+    """A ticket with more tasks than the graph shows at first, all needing the same one."""
     ticket = Ticket.objects.open(
         project, TicketSpec("Mosaic", tasks=[TaskSpec(f"Tile {n}") for n in range(count)]), by=operator
     )

@@ -1,4 +1,4 @@
-"""A deadlock is tried again and not shown, whichever door an act came by."""
+"""After a deadlock an act is repeated and no error is shown, for API, page, admin and command alike."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(scope="module", autouse=True)
 def patience(django_db_setup) -> None:
-    """We may wait for longer than PostgreSQL lets others wait in a deadlock: a right of its superuser."""
+    """Let our own connection wait longer before a deadlock is detected, which only a superuser may set."""
     with embedded.Server(HOME).connect("postgres", superuser=True) as link:
         link.execute("GRANT SET ON PARAMETER deadlock_timeout TO omoi")
 

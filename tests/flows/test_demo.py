@@ -1,4 +1,4 @@
-"""`manage.py up --demo`, as a newcomer types it: tickets walk from BACKLOG to DONE by themselves."""
+"""`manage.py up --demo`, as a new user runs it: tickets go from BACKLOG to DONE by themselves."""
 
 from __future__ import annotations
 

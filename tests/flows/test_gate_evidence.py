@@ -1,4 +1,4 @@
-"""Gates over HTTP: a gate believes the files that were submitted, not what a task's result says of them."""
+"""Gates over HTTP: a gate reads the submitted files; it does not trust a task's result."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def delivery(project, calls, agent):
 
 
 def test_with_its_task_completed_and_a_valid_document_the_gate_is_ready(delivery):
-    """`ready` says that it would open, not only that artifacts and tasks are there."""
+    """`ready` means that the gate would open, not only that artifacts and tasks exist."""
     assert delivery.gate()["status"] == "blocked"
     delivery.submit("requirements_document", reports.requirements())
     assert delivery.gate()["status"] == "waiting_tasks"
@@ -61,7 +61,7 @@ def test_artifacts_come_with_the_completion_and_keep_type_and_path(delivery):
 
 
 def test_a_result_that_only_names_artifacts_hands_nothing_in(delivery):
-    """A result is what the agent says of its work."""
+    """A result is only the agent's own report, so it creates no artifact."""
     delivery.work_off(
         result={"artifacts": [{"type": "requirements_document", "path": "x", "content": {"length": 700}}]}
     )
@@ -89,7 +89,7 @@ def test_a_document_of_100_characters_fails_and_a_reason_names_the_length(delive
 
 
 def test_when_the_gate_passes_the_ticket_may_go_on_without_reasons(delivery):
-    """Both are asked: the gate, and whether the workflow knows the move."""
+    """Both are checked: the gate, and whether the workflow allows the move."""
     delivery.satisfy()
     way = next(
         way for way in delivery.person.get(f"{delivery.at}/transitions").json() if way["to"] == "DESIGN"
@@ -141,7 +141,7 @@ def test_when_the_gate_fails_it_may_not_and_is_told_why(delivery):
     ],
 )
 def test_coverage_is_counted_in_the_report_line_by_line(project, calls, agent, content, code):
-    """Neither a number beside the report nor its totals are believed."""
+    """A number beside the report, or its totals, do not count."""
     delivery = Delivery(calls, agent)
     delivery.bring_to("IMPLEMENTATION")
     delivery.work_off()
@@ -160,7 +160,7 @@ def test_coverage_is_counted_in_the_report_line_by_line(project, calls, agent, c
     ],
 )
 def test_whether_a_change_has_tests_is_seen_in_its_files(project, calls, agent, content, passes):
-    """A field that says so is not believed."""
+    """A field that claims it does not count."""
     delivery = Delivery(calls, agent)
     delivery.bring_to("IMPLEMENTATION")
     delivery.work_off()
@@ -179,7 +179,7 @@ def test_whether_a_change_has_tests_is_seen_in_its_files(project, calls, agent, 
     ],
 )
 def test_whether_tests_passed_is_counted_case_by_case(project, calls, agent, content, code):
-    """The suite's totals are not believed. Of `test_evidence` only the presence is asked for."""
+    """The suite's totals do not count. For `test_evidence`, an artifact must exist."""
     delivery = Delivery(calls, agent)
     delivery.bring_to("TESTING")
     delivery.work_off()

@@ -20,7 +20,7 @@ def chain(*titles):
 
 
 def test_needs_are_stored_and_read_back(opened):
-    """As edges: the task, the outcome awaited, and what becomes of a failure."""
+    """As edges: the task, the awaited outcome, and the policy for a failure."""
     _, tasks = opened(*chain("first", "second"))
     assert tasks["first"]["needs"] == []
     [need] = tasks["second"]["needs"]
@@ -56,7 +56,7 @@ def test_with_two_needs_both_must_be_completed(opened, claim, complete):
 
 
 def test_all_tasks_a_task_holds_up_are_listed(opened, calls):
-    """Each task names what it needs, so whoever waits for a task is found in the ticket's list."""
+    """Each task lists its needs, so the ticket's list shows who waits for a task."""
     ticket, tasks = opened(
         {"ref": "a", "title": "a"}, {"title": "b", "needs": ["a"]}, {"title": "c", "needs": ["a"]}, "d"
     )
@@ -67,7 +67,7 @@ def test_all_tasks_a_task_holds_up_are_listed(opened, calls):
 
 
 def test_a_cycle_of_three_is_refused_and_named(opened, calls):
-    """Its tasks are named, and the edges stay as they were."""
+    """The error lists its tasks, and no edge is changed."""
     ticket, tasks = opened(*chain("t1", "t2", "t3"))
     refused = calls.post(
         f"/tickets/{ticket['key']}/edges", {"task": tasks["t1"]["id"], "needs": tasks["t3"]["id"]}
@@ -94,7 +94,7 @@ def test_one_ready_task_is_a_batch_of_one(opened, claim):
 
 
 def test_of_five_ready_tasks_a_limit_of_three_gives_three(opened, claim, calls):
-    """Looking and claiming are one act, so that no two agents get the same."""
+    """Finding and claiming is one act, so two agents never get the same task."""
     opened(*"abcde")
     assert titles(claim(3)) == ["a", "b", "c"]
     assert {task["title"] for task in calls.get("/tasks", state="pending").json()["results"]} == {"d", "e"}

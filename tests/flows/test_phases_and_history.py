@@ -31,7 +31,7 @@ def test_the_workflow_names_seven_phases_beside_blocked_and_cancelled(calls, del
 
 
 def test_a_ticket_goes_through_all_phases_in_order(delivery):
-    """Each gate on the way is given the evidence it asks for."""
+    """Each gate gets the evidence that it needs."""
     delivery.bring_to("DONE")
     history = delivery.person.get(f"{delivery.at}/history").json()
     assert [row["to_phase"] for row in history] == SEQUENCE
@@ -49,7 +49,7 @@ def test_a_ticket_goes_through_all_phases_in_order(delivery):
     ],
 )
 def test_moves_that_are_allowed(delivery, here, to):
-    """Out of a phase with a gate a move needs what the gate asks for, and a move back a reason."""
+    """A move through a gate needs its evidence, and a move back needs a reason."""
     delivery.bring_to(here)
     delivery.satisfy()
     assert ways(delivery)[to] is True
@@ -57,7 +57,7 @@ def test_moves_that_are_allowed(delivery, here, to):
 
 
 def test_a_blocked_ticket_goes_back_to_requirements(delivery):
-    """BLOCKED returns only to the phase it was entered from or an earlier one: to a later one would lead past
+    """BLOCKED leads back only to the phase it was entered from or an earlier one; a later one would bypass
     gates.
     """
     delivery.bring_to("DESIGN")
@@ -87,7 +87,9 @@ def test_moves_that_are_not_allowed(delivery, here, to):
 
 
 def test_a_history_row_keeps_from_to_reason_actor_and_artifacts(delivery):
-    """The ground too, the verdict that opened the gate, and the hash of each artifact as it was then."""
+    """It also has the ground, the verdict that opened the gate, and the hash of each artifact at that
+    time.
+    """
     delivery.bring_to("REQUIREMENTS")
     delivery.satisfy()
     [artifact] = delivery.person.get(f"{delivery.at}/artifacts").json()["results"]
@@ -104,7 +106,7 @@ def test_a_history_row_keeps_from_to_reason_actor_and_artifacts(delivery):
 
 
 def test_a_ticket_lists_its_history(delivery):
-    """Its birth is the first row; only moves out of a gated phase carry a verdict."""
+    """The first row is its creation; only moves through a gate have a verdict."""
     delivery.bring_to("DESIGN")
     rows = delivery.person.get(f"{delivery.at}/history").json()
     assert [(row["from_phase"], row["to_phase"], row["ground"]) for row in rows] == [

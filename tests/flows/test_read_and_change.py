@@ -1,4 +1,4 @@
-"""What is stored, and how it is read and changed over HTTP."""
+"""Reading and changing stored things over HTTP."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_the_schema_has_tickets_tasks_agents_events():
 
 
 def test_a_ticket_is_created_read_changed_and_archived(opened, calls):
-    """Nothing deletes a ticket: archived, it leaves the lists and can still be read."""
+    """A ticket is never deleted: an archived one is not listed, but can still be read."""
     ticket, _ = opened(description="All of it", priority="HIGH", labels=["payments"])
     read = calls.get(f"/tickets/{ticket['key']}").json()
     assert (read["title"], read["description"], read["priority"], read["labels"]) == (
@@ -62,7 +62,9 @@ def test_a_task_is_created_read_and_changed(opened, calls):
 
 
 def test_an_agent_is_created_read_and_changed_with_its_heartbeat(project, calls):
-    """The registration answers with the agent's key, shown once; the heartbeat is the agent's own call."""
+    """The registration returns the agent's key, shown only once. The heartbeat is sent by the agent
+    itself.
+    """
     made = calls.post(
         "/agents", {"name": "eve", "capabilities": ["python"], "capacity": 3, "projects": ["OMO"]}
     ).json()
@@ -79,7 +81,7 @@ def test_an_agent_is_created_read_and_changed_with_its_heartbeat(project, calls)
 
 @pytest.mark.django_db(transaction=True)
 def test_an_event_is_stored_with_its_payload_and_read_back_equal(opened, claim, agent, calls):
-    """No call writes an event: it is the record of an act, here of progress with a nested payload."""
+    """No route writes an event directly: it records an act, here progress with a nested payload."""
     opened("Write it")
     [held] = claim()
     told = {

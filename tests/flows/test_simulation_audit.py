@@ -1,4 +1,4 @@
-"""The audit of a simulation: it sees what went wrong, and nothing where nothing did."""
+"""The audit of a simulation finds every fault, and none if there is none."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def pair(ticket, operator):
 
 
 def work(agent):
-    """Claim and complete whatever is there; returns what was confirmed."""
+    """Claim and complete everything; returns what was confirmed."""
     confirmed = set()
     while claims := Task.objects.claim(by=agent):
         complete(claims[0], by=agent)

@@ -41,7 +41,7 @@ def webs():
 
 
 class Watcher(threading.Thread):
-    """Looks all the time whether somebody holds more than they may."""
+    """Checks all the time whether an agent holds more than its capacity."""
 
     def __init__(self):
         super().__init__(daemon=True)
@@ -71,7 +71,7 @@ class Watcher(threading.Thread):
 
 
 def storm(webs, keys, seconds):
-    """Run the claimers, their keys dealt out to processes; the grants (task, fence) of all."""
+    """Run the claimers in several processes. Returns all grants (task, fence)."""
     hands = [keys[place::PROCESSES] for place in range(PROCESSES)]
     words = [sys.executable, "-m", "tests.support.claim_load"]
     crowd = [
@@ -127,9 +127,7 @@ def test_every_task_is_granted_once_and_nobody_holds_more_than_they_may(
 
 
 def test_a_claim_whose_holder_is_silent_can_be_claimed_within_its_lease_and_six_seconds(task, ada, bob, webs):
-    """In real time, by somebody who only asks: an agent that polls finds it by itself, without any clock
-    running.
-    """
+    """In real time and without a clock: an agent that polls finds the task."""
     import time
 
     import httpx
@@ -150,7 +148,7 @@ def test_a_claim_whose_holder_is_silent_can_be_claimed_within_its_lease_and_six_
 
 
 def test_threads_that_settle_neighbours_with_a_shared_child_free_it_once(ticket, project, operator):
-    """Twelve parents end at once: the child is ready when the last has, and told so once."""
+    """Twelve parents end at the same time: the child becomes ready with the last one, with one event."""
     from tests.factories import complete
     from tickets.models.task.task_spec import NeedSpec
 

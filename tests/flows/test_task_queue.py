@@ -1,5 +1,5 @@
-"""The queue of tasks over HTTP: what is granted, in which order, and what a claim, a completion and a failure
-leave behind.
+"""The queue of tasks over HTTP: which tasks are granted in which order, and the effects of a claim, a
+completion and a failure.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def test_an_empty_queue_grants_nothing(project, agent):
 
 
 def test_high_before_medium_before_low(opened, claim):
-    """Of tasks that came together: what has waited long is not passed by for ever."""
+    """This is the order of tasks added at the same time; one that waited long does not wait for ever."""
     opened(*[{"title": priority, "priority": priority} for priority in ("low", "high", "medium")])
     assert titles(claim()) == ["high"]
     assert titles(claim()) == ["medium"]
@@ -77,7 +77,7 @@ def test_the_time_of_the_claim_is_the_start(opened, claim, calls):
 
 
 def test_a_completion_stores_the_result_and_the_time(opened, claim, complete, calls):
-    """The result is whatever the agent puts into it."""
+    """The result is any JSON of the agent."""
     opened("Write it")
     [held] = claim()
     complete(held, {"files": ["a.py"], "conversation": "c-1"})

@@ -1,8 +1,7 @@
-"""Every way past a gate anybody has thought of, and that none of them leads anywhere.
+"""Many ways to bypass a gate, none of which succeeds.
 
-A way is tried on a ticket whose gate has nothing, or all but the one thing the way fakes. Whatever door it
-comes by: the ticket never stands behind the gate, and where a door was used, the journal tells that somebody
-tried.
+A way is tried on a ticket without evidence, or with all evidence except the faked one. The ticket must never
+get past the gate, and a try through API, page, admin or command must be in the journal.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ REFUSED = {"ticket.move_refused", "ticket.birth_refused"}
 
 @dataclass
 class Scene:
-    """A ticket in a gated phase, and who may try."""
+    """A ticket in a gated phase, and the actors who try."""
 
     delivery: Delivery
     calls: Api
@@ -55,7 +54,7 @@ class Scene:
         return self.delivery.go(to, **more)
 
     def writer(self) -> Api:
-        """The operator with a key that writes tickets and forces nothing."""
+        """The operator with a key that may write tickets but not force moves."""
         return api_of(self.operator, "tickets:write", "work")
 
     def put(self, phase: str = "DESIGN") -> None:
@@ -81,7 +80,7 @@ WAYS: dict[str, Way] = {}
 
 
 def way(phase: str = "REQUIREMENTS", *, lacks: str | None = None, door: bool = True) -> Callable:
-    """`act` answers what the last door said, or raises.
+    """`act` returns the last answer, or raises.
 
     `lacks`: all other evidence is there, and the work is done.
     """
@@ -149,7 +148,7 @@ def through_blocked_and_cancelled(scene):
 
 @way()
 def with_nothing_but_a_copy_of_the_ticket_from_before(scene):
-    """An old version number passes no newer state by."""
+    """An old version number must not overwrite a newer state."""
     return scene.calls.post(f"{scene.delivery.at}/transitions", {"to": "DESIGN"}, If_Match='"1"')
 
 
@@ -285,7 +284,7 @@ def a_verdict_from_before_an_artifact_changed(scene):
 
 @way(lacks="requirements_document")
 def a_verdict_from_before_another_artifact_of_the_type_was_the_newest(scene):
-    """Of two of a type the last one is read; the poor one is submitted again, as it was at first."""
+    """Of two artifacts of a type the last one counts; here the bad one is submitted again unchanged."""
     scene.delivery.submit("requirements_document", b"poor", name="a")
     scene.delivery.submit("requirements_document", reports.requirements(), name="b")
     verdict = Ticket.objects.judge(key=scene.delivery.key, by=scene.operator)
@@ -741,7 +740,7 @@ def the_journal_emptied(scene):
 
 @way(lacks="requirements_document")
 def by_itself_when_its_work_is_done(scene):
-    """A phase that ends by itself asks its gate as well."""
+    """An automatic move is also checked by the gate."""
     assert Ticket.objects.advance_due() == 0
     return scene.go()
 
@@ -787,7 +786,7 @@ def test_no_way_leads_past_the_gate(scene, name):
 
 
 def test_evidence_that_changes_while_the_ticket_moves_is_seen(scene, operator):
-    """The move waits for whoever hands in, and then its verdict is over what is gone."""
+    """The move waits for the submission; then its verdict is for outdated evidence."""
     scene.delivery.bring_to("REQUIREMENTS")
     scene.delivery.satisfy()
     ticket = scene.ticket

@@ -1,4 +1,4 @@
-"""`manage.py bench`: measures on a database of its own, which is gone afterwards."""
+"""`manage.py bench` measures on a temporary database."""
 
 from __future__ import annotations
 

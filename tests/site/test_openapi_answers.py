@@ -1,6 +1,4 @@
-"""Every route answers as the OpenAPI document promises: when it does what it is asked, and however it
-refuses.
-"""
+"""Every route answers as the OpenAPI document promises, on success and on every refusal."""
 
 from __future__ import annotations
 
@@ -25,7 +23,7 @@ KEYED = [
 
 
 class Walk(Api):
-    """A client that remembers which operations did what they were asked."""
+    """A client that records which operations succeeded."""
 
     walked: set[tuple[str, str]] = set()
 

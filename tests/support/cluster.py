@@ -1,5 +1,5 @@
-"""A PostgreSQL of the tests' own: one throwaway embedded server a process of pytest, so that workers never
-see each other's.
+"""A PostgreSQL for the tests: one throwaway embedded server per pytest process, so that workers never see
+each other's data.
 
 Snapshots, roles and tablespaces are the whole server's: with a database each on one server a worker's long
 transaction would hold back another's journal. A plugin of pytest, loaded by `-p tests.support.cluster`: it

@@ -1,4 +1,4 @@
-"""A ticket of `software_delivery` over HTTP: what tests do to it, in a word."""
+"""A ticket of `software_delivery` over HTTP, and what tests do to it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EVIDENCE = {
 
 
 class Delivery:
-    """One ticket: `person` moves it, `agent` does its work and hands in what was made."""
+    """One ticket: `person` moves it; `agent` does its work and submits the results."""
 
     def __init__(self, person: Any, agent: Any, *, project: str = "OMO") -> None:
         self.person, self.agent = person, agent
@@ -39,7 +39,7 @@ class Delivery:
         return self.person.post(f"{self.at}/transitions", {"to": to, **more})
 
     def work_off(self, **completion: Any) -> None:
-        """A task of the phase it stands in, claimed and completed."""
+        """Claim and complete a task of the ticket's phase."""
         assert self.person.post(f"{self.at}/tasks", {"tasks": [{"title": "do it"}]}).status_code == 201
         claim = self.claim()
         done = self.agent.post(
@@ -57,7 +57,7 @@ class Delivery:
         return made.json()
 
     def satisfy(self) -> None:
-        """All that the gate of this phase asks for."""
+        """Submit all that the gate of this phase needs."""
         phase = self.phase
         if phase in EVIDENCE:
             self.work_off()
@@ -65,7 +65,7 @@ class Delivery:
                 self.submit(kind, content)
 
     def bring_to(self, phase: str) -> None:
-        """Walk on honestly until it stands there."""
+        """Advance through the gates to this phase."""
         for here, onward in (
             ("BACKLOG", "REQUIREMENTS"),
             ("REQUIREMENTS", "DESIGN"),
@@ -91,7 +91,7 @@ class Delivery:
         return judged.json()
 
     def refusals(self) -> list[dict[str, Any]]:
-        """What the journal tells of moves that were refused."""
+        """The journal's events of refused moves."""
         from agents.models import Event
 
         told = Event.objects.filter(topic=f"ticket:{self.key}", kind="ticket.move_refused").order_by("id")

@@ -1,4 +1,4 @@
-"""Executors: a plain brief in, a plain ending out, and no process left behind. No database here."""
+"""Executors take a plain brief, return a plain ending, and leave no process behind. They need no database."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def python(callable_: str, folder: Path, **slots: object) -> Ending:
 
 @pytest.fixture
 def mark() -> str:
-    """A word that no process but this test's carries."""
+    """A word that only processes of this test have among their arguments."""
     return f"omoi-{uuid.uuid4().hex}"
 
 
 def alive(marker: str) -> list[str]:
-    """The processes that carry this word among their arguments."""
+    """The processes with this word among their arguments."""
     return [
         line
         for line in subprocess.run(
@@ -200,7 +200,7 @@ def test_a_profile_that_hands_in_what_lies_elsewhere_is_none(name):
 
 
 def stubborn(marker: str) -> str:
-    """A shell that ignores SIGTERM, with children that do, all of which keep the output open."""
+    """A shell and its children that all ignore SIGTERM and keep the output open."""
     return (
         f"trap '' TERM; (trap '' TERM; while :; do sleep 0.2; : {marker}; done) & echo begun; while :;"
         f" do sleep 0.2; : {marker}; done"
@@ -243,7 +243,7 @@ def test_nobody_vouching_for_the_claim_any_more_ends_the_group():
 
 
 def test_a_job_outlives_a_sleep_of_the_machine(monkeypatch, mark):
-    """A paused machine's clock runs on: neither its time nor the claim's may be over for that."""
+    """The clock goes on while a machine sleeps; that must not end the job's time or its claim."""
     slept, clock = [0.0], time.monotonic
     monkeypatch.setattr(time, "monotonic", lambda: clock() + slept[0])
     stop, endings = Stop(), []
@@ -281,7 +281,7 @@ def test_a_child_that_leaves_the_group_is_found_all_the_same(mark):
 
 
 def test_a_killed_process_leaves_no_group_behind(mark):
-    """Its tasks are given to others when their leases end: nobody may work on them twice at the same time."""
+    """Others get its tasks when the leases end, so no process of it may still work on them."""
     begin = (
         "import django; django.setup()\nfrom agents.executors import Job, Stop, run\nrun(Job('1.1',"
         f" 'command', ['sh', '-c', 'setsid sh -c \"while :; do sleep 0.2; : {mark}; done\" & sleep 60'],"

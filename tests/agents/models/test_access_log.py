@@ -1,6 +1,4 @@
-"""Who comes in and who is refused is told of, in the log and of those we know in the journal; and a session
-nobody uses ends.
-"""
+"""Sign-ins and refusals are in the log and, for known principals, in the journal. An unused session ends."""
 
 from __future__ import annotations
 
@@ -46,7 +44,7 @@ def lines():
 
 
 def told(*fields):
-    """What the journal holds of accesses: kind, topic, actor and some of the data."""
+    """The journal's events of access: kind, topic, actor and some of the data."""
     events = Event.objects.filter(kind__regex="signed|sign_in|refused").order_by("id")
     return [
         (event.kind, event.topic, event.actor, *(event.data.get(field) for field in fields))
@@ -169,7 +167,7 @@ def left(session):
 
 
 def aged(client, **by):
-    """The session as it is when it was last used and kept so long ago."""
+    """The session as if it was last used and saved so long ago."""
     session = client.session
     session["used_at"] = session.get("used_at", int(timezone.now().timestamp())) - int(
         timedelta(**by).total_seconds()

@@ -91,7 +91,7 @@ def test_a_quarantined_agent_holds_nothing(ada, bob, operator, task):
 
 
 def test_a_quarantined_agent_changes_nothing_by_any_route(ada, operator, task):
-    """Every route of the API that changes something, with a key that may do everything."""
+    """It tries every route that changes something, with a key that has every right."""
     calls = api_of(ada, *SCOPES)
     Agent.objects.act(ada.pk, "quarantine", by=operator)
 
@@ -142,7 +142,7 @@ def test_a_revoked_key_opens_nothing_and_is_revoked_once(ada, operator):
     "verb", ["edit", "drain", "quarantine", "retire", "make_available", "make_unavailable"]
 )
 def test_who_may_not_change_agents_changes_none(ada, bob, django_user_model, project, operator, verb):
-    """The verb asks, whatever door it came by; some changes an agent makes to itself."""
+    """The verb checks the right, whoever calls it. Some changes an agent may make to itself."""
     viewer, worker = (django_user_model.objects.create_user(name) for name in ("eve", "mia"))
     project.members.create(user=viewer, role="viewer")
     project.members.create(user=worker, role="operator")

@@ -1,6 +1,4 @@
-"""The journal's readers: followers and history skip nothing and tell nothing twice, where a bare id would
-skip.
-"""
+"""Followers and the history skip no event and repeat none, even where reading by id would skip some."""
 
 from __future__ import annotations
 
@@ -27,7 +25,7 @@ WRITE = (
 
 @contextlib.contextmanager
 def writer():
-    """A connection of its own, in a transaction."""
+    """A separate connection in a transaction."""
     with psycopg.connect(cluster.environment()["DATABASE_URL"]) as link:
         yield link
 
@@ -41,7 +39,7 @@ def numbers(events):
 
 
 def everything(cursor, **asked):
-    """All that a follower hears from `cursor` on, in looks of two, and where it stands then."""
+    """All events that a follower gets from `cursor` on, two per look, and its last cursor."""
     heard = []
     while True:
         some, cursor = Event.objects.since(cursor, limit=2, **asked)

@@ -1,4 +1,4 @@
-"""Keys: who may make which, how long they are good, and what ends with them."""
+"""Keys: who may create which, how long they are valid, and what ends with them."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_an_agent_registered_with_a_key_loses_its_own_with_that(project, operato
 
 @pytest.fixture
 def with_key(ada, operator):
-    """ada as she comes with a key of hers, and that key."""
+    """ada as an actor with a key, and that key."""
     key, _ = Key.objects.issue(by=operator, agent=ada)
     ada.via_key, ada.key_scopes = key.prefix, frozenset({"work"})
     return ada, key

@@ -1,4 +1,4 @@
-"""What may be used once is used once, however many use it at the same time."""
+"""What may be used once works only once, however many use it at the same time."""
 
 from __future__ import annotations
 

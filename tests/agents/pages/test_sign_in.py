@@ -1,4 +1,4 @@
-"""Coming in: a password may be tried ten times in a quarter of an hour, a link works once."""
+"""Signing in: a password may be tried ten times in 15 minutes; a link works once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RIGHT, WRONG = "a long enough one", "not it"
 
 @pytest.fixture(autouse=True)
 def quick_passwords(settings):
-    """The slowness of a password's hash is not what is looked at here."""
+    """A fast password hash, because its slowness is not tested here."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
@@ -119,7 +119,7 @@ def test_a_refused_try_costs_no_hash_and_leaves_nothing(client, person, monkeypa
 
 
 def test_tries_count_whatever_the_planner_takes_their_table_for(person):
-    """One moment for all rows: with one for each, every try would be counted by itself."""
+    """The statement must use one time for all rows; otherwise each try would be counted alone."""
     address = "203.0.113.7"
     with transaction.atomic():
         SignInTry.objects.count_in("admin", address)

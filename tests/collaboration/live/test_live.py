@@ -1,4 +1,4 @@
-"""Live pages: a signal for every committed event, to those who may hear it, and to nobody else."""
+"""Live pages get a signal for every committed event that they may see, and for no other."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def viewer(django_user_model):
 
 
 def settled(page):
-    """All that was done so far has been rung: what is heard from now on is new."""
+    """Wait until all earlier events were signalled: later signals are new."""
     mark = f"ticket:OMO-{next(MARKS)}"
     page.follow(mark)
     Event.objects.create(topic=mark, subject=mark, number=1, kind="ticket.marked", actor="system:test")

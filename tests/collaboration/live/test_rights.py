@@ -1,5 +1,5 @@
-"""Rights end at once: who may hear no more hears nothing from then on when the journal tells of it, and
-within 5 s when nothing does.
+"""Rights end at once: a follower that loses them gets no more signals, at once if the journal has an event of
+it, else within 5 s.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def viewer(django_user_model, project):
 
 
 class Room:
-    """Open pages, and one of the operator's that hears everything."""
+    """Open pages, and one of the operator that gets every signal."""
 
     def __init__(self, web, operator, project) -> None:
         self.web, self.project, self.pages = web, project, []
@@ -52,7 +52,7 @@ class Room:
         return page
 
     def hears(self, page):
-        """Whether the page hears of what happens now, as the operator's does."""
+        """Whether the page gets the signal of a new event, as the operator's page does."""
         write_events(self.project.pk, [mark := next(self.marks), "agent:ada", "ticket:OMO-1"])
         assert self.witness.next() == mark
         try:
@@ -210,8 +210,8 @@ class Counted:
 
 
 def test_all_sockets_are_looked_after_in_one_statement_and_as_the_rights_have_it(django_user_model, operator):
-    """Whatever members, agents, owners and superusers there are, what is left of the topics is what
-    `may_follow` allows.
+    """For any members, agents, owners and superusers, the remaining topics are those that `may_follow`
+    allows.
     """
     chance = random.Random(22)
     projects = [Project.objects.create_project(ProjectSpec(f"P{number}"), by=operator) for number in range(6)]

@@ -25,7 +25,7 @@ def narrow_web(django_db_setup):
 @pytest.mark.full
 @pytest.mark.alone
 def test_pages_that_do_not_read_delay_nobody_and_are_told_to_start_over(narrow_web, operator, project):
-    """3 of 50 stop reading: the others hear every signal, and at once."""
+    """3 of 50 stop reading: the others get every signal at once."""
     topics = [f"ticket:OMO-{number:0100}" for number in range(200)]
     deaf = [narrow_web.page(operator, sock=narrow_end(narrow_web.port)) for _ in range(3)]
     others = [narrow_web.page(operator) for _ in range(47)]

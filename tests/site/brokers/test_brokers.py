@@ -1,4 +1,4 @@
-"""Hints: they share the fate of their transaction, and no broker keeps an act waiting."""
+"""Hints are sent if their transaction commits, and no broker keeps an act waiting."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ committing = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def queue(transactional_db):
-    """What lies in the queue: (actor, args) of each message."""
+    """The messages in the queue: (actor, args) of each."""
     sql.rows("DELETE FROM dramatiq.queue")
     return lambda: [
         (row["message"]["actor_name"], row["message"]["args"])
@@ -155,7 +155,7 @@ def slowest(times: int) -> float:
 
 
 def run_alone(text: str, **environment: str) -> str:
-    """What a process of its own prints, on the database of this test."""
+    """The output of a separate process on the database of this test."""
     done = subprocess.run(
         [sys.executable, "-c", f"import django; django.setup()\n{text}"],
         env={

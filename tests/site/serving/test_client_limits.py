@@ -1,5 +1,5 @@
-"""What one client may hold of a web process: nothing of a body before its key was looked at, and so much at
-once of everything.
+"""The limits of one client in a web process: no large body before its key is checked, and a maximum of
+everything.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a visit weighs."""
+"""The size of a visit."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""A disk without room: what was sent is refused by name, nothing of it is kept, and once there is room again
-it is taken.
+"""A full disk: a request is refused with the reason, nothing of it is stored, and it works again once there
+is space.
 """
 
 from __future__ import annotations

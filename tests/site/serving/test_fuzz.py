@@ -1,4 +1,4 @@
-"""Whatever is sent to any route: an answer of the document, never a crash."""
+"""Any input to any route gets an answer of the OpenAPI document, never a crash."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Waiting in the queue of a long poll: nobody is forgotten, and no herd runs."""
+"""Long polls: no client is forgotten, and a ring does not call all of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Passwords are hashed in threads of their own: whoever sends them keeps nobody else waiting."""
+"""Passwords are hashed in separate threads, so that sign-ins do not delay other requests."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Try:
 
 @pytest.mark.full
 def test_twelve_loops_of_passwords_take_no_request_thread(web, operator, project):
-    """The operator has no password: Django hashes all the same, so that nobody learns who has one."""
+    """The operator has no password, but Django hashes anyway, so that nobody learns who has one."""
     key, over = Key.objects.issue(user=operator, by="system:tests")[1], threading.Event()
     statuses: list[int] = []
 
@@ -145,7 +145,7 @@ def test_nobody_gets_another_address_by_saying_so(operator):
 
 
 def test_every_address_that_hashes_a_password_goes_to_those_threads(client, operator, settings):
-    """Each form of Django and ours that has a password in it, with the hasher telling where it is at work."""
+    """It sends each form with a password; the hasher records the thread it runs in."""
     hashed = set()
 
     class Telling(PBKDF2PasswordHasher):

@@ -1,4 +1,4 @@
-"""Agents that wait for work: told at once, and until then they hold no thread and no connection."""
+"""Agents that wait for work get it at once, and hold no thread or connection until then."""
 
 from __future__ import annotations
 

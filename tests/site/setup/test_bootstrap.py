@@ -1,4 +1,4 @@
-"""manage.py on a machine that has not got everything yet.
+"""manage.py on a machine that does not have everything yet.
 
 What needs no network is tried for real; pip is a small script.
 """

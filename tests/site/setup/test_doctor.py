@@ -1,4 +1,4 @@
-"""`manage.py doctor`: says what is wrong and how to mend it, with or without a server, and makes nothing."""
+"""`manage.py doctor` says what is wrong and how to fix it, with or without a server, and changes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Starts that cannot be: refused in a sentence, within seconds, with nothing half-made."""
+"""Starts that cannot succeed are refused in a sentence, within seconds, and leave nothing half-made."""
 
 from __future__ import annotations
 

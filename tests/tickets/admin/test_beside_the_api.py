@@ -1,4 +1,4 @@
-"""The admin and the API are two doors to one verb: the same act leaves the same events, refused or done."""
+"""The admin and the API call the same verbs: the same act writes the same events, refused or done."""
 
 from __future__ import annotations
 

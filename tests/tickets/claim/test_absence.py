@@ -1,5 +1,5 @@
-"""After an absence of sweeps: a machine that slept ends no live work, and whoever is really gone loses it all
-the same.
+"""After a time without sweeps, a machine that slept loses no live work, but agents that are really gone
+do.
 """
 
 from __future__ import annotations

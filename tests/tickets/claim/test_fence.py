@@ -1,4 +1,4 @@
-"""The fence: whoever lost a claim changes nothing any more, whatever it says, and is told who holds it."""
+"""The fence: an agent that lost a claim can change nothing, and learns who holds it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Acts that meet: what two of them decide together is what one after the other would have decided.
+"""Parallel acts: the result is what one after the other would give.
 
 Scripted tests hold one act open while the other arrives, so that the order is certain; each is run again with
 its mechanism taken away, and then the fault shows. The races beside them leave the order to chance, many

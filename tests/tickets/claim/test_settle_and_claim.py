@@ -1,4 +1,4 @@
-"""Settle and take the next, in one act: nothing is granted twice, and nothing is lost with an answer."""
+"""Settling and claiming in one act: nothing is granted twice, and a lost answer loses nothing."""
 
 from __future__ import annotations
 

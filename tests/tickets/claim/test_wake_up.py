@@ -1,4 +1,4 @@
-"""Whatever makes work ready wakes those who wait for it, and what does not leaves them alone."""
+"""Events that make work ready wake the waiting agents; others do not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo's parts: steps that make what the gates want, and a play that opens nothing twice."""
+"""The demo's parts: steps that produce what the gates need, and a scenario that opens nothing twice."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SPLIT = "Split an amount without losing a cent"
 
 @pytest.fixture
 def ground(settings) -> Iterator[Path]:
-    """An OMOI_HOME of this test's own, with the shelf and the repository."""
+    """An OMOI_HOME of this test, with the workspace and the repository."""
     if not shutil.which("git"):
         unavailable("git", "the demo needs git: apt install git")
     with short_home("omoi-demo-") as home:

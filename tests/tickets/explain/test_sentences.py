@@ -1,5 +1,5 @@
-"""What a cause says, over every obstacle there is: in the singular for one, to the one who must act, with a
-door that exists.
+"""The sentences of every obstacle: singular for one, addressed to the one who must act, and with a route,
+command or button that exists.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A reason nobody can see is none, by every door."""
+"""An invisible reason does not count as a reason, for any caller."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What reading evidence costs is bounded, paid by its own ticket alone, and no reason against another's."""
+"""The cost of reading evidence is bounded, delays only its own ticket, and affects no other ticket's gate."""
 
 from __future__ import annotations
 

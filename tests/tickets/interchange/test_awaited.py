@@ -1,5 +1,5 @@
-"""Relations whose other end comes in a later file: kept, closed when it comes, and nothing held up until
-then.
+"""Relations whose other end is in a later file: they are kept, block nothing, and are completed by that
+import.
 """
 
 from __future__ import annotations

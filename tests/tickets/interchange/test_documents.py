@@ -1,4 +1,4 @@
-"""Documents nobody would write by hand: whatever comes in, comes in as it was, or not at all."""
+"""Random documents: each is imported unchanged, or not at all."""
 
 from __future__ import annotations
 

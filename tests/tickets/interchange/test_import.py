@@ -1,4 +1,4 @@
-"""A beads backlog comes in: once, whole, and ready to be worked."""
+"""A beads backlog is imported once and whole, and agents can work on it."""
 
 from __future__ import annotations
 

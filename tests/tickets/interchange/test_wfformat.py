@@ -1,4 +1,4 @@
-"""A WfFormat document comes in as one ticket, whole or not at all."""
+"""A WfFormat document is imported as one ticket, whole or not at all."""
 
 from __future__ import annotations
 

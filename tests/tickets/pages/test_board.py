@@ -1,4 +1,4 @@
-"""The board's reading: what stands where, why it does not move, and what it costs."""
+"""The board: which ticket is where, why it is not moving, and how many statements that takes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sweeps mend what time or a lost hint left behind, and say so when something was wrong that cannot be."""
+"""Sweeps repair what time or a lost hint left behind, and raise an alarm for an impossible state."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_one_ticket_that_cannot_move_does_not_stop_the_others(project, ada, oper
 
 
 def broken():
-    """A workflow whose rows and document do not agree: what cannot be, and must not stop the others."""
+    """A workflow whose rows and document differ, which must not stop the other sweeps."""
     from tickets.models import Workflow, WorkflowPhase
 
     document = {"name": "broken", "phases": [{"name": "TODO", "to": []}, {"name": "DOING", "to": []}]}

@@ -1,5 +1,5 @@
-"""What the death of a worker means for its tasks: what had started counts, what had only waited does not, and
-what ends workers is found out.
+"""The death of a worker: tasks that had started count an attempt, others do not, and a task that kills
+workers is found.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ SPELLED_OUT = re.compile(
 
 
 def test_no_statement_spells_out_when_a_task_is_ready():
-    """They take it from `conditions.py`, so that a further condition is added there alone."""
+    """They take it from `readiness.py`, so that a new condition is added only there."""
     root = Path(__file__).parents[3]
     product_code = [
         path

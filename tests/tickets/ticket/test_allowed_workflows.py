@@ -1,4 +1,4 @@
-"""Which workflows a project's tickets may follow: to choose an easier one would be a way past every gate."""
+"""Which workflows a project's tickets may follow: an easier one would bypass every gate."""
 
 from __future__ import annotations
 

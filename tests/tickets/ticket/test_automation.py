@@ -1,4 +1,4 @@
-"""Moves a ticket makes by itself: judged once, tried again while something keeps it, and told of."""
+"""Automatic moves: judged once, tried again while something prevents them, and recorded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Work comes to a phase before its ticket leaves it, or not at all."""
+"""A task can be added to a phase only before its ticket has left it."""
 
 from __future__ import annotations
 

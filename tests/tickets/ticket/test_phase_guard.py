@@ -1,5 +1,4 @@
-"""No door puts a ticket into a phase without its history row and ground: not raw SQL, not the ORM, not a
-shell.
+"""Nothing can put a ticket into a phase without a history row and ground: not raw SQL, the ORM or a shell.
 
 Each case is tried in a transaction of its own that ends with a real commit. With the guards switched off each
 passes, so it is they that refuse. A superuser, or the owner of the tables who disables a trigger on purpose,

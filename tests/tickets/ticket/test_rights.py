@@ -1,4 +1,4 @@
-"""The verbs themselves ask who may go past a gate: whichever door an act came by, the shell among them."""
+"""The verbs themselves check who may bypass a gate, whoever calls them, even a shell."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each verb asks for its right itself, whichever door an act came by, the shell among them."""
+"""Each verb checks its right itself, whoever calls it, even a shell."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Moves of a ticket: where it may go, what becomes of its tasks, and what it does by itself."""
+"""Moves of a ticket: the allowed ones, what happens to its tasks, and automatic moves."""
 
 from __future__ import annotations
 

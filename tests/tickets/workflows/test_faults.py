@@ -1,4 +1,4 @@
-"""What `workflows check` says of a document: in plain words, with the line and what would be right."""
+"""The faults that `workflows check` reports: in plain words, with the line and what is allowed."""
 
 from __future__ import annotations
 
