@@ -34,20 +34,20 @@ class SignInForm(AuthenticationForm):
         except TooManyTries as refused:
             self.refused = refused
             self.add_error(None, f"{refused.message[:1].upper()}{refused.message[1:]}.")
-            self._tell("sign_in_refused", name, address)
+            self._log("sign_in_refused", name, address)
             return self.cleaned_data
         except ValidationError:
-            self._tell("sign_in_failed", name, address)
+            self._log("sign_in_failed", name, address)
             raise
         if self.get_user():  # without a password there was no try
             SignInTry.objects.forget(name, address)
         return cleaned
 
     @staticmethod
-    def _tell(kind: str, name: str, address: str) -> None:
+    def _log(kind: str, name: str, address: str) -> None:
         """Record the name only if a user has it: people may type their password into the wrong field."""
-        known = get_user_model().objects.filter(username=name).first()
-        access_log.note(kind, who=known, address=address, by="anonymous")
+        user = get_user_model().objects.filter(username=name).first()
+        access_log.note(kind, who=user, address=address, by="anonymous")
 
 
 @method_decorator(never_cache, name="dispatch")

@@ -19,12 +19,12 @@ class TooMuchAtOnce(OmoiError):
 
 
 class Budget:
-    """At most `each` for every holder, which is an address or a principal; an empty name is not counted.
-    `words` is the error message, with a place for `{each}`.
+    """At most `limit` for every holder, which is an address or a principal; an empty name is not counted.
+    `words` is the error message, with a place for `{limit}`.
     """
 
-    def __init__(self, each: int, words: str) -> None:
-        self.each = each
+    def __init__(self, limit: int, words: str) -> None:
+        self.limit = limit
         self.words = words
         self.held: Counter[str] = Counter()
 
@@ -32,13 +32,13 @@ class Budget:
         """Add `amount` to what the holder has; raises TooMuchAtOnce, and then adds nothing."""
         if not holder:
             return
-        if self.held[holder] + amount > self.each:
+        if self.held[holder] + amount > self.limit:
             raise self.refusal
         self.held[holder] += amount
 
     @property
     def refusal(self) -> TooMuchAtOnce:
-        return TooMuchAtOnce(self.words.format(each=self.each), limit=self.each)
+        return TooMuchAtOnce(self.words.format(limit=self.limit), limit=self.limit)
 
     def give_back(self, holder: str, amount: int = 1) -> None:
         self.held[holder] -= amount
@@ -59,6 +59,6 @@ class Bounds:
     """The limits of a web process for each client."""
 
     def __init__(self, *, connections: int = 2000, waits: int = 500, body_bytes: int = 256 << 20) -> None:
-        self.requests = Budget(connections, "at most {each} requests at once are allowed from one address")
-        self.waits = Budget(waits, "at most {each} live sockets and waiting requests per key or person")
-        self.bytes = Budget(body_bytes, "at most {each} bytes of request bodies at once per key or person")
+        self.requests = Budget(connections, "at most {limit} requests at once are allowed from one address")
+        self.waits = Budget(waits, "at most {limit} live sockets and waiting requests per key or person")
+        self.bytes = Budget(body_bytes, "at most {limit} bytes of request bodies at once per key or person")

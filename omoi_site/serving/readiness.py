@@ -40,7 +40,7 @@ class Readiness:
     def __init__(self, checks: dict[str, Check]) -> None:
         self.checks = checks
         self.thread = Threads(1)
-        self.found: dict[str, str] = {}
+        self.results: dict[str, str] = {}
         self.looking: Turn | None = None
         self.began = float("-inf")
 
@@ -51,19 +51,19 @@ class Readiness:
             self.began = now
             self.looking = self.thread.run(self.look)
         await asyncio.wait([self.looking], timeout=max(0.0, self.began + LIMIT_S - now))
-        results, done = dict(self.found), self.looking.done()
+        results, done = dict(self.results), self.looking.done()
         waiting = [name for name in self.checks if name not in results]
         for name in waiting:
             results[name] = "not known" if done or name != waiting[0] else f"no answer within {LIMIT_S:g} s"
         return results
 
     def look(self) -> None:
-        before, self.found = self.found, {}
+        before, self.results = self.results, {}
         for name, check in self.checks.items():
-            self.found[name] = self.result(name, check)
-            if name == "database" and self.found[name]:
+            self.results[name] = self.result(name, check)
+            if name == "database" and self.results[name]:
                 break
-        if self.found != before and (wrong := {name: text for name, text in self.found.items() if text}):
+        if self.results != before and (wrong := {name: text for name, text in self.results.items() if text}):
             log.warning("not ready: %s", wrong)
 
     def result(self, name: str, check: Check) -> str:

@@ -54,7 +54,7 @@ class Connection(HttpToolsProtocol):
     refused: OmoiError | None = None
     dropped = 0
 
-    sockets = Budget(SOCKETS, "at most {each} connections are allowed from one address")
+    sockets = Budget(SOCKETS, "at most {limit} connections are allowed from one address")
     trusted = _TrustedHosts("")  # proxies: many clients share one, so its connections are not limited
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -68,9 +68,9 @@ class Connection(HttpToolsProtocol):
     def count(self, address: str) -> None:
         self.address = address
         self.sockets.held[address] += 1
-        if (held := self.sockets.held[address]) > 2 * self.sockets.each:
+        if (held := self.sockets.held[address]) > 2 * self.sockets.limit:
             self.transport.abort()  # too many even to send an error
-        elif held > self.sockets.each:
+        elif held > self.sockets.limit:
             self.refuse(self.sockets.refusal)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -236,7 +236,7 @@ def serve(
     those of a trusted proxy.
     """
     trusted = os.environ.get("FORWARDED_ALLOW_IPS", "")  # else a local program could claim any address
-    Connection.trusted, Connection.sockets.each = _TrustedHosts(trusted), sockets
+    Connection.trusted, Connection.sockets.limit = _TrustedHosts(trusted), sockets
     config = uvicorn.Config(
         application,
         http=Connection,

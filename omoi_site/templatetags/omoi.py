@@ -20,11 +20,11 @@ register = template.Library()
 @register.simple_tag
 def icon(name: str, classes: str = "") -> SafeString:
     """One symbol of the sprite. It always stands beside a word, so it is hidden from screen readers."""
-    return drawn(static("site/icons.svg"), name, classes)
+    return icon_markup(static("site/icons.svg"), name, classes)
 
 
 @functools.cache
-def drawn(sprite: str, name: str, classes: str) -> SafeString:
+def icon_markup(sprite: str, name: str, classes: str) -> SafeString:
     return format_html(
         '<svg class="i{}" aria-hidden="true"><use href="{}#{}"/></svg>',
         f" {classes}" if classes else "",
@@ -119,7 +119,7 @@ def exactly(at: datetime | None) -> str:
 
 
 @register.simple_tag(takes_context=True)
-def here(context: dict[str, Any], **changes: Any) -> str:
+def url_with_query(context: dict[str, Any], **changes: Any) -> str:
     """This page's address with these parameters set, or removed if the value is empty."""
     query = context["request"].GET.copy()
     for name, value in changes.items():

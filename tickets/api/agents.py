@@ -95,7 +95,7 @@ class AgentsView(View):
     )
     def get(self, request: Request) -> Response:
         data = parse_query(AgentsIn, request)
-        agents = shown(request.user)
+        agents = visible_agents(request.user)
         if "project" in data:
             agents = agents.filter(projects=self.project(data["project"]))
         if "status" in data:
@@ -142,10 +142,10 @@ class AgentView(View):
         tag="agents",
     )
     def patch(self, request: Request, name: str) -> Response:
-        data, existing = parse(AgentEdit, request), the_agent(self, name)
+        data, agent = parse(AgentEdit, request), the_agent(self, name)
         if "projects" in data:
             data["projects"] = [self.project(key) for key in data["projects"]]
-        agent = Agent.objects.act(existing.pk, "edit", by=request.user, version=self.matched(), **data)
+        agent = Agent.objects.act(agent.pk, "edit", by=request.user, version=self.matched(), **data)
         return tagged(AgentOut(the_agent(self, name)).data, agent.version)
 
 
@@ -175,9 +175,9 @@ class AvailabilityView(View):
         tag="agents",
     )
     def post(self, request: Request, name: str) -> Response:
-        data, existing = parse(AvailabilityIn, request), the_agent(self, name)
+        data, agent = parse(AvailabilityIn, request), the_agent(self, name)
         verb = "make_available" if data["available"] else "make_unavailable"
-        agent = Agent.objects.act(existing.pk, verb, by=request.user, reason=data["reason"])
+        agent = Agent.objects.act(agent.pk, verb, by=request.user, reason=data["reason"])
         return tagged(AgentOut(the_agent(self, name)).data, agent.version)
 
 
@@ -196,8 +196,8 @@ class StandDownView(View):
         tag="agents",
     )
     def post(self, request: Request, name: str) -> Response:
-        data, existing = parse(ReasonIn, request), the_agent(self, name)
-        agent = Agent.objects.act(existing.pk, self.verb, by=request.user, reason=data["reason"])
+        data, agent = parse(ReasonIn, request), the_agent(self, name)
+        agent = Agent.objects.act(agent.pk, self.verb, by=request.user, reason=data["reason"])
         return tagged(AgentOut(the_agent(self, name)).data, agent.version)
 
 
@@ -265,10 +265,10 @@ class StatisticsView(View):
 
 def fitting(request: Request, data: dict[str, Any]) -> list[Any]:
     data["capabilities"] = data.pop("capability")
-    return shown(request.user, status=False).search(**data)
+    return visible_agents(request.user, status=False).search(**data)
 
 
-def shown(who: Any, *, status: bool = True) -> Any:
+def visible_agents(who: Any, *, status: bool = True) -> Any:
     """The agents that `who` sees, each with those of its projects that `who` sees."""
     agents = (
         fleet(who)
@@ -279,7 +279,7 @@ def shown(who: Any, *, status: bool = True) -> Any:
 
 
 def the_agent(view: View, name: str) -> Any:
-    agent = shown(view.request.user).filter(name=name).first()
+    agent = visible_agents(view.request.user).filter(name=name).first()
     if agent is None:
         raise NotFound(f"there is no agent {name}, or you share no project with it")
     return agent

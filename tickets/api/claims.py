@@ -18,7 +18,7 @@ from agents.models import Agent, Project, rights
 from omoi_site.errors import Invalid, NotFound
 from tickets.api.artifacts import NewArtifactsIn, new_artifacts
 from tickets.api.fields import FenceField, IdField, PhaseField, PriorityField, number
-from tickets.api.tasks import TaskOut, standing
+from tickets.api.tasks import TaskOut, task_document
 from tickets.models import ClaimLost, Outcome, Task
 from tickets.models.claim.wake_up import wait_keys
 
@@ -87,7 +87,7 @@ class ClaimsView(View):
         if claims:
             for claim in claims:
                 rights.note_used(self.agent(), "work", claim.ticket.partition("-")[0])
-            return Response({"claims": [told(claim) for claim in claims]})
+            return Response({"claims": [claim_document(claim) for claim in claims]})
         if which["project"]:
             self.project(
                 which["project"].key
@@ -107,7 +107,7 @@ def narrowed(data: dict[str, Any], *, by: Agent) -> tuple[dict[str, Any], dict[s
     return {name: data[name] for name in ("limit", "lease_s")}, which
 
 
-def told(claim: Any) -> dict[str, Any]:
+def claim_document(claim: Any) -> dict[str, Any]:
     return {**CLAIM.to_representation(claim), "locks": []}
 
 
@@ -178,7 +178,7 @@ class CompletionView(HeldView):
             )
             [settled] = Task.objects.settle([outcome], by=agent)
             settled.or_raise()
-        return Response(standing(task))
+        return Response(task_document(task))
 
 
 class FailureView(HeldView):
@@ -190,7 +190,7 @@ class FailureView(HeldView):
                 [Outcome(task, data["fence"], "failed", error=data["error"], kind=data["kind"])], by=agent
             )
             settled.or_raise()
-        return Response(standing(task))
+        return Response(task_document(task))
 
 
 class ProgressView(HeldView):
@@ -213,7 +213,7 @@ class ProgressView(HeldView):
             raise Invalid("one of message, percent and checkpoint is needed", field="message")
         with self.holding(pk) as task:
             Task.objects.report_progress(task, data["fence"], progress, by=agent)
-        return Response(standing(task))
+        return Response(task_document(task))
 
 
 class ReleaseView(HeldView):
@@ -228,7 +228,7 @@ class ReleaseView(HeldView):
         data, agent = parse(ReleaseIn, request), self.agent()
         with self.holding(pk) as task:
             Task.objects.release(task, data["fence"], by=agent, reason=data["reason"])
-        return Response(standing(task))
+        return Response(task_document(task))
 
 
 class HeldClaim(Shape):

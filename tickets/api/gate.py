@@ -40,7 +40,7 @@ class GateOut(serializers.Serializer):
     )
 
 
-def told(verdict: Verdict, holds: bool) -> dict[str, Any]:
+def verdict_document(verdict: Verdict, holds: bool) -> dict[str, Any]:
     verdict.holds = holds  # type: ignore[attr-defined]
     return VerdictOut(verdict).data
 
@@ -49,7 +49,7 @@ class GateView(View):
     @route("The status of the gate, and what is missing", gives=GateOut, refuses=(404,), tag="tickets")
     def get(self, request: Request, key: str) -> Response:
         now = gate(the_ticket(self, key))
-        verdict = now.verdict and told(now.verdict, now.holds)
+        verdict = now.verdict and verdict_document(now.verdict, now.holds)
         return Response({"phase": now.phase, "status": now.status, "verdict": verdict, "checks": now.checks})
 
 
@@ -66,4 +66,4 @@ class EvaluationsView(View):
     def post(self, request: Request, key: str) -> Response:
         ticket = the_ticket(self, key)
         verdict = Ticket.objects.judge(pk=ticket.pk, by=request.user)
-        return Response(told(verdict, verdict.passed), status=201)
+        return Response(verdict_document(verdict, verdict.passed), status=201)

@@ -13,7 +13,7 @@ from agents.api.openapi import route
 from agents.api.parsing import Shape, parse
 from agents.api.view import View
 from tickets.api.artifacts import NewArtifactsIn, new_artifacts
-from tickets.api.claims import ClaimOut, NextIn, narrowed, told
+from tickets.api.claims import ClaimOut, NextIn, claim_document, narrowed
 from tickets.api.fields import FenceField, IdField
 from tickets.models import Outcome, Settlement, Task
 
@@ -85,7 +85,7 @@ class SettlementsView(View):
         if "next" in data:
             wanted, which = narrowed(data["next"], by=agent)
             settled, claims = Task.objects.settle_and_claim(outcomes, **wanted, **which)
-            more = {"claims": [told(claim) for claim in claims]}
+            more = {"claims": [claim_document(claim) for claim in claims]}
         else:
             settled = Task.objects.settle(outcomes, by=agent)
         lost = [settlement.task for settlement in settled if settlement.lost]

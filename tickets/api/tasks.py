@@ -77,9 +77,9 @@ HOLDERS_AND_NEEDS = sql.statement(__file__, "holders_and_needs", columns="t.id")
 WHOLE_TASK = sql.statement(__file__, "holders_and_needs", columns="t.*")
 
 
-def shown(tasks: Sequence[Task]) -> list[dict[str, Any]]:
+def task_documents(tasks: Sequence[Task]) -> list[dict[str, Any]]:
     """Tasks as clients see them, in a fixed number of statements or fewer."""
-    return _shown(
+    return _documents(
         tasks,
         {row["id"]: row for row in sql.rows(HOLDERS_AND_NEEDS, [[task.pk for task in tasks]])}
         if tasks
@@ -87,9 +87,9 @@ def shown(tasks: Sequence[Task]) -> list[dict[str, Any]]:
     )
 
 
-def _shown(tasks: Sequence[Task], beside: dict[int, dict[str, Any]]) -> list[dict[str, Any]]:
-    going = [task.pk for task in tasks if task.state in ("pending", "claimed")]
-    waiting = Task.objects.waits(going) if going else {}
+def _documents(tasks: Sequence[Task], holders_and_needs: dict[int, dict[str, Any]]) -> list[dict[str, Any]]:
+    open_ids = [task.pk for task in tasks if task.state in ("pending", "claimed")]
+    waiting = Task.objects.waits(open_ids) if open_ids else {}
     fields = [
         (name, field.source or name, field)
         for name, field in SHAPE.fields.items()
@@ -101,8 +101,8 @@ def _shown(tasks: Sequence[Task], beside: dict[int, dict[str, Any]]) -> list[dic
             for name, source, field in fields
         }
         | {
-            "holder": beside[task.pk]["holder"],
-            "needs": beside[task.pk]["needs"],
+            "holder": holders_and_needs[task.pk]["holder"],
+            "needs": holders_and_needs[task.pk]["needs"],
             "waiting_on": waiting.get(task.pk),
         }
         for task in tasks
@@ -121,12 +121,12 @@ def the_task(view: View, pk: str) -> Task:
     return task
 
 
-def standing(pk: int) -> dict[str, Any]:
+def task_document(pk: int) -> dict[str, Any]:
     """The task as it is now."""
     # Handwritten SQL: building the statement with the ORM costs more than running it.
     [row] = sql.rows(WHOLE_TASK, [[pk]])
     fields = Task._meta.concrete_fields
-    return _shown(
+    return _documents(
         [
             Task.from_db(
                 "default", [field.attname for field in fields], [row[str(field.column)] for field in fields]
@@ -171,7 +171,7 @@ class TasksView(View):
         ):
             if name in data:
                 tasks = tasks.filter(**{field: data[name]})
-        return page(request, tasks, data, shown)
+        return page(request, tasks, data, task_documents)
 
 
 class TaskEdit(Shape):
@@ -191,7 +191,7 @@ class TaskView(View):
 
     @route("One task", gives=TaskOut, refuses=(404,), tag="tasks")
     def get(self, request: Request, pk: str) -> Response:
-        return Response(shown([the_task(self, pk)])[0])
+        return Response(task_documents([the_task(self, pk)])[0])
 
     @route(
         "Change an open task",
@@ -204,7 +204,7 @@ class TaskView(View):
     def patch(self, request: Request, pk: str) -> Response:
         data, task = parse(TaskEdit, request), the_task(self, pk)
         Task.objects.edit(task.pk, by=request.user, **data)
-        return Response(standing(task.pk))
+        return Response(task_document(task.pk))
 
 
 class WhyIn(Shape):
@@ -228,7 +228,7 @@ class TaskActView(View):
     def post(self, request: Request, pk: str) -> Response:
         data, task = parse(WhyIn, request), the_task(self, pk)
         Task.objects.act(task.pk, self.verb, by=request.user, reason=data["reason"])
-        return Response(standing(task.pk))
+        return Response(task_document(task.pk))
 
 
 class CauseOut(serializers.Serializer):

@@ -75,7 +75,7 @@ class TicketOut(serializers.Serializer):
         return {state: getattr(ticket, f"tasks_{state}") for state in Task.State.values}
 
 
-class GivenOut(serializers.Serializer):
+class MoveVerdictOut(serializers.Serializer):
     id = IdField(source="pk")
     passed = serializers.BooleanField()
     by = serializers.CharField()
@@ -89,7 +89,7 @@ class MoveOut(serializers.Serializer):
     reason = serializers.CharField(allow_blank=True)
     by = serializers.CharField()
     at = serializers.DateTimeField()
-    verdict = GivenOut(allow_null=True, help_text="the verdict that opened the gate")
+    verdict = MoveVerdictOut(allow_null=True, help_text="the verdict that opened the gate")
     artifacts = serializers.DictField(help_text="hashes of the artifacts at that time, by phase and name")
 
 
@@ -98,7 +98,7 @@ class MovedOut(serializers.Serializer):
     history = MoveOut()
 
 
-class WayOut(serializers.Serializer):
+class OptionOut(serializers.Serializer):
     to = serializers.CharField()
     allowed = serializers.BooleanField()
     unmet = serializers.ListField(child=serializers.DictField())
@@ -175,7 +175,7 @@ def the_ticket(view: View, key: str) -> Any:
     return ticket
 
 
-def again(pk: int, status: int = 200) -> Response:
+def ticket_response(pk: int, status: int = 200) -> Response:
     """The ticket as it is now."""
     ticket = with_counts().get(pk=pk)
     return tagged(TicketOut(ticket).data, ticket.version, status=status)
@@ -234,7 +234,7 @@ class TicketsView(View):
                     raise Invalid(f"there is no ticket {key} in {project}", field=field)
         tasks = specs(data.pop("tasks", []))
         ticket = Ticket.objects.open(project, TicketSpec(tasks=tasks, **data), by=request.user)
-        return again(ticket.pk, 201)
+        return ticket_response(ticket.pk, 201)
 
     def add_unknown_project(self, data: Any, faults: Faults) -> None:
         """If the body has other faults, an unknown project is one more; alone it is a 404."""
@@ -266,7 +266,7 @@ class TicketView(View):
     def patch(self, request: Request, key: str) -> Response:
         data, ticket = parse(TicketEdit, request), the_ticket(self, key)
         Ticket.objects.act(ticket.pk, "edit", by=request.user, version=self.matched(), **data)
-        return again(ticket.pk)
+        return ticket_response(ticket.pk)
 
 
 class TicketActView(View):
@@ -286,7 +286,7 @@ class TicketActView(View):
     def post(self, request: Request, key: str) -> Response:
         data, ticket = parse(ReasonIn, request), the_ticket(self, key)
         Ticket.objects.act(ticket.pk, self.verb, by=request.user, reason=data["reason"])
-        return again(ticket.pk)
+        return ticket_response(ticket.pk)
 
 
 class TransitionIn(Shape):
@@ -326,13 +326,13 @@ class TransitionsView(View):
 
     @route(
         "The possible moves, and what is missing",
-        gives=WayOut(many=True),
+        gives=OptionOut(many=True),
         refuses=(404,),
         tag="tickets",
     )
     def get(self, request: Request, key: str) -> Response:
         moves = options(the_ticket(self, key), request.user)
-        return Response(WayOut([move for move in moves if move.verb != "force"], many=True).data)
+        return Response(OptionOut([move for move in moves if move.verb != "force"], many=True).data)
 
     @route(
         "Move the ticket",
@@ -349,7 +349,7 @@ class TransitionsView(View):
         cause = {"cause": data["class"]} if "class" in data else {}
         how = {"reason": data["reason"], "force": data["force"], "version": self.matched(), **cause}
         row = Ticket.objects.move(ticket.pk, data["to"], by=request.user, **how)
-        moved = again(ticket.pk)
+        moved = ticket_response(ticket.pk)
         moved.data = {"ticket": moved.data, "history": MoveOut(row).data}
         return moved
 

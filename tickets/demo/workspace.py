@@ -96,7 +96,8 @@ def repository() -> str:
     stop = executors.Stop()
     try:
         ending = executors.run(
-            executors.Job("demo", "python", ["demo.found"], {}, folders=[SHIPPED], timeout_s=60), stop
+            executors.Job("demo", "python", ["demo.create_repository"], {}, folders=[SHIPPED], timeout_s=60),
+            stop,
         )
     finally:
         stop.close()

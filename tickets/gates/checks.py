@@ -38,12 +38,12 @@ def artifact(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
 @gate_check("min_length", parameters={"type": TYPE, "length": {"type": "integer", "minimum": 1}})
 def min_length(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
     """A document of at least so many characters."""
-    found = yield from reading("min_length", case, needs["type"], evidence.document)
-    if found and found.length < needs["length"]:
-        how = f"add {needs['length'] - found.length} more visible characters, then submit it again"
-        if found.hides:
-            how += f"; text inside {found.hides} is hidden from readers and not counted"
-        yield Reason("min_length", "too_short", needs["length"], found.length, how)
+    document = yield from reading("min_length", case, needs["type"], evidence.document)
+    if document and document.length < needs["length"]:
+        how = f"add {needs['length'] - document.length} more visible characters, then submit it again"
+        if document.hides:
+            how += f"; text inside {document.hides} is hidden from readers and not counted"
+        yield Reason("min_length", "too_short", needs["length"], document.length, how)
 
 
 @gate_check(
@@ -52,12 +52,12 @@ def min_length(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
 )
 def sections(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
     """A document with these headings."""
-    found = yield from reading("sections", case, needs["type"], evidence.document)
-    if found and (
-        lacking := [name for name in needs["sections"] if evidence.slug(name) not in found.sections]
+    document = yield from reading("sections", case, needs["type"], evidence.document)
+    if document and (
+        lacking := [name for name in needs["sections"] if evidence.slug(name) not in document.sections]
     ):
         how = f"add a heading for each of {', '.join(lacking)}, then submit it again"
-        yield Reason("sections", "sections_missing", needs["sections"], sorted(found.sections), how)
+        yield Reason("sections", "sections_missing", needs["sections"], sorted(document.sections), how)
 
 
 @gate_check(
@@ -73,39 +73,39 @@ def sections(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
 )
 def min_coverage(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
     """The Cobertura report has enough lines, and enough of them were hit."""
-    found = yield from reading("min_coverage", case, "test_coverage", evidence.coverage)
-    if found is None:
+    coverage = yield from reading("min_coverage", case, "test_coverage", evidence.coverage)
+    if coverage is None:
         return
-    if found < needs["percent"]:
+    if coverage < needs["percent"]:
         how = "test more lines, then submit the coverage.xml of the last commit"
-        yield Reason("min_coverage", "coverage_low", needs["percent"], round(float(found), 2), how)
-    elif found.lines < needs.get("lines", 1):
+        yield Reason("min_coverage", "coverage_low", needs["percent"], round(float(coverage), 2), how)
+    elif coverage.lines < needs.get("lines", 1):
         how = "submit the report of all the code, not of a part of it"
-        yield Reason("min_coverage", "too_few_lines", needs["lines"], found.lines, how)
-    elif found.contradiction:
-        yield unreadable("min_coverage", "test_coverage", found.contradiction)
+        yield Reason("min_coverage", "too_few_lines", needs["lines"], coverage.lines, how)
+    elif coverage.contradiction:
+        yield unreadable("min_coverage", "test_coverage", coverage.contradiction)
 
 
 @gate_check("has_tests")
 def has_tests(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
     """The change has tests."""
-    found = yield from reading("has_tests", case, "code_changes", evidence.changes)
-    if found is not None and not found.tests:
+    changes = yield from reading("has_tests", case, "code_changes", evidence.changes)
+    if changes is not None and not changes.tests:
         how = "add tests to the change, then submit it again"
-        yield Reason("has_tests", "no_tests", "a file under tests/ or named test_*", list(found.first), how)
+        yield Reason("has_tests", "no_tests", "a file under tests/ or named test_*", list(changes.first), how)
 
 
 @gate_check("tests_passed")
 def tests_passed(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
     """Every test case of the JUnit report passed, and there is at least one."""
-    found = yield from reading("tests_passed", case, "test_results", evidence.tests)
-    if found is None:
+    tests = yield from reading("tests_passed", case, "test_results", evidence.tests)
+    if tests is None:
         return
-    if found.failed:
+    if tests.failed:
         yield Reason(
-            "tests_passed", "tests_failed", 0, found.failed, "make them pass, then submit the new report"
+            "tests_passed", "tests_failed", 0, tests.failed, "make them pass, then submit the new report"
         )
-    elif found.total - found.skipped < 1:
+    elif tests.total - tests.skipped < 1:
         yield Reason("tests_passed", "no_tests_run", 1, 0, "submit a report of tests that ran")
 
 
@@ -172,7 +172,7 @@ class _Findings:
     """
 
     def __init__(self) -> None:
-        self._known: OrderedDict[tuple[Any, str], Any] = OrderedDict()
+        self._results: OrderedDict[tuple[Any, str], Any] = OrderedDict()
 
     def of(self, blob: Any, read: Callable[[bytes], Read]) -> Read:
         """Raises Unreadable, which is remembered too, and TooSlow, which is not: the machine may have been
@@ -180,19 +180,19 @@ class _Findings:
         """
         key = (read, blob.hash)
         with _guard:
-            found = self._known.pop(key, None)
-        if found is None:
+            result = self._results.pop(key, None)
+        if result is None:
             try:
-                found = read(b"".join(blob.pieces()))
+                result = read(b"".join(blob.pieces()))
             except Unreadable as fault:
-                found = Unreadable(str(fault))
+                result = Unreadable(str(fault))
         with _guard:
-            self._known[key] = found
-            while len(self._known) > KEPT:
-                self._known.popitem(last=False)
-        if isinstance(found, Unreadable):
-            raise Unreadable(str(found))
-        return found
+            self._results[key] = result
+            while len(self._results) > KEPT:
+                self._results.popitem(last=False)
+        if isinstance(result, Unreadable):
+            raise Unreadable(str(result))
+        return result
 
 
 _findings = _Findings()

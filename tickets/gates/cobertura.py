@@ -92,17 +92,17 @@ def coverage(content: bytes) -> Coverage:
     wrong = next(
         (key for key, value in report.totals.items() if value and not _near(float(value), expected[key])), ""
     )
-    found = Coverage(100 * covered / valid)
-    found.lines = valid
+    measured = Coverage(100 * covered / valid)
+    measured.lines = valid
     if wrong:
-        found.contradiction = (
+        measured.contradiction = (
             f'it states {wrong}="{report.totals[wrong]}", but its lines give {expected[wrong][0]:.6g}'
         )
-    return found
+    return measured
 
 
 def _near(value: float, counted: tuple[float, float]) -> bool:
-    return any(abs(value - each) <= TOLERANCE * max(1, each) + 1e-9 for each in counted)
+    return any(abs(value - expected) <= TOLERANCE * max(1, expected) + 1e-9 for expected in counted)
 
 
 def _whole(attributes: Mapping[str, str], name: str, digits: int) -> int:

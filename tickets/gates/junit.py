@@ -126,12 +126,12 @@ def tests(content: bytes) -> Tests:
     """Raises Unreadable, TooSlow."""
     report = _Reading()
     elements(content, "JUnit", HOLDS, report.begin, report.end)
-    found = report.suites[0]
+    root = report.suites[0]
     if (
-        report.contradiction and not found.failed
+        report.contradiction and not root.failed
     ):  # a failed test keeps the gate closed, whatever the totals say
         raise Unreadable(report.contradiction)
-    return Tests(found.total, found.failed, found.skipped)
+    return Tests(root.total, root.failed, root.skipped)
 
 
 def _suite(name: str, attributes: Mapping[str, str]) -> _Suite:

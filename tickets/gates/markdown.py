@@ -87,7 +87,7 @@ class Reader:
     def code(self, content: str) -> str:
         """The visible text of a code block."""
         shown: list[str] = []
-        self._keep(shown, content)
+        self._append(shown, content)
         return field_limits.seen("".join(shown))
 
     def html(self, content: str) -> str:
@@ -106,25 +106,25 @@ class Reader:
         shown: list[str] = []
         closers = _ticks(content) if pattern is IN_TEXT else {}
         place = 0
-        while found := pattern.search(content, place):
-            self._keep(shown, content[place : found.start()])
-            place, parts = found.end(), found.groupdict()
+        while match := pattern.search(content, place):
+            self._append(shown, content[place : match.start()])
+            place, parts = match.end(), match.groupdict()
             if parts.get("escaped"):
-                self._keep(shown, found[0][1:].translate(MARKS))
+                self._append(shown, match[0][1:].translate(MARKS))
             elif ticks := parts.get("ticks"):
-                there = closers.get(len(ticks), [])
-                next_one = bisect_left(there, place)
-                if next_one < len(there):
-                    self._keep(shown, content[place : there[next_one]].translate(MARKS))
-                    place = there[next_one] + len(ticks)
+                later_runs = closers.get(len(ticks), [])
+                next_one = bisect_left(later_runs, place)
+                if next_one < len(later_runs):
+                    self._append(shown, content[place : later_runs[next_one]].translate(MARKS))
+                    place = later_runs[next_one] + len(ticks)
                 else:
-                    self._keep(shown, ticks)
+                    self._append(shown, ticks)
             elif name := (parts["name"] or "").lower():
                 self._tag(name, bool(parts["end"]), parts["attributes"])
-        self._keep(shown, content[place:])
+        self._append(shown, content[place:])
         return "".join(shown)
 
-    def _keep(self, shown: list[str], text: str) -> None:
+    def _append(self, shown: list[str], text: str) -> None:
         if not self._depth:
             shown.append(text)
         elif count := len(text.strip()):
@@ -145,7 +145,7 @@ class Reader:
 
 def _ticks(content: str) -> dict[int, list[int]]:
     """Where runs of backticks begin, by length: inline code ends at the next run of the same length."""
-    found = defaultdict(list)
+    starts = defaultdict(list)
     for run in TICKS.finditer(content):
-        found[len(run[0])].append(run.start())
-    return found
+        starts[len(run[0])].append(run.start())
+    return starts

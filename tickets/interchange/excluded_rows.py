@@ -143,27 +143,27 @@ def _inherited_waits(
     """What each of these rows and their parents wait for, including what they inherit. Parents may form a
     cycle.
     """
-    found: dict[str, dict[Wait, None]] = {}
+    inherited: dict[str, dict[Wait, None]] = {}
     below: dict[str, list[str]] = {}
     queue = deque(parent for parents in bottoms for parent in parents)
     while queue:
-        if (name := queue.popleft()) not in found:
-            found[name] = {}
+        if (name := queue.popleft()) not in inherited:
+            inherited[name] = {}
             for parent in above.get(name, ()):
                 below.setdefault(parent, []).append(name)
                 queue.append(parent)
     new: dict[str, dict[Wait, None]] = {}
     for name, own in _by_name(edges, {*parsed.kinds} - {parsed.kinds.parents, ""}).items():
-        if name in found:
+        if name in inherited:
             new[name] = {(edge.kind, edge.to_id): None for edge in own if edge.to_id not in excluded}
     while new:
         name, waits = new.popitem()
-        arrived = {wait: None for wait in waits if wait not in found[name]}
-        found[name] |= arrived
+        arrived = {wait: None for wait in waits if wait not in inherited[name]}
+        inherited[name] |= arrived
         for child in below.get(name, ()) if arrived else ():
             budget.spend(len(arrived))
             new.setdefault(child, {}).update(arrived)
-    return found
+    return inherited
 
 
 def _passes_on(parent: str, parsed: ParsedBacklog, excluded: Mapping[str, str]) -> bool:

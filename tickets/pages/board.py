@@ -21,7 +21,7 @@ from tickets.demo import workspace
 from tickets.models import Tally, Task, Ticket, Workflow
 from tickets.models.explain.ticket_explanation import Attention
 from tickets.models.ticket.fields import Priority
-from tickets.pages.cause_display import Cause, SharedCause, causes_of, shared_causes
+from tickets.pages.cause_display import CauseDisplay, SharedCause, displays_of, shared_causes
 from tickets.workflows.document import BLOCKED, CANCELLED, Plan
 
 PAGE = 50  # cards a column shows at first
@@ -89,7 +89,7 @@ def _limits(values: list[str]) -> list[tuple[str, int]]:
 class Card:
     ticket: Ticket
     tally: Tally
-    cause: Cause | None
+    cause: CauseDisplay | None
     needs_operator: bool = False
 
 
@@ -275,14 +275,14 @@ class Board:
         for ticket in tickets:
             ticket.workflow = self.workflows[ticket.workflow_id]
         tallies = Task.objects.tallies(ticket.pk for ticket in tickets)
-        causes = causes_of(tickets, tallies)
+        displays = displays_of(tickets, tallies)
         by_phase = {column.phase: column for column in columns}
         for ticket in tickets:
             by_phase[ticket.phase].cards.append(
                 Card(
                     ticket,
                     tallies.get(ticket.pk, Tally()),
-                    causes.get(ticket.pk),
+                    displays.get(ticket.pk),
                     ticket.pk in self.attention.needs_operator,
                 )
             )

@@ -16,7 +16,7 @@ from tickets.workflows.document import BLOCKED
 
 
 @dataclass(frozen=True)
-class Cause:
+class CauseDisplay:
     """`tone` is its colour, `icon` its icon, `text` the cause, `since` when it began."""
 
     tone: str
@@ -29,13 +29,13 @@ class Cause:
 class SharedCause:
     """Why `count` ready tickets are not claimed, and what would help."""
 
-    cause: Cause
+    cause: CauseDisplay
     how: str
     count: int
 
 
 # Tone and icon of each obstacle code. Busy agents, and tasks that only wait to be claimed, are not shown.
-DRAWN = {
+TONES_AND_ICONS = {
     "need": ("warn", "git-branch"),
     "lock": ("warn", "lock"),
     "capability": ("need", "bot"),
@@ -71,12 +71,12 @@ def shared_causes(project: int) -> list[SharedCause]:
     return _by_text([(explanations[row["task"]]["causes"], row["tickets"]) for row in lanes])
 
 
-def causes_of(tickets: Sequence[Ticket], tallies: Mapping[int, Tally]) -> dict[int, Cause]:
+def displays_of(tickets: Sequence[Ticket], tallies: Mapping[int, Tally]) -> dict[int, CauseDisplay]:
     """The cause of each of these tickets that is not moving. `shared_causes` shows once why ready ones are
     not claimed.
     """
     stalled = _stalled(tickets)
-    causes: dict[int, Cause] = {}
+    causes: dict[int, CauseDisplay] = {}
     waiting: dict[int, int] = {}  # the task of a ticket that explains it
     for ticket in tickets:
         tally = tallies.get(ticket.pk, Tally())
@@ -88,7 +88,7 @@ def causes_of(tickets: Sequence[Ticket], tallies: Mapping[int, Tally]) -> dict[i
             waiting[ticket.pk] = task
     explanations = Task.objects.explanations(waiting.values()) if waiting else {}
     for pk, task in waiting.items():
-        if cause := drawn(explanations[task]["causes"]):
+        if cause := display_of(explanations[task]["causes"]):
             causes[pk] = cause
     return causes
 
@@ -97,49 +97,54 @@ def _by_text(lanes: Sequence[tuple[list[dict[str, Any]], int]]) -> list[SharedCa
     """Merge the causes of lanes by text, most frequent first."""
     shared: dict[str, SharedCause] = {}
     for causes, count in lanes:
-        if cause := drawn(causes):
+        if cause := display_of(causes):
             before = shared[cause.text].count if cause.text in shared else 0
             shared[cause.text] = SharedCause(cause, causes[0]["how"], count + before)
     return sorted(shared.values(), key=lambda cause: -cause.count)
 
 
-def _stalled(tickets: Sequence[Ticket]) -> dict[int, Cause]:
+def _stalled(tickets: Sequence[Ticket]) -> dict[int, CauseDisplay]:
     """Which tickets with a failed automatic move are still due; without any, no query is made."""
     tried = {ticket.pk: ticket for ticket in tickets if ticket.move_fault}
     due = Ticket.objects.filter(pk__in=tried).stalled().values_list("pk", flat=True) if tried else []
     return {
-        pk: Cause(*STALLED, f"Cannot move on: {tried[pk].move_fault}", tried[pk].move_fault_at) for pk in due
+        pk: CauseDisplay(*STALLED, f"Cannot move on: {tried[pk].move_fault}", tried[pk].move_fault_at)
+        for pk in due
     }
 
 
-def of_itself(ticket: Ticket, tally: Tally) -> Cause | None:
+def of_itself(ticket: Ticket, tally: Tally) -> CauseDisplay | None:
     if ticket.phase == BLOCKED:
-        return Cause("warn", "octagon-x", f"Blocked: {ticket.blocked_reason}", ticket.phase_since)
+        return CauseDisplay("warn", "octagon-x", f"Blocked: {ticket.blocked_reason}", ticket.phase_since)
     if ticket.paused:
-        return Cause(
+        return CauseDisplay(
             "warn", "circle-pause", f"Paused{f': {ticket.pause_reason}' if ticket.pause_reason else ''}"
         )
     if not tally.total:
-        return Cause("mute", "circle-dashed", "No task yet")
+        return CauseDisplay("mute", "circle-dashed", "No task yet")
     return None
 
 
-def causes_to_show(causes: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def with_displays(causes: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """These causes of explain with tone, icon and sentence. Busy agents, and tasks that only wait to be
     claimed, are left out.
     """
-    return [{**cause, "drawn": drawn([cause], whole=True)} for cause in causes if cause["code"] not in MOVING]
+    return [
+        {**cause, "display": display_of([cause], whole=True)}
+        for cause in causes
+        if cause["code"] not in MOVING
+    ]
 
 
-def drawn(causes: Sequence[dict[str, Any]], *, whole: bool = False) -> Cause | None:
+def display_of(causes: Sequence[dict[str, Any]], *, whole: bool = False) -> CauseDisplay | None:
     """The first cause to show. Without `whole`, its text is short enough for a card."""
     if not causes or causes[0]["code"] in MOVING:
         return None
     cause = causes[0]
-    tone, icon = DRAWN.get(cause["code"], ("mute", "circle-dashed"))
+    tone, icon = TONES_AND_ICONS.get(cause["code"], ("mute", "circle-dashed"))
     if cause["code"] == "need" and cause["who"] == "operator":
         tone, icon = "bad", "circle-x"
-    return Cause(tone, icon, sentence(cause) if whole else short(cause), cause["since"])
+    return CauseDisplay(tone, icon, sentence(cause) if whole else short(cause), cause["since"])
 
 
 def short(cause: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from tickets.models.ticket.fields import TransitionNotAllowed
 from tickets.pages.actions.action import Action, Outdated
 from tickets.pages.actions.moves import Move
 from tickets.pages.forms import ActionForm
-from tickets.pages.gate_checklist import capital, name_of, told
+from tickets.pages.gate_checklist import capital, name_of, result_text
 
 LATE = (VersionConflict, TransitionNotAllowed, NotReady, Outdated)  # somebody else may have been faster
 
@@ -139,7 +139,7 @@ class Dialog:
         return [
             {
                 "name": name_of(self._check(reason)),
-                "got": told(reason),
+                "got": result_text(reason),
                 "how": capital(str(reason.get("how") or "")),
             }
             for reason in reasons

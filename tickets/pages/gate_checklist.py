@@ -20,7 +20,7 @@ READS = {
 }  # checks without such a parameter
 
 
-GOT: dict[str, Callable[[GateEntry], str]] = {
+RESULT_TEXTS: dict[str, Callable[[GateEntry], str]] = {
     "artifact_missing": lambda reason: f"no {words(reason['need'])} yet",
     "too_short": lambda reason: f"{reason['got']} of {reason['need']} characters",
     "sections_missing": lambda reason: f"has {', '.join(map(words, reason['got'])) or 'no section'}",
@@ -36,10 +36,10 @@ GOT: dict[str, Callable[[GateEntry], str]] = {
 }
 
 
-def told(reason: GateEntry) -> str:
+def result_text(reason: GateEntry) -> str:
     """What is there and what is needed; for a check of another app, in its own words."""
     try:
-        return capital(GOT[reason["code"]](reason))
+        return capital(RESULT_TEXTS[reason["code"]](reason))
     except (KeyError, TypeError, ValueError):
         return (
             f"Needs {reason.get('need')}, has {reason.get('got')}"
@@ -53,7 +53,7 @@ class Row:
     """One check. `state`: passed, failed or open (not judged, or judged with other evidence)."""
 
     number: int
-    asked: GateEntry
+    check: GateEntry
     state: str
     reasons: Sequence[GateEntry]
     evidence: Artifact | None
@@ -61,22 +61,22 @@ class Row:
 
     @property
     def name(self) -> str:
-        return name_of(self.asked)
+        return name_of(self.check)
 
     @property
     def kind(self) -> str:
         return (
             "artifact"
-            if self.asked["check"] == "artifact"
+            if self.check["check"] == "artifact"
             else "tasks"
-            if self.asked["check"] == TASKS
+            if self.check["check"] == TASKS
             else "validator"
         )
 
     @property
-    def found(self) -> list[tuple[str, str]]:
+    def results(self) -> list[tuple[str, str]]:
         """For each reason: what is there, and what to do."""
-        return [(told(reason), capital(str(reason.get("how") or ""))) for reason in self.reasons]
+        return [(result_text(reason), capital(str(reason.get("how") or ""))) for reason in self.reasons]
 
 
 @dataclass(frozen=True)
@@ -131,13 +131,13 @@ def gate_of(ticket: Ticket, phase: Phase, artifacts: Sequence[Artifact], tally: 
     to = ticket.plan.after(phase.name) or ""
     verdict = ticket.verdicts.filter(phase=phase.name).order_by("-id").first() if phase.gate else None
     newest = {artifact.type: artifact for artifact in artifacts if artifact.phase == phase.name}
-    judged = {number: check for number, check in enumerate(verdict.checks, 1)} if verdict else {}
+    answers = {number: answer for number, answer in enumerate(verdict.checks, 1)} if verdict else {}
     return Gate(
         phase.name,
         to,
         [
-            _row(number, asked, judged.get(number), newest, tally)
-            for number, asked in enumerate(phase.gate, 1)
+            _row(number, check, answers.get(number), newest, tally)
+            for number, check in enumerate(phase.gate, 1)
         ],
         verdict,
         verdict.stale_for(ticket) if verdict else "",
@@ -146,26 +146,26 @@ def gate_of(ticket: Ticket, phase: Phase, artifacts: Sequence[Artifact], tally: 
 
 
 def _row(
-    number: int, asked: GateEntry, judged: GateEntry | None, newest: dict[str, Artifact], tally: Tally
+    number: int, check: GateEntry, answer: GateEntry | None, newest: dict[str, Artifact], tally: Tally
 ) -> Row:
-    kind = asked.get("type") or READS.get(asked["check"], "")
+    kind = check.get("type") or READS.get(check["check"], "")
     state = (
         "open"
-        if judged is None or judged["check"] != asked["check"]
+        if answer is None or answer["check"] != check["check"]
         else "passed"
-        if judged["passed"]
+        if answer["passed"]
         else "failed"
     )
     tasks = (
         f"{tally.done} of {tally.total} tasks of the ticket done"
-        if asked["check"] == TASKS and tally.total
+        if check["check"] == TASKS and tally.total
         else ""
     )
     return Row(
         number,
-        asked,
+        check,
         state,
-        judged["reasons"] if judged and state == "failed" else [],
+        answer["reasons"] if answer and state == "failed" else [],
         newest.get(kind),
         tasks,
     )

@@ -11,7 +11,7 @@ from django.utils import timezone
 from omoi_site.templatetags.omoi import short
 from tickets.models import Need, Task
 from tickets.models.task import readiness
-from tickets.pages.graph_layout import Drawing, drawn
+from tickets.pages.graph_layout import Drawing, lay_out
 from tickets.templatetags.tickets import TASK
 
 LARGE = 150  # with more visible nodes, the list is shown first
@@ -92,7 +92,7 @@ class Graph:
             *([FOLD] if self.folded else []),
             *(pk for pk in sorted(self.tasks) if pk not in self.folded),
         ]
-        return drawn(order, self.edges)
+        return lay_out(order, self.edges)
 
     @cached_property
     def lines(self) -> list[EdgeLine]:

@@ -35,7 +35,7 @@ class Drawing:
     height: int = 0
 
 
-def drawn(nodes: Sequence[Node], edges: Iterable[tuple[Node, Node]]) -> Drawing:
+def lay_out(nodes: Sequence[Node], edges: Iterable[tuple[Node, Node]]) -> Drawing:
     """Lay these nodes out. Raises ValueError if the edges form a cycle."""
     if not nodes:
         return Drawing()

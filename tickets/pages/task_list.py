@@ -15,7 +15,7 @@ from tickets.models import Need, Tally, Task, Ticket
 from tickets.models.explain.ticket_explanation import own
 from tickets.models.task.readiness import READY_Q
 from tickets.pages.actions import Action
-from tickets.pages.cause_display import causes_to_show
+from tickets.pages.cause_display import with_displays
 from tickets.pages.graph import MOST, Graph
 
 ROWS = 100  # rows of the list at first
@@ -115,7 +115,7 @@ class TaskList:
         return [
             TaskRow(
                 task,
-                causes_to_show(own(explanations[task.pk]["causes"], besides=self.explained))
+                with_displays(own(explanations[task.pk]["causes"], besides=self.explained))
                 if task.pk in explanations
                 else [],
                 needs.get(task.pk, []),

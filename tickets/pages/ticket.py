@@ -14,7 +14,7 @@ from tickets.models import Artifact, Link, PhaseMove, Tally, Task, Ticket
 from tickets.pages import actions
 from tickets.pages.actions import Action
 from tickets.pages.actions.action import Permissions
-from tickets.pages.cause_display import STALLED, Cause, causes_to_show
+from tickets.pages.cause_display import STALLED, CauseDisplay, with_displays
 from tickets.pages.comments import Comments
 from tickets.pages.gate_checklist import Gate, Row, gate_of, who_and_when
 from tickets.pages.history import History
@@ -70,21 +70,21 @@ class TicketPage:
     @cached_property
     def causes(self) -> list[dict[str, Any]]:
         """The causes, each with the action that would resolve it, if there is one."""
-        causes = causes_to_show(self.explained)
-        return [{**cause, "drawn": self.drawn_as(cause), "fix": self.fix(cause)} for cause in causes]
+        causes = with_displays(self.explained)
+        return [{**cause, "display": self.display_of(cause), "fix": self.fix(cause)} for cause in causes]
 
-    def drawn_as(self, cause: Mapping[str, Any]) -> Cause:
+    def display_of(self, cause: Mapping[str, Any]) -> CauseDisplay:
         """How a cause is drawn here: a block and a failed automatic move are serious, a phase without work is
         not.
         """
-        drawn: Cause = cause["drawn"]
+        display: CauseDisplay = cause["display"]
         if cause["code"] != "phase":
-            return drawn
+            return display
         if self.blocked:
-            return replace(drawn, tone="warn", icon="octagon-x")
+            return replace(display, tone="warn", icon="octagon-x")
         if self.ticket.move_fault and not self.of_a_task(cause):
-            return replace(drawn, tone=STALLED[0], icon=STALLED[1])
-        return drawn
+            return replace(display, tone=STALLED[0], icon=STALLED[1])
+        return display
 
     @property
     def shown_causes(self) -> list[dict[str, Any]]:

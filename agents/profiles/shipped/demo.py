@@ -31,7 +31,7 @@ Brief = dict[str, Any]
 # -- the repository
 
 
-def found(brief: Brief) -> dict[str, str]:
+def create_repository(brief: Brief) -> dict[str, str]:
     """The repository, created if missing: completely or not at all."""
     if not REPOSITORY.exists():
         scratch, begun = REPOSITORY.with_suffix(".new"), Path("begun").absolute()

@@ -11,7 +11,7 @@ from django.core.management import get_commands
 from django.urls import resolve
 
 from omoi_site import humanize
-from tickets.models.explain import sentences, task_obstacles, ticket_obstacles
+from tickets.models.explain import task_obstacles, task_sentences, ticket_obstacles, ticket_sentences
 from tickets.pages.actions import TASK, TICKET
 
 EVERY = [
@@ -80,7 +80,7 @@ def test_every_remedy_speaks_to_the_one_who_must_act_and_names_a_door_that_exist
             resolve(f"/api/v1{path.replace('/ID', '/1')}")
         assert set(COMMAND.findall(how)) <= set(get_commands()), how
         assert not re.search(rf"\b[Ww]ait for {re.escape(humanize.who(who))}\b", how), how
-        assert not PLURAL_FOR_ONE.search(what) or obstacle.what is sentences.full_or_silent, what
+        assert not PLURAL_FOR_ONE.search(what) or obstacle.what is task_sentences.full_or_silent, what
         assert how[0].isupper(), how
         assert how.endswith("."), how
         assert not what.endswith("."), what
@@ -89,10 +89,10 @@ def test_every_remedy_speaks_to_the_one_who_must_act_and_names_a_door_that_exist
 def test_one_is_told_in_the_singular_and_two_in_the_plural():
     one, two = values(1, "agents"), values(2, "agents")
 
-    assert sentences.full(one) == "ada could do it, but has no free capacity"
-    assert sentences.full(two) == "ada, bob could do it, but have no free capacity"
-    assert sentences.failed_tasks(one) == "1 task failed: OMO-1.2 (broken)"
-    assert sentences.failed_tasks(two) == "2 tasks failed: OMO-1.2, OMO-1.3 (broken)"
-    assert sentences.retry_failed(one).endswith("without it: Force a transition.")
-    assert sentences.cancelled(one) == "it is cancelled, and 1 task of it is still open"
-    assert sentences.cancelled(two) == "it is cancelled, and 2 tasks of it are still open"
+    assert task_sentences.full(one) == "ada could do it, but has no free capacity"
+    assert task_sentences.full(two) == "ada, bob could do it, but have no free capacity"
+    assert ticket_sentences.failed_tasks(one) == "1 task failed: OMO-1.2 (broken)"
+    assert ticket_sentences.failed_tasks(two) == "2 tasks failed: OMO-1.2, OMO-1.3 (broken)"
+    assert ticket_sentences.retry_failed(one).endswith("without it: Force a transition.")
+    assert ticket_sentences.cancelled(one) == "it is cancelled, and 1 task of it is still open"
+    assert ticket_sentences.cancelled(two) == "it is cancelled, and 2 tasks of it are still open"

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from tickets.pages.graph_layout import BELOW, HEIGHT, WIDTH, drawn
+from tickets.pages.graph_layout import BELOW, HEIGHT, WIDTH, lay_out
 
 
 def some(count: int, seed: int = 1) -> tuple[range, list[tuple[int, int]]]:
@@ -24,30 +24,30 @@ def some(count: int, seed: int = 1) -> tuple[range, list[tuple[int, int]]]:
 @pytest.mark.parametrize("seed", range(5))
 def test_every_edge_runs_to_the_right_and_no_node_lies_on_another(seed):
     nodes, edges = some(200, seed)
-    found = drawn(nodes, edges)
-    assert set(found.places) == set(nodes)
-    assert set(found.paths) == set(edges)
-    assert all(found.places[parent][0] + WIDTH < found.places[child][0] for parent, child in edges)
+    drawing = lay_out(nodes, edges)
+    assert set(drawing.places) == set(nodes)
+    assert set(drawing.paths) == set(edges)
+    assert all(drawing.places[parent][0] + WIDTH < drawing.places[child][0] for parent, child in edges)
     columns: dict[float, list[float]] = {}
-    for x, y in found.places.values():
+    for x, y in drawing.places.values():
         columns.setdefault(x, []).append(y)
-        assert 0 <= x <= found.width - WIDTH
-        assert 0 <= y <= found.height - HEIGHT
+        assert 0 <= x <= drawing.width - WIDTH
+        assert 0 <= y <= drawing.height - HEIGHT
     for column in columns.values():
         tops = sorted(column)
         assert all(below - above >= HEIGHT + BELOW - 0.2 for above, below in pairwise(tops))
 
 
 def test_a_chain_is_a_line_and_a_cycle_is_refused():
-    found = drawn("abc", [("a", "b"), ("b", "c")])
-    assert len({y for _, y in found.places.values()}) == 1
-    assert found.paths["a", "b"].startswith("M")
+    drawing = lay_out("abc", [("a", "b"), ("b", "c")])
+    assert len({y for _, y in drawing.places.values()}) == 1
+    assert drawing.paths["a", "b"].startswith("M")
     with pytest.raises(ValueError, match="cycle"):
-        drawn("ab", [("a", "b"), ("b", "a")])
-    assert drawn([], []).width == 0
+        lay_out("ab", [("a", "b"), ("b", "a")])
+    assert lay_out([], []).width == 0
 
 
 def test_the_largest_graph_that_is_drawn_takes_less_than_two_seconds():
     begun = time.process_time()
-    drawn(*some(1000))
+    lay_out(*some(1000))
     assert time.process_time() - begun < 2

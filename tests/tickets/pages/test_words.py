@@ -21,7 +21,7 @@ from tests.tickets.explain.test_explain import ACTS, QUIET, TASKS, World, silent
 from tickets.models import Task, Ticket
 from tickets.models.explain import ticket_explanation as standstill
 from tickets.pages.actions import TASK, TICKET
-from tickets.pages.cause_display import causes_of, drawn, shared_causes
+from tickets.pages.cause_display import display_of, displays_of, shared_causes
 
 pytestmark = pytest.mark.django_db
 
@@ -83,13 +83,13 @@ def check_causes(world):
             assert cause["until"] is not None, cause
         if "ended" in cause["what"] and "ago" in cause["what"]:
             assert cause["since"] is not None, cause
-        if shown := drawn([cause]):
+        if shown := display_of([cause]):
             clean(shown.text)
     tickets = list(Ticket.objects.filter(project=world.project))
     clean(
         *[
             cause.text
-            for cause in causes_of(tickets, Task.objects.tallies(ticket.pk for ticket in tickets)).values()
+            for cause in displays_of(tickets, Task.objects.tallies(ticket.pk for ticket in tickets)).values()
         ]
     )
     clean(*[text for shared in shared_causes(world.project.pk) for text in (shared.cause.text, shared.how)])

@@ -44,10 +44,10 @@ class Command(command_base.Command):
             help="a profile that its tasks may name; repeat for more",
         )
 
-    def create(self, *, key: str, **given: Any) -> command_base.Document:
+    def create(self, *, key: str, **options: Any) -> command_base.Document:
         settings = ("name", "repository", "workflow", "workflows", "profiles")
         project = Project.objects.create_project(
-            ProjectSpec(key, **{name: given[name] for name in settings}), by=command_base.BY
+            ProjectSpec(key, **{name: options[name] for name in settings}), by=command_base.BY
         )
         return {"key": project.key, **project.settings()}
 

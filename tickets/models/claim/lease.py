@@ -217,8 +217,8 @@ class Leasing(models.Manager[Row]):
 
 def follow_up(changed: list[dict[str, Any]]) -> int:
     """Handle the effects of tasks that these sweeps have changed; returns how many tasks there are."""
-    if again := [row["id"] for row in changed if row["died"] and row["state"] == "pending"]:
-        relane(again)
+    if granted_again := [row["id"] for row in changed if row["died"] and row["state"] == "pending"]:
+        relane(granted_again)
     failed = [row for row in changed if row["state"] == "failed"]
     if failed:
         decide([row["id"] for row in failed])

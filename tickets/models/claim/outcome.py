@@ -27,14 +27,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Settlement:
-    """The result of one outcome: the task's state, or the error that names the present holder. `again`: it
+    """The result of one outcome: the task's state, or the error that names the present holder. `repeated`: it
     was settled before.
     """
 
     task: int
     state: str = ""
     lost: ClaimLost | None = None
-    again: bool = False
+    repeated: bool = False
 
     def or_raise(self) -> Settlement:
         if self.lost:

@@ -105,7 +105,7 @@ def _repeated(outcome: Outcome, now: dict[str, Any] | None, by: Agent) -> Settle
         and (now["settled_by"], now["settled_fence"], now["settled_as"])
         == (by.pk, outcome.fence, outcome.state)
     ):
-        return Settlement(outcome.task, now["state"], again=True)
+        return Settlement(outcome.task, now["state"], repeated=True)
     return Settlement(outcome.task, lost=lost(now))
 
 

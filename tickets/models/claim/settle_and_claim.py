@@ -50,7 +50,7 @@ class SettlingAndClaiming(Settling[Row], Claiming[Row]):
         settled = self.settle(outcomes, by=by)
         if all(settlement.lost for settlement in settled):
             return settled, []
-        repeated = all(settlement.lost or settlement.again for settlement in settled)
+        repeated = all(settlement.lost or settlement.repeated for settlement in settled)
         granted = sql.rows(STILL_HELD, params) if repeated else []
         return settled, self._brief(granted or self._take(params))
 

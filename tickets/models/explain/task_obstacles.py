@@ -8,10 +8,9 @@ add their own with `add`, in AppConfig.ready. The names in the SQL are those of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from tickets.models.explain import sentences
-from tickets.models.explain.sentences import Sentence, Values, by_clock
+from tickets.models.explain import sentences, task_sentences
+from tickets.models.explain.obstacle import OPERATOR, Obstacle
+from tickets.models.explain.sentences import by_clock
 from tickets.models.explain.sql_fragments import (
     CLOCK,
     FAILED_OPEN,
@@ -26,29 +25,7 @@ from tickets.models.explain.sql_fragments import (
 )
 from tickets.models.task.readiness import DUE, NEEDS_MET, PENDING
 
-
-@dataclass(frozen=True)
-class Obstacle:
-    """`when`, `who`, `since` and `until` (when it ends by itself) are SQL. `what` and `how` are sentences
-    with values in braces, or functions of the values.
-
-    bars: it prevents a claim. The others only say what is awaited.
-    """
-
-    code: str
-    when: str
-    who: str
-    what: str | Sentence
-    how: str | Sentence
-    since: str = "NULL::timestamptz"
-    until: str = "NULL::timestamptz"
-    bars: bool = True
-
-    def say(self, sentence: str | Sentence, values: Values) -> str:
-        return sentence(values) if callable(sentence) else sentence.format_map(values)
-
-
-OPERATOR, AGENTS, HOLDER = "'operator'", "'agents'", "'agent:' || h.name"
+AGENTS, HOLDER = "'agents'", "'agent:' || h.name"
 NEEDS_OPEN = f"{PENDING} AND NOT {NEEDS_MET}"
 OTHER_PHASE = f"{HELD} AND NOT {IN_OPEN_PHASE}"
 ABLE, AWAKE = f"{READY_NOW} AND f.able > 0", f"{READY_NOW} AND f.roomy > 0 AND f.awake > 0"
@@ -83,8 +60,8 @@ CLAIMED = [
         "agent_silent",
         f"{IN_TIME} AND {SILENT}",
         HOLDER,
-        sentences.silent_holder,
-        sentences.report,
+        task_sentences.silent_holder,
+        task_sentences.report,
         since="hp.last_seen_at",
         until="t.lease_expires_at",
     ),
@@ -92,8 +69,8 @@ CLAIMED = [
         "capacity",
         f"{IN_TIME} AND NOT {SILENT}",
         HOLDER,
-        sentences.claimed,
-        sentences.settle,
+        task_sentences.claimed,
+        task_sentences.settle,
         since="t.claimed_at",
         until="t.lease_expires_at",
     ),
@@ -104,24 +81,24 @@ STORED = [
         "need",
         f"{NEEDS_OPEN} AND t.unsatisfiable",
         OPERATOR,
-        sentences.unsatisfiable,
-        sentences.repair_need,
+        task_sentences.unsatisfiable,
+        task_sentences.repair_need,
         since="n.unmet_at",
     ),
     Obstacle(
         "need",
         f"{NEEDS_OPEN} AND NOT t.unsatisfiable",
         f"coalesce('task:' || n.open_keys[1], {CLOCK})",
-        sentences.open_needs,
-        sentences.see_need,
+        task_sentences.open_needs,
+        task_sentences.see_need,
         since="t.created_at",
     ),
     Obstacle(
         "not_due",
         f"{PENDING} AND NOT ({DUE}) AND t.not_before > clock_timestamp()",
         "'clock'",
-        sentences.not_due,
-        sentences.wake,
+        task_sentences.not_due,
+        task_sentences.wake,
         since="CASE WHEN t.attempts = 0 THEN t.created_at END",
         until="t.not_before",
     ),
@@ -171,7 +148,7 @@ STORED = [
         f"{OTHER_PHASE} AND tp.position > kp.position AND tp.moves_to <> '{{}}'",
         "'ticket:' || k.key",
         "it belongs to {phase}, but ticket {ticket} is still in {ticket_phase}",
-        sentences.see_ticket,
+        task_sentences.see_ticket,
         since="k.phase_since",
     ),
     Obstacle(
@@ -213,24 +190,24 @@ AGENTS_OF_LANE = [
         "capability",
         f"{PENDING} AND f.able = 0",
         OPERATOR,
-        sentences.unable,
-        sentences.enable,
+        task_sentences.unable,
+        task_sentences.enable,
         since="coalesce(t.ready_at, t.created_at)",
     ),
     Obstacle(
         "capacity",
         f"{ABLE} AND f.roomy = 0",
         AGENTS,
-        sentences.full,
-        sentences.make_room,
+        task_sentences.full,
+        task_sentences.make_room,
         since="t.ready_at",
     ),
     Obstacle(
         "agent_silent",
         f"{READY_NOW} AND f.roomy > 0 AND f.awake = 0",
         OPERATOR,
-        sentences.all_silent,
-        sentences.start_one,
+        task_sentences.all_silent,
+        task_sentences.start_one,
         since="coalesce(f.last_heard, t.ready_at)",
         bars=False,
     ),
@@ -238,8 +215,8 @@ AGENTS_OF_LANE = [
         "capacity",
         f"{AWAKE} AND f.free = 0",
         AGENTS,
-        sentences.full_or_silent,
-        sentences.make_room,
+        task_sentences.full_or_silent,
+        task_sentences.make_room,
         since="t.ready_at",
         bars=False,
     ),
@@ -247,8 +224,8 @@ AGENTS_OF_LANE = [
         "capacity",
         f"{READY_NOW} AND f.free > 0",
         AGENTS,
-        sentences.ready,
-        sentences.ask,
+        task_sentences.ready,
+        task_sentences.ask,
         since="t.ready_at",
         bars=False,
     ),
@@ -259,7 +236,7 @@ FAILED = [
         "worker_lost",
         f"{FAILED_OPEN} AND t.failure = 'worker_lost'",
         OPERATOR,
-        sentences.worker_lost,
+        task_sentences.worker_lost,
         "Find the cause in that worker's log, repair the task,"
         " and press Retry beside it on the page of {ticket}. To go on without it, press Force a transition.",
         since="t.ended_at",
@@ -268,7 +245,7 @@ FAILED = [
         "limit",
         f"{FAILED_OPEN} AND t.failure <> 'worker_lost'",
         OPERATOR,
-        sentences.failed,
+        task_sentences.failed,
         "Press Retry beside it on the page of {ticket}. To go on without it, press Force a transition.",
         since="t.ended_at",
     ),

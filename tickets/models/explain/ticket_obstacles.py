@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tickets.models.explain import sentences
+from tickets.models.explain import sentences, ticket_sentences
+from tickets.models.explain.obstacle import OPERATOR, Obstacle
 from tickets.models.explain.sentences import by_clock
 from tickets.models.explain.sql_fragments import (
     CLOCK,
@@ -13,7 +14,7 @@ from tickets.models.explain.sql_fragments import (
     STUCK,
     UNFINISHED,
 )
-from tickets.models.explain.task_obstacles import OPERATOR, Obstacle, waiting_on
+from tickets.models.explain.task_obstacles import waiting_on
 
 # Who the first open task waits on.
 FIRST_WAITS = f"(SELECT {waiting_on()} {FROM_TASK} WHERE t.id = c.first)"
@@ -67,16 +68,16 @@ OBSTACLES = [
         "limit",
         f"{UNFINISHED} AND c.failed > 0",
         OPERATOR,
-        sentences.failed_tasks,
-        sentences.retry_failed,
+        ticket_sentences.failed_tasks,
+        ticket_sentences.retry_failed,
         since="c.failed_at",
     ),
     Obstacle(
         "need",
         f"{UNFINISHED} AND c.unsatisfiable > 0",
         OPERATOR,
-        sentences.unsatisfiable_tasks,
-        sentences.repair_needs,
+        ticket_sentences.unsatisfiable_tasks,
+        ticket_sentences.repair_needs,
         since="c.failed_at",
     ),
     TASKS,
@@ -118,7 +119,7 @@ OBSTACLES = [
         "phase",
         IDLE,
         OPERATOR,
-        sentences.all_ended,
+        ticket_sentences.all_ended,
         "Press Advance on the page of {ticket}, or add a task (POST /tickets/{ticket}/tasks).",
         since="coalesce(c.last_end, k.phase_since)",
     ),
@@ -126,16 +127,16 @@ OBSTACLES = [
         "phase",
         f"k.phase = 'CANCELLED' AND {LEFT_OPEN} > 0",
         OPERATOR,
-        sentences.cancelled,
-        sentences.cancel_left,
+        ticket_sentences.cancelled,
+        ticket_sentences.cancel_left,
         since="k.phase_since",
     ),
     Obstacle(
         "phase",
         f"NOT {UNFINISHED} AND k.phase <> 'CANCELLED' AND {LEFT_OPEN} > 0",
         OPERATOR,
-        sentences.done,
-        sentences.follow_up_left,
+        ticket_sentences.done,
+        ticket_sentences.follow_up_left,
         since="k.phase_since",
     ),
 ]

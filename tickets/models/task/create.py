@@ -98,7 +98,9 @@ class TaskCreation(models.Manager[Row]):
             ticket.project.refresh_from_db(fields=["profiles"])  # the present profiles
         effective_phase = phase or (now["phase"] if now["phase"] in ticket.plan else ticket.origin)
         work = [_placed(ticket, spec, effective_phase, open_in) for spec in specs]
-        for wanted in dict.fromkeys(each.marks.phase for each in work if not (phase or each.spec.ended)):
+        for wanted in dict.fromkeys(
+            placed.marks.phase for placed in work if not (phase or placed.spec.ended)
+        ):
             if wanted in ticket.plan and (
                 refusal := phase_left(ticket, now["phase"], effective_phase, wanted)
             ):
@@ -144,8 +146,8 @@ class TaskCreation(models.Manager[Row]):
         self, ticket: TicketFields, work: Sequence[Placed], place_of: Mapping[str, int]
     ) -> None:
         """Raise Invalid with the faults of these tasks by field, before anything is written."""
-        wanted = {need.on for each in work for need in each.spec.needs if isinstance(need.on, int)}
-        there = (
+        wanted = {need.on for placed in work for need in placed.spec.needs if isinstance(need.on, int)}
+        existing = (
             set(self.filter(pk__in=wanted, project=ticket.project_id).values_list("pk", flat=True))
             if wanted
             else set()
@@ -162,7 +164,7 @@ class TaskCreation(models.Manager[Row]):
             if spec.ref and place_of[spec.ref] != place:
                 faults.add(f"{at}.ref", f"ref {spec.ref} appears twice")
             for number, need in enumerate(spec.needs):
-                if need.on not in place_of and need.on not in there:
+                if need.on not in place_of and need.on not in existing:
                     lacking = (
                         f"there is no task with the ref {need.on} in this batch"
                         if isinstance(need.on, str)
@@ -181,9 +183,9 @@ class TaskCreation(models.Manager[Row]):
 
     def _stored(self, work: Sequence[Placed], now: datetime, by: Actor) -> Iterator[list[int]]:
         """Store the tasks of one project in batches; yields the ids of each batch."""
-        lanes = Lane.objects.of(work[0].ticket.project_id, {each.marks for each in work}) if work else {}
+        lanes = Lane.objects.of(work[0].ticket.project_id, {placed.marks for placed in work}) if work else {}
         for start in range(0, len(work), BATCH):
-            tasks = [self._made(each, lanes[each.marks], now) for each in work[start : start + BATCH]]
+            tasks = [self._made(placed, lanes[placed.marks], now) for placed in work[start : start + BATCH]]
             sql.copy_in(tasks)
             ids = [task.pk for task in tasks]
             self._log_added(ids, by)

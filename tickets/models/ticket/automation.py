@@ -268,5 +268,5 @@ def _in_turn(due: models.QuerySet[Any]) -> list[int]:
     neither take all the time nor hide one that is fixed.
     """
     fresh = due.filter(move_fault="").order_by("id")[:MOST]
-    again = due.exclude(move_fault="").order_by("?")[:MOST_AGAIN]
-    return [*fresh.values_list("pk", flat=True), *again.values_list("pk", flat=True)]
+    tried = due.exclude(move_fault="").order_by("?")[:MOST_AGAIN]
+    return [*fresh.values_list("pk", flat=True), *tried.values_list("pk", flat=True)]

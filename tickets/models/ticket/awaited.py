@@ -47,7 +47,7 @@ class AwaitedQuerySet(models.QuerySet["Awaited"]):
         return {Relation(row["kind"], row["from_id"], row["to_id"]): row["id"] for row in rows}
 
     @staticmethod
-    def keep(edges: Sequence[tuple[int, str, str]]) -> None:
+    def store(edges: Sequence[tuple[int, str, str]]) -> None:
         """Store (ticket, kind, awaited id) until the other end is imported; existing ones are not changed."""
         if edges:
             sql.rows(KEEP, [list(column) for column in zip(*edges, strict=True)])

@@ -131,7 +131,7 @@ def _add_comments_and_references(run: ImportRun, fresh: Sequence[Item]) -> None:
 
 def _settle_awaited(run: ImportRun, closing: dict[Relation, int]) -> None:
     """Store relations whose other end is not imported yet, and drop those whose other end now is."""
-    Awaited.objects.keep([(run.tickets[one], kind, other) for kind, one, other in run.result.awaited])
+    Awaited.objects.store([(run.tickets[one], kind, other) for kind, one, other in run.result.awaited])
     if closing:
         Awaited.objects.filter(pk__in=closing.values()).delete()
         run.result.closed = len(closing)

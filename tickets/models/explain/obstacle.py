@@ -1,0 +1,30 @@
+"""Obstacle: one condition under which a task is not granted or a ticket does not move."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tickets.models.explain.sentences import Sentence, Values
+
+OPERATOR = "'operator'"  # in `who`, which is SQL
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """`when`, `who`, `since` and `until` (when it ends by itself) are SQL. `what` and `how` are sentences
+    with values in braces, or functions of the values.
+
+    bars: it prevents a claim. The others only say what is awaited.
+    """
+
+    code: str
+    when: str
+    who: str
+    what: str | Sentence
+    how: str | Sentence
+    since: str = "NULL::timestamptz"
+    until: str = "NULL::timestamptz"
+    bars: bool = True
+
+    def say(self, sentence: str | Sentence, values: Values) -> str:
+        return sentence(values) if callable(sentence) else sentence.format_map(values)
