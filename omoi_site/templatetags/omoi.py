@@ -119,7 +119,7 @@ def exactly(at: datetime | None) -> str:
 
 
 @register.simple_tag(takes_context=True)
-def url_with_query(context: dict[str, Any], **changes: Any) -> str:
+def url_with(context: dict[str, Any], **changes: Any) -> str:
     """This page's address with these parameters set, or removed if the value is empty."""
     query = context["request"].GET.copy()
     for name, value in changes.items():
