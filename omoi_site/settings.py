@@ -249,6 +249,7 @@ WORKER_POLL_S = float(os.environ.get("OMOI_WORKER_POLL_S", "3"))  # how long a l
 WORKER_GRACE_S = float(
     os.environ.get("OMOI_WORKER_GRACE_S", "30")
 )  # how long running work may go on after its worker was asked to stop
+SANDBOX = os.environ.get("OMOI_SANDBOX", "auto")  # of jobs: auto, bwrap (nothing runs without it) or none
 REQUEST_THREADS = int(os.environ.get("OMOI_THREADS", "8"))
 SIGN_IN_THREADS = int(os.environ.get("OMOI_SIGN_IN_THREADS", "1"))  # threads that only hash passwords
 CONNECTIONS = int(os.environ.get("OMOI_CONNECTIONS", "2000"))  # from one address

@@ -90,9 +90,14 @@ def install_profile(name: str, **document: Any) -> str:
 
 def shell_profile(name: str = "shell") -> str:
     """A profile that runs the text in its slot: for tests only, which are what an admin of this machine
-    wants.
+    wants. What such jobs leave in $OMOI_SHARED, others and the test can read and write.
     """
-    return install_profile(name, words=["sh", "-c", {"slot": "text"}], slots={"text": {"pattern": "(?s).*"}})
+    return install_profile(
+        name,
+        words=["sh", "-c", {"slot": "text"}],
+        slots={"text": {"pattern": "(?s).*"}},
+        shared="tests",
+    )
 
 
 def shell_tasks(ticket: Any, *texts: str, by: Any, **more: Any) -> list[Task]:

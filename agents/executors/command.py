@@ -7,27 +7,34 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, Any
 
 from agents.executors.job import Ending, Job
+from agents.executors.job_folder import environment, job_folder
+from agents.executors.job_process import Program, run_job
 from agents.executors.job_user import Unreachable, program
+from agents.executors.level import level
 from agents.executors.output_files import with_files
 from agents.executors.output_text import safe
-from agents.executors.process_group import Program, Ran, run_group
+from agents.executors.run_process import Ran
 from agents.executors.stop_signal import Stop
-from agents.executors.work_folder import environment, work_folder
 
 
 def run_command(job: Job, stop: Stop) -> Ending:
     """Run it with the brief on standard input; exit 0 is success."""
-    with work_folder(job) as folder, on_paper(job.brief) as brief:
-        words, seen = job.words, environment(job, folder)
-        try:
-            words = [program(words[0], seen["PATH"]), *words[1:]]
-            ran = run_group(Program(words, folder, seen, brief), timeout_s=job.timeout_s, stop=stop)
-        except (Unreachable, OSError, ValueError) as error:
-            return Ending.refused(f"{job.words[0]} could not be started: {error}")
-        return with_files(ended(ran), job, folder)
+    try:
+        with (
+            job_folder(job, sandboxed=level().sandboxed) as folder,
+            json_file(job.brief) as brief,
+        ):
+            path = environment(job, folder)["PATH"]
+            program_path = program(job.words[0], path, sandboxed=folder.sandboxed)
+            words = [program_path, *job.words[1:]]
+            ran = run_job(job, folder, Program(words, brief, {}, reads=[Path(program_path)]), stop)
+            return with_files(ended(ran), job, folder)
+    except (Unreachable, OSError, ValueError) as error:
+        return Ending.refused(f"{job.words[0]} could not be started: {error}")
 
 
 def ended(ran: Ran, **more: Any) -> Ending:
@@ -37,6 +44,7 @@ def ended(ran: Ran, **more: Any) -> Ending:
         "seconds": round(ran.seconds, 3),
         "output": ran.output.text(),
         "dropped": ran.output.dropped,
+        **({"limit": ran.limit} if ran.limit else {}),
         **safe(more),
     }
     if ran.cut:
@@ -48,7 +56,7 @@ def ended(ran: Ran, **more: Any) -> Ending:
 
 
 @contextmanager
-def on_paper(document: Any) -> Iterator[IO[bytes]]:
+def json_file(document: Any) -> Iterator[IO[bytes]]:
     """A document as a file to read from: nobody blocks who does not read it."""
     with tempfile.TemporaryFile() as file:
         file.write(json.dumps(safe(document), ensure_ascii=False).encode())

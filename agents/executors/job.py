@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from agents.executors.isolation import Isolation
+
 
 @dataclass(frozen=True)
 class Job:
@@ -15,7 +17,7 @@ class Job:
     kind: `command` or `python`. words: the argument vector, or the callable (`module.function`). slots:
     keyword arguments of the callable. brief: what the task is about; a command reads it as JSON on standard
     input, a callable gets it as its first argument. folders: where the callable's module is looked for.
-    artifacts: the files it leaves in its work folder, and the type each is handed in as.
+    artifacts: the files it leaves in its work folder, and the type each is submitted as.
     """
 
     name: str
@@ -27,10 +29,11 @@ class Job:
     folders: list[Path] = field(default_factory=list)
     timeout_s: float = 600.0
     artifacts: Mapping[str, str] = field(default_factory=dict)
+    isolation: Isolation = field(default_factory=Isolation)
 
 
 @dataclass(frozen=True)
-class Handed:
+class OutputFile:
     """A file a job left, copied out of its reach.
 
     path: in the work folder; type: of the artifact it is to become.
@@ -45,8 +48,8 @@ class Handed:
 class Ending:
     """How an attempt ended.
 
-    kind: of a failure, as settling knows it: transient, permanent or validation. stopped: the cord was pulled
-    before it could end. files: what it hands in, open for whoever was given the ending, who calls `close`.
+    kind: of a failure, as settling knows it: transient, permanent or validation. stopped: by `Stop`, before
+    it could end. files: what it submits, open until `close` is called.
     """
 
     ok: bool
@@ -54,7 +57,7 @@ class Ending:
     error: str = ""
     kind: str = "transient"
     stopped: bool = False
-    files: tuple[Handed, ...] = ()
+    files: tuple[OutputFile, ...] = ()
 
     def close(self) -> None:
         for file in self.files:
@@ -66,5 +69,5 @@ class Ending:
 
     @classmethod
     def refused(cls, why: str) -> Ending:
-        """It was never begun, and another try would meet the same."""
+        """It never began, and another try would end the same way."""
         return cls.failed(why, kind="permanent")

@@ -1,43 +1,96 @@
-"""Who jobs run as. Root gives them a uid of their own, so that they reach neither the server's secrets nor
-the database's files.
+"""Who jobs run as. Under root each job has a uid of its own while it runs, which reaches neither the server's
+secrets, nor the database's files, nor another job's.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import shutil
+import stat
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from omoi_site.setup import paths
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+UIDS = 256  # from OMOI_EXECUTOR_UID on; so many jobs can run at a time on this machine
+COMMON_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")
 
 
 class Unreachable(Exception):
-    """The job's account cannot run this; the message says why and what to do."""
+    """The job's user cannot run this; the message says why and what to do."""
 
 
-def as_executor() -> dict[str, Any]:
-    """How to start a process as the executors' account (words for Popen); nothing unless we are root."""
-    account = paths.executor()
-    return {"user": account.uid, "group": account.gid, "extra_groups": []} if account else {}
+@dataclass(frozen=True)
+class JobUser:
+    """uid: nobody else's while the job runs. lock: the descriptor that reserves it."""
+
+    uid: int
+    gid: int
+    lock: int
 
 
-def program(name: str, path: str) -> str:
-    """Where the program `name` lies, looked for in `path` as a shell would; raises Unreachable."""
-    path_found = shutil.which(name, path=path)
-    if not path_found:
+@contextlib.contextmanager
+def job_user(shared: str) -> Iterator[JobUser | None]:
+    """A user for one job; None when we are not root. Jobs that share a folder have its group."""
+    if os.geteuid() != 0:
+        yield None
+        return
+    folder = paths.ELSEWHERE / "uids"
+    folder.mkdir(parents=True, exist_ok=True)
+    for uid in range(paths.EXECUTOR_UID, paths.EXECUTOR_UID + UIDS):
+        lock = os.open(folder / str(uid), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                yield JobUser(uid, shared_gid(shared) if shared else paths.EXECUTOR_UID, lock)
+                _remove_files(uid)
+                return
+        finally:
+            os.close(lock)
+    raise Unreachable(f"all {UIDS} uids for jobs from {paths.EXECUTOR_UID} on are in use")
+
+
+def shared_gid(name: str) -> int:
+    """The group of a shared folder: a number from those of the uids, which no other job has as its group."""
+    return paths.EXECUTOR_UID + 1 + zlib.crc32(name.encode()) % (UIDS - 1)
+
+
+def _remove_files(uid: int) -> None:
+    """What the job left in folders that all users share: the next job with this uid would own it."""
+    for folder in COMMON_FOLDERS:
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            for entry in entries:
+                with contextlib.suppress(OSError):
+                    if entry.stat(follow_symlinks=False).st_uid == uid:
+                        if entry.is_dir(follow_symlinks=False):
+                            shutil.rmtree(entry.path, ignore_errors=True)
+                        else:
+                            os.unlink(entry.path)
+
+
+def program(name: str, path: str, *, sandboxed: bool = False) -> str:
+    """Where the program `name` lies, looked for in `path` as a shell would; raises Unreachable. In a sandbox
+    it can lie anywhere, for it is brought there.
+    """
+    program_path = shutil.which(name, path=path)
+    if not program_path:
         raise Unreachable(
             f"there is no program {name} in {path}" if "/" not in name else f"{name} is not a program"
         )
-    if barrier := _barrier(Path(path_found)):
+    if not sandboxed and (barrier := _barrier(Path(program_path))):
         raise Unreachable(_closed(name, barrier))
-    return path_found
+    if os.geteuid() == 0 and not os.stat(program_path).st_mode & stat.S_IXOTH:
+        raise Unreachable(f"only its owner may run {program_path}, and jobs have users of their own")
+    return program_path
 
 
 def interpreter(*candidates: str) -> str:
-    """The first Python of `candidates` that the job's account can run; raises Unreachable."""
+    """The first Python of `candidates` that the job's user can run; raises Unreachable."""
     barriers = {}
     for candidate in candidates:
         barriers[candidate] = _barrier(Path(candidate))
@@ -62,7 +115,7 @@ def _closed(name: str, barrier: Path) -> str:
 
 
 def _barrier(path: Path) -> Path | None:
-    """The folder on the way to `path`, links followed, that the job's account cannot enter."""
+    """The folder on the way to `path`, links followed, that the job's user cannot enter."""
     account = paths.executor()
     if account is None:
         return None

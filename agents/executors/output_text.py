@@ -18,8 +18,10 @@ class Output:
         self.head = bytearray()
         self.tail = bytearray()
         self.dropped = 0
+        self.taken = 0
 
     def take(self, data: bytes) -> None:
+        self.taken += len(data)
         room = self.head_room - len(self.head)
         self.head += data[:room]
         self.tail += data[max(0, room) :]

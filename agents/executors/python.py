@@ -9,69 +9,95 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from agents.executors import python_child
-from agents.executors.command import ended, on_paper
+from agents.executors.command import ended, json_file
 from agents.executors.job import Ending, Job
+from agents.executors.job_folder import JobFolder, job_folder
+from agents.executors.job_process import Program, run_job
 from agents.executors.job_user import Unreachable, can_read, interpreter
+from agents.executors.level import level
 from agents.executors.output_files import with_files
-from agents.executors.process_group import Program, run_group
 from agents.executors.stop_signal import Stop
-from agents.executors.work_folder import environment, work_folder
 
 LONGEST_VALUE = 1 << 20
+ANSWER_FD = 3
 PYTHONS = (
     "/usr/local/bin/python3",
     "/usr/bin/python3",
-)  # beside our own, which the job's account may be unable to reach
+)  # beside our own, which the job's user may be unable to reach
 
 
 def run_python(job: Job, stop: Stop) -> Ending:
     """Call it; what it returns is the result's `value`, an exception is a failure."""
-    with work_folder(job) as folder, tempfile.TemporaryFile() as answer:
-        call = {
-            "callable": job.words[0],
-            "brief": job.brief,
-            "slots": job.slots,
-            "folders": [str(_readable(source, folder, number)) for number, source in enumerate(job.folders)],
-            "answer": answer.fileno(),
-        }
-        try:
-            python = interpreter(sys.executable, *PYTHONS)
-            with on_paper(call) as paper:
-                child = Program(
-                    [python, "-s", "-c", Path(python_child.__file__).read_text()],
-                    folder,
-                    environment(job, folder) | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"},
-                    stdin=paper,
-                    fds=[answer.fileno()],
-                )
-                ran = run_group(child, timeout_s=job.timeout_s, stop=stop)
-        except (Unreachable, OSError, ValueError) as error:
-            return Ending.refused(f"{job.words[0]} could not be started: {error}")
-        if ran.cut or ran.code:
-            return ended(ran)
-        size = os.fstat(answer.fileno()).st_size
-        if size > LONGEST_VALUE:
-            return Ending.refused(f"{job.words[0]} returned {size} bytes; at most {LONGEST_VALUE} are kept")
-        answer.seek(0)
-        try:
-            ending = ended(ran, value=json.loads(answer.read() or b"null"))
-        except ValueError:
-            return Ending.refused(
-                f"{job.words[0]} wrote something other than its return value to the file for it"
-            )
-        return with_files(ending, job, folder)
+    try:
+        with (
+            job_folder(job, sandboxed=level().sandboxed) as folder,
+            tempfile.TemporaryFile() as answer,
+        ):
+            return _call(job, folder, answer.fileno(), stop)
+    except (Unreachable, OSError, ValueError) as error:
+        return Ending.refused(f"{job.words[0]} could not be started: {error}")
 
 
-def _readable(source: Path, folder: Path, number: int) -> Path:
-    """The folder of a callable's module, or a copy of its modules beside the work when the job's account
-    cannot read it.
+def _call(job: Job, folder: JobFolder, answer: int, stop: Stop) -> Ending:
+    python, reads = python_for_jobs(sandboxed=folder.sandboxed)
+    modules = [_readable(source, folder, number) for number, source in enumerate(job.folders)]
+    call = {
+        "callable": job.words[0],
+        "brief": job.brief,
+        "slots": job.slots,
+        "folders": list(map(str, modules)),
+        "answer": ANSWER_FD,
+    }
+    with json_file(call) as stdin:
+        words = [python, "-s", "-c", Path(python_child.__file__).read_text()]
+        more = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
+        ran = run_job(job, folder, Program(words, stdin, more, [answer], [*reads, *modules]), stop)
+    if ran.cut or ran.code:
+        return ended(ran)
+    size = os.fstat(answer).st_size
+    if size > LONGEST_VALUE:
+        return Ending.refused(f"{job.words[0]} returned {size} bytes; at most {LONGEST_VALUE} are kept")
+    try:
+        ending = ended(ran, value=json.loads(os.pread(answer, LONGEST_VALUE, 0) or b"null"))
+    except ValueError:
+        return Ending.refused(
+            f"{job.words[0]} wrote something other than its return value to the file for it"
+        )
+    return with_files(ending, job, folder)
+
+
+def python_for_jobs(*, sandboxed: bool) -> tuple[str, list[Path]]:
+    """The Python that runs it, and what of it must be brought into a sandbox; raises Unreachable."""
+    prefix = Path(sys.prefix).resolve()
+    own = prefix / "bin" / Path(sys.executable).name
+    if not sandboxed or not _open_to_all(own):
+        return interpreter(sys.executable, *PYTHONS), []
+    return str(own), list(dict.fromkeys([prefix, *_prefixes(own)]))
+
+
+def _prefixes(python: Path) -> Iterator[Path]:
+    """The installation it belongs to, by every name a link on the way to it has."""
+    yield Path(sys.base_prefix)
+    while python.is_symlink():
+        python = python.parent / python.readlink()
+        yield python.parent.parent
+
+
+def _open_to_all(python: Path) -> bool:
+    return os.geteuid() != 0 or all(path.stat().st_mode & 0o005 == 0o005 for path in (python, python.parent))
+
+
+def _readable(source: Path, folder: JobFolder, number: int) -> Path:
+    """The folder of a callable's module, or a copy of its modules beside the work when the job's user cannot
+    read it.
     """
     if can_read(source):
         return source
-    copy = folder / f".modules-{number}"
+    copy = folder.base / f"modules-{number}"
     copy.mkdir()
     copy.chmod(0o755)
     for module in source.glob("*.py"):

@@ -19,6 +19,8 @@ from typing import Any
 import yaml
 from django.conf import settings
 
+from agents.executors.isolation import Isolation
+from agents.executors.limits import Limits
 from agents.profiles.document import faults_of
 
 SHIPPED = Path(__file__).parent / "shipped"
@@ -74,6 +76,7 @@ class Profile:
     environment: Mapping[str, str] = field(default_factory=dict)
     folder: Path = SHIPPED
     artifacts: Mapping[str, str] = field(default_factory=dict)
+    isolation: Isolation = field(default_factory=Isolation)
 
     def faults(self, values: Mapping[str, Any]) -> dict[str, str]:
         """Faults of these slots, by slot."""
@@ -167,4 +170,11 @@ def _read(file: Path, mtime: int, size: int) -> Profile:
         environment={name: str(value) for name, value in document.get("environment", {}).items()},
         folder=file.parent,
         artifacts=document.get("artifacts", {}),
+        isolation=Isolation(
+            sandboxed=document.get("trust") == "sandboxed",
+            network=document.get("network", False),
+            shared=document.get("shared", ""),
+            reads=tuple(document.get("reads", ())),
+            limits=Limits(**document.get("limits", {})),
+        ),
     )

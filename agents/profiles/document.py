@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from typing import Any
 
 import jsonschema
 
+from agents.executors.limits import Limits
 from omoi_site.errors import short
 from omoi_site.field_limits import shown_fault
 
@@ -57,6 +59,23 @@ SCHEMA: dict[str, Any] = {
             "description": (
                 "files that the work leaves in its folder, each with the type of artifact to submit it as"
             ),
+        },
+        "trust": {"enum": ["trusted", "sandboxed"]},
+        "network": {"type": "boolean"},
+        "shared": {"type": "string", "pattern": r"^[a-z][a-z0-9_-]{0,39}$"},
+        "reads": {
+            "type": "array",
+            "maxItems": 20,
+            "items": {"type": "string", "pattern": r"^(?!.*/\.\.(/|$))/[^/\x00-\x1f][^\x00-\x1f]{0,999}$"},
+            "description": "folders and files of this machine that it may read in a sandbox",
+        },
+        "limits": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                field.name: {"type": "integer", "minimum": 1, "maximum": 1 << 30}
+                for field in dataclasses.fields(Limits)
+            },
         },
         "timeout_s": {"type": "number", "exclusiveMinimum": 0, "maximum": 86400},
         "environment": {

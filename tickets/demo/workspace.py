@@ -10,20 +10,23 @@ import hashlib
 import importlib.metadata
 import json
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from agents import executors
-from agents.executors.job_user import SYSTEM_PATH, Unreachable, interpreter, program
-from agents.executors.python import PYTHONS
-from agents.executors.work_folder import make_room
-from agents.profiles import SHIPPED
+from agents import profiles
+from agents.executors.job import Job
+from agents.executors.job_folder import shared_folder, tools_folder
+from agents.executors.job_user import SYSTEM_PATH, Unreachable, program
+from agents.executors.level import level
+from agents.executors.python import python_for_jobs
+from agents.executors.run import run
+from agents.executors.stop_signal import Stop
 from omoi_site.errors import OmoiError
 
+SHARED = "demo"  # the word in the profiles of its steps
 FOLDER = Path(__file__).parent
 MODULES = sorted((FOLDER / "sample_program").glob("*.py"))
 LENT = (
@@ -65,14 +68,14 @@ def check_requirements() -> None:
             " Then run this again, or start without --demo."
         ) from error
     try:
-        interpreter(sys.executable, *PYTHONS)
+        python_for_jobs(sandboxed=level().sandboxed)
     except Unreachable as error:
         raise Impossible(f"The demo's executors need a Python: {error}. Or start without --demo.") from error
 
 
 def lay_out() -> None:
     """Copy the files for executors. Existing files are not changed, because executors may be reading them."""
-    workspace = make_room("demo")
+    workspace = tools_folder(SHARED)
     packages = {name: _version(name) for name in LENT}
     mark = hashlib.sha256(
         json.dumps([packages, backlog(), {file.name: file.read_text() for file in MODULES}]).encode()
@@ -92,18 +95,19 @@ def lay_out() -> None:
 
 
 def repository() -> str:
-    """The demo's git repository, created if missing, by the account that will work in it."""
-    stop = executors.Stop()
+    """The demo's git repository, created if missing, by a job like those that will work in it."""
+    repository_path = shared_folder(SHARED) / "ledger.git"
+    isolation = profiles.named("demo_branch").isolation
+    stop = Stop()
     try:
-        ending = executors.run(
-            executors.Job("demo", "python", ["demo.create_repository"], {}, folders=[SHIPPED], timeout_s=60),
-            stop,
-        )
+        words = ["demo.create_repository"]
+        job = Job("demo", "python", words, {}, folders=[profiles.SHIPPED], isolation=isolation)
+        ending = run(job, stop)
     finally:
         stop.close()
     if not ending.ok:
         raise Impossible(f"The demo's repository could not be created: {ending.error}")
-    return str(ending.result["value"]["repository"])
+    return str(repository_path)
 
 
 def _put(target: Path, make: Callable[[Path], Any]) -> None:

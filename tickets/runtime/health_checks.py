@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sys
-
 from django.conf import settings
 
-from agents.executors.job_user import SYSTEM_PATH, Unreachable, as_executor, interpreter
-from agents.executors.python import PYTHONS
+from agents.executors.job_user import UIDS, Unreachable
+from agents.executors.level import level
+from agents.executors.python import python_for_jobs
+from agents.executors.start_cost import start_cost
 from omoi_site.brokers import hints as broker
 from omoi_site.database import sql
 from omoi_site.processes import running_server
@@ -80,30 +78,24 @@ def worker() -> Found:
 @examines("executors")
 def executors() -> Found:
     account = paths.executor()
-    who = f"uid {account.uid}" if account else "this user"
+    who = f"a uid from {account.uid} to {account.uid + UIDS - 1}" if account else "this user"
     try:
-        return "ok", f"run as {who} with {interpreter(sys.executable, *PYTHONS)}"
+        path, _ = python_for_jobs(sandboxed=level().sandboxed)
     except Unreachable as error:
         return "wrong", str(error), "Tasks with a profile are refused; everything else works."
+    return "ok", f"run as {who} with {path}"
 
 
 @examines("sandbox")
 def sandbox() -> Found:
-    without = "only trusted profiles can run here"
-    if not (bwrap := shutil.which("bwrap", path=SYSTEM_PATH)):
-        return (
-            "off",
-            f"not installed, so {without}",
-            "On Debian and Ubuntu: apt install bubblewrap",
-        )
-    words = [bwrap, "--ro-bind", "/", "/", "--unshare-all", "--die-with-parent", "true"]
-    tried = subprocess.run(
-        words, capture_output=True, text=True, timeout=10, cwd="/", env={"PATH": SYSTEM_PATH}, **as_executor()
+    """How far jobs are kept apart here, what stays open, and what a start costs."""
+    here = level()
+    costs = ", ".join(f"{name} {ms:g} ms" for name, ms in start_cost().items())
+    if here.sandboxed:
+        return "ok", f"jobs run in bubblewrap; to start one costs: {costs}"
+    what = f"jobs run without a sandbox, because {here.why}. They can {'; '.join(here.open)}"
+    how = (
+        "Only trusted profiles can run. On Debian and Ubuntu: apt install bubblewrap, and allow user"
+        " namespaces."
     )
-    if tried.returncode:
-        return (
-            "off",
-            f"bubblewrap does not work here ({tried.stderr.strip()[:200]}), so {without}",
-            "Allow unprivileged user namespaces.",
-        )
-    return "ok", "bubblewrap works"
+    return "off", f"{what}. To start one costs: {costs}", how

@@ -19,8 +19,12 @@ from dataclasses import dataclass, field
 from django.conf import settings
 from django.db import DatabaseError, Error, OperationalError, close_old_connections, connection
 
-from agents import executors, profiles
-from agents.executors import Ending, Job, Stop
+from agents import profiles
+from agents.executors import spawn
+from agents.executors.job import Ending, Job
+from agents.executors.job_folder import clear_leftovers
+from agents.executors.run import run
+from agents.executors.stop_signal import Stop
 from agents.models import Agent, AgentPresence
 from omoi_site.brokers import hints
 from omoi_site.errors import OmoiError
@@ -79,7 +83,8 @@ class Worker:
         global _here
         self.agent = Agent.objects.worker(self.name, capacity=self.threads, capabilities=self.capabilities)
         self.pool = ThreadPoolExecutor(self.threads, thread_name_prefix="executor")
-        executors.clear_leftovers()
+        clear_leftovers()
+        spawn.adopt_strays()
         if left := Task.objects.abandon(by=self.agent, fate=self._fate()):
             log.info("%d claims of the process that had this name before have ended", left)
         self.agent.seen(metrics={"pid": os.getpid()})
@@ -177,7 +182,7 @@ class Worker:
     def _carry_out(self, held: Held) -> None:
         """In a thread of the pool: always an ending, whatever happens."""
         try:
-            held.ending = executors.run(job_of(held.claim, held.since), held.stop)
+            held.ending = run(job_of(held.claim, held.since), held.stop)
         except (profiles.UnknownProfile, ValueError) as error:
             held.ending = Ending.refused(str(error))
         except Exception as error:
@@ -341,6 +346,7 @@ def job_of(claim: Claim, since: float) -> Job:
         },
         folders=[profile.folder],
         artifacts=profile.artifacts,
+        isolation=profile.isolation,
         timeout_s=round(min(profile.timeout_s, left), 1),
     )
 

@@ -1,8 +1,8 @@
 """The steps of the demo project's work.
 
-They run in separate processes, with the standard library, git and two tools. The repository is in the
-executors' HOME. The demo's files are beside it, read-only: the backlog, the code that a developer would have
-written, and the tools that run tests.
+They run in separate processes, with the standard library, git and two tools. The repository is in
+OMOI_SHARED, which all of them can write. The demo's files are in OMOI_TOOLS, read-only: the backlog, the code
+that a developer would have written, and the tools that run tests.
 """
 
 from __future__ import annotations
@@ -19,9 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeGuard
 
-HOME = Path(os.environ["HOME"])
-SHELF = HOME.parent / "demo"
-REPOSITORY = HOME / "demo" / "ledger.git"
+TOOLS = Path(os.environ["OMOI_TOOLS"])
+REPOSITORY = Path(os.environ["OMOI_SHARED"]) / "ledger.git"
 WHO = ("user.name=Omoi demo", "user.email=demo@omoi.invalid", "commit.gpgsign=false", "gc.auto=0")
 TRIES = 10
 
@@ -32,11 +31,10 @@ Brief = dict[str, Any]
 
 
 def create_repository(brief: Brief) -> dict[str, str]:
-    """The repository, created if missing: completely or not at all."""
+    """The commit of main. The repository is created if missing: completely or not at all."""
     if not REPOSITORY.exists():
         scratch, begun = REPOSITORY.with_suffix(".new"), Path("begun").absolute()
         shutil.rmtree(scratch, ignore_errors=True)
-        scratch.parent.mkdir(exist_ok=True)
         git("init", "--quiet", "--bare", scratch, at=".")
         git("symbolic-ref", "HEAD", "refs/heads/main", at=scratch)
         git("clone", "--quiet", scratch, begun, at=".")
@@ -52,21 +50,21 @@ def create_repository(brief: Brief) -> dict[str, str]:
         write(begun / "ledger" / "__init__.py", "")
         write(begun / "tests" / "__init__.py", "")
         commit(begun, "Begin a ledger")
-        git("push", "--quiet", "origin", "main", at=begun)
         scratch.rename(REPOSITORY)
-    git("worktree", "prune")  # left by killed work
-    return {"repository": str(REPOSITORY), "commit": git("rev-parse", "main")}
+    git("config", "core.sharedRepository", "group")  # each job may be another user
+    return {"commit": git("rev-parse", "main")}
 
 
 @contextmanager
 def tree(ref: str) -> Iterator[Path]:
-    """A worktree in this work folder, of the ticket's branch or of a commit."""
+    """A clone in this work folder, at the ticket's branch or at a commit."""
     folder = Path("tree").absolute()
-    git("worktree", "add", "--quiet", "--force", folder, ref)  # force: a killed job may still hold it
+    git("clone", "--quiet", "--shared", "--no-checkout", REPOSITORY, folder, at=".")
+    git("checkout", "--quiet", ref, at=folder)
     try:
         yield folder
     finally:
-        git("worktree", "remove", "--force", folder)
+        shutil.rmtree(folder)
 
 
 def git(*words: str | Path, at: str | Path = REPOSITORY) -> str:
@@ -82,10 +80,11 @@ def git(*words: str | Path, at: str | Path = REPOSITORY) -> str:
 
 
 def commit(folder: Path, subject: str) -> str:
-    """Commit the changes, if there are any. Returns the head of the branch."""
+    """Commit the changes, if there are any, and push the branch. Returns its head."""
     git("add", "--all", at=folder)
     if git("status", "--porcelain", at=folder):
         git("commit", "--quiet", "-m", subject, at=folder)
+    git("push", "--quiet", "origin", "HEAD", at=folder)
     return git("rev-parse", "HEAD", at=folder)
 
 
@@ -200,17 +199,17 @@ def merge(brief: Brief, seconds: float) -> dict[str, Any]:
                     "--no-ff",
                     "-m",
                     f"Merge {name}: {brief['ticket']['title']}",
-                    name,
+                    f"origin/{name}",
                     at=folder,
                 )
             run = python(*pytest("tests"), at=folder)
             after = git("rev-parse", "HEAD", at=folder)
-        try:
-            git("update-ref", "refs/heads/main", after, before)
-            return {"commit": after, "tests": run.splitlines()[-1]}
-        except RuntimeError:
-            continue
-    raise RuntimeError(f"main moved {TRIES} times while {name} was merged")
+            try:
+                git("push", "--quiet", f"--force-with-lease=main:{before}", "origin", "HEAD:main", at=folder)
+                return {"commit": after, "tests": run.splitlines()[-1]}
+            except RuntimeError as error:
+                refusal = error  # main has moved: begin with what it is now
+    raise RuntimeError(f"main was not moved in {TRIES} tries to merge {name}: {refusal}")
 
 
 # -- what the steps share
@@ -218,7 +217,7 @@ def merge(brief: Brief, seconds: float) -> dict[str, Any]:
 
 def module_of(brief: Brief) -> dict[str, Any]:
     """The ticket's entry in the backlog."""
-    for module in json.loads((SHELF / "backlog.json").read_text()):
+    for module in json.loads((TOOLS / "backlog.json").read_text()):
         if module["title"] == brief["ticket"]["title"]:
             return dict(module)
     raise LookupError(
@@ -227,7 +226,7 @@ def module_of(brief: Brief) -> dict[str, Any]:
 
 
 def source(name: str) -> str:
-    return (SHELF / "sample_program" / name).read_text()
+    return (TOOLS / "sample_program" / name).read_text()
 
 
 def code_of(module: dict[str, Any]) -> ast.Module:
@@ -263,14 +262,14 @@ def changed(brief: Brief, module: dict[str, Any], tests: str, subject: str) -> d
     """Commit the module with these tests to the ticket's branch; submit which files changed since main."""
     with tree(brief["ticket"]["key"]) as folder:
         if module.get("needs") and not (folder / "ledger" / f"{module['needs']}.py").exists():
-            git("merge", "--quiet", "-m", f"Build on {module['needs']}", "main", at=folder)
+            git("merge", "--quiet", "-m", f"Build on {module['needs']}", "origin/main", at=folder)
             if not (folder / "ledger" / f"{module['needs']}.py").exists():
                 raise RuntimeError(f"ledger/{module['needs']}.py is not on main yet")
         write(folder / "ledger" / f"{module['module']}.py", source(f"{module['module']}.py"))
         write(folder / "tests" / f"test_{module['module']}.py", tests)
         counts = {
             "commit": commit(folder, subject),
-            "files": git("diff", "--name-only", "main...HEAD", at=folder).splitlines(),
+            "files": git("diff", "--name-only", "origin/main...HEAD", at=folder).splitlines(),
         }
     Path("code_changes.json").write_text(json.dumps(counts, indent=1))
     return counts
@@ -297,7 +296,7 @@ def python(*words: str | Path, at: Path) -> str:
     """The output of Python with the demo's own tools, without plugins of other installations."""
     seen = {
         **os.environ,
-        "PYTHONPATH": f"{at}{os.pathsep}{SHELF / 'packages'}",
+        "PYTHONPATH": f"{at}{os.pathsep}{TOOLS / 'packages'}",
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
     }
     done = subprocess.run(

@@ -5,21 +5,24 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import subprocess
-import sys
 import threading
 import time
 import uuid
 from pathlib import Path
 
 import pytest
-from django.conf import settings
 
-from agents import executors, profiles
-from agents.executors import Ending, Job, Stop, process_group
-from agents.executors.output_files import NotHanded, taken
+from agents.executors import job_folder, run_process
+from agents.executors import run as executors
+from agents.executors.isolation import Isolation
+from agents.executors.job import Ending, Job
+from agents.executors.job_folder import shared_folder
+from agents.executors.job_user import UIDS
+from agents.executors.level import level
+from agents.executors.output_files import NotTaken, copy_of
 from agents.executors.output_text import KEPT, Output, safe
+from agents.executors.stop_signal import Stop
 from agents.profiles.document import faults_of
 from omoi_site.setup import paths
 from tests.support.wait import until
@@ -95,11 +98,10 @@ def test_a_command_sees_nothing_of_this_processs_environment(monkeypatch):
 
 
 def test_a_command_works_in_an_empty_folder_that_is_gone_afterwards():
-    ending = shell("pwd; touch here; ls -a; touch $HOME/kept")
-    folder, *listed = ending.result["output"].split()
-    assert listed == [".", "..", "here"]
-    assert not Path(folder).exists()
-    assert shell("ls $HOME").result["output"].split().count("kept") == 1
+    listed = shell("touch here $HOME/kept $TMPDIR/too; ls -a . $HOME $TMPDIR; pwd").result["output"].split()
+    assert [name for name in ("here", "kept", "too") if name in listed] == ["here", "kept", "too"]
+    assert shell("ls -A . $HOME $TMPDIR | grep -v :").result["output"].split() == [".gitconfig"]
+    assert not list(job_folder.make_room("work").glob(f"{os.getpid()}-1.1-*"))
 
 
 def test_a_flood_is_kept_at_both_ends_and_blocks_nobody():
@@ -186,8 +188,8 @@ def test_nothing_but_an_ordinary_small_file_of_the_work_folder_is_handed_in(text
 def test_a_file_of_another_account_is_not_handed_in(tmp_path):
     (tmp_path / "file").write_text("secret")
     os.chown(tmp_path / "file", 1, 1)
-    with pytest.raises(NotHanded, match="written by the job itself"):
-        taken(tmp_path, "file")
+    with pytest.raises(NotTaken, match="written by the job itself"):
+        copy_of(tmp_path, "file", os.geteuid())
 
 
 @pytest.mark.parametrize("name", ["/etc/passwd", "../x", "a/../x", "a/..", "..", "a\n", "gnp.\u202ea"])
@@ -211,7 +213,7 @@ def test_a_timeout_kills_the_whole_group(mark):
     ending = shell(stubborn(mark), timeout_s=0.5)
     assert (ending.ok, ending.error, ending.stopped) == (False, "timed out after 0.5 s", False)
     assert ending.result["output"] == "begun\n"
-    assert ending.result["seconds"] < 0.5 + process_group.GRACE_S + 2
+    assert ending.result["seconds"] < 0.5 + run_process.GRACE_S + 2
     until(lambda: not alive(mark))
 
 
@@ -224,7 +226,7 @@ def test_pulling_the_cord_kills_the_whole_group_at_once(mark):
     stop.pull("the claim was lost")
     thread.join(10)
 
-    assert time.monotonic() - began < process_group.GRACE_S + 2
+    assert time.monotonic() - began < run_process.GRACE_S + 2
     assert (endings[0].stopped, endings[0].error) == (True, "the claim was lost")
     until(lambda: not alive(mark))
 
@@ -250,16 +252,20 @@ def test_a_job_outlives_a_sleep_of_the_machine(monkeypatch, mark):
     stop.until = time.monotonic() + 60
     job = threading.Thread(
         target=lambda: endings.append(
-            shell(f"until [ -e $HOME/{mark} ]; do sleep 0.05; done", stop=stop, timeout_s=60)
+            shell(
+                f"until [ -e $OMOI_SHARED/{mark} ]; do sleep 0.05; done",
+                stop=stop,
+                timeout_s=60,
+                isolation=Isolation(shared="tests"),
+            )
         )
     )
-    home = paths.make_data_folder(settings.OMOI_HOME) / "executors" / "home"
     job.start()
     until(lambda: alive(mark))
 
     slept[0] = 80
     until(lambda: stop.until > time.monotonic())
-    (home / mark).touch()
+    (shared_folder("tests") / mark).touch()
     job.join(20)
 
     assert endings[0].ok
@@ -278,33 +284,6 @@ def test_a_child_that_leaves_the_group_is_found_all_the_same(mark):
     ending = shell(f"setsid sh -c 'while :; do sleep 0.2; : {mark}; done' & sleep 60", timeout_s=0.5)
     assert ending.error == "timed out after 0.5 s"
     assert not alive(mark)
-
-
-def test_a_killed_process_leaves_no_group_behind(mark):
-    """Others get its tasks when the leases end, so no process of it may still work on them."""
-    begin = (
-        "import django; django.setup()\nfrom agents.executors import Job, Stop, run\nrun(Job('1.1',"
-        f" 'command', ['sh', '-c', 'setsid sh -c \"while :; do sleep 0.2; : {mark}; done\" & sleep 60'],"
-        f" {{}}), Stop())"
-    )
-    parent = subprocess.Popen(
-        [sys.executable, "-c", begin],
-        env={**os.environ, "DJANGO_SETTINGS_MODULE": "omoi_site.settings", "PYTHONPATH": os.getcwd()},
-    )
-    until(lambda: [line for line in alive(mark) if str(parent.pid) not in line.split()[:1]])
-    parent.send_signal(signal.SIGKILL)
-    parent.wait()
-    until(lambda: not alive(mark))
-
-
-def test_a_killed_guard_is_replaced():
-    assert shell("exit 0").ok
-    from agents.executors import process_guard
-
-    assert process_guard._guard
-    process_guard._guard.kill()
-    process_guard._guard.wait()
-    assert shell("echo still here").result["output"] == "still here\n"
 
 
 def test_many_runs_leave_no_descriptor_open():
@@ -361,13 +340,14 @@ def test_a_callable_runs_in_a_process_of_its_own(tmp_path):
 def test_as_root_jobs_run_as_another_account_than_server_and_database():
     lent = paths.service_user()
     uid, groups = shell("id -u; id -G").result["output"].split()
-    assert int(uid) == paths.EXECUTOR_UID
+    assert int(uid) in range(paths.EXECUTOR_UID, paths.EXECUTOR_UID + UIDS)
     assert groups == str(paths.EXECUTOR_UID)
     assert int(uid) not in (0, lent and lent.uid)
 
 
 @as_root
-def test_as_root_a_program_its_account_cannot_reach_is_refused_with_the_reason(tmp_path):
+def test_as_root_a_program_its_account_cannot_reach_is_refused_with_the_reason(tmp_path, settings):
+    settings.SANDBOX = "none"
     program = tmp_path / "tool"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
@@ -375,89 +355,8 @@ def test_as_root_a_program_its_account_cannot_reach_is_refused_with_the_reason(t
     ending = run(str(program))
     assert (ending.ok, ending.kind) == (False, "permanent")
     assert f"as uid {paths.EXECUTOR_UID} here, which cannot enter /" in ending.error
-
-
-# -- profiles
-
-
-def installed(monkeypatch, settings, tmp_path, text: str) -> profiles.Profile:
-    settings.OMOI_HOME = tmp_path
-    (tmp_path / "profiles").mkdir(exist_ok=True)
-    (tmp_path / "profiles" / "mine.yaml").write_text(text)
-    return profiles.named("mine")
-
-
-@pytest.fixture
-def install(monkeypatch, settings, tmp_path):
-    return lambda text: installed(monkeypatch, settings, tmp_path, text)
-
-
-def test_a_slot_fills_exactly_one_argument(install):
-    profile = install("kind: command\nwords: [git, log, --, {slot: path}]\nslots: {path: {}}")
-    words, _ = profile.filled({"path": "a b; $(c)"})
-    assert words == ["git", "log", "--", "a b; $(c)"]
-
-
-@pytest.mark.parametrize(
-    ("slots", "field"),
-    [
-        ({}, "slots.path"),
-        ({"path": "--exec=sh"}, "slots.path"),
-        ({"path": "a\0"}, "slots.path"),
-        ({"path": ["a"]}, "slots.path"),
-        ({"path": "x" * 8001}, "slots.path"),
-        ({"path": "a", "mode": "c"}, "slots.mode"),
-        ({"path": "a", "other": "b"}, "slots.other"),
-    ],
-)
-def test_slots_that_do_not_fit_are_named(install, slots, field):
-    install(
-        "kind: command\nwords: [ls, {slot: path}, {slot: mode}]\nslots: {path: {}, mode: {choices: [a, b],"
-        " default: a}}"
-    )
-    assert list(profiles.faults("mine", slots)) == [field]
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "kind: shell\nwords: [a]",
-        "kind: command",
-        "kind: command\nwords: [{slot: program}]\nslots: {program: {}}",
-        "kind: command\nwords: [ls, {slot: path}]",
-        "kind: command\nwords: [ls]\nslots: {path: {}}",
-        "kind: command\nwords: [ls]\nslots: {path: {pattern: '('}}",
-        "kind: python\ncallable: os",
-        "[1]",
-        "{",
-    ],
-)
-def test_a_file_that_is_no_profile_is_refused_by_name(install, text):
-    with pytest.raises(profiles.UnknownProfile, match=r"mine\.yaml"):
-        install(text)
-
-
-def test_a_profile_others_may_write_is_not_used(install, tmp_path):
-    install("kind: command\nwords: [ls]")
-    (tmp_path / "profiles" / "mine.yaml").chmod(0o666)
-    with pytest.raises(profiles.UnknownProfile, match="chmod go-w"):
-        profiles.named("mine")
-
-
-def test_a_profile_is_read_anew_when_its_file_has_changed(install):
-    assert install("kind: command\nwords: [ls]").words == ("ls",)
-    assert install("kind: command\nwords: [ls, -l]").words == ("ls", "-l")
-
-
-def test_the_shipped_profiles_are_whole(settings, tmp_path):
-    settings.OMOI_HOME = tmp_path
-    assert {"echo", "pause"} < profiles.installed()
-    for name in profiles.installed():
-        assert profiles.named(name).about
-    with pytest.raises(profiles.UnknownProfile, match="no profile nobody"):
-        profiles.named("nobody")
-    with pytest.raises(profiles.UnknownProfile):
-        profiles.named("../shipped/echo")
+    settings.SANDBOX = "auto"
+    assert run(str(program)).ok == level().sandboxed  # it is brought there
 
 
 def test_an_executor_that_breaks_still_yields_an_ending(monkeypatch):

@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from agents import executors, profiles
-from agents.executors import Ending
+from agents import profiles
+from agents.executors.job import Ending, Job
+from agents.executors.run import run
+from agents.executors.stop_signal import Stop
 from agents.models import Project, ProjectSpec
 from omoi_site.setup import paths
 from tests.support.external import unavailable
@@ -44,7 +46,7 @@ def ground(settings) -> Iterator[Path]:
 def step(name: str, key: str = "DEMO-2", title: str = SPLIT) -> Ending:
     profile = profiles.named(f"demo_{name}")
     words, slots = profile.filled({"seconds": 0})
-    job = executors.Job(
+    job = Job(
         name,
         profile.kind,
         words,
@@ -52,8 +54,9 @@ def step(name: str, key: str = "DEMO-2", title: str = SPLIT) -> Ending:
         slots,
         folders=[profile.folder],
         artifacts=profile.artifacts,
+        isolation=profile.isolation,
     )
-    return executors.run(job, executors.Stop())
+    return run(job, Stop())
 
 
 def test_the_steps_make_what_the_gates_want(ground):
@@ -73,8 +76,8 @@ def test_the_steps_make_what_the_gates_want(ground):
     assert (report.total, report.failed) == (4, 0)
     assert made["tests"].files[1].content.read()
 
-    again = [step(name).ok for name in ("branch", "requirements", "design", "mend", "merge")]
-    assert again == [True] * 5
+    again = [step(name).error for name in ("branch", "requirements", "design", "mend", "merge")]
+    assert again == [""] * 5
     log = git(ground, "log", "--first-parent", "--format=%s", "main").splitlines()
     assert log == [f"Merge DEMO-2: {SPLIT}", "Begin a ledger"]
 
@@ -86,7 +89,7 @@ def test_code_that_builds_on_what_is_not_merged_is_not_written(ground):
 
 
 def test_only_the_demos_own_tickets_can_be_worked_by_it(ground):
-    assert "demo has no ticket Something else" in step("requirements", title="Something else").error
+    assert "the demo has no ticket Something else" in step("requirements", title="Something else").error
 
 
 def test_every_piece_is_covered_by_its_tests(tmp_path):
@@ -181,7 +184,7 @@ def force(ticket: Ticket, to: str, by: object) -> None:
 
 
 def git(ground: Path, *words: str) -> str:
-    repository = ground / "executors" / "home" / "demo" / "ledger.git"
+    repository = ground / "executors" / "shared" / "demo" / "files" / "ledger.git"
     return subprocess.run(
         ["git", "-c", "safe.directory=*", "-C", repository, *words],
         capture_output=True,

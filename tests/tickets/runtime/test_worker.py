@@ -11,9 +11,9 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 
+from agents.executors.job_folder import shared_folder
 from omoi_site.database import sql
 from omoi_site.errors import Invalid
-from omoi_site.setup import paths
 from tests.factories import install_profile, shell_tasks, states
 from tests.support import ROOT, cluster
 from tests.support.api_client import api_of
@@ -32,14 +32,12 @@ def worker():
 
 @pytest.fixture
 def shared():
-    """An empty folder that a job can reach too: `$HOME/shared`, as jobs call it."""
-    home = paths.make_data_folder(settings.OMOI_HOME) / "executors" / "home"
-    for folder in (home.parent, home, home / "shared"):
-        folder.mkdir(exist_ok=True)
-        folder.chmod(0o711 if folder == home.parent else 0o777)
-    for left in (home / "shared").iterdir():
+    """An empty folder that a job can reach too: `$OMOI_SHARED`, as jobs call it."""
+    folder = shared_folder("tests")
+    folder.chmod(0o777)
+    for left in folder.iterdir():
         left.unlink()
-    return home / "shared"
+    return folder
 
 
 @pytest.fixture
@@ -69,7 +67,7 @@ def test_as_many_tasks_run_at_once_as_a_worker_has_threads(ticket, operator, sha
     """Each of six waits for the other five: fewer threads would never end."""
     six = shell_tasks(
         ticket,
-        *["touch $HOME/shared/$OMOI_TASK; while [ $(ls $HOME/shared | wc -l) -lt 6 ]; do sleep 0.05; done"]
+        *["touch $OMOI_SHARED/$OMOI_TASK; while [ $(ls $OMOI_SHARED | wc -l) -lt 6 ]; do sleep 0.05; done"]
         * 6,
         by=operator,
     )
@@ -108,8 +106,8 @@ def test_a_killed_workers_tasks_come_back_by_lease_and_are_done_once(ticket, ope
     two = shell_tasks(
         ticket,
         *[
-            f"echo begun >> $HOME/shared/$OMOI_TASK; until [ -e $HOME/shared/go ]; do sleep 0.1; : {mark};"
-            " done; echo done >> $HOME/shared/$OMOI_TASK"
+            f"echo begun >> $OMOI_SHARED/$OMOI_TASK; until [ -e $OMOI_SHARED/go ]; do sleep 0.1; : {mark};"
+            " done; echo done >> $OMOI_SHARED/$OMOI_TASK"
         ]
         * 2,
         by=operator,
@@ -134,7 +132,7 @@ def test_a_killed_workers_tasks_come_back_by_lease_and_are_done_once(ticket, ope
 
 def test_a_restarted_worker_keeps_nothing_of_the_dead_one_alive(ticket, operator, shared):
     [task] = shell_tasks(
-        ticket, "touch $HOME/shared/$OMOI_ATTEMPT; [ $OMOI_ATTEMPT = 2 ] || sleep 300", by=operator
+        ticket, "touch $OMOI_SHARED/$OMOI_ATTEMPT; [ $OMOI_ATTEMPT = 2 ] || sleep 300", by=operator
     )
     with running_worker("w1", threads=1) as first:
         until(lambda: (shared / "1").exists(), why=first.last_words)
@@ -165,7 +163,7 @@ def keep_open(ticket, *, by):
 def test_a_worker_outlives_the_loss_of_every_connection(ticket, operator, shared):
     keep_open(ticket, by=operator)
     [task] = shell_tasks(
-        ticket, "touch $HOME/shared/begun; until [ -e $HOME/shared/go ]; do sleep 0.1; done", by=operator
+        ticket, "touch $OMOI_SHARED/begun; until [ -e $OMOI_SHARED/go ]; do sleep 0.1; done", by=operator
     )
     with running_worker() as worker:
         until(lambda: (shared / "begun").exists(), why=worker.last_words)
@@ -201,7 +199,7 @@ def test_a_claim_that_is_lost_ends_its_whole_group(ticket, operator, how, mark):
 
 def test_a_worker_told_to_end_lets_running_work_finish_and_takes_no_more(ticket, operator, shared):
     [task] = shell_tasks(
-        ticket, "touch $HOME/shared/begun; until [ -e $HOME/shared/go ]; do sleep 0.1; done", by=operator
+        ticket, "touch $OMOI_SHARED/begun; until [ -e $OMOI_SHARED/go ]; do sleep 0.1; done", by=operator
     )
     with running_worker() as worker:
         until(lambda: (shared / "begun").exists(), why=worker.last_words)
@@ -213,7 +211,7 @@ def test_a_worker_told_to_end_lets_running_work_finish_and_takes_no_more(ticket,
 
 
 def test_work_that_outlasts_the_grace_is_ended_and_given_back(ticket, operator, shared):
-    [task] = shell_tasks(ticket, "touch $HOME/shared/begun; sleep 300", by=operator)
+    [task] = shell_tasks(ticket, "touch $OMOI_SHARED/begun; sleep 300", by=operator)
     with running_worker(OMOI_WORKER_GRACE_S="0.2") as worker:
         until(lambda: (shared / "begun").exists(), why=worker.last_words)
         assert worker.end() == 0

@@ -7,9 +7,9 @@ from __future__ import annotations
 import pytest
 from django.db import transaction
 
+from agents.executors.job_folder import shared_folder
 from agents.models import Agent, Event
 from omoi_site.database import sql
-from omoi_site.setup import paths
 from tests.factories import complete, fail, shell_tasks, states
 from tests.support.concurrency import meanwhile, race
 from tests.support.wait import until
@@ -289,16 +289,12 @@ def test_what_runs_alone_never_has_company_however_many_claim(ticket, w1):
 
 @pytest.fixture
 def shared():
-    """An empty folder that a job can reach too: `$HOME/shared`."""
-    from django.conf import settings
-
-    home = paths.make_data_folder(settings.OMOI_HOME) / "executors" / "home"
-    for folder in (home.parent, home, home / "shared"):
-        folder.mkdir(exist_ok=True)
-        folder.chmod(0o711 if folder == home.parent else 0o777)
-    for left in (home / "shared").iterdir():
+    """An empty folder that a job can reach too: `$OMOI_SHARED`."""
+    folder = shared_folder("tests")
+    folder.chmod(0o777)
+    for left in folder.iterdir():
         left.unlink()
-    return home / "shared"
+    return folder
 
 
 @pytest.mark.full
@@ -309,7 +305,7 @@ def test_a_task_that_kills_its_worker_is_found_out_and_no_other_is_failed(ticket
     Jobs have another account where we are root: what the poison asks for, the test does to the worker.
     """
     healthy = shell_tasks(ticket, *["exit 0"] * 60, by=operator)
-    [poison] = shell_tasks(ticket, "touch $HOME/shared/kill; sleep 300", by=operator, max_attempts=9)
+    [poison] = shell_tasks(ticket, "touch $OMOI_SHARED/kill; sleep 300", by=operator, max_attempts=9)
     healthy += shell_tasks(ticket, *["exit 0"] * 140, by=operator)
     deaths, beside, predecessor = 0, [], ""
     while Task.objects.open().exists():

@@ -1,0 +1,57 @@
+"""A job's process: what to run, where, and within which limits, by how far this machine can isolate it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from agents.executors.job import Job
+from agents.executors.job_folder import JobFolder, environment
+from agents.executors.job_user import SYSTEM_PATH
+from agents.executors.run_process import Ran, Specification, run_process
+from agents.executors.sandbox import wrapped
+from agents.executors.stop_signal import Stop
+
+
+@dataclass(frozen=True)
+class Program:
+    """words: the program's absolute path and its arguments. reads: what a sandbox must show it for that.
+    fds: descriptors it inherits, as 3, 4 and so on.
+    """
+
+    words: list[str]
+    stdin: IO[bytes]
+    environment: dict[str, str]
+    fds: Sequence[int] = ()
+    reads: Sequence[Path] = ()
+
+
+def run_job(job: Job, folder: JobFolder, program: Program, stop: Stop) -> Ran:
+    """Run it until it ends by itself or is ended. Raises OSError when it cannot be started."""
+    limits, user, words = job.isolation.limits, folder.user, program.words
+    if folder.sandboxed:
+        bwrap = shutil.which("bwrap", path=SYSTEM_PATH) or "bwrap"
+        words = wrapped(bwrap, words, folder, job.isolation, program.reads)
+    return run_process(
+        Specification(
+            words=words,
+            environment=environment(job, folder) | program.environment,
+            cwd="/" if folder.sandboxed else str(folder.work),
+            folder=str(folder.base),
+            limits=limits,
+            # an ordinary user's other processes would count
+            rlimits=limits.rlimits(processes=2 * limits.processes if user else 0),
+            stdin=program.stdin,
+            fds=list(program.fds),
+            kept=[user.lock] if user else [],
+            uid=user.uid if user else 0,
+            gid=user.gid if user else 0,
+            umask=0o007 if job.isolation.shared else 0o077,
+            sandboxed=folder.sandboxed,
+        ),
+        timeout_s=job.timeout_s,
+        stop=stop,
+    )

@@ -1,0 +1,102 @@
+"""What a job and its descendants use: processes, memory, CPU time and room on the disk."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import stat
+import time
+from collections.abc import Iterator
+
+from agents.executors.supervisor import linux
+
+FIRST_S, CALM_S, CLOSE_S = 0.03, 0.1, 0.02  # until the next look: at first; far from a limit; close to one
+DISK_S = 0.3  # between two looks at the files
+ENTRIES = 500  # looked at in a row: then it is time for the processes again
+TICKS = os.sysconf("SC_CLK_TCK")
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class Watch:
+    """Looks now and then, at `due`; more often when a limit is close.
+
+    limits: by name, `processes` (threads count), `memory` and `disk` in bytes, `cpu` in seconds.
+    """
+
+    def __init__(self, leader: int, limits: dict[str, float], folder: str) -> None:
+        self.leader, self.limits, self.folder = leader, limits, folder
+        self.due = time.monotonic() + FIRST_S
+        self.files: Iterator[int] = iter(())
+        self.files_due = self.due
+        self.bytes_so_far = 0
+
+    def exceeded(self) -> str:
+        """The name of a limit that was exceeded; empty when none was, or when it is not yet time to look."""
+        if time.monotonic() < self.due:
+            return ""
+        pids = list(linux.descendants(os.getpid())) or [self.leader]
+        used = processes_use(pids)
+        used["disk"] = self.disk(pids)
+        if used["memory"] > self.limits["memory"]:
+            used["memory"] = proportional(pids)  # what several share was counted for each
+        shares = {name: used[name] / limit for name, limit in self.limits.items()}
+        self.due = time.monotonic() + (CLOSE_S if max(shares.values()) > 0.3 else CALM_S)
+        return next((name for name, share in shares.items() if share > 1), "")
+
+    def disk(self, pids: list[int]) -> int:
+        """What it keeps in files, looked at in pieces: the sum so far, which only grows until a new look."""
+        for _ in range(ENTRIES):
+            size = next(self.files, None)
+            if size is None:
+                if time.monotonic() >= self.files_due:
+                    self.files_due = time.monotonic() + DISK_S
+                    self.files = sizes(self.folder, pids)
+                    self.bytes_so_far = 0
+                break
+            self.bytes_so_far += size
+        return self.bytes_so_far
+
+
+def processes_use(pids: list[int]) -> dict[str, float]:
+    """Of these and of their children that have ended."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = {"processes": 0.0, "memory": 0.0, "cpu": ended.ru_utime + ended.ru_stime}
+    for pid in pids:
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/stat") as file:
+            words = file.read().rpartition(")")[2].split()
+            used["cpu"] += sum(map(int, words[11:15])) / TICKS
+            used["processes"] += int(words[17])
+            used["memory"] += int(words[21]) * PAGE
+    return used
+
+
+def proportional(pids: list[int]) -> int:
+    """Memory in bytes, of which what several share counts once."""
+    total = 0
+    for pid in pids:
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/smaps_rollup") as file:
+            total += sum(int(line.split()[1]) << 10 for line in file if line.startswith("Pss:"))
+    return total
+
+
+def sizes(folder: str, pids: list[int]) -> Iterator[int]:
+    """The bytes of each file in `folder`, and of each that is open there and has no name any more."""
+    folders = [folder]
+    while folders:
+        with contextlib.suppress(OSError), os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                with contextlib.suppress(OSError):
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+                    yield entry.stat(follow_symlinks=False).st_blocks * 512
+    unnamed: set[tuple[int, int]] = set()
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            for fd in os.listdir(f"/proc/{pid}/fd"):
+                with contextlib.suppress(OSError):
+                    file = os.stat(f"/proc/{pid}/fd/{fd}")
+                    key = (file.st_dev, file.st_ino)
+                    if stat.S_ISREG(file.st_mode) and file.st_nlink == 0 and key not in unnamed:
+                        unnamed.add(key)
+                        yield file.st_blocks * 512

@@ -1,0 +1,87 @@
+"""Profiles: what may be run, by name, and the slots that a task fills."""
+
+from __future__ import annotations
+
+import pytest
+
+from agents import profiles
+
+
+def installed(monkeypatch, settings, tmp_path, text: str) -> profiles.Profile:
+    settings.OMOI_HOME = tmp_path
+    (tmp_path / "profiles").mkdir(exist_ok=True)
+    (tmp_path / "profiles" / "mine.yaml").write_text(text)
+    return profiles.named("mine")
+
+
+@pytest.fixture
+def install(monkeypatch, settings, tmp_path):
+    return lambda text: installed(monkeypatch, settings, tmp_path, text)
+
+
+def test_a_slot_fills_exactly_one_argument(install):
+    profile = install("kind: command\nwords: [git, log, --, {slot: path}]\nslots: {path: {}}")
+    words, _ = profile.filled({"path": "a b; $(c)"})
+    assert words == ["git", "log", "--", "a b; $(c)"]
+
+
+@pytest.mark.parametrize(
+    ("slots", "field"),
+    [
+        ({}, "slots.path"),
+        ({"path": "--exec=sh"}, "slots.path"),
+        ({"path": "a\0"}, "slots.path"),
+        ({"path": ["a"]}, "slots.path"),
+        ({"path": "x" * 8001}, "slots.path"),
+        ({"path": "a", "mode": "c"}, "slots.mode"),
+        ({"path": "a", "other": "b"}, "slots.other"),
+    ],
+)
+def test_slots_that_do_not_fit_are_named(install, slots, field):
+    install(
+        "kind: command\nwords: [ls, {slot: path}, {slot: mode}]\nslots: {path: {}, mode: {choices: [a, b],"
+        " default: a}}"
+    )
+    assert list(profiles.faults("mine", slots)) == [field]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "kind: shell\nwords: [a]",
+        "kind: command",
+        "kind: command\nwords: [{slot: program}]\nslots: {program: {}}",
+        "kind: command\nwords: [ls, {slot: path}]",
+        "kind: command\nwords: [ls]\nslots: {path: {}}",
+        "kind: command\nwords: [ls]\nslots: {path: {pattern: '('}}",
+        "kind: python\ncallable: os",
+        "[1]",
+        "{",
+    ],
+)
+def test_a_file_that_is_no_profile_is_refused_by_name(install, text):
+    with pytest.raises(profiles.UnknownProfile, match=r"mine\.yaml"):
+        install(text)
+
+
+def test_a_profile_others_may_write_is_not_used(install, tmp_path):
+    install("kind: command\nwords: [ls]")
+    (tmp_path / "profiles" / "mine.yaml").chmod(0o666)
+    with pytest.raises(profiles.UnknownProfile, match="chmod go-w"):
+        profiles.named("mine")
+
+
+def test_a_profile_is_read_anew_when_its_file_has_changed(install):
+    assert install("kind: command\nwords: [ls]").words == ("ls",)
+    assert install("kind: command\nwords: [ls, -l]").words == ("ls", "-l")
+
+
+def test_the_shipped_profiles_are_whole(settings, tmp_path):
+    settings.OMOI_HOME = tmp_path
+    assert {"echo", "pause"} < profiles.installed()
+    for name in profiles.installed():
+        assert profiles.named(name).about
+    with pytest.raises(profiles.UnknownProfile, match="no profile nobody"):
+        profiles.named("nobody")
+    with pytest.raises(profiles.UnknownProfile):
+        profiles.named("../shipped/echo")

@@ -1,0 +1,172 @@
+"""A process that runs jobs, as a worker does, at each of the levels at which a machine can isolate them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.support import ROOT, children
+from tests.support.external import unavailable
+from tests.support.wait import until
+
+LEVELS = ("root+bwrap", "root", "user+bwrap", "user")
+ORDINARY_UID = 59_999  # without an account, and outside of the uids of jobs
+PYTHONS = (sys.executable, "/usr/local/bin/python3", "/usr/bin/python3")
+
+
+class JobHost:
+    """`work` of this file in a process of its own, as root or as an ordinary user."""
+
+    def __init__(self, level: str, home: Path) -> None:
+        self.level, self.home = level, home
+        account, _, sandbox = level.partition("+")
+        if account == "root" and os.geteuid() != 0:
+            unavailable("root", "the tests must run as root to try what root does")
+        if sandbox and not shutil.which("bwrap"):
+            unavailable("sandbox", "jobs run in bubblewrap: apt install bubblewrap")
+        self.uid = ORDINARY_UID if account == "user" and os.geteuid() == 0 else os.geteuid()
+        python, packages = self.python()
+        as_user = (
+            {"user": self.uid, "group": self.uid, "extra_groups": []} if self.uid != os.geteuid() else {}
+        )
+        if as_user:
+            os.chown(home, self.uid, self.uid)
+        self.endings: dict[int, dict[str, Any]] = {}
+        self.count = 0
+        self.process = children.start(
+            [python, "-m", "tests.support.job_host"],
+            cwd=ROOT,
+            env={
+                "PATH": os.environ["PATH"],
+                "PYTHONPATH": packages,
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "DJANGO_SETTINGS_MODULE": "omoi_site.settings",
+                "OMOI_HOME": str(home),
+                "OMOI_SANDBOX": "bwrap" if sandbox else "none",
+                "SECRET_OF_THE_HOST": "settings-of-the-host",
+            },
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            **as_user,
+        )
+        threading.Thread(target=self.read, daemon=True).start()
+
+    def python(self) -> tuple[str, str]:
+        """An interpreter that the user can run, and where its packages are."""
+        packages = next(path for path in sys.path if path.endswith("site-packages"))
+        for python in PYTHONS:
+            words = [python, "-c", "import django, yaml, jsonschema"]
+            as_user = {"user": self.uid} if self.uid != os.geteuid() else {}
+            with contextlib.suppress(OSError):
+                environment = {"PYTHONPATH": packages}
+                if not subprocess.run(
+                    words, env=environment, cwd="/", capture_output=True, **as_user
+                ).returncode:
+                    return python, packages
+        return unavailable("sandbox", "an ordinary user has no Python here: install python3 under /usr")
+
+    def read(self) -> None:
+        for line in self.process.stdout:
+            ending = json.loads(line)
+            self.endings[ending["number"]] = ending
+
+    def start(self, text: str, *, timeout_s: float = 60, artifacts: Any = None, **isolation: Any) -> int:
+        """Begin to run this text in a shell; the number by which its ending is asked for."""
+        self.count += 1
+        self.tell(
+            number=self.count, text=text, timeout_s=timeout_s, artifacts=artifacts or {}, isolation=isolation
+        )
+        return self.count
+
+    def stop(self, number: int) -> None:
+        self.tell(stop=number)
+
+    def tell(self, **words: Any) -> None:
+        self.process.stdin.write(json.dumps(words) + "\n")
+        self.process.stdin.flush()
+
+    def ending(self, number: int, patience: float = 60) -> dict[str, Any]:
+        until(lambda: number in self.endings or self.process.poll() is not None, patience)
+        return self.endings[number]
+
+    def run(self, text: str, **more: Any) -> dict[str, Any]:
+        return self.ending(self.start(text, **more))
+
+    def said(self, text: str, **more: Any) -> str:
+        """What the job said; it must end well."""
+        ending = self.run(text, **more)
+        assert ending["ok"], ending
+        return ending["result"]["output"]
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@contextlib.contextmanager
+def job_host(level: str) -> Iterator[JobHost]:
+    home = Path(tempfile.mkdtemp(prefix="omoi-jobs-"))
+    home.chmod(0o711)
+    host = None
+    try:
+        host = JobHost(level, home)
+        yield host
+    finally:
+        if host:
+            host.kill()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def work() -> None:
+    """In the process: jobs come in as lines, and their endings go out as lines."""
+    from agents.executors import spawn
+    from agents.executors.isolation import Isolation
+    from agents.executors.job import Job
+    from agents.executors.limits import Limits
+    from agents.executors.run import run
+    from agents.executors.stop_signal import Stop
+
+    spawn.adopt_strays()
+    stops: dict[int, Stop] = {}
+    lock = threading.Lock()
+
+    def one(asked: dict[str, Any], stop: Stop) -> None:
+        isolation = asked["isolation"]
+        isolation["limits"] = Limits(**isolation.get("limits", {}))
+        job = Job(
+            f"test.{asked['number']}",
+            "command",
+            ["sh", "-c", asked["text"]],
+            {},
+            timeout_s=asked["timeout_s"],
+            artifacts=asked["artifacts"],
+            isolation=Isolation(**isolation),
+        )
+        ending = run(job, stop)
+        files = {file.path: file.content.read().decode() for file in ending.files}
+        ending.close()
+        answer = {"ok": ending.ok, "error": ending.error, "result": ending.result, "files": files}
+        with lock:
+            print(json.dumps({"number": asked["number"], **answer}), flush=True)
+
+    for line in sys.stdin:
+        asked = json.loads(line)
+        if "stop" in asked:
+            stops[asked["stop"]].pull("the claim was lost")
+        else:
+            stop = stops[asked["number"]] = Stop()
+            threading.Thread(target=one, args=(asked, stop)).start()
+
+
+if __name__ == "__main__":
+    work()
