@@ -1,6 +1,6 @@
--- Not seen by a snapshot = begun after it (xmax) or still open then (xip): two index ranges, however old its
--- oldest transaction is. The order is for the planner: without one a plan made for any cursor expects a third
--- of the journal to be new, and reads it from its start.
+-- A snapshot does not see transactions that began after it (xmax) or were still open (xip): two index
+-- ranges, however old its oldest transaction is. The ORDER BY is for the planner: without it, a generic
+-- plan expects a third of the journal to be new and reads it from the start.
 WITH news AS MATERIALIZED (
   (
     SELECT topic, project_id, kind

@@ -1,4 +1,4 @@
--- The open transaction that holds the journal's history back, oldest first.
+-- The oldest open transaction, which holds the journal's history back.
 SELECT *
 FROM (
   SELECT

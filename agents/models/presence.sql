@@ -1,4 +1,4 @@
--- Written at most every 5 s, and at once when the agent says something else about itself.
+-- Written at most every 5 s, but at once if the agent reports another condition.
 INSERT INTO agents_agentpresence AS p (agent_id, last_seen_at, unread, word, metrics)
 VALUES (
   %(agent)s,

@@ -1,5 +1,6 @@
--- How many tries there were with this name from this address, from this address, and from everywhere;
--- each with the moment of the first. One moment for all rows: else each might be a group by itself.
+-- The number of tries with this name from this address, from this address, and from all addresses, each
+-- with the time of the first. The current time is evaluated once: otherwise each row could form its own
+-- group.
 WITH clock AS MATERIALIZED (
   SELECT clock_timestamp() AS now
 )

@@ -1,5 +1,5 @@
--- Everything that is open at once, in one statement: who is still signed in, what of what they follow they
--- still see (as `seen_by` has it), and which keys of those who wait are still good.
+-- One statement for all open sockets and long polls: who is still signed in, which of their topics they may
+-- still follow (by the rule of `seen_by`), and which keys of waiting clients are still valid.
 WITH viewer AS MATERIALIZED (
   SELECT v.session, u.id, u.is_superuser
   FROM unnest(%(sessions)s::text[], %(users)s::int[], %(passwords)s::text[]) v(session, id, password)

@@ -1,4 +1,4 @@
--- What tasks' rows do not hold: who holds each, and what it needs. Wrapped list: see decide.sql.
+-- The holder and the needs of each task, which are not in its row. For the wrapped list see decide.sql.
 SELECT
   {columns},
   a.name AS holder,

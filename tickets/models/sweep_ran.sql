@@ -1,4 +1,4 @@
--- Written at most once a second, and never waited for.
+-- Written at most once a second, and without waiting for a lock.
 WITH old AS (
   SELECT r.name
   FROM tickets_sweeprun r

@@ -1,6 +1,5 @@
--- What the holder gets beside its task: the ticket, and what the tasks it needed have left.
--- The list is wrapped in a subselect so that a plan for any list looks as cheap as one for this list: see
--- decide.sql.
+-- What the holder gets with its task: the ticket, and the results of the tasks it needed. The list is
+-- wrapped in a subselect so that a plan for any list looks as cheap as one for this list: see decide.sql.
 SELECT
   t.id,
   k.title AS ticket_title,

@@ -1,4 +1,4 @@
--- What every statement of time does with the tasks it `changed`.
+-- The end of every statement of lease.py: what happens with the tasks that it `changed`.
 floors AS ({lower_floors}
 ),
 

@@ -23,9 +23,9 @@ WITH locked AS MATERIALIZED (
 ),
 
 -- The agent with its projects, the number of tasks it holds and how many more it may take now: `free`.
--- `seen` is the same row in the statement's snapshot. When the two differ in `grants`, the agent was granted
--- tasks while this statement waited for its row. What it holds is then unknown here: it takes nothing, and
--- the caller runs the statement again (`stale`).
+-- `seen` is the same row in the statement's snapshot. When the two differ in `grants`, the agent was
+-- granted tasks while this statement waited for its row. Then this statement does not know what the agent
+-- holds, so it takes nothing and the caller runs it again (`stale`).
 agent AS MATERIALIZED (
   SELECT
     locked.*,
@@ -57,7 +57,7 @@ agent AS MATERIALIZED (
   ) load
 ),
 
--- The first ready tasks of each lane the agent can serve. Nothing is locked yet.
+-- The first ready tasks of each lane that the agent can serve. Nothing is locked yet.
 heads AS MATERIALIZED (
   SELECT
     l.id AS lane_id,
@@ -96,10 +96,9 @@ heads AS MATERIALIZED (
     )
 ),
 
--- The most urgent of the heads, and how many tasks may be taken because of it. Where it must run with nothing
--- beside it (`alone`), an agent that holds nothing takes it and nothing else. Agents that hold something pass
--- over it, except the first of the available agents that fit: that one takes nothing more, so that it becomes
--- free for the task.
+-- The most urgent of these tasks, and how many tasks may be taken because of it. If it must run alone, an
+-- agent that holds nothing takes only this task. Agents that hold something skip it, except the first
+-- available agent that fits: that one takes nothing, so that it becomes free for the task.
 first_head AS MATERIALIZED (
   SELECT
     h.alone,
@@ -142,8 +141,8 @@ quota AS MATERIALIZED (
   GROUP BY 1, 2
 ),
 
--- Lock exactly what is taken, and skip what another claim has locked. The lanes without a quota come last:
--- they fill what others were quicker to take.
+-- Lock exactly the tasks to take, and skip those that another claim has locked. Lanes without a quota come
+-- last: they replace tasks that others took.
 picked AS MATERIALIZED (
   SELECT p.id
   FROM (
@@ -196,10 +195,10 @@ counted AS (
 log AS ({events}
 )
 
--- An agent that is granted nothing also learns whether a sweep has something to end (`lapsed`) or to wake
--- (`due`). It is asked in this statement because between two of them another agent may have done it. An agent
--- that has no room is told only of its own claims. The first row is read by its index: with EXISTS,
--- PostgreSQL reads a table in which it expects to find one soon.
+-- If nothing is granted, also return whether a sweep has something to end (`lapsed`) or to make ready
+-- (`due`). It is part of this statement because between two statements another agent might do it. An agent
+-- without free capacity learns only of its own claims. The first row is found by its index; with EXISTS,
+-- PostgreSQL would scan the table.
 SELECT
   agent.stale,
   agent.free,

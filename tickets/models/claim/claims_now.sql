@@ -1,4 +1,4 @@
--- `seen`: whether the agent may know of the task. Who holds a task of another project is not its business.
+-- `seen`: whether the agent may see the task. The holder of a task in another project is not revealed.
 SELECT
   t.id,
   t.state,

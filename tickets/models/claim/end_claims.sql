@@ -1,7 +1,7 @@
--- Ends claims without their holders: a batch of those past their time, or all claims of one holder.
--- A task that had not started loses no attempt. `died`: it ran in a worker that is taken for dead, whether it
--- was the cause or only beside it. `again`: it is pending again. It fails when its attempts are used up, or
--- when its worker died while it ran alone; the caller then decides its children.
+-- Ends claims without their holders: a batch of expired ones, or all claims of one holder. A task that had
+-- not started loses no attempt. `died`: it ran in a worker that counts as dead, whether or not it was the
+-- cause. `again`: it is pending again. It fails when its attempts are used up, or when its worker died
+-- while it ran alone; the caller then decides its children.
 WITH old AS MATERIALIZED (
   SELECT
     t.id,

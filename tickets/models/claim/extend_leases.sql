@@ -1,5 +1,5 @@
--- After an absence of sweeps: 30 s from now for what was held at their last run. A lease is extended once,
--- and again only after its holder renewed it.
+-- After a time without sweeps: extend what was held at their last run to 30 s from now. A lease is extended
+-- once, and again only after its holder has renewed it.
 WITH grace AS MATERIALIZED (
   SELECT clock_timestamp() + interval '30 s' AS upto
 )

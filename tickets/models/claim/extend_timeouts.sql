@@ -1,4 +1,4 @@
--- After an absence of sweeps: 30 s from now for what was running at their last run.
+-- After a time without sweeps: extend what was running at their last run to 30 s from now.
 WITH grace AS MATERIALIZED (
   SELECT clock_timestamp() + interval '30 s' AS upto
 )

@@ -64,7 +64,7 @@ settled AS (
 log AS ({events}
 )
 
--- `over`: whether its ticket has no other open task where it stands.
+-- `over`: whether its ticket has no other open task in its phase.
 SELECT
   settled.id,
   settled.ticket_id,

@@ -13,7 +13,7 @@ AND EXISTS (
     ORDER BY array_position(p.moves_to, x.name)
     LIMIT 1
   ) x
-  -- how it came to where it stands; to be blocked meanwhile does not count
+  -- the last move into this phase, not counting blocks
   CROSS JOIN LATERAL (
     SELECT
       h.at,
@@ -27,8 +27,8 @@ AND EXISTS (
   WHERE p.workflow_id = tickets_ticket.workflow_id
     AND p.name = tickets_ticket.phase
     AND p.automatic <> ''
-    -- A gate that refused what is there is not asked again before something changes. That a person asked does
-    -- not count: only the workflow's own refusal adds work to repair it.
+    -- A gate that refused the present evidence is not judged again until the evidence changes. Verdicts
+    -- that a person asked for do not count: only the workflow's own refusal adds repair tasks.
     AND NOT (
       p.gated
       AND EXISTS (
@@ -48,7 +48,7 @@ AND EXISTS (
         AND o.phase = p.name
         AND o.state IN ('pending', 'claimed')
     )
-    -- Who sends it back, forces or reopens it wants something done first: earlier work does not move it on.
+    -- After a ticket was sent back, forced or reopened, earlier work does not move it on.
     AND CASE p.automatic
       WHEN 'on_claim' THEN EXISTS (
         SELECT

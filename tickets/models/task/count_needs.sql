@@ -1,6 +1,6 @@
-  -- What task t has left to wait for, from its edges and their parents' states alone. Every row is found by
-  -- its number, whatever the planner takes the tables for (OFFSET 0 keeps it from joining them): after an
-  -- import that was undone it takes them for empty, and would compare all with all.
+  -- What task t still waits for, from its edges and the states of their parents. OFFSET 0 makes the planner
+  -- look up each row by its id instead of joining: after a rolled back import it takes the tables for empty
+  -- and would compare all rows with all.
   SELECT
     greatest(
       0,

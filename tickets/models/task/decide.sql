@@ -1,8 +1,7 @@
--- What ended tasks decide for their pending children, locked in id order; repeated with the ids it cancels
--- until there are none.
--- The list is wrapped in a subselect so that a plan for any list looks as cheap as one for this list.
--- Unwrapped, PostgreSQL finds the general plan dearer and plans the statement anew every time, which costs
--- more than to run it.
+-- What ended tasks mean for their pending children, which are locked in id order. It is repeated with the
+-- ids that it cancels, until there are none. The list is wrapped in a subselect so that a plan for any list
+-- looks as cheap as one for this list. Otherwise PostgreSQL takes the generic plan for more expensive and
+-- plans the statement anew every time, which costs more than running it.
 WITH verdict AS MATERIALIZED (
   SELECT
     n.child_id,

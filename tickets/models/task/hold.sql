@@ -1,5 +1,5 @@
--- `open_in`: the phases whose tasks may be claimed where the ticket stands; none while it is paused, blocked
--- or archived.
+-- `open_in`: the phases whose tasks can be claimed now; none while the ticket is paused, blocked or
+-- archived.
 UPDATE tickets_task t
 SET held = NOT t.phase = ANY (%(open_in)s::varchar[])
 WHERE t.id = ANY (ARRAY(

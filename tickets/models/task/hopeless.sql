@@ -1,4 +1,4 @@
--- Pending tasks whose needs cannot be met any more, one of them under the policy to cancel.
+-- Pending tasks whose needs can no longer be met, at least one of them with the policy `cancel`.
 SELECT DISTINCT c.id
 FROM tickets_task c
 JOIN tickets_need n ON n.child_id = c.id

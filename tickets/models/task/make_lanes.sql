@@ -8,7 +8,7 @@ SELECT
   p.paused,
   %(floor)s
 FROM {marks}, (
-  -- FOR SHARE: wait for a project that is being paused at this moment, so that its new lanes are paused too
+  -- FOR SHARE: wait for a transaction that pauses the project, so that its new lanes are paused too
   SELECT *
   FROM agents_project
   WHERE id = %(project)s

@@ -1,4 +1,5 @@
--- The time is read once: rank and moment agree, and tasks that are ready together go by their ids.
+-- The time is evaluated once, so that tasks that become ready together have the same rank and are ordered
+-- by id.
 WITH now AS MATERIALIZED (
   SELECT clock_timestamp() AS at
 )

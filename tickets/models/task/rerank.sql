@@ -1,4 +1,4 @@
--- A claimed task is ranked too: it may come back. One that was never ready has no rank yet.
+-- A claimed task is ranked too, because it may come back. A task that was never ready has no rank yet.
 UPDATE tickets_task t
 SET
   rank = omoi_rank(

@@ -1,5 +1,4 @@
--- Locked in id order before anything else of theirs: comments, references and parents are written in orders
--- of their own.
+-- Lock them in id order before anything else: comments, references and parents are written in other orders.
 WITH k AS MATERIALIZED (
   SELECT
     id, project_id, key, source_id, title, description, priority, phase, parent_id, external_ref

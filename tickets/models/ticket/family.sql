@@ -1,5 +1,5 @@
--- Everything at and below these tickets that came from the same source, each with its parents; further
--- parents are links.
+-- These tickets and everything below them from the same source, each with its parents. Further parents are
+-- links.
 WITH RECURSIVE down(id) AS (
   SELECT unnest(%(seeds)s::bigint[])
   UNION

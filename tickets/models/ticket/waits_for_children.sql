@@ -1,4 +1,4 @@
--- Who waits for the children of a ticket, by a link that is new or because a child is.
+-- Tickets that wait for the children of another, if the link or a child is new.
 WITH waiting AS (
   SELECT ticket_id, other_id, kind
   FROM tickets_link
