@@ -91,7 +91,7 @@ def test_a_gate_nobody_judged_says_so(page, delivery):
     text = shown(page, delivery)
     assert "Not judged yet" in text
     assert check(text, 1)[0] == "open"
-    assert "Nothing handed in yet" in check(text, 1)[1]
+    assert "Nothing submitted yet" in check(text, 1)[1]
 
 
 def test_a_refused_gate_shows_each_check_with_what_is_missing(page, delivery, ada, operator):
@@ -386,14 +386,14 @@ def test_a_button_drawn_before_a_move_asks_for_nothing(page, project, operator, 
     assert late.status_code == 409
     assert "OMO-1 has moved since you opened the page, so nothing was done" in text
     assert "dana was faster" in text
-    assert "It stands in Doing now" in text
+    assert "It is now in Doing" in text
     assert "<form" not in text
 
 
 def test_a_viewer_sees_all_and_may_do_nothing(member, delivery):
     viewer = member("viewer")
     text = shown(viewer, delivery)
-    assert "to act here takes the role of an operator" in text
+    assert "to change something you need the role of an operator" in text
     assert "data-act" not in text
     assert text.count('aria-disabled="true"') > 5
     for word, given in {
