@@ -44,7 +44,7 @@ LONG = [
         "site/serving/test_fuzz",
         "site/serving/test_server",
         "flows/test_browser_ticket",
-        "tickets/gate/test_slow_evidence",
+        "tickets/gates/test_slow_evidence",
         "tickets/pages/test_ticket",
         "flows/test_storm",
         "flows/test_gate_evidence",

@@ -14,7 +14,8 @@ from django.test.utils import CaptureQueriesContext
 from tests.factories import allow_workflow, submit, work_off
 from tests.support import reports
 from tests.support.concurrency import race
-from tickets.gates import bounded_xml, evidence, markdown
+from tickets.gates import evidence
+from tickets.gates.evidence import bounded_xml, documents, markdown
 from tickets.models import Ticket, TicketSpec
 from tickets.models.gate.status import gate
 
@@ -59,7 +60,7 @@ COBERTURA = {
     + numbered(b'<!ENTITY b%d "&a;&a;&a;">', 9)
     + b"]><coverage>&b9;</coverage>",
 }
-K = evidence.LONGEST
+K = documents.LONGEST
 MARKDOWN = {
     "items": b"- a\n" * (K // 4),
     "numbered items": b"1. a\n" * (K // 5),
@@ -116,7 +117,7 @@ def test_the_slowest_files_are_read_or_refused_long_before_their_time_is_up(read
 
 def reading_on() -> list[str]:
     """Other threads that are inside a reader: the process has threads of its own that come and go."""
-    ours, found = {bounded_xml.__file__, evidence.__file__, markdown.__file__}, []
+    ours, found = {bounded_xml.__file__, documents.__file__, markdown.__file__}, []
     for thread, frame in sys._current_frames().items():
         while frame is not None and thread != threading.get_ident():
             if frame.f_code.co_filename in ours:

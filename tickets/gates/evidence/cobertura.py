@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tickets.gates.bounded_xml import Unreadable, elements, quoted
+from tickets.gates.evidence.bounded_xml import Unreadable, elements, quoted
 
 HOLDS: dict[str, set[str]] = {  # what each element may contain; "" is the file
     "": {"coverage"},

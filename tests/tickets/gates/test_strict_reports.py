@@ -10,7 +10,8 @@ import pytest
 
 from tests.factories import allow_workflow, submit
 from tests.support import reports
-from tickets.gates import checks, evidence
+from tickets.gates import evidence
+from tickets.gates.checks import documents
 from tickets.models import Ticket, TicketSpec, Workflow
 
 pytestmark = pytest.mark.django_db
@@ -410,5 +411,5 @@ def test_a_refusal_as_too_short_names_what_hid_the_text():
         ),
         ticket=SimpleNamespace(pk=0),
     )
-    [reason] = checks.min_length(case, {"type": "requirements_document", "length": 100})
+    [reason] = documents.min_length(case, {"type": "requirements_document", "length": 100})
     assert "text inside <title>, which is never closed, is hidden from readers" in reason.how

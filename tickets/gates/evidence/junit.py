@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tickets.gates.bounded_xml import Unreadable, elements, quoted
+from tickets.gates.evidence.bounded_xml import Unreadable, elements, quoted
 
 ASIDE = {"properties", "property", "attachments", "attachment", "system-out", "system-err"}
 RERUNS = {"flakyFailure", "flakyError", "rerunFailure", "rerunError"}

@@ -1,0 +1,99 @@
+"""How a check reads the newest artifact of a type: once per content, and for each ticket one at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, TypeVar
+from weakref import WeakValueDictionary
+
+from tickets.gates import evidence
+from tickets.gates.evidence.bounded_xml import SECONDS
+from tickets.gates.registry import Reason
+
+Read = TypeVar("Read")
+KEPT = 128  # findings kept in memory, at most about 200 KB each
+MEND = {
+    "test_results": "submit the JUnit XML of the last run as the tool wrote it, neither merged nor edited",
+    "test_coverage": "submit the Cobertura XML (`coverage xml`) of the last run as the tool wrote it",
+    "code_changes": 'submit JSON: {"commit": "4f2a91c", "files": ["src/pay.py", "tests/test_pay.py"]}',
+}
+_guard = threading.Lock()
+_turns: WeakValueDictionary[int, threading.Lock] = WeakValueDictionary()
+
+
+def missing(check: str, kind: str) -> Reason:
+    return Reason(check, "artifact_missing", kind, None, f"submit an artifact of type {kind} for this phase")
+
+
+def unreadable(check: str, kind: str, why: str) -> Reason:
+    return Reason(check, "evidence_unreadable", kind, why, MEND.get(kind, f"submit the {kind} as UTF-8 text"))
+
+
+def reading(check: str, case: Any, kind: str, read: Callable[[bytes], Read]) -> Any:
+    """The result of `read` for the newest artifact of this type. If there is none, yields the reason and
+    returns None.
+    """
+    newest = case.newest(kind)
+    if newest is None:
+        yield missing(check, kind)
+        return None
+    if newest.blob.size > evidence.LARGEST:
+        yield Reason(
+            check,
+            "evidence_too_large",
+            evidence.LARGEST,
+            newest.blob.size,
+            "submit a smaller file: checks read up to 10 MiB",
+        )
+        return None
+    try:
+        with _turn(case.ticket.pk):
+            return _findings.of(newest.blob, read)
+    except evidence.TooSlow:
+        how = f"submit a smaller or simpler {kind}: reading it may take at most {SECONDS:g} s of CPU time"
+        yield Reason(check, "evidence_too_slow", SECONDS, None, how)
+    except evidence.Unreadable as error:
+        yield unreadable(check, kind, str(error))
+    return None
+
+
+def _turn(ticket: int) -> threading.Lock:
+    """A lock that allows one reading at a time per ticket, so that a ticket with slow files does not block
+    the others.
+    """
+    with _guard:
+        return _turns.setdefault(ticket, threading.Lock())
+
+
+class _Findings:
+    """The findings in recent files, by the hash of their content, so that looking at a gate again reads
+    nothing again.
+    """
+
+    def __init__(self) -> None:
+        self._results: OrderedDict[tuple[Any, str], Any] = OrderedDict()
+
+    def of(self, blob: Any, read: Callable[[bytes], Read]) -> Read:
+        """Raises Unreadable, which is remembered too, and TooSlow, which is not: the machine may have been
+        slow.
+        """
+        key = (read, blob.hash)
+        with _guard:
+            result = self._results.pop(key, None)
+        if result is None:
+            try:
+                result = read(b"".join(blob.pieces()))
+            except evidence.Unreadable as fault:
+                result = evidence.Unreadable(str(fault))
+        with _guard:
+            self._results[key] = result
+            while len(self._results) > KEPT:
+                self._results.popitem(last=False)
+        if isinstance(result, evidence.Unreadable):
+            raise evidence.Unreadable(str(result))
+        return result
+
+
+_findings = _Findings()

@@ -1,0 +1,28 @@
+"""Evidence: what the server itself reads in a submitted file.
+
+Claims beside the file, or totals in it, do not count. Each reader takes the bytes of a file. It raises
+Unreadable, or TooSlow.
+"""
+
+from tickets.gates.evidence.bounded_xml import LARGEST, TooSlow, Unreadable
+from tickets.gates.evidence.changes import Changes, changed_files, changes, has_tests
+from tickets.gates.evidence.cobertura import Coverage, coverage
+from tickets.gates.evidence.documents import Document, document, slug
+from tickets.gates.evidence.junit import Tests, tests
+
+__all__ = [
+    "LARGEST",
+    "Changes",
+    "Coverage",
+    "Document",
+    "Tests",
+    "TooSlow",
+    "Unreadable",
+    "changed_files",
+    "changes",
+    "coverage",
+    "document",
+    "has_tests",
+    "slug",
+    "tests",
+]

@@ -1,0 +1,54 @@
+"""The files of a change, from a JSON list."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from tickets.gates.evidence.bounded_xml import Unreadable
+from tickets.gates.evidence.text import decode
+
+MANIFEST = 1 << 20  # bytes of a list of changed files
+COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
+
+
+@dataclass(frozen=True)
+class Changes:
+    """The files of a change.
+
+    tests: whether one of them is under `tests/` or named `test_*`. first: some of them, to show.
+    """
+
+    tests: bool
+    first: tuple[str, ...]
+
+
+def changes(content: bytes) -> Changes:
+    files = changed_files(content)
+    return Changes(has_tests(files), tuple(file[:200] for file in files[:20]))
+
+
+def changed_files(content: bytes) -> list[str]:
+    """The files of a change, `{commit, files: [path]}`. The commit has 7 to 64 hexadecimal digits."""
+    if len(content) > MANIFEST:
+        raise Unreadable(f"a list of changed files may have at most {MANIFEST >> 20} MiB")
+    try:
+        read: Any = json.loads(decode(content))
+    except (ValueError, RecursionError) as error:
+        raise Unreadable("it is not JSON") from error
+    files = read.get("files") if isinstance(read, dict) else None
+    if not isinstance(files, list) or not all(isinstance(file, str) for file in files):
+        raise Unreadable("it does not have the form {commit, files: [path, …]}")
+    if not isinstance(read.get("commit"), str) or not COMMIT.fullmatch(read["commit"]):
+        raise Unreadable("`commit` must have 7 to 64 hexadecimal digits, as git shows it")
+    return files
+
+
+def has_tests(files: Iterable[str]) -> bool:
+    """Whether one of them is under `tests/` or named `test_*`."""
+    paths = (PurePosixPath(file.replace("\\", "/")) for file in files)
+    return any("tests" in path.parts[:-1] or path.name.startswith("test_") for path in paths)
