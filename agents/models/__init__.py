@@ -2,7 +2,8 @@
 
 from agents.models.account import Account
 from agents.models.actor import Actor, label, sees_all, via
-from agents.models.agent import Agent, AgentPresence, AgentUnavailable, Retired
+from agents.models.agent import Agent, AgentUnavailable, Retired
+from agents.models.agent_presence import AgentPresence
 from agents.models.agent_spec import AgentSpec
 from agents.models.event import Event, Journaled, ResyncRequired
 from agents.models.idempotent_reply import Reply

@@ -12,7 +12,6 @@ from django.contrib.auth import get_user_model
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
-from django.db.models.functions import Now
 from django_fsm import FSMField, FSMModelMixin, TransitionNotAllowed, transition
 from psycopg.types.json import Jsonb
 
@@ -360,21 +359,3 @@ class Agent(FSMModelMixin, Versioned):
         for kind, changed in (("agent.left", before - after), ("agent.joined", after - before)):
             for project in sorted(changed, key=lambda project: project.key):
                 self.record(kind, by=by, data={"project": project.key}, inside=project.pk)
-
-
-class AgentPresence(models.Model):
-    """When an agent was last heard from. It is a separate row, because claims lock the agent's row."""
-
-    agent = models.OneToOneField(Agent, models.CASCADE, primary_key=True, related_name="presence")
-    last_seen_at = models.DateTimeField(db_default=Now())
-    unread = models.PositiveIntegerField(default=0)
-    word = models.CharField(
-        max_length=20,
-        blank=True,
-        db_default="",
-        help_text="the condition it last reported; `degraded` has an effect",
-    )
-    metrics = models.JSONField(default=dict, db_default={}, blank=True)
-
-    def __str__(self) -> str:
-        return f"presence of {self.agent}"

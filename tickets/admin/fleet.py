@@ -9,7 +9,7 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 
-from agents.admin import AgentAdmin
+from agents.admin.agents import AgentAdmin
 from agents.models import Agent
 from omoi_site.admin_base import ReadOnlyInline, ReadOnlyModelAdmin, UnscopedModelAdmin, since
 from tickets.models import SweepRun, Task

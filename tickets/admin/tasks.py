@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 
-from agents.admin import OwnProjects
+from agents.admin.filters import OwnProjects
 from omoi_site.admin_base import ReadOnlyModelAdmin, ValueFilter, admin_action, badge, since
 from tickets.admin.filters import PhaseFilter, ProjectFilter
 from tickets.models import Lane, Task

@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from agents.admin import OwnProjects
+from agents.admin.filters import OwnProjects
 from omoi_site import humanize
 from omoi_site.admin_base import (
     OmoiModelAdmin,

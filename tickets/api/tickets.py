@@ -1,9 +1,8 @@
-"""Routes of tickets: open, list, read, change, move."""
+"""Routes of tickets: open, look, change, explain."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 from django.db.models import Count, OuterRef, Q, Subquery
@@ -19,13 +18,11 @@ from agents.api.parsing import Shape, parse, parse_query
 from agents.api.projects import ReasonIn
 from agents.api.view import View, reading, tagged, written
 from omoi_site.errors import Faults, Forbidden, Invalid, Malformed, NotFound
-from tickets.api.fields import IdField, PhaseField, PriorityField
+from tickets.api.fields import PhaseField, PriorityField
 from tickets.api.new_tasks import TaskIn, specs
 from tickets.api.tasks import ExplainOut
 from tickets.models import Link, Task, Ticket, TicketSpec
-from tickets.models.ticket.fields import BlockedClass
 from tickets.models.ticket.past_phases import FOLLOW_UP
-from tickets.models.ticket.transition_options import options
 
 
 class WorkflowRef(serializers.Serializer):
@@ -73,35 +70,6 @@ class TicketOut(serializers.Serializer):
 
     def get_tasks(self, ticket: Any) -> dict[str, int]:
         return {state: getattr(ticket, f"tasks_{state}") for state in Task.State.values}
-
-
-class MoveVerdictOut(serializers.Serializer):
-    id = IdField(source="pk")
-    passed = serializers.BooleanField()
-    by = serializers.CharField()
-    at = serializers.DateTimeField()
-
-
-class MoveOut(serializers.Serializer):
-    from_phase = serializers.CharField(allow_null=True)
-    to_phase = serializers.CharField()
-    ground = serializers.CharField()
-    reason = serializers.CharField(allow_blank=True)
-    by = serializers.CharField()
-    at = serializers.DateTimeField()
-    verdict = MoveVerdictOut(allow_null=True, help_text="the verdict that opened the gate")
-    artifacts = serializers.DictField(help_text="hashes of the artifacts at that time, by phase and name")
-
-
-class MovedOut(serializers.Serializer):
-    ticket = TicketOut()
-    history = MoveOut()
-
-
-class OptionOut(serializers.Serializer):
-    to = serializers.CharField()
-    allowed = serializers.BooleanField()
-    unmet = serializers.ListField(child=serializers.DictField())
 
 
 class TicketIn(Shape):
@@ -287,79 +255,6 @@ class TicketActView(View):
         data, ticket = parse(ReasonIn, request), the_ticket(self, key)
         Ticket.objects.act(ticket.pk, self.verb, by=request.user, reason=data["reason"])
         return ticket_response(ticket.pk)
-
-
-class TransitionIn(Shape):
-    to = PhaseField()
-    reason = ReasonField(required=False, allow_blank=True, default="")
-    force = serializers.BooleanField(default=False)
-
-    def get_fields(self) -> dict[str, Any]:
-        return {**super().get_fields(), "class": serializers.ChoiceField(BlockedClass.values, required=False)}
-
-
-class TransitionsView(View):
-    scope = "tickets:write"
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        with self.recorded(request, kwargs["key"], ""):
-            super().initial(request, *args, **kwargs)
-
-    @contextmanager
-    def recorded(self, request: Request, key: str, to: str) -> Iterator[None]:
-        """Records a refusal in the journal if the caller sees the ticket but may not move it.
-
-        to: the wanted phase; empty while the body has not been read.
-        """
-        try:
-            yield
-        except Forbidden as refusal:
-            ticket = (
-                Ticket.objects.seen_by(request.user).filter(key=key.upper()).first()
-                if request.method == "POST"
-                else None
-            )
-            if ticket is None:
-                raise
-            with Ticket.objects.record_refusals(ticket.pk, to, by=request.user):
-                raise refusal
-
-    @route(
-        "The possible moves, and what is missing",
-        gives=OptionOut(many=True),
-        refuses=(404,),
-        tag="tickets",
-    )
-    def get(self, request: Request, key: str) -> Response:
-        moves = options(the_ticket(self, key), request.user)
-        return Response(OptionOut([move for move in moves if move.verb != "force"], many=True).data)
-
-    @route(
-        "Move the ticket",
-        takes=TransitionIn,
-        parameters=[IDEMPOTENCY_KEY, IF_MATCH],
-        gives=MovedOut,
-        refuses=(404, 409, 412, 422),
-        tag="tickets",
-    )
-    def post(self, request: Request, key: str) -> Response:
-        data = parse(TransitionIn, request)
-        with self.recorded(request, key, data["to"]):
-            ticket = the_ticket(self, key)
-        cause = {"cause": data["class"]} if "class" in data else {}
-        how = {"reason": data["reason"], "force": data["force"], "version": self.matched(), **cause}
-        row = Ticket.objects.move(ticket.pk, data["to"], by=request.user, **how)
-        moved = ticket_response(ticket.pk)
-        moved.data = {"ticket": moved.data, "history": MoveOut(row).data}
-        return moved
-
-
-class HistoryView(View):
-    @route("Every change of phase", gives=MoveOut(many=True), refuses=(404,), tag="tickets")
-    def get(self, request: Request, key: str) -> Response:
-        return Response(
-            MoveOut(the_ticket(self, key).history.select_related("verdict").order_by("move"), many=True).data
-        )
 
 
 class TicketExplainView(View):

@@ -14,6 +14,7 @@ from tickets.api import (
     settlements,
     tasks,
     tickets,
+    transitions,
     workflows,
 )
 
@@ -59,8 +60,8 @@ urlpatterns = [
     path("tickets/<str:key>/artifacts/<str:pk>", artifacts.ArtifactView.as_view()),
     path("tickets/<str:key>/artifacts/<str:pk>/content", artifacts.ContentView.as_view()),
     path("tickets/<str:key>/comments", comments.CommentsView.as_view()),
-    path("tickets/<str:key>/transitions", tickets.TransitionsView.as_view()),
-    path("tickets/<str:key>/history", tickets.HistoryView.as_view()),
+    path("tickets/<str:key>/transitions", transitions.TransitionsView.as_view()),
+    path("tickets/<str:key>/history", transitions.HistoryView.as_view()),
     path("workflows", workflows.WorkflowsView.as_view()),
     path("workflows/schema", workflows.SchemaView.as_view()),
     path("workflows/<str:name>", workflows.WorkflowView.as_view()),

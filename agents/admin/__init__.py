@@ -1,0 +1,13 @@
+"""The admin of projects, agents and people, one module per subject. Django loads this package, which registers
+them all.
+"""
+
+from django.contrib import admin
+
+from agents.admin import agents, filters, journal, keys, locked_action, people, projects, replies
+
+__all__ = ["agents", "filters", "journal", "keys", "locked_action", "people", "projects", "replies"]
+
+admin.site.site_header = admin.site.site_title = "Omoi"
+admin.site.index_title = "Administration"
+admin.site.site_url = "/board/"

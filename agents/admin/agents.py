@@ -1,0 +1,129 @@
+"""Agents, and when each was last heard from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from agents.admin.filters import OwnProjects
+from agents.admin.locked_action import on_locked
+from agents.models import (
+    Agent,
+    AgentPresence,
+    AgentSpec,
+)
+from omoi_site.admin_base import OmoiModelAdmin, ReadOnlyModelAdmin, ValueFilter, admin_action, badge, since
+
+TONES = {
+    "available": "ok",
+    "maintenance": "warn",
+    "draining": "warn",
+    "quarantined": "bad",
+    "retired": "mute",
+}
+
+
+class StateFilter(ValueFilter):
+    title, parameter_name, words = "state", "state", Agent.State.values
+
+
+@admin.register(Agent)
+class AgentAdmin(OmoiModelAdmin):
+    list_display = ["name", "kind", "shown_state", "capacity", "shown_capabilities", "owner", "last_seen"]
+    list_filter = [StateFilter, "kind", ("projects", OwnProjects)]
+    search_fields = ["name", "owner__username"]
+    autocomplete_fields = ["projects", "owner"]
+    list_select_related = ["presence", "owner"]
+    fields = [
+        "name",
+        "kind",
+        "state",
+        "capabilities",
+        "phases",
+        "tags",
+        "capacity",
+        "projects",
+        "owner",
+        "runs_profiles",
+        "created_at",
+    ]
+    actions = [
+        admin_action("Make agents available", on_locked("make_available"), effect="They can claim again."),
+        admin_action(
+            "Drain agents", on_locked("drain"), effect="They finish what they hold and claim nothing new."
+        ),
+        admin_action(
+            "Quarantine agents",
+            on_locked("quarantine"),
+            effect=(
+                "Their claims go back to the queue, and they can change nothing until they are made"
+                " available."
+            ),
+            least=3,
+        ),
+        admin_action(
+            "Retire agents",
+            on_locked("retire"),
+            effect="Their claims go back to the queue and their keys are revoked. This cannot be undone.",
+            least=3,
+        ),
+    ]
+
+    def seen(self, rows: QuerySet[Agent], who: Any) -> QuerySet[Agent]:
+        return rows.filter(pk__in=Agent.objects.seen_by(who).values("pk"))
+
+    @admin.display(description="state", ordering="state")
+    def shown_state(self, agent: Agent) -> str:
+        return badge(agent.state, TONES[agent.state])
+
+    @admin.display(description="capabilities")
+    def shown_capabilities(self, agent: Agent) -> str:
+        return ", ".join(agent.capabilities) or "-"
+
+    @admin.display(description="heard", ordering="presence__last_seen_at")
+    def last_seen(self, agent: Agent) -> Any:
+        return since("last_seen_at")(agent.presence) if hasattr(agent, "presence") else "-"
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Agent | None = None) -> list[str]:
+        return ["state", "runs_profiles", "created_at", *(["name", "owner"] if obj else [])]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, agent: Agent, form: forms.ModelForm, change: bool) -> None:
+        changes = {
+            name: form.cleaned_data[name] for name in ("kind", "capabilities", "phases", "tags", "capacity")
+        }
+        projects = form.cleaned_data["projects"]
+        if not change:
+            spec = AgentSpec(agent.name, **changes)
+            owner = agent.owner.get_username() if agent.owner else None
+            made = Agent.objects.register(spec, by=request.user, projects=projects, owner=owner)
+            agent.__dict__.update(made.__dict__)
+            return
+        Agent.objects.act(
+            agent.pk,
+            "edit",
+            by=request.user,
+            **{
+                name: value
+                for name, value in {**changes, "projects": projects}.items()
+                if name in form.changed_data
+            },
+        )
+
+    def save_related(self, request: HttpRequest, form: forms.ModelForm, formsets: Any, change: bool) -> None:
+        """Nothing to save: the verb has set the projects."""
+
+
+@admin.register(AgentPresence)
+class AgentPresenceAdmin(ReadOnlyModelAdmin):
+    internal = True
+    list_display = ["agent", since("last_seen_at"), "word", "unread"]
+    list_filter = [("word", admin.EmptyFieldListFilter)]
+    search_fields = ["agent__name"]
+    list_select_related = ["agent"]
