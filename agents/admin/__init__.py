@@ -1,6 +1,4 @@
-"""The admin of projects, agents and people, one module per subject. Django loads this package, which registers
-them all.
-"""
+"""The admin of projects, agents and people, one module per subject. Django loads this package."""
 
 from django.contrib import admin
 

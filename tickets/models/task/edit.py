@@ -39,7 +39,9 @@ EDITABLE = {
 REPRIORITISE = sql.statement(
     __file__,
     "reprioritise",
-    events=task_events("updated", "'task.edited'", data="%(data)s", reason="'its ticket's priority changed'"),
+    events=task_events(
+        "updated", "'task.edited'", data="%(data)s", reason="'the priority of its ticket changed'"
+    ),
 )
 LOG_EDIT = f"""
 WITH updated AS (
