@@ -177,7 +177,7 @@ def test_a_task_of_another_phase_waits_on_its_ticket(project, ada, operator):
     Task.objects.filter(pk=never.pk).update(phase="OUT")  # as it could be added once
     Ticket.objects.move(ticket.pk, "DO", by=operator, reason="thinking can wait", force=True)
 
-    assert why(later) == ("ticket:OMO-1", ["phase"], "it belongs to Ship, and ticket OMO-1 is still in Do")
+    assert why(later) == ("ticket:OMO-1", ["phase"], "it belongs to Ship, but ticket OMO-1 is still in Do")
     assert why(before)[:2] == ("operator", ["phase"])
     assert why(never)[:2] == ("operator", ["phase"])
     assert "is done when it reaches Out" in why(never)[2]

@@ -271,7 +271,7 @@ def test_an_id_that_several_tickets_had_names_them(project):
 
 def test_of_many_tickets_with_one_id_a_few_are_named(project):
     import_issues(project, *(issue("".join(letters)) for letters in product("aA", "bB", "cC", "dD")))
-    with pytest.raises(Invalid, match=r"OMO-10 and more\. Name one") as raised:
+    with pytest.raises(Invalid, match=r"OMO-10 and more\. Use the key") as raised:
         call_command("explain", "abcd")
     assert "OMO-11" not in str(raised.value)
 

@@ -129,7 +129,7 @@ def test_a_move_that_cannot_be_made_says_why_and_what_helps(bereft, client, oper
     [cause] = told["causes"]
     assert (told["waiting_on"], cause["code"], cause["who"]) == ("operator", "phase", "operator")
     assert (
-        "it should move on from Make and cannot: phases.SHIP.tasks.0.profile: there is no profile tool"
+        "it should move on from Make but cannot: phases.SHIP.tasks.0.profile: there is no profile tool"
         in cause["what"]
     )
     assert "Fix that" in cause["how"]
