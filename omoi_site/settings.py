@@ -52,6 +52,7 @@ try:
             " Then everybody must sign in again."
         )
     DATABASES = {"default": location.database(OMOI_HOME)}
+    location.owner(OMOI_HOME)
 except location.BadAddress as error:
     if not LOOKING:
         raise ending(error) from error

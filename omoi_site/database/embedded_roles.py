@@ -53,8 +53,8 @@ def convert(link: Link, home: Path) -> str:
                 link.execute(statement)
     except psycopg.Error as error:
         raise NoServer(
-            f"The database could not be given to a role of its own: {str(error).strip()}. It is unchanged,"
-            f" and a backup is in {saved}. End other programs that use it, then start again."
+            f"The database could not be given to a role of its own: {str(error).splitlines()[0]}."
+            f" It is unchanged, and a backup is in {saved}. End other programs that use it, then start again."
         ) from error
     return f"A backup of the database was saved in {saved}. Its tables now belong to a role of their own."
 

@@ -131,7 +131,8 @@ def plainly(error: Exception, described: dict[str, Any]) -> str:
     return message.replace(described["PASSWORD"], "…") if described["PASSWORD"] else message
 
 
-def url(host: str, name: str, user: str, password: str) -> str:
+def url(host: str, name: str, user: str, password: str, port: str = "") -> str:
     """A DATABASE_URL for a server on a unix socket, for the environment of another process."""
     login = urlencode({"u": user})[2:] + ":" + urlencode({"p": password})[2:]
-    return f"postgresql://{login}@/{name}?{urlencode({'host': host})}"
+    place = {"host": host, **({"port": port} if port else {})}
+    return f"postgresql://{login}@/{name}?{urlencode(place)}"

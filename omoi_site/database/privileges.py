@@ -13,7 +13,7 @@ from typing import Any
 from django.apps import apps
 from django.db import connection, transaction
 
-from omoi_site.database import roles, sql
+from omoi_site.database import location, roles, sql
 
 READ_ONLY = ("SELECT",)
 INSERT_ONLY = ("SELECT", "INSERT")
@@ -56,6 +56,8 @@ def grant() -> int:
         owner, application = connection.settings_dict["USER"], roles.application()
         if owner == application:
             return 0
+        if not sql.rows("SELECT 1 FROM pg_roles WHERE rolname = %s", [application]):
+            raise location.BadAddress(f"The role {application} of DATABASE_URL does not exist on the server.")
         statements = missing(cursor, owner, application)
         for statement in statements:
             cursor.execute(statement)

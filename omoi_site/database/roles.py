@@ -12,9 +12,18 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
-from django.db import connections
+from django.db import Error, connection, connections
 
-from omoi_site.database import location
+from omoi_site.database import location, sql
+from omoi_site.database.binaries import NoServer
+
+DATABASE = """
+SELECT
+  oid,
+  pg_postmaster_start_time()
+FROM pg_database
+WHERE datname = current_database()
+"""
 
 
 def application() -> str:
@@ -34,15 +43,41 @@ def owner(application: dict[str, Any]) -> dict[str, Any] | None:
 
 @contextmanager
 def as_owner() -> Iterator[None]:
-    """For the block, Django's connection of this thread is the owner's; with one role it stays as it is."""
+    """For the block, Django's connection of this thread is the owner's; with one role it stays as it is.
+
+    Raises NoServer if OMOI_OWNER_URL does not answer, BadAddress if it leads to another database.
+    """
     link = connections["default"]
     application = link.settings_dict
-    if described := owner(application):
+    described = owner(application)
+    here = _database() if described and not location.is_embedded() else None
+    if described:
         link.close()
         link.settings_dict = described
     try:
+        if here:
+            reach("of OMOI_OWNER_URL ")
+            if here != _database():
+                raise location.BadAddress("OMOI_OWNER_URL and DATABASE_URL lead to different databases.")
         yield
     finally:
         if link.settings_dict is not application:
             link.close()
             link.settings_dict = application
+
+
+def reach(which: str = "") -> None:
+    """Raise NoServer unless the database answers. The message names host and port, never the password."""
+    try:
+        connection.ensure_connection()
+    except Error as error:
+        database = connection.settings_dict
+        raise NoServer(
+            f"The database {which}at {location.place_of(database)} does not answer:"
+            f" {location.plainly(error, database)}. Nothing was changed."
+        ) from error
+
+
+def _database() -> dict[str, Any] | None:
+    """Which database of which server this is, however its address is written."""
+    return sql.one(DATABASE)

@@ -3,57 +3,42 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
-from django.db import Error, OperationalError, connection
+from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from omoi_site.database import location, privileges, roles
+from omoi_site.database import privileges, roles
 from omoi_site.database.backup import back_up
 from omoi_site.database.binaries import NoServer
 
 ONE_AT_A_TIME = 0x6F6D6F69  # the advisory lock held while migrating
 
 
-def reach(which: str = "") -> None:
-    """Raise NoServer unless the database answers. The message names host and port, never the password."""
-    try:
-        connection.ensure_connection()
-    except Error as error:
-        database = connection.settings_dict
-        raise NoServer(
-            f"The database {which}at {location.place_of(database)} does not answer:"
-            f" {location.plainly(error, database)}. Nothing was changed."
-        ) from error
-
-
 def migrate(say: Callable[[str], None], backups: Path | None) -> None:
     """Apply the migrations and the application's privileges, as the owner. If the database has tables, a
     backup is saved in the folder `backups` first.
     """
-    with roles.as_owner():
-        reach("of OMOI_OWNER_URL " if os.environ.get("OMOI_OWNER_URL") else "")
-        with _alone():
-            executor = MigrationExecutor(connection)
-            plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-            if not plan:
-                privileges.grant()
-                return
-            if executor.loader.applied_migrations and backups:
-                say(f"A backup of the database was saved in {back_up(backups, connection.settings_dict)}.")
-            try:
-                call_command("migrate", verbosity=0, interactive=False)
-            except OperationalError as error:
-                raise NoServer(
-                    "The database could not be migrated. It is as the last completed migration left it."
-                    f" Fix the cause, then start again: {str(error).strip()}"
-                ) from error
-            say(f"Migrated: {len(plan)} {'migration' if len(plan) == 1 else 'migrations'} applied.")
+    with roles.as_owner(), _alone():
+        executor = MigrationExecutor(connection)
+        plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        if not plan:
+            privileges.grant()
+            return
+        if executor.loader.applied_migrations and backups:
+            say(f"A backup of the database was saved in {back_up(backups, connection.settings_dict)}.")
+        try:
+            call_command("migrate", verbosity=0, interactive=False)
+        except OperationalError as error:
+            raise NoServer(
+                "The database could not be migrated. It is as the last completed migration left it."
+                f" Fix the cause, then start again: {str(error).strip()}"
+            ) from error
+        say(f"Migrated: {len(plan)} {'migration' if len(plan) == 1 else 'migrations'} applied.")
 
 
 def operator() -> Any:

@@ -1,13 +1,11 @@
 """Checks whether a machine has what Omoi needs: one finding per subject, with what to do about it. It changes
 nothing.
 
-This file has the checks of the machine, the database and the port. The apps above register theirs with
-`examines`.
+This file has the checks of the machine and the port. Other files register theirs with `examines`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import os
 import shutil
@@ -17,26 +15,22 @@ import tempfile
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
 
-import psycopg
 from django.conf import settings
 
-from omoi_site.database import binaries, embedded, location
 from omoi_site.processes import running_server
 from omoi_site.serving import readiness
 from omoi_site.serving import server as doors
 from omoi_site.setup import disk_space, exposure, paths
 
-OLDEST_SERVER = 14
 PORT = 8000
 PATIENCE_S = 5.0
 
 
 @dataclass(frozen=True)
 class Finding:
-    """state: `ok`; `off`, which is not a fault (not running now, or not needed); or `wrong`. how: what to do
-    about it.
+    """state: `ok`; `off`, which is not a fault (not running now, or not needed); `attention`: it works, but
+    less is held than could be; or `wrong`. how: what to do about it.
     """
 
     name: str
@@ -82,10 +76,6 @@ def hushed(text: str) -> str:
     secret = str(settings.DATABASES["default"].get("PASSWORD") or "")
     text = readiness.LOGIN.sub("//", text)
     return text.replace(secret, "…") if secret else text
-
-
-def own() -> bool:
-    return not os.environ.get("DATABASE_URL")
 
 
 # -- the machine
@@ -161,124 +151,6 @@ def disk() -> Found:
     return "ok", free_space
 
 
-# -- the database
-
-
-@examines("postgresql")
-def server() -> Found:
-    """The server itself, embedded or of DATABASE_URL."""
-    database = settings.DATABASES["default"]
-    try:
-        location.database(settings.OMOI_HOME)
-    except location.BadAddress as refusal:
-        return "wrong", "DATABASE_URL cannot be read", refusal.message
-    except paths.Displaced as refusal:
-        return "wrong", "the embedded database belongs to another OMOI_HOME", refusal.message
-    if own():
-        try:
-            account = paths.service_user()
-        except LookupError as error:
-            return "wrong", str(error), "Add the account, or set DATABASE_URL."
-        programs = binaries.binaries()
-        version_output = subprocess.run(
-            [programs / "postgres", "--version"], capture_output=True, text=True, timeout=PATIENCE_S
-        )
-        if version_output.returncode:
-            return (
-                "wrong",
-                f"{programs / 'postgres'} does not run: {version_output.stderr.strip()[:300]}",
-                "Set DATABASE_URL to a server you have.",
-            )
-        try:
-            paths.expect_data(settings.OMOI_HOME)
-        except paths.DataGone as refusal:
-            return "wrong", refusal.message, refusal.next_action
-        version = paths.data_folder(settings.OMOI_HOME) / "data" / "PG_VERSION"
-        with contextlib.suppress(OSError):
-            if (major := version.read_text().strip()) != str(embedded.MAJOR):
-                how = "Dump it with the Omoi that wrote it and restore the dump, or set DATABASE_URL."
-                return (
-                    "wrong",
-                    f"{version.parent} was written by PostgreSQL {major}, and this is {embedded.MAJOR}",
-                    how,
-                )
-        description = f"embedded {version_output.stdout.strip().rpartition(' ')[2]}" + (
-            f", runs as {account.name}" if account else ""
-        )
-        if running_server.find(settings.OMOI_HOME) is None:
-            return "off", f"{description}; not started now", "Start it: python3 manage.py up"
-    else:
-        description = "of DATABASE_URL"
-    try:
-        with connect() as link:
-            number = link.info.server_version
-    except psycopg.Error as error:
-        how = (
-            "Read logs/postgres.log in OMOI_HOME."
-            if own()
-            else f"Check {location.place_of(database)} and DATABASE_URL, and that the server runs."
-        )
-        return (
-            "wrong",
-            f"{description}: {location.place_of(database)} does not answer:"
-            f" {location.plainly(error, database)}",
-            how,
-        )
-    if number // 10_000 < OLDEST_SERVER:
-        return (
-            "wrong",
-            f"{description}: version {number // 10_000}",
-            f"PostgreSQL {OLDEST_SERVER} or newer is needed.",
-        )
-    return "ok", f"{description}: {location.place_of(database)} answers, version {number // 10_000}"
-
-
-@examines("durability")
-def durability() -> Found:
-    with answering() as link:
-        if link is None:
-            return "off", "not known, because no server answers"
-        details = embedded.settings_of(link)
-    try:
-        embedded.assert_durable(details)
-    except binaries.NoServer as refusal:
-        return (
-            "wrong",
-            str(refusal),
-            f"ALTER SYSTEM SET {next(name for name, value in details.items() if value == 'off')} = on,"
-            " then reload.",
-        )
-    return "ok", ", ".join(f"{name} {value}" for name, value in details.items())
-
-
-@examines("migrations")
-def migrations() -> Found:
-    with answering() as link:
-        if link is None:
-            return "off", "not known, because no server answers"
-    if missing := readiness.migrations():
-        return "wrong", missing, "Run: python3 manage.py migrate (`up` does this by itself)"
-    return "ok", f"all {len(readiness.shipped())} applied"
-
-
-def connect() -> psycopg.Connection[Any]:
-    return psycopg.connect(
-        **{**location.libpq(settings.DATABASES["default"]), "connect_timeout": 3}, autocommit=True
-    )
-
-
-@contextlib.contextmanager
-def answering() -> Iterator[psycopg.Connection[Any] | None]:
-    """A connection, or None if no server answers; the server's own line reports that."""
-    try:
-        link = connect()
-    except psycopg.Error:
-        yield None
-        return
-    with link:
-        yield link
-
-
 # -- the port, and who may reach it
 
 
@@ -351,5 +223,5 @@ def tls() -> Found:
 
 def text(finding: Finding, width: int) -> str:
     """One line of a report."""
-    sign = {"ok": "ok   ", "off": "-    ", "wrong": "WRONG"}[finding.state]
+    sign = {"ok": "ok   ", "off": "-    ", "attention": "LOOK ", "wrong": "WRONG"}[finding.state]
     return f"{sign} {finding.name:<{width}}  {finding.what}" + (f". {finding.how}" if finding.how else "")

@@ -12,7 +12,8 @@ from omoi_site.brokers import hints as broker
 from omoi_site.database import sql
 from omoi_site.processes import running_server
 from omoi_site.setup import paths
-from omoi_site.setup.doctor import Found, answering, examines
+from omoi_site.setup.database_checks import answering
+from omoi_site.setup.doctor import Found, examines
 from tickets.runtime import sweeps
 
 HEARD_S = 60

@@ -35,11 +35,15 @@ class Command(command_base.Command):
         width = max(len(finding["name"]) for finding in document["findings"])
         for finding in document["findings"]:
             self.stdout.write(doctor.text(doctor.Finding(**finding), width))
-        wrong = sum(finding["state"] == "wrong" for finding in document["findings"])
+        states = [finding["state"] for finding in document["findings"]]
+        wrong, attention = states.count("wrong"), states.count("attention")
         self.stdout.write(
-            f"\n{wrong} {'thing is' if wrong == 1 else 'things are'} wrong."
-            if wrong
-            else "\nNothing is wrong."
+            (
+                f"\n{wrong} {'thing is' if wrong == 1 else 'things are'} wrong."
+                if wrong
+                else "\nNothing is wrong."
+            )
+            + (f" {attention} to look at." if attention else "")
         )
         if not document["running"]:
             self.stdout.write(

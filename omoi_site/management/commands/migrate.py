@@ -6,18 +6,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.management.base import CommandError
 from django.core.management.commands import migrate
 
 from omoi_site import command_base
 from omoi_site.database import privileges, roles
+from omoi_site.errors import OmoiError
 from tickets.models import Workflow
 
 
 class Command(migrate.Command):
     def execute(self, *args: Any, **options: Any) -> str | None:
-        with roles.as_owner():
-            command_base.demand_database()
-            return super().execute(*args, **options)
+        command_base.demand_database()
+        try:
+            with roles.as_owner():
+                return super().execute(*args, **options)
+        except OmoiError as refusal:
+            raise CommandError(refusal.message) from refusal
 
     def handle(self, *args: Any, **options: Any) -> str | None:
         done = super().handle(*args, **options)

@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
 from agents.models.sign_in import one_time_path
-from omoi_site.database import embedded, location, startup
+from omoi_site.database import embedded, location, roles, startup
 from omoi_site.errors import OmoiError
 from omoi_site.processes import running_server
 from omoi_site.processes.child_process import Child
@@ -146,7 +146,7 @@ class Command(BaseCommand):
             for described in (settings.DATABASES["default"], connections["default"].settings_dict):
                 described.update(HOST=address["HOST"], PASSWORD=address["PASSWORD"])
         try:
-            startup.reach("" if own else "of DATABASE_URL ")
+            roles.reach("" if own else "of DATABASE_URL ")
             startup.migrate(self.say, home / "backups" if own else None)
             Workflow.objects.install_shipped()
             self.operator = startup.operator()
