@@ -1,0 +1,161 @@
+"""A database named by DATABASE_URL, with one role and with two."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from omoi_site.database import binaries, location, role_check
+from omoi_site.setup import paths
+from tests.support import ROOT
+from tests.support.external import unavailable
+
+# A ticket that goes through its phases, which the deferred triggers look at when the transaction ends.
+WORK = """
+import django
+django.setup()
+from agents.models import Agent, AgentSpec, Project, ProjectSpec
+from tickets.models import Outcome, Task, TaskSpec, Ticket, TicketSpec
+project = Project.objects.create_project(ProjectSpec("OMO", workflow="simple"), by="system:test")
+ticket = Ticket.objects.open(project, TicketSpec("Capture payments"), by="system:test")
+ada = Agent.objects.register(AgentSpec("ada"), projects=[project], by="system:test")
+Task.objects.add(ticket, [TaskSpec("Write it")], by="system:test")
+[claim] = Task.objects.claim(by=ada)
+[settled] = Task.objects.settle([Outcome(claim.task, claim.fence, "completed")], by=ada)
+with Ticket.objects.locked(pk=ticket.pk) as locked:
+    locked.advance(by="system:test")
+print(settled.state, Ticket.objects.get().phase)
+"""
+REFUSED = [
+    "ALTER TABLE tickets_ticket DISABLE TRIGGER phase_guard",
+    "SET session_replication_role = replica",
+    "CREATE OR REPLACE FUNCTION omoi_phase_guard() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+    "TRUNCATE agents_event",
+    "UPDATE agents_event SET actor = ''",
+    "DELETE FROM tickets_phasemove",
+    "CREATE TABLE mine (id int)",
+    "CREATE TEMP TABLE mine (id int)",
+    "INSERT INTO django_migrations (app, name, applied) VALUES ('a', 'b', now())",
+    "SET ROLE shop",
+]
+
+
+class External:
+    """A server of its own, as somebody else would run it; its superuser is `postgres`."""
+
+    def __init__(self, programs: Path, folder: Path) -> None:
+        self.programs, self.folder, self.how = programs, folder, binaries.run_as(paths.service_user())
+        self.data = folder / "data"
+
+    def start(self) -> None:
+        words = ["initdb", "-D", self.data, "-U", "postgres", "--auth=trust", "--no-sync"]
+        self.run(*words)
+        options = f"-c listen_addresses='' -c unix_socket_directories={self.folder} -c fsync=off"
+        self.run("pg_ctl", "-D", self.data, "-l", self.folder / "log", "-o", options, "-w", "start")
+
+    def stop(self) -> None:
+        self.run("pg_ctl", "-D", self.data, "-m", "immediate", "stop")
+
+    def run(self, name: str, *words: str | Path) -> None:
+        subprocess.run(
+            [self.programs / name, *words], check=True, stdout=subprocess.DEVNULL, cwd="/", **self.how
+        )
+
+    def address(self, user: str, password: str = "secret") -> str:
+        return location.url(str(self.folder), "shop", user, password)
+
+    def superuser(self, database: str = "shop") -> psycopg.Connection:
+        return psycopg.connect(host=str(self.folder), user="postgres", dbname=database, autocommit=True)
+
+
+@pytest.fixture(
+    scope="module", params=["this", pytest.param("15", marks=pytest.mark.full)], ids=lambda version: version
+)
+def external(request):
+    programs = binaries.binaries()
+    if request.param == "15":
+        programs = Path("/usr/lib/postgresql/15/bin")
+        if not programs.exists():
+            unavailable("postgresql-15", "there is no PostgreSQL 15: apt install postgresql-15")
+    folder = Path(tempfile.mkdtemp(prefix="omoi-external-"))
+    account = paths.service_user()
+    if account:
+        os.chown(folder, account.uid, account.gid)
+    server = External(programs, folder)
+    try:
+        server.start()
+        with server.superuser("postgres") as link:
+            link.execute("CREATE ROLE shop LOGIN PASSWORD 'secret'")
+            link.execute("CREATE DATABASE shop OWNER shop")
+        yield server
+    finally:
+        with contextlib.suppress(subprocess.CalledProcessError):
+            server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def manage(*words: str, **addresses: str) -> subprocess.CompletedProcess[str]:
+    there = {name: value for name, value in os.environ.items() if not name.endswith("_URL")}
+    return subprocess.run(
+        [sys.executable, *(words if words[0] == "-c" else ("manage.py", *words))],
+        cwd=ROOT,
+        env={**there, "DJANGO_SETTINGS_MODULE": "omoi_site.settings", **addresses},
+        capture_output=True,
+        text=True,
+    )
+
+
+def doctor(**addresses: str) -> dict[str, str]:
+    found = json.loads(manage("doctor", "--json", **addresses).stdout)["findings"]
+    return next(each for each in found if each["name"] == "roles")
+
+
+def test_one_role_is_reported_and_a_second_is_made_by_the_printed_sql(external):
+    one = {"DATABASE_URL": external.address("shop")}
+    done = manage("migrate", "-v0", **one)
+    assert done.returncode == 0, done.stderr
+    assert doctor(**one)["state"] == "attention"
+
+    script = manage("roles", "--sql", **one).stdout
+    with external.superuser() as link:
+        link.execute(script)
+    [new] = [line for line in script.splitlines() if line.startswith("-- DATABASE_URL=")]
+    two = {"DATABASE_URL": new.removeprefix("-- DATABASE_URL="), "OMOI_OWNER_URL": external.address("shop")}
+    with psycopg.connect(two["DATABASE_URL"]) as link:
+        assert "privileges" in role_check.look(link).faults[0]
+    done = manage("migrate", "-v0", **two)
+    assert done.returncode == 0, done.stderr
+
+    ran = manage("-c", WORK, DATABASE_URL=two["DATABASE_URL"])
+    assert ran.stdout.split() == ["completed", "DOING"], ran.stderr
+    with psycopg.connect(two["DATABASE_URL"], autocommit=True) as link:
+        assert role_check.look(link).faults == []
+        for statement in REFUSED:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                link.execute(statement)
+    with external.superuser() as link:
+        assert role_check.look(link).unbound
+
+
+def test_an_owner_of_another_database_or_of_none_is_refused(external):
+    here = external.address("shop")
+    with external.superuser() as link:
+        link.execute("CREATE ROLE worker LOGIN PASSWORD 'secret'")
+    elsewhere = location.url(str(external.folder), "postgres", "shop", "secret")
+    for owner, why in (
+        (elsewhere, "different databases"),
+        (here.replace("shop:secret", "nobody:secret"), "The database of OMOI_OWNER_URL at"),
+    ):
+        done = manage("migrate", "-v0", DATABASE_URL=external.address("worker"), OMOI_OWNER_URL=owner)
+        assert (done.returncode, why in done.stderr, "Traceback" in done.stderr) == (1, True, False), done
+    done = manage("migrate", "-v0", OMOI_OWNER_URL=here)
+    assert "OMOI_OWNER_URL is set and DATABASE_URL is not" in done.stderr
