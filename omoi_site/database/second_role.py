@@ -1,7 +1,7 @@
 """The SQL that gives the application of an external database a role of its own.
 
-The role that owns the tables today stays their owner, so nothing changes hands. The new role gets its privileges
-from the next `migrate`.
+The role that owns the tables today stays their owner, so nothing changes hands. The next `migrate` gives the
+new role its privileges.
 """
 
 from __future__ import annotations

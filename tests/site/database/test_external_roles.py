@@ -38,7 +38,7 @@ print(settled.state, Ticket.objects.get().phase)
 REFUSED = [
     "ALTER TABLE tickets_ticket DISABLE TRIGGER phase_guard",
     "SET session_replication_role = replica",
-    "CREATE OR REPLACE FUNCTION omoi_phase_guard() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+    "CREATE OR REPLACE FUNCTION omoi_never() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
     "TRUNCATE agents_event",
     "UPDATE agents_event SET actor = ''",
     "DELETE FROM tickets_phasemove",
