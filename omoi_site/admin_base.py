@@ -14,7 +14,6 @@ from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.functional import cached_property
@@ -104,13 +103,33 @@ class OmoiModelAdmin(admin.ModelAdmin):
         )
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Shows a refusal above the form instead of a server error."""
+        return self._show_refusal(super().changeform_view, request, *args, **kwargs)
+
+    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return self._show_refusal(super().delete_view, request, *args, **kwargs)
+
+    def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:
+        return self._show_refusal(super().response_action, request, *args, **kwargs)
+
+    def _show_refusal(self, view: Callable[..., Any], request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Shows a refusal above the page instead of a server error."""
         try:
             # Django puts one transaction around the whole view, so a single save inside it cannot be retried
-            return sql.patiently(super().changeform_view)(request, *args, **kwargs)
+            return sql.patiently(view)(request, *args, **kwargs)
         except OmoiError as refused:
             self.message_user(request, f"{refused.message} {refused.next_action}".strip(), messages.ERROR)
-            return HttpResponseRedirect(request.get_full_path())
+            return RefusedRedirect(request.get_full_path(), [refused])
+
+
+class RefusedRedirect(HttpResponseRedirect):
+    """Back to the page, which shows the errors. `refused_status` tells the access log what the API would have
+    answered.
+    """
+
+    def __init__(self, to: str, errors: Iterable[OmoiError]) -> None:
+        super().__init__(to)
+        if any(error.status == 403 for error in errors):
+            self.refused_status = 403
 
 
 class UnscopedModelAdmin(OmoiModelAdmin):
@@ -191,18 +210,18 @@ def admin_action(
                 "short": "reason" in request.POST,
             }
             return TemplateResponse(request, "admin/act.html", action_attributes)
-        done, refused = 0, []
+        done, refused = 0, list[tuple[Any, OmoiError]]()
         for row in rows:
             try:
                 verb(row, request, reason)
                 done += 1
             except OmoiError as error:
-                refused.append(f"{row}: {error.message}")
+                refused.append((row, error))
         if done:
             model_admin.message_user(request, f"{title}: {done} of {len(rows)} done.", messages.SUCCESS)
-        for message in refused[:10]:
-            model_admin.message_user(request, message, messages.WARNING)
-        return redirect(request.get_full_path())
+        for row, refusal in refused[:10]:
+            model_admin.message_user(request, f"{row}: {refusal.message}", messages.WARNING)
+        return RefusedRedirect(request.get_full_path(), [error for _, error in refused])
 
     action.__name__ = title.lower().replace(" ", "_")
     return action

@@ -71,11 +71,11 @@ class HasScope(BasePermission):
             rights.require(who, scope)
         else:
             narrowed = (
-                who.key_scopes if getattr(who, "key_scopes", None) else rights.OF_ROLE[Member.Role.ADMIN]
+                who.key_scopes if getattr(who, "key_scopes", None) else rights.OF_ROLE[rights.Role.ADMIN]
             )
             roles = Member.objects.filter(user=who).values_list("role", flat=True)
             wanted = narrowed.intersection(scope.split(rights.EITHER))
-            if not any(wanted & rights.OF_ROLE[Member.Role(role)] for role in roles):
+            if not any(wanted & rights.OF_ROLE[rights.Role(role)] for role in roles):
                 rights.require(who, scope)
         return True
 

@@ -18,7 +18,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents.models import Key, Reply, label, rights
+from agents.models import Key, Reply, label
 from omoi_site.database import sql
 from omoi_site.errors import Invalid, OmoiError
 from omoi_site.serving.wsgi_bridge import LOOKS
@@ -90,7 +90,7 @@ def _carried_out(
     ):
         if bytes(kept.request) != request_hash:
             raise IdempotencyMismatch()
-        rights.require_again(who, kept.rights)
+        kept.require_again(who)
         return _replayed(kept, seal)
     response = act()
     if response.status_code < 300 and response.status_code != 204:

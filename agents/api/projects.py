@@ -94,7 +94,6 @@ class ProjectsView(View):
     )
     def post(self, request: Request) -> Response:
         data = parse(ProjectIn, request)
-        self.require()
         project = Project.objects.create_project(ProjectSpec(**data), by=request.user)
         return tagged(ProjectOut(project).data, project.version, status=201)
 
@@ -200,7 +199,7 @@ class MemberView(View):
 
 
 def person(name: str) -> object:
-    project = get_user_model().objects.filter(username=name, is_active=True).first()
-    if project is None:
+    user = get_user_model().objects.filter(username=name, is_active=True).first()
+    if user is None:
         raise Invalid(f"there is no user {name}", field="user")
-    return project
+    return user

@@ -65,12 +65,8 @@ class View(APIView):
 
     # -- helpers for routes
 
-    def require(self, project: Project | None = None) -> None:
-        """Raise Forbidden unless the caller may do this in `project` (None: in the whole installation)."""
-        rights.require(self.request.user, self.needed(self.request.method), project)
-
     def project(self, key: str) -> Project:
-        """The project, if the caller sees it and may do this there."""
+        """The project, if the caller sees it. What they may do there is for the verb to check."""
         row = (
             Project.objects.seen_by(self.request.user).filter(key=key.upper()).first()
             if key.isalnum()
@@ -78,8 +74,12 @@ class View(APIView):
         )
         if row is None:
             raise NotFound(f"there is no project {key}, or you are not a member of it")
-        self.require(row)
+        self.note_seen(row)
         return row
+
+    def note_seen(self, project: Project) -> None:
+        """Remember that the answer is for somebody who sees this project."""
+        rights.note_used(self.request.user, "", project.key)
 
     def agent(self) -> Agent:
         """The agent that sent the request. Raises Forbidden for people: they hold no claims."""

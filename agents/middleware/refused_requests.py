@@ -18,10 +18,12 @@ Handler = Callable[[HttpRequest], HttpResponse]
 def refused_requests_middleware(handle: Handler) -> Handler:
     def noted(request: HttpRequest) -> HttpResponse:
         answer = handle(request)
-        if answer.status_code in (401, 403):
+        # the admin answers a refusal with a redirect to a page that shows it
+        status = getattr(answer, "refused_status", answer.status_code)
+        if status in (401, 403):
             # without a database the sender is not known, but the refusal must still be sent
             with contextlib.suppress(DatabaseError):
-                refused(request, answer.status_code)
+                refused(request, status)
         return answer
 
     return noted

@@ -8,7 +8,8 @@ from agents.models.agent_spec import AgentSpec
 from agents.models.event import Event, Journaled, ResyncRequired
 from agents.models.idempotent_reply import Reply
 from agents.models.key import Key
-from agents.models.project import Member, Project
+from agents.models.member import Member
+from agents.models.project import Project
 from agents.models.project_spec import ProjectSpec
 from agents.models.sign_in import SignInTry, TooManyTries
 from agents.models.versioned import Locking, Versioned

@@ -135,7 +135,7 @@ class AgentQuerySet(Locking["Agent"]):
             by=by,
             data={"kind": agent.kind, "capabilities": agent.capabilities, "capacity": agent.capacity},
         )
-        agent.work_in(projects, by=by)
+        agent._work_in(projects, by=by)
         return agent
 
     @sql.atomic
@@ -346,9 +346,9 @@ class Agent(FSMModelMixin, Versioned):
         fields = {name: EDITABLE[name](value) for name, value in changes.items()}
         self.change("agent.edited", fields, by=by, version=version)
         if projects is not None:
-            self.work_in(projects, by=by)
+            self._work_in(projects, by=by)
 
-    def work_in(self, projects: Iterable[Project], *, by: Actor) -> None:
+    def _work_in(self, projects: Iterable[Project], *, by: Actor) -> None:
         """Let the agent work in exactly these projects from now on.
 
         Each project gets its own event, because not everybody who sees the agent may see all of them.

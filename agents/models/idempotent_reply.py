@@ -8,7 +8,11 @@ from django.db import models
 from django.db.models.functions import Now
 from psycopg.types.json import Jsonb
 
+from agents.models import rights
+from agents.models.actor import Actor
+from agents.models.project import Project
 from omoi_site.database import sql
+from omoi_site.errors import NotFound
 
 KEPT = timedelta(hours=48)
 STORE = """
@@ -74,3 +78,16 @@ class Reply(models.Model):
 
     def __str__(self) -> str:
         return f"{self.status} of {self.created_at}"
+
+    def require_again(self, who: Actor) -> None:
+        """Raise NotFound or Forbidden unless `who` still sees the projects and has the rights that this
+        answer rests on.
+        """
+        seen = {
+            project.key: project
+            for project in Project.objects.seen_by(who).filter(key__in=[key for _, key in self.rights if key])
+        }
+        for scope, key in self.rights:
+            if key and key not in seen:
+                raise NotFound(f"there is no project {key}, or you are not a member of it any more")
+            rights.require(who, scope, seen[key] if key else None)

@@ -1,19 +1,18 @@
-"""Project: where work lives. Member: a person's role in it."""
+"""Project: where work lives."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import RegexValidator
 from django.db import models
 from django.utils import timezone
 
 from agents import profiles
-from agents.models import callbacks
-from agents.models.actor import Actor, pk_of, sees_all
+from agents.models import callbacks, rights
+from agents.models.actor import Actor, is_agent, pk_of, sees_all
 from agents.models.project_spec import ProjectSpec
 from agents.models.versioned import Locking, Versioned
 from omoi_site import field_limits
@@ -35,6 +34,8 @@ class ProjectQuerySet(Locking["Project"]):
 
     @sql.atomic
     def create_project(self, spec: ProjectSpec, *, by: Actor) -> Project:
+        """A new project. `by` needs `admin` in the whole installation."""
+        rights.require(by, "admin")
         project = self.model(
             key=spec.key,
             name=spec.name or spec.key,
@@ -110,7 +111,7 @@ class Project(Versioned):
             "profiles": self.profiles,
         }
 
-    # -- each runs on a row from `locked()`
+    # -- each runs on a row from `locked()`, and needs `admin` in the project
 
     def edit(self, *, by: Actor, version: int | None = None, **changes: Any) -> None:
         """Change fields of EDITABLE; tickets that are there keep their workflow, and tasks whose profile is
@@ -118,6 +119,7 @@ class Project(Versioned):
         """
         if strange := changes.keys() - EDITABLE:
             raise TypeError(f"a project's {', '.join(sorted(strange))} cannot be edited")
+        rights.require(by, "admin", self)
         if "workflows" in changes:
             changes["workflows"] = distinct(changes["workflows"])
         if "profiles" in changes:
@@ -128,12 +130,14 @@ class Project(Versioned):
 
     def pause(self, *, by: Actor, reason: str = "") -> None:
         """Grant none of its tasks until it is resumed; running claims go on."""
+        rights.require(by, "admin", self)
         if not self.paused:
             self.paused, self.paused_at, self.pause_reason = True, timezone.now(), field_limits.reason(reason)
             self.record("project.paused", by=by, reason=reason)
             callbacks.run("project.paused", self, by=by)
 
     def resume(self, *, by: Actor, reason: str = "") -> None:
+        rights.require(by, "admin", self)
         if self.paused:
             self.paused, self.paused_at, self.pause_reason = False, None, ""
             self.record("project.resumed", by=by, reason=reason)
@@ -145,14 +149,10 @@ def grantable(names: Iterable[str], *, by: Actor, granted: Sequence[str] = ()) -
     installed (and not granted before).
     """
     wanted = distinct(names)
-    if wanted != list(granted) and not isinstance(
-        by, str
-    ):  # the system's own parts and commands of this machine
-        scopes = getattr(by, "key_scopes", None) or {"admin"}
-        if not getattr(by, "is_superuser", False) or "admin" not in scopes:
-            raise Forbidden(
-                "only the admin of this installation grants profiles: they say what runs on its machines"
-            )
+    if wanted != list(granted) and (is_agent(by) or "admin" not in rights.scopes(by)):
+        raise Forbidden(
+            "only the admin of this installation grants profiles: they say what runs on its machines"
+        )
     if unknown := sorted(set(wanted) - set(granted) - profiles.installed()):
         raise Invalid(
             f"there is no profile {unknown[0]}; there are {', '.join(sorted(profiles.installed()))}",
@@ -164,54 +164,3 @@ def grantable(names: Iterable[str], *, by: Actor, granted: Sequence[str] = ()) -
 def distinct(names: Iterable[str]) -> list[str]:
     """Each name once, in the order given."""
     return list(dict.fromkeys(name.strip() for name in names))
-
-
-class MemberQuerySet(models.QuerySet["Member"]):
-    @sql.atomic
-    def set(self, project: Project, user: Any, role: str, *, by: Actor) -> Member:
-        """Give a person a role in the project, or another one."""
-        if role not in Member.Role.values:
-            raise Invalid(f"one of {', '.join(Member.Role.values)}", field="role")
-        before = self.filter(project=project, user=user).select_for_update().first()
-        if before and before.role == role:
-            return before
-        member, _ = self.update_or_create(project=project, user=user, defaults={"role": role})
-        project.record(
-            "member.set",
-            by=by,
-            data={"user": user.get_username(), "before": before and before.role, "after": role},
-        )
-        return member
-
-    @sql.atomic
-    def remove(self, project: Project, user: Any, *, by: Actor) -> None:
-        """Take the person's role away; nothing happens when there is none."""
-        for member in self.filter(project=project, user=user).select_for_update():
-            member.delete()
-            project.record("member.removed", by=by, data={"user": user.get_username(), "before": member.role})
-
-
-class Member(models.Model):
-    class Role(models.TextChoices):
-        VIEWER = "viewer"
-        OPERATOR = "operator"
-        APPROVER = "approver"
-        ADMIN = "admin"
-
-    project = models.ForeignKey(Project, models.CASCADE, related_name="members")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships")
-    role = models.CharField(max_length=10, choices=Role)
-    since = models.DateTimeField(auto_now_add=True)
-
-    objects = MemberQuerySet.as_manager()
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["project", "user"], name="member_once"),
-            models.CheckConstraint(
-                condition=models.Q(role__in=["viewer", "operator", "approver", "admin"]), name="member_role"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.user} is {self.role} of {self.project}"

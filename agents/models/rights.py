@@ -3,24 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol
+
+from django.db import models
 
 from agents.models.actor import Actor, is_agent, pk_of, sees_all
-from agents.models.project import Member, Project
-from omoi_site.errors import Forbidden, NotFound
+from omoi_site.errors import Forbidden
+
+
+class Role(models.TextChoices):
+    """A person's role in a project."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    APPROVER = "approver"
+    ADMIN = "admin"
+
 
 SCOPES = ["work", "tickets:write", "gates:decide", "gates:force", "locks:force", "agents:register", "admin"]
 OF_AGENT = frozenset({"work"})
 OPERATOR = frozenset({"tickets:write", "work"})
 OF_ROLE = {
-    Member.Role.VIEWER: frozenset[str](),
-    Member.Role.OPERATOR: OPERATOR,
-    Member.Role.APPROVER: OPERATOR | {"gates:decide"},
-    Member.Role.ADMIN: frozenset(SCOPES),
+    Role.VIEWER: frozenset[str](),
+    Role.OPERATOR: OPERATOR,
+    Role.APPROVER: OPERATOR | {"gates:decide"},
+    Role.ADMIN: frozenset(SCOPES),
 }
 
 
-def scopes(who: Actor, project: Project | None = None) -> frozenset[str]:
+class ProjectLike(Protocol):
+    """What the rights need to know of a project. Projects ask for rights, so they are not imported here."""
+
+    pk: Any
+    key: Any
+    members: Any
+
+
+def scopes(who: Actor, project: ProjectLike | None = None) -> frozenset[str]:
     """What `who` may do in `project`; without one, in the whole installation. A key's own scopes only narrow.
 
     An agent has the scopes of its key, in its projects; a worker, which comes without one, may work. A person
@@ -38,18 +57,18 @@ def scopes(who: Actor, project: Project | None = None) -> frozenset[str]:
         own = frozenset(SCOPES)
     else:
         role = (
-            Member.objects.filter(user=pk_of(who), project=project).values_list("role", flat=True).first()
+            project.members.filter(user=pk_of(who)).values_list("role", flat=True).first()
             if project
             else None
         )
-        own = OF_ROLE[Member.Role(role)] if role else frozenset()
+        own = OF_ROLE[Role(role)] if role else frozenset()
     return own & narrowed if narrowed else own
 
 
 EITHER = " or "  # between scopes of which one will do
 
 
-def require(who: Actor, scope: str, project: Project | None = None) -> None:
+def require(who: Actor, scope: str, project: ProjectLike | None = None) -> None:
     """Raise Forbidden, naming the scope, unless `who` has it (`tickets:write or work`: one of them).
 
     Within one request nothing is read twice: what was asked with this right before is allowed.
@@ -79,21 +98,9 @@ def note_used(who: Actor, scope: str, project: str | None) -> None:
         used.append((scope, project))
 
 
-def require_again(who: Actor, used: Used) -> None:
-    """Raise NotFound or Forbidden unless `who` still sees these projects and has these rights there."""
-    seen = {
-        project.key: project
-        for project in Project.objects.seen_by(who).filter(key__in=[key for _, key in used if key])
-    }
-    for scope, key in used:
-        if key and key not in seen:
-            raise NotFound(f"there is no project {key}, or you are not a member of it any more")
-        require(who, scope, seen[key] if key else None)
-
-
 def everywhere(who: Actor, agent: Any) -> frozenset[str]:
     """The scopes `who` has in every project of the agent; for an agent without one, in the installation."""
-    projects: list[Project | None] = [*agent.projects.all()] or [None]
+    projects: list[ProjectLike | None] = [*agent.projects.all()] or [None]
     return frozenset.intersection(*[scopes(who, project) for project in projects])
 
 

@@ -113,11 +113,11 @@ SHAPE = TaskOut()
 
 
 def the_task(view: View, pk: str) -> Task:
-    """The task with this id, if the caller sees its project and may do this there."""
+    """The task with this id, if the caller sees its project."""
     task = Task.objects.seen_by(view.request.user).select_related("project").filter(pk=number(pk)).first()
     if task is None:
         raise NotFound(f"there is no task {pk}, or you are not a member of its project")
-    view.require(task.project)
+    view.note_seen(task.project)
     return task
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 from django.db.models import Count, OuterRef, Q, Subquery
@@ -17,7 +16,7 @@ from agents.api.pagination import PageIn, page, paged
 from agents.api.parsing import Shape, parse, parse_query
 from agents.api.projects import ReasonIn
 from agents.api.view import View, reading, tagged, written
-from omoi_site.errors import Faults, Forbidden, Invalid, Malformed, NotFound
+from omoi_site.errors import Faults, Invalid, Malformed, NotFound
 from tickets.api.fields import PhaseField, PriorityField
 from tickets.api.new_tasks import TaskIn, specs
 from tickets.api.tasks import ExplainOut
@@ -131,7 +130,7 @@ def with_counts() -> Any:
 
 
 def the_ticket(view: View, key: str) -> Any:
-    """The ticket with this key, if the caller sees its project and may do this there."""
+    """The ticket with this key, if the caller sees its project."""
     ticket = (
         with_counts()
         .filter(pk__in=Ticket.objects.seen_by(view.request.user).filter(key=key.upper()).values("pk"))
@@ -139,7 +138,7 @@ def the_ticket(view: View, key: str) -> Any:
     )
     if ticket is None:
         raise NotFound(f"there is no ticket {key}, or you are not a member of its project")
-    view.require(ticket.project)
+    view.note_seen(ticket.project)
     return ticket
 
 
@@ -208,11 +207,10 @@ class TicketsView(View):
         """If the body has other faults, an unknown project is one more; alone it is a 404."""
         key = data.get("project") if isinstance(data, dict) else None
         if isinstance(key, str) and key and not any(fault["field"] == "project" for fault in faults.found):
-            with suppress(Forbidden):
-                try:
-                    self.project(key)
-                except NotFound as missing:
-                    faults.add("project", missing.message, "not_found")
+            try:
+                self.project(key)
+            except NotFound as missing:
+                faults.add("project", missing.message, "not_found")
 
 
 class TicketView(View):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
 from rest_framework import serializers
@@ -99,14 +99,7 @@ class WorkflowView(View):
         tag="workflows",
     )
     def put(self, request: Request, name: str) -> Response:
-        self.require()
-        plan = documents.read(cast("dict[str, Any]", request.data))
-        if plan.name != name:
-            message = f"this address is for {name}, but the document is for {plan.name}"
-            raise documents.InvalidWorkflow(
-                errors=[{"field": "name", "code": "invalid_workflow", "message": message}]
-            )
-        stored = Workflow.objects.install(plan.document, version=self.matched(), by=request.user)
+        stored = Workflow.objects.install(request.data, name=name, version=self.matched(), by=request.user)
         return tagged(DocumentOut(stored).data, stored.version)
 
 

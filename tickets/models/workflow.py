@@ -78,16 +78,23 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
         return plan
 
     @sql.atomic
-    def install(self, source: Any, *, version: int | None = None, by: Actor | None = None) -> Workflow:
+    def install(
+        self, source: Any, *, name: str = "", version: int | None = None, by: Actor | None = None
+    ) -> Workflow:
         """Store a document as the next version of its name. The same document again returns the existing
         version.
 
-        With `version`, raise VersionConflict unless that is the newest. `by`: who installs it; None for a
-        shipped one.
+        name: the name the document must have. With `version`, raise VersionConflict unless that is the
+        newest. `by` needs `admin` in the whole installation; None for a shipped document.
         """
         if by is not None:
             rights.require(by, "admin")
         plan = self.checked(source)
+        if name and plan.name != name:
+            message = f"this address is for {name}, but the document is for {plan.name}"
+            raise documents.InvalidWorkflow(
+                errors=[{"field": "name", "code": "invalid_workflow", "message": message}]
+            )
         sql.rows("SELECT pg_advisory_xact_lock(hashtextextended('workflow ' || %s, 0))", [plan.name])
         newest = self.filter(name=plan.name).order_by("-version").first()
         if version is not None and version != (newest.version if newest else 0):

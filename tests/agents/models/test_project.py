@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agents.models import Event, Member, Project, ProjectSpec
-from omoi_site.errors import Invalid, VersionConflict
+from omoi_site.errors import Forbidden, Invalid, VersionConflict
 from tickets.models import Task, TaskSpec, UnknownWorkflow
 
 pytestmark = pytest.mark.django_db
@@ -71,3 +71,47 @@ def test_members_are_set_and_removed_and_the_journal_tells(project, operator, dj
         ("member.set", {"user": "eve", "before": "viewer", "after": "operator"}),
         ("member.removed", {"user": "eve", "before": "operator"}),
     ]
+
+
+CHANGES = {
+    "edit": lambda project, person, by: Project.objects.act(project.pk, "edit", by=by, name="Mine"),
+    "pause": lambda project, person, by: Project.objects.act(project.pk, "pause", by=by),
+    "resume": lambda project, person, by: Project.objects.act(project.pk, "resume", by=by),
+    "set a member": lambda project, person, by: Member.objects.set(project, person, "admin", by=by),
+    "remove a member": lambda project, person, by: Member.objects.remove(project, person, by=by),
+}
+
+
+@pytest.fixture
+def people(project, operator, django_user_model):
+    """An approver and an admin (`boss`) of OMO, and an admin of another project (`outsider`)."""
+    names = ("approver", "boss", "outsider")
+    people = {name: django_user_model.objects.create_user(name) for name in names}
+    Member.objects.set(project, people["approver"], "approver", by=operator)
+    Member.objects.set(project, people["boss"], "admin", by=operator)
+    other = Project.objects.create_project(ProjectSpec("TWO"), by=operator)
+    Member.objects.set(other, people["outsider"], "admin", by=operator)
+    return people
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_only_an_admin_of_the_project_changes_it_and_its_members(change, project, people, ada):
+    act, person = CHANGES[change], people["approver"]
+    before = (Project.objects.get(pk=project.pk).version, Event.objects.count())
+
+    for who in (people["approver"], people["outsider"], ada):
+        with pytest.raises(Forbidden, match="needs the scope admin in project OMO"):
+            act(project, person, who)
+    assert (Project.objects.get(pk=project.pk).version, Event.objects.count()) == before
+    assert Member.objects.get(project=project, user=person).role == "approver"
+
+    act(project, person, people["boss"])
+
+
+def test_only_the_admin_of_the_installation_creates_projects(project, people, ada):
+    for who in (people["boss"], ada):
+        with pytest.raises(Forbidden, match="needs the scope admin"):
+            Project.objects.create_project(ProjectSpec("MINE"), by=who)
+    assert not Project.objects.filter(key="MINE").exists()
+
+    assert Project.objects.create_project(ProjectSpec("OURS"), by="system:cli")

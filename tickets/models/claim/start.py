@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from django.db import models
 
-from agents.models import Agent
+from agents.models import Agent, rights
 from omoi_site.database import sql
 from tickets.models.claim.fence import HELD, claims_now, lost
 from tickets.models.claim.lease import ABANDON, follow_up
@@ -34,6 +34,7 @@ class Starting(models.Manager[Row]):
         """Record that the holder begins the task now; from here on it counts as an attempt. Repeating it
         changes nothing. Raises ClaimLost.
         """
+        rights.require(by, "work")
         if not sql.rows(START, {"task": task, "fence": fence, "agent": by.pk}):
             raise lost(claims_now([task], by.pk).get(task))
 
@@ -42,5 +43,6 @@ class Starting(models.Manager[Row]):
         """End all claims of a worker whose process has ended; returns how many. `fate` says how it ended, if
         known.
         """
+        rights.require(by, "work")
         params = {"holder": by.pk, "kind": "task.lapsed", "fate": f": it {fate}" if fate else ""}
         return follow_up(sql.rows(ABANDON, params))

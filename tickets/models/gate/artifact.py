@@ -71,7 +71,9 @@ class ArtifactQuerySet(models.QuerySet["Artifact"]):
         return self._add_revision(row, blob, new, source, by=by)
 
     def attach(self, outcome: Outcome, ticket: TicketFields, *, by: Agent) -> None:
-        """Store the artifacts of an outcome that was settled in this transaction."""
+        """Store the artifacts of an outcome that was settled in this transaction. The verb that settled it
+        has checked the right.
+        """
         source = {"task_id": outcome.task, "fence": outcome.fence, "by": label(by), "key": via(by)}
         for index, new in enumerate(outcome.artifacts):
             try:

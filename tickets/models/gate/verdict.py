@@ -72,7 +72,9 @@ class Case:
 
 class VerdictManager(models.Manager["Verdict"]):
     def judge(self, ticket: TicketFields, *, by: Actor) -> Verdict:
-        """Run the checks of the gate of its phase, and store the verdict. The ticket must be locked."""
+        """Run the checks of the gate of its phase, and store the verdict. The ticket must be locked.
+        `Ticket.objects.judge` does that, and checks the right.
+        """
         case = Case(ticket, ticket.phase)
         digest = sql.one(EVIDENCE, [ticket.pk, ticket.phase])
         assert digest

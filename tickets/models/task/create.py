@@ -74,8 +74,8 @@ class TaskCreation(models.Manager[Row]):
         phase: str = "",
         watch: Callable[[int], None] = lambda made: None,
     ) -> list[int]:
-        """Like `add`, for any number of tasks. Returns only their ids; `watch` is called now and then with
-        the number created.
+        """Like `add`, for verbs that have checked the right and for any number of tasks. Returns only their
+        ids; `watch` is called now and then with the number created.
 
         `phase`: the ticket's next phase, from a move that holds its lock. Raises PhaseLeft for work that
         could never be done.

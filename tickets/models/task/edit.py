@@ -99,7 +99,9 @@ class TaskEdits(models.Manager[Row]):
 
     @sql.atomic
     def reprioritise(self, ticket: int, before: int, after: int, *, by: Actor) -> None:
-        """After a change of the ticket's priority, change that of its open tasks that had the same."""
+        """After a change of the ticket's priority, change that of its open tasks that had the same. It checks
+        no right, because it is part of another act.
+        """
         data = Jsonb({"before": {"priority": before}, "after": {"priority": after}})
         params = {
             "ticket": ticket,

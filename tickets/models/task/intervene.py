@@ -70,7 +70,9 @@ class TaskInterventions(WaitingTasks[Row]):
 
     @sql.atomic
     def revoke(self, *, by: Actor, reason: str = "") -> list[int]:
-        """End the claims of this set. Their tasks are pending again, and it costs no attempt."""
+        """End the claims of this set. Their tasks are pending again, and it costs no attempt. It checks no
+        right, because it is part of another act.
+        """
         revoked = _act(REVOKE, "task.revoked", self._ids(), by, reason)
         if ready := [row for row in revoked if row["ready"]]:
             lower_floors([row["id"] for row in ready])

@@ -1,0 +1,65 @@
+"""Member: a person's role in a project."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+
+from agents.models import rights
+from agents.models.actor import Actor
+from agents.models.project import Project
+from omoi_site.database import sql
+from omoi_site.errors import Invalid
+
+
+class MemberQuerySet(models.QuerySet["Member"]):
+    @sql.atomic
+    def set(self, project: Project, user: Any, role: str, *, by: Actor) -> Member:
+        """Give a person a role in the project, or another one. `by` needs `admin` in the project."""
+        rights.require(by, "admin", project)
+        if role not in Member.Role.values:
+            raise Invalid(f"one of {', '.join(Member.Role.values)}", field="role")
+        before = self.filter(project=project, user=user).select_for_update().first()
+        if before and before.role == role:
+            return before
+        member, _ = self.update_or_create(project=project, user=user, defaults={"role": role})
+        project.record(
+            "member.set",
+            by=by,
+            data={"user": user.get_username(), "before": before and before.role, "after": role},
+        )
+        return member
+
+    @sql.atomic
+    def remove(self, project: Project, user: Any, *, by: Actor) -> None:
+        """Take the person's role away; nothing happens when there is none. `by` needs `admin` in the
+        project.
+        """
+        rights.require(by, "admin", project)
+        for member in self.filter(project=project, user=user).select_for_update():
+            member.delete()
+            project.record("member.removed", by=by, data={"user": user.get_username(), "before": member.role})
+
+
+class Member(models.Model):
+    Role = rights.Role
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="members")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role)
+    since = models.DateTimeField(auto_now_add=True)
+
+    objects = MemberQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "user"], name="member_once"),
+            models.CheckConstraint(
+                condition=models.Q(role__in=["viewer", "operator", "approver", "admin"]), name="member_role"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} is {self.role} of {self.project}"
