@@ -20,69 +20,12 @@ from omoi_site.database import sql
 from tickets.demo import workspace
 from tickets.models import Tally, Task, Ticket, Workflow
 from tickets.models.explain.ticket_explanation import Attention
-from tickets.models.ticket.fields import Priority
+from tickets.pages.board_query import MOST, VIEWS, BoardQuery
 from tickets.pages.cause_display import CauseDisplay, SharedCause, displays_of, shared_causes
 from tickets.workflows.document import BLOCKED, CANCELLED, Plan
 
 PAGE = 50  # cards a column shows at first
-MOST = 1000
-STATES = ["running", "ready", "waiting", "failed", "blocked", "paused"]
-VIEWS = {"": "All work", "needs_operator": "Needs an operator", "stuck": "Stuck"}
 UNUSED = ["description", "context", "summary"]  # large columns that a card does not show
-
-
-@dataclass(frozen=True)
-class BoardQuery:
-    """The query of the address: filters, unfolded columns, number of cards. Unknown values are ignored."""
-
-    text: str = ""
-    priority: str = ""
-    label: str = ""
-    state: str = ""
-    view: str = ""
-    opened: frozenset[str] = frozenset()
-    folded: frozenset[str] = frozenset()
-    shown: dict[str, int] = field(default_factory=dict)
-
-    @classmethod
-    def from_address(cls, query: Any) -> BoardQuery:
-        priority, state, view = query.get("priority", ""), query.get("state", ""), query.get("view", "")
-        return cls(
-            text=query.get("q", "").strip()[:200],
-            priority=priority if priority.upper() in Priority.names else "",
-            label=query.get("label", ""),
-            state=state if state in STATES else "",
-            view=view if view in VIEWS else "",
-            opened=frozenset(query.getlist("open")),
-            folded=frozenset(query.getlist("fold")),
-            shown=dict(_limits(query.getlist("show"))),
-        )
-
-    @property
-    def filtered(self) -> bool:
-        return bool(self.text or self.priority or self.label or self.state)
-
-    def narrow(self, tickets: Any) -> Any:
-        """Those of `tickets` that match the filters, not counting the view."""
-        if self.text:
-            tickets = tickets.filter(
-                Q(title__icontains=self.text) | Q(key__istartswith=self.text) | Q(source_id__iexact=self.text)
-            )
-        if self.priority:
-            tickets = tickets.filter(priority=Priority[self.priority.upper()])
-        if self.label:
-            tickets = tickets.filter(labels__contains=[self.label])
-        return tickets.with_status(self.state) if self.state else tickets
-
-
-def _limits(values: list[str]) -> list[tuple[str, int]]:
-    """`show=TODO.150`: the number of cards of a phase."""
-    pairs = [value.rpartition(".") for value in values]
-    return [
-        (phase, min(int(number), MOST))
-        for phase, _, number in pairs
-        if phase and number.isascii() and number.isdigit() and len(number) < 10
-    ]
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ from tickets.models import Ticket
 from tickets.models.ticket.fields import Priority
 from tickets.pages import actions
 from tickets.pages.actions.action import Outdated, expect_unmoved
-from tickets.pages.board import STATES, Board, BoardQuery
+from tickets.pages.board import Board
+from tickets.pages.board_query import STATES, BoardQuery
 from tickets.pages.dialog import Dialog
 from tickets.pages.ticket import TicketPage
 

@@ -16,6 +16,7 @@ from omoi_site.errors import Invalid, Malformed, OmoiError, TooLarge
 from tests.support.backlog_files import import_issues, issue, jsonl, row_counts
 from tickets import interchange
 from tickets.interchange import beads, json_lines
+from tickets.interchange.beads import reader
 from tickets.models import Cycle, Ticket, UnknownWorkflow
 from tickets.models.ticket import inherited_needs
 
@@ -223,7 +224,7 @@ def test_a_file_over_50_mib_is_refused_unread(project, tmp_path):
 
 
 def test_more_issues_than_one_transaction_should_hold_are_refused(project, monkeypatch):
-    monkeypatch.setattr(beads, "MOST", 2)
+    monkeypatch.setattr(reader, "MOST", 2)
     with pytest.raises(Invalid, match="line 3: more than 2 issues: split the file"):
         import_issues(project, issue("bd-1"), issue("bd-2"), issue("bd-3"))
     with pytest.raises(Invalid, match="line 1: more than 20 dependencies: split the file"):
@@ -376,7 +377,7 @@ def test_tickets_that_would_wait_for_too_many_children_are_refused(project, monk
 
 
 def test_rows_that_are_no_work_count_too(project, monkeypatch):
-    monkeypatch.setattr(beads, "MOST", 2)
+    monkeypatch.setattr(reader, "MOST", 2)
     with pytest.raises(Invalid, match="line 3: more than 2 issues and other rows: split the file"):
         import_issues(project, issue("bd-1"), molecule("m"), molecule("n"))
     with pytest.raises(Invalid, match="line 3: more than 2 issues: split the file"):

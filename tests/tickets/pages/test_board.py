@@ -28,7 +28,8 @@ from tickets.models import (
     Workflow,
 )
 from tickets.models.ticket import bulk_import
-from tickets.pages.board import Board, BoardQuery
+from tickets.pages.board import Board
+from tickets.pages.board_query import BoardQuery
 
 pytestmark = pytest.mark.django_db
 

@@ -19,7 +19,7 @@ from tests.support.api_client import api_of
 from tests.support.backlog_files import import_issues, issue
 from tests.support.external import unavailable
 from tickets import interchange
-from tickets.interchange import beads, comments
+from tickets.interchange.beads import comments, reader
 from tickets.models import Backlog, Comment, Item, NewComment, Ticket, Workflow
 from tickets.models.ticket import bulk_import
 from tickets.models.ticket.external_reference import address
@@ -167,7 +167,7 @@ def test_what_is_wrong_is_named_by_its_line_and_nothing_comes_in(project, fields
 
 
 def test_a_file_has_so_many_comments_and_no_more(project, monkeypatch):
-    monkeypatch.setattr(beads, "MOST", 2)
+    monkeypatch.setattr(reader, "MOST", 2)
     assert import_issues(project, issue("bd-1", comments=[said(str(n)) for n in range(20)]))["comments"] == 20
     with pytest.raises(Invalid, match="more than 20 comments: split the file"):
         import_issues(project, issue("bd-1", comments=[said(str(n)) for n in range(21)]))
