@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
@@ -97,6 +98,7 @@ class MemberAdmin(OmoiModelAdmin):
     def delete_model(self, request: HttpRequest, member: Member) -> None:
         Member.objects.remove(member.project, member.user, by=request.user)
 
+    @transaction.atomic
     def delete_queryset(self, request: HttpRequest, members: QuerySet[Member]) -> None:
         for member in members:
             self.delete_model(request, member)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from rest_framework import serializers
@@ -64,26 +62,19 @@ class TransitionsView(View):
     scope = "tickets:write"
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        with self.recorded(request, kwargs["key"], ""):
-            super().initial(request, *args, **kwargs)
-
-    @contextmanager
-    def recorded(self, request: Request, key: str, to: str) -> Iterator[None]:
-        """Records a refusal in the journal if the caller sees the ticket but may not move it.
-
-        to: the wanted phase; empty while the body has not been read.
-        """
+        """Records a refusal in the journal if the caller sees the ticket but may move none at all."""
         try:
-            yield
+            super().initial(request, *args, **kwargs)
         except Forbidden as refusal:
             ticket = (
-                Ticket.objects.seen_by(request.user).filter(key=key.upper()).first()
+                Ticket.objects.seen_by(request.user).filter(key=kwargs["key"].upper()).first()
                 if request.method == "POST"
                 else None
             )
             if ticket is None:
                 raise
-            with Ticket.objects.record_refusals(ticket.pk, to, by=request.user):
+            # the body, which names the phase, has not been read
+            with Ticket.objects.record_refusals(ticket.pk, "", by=request.user):
                 raise refusal
 
     @route(
@@ -106,8 +97,7 @@ class TransitionsView(View):
     )
     def post(self, request: Request, key: str) -> Response:
         data = parse(TransitionIn, request)
-        with self.recorded(request, key, data["to"]):
-            ticket = the_ticket(self, key)
+        ticket = the_ticket(self, key)
         cause = {"cause": data["class"]} if "class" in data else {}
         how = {"reason": data["reason"], "force": data["force"], "version": self.matched(), **cause}
         row = Ticket.objects.move(ticket.pk, data["to"], by=request.user, **how)
