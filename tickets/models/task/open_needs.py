@@ -11,7 +11,7 @@ from tickets.models.task.lane import lower_floors, lower_floors_of
 from tickets.models.task.readiness import MET, READY, ready_sql
 
 COUNT_NEEDS = sql.statement(__file__, "count_needs", met=MET.strip())
-# Its tasks are locked before, in id order.
+# The caller has locked its tasks in id order.
 RECOUNT = sql.statement(
     __file__,
     "recount",
@@ -39,7 +39,7 @@ DECIDE = sql.statement(
 
 @sql.atomic
 def recount(ids: Sequence[int]) -> None:
-    """Count anew what pending tasks wait for, and rank those that are ready."""
+    """Recount what pending tasks wait for, and rank those that are ready."""
     sql.rows("SELECT id FROM tickets_task WHERE id = ANY (%s) ORDER BY id FOR NO KEY UPDATE", [list(ids)])
     counted = sql.rows(RECOUNT, {"ids": list(ids)})
     ready = [row for row in counted if row["ready"]]
@@ -50,7 +50,7 @@ def recount(ids: Sequence[int]) -> None:
 
 
 def decide(ended: Sequence[int]) -> None:
-    """Decide for the children of tasks that this transaction has just ended."""
+    """Decide the children of tasks that this transaction has just ended."""
     left = list(ended)
     while left:
         children = sql.rows(DECIDE, {"ended": left})
