@@ -98,6 +98,8 @@ def test_a_key_without_the_right_to_work_claims_and_settles_nothing(task, ada):
         lambda by: Task.objects.renew([(claim.task, claim.fence)], by=by),
         lambda by: Task.objects.settle([Outcome(claim.task, claim.fence, "completed")], by=by),
         lambda by: Task.objects.release(claim.task, claim.fence, by=by),
+        lambda by: Task.objects.start(claim.task, claim.fence, by=by),
+        lambda by: Task.objects.abandon(by=by),
         lambda by: Task.objects.report_progress(claim.task, claim.fence, {"message": "x"}, by=by),
     ):
         assert _refused(act, watching)
