@@ -1,29 +1,24 @@
-"""Explain: every open task and ticket says what it waits on, and a claim gets a task exactly when nothing
-bars it.
-"""
+"""Explain: every open task and ticket says what it waits on, and who must act."""
 
 from __future__ import annotations
 
 import json
 from datetime import timedelta
-from unittest import mock
 
 import pytest
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from agents.models import Agent, AgentSpec, Project, ProjectSpec
+from agents.models import Agent, AgentSpec, Project
 from omoi_site.database import sql
-from omoi_site.errors import NotFound, OmoiError
+from omoi_site.errors import NotFound
 from tests.factories import allow_workflow, complete, fail
+from tests.tickets.explain.random_world import silent
 from tickets.models import (
     Edge,
     Need,
-    Outcome,
     SweepRun,
     Task,
     TaskSpec,
@@ -32,7 +27,6 @@ from tickets.models import (
     Workflow,
 )
 from tickets.models.explain import ticket_explanation
-from tickets.models.explain.task_obstacles import OBSTACLES
 
 pytestmark = pytest.mark.django_db
 
@@ -55,14 +49,6 @@ def why_ticket(ticket):
         told["waiting_on"],
         [cause["code"] for cause in told["causes"]],
         " | ".join(cause["what"] for cause in told["causes"]),
-    )
-
-
-def silent(agent, seconds=300):
-    sql.rows(
-        "UPDATE agents_agentpresence SET last_seen_at = clock_timestamp() - %s * interval '1 s' WHERE"
-        " agent_id = %s",
-        [seconds, agent.pk],
     )
 
 
@@ -337,296 +323,3 @@ def test_moments_are_told_as_people_say_them(task, ada):
     assert (
         cause["what"] == "ada holds it and has not been heard from for 4 minutes; the lease ends in 2 hours"
     )
-
-
-# -- over random states that can come about
-
-AGENTS, SKILLS = ["ada", "bob", "eve"], ["rust", "sql"]
-ACTS = st.one_of(
-    st.tuples(st.just("claim"), st.sampled_from(AGENTS), st.integers(1, 3)),
-    st.tuples(
-        st.sampled_from(["complete", "fail", "give_up", "lapse", "expire", "release"]),
-        st.sampled_from(AGENTS),
-    ),
-    st.tuples(st.sampled_from(["drain", "available", "quiet"]), st.sampled_from(AGENTS)),
-    st.tuples(
-        st.sampled_from(
-            [
-                "pause",
-                "resume",
-                "block",
-                "unblock",
-                "archive",
-                "restore",
-                "advance",
-                "send_back",
-                "give_ticket_up",
-            ]
-        ),
-        st.integers(0, 1),
-    ),
-    st.tuples(
-        st.sampled_from(["sleep", "wake", "cancel", "retry", "need"]), st.integers(0, 5), st.integers(0, 5)
-    ),
-    st.tuples(st.sampled_from(["pause_project", "resume_project", "turn"])),
-)
-TASKS = st.lists(
-    st.builds(
-        lambda skills, phase, ticket, attempts: (
-            ticket,
-            TaskSpec("Do it", capabilities=skills, phase=phase, max_attempts=attempts),
-        ),
-        st.lists(st.sampled_from(SKILLS), max_size=1),
-        st.sampled_from(["TODO", "DOING", "DOING"]),
-        st.integers(0, 1),
-        st.integers(1, 2),
-    ),
-    min_size=3,
-    max_size=6,
-)
-
-
-class World:
-    """A small project in which anything may happen."""
-
-    def __init__(self, operator):
-        self.operator = operator
-        self.project = Project.objects.create_project(ProjectSpec("RND", workflow="simple"), by=operator)
-        self.agents = {}
-        for name, skills, phases, capacity in (
-            ("ada", SKILLS, [], 2),
-            ("bob", [], ["DOING"], 1),
-            ("eve", ["sql"], [], 1),
-        ):
-            self.agents[name] = Agent.objects.register(
-                AgentSpec(f"rnd-{name}", capabilities=skills, phases=phases, capacity=capacity),
-                projects=[self.project],
-                by=operator,
-            )
-        self.tickets = [Ticket.objects.open(self.project, TicketSpec(f"{n}"), by=operator) for n in range(2)]
-        self.tasks = []
-
-    def add(self, tasks):
-        for ticket, spec in tasks:
-            self.tasks += Task.objects.add(self.tickets[ticket], [spec], by=self.operator)
-
-    def act(self, name, *args):
-        try:
-            with transaction.atomic():
-                getattr(self, name)(*args)
-        except OmoiError:
-            pass  # not possible now: also an answer
-
-    def held(self, agent):
-        return list(Task.objects.filter(holder=self.agents[agent]).order_by("id")[:1])
-
-    def claim(self, agent, limit):
-        Task.objects.claim(by=self.agents[agent], limit=limit)
-
-    def settle(self, agent, state, kind="transient"):
-        Task.objects.settle(
-            [Outcome(task.pk, task.fence, state, kind=kind) for task in self.held(agent)],
-            by=self.agents[agent],
-        )
-
-    def complete(self, agent):
-        self.settle(agent, "completed")
-
-    def fail(self, agent):
-        held = [task.pk for task in self.held(agent)]
-        self.settle(agent, "failed")
-        # the next attempt is due within seconds: not while the state is looked at in several statements
-        later = timezone.now() + timedelta(hours=1)
-        Task.objects.filter(pk__in=held, not_due=True).update(not_before=later)
-
-    def give_up(self, agent):
-        self.settle(agent, "failed", "permanent")
-
-    def release(self, agent):
-        for task in self.held(agent):
-            Task.objects.release(task.pk, task.fence, by=self.agents[agent])
-
-    def expire(self, agent):
-        Task.objects.filter(holder=self.agents[agent]).update(lease_expires_at="2020-01-01T00:00Z")
-
-    def lapse(self, agent):
-        self.expire(agent)
-        Task.objects.lapse()
-
-    def drain(self, agent):
-        with Agent.objects.locked(pk=self.agents[agent].pk) as row:
-            row.drain(by=self.operator)
-
-    def available(self, agent):
-        with Agent.objects.locked(pk=self.agents[agent].pk) as row:
-            row.make_available(by=self.operator)
-        row.seen()
-
-    def quiet(self, agent):
-        silent(self.agents[agent])
-
-    def on_ticket(self, place, act):
-        with Ticket.objects.locked(pk=self.tickets[place].pk) as row:
-            act(row)
-
-    def pause(self, place):
-        self.on_ticket(place, lambda row: row.pause(by=self.operator))
-
-    def resume(self, place):
-        self.on_ticket(place, lambda row: row.resume(by=self.operator))
-
-    def block(self, place):
-        self.on_ticket(place, lambda row: row.block(by=self.operator, reason="stuck"))
-
-    def unblock(self, place):
-        self.on_ticket(place, lambda row: row.unblock(by=self.operator))
-
-    def archive(self, place):
-        self.on_ticket(place, lambda row: row.archive(by=self.operator))
-
-    def restore(self, place):
-        self.on_ticket(place, lambda row: row.restore(by=self.operator))
-
-    def advance(self, place):
-        self.on_ticket(place, lambda row: row.advance(by=self.operator))
-
-    def send_back(self, place):
-        self.on_ticket(place, lambda row: row.send_back("TODO", by=self.operator, reason="once more"))
-
-    def give_ticket_up(self, place):
-        self.on_ticket(place, lambda row: row.cancel(by=self.operator, reason="not wanted"))
-
-    def some(self, place):
-        return Task.objects.filter(pk=self.tasks[place % len(self.tasks)].pk)
-
-    def sleep(self, place, _):
-        Task.objects.edit(
-            self.some(place).get().pk, by=self.operator, not_before=timezone.now() + timedelta(hours=1)
-        )
-
-    def wake(self, place, _):
-        self.some(place).filter(not_due=True).update(not_before="2020-01-01T00:00Z")
-
-    def cancel(self, place, _):
-        self.some(place).cancel(by=self.operator, reason="not wanted")
-
-    def retry(self, place, _):
-        self.some(place).retry(by=self.operator, reason="once more")
-
-    def need(self, parent, child):
-        Need.objects.add(
-            self.project.pk, [Edge(self.some(parent).get().pk, self.some(child).get().pk)], by=self.operator
-        )
-
-    def pause_project(self):
-        with Project.objects.locked(pk=self.project.pk) as row:
-            row.pause(by=self.operator)
-
-    def resume_project(self):
-        with Project.objects.locked(pk=self.project.pk) as row:
-            row.resume(by=self.operator)
-
-    def turn(self):
-        Ticket.objects.advance_due()
-
-    def granted_to(self, agent):
-        """All tasks the agent could be granted from here, had it room for all of them once it has any;
-        nothing is changed.
-        """
-        granted = set()
-        with transaction.atomic():
-            sql.rows(
-                "UPDATE agents_agent a SET capacity = 1000 WHERE id = %s AND capacity > (SELECT count(*)"
-                " FROM tickets_task t WHERE t.holder_id = a.id AND t.lease_expires_at > clock_timestamp())",
-                [agent.pk],
-            )
-            try:
-                while claims := Task.objects.claim(by=agent, limit=50):
-                    granted |= {claim.task for claim in claims}
-            except OmoiError:
-                pass
-            transaction.set_rollback(True)
-        return granted
-
-
-def check(world):
-    ids = [task.pk for task in world.tasks]
-    told = Task.objects.explanations(ids)
-    bars = {place for place, each in enumerate(OBSTACLES) if each.bars}
-    barred = barred_tasks(ids, bars)
-    granted = set().union(*(world.granted_to(agent) for agent in world.agents.values()))
-    # a lapse that ends a task for good decides for its children in the same call: what comes of that is not
-    # of this state
-    ending = Task.objects.filter(state="claimed", lease_expires_at__lt=timezone.now(), attempts__gte=1)
-    moot = set(Need.objects.filter(parent__in=ending).values_list("child_id", flat=True))
-    for task in Task.objects.filter(pk__in=ids):
-        causes = told[task.pk]["causes"]
-        if task.state in ("pending", "claimed"):
-            assert causes, f"{task.state} {task.key} has no cause"
-            assert told[task.pk]["waiting_on"], causes
-        if task.pk in moot:
-            continue
-        if task.state == "pending":
-            assert (task.pk in granted) == (task.pk not in barred), (task.__dict__, causes)
-        elif task.pk in granted:
-            assert task.pk not in barred, (task.__dict__, causes)
-    assert Task.objects.waits(ids) == {pk: told[pk]["waiting_on"] for pk in ids}
-    for ticket in Ticket.objects.filter(pk__in=[ticket.pk for ticket in world.tickets]):
-        explained = Ticket.objects.explanation(ticket)
-        assert Ticket.objects.waits([ticket.pk]) == {ticket.pk: explained["waiting_on"]}
-        waits = not ticket.closed or (
-            ticket.done and ticket.tasks.open().exists()
-        )  # work left open in a ticket that is done
-        assert bool(explained["causes"]) == bool(explained["waiting_on"]) == waits, (
-            ticket.__dict__,
-            explained,
-        )
-    check_attention(world)
-
-
-def check_attention(world):
-    told = {
-        ticket.pk: {cause["who"] for cause in Ticket.objects.explanation(ticket)["causes"]}
-        for ticket in Ticket.objects.filter(project=world.project, archived_at=None)
-    }
-    attention = Ticket.objects.attention(world.project.pk)
-    assert attention.needs_operator == {pk for pk, who in told.items() if "operator" in who}, told
-    assert attention.stuck == {pk for pk, who in told.items() if who == {"operator"}}, told
-
-
-def barred_tasks(ids, bars):
-    from tickets.models.explain.sql_fragments import FROM_TASK
-
-    anything = " OR ".join(f"({each.when}) IS TRUE" for place, each in enumerate(OBSTACLES) if place in bars)
-    return {
-        row["id"]
-        for row in sql.rows(f"SELECT t.id {FROM_TASK} WHERE t.id = ANY (%s) AND ({anything})", [ids])
-    }
-
-
-def in_a_random_state(operator, tasks, acts):
-    with transaction.atomic(), mock.patch.object(ticket_explanation, "MOST", 2):
-        world = World(operator)
-        world.add(tasks)
-        for number, act in enumerate(acts):
-            world.act(*act)
-            if number % 5 == 4:
-                check(world)
-        check(world)
-        transaction.set_rollback(True)
-
-
-QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
-
-
-@settings(max_examples=12, deadline=None, suppress_health_check=QUIET)
-@given(tasks=TASKS, acts=st.lists(ACTS, min_size=10, max_size=25))
-def test_a_task_can_be_claimed_exactly_when_nothing_bars_it(operator, tasks, acts):
-    in_a_random_state(operator, tasks, acts)
-
-
-@pytest.mark.full
-@settings(max_examples=150, deadline=None, suppress_health_check=QUIET)
-@given(tasks=TASKS, acts=st.lists(ACTS, min_size=10, max_size=40))
-def test_a_task_can_be_claimed_exactly_when_nothing_bars_it_at_length(operator, tasks, acts):
-    in_a_random_state(operator, tasks, acts)

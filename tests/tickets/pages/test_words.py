@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from omoi_site.errors import OmoiError
 from omoi_site.setup import doctor
 from tests import factories
-from tests.tickets.explain.test_explain import ACTS, QUIET, TASKS, World, silent
+from tests.tickets.explain.random_world import ACTS, QUIET, TASKS, World, silent
 from tickets.models import Task, Ticket
 from tickets.models.explain import ticket_explanation as standstill
 from tickets.pages.actions import TASK, TICKET

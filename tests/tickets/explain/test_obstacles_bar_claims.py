@@ -1,0 +1,102 @@
+"""Over random states: a claim gets a task exactly when no obstacle bars it, and explain agrees with itself."""
+
+from __future__ import annotations
+
+from unittest import mock
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from omoi_site.database import sql
+from tests.tickets.explain.random_world import ACTS, QUIET, TASKS, World
+from tickets.models import (
+    Need,
+    Task,
+    Ticket,
+)
+from tickets.models.explain import ticket_explanation
+from tickets.models.explain.sql_fragments import FROM_TASK
+from tickets.models.explain.task_obstacles import OBSTACLES
+
+pytestmark = pytest.mark.django_db
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=QUIET)
+@given(tasks=TASKS, acts=st.lists(ACTS, min_size=10, max_size=25))
+def test_a_task_can_be_claimed_exactly_when_nothing_bars_it(operator, tasks, acts):
+    in_a_random_state(operator, tasks, acts)
+
+
+@pytest.mark.full
+@settings(max_examples=150, deadline=None, suppress_health_check=QUIET)
+@given(tasks=TASKS, acts=st.lists(ACTS, min_size=10, max_size=40))
+def test_a_task_can_be_claimed_exactly_when_nothing_bars_it_at_length(operator, tasks, acts):
+    in_a_random_state(operator, tasks, acts)
+
+
+def check(world):
+    ids = [task.pk for task in world.tasks]
+    told = Task.objects.explanations(ids)
+    bars = {place for place, each in enumerate(OBSTACLES) if each.bars}
+    barred = barred_tasks(ids, bars)
+    granted = set().union(*(world.granted_to(agent) for agent in world.agents.values()))
+    # a lapse that ends a task for good decides for its children in the same call: what comes of that is not
+    # of this state
+    ending = Task.objects.filter(state="claimed", lease_expires_at__lt=timezone.now(), attempts__gte=1)
+    moot = set(Need.objects.filter(parent__in=ending).values_list("child_id", flat=True))
+    for task in Task.objects.filter(pk__in=ids):
+        causes = told[task.pk]["causes"]
+        if task.state in ("pending", "claimed"):
+            assert causes, f"{task.state} {task.key} has no cause"
+            assert told[task.pk]["waiting_on"], causes
+        if task.pk in moot:
+            continue
+        if task.state == "pending":
+            assert (task.pk in granted) == (task.pk not in barred), (task.__dict__, causes)
+        elif task.pk in granted:
+            assert task.pk not in barred, (task.__dict__, causes)
+    assert Task.objects.waits(ids) == {pk: told[pk]["waiting_on"] for pk in ids}
+    for ticket in Ticket.objects.filter(pk__in=[ticket.pk for ticket in world.tickets]):
+        explained = Ticket.objects.explanation(ticket)
+        assert Ticket.objects.waits([ticket.pk]) == {ticket.pk: explained["waiting_on"]}
+        waits = not ticket.closed or (
+            ticket.done and ticket.tasks.open().exists()
+        )  # work left open in a ticket that is done
+        assert bool(explained["causes"]) == bool(explained["waiting_on"]) == waits, (
+            ticket.__dict__,
+            explained,
+        )
+    check_attention(world)
+
+
+def check_attention(world):
+    told = {
+        ticket.pk: {cause["who"] for cause in Ticket.objects.explanation(ticket)["causes"]}
+        for ticket in Ticket.objects.filter(project=world.project, archived_at=None)
+    }
+    attention = Ticket.objects.attention(world.project.pk)
+    assert attention.needs_operator == {pk for pk, who in told.items() if "operator" in who}, told
+    assert attention.stuck == {pk for pk, who in told.items() if who == {"operator"}}, told
+
+
+def barred_tasks(ids, bars):
+    anything = " OR ".join(f"({each.when}) IS TRUE" for place, each in enumerate(OBSTACLES) if place in bars)
+    return {
+        row["id"]
+        for row in sql.rows(f"SELECT t.id {FROM_TASK} WHERE t.id = ANY (%s) AND ({anything})", [ids])
+    }
+
+
+def in_a_random_state(operator, tasks, acts):
+    with transaction.atomic(), mock.patch.object(ticket_explanation, "MOST", 2):
+        world = World(operator)
+        world.add(tasks)
+        for number, act in enumerate(acts):
+            world.act(*act)
+            if number % 5 == 4:
+                check(world)
+        check(world)
+        transaction.set_rollback(True)
