@@ -1,4 +1,4 @@
-"""Over random states: a claim gets a task exactly when no obstacle bars it, and explain agrees with itself."""
+"""Over random states: a claim gets a task exactly when no obstacle bars it."""
 
 from __future__ import annotations
 
