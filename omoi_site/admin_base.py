@@ -209,7 +209,7 @@ def admin_action(
                 "least": least,
                 "short": "reason" in request.POST,
             }
-            return TemplateResponse(request, "admin/act.html", action_attributes)
+            return TemplateResponse(request, "admin/action.html", action_attributes)
         done, refused = 0, list[tuple[Any, OmoiError]]()
         for row in rows:
             try:

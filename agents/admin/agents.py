@@ -23,7 +23,7 @@ TONES = {
     "maintenance": "warn",
     "draining": "warn",
     "quarantined": "bad",
-    "retired": "mute",
+    "retired": "neutral",
 }
 
 

@@ -78,7 +78,7 @@ class KeyAdmin(ReadOnlyModelAdmin):
 
     @admin.display()
     def state(self, key: Key) -> str:
-        return badge("revoked", "mute") if key.revoked_at else badge("live", "ok")
+        return badge("revoked", "neutral") if key.revoked_at else badge("live", "ok")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("agents.add_key")
@@ -105,5 +105,5 @@ class KeyAdmin(ReadOnlyModelAdmin):
         text = request.key_text  # type: ignore[attr-defined]
         shown = {"title": "Key made", "opts": self.opts, "key": key, "text": text}
         return TemplateResponse(
-            request, "admin/key_made.html", {**self.admin_site.each_context(request), **shown}
+            request, "admin/key_created.html", {**self.admin_site.each_context(request), **shown}
         )

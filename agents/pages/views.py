@@ -109,7 +109,7 @@ def once(request: HttpRequest, uid: str, token: str) -> HttpResponse:
     if user is None:
         return render(request, "agents/link_used.html", status=410)
     if request.method != "POST":
-        return render(request, "agents/once.html", {"user_name": user.get_username()})
+        return render(request, "agents/sign_in_once.html", {"user_name": user.get_username()})
     login(request, user, backend="django.contrib.auth.backends.ModelBackend")
     signed_in(request, "link")
     return redirect("board")

@@ -26,7 +26,7 @@ def icon(name: str, classes: str = "") -> SafeString:
 @functools.cache
 def icon_markup(sprite: str, name: str, classes: str) -> SafeString:
     return format_html(
-        '<svg class="i{}" aria-hidden="true"><use href="{}#{}"/></svg>',
+        '<svg class="icon{}" aria-hidden="true"><use href="{}#{}"/></svg>',
         f" {classes}" if classes else "",
         sprite,
         name,

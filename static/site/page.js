@@ -6,13 +6,13 @@ const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 
 // --- ages tick in the browser, so that stale data looks its age
 
-const two = (number) => String(number).padStart(2, "0");
+const twoDigits = (number) => String(number).padStart(2, "0");
 
 function longAge(seconds) {
   const [s, m, h, d] = [1, 60, 3600, 86400].map((size) => Math.floor(seconds / size));
   if (m < 1) return `${s} s`;
   if (h < 1) return `${m} min`;
-  if (h < 10) return `${h} h ${two(m % 60)} min`;
+  if (h < 10) return `${h} h ${twoDigits(m % 60)} min`;
   return d < 1 ? `${h} h` : `${d} d ${h % 24} h`;
 }
 
@@ -98,7 +98,7 @@ const FOCUSABLE = "a[href], button, input:not([type=hidden]), select, textarea, 
 
 // Ids of an element and of what a keyboard reaches after it, then before it: where the focus may go when the
 // element is gone.
-function neighbours(element) {
+function focusCandidates(element) {
   const items = all(FOCUSABLE, one("#main")).filter((item) => item.id);
   const isAfter = (item) => element.compareDocumentPosition(item) & Node.DOCUMENT_POSITION_FOLLOWING;
   const at = items.findIndex((item) => item === element || isAfter(item));
@@ -121,7 +121,7 @@ function openDialog(box, opener) {
   const button = menu ? all(`[popovertarget="${menu.id}"]`).find((item) => item.checkVisibility()) : opener;
   if (button?.isConnected && !box.contains(button)) {
     const from = button === document.body ? one("#main") : button;
-    box.back = neighbours(from);
+    box.back = focusCandidates(from);
     from.focus({ preventScroll: true });  // the browser itself returns there
   }
   box.showModal();
@@ -164,7 +164,7 @@ if (letters) {
   letters.addEventListener("change", () => localStorage.setItem("letters", letters.checked ? "on" : "off"));
 }
 
-const places = { b: "/board/" };
+const GO_TO = { b: "/board/" };
 let goAt = 0;
 
 function typing(element) {
@@ -180,7 +180,7 @@ function isShortcut(event) {
 document.addEventListener("keydown", (event) => {
   if (!isShortcut(event)) return;
   const { key } = event;
-  if (goAt && Date.now() - goAt < 900 && places[key]) location.href = places[key];
+  if (goAt && Date.now() - goAt < 900 && GO_TO[key]) location.href = GO_TO[key];
   goAt = key === "g" ? Date.now() : 0;
   if (key === "?") help();
   else if (key === "/" && one("[data-filter]")) {

@@ -9,15 +9,15 @@ const session = {
   other: false,  // somebody else is than the page was drawn for
 };
 
-function leave() {
+function handleSignedOut() {
   if (session.out) return;
-  if (!typed()) return location.reload();
+  if (!hasUnsentText()) return location.reload();
   session.out = true;
-  show();
+  showState();
 }
 
 // Whether a dialog holds a text that was not sent.
-function typed() {
+function hasUnsentText() {
   return all("dialog[open] textarea").some((field) => field.value.trim());
 }
 
@@ -29,17 +29,17 @@ function checkPerson(headers) {
   if (!person) return;
   if (person !== document.body.dataset.person) {
     session.other = true;
-    show();
+    showState();
     return;
   }
   for (const field of all("[name=csrfmiddlewaretoken]")) field.value = headers.get("X-CSRF-Token");
 }
 
 // The same person signed in again, maybe in another tab.
-function comeBack() {
+function handleSignedIn() {
   session.out = false;
   connect();
-  show();
+  showState();
 }
 
 function showSession() {

@@ -5,21 +5,21 @@
 
 const TYPED_MS = 200;
 
-const chosen = (form) => new URLSearchParams(new FormData(form)).toString();
+const currentQuery = (form) => new URLSearchParams(new FormData(form)).toString();
 
 // What the filter said when the part was drawn.
-function drawn(form) {
+function drawnQuery(form) {
   if (form.drawn === undefined) {
     const clean = form.cloneNode(true);
     clean.reset();
-    form.drawn = chosen(clean);
+    form.drawn = currentQuery(clean);
   }
   return form.drawn;
 }
 
 // Bring the filter's other choices up to date; where the focus is nothing changes, unless a person went back
 // to this.
-function fill(form, fresh, everything) {
+function refreshFilter(form, fresh, everything) {
   all("input[type=hidden]", form).forEach((field) => field.remove());
   form.prepend(...all("input[type=hidden]", fresh));
   for (const field of all("input, select", fresh)) {
@@ -31,24 +31,26 @@ function fill(form, fresh, everything) {
     }
     mine.value = field.value;
   }
-  form.drawn = chosen(form);
+  form.drawn = currentQuery(form);
 }
 
-function choose(form, wait = 0) {
+function applyFilter(form, wait = 0) {
   const part = partOf(form);
   part.goal = "";
   clearTimeout(form.timer);
-  form.timer = setTimeout(() => { if (chosen(form) !== drawn(form)) part.hurry(); }, wait);
+  form.timer = setTimeout(() => { if (currentQuery(form) !== drawnQuery(form)) part.hurry(); }, wait);
 }
 
-const filters = (event) => event.target.closest("#filters");
+const filterOf = (event) => event.target.closest("#filters");
 
-document.addEventListener("input", (event) => { if (filters(event)) choose(filters(event), TYPED_MS); });
-document.addEventListener("change", (event) => { if (filters(event)) choose(filters(event)); });
+document.addEventListener("input", (event) => {
+  if (filterOf(event)) applyFilter(filterOf(event), TYPED_MS);
+});
+document.addEventListener("change", (event) => { if (filterOf(event)) applyFilter(filterOf(event)); });
 document.addEventListener("submit", (event) => {
-  if (!filters(event)) return;
+  if (!filterOf(event)) return;
   event.preventDefault();
-  choose(filters(event));
+  applyFilter(filterOf(event));
 });
 
 // A link of the board that changes its address (to fold a column, say) takes along what was chosen and is not
@@ -56,7 +58,7 @@ document.addEventListener("submit", (event) => {
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[href^='?'], a[href^='/']");
   const form = link && live.parts.find((part) => part.element.contains(link))?.form;
-  if (!form || link.matches("[data-clear]") || chosen(form) === drawn(form)) return;
+  if (!form || link.matches("[data-clear]") || currentQuery(form) === drawnQuery(form)) return;
   const address = new URL(link.href);
   if (address.pathname !== new URL(form.action).pathname) return;
   for (const field of all("input:not([type=hidden]), select", form)) {
@@ -69,7 +71,7 @@ document.addEventListener("click", (event) => {
 
 let here = location.pathname + location.search;
 
-function goTo(address) {
+function pushAddress(address) {
   if (address === here) return;
   here = address;
   history.pushState(null, "", address);
@@ -85,22 +87,22 @@ addEventListener("popstate", () => {
   part.hurry();
 });
 
-for (const part of live.parts) if (part.form) choose(part.form);  // typed before this script ran
+for (const part of live.parts) if (part.form) applyFilter(part.form);  // typed before this script ran
 
 // --- keys
 
 document.addEventListener("keydown", (event) => {
-  if (isShortcut(event) && "jkhl".includes(event.key)) step(event.key);
+  if (isShortcut(event) && "jkhl".includes(event.key)) moveFocus(event.key);
 });
 
 // j and k walk the cards in order, h and l go to the column beside, at the same height.
-function step(key) {
+function moveFocus(key) {
   const seen = (root) => all("[data-nav]", root).filter((item) => item.checkVisibility());
   const items = seen(document);
   const at = items.indexOf(document.activeElement);
   let next = items[at + (key === "j" ? 1 : -1)] || items[key === "j" ? items.length - 1 : 0];
   if (key === "h" || key === "l") {
-    const columns = all(".col").map(seen).filter((column) => column.length);
+    const columns = all(".column").map(seen).filter((column) => column.length);
     const column = columns.findIndex((cards) => cards.includes(document.activeElement));
     const row = Math.max(0, columns[column]?.indexOf(document.activeElement) ?? 0);
     const beside = columns[Math.min(columns.length - 1, Math.max(0, column + (key === "l" ? 1 : -1)))];
@@ -114,6 +116,7 @@ function step(key) {
 
 const boardBox = one("#board");
 if (boardBox && innerWidth <= 860) {
-  const column = one(".why", boardBox)?.closest(".col") || one(".tcard", boardBox)?.closest(".col");
+  const card = one(".ticket-card-cause", boardBox) || one(".ticket-card", boardBox);
+  const column = card?.closest(".column");
   if (column) boardBox.scrollLeft = column.offsetLeft - 12;
 }

@@ -6,30 +6,30 @@
 const UNKNOWN =
   "No answer came, so it may have been done or not. Press again to find out: nothing is done twice.";
 const FAILED = "This did not work: nothing was changed. Try again.";
-const BUSY = "The last act has no answer yet. Try again in a moment.";
-let asking = null;  // the address of the form that is being fetched
-let acting = null;  // the address of the act that is being done
+const BUSY = "The last action has no answer yet. Try again in a moment.";
+let opening = null;  // the address of the form that is being opened
+let submitting = null;  // the address of the action that is being sent
 
-async function ask(link) {
+async function openForm(link) {
   const address = link.href;
-  if (asking === address) return;
-  if (acting) return toast(BUSY);
-  asking = address;
+  if (opening === address) return;
+  if (submitting) return toast(BUSY);
+  opening = address;
   const part = partOf(link);
   let answer = null;
-  for (let tries = 0; !answer && asking === address && tries < 3; tries += 1) {
+  for (let tries = 0; !answer && opening === address && tries < 3; tries += 1) {
     answer = await part.send(address);
   }
-  if (asking !== address) return;  // another one was asked for meanwhile
-  asking = null;
+  if (opening !== address) return;  // another one was asked for meanwhile
+  opening = null;
   if (!answer) return toast("No connection: nothing was done. Try again.");
-  if (answer.redirected || !answer.text.includes("act-title")) return void (location.href = address);
+  if (answer.redirected || !answer.text.includes("action-title")) return void (location.href = address);
   if (answer.status >= 400) part.hurry();
-  openAct(answer.text, document.getElementById(link.id) || link);
+  showDialog(answer.text, document.getElementById(link.id) || link);
 }
 
-function openAct(html, opener) {
-  const box = one("#act");
+function showDialog(html, opener) {
+  const box = one("#action-dialog");
   moveOutOfDialog(box);
   box.innerHTML = html;
   openDialog(box, opener);
@@ -38,42 +38,42 @@ function openAct(html, opener) {
 }
 
 document.addEventListener("click", (event) => {
-  const link = event.target.closest("a[data-act]");
+  const link = event.target.closest("a[data-action]");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  ask(link);
+  openForm(link);
 });
 
 document.addEventListener("submit", (event) => {
-  if (event.defaultPrevented || !event.target.matches("form[data-act]") || !one("#act")) return;
+  if (event.defaultPrevented || !event.target.matches("form[data-action]") || !one("#action-dialog")) return;
   event.preventDefault();
-  carryOut(event.target);
+  submitAction(event.target);
 });
 
-async function carryOut(form) {
+async function submitAction(form) {
   const address = form.action;
-  if (acting) return acting === address ? undefined : toast(BUSY);
-  acting = address;
+  if (submitting) return submitting === address ? undefined : toast(BUSY);
+  submitting = address;
   const part = partOf(form);
   const opener = one("[type=submit]", form);
   const sent = { method: "POST", body: new URLSearchParams(new FormData(form)) };
-  const answer = await part.send(address, sent, WAITS_MS.act);
-  acting = null;
+  const answer = await part.send(address, sent, TIMEOUTS_MS.action);
+  submitting = null;
   part.hurry();
   if (!answer) return toast(UNKNOWN);
-  if (answer.redirected) return leave();
+  if (answer.redirected) return handleSignedOut();
   if (!answer.headers.get("Content-Type")?.startsWith("text/plain")) {
-    if (answer.status >= 500 || !answer.text.includes("act-title")) return toast(FAILED);
-    return openAct(answer.text, document.getElementById(opener.id) || opener);
+    if (answer.status >= 500 || !answer.text.includes("action-title")) return toast(FAILED);
+    return showDialog(answer.text, document.getElementById(opener.id) || opener);
   }
-  one("#act").close();
+  one("#action-dialog").close();
   toast(answer.text);
 }
 
-// --- what an act does depends on where it leads: without a choice every effect is shown
+// --- what an action does depends on where it leads: without a choice every effect is shown
 
 document.addEventListener("change", ({ target }) => {
-  if (target.id !== "act-to") return;
+  if (target.id !== "action-to") return;
   all(".effect-to", target.form).forEach((part) => {
     part.hidden = target.value !== "" && part.dataset.to !== target.value;
   });
@@ -90,7 +90,7 @@ document.addEventListener("keydown", (event) => {
 // --- a graph opens at what failed first, else at what runs
 
 const graphBox = one("#graph");
-const first = graphBox && (one(".node.bad rect", graphBox) || one(".node.run rect", graphBox));
+const first = graphBox && (one(".node.bad rect", graphBox) || one(".node.running rect", graphBox));
 if (first) {
   const [box, node] = [graphBox.getBoundingClientRect(), first.getBoundingClientRect()];
   graphBox.scrollLeft = node.left - box.left - (box.width - node.width) / 2;

@@ -75,6 +75,7 @@ def check(shown, path, *, size):
     page.wait_for_load_state("networkidle")
     assert shown.faults() == [], path
     assert shown.width <= size[0], path
+    assert shown.trailing_dots() == [], path
 
 
 @pytest.mark.full
@@ -136,8 +137,8 @@ def times_to_show(window, project, ada, operator, prefix, tries=8):
 # notes when a card's count changes, by the clock of the machine
 SEEN = """() => {
     window.seen = {}; window.at = {};
-    const look = () => { for (const card of document.querySelectorAll('.tcard')) {
-        const key = card.id.slice(2), count = card.querySelector('.r3 span').textContent;
+    const look = () => { for (const card of document.querySelectorAll('.ticket-card')) {
+        const key = card.id.slice(5), count = card.querySelector('.ticket-card-foot span').textContent;
         if (seen[key] !== count) { seen[key] = count; at[key] = Date.now(); } } };
     look();
     const changes = {subtree: true, childList: true, characterData: true, attributes: true};
@@ -158,19 +159,19 @@ def test_typed_text_focus_and_scroll_survive_live_updates(window, project, ada, 
     for n in range(10):
         with Ticket.objects.locked(pk=tickets[n].pk) as row:
             row.edit(by=operator, priority=n % 3)
-        page.evaluate("ring('*')")
+        page.evaluate("markParts('*')")
     until(lambda: page.evaluate("live.parts.every((part) => part.quiet)"))
     assert page.evaluate("document.activeElement.id") == "q"
     assert page.locator("#q").input_value() == "Ticket"
     assert page.evaluate("scrollY") == 200
 
-    page.locator(f"#a-{tickets[5].key}").focus()
+    page.locator(f"#card-link-{tickets[5].key}").focus()
     for _ in range(5):
         with Ticket.objects.locked(pk=tickets[0].pk) as row:
             row.edit(by=operator, title=f"Ticket {time.time()}")
     new = Ticket.objects.get(pk=tickets[0].pk).title
     page.wait_for_selector(f"text={new}")
-    assert page.evaluate("document.activeElement.id") == f"a-{tickets[5].key}"
+    assert page.evaluate("document.activeElement.id") == f"card-link-{tickets[5].key}"
 
 
 def test_a_board_that_lost_its_socket_says_so_and_catches_up(window, web, project, ada, operator, task):
@@ -202,7 +203,7 @@ def test_filters_stand_in_the_address_and_back_works(window, backlog):
     page = window().live("/board/?project=OMO")
     page.locator("#q").fill("refunds")
     page.wait_for_url("**q=refunds*")
-    assert page.locator(".tcard").count() == 1
+    assert page.locator(".ticket-card").count() == 1
     page.go_back()
     page.wait_for_selector("text=Fraud score on checkout")
     assert page.locator("#q").input_value() == ""
@@ -253,7 +254,7 @@ def test_a_link_signs_in_once(window, operator, project):
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/board/")
     again = window(user=None).go(path)
-    assert again.get_by_text("does not work any more").is_visible()
+    assert again.get_by_text("no longer works").is_visible()
 
 
 @pytest.mark.full
@@ -267,7 +268,7 @@ def test_a_page_works_without_script(browser, web, operator, backlog):
     page.locator("#q").fill("refunds")
     page.get_by_role("button", name="Filter", exact=True).click()
     page.wait_for_url("**q=refunds*")
-    assert page.locator(".tcard").count() == 1
+    assert page.locator(".ticket-card").count() == 1
     bare.close()
     shown.close()
 
@@ -300,25 +301,25 @@ def test_the_columns_of_the_default_board_fit_and_their_heads_are_whole(window, 
     assert len(columns) >= 8
     assert [column["name"] for column in columns if column["cut"]] == []
     assert {round(column["top"]) for column in columns} == {round(columns[0]["top"])}, (
-        "rails stand in line with the columns"
+        "folded columns stand in line with the others"
     )
-    widths = {round(column["right"] - column["left"]) for column in columns if not column["rail"]}
+    widths = {round(column["right"] - column["left"]) for column in columns if not column["folded"]}
     assert max(widths) - min(widths) <= 1, "a column is as wide without tickets as with them"
     if size == WIDE:
         assert page.evaluate("board.scrollWidth <= board.clientWidth")
         page.set_viewport_size({"width": 900, "height": 900})
         page.evaluate("board.scrollLeft = 0")
         edge = page.evaluate("board.getBoundingClientRect().right")
-        rails = [column for column in page.evaluate(COLUMNS) if column["rail"]]
-        assert rails
-        assert all(column["right"] <= edge + 1 for column in rails), "rails stay in sight"
-        assert len({round(column["left"]) for column in rails}) == len(rails), "and beside each other"
+        folded = [column for column in page.evaluate(COLUMNS) if column["folded"]]
+        assert folded
+        assert all(column["right"] <= edge + 1 for column in folded), "folded columns stay in sight"
+        assert len({round(column["left"]) for column in folded}) == len(folded), "and beside each other"
 
 
-COLUMNS = """() => [...document.querySelectorAll('#board > .col')].map((column) => {
+COLUMNS = """() => [...document.querySelectorAll('#board > .column')].map((column) => {
     const head = column.querySelector('h2') || column.querySelector('span');
   const box = column.getBoundingClientRect();
-    return {name: head.textContent, rail: column.matches('.rail'),
+    return {name: head.textContent, folded: column.matches('.folded'),
           cut: head.scrollWidth > head.clientWidth + 1 && column.matches('section'),
             top: box.top, left: box.left, right: box.right};
 })"""

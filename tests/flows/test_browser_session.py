@@ -25,8 +25,8 @@ def page(window, ticket, operator):
     page = window().live(f"/tickets/{ticket.key}/")
     page.locator("#more").click()
     page.locator("#menu-block").click()
-    page.wait_for_selector("#act[open]")
-    page.locator("#act-reason").fill(TEXT)
+    page.wait_for_selector("#action-dialog[open]")
+    page.locator("#action-reason").fill(TEXT)
     return page
 
 
@@ -45,14 +45,14 @@ def sign_in_beside(page, user):
 
 
 def notice_it(page):
-    page.evaluate("ring('*')")
+    page.evaluate("markParts('*')")
     until(lambda: page.evaluate("session.other || live.parts.every((part) => part.quiet)"))
 
 
 def test_after_signing_in_again_every_form_of_the_page_can_be_sent(page, operator):
     sign_in_beside(page, operator)
     notice_it(page)
-    page.locator("#act [data-close]").first.click()
+    page.locator("#action-dialog [data-close]").first.click()
     page.locator("[popovertarget=account]:visible").first.click()
     page.get_by_role("button", name="Sign out").click()
 
@@ -65,10 +65,11 @@ def test_what_one_person_typed_is_not_sent_in_the_name_of_another(page, ticket, 
     notice_it(page)
 
     page.wait_for_selector("#other-person:not([hidden])")
-    assert "reload" in page.locator("#act #other-person").inner_text()  # inside the dialog: within reach
-    page.locator("#act [type=submit]").click()
-    assert page.evaluate("acting") is None
-    assert page.locator("#act-reason").input_value() == TEXT
+    notice = page.locator("#action-dialog #other-person")  # inside the dialog: within reach
+    assert "reload" in notice.inner_text()
+    page.locator("#action-dialog [type=submit]").click()
+    assert page.evaluate("submitting") is None
+    assert page.locator("#action-reason").input_value() == TEXT
     assert Ticket.objects.get(pk=ticket.pk).blocked_reason == ""
 
     page.locator("#other-person [data-reload]").click()
@@ -80,8 +81,8 @@ def test_nothing_is_sent_for_another_person_whom_the_page_has_not_noticed_yet(
 ):
     page.evaluate("live.socket.onclose = null; live.socket.close()")
     sign_in_beside(page, django_user_model.objects.create_superuser("bea"))
-    page.locator("#act [type=submit]").click()
+    page.locator("#action-dialog [type=submit]").click()
 
     page.wait_for_selector("#other-person:not([hidden])")
-    assert page.locator("#act-reason").input_value() == TEXT
+    assert page.locator("#action-reason").input_value() == TEXT
     assert Ticket.objects.get(pk=ticket.pk).blocked_reason == ""

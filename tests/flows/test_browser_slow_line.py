@@ -30,7 +30,7 @@ def edit(ticket, by, **fields):
 
 
 def standing(page):
-    return page.locator(".steps [aria-current=step] .nm").inner_text().split(",")[0].strip()
+    return page.locator(".steps [aria-current=step] .step-name").inner_text().split(",")[0].strip()
 
 
 @pytest.mark.parametrize("latency", LINES)
@@ -41,11 +41,11 @@ def test_two_clicks_behind_a_slow_line_are_one_act(window, plain, operator, djan
     dana = django_user_model.objects.create_superuser("dana", password=None)
 
     page.locator("#main-advance").dblclick()
-    page.wait_for_selector("#act[open] form", timeout=20_000)
+    page.wait_for_selector("#action-dialog[open] form", timeout=20_000)
     for priority in (0, 1, 3):
         Task.objects.add(plain, [TaskSpec(f"Task {priority}", phase="DOING")], by=dana)
-    page.locator("#act [type=submit]").dblclick()
-    page.wait_for_selector("#act:not([open])", state="attached", timeout=20_000)
+    page.locator("#action-dialog [type=submit]").dblclick()
+    page.wait_for_selector("#action-dialog:not([open])", state="attached", timeout=20_000)
     last = now()
 
     until(lambda: standing(page) == "Doing" and line.quiet(), 30)
@@ -61,17 +61,17 @@ def test_an_act_whose_answer_is_lost_is_done_once(window, plain, latency):
     line = SlowLine(shown, latency=latency)
     page = shown.live(f"/tickets/{plain.key}/")
     page.locator("#main-advance").click()
-    page.wait_for_selector("#act[open] form", timeout=20_000)
+    page.wait_for_selector("#action-dialog[open] form", timeout=20_000)
     line.lose_acts(True)
-    page.locator("#act [type=submit]").click()
+    page.locator("#action-dialog [type=submit]").click()
     page.wait_for_selector("#toast >> text=No answer came", timeout=20_000)
     line.lose_acts(False)
 
-    page.locator("#act [type=submit]").click()
+    page.locator("#action-dialog [type=submit]").click()
 
-    page.wait_for_selector("#act >> text=This is done already", timeout=20_000)
+    page.wait_for_selector("#action-dialog >> text=This is done already", timeout=20_000)
     assert Ticket.objects.get(pk=plain.pk).phase == "DOING"
-    assert page.locator("#act form").count() == 0
+    assert page.locator("#action-dialog form").count() == 0
     until(lambda: standing(page) == "Doing" and line.quiet(), 30)
     assert line.most == 1
 
@@ -84,8 +84,8 @@ def test_a_button_that_is_out_of_date_does_nothing_else(window, plain, django_us
 
     page.locator("#main-advance").click()
 
-    page.wait_for_selector("#act >> text=dana was faster")
-    assert page.locator("#act form").count() == 0
+    page.wait_for_selector("#action-dialog >> text=dana was faster")
+    assert page.locator("#action-dialog form").count() == 0
     until(lambda: standing(page) == "Doing")
     assert Ticket.objects.get(pk=plain.pk).phase == "DOING"
     page.keyboard.press("Escape")
@@ -118,7 +118,7 @@ def test_what_is_typed_wins_over_30_updates(window, project, operator, latency):
     last = now()
 
     until(lambda: page.evaluate("location.search.includes('q=fraud')") and line.quiet(), 40)
-    assert sorted(page.locator(".tcard .t").all_inner_texts()) == [
+    assert sorted(page.locator(".ticket-card-title").all_inner_texts()) == [
         "Fraud 3",
         "Fraud 6",
         "Fraud 9",
@@ -152,8 +152,8 @@ def test_the_board_stays_where_it_was_scrolled(window, project, operator):
     before = page.evaluate("[scrollY, board.scrollLeft]")
     Ticket.objects.move(tickets[29].pk, "BLOCKED", by=operator, reason="Which schema?")  # a column more
     edit(tickets[28], operator, priority=0)  # the last card is the first
-    page.wait_for_selector("#col-BLOCKED .tcard")
-    until(lambda: page.locator("#col-TODO .tcard .t").first.inner_text() == "Ticket 28")
+    page.wait_for_selector("#column-BLOCKED .ticket-card")
+    until(lambda: page.locator("#column-TODO .ticket-card-title").first.inner_text() == "Ticket 28")
     page.evaluate("new Promise(requestAnimationFrame).then(() => new Promise(requestAnimationFrame))")
     assert page.evaluate("[scrollY, board.scrollLeft]") == before
 
@@ -170,7 +170,7 @@ def test_a_dialog_opened_by_a_key_gives_the_focus_back(window, plain, key):
 def test_the_focus_goes_on_when_what_opened_a_dialog_is_gone(window, plain, operator):
     page = window().live(f"/tickets/{plain.key}/")
     page.keyboard.press("a")
-    page.wait_for_selector("#act[open]")
+    page.wait_for_selector("#action-dialog[open]")
     Ticket.objects.move(plain.pk, "BLOCKED", by=operator, reason="Which schema?")
     until(lambda: page.locator("#main-advance").count() == 0)
     page.keyboard.press("Escape")

@@ -53,7 +53,7 @@ def test_every_state_of_the_page_is_for_everybody(window, project, delivery, ope
     page.click("#more")
     assert shown.faults() == []
     page.click("#menu-force")
-    page.wait_for_selector("#act[open]")
+    page.wait_for_selector("#action-dialog[open]")
     assert shown.faults() == []
     for word in ("advance", "block", "priority", "force", "unblock"):
         check(shown, f"/tickets/{key}/{word}/", size)
@@ -76,7 +76,7 @@ def test_the_page_is_for_everybody(window, delivery):
     page = check(shown, f"/tickets/{delivery.key}/", WIDE)
     page.click("#more")
     page.click("#menu-force")
-    page.wait_for_selector("#act[open]")
+    page.wait_for_selector("#action-dialog[open]")
     assert shown.faults() == []
     assert shown.complaints + shown.elsewhere == []
 
@@ -89,9 +89,9 @@ def test_a_ticket_is_forced_by_keyboard_with_a_reason(window, delivery):
     while focused() != "menu-force":
         press("Tab")
     press("Enter")
-    page.wait_for_selector("#act[open]")
-    until(lambda: focused() == "act-to")
-    page.locator("#act-to").select_option("TESTING")
+    page.wait_for_selector("#action-dialog[open]")
+    until(lambda: focused() == "action-to")
+    page.locator("#action-to").select_option("TESTING")
     effect = page.locator(".effect-to:visible")  # of the chosen phase alone
     assert (effect.count(), "Skipped gates" in effect.inner_text()) == (1, True)
     press("Tab")
@@ -101,14 +101,14 @@ def test_a_ticket_is_forced_by_keyboard_with_a_reason(window, delivery):
     press("Tab")
     press("Tab")
     press("Enter")  # too short: the browser itself keeps it back
-    assert page.locator("#act").is_visible()
-    page.locator("#act-reason").fill("tested by hand on the bench")
-    page.locator("#act button[type=submit]").focus()
+    assert page.locator("#action-dialog").is_visible()
+    page.locator("#action-reason").fill("tested by hand on the bench")
+    page.locator("#action-dialog button[type=submit]").focus()
     press("Enter")
     page.wait_for_selector("text=tested by hand on the bench")
     assert page.get_by_text("Forced", exact=True).is_visible()
     assert page.locator("#toast").inner_text() == f"{delivery.key} was forced to Testing"
-    assert page.locator("#act").is_hidden()
+    assert page.locator("#action-dialog").is_hidden()
     assert focused() in ("more", "ticket-title")
     assert Ticket.objects.get(pk=delivery.pk).phase == "TESTING"
 
@@ -121,17 +121,17 @@ def test_a_refusal_is_read_out_where_it_happened(window, delivery, operator):
     page.evaluate("document.activeElement.blur()")
     page.click("#more")
     page.click("#menu-priority")
-    page.wait_for_selector("#act[open]")
+    page.wait_for_selector("#action-dialog[open]")
     with Ticket.objects.locked(pk=delivery.pk) as row:
         row.edit(by=operator, title="Idempotent capture")
-    page.locator("#act-priority").select_option("low")
-    page.locator("#act button[type=submit]").click()
+    page.locator("#action-priority").select_option("low")
+    page.locator("#action-dialog button[type=submit]").click()
     page.wait_for_selector("#refused")
     assert page.evaluate("document.activeElement.id") == "refused"
     assert page.get_by_text("You changed it yourself").is_visible()
-    assert page.locator("#act-priority").input_value() == "low"
-    page.locator("#act button[type=submit]").click()
-    page.wait_for_selector("#act:not([open])", state="attached")
+    assert page.locator("#action-priority").input_value() == "low"
+    page.locator("#action-dialog button[type=submit]").click()
+    page.wait_for_selector("#action-dialog:not([open])", state="attached")
     assert Ticket.objects.get(pk=delivery.pk).priority_name == "low"
 
 
@@ -140,17 +140,17 @@ def test_an_open_dialog_and_what_is_typed_survive_updates(window, delivery, oper
     page.locator("#graph").evaluate("box => { box.style.maxWidth = '500px'; box.scrollLeft = 120 }")
     page.click("#more")
     page.click("#menu-block")
-    page.wait_for_selector("#act[open]")
-    page.locator("#act-reason").press_sequentially("Which of the two sche", delay=1)
+    page.wait_for_selector("#action-dialog[open]")
+    page.locator("#action-reason").press_sequentially("Which of the two sche", delay=1)
     for number in range(5):
         Task.objects.add(delivery, [TaskSpec(f"One more {number}")], by=operator)
-    page.locator("#act-reason").press_sequentially("mas?", delay=1)
+    page.locator("#action-reason").press_sequentially("mas?", delay=1)
     page.wait_for_selector("#tasks-title >> text=Tasks")
     until(lambda: page.locator(".dag text", has_text="One more 4").count() == 1)
-    assert page.locator("#act").is_visible()
-    assert page.evaluate("document.activeElement.id") == "act-reason"
-    assert page.locator("#act-reason").input_value() == "Which of the two schemas?"
-    page.locator("#act button[type=submit]").click()
+    assert page.locator("#action-dialog").is_visible()
+    assert page.evaluate("document.activeElement.id") == "action-reason"
+    assert page.locator("#action-reason").input_value() == "Which of the two schemas?"
+    page.locator("#action-dialog button[type=submit]").click()
     page.wait_for_selector("text=Which of the two schemas?")
     page.wait_for_selector("#main-unblock")
     page.click("#more")
@@ -166,8 +166,8 @@ def test_acts_work_without_script(browser, web, operator, delivery):
     page.goto(f"http://{web.host}/tickets/{delivery.key}/")
     page.locator("#more").click()
     page.locator("#menu-block").click()
-    page.locator("#act-class").select_option("clarification")
-    page.locator("#act-reason").fill("Which of the two schemas?")
+    page.locator("#action-class").select_option("clarification")
+    page.locator("#action-reason").fill("Which of the two schemas?")
     page.get_by_role("button", name="Block").click()
     page.wait_for_url(f"**/tickets/{delivery.key}/")
     assert page.get_by_text(f"{delivery.key} is blocked", exact=True).is_visible()
@@ -192,9 +192,9 @@ def test_a_graph_opens_at_what_failed_and_leads_to_its_row(window, delivery):
     page.locator(f"#node-{failed.pk}").click()
     assert page.locator(f"#task-{failed.pk}").is_visible()
     page.locator(f"#task-retry-{failed.pk}").click()
-    page.wait_for_selector("#act[open]")
-    page.locator("#act-reason").fill("the sandbox is mended")
-    page.locator("#act button[type=submit]").click()
+    page.wait_for_selector("#action-dialog[open]")
+    page.locator("#action-reason").fill("the sandbox is mended")
+    page.locator("#action-dialog button[type=submit]").click()
     until(lambda: page.locator(f"#node-{failed.pk}.info").count() == 1)
     page.locator("#node-0").click()
     page.wait_for_url("**done=1**")
@@ -220,7 +220,7 @@ def test_a_page_whose_person_was_signed_out_asks_to_sign_in(window, web, deliver
     page = window().live(f"/tickets/{delivery.key}/")
     operator.is_active = False
     operator.save()
-    page.evaluate("live.asked = ''; subscribe()")  # the next check of its rights
+    page.evaluate("live.subscribed = ''; subscribe()")  # the next check of its rights
     page.wait_for_selector("text=Sign in")
     assert "/login/" in page.url
 
@@ -232,12 +232,12 @@ def test_what_is_typed_outlives_being_signed_out(window, delivery, operator):
     page = window().live(f"/tickets/{delivery.key}/")
     page.locator("#more").click()
     page.locator("#menu-block").click()
-    page.wait_for_selector("#act[open]")
-    page.locator("#act-reason").fill("Which of the two schemas is meant?")
+    page.wait_for_selector("#action-dialog[open]")
+    page.locator("#action-reason").fill("Which of the two schemas is meant?")
     Session.objects.all().delete()
     Task.objects.add(delivery, [TaskSpec("Late one")], by=operator)
     page.wait_for_selector("#signed-out:not([hidden])")
-    page.locator("#act [type=submit]").click()  # no way to lose it either
+    page.locator("#action-dialog [type=submit]").click()  # no way to lose it either
 
     with page.context.expect_page() as opened:
         page.get_by_role("link", name="Sign in").click()
@@ -249,8 +249,8 @@ def test_what_is_typed_outlives_being_signed_out(window, delivery, operator):
     page.evaluate("dispatchEvent(new Event('focus'))")  # the person comes back to this tab
     page.wait_for_selector("#signed-out", state="hidden")
     page.wait_for_selector("#live[data-state=live]")
-    assert page.locator("#act-reason").input_value() == "Which of the two schemas is meant?"
+    assert page.locator("#action-reason").input_value() == "Which of the two schemas is meant?"
     until(lambda: page.evaluate("live.parts.every((part) => part.quiet)"))
-    page.locator("#act [type=submit]").click()
-    page.wait_for_selector("#act:not([open])", state="attached")
+    page.locator("#action-dialog [type=submit]").click()
+    page.wait_for_selector("#action-dialog:not([open])", state="attached")
     assert Ticket.objects.get(pk=delivery.pk).blocked_reason == "Which of the two schemas is meant?"

@@ -14,6 +14,28 @@ from tests.support import ROOT
 from tests.support.web_process import Web
 
 AXE = ROOT / "tests" / "vendor" / "axe-4.14.1.min.js"
+TRAILING_DOTS = """() => {
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const texts = [];
+  while (walker.nextNode()) texts.push(walker.currentNode);
+  const place = (text, at) => {
+    const range = document.createRange();
+    range.setStart(text, at);
+    range.setEnd(text, at + 1);
+    return range.getBoundingClientRect();
+  };
+  const nextPlace = (number, at) => {
+    for (const text of texts.slice(number)) {
+      const from = text === texts[number] ? at + 1 : 0;
+      const visible = text.data.slice(from).search(/\\S/);
+      if (visible >= 0 && place(text, from + visible).width) return place(text, from + visible);
+    }
+  };
+  return texts.flatMap((text, number) => [...text.data.matchAll(/·/g)].filter(({index}) => {
+    const dot = place(text, index), next = nextPlace(number, index);
+    return dot.width && next && next.top > dot.bottom - 2;
+  }).map(() => text.parentElement.textContent.trim()));
+}"""  # texts with a dot between two parts that ends a line
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync"
     " --no-first-run"
@@ -104,6 +126,9 @@ class Window:
     @property
     def width(self) -> int:
         return self.page.evaluate("document.documentElement.scrollWidth")
+
+    def trailing_dots(self) -> list[str]:
+        return self.page.evaluate(TRAILING_DOTS)
 
     def faults(self) -> list[str]:
         """What axe finds, by rule and element."""

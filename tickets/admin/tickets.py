@@ -142,9 +142,9 @@ class TicketAdmin(OmoiModelAdmin):
             if ticket.done
             else "warn"
             if ticket.phase == BLOCKED or ticket.paused
-            else "mute"
+            else "neutral"
             if ticket.phase == CANCELLED
-            else "run"
+            else "running"
         )
         return badge(ticket.phase.lower() + (" · paused" if ticket.paused else ""), tone)
 

@@ -38,20 +38,20 @@ class SharedCause:
 TONES_AND_ICONS = {
     "need": ("warn", "git-branch"),
     "lock": ("warn", "lock"),
-    "capability": ("need", "bot"),
+    "capability": ("attention", "bot"),
     "limit": ("bad", "circle-x"),
     "worker_lost": ("bad", "circle-x"),
     "pause": ("warn", "circle-pause"),
-    "phase": ("mute", "circle-dashed"),
-    "not_due": ("mute", "clock"),
+    "phase": ("neutral", "circle-dashed"),
+    "not_due": ("neutral", "clock"),
     "gate": ("bad", "shield-alert"),
-    "approval": ("need", "hand"),
-    "question": ("need", "hand"),
-    "handoff": ("need", "hand"),
+    "approval": ("attention", "hand"),
+    "question": ("attention", "hand"),
+    "handoff": ("attention", "hand"),
     "agent_silent": ("bad", "triangle-alert"),
     "budget": ("warn", "ban"),
     "broker": ("bad", "triangle-alert"),
-    "clock": ("mute", "clock"),
+    "clock": ("neutral", "clock"),
 }
 MOVING = {"capacity"}
 STALLED = ("bad", "circle-x")
@@ -121,7 +121,7 @@ def of_itself(ticket: Ticket, tally: Tally) -> CauseDisplay | None:
             "warn", "circle-pause", f"Paused{f': {ticket.pause_reason}' if ticket.pause_reason else ''}"
         )
     if not tally.total:
-        return CauseDisplay("mute", "circle-dashed", "No task yet")
+        return CauseDisplay("neutral", "circle-dashed", "No task yet")
     return None
 
 
@@ -141,7 +141,7 @@ def display_of(causes: Sequence[dict[str, Any]], *, whole: bool = False) -> Caus
     if not causes or causes[0]["code"] in MOVING:
         return None
     cause = causes[0]
-    tone, icon = TONES_AND_ICONS.get(cause["code"], ("mute", "circle-dashed"))
+    tone, icon = TONES_AND_ICONS.get(cause["code"], ("neutral", "circle-dashed"))
     if cause["code"] == "need" and cause["who"] == "operator":
         tone, icon = "bad", "circle-x"
     return CauseDisplay(tone, icon, sentence(cause) if whole else short(cause), cause["since"])

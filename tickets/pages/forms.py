@@ -67,7 +67,7 @@ class ActionForm(forms.Form):
     state = forms.CharField(required=False, max_length=100, widget=forms.HiddenInput)
 
     def __init__(self, data: Mapping[str, Any] | None = None, initial: dict[str, Any] | None = None) -> None:
-        super().__init__(data, initial=initial, auto_id="act-%s")
+        super().__init__(data, initial=initial, auto_id="action-%s")
 
     @property
     def readable(self) -> dict[str, Any]:

@@ -48,6 +48,10 @@ def result_text(reason: GateEntry) -> str:
         )
 
 
+STATE_ICONS = {"passed": "circle-check", "failed": "circle-x", "open": "circle-dashed"}
+TONE_ICONS = {"ok": "circle-check", "bad": "circle-x"}
+
+
 @dataclass(frozen=True)
 class Row:
     """One check. `state`: passed, failed or open (not judged, or judged with other evidence)."""
@@ -62,6 +66,10 @@ class Row:
     @property
     def name(self) -> str:
         return name_of(self.check)
+
+    @property
+    def icon(self) -> str:
+        return STATE_ICONS[self.state]
 
     @property
     def kind(self) -> str:
@@ -97,8 +105,18 @@ class Gate:
     @property
     def tone(self) -> str:
         return (
-            "mute" if not self.verdict else "warn" if self.stale else "ok" if self.verdict.passed else "bad"
+            "neutral"
+            if not self.verdict
+            else "warn"
+            if self.stale
+            else "ok"
+            if self.verdict.passed
+            else "bad"
         )
+
+    @property
+    def icon(self) -> str:
+        return TONE_ICONS.get(self.tone, "shield-check")
 
     @property
     def summary(self) -> str:

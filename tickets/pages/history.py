@@ -28,7 +28,7 @@ TASK_EVENTS = {
     "task.revoked": "was taken back",
     "task.cancelled": "was cancelled",
 }  # kinds of events shown beside moves and verdicts
-EVENT_TONES = {"task.failed": "bad", "task.completed": "ok", "task.claimed": "run"}
+EVENT_TONES = {"task.failed": "bad", "task.completed": "ok", "task.claimed": "running"}
 
 
 @dataclass(frozen=True)

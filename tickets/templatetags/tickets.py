@@ -18,21 +18,21 @@ register = template.Library()
 
 TASK = {
     "done": ("ok", "circle-check"),
-    "running": ("run", "loader-circle"),
+    "running": ("running", "loader-circle"),
     "failed": ("bad", "circle-x"),
     "stuck": ("warn", "lock"),
     "ready": ("info", "circle-dot"),
-    "waiting": ("mute", "circle-dashed"),
-    "cancelled": ("mute", "ban"),
+    "waiting": ("neutral", "circle-dashed"),
+    "cancelled": ("neutral", "ban"),
 }
 MOVES = {
     "back": "warn",
     "blocked": "warn",
     "unblocked": "info",
-    "cancelled": "mute",
+    "cancelled": "neutral",
     "reopened": "info",
     "forced": "bad",
-    "imported": "mute",
+    "imported": "neutral",
 }
 
 
@@ -74,7 +74,7 @@ def lengthening(context: dict[str, Any], column: Any) -> str:
         [show for show in query.getlist("show") if not show.startswith(f"{column.phase}.")]
         + [f"{column.phase}.{column.longer}"],
     )
-    return f"{context['request'].path}?{query.urlencode()}#col-{column.phase}"
+    return f"{context['request'].path}?{query.urlencode()}#column-{column.phase}"
 
 
 @register.simple_tag
@@ -82,7 +82,7 @@ def node_icon(node: Any) -> SafeString:
     """The icon of a task in the drawing of the graph."""
     spin = ' class="spin"' if node.state == "running" else ""
     return format_html(
-        '<svg class="i" x="10" y="8" width="15" height="15"><use href="{}#{}"{}/></svg>',
+        '<svg class="icon" x="10" y="8" width="15" height="15"><use href="{}#{}"{}/></svg>',
         static("site/icons.svg"),
         node.icon,
         SafeString(spin),
@@ -104,7 +104,7 @@ def action_button(
         "label": f"{action.label} to {words(to)}" if to else action.label,
         "classes": "item" if look == "item" else f"btn {look}".strip(),
         "item": look == "item",
-        "bare": "icon" in look.split(),
+        "bare": "icon-only" in look.split(),
         "id": f"{place}-{action.name}{'' if subject == ticket else f'-{subject.pk}'}",
         "csrf_token": context.get("csrf_token"),
     }
@@ -124,9 +124,9 @@ def awaited(context: dict[str, Any], who: str) -> SafeString:
     elif kind == "agent" and context["request"].user.is_staff:
         address = f"{reverse('admin:agents_agent_changelist')}?q={quote(name)}"
     if address:
-        return format_html('<a class="badge mute" href="{}">{}</a>', address, text)
+        return format_html('<a class="badge neutral" href="{}">{}</a>', address, text)
     return format_html(
-        '<span class="badge mute">{}</span>', text if kind == "agent" else text[:1].upper() + text[1:]
+        '<span class="badge neutral">{}</span>', text if kind == "agent" else text[:1].upper() + text[1:]
     )
 
 

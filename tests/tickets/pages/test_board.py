@@ -150,7 +150,7 @@ def test_a_finished_demo_says_so_and_shows_what_has_ended(page, project, operato
 
     assert "The demo has ended" in shown
     assert f'href="/tickets/{last.key}/#history-title"' in shown
-    assert f'id="t-{last.key}"' in shown, "the column of what has ended is open"
+    assert f'id="card-{last.key}"' in shown, "the column of what has ended is open"
 
 
 def test_the_board_opens_the_project_last_used(page, project, operator):

@@ -38,7 +38,7 @@ def test_a_stranger_is_sent_to_sign_in_and_comes_back(client, operator, project)
 def test_a_board_shows_tickets_by_phase(page, task):
     answer = page.get("/board/?project=OMO")
     assert "Capture payments" in text(answer)
-    assert 'id="col-DOING"' in text(answer)
+    assert 'id="column-DOING"' in text(answer)
     assert 'data-live="project:OMO"' in text(answer)
 
 

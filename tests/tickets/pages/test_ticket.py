@@ -231,7 +231,7 @@ def test_a_failed_task_tells_its_error_and_offers_the_retry(page, project, ada, 
     panel = (
         page.get(f"/tickets/{ticket.key}/")
         .content.decode()
-        .partition('id="standstill-title"')[2]
+        .partition('id="causes-title"')[2]
         .partition("</section>")[0]
     )
 
@@ -375,7 +375,7 @@ def test_a_task_is_acted_on_as_it_was_shown(page, project, operator, ada, bob):
 
 def test_a_button_drawn_before_a_move_asks_for_nothing(page, project, operator, django_user_model):
     ticket = Ticket.objects.open(project, TicketSpec("Plain"), by=operator)
-    drawn = re.search(r'href="([^"]+)" data-act id="main-advance"', shown(page, ticket))[1]
+    drawn = re.search(r'href="([^"]+)" data-action id="main-advance"', shown(page, ticket))[1]
     assert "<form" in page.get(drawn, headers=PART).content.decode()
     dana = django_user_model.objects.create_superuser("dana", password=None)
     Ticket.objects.move(ticket.pk, "DOING", by=dana)
@@ -394,7 +394,7 @@ def test_a_viewer_sees_all_and_may_do_nothing(member, delivery):
     viewer = member("viewer")
     text = shown(viewer, delivery)
     assert "to change something you need the role of an operator" in text
-    assert "data-act" not in text
+    assert "data-action" not in text
     assert text.count('aria-disabled="true"') > 5
     for word, given in {
         "judge": {},

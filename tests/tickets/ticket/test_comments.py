@@ -379,7 +379,7 @@ def test_what_a_comment_says_is_text_and_its_author_is_nobody_of_ours(project, p
     assert "<script>alert(1)" not in html
     assert "&lt;script&gt;alert(1)&lt;/script&gt; [x](javascript:alert(2))</p>" in html
     assert html.count("imported from beads") == 2
-    assert "Somebody unnamed" in html
+    assert "Unknown author" in html
     assert '<a href="https://example.com/9?a=1&amp;b=2" rel="noopener noreferrer">' in html
     plain = page(Ticket.objects.get(source_id="bd-2"))
     assert "Comments" not in plain
