@@ -132,15 +132,16 @@ def test_what_is_typed_wins_over_30_updates(window, project, operator, latency):
 
 def test_an_answer_that_never_comes_is_given_up(window, plain, operator):
     page = window().live("/board/?project=OMO")
-    page.evaluate("""() => { const real = fetch; WAITS_MS.part = 100; window.fetch = (address, options) => {
+    page.evaluate("""() => { const real = fetch;
+        TIMEOUTS_MS.part = 100; window.fetch = (address, options) => {
         window.fetch = real;
         return new Promise((_, no) =>
           options.signal.addEventListener('abort', () => no(new DOMException('', 'AbortError'))));
     } }""")
     edit(plain, operator, title="Renamed meanwhile")
-    page.evaluate("WAITS_MS.part = 100")
+    page.evaluate("TIMEOUTS_MS.part = 100")
     until(lambda: page.evaluate("live.parts[0].failures") == 1)
-    page.evaluate("WAITS_MS.part = 10000")
+    page.evaluate("TIMEOUTS_MS.part = 10000")
     page.wait_for_selector("text=Renamed meanwhile")
 
 

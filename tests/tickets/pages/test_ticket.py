@@ -592,7 +592,10 @@ def test_a_form_with_a_character_no_text_can_keep_is_refused(page, delivery):
 
 @pytest.mark.parametrize(
     ("source", "said", "unsaid"),
-    [("demo", "the demo, which this machine works off", "Imported"), ("beads", "Imported from", "the demo")],
+    [
+        ("demo", "the demo, which this machine does by itself", "Imported"),
+        ("beads", "Imported from", "the demo"),
+    ],
 )
 def test_a_ticket_says_where_it_came_from(page, project, operator, source, said, unsaid):
     opened = Ticket.objects.open(project, TicketSpec("x", source=source, source_id="x-1"), by=operator)
