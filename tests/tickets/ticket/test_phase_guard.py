@@ -8,6 +8,7 @@ is out of reach.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import pytest
 from django.db import DatabaseError, connection, transaction
@@ -535,8 +536,10 @@ def test_a_history_row_is_stamped_by_the_database(ticket):
         "SET session_replication_role = replica",
     ],
 )
-def test_what_the_guard_reads_cannot_be_rewritten(ticket, statement):
-    refused(lambda _: sql.rows(statement), ticket)
+@pytest.mark.parametrize("role", [nullcontext, as_owner], ids=["application", "owner"])
+def test_what_the_guard_reads_cannot_be_rewritten(ticket, statement, role):
+    with role():
+        refused(lambda _: sql.rows(statement), ticket)
 
 
 @pytest.mark.parametrize(
