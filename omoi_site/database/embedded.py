@@ -18,7 +18,7 @@ from typing import Any
 
 import psycopg
 
-from omoi_site.database import embedded_roles, location
+from omoi_site.database import data_folder, embedded_roles, location
 from omoi_site.database.binaries import NoServer, run_as, runnable, why_not
 from omoi_site.processes.parent_death import die_with_parent
 from omoi_site.setup import disk_space, paths, secrets
@@ -196,7 +196,7 @@ class Server:
         to find processes of a killed server that still use the old shared memory.
         """
         pid_file = self.data / "postmaster.pid"
-        if pid_file.exists() and not paths.may_be_served(self.data):
+        if pid_file.exists() and not data_folder.may_be_served(self.data):
             pid_file.write_text(f"{os.getpid()}\n{pid_file.read_text().partition(chr(10))[2]}")
 
     def _run(self, deadline: float, given_up: Callable[[], bool]) -> None:

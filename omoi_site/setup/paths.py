@@ -16,11 +16,7 @@ import contextlib
 import hashlib
 import os
 import pwd
-import shutil
-import subprocess
-import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +28,6 @@ SECRET_KEY = "secret_key"
 PASSWORD, PASSWORD_OF_OWNER, PASSWORD_OF_SUPERUSER = "password", "password.owner", "password.superuser"
 PASSWORDS = (PASSWORD, PASSWORD_OF_OWNER, PASSWORD_OF_SUPERUSER)
 SOCKET_NAME = ".s.PGSQL.5432"
-SHUT_DOWN = (1).to_bytes(4, sys.byteorder)  # DB_SHUTDOWNED, the state in PostgreSQL's pg_control
 EXECUTOR_UID = int(os.environ.get("OMOI_EXECUTOR_UID", "60917"))  # below 65,536: containers map no more
 # sun_path holds 108 bytes on Linux and 104 on macOS, and PostgreSQL's lock file beside it is five longer
 LONGEST_SOCKET_PATH = 99
@@ -135,7 +130,7 @@ def data_folder(home: Path) -> Path:
         if not note.speaks_of(home):
             raise _displaced(home, note)
         return note.data_folder
-    return _chosen(home)
+    return chosen(home)
 
 
 def _displaced(home: Path, note: Note) -> Displaced:
@@ -152,7 +147,7 @@ def _displaced(home: Path, note: Note) -> Displaced:
     )
 
 
-def _chosen(home: Path) -> Path:
+def chosen(home: Path) -> Path:
     real = home.resolve()
     if all(account is None or reachable(real, account) for account in (service_user(), executor())):
         return real
@@ -189,132 +184,6 @@ def expect_data(home: Path) -> None:
                 f" {home / 'backups'} stay."
             ),
         )
-
-
-def resolve_displaced(home: Path, how: str) -> str:
-    """Make a copied or moved OMOI_HOME usable. The caller holds its lock. Returns a sentence that says what
-    was done. Raises Displaced.
-
-    how: `moved`: it replaces the original, which is gone. `adopt`: it gets a copy of the original's database.
-    `begin-anew`: it gets an empty database, and the old files are kept beside it. After `adopt` and
-    `begin-anew` it is a separate installation with its own signing key: neither accepts what the other has
-    signed.
-    """
-    note = Note.of(home)
-    if note is None or note.speaks_of(home):  # without a note, the data folder is in `home`
-        data = data_folder(home) / "data"
-        if how != "begin-anew" or not (home / PASSWORD).exists() or data.exists():
-            return ""
-        _forget(home, *PASSWORDS, SECRET_KEY)
-        return f"{home} starts with an empty database."
-    real, inside = home.resolve(), note.home is not None and note.data_folder == note.home
-    if how == "moved":
-        if note.home is not None and (note.home / "place").exists():
-            raise Displaced(
-                f"{note.home} is still there: two folders cannot share one database. If this"
-                " one is a copy, run `python3 manage.py up --adopt`. If you no longer need the other,"
-                " remove it."
-            )
-        if may_be_served((real if inside else note.data_folder) / "data"):
-            raise Displaced(
-                f"PostgreSQL is running in {note.data_folder / 'data'}: the Omoi of the original folder"
-                " is still running.",
-                next_action="Stop it first (Ctrl-C there), or run `python3 manage.py up --adopt`.",
-            )
-        Note(real if inside else note.data_folder, real).write(home)
-        return f"{home} takes the place of {note.home or 'the folder it was moved from'}."
-    chosen = _chosen(home)
-    brought = real / "data" if inside else note.data_folder / "data"
-    if how == "adopt":
-        if not (brought / "PG_VERSION").exists():
-            raise Displaced(
-                f"There is no database to adopt in {brought}.",
-                next_action="Run `python3 manage.py up --begin-anew`, then restore a backup.",
-            )
-        in_use = Displaced(
-            f"The database in {brought} was in use when it was copied, or is in use now,"
-            " so the copy may be damaged.",
-            next_action="Stop the other Omoi (Ctrl-C there), copy the folder again, and run this again.",
-        )
-        if _at_rest(brought) is None:
-            raise in_use
-        if chosen / "data" != brought:
-            chosen.mkdir(parents=True, exist_ok=True)
-            if not _copy(brought, chosen / "data"):
-                raise in_use
-        _forget(home, SECRET_KEY)
-        sentence = f"{home} now has its own copy of the database of {note.home or note.data_folder}."
-    else:
-        if (chosen / "data").exists():
-            (chosen / "data").rename(chosen / f"data.before-{time.strftime('%Y%m%dT%H%M%S')}")
-        _forget(home, *PASSWORDS, SECRET_KEY)
-        sentence = f"{home} starts with an empty database; what was here before is kept beside it."
-    Note(chosen, real).write(home)
-    return sentence
-
-
-def _forget(home: Path, *names: str) -> None:
-    """Remove these files; new ones are created when they are needed."""
-    for name in names:
-        (home / name).unlink(missing_ok=True)
-
-
-def may_be_served(data: Path) -> bool:
-    """Whether a PostgreSQL may be running in that data folder; False only if that is certain.
-
-    A killed server leaves its `postmaster.pid` behind, and the pid may now belong to another program. A
-    server's working directory is its data folder, so that is compared.
-    """
-    try:
-        owner = abs(int((data / "postmaster.pid").read_text().split("\n", 1)[0]))
-    except FileNotFoundError:
-        return False
-    except (OSError, ValueError):
-        return True
-    try:
-        os.kill(owner, 0)
-    except (ProcessLookupError, PermissionError):  # a server of ours would run under our uid
-        return False
-    except OverflowError:
-        return True
-    try:
-        if Path("/proc/self/cwd").exists():
-            return os.path.samestat(os.stat(f"/proc/{owner}/cwd"), data.stat())
-        command = subprocess.run(
-            ["ps", "-ww", "-o", "command=", "-p", str(owner)], capture_output=True, text=True, timeout=5
-        ).stdout.strip()
-        return not command or "postgres" in command
-    except (OSError, subprocess.SubprocessError):
-        return True
-
-
-def _at_rest(data: Path) -> bytes | None:
-    """PostgreSQL's control file, which changes at each start and stop; None unless the server was shut down
-    cleanly.
-    """
-    with contextlib.suppress(OSError):
-        control = (data / "global" / "pg_control").read_bytes()
-        if not (data / "postmaster.pid").exists() and control[16:20] == SHUT_DOWN:
-            return control
-    return None
-
-
-def _copy(source: Path, target: Path) -> bool:
-    """Copy a data folder with its owner; the target appears only when the copy is complete. False, and no
-    copy, if the source was used meanwhile.
-    """
-    scratch, before = target.with_suffix(".new"), _at_rest(source)
-    shutil.rmtree(scratch, ignore_errors=True)
-    shutil.copytree(source, scratch, symlinks=True)
-    if before is None or _at_rest(source) != before:
-        shutil.rmtree(scratch)
-        return False
-    if os.geteuid() == 0:
-        owner = source.stat()
-        for path in (scratch, *scratch.rglob("*")):
-            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
-    scratch.rename(target)
-    return True
 
 
 def socket_folder(home: Path) -> Path:

@@ -20,7 +20,7 @@ from omoi_site.processes import running_server
 from omoi_site.processes.child_process import Child
 from omoi_site.processes.supervisor import Supervisor
 from omoi_site.serving import server as doors
-from omoi_site.setup import disk_space, exposure, open_browser, paths, secrets
+from omoi_site.setup import disk_space, exposure, moved_home, open_browser, paths, secrets
 from tickets.demo import workspace
 from tickets.models import Workflow
 
@@ -88,7 +88,7 @@ class Command(BaseCommand):
         """Make a copied or moved OMOI_HOME usable."""
         with contextlib.closing(running_server.acquire_lock(settings.OMOI_HOME)):
             self.say(
-                paths.resolve_displaced(settings.OMOI_HOME, how)
+                moved_home.resolve_displaced(settings.OMOI_HOME, how)
                 or f"{settings.OMOI_HOME} is in its original place; nothing was changed."
             )
         settings.SECRET_KEY = secrets.secret_key(settings.OMOI_HOME)

@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from omoi_site.database import embedded
-from omoi_site.setup import paths
+from omoi_site.database.data_folder import SHUT_DOWN
+from omoi_site.setup import moved_home, paths
 from tests.support import ROOT
 from tests.support.up_process import Up, short_home
 
@@ -159,12 +160,12 @@ def test_a_copy_begins_anew_and_keeps_what_it_brought(tmp_path):
     (home / "secret_key").write_text("known to both")
     copied(home, copy)
 
-    assert "starts with an empty database" in paths.resolve_displaced(copy, "begin-anew")
+    assert "starts with an empty database" in moved_home.resolve_displaced(copy, "begin-anew")
 
     assert paths.data_folder(copy) == copy.resolve()
     assert not (copy / "data").exists()
     assert [path.name.partition("-")[0] for path in copy.glob("data.*")] == ["data.before"]
-    assert paths.resolve_displaced(copy, "begin-anew") == ""
+    assert moved_home.resolve_displaced(copy, "begin-anew") == ""
     assert not (copy / "secret_key").exists()
     assert (home / "data" / "PG_VERSION").exists()
 
@@ -178,7 +179,7 @@ def test_a_copy_of_a_database_in_use_is_not_adopted(tmp_path):
     copied(home, copy)
     try:
         with pytest.raises(paths.Displaced, match="in use when it was copied"):
-            paths.resolve_displaced(copy, "adopt")
+            moved_home.resolve_displaced(copy, "adopt")
         with pytest.raises(paths.Displaced):
             paths.data_folder(copy)
     finally:
@@ -195,7 +196,7 @@ def database_of(home):
     data = home.with_name("elsewhere") / "data"
     (data / "global").mkdir(parents=True)
     (data / "PG_VERSION").write_text(f"{embedded.MAJOR}\n")
-    (data / "global" / "pg_control").write_bytes(bytes(16) + paths.SHUT_DOWN + bytes(100))
+    (data / "global" / "pg_control").write_bytes(bytes(16) + SHUT_DOWN + bytes(100))
     return data
 
 
@@ -205,7 +206,7 @@ def test_a_copy_of_a_database_that_was_not_shut_down_is_not_adopted(tmp_path):
     copied(home, copy)
     (data / "global" / "pg_control").write_bytes(bytes(16) + b"\6\0\0\0" + bytes(100))  # in production
     with pytest.raises(paths.Displaced, match="in use"):
-        paths.resolve_displaced(copy, "adopt")
+        moved_home.resolve_displaced(copy, "adopt")
 
 
 def test_a_database_that_was_started_while_it_was_copied_is_not_adopted(tmp_path, monkeypatch):
@@ -217,15 +218,15 @@ def test_a_database_that_was_started_while_it_was_copied_is_not_adopted(tmp_path
     def slow(*args, **options):
         copytree(*args, **options)
         (data / "global" / "pg_control").write_bytes(
-            bytes(16) + paths.SHUT_DOWN + bytes(99) + b"x"
+            bytes(16) + SHUT_DOWN + bytes(99) + b"x"
         )  # started, and shut down again
 
     monkeypatch.setattr(shutil, "copytree", slow)
     with pytest.raises(paths.Displaced, match="in use"):
-        paths.resolve_displaced(copy, "adopt")
+        moved_home.resolve_displaced(copy, "adopt")
     with pytest.raises(paths.Displaced):
         paths.data_folder(copy)
-    assert not list(paths._chosen(copy).glob("data*"))
+    assert not list(paths.chosen(copy).glob("data*"))
 
 
 def test_a_home_whose_database_is_at_work_has_not_moved(tmp_path):
@@ -236,10 +237,10 @@ def test_a_home_whose_database_is_at_work_has_not_moved(tmp_path):
         try:
             (data / "postmaster.pid").write_text(f"{server.pid}\n")
             with pytest.raises(paths.Displaced, match="PostgreSQL is running"):
-                paths.resolve_displaced(moved, "moved")
+                moved_home.resolve_displaced(moved, "moved")
         finally:
             server.kill()
-    assert "takes the place" in paths.resolve_displaced(moved, "moved")
+    assert "takes the place" in moved_home.resolve_displaced(moved, "moved")
     assert paths.data_folder(moved) == data.parent
 
 
@@ -299,7 +300,7 @@ def test_a_home_without_a_note_whose_database_is_gone_begins_anew(tmp_path, note
     with pytest.raises(paths.DataGone, match="that folder is missing"):
         paths.expect_data(home)
 
-    assert paths.resolve_displaced(home, "moved") == ""
-    assert "starts with an empty database" in paths.resolve_displaced(home, "begin-anew")
+    assert moved_home.resolve_displaced(home, "moved") == ""
+    assert "starts with an empty database" in moved_home.resolve_displaced(home, "begin-anew")
     paths.expect_data(home)
     assert not (home / paths.SECRET_KEY).exists()
