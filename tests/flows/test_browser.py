@@ -215,8 +215,8 @@ def test_the_keyboard_walks_the_board(window, backlog):
     first = page.evaluate("document.activeElement.id")
     page.keyboard.press("l")
     beside = page.evaluate("document.activeElement.id")
-    assert first.startswith("a-")
-    assert beside.startswith("a-")
+    assert first.startswith("card-link-")
+    assert beside.startswith("card-link-")
     assert first != beside
     page.keyboard.press("Enter")
     page.wait_for_url("**/tickets/**")
