@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -16,8 +17,9 @@ import pytest
 
 from omoi_site.database import binaries, location, role_check
 from omoi_site.setup import paths
-from tests.support import ROOT
+from tests.support import ROOT, children
 from tests.support.external import unavailable
+from tests.support.wait import until
 
 # A ticket that goes through its phases, which the deferred triggers look at when the transaction ends.
 WORK = """
@@ -33,7 +35,7 @@ Task.objects.add(ticket, [TaskSpec("Write it")], by="system:test")
 [settled] = Task.objects.settle([Outcome(claim.task, claim.fence, "completed")], by=ada)
 with Ticket.objects.locked(pk=ticket.pk) as locked:
     locked.advance(by="system:test")
-print(settled.state, Ticket.objects.get().phase)
+print(settled.state, Ticket.objects.get(pk=ticket.pk).phase)
 """
 REFUSED = [
     "ALTER TABLE tickets_ticket DISABLE TRIGGER phase_guard",
@@ -159,3 +161,47 @@ def test_an_owner_of_another_database_or_of_none_is_refused(external):
         assert (done.returncode, why in done.stderr, "Traceback" in done.stderr) == (1, True, False), done
     done = manage("migrate", "-v0", OMOI_OWNER_URL=here)
     assert "OMOI_OWNER_URL is set and DATABASE_URL is not" in done.stderr
+
+
+@pytest.fixture
+def pooled(external):
+    """The address of the role `pooled` by way of a pgbouncer in session mode."""
+    program = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin")
+    if not program:
+        unavailable("pgbouncer", "there is no pgbouncer: apt install pgbouncer")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    users, settings = external.folder / "users.txt", external.folder / "pgbouncer.ini"
+    users.write_text('"pooled" "secret"\n')
+    settings.write_text(
+        f"[databases]\nshop = host={external.folder} dbname=shop\n"
+        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
+        f"auth_type = plain\nauth_file = {users}\npool_mode = session\n"
+    )
+    with external.superuser() as link:
+        link.execute("CREATE ROLE pooled LOGIN PASSWORD 'secret'")
+        link.execute("REVOKE CREATE, TEMPORARY ON DATABASE shop FROM PUBLIC")
+    words = [program, "-q", str(settings)]
+    process = children.start(words, stderr=subprocess.DEVNULL, cwd="/", **external.how)
+    until(lambda: reachable(port) or process.poll() is not None)
+    yield f"postgresql://pooled:secret@127.0.0.1:{port}/shop"
+    process.terminate()
+    process.wait()
+
+
+def reachable(port):
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+        return True
+    return False
+
+
+@pytest.mark.full
+def test_the_application_may_come_through_a_pooler(external, pooled):
+    owner = external.address("shop")
+    done = manage("migrate", "-v0", DATABASE_URL=pooled, OMOI_OWNER_URL=owner)
+    assert done.returncode == 0, done.stderr
+
+    ran = manage("-c", WORK.replace('"OMO"', '"POOL"').replace('"ada"', '"eve"'), DATABASE_URL=pooled)
+
+    assert ran.stdout.split()[0] == "completed", ran.stderr
+    assert doctor(DATABASE_URL=pooled, OMOI_OWNER_URL=owner)["state"] == "ok"
