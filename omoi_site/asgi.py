@@ -38,7 +38,7 @@ from omoi_site.serving.request_body import Patience, Receive, Scope  # noqa: E40
 from omoi_site.serving.request_threads import Threads  # noqa: E402
 from omoi_site.serving.sign_in_threads import WAITING, SignInBridge, hashes_a_password  # noqa: E402
 from omoi_site.serving.wsgi_bridge import Bridge  # noqa: E402
-from tickets.runtime import sweeps  # noqa: E402
+from tickets.runtime import isolation, sweeps  # noqa: E402
 
 
 def bound(sender: Any, connection: BaseDatabaseWrapper, **_: Any) -> None:
@@ -82,7 +82,8 @@ readiness = Readiness(
         "broker": hints.health,
         "clock": sweeps.health,
         "journal": Event.objects.health,
-    }
+    },
+    warnings={"isolation": isolation.warning},
 )
 
 
@@ -133,12 +134,14 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def ready() -> tuple[int, dict[str, Any]]:
-    checks = await readiness.ask() | {
+    results = await readiness.ask()
+    warnings = {name: text for name in readiness.warnings if (text := results.pop(name))}
+    checks = results | {
         "live": journal_listener.health(),
         "draining": "this process is stopping" if draining else "",
     }
     fine = not any(checks.values())
-    return 200 if fine else 503, {"ready": fine, "checks": checks}
+    return 200 if fine else 503, {"ready": fine, "checks": checks, "warnings": warnings}
 
 
 async def lifespan(receive: Receive, send: Send) -> None:

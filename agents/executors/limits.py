@@ -33,6 +33,11 @@ class Limits:
             "disk": self.disk_mb * MIB,
         }
 
+    @property
+    def most_processes(self) -> int:
+        """Where the kernel refuses more: so far beyond the limit that the supervisor acts first."""
+        return 4 * self.processes + 200
+
     def rlimits(self, *, processes: int = 0) -> dict[str, int]:
         """What the kernel holds for each process; `processes` as well where its user has no others."""
         limits = {
@@ -50,8 +55,9 @@ class Limits:
     @staticmethod
     def guess(code: int, said: str) -> str:
         """The limit of the kernel that a failed job most likely met, by its end and its last words."""
-        if -code in BY_SIGNAL:
-            return BY_SIGNAL[-code]
+        for number in (-code, code - 128):  # of the job's own end, or as its shell tells of a child's
+            if number in BY_SIGNAL:
+                return BY_SIGNAL[number]
         last = said.lower()
         return next((name for words, name in BY_WORDS.items() if code and words in last), "")
 
@@ -67,6 +73,8 @@ SENTENCES = {
 }
 BY_SIGNAL: dict[int, str] = {signal.SIGXFSZ: "file_size", signal.SIGXCPU: "cpu"}
 BY_WORDS = {  # the job's language is C: the kernel's own sentences
+    os.strerror(errno.EAGAIN).lower(): "processes",
+    "cannot fork": "processes",
     os.strerror(errno.EMFILE).lower(): "open_files",
     os.strerror(errno.EFBIG).lower(): "file_size",
 }

@@ -70,7 +70,8 @@ class Specification:
     def as_dict(self) -> dict[str, Any]:
         names = ("words", "environment", "cwd", "folder", "rlimits", "uid", "gid", "umask", "sandboxed")
         own = {name: getattr(self, name) for name in names}
-        return {**own, "kept": len(self.kept), "watched": self.limits.watched(), "grace_s": GRACE_S}
+        more = {"kept": len(self.kept), "grace_s": GRACE_S, "nice": os.getpriority(os.PRIO_PROCESS, 0)}
+        return {**own, **more, "watched": self.limits.watched()}
 
 
 def run_process(job: Specification, *, timeout_s: float, stop: Stop) -> Ran:

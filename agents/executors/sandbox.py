@@ -56,13 +56,16 @@ def wrapped(
     namespaces = ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
     if not isolation.network:
         namespaces.append("--unshare-net")
-    processes = isolation.limits.processes
     if folder.user:
         own = ["setpriv", f"--reuid={folder.user.uid}", f"--regid={folder.user.gid}", "--clear-groups"]
         become = [*own, "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all", "--"]
     else:
         namespaces += ["--unshare-user", "--disable-userns", "--cap-drop", "ALL"]
-        become = ["prlimit", f"--nproc={2 * processes}", "--"]  # set outside, bubblewrap itself could fail
+        become = [
+            "prlimit",
+            f"--nproc={isolation.limits.most_processes}",
+            "--",
+        ]  # set outside, bubblewrap itself could fail
     return [
         *(bwrap, *namespaces, "--die-with-parent", "--new-session", "--hostname", "job"),
         *("--proc", "/proc", "--dev", "/dev"),

@@ -34,11 +34,12 @@ log = logging.getLogger(__name__)
 
 class Readiness:
     """Runs `checks` by name, in order; each returns "" or a sentence. Those after `database` run only if it
-    passed.
+    passed. `warnings` are checked like these, and this process is ready all the same.
     """
 
-    def __init__(self, checks: dict[str, Check]) -> None:
-        self.checks = checks
+    def __init__(self, checks: dict[str, Check], warnings: dict[str, Check] | None = None) -> None:
+        self.warnings = warnings or {}
+        self.checks = checks | self.warnings
         self.thread = Threads(1)
         self.results: dict[str, str] = {}
         self.looking: Turn | None = None

@@ -80,12 +80,10 @@ class JobHost:
             ending = json.loads(line)
             self.endings[ending["number"]] = ending
 
-    def start(self, text: str, *, timeout_s: float = 60, artifacts: Any = None, **isolation: Any) -> int:
-        """Begin to run this text in a shell; the number by which its ending is asked for."""
+    def start(self, text: str, *, job: dict[str, Any] | None = None, **isolation: Any) -> int:
+        """Begin to run this text in a shell; the number to ask for its ending by. job: more of Job."""
         self.count += 1
-        self.tell(
-            number=self.count, text=text, timeout_s=timeout_s, artifacts=artifacts or {}, isolation=isolation
-        )
+        self.tell(number=self.count, text=text, job=job or {}, isolation=isolation)
         return self.count
 
     def stop(self, number: int) -> None:
@@ -148,9 +146,8 @@ def work() -> None:
             "command",
             ["sh", "-c", asked["text"]],
             {},
-            timeout_s=asked["timeout_s"],
-            artifacts=asked["artifacts"],
             isolation=Isolation(**isolation),
+            **{"timeout_s": 60, **asked["job"]},
         )
         ending = run(job, stop)
         files = {file.path: file.content.read().decode() for file in ending.files}

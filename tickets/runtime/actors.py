@@ -15,7 +15,7 @@ from tickets.runtime import worker
 @dramatiq.actor(broker=hints.get(), max_retries=0)
 def work() -> None:
     """Tasks with a profile may be ready: let the worker of this process look."""
-    worker.look()
+    worker.look_for_tasks()
 
 
 @dramatiq.actor(broker=hints.get(), max_retries=0)

@@ -2,7 +2,7 @@
 
 One loop in one thread, with one database connection, claims for all its threads, records the start of each
 task, renews what they hold and settles what they have ended. The threads touch no database; each waits for a
-process of its own. A loop that cannot reach the database goes on trying, and whatever outlives its lease
+process of its own. A loop that cannot reach the database goes on trying, and a job that outlives its lease
 meanwhile stops itself.
 """
 
@@ -14,350 +14,197 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 
 from django.conf import settings
-from django.db import DatabaseError, Error, OperationalError, close_old_connections, connection
+from django.db import Error, close_old_connections, connection
 
 from agents import profiles
 from agents.executors import spawn
-from agents.executors.job import Ending, Job
+from agents.executors.job import Ending
 from agents.executors.job_folder import clear_leftovers
+from agents.executors.level import level
 from agents.executors.run import run
-from agents.executors.stop_signal import Stop
 from agents.models import Agent, AgentPresence
 from omoi_site.brokers import hints
-from omoi_site.errors import OmoiError
-from tickets.models import (
-    AgentUnavailable,
-    Artifact,
-    CapacityFull,
-    Claim,
-    ClaimLost,
-    NewArtifact,
-    Outcome,
-    Task,
-    Ticket,
-)
+from tickets.models import AgentUnavailable, CapacityFull, ClaimLost, Task
 from tickets.runtime import worker_name
+from tickets.runtime.claimed_job import ClaimedJob
+from tickets.runtime.settlement import settle
 from tickets.runtime.wake_event import WakeEvent
 
 log = logging.getLogger(__name__)
-_here: Worker | None = None
+_worker: Worker | None = None  # of this process
 
 
-def look() -> None:
+def look_for_tasks() -> None:
     """A hint came: the worker of this process, if it has one, looks for tasks at once."""
-    if _here is not None:
-        _here.hinted.set()
-        _here.wake.set()
-
-
-@dataclass(eq=False)
-class Held:
-    """A claim this worker holds: not yet begun, at work, or ended and not yet settled."""
-
-    claim: Claim
-    since: float  # of time.monotonic(), before the claim was asked for
-    begun: bool = False
-    stop: Stop = field(default_factory=Stop)
-    ending: Ending | None = None
+    if _worker is not None:
+        _worker.hinted.set()
+        _worker.wake.set()
 
 
 class Worker:
-    """Claims for `threads` executors under the agent `name`, until it is told to end."""
+    """Claims for `threads` executors under the agent `name`, until it is asked to stop."""
 
     def __init__(self, name: str, threads: int, capabilities: Sequence[str] = ()) -> None:
         self.name, self.threads, self.capabilities = name, threads, capabilities
-        self.held: list[Held] = []
-        self.beat_due = 0.0
+        self.jobs: list[ClaimedJob] = []
+        self.renewal_due = 0.0
         self.wake = WakeEvent()
         self.hinted = threading.Event()
-        self.told_to_end = 0
-        self.done = 0
+        self.stop_requests = 0
+        self.settled_count = 0
 
-    def enlist(self) -> None:
-        """Be known as an agent; what a dead process of this name held is ready again. Raises Invalid when
-        name or threads cannot be.
+    def register(self) -> None:
+        """Become an agent; what a dead process of this name held is ready again. Raises Invalid when name or
+        threads cannot be.
         """
-        global _here
+        global _worker
         self.agent = Agent.objects.worker(self.name, capacity=self.threads, capabilities=self.capabilities)
         self.pool = ThreadPoolExecutor(self.threads, thread_name_prefix="executor")
         clear_leftovers()
         spawn.adopt_strays()
-        if left := Task.objects.abandon(by=self.agent, fate=self._fate()):
-            log.info("%d claims of the process that had this name before have ended", left)
-        self.agent.seen(metrics={"pid": os.getpid()})
-        _here = self
+        if count := Task.objects.abandon(by=self.agent, fate=self._predecessor_exit()):
+            log.info("%d claims of the process that had this name before have ended", count)
+        self.agent.seen(metrics={"pid": os.getpid(), "isolation": level().name, "open": level().open})
+        if why := level().why:
+            log.warning("jobs run without a sandbox: %s. They can %s", why, "; ".join(level().open))
+        _worker = self
 
-    def _fate(self) -> str:
-        """How the process that had this name before ended, where whoever started this one saw it (`PID, then
-        words`).
-        """
-        pid, _, fate = os.environ.get("OMOI_PREDECESSOR", "").partition(" ")
-        before = AgentPresence.objects.filter(agent=self.agent).first()
-        return fate if before and pid and pid == str(before.metrics.get("pid")) else ""
+    def _predecessor_exit(self) -> str:
+        """How the process that had this name before ended, if the supervisor saw it (`PID, then words`)."""
+        pid, _, exit_text = os.environ.get("OMOI_PREDECESSOR", "").partition(" ")
+        presence = AgentPresence.objects.filter(agent=self.agent).first()
+        return exit_text if presence and pid and pid == str(presence.metrics.get("pid")) else ""
 
-    def end(self) -> None:
-        """No new claims; running work gets its grace.
-
-        Told twice: none. Safe to call from a signal handler.
-        """
-        self.told_to_end += 1
+    def stop(self) -> None:
+        """No new claims; running jobs get their grace, at the second call none. Safe in a signal handler."""
+        self.stop_requests += 1
         self.wake.set()
 
     def run(self) -> None:
-        """Work until told to end and everything held is settled or given back."""
+        """Work until asked to stop and every job is settled or given back."""
         grace_over = float("inf")
-        while not self.told_to_end or self.held:
-            if self.told_to_end and grace_over == float("inf"):
+        while not self.stop_requests or self.jobs:
+            if self.stop_requests and grace_over == float("inf"):
                 grace_over = time.monotonic() + settings.WORKER_GRACE_S
-            if self.told_to_end and (time.monotonic() > grace_over or self.told_to_end > 1):
+            if self.stop_requests and (time.monotonic() > grace_over or self.stop_requests > 1):
                 self._stop_all("the worker ends")
-            pause = self._turn()
-            if not self.told_to_end or self.held:
+            pause = self._cycle()
+            if not self.stop_requests or self.jobs:
                 self.wake.wait(min(pause, max(0.1, grace_over - time.monotonic())))
         self.pool.shutdown()
         connection.close()
 
-    def _turn(self) -> float:
-        """Settle, renew, claim; returns how long nothing needs to be done."""
+    def _cycle(self) -> float:
+        """Settle, renew, claim, start; returns for how long nothing needs to be done."""
         close_old_connections()
         try:
-            self._settle()
+            for job, how in settle([job for job in self.jobs if job.ending], self.agent):
+                self._drop(job, how)
             self._renew()
             self._claim()
-            self._begin()
+            self._start()
         except Error as error:
             log.warning("the database does not answer, trying again: %s", str(error).strip())
             connection.close()
-            self.beat_due = 0.0
-            self._let_go_of_the_late()
+            self.renewal_due = 0.0
+            self._drop_expired()
             return 1.0
-        return max(0.0, min(settings.WORKER_POLL_S, self.beat_due - time.monotonic()))
+        return max(0.0, min(settings.WORKER_POLL_S, self.renewal_due - time.monotonic()))
 
-    # -- claiming and carrying out
+    # -- claiming and running
 
     def _claim(self) -> None:
-        room = self.threads - len(self.held)
-        if self.told_to_end or room <= 0:
+        free = self.threads - len(self.jobs)
+        if self.stop_requests or free <= 0:
             return
         hinted = self.hinted.is_set()
         self.hinted.clear()
-        began = time.monotonic()
+        requested_at = time.monotonic()
         try:
-            claims = Task.objects.claim(by=self.agent, limit=room, lease_s=settings.WORKER_LEASE_S)
+            claims = Task.objects.claim(by=self.agent, limit=free, lease_s=settings.WORKER_LEASE_S)
         except (AgentUnavailable, CapacityFull) as refusal:
             log.debug("%s claims nothing: %s", self.name, refusal)
             return
         for claim in claims:
-            held = Held(claim, began)
-            held.stop.until = began + settings.WORKER_LEASE_S
-            self.held.append(held)
-        if hinted and len(claims) == room:
-            hints.send("work")  # there may be more, for whoever has room
+            job = ClaimedJob(claim, requested_at)
+            job.stop.until = requested_at + settings.WORKER_LEASE_S
+            self.jobs.append(job)
+        if hinted and len(claims) == free:
+            hints.send("work")  # there may be more, for another worker
 
-    def _begin(self) -> None:
-        """Carry out what is not begun yet, each only once that is recorded: should this process die, what ran
-        is told from what only waited.
+    def _start(self) -> None:
+        """Start what waits, each only when that is recorded: should this process die, what ran is known from
+        what only waited.
         """
-        for held in [held for held in self.held if not held.begun and held.ending is None]:
-            if self.told_to_end:
-                self._leave(held, "the worker ends")
+        for job in [job for job in self.jobs if job.waiting]:
+            if self.stop_requests:
+                self._give_up(job, "the worker ends")
                 continue
             try:
-                Task.objects.start(held.claim.task, held.claim.fence, by=self.agent)
+                Task.objects.start(job.claim.task, job.claim.fence, by=self.agent)
             except ClaimLost as lost:
-                self._leave(held, lost.message)
+                self._give_up(job, lost.message)
                 continue
-            held.begun = True
-            self.pool.submit(self._carry_out, held)
+            job.started = True
+            self.pool.submit(self._run, job)
 
-    def _leave(self, held: Held, why: str) -> None:
-        """Do not begin it: it is given back."""
-        held.stop.pull(why)
-        held.ending = Ending.failed(why, stopped=True)
-        self.wake.set()
-
-    def _carry_out(self, held: Held) -> None:
+    def _run(self, job: ClaimedJob) -> None:
         """In a thread of the pool: always an ending, whatever happens."""
         try:
-            held.ending = run(job_of(held.claim, held.since), held.stop)
+            job.ending = run(job.job(self.name), job.stop)
         except (profiles.UnknownProfile, ValueError) as error:
-            held.ending = Ending.refused(str(error))
+            job.ending = Ending.refused(str(error))
         except Exception as error:
-            log.exception("carrying out %s broke", held.claim.key)
-            held.ending = Ending.failed(f"the worker broke: {type(error).__name__}: {error}")
+            log.exception("running %s broke", job.claim.key)
+            job.ending = Ending.failed(f"the worker broke: {type(error).__name__}: {error}")
         self.wake.set()
 
-    # -- keeping
+    def _give_up(self, job: ClaimedJob, why: str) -> None:
+        job.give_up(why)
+        self.wake.set()
+
+    # -- keeping and dropping
 
     def _renew(self) -> None:
-        """Keep what is held; whatever the database says is lost stops at once."""
-        if (began := time.monotonic()) < self.beat_due:
+        """Renew the leases; a job whose claim is lost stops at once."""
+        if (began := time.monotonic()) < self.renewal_due:
             return
-        self.beat_due = began + settings.WORKER_BEAT_S
+        self.renewal_due = began + settings.WORKER_BEAT_S
         if not worker_name.take(self.name):
             log.error("another process works as %s now: this one ends", self.name)
-            self.end()
+            self.stop()
         self.agent.seen()
-        ours = {
-            held.claim.task: held for held in self.held if not held.stop.reason
-        }  # a task that was lost may be ours anew
+        # one that was stopped is left out: its task may be ours again
+        jobs = {job.claim.task: job for job in self.jobs if not job.stop.reason}
         kept, lost = Task.objects.renew(
-            [(held.claim.task, held.claim.fence) for held in ours.values()], by=self.agent
+            [(job.claim.task, job.claim.fence) for job in jobs.values()], by=self.agent
         )
         for claim in kept:
-            ours[claim["task"]].stop.until = began + settings.WORKER_LEASE_S
+            jobs[claim["task"]].stop.until = began + settings.WORKER_LEASE_S
         for claim in lost:
-            ours[claim["task"]].stop.pull(f"the claim was lost: the task is {claim['state']}")
+            jobs[claim["task"]].stop.pull(f"the claim was lost: the task is {claim['state']}")
 
-    # -- settling
-
-    def _settle(self) -> None:
-        """Say how ended work ended.
-
-        What cannot be said now is kept and said again: an ending is lost only with its claim.
-        """
-        over = [held for held in self.held if held.ending]
-        if not over:
-            return
-        for held in over:
-            self._submit_files(held)
-        finished = [held for held in over if held.ending and not held.ending.stopped]
-        stopped = [held for held in over if held.ending and held.ending.stopped]
-        try:
-            settled = (
-                Task.objects.settle([_outcome(held) for held in finished], by=self.agent) if finished else []
-            )
-            lost = {answer.task for answer in settled if answer.lost}
-        except DatabaseError as error:
-            if isinstance(error, OperationalError):
-                raise
-            lost = self._settle_one_by_one(finished)
-        for held in finished:
-            self._forget(held, "lost" if held.claim.task in lost else "settled")
-        for held in stopped:
-            self._give_back(held)
-
-    def _submit_files(self, held: Held) -> None:
-        """Bring in what the work left, under its fence; what cannot be is a failure. Done again after a lost
-        connection, it adds nothing.
-        """
-        claim, ending = held.claim, held.ending
-        assert ending
-        if not ending.files:
-            return
-        ticket = Ticket.objects.select_related("project").get(pk=claim.ticket_id)
-        try:
-            for file in ending.files:
-                new = NewArtifact(file.type, file.content, name=file.path, phase=claim.phase, path=file.path)
-                Artifact.objects.submit(
-                    ticket, new, task=Task(pk=claim.task), fence=claim.fence, by=self.agent
-                )
-        except ClaimLost:
-            log.info("%s was lost before what it left was handed in", claim.key)  # settling is told the same
-        except OmoiError as refusal:
-            held.ending = Ending.refused(f"{file.path} could not be handed in: {refusal.message}")
-            ending.close()
-
-    def _settle_one_by_one(self, finished: list[Held]) -> set[int]:
-        """One of them cannot be stored: that one fails, the others are told as they are."""
-        lost = set()
-        for held in finished:
-            try:
-                [answer] = Task.objects.settle([_outcome(held)], by=self.agent)
-            except DatabaseError as error:
-                if isinstance(error, OperationalError):
-                    raise
-                held.ending = Ending.refused(f"its result could not be stored: {type(error).__name__}")
-                [answer] = Task.objects.settle([_outcome(held)], by=self.agent)
-            if answer.lost:
-                lost.add(held.claim.task)
-        return lost
-
-    def _give_back(self, held: Held) -> None:
-        """Work that was stopped: if the claim is still ours, the task is ready again and loses no attempt."""
-        try:
-            Task.objects.release(held.claim.task, held.claim.fence, by=self.agent, reason=held.stop.reason)
-            self._forget(held, "given back")
-        except ClaimLost:
-            self._forget(held, "lost")
-
-    def _forget(self, held: Held, how: str) -> None:
-        assert held.ending
-        log.info("%s %s: %s", held.claim.key, how, "done" if held.ending.ok else held.ending.error)
-        self.done += how == "settled"
-        self.held.remove(held)
-        held.stop.close()
-        held.ending.close()
+    def _drop(self, job: ClaimedJob, how: str) -> None:
+        assert job.ending
+        log.info("%s %s: %s", job.claim.key, how, "done" if job.ending.ok else job.ending.error)
+        self.settled_count += how == "settled"
+        self.jobs.remove(job)
+        job.close()
 
     def _stop_all(self, reason: str) -> None:
-        for held in self.held:
-            if not held.begun and held.ending is None:
-                self._leave(held, reason)
-            elif held.ending is None:
-                held.stop.pull(reason)
+        for job in self.jobs:
+            if job.waiting:
+                self._give_up(job, reason)
+            elif job.running:
+                job.stop.pull(reason)
 
-    def _let_go_of_the_late(self) -> None:
-        """Told to end while nobody hears us: what has ended and outlived its lease is not waited for."""
-        late = [
-            held
-            for held in self.held
-            if held.ending is not None and (self.told_to_end > 1 or time.monotonic() > held.stop.until)
-        ]
-        for held in late if self.told_to_end else []:
-            self._forget(held, "not told")
-
-
-def job_of(claim: Claim, since: float) -> Job:
-    """What an executor needs to carry out this claim; raises UnknownProfile, and ValueError when its slots do
-    not fit.
-
-    A task's own timeout counts from the claim, so it is over here a little before a sweep would say so.
-    """
-    left = claim.timeout_s - (time.monotonic() - since) if claim.timeout_s else float("inf")
-    if not claim.granted:
-        raise profiles.UnknownProfile(
-            f"the project of {claim.ticket} may not use the profile {claim.profile}:"
-            " the admin of this installation grants it"
-        )
-    profile = profiles.named(claim.profile)
-    words, values = profile.filled(claim.slots)
-    brief = {
-        "task": str(claim.task),
-        "key": claim.key,
-        "title": claim.title,
-        "kind": claim.kind,
-        "phase": claim.phase,
-        "attempt": claim.attempt,
-    }
-    return Job(
-        name=f"{claim.task}.{claim.fence}",
-        kind=profile.kind,
-        words=words,
-        brief={**brief, **claim.brief},
-        slots=values,
-        environment={
-            **profile.environment,
-            "OMOI_TASK": str(claim.task),
-            "OMOI_TICKET": claim.ticket,
-            "OMOI_ATTEMPT": str(claim.attempt),
-        },
-        folders=[profile.folder],
-        artifacts=profile.artifacts,
-        isolation=profile.isolation,
-        timeout_s=round(min(profile.timeout_s, left), 1),
-    )
-
-
-def _outcome(held: Held) -> Outcome:
-    assert held.ending
-    return Outcome(
-        held.claim.task,
-        held.claim.fence,
-        "completed" if held.ending.ok else "failed",
-        result=held.ending.result or None,
-        error=held.ending.error,
-        kind=held.ending.kind,
-    )
+    def _drop_expired(self) -> None:
+        """Asked to stop while the database is away: do not wait for what has ended and outlived its lease."""
+        if not self.stop_requests:
+            return
+        now = time.monotonic()
+        for job in [job for job in self.jobs if job.ending is not None]:
+            if self.stop_requests > 1 or now > job.stop.until:
+                self._drop(job, "not settled")

@@ -70,7 +70,7 @@ def test_with_its_own_end(host, mark, then):
 
 
 def test_with_its_timeout(host, mark):
-    ending = host.run(family(mark, "sleep 300"), timeout_s=4)
+    ending = host.run(family(mark, "sleep 300"), job={"timeout_s": 4})
 
     assert ending["error"] == "timed out after 4 s"
     assert ending["result"]["seconds"] < 4 + MOST_S

@@ -7,6 +7,7 @@ import sys
 import uuid
 from pathlib import Path
 
+import httpx
 import pytest
 from django.conf import settings
 from django.core.management import call_command
@@ -217,6 +218,31 @@ def test_work_that_outlasts_the_grace_is_ended_and_given_back(ticket, operator, 
         assert worker.end() == 0
     assert states(task) == ["pending"]
     assert Task.objects.get(pk=task.pk).attempts == 0
+
+
+@pytest.mark.parametrize("sandbox", ["none", "auto"])
+def test_what_a_machine_leaves_open_to_jobs_is_a_warning_of_readyz(web, sandbox):
+    with running_worker(OMOI_SANDBOX=sandbox):
+        answer = until(lambda: readyz(web, open=sandbox == "none"))
+    assert "isolation" not in answer["checks"]
+    if sandbox == "none":
+        assert answer["warnings"]["isolation"].startswith("Jobs of the worker w1 run without a sandbox.")
+        assert "They can " in answer["warnings"]["isolation"]
+
+
+def readyz(web, *, open):
+    """The answer, once its warnings are those of the worker that runs now."""
+    answer = httpx.get(f"http://{web.host}/readyz").json()
+    return answer if bool(answer["warnings"]) == open else None
+
+
+def test_jobs_commit_in_git_as_their_worker(ticket, operator, worker):
+    [task] = shell_tasks(
+        ticket, "git init -q .; git commit -q --allow-empty -m x; git log --format='%an %ae %cn'", by=operator
+    )
+    until(lambda: states(task) == ["completed"], why=worker.last_words)
+    task.refresh_from_db()
+    assert task.result["output"] == "w1 w1@omoi.invalid w1\n"
 
 
 def test_two_workers_never_have_one_name(worker):

@@ -9,7 +9,7 @@ from agents.models import Agent, Event, Member, Project, ProjectSpec
 from omoi_site.errors import Forbidden, Invalid
 from tests.support.api_client import api_of
 from tickets.models import Task, TaskSpec, Ticket, TicketSpec
-from tickets.runtime.worker import job_of
+from tickets.runtime.claimed_job import ClaimedJob
 
 pytestmark = pytest.mark.django_db
 
@@ -76,7 +76,7 @@ def test_a_task_whose_profile_was_taken_from_its_project_is_not_run(project, ope
 
     [claim] = Task.objects.claim(by=Agent.objects.worker("w1", capacity=1))
     with pytest.raises(LookupError, match=f"the project of {ticket.key} may not use the profile echo"):
-        job_of(claim, 0.0)
+        ClaimedJob(claim, 0.0).job("w1")
 
 
 def test_projects_from_before_keep_what_their_tasks_use(project, operator):

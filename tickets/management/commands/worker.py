@@ -43,9 +43,9 @@ class Command(OurCommand):
 
     def act(self, *, name: str, threads: int, capability: list[str], **_: Any) -> Document:
         worker = Worker(worker_name.take_one(name), threads, capability)
-        worker.enlist()
+        worker.register()
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: worker.end())
+            signal.signal(number, lambda *_: worker.stop())
         listening = dramatiq.Worker(hints.get(), worker_threads=LISTENERS)
         listening.start()
         log.info("%s carries out %d tasks at a time", worker.name, threads)
@@ -54,7 +54,7 @@ class Command(OurCommand):
         stopping = threading.Thread(target=stop, args=(listening,), daemon=True)
         stopping.start()
         stopping.join(STOPPING_S)  # if the broker is away, this would take minutes
-        return {"name": worker.name, "done": worker.done}
+        return {"name": worker.name, "done": worker.settled_count}
 
     def show(self, document: Document) -> None:
         self.stdout.write(

@@ -1,0 +1,109 @@
+"""A claim of a worker and the job that carries it out."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from agents import profiles
+from agents.executors.job import Ending, Job
+from agents.executors.stop_signal import Stop
+from tickets.models import Claim, Outcome
+
+
+@dataclass(eq=False)
+class ClaimedJob:
+    """Waiting to start, running, or ended and not yet settled."""
+
+    claim: Claim
+    requested_at: float  # of time.monotonic(), before the claim was granted
+    started: bool = False
+    stop: Stop = field(default_factory=Stop)
+    ending: Ending | None = None
+
+    @property
+    def waiting(self) -> bool:
+        return not self.started and self.ending is None
+
+    @property
+    def running(self) -> bool:
+        return self.started and self.ending is None
+
+    def give_up(self, why: str) -> None:
+        """It does not start."""
+        self.stop.pull(why)
+        self.ending = Ending.failed(why, stopped=True)
+
+    def outcome(self) -> Outcome:
+        assert self.ending
+        return Outcome(
+            self.claim.task,
+            self.claim.fence,
+            "completed" if self.ending.ok else "failed",
+            result=self.ending.result or None,
+            error=self.ending.error,
+            kind=self.ending.kind,
+        )
+
+    def close(self) -> None:
+        self.stop.close()
+        if self.ending:
+            self.ending.close()
+
+    def job(self, worker: str) -> Job:
+        """What an executor needs; raises UnknownProfile, and ValueError when the claim's slots do not fit.
+
+        A task's timeout counts from the claim, so it is over here shortly before a sweep would end it.
+        """
+        claim = self.claim
+        left = claim.timeout_s - (time.monotonic() - self.requested_at) if claim.timeout_s else float("inf")
+        if not claim.granted:
+            raise profiles.UnknownProfile(
+                f"the project of {claim.ticket} may not use the profile {claim.profile}:"
+                " the admin of this installation grants it"
+            )
+        profile = profiles.named(claim.profile)
+        words, values = profile.filled(claim.slots)
+        return Job(
+            name=f"{claim.task}.{claim.fence}",
+            kind=profile.kind,
+            words=words,
+            brief=brief(claim),
+            slots=values,
+            environment={**git_identity(worker), **profile.environment, **environment(claim)},
+            folders=[profile.folder],
+            artifacts=profile.artifacts,
+            isolation=profile.isolation,
+            timeout_s=round(min(profile.timeout_s, left), 1),
+        )
+
+
+def brief(claim: Claim) -> dict[str, object]:
+    return {
+        "task": str(claim.task),
+        "key": claim.key,
+        "title": claim.title,
+        "kind": claim.kind,
+        "phase": claim.phase,
+        "attempt": claim.attempt,
+        **claim.brief,
+    }
+
+
+def environment(claim: Claim) -> dict[str, str]:
+    return {
+        "OMOI_TASK": str(claim.task),
+        "OMOI_TICKET": claim.ticket,
+        "OMOI_ATTEMPT": str(claim.attempt),
+    }
+
+
+def git_identity(worker: str) -> dict[str, str]:
+    """Who commits in git, unless the profile names another."""
+    email = f"{worker}@omoi.invalid"
+    return {
+        "GIT_AUTHOR_NAME": worker,
+        "GIT_AUTHOR_EMAIL": email,
+        "GIT_COMMITTER_NAME": worker,
+        "GIT_COMMITTER_EMAIL": email,
+    }
