@@ -5,7 +5,9 @@ It holds only for the evidence that was judged.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -14,13 +16,14 @@ from django.db import models
 from agents.models import Actor, label, via
 from omoi_site import humanize
 from omoi_site.database import sql
-from omoi_site.database.privileges import INSERT_ONLY
+from omoi_site.database.privileges import READ_ONLY
 from omoi_site.errors import OmoiError
 from tickets.gates import registry
 from tickets.models.gate.artifact import Artifact
 from tickets.models.ticket.fields import TicketFields
 
 EVIDENCE = "SELECT omoi_evidence(%s, %s) AS digest"
+JUDGE = "SELECT * FROM omoi_judge(%s, %s, %s, %s, %s, %s, %s)"
 
 
 class GateClosed(OmoiError):
@@ -70,6 +73,16 @@ class Case:
         return Counter(self.ticket.tasks.filter(phase=self.phase).values_list("state", flat=True))
 
 
+@dataclass(frozen=True)
+class Answers:
+    """What the checks of a gate found. `checks`: each {check, …parameters, reasons}; `evidence`: the digest
+    of what they read.
+    """
+
+    checks: list[dict[str, Any]]
+    evidence: str
+
+
 class VerdictManager(models.Manager["Verdict"]):
     def judge(self, ticket: TicketFields, *, by: Actor) -> Verdict:
         """Run the checks of the gate of its phase, and store the verdict. The ticket must be locked.
@@ -78,32 +91,21 @@ class VerdictManager(models.Manager["Verdict"]):
         case = Case(ticket, ticket.phase)
         digest = sql.one(EVIDENCE, [ticket.pk, ticket.phase])
         assert digest
-        checks = run_checks(case)
-        verdict = self.create(
-            ticket_id=ticket.pk,
-            phase=ticket.phase,
-            move=ticket.moves,
-            passed=not any(check["reasons"] for check in checks),
-            checks=checks,
-            artifacts={
-                f"{artifact.phase}/{artifact.name}": artifact.hash for artifact in ticket.artifacts.current()
-            },
-            evidence=digest["digest"],
-            by=label(by),
-            key=via(by),
-        )
-        data = {
-            "phase": ticket.phase,
-            "passed": verdict.passed,
-            "verdict": verdict.pk,
-            "unmet": [check["check"] for check in checks if check["reasons"]],
-        }
-        ticket.record("gate.judged", by=by, data=data)
+        return self.store(ticket, Answers(run_checks(case), digest["digest"]), by=by)
+
+    def store(self, ticket: TicketFields, answers: Answers, *, by: Actor) -> Verdict:
+        """The verdict that follows from these answers. The database works it out, and writes its event.
+
+        If the evidence has changed since they were given, the transaction fails and can be tried again.
+        """
+        place = [ticket.pk, ticket.phase, ticket.moves]
+        given = [answers.evidence, json.dumps(answers.checks), label(by), via(by)]
+        [verdict] = self.raw(JUDGE, [*place, *given])
         return verdict
 
 
 class Verdict(models.Model):
-    application_privileges = INSERT_ONLY
+    application_privileges = READ_ONLY  # omoi_judge inserts them
 
     ticket = models.ForeignKey("tickets.Ticket", models.PROTECT, related_name="verdicts")
     phase = models.CharField(max_length=60)

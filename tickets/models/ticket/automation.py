@@ -19,7 +19,7 @@ from omoi_site.database import sql
 from omoi_site.errors import NotFound, OmoiError
 from tickets.models.explain.sql_fragments import AUTOMATIC
 from tickets.models.explain.ticket_explanation import WaitingTickets
-from tickets.models.gate.verdict import GateClosed, Verdict
+from tickets.models.gate.verdict import Answers, GateClosed, Verdict
 from tickets.models.ticket.history import PhaseMove
 from tickets.models.ticket.transitions import LEADS_TO, MOVES, Transitions
 
@@ -120,14 +120,14 @@ class Moves(WaitingTickets[Row]):
 
     @sql.atomic
     def record_refusal(self, pk: int, to: str, refusal: OmoiError, *, by: Actor) -> None:
-        """Record a refused move in the journal, and the verdict again if its transaction was rolled back."""
-        ticket = self.get(pk=pk)
-        if (
-            isinstance(refusal, GateClosed)
-            and refusal.verdict
-            and not Verdict.objects.filter(pk=refusal.verdict.pk).exists()
-        ):
-            refusal.verdict.save(force_insert=True)
+        """Record a refused move in the journal, and the verdict again if its transaction was rolled back and
+        it still holds.
+        """
+        verdict = refusal.verdict if isinstance(refusal, GateClosed) else None
+        with self.lock(pk=pk) as ticket:
+            lost = verdict and not Verdict.objects.filter(pk=verdict.pk).exists()
+            if verdict and lost and not verdict.stale_for(ticket):
+                Verdict.objects.store(ticket, Answers(verdict.checks, verdict.evidence), by=by)
         data = {
             "from": ticket.phase,
             "to": to,
