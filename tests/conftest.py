@@ -40,7 +40,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: pytest.FixtureRequ
     from django.db import connection
     from django.test import TransactionTestCase
 
-    from tickets.models import Workflow, WorkflowPhase
+    from tickets.models import Workflow
 
     with django_db_blocker.unblock():
         with connection.cursor() as cursor:
@@ -54,13 +54,12 @@ def django_db_setup(django_db_setup: None, django_db_blocker: pytest.FixtureRequ
         with connection.cursor() as cursor:
             cursor.execute(EMPTY.format(emptied))
         cluster.become(location.APPLICATION)
-        shipped = [list(model.objects.all()) for model in (Workflow, WorkflowPhase)]
+        shipped = list(Workflow.objects.all())
 
     def empty(case: TransactionTestCase) -> None:
         with connection.cursor() as cursor:
             cursor.execute("SELECT testing.empty()")
-        for rows in shipped:
-            type(rows[0]).objects.bulk_create(rows)
+        Workflow.objects.bulk_create(shipped)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", empty)

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from agents import profiles
 from agents.models import Actor, Event, Project, label, rights, via
 from omoi_site.database import sql
-from omoi_site.database.privileges import INSERT_ONLY
+from omoi_site.database.privileges import INSERT_ONLY, READ_ONLY
 from omoi_site.errors import Invalid, VersionConflict
 from tickets.workflows import document as documents
 from tickets.workflows.fault_texts import place
@@ -107,18 +107,6 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
         stored = self.create(
             name=plan.name, version=newest.version + 1 if newest else 1, document=plan.document
         )
-        WorkflowPhase.objects.bulk_create(
-            WorkflowPhase(
-                workflow=stored,
-                name=phase.name,
-                position=phase.position,
-                to=list(phase.to),
-                start=phase.name == plan.start,
-                gated=bool(phase.gate),
-                automatic=phase.automatic,
-            )
-            for phase in plan.phases
-        )
         if by is not None:
             topic = f"workflow:{stored.name}"
             Event.objects.create(
@@ -190,9 +178,12 @@ _plans: dict[int, documents.Plan] = {}
 
 
 class WorkflowPhase(models.Model):
-    """What the phase trigger reads about a version: order, gates and the allowed moves of each phase."""
+    """What the phase trigger reads about a version: order, gates and the allowed moves of each phase.
 
-    application_privileges = INSERT_ONLY
+    The database reads the rows from the document when a version is stored.
+    """
+
+    application_privileges = READ_ONLY
 
     workflow = models.ForeignKey(Workflow, models.CASCADE, related_name="phases")
     name = models.CharField(max_length=60)

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 
 from omoi_site.database import binaries
@@ -45,8 +46,18 @@ def manage(environment, *words):
 
 
 def test_a_database_of_an_earlier_version_opens_and_works_on(older):
+    with psycopg.connect(older["DATABASE_URL"]) as link:
+        link.execute("ALTER TABLE tickets_workflowphase DISABLE TRIGGER USER")
+        link.execute("UPDATE tickets_workflowphase SET gated = false")
+        link.execute("ALTER TABLE tickets_workflowphase ENABLE TRIGGER USER")
+
     manage(older, "migrate", "--verbosity=0")
 
+    with psycopg.connect(older["DATABASE_URL"]) as link:
+        gated = link.execute(
+            "SELECT name FROM tickets_workflowphase WHERE gated ORDER BY position"
+        ).fetchall()
+    assert gated == [("REQUIREMENTS",), ("IMPLEMENTATION",), ("TESTING",)]
     manage(older, "makemigrations", "--check", "--dry-run")
     held = json.loads(manage(older, "explain", "OLD-1.1", "--json"))
     waiting = json.loads(manage(older, "explain", "OLD-1.2", "--json"))

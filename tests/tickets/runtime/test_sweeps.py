@@ -153,21 +153,16 @@ def test_one_ticket_that_cannot_move_does_not_stop_the_others(project, ada, oper
 
 
 def broken():
-    """A workflow whose rows and document differ, which must not stop the other sweeps."""
-    from tickets.models import Workflow, WorkflowPhase
+    """A workflow that adds a task with a profile which is not installed: its tickets cannot move on."""
+    from tickets.models import Workflow
 
-    document = {"name": "broken", "phases": [{"name": "TODO", "to": []}, {"name": "DOING", "to": []}]}
-    workflow = Workflow.objects.create(name="broken", version=1, document=document)
-    for position, (name, to) in enumerate([("TODO", ["DOING"]), ("DOING", [])]):
-        WorkflowPhase.objects.create(
-            workflow=workflow,
-            name=name,
-            position=position,
-            to=to,
-            start=not position,
-            automatic="on_claim" if to else "",
-        )
-    return workflow
+    seed = {"title": "Do it", "profile": "not_there"}
+    phases = [
+        {"name": "TODO", "to": ["DOING"], "automatic": "on_claim"},
+        {"name": "DOING", "to": ["DONE"], "tasks": [seed]},
+        {"name": "DONE", "to": []},
+    ]
+    return Workflow.objects.create(name="broken", version=1, document={"name": "broken", "phases": phases})
 
 
 def test_a_walk_sees_every_row_wherever_its_id_is(project, operator):

@@ -17,7 +17,7 @@ from agents.models import Event
 from omoi_site.database import sql
 from omoi_site.database.roles import as_owner
 from tests.factories import allow_workflow
-from tickets.models import PhaseMove, Ticket, TicketSpec, Workflow, WorkflowPhase
+from tickets.models import PhaseMove, Ticket, TicketSpec, Workflow
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -34,12 +34,9 @@ PHASES = [
 @pytest.fixture
 def ticket(project, operator):
     """A ticket in REVIEW, whose gate has passed no verdict."""
-    document = {"name": "guarded", "phases": [{"name": name, "to": to} for name, to, _ in PHASES]}
-    workflow = Workflow.objects.create(name="guarded", version=1, document=document)
-    WorkflowPhase.objects.bulk_create(
-        WorkflowPhase(workflow=workflow, name=name, position=place, to=to, start=place == 0, gated=gated)
-        for place, (name, to, gated) in enumerate(PHASES)
-    )
+    gate = [{"check": "artifact", "type": "notes"}]
+    phases = [{"name": name, "to": to, "gate": gate if gated else []} for name, to, gated in PHASES]
+    workflow = Workflow.objects.install({"name": "guarded", "phases": phases})
     allow_workflow(project, workflow)
     made = Ticket.objects.open(project, TicketSpec("Guarded", workflow=workflow), by=operator)
     for _ in range(2):
