@@ -1,5 +1,5 @@
--- The rows of a workflow version come from its document, in the database. A row that says something else, such
--- as a phase without the gate that its document has, would be a way past that gate.
+-- The rows of a workflow version come from its document, in the database. A row that says something else,
+-- such as a phase without the gate that its document has, would be a way past that gate.
 CREATE FUNCTION omoi_phases_of(document jsonb)
 RETURNS TABLE (name text, place int, moves_to text[], start boolean, gated boolean, automatic text)
 LANGUAGE sql IMMUTABLE AS $$

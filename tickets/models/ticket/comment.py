@@ -15,6 +15,7 @@ from django.db import models
 from agents.models import Actor, label, via
 from omoi_site import field_limits
 from omoi_site.database import sql
+from omoi_site.database.privileges import INSERT_ONLY
 from tickets.models.journal_sql import ticket_events
 
 BATCH = 1000
@@ -65,6 +66,8 @@ class CommentQuerySet(models.QuerySet["Comment"]):
 
 
 class Comment(models.Model):
+    application_privileges = INSERT_ONLY
+
     ticket = models.ForeignKey("tickets.Ticket", models.PROTECT, related_name="comments", db_index=False)
     author = models.CharField(max_length=200, blank=True, validators=[field_limits.shown])
     body = field_limits.text(100_000)
