@@ -16,7 +16,7 @@ from agents.models import (
     Key,
 )
 from agents.models.key import LONGEST
-from agents.models.rights import SCOPES
+from agents.models.scopes import SCOPES
 from omoi_site.admin_base import ReadOnlyModelAdmin, admin_action, badge, since
 
 

@@ -10,6 +10,7 @@ from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from agents.models import Agent, Key, Member, rights
+from agents.models.scopes import OF_ROLE, Role
 from omoi_site.errors import OmoiError
 
 SEEN_EVERY_S = 5.0
@@ -70,12 +71,10 @@ class HasScope(BasePermission):
         if not scope or isinstance(who, Agent) or who.is_superuser:
             rights.require(who, scope)
         else:
-            narrowed = (
-                who.key_scopes if getattr(who, "key_scopes", None) else rights.OF_ROLE[rights.Role.ADMIN]
-            )
+            narrowed = who.key_scopes if getattr(who, "key_scopes", None) else OF_ROLE[Role.ADMIN]
             roles = Member.objects.filter(user=who).values_list("role", flat=True)
             wanted = narrowed.intersection(scope.split(rights.EITHER))
-            if not any(wanted & rights.OF_ROLE[rights.Role(role)] for role in roles):
+            if not any(wanted & OF_ROLE[Role(role)] for role in roles):
                 rights.require(who, scope)
         return True
 

@@ -16,7 +16,7 @@ from agents.api.pagination import PageIn, page
 from agents.api.parsing import Shape, parse, parse_query
 from agents.api.view import View
 from agents.models import Agent, Key
-from agents.models.rights import SCOPES
+from agents.models.scopes import SCOPES
 from omoi_site.errors import NotFound
 
 

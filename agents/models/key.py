@@ -19,6 +19,7 @@ from agents.models import rights
 from agents.models.actor import Actor, label, via
 from agents.models.agent import Agent
 from agents.models.event import Event
+from agents.models.scopes import SCOPES
 from omoi_site.database import sql
 from omoi_site.errors import Forbidden, Invalid
 
@@ -50,9 +51,9 @@ class KeyQuerySet(models.QuerySet["Key"]):
         A key made with another key ends with that key; one made with an agent's key lives at most 30 days.
         Raises Forbidden if `by` may not give these scopes.
         """
-        if unknown := sorted(set(scopes) - set(rights.SCOPES)):
+        if unknown := sorted(set(scopes) - set(SCOPES)):
             raise Invalid(
-                f"unknown scopes {', '.join(unknown)}; known: {', '.join(rights.SCOPES)}",
+                f"unknown scopes {', '.join(unknown)}; known: {', '.join(SCOPES)}",
                 field="scopes",
             )
         if expires_in is not None and not timedelta(0) < expires_in <= LONGEST:

@@ -10,6 +10,7 @@ from django.db import models
 from agents.models import rights
 from agents.models.actor import Actor
 from agents.models.project import Project
+from agents.models.scopes import Role
 from omoi_site.database import sql
 from omoi_site.errors import Invalid
 
@@ -44,7 +45,7 @@ class MemberQuerySet(models.QuerySet["Member"]):
 
 
 class Member(models.Model):
-    Role = rights.Role
+    Role = Role  # as Django has it: `Member.Role`
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="members")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships")

@@ -1,34 +1,13 @@
-"""Who may do what: the scopes of a credential, in a project or in the whole installation."""
+"""Who may do what: which scopes somebody has, in a project or in the whole installation."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from django.db import models
-
 from agents.models.actor import Actor, is_agent, pk_of, sees_all
+from agents.models.scopes import OF_AGENT, OF_ROLE, SCOPES, Role
 from omoi_site.errors import Forbidden
-
-
-class Role(models.TextChoices):
-    """A person's role in a project."""
-
-    VIEWER = "viewer"
-    OPERATOR = "operator"
-    APPROVER = "approver"
-    ADMIN = "admin"
-
-
-SCOPES = ["work", "tickets:write", "gates:decide", "gates:force", "locks:force", "agents:register", "admin"]
-OF_AGENT = frozenset({"work"})
-OPERATOR = frozenset({"tickets:write", "work"})
-OF_ROLE = {
-    Role.VIEWER: frozenset[str](),
-    Role.OPERATOR: OPERATOR,
-    Role.APPROVER: OPERATOR | {"gates:decide"},
-    Role.ADMIN: frozenset(SCOPES),
-}
 
 
 class ProjectLike(Protocol):

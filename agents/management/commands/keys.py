@@ -9,7 +9,7 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import CommandParser
 
 from agents.models import Agent, Key
-from agents.models.rights import SCOPES
+from agents.models.scopes import SCOPES
 from omoi_site import command_base
 from omoi_site.errors import NotFound
 

@@ -9,7 +9,7 @@ import pytest
 from drf_spectacular.generators import SchemaGenerator
 
 from agents.models import Agent, AgentSpec, Event, Key, Project, ProjectSpec, Retired
-from agents.models.rights import SCOPES
+from agents.models.scopes import SCOPES
 from omoi_site.errors import Forbidden, Invalid, VersionConflict
 from tests.factories import complete, holder_of
 from tests.support.api_client import api_of

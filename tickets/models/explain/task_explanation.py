@@ -13,7 +13,7 @@ from django.db import models
 from omoi_site import humanize
 from omoi_site.brokers import hints
 from omoi_site.database import sql
-from tickets.models.explain.obstacle import Obstacle
+from tickets.models.explain.obstacle_base import Obstacle
 from tickets.models.explain.sql_fragments import FROM_MANY_TASKS, FROM_TASK
 from tickets.models.explain.task_obstacles import OBSTACLES, waiting_on
 

@@ -9,7 +9,7 @@ add their own with `add`, in AppConfig.ready. The names in the SQL are those of 
 from __future__ import annotations
 
 from tickets.models.explain import sentences, task_sentences
-from tickets.models.explain.obstacle import OPERATOR, Obstacle
+from tickets.models.explain.obstacle_base import OPERATOR, Obstacle
 from tickets.models.explain.sentences import by_clock
 from tickets.models.explain.sql_fragments import (
     CLOCK,

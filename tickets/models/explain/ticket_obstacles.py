@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tickets.models.explain import sentences, ticket_sentences
-from tickets.models.explain.obstacle import OPERATOR, Obstacle
+from tickets.models.explain.obstacle_base import OPERATOR, Obstacle
 from tickets.models.explain.sentences import by_clock
 from tickets.models.explain.sql_fragments import (
     CLOCK,
