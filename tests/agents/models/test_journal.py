@@ -245,3 +245,10 @@ def test_health_names_a_transaction_that_holds_history_back(ticket, monkeypatch)
     assert "held back" in said
     monkeypatch.undo()
     assert Event.objects.health() == ""
+
+
+def test_health_knows_how_long_a_transaction_of_another_role_is_open(ticket, monkeypatch):
+    monkeypatch.setattr(event, "HELD_BACK_S", 0)
+    with cluster.owner() as migrating, migrating.transaction():
+        migrating.execute("SELECT pg_current_xact_id()")
+        assert f"pid {migrating.info.backend_pid}" in Event.objects.health()

@@ -93,3 +93,13 @@ def test_one_whose_code_was_changed_is_tried_again_at_once(child):
     start(child, "raise SystemExit(1)")
     until(child.died)
     assert child.due - time.monotonic() <= 0.5  # the failures of before count no more
+
+
+def test_one_does_not_get_the_address_of_the_databases_owner(child, monkeypatch):
+    monkeypatch.setenv("OMOI_OWNER_URL", "postgresql://omoi_owner:secret@/omoi")
+
+    start(child, "import os, sys; sys.exit(' '.join(os.environ))")
+
+    until(child.died)
+    assert "OMOI_HOME" in child.log_tail()
+    assert "OMOI_OWNER_URL" not in child.log_tail()
