@@ -27,7 +27,7 @@ from agents.models import Event, journal_changes  # noqa: E402
 from collaboration.live import access  # noqa: E402
 from collaboration.live.consumers import LiveConsumer  # noqa: E402
 from omoi_site.brokers import hints  # noqa: E402
-from omoi_site.database import location  # noqa: E402
+from omoi_site.database import location, role_check  # noqa: E402
 from omoi_site.serving import memory  # noqa: E402
 from omoi_site.serving.asgi_send import Send, put_when_taken  # noqa: E402
 from omoi_site.serving.client_limits import Bounds  # noqa: E402
@@ -83,7 +83,7 @@ readiness = Readiness(
         "clock": sweeps.health,
         "journal": Event.objects.health,
     },
-    warnings={"isolation": isolation.warning},
+    warnings={"roles": role_check.warning, "isolation": isolation.warning},
 )
 
 

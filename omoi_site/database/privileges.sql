@@ -99,8 +99,10 @@ held AS (
   FROM pg_attribute a
   JOIN pg_class c ON c.oid = a.attrelid
   JOIN room n ON n.oid = c.relnamespace
+  CROSS JOIN who
   CROSS JOIN LATERAL aclexplode(a.attacl) x
   JOIN grantee g ON g.oid = x.grantee
+  WHERE pg_has_role(who.owner, c.relowner, 'USAGE')
 ),
 wanted AS (
   SELECT

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db import connection
+
 from omoi_site.database import privileges, sql
 
 HELD = sql.statement(__file__, "role_check")
@@ -37,8 +39,18 @@ class Held:
         }
 
 
-def look(link: Any) -> Held:
-    """What the role of this connection holds; it needs no right beyond its own."""
+def warning() -> str:
+    """What is not held while Django's connection works as this role, for `/readyz`; empty where all is."""
+    connection.ensure_connection()
+    held = look(connection.connection, grants=False)
+    return f"{'; '.join(held.faults)}. {held.how}" if held.faults else ""
+
+
+def look(link: Any, *, grants: bool = True) -> Held:
+    """What the role of this connection holds; it needs no right beyond its own.
+
+    grants: also compare every privilege with what it should be, which takes longer.
+    """
     [(application, schema, owner, tables, owned, unbound, creates)] = link.execute(HELD).fetchall()
     held = Held(application, schema, owner or "", tables, owned, unbound)
     if unbound:
@@ -54,7 +66,7 @@ def look(link: Any) -> Held:
         if creates:
             held.faults.append(f"{application} may create {' and '.join(creates)}")
             held.how = "`python3 manage.py roles --sql` prints the SQL that ends it."
-        if missing := privileges.missing(link, held.owner, application):
+        if grants and (missing := privileges.missing(link, held.owner, application)):
             held.faults.append(f"{len(missing)} privileges of {application} are not as they should be")
             held.how = "Run: python3 manage.py migrate (`up` does this by itself)."
     return held

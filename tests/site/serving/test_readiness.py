@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from omoi_site.database import sql
 from omoi_site.database.roles import as_owner
 from omoi_site.serving import readiness
+from tests.support import cluster
 from tests.support.wait import until
 from tests.support.web_process import Web
 
@@ -48,7 +49,17 @@ def test_it_says_of_each_part_what_is_wrong_with_it(web):
         "draining",
     }
     assert [name for name, wrong in answer["checks"].items() if wrong] == ["clock"]  # none runs in this test
-    assert (status, answer["ready"]) == (503, False)
+    assert (status, answer["ready"], answer["warnings"]) == (503, False, {})
+
+
+def test_it_warns_of_a_role_that_owns_the_tables():
+    web = Web(DATABASE_URL=cluster.environment()["OMOI_OWNER_URL"])
+    try:
+        warning = until(lambda: get(web)[1]["warnings"].get("roles"))
+        assert "omoi_owner owns" in warning
+        assert "python3 manage.py roles --sql" in warning
+    finally:
+        web.stop()
 
 
 def test_it_names_a_migration_that_is_not_applied(web):
