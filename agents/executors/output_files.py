@@ -74,7 +74,7 @@ def copy_of(folder: Path, path: str, owner: int) -> BinaryIO:
 
 
 def _copied(file: BinaryIO, path: str) -> BinaryIO:
-    copy = tempfile.TemporaryFile()  # noqa: SIM115  (whoever gets the ending closes it)
+    copy = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the ending)
     try:
         while piece := file.read(PIECE):
             if copy.tell() + len(piece) > LARGEST:

@@ -1,4 +1,4 @@
-"""The cord by which whoever started a job stops it, from another thread."""
+"""How a job is stopped from another thread."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ SPARED_S = 10.0
 
 
 class Stop:
-    """Pulled once, with a reason. It pulls itself when `until` passes and nobody has moved that on."""
+    """Requested once, with a reason; requests itself when `until` passes and nobody has moved that on."""
 
     def __init__(self) -> None:
-        self.until = float("inf")  # of time.monotonic(): past it nobody can vouch for the claim
+        self.until = float("inf")  # of time.monotonic(): past it the claim may have lapsed
         self._reason = ""
         self._lock = threading.Lock()
         self.read_fd, self._write_fd = os.pipe()
@@ -26,12 +26,10 @@ class Stop:
         return self._reason
 
     def spare(self) -> None:
-        """The machine stood still: whoever vouches for the claim is given `SPARED_S` to say whether it still
-        holds.
-        """
+        """The machine stood still: the claim's holder gets `SPARED_S` to renew it."""
         self.until = max(self.until, time.monotonic() + SPARED_S)
 
-    def pull(self, reason: str) -> None:
+    def request(self, reason: str) -> None:
         with self._lock:
             if not self._reason:
                 self._reason = reason

@@ -159,7 +159,7 @@ def work() -> None:
     for line in sys.stdin:
         asked = json.loads(line)
         if "stop" in asked:
-            stops[asked["stop"]].pull("the claim was lost")
+            stops[asked["stop"]].request("the claim was lost")
         else:
             stop = stops[asked["number"]] = Stop()
             threading.Thread(target=one, args=(asked, stop)).start()

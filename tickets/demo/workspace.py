@@ -9,6 +9,7 @@ import functools
 import hashlib
 import importlib.metadata
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -18,8 +19,8 @@ import yaml
 
 from agents import profiles
 from agents.executors.job import Job
-from agents.executors.job_folder import shared_folder, tools_folder
-from agents.executors.job_user import SYSTEM_PATH, Unreachable, program
+from agents.executors.job_folder import make_room, shared_folder, tools_folder
+from agents.executors.job_user import SYSTEM_PATH, Unreachable, program, shared_gid
 from agents.executors.level import level
 from agents.executors.python import python_for_jobs
 from agents.executors.run import run
@@ -97,6 +98,7 @@ def lay_out() -> None:
 def repository() -> str:
     """The demo's git repository, created if missing, by a job like those that will work in it."""
     repository_path = shared_folder(SHARED) / "ledger.git"
+    _bring_old(make_room() / "home" / "demo" / "ledger.git", repository_path)
     isolation = profiles.named("demo_branch").isolation
     stop = Stop()
     try:
@@ -108,6 +110,18 @@ def repository() -> str:
     if not ending.ok:
         raise Impossible(f"The demo's repository could not be created: {ending.error}")
     return str(repository_path)
+
+
+def _bring_old(old: Path, new: Path) -> None:
+    """The repository of a version in which all jobs had one HOME."""
+    if new.exists() or not old.is_dir():
+        return
+    if os.geteuid() == 0:
+        for path in (old, *old.rglob("*")):
+            os.lchown(path, 0, shared_gid(SHARED))
+            if not path.is_symlink():
+                path.chmod(0o2770 if path.is_dir() else path.stat().st_mode | 0o060)
+    old.rename(new)
 
 
 def _put(target: Path, make: Callable[[Path], Any]) -> None:

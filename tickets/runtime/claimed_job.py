@@ -31,7 +31,7 @@ class ClaimedJob:
 
     def give_up(self, why: str) -> None:
         """It does not start."""
-        self.stop.pull(why)
+        self.stop.request(why)
         self.ending = Ending.failed(why, stopped=True)
 
     def outcome(self) -> Outcome:

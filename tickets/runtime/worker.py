@@ -184,7 +184,7 @@ class Worker:
         for claim in kept:
             jobs[claim["task"]].stop.until = began + settings.WORKER_LEASE_S
         for claim in lost:
-            jobs[claim["task"]].stop.pull(f"the claim was lost: the task is {claim['state']}")
+            jobs[claim["task"]].stop.request(f"the claim was lost: the task is {claim['state']}")
 
     def _drop(self, job: ClaimedJob, how: str) -> None:
         assert job.ending
@@ -198,7 +198,7 @@ class Worker:
             if job.waiting:
                 self._give_up(job, reason)
             elif job.running:
-                job.stop.pull(reason)
+                job.stop.request(reason)
 
     def _drop_expired(self) -> None:
         """Asked to stop while the database is away: do not wait for what has ended and outlived its lease."""

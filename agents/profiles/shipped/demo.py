@@ -56,11 +56,10 @@ def create_repository(brief: Brief) -> dict[str, str]:
 
 
 @contextmanager
-def tree(ref: str) -> Iterator[Path]:
-    """A clone in this work folder, at the ticket's branch or at a commit."""
+def tree(branch: str) -> Iterator[Path]:
+    """A clone in this work folder, on this branch."""
     folder = Path("tree").absolute()
-    git("clone", "--quiet", "--shared", "--no-checkout", REPOSITORY, folder, at=".")
-    git("checkout", "--quiet", ref, at=folder)
+    git("clone", "--quiet", "--shared", "--branch", branch, REPOSITORY, folder, at=".")
     try:
         yield folder
     finally:
@@ -190,18 +189,10 @@ def merge(brief: Brief, seconds: float) -> dict[str, Any]:
     time.sleep(float(seconds))
     name = brief["ticket"]["key"]
     for _ in range(TRIES):
-        before = git("rev-parse", "main")
-        with tree(before) as folder:
-            if git("merge-base", name, before) != git("rev-parse", name):  # not merged yet
-                git(
-                    "merge",
-                    "--quiet",
-                    "--no-ff",
-                    "-m",
-                    f"Merge {name}: {brief['ticket']['title']}",
-                    f"origin/{name}",
-                    at=folder,
-                )
+        with tree("main") as folder:
+            before = git("rev-parse", "HEAD", at=folder)
+            subject = f"Merge {name}: {brief['ticket']['title']}"
+            git("merge", "--quiet", "--no-ff", "-m", subject, f"origin/{name}", at=folder)
             run = python(*pytest("tests"), at=folder)
             after = git("rev-parse", "HEAD", at=folder)
             try:

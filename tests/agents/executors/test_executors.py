@@ -176,7 +176,7 @@ def test_a_file_that_was_promised_and_is_not_there_is_a_failure():
         "truncate -s 33M a/file",
     ],
 )
-def test_nothing_but_an_ordinary_small_file_of_the_work_folder_is_handed_in(text):
+def test_nothing_but_an_ordinary_small_file_of_the_work_folder_is_submitted(text):
     before = set(os.listdir("/proc/self/fd"))
     ending = handed(f"mkdir a; {text}", "a/file")
     assert not ending.ok
@@ -217,13 +217,13 @@ def test_a_timeout_kills_the_whole_group(mark):
     until(lambda: not alive(mark))
 
 
-def test_pulling_the_cord_kills_the_whole_group_at_once(mark):
+def test_a_requested_stop_kills_the_whole_group_at_once(mark):
     stop, endings = Stop(), []
     thread = threading.Thread(target=lambda: endings.append(shell(stubborn(mark), stop=stop)))
     thread.start()
     until(lambda: len(alive(mark)) >= 2)
     began = time.monotonic()
-    stop.pull("the claim was lost")
+    stop.request("the claim was lost")
     thread.join(10)
 
     assert time.monotonic() - began < run_process.GRACE_S + 2

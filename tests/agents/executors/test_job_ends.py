@@ -44,7 +44,7 @@ def alive(mark: str) -> int:
 
 
 def family(mark: str, then: str) -> str:
-    """Descendants that try to outlive the job in each way; then the job goes on as it is told."""
+    """Descendants that try to outlive the job in each way; then the job goes on with `then`."""
     return f"""
         setsid sleep {mark} &
         (setsid sh -c 'sleep {mark} & sleep {mark}' &) &

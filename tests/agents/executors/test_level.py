@@ -12,11 +12,14 @@ import pytest
 from agents.executors import level as levels
 from agents.executors.isolation import Isolation
 from agents.executors.job import Ending, Job
+from agents.executors.job_user import UIDS
 from agents.executors.level import fault, level
 from agents.executors.run import run
 from agents.executors.start_cost import start_cost
 from agents.executors.stop_signal import Stop
+from omoi_site.setup import paths
 from tests.support.external import unavailable
+from tests.support.job_host import LEVELS, job_host
 
 
 @pytest.fixture
@@ -42,6 +45,23 @@ def test_bubblewrap_is_used_where_it_works(bubblewrap, settings):
     settings.SANDBOX = "auto"
     assert (level().name, level().why, level().open) == ("bubblewrap", "", ())
     assert echo(sandboxed=True).ok
+
+
+@pytest.mark.parametrize("name", LEVELS)
+def test_a_job_has_no_right_that_it_could_use(name):
+    """No capability, none to regain by a set-uid program; a sandbox has no way to another namespace."""
+    with job_host(name) as host:
+        said = host.said("cat /proc/self/status; id -u; unshare --user --map-root-user echo inside || true")
+        status = dict(line.split(":\t", 1) for line in said.splitlines() if ":\t" in line)
+        assert (status["CapEff"], status["CapPrm"], status["NoNewPrivs"]) == ("0" * 16, "0" * 16, "1")
+        if name == "root+bwrap":
+            assert status["CapBnd"] == "0" * 16
+        if name == "user+bwrap":
+            assert "inside" not in said
+        uids = set(status["Uid"].split())
+        jobs = range(paths.EXECUTOR_UID, paths.EXECUTOR_UID + UIDS)
+        assert len(uids) == 1
+        assert int(uids.pop()) in (jobs if name.startswith("root") else [host.uid])
 
 
 def test_without_it_a_sandboxed_profile_is_refused_and_a_trusted_one_runs(no_bubblewrap, settings):

@@ -14,6 +14,7 @@ from django.core.management import CommandError, call_command
 
 from agents import profiles
 from agents.executors.job import Ending, Job
+from agents.executors.job_folder import shared_folder
 from agents.executors.run import run
 from agents.executors.stop_signal import Stop
 from agents.models import Project, ProjectSpec
@@ -86,6 +87,23 @@ def test_code_that_builds_on_what_is_not_merged_is_not_written(ground):
     settle = {"key": "DEMO-3", "title": "Settle up after a shared evening"}
     assert step("branch", **settle).ok
     assert "split.py is not on main yet" in step("code", **settle).error
+
+
+def test_the_repository_of_a_version_with_one_home_for_all_jobs_is_brought_along(ground):
+    assert step("branch").ok
+    new = shared_folder("demo") / "ledger.git"
+    old = ground / "executors" / "home" / "demo" / "ledger.git"
+    old.parent.mkdir(parents=True)
+    shutil.move(new, old)
+    for path in (old, *old.rglob("*")):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+        os.chown(path, paths.EXECUTOR_UID if os.geteuid() == 0 else -1, -1)
+
+    assert workspace.repository() == str(new)
+
+    assert not old.exists()
+    assert "DEMO-2" in git(ground, "branch", "--list")
+    assert step("requirements").ok
 
 
 def test_only_the_demos_own_tickets_can_be_worked_by_it(ground):
