@@ -17,6 +17,7 @@ from omoi_site.database import location, roles, sql
 
 READ_ONLY = ("SELECT",)
 INSERT_ONLY = ("SELECT", "INSERT")
+NO_DELETE = ("SELECT", "INSERT", "UPDATE")
 STATEMENTS = sql.statement(__file__, "privileges")
 
 

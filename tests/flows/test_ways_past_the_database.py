@@ -30,6 +30,7 @@ INSERT = [
     "tickets_phasemove",
     "tickets_workflow",
 ]
+NO_DELETE = ["tickets_task", "tickets_ticket"]
 ALL = [
     "agents_account",
     "agents_agent",
@@ -57,12 +58,11 @@ ALL = [
     "tickets_link",
     "tickets_need",
     "tickets_sweeprun",
-    "tickets_task",
-    "tickets_ticket",
 ]
 MAY = {
     **{table: set() for table in NOTHING},
     **{table: {"insert"} for table in INSERT},
+    **{table: {"insert", "update"} for table in NO_DELETE},
     **{table: {"insert", "update", "delete"} for table in ALL},
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 
 from agents.models import Actor, Project
+from omoi_site.database.privileges import NO_DELETE
 from tickets.models.claim.settle_and_claim import SettlingAndClaiming
 from tickets.models.claim.start import Starting
 from tickets.models.explain import task_explanation as explain
@@ -47,6 +48,8 @@ class TaskManager(
 
 
 class Task(TaskFields):
+    application_privileges = NO_DELETE  # gates count tasks
+
     objects = TaskManager()
 
     class Meta:

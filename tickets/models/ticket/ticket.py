@@ -18,6 +18,7 @@ from django.utils import timezone
 from agents.models import Actor, Project, rights
 from omoi_site import field_limits
 from omoi_site.database import sql
+from omoi_site.database.privileges import NO_DELETE
 from omoi_site.errors import Invalid
 from tickets.models.explain import ticket_explanation as explain
 from tickets.models.task.intervene import hold
@@ -167,6 +168,8 @@ class TicketManager(TicketManagerBase["Ticket"]):
 
 
 class Ticket(Transitions):
+    application_privileges = NO_DELETE
+
     objects = TicketManager()
 
     class Meta:
