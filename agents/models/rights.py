@@ -114,6 +114,7 @@ def require_grantable(who: Actor, wanted: Iterable[str], *, agent: Any = None, u
         if is_agent(who) or (pk_of(who) != user.pk and not sees_all(who)):
             raise Forbidden("a key for a person is made by themself or by the operator of this installation")
         held = narrowed(who)
+        wanted = set(wanted) or SCOPES  # without scopes it has all those of their roles
     else:
         held = everywhere(who, agent)
         first = set(wanted) == {"work"} and not agent.keys.exists() and "agents:register" in held

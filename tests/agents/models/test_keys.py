@@ -121,9 +121,16 @@ def test_nobody_gives_a_key_more_than_they_have(project, ada, operator, django_u
     Project.objects.create_project(ProjectSpec("TWO"), by=operator).agents.add(ada)
     with pytest.raises(Forbidden):
         Key.objects.issue(by=people["admin"], agent=ada)  # who is admin in one of its projects only
+
+    narrow = django_user_model.objects.get(pk=people["admin"].pk)  # who came with a key for work alone
+    narrow.key_scopes = frozenset({"work"})
+    for scopes in (["tickets:write"], []):  # without scopes a key has those of their roles
+        with pytest.raises(Forbidden):
+            Key.objects.issue(by=narrow, user=narrow, scopes=scopes)
     assert not Key.objects.exists()
 
     for who, key in [
+        (narrow, {"user": narrow, "scopes": ["work"]}),
         (operator, {"agent": ada, "scopes": ["admin"]}),
         (operator, {"user": people["viewer"]}),
         (people["viewer"], {"user": people["viewer"]}),
