@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from django.db import transaction
 
-from agents.models import Project
+from agents.models import Project, rights
 from omoi_site.database import sql
 from omoi_site.errors import Invalid
 from tickets.interchange import beads, wfformat
@@ -19,6 +19,7 @@ from tickets.interchange.backlog import ParsedBacklog
 from tickets.interchange.report import Report
 from tickets.interchange.wfformat import ParsedWorkflow
 from tickets.models import Workflow
+from tickets.models.ticket.transitions import WRITE
 
 __all__ = ["FORMATS", "WORKFLOW", "Parsed", "Report", "import_parsed", "read", "run"]
 
@@ -39,10 +40,11 @@ def run(
     """Import a binary file into a project and return a report. With `dry_run` all changes are rolled back at
     the end.
 
-    Tickets follow `workflow`, by default `simple`, if the project allows it. Raises Forbidden if the file has
-    finished work and `by` may not create tickets past the first phase. Raises Malformed, Invalid, TooLarge or
-    Cycle, which name the line or the edge.
+    Tickets follow `workflow`, by default `simple`, if the project allows it. Raises Forbidden if `by` may not
+    create tickets there, before it reads the file, or if the file has finished work and they may not create
+    tickets past the first phase. Raises Malformed, Invalid, TooLarge or Cycle, which name the line or the edge.
     """
+    rights.require(by, WRITE, project)  # reading a large file takes seconds
     return import_parsed(read(format, file), project=project, by=by, dry_run=dry_run, workflow=workflow)
 
 

@@ -7,6 +7,7 @@ import json
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from agents.models import Member, Project, ProjectSpec
 from tests.support.api_client import ROOT, api_of
 from tickets.models import Ticket
 
@@ -65,6 +66,26 @@ def test_a_backlog_that_cannot_be_leaves_nothing_behind(project, operator, body,
     refused = api_of(operator).post("/imports", body)
     assert refused.status_code == status, refused.json()
     assert not Ticket.objects.exists()
+
+
+def test_who_may_not_import_into_the_project_is_refused_before_the_file_is_read(
+    project, operator, django_user_model
+):
+    """Somebody who may import elsewhere sends a file that is no backlog."""
+    other = Project.objects.create_project(ProjectSpec("ELSE", workflow="simple"), by=operator)
+    vera = django_user_model.objects.create_user("vera")
+    Member.objects.create(project=project, user=vera, role="viewer")
+    Member.objects.create(project=other, user=vera, role="operator")
+
+    answers = {
+        key: api_of(vera).upload(
+            "/imports", format="beads", project=key, file=SimpleUploadedFile("issues.jsonl", b"{")
+        )
+        for key in ("OMO", "ELSE")
+    }
+
+    assert (answers["OMO"].status_code, answers["OMO"].json().get("scope")) == (403, "tickets:write")
+    assert answers["ELSE"].status_code == 400
 
 
 def test_finished_work_comes_in_only_with_the_right_to_force(project, operator):
