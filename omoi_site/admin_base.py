@@ -10,7 +10,6 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -192,8 +191,6 @@ def admin_action(
 
     @admin.action(description=title, permissions=["act"])
     def action(model_admin: OmoiModelAdmin, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
-        if not model_admin.has_act_permission(request):
-            raise PermissionDenied
         reason = request.POST.get("reason", "")
         if "reason" not in request.POST or len(field_limits.seen(reason)) < least:
             action_attributes = {

@@ -312,6 +312,17 @@ def test_staff_make_nobody_operator_and_touch_none(staff, operator, django_user_
     assert not django_user_model.objects.get(username="vera").is_staff
 
 
+def test_staff_who_may_only_look_run_no_action(staff, ticket, django_user_model):
+    """Even where their role in the project would allow it to the verb."""
+    sam, act = django_user_model.objects.get(username="sam"), {"action": "pause_tickets", "reason": "x"}
+    looks = Permission.objects.filter(codename="view_ticket")
+
+    for given, paused in ((looks, False), (Permission.objects.all(), True)):
+        sam.user_permissions.set(given)
+        page = staff.post(at(Ticket, "changelist"), {**act, "_selected_action": [ticket.pk]}, follow=True)
+        assert (page.status_code, Ticket.objects.get(pk=ticket.pk).paused) == (200, paused)
+
+
 def test_inner_tables_stand_in_a_section_of_their_own(desk, all_kinds):
     sections = {
         app["name"]: [shown["object_name"] for shown in app["models"]]
