@@ -25,6 +25,7 @@ from omoi_site.database import sql
 from omoi_site.errors import Forbidden, Invalid, OmoiError
 
 REGISTER = "agents:register"
+BY_ITSELF = {"make_available", "make_unavailable"}  # verbs that need no right of an agent for itself
 NAME = RegexValidator(
     r"\A[a-z0-9][a-z0-9._-]{0,62}\Z",
     "use 1 to 63 of a-z, 0-9, '.', '_' and '-'; begin with a letter or digit",
@@ -271,18 +272,18 @@ class Agent(FSMModelMixin, Versioned):
     @transition(field=state, source=LIVE, target=State.AVAILABLE)
     def make_available(self, *, by: Actor, reason: str = "") -> None:
         """The agent may claim again."""
-        self._may_change(by, itself=True)
+        self._expect_changeable("make_available", by)
         self.record("agent.made_available", by=by, reason=reason)
 
     @transition(field=state, source=LIVE, target=State.MAINTENANCE)
     def make_unavailable(self, *, by: Actor, reason: str = "") -> None:
-        self._may_change(by, itself=True)
+        self._expect_changeable("make_unavailable", by)
         self.record("agent.made_unavailable", by=by, reason=reason)
 
     @transition(field=state, source=LIVE, target=State.DRAINING)
     def drain(self, *, by: Actor, reason: str = "") -> None:
         """The agent finishes what it holds and claims nothing new."""
-        self._may_change(by)
+        self._expect_changeable("drain", by)
         self.record("agent.drained", by=by, reason=reason)
 
     @transition(field=state, source=LIVE, target=State.QUARANTINED)
@@ -290,25 +291,31 @@ class Agent(FSMModelMixin, Versioned):
         """The agent can write nothing until an operator makes it available. Its claims are released and cost
         no attempt.
         """
-        self._may_change(by)
+        self._expect_changeable("quarantine", by)
         self.record("agent.quarantined", by=by, reason=reason)
         callbacks.run("agent.quarantined", self, by=by)
 
     @transition(field=state, source=LIVE, target=State.RETIRED)
     def retire(self, *, by: Actor, reason: str = "") -> None:
         """Final: its claims are released and cost no attempt, and its keys are revoked."""
-        rights.require_everywhere(by, REGISTER, self)
+        self.expect_permitted("retire", by)
         self.state_by = label(by)
         self.record("agent.retired", by=by, reason=reason)
         self.keys.end(by=by)
         callbacks.run("agent.retired", self, by=by)
 
-    def _may_change(self, by: Actor, *, itself: bool = False) -> None:
-        """Raise Forbidden unless `by` may change agents in each of its projects, or, with `itself`, is this
-        agent. An agent can undo what an agent did, but cannot lift a quarantine or undo a person's decision.
+    def expect_permitted(self, verb: str, by: Actor) -> None:
+        """Raise Forbidden unless `by` may change agents in each of its projects, or does to itself what each
+        agent may.
         """
-        if not (itself and by == self):
+        if not (by == self and verb in BY_ITSELF):
             rights.require_everywhere(by, REGISTER, self)
+
+    def _expect_changeable(self, verb: str, by: Actor) -> None:
+        """Raise Forbidden unless `by` may call this verb in the agent's state. An agent can undo what an agent
+        did, but cannot lift a quarantine or undo a person's decision.
+        """
+        self.expect_permitted(verb, by)
         kept = self.state == self.State.QUARANTINED or (
             self.state != self.State.AVAILABLE and self.state_by != label(by)
         )
@@ -339,7 +346,7 @@ class Agent(FSMModelMixin, Versioned):
         """Change fields of EDITABLE. This affects new claims; the agent keeps what it holds."""
         if strange := changes.keys() - EDITABLE.keys():
             raise TypeError(f"an agent's {', '.join(sorted(strange))} cannot be edited")
-        rights.require_everywhere(by, REGISTER, self)
+        self.expect_permitted("edit", by)
         projects = None if projects is None else list(projects)
         for project in projects or ():
             rights.require(by, REGISTER, project)

@@ -113,13 +113,16 @@ class Project(Versioned):
 
     # -- each runs on a row from `locked()`, and needs `admin` in the project
 
+    def expect_permitted(self, verb: str, by: Actor) -> None:
+        rights.require(by, "admin", self)
+
     def edit(self, *, by: Actor, version: int | None = None, **changes: Any) -> None:
         """Change fields of EDITABLE; tickets that are there keep their workflow, and tasks whose profile is
         not granted any more fail when they are run.
         """
         if strange := changes.keys() - EDITABLE:
             raise TypeError(f"a project's {', '.join(sorted(strange))} cannot be edited")
-        rights.require(by, "admin", self)
+        self.expect_permitted("edit", by)
         if "workflows" in changes:
             changes["workflows"] = distinct(changes["workflows"])
         if "profiles" in changes:
@@ -130,14 +133,14 @@ class Project(Versioned):
 
     def pause(self, *, by: Actor, reason: str = "") -> None:
         """Grant none of its tasks until it is resumed; running claims go on."""
-        rights.require(by, "admin", self)
+        self.expect_permitted("pause", by)
         if not self.paused:
             self.paused, self.paused_at, self.pause_reason = True, timezone.now(), field_limits.reason(reason)
             self.record("project.paused", by=by, reason=reason)
             callbacks.run("project.paused", self, by=by)
 
     def resume(self, *, by: Actor, reason: str = "") -> None:
-        rights.require(by, "admin", self)
+        self.expect_permitted("resume", by)
         if self.paused:
             self.paused, self.paused_at, self.pause_reason = False, None, ""
             self.record("project.resumed", by=by, reason=reason)

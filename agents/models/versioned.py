@@ -28,7 +28,7 @@ class Locking(models.QuerySet[Row]):
         if "reason" in how:
             how["reason"] = field_limits.reason(how["reason"])
         with self.locked(pk=pk) as row:
-            row.expect(version)
+            row.expect_before(verb, version, by=by)
             getattr(row, verb)(by=by, **how)
         return row
 
@@ -69,6 +69,18 @@ class Versioned(Journaled):
                 f"{self} has changed: it is at version {self.version}, not {version}",
                 version=self.version,
             )
+
+    def expect_before(self, verb: str, version: int | None, *, by: Actor) -> None:
+        """Like `expect`, for a caller who is about to call `verb`. If they may not, they learn that instead."""
+        try:
+            self.expect(version)
+        except VersionConflict:
+            self.expect_permitted(verb, by)
+            raise
+
+    def expect_permitted(self, verb: str, by: Actor) -> None:
+        """Raise Forbidden unless `by` may call this verb here."""
+        raise NotImplementedError
 
     def change(
         self, kind: str, fields: dict[str, Any], *, by: Actor, version: int | None = None

@@ -8,6 +8,7 @@ from agents.models import Agent, AgentSpec, Member, Project, ProjectSpec
 from omoi_site.database import sql
 from omoi_site.database.roles import as_owner
 from tests.support.api_client import Api, api_of
+from tickets.models import Ticket
 
 pytestmark = pytest.mark.django_db
 
@@ -102,6 +103,43 @@ def test_reading_needs_membership_only(vera, stranger, ada, ticket, task, path):
     assert api_of(vera).get(filled).status_code == 200
     assert api_of(stranger).get(filled).status_code == 404
     assert Api().get(filled).status_code == 401
+
+
+def test_who_could_do_it_nowhere_is_refused_before_the_body_is_read(vera, ada):
+    for calls in (api_of(vera), api_of(ada)):
+        refused = calls.post("/tickets", b"{")
+        assert (refused.status_code, refused.json()["scope"]) == (403, "tickets:write")
+
+
+STALE = [
+    ("patch", "/projects/OMO", {"name": "x"}, "admin"),
+    ("patch", "/agents/ada", {"capacity": 9}, "agents:register"),
+    ("patch", "/tickets/{ticket}", {"title": "x"}, "tickets:write"),
+    ("post", "/tickets/{ticket}/transitions", {"to": "DONE"}, "tickets:write"),
+    (
+        "post",
+        "/tickets/{ticket}/transitions",
+        {"to": "TODO", "force": True, "reason": "x" * 10},
+        "gates:force",
+    ),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "scope"), STALE)
+def test_who_may_not_is_refused_for_that_and_not_for_an_old_copy(
+    stranger, operator, project, ada, ticket, method, path, body, scope
+):
+    """Somebody who may do it elsewhere, so that only the verb can refuse them."""
+    Member.objects.create(project=project, user=stranger, role="viewer")
+    filled = path.format(ticket=ticket.key)
+
+    refused, late = (
+        getattr(api_of(who), method)(filled, body, If_Match='"99"') for who in (stranger, operator)
+    )
+
+    assert (refused.status_code, refused.json().get("scope")) == (403, scope)
+    assert (late.status_code, late.json()["code"]) == (412, "version_conflict")
+    assert Ticket.objects.get(pk=ticket.pk).phase == ticket.phase
 
 
 def test_a_key_narrows_and_never_widens(vera, operator, project):

@@ -99,10 +99,12 @@ class Moves(WaitingTickets[Row]):
             )
 
     @sql.atomic
-    def _moved(self, pk: int, to: str, *, version: int | None, **how: Any) -> PhaseMove:
+    def _moved(
+        self, pk: int, to: str, *, by: Actor, version: int | None, force: bool, **how: Any
+    ) -> PhaseMove:
         with self.locked(pk=pk) as ticket:
-            ticket.expect(version)
-            ticket.move_to(to, **how)
+            ticket.expect_before(ticket.verb_to(to, force=force), version, by=by)
+            ticket.move_to(to, by=by, force=force, **how)
             return ticket.history.select_related("verdict").latest("move")
 
     @contextmanager

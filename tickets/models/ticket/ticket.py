@@ -190,14 +190,14 @@ class Ticket(Transitions):
 
     def pause(self, *, by: Actor, reason: str = "") -> None:
         """Let none of its tasks be claimed until it is resumed. Running claims go on."""
-        rights.require(by, WRITE, self.project)
+        self.expect_permitted("pause", by)
         if not self.paused:
             self.paused, self.paused_at, self.pause_reason = True, timezone.now(), field_limits.reason(reason)
             self.record("ticket.paused", by=by, reason=reason)
             self.hold_tasks()
 
     def resume(self, *, by: Actor, reason: str = "") -> None:
-        rights.require(by, WRITE, self.project)
+        self.expect_permitted("resume", by)
         if self.paused:
             self.paused, self.paused_at, self.pause_reason = False, None, ""
             self.record("ticket.resumed", by=by, reason=reason)
@@ -205,14 +205,14 @@ class Ticket(Transitions):
 
     def archive(self, *, by: Actor, reason: str = "") -> None:
         """Remove it from lists. None of its tasks can be claimed until it is restored."""
-        rights.require(by, WRITE, self.project)
+        self.expect_permitted("archive", by)
         if not self.archived_at:
             self.archived_at = timezone.now()
             self.record("ticket.archived", by=by, reason=reason)
             self.hold_tasks()
 
     def restore(self, *, by: Actor, reason: str = "") -> None:
-        rights.require(by, WRITE, self.project)
+        self.expect_permitted("restore", by)
         if self.archived_at:
             self.archived_at = None
             self.record("ticket.restored", by=by, reason=reason)
@@ -229,7 +229,7 @@ class Ticket(Transitions):
         labels: Sequence[str] | None = None,
     ) -> None:
         """Change these fields. Open tasks with the ticket's old priority get the new one."""
-        rights.require(by, WRITE, self.project)
+        self.expect_permitted("edit", by)
         values = {
             "title": title,
             "description": description,

@@ -168,22 +168,31 @@ class Transitions(TicketFields):
         to = named(to)
         if to not in self.plan and to not in (BLOCKED, CANCELLED):
             raise Invalid(f"{to} is not a phase of {self.workflow}", field="to")
-        if force:
-            self.force(to, by=by, reason=reason)
-        elif to == BLOCKED:
-            self.block(by=by, reason=reason, cause=cause)
-        elif to == CANCELLED:
-            self.cancel(by=by, reason=reason)
-        elif self.phase == BLOCKED:
-            self.unblock(to, by=by, reason=reason)
-        elif self.phase == CANCELLED:
-            self.reopen(to, by=by, reason=reason)
-        elif self.is_later(to):
-            self.advance(to, by=by, verdict=verdict, reason=reason)
-        else:
-            self.send_back(to, by=by, reason=reason)
+        match self.verb_to(to, force=force):
+            case "block":
+                self.block(by=by, reason=reason, cause=cause)
+            case "cancel":
+                self.cancel(by=by, reason=reason)
+            case "advance":
+                self.advance(to, by=by, verdict=verdict, reason=reason)
+            case verb:
+                getattr(self, verb)(to, by=by, reason=reason)
 
     # -- what the moves share
+
+    def verb_to(self, to: str, *, force: bool = False) -> str:
+        """The verb of the move that leads to `to`."""
+        if force:
+            return "force"
+        if to == BLOCKED:
+            return "block"
+        if to == CANCELLED:
+            return "cancel"
+        if self.phase == BLOCKED:
+            return "unblock"
+        if self.phase == CANCELLED:
+            return "reopen"
+        return "advance" if self.is_later(to) else "send_back"
 
     def destinations(self, verb: str) -> list[str]:
         """The possible destinations of this move from the ticket's phase; for `advance`, the usual one
@@ -217,8 +226,7 @@ class Transitions(TicketFields):
         return next(usual, "")
 
     def expect_permitted(self, verb: str, by: Actor) -> None:
-        """Raise Forbidden unless `by` may make this move here."""
-        rights.require(by, MOVES[verb][0], self.project)
+        rights.require(by, MOVES[verb][0] if verb in MOVES else WRITE, self.project)
 
     def expect_movable(self) -> None:
         """Refuse to move an archived ticket."""
