@@ -129,3 +129,24 @@ def test_who_may_not_is_refused_by_both_doors_and_nothing_changes(client, manage
     assert (list(Project.objects.values()), list(Member.objects.values())) == before
     for [(kind, actor, _, data)] in (by_api, by_admin):
         assert (kind, actor, data["status"]) == ("user.refused", "user:sam", 403)
+
+
+def test_chosen_members_are_removed_all_or_none(client, manager, person, operator):
+    """The admin of OMO may not remove members of ELSE, so the one of OMO stays too."""
+    chosen = [
+        Member.objects.create(project=Project.objects.get(key=key), user=person, role="viewer").pk
+        for key in ("ELSE", "OMO")  # the page lists the newest first, so the permitted one comes first
+    ]
+    body = {"action": "delete_selected", "_selected_action": chosen, "post": "yes"}
+    last = newest()
+
+    client.force_login(manager)
+    refused = client.post(page(Member, "changelist"), body, follow=True)
+    assert "needs the scope admin" in refused.content.decode()
+    assert Member.objects.filter(pk__in=chosen).count() == 2
+    assert [kind for kind, *_ in events_after(last)] == ["user.refused"]
+
+    client.force_login(operator)
+    client.post(page(Member, "changelist"), body, follow=True)
+    assert not Member.objects.filter(pk__in=chosen).exists()
+    assert [kind for kind, *_ in events_after(last)] == ["user.refused", "member.removed", "member.removed"]

@@ -120,6 +120,30 @@ def test_a_body_that_is_no_json_is_malformed(ada, body):
     assert (refused.status_code, refused.json()["code"]) == (400, "malformed")
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/claims", {}),
+        ("/agents/me/heartbeat", {}),
+        ("/tasks/{task}/completion", {"fence": 1}),
+        ("/tasks/{task}/failure", {"fence": 1, "error": "x", "kind": "transient"}),
+        ("/tasks/{task}/progress", {"fence": 1, "message": "x"}),
+        ("/tasks/{task}/release", {"fence": 1}),
+        ("/settlements", {"items": [{"task": "{task}", "fence": 1, "outcome": "completed"}]}),
+    ],
+)
+def test_a_person_holds_no_claims_even_with_every_right(operator, ada, task, path, body):
+    Task.objects.claim(by=ada)
+    if "items" in body:
+        body = {"items": [{**item, "task": str(task.pk)} for item in body["items"]]}
+
+    refused = api_of(operator).post(path.format(task=task.pk), body)
+
+    assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+    assert "only an agent" in refused.json()["detail"]
+    assert Task.objects.get(pk=task.pk).holder == ada
+
+
 def test_without_a_key_nobody_claims(db):
     refused = Api().post("/claims", {})
     assert (refused.status_code, refused.json()["code"]) == (401, "unauthorized")

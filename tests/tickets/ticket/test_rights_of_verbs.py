@@ -40,6 +40,7 @@ def verbs(project, ticket, task, operator):
     [other] = Task.objects.add(ticket, [TaskSpec("Another")], by=operator)
     Need.objects.add(project.pk, [Edge(task.pk, other.pk)], by=operator)
     need = Need.objects.get()
+    without_tasks = Ticket.objects.open(project, TicketSpec("Without tasks"), by=operator)
     simple = Workflow.objects.latest_of("simple")
     backlog = Backlog("test", [Item("1", "Somewhere else")])
     tasks = Task.objects.filter(pk=task.pk)
@@ -54,6 +55,9 @@ def verbs(project, ticket, task, operator):
         "send_back": lambda by: Ticket.objects.move(ticket.pk, "TODO", by=by, reason="no"),
         "block": lambda by: Ticket.objects.move(ticket.pk, "BLOCKED", by=by, reason="no"),
         "cancel": lambda by: Ticket.objects.move(ticket.pk, "CANCELLED", by=by, reason="no"),
+        "cancel one without tasks": lambda by: Ticket.objects.move(
+            without_tasks.pk, "CANCELLED", by=by, reason="no"
+        ),
         "force": lambda by: Ticket.objects.move(ticket.pk, "DONE", by=by, force=True, reason="x" * 10),
         "unblock": lambda by: Ticket.objects.act(ticket.pk, "unblock", by=by),
         "reopen": lambda by: Ticket.objects.act(ticket.pk, "reopen", by=by, reason="no"),
@@ -101,9 +105,13 @@ def test_a_key_without_the_right_to_work_claims_and_settles_nothing(task, ada):
         lambda by: Task.objects.start(claim.task, claim.fence, by=by),
         lambda by: Task.objects.abandon(by=by),
         lambda by: Task.objects.report_progress(claim.task, claim.fence, {"message": "x"}, by=by),
+        lambda by: Artifact.objects.submit(
+            task.ticket, NewArtifact("notes", BytesIO(b"x")), task=task, fence=claim.fence, by=by
+        ),
     ):
         assert _refused(act, watching)
     assert Task.objects.get(pk=task.pk).holder == ada
+    assert not Artifact.objects.exists()
 
 
 def _refused(act, who):
