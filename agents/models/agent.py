@@ -305,15 +305,15 @@ class Agent(FSMModelMixin, Versioned):
         callbacks.run("agent.retired", self, by=by)
 
     def expect_permitted(self, verb: str, by: Actor) -> None:
-        """Raise Forbidden unless `by` may change agents in each of its projects, or does to itself what each
-        agent may.
+        """Raise Forbidden unless `by` may change agents in each of its projects, or the agent changes itself
+        by one of the verbs `BY_ITSELF`.
         """
         if not (by == self and verb in BY_ITSELF):
             rights.require_everywhere(by, REGISTER, self)
 
     def _expect_changeable(self, verb: str, by: Actor) -> None:
-        """Raise Forbidden unless `by` may call this verb in the agent's state. An agent can undo what an agent
-        did, but cannot lift a quarantine or undo a person's decision.
+        """Raise Forbidden unless `by` may call this verb in the agent's state. An agent can undo what an
+        agent did, but cannot lift a quarantine or undo a person's decision.
         """
         self.expect_permitted(verb, by)
         kept = self.state == self.State.QUARANTINED or (

@@ -71,7 +71,7 @@ class Versioned(Journaled):
             )
 
     def expect_before(self, verb: str, version: int | None, *, by: Actor) -> None:
-        """Like `expect`, for a caller who is about to call `verb`. If they may not, they learn that instead."""
+        """Like `expect`, for a caller about to call `verb`; one who may not gets Forbidden instead."""
         try:
             self.expect(version)
         except VersionConflict:

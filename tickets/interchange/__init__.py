@@ -42,7 +42,8 @@ def run(
 
     Tickets follow `workflow`, by default `simple`, if the project allows it. Raises Forbidden if `by` may not
     create tickets there, before it reads the file, or if the file has finished work and they may not create
-    tickets past the first phase. Raises Malformed, Invalid, TooLarge or Cycle, which name the line or the edge.
+    tickets past the first phase. Raises Malformed, Invalid, TooLarge or Cycle, which name the line or the
+    edge.
     """
     rights.require(by, WRITE, project)  # reading a large file takes seconds
     return import_parsed(read(format, file), project=project, by=by, dry_run=dry_run, workflow=workflow)
