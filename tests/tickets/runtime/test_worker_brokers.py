@@ -15,7 +15,7 @@ from tests.tickets.runtime.test_worker import keep_open, shared  # noqa: F401
 pytestmark = [pytest.mark.full, pytest.mark.django_db(transaction=True)]
 
 # A second run of a task while one is at work would not get the lock, and say so.
-ALONE = "flock -n $HOME/shared/$OMOI_TASK.lock sleep 0.3 || echo $OMOI_TASK >> $HOME/shared/twice"
+ALONE = "flock -n $OMOI_SHARED/$OMOI_TASK.lock sleep 0.3 || echo $OMOI_TASK >> $OMOI_SHARED/twice"
 
 
 @pytest.fixture(params=[None, Redis, RabbitMQ], ids=["postgres", "redis", "rabbitmq"])
