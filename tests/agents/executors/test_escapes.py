@@ -196,7 +196,8 @@ def _(scene: Scene) -> bool:
 @escape("see a sibling's processes")
 def _(scene: Scene) -> bool:
     with scene.sibling() as sibling:
-        return sibling.mark in scene.said("cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
+        words = f"cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -o 'slee[p] {sibling.mark}'"  # not itself
+        return f"sleep {sibling.mark}" in scene.said(words)
 
 
 @escape("signal a sibling")
