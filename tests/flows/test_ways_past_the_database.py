@@ -4,6 +4,7 @@ not by any act on any table, trigger, function or sequence of the catalogue.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import psycopg
 import pytest
 
 from omoi_site.database import binaries
+from omoi_site.errors import OmoiError
 from tests.factories import allow_workflow, submit
 from tests.support import ROOT, cluster
 from tickets.models import Ticket, TicketSpec
@@ -296,6 +298,9 @@ PSQL = [
     "DELETE FROM agents_event",
     "TRUNCATE agents_event",
     "ALTER TABLE agents_event DISABLE TRIGGER journal_only_grows",
+    "INSERT INTO agents_event (topic, subject, number, kind, actor, key, reason, data)"
+    " SELECT topic, subject, number + 1, kind, actor, key, '', '{{\"passed\": true}}'"
+    " FROM agents_event WHERE kind = 'gate.judged'",
     # artifacts
     "UPDATE tickets_artifact SET type = 'requirements_document'",
     "DELETE FROM tickets_artifact",
@@ -314,6 +319,12 @@ PSQL = [
     "INSERT INTO tickets_workflow (name, version, document) SELECT 'other', 9, document"
     " FROM tickets_workflow WHERE name = 'simple'",
     "UPDATE tickets_ticket SET workflow_id = (SELECT min(id) FROM tickets_workflow WHERE name = 'simple')",
+    # the identity of a ticket
+    "UPDATE tickets_ticket SET id = id + 1000 WHERE id = {ticket}",
+    "UPDATE tickets_ticket SET key = 'OMO-77' WHERE id = {ticket}",
+    "UPDATE tickets_ticket SET number = 77 WHERE id = {ticket}",
+    "INSERT INTO tickets_ticket SELECT * FROM tickets_ticket WHERE id = {ticket}"
+    " ON CONFLICT (id) DO UPDATE SET key = 'OMO-77'",
 ]
 # no privilege; against a rule of a trigger or a constraint; over evidence that is not there any more
 REFUSED = {"42501", "23514", "23502", "23001", "40001", "22023"}
@@ -335,6 +346,22 @@ def test_nobody_gets_past_the_gate_by_psql(ticket, unmoved):
     passed = {PSQL[number]: state for number, state in states.items() if state not in REFUSED}
     assert states.keys() == set(range(len(PSQL))), ran.stderr
     assert passed == {}
+
+
+def test_a_ticket_cannot_take_the_past_of_another(ticket, project, operator, link):
+    """Its own phase would stay as it is; with the other's past, the way out of BLOCKED would lead further."""
+    other = Ticket.objects.open(project, TicketSpec("Refunds", workflow=ticket.workflow), by=operator)
+    reason = "it was done elsewhere"
+    Ticket.objects.move(other.pk, "IMPLEMENTATION", by=operator, force=True, reason=reason)
+
+    with contextlib.suppress(psycopg.errors.RestrictViolation), link.transaction():
+        for old, new in ((ticket.pk, 0), (other.pk, ticket.pk), (0, other.pk)):
+            link.execute("UPDATE tickets_ticket SET id = %s WHERE id = %s", [new, old])
+
+    taken = Ticket.objects.get(key=ticket.key)
+    Ticket.objects.move(taken.pk, "BLOCKED", by=operator, reason="for a moment")
+    with pytest.raises(OmoiError):
+        Ticket.objects.move(taken.pk, "IMPLEMENTATION", by=operator)
 
 
 SHELL = """
