@@ -84,6 +84,7 @@ class Server:
             self._make_data()
         self._stop_orphan()
         self._forget_stranger()
+        self._keep_superuser()
         self._run(time.monotonic() + patience, given_up)
         self._make_database()
 
@@ -179,6 +180,8 @@ class Server:
 
     def _stop_orphan(self) -> None:
         """Stop a server left by a dead supervisor (we hold its lock): ours must be the only one."""
+        if not secrets.read(self.home, paths.PASSWORD_OF_SUPERUSER):
+            return
         try:
             with self.connect("postgres", superuser=True):
                 owner = int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
@@ -198,6 +201,28 @@ class Server:
         pid_file = self.data / "postmaster.pid"
         if pid_file.exists() and not data_folder.may_be_served(self.data):
             pid_file.write_text(f"{os.getpid()}\n{pid_file.read_text().partition(chr(10))[2]}")
+
+    def _keep_superuser(self) -> None:
+        """Give the superuser a new password if the file with the old one is gone. Only PostgreSQL's
+        single-user mode asks for none.
+        """
+        if secrets.read(self.home, paths.PASSWORD_OF_SUPERUSER):
+            return
+        password = secrets.kept(self.home, paths.PASSWORD_OF_SUPERUSER)
+        done = subprocess.run(
+            [self.programs / "postgres", "--single", "-D", self.data, "postgres"],
+            input=f"ALTER ROLE postgres PASSWORD '{password}'\n",
+            capture_output=True,
+            text=True,
+            cwd="/",
+            **run_as(self.account),
+        )
+        if done.returncode:
+            (self.home / paths.PASSWORD_OF_SUPERUSER).unlink()
+            raise NoServer(
+                f"{self.home / paths.PASSWORD_OF_SUPERUSER} is missing, and PostgreSQL's superuser could not"
+                f" be given a new password{why_not(done.stderr, self.data_folder)}"
+            )
 
     def _run(self, deadline: float, given_up: Callable[[], bool]) -> None:
         """Start until it keeps running: after a crash the first tries fail while old back ends still use
@@ -225,9 +250,18 @@ class Server:
                         preexec_fn=die_with_parent(signal.SIGQUIT if self.throwaway else signal.SIGINT),
                         **run_as(self.account),
                     )
-            with contextlib.suppress(psycopg.OperationalError), self.connect("postgres", superuser=True):
-                if self.process.poll() is None:
-                    return
+            try:
+                with self.connect("postgres", superuser=True):
+                    if self.process.poll() is None:
+                        return
+            except psycopg.OperationalError as error:
+                if "password authentication failed" in str(error):
+                    self.stop()
+                    raise NoServer(
+                        f"{self.home / paths.PASSWORD_OF_SUPERUSER} is not the password of PostgreSQL's"
+                        " superuser. Put the right file back; or remove it, and the next start sets a new"
+                        " password"
+                    ) from error
             if time.monotonic() > deadline:
                 break
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -240,10 +274,10 @@ class Server:
         raise NoServer(f"PostgreSQL did not start{why_not(end, self.data_folder)}\n(the end of {self.log})")
 
     def _make_database(self) -> None:
-        """The two roles, and the database that one of them owns."""
+        """The two roles with the passwords of their files, and the database that one of them owns."""
         with self.connect("postgres", superuser=True) as link:
             owner = embedded_roles.owner_of_database(link)
-            if owner is None:
+            if owner != location.APPLICATION:
                 embedded_roles.make(link, self.home, creates_databases=self.throwaway)
             if not self.throwaway:
                 assert_durable(settings_of(link))

@@ -30,12 +30,15 @@ def owner_of_database(link: Link) -> str | None:
 
 
 def make(link: Link, home: Path, *, creates_databases: bool = False) -> None:
-    """Both roles, and the database."""
+    """Both roles, and the database, as far as they are missing. A role gets the password of its file again,
+    so a lost file is no lost database.
+    """
     for role in (OWNER, APPLICATION):
         _make_role(link, home, role)
     if creates_databases:
         link.execute(f"ALTER ROLE {OWNER} CREATEDB")
-    link.execute(f"CREATE DATABASE omoi OWNER {OWNER}")
+    if owner_of_database(link) is None:
+        link.execute(f"CREATE DATABASE omoi OWNER {OWNER}")
 
 
 def convert(link: Link, home: Path) -> str:

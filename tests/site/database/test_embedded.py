@@ -53,6 +53,7 @@ def stopped():
         lines = note.read_text().split("\n")[1:]
         server.stop()
         yield server, note, lines
+        server.stop()
 
 
 def test_a_pid_file_whose_number_is_another_programs_now_does_not_keep_it_from_starting(stopped):
@@ -85,3 +86,28 @@ def test_only_the_number_of_a_stranger_is_taken_out_of_a_pid_file(stopped):
     note.write_text("what is this?")
     server._forget_stranger()
     assert note.read_text() == "what is this?"
+
+
+@pytest.mark.parametrize("name", paths.PASSWORDS)
+def test_a_lost_password_is_made_anew(stopped, name):
+    server, _, _ = stopped
+    (server.home / name).unlink()
+
+    server.start(patience=20)
+
+    for role in (location.APPLICATION, location.OWNER):
+        described = location.libpq(location.embedded(server.home, role))
+        with psycopg.connect(**described) as link:
+            assert link.execute("SELECT current_user").fetchone() == (role,)
+    with server.connect(superuser=True) as link:
+        assert link.execute("SELECT count(*) FROM pg_database WHERE datname = 'omoi'").fetchone() == (1,)
+
+
+def test_a_wrong_password_of_the_superuser_is_reported_at_once(stopped):
+    server, _, _ = stopped
+    (server.home / paths.PASSWORD_OF_SUPERUSER).write_text("wrong")
+
+    with pytest.raises(binaries.NoServer, match=r"password\.superuser is not the password"):
+        server.start(patience=600)
+
+    assert server.process.poll() is not None
