@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,7 +16,8 @@ from pathlib import Path
 from django.conf import settings
 
 from agents.executors.job import Job
-from agents.executors.job_user import SYSTEM_PATH, JobUser, job_user, shared_gid
+from agents.executors.job_user import SYSTEM_PATH, JobUser, clear_users, job_user, shared_gid
+from agents.executors.removal import remove
 from omoi_site.setup import paths
 
 INSIDE = {
@@ -116,19 +115,12 @@ def make_room(*names: str) -> Path:
 
 
 def clear_leftovers() -> None:
-    """Remove the folders of jobs whose worker was killed; before this process starts any of its own."""
+    """Remove what is left of jobs whose worker was killed; before this process starts any of its own."""
+    clear_users()
     for folder in make_room("work").iterdir():
         owner = folder.name.partition("-")[0]
         if owner.isdecimal() and (int(owner) == os.getpid() or not _lives(int(owner))):
             remove(folder)
-
-
-def remove(folder: Path) -> None:
-    """Remove it with all in it, however deep a job has nested its folders."""
-    with contextlib.suppress(RecursionError):
-        shutil.rmtree(folder, ignore_errors=True)
-    if folder.exists():
-        subprocess.run(["rm", "-rf", "--", folder], env={"PATH": SYSTEM_PATH}, stderr=subprocess.DEVNULL)
 
 
 def _lives(pid: int) -> bool:

@@ -5,6 +5,7 @@ secrets, nor the database's files, nor another job's.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import shutil
@@ -14,10 +15,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from agents.executors.removal import remove
+from agents.executors.supervisor import linux
 from omoi_site.setup import paths
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 UIDS = 256  # from OMOI_EXECUTOR_UID on; so many jobs can run at a time on this machine
+IN_USE = b"!"  # in the file that reserves a uid, until its job is followed to its end
 COMMON_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")
 
 
@@ -40,19 +44,56 @@ def job_user(shared: str) -> Iterator[JobUser | None]:
     if os.geteuid() != 0:
         yield None
         return
+    uid, lock = _reserve()
+    try:
+        _clear(uid, lock)
+        os.pwrite(lock, IN_USE, 0)
+        yield JobUser(uid, shared_gid(shared) if shared else paths.EXECUTOR_UID, lock)
+        _remove_files(uid)
+        os.ftruncate(lock, 0)
+    finally:
+        os.close(lock)
+
+
+def _reserve() -> tuple[int, int]:
+    """A uid that no job has, and the descriptor that reserves it."""
     folder = paths.ELSEWHERE / "uids"
     folder.mkdir(parents=True, exist_ok=True)
     for uid in range(paths.EXECUTOR_UID, paths.EXECUTOR_UID + UIDS):
-        lock = os.open(folder / str(uid), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            with contextlib.suppress(BlockingIOError):
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                yield JobUser(uid, shared_gid(shared) if shared else paths.EXECUTOR_UID, lock)
-                _remove_files(uid)
-                return
-        finally:
-            os.close(lock)
-    raise Unreachable(f"all {UIDS} uids for jobs from {paths.EXECUTOR_UID} on are in use")
+        if (lock := _lock(folder / str(uid))) is not None:
+            return uid, lock
+    raise OSError(errno.EBUSY, f"all {UIDS} uids for jobs from {paths.EXECUTOR_UID} on are in use")
+
+
+def _lock(file: Path) -> int | None:
+    lock = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return None
+    return lock
+
+
+def clear_users() -> None:
+    """End and remove what is left of jobs whose worker and supervisor were killed together."""
+    if os.geteuid() != 0:
+        return
+    for uid in range(paths.EXECUTOR_UID, paths.EXECUTOR_UID + UIDS):
+        file = paths.ELSEWHERE / "uids" / str(uid)
+        if file.exists() and (lock := _lock(file)) is not None:
+            try:
+                _clear(uid, lock)
+            finally:
+                os.close(lock)
+
+
+def _clear(uid: int, lock: int) -> None:
+    """The job that had this uid before may not have been followed to its end: then something may be left."""
+    if os.pread(lock, 1, 0):
+        linux.kill_user(uid)
+        _remove_files(uid)
+        os.ftruncate(lock, 0)
 
 
 def shared_gid(name: str) -> int:
@@ -67,10 +108,7 @@ def _remove_files(uid: int) -> None:
             for entry in entries:
                 with contextlib.suppress(OSError):
                     if entry.stat(follow_symlinks=False).st_uid == uid:
-                        if entry.is_dir(follow_symlinks=False):
-                            shutil.rmtree(entry.path, ignore_errors=True)
-                        else:
-                            os.unlink(entry.path)
+                        remove(Path(entry.path))
 
 
 def program(name: str, path: str, *, sandboxed: bool = False) -> str:

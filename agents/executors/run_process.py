@@ -21,6 +21,7 @@ from agents.executors import spawn
 from agents.executors.limits import MIB, Limits
 from agents.executors.output_text import Output
 from agents.executors.stop_signal import Stop
+from agents.executors.supervisor import linux
 from agents.executors.supervisor.supervise import END, KILL
 
 GRACE_S = 2.0  # between asking a job to end and killing it
@@ -114,7 +115,7 @@ class _Run:
                     self.tell(KILL if self.limit else END)
                     events.unregister(self.stop.read_fd)
                 if looked > lost:
-                    self.ended = {"ended": -signal.SIGKILL}
+                    self.do_without_supervisor()
                 patience = LOOK_S if self.cut else max(0.0, min(LOOK_S, deadline - time.monotonic()))
                 for key, _ in events.select(patience):
                     if key.fileobj is self.pipe and not self.take():
@@ -167,7 +168,13 @@ class _Run:
                 self.ended = message
         if not piece and not self.ended:
             self.cut = self.cut or "its supervisor was killed"
-            self.ended = {"ended": -signal.SIGKILL}
+            self.do_without_supervisor()
+
+    def do_without_supervisor(self) -> None:
+        """The spawner ends the job; what has its uid ends before another job can get that."""
+        self.ended = {"ended": -signal.SIGKILL}
+        if self.job.uid:
+            linux.kill_user(self.job.uid)
 
     def whole_messages(self) -> Iterator[dict[str, Any]]:
         *lines, self.messages = self.messages.split(b"\n")

@@ -18,7 +18,8 @@ from pathlib import Path
 from django.conf import settings
 
 from agents.executors.isolation import Isolation
-from agents.executors.job_folder import INSIDE, JobFolder, remove
+from agents.executors.job_folder import INSIDE, JobFolder
+from agents.executors.removal import remove
 from omoi_site.setup import paths
 
 SHARED_MEMORY = 64 << 20

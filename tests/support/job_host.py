@@ -130,10 +130,12 @@ def work() -> None:
     from agents.executors import spawn
     from agents.executors.isolation import Isolation
     from agents.executors.job import Job
+    from agents.executors.job_folder import clear_leftovers
     from agents.executors.limits import Limits
     from agents.executors.run import run
     from agents.executors.stop_signal import Stop
 
+    clear_leftovers()
     spawn.adopt_strays()
     stops: dict[int, Stop] = {}
     lock = threading.Lock()

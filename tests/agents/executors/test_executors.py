@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.executors import job_folder, run_process
+from agents.executors import job_folder, job_user, run_process
 from agents.executors import run as executors
 from agents.executors.isolation import Isolation
 from agents.executors.job import Ending, Job
@@ -27,6 +28,7 @@ from agents.profiles.document import faults_of
 from omoi_site.setup import paths
 from tests.support.wait import until
 
+UNUSED_UID = 59_998
 as_root = pytest.mark.skipif(
     os.geteuid() != 0, reason="only root lends another account to executors: run the tests as root"
 )
@@ -84,6 +86,19 @@ def test_a_command_that_fails_says_how_and_its_last_words():
     missing = run("no-such-program")
     assert (missing.ok, missing.kind) == (False, "permanent")
     assert "no program no-such-program" in missing.error
+
+
+@pytest.mark.parametrize(
+    "what", [{"words": ["a\0b"]}, {"environment": {"NAME": "a\0b"}}, {"words": ["\ud800"]}]
+)
+def test_what_no_program_can_be_given_is_refused(what):
+    ending = run("echo", *what.get("words", []), environment=what.get("environment", {}))
+    assert (ending.ok, ending.kind) == (False, "permanent")
+    assert ending.error == "echo could not be started: Invalid argument"
+
+
+def test_words_beyond_ascii_arrive_as_they_are():
+    assert run("echo", "a\u0308\u20ac\U0001d11e").result["output"] == "a\u0308\u20ac\U0001d11e\n"
 
 
 def test_a_command_sees_nothing_of_this_processs_environment(monkeypatch):
@@ -168,6 +183,8 @@ def test_a_file_that_was_promised_and_is_not_there_is_a_failure():
     "text",
     [
         "ln -s /etc/hostname a/file",
+        "echo its own > $HOME/file; ln -s ../../home/file a/file",
+        "rmdir a; ln -s ../home a; echo its own > $HOME/file",
         "rmdir a; ln -s /etc a; ln -s hostname file",
         "touch here; ln here a/file",
         "mkfifo a/file",
@@ -357,6 +374,37 @@ def test_as_root_a_program_its_account_cannot_reach_is_refused_with_the_reason(t
     assert f"as uid {paths.EXECUTOR_UID} here, which cannot enter /" in ending.error
     settings.SANDBOX = "auto"
     assert run(str(program)).ok == level().sandboxed  # it is brought there
+
+
+@as_root
+def test_while_all_uids_are_in_use_another_try_may_help(monkeypatch):
+    monkeypatch.setattr(job_user, "UIDS", 1)
+    monkeypatch.setattr(paths, "EXECUTOR_UID", UNUSED_UID)
+    with job_user.job_user(""):
+        ending = shell("exit 0")
+
+    assert (ending.ok, ending.kind) == (False, "transient")
+    assert ending.error == f"sh could not be started: all 1 uids for jobs from {UNUSED_UID} on are in use"
+    assert shell("exit 0").ok
+
+
+@as_root
+def test_a_fault_while_a_uid_is_reserved_is_told_as_it_is():
+    with pytest.raises(BlockingIOError, match="try again"), job_user.job_user(""):
+        raise BlockingIOError(errno.EAGAIN, "try again")
+
+
+@as_root
+def test_a_job_without_a_sandbox_leaves_nothing_in_common_folders(settings, mark):
+    """However deep it nests its folders, and the next job with its uid runs all the same."""
+    settings.SANDBOX = "none"
+    nested = "for n in $(seq 1200); do mkdir d; cd d; done"
+
+    assert shell(f"mkdir /tmp/{mark}; cd /tmp/{mark}; {nested}; ln -s /etc /tmp/{mark}-link").ok
+
+    assert not list(Path("/tmp").glob(f"{mark}*"))
+    assert Path("/etc/passwd").exists()
+    assert shell("exit 0").ok
 
 
 def test_an_executor_that_breaks_still_yields_an_ending(monkeypatch):

@@ -4,6 +4,7 @@ environment or its parent, by ignoring signals, or by numbers.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -33,14 +34,22 @@ def host(level) -> Iterator[JobHost]:
 
 
 @pytest.fixture
-def mark() -> str:
+def mark() -> Iterator[str]:
     """A number that only the processes of one test sleep for."""
-    return f"{random.randrange(10**8, 10**9)}"
+    mark = f"{random.randrange(10**8, 10**9)}"
+    yield mark
+    for pid in sleepers(mark):  # of a test that failed
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def sleepers(mark: str) -> list[int]:
+    said = subprocess.run(["ps", "-wweo", "pid,args"], capture_output=True, text=True).stdout
+    return [int(line.split()[0]) for line in said.splitlines() if line.split()[1:3] == ["sleep", mark]]
 
 
 def alive(mark: str) -> int:
-    said = subprocess.run(["ps", "-wweo", "args"], capture_output=True, text=True).stdout
-    return sum(line.split()[:2] == ["sleep", mark] for line in said.splitlines())
+    return len(sleepers(mark))
 
 
 def family(mark: str, then: str) -> str:
@@ -132,14 +141,62 @@ def test_with_the_death_of_both_by_the_worker_itself(host, mark):
     until(lambda: alive(mark) >= CHILDREN + 5)
     began = time.monotonic()
 
-    [spawner] = pids_below(host.process.pid)
-    os.kill(spawner, signal.SIGSTOP)
-    for supervisor in pids_below(spawner):
-        os.kill(supervisor, signal.SIGKILL)
-    os.kill(spawner, signal.SIGKILL)
+    kill_spawner_and_supervisors(host)
 
     assert host.ending(number)["error"] == "its supervisor was killed"
     ends_in_time(mark, began)
+
+
+@pytest.mark.parametrize("name", ["root+bwrap", "root"])
+def test_what_outlives_all_three_ends_when_a_worker_starts(name, mark):
+    """And its files are gone: its uid is the next job's."""
+    file = Path("/tmp") / f"omoi-test-{mark}"
+    with job_host(name) as host:
+        host.start(f"echo kept > {file}; " + family(mark, "sleep 300"))
+        until(lambda: alive(mark) >= CHILDREN + 5)
+        os.kill(host.process.pid, signal.SIGSTOP)
+        kill_spawner_and_supervisors(host)
+        host.kill()
+    if name == "root":
+        assert alive(mark)
+        assert file.exists()
+
+    with job_host(name) as host:
+        assert host.said("echo works") == "works\n"
+        until(lambda: not alive(mark), MOST_S)
+        assert not file.exists()
+
+
+def test_a_machine_that_has_no_room_for_another_process_ends_no_other_job(mark):
+    with job_host("user") as host:
+        running = host.start(f"until [ -e $OMOI_SHARED/{mark} ]; do sleep 0.05; done", shared="tests")
+        [spawner] = until(lambda: pids_below(host.process.pid))
+        until(lambda: pids_below(spawner))
+        allow_processes(host, spawner, 0)
+
+        refused = host.run("true")
+
+        allow_processes(host, spawner, 1000)
+        assert refused["error"] == "sh could not be started: Resource temporarily unavailable"
+        assert host.said(f"touch $OMOI_SHARED/{mark}; echo ran", shared="tests") == "ran\n"
+        assert host.ending(running)["ok"]
+        assert pids_below(host.process.pid) == [spawner]
+
+
+def allow_processes(host: JobHost, pid: int, most: int) -> None:
+    """By the user it belongs to: not every root may."""
+    as_user = {"user": host.uid, "group": host.uid} if host.uid != os.geteuid() else {}
+    subprocess.run(["prlimit", f"--pid={pid}", f"--nproc={most}:"], check=True, **as_user)
+
+
+def kill_spawner_and_supervisors(host: JobHost) -> None:
+    [spawner] = pids_below(host.process.pid)
+    os.kill(spawner, signal.SIGSTOP)
+    try:
+        for supervisor in pids_below(spawner):
+            os.kill(supervisor, signal.SIGKILL)
+    finally:
+        os.kill(spawner, signal.SIGKILL)
 
 
 def pids_below(pid: int) -> list[int]:
