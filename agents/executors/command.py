@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import signal
 import tempfile
@@ -20,6 +21,11 @@ from agents.executors.output_text import safe
 from agents.executors.run_process import Ran
 from agents.executors.stop_signal import Stop
 
+FAULTS_OF_THE_PROFILE = {
+    *(errno.ENOENT, errno.EACCES, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG),  # where its program lies
+    *(errno.ENOEXEC, errno.E2BIG, errno.EINVAL),
+}
+
 
 def run_command(job: Job, stop: Stop) -> Ending:
     """Run it with the brief on standard input; exit 0 is success."""
@@ -34,7 +40,16 @@ def run_command(job: Job, stop: Stop) -> Ending:
             ran = run_job(job, folder, Program(words, brief, {}, reads=[Path(program_path)]), stop)
             return with_files(ended(ran), job, folder)
     except (Unreachable, OSError, ValueError) as error:
-        return Ending.refused(f"{job.words[0]} could not be started: {error}")
+        return not_started(job, error)
+
+
+def not_started(job: Job, error: Exception) -> Ending:
+    """Another try helps unless the profile or its program is at fault: a disk is full only for a time."""
+    why = (error.strerror if isinstance(error, OSError) else "") or str(error)
+    sentence = f"{job.words[0]} could not be started: {why}"
+    if isinstance(error, OSError) and error.errno not in FAULTS_OF_THE_PROFILE:
+        return Ending.failed(sentence)
+    return Ending.refused(sentence)
 
 
 def ended(ran: Ran, **more: Any) -> Ending:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agents.executors import python_child
-from agents.executors.command import ended, json_file
+from agents.executors.command import ended, json_file, not_started
 from agents.executors.job import Ending, Job
 from agents.executors.job_folder import JobFolder, job_folder
 from agents.executors.job_process import Program, run_job
@@ -39,7 +39,7 @@ def run_python(job: Job, stop: Stop) -> Ending:
         ):
             return _call(job, folder, answer.fileno(), stop)
     except (Unreachable, OSError, ValueError) as error:
-        return Ending.refused(f"{job.words[0]} could not be started: {error}")
+        return not_started(job, error)
 
 
 def _call(job: Job, folder: JobFolder, answer: int, stop: Stop) -> Ending:

@@ -18,7 +18,7 @@ from array import array
 from typing import Any
 
 from agents.executors.supervisor import linux
-from agents.executors.supervisor.supervise import supervise
+from agents.executors.supervisor.supervise import CHANNEL, say_error, supervise
 
 MOST_FDS = 16
 LOOK_S = 0.05
@@ -63,7 +63,14 @@ class Spawner:
         message, fds = receive(self.control)
         if not message:
             return False
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError as error:  # too many processes for now; the jobs that run are not to end for that
+            with contextlib.closing(socket.socket(fileno=fds[CHANNEL])) as channel:
+                say_error(channel, error)
+            for fd in fds[:CHANNEL] + fds[CHANNEL + 1 :]:
+                os.close(fd)
+            return True
         if pid == 0:
             status = 1
             try:

@@ -7,6 +7,7 @@ supervisor in the end. In a sandbox all of them also end with the sandbox's firs
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -23,6 +24,7 @@ from agents.executors.supervisor.usage import Watch
 LOOK_S = 0.005  # how often to look while the last processes end
 FASTER = 5  # in priority than its job, to see and end what floods the machine
 END, KILL = b"e", b"k"
+CHANNEL = 3  # where our socket is among the descriptors that come with a request
 ABOVE = 64  # descriptors are moved there before each gets the number it is to have
 RESTORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD)
 
@@ -63,14 +65,14 @@ class Supervisor:
         try:
             self.leader = start(self.job, [stdin, stdout, stdout, *inherited])
         except OSError as error:
-            self.say(error=error.strerror or str(error), errno=error.errno or 0)
+            say_error(self.channel, error)
             return 1
         for fd in (stdin, stdout, *inherited):
             os.close(fd)
-        self.say(started=self.leader)
+        say(self.channel, started=self.leader)
         exceeded = self.follow(ended)
         self.end_all()
-        self.say(ended=returncode(self.status, in_sandbox=self.job["sandboxed"]), exceeded=exceeded)
+        say(self.channel, ended=returncode(self.status, in_sandbox=self.job["sandboxed"]), exceeded=exceeded)
         return 0
 
     def follow(self, ended: int) -> str:
@@ -131,12 +133,18 @@ class Supervisor:
         except ChildProcessError:
             return False
 
-    def say(self, **words: Any) -> None:
-        with contextlib.suppress(OSError):  # nobody listens any more
-            self.channel.sendall(json.dumps(words).encode() + b"\n")
-
     def lose_parent(self, *_: Any) -> None:
         self.orphaned = True
+
+
+def say(channel: socket.socket, **words: Any) -> None:
+    with contextlib.suppress(OSError):  # nobody listens any more
+        channel.sendall(json.dumps(words).encode() + b"\n")
+
+
+def say_error(channel: socket.socket, error: OSError) -> None:
+    """The job could not be started."""
+    say(channel, error=error.strerror or str(error), errno=error.errno or 0)
 
 
 def start(job: dict[str, Any], fds: list[int]) -> int:
@@ -181,8 +189,9 @@ def become(job: dict[str, Any], fds: list[int], breaks: int) -> NoReturn:
             linux.no_new_privileges()
         linux.die_with_parent(signal.SIGKILL)
         os.execve(job["words"][0], job["words"], job["environment"])
-    except OSError as error:
-        os.write(breaks, str(error.errno or 5).encode())
+    except (OSError, ValueError) as error:  # ValueError: a word or a variable that no program can be given
+        number = error.errno if isinstance(error, OSError) else None
+        os.write(breaks, str(number or errno.EINVAL).encode())
     finally:
         os._exit(127)
 
@@ -192,11 +201,12 @@ def move_above(fd: int) -> int:
 
 
 def limit(which: int, value: int) -> None:
-    """Both limits; an ordinary user cannot raise what was set for them."""
-    hard = resource.getrlimit(which)[1]
-    if hard != resource.RLIM_INFINITY and os.geteuid() != 0:
-        value = min(value, hard)
-    resource.setrlimit(which, (value, value))
+    """Both limits; an ordinary user cannot raise what was set for them, nor can root in most containers."""
+    try:
+        resource.setrlimit(which, (value, value))
+    except ValueError:
+        hard = resource.getrlimit(which)[1]
+        resource.setrlimit(which, (hard, hard))
 
 
 def returncode(status: int | None, *, in_sandbox: bool) -> int:

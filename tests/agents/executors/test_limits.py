@@ -67,6 +67,10 @@ def test_memory_that_several_share_counts_once(host):
     assert host.run(f"{PYTHON} '{text}'", limits={"memory_mb": 130})["ok"]
 
 
+def test_a_limit_beyond_what_the_machine_allows_is_what_it_allows(host):
+    assert int(host.said("ulimit -n", limits={"open_files": 1 << 30})) < 1 << 30
+
+
 def test_within_its_limits_it_is_left_alone(host):
     limits = {
         "processes": 30,
