@@ -16,6 +16,8 @@ from tests.support.concurrency import meanwhile, race
 from tickets.gates.registry import Reason
 from tickets.models import (
     Artifact,
+    Blob,
+    Chunk,
     GateClosed,
     NewArtifact,
     Outcome,
@@ -27,6 +29,7 @@ from tickets.models import (
     Verdict,
     Workflow,
 )
+from tickets.models.gate.blob import Damaged
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -149,6 +152,24 @@ def test_artifacts_are_revised_never_changed(delivery, ada):
     with pytest.raises(DatabaseError, match="permission denied"), transaction.atomic():
         Artifact.objects.filter(pk=first.pk).update(phase="DESIGN")
     assert b"".join(second.blob.pieces()) == b"two"
+
+
+def test_content_stored_under_the_hash_of_other_content_is_read_by_no_check(delivery, operator):
+    good = b"# Scope\n\n" + b"Payments are captured once. " * 20
+    for size, content in ((len(good), b"x" * len(good)), (0, b"")):
+        with transaction.atomic():
+            forged = Blob.of(BytesIO(good))
+            Blob.objects.create(hash=forged.hash, size=size)
+            Chunk.objects.create(blob_id=forged.hash, number=0, data=content)
+            artifact = submit(delivery, "requirements_document", good, by=operator)
+
+            verdict = Ticket.objects.judge(pk=delivery.pk, by=operator)
+
+            codes = {reason["code"] for check in verdict.checks for reason in check["reasons"]}
+            assert "check_failed" in codes
+            with pytest.raises(Damaged):
+                list(artifact.blob.pieces())
+            transaction.set_rollback(True)
 
 
 def test_a_completion_that_waits_for_a_move_which_takes_its_claim_keeps_nothing(delivery, operator, ada):

@@ -10,10 +10,18 @@ from django.db import models
 
 from omoi_site.database import sql
 from omoi_site.database.privileges import INSERT_ONLY
-from omoi_site.errors import TooLarge
+from omoi_site.errors import OmoiError, TooLarge
 
 CHUNK = 1 << 20
 LARGEST = 100 << 20
+
+
+class Damaged(OmoiError):
+    """The stored content is not the one that its hash names. No check may read it."""
+
+    code = "content_damaged"
+    status = 500
+    title = "The content is damaged"
 
 
 class BlobQuerySet(models.QuerySet["Blob"]):
@@ -54,9 +62,19 @@ class Blob(models.Model):
         return cls(hash=hash.hexdigest(), size=size)
 
     def pieces(self) -> Iterator[bytes]:
-        """The content, chunk by chunk."""
+        """The content, chunk by chunk. Raises Damaged instead of the last one if it is not what the hash says:
+        the database compares only the hash of evidence.
+        """
+        hash, last = hashlib.sha256(), b""
         for number in range(-(-self.size // CHUNK)):
-            yield bytes(self.chunks.get(number=number).data)
+            if last:
+                yield last
+            last = bytes(self.chunks.get(number=number).data)
+            hash.update(last)
+        if hash.hexdigest() != self.hash:
+            raise Damaged(f"the content of {self.hash} is not what was submitted under this hash")
+        if last:
+            yield last
 
 
 class Chunk(models.Model):
