@@ -62,8 +62,8 @@ class Blob(models.Model):
         return cls(hash=hash.hexdigest(), size=size)
 
     def pieces(self) -> Iterator[bytes]:
-        """The content, chunk by chunk. Raises Damaged instead of the last one if it is not what the hash says:
-        the database compares only the hash of evidence.
+        """The content, chunk by chunk. If it is not what the hash says, raises Damaged instead of the last
+        one: the database compares only hashes.
         """
         hash, last = hashlib.sha256(), b""
         for number in range(-(-self.size // CHUNK)):
