@@ -190,8 +190,8 @@ def become(job: dict[str, Any], fds: list[int], breaks: int) -> NoReturn:
         linux.die_with_parent(signal.SIGKILL)
         os.execve(job["words"][0], job["words"], job["environment"])
     except (OSError, ValueError) as error:  # ValueError: a word or a variable that no program can be given
-        number = error.errno if isinstance(error, OSError) else None
-        os.write(breaks, str(number or errno.EINVAL).encode())
+        reason = error.errno if isinstance(error, OSError) else None
+        os.write(breaks, str(reason or errno.EINVAL).encode())
     finally:
         os._exit(127)
 
