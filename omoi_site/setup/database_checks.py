@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import subprocess
 from collections.abc import Iterator
 from typing import Any
@@ -64,10 +65,8 @@ def server() -> Found:
             return "off", f"{description}; not started now", "Start it: python3 manage.py up"
     else:
         description = "of DATABASE_URL"
-    try:
-        with connect() as link:
-            number = link.info.server_version
-    except psycopg.Error as error:
+    number = server_version()
+    if isinstance(number, psycopg.Error):
         how = (
             "Read logs/postgres.log in OMOI_HOME."
             if location.is_embedded()
@@ -76,7 +75,7 @@ def server() -> Found:
         return (
             "wrong",
             f"{description}: {location.place_of(database)} does not answer:"
-            f" {location.plainly(error, database)}",
+            f" {location.plainly(number, database)}",
             how,
         )
     if number // 10_000 < OLDEST_SERVER:
@@ -142,13 +141,21 @@ def connect() -> psycopg.Connection[Any]:
     )
 
 
+@functools.cache  # several checks ask, and each would wait for a server that never answers
+def server_version() -> int | psycopg.Error:
+    """The server's version as a number, or why it takes no connection."""
+    try:
+        with connect() as link:
+            return link.info.server_version
+    except psycopg.Error as error:
+        return error
+
+
 @contextlib.contextmanager
 def answering() -> Iterator[psycopg.Connection[Any] | None]:
     """A connection, or None if no server answers; the server's own line reports that."""
-    try:
-        link = connect()
-    except psycopg.Error:
+    if isinstance(server_version(), psycopg.Error):
         yield None
         return
-    with link:
+    with connect() as link:
         yield link

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-
 from django.conf import settings
 
 from agents.executors.job_user import UIDS, Unreachable
@@ -24,7 +22,6 @@ WORKERS = f"""SELECT count(*) AS n FROM agents_agent a JOIN agents_agentpresence
 UNKNOWN = ("off", "not known, because the database does not answer or is not migrated")
 
 
-@functools.cache  # three checks ask, and each would wait for a server that never answers
 def ready() -> bool:
     """Whether our tables can be queried."""
     with answering() as link:

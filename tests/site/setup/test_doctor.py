@@ -74,7 +74,7 @@ def test_a_server_that_never_answers_is_named_within_seconds_and_its_password_is
         began = time.monotonic()
         status, told = found(tmp_path, DATABASE_URL=f"postgresql://omoi:s3cr3t-word@127.0.0.1:{number}/omoi")
 
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 30  # one try of 3 s, and all other checks on a busy machine
     assert status == 1
     assert told["postgresql"]["state"] == "wrong"
     assert f"127.0.0.1:{number}" in told["postgresql"]["what"]
