@@ -25,6 +25,8 @@ class Held:
     tables: int
     owned: int  # by the application
     unbound: bool = False
+    holds: list[str] = field(default_factory=list)  # of the database and the schema
+    member: list[str] = field(default_factory=list)  # of these powerful roles
     faults: list[str] = field(default_factory=list)
     how: str = ""
 
@@ -51,8 +53,10 @@ def look(link: Any, *, grants: bool = True) -> Held:
 
     grants: also compare every privilege with what it should be, which takes longer.
     """
-    [(application, schema, owner, tables, owned, unbound, creates)] = link.execute(HELD).fetchall()
-    held = Held(application, schema, owner or "", tables, owned, unbound)
+    [(application, schema, owner, tables, owned, unbound, creates, holds, member)] = link.execute(
+        HELD
+    ).fetchall()
+    held = Held(application, schema, owner or "", tables, owned, unbound, holds, member)
     if unbound:
         held.faults = [f"{application} is a superuser or bypasses row security: no rule binds it"]
         held.how = f"Give the application a role of its own. {SECOND_ROLE}"
@@ -65,6 +69,11 @@ def look(link: Any, *, grants: bool = True) -> Held:
     elif tables:
         if creates:
             held.faults.append(f"{application} may create {' and '.join(creates)}")
+        if holds:
+            held.faults.append(f"{application} owns the {' and the '.join(holds)}")
+        if member:
+            held.faults.append(f"{application} is a member of {' and '.join(member)}")
+        if held.faults:
             held.how = "`python3 manage.py roles --sql` prints the SQL that ends it."
         if grants and (missing := privileges.missing(link, held.owner, application)):
             held.faults.append(f"{len(missing)} privileges of {application} are not as they should be")

@@ -1,4 +1,5 @@
--- What the role of this session may do to the tables, the schemas and the database.
+-- What the role of this session may do to the tables, the schemas and the database, itself or in the role of
+-- another.
 WITH tables AS (
   SELECT c.relowner
   FROM pg_class c
@@ -39,4 +40,36 @@ SELECT
       WHEN has_database_privilege(current_database(), 'CREATE')
       THEN 'schemas'
     END
-  ], NULL) AS creates
+  ], NULL) AS creates,
+  -- an owner can grant itself again what was revoked
+  array_remove(ARRAY[
+    (
+      SELECT 'database'
+      FROM pg_database
+      WHERE datname = current_database()
+        AND pg_has_role(current_user, datdba, 'MEMBER')
+    ),
+    (
+      SELECT 'schema'
+      FROM pg_namespace
+      WHERE nspname = current_schema()
+        AND pg_get_userbyid(nspowner) <> 'pg_database_owner'
+        AND pg_has_role(current_user, nspowner, 'MEMBER')
+    )
+  ], NULL) AS holds,
+  ARRAY(
+    SELECT rolname::text
+    FROM pg_roles
+    WHERE rolname <> current_user
+      AND pg_has_role(current_user, oid, 'MEMBER')
+      AND (
+        rolsuper
+        OR rolname IN (
+          'pg_write_all_data',
+          'pg_read_server_files',
+          'pg_write_server_files',
+          'pg_execute_server_program'
+        )
+      )
+    ORDER BY rolname
+  ) AS member

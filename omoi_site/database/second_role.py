@@ -31,12 +31,21 @@ def script(link: Any, held: Held, described: dict[str, Any]) -> list[str]:
     ]
     if not (held.owned or held.unbound):
         role = sql.Identifier(held.application)
-        closed += [
+        owner = sql.Identifier(held.owner)
+        given = {
+            "database": sql.SQL("ALTER DATABASE {} OWNER TO {}").format(database, owner),
+            "schema": sql.SQL("ALTER SCHEMA {} OWNER TO {}").format(schema, owner),
+        }
+        closed = [
+            *(given[name] for name in held.holds),
+            *closed,
             sql.SQL("REVOKE CREATE ON SCHEMA {} FROM {}").format(schema, role),
             sql.SQL("REVOKE CREATE, TEMPORARY ON DATABASE {} FROM {}").format(database, role),
+            *(sql.SQL("REVOKE {} FROM {}").format(sql.Identifier(group), role) for group in held.member),
         ]
+        who = "a superuser such as postgres" if held.holds or held.member else "a role that owns it"
         return [
-            f"-- Run this with psql in the database {described['NAME']}, as a role that owns it:",
+            f"-- Run this with psql in the database {described['NAME']}, as {who}:",
             *_text(link, closed),
             *(f"{statement};" for statement in privileges.missing(link, held.owner, held.application)),
         ]

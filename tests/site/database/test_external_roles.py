@@ -174,6 +174,29 @@ def test_an_owner_of_another_database_or_of_none_is_refused(external):
     assert "OMOI_OWNER_URL is set and DATABASE_URL is not" in done.stderr
 
 
+def test_what_the_application_could_give_itself_again_is_reported_and_ended(external):
+    with external.superuser() as link:
+        link.execute("CREATE ROLE landlord LOGIN PASSWORD 'secret'")
+    here, owner = external.address("landlord"), external.address("shop")
+    done = manage("migrate", "-v0", DATABASE_URL=here, OMOI_OWNER_URL=owner)
+    assert done.returncode == 0, done.stderr
+    with external.superuser() as link:
+        link.execute("ALTER DATABASE shop OWNER TO landlord")
+        link.execute("ALTER SCHEMA public OWNER TO landlord")
+        link.execute("GRANT pg_write_all_data TO landlord")
+        link.execute("REVOKE ALL ON DATABASE shop FROM landlord")
+        link.execute("REVOKE CREATE ON SCHEMA public FROM landlord")
+
+    found = doctor(DATABASE_URL=here, OMOI_OWNER_URL=owner)
+    assert "owns the database and the schema; landlord is a member of pg_write_all_data" in found["what"]
+
+    with external.superuser() as link:
+        link.execute(manage("roles", "--sql", DATABASE_URL=here).stdout)
+    assert manage("migrate", "-v0", DATABASE_URL=here, OMOI_OWNER_URL=owner).returncode == 0
+    found = doctor(DATABASE_URL=here, OMOI_OWNER_URL=owner)
+    assert found["state"] == "ok", found
+
+
 @pytest.fixture
 def pooled(external):
     """The address of the role `pooled` by way of a pgbouncer in session mode."""
