@@ -12,6 +12,7 @@ import contextlib
 import fcntl
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,7 +37,8 @@ def begin_run() -> str:
         for held in folder.glob(f"{PREFIX}*/held"):
             with contextlib.suppress(OSError), held.open() as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(held.parent, ignore_errors=True)
+                # not shutil.rmtree, which fails in a folder deeper than Python's recursion, as jobs make them
+                subprocess.run(["rm", "-rf", held.parent], stderr=subprocess.DEVNULL)
     in_memory = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= WANTED
     run = tempfile.mkdtemp(prefix=PREFIX, dir=MEMORY if in_memory else None)
     lock = os.open(f"{run}/held.new", os.O_CREAT | os.O_WRONLY)
