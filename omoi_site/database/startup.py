@@ -9,7 +9,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
-from django.db import OperationalError, connection
+from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from omoi_site.database import privileges, roles
@@ -29,13 +29,21 @@ def migrate(say: Callable[[str], None], backups: Path | None) -> None:
         if not plan:
             privileges.grant()
             return
+        before, saved = _applied(executor), None
         if executor.loader.applied_migrations and backups:
-            say(f"A backup of the database was saved in {back_up(backups, connection.settings_dict)}.")
+            saved = back_up(backups, connection.settings_dict)
+            say(f"A backup of the database was saved in {saved}.")
         try:
             call_command("migrate", verbosity=0, interactive=False)
-        except OperationalError as error:
+        except DatabaseError as error:
+            state = "It is as the last completed migration left it."
+            if all(migration.atomic for migration, _ in plan) and _applied(executor) == before:
+                state = "It is unchanged."
+                if saved:  # starts that fail again and again would push out the older ones
+                    saved.unlink()
+                    state = "It is unchanged, so the backup was removed again."
             raise NoServer(
-                "The database could not be migrated. It is as the last completed migration left it."
+                f"The database could not be migrated. {state}"
                 f" Fix the cause, then start again: {str(error).strip()}"
             ) from error
         say(f"Migrated: {len(plan)} {'migration' if len(plan) == 1 else 'migrations'} applied.")
@@ -48,6 +56,13 @@ def operator() -> Any:
         return users.filter(is_superuser=True, is_active=True).order_by(
             "pk"
         ).first() or users.create_superuser("admin", password=None)
+
+
+def _applied(executor: MigrationExecutor) -> set[tuple[str, str]] | None:
+    """The migrations that the database has now; None if it does not answer."""
+    with contextlib.suppress(DatabaseError):
+        return set(executor.recorder.applied_migrations())
+    return None
 
 
 @contextlib.contextmanager

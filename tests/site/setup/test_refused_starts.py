@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -173,3 +174,29 @@ def test_an_empty_secret_is_told(tmp_path):
     )
     assert done.returncode == 1
     assert "is empty. Remove it" in done.stderr
+
+
+@pytest.fixture
+def half_migrated():
+    """An OMOI_HOME whose last migration fails, because what it makes is there already."""
+    with short_home(ready=True) as home:
+        server = embedded.Server(home, throwaway=True)
+        server.start()
+        with server.connect(superuser=True) as link:
+            link.execute("DELETE FROM django_migrations WHERE (app, name) = ('tickets', '0027_identity')")
+        server.process.send_signal(signal.SIGINT)  # in good order, so that nothing is lost
+        server.process.wait(30)
+        yield home
+
+
+def test_a_migration_that_fails_is_reported_and_pushes_no_backup_out(half_migrated):
+    older = half_migrated / "backups" / "omoi-20260101T000000.000000Z.dump"
+    older.parent.mkdir()
+    older.write_bytes(b"older")
+
+    for number in range(2):
+        said = refused(Up(half_migrated, paper=str(number)), 60)
+        assert "could not be migrated. It is unchanged, so the backup was removed again." in said
+        assert "already exists" in said
+
+    assert list(older.parent.iterdir()) == [older]
