@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 from typing import Any
 
@@ -23,6 +24,8 @@ WORD = {
         },
     ]
 }
+# What a sandbox has of its own there would be covered by what this machine has.
+OF_THE_SANDBOX = re.compile(r"/(proc|dev|etc|job)(/|\Z)|/(tmp|run|var)/*\Z")
 SCHEMA: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "type": "object",
@@ -105,6 +108,11 @@ def faults_of(document: Any) -> list[str]:
         f"artifacts.{short(path, 80)!r}: {fault}"
         for path in document.get("artifacts", {})
         if (fault := shown_fault(path))
+    ]
+    wrong += [
+        f"reads: {path}: a sandbox has its own"
+        for path in document.get("reads", [])
+        if OF_THE_SANDBOX.match(os.path.normpath(path))
     ]
     slots = document.get("slots", {})
     words = document.get("words", [])

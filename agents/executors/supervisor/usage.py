@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import resource
 import stat
@@ -14,6 +15,7 @@ from agents.executors.supervisor import linux
 FIRST_S, CALM_S, CLOSE_S = 0.03, 0.1, 0.02  # until the next look: at first; far from a limit; close to one
 DISK_S = 0.3  # between two looks at the files
 ENTRIES = 500  # looked at in a row: then it is time for the processes again
+TOO_MUCH = 1 << 62  # bytes: more than any limit
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -84,12 +86,20 @@ def sizes(folder: str, pids: list[int]) -> Iterator[int]:
     """The bytes of each file in `folder`, and of each that is open there and has no name any more."""
     folders = [folder]
     while folders:
-        with contextlib.suppress(OSError), os.scandir(folders.pop()) as entries:
+        try:
+            entries = os.scandir(folders.pop())
+        except OSError as error:
+            yield unseen(error)
+            continue
+        with contextlib.suppress(OSError), entries:
             for entry in entries:
-                with contextlib.suppress(OSError):
+                try:
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(entry.path)
-                    yield entry.stat(follow_symlinks=False).st_blocks * 512
+                    size = entry.stat(follow_symlinks=False).st_blocks * 512
+                except OSError as error:
+                    size = unseen(error)
+                yield size
     unnamed: set[tuple[int, int]] = set()
     for pid in pids:
         with contextlib.suppress(OSError):
@@ -100,3 +110,8 @@ def sizes(folder: str, pids: list[int]) -> Iterator[int]:
                     if stat.S_ISREG(file.st_mode) and file.st_nlink == 0 and key not in unnamed:
                         unnamed.add(key)
                         yield file.st_blocks * 512
+
+
+def unseen(error: OSError) -> int:
+    """What is there that cannot be looked at: nothing when it is gone, too much when its path is too long."""
+    return TOO_MUCH if error.errno == errno.ENAMETOOLONG else 0

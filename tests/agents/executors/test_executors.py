@@ -119,6 +119,18 @@ def test_a_command_works_in_an_empty_folder_that_is_gone_afterwards():
     assert not list(job_folder.make_room("work").glob(f"{os.getpid()}-1.1-*"))
 
 
+def test_folders_that_a_job_closed_or_nested_deep_are_gone_too():
+    nested = "for n in $(seq 1200); do mkdir d; cd d; done"
+    for text in (
+        "mkdir -p a/b; touch a/b/c; chmod 0 a/b a",
+        nested,
+        "ln -s /etc here; ln -s $HOME $HOME/loop",
+    ):
+        assert shell(text).ok
+        assert not list(job_folder.make_room("work").glob(f"{os.getpid()}-1.1-*"))
+    assert Path("/etc/passwd").exists()
+
+
 def test_a_flood_is_kept_at_both_ends_and_blocks_nobody():
     began = time.monotonic()
     ending = shell("echo first; head -c 50000000 /dev/zero | tr '\\0' x; echo; echo last")
@@ -194,6 +206,7 @@ def test_a_file_that_was_promised_and_is_not_there_is_a_failure():
     ],
 )
 def test_nothing_but_an_ordinary_small_file_of_the_work_folder_is_submitted(text):
+    shell("exit 0")  # what all jobs share is open from now on
     before = set(os.listdir("/proc/self/fd"))
     ending = handed(f"mkdir a; {text}", "a/file")
     assert not ending.ok

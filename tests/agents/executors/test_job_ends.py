@@ -70,6 +70,11 @@ def ends_in_time(mark: str, began: float) -> None:
     assert time.monotonic() - began < MOST_S
 
 
+def test_folders_that_it_closed_end_with_it(host):
+    assert host.run("mkdir -p a/b; touch a/b/c; chmod 0 a/b a")["ok"]
+    assert not list((host.home / "executors" / "work").glob("*-test.*"))
+
+
 @pytest.mark.parametrize("then", ["exit 0", "exit 3", "kill -9 $$"])
 def test_with_its_own_end(host, mark, then):
     ending = host.run(family(mark, then))

@@ -42,6 +42,12 @@ EXCEEDED = {
         "exec 5>file; rm file; head -c 90000000 /dev/zero >&5; sleep 60",
         {"disk_mb": 50},
     ),
+    "disk where paths are too long": (
+        f"{PYTHON} '"
+        'import os, time\nfor n in range(20): os.mkdir("d" * 240); os.chdir("d" * 240)\n'
+        'open("file", "wb").write(bytes(90 << 20)); time.sleep(60)\'',
+        {"disk_mb": 50},
+    ),
     "output": ("yes", {"output_mb": 1}),
 }
 CODES = {"threads": "processes", "memory in a file without a name": "disk"}

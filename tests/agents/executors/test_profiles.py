@@ -64,6 +64,19 @@ def test_a_file_that_is_no_profile_is_refused_by_name(install, text):
         install(text)
 
 
+@pytest.mark.parametrize(
+    "path", ["/", "/proc", "/proc/1", "/./proc", "/dev/", "/etc/shadow", "/job/work", "/tmp", "/srv/../etc"]
+)
+def test_what_a_sandbox_has_of_its_own_is_not_covered(install, path):
+    with pytest.raises(profiles.UnknownProfile, match="reads"):
+        install(f"kind: command\nwords: [ls]\nreads: [{path}]")
+
+
+def test_other_folders_of_this_machine_can_be_read(install):
+    paths = ("/srv/tools", "/tmp/tools", "/process", "/srv/etc")
+    assert install(f"kind: command\nwords: [ls]\nreads: [{', '.join(paths)}]").isolation.reads == paths
+
+
 def test_a_profile_others_may_write_is_not_used(install, tmp_path):
     install("kind: command\nwords: [ls]")
     (tmp_path / "profiles" / "mine.yaml").chmod(0o666)
