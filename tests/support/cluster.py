@@ -21,6 +21,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from agents.executors.removal import remove
 from omoi_site.database import embedded, location
 from omoi_site.setup import paths
 from tests.support import ready_home
@@ -122,8 +123,8 @@ def pytest_unconfigure() -> None:
         _server.pop().stop()
     for home in (HOME, *HOME.glob(ready_home.NAME)):
         for folder in (paths.socket_folder(home), paths.data_folder(home)):
-            shutil.rmtree(folder, ignore_errors=True)
-    shutil.rmtree(HOME, ignore_errors=True)
+            remove(folder)
+    remove(HOME)
 
 
 @pytest.fixture(scope="session")

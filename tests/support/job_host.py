@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from agents.executors.removal import remove
 from tests.support import ROOT, children
 from tests.support.external import unavailable
 from tests.support.wait import until
@@ -122,7 +123,7 @@ def job_host(level: str) -> Iterator[JobHost]:
     finally:
         if host:
             host.kill()
-        shutil.rmtree(home, ignore_errors=True)
+        remove(home)
 
 
 def work() -> None:
