@@ -16,6 +16,7 @@ from django.db import Error, connection, connections
 
 from omoi_site.database import location, sql
 from omoi_site.database.binaries import NoServer
+from omoi_site.setup import paths
 
 DATABASE = """
 SELECT
@@ -37,6 +38,11 @@ def owner(application: dict[str, Any]) -> dict[str, Any] | None:
     if described is None or described["USER"] == application["USER"]:
         return None
     if location.is_embedded():  # a test's database is another one of the same server
+        if not described["PASSWORD"]:
+            raise NoServer(
+                f"{settings.OMOI_HOME / paths.PASSWORD_OF_OWNER} is missing."
+                " Restart `up`: it sets a new password."
+            )
         return {**application, "USER": described["USER"], "PASSWORD": described["PASSWORD"]}
     return {**application, **described}
 

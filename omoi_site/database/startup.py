@@ -23,7 +23,7 @@ def migrate(say: Callable[[str], None], backups: Path | None) -> None:
     """Apply the migrations and the application's privileges, as the owner. If the database has tables, a
     backup is saved in the folder `backups` first.
     """
-    with roles.as_owner(), _alone():
+    with roles.as_owner(), alone():
         executor = MigrationExecutor(connection)
         plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
         if not plan:
@@ -52,7 +52,7 @@ def migrate(say: Callable[[str], None], backups: Path | None) -> None:
 def operator() -> Any:
     """The first active superuser. On the first start that is `admin`, created now without a password."""
     users = get_user_model().objects
-    with _alone():
+    with alone():
         return users.filter(is_superuser=True, is_active=True).order_by(
             "pk"
         ).first() or users.create_superuser("admin", password=None)
@@ -66,7 +66,7 @@ def _applied(executor: MigrationExecutor) -> set[tuple[str, str]] | None:
 
 
 @contextlib.contextmanager
-def _alone() -> Iterator[None]:
+def alone() -> Iterator[None]:
     """If two machines start on one DATABASE_URL, they migrate one after the other."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [ONE_AT_A_TIME])

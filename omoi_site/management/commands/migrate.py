@@ -10,7 +10,7 @@ from django.core.management.base import CommandError
 from django.core.management.commands import migrate
 
 from omoi_site import command_base
-from omoi_site.database import privileges, roles
+from omoi_site.database import privileges, roles, startup
 from omoi_site.errors import OmoiError
 from tickets.models import Workflow
 
@@ -19,7 +19,7 @@ class Command(migrate.Command):
     def execute(self, *args: Any, **options: Any) -> str | None:
         command_base.demand_database()
         try:
-            with roles.as_owner():
+            with roles.as_owner(), startup.alone():
                 return super().execute(*args, **options)
         except OmoiError as refusal:
             raise CommandError(refusal.message) from refusal
