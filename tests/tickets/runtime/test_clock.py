@@ -102,7 +102,7 @@ def test_a_clock_ends_at_once_and_cleanly_when_asked(by, before):
         began = time.monotonic()
         process.send_signal(by)
         assert process.wait(10) == 0
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 4.5  # less than it rests between two rounds
     until(lambda: not leader())
 
 
@@ -141,7 +141,7 @@ def test_a_clock_ends_at_once_in_the_middle_of_a_statement(task):
             began = time.monotonic()
             process.terminate()
             assert process.wait(10) == 0
-            assert time.monotonic() - began < 2
+            assert time.monotonic() - began < 4.5  # less than it would wait for a lock
         finally:
             sql.rows("SELECT pg_advisory_unlock(1)")
             with cluster.owner() as link:
