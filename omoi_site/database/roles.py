@@ -25,6 +25,18 @@ SELECT
 FROM pg_database
 WHERE datname = current_database()
 """
+MAY_MIGRATE = """
+SELECT
+  coalesce(
+    (
+      SELECT pg_has_role(relowner, 'USAGE')
+      FROM pg_class
+      WHERE oid = to_regclass('django_migrations')
+    ),
+    has_schema_privilege(current_schema(), 'CREATE'),
+    false
+  ) AS allowed
+"""
 
 
 def application() -> str:
@@ -51,7 +63,8 @@ def owner(application: dict[str, Any]) -> dict[str, Any] | None:
 def as_owner() -> Iterator[None]:
     """For the block, Django's connection of this thread is the owner's; with one role it stays as it is.
 
-    Raises NoServer if OMOI_OWNER_URL does not answer, BadAddress if it leads to another database.
+    Raises NoServer if OMOI_OWNER_URL does not answer, BadAddress if it leads to another database or names a
+    role that may not migrate.
     """
     link = connections["default"]
     application = link.settings_dict
@@ -61,10 +74,15 @@ def as_owner() -> Iterator[None]:
         link.close()
         link.settings_dict = described
     try:
-        if here:
+        if described and here:
             reach("of OMOI_OWNER_URL ")
             if here != _database():
                 raise location.BadAddress("OMOI_OWNER_URL and DATABASE_URL lead to different databases.")
+            if sql.rows(MAY_MIGRATE) != [{"allowed": True}]:
+                raise location.BadAddress(
+                    f"The role {described['USER']} of OMOI_OWNER_URL does not own the tables and may not"
+                    " migrate. Name the role that owns them there, and in DATABASE_URL the application's."
+                )
         yield
     finally:
         if link.settings_dict is not application:

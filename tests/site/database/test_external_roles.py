@@ -162,10 +162,16 @@ def test_one_role_is_reported_and_a_second_is_made_by_the_printed_sql(external):
 def test_an_owner_of_another_database_or_of_none_is_refused(external):
     here = external.address("shop")
     with external.superuser() as link:
-        link.execute("CREATE ROLE worker LOGIN PASSWORD 'secret'")
+        for role in ("worker", "stranger"):
+            link.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'secret'")
+        link.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")  # as from PostgreSQL 15 on
     elsewhere = location.url(str(external.folder), "postgres", "shop", "secret")
     for owner, why in (
         (elsewhere, "different databases"),
+        (
+            here.replace("shop:secret", "stranger:secret"),
+            "stranger of OMOI_OWNER_URL does not own the tables",
+        ),
         (here.replace("shop:secret", "nobody:secret"), "The database of OMOI_OWNER_URL at"),
     ):
         done = manage("migrate", "-v0", DATABASE_URL=external.address("worker"), OMOI_OWNER_URL=owner)
