@@ -19,6 +19,8 @@ def back_up(folder: Path, database: dict[str, Any]) -> Path:
     database: Django's settings of it.
     """
     folder.mkdir(exist_ok=True, mode=0o700)
+    for broken_off in folder.glob("omoi-*.new"):
+        broken_off.unlink()
     kept = folder / f"omoi-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.dump"
     scratch = kept.with_suffix(".new")
     words: list[str | Path] = [

@@ -66,10 +66,13 @@ def _make_role(link: Link, home: Path, name: str) -> None:
     """The role with its password and no right beyond its own tables: it must not walk around triggers."""
     if not link.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone():
         link.execute(f"CREATE ROLE {name}")
-    password = sql.Literal(secrets.kept(home, SECRETS[name]))
+    # hashed here: the application may read in pg_stat_activity what the superuser executes
+    password = link.pgconn.encrypt_password(
+        secrets.kept(home, SECRETS[name]).encode(), name.encode(), b"scram-sha-256"
+    )
     link.execute(
         sql.SQL("ALTER ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS PASSWORD {}").format(
-            sql.Identifier(name), password
+            sql.Identifier(name), sql.Literal(password.decode())
         )
     )
     if name == APPLICATION:  # how long another role's transaction has been open

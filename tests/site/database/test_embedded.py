@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -111,3 +112,20 @@ def test_a_wrong_password_of_the_superuser_is_reported_at_once(stopped):
         server.start(patience=600)
 
     assert server.process.poll() is not None
+
+
+def test_no_statement_shows_a_password(stopped):
+    """The application may read in pg_stat_activity what others execute, the superuser too."""
+    server, _, _ = stopped
+    server.start()
+    with server.connect("postgres", superuser=True) as link:
+        link.execute("ALTER SYSTEM SET log_statement = 'all'")
+        link.execute("SELECT pg_reload_conf()")
+    server.process.send_signal(signal.SIGINT)
+    server.process.wait(30)
+    (server.home / paths.PASSWORD_OF_OWNER).unlink()
+    server.start()
+
+    logged = server.log.read_text()
+    assert "ALTER ROLE omoi_owner" in logged
+    assert not [name for name in paths.PASSWORDS if (server.home / name).read_text() in logged]

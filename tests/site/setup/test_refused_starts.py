@@ -193,6 +193,7 @@ def test_a_migration_that_fails_is_reported_and_pushes_no_backup_out(half_migrat
     older = half_migrated / "backups" / "omoi-20260101T000000.000000Z.dump"
     older.parent.mkdir()
     older.write_bytes(b"older")
+    older.with_suffix(".new").touch()  # a killed start leaves it
 
     for number in range(2):
         said = refused(Up(half_migrated, paper=str(number)), 60)
