@@ -30,8 +30,8 @@ def owner_of_database(link: Link) -> str | None:
 
 
 def make(link: Link, home: Path, *, creates_databases: bool = False) -> None:
-    """Both roles, and the database, as far as they are missing. A role gets the password of its file again,
-    so a lost file is no lost database.
+    """Both roles and the database, as far as they are missing. At each start: a role gets the password of
+    its file again, so neither a lost file nor a changed role is a lost database.
     """
     for role in (OWNER, APPLICATION):
         _make_role(link, home, role)
@@ -39,6 +39,9 @@ def make(link: Link, home: Path, *, creates_databases: bool = False) -> None:
         link.execute(f"ALTER ROLE {OWNER} CREATEDB")
     if owner_of_database(link) is None:
         link.execute(f"CREATE DATABASE omoi OWNER {OWNER}")
+    # every role may change its own settings, also to some with which nothing works any more
+    link.execute(f"ALTER ROLE {APPLICATION} RESET ALL")
+    link.execute(f"ALTER ROLE {APPLICATION} IN DATABASE omoi RESET ALL")
 
 
 def convert(link: Link, home: Path) -> str:

@@ -129,3 +129,20 @@ def test_no_statement_shows_a_password(stopped):
     logged = server.log.read_text()
     assert "ALTER ROLE omoi_owner" in logged
     assert not [name for name in paths.PASSWORDS if (server.home / name).read_text() in logged]
+
+
+def test_what_the_application_changed_in_its_own_role_ends_with_a_start(stopped):
+    server, _, _ = stopped
+    server.start()
+    with server.connect() as link:
+        link.execute("ALTER ROLE omoi SET default_transaction_read_only = on")
+        link.execute("ALTER ROLE omoi IN DATABASE omoi SET search_path = pg_catalog")
+        link.execute("ALTER ROLE omoi PASSWORD 'mine'")
+    server.process.send_signal(signal.SIGINT)
+    server.process.wait(30)
+
+    server.start()
+
+    with server.connect() as link:
+        assert link.execute("SHOW default_transaction_read_only").fetchone() == ("off",)
+        assert link.execute("SHOW search_path").fetchone() == ('"$user", public',)
