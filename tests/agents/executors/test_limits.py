@@ -48,6 +48,10 @@ EXCEEDED = {
         'open("file", "wb").write(bytes(90 << 20)); time.sleep(60)\'',
         {"disk_mb": 50},
     ),
+    "disk in a folder that it closed": (
+        "mkdir closed; chmod 0300 closed; head -c 90000000 /dev/zero > closed/file; sleep 60",
+        {"disk_mb": 50},
+    ),
     "output": ("yes", {"output_mb": 1}),
 }
 CODES = {"threads": "processes", "memory in a file without a name": "disk"}
