@@ -231,7 +231,7 @@ SPECTACULAR_SETTINGS = {
         "AgentKind": ["worker", "validator", "monitor", "guardian"],
         "FailureKind": ["transient", "permanent", "validation"],
         "TaskState": ["pending", "claimed", "completed", "failed", "cancelled"],
-        "BlockedClass": "tickets.models.ticket.ticket.BlockedClass",
+        "BlockedClass": "tickets.models.ticket.fields.BlockedClass",
     },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
