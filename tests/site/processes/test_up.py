@@ -190,9 +190,9 @@ def test_it_runs_on_a_database_of_yours_and_keeps_no_other(home, tmp_path):
     with subprocess.Popen(
         [sys.executable, str(ROOT / "manage.py"), "postgres"], env=theirs, stdout=subprocess.PIPE, text=True
     ) as server:
-        address = server.stdout.readline().strip().partition("DATABASE_URL=")[2]
+        addresses = server.stdout.readline().partition("ready: ")[2].split()
 
-        up = Up(tmp_path / "ours", env={"DATABASE_URL": address}).ready()
+        up = Up(tmp_path / "ours", env=dict(address.split("=", 1) for address in addresses)).ready()
 
         assert up.get("/readyz") == 200
         assert not (tmp_path / "ours" / "data").exists()
