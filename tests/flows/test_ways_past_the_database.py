@@ -382,7 +382,7 @@ def row(**changes):
     return dict(ticket=k, phase=k.phase, move=k.moves, passed=True, checks=checks, artifacts=hashes,
         evidence=digest, by="user:mallory", **changes)
 
-def told(ground, **more):
+def move_by(ground, **more):
     k = ticket()
     PhaseMove.objects.create(ticket=k, move=k.moves + 1, from_phase=k.phase, to_phase="DESIGN", ground=ground,
         by="user:mallory", reason="because I say so", **more)
@@ -404,9 +404,9 @@ tries = {{
     "a stored verdict again": lambda: ticket().verdicts.first().save(force_insert=True),
     "a move by an update": lambda: Ticket.objects.filter(pk=ticket().pk).update(phase="DESIGN"),
     "a move past the field": kept_apart,
-    "a move without a gate": lambda: told("ungated"),
-    "a move with no verdict": lambda: told("verdict"),
-    "a move with a refusing verdict": lambda: told("verdict", verdict=ticket().verdicts.first()),
+    "a move without a gate": lambda: move_by("ungated"),
+    "a move with no verdict": lambda: move_by("verdict"),
+    "a move with a refusing verdict": lambda: move_by("verdict", verdict=ticket().verdicts.first()),
     "history rewritten": lambda: PhaseMove.objects.update(to_phase="DESIGN"),
     "history deleted": lambda: PhaseMove.objects.all()._raw_delete("default"),
     "journal rewritten": lambda: Event.objects.update(actor="user:admin"),

@@ -101,8 +101,8 @@ class JobHost:
     def run(self, text: str, **more: Any) -> dict[str, Any]:
         return self.ending(self.start(text, **more))
 
-    def said(self, text: str, **more: Any) -> str:
-        """What the job said; it must end well."""
+    def output_of(self, text: str, **more: Any) -> str:
+        """The output of a job, which must end well."""
         ending = self.run(text, **more)
         assert ending["ok"], ending
         return ending["result"]["output"]
@@ -124,6 +124,12 @@ def job_host(level: str) -> Iterator[JobHost]:
         if host:
             host.kill()
         remove(home)
+
+
+def sleepers(mark: str) -> list[int]:
+    """The processes that sleep for as many seconds as `mark` says."""
+    output = subprocess.run(["ps", "-wweo", "pid,args"], capture_output=True, text=True).stdout
+    return [int(line.split()[0]) for line in output.splitlines() if line.split()[1:3] == ["sleep", mark]]
 
 
 def work() -> None:

@@ -11,7 +11,6 @@ import os
 import random
 import re
 import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from typing import Any
 import pytest
 
 from tests.support import ROOT
-from tests.support.job_host import JobHost, job_host
+from tests.support.job_host import JobHost, job_host, sleepers
 from tests.support.wait import until
 
 SEEN = {"see a sibling's processes"}
@@ -78,7 +77,7 @@ class Scene:
     def home(self) -> Path:
         return self.host.home
 
-    def said(self, text: str, **more: Any) -> str:
+    def output_of(self, text: str, **more: Any) -> str:
         """What a job says that runs this, well or not."""
         return str(self.host.run(text, **more)["result"].get("output", ""))
 
@@ -89,7 +88,7 @@ class Scene:
             f"echo sibling-file > file; echo sibling-home > $HOME/file; sleep {mark}",
             job={"environment": {"TOKEN": "sibling-token"}},
         )
-        [pid] = until(lambda: pids(mark), why=lambda: str(self.host.endings.get(number)))
+        [pid] = until(lambda: sleepers(mark), why=lambda: str(self.host.endings.get(number)))
         [folder] = (self.home / "executors" / "work").glob(f"*-test.{number}-*")
         try:
             yield Sibling(folder, pid, mark)
@@ -100,11 +99,6 @@ class Scene:
 
 def new_mark() -> str:
     return str(random.randrange(10**8, 10**9))
-
-
-def pids(mark: str) -> list[int]:
-    said = subprocess.run(["ps", "-wweo", "pid,args"], capture_output=True, text=True).stdout
-    return [int(line.split()[0]) for line in said.splitlines() if line.split()[1:3] == ["sleep", mark]]
 
 
 @pytest.fixture(
@@ -133,7 +127,7 @@ def scene(request) -> Iterator[Scene]:
         listener = stack.enter_context(contextlib.closing(socket.socket(socket.AF_UNIX)))
         listener.bind(f"\0{abstract}")
         listener.listen()
-        host.said("echo tree-file > $OMOI_SHARED/file", shared="others")
+        host.output_of("echo tree-file > $OMOI_SHARED/file", shared="others")
         yield Scene(host, port.getsockname()[1], abstract)
 
 
@@ -154,29 +148,29 @@ def keep(host: JobHost, name: str, text: str) -> None:
 @escape("read a sibling's environment")
 def _(scene: Scene) -> bool:
     with scene.sibling() as sibling:
-        said = scene.said(f"cat /proc/{sibling.pid}/environ /proc/[0-9]*/environ | tr '\\0' '\\n'")
-    return "sibling-token" in said
+        output = scene.output_of(f"cat /proc/{sibling.pid}/environ /proc/[0-9]*/environ | tr '\\0' '\\n'")
+    return "sibling-token" in output
 
 
 @escape("read a sibling's files")
 def _(scene: Scene) -> bool:
     with scene.sibling() as sibling:
-        said = scene.said(
+        output = scene.output_of(
             f"cat {sibling.folder}/work/file /proc/[0-9]*/cwd/file /proc/{sibling.pid}/cwd/file"
         )
-    return "sibling-file" in said
+    return "sibling-file" in output
 
 
 @escape("read a sibling's HOME")
 def _(scene: Scene) -> bool:
     with scene.sibling() as sibling:
-        said = scene.said(f"cat {sibling.folder}/home/file /proc/[0-9]*/root/job/home/file")
-    return "sibling-home" in said
+        output = scene.output_of(f"cat {sibling.folder}/home/file /proc/[0-9]*/root/job/home/file")
+    return "sibling-home" in output
 
 
 def changes(scene: Scene, name: str) -> bool:
     with scene.sibling() as sibling:
-        scene.said(
+        scene.output_of(
             f"for file in {sibling.folder}/{name}/file /proc/[0-9]*/cwd/../{name}/file;"
             " do echo changed > $file; done"
         )
@@ -197,41 +191,45 @@ def _(scene: Scene) -> bool:
 def _(scene: Scene) -> bool:
     with scene.sibling() as sibling:
         words = f"cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -o 'slee[p] {sibling.mark}'"  # not itself
-        return f"sleep {sibling.mark}" in scene.said(words)
+        return f"sleep {sibling.mark}" in scene.output_of(words)
 
 
 @escape("signal a sibling")
 def _(scene: Scene) -> bool:
     with scene.sibling() as sibling:
-        scene.said(f"kill -9 {sibling.pid}")
-        return sibling.pid not in pids(sibling.mark)
+        scene.output_of(f"kill -9 {sibling.pid}")
+        return sibling.pid not in sleepers(sibling.mark)
 
 
 @escape("read OMOI_HOME")
 def _(scene: Scene) -> bool:
-    return "omoi-backup" in scene.said(
+    return "omoi-backup" in scene.output_of(
         f"cat {scene.home}/backups/dump.sql; cat /proc/*/root{scene.home}/backups/*"
     )
 
 
 @escape("read Omoi's keys")
 def _(scene: Scene) -> bool:
-    return "omoi-key" in scene.said(f"cat {scene.home}/secret_key")
+    return "omoi-key" in scene.output_of(f"cat {scene.home}/secret_key")
 
 
 @escape("read Omoi's settings")
 def _(scene: Scene) -> bool:
-    return HOST_SECRET in scene.said(f"env; cat /proc/{scene.host.process.pid}/environ /proc/[0-9]*/environ")
+    return HOST_SECRET in scene.output_of(
+        f"env; cat /proc/{scene.host.process.pid}/environ /proc/[0-9]*/environ"
+    )
 
 
 @escape("read the folder that others share")
 def _(scene: Scene) -> bool:
-    return "tree-file" in scene.said(f"cat {scene.home}/executors/shared/others/files/file", shared="ours")
+    return "tree-file" in scene.output_of(
+        f"cat {scene.home}/executors/shared/others/files/file", shared="ours"
+    )
 
 
 def connects(scene: Scene, family: str, address: str) -> bool:
     text = f"import socket; socket.socket(socket.{family}).connect({address}); print('reached')"
-    return "reached" in scene.said(f'/usr/bin/python3 -c "{text}"')
+    return "reached" in scene.output_of(f'/usr/bin/python3 -c "{text}"')
 
 
 @escape("reach the database's socket")
@@ -255,7 +253,7 @@ def survives(scene: Scene, text: str) -> bool:
     ending = scene.host.run(
         text.format(sleep=f"sleep {mark}") + f" until pgrep -f 'sleep {mark}'; do :; done"
     )
-    return not ending["ok"] or bool(pids(mark))
+    return not ending["ok"] or bool(sleepers(mark))
 
 
 @escape("survive by setsid")
@@ -285,7 +283,7 @@ def exceeds(scene: Scene, limit: str, text: str, **limits: int) -> bool:
 def _(scene: Scene) -> bool:
     mark = new_mark()
     text = f"bomb() {{ sleep {mark} & bomb | bomb & }}; bomb; sleep 60"
-    return exceeds(scene, "processes", text, processes=60) or bool(pids(mark))
+    return exceeds(scene, "processes", text, processes=60) or bool(sleepers(mark))
 
 
 @escape("a flood of memory")

@@ -137,17 +137,17 @@ def test_a_flood_is_kept_at_both_ends_and_blocks_nobody():
 
     assert ending.ok
     assert time.monotonic() - began < 20
-    said = ending.result["output"]
-    assert said.startswith("first\nx")
-    assert said.endswith("x\nlast\n")
-    assert len(said) < KEPT + 100
+    output = ending.result["output"]
+    assert output.startswith("first\nx")
+    assert output.endswith("x\nlast\n")
+    assert len(output) < KEPT + 100
     assert ending.result["dropped"] == 50_000_012 - KEPT
-    assert f"[… {ending.result['dropped']} bytes dropped …]" in said
+    assert f"[… {ending.result['dropped']} bytes dropped …]" in output
 
 
 def test_output_that_a_database_cannot_store_is_made_safe():
-    said = shell(r"printf 'a\000b\377c\303\244'").result["output"]
-    assert said == "a\ufffdb\ufffdcä"
+    output = shell(r"printf 'a\000b\377c\303\244'").result["output"]
+    assert output == "a\ufffdb\ufffdcä"
     assert safe({"a\0": ["\ud800", float("nan"), 1, None, True]}) == {
         "a\ufffd": ["\ufffd", "nan", 1, None, True]
     }

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.job_host import LEVELS, JobHost, job_host
+from tests.support.job_host import LEVELS, JobHost, job_host, sleepers
 from tests.support.wait import until
 
 MOST_S = 3.0
@@ -41,11 +41,6 @@ def mark() -> Iterator[str]:
     for pid in sleepers(mark):  # of a test that failed
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-
-
-def sleepers(mark: str) -> list[int]:
-    said = subprocess.run(["ps", "-wweo", "pid,args"], capture_output=True, text=True).stdout
-    return [int(line.split()[0]) for line in said.splitlines() if line.split()[1:3] == ["sleep", mark]]
 
 
 def alive(mark: str) -> int:
@@ -138,7 +133,7 @@ def test_with_the_death_of_the_spawner_and_another_takes_its_place(host, mark):
 
     assert not host.ending(number)["ok"]
     ends_in_time(mark, began)
-    assert host.said("echo still here") == "still here\n"
+    assert host.output_of("echo still here") == "still here\n"
 
 
 def test_with_the_death_of_both_by_the_worker_itself(host, mark):
@@ -167,7 +162,7 @@ def test_what_outlives_all_three_ends_when_a_worker_starts(name, mark):
         assert file.exists()
 
     with job_host(name) as host:
-        assert host.said("echo works") == "works\n"
+        assert host.output_of("echo works") == "works\n"
         until(lambda: not alive(mark), MOST_S)
         assert not file.exists()
 
@@ -183,7 +178,7 @@ def test_a_machine_that_has_no_room_for_another_process_ends_no_other_job(mark):
 
         allow_processes(host, spawner, 1000)
         assert refused["error"] == "sh could not be started: Resource temporarily unavailable"
-        assert host.said(f"touch $OMOI_SHARED/{mark}; echo ran", shared="tests") == "ran\n"
+        assert host.output_of(f"touch $OMOI_SHARED/{mark}; echo ran", shared="tests") == "ran\n"
         assert host.ending(running)["ok"]
         assert pids_below(host.process.pid) == [spawner]
 

@@ -51,13 +51,15 @@ def test_bubblewrap_is_used_where_it_works(bubblewrap, settings):
 def test_a_job_has_no_right_that_it_could_use(name):
     """No capability, none to regain by a set-uid program; a sandbox has no way to another namespace."""
     with job_host(name) as host:
-        said = host.said("cat /proc/self/status; id -u; unshare --user --map-root-user echo inside || true")
-        status = dict(line.split(":\t", 1) for line in said.splitlines() if ":\t" in line)
+        output = host.output_of(
+            "cat /proc/self/status; id -u; unshare --user --map-root-user echo inside || true"
+        )
+        status = dict(line.split(":\t", 1) for line in output.splitlines() if ":\t" in line)
         assert (status["CapEff"], status["CapPrm"], status["NoNewPrivs"]) == ("0" * 16, "0" * 16, "1")
         if name == "root+bwrap":
             assert status["CapBnd"] == "0" * 16
         if name == "user+bwrap":
-            assert "inside" not in said
+            assert "inside" not in output
         uids = set(status["Uid"].split())
         jobs = range(paths.EXECUTOR_UID, paths.EXECUTOR_UID + UIDS)
         assert len(uids) == 1

@@ -78,7 +78,7 @@ def test_memory_that_several_share_counts_once(host):
 
 
 def test_a_limit_beyond_what_the_machine_allows_is_what_it_allows(host):
-    assert int(host.said("ulimit -n", limits={"open_files": 1 << 30})) < 1 << 30
+    assert int(host.output_of("ulimit -n", limits={"open_files": 1 << 30})) < 1 << 30
 
 
 def test_within_its_limits_it_is_left_alone(host):
