@@ -126,6 +126,7 @@ def test_every_task_is_granted_once_and_nobody_holds_more_than_they_may(
     assert sql.rows(WRONG_NEEDS, {"after": 0, "upto": 2**62, "ids": None}) == []
 
 
+@pytest.mark.full
 def test_a_claim_whose_holder_is_silent_can_be_claimed_within_its_lease_and_six_seconds(task, ada, bob, webs):
     """In real time and without a clock: an agent that polls finds the task."""
     import time

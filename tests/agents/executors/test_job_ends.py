@@ -22,7 +22,11 @@ MOST_S = 3.0
 CHILDREN = 200
 
 
-@pytest.fixture(scope="module", params=LEVELS)
+# The strictest and the loosest level each time; those between with `--full`.
+@pytest.fixture(
+    scope="module",
+    params=[LEVELS[0], *(pytest.param(name, marks=pytest.mark.full) for name in LEVELS[1:3]), LEVELS[3]],
+)
 def level(request) -> str:
     return request.param
 
@@ -147,7 +151,7 @@ def test_with_the_death_of_both_by_the_worker_itself(host, mark):
     ends_in_time(mark, began)
 
 
-@pytest.mark.parametrize("name", ["root+bwrap", "root"])
+@pytest.mark.parametrize("name", [pytest.param("root+bwrap", marks=pytest.mark.full), "root"])
 def test_what_outlives_all_three_ends_when_a_worker_starts(name, mark):
     """And its files are gone: its uid is the next job's."""
     file = Path("/tmp") / f"omoi-test-{mark}"

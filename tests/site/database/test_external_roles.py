@@ -132,6 +132,7 @@ def doctor(**addresses: str) -> dict[str, str]:
     return next(each for each in found if each["name"] == "roles")
 
 
+@pytest.mark.full
 def test_one_role_is_reported_and_a_second_is_made_by_the_printed_sql(external):
     one = {"DATABASE_URL": external.address("shop")}
     done = manage("migrate", "-v0", **one)
@@ -180,6 +181,7 @@ def test_an_owner_of_another_database_or_of_none_is_refused(external):
     assert "OMOI_OWNER_URL is set and DATABASE_URL is not" in done.stderr
 
 
+@pytest.mark.full
 def test_what_the_application_could_give_itself_again_is_reported_and_ended(external):
     with external.superuser() as link:
         link.execute("CREATE ROLE landlord LOGIN PASSWORD 'secret'")

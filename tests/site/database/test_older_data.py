@@ -45,6 +45,7 @@ def manage(environment, *words):
     return done.stdout
 
 
+@pytest.mark.full
 def test_a_database_of_an_earlier_version_opens_and_works_on(older):
     with psycopg.connect(older["DATABASE_URL"]) as link:
         link.execute("ALTER TABLE tickets_workflowphase DISABLE TRIGGER USER")

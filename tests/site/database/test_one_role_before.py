@@ -157,6 +157,7 @@ def sleeping(server):
         return False
 
 
+@pytest.mark.full
 def test_up_works_on_in_it_with_two_roles(older):
     stop(older)
     up = Up(older.home).ready()

@@ -109,6 +109,7 @@ def test_a_taken_port_leaves_the_home_that_was_there_as_it_was(home):
     assert (home / "secret_key").read_text() == "known to sessions"
 
 
+@pytest.mark.full
 def test_told_to_end_it_leaves_no_process_and_starts_again_on_what_it_kept(home):
     first = Up(home).ready()
     mine = [first.postmaster(), *first.facts["children"].values()]

@@ -70,6 +70,7 @@ def hammer(operation: Any, calls: Api, names: dict[str, str], tries: int) -> Non
     never_a_crash()
 
 
+@pytest.mark.full
 def test_no_route_crashes_on_what_the_document_allows(operations, operator, project, ada, ticket, task):
     hammered(operations, api_of(operator), {"key": ticket.key, "id": str(task.pk), "name": "ada"}, 4)
 

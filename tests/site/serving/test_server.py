@@ -116,6 +116,7 @@ def test_whoever_sends_on_after_a_refusal_can_still_read_it(echo):
     assert json.loads(body)["code"] == "too_large"
 
 
+@pytest.mark.full
 def test_whoever_writes_60_mb_before_reading_gets_the_refusal():
     echo = Echo(patience_s=20)  # a busy machine may take its time over so much
     size = 60_000_000

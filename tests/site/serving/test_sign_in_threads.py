@@ -101,6 +101,7 @@ def test_twelve_loops_of_passwords_take_no_request_thread(web, operator, project
     assert set(statuses) <= {422, 429}
 
 
+@pytest.mark.full
 def test_a_full_line_is_refused_at_once_and_no_address_fills_it(web, operator, project):
     key = Key.objects.issue(user=operator, by="system:tests")[1]
     with transaction.atomic(), connection.cursor() as cursor:

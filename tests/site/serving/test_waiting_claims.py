@@ -131,6 +131,7 @@ def test_work_that_rings_nobody_is_found_all_the_same(web, ticket, operator, ada
     assert poll.answer(12)[0] == 200
 
 
+@pytest.mark.full
 def test_two_hundred_waiting_hold_no_thread_and_no_connection(ticket, operator, crowd):
     others = {connection["pid"] for connection in connections()}
     web = Web(OMOI_THREADS="4")

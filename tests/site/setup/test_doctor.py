@@ -106,6 +106,7 @@ def test_cookies_that_nobody_would_get_are_wrong(tmp_path, environment, state, s
     assert said in tls["what"]
 
 
+@pytest.mark.full
 def test_settings_that_would_be_seen_from_outside_are_wrong_only_there(tmp_path):
     assert found(tmp_path, OMOI_DEBUG="1")[1]["exposure"]["state"] == "off"
     status, told = found(

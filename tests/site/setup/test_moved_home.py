@@ -137,6 +137,7 @@ def test_a_copy_is_refused_by_every_command_and_adopted_with_a_copy_of_the_datab
     assert "was copied from" not in manage(copy, "doctor").stdout
 
 
+@pytest.mark.full
 def test_a_moved_home_takes_the_place_of_the_one_that_is_gone(home, copy):
     home.rename(copy)
 

@@ -147,6 +147,7 @@ def test_a_list_costs_the_same_for_one_ticket_and_for_fifty(project, calls, djan
         assert len(calls.get("/tasks").json()["results"]) == 20
 
 
+@pytest.mark.full
 def test_a_ticket_is_opened_with_as_many_tasks_as_its_body_holds(project, calls):
     tasks = [
         {"ref": f"t{n}", "title": f"Do part {n}", "needs": [f"t{n - 1}", f"t{n // 2}"] if n > 1 else []}

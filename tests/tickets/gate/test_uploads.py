@@ -29,6 +29,7 @@ def peak(web) -> int:
     return int(re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{web.process.pid}/status").read_text())[1]) * 1024
 
 
+@pytest.mark.full
 def test_a_file_of_80_mib_is_handed_in_and_fetched_in_little_memory(web, operator, ticket):
     bearer = {"Authorization": f"Bearer {Key.objects.issue(user=operator, by=operator)[1]}"}
     at = f"/api/v1/tickets/{ticket.key}/artifacts"

@@ -172,6 +172,7 @@ def waiting(project, operator, ada):
     return bring
 
 
+@pytest.mark.full
 @pytest.mark.django_db(transaction=True)
 def test_slow_files_of_others_are_no_reason_against_good_ones(waiting, operator):
     slow = [waiting(MARKDOWN["short lines"][number:]) for number in range(6)]

@@ -59,6 +59,7 @@ def test_no_graph_keeps_a_cycle(seed):
     assert bool(cycles) == (len(fixed) + len(loose) < len(every))
 
 
+@pytest.mark.full
 def test_many_cycles_in_many_edges_cost_what_the_edges_cost():
     planted = [(first + step, first + (step + 1) % 10) for first in range(0, 1200, 10) for step in range(10)]
     line = [(number, number + 1) for number in range(2000, 2000 + 150_000)]

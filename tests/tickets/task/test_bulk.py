@@ -31,6 +31,7 @@ def brought(project, size):
     return told, len(statements)
 
 
+@pytest.mark.full
 def test_a_list_of_any_length_is_one_parameter(ticket, task):
     far = range(task.pk, task.pk + PARAMETERS + 1)
     assert list(Task.objects.filter(pk__in=far)) == [task]
@@ -82,6 +83,7 @@ def test_after_an_import_that_was_undone_the_next_costs_no_more(project):
     assert read[0]["rows"] < 200 * size
 
 
+@pytest.mark.full
 def test_an_import_asks_as_often_for_a_task_more_as_for_none(project):
     brought(project, BATCH)  # lanes and the like are there now
     (_, small), (_, large) = brought(project, 2 * BATCH - 1), brought(project, 3 * BATCH - 1)
