@@ -39,16 +39,21 @@ def page(
     """
     field, falling = by.removeprefix("-"), by.startswith("-")
     if cursor := query.get("cursor"):
-        position: Any = reading(cursor)
-        if isinstance(queryset.model._meta.get_field(field), models.IntegerField):
-            if not position.isdecimal() or len(position) > 18:
-                raise Malformed("this cursor is not valid")
-            position = int(position)
+        numbered = isinstance(queryset.model._meta.get_field(field), models.IntegerField)
+        position = number_in(cursor) if numbered else reading(cursor)
         queryset = queryset.filter(**{f"{field}__{'lt' if falling else 'gt'}": position})
     rows = list(queryset.order_by(by)[: query["limit"] + 1])
     more = len(rows) > query["limit"]
     rows = rows[: query["limit"]]
     return paged(request, shown(rows), written(getattr(rows[-1], field)) if more else None)
+
+
+def number_in(cursor: str) -> int:
+    """The id in a cursor."""
+    position = reading(cursor)
+    if not position.isdecimal() or len(position) > 18:
+        raise Malformed("this cursor is not valid")
+    return int(position)
 
 
 def paged(request: Request, results: Sequence[Any] | ReturnDict, following: str | None) -> Response:

@@ -11,9 +11,9 @@ from rest_framework.response import Response
 
 from agents.api.fields import MomentField, ReasonField, text_of, texts_of
 from agents.api.openapi import IDEMPOTENCY_KEY, listing, route
-from agents.api.pagination import PageIn, page
+from agents.api.pagination import PageIn, number_in, page, paged
 from agents.api.parsing import Shape, parse, parse_query
-from agents.api.view import View
+from agents.api.view import View, written
 from omoi_site.database import sql
 from omoi_site.errors import NotFound
 from tickets.api.fields import IdField, PhaseField, PriorityField, number
@@ -143,7 +143,12 @@ class TasksIn(PageIn):
     phase = PhaseField(required=False)
     capability = serializers.CharField(max_length=100, required=False)
     agent = serializers.CharField(max_length=63, required=False, help_text="who holds it")
-    waiting_on = serializers.CharField(max_length=200, required=False)
+    waiting_on = serializers.CharField(
+        max_length=200,
+        required=False,
+        help_text="who must act; a page examines some thousands of tasks only, so it may have few or none"
+        " although there is a `next`",
+    )
 
 
 class TasksView(View):
@@ -161,8 +166,6 @@ class TasksView(View):
             tasks = tasks.filter(project=self.project(data["project"]))
         if "capability" in data:
             tasks = tasks.filter(capabilities__contains=[data["capability"].strip().lower()])
-        if "waiting_on" in data:
-            tasks = tasks.waiting_on(data["waiting_on"])
         for name, field in (
             ("ticket", "ticket_key"),
             ("state", "state"),
@@ -171,6 +174,11 @@ class TasksView(View):
         ):
             if name in data:
                 tasks = tasks.filter(**{field: data[name]})
+        if "waiting_on" in data:
+            start = number_in(data["cursor"]) if "cursor" in data else 0
+            ids, after = tasks.waiting_on(data["waiting_on"], limit=data["limit"], after=start)
+            found = list(Task.objects.filter(pk__in=ids).order_by("pk"))
+            return paged(request, task_documents(found), written(after) if after else None)
         return page(request, tasks, data, task_documents)
 
 

@@ -12,11 +12,11 @@ from rest_framework.utils.serializer_helpers import ReturnDict
 
 from agents.api.fields import ReasonField, text_of, texts_of
 from agents.api.openapi import IDEMPOTENCY_KEY, IF_MATCH, Answer, listing, route
-from agents.api.pagination import PageIn, page, paged
+from agents.api.pagination import PageIn, number_in, page, paged
 from agents.api.parsing import Shape, parse, parse_query
 from agents.api.projects import ReasonIn
-from agents.api.view import View, reading, tagged, written
-from omoi_site.errors import Faults, Invalid, Malformed, NotFound
+from agents.api.view import View, tagged, written
+from omoi_site.errors import Faults, Invalid, NotFound
 from tickets.api.fields import PhaseField, PriorityField
 from tickets.api.new_tasks import TaskIn, specs
 from tickets.api.tasks import ExplainOut
@@ -114,13 +114,6 @@ class TicketsIn(PageIn):
     archived = serializers.BooleanField(default=False, help_text="list archived tickets instead")
 
 
-def number_in(cursor: str | None) -> int | None:
-    position = reading(cursor) if cursor else None
-    if position is not None and not (position.isdecimal() and len(position) <= 18):
-        raise Malformed("this cursor is not valid")
-    return int(position) if position else None
-
-
 def with_counts() -> Any:
     counts = {f"tasks_{state}": Count("tasks", filter=Q(tasks__state=state)) for state in Task.State.values}
     continued = Link.objects.filter(ticket=OuterRef("pk"), kind=FOLLOW_UP).values("other__key")[:1]
@@ -173,9 +166,8 @@ class TicketsView(View):
             if name in data:
                 tickets = tickets.filter(**{name: data[name]})
         if "waiting_on" in data:
-            ids, before = tickets.waiting_on(
-                data["waiting_on"], limit=data["limit"], before=number_in(data.get("cursor"))
-            )
+            start = number_in(data["cursor"]) if "cursor" in data else None
+            ids, before = tickets.waiting_on(data["waiting_on"], limit=data["limit"], before=start)
             return paged(request, self._shown(ids), written(before) if before else None)
         return page(request, tickets, data, lambda rows: self._shown([row.pk for row in rows]), by="-id")
 

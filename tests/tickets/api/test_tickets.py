@@ -173,3 +173,18 @@ def test_tickets_are_listed_by_who_must_act_a_page_at_a_time(project, ada, calls
     rest = calls.get("/tickets", waiting_on="operator", limit=2, cursor=answer.json()["next"]).json()
     assert ([ticket["key"] for ticket in rest["results"]], rest["next"]) == (idle[:1], None)
     assert calls.get("/tickets", waiting_on="operator", cursor="bm9uc2Vuc2U").status_code == 400
+
+
+def test_tasks_are_listed_by_who_must_act_a_page_at_a_time(project, ada, calls):
+    key = opened(calls, tasks=[{"title": title} for title in "abc"])["key"]
+    calls.post(f"/tickets/{key}/tasks", {"tasks": [{"title": "d", "capabilities": ["rust"]}]})
+
+    def listed(**query):
+        answer = calls.get("/tasks", project="OMO", **query)
+        return [task["title"] for task in answer.json()["results"]], answer.json()["next"]
+
+    titles, following = listed(waiting_on="agents", limit=2)
+    assert titles == ["a", "b"]
+    assert listed(waiting_on="agents", limit=2, cursor=following) == (["c"], None)
+    assert listed(waiting_on="operator") == (["d"], None)
+    assert calls.get("/tasks", waiting_on="agents", cursor="bm9uc2Vuc2U").status_code == 400

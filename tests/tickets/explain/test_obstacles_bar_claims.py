@@ -18,7 +18,8 @@ from tickets.models import (
     Ticket,
 )
 from tickets.models.explain import ticket_explanation
-from tickets.models.explain.sql_fragments import FROM_TASK
+from tickets.models.explain.sql_fragments import FROM_TASK, fleets_of
+from tickets.models.explain.task_explanation import ASKED
 from tickets.models.explain.task_obstacles import OBSTACLES
 
 pytestmark = pytest.mark.django_db
@@ -86,7 +87,9 @@ def barred_tasks(ids, bars):
     anything = " OR ".join(f"({each.when}) IS TRUE" for place, each in enumerate(OBSTACLES) if place in bars)
     return {
         row["id"]
-        for row in sql.rows(f"SELECT t.id {FROM_TASK} WHERE t.id = ANY (%s) AND ({anything})", [ids])
+        for row in sql.rows(
+            f"WITH {fleets_of(ASKED)} SELECT t.id {FROM_TASK} WHERE {ASKED} AND ({anything})", {"ids": ids}
+        )
     }
 
 

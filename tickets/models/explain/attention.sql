@@ -1,11 +1,4 @@
-WITH fleets AS MATERIALIZED (
-  SELECT
-    l.id AS lane_id,
-    f.*
-  FROM tickets_lane l
-  CROSS JOIN LATERAL ({fleet}) f
-  WHERE l.project_id = %(project)s
-),
+WITH {fleets},
 work AS MATERIALIZED (
   SELECT
     ticket_id,
@@ -17,7 +10,6 @@ work AS MATERIALIZED (
       {task_waits_on} AS who
     FROM tickets_task t
     {task_joins}
-    LEFT JOIN fleets f ON f.lane_id = t.lane_id AND t.state = 'pending'
     WHERE t.project_id = %(project)s
       AND t.state IN ('pending', 'claimed')
       AND NOT t.unsatisfiable

@@ -69,26 +69,18 @@ FLEET = sql.statement(
     lease_holds=LEASE_HOLDS,
     fits=FITS.format(agent="a"),
 )
+# Joins `fleets`, which each statement defines with `fleets_of`.
 TASK_JOINS = sql.statement(
     __file__, "task_joins", open_phases=OPEN_PHASES, needs=sql.statement(__file__, "needs", met=MET)
 )
-FROM_TASK = f"""
-FROM tickets_task t
-{TASK_JOINS}
-LEFT JOIN LATERAL ({FLEET}) f ON t.state = 'pending'
-"""
-# The same for very many tasks: the fleet is read once per lane, not once per task.
-FROM_MANY_TASKS = f"""
-FROM tickets_task t
-{TASK_JOINS}
-LEFT JOIN (
-  SELECT
-    l.id AS lane_id,
-    f.*
-  FROM tickets_lane l
-  CROSS JOIN LATERAL ({FLEET}) f
-) f ON f.lane_id = t.lane_id AND t.state = 'pending'
-"""
+FROM_TASK = f"FROM tickets_task t\n{TASK_JOINS}"
+
+
+def fleets_of(tasks: str) -> str:
+    """SQL: the agents that fit the lanes of the pending tasks `t` for which `tasks` holds."""
+    return sql.statement(__file__, "fleets", fleet=FLEET, tasks=tasks)
+
+
 LEASED = f"t.state = 'claimed' AND {LEASE_HOLDS}"
 LEASE_OVER = f"t.state = 'claimed' AND ({LEASE_HOLDS}) IS NOT TRUE"
 # The claim is the last attempt. A task that had not started costs no attempt and is given back.

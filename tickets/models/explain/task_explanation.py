@@ -5,6 +5,7 @@ It evaluates the obstacles, in a fixed number of statements.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
@@ -14,40 +15,72 @@ from omoi_site import humanize
 from omoi_site.brokers import hints
 from omoi_site.database import sql
 from tickets.models.explain.obstacle_base import Obstacle
-from tickets.models.explain.sql_fragments import FROM_MANY_TASKS, FROM_TASK
+from tickets.models.explain.sql_fragments import FROM_TASK, fleets_of
 from tickets.models.explain.task_obstacles import OBSTACLES, waiting_on
 
 Row = TypeVar("Row", bound=models.Model)
 Cause = dict[str, Any]  # {code, who, what, how, since, until}
 Explanation = dict[str, Any]  # {waiting_on, causes}
 KINDS = ("agent", "task", "ticket")  # a kind without a name means any of that kind
+MAY_WAIT = ("pending", "claimed", "failed")
+AT_ONCE, MOST_ASKED = 500, 5_000  # tasks examined per statement, and per page
+ASKED = "t.id = ANY (%(ids)s)"
 COLUMNS = sql.statement(__file__, "task_columns")
 
 
+@functools.cache
+def explanations_statement() -> str:
+    """Composed at first use, when upper apps have added their obstacles."""
+    return sql.statement(
+        __file__,
+        "task_explanations",
+        fleets=fleets_of(ASKED),
+        columns=COLUMNS,
+        obstacles=columns_of(OBSTACLES),
+        from_task=FROM_TASK,
+    )
+
+
+@functools.cache
+def waits_statement() -> str:
+    return f"WITH {fleets_of(ASKED)}\nSELECT t.id, {waiting_on()} AS who\n{FROM_TASK}\nWHERE {ASKED}"
+
+
 class WaitingTasks(models.QuerySet[Row]):
-    def waiting_on(self, who: str) -> models.QuerySet[Row]:
-        """Tasks that wait on `who`: operator, agents, clock, agent:ada, task:OMO-1.7, ticket:OMO-1. `agent`
-        alone means any agent.
+    def waiting_on(self, who: str, *, limit: int, after: int = 0) -> tuple[list[int], int | None]:
+        """Ids of the first tasks of this set, with an id above `after`, that wait on `who`: operator, agents,
+        clock, agent:ada, task:OMO-1.7, ticket:OMO-1. `agent` alone means any agent.
+
+        At most `limit`, from the first `MOST_ASKED` that may wait; and the `after` of the next call, None if
+        there are no more.
         """
-        ids = f"SELECT t.id {FROM_MANY_TASKS} WHERE {waits_on(waiting_on(), OBSTACLES, who)}"
-        return self.extra(where=[f"tickets_task.id IN ({ids})"], params=[who])
+        found: list[int] = []
+        for _ in range(0, MOST_ASKED, AT_ONCE):
+            later = self.filter(pk__gt=after, state__in=MAY_WAIT).order_by("pk")
+            ids = list(later.values_list("pk", flat=True)[:AT_ONCE])
+            waiting = waits(ids)
+            for after in ids:
+                if meant(who, waiting[after]):
+                    if len(found) == limit:
+                        return found, found[-1]
+                    found.append(after)
+            if len(ids) < AT_ONCE:
+                return found, None
+        return found, after
 
 
 def explanations(ids: Iterable[int]) -> dict[int, Explanation]:
     """What each of these tasks waits on, and all its causes, in the order of the obstacles. A task that has
     ended for good has no cause and null.
     """
-    rows = sql.rows(
-        f"SELECT {COLUMNS}, {columns_of(OBSTACLES)} {FROM_TASK} WHERE t.id = ANY (%s)", [list(ids)]
-    )
+    rows = sql.rows(explanations_statement(), {"ids": list(ids)})
     away = hints.health() if any(row["has_profile"] and row["state"] == "pending" for row in rows) else ""
     return {row["id"]: _explanation(row, away) for row in rows}
 
 
 def waits(ids: Iterable[int]) -> dict[int, str | None]:
     """Who each of these tasks waits on."""
-    rows = sql.rows(f"SELECT t.id, {waiting_on()} AS who {FROM_TASK} WHERE t.id = ANY (%s)", [list(ids)])
-    return {row["id"]: row["who"] for row in rows}
+    return {row["id"]: row["who"] for row in sql.rows(waits_statement(), {"ids": list(ids)})}
 
 
 def _explanation(row: dict[str, Any], broker_away: str) -> Explanation:
@@ -113,21 +146,6 @@ def cause_of(obstacle: Obstacle, place: int, values: dict[str, Any]) -> Cause:
     }
 
 
-def waits_on(case: str, obstacles: Sequence[Obstacle], who: str) -> str:
-    """SQL: whether `case`, the who of the first obstacle, equals the parameter.
-
-    A cheap test comes first: whether any obstacle with that kind of who holds.
-    """
-    sort = who.partition(":")[0]
-    possible = " OR ".join(
-        f"({obstacle.when})"
-        for obstacle in obstacles
-        if f"'{sort}" in obstacle.who or obstacle.who.startswith("(")
-    )
-    same = f"split_part({case}, ':', 1) = %s" if who in KINDS else f"{case} = %s"
-    return f"({possible or 'false'}) AND {same}"
-
-
 def meant(who: str, waits: str | None) -> bool:
-    """The same test in Python: whether `who` names the one that is waited for."""
+    """Whether `who` names the one that is waited for."""
     return waits is not None and (waits.partition(":")[0] if who in KINDS else waits) == who

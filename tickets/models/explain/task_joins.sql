@@ -9,3 +9,4 @@ CROSS JOIN {open_phases}
 LEFT JOIN LATERAL (
   {needs}
 ) n ON true
+LEFT JOIN fleets f ON f.lane_id = t.lane_id AND t.state = 'pending'

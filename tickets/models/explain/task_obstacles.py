@@ -8,6 +8,8 @@ add their own with `add`, in AppConfig.ready. The names in the SQL are those of 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tickets.models.explain import sentences, task_sentences
 from tickets.models.explain.obstacle_base import OPERATOR, Obstacle
 from tickets.models.explain.sentences import by_clock
@@ -260,9 +262,9 @@ def add(obstacle: Obstacle, *, before: str = "") -> None:
         OBSTACLES.insert(place, obstacle)
 
 
-def waiting_on() -> str:
-    """SQL of who a task waits on: that of the first obstacle; null if the task has ended and nobody must
+def waiting_on(obstacles: Sequence[Obstacle] = OBSTACLES) -> str:
+    """SQL of who is waited for: that of the first obstacle; null if the task has ended and nobody must
     decide.
     """
-    cases = "\n".join(f"WHEN {obstacle.when}\nTHEN {obstacle.who}" for obstacle in OBSTACLES)
+    cases = "\n".join(f"WHEN {obstacle.when}\nTHEN {obstacle.who}" for obstacle in obstacles)
     return f"CASE\n{cases}\nEND"

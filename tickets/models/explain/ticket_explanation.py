@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from django.db import models
@@ -13,8 +13,6 @@ from omoi_site.database import sql
 from tickets.gates.check_names import name_of
 from tickets.models.explain import task_explanation
 from tickets.models.explain.sql_fragments import (
-    FLEET,
-    FROM_TASK,
     FROM_TICKET,
     IN_OPEN_PHASE,
     LEFT_OPEN,
@@ -22,10 +20,11 @@ from tickets.models.explain.sql_fragments import (
     STALLED,
     TASK_JOINS,
     UNFINISHED,
+    fleets_of,
 )
 from tickets.models.explain.task_explanation import Cause, Explanation, cause_of, columns_of, meant
 from tickets.models.explain.task_obstacles import waiting_on
-from tickets.models.explain.ticket_obstacles import FIRST_WAITS, OBSTACLES, TASKS
+from tickets.models.explain.ticket_obstacles import OBSTACLES, TASKS
 from tickets.models.ticket.fields import TicketFields
 from tickets.models.ticket.filters import TicketFilters
 
@@ -34,26 +33,6 @@ Row = TypeVar("Row", bound=TicketFields)
 # does not
 MOST = 20
 AT_ONCE, MOST_ASKED = 500, 5_000  # tickets examined per statement, and per page
-
-# Who each of many tickets waits on. Their first tasks are in few lanes, so the fleet of each lane is read
-# once.
-FIRST_OF_MANY = FIRST_WAITS.replace(
-    FROM_TASK,
-    f"""
-FROM tickets_task t
-{TASK_JOINS}
-LEFT JOIN fleets f ON f.lane_id = t.lane_id AND t.state = 'pending'
-""",
-)
-
-
-def _waiting_on() -> str:
-    """SQL of who ticket `k` waits on, using `fleets`."""
-    cases = "\n".join(
-        f"WHEN {obstacle.when}\nTHEN {FIRST_OF_MANY if obstacle is TASKS else obstacle.who}"
-        for obstacle in OBSTACLES
-    )
-    return f"CASE\n{cases}\nEND"
 
 
 def _any(who: str, column: str) -> str:
@@ -67,18 +46,23 @@ def _any(who: str, column: str) -> str:
 
 
 WAITS = sql.statement(
-    __file__, "tickets_wait", fleet=FLEET, waiting_on=_waiting_on(), from_ticket=FROM_TICKET
+    __file__,
+    "tickets_wait",
+    fleets=fleets_of("t.ticket_id = ANY (%(ids)s)"),
+    waiting_on=waiting_on(OBSTACLES),
+    from_ticket=FROM_TICKET,
 )
 EXPLANATION = sql.statement(
     __file__,
     "ticket_explanation",
     left_open=LEFT_OPEN,
-    columns=columns_of(OBSTACLES),
+    # the causes of its tasks are read by themselves
+    columns=columns_of([replace(each, who="NULL") if each is TASKS else each for each in OBSTACLES]),
     open_tasks=OPEN_TASKS,
     beyond=sql.statement(
         __file__,
         "beyond",
-        fleet=FLEET,
+        fleets=fleets_of("t.ticket_id = k.id"),
         waiting_on=waiting_on(),
         open_tasks=OPEN_TASKS,
         task_joins=TASK_JOINS,
@@ -90,7 +74,7 @@ EXPLANATION = sql.statement(
 ATTENTION = sql.statement(
     __file__,
     "attention",
-    fleet=FLEET,
+    fleets=fleets_of("t.project_id = %(project)s"),
     task_waits_on=waiting_on(),
     task_joins=TASK_JOINS,
     in_open_phase=IN_OPEN_PHASE,

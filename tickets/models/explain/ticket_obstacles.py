@@ -16,7 +16,7 @@ from tickets.models.explain.sql_fragments import (
 )
 from tickets.models.explain.task_obstacles import waiting_on
 
-# Who the first open task waits on.
+# Who the first open task waits on; for statements with `fleets`.
 FIRST_WAITS = f"(SELECT {waiting_on()} {FROM_TASK} WHERE t.id = c.first)"
 # The causes of the tasks themselves explain it.
 TASKS = Obstacle("tasks", f"{UNFINISHED} AND c.unfinished > 0", FIRST_WAITS, "", "")

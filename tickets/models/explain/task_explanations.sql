@@ -1,0 +1,6 @@
+WITH {fleets}
+SELECT
+  {columns},
+  {obstacles}
+{from_task}
+WHERE t.id = ANY (%(ids)s)
