@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypedDict, TypeVar
+from typing import Any, TypedDict, TypeVar, Unpack
 
 from agents.models import Agent, AgentUnavailable, Project, rights, via
 from agents.models.agent import phase_names, words
@@ -94,8 +94,9 @@ class CapacityFull(OmoiError):
 
 
 class ClaimOptions(TypedDict, total=False):
-    """The options of a claim: up to `limit` tasks, each with a lease of `lease_s`. The others narrow the
-    choice.
+    """The options of a claim: up to `limit` tasks, each with a lease of `lease_s`. `capabilities`, `phases`
+    and `project` narrow the choice. For workers: `ahead`, how many they hold beyond their capacity, for the
+    next moment; `starting`, they begin all of them at once, see start.py.
     """
 
     limit: int
@@ -103,6 +104,8 @@ class ClaimOptions(TypedDict, total=False):
     capabilities: Sequence[str] | None
     phases: Sequence[str] | None
     project: Project | None
+    ahead: int
+    starting: bool
 
 
 @dataclass(frozen=True)
@@ -129,16 +132,7 @@ class Claim:
 
 class Claiming(Leasing[Row]):
     @sql.joined
-    def claim(
-        self,
-        *,
-        by: Agent,
-        limit: int = 1,
-        lease_s: int = 60,
-        capabilities: Sequence[str] | None = None,
-        phases: Sequence[str] | None = None,
-        project: Project | None = None,
-    ) -> list[Claim]:
+    def claim(self, *, by: Agent, **options: Unpack[ClaimOptions]) -> list[Claim]:
         """Grant up to `limit` ready tasks, most urgent first. `capabilities`, `phases` and `project` narrow
         the choice.
 
@@ -146,14 +140,7 @@ class Claiming(Leasing[Row]):
         AgentUnavailable, and CapacityFull if the agent has no free capacity.
         """
         rights.require(by, "work")
-        params = claim_params(
-            by,
-            limit=limit,
-            lease_s=lease_s,
-            capabilities=capabilities,
-            phases=phases,
-            project=project,
-        )
+        params = claim_params(by, **options)
         rows = self._take(params)
         if rows and rows[0]["id"] is None and self._catch_up(rows[0]):
             rows = self._take(params)
@@ -193,24 +180,20 @@ class Claiming(Leasing[Row]):
         return [_claim(row | briefs[row["id"]]) for row in granted]
 
 
-def claim_params(
-    by: Agent,
-    *,
-    limit: int = 1,
-    lease_s: int = 60,
-    capabilities: Sequence[str] | None = None,
-    phases: Sequence[str] | None = None,
-    project: Project | None = None,
-) -> dict[str, Any]:
+def claim_params(by: Agent, **options: Unpack[ClaimOptions]) -> dict[str, Any]:
     """The parameters of CLAIM."""
+    capabilities, phases = options.get("capabilities"), options.get("phases")
+    project = options.get("project")
     return {
         "agent": by.pk,
         "key": via(by),
-        "limit": limit,
-        "lease_s": lease_s,
+        "limit": options.get("limit", 1),
+        "lease_s": options.get("lease_s", 60),
         "capabilities": None if capabilities is None else words(capabilities),
         "phases": None if phases is None else phase_names(phases),
         "project": project and project.key,
+        "ahead": options.get("ahead", 0),
+        "starting": options.get("starting", False),
         "granted_with": "",
     }
 

@@ -44,7 +44,7 @@ agent AS MATERIALIZED (
     load.held,
     CASE
       WHEN locked.grants <> seen.grants OR load.alone THEN 0
-      ELSE greatest(0, least(%(limit)s::int, locked.capacity - load.held))
+      ELSE greatest(0, least(%(limit)s::int, locked.capacity + %(ahead)s::int - load.held))
     END AS free
   FROM locked
   JOIN agents_agent seen ON seen.id = locked.id
@@ -175,7 +175,7 @@ granted AS (
     claimed_at = clock_timestamp(),
     lease_s = %(lease_s)s::int,
     lease_expires_at = clock_timestamp() + %(lease_s)s::int * interval '1 s',
-    started_at = CASE WHEN NOT agent.runs_profiles THEN clock_timestamp() END,
+    started_at = CASE WHEN %(starting)s::bool OR NOT agent.runs_profiles THEN clock_timestamp() END,
     timeout_at = clock_timestamp() + t.timeout_s * interval '1 s',
     progress = '{}',
     granted_with = %(granted_with)s

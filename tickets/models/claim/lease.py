@@ -21,7 +21,7 @@ from tickets.models.journal_sql import task_events
 from tickets.models.sweep_run import SweepRun
 from tickets.models.task.fields import TaskFields
 from tickets.models.task.lane import lower_floors_of, relane
-from tickets.models.task.open_needs import decide
+from tickets.models.task.open_needs import decide, hint_work
 from tickets.models.task.readiness import NOT_DUE, READY, ready_sql
 
 Row = TypeVar("Row", bound=TaskFields)
@@ -221,7 +221,7 @@ def follow_up(changed: list[dict[str, Any]]) -> int:
         relane(granted_again)
     failed = [row for row in changed if row["state"] == "failed"]
     if failed:
-        decide([row["id"] for row in failed])
+        hint_work(decide([row["id"] for row in failed]))
         hints.send("advance_tickets", sorted({row["ticket_id"] for row in failed}))
     if any(row["profile"] and row["state"] == "pending" for row in changed):
         hints.send("work")

@@ -21,7 +21,7 @@ from tickets.models.gate.artifact import Artifact
 from tickets.models.gate.blob import Blob
 from tickets.models.journal_sql import task_events
 from tickets.models.task.fields import TaskFields
-from tickets.models.task.open_needs import decide
+from tickets.models.task.open_needs import decide, hint_work
 from tickets.models.ticket.ticket import Ticket
 
 Row = TypeVar("Row", bound=TaskFields)
@@ -56,6 +56,14 @@ class Settling(models.Manager[Row]):
         Repeating an outcome with the same fence, while no newer fence exists, returns the task as it is.
         Artifacts are stored for what is settled now: all of them, or nothing is settled.
         """
+        settlements, freed = self._settle(outcomes, by)
+        hint_work(freed)
+        return settlements
+
+    def _settle(self, outcomes: Sequence[Outcome], by: Agent) -> tuple[list[Settlement], list[int]]:
+        """As `settle`, in the caller's transaction; and the tasks with a profile that are ready because of
+        it, of which the caller must tell the workers.
+        """
         rights.require(by, "work")
         # of two outcomes for one task, the first counts
         first = {outcome.task: outcome for outcome in reversed(outcomes)}
@@ -79,7 +87,7 @@ class Settling(models.Manager[Row]):
         settled = {row["id"]: row["state"] for row in rows}
         for task in sorted(settled.keys() & tickets.keys()):
             Artifact.objects.attach(first[task], tickets[task], by=by)
-        decide([row["id"] for row in rows if row["state"] != "pending"])
+        freed = decide([row["id"] for row in rows if row["state"] != "pending"])
         # Two last tasks that end at the same moment do not see each other; a sweep then advances their
         # ticket.
         if over := sorted({row["ticket_id"] for row in rows if row["over"]}):
@@ -90,12 +98,13 @@ class Settling(models.Manager[Row]):
             if outcome.task not in settled or outcome is not first[outcome.task]
         ]
         now = claims_now(not_settled, by.pk)
-        return [
+        settlements = [
             Settlement(outcome.task, settled[outcome.task])
             if outcome.task in settled and outcome is first[outcome.task]
             else _repeated(outcome, now.get(outcome.task), by)
             for outcome in outcomes
         ]
+        return settlements, freed
 
 
 def _repeated(outcome: Outcome, now: dict[str, Any] | None, by: Agent) -> Settlement:

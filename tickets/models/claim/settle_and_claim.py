@@ -13,6 +13,7 @@ from tickets.models.claim.outcome import Outcome, Settlement
 from tickets.models.claim.settle import Settling
 from tickets.models.explain.sql_fragments import LEASE_HOLDS
 from tickets.models.task.fields import TaskFields
+from tickets.models.task.open_needs import hint_work
 
 Row = TypeVar("Row", bound=TaskFields)
 
@@ -40,19 +41,22 @@ class SettlingAndClaiming(Settling[Row], Claiming[Row]):
         **options: Unpack[ClaimOptions],
     ) -> tuple[list[Settlement], list[Claim]]:
         """Settle, then claim from the tasks that are ready, with the options of `claim`. If `claim` would
-        raise, nothing is granted, but the settlements stay.
+        raise, nothing is granted, but the settlements stay. No worker is told of ready tasks that this act
+        has granted again.
 
         Repeating the act returns the claims that it granted and that are still held. If all claims to settle
         are lost, nothing is granted.
         """
         params = claim_params(by, **options) | {"granted_with": mark(outcomes)}
         sql.rows(LOCK_AGENT, [by.pk])
-        settled = self.settle(outcomes, by=by)
-        if all(settlement.lost for settlement in settled):
-            return settled, []
-        repeated = all(settlement.lost or settlement.repeated for settlement in settled)
-        granted = sql.rows(STILL_HELD, params) if repeated else []
-        return settled, self._brief(granted or self._take(params))
+        settled, freed = self._settle(outcomes, by)
+        claims: list[Claim] = []
+        if not all(settlement.lost for settlement in settled):
+            repeated = all(settlement.lost or settlement.repeated for settlement in settled)
+            granted = sql.rows(STILL_HELD, params) if repeated else []
+            claims = self._brief(granted or self._take(params))
+        hint_work(set(freed) - {claim.task for claim in claims})
+        return settled, claims
 
 
 def mark(outcomes: Sequence[Outcome]) -> str:

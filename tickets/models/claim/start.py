@@ -7,6 +7,7 @@ workers, the next death fails only this task; if not, it completes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 from django.db import models
@@ -19,14 +20,7 @@ from tickets.models.task.fields import TaskFields
 
 Row = TypeVar("Row", bound=TaskFields)
 
-START = f"""
-WITH i AS (SELECT %(task)s::bigint AS id, %(fence)s::bigint AS fence)
-UPDATE tickets_task t
-SET started_at = coalesce(t.started_at, clock_timestamp())
-FROM i
-WHERE {HELD}
-RETURNING t.id
-"""
+START = sql.statement(__file__, "start", held=HELD)
 
 
 class Starting(models.Manager[Row]):
@@ -34,9 +28,18 @@ class Starting(models.Manager[Row]):
         """Record that the holder begins the task now; from here on it counts as an attempt. Repeating it
         changes nothing. Raises ClaimLost.
         """
-        rights.require(by, "work")
-        if not sql.rows(START, {"task": task, "fence": fence, "agent": by.pk}):
+        if self.start_all([(task, fence)], by=by):
             raise lost(claims_now([task], by.pk).get(task))
+
+    @sql.patiently
+    def start_all(self, claims: Sequence[tuple[int, int]], *, by: Agent) -> set[int]:
+        """Record for each of these claims (task, fence) that the holder begins it now. Returns the tasks
+        whose claim is lost.
+        """
+        rights.require(by, "work")
+        tasks = [task for task, _ in claims]
+        params = {"ids": tasks, "fences": [fence for _, fence in claims], "agent": by.pk}
+        return set(tasks) - {row["id"] for row in sql.rows(START, params)}
 
     @sql.atomic
     def abandon(self, *, by: Agent, fate: str = "") -> int:

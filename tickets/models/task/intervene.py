@@ -14,7 +14,7 @@ from tickets.models.explain.task_explanation import WaitingTasks
 from tickets.models.journal_sql import task_events
 from tickets.models.task.fields import TaskFields
 from tickets.models.task.lane import lower_floors, relane
-from tickets.models.task.open_needs import decide, recount
+from tickets.models.task.open_needs import decide, hint_work, recount
 from tickets.models.task.readiness import READY
 from tickets.models.ticket.fields import TicketFields
 from tickets.models.ticket.past_phases import PhaseLeft, phase_left
@@ -140,7 +140,7 @@ def cancel(ids: Sequence[int], *, by: Actor, reason: str) -> list[int]:
     their ids.
     """
     cancelled = _act(CANCEL, "task.cancelled", ids, by, reason)
-    decide([row["id"] for row in cancelled])
+    hint_work(decide([row["id"] for row in cancelled]))
     if cancelled:
         hints.send("advance_tickets", sorted({row["ticket_id"] for row in cancelled}))
     return [row["id"] for row in cancelled]

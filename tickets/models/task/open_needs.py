@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from omoi_site.brokers import hints
 from omoi_site.database import sql
@@ -49,16 +49,24 @@ def recount(ids: Sequence[int]) -> None:
         hints.send("work")
 
 
-def decide(ended: Sequence[int]) -> None:
-    """Decide the children of tasks that this transaction has just ended."""
-    left = list(ended)
+def decide(ended: Sequence[int]) -> list[int]:
+    """Decide the children of tasks that this transaction has just ended. Returns those with a profile that
+    are ready now: a hint must tell the workers, see `hint_work`.
+    """
+    left, freed = list(ended), []
     while left:
         children = sql.rows(DECIDE, {"ended": left})
-        if any(child["profile"] and child["freed"] for child in children):
-            hints.send("work")
+        freed += [child["id"] for child in children if child["profile"] and child["freed"]]
         left = [child["id"] for child in children if child["state"] == "cancelled"]
         if left:
             hints.send(
                 "advance_tickets",
                 sorted({child["ticket_id"] for child in children if child["state"] == "cancelled"}),
             )
+    return freed
+
+
+def hint_work(ready: Collection[int]) -> None:
+    """Let workers look, if any task with a profile has become ready: one message, however many there are."""
+    if ready:
+        hints.send("work")
