@@ -9,6 +9,8 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from agents.api.openapi_document import DocumentView
 from omoi_site.error_pages import nowhere
+from omoi_site.serving.fast_routes import FastRoutes
+from tickets.api.fast_urls import fast_routes
 
 urlpatterns = [
     path("v1/", include("tickets.api.urls")),
@@ -21,3 +23,6 @@ urlpatterns = [
     ),
     re_path(r"", nowhere),
 ]
+
+# tried before the views at the same addresses
+fast = FastRoutes(fast_routes)

@@ -6,8 +6,11 @@ the request threads; those that hash a password have threads of their own.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import gc
 import json
+import logging
 import os
 from typing import Any
 
@@ -24,21 +27,27 @@ from django.db.backends.signals import connection_created  # noqa: E402
 from django.urls import path, re_path  # noqa: E402
 
 from agents.models import Event, journal_changes  # noqa: E402
+from agents.models.activity import activity  # noqa: E402
+from agents.models.key_cache import keys  # noqa: E402
 from collaboration.live import access  # noqa: E402
 from collaboration.live.consumers import LiveConsumer  # noqa: E402
+from omoi_site.api import fast  # noqa: E402
 from omoi_site.brokers import hints  # noqa: E402
 from omoi_site.database import location, role_check  # noqa: E402
 from omoi_site.serving import memory  # noqa: E402
 from omoi_site.serving.asgi_send import Send, put_when_taken  # noqa: E402
 from omoi_site.serving.client_limits import Bounds  # noqa: E402
 from omoi_site.serving.journal_listener import JournalListener  # noqa: E402
-from omoi_site.serving.live_hub import Hub  # noqa: E402
+from omoi_site.serving.live_hub import Change, Hub  # noqa: E402
 from omoi_site.serving.readiness import Readiness, database, embedded_server, migrations  # noqa: E402
 from omoi_site.serving.request_body import Patience, Receive, Scope  # noqa: E402
 from omoi_site.serving.request_threads import Threads  # noqa: E402
 from omoi_site.serving.sign_in_threads import WAITING, SignInBridge, hashes_a_password  # noqa: E402
 from omoi_site.serving.wsgi_bridge import Bridge  # noqa: E402
 from tickets.runtime import isolation, sweeps  # noqa: E402
+
+ACTIVITY_S = 1.0  # between two writings of who was heard from
+log = logging.getLogger(__name__)
 
 
 def bound(sender: Any, connection: BaseDatabaseWrapper, **_: Any) -> None:
@@ -73,6 +82,7 @@ through_django = Bridge(
     bounds=bounds,
     asks=True,
 )
+through_django.fast = fast
 signing_in = SignInBridge(wsgi, sign_in_threads)
 readiness = Readiness(
     {
@@ -93,9 +103,16 @@ def database_lost() -> None:
     readiness.thread.renew()
 
 
+async def look(link: Any, cursor: str) -> Change:
+    change = await journal_changes.look(link, cursor)
+    if change.rights:
+        keys.forget()
+    return change
+
+
 journal_listener = JournalListener(
     hub,
-    journal_changes.look,
+    look,
     access.recheck,
     lambda: location.libpq(settings.DATABASES["default"]),
     lost=database_lost,
@@ -144,6 +161,16 @@ async def ready() -> tuple[int, dict[str, Any]]:
     return 200 if fine else 503, {"ready": fine, "checks": checks, "warnings": warnings}
 
 
+async def write_activity() -> None:
+    """Write when agents were last heard from, once a second."""
+    while True:
+        await asyncio.sleep(ACTIVITY_S)
+        try:
+            await threads.run(activity.write)
+        except Exception as error:  # it is kept for the next time
+            log.warning("when agents were last heard from could not be written: %s", type(error).__name__)
+
+
 async def lifespan(receive: Receive, send: Send) -> None:
     await receive()
     gc.collect()
@@ -153,9 +180,14 @@ async def lifespan(receive: Receive, send: Send) -> None:
     sign_in_threads.start()
     readiness.thread.start()
     journal_listener.start()
+    activity.gathers = True
+    writing = asyncio.create_task(write_activity(), name="activity")
     await send({"type": "lifespan.startup.complete"})
     await receive()
     await journal_listener.stop()
+    writing.cancel()
+    with contextlib.suppress(Exception):  # the database is away: the last second is lost
+        await threads.run(activity.write)
     threads.stop()
     sign_in_threads.stop()
     readiness.thread.stop()

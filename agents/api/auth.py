@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
@@ -10,23 +9,9 @@ from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from agents.models import Agent, Key, Member, rights
+from agents.models.activity import activity
+from agents.models.key import ENDED, Unauthorized
 from agents.models.scopes import OF_ROLE, Role
-from omoi_site.errors import OmoiError
-
-SEEN_EVERY_S = 5.0
-_seen: dict[int, float] = {}  # when this process last wrote an agent's presence
-
-
-class Unauthorized(OmoiError):
-    """The request has no credential, or one that is not valid."""
-
-    code = "unauthorized"
-    status = 401
-    title = "Sign in first"
-    next_action = (
-        "Send `Authorization: Bearer omoi_<prefix>_<secret>`;"
-        " an operator creates keys with `python3 manage.py keys create`."
-    )
 
 
 class KeyAuthentication(BaseAuthentication):
@@ -38,15 +23,10 @@ class KeyAuthentication(BaseAuthentication):
         who: Any = key and (key.agent or key.user)
         if not key or not getattr(who, "is_active", True):
             raise Unauthorized(
-                "this key is unknown, revoked or expired"
-                if scheme.lower() == "bearer"
-                else f"the scheme {scheme} is not supported"
+                ENDED if scheme.lower() == "bearer" else f"the scheme {scheme} is not supported"
             )
-        who.via_key, who.key_scopes = key.prefix, frozenset(key.scopes) or None
-        key.used()
-        if isinstance(who, Agent):
-            _note_seen(who)
-        return who, key
+        activity.note(who, key.pk)
+        return key.as_caller(), key
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="omoi"'
@@ -77,10 +57,3 @@ class HasScope(BasePermission):
             if not any(wanted & OF_ROLE[Role(role)] for role in roles):
                 rights.require(who, scope)
         return True
-
-
-def _note_seen(agent: Agent) -> None:
-    now = time.monotonic()
-    if now - _seen.get(agent.pk, -SEEN_EVERY_S) >= SEEN_EVERY_S:
-        _seen[agent.pk] = now
-        agent.seen()

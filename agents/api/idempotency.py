@@ -21,7 +21,7 @@ from rest_framework.response import Response
 from agents.models import Key, Reply, label
 from omoi_site.database import sql
 from omoi_site.errors import Invalid, OmoiError
-from omoi_site.serving.wsgi_bridge import LOOKS
+from omoi_site.serving.wsgi_call import LOOKS
 
 KEPT_HEADERS = ("ETag", "Location", "Link")
 LONGEST = 255

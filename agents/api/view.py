@@ -14,7 +14,8 @@ from rest_framework.views import APIView
 from agents.api.idempotency import once
 from agents.models import Agent, Project, rights
 from omoi_site.errors import Forbidden, Malformed, NotFound, OmoiError
-from omoi_site.serving.wsgi_bridge import ADMISSION, LOOKS
+from omoi_site.serving.wsgi_bridge import ADMISSION
+from omoi_site.serving.wsgi_call import LOOKS
 
 log = logging.getLogger(__name__)
 READS = {"GET", "HEAD", "OPTIONS"}

@@ -5,6 +5,16 @@ from __future__ import annotations
 from django.db import models
 from django.db.models.functions import Now
 
+from omoi_site.database import sql
+
+SEEN = sql.statement(__file__, "seen")
+
+
+class AgentPresenceQuerySet(models.QuerySet["AgentPresence"]):
+    def seen(self, ages: dict[int, float]) -> None:
+        """These agents were last heard from so many seconds ago."""
+        sql.rows(SEEN, {"ids": list(ages), "ages": list(ages.values())})
+
 
 class AgentPresence(models.Model):
     """When an agent was last heard from. It is a separate row, because claims lock the agent's row."""
@@ -19,6 +29,8 @@ class AgentPresence(models.Model):
         help_text="the condition it last reported; `degraded` has an effect",
     )
     metrics = models.JSONField(default=dict, db_default={}, blank=True)
+
+    objects = AgentPresenceQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"presence of {self.agent}"

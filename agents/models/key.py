@@ -19,14 +19,28 @@ from agents.models import rights
 from agents.models.actor import Actor, label, via
 from agents.models.agent import Agent
 from agents.models.event import Event
+from agents.models.key_sql import HELD_KEY, LIVE
 from agents.models.scopes import SCOPES
-from omoi_site.database import sql
-from omoi_site.errors import Forbidden, Invalid
+from omoi_site.database import prepared, sql
+from omoi_site.errors import Forbidden, Invalid, OmoiError
 
-USED_EVERY = timedelta(minutes=1)
+HOLDS = HELD_KEY.format(agents="agents_agent").replace("FOR KEY SHARE OF key", "")
+USED = sql.statement(__file__, "used")
 LONGEST = timedelta(days=3660)
+ENDED = "this key is unknown, revoked or expired"
 LONGEST_BY_AGENT = timedelta(days=30)  # for a key made with an agent's key
-LIVE = "key.revoked_at IS NULL AND (key.expires_at IS NULL OR key.expires_at > now())"
+
+
+class Unauthorized(OmoiError):
+    """The request has no credential, or one that is not valid."""
+
+    code = "unauthorized"
+    status = 401
+    title = "Sign in first"
+    next_action = (
+        "Send `Authorization: Bearer omoi_<prefix>_<secret>`;"
+        " an operator creates keys with `python3 manage.py keys create`."
+    )
 
 
 def digest(secret: str) -> bytes:
@@ -138,6 +152,22 @@ class KeyQuerySet(models.QuerySet["Key"]):
             key.agent = _read(Agent, row, "agent_")
         return key
 
+    def used(self, ages: dict[int, float]) -> None:
+        """These keys were last used so many seconds ago."""
+        sql.rows(USED, {"ids": list(ages), "ages": list(ages.values())})
+
+    def expect_live(self, by: Actor) -> None:
+        """Raise Unauthorized if the key that `by` used has ended since."""
+        used = via(by)
+        if used and not sql.rows(f"SELECT 1 FROM agents_key key WHERE key.prefix = %s AND {LIVE}", [used]):
+            raise Unauthorized(ENDED)
+
+    def holds(self, by: Agent) -> bool:
+        """Whether the key that `by` used is still valid, and `by` may write. It holds for this moment; a
+        write asks in its own statement.
+        """
+        return bool(prepared.rows(HOLDS, {"agent": by.pk, "key": via(by)}))
+
     def once_live(self, text: str) -> Key | None:
         """The key with this text, even if it is revoked or expired."""
         prefix, secret = _parts(text)
@@ -219,11 +249,11 @@ class Key(models.Model):
         """How long it is still valid; None: for ever."""
         return max(timedelta(seconds=1), self.expires_at - timezone.now()) if self.expires_at else None
 
-    def used(self) -> None:
-        """Record the use, at most once a minute."""
-        now = timezone.now()
-        if self.last_used_at is None or now - self.last_used_at > USED_EVERY:
-            Key.objects.filter(pk=self.pk).update(last_used_at=now)
+    def as_caller(self) -> Any:
+        """Its agent or person, who comes with this key and with its scopes."""
+        who: Any = self.agent or self.user
+        who.via_key, who.key_scopes = self.prefix, frozenset(self.scopes) or None
+        return who
 
     def record(self, kind: str, number: int, *, by: Actor) -> None:
         """Write one event of the key: number 1 is its issue, number 2 its end."""

@@ -20,10 +20,14 @@ from omoi_site.errors import Invalid
 P = ParamSpec("P")
 R = TypeVar("R")
 
-JSON = {114, 3802}  # PostgreSQL's type numbers of json and jsonb
+JSONB = 3802  # PostgreSQL's number of the type; Django hands it on as text, for its own fields to decode
 PART = re.compile(r"\{([a-z_]+)\}")
 TRIES = 4
-AGAIN = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+AGAIN = (
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+    psycopg.errors.InvalidSqlStatementName,  # the server has discarded a prepared statement
+)
 
 
 def statement(module: str, name: str, **parts: str) -> str:
@@ -47,11 +51,15 @@ def rows(sql: str, params: dict[str, Any] | Sequence[Any] | None = None) -> list
             return []
         names = [(result.fname(number) or b"").decode() for number in range(result.nfields)]
         records = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-        # Django decodes JSON in its fields only, so decode it here
-        for name in [name for number, name in enumerate(names) if result.ftype(number) in JSON]:
-            for row in records:
-                row[name] = None if row[name] is None else json.loads(row[name])
+        for name in [name for number, name in enumerate(names) if result.ftype(number) == JSONB]:
+            decode(records, name)
         return records
+
+
+def decode(records: list[dict[str, Any]], name: str) -> None:
+    """Decode the JSON texts of this column."""
+    for record in records:
+        record[name] = None if record[name] is None else json.loads(record[name])
 
 
 def one(sql: str, params: dict[str, Any] | Sequence[Any] | None = None) -> dict[str, Any] | None:

@@ -11,7 +11,9 @@ import asyncio
 import contextlib
 import io
 import logging
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import IO, Any
 
 from omoi_site.errors import OmoiError
@@ -28,6 +30,7 @@ from omoi_site.serving.error_answers import (
     refusal,
     storage_full,
 )
+from omoi_site.serving.fast_routes import FastRoutes
 from omoi_site.serving.long_polls import LongPolls
 from omoi_site.serving.request_body import (
     CHUNK,
@@ -43,7 +46,7 @@ from omoi_site.serving.request_body import (
     size_limit,
 )
 from omoi_site.serving.request_threads import Busy, Threads, Turn
-from omoi_site.serving.wsgi_call import Answer, Wsgi, check_text, environ, respond
+from omoi_site.serving.wsgi_call import Answer, Request, Wsgi, check_text, environ, respond
 
 PAUSE_S = 0.5  # before a waiting client is tried again when no thread is free
 WAIT = b"x-wait"
@@ -52,7 +55,6 @@ PRINCIPAL = b"x-principal"  # the principal a wait or a body is counted for; not
 # afterwards
 ADMISSION = "omoi.admission"
 FREE = CHUNK  # bytes of a body that are accepted without a principal
-LOOKS = "omoi.looks"  # in the environ: the client can wait, and the view has run so many times before
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +74,7 @@ class Bridge:
     """
 
     limit = LIMIT  # bytes of a body, for paths without their own limit
+    fast: FastRoutes | None = None  # tried before `wsgi`
 
     def __init__(
         self,
@@ -114,7 +117,8 @@ class Bridge:
                 receive, limit, self.patience_with(limit), holding.grow, announced(scope)
             )
             unread = None
-            status, headers, answer = await self.answer(environ(scope, body, length), receive)
+            call = self.fast.find(scope) if self.fast and length <= FREE else None
+            status, headers, answer = await self.answer(Request(self.wsgi, scope, body, call), receive)
         except Gone:
             pass
         except Answered as refused:
@@ -142,38 +146,39 @@ class Bridge:
         """The principal that may send this body, before it is read. Raises Answered with a refusal."""
         if not self.asks:
             return network((scope.get("client") or ("",))[0])
-        answer = await self.in_a_thread({**environ(scope, io.BytesIO(), 0), ADMISSION: True})
+        env = {**environ(scope, io.BytesIO(), 0), ADMISSION: True}
+        answer = await self.in_a_thread(partial(respond, self.wsgi, env))
         if answer[0] != 204 or not (principal := header(answer, PRINCIPAL)):
             raise Answered(answer)
         return principal
 
-    async def answer(self, env: dict[str, Any], receive: Receive) -> Answer:
-        """The answer of the view, at once or after a wait."""
+    async def answer(self, request: Request, receive: Receive) -> Answer:
+        """The answer of the fast route or of the view, at once or after a wait."""
         seen = self.long_polls.number  # before the view looks, so that no ring is missed
-        response = await self.in_a_thread({**env, LOOKS: 0}, receive)
+        response = await self.in_a_thread(request.first, receive)
         if wish(response)[0]:
             with self.bounds.waits.taken(header(response, PRINCIPAL)):
-                response = await self.after_a_ring(env, receive, seen, response)
+                response = await self.after_a_ring(request, receive, seen, response)
         status, headers, answer = response
         return status, [header for header in headers if header[0] not in (WAIT, PRINCIPAL)], answer
 
-    async def after_a_ring(self, env: dict[str, Any], receive: Receive, seen: int, answer: Answer) -> Answer:
+    async def after_a_ring(self, request: Request, receive: Receive, seen: int, answer: Answer) -> Answer:
         """Wait for a ring and run the view again, until it answers or the time is over. Returns its last
         answer.
         """
         until, looks = asyncio.get_running_loop().time() + wish(answer)[1], 0
         gone = asyncio.ensure_future(receive())  # after the body, the only message left is the disconnect
-        holder = env.get("HTTP_AUTHORIZATION", "")
         try:
-            while (keys := wish(answer)[0]) and await self.long_polls.turn(keys, seen, until, gone, holder):
+            while (keys := wish(answer)[0]) and await self.long_polls.turn(
+                keys, seen, until, gone, request.credential
+            ):
                 nothing = False
                 try:
                     await asyncio.sleep(0)  # let a disconnect that came before the ring be seen
                     if gone.done():
                         raise Gone
                     now, looks = self.long_polls.number, looks + 1
-                    env["wsgi.input"].seek(0)
-                    answer = await self.in_a_thread({**env, LOOKS: looks}, receive, gone)
+                    answer = await self.in_a_thread(partial(request.again, looks), receive, gone)
                     seen, nothing = now, bool(wish(answer)[0])
                 except Busy:  # a waiting client is not refused for it
                     nothing = True
@@ -187,14 +192,17 @@ class Bridge:
             gone.cancel()
 
     async def in_a_thread(
-        self, env: dict[str, Any], receive: Receive | None = None, gone: asyncio.Future[Any] | None = None
+        self,
+        act: Callable[[], Answer],
+        receive: Receive | None = None,
+        gone: asyncio.Future[Any] | None = None,
     ) -> Answer:
-        """The answer of the view now.
+        """The answer of `act` now.
 
         If the client leaves while its request is queued, the request is dropped. By then `receive` can report
         nothing but a disconnect.
         """
-        turn = self.threads.run(respond, self.wsgi, env)
+        turn = self.threads.run(act)
         if gone:
             await first_of(turn, gone)
         elif receive and self.threads.busy > self.threads.count:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
@@ -12,8 +13,11 @@ from django.db import connection
 
 from omoi_site.errors import Malformed
 from omoi_site.serving.error_answers import Away, Headers
+from omoi_site.serving.fast_routes import Call
 from omoi_site.serving.request_body import MIB, Scope
+from omoi_site.serving.standard_headers import of_json
 
+LOOKS = "omoi.looks"  # in the environ: the client can wait, and the view has run so many times before
 Answer = tuple[int, Headers, Any]  # the body as bytes or a file
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -30,6 +34,42 @@ class File:
     def __init__(self, file: Any, block_size: int = 0) -> None:
         self.read = file.read
         self.close = file.close  # Django's: ends the response
+
+
+class Request:
+    """One request with its body, as the request threads take it."""
+
+    def __init__(self, wsgi: Wsgi, scope: Scope, body: IO[bytes], call: Call | None = None) -> None:
+        self.wsgi = wsgi
+        self.scope = scope
+        self.body = body
+        self.call = call
+
+    @property
+    def credential(self) -> str:
+        return next(
+            (value.decode("latin1") for name, value in self.scope["headers"] if name == b"authorization"), ""
+        )
+
+    def first(self) -> Answer:
+        """The answer of the fast route, if it gives one; else that of the view."""
+        if self.call:
+            try:
+                answered = self.call.answer(self.body.read())
+            except Exception as error:
+                if database_away():
+                    raise Away() from error
+                raise
+            if answered:
+                more, content = answered
+                return 200, [*of_json(), *more], content
+        return self.again(0)
+
+    def again(self, looks: int) -> Answer:
+        """The answer of the view, which has run `looks` times before."""
+        length = self.body.seek(0, io.SEEK_END)
+        self.body.seek(0)
+        return respond(self.wsgi, {**environ(self.scope, self.body, length), LOOKS: looks})
 
 
 def respond(wsgi: Wsgi, env: dict[str, Any]) -> Answer:

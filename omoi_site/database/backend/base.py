@@ -1,4 +1,9 @@
-"""A connection that keeps the hints of its transaction: a commit sends them, a rollback drops them."""
+"""A connection that keeps the hints of its transaction: a commit sends them, a rollback drops them.
+
+It also remembers which statements of the hot verbs it has prepared (`omoi_site.database.prepared`), and
+whether it plans statements once or as PostgreSQL thinks best. A rollback takes back both, as psycopg then
+discards all prepared statements.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +13,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db.backends.postgresql import base, features, operations
+from psycopg.pq import TransactionStatus
 
 from omoi_site.brokers.hints import committed, committing
 from omoi_site.brokers.messages import Hints
 
 TRUSTED_S = 1.0
 PARAMETERS = 2**16 - 1  # the limit per statement in PostgreSQL's protocol
+AS_USUAL, ONCE = b"auto", b"force_generic_plan"  # values of plan_cache_mode
 
 
 class DatabaseFeatures(features.DatabaseFeatures):
@@ -36,11 +43,29 @@ class DatabaseWrapper(base.DatabaseWrapper):
         super().__init__(*args, **kwargs)
         self.hints: Hints = {}
         self.used_at = -TRUSTED_S
+        self.prepared: set[bytes] = set()
+        self.planning = AS_USUAL  # empty: not known
 
     def _cursor(self, name: str | None = None) -> Any:
         cursor = super()._cursor(name)  # type: ignore[misc]  # the stubs leave it out
-        self.used_at = time.monotonic()
+        self.touch()
+        self._plan(AS_USUAL)
         return cursor
+
+    def touch(self) -> None:
+        self.used_at = time.monotonic()
+
+    def plan_once_only(self) -> None:
+        """Let the following prepared statement keep its first plan, until the next cursor is opened."""
+        self._plan(ONCE)
+
+    def _plan(self, how: bytes) -> None:
+        if self.planning == how or self.connection is None:
+            return
+        server = self.connection.pgconn
+        if server.transaction_status != TransactionStatus.INERROR:
+            server.exec_(b"SET plan_cache_mode = " + how)
+            self.planning = how
 
     def close_if_health_check_failed(self) -> None:
         """A query before each request would add a tenth to the cost of a claim. So a connection that worked a
@@ -63,6 +88,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def connect(self) -> None:
         self.hints = {}
+        self.prepared, self.planning = set(), AS_USUAL
         super().connect()
 
     def _commit(self) -> None:
@@ -76,3 +102,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _rollback(self) -> None:
         self.hints = {}
         super()._rollback()  # type: ignore[misc]
+        self._forget()
+
+    def _savepoint_rollback(self, sid: str) -> None:
+        super()._savepoint_rollback(sid)  # type: ignore[misc]
+        self._forget()
+
+    def _forget(self) -> None:
+        """Begin anew with prepared statements: psycopg has discarded all, if it had prepared one itself."""
+        self.planning = b""
+        if self.prepared and self.connection is not None:
+            self.connection.pgconn.exec_(b"DEALLOCATE ALL")
+        self.prepared = set()

@@ -11,7 +11,8 @@ import pytest
 from omoi_site.serving import long_polls as lines
 from omoi_site.serving.long_polls import AT_ONCE, LongPolls
 from omoi_site.serving.request_threads import Threads
-from omoi_site.serving.wsgi_bridge import LOOKS, Bridge
+from omoi_site.serving.wsgi_bridge import Bridge
+from omoi_site.serving.wsgi_call import LOOKS
 
 MANY = 50
 

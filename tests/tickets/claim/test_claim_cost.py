@@ -11,7 +11,7 @@ from bench.claim import asked, backlog, choosing, measure, numbered
 from omoi_site.database import sql as db
 from tests.factories import complete
 from tickets.models import Edge, Need, Outcome, Task
-from tickets.models.claim.claim import BRIEF, CLAIM
+from tickets.models.claim.claim import CLAIM
 from tickets.models.claim.lease import RENEW
 from tickets.models.claim.settle import SETTLE
 from tickets.models.task.open_needs import DECIDE
@@ -110,16 +110,15 @@ def test_hot_statements_are_planned_once_and_for_all(ticket, ada, operator):
     }
     for name, statement in (
         ("claim", CLAIM),
-        ("brief", BRIEF),
         ("settle", SETTLE),
         ("decide", DECIDE),
         ("heartbeat", RENEW),
     ):
         row = plans[numbered(statement)[0]]
-        assert row["generic_plans"] >= 3, (name, row)
+        assert (row["generic_plans"] >= 3, row["custom_plans"]) == (True, 0), (name, row)
 
 
-def test_a_claim_a_heartbeat_and_a_completion_take_two_statements_each_at_most(ticket, ada, operator):
+def test_a_claim_a_heartbeat_and_a_completion_take_two_statements_at_most(ticket, ada, operator):
     backlog(ticket, 10, 1)
     Agent.objects.filter(pk=ada.pk).update(capabilities=["skill-0"])
 
@@ -131,7 +130,7 @@ def test_a_claim_a_heartbeat_and_a_completion_take_two_statements_each_at_most(t
         return answer, [query["sql"] for query in seen if query["sql"] not in ("BEGIN", "COMMIT")]
 
     claims, asked_for = statements(lambda: Task.objects.claim(by=ada, limit=5))
-    assert (len(claims), len(asked_for)) == (5, 2)  # the claim, and what the holders are told
+    assert (len(claims), len(asked_for)) == (5, 1)
     _, asked_for = statements(
         lambda: Task.objects.renew([(claim.task, claim.fence) for claim in claims], by=ada)
     )
@@ -141,9 +140,7 @@ def test_a_claim_a_heartbeat_and_a_completion_take_two_statements_each_at_most(t
     assert not any("dramatiq" in sql for sql in asked_for)  # the ticket has more to do
     outcome = Outcome(claims[1].task, claims[1].fence, "completed")
     (_, [_]), asked_for = statements(lambda: Task.objects.settle_and_claim([outcome], by=ada))
-    assert (
-        len(asked_for) == 5
-    )  # the agent's row, fence and write, the children, the claim, and what the holder is told
+    assert len(asked_for) == 4  # the agent's row, fence and write, the children, and the claim
 
 
 def test_a_claim_that_finds_nothing_writes_nothing(ticket, ada):

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypedDict, TypeVar, Unpack
 
-from agents.models import Agent, AgentUnavailable, Project, rights, via
+from agents.models import Agent, AgentUnavailable, Key, Project, rights, via
 from agents.models.agent import phase_names, words
+from agents.models.key_sql import HELD_KEY, KEY_HOLDS
 from omoi_site.brokers import hints
-from omoi_site.database import sql
+from omoi_site.database import prepared, sql
 from omoi_site.errors import OmoiError
 from tickets.models.claim.lease import Leasing
 from tickets.models.explain.sql_fragments import FITS, HEARD, RUNS_ALONE
@@ -45,16 +46,21 @@ GRANTED = """
     t.lease_expires_at,
     t.profile,
     t.slots"""
+# Columns of what the holder gets with task `t` of ticket `k`.
+BRIEF = sql.statement(__file__, "brief")
 CLAIM = sql.statement(
     __file__,
     "claim",
     ready=READY,
     not_due=NOT_DUE,
+    held_key=HELD_KEY.format(agents="locked"),
+    key_holds=KEY_HOLDS,
     agent_fits=FITS.format(agent="agent"),
     other_fits=FITS.format(agent="a"),
     held_runs_alone=RUNS_ALONE.format(task="h"),
     heard=HEARD,
     granted=GRANTED,
+    brief=BRIEF,
     events=task_events(
         "granted, agent",
         "'task.claimed'",
@@ -82,7 +88,6 @@ ORDER BY t.not_before
 LIMIT 1
 FOR SHARE
 """
-BRIEF = sql.statement(__file__, "brief")
 
 
 class CapacityFull(OmoiError):
@@ -131,13 +136,13 @@ class Claim:
 
 
 class Claiming(Leasing[Row]):
-    @sql.joined
     def claim(self, *, by: Agent, **options: Unpack[ClaimOptions]) -> list[Claim]:
         """Grant up to `limit` ready tasks, most urgent first. `capabilities`, `phases` and `project` narrow
         the choice.
 
         If it finds nothing, it ends lapsed claims, makes due tasks ready, and looks once more. Raises
-        AgentUnavailable, and CapacityFull if the agent has no free capacity.
+        AgentUnavailable, CapacityFull if the agent has no free capacity, and Unauthorized if its key has
+        ended.
         """
         rights.require(by, "work")
         params = claim_params(by, **options)
@@ -145,10 +150,18 @@ class Claiming(Leasing[Row]):
         if rows and rows[0]["id"] is None and self._catch_up(rows[0]):
             rows = self._take(params)
         if not rows:
+            Key.objects.expect_live(by)
             raise AgentUnavailable("this agent is not available, so it cannot claim now")
         if not rows[0]["free"]:
             raise CapacityFull()
-        return self._brief(rows)
+        return claims_of(rows)
+
+    def claim_at_once(self, *, by: Agent, **options: Unpack[ClaimOptions]) -> list[Claim]:
+        """Like `claim`, but it only looks once, in one statement, and returns nothing where `claim` would
+        raise.
+        """
+        rights.require(by, "work")
+        return claims_of(prepared.rows(CLAIM, claim_params(by, **options)))
 
     def _catch_up(self, missed: dict[str, Any]) -> bool:
         """End lapsed claims and make due tasks ready, or wait until another transaction has. Returns whether
@@ -160,24 +173,30 @@ class Claiming(Leasing[Row]):
             sql.rows(WAKING)
         return bool(missed["lapsed"] or missed["due"])
 
+    @sql.patiently
     def _take(self, params: dict[str, Any]) -> list[dict[str, Any]]:
         """The granted tasks. Or one row without a task: the agent's free capacity (`free`) and what sweeps
         have not handled yet. Or no row: the agent is not available.
+
+        Outside of a transaction, the statement is one.
         """
-        rows = sql.rows(CLAIM, params)
+        rows = prepared.rows(CLAIM, params)
         if rows and rows[0]["stale"]:
-            sql.rows("SELECT 1 FROM agents_agent WHERE id = %s FOR NO KEY UPDATE", [params["agent"]])
-            rows = sql.rows(CLAIM, params)
+            return self._take_locked(params)
         return rows
 
-    def _brief(self, rows: list[dict[str, Any]]) -> list[Claim]:
-        granted = [row for row in rows if row["id"] is not None]
-        if not granted:
-            return []
-        briefs = {row["id"]: row for row in sql.rows(BRIEF, [[row["id"] for row in granted]])}
-        if moving := sorted({row["ticket_id"] for row in granted if briefs[row["id"]]["first_of_phase"]}):
-            hints.send("advance_tickets", moving)
-        return [_claim(row | briefs[row["id"]]) for row in granted]
+    @sql.joined
+    def _take_locked(self, params: dict[str, Any]) -> list[dict[str, Any]]:
+        sql.rows("SELECT 1 FROM agents_agent WHERE id = %s FOR NO KEY UPDATE", [params["agent"]])
+        return prepared.rows(CLAIM, params)
+
+
+def claims_of(rows: list[dict[str, Any]]) -> list[Claim]:
+    """The granted tasks of these rows, after a hint for tickets whose phase begins with one."""
+    granted = [row for row in rows if row["id"] is not None]
+    if moving := sorted({row["ticket_id"] for row in granted if row["first_of_phase"]}):
+        hints.send("advance_tickets", moving)
+    return [_claim(row) for row in granted]
 
 
 def claim_params(by: Agent, **options: Unpack[ClaimOptions]) -> dict[str, Any]:

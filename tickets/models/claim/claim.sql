@@ -3,8 +3,10 @@ WITH locked AS MATERIALIZED (
   SELECT
     a.id,
     a.name,
+    a.state,
     a.capacity,
     a.grants,
+    a.version,
     a.runs_profiles,
     a.sees_all,
     a.phases,
@@ -22,14 +24,19 @@ WITH locked AS MATERIALIZED (
   FOR NO KEY UPDATE
 ),
 
+-- After the agent, so that retiring it, which locks both in this order, never meets a claim half way.
+held_key AS MATERIALIZED ({held_key}
+),
+
 -- The agent with its projects, the number of tasks it holds and how many more it may take now: `free`.
 -- `seen` is the same row in the statement's snapshot. When the two differ in `grants`, the agent was
--- granted tasks while this statement waited for its row. Then this statement does not know what the agent
--- holds, so it takes nothing and the caller runs it again (`stale`).
+-- granted tasks while this statement waited for its row; when they differ in `version`, its projects may
+-- have changed. Then this statement does not know what the agent holds or where it may work, so it takes
+-- nothing and the caller runs it again (`stale`).
 agent AS MATERIALIZED (
   SELECT
     locked.*,
-    locked.grants <> seen.grants AS stale,
+    locked.grants <> seen.grants OR locked.version <> seen.version AS stale,
     CASE
       WHEN locked.sees_all THEN ARRAY(
         SELECT p.id
@@ -43,7 +50,7 @@ agent AS MATERIALIZED (
     END AS projects,
     load.held,
     CASE
-      WHEN locked.grants <> seen.grants OR load.alone THEN 0
+      WHEN locked.grants <> seen.grants OR locked.version <> seen.version OR load.alone THEN 0
       ELSE greatest(0, least(%(limit)s::int, locked.capacity + %(ahead)s::int - load.held))
     END AS free
   FROM locked
@@ -55,6 +62,7 @@ agent AS MATERIALIZED (
     FROM tickets_task h
     WHERE h.holder_id = locked.id
   ) load
+  WHERE {key_holds}
 ),
 
 -- The first ready tasks of each lane that the agent can serve. Nothing is locked yet.
@@ -203,7 +211,7 @@ SELECT
   agent.stale,
   agent.free,
   CASE
-    WHEN granted.id IS NOT NULL THEN NULL
+    WHEN t.id IS NOT NULL THEN NULL
     WHEN agent.free = 0 THEN EXISTS (
       SELECT
       FROM tickets_task h
@@ -212,17 +220,17 @@ SELECT
     )
     ELSE coalesce(
       (
-        SELECT lease_expires_at
-        FROM tickets_task
-        WHERE lease_expires_at IS NOT NULL
-        ORDER BY lease_expires_at
+        SELECT h.lease_expires_at
+        FROM tickets_task h
+        WHERE h.lease_expires_at IS NOT NULL
+        ORDER BY h.lease_expires_at
         LIMIT 1
       ) < clock_timestamp(),
       false
     )
   END AS lapsed,
   CASE
-    WHEN granted.id IS NULL THEN agent.free > 0 AND coalesce(
+    WHEN t.id IS NULL THEN agent.free > 0 AND coalesce(
       (
         SELECT t.not_before
         FROM tickets_task t
@@ -233,7 +241,9 @@ SELECT
       false
     )
   END AS due,
-  granted.*
+  t.*,
+{brief}
 FROM agent
-LEFT JOIN granted ON true
-ORDER BY granted.rank, granted.id
+LEFT JOIN granted t ON true
+LEFT JOIN tickets_ticket k ON k.id = t.ticket_id
+ORDER BY t.rank, t.id

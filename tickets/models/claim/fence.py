@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from agents.models.key_sql import HELD_KEY, KEY_HOLDS
 from omoi_site.database import sql
 from omoi_site.errors import OmoiError
 from tickets.models.explain.sql_fragments import LEASE_HOLDS
@@ -16,6 +17,9 @@ HELD = f"""
   AND t.state = 'claimed'
   AND t.holder_id = %(agent)s
   AND {LEASE_HOLDS.strip()}"""
+# The same in a statement that also asks whether the agent's key holds, with the CTE `held_key`.
+HELD_WITH_KEY = f"{HELD}\n  AND {KEY_HOLDS}"
+KEY_OF_HOLDER = HELD_KEY.format(agents="agents_agent")
 CLAIMS_NOW = sql.statement(__file__, "claims_now")
 
 

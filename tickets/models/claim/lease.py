@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 from django.db import models
 from psycopg.types.json import Jsonb
 
-from agents.models import Agent, rights, via
+from agents.models import Agent, Key, rights, via
 from omoi_site import field_limits
 from omoi_site.brokers import hints
-from omoi_site.database import sql
-from tickets.models.claim.fence import HELD, claims_now, lost
+from omoi_site.database import prepared, sql
+from tickets.models.claim.fence import HELD_WITH_KEY, KEY_OF_HOLDER, claims_now, lost
 from tickets.models.explain.sql_fragments import RUNS_ALONE
 from tickets.models.journal_sql import task_events
 from tickets.models.sweep_run import SweepRun
@@ -28,11 +28,12 @@ Row = TypeVar("Row", bound=TaskFields)
 
 BATCH = 100
 
-RENEW = sql.statement(__file__, "renew", held=HELD)
+RENEW = sql.statement(__file__, "renew", held=HELD_WITH_KEY, held_key=KEY_OF_HOLDER)
 RELEASE = sql.statement(
     __file__,
     "release",
-    held=HELD,
+    held=HELD_WITH_KEY,
+    held_key=KEY_OF_HOLDER,
     lower_floors=lower_floors_of("released"),
     events=task_events(
         "released",
@@ -44,7 +45,8 @@ RELEASE = sql.statement(
 REPORT_PROGRESS = sql.statement(
     __file__,
     "report_progress",
-    held=HELD,
+    held=HELD_WITH_KEY,
+    held_key=KEY_OF_HOLDER,
     events=task_events("updated", "'task.progressed'", data="%(progress)s"),
 )
 
@@ -99,34 +101,42 @@ RAISE_FLOORS = sql.statement(__file__, "raise_floors", ready=READY)
 
 
 class Leasing(models.Manager[Row]):
-    @sql.atomic
+    @sql.patiently
     def renew(
         self, claims: Sequence[tuple[int, int]], *, by: Agent, lease_s: int | None = None
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Renew these claims (task, fence) of `by`, each by its own lease unless `lease_s` is given.
 
         Returns (kept, lost): kept as {task, fence, lease_expires_at}, lost as {task, code, state, holder}.
+        Raises Unauthorized if the key of `by` has ended.
         """
-        rights.require(by, "work")
-        if not claims:
-            return [], []
-        answers = sql.rows(
-            RENEW,
-            {
-                "ids": [task for task, _ in claims],
-                "fences": [fence for _, fence in claims],
-                "agent": by.pk,
-                "lease_s": lease_s,
-            },
-        )
-        kept = [
-            {"task": row["id"], "fence": row["fence"], "lease_expires_at": row["lease_expires_at"]}
-            for row in answers
-            if row["lease_expires_at"]
-        ]
-        gone = [row["id"] for row in answers if not row["lease_expires_at"]]
+        answers = self._renew(claims, by, lease_s)
+        kept = [row for row in answers if row["lease_expires_at"]]
+        gone = [row["task"] for row in answers if not row["lease_expires_at"]]
+        if gone:
+            Key.objects.expect_live(by)
         now = claims_now(gone, by.pk)
         return kept, [{"task": task, "code": "claim_lost", **lost(now.get(task)).more} for task in gone]
+
+    def renew_at_once(self, claims: Sequence[tuple[int, int]], *, by: Agent) -> list[dict[str, Any]]:
+        """Like `renew`, but returns only what is kept, and nothing if the key of `by` has ended."""
+        return [row for row in self._renew(claims, by, None) if row["lease_expires_at"]]
+
+    def _renew(
+        self, claims: Sequence[tuple[int, int]], by: Agent, lease_s: int | None
+    ) -> list[dict[str, Any]]:
+        """Each claim as {task, fence, lease_expires_at}; without a time if it is lost."""
+        rights.require(by, "work")
+        if not claims:
+            return []
+        params = {
+            "ids": [task for task, _ in claims],
+            "fences": [fence for _, fence in claims],
+            "agent": by.pk,
+            "key": via(by),
+            "lease_s": lease_s,
+        }
+        return prepared.rows(RENEW, params)
 
     @sql.atomic
     def release(self, task: int, fence: int, *, by: Agent, reason: str = "") -> None:
@@ -147,6 +157,7 @@ class Leasing(models.Manager[Row]):
         if released and released["profile"]:
             hints.send("work")
         if not released:
+            Key.objects.expect_live(by)
             now = claims_now([task], by.pk).get(task)
             if not (
                 now
@@ -159,17 +170,16 @@ class Leasing(models.Manager[Row]):
     def report_progress(self, task: int, fence: int, progress: dict[str, Any], *, by: Agent) -> None:
         """Store the holder's progress (message, percent, checkpoint). Raises ClaimLost."""
         rights.require(by, "work")
-        if not sql.rows(
-            REPORT_PROGRESS,
-            {
-                "task": task,
-                "fence": fence,
-                "agent": by.pk,
-                "actor": by.label,
-                "key": via(by),
-                "progress": Jsonb(progress),
-            },
-        ):
+        params = {
+            "task": task,
+            "fence": fence,
+            "agent": by.pk,
+            "actor": by.label,
+            "key": via(by),
+            "progress": Jsonb(progress),
+        }
+        if not prepared.rows(REPORT_PROGRESS, params):
+            Key.objects.expect_live(by)
             raise lost(claims_now([task], by.pk).get(task))
 
     # -- effects of time; run by the clock, and by a claim that finds nothing

@@ -1,4 +1,7 @@
-WITH i AS (
+WITH held_key AS MATERIALIZED ({held_key}
+),
+
+i AS (
   SELECT *
   FROM unnest(%(ids)s::bigint[], %(fences)s::bigint[]) AS i(id, fence)
 ),
@@ -20,7 +23,7 @@ kept AS (
 )
 
 SELECT
-  i.id,
+  i.id AS task,
   i.fence,
   kept.lease_expires_at
 FROM i

@@ -1,4 +1,7 @@
-WITH i AS (
+WITH held_key AS MATERIALIZED ({held_key}
+),
+
+i AS (
   SELECT
     %(task)s::bigint AS id,
     %(fence)s::bigint AS fence
@@ -7,7 +10,7 @@ WITH i AS (
 updated AS (
   UPDATE tickets_task t
   SET
-    progress = t.progress || %(progress)s,
+    progress = t.progress || %(progress)s::jsonb,
     events = t.events + 1
   FROM i
   WHERE {held}

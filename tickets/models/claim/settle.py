@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 from django.db import models
 from psycopg.types.json import Jsonb
 
-from agents.models import Agent, rights, via
+from agents.models import Agent, Key, rights, via
 from omoi_site.brokers import hints
-from omoi_site.database import sql
-from tickets.models.claim.fence import HELD, claims_now, lost
+from omoi_site.database import prepared, sql
+from tickets.models.claim.fence import HELD_WITH_KEY, KEY_OF_HOLDER, claims_now, lost
 from tickets.models.claim.outcome import Outcome, Settlement
 from tickets.models.gate.artifact import Artifact
 from tickets.models.gate.blob import Blob
@@ -29,7 +29,8 @@ Row = TypeVar("Row", bound=TaskFields)
 SETTLE = sql.statement(
     __file__,
     "settle",
-    held=HELD,
+    held=HELD_WITH_KEY,
+    held_key=KEY_OF_HOLDER,
     events=task_events(
         "settled",
         "CASE state WHEN 'pending' THEN 'task.retried' ELSE 'task.' || state END",
@@ -68,7 +69,7 @@ class Settling(models.Manager[Row]):
         # of two outcomes for one task, the first counts
         first = {outcome.task: outcome for outcome in reversed(outcomes)}
         tickets = _prepare_artifacts(list(first.values()), by)
-        rows = sql.rows(
+        rows = prepared.rows(
             SETTLE,
             {
                 "agent": by.pk,
@@ -97,6 +98,8 @@ class Settling(models.Manager[Row]):
             for outcome in outcomes
             if outcome.task not in settled or outcome is not first[outcome.task]
         ]
+        if not_settled:
+            Key.objects.expect_live(by)
         now = claims_now(not_settled, by.pk)
         settlements = [
             Settlement(outcome.task, settled[outcome.task])

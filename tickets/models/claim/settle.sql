@@ -1,4 +1,7 @@
-WITH i AS (
+WITH held_key AS MATERIALIZED ({held_key}
+),
+
+i AS (
   SELECT *
   FROM unnest(
     %(ids)s::bigint[],

@@ -8,7 +8,7 @@ from typing import TypeVar, Unpack
 
 from agents.models import Agent
 from omoi_site.database import sql
-from tickets.models.claim.claim import GRANTED, Claim, Claiming, ClaimOptions, claim_params
+from tickets.models.claim.claim import BRIEF, GRANTED, Claim, Claiming, ClaimOptions, claim_params, claims_of
 from tickets.models.claim.outcome import Outcome, Settlement
 from tickets.models.claim.settle import Settling
 from tickets.models.explain.sql_fragments import LEASE_HOLDS
@@ -22,8 +22,9 @@ Row = TypeVar("Row", bound=TaskFields)
 LOCK_AGENT = "SELECT FROM agents_agent WHERE id = %s FOR NO KEY UPDATE"
 # The tasks that an act granted and that are still held.
 STILL_HELD = f"""
-SELECT {GRANTED}
+SELECT {GRANTED}, {BRIEF}
 FROM tickets_task t
+JOIN tickets_ticket k ON k.id = t.ticket_id
 WHERE t.holder_id = %(agent)s
   AND t.granted_with = %(granted_with)s
   AND {LEASE_HOLDS.strip()}
@@ -54,7 +55,7 @@ class SettlingAndClaiming(Settling[Row], Claiming[Row]):
         if not all(settlement.lost for settlement in settled):
             repeated = all(settlement.lost or settlement.repeated for settlement in settled)
             granted = sql.rows(STILL_HELD, params) if repeated else []
-            claims = self._brief(granted or self._take(params))
+            claims = claims_of(granted or self._take(params))
         hint_work(set(freed) - {claim.task for claim in claims})
         return settled, claims
 

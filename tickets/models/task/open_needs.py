@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from omoi_site.brokers import hints
-from omoi_site.database import sql
+from omoi_site.database import prepared, sql
 from tickets.models.journal_sql import task_events
 from tickets.models.task.lane import lower_floors, lower_floors_of
 from tickets.models.task.readiness import MET, READY, ready_sql
@@ -55,7 +55,7 @@ def decide(ended: Sequence[int]) -> list[int]:
     """
     left, freed = list(ended), []
     while left:
-        children = sql.rows(DECIDE, {"ended": left})
+        children = prepared.rows(DECIDE, {"ended": left})
         freed += [child["id"] for child in children if child["profile"] and child["freed"]]
         left = [child["id"] for child in children if child["state"] == "cancelled"]
         if left:

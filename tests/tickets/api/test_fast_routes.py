@@ -1,0 +1,102 @@
+"""What the fast routes answer, and what they leave to the full view. That both answer the same is checked at
+every call of the API's tests (`tests.support.both_ways`).
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from agents.models import Agent, Key
+from omoi_site.api import fast
+from tests.support.api_client import api_of
+from tests.support.both_ways import answered, scope
+from tickets.models import Task
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def calls(ada):
+    answered.clear()
+    return api_of(ada)
+
+
+def held(claim):
+    return {"task": claim["task"]["id"], "fence": claim["fence"]}
+
+
+def test_an_ordinary_claim_and_heartbeat_are_answered_fast(task, calls):
+    [claim] = calls.post("/claims", {"limit": 3, "phases": ["DOING"], "project": "OMO"}).json()["claims"]
+    assert calls.post("/agents/me/heartbeat", {"claims": [held(claim)]}).status_code == 200
+    assert calls.post("/agents/me/heartbeat", {}).status_code == 200
+    assert calls.get("/agents/me").status_code == 200
+    assert sum(answered.values()) == 4
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"limit": 1, "limit": 2}',
+        b'{"limit": NaN}',
+        b'{"project": "O\\u0000"}',
+        b"[" * 40 + b"]" * 40,
+        b"{",
+        {"limit": 0},
+        {"limit": 101},
+        {"limit": True},
+        {"limit": "1"},
+        {"limit": 1.0},
+        {"lease_s": 4},
+        {"phases": "DOING"},
+        {"phases": ["PHASE_doing"]},
+        {"project": " omo "},
+        {"project": "NONE"},
+        {"strange": 1},
+        [],
+        {"capabilities": ["x"] * 101},
+    ],
+    ids=str,
+)
+def test_what_is_wrong_or_unusual_is_answered_by_the_full_view(task, calls, body):
+    calls.post("/claims", body)
+    assert not answered
+
+
+def test_an_empty_claim_is_answered_by_the_full_view(calls):
+    assert calls.post("/claims", {}).status_code == 204
+    assert not answered
+
+
+def test_a_heartbeat_that_lost_a_claim_is_answered_by_the_full_view(task, calls, operator):
+    [claim] = calls.post("/claims", {}).json()["claims"]
+    Task.objects.filter(pk=task.pk).revoke(by=operator)
+    answered.clear()
+
+    assert len(calls.post("/agents/me/heartbeat", {"claims": [held(claim)]}).json()["lost"]) == 1
+    assert not answered
+
+
+def test_a_key_without_the_scope_and_a_persons_key_are_for_the_full_view(task, ada, operator):
+    answered.clear()
+    assert api_of(ada, "tickets:write").post("/claims", {}).status_code == 403
+    assert api_of(operator).post("/claims", {}).status_code == 403
+    assert not answered
+
+
+def test_a_revoked_key_is_refused_by_the_full_view_even_where_it_is_known(ada, operator):
+    """Here nobody has heard of it: the fast route still knows the key."""
+    key, text = Key.objects.issue(by=operator, agent=ada)
+    call = fast.find(scope("post", "/api/v1/agents/me/heartbeat", {}, {"authorization": f"Bearer {text}"}))
+    assert call.answer(b"{}")
+    Key.objects.filter(pk=key.pk).revoke(by=operator)
+    assert call.answer(b"{}") is None
+
+
+def test_a_quarantined_agent_is_refused_by_the_full_view(task, calls, ada, operator):
+    [claim] = calls.post("/claims", {}).json()["claims"]
+    Agent.objects.act(ada.pk, "quarantine", by=operator, reason="strange")
+    answered.clear()
+
+    assert calls.post("/agents/me/heartbeat", {"claims": [held(claim)]}).status_code == 409
+    assert calls.post("/agents/me/heartbeat", {"claims": []}).status_code == 409
+    assert not answered
