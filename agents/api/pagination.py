@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
 from django.db import models
+from django.http import HttpResponse
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,6 +16,7 @@ from rest_framework.utils.serializer_helpers import ReturnDict
 
 from agents.api.parsing import Shape
 from agents.api.view import reading, written
+from agents.models.json_page import JsonPage
 from omoi_site.errors import Malformed
 
 MOST = 200
@@ -59,6 +62,24 @@ def number_in(cursor: str) -> int:
 def paged(request: Request, results: Sequence[Any] | ReturnDict, following: str | None) -> Response:
     """The body and the Link header of a page."""
     response = Response({"results": results, "next": following})
+    _link(request, response, following)
+    return response
+
+
+def paged_json(request: Request, page: JsonPage) -> HttpResponse:
+    """The same for a page whose JSON PostgreSQL has made."""
+    following = None if page.following is None else written(page.following)
+    response = HttpResponse(page_body(page.results, following), content_type="application/json")
+    _link(request, response, following)
+    return response
+
+
+def page_body(results: str, following: str | None) -> bytes:
+    """The body of a page, for the text of its results."""
+    return f'{{"results":{results},"next":{json.dumps(following)}}}'.encode()
+
+
+def _link(request: Request, response: HttpResponse, following: str | None) -> None:
     if following:
         query = request.query_params.copy()
         query.pop("after", None)
@@ -67,4 +88,3 @@ def paged(request: Request, results: Sequence[Any] | ReturnDict, following: str 
             f"<{request.build_absolute_uri(request.path)}?{urlencode(list(query.lists()), doseq=True)}>;"
             ' rel="next"'
         )
-    return response

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, NoReturn, cast
 
 from django.http import HttpResponse
 from rest_framework.response import Response
@@ -77,6 +77,11 @@ class View(APIView):
             raise NotFound(f"there is no project {key}, or you are not a member of it")
         self.note_seen(row)
         return row
+
+    def missing(self, key: str) -> NoReturn:
+        """Refuse a project that a statement did not find among those the caller sees."""
+        self.project(key)
+        raise NotFound(f"there is no project {key}, or you are not a member of it any more")
 
     def note_seen(self, project: Project) -> None:
         """Remember that the answer is for somebody who sees this project."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models import Q
+from django.http import HttpResponse
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.utils.serializer_helpers import ReturnDict
 
 from agents.api.fields import ReasonField, text_of, texts_of
 from agents.api.openapi import IDEMPOTENCY_KEY, IF_MATCH, Answer, listing, route
-from agents.api.pagination import PageIn, number_in, page, paged
+from agents.api.pagination import PageIn, number_in, paged, paged_json
 from agents.api.parsing import Shape, parse, parse_query
 from agents.api.projects import ReasonIn
 from agents.api.view import View, tagged, written
@@ -20,8 +20,8 @@ from omoi_site.errors import Faults, Invalid, NotFound
 from tickets.api.fields import PhaseField, PriorityField
 from tickets.api.new_tasks import TaskIn, specs
 from tickets.api.tasks import ExplainOut
-from tickets.models import Link, Task, Ticket, TicketSpec
-from tickets.models.ticket.past_phases import FOLLOW_UP
+from tickets.models import Ticket, TicketSpec
+from tickets.models.ticket.documents import TicketQuery
 
 
 class WorkflowRef(serializers.Serializer):
@@ -30,8 +30,10 @@ class WorkflowRef(serializers.Serializer):
 
 
 class TicketOut(serializers.Serializer):
+    """The document that `Ticket.objects.documents` and `page_json` make."""
+
     key = serializers.CharField()
-    project = serializers.CharField(source="project.key")
+    project = serializers.CharField()
     title = serializers.CharField()
     description = serializers.CharField(allow_blank=True)
     priority = PriorityField()
@@ -42,12 +44,10 @@ class TicketOut(serializers.Serializer):
     phase_since = serializers.DateTimeField()
     paused = serializers.BooleanField()
     pause_reason = serializers.CharField(allow_blank=True)
-    blocked = serializers.SerializerMethodField()
-    parent = serializers.CharField(  # type: ignore[assignment]
-        source="parent.key", allow_null=True, default=None
-    )
+    blocked = serializers.DictField(child=serializers.CharField(), allow_null=True)
+    parent = serializers.CharField(allow_null=True)  # type: ignore[assignment]
     follow_up = serializers.CharField(allow_null=True, help_text="the ticket it continues")
-    tasks = serializers.SerializerMethodField()
+    tasks = serializers.DictField(child=serializers.IntegerField())
     source = serializers.CharField(  # type: ignore[assignment]
         allow_blank=True, help_text="the format it was imported from; `demo`: opened by the demo"
     )
@@ -59,16 +59,6 @@ class TicketOut(serializers.Serializer):
     archived_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
-
-    def get_blocked(self, ticket: Ticket) -> dict[str, str] | None:
-        return (
-            {"class": ticket.blocked_class, "reason": ticket.blocked_reason}
-            if ticket.blocked_reason
-            else None
-        )
-
-    def get_tasks(self, ticket: Any) -> dict[str, int]:
-        return {state: getattr(ticket, f"tasks_{state}") for state in Task.State.values}
 
 
 class TicketIn(Shape):
@@ -94,41 +84,33 @@ class TicketEdit(Shape):
     labels = texts_of(Ticket, "labels", required=False)
 
 
-SHORT_PAGES = (
-    "who must act; a page examines some thousands of tickets only, so it may have few or none although"
-    " there is a `next`"
+EXAMINED_ONLY = (
+    "a page examines some thousands of tickets only, so it may have few or none although there is a `next`"
 )
 
 
 class TicketsIn(PageIn):
     project = serializers.CharField(max_length=10, required=False)
     phase = PhaseField(required=False)
-    priority = PriorityField(required=False)
-    label = serializers.CharField(max_length=200, required=False)  # type: ignore[assignment]
-    waiting_on = serializers.CharField(max_length=200, required=False, help_text=SHORT_PAGES)
+    priority = PriorityField(required=False, help_text=EXAMINED_ONLY)
+    label = serializers.CharField(  # type: ignore[assignment]
+        max_length=200, required=False, help_text=EXAMINED_ONLY
+    )
+    waiting_on = serializers.CharField(
+        max_length=200, required=False, help_text=f"who must act; {EXAMINED_ONLY}"
+    )
     q = serializers.CharField(
         max_length=200,
         required=False,
-        help_text="part of the title, the key, or the id in the tool it was imported from",
+        help_text=f"part of the title, the key, or the id in the tool it was imported from; {EXAMINED_ONLY}",
     )
     archived = serializers.BooleanField(default=False, help_text="list archived tickets instead")
 
 
-def with_counts() -> Any:
-    counts = {f"tasks_{state}": Count("tasks", filter=Q(tasks__state=state)) for state in Task.State.values}
-    continued = Link.objects.filter(ticket=OuterRef("pk"), kind=FOLLOW_UP).values("other__key")[:1]
-    return Ticket.objects.select_related("project", "workflow", "parent").annotate(
-        **counts, follow_up=Subquery(continued)
-    )
-
-
-def the_ticket(view: View, key: str) -> Any:
+def the_ticket(view: View, key: str) -> Ticket:
     """The ticket with this key, if the caller sees its project."""
-    ticket = (
-        with_counts()
-        .filter(pk__in=Ticket.objects.seen_by(view.request.user).filter(key=key.upper()).values("pk"))
-        .first()
-    )
+    seen = Ticket.objects.seen_by(view.request.user).select_related("project", "workflow", "parent")
+    ticket = seen.filter(key=key.upper()).first()
     if ticket is None:
         raise NotFound(f"there is no ticket {key}, or you are not a member of its project")
     view.note_seen(ticket.project)
@@ -137,8 +119,8 @@ def the_ticket(view: View, key: str) -> Any:
 
 def ticket_response(pk: int, status: int = 200) -> Response:
     """The ticket as it is now."""
-    ticket = with_counts().get(pk=pk)
-    return tagged(TicketOut(ticket).data, ticket.version, status=status)
+    [document] = Ticket.objects.documents([pk])
+    return tagged(document, document["version"], status=status)
 
 
 class TicketsView(View):
@@ -151,9 +133,27 @@ class TicketsView(View):
         refuses=(404,),
         tag="tickets",
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponse:
         data = parse_query(TicketsIn, request)
-        tickets = Ticket.objects.seen_by(request.user).filter(archived_at__isnull=not data["archived"])
+        project, limit = data.get("project", ""), data["limit"]
+        before = number_in(data["cursor"]) if "cursor" in data else None
+        if "waiting_on" in data:
+            ids, before = self._matching(data).waiting_on(data["waiting_on"], limit=limit, before=before)
+            return paged(request, Ticket.objects.documents(ids), written(before) if before else None)
+        query = TicketQuery(
+            project=project,
+            phase=data.get("phase", ""),
+            priority=data.get("priority"),
+            label=data.get("label", ""),
+            text=data.get("q", ""),
+            archived=data["archived"],
+        )
+        page = Ticket.objects.page_json(query, by=request.user, limit=limit, before=before)
+        return paged_json(request, page or self.missing(project))
+
+    def _matching(self, data: dict[str, Any]) -> Any:
+        """The tickets that the other filters leave of those that may wait on somebody."""
+        tickets = Ticket.objects.seen_by(self.request.user).filter(archived_at__isnull=not data["archived"])
         if "project" in data:
             tickets = tickets.filter(project=self.project(data["project"]))
         if "label" in data:
@@ -162,18 +162,7 @@ class TicketsView(View):
             tickets = tickets.filter(
                 Q(title__icontains=data["q"]) | Q(key=data["q"].upper()) | Q(source_id=data["q"])
             )
-        for name in ("phase", "priority"):
-            if name in data:
-                tickets = tickets.filter(**{name: data[name]})
-        if "waiting_on" in data:
-            start = number_in(data["cursor"]) if "cursor" in data else None
-            ids, before = tickets.waiting_on(data["waiting_on"], limit=data["limit"], before=start)
-            return paged(request, self._shown(ids), written(before) if before else None)
-        return page(request, tickets, data, lambda rows: self._shown([row.pk for row in rows]), by="-id")
-
-    @staticmethod
-    def _shown(ids: list[int]) -> ReturnDict:
-        return TicketOut(with_counts().filter(pk__in=ids).order_by("-id"), many=True).data
+        return tickets.filter(**{name: data[name] for name in ("phase", "priority") if name in data})
 
     @route(
         "Open a ticket, with its tasks",
@@ -210,8 +199,7 @@ class TicketView(View):
 
     @route("One ticket", gives=TicketOut, refuses=(404,), tag="tickets")
     def get(self, request: Request, key: str) -> Response:
-        ticket = the_ticket(self, key)
-        return tagged(TicketOut(ticket).data, ticket.version)
+        return ticket_response(the_ticket(self, key).pk)
 
     @route(
         "Change a ticket",

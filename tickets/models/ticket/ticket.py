@@ -23,7 +23,7 @@ from omoi_site.errors import Invalid
 from tickets.models.explain import ticket_explanation as explain
 from tickets.models.task.intervene import hold
 from tickets.models.task.need import Need
-from tickets.models.ticket.automation import Moves
+from tickets.models.ticket.documents import TicketDocuments
 from tickets.models.ticket.fields import named
 from tickets.models.ticket.link import Link
 from tickets.models.ticket.past_phases import FOLLOW_UP
@@ -35,10 +35,11 @@ NEXT_NUMBER = """
 UPDATE agents_project SET tickets_made = tickets_made + 1 WHERE id = %s
 RETURNING tickets_made, workflow, workflows
 """
+ARCHIVED, NOT_ARCHIVED = models.Q(archived_at__isnull=False), models.Q(archived_at__isnull=True)
 NAMED = 10  # tickets listed if a name is ambiguous
 
 
-class TicketQuerySet(Moves["Ticket"]):
+class TicketQuerySet(TicketDocuments["Ticket"]):
     together = ("project", "workflow")
 
     def seen_by(self, who: Actor) -> TicketQuerySet:
@@ -175,7 +176,9 @@ class Ticket(Transitions):
     class Meta:
         ordering = ["-id"]
         indexes = [
-            models.Index(fields=["project", "phase"], name="ticket_board"),
+            models.Index(fields=["project", "id"], name="ticket_list", condition=NOT_ARCHIVED),
+            models.Index(fields=["project", "id"], name="ticket_archived", condition=ARCHIVED),
+            models.Index(fields=["project", "phase", "id"], name="ticket_board", condition=NOT_ARCHIVED),
             models.Index(Upper("source_id"), name="ticket_source_id", condition=~models.Q(source="")),
         ]
         constraints = [
