@@ -6,6 +6,7 @@ import statistics
 import time
 
 import pytest
+from playwright.sync_api import expect
 
 from agents.models import Agent
 from tests import factories
@@ -162,7 +163,7 @@ def test_typed_text_focus_and_scroll_survive_live_updates(window, project, ada, 
         page.evaluate("markParts('*')")
     until(lambda: page.evaluate("live.parts.every((part) => part.quiet)"))
     assert page.evaluate("document.activeElement.id") == "q"
-    assert page.locator("#q").input_value() == "Ticket"
+    expect(page.locator("#q")).to_have_value("Ticket")
     assert page.evaluate("scrollY") == 200
 
     page.locator(f"#card-link-{tickets[5].key}").focus()
@@ -184,7 +185,7 @@ def test_a_board_that_lost_its_socket_says_so_and_catches_up(window, web, projec
     page.context.set_offline(False)
     page.wait_for_selector("#live[data-state=live]", timeout=20_000)
     page.wait_for_selector("text=Opened meanwhile")
-    assert page.locator("#banner").is_hidden()
+    expect(page.locator("#banner")).to_be_hidden()
 
 
 @pytest.mark.full
@@ -203,10 +204,10 @@ def test_filters_stand_in_the_address_and_back_works(window, backlog):
     page = window().live("/board/?project=OMO")
     page.locator("#q").fill("refunds")
     page.wait_for_url("**q=refunds*")
-    assert page.locator(".ticket-card").count() == 1
+    expect(page.locator(".ticket-card")).to_have_count(1)
     page.go_back()
     page.wait_for_selector("text=Fraud score on checkout")
-    assert page.locator("#q").input_value() == ""
+    expect(page.locator("#q")).to_have_value("")
 
 
 def test_the_keyboard_walks_the_board(window, backlog):
@@ -226,11 +227,11 @@ def test_the_keyboard_walks_the_board(window, backlog):
     page.keyboard.press("/")
     assert page.evaluate("document.activeElement.id") == "q"
     page.keyboard.type("?jk")
-    assert page.locator("#q").input_value() == "?jk"
+    expect(page.locator("#q")).to_have_value("?jk")
     page.keyboard.press("Tab")
     page.locator("#main").focus()
     page.keyboard.press("?")
-    assert page.locator("#help").is_visible()
+    expect(page.locator("#help")).to_be_visible()
 
 
 @pytest.mark.full
@@ -254,7 +255,7 @@ def test_a_link_signs_in_once(window, operator, project):
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/board/")
     again = window(user=None).go(path)
-    assert again.get_by_text("no longer works").is_visible()
+    expect(again.get_by_text("no longer works")).to_be_visible()
 
 
 @pytest.mark.full
@@ -268,7 +269,7 @@ def test_a_page_works_without_script(browser, web, operator, backlog):
     page.locator("#q").fill("refunds")
     page.get_by_role("button", name="Filter", exact=True).click()
     page.wait_for_url("**q=refunds*")
-    assert page.locator(".ticket-card").count() == 1
+    expect(page.locator(".ticket-card")).to_have_count(1)
     bare.close()
     shown.close()
 
@@ -276,7 +277,7 @@ def test_a_page_works_without_script(browser, web, operator, backlog):
 @pytest.mark.full
 def test_project_without_tickets_says_what_to_do(window, project):
     page = window().go("/board/?project=OMO")
-    assert page.get_by_text("No ticket in OMO yet").is_visible()
+    expect(page.get_by_text("No ticket in OMO yet")).to_be_visible()
 
 
 @pytest.mark.full

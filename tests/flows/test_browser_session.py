@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.sessions.models import Session
+from playwright.sync_api import expect
 
 from tests import factories
 from tests.support.wait import until
@@ -69,7 +70,7 @@ def test_what_one_person_typed_is_not_sent_in_the_name_of_another(page, ticket, 
     assert "reload" in notice.inner_text()
     page.locator("#action-dialog [type=submit]").click()
     assert page.evaluate("submitting") is None
-    assert page.locator("#action-reason").input_value() == TEXT
+    expect(page.locator("#action-reason")).to_have_value(TEXT)
     assert Ticket.objects.get(pk=ticket.pk).blocked_reason == ""
 
     page.locator("#other-person [data-reload]").click()
@@ -84,5 +85,5 @@ def test_nothing_is_sent_for_another_person_whom_the_page_has_not_noticed_yet(
     page.locator("#action-dialog [type=submit]").click()
 
     page.wait_for_selector("#other-person:not([hidden])")
-    assert page.locator("#action-reason").input_value() == TEXT
+    expect(page.locator("#action-reason")).to_have_value(TEXT)
     assert Ticket.objects.get(pk=ticket.pk).blocked_reason == ""

@@ -8,6 +8,7 @@ import threading
 
 import pytest
 from django.db import connection
+from playwright.sync_api import expect
 
 from tests.support.slow_proxy import SlowLine, now
 from tests.support.wait import until
@@ -50,7 +51,7 @@ def test_two_clicks_behind_a_slow_line_are_one_act(window, plain, operator, djan
 
     until(lambda: standing(page) == "Doing" and line.quiet(), 30)
     assert PhaseMove.objects.filter(ticket=plain, by="user:admin").count() == 2  # its birth, and this
-    assert page.locator(".task").count() == 3
+    expect(page.locator(".task")).to_have_count(3)
     assert line.most == 1
     assert line.fetches_since(last) <= 2
 
@@ -71,7 +72,7 @@ def test_an_act_whose_answer_is_lost_is_done_once(window, plain, latency):
 
     page.wait_for_selector("#action-dialog >> text=This is done already", timeout=20_000)
     assert Ticket.objects.get(pk=plain.pk).phase == "DOING"
-    assert page.locator("#action-dialog form").count() == 0
+    expect(page.locator("#action-dialog form")).to_have_count(0)
     until(lambda: standing(page) == "Doing" and line.quiet(), 30)
     assert line.most == 1
 
@@ -85,7 +86,7 @@ def test_a_button_that_is_out_of_date_does_nothing_else(window, plain, django_us
     page.locator("#main-advance").click()
 
     page.wait_for_selector("#action-dialog >> text=dana was faster")
-    assert page.locator("#action-dialog form").count() == 0
+    expect(page.locator("#action-dialog form")).to_have_count(0)
     until(lambda: standing(page) == "Doing")
     assert Ticket.objects.get(pk=plain.pk).phase == "DOING"
     page.keyboard.press("Escape")
@@ -124,7 +125,7 @@ def test_what_is_typed_wins_over_30_updates(window, project, operator, latency):
         "Fraud 9",
         "Fraud at last",
     ]
-    assert page.locator("#q").input_value() == "fraud"
+    expect(page.locator("#q")).to_have_value("fraud")
     assert page.evaluate("[document.activeElement.id, q.selectionStart, q.selectionEnd]") == ["q", 2, 3]
     assert line.most == 1
     assert line.fetches_since(last) <= 2

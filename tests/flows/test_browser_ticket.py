@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.sessions.models import Session
+from playwright.sync_api import expect
 
 from tests import factories
 from tests.support.browser import PHONE, WIDE, Window
@@ -101,14 +102,14 @@ def test_a_ticket_is_forced_by_keyboard_with_a_reason(window, delivery):
     press("Tab")
     press("Tab")
     press("Enter")  # too short: the browser itself keeps it back
-    assert page.locator("#action-dialog").is_visible()
+    expect(page.locator("#action-dialog")).to_be_visible()
     page.locator("#action-reason").fill("tested by hand on the bench")
     page.locator("#action-dialog button[type=submit]").focus()
     press("Enter")
     page.wait_for_selector("text=tested by hand on the bench")
-    assert page.get_by_text("Forced", exact=True).is_visible()
+    expect(page.get_by_text("Forced", exact=True)).to_be_visible()
     assert page.locator("#toast").inner_text() == f"{delivery.key} was forced to Testing"
-    assert page.locator("#action-dialog").is_hidden()
+    expect(page.locator("#action-dialog")).to_be_hidden()
     assert focused() in ("more", "ticket-title")
     assert Ticket.objects.get(pk=delivery.pk).phase == "TESTING"
 
@@ -128,8 +129,8 @@ def test_a_refusal_is_read_out_where_it_happened(window, delivery, operator):
     page.locator("#action-dialog button[type=submit]").click()
     page.wait_for_selector("#refused")
     assert page.evaluate("document.activeElement.id") == "refused"
-    assert page.get_by_text("You changed it yourself").is_visible()
-    assert page.locator("#action-priority").input_value() == "low"
+    expect(page.get_by_text("You changed it yourself")).to_be_visible()
+    expect(page.locator("#action-priority")).to_have_value("low")
     page.locator("#action-dialog button[type=submit]").click()
     page.wait_for_selector("#action-dialog:not([open])", state="attached")
     assert Ticket.objects.get(pk=delivery.pk).priority_name == "low"
@@ -147,16 +148,16 @@ def test_an_open_dialog_and_what_is_typed_survive_updates(window, delivery, oper
     page.locator("#action-reason").press_sequentially("mas?", delay=1)
     page.wait_for_selector("#tasks-title >> text=Tasks")
     until(lambda: page.locator(".dag text", has_text="One more 4").count() == 1)
-    assert page.locator("#action-dialog").is_visible()
+    expect(page.locator("#action-dialog")).to_be_visible()
     assert page.evaluate("document.activeElement.id") == "action-reason"
-    assert page.locator("#action-reason").input_value() == "Which of the two schemas?"
+    expect(page.locator("#action-reason")).to_have_value("Which of the two schemas?")
     page.locator("#action-dialog button[type=submit]").click()
     page.wait_for_selector("text=Which of the two schemas?")
     page.wait_for_selector("#main-unblock")
     page.click("#more")
     Task.objects.add(delivery, [TaskSpec("Late one")], by=operator)
     until(lambda: page.locator(".dag text", has_text="Late one").count() == 1)
-    assert page.locator("#more-menu").is_visible()
+    expect(page.locator("#more-menu")).to_be_visible()
 
 
 def test_acts_work_without_script(browser, web, operator, delivery):
@@ -170,15 +171,15 @@ def test_acts_work_without_script(browser, web, operator, delivery):
     page.locator("#action-reason").fill("Which of the two schemas?")
     page.get_by_role("button", name="Block").click()
     page.wait_for_url(f"**/tickets/{delivery.key}/")
-    assert page.get_by_text(f"{delivery.key} is blocked", exact=True).is_visible()
+    expect(page.get_by_text(f"{delivery.key} is blocked", exact=True)).to_be_visible()
     page.locator("#main-unblock").click()
     page.get_by_role("button", name="Unblock").click()
     page.wait_for_url(f"**/tickets/{delivery.key}/")
     page.locator("#gate-judge").click()
-    assert page.get_by_text("2 checks of 5 do not pass").is_visible()
+    expect(page.get_by_text("2 checks of 5 do not pass")).to_be_visible()
     page.goto(f"http://{web.host}/tickets/{delivery.key}/advance/")
     page.get_by_role("button", name="Advance").click()
-    assert page.get_by_text("The gate of Implementation is closed").is_visible()
+    expect(page.get_by_text("The gate of Implementation is closed")).to_be_visible()
     bare.close()
     shown.close()
 
@@ -187,10 +188,10 @@ def test_acts_work_without_script(browser, web, operator, delivery):
 def test_a_graph_opens_at_what_failed_and_leads_to_its_row(window, delivery):
     page = window().live(f"/tickets/{delivery.key}/")
     failed = delivery.tasks.get(state="failed")
-    assert page.locator(f"#node-{failed.pk} rect").is_visible()
-    assert page.locator(f"#task-{failed.pk}").is_hidden()
+    expect(page.locator(f"#node-{failed.pk} rect")).to_be_visible()
+    expect(page.locator(f"#task-{failed.pk}")).to_be_hidden()
     page.locator(f"#node-{failed.pk}").click()
-    assert page.locator(f"#task-{failed.pk}").is_visible()
+    expect(page.locator(f"#task-{failed.pk}")).to_be_visible()
     page.locator(f"#task-retry-{failed.pk}").click()
     page.wait_for_selector("#action-dialog[open]")
     page.locator("#action-reason").fill("the sandbox is mended")
@@ -198,21 +199,21 @@ def test_a_graph_opens_at_what_failed_and_leads_to_its_row(window, delivery):
     until(lambda: page.locator(f"#node-{failed.pk}.info").count() == 1)
     page.locator("#node-0").click()
     page.wait_for_url("**done=1**")
-    assert page.locator("#node-0").count() == 0
+    expect(page.locator("#node-0")).to_have_count(0)
 
 
 @pytest.mark.full
 def test_a_phone_and_a_large_ticket_get_the_list(window, project, operator, delivery):
     ticket = large(project, operator)
     page = window().go(f"/tickets/{ticket.key}/")
-    assert page.locator("#graph").count() == 0
-    assert page.locator(".task").count() == 100
+    expect(page.locator("#graph")).to_have_count(0)
+    expect(page.locator(".task")).to_have_count(100)
     page.locator("#as-graph").click()
     page.wait_for_url("**view=graph**")
-    assert page.locator(".node").count() == 160
+    expect(page.locator(".node")).to_have_count(160)
     phone = window(size=PHONE).go(f"/tickets/{delivery.key}/")
-    assert phone.locator("#graph").is_hidden()
-    assert phone.locator(".task").first.is_visible()
+    expect(phone.locator("#graph")).to_be_hidden()
+    expect(phone.locator(".task").first).to_be_visible()
 
 
 @pytest.mark.full
@@ -249,7 +250,7 @@ def test_what_is_typed_outlives_being_signed_out(window, delivery, operator):
     page.evaluate("dispatchEvent(new Event('focus'))")  # the person comes back to this tab
     page.wait_for_selector("#signed-out", state="hidden")
     page.wait_for_selector("#live[data-state=live]")
-    assert page.locator("#action-reason").input_value() == "Which of the two schemas is meant?"
+    expect(page.locator("#action-reason")).to_have_value("Which of the two schemas is meant?")
     until(lambda: page.evaluate("live.parts.every((part) => part.quiet)"))
     page.locator("#action-dialog [type=submit]").click()
     page.wait_for_selector("#action-dialog:not([open])", state="attached")

@@ -41,6 +41,7 @@ FLAGS = (
     " --no-first-run"
 )
 WIDE, PHONE = (1440, 1000), (390, 844)
+WAIT_MS = 10_000  # how long a page may take to show what it must
 
 
 def program() -> str | None:
@@ -62,7 +63,9 @@ def browser() -> Iterator[Any]:
         if "chromium" in os.environ.get("OMOI_TEST_REQUIRE", ""):
             pytest.fail("chromium is required here and not installed")
         pytest.skip("no chromium here: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=WAIT_MS)
 
     with sync_playwright() as playwright, pytest.MonkeyPatch.context() as patch:
         patch.setenv(
@@ -83,7 +86,7 @@ class Window:
         self.context = browser.new_context(
             viewport={"width": size[0], "height": size[1]}, color_scheme=theme, has_touch=size == PHONE
         )
-        self.context.set_default_timeout(10_000)
+        self.context.set_default_timeout(WAIT_MS)
         if user:
             client = Client()
             client.force_login(user)
