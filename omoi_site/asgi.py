@@ -26,8 +26,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper  # noqa: E402
 from django.db.backends.signals import connection_created  # noqa: E402
 from django.urls import path, re_path  # noqa: E402
 
-from agents.models import Event, journal_changes  # noqa: E402
+from agents.models import Event  # noqa: E402
 from agents.models.activity import activity  # noqa: E402
+from agents.models.journal_follower import JournalFollower  # noqa: E402
 from agents.models.key_cache import keys  # noqa: E402
 from collaboration.live import access  # noqa: E402
 from collaboration.live.consumers import LiveConsumer  # noqa: E402
@@ -38,7 +39,7 @@ from omoi_site.serving import memory  # noqa: E402
 from omoi_site.serving.asgi_send import Send, put_when_taken  # noqa: E402
 from omoi_site.serving.client_limits import Bounds  # noqa: E402
 from omoi_site.serving.journal_listener import JournalListener  # noqa: E402
-from omoi_site.serving.live_hub import Change, Hub  # noqa: E402
+from omoi_site.serving.live_hub import Hub  # noqa: E402
 from omoi_site.serving.readiness import Readiness, database, embedded_server, migrations  # noqa: E402
 from omoi_site.serving.request_body import Patience, Receive, Scope  # noqa: E402
 from omoi_site.serving.request_threads import Threads  # noqa: E402
@@ -103,16 +104,9 @@ def database_lost() -> None:
     readiness.thread.renew()
 
 
-async def look(link: Any, cursor: str) -> Change:
-    change = await journal_changes.look(link, cursor)
-    if change.rights:
-        keys.forget()
-    return change
-
-
 journal_listener = JournalListener(
     hub,
-    look,
+    JournalFollower(rights_changed=keys.forget),
     access.recheck,
     lambda: location.libpq(settings.DATABASES["default"]),
     lost=database_lost,

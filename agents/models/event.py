@@ -1,8 +1,8 @@
 """The journal: each act writes one row in its own transaction, which is never changed.
 
 The row is the truth; the NOTIFY on `omoi_events` after the commit only says that there is something new (a
-trigger sends one per statement). Within a subject, order by its running number; across subjects, use the
-cursors of `EventQuerySet`.
+trigger sends it while a follower sleeps, see journal_follower.py). Within a subject, order by its running
+number; across subjects, use the cursors of `EventQuerySet`.
 """
 
 from __future__ import annotations

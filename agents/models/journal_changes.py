@@ -65,9 +65,10 @@ def _params(cursor: str) -> dict[str, Any]:
 
 def _change(row: dict[str, Any]) -> Change:
     cursor = to_cursor(row["cursor"])
+    oldest_open = int(row["cursor"].partition(":")[0])
     if row["lost"]:
-        return Change(None, cursor, rights=True)
+        return Change(None, cursor, rights=True, oldest_open=oldest_open)
     # the rights or keys of an agent
     agents = {topic for topic in row["topics"] if topic.startswith("agent:")}
     waking = frozenset(agents | set(row["work"]) | ({WORK} if row["work"] else set()))
-    return Change(frozenset(row["topics"]), cursor, waking, row["rights"])
+    return Change(frozenset(row["topics"]), cursor, waking, row["rights"], oldest_open)

@@ -11,7 +11,7 @@ def insert_events(source: str, *, topic: str, subject: str, kind: str, **columns
 
     All arguments are SQL, in the order of the columns if the parameters have no names; `columns` are those of
     DEFAULTS. It is text and not a database function: the planner sees a plain INSERT, and one statement sends
-    one NOTIFY.
+    at most one NOTIFY.
     """
     if strange := columns.keys() - DEFAULTS.keys():
         raise TypeError(f"an event has no columns {sorted(strange)}")
