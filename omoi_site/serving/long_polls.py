@@ -21,6 +21,7 @@ LOOK_AFTER_S = (
     4.0,
     6.0,
 )  # without a ring, one client of a queue looks after this time: a ring can be lost, and delays ring nobody
+REMEMBERED = 10_000  # topics whose last ring is known; there is one for each agent and each project
 
 
 class Queue:
@@ -50,7 +51,7 @@ class LongPolls:
     def __init__(self) -> None:
         self.number = 0  # rings so far; a caller reads it before it looks, so that it misses no ring
         self.rung: dict[str, int] = {}  # the last ring of each topic
-        self.rung_all = 0
+        self.rung_all = 0  # the last ring of all topics, or one that was forgotten
         self.queues: dict[str, Queue] = {}
         self.keys_of_topic: dict[str, set[str]] = {}  # keys by topic
         self.due: deque[Waiter] = deque()  # called, but waiting until another client has looked
@@ -67,10 +68,17 @@ class LongPolls:
         if topics is None:
             self.rung_all, keys = self.number, set(self.queues)
         else:
-            self.rung |= dict.fromkeys(topics, self.number)
+            self._remember(topics)
             keys = {key for topic in topics for key in self.keys_of_topic.get(topic, ())}
         for key in keys:
             self._call_some(key, AT_ONCE)
+
+    def _remember(self, topics: Iterable[str]) -> None:
+        """Past the limit, forget the rings of all topics: a client that began before looks once in vain."""
+        new = dict.fromkeys(topics, self.number)
+        if len(self.rung) + len(new) > REMEMBERED:
+            self.rung, self.rung_all = {}, self.number - 1
+        self.rung |= new
 
     def holders(self) -> set[str]:
         """The credentials of the waiting clients."""

@@ -328,3 +328,22 @@ def test_nothing_is_left_of_those_who_left(play):
         assert not any(client.sent for client in clients)
 
     play(scenario)
+
+
+def test_rings_of_many_topics_are_forgotten_but_missed_by_nobody(monkeypatch):
+    monkeypatch.setattr(lines, "REMEMBERED", 10)
+
+    async def act():
+        polls, gone = LongPolls(), asyncio.get_running_loop().create_future()
+        until = asyncio.get_running_loop().time() + 0.01
+        polls.ring(["work"])
+        seen = polls.number  # a client looks now, and the next ring is news to it
+        polls.ring(["work"])
+        for number in range(30):
+            polls.ring([f"agent:{number}"])
+            assert len(polls.rung) <= 10
+        assert await polls.turn(["work#same"], seen, until, gone)
+        polls.looked(["work#same"], nothing=True)
+        assert not await polls.turn(["work#same"], polls.number, until, gone)
+
+    asyncio.run(act())
