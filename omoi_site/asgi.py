@@ -44,6 +44,7 @@ from omoi_site.serving.readiness import Readiness, database, embedded_server, mi
 from omoi_site.serving.request_body import Patience, Receive, Scope  # noqa: E402
 from omoi_site.serving.request_threads import Threads  # noqa: E402
 from omoi_site.serving.sign_in_threads import WAITING, SignInBridge, hashes_a_password  # noqa: E402
+from omoi_site.serving.thread_share import ThreadShare  # noqa: E402
 from omoi_site.serving.wsgi_bridge import Bridge  # noqa: E402
 from tickets.runtime import isolation, sweeps  # noqa: E402
 
@@ -111,8 +112,9 @@ journal_listener = JournalListener(
     lambda: location.libpq(settings.DATABASES["default"]),
     lost=database_lost,
 )
+live_threads = ThreadShare(threads, max(1, threads.count // 2))
 routes: list[Any] = [
-    path("ws/live/", LiveConsumer.as_asgi(hub=hub, threads=threads)),
+    path("ws/live/", LiveConsumer.as_asgi(hub=hub, threads=live_threads)),
     re_path("", nowhere),  # type: ignore[arg-type]
 ]
 sockets = URLRouter(routes)

@@ -18,6 +18,7 @@ from typing import Any
 
 from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.core.handlers.wsgi import WSGIRequest
 from django.db import Error as DatabaseError
@@ -33,7 +34,7 @@ from omoi_site.serving.client_limits import TooMuchAtOnce
 from omoi_site.serving.error_answers import refusal
 from omoi_site.serving.live_hub import PATIENCE_S, Change, Follower, Hub
 from omoi_site.serving.request_body import Receive, Scope
-from omoi_site.serving.request_threads import Threads
+from omoi_site.serving.thread_share import ThreadShare
 
 MOST_TOPICS, LONGEST_TOPIC = 1000, 120
 MOST_MESSAGES, SPAN_S = 60, 10.0
@@ -57,7 +58,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
 
     channel_layer_alias = None  # the hub replaces a queue and a task for each socket
 
-    def __init__(self, *, hub: Hub, threads: Threads) -> None:
+    def __init__(self, *, hub: Hub, threads: ThreadShare) -> None:
         super().__init__()
         self.hub, self.threads = hub, threads
         self.closed = False
@@ -97,6 +98,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
             welcome = False
         if not welcome:
             raise Refused(FORBIDDEN, "this page is from another site")
+        if settings.SESSION_COOKIE_NAME not in self.request.COOKIES:  # nobody: not worth a place in the queue
+            raise Refused(SIGNED_OUT, OVER)
         await self.in_a_thread(self.check, ())
         principal = f"user:{self.follower.viewer.user}"
         try:

@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from collaboration.live.consumers import LiveConsumer
 from omoi_site.serving.live_hub import Hub
 from omoi_site.serving.request_threads import Threads
+from omoi_site.serving.thread_share import ThreadShare
 from tests.support.web_process import Page
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -118,7 +119,9 @@ def test_a_socket_that_is_refused_is_in_the_log():
             "headers": [(b"host", b"localhost"), (b"origin", b"http://localhost")],
             "client": ("192.0.2.7", 1),
         }
-        page = ApplicationCommunicator(LiveConsumer.as_asgi(hub=Hub(), threads=threads), scope)
+        page = ApplicationCommunicator(
+            LiveConsumer.as_asgi(hub=Hub(), threads=ThreadShare(threads, 1)), scope
+        )
         await page.send_input({"type": "websocket.connect"})
         return (await page.receive_output(5))["type"]
 
