@@ -12,7 +12,7 @@ from agents.api.view import View
 from omoi_site.errors import Invalid, NotFound
 from tickets.api.fields import IdField, number
 from tickets.api.new_tasks import ENDS, POLICIES, TasksIn, specs
-from tickets.api.tasks import NeedOut, TaskOut, task_documents
+from tickets.api.tasks import NeedOut, TaskOut
 from tickets.api.tickets import the_ticket
 from tickets.models import Edge, Need, Task
 
@@ -35,7 +35,7 @@ class TicketTasksView(View):
     def post(self, request: Request, key: str) -> Response:
         data, ticket = parse(TasksIn, request), the_ticket(self, key)
         added = Task.objects.add(ticket, specs(data["tasks"]), by=request.user)
-        return Response({"tasks": task_documents(added)}, status=201)
+        return Response({"tasks": Task.objects.documents([task.pk for task in added])}, status=201)
 
 
 class EdgeIn(Shape):

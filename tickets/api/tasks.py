@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
+from django.http import HttpResponse
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agents.api.fields import MomentField, ReasonField, text_of, texts_of
 from agents.api.openapi import IDEMPOTENCY_KEY, listing, route
-from agents.api.pagination import PageIn, number_in, page, paged
+from agents.api.pagination import PageIn, number_in, paged, paged_json
 from agents.api.parsing import Shape, parse, parse_query
 from agents.api.view import View, written
-from omoi_site.database import sql
 from omoi_site.errors import NotFound
 from tickets.api.fields import IdField, PhaseField, PriorityField, number
 from tickets.models import Task
+from tickets.models.task.documents import TaskQuery
 
 
 class NeedOut(serializers.Serializer):
@@ -28,9 +28,11 @@ class NeedOut(serializers.Serializer):
 
 
 class TaskOut(serializers.Serializer):
-    id = IdField(source="pk")
+    """The document that `Task.objects.documents` and `page_json` make."""
+
+    id = IdField()
     key = serializers.CharField()
-    ticket = serializers.CharField(source="ticket_key")
+    ticket = serializers.CharField()
     title = serializers.CharField()
     description = serializers.CharField(allow_blank=True)
     kind = serializers.CharField()
@@ -40,7 +42,7 @@ class TaskOut(serializers.Serializer):
     profile = serializers.CharField(allow_blank=True)
     slots = serializers.DictField()
     state = serializers.ChoiceField(Task.State.values)
-    ready = serializers.BooleanField(source="is_ready")
+    ready = serializers.BooleanField()
     waiting_on = serializers.CharField(
         allow_null=True, help_text="who or what must act; null if it has ended"
     )
@@ -73,45 +75,6 @@ class TaskOut(serializers.Serializer):
     ended_at = serializers.DateTimeField(allow_null=True)
 
 
-HOLDERS_AND_NEEDS = sql.statement(__file__, "holders_and_needs", columns="t.id")
-WHOLE_TASK = sql.statement(__file__, "holders_and_needs", columns="t.*")
-
-
-def task_documents(tasks: Sequence[Task]) -> list[dict[str, Any]]:
-    """Tasks as clients see them, in a fixed number of statements or fewer."""
-    return _documents(
-        tasks,
-        {row["id"]: row for row in sql.rows(HOLDERS_AND_NEEDS, [[task.pk for task in tasks]])}
-        if tasks
-        else {},
-    )
-
-
-def _documents(tasks: Sequence[Task], holders_and_needs: dict[int, dict[str, Any]]) -> list[dict[str, Any]]:
-    open_ids = [task.pk for task in tasks if task.state in ("pending", "claimed")]
-    waiting = Task.objects.waits(open_ids) if open_ids else {}
-    fields = [
-        (name, field.source or name, field)
-        for name, field in SHAPE.fields.items()
-        if name not in ("holder", "needs", "waiting_on")
-    ]
-    return [
-        {
-            name: None if (value := getattr(task, source)) is None else field.to_representation(value)
-            for name, source, field in fields
-        }
-        | {
-            "holder": holders_and_needs[task.pk]["holder"],
-            "needs": holders_and_needs[task.pk]["needs"],
-            "waiting_on": waiting.get(task.pk),
-        }
-        for task in tasks
-    ]
-
-
-SHAPE = TaskOut()
-
-
 def the_task(view: View, pk: str) -> Task:
     """The task with this id, if the caller sees its project."""
     task = Task.objects.seen_by(view.request.user).select_related("project").filter(pk=number(pk)).first()
@@ -123,31 +86,24 @@ def the_task(view: View, pk: str) -> Task:
 
 def task_document(pk: int) -> dict[str, Any]:
     """The task as it is now."""
-    # Handwritten SQL: building the statement with the ORM costs more than running it.
-    [row] = sql.rows(WHOLE_TASK, [[pk]])
-    fields = Task._meta.concrete_fields
-    return _documents(
-        [
-            Task.from_db(
-                "default", [field.attname for field in fields], [row[str(field.column)] for field in fields]
-            )
-        ],
-        {pk: row},
-    )[0]
+    [document] = Task.objects.documents([pk])
+    return document
+
+
+EXAMINED_ONLY = (
+    "a page examines some thousands of tasks only, so it may have few or none although there is a `next`"
+)
 
 
 class TasksIn(PageIn):
     project = serializers.CharField(max_length=10, required=False)
     ticket = serializers.CharField(max_length=24, required=False)
     state = serializers.ChoiceField(Task.State.values, required=False)
-    phase = PhaseField(required=False)
-    capability = serializers.CharField(max_length=100, required=False)
+    phase = PhaseField(required=False, help_text=EXAMINED_ONLY)
+    capability = serializers.CharField(max_length=100, required=False, help_text=EXAMINED_ONLY)
     agent = serializers.CharField(max_length=63, required=False, help_text="who holds it")
     waiting_on = serializers.CharField(
-        max_length=200,
-        required=False,
-        help_text="who must act; a page examines some thousands of tasks only, so it may have few or none"
-        " although there is a `next`",
+        max_length=200, required=False, help_text=f"who must act; {EXAMINED_ONLY}"
     )
 
 
@@ -159,27 +115,32 @@ class TasksView(View):
         refuses=(404,),
         tag="tasks",
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponse:
         data = parse_query(TasksIn, request)
-        tasks: Any = Task.objects.seen_by(request.user)
+        limit, after = data["limit"], number_in(data["cursor"]) if "cursor" in data else 0
+        if "waiting_on" in data:
+            ids, following = self._matching(data).waiting_on(data["waiting_on"], limit=limit, after=after)
+            return paged(request, Task.objects.documents(ids), written(following) if following else None)
+        query = TaskQuery(
+            project=data.get("project", ""),
+            ticket=data.get("ticket", ""),
+            holder=data.get("agent", ""),
+            state=data.get("state", ""),
+            phase=data.get("phase", ""),
+            capability=data.get("capability", "").strip().lower(),
+        )
+        page = Task.objects.page_json(query, by=request.user, limit=limit, after=after)
+        return paged_json(request, page or self.missing(query.project))
+
+    def _matching(self, data: dict[str, Any]) -> Any:
+        """The tasks that the other filters leave of those that may wait on somebody."""
+        tasks = Task.objects.seen_by(self.request.user)
         if "project" in data:
             tasks = tasks.filter(project=self.project(data["project"]))
         if "capability" in data:
             tasks = tasks.filter(capabilities__contains=[data["capability"].strip().lower()])
-        for name, field in (
-            ("ticket", "ticket_key"),
-            ("state", "state"),
-            ("phase", "phase"),
-            ("agent", "holder__name"),
-        ):
-            if name in data:
-                tasks = tasks.filter(**{field: data[name]})
-        if "waiting_on" in data:
-            start = number_in(data["cursor"]) if "cursor" in data else 0
-            ids, after = tasks.waiting_on(data["waiting_on"], limit=data["limit"], after=start)
-            found = list(Task.objects.filter(pk__in=ids).order_by("pk"))
-            return paged(request, task_documents(found), written(after) if after else None)
-        return page(request, tasks, data, task_documents)
+        names = {"ticket": "ticket_key", "state": "state", "phase": "phase", "agent": "holder__name"}
+        return tasks.filter(**{field: data[name] for name, field in names.items() if name in data})
 
 
 class TaskEdit(Shape):
@@ -199,7 +160,7 @@ class TaskView(View):
 
     @route("One task", gives=TaskOut, refuses=(404,), tag="tasks")
     def get(self, request: Request, pk: str) -> Response:
-        return Response(task_documents([the_task(self, pk)])[0])
+        return Response(task_document(the_task(self, pk).pk))
 
     @route(
         "Change an open task",

@@ -31,11 +31,14 @@ def skilled(ada):
 @pytest.mark.parametrize("ready", SIZES)
 @pytest.mark.parametrize(
     ("lanes", "served", "most"),
-    [(1, 1, 60), (20, SERVED, 75), (300, SERVED, 75)],
+    [(1, 1, 63), (20, SERVED, 78), (300, SERVED, 78)],
     ids=["one", "twenty", "three of 300"],
 )
 def test_a_claim_touches_few_pages_however_long_the_backlog(ticket, skilled, ready, lanes, served, most):
-    """With 300 lanes of which three are served, 99 % of the backlog is out of this agent's reach."""
+    """With 300 lanes of which three are served, 99 % of the backlog is out of this agent's reach.
+
+    Three of the pages are those of task_list, the index of lists: each change of a task's state adds to it.
+    """
     backlog(ticket, ready, lanes)
 
     parts = measure(CLAIM, asked(skilled))

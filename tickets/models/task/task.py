@@ -11,14 +11,14 @@ from tickets.models.claim.start import Starting
 from tickets.models.explain import task_explanation as explain
 from tickets.models.task import counts
 from tickets.models.task.create import TaskCreation
+from tickets.models.task.documents import TaskDocuments
 from tickets.models.task.edit import TaskEdits
 from tickets.models.task.fields import TaskFields
-from tickets.models.task.intervene import TaskInterventions
 from tickets.models.task.readiness import NOT_DUE_Q, READY_Q
 from tickets.models.task.recheck import ReadinessAudit
 
 
-class TaskQuerySet(TaskInterventions["Task"]):
+class TaskQuerySet(TaskDocuments["Task"]):
     def seen_by(self, who: Actor) -> TaskQuerySet:
         return self.filter(project__in=Project.objects.seen_by(who))
 
@@ -56,6 +56,7 @@ class Task(TaskFields):
         ordering = ["id"]
         indexes = [
             models.Index(fields=["lane", "rank", "id"], name="task_ready", condition=READY_Q),
+            models.Index(fields=["project", "state", "id"], name="task_list"),
             models.Index(fields=["not_before"], name="task_not_due", condition=NOT_DUE_Q),
             # each predicate uses only its own column, so that no plan takes the wrong index
             models.Index(fields=["holder"], name="task_held", condition=models.Q(holder__isnull=False)),

@@ -24,7 +24,7 @@ from agents.models.json_page import (
 from omoi_site.database import sql
 from tickets.models.task.fields import TaskFields
 from tickets.models.ticket.automation import Moves
-from tickets.models.ticket.fields import Priority
+from tickets.models.ticket.fields import priority_name
 from tickets.models.ticket.past_phases import FOLLOW_UP
 from tickets.models.ticket.transitions import Transitions
 
@@ -119,9 +119,7 @@ def _documents(ids: str) -> str:
         "ticket_documents",
         ids=ids,
         follow_up=FOLLOW_UP,
-        priority="CASE k.priority"
-        + "".join(f" WHEN {priority.value} THEN '{priority.name.lower()}'" for priority in Priority)
-        + " END",
+        priority=priority_name("k.priority"),
         counts=",\n".join(
             f"'{state}', count(*) FILTER (WHERE t.state = '{state}')" for state in TaskFields.State.values
         ),

@@ -40,6 +40,12 @@ class Priority(models.IntegerChoices):
     LOW = 3
 
 
+def priority_name(column: str) -> str:
+    """SQL: the name of the priority in this column, as REST clients know it."""
+    cases = "".join(f" WHEN {priority.value} THEN '{priority.name.lower()}'" for priority in Priority)
+    return f"CASE {column}{cases} END"
+
+
 class BlockedClass(models.TextChoices):
     DEPENDENCY = "dependency"
     CLARIFICATION = "clarification"

@@ -1,0 +1,167 @@
+"""Tasks as REST clients see them: JSON made by PostgreSQL, a page or some by id.
+
+`TaskOut` in `tickets.api.tasks` describes the same fields for the OpenAPI document.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from agents.models import Actor
+from agents.models.json_page import (
+    ALL_PROJECTS,
+    JOINED_PROJECTS,
+    ONE_PROJECT,
+    JsonPage,
+    json_time,
+    reader_params,
+    seen_projects,
+)
+from omoi_site.database import sql
+from tickets.models.explain.sql_fragments import FROM_TASK, RUNS_ALONE, fleets_of
+from tickets.models.explain.task_obstacles import waiting_on
+from tickets.models.task.fields import TaskFields
+from tickets.models.task.intervene import TaskInterventions
+from tickets.models.task.readiness import READY
+from tickets.models.ticket.fields import priority_name
+
+Row = TypeVar("Row", bound=TaskFields)
+
+EXAMINED = 5_000  # tasks that a page examines where no index answers a filter
+OF_SEEN = "t.project_id = ANY (ARRAY(SELECT id FROM seen))"
+MATCHES = {
+    "ticket": "t.ticket_id = (SELECT k.id FROM tickets_ticket k WHERE k.key = %(ticket)s::text)",
+    "holder": "t.holder_id = (SELECT a.id FROM agents_agent a WHERE a.name = %(holder)s::text)",
+    "state": "t.state = %(state)s::text",
+    "phase": "t.phase = %(phase)s::text",
+    "capability": "t.capabilities @> ARRAY[%(capability)s]::varchar[]",
+}
+TIMES = (
+    "not_before",
+    "deadline",
+    "claimed_at",
+    "started_at",
+    "lease_expires_at",
+    "created_at",
+    "ended_at",
+)
+
+
+@dataclass(frozen=True)
+class TaskQuery:
+    """Which tasks a list asks for. An empty filter asks for all."""
+
+    project: str = ""
+    ticket: str = ""
+    holder: str = ""  # name of the agent
+    state: str = ""
+    phase: str = ""
+    capability: str = ""
+
+    @property
+    def filters(self) -> frozenset[str]:
+        return frozenset(name for name in MATCHES if getattr(self, name))
+
+    @property
+    def indexed(self) -> str:
+        """The filter by whose index the tasks are found."""
+        return next((name for name in ("ticket", "holder", "state") if getattr(self, name)), "")
+
+    @property
+    def asked(self) -> frozenset[str]:
+        """The filters that are asked of each task found."""
+        return self.filters - {self.indexed}
+
+
+class TaskDocuments(TaskInterventions[Row]):
+    def documents(self, ids: Collection[int]) -> list[dict[str, Any]]:
+        """These tasks as REST clients see them, in the order of their ids."""
+        rows = sql.rows(by_ids_statement(), {"ids": list(ids)})
+        return [json.loads(row["document"]) for row in sorted(rows, key=lambda row: row["id"])]
+
+    def page_json(self, query: TaskQuery, *, by: Actor, limit: int, after: int = 0) -> JsonPage | None:
+        """The first tasks that `by` sees and the query asks for, with ids above `after`, in one statement;
+        None if `by` sees no such project.
+
+        Where no index answers the filters, a page examines only `EXAMINED` tasks and may be short although
+        there is a next one.
+        """
+        row = sql.one(
+            page_statement(query), {**reader_params(by), **page_params(query, limit=limit, after=after)}
+        )
+        assert row
+        return JsonPage(row["results"], row["following"]) if row["projects"] or not query.project else None
+
+
+def page_params(query: TaskQuery, *, limit: int, after: int = 0) -> dict[str, Any]:
+    """The parameters of a page, beside who reads it."""
+    return {
+        "project": query.project.upper(),
+        "ticket": query.ticket,
+        "holder": query.holder,
+        "state": query.state,
+        "states": [query.state] if query.state else TaskFields.State.values,
+        "phase": query.phase,
+        "capability": query.capability,
+        "after": after,
+        "limit": limit,
+        "examined": EXAMINED if query.asked else 0,
+    }
+
+
+def page_statement(query: TaskQuery) -> str:
+    """The statement of such a page. There are few: a text that stays the same is planned only once."""
+    return _page(bool(query.project), query.indexed, query.asked)
+
+
+@functools.cache
+def by_ids_statement() -> str:
+    """Composed at first use, when upper apps have added their obstacles."""
+    return f"WITH {_documents('t.id = ANY (%(ids)s::bigint[])')}\nSELECT id, document FROM documents"
+
+
+@functools.cache
+def _page(one_project: bool, indexed: str, asked: frozenset[str]) -> str:
+    every_project = not (one_project or indexed)
+    matches = " AND ".join(MATCHES[name] for name in sorted(asked)) or "true"
+    by_state = sql.statement(__file__, "tasks_by_state", matches=matches)
+    if walked_alone := indexed in ("ticket", "holder"):
+        walked = sql.statement(
+            __file__, "tasks_found", found=f"{MATCHES[indexed]} AND {OF_SEEN}", matches=matches
+        )
+    elif every_project:
+        everywhere = sql.statement(
+            __file__, "tasks_found", found="(SELECT sees_all FROM reader)", matches=matches
+        )
+        walked = f"{by_state}\nUNION ALL ({everywhere})"
+    else:
+        walked = by_state
+    return sql.statement(
+        __file__,
+        "task_page",
+        seen=seen_projects(
+            ONE_PROJECT if one_project else JOINED_PROJECTS if every_project else ALL_PROJECTS
+        ),
+        walks="least(count(*), 1)" if walked_alone else "count(*) * cardinality(%(states)s::varchar[])",
+        walked=walked,
+        documents=_documents("t.id = ANY (ARRAY(SELECT id FROM shown))"),
+    )
+
+
+def _documents(tasks: str) -> str:
+    return sql.statement(
+        __file__,
+        "task_documents",
+        tasks=tasks,
+        fleets=fleets_of(tasks),
+        waiting_on=waiting_on(),
+        from_task=FROM_TASK,
+        priority=priority_name("t.priority"),
+        ready=READY,
+        runs_alone=RUNS_ALONE.format(task="t"),
+        **{name: json_time(f"t.{name}") for name in TIMES},
+    )
