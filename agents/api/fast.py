@@ -41,6 +41,7 @@ class Asked:
     body: Any
     name: str
     query: str
+    request: FastRequest
 
 
 @dataclass(slots=True)
@@ -49,6 +50,14 @@ class Tagged:
 
     document: Any
     version: int
+
+
+@dataclass(slots=True)
+class Paged:
+    """A page of a list, with its Link header."""
+
+    body: bytes
+    link: str
 
 
 Act = Callable[[Asked], Any]
@@ -61,7 +70,7 @@ def read(path: str, act: Act) -> FastRoute:
         known = keys.find(request.key, to_read=True)
         if known is None:
             return None
-        return _answer(act, Asked(known.agent, None, request.name, request.query), known.key)
+        return _answer(act, Asked(known.agent, None, request.name, request.query, request), known.key)
 
     return FastRoute("GET", path, answered)
 
@@ -80,7 +89,7 @@ def write(path: str, act: Act, *, takes: type[Shape], scope: str = "work") -> Fa
             body = msgspec.convert(strict_json.read(request.body), shape)
         except (OmoiError, msgspec.ValidationError):
             return None
-        return _answer(act, Asked(known.agent, body, request.name, request.query), known.key)
+        return _answer(act, Asked(known.agent, body, request.name, request.query, request), known.key)
 
     return FastRoute("POST", path, answered)
 
@@ -100,4 +109,6 @@ def _answer(act: Act, asked: Asked, key: int) -> Answered | None:
     headers = []
     if isinstance(answer, Tagged):
         headers, answer = [(b"etag", b'"%d"' % answer.version)], answer.document
+    elif isinstance(answer, Paged):
+        headers, answer = [(b"link", answer.link.encode())] if answer.link else [], answer.body
     return headers, answer if isinstance(answer, bytes) else encode(answer)

@@ -81,10 +81,11 @@ def page_body(results: str, following: str | None) -> bytes:
 
 def _link(request: Request, response: HttpResponse, following: str | None) -> None:
     if following:
-        query = request.query_params.copy()
-        query.pop("after", None)
-        query["cursor"] = following
-        response["Link"] = (
-            f"<{request.build_absolute_uri(request.path)}?{urlencode(list(query.lists()), doseq=True)}>;"
-            ' rel="next"'
-        )
+        query = {name: request.query_params.getlist(name) for name in request.query_params}
+        response["Link"] = next_link(request.build_absolute_uri(request.path), query, following)
+
+
+def next_link(address: str, query: dict[str, Any], following: str) -> str:
+    """The Link header of a page."""
+    query = {name: value for name, value in query.items() if name != "after"} | {"cursor": following}
+    return f'<{address}?{urlencode(query, doseq=True)}>; rel="next"'

@@ -31,7 +31,14 @@ class FastRequest:
     key: str  # the text of the bearer key
     name: str
     query: str
+    scope: dict[str, Any]
     body: bytes = b""
+
+    @property
+    def address(self) -> str:
+        """The address as the client wrote it, without the query."""
+        host = next(value for name, value in self.scope["headers"] if name == b"host")
+        return f"{self.scope.get('scheme', 'http')}://{host.decode('latin1')}{self.scope['path']}"
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,7 @@ class FastRoutes:
         key = self._plain_key(scope["headers"], method)
         if not key or (method != "GET" and scope["query_string"]):
             return None
-        return Call(act, FastRequest(key, name, scope["query_string"].decode("latin1")))
+        return Call(act, FastRequest(key, name, scope["query_string"].decode("latin1"), scope))
 
     def _plain_key(self, headers: Sequence[tuple[bytes, bytes]], method: str) -> str:
         """The bearer key of a request whose other headers are ordinary; else empty."""

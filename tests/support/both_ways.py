@@ -100,6 +100,6 @@ def _response(method: str, path: str, more: list[tuple[bytes, bytes]], content: 
     answered[f"{method.upper()} {path}"] += 1
     answer: Any = HttpResponse(content, content_type="application/json", headers=standard_headers())
     for name, value in more:
-        answer[{"etag": "ETag"}[name.decode()]] = value.decode()
+        answer[{"etag": "ETag", "link": "Link"}[name.decode()]] = value.decode()
     answer.json = lambda: json.loads(content)
     return answer

@@ -10,7 +10,7 @@ from agents.models import Agent, Key
 from omoi_site.api import fast
 from tests.support.api_client import api_of
 from tests.support.both_ways import answered, scope
-from tickets.models import Task
+from tickets.models import Task, TaskSpec, Ticket, TicketSpec
 
 pytestmark = pytest.mark.django_db
 
@@ -59,6 +59,48 @@ def test_an_ordinary_claim_and_heartbeat_are_answered_fast(task, calls):
 )
 def test_what_is_wrong_or_unusual_is_answered_by_the_full_view(task, calls, body):
     calls.post("/claims", body)
+    assert not answered
+
+
+@pytest.mark.parametrize("noun", ["tickets", "tasks"])
+def test_a_page_of_a_list_is_answered_fast_with_its_link(task, ticket, calls, operator, noun):
+    for title in ("second", "third"):
+        other = Ticket.objects.open(ticket.project, TicketSpec(title), by=operator)
+        Task.objects.add(other, [TaskSpec(title)], by=operator)
+    first = calls.get(f"/{noun}", project="OMO", limit=2)
+    last = calls.get(f"/{noun}", limit=2, cursor=first.json()["next"])
+    assert [len(page.json()["results"]) for page in (first, last)] == [2, 1]
+    assert f"cursor={first.json()['next']}" in first["Link"]
+    assert "Link" not in last
+    assert len(calls.get(f"/{noun}").json()["results"]) == 3
+    assert calls.get("/tasks", ticket="OMO-1", state="pending").json()["results"]
+    assert sum(answered.values()) == 4
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"limit": 0},
+        {"limit": 201},
+        {"limit": "1.0"},
+        {"limit": " 2"},
+        {"cursor": "nonsense"},
+        {"cursor": "Nzc3_-"},
+        {"cursor": ""},
+        {"project": "NONE"},
+        {"project": "OMO "},
+        {"project": "OMOOMOOMOOMO"},
+        {"project": ["OMO", "NONE"]},
+        {"colour": "red"},
+        {"q": "pay"},
+        {"state": "bogus"},
+        {"waiting_on": "operator"},
+    ],
+    ids=str,
+)
+def test_an_unusual_list_is_answered_by_the_full_view(task, calls, query):
+    for noun in ("tickets", "tasks"):
+        calls.get(f"/{noun}", **query)
     assert not answered
 
 

@@ -21,7 +21,7 @@ from agents.models.json_page import (
     reader_params,
     seen_projects,
 )
-from omoi_site.database import sql
+from omoi_site.database import prepared, sql
 from tickets.models.explain.sql_fragments import FROM_TASK, RUNS_ALONE, fleets_of
 from tickets.models.explain.task_obstacles import waiting_on
 from tickets.models.task.fields import TaskFields
@@ -90,10 +90,9 @@ class TaskDocuments(TaskInterventions[Row]):
         Where no index answers the filters, a page examines only `EXAMINED` tasks and may be short although
         there is a next one.
         """
-        row = sql.one(
+        [row] = prepared.rows(
             page_statement(query), {**reader_params(by), **page_params(query, limit=limit, after=after)}
         )
-        assert row
         return JsonPage(row["results"], row["following"]) if row["projects"] or not query.project else None
 
 

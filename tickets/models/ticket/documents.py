@@ -21,7 +21,7 @@ from agents.models.json_page import (
     reader_params,
     seen_projects,
 )
-from omoi_site.database import sql
+from omoi_site.database import prepared, sql
 from tickets.models.task.fields import TaskFields
 from tickets.models.ticket.automation import Moves
 from tickets.models.ticket.fields import priority_name
@@ -81,10 +81,9 @@ class TicketDocuments(Moves[Row]):
         Where no index answers the filters, a page examines only `EXAMINED` tickets and may be short although
         there is a next one.
         """
-        row = sql.one(
+        [row] = prepared.rows(
             page_statement(query), {**reader_params(by), **page_params(query, limit=limit, before=before)}
         )
-        assert row
         return JsonPage(row["results"], row["following"]) if row["projects"] or not query.project else None
 
 
