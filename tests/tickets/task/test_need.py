@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from bench.claim import measure
+from omoi_site.database import sql
 from tests.factories import complete, fail
 from tickets.models import Cycle, Edge, Need, NotReady, Task, TaskSpec, Ticket, TicketSpec
+from tickets.models.task.open_needs import RECOUNT
+from tickets.models.task.rank import ENOUGH
 from tickets.models.task.task_spec import NeedSpec
 
 pytestmark = pytest.mark.django_db
@@ -138,3 +142,64 @@ def test_a_cycle_is_refused_across_tickets_and_named(project, operator):
 
     assert set(refused.value.more["cycle"]) == {one.key, two.key, three.key}
     assert Need.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_adding_dependants_reads_no_table_as_a_whole_though_plans_were_made_when_they_were_small(
+    project, ticket, operator
+):
+    """A prepared statement keeps its plan, and so does the check of a foreign key."""
+    [parent] = Task.objects.add(ticket, [TaskSpec("Parent")], by=operator)
+    for _ in range(8):
+        Task.objects.add(ticket, [TaskSpec("Child", needs=[NeedSpec(parent.pk)])], by=operator)
+    before = rows_scanned()
+
+    Task.objects.add(
+        ticket, [TaskSpec("Child", needs=[NeedSpec(parent.pk)]) for _ in range(200)], by=operator
+    )
+
+    assert rows_scanned() == before
+
+
+def rows_scanned():
+    """Rows of tasks, needs and tickets that sequential scans have read."""
+    sql.rows("SELECT pg_stat_force_next_flush()")
+    found = sql.one(
+        """
+        SELECT sum(seq_tup_read)::bigint AS n
+        FROM pg_stat_user_tables
+        WHERE relname IN ('tickets_task', 'tickets_need', 'tickets_ticket')
+        """
+    )
+    return found["n"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_new_dependant_costs_the_same_however_many_there_are(project, ticket, operator):
+    [parent] = Task.objects.add(ticket, [TaskSpec("Parent")], by=operator)
+
+    def cost(dependants):
+        Task.objects.add(
+            ticket,
+            [TaskSpec("Child", needs=[NeedSpec(parent.pk)]) for _ in range(dependants)],
+            by=operator,
+        )
+        sql.rows("ANALYZE tickets_task, tickets_need")
+        return sum(measure(RECOUNT, {"ids": [parent.pk]}).values())
+
+    few = cost(10)
+    assert cost(1_500) <= few + 4
+
+
+def test_a_task_that_unblocks_many_is_ranked_like_one_that_unblocks_all(project, ticket, operator):
+    """Above some number more make no difference, so they are not counted."""
+    assert {rank_of(ENOUGH), rank_of(ENOUGH + 1), rank_of(1_000)} == {rank_of(ENOUGH)}
+    assert rank_of(ENOUGH - 1) > rank_of(ENOUGH)
+
+
+def rank_of(unblocked):
+    found = sql.one(
+        "SELECT omoi_rank(2, '2126-01-01T00:00Z'::timestamptz, NULL, %s::bigint, 0) AS rank",
+        [unblocked],
+    )
+    return found["rank"]

@@ -22,6 +22,7 @@ from tickets.models.sweep_run import SweepRun
 from tickets.models.task.fields import TaskFields
 from tickets.models.task.lane import lower_floors_of, relane
 from tickets.models.task.open_needs import decide, hint_work
+from tickets.models.task.rank import UNBLOCKS
 from tickets.models.task.readiness import NOT_DUE, READY, ready_sql
 
 Row = TypeVar("Row", bound=TaskFields)
@@ -92,6 +93,7 @@ WAKE = sql.statement(
     "wake",
     not_due=NOT_DUE,
     otherwise_ready=ready_sql("state", "held", "not_due"),
+    unblocks=UNBLOCKS.format(task="t"),
     changed=CHANGED_BY_TIME,
 )
 PROMOTE = sql.statement(__file__, "promote", changed=CHANGED_BY_TIME)

@@ -23,7 +23,7 @@ woken AS (
         t.priority,
         now.at,
         t.deadline,
-        (SELECT count(*) FROM tickets_need u WHERE u.parent_id = t.id),
+        {unblocks},
         t.retries
       )
       ELSE t.rank

@@ -57,7 +57,7 @@ decided AS (
         c.priority,
         now.at,
         c.deadline,
-        (SELECT count(*) FROM tickets_need u WHERE u.parent_id = c.id),
+        {unblocks},
         c.retries
       )
       ELSE c.rank

@@ -8,6 +8,7 @@ from omoi_site.brokers import hints
 from omoi_site.database import prepared, sql
 from tickets.models.journal_sql import task_events
 from tickets.models.task.lane import lower_floors, lower_floors_of
+from tickets.models.task.rank import UNBLOCKS
 from tickets.models.task.readiness import MET, READY, ready_sql
 
 COUNT_NEEDS = sql.statement(__file__, "count_needs", met=MET.strip())
@@ -18,11 +19,13 @@ RECOUNT = sql.statement(
     count_needs=COUNT_NEEDS,
     otherwise_ready=ready_sql("state", "held", open_needs="c.open_needs"),
     ready=READY,
+    unblocks=UNBLOCKS.format(task="t"),
 )
 DECIDE = sql.statement(
     __file__,
     "decide",
     met=MET.strip(),
+    unblocks=UNBLOCKS.format(task="c"),
     lower_floors=lower_floors_of("decided WHERE freed"),
     events=task_events(
         "decided WHERE freed OR newly_unsatisfiable",

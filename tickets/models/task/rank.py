@@ -13,7 +13,14 @@ from omoi_site.database import sql
 from tickets.models.task.lane import lower_floors
 from tickets.models.task.readiness import PENDING, READY
 
-RERANK = sql.statement(__file__, "rerank", pending=PENDING, ready=READY)
+# How many tasks `{task}` unblocks, up to the number from which more make no difference to omoi_rank: each new
+# dependant of a task ranks it anew.
+ENOUGH = 7
+UNBLOCKS = (
+    "(SELECT count(*) FROM"
+    f" (SELECT FROM tickets_need u WHERE u.parent_id = {{task}}.id LIMIT {ENOUGH}) counted)"
+)
+RERANK = sql.statement(__file__, "rerank", pending=PENDING, ready=READY, unblocks=UNBLOCKS.format(task="t"))
 
 
 @sql.atomic

@@ -16,7 +16,7 @@ SET (open_needs, edges_left, unsatisfiable, ready_at, rank, promote_at) = (
         t.priority,
         coalesce(t.ready_at, now.at),
         t.deadline,
-        (SELECT count(*) FROM tickets_need u WHERE u.parent_id = t.id),
+        {unblocks},
         t.retries
       )
       ELSE t.rank

@@ -5,7 +5,7 @@ SET
     t.priority,
     t.ready_at,
     t.deadline,
-    (SELECT count(*) FROM tickets_need u WHERE u.parent_id = t.id),
+    {unblocks},
     t.retries
   ),
   promote_at = CASE
