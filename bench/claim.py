@@ -45,10 +45,10 @@ WHERE t.id > %s
 """
 AGENTS = """
 INSERT INTO agents_agent (
-  events, name, kind, state, capabilities, phases, tags, capacity, runs_profiles, sees_all, grants, version,
+  events, name, kind, state, capabilities, phases, tags, capacity, runs_profiles, sees_all, version,
   created_at, state_by
 )
-SELECT 0, 'crowd-' || n, 'worker', 'available', '{}', '{}', '{}', 1, false, false, 0, 1, now(), ''
+SELECT 0, 'crowd-' || n, 'worker', 'available', '{}', '{}', '{}', 1, false, false, 1, now(), ''
 FROM generate_series(1, 1000) n
 ON CONFLICT DO NOTHING
 """
@@ -113,17 +113,21 @@ def numbered(statement: str) -> tuple[str, list[str]]:
 
 
 def connect() -> psycopg.Connection[Any]:
-    """A separate connection, whose prepared statements nobody clears."""
+    """A separate connection that plans as ours do, and whose prepared statements nobody clears."""
     from django.db import connection
+
+    from omoi_site.database.backend.base import PLANS
 
     where = connection.get_connection_params()
     login = {name: where[name] for name in ("host", "port", "dbname", "user", "password") if where.get(name)}
-    return psycopg.connect(**login, autocommit=True, prepare_threshold=None)
+    link = psycopg.connect(**login, autocommit=True, prepare_threshold=None)
+    link.execute(PLANS)
+    return link
 
 
 def _literal(value: Any) -> str:
     return (
-        "'{" + ",".join(map(str, value)) + "}'"
+        "'{" + ",".join(json.dumps(each) if isinstance(each, str) else str(each) for each in value) + "}'"
         if isinstance(value, list)
         else f"'{value}'"
         if isinstance(value, str)

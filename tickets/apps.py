@@ -5,7 +5,14 @@ from django.apps import AppConfig
 
 class TicketsConfig(AppConfig):
     name = "tickets"
-    application_functions = ("omoi_evidence", "omoi_judge", "omoi_micros", "omoi_promote_at", "omoi_rank")
+    application_functions = (
+        "omoi_evidence",
+        "omoi_judge",
+        "omoi_latest_grant",
+        "omoi_micros",
+        "omoi_promote_at",
+        "omoi_rank",
+    )
 
     def ready(self) -> None:
         # models can be imported only once Django has all apps

@@ -216,9 +216,6 @@ class Agent(FSMModelMixin, Versioned):
         help_text="a worker claims only tasks with a profile; others only tasks without",
     )
     sees_all = models.BooleanField(default=False, editable=False)
-    grants = models.BigIntegerField(
-        default=0, editable=False, help_text="counts granted tasks; protects the check of the capacity"
-    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = AgentQuerySet.as_manager()

@@ -3,6 +3,7 @@
 from agents.models import AgentUnavailable
 from tickets.models.claim.claim import CapacityFull, Claim
 from tickets.models.claim.fence import ClaimLost
+from tickets.models.claim.latest_grant import LatestGrant
 from tickets.models.claim.outcome import Outcome, Settlement
 from tickets.models.claim.workload import Match, fleet
 from tickets.models.gate.artifact import Artifact
@@ -44,6 +45,7 @@ __all__ = [
     "ImportResult",
     "Item",
     "Lane",
+    "LatestGrant",
     "Link",
     "Match",
     "Need",

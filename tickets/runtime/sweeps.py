@@ -14,7 +14,7 @@ from agents.models.account import forget_sessions
 from omoi_site import humanize
 from omoi_site.brokers import hints
 from omoi_site.database import sql
-from tickets.models import Task, Ticket
+from tickets.models import LatestGrant, Task, Ticket
 from tickets.models.claim.lease import BATCH
 from tickets.models.sweep_run import CLOCK
 from tickets.models.task.readiness import READY
@@ -54,14 +54,7 @@ class Walk:
         return 0, 0
 
 
-FIRST_READY_LANE = f"""
-SELECT l.id
-FROM tickets_lane l
-CROSS JOIN LATERAL (SELECT FROM tickets_task t WHERE t.lane_id = l.id AND {READY} LIMIT 1) r
-WHERE l.has_profile
-  AND NOT l.paused
-LIMIT 1
-"""
+FIRST_READY_LANE = sql.statement(__file__, "first_ready_lane", ready=READY)
 
 
 def over(model: Any, size: int, verb: Callable[[int, int], int]) -> Callable[[], int]:
@@ -82,6 +75,8 @@ SWEEPS = [
     Sweep("wake", 1, lambda: Task.objects.wake()),
     Sweep("promote", 1, lambda: Task.objects.promote()),
     Sweep("raise_floors", 1, lambda: Task.objects.raise_floors(), batch=None),
+    Sweep("reset_floors", 60, lambda: Task.objects.reset_floors(), batch=None),
+    Sweep("recheck_grants", 60, lambda: LatestGrant.objects.recheck(), batch=None),
     Sweep(
         "advance_tickets",
         5,
@@ -92,7 +87,7 @@ SWEEPS = [
     Sweep(
         "recheck_needs",
         15,
-        over(Task, 20_000, lambda after, upto: Task.objects.recheck_needs(after, upto)),
+        over(Task, 5_000, lambda after, upto: Task.objects.recheck_needs(after, upto)),
         batch=None,
     ),
     Sweep(

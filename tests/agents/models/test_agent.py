@@ -36,13 +36,6 @@ def test_an_agent_is_edited_under_its_version(ada, operator, task):
     assert Task.objects.claim(by=ada)
 
 
-def test_an_edit_of_an_agent_does_not_forget_what_it_was_granted(ada, operator, task):
-    Task.objects.claim(by=ada)
-    with Agent.objects.locked(name="ada") as agent:
-        agent.edit(by=operator, tags=["gpu"])
-    assert Agent.objects.get(name="ada").grants == 1
-
-
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("act", ["make_unavailable", "drain", "quarantine"])
 def test_an_agent_that_is_not_available_claims_nothing_until_it_is(act, ada, operator, task):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from agents.models import Agent
-from bench.claim import asked, backlog, choosing, measure, numbered
+from bench.claim import asked, backlog, choosing, connect, measure, numbered
 from omoi_site.database import sql as db
 from tests.factories import complete
 from tickets.models import Edge, Need, Outcome, Task
@@ -31,7 +33,7 @@ def skilled(ada):
 @pytest.mark.parametrize("ready", SIZES)
 @pytest.mark.parametrize(
     ("lanes", "served", "most"),
-    [(1, 1, 63), (20, SERVED, 78), (300, SERVED, 78)],
+    [(1, 1, 65), (20, SERVED, 80), (300, SERVED, 80)],
     ids=["one", "twenty", "three of 300"],
 )
 def test_a_claim_touches_few_pages_however_long_the_backlog(ticket, skilled, ready, lanes, served, most):
@@ -62,21 +64,76 @@ def test_tasks_claimed_before_are_not_walked_over(ticket, skilled):
     backlog(ticket, 3_000, 1)
     before = choosing(measure(CLAIM, asked(skilled)))
     Agent.objects.filter(pk=skilled.pk).update(capacity=1000)
-    old = connection.copy()
-    try:
-        with old.cursor() as cursor:  # a report that runs for long: nothing may be cleaned up behind it
-            cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
-            cursor.execute("SELECT count(*) FROM tickets_task")
-            Task.objects.claim(by=skilled, limit=1000)
-            without = choosing(measure(CLAIM, asked(skilled, limit=1) | {"agent": other(skilled).pk}))
-            Task.objects.raise_floors()
-            assert (
-                choosing(measure(CLAIM, asked(skilled) | {"agent": other(skilled).pk}))
-                <= before + 4
-                < without
-            )
-    finally:
-        old.close()
+    with snapshot_kept():
+        Task.objects.claim(by=skilled, limit=1000)
+        without = choosing(measure(CLAIM, asked(skilled, limit=1) | {"agent": other(skilled).pk}))
+        Task.objects.raise_floors()
+        assert choosing(measure(CLAIM, asked(skilled) | {"agent": other(skilled).pk})) <= before + 4 < without
+
+
+@pytest.mark.parametrize("claims", [300, pytest.param(20_000, marks=pytest.mark.full)])
+def test_a_claim_costs_the_same_while_an_old_snapshot_keeps_what_was_claimed_before(ticket, skilled, claims):
+    """Neither what the agent held before, nor its own row, nor what was first in its lanes piles up."""
+    backlog(ticket, claims + 100, 1)
+    work_through(skilled, 1)
+    before = sum(measure(CLAIM, asked(skilled)).values())
+    with snapshot_kept():
+        work_through(skilled, claims)
+        Task.objects.raise_floors()
+        assert sum(measure(CLAIM, asked(skilled)).values()) <= 1.5 * before
+
+
+def test_a_lane_without_ready_tasks_costs_nothing_while_an_old_snapshot_keeps_what_it_had(ticket, skilled):
+    backlog(ticket, 300, 1)
+    with snapshot_kept():
+        work_through(skilled, 300)
+        Task.objects.raise_floors()
+        assert choosing(measure(CLAIM, asked(skilled))) <= 4
+
+
+@contextmanager
+def snapshot_kept():
+    """A report that runs meanwhile: nothing that it could see is cleaned up."""
+    with connect() as report:
+        report.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        report.execute("SELECT count(*) FROM tickets_task")
+        yield
+
+
+def work_through(agent, claims):
+    for _ in range(claims):
+        [claim] = Task.objects.claim(by=agent)
+        complete(claim, by=agent)
+
+
+def test_settling_many_costs_no_more_for_each_than_settling_few(ticket, ada):
+    """All of one ticket with many tasks, of which most have ended."""
+    backlog(ticket, 1_300, 1)
+    Agent.objects.filter(pk=ada.pk).update(capabilities=["skill-0"], capacity=1000)
+    ended = Task.objects.claim(by=ada, limit=1000)
+    Task.objects.settle([Outcome(claim.task, claim.fence, "completed") for claim in ended], by=ada)
+    claims = Task.objects.claim(by=ada, limit=200)
+
+    def each(number):
+        settled = claims[:number]
+        db.rows("VACUUM ANALYZE tickets_task")
+        cost = measure(
+            SETTLE,
+            {
+                "agent": ada.pk,
+                "actor": ada.label,
+                "key": "",
+                "ids": [claim.task for claim in settled],
+                "fences": [claim.fence for claim in settled],
+                "outcomes": ["completed"] * number,
+                "results": ["null"] * number,
+                "errors": [""] * number,
+                "again": ["false"] * number,
+            },
+        )
+        return sum(cost.values()) / number
+
+    assert each(200) <= 1.1 * each(10)
 
 
 def other(agent):

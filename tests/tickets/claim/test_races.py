@@ -205,11 +205,11 @@ def test_a_retry_beside_another_parents_end_leaves_the_count_right(ticket, ada, 
 # -- the capacity of one agent
 
 
-@pytest.mark.parametrize("counted", [True, False], ids=["counted", "without the count of grants"])
+@pytest.mark.parametrize("counted", [True, False], ids=["counted", "without the latest grant"])
 def test_a_claim_that_waited_for_another_counts_anew(ticket, ada, operator, monkeypatch, counted):
     Task.objects.add(ticket, [TaskSpec(f"task {n}") for n in range(20)], by=operator)
     if not counted:
-        monkeypatch.setattr(claim, "CLAIM", claim.CLAIM.replace("locked.grants <> seen.grants", "false"))
+        monkeypatch.setattr(claim, "CLAIM", claim.CLAIM.replace(claim.GRANTED_UNSEEN, "false"))
 
     with meanwhile(lambda: Task.objects.claim(by=ada, limit=5)) as second:
         assert len(Task.objects.claim(by=ada, limit=3)) == 3

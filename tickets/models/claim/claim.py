@@ -1,9 +1,9 @@
 """Claim: grants ready tasks to an agent, in one statement whose cost does not grow with the backlog.
 
 The statement (claim.sql) reads the lanes that the agent can serve without locks, then locks exactly the tasks
-it takes, with SKIP LOCKED. Its snapshot is taken before it waits for the agent's row, so it compares `grants`
-to see whether the agent was granted tasks in the meantime. If so, it takes nothing and runs once more, with
-the lock held.
+it takes, with SKIP LOCKED. Its snapshot is taken before it waits for the agent's row, so it asks for the
+latest grant to see whether the agent was granted tasks in the meantime. If so, it takes nothing and runs once
+more, with the lock held.
 """
 
 from __future__ import annotations
@@ -48,6 +48,10 @@ GRANTED = """
     t.slots"""
 # Columns of what the holder gets with task `t` of ticket `k`.
 BRIEF = sql.statement(__file__, "brief")
+# Whether a transaction that the statement's snapshot does not see has made the grant `latest`.
+GRANTED_UNSEEN = (
+    "NOT pg_visible_in_snapshot(latest.xid, pg_current_snapshot()) AND latest.xid <> pg_current_xact_id()"
+)
 CLAIM = sql.statement(
     __file__,
     "claim",
@@ -55,6 +59,7 @@ CLAIM = sql.statement(
     not_due=NOT_DUE,
     held_key=HELD_KEY.format(agents="locked"),
     key_holds=KEY_HOLDS,
+    granted_unseen=GRANTED_UNSEEN,
     agent_fits=FITS.format(agent="agent"),
     other_fits=FITS.format(agent="a"),
     held_runs_alone=RUNS_ALONE.format(task="h"),

@@ -5,7 +5,6 @@ WITH locked AS MATERIALIZED (
     a.name,
     a.state,
     a.capacity,
-    a.grants,
     a.version,
     a.runs_profiles,
     a.sees_all,
@@ -29,14 +28,18 @@ held_key AS MATERIALIZED ({held_key}
 ),
 
 -- The agent with its projects, the number of tasks it holds and how many more it may take now: `free`.
--- `seen` is the same row in the statement's snapshot. When the two differ in `grants`, the agent was
--- granted tasks while this statement waited for its row; when they differ in `version`, its projects may
--- have changed. Then this statement does not know what the agent holds or where it may work, so it takes
--- nothing and the caller runs it again (`stale`).
+-- `latest` is its latest grant at the moment when its row was locked. If this statement's snapshot is older
+-- than that grant, the agent was granted tasks while the statement waited for the row. If the row differs in
+-- `version` from `seen`, which is the same row in the snapshot, its projects may have changed. Then the
+-- statement does not know what the agent holds or where it may work, so it takes nothing and the caller runs
+-- it again (`stale`).
+-- No task that it holds was claimed before `oldest_held`: an old snapshot keeps what was held earlier in the
+-- index, and this skips it.
 agent AS MATERIALIZED (
   SELECT
     locked.*,
-    locked.grants <> seen.grants OR locked.version <> seen.version AS stale,
+    latest.id AS latest_grant,
+    known.stale,
     CASE
       WHEN locked.sees_all THEN ARRAY(
         SELECT p.id
@@ -49,18 +52,25 @@ agent AS MATERIALIZED (
       )
     END AS projects,
     load.held,
+    load.oldest,
     CASE
-      WHEN locked.grants <> seen.grants OR locked.version <> seen.version OR load.alone THEN 0
+      WHEN known.stale OR load.alone THEN 0
       ELSE greatest(0, least(%(limit)s::int, locked.capacity + %(ahead)s::int - load.held))
     END AS free
   FROM locked
   JOIN agents_agent seen ON seen.id = locked.id
+  CROSS JOIN LATERAL omoi_latest_grant(locked.id) latest
+  CROSS JOIN LATERAL (
+    SELECT coalesce({granted_unseen}, false) OR locked.version <> seen.version AS stale
+  ) known
   CROSS JOIN LATERAL (
     SELECT
       count(*)::int AS held,
+      min(h.claimed_at) AS oldest,
       coalesce(bool_or({held_runs_alone}), false) AS alone
     FROM tickets_task h
     WHERE h.holder_id = locked.id
+      AND h.claimed_at >= coalesce(latest.oldest_held, '-infinity')
   ) load
   WHERE {key_holds}
 ),
@@ -192,12 +202,15 @@ granted AS (
   RETURNING {granted}, t.project_id, t.events
 ),
 
+-- The agent held nothing older than `oldest`, and what it is granted now is younger than this statement.
 counted AS (
-  UPDATE agents_agent a
-  SET grants = a.grants + g.tasks
-  FROM (SELECT count(*) AS tasks FROM granted) g, agent
-  WHERE a.id = agent.id
-    AND g.tasks > 0
+  INSERT INTO tickets_latestgrant (agent_id, oldest_held, replaces)
+  SELECT
+    agent.id,
+    least(agent.oldest, statement_timestamp()),
+    agent.latest_grant
+  FROM agent
+  WHERE EXISTS (SELECT FROM granted)
 ),
 
 log AS ({events}
@@ -216,6 +229,7 @@ SELECT
       SELECT
       FROM tickets_task h
       WHERE h.holder_id = agent.id
+        AND h.claimed_at >= agent.oldest
         AND h.lease_expires_at < clock_timestamp()
     )
     ELSE coalesce(

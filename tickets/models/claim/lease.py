@@ -20,7 +20,7 @@ from tickets.models.explain.sql_fragments import RUNS_ALONE
 from tickets.models.journal_sql import task_events
 from tickets.models.sweep_run import SweepRun
 from tickets.models.task.fields import TaskFields
-from tickets.models.task.lane import lower_floors_of, relane
+from tickets.models.task.lane import TOP, lower_floors_of, relane
 from tickets.models.task.open_needs import decide, hint_work
 from tickets.models.task.rank import UNBLOCKS
 from tickets.models.task.readiness import NOT_DUE, READY, ready_sql
@@ -99,7 +99,14 @@ WAKE = sql.statement(
 PROMOTE = sql.statement(__file__, "promote", changed=CHANGED_BY_TIME)
 EXTEND_LEASES = sql.statement(__file__, "extend_leases")
 EXTEND_TIMEOUTS = sql.statement(__file__, "extend_timeouts")
-RAISE_FLOORS = sql.statement(__file__, "raise_floors", ready=READY)
+
+
+def _raise_floors(bound: str) -> str:
+    return sql.statement(__file__, "raise_floors", ready=READY, top=str(TOP), bound=bound)
+
+
+RAISE_FLOORS = _raise_floors("AND t.rank >= least(k.looked_from, k.floor)")
+RESET_FLOORS = _raise_floors("")
 
 
 class Leasing(models.Manager[Row]):
@@ -223,8 +230,15 @@ class Leasing(models.Manager[Row]):
 
     @sql.atomic
     def raise_floors(self) -> None:
-        """Set each lane's floor to its first ready task, so that claims skip dead index entries."""
+        """Set each lane's floor to its first ready task, so that claims skip dead index entries. It looks
+        only at what is new since the last time.
+        """
         sql.rows(RAISE_FLOORS)
+
+    @sql.atomic
+    def reset_floors(self) -> None:
+        """Like `raise_floors`, but looks at everything that is ready."""
+        sql.rows(RESET_FLOORS)
 
 
 def follow_up(changed: list[dict[str, Any]]) -> int:

@@ -59,32 +59,50 @@ settled AS (
     t.project_id,
     t.fence,
     t.state,
+    t.phase,
     t.attempts,
     t.error,
     t.events
 ),
 
 log AS ({events}
+),
+
+ticket AS MATERIALIZED (
+  SELECT
+    s.ticket_id AS id,
+    k.phase,
+    bool_or(s.state = 'pending') AS again,
+    count(*) FILTER (WHERE s.phase = k.phase) AS settled
+  FROM settled s
+  JOIN tickets_ticket k ON k.id = s.ticket_id
+  GROUP BY 1, 2
+),
+
+-- `over`: whether the ticket has no other open task in its phase. In the statement's snapshot the tasks that
+-- it settles are still open, so counting one more than those is enough. Once for each ticket, not for each
+-- task.
+ended AS MATERIALIZED (
+  SELECT
+    k.id,
+    NOT k.again AND k.settled >= (
+      SELECT count(*)
+      FROM (
+        SELECT
+        FROM tickets_task t
+        WHERE t.ticket_id = k.id
+          AND t.phase = k.phase
+          AND t.state IN ('pending', 'claimed')
+        LIMIT k.settled + 1
+      ) open
+    ) AS over
+  FROM ticket k
 )
 
--- `over`: whether its ticket has no other open task in its phase.
 SELECT
   settled.id,
   settled.ticket_id,
   settled.state,
-  o.over
+  ended.over
 FROM settled
-JOIN (
-  SELECT
-    s.ticket_id,
-    NOT bool_or(s.state = 'pending') AND NOT EXISTS (
-      SELECT
-      FROM tickets_ticket k
-      JOIN tickets_task t ON t.ticket_id = k.id AND t.phase = k.phase
-      WHERE k.id = s.ticket_id
-        AND t.state IN ('pending', 'claimed')
-        AND t.id <> ALL (ARRAY(SELECT id FROM settled))
-    ) AS over
-  FROM settled s
-  GROUP BY s.ticket_id
-) o USING (ticket_id)
+JOIN ended ON ended.id = settled.ticket_id

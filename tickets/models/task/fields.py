@@ -26,7 +26,7 @@ class TaskFields(models.Model):
         FAILED = "failed"
         CANCELLED = "cancelled"
 
-    ticket = models.ForeignKey("tickets.Ticket", models.CASCADE, related_name="tasks")
+    ticket = models.ForeignKey("tickets.Ticket", models.CASCADE, related_name="tasks", db_index=False)
     ticket_key = models.CharField(max_length=24, editable=False)
     project = models.ForeignKey(Project, models.PROTECT, related_name="+", db_index=False)
     lane = models.ForeignKey(Lane, models.PROTECT, related_name="+", db_index=False)

@@ -17,7 +17,7 @@ from omoi_site.brokers import hints
 from omoi_site.database import sql
 from tickets.models.explain.sql_fragments import DEATHS_ALONE
 
-BOTTOM = -(2**63)
+BOTTOM, TOP = -(2**63), 2**63 - 1
 
 MARKS = """
 jsonb_to_recordset(%(marks)s)
@@ -103,6 +103,12 @@ class Lane(models.Model):
     paused = models.BooleanField(default=False, help_text="the project is paused")
     floor = models.BigIntegerField(
         default=BOTTOM, help_text="no ready task of this lane has a lower rank; a hint for the claim"
+    )
+    looked_from = models.BigIntegerField(
+        default=BOTTOM,
+        db_default=BOTTOM,
+        editable=False,
+        help_text="the floor before this one, from which the sweep looks again",
     )
 
     objects = LaneQuerySet.as_manager()

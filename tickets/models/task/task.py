@@ -55,11 +55,17 @@ class Task(TaskFields):
     class Meta:
         ordering = ["id"]
         indexes = [
+            # the open tasks of a ticket's phase, and how many tasks of each state it has
+            models.Index(fields=["ticket", "state", "phase"], name="task_of_ticket"),
             models.Index(fields=["lane", "rank", "id"], name="task_ready", condition=READY_Q),
             models.Index(fields=["project", "state", "id"], name="task_list"),
             models.Index(fields=["not_before"], name="task_not_due", condition=NOT_DUE_Q),
             # each predicate uses only its own column, so that no plan takes the wrong index
-            models.Index(fields=["holder"], name="task_held", condition=models.Q(holder__isnull=False)),
+            models.Index(
+                fields=["holder", "claimed_at"],
+                name="task_held_since",
+                condition=models.Q(holder__isnull=False),
+            ),
             models.Index(
                 fields=["lease_expires_at"],
                 name="task_lease",
@@ -78,7 +84,12 @@ class Task(TaskFields):
                 name="task_state",
             ),
             models.CheckConstraint(
-                condition=models.Q(state="claimed", holder__isnull=False, lease_expires_at__isnull=False)
+                condition=models.Q(
+                    state="claimed",
+                    holder__isnull=False,
+                    claimed_at__isnull=False,
+                    lease_expires_at__isnull=False,
+                )
                 | (
                     ~models.Q(state="claimed")
                     & models.Q(holder__isnull=True, lease_expires_at__isnull=True, timeout_at__isnull=True)

@@ -1,3 +1,11 @@
+-- A task without edges waits for nothing, so only those with edges, or that say they wait, are counted.
+WITH child AS MATERIALIZED (
+  SELECT DISTINCT child_id
+  FROM tickets_need
+  WHERE child_id > %(after)s
+    AND child_id <= %(upto)s
+)
+
 SELECT
   t.id,
   jsonb_build_object(
@@ -23,5 +31,11 @@ WHERE t.id > %(after)s
     OR t.id = ANY (%(ids)s)
   )
   AND t.state = 'pending'
+  AND (
+    t.open_needs > 0
+    OR t.edges_left > 0
+    OR t.unsatisfiable
+    OR t.id IN (SELECT child_id FROM child)
+  )
   AND (t.open_needs, t.edges_left, t.unsatisfiable)
     IS DISTINCT FROM (c.open_needs, c.edges_left, c.open_needs > c.edges_left)

@@ -1,0 +1,14 @@
+-- A lane in which a worker would find something.
+SELECT l.id
+FROM tickets_lane l
+CROSS JOIN LATERAL (
+  SELECT
+  FROM tickets_task t
+  WHERE t.lane_id = l.id
+    AND {ready}
+    AND t.rank >= l.floor
+  LIMIT 1
+) r
+WHERE l.has_profile
+  AND NOT l.paused
+LIMIT 1
