@@ -10,14 +10,13 @@ import argparse
 import json
 import re
 import statistics
-import sys
 import time
-from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import psycopg
+from bench.options import number, numbers
+from bench.plan_buffers import connect, measure, numbered
+from bench.temporary_server import temporary_server
 
 SKILLS = 3  # how many lanes the bench's agent can serve
 
@@ -80,80 +79,6 @@ def asked(agent: Any, **more: Any) -> dict[str, Any]:
     from tickets.models.claim.claim import claim_params
 
     return claim_params(agent) | more
-
-
-def measure(statement: str, parameters: dict[str, Any]) -> dict[str, int]:
-    """Buffers of one run of the prepared statement with its generic plan, by part (the name of the CTE). The
-    run is rolled back.
-    """
-    text, names = numbered(statement)
-    options = ", ".join("NULL" if parameters[name] is None else _literal(parameters[name]) for name in names)
-    with connect() as link:
-        link.execute("SET plan_cache_mode = force_generic_plan")
-        link.execute(f"PREPARE measured AS {text}".encode())
-        for _ in range(2):  # the first run fills the caches of the catalogue
-            link.execute("BEGIN")
-            [plan] = link.execute(
-                f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE measured({options})".encode()
-            ).fetchone()
-            link.execute("ROLLBACK")
-    return parts(plan[0]["Plan"])
-
-
-def numbered(statement: str) -> tuple[str, list[str]]:
-    """The statement with parameters $1, $2, …, as it is sent to the server, and their names in order."""
-    names: list[str] = []
-
-    def place(found: re.Match[str]) -> str:
-        if found[1] not in names or not found[1]:
-            names.append(found[1])
-        return f"${len(names) if not found[1] else names.index(found[1]) + 1}"
-
-    return re.sub(r"%(?:\((\w+)\))?s", place, statement).replace("%%", "%"), names
-
-
-def connect() -> psycopg.Connection[Any]:
-    """A separate connection that plans as ours do, and whose prepared statements nobody clears."""
-    from django.db import connection
-
-    from omoi_site.database.backend.base import PLANS
-
-    where = connection.get_connection_params()
-    login = {name: where[name] for name in ("host", "port", "dbname", "user", "password") if where.get(name)}
-    link = psycopg.connect(**login, autocommit=True, prepare_threshold=None)
-    link.execute(PLANS)
-    return link
-
-
-def _literal(value: Any) -> str:
-    return (
-        "'{" + ",".join(json.dumps(each) if isinstance(each, str) else str(each) for each in value) + "}'"
-        if isinstance(value, list)
-        else f"'{value}'"
-        if isinstance(value, str)
-        else str(value)
-    )
-
-
-def parts(plan: dict[str, Any]) -> dict[str, int]:
-    """Buffers of each CTE alone. The work that a CTE scan triggers counts for the scanned CTE."""
-    cost: Counter[str] = Counter()
-
-    def touched(node: dict[str, Any]) -> int:
-        return node["Shared Hit Blocks"] + node["Shared Read Blocks"]
-
-    def walk(node: dict[str, Any], part: str) -> None:
-        own = touched(node)
-        for child in node.get("Plans", []):
-            name = child.get("Subplan Name", "")
-            walk(child, name.removeprefix("CTE ") if name.startswith("CTE ") else part)
-            if not name.startswith("CTE "):
-                own -= touched(child)
-        if node["Node Type"] != "CTE Scan":
-            cost[part] += own
-
-    walk(plan, "answer")
-    return dict(cost)
 
 
 def choosing(parts: dict[str, int]) -> int:
@@ -297,9 +222,6 @@ def main() -> None:
     asks.add_argument("--rounds", type=number, default=5)
     asks.add_argument("--claims", type=number, default=200, help="a round")
     options = asks.parse_args()
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-    from bench.temporary_server import temporary_server
-
     with (
         temporary_server() as progress,
         progress(
@@ -328,17 +250,6 @@ def main() -> None:
     print(f"\n{'claims a second, one client':42}{'per s':>9}{'to bare':>9}")
     for name, told in systems.items():
         print(f"{name:42}{told['per_s']:9}{told['ratio_to_bare']:9}")
-
-
-def number(text: str) -> int:
-    """A whole number above 0, for argparse."""
-    if not text.isdecimal() or not 0 < int(text) <= 10_000_000:
-        raise argparse.ArgumentTypeError(f"a whole number above 0, not {text!r}")
-    return int(text)
-
-
-def numbers(text: str) -> list[int]:
-    return [number(each) for each in text.split(",")]
 
 
 if __name__ == "__main__":

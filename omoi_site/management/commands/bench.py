@@ -40,18 +40,19 @@ class Command(command_base.Command):
             raise CommandError(f"name a bench: {', '.join(benches)}", returncode=2)
         if name not in benches:
             raise NotFound(f"there is no bench {name}; there are: {', '.join(benches)}")
-        return become(FOLDER / f"{name}.py", [*(["--json"] if options["json"] else []), *options["options"]])
+        return become(name, [*(["--json"] if options["json"] else []), *options["options"]])
 
     def show(self, document: command_base.Document) -> None:
         for bench in document["benches"]:
             self.stdout.write(f"{bench['name']:12}{bench['about']}")
 
 
-def become(script: Path, words: list[str]) -> NoReturn:
+def become(bench: str, words: list[str]) -> NoReturn:
     """Replace this process: a bench chooses its database before Django reads the settings, and handles Ctrl-C
-    itself.
+    itself. It runs as a module, because the folder of benches has names of the standard library.
     """
-    os.execv(sys.executable, [sys.executable, str(script), *words])
+    os.environ["PYTHONPATH"] = str(settings.ROOT)
+    os.execv(sys.executable, [sys.executable, "-P", "-m", f"bench.{bench}", *words])
 
 
 def list_benches() -> dict[str, str]:

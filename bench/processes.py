@@ -1,0 +1,142 @@
+"""Processes that a bench starts: they end with it, and their output is kept for the message of a failure."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from omoi_site.processes.parent_death import die_with_parent
+
+TICKS = os.sysconf("SC_CLK_TCK")
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class BenchFailed(Exception):
+    """A bench cannot go on; the message says why and what to do."""
+
+
+class Process:
+    """One process, with a file for its output."""
+
+    def __init__(
+        self,
+        words: Sequence[str | Path],
+        log: Path,
+        *,
+        environment: Mapping[str, str],
+        folder: Path | None = None,
+        sockets: Iterable[socket.socket] = (),
+    ) -> None:
+        self.log = log
+        with log.open("ab") as paper:
+            self.process = subprocess.Popen(
+                [str(word) for word in words],
+                stdin=subprocess.DEVNULL,
+                stdout=paper,
+                stderr=paper,
+                env=dict(environment),
+                cwd=folder,
+                pass_fds=[each.fileno() for each in sockets],
+                preexec_fn=die_with_parent(signal.SIGTERM),
+            )
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def said(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def wait_until(self, holds: Callable[[], bool], what: str, patience_s: float = 600.0) -> None:
+        """Return when `holds()`. A process that ended before, or takes too long, is a failure."""
+        ends = time.monotonic() + patience_s
+        while not holds():
+            if self.process.poll() is not None:
+                raise BenchFailed(f"{what} ended by itself:\n{self.said()[-1500:]}")
+            if time.monotonic() > ends:
+                raise BenchFailed(f"{what} was not ready after {patience_s:.0f} s:\n{self.said()[-1500:]}")
+            time.sleep(0.02)
+
+    def stop(self, patience_s: float = 30.0) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(patience_s)
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+def descendants(pid: int) -> list[int]:
+    """The process and all its children."""
+    found = [pid]
+    for parent in found:
+        with contextlib.suppress(OSError):
+            for thread in Path(f"/proc/{parent}/task").iterdir():
+                found += map(int, (thread / "children").read_text().split())
+    return found
+
+
+def cpu_s(pids: Iterable[int], *, ended: bool = False) -> float:
+    """CPU time that these processes have used, in seconds. ended: with that of their children that have
+    ended.
+    """
+    ticks = 0
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += sum(map(int, fields[11 : 15 if ended else 13]))
+    return ticks / TICKS
+
+
+def rss_bytes(pid: int) -> int:
+    """Memory that the process holds by itself: what it shares with others is not counted."""
+    resident, shared = Path(f"/proc/{pid}/statm").read_text().split()[1:3]
+    return (int(resident) - int(shared)) * PAGE
+
+
+def listener() -> socket.socket:
+    """A listening socket on a free port of this machine, for processes to share."""
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.bind(("127.0.0.1", 0))
+    made.listen(2048)
+    made.set_inheritable(True)
+    return made
+
+
+def answers(port: int, path: str) -> bool:
+    """Whether a server answers there with 2xx."""
+    import http.client
+
+    try:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        connection.request("GET", path)
+        return 200 <= connection.getresponse().status < 300
+    except (OSError, http.client.HTTPException):
+        return False
+
+
+def output_of(
+    words: Sequence[str | Path], *, environment: Mapping[str, str], folder: Path, **more: Any
+) -> str:
+    """What a command prints. A failure names the end of its messages."""
+    done = subprocess.run(
+        [str(word) for word in words],
+        env=dict(environment),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        stdin=None if "input" in more else subprocess.DEVNULL,
+        **more,
+    )
+    if done.returncode:
+        raise BenchFailed(f"{' '.join(map(str, words[:4]))} failed:\n{(done.stdout + done.stderr)[-1500:]}")
+    return done.stdout
