@@ -1,0 +1,141 @@
+"""Each bench, run as small as it goes: it measures what it names, nothing is lost, and nothing is left."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from tests.support.external import unavailable
+from tests.support.up_process import short_home
+
+pytestmark = pytest.mark.full
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[Path]:
+    """An OMOI_HOME for the environment of the peers, made once."""
+    with short_home("omoi-bench-peers-") as home:
+        yield home
+
+
+@pytest.fixture
+def scratch() -> Iterator[Path]:
+    with short_home("omoi-bench-runs-") as home:
+        yield home.parent
+
+
+def bench(home: Path, scratch: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    return subprocess.run(
+        [sys.executable, "manage.py", "bench", *words],
+        cwd=settings.ROOT,
+        env={**environment, "OMOI_HOME": str(home), "TMPDIR": str(scratch), **more},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=170,
+    )
+
+
+def measured(home: Path, scratch: Path, *words: str) -> dict[str, Any]:
+    done = bench(home, scratch, words[0], "--json", "--quick", *words[1:])
+    if "PyPI did not answer" in done.stderr:
+        unavailable("network", done.stderr)
+    assert done.returncode == 0, done.stderr
+    assert [path for path in scratch.iterdir() if path.name != "home"] == []
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+def test_http(home, scratch):
+    document = measured(home, scratch, "http", "--svg", str(home / "http.svg"))
+
+    assert set(document["systems"]) == {"omoi", "FastAPI + asyncpg", "pgbench"}
+    assert {name.split(",")[0] for name in document["ratios"]} == {
+        "claim of 1",
+        "claim of 50",
+        "list of 50",
+        "heartbeat of 1",
+        "heartbeat of 200 leases",
+    }
+    for books in document["checks"].values():
+        assert books["granted"] > 0
+        assert (books["twice"], books["lost"]) == (0, 0)
+    assert "FastAPI + asyncpg" in (home / "http.svg").read_text()
+
+
+def test_http_against_another_commit(home, scratch):
+    document = measured(home, scratch, "http", "--against", "HEAD")
+
+    assert document["ratios"]["settle 8 and take 8 next"]["to"] == "omoi at HEAD"
+    assert all((books["twice"], books["lost"]) == (0, 0) for books in document["checks"].values())
+    worktrees = ["git", "-C", str(settings.ROOT), "worktree", "list"]
+    assert str(scratch) not in subprocess.run(worktrees, capture_output=True, text=True).stdout
+
+
+@pytest.mark.parametrize("name", ["jobs", "graph"])
+def test_jobs_and_graphs(home, scratch, name):
+    document = measured(home, scratch, name)
+
+    assert document["ratios"]
+    assert all(books["jobs"] > 0 for books in document["checks"].values())
+    assert all((books["twice"], books["lost"]) == (0, 0) for books in document["checks"].values())
+
+
+@pytest.mark.parametrize(
+    ("name", "measures"),
+    [
+        ("pages", {"ticket page", "board"}),
+        ("costs", {"buffers of an item settled", "buffers of a claim under a held snapshot"}),
+        ("memory", {"memory of web", "memory of worker", "memory of clock"}),
+    ],
+)
+def test_what_needs_no_peer(home, scratch, name, measures):
+    assert {each.split(",")[0] for each in measured(home, scratch, name)["ratios"]} == measures
+
+
+def test_a_backlog_is_imported_and_done_without_a_loss(home, scratch):
+    document = measured(home, scratch, "backlog")
+
+    assert set(document["ratios"]) == {
+        "CPU of an item, imported and done",
+        "time of an item, imported and done",
+    }
+    assert document["checks"] == {"lost or done twice": 0}
+    assert "last move after last completion" in document["systems"]["40 tickets"]
+
+
+def test_everything_at_once(home, scratch):
+    ratios = measured(home, scratch, "together")["ratios"]
+
+    assert set(ratios) == {
+        *(f"load {name}" for name in ("claims", "lists", "sockets", "jobs", "imported")),
+        "claim p99",
+    }
+    assert all(ratio["median"] > 0 for ratio in ratios.values())
+
+
+def test_without_an_index_the_bench_says_what_to_do(scratch):
+    (scratch / "home").mkdir(exist_ok=True)
+    nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_RETRIES": "0", "PIP_CONFIG_FILE": os.devnull}
+
+    refused = bench(scratch / "home", scratch, "jobs", "--quick", **nowhere)
+
+    assert refused.returncode == 1
+    assert "PyPI did not answer. Connect this machine to the network" in refused.stderr
+    assert not (scratch / "home" / "bench-peers").exists()
+
+
+def test_an_unknown_commit_is_refused(home, scratch):
+    refused = bench(home, scratch, "http", "--quick", "--against", "nowhere")
+
+    assert refused.returncode == 1
+    assert "nowhere cannot be checked out" in refused.stderr
