@@ -80,7 +80,7 @@ def chart(title: str, bars: Sequence[Bar]) -> str:
         f"<style>{STYLE}</style>",
         f'<rect class="paper" width="{WIDTH}" height="{height}"/>',
         f'<text class="title" x="16" y="26">{escape(title)}</text>',
-        '<text class="small" x="16" y="46">times as fast as the peer: median of the rounds, and their spread</text>',
+        '<text class="small" x="16" y="46">times as fast as the peer: median and spread of the rounds</text>',
     ]
     for mark in marks(first, last):
         x = place(mark)

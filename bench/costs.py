@@ -1,5 +1,5 @@
-"""Buffers and statements of verbs whose cost must not grow: settlements of many items, automatic moves of many
-tickets, and a claim under a snapshot that is held for long.
+"""Buffers and statements of what must not grow: settlements of many items, automatic moves of many tickets,
+and a claim under a snapshot that is held for long.
 
 python3 manage.py bench costs [--json] [--quick] [--claims 20000]
 """

@@ -28,8 +28,8 @@ Documents = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Goal:
-    """One figure of one bench. goal: what it should be; needed: what it must be. more: whether a larger figure
-    is better. Of several measures whose names begin with `measure`, the worst counts.
+    """One figure of one bench. goal: what it should be; needed: what it must be. more: whether a larger
+    figure is better. Of several measures whose names begin with `measure`, the worst counts.
     """
 
     name: str

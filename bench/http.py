@@ -1,5 +1,5 @@
-"""Requests a second of claims, lists, heartbeats and settlements, beside FastAPI + asyncpg, pgbench and another
-commit of Omoi.
+"""Requests a second of claims, lists, heartbeats and settlements, beside FastAPI + asyncpg, pgbench and
+another commit of Omoi.
 
 python3 manage.py bench http [--json] [--rounds 5] [--quick] [--against COMMIT] [--svg FILE]
 """
@@ -28,7 +28,7 @@ Step = Callable[[], Any]
 
 
 def run(options: argparse.Namespace, step: Step) -> tuple[list[Measure], dict[str, Any]]:
-    """All measures of this bench, how many claims were lost or granted twice, and the CPU of web processes."""
+    """All measures, how many claims were lost or granted twice, and the CPU of web processes."""
     options.agents = [CONNECTIONS] if options.quick else options.agents
     size = loads.Size.of(options)
     with contextlib.ExitStack() as stack:
@@ -121,7 +121,7 @@ def many_heartbeats(
 def against(
     ours: loads.Ours, root: Path, options: argparse.Namespace, step: Step
 ) -> tuple[Measure, dict[str, Any]]:
-    """Settling 8 and taking 8 next by 16 agents, beside the same on another commit, whose files are in `root`."""
+    """Settling 8 and taking 8 next by 16 agents, beside another commit, whose files are in `root`."""
     ours.books = loads.Books()
     title = f"omoi at {options.against}"
     with Checkout(root) as checkout:

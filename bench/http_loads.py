@@ -151,7 +151,7 @@ class Ours(System):
         )
 
     def settlements(self) -> float:
-        """Tasks a second that 16 agents settle, eight at a time, taking the next eight in the same request."""
+        """Tasks a second that 16 agents settle, eight in a request that also takes the next eight."""
         self.scene.refill(self.size.ready)
         settled: list[str] = []
         flows = [settle_and_take(agent.key, settled) for agent in self.agents[:CONNECTIONS]]

@@ -97,6 +97,5 @@ def show(measures: list[Measure], say: Callable[[str], Any]) -> None:
             say(f"{name:34}{system:34}{row}  {measure.unit}")
         if ratio := measure.ratio():
             low, high = rounded(ratio.low), rounded(ratio.high)
-            say(
-                f"{'':34}{'ratio':34}{rounded(ratio.median):>10}{low:>10}{high:>10}  {measure.ours} / {measure.peer}"
-            )
+            sides = f"{measure.ours} / {measure.peer}"
+            say(f"{'':34}{'ratio':34}{rounded(ratio.median):>10}{low:>10}{high:>10}  {sides}")

@@ -1,5 +1,5 @@
-"""The environment of the peers: a folder in OMOI_HOME with the packages that `bench/peers.txt` pins, made when
-a bench first needs it. Nothing of it is installed for Omoi itself.
+"""The environment of the peers: a folder in OMOI_HOME with the packages that `bench/peers.txt` pins, made
+when a bench first needs it. Nothing of it is installed for Omoi itself.
 """
 
 from __future__ import annotations

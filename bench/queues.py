@@ -1,5 +1,5 @@
 """Peers that run jobs: dramatiq on PostgreSQL and RabbitMQ, celery and dramatiq-workflow on Redis. One worker
-process with eight threads, the defaults of each; what a job leaves in a file tells when it ran, and how often.
+process with eight threads, the defaults of each. A job leaves a line in a file: when it ran, and how often.
 """
 
 from __future__ import annotations

@@ -29,7 +29,9 @@ FROM (
 """
 TICKETS = COPY.format(
     table="tickets_ticket",
-    more="jsonb_build_object('number', r.number + n, 'key', p.key || '-' || (r.number + n), 'title', 'Ticket ' || n)",
+    more="""jsonb_build_object(
+    'number', r.number + n, 'key', p.key || '-' || (r.number + n), 'title', 'Ticket ' || n
+  )""",
     source="""tickets_ticket r
 JOIN agents_project p ON p.id = r.project_id
 CROSS JOIN generate_series(1, %(each)s) n
@@ -37,7 +39,10 @@ WHERE r.id = ANY (%(templates)s)""",
 )
 COUNTERS = """
 UPDATE agents_project p
-SET tickets_made = greatest(p.tickets_made, (SELECT max(k.number) FROM tickets_ticket k WHERE k.project_id = p.id))
+SET tickets_made = greatest(
+  p.tickets_made,
+  (SELECT max(k.number) FROM tickets_ticket k WHERE k.project_id = p.id)
+)
 """
 # What a task of a ticket in the middle of its work looks like: most are over.
 STATES = "(ARRAY['completed', 'completed', 'completed', 'completed', 'failed', 'cancelled'])[1 + n %% 6]"

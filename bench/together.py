@@ -42,7 +42,7 @@ fork = multiprocessing.get_context("fork")
 
 @dataclass
 class Mix:
-    """The loads on one server. pace: requests or jobs a second of the paced ones; none: as fast as they can."""
+    """The loads on one server. pace: what a second brings of each; without one, as fast as it can."""
 
     scene: Scene
     ports: Ports

@@ -1,5 +1,5 @@
-"""Chains and fans of dramatiq-workflow on Redis, with its defaults. Run with `chain` or `fan` and a number, it
-submits one.
+"""Chains and fans of dramatiq-workflow on Redis, with its defaults. Run with `chain` or `fan` and a number,
+it submits one.
 """
 
 import os
