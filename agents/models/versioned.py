@@ -43,12 +43,16 @@ class Locking(models.QuerySet[Row]):
     def lock(self, **which: Any) -> Iterator[Row]:
         """One locked row, in one transaction, without saving it. Call `save_version` if you change it."""
         with transaction.atomic():
+            self.before_lock(**which)
             # NO KEY conflicts with the FOR SHARE of transactions that add children, but not with foreign keys
             rows = self.select_for_update(no_key=True, of=("self",)).filter(**which)
             row = (rows.select_related(*self.together) if self.together else rows).first()
             if row is None:
                 raise NotFound(f"no such {self.model._meta.verbose_name}")
             yield row
+
+    def before_lock(self, **which: Any) -> None:
+        """Take what must be locked before the row."""
 
 
 class Versioned(Journaled):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
@@ -45,6 +45,12 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
             installed = ", ".join(self.order_by("name").values_list("name", flat=True).distinct())
             raise UnknownWorkflow(f"there is no workflow {name}; installed: {installed}", field=field)
         return workflow
+
+    def plans(self, ids: Set[int]) -> dict[int, documents.Plan]:
+        """The plans of these versions. Only those that are new to this process are read."""
+        for workflow in self.filter(pk__in=ids - _plans.keys()) if ids - _plans.keys() else ():
+            _ = workflow.plan
+        return {pk: _plans[pk] for pk in ids}
 
     def of_project(self, project: Project, name: str = "") -> Workflow:
         """The newest version of the workflow for a new ticket of the project: the project's own, or `name` if

@@ -71,6 +71,12 @@ class Plan:
         )
         return any(seed.get("needs") for seed in seeds)
 
+    def first_tasks(self, name: str) -> tuple[dict[str, Any], ...]:
+        """The tasks with which a phase begins. Documents of earlier versions may name some for a last phase,
+        where no task can be done.
+        """
+        return () if self[name].terminal else self[name].tasks
+
     def up_to(self, name: str) -> tuple[str, ...]:
         """This phase and the earlier ones."""
         return tuple(phase.name for phase in self.phases if phase.position <= self[name].position)

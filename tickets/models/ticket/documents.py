@@ -23,7 +23,7 @@ from agents.models.json_page import (
 )
 from omoi_site.database import prepared, sql
 from tickets.models.task.fields import TaskFields
-from tickets.models.ticket.automation import Moves
+from tickets.models.ticket.automation import AutomaticMoves
 from tickets.models.ticket.fields import priority_name
 from tickets.models.ticket.past_phases import FOLLOW_UP
 from tickets.models.ticket.transitions import Transitions
@@ -66,7 +66,7 @@ class TicketQuery:
         return frozenset() if self.archived else self.filters & {"phase"}
 
 
-class TicketDocuments(Moves[Row]):
+class TicketDocuments(AutomaticMoves[Row]):
     def documents(self, ids: Collection[int]) -> list[dict[str, Any]]:
         """These tickets as REST clients see them, newest first."""
         rows = sql.rows(BY_IDS, {"ids": list(ids)})

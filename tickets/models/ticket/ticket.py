@@ -6,12 +6,11 @@ deferred trigger refuses a change of phase without a history row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from django.db import models, transaction
+from django.db import models
 from django.db.models.functions import Upper
 from django.utils import timezone
 
@@ -69,17 +68,11 @@ class TicketQuerySet(TicketDocuments["Ticket"]):
             )
         return self.get(key=among[0]) if among else None
 
-    @contextmanager
-    def lock(self, **which: Any) -> Iterator[Ticket]:
-        """One locked ticket, in one transaction. It takes the graph lock first if a move may add tasks that
-        need each other.
-        """
-        with transaction.atomic():
-            before = self.select_related("workflow").filter(**which).first()
-            if before and before.plan.seeds_needs:
-                Need.objects.lock_graph(before.project_id)  # before any row lock
-            with super().lock(**which) as ticket:
-                yield ticket
+    def before_lock(self, **which: Any) -> None:
+        """The lock of the graph, if a move may add tasks that need each other: before any row lock."""
+        before = self.filter(**which).values_list("project_id", "workflow_id").first()
+        if before and Workflow.objects.plans({before[1]})[before[1]].seeds_needs:
+            Need.objects.lock_graph(before[0])
 
 
 TicketManagerBase = models.Manager.from_queryset(TicketQuerySet)

@@ -42,6 +42,16 @@ MOVES = {
     "force": (FORCE, REASON),
 }
 
+CHANGED_BY_MOVES = [
+    "phase",
+    "version",
+    "blocked_class",
+    "blocked_reason",
+    "move_fault",
+    "move_fault_at",
+    "updated_at",
+]
+
 LEADS_TO = {"block": BLOCKED, "cancel": CANCELLED}  # moves with a single destination
 
 
@@ -266,6 +276,11 @@ class Transitions(TicketFields):
             key=via(by),
         )
 
+    def save_move(self) -> None:
+        """Save it after a move with the next version: the columns that moves change, not its long texts."""
+        self.version += 1
+        self.save(update_fields=CHANGED_BY_MOVES)
+
     def _take_claims_back(self, by: Actor) -> None:
         """Revoke the claims of the phase that is left. For a BLOCKED ticket that is the phase it was blocked
         in, whose claims went on.
@@ -291,10 +306,7 @@ class Transitions(TicketFields):
 
     def seed(self, phase: str, *, by: Actor) -> None:
         """Add the tasks with which its workflow begins this phase."""
-
-        if self.plan[phase].terminal:  # documents of earlier versions may have tasks there
-            return
-        if tasks := workflow_tasks.specs(self, self.plan[phase].tasks, phase):
+        if tasks := workflow_tasks.specs(self, self.plan.first_tasks(phase), phase):
             with in_document(f"phases.{phase}"):
                 self.tasks.model.objects.insert(self, tasks, by=by, phase=phase)
 
