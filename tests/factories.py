@@ -79,6 +79,18 @@ def work_off(ticket: Ticket, *, by: Any, agent: Agent, titles: tuple[str, ...] =
         complete(claim, by=agent)
 
 
+def due_for_two_moves(count: int, project: Project, operator: Any, agent: Agent) -> list[Ticket]:
+    """Tickets of `simple` in TODO whose only task, of DOING, is done: each is due for two automatic moves."""
+    made = [
+        Ticket.objects.open(project, TicketSpec("x", tasks=[TaskSpec("y")]), by=operator)
+        for _ in range(count)
+    ]
+    Agent.objects.filter(pk=agent.pk).update(capacity=count)
+    for claim in Task.objects.claim(by=agent, limit=count):
+        complete(claim, by=agent)
+    return made
+
+
 def install_profile(name: str, **document: Any) -> str:
     """Install a profile for this test, by default a command whose only slot is a shell's text."""
     folder = Path(settings.OMOI_HOME) / "profiles"

@@ -32,6 +32,7 @@ BROKERS = {
     "amqps": "RabbitMQ",
 }  # keys are schemes of BROKER_URL
 OLD_S = 600.0
+TAKEN = 500  # messages taken at once
 
 
 def send(actor: str, ids: Iterable[int] = ()) -> None:
@@ -60,6 +61,13 @@ def committed(hints: Hints) -> None:
     """The transaction of these hints has been committed."""
     if settings.BROKER_URL:
         sender().send(hints)
+
+
+def take_waiting(actor: str) -> set[int]:
+    """The ids in all messages that wait for `actor`, to be handled with the one in hand. Redis and RabbitMQ
+    have none: the sender has joined what it could.
+    """
+    return set() if settings.BROKER_URL else set(get().take(QUEUE, actor, TAKEN))
 
 
 def health() -> str:

@@ -15,6 +15,19 @@ from psycopg_pool import ConnectionPool
 
 from omoi_site.database import sql
 
+# A worker that was woken takes all messages there are, so one that waits already rings for this one too. Each
+# NOTIFY makes commits wait for each other.
+ENQUEUE_UNLESS_RUNG = """
+{enqueue}
+WHERE NOT EXISTS (
+  SELECT
+  FROM dramatiq.queue q
+  WHERE q.queue_name = enqueued.queue_name
+    AND q.state = 'queued'
+    AND q.available_at <= now()
+)
+"""
+TAKE = sql.statement(__file__, "take")
 FORGET = """
 DELETE FROM dramatiq.queue
 WHERE message_id = ANY (ARRAY(
@@ -71,9 +84,14 @@ class Broker(theirs.PostgresBroker):
         return message
 
     def write(self, message: Message[Any], cursor: Any, delay: int = 0) -> None:
-        cursor.execute(
-            theirs.QUERIES.ENQUEUE, (message.queue_name, message.message_id, Json(tidy4json(message)), delay)
-        )
+        enqueue = theirs.QUERIES.ENQUEUE
+        if message.args:  # ids: the one who takes it takes those of all
+            enqueue = ENQUEUE_UNLESS_RUNG.format(enqueue=enqueue.rstrip().rstrip(";"))
+        cursor.execute(enqueue, (message.queue_name, message.message_id, Json(tidy4json(message)), delay))
+
+    def take(self, queue: str, actor: str, limit: int) -> list[int]:
+        """The ids in the messages for `actor` that nobody has taken yet; the messages are deleted."""
+        return [pk for row in sql.rows(TAKE, [queue, actor, limit]) for ids in row["args"] for pk in ids]
 
     def forget(self, age_s: float, limit: int) -> int:
         return len(sql.rows(FORGET, [age_s, limit]))

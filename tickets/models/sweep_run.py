@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from django.db import models
 
@@ -22,6 +23,16 @@ ON CONFLICT (name) DO UPDATE SET
   at = CASE WHEN excluded.error = '' THEN excluded.at ELSE r.at END
 """
 
+WAITING = """
+UPDATE tickets_sweeprun
+SET
+  waiting = %(waiting)s,
+  waiting_since = CASE
+    WHEN %(since)s::timestamptz < clock_timestamp() - interval '1 min' THEN %(since)s::timestamptz
+  END
+WHERE name = %(name)s
+"""
+
 
 class SweepRun(models.Model):
     """If the last run is long ago, or before the database's start, nobody could renew leases since."""
@@ -31,6 +42,11 @@ class SweepRun(models.Model):
     error = models.TextField(
         blank=True, db_default="", help_text="why its last run failed; empty if it did not"
     )
+
+    waiting = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="how much it found that should have been done long before"
+    )
+    waiting_since = models.DateTimeField(null=True, help_text="since when; null: nothing lags behind")
 
     def __str__(self) -> str:
         return f"{self.name} at {self.at}"
@@ -52,6 +68,11 @@ class SweepRun(models.Model):
             if since := sql.one(absent, [name]):
                 sql.rows(extend, {"since": since["at"]})
                 sql.rows("UPDATE tickets_sweeprun SET at = clock_timestamp() WHERE name = %s", [name])
+
+    @classmethod
+    def note_waiting(cls, name: str, number: int, since: datetime | None) -> None:
+        """Record how much the sweep found to do, and since when, if that is more than a minute ago."""
+        sql.rows(WAITING, {"name": name, "waiting": number, "since": since})
 
     @classmethod
     def note(cls, errors: Mapping[str, str]) -> None:

@@ -20,5 +20,5 @@ def work() -> None:
 
 @dramatiq.actor(broker=hints.get(), max_retries=0)
 def advance_tickets(ids: list[int]) -> None:
-    """These tickets may be due for an automatic move."""
-    Ticket.objects.advance_due(ids)
+    """These tickets may be due for an automatic move, and those in the other messages that wait."""
+    Ticket.objects.advance_due(sorted({*ids, *hints.take_waiting("advance_tickets")}))

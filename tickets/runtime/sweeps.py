@@ -14,10 +14,13 @@ from agents.models.account import forget_sessions
 from omoi_site import humanize
 from omoi_site.brokers import hints
 from omoi_site.database import sql
-from tickets.models import LatestGrant, Task, Ticket
+from tickets.models import LatestGrant, Task
 from tickets.models.claim.lease import BATCH
 from tickets.models.sweep_run import CLOCK
 from tickets.models.task.readiness import READY
+from tickets.models.ticket.automation import MOST
+from tickets.runtime.advance_sweep import AdvanceSweep
+from tickets.runtime.walk import Walk
 
 SILENT_S = 15.0
 
@@ -32,26 +35,6 @@ class Sweep:
     every_s: float
     run: Callable[[], int | None]
     batch: int | None = BATCH
-
-
-class Walk:
-    """Ranges of ids with `size` rows of a table each, one range per call; after the end it begins again."""
-
-    def __init__(self, model: Any, size: int) -> None:
-        self.table, self.size, self.at = model._meta.db_table, size, 0
-
-    def __call__(self) -> tuple[int, int]:
-        for after in (self.at, 0):  # nothing left: from the beginning
-            last = sql.one(
-                f"SELECT max(id) AS id FROM (SELECT id FROM {self.table} WHERE id > %s ORDER BY id LIMIT %s)"
-                " r",
-                [after, self.size],
-            )
-            if last and last["id"]:
-                self.at = last["id"]
-                return after, self.at
-        self.at = 0
-        return 0, 0
 
 
 FIRST_READY_LANE = sql.statement(__file__, "first_ready_lane", ready=READY)
@@ -77,12 +60,7 @@ SWEEPS = [
     Sweep("raise_floors", 1, lambda: Task.objects.raise_floors(), batch=None),
     Sweep("reset_floors", 60, lambda: Task.objects.reset_floors(), batch=None),
     Sweep("recheck_grants", 60, lambda: LatestGrant.objects.recheck(), batch=None),
-    Sweep(
-        "advance_tickets",
-        5,
-        over(Ticket, 5_000, lambda after, upto: Ticket.objects.advance_due(between=(after, upto))),
-        batch=None,
-    ),
+    Sweep("advance_tickets", 5, AdvanceSweep(5_000), batch=MOST),
     Sweep("ring_for_work", 10, ring_for_work, batch=None),
     Sweep(
         "recheck_needs",

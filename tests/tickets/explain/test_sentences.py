@@ -40,7 +40,7 @@ def values(count: int, who: str) -> dict:
         "has_profile": False, "absent": [], "able": count, "able_names": names, "free": count,
         "free_names": names, "move_fault": "no",
         "failed": count, "failed_keys": keys, "failed_error": "broken", "unsatisfiable": count,
-        "unsatisfiable_keys": keys, "total": count,
+        "unsatisfiable_keys": keys, "total": count, "moves_late": None,
     }  # fmt: skip
 
 
@@ -51,6 +51,7 @@ VARIANTS = [
     {"has_profile": True},
     {"open_keys": None, "left_open": 0},
     {"all_silent": "", "holder_silent": ""},
+    {"moves_late": {"waiting": 1, "age": 300.0}},
 ]
 
 

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from agents.models import Agent
 from omoi_site.database import sql
 from omoi_site.errors import OmoiError
-from tests.factories import allow_workflow, complete, submit
+from tests.factories import allow_workflow, complete, due_for_two_moves, submit
 from tests.support.concurrency import Act
 from tickets.models import Outcome, Task, TaskSpec, Ticket, TicketSpec, Workflow
 from tickets.models.ticket import plain_moves
@@ -160,21 +160,9 @@ def test_many_at_once_move_as_one_by_one(seed, project, operator, ada, bob, monk
     assert sum(moved for moved, _ in counts) > 0
 
 
-def of_two_moves(count, project, operator, agent):
-    """Tickets of `simple` in TODO whose only task, of DOING, is done."""
-    made = [
-        Ticket.objects.open(project, TicketSpec("x", tasks=[TaskSpec("y")]), by=operator)
-        for _ in range(count)
-    ]
-    Agent.objects.filter(pk=agent.pk).update(capacity=count)
-    for claim in Task.objects.claim(by=agent, limit=count):
-        complete(claim, by=agent)
-    return made
-
-
 @pytest.mark.django_db(transaction=True)
 def test_forty_tickets_of_two_moves_cost_ten_statements(project, operator, ada):
-    made = of_two_moves(40, project, operator, ada)
+    made = due_for_two_moves(40, project, operator, ada)
 
     with CaptureQueriesContext(connection) as statements:
         assert Ticket.objects.advance_due([ticket.pk for ticket in made]) == 80
@@ -185,7 +173,7 @@ def test_forty_tickets_of_two_moves_cost_ten_statements(project, operator, ada):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_locked_ticket_keeps_no_other_waiting(project, operator, ada):
-    held, free = of_two_moves(2, project, operator, ada)
+    held, free = due_for_two_moves(2, project, operator, ada)
     other = Act(lambda: Ticket.objects.advance_due([held.pk, free.pk]))
 
     with Ticket.objects.lock(pk=held.pk):

@@ -101,6 +101,19 @@ QUOTED = 300  # characters of an error that an explanation quotes
 AUTOMATIC = sql.statement(__file__, "automatic")
 STALLED = f"tickets_ticket.move_fault <> '' AND {AUTOMATIC}"  # due, but the move failed
 MOVE_DUE, STUCK = AUTOMATIC.replace("tickets_ticket.", "k."), STALLED.replace("tickets_ticket.", "k.")
+# Automatic moves lag behind: how many tickets wait, and for how many seconds the first of them. The sweep
+# over all tickets finds that out, so nobody who asks has to.
+MOVES_LATE = """
+(
+  SELECT
+    r.waiting,
+    extract(epoch FROM clock_timestamp() - r.waiting_since)::float8 AS age
+  FROM tickets_sweeprun r
+  WHERE r.name = 'advance_tickets'
+    AND r.waiting_since IS NOT NULL
+    AND r.at > clock_timestamp() - interval '60 s'
+) late
+"""
 REFUSED = sql.statement(__file__, "refused")
 OPEN_TASKS = f"""
 FROM tickets_task t

@@ -16,6 +16,7 @@ from tickets.models.explain.sql_fragments import (
     FROM_TICKET,
     IN_OPEN_PHASE,
     LEFT_OPEN,
+    MOVES_LATE,
     OPEN_TASKS,
     STALLED,
     TASK_JOINS,
@@ -56,6 +57,7 @@ EXPLANATION = sql.statement(
     __file__,
     "ticket_explanation",
     left_open=LEFT_OPEN,
+    moves_late=MOVES_LATE,
     # the causes of its tasks are read by themselves
     columns=columns_of([replace(each, who="NULL") if each is TASKS else each for each in OBSTACLES]),
     open_tasks=OPEN_TASKS,

@@ -13,6 +13,7 @@ SELECT
       AND NOT (verdict_check->>'passed')::boolean
   ) AS unmet,
   {left_open} AS left_open,
+  (SELECT to_jsonb(late) FROM {moves_late}) AS moves_late,
   j.key AS project,
   j.pause_reason AS project_reason,
   c.*,

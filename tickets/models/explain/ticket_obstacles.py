@@ -103,7 +103,7 @@ OBSTACLES = [
         "clock",
         f"{UNFINISHED} AND {MOVE_DUE} AND k.move_fault = ''",
         CLOCK,
-        "it can move on from {phase}; the clock or a worker will move it",
+        ticket_sentences.move_due,
         by_clock("moves the ticket on"),
         since="coalesce(c.last_end, k.phase_since)",
     ),

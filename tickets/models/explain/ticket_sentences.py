@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from omoi_site import humanize
 from tickets.models.explain.sentences import Values, counted, listed
 
 
@@ -32,6 +33,17 @@ def repair_needs(values: Values) -> str:
     return (
         f"Press Retry beside what {needed}, or Cancel beside {them}, on the page of {values['ticket']};"
         f" or remove the need (DELETE /tickets/{values['ticket']}/edges/ID)."
+    )
+
+
+def move_due(values: Values) -> str:
+    late = values["moves_late"]
+    if late is None:
+        return f"it can move on from {values['phase']}; the clock or a worker will move it"
+    return (
+        f"it can move on from {values['phase']} and waits for its turn:"
+        f" {counted('ticket', late['waiting'])} waited for such a move when the clock last counted,"
+        f" the first for {humanize.length(late['age'])}"
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 from django.db import DatabaseError, OperationalError, connection, models, transaction
@@ -20,15 +22,33 @@ from tickets.models.workflow import Workflow
 Row = TypeVar("Row", bound=Transitions)
 
 WORKFLOW = "system:workflow"  # who makes automatic moves
-MOST, MOST_AGAIN = 200, 20  # tickets tried in one call: new ones, and ones that failed before
+MOST, MOST_AGAIN = 200, 20  # tickets tried at once: new ones, and ones that failed before
+COUNTED = 1_000  # due tickets that a sweep counts
 EVERY = (0, 2**63 - 1)
 
-DUE_OF = sql.statement(__file__, "due_moves", which="k.id = ANY (%(ids)s)", due=MOVE_DUE)
+DUE_OF = sql.statement(
+    __file__, "due_moves", which="k.id = ANY (%(ids)s)", due=MOVE_DUE, since="k.updated_at"
+)
 DUE_BETWEEN = sql.statement(
-    __file__, "due_moves", which="k.id > %(after)s AND k.id <= %(upto)s", due=MOVE_DUE
+    __file__,
+    "due_moves",
+    which="k.id > %(after)s AND k.id <= %(upto)s",
+    due=MOVE_DUE,
+    since=sql.statement(__file__, "due_since"),
 )
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Advanced:
+    """What one call did. `due`: the tickets that were due before, up to COUNTED, `since`: the first of them;
+    not those that failed before.
+    """
+
+    moved: int
+    due: int
+    since: datetime | None
 
 
 class AutomaticMoves(RequestedMoves[Row]):
@@ -42,7 +62,18 @@ class AutomaticMoves(RequestedMoves[Row]):
         """Make the due automatic moves of these tickets, or of a batch of those with ids `between`. Returns
         how many.
         """
-        due = _due(ids, between)
+        if ids is None:
+            return self.advance_between(*between).moved
+        return sum(self._advance(_due(ids[at : at + MOST])) for at in range(0, len(ids), MOST))
+
+    def advance_between(self, after: int, upto: int) -> Advanced:
+        """Make a batch of the due automatic moves of the tickets with these ids."""
+        due = sql.rows(DUE_BETWEEN, {"after": after, "upto": upto, "most": COUNTED, "again": MOST_AGAIN})
+        new = [row for row in due if not row["failed_before"]]
+        moved = self._advance([*new[:MOST], *due[len(new) :]])
+        return Advanced(moved, len(new), min((row["since"] for row in new), default=None))
+
+    def _advance(self, due: Sequence[dict[str, Any]]) -> int:
         plans = Workflow.objects.plans({row["workflow_id"] for row in due})
         ways = plain_moves.ways(plans)
         plain = [
@@ -53,7 +84,7 @@ class AutomaticMoves(RequestedMoves[Row]):
         moved, ask_again = self._advance_plain(plain, ways)
         left = [row["id"] for row in due if row["id"] not in set(plain)]
         if ask_again:
-            left += [row["id"] for row in _due(ask_again, EVERY)]
+            left += [row["id"] for row in _due(ask_again)]
         for pk in left:
             try:
                 while self._advance_one(pk):
@@ -156,14 +187,9 @@ class AutomaticMoves(RequestedMoves[Row]):
         return True
 
 
-def _due(ids: Sequence[int] | None, between: tuple[int, int]) -> list[dict[str, Any]]:
-    """The tickets to try now. Those that failed before are chosen at random, so that many with the same fault
-    neither take all the time nor hide one that is fixed.
-    """
-    limits = {"most": MOST, "again": MOST_AGAIN}
-    if ids is not None:
-        return sql.rows(DUE_OF, {"ids": list(ids), **limits})
-    return sql.rows(DUE_BETWEEN, {"after": between[0], "upto": between[1], **limits})
+def _due(ids: Sequence[int]) -> list[dict[str, Any]]:
+    """Those of these tickets that are due."""
+    return sql.rows(DUE_OF, {"ids": list(ids), "most": MOST, "again": MOST_AGAIN})
 
 
 def _raise_if_lost(fault: Exception) -> None:

@@ -1,11 +1,13 @@
 -- Tickets due for an automatic move. Most tickets are in other phases: the condition on their workflow rows
--- leaves those out before anything else is read.
+-- leaves those out before anything else is read. Those that failed before are chosen at random, so that many
+-- with the same fault neither take all the time nor hide one that is fixed.
 (
   SELECT
     k.id,
     k.workflow_id,
     k.phase,
-    false AS failed_before
+    false AS failed_before,
+    {since} AS since
   FROM tickets_ticket k
   WHERE {which}
     AND k.move_fault = ''
@@ -25,7 +27,8 @@ UNION ALL (
     k.id,
     k.workflow_id,
     k.phase,
-    true
+    true,
+    k.move_fault_at
   FROM tickets_ticket k
   WHERE {which}
     AND k.move_fault <> ''
