@@ -92,7 +92,12 @@ INSTALLED_APPS = [
     "collaboration",
 ]
 
+MIDDLEWARE_OF_PROGRAMS = [  # of requests with a key
+    "agents.middleware.refused_requests.refused_requests_middleware",
+    "django.middleware.common.CommonMiddleware",
+]
 MIDDLEWARE = [
+    "omoi_site.serving.short_way.ShortWay",
     "django.middleware.security.SecurityMiddleware",
     "omoi_site.serving.compression.Static",
     "omoi_site.serving.compression.Pages",
@@ -106,6 +111,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
+    "omoi_site.serving.short_way.inside",
 ]
 
 ROOT_URLCONF = "omoi_site.urls"
