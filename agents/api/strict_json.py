@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,9 @@ from omoi_site.errors import Malformed, TooLarge
 
 DEPTH = 32
 SHORT = 1 << 20
+# Everything but the brackets outside of strings. A string without an end reaches to the end of the text.
+NO_BRACKET = re.compile(r'[^\[\]{}"]+|"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+SQUARE = str.maketrans("{}", "[]")
 
 
 class StrictJSONParser(BaseParser):
@@ -68,18 +72,14 @@ def deeper(text: str) -> bool:
     """
     if text.count("[") + text.count("{") <= DEPTH:
         return False
-    depth, quoted, escaped = 0, False, False
-    for letter in text:
-        if quoted:
-            escaped, quoted = letter == "\\" and not escaped, letter != '"' or escaped
-        elif letter == '"':
-            quoted = True
-        elif letter in "[{":
-            depth += 1
-            if depth > DEPTH:
-                return True
-        elif letter in "]}":
-            depth -= 1
+    brackets = pairs = NO_BRACKET.sub("", text).translate(SQUARE)
+    for _ in range(DEPTH):  # each round removes the innermost level of what is well-formed
+        pairs = pairs.replace("[]", "")
+    depth = 0
+    for bracket in brackets if pairs else "":
+        depth += 1 if bracket == "[" else -1
+        if depth > DEPTH:
+            return True
     return False
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 
 
+@functools.lru_cache(1000)
 def network(address: str) -> str:
     """The address under which a client's tries are counted. For IPv6 it is the /64 network, since one client
     may have 2^64 addresses. Empty if it is not an IP address.
