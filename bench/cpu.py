@@ -1,4 +1,4 @@
-"""CPU of the hot requests in one web process, as a ratio to an empty view that answers a bearer request with 204.
+"""CPU of the hot requests in one web process, and its ratio to an empty view that answers 204.
 
 python3 manage.py bench cpu [--json] [--rounds 5] [--requests 200] [--agents 20]
 """

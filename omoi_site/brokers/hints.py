@@ -15,7 +15,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db import Error, connection, transaction
+from django.db import Error, connection
 from dramatiq.middleware import Middleware, Retries
 from dramatiq_postgres.django.middleware import DbConnectionsMiddleware
 
@@ -43,8 +43,7 @@ def send(actor: str, ids: Iterable[int] = ()) -> None:
         committed({actor: set(ids)})
     else:
         try:
-            with transaction.atomic():
-                send(actor, ids)
+            committing({actor: set(ids)}, connection)
         except Error as error:
             log.warning("a hint was lost; a sweep repeats it: %s", error)
 

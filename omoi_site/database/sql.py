@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import psycopg.errors
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, OperationalError, connection, models, transaction
+from django.db import IntegrityError, OperationalError, ProgrammingError, connection, models, transaction
 from django.db.models.expressions import DatabaseDefault
 
 from omoi_site.errors import Invalid
@@ -20,7 +20,7 @@ from omoi_site.errors import Invalid
 P = ParamSpec("P")
 R = TypeVar("R")
 
-JSONB = 3802  # PostgreSQL's number of the type; Django hands it on as text, for its own fields to decode
+JSONB = 3802  # PostgreSQL's number of the type; psycopg itself decodes the other one, json
 PART = re.compile(r"\{([a-z_]+)\}")
 TRIES = 4
 AGAIN = (
@@ -51,15 +51,11 @@ def rows(sql: str, params: dict[str, Any] | Sequence[Any] | None = None) -> list
             return []
         names = [(result.fname(number) or b"").decode() for number in range(result.nfields)]
         records = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        # Django decodes JSON in its fields only, so decode it here
         for name in [name for number, name in enumerate(names) if result.ftype(number) == JSONB]:
-            decode(records, name)
+            for row in records:
+                row[name] = None if row[name] is None else json.loads(row[name])
         return records
-
-
-def decode(records: list[dict[str, Any]], name: str) -> None:
-    """Decode the JSON texts of this column."""
-    for record in records:
-        record[name] = None if record[name] is None else json.loads(record[name])
 
 
 def one(sql: str, params: dict[str, Any] | Sequence[Any] | None = None) -> dict[str, Any] | None:
@@ -82,7 +78,7 @@ def patiently(act: Callable[P, R]) -> Callable[P, R]:
         for left in reversed(range(TRIES)):
             try:
                 return act(*args, **kwargs)
-            except OperationalError as error:
+            except (OperationalError, ProgrammingError) as error:
                 if not left or not isinstance(error.__cause__, AGAIN):
                     raise
         raise AssertionError("unreachable")

@@ -126,7 +126,8 @@ async def read(
             await hold(length)
             if not more and not body:
                 return io.BytesIO(chunk), length
-            body = body or tempfile.SpooledTemporaryFile(MIB)  # noqa: SIM115  (closed when the request is over)
+            # closed when the request is over
+            body = body or tempfile.SpooledTemporaryFile(MIB)  # noqa: SIM115
             body.write(chunk)
             if not more:
                 body.seek(0)

@@ -1,4 +1,4 @@
-"""A short way for requests of programs: those with a bearer key and no cookie pass by the middlewares of pages.
+"""A short way for requests of programs: with a bearer key and no cookie, past the middlewares of pages.
 
 Sessions, CSRF tokens, messages, static files and compression have no effect on such a request. `ShortWay` is
 the first middleware and `inside` the last one; what stands between them is for pages. The middlewares that
@@ -7,6 +7,7 @@ programs need too are listed in the setting `MIDDLEWARE_OF_PROGRAMS`.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -19,18 +20,18 @@ from django.utils.module_loading import import_string
 from omoi_site.serving.standard_headers import standard_headers
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
-_innermost: list[Handler] = []  # the view's side of `inside`; Django makes the last middleware first
+_made = threading.local()  # by the thread that loads the middlewares; Django makes the last one first
 
 
 def inside(handle: Handler) -> Handler:
-    _innermost[:] = [handle]
+    _made.innermost = handle
     return handle
 
 
 class ShortWay:
     def __init__(self, handle: Handler) -> None:
         self.of_pages = handle
-        self.of_programs: Any = _innermost.pop()
+        self.of_programs: Any = _made.innermost
         for path in reversed(settings.MIDDLEWARE_OF_PROGRAMS):
             self.of_programs = convert_exception_to_response(import_string(path)(self.of_programs))
 

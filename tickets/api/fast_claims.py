@@ -1,66 +1,57 @@
-"""The fast routes of claims: what claims.py answers, where nothing is unusual."""
+"""The fast routes of claims: what claims.py and settlements.py answer, where nothing is unusual."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from msgspec import UNSET
-
 from agents.api.fast import Asked
-from agents.models import Key, Project
-from tickets.models import Task
-from tickets.models.claim.claim import Claim
-from tickets.models.ticket.fields import Priority
-
-PRIORITIES = {priority.value: priority.name.lower() for priority in Priority}
+from agents.models import Key
+from tickets.api.claims import claim_document, heartbeat_document, held, narrowed, progress_of
+from tickets.api.fields import number
+from tickets.api.settlements import settle
+from tickets.api.tasks import task_document
+from tickets.models import Outcome, Task
 
 
 def claim(asked: Asked) -> Any:
     """What is granted at once. If that is nothing, the full view ends lapsed claims, waits, or says why."""
-    claims = Task.objects.claim_at_once(by=asked.agent, **options(asked.body))
-    return {"claims": [document(claim) for claim in claims]} if claims else None
-
-
-def options(body: Any) -> dict[str, Any]:
-    """The options of a claim, as the verbs take them."""
-    return {
-        "limit": body.limit,
-        "lease_s": body.lease_s,
-        "capabilities": None if body.capabilities is UNSET else body.capabilities,
-        "phases": None if body.phases is UNSET else body.phases,
-        "project": None if body.project is UNSET else Project(key=body.project.upper()),
-    }
-
-
-def document(claim: Claim) -> dict[str, Any]:
-    """As ClaimOut writes it."""
-    return {
-        "task": {
-            "id": str(claim.task),
-            "key": claim.key,
-            "title": claim.title,
-            "kind": claim.kind,
-            "ticket": claim.ticket,
-            "phase": claim.phase,
-            "priority": PRIORITIES[claim.priority],
-            "timeout_s": claim.timeout_s,
-        },
-        "fence": claim.fence,
-        "attempt": claim.attempt,
-        "lease_expires_at": claim.lease_expires_at,
-        "locks": [],
-        "brief": claim.brief,
-    }
+    wanted, which = narrowed(asked.body, by=asked.agent)
+    claims = Task.objects.claim_at_once(**wanted, **which)
+    return {"claims": [claim_document(claim) for claim in claims]} if claims else None
 
 
 def heartbeat(asked: Asked) -> Any:
     """What is renewed. If a claim is lost, the full view says to whom; renewing twice does no harm."""
-    body = asked.body
-    if body.status is not UNSET or body.metrics is not UNSET:
+    if "status" in asked.body or "metrics" in asked.body:
         return None
-    held = [(int(claim.task), claim.fence) for claim in body.claims]
-    kept = Task.objects.renew_at_once(held, by=asked.agent)
-    if len(kept) < len(held) or not (held or Key.objects.holds(asked.agent)):
+    claims = [held(claim) for claim in asked.body["claims"]]
+    kept = Task.objects.renew_at_once(claims, by=asked.agent)
+    if len(kept) < len(claims) or not (claims or Key.objects.holds(asked.agent)):
         return None
-    claims = [{**row, "task": str(row["task"])} for row in kept]
-    return {"claims": claims, "lost": [], "unread": 0, "commands": []}
+    return heartbeat_document(kept, [])
+
+
+def settlements(asked: Asked) -> Any:
+    return settle(asked.body, asked.agent)
+
+
+def completion(asked: Asked) -> Any:
+    return _settle_one(asked, state="completed", result=asked.body.get("result"))
+
+
+def failure(asked: Asked) -> Any:
+    return _settle_one(asked, state="failed", error=asked.body["error"], kind=asked.body["kind"])
+
+
+def _settle_one(asked: Asked, **outcome: Any) -> Any:
+    task = number(asked.name)
+    [settled] = Task.objects.settle([Outcome(task, asked.body["fence"], **outcome)], by=asked.agent)
+    return None if settled.lost else task_document(task)
+
+
+def progress(asked: Asked) -> Any:
+    task, progress = number(asked.name), progress_of(asked.body)
+    if not progress:
+        return None
+    Task.objects.report_progress(task, asked.body["fence"], progress, by=asked.agent)
+    return task_document(task)

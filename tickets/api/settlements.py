@@ -12,6 +12,7 @@ from agents.api.fields import text_of
 from agents.api.openapi import route
 from agents.api.parsing import Shape, parse
 from agents.api.view import View
+from agents.models import Agent
 from tickets.api.artifacts import NewArtifactsIn, new_artifacts
 from tickets.api.claims import ClaimOut, NextIn, claim_document, narrowed
 from tickets.api.fields import FenceField, IdField
@@ -80,29 +81,31 @@ class SettlementsView(View):
         tag="work",
     )
     def post(self, request: Request) -> Response:
-        data, agent = parse(SettlementsIn, request), self.agent()
-        outcomes, more = [_outcome(item) for item in data["items"]], {}
-        if "next" in data:
-            wanted, which = narrowed(data["next"], by=agent)
-            settled, claims = Task.objects.settle_and_claim(outcomes, **wanted, **which)
-            more = {"claims": [claim_document(claim) for claim in claims]}
-        else:
-            settled = Task.objects.settle(outcomes, by=agent)
-        lost = [settlement.task for settlement in settled if settlement.lost]
-        seen = (
-            set(Task.objects.seen_by(agent).filter(pk__in=lost).values_list("pk", flat=True))
-            if lost
-            else set()
-        )
-        return Response(
-            {"results": [_told(settlement, settlement.task in seen) for settlement in settled], **more}
-        )
+        return Response(settle(parse(SettlementsIn, request), self.agent()))
+
+
+def settle(data: dict[str, Any], agent: Agent) -> dict[str, Any]:
+    """Settle, and claim what `next` asks for. The answer as SettlementsOut describes it."""
+    outcomes, more = [_outcome(item) for item in data["items"]], {}
+    if "next" in data:
+        wanted, which = narrowed(data["next"], by=agent)
+        settled, claims = Task.objects.settle_and_claim(outcomes, **wanted, **which)
+        more = {"claims": [claim_document(claim) for claim in claims]}
+    else:
+        settled = Task.objects.settle(outcomes, by=agent)
+    lost = [settlement.task for settlement in settled if settlement.lost]
+    seen = (
+        set(Task.objects.seen_by(agent).filter(pk__in=lost).values_list("pk", flat=True)) if lost else set()
+    )
+    return {"results": [_told(settlement, settlement.task in seen) for settlement in settled], **more}
 
 
 def _outcome(item: dict[str, Any]) -> Outcome:
     artifacts, result = new_artifacts(item.get("artifacts", [])), item.get("result")
     failed = {"error": item["error"], "kind": item["kind"]} if item["outcome"] == "failed" else {}
-    return Outcome(item["task"], item["fence"], item["outcome"], result=result, artifacts=artifacts, **failed)
+    return Outcome(
+        int(item["task"]), item["fence"], item["outcome"], result=result, artifacts=artifacts, **failed
+    )
 
 
 def _told(settlement: Settlement, seen: bool) -> dict[str, Any]:

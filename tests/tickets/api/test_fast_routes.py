@@ -33,6 +33,44 @@ def test_an_ordinary_claim_and_heartbeat_are_answered_fast(task, calls):
     assert sum(answered.values()) == 4
 
 
+def test_settlements_completions_failures_and_progress_are_answered_fast(ticket, calls, operator):
+    Task.objects.add(ticket, [TaskSpec(f"task {n}") for n in range(6)], by=operator)
+    first, second, third = map(held, calls.post("/claims", {"limit": 3}).json()["claims"])
+    answered.clear()
+
+    items = [{**first, "outcome": "completed", "result": {"a": "ä"}}]
+    assert len(calls.post("/settlements", {"items": items, "next": {"limit": 2}}).json()["claims"]) == 2
+    gone = [{**first, "outcome": "failed", "error": "late", "kind": "transient"}]
+    assert calls.post("/settlements", {"items": gone}).json()["results"][0]["ok"] is False
+    path = f"/tasks/{second['task']}"
+    assert calls.post(f"{path}/progress", {"fence": 1, "percent": 50, "message": "half"}).status_code == 200
+    assert calls.post(f"{path}/completion", {"fence": 1, "result": [1]}).json()["state"] == "completed"
+    assert calls.post(f"{path}/completion", {"fence": 1, "result": [1]}).json()["state"] == "completed"
+    body = {"fence": 1, "error": "no", "kind": "permanent"}
+    assert calls.post(f"/tasks/{third['task']}/failure", body).json()["state"] == "failed"
+    assert sum(answered.values()) == 6
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("progress", {"fence": 1}),
+        ("progress", {"fence": 1, "percent": 101}),
+        ("progress", {"fence": 2, "percent": 1}),
+        ("completion", {"fence": 2}),
+        ("completion", {"fence": 1, "artifacts": []}),
+        ("failure", {"fence": 1, "error": "x"}),
+        ("failure", {"fence": 1, "error": "x", "kind": "strange"}),
+    ],
+)
+def test_a_task_that_is_not_plainly_settled_is_answered_by_the_full_view(task, calls, path, body):
+    calls.post("/claims", {})
+    answered.clear()
+    calls.post(f"/tasks/{task.pk}/{path}", body)
+    calls.post(f"/tasks/x/{path}", body)
+    assert not answered
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TypeVar, Unpack
 
 from agents.models import Agent
-from omoi_site.database import sql
+from omoi_site.database import prepared, sql
 from tickets.models.claim.claim import BRIEF, GRANTED, Claim, Claiming, ClaimOptions, claim_params, claims_of
 from tickets.models.claim.outcome import Outcome, Settlement
 from tickets.models.claim.settle import Settling
@@ -19,7 +19,7 @@ Row = TypeVar("Row", bound=TaskFields)
 
 # First of all: every verb locks the agent, then its tasks, then their children; a claim never waits for a
 # task.
-LOCK_AGENT = "SELECT FROM agents_agent WHERE id = %s FOR NO KEY UPDATE"
+LOCK_AGENT = "SELECT FROM agents_agent WHERE id = %(agent)s FOR NO KEY UPDATE"
 # The tasks that an act granted and that are still held.
 STILL_HELD = f"""
 SELECT {GRANTED}, {BRIEF}
@@ -49,7 +49,7 @@ class SettlingAndClaiming(Settling[Row], Claiming[Row]):
         are lost, nothing is granted.
         """
         params = claim_params(by, **options) | {"granted_with": mark(outcomes)}
-        sql.rows(LOCK_AGENT, [by.pk])
+        prepared.rows(LOCK_AGENT, params)
         settled, freed = self._settle(outcomes, by)
         claims: list[Claim] = []
         if not all(settlement.lost for settlement in settled):
