@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
+from django.http import HttpResponse
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from agents.api.openapi import listing, route
-from agents.api.pagination import MOST, paged
+from agents.api.pagination import MOST, paged_json
 from agents.api.parsing import Shape, parse_query
 from agents.api.view import View
-from agents.models import Event, journal
+from agents.models.journal import page_json
 
 
 class EventOut(serializers.Serializer):
-    cursor = serializers.SerializerMethodField(help_text="pass it as `after` to read on from this event")
+    """The document that `journal.page_json` makes."""
+
+    cursor = serializers.CharField(help_text="pass it as `after` to read on from this event")
     at = serializers.DateTimeField()
     topic = serializers.CharField()
     subject = serializers.CharField()
@@ -27,15 +27,17 @@ class EventOut(serializers.Serializer):
     data = serializers.DictField()  # type: ignore[assignment]
     reason = serializers.CharField(allow_blank=True)
 
-    def get_cursor(self, event: Event) -> str:
-        return f"{event.xid}_{event.pk}"
-
 
 class EventsIn(Shape):
     after = serializers.CharField(max_length=500, required=False)
     cursor = serializers.CharField(max_length=500, required=False, help_text="the same as `after`")
     topic = serializers.CharField(max_length=120, required=False)
-    kind = serializers.CharField(max_length=60, required=False)
+    kind = serializers.CharField(
+        max_length=60,
+        required=False,
+        help_text="a page examines some thousands of events only, so it may have few or none although there"
+        " is a `next`",
+    )
     limit = serializers.IntegerField(min_value=1, max_value=MOST, default=50)
 
 
@@ -43,15 +45,13 @@ class EventsView(View):
     @route(
         "What happened, oldest first", parameters=[EventsIn], gives=listing("Events", EventOut), tag="events"
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponse:
         query = parse_query(EventsIn, request)
-        after = query.get("after") or query.get("cursor")
-        limit = query["limit"]
-        events, last = journal.seen_by(request.user).page(
-            after, topic=query.get("topic"), kind=query.get("kind"), limit=limit
+        page = page_json(
+            by=request.user,
+            limit=query["limit"],
+            after=query.get("after") or query.get("cursor") or "",
+            topic=query.get("topic", ""),
+            kind=query.get("kind", ""),
         )
-        return paged(
-            request,
-            cast("list[Any]", EventOut(events, many=True).data),
-            last if len(events) == limit else None,
-        )
+        return paged_json(request, page)

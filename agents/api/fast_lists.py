@@ -3,42 +3,41 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
-from typing import Any
+from urllib.parse import unquote
 
 from agents.api.fast import Asked, Paged
-from agents.api.pagination import MOST, next_link, page_body
-from agents.api.view import written
+from agents.api.pagination import MOST, cursor_of, next_link, page_body
 from agents.models.json_page import JsonPage
 
-PLAIN = re.compile(r"[A-Za-z0-9_.-]+")  # no escapes, and nothing that a field would trim
+PLAIN = re.compile(r"[A-Za-z0-9_.:-]+")  # nothing that a field would trim or change
 LIMIT = re.compile(r"[0-9]{1,3}")
-USUAL = 50
+USUAL = "50"
 
 
-def plain_query(text: str, names: Collection[str]) -> dict[str, Any] | None:
-    """The parameters in a query that has only `limit`, `cursor` and these names, each once and of plain
-    characters; else None. `limit` is a number.
+def plain_query(text: str, longest: dict[str, int]) -> dict[str, str] | None:
+    """The parameters in a query that has only `limit`, `cursor` and those of `longest`, each once, of plain
+    characters and at most so many; else None.
     """
-    query: dict[str, Any] = {}
+    query: dict[str, str] = {}
+    allowed = {"limit": 3, "cursor": 500, **longest}
     for part in text.split("&") if text else ():
         name, _, value = part.partition("=")
-        if name in query or not PLAIN.fullmatch(value) or not (name in names or name in ("limit", "cursor")):
+        value = unquote(value) if "%" in value else value
+        if name in query or not PLAIN.fullmatch(value) or len(value) > allowed.get(name, 0):
             return None
         query[name] = value
-    limit = query.get("limit", str(USUAL))
-    if not LIMIT.fullmatch(limit) or not 1 <= int(limit) <= MOST:
-        return None
-    return query | {"limit": int(limit)}
+    limit = query.get("limit", USUAL)
+    return query if LIMIT.fullmatch(limit) and 1 <= int(limit) <= MOST else None
 
 
-def paged(asked: Asked, page: JsonPage | None) -> Paged | None:
+def limit_of(query: dict[str, str]) -> int:
+    return int(query.get("limit", USUAL))
+
+
+def paged(asked: Asked, query: dict[str, str], page: JsonPage | None) -> Paged | None:
     """The answer with this page; None without one: the full view says why."""
     if page is None:
         return None
-    following = None if page.following is None else written(page.following)
-    link = ""
-    if following:
-        query = dict(part.split("=") for part in asked.query.split("&") if part)
-        link = next_link(asked.request.address, query, following)
+    following = cursor_of(page)
+    link = next_link(asked.request.address, query, following) if following else ""
     return Paged(page_body(page.results, following), link)

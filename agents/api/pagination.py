@@ -68,10 +68,16 @@ def paged(request: Request, results: Sequence[Any] | ReturnDict, following: str 
 
 def paged_json(request: Request, page: JsonPage) -> HttpResponse:
     """The same for a page whose JSON PostgreSQL has made."""
-    following = None if page.following is None else written(page.following)
+    following = cursor_of(page)
     response = HttpResponse(page_body(page.results, following), content_type="application/json")
     _link(request, response, following)
     return response
+
+
+def cursor_of(page: JsonPage) -> str | None:
+    """The cursor of the next page: an id is made opaque, a position in the journal is so already."""
+    following = page.following
+    return following if following is None or isinstance(following, str) else written(following)
 
 
 def page_body(results: str, following: str | None) -> bytes:

@@ -14,7 +14,7 @@ from django.db import models
 from django.db.models import Q
 
 from agents.models.actor import Actor, label, via
-from agents.models.journal_cursor import Following, following, place, to_cursor
+from agents.models.journal_cursor import Following, following, to_cursor
 from omoi_site import field_limits
 from omoi_site.database import sql
 from omoi_site.database.privileges import INSERT_ONLY
@@ -96,36 +96,8 @@ class EventQuerySet(models.QuerySet["Event"]):
         last = events[limit - 1]
         return events[:limit], str(Following(at.seen, upto, last.xid, last.id))
 
-    # -- for history: one fixed order, up to the oldest transaction that is still open in the cluster
-
-    def page(
-        self,
-        after: str | None = None,
-        *,
-        topic: str | None = None,
-        kind: str | None = None,
-        project: int | None = None,
-        limit: int = 50,
-    ) -> tuple[list[Event], str]:
-        """Events of this set after the position `after`, in the journal's order, and the position of the
-        last. Raises Malformed.
-        """
-        events = self.about(topic) if topic else self
-        if kind:
-            events = events.filter(kind=kind)
-        if project:
-            events = events.filter(project_id=project)
-        xid, last = place(after) if after else (0, 0)
-        rows = list(
-            events.extra(
-                where=[
-                    "agents_event.xid < pg_snapshot_xmin(pg_current_snapshot())",
-                    "(agents_event.xid, agents_event.id) > (%s::text::xid8, %s::bigint)",
-                ],
-                params=[str(xid), last],
-            ).order_by("xid", "id")[:limit]
-        )
-        return rows, f"{rows[-1].xid}_{rows[-1].id}" if rows else f"{xid}_{last}"
+    # -- the history, in one fixed order up to the oldest transaction still open in the cluster, is read by
+    # `journal.page_json`
 
     def health(self) -> str:
         """Empty, or a sentence that names a long open transaction that holds the history back. Followers do

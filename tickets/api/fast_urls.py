@@ -10,6 +10,7 @@ from tickets.api.settlements import SettlementsIn
 fast_routes = [
     read("agents/me", fast_agents.me),
     write("agents/me/heartbeat", fast_claims.heartbeat, takes=HeartbeatIn),
+    read("events", fast_lists.events),
     read("tasks", fast_lists.tasks),
     read("tickets", fast_lists.tickets),
     write("claims", fast_claims.claim, takes=ClaimIn),

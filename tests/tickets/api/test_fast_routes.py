@@ -115,6 +115,22 @@ def test_a_page_of_a_list_is_answered_fast_with_its_link(task, ticket, calls, op
     assert sum(answered.values()) == 4
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_page_of_the_journal_is_answered_fast(task, calls):
+    """The history ends at the oldest open transaction, so the acts must be committed."""
+    first = calls.get("/events", topic="ticket:OMO-1", limit=1)
+    after = first.json()["results"][0]["cursor"]
+    rest = calls.get("/events", topic="ticket:OMO-1", after=after)
+    assert first.json()["next"] == after
+    assert {event["topic"] for event in rest.json()["results"]} == {"ticket:OMO-1"}
+    assert calls.get("/events", kind="task.added").json()["results"]
+    assert sum(answered.values()) == 3
+    for quick, query in ((first, {"limit": 1}), (rest, {"after": after})):
+        query = {"topic": "ticket:OMO-1", **query}
+        full = calls.client.get("/api/v1/events", query, headers=calls.headers)
+        assert (quick.json(), quick.get("Link")) == (full.json(), full.get("Link"))
+
+
 @pytest.mark.parametrize(
     "query",
     [
@@ -137,7 +153,7 @@ def test_a_page_of_a_list_is_answered_fast_with_its_link(task, ticket, calls, op
     ids=str,
 )
 def test_an_unusual_list_is_answered_by_the_full_view(task, calls, query):
-    for noun in ("tickets", "tasks"):
+    for noun in ("tickets", "tasks", "events"):
         calls.get(f"/{noun}", **query)
     assert not answered
 
