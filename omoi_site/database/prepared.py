@@ -19,7 +19,7 @@ from typing import Any
 
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
-from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 from psycopg.types.json import Jsonb
 
 from omoi_site.database import sql
@@ -97,9 +97,12 @@ def _prepare(link: Any, which: Statement) -> None:
 
 
 def _check(raw: Any, result: Any) -> Any:
-    """The result. Raises its error, as psycopg does."""
+    """The result. Raises its error, as psycopg does: OperationalError where the connection is lost."""
     if result.status not in FINE:
-        raise psycopg.errors.error_from_result(result, encoding=raw.info.encoding)
+        error = psycopg.errors.error_from_result(result, encoding=raw.info.encoding)
+        if raw.pgconn.status == ConnStatus.BAD and not isinstance(error, psycopg.OperationalError):
+            raise psycopg.OperationalError(str(error)) from error
+        raise error
     return result
 
 

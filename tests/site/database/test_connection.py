@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
-from django.db import connection
+import os
+import socket
 
-from omoi_site.database import sql
+import pytest
+from django.db import OperationalError, connection
+
+from omoi_site.database import prepared, sql
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -23,3 +26,15 @@ def test_one_that_was_ended_just_after_its_use_is_opened_anew():
             assert cursor.execute("SELECT pg_backend_pid()").fetchone() != (pid,)
     finally:
         kept.close()
+
+
+def test_a_prepared_statement_on_a_lost_connection_fails_like_any_other():
+    """Who can try again must see that: another error would be taken for the statement's own."""
+    prepared.rows("SELECT %(n)s::int AS n", {"n": 1})
+    with socket.socket(fileno=os.dup(connection.connection.pgconn.socket)) as line:
+        line.shutdown(socket.SHUT_RDWR)
+    try:
+        with pytest.raises(OperationalError):
+            prepared.rows("SELECT %(n)s::int AS n", {"n": 1})
+    finally:
+        connection.close()
