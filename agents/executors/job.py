@@ -17,7 +17,8 @@ class Job:
     kind: `command` or `python`. words: the argument vector, or the callable (`module.function`). slots:
     keyword arguments of the callable. brief: what the task is about; a command reads it as JSON on standard
     input, a callable gets it as its first argument. folders: where the callable's module is looked for.
-    artifacts: the files it leaves in its work folder, and the type each is submitted as.
+    artifacts: the files it leaves in its work folder, and the type each is submitted as. process_key: one
+    process may carry out the jobs with the same one, one after the other; empty: it has its own.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Job:
     timeout_s: float = 600.0
     artifacts: Mapping[str, str] = field(default_factory=dict)
     isolation: Isolation = field(default_factory=Isolation)
+    process_key: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from typing import IO
 from agents.executors.job import Job
 from agents.executors.job_folder import JobFolder, environment
 from agents.executors.job_user import SYSTEM_PATH
-from agents.executors.run_process import Ran, Specification, run_process
+from agents.executors.run_process import Ran, run_process
+from agents.executors.running_process import Specification
 from agents.executors.sandbox import wrapped
 from agents.executors.stop_signal import Stop
 
@@ -31,28 +32,29 @@ class Program:
 
 def run_job(job: Job, folder: JobFolder, program: Program, stop: Stop) -> Ran:
     """Run it until it ends by itself or is ended. Raises OSError when it cannot be started."""
+    return run_process(specification(job, folder, program), timeout_s=job.timeout_s, stop=stop)
+
+
+def specification(job: Job, folder: JobFolder, program: Program) -> Specification:
+    """How it is started here."""
     limits, user, words = job.isolation.limits, folder.user, program.words
     if folder.sandboxed:
         bwrap = shutil.which("bwrap", path=SYSTEM_PATH) or "bwrap"
         words = wrapped(bwrap, words, folder, job.isolation, program.reads)
-    return run_process(
-        Specification(
-            words=words,
-            environment=environment(job, folder) | program.environment,
-            cwd="/" if folder.sandboxed else str(folder.work),
-            folder=str(folder.base),
-            limits=limits,
-            rlimits=limits.rlimits(processes=_most_processes(job, folder)),
-            stdin=program.stdin,
-            fds=list(program.fds),
-            kept=[user.lock] if user else [],
-            uid=user.uid if user else 0,
-            gid=user.gid if user else 0,
-            umask=0o007 if job.isolation.shared else 0o077,
-            sandboxed=folder.sandboxed,
-        ),
-        timeout_s=job.timeout_s,
-        stop=stop,
+    return Specification(
+        words=words,
+        environment=environment(job, folder) | program.environment,
+        cwd="/" if folder.sandboxed else str(folder.work),
+        folder=str(folder.base),
+        limits=limits,
+        rlimits=limits.rlimits(processes=_most_processes(job, folder)),
+        stdin=program.stdin,
+        fds=list(program.fds),
+        kept=[user.lock] if user else [],
+        uid=user.uid if user else 0,
+        gid=user.gid if user else 0,
+        umask=0o007 if job.isolation.shared else 0o077,
+        sandboxed=folder.sandboxed,
     )
 
 

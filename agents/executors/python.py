@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from agents.executors import python_child
 from agents.executors.command import ended, json_file, not_started
@@ -43,8 +44,7 @@ def run_python(job: Job, stop: Stop) -> Ending:
 
 
 def _call(job: Job, folder: JobFolder, answer: int, stop: Stop) -> Ending:
-    python, reads = python_for_jobs(sandboxed=folder.sandboxed)
-    modules = [_readable(source, folder, number) for number, source in enumerate(job.folders)]
+    modules = readable_modules(job, folder)
     call = {
         "callable": job.words[0],
         "brief": job.brief,
@@ -53,14 +53,13 @@ def _call(job: Job, folder: JobFolder, answer: int, stop: Stop) -> Ending:
         "answer": ANSWER_FD,
     }
     with json_file(call) as stdin:
-        words = [python, "-s", "-c", Path(python_child.__file__).read_text()]
-        more = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
-        ran = run_job(job, folder, Program(words, stdin, more, [answer], [*reads, *modules]), stop)
+        text = Path(python_child.__file__).read_text()
+        ran = run_job(job, folder, python_program(text, stdin, folder, modules, answer), stop)
     if ran.cut or ran.code:
         return ended(ran)
     size = os.fstat(answer).st_size
     if size > LONGEST_VALUE:
-        return Ending.refused(f"{job.words[0]} returned {size} bytes; at most {LONGEST_VALUE} are kept")
+        return too_long(job, size)
     try:
         ending = ended(ran, value=json.loads(os.pread(answer, LONGEST_VALUE, 0) or b"null"))
     except ValueError:
@@ -68,6 +67,22 @@ def _call(job: Job, folder: JobFolder, answer: int, stop: Stop) -> Ending:
             f"{job.words[0]} wrote something other than its return value to the file for it"
         )
     return with_files(ending, job, folder)
+
+
+def python_program(text: str, stdin: IO[bytes], folder: JobFolder, modules: list[Path], fd: int) -> Program:
+    """A program that runs this Python text, with what its jobs import; `fd` is its descriptor 3."""
+    python, reads = python_for_jobs(sandboxed=folder.sandboxed)
+    more = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
+    return Program([python, "-s", "-c", text], stdin, more, [fd], [*reads, *modules])
+
+
+def readable_modules(job: Job, folder: JobFolder) -> list[Path]:
+    """The folders of the callable's module, as its user can read them."""
+    return [_readable(source, folder, number) for number, source in enumerate(job.folders)]
+
+
+def too_long(job: Job, size: int) -> Ending:
+    return Ending.refused(f"{job.words[0]} returned {size} bytes; at most {LONGEST_VALUE} are kept")
 
 
 def python_for_jobs(*, sandboxed: bool) -> tuple[str, list[Path]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -16,7 +17,8 @@ class Stop:
         self.until = float("inf")  # of time.monotonic(): past it the claim may have lapsed
         self._reason = ""
         self._lock = threading.Lock()
-        self.read_fd, self._write_fd = os.pipe()
+        self._pipe: tuple[int, int] | None = None
+        self._told = -1  # a descriptor of somebody who waits for several
 
     @property
     def reason(self) -> str:
@@ -25,20 +27,40 @@ class Stop:
             self._reason = "the lease could not be renewed in time"
         return self._reason
 
+    @property
+    def read_fd(self) -> int:
+        """Readable once it is requested."""
+        with self._lock:
+            if not self._pipe:
+                self._pipe = os.pipe()
+                if self._reason:
+                    os.write(self._pipe[1], b"!")
+            return self._pipe[0]
+
+    def tell(self, fd: int) -> None:
+        """A request also writes to this descriptor, which must not block; -1: no more."""
+        with self._lock:
+            self._told = fd
+
     def spare(self) -> None:
         """The machine stood still: the claim's holder gets `SPARED_S` to renew it."""
         self.until = max(self.until, time.monotonic() + SPARED_S)
 
     def request(self, reason: str) -> None:
         with self._lock:
-            if not self._reason:
-                self._reason = reason
-                if self._write_fd >= 0:
-                    os.write(self._write_fd, b"!")
+            if self._reason:
+                return
+            self._reason = reason
+            if self._pipe:
+                os.write(self._pipe[1], b"!")
+            if self._told >= 0:
+                with contextlib.suppress(BlockingIOError):  # full: they will look all the same
+                    os.write(self._told, b"!")
 
     def close(self) -> None:
         with self._lock:
-            if self._write_fd >= 0:
-                os.close(self.read_fd)
-                os.close(self._write_fd)
-                self._write_fd = -1
+            self._told = -1
+            if self._pipe:
+                for fd in self._pipe:
+                    os.close(fd)
+                self._pipe = None

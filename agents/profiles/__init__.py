@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import re
 import stat
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,7 +65,8 @@ class Profile:
     callable.
 
     artifacts: files that the work leaves in its folder, with the artifact type of each. A missing file is a
-    failure.
+    failure. reusable: one process carries out several of its jobs. edition: differs whenever its file has
+    changed.
     """
 
     name: str
@@ -77,6 +79,8 @@ class Profile:
     folder: Path = SHIPPED
     artifacts: Mapping[str, str] = field(default_factory=dict)
     isolation: Isolation = field(default_factory=Isolation)
+    reusable: bool = False
+    edition: str = ""
 
     def faults(self, values: Mapping[str, Any]) -> dict[str, str]:
         """Faults of these slots, by slot."""
@@ -99,6 +103,30 @@ class Profile:
             raise ValueError("; ".join(f"slot {name}: {fault}" for name, fault in wrong.items()))
         values = {name: slots.get(name, slot.default) for name, slot in self.slots.items()}
         return [str(values[word.name]) if isinstance(word, Slot) else word for word in self.words], values
+
+    def process_key(self) -> str:
+        """One process may carry out the jobs of one project with the same key; empty: each has its own. It
+        differs whenever the profile or a module beside it has changed. Raises UnknownProfile when others than
+        its owner can change such a module, or it lies elsewhere.
+        """
+        if not self.reusable:
+            return ""
+        return f"{self.name} {self.edition} {_modules_edition(self.folder, int(time.monotonic()))}"
+
+
+@functools.lru_cache(64)
+def _modules_edition(folder: Path, second: int) -> int:
+    """Of all modules in the folder; looked at again each second."""
+    editions = []
+    for file in sorted(folder.rglob("*.py")):
+        status = file.lstat()
+        if stat.S_ISLNK(status.st_mode) or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise UnknownProfile(
+                f"{file} is not used by reusable processes, because it is a link or users other than its"
+                f" owner can change it. Replace it by a file, and run: chmod go-w {file}"
+            )
+        editions.append((str(file), status.st_mtime_ns, status.st_size))
+    return hash(tuple(editions))
 
 
 def named(name: str) -> Profile:
@@ -177,4 +205,6 @@ def _read(file: Path, mtime: int, size: int) -> Profile:
             reads=tuple(document.get("reads", ())),
             limits=Limits(**document.get("limits", {})),
         ),
+        reusable=document.get("reusable", False),
+        edition=f"{mtime} {size}",
     )

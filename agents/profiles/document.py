@@ -80,6 +80,10 @@ SCHEMA: dict[str, Any] = {
                 for field in dataclasses.fields(Limits)
             },
         },
+        "reusable": {
+            "type": "boolean",
+            "description": "one process carries out several of its jobs, one after the other",
+        },
         "timeout_s": {"type": "number", "exclusiveMinimum": 0, "maximum": 86400},
         "environment": {
             "type": "object",
@@ -114,6 +118,8 @@ def faults_of(document: Any) -> list[str]:
         for path in document.get("reads", [])
         if OF_THE_SANDBOX.match(os.path.normpath(path))
     ]
+    if document.get("reusable"):
+        wrong += [f"reusable: {fault}" for fault in _not_reusable(document)]
     slots = document.get("slots", {})
     words = document.get("words", [])
     wrong += [
@@ -131,3 +137,17 @@ def faults_of(document: Any) -> list[str]:
         except re.error as error:
             wrong.append(f"slots.{name}.pattern: {error}")
     return wrong
+
+
+def _not_reusable(document: dict[str, Any]) -> list[str]:
+    """Why no process may carry out several jobs of this profile: its code must be the admin's, and jobs must
+    not meet.
+    """
+    faults = []
+    if document["kind"] != "python":
+        faults.append("only a profile of kind python can be")
+    if document.get("shared"):
+        faults.append("not with a shared folder")
+    if names := [name for name in document.get("environment", {}) if name.startswith("PYTHON")]:
+        faults.append(f"not with {', '.join(names)}, which can bring code from elsewhere")
+    return faults

@@ -21,14 +21,22 @@ from tests.support.wait import until
 
 LEVELS = ("root+bwrap", "root", "user+bwrap", "user")
 ORDINARY_UID = 59_999  # without an account, and outside of the uids of jobs
+SHELL = """
+import subprocess, sys
+
+def run(brief, text):
+    code = subprocess.run(["sh", "-c", text], stdin=subprocess.DEVNULL).returncode
+    if code:
+        sys.exit(code if code > 0 else 128 - code)
+"""
 PYTHONS = (sys.executable, "/usr/local/bin/python3", "/usr/bin/python3")
 
 
 class JobHost:
     """`work` of this file in a process of its own, as root or as an ordinary user."""
 
-    def __init__(self, level: str, home: Path) -> None:
-        self.level, self.home = level, home
+    def __init__(self, level: str, home: Path, reusable: bool = False) -> None:
+        self.level, self.home, self.reusable = level, home, reusable
         account, _, sandbox = level.partition("+")
         if account == "root" and os.geteuid() != 0:
             unavailable("root", "the tests must run as root to try what root does")
@@ -84,7 +92,7 @@ class JobHost:
     def start(self, text: str, *, job: dict[str, Any] | None = None, **isolation: Any) -> int:
         """Begin to run this text in a shell; the number to ask for its ending by. job: more of Job."""
         self.count += 1
-        self.tell(number=self.count, text=text, job=job or {}, isolation=isolation)
+        self.tell(number=self.count, text=text, job=job or {}, isolation=isolation, reusable=self.reusable)
         return self.count
 
     def stop(self, number: int) -> None:
@@ -113,12 +121,13 @@ class JobHost:
 
 
 @contextlib.contextmanager
-def job_host(level: str) -> Iterator[JobHost]:
+def job_host(level: str, *, reusable: bool = False) -> Iterator[JobHost]:
+    """reusable: jobs that share no folder are carried out by reusable processes."""
     home = Path(tempfile.mkdtemp(prefix="omoi-jobs-"))
     home.chmod(0o711)
     host = None
     try:
-        host = JobHost(level, home)
+        host = JobHost(level, home, reusable)
         yield host
     finally:
         if host:
@@ -136,9 +145,11 @@ def work() -> None:
     """In the process: jobs come in as lines, and their endings go out as lines."""
     from agents.executors import spawn
     from agents.executors.isolation import Isolation
-    from agents.executors.job import Job
+    from agents.executors.job import Ending, Job
     from agents.executors.job_folder import clear_leftovers
     from agents.executors.limits import Limits
+    from agents.executors.reusable.call import Call
+    from agents.executors.reusable.pool import Pool
     from agents.executors.run import run
     from agents.executors.stop_signal import Stop
 
@@ -146,19 +157,29 @@ def work() -> None:
     spawn.adopt_strays()
     stops: dict[int, Stop] = {}
     lock = threading.Lock()
+    pool = Pool(8)
+    modules = Path(os.environ["OMOI_HOME"]) / "modules"
+    modules.mkdir(mode=0o755)
+    (modules / "shell.py").write_text(SHELL)
 
-    def one(asked: dict[str, Any], stop: Stop) -> None:
+    def carry_out(asked: dict[str, Any], stop: Stop) -> Ending:
+        key = repr(asked["isolation"])
         isolation = asked["isolation"]
         isolation["limits"] = Limits(**isolation.get("limits", {}))
+        more = {"isolation": Isolation(**isolation), "timeout_s": 60, **asked["job"]}
+        name, text = f"test.{asked['number']}", asked["text"]
+        if not asked["reusable"] or isolation.get("shared"):
+            return run(Job(name, "command", ["sh", "-c", text], {}, **more), stop)
         job = Job(
-            f"test.{asked['number']}",
-            "command",
-            ["sh", "-c", asked["text"]],
-            {},
-            isolation=Isolation(**isolation),
-            **{"timeout_s": 60, **asked["job"]},
+            name, "python", ["shell.run"], {}, {"text": text}, folders=[modules], process_key=key, **more
         )
-        ending = run(job, stop)
+        endings: list[Ending] = []
+        while not endings:
+            pool.carry_out([Call(job, stop, end=endings.append, give_back=lambda: None)])
+        return endings[0]
+
+    def one(asked: dict[str, Any], stop: Stop) -> None:
+        ending = carry_out(asked, stop)
         files = {file.path: file.content.read().decode() for file in ending.files}
         ending.close()
         answer = {"ok": ending.ok, "error": ending.error, "result": ending.result, "files": files}

@@ -31,7 +31,8 @@ RESTORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal
 
 def supervise(fds: list[int]) -> int:
     """fds: the job's specification, its standard input, its output, our socket, what it inherits as 3, 4 and
-    so on, and what we keep open until it has ended.
+    so on, and what we keep open until it has ended: of a reusable process the last is a file with the number
+    of the job it carries out.
 
     Says `started` on the socket or an `error`, and in the end `ended`: the code as subprocess has it, and
     the limit that was exceeded. Reads END (ask it first) or KILL; the end of the socket means END.
@@ -39,13 +40,14 @@ def supervise(fds: list[int]) -> int:
     specification, stdin, stdout, channel, *inherited = fds
     with os.fdopen(specification) as file:
         job = json.load(file)
-    inherited = inherited[: len(inherited) - job["kept"]]
-    return Supervisor(job, socket.socket(fileno=channel)).run(stdin, stdout, inherited)
+    own = len(inherited) - job["kept"]
+    numbers = inherited[-1] if job["reusable"] else None
+    return Supervisor(job, socket.socket(fileno=channel), numbers).run(stdin, stdout, inherited[:own])
 
 
 class Supervisor:
-    def __init__(self, job: dict[str, Any], channel: socket.socket) -> None:
-        self.job, self.channel = job, channel
+    def __init__(self, job: dict[str, Any], channel: socket.socket, numbers: int | None = None) -> None:
+        self.job, self.channel, self.numbers = job, channel, numbers
         self.leader = 0
         self.status: int | None = None  # of the leader, once it has ended
         self.orphaned = False  # the spawner is gone
@@ -77,7 +79,7 @@ class Supervisor:
 
     def follow(self, ended: int) -> str:
         """Until the leader has ended or must be killed; the limit it exceeded, if it did."""
-        watch = Watch(self.leader, self.job["watched"], self.job["folder"])
+        watch = Watch(self.leader, self.job["watched"], self.job["folder"], self.number)
         give_up = float("inf")
         listening: list[Any] = [ended, self.channel]
         while True:
@@ -99,6 +101,10 @@ class Supervisor:
                     listening = [ended]
             if exceeded := watch.exceeded():
                 return exceeded
+
+    def number(self) -> bytes:
+        """Of the job that a reusable process carries out now."""
+        return os.pread(self.numbers, 8, 0) if self.numbers is not None else b""
 
     def heard(self) -> bytes:
         try:

@@ -9,7 +9,7 @@ import resource
 import stat
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from agents.executors.supervisor import linux
 
@@ -25,11 +25,15 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 class Watch:
     """Looks now and then, at `due`; more often when a limit is close.
 
-    limits: by name, `processes` (threads count), `memory` and `disk` in bytes, `cpu` in seconds.
+    limits: by name, `processes` (threads count), `memory` and `disk` in bytes, `cpu` in seconds. number: of
+    the present job, where one process carries out several; CPU time counts from the first look at each.
     """
 
-    def __init__(self, leader: int, limits: dict[str, float], folder: str) -> None:
-        self.leader, self.limits, self.folder = leader, limits, folder
+    def __init__(
+        self, leader: int, limits: dict[str, float], folder: str, number: Callable[[], bytes]
+    ) -> None:
+        self.leader, self.limits, self.folder, self.number = leader, limits, folder, number
+        self.watched, self.cpu_before = number(), 0.0
         self.due = time.monotonic() + FIRST_S
         self.files: Iterator[int] = iter(())
         self.files_due = self.due
@@ -42,6 +46,9 @@ class Watch:
         pids = list(linux.descendants(os.getpid())) or [self.leader]
         used = processes_use(pids)
         used["disk"] = self.disk(pids)
+        if (number := self.number()) != self.watched:
+            self.watched, self.cpu_before = number, used["cpu"]
+        used["cpu"] -= self.cpu_before
         if used["memory"] > self.limits["memory"]:
             used["memory"] = proportional(pids)  # what several share was counted for each
         shares = {name: used[name] / limit for name, limit in self.limits.items()}

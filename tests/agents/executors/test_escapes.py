@@ -89,7 +89,8 @@ class Scene:
             job={"environment": {"TOKEN": "sibling-token"}},
         )
         [pid] = until(lambda: sleepers(mark), why=lambda: str(self.host.endings.get(number)))
-        [folder] = (self.home / "executors" / "work").glob(f"*-test.{number}-*")
+        work = self.home / "executors" / "work"
+        [folder] = [path for path in work.iterdir() if (path / "work" / "file").exists()]
         try:
             yield Sibling(folder, pid, mark)
         finally:
@@ -108,11 +109,15 @@ def new_mark() -> str:
         "user",
         pytest.param("root", marks=pytest.mark.full),
         pytest.param("user+bwrap", marks=pytest.mark.full),
+        pytest.param("root+bwrap reusable", marks=pytest.mark.full),
+        pytest.param("root reusable", marks=pytest.mark.full),
+        pytest.param("user reusable", marks=pytest.mark.full),
     ],
 )
 def scene(request) -> Iterator[Scene]:
     """A host whose OMOI_HOME has what an installation keeps, a port like Omoi's, and listeners of others."""
-    with job_host(request.param) as host, contextlib.ExitStack() as stack:
+    level, _, reusable = request.param.partition(" ")
+    with job_host(level, reusable=bool(reusable)) as host, contextlib.ExitStack() as stack:
         keep(host, "secret_key", "omoi-key")
         keep(host, "backups/dump.sql", "omoi-backup")
         keep(host, "socket/.keep", "")

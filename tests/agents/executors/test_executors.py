@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.executors import job_folder, job_user, run_process
+from agents.executors import job_folder, job_user, running_process
 from agents.executors import run as executors
 from agents.executors.isolation import Isolation
 from agents.executors.job import Ending, Job
@@ -243,7 +243,7 @@ def test_a_timeout_kills_the_whole_group(mark):
     ending = shell(stubborn(mark), timeout_s=0.5)
     assert (ending.ok, ending.error, ending.stopped) == (False, "timed out after 0.5 s", False)
     assert ending.result["output"] == "begun\n"
-    assert ending.result["seconds"] < 0.5 + run_process.GRACE_S + 2
+    assert ending.result["seconds"] < 0.5 + running_process.GRACE_S + 2
     until(lambda: not alive(mark))
 
 
@@ -256,7 +256,7 @@ def test_a_requested_stop_kills_the_whole_group_at_once(mark):
     stop.request("the claim was lost")
     thread.join(10)
 
-    assert time.monotonic() - began < run_process.GRACE_S + 2
+    assert time.monotonic() - began < running_process.GRACE_S + 2
     assert (endings[0].stopped, endings[0].error) == (True, "the claim was lost")
     until(lambda: not alive(mark))
 

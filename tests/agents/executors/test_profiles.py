@@ -98,3 +98,44 @@ def test_the_shipped_profiles_are_whole(settings, tmp_path):
         profiles.named("nobody")
     with pytest.raises(profiles.UnknownProfile):
         profiles.named("../shipped/echo")
+
+
+# -- reusable processes
+
+
+REUSABLE = "kind: python\ncallable: code.run\nreusable: true\n"
+
+
+@pytest.fixture
+def module(tmp_path):
+    folder = tmp_path / "profiles"
+    folder.mkdir()
+    (folder / "code.py").write_text("def run(brief): pass\n")
+    return folder / "code.py"
+
+
+def key_of(profile) -> str:
+    profiles._modules_edition.cache_clear()  # looked at once a second
+    return profile.process_key()
+
+
+def test_a_changed_profile_or_module_has_processes_of_its_own(install, module):
+    profile = install(REUSABLE)
+    first = key_of(profile)
+    assert first == key_of(profile)
+    second = key_of(install(REUSABLE + "about: changed\n"))
+    module.write_text("def run(brief): return 1\n")
+    third = key_of(install(REUSABLE + "about: changed\n"))
+    assert len({first, second, third}) == 3
+    assert key_of(install("kind: python\ncallable: code.run\n")) == ""
+
+
+def test_a_module_that_others_can_change_or_that_lies_elsewhere_is_not_reused(install, module, tmp_path):
+    profile = install(REUSABLE)
+    module.chmod(0o664)
+    with pytest.raises(profiles.UnknownProfile, match="chmod go-w"):
+        key_of(profile)
+    module.rename(tmp_path / "elsewhere.py")
+    module.symlink_to(tmp_path / "elsewhere.py")
+    with pytest.raises(profiles.UnknownProfile, match="is a link"):
+        key_of(profile)
