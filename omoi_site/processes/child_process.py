@@ -8,8 +8,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from omoi_site.processes.parent_death import die_with_parent
 
@@ -19,16 +20,26 @@ LONGEST_LOG = 10 << 20
 
 
 class Child:
-    """A role's process. It logs to `log`; `due` is when it is to be (re)started, None while it runs."""
+    """A role's process. `due` is when it is to be (re)started, None while it runs.
+
+    logs: to a file of the home; otherwise to our standard error.
+    """
 
     def __init__(
-        self, role: str, *args: str, home: Path, fds: Sequence[int] = (), once: bool = False
+        self,
+        role: str,
+        *args: str,
+        home: Path,
+        fds: Sequence[int] = (),
+        once: bool = False,
+        logs: bool = True,
     ) -> None:
         self.role = role
         self.words = [sys.executable, str(ROOT / "manage.py"), role, *args]
         self.home = home
         self.fds = tuple(fds)
         self.log = home / "logs" / f"{role}.log"
+        self.logs = logs
         self.process: subprocess.Popen[bytes] | None = None
         self.ready_fd: int | None = None  # the descriptor on which it reports that it is ready
         self.ready = False
@@ -43,14 +54,10 @@ class Child:
 
     def start(self) -> None:
         """Call it from the main thread: the child ends when the thread that started it ends."""
-        self.log.parent.mkdir(exist_ok=True, mode=0o700)
-        if self.log.exists() and self.log.stat().st_size > LONGEST_LOG:
-            self.log.rename(self.log.with_suffix(".log.1"))
         self.ready_fd, write_fd = os.pipe()
         predecessor = f"{self.process.pid} {self.exit_text}" if self.process else ""
         try:
-            with open(os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
-                self.began = log.tell()
+            with self._opened_log() as log:
                 self.process = subprocess.Popen(
                     self.words,
                     stdin=subprocess.DEVNULL,
@@ -69,6 +76,19 @@ class Child:
         finally:
             os.close(write_fd)
         self.ready, self.due = False, None
+
+    @contextlib.contextmanager
+    def _opened_log(self) -> Iterator[BinaryIO]:
+        """Where it writes to."""
+        if not self.logs:
+            yield sys.stderr.buffer
+            return
+        self.log.parent.mkdir(exist_ok=True, mode=0o700)
+        if self.log.exists() and self.log.stat().st_size > LONGEST_LOG:
+            self.log.rename(self.log.with_suffix(".log.1"))
+        with open(os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
+            self.began = log.tell()
+            yield log
 
     def read_ready(self) -> None:
         """Call it when the descriptor is readable: the child is ready, or has closed it without a report."""

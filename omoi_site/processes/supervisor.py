@@ -11,7 +11,7 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,10 +21,10 @@ from omoi_site.database.binaries import NoServer
 from omoi_site.database.embedded import Server
 from omoi_site.processes import running_server
 from omoi_site.processes.child_process import Child
+from omoi_site.processes.signal_socket import signal_socket
 
 HURRIED_S = 2.0
 LOOK_S = 0.5  # between two looks at the code, in development
-ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 @dataclass(eq=False)
@@ -52,7 +52,7 @@ class Supervisor:
 
     def run(self) -> None:
         """Work until a signal to stop. Raises NoServer if the first start of PostgreSQL fails."""
-        with self._signals() as wakeup:
+        with signal_socket(self._on_signal) as wakeup:
             try:
                 self._start()
                 self.starting = False
@@ -194,27 +194,6 @@ class Supervisor:
         return [
             child.role for child in self.roles if child.pid and child.process and child.process.poll() is None
         ]
-
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[socket.socket]:
-        """A socket that becomes readable when a signal arrives."""
-        read_end, write_end = socket.socketpair()
-        read_end.setblocking(False)
-        write_end.setblocking(False)
-        before = {number: signal.getsignal(number) for number in (*ENDS, signal.SIGCHLD)}
-        for number in ENDS:
-            if number != signal.SIGHUP or before[number] is not signal.SIG_IGN:  # nohup ignores it
-                signal.signal(number, self._on_signal)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        previous = signal.set_wakeup_fd(write_end.fileno(), warn_on_full_buffer=False)
-        try:
-            yield read_end
-        finally:
-            signal.set_wakeup_fd(previous)
-            for number, handler in before.items():
-                signal.signal(number, handler)
-            read_end.close()
-            write_end.close()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self.asked_to_end += 1

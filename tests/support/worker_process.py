@@ -19,12 +19,12 @@ QUICK = {"OMOI_WORKER_BEAT_S": "0.3", "OMOI_WORKER_POLL_S": "1"}
 class WorkerProcess:
     """`manage.py worker` as users run it."""
 
-    def __init__(self, name: str = "w1", threads: int = 4, **environment: str) -> None:
+    def __init__(self, name: str = "w1", threads: int = 4, *more: str, **environment: str) -> None:
         read_fd, write_fd = os.pipe()
         self.log = Path(settings.OMOI_HOME) / f"{name}.log"
         with self.log.open("ab") as log:
             self.process = children.start(
-                [sys.executable, "manage.py", "worker", "--name", name, "--threads", str(threads)],
+                [sys.executable, "manage.py", "worker", f"--name={name}", f"--threads={threads}", *more],
                 cwd=ROOT,
                 env={**cluster.environment(), "OMOI_READY_FD": str(write_fd), **QUICK, **environment},
                 pass_fds=[write_fd],

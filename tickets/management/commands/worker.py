@@ -5,21 +5,28 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import dramatiq
 from django.conf import settings
 from django.core.management.base import CommandParser
+from django.db import connection
 
 from omoi_site.brokers import hints
 from omoi_site.command_base import Command as OurCommand
 from omoi_site.command_base import Document
+from omoi_site.errors import Invalid
+from omoi_site.processes.child_process import Child
+from omoi_site.processes.process_group import ProcessGroup
 from omoi_site.processes.ready_signal import report_ready
 from tickets.runtime import actors, worker_name  # noqa: F401  (actors: declares them to the broker)
 from tickets.runtime.worker import Worker
 
 log = logging.getLogger(__name__)
 STOPPING_S = 4.0
+SETTLING_S = 10.0  # beyond the grace of running work, to settle and give back
+MOST_PROCESSES = 64
 LISTENERS = 2  # threads that take messages; tasks run in other threads
 
 
@@ -38,10 +45,21 @@ class Command(OurCommand):
         )
 
         parser.add_argument(
+            "--processes",
+            type=int,
+            default=1,
+            metavar="N",
+            help="how many worker processes, each with its own name and this many threads (1)",
+        )
+        parser.add_argument(
             "--capability", action="append", default=[], help="a capability that tasks need; repeat for more"
         )
 
-    def act(self, *, name: str, threads: int, capability: list[str], **_: Any) -> Document:
+    def act(self, *, name: str, threads: int, processes: int, capability: list[str], **_: Any) -> Document:
+        if not 1 <= processes <= MOST_PROCESSES:
+            raise Invalid(f"processes must be from 1 to {MOST_PROCESSES}", field="processes")
+        if processes > 1:
+            return self.run_several(processes, name, threads, capability)
         worker = Worker(worker_name.take_one(name), threads, capability)
         worker.register()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -56,7 +74,27 @@ class Command(OurCommand):
         stopping.join(STOPPING_S)  # if the broker is away, this would take minutes
         return {"name": worker.name, "done": worker.settled_count}
 
+    def run_several(self, processes: int, name: str, threads: int, capability: Sequence[str]) -> Document:
+        options = [f"--threads={threads}", *(f"--capability={word}" for word in capability)]
+        children = [
+            Child(
+                "worker",
+                *options,
+                *([f"--name={name}-{number}"] if name else []),
+                home=settings.OMOI_HOME,
+                logs=False,
+            )
+            for number in range(1, processes + 1)
+        ]
+        connection.close()
+        group = ProcessGroup(children, grace_s=settings.WORKER_GRACE_S + SETTLING_S, ready=report_ready)
+        group.run()
+        return {"processes": processes}
+
     def show(self, document: Document) -> None:
+        if "processes" in document:
+            self.stdout.write(f"All {document['processes']} processes have stopped.")
+            return
         self.stdout.write(
             "{name} has stopped. It settled {tasks}.".format(
                 **document, tasks=f"{document['done']} task{'' if document['done'] == 1 else 's'}"
