@@ -2,7 +2,7 @@
 beside their peers:
 
     with temporary_server():
-        jobs = OurJobs("noop")
+        jobs = OurJobs()
         with jobs.worker(threads=8):
             print(jobs.chain(1000))
 """
@@ -78,7 +78,7 @@ class Drain:
 class OurJobs:
     """Adds tasks with the profile and waits for them. Inside `temporary_server`, once for each run."""
 
-    def __init__(self, profile: str = "noop", key: str = "JOBS") -> None:
+    def __init__(self, profile: str = "noop_reusable", key: str = "JOBS") -> None:
         from django.conf import settings
 
         from agents.models import Project, ProjectSpec

@@ -1,7 +1,7 @@
 """Workflows, tickets and their history, tasks, needs, lanes, claims."""
 
 from agents.models import AgentUnavailable
-from tickets.models.claim.claim import CapacityFull, Claim
+from tickets.models.claim.claim import CapacityFull, Claim, ClaimOptions
 from tickets.models.claim.fence import ClaimLost
 from tickets.models.claim.latest_grant import LatestGrant
 from tickets.models.claim.outcome import Outcome, Settlement
@@ -38,6 +38,7 @@ __all__ = [
     "Chunk",
     "Claim",
     "ClaimLost",
+    "ClaimOptions",
     "Comment",
     "Cycle",
     "Edge",

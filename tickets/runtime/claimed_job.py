@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from dataclasses import dataclass, field
 
@@ -13,21 +14,34 @@ from tickets.models import Claim, Outcome
 
 @dataclass(eq=False)
 class ClaimedJob:
-    """Waiting to start, running, or ended and not yet settled."""
+    """Waiting to start, started, or ended and not yet settled.
+
+    requested_at, started_at: of time.monotonic(), before the claim was granted and before its start was
+    recorded.
+    """
 
     claim: Claim
-    requested_at: float  # of time.monotonic(), before the claim was granted
-    started: bool = False
+    requested_at: float
+    started_at: float | None = None
     stop: Stop = field(default_factory=Stop)
     ending: Ending | None = None
 
     @property
     def waiting(self) -> bool:
-        return not self.started and self.ending is None
+        return self.started_at is None and self.ending is None
 
     @property
     def running(self) -> bool:
-        return self.started and self.ending is None
+        return self.started_at is not None and self.ending is None
+
+    @functools.cached_property
+    def process_key(self) -> str:
+        """Jobs with the same key may be carried out by one process after the other; empty: it has its own."""
+        try:
+            key = profiles.named(self.claim.profile).process_key() if self.claim.granted else ""
+        except profiles.UnknownProfile:  # `job` says so
+            return ""
+        return f"{self.claim.ticket.rpartition('-')[0]} {key}" if key else ""
 
     def give_up(self, why: str) -> None:
         """It does not start."""
@@ -53,10 +67,11 @@ class ClaimedJob:
     def job(self, worker: str) -> Job:
         """What an executor needs; raises UnknownProfile, and ValueError when the claim's slots do not fit.
 
-        A task's timeout counts from the claim, so it is over here shortly before a sweep would end it.
+        A task's timeout counts from its start, so it is over here shortly before a sweep would end it.
         """
-        claim = self.claim
-        left = claim.timeout_s - (time.monotonic() - self.requested_at) if claim.timeout_s else float("inf")
+        claim, left = self.claim, float("inf")
+        if claim.timeout_s:
+            left = claim.timeout_s - (time.monotonic() - (self.started_at or self.requested_at))
         if not claim.granted:
             raise profiles.UnknownProfile(
                 f"the project of {claim.ticket} may not use the profile {claim.profile}:"
@@ -75,6 +90,7 @@ class ClaimedJob:
             artifacts=profile.artifacts,
             isolation=profile.isolation,
             timeout_s=round(min(profile.timeout_s, left), 1),
+            process_key=self.process_key if profile.process_key() else "",
         )
 
 

@@ -1,37 +1,65 @@
-"""Settling what a worker's jobs have ended with."""
+"""Settling what a worker's jobs have ended with, and claiming what comes next."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
+from django.conf import settings
 from django.db import DatabaseError, OperationalError
 
 from agents.executors.job import Ending
 from agents.models import Agent
 from omoi_site.errors import OmoiError
-from tickets.models import Artifact, ClaimLost, NewArtifact, Task, Ticket
+from tickets.models import Artifact, Claim, ClaimLost, ClaimOptions, NewArtifact, Task, Ticket
 from tickets.runtime.claimed_job import ClaimedJob
 
 log = logging.getLogger(__name__)
 
 
-def settle(ended: Sequence[ClaimedJob], agent: Agent) -> Iterator[tuple[ClaimedJob, str]]:
-    """Store how jobs ended. Yields each that needs nothing more, and whether it was `settled`, `lost` or
-    `given back`.
+@dataclass(frozen=True)
+class Next:
+    """What to claim: so many, see ClaimOptions."""
 
-    Raises OperationalError when the database is away: what was not yielded is settled in the next try. An
-    ending is lost only with its claim.
+    limit: int
+    ahead: int = 0
+    starting: bool = False
+
+    def as_options(self) -> ClaimOptions:
+        return {
+            "limit": self.limit,
+            "lease_s": settings.WORKER_LEASE_S,
+            "ahead": self.ahead,
+            "starting": self.starting,
+        }
+
+
+@dataclass
+class Settled:
+    """jobs: each with whether it was `settled`, `lost` or `given back`. claims: what comes next."""
+
+    jobs: list[tuple[ClaimedJob, str]] = field(default_factory=list)
+    claims: list[Claim] = field(default_factory=list)
+
+
+def settle(ended: Sequence[ClaimedJob], agent: Agent, following: Next) -> Settled:
+    """Store how jobs ended, and claim in the same transaction.
+
+    Raises OperationalError when the database is away: then call it again with the same jobs, so that claims
+    whose answer was lost are found. An ending is lost only with its claim.
     """
+    settled = Settled()
     for job in ended:
-        _submit_files(job, agent)
+        if job.ending and job.ending.stopped:
+            settled.jobs.append((job, _give_back(job, agent)))
+        else:
+            _submit_files(job, agent)
     finished = [job for job in ended if job.ending and not job.ending.stopped]
-    lost = _settle_finished(finished, agent) if finished else set()
-    for job in finished:
-        yield job, "lost" if job.claim.task in lost else "settled"
-    for job in ended:
-        if job not in finished:
-            yield job, _give_back(job, agent)
+    if finished:
+        lost, settled.claims = _settle_finished(finished, agent, following)
+        settled.jobs += [(job, "lost" if job.claim.task in lost else "settled") for job in finished]
+    return settled
 
 
 def _submit_files(job: ClaimedJob, agent: Agent) -> None:
@@ -54,15 +82,21 @@ def _submit_files(job: ClaimedJob, agent: Agent) -> None:
         ending.close()
 
 
-def _settle_finished(finished: list[ClaimedJob], agent: Agent) -> set[int]:
-    """The tasks of those whose claim was lost."""
+def _settle_finished(
+    finished: list[ClaimedJob], agent: Agent, following: Next
+) -> tuple[set[int], list[Claim]]:
+    """The tasks of those whose claim was lost, and what was claimed."""
+    outcomes = [job.outcome() for job in finished]
     try:
-        settlements = Task.objects.settle([job.outcome() for job in finished], by=agent)
+        if following.limit:
+            settlements, claims = Task.objects.settle_and_claim(outcomes, by=agent, **following.as_options())
+        else:
+            settlements, claims = Task.objects.settle(outcomes, by=agent), []
     except DatabaseError as error:
         if isinstance(error, OperationalError):
             raise
-        return {job.claim.task for job in finished if not _settle_alone(job, agent)}
-    return {settlement.task for settlement in settlements if settlement.lost}
+        return {job.claim.task for job in finished if not _settle_alone(job, agent)}, []
+    return {settlement.task for settlement in settlements if settlement.lost}, claims
 
 
 def _settle_alone(job: ClaimedJob, agent: Agent) -> bool:

@@ -1,9 +1,9 @@
 """A worker: an agent that claims tasks with a profile and carries them out, several at the same time.
 
-One loop in one thread, with one database connection, claims for all its threads, records the start of each
-task, renews what they hold and settles what they have ended. The threads touch no database; each waits for a
-process of its own. A loop that cannot reach the database goes on trying, and a job that outlives its lease
-meanwhile stops itself.
+One loop in one thread, with one database connection, settles what has ended and claims what comes next in one
+transaction, records the start of tasks, and renews what the worker holds. The threads of `lanes` carry the
+jobs out. While jobs end quickly, the loop claims a little ahead of them. A loop that cannot reach the
+database goes on trying, and a job that outlives its lease meanwhile stops itself.
 """
 
 from __future__ import annotations
@@ -13,26 +13,23 @@ import os
 import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from django.conf import settings
 from django.db import Error, close_old_connections, connection
 
-from agents import profiles
 from agents.executors import spawn
-from agents.executors.job import Ending
 from agents.executors.job_folder import clear_leftovers
 from agents.executors.level import level
-from agents.executors.run import run
 from agents.models import Agent, AgentPresence
 from omoi_site.brokers import hints
-from tickets.models import AgentUnavailable, CapacityFull, ClaimLost, Task
-from tickets.runtime import worker_name
+from tickets.models import AgentUnavailable, CapacityFull, Claim, Task
+from tickets.runtime import settlement, worker_name
 from tickets.runtime.claimed_job import ClaimedJob
-from tickets.runtime.settlement import settle
+from tickets.runtime.lanes import Lanes
 from tickets.runtime.wake_event import WakeEvent
 
 log = logging.getLogger(__name__)
+WAITS_S = 2.0  # what was claimed ahead and has not begun by then is given back
 _worker: Worker | None = None  # of this process
 
 
@@ -49,6 +46,10 @@ class Worker:
     def __init__(self, name: str, threads: int, capabilities: Sequence[str] = ()) -> None:
         self.name, self.threads, self.capabilities = name, threads, capabilities
         self.jobs: list[ClaimedJob] = []
+        self.settling: list[
+            ClaimedJob
+        ] = []  # after a lost connection, the same again with the same `following`
+        self.following = settlement.Next(0)
         self.renewal_due = 0.0
         self.wake = WakeEvent()
         self.hinted = threading.Event()
@@ -61,9 +62,9 @@ class Worker:
         """
         global _worker
         self.agent = Agent.objects.worker(self.name, capacity=self.threads, capabilities=self.capabilities)
-        self.pool = ThreadPoolExecutor(self.threads, thread_name_prefix="executor")
         clear_leftovers()
         spawn.adopt_strays()
+        self.lanes = Lanes(self.name, self.threads, ended=self.wake.set)
         if count := Task.objects.abandon(by=self.agent, fate=self._predecessor_exit()):
             log.info("%d claims of the process that had this name before have ended", count)
         self.agent.seen(metrics={"pid": os.getpid(), "isolation": level().name, "open": level().open})
@@ -93,17 +94,17 @@ class Worker:
             pause = self._cycle()
             if not self.stop_requests or self.jobs:
                 self.wake.wait(min(pause, max(0.1, grace_over - time.monotonic())))
-        self.pool.shutdown()
+        self.lanes.close()
         connection.close()
 
     def _cycle(self) -> float:
-        """Settle, renew, claim, start; returns for how long nothing needs to be done."""
+        """Start, renew, settle, claim; returns for how long nothing needs to be done."""
         close_old_connections()
         try:
-            for job, how in settle([job for job in self.jobs if job.ending], self.agent):
-                self._drop(job, how)
+            self._give_back_late()
+            self._start()
             self._renew()
-            self._claim()
+            self._settle_and_claim()
             self._start()
         except Error as error:
             log.warning("the database does not answer, trying again: %s", str(error).strip())
@@ -111,55 +112,93 @@ class Worker:
             self.renewal_due = 0.0
             self._drop_expired()
             return 1.0
+        self.lanes.pool.tidy()
         return max(0.0, min(settings.WORKER_POLL_S, self.renewal_due - time.monotonic()))
 
-    # -- claiming and running
+    # -- settling and claiming
 
-    def _claim(self) -> None:
-        free = self.threads - len(self.jobs)
-        if self.stop_requests or free <= 0:
-            return
+    def _settle_and_claim(self) -> None:
+        """What has ended, and what comes next, in one transaction where there is both."""
+        requested_at = time.monotonic()
         hinted = self.hinted.is_set()
         self.hinted.clear()
-        requested_at = time.monotonic()
-        try:
-            claims = Task.objects.claim(by=self.agent, limit=free, lease_s=settings.WORKER_LEASE_S)
-        except (AgentUnavailable, CapacityFull) as refusal:
-            log.debug("%s claims nothing: %s", self.name, refusal)
-            return
-        for claim in claims:
-            job = ClaimedJob(claim, requested_at)
-            job.stop.until = requested_at + settings.WORKER_LEASE_S
-            self.jobs.append(job)
-        if hinted and len(claims) == free:
+        if not self.settling:
+            self.settling = [job for job in self.jobs if job.ending]
+            self.following = self._next()
+        following, claims = self.following, list[Claim]()
+        if self.settling:
+            settled = settlement.settle(self.settling, self.agent, following)
+            claims = settled.claims
+            for job, how in settled.jobs:
+                self._drop(job, how)
+            self.settling = []
+        elif following.limit:
+            claims = self._claim(following)
+        self._take(claims, requested_at, following.starting)
+        if hinted and following.limit and len(claims) == following.limit:
             hints.send("work")  # there may be more, for another worker
 
-    def _start(self) -> None:
-        """Start what waits, each only when that is recorded: should this process die, what ran is known from
-        what only waited.
-        """
-        for job in [job for job in self.jobs if job.waiting]:
-            if self.stop_requests:
-                self._give_up(job, "the worker ends")
-                continue
-            try:
-                Task.objects.start(job.claim.task, job.claim.fence, by=self.agent)
-            except ClaimLost as lost:
-                self._give_up(job, lost.message)
-                continue
-            job.started = True
-            self.pool.submit(self._run, job)
+    def _next(self) -> settlement.Next:
+        """What to claim once the jobs of `settling` are settled."""
+        if self.stop_requests:
+            return settlement.Next(0)
+        ahead = self.lanes.pace.ahead
+        limit = max(0, self.threads + ahead - len(self.jobs) + len(self.settling))
+        begins = self.lanes.idle - sum(job.waiting for job in self.jobs)
+        return settlement.Next(limit, ahead=ahead, starting=limit <= begins)
 
-    def _run(self, job: ClaimedJob) -> None:
-        """In a thread of the pool: always an ending, whatever happens."""
+    def _claim(self, following: settlement.Next) -> list[Claim]:
         try:
-            job.ending = run(job.job(self.name), job.stop)
-        except (profiles.UnknownProfile, ValueError) as error:
-            job.ending = Ending.refused(str(error))
-        except Exception as error:
-            log.exception("running %s broke", job.claim.key)
-            job.ending = Ending.failed(f"the worker broke: {type(error).__name__}: {error}")
-        self.wake.set()
+            return Task.objects.claim(by=self.agent, **following.as_options())
+        except (AgentUnavailable, CapacityFull) as refusal:
+            log.debug("%s claims nothing: %s", self.name, refusal)
+            return []
+
+    def _take(self, claims: Sequence[Claim], requested_at: float, starting: bool) -> None:
+        jobs = [ClaimedJob(claim, requested_at) for claim in claims]
+        for job in jobs:
+            job.stop.until = requested_at + settings.WORKER_LEASE_S
+            job.started_at = requested_at if starting else None
+        self.jobs += jobs
+        if starting:
+            self.lanes.put(jobs)
+
+    # -- starting
+
+    def _start(self) -> None:
+        """Start what waits and can begin, each only when that is recorded: should this process die, what ran
+        is known from what only waited. For reusable processes, what is sent to them counts as started.
+        """
+        waiting = [job for job in self.jobs if job.waiting]
+        if self.stop_requests:
+            for job in waiting + self._taken_back():
+                self._give_up(job, "the worker ends")
+            return
+        idle, quick = self.lanes.idle, self.lanes.pace.quick
+        chosen = [job for at, job in enumerate(waiting) if at < idle or (quick and job.process_key)]
+        if not chosen:
+            return
+        requested_at = time.monotonic()
+        lost = Task.objects.start_all([(job.claim.task, job.claim.fence) for job in chosen], by=self.agent)
+        for job in chosen:
+            if job.claim.task in lost:
+                self._give_up(job, "the claim was lost before its start")
+            else:
+                job.started_at = requested_at
+        self.lanes.put([job for job in chosen if job.running])
+
+    def _taken_back(self) -> list[ClaimedJob]:
+        return self.lanes.take_back()
+
+    def _give_back_late(self) -> None:
+        """What was claimed ahead, while jobs ended quickly, is not kept from other workers behind a long
+        one.
+        """
+        late = time.monotonic() - WAITS_S
+        for job in [job for job in self.jobs if job.waiting and job.requested_at < late]:
+            self._give_up(job, "it waited for too long")
+        for job in self.lanes.take_back(lambda job: job.requested_at < late):
+            self._give_up(job, "it waited for too long")
 
     def _give_up(self, job: ClaimedJob, why: str) -> None:
         job.give_up(why)
@@ -194,10 +233,10 @@ class Worker:
         job.close()
 
     def _stop_all(self, reason: str) -> None:
+        for job in self._taken_back() + [job for job in self.jobs if job.waiting]:
+            self._give_up(job, reason)
         for job in self.jobs:
-            if job.waiting:
-                self._give_up(job, reason)
-            elif job.running:
+            if job.running:
                 job.stop.request(reason)
 
     def _drop_expired(self) -> None:
@@ -208,3 +247,4 @@ class Worker:
         for job in [job for job in self.jobs if job.ending is not None]:
             if self.stop_requests > 1 or now > job.stop.until:
                 self._drop(job, "not settled")
+        self.settling = [job for job in self.settling if job in self.jobs]
