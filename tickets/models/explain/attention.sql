@@ -19,8 +19,8 @@ work AS MATERIALIZED (
   GROUP BY 1
 )
 SELECT
-  id,
-  others
+  coalesce(array_agg(id), '{}') AS needs_operator,
+  coalesce(array_agg(id) FILTER (WHERE NOT others), '{}') AS stuck
 FROM (
   SELECT
     k.id,

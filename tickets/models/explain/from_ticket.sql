@@ -8,13 +8,31 @@ LEFT JOIN LATERAL (
     count(*) FILTER (WHERE t.state IN ('pending', 'claimed') AND NOT t.unsatisfiable) AS unfinished,
     count(*) FILTER (WHERE t.state = 'failed') AS failed,
     (array_agg(k.key || '.' || t.id ORDER BY t.id) FILTER (WHERE t.state = 'failed'))[1:3] AS failed_keys,
-    (array_agg(left(t.error, {quoted}) ORDER BY t.id) FILTER (WHERE t.state = 'failed'))[1] AS failed_error,
     max(t.ended_at) FILTER (WHERE t.state = 'failed') AS failed_at,
     count(*) FILTER (WHERE t.state = 'pending' AND t.unsatisfiable) AS unsatisfiable,
     (
       array_agg(k.key || '.' || t.id ORDER BY t.id) FILTER (WHERE t.state = 'pending' AND t.unsatisfiable)
     )[1:3] AS unsatisfiable_keys,
     max(t.ended_at) AS last_end,
+    (
+      -- the most frequent errors, each with its number of tasks
+      SELECT jsonb_agg(jsonb_build_array(e.error, e.tasks) ORDER BY e.tasks DESC, e.first)
+      FROM (
+        SELECT
+          left(t.error, {quoted}) AS error,
+          count(*) AS tasks,
+          min(t.id) AS first
+        FROM tickets_task t
+        WHERE t.ticket_id = k.id
+          AND t.state = 'failed'
+          AND {in_open_phase}
+        GROUP BY 1
+        ORDER BY
+          tasks DESC,
+          first
+        LIMIT 3
+      ) e
+    ) AS errors,
     (
       SELECT t.id
       {open_tasks}

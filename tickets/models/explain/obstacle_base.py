@@ -11,8 +11,8 @@ OPERATOR = "'operator'"  # in `who`, which is SQL
 
 @dataclass(frozen=True)
 class Obstacle:
-    """`when`, `who`, `since` and `until` (when it ends by itself) are SQL. `what` and `how` are sentences
-    with values in braces, or functions of the values.
+    """`when`, `who`, `since` and `until` are SQL; the last two may be empty. `until`: when it ends by itself.
+    `what` and `how` are sentences with values in braces, or functions of the values.
 
     bars: it prevents a claim. The others only say what is awaited.
     """
@@ -22,8 +22,8 @@ class Obstacle:
     who: str
     what: str | Sentence
     how: str | Sentence
-    since: str = "NULL::timestamptz"
-    until: str = "NULL::timestamptz"
+    since: str = ""
+    until: str = ""
     bars: bool = True
 
     def say(self, sentence: str | Sentence, values: Values) -> str:

@@ -1,7 +1,8 @@
 """Sentences that say what is in the way and what would help: those that tasks and tickets share.
 
 Each function takes the columns of one task or ticket, with times in words. A remedy addresses the one who
-must act (`who`) and names a button of the ticket's page, a command or a route.
+must act (`who`) and names a button of the ticket's page, a command or a route. `on_page` names that page;
+it is empty on the page itself.
 """
 
 from __future__ import annotations
@@ -23,6 +24,15 @@ def listed(names: list[str] | None, count: int) -> str:
 
 def counted(noun: str, count: int) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def shortened(text: str, length: int = 100) -> str:
+    return text if len(text) <= length else f"{text[: length - 1].rstrip()}…"
+
+
+def on_page(ticket: str, page: str) -> str:
+    """Where a button is, for readers of the page of ticket `page` (empty: of no page)."""
+    return "" if ticket == page else f" on the page of {ticket}"
 
 
 def explain_command(key: str) -> str:
@@ -52,9 +62,9 @@ def _paused(name: str, reason: str) -> str:
     return f"{name} is paused{f': {reason}' if reason else ''}"
 
 
-RESUME_TICKET = "Press Resume on the page of {ticket} (or POST /tickets/{ticket}/resume)."
+RESUME_TICKET = "Press Resume{on_page} (or POST /tickets/{ticket}/resume)."
 RESUME_PROJECT = "Resume it: POST /projects/{project}/resume, or Resume projects in the admin."
 ARCHIVED = "ticket {ticket} is archived"
 RESTORE = "Restore {ticket}: POST /tickets/{ticket}/restore, or Restore tickets in the admin."
 BLOCKED = "ticket {ticket} is blocked ({blocked_class}): {blocked_reason}"
-UNBLOCK = "Remove what blocks {ticket}, then press Unblock on its page."
+UNBLOCK = "Remove what blocks {ticket}, then press Unblock{on_page}."

@@ -15,6 +15,7 @@ from omoi_site import humanize
 from omoi_site.brokers import hints
 from omoi_site.database import sql
 from tickets.models.explain.obstacle_base import Obstacle
+from tickets.models.explain.sentences import on_page
 from tickets.models.explain.sql_fragments import FROM_TASK, fleets_of
 from tickets.models.explain.task_obstacles import OBSTACLES, waiting_on
 
@@ -69,11 +70,13 @@ class WaitingTasks(models.QuerySet[Row]):
         return found, after
 
 
-def explanations(ids: Iterable[int]) -> dict[int, Explanation]:
+def explanations(ids: Iterable[int], *, page: str = "") -> dict[int, Explanation]:
     """What each of these tasks waits on, and all its causes, in the order of the obstacles. A task that has
-    ended for good has no cause and null.
+    ended for good has no cause and null. `page`: the ticket on whose page they are shown.
     """
     rows = sql.rows(explanations_statement(), {"ids": list(ids)})
+    for row in rows:
+        row["on_page"] = on_page(row["ticket"], page)
     away = hints.health() if any(row["has_profile"] and row["state"] == "pending" for row in rows) else ""
     return {row["id"]: _explanation(row, away) for row in rows}
 
@@ -85,8 +88,7 @@ def waits(ids: Iterable[int]) -> dict[int, str | None]:
 
 def _explanation(row: dict[str, Any], broker_away: str) -> Explanation:
     now = row["now"]
-    values = {
-        **row,
+    row |= {
         "phase": humanize.phase(row["phase"]),
         "ticket_phase": humanize.phase(row["ticket_phase"]),
         "blocked_class": row["blocked_class"].replace("_", " "),
@@ -96,7 +98,7 @@ def _explanation(row: dict[str, Any], broker_away: str) -> Explanation:
         "holder_silent": humanize.passed(row["holder_seen_at"], now),
         "all_silent": humanize.passed(row["last_heard"], now),
     }
-    causes = causes_of(OBSTACLES, values)
+    causes = causes_of(OBSTACLES, row)
     if broker_away and row["has_profile"] and row["state"] == "pending":
         causes.append(_broker(broker_away))
     return {"waiting_on": causes[0]["who"] if causes else None, "causes": causes}
@@ -115,13 +117,14 @@ def _broker(problem: str) -> Cause:
 
 
 def columns_of(obstacles: Sequence[Obstacle]) -> str:
-    """SQL columns `holds_n`, `who_n`, `since_n` and `until_n` for each obstacle."""
+    """SQL columns of each obstacle: `who_n`, null unless it holds, and `since_n` and `until_n` if it has
+    them.
+    """
     return ",\n".join(
-        f"({obstacle.when}) IS TRUE AS holds_{place},\n"
-        f"CASE WHEN {obstacle.when} THEN {obstacle.who} END AS who_{place},\n"
-        f"CASE WHEN {obstacle.when} THEN {obstacle.since} END AS since_{place},\n"
-        f"CASE WHEN {obstacle.when} THEN {obstacle.until} END AS until_{place}"
+        f"CASE WHEN {obstacle.when} THEN {value} END AS {name}_{place}"
         for place, obstacle in enumerate(obstacles)
+        for name, value in (("who", obstacle.who), ("since", obstacle.since), ("until", obstacle.until))
+        if value
     )
 
 
@@ -130,19 +133,19 @@ def causes_of(obstacles: Sequence[Obstacle], values: dict[str, Any]) -> list[Cau
     return [
         cause_of(obstacle, place, values)
         for place, obstacle in enumerate(obstacles)
-        if values[f"holds_{place}"]
+        if values[f"who_{place}"] is not None
     ]
 
 
 def cause_of(obstacle: Obstacle, place: int, values: dict[str, Any]) -> Cause:
-    values = {**values, "who": values[f"who_{place}"]}
+    values["who"] = values[f"who_{place}"]
     return {
         "code": obstacle.code,
         "who": values["who"],
         "what": obstacle.say(obstacle.what, values),
         "how": obstacle.say(obstacle.how, values),
-        "since": values[f"since_{place}"],
-        "until": values[f"until_{place}"],
+        "since": values.get(f"since_{place}"),
+        "until": values.get(f"until_{place}"),
     }
 
 

@@ -142,7 +142,7 @@ STORED = [
         f"{HELD} AND k.phase = 'CANCELLED'",
         OPERATOR,
         "ticket {ticket} is cancelled",
-        "Press Reopen on the page of {ticket}, or Cancel beside the task there.",
+        "Press Reopen{on_page}, or Cancel beside the task there.",
         since="k.phase_since",
     ),
     Obstacle(
@@ -158,7 +158,7 @@ STORED = [
         f"{OTHER_PHASE} AND tp.position > kp.position AND tp.moves_to = '{{}}'",
         OPERATOR,
         "ticket {ticket} is done when it reaches {phase}, but cannot get there while this task is open",
-        "Press Cancel beside the task on the page of {ticket};"
+        "Press Cancel beside the task{on_page};"
         " if it is still needed, add it to an earlier phase (POST /tickets/{ticket}/tasks).",
         since="t.created_at",
     ),
@@ -167,7 +167,7 @@ STORED = [
         f"{OTHER_PHASE} AND tp.position < kp.position",
         OPERATOR,
         "it belongs to {phase}, which ticket {ticket} has left: the ticket is in {ticket_phase}",
-        "Press Send back on the page of {ticket}, or Cancel beside the task there.",
+        "Press Send back{on_page}, or Cancel beside the task there.",
         since="k.phase_since",
     ),
     Obstacle(
@@ -240,7 +240,7 @@ FAILED = [
         OPERATOR,
         task_sentences.worker_lost,
         "Find the cause in that worker's log, repair the task,"
-        " and press Retry beside it on the page of {ticket}. To go on without it, press Force a transition.",
+        " and press Retry beside it{on_page}. To go on without it, press Force a transition.",
         since="t.ended_at",
     ),
     Obstacle(
@@ -248,7 +248,7 @@ FAILED = [
         f"{FAILED_OPEN} AND t.failure <> 'worker_lost'",
         OPERATOR,
         task_sentences.failed,
-        "Press Retry beside it on the page of {ticket}. To go on without it, press Force a transition.",
+        "Press Retry beside it{on_page}. To go on without it, press Force a transition.",
         since="t.ended_at",
     ),
 ]

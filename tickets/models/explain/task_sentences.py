@@ -18,7 +18,7 @@ def settle(values: Values) -> str:
     return (
         f"Complete it (POST /tasks/{values['id']}/completion) or give it back"
         f" (POST /tasks/{values['id']}/release). An operator can cancel it:"
-        f" Cancel beside the task on the page of {values['ticket']}."
+        f" Cancel beside the task{values['on_page']}."
     )
 
 
@@ -51,8 +51,8 @@ def unsatisfiable(values: Values) -> str:
 
 def repair_need(values: Values) -> str:
     return (
-        f"Press Retry beside the task it needs, or Cancel beside {values['key']}, on the ticket's page;"
-        f" or remove the need (DELETE /tickets/{values['ticket']}/edges/ID)."
+        "Press Retry beside the task it needs, and it waits for that again; or press Cancel beside"
+        f" {values['key']}{values['on_page']}."
     )
 
 
@@ -170,7 +170,7 @@ def ready(values: Values) -> str:
 def ask(values: Values) -> str:
     return (
         "Claim it: POST /claims. The first agent that claims gets it, in the order of work;"
-        f" an operator can move it to the front with Bump on the page of {values['ticket']}."
+        f" an operator can move it to the front with Bump{values['on_page']}."
     )
 
 

@@ -12,6 +12,7 @@ from omoi_site import humanize
 from omoi_site.database import sql
 from tickets.gates.check_names import name_of
 from tickets.models.explain import task_explanation
+from tickets.models.explain.sentences import on_page
 from tickets.models.explain.sql_fragments import (
     FROM_TICKET,
     IN_OPEN_PHASE,
@@ -59,7 +60,7 @@ EXPLANATION = sql.statement(
     left_open=LEFT_OPEN,
     moves_late=MOVES_LATE,
     # the causes of its tasks are read by themselves
-    columns=columns_of([replace(each, who="NULL") if each is TASKS else each for each in OBSTACLES]),
+    columns=columns_of([replace(each, who="''") if each is TASKS else each for each in OBSTACLES]),
     open_tasks=OPEN_TASKS,
     beyond=sql.statement(
         __file__,
@@ -71,8 +72,8 @@ EXPLANATION = sql.statement(
     ),
     from_ticket=FROM_TICKET,
 )
-# For every unfinished ticket of a project: whether one cause waits for an operator, and whether one waits for
-# anybody else.
+# Of the unfinished tickets of a project, those with a cause that waits for an operator, and those of them with
+# no other.
 ATTENTION = sql.statement(
     __file__,
     "attention",
@@ -125,21 +126,24 @@ class WaitingTickets(TicketFilters[Row]):
         return self.extra(where=[STALLED])
 
 
-def explanation(ticket: TicketFields) -> Explanation:
+def explanation(ticket: TicketFields, *, page: str = "") -> Explanation:
     """What the ticket waits on, and all its causes, including those of its open tasks. A ticket that is done
-    or cancelled has no cause and null.
+    or cancelled has no cause and null. `page`: the ticket on whose page it is shown.
     """
     values = sql.one(EXPLANATION, {"ticket": ticket.pk, "most": MOST})
     assert values
+    values["on_page"] = on_page(ticket.key, page)
     values["blocked_class"] = values["blocked_class"].replace("_", " ")
     values["phase"] = humanize.phase(values["phase"])
     values["unmet"] = ", ".join(name_of(check) for check in values["unmet"] or [])
     causes: list[Cause] = []
     for place, obstacle in enumerate(OBSTACLES):
-        if values[f"holds_{place}"] and obstacle is TASKS:
+        if values[f"who_{place}"] is None:
+            continue
+        if obstacle is TASKS:
             ids = values["open_task_ids"] + (values["beyond"] or [])
-            causes += _of_tasks(ids, ticket.key, besides=causes)
-        elif values[f"holds_{place}"]:
+            causes += _of_tasks(ids, ticket.key, besides=causes, page=page)
+        else:
             causes.append(cause_of(obstacle, place, values))
     return {"waiting_on": causes[0]["who"] if causes else None, "causes": causes}
 
@@ -151,15 +155,13 @@ def waits(ids: Iterable[int]) -> dict[int, str | None]:
 
 def attention(project: int) -> Attention:
     """The tickets of a project that need an operator, in one statement over the whole project."""
-    rows = sql.rows(ATTENTION, {"project": project})
-    return Attention(
-        frozenset(row["id"] for row in rows), frozenset(row["id"] for row in rows if not row["others"])
-    )
+    [(needs_operator, stuck)] = sql.tuples(ATTENTION, {"project": project})
+    return Attention(frozenset(needs_operator), frozenset(stuck))
 
 
-def _of_tasks(ids: Sequence[int], ticket: str, *, besides: Sequence[Cause]) -> list[Cause]:
+def _of_tasks(ids: Sequence[int], ticket: str, *, besides: Sequence[Cause], page: str) -> list[Cause]:
     """The first cause of each open task, with the task's key, unless it is a cause of the ticket too."""
-    explanations = task_explanation.explanations(ids)
+    explanations = task_explanation.explanations(ids, page=page)
     return [
         {**cause, "what": f"{ticket}.{task}: {cause['what']}"}
         for task in ids

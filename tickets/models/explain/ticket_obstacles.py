@@ -86,7 +86,7 @@ OBSTACLES = [
         f"{UNFINISHED} AND {REFUSED}",
         OPERATOR,
         "the gate of {phase} refused: {unmet}",
-        "The page of {ticket} says what each check needs; submit it (POST /tickets/{ticket}/artifacts),"
+        "The checklist{on_page} says what each check needs; submit it (POST /tickets/{ticket}/artifacts),"
         " then press Run checks there.",
         since="(SELECT max(v.at) FROM tickets_verdict v WHERE v.ticket_id = k.id)",
     ),
@@ -95,8 +95,7 @@ OBSTACLES = [
         f"{UNFINISHED} AND {STUCK}",
         OPERATOR,
         "it should move on from {phase} but cannot: {move_fault}",
-        "Fix that; the ticket then moves on by itself."
-        " Or press Send back, Block or Cancel ticket on the page of {ticket}.",
+        "Fix that; the ticket then moves on by itself. Or press Send back, Block or Cancel ticket{on_page}.",
         since="k.move_fault_at",
     ),
     Obstacle(
@@ -112,7 +111,7 @@ OBSTACLES = [
         f"{UNFINISHED} AND k.phase <> 'BLOCKED' AND c.total = 0",
         OPERATOR,
         "it has no task in {phase}",
-        "Add a task (POST /tickets/{ticket}/tasks), or press Advance on the page of {ticket}.",
+        "Add a task (POST /tickets/{ticket}/tasks), or press Advance{on_page}.",
         since="k.phase_since",
     ),
     Obstacle(
@@ -120,7 +119,7 @@ OBSTACLES = [
         IDLE,
         OPERATOR,
         ticket_sentences.all_ended,
-        "Press Advance on the page of {ticket}, or add a task (POST /tickets/{ticket}/tasks).",
+        "Press Advance{on_page}, or add a task (POST /tickets/{ticket}/tasks).",
         since="coalesce(c.last_end, k.phase_since)",
     ),
     Obstacle(

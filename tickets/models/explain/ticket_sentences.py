@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from omoi_site import humanize
-from tickets.models.explain.sentences import Values, counted, listed
+from tickets.models.explain.sentences import Values, counted, listed, shortened
 
 
 def failed_tasks(values: Values) -> str:
-    """The failed tasks by key, and the error of the first."""
-    error = " ".join((values["failed_error"] or "").split())
+    """The failed tasks by key, and the errors, the most frequent first, each with its count if there are
+    several.
+    """
     keys = listed(values["failed_keys"], values["failed"])
-    return f"{counted('task', values['failed'])} failed: {keys}" + (f" ({error})" if error else "")
+    return f"{counted('task', values['failed'])} failed: {keys}{_errors(values)}"
+
+
+def _errors(values: Values) -> str:
+    errors = [(" ".join(error.split()) or "no reason given", count) for error, count in values["errors"]]
+    rest = values["failed"] - sum(count for _, count in errors)
+    if len(errors) == 1 and not rest:
+        return f" ({errors[0][0]})"
+    parts = [f"{count} with: {shortened(error)}" for error, count in errors]
+    return f" ({'; '.join([*parts, *([f'{rest} with other errors'] if rest else [])])})"
 
 
 def retry_failed(values: Values) -> str:
     them = "it" if values["failed"] == 1 else "them"
-    return (
-        f"Press Retry failed on the page of {values['ticket']},"
-        f" or move the ticket on without {them}: Force a transition."
-    )
+    return f"Press Retry failed{values['on_page']}, or move the ticket on without {them}: Force a transition."
 
 
 def unsatisfiable_tasks(values: Values) -> str:
@@ -30,10 +37,7 @@ def unsatisfiable_tasks(values: Values) -> str:
 def repair_needs(values: Values) -> str:
     one = values["unsatisfiable"] == 1
     needed, them = ("it needs", "it") if one else ("they need", "them")
-    return (
-        f"Press Retry beside what {needed}, or Cancel beside {them}, on the page of {values['ticket']};"
-        f" or remove the need (DELETE /tickets/{values['ticket']}/edges/ID)."
-    )
+    return f"Press Retry beside what {needed}, or Cancel beside {them}{values['on_page']}."
 
 
 def move_due(values: Values) -> str:
@@ -66,12 +70,12 @@ def done(values: Values) -> str:
 
 
 def cancel_left(values: Values) -> str:
-    return f"Press Cancel beside {_open_ones(values)} on the page of {values['ticket']}, or press Reopen."
+    return f"Press Cancel beside {_open_ones(values)}{values['on_page']}, or press Reopen."
 
 
 def follow_up_left(values: Values) -> str:
     return (
-        f"Press Cancel beside {_open_ones(values)} on the page of {values['ticket']};"
+        f"Press Cancel beside {_open_ones(values)}{values['on_page']};"
         " for what is still needed, press Open a follow-up."
     )
 
