@@ -133,9 +133,12 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
             ],
             "builtins": [
+                "django.templatetags.l10n",
                 "django.templatetags.static",
                 "omoi_site.templatetags.omoi",
                 "tickets.templatetags.tickets",
+                "tickets.templatetags.addresses",
+                "tickets.templatetags.buttons",
             ],
         },
     }

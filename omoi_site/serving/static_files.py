@@ -16,12 +16,18 @@ class Versioned(StaticFilesStorage):
     once.
     """
 
+    @functools.cached_property
+    def addresses(self) -> dict[str | None, str]:
+        """The addresses made so far. In development none is kept, because the files change."""
+        return {}
+
     def url(self, name: str | None) -> str:
-        mark = digest.__wrapped__(name) if settings.DEBUG else digest(name)
-        return super().url(name) + (f"?v={mark}" if mark else "")
+        if settings.DEBUG or name not in self.addresses:
+            mark = digest(name)
+            self.addresses[name] = super().url(name) + (f"?v={mark}" if mark else "")
+        return self.addresses[name]
 
 
-@functools.lru_cache(1000)
 def digest(name: str | None) -> str:
     file = finders.find(name) if name else None
     return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:12] if file and Path(file).is_file() else ""

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django import template
+from django.conf import settings
+from django.template.base import FilterExpression, Parser, TextNode, Token
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html
@@ -17,10 +19,9 @@ from omoi_site import humanize
 register = template.Library()
 
 
-@register.simple_tag
 def icon(name: str, classes: str = "") -> SafeString:
     """One symbol of the sprite. It always stands beside a word, so it is hidden from screen readers."""
-    return icon_markup(static("site/icons.svg"), name, classes)
+    return icon_markup(sprite(), name, classes)
 
 
 @functools.cache
@@ -31,6 +32,35 @@ def icon_markup(sprite: str, name: str, classes: str) -> SafeString:
         sprite,
         name,
     )
+
+
+def sprite() -> str:
+    """The address of the icons. In development it changes with the file."""
+    return static("site/icons.svg") if settings.DEBUG else _sprite()
+
+
+@functools.cache
+def _sprite() -> str:
+    return static("site/icons.svg")
+
+
+class IconNode(template.Node):
+    def __init__(self, words: list[FilterExpression]) -> None:
+        self.words = words
+
+    def render(self, context: template.Context) -> SafeString:
+        return icon(*(word.resolve(context) for word in self.words))
+
+
+@register.tag("icon")
+def icon_tag(parser: Parser, token: Token) -> template.Node:
+    """`{% icon "lock" "sm" %}`. One whose words are all written out is drawn once, when its template is
+    read.
+    """
+    node = IconNode([parser.compile_filter(word) for word in token.split_contents()[1:]])
+    if settings.DEBUG or any(word.is_var or word.filters for word in node.words):
+        return node
+    return TextNode(node.render(template.Context()))
 
 
 @register.filter
@@ -55,12 +85,10 @@ def span(length: timedelta | None) -> str:
 
 def moment(at: datetime, words: Any, form: str) -> SafeString:
     text = words(max(0.0, (timezone.now() - at).total_seconds()))
-    return format_html(
-        '<time datetime="{}" title="{}" data-age="{}">{}</time>',
-        at.isoformat(timespec="seconds"),
-        exactly(at),
-        form,
-        text,
+    # only numbers and names of ours, so there is nothing to escape
+    return SafeString(
+        f'<time datetime="{at.isoformat(timespec="seconds")}" title="{exactly(at)}" data-age="{form}">'
+        f"{text}</time>"
     )
 
 

@@ -207,7 +207,7 @@ def test_a_phone_and_a_large_ticket_get_the_list(window, project, operator, deli
     ticket = large(project, operator)
     page = window().go(f"/tickets/{ticket.key}/")
     expect(page.locator("#graph")).to_have_count(0)
-    expect(page.locator(".task")).to_have_count(100)
+    expect(page.locator(".task")).to_have_count(50)
     page.locator("#as-graph").click()
     page.wait_for_url("**view=graph**")
     expect(page.locator(".node")).to_have_count(160)

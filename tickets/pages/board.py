@@ -11,9 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from django.db import models
-from django.db.models import Case, Count, F, Q, Value, When, Window
-from django.db.models.functions import Extract, RowNumber
+from django.db.models import Count
 
 from agents.models import Project
 from omoi_site.database import sql
@@ -25,7 +23,7 @@ from tickets.pages.cause_display import CauseDisplay, SharedCause, displays_of, 
 from tickets.workflows.document import BLOCKED, CANCELLED, Plan
 
 PAGE = 50  # cards a column shows at first
-UNUSED = ["description", "context", "summary"]  # large columns that a card does not show
+CARDS = sql.statement(__file__, "cards", inside="{inside}")  # `inside` is the view's own statement
 
 
 @dataclass(frozen=True)
@@ -80,11 +78,10 @@ class Board:
     @cached_property
     def inside(self) -> Any:
         """The tickets of the present view."""
-        return (
-            self.matching.filter(pk__in=getattr(self.attention, self.query.view))
-            if self.query.view
-            else self.matching
-        )
+        if not self.query.view:
+            return self.matching
+        ids = list(getattr(self.attention, self.query.view))
+        return self.matching.extra(where=["tickets_ticket.id = ANY (%s::bigint[])"], params=[ids])
 
     @cached_property
     def columns(self) -> list[Column]:
@@ -182,39 +179,19 @@ class Board:
         return not any(column.count for column in self.columns)
 
     def _phases(self, blocked: bool, cancelled: bool) -> list[tuple[str, bool]]:
-        plans = [workflow.plan for workflow in self.workflows.values()] or [
-            Workflow.objects.latest_of(self.project.workflow).plan
-        ]
-        phases = merged(plans)
-        going = [(phase, False) for phase, ended in phases.items() if not ended]
-        ends = [(phase, True) for phase, ended in phases.items() if ended]
+        going = [(phase, False) for phase, ended in self._order.items() if not ended]
+        ends = [(phase, True) for phase, ended in self._order.items() if ended]
         return going + [(BLOCKED, False)] * blocked + ends + [(CANCELLED, True)] * cancelled
 
+    @cached_property
+    def _order(self) -> Mapping[str, bool]:
+        """The phases of the workflows in use; True marks a last phase."""
+        plans = [workflow.plan for workflow in self.workflows.values()]
+        return merged(plans or [Workflow.objects.latest_of(self.project.workflow).plan])
+
     def _deal(self, columns: list[Column]) -> None:
-        """Give each column its first cards: the most urgent and longest waiting; in a last phase, the
-        latest.
-        """
-        ends = [column.phase for column in columns if column.ended]
-        waited = Extract(F("phase_since"), "epoch", output_field=models.FloatField())
-        order: list[Case | str] = [
-            Case(
-                When(phase__in=ends, then=Value(0)), default=F("priority"), output_field=models.IntegerField()
-            ),
-            Case(
-                When(phase__in=ends, then=Value(0.0) - waited),
-                default=waited,
-                output_field=models.FloatField(),
-            ),
-            "id",
-        ]
-        shown = Q(pk__in=[])
-        for column in columns:
-            shown |= Q(phase=column.phase, place__lte=column.limit)
-        placed = self.inside.filter(phase__in=[column.phase for column in columns]).defer(*UNUSED)
-        placed = placed.annotate(place=Window(RowNumber(), partition_by=["phase"], order_by=order)).filter(
-            shown
-        )
-        tickets = sorted(placed, key=lambda ticket: ticket.place)
+        """Give each column its first cards."""
+        tickets = self._first(columns)
         for ticket in tickets:
             ticket.workflow = self.workflows[ticket.workflow_id]
         tallies = Task.objects.tallies(ticket.pk for ticket in tickets)
@@ -229,6 +206,17 @@ class Board:
                     ticket.pk in self.attention.needs_operator,
                 )
             )
+
+    def _first(self, columns: list[Column]) -> list[Ticket]:
+        if not columns:
+            return []
+        inside, params = self.inside.order_by().values("pk").query.sql_with_params()
+        asked = [
+            [column.phase for column in columns],
+            [column.ended for column in columns],
+            [column.limit for column in columns],
+        ]
+        return list(Ticket.objects.raw(CARDS.replace("{inside}", inside), [*asked, *params]))
 
 
 def merged(plans: list[Plan]) -> Mapping[str, bool]:

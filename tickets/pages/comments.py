@@ -9,6 +9,15 @@ from tickets.models import Comment, Ticket
 
 PAGE = 20
 LENGTH = 4_000  # characters shown of a comment, because a live refresh draws all of them again
+# one more than a page shows, if there are more
+COMMENTS = f"""
+SELECT id, author, source, created_at, body
+FROM tickets_comment
+WHERE ticket_id = %(ticket)s
+  AND id < %(before)s
+ORDER BY id DESC
+LIMIT {PAGE + 1}
+"""
 
 
 class Comments:
@@ -20,10 +29,8 @@ class Comments:
 
     @cached_property
     def _read(self) -> list[Comment]:
-        comments = self.ticket.comments.order_by("-id")
-        if self.earlier:
-            comments = comments.filter(pk__lt=int(self.query["comments"]))
-        return list(comments[: PAGE + 1])
+        before = int(self.query["comments"]) if self.earlier else 2**63 - 1
+        return list(Comment.objects.raw(COMMENTS, {"ticket": self.ticket.pk, "before": before}))
 
     @property
     def earlier(self) -> bool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from django.utils import timezone
 
 from omoi_site.templatetags.omoi import short
-from tickets.models import Need, Task
+from tickets.models import Task
 from tickets.models.task import readiness
 from tickets.pages.graph_layout import Drawing, lay_out
 from tickets.templatetags.tickets import TASK
@@ -18,6 +19,32 @@ LARGE = 150  # with more visible nodes, the list is shown first
 MOST = 1000  # tasks in one drawing
 FOLD = 0  # the id of the node for all folded tasks; task ids begin at 1
 TITLE_LENGTH, BELOW_LENGTH = 17, 21  # characters that fit into a node
+
+
+class TaskState(NamedTuple):
+    id: int
+    state: str
+    unsatisfiable: bool
+
+
+class NeedLine(NamedTuple):
+    """A need of the task `child_id`, with what the page shows of its parent."""
+
+    parent_id: int
+    child_id: int
+    on_end: str
+    on_failure: str
+    parent_state: str
+    ticket_key: str
+    title: str
+
+    @property
+    def parent_key(self) -> str:
+        return f"{self.ticket_key}.{self.parent_id}"
+
+    @property
+    def met(self) -> bool:
+        return readiness.met(self.on_end, self.on_failure, self.parent_state)
 
 
 @dataclass(frozen=True)
@@ -40,14 +67,11 @@ class EdgeLine:
 
 
 class Graph:
-    """`names`: names of agents by id."""
+    """`tasks`: by id."""
 
-    def __init__(
-        self, tasks: Sequence[Task], needs: Sequence[Need], names: Mapping[int, str], *, unfolded: bool
-    ) -> None:
-        self.tasks = {task.pk: task for task in tasks}
-        self.needs = [need for need in needs if need.parent_id in self.tasks and need.child_id in self.tasks]
-        self.names = names
+    def __init__(self, tasks: Mapping[int, TaskState], needs: Sequence[NeedLine], *, unfolded: bool) -> None:
+        self.tasks = tasks
+        self.needs = [need for need in needs if need.parent_id in tasks and need.child_id in tasks]
         self.unfolded = unfolded
 
     @cached_property
@@ -101,50 +125,44 @@ class Graph:
         lines = [EdgeLine(self.edges[edge], path) for edge, path in paths]  # type: ignore[index]
         return sorted(lines, key=lambda line: ["", "ok", "bad"].index(line.tone))
 
-    @cached_property
-    def nodes(self) -> list[Node]:
-        """From left to right and top to bottom, which is the order for the keyboard."""
-        nodes = [self._node(pk, x, y) for pk, (x, y) in self.drawing.places.items()]  # type: ignore[arg-type]
-        return sorted(nodes, key=lambda node: (node.x, node.y))
+    def fold_at(self, x: float, y: float) -> Node:
+        """The node for all folded tasks."""
+        done = sum(self.tasks[folded].state == "completed" for folded in self.folded)
+        more = len(self.folded) - done
+        title = f"{done} tasks done" if not more else f"{done} done, {more} cancelled"
+        return Node(FOLD, x, y, "ok", "circle-check", title, "show them", f"{title}, show them")
 
-    def _node(self, pk: int, x: float, y: float) -> Node:
-        if pk == FOLD:
-            done = sum(self.tasks[folded].state == "completed" for folded in self.folded)
-            more = len(self.folded) - done
-            title = f"{done} tasks done" if not more else f"{done} done, {more} cancelled"
-            return Node(FOLD, x, y, "ok", "circle-check", title, "show them", f"{title}, show them")
-        task = self.tasks[pk]
-        state = task.status
-        tone, icon = TASK[state]
-        below = " · ".join(part for part in (str(pk), self._agent(task), self._time(task)) if part)
-        return Node(
-            pk,
-            x,
-            y,
-            tone,
-            icon,
-            cut(task.title, TITLE_LENGTH),
-            cut(below, BELOW_LENGTH),
-            f"{task.title} · {state} · {below}",
-            state,
-        )
-
-    def _agent(self, task: Task) -> str:
-        return self.names.get(task.holder_id or task.settled_by or 0, "")
-
-    @staticmethod
-    def _time(task: Task) -> str:
-        if not task.claimed_at:
-            return ""
-        end = task.ended_at or (timezone.now() if task.state == "claimed" else None)
-        return short(max(0.0, (end - task.claimed_at).total_seconds())) if end else ""
-
-    def _tone(self, need: Need) -> str:
+    def _tone(self, need: NeedLine) -> str:
         parent, child = self.tasks[need.parent_id], self.tasks[need.child_id]
         if parent.state in ("pending", "claimed"):
             return "bad" if parent.unsatisfiable else ""
-        met = readiness.met(need.on_end, need.on_failure, parent.state)
-        return "ok" if met else "bad" if child.state in ("pending", "cancelled") else ""
+        return "ok" if need.met else "bad" if child.state in ("pending", "cancelled") else ""
+
+
+def node_of(task: Task, x: float, y: float) -> Node:
+    """The node of a task that has the name of its `agent`."""
+    state = task.status
+    tone, icon = TASK[state]
+    agent: str = task.agent or ""  # type: ignore[attr-defined]  # read beside its columns
+    below = " · ".join(part for part in (str(task.pk), agent, _time(task)) if part)
+    return Node(
+        task.pk,
+        x,
+        y,
+        tone,
+        icon,
+        cut(task.title, TITLE_LENGTH),
+        cut(below, BELOW_LENGTH),
+        f"{task.title} · {state} · {below}",
+        state,
+    )
+
+
+def _time(task: Task) -> str:
+    if not task.claimed_at:
+        return ""
+    end = task.ended_at or (timezone.now() if task.state == "claimed" else None)
+    return short(max(0.0, (end - task.claimed_at).total_seconds())) if end else ""
 
 
 def cut(text: str, length: int) -> str:

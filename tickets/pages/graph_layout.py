@@ -1,5 +1,5 @@
 """Lays out a graph without cycles in layers from left to right: a place for each node and a path for each
-edge. Each sweep is O(V + E).
+edge. Each sweep is O(V + E): the bends of long edges are limited too.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ WIDTH, HEIGHT = 164, 46  # of a node
 BESIDE, BELOW, MARGIN = 30, 14, 8  # gaps between layers and between nodes of a layer; margin around all
 BEND = 16  # height of an edge where it passes a layer
 ORDERINGS, SETTLINGS = 6, 8
+BENDS = 10_000  # in all, for the shortest edges; longer ones go straight behind the nodes
 
 Node = Hashable
 
@@ -60,8 +61,13 @@ class Layout:
         self.rows: dict[int, list[Node]] = defaultdict(list)
         for node in nodes:
             self.rows[self.layer[node]].append(node)
-        for edge in edges:
-            self._chain(edge)
+        left = BENDS
+        for edge in sorted(edges, key=self._passed):
+            left -= self._passed(edge)
+            if left < 0:
+                self.chains[edge] = list(edge)
+            else:
+                self._chain(edge)
         self.order = sorted(self.rows)
 
     def draw(self) -> Drawing:
@@ -106,6 +112,10 @@ class Layout:
             if self.after[node] and not self.before[node]:
                 layer[node] = min(layer[child] for child in self.after[node]) - 1
         return layer
+
+    def _passed(self, edge: tuple[Node, Node]) -> int:
+        """How many layers the edge passes."""
+        return self.layer[edge[1]] - self.layer[edge[0]] - 1
 
     def _chain(self, edge: tuple[Node, Node]) -> None:
         parent, child = edge

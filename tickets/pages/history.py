@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 
 from agents.models import Event
+from omoi_site.database import sql
 from tickets.models import PhaseMove, Ticket, Verdict
 from tickets.pages.gate_checklist import name_of
 from tickets.templatetags.tickets import move_tone
@@ -28,6 +28,22 @@ TASK_EVENTS = {
     "task.revoked": "was taken back",
     "task.cancelled": "was cancelled",
 }  # kinds of events shown beside moves and verdicts
+
+
+def events_statement(limit: int, before: str = "") -> str:
+    """SQL: so many events, and one more if there are more."""
+    return sql.statement(__file__, "task_events", before=before, limit=str(limit + 1))
+
+
+EVENTS = {whole: events_statement(EVENTS_A_PAGE if whole else LATEST) for whole in (True, False)}
+EARLIER = events_statement(EVENTS_A_PAGE, "AND (e.xid, e.id) < (%(xid)s::text::xid8, %(id)s::bigint)")
+VERDICTS = """
+SELECT id, phase, passed, checks, "by", at
+FROM tickets_verdict
+WHERE ticket_id = %s
+ORDER BY id DESC
+LIMIT 200
+"""
 EVENT_TONES = {"task.failed": "bad", "task.completed": "ok", "task.claimed": "running"}
 
 
@@ -76,8 +92,8 @@ class HistoryEntry:
             Ground.IMPORTED,
         ):
             return ""
-        if self.move.ground == Ground.VERDICT and self.move.verdict:
-            checks = len(self.move.verdict.checks)
+        if self.move.ground == Ground.VERDICT and self.move.verdict_id:
+            checks: int = self.move.checks  # type: ignore[attr-defined]  # read beside its columns
             return f"gate passed {checks}/{checks}"
         return self.move.get_ground_display().lower()
 
@@ -99,7 +115,7 @@ class History:
     def entries(self) -> list[HistoryEntry]:
         """The entries, latest first, down to the last task event on this page."""
         with_a_move = {move.verdict_id for move in self.moves}
-        verdicts = self.ticket.verdicts.defer("artifacts").order_by("-id")[:200]
+        verdicts = Verdict.objects.raw(VERDICTS, [self.ticket.pk])
         entries = [HistoryEntry(move.at, move.by, move=move) for move in self.moves]
         entries += [
             HistoryEntry(verdict.at, verdict.by, verdict=verdict)
@@ -123,15 +139,19 @@ class History:
         number = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
         return get_object_or_404(Event, pk=number, topic=self.ticket.topic)
 
+    @property
+    def whole(self) -> bool:
+        """Whether a whole page is shown, not only the latest entries."""
+        return "history" in self.query
+
     @cached_property
     def _events(self) -> list[Event]:
-        events: QuerySet[Event] = Event.objects.filter(topic=self.ticket.topic, kind__in=TASK_EVENTS)
+        about = {"topic": self.ticket.topic, "kinds": list(TASK_EVENTS)}
         if self.before:
-            events = events.extra(
-                where=["(agents_event.xid, agents_event.id) < (%s::text::xid8, %s::bigint)"],
-                params=[str(self.before.xid), self.before.pk],
+            return list(
+                Event.objects.raw(EARLIER, {**about, "xid": str(self.before.xid), "id": self.before.pk})
             )
-        return list(events.order_by("-xid", "-id")[: EVENTS_A_PAGE + 1])
+        return list(Event.objects.raw(EVENTS[self.whole], about))
 
     @property
     def events(self) -> list[Event]:
@@ -143,9 +163,9 @@ class History:
 
     @property
     def shown(self) -> Sequence[HistoryEntry]:
-        return self.entries if "history" in self.query else self.entries[:LATEST]
+        return self.entries if self.whole else self.entries[:LATEST]
 
     @property
     def older(self) -> int | None:
         """The event after which the next page begins; None if there is no next page."""
-        return self.events[-1].pk if self.has_older and "history" in self.query else None
+        return self.events[-1].pk if self.has_older else None

@@ -1,4 +1,7 @@
-"""The tasks of a ticket, as a list and as a graph, in a fixed number of statements."""
+"""The tasks of a ticket, as a list and as a graph, in a fixed number of statements.
+
+Of all tasks only the state and the needs are read; the rest only of those that are shown.
+"""
 
 from __future__ import annotations
 
@@ -8,28 +11,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from django.db.models import Case, IntegerField, Value, When
-
-from agents.models import Agent
-from tickets.models import Need, Tally, Task, Ticket
+from omoi_site.database import sql
+from tickets.models import Tally, Task, Ticket
 from tickets.models.explain.ticket_explanation import own
-from tickets.models.task.readiness import READY_Q
+from tickets.models.task.readiness import READY
 from tickets.pages.actions import Action
 from tickets.pages.cause_display import with_displays
-from tickets.pages.graph import MOST, Graph
+from tickets.pages.graph import MOST, Graph, NeedLine, Node, TaskState, node_of
 
-ROWS = 100  # rows of the list at first
-WORST_FIRST = Case(
-    When(state="failed", then=Value(0)),
-    When(state="pending", unsatisfiable=True, then=Value(1)),
-    When(state="claimed", then=Value(2)),
-    When(READY_Q, then=Value(3)),
-    When(state="pending", then=Value(4)),
-    When(state="completed", then=Value(5)),
-    default=Value(6),
-    output_field=IntegerField(),
-)
-UNUSED = ["description", "result", "slots"]  # large columns that the page does not show
+ROWS = 50  # rows of the list at first
+MOST_WITH_FOLDED = 100  # beside the graph, with more tasks the folded ones have no row
+STATES = sql.statement(__file__, "task_states", ready=READY, most=str(MOST))
+NEEDS = sql.statement(__file__, "task_needs")
+ROW = sql.statement(__file__, "task_rows")
 
 
 @dataclass(frozen=True)
@@ -37,13 +31,13 @@ class TaskRow:
     """One task of the list, with its cause and its possible actions."""
 
     task: Task
+    status: str
     causes: list[dict[str, Any]]
-    needs: list[Need]
+    needs: list[NeedLine]
     actions: list[Action]
-    agent: str
 
     @property
-    def unmet(self) -> list[Need]:
+    def unmet(self) -> list[NeedLine]:
         return [need for need in self.needs if not need.met] if self.task.open_needs else []
 
 
@@ -67,29 +61,20 @@ class TaskList:
         self.actions_of = actions_of
 
     @cached_property
-    def tasks(self) -> list[Task]:
-        """The tasks, most serious first."""
-        tasks = self.ticket.tasks.select_related("holder").defer(*UNUSED)
-        return list(tasks.order_by(WORST_FIRST, "id")[:MOST])
+    def states(self) -> dict[int, TaskState]:
+        """The state of each task by id, most serious first."""
+        return {task.id: task for task in map(TaskState._make, sql.tuples(STATES, [self.ticket.pk]))}
 
     @cached_property
-    def needs(self) -> list[Need]:
-        needs = Need.objects.filter(child__in=[task.pk for task in self.tasks]).select_related("parent")
-        parent = ["parent__ticket_key", "parent__title", "parent__state"]
-        return list(needs.only("child", "parent", "on_end", "on_failure", *parent).order_by("id"))
-
-    @cached_property
-    def agents(self) -> dict[int, str]:
-        """Names of agents that hold or ended a task, by id."""
-        ids = {pk for task in self.tasks if (pk := task.holder_id or task.settled_by)}
-        return dict(Agent.objects.filter(pk__in=ids).values_list("pk", "name"))
+    def needs(self) -> list[NeedLine]:
+        return list(map(NeedLine._make, sql.tuples(NEEDS, [list(self.states)]))) if self.states else []
 
     @cached_property
     def graph(self) -> Graph | None:
         """The graph; None if there are too many tasks or no edges."""
         if self.count > MOST or not self.count:
             return None
-        graph = Graph(self.tasks, self.needs, self.agents, unfolded=bool(self.query.get("done")))
+        graph = Graph(self.states, self.needs, unfolded=bool(self.query.get("done")))
         return graph if graph.needs else None
 
     @cached_property
@@ -101,34 +86,53 @@ class TaskList:
         return view == "graph" or (view != "list" and not self.graph.large)
 
     @cached_property
-    def shown(self) -> list[Task]:
+    def shown(self) -> list[int]:
+        """The ids of the tasks that have a row."""
+        ids = list(self.states)
         if self.as_graph and self.graph:
-            every = len(self.tasks) <= ROWS
-            return [task for task in self.tasks if every or task.pk not in self.graph.folded]
-        return self.tasks if "tasks" in self.query else self.tasks[:ROWS]
+            return ids if len(ids) <= MOST_WITH_FOLDED else [pk for pk in ids if pk not in self.graph.folded]
+        return ids if "tasks" in self.query else ids[:ROWS]
+
+    @cached_property
+    def tasks(self) -> dict[int, Task]:
+        """The tasks that have a row, with the name of their `agent`."""
+        return {task.pk: task for task in Task.objects.raw(ROW, [self.shown])} if self.shown else {}
+
+    @cached_property
+    def nodes(self) -> list[Node]:
+        """The nodes of the graph, from left to right and top to bottom, which is the order for the
+        keyboard.
+        """
+        assert self.graph
+        nodes = [
+            node_of(self.tasks[pk], x, y) if pk in self.tasks else self.graph.fold_at(x, y)
+            for pk, (x, y) in self.graph.drawing.places.items()
+        ]
+        return sorted(nodes, key=lambda node: (node.x, node.y))
 
     @cached_property
     def rows(self) -> list[TaskRow]:
-        explained = [task.pk for task in self.shown if task.state in ("pending", "failed")]
-        explanations = Task.objects.explanations(explained)
+        explained = [pk for pk in self.shown if self.states[pk].state in ("pending", "failed")]
+        explanations = Task.objects.explanations(explained, page=self.ticket.key) if explained else {}
         needs = needs_by_child(self.needs)
         return [
             TaskRow(
                 task,
-                with_displays(own(explanations[task.pk]["causes"], besides=self.explained))
-                if task.pk in explanations
+                task.status,
+                with_displays(own(explanations[pk]["causes"], besides=self.explained))
+                if pk in explanations
                 else [],
-                needs.get(task.pk, []),
+                needs.get(pk, []),
                 self.actions_of(task),
-                self.agents.get(task.holder_id or task.settled_by or 0, ""),
             )
-            for task in self.shown
+            for pk in self.shown
+            if (task := self.tasks.get(pk))
         ]
 
     @property
     def has_more(self) -> bool:
         """Whether there are more rows to show."""
-        return len(self.shown) < len(self.tasks)
+        return len(self.shown) < len(self.states)
 
     @property
     def left(self) -> int:
@@ -137,13 +141,12 @@ class TaskList:
     @property
     def awaited_tickets(self) -> list[str]:
         """Keys of the other tickets whose tasks a pending task waits for."""
-        pending = {task.pk for task in self.tasks if task.state == "pending"}
-        keys = {need.parent.ticket_key for need in self.needs if need.child_id in pending}
+        keys = {need.ticket_key for need in self.needs if self.states[need.child_id].state == "pending"}
         return sorted(keys - {self.ticket.key})
 
 
-def needs_by_child(needs: Sequence[Need]) -> dict[int, list[Need]]:
-    by_child: dict[int, list[Need]] = defaultdict(list)
+def needs_by_child(needs: Sequence[NeedLine]) -> dict[int, list[NeedLine]]:
+    by_child: dict[int, list[NeedLine]] = defaultdict(list)
     for need in needs:
         by_child[need.child_id].append(need)
     return by_child

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.db.models import Q
-
-from tickets.models import Artifact, Link, PhaseMove, Tally, Task, Ticket
+from omoi_site.database import sql
+from tickets.models import Artifact, PhaseMove, Tally, Task, Ticket
 from tickets.pages import actions
 from tickets.pages.actions import Action
 from tickets.pages.actions.action import Permissions
@@ -23,7 +22,25 @@ from tickets.pages.task_list import TaskList
 from tickets.workflows.document import BLOCKED
 
 FIXES = {"phase": "unblock", "pause": "resume", "limit": "retry-failed"}  # the action that resolves a cause
+MOVES = sql.statement(__file__, "moves")
+ARTIFACTS = sql.statement(__file__, "current_artifacts")
+RELATED = sql.statement(__file__, "related_tickets")
 CAUSES, MOST_CAUSES = 3, 6  # number of causes shown
+
+
+class RelatedTicket(NamedTuple):
+    """`relation`: parent, part, or link and its kind. `incoming`: the link leads from there to here."""
+
+    relation: str
+    incoming: bool
+    key: str
+    title: str
+    phase: str
+
+    @property
+    def link(self) -> str:
+        """The kind of the link; empty if it is none."""
+        return self.relation.removeprefix("link ") if self.relation.startswith("link ") else ""
 
 
 class TicketPage:
@@ -44,8 +61,8 @@ class TicketPage:
 
     @cached_property
     def moves(self) -> list[PhaseMove]:
-        moves = self.ticket.history.select_related("verdict").defer("artifacts", "verdict__artifacts")
-        return list(moves.order_by("move"))
+        """Its moves, with the number of `checks` of the gate that they passed."""
+        return list(PhaseMove.objects.raw(MOVES, [self.ticket.pk]))
 
     @cached_property
     def steps(self) -> list[Step]:
@@ -64,7 +81,7 @@ class TicketPage:
     @cached_property
     def explained(self) -> list[dict[str, Any]]:
         """Every cause of the ticket and its open tasks."""
-        causes: list[dict[str, Any]] = Ticket.objects.explanation(self.ticket)["causes"]
+        causes: list[dict[str, Any]] = Ticket.objects.explanation(self.ticket, page=self.ticket.key)["causes"]
         return causes
 
     @cached_property
@@ -147,8 +164,8 @@ class TicketPage:
 
     @cached_property
     def artifacts(self) -> list[Artifact]:
-        newest = self.ticket.artifacts.current().select_related("blob")
-        return sorted(newest, key=lambda artifact: artifact.pk, reverse=True)
+        """The newest revisions, the latest first, with the `size` of their content."""
+        return list(Artifact.objects.raw(ARTIFACTS, [self.ticket.pk]))
 
     @cached_property
     def gate(self) -> Gate | None:
@@ -181,12 +198,20 @@ class TicketPage:
         """Whether the demo opened it, so it was not imported."""
         return self.ticket.source == "demo"
 
-    @cached_property
-    def links(self) -> list[Link]:
-        links = Link.objects.filter(Q(ticket=self.ticket) | Q(other=self.ticket))
-        return list(links.select_related("ticket", "other").order_by("kind", "id"))
+    # -- related tickets
 
     @cached_property
-    def children(self) -> list[Ticket]:
-        children = self.ticket.children.order_by("number").select_related("workflow")
-        return list(children.defer("description", "context")[:100])
+    def related(self) -> list[RelatedTicket]:
+        return [RelatedTicket._make(row) for row in sql.tuples(RELATED, {"ticket": self.ticket.pk})]
+
+    @property
+    def parent(self) -> RelatedTicket | None:
+        return next((other for other in self.related if other.relation == "parent"), None)
+
+    @property
+    def children(self) -> list[RelatedTicket]:
+        return [other for other in self.related if other.relation == "part"]
+
+    @property
+    def links(self) -> list[RelatedTicket]:
+        return [other for other in self.related if other.link]

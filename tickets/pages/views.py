@@ -119,7 +119,7 @@ def address(request: HttpRequest, project: Project) -> str:
 
 
 def get_ticket(request: HttpRequest, key: str) -> Ticket:
-    tickets = Ticket.objects.seen_by(request.user).select_related("project", "workflow", "parent")
+    tickets = Ticket.objects.seen_by(request.user).select_related("project", "workflow")
     return get_object_or_404(
         tickets, key=key.upper().replace("\x00", "?")
     )  # a NUL character cannot be in the database

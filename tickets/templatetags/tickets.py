@@ -1,18 +1,19 @@
-"""Tags for states and actions: tones, icons, buttons and addresses."""
+"""Tags for states: tones, icons and addresses."""
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 from urllib.parse import quote
 
 from django import template
-from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from omoi_site import humanize
-from omoi_site.templatetags.omoi import icon, words
+from omoi_site.templatetags.omoi import icon, icon_markup, sprite
+from tickets.templatetags.addresses import ticket_address
 
 register = template.Library()
 
@@ -25,6 +26,7 @@ TASK = {
     "waiting": ("neutral", "circle-dashed"),
     "cancelled": ("neutral", "ban"),
 }
+PRIORITIES = {"critical": "zap", "high": "signal-high", "medium": "signal-medium"}
 MOVES = {
     "back": "warn",
     "blocked": "warn",
@@ -44,6 +46,37 @@ def task_tone(status: str) -> str:
 @register.simple_tag
 def task_icon(status: str) -> SafeString:
     return icon(TASK[status][1], "spin" if status == "running" else "")
+
+
+@register.simple_tag
+def priority_icon(name: str) -> SafeString:
+    return priority_markup(sprite(), name)
+
+
+@functools.cache
+def priority_markup(sprite: str, name: str) -> SafeString:
+    return format_html(
+        '<span class="priority-{}" title="Priority: {}">{}<span class="sr-only">Priority {}</span></span>',
+        name,
+        name,
+        icon_markup(sprite, PRIORITIES.get(name, "signal-low"), "sm"),
+        name,
+    )
+
+
+@register.simple_tag
+def progress_bar(tally: Any) -> SafeString:
+    """The numbers of tasks by status as one bar."""
+    parts = (
+        ("ok", tally.done),
+        ("running", tally.running),
+        ("bad", tally.failed),
+        ("warn", tally.stuck),
+        ("neutral", tally.pending),
+    )
+    bars = "".join(f'<i class="{tone}" style="flex:{count}"></i>' for tone, count in parts if count)
+    # only numbers and words of ours, so there is nothing to escape
+    return SafeString(f'<div class="progress-bar" role="img" aria-label="{tally.as_text}">{bars}</div>')
 
 
 @register.simple_tag
@@ -80,34 +113,17 @@ def lengthening(context: dict[str, Any], column: Any) -> str:
 @register.simple_tag
 def node_icon(node: Any) -> SafeString:
     """The icon of a task in the drawing of the graph."""
-    spin = ' class="spin"' if node.state == "running" else ""
+    return node_icon_markup(sprite(), node.icon, node.state == "running")
+
+
+@functools.cache
+def node_icon_markup(sprite: str, name: str, spin: bool) -> SafeString:
     return format_html(
         '<svg class="icon" x="10" y="8" width="15" height="15"><use href="{}#{}"{}/></svg>',
-        static("site/icons.svg"),
-        node.icon,
-        SafeString(spin),
+        sprite,
+        name,
+        SafeString(' class="spin"' if spin else ""),
     )
-
-
-@register.inclusion_tag("tickets/actions/_button.html", takes_context=True)
-def action_button(
-    context: dict[str, Any], action: Any, look: str, place: str, to: str = ""
-) -> dict[str, Any]:
-    """The button of an action.
-
-    look: CSS classes beside btn (item: an entry of a menu). place: makes its id unique.
-    """
-    ticket, subject = context["ticket"], action.subject
-    return {
-        "action": action,
-        "ticket": ticket,
-        "label": f"{action.label} to {words(to)}" if to else action.label,
-        "classes": "item" if look == "item" else f"btn {look}".strip(),
-        "item": look == "item",
-        "bare": "icon-only" in look.split(),
-        "id": f"{place}-{action.name}{'' if subject == ticket else f'-{subject.pk}'}",
-        "csrf_token": context.get("csrf_token"),
-    }
 
 
 @register.simple_tag(takes_context=True)
@@ -118,9 +134,9 @@ def awaited(context: dict[str, Any], who: str) -> SafeString:
     address = ""
     if kind == "task":
         key, _dot, number = name.partition(".")
-        address = f"{reverse('ticket', args=[key])}#task-{number}"
+        address = f"{ticket_address(key)}#task-{number}"
     elif kind == "ticket":
-        address = reverse("ticket", args=[name])
+        address = ticket_address(name)
     elif kind == "agent" and context["request"].user.is_staff:
         address = f"{reverse('admin:agents_agent_changelist')}?q={quote(name)}"
     if address:

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from tickets.pages.graph_layout import BELOW, HEIGHT, WIDTH, lay_out
+from tickets.pages.graph_layout import BELOW, BENDS, HEIGHT, WIDTH, lay_out
 
 
 def some(count: int, seed: int = 1) -> tuple[range, list[tuple[int, int]]]:
@@ -45,6 +45,15 @@ def test_a_chain_is_a_line_and_a_cycle_is_refused():
     with pytest.raises(ValueError, match="cycle"):
         lay_out("ab", [("a", "b"), ("b", "a")])
     assert lay_out([], []).width == 0
+
+
+def test_many_long_edges_do_not_make_the_drawing_quadratic():
+    """A chain whose first task all others need too: each of those edges passes all layers up to its end."""
+    nodes = range(1000)
+    edges = [*pairwise(nodes), *((0, node) for node in range(2, 1000))]
+    paths = lay_out(nodes, edges).paths
+    assert set(paths) == set(edges)
+    assert sum(path.count("L") for path in paths.values()) <= BENDS
 
 
 def test_the_largest_graph_that_is_drawn_takes_less_than_two_seconds():

@@ -240,6 +240,29 @@ def test_a_failed_task_tells_its_error_and_offers_the_retry(page, project, ada, 
     assert f"/tickets/{ticket.key}/retry-failed/" in panel
 
 
+def test_each_reason_of_failed_tasks_is_named_with_its_count(page, project, ada, operator):
+    ticket = Ticket.objects.open(project, TicketSpec("Fails", tasks=[TaskSpec("x")] * 3), by=operator)
+    errors = ["too much memory", "too large a file", "too much memory"]
+    for claim, error in zip(Task.objects.claim(by=ada, limit=3), errors, strict=True):
+        fail(claim, by=ada, error=error, kind="permanent")
+
+    [cause, *_] = Ticket.objects.explanation(ticket)["causes"]
+
+    assert cause["what"].endswith("(2 with: too much memory; 1 with: too large a file)")
+    assert "on the page of OMO-1" in cause["how"]
+    assert "on the page of OMO-1" not in shown(page, ticket)
+
+
+def test_an_act_without_effect_on_tasks_counts_none(page, ticket, operator):
+    texts = [
+        page.get(f"/tickets/{ticket.key}/{word}/").content.decode()
+        for word in ("force", "block", "cancel", "priority")
+    ]
+
+    assert "No task of this phase is open." in texts[0]
+    assert not [text for text in texts if re.search(r"\b0 (claims|open|ready|running|of them)", text)]
+
+
 def test_the_timeline_tells_claims_failures_and_retries_beside_moves_page_by_page(
     page, project, ada, operator, monkeypatch
 ):
@@ -291,7 +314,7 @@ def test_an_act_says_its_effect_in_numbers(page, delivery, ada, operator):
     Task.objects.claim(by=ada, limit=1)
     asked = page.get(f"/tickets/{delivery.key}/force/").content.decode()
     assert "Skipped gates: Implementation (5 checks)." in asked
-    assert "1 claim is revoked, 3 open tasks of this phase held" in asked
+    assert "1 claim is revoked, 3 open tasks of this phase are held" in asked
     assert (
         "2 ready tasks cannot be claimed meanwhile"
         in page.get(f"/tickets/{delivery.key}/block/").content.decode()
@@ -577,8 +600,8 @@ def test_an_imported_workflow_is_a_list_first_and_a_graph_on_demand(page, projec
 
     text, graph = shown(page, ticket), shown(page, ticket, "?view=graph")
 
-    assert text.count('<li class="task ') == 100
-    assert "Show 210 more" in text
+    assert text.count('<li class="task ') == 50
+    assert "Show 260 more" in text
     assert graph.count('class="node ') == 310
     assert graph.count('class="edge') == Need.objects.filter(child__ticket=ticket).count()
     assert "Imported" in text

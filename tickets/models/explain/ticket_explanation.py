@@ -72,8 +72,8 @@ EXPLANATION = sql.statement(
     ),
     from_ticket=FROM_TICKET,
 )
-# Of the unfinished tickets of a project, those with a cause that waits for an operator, and those of them with
-# no other.
+# Of the unfinished tickets of a project, those with a cause that waits for an operator, and those of them
+# with no other.
 ATTENTION = sql.statement(
     __file__,
     "attention",

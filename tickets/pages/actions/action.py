@@ -7,8 +7,6 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Any, ClassVar
 
-from django.urls import reverse
-
 from agents.models import Actor, Event, rights
 from omoi_site import humanize
 from omoi_site.errors import OmoiError
@@ -16,6 +14,7 @@ from tickets.models import Task, Ticket
 from tickets.models.ticket.fields import TransitionNotAllowed
 from tickets.models.ticket.transition_options import Option, options
 from tickets.pages.forms import ActionForm, ReasonForm
+from tickets.templatetags.addresses import action_address, task_action_address
 
 WRITE = "tickets:write"
 # Kinds of events that do not change a ticket.
@@ -154,7 +153,7 @@ class TicketAction(Action):
 
     @property
     def address(self) -> str:
-        return reverse("action", args=[self.ticket.key, self.name])
+        return action_address(self.ticket.key, self.name)
 
     @property
     def last_change(self) -> Event | None:
@@ -183,7 +182,7 @@ class TaskAction(Action):
 
     @property
     def address(self) -> str:
-        return reverse("task_action", args=[self.task.ticket_key, self.task.pk, self.name])
+        return task_action_address(self.task.ticket_key, self.task.pk, self.name)
 
     @property
     def state(self) -> str:

@@ -208,7 +208,11 @@ class Cancel(Move):
         counts = self.ticket.tasks.open().aggregate(
             open=Count("pk"), claimed=Count("pk", filter=Q(state="claimed"))
         )
-        return [f"{counted(counts['open'], 'open task')} cancelled, {counts['claimed']} of them in work."]
+        if not counts["open"]:
+            return ["It has no open task."]
+        work = f", {counts['claimed']} of them in work" if counts["claimed"] else ""
+        are = "is" if counts["open"] == 1 else "are"
+        return [f"{counted(counts['open'], 'open task')} {are} cancelled{work}."]
 
     def do(self, values: dict[str, Any]) -> str:
         self.move(values)
@@ -226,13 +230,16 @@ def count_tasks(ticket: Ticket, *states: str) -> list[int]:
 
 def effect_of_leaving(ticket: Ticket) -> str:
     pending, claimed = count_tasks(ticket, "pending", "claimed")
-    return (
-        f"{counted(claimed, 'claim')} {'is' if claimed == 1 else 'are'} revoked, "
-        f"{counted(pending + claimed, 'open task')} of this phase held until the ticket returns."
-    )
+    if not pending + claimed:
+        return "No task of this phase is open."
+    revoked = f"{counted(claimed, 'claim')} {'is' if claimed == 1 else 'are'} revoked, " if claimed else ""
+    are = "is" if pending + claimed == 1 else "are"
+    held = f"{counted(pending + claimed, 'open task')} of this phase {are} held until the ticket returns."
+    return revoked + held
 
 
 def effect_of_stopping(ticket: Ticket) -> str:
     ready, claimed = count_tasks(ticket, "ready", "claimed")
-    tasks, claims = counted(ready, "ready task"), counted(claimed, "running claim")
-    return f"{tasks} cannot be claimed meanwhile; {claims} may go on."
+    tasks = f"{counted(ready, 'ready task')} cannot be claimed meanwhile" if ready else ""
+    claims = f"{counted(claimed, 'running claim')} may go on" if claimed else ""
+    return f"{'; '.join(filter(None, (tasks, claims))) or 'No task can be claimed meanwhile'}."

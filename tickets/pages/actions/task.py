@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from omoi_site.database import sql
 from tickets.models import Task, Ticket
-from tickets.pages.actions.action import TaskAction, expect_state
+from tickets.pages.actions.action import TaskAction, counted, expect_state
 
 
 class Intervention(TaskAction):
@@ -72,5 +72,7 @@ class Cancel(Intervention):
     def effects(self) -> Sequence[str]:
         waiting = self.task.needed_by.filter(child__state="pending").count()
         holder = f"{self.task.holder.name} loses its claim. " if self.task.holder else ""
-        plural = "" if waiting == 1 else "s"
-        return [f"{holder}{waiting} task{plural} that wait for it: their needs decide what happens."]
+        if not waiting:
+            return [f"{holder}No task waits for it."]
+        wait, needs = ("waits", "its needs decide") if waiting == 1 else ("wait", "their needs decide")
+        return [f"{holder}{counted(waiting, 'task')} {wait} for it; {needs} what happens."]

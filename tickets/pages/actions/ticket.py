@@ -66,7 +66,8 @@ class ChangePriority(TicketAction):
     @property
     def effects(self) -> Sequence[str]:
         same = self.ticket.tasks.open().filter(priority=self.ticket.priority).count()
-        return [f"{counted(same, 'open task')} of the same priority change too."]
+        change = "changes" if same == 1 else "change"
+        return [f"{counted(same, 'open task')} of the same priority {change} too."] if same else []
 
     def form(self, data: Mapping[str, Any] | None = None, **how: Any) -> ActionForm:
         return PriorityForm(data, **how)
@@ -130,7 +131,8 @@ class RetryFailed(TicketAction):
     @property
     def effects(self) -> Sequence[str]:
         failed = self.ticket.tasks.filter(state="failed").count()
-        return [f"{counted(failed, 'failed task')} go back to the queue with all their attempts."]
+        go, their = ("goes", "its") if failed == 1 else ("go", "their")
+        return [f"{counted(failed, 'failed task')} {go} back to the queue with all {their} attempts."]
 
     def do(self, values: dict[str, Any]) -> str:
         with Ticket.objects.lock(pk=self.ticket.pk):

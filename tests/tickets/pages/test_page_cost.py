@@ -1,0 +1,111 @@
+"""What the pages cost: statements, rows and buffers by the size of what they show, counted."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from agents.models import Agent, AgentSpec, Project, ProjectSpec
+from omoi_site.database import sql
+from tests.tickets.pages.test_board import many
+from tickets.models import Edge, Need, Task, TaskSpec, Ticket, TicketSpec
+from tickets.pages.task_list import ROWS
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def page(client, operator):
+    client.force_login(operator)
+    client.get("/board/")  # the session notes that it is in use
+    return client
+
+
+@pytest.fixture
+def sized(project, ada, operator):
+    """Open a ticket with so many tasks, of which half wait for others and some run."""
+
+    def opened(count):
+        ticket = Ticket.objects.open(
+            project, TicketSpec(f"{count}", tasks=[TaskSpec(f"task {n}") for n in range(count)]), by=operator
+        )
+        ids = list(ticket.tasks.order_by("id").values_list("pk", flat=True))
+        half = count // 2
+        edges = [Edge(ids[n - half], ids[n]) for n in range(half, count)]
+        Need.objects.add(project.pk, edges, by=operator)
+        Task.objects.claim(by=ada, limit=2)
+        return ticket
+
+    return opened
+
+
+def visit(page, address):
+    """The statements of one page, and its text."""
+    with CaptureQueriesContext(connection) as asked:
+        answer = page.get(address)
+    assert answer.status_code == 200
+    return [query["sql"] for query in asked], answer.content.decode()
+
+
+def test_a_ticket_page_takes_as_many_statements_for_500_tasks_as_for_5(page, sized):
+    few, _ = visit(page, f"/tickets/{sized(5).key}/")
+    much, _ = visit(page, f"/tickets/{sized(500).key}/")
+    assert len(few) == len(much) <= 17
+
+
+def test_a_long_list_of_tasks_shows_its_first_rows_and_leads_to_all(page, sized):
+    _, few = visit(page, f"/tickets/{sized(ROWS + 10).key}/?view=list")
+    large = sized(300)
+    _, first = visit(page, f"/tickets/{large.key}/")
+    _, everything = visit(page, f"/tickets/{large.key}/?tasks=all")
+
+    assert first.count('<li class="task ') == ROWS
+    assert f"Show {300 - ROWS} more" in first
+    assert len(first) <= 1.1 * len(few)
+    assert everything.count('<li class="task ') == 300
+
+
+def test_only_tasks_that_are_shown_are_read_whole(page, sized):
+    large = sized(300)
+    statements, _ = visit(page, f"/tickets/{large.key}/")
+    rows = [statement for statement in statements if "t.progress" in statement]
+    assert [len(sql.tuples(statement.replace("%", "%%"))) for statement in rows] == [ROWS]
+
+
+def buffers(statements):
+    """Buffers of all these statements, run once more."""
+    touched = 0
+    for statement in statements:
+        if statement.lstrip(" (\n").startswith(("SELECT", "WITH", "--")):
+            [[plan]] = sql.tuples(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}".replace("%", "%%"))
+            plan = json.loads(plan) if isinstance(plan, str) else plan
+            touched += plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"]
+    return touched
+
+
+@pytest.mark.full
+def test_a_ticket_page_grows_with_its_tasks_and_a_board_with_its_tickets(page, project, sized, operator):
+    for number in range(50):
+        Agent.objects.register(AgentSpec(f"agent-{number}"), projects=[project], by=operator)
+    costs = defaultdict(list)
+    for count in (250, 500, 1000):
+        board = Project.objects.create_project(ProjectSpec(f"B{count}", workflow="simple"), by=operator)
+        many(board, operator, 4 * count)
+        ticket = sized(count)
+        for table in ("tickets_task", "tickets_ticket", "tickets_need"):
+            sql.rows(f"VACUUM ANALYZE {table}")
+        for name, address in (
+            ("ticket", f"/tickets/{ticket.key}/"),
+            ("board", f"/board/?project={board.key}"),
+            ("attention", f"/board/?project={board.key}&view=stuck"),
+        ):
+            statements, _ = visit(page, address)
+            costs[name].append((len(statements), round(buffers(statements) / count, 1)))
+    print(dict(costs))
+    for name, figures in costs.items():
+        assert len({statements for statements, _ in figures}) == 1, (name, figures)
+        assert figures[-1][1] <= 1.2 * figures[0][1], (name, figures)

@@ -1,0 +1,29 @@
+"""Addresses that a page names very often, each put together once."""
+
+from __future__ import annotations
+
+import functools
+
+from django import template
+from django.urls import reverse
+
+register = template.Library()
+KEPT = 10_000
+
+
+@functools.lru_cache(KEPT)
+def ticket_address(key: str) -> str:
+    return reverse("ticket", args=[key])
+
+
+@functools.lru_cache(KEPT)
+def action_address(key: str, name: str) -> str:
+    return reverse("action", args=[key, name])
+
+
+@functools.lru_cache(KEPT)
+def task_action_address(key: str, task: int, name: str) -> str:
+    return reverse("task_action", args=[key, task, name])
+
+
+register.simple_tag(ticket_address)
