@@ -95,7 +95,7 @@ GOALS = [
 def measure(options: argparse.Namespace, bench: str) -> dict[str, Any]:
     """The document of one bench, which runs in a process of its own; what it says goes to standard error."""
     words = [sys.executable, "-P", "-m", f"bench.{bench}", "--json"]
-    words += ["--quick"] if options.quick else []
+    words += _short(bench) if options.quick else []
     words += ["--rounds", str(options.rounds)] if options.rounds else []
     words += ["--against", options.against] if bench == "http" else []
     done = subprocess.run(words, stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
@@ -103,6 +103,10 @@ def measure(options: argparse.Namespace, bench: str) -> dict[str, Any]:
         return {}
     document: dict[str, Any] = json.loads(done.stdout)
     return document
+
+
+def _short(bench: str) -> list[str]:
+    return ["--requests", "20"] if bench == "cpu" else ["--quick"]
 
 
 def table(goals: Iterable[Goal], documents: Documents) -> list[dict[str, Any]]:
