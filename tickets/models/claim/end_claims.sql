@@ -39,6 +39,8 @@ changed AS (
     END
   FROM old
   WHERE t.id = old.id
+    -- the planner expects a tenth of the table from a LIMIT that it does not know, and would scan it
+    AND t.id = ANY (ARRAY(SELECT id FROM old))
   RETURNING
     t.id,
     t.ticket_id,

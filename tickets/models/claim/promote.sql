@@ -15,6 +15,8 @@ changed AS (
     events = t.events + 1
   FROM due
   WHERE t.id = due.id
+    -- the planner expects a tenth of the table from a LIMIT that it does not know, and would scan it
+    AND t.id = ANY (ARRAY(SELECT id FROM due))
   RETURNING
     t.id,
     t.ticket_id,
