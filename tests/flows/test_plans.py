@@ -1,0 +1,206 @@
+"""Every statement that runs often, in a database with much in it: none reads tasks, tickets, needs, history
+or the journal as a whole, and none throws away many rows.
+
+The statements are those that the verbs send, so a new one takes part by itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import pytest
+from django.test import Client
+
+from agents.models import Agent, Event, Key, journal_changes
+from omoi_site.api import fast
+from omoi_site.database import sql
+from tests.support import large_world
+from tests.support.api_client import ROOT, api_of
+from tests.support.both_ways import scope
+from tests.support.costs import Cost, costs
+from tickets.models import CapacityFull, Outcome, Task, Ticket
+from tickets.runtime import sweeps
+
+pytestmark = [pytest.mark.full, pytest.mark.django_db(transaction=True)]
+
+LARGE = {"tickets_task", "tickets_ticket", "tickets_need", "tickets_phasemove", "agents_event"}
+THROWN_AWAY = 500  # rows that one run of a statement may read and not use
+
+# Audits read a range of rows by its ids, and answer nothing as long as all is well.
+AUDITS = ("WITH child AS MATERIALIZED ( SELECT DISTINCT", "WITH task AS MATERIALIZED ( SELECT id, ticket_id")
+
+
+class World(NamedTuple):
+    """Who acts: `ada` holds nothing yet and can do the work of three lanes."""
+
+    ticket: Ticket
+    ada: Agent
+    worker: Agent
+
+
+def settled(world: World, *outcomes: Callable[[Any], Outcome]) -> None:
+    claims = Task.objects.claim(by=world.ada, limit=len(outcomes))
+    assert len(claims) == len(outcomes)
+    Task.objects.settle([made(claim) for made, claim in zip(outcomes, claims, strict=True)], by=world.ada)
+
+
+def completed(claim: Any) -> Outcome:
+    return Outcome(claim.task, claim.fence, "completed")
+
+
+def failed(kind: str) -> Callable[[Any], Outcome]:
+    return lambda claim: Outcome(claim.task, claim.fence, "failed", error="broken", kind=kind)
+
+
+def claim_what_there_is_not(world: World) -> None:
+    assert Task.objects.claim(by=world.ada, phases=["NONE"]) == []
+
+
+def claim_when_full(world: World) -> None:
+    Agent.objects.filter(pk=world.ada.pk).update(capacity=1)
+    Task.objects.claim(by=world.ada)
+    with contextlib.suppress(CapacityFull):
+        Task.objects.claim(by=world.ada)
+
+
+def complete_what_others_need(world: World) -> None:
+    """The parents of tasks in this agent's lanes."""
+    parent = Task.objects.get(ticket=large_world.FIRST + 10_000, title__endswith="8")
+    Task.objects.filter(pk=parent.pk).bump(by="system:tests")
+    Agent.objects.filter(pk=world.ada.pk).update(capabilities=[f"skill-{n}" for n in range(20)])
+    [claim] = Task.objects.claim(by=world.ada)
+    assert claim.task == parent.pk
+    Task.objects.settle([completed(claim)], by=world.ada)
+
+
+def settle_and_claim(world: World) -> None:
+    claims = Task.objects.claim(by=world.ada, limit=2)
+    for _ in range(2):  # the second time it is a repetition
+        Task.objects.settle_and_claim([completed(claim) for claim in claims], by=world.ada, limit=2)
+
+
+def keep_and_give_back(world: World) -> None:
+    first, second = Task.objects.claim(by=world.ada, limit=2)
+    Task.objects.renew([(first.task, first.fence), (second.task, second.fence + 1)], by=world.ada)
+    Task.objects.report_progress(first.task, first.fence, {"percent": 50}, by=world.ada)
+    Task.objects.release(first.task, first.fence, by=world.ada)
+
+
+def let_leases_end(world: World) -> None:
+    claims = Task.objects.claim(by=world.ada, limit=3)
+    sql.rows(
+        """
+        UPDATE tickets_task
+        SET
+          lease_expires_at = clock_timestamp() - interval '1 s',
+          timeout_s = 1,
+          timeout_at = clock_timestamp() - interval '1 s'
+        WHERE id = ANY (%s)
+        """,
+        [[claim.task for claim in claims]],
+    )
+    Task.objects.lapse(1)
+    Task.objects.time_out()
+
+
+def sweep(world: World) -> None:
+    for one in sweeps.SWEEPS:
+        one.run()
+    assert "clock" in sweeps.health()
+
+
+def move_on(world: World) -> None:
+    Ticket.objects.advance_due([large_world.FIRST + n for n in range(1, 20)])
+
+
+def follow_the_journal(world: World) -> None:
+    cursor = Event.objects.current_cursor()
+    settled(world, completed)
+    journal_changes.changed_since(cursor)
+    Event.objects.since(cursor)
+    Event.objects.page(topic=world.ticket.topic)
+    Event.objects.page(project=world.ticket.project_id)
+    Event.objects.health()
+
+
+def ask_over_rest(world: World) -> None:
+    """What agents ask for all the time, by the fast route and by the full view."""
+    headers = api_of(world.ada, "work", "tickets:write").headers
+    for path, query in (
+        ("/agents/me", {}),
+        ("/tickets", {"project": "OMO"}),
+        ("/tickets", {"project": "OMO", "phase": "DOING"}),
+        (f"/tickets/{world.ticket.key}", {}),
+        ("/tasks", {"project": "OMO", "state": "pending"}),
+        ("/tasks", {"ticket": world.ticket.key}),
+        ("/events", {}),
+        ("/events", {"topic": world.ticket.topic}),
+    ):
+        if call := fast.find(scope("get", ROOT + path, query, headers)):
+            call.answer(b"")
+        assert Client().get(ROOT + path, query, headers=headers).status_code == 200, path
+    assert Key.objects.bearing(headers["Authorization"].split()[1])
+    world.ada.seen()
+
+
+def explain(world: World) -> None:
+    first = Task.objects.filter(ticket=large_world.FIRST + 7).values_list("pk", flat=True)
+    Task.objects.explanations(list(first))
+    Task.objects.waits(list(first))
+
+
+ACTS: dict[str, Callable[[World], None]] = {
+    "claim and complete": lambda world: settled(world, completed),
+    "claim five, settle each way": lambda world: settled(
+        world, completed, completed, failed("transient"), failed("permanent"), completed
+    ),
+    "claim and find nothing": claim_what_there_is_not,
+    "claim without free capacity": claim_when_full,
+    "complete what others need": complete_what_others_need,
+    "settle and claim": settle_and_claim,
+    "renew, report, release": keep_and_give_back,
+    "a worker claims": lambda world: Task.objects.claim(by=world.worker, limit=8),
+    "leases end": let_leases_end,
+    "sweeps": sweep,
+    "automatic moves": move_on,
+    "follow the journal": follow_the_journal,
+    "ask over REST": ask_over_rest,
+    "explain": explain,
+}
+
+
+@pytest.fixture
+def world(ticket, task, ada):
+    large_world.make(ticket, task, ada, large_world.Size())
+    Agent.objects.filter(pk=ada.pk).update(capabilities=[f"skill-{n}" for n in range(3)])
+    return World(ticket, Agent.objects.get(pk=ada.pk), Agent.objects.worker("w1", capacity=8))
+
+
+def test_no_statement_that_runs_often_scans_or_throws_much_away(world):
+    """One test, because the world takes half a minute to make."""
+    sent: dict[str, list[Cost]] = {}
+    for name, act in ACTS.items():
+        world.ada.key_scopes = frozenset({"work", "tickets:write"})
+        with contextlib.suppress(Undone), costs() as found:
+            act(world)
+            sent[name] = found
+            raise Undone  # the next act finds the world as it was
+
+    faults = [
+        f"{name}: {cost.label}: scans {sorted(cost.scanned & LARGE)}, throws away {thrown(cost)} rows"
+        for name, found in sent.items()
+        for cost in found
+        if (cost.scanned & LARGE or thrown(cost) > THROWN_AWAY)
+        and not any(begin in cost.label for begin in AUDITS)
+    ]
+    assert not faults, "\n".join(faults)
+
+
+def thrown(cost: Cost) -> int:
+    return sum(cost.thrown_away[table] for table in LARGE)
+
+
+class Undone(Exception):
+    """Rolls an act back."""

@@ -1,0 +1,101 @@
+"""What each statement of a block costs: its generic plan, run with its own parameters before it is run."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from django.db import connection, transaction
+from psycopg.adapt import PyFormat
+
+from bench.claim import numbered
+
+NUMBERS = itertools.count()
+BEGINS = ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE")
+
+
+@dataclass
+class Cost:
+    """One run of a statement. `scanned`: the tables that it read as a whole; `thrown_away`: rows that it read
+    and did not use, by table.
+    """
+
+    text: str
+    buffers: int
+    scanned: set[str] = field(default_factory=set)
+    thrown_away: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def label(self) -> str:
+        """Its beginning, without comments, in one line."""
+        lines = (line.partition("--")[0] for line in self.text.splitlines())
+        return " ".join(" ".join(lines).split())[:110]
+
+
+@contextmanager
+def costs() -> Iterator[list[Cost]]:
+    """The costs of all statements of the block, which runs in one transaction."""
+    found: list[Cost] = []
+
+    def explained(execute: Any, text: str, params: Any, many: bool, context: Any) -> Any:
+        if not many and _begin(text).startswith(BEGINS):
+            found.append(_explain(context["cursor"].cursor, text, params))
+        return execute(text, params, many, context)
+
+    with transaction.atomic(), connection.execute_wrapper(explained):
+        yield found
+
+
+def _begin(text: str) -> str:
+    """Its first word."""
+    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("--")]
+    return lines[0].lstrip("( \t").upper() if lines else ""
+
+
+def _explain(cursor: Any, text: str, params: Any) -> Cost:
+    numbers, names = numbered(text)
+    values = [params[name] for name in names] if isinstance(params, dict) else list(params or ())
+    link, name = cursor.connection, f"explained_{next(NUMBERS)}"  # psycopg forgets some at a rollback
+    link.execute("SAVEPOINT explained")
+    try:
+        # as on a server where nobody has forbidden anything
+        link.execute("SET LOCAL enable_seqscan = on")
+        link.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        types = ", ".join(_type(link, value) for value in values)
+        link.execute(f"PREPARE {name}{f' ({types})' if values else ''} AS {numbers}".encode())
+        given = ", ".join(psycopg.sql.Literal(value).as_string(link) for value in values)
+        call = f"EXECUTE {name}({given})" if values else f"EXECUTE {name}"
+        plan = link.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {call}".encode()).fetchone()[0]
+    finally:
+        link.execute("ROLLBACK TO SAVEPOINT explained")
+    root = plan[0]["Plan"]
+    cost = Cost(text, root["Shared Hit Blocks"] + root["Shared Read Blocks"])
+    _read(root, cost)
+    return cost
+
+
+def _type(link: Any, value: Any) -> str:
+    """The type of a parameter, as wide as others of its kind may be; `unknown` is left to the server."""
+    number = (
+        0 if value is None else link.adapters.get_dumper(type(value), PyFormat.TEXT)(type(value), link).oid
+    )
+    if isinstance(value, bool) or not isinstance(value, int | list):
+        return str(link.adapters.types[number].name) if number and not isinstance(value, str) else "unknown"
+    if isinstance(value, int):
+        return "int8"
+    return "int8[]" if value and all(type(each) is int for each in value) else "unknown"
+
+
+def _read(node: dict[str, Any], cost: Cost) -> None:
+    if node["Node Type"] == "Seq Scan":
+        cost.scanned.add(node["Relation Name"])
+    for name, rows in node.items():
+        if name.startswith("Rows Removed by") and (table := node.get("Relation Name")):
+            cost.thrown_away[table] += round(rows * node["Actual Loops"])
+    for child in node.get("Plans", ()):
+        _read(child, cost)
