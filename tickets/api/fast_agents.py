@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from agents.api.fast import Asked, Tagged
-from tickets.api.agents import AgentOut, visible_agents
+from tickets.models.claim.workload import agent_document
 
 
 def me(asked: Asked) -> Any:
-    agent = None if asked.query else visible_agents(asked.agent).filter(pk=asked.agent.pk).first()
-    return agent and Tagged(AgentOut(agent).data, agent.version)
+    if asked.query:
+        return None
+    document, version = agent_document(asked.agent.pk)
+    return Tagged(document.encode(), version)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-import pytest
+import itertools
+import json
+from datetime import timedelta
 
-from agents.models import Agent, AgentPresence, AgentSpec
+import pytest
+from django.utils import timezone
+
+from agents.models import Agent, AgentPresence, AgentSpec, Project, ProjectSpec
 from omoi_site.database import sql
-from tickets.models import Task, fleet
+from tests.support.api_client import api_of
+from tickets.api.agents import AgentOut, visible_agents
+from tickets.models import Task, TaskSpec, fleet
+from tickets.models.claim.workload import agent_document
 
 pytestmark = pytest.mark.django_db
 
@@ -108,3 +116,34 @@ def test_a_person_sees_the_agents_of_their_projects(ada, project, operator, djan
     project.members.create(user=eve, role="viewer")
     assert list(fleet(eve).with_status()) == [ada]
     assert list(fleet(operator)) == [ada]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_agent_sees_itself_the_same_by_both_ways(ticket, ada, operator):
+    """The fast route reads the status by a statement of its own: in all states and however long silent."""
+    other = Project.objects.create_project(ProjectSpec("AAA", workflow="simple"), by=operator)
+    ada.projects.add(other)
+    Agent.objects.filter(pk=ada.pk).update(capacity=1, tags=["x y"], phases=["DOING"])
+    calls = api_of(ada)
+    tasks = Task.objects.add(ticket, [TaskSpec("one")], by=operator)
+    statuses = set()
+    for claimed in (False, True):
+        if claimed:
+            sql.rows("UPDATE agents_agent SET state = 'available' WHERE id = %s", [ada.pk])
+            assert len(Task.objects.claim(by=ada)) == len(tasks)
+        for state, seconds, word in itertools.product(
+            ("available", "maintenance", "draining"), (0, 60, 100, None), ("", "degraded")
+        ):
+            sql.rows("UPDATE agents_agent SET state = %s WHERE id = %s", [state, ada.pk])
+            AgentPresence.objects.filter(agent=ada).delete()
+            if seconds is not None:
+                AgentPresence.objects.create(
+                    agent=ada, last_seen_at=timezone.now() - timedelta(seconds=seconds), word=word
+                )
+            text, version = agent_document(ada.pk)
+            [agent] = visible_agents(ada).filter(pk=ada.pk)
+            assert (json.loads(text), version) == (AgentOut(agent).data, agent.version)
+            assert list(json.loads(text)) == list(AgentOut().fields)
+            statuses.add(agent.status)
+    assert statuses == {"idle", "running", "degraded", "stale", "maintenance", "draining"}
+    assert calls.get("/agents/me").json()["projects"] == ["AAA", "OMO"]

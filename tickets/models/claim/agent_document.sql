@@ -1,0 +1,45 @@
+-- An agent as it sees itself over REST. The status is that of FleetQuerySet.with_status.
+SELECT
+  a.version,
+  (
+    SELECT row_to_json(agent)::text
+    FROM (
+      SELECT
+        a.name,
+        a.kind,
+        a.state,
+        CASE
+          WHEN a.state <> 'available' THEN a.state
+          WHEN coalesce(clock_timestamp() - p.last_seen_at > {silent_after}, true) THEN 'stale'
+          WHEN clock_timestamp() - p.last_seen_at > {late_after} OR p.word = 'degraded' THEN 'degraded'
+          WHEN holds.n > 0 THEN 'running'
+          ELSE 'idle'
+        END AS status,
+        a.capabilities,
+        a.phases,
+        a.tags,
+        a.capacity,
+        holds.n AS held,
+        greatest(a.capacity - holds.n, 0) AS free,
+        ARRAY(
+          SELECT j.key
+          FROM agents_agent_projects m
+          JOIN agents_project j ON j.id = m.project_id
+          WHERE m.agent_id = a.id
+          ORDER BY j.key COLLATE "C"
+        ) AS projects,
+        o.username AS owner,
+        {last_seen_at} AS last_seen_at,
+        a.version,
+        {created_at} AS created_at
+    ) agent
+  ) AS document
+FROM agents_agent a
+LEFT JOIN agents_agentpresence p ON p.agent_id = a.id
+LEFT JOIN auth_user o ON o.id = a.owner_id
+CROSS JOIN LATERAL (
+  SELECT count(*) AS n
+  FROM tickets_task t
+  WHERE t.holder_id = a.id
+) holds
+WHERE a.id = %(agent)s::bigint
