@@ -41,13 +41,18 @@ AND EXISTS (
           AND v.evidence = omoi_evidence(tickets_ticket.id, p.name)
       )
     )
-    AND NOT EXISTS (
-      SELECT
-      FROM tickets_task o
-      WHERE o.ticket_id = tickets_ticket.id
-        AND o.phase = p.name
-        AND o.state IN ('pending', 'claimed')
-    )
+    -- no open task of this phase; counted, because the planner would ask NOT EXISTS after everything else
+    AND (
+      SELECT count(*)
+      FROM (
+        SELECT
+        FROM tickets_task o
+        WHERE o.ticket_id = tickets_ticket.id
+          AND o.phase = p.name
+          AND o.state IN ('pending', 'claimed')
+        LIMIT 1
+      ) o
+    ) = 0
     -- After a ticket was sent back, forced or reopened, earlier work does not move it on.
     AND CASE p.automatic
       WHEN 'on_claim' THEN EXISTS (
