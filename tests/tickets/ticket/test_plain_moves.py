@@ -51,7 +51,9 @@ STATE = {
         FROM tickets_task t ORDER BY ticket_id, id""",
     "lanes": """
         SELECT to_jsonb(l) - 'id' AS row
-        FROM tickets_lane l ORDER BY project_id, phase, capabilities, has_profile""",
+        FROM tickets_lane l
+        WHERE phase <> 'MEND'  -- its tasks are made by the act itself, each at its own time
+        ORDER BY project_id, phase, capabilities, has_profile""",
     "verdicts": """
         SELECT to_jsonb(v) - '{id,at}'::text[] AS row
         FROM tickets_verdict v ORDER BY ticket_id, id""",
