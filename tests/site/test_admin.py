@@ -333,6 +333,7 @@ def test_inner_tables_stand_in_a_section_of_their_own(desk, all_kinds):
         "Chunk",
         "Awaited",
         "Lane",
+        "LatestGrant",
         "Reply",
         "SignInTry",
         "SweepRun",

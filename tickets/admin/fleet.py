@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from agents.admin.agents import AgentAdmin
 from agents.models import Agent
 from omoi_site.admin_base import ReadOnlyInline, ReadOnlyModelAdmin, UnscopedModelAdmin, since
-from tickets.models import SweepRun, Task
+from tickets.models import LatestGrant, SweepRun, Task
 
 
 @admin.register(SweepRun)
@@ -21,6 +21,15 @@ class SweepRunAdmin(ReadOnlyModelAdmin, UnscopedModelAdmin):
     list_display = ["name", since("at")]
     list_filter = [("at", admin.DateFieldListFilter)]
     search_fields = ["name"]
+
+
+@admin.register(LatestGrant)
+class LatestGrantAdmin(ReadOnlyModelAdmin):
+    internal = True
+    list_display = ["agent", since("oldest_held"), "xid"]
+    list_filter = [("oldest_held", admin.DateFieldListFilter)]
+    search_fields = ["agent__name"]
+    list_select_related = ["agent"]
 
 
 class HeldTaskInline(ReadOnlyInline):
