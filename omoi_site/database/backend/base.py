@@ -109,8 +109,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _rollback(self) -> None:
         self.hints = {}
+        # psycopg rolls back, and discards what it has prepared, only what has begun
+        begun = self.connection and self.connection.pgconn.transaction_status != TransactionStatus.IDLE
         super()._rollback()  # type: ignore[misc]
-        self._forget()
+        if begun:
+            self._forget()
 
     def _savepoint_rollback(self, sid: str) -> None:
         super()._savepoint_rollback(sid)  # type: ignore[misc]

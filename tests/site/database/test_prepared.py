@@ -100,6 +100,23 @@ def test_a_statement_that_the_server_has_discarded_is_prepared_again(ada):
     touch = sql.atomic(lambda: prepared.rows(TOUCH, {"agent": ada.pk}))
     connection.connection.pgconn.exec_(b"DEALLOCATE ALL")
     assert touch() == [{"touched": 3}]  # inside of a transaction, the act is repeated as a whole
+    connection.close()  # psycopg does not know that its own are gone
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("inner", [False, True], ids=["transaction", "savepoint"])
+def test_a_rollback_before_any_statement_leaves_no_other_without_its_plan(ada, inner):
+    for _ in range(3):
+        ada.refresh_from_db()  # psycopg prepares it
+    prepared.rows(TOUCH, {"agent": ada.pk})
+    with transaction.atomic():
+        if inner:
+            with transaction.atomic():
+                transaction.set_rollback(True)
+        else:
+            transaction.set_rollback(True)
+    ada.refresh_from_db()
+    assert prepared.rows(TOUCH, {"agent": ada.pk}) == [{"touched": 2}]
 
 
 @pytest.mark.django_db(transaction=True)
