@@ -21,7 +21,12 @@ from omoi_site.brokers.messages import Hints
 TRUSTED_S = 1.0
 # PostgreSQL keeps the plan of a prepared statement, and of a foreign key's check, from when a table was small
 # enough to be scanned. When the table grows, each run would scan all of it: adding 10,000 needs took minutes.
-PLANS = "SELECT set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false)"
+# And it takes the rows of a project for few: it would read and sort all of them, although another index has
+# them in order.
+PLANS = (
+    "SELECT set_config('enable_seqscan', 'off', false), set_config('enable_incremental_sort', 'off', false),"
+    " set_config('jit', 'off', false)"
+)
 PARAMETERS = 2**16 - 1  # the limit per statement in PostgreSQL's protocol
 AS_USUAL, ONCE = b"auto", b"force_generic_plan"  # values of plan_cache_mode
 
