@@ -120,8 +120,6 @@ def follow_the_journal(world: World) -> None:
     settled(world, completed)
     journal_changes.changed_since(cursor)
     Event.objects.since(cursor)
-    Event.objects.page(topic=world.ticket.topic)
-    Event.objects.page(project=world.ticket.project_id)
     Event.objects.health()
 
 

@@ -1,8 +1,13 @@
 -- The newest grant of an agent that the caller has locked, by a snapshot of this moment: the function is
--- volatile, so its query sees what was committed while the calling statement waited for the lock. A small
--- table would be scanned, and an old snapshot keeps all its old rows: the index finds the newest first.
+-- volatile, so its query sees what was committed while the calling statement waited for the lock. An old
+-- snapshot keeps all old rows, so only one way to read them is allowed: the index backwards, which finds the
+-- newest first.
 CREATE FUNCTION omoi_latest_grant(agent bigint) RETURNS tickets_latestgrant
-LANGUAGE plpgsql VOLATILE SET enable_seqscan = off AS $$
+LANGUAGE plpgsql VOLATILE
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_sort = off
+AS $$
 DECLARE
   newest tickets_latestgrant;
 BEGIN
