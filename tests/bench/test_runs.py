@@ -58,7 +58,8 @@ def measured(home: Path, scratch: Path, *words: str) -> dict[str, Any]:
 def test_http(home, scratch):
     document = measured(home, scratch, "http", "--svg", str(home / "http.svg"))
 
-    assert set(document["systems"]) == {"omoi", "FastAPI + asyncpg", "pgbench"}
+    peers = {"FastAPI + asyncpg", "FastAPI + asyncpg, the same SQL", "pgbench"}
+    assert set(document["systems"]) == {"omoi", *peers}
     assert {name.split(",")[0] for name in document["ratios"]} == {
         "claim of 1",
         "claim of 50",
