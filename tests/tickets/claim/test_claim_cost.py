@@ -45,7 +45,8 @@ def test_a_claim_touches_few_pages_however_long_the_backlog(ticket, skilled, rea
 
     parts = measure(CLAIM, asked(skilled))
 
-    assert choosing(parts) <= 16 + 4 * (served - 1), parts
+    of_many = lanes > 100  # their index is a page, beside the pages of their rows
+    assert choosing(parts) <= 16 + 4 * (served - 1) + of_many, parts
     assert sum(parts.values()) <= most, parts
 
 

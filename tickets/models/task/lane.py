@@ -114,6 +114,8 @@ class Lane(models.Model):
     objects = LaneQuerySet.as_manager()
 
     class Meta:
+        # smaller than the index of `lane_once`, for claims
+        indexes = [models.Index(fields=["project"], name="lane_of_project")]
         constraints = [
             models.UniqueConstraint(
                 fields=["project", "phase", "capabilities", "has_profile", "alone"], name="lane_once"
