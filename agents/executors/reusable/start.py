@@ -36,6 +36,7 @@ class Started:
         everywhere = replace(job, environment={}, brief={}, slots={})
         self.folder = stack.enter_context(job_folder(everywhere, sandboxed=level().sandboxed))
         modules = readable_modules(job, self.folder)
+        # the stack closes both, which the linter does not see
         self.numbers = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
         stdin = stack.enter_context(Path(os.devnull).open("rb"))  # noqa: SIM115
         text = Path(child.__file__).read_text()

@@ -45,8 +45,7 @@ def test_a_claim_touches_few_pages_however_long_the_backlog(ticket, skilled, rea
 
     parts = measure(CLAIM, asked(skilled))
 
-    of_many = lanes > 100  # their index is a page, beside the pages of their rows
-    assert choosing(parts) <= 16 + 4 * (served - 1) + of_many, parts
+    assert choosing(parts) <= 16 + 4 * (served - 1), parts
     assert sum(parts.values()) <= most, parts
 
 
