@@ -13,12 +13,13 @@ import functools
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
 from datetime import datetime
 from typing import Any
 
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
+from psycopg import generators
 from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 from psycopg.types.json import Jsonb
 
@@ -27,12 +28,15 @@ from omoi_site.database import sql
 PLACE = re.compile(r"%(?:\((\w+)\)s|%)")
 FINE = {ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK}
 # What reads a value of these types of PostgreSQL; a value of another type stays a text.
-READERS: dict[int, Callable[[bytes], Any]] = {
+Reader = Callable[[bytes], Any]
+Column = tuple[int, str, Reader]  # its number, its name and what reads its values
+_json = json.JSONDecoder().raw_decode
+READERS: dict[int, Reader] = {
     16: lambda value: value == b"t",
     **dict.fromkeys((20, 21, 23), int),
     **dict.fromkeys((700, 701), float),
     1184: lambda value: datetime.fromisoformat(value.decode()),
-    **dict.fromkeys((114, sql.JSONB), json.loads),
+    **dict.fromkeys((114, sql.JSONB), lambda value: _json(value.decode())[0]),
 }
 
 
@@ -43,6 +47,7 @@ class Statement:
         self.parameters: list[str] = []
         self.text = PLACE.sub(self._place, text).encode()
         self.name = b"omoi_" + hashlib.sha256(self.text).hexdigest()[:24].encode()
+        self.columns: list[Column] = []  # of its rows; known after the first
 
     def _place(self, found: re.Match[str]) -> str:
         if not found[1]:
@@ -55,45 +60,125 @@ class Statement:
 statement = functools.cache(Statement)
 
 
-def rows(text: str, params: dict[str, Any]) -> list[dict[str, Any]]:
+def rows(text: str, params: dict[str, Any], *, last: bool = False) -> list[dict[str, Any]]:
     """Run the statement on Django's connection; each row as a dict by column name.
 
-    Where statements are counted or logged, it goes the way of all others.
+    last: nothing but hints follows in this transaction, so a COMMIT may be sent with it. The block of the
+    transaction must end without an error then. Where statements are counted or logged, it goes the way of all
+    others.
+    """
+    return together((text, params), last=last)[0]
+
+
+def together(*asked: tuple[str, dict[str, Any]], last: bool = False) -> list[list[dict[str, Any]]]:
+    """The rows of several statements that are sent at once. Each sees what those before it have done; after
+    an error none of the later ones is run. In autocommit mode they are one transaction.
     """
     link: Any = connections[DEFAULT_DB_ALIAS]
     if link.execute_wrappers or link.queries_logged:
-        return sql.rows(text, params)
+        return [sql.rows(text, params) for text, params in asked]
     link.ensure_connection()
     link.validate_no_broken_transaction()
     with link.wrap_database_errors:
-        return _rows(_run(link, statement(text), params))
+        calls = [Call(statement(text), params) for text, params in asked]
+        return [call.rows(result) for call, result in zip(calls, _run(link, calls, last), strict=True)]
 
 
-def _run(link: Any, which: Statement, params: dict[str, Any]) -> Any:
-    """The result of libpq for one statement on a connection of our back end."""
+class Call:
+    """A statement with the values of its parameters."""
+
+    __slots__ = ("values", "which")
+
+    def __init__(self, which: Statement, params: dict[str, Any]) -> None:
+        self.which = which
+        self.values = [to_text(params[name]) for name in which.parameters]
+
+    def rows(self, result: Any) -> list[dict[str, Any]]:
+        if not result.ntuples:
+            return []
+        value, columns = result.get_value, self.which.columns
+        if not columns:
+            columns = self.which.columns = _columns(result)
+        return [
+            {
+                name: None if (found := value(row, number)) is None else read(found)
+                for number, name, read in columns
+            }
+            for row in range(result.ntuples)
+        ]
+
+
+def _columns(result: Any) -> list[Column]:
+    return [
+        (number, result.fname(number).decode(), READERS.get(result.ftype(number), bytes.decode))
+        for number in range(result.nfields)
+    ]
+
+
+def _run(link: Any, calls: Sequence[Call], last: bool) -> list[Any]:
+    """The results of libpq on a connection of our back end."""
     raw = link.connection
     server = raw.pgconn
-    values = [to_text(params[name]) for name in which.parameters]
-    if not raw.autocommit and server.transaction_status == TransactionStatus.IDLE:
-        _check(raw, server.exec_(b"BEGIN"))  # psycopg does the same before the first statement
     link.plan_once_only()
-    if which.name not in link.prepared:
-        _prepare(link, which)
-    result = server.exec_prepared(which.name, values)
-    link.touch()
+    begins = not raw.autocommit and server.transaction_status == TransactionStatus.IDLE
+    commits = last and link.ends_transaction()
     try:
-        return _check(raw, result)
+        if begins or commits or len(calls) > 1:
+            return _pipeline(link, calls, begins=begins, commits=commits)
+        [call] = calls
+        if call.which.name not in link.prepared:
+            _check(raw, server.prepare(call.which.name, call.which.text))
+            link.prepared.add(call.which.name)
+        return [_check(raw, server.exec_prepared(call.which.name, call.values))]
     except psycopg.errors.InvalidSqlStatementName:  # the server has discarded it
         link.prepared.clear()
         if not raw.autocommit:
             raise
-        _prepare(link, which)
-        return _check(raw, server.exec_prepared(which.name, values))
+        return _run(link, calls, last)
+    finally:
+        link.touch()
 
 
-def _prepare(link: Any, which: Statement) -> None:
-    _check(link.connection, link.connection.pgconn.prepare(which.name, which.text))
-    link.prepared.add(which.name)
+def _pipeline(link: Any, calls: Sequence[Call], *, begins: bool, commits: bool) -> list[Any]:
+    """The results of these calls in one round trip, in a transaction that begins before or is committed
+    after them.
+    """
+    raw = link.connection
+    server = raw.pgconn
+    new = {call.which.name: call.which for call in calls if call.which.name not in link.prepared}
+    server.enter_pipeline_mode()
+    try:
+        if begins:
+            server.send_query_params(b"BEGIN", None)
+        for which in new.values():
+            server.send_prepare(which.name, which.text)
+        for call in calls:
+            server.send_query_prepared(call.which.name, call.values)
+        if commits:
+            server.send_query_params(b"COMMIT", None)
+        server.pipeline_sync()
+        results = raw.wait(_answers(server))
+    finally:
+        if server.status == ConnStatus.OK:
+            server.exit_pipeline_mode()
+    first = begins + len(new)
+    link.prepared.update(
+        name for name, result in zip(new, results[begins:first], strict=True) if result.status in FINE
+    )
+    return [_check(raw, result) for result in results][first : first + len(calls)]
+
+
+def _answers(server: Any) -> Generator[Any, Any, list[Any]]:
+    """For psycopg to wait for: all results until the synchronisation."""
+    yield from generators.send(server)
+    results: list[Any] = []
+    while True:
+        result = yield from generators.fetch(server)
+        if result is None:
+            continue  # one command has no more
+        if result.status == ExecStatus.PIPELINE_SYNC:
+            return results
+        results.append(result)
 
 
 def _check(raw: Any, result: Any) -> Any:
@@ -104,23 +189,6 @@ def _check(raw: Any, result: Any) -> Any:
             raise psycopg.OperationalError(str(error)) from error
         raise error
     return result
-
-
-def _rows(result: Any) -> list[dict[str, Any]]:
-    if not result.ntuples:
-        return []
-    columns = [
-        (number, result.fname(number).decode(), READERS.get(result.ftype(number), bytes.decode))
-        for number in range(result.nfields)
-    ]
-    value = result.get_value
-    return [
-        {
-            name: None if (found := value(row, number)) is None else read(found)
-            for number, name, read in columns
-        }
-        for row in range(result.ntuples)
-    ]
 
 
 def to_text(value: Any) -> bytes | None:
@@ -147,7 +215,13 @@ def _scalar(value: Any) -> str:
 
 
 def _array(values: Any) -> str:
-    return "{" + ",".join(["NULL" if value is None else _quoted(_scalar(value)) for value in values]) + "}"
+    return "{" + ",".join([_item(value) for value in values]) + "}"
+
+
+def _item(value: Any) -> str:
+    if type(value) is int:
+        return str(value)
+    return "NULL" if value is None else _quoted(_scalar(value))
 
 
 def _quoted(text: str) -> str:

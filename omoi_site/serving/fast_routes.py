@@ -22,6 +22,7 @@ UNUSUAL = {b"cookie", b"idempotency-key", b"if-match", b"x-http-method-override"
 ROOT = "/api/v1/"
 PLACE = re.compile(r"<\w+>")
 HOSTS = 1000  # known values of Host that are kept
+LONGEST_HOST = 300  # bytes of one that is kept: a name has at most 253
 
 
 @dataclass(slots=True)
@@ -123,7 +124,9 @@ class FastRoutes:
             if len(self.hosts) >= HOSTS:
                 self.hosts.clear()
             domain, _ = split_domain_port(host.decode("latin1"))
-            known = self.hosts[host] = bool(domain) and validate_host(domain, settings.ALLOWED_HOSTS)
+            known = bool(domain) and validate_host(domain, settings.ALLOWED_HOSTS)
+            if len(host) <= LONGEST_HOST:
+                self.hosts[host] = known
         return known
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from django.db import connection, transaction
@@ -15,6 +16,7 @@ from psycopg.adapt import PyFormat
 
 from bench.claim import numbered
 
+T = TypeVar("T")
 NUMBERS = itertools.count()
 BEGINS = ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE")
 
@@ -49,6 +51,20 @@ def costs() -> Iterator[list[Cost]]:
 
     with transaction.atomic(), connection.execute_wrapper(explained):
         yield found
+
+
+def round_trips(act: Callable[[], T]) -> tuple[T, int]:
+    """The answer of `act`, and how often it waited for the server on Django's connection."""
+    connection.ensure_connection()
+    server = connection.connection.pgconn
+    with tempfile.TemporaryFile() as trace:
+        server.trace(trace.fileno())
+        try:
+            answer = act()
+        finally:
+            server.untrace()
+        trace.seek(0)
+        return answer, trace.read().count(b"\tReadyForQuery")
 
 
 def _begin(text: str) -> str:

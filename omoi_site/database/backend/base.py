@@ -75,6 +75,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
             server.exec_(b"SET plan_cache_mode = " + how)
             self.planning = how
 
+    def ends_transaction(self) -> bool:
+        """Whether the end of the innermost block would commit the transaction, and nothing else."""
+        outermost = self.in_atomic_block and not self.savepoint_ids and self.commit_on_exit
+        return outermost and not self.needs_rollback and not self.hints
+
     def close_if_health_check_failed(self) -> None:
         """A query before each request would add a tenth to the cost of a claim. So a connection that worked a
         moment ago is trusted, unless unexpected bytes wait on it: they mean that the server has closed it.
@@ -114,19 +119,20 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _rollback(self) -> None:
         self.hints = {}
-        # psycopg rolls back, and discards what it has prepared, only what has begun
+        # psycopg rolls back, and discards what it has prepared, only what has begun and not yet ended
         begun = self.connection and self.connection.pgconn.transaction_status != TransactionStatus.IDLE
         super()._rollback()  # type: ignore[misc]
+        self.planning = b""  # a COMMIT that was refused has taken it back too
         if begun:
             self._forget()
 
     def _savepoint_rollback(self, sid: str) -> None:
         super()._savepoint_rollback(sid)  # type: ignore[misc]
+        self.planning = b""
         self._forget()
 
     def _forget(self) -> None:
         """Begin anew with prepared statements: psycopg has discarded all, if it had prepared one itself."""
-        self.planning = b""
         if self.prepared and self.connection is not None:
             self.connection.pgconn.exec_(b"DEALLOCATE ALL")
         self.prepared = set()

@@ -6,7 +6,9 @@ import pytest
 from django.db import DatabaseError, DataError, connection, transaction
 from psycopg.types.json import Jsonb
 
+from omoi_site.brokers import hints
 from omoi_site.database import prepared, sql
+from tests.support.costs import round_trips
 
 ECHO = """
 SELECT
@@ -130,3 +132,95 @@ def test_an_error_is_djangos_and_the_next_statement_works(ada):
 def test_a_statement_is_counted_like_any_other(ada, django_assert_num_queries):
     with django_assert_num_queries(1):
         prepared.rows(TOUCH, {"agent": ada.pk})
+
+
+# a ticket moves only with a row of history, which is looked for at the commit
+MOVE = "UPDATE tickets_ticket SET phase = %(phase)s WHERE id = %(ticket)s RETURNING id"
+
+
+def touch(agent, *, last=False):
+    [row] = prepared.rows(TOUCH, {"agent": agent.pk}, last=last)
+    return row["touched"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_statements_sent_together_see_what_those_before_have_done(ada):
+    one, two = (TOUCH, {"agent": ada.pk}), (ECHO, VALUES)
+    connection.close()
+    assert prepared.rows("SELECT 1 AS one", {}) == [{"one": 1}]
+    for _ in range(2):  # the first time they are prepared
+        answers, trips = round_trips(lambda: prepared.together(one, two, one))
+        assert [rows[0].get("touched") for rows in answers] in ([1, None, 2], [3, None, 4])
+        assert trips == 1
+    assert answers[1] == sql.rows(ECHO, VALUES)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_after_an_error_nothing_of_what_was_sent_together_is_left(ada):
+    wrong = ("SELECT 1 / %(zero)s::int AS n", {"zero": 0})
+    for _ in range(2):
+        with pytest.raises(DatabaseError, match="zero"):
+            prepared.together((TOUCH, {"agent": ada.pk}), wrong, (ECHO, VALUES))
+    with pytest.raises(DatabaseError, match="zero"), transaction.atomic():
+        prepared.together((TOUCH, {"agent": ada.pk}), wrong)
+    assert touch(ada) == 1
+    assert prepared.rows(ECHO, VALUES) == sql.rows(ECHO, VALUES)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_transaction_begins_and_ends_with_its_statements(ada):
+    def twice():
+        with transaction.atomic():
+            touch(ada)
+            touch(ada, last=True)
+
+    twice()
+    assert round_trips(twice)[1] == 2
+    assert touch(ada) == 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_only_the_end_of_the_outermost_block_commits(ada):
+    with transaction.atomic():
+        with transaction.atomic(savepoint=False):
+            touch(ada, last=True)
+        with transaction.atomic():
+            touch(ada, last=True)
+        transaction.set_rollback(True)
+    assert touch(ada) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("before", [True, False])
+def test_hints_of_a_transaction_are_sent_however_it_is_committed(ada, before):
+    sql.rows("DELETE FROM dramatiq.queue")
+    with transaction.atomic():
+        if before:
+            hints.send("work")
+        touch(ada, last=True)
+        if not before:
+            hints.send("work")
+    sent = """
+    SELECT q.xmin = a.xmin AS in_one
+    FROM dramatiq.queue q
+    JOIN agents_agent a ON a.id = %s
+    WHERE q.message ->> 'actor_name' = 'work'
+    """
+    assert sql.rows(sent, [ada.pk]) == [{"in_one": before}]
+    assert touch(ada) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("last", [True, False])
+def test_what_is_refused_at_the_commit_is_an_error_and_the_next_statement_works(ticket, ada, last):
+    @transaction.atomic
+    def move():
+        sql.one("SELECT 1 AS one")
+        touch(ada)
+        prepared.rows(MOVE, {"ticket": ticket.pk, "phase": "DONE"}, last=last)
+
+    with pytest.raises(DatabaseError, match="history"):
+        move()
+    assert [touch(ada), touch(ada)] == [1, 2]
+    assert plans(TOUCH) == (3, 0)
+    assert sql.one("SHOW plan_cache_mode") == {"plan_cache_mode": "auto"}

@@ -88,3 +88,10 @@ def test_other_credentials_hosts_and_bodies_are_for_the_full_view(headers):
 )
 def test_other_addresses_are_for_the_full_view(method, path, query):
     assert not found(method, path, query)
+
+
+def test_only_short_values_of_host_are_kept():
+    routes = FastRoutes([])
+    for host in (b"testserver", b"testserver:1", b"x" * 60_000 + b".example"):
+        routes._known(host)
+    assert routes.hosts == {b"testserver": True, b"testserver:1": True}

@@ -198,11 +198,11 @@ def test_a_claim_a_heartbeat_and_a_completion_take_two_statements_at_most(ticket
     )
     assert len(asked_for) == 1
     _, asked_for = statements(lambda: [complete(claim, by=ada) for claim in claims[:1]])
-    assert len(asked_for) == 2  # fence and write, then the children
+    assert len(asked_for) == 2  # fence and write, and whether there are children
     assert not any("dramatiq" in sql for sql in asked_for)  # the ticket has more to do
     outcome = Outcome(claims[1].task, claims[1].fence, "completed")
     (_, [_]), asked_for = statements(lambda: Task.objects.settle_and_claim([outcome], by=ada))
-    assert len(asked_for) == 4  # the agent's row, fence and write, the children, and the claim
+    assert len(asked_for) == 4  # the agent's row, fence and write, whether there are children, and the claim
 
 
 def test_a_claim_that_finds_nothing_writes_nothing(ticket, ada):

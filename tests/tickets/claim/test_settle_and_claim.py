@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from django.db import DatabaseError
 
 from agents.models import Agent, Event
 from omoi_site.database import sql
 from tests.factories import lapse
 from tests.support.api_client import api_of
 from tests.support.concurrency import meanwhile
+from tests.support.costs import round_trips
 from tickets.models import Edge, Need, Outcome, SweepRun, Task, TaskSpec
+from tickets.models.claim import settle_and_claim
 from tickets.models.ticket.fields import Priority
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -207,3 +210,35 @@ def test_over_rest_what_comes_next_can_be_narrowed(three, ada, narrower):
     )
 
     assert (done.status_code, done.json()["results"][0]["ok"], done.json()["claims"]) == (200, True, [])
+
+
+@pytest.mark.parametrize("needed", [False, True])
+def test_it_waits_for_the_database_twice_and_once_more_if_a_task_is_needed(ticket, ada, operator, needed):
+    """BEGIN goes with the first statements, and COMMIT with the claim."""
+    tasks = Task.objects.add(ticket, [TaskSpec(f"part {n}") for n in range(5)], by=operator)
+    if needed:
+        edges = [Edge(tasks[n].pk, tasks[n + 1].pk) for n in range(4)]
+        Need.objects.add(ticket.project_id, edges, by=operator)
+    [claim] = Task.objects.claim(by=ada)
+    for _ in range(2):  # each is prepared at its first run
+        _, [claim] = relay(claim, by=ada)
+
+    (settled, [after]), trips = round_trips(lambda: relay(claim, by=ada))
+    last = [Outcome(after.task, 1, "completed")]
+    _, alone = round_trips(lambda: Task.objects.settle(last, by=ada))
+
+    assert (settled.state, after.title, held(ada)) == ("completed", "part 3", [])
+    assert (trips, alone) == ((3, 3) if needed else (2, 2))
+
+
+def test_what_fails_with_the_claim_leaves_the_settlement_undone(three, ada, monkeypatch):
+    [claim] = Task.objects.claim(by=ada)
+    wrong = "SELECT 1 / (%(agent)s::int - %(agent)s::int) AS n"
+    with monkeypatch.context() as patched:
+        patched.setattr(settle_and_claim, "CLAIM", wrong)
+        with pytest.raises(DatabaseError, match="zero"):
+            relay(claim, by=ada)
+
+    assert held(ada) == ["one"]
+    settled, [after] = relay(claim, by=ada)
+    assert (settled.repeated, after.title) == (False, "two")

@@ -175,7 +175,7 @@ class Leasing(models.Manager[Row]):
             ):
                 raise lost(now)
 
-    @sql.atomic
+    @sql.patiently
     def report_progress(self, task: int, fence: int, progress: dict[str, Any], *, by: Agent) -> None:
         """Store the holder's progress (message, percent, checkpoint). Raises ClaimLost."""
         rights.require(by, "work")

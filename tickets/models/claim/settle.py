@@ -1,7 +1,8 @@
-"""Settle: the holder reports how a claim ended. Two statements in one transaction.
+"""Settle: the holder reports how a claim ended.
 
-The first checks the fence and writes, in one UPDATE. The second reads the children with a new snapshot, so it
-sees an edge added while the first waited for a row: adding an edge locks the parent.
+The first statement checks the fence and writes, in one UPDATE. The second is sent with it and asks whether
+anything needs the tasks, with a new snapshot, so it sees an edge added while the first waited for a row:
+adding an edge locks the parent. Only then the children are read and decided.
 """
 
 from __future__ import annotations
@@ -38,6 +39,13 @@ SETTLE = sql.statement(
         reason="error",
     ),
 )
+NEEDED = """
+SELECT EXISTS (
+  SELECT
+  FROM tickets_need
+  WHERE parent_id = ANY (%(ids)s::bigint[])
+) AS needed
+"""
 CLAIMED = """
 SELECT id, fence, ticket_id
 FROM tickets_task
@@ -61,34 +69,37 @@ class Settling(models.Manager[Row]):
         hint_work(freed)
         return settlements
 
-    def _settle(self, outcomes: Sequence[Outcome], by: Agent) -> tuple[list[Settlement], list[int]]:
+    def _settle(
+        self, outcomes: Sequence[Outcome], by: Agent, *, lock: str = ""
+    ) -> tuple[list[Settlement], list[int]]:
         """As `settle`, in the caller's transaction; and the tasks with a profile that are ready because of
-        it, of which the caller must tell the workers.
+        it, of which the caller must tell the workers. `lock`: a statement that runs before, with the
+        parameters of SETTLE.
         """
         rights.require(by, "work")
         # of two outcomes for one task, the first counts
         first = {outcome.task: outcome for outcome in reversed(outcomes)}
         tickets = _prepare_artifacts(list(first.values()), by)
-        rows = prepared.rows(
-            SETTLE,
-            {
-                "agent": by.pk,
-                "actor": by.label,
-                "key": via(by),
-                "ids": list(first),
-                "fences": [outcome.fence for outcome in first.values()],
-                "outcomes": [outcome.state for outcome in first.values()],
-                "results": [
-                    None if outcome.result is None else Jsonb(outcome.result) for outcome in first.values()
-                ],
-                "errors": [outcome.error for outcome in first.values()],
-                "again": [outcome.kind in AGAIN for outcome in first.values()],
-            },
-        )
+        params = {
+            "agent": by.pk,
+            "actor": by.label,
+            "key": via(by),
+            "ids": list(first),
+            "fences": [outcome.fence for outcome in first.values()],
+            "outcomes": [outcome.state for outcome in first.values()],
+            "results": [
+                None if outcome.result is None else Jsonb(outcome.result) for outcome in first.values()
+            ],
+            "errors": [outcome.error for outcome in first.values()],
+            "again": [outcome.kind in AGAIN for outcome in first.values()],
+        }
+        statements = [lock, SETTLE, NEEDED] if lock else [SETTLE, NEEDED]
+        *_, rows, [needs] = prepared.together(*[(statement, params) for statement in statements])
         settled = {row["id"]: row["state"] for row in rows}
         for task in sorted(settled.keys() & tickets.keys()):
             Artifact.objects.attach(first[task], tickets[task], by=by)
-        freed = decide([row["id"] for row in rows if row["state"] != "pending"])
+        ended = [row["id"] for row in rows if row["state"] != "pending"]
+        freed = decide(ended) if needs["needed"] else []
         # Two last tasks that end at the same moment do not see each other; a sweep then advances their
         # ticket.
         if over := sorted({row["ticket_id"] for row in rows if row["over"]}):

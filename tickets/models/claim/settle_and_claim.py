@@ -8,7 +8,16 @@ from typing import TypeVar, Unpack
 
 from agents.models import Agent
 from omoi_site.database import prepared, sql
-from tickets.models.claim.claim import BRIEF, GRANTED, Claim, Claiming, ClaimOptions, claim_params, claims_of
+from tickets.models.claim.claim import (
+    BRIEF,
+    CLAIM,
+    GRANTED,
+    Claim,
+    Claiming,
+    ClaimOptions,
+    claim_params,
+    claims_of,
+)
 from tickets.models.claim.outcome import Outcome, Settlement
 from tickets.models.claim.settle import Settling
 from tickets.models.explain.sql_fragments import LEASE_HOLDS
@@ -49,13 +58,13 @@ class SettlingAndClaiming(Settling[Row], Claiming[Row]):
         are lost, nothing is granted.
         """
         params = claim_params(by, **options) | {"granted_with": mark(outcomes)}
-        prepared.rows(LOCK_AGENT, params)
-        settled, freed = self._settle(outcomes, by)
+        settled, freed = self._settle(outcomes, by, lock=LOCK_AGENT)
         claims: list[Claim] = []
         if not all(settlement.lost for settlement in settled):
             repeated = all(settlement.lost or settlement.repeated for settlement in settled)
             granted = sql.rows(STILL_HELD, params) if repeated else []
-            claims = claims_of(granted or self._take(params))
+            # its snapshot has all grants of the agent, which was locked before, so it is never stale
+            claims = claims_of(granted or prepared.rows(CLAIM, params, last=True))
         hint_work(set(freed) - {claim.task for claim in claims})
         return settled, claims
 

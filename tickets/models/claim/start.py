@@ -13,7 +13,7 @@ from typing import TypeVar
 from django.db import models
 
 from agents.models import Agent, rights
-from omoi_site.database import sql
+from omoi_site.database import prepared, sql
 from tickets.models.claim.fence import HELD, claims_now, lost
 from tickets.models.claim.lease import ABANDON, follow_up
 from tickets.models.task.fields import TaskFields
@@ -39,7 +39,7 @@ class Starting(models.Manager[Row]):
         rights.require(by, "work")
         tasks = [task for task, _ in claims]
         params = {"ids": tasks, "fences": [fence for _, fence in claims], "agent": by.pk}
-        return set(tasks) - {row["id"] for row in sql.rows(START, params)}
+        return set(tasks) - {row["id"] for row in prepared.rows(START, params)}
 
     @sql.atomic
     def abandon(self, *, by: Agent, fate: str = "") -> int:
