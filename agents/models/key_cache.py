@@ -7,7 +7,7 @@ A read may trust one for a few seconds. A write may not: its own statement asks 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from agents.models.agent import Agent
 from agents.models.key import Key
@@ -22,7 +22,7 @@ class Known:
 
     key: int
     agent: Agent
-    seen: float = field(default_factory=time.monotonic)
+    seen: float
 
 
 class KeyCache:
@@ -33,21 +33,22 @@ class KeyCache:
 
     def find(self, text: str, *, to_read: bool) -> Known | None:
         """The agent's key with this text, or None."""
-        known = self.known.get(text)
-        if known and (not to_read or time.monotonic() - known.seen < TRUSTED_S):
+        kept, now = self.known, time.monotonic()
+        known = kept.get(text)
+        if known and (not to_read or now - known.seen < TRUSTED_S):
             return known
         key = Key.objects.bearing(text)
         if key is None or key.agent is None:
-            self.known.pop(text, None)
+            kept.pop(text, None)
             return None
-        if len(self.known) >= MOST:
-            self.known.clear()
-        known = self.known[text] = Known(key.pk, key.as_caller())
+        if len(kept) >= MOST:
+            kept.clear()
+        known = kept[text] = Known(key.pk, key.as_caller(), now)
         return known
 
     def forget(self) -> None:
-        """Rights have changed: look at each key again."""
-        self.known.clear()
+        """Rights have changed: look at each key again. What another thread is reading now is not kept."""
+        self.known = {}
 
 
 keys = KeyCache()

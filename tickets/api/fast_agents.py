@@ -9,7 +9,8 @@ from tickets.models.claim.workload import agent_document
 
 
 def me(asked: Asked) -> Any:
-    if asked.query:
+    found = None if asked.query else agent_document(asked.agent.pk)
+    if found is None:
         return None
-    document, version = agent_document(asked.agent.pk)
+    document, version = found
     return Tagged(document.encode(), version)

@@ -196,3 +196,11 @@ def test_a_quarantined_agent_is_refused_by_the_full_view(task, calls, ada, opera
     assert calls.post("/agents/me/heartbeat", {"claims": [held(claim)]}).status_code == 409
     assert calls.post("/agents/me/heartbeat", {"claims": []}).status_code == 409
     assert not answered
+
+
+def test_an_agent_that_was_deleted_a_moment_ago_is_refused_by_the_full_view(ada, operator):
+    _, text = Key.objects.issue(by=operator, agent=ada)
+    call = fast.find(scope("get", "/api/v1/agents/me", {}, {"authorization": f"Bearer {text}"}))
+    assert call.answer(b"")
+    ada.delete()
+    assert call.answer(b"") is None

@@ -64,6 +64,16 @@ def test_only_the_latest_grant_of_an_agent_is_kept(six, ada, bob):
     assert LatestGrant.objects.count() == 2
 
 
+def test_a_grant_from_before_a_restored_backup_keeps_nobody_from_claiming(six, ada):
+    """The numbers of its transactions may be higher than those of the new server will be for years."""
+    [claim] = Task.objects.claim(by=ada)
+    complete(claim, by=ada)
+    sql.rows("UPDATE tickets_latestgrant SET xid = '1099511627776'")
+
+    assert len(Task.objects.claim(by=ada)) == 1
+    assert len(Task.objects.claim_at_once(by=ada, limit=9)) == 4
+
+
 def test_a_bound_that_would_hide_what_is_held_is_mended_with_an_alarm(six, ada):
     Task.objects.claim(by=ada, limit=5)
     Clock().turn()

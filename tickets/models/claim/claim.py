@@ -48,9 +48,12 @@ GRANTED = """
     t.slots"""
 # Columns of what the holder gets with task `t` of ticket `k`.
 BRIEF = sql.statement(__file__, "brief")
-# Whether a transaction that the statement's snapshot does not see has made the grant `latest`.
+# Whether a transaction that the statement's snapshot does not see has made the grant `latest`. If the agent's
+# row was locked before (`locked`), the snapshot is newer than every grant. Then it is not asked: the numbers
+# of transactions from before a restored backup can be higher than any of this server.
 GRANTED_UNSEEN = (
-    "NOT pg_visible_in_snapshot(latest.xid, pg_current_snapshot()) AND latest.xid <> pg_current_xact_id()"
+    "NOT %(locked)s::bool AND NOT pg_visible_in_snapshot(latest.xid, pg_current_snapshot())"
+    " AND latest.xid <> pg_current_xact_id()"
 )
 CLAIM = sql.statement(
     __file__,
@@ -193,7 +196,7 @@ class Claiming(Leasing[Row]):
     @sql.joined
     def _take_locked(self, params: dict[str, Any]) -> list[dict[str, Any]]:
         sql.rows("SELECT 1 FROM agents_agent WHERE id = %s FOR NO KEY UPDATE", [params["agent"]])
-        return prepared.rows(CLAIM, params)
+        return prepared.rows(CLAIM, params | {"locked": True})
 
 
 def claims_of(rows: list[dict[str, Any]]) -> list[Claim]:
@@ -218,6 +221,7 @@ def claim_params(by: Agent, **options: Unpack[ClaimOptions]) -> dict[str, Any]:
         "project": project and project.key,
         "ahead": options.get("ahead", 0),
         "starting": options.get("starting", False),
+        "locked": False,
         "granted_with": "",
     }
 

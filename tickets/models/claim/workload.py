@@ -180,7 +180,7 @@ def fleet(who: Actor | None = None) -> FleetQuerySet:
     return rows if who is None else rows.seen_by(who)  # type: ignore[return-value]
 
 
-def agent_document(agent: int) -> tuple[str, int]:
-    """The agent as it sees itself over REST, as JSON, and its version."""
-    [row] = prepared.rows(DOCUMENT, {"agent": agent})
-    return row["document"], row["version"]
+def agent_document(agent: int) -> tuple[str, int] | None:
+    """The agent as it sees itself over REST, as JSON, and its version; None if it has been deleted."""
+    rows = prepared.rows(DOCUMENT, {"agent": agent})
+    return (rows[0]["document"], rows[0]["version"]) if rows else None
