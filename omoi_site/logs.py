@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
+
+# API keys and the tokens of one-time links, which are parts of addresses that Django logs.
+SECRETS = re.compile(r"(omoi_[0-9a-f]{8}_|/login/once/[^/\s]+/)[\w-]+")
+
+
+def without_secrets(logger: Any, method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for name, value in line.items():
+        if isinstance(value, str):
+            line[name] = SECRETS.sub(r"\1…", value)
+    return line
+
 
 STEPS: list[Any] = [
     structlog.contextvars.merge_contextvars,
@@ -13,6 +26,7 @@ STEPS: list[Any] = [
     structlog.stdlib.PositionalArgumentsFormatter(),
     structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
     structlog.processors.format_exc_info,
+    without_secrets,
 ]
 
 

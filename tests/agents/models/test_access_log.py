@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import logging
 from datetime import timedelta
 
 import pytest
@@ -41,6 +43,15 @@ def person(operator):
 def lines():
     with capture_logs() as lines:
         yield lines
+
+
+@pytest.fixture
+def printed(monkeypatch):
+    """What all loggers write to standard error, also those of libraries."""
+    [handler] = [one for one in logging.getLogger().handlers if type(one) is logging.StreamHandler]
+    text = io.StringIO()
+    monkeypatch.setattr(handler, "stream", text)
+    return text
 
 
 def told(*fields):
@@ -121,7 +132,7 @@ def test_a_refusal_is_told_of_with_who_it_was(ada, operator, project, lines, dja
     ]
 
 
-def test_no_password_key_or_token_is_told(client, person, ada, lines):
+def test_no_password_key_or_token_is_told(client, person, ada, lines, printed):
     key, text = Key.objects.issue(agent=ada, by=person)
     Key.objects.filter(pk=key.pk).revoke(by=person)
     link = one_time_path(person)
@@ -131,8 +142,11 @@ def test_no_password_key_or_token_is_told(client, person, ada, lines):
     client.post("/login/", {"username": PASSWORD, "password": "not it"})
     client.post(link)
 
-    everything = str(lines) + str(list(Event.objects.values()))
-    for secret in (text, text.rpartition("_")[2], link.split("/")[-2], PASSWORD, "not it"):
+    logging.getLogger("some.library").error("it has %s", text)
+
+    everything = str(lines) + str(list(Event.objects.values())) + printed.getvalue()
+    assert "Forbidden (CSRF" in printed.getvalue()  # Django's own line, with the address
+    for secret in (text, text.split("_", 2)[2], link.split("/")[-2], PASSWORD, "not it"):
         assert secret not in everything
     assert [line["path"] for line in lines if line["event"] == "refused"][-1].endswith("/…/")
 
