@@ -9,12 +9,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
-import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -25,6 +22,7 @@ import psycopg
 
 from bench.load import Ports
 from bench.processes import BenchFailed, Process, answers, listener, output_of
+from bench.scratch import scratch
 from omoi_site.setup import paths
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,8 +34,8 @@ class Checkout:
 
     def __init__(self, root: Path = ROOT, **settings: str) -> None:
         self.root = root
-        self.home = Path(tempfile.mkdtemp(prefix="omoi-bench-"))
-        self.home.chmod(0o711)
+        self.folder = contextlib.ExitStack()
+        self.home = self.folder.enter_context(scratch())
         self.environment = {
             **{name: value for name, value in os.environ.items() if name not in LEFT_OUT},
             "OMOI_HOME": str(self.home),
@@ -61,10 +59,9 @@ class Checkout:
         self.close()
 
     def close(self) -> None:
-        while self.processes:
-            self.processes.pop().stop()
-        for folder in (paths.socket_folder(self.home), paths.data_folder(self.home), self.home):
-            shutil.rmtree(folder, ignore_errors=True)
+        with self.folder:
+            while self.processes:
+                self.processes.pop().stop()
 
     # -- commands and processes
 
@@ -173,11 +170,3 @@ def at_commit(commit: str, folder: Path) -> Iterator[Path]:
         yield place
     finally:
         subprocess.run([*git, "worktree", "remove", "--force", str(place)], capture_output=True)
-
-
-@contextlib.contextmanager
-def scratch() -> Iterator[Path]:
-    """A folder for a bench's own files. SIGTERM ends the bench as Ctrl-C does, so it is removed too."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    with tempfile.TemporaryDirectory(prefix="omoi-bench-") as folder:
-        yield Path(folder)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -18,6 +19,7 @@ from typing import Any
 from bench.chart import write_chart
 from bench.options import number, progress
 from bench.rounds import rounded
+from omoi_site.processes.parent_death import die_with_parent
 
 BASE = "a81fd02"  # the commit that settlements are compared with
 BENCHES = ("http", "cpu", "jobs", "graph", "sockets", "costs", "pages", "backlog", "together")
@@ -98,10 +100,18 @@ def measure(options: argparse.Namespace, bench: str) -> dict[str, Any]:
     words += _short(bench) if options.quick else []
     words += ["--rounds", str(options.rounds)] if options.rounds else []
     words += ["--against", options.against] if bench == "http" else []
-    done = subprocess.run(words, stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
-    if done.returncode:
-        return {}
-    document: dict[str, Any] = json.loads(done.stdout)
+    with subprocess.Popen(
+        words,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=die_with_parent(signal.SIGTERM),
+    ) as process:
+        try:
+            said, _ = process.communicate()
+        finally:  # broken off: it ends its own processes before this one ends
+            process.terminate()
+    document: dict[str, Any] = {} if process.returncode else json.loads(said)
     return document
 
 

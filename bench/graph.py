@@ -13,12 +13,12 @@ from collections.abc import Callable
 from typing import Any
 
 from bench import queues
-from bench.checkout import scratch
 from bench.jobs import Books
 from bench.options import main, number, parser, progress
 from bench.our_jobs import OurJobs
 from bench.peer_environment import python_of_peers
 from bench.rounds import Measure, interleave
+from bench.scratch import scratch
 from bench.temporary_server import temporary_server
 
 SHAPES = {"chain": 0, "fan": 2}  # how many jobs there are besides its length

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from bench import http_loads as loads
-from bench.checkout import Checkout, at_commit, scratch
+from bench.checkout import Checkout, at_commit
 from bench.options import main, number, numbers, parser, progress
 from bench.peer_environment import python_of_peers
 from bench.peer_web import TITLES, PeerWeb
 from bench.rounds import Measure, interleave
 from bench.scenes import Scene
+from bench.scratch import scratch
 
 CONNECTIONS = 16
 PGBENCH = "pgbench"

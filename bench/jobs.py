@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from bench import queues
-from bench.checkout import scratch
 from bench.options import main, number, parser, progress
 from bench.our_jobs import OurJobs
 from bench.peer_environment import python_of_peers
 from bench.rounds import Measure, interleave
+from bench.scratch import scratch
 from bench.temporary_server import temporary_server
 
 WARM, FORKING = "omoi", "omoi, a process for each job"

@@ -10,7 +10,7 @@ import json
 import select
 import socket
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -149,13 +149,13 @@ def drive(ports: Ports, flows: Sequence[Flow], limit: Limit) -> Load:
 def _run(load: Load, poll: select.epoll, connections: dict[int, _Connection], limit: Limit) -> None:
     most = limit.requests if limit.requests is not None else 1 << 60
     sent, open_requests, begun = 0, 0, time.perf_counter()
-    waiting = list(connections.values())
+    waiting = deque(connections.values())  # in turn: the server closes a connection that stays idle
     ends = begun + limit.seconds
     while True:
         now = time.perf_counter()
         allowed = most if limit.per_s is None else min(most, int((now - begun) * limit.per_s) + 1)
         while waiting and sent < allowed and now < ends:
-            connection = waiting.pop()
+            connection = waiting.popleft()
             if connection.wanted is not None:
                 connection.send()
                 sent, open_requests = sent + 1, open_requests + 1

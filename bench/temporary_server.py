@@ -5,14 +5,13 @@ end.
 from __future__ import annotations
 
 import os
-import shutil
-import signal
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from bench.scratch import scratch
 
 
 @contextmanager
@@ -20,33 +19,29 @@ def temporary_server() -> Iterator[Callable[..., Any]]:
     """Sets Django up on a migrated, empty database for the block. It yields a function that makes a progress
     bar.
     """
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # then the server and its folder are removed too
-    home = Path(tempfile.mkdtemp(prefix="omoi-bench-"))
-    home.chmod(0o711)
-    os.environ.update(
-        OMOI_HOME=str(home), DJANGO_SETTINGS_MODULE="omoi_site.settings", OMOI_LOG_LEVEL="ERROR"
-    )
-    os.environ.pop("DATABASE_URL", None)
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-    from omoi_site.database import embedded
-    from omoi_site.setup import paths
+    with scratch() as home:
+        os.environ.update(
+            OMOI_HOME=str(home), DJANGO_SETTINGS_MODULE="omoi_site.settings", OMOI_LOG_LEVEL="ERROR"
+        )
+        os.environ.pop("DATABASE_URL", None)
+        sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+        # the settings are read at the import, from the environment above
+        from omoi_site.database import embedded
 
-    server = embedded.Server(home)
-    try:
-        server.start()
-        import django
-        from django.core.management import call_command
-        from django.db import connections
+        server = embedded.Server(home)
+        try:
+            server.start()
+            import django
+            from django.core.management import call_command
+            from django.db import connections
 
-        django.setup()
-        call_command("migrate", verbosity=0)
-        from omoi_site.command_base import progress
+            django.setup()
+            call_command("migrate", verbosity=0)
+            from omoi_site.command_base import progress
 
-        yield progress
-        connections.close_all()
-    except KeyboardInterrupt:
-        sys.exit(130)
-    finally:
-        server.stop()
-        for folder in (paths.socket_folder(home), paths.data_folder(home), home):
-            shutil.rmtree(folder, ignore_errors=True)
+            yield progress
+            connections.close_all()
+        except KeyboardInterrupt:
+            sys.exit(130)
+        finally:
+            server.stop()

@@ -84,6 +84,16 @@ def test_a_load_ends_with_its_time_and_keeps_its_pace(ports):
     assert 0 < load.requests <= 11  # at most one at once, and twenty a second
 
 
+def test_a_load_with_a_pace_uses_its_connections_in_turn(ports):
+    """A server closes a connection that stays idle."""
+    kept: dict[str, list[bytes]] = {key: [] for key in "abcd"}
+
+    flows = [repeated([asked(key=key)], keep=kept[key]) for key in kept]
+    drive(ports, flows, Limit(30, requests=8, per_s=50))
+
+    assert {key: len(bodies) for key, bodies in kept.items()} == dict.fromkeys("abcd", 2)
+
+
 def test_a_flow_that_ends_leaves_the_others_going(ports):
     def once():
         yield asked()
