@@ -139,6 +139,7 @@ TEMPLATES = [
                 "tickets.templatetags.tickets",
                 "tickets.templatetags.addresses",
                 "tickets.templatetags.buttons",
+                "tickets.templatetags.task_graph",
             ],
         },
     }

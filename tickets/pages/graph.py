@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import NamedTuple
 
 from django.utils import timezone
 
 from omoi_site.templatetags.omoi import short
-from tickets.models import Task
 from tickets.models.task import readiness
+from tickets.models.task.fields import status_of
 from tickets.pages.graph_layout import Drawing, lay_out
 from tickets.templatetags.tickets import TASK
 
@@ -25,6 +26,19 @@ class TaskState(NamedTuple):
     id: int
     state: str
     unsatisfiable: bool
+
+
+class NodeTask(NamedTuple):
+    """What the graph shows of a task."""
+
+    id: int
+    title: str
+    state: str
+    unsatisfiable: bool
+    ready: bool
+    claimed_at: datetime | None
+    ended_at: datetime | None
+    agent: str | None
 
 
 class NeedLine(NamedTuple):
@@ -139,26 +153,24 @@ class Graph:
         return "ok" if need.met else "bad" if child.state in ("pending", "cancelled") else ""
 
 
-def node_of(task: Task, x: float, y: float) -> Node:
-    """The node of a task that has the name of its `agent`."""
-    state = task.status
-    tone, icon = TASK[state]
-    agent: str = task.agent or ""  # type: ignore[attr-defined]  # read beside its columns
-    below = " · ".join(part for part in (str(task.pk), agent, _time(task)) if part)
+def node_of(task: NodeTask, x: float, y: float) -> Node:
+    status = status_of(task.state, unsatisfiable=task.unsatisfiable, ready=task.ready)
+    tone, icon = TASK[status]
+    below = " · ".join(part for part in (str(task.id), task.agent or "", _time(task)) if part)
     return Node(
-        task.pk,
+        task.id,
         x,
         y,
         tone,
         icon,
         cut(task.title, TITLE_LENGTH),
         cut(below, BELOW_LENGTH),
-        f"{task.title} · {state} · {below}",
-        state,
+        f"{task.title} · {status} · {below}",
+        status,
     )
 
 
-def _time(task: Task) -> str:
+def _time(task: NodeTask) -> str:
     if not task.claimed_at:
         return ""
     end = task.ended_at or (timezone.now() if task.state == "claimed" else None)

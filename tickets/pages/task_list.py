@@ -17,12 +17,12 @@ from tickets.models.explain.ticket_explanation import own
 from tickets.models.task.readiness import READY
 from tickets.pages.actions import Action
 from tickets.pages.cause_display import with_displays
-from tickets.pages.graph import MOST, Graph, NeedLine, Node, TaskState, node_of
+from tickets.pages.graph import MOST, Graph, NeedLine, Node, NodeTask, TaskState, node_of
 
-ROWS = 50  # rows of the list at first
-MOST_WITH_FOLDED = 100  # beside the graph, with more tasks the folded ones have no row
+ROWS = 50  # rows of a page of the list, and beside a graph: with more nodes, only the row that was asked for
 STATES = sql.statement(__file__, "task_states", ready=READY, most=str(MOST))
 NEEDS = sql.statement(__file__, "task_needs")
+NODES = sql.statement(__file__, "task_nodes", ready=READY)
 ROW = sql.statement(__file__, "task_rows")
 
 
@@ -42,8 +42,8 @@ class TaskRow:
 
 
 class TaskList:
-    """`query`: view=list|graph, done=1, tasks=all. `explained`: causes of the ticket, which its tasks do not
-    repeat. `actions_of`: the actions of a task.
+    """`query`: view=list|graph, done=1, tasks=<page>, task=<id>, whose page is shown. `explained`: causes of
+    the ticket, which its tasks do not repeat. `actions_of`: the actions of a task.
     """
 
     def __init__(
@@ -89,9 +89,30 @@ class TaskList:
     def shown(self) -> list[int]:
         """The ids of the tasks that have a row."""
         ids = list(self.states)
-        if self.as_graph and self.graph:
-            return ids if len(ids) <= MOST_WITH_FOLDED else [pk for pk in ids if pk not in self.graph.folded]
-        return ids if "tasks" in self.query else ids[:ROWS]
+        if not (self.as_graph and self.graph):
+            return ids[self.first : self.first + ROWS]
+        nodes = ids if len(ids) <= ROWS else [pk for pk in ids if pk not in self.graph.folded]
+        return nodes if len(nodes) <= ROWS else [pk for pk in ids if pk == self.asked]
+
+    @cached_property
+    def asked(self) -> int:
+        """The id of the task whose row is wanted; 0 if there is none."""
+        text = self.query.get("task", "")
+        pk = int(text[:19]) if text.isascii() and text.isdecimal() else 0
+        return pk if pk in self.states else 0
+
+    @cached_property
+    def first(self) -> int:
+        """How many tasks stand on the pages before the one that is shown."""
+        if self.asked:
+            return list(self.states).index(self.asked) // ROWS * ROWS
+        text = self.query.get("tasks", "")
+        first = (int(text[:9]) - 1) * ROWS if text.isascii() and text.isdecimal() else 0
+        return first if 0 <= first < len(self.states) else 0
+
+    @cached_property
+    def with_row(self) -> frozenset[int]:
+        return frozenset(self.shown)
 
     @cached_property
     def tasks(self) -> dict[int, Task]:
@@ -104,8 +125,10 @@ class TaskList:
         keyboard.
         """
         assert self.graph
+        drawn = [pk for pk in self.states if pk not in self.graph.folded]
+        tasks = {task.id: task for task in map(NodeTask._make, sql.tuples(NODES, [drawn]))}
         nodes = [
-            node_of(self.tasks[pk], x, y) if pk in self.tasks else self.graph.fold_at(x, y)
+            node_of(tasks[pk], x, y) if pk in tasks else self.graph.fold_at(x, y)
             for pk, (x, y) in self.graph.drawing.places.items()
         ]
         return sorted(nodes, key=lambda node: (node.x, node.y))
@@ -130,13 +153,28 @@ class TaskList:
         ]
 
     @property
-    def has_more(self) -> bool:
-        """Whether there are more rows to show."""
-        return len(self.shown) < len(self.states)
+    def page(self) -> int:
+        return self.first // ROWS + 1
 
     @property
-    def left(self) -> int:
-        return max(0, self.count - len(self.shown))
+    def previous(self) -> int:
+        """The page before this one; 0 if this is the first."""
+        return self.page - 1
+
+    @property
+    def following(self) -> int:
+        """The page after this one; 0 if this is the last."""
+        return self.page + 1 if self.last < len(self.states) else 0
+
+    @property
+    def last(self) -> int:
+        """The number of the last row of this page."""
+        return self.first + len(self.shown)
+
+    @property
+    def unlisted(self) -> int:
+        """How many tasks stand on no page."""
+        return max(0, self.count - len(self.states))
 
     @property
     def awaited_tickets(self) -> list[str]:

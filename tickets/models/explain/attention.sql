@@ -1,4 +1,5 @@
 WITH {fleets},
+{all_open_phases},
 work AS MATERIALIZED (
   SELECT
     ticket_id,

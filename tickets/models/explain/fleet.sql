@@ -13,8 +13,8 @@ FROM (
     a.name,
     a.state,
     a.state = 'available' AS available,
-    p.last_seen_at,
-    p.last_seen_at > clock_timestamp() - {heard} AS heard,
+    a.last_seen_at,
+    a.last_seen_at > clock_timestamp() - {heard} AS heard,
     (
       SELECT
         CASE
@@ -25,17 +25,7 @@ FROM (
       WHERE t.holder_id = a.id
         AND {lease_holds}
     ) AS room
-  FROM agents_agent a
-  LEFT JOIN agents_agentpresence p ON p.agent_id = a.id
-  WHERE a.state <> 'retired'
-    AND {fits}
-    AND (
-      a.sees_all
-      OR EXISTS (
-        SELECT
-        FROM agents_agent_projects m
-        WHERE m.agent_id = a.id
-          AND m.project_id = l.project_id
-      )
-    )
+  FROM fleet_agents a
+  WHERE {fits}
+    AND (a.sees_all OR l.project_id = ANY (a.projects))
 ) g

@@ -1,7 +1,7 @@
 FROM tickets_ticket k
 JOIN agents_project j ON j.id = k.project_id
 LEFT JOIN tickets_workflowphase kp ON kp.workflow_id = k.workflow_id AND kp.name = k.phase
-CROSS JOIN {open_phases}
+{join_open_phases}
 LEFT JOIN LATERAL (
   SELECT
     count(*) AS total,

@@ -5,7 +5,7 @@ LEFT JOIN agents_agent h ON h.id = t.holder_id
 LEFT JOIN agents_agentpresence hp ON hp.agent_id = h.id
 LEFT JOIN tickets_workflowphase tp ON tp.workflow_id = k.workflow_id AND tp.name = t.phase
 LEFT JOIN tickets_workflowphase kp ON kp.workflow_id = k.workflow_id AND kp.name = k.phase
-CROSS JOIN {open_phases}
+{join_open_phases}
 LEFT JOIN LATERAL (
   {needs}
 ) n ON true

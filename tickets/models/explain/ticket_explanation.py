@@ -14,15 +14,20 @@ from tickets.gates.check_names import name_of
 from tickets.models.explain import task_explanation
 from tickets.models.explain.sentences import on_page
 from tickets.models.explain.sql_fragments import (
+    ALL_OPEN_PHASES,
+    CLOCK_RUNS,
     FROM_TICKET,
     IN_OPEN_PHASE,
     LEFT_OPEN,
     MOVES_LATE,
+    OF_ALL_OPEN_PHASES,
     OPEN_TASKS,
     STALLED,
     TASK_JOINS,
     UNFINISHED,
     fleets_of,
+    from_ticket,
+    task_joins,
 )
 from tickets.models.explain.task_explanation import Cause, Explanation, cause_of, columns_of, meant
 from tickets.models.explain.task_obstacles import waiting_on
@@ -73,17 +78,19 @@ EXPLANATION = sql.statement(
     from_ticket=FROM_TICKET,
 )
 # Of the unfinished tickets of a project, those with a cause that waits for an operator, and those of them
-# with no other.
+# with no other. While the clock runs, a task with open needs never waits for an operator, so they are not
+# looked at.
 ATTENTION = sql.statement(
     __file__,
     "attention",
     fleets=fleets_of("t.project_id = %(project)s"),
+    all_open_phases=ALL_OPEN_PHASES,
     task_waits_on=waiting_on(),
-    task_joins=TASK_JOINS,
+    task_joins=task_joins(OF_ALL_OPEN_PHASES, f"t.open_needs > 0 AND NOT {CLOCK_RUNS}"),
     in_open_phase=IN_OPEN_PHASE,
     waits_on_operator=_any("= 'operator'", "operator"),
     waits_on_others=_any("<> 'operator'", "others"),
-    from_ticket=FROM_TICKET,
+    from_ticket=from_ticket(OF_ALL_OPEN_PHASES),
     unfinished=UNFINISHED,
     left_open=LEFT_OPEN,
 )

@@ -153,13 +153,17 @@ class TaskFields(models.Model):
 
     @property
     def status(self) -> str:
-        """Its state for people: done, running, failed, cancelled, stuck (its needs can no longer be met),
-        ready or waiting.
-        """
-        if self.state == "pending":
-            return "stuck" if self.unsatisfiable else "ready" if self.is_ready else "waiting"
-        return {"completed": "done", "claimed": "running"}.get(self.state, self.state)
+        return status_of(self.state, unsatisfiable=self.unsatisfiable, ready=self.is_ready)
 
     @property
     def priority_name(self) -> str:
         return Priority(self.priority).name.lower()
+
+
+def status_of(state: str, *, unsatisfiable: bool, ready: bool) -> str:
+    """The state of a task for people: done, running, failed, cancelled, stuck (its needs can no longer be
+    met), ready or waiting.
+    """
+    if state == "pending":
+        return "stuck" if unsatisfiable else "ready" if ready else "waiting"
+    return {"completed": "done", "claimed": "running"}.get(state, state)
