@@ -16,11 +16,12 @@ from tickets.runtime.claimed_job import ClaimedJob
 from tickets.runtime.pace import Pace
 
 log = logging.getLogger(__name__)
-MOST_AT_A_TIME = 16  # jobs that a thread sends to one reusable process
 
 
 class Lanes:
-    """Takes jobs in order. ended: called whenever one or more have an ending."""
+    """Takes jobs in order. ended: called when one or more have an ending; of quick ones, when a thread has
+    carried out all that it took.
+    """
 
     def __init__(self, worker: str, threads: int, ended: Callable[[], None]) -> None:
         self.worker, self.threads, self.ended = worker, threads, ended
@@ -81,11 +82,12 @@ class Lanes:
 
     def _next(self) -> list[ClaimedJob]:
         """The next job, and more for the same process while such jobs end quickly."""
+        idle = self.threads - self.busy
+        most = min(-(-len(self.queue) // idle), self.pace.at_a_time)
         jobs = [self.queue.popleft()]
-        share = -(-(len(self.queue) + 1) // self.threads) if self.pace.quick else 1
         while (
             (key := jobs[0].process_key)
-            and len(jobs) < min(share, MOST_AT_A_TIME)
+            and len(jobs) < most
             and self.queue
             and self.queue[0].process_key == key
         ):
@@ -128,7 +130,8 @@ class Lanes:
     def _end(self, job: ClaimedJob, ending: Ending) -> None:
         job.ending = ending
         self.pace.note(float(ending.result.get("seconds", 0.0)))
-        self.ended()
+        if not self.pace.quick:
+            self.ended()
 
     def _take_again(self, job: ClaimedJob) -> None:
         with self.turn:

@@ -8,7 +8,9 @@ from collections import deque
 AHEAD_S = 0.1  # what its threads can do in this time is claimed ahead
 LULL_S = 0.25  # when no job has ended for so long, nothing is
 MOST_PER_THREAD = 16
-QUICK_S = 0.02  # jobs that take less are handed out several at a time
+QUICK_S = 0.02  # jobs that take less are quick
+AT_A_TIME_S = 0.005  # what a process does in this time is sent to it at once
+MOST_AT_A_TIME = 16
 REMEMBERED = 32
 
 
@@ -28,6 +30,11 @@ class Pace:
     @property
     def quick(self) -> bool:
         return bool(self.seconds) and self._mean() < QUICK_S
+
+    @property
+    def at_a_time(self) -> int:
+        """How many jobs a thread may send to one reusable process."""
+        return min(MOST_AT_A_TIME, 1 + int(AT_A_TIME_S / max(self._mean(), 1e-4))) if self.quick else 1
 
     @property
     def ahead(self) -> int:

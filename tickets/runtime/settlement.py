@@ -25,6 +25,7 @@ class Next:
     limit: int
     ahead: int = 0
     starting: bool = False
+    starting_profiles: Sequence[str] = ()
 
     def as_options(self) -> ClaimOptions:
         return {
@@ -32,6 +33,7 @@ class Next:
             "lease_s": settings.WORKER_LEASE_S,
             "ahead": self.ahead,
             "starting": self.starting,
+            "starting_profiles": self.starting_profiles,
         }
 
 

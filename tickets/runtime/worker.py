@@ -29,6 +29,7 @@ from tickets.runtime.lanes import Lanes
 from tickets.runtime.wake_event import WakeEvent
 
 log = logging.getLogger(__name__)
+LOOK_S = 0.01  # how often to look at quick jobs, which do not wake the worker one by one
 WAITS_S = 2.0  # what was claimed ahead and has not begun by then is given back
 _worker: Worker | None = None  # of this process
 
@@ -113,7 +114,8 @@ class Worker:
             self._drop_expired()
             return 1.0
         self.lanes.pool.tidy()
-        return max(0.0, min(settings.WORKER_POLL_S, self.renewal_due - time.monotonic()))
+        look_s = LOOK_S if self.lanes.pace.quick and self.jobs else settings.WORKER_POLL_S
+        return max(0.0, min(look_s, self.renewal_due - time.monotonic()))
 
     # -- settling and claiming
 
@@ -129,12 +131,11 @@ class Worker:
         if self.settling:
             settled = settlement.settle(self.settling, self.agent, following)
             claims = settled.claims
-            for job, how in settled.jobs:
-                self._drop(job, how)
+            self._drop(settled.jobs)
             self.settling = []
         elif following.limit:
             claims = self._claim(following)
-        self._take(claims, requested_at, following.starting)
+        self._take(claims, requested_at)
         if hinted and following.limit and len(claims) == following.limit:
             hints.send("work")  # there may be more, for another worker
 
@@ -145,7 +146,10 @@ class Worker:
         ahead = self.lanes.pace.ahead
         limit = max(0, self.threads + ahead - len(self.jobs) + len(self.settling))
         begins = self.lanes.idle - sum(job.waiting for job in self.jobs)
-        return settlement.Next(limit, ahead=ahead, starting=limit <= begins)
+        reusable = {job.claim.profile for job in self.jobs if job.process_key} if self.lanes.pace.quick else ()
+        return settlement.Next(
+            limit, ahead=ahead, starting=limit <= begins, starting_profiles=sorted(reusable)
+        )
 
     def _claim(self, following: settlement.Next) -> list[Claim]:
         try:
@@ -154,14 +158,12 @@ class Worker:
             log.debug("%s claims nothing: %s", self.name, refusal)
             return []
 
-    def _take(self, claims: Sequence[Claim], requested_at: float, starting: bool) -> None:
-        jobs = [ClaimedJob(claim, requested_at) for claim in claims]
+    def _take(self, claims: Sequence[Claim], requested_at: float) -> None:
+        jobs = [ClaimedJob(claim, requested_at, requested_at if claim.started else None) for claim in claims]
         for job in jobs:
             job.stop.until = requested_at + settings.WORKER_LEASE_S
-            job.started_at = requested_at if starting else None
         self.jobs += jobs
-        if starting:
-            self.lanes.put(jobs)
+        self.lanes.put([job for job in jobs if job.running])
 
     # -- starting
 
@@ -225,12 +227,14 @@ class Worker:
         for claim in lost:
             jobs[claim["task"]].stop.request(f"the claim was lost: the task is {claim['state']}")
 
-    def _drop(self, job: ClaimedJob, how: str) -> None:
-        assert job.ending
-        log.info("%s %s: %s", job.claim.key, how, "done" if job.ending.ok else job.ending.error)
-        self.settled_count += how == "settled"
-        self.jobs.remove(job)
-        job.close()
+    def _drop(self, ended: Sequence[tuple[ClaimedJob, str]]) -> None:
+        for job, how in ended:
+            assert job.ending
+            log.info("%s %s: %s", job.claim.key, how, "done" if job.ending.ok else job.ending.error)
+            self.settled_count += how == "settled"
+            job.close()
+        dropped = {job for job, _ in ended}
+        self.jobs = [job for job in self.jobs if job not in dropped]
 
     def _stop_all(self, reason: str) -> None:
         for job in self._taken_back() + [job for job in self.jobs if job.waiting]:
@@ -244,7 +248,8 @@ class Worker:
         if not self.stop_requests:
             return
         now = time.monotonic()
-        for job in [job for job in self.jobs if job.ending is not None]:
-            if self.stop_requests > 1 or now > job.stop.until:
-                self._drop(job, "not settled")
+        ended = [job for job in self.jobs if job.ending]
+        self._drop(
+            [(job, "not settled") for job in ended if self.stop_requests > 1 or now > job.stop.until]
+        )
         self.settling = [job for job in self.settling if job in self.jobs]

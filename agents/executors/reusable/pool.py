@@ -44,8 +44,10 @@ class Pool:
             return
         try:
             process.carry_out(calls)
-        finally:
-            self._put(process)
+        except BaseException:
+            process.close()
+            raise
+        self._put(process)
 
     def tidy(self) -> None:
         """End those that have had nothing to do for long. Call it now and then."""

@@ -22,6 +22,7 @@ from agents.executors.reusable.call_socket import CallSocket
 from agents.executors.reusable.start import COMMON, Started
 from agents.executors.run_process import Ran, Turn
 
+SEVERAL, GATHER_S = 2, 0.001  # with more calls than that sent, answers are read several at a time
 PATIENCE_S = 0.1  # when a job takes longer, those behind it are given back
 NO_ANSWER = "wrote something other than its return value to the output for it"
 
@@ -74,6 +75,8 @@ class ReusableProcess:
             while self.waiting or self.sent:
                 self._send_waiting()
                 self._look()
+                if len(self.sent) > SEVERAL:
+                    time.sleep(GATHER_S)
                 if self.sent:
                     self._wait(self._patience())
                 if self.process.ended:
@@ -120,14 +123,16 @@ class ReusableProcess:
 
     def _withdraw(self, *, ended: bool = False) -> None:
         """What it has not taken waits again. A single call is left, unless the process has ended: it is about
-        to take it.
+        to take it. While we withdraw, it may take one behind others that are withdrawn.
         """
         if len(self.sent) < 2 and not ended:
             return
-        numbers = self.calls.withdraw()
+        numbers, first = self.calls.withdraw(), self.sent[0] if self.sent else None
         back = [call for call in self.sent if call.number in numbers]
         self.sent = deque(call for call in self.sent if call.number not in numbers)
         self.waiting.extendleft(reversed(back))
+        if self.sent and self.sent[0] is not first:
+            self._begin()
 
     def _send_back(self, call: Call) -> None:
         """Its end is that of the process, even if it has not begun."""
@@ -212,13 +217,11 @@ class ReusableProcess:
         if not self.sent and not self.answered and self.waiting:
             self.sent.append(self.waiting.popleft())  # else the next process might end the same way for ever
             self._begin()
-        if self.sent:
+        while self.sent:
             turn = self.sent[0].turn
             turn.output.take(self.answers.rest())
             ran = turn.ran(self.process.ended, self.process.fault)
             self._end_first(self.last or (ended(ran) if ran.cut or ran.code else ended(ran, value=None)))
-        self.waiting.extendleft(reversed(self.sent))
-        self.sent.clear()
 
     # -- answers
 

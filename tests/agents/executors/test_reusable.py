@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
+import struct
 import threading
 import time
 from pathlib import Path
@@ -16,6 +18,8 @@ from agents.executors.job import Ending, Job
 from agents.executors.job_folder import make_room
 from agents.executors.limits import Limits
 from agents.executors.reusable.call import Call
+from agents.executors.reusable.call_socket import CallSocket
+from agents.executors.reusable.child import LONGEST_MESSAGE
 from agents.executors.reusable.pool import Pool
 from agents.executors.reusable.start import MOST_JOBS
 from agents.executors.stop_signal import Stop
@@ -119,6 +123,18 @@ def much(brief):
 
 def killed(brief):
     os.kill(os.getpid(), signal.SIGKILL)
+
+def late(brief):
+    """Take the next call only when the one before it has been withdrawn."""
+    import __main__, socket
+    receive = __main__.receive
+    def receive_late(calls):
+        __main__.receive = receive
+        first = calls.recv(8, socket.MSG_PEEK)
+        while calls.recv(8, socket.MSG_PEEK) == first:
+            time.sleep(0.01)
+        return receive(calls)
+    __main__.receive = receive_late
 
 def wait(brief, seconds=60):
     time.sleep(seconds)
@@ -427,6 +443,27 @@ def test_a_stop_ends_the_job_and_takes_back_what_has_not_begun(pool, folder):
 
     assert not thread.is_alive()
     assert (endings[0].stopped, endings[0].error) == (True, "the worker ends")
+
+
+@pytest.mark.parametrize("last", ["who", "killed"])
+def test_what_it_takes_while_others_are_withdrawn_is_done_once(carry_out, folder, monkeypatch, last):
+    """Two read the same socket: it takes a call after we have withdrawn the one before."""
+    withdraw = CallSocket.withdraw
+    withdrawn: list[set[int]] = []
+
+    def slowly(calls: CallSocket) -> set[int]:
+        monkeypatch.setattr(CallSocket, "withdraw", withdraw)
+        first = struct.unpack_from("<Q", calls.theirs.recv(LONGEST_MESSAGE))[0]
+        until(lambda: not select.select([calls.theirs], [], [], 0)[0])
+        withdrawn.append({first} | withdraw(calls))
+        return withdrawn[0]
+
+    monkeypatch.setattr(CallSocket, "withdraw", slowly)
+    _, second, third = carry_out("late", "who", last)
+
+    assert [len(numbers) for numbers in withdrawn] == [1]
+    assert second.ok
+    assert third.error == {"who": "", "killed": "ended by SIGKILL"}[last]
 
 
 def test_many_jobs_leave_no_descriptor_open_and_no_folder(carry_out, pool):

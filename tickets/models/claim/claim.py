@@ -44,6 +44,7 @@ GRANTED = """
     t.error,
     t.rank,
     t.lease_expires_at,
+    t.started_at IS NOT NULL AS started,
     t.profile,
     t.slots"""
 # Columns of what the holder gets with task `t` of ticket `k`.
@@ -109,7 +110,8 @@ class CapacityFull(OmoiError):
 class ClaimOptions(TypedDict, total=False):
     """The options of a claim: up to `limit` tasks, each with a lease of `lease_s`. `capabilities`, `phases`
     and `project` narrow the choice. For workers: `ahead`, how many they hold beyond their capacity, for the
-    next moment; `starting`, they begin all of them at once, see start.py.
+    next moment; `starting`, they begin all of them at once, or `starting_profiles`, those with these
+    profiles, see start.py.
     """
 
     limit: int
@@ -119,6 +121,7 @@ class ClaimOptions(TypedDict, total=False):
     project: Project | None
     ahead: int
     starting: bool
+    starting_profiles: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -141,6 +144,7 @@ class Claim:
     granted: bool  # whether its project may use the profile
     slots: dict[str, Any]
     brief: dict[str, Any] = field(default_factory=dict)
+    started: bool = False  # its start is recorded with the claim
 
 
 class Claiming(Leasing[Row]):
@@ -222,6 +226,7 @@ def claim_params(by: Agent, **options: Unpack[ClaimOptions]) -> dict[str, Any]:
         "ahead": options.get("ahead", 0),
         "starting": options.get("starting", False),
         "locked": False,
+        "starting_profiles": list(options.get("starting_profiles", ())),
         "granted_with": "",
     }
 
@@ -254,4 +259,5 @@ def _claim(row: dict[str, Any]) -> Claim:
         granted=row["granted"],
         slots=row["slots"],
         brief=brief,
+        started=row["started"],
     )

@@ -193,7 +193,12 @@ granted AS (
     claimed_at = clock_timestamp(),
     lease_s = %(lease_s)s::int,
     lease_expires_at = clock_timestamp() + %(lease_s)s::int * interval '1 s',
-    started_at = CASE WHEN %(starting)s::bool OR NOT agent.runs_profiles THEN clock_timestamp() END,
+    started_at = CASE
+      WHEN %(starting)s::bool
+        OR NOT agent.runs_profiles
+        OR t.profile = ANY (%(starting_profiles)s::varchar[])
+      THEN clock_timestamp()
+    END,
     timeout_at = clock_timestamp() + t.timeout_s * interval '1 s',
     progress = '{}',
     granted_with = %(granted_with)s
