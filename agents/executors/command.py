@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from agents.executors.job_process import Program, run_job
 from agents.executors.job_user import Unreachable, program
 from agents.executors.level import level
 from agents.executors.output_files import with_files
-from agents.executors.output_text import safe
+from agents.executors.output_text import safe, safe_json
 from agents.executors.run_process import Ran
 from agents.executors.stop_signal import Stop
 
@@ -74,6 +73,6 @@ def ended(ran: Ran, **more: Any) -> Ending:
 def json_file(document: Any) -> Iterator[IO[bytes]]:
     """A document as a file to read from: nobody blocks who does not read it."""
     with tempfile.TemporaryFile() as file:
-        file.write(json.dumps(safe(document), ensure_ascii=False).encode())
+        file.write(safe_json(document))
         file.seek(0)
         yield file

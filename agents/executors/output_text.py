@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import math
 from typing import Any
 
@@ -49,12 +51,23 @@ class Output:
 
 def safe_text(text: bytes | str) -> str:
     """Text that PostgreSQL stores: what is no UTF-8, half a pair, and NUL become U+FFFD."""
+    if isinstance(text, str) and text.isascii() and "\0" not in text:
+        return text
     whole = (
         text.decode("utf-8", "replace")
         if isinstance(text, bytes)
         else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     )
     return whole.replace("\0", "\ufffd")
+
+
+def safe_json(document: Any) -> bytes:
+    """The document as JSON, made `safe`; what is safe as it is, as most are, is not gone through."""
+    with contextlib.suppress(TypeError, ValueError, RecursionError):
+        text = json.dumps(document, ensure_ascii=False, allow_nan=False)
+        if text.count("{") + text.count("[") <= DEEPEST and "\\u0000" not in text:
+            return text.encode()
+    return json.dumps(safe(document), ensure_ascii=False).encode()
 
 
 def safe(value: Any, depth: int = 0) -> Any:

@@ -12,6 +12,7 @@ import os
 import shutil
 import stat
 import tempfile
+import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -19,7 +20,6 @@ from django.conf import settings
 
 from agents.executors.isolation import Isolation
 from agents.executors.job_folder import INSIDE, JobFolder
-from agents.executors.removal import remove
 from omoi_site.setup import paths
 
 SHARED_MEMORY = 64 << 20
@@ -30,6 +30,7 @@ ETC = (  # copied once: each mount of its own would cost time in every job
     *("nsswitch.conf", "passwd", "protocols", "services", "ssl", "ca-certificates", "pki", "hosts"),
 )
 RESOLVER = "/etc/resolv.conf"
+_copying = threading.Lock()
 
 
 def wrapped(
@@ -82,17 +83,15 @@ def wrapped(
 def etc(room: Path) -> Path:
     """What jobs see as /etc: what everyone may read of ETC, copied into `room` once for each process."""
     folder = room / f"{os.getpid()}-etc"
-    if not folder.exists():
-        fresh = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-etc-", dir=room))
-        fresh.chmod(0o755)
-        for name in ETC:
-            with contextlib.suppress(FileNotFoundError):
-                _copy(Path("/etc", name), fresh / name)
-        (fresh / "resolv.conf").touch()
-        try:
+    with _copying:
+        if not folder.exists():
+            fresh = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-etc-", dir=room))
+            fresh.chmod(0o755)
+            for name in ETC:
+                with contextlib.suppress(FileNotFoundError):
+                    _copy(Path("/etc", name), fresh / name)
+            (fresh / "resolv.conf").touch()
             fresh.rename(folder)
-        except OSError:  # another thread was first
-            remove(fresh)
     return folder
 
 

@@ -9,6 +9,7 @@ new profile works at once.
 from __future__ import annotations
 
 import functools
+import os
 import re
 import stat
 import time
@@ -132,13 +133,13 @@ def _modules_edition(folder: Path, second: int) -> int:
 def named(name: str) -> Profile:
     """The profile of this name; an installed one hides a shipped one. Raises UnknownProfile."""
     if NAME.match(name):
-        for folder in (settings.OMOI_HOME / "profiles", SHIPPED):
-            file = folder / f"{name}.yaml"
+        for folder in (f"{settings.OMOI_HOME}/profiles", str(SHIPPED)):
+            file = f"{folder}/{name}.yaml"
             try:
-                status = file.stat()
+                status = os.stat(file)
             except OSError:
                 continue
-            if folder != SHIPPED and status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            if folder != str(SHIPPED) and status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
                 raise UnknownProfile(
                     f"{file} is not used, because users other than its owner can change it."
                     f" Run: chmod go-w {file}"
@@ -174,9 +175,10 @@ def faults(name: str, slots: Mapping[str, Any]) -> dict[str, str]:
 
 
 @functools.lru_cache(256)
-def _read(file: Path, mtime: int, size: int) -> Profile:
+def _read(file: str, mtime: int, size: int) -> Profile:
+    path = Path(file)
     try:
-        document = yaml.safe_load(file.read_bytes())
+        document = yaml.safe_load(path.read_bytes())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UnknownProfile(f"{file} is not valid YAML: {error}") from error
     if wrong := faults_of(document):
@@ -189,14 +191,14 @@ def _read(file: Path, mtime: int, size: int) -> Profile:
     }
     words = [document["callable"]] if document["kind"] == "python" else document["words"]
     return Profile(
-        name=file.stem,
+        name=path.stem,
         kind=document["kind"],
         words=tuple(slots[word["slot"]] if isinstance(word, dict) else str(word) for word in words),
         slots=slots,
         about=document.get("about", ""),
         timeout_s=document.get("timeout_s", 600.0),
         environment={name: str(value) for name, value in document.get("environment", {}).items()},
-        folder=file.parent,
+        folder=path.parent,
         artifacts=document.get("artifacts", {}),
         isolation=Isolation(
             sandboxed=document.get("trust") == "sandboxed",

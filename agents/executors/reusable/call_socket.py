@@ -7,14 +7,13 @@ it has not taken can be withdrawn: we hold its end of the socket as well, and ea
 from __future__ import annotations
 
 import contextlib
-import json
 import socket
 import struct
 import tempfile
 from array import array
 from typing import Any
 
-from agents.executors.output_text import safe
+from agents.executors.output_text import safe_json
 from agents.executors.reusable import child
 
 
@@ -29,7 +28,7 @@ class CallSocket:
     def send(self, number: int, document: dict[str, Any]) -> bool:
         """False when the socket takes no more for now, or nobody is there to take it."""
         head = struct.pack("<Q", number)
-        text = json.dumps(safe(document), ensure_ascii=False).encode()
+        text = safe_json(document)
         with contextlib.suppress(OSError):
             if len(head) + len(text) <= child.LONGEST_MESSAGE:
                 self.ours.send(head + text, socket.MSG_DONTWAIT)
