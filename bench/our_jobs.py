@@ -34,12 +34,14 @@ BOOKS = """
 SELECT
   count(*) AS tasks,
   count(*) FILTER (WHERE t.state <> 'completed') AS lost,
-  count(*) FILTER (WHERE t.fence <> 1 OR t.attempts <> 1 OR h.claimed <> 1 OR h.completed <> 1) AS doubled,
+  count(*) FILTER (WHERE t.attempts <> 1 OR h.claimed <> 1 + h.released OR h.completed <> 1) AS doubled,
+  sum(h.released)::bigint AS given_back,
   extract(epoch FROM max(t.ended_at) - min(t.claimed_at))::float8 AS seconds
 FROM tickets_task t
 CROSS JOIN LATERAL (
   SELECT
     count(*) FILTER (WHERE e.kind = 'task.claimed') AS claimed,
+    count(*) FILTER (WHERE e.kind = 'task.released') AS released,
     count(*) FILTER (WHERE e.kind = 'task.completed') AS completed
   FROM agents_event e
   WHERE e.subject = 'task:' || t.id
@@ -58,7 +60,8 @@ WHERE id = ANY (%s)
 class Drain:
     """What became of the tasks of one run. seconds: from the first claim to the last end, by the database's
     clock; waited_s: as the caller saw it, from before the tasks were added. lost: not completed. doubled:
-    claimed or completed more than once, by the task's fence and by its history.
+    tried or completed more than once, by the task's attempts and its history. given_back: how often a task
+    was claimed ahead and released before it began.
     """
 
     tasks: int
@@ -66,6 +69,7 @@ class Drain:
     waited_s: float
     lost: int
     doubled: int
+    given_back: int
 
     @property
     def per_s(self) -> float:
@@ -185,4 +189,4 @@ class OurJobs:
         from omoi_site.database import sql
 
         [row] = sql.rows(BOOKS, [ids])
-        return Drain(row["tasks"], row["seconds"] or 0.0, waited_s, row["lost"], row["doubled"])
+        return Drain(**{**row, "seconds": row["seconds"] or 0.0}, waited_s=waited_s)

@@ -47,7 +47,7 @@ class Lanes:
     def put(self, jobs: Sequence[ClaimedJob]) -> None:
         with self.turn:
             self.queue.extend(jobs)
-            self.turn.notify(len(jobs))
+            self.turn.notify(-(-len(jobs) // self.pace.at_a_time))
 
     def take_back(self, wanted: Callable[[ClaimedJob], bool] = lambda job: True) -> list[ClaimedJob]:
         """Those that no thread has taken yet."""
@@ -82,12 +82,11 @@ class Lanes:
 
     def _next(self) -> list[ClaimedJob]:
         """The next job, and more for the same process while such jobs end quickly."""
-        idle = self.threads - self.busy
-        most = min(-(-len(self.queue) // idle), self.pace.at_a_time)
         jobs = [self.queue.popleft()]
+        at_a_time = self.pace.at_a_time
         while (
             (key := jobs[0].process_key)
-            and len(jobs) < most
+            and len(jobs) < at_a_time
             and self.queue
             and self.queue[0].process_key == key
         ):

@@ -9,7 +9,7 @@ AHEAD_S = 0.1  # what its threads can do in this time is claimed ahead
 LULL_S = 0.25  # when no job has ended for so long, nothing is
 MOST_PER_THREAD = 16
 QUICK_S = 0.02  # jobs that take less are quick
-AT_A_TIME_S = 0.005  # what a process does in this time is sent to it at once
+AT_A_TIME_S = 0.01  # what a process does in this time is sent to it at once
 MOST_AT_A_TIME = 16
 REMEMBERED = 32
 

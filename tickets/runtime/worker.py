@@ -146,7 +146,9 @@ class Worker:
         ahead = self.lanes.pace.ahead
         limit = max(0, self.threads + ahead - len(self.jobs) + len(self.settling))
         begins = self.lanes.idle - sum(job.waiting for job in self.jobs)
-        reusable = {job.claim.profile for job in self.jobs if job.process_key} if self.lanes.pace.quick else ()
+        reusable = (
+            {job.claim.profile for job in self.jobs if job.process_key} if self.lanes.pace.quick else ()
+        )
         return settlement.Next(
             limit, ahead=ahead, starting=limit <= begins, starting_profiles=sorted(reusable)
         )
@@ -249,7 +251,5 @@ class Worker:
             return
         now = time.monotonic()
         ended = [job for job in self.jobs if job.ending]
-        self._drop(
-            [(job, "not settled") for job in ended if self.stop_requests > 1 or now > job.stop.until]
-        )
+        self._drop([(job, "not settled") for job in ended if self.stop_requests > 1 or now > job.stop.until])
         self.settling = [job for job in self.settling if job in self.jobs]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import json
 import os
 import subprocess
@@ -13,6 +14,8 @@ import uuid
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from agents.executors import job_folder, job_user, running_process
 from agents.executors import run as executors
@@ -22,7 +25,7 @@ from agents.executors.job_folder import shared_folder
 from agents.executors.job_user import UIDS
 from agents.executors.level import level
 from agents.executors.output_files import NotTaken, copy_of
-from agents.executors.output_text import KEPT, Output, safe
+from agents.executors.output_text import KEPT, Output, safe, safe_json
 from agents.executors.stop_signal import Stop
 from agents.profiles.document import faults_of
 from omoi_site.setup import paths
@@ -155,6 +158,19 @@ def test_output_that_a_database_cannot_store_is_made_safe():
     for _ in range(500):
         deep = [deep]
     assert len(json.dumps(safe(deep))) < 1200
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters()), inner),
+    )
+)
+@example({"a\0": "\ud800"})
+@example(["\\u0000", float("nan")])
+@example(functools.reduce(lambda inner, _: [inner], range(40), "deep"))
+def test_a_document_is_written_as_if_it_were_made_safe_first(document):
+    assert json.loads(safe_json(document)) == json.loads(json.dumps(safe(document)))
 
 
 def test_small_pieces_add_up_to_the_same_as_one():

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
 
 import pytest
 
 from agents.executors import level as levels
+from agents.executors import sandbox
 from agents.executors.isolation import Isolation
 from agents.executors.job import Ending, Job
 from agents.executors.job_user import UIDS
@@ -26,6 +28,15 @@ from tests.support.job_host import LEVELS, job_host
 def bubblewrap() -> None:
     if why := fault():
         unavailable("sandbox", why)
+
+
+def test_threads_that_start_jobs_at_once_copy_etc_once(monkeypatch, tmp_path):
+    copied = []
+    monkeypatch.setattr(sandbox, "_copy", lambda source, target: copied.append(source))
+    with ThreadPoolExecutor(4) as threads:
+        folders = set(threads.map(sandbox.etc, [tmp_path] * 16))
+    assert len(folders) == 1
+    assert len(copied) == len(sandbox.ETC)
 
 
 @pytest.fixture

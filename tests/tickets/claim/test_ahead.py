@@ -6,6 +6,7 @@ import pytest
 
 from agents.models import Agent
 from omoi_site.database import sql
+from tests.factories import install_profile
 from tickets.models import CapacityFull, Edge, Need, Outcome, Task, TaskSpec
 
 pytestmark = pytest.mark.django_db
@@ -40,6 +41,17 @@ def test_what_is_claimed_to_begin_at_once_counts_as_started(ticket, w1):
     Task.objects.claim(by=w1, limit=1)
     assert begun() == 0
     Task.objects.claim(by=w1, limit=1, starting=True)
+    assert begun() == 1
+
+
+def test_only_those_with_certain_profiles_are_started_with_their_claim(ticket, w1):
+    echoes(ticket, 1)
+    install_profile("quick", kind="python", callable="quick.run", reusable=True)
+    Task.objects.add(ticket, [TaskSpec("quick", profile="quick")], by="system:test")
+
+    claims = Task.objects.claim(by=w1, limit=2, starting_profiles=["quick"])
+
+    assert {claim.profile: claim.started for claim in claims} == {"echo": False, "quick": True}
     assert begun() == 1
 
 
