@@ -12,7 +12,16 @@ from typing import Any, ParamSpec, TypeVar
 
 import psycopg.errors
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, OperationalError, ProgrammingError, connection, models, transaction
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    IntegrityError,
+    OperationalError,
+    ProgrammingError,
+    connection,
+    connections,
+    models,
+    transaction,
+)
 from django.db.models.expressions import DatabaseDefault
 
 from omoi_site.errors import Invalid
@@ -163,17 +172,16 @@ def copy_in(new: Sequence[models.Model]) -> None:
         if not isinstance(getattr(new[0], field.attname), DatabaseDefault)
     ]
     columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
+    link = connections[DEFAULT_DB_ALIAS]  # `connection` would look it up for each value
     with (
-        connection.wrap_database_errors,
-        connection.cursor() as cursor,
+        link.wrap_database_errors,
+        link.cursor() as cursor,
         cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy,
     ):
         for row, made in zip(new, ids, strict=True):
             row.pk = made["id"]
-            copy.write_row(
-                [field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields]
-            )
-            row._state.adding, row._state.db = False, connection.alias
+            copy.write_row([field.get_db_prep_save(field.pre_save(row, True), link) for field in fields])
+            row._state.adding, row._state.db = False, link.alias
 
 
 class XidField(models.BigIntegerField):
