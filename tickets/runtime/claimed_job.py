@@ -35,10 +35,15 @@ class ClaimedJob:
         return self.started_at is not None and self.ending is None
 
     @functools.cached_property
+    def profile(self) -> profiles.Profile:
+        """As it was when the task was claimed. Raises UnknownProfile."""
+        return profiles.named(self.claim.profile)
+
+    @functools.cached_property
     def process_key(self) -> str:
         """Jobs with the same key may be carried out by one process after the other; empty: it has its own."""
         try:
-            key = profiles.named(self.claim.profile).process_key() if self.claim.granted else ""
+            key = self.profile.process_key() if self.claim.granted else ""
         except profiles.UnknownProfile:  # `job` says so
             return ""
         return f"{self.claim.ticket.rpartition('-')[0]} {key}" if key else ""
@@ -77,7 +82,7 @@ class ClaimedJob:
                 f"the project of {claim.ticket} may not use the profile {claim.profile}:"
                 " the admin of this installation grants it"
             )
-        profile = profiles.named(claim.profile)
+        profile = self.profile
         words, values = profile.filled(claim.slots)
         return Job(
             name=f"{claim.task}.{claim.fence}",

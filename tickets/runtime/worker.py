@@ -52,6 +52,8 @@ class Worker:
         ] = []  # after a lost connection, the same again with the same `following`
         self.following = settlement.Next(0)
         self.renewal_due = 0.0
+        self.more = True  # there may be tasks to claim: a hint came, or the last claim was full
+        self.look_due = 0.0  # then it looks without a hint as well
         self.wake = WakeEvent()
         self.hinted = threading.Event()
         self.stop_requests = 0
@@ -124,6 +126,7 @@ class Worker:
         requested_at = time.monotonic()
         hinted = self.hinted.is_set()
         self.hinted.clear()
+        self.more |= hinted or requested_at >= self.look_due
         if not self.settling:
             self.settling = [job for job in self.jobs if job.ending]
             self.following = self._next()
@@ -133,8 +136,12 @@ class Worker:
             claims = settled.claims
             self._drop(settled.jobs)
             self.settling = []
-        elif following.limit:
+            looked = bool(following.limit) and any(how != "given back" for _, how in settled.jobs)
+        elif looked := bool(following.limit) and self.more:
             claims = self._claim(following)
+        if looked:
+            self.more = len(claims) == following.limit
+            self.look_due = requested_at + settings.WORKER_POLL_S
         self._take(claims, requested_at)
         if hinted and following.limit and len(claims) == following.limit:
             hints.send("work")  # there may be more, for another worker

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from omoi_site.database import sql
 from tests.factories import install_profile, shell_tasks, states
@@ -13,6 +15,7 @@ from tests.support.wait import until
 from tests.support.worker_process import WorkerProcess, running_worker
 from tickets.models import Task, TaskSpec
 from tickets.runtime.pace import LULL_S, MOST_PER_THREAD, Pace
+from tickets.runtime.worker import Worker, look_for_tasks
 
 IN_ONE_ACT = """
 SELECT max(n) AS n
@@ -127,3 +130,24 @@ def test_as_much_as_the_threads_do_in_a_moment(seconds, ahead):
         pace.note(seconds)
     assert pace.ahead == ahead
     assert pace.quick == (seconds <= 0.01)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_looks_for_tasks_only_when_there_may_be_some(ticket, settings, django_assert_num_queries):
+    settings.WORKER_POLL_S = settings.WORKER_BEAT_S = 600
+    worker = Worker("w1", threads=1)
+    worker.register()
+    try:
+        worker._settle_and_claim()  # finds nothing
+        with django_assert_num_queries(0):
+            worker._settle_and_claim()
+        look_for_tasks()
+        with CaptureQueriesContext(connection) as look:
+            worker._settle_and_claim()
+        assert len(look) == 1
+        worker.look_due = 0.0
+        with CaptureQueriesContext(connection) as look:
+            worker._settle_and_claim()
+        assert len(look) == 1
+    finally:
+        worker.lanes.close()
