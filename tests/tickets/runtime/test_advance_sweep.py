@@ -73,6 +73,24 @@ def test_a_sweep_stays_with_tickets_that_were_more_than_a_batch(project, operato
     assert phases() == ["DONE"] * 3 + ["TODO"]
 
 
+def test_a_sweep_counts_each_ticket_once_and_names_no_backlog_of_a_moment(
+    project, operator, ada, monkeypatch
+):
+    due_for_two_moves(3, project, operator, ada)
+    SweepRun.note({"advance_tickets": ""})
+    for module in (automation, advance_sweep):
+        monkeypatch.setattr(module, "MOST", 2)
+    sweep = AdvanceSweep(9)
+
+    while sweep():
+        pass  # of the three that were due, one is due still when the sweep comes again
+    sweep()
+
+    run = SweepRun.objects.get(name="advance_tickets")
+    assert (run.waiting, run.waiting_since) == (3, None)
+    assert advance_sweep.warning() == ""
+
+
 @pytest.mark.parametrize("tickets", [500, pytest.param(5_000, marks=pytest.mark.full)])
 def test_a_sweep_touches_few_pages_for_each_ticket_with_open_work(ticket, tickets):
     many_tickets(ticket.project, tickets, tasks=3)

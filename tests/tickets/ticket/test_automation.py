@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agents.models import Event, Project
+from omoi_site.database import sql
 from tests.factories import allow_workflow, complete, submit
 from tests.support.concurrency import meanwhile
 from tickets.models import SweepRun, Task, TaskSpec, Ticket, TicketSpec, Workflow
@@ -191,3 +192,29 @@ def test_a_ticket_that_is_not_due_any_more_says_nothing_of_the_move_it_could_not
 
     assert "cannot" not in str(Ticket.objects.explanation(bereft))
     assert not Ticket.objects.stalled().exists()
+
+
+def test_a_ticket_that_keeps_failing_hides_no_later_one_that_can_move_again(bereft, made, ada, monkeypatch):
+    """Where only one of those that failed is tried at once."""
+    sweep()
+    submit(made, "notes", b"done", by=ada)
+    Ticket.objects.filter(pk=made.pk).update(move_fault="the disk was full")
+    assert now(bereft).move_fault
+    assert bereft.pk < made.pk
+    monkeypatch.setattr(automation, "MOST_AGAIN", 1)
+
+    assert any(sweep() for _ in range(50))
+
+    assert now(made).phase == "SHIP"
+
+
+def test_a_ticket_is_due_since_the_last_thing_that_made_it_so(made, ada, monkeypatch):
+    """Here that is an artifact, long after its work was done."""
+    submit(made, "notes", b"done", by=ada)
+    sql.rows(
+        "UPDATE tickets_task SET claimed_at = now() - interval '9 min', ended_at = now() - interval '8 min'"
+    )
+    sql.rows("UPDATE tickets_ticket SET updated_at = now() - interval '9 min'")
+    monkeypatch.setattr(automation, "MOST", 0)
+
+    assert Ticket.objects.advance_between(*automation.EVERY).since == made.artifacts.get().at
