@@ -92,12 +92,12 @@ INSTALLED_APPS = [
     "collaboration",
 ]
 
-MIDDLEWARE_OF_PROGRAMS = [  # of requests with a key
+API_MIDDLEWARE = [  # of API requests with a key and no cookie
     "agents.middleware.refused_requests.refused_requests_middleware",
     "django.middleware.common.CommonMiddleware",
 ]
 MIDDLEWARE = [
-    "omoi_site.serving.short_way.ShortWay",
+    "omoi_site.serving.api_middleware.ApiMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "omoi_site.serving.compression.Static",
     "omoi_site.serving.compression.Pages",
@@ -111,7 +111,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
-    "omoi_site.serving.short_way.inside",
+    "omoi_site.serving.api_middleware.innermost",
 ]
 
 ROOT_URLCONF = "omoi_site.urls"

@@ -17,7 +17,7 @@ MOST = 10_000
 
 
 @dataclass(slots=True)
-class Known:
+class KnownKey:
     """A key that was valid at `seen` on the monotonic clock. `agent` came with it, as a caller does."""
 
     key: int
@@ -29,9 +29,9 @@ class KeyCache:
     """By the text of the key. Keys of persons are not kept: their rights depend on roles."""
 
     def __init__(self) -> None:
-        self.known: dict[str, Known] = {}
+        self.known: dict[str, KnownKey] = {}
 
-    def find(self, text: str, *, to_read: bool) -> Known | None:
+    def find(self, text: str, *, to_read: bool) -> KnownKey | None:
         """The agent's key with this text, or None."""
         kept, now = self.known, time.monotonic()
         known = kept.get(text)
@@ -43,7 +43,7 @@ class KeyCache:
             return None
         if len(kept) >= MOST:
             kept.clear()
-        known = kept[text] = Known(key.pk, key.as_caller(), now)
+        known = kept[text] = KnownKey(key.pk, key.as_caller(), now)
         return known
 
     def forget(self) -> None:

@@ -122,8 +122,8 @@ class JournalListener:
 
         The cursor outlives the connection: after a loss, the first look finds everything that was missed.
         """
-        attention, forgot = Attention(self.journal, link), float("-inf")
-        await attention.begin()  # before the first look, so that no ring is missed
+        sleep_mode, forgot = SleepMode(self.journal, link), float("-inf")
+        await sleep_mode.begin()  # before the first look, so that no ring is missed
         while True:
             if time.monotonic() - forgot >= FORGET_S:
                 await self.journal.forget_ended(link)
@@ -140,7 +140,7 @@ class JournalListener:
                 continue
             await self.hub.ring(change)
             self.deaf_since = None
-            await attention.pause(change)
+            await sleep_mode.pause(change)
 
     async def next_change(self, link: Link) -> Change:
         async with asyncio.timeout(LOOK_S):
@@ -154,7 +154,7 @@ class JournalListener:
                 return await self.journal.look(link, "")
 
 
-class Attention:
+class SleepMode:
     """Decides between two looks of a connection how it learns of what is new, and waits."""
 
     def __init__(self, journal: Journal, link: Link) -> None:

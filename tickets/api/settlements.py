@@ -97,7 +97,7 @@ def settle(data: dict[str, Any], agent: Agent) -> dict[str, Any]:
     seen = (
         set(Task.objects.seen_by(agent).filter(pk__in=lost).values_list("pk", flat=True)) if lost else set()
     )
-    return {"results": [_told(settlement, settlement.task in seen) for settlement in settled], **more}
+    return {"results": [_settled(settlement, settlement.task in seen) for settlement in settled], **more}
 
 
 def _outcome(item: dict[str, Any]) -> Outcome:
@@ -108,7 +108,7 @@ def _outcome(item: dict[str, Any]) -> Outcome:
     )
 
 
-def _told(settlement: Settlement, seen: bool) -> dict[str, Any]:
+def _settled(settlement: Settlement, seen: bool) -> dict[str, Any]:
     if not settlement.lost:
         return {"task": str(settlement.task), "ok": True, "state": settlement.state}
     # do not reveal who holds a task in a project that the caller cannot see

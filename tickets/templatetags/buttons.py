@@ -36,9 +36,9 @@ def action_button(context: dict[str, Any], action: Any, look: str, place: str, t
     bare = "icon-only" in look
     mark = icon(action.icon, "sm")
     if denied := action.denied:
-        told = format_html(' aria-label="{}: {}"', label, denied) if bare else ""
+        aria_label = format_html(' aria-label="{}: {}"', label, denied) if bare else ""
         text = "" if bare else _denied_text(label, denied, look)
-        return format_html(DENIED, classes, name, denied, told, mark, text)
+        return format_html(DENIED, classes, name, denied, aria_label, mark, text)
     if action.direct:
         state = action.state
         return format_html(
@@ -52,8 +52,10 @@ def action_button(context: dict[str, Any], action: Any, look: str, place: str, t
             mark,
             label,
         )
-    told = format_html(' aria-label="{} {}" title="{}"', label, subject.key, label) if bare else ""
-    return format_html(LINK, classes, action.address, ticket.moves, name, told, mark, "" if bare else label)
+    aria_label = format_html(' aria-label="{} {}" title="{}"', label, subject.key, label) if bare else ""
+    return format_html(
+        LINK, classes, action.address, ticket.moves, name, aria_label, mark, "" if bare else label
+    )
 
 
 def _denied_text(label: str, denied: str, look: str) -> SafeString:

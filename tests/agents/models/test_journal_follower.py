@@ -263,9 +263,9 @@ def test_a_follower_that_sleeps_looks_no_more(only_rings, monkeypatch):
         following.wake_up()
         following.until(lambda: states() == ASLEEP)
         waits = []
-        longest = journal_listener.Attention.longest_wait
+        longest = journal_listener.SleepMode.longest_wait
         monkeypatch.setattr(
-            journal_listener.Attention,
+            journal_listener.SleepMode,
             "longest_wait",
             lambda *asked: waits.append(longest(*asked)) or waits[-1],
         )

@@ -145,7 +145,7 @@ def outcome(act):
 @pytest.mark.parametrize(
     "seed", [7, 17, *(pytest.param(seed, marks=pytest.mark.full) for seed in range(20, 40))]
 )
-def test_many_at_once_move_as_one_by_one(seed, project, operator, ada, bob, monkeypatch):
+def test_many_at_once_move_as_one_by_one(seed, project, operator, ada, bob, monkeypatch, caplog):
     worker = Agent.objects.worker("w", capacity=3)
     World(seed, project, operator, [ada, bob, worker])
     counts = []
@@ -159,7 +159,38 @@ def test_many_at_once_move_as_one_by_one(seed, project, operator, ada, bob, monk
     alone = outcome(Ticket.objects.advance_due)
 
     assert together == alone
+    assert "could not move on together" not in caplog.text  # as where a gate is between
     assert sum(moved for moved, _ in counts) > 0
+
+
+@pytest.mark.django_db
+def test_a_move_through_a_gate_or_into_a_phase_with_tasks_is_not_plain():
+    phases = [
+        {"name": "GATED", "to": ["BUSY"], "automatic": "on_completion", "gate": PHASES[3]["gate"]},
+        {"name": "BUSY", "to": ["FULL"], "automatic": "on_completion"},
+        {"name": "FULL", "to": ["LAST"], "automatic": "on_completion", "tasks": [{"title": "Do it"}]},
+        {"name": "LAST", "to": ["END"]},
+        {"name": "END", "to": []},
+    ]
+    workflow = Workflow.objects.install({"name": "mixed", "phases": phases})
+
+    assert {phase for _, phase in plain_moves.ways(Workflow.objects.plans({workflow.pk}))} == {"FULL"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_ticket_with_open_work_of_an_earlier_phase_is_not_done(project, operator, ada):
+    workflow = allow_workflow(project, Workflow.objects.install({"name": "short", "phases": SHORT}))
+    tasks = [TaskSpec("first"), TaskSpec("second", phase="SHIP")]
+    ticket = Ticket.objects.open(project, TicketSpec("x", workflow=workflow, tasks=tasks), by=operator)
+    Ticket.objects.act(ticket.pk, "force", by=operator, to="SHIP", reason="this is how it must be")
+    [claim] = Task.objects.claim(by=ada)
+    complete(claim, by=ada)
+
+    assert Ticket.objects.advance_due([ticket.pk]) == 0
+
+    ticket = Ticket.objects.get(pk=ticket.pk)
+    assert (ticket.phase, ticket.tasks.open().count()) == ("SHIP", 1)
+    assert "still open" in ticket.move_fault
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,8 +1,8 @@
-"""A short way for requests of programs: with a bearer key and no cookie, past the middlewares of pages.
+"""A shorter chain of middlewares for API requests with a bearer key and no cookie.
 
-Sessions, CSRF tokens, messages, static files and compression have no effect on such a request. `ShortWay` is
-the first middleware and `inside` the last one; what stands between them is for pages. The middlewares that
-programs need too are listed in the setting `MIDDLEWARE_OF_PROGRAMS`.
+Sessions, CSRF tokens, messages, static files and compression have no effect on such a request. In the setting
+`MIDDLEWARE`, `ApiMiddleware` is the first and `innermost` the last; what stands between them is skipped. What
+these requests need too is listed in the setting `API_MIDDLEWARE`.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ Handler = Callable[[HttpRequest], HttpResponseBase]
 _made = threading.local()  # by the thread that loads the middlewares; Django makes the last one first
 
 
-def inside(handle: Handler) -> Handler:
+def innermost(handle: Handler) -> Handler:
     _made.innermost = handle
     return handle
 
 
-class ShortWay:
+class ApiMiddleware:
     def __init__(self, handle: Handler) -> None:
-        self.of_pages = handle
-        self.of_programs: Any = _made.innermost
-        for path in reversed(settings.MIDDLEWARE_OF_PROGRAMS):
-            self.of_programs = convert_exception_to_response(import_string(path)(self.of_programs))
+        self.full_chain = handle
+        self.short_chain: Any = _made.innermost
+        for path in reversed(settings.API_MIDDLEWARE):
+            self.short_chain = convert_exception_to_response(import_string(path)(self.short_chain))
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if not of_a_program(request):
-            return self.of_pages(request)
-        response: HttpResponseBase = self.of_programs(request)
+        if not has_only_a_key(request):
+            return self.full_chain(request)
+        response: HttpResponseBase = self.short_chain(request)
         for name, value in standard_headers().items():
             response.headers.setdefault(name, value)
         return response
 
 
-def of_a_program(request: HttpRequest) -> bool:
+def has_only_a_key(request: HttpRequest) -> bool:
     sent = request.META
     return (
         request.path_info.startswith("/api/v1/")

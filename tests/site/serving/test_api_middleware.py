@@ -1,4 +1,4 @@
-"""A program's request is answered the same with and without the middlewares of pages."""
+"""An API request with a bearer key is answered the same with and without the middlewares of pages."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from django.db import transaction
 from django.test import Client
 
-from omoi_site.serving import short_way
+from omoi_site.serving import api_middleware
 from tests.support.api_client import api_of
 from tests.support.both_ways import same
 
@@ -39,18 +39,18 @@ def sent(client, headers, method, path, body):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("request_of", REQUESTS)
-def test_both_ways_answer_the_same(project, operator, request_of, monkeypatch):
+def test_both_chains_answer_the_same(project, operator, request_of, monkeypatch):
     method, path, body, more = REQUESTS[request_of]
     headers, client = {**api_of(operator).headers, **more}, Client(raise_request_exception=False)
     with transaction.atomic():
         short = sent(client, headers, method, path, body)
         transaction.set_rollback(True)
-    monkeypatch.setattr(short_way, "of_a_program", lambda request: False)
+    monkeypatch.setattr(api_middleware, "has_only_a_key", lambda request: False)
     long = sent(client, headers, method, path, body)
 
     if (
         long.status_code == 401
-    ):  # the record of a refusal asks for a session, which the short way does not have
+    ):  # the record of a refusal asks for a session, which the short chain does not have
         del long.headers["Vary"]
     same(short, long)
     assert {**short.cookies} == {**long.cookies} == {}
@@ -63,10 +63,12 @@ def test_another_host_is_refused(operator):
 
 
 @pytest.mark.django_db
-def test_a_page_a_cookie_and_a_session_take_the_long_way(operator, monkeypatch):
+def test_a_page_a_cookie_and_a_session_take_the_full_chain(operator, monkeypatch):
     ways = []
-    decide = short_way.of_a_program
-    monkeypatch.setattr(short_way, "of_a_program", lambda request: ways.append(decide(request)) or ways[-1])
+    decide = api_middleware.has_only_a_key
+    monkeypatch.setattr(
+        api_middleware, "has_only_a_key", lambda request: ways.append(decide(request)) or ways[-1]
+    )
     client, headers = Client(), api_of(operator).headers
     client.get("/api/v1/projects", headers=headers)
     client.get("/board/", headers=headers)
