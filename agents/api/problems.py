@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from agents.api.auth import Unauthorized
 from agents.api.parsing import faults_of
 from omoi_site.errors import Forbidden, Malformed, NotFound, OmoiError, TooLarge
-from omoi_site.serving.error_answers import Crash, StorageFull, storage_full
+from omoi_site.serving.error_answers import Away, Crash, StorageFull, connection_lost, storage_full
 
 log = logging.getLogger(__name__)
 PROBLEM = "application/problem+json"
@@ -92,5 +92,7 @@ def named(error: Exception) -> OmoiError:
             return Malformed(str(error))
         case OperationalError() if isinstance(error.__cause__, BUSY):
             return Overloaded()
+        case OperationalError() if connection_lost(error):
+            return Away()
     log.error("a request failed", exc_info=error)
     return StorageFull() if storage_full(error) else Crash()

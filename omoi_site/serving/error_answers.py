@@ -50,6 +50,14 @@ def storage_full(error: BaseException | None) -> bool:
     return False
 
 
+def connection_lost(error: BaseException) -> bool:
+    """Whether the database ended the connection, or could not be reached: the error has no code, or one of
+    the classes 08 (connection) and 57P (shutdown).
+    """
+    cause = error if isinstance(error, psycopg.Error) else error.__cause__
+    return isinstance(cause, psycopg.OperationalError) and (cause.sqlstate or "08").startswith(("08", "57P"))
+
+
 class Away(OmoiError):
     """The database does not answer."""
 
