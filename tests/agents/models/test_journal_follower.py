@@ -12,11 +12,12 @@ import psycopg
 import pytest
 from django.conf import settings
 
+from agents.models import Key
 from agents.models.journal_follower import JournalFollower
 from omoi_site.database import location, sql
 from omoi_site.serving import journal_listener
 from omoi_site.serving.journal_listener import JournalListener
-from omoi_site.serving.live_hub import Hub
+from omoi_site.serving.live_hub import Change, Hub
 from tests.support import cluster
 from tests.support.wait import until
 
@@ -272,6 +273,38 @@ def test_a_follower_that_sleeps_looks_no_more(only_rings, monkeypatch):
         write(writer, "agent:last")
         following.until(lambda: following.heard("agent:last") and waits)
         assert waits == [60.0]
+
+
+def test_a_look_says_when_rights_have_changed(follow, ada, operator):
+    follower, said = follow(), []
+    follower.journal.rights_changed = lambda: said.append(True)
+    key, _ = Key.objects.issue(by=operator, agent=ada)
+    cursor = follower.look(follower.look().cursor).cursor
+    said.clear()  # the first look knows nothing
+
+    with connect(autocommit=True) as writer:
+        write(writer)
+    cursor = follower.look(cursor).cursor
+    assert not said
+
+    Key.objects.filter(pk=key.pk).revoke(by=operator)
+    follower.look(cursor)
+    assert said
+
+
+def test_rings_for_others_do_not_pile_up_while_a_follower_is_awake(follow):
+    follower, _sleeper = follow(), follow()
+    mode = journal_listener.SleepMode(follower.journal, follower.link)
+    follower.run(mode.wake_up())
+    with connect(autocommit=True) as writer:
+        for _ in range(5):
+            write(writer)  # it rings for the one that sleeps, and is delivered to both
+            follower.run(mode.pause(Change(frozenset({"agent:x"}), "")))
+
+    async def unread():
+        return [ring async for ring in follower.link.notifies(timeout=0)]
+
+    assert len(follower.run(unread())) <= 1
 
 
 def test_a_follower_whose_connection_ended_gets_no_notify(follow):

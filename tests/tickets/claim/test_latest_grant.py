@@ -7,6 +7,7 @@ import pytest
 from agents.models import Agent, Event
 from omoi_site.database import sql
 from tests.factories import complete
+from tests.support.concurrency import meanwhile
 from tickets.models import CapacityFull, LatestGrant, Task, TaskSpec
 from tickets.runtime.clock import Clock
 
@@ -42,6 +43,16 @@ def test_tasks_given_to_an_agent_with_an_earlier_time_count(six, ada):
 
     give(six[1:], ada, since="1 h")
 
+    with pytest.raises(CapacityFull):
+        Task.objects.claim(by=ada)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_tasks_given_while_the_agent_claims_count(six, ada):
+    with meanwhile(lambda: Task.objects.claim(by=ada)) as claiming:
+        give(six[2:], ada, since="1 h")
+
+    assert len(claiming.answer()) == 1
     with pytest.raises(CapacityFull):
         Task.objects.claim(by=ada)
 
