@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import operator
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -173,6 +174,7 @@ def copy_in(new: Sequence[models.Model]) -> None:
     ]
     columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
     link = connections[DEFAULT_DB_ALIAS]  # `connection` would look it up for each value
+    values = [_value_of(field, link) for field in fields]
     with (
         link.wrap_database_errors,
         link.cursor() as cursor,
@@ -180,8 +182,15 @@ def copy_in(new: Sequence[models.Model]) -> None:
     ):
         for row, made in zip(new, ids, strict=True):
             row.pk = made["id"]
-            copy.write_row([field.get_db_prep_save(field.pre_save(row, True), link) for field in fields])
+            copy.write_row([value(row) for value in values])
             row._state.adding, row._state.db = False, link.alias
+
+
+def _value_of(field: models.Field[Any, Any], link: Any) -> Callable[[models.Model], Any]:
+    """What reads the field's value from a row, as COPY takes it: plain values as they are."""
+    if isinstance(field, models.JSONField) or type(field).pre_save is not models.Field.pre_save:
+        return lambda row: field.get_db_prep_save(field.pre_save(row, True), link)
+    return operator.attrgetter(field.attname)
 
 
 class XidField(models.BigIntegerField):
