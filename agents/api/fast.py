@@ -55,6 +55,13 @@ class Tagged:
 
 
 @dataclass(slots=True)
+class Empty:
+    """A 204 with these headers."""
+
+    headers: dict[str, str]
+
+
+@dataclass(slots=True)
 class Paged:
     """A page of a list, with its Link header."""
 
@@ -108,9 +115,11 @@ def _answer(act: Act, asked: Asked, key: int) -> Answered | None:
     if answer is None:
         return None
     activity.note(asked.agent, key)
+    if isinstance(answer, Empty):
+        return 204, [(name.lower().encode(), value.encode()) for name, value in answer.headers.items()], b""
     headers = []
     if isinstance(answer, Tagged):
         headers, answer = [(b"etag", b'"%d"' % answer.version)], answer.document
     elif isinstance(answer, Paged):
         headers, answer = [(b"link", answer.link.encode())] if answer.link else [], answer.body
-    return headers, answer if isinstance(answer, bytes) else encode(answer)
+    return 200, headers, answer if isinstance(answer, bytes) else encode(answer)

@@ -102,13 +102,7 @@ class View(APIView):
         """
         if not seconds or LOOKS not in self.request.META:
             return Response(status=204)
-        return Response(
-            status=204,
-            headers={
-                "X-Wait": " ".join([*wait_keys(), str(seconds)]),
-                "X-Principal": principal(self.request.user),
-            },
-        )
+        return Response(status=204, headers=wait(self.request.user, wait_keys(), seconds))
 
     def matched(self) -> int | None:
         """The version in If-Match, for the verb to check; None if the caller accepts any version."""
@@ -117,6 +111,13 @@ class View(APIView):
             return None
         text = wanted.removeprefix("W/").strip('"')
         return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
+
+
+def wait(who: Any, keys: Sequence[str], seconds: float) -> dict[str, str]:
+    """The headers of an empty answer with which the server lets the client wait in these queues. They are not
+    sent.
+    """
+    return {"X-Wait": " ".join([*keys, str(seconds)]), "X-Principal": principal(who)}
 
 
 def principal(who: Any) -> str:

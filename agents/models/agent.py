@@ -16,12 +16,13 @@ from django_fsm import FSMField, FSMModelMixin, TransitionNotAllowed, transition
 from psycopg.types.json import Jsonb
 
 from agents.models import callbacks, rights
-from agents.models.actor import Actor, label, sees_all
+from agents.models.actor import Actor, label, sees_all, via
 from agents.models.agent_spec import AgentSpec
+from agents.models.key_sql import HELD_KEY, KEY_HOLDS
 from agents.models.project import Project
 from agents.models.versioned import Locking, Versioned
 from omoi_site import field_limits, humanize
-from omoi_site.database import sql
+from omoi_site.database import prepared, sql
 from omoi_site.errors import Forbidden, Invalid, OmoiError
 
 REGISTER = "agents:register"
@@ -31,7 +32,9 @@ NAME = RegexValidator(
     "use 1 to 63 of a-z, 0-9, '.', '_' and '-'; begin with a letter or digit",
 )
 SILENT_AFTER = timedelta(seconds=90)
-PRESENCE = sql.statement(__file__, "presence")
+PRESENCE = sql.statement(
+    __file__, "presence", held_key=HELD_KEY.format(agents="agents_agent"), key_holds=KEY_HOLDS
+)
 
 
 def words(values: Iterable[str]) -> list[str]:
@@ -253,10 +256,11 @@ class Agent(FSMModelMixin, Versioned):
         """Record that the agent is alive: written at most every 5 s, but at once if it reports another
         condition.
         """
-        sql.rows(
+        prepared.rows(
             PRESENCE,
             {
                 "agent": self.pk,
+                "key": via(self),
                 "word": word and word[:20],
                 "metrics": None if metrics is None else Jsonb(metrics),
             },

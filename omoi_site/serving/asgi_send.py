@@ -5,8 +5,10 @@ ASGI offers neither, so these functions use uvicorn's object behind `send`.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -21,6 +23,30 @@ def put(send: Send, message: dict[str, Any]) -> bool:
         return True
     sending.close()
     return False
+
+
+def put_answer(send: Send, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> bool:
+    """Write an ordinary answer as a whole, with its length in its headers. The server itself would write
+    twice and look at each header, which costs as much as reading the request. False, with nothing written, if
+    anything is unusual.
+    """
+    cycle = getattr(send, "__self__", None)
+    if (
+        type(cycle) is not RequestResponseCycle
+        or cycle.response_started
+        or cycle.disconnected
+        or not cycle.keep_alive
+        or cycle.flow.write_paused
+        or cycle.transport.is_closing()
+    ):
+        return False
+    head = b"\r\n".join([b"%b: %b" % header for header in (*cycle.default_headers, *headers)])
+    cycle.response_started = cycle.response_complete = True
+    cycle.waiting_for_100_continue = False
+    cycle.transport.write(b"%b%b\r\n\r\n%b" % (STATUS_LINE[status], head, body))
+    cycle.message_event.set()
+    cycle.on_response()
+    return True
 
 
 async def put_when_taken(send: Send, message: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
-Answered = tuple[list[tuple[bytes, bytes]], bytes]  # more headers, and the JSON of a 200
+Answered = tuple[int, list[tuple[bytes, bytes]], bytes]  # 200 or 204, more headers, and the JSON
 PLAIN_BODY = {b"application/json", b"application/json; charset=utf-8", b"application/json;charset=utf-8"}
 PLAIN_ACCEPT = {b"*/*", b"application/json", b"application/json, */*", b"application/json, text/plain, */*"}
 # The full view gives these a meaning, and a browser's request is not an agent's.

@@ -24,5 +24,12 @@ def standard_headers() -> dict[str, str]:
 @functools.cache
 def of_json() -> list[tuple[bytes, bytes]]:
     """The headers of a JSON document, for the ASGI server."""
-    headers = {"content-type": "application/json", **standard_headers()}
-    return [(name.lower().encode("latin1"), value.encode("latin1")) for name, value in headers.items()]
+    return [(b"content-type", b"application/json"), *of_nothing()]
+
+
+@functools.cache
+def of_nothing() -> list[tuple[bytes, bytes]]:
+    """Those of an answer without a body."""
+    return [
+        (name.lower().encode("latin1"), value.encode("latin1")) for name, value in standard_headers().items()
+    ]

@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from omoi_site.errors import OmoiError
 from omoi_site.serving import memory
-from omoi_site.serving.asgi_send import Send, cut_off, put, put_when_taken
+from omoi_site.serving.asgi_send import Send, cut_off, put, put_answer, put_when_taken
 from omoi_site.serving.client_address import network
 from omoi_site.serving.client_limits import Bounds, TooMuchAtOnce
 from omoi_site.serving.error_answers import (
@@ -155,7 +155,7 @@ class Bridge:
     async def answer(self, request: Request, receive: Receive) -> Answer:
         """The answer of the fast route or of the view, at once or after a wait."""
         seen = self.long_polls.number  # before the view looks, so that no ring is missed
-        response = await self.in_a_thread(request.first, receive)
+        response = await self.in_a_thread(request.answer, receive)
         if wish(response)[0]:
             with self.bounds.waits.taken(header(response, PRINCIPAL)):
                 response = await self.after_a_ring(request, receive, seen, response)
@@ -178,7 +178,7 @@ class Bridge:
                     if gone.done():
                         raise Gone
                     now, looks = self.long_polls.number, looks + 1
-                    answer = await self.in_a_thread(partial(request.again, looks), receive, gone)
+                    answer = await self.in_a_thread(partial(request.answer, looks), receive, gone)
                     seen, nothing = now, bool(wish(answer)[0])
                 except Busy:  # a waiting client is not refused for it
                     nothing = True
@@ -234,12 +234,13 @@ class Bridge:
             and all(name != b"content-length" for name, _ in headers)
         ):
             headers.append((b"content-length", b"%d" % len(answer)))  # otherwise the server sends chunks
+        short = answer if isinstance(answer, bytes) and len(answer) <= CHUNK else None
+        if short is not None and not empty and put_answer(send, status, headers, short):
+            return None
         try:
             await self.taken(send, {"type": "http.response.start", "status": status, "headers": headers})
-            if isinstance(answer, bytes) and len(answer) <= CHUNK:
-                return await self.taken(
-                    send, {"type": "http.response.body", "body": b"" if empty else answer}
-                )
+            if short is not None:
+                return await self.taken(send, {"type": "http.response.body", "body": b"" if empty else short})
             file = io.BytesIO(answer) if isinstance(answer, bytes) else answer
             while not empty and (chunk := file.read(CHUNK)):
                 await self.taken(send, {"type": "http.response.body", "body": chunk, "more_body": True})

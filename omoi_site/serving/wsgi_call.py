@@ -15,7 +15,7 @@ from omoi_site.errors import Malformed
 from omoi_site.serving.error_answers import Away, Headers
 from omoi_site.serving.fast_routes import Call
 from omoi_site.serving.request_body import MIB, Scope
-from omoi_site.serving.standard_headers import of_json
+from omoi_site.serving.standard_headers import of_json, of_nothing
 
 LOOKS = "omoi.looks"  # in the environ: the client can wait, and the view has run so many times before
 Answer = tuple[int, Headers, Any]  # the body as bytes or a file
@@ -51,9 +51,12 @@ class Request:
             (value.decode("latin1") for name, value in self.scope["headers"] if name == b"authorization"), ""
         )
 
-    def first(self) -> Answer:
-        """The answer of the fast route, if it gives one; else that of the view."""
+    def answer(self, looks: int = 0) -> Answer:
+        """The answer of the fast route, if it gives one; else that of the view, which has run `looks` times
+        before.
+        """
         if self.call:
+            self.body.seek(0)
             try:
                 answered = self.call.answer(self.body.read())
             except Exception as error:
@@ -61,12 +64,8 @@ class Request:
                     raise Away() from error
                 raise
             if answered:
-                more, content = answered
-                return 200, [*of_json(), *more], content
-        return self.again(0)
-
-    def again(self, looks: int) -> Answer:
-        """The answer of the view, which has run `looks` times before."""
+                status, more, content = answered
+                return status, [*(of_json() if content else of_nothing()), *more], content
         length = self.body.seek(0, io.SEEK_END)
         self.body.seek(0)
         return respond(self.wsgi, {**environ(self.scope, self.body, length), LOOKS: looks})

@@ -4,30 +4,42 @@ from __future__ import annotations
 
 from typing import Any
 
-from agents.api.fast import Asked
-from agents.models import Key
+from agents.api.fast import Asked, Empty
+from agents.api.view import wait
+from agents.models import Key, Project
 from tickets.api.claims import claim_document, heartbeat_document, held, narrowed, progress_of
 from tickets.api.fields import number
 from tickets.api.settlements import settle
 from tickets.api.tasks import task_document
 from tickets.models import Outcome, Task
+from tickets.models.claim.wake_up import wait_keys
 
 
 def claim(asked: Asked) -> Any:
-    """What is granted at once. If that is nothing, the full view ends lapsed claims, waits, or says why."""
+    """What is granted at once, or that there is nothing. The full view makes ready what is due, and says why
+    there can be nothing.
+    """
     wanted, which = narrowed(asked.body, by=asked.agent)
     claims = Task.objects.claim_at_once(**wanted, **which)
-    return {"claims": [claim_document(claim) for claim in claims]} if claims else None
+    if claims:
+        return {"claims": [claim_document(claim) for claim in claims]}
+    project = which["project"]
+    if claims is None or (
+        project and not Project.objects.seen_by(asked.agent).filter(key=project.key).exists()
+    ):
+        return None
+    seconds = asked.body["wait_s"]
+    return Empty(wait(asked.agent, wait_keys(**which), seconds) if seconds else {})
 
 
 def heartbeat(asked: Asked) -> Any:
     """What is renewed. If a claim is lost, the full view says to whom; renewing twice does no harm."""
-    if "status" in asked.body or "metrics" in asked.body:
-        return None
     claims = [held(claim) for claim in asked.body["claims"]]
     kept = Task.objects.renew_at_once(claims, by=asked.agent)
     if len(kept) < len(claims) or not (claims or Key.objects.holds(asked.agent)):
         return None
+    if "status" in asked.body or "metrics" in asked.body:
+        asked.agent.seen(word=asked.body.get("status"), metrics=asked.body.get("metrics"))
     return heartbeat_document(kept, [])
 
 

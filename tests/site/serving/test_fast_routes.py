@@ -10,9 +10,9 @@ KEY = {"authorization": "Bearer omoi_a_b", "host": "testserver"}
 JSON = {**KEY, "content-type": "application/json"}
 ROUTES = FastRoutes(
     [
-        FastRoute("GET", "agents/me", lambda request: ([], request.query.encode())),
-        FastRoute("POST", "claims", lambda request: ([], request.body)),
-        FastRoute("POST", "tasks/<pk>/completion", lambda request: ([], request.name.encode())),
+        FastRoute("GET", "agents/me", lambda request: (200, [], request.query.encode())),
+        FastRoute("POST", "claims", lambda request: (200, [], request.body)),
+        FastRoute("POST", "tasks/<pk>/completion", lambda request: (200, [], request.name.encode())),
     ]
 )
 
@@ -30,10 +30,10 @@ def found(method="POST", path="/api/v1/claims", query="", headers=JSON, more=())
 
 
 def test_ordinary_requests_reach_their_route_with_key_name_query_and_body():
-    assert found().answer(b"{}") == ([], b"{}")
+    assert found().answer(b"{}") == (200, [], b"{}")
     assert found().request.key == "omoi_a_b"
-    assert found("POST", "/api/v1/tasks/17/completion").answer(b"") == ([], b"17")
-    assert found("GET", "/api/v1/agents/me", "a=1", KEY).answer(b"") == ([], b"a=1")
+    assert found("POST", "/api/v1/tasks/17/completion").answer(b"") == (200, [], b"17")
+    assert found("GET", "/api/v1/agents/me", "a=1", KEY).answer(b"") == (200, [], b"a=1")
     assert found(more=[("user-agent", "x"), ("accept", "*/*"), ("accept-encoding", "gzip")])
     assert found(headers={**JSON, "host": "testserver:8000"})
 

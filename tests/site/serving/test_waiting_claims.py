@@ -117,7 +117,10 @@ def test_who_does_not_wait_or_has_full_hands_is_answered_at_once(web, ticket, op
 
 
 def test_a_server_that_cannot_wait_answers_at_once_and_leaks_nothing(ada):
-    answer = api_of(ada).post("/claims", {"wait_s": 30})
+    calls = api_of(ada)
+    answer = calls.client.post(
+        "/api/v1/claims", {"wait_s": 30}, content_type="application/json", headers=calls.headers
+    )
     assert answer.status_code == 204
     assert "X-Wait" not in answer
 

@@ -5,6 +5,7 @@ every call of the API's tests (`tests.support.both_ways`).
 from __future__ import annotations
 
 import pytest
+from django.db.models.functions import Now
 
 from agents.models import Agent, Key
 from omoi_site.api import fast
@@ -158,9 +159,43 @@ def test_an_unusual_list_is_answered_by_the_full_view(task, calls, query):
     assert not answered
 
 
-def test_an_empty_claim_is_answered_by_the_full_view(calls):
-    assert calls.post("/claims", {}).status_code == 204
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"wait_s": 20}, {"project": "omo", "wait_s": 1.5}, {"phases": ["DOING"], "capabilities": ["sql"]}],
+    ids=str,
+)
+def test_that_there_is_nothing_is_answered_fast_with_the_queues_to_wait_in(ada, calls, body):
+    answer = calls.post("/claims", body)
+    assert (answer.status_code, answer.content) == (204, b"")
+    keys = "" if not body.get("wait_s") else answer["X-Wait"]
+    assert keys.endswith(f" agent:ada {float(body['wait_s'])}" if keys else "")
+    assert answer.get("X-Principal") == (f"agent:{ada.pk}" if keys else None)
+    assert answered == {"POST /api/v1/claims": 1}
+
+
+def test_an_empty_claim_that_is_no_plain_one_is_answered_by_the_full_view(task, calls, ada):
+    Task.objects.filter(pk=task.pk).update(not_due=True, not_before=Now())
+    assert calls.post("/claims", {}).status_code == 200
+    assert not answered  # the full view has made it ready
+    Agent.objects.filter(pk=ada.pk).update(capacity=1)
+    assert calls.post("/claims", {}).json()["code"] == "capacity_full"
     assert not answered
+    Agent.objects.filter(pk=ada.pk).update(state="draining")
+    assert calls.post("/claims", {}).json()["code"] == "agent_unavailable"
+    assert not answered
+    Agent.objects.filter(pk=ada.pk).update(state="available", capacity=5)
+    assert calls.post("/claims", {"project": "NONE"}).status_code == 404
+    assert not answered
+
+
+def test_a_heartbeat_with_status_and_metrics_is_answered_fast(task, calls, ada):
+    [claim] = calls.post("/claims", {}).json()["claims"]
+    body = {"claims": [held(claim)], "status": "degraded", "metrics": {"load": 1.5}}
+    assert calls.post("/agents/me/heartbeat", body).status_code == 200
+    assert calls.post("/agents/me/heartbeat", {"status": ""}).status_code == 200
+    assert answered["POST /api/v1/agents/me/heartbeat"] == 2
+    ada.presence.refresh_from_db()
+    assert (ada.presence.word, ada.presence.metrics) == ("", {"load": 1.5})
 
 
 def test_a_heartbeat_that_lost_a_claim_is_answered_by_the_full_view(task, calls, operator):

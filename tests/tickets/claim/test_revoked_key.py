@@ -100,3 +100,11 @@ def test_an_agent_that_waited_while_it_left_a_project_gets_nothing_from_it(task,
         Agent.objects.act(ada.pk, "edit", by=operator, projects=[])
 
     assert claiming.answer() == []
+
+
+def test_with_an_ended_key_nobody_is_heard_from(ada, key, operator):
+    ada.seen(word="busy")
+    revoke(key, operator)
+    ada.seen(word="degraded")
+    ada.presence.refresh_from_db()
+    assert ada.presence.word == "busy"

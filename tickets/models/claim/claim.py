@@ -168,12 +168,18 @@ class Claiming(Leasing[Row]):
             raise CapacityFull()
         return claims_of(rows)
 
-    def claim_at_once(self, *, by: Agent, **options: Unpack[ClaimOptions]) -> list[Claim]:
-        """Like `claim`, but it only looks once, in one statement, and returns nothing where `claim` would
+    def claim_at_once(self, *, by: Agent, **options: Unpack[ClaimOptions]) -> list[Claim] | None:
+        """Like `claim`, but it only looks once, in one statement: None where `claim` would look again or
         raise.
         """
         rights.require(by, "work")
-        return claims_of(prepared.rows(CLAIM, claim_params(by, **options)))
+        rows = prepared.rows(CLAIM, claim_params(by, **options))
+        if not rows:
+            return None
+        first = rows[0]
+        if first["id"] is None and (not first["free"] or first["lapsed"] or first["due"]):
+            return None
+        return claims_of(rows)
 
     def _catch_up(self, missed: dict[str, Any]) -> bool:
         """End lapsed claims and make due tasks ready, or wait until another transaction has. Returns whether
