@@ -82,6 +82,7 @@ documents AS MATERIALIZED (
   WHERE e.id = ANY (ARRAY(SELECT id FROM page))
 )
 SELECT
+  %(xid)s::text::xid8 >= pg_snapshot_xmax(pg_current_snapshot()) AS ahead,
   (SELECT '[' || coalesce(string_agg(document, ',' ORDER BY xid, id), '') || ']' FROM documents) AS results,
   coalesce(
     (

@@ -20,6 +20,7 @@ from agents.models.json_page import (
     seen_projects,
 )
 from omoi_site.database import prepared, sql
+from omoi_site.errors import Malformed
 
 EXAMINED = 5_000  # events that a page examines where no index answers a filter
 OF_PROJECT = "project:"
@@ -33,6 +34,8 @@ def page_json(*, by: Actor, limit: int, after: str = "", topic: str = "", kind: 
     """
     params = {**reader_params(by), **page_params(after=after, topic=topic, kind=kind, limit=limit)}
     [row] = prepared.rows(page_statement(topic=topic, kind=kind), params)
+    if row["ahead"]:
+        raise Malformed("this cursor belongs to another database", next_action="Start without a cursor.")
     return JsonPage(row["results"], row["following"])
 
 

@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from omoi_site.database import privileges, roles
+from omoi_site.database import privileges, restored, roles
 from omoi_site.database.backup import back_up
 from omoi_site.database.binaries import NoServer
 
@@ -28,6 +28,7 @@ def migrate(say: Callable[[str], None], backups: Path | None) -> None:
         plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
         if not plan:
             privileges.grant()
+            restored.renumber_transactions()
             return
         before, saved = _applied(executor), None
         if executor.loader.applied_migrations and backups:

@@ -10,7 +10,7 @@ from django.core.management.base import CommandError
 from django.core.management.commands import migrate
 
 from omoi_site import command_base
-from omoi_site.database import privileges, roles, startup
+from omoi_site.database import privileges, restored, roles, startup
 from omoi_site.errors import OmoiError
 from tickets.models import Workflow
 
@@ -28,6 +28,7 @@ class Command(migrate.Command):
         done = super().handle(*args, **options)
         if not options["plan"] and not options["check_unapplied"]:
             privileges.grant()
+            restored.renumber_transactions()
             if not options["app_label"]:
                 Workflow.objects.install_shipped()
         return done

@@ -1,0 +1,26 @@
+-- The columns with numbers of transactions, whether an index finds the highest one, and the triggers that
+-- refuse to change them.
+SELECT
+  c.oid::regclass::text AS "table",
+  quote_ident(a.attname) AS "column",
+  EXISTS (
+    SELECT
+    FROM pg_index i
+    WHERE i.indrelid = c.oid
+      AND i.indkey[0] = a.attnum
+  ) AS indexed,
+  ARRAY(
+    SELECT quote_ident(g.tgname)
+    FROM pg_trigger g
+    WHERE g.tgrelid = c.oid
+      AND NOT g.tgisinternal
+      AND g.tgenabled = 'O'
+      AND g.tgtype & 16 > 0 -- UPDATE
+  ) AS triggers
+FROM pg_attribute a
+JOIN pg_class c ON c.oid = a.attrelid
+WHERE a.atttypid = 'xid8'::regtype
+  AND NOT a.attisdropped
+  AND c.relkind = 'r'
+  AND c.relnamespace = to_regnamespace(current_schema())
+ORDER BY 1, 2
