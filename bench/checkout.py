@@ -22,7 +22,7 @@ import psycopg
 
 from bench.load import Ports
 from bench.processes import BenchFailed, Process, answers, listener, output_of
-from bench.scratch import scratch
+from bench.scratch import scratch, undisturbed
 from omoi_site.setup import paths
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,7 +59,7 @@ class Checkout:
         self.close()
 
     def close(self) -> None:
-        with self.folder:
+        with self.folder, undisturbed():
             while self.processes:
                 self.processes.pop().stop()
 

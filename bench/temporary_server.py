@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench.scratch import scratch
+from bench.scratch import scratch, undisturbed
 
 
 @contextmanager
@@ -44,4 +44,5 @@ def temporary_server() -> Iterator[Callable[..., Any]]:
         except KeyboardInterrupt:
             sys.exit(130)
         finally:
-            server.stop()
+            with undisturbed():
+                server.stop()

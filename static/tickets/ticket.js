@@ -87,10 +87,12 @@ document.addEventListener("keydown", (event) => {
   else if (event.key === "r") one("#head-retry-failed")?.click();
 });
 
-// --- a graph opens at what failed first, else at what runs
+// --- a graph opens at the task whose row is shown, else at what failed first, else at what runs
 
 const graphBox = one("#graph");
-const first = graphBox && (one(".node.bad rect", graphBox) || one(".node.running rect", graphBox));
+const shownNode = document.getElementById(location.hash.slice(1).replace("task-", "node-"));
+const first = graphBox &&
+  (shownNode || one(".node.bad", graphBox) || one(".node.running", graphBox))?.querySelector("rect");
 if (first) {
   const [box, node] = [graphBox.getBoundingClientRect(), first.getBoundingClientRect()];
   graphBox.scrollLeft = node.left - box.left - (box.width - node.width) / 2;

@@ -13,8 +13,11 @@ from typing import Any
 import pytest
 from django.conf import settings
 
+from bench.goals import GOALS, HOT
+from bench.processes import descendants
 from tests.support.external import unavailable
 from tests.support.up_process import short_home
+from tests.support.wait import until
 
 pytestmark = pytest.mark.full
 
@@ -32,12 +35,24 @@ def scratch() -> Iterator[Path]:
         yield home.parent
 
 
+def runs(pid: int) -> bool:
+    """Whether the process is there, and not only waiting to be reaped."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def environment(home: Path, scratch: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    return {**kept, "OMOI_HOME": str(home), "TMPDIR": str(scratch)}
+
+
 def bench(home: Path, scratch: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
     return subprocess.run(
         [sys.executable, "manage.py", "bench", *words],
         cwd=settings.ROOT,
-        env={**environment, "OMOI_HOME": str(home), "TMPDIR": str(scratch), **more},
+        env={**environment(home, scratch), **more},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -122,6 +137,44 @@ def test_everything_at_once(home, scratch):
         "claim p99",
     }
     assert all(ratio["median"] > 0 for ratio in ratios.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "seen"),
+    [
+        *((name, "bench-web-*.log") for name in ("pages", "backlog", "memory", "together", "sockets")),
+        *((name, "data/postmaster.pid") for name in ("costs", "cpu")),
+    ],
+)
+def test_a_bench_that_is_ended_leaves_nothing(home, scratch, name, seen):
+    """By SIGTERM, while its processes work."""
+    words = [sys.executable, "manage.py", "bench", name, *([] if name == "cpu" else ["--quick"])]
+    with subprocess.Popen(
+        words, cwd=settings.ROOT, env=environment(home, scratch), stdin=subprocess.DEVNULL
+    ) as running:
+        try:
+            until(lambda: list(scratch.glob(f"omoi-bench-*/{seen}")), 60)
+            processes = descendants(running.pid)
+            running.terminate()
+            assert running.wait(60) == 143
+        finally:
+            running.kill()
+    assert [path for path in scratch.iterdir() if path.name != "home"] == []
+    assert len(processes) > 1
+    until(lambda: not any(runs(pid) for pid in processes))
+
+
+def test_a_hot_request_costs_few_times_the_cpu_of_an_empty_view(home, scratch):
+    """A ratio of CPU, not of time, in turns of few requests: a busy machine hardly moves it."""
+    done = bench(home, scratch, "cpu", "--json", "--rounds", "3", "--requests", "40")
+
+    assert done.returncode == 0, done.stderr
+    found = {name: each["ratio_to_empty"] for name, each in json.loads(done.stdout)["cpu"].items()}
+    hot = {name: ratio for name, ratio in found.items() if name.startswith(HOT)}
+    print(hot)
+    [goal] = [goal for goal in GOALS if goal.bench == "cpu"]
+    assert len(hot) == len(HOT)
+    assert all(1 < ratio <= goal.needed for ratio in hot.values()), hot
 
 
 def test_without_an_index_the_bench_says_what_to_do(scratch):

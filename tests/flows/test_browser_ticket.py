@@ -211,6 +211,15 @@ def test_a_phone_and_a_large_ticket_get_the_list(window, project, operator, deli
     page.locator("#as-graph").click()
     page.wait_for_url("**view=graph**")
     expect(page.locator(".node")).to_have_count(160)
+    last = page.locator(".node").last
+    last.click()
+    expect(page.locator(".task:visible")).to_have_count(1)
+    expect(page.locator(".task:visible")).to_have_id(last.get_attribute("id").replace("node-", "task-"))
+    expect(last).to_be_in_viewport()
+    page.locator("#as-list").click()
+    expect(page.locator(".pages")).to_contain_text("151 to 160 of 160")  # where that task is
+    page.get_by_role("link", name="Previous").click()
+    expect(page.locator(".pages")).to_contain_text("101 to 150 of 160")
     phone = window(size=PHONE).go(f"/tickets/{delivery.key}/")
     expect(phone.locator("#graph")).to_be_hidden()
     expect(phone.locator(".task").first).to_be_visible()

@@ -25,17 +25,7 @@ from tickets.models.task.readiness import MET
 
 GRAPH_LOCK = 1_001  # class of the advisory lock; the object is the project
 
-# All edges that can be reached from the children of the new edges.
-BELOW = """
-WITH RECURSIVE below(id) AS (
-  SELECT unnest(%s::bigint[])
-  UNION
-  SELECT n.child_id
-  FROM tickets_need n
-  JOIN below b ON n.parent_id = b.id
-)
-SELECT n.parent_id, n.child_id FROM tickets_need n JOIN below b ON n.parent_id = b.id
-"""
+BELOW = sql.statement(__file__, "edges_below")
 # Arrays, because a statement has at most 65,535 parameters.
 CONNECT = """
 INSERT INTO tickets_need (parent_id, child_id, on_end, on_failure)
@@ -173,7 +163,7 @@ class NeedManager(models.Manager["Need"]):
         state = {row["id"]: row["state"] for row in rows if row["project_id"] == project}
         faults = Faults()
         for unknown in sorted({*parents, *children} - state.keys()):
-            faults.add("needs", f"there is there is no task {unknown} in this project")
+            faults.add("needs", f"there is no task {unknown} in this project")
         faults.check()
         return state
 
