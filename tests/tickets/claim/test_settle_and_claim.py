@@ -235,7 +235,7 @@ def test_what_fails_with_the_claim_leaves_the_settlement_undone(three, ada, monk
     [claim] = Task.objects.claim(by=ada)
     wrong = "SELECT 1 / (%(agent)s::int - %(agent)s::int) AS n"
     with monkeypatch.context() as patched:
-        patched.setattr(settle_and_claim, "CLAIM", wrong)
+        patched.setattr(settle_and_claim, "CLAIM_NEXT", wrong)
         with pytest.raises(DatabaseError, match="zero"):
             relay(claim, by=ada)
 

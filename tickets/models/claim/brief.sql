@@ -2,23 +2,20 @@
   k.description AS ticket_description,
   k.context,
   k.phase <> t.phase AS first_of_phase,
-  coalesce(
-    (
-      SELECT json_agg(
-        json_build_object(
-          'task', p.id::text,
-          'key', p.ticket_key || '.' || p.id,
-          'title', p.title,
-          'state', p.state,
-          'result', p.result
-        )
-        ORDER BY p.id
+  array_to_json(
+    ARRAY(
+      SELECT json_build_object(
+        'task', p.id::text,
+        'key', p.ticket_key || '.' || p.id,
+        'title', p.title,
+        'state', p.state,
+        'result', p.result
       )
       FROM tickets_need n
       JOIN tickets_task p ON p.id = n.parent_id
       WHERE n.child_id = t.id
-    ),
-    '[]'
+      ORDER BY n.parent_id
+    )
   ) AS inputs,
   t.profile = '' OR (
     SELECT t.profile = ANY (j.profiles)

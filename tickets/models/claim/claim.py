@@ -56,28 +56,32 @@ GRANTED_UNSEEN = (
     "NOT %(locked)s::bool AND NOT pg_visible_in_snapshot(latest.xid, pg_current_snapshot())"
     " AND latest.xid <> pg_current_xact_id()"
 )
-CLAIM = sql.statement(
-    __file__,
-    "claim",
-    ready=READY,
-    not_due=NOT_DUE,
-    held_key=HELD_KEY.format(agents="locked"),
-    key_holds=KEY_HOLDS,
-    granted_unseen=GRANTED_UNSEEN,
-    agent_fits=FITS.format(agent="agent"),
-    other_fits=FITS.format(agent="a"),
-    held_runs_alone=RUNS_ALONE.format(task="h"),
-    heard=HEARD,
-    granted=GRANTED,
-    brief=BRIEF,
-    events=task_events(
-        "granted, agent",
-        "'task.claimed'",
-        task="granted.id",
-        data="jsonb_build_object('fence', granted.fence, 'attempt', granted.attempts)",
-        actor="'agent:' || agent.name",
-    ),
-)
+
+
+def _claim_statement(missed: str) -> str:
+    return sql.statement(
+        __file__,
+        "claim",
+        missed=missed,
+        ready=READY,
+        held_key=HELD_KEY.format(agents="locked"),
+        key_holds=KEY_HOLDS,
+        granted_unseen=GRANTED_UNSEEN,
+        agent_fits=FITS.format(agent="agent"),
+        other_fits=FITS.format(agent="a"),
+        held_runs_alone=RUNS_ALONE.format(task="h"),
+        heard=HEARD,
+        granted=GRANTED,
+        brief=BRIEF,
+        events=task_events(
+            "granted", "'task.claimed'", data="jsonb_build_object('fence', fence, 'attempt', attempts)"
+        ),
+    )
+
+
+# Also returns what sweeps have left, if nothing is granted.
+CLAIM = _claim_statement(sql.statement(__file__, "claim_missed", not_due=NOT_DUE))
+CLAIM_NEXT = _claim_statement("")
 # These wait for the transaction that ends the first lapsed claim or makes the first due task ready; after it,
 # the freed tasks can be claimed.
 LAPSING = """
@@ -210,8 +214,11 @@ class Claiming(Leasing[Row]):
 
 
 def claims_of(rows: list[dict[str, Any]]) -> list[Claim]:
-    """The granted tasks of these rows, after a hint for tickets whose phase begins with one."""
+    """The granted tasks of these rows, most urgent first, after a hint for tickets whose phase begins with
+    one.
+    """
     granted = [row for row in rows if row["id"] is not None]
+    granted.sort(key=lambda row: (row["rank"], row["id"]))
     if moving := sorted({row["ticket_id"] for row in granted if row["first_of_phase"]}):
         hints.send("advance_tickets", moving)
     return [_claim(row) for row in granted]
@@ -223,6 +230,7 @@ def claim_params(by: Agent, **options: Unpack[ClaimOptions]) -> dict[str, Any]:
     project = options.get("project")
     return {
         "agent": by.pk,
+        "actor": by.label,
         "key": via(by),
         "limit": options.get("limit", 1),
         "lease_s": options.get("lease_s", 60),

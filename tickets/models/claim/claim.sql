@@ -9,14 +9,7 @@ WITH locked AS MATERIALIZED (
     a.runs_profiles,
     a.sees_all,
     a.phases,
-    CASE
-      WHEN %(capabilities)s::varchar[] IS NULL THEN a.capabilities
-      ELSE ARRAY(
-        SELECT unnest(a.capabilities)
-        INTERSECT
-        SELECT unnest(%(capabilities)s::varchar[])
-      )
-    END AS capabilities
+    a.capabilities
   FROM agents_agent a
   WHERE a.id = %(agent)s
     AND a.state = 'available'
@@ -101,6 +94,10 @@ heads AS MATERIALIZED (
     AND {agent_fits}
     AND l.project_id = ANY (agent.projects)
     AND (
+      %(capabilities)s::varchar[] IS NULL
+      OR l.capabilities <@ %(capabilities)s::varchar[]
+    )
+    AND (
       %(phases)s::varchar[] IS NULL
       OR l.phase = ANY (%(phases)s::varchar[])
     )
@@ -181,12 +178,13 @@ picked AS MATERIALIZED (
   LIMIT (SELECT allowed FROM first_head)
 ),
 
--- ANY (ARRAY(...)): joined with `picked`, the update would read the whole table.
+-- ANY (ARRAY(...)): joined with `picked`, the update would read the whole table. Nor is it joined with
+-- `agent`: PostgreSQL would copy that row for each task.
 granted AS (
   UPDATE tickets_task t
   SET
     state = 'claimed',
-    holder_id = agent.id,
+    holder_id = %(agent)s,
     fence = t.fence + 1,
     attempts = t.attempts + 1,
     events = t.events + 1,
@@ -195,14 +193,13 @@ granted AS (
     lease_expires_at = clock_timestamp() + %(lease_s)s::int * interval '1 s',
     started_at = CASE
       WHEN %(starting)s::bool
-        OR NOT agent.runs_profiles
+        OR NOT (SELECT runs_profiles FROM agent)
         OR t.profile = ANY (%(starting_profiles)s::varchar[])
       THEN clock_timestamp()
     END,
     timeout_at = clock_timestamp() + t.timeout_s * interval '1 s',
     progress = '{}',
     granted_with = %(granted_with)s
-  FROM agent
   WHERE t.id = ANY (ARRAY(SELECT id FROM picked))
   RETURNING {granted}, t.project_id, t.events
 ),
@@ -221,48 +218,12 @@ counted AS (
 log AS ({events}
 )
 
--- If nothing is granted, also return whether a sweep has something to end (`lapsed`) or to make ready
--- (`due`). It is part of this statement because between two statements another agent might do it. An agent
--- without free capacity learns only of its own claims. The first row is found by its index; with EXISTS,
--- PostgreSQL would scan the table.
+-- The order of the rows is left to the caller: sorting a few in PostgreSQL costs more.
 SELECT
   agent.stale,
   agent.free,
-  CASE
-    WHEN t.id IS NOT NULL THEN NULL
-    WHEN agent.free = 0 THEN EXISTS (
-      SELECT
-      FROM tickets_task h
-      WHERE h.holder_id = agent.id
-        AND h.claimed_at >= agent.oldest
-        AND h.lease_expires_at < clock_timestamp()
-    )
-    ELSE coalesce(
-      (
-        SELECT h.lease_expires_at
-        FROM tickets_task h
-        WHERE h.lease_expires_at IS NOT NULL
-        ORDER BY h.lease_expires_at
-        LIMIT 1
-      ) < clock_timestamp(),
-      false
-    )
-  END AS lapsed,
-  CASE
-    WHEN t.id IS NULL THEN agent.free > 0 AND coalesce(
-      (
-        SELECT t.not_before
-        FROM tickets_task t
-        WHERE {not_due}
-        ORDER BY t.not_before
-        LIMIT 1
-      ) <= clock_timestamp(),
-      false
-    )
-  END AS due,
-  t.*,
+{missed}  t.*,
 {brief}
 FROM agent
 LEFT JOIN granted t ON true
 LEFT JOIN tickets_ticket k ON k.id = t.ticket_id
-ORDER BY t.rank, t.id

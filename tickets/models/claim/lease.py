@@ -15,7 +15,7 @@ from agents.models import Agent, Key, rights, via
 from omoi_site import field_limits
 from omoi_site.brokers import hints
 from omoi_site.database import prepared, sql
-from tickets.models.claim.fence import HELD_WITH_KEY, KEY_OF_HOLDER, claims_now, lost
+from tickets.models.claim.fence import HELD_WITH_KEY, KEY_OF_HOLDER, ONE_HELD_WITH_KEY, claims_now, lost
 from tickets.models.explain.sql_fragments import RUNS_ALONE
 from tickets.models.journal_sql import task_events
 from tickets.models.sweep_run import SweepRun
@@ -33,7 +33,7 @@ RENEW = sql.statement(__file__, "renew", held=HELD_WITH_KEY, held_key=KEY_OF_HOL
 RELEASE = sql.statement(
     __file__,
     "release",
-    held=HELD_WITH_KEY,
+    held=ONE_HELD_WITH_KEY,
     held_key=KEY_OF_HOLDER,
     lower_floors=lower_floors_of("released"),
     events=task_events(
@@ -46,7 +46,7 @@ RELEASE = sql.statement(
 REPORT_PROGRESS = sql.statement(
     __file__,
     "report_progress",
-    held=HELD_WITH_KEY,
+    held=ONE_HELD_WITH_KEY,
     held_key=KEY_OF_HOLDER,
     events=task_events("updated", "'task.progressed'", data="%(progress)s"),
 )
@@ -145,7 +145,11 @@ class Leasing(models.Manager[Row]):
             "key": via(by),
             "lease_s": lease_s,
         }
-        return prepared.rows(RENEW, params)
+        kept = {(row["task"], row["fence"]): row for row in prepared.rows(RENEW, params)}
+        return [
+            kept.get(claim) or {"task": claim[0], "fence": claim[1], "lease_expires_at": None}
+            for claim in claims
+        ]
 
     @sql.atomic
     def release(self, task: int, fence: int, *, by: Agent, reason: str = "") -> None:

@@ -1,12 +1,6 @@
 WITH held_key AS MATERIALIZED ({held_key}
 ),
 
-i AS (
-  SELECT
-    %(task)s::bigint AS id,
-    %(fence)s::bigint AS fence
-),
-
 released AS (
   UPDATE tickets_task t
   SET
@@ -19,7 +13,6 @@ released AS (
     settled_by = %(agent)s,
     settled_fence = t.fence,
     settled_as = 'released'
-  FROM i
   WHERE {held}
   RETURNING
     t.id,

@@ -1,18 +1,11 @@
 WITH held_key AS MATERIALIZED ({held_key}
 ),
 
-i AS (
-  SELECT
-    %(task)s::bigint AS id,
-    %(fence)s::bigint AS fence
-),
-
 updated AS (
   UPDATE tickets_task t
   SET
     progress = t.progress || %(progress)s::jsonb,
     events = t.events + 1
-  FROM i
   WHERE {held}
   RETURNING
     t.id,

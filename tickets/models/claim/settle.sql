@@ -1,18 +1,7 @@
 WITH held_key AS MATERIALIZED ({held_key}
 ),
 
-i AS (
-  SELECT *
-  FROM unnest(
-    %(ids)s::bigint[],
-    %(fences)s::bigint[],
-    %(outcomes)s::text[],
-    %(results)s::jsonb[],
-    %(errors)s::text[],
-    %(again)s::bool[]
-  ) AS i(id, fence, outcome, result, error, again)
-),
-
+-- One by one, in the order of their ids: see start.sql.
 held AS MATERIALIZED (
   SELECT
     t.id,
@@ -20,10 +9,25 @@ held AS MATERIALIZED (
     i.result,
     i.error,
     i.outcome = 'failed' AND i.again AND t.attempts < t.max_attempts AS again
-  FROM tickets_task t
-  JOIN i ON {held}
-  ORDER BY t.id
-  FOR NO KEY UPDATE OF t
+  FROM (
+    SELECT
+      unnest(%(ids)s::bigint[]) AS id,
+      unnest(%(fences)s::bigint[]) AS fence,
+      unnest(%(outcomes)s::text[]) AS outcome,
+      unnest(%(results)s::jsonb[]) AS result,
+      unnest(%(errors)s::text[]) AS error,
+      unnest(%(again)s::bool[]) AS again
+    ORDER BY 1
+  ) i
+  CROSS JOIN LATERAL (
+    SELECT
+      t.id,
+      t.attempts,
+      t.max_attempts
+    FROM tickets_task t
+    WHERE {held}
+    FOR NO KEY UPDATE
+  ) t
 ),
 
 -- Back-off before the next attempt: min(60 s, 2^n s x uniform(0.75, 1.25)), n = attempts that failed before

@@ -10,7 +10,7 @@ from agents.models import Agent
 from omoi_site.database import prepared, sql
 from tickets.models.claim.claim import (
     BRIEF,
-    CLAIM,
+    CLAIM_NEXT,
     GRANTED,
     Claim,
     Claiming,
@@ -64,7 +64,7 @@ class SettlingAndClaiming(Settling[Row], Claiming[Row]):
             repeated = all(settlement.lost or settlement.repeated for settlement in settled)
             granted = sql.rows(STILL_HELD, params) if repeated else []
             # its snapshot has all grants of the agent, which was locked before, so it is never stale
-            claims = claims_of(granted or prepared.rows(CLAIM, params, last=True))
+            claims = claims_of(granted or prepared.rows(CLAIM_NEXT, params, last=True))
         hint_work(set(freed) - {claim.task for claim in claims})
         return settled, claims
 
