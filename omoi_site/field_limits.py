@@ -13,7 +13,7 @@ from typing import Any
 
 from django.contrib.postgres.validators import ArrayMaxLengthValidator
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxLengthValidator
+from django.core.validators import MaxLengthValidator, MinValueValidator
 from django.db import models
 
 from omoi_site.errors import Invalid
@@ -50,6 +50,13 @@ def text(most: int, **how: Any) -> models.TextField:
     older, longer rows stay valid.
     """
     return models.TextField(max_length=most, validators=[MaxLengthValidator(most)], **how)
+
+
+def number(**how: Any) -> models.IntegerField[Any, Any]:
+    """A number of 0 or more, in a table that is written too often for a check of each column: the model has
+    one constraint for all of them.
+    """
+    return models.IntegerField(validators=[MinValueValidator(0)], **how)
 
 
 def items(most: int) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class TaskFields(models.Model):
     title = models.CharField(max_length=300)
     description = field_limits.text(100_000, blank=True)
     kind = models.CharField(max_length=60, default="task")
-    priority = models.PositiveSmallIntegerField(choices=Priority.choices, default=Priority.MEDIUM)
+    priority = models.SmallIntegerField(choices=Priority.choices, default=Priority.MEDIUM)
     capabilities = ArrayField(
         models.CharField(max_length=100), default=list, blank=True, **field_limits.items(100)
     )
@@ -42,11 +42,11 @@ class TaskFields(models.Model):
     slots = models.JSONField(default=dict, blank=True)
 
     state = models.CharField(max_length=10, choices=State, default=State.PENDING)
-    join = models.PositiveIntegerField(
+    join = field_limits.number(
         null=True, blank=True, db_column="join_count", help_text="how many needs must be met; empty: all"
     )
-    open_needs = models.PositiveIntegerField(default=0, help_text="how many needs must still be met")
-    edges_left = models.PositiveIntegerField(default=0, help_text="needs not yet decided")
+    open_needs = field_limits.number(default=0, help_text="how many needs must still be met")
+    edges_left = field_limits.number(default=0, help_text="needs not yet decided")
     unsatisfiable = models.BooleanField(
         default=False, help_text="its needs can no longer be met; somebody must decide"
     )
@@ -64,18 +64,16 @@ class TaskFields(models.Model):
     )
 
     fence = models.BigIntegerField(default=0, help_text="number of the last claim")
-    attempts = models.PositiveIntegerField(default=0)
-    max_attempts = models.PositiveIntegerField(
-        default=3, validators=[MinValueValidator(1), MaxValueValidator(100)]
-    )
-    retries = models.PositiveIntegerField(default=0)
+    attempts = field_limits.number(default=0)
+    max_attempts = models.IntegerField(default=3, validators=[MinValueValidator(1), MaxValueValidator(100)])
+    retries = field_limits.number(default=0)
     work_s = models.FloatField(
         null=True,
         blank=True,
         editable=False,
         help_text="how long it took in the tool it was imported from; a simulation takes as long",
     )
-    timeout_s = models.PositiveIntegerField(null=True, blank=True)
+    timeout_s = field_limits.number(null=True, blank=True)
     holder = models.ForeignKey(
         Agent, models.PROTECT, null=True, blank=True, related_name="held_tasks", db_index=False
     )
@@ -85,13 +83,13 @@ class TaskFields(models.Model):
         blank=True,
         help_text="when its worker began it; for other agents, when it was claimed",
     )
-    worker_deaths = models.PositiveSmallIntegerField(
+    worker_deaths = models.SmallIntegerField(
         default=0,
         db_default=0,
         editable=False,
         help_text="how many workers died while it ran; from 2 on it runs alone",
     )
-    lease_s = models.PositiveIntegerField(null=True, blank=True)
+    lease_s = field_limits.number(null=True, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     extended_to = models.DateTimeField(
         null=True,
@@ -123,7 +121,7 @@ class TaskFields(models.Model):
         help_text="`worker_lost`: it failed because its workers died",
     )
     progress = models.JSONField(default=dict, blank=True)
-    events = models.PositiveIntegerField(default=0, editable=False)
+    events = field_limits.number(default=0, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     ended_at = models.DateTimeField(null=True, blank=True)
 

@@ -220,13 +220,15 @@ class Need(models.Model):
         CONTINUE = "continue"
 
     parent = models.ForeignKey("tickets.Task", models.CASCADE, related_name="needed_by", db_index=False)
-    child = models.ForeignKey("tickets.Task", models.CASCADE, related_name="needs")
+    child = models.ForeignKey("tickets.Task", models.CASCADE, related_name="needs", db_index=False)
     on_end = models.CharField(max_length=7, choices=When, default=When.SUCCESS)
     on_failure = models.CharField(max_length=8, choices=OnFailure, default=OnFailure.HOLD)
 
     objects = NeedManager()
 
     class Meta:
+        # what a task needs, in order: a claim returns it with the task
+        indexes = [models.Index(fields=["child", "parent"], name="need_of_child")]
         constraints = [
             models.UniqueConstraint(fields=["parent", "child"], name="need_once"),
             models.CheckConstraint(condition=~models.Q(parent=models.F("child")), name="need_not_itself"),

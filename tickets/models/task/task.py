@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models.functions import Least
+from django.db.models.lookups import GreaterThanOrEqual
 
 from agents.models import Actor, Project
 from omoi_site.database.privileges import NO_DELETE
@@ -16,6 +18,19 @@ from tickets.models.task.edit import TaskEdits
 from tickets.models.task.fields import TaskFields
 from tickets.models.task.readiness import NOT_DUE_Q, READY_Q
 from tickets.models.task.recheck import ReadinessAudit
+
+# None of these may be below 0.
+NUMBERS = (
+    "priority",
+    "join",
+    "open_needs",
+    "edges_left",
+    "attempts",
+    "retries",
+    "worker_deaths",
+    "lease_s",
+    "events",
+)
 
 
 class TaskQuerySet(TaskDocuments["Task"]):
@@ -78,11 +93,8 @@ class Task(TaskFields):
                 fields=["promote_at"], name="task_promote", condition=models.Q(promote_at__isnull=False)
             ),
         ]
+        # Each check costs as much as a small index, at each change of a task, so few hold all rules.
         constraints = [
-            models.CheckConstraint(
-                condition=models.Q(state__in=["pending", "claimed", "completed", "failed", "cancelled"]),
-                name="task_state",
-            ),
             models.CheckConstraint(
                 condition=models.Q(
                     state="claimed",
@@ -90,21 +102,23 @@ class Task(TaskFields):
                     claimed_at__isnull=False,
                     lease_expires_at__isnull=False,
                 )
-                | (
-                    ~models.Q(state="claimed")
-                    & models.Q(holder__isnull=True, lease_expires_at__isnull=True, timeout_at__isnull=True)
+                | models.Q(
+                    state__in=["pending", "completed", "failed", "cancelled"],
+                    holder__isnull=True,
+                    lease_expires_at__isnull=True,
+                    timeout_at__isnull=True,
                 ),
-                name="task_holder",
+                name="task_state",
             ),
             models.CheckConstraint(
                 condition=models.Q(not_due=False) | models.Q(not_before__isnull=False),
                 name="task_not_due_until",
             ),
-            models.CheckConstraint(condition=models.Q(priority__range=(0, 3)), name="task_priority"),
+            # in SQL, the least and the greatest of several values are those without NULL
             models.CheckConstraint(
-                condition=models.Q(max_attempts__range=(1, 100)), name="task_max_attempts"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(timeout_s__isnull=True) | models.Q(timeout_s__gte=1), name="task_timeout_s"
+                condition=GreaterThanOrEqual(Least(*NUMBERS), 0)
+                & GreaterThanOrEqual(Least("max_attempts", "timeout_s"), 1)
+                & models.Q(priority__lte=3, max_attempts__lte=100),
+                name="task_numbers",
             ),
         ]
