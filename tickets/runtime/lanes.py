@@ -127,9 +127,10 @@ class Lanes:
         )
 
     def _end(self, job: ClaimedJob, ending: Ending) -> None:
+        together = self.pace.quick and not self.pace.lull
         job.ending = ending
         self.pace.note(float(ending.result.get("seconds", 0.0)))
-        if not self.pace.quick:
+        if not together:
             self.ended()
 
     def _take_again(self, job: ClaimedJob) -> None:

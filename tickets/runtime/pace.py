@@ -20,7 +20,7 @@ class Pace:
     def __init__(self, threads: int) -> None:
         self.threads = threads
         self.seconds: deque[float] = deque(maxlen=REMEMBERED)
-        self.ended_at = 0.0
+        self.ended_at = -LULL_S
 
     def note(self, seconds: float) -> None:
         """A job has ended after so long."""
@@ -32,6 +32,11 @@ class Pace:
         return bool(self.seconds) and self._mean() < QUICK_S
 
     @property
+    def lull(self) -> bool:
+        """Whether no job has ended for a while."""
+        return time.monotonic() - self.ended_at > LULL_S
+
+    @property
     def at_a_time(self) -> int:
         """How many jobs a thread may send to one reusable process."""
         return min(MOST_AT_A_TIME, 1 + int(AT_A_TIME_S / max(self._mean(), 1e-4))) if self.quick else 1
@@ -39,7 +44,7 @@ class Pace:
     @property
     def ahead(self) -> int:
         """How many tasks to hold beyond one for each thread."""
-        if not self.seconds or time.monotonic() - self.ended_at > LULL_S:
+        if self.lull:
             return 0
         return min(self.threads * MOST_PER_THREAD, round(self.threads * AHEAD_S / max(self._mean(), 1e-4)))
 

@@ -116,7 +116,8 @@ class Worker:
             self._drop_expired()
             return 1.0
         self.lanes.pool.tidy()
-        look_s = LOOK_S if self.lanes.pace.quick and self.jobs else settings.WORKER_POLL_S
+        pace = self.lanes.pace
+        look_s = LOOK_S if self.jobs and pace.quick and not pace.lull else settings.WORKER_POLL_S
         return max(0.0, min(look_s, self.renewal_due - time.monotonic()))
 
     # -- settling and claiming

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from django.conf import settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from agents.executors import spawn
+from agents.executors.job import Ending
 from omoi_site.database import sql
 from tests.factories import install_profile, shell_tasks, states
 from tests.support.wait import until
 from tests.support.worker_process import WorkerProcess, running_worker
 from tickets.models import Task, TaskSpec
+from tickets.runtime.lanes import Lanes
 from tickets.runtime.pace import LULL_S, MOST_PER_THREAD, Pace
 from tickets.runtime.worker import Worker, look_for_tasks
 
@@ -116,11 +120,28 @@ def test_what_was_fetched_and_not_begun_costs_no_attempt(ticket, operator, how):
 
 def test_nothing_is_fetched_ahead_before_a_job_has_ended_or_while_none_ends(monkeypatch):
     pace = Pace(threads=8)
-    assert pace.ahead == 0
+    assert (pace.ahead, pace.lull) == (0, True)
     pace.note(0.001)
-    assert pace.ahead == 8 * MOST_PER_THREAD
+    assert (pace.ahead, pace.lull) == (8 * MOST_PER_THREAD, False)
     pace.ended_at -= 2 * LULL_S
-    assert pace.ahead == 0
+    assert (pace.ahead, pace.lull) == (0, True)
+
+
+def test_quick_jobs_wake_the_worker_together_and_others_one_by_one():
+    """The first after a while wakes it too: it would not look otherwise."""
+    woken: list[str] = []
+    lanes = Lanes("w1", 0, ended=lambda: woken.append("!"))
+    job = SimpleNamespace(ending=None)
+
+    def end(seconds: float) -> int:
+        woken.clear()
+        lanes._end(job, Ending(True, {"seconds": seconds}))
+        return len(woken)
+
+    assert [end(0.001), end(0.001), end(0.001)] == [1, 0, 0]
+    lanes.pace.ended_at -= 2 * LULL_S
+    assert [end(0.001), end(0.001)] == [1, 0]
+    assert [end(60.0), end(60.0)] == [0, 1]
 
 
 @pytest.mark.parametrize(("seconds", "ahead"), [(0.0, 128), (0.01, 80), (0.1, 8), (1.0, 1), (60.0, 0)])
@@ -133,7 +154,10 @@ def test_as_much_as_the_threads_do_in_a_moment(seconds, ahead):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_looks_for_tasks_only_when_there_may_be_some(ticket, settings, django_assert_num_queries):
+def test_it_looks_for_tasks_only_when_there_may_be_some(
+    ticket, settings, monkeypatch, django_assert_num_queries
+):
+    monkeypatch.setattr(spawn, "adopt_strays", lambda: None)  # the tests' process would keep others' zombies
     settings.WORKER_POLL_S = settings.WORKER_BEAT_S = 600
     worker = Worker("w1", threads=1)
     worker.register()
