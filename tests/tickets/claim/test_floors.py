@@ -6,8 +6,9 @@ import pytest
 
 from omoi_site.database import sql
 from tests.factories import complete
-from tickets.models import Lane, Task, TaskSpec
+from tickets.models import Edge, Lane, Need, Task, TaskSpec, Ticket, TicketSpec
 from tickets.models.task.lane import TOP
+from tickets.runtime.clock import Clock
 
 pytestmark = pytest.mark.django_db
 
@@ -55,7 +56,7 @@ def test_what_becomes_ready_long_after_a_floor_was_raised_is_found_by_the_look_a
     Task.objects.raise_floors()
     assert claimed(bob) == [later.pk]
 
-    Task.objects.reset_floors()
+    Clock().turn()
 
     assert claimed(bob) == [earlier.pk]
 
@@ -84,6 +85,83 @@ def test_what_becomes_ready_in_a_lane_that_had_none_is_found_by_the_next_look(tw
     Task.objects.raise_floors()
 
     assert [claimed(bob), claimed(bob)] == [[first], [second]]
+
+
+# Each act makes `earlier` ready, or more urgent, while the lane's floor stands at `later`.
+ACTS = {
+    "release": lambda earlier, ada, operator: Task.objects.release(earlier.pk, 1, by=ada),
+    "revoke": lambda earlier, ada, operator: Task.objects.filter(pk=earlier.pk).revoke(by=operator),
+    "lapse": lambda earlier, ada, operator: (
+        Task.objects.filter(pk=earlier.pk).update(lease_expires_at="2020-01-01T00:00Z"),
+        Task.objects.lapse(),
+    ),
+    "cancel and retry": lambda earlier, ada, operator: [
+        Task.objects.act(earlier.pk, verb, by=operator, reason="once more") for verb in ("cancel", "retry")
+    ],
+}
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_what_an_act_makes_ready_below_the_floor_is_found_at_once(two, ada, bob, operator, act):
+    earlier, _ = two
+    assert claimed(ada) == [earlier.pk]
+    for _ in range(3):
+        Task.objects.raise_floors()
+
+    ACTS[act](earlier, ada, operator)
+
+    assert claimed(bob) == [earlier.pk]
+
+
+def test_work_of_a_resumed_ticket_is_found_at_once(two, ticket, ada, operator):
+    other = Ticket.objects.open(ticket.project, TicketSpec("x"), by=operator)
+    Ticket.objects.move(other.pk, "DOING", by=operator)
+    Task.objects.add(other, [TaskSpec("Last", priority=3)], by=operator)
+    Ticket.objects.act(ticket.pk, "pause", by=operator)
+    for _ in range(3):
+        Task.objects.raise_floors()
+
+    Ticket.objects.act(ticket.pk, "resume", by=operator)
+
+    assert claimed(ada) == [two[0].pk]
+
+
+def test_a_bumped_task_is_found_at_once(two, ada, operator):
+    for _ in range(3):
+        Task.objects.raise_floors()
+
+    Task.objects.act(two[1].pk, "bump", by=operator, reason="hurry")
+
+    assert claimed(ada) == [two[1].pk]
+
+
+@pytest.mark.parametrize("act", ["complete", "remove the need"])
+def test_a_task_that_waits_no_longer_is_found_at_once(two, ticket, ada, bob, operator, act):
+    first, later = two
+    [urgent] = Task.objects.add(ticket, [TaskSpec("Urgent", priority=0)], by=operator)
+    Need.objects.add(ticket.project_id, [Edge(first.pk, urgent.pk)], by=operator)
+    [claim] = Task.objects.claim(by=ada)
+    assert claim.task == first.pk
+    for _ in range(3):
+        Task.objects.raise_floors()
+
+    if act == "complete":
+        complete(claim, by=ada)
+    else:
+        Need.objects.remove(Need.objects.get(), by=operator)
+
+    assert [claimed(bob), claimed(bob)] == [[urgent.pk], [later.pk]]
+
+
+def test_a_task_whose_time_has_come_is_found_at_once(two, ada, operator):
+    earlier, _ = two
+    Task.objects.filter(pk=earlier.pk).update(not_due=True, not_before="2020-01-01T00:00Z", priority=0)
+    for _ in range(3):
+        Task.objects.raise_floors()
+
+    assert Task.objects.wake() == 1
+
+    assert claimed(ada) == [earlier.pk]
 
 
 def test_a_look_that_finds_nothing_new_writes_nothing(two, ada):
