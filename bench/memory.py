@@ -9,6 +9,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
+from bench import fleet
 from bench.checkout import Checkout
 from bench.http_loads import CONNECTIONS, settle_and_take
 from bench.load import Limit, Ports, drive
@@ -20,6 +21,7 @@ from bench.scenes import Scene
 EARLIER = 10  # the earlier look is after this part of the claims
 BATCH = 8
 HOURS_S = 4 * 3600.0
+COMPLETED = "SELECT count(*) FROM tickets_task WHERE state = 'completed' AND settled_by IS NOT NULL"
 
 
 def run(options: argparse.Namespace, step: Callable[[], Any]) -> tuple[list[Measure], dict[str, Any]]:
@@ -28,15 +30,26 @@ def run(options: argparse.Namespace, step: Callable[[], Any]) -> tuple[list[Meas
     with Checkout() as checkout:
         scene = Scene.make(checkout, agents=CONNECTIONS, tickets=200)
         ports, web = checkout.web(1)
-        processes = {"web": web[0], "worker": checkout.start("worker"), "clock": checkout.start("clock")}
+        processes = {
+            "web": web[0],
+            "worker": checkout.start("worker"),
+            "clock": checkout.start("clock"),
+            "PostgreSQL": checkout.processes[0],
+        }
         scene.refill(claims + 1_000)
         early, late = claims // EARLIER, claims
-        work(scene, ports, early)
-        before = {name: mib(process) for name, process in processes.items()}
+        settled = work(scene, ports, early)
+        before = {name: memory(process) for name, process in processes.items()}
         step()
-        work(scene, ports, late - early)
-        after = {name: mib(process) for name, process in processes.items()}
+        settled += work(scene, ports, late - early)
+        after = {name: memory(process) for name, process in processes.items()}
+        completed = fleet.count(checkout, COMPLETED)
         step()
+    checks = {
+        "settled": len(settled),
+        "twice": len(settled) - len(set(settled)),
+        "lost": completed - len(settled),
+    }
     return [
         Measure(
             f"memory of {name}",
@@ -44,14 +57,19 @@ def run(options: argparse.Namespace, step: Callable[[], Any]) -> tuple[list[Meas
             "less",
             f"after {late:,}",
             f"after {early:,}",
-            figures={f"after {late:,}": [after[name]], f"after {early:,}": [before[name]]},
+            figures={
+                f"after {late:,}": [mib(after[name], before[name])],
+                f"after {early:,}": [mib(before[name], after[name])],
+            },
         )
         for name in processes
-    ], {}
+    ], {"checks": checks}
 
 
-def work(scene: Scene, ports: Ports, claims: int) -> None:
-    """So many claims by sixteen agents, settled eight at a time; what they hold at the end is given back."""
+def work(scene: Scene, ports: Ports, claims: int) -> list[str]:
+    """So many claims by sixteen agents, settled eight at a time; what they hold at the end is given back.
+    Returns the ids of the settled tasks.
+    """
     settled: list[str] = []
     flows = [settle_and_take(agent.key, settled) for agent in scene.agents]
     drive(ports, flows, Limit(HOURS_S, claims // BATCH))
@@ -60,11 +78,17 @@ def work(scene: Scene, ports: Ports, claims: int) -> None:
             "UPDATE tickets_task SET state = 'pending', holder_id = NULL, lease_expires_at = NULL,"
             " timeout_at = NULL WHERE state = 'claimed'"
         )
+    return settled
 
 
-def mib(process: Process) -> float:
-    """Memory of the process and its children."""
-    return sum(rss_bytes(pid) for pid in descendants(process.pid)) / (1 << 20)
+def memory(process: Process) -> dict[int, int]:
+    """Bytes of the process and of each of its children, by pid."""
+    return {pid: rss_bytes(pid) for pid in descendants(process.pid)}
+
+
+def mib(sizes: dict[int, int], others: dict[int, int]) -> float:
+    """Of the processes that are in both: one that comes and goes, as autovacuum does, says nothing."""
+    return sum(size for pid, size in sizes.items() if pid in others) / (1 << 20)
 
 
 def steps(options: argparse.Namespace) -> int:

@@ -81,12 +81,13 @@ class EventQuerySet(models.QuerySet["Event"]):
         of_topics = self if topics is None else self.about(*topics)
         new = of_topics.extra(
             where=[
-                "agents_event.xid >= pg_snapshot_xmin(%s::pg_snapshot)",
                 "NOT pg_visible_in_snapshot(agents_event.xid, %s::pg_snapshot)",
                 "pg_visible_in_snapshot(agents_event.xid, %s::pg_snapshot)",
-                "(agents_event.xid, agents_event.id) > (%s::text::xid8, %s::bigint)",
+                # one bound: with two, the index would be read from the lower one on
+                "(agents_event.xid, agents_event.id) >"
+                " (greatest(%s::text::xid8, pg_snapshot_xmin(%s::pg_snapshot)), %s::bigint)",
             ],
-            params=[at.seen, at.seen, upto, str(at.xid), at.id],
+            params=[at.seen, upto, str(at.xid), at.seen, at.id],
         ).order_by("xid", "id")
         events = list(new[: limit + 1])
         if len(events) <= limit:

@@ -1,6 +1,7 @@
 -- A snapshot does not see transactions that began after it (xmax) or were still open (xip): two index
 -- ranges, however old its oldest transaction is. The ORDER BY is for the planner: without it, a generic
--- plan expects a third of the journal to be new and reads it from the start.
+-- plan expects a third of the journal to be new and reads it from the start. For the same reason each open
+-- transaction is looked up by itself.
 WITH news AS MATERIALIZED (
   (
     SELECT topic, project_id, kind
@@ -11,9 +12,15 @@ WITH news AS MATERIALIZED (
   )
   UNION ALL
   (
-    SELECT topic, project_id, kind
-    FROM agents_event
-    WHERE xid = ANY (ARRAY(SELECT pg_snapshot_xip(%(old)s::pg_snapshot)))
+    SELECT e.topic, e.project_id, e.kind
+    FROM pg_snapshot_xip(%(old)s::pg_snapshot) open(xid)
+    CROSS JOIN LATERAL (
+      SELECT topic, project_id, kind
+      FROM agents_event
+      WHERE xid = open.xid
+      ORDER BY xid, id
+      LIMIT {most} + 1
+    ) e
     LIMIT {most} + 1
   )
 )
