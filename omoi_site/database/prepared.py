@@ -26,6 +26,7 @@ from psycopg.types.json import Jsonb
 from omoi_site.database import sql
 
 PLACE = re.compile(r"%(?:\((\w+)\)s|%)")
+MOST = 50  # on one connection: PostgreSQL keeps up to a megabyte for each
 FINE = {ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK}
 # What reads a value of these types of PostgreSQL; a value of another type stays a text.
 Reader = Callable[[bytes], Any]
@@ -119,6 +120,8 @@ def _run(link: Any, calls: Sequence[Call], last: bool) -> list[Any]:
     """The results of libpq on a connection of our back end."""
     raw = link.connection
     server = raw.pgconn
+    if len(link.prepared) >= MOST and server.transaction_status == TransactionStatus.IDLE:
+        _discard_all(link)
     link.plan_once_only()
     begins = not raw.autocommit and server.transaction_status == TransactionStatus.IDLE
     commits = last and link.ends_transaction()
@@ -137,6 +140,13 @@ def _run(link: Any, calls: Sequence[Call], last: bool) -> list[Any]:
         return _run(link, calls, last)
     finally:
         link.touch()
+
+
+def _discard_all(link: Any) -> None:
+    """Begin anew. Inside of a transaction it could fail, and the transaction with it."""
+    for name in link.prepared:
+        link.connection.pgconn.exec_(b'DEALLOCATE "' + name + b'"')
+    link.prepared.clear()
 
 
 def _pipeline(link: Any, calls: Sequence[Call], *, begins: bool, commits: bool) -> list[Any]:

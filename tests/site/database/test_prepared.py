@@ -122,6 +122,24 @@ def test_a_rollback_before_any_statement_leaves_no_other_without_its_plan(ada, i
 
 
 @pytest.mark.django_db(transaction=True)
+def test_the_server_keeps_a_limited_number_of_them(monkeypatch):
+    """Lists have a statement for each mixture of filters."""
+    monkeypatch.setattr(prepared, "MOST", 3)
+    texts = [f"SELECT {number} + %(more)s::int AS sum" for number in range(8)]
+    connection.close()
+
+    for _ in range(2):
+        for number, text in enumerate(texts):
+            assert prepared.rows(text, {"more": 1}) == [{"sum": number + 1}]
+        with transaction.atomic():
+            assert prepared.rows(texts[0], {"more": 2}) == [{"sum": 2}]
+            assert prepared.rows(texts[7], {"more": 2}) == [{"sum": 9}]
+
+    [kept] = sql.rows("SELECT count(*) AS n FROM pg_prepared_statements WHERE name LIKE 'omoi_%%'")
+    assert kept["n"] <= 4
+
+
+@pytest.mark.django_db(transaction=True)
 def test_an_error_is_djangos_and_the_next_statement_works(ada):
     with pytest.raises(DatabaseError):
         prepared.rows("SELECT 1 / %(zero)s::int", {"zero": 0})
