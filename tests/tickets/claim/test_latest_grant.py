@@ -8,7 +8,7 @@ from agents.models import Agent, Event
 from omoi_site.database import sql
 from tests.factories import complete
 from tests.support.concurrency import meanwhile
-from tickets.models import CapacityFull, LatestGrant, Task, TaskSpec
+from tickets.models import CapacityFull, LatestGrant, Outcome, Task, TaskSpec
 from tickets.runtime.clock import Clock
 
 pytestmark = pytest.mark.django_db
@@ -82,7 +82,12 @@ def test_a_grant_from_before_a_restored_backup_keeps_nobody_from_claiming(six, a
     sql.rows("UPDATE tickets_latestgrant SET xid = '1099511627776'")
 
     assert len(Task.objects.claim(by=ada)) == 1
-    assert len(Task.objects.claim_at_once(by=ada, limit=9)) == 4
+    assert len(Task.objects.claim_at_once(by=ada, limit=2)) == 2
+    sql.rows("UPDATE tickets_latestgrant SET xid = '1099511627776'")
+    held = [
+        Outcome(*claim, "completed") for claim in Task.objects.filter(holder=ada).values_list("pk", "fence")
+    ]
+    assert len(Task.objects.settle_and_claim(held[:1], by=ada, limit=9)[1]) == 2
 
 
 def test_a_bound_that_would_hide_what_is_held_is_mended_with_an_alarm(six, ada):

@@ -57,13 +57,12 @@ class SettlingAndClaiming(Settling[Row], Claiming[Row]):
         Repeating the act returns the claims that it granted and that are still held. If all claims to settle
         are lost, nothing is granted.
         """
-        params = claim_params(by, **options) | {"granted_with": mark(outcomes)}
+        params = claim_params(by, **options) | {"granted_with": mark(outcomes), "locked": True}
         settled, freed = self._settle(outcomes, by, lock=LOCK_AGENT)
         claims: list[Claim] = []
         if not all(settlement.lost for settlement in settled):
             repeated = all(settlement.lost or settlement.repeated for settlement in settled)
             granted = sql.rows(STILL_HELD, params) if repeated else []
-            # its snapshot has all grants of the agent, which was locked before, so it is never stale
             claims = claims_of(granted or prepared.rows(CLAIM_NEXT, params, last=True))
         hint_work(set(freed) - {claim.task for claim in claims})
         return settled, claims
