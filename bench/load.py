@@ -149,16 +149,15 @@ def drive(ports: Ports, flows: Sequence[Flow], limit: Limit) -> Load:
 def _run(load: Load, poll: select.epoll, connections: dict[int, _Connection], limit: Limit) -> None:
     most = limit.requests if limit.requests is not None else 1 << 60
     sent, open_requests, begun = 0, 0, time.perf_counter()
-    waiting = deque(connections.values())  # in turn: the server closes a connection that stays idle
+    # in turn: the server closes a connection that stays idle
+    waiting = deque(each for each in connections.values() if each.wanted is not None)
     ends = begun + limit.seconds
     while True:
         now = time.perf_counter()
         allowed = most if limit.per_s is None else min(most, int((now - begun) * limit.per_s) + 1)
         while waiting and sent < allowed and now < ends:
-            connection = waiting.popleft()
-            if connection.wanted is not None:
-                connection.send()
-                sent, open_requests = sent + 1, open_requests + 1
+            waiting.popleft().send()
+            sent, open_requests = sent + 1, open_requests + 1
         if not open_requests and (now >= ends or sent >= most or not waiting):
             break
         ready = poll.poll(0.002 if limit.per_s is not None and now < ends else PATIENCE_S)
@@ -172,7 +171,10 @@ def _run(load: Load, poll: select.epoll, connections: dict[int, _Connection], li
             load.statuses[answer.status] += 1
             open_requests -= 1
             connection.answered(answer)
-            waiting.append(connection)
+            if connection.wanted is None:
+                poll.unregister(descriptor)  # the server may close it
+            else:
+                waiting.append(connection)
     load.requests, load.seconds = len(load.latencies), time.perf_counter() - begun
 
 

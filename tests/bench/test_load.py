@@ -24,6 +24,7 @@ class Server(BaseHTTPRequestHandler):
         if self.path == "/closes":
             self.close_connection = True
             return
+        self.close_connection = self.path == "/last"
         answer = key + b" " + body * (100_000 if self.path == "/large" else 1)
         self.send_response(409 if self.path == "/refused" else 200)
         if self.path == "/endless":
@@ -94,9 +95,12 @@ def test_a_load_with_a_pace_uses_its_connections_in_turn(ports):
     assert {key: len(bodies) for key, bodies in kept.items()} == dict.fromkeys("abcd", 2)
 
 
-def test_a_flow_that_ends_leaves_the_others_going(ports):
+@pytest.mark.parametrize("path", ["/", "/last"])
+def test_a_flow_that_ends_leaves_the_others_going(ports, path):
+    """Also when the server then closes its connection."""
+
     def once():
-        yield asked()
+        yield asked(path)
 
     load = drive(ports, [once(), repeated([asked()])], Limit(30, requests=10))
 
