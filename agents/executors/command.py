@@ -65,7 +65,7 @@ def ended(ran: Ran, **more: Any) -> Ending:
         return Ending.failed(ran.cut, stopped=ran.stopped, **result)
     if ran.code:
         how = f"ended by {signal.Signals(-ran.code).name}" if ran.code < 0 else f"exit status {ran.code}"
-        return Ending.failed("\n".join(filter(None, [how, ran.output.last_words()])), **result)
+        return Ending.failed("\n".join(filter(None, [how, ran.output.end_of_text()])), **result)
     return Ending(True, result)
 
 

@@ -98,4 +98,4 @@ def fault() -> str:
         return f"bubblewrap does not work here: {error}"
     if ran.code == 7:
         return ""
-    return f"bubblewrap does not work here: {ran.cut or ran.output.last_words(200) or f'exit {ran.code}'}"
+    return f"bubblewrap does not work here: {ran.cut or ran.output.end_of_text(200) or f'exit {ran.code}'}"

@@ -38,7 +38,7 @@ class Output:
         gap = f"\n[… {self.dropped} bytes dropped …]\n".encode() if self.dropped else b""
         return safe_text(bytes(self.head + gap + self.tail))
 
-    def last_words(self, length: int = 2000) -> str:
+    def end_of_text(self, length: int = 2000) -> str:
         self._trim()
         return safe_text(bytes((self.head + self.tail)[-length:])).strip()
 

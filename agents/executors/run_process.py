@@ -56,7 +56,7 @@ class Turn:
         before, self.looked = self.looked, time.monotonic()
         if self.looked - before > SLEPT_S:
             self.deadline += self.looked - before
-            self.stop.spare()
+            self.stop.postpone()
         if not self.cut:
             self.cut = self._reason_to_end()
             return bool(self.cut)
@@ -81,7 +81,7 @@ class Turn:
         """What became of it, by what the supervisor told of the end of its process."""
         code, cut, limit = ended["ended"], self.cut or fault, self.limit or ended.get("exceeded", "")
         if not cut and not limit:
-            limit = self.limits.guess(code, self.output.last_words())
+            limit = self.limits.guess(code, self.output.end_of_text())
         if limit and not cut:
             cut = self.limits.sentence(limit)
         stopped = bool(cut) and cut == self.stop.reason
@@ -93,7 +93,7 @@ def run_process(job: Specification, *, timeout_s: float, stop: Stop) -> Ran:
     with contextlib.closing(RunningProcess(job)) as process:
         turn = Turn(job.limits, timeout_s, stop)
         _follow(process, turn)
-        for piece in process.last_words():
+        for piece in process.rest_of_output():
             turn.output.take(piece)
         return turn.ran(process.ended, process.fault)
 
@@ -109,7 +109,7 @@ def _follow(process: RunningProcess, turn: Turn) -> None:
             process.look()
             for key, _ in events.select(turn.patience):
                 if key.fileobj is process.channel:
-                    process.hear()
+                    process.read_messages()
                 elif key.fileobj is process.pipe:
                     if piece := process.read():
                         turn.output.take(piece)

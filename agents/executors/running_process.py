@@ -21,7 +21,7 @@ from agents.executors.supervisor.supervise import END, KILL
 
 GRACE_S = 2.0  # between asking a job to end and killing it
 LOST_S = 3.0  # after which a supervisor that was asked to end its job is taken to be gone
-LAST_WORDS_S = 0.2  # spent on what still lies in the pipe of a job that has ended
+REST_S = 0.2  # spent on what still lies in the pipe of a job that has ended
 PIECE = 64 << 10
 
 
@@ -87,9 +87,9 @@ class RunningProcess:
         except BlockingIOError:
             return None
 
-    def last_words(self) -> Iterator[bytes]:
+    def rest_of_output(self) -> Iterator[bytes]:
         """What still lies in the pipe of a process that has ended."""
-        deadline = time.monotonic() + LAST_WORDS_S
+        deadline = time.monotonic() + REST_S
         while time.monotonic() < deadline and (piece := self.read()):
             yield piece
 
@@ -104,7 +104,7 @@ class RunningProcess:
         if time.monotonic() > self.lost_at and not self.ended:
             self._do_without_supervisor()
 
-    def hear(self) -> None:
+    def read_messages(self) -> None:
         """Messages of the supervisor. Raises OSError when it could not start the job."""
         try:
             piece = self.channel.recv(PIECE)

@@ -7,7 +7,7 @@ import os
 import threading
 import time
 
-SPARED_S = 10.0
+POSTPONED_S = 10.0
 
 
 class Stop:
@@ -18,7 +18,7 @@ class Stop:
         self._reason = ""
         self._lock = threading.Lock()
         self._pipe: tuple[int, int] | None = None
-        self._told = -1  # a descriptor of somebody who waits for several
+        self._notified_fd = -1  # a descriptor of somebody who waits for several
 
     @property
     def reason(self) -> str:
@@ -37,14 +37,14 @@ class Stop:
                     os.write(self._pipe[1], b"!")
             return self._pipe[0]
 
-    def tell(self, fd: int) -> None:
+    def notify(self, fd: int) -> None:
         """A request also writes to this descriptor, which must not block; -1: no more."""
         with self._lock:
-            self._told = fd
+            self._notified_fd = fd
 
-    def spare(self) -> None:
-        """The machine stood still: the claim's holder gets `SPARED_S` to renew it."""
-        self.until = max(self.until, time.monotonic() + SPARED_S)
+    def postpone(self) -> None:
+        """The machine stood still: the claim's holder gets `POSTPONED_S` to renew it."""
+        self.until = max(self.until, time.monotonic() + POSTPONED_S)
 
     def request(self, reason: str) -> None:
         with self._lock:
@@ -53,13 +53,13 @@ class Stop:
             self._reason = reason
             if self._pipe:
                 os.write(self._pipe[1], b"!")
-            if self._told >= 0:
+            if self._notified_fd >= 0:
                 with contextlib.suppress(BlockingIOError):  # full: they will look all the same
-                    os.write(self._told, b"!")
+                    os.write(self._notified_fd, b"!")
 
     def close(self) -> None:
         with self._lock:
-            self._told = -1
+            self._notified_fd = -1
             if self._pipe:
                 for fd in self._pipe:
                     os.close(fd)

@@ -1,7 +1,7 @@
 """A worker: an agent that claims tasks with a profile and carries them out, several at the same time.
 
 One loop in one thread, with one database connection, settles what has ended and claims what comes next in one
-transaction, records the start of tasks, and renews what the worker holds. The threads of `lanes` carry the
+transaction, records the start of tasks, and renews what the worker holds. The executor threads carry the
 jobs out. While jobs end quickly, the loop claims a little ahead of them. A loop that cannot reach the
 database goes on trying, and a job that outlives its lease meanwhile stops itself.
 """
@@ -25,7 +25,7 @@ from omoi_site.brokers import hints
 from tickets.models import AgentUnavailable, CapacityFull, Claim, Task
 from tickets.runtime import settlement, worker_name
 from tickets.runtime.claimed_job import ClaimedJob
-from tickets.runtime.lanes import Lanes
+from tickets.runtime.executor_threads import ExecutorThreads
 from tickets.runtime.wake_event import WakeEvent
 
 log = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ class Worker:
         self.agent = Agent.objects.worker(self.name, capacity=self.threads, capabilities=self.capabilities)
         clear_leftovers()
         spawn.adopt_strays()
-        self.lanes = Lanes(self.name, self.threads, ended=self.wake.set)
+        self.executors = ExecutorThreads(self.name, self.threads, ended=self.wake.set)
         if count := Task.objects.abandon(by=self.agent, fate=self._predecessor_exit()):
             log.info("%d claims of the process that had this name before have ended", count)
         self.agent.seen(metrics={"pid": os.getpid(), "isolation": level().name, "open": level().open})
@@ -97,7 +97,7 @@ class Worker:
             pause = self._cycle()
             if not self.stop_requests or self.jobs:
                 self.wake.wait(min(pause, max(0.1, grace_over - time.monotonic())))
-        self.lanes.close()
+        self.executors.close()
         connection.close()
 
     def _cycle(self) -> float:
@@ -115,8 +115,8 @@ class Worker:
             self.renewal_due = 0.0
             self._drop_expired()
             return 1.0
-        self.lanes.pool.tidy()
-        pace = self.lanes.pace
+        self.executors.pool.tidy()
+        pace = self.executors.pace
         look_s = LOOK_S if self.jobs and pace.quick and not pace.lull else settings.WORKER_POLL_S
         return max(0.0, min(look_s, self.renewal_due - time.monotonic()))
 
@@ -151,11 +151,11 @@ class Worker:
         """What to claim once the jobs of `settling` are settled."""
         if self.stop_requests:
             return settlement.Next(0)
-        ahead = self.lanes.pace.ahead
+        ahead = self.executors.pace.ahead
         limit = max(0, self.threads + ahead - len(self.jobs) + len(self.settling))
-        begins = self.lanes.idle - sum(job.waiting for job in self.jobs)
+        begins = self.executors.idle - sum(job.waiting for job in self.jobs)
         reusable = (
-            {job.claim.profile for job in self.jobs if job.process_key} if self.lanes.pace.quick else ()
+            {job.claim.profile for job in self.jobs if job.process_key} if self.executors.pace.quick else ()
         )
         return settlement.Next(
             limit, ahead=ahead, starting=limit <= begins, starting_profiles=sorted(reusable)
@@ -173,7 +173,7 @@ class Worker:
         for job in jobs:
             job.stop.until = requested_at + settings.WORKER_LEASE_S
         self.jobs += jobs
-        self.lanes.put([job for job in jobs if job.running])
+        self.executors.put([job for job in jobs if job.running])
 
     # -- starting
 
@@ -186,7 +186,7 @@ class Worker:
             for job in waiting + self._taken_back():
                 self._give_up(job, "the worker ends")
             return
-        idle, quick = self.lanes.idle, self.lanes.pace.quick
+        idle, quick = self.executors.idle, self.executors.pace.quick
         chosen = [job for at, job in enumerate(waiting) if at < idle or (quick and job.process_key)]
         if not chosen:
             return
@@ -197,10 +197,10 @@ class Worker:
                 self._give_up(job, "the claim was lost before its start")
             else:
                 job.started_at = requested_at
-        self.lanes.put([job for job in chosen if job.running])
+        self.executors.put([job for job in chosen if job.running])
 
     def _taken_back(self) -> list[ClaimedJob]:
-        return self.lanes.take_back()
+        return self.executors.take_back()
 
     def _give_back_late(self) -> None:
         """What was claimed ahead, while jobs ended quickly, is not kept from other workers behind a long
@@ -209,7 +209,7 @@ class Worker:
         late = time.monotonic() - WAITS_S
         for job in [job for job in self.jobs if job.waiting and job.requested_at < late]:
             self._give_up(job, "it waited for too long")
-        for job in self.lanes.take_back(lambda job: job.requested_at < late):
+        for job in self.executors.take_back(lambda job: job.requested_at < late):
             self._give_up(job, "it waited for too long")
 
     def _give_up(self, job: ClaimedJob, why: str) -> None:

@@ -36,7 +36,7 @@ class ReusableProcess:
         self.sent: deque[Call] = deque()
         self.number = COMMON
         self.answered = 0
-        self.worn = False  # it takes no further job
+        self.exhausted = False  # it takes no further job
         self.last: Ending | None = None  # what is said once all that is left of it has ended
         self.answers = Answers()
         self.calls = CallSocket()
@@ -62,15 +62,15 @@ class ReusableProcess:
     @property
     def usable(self) -> bool:
         """Whether it can take another job, as far as is known."""
-        if not (self.worn or self.process.ended) and self.poll.poll(0):
+        if not (self.exhausted or self.process.ended) and self.poll.poll(0):
             self._wait(0)
-        return not (self.worn or self.process.ended or self.waiting or self.sent)
+        return not (self.exhausted or self.process.ended or self.waiting or self.sent)
 
     def carry_out(self, calls: Sequence[Call]) -> None:
         """Until each has ended or was given back."""
         self.waiting.extend(calls)
         for call in calls:
-            call.stop.tell(self.wakes)
+            call.stop.notify(self.wakes)
         try:
             while self.waiting or self.sent:
                 self._send_waiting()
@@ -81,11 +81,11 @@ class ReusableProcess:
                     self._wait(self._patience())
                 if self.process.ended:
                     self._finish()
-                if not self.sent and (self.worn or self.process.ended):
+                if not self.sent and (self.exhausted or self.process.ended):
                     self._give_back()
         finally:
             for call in calls:
-                call.stop.tell(-1)
+                call.stop.notify(-1)
             self.used_at = time.monotonic()
 
     def close(self) -> None:
@@ -100,7 +100,7 @@ class ReusableProcess:
     # -- sending
 
     def _send_waiting(self) -> None:
-        while self.waiting and not (self.worn or self.process.ended):
+        while self.waiting and not (self.exhausted or self.process.ended):
             call = self.waiting[0]
             if self.sent and not self.answered:
                 return  # it is still starting
@@ -158,7 +158,7 @@ class ReusableProcess:
         if self.sent:
             current = self.sent[0]
             if current.turn.look():
-                self.worn = True
+                self.exhausted = True
                 self._withdraw()
                 self._send_back(current)
                 self.process.end(at_once=bool(current.turn.limit))
@@ -177,7 +177,7 @@ class ReusableProcess:
     def _give_back(self) -> None:
         while self.waiting:
             call = self.waiting.popleft()
-            call.stop.tell(-1)
+            call.stop.notify(-1)
             call.give_back()
 
     def _wait(self, patience: float) -> None:
@@ -192,13 +192,13 @@ class ReusableProcess:
                 elif piece == b"":
                     self.poll.unregister(fd)
             elif not self.process.ended:
-                self._hear()
+                self._read_messages()
 
-    def _hear(self) -> None:
+    def _read_messages(self) -> None:
         try:
-            self.process.hear()
+            self.process.read_messages()
         except OSError as error:
-            self.worn = True
+            self.exhausted = True
             self.process.ended = {"ended": 1}
             self._withdraw()
             for call in [*self.sent, *self.waiting]:
@@ -208,7 +208,7 @@ class ReusableProcess:
 
     def _finish(self) -> None:
         """It has ended: what it was carrying out ends with it, what it had not taken waits again."""
-        for piece in self.process.last_words():
+        for piece in self.process.rest_of_output():
             self._take(piece)
         current = self.sent[0] if self.sent else None
         self._withdraw(ended=True)
@@ -234,9 +234,9 @@ class ReusableProcess:
 
     def _answer(self, answer: Answer) -> None:
         remains = answer.remains
-        self.worn |= bool(remains)
+        self.exhausted |= bool(remains)
         if not self.sent or self.sent[0].number != answer.number:
-            self.worn = True
+            self.exhausted = True
             self.process.end(at_once=True)
             return
         if remains.startswith(child.NOT_BEGUN) and self.answered:
@@ -265,8 +265,8 @@ class ReusableProcess:
 
     def _end_first(self, ending: Ending) -> None:
         call = self.sent.popleft()
-        self.worn |= not ending.ok
+        self.exhausted |= not ending.ok
         if self.sent:
             self._begin()
-        call.stop.tell(-1)
+        call.stop.notify(-1)
         call.end(ending)

@@ -17,7 +17,7 @@ from tests.factories import install_profile, shell_tasks, states
 from tests.support.wait import until
 from tests.support.worker_process import WorkerProcess, running_worker
 from tickets.models import Task, TaskSpec
-from tickets.runtime.lanes import Lanes
+from tickets.runtime.executor_threads import ExecutorThreads
 from tickets.runtime.pace import LULL_S, MOST_PER_THREAD, Pace
 from tickets.runtime.worker import Worker, look_for_tasks
 
@@ -130,16 +130,16 @@ def test_nothing_is_fetched_ahead_before_a_job_has_ended_or_while_none_ends(monk
 def test_quick_jobs_wake_the_worker_together_and_others_one_by_one():
     """The first after a while wakes it too: it would not look otherwise."""
     woken: list[str] = []
-    lanes = Lanes("w1", 0, ended=lambda: woken.append("!"))
+    executors = ExecutorThreads("w1", 0, ended=lambda: woken.append("!"))
     job = SimpleNamespace(ending=None)
 
     def end(seconds: float) -> int:
         woken.clear()
-        lanes._end(job, Ending(True, {"seconds": seconds}))
+        executors._end(job, Ending(True, {"seconds": seconds}))
         return len(woken)
 
     assert [end(0.001), end(0.001), end(0.001)] == [1, 0, 0]
-    lanes.pace.ended_at -= 2 * LULL_S
+    executors.pace.ended_at -= 2 * LULL_S
     assert [end(0.001), end(0.001)] == [1, 0]
     assert [end(60.0), end(60.0)] == [0, 1]
 
@@ -174,4 +174,4 @@ def test_it_looks_for_tasks_only_when_there_may_be_some(
             worker._settle_and_claim()
         assert len(look) == 1
     finally:
-        worker.lanes.close()
+        worker.executors.close()

@@ -18,7 +18,7 @@ from tickets.runtime.pace import Pace
 log = logging.getLogger(__name__)
 
 
-class Lanes:
+class ExecutorThreads:
     """Takes jobs in order. ended: called when one or more have an ending; of quick ones, when a thread has
     carried out all that it took.
     """
@@ -30,45 +30,45 @@ class Lanes:
         self.queue: deque[ClaimedJob] = deque()
         self.busy = 0
         self.closing = False
-        self.turn = threading.Condition()
-        self.all = [
+        self.changed = threading.Condition()
+        self.running = [
             threading.Thread(target=self._work, name=f"executor-{number}", daemon=True)
             for number in range(threads)
         ]
-        for thread in self.all:
+        for thread in self.running:
             thread.start()
 
     @property
     def idle(self) -> int:
         """How many more jobs would begin at once."""
-        with self.turn:
+        with self.changed:
             return max(0, self.threads - self.busy - len(self.queue))
 
     def put(self, jobs: Sequence[ClaimedJob]) -> None:
-        with self.turn:
+        with self.changed:
             self.queue.extend(jobs)
-            self.turn.notify(-(-len(jobs) // self.pace.at_a_time))
+            self.changed.notify(-(-len(jobs) // self.pace.at_a_time))
 
     def take_back(self, wanted: Callable[[ClaimedJob], bool] = lambda job: True) -> list[ClaimedJob]:
         """Those that no thread has taken yet."""
-        with self.turn:
+        with self.changed:
             taken = [job for job in self.queue if wanted(job)]
             self.queue = deque(job for job in self.queue if job not in taken)
         return taken
 
     def close(self) -> None:
         """When every job has ended."""
-        with self.turn:
+        with self.changed:
             self.closing = True
-            self.turn.notify_all()
-        for thread in self.all:
+            self.changed.notify_all()
+        for thread in self.running:
             thread.join()
         self.pool.close()
 
     def _work(self) -> None:
         while True:
-            with self.turn:
-                self.turn.wait_for(lambda: self.queue or self.closing)
+            with self.changed:
+                self.changed.wait_for(lambda: self.queue or self.closing)
                 if not self.queue:
                     return
                 jobs = self._next()
@@ -76,7 +76,7 @@ class Lanes:
             try:
                 self._carry_out(jobs)
             finally:
-                with self.turn:
+                with self.changed:
                     self.busy -= 1
                 self.ended()
 
@@ -134,6 +134,6 @@ class Lanes:
             self.ended()
 
     def _take_again(self, job: ClaimedJob) -> None:
-        with self.turn:
+        with self.changed:
             self.queue.appendleft(job)
-            self.turn.notify()
+            self.changed.notify()
