@@ -10,7 +10,7 @@ from rest_framework.request import Request
 
 from agents.models import Agent, Key, Member, rights
 from agents.models.activity import activity
-from agents.models.key import ENDED, Unauthorized
+from agents.models.key_hold import ENDED, Unauthorized
 from agents.models.scopes import OF_ROLE, Role
 
 

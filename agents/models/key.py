@@ -19,28 +19,16 @@ from agents.models import rights
 from agents.models.actor import Actor, label, via
 from agents.models.agent import Agent
 from agents.models.event import Event
+from agents.models.key_hold import ENDED, Unauthorized
 from agents.models.key_sql import HELD_KEY, LIVE
 from agents.models.scopes import SCOPES
 from omoi_site.database import prepared, sql
-from omoi_site.errors import Forbidden, Invalid, OmoiError
+from omoi_site.errors import Forbidden, Invalid
 
 HOLDS = HELD_KEY.format(agents="agents_agent").replace("FOR KEY SHARE OF key", "")
 USED = sql.statement(__file__, "used")
 LONGEST = timedelta(days=3660)
-ENDED = "this key is unknown, revoked or expired"
 LONGEST_BY_AGENT = timedelta(days=30)  # for a key made with an agent's key
-
-
-class Unauthorized(OmoiError):
-    """The request has no credential, or one that is not valid."""
-
-    code = "unauthorized"
-    status = 401
-    title = "Sign in first"
-    next_action = (
-        "Send `Authorization: Bearer omoi_<prefix>_<secret>`;"
-        " an operator creates keys with `python3 manage.py keys create`."
-    )
 
 
 def digest(secret: str) -> bytes:

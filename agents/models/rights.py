@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 from agents.models.actor import Actor, is_agent, pk_of, sees_all
+from agents.models.key_hold import hold
 from agents.models.scopes import OF_AGENT, OF_ROLE, SCOPES, Role
 from omoi_site.errors import Forbidden
 
@@ -48,7 +49,16 @@ EITHER = " or "  # between scopes of which one will do
 
 
 def require(who: Actor, scope: str, project: ProjectLike | None = None) -> None:
-    """Raise Forbidden, naming the scope, unless `who` has it (`tickets:write or work`: one of them).
+    """Raise Forbidden, naming the scope, unless `who` has it (`tickets:write or work`: one of them). In a
+    transaction, a key that `who` used must hold, and then holds until the end (`key_hold`).
+    """
+    if scope:  # it is no read
+        hold(who)
+    require_scope(who, scope, project)
+
+
+def require_scope(who: Actor, scope: str, project: ProjectLike | None = None) -> None:
+    """Like `require`, for verbs whose own statement asks whether the key holds.
 
     Within one request nothing is read twice: what was asked with this right before is allowed.
     """

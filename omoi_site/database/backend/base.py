@@ -50,6 +50,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.hints: Hints = {}
+        self.held_keys: set[str] = set()  # those that this transaction has locked
         self.used_at = -TRUSTED_S
         self.prepared: set[bytes] = set()
         self.planning = AS_USUAL  # empty: not known
@@ -101,6 +102,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def connect(self) -> None:
         self.hints = {}
+        self.held_keys = set()
         self.prepared, self.planning = set(), AS_USUAL
         super().connect()
 
@@ -113,12 +115,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
         hints, self.hints = self.hints, {}
         if hints:
             committing(hints, self)
+        self.held_keys = set()
         super()._commit()  # type: ignore[misc]  # the stubs leave it out
         if hints:
             committed(hints)
 
     def _rollback(self) -> None:
         self.hints = {}
+        self.held_keys = set()
         # psycopg rolls back, and discards what it has prepared, only what has begun and not yet ended
         begun = self.connection and self.connection.pgconn.transaction_status != TransactionStatus.IDLE
         super()._rollback()  # type: ignore[misc]
@@ -128,6 +132,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _savepoint_rollback(self, sid: str) -> None:
         super()._savepoint_rollback(sid)  # type: ignore[misc]
+        self.held_keys = set()
         self.planning = b""
         self._forget()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agents.models import Agent, Event, Key
-from agents.models.key import Unauthorized
+from agents.models.key_hold import Unauthorized
 from tests.factories import complete, fail
 from tests.support.concurrency import meanwhile
 from tickets.models import AgentUnavailable, ClaimLost, Outcome, Task

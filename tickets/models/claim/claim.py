@@ -160,7 +160,7 @@ class Claiming(Leasing[Row]):
         AgentUnavailable, CapacityFull if the agent has no free capacity, and Unauthorized if its key has
         ended.
         """
-        rights.require(by, "work")
+        rights.require_scope(by, "work")
         params = claim_params(by, **options)
         rows = self._take(params)
         if rows and rows[0]["id"] is None and self._catch_up(rows[0]):
@@ -176,7 +176,7 @@ class Claiming(Leasing[Row]):
         """Like `claim`, but it only looks once, in one statement: None where `claim` would look again or
         raise.
         """
-        rights.require(by, "work")
+        rights.require_scope(by, "work")
         rows = prepared.rows(CLAIM, claim_params(by, **options))
         if not rows:
             return None

@@ -135,7 +135,7 @@ class Leasing(models.Manager[Row]):
         self, claims: Sequence[tuple[int, int]], by: Agent, lease_s: int | None
     ) -> list[dict[str, Any]]:
         """Each claim as {task, fence, lease_expires_at}; without a time if it is lost."""
-        rights.require(by, "work")
+        rights.require_scope(by, "work")
         if not claims:
             return []
         params = {
@@ -157,7 +157,7 @@ class Leasing(models.Manager[Row]):
 
         Repeating a release is not an error. Raises ClaimLost.
         """
-        rights.require(by, "work")
+        rights.require_scope(by, "work")
         params = {
             "task": task,
             "fence": fence,
@@ -182,7 +182,7 @@ class Leasing(models.Manager[Row]):
     @sql.patiently
     def report_progress(self, task: int, fence: int, progress: dict[str, Any], *, by: Agent) -> None:
         """Store the holder's progress (message, percent, checkpoint). Raises ClaimLost."""
-        rights.require(by, "work")
+        rights.require_scope(by, "work")
         params = {
             "task": task,
             "fence": fence,

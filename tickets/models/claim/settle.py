@@ -76,7 +76,7 @@ class Settling(models.Manager[Row]):
         it, of which the caller must tell the workers. `lock`: a statement that runs before, with the
         parameters of SETTLE.
         """
-        rights.require(by, "work")
+        rights.require_scope(by, "work")
         # of two outcomes for one task, the first counts
         first = {outcome.task: outcome for outcome in reversed(outcomes)}
         tickets = _prepare_artifacts(list(first.values()), by)

@@ -14,7 +14,7 @@ from django.db import models
 from django.db.models.functions import Upper
 from django.utils import timezone
 
-from agents.models import Actor, Project, rights
+from agents.models import Actor, Project, key_hold, rights
 from omoi_site import field_limits
 from omoi_site.database import sql
 from omoi_site.database.privileges import NO_DELETE
@@ -128,6 +128,7 @@ class TicketManager(TicketManagerBase["Ticket"]):
         by: Actor,
         watch: Callable[[int], None],
     ) -> Ticket:
+        key_hold.hold(by)  # the right was asked for before the transaction began
         workflow = spec.workflow
         assert isinstance(workflow, Workflow)
         for field in ("parent", "follow_up"):
