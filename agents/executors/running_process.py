@@ -20,6 +20,7 @@ from agents.executors.supervisor import linux
 from agents.executors.supervisor.supervise import END, KILL
 
 GRACE_S = 2.0  # between asking a job to end and killing it
+NICER = 5  # of jobs: on a busy machine, the worker and its database come first
 LOST_S = 3.0  # after which a supervisor that was asked to end its job is taken to be gone
 REST_S = 0.2  # spent on what still lies in the pipe of a job that has ended
 PIECE = 64 << 10
@@ -51,7 +52,11 @@ class Specification:
         names = ("words", "environment", "cwd", "folder", "rlimits", "uid", "gid", "umask")
         own = {name: getattr(self, name) for name in names}
         own |= {"sandboxed": self.sandboxed, "reusable": self.reusable}
-        more = {"kept": len(self.kept), "grace_s": GRACE_S, "nice": os.getpriority(os.PRIO_PROCESS, 0)}
+        more = {
+            "kept": len(self.kept),
+            "grace_s": GRACE_S,
+            "nice": os.getpriority(os.PRIO_PROCESS, 0) + NICER,
+        }
         return {**own, **more, "watched": self.limits.watched()}
 
 

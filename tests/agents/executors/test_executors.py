@@ -26,6 +26,7 @@ from agents.executors.job_user import UIDS
 from agents.executors.level import level
 from agents.executors.output_files import NotTaken, copy_of
 from agents.executors.output_text import KEPT, Output, safe, safe_json
+from agents.executors.running_process import NICER
 from agents.executors.stop_signal import Stop
 from agents.profiles.document import faults_of
 from omoi_site.setup import paths
@@ -146,6 +147,10 @@ def test_a_flood_is_kept_at_both_ends_and_blocks_nobody():
     assert len(output) < KEPT + 100
     assert ending.result["dropped"] == 50_000_012 - KEPT
     assert f"[… {ending.result['dropped']} bytes dropped …]" in output
+
+
+def test_a_job_has_less_priority_than_its_worker():
+    assert shell("nice").result["output"] == f"{os.getpriority(os.PRIO_PROCESS, 0) + NICER}\n"
 
 
 def test_output_that_a_database_cannot_store_is_made_safe():
