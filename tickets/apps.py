@@ -16,7 +16,8 @@ class TicketsConfig(AppConfig):
 
     def ready(self) -> None:
         # models can be imported only once Django has all apps
-        import tickets.gates.checks  # noqa: F401  (registers the gate checks)
+        import tickets.gates.checks
+        import tickets.models.workflow_checks  # noqa: F401  (both register their checks)
         from agents.models import Agent, Project, callbacks
         from agents.models.journal_changes import brings_work
         from tickets.models import Lane, Task, Workflow

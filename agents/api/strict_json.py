@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from rest_framework.parsers import BaseParser
 
-from omoi_site.errors import Malformed, TooLarge
+from omoi_site.errors import Malformed, TooLarge, short
 
 DEPTH = 32
 SHORT = 1 << 20
@@ -97,7 +98,8 @@ def _finite(number: str) -> float:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) < len(pairs):
-        raise ValueError("a key appears twice")
+        [(key, _)] = Counter(key for key, _ in pairs).most_common(1)
+        raise ValueError(f"the key {json.dumps(short(key, 60))} appears twice")
     return result
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -125,7 +127,9 @@ class SchemaView(View):
         tag="workflows",
     )
     def get(self, request: Request) -> Response:
-        return Response(documents.schema())
+        schema = documents.schema()
+        digest = hashlib.sha256(json.dumps(schema, sort_keys=True).encode()).hexdigest()
+        return Response(schema, headers={"ETag": f'"{digest[:16]}"'})
 
 
 def the_workflow(name: str, version: int | None = None) -> Workflow:

@@ -57,6 +57,11 @@ class GateCheck:
     parameters: dict[str, Any]
     function: Function
 
+    @property
+    def description(self) -> str:
+        """What passes it, for authors of workflows: the docstring of the function."""
+        return " ".join((self.function.__doc__ or "").split())
+
     def errors(self, parameters: dict[str, Any]) -> list[jsonschema.ValidationError]:
         """The faults of these parameters."""
         return list(jsonschema.Draft202012Validator(self.parameters).iter_errors(parameters))

@@ -122,7 +122,10 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
                 kind="workflow.installed",
                 actor=label(by),
                 key=via(by),
-                data={"version": stored.version},
+                data={
+                    "version": stored.version,
+                    **({"left_out": list(plan.left_out)} if plan.left_out else {}),
+                },
             )
         return stored
 

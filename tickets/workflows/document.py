@@ -7,13 +7,14 @@ once.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from omoi_site.errors import Invalid, in_words
-from tickets.workflows import plain_yaml
-from tickets.workflows.faults import Fault, faults_of, seeds_of
+from tickets.workflows import omoios, plain_yaml
+from tickets.workflows.fault_texts import visible
+from tickets.workflows.faults import Fault, faults_of, repeated, seeds_of
 from tickets.workflows.schema import BLOCKED as BLOCKED
 from tickets.workflows.schema import CANCELLED as CANCELLED
 from tickets.workflows.schema import schema as schema
@@ -48,12 +49,15 @@ class Phase:
 
 @dataclass(frozen=True)
 class Plan:
-    """A checked document as Python objects."""
+    """A checked document as Python objects. `left_out` are the parts of a file of another system that have
+    no place in it.
+    """
 
     name: str
     start: str
     phases: tuple[Phase, ...]
     document: dict[str, Any] = field(compare=False)
+    left_out: tuple[str, ...] = field(default=(), compare=False)
 
     def __getitem__(self, name: str) -> Phase:
         return next(phase for phase in self.phases if phase.name == name)
@@ -118,21 +122,30 @@ def read(source: Source) -> Plan:
     if isinstance(source, Path):
         source = source.read_bytes()
     try:
-        document = plain_yaml.load(source) if isinstance(source, (str, bytes)) else source
+        parsed = plain_yaml.parse(source) if isinstance(source, (str, bytes)) else None
     except ValueError as error:
         raise refusal([Fault((), str(error))]) from error
-    if faults := faults_of(document):
-        raise refusal(faults, source)
-    return plan(document)
+    document: Any = parsed.document if parsed else source
+    if parsed and document is None:
+        raise refusal([Fault((), "the document is empty: write `name` and `phases`")])
+    foreign = omoios.read(document) if omoios.matches(document) else None
+    faults = [repeated(document, *found) for found in parsed.repeated_keys()] if parsed else []
+    faults += foreign.faults if foreign else faults_of(document)
+    if faults:
+        raise _refusal(faults, parsed)
+    return replace(plan(foreign.document), left_out=foreign.left_out) if foreign else plan(document)
 
 
 def refusal(faults: Sequence[Fault], source: Source = "") -> InvalidWorkflow:
-    """The error for these faults, in the order of lines if the source is a text."""
-    if not source or not isinstance(source, (str, bytes)):
+    """The error for these faults, in the order of lines if the source is a text that `read` accepts."""
+    return _refusal(faults, plain_yaml.parse(source) if source and isinstance(source, (str, bytes)) else None)
+
+
+def _refusal(faults: Sequence[Fault], parsed: plain_yaml.Parsed | None) -> InvalidWorkflow:
+    if parsed is None:
         return InvalidWorkflow(errors=[_error(fault.field, fault.message) for fault in faults])
-    lines = plain_yaml.Lines(source)
-    placed = sorted((lines.of(fault.at), fault) for fault in faults)
-    errors = [_error(fault.field, f"line {line}: {fault.message}") for line, fault in placed]
+    placed = sorted((parsed.line_of(fault.at), order, fault) for order, fault in enumerate(faults))
+    errors = [_error(fault.field, f"line {line}: {fault.message}") for line, _, fault in placed]
     return InvalidWorkflow(in_words([{**error, "field": ""} for error in errors], 0), errors=errors)
 
 
@@ -165,4 +178,4 @@ def seeds(document: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...], dic
 
 
 def _error(field: str, message: str) -> dict[str, str]:
-    return {"field": field, "code": "invalid_workflow", "message": message}
+    return {"field": visible(field), "code": "invalid_workflow", "message": visible(message)}

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from omoi_site.field_limits import shown_fault
+from tickets.workflows.schema import LATER
+
 SHORT = 60  # quoted characters of a value
+SIMILAR = 0.7  # of 1: the names of most phases are less alike
 TYPES = {
     "array": "a list",
     "object": "a mapping of names to values",
@@ -23,7 +27,7 @@ PATTERNS = {
     r"^[A-Z][A-Z0-9_]{0,59}$": "capital letters, digits and _, first a letter, such as IN_REVIEW",
     r"^[a-z][a-z0-9_]{0,99}$": "small letters, digits and _, first a letter, such as test_results",
 }
-PARTS = {"phases": "phase", "tasks": "task", "gate": "check"}
+PARTS = {"phases": "phase", "tasks": "task", "gate": "check", "effects": "effect"}
 
 
 def place(document: Any, path: Sequence[Any]) -> str:
@@ -50,18 +54,18 @@ def sentence(error: Any, document: Any, path: Sequence[Any]) -> str:
         case "required":
             missing = [name for name in wanted if name not in value]
             return f"{where} lacks {_listed(missing)}"
-        case "additionalProperties":
-            allowed = sorted(error.schema.get("properties", {}))
-            unknown = sorted(str(name) for name in value.keys() - set(allowed))
-            hint = did_you_mean(unknown[0], allowed) or f"; allowed: {_listed(allowed) or 'nothing'}"
-            return f"{where} has {_listed(unknown)}, which is not allowed there{hint}"
         case "type":
-            return f"{where} must be {TYPES.get(wanted, wanted)}, but is {_quoted(value)}"
+            plain = wanted == "string" and isinstance(value, bool | int | float | None)
+            hint = "; write it in quotes" if plain else ""
+            return f"{where} must be {TYPES.get(wanted, wanted)}, but is {_quoted(value)}{hint}"
         case "pattern":
             return f"{where} is {_quoted(value)}; it must be {PATTERNS.get(wanted, f'like {wanted}')}"
         case "enum":
             hint = did_you_mean(str(value), map(str, wanted))
             return f"{where} is {_quoted(value)}; it must be one of {', '.join(map(str, wanted))}{hint}"
+        case "not" if wanted == {}:
+            name = _named(value) if isinstance(path[-1], int) else ""
+            return f"{where}{name} is not available yet"
         case "not":
             return f"{where} is {_quoted(value)}, which every workflow has anyway; remove it"
         case "minItems" | "minLength":
@@ -77,13 +81,38 @@ def sentence(error: Any, document: Any, path: Sequence[Any]) -> str:
     return f"{where}: {error.message}"
 
 
+def unknown_key(key: str, properties: Mapping[str, Any], where: str) -> str:
+    """The sentence for a key that is not one of these properties of the schema."""
+    if key in LATER:
+        return f"`{key}` of {where} is not available yet"
+    allowed = sorted(name for name, schema in properties.items() if _available(schema))
+    hint = did_you_mean(key, allowed) or f"; allowed: {_listed(allowed) or 'nothing'}"
+    return f"{where} has `{key}`, which is not allowed there{hint}"
+
+
 def did_you_mean(word: str, there: Iterable[str]) -> str:
     """`; did you mean TESTING?` if one of these is similar, else empty."""
+    close = nearest(word, there)
+    return f"; did you mean {close}?" if close else ""
+
+
+def nearest(word: str, there: Iterable[str]) -> str:
+    """The one of these that is the word or is similar to it, else empty."""
+    if word in (there := list(there)):
+        return word
     if len(word) > SHORT:
         return ""
     by_fold = {name.lower(): name for name in there}
-    close = difflib.get_close_matches(word.lower(), by_fold, n=1)
-    return f"; did you mean {by_fold[close[0]]}?" if close else ""
+    close = difflib.get_close_matches(word.lower(), by_fold, n=1, cutoff=SIMILAR)
+    return by_fold[close[0]] if close else ""
+
+
+def visible(text: str) -> str:
+    """The text with each character that cannot be seen, or looks like a blank, written as <U+200B>."""
+    return "".join(
+        f"<U+{ord(letter):04X}>" if shown_fault(letter) or (letter.isspace() and letter != " ") else letter
+        for letter in text
+    )
 
 
 def _inside(node: Any, step: Any) -> Any:
@@ -91,6 +120,16 @@ def _inside(node: Any, step: Any) -> Any:
         return node[step]
     except (LookupError, TypeError):
         return None
+
+
+def _named(value: Any) -> str:
+    """` (land)` for an effect of this name, written alone or with parameters."""
+    name = next(iter(value), "") if isinstance(value, dict) else value
+    return f" ({name[:SHORT]})" if isinstance(name, str) and name else ""
+
+
+def _available(schema: Mapping[str, Any]) -> bool:
+    return {} not in (schema.get("not"), schema.get("items", {}).get("not"))
 
 
 def _listed(names: Sequence[str]) -> str:

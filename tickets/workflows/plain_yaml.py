@@ -1,47 +1,89 @@
-"""YAML limited to what JSON can hold: no aliases, dates or NaN, and no characters that cannot be stored."""
+"""YAML limited to what JSON can hold: no aliases, dates or NaN, and no characters that cannot be stored.
+
+What a text can cost is bounded: its length before it is parsed, its depth and the length of its numbers while
+it is.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
+from yaml.reader import Reader
 
 LONGEST = 256 << 10  # parsing takes a second of CPU for each 100 KiB
+DEPTH = 32  # levels, as in JSON
+DIGITS = 40  # characters of a number: without a limit, some texts take seconds to become one
+TAG = "tag:yaml.org,2002:"
+PLAIN = ("null", "bool", "int", "float", "str", "seq", "map")
+Path = tuple[str | int, ...]
 
 
 class PlainLoader(yaml.SafeLoader):
-    """Refuses aliases, with which a small text can become a huge document, and reads dates as text."""
+    """Refuses aliases, with which a small text can become a huge document. Reads dates and `<<` as text."""
+
+    depth = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError(f"aliases (*) are not allowed, line {self.peek_event().start_mark.line + 1}")
-        return super().compose_node(parent, index)
+        event = self.peek_event()
+        if isinstance(event, yaml.AliasEvent):
+            raise _wrong("aliases (*) are not allowed: repeat the text instead", event)
+        self.depth += 1
+        if self.depth > DEPTH:
+            raise _wrong(f"nested deeper than {DEPTH} levels", event)
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+    def construct_plain(self, node: Any) -> Any:
+        """The value of a scalar. Raises MarkedYAMLError when there is none, or it cannot be stored."""
+        *_, kind = node.tag.rpartition(":")
+        if kind in ("int", "float") and len(node.value) > DIGITS:
+            raise _wrong(f"a number may have at most {DIGITS} characters", node)
+        try:
+            value = yaml.SafeLoader.yaml_constructors[node.tag](self, node)
+        except (ValueError, LookupError, ArithmeticError) as error:
+            raise _wrong(f"{json.dumps(node.value[:DIGITS])} cannot be read as {kind}", node) from error
+        if isinstance(value, float) and not math.isfinite(value):
+            raise _wrong("a number must be finite", node)
+        if isinstance(value, str) and (wrong := _unstorable(value)):
+            raise _wrong(f"the text contains {wrong}, which cannot be stored", node)
+        return value
 
 
 PlainLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in found if tag != "tag:yaml.org,2002:timestamp"]
+    first: [(tag, pattern) for tag, pattern in found if tag.removeprefix(TAG) in PLAIN]
     for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+PlainLoader.yaml_constructors = {
+    **{f"{TAG}{kind}": yaml.SafeLoader.yaml_constructors[f"{TAG}{kind}"] for kind in ("seq", "map")},
+    **{f"{TAG}{kind}": PlainLoader.construct_plain for kind in PLAIN[:5]},
+    None: yaml.SafeLoader.yaml_constructors[None],  # refuses every other tag
 }
 
 
-class Lines:
-    """The line numbers of the parts of a YAML text that `load` has accepted."""
+@dataclass(frozen=True)
+class Parsed:
+    """A document, and where its parts stand in the text."""
 
-    def __init__(self, text: str | bytes) -> None:
-        self.root = yaml.compose(text, PlainLoader)
+    document: Any
+    root: yaml.Node | None
 
-    def of(self, path: Sequence[Any]) -> int:
+    def line_of(self, path: Sequence[Any]) -> int:
         """The line of the key or item at this path, or of the last part of the path that exists."""
         node, line = self.root, self.root.start_mark.line if self.root else 0
         for step in path:
             match node:
                 case yaml.MappingNode():
-                    pair = next((pair for pair in node.value if pair[0].value == str(step)), None)
-                    if pair is None:
+                    found = [pair for pair in node.value if pair[0].value == str(step)]
+                    if not found:
                         break
-                    line, node = pair[0].start_mark.line, pair[1]
+                    line, node = found[-1][0].start_mark.line, found[-1][1]  # the last one counts
                 case yaml.SequenceNode() if isinstance(step, int) and step < len(node.value):
                     node = node.value[step]
                     line = node.start_mark.line
@@ -49,19 +91,58 @@ class Lines:
                     break
         return line + 1
 
+    def repeated_keys(self) -> Iterator[tuple[Path, str, list[int]]]:
+        """Each key that a mapping has more than once: the path of the mapping, the key, its lines."""
+        todo: list[tuple[Path, Any]] = [((), self.root)]
+        while todo:
+            path, node = todo.pop()
+            if isinstance(node, yaml.SequenceNode):
+                todo.extend(((*path, index), item) for index, item in enumerate(node.value))
+            elif isinstance(node, yaml.MappingNode):
+                lines = defaultdict(list)
+                for key, value in node.value:
+                    lines[key.value].append(key.start_mark.line + 1)
+                    todo.append(((*path, key.value), value))
+                yield from ((path, key, found) for key, found in lines.items() if len(found) > 1)
 
-def load(text: str | bytes) -> Any:
-    """The document in `text`. Raises ValueError, which says what is wrong."""
+
+def parse(text: str | bytes) -> Parsed:
+    """The document in `text`. Raises ValueError, which says what is wrong and where."""
     if len(text) > LONGEST:
-        raise ValueError(f"a YAML text may have at most {LONGEST >> 10} KiB. Shorten it, or write it as JSON")
+        raise ValueError(f"a YAML text may have at most {LONGEST >> 10} KiB: shorten it")
+    loader = PlainLoader(_decoded(text))
     try:
-        document = json.dumps(yaml.load(text, PlainLoader), allow_nan=False, ensure_ascii=False)
-        document.encode()
+        root = loader.get_single_node()
+        document = loader.construct_document(root) if root else None
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise ValueError(f"not valid YAML: {line}{error.problem or error.context}") from error
-    except (yaml.YAMLError, TypeError, ValueError, RecursionError) as error:
-        raise ValueError(f"not valid YAML: {error}") from error
-    if "\\u0000" in document:
-        raise ValueError("it contains a NUL character, which cannot be stored")
-    return json.loads(document)
+    finally:
+        loader.dispose()
+    return Parsed(json.loads(json.dumps(document)), root)  # keys become texts
+
+
+def _decoded(text: str | bytes) -> str:
+    if isinstance(text, bytes):
+        try:
+            text = text.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = error.object.count(b"\n", 0, error.start) + 1
+            byte = error.object[error.start]
+            raise ValueError(
+                f"line {line}: byte 0x{byte:02X} is not UTF-8: save the document as UTF-8"
+            ) from error
+    if wrong := Reader.NON_PRINTABLE.search(text):
+        line = text.count("\n", 0, wrong.start()) + 1
+        raise ValueError(f"line {line}: character U+{ord(wrong[0]):04X} is not allowed: remove it")
+    return text
+
+
+def _unstorable(text: str) -> str:
+    if "\0" in text:
+        return "a NUL character"
+    return "half a surrogate pair" if any("\ud800" <= letter <= "\udfff" for letter in text) else ""
+
+
+def _wrong(problem: str, place: Any) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=place.start_mark)

@@ -1,4 +1,4 @@
-"""The JSON Schema of a workflow document."""
+"""The JSON Schema of a workflow document: what the validator checks, and what editors show to authors."""
 
 from __future__ import annotations
 
@@ -10,93 +10,226 @@ from tickets.gates import registry
 BLOCKED, CANCELLED = "BLOCKED", "CANCELLED"  # every workflow has these, so no document names them
 NAME = r"^[a-z][a-z0-9_]{0,62}$"
 PHASE = r"^[A-Z][A-Z0-9_]{0,59}$"
+# Effects and checks that documents may name one day; today they are refused as not available yet.
+LATER = frozenset({"land", "open_pull_request", "no_unread_blocking_message"})
 
-CAPABILITY = {"type": "string", "minLength": 1, "maxLength": 100}
-TASKS: dict[str, Any] = {
+
+def _later(what: str, **how: Any) -> dict[str, Any]:
+    return {"not": {}, "description": f"Not available yet: {what}", **how}
+
+
+CAPABILITY = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": 100,
+    "title": "Capability",
+    "description": "A skill that an agent must have, such as python.",
+}
+PHASE_NAMES: dict[str, Any] = {
     "type": "array",
-    "maxItems": 100,
+    "maxItems": 50,
+    "items": {
+        "type": "string",
+        "pattern": PHASE,
+        "title": "Phase",
+        "description": "The name of a phase of this document.",
+    },
+}
+TASK: dict[str, Any] = {
+    "type": "object",
+    "title": "Task",
+    "description": "A task that is added to the ticket.",
+    "required": ["title"],
+    "additionalProperties": False,
+    "properties": {
+        "ref": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 100,
+            "title": "Reference",
+            "description": "A name for this task, so that later tasks of this list can need it.",
+        },
+        "title": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 300,
+            "title": "Title",
+            "description": "What to do, in one line. {ticket}, {title} and {phase} are replaced by those of "
+            "the ticket.",
+        },
+        "description": {
+            "type": "string",
+            "maxLength": 20_000,
+            "title": "Description",
+            "description": "The task in full. {ticket}, {title} and {phase} are replaced here too.",
+        },
+        "kind": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 60,
+            "title": "Kind",
+            "description": "The kind of work, such as review. Without it: task.",
+        },
+        "priority": {
+            "enum": ["critical", "high", "medium", "low"],
+            "title": "Priority",
+            "description": "How soon the task is given out. Without it: medium.",
+        },
+        "capabilities": {
+            "type": "array",
+            "items": CAPABILITY,
+            "maxItems": 100,
+            "title": "Capabilities",
+            "description": "The skills that an agent must have to claim the task.",
+        },
+        "needs": {
+            "type": "array",
+            "maxItems": 100,
+            "items": {
+                "type": "string",
+                "title": "Reference",
+                "description": "The `ref` of an earlier task of this list.",
+            },
+            "title": "Needs",
+            "description": "The tasks that must be completed before this one can be claimed.",
+        },
+        "profile": {
+            "type": "string",
+            "maxLength": 60,
+            "title": "Profile",
+            "description": "The profile with which a worker runs the task. It must be installed.",
+        },
+        "slots": {
+            "type": "object",
+            "title": "Slots",
+            "description": "The values for the slots of the profile. {ticket}, {title} and {phase} are "
+            "replaced here too.",
+        },
+        "timeout_s": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 30 * 86400,
+            "title": "Timeout",
+            "description": "The seconds that one attempt may take.",
+        },
+        "max_attempts": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 100,
+            "title": "Attempts",
+            "description": "How many times the task is tried before it has failed. Without it: 3.",
+        },
+    },
+}
+TASKS: dict[str, Any] = {"type": "array", "maxItems": 100, "items": TASK, "title": "Tasks"}
+GATE: dict[str, Any] = {
+    "type": "array",
+    "maxItems": 50,
     "items": {
         "type": "object",
-        "required": ["title"],
-        "additionalProperties": False,
-        "properties": {
-            "ref": {"type": "string", "minLength": 1, "maxLength": 100},
-            "title": {
-                "type": "string",
-                "minLength": 1,
-                "maxLength": 300,
-                "description": "{ticket}, {title} and {phase} are replaced",
-            },
-            "description": {"type": "string", "maxLength": 20_000},
-            "kind": {"type": "string", "minLength": 1, "maxLength": 60},
-            "priority": {"enum": ["critical", "high", "medium", "low"]},
-            "capabilities": {"type": "array", "items": CAPABILITY, "maxItems": 100},
-            "needs": {
-                "type": "array",
-                "items": {"type": "string"},
-                "description": "refs in this list",
-            },
-            "profile": {"type": "string", "maxLength": 60},
-            "slots": {"type": "object"},
-            "timeout_s": {"type": "integer", "minimum": 1, "maximum": 30 * 86400},
-            "max_attempts": {"type": "integer", "minimum": 1, "maximum": 100},
+        "required": ["check"],
+        "properties": {"check": {"type": "string"}},
+        "title": "Check",
+        "description": "A check and its parameters.",
+    },
+    "title": "Gate",
+    "description": "The checks that must all pass before a ticket may move on to a later phase.",
+}
+ON_FAILURE: dict[str, Any] = {
+    "type": "object",
+    "required": ["tasks"],
+    "additionalProperties": False,
+    "properties": {
+        "tasks": {**TASKS, "minItems": 1, "description": "The tasks to add."},
+        "rounds": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 20,
+            "title": "Rounds",
+            "description": "How many times the tasks are added. Without it: once.",
         },
+    },
+    "title": "On failure",
+    "description": "Adds tasks when all work is done but the gate is closed. Needs a gate and "
+    "`automatic: on_completion`.",
+}
+PHASE_ENTRY: dict[str, Any] = {
+    "type": "object",
+    "title": "Phase",
+    "description": "A step of the ticket, from which it moves on.",
+    "required": ["name", "to"],
+    "additionalProperties": False,
+    "properties": {
+        "name": {
+            "type": "string",
+            "pattern": PHASE,
+            "not": {"enum": [BLOCKED, CANCELLED]},
+            "title": "Name",
+            "description": "Capital letters, digits and _, such as IN_REVIEW. Every workflow has BLOCKED and "
+            "CANCELLED anyway.",
+        },
+        "to": {
+            **PHASE_NAMES,
+            "uniqueItems": True,
+            "title": "Moves",
+            "description": "The phases to which a ticket may go from here. Empty for a last phase, where a "
+            "ticket is done.",
+        },
+        "automatic": {
+            "enum": ["on_claim", "on_completion"],
+            "title": "Automatic move",
+            "description": "on_claim: the tasks of the next phase can be claimed here, and the first claim "
+            "moves the ticket on. on_completion: the ticket moves on when all tasks are done and the gate "
+            "opens.",
+        },
+        "blocked_to": {
+            **PHASE_NAMES,
+            "title": "Return from BLOCKED",
+            "description": "The phases to which a ticket that is blocked here may return: this one or "
+            "earlier ones. Without it: all of these.",
+        },
+        "tasks": {**TASKS, "description": "The tasks that are added when a ticket enters the phase."},
+        "gate": GATE,
+        "on_failure": ON_FAILURE,
+        "approvals": _later("people who must approve before a ticket moves on."),
+        "effects": {
+            "type": "array",
+            "items": _later("an effect.", title="Effect"),
+            "title": "Effects",
+            "description": "Not available yet: what happens when a ticket moves on.",
+        },
+        "wip": _later("how many tickets may be in the phase at once."),
+        "stall_after_s": _later("the seconds after which a ticket that does not move is reported."),
     },
 }
 SCHEMA: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "type": "object",
+    "title": "Omoi workflow",
+    "description": "The phases of a ticket, the moves between them, and what must be true before a move.",
     "required": ["name", "phases"],
     "additionalProperties": False,
     "properties": {
-        "name": {"type": "string", "pattern": NAME},
-        "start": {"type": "string", "pattern": PHASE},
+        "name": {
+            "type": "string",
+            "pattern": NAME,
+            "title": "Name",
+            "description": "Small letters, digits and _, such as software_delivery. Installed again, the "
+            "document becomes the next version of this name.",
+        },
+        "start": {
+            "type": "string",
+            "pattern": PHASE,
+            "title": "Start",
+            "description": "The phase of a new ticket. Without it: the first phase.",
+        },
         "phases": {
             "type": "array",
             "minItems": 2,
             "maxItems": 50,
-            "items": {
-                "type": "object",
-                "required": ["name", "to"],
-                "additionalProperties": False,
-                "properties": {
-                    "name": {"type": "string", "pattern": PHASE, "not": {"enum": [BLOCKED, CANCELLED]}},
-                    "to": {
-                        "type": "array",
-                        "items": {"type": "string", "pattern": PHASE},
-                        "uniqueItems": True,
-                    },
-                    "automatic": {"enum": ["on_claim", "on_completion"]},
-                    "blocked_to": {
-                        "type": "array",
-                        "items": {"type": "string", "pattern": PHASE},
-                        "description": "where a ticket blocked here may return to (default: here or earlier)",
-                    },
-                    "tasks": {**TASKS, "description": "added when a ticket enters the phase"},
-                    "gate": {
-                        "type": "array",
-                        "maxItems": 50,
-                        "items": {
-                            "type": "object",
-                            "required": ["check"],
-                            "properties": {"check": {"type": "string"}},
-                        },
-                        "description": "checks that must pass before a ticket moves on, with parameters",
-                    },
-                    "on_failure": {
-                        "type": "object",
-                        "required": ["tasks"],
-                        "additionalProperties": False,
-                        "properties": {
-                            "tasks": {**TASKS, "minItems": 1},
-                            "rounds": {"type": "integer", "minimum": 1, "maximum": 20},
-                        },
-                        "description": (
-                            "tasks added, at most `rounds` times, if all work is done but the gate is closed"
-                        ),
-                    },
-                },
-            },
+            "items": PHASE_ENTRY,
+            "title": "Phases",
+            "description": "The phases in order: a move to a later one goes on, to an earlier one goes back.",
         },
     },
 }
@@ -107,14 +240,20 @@ def schema() -> dict[str, Any]:
     document = copy.deepcopy(SCHEMA)
     gate = document["properties"]["phases"]["items"]["properties"]["gate"]
     gate["items"] = {
-        "oneOf": [
-            {
-                "type": "object",
-                "required": ["check", *check.parameters["required"]],
-                "additionalProperties": False,
-                "properties": {"check": {"const": name}, **check.parameters["properties"]},
-            }
-            for name, check in sorted(registry.registered().items())
-        ]
+        "title": "Check",
+        "description": GATE["items"]["description"],
+        "oneOf": [_entry(check) for _, check in sorted(registry.registered().items())],
     }
     return document
+
+
+def _entry(check: registry.GateCheck) -> dict[str, Any]:
+    named = {"const": check.name, "title": "Check", "description": check.description}
+    return {
+        "type": "object",
+        "title": check.name,
+        "description": check.description,
+        "required": ["check", *check.parameters["required"]],
+        "additionalProperties": False,
+        "properties": {"check": named, **check.parameters["properties"]},
+    }

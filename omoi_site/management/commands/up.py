@@ -148,6 +148,7 @@ class Command(BaseCommand):
         try:
             roles.reach("" if own else "of DATABASE_URL ")
             startup.migrate(self.say, home / "backups" if own else None)
+            self.check(tags=["workflows"], databases=["default"])
             Workflow.objects.install_shipped()
             self.operator = startup.operator()
         finally:

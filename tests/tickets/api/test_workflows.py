@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from io import StringIO
 
 import jsonschema
@@ -12,6 +13,7 @@ from django.core.management import call_command
 
 from agents.models import Event, Member
 from tests.support.api_client import ROOT, api_of
+from tickets.gates import registry
 from tickets.models import Workflow
 from tickets.workflows.document import SHIPPED, InvalidWorkflow
 
@@ -147,6 +149,55 @@ def test_the_schema_describes_what_is_shipped(calls, file):
     schema = calls.get("/workflows/schema").json()
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(yaml.safe_load(file.read_bytes()), schema)
+
+
+def parts(schema: dict, path: str = "") -> Iterator[tuple[str, dict]]:
+    """Each part of a schema that an author can write."""
+    yield path, schema
+    for name, inner in schema.get("properties", {}).items():
+        yield from parts(inner, f"{path}/{name}")
+    for inner in (schema["items"],) if "items" in schema else schema.get("oneOf", ()):
+        yield from parts(inner, f"{path}/{inner['title']}")
+
+
+def test_the_schema_explains_each_part_to_an_editor(calls):
+    answer = calls.get("/workflows/schema")
+    for path, part in parts(answer.json()):
+        assert part["description"].rstrip(":").endswith("."), path
+        assert "title" in part or "not" in part, path
+    assert answer["ETag"] == calls.get("/workflows/schema")["ETag"]
+    names = {path.rpartition("/Check/")[2] for path, _ in parts(answer.json()) if path.endswith("/check")}
+    assert names == {f"{name}/check" for name in registry.registered()}
+
+
+WRONG = [
+    {"gate": [{"check": "guess"}]},
+    {"gate": [{"check": "min_coverage"}]},
+    {"gate": [{"check": "min_coverage", "percent": "high"}]},
+    {"gate": [{"check": "min_coverage", "percent": 80, "per_cent": 80}]},
+    {"automatic": "soon"},
+    {"wip": 3},
+    {"effects": ["land"]},
+    {"approvals": {"count": 1}},
+    {"tasks": [{"title": ""}]},
+    {"blocked_to": "TODO"},
+    {"colour": "red"},
+    {"on_failure": {}},
+]
+
+
+@pytest.mark.parametrize("part", WRONG, ids=str)
+def test_an_editor_with_the_schema_refuses_what_the_server_refuses(calls, part):
+    document = {**DOCUMENT, "phases": [{**DOCUMENT["phases"][0], **part}, DOCUMENT["phases"][1]]}
+    assert calls.put("/workflows/quick", document).status_code == 422
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, calls.get("/workflows/schema").json())
+
+
+def test_the_command_prints_the_schema_that_the_server_gives(calls):
+    out = StringIO()
+    call_command("workflows", "schema", stdout=out)
+    assert json.loads(out.getvalue()) == calls.get("/workflows/schema").json()
 
 
 def test_the_command_checks_and_installs(tmp_path):

@@ -78,7 +78,7 @@ def test_a_fault_is_told_with_its_line_and_what_would_be_right(phase, said):
 
 
 def test_faults_are_told_in_the_order_of_their_lines():
-    text = f"{START}  - {{name: DESIGN, to: [NOWHERE]}}\n{REST}owner: me\n"
+    text = f"{START}  - {{name: DESIGN, to: [TESTING, NOWHERE]}}\n{REST}owner: me\n"
     assert [fault.partition(":")[0] for fault in faults(text)] == ["line 3", "line 8"]
 
 

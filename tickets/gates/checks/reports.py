@@ -12,12 +12,21 @@ from tickets.gates.registry import Reason, gate_check
 
 @gate_check(
     "min_coverage",
-    parameters={"percent": {"type": "number", "minimum": 0, "maximum": 100}},
+    parameters={
+        "percent": {
+            "type": "number",
+            "minimum": 0,
+            "maximum": 100,
+            "title": "Percent",
+            "description": "The least coverage, of 100.",
+        }
+    },
     optional={
         "lines": {
             "type": "integer",
             "minimum": 1,
-            "description": "minimum number of lines of code in the report",
+            "title": "Lines",
+            "description": "The least number of lines of code in the report. Without it: 1.",
         }
     },
 )

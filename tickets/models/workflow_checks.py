@@ -1,0 +1,58 @@
+"""System checks of workflow documents: the shipped ones, and the newest version of each that is installed.
+
+`up` runs them before the server starts. `manage.py check` runs the first; with `--database default`, both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.core import checks
+from django.db import connections
+
+from tickets.models.workflow import Workflow
+from tickets.workflows.document import SHIPPED, InvalidWorkflow
+
+TAG = "workflows"
+
+
+@checks.register(TAG)
+def shipped_documents_are_valid(app_configs: Any, **_: Any) -> list[checks.CheckMessage]:
+    return [
+        checks.Error(
+            f"The shipped workflow {path} is not valid: {refusal.message}",
+            hint="Restore the file from the release of Omoi that is installed here, then start again.",
+            id="tickets.E001",
+        )
+        for path in sorted(SHIPPED.glob("*.yaml"))
+        for refusal in _refusals(path)
+    ]
+
+
+@checks.register(TAG, checks.Tags.database)
+def installed_documents_are_valid(
+    app_configs: Any, databases: Sequence[str] | None = None, **_: Any
+) -> list[checks.CheckMessage]:
+    """Only warnings: the tickets of a version that an earlier release accepted go on."""
+    return [
+        checks.Warning(
+            f"The installed workflow {workflow} would be refused today: {refusal.message}",
+            hint="Its tickets go on as before, but a check that is missing keeps its gate closed. Get the"
+            f" document with GET /api/v1/workflows/{workflow.name}, correct it, and install it as the next"
+            " version: python3 manage.py workflows install FILE",
+            id="tickets.W001",
+        )
+        for database in databases or ()
+        if Workflow._meta.db_table in connections[database].introspection.table_names()
+        for workflow in Workflow.objects.using(database).newest().order_by("name")
+        for refusal in _refusals(workflow.document)
+    ]
+
+
+def _refusals(source: Any) -> Iterator[InvalidWorkflow]:
+    """The refusal of a document that is not valid."""
+    try:
+        Workflow.objects.checked(source)
+    except InvalidWorkflow as refusal:
+        yield refusal
