@@ -81,15 +81,16 @@ class Clock:
         for sweep in self.sweeps:
             now = time.monotonic()
             if self.due[sweep.name] <= now:
-                errors[sweep.name], more = self._swept(sweep)
-                if not more:
-                    self.due[sweep.name] = later(self.due[sweep.name] or now, sweep.every_s, time.monotonic())
+                errors[sweep.name], done = self._swept(sweep)
+                if sweep.batch is None or done < sweep.batch:
+                    every_s = sweep.busy_s if done and sweep.busy_s else sweep.every_s
+                    self.due[sweep.name] = later(self.due[sweep.name] or now, every_s, time.monotonic())
         if errors:
             with transaction.atomic():
                 SweepRun.note(errors)
 
-    def _swept(self, sweep: Sweep) -> tuple[str, bool]:
-        """What went wrong, and whether more is left to do."""
+    def _swept(self, sweep: Sweep) -> tuple[str, int]:
+        """What went wrong, and how much it did."""
         done, wrong = 0, ""
         try:
             done = sweep.run() or 0
@@ -99,7 +100,7 @@ class Clock:
                 log.exception("the sweep %s failed", sweep.name)
         if self.lost or self.ended:
             raise Lost(wrong)
-        return wrong, sweep.batch is not None and done >= sweep.batch
+        return wrong, done
 
     @property
     def lost(self) -> bool:

@@ -28,13 +28,14 @@ SILENT_S = 15.0
 @dataclass(frozen=True)
 class Sweep:
     """One sweep. `run` returns how much it did; a result of `batch` or more means that more is left. Without
-    `batch` nothing is ever left.
+    `batch` nothing is ever left. busy_s: the interval after a run that did something.
     """
 
     name: str
     every_s: float
     run: Callable[[], int | None]
     batch: int | None = BATCH
+    busy_s: float | None = None
 
 
 FIRST_READY_LANE = sql.statement(__file__, "first_ready_lane", ready=READY)
@@ -58,6 +59,7 @@ SWEEPS = [
     Sweep("wake", 1, lambda: Task.objects.wake()),
     Sweep("promote", 1, lambda: Task.objects.promote()),
     Sweep("raise_floors", 1, lambda: Task.objects.raise_floors(), batch=None),
+    Sweep("follow_claims", 1, lambda: Task.objects.follow_claims(), batch=None, busy_s=0.1),
     Sweep("reset_floors", 60, lambda: Task.objects.reset_floors(), batch=None),
     Sweep("recheck_grants", 60, lambda: LatestGrant.objects.recheck(), batch=None),
     Sweep("advance_tickets", 5, AdvanceSweep(5_000), batch=MOST),

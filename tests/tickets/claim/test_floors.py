@@ -47,6 +47,24 @@ def test_what_becomes_ready_while_a_floor_is_raised_is_found_by_the_next_look(tw
     assert claimed(bob) == [earlier.pk]
 
 
+def test_claims_between_two_looks_are_followed_and_hide_nothing_from_the_next_look(two, ada, bob, operator):
+    """However often they are followed, the next look begins where the one before the last ended."""
+    earlier, later = two
+    for _ in range(2):
+        Task.objects.raise_floors()
+    assert claimed(ada) == [earlier.pk]
+    assert Task.objects.follow_claims() == 1
+    assert Lane.objects.get().floor == Task.objects.get(pk=later.pk).rank
+    assert Task.objects.follow_claims() == 0
+
+    Task.objects.raise_floors()
+    ready_again(earlier)
+    assert claimed(bob) == [later.pk]
+    assert Task.objects.follow_claims() == 1
+
+    assert claimed(bob) == [earlier.pk]
+
+
 def test_what_becomes_ready_long_after_a_floor_was_raised_is_found_by_the_look_at_everything(two, ada, bob):
     earlier, later = two
     assert claimed(ada) == [earlier.pk]

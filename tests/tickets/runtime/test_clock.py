@@ -146,3 +146,14 @@ def test_a_clock_ends_at_once_in_the_middle_of_a_statement(task):
             sql.rows("SELECT pg_advisory_unlock(1)")
             with cluster.owner() as link:
                 link.execute("DROP FUNCTION omoi_test_block() CASCADE")
+
+
+def test_a_sweep_that_did_something_may_run_again_sooner():
+    done = [3]
+    sweep = Sweep("busy", 60, lambda: done.pop() if done else 0, batch=None, busy_s=0.5)
+    clock = Clock([sweep])
+    clock.turn()
+    assert 0 < clock.due["busy"] - time.monotonic() <= 0.5
+    clock.due["busy"] = 0.0
+    clock.turn()
+    assert clock.due["busy"] - time.monotonic() > 59

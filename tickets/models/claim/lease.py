@@ -107,6 +107,7 @@ def _raise_floors(bound: str) -> str:
 
 RAISE_FLOORS = _raise_floors("AND t.rank >= least(k.looked_from, k.floor)")
 RESET_FLOORS = _raise_floors("")
+FOLLOW_CLAIMS = sql.statement(__file__, "follow_claims", ready=READY, top=str(TOP))
 
 
 class Leasing(models.Manager[Row]):
@@ -238,6 +239,13 @@ class Leasing(models.Manager[Row]):
         only at what is new since the last time.
         """
         sql.rows(RAISE_FLOORS)
+
+    @sql.atomic
+    def follow_claims(self) -> int:
+        """Raise the floors of lanes from which tasks were claimed just now; returns how many. Between two
+        calls of `raise_floors`, which it does not replace.
+        """
+        return len(sql.rows(FOLLOW_CLAIMS))
 
     @sql.atomic
     def reset_floors(self) -> None:

@@ -110,6 +110,12 @@ class Lane(models.Model):
         editable=False,
         help_text="the floor before this one, from which the sweep looks again",
     )
+    looked_to = models.BigIntegerField(
+        default=BOTTOM,
+        db_default=BOTTOM,
+        editable=False,
+        help_text="the floor as the sweep left it; meanwhile it may have been raised further",
+    )
 
     objects = LaneQuerySet.as_manager()
 
