@@ -36,7 +36,7 @@ SELECT
   count(*) FILTER (WHERE t.state <> 'completed') AS lost,
   count(*) FILTER (WHERE t.attempts <> 1 OR h.claimed <> 1 + h.released OR h.completed <> 1) AS doubled,
   sum(h.released)::bigint AS given_back,
-  extract(epoch FROM max(t.ended_at) - min(t.claimed_at))::float8 AS seconds
+  extract(epoch FROM max(t.ended_at) - min(t.ended_at))::float8 AS seconds
 FROM tickets_task t
 CROSS JOIN LATERAL (
   SELECT
@@ -58,7 +58,7 @@ WHERE id = ANY (%s)
 
 @dataclass(frozen=True)
 class Drain:
-    """What became of the tasks of one run. seconds: from the first claim to the last end, by the database's
+    """What became of the tasks of one run. seconds: from the first end to the last, by the database's
     clock; waited_s: as the caller saw it, from before the tasks were added. lost: not completed. doubled:
     tried or completed more than once, by the task's attempts and its history. given_back: how often a task
     was claimed ahead and released before it began.

@@ -12,7 +12,7 @@ from urllib.parse import unquote_to_bytes
 from django.db import connection
 
 from omoi_site.errors import Malformed
-from omoi_site.serving.error_answers import Away, Headers
+from omoi_site.serving.error_answers import Away, Headers, connection_lost
 from omoi_site.serving.fast_routes import Call
 from omoi_site.serving.request_body import MIB, Scope
 from omoi_site.serving.standard_headers import of_json, of_nothing
@@ -60,7 +60,7 @@ class Request:
             try:
                 answered = self.call.answer(self.body.read())
             except Exception as error:
-                if database_away():
+                if database_away() or connection_lost(error):
                     raise Away() from error
                 raise
             if answered:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
+from django.db import transaction
 
 from agents.models import Key
 from omoi_site.database import sql
+from omoi_site.serving.error_answers import Away
+from omoi_site.serving.wsgi_call import Request
 from tests.support.api_client import Api
 from tests.support.concurrency import Act
 from tickets.models import Task, Ticket
@@ -27,3 +32,14 @@ def test_a_write_whose_connection_is_ended_answers_503(task, ada, operator):
         answer = writing.answer()
 
     assert (answer.status_code, answer.json()["code"], answer["Retry-After"]) == (503, "database_away", "1")
+
+
+def test_so_does_one_on_a_fast_route():
+    class Ended:
+        @transaction.atomic
+        def answer(self, body: bytes) -> None:
+            sql.rows("SELECT 1")
+            sql.rows("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    with pytest.raises(Away):
+        Request(None, {}, io.BytesIO(b""), Ended()).answer()
