@@ -147,3 +147,8 @@ def test_a_word_that_yaml_reads_as_no_text_is_to_be_quoted():
 )
 def test_what_is_known_but_not_built_is_not_available_yet(part, said):
     assert faults(f"{START}  - {{name: DESIGN, to: [TESTING], {part}}}\n{REST}") == [f"line 3: {said}"]
+
+
+def test_dates_and_merges_are_plain_texts():
+    parsed = plain_yaml.parse("day: 2026-11-29\n<<: {day: b}\n")
+    assert parsed.document == {"day": "2026-11-29", "<<": {"day": "b"}}
