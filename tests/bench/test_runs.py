@@ -111,7 +111,10 @@ def test_jobs_and_graphs(home, scratch, name):
     [
         ("pages", {"ticket page", "board"}),
         ("costs", {"buffers of an item settled", "buffers of a claim under a held snapshot"}),
-        ("memory", {"memory of web", "memory of worker", "memory of clock"}),
+        (
+            "memory",
+            {"memory of web", "memory of worker", "memory of clock", "memory of PostgreSQL"},
+        ),
     ],
 )
 def test_what_needs_no_peer(home, scratch, name, measures):
