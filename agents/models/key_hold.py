@@ -52,4 +52,4 @@ def hold(by: Actor) -> None:
     if rows[0]["state"] == "quarantined":
         agent: Any = type(by)
         agent.objects.get(pk=pk_of(by)).expect_to_write()
-    link.held_keys.add(used)  # type: ignore[attr-defined]
+    link.held_keys.add(used)  # type: ignore[attr-defined]  # ours

@@ -40,7 +40,10 @@ def put_answer(send: Send, status: int, headers: Sequence[tuple[bytes, bytes]], 
         or cycle.transport.is_closing()
     ):
         return False
-    head = b"\r\n".join([b"%b: %b" % header for header in (*cycle.default_headers, *headers)])
+    lines = [b"%b: %b" % header for header in (*cycle.default_headers, *headers)]
+    head = b"\r\n".join(lines)
+    if head.count(b"\n") >= len(lines) or head.count(b"\r") >= len(lines):
+        return False  # a header with a line break: the server refuses it
     cycle.response_started = cycle.response_complete = True
     cycle.waiting_for_100_continue = False
     cycle.transport.write(b"%b%b\r\n\r\n%b" % (STATUS_LINE[status], head, body))

@@ -130,3 +130,13 @@ def test_anything_unusual_is_left_to_the_server(unusual):
     send = Connection().send if unusual == "other" else request.send
     assert not put_answer(send, 200, HEADERS, b"{}")
     assert request.transport.written == []
+
+
+@pytest.mark.parametrize("wrong", [b"a\r\nset-cookie: b", b"a\nb", b"a\rb"])
+def test_a_header_with_a_line_break_is_left_to_the_server_which_refuses_it(wrong):
+    request = cycle()
+    headers = [*HEADERS, (b"link", wrong)]
+    assert not put_answer(request.send, 200, headers, b"{}")
+    assert not request.response_started
+    with pytest.raises(RuntimeError, match="Invalid HTTP header value"):
+        asyncio.run(request.send({"type": "http.response.start", "status": 200, "headers": headers}))
