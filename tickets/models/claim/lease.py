@@ -29,7 +29,8 @@ Row = TypeVar("Row", bound=TaskFields)
 
 BATCH = 100
 
-RENEW = sql.statement(__file__, "renew", held=HELD_WITH_KEY, held_key=KEY_OF_HOLDER)
+LOCK_HELD = sql.statement(__file__, "lock_held", held=HELD_WITH_KEY)
+RENEW = sql.statement(__file__, "renew", lock_held=LOCK_HELD.rstrip(), held_key=KEY_OF_HOLDER)
 RELEASE = sql.statement(
     __file__,
     "release",

@@ -2,19 +2,7 @@ WITH held_key AS MATERIALIZED ({held_key}
 ),
 
 held AS MATERIALIZED (
-  SELECT t.id
-  FROM (
-    SELECT
-      unnest(%(ids)s::bigint[]) AS id,
-      unnest(%(fences)s::bigint[]) AS fence
-    ORDER BY 1
-  ) i
-  CROSS JOIN LATERAL (
-    SELECT t.id
-    FROM tickets_task t
-    WHERE {held}
-    FOR NO KEY UPDATE
-  ) t
+{lock_held}
 )
 
 UPDATE tickets_task t

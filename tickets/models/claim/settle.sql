@@ -1,7 +1,7 @@
 WITH held_key AS MATERIALIZED ({held_key}
 ),
 
--- One by one, in the order of their ids: see start.sql.
+-- One by one, in the order of their ids: see lock_held.sql.
 held AS MATERIALIZED (
   SELECT
     t.id,

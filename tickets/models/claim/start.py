@@ -20,7 +20,8 @@ from tickets.models.task.fields import TaskFields
 
 Row = TypeVar("Row", bound=TaskFields)
 
-START = sql.statement(__file__, "start", held=HELD)
+LOCK_HELD = sql.statement(__file__, "lock_held", held=HELD)
+START = sql.statement(__file__, "start", lock_held=LOCK_HELD.rstrip())
 
 
 class Starting(models.Manager[Row]):
