@@ -26,9 +26,9 @@ def renumber_transactions() -> bool:
         return False
     for row in columns:
         table, column, triggers = row["table"], row["column"], row["triggers"]
-        for name in triggers:
+        for name, _ in triggers:
             sql.rows(f"ALTER TABLE {table} DISABLE TRIGGER {name}")
         sql.rows(f"UPDATE {table} SET {column} = '{FIRST}' WHERE {column} <> '{FIRST}'")
-        for name in triggers:
-            sql.rows(f"ALTER TABLE {table} ENABLE TRIGGER {name}")
+        for name, enable in triggers:
+            sql.rows(f"ALTER TABLE {table} {enable} TRIGGER {name}")
     return True

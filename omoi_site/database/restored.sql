@@ -1,5 +1,5 @@
 -- The columns with numbers of transactions, whether an index finds the highest one, and the triggers that
--- refuse to change them.
+-- refuse to change them, each with the words that switch it on again as it was.
 SELECT
   c.oid::regclass::text AS "table",
   quote_ident(a.attname) AS "column",
@@ -10,11 +10,11 @@ SELECT
       AND i.indkey[0] = a.attnum
   ) AS indexed,
   ARRAY(
-    SELECT quote_ident(g.tgname)
+    SELECT ARRAY[quote_ident(g.tgname), CASE g.tgenabled WHEN 'A' THEN 'ENABLE ALWAYS' ELSE 'ENABLE' END]
     FROM pg_trigger g
     WHERE g.tgrelid = c.oid
       AND NOT g.tgisinternal
-      AND g.tgenabled = 'O'
+      AND g.tgenabled IN ('O', 'A')
       AND g.tgtype & 16 > 0 -- UPDATE
   ) AS triggers
 FROM pg_attribute a

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agents.models.journal_changes import changed_since
-from omoi_site.database import restored, roles
+from omoi_site.database import restored, roles, sql
 from tests.factories import complete
 from tests.support import cluster
 from tests.support.api_client import api_of
@@ -14,7 +14,10 @@ from tickets.models import Task, Ticket
 pytestmark = pytest.mark.django_db(transaction=True)
 
 FUTURE = 10**12
-GUARDS = {"agents_event": "journal_only_grows", "tickets_phasemove": "history_only_grows"}
+GUARDS = {  # each with the words that switch it on as the migrations did
+    "agents_event": ("journal_only_grows", "ENABLE"),
+    "tickets_phasemove": ("history_only_grows", "ENABLE ALWAYS"),
+}
 
 
 @pytest.fixture
@@ -24,10 +27,10 @@ def before(ticket, task, ada):
     complete(claim, by=ada)
     read = kinds(api_of(ada))
     with cluster.owner() as link:
-        for table, guard in GUARDS.items():
+        for table, (guard, enable) in GUARDS.items():
             link.execute(f"ALTER TABLE {table} DISABLE TRIGGER {guard}")
             link.execute(f"UPDATE {table} SET xid = (xid::text::bigint + {FUTURE})::text::xid8")
-            link.execute(f"ALTER TABLE {table} ENABLE TRIGGER {guard}")
+            link.execute(f"ALTER TABLE {table} {enable} TRIGGER {guard}")
     return read
 
 
@@ -61,7 +64,15 @@ def test_a_position_in_the_journal_of_another_server_is_refused(before, ada):
     assert "another database" in answer.json()["detail"]
 
 
+def triggers():
+    return sql.rows("SELECT tgrelid, tgname, tgenabled::text FROM pg_trigger ORDER BY 1, 2")
+
+
 def test_tables_that_only_grow_stay_so(before):
-    renumber()
+    states = triggers()
+
+    assert renumber()
+
+    assert triggers() == states
     with cluster.owner() as link, pytest.raises(Exception, match="append-only"):
         link.execute("UPDATE agents_event SET reason = 'x'")
