@@ -1,0 +1,65 @@
+"""One row for each gate check: evidence that passes it, and the same evidence spoiled in five ways.
+
+`tests/tickets/gates/test_spoiled_evidence.py` makes a test of each. A module of this package has the rows of
+one family of checks in `ROWS`; a check without a row fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+from tests.factories import allow_workflow, submit, work_off
+from tickets.models import Artifact, Ticket, TicketSpec, Verdict, Workflow
+
+SPOILINGS = ["absent", "old", "of_another_commit", "malformed", "contradictory"]
+
+
+class Scene:
+    """A ticket in WORK, whose gate has the check alone."""
+
+    def __init__(self, entry: dict[str, Any], *, project: Any, operator: Any, ada: Any, bob: Any) -> None:
+        self.project, self.operator, self.ada, self.bob = project, operator, ada, bob
+        phases = [{"name": "WORK", "to": ["DONE"], "gate": [entry]}, {"name": "DONE", "to": []}]
+        workflow = Workflow.objects.install({"name": "one_check", "phases": phases})
+        spec = TicketSpec("Payments", workflow=allow_workflow(project, workflow))
+        self.ticket = Ticket.objects.open(project, spec, by=operator)
+
+    def submit(self, kind: str, content: bytes, *, by: Any = None, **more: Any) -> Artifact:
+        return submit(self.ticket, kind, content, by=by or self.ada, **more)
+
+    def work_off(self) -> None:
+        """A task of the phase is added and completed."""
+        work_off(self.ticket, by=self.operator, agent=self.ada)
+
+    def judge(self) -> Verdict:
+        return Ticket.objects.judge(pk=self.ticket.pk, by=self.operator)
+
+
+Act = Callable[[Scene], Any]
+
+
+@dataclass(frozen=True)
+class Spoiled:
+    """code: of the reason that refuses it. act: hands the evidence in; `old` acts after the good evidence."""
+
+    code: str
+    act: Act = lambda scene: None
+
+
+@dataclass(frozen=True)
+class Row:
+    """entry: the parameters of the check. good: hands in what passes. A spoiling that this check cannot have
+    is a sentence that says why.
+    """
+
+    entry: dict[str, Any]
+    good: Act
+    absent: Spoiled | str
+    old: Spoiled | str
+    of_another_commit: Spoiled | str
+    malformed: Spoiled | str
+    contradictory: Spoiled | str
+    around: Callable[[], AbstractContextManager[Any]] = nullcontext  # what the check needs meanwhile
