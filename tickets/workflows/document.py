@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from omoi_site.errors import Invalid, in_words
 from tickets.workflows import omoios, plain_yaml
 from tickets.workflows.fault_texts import visible
-from tickets.workflows.faults import Fault, faults_of, repeated, seeds_of
+from tickets.workflows.faults import COUNTED, Fault, faults_of, repeated, seeds_of
 from tickets.workflows.schema import BLOCKED as BLOCKED
 from tickets.workflows.schema import CANCELLED as CANCELLED
 from tickets.workflows.schema import schema as schema
@@ -123,13 +124,15 @@ def read(source: Source) -> Plan:
         source = source.read_bytes()
     try:
         parsed = plain_yaml.parse(source) if isinstance(source, (str, bytes)) else None
+        plain_yaml.expect_few_values(source)
     except ValueError as error:
         raise refusal([Fault((), str(error))]) from error
     document: Any = parsed.document if parsed else source
     if parsed and document is None:
         raise refusal([Fault((), "the document is empty: write `name` and `phases`")])
     foreign = omoios.read(document) if omoios.matches(document) else None
-    faults = [repeated(document, *found) for found in parsed.repeated_keys()] if parsed else []
+    twice = islice(parsed.repeated_keys(), COUNTED) if parsed else ()
+    faults = [repeated(document, *found) for found in twice]
     faults += foreign.faults if foreign else faults_of(document)
     if faults:
         raise _refusal(faults, parsed)

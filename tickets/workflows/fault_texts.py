@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from difflib import SequenceMatcher
+from os.path import commonprefix
 from typing import Any
 
 from omoi_site.field_limits import shown_fault
@@ -103,8 +104,10 @@ def nearest(word: str, there: Iterable[str]) -> str:
     if len(word) > SHORT:
         return ""
     by_fold = {name.lower(): name for name in there}
-    close = difflib.get_close_matches(word.lower(), by_fold, n=1, cutoff=SIMILAR)
-    return by_fold[close[0]] if close else ""
+    fold = word.lower()
+    # only one is compared in full, because that takes long
+    best = max(by_fold, key=lambda name: _shared_ends(fold, name), default="")
+    return by_fold[best] if best and SequenceMatcher(None, fold, best).ratio() >= SIMILAR else ""
 
 
 def visible(text: str) -> str:
@@ -113,6 +116,12 @@ def visible(text: str) -> str:
         f"<U+{ord(letter):04X}>" if shown_fault(letter) or (letter.isspace() and letter != " ") else letter
         for letter in text
     )
+
+
+def _shared_ends(one: str, other: str) -> int:
+    """How many letters both begin with, and how many both end with."""
+    before = len(commonprefix((one, other)))  # noqa: RUF071  # of letters, not of folders
+    return before + len(commonprefix((one[before:][::-1], other[before:][::-1])))  # noqa: RUF071
 
 
 def _inside(node: Any, step: Any) -> Any:

@@ -15,7 +15,7 @@ from tickets.workflows import reach
 from tickets.workflows.fault_texts import did_you_mean, place, sentence, unknown_key
 from tickets.workflows.schema import LATER, SCHEMA
 
-COUNTED = 1_000  # at most so many of each kind: each takes time to find
+COUNTED = 200  # at most so many of each kind: each takes time to find
 FREE_TEXTS = {"title", "description", "slots"}  # may have line breaks, and characters that join letters
 Path = tuple[str | int, ...]
 

@@ -1,7 +1,7 @@
 """YAML limited to what JSON can hold: no aliases, dates or NaN, and no characters that cannot be stored.
 
-What a text can cost is bounded: its length before it is parsed, its depth and the length of its numbers while
-it is.
+What a text can cost is bounded before the work is done: its length, then how many values it has and how
+deep, then the length of its numbers.
 """
 
 from __future__ import annotations
@@ -16,29 +16,19 @@ from typing import Any
 import yaml
 from yaml.reader import Reader
 
-LONGEST = 256 << 10  # parsing takes a second of CPU for each 100 KiB
+LONGEST = 256 << 10  # bytes or characters
+VALUES = 10_000  # keys, items and texts: each takes time to check
 DEPTH = 32  # levels, as in JSON
+TOO_DEEP = f"nested deeper than {DEPTH} levels"
+TOO_DEEP_FOR_LIBYAML = "exceeded maximum nesting depth"
 DIGITS = 40  # characters of a number: without a limit, some texts take seconds to become one
 TAG = "tag:yaml.org,2002:"
 PLAIN = ("null", "bool", "int", "float", "str", "seq", "map")
 Path = tuple[str | int, ...]
 
 
-class PlainLoader(yaml.SafeLoader):
-    """Refuses aliases, with which a small text can become a huge document. Reads dates and `<<` as text."""
-
-    depth = 0
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        event = self.peek_event()
-        if isinstance(event, yaml.AliasEvent):
-            raise _wrong("aliases (*) are not allowed: repeat the text instead", event)
-        self.depth += 1
-        if self.depth > DEPTH:
-            raise _wrong(f"nested deeper than {DEPTH} levels", event)
-        node = super().compose_node(parent, index)
-        self.depth -= 1
-        return node
+class PlainLoader(yaml.CSafeLoader):
+    """Reads dates and `<<` as text. `expect_small` has refused aliases, and what is too deep for it."""
 
     def construct_plain(self, node: Any) -> Any:
         """The value of a scalar. Raises MarkedYAMLError when there is none, or it cannot be stored."""
@@ -110,16 +100,47 @@ def parse(text: str | bytes) -> Parsed:
     """The document in `text`. Raises ValueError, which says what is wrong and where."""
     if len(text) > LONGEST:
         raise ValueError(f"a YAML text may have at most {LONGEST >> 10} KiB: shorten it")
-    loader = PlainLoader(_decoded(text))
+    text = _decoded(text)
     try:
+        expect_small(text)
+        loader = PlainLoader(text)
         root = loader.get_single_node()
         document = loader.construct_document(root) if root else None
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise ValueError(f"not valid YAML: {line}{error.problem or error.context}") from error
-    finally:
-        loader.dispose()
+        problem = TOO_DEEP if error.problem == TOO_DEEP_FOR_LIBYAML else error.problem or error.context
+        raise ValueError(f"not valid YAML: {line}{problem}") from error
     return Parsed(json.loads(json.dumps(document)), root)  # keys become texts
+
+
+def expect_small(text: str) -> None:
+    """Refuse aliases, with which a small text can become a huge document, and texts with too many values or
+    levels. It stops there: what follows is not read.
+    """
+    depth = values = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise _wrong("aliases (*) are not allowed: repeat the text instead", event)
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        values += isinstance(event, yaml.NodeEvent)
+        if depth > DEPTH:
+            raise _wrong(TOO_DEEP, event)
+        if values > VALUES:
+            raise _wrong(f"more than {VALUES} values: shorten the document", event)
+
+
+def expect_few_values(document: Any) -> None:
+    """The same limit for a document that was not read from YAML."""
+    todo, values = [document], 0
+    while todo:
+        part = todo.pop()
+        values += 2 * len(part) if isinstance(part, dict) else len(part) if isinstance(part, list) else 0
+        if values > VALUES:
+            raise ValueError(f"more than {VALUES} values: shorten the document")
+        todo.extend(part.values() if isinstance(part, dict) else part if isinstance(part, list) else ())
 
 
 def _decoded(text: str | bytes) -> str:
