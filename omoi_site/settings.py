@@ -8,7 +8,7 @@ import secrets
 import sys
 from pathlib import Path
 
-from omoi_site import logs
+from omoi_site import logs, networks
 from omoi_site.database import location
 from omoi_site.errors import OmoiError
 from omoi_site.serving import error_answers
@@ -72,6 +72,12 @@ except OSError as error:
             f" {wayout}, or set OMOI_HOME to a folder of your own."
         ) from error
 ALLOWED_HOSTS = os.environ.get("OMOI_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
+try:  # beside the addresses of the public internet, those to which Omoi itself connects
+    ALLOWED_NETWORKS = networks.named(os.environ.get("OMOI_ALLOWED_NETWORKS", ""))
+except ValueError as error:
+    raise SystemExit(
+        f"OMOI_ALLOWED_NETWORKS: {error}. Write networks such as 10.0.0.0/8,fd00::/8."
+    ) from error
 CSRF_TRUSTED_ORIGINS = [origin for origin in os.environ.get("OMOI_TRUSTED_ORIGINS", "").split(",") if origin]
 
 INSTALLED_APPS = [
