@@ -56,6 +56,7 @@ class GateCheck:
     name: str
     parameters: dict[str, Any]
     function: Function
+    outside: bool = False  # see `gate_check`
 
     @property
     def description(self) -> str:
@@ -71,11 +72,17 @@ _checks: dict[str, GateCheck] = {}
 
 
 def gate_check(
-    name: str, *, parameters: dict[str, Any] | None = None, optional: dict[str, Any] | None = None
+    name: str,
+    *,
+    parameters: dict[str, Any] | None = None,
+    optional: dict[str, Any] | None = None,
+    outside: bool = False,
 ) -> Callable[[Function], Function]:
     """Register a check under the name that workflows use.
 
-    `parameters`: its required properties; `optional`: the others.
+    `parameters`: its required properties; `optional`: the others. `outside`: it asks what may take seconds,
+    such as a repository. So it answers before the transaction that judges, and only when a gate is judged:
+    a page that shows a gate does not wait for it.
     """
     required = parameters or {}
     schema = {
@@ -86,7 +93,7 @@ def gate_check(
     }
 
     def register(function: Function) -> Function:
-        _checks[name] = GateCheck(name, schema, function)
+        _checks[name] = GateCheck(name, schema, function, outside)
         return function
 
     return register
@@ -95,6 +102,12 @@ def gate_check(
 def registered() -> dict[str, GateCheck]:
     """All registered checks by name."""
     return dict(_checks)
+
+
+def is_outside(entry: dict[str, Any]) -> bool:
+    """Whether this entry of a gate is answered before the transaction that judges."""
+    check = _checks.get(entry["check"])
+    return check is not None and check.outside
 
 
 def reasons(entry: dict[str, Any], case: Any) -> list[Reason]:

@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from omoi_site.database import sql
-from tickets.models.gate.verdict import EVIDENCE, Case, Verdict, run_checks
+from tickets.models.gate.verdict import Case, Verdict, digest, run_checks
 from tickets.models.ticket.ticket import Ticket
 
 STATUSES = ["not_configured", "blocked", "waiting_tasks", "ready"]
@@ -36,12 +35,11 @@ def gate(ticket: Ticket) -> Gate:
     """The status of the gate. If the evidence has not changed since the last verdict, it is not read
     again.
     """
-    digest = sql.one(EVIDENCE, [ticket.pk, ticket.phase])
-    assert digest
+    evidence = digest(ticket)
     verdict = (
         Verdict.objects.filter(ticket=ticket, phase=ticket.phase, move=ticket.moves).order_by("-id").first()
     )
-    current = verdict is not None and verdict.evidence == digest["digest"]
+    current = verdict is not None and verdict.evidence == evidence
     checks = verdict.checks if verdict and current else run_checks(Case(ticket, ticket.phase))
     return Gate(ticket.phase, _status(checks), checks, verdict, bool(verdict and verdict.passed and current))
 

@@ -57,6 +57,10 @@ class Case:
         self.ticket = ticket
         self.phase = phase
 
+    @property
+    def gate(self) -> tuple[dict[str, Any], ...]:
+        return tuple(self.ticket.plan[self.phase].gate) if self.phase in self.ticket.plan else ()
+
     @cached_property
     def artifacts(self) -> list[Artifact]:
         artifacts = self.ticket.artifacts.current().filter(phase=self.phase).select_related("blob")
@@ -83,15 +87,59 @@ class Answers:
     evidence: str
 
 
+@dataclass(frozen=True)
+class OutsideAnswers:
+    """What the checks found that are asked before the transaction that judges: their reasons by place in the
+    gate. They count for the ticket at this move with this evidence, and for nothing else.
+    """
+
+    move: int
+    evidence: str
+    reasons: dict[int, list[registry.Reason]]
+
+    @classmethod
+    def of(cls, ticket: TicketFields) -> OutsideAnswers:
+        """Ask those checks of its gate; this may take seconds, so the ticket must not be locked."""
+        case, evidence = Case(ticket, ticket.phase), digest(ticket)
+        asked = {
+            number: registry.reasons(entry, case)
+            for number, entry in enumerate(case.gate)
+            if registry.is_outside(entry)
+        }
+        return cls(ticket.moves, evidence, asked)
+
+
+class AskOutside(OmoiError):
+    """The gate cannot be judged before its checks outside have answered on the present evidence. Verbs catch
+    it, ask them, and judge again.
+    """
+
+    code = "evidence_changing"
+    title = "The evidence keeps changing"
+    next_action = "Wait until the last artifact is submitted, then judge the gate again."
+
+    def __init__(self, ticket: TicketFields) -> None:
+        self.ticket = ticket
+        super().__init__(
+            f"the evidence of {ticket.key} changes faster than the checks of its gate can answer"
+        )
+
+
 class VerdictManager(models.Manager["Verdict"]):
-    def judge(self, ticket: TicketFields, *, by: Actor) -> Verdict:
+    def judge(self, ticket: TicketFields, *, by: Actor, outside: OutsideAnswers | None = None) -> Verdict:
         """Run the checks of the gate of its phase, and store the verdict. The ticket must be locked.
         `Ticket.objects.judge` does that, and checks the right.
+
+        outside: the answers of checks that are asked before. If the gate has such checks and these are not
+        theirs for the present evidence, raises AskOutside.
         """
         case = Case(ticket, ticket.phase)
-        digest = sql.one(EVIDENCE, [ticket.pk, ticket.phase])
-        assert digest
-        return self.store(ticket, Answers(run_checks(case), digest["digest"]), by=by)
+        evidence = digest(ticket)
+        if any(map(registry.is_outside, case.gate)) and not (
+            outside and (outside.move, outside.evidence) == (ticket.moves, evidence)
+        ):
+            raise AskOutside(ticket)
+        return self.store(ticket, Answers(run_checks(case, outside), evidence), by=by)
 
     def store(self, ticket: TicketFields, answers: Answers, *, by: Actor) -> Verdict:
         """The verdict that follows from these answers. The database works it out, and writes its event.
@@ -136,12 +184,31 @@ class Verdict(models.Model):
         """Why it does not hold for the ticket as it is now; empty if it does."""
         if (self.ticket_id, self.phase, self.move) != (ticket.pk, ticket.phase, ticket.moves):
             return "the ticket has moved since"
-        now = sql.one(EVIDENCE, [ticket.pk, ticket.phase])
-        return "" if now and now["digest"] == self.evidence else "its evidence has changed since"
+        return "" if digest(ticket) == self.evidence else "its evidence has changed since"
 
 
-def run_checks(case: Case) -> list[dict[str, Any]]:
-    """Every check of the phase's gate, with the reasons it finds."""
-    gate = case.ticket.plan[case.phase].gate if case.phase in case.ticket.plan else ()
-    checks = [(entry, [reason.as_dict() for reason in registry.reasons(entry, case)]) for entry in gate]
-    return [{**entry, "passed": not reasons, "reasons": reasons} for entry, reasons in checks]
+def digest(ticket: TicketFields) -> str:
+    """The digest of what a verdict on the gate of its phase would be given for."""
+    row = sql.one(EVIDENCE, [ticket.pk, ticket.phase])
+    assert row
+    return str(row["digest"])
+
+
+def run_checks(case: Case, outside: OutsideAnswers | None = None) -> list[dict[str, Any]]:
+    """Every check of the phase's gate, with the reasons it finds. Without `outside`, a check that is asked
+    before a judgement has the reason that nobody asked it.
+    """
+    checks = []
+    for number, entry in enumerate(case.gate):
+        if registry.is_outside(entry):
+            found = outside.reasons[number] if outside else [_not_asked(entry["check"])]
+        else:
+            found = registry.reasons(entry, case)
+        reasons = [reason.as_dict() for reason in found]
+        checks.append({**entry, "passed": not reasons, "reasons": reasons})
+    return checks
+
+
+def _not_asked(check: str) -> registry.Reason:
+    how = "run the checks of the gate: this one asks outside of Omoi, so it answers only then"
+    return registry.Reason(check, "not_asked", "an answer on the present evidence", None, how)

@@ -13,7 +13,7 @@ from django.db import DatabaseError, OperationalError, connection, models, trans
 from omoi_site.database import sql
 from omoi_site.errors import OmoiError
 from tickets.models.explain.sql_fragments import AUTOMATIC, MOVE_DUE
-from tickets.models.gate.verdict import Verdict
+from tickets.models.gate.verdict import AskOutside, OutsideAnswers, Verdict
 from tickets.models.ticket import plain_moves
 from tickets.models.ticket.requested_moves import RequestedMoves
 from tickets.models.ticket.transitions import Transitions
@@ -114,13 +114,21 @@ class AutomaticMoves(RequestedMoves[Row]):
         """Make the ticket's next move if it is due; with a gate, only if that passes. Returns whether it
         moved.
         """
-        moved, verdict = self._advance_or_judge(pk)
+        try:
+            moved, verdict = self._advance_or_judge(pk)
+        except (
+            AskOutside
+        ) as needed:  # with no row locked; if the evidence changes meanwhile, a sweep tries again
+            outside = OutsideAnswers.of(needed.ticket)
+            moved, verdict = self._advance_or_judge(pk, outside=outside)
         if verdict and verdict.passed:  # stored by now, whatever becomes of the move
             moved, _ = self._advance_or_judge(pk, verdict)
         return moved
 
     @sql.patiently
-    def _advance_or_judge(self, pk: int, judged: Verdict | None = None) -> tuple[bool, Verdict | None]:
+    def _advance_or_judge(
+        self, pk: int, judged: Verdict | None = None, outside: OutsideAnswers | None = None
+    ) -> tuple[bool, Verdict | None]:
         """One transaction: the move if it is due and open, else the judgement of its gate. Returns whether it
         moved, and the new verdict.
         """
@@ -132,15 +140,15 @@ class AutomaticMoves(RequestedMoves[Row]):
             if ticket.gated:
                 verdict = judged or ticket.verdicts.filter(move=ticket.moves, passed=True).first()
                 if not (verdict and verdict.holds_for(ticket)):
-                    return False, None if judged else self._judge_due(ticket)
+                    return False, None if judged else self._judge_due(ticket, outside)
             ticket.advance(by=WORKFLOW, verdict=verdict)
             ticket.save_move()
         return True, None
 
     @staticmethod
-    def _judge_due(ticket: Row) -> Verdict:
+    def _judge_due(ticket: Row, outside: OutsideAnswers | None) -> Verdict:
         """A new verdict for its gate. If that refuses, repair tasks are added."""
-        verdict: Verdict = Verdict.objects.judge(ticket, by=WORKFLOW)
+        verdict: Verdict = Verdict.objects.judge(ticket, by=WORKFLOW, outside=outside)
         if not verdict.passed:
             try:
                 with transaction.atomic():

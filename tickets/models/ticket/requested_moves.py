@@ -14,24 +14,35 @@ from omoi_site import field_limits
 from omoi_site.database import sql
 from omoi_site.errors import NotFound, OmoiError
 from tickets.models.explain.ticket_explanation import WaitingTickets
-from tickets.models.gate.verdict import Answers, GateClosed, Verdict
+from tickets.models.gate.verdict import Answers, AskOutside, GateClosed, OutsideAnswers, Verdict
 from tickets.models.ticket.history import PhaseMove
 from tickets.models.ticket.transitions import LEADS_TO, MOVES, Transitions
 
 Row = TypeVar("Row", bound=Transitions)
 
+ASKED = 3  # times that checks outside are asked while the evidence keeps changing
 JUDGE = f"tickets:write{rights.EITHER}work"  # the right to have a gate judged
 
 
 class RequestedMoves(WaitingTickets[Row]):
-    @sql.atomic
     def judge(self, *, by: Actor, **which: Any) -> Verdict:
         """Judge the gate of the ticket's phase and store the verdict, passed or not. A phase without a gate
         passes.
 
         Of several parallel calls the first one judges; the others get its verdict if the evidence is still
-        the same.
+        the same. Checks outside are asked before, with no row locked, and again if the evidence changed
+        meanwhile.
         """
+        outside = None
+        for _ in range(ASKED):
+            try:
+                return self._judge(by=by, outside=outside, **which)
+            except AskOutside as needed:
+                outside = OutsideAnswers.of(needed.ticket)
+        return self._judge(by=by, outside=outside, **which)
+
+    @sql.atomic
+    def _judge(self, *, by: Actor, outside: OutsideAnswers | None, **which: Any) -> Verdict:
         row = self.filter(**which).annotate(newest=models.Max("verdicts")).values_list("pk", "newest").first()
         if row is None:
             raise NotFound("there is no such ticket")
@@ -46,7 +57,7 @@ class RequestedMoves(WaitingTickets[Row]):
         newer: Verdict | None = ticket.verdicts.filter(pk__gt=newest or 0).first()
         if newer and not newer.stale_for(ticket):
             return newer
-        return Verdict.objects.judge(ticket, by=by)
+        return Verdict.objects.judge(ticket, by=by, outside=outside)
 
     def act(self, pk: int, verb: str, *, by: Actor, version: int | None = None, **how: Any) -> Row:
         """Call `verb` on one ticket. A move goes to its usual destination, through `move`."""

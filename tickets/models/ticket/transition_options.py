@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.models import Actor, rights
-from tickets.models.gate.verdict import Case, run_checks
+from tickets.models.gate.status import gate
 from tickets.models.ticket.ticket import Ticket
 from tickets.models.ticket.transitions import MOVES
 
@@ -53,8 +53,8 @@ def options(
 
 
 def _unmet(ticket: Ticket) -> list[dict[str, Any]]:
-    """What prevents an advance: reasons of the gate, as it would be judged now, and open tasks."""
-    unmet = [reason for check in run_checks(Case(ticket, ticket.phase)) for reason in check["reasons"]]
+    """What prevents an advance: reasons of the gate on the present evidence, and open tasks."""
+    unmet = [reason for check in gate(ticket).checks for reason in check["reasons"]]
     left = ticket.tasks.open().filter(phase=ticket.phase).count()
     if left and not any(reason["code"] == "tasks_open" for reason in unmet):
         how = "complete or cancel them first"
