@@ -13,12 +13,12 @@ import msgspec
 import psycopg.errors
 from django.db import OperationalError, ProgrammingError
 
-from agents.api import strict_json
 from agents.api.fast_shapes import struct_of
 from agents.api.parsing import Shape
 from agents.models import Agent, rights
 from agents.models.activity import activity
 from agents.models.key_cache import keys
+from omoi_site import strict_json
 from omoi_site.errors import OmoiError
 from omoi_site.serving.fast_routes import Answered, FastRequest, FastRoute
 

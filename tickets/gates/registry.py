@@ -46,16 +46,22 @@ class Reason:
         return asdict(self)
 
 
-Function = Callable[[Any, dict[str, Any]], Iterator[Reason]]
+Parameters = dict[str, Any]
+Function = Callable[[Any, Parameters], Iterator[Reason]]
+Faults = Callable[[Parameters], Iterator[str]]
 
 
 @dataclass(frozen=True)
 class GateCheck:
-    """A check, its name, and the JSON Schema of its parameters."""
+    """A check, its name, and the JSON Schema of its parameters.
+
+    faults: what is wrong with parameters that are valid by that schema.
+    """
 
     name: str
-    parameters: dict[str, Any]
+    parameters: Parameters
     function: Function
+    faults: Faults
     outside: bool = False  # see `gate_check`
 
     @property
@@ -63,9 +69,10 @@ class GateCheck:
         """What passes it, for authors of workflows: the docstring of the function."""
         return " ".join((self.function.__doc__ or "").split())
 
-    def errors(self, parameters: dict[str, Any]) -> list[jsonschema.ValidationError]:
+    def errors(self, parameters: Parameters) -> list[jsonschema.ValidationError]:
         """The faults of these parameters."""
-        return list(jsonschema.Draft202012Validator(self.parameters).iter_errors(parameters))
+        errors = list(jsonschema.Draft202012Validator(self.parameters).iter_errors(parameters))
+        return errors or [jsonschema.ValidationError(fault) for fault in self.faults(parameters)]
 
 
 _checks: dict[str, GateCheck] = {}
@@ -74,26 +81,30 @@ _checks: dict[str, GateCheck] = {}
 def gate_check(
     name: str,
     *,
-    parameters: dict[str, Any] | None = None,
-    optional: dict[str, Any] | None = None,
+    parameters: Parameters | None = None,
+    optional: Parameters | None = None,
+    one_of: Parameters | None = None,
+    faults: Faults = lambda parameters: iter(()),
     outside: bool = False,
 ) -> Callable[[Function], Function]:
     """Register a check under the name that workflows use.
 
-    `parameters`: its required properties; `optional`: the others. `outside`: it asks what may take seconds,
-    such as a repository. So it answers before the transaction that judges, and only when a gate is judged:
-    a page that shows a gate does not wait for it.
+    `parameters`: its required properties; `one_of`: exactly one of these is required; `optional`: the rest.
+    `outside`: it asks what may take seconds, such as a repository. So it answers before the transaction that
+    judges, and only when a gate is judged: a page that shows a gate does not wait for it.
     """
-    required = parameters or {}
-    schema = {
+    required, either = parameters or {}, one_of or {}
+    schema: Parameters = {
         "type": "object",
-        "properties": {**required, **(optional or {})},
+        "properties": {**required, **either, **(optional or {})},
         "required": sorted(required),
         "additionalProperties": False,
     }
+    if either:
+        schema["oneOf"] = [{"required": [word]} for word in either]
 
     def register(function: Function) -> Function:
-        _checks[name] = GateCheck(name, schema, function, outside)
+        _checks[name] = GateCheck(name, schema, function, faults, outside)
         return function
 
     return register

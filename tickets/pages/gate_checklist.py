@@ -27,6 +27,7 @@ RESULT_TEXTS: dict[str, Callable[[GateEntry], str]] = {
     "too_few_lines": lambda reason: f"{reason['got']} lines of code in the report, needs {reason['need']}",
     "coverage_low": lambda reason: f"{reason['got']:g} % of the lines, needs {reason['need']:g} %",
     "no_tests": lambda reason: "no test among the changed files",
+    "not_valid": lambda reason: "; ".join(map(str, reason["got"])),
     "tests_failed": lambda reason: f"{reason['got']} failed",
     "no_tests_run": lambda reason: "no test ran",
     "tasks_failed": lambda reason: f"{reason['got']} failed",

@@ -77,6 +77,9 @@ def sentence(error: Any, document: Any, path: Sequence[Any]) -> str:
             return f"{where} is {value}, but must be at least {wanted}"
         case "maximum":
             return f"{where} is {value}, but must be at most {wanted}"
+        case "oneOf":
+            names = [name for way in wanted for name in way["required"]]
+            return f"{where} must have exactly one of {_listed(names)}"
         case "uniqueItems":
             return f"{where} has an entry twice"
     return f"{where}: {error.message}"

@@ -256,4 +256,5 @@ def _entry(check: registry.GateCheck) -> dict[str, Any]:
         "required": ["check", *check.parameters["required"]],
         "additionalProperties": False,
         "properties": {"check": named, **check.parameters["properties"]},
+        **({"oneOf": ways} if (ways := check.parameters.get("oneOf")) else {}),
     }

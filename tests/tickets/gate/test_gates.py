@@ -250,8 +250,15 @@ def test_a_ticket_that_moved_while_its_judge_waited_is_judged_where_it_stands(de
     assert other.answer().phase == "TESTING"
 
 
-@pytest.mark.parametrize("file", [r"a\u0000b", r"a\ud800b", r"a\u202eb"])
-def test_evidence_that_no_text_can_quote_keeps_the_gate_closed(delivery, operator, ada, file):
+@pytest.mark.parametrize(
+    ("file", "code", "got"),
+    [
+        (r"a\u0000b", "evidence_unreadable", "it contains a NUL character, which cannot be stored"),
+        (r"a\ud800b", "evidence_unreadable", "it contains half a surrogate pair, which cannot be stored"),
+        (r"a\u202eb", "no_tests", ["a?b"]),
+    ],
+)
+def test_evidence_that_no_text_can_quote_keeps_the_gate_closed(delivery, operator, ada, file, code, got):
     with Ticket.objects.locked(pk=delivery.pk) as ticket:
         ticket.force("IMPLEMENTATION", by=operator, reason="for the sake of the test")
     submit(delivery, "code_changes", f'{{"commit": "4f2a91c", "files": ["{file}"]}}'.encode(), by=ada)
@@ -260,7 +267,7 @@ def test_evidence_that_no_text_can_quote_keeps_the_gate_closed(delivery, operato
         for check in Ticket.objects.judge(pk=delivery.pk, by=operator).checks
         if check["check"] == "has_tests"
     ]
-    assert [(reason["code"], reason["got"]) for reason in check["reasons"]] == [("no_tests", ["a?b"])]
+    assert [(reason["code"], reason["got"]) for reason in check["reasons"]] == [(code, got)]
 
 
 HUGE = "x\x00\u200b" * 3_000_000

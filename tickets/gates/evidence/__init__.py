@@ -8,10 +8,13 @@ from tickets.gates.evidence.bounded_xml import LARGEST, TooSlow, Unreadable
 from tickets.gates.evidence.changes import Changes, changed_files, changes, has_tests
 from tickets.gates.evidence.cobertura import Coverage, coverage
 from tickets.gates.evidence.documents import Document, document, slug
+from tickets.gates.evidence.json_document import json_document
+from tickets.gates.evidence.json_schema import Against, json_schema, schema_fault
 from tickets.gates.evidence.junit import Tests, tests
 
 __all__ = [
     "LARGEST",
+    "Against",
     "Changes",
     "Coverage",
     "Document",
@@ -23,6 +26,9 @@ __all__ = [
     "coverage",
     "document",
     "has_tests",
+    "json_document",
+    "json_schema",
+    "schema_fault",
     "slug",
     "tests",
 ]

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
 
 from tickets.gates.evidence.bounded_xml import Unreadable
-from tickets.gates.evidence.text import decode
+from tickets.gates.evidence.json_document import json_document
 
-MANIFEST = 1 << 20  # bytes of a list of changed files
 COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
 
 
@@ -34,12 +31,7 @@ def changes(content: bytes) -> Changes:
 
 def changed_files(content: bytes) -> list[str]:
     """The files of a change, `{commit, files: [path]}`. The commit has 7 to 64 hexadecimal digits."""
-    if len(content) > MANIFEST:
-        raise Unreadable(f"a list of changed files may have at most {MANIFEST >> 20} MiB")
-    try:
-        read: Any = json.loads(decode(content))
-    except (ValueError, RecursionError) as error:
-        raise Unreadable("it is not JSON") from error
+    read = json_document(content)
     files = read.get("files") if isinstance(read, dict) else None
     if not isinstance(files, list) or not all(isinstance(file, str) for file in files):
         raise Unreadable("it does not have the form {commit, files: [path, …]}")

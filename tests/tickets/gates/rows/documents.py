@@ -17,6 +17,13 @@ def of_another_type(scene: Scene) -> None:
     scene.submit("notes", reports.requirements(), name=KIND)
 
 
+PRICE = {"type": "object", "required": ["price"], "properties": {"price": {"type": "number", "minimum": 0}}}
+
+
+def json_file(content: bytes):
+    return lambda scene: scene.submit("offer", content)
+
+
 ROWS = {
     "artifact": Row(
         {"type": KIND},
@@ -44,5 +51,14 @@ ROWS = {
         of_another_commit=NOT_OF_A_COMMIT,
         malformed=Spoiled("evidence_unreadable", hand_in(b"# Scope\xff\n# Acceptance criteria")),
         contradictory=Spoiled("sections_missing", hand_in(b"```\n# Scope\n# Acceptance criteria\n```")),
+    ),
+    "json_schema": Row(
+        {"type": "offer", "schema": PRICE},
+        json_file(b'{"price": 4.2}'),
+        absent=Spoiled("artifact_missing"),
+        old=Spoiled("not_valid", json_file(b'{"price": -1}')),
+        of_another_commit=NOT_OF_A_COMMIT,
+        malformed=Spoiled("evidence_unreadable", json_file(b'{"price": 4.2')),
+        contradictory=Spoiled("evidence_unreadable", json_file(b'{"price": -1, "price": 4.2}')),
     ),
 }
