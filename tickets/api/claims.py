@@ -137,7 +137,7 @@ class CompletionIn(Shape):
     result = serializers.JSONField(required=False, allow_null=True)
     artifacts = NewArtifactsIn(help_text="stored with the completion, all or nothing")
     commit = serializers.CharField(
-        max_length=100, required=False, allow_blank=True, help_text="the phase of artifacts that name none"
+        max_length=100, required=False, allow_blank=True, help_text="the commit of artifacts that name none"
     )
 
 

@@ -1,12 +1,14 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from tickets.pages import views
+from tickets.pages import artifact_views, views
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="board", query_string=True)),
     path("board/", views.board, name="board"),
     path("tickets/<str:key>/", views.ticket, name="ticket"),
+    path("tickets/<str:key>/artifacts/<int:pk>/", artifact_views.artifact, name="artifact"),
+    path("tickets/<str:key>/artifacts/<int:pk>/compare/", artifact_views.compare, name="compare_artifacts"),
     path("tickets/<str:key>/<slug:name>/", views.ticket_action, name="action"),
     path("tickets/<str:key>/tasks/<int:pk>/<slug:name>/", views.task_action, name="task_action"),
 ]

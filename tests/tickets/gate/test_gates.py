@@ -154,6 +154,29 @@ def test_artifacts_are_revised_never_changed(delivery, ada):
     assert b"".join(second.blob.pieces()) == b"two"
 
 
+@pytest.mark.parametrize(
+    "more", [{"commit": "bbbbbbb"}, {"path": "docs/b.md"}, {}], ids=["commit", "path", "none"]
+)
+def test_the_same_content_for_another_commit_or_path_is_a_new_revision_and_voids_the_verdict(
+    delivery, operator, ada, more
+):
+    said = {"commit": "aaaaaaa", "path": "docs/a.md"}
+    first = submit(delivery, "requirements_document", reports.requirements(), by=ada, **said)
+    assert submit(delivery, "requirements_document", reports.requirements(), by=ada, **said).pk == first.pk
+    verdict = Ticket.objects.judge(pk=delivery.pk, by=operator)
+
+    second = submit(
+        delivery,
+        "requirements_document",
+        reports.requirements(),
+        by=ada,
+        **({**said, **more} if more else {}),
+    )
+
+    assert (second.revision, second.blob_id) == (2, first.blob_id)
+    assert verdict.stale_for(delivery) == "its evidence has changed since"
+
+
 def test_content_stored_under_the_hash_of_other_content_is_read_by_no_check(delivery, operator):
     good = b"# Scope\n\n" + b"Payments are captured once. " * 20
     for size, content in ((len(good), b"x" * len(good)), (0, b"")):

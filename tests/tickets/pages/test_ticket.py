@@ -146,6 +146,7 @@ def test_history_marks_what_was_forced_imported_and_refused(page, project, deliv
 def test_artifacts_are_listed_with_their_download(page, delivery, ada):
     made = submit(delivery, "code_changes", reports.changes("a.py"), by=ada, commit="4f2a91c")
     text = shown(page, delivery)
+    assert f'href="/tickets/{delivery.key}/artifacts/{made.pk}/"' in text
     link = f"/api/v1/tickets/{delivery.key}/artifacts/{made.pk}/content"
     assert link in text
     assert made.hash[:8] in text

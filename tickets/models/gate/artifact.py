@@ -25,6 +25,8 @@ from tickets.models.ticket.fields import TicketFields
 
 TYPE = RegexValidator(r"\A[a-z][a-z0-9_]{0,99}\Z", "use 1 to 100 of a-z, 0-9 and '_'; begin with a letter")
 
+# What a check may read of an artifact: omoi_evidence covers the same.
+SAID = ("blob_id", "type", "path", "commit")
 HELD_IN = f"""
 WITH i AS (SELECT %(task)s::bigint AS id, %(fence)s::bigint AS fence)
 SELECT t.id
@@ -50,8 +52,8 @@ class ArtifactQuerySet(models.QuerySet["Artifact"]):
         task: TaskFields | None = None,
         fence: int | None = None,
     ) -> Artifact:
-        """Store the next revision of this name in its phase. The same content again returns the existing
-        revision.
+        """Store the next revision of this name in its phase. The same content again, of the same type, path
+        and commit, returns the existing revision.
 
         For a task, its fence is needed: a former holder is refused with ClaimLost.
         """
@@ -104,7 +106,7 @@ class ArtifactQuerySet(models.QuerySet["Artifact"]):
             **source,
         )
         sql.check(artifact, without=["blob", "ticket", "task", "at"])
-        if newest and (newest.blob_id, newest.type) == (blob.hash, new.type):
+        if newest and newest.is_like(artifact):
             return newest
         artifact.save(force_insert=True)
         data = {
@@ -114,6 +116,7 @@ class ArtifactQuerySet(models.QuerySet["Artifact"]):
             "revision": artifact.revision,
             "hash": blob.hash,
             "size": blob.size,
+            **({"commit": new.commit} if new.commit else {}),
         }
         ticket.record("artifact.handed_in", by=by, data=data)
         ticket.hint_advance()
@@ -151,3 +154,7 @@ class Artifact(models.Model):
     @property
     def hash(self) -> str:
         return self.blob_id
+
+    def is_like(self, other: Artifact) -> bool:
+        """Whether nothing that a check may read differs, so that the other would be no new revision."""
+        return all(getattr(self, name) == getattr(other, name) for name in SAID)

@@ -1,0 +1,50 @@
+"""The pages of artifacts: one with its preview and revisions, and the comparison of two."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+
+from agents.models import Event
+from tickets.api.fields import number
+from tickets.models import Artifact, Ticket
+from tickets.pages.artifact_page import ArtifactPage, Comparison
+from tickets.pages.views import get_ticket, is_part, page
+
+
+def get_artifact(ticket: Ticket, pk: int) -> Artifact:
+    artifacts = ticket.artifacts.select_related("blob", "task")
+    return get_object_or_404(artifacts, pk=pk)
+
+
+@page
+def artifact(request: HttpRequest, key: str, pk: int) -> HttpResponse:
+    """The live part is what is known about it: its content never changes."""
+    cursor = Event.objects.current_cursor()
+    ticket = get_ticket(request, key)
+    context = {
+        "ticket": ticket,
+        "page": ArtifactPage(ticket, get_artifact(ticket, pk)),
+        "cursor": cursor,
+        "section": "board",
+    }
+    template = "_about" if is_part(request) else "artifact"
+    return render(request, f"tickets/artifacts/{template}.html", context)
+
+
+@page
+def compare(request: HttpRequest, key: str, pk: int) -> HttpResponse:
+    """`?with=`: the id of the artifact it is compared with, by default the revision before it."""
+    ticket = get_ticket(request, key)
+    one = ArtifactPage(ticket, get_artifact(ticket, pk))
+    chosen = request.GET.get("with", "")
+    other = get_artifact(ticket, number(chosen)) if chosen else one.before
+    if other is None:
+        raise Http404("There is no earlier revision to compare it with.")
+    context = {
+        "ticket": ticket,
+        "page": one,
+        "comparison": Comparison(other, one.artifact),
+        "section": "board",
+    }
+    return render(request, "tickets/artifacts/compare.html", context)
