@@ -144,6 +144,7 @@ TEMPLATES = [
                 "omoi_site.templatetags.omoi",
                 "tickets.templatetags.tickets",
                 "tickets.templatetags.addresses",
+                "tickets.templatetags.attention",
                 "tickets.templatetags.buttons",
                 "tickets.templatetags.task_graph",
             ],

@@ -21,9 +21,11 @@ class TicketsConfig(AppConfig):
         from agents.models import Agent, Project, callbacks
         from agents.models.journal_changes import brings_work
         from tickets.models import Lane, Task, Workflow
+        from tickets.models.attention import kinds as attention_kinds
         from tickets.models.claim.wake_up import BRING_WORK
 
         brings_work(*BRING_WORK)
+        attention_kinds.register_all()
 
         @callbacks.on("project.paused")
         def lanes_follow(project: Project, *, by: Any) -> None:

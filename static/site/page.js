@@ -164,7 +164,7 @@ if (letters) {
   letters.addEventListener("change", () => localStorage.setItem("letters", letters.checked ? "on" : "off"));
 }
 
-const GO_TO = { b: "/board/" };
+const GO_TO = { b: "/board/", n: "/attention/" };
 let goAt = 0;
 
 function typing(element) {

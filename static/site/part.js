@@ -148,9 +148,15 @@ class Part {
     const swap = { sourceElement: element, target: element, swap: "outerMorph", text };
     keepFocusAndScroll(element, () => htmx.swap(swap));
     if (form) refreshFilter(form, one("#filters", fresh), restored);
+    showAttention(headers.get("X-Attention"));
     const address = headers.get("HX-Push-Url");
     if (address && !restored) pushAddress(address);
   }
+}
+
+// The number beside the attention list's entry in the navigation.
+function showAttention(count) {
+  if (count !== null) all("[data-attention]").forEach((mark) => { mark.textContent = count; });
 }
 
 // A little longer with each failure, and never the same for all browsers.

@@ -5,6 +5,7 @@ from django.urls import path
 from tickets.api import (
     agents,
     artifacts,
+    attention,
     claims,
     comments,
     gate,
@@ -19,6 +20,7 @@ from tickets.api import (
 )
 
 urlpatterns = [
+    path("attention", attention.AttentionView.as_view()),
     path("imports", imports.ImportsView.as_view()),
     path("claims", claims.ClaimsView.as_view()),
     path("settlements", settlements.SettlementsView.as_view()),

@@ -1,11 +1,12 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from tickets.pages import artifact_views, views
+from tickets.pages import artifact_views, attention, views
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="board", query_string=True)),
     path("board/", views.board, name="board"),
+    path("attention/", attention.attention, name="attention"),
     path("tickets/<str:key>/", views.ticket, name="ticket"),
     path("tickets/<str:key>/artifacts/<int:pk>/", artifact_views.artifact, name="artifact"),
     path("tickets/<str:key>/artifacts/<int:pk>/compare/", artifact_views.compare, name="compare_artifacts"),

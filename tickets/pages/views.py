@@ -29,6 +29,7 @@ from tickets.pages.board import Board
 from tickets.pages.board_query import STATES, BoardQuery
 from tickets.pages.dialog import Dialog
 from tickets.pages.ticket import TicketPage
+from tickets.templatetags.attention import count_for
 
 BOARD_PARAMETERS = [
     "project",
@@ -45,7 +46,9 @@ LAST_PROJECT, YEAR_S = "board_project", 365 * 86400  # a cookie with the project
 
 
 def for_a_person(view: Any) -> Any:
-    """An answer to a page's script names its person, and has their CSRF token for open forms."""
+    """An answer to a page's script names its person, has their CSRF token for open forms, and the number for
+    the navigation.
+    """
 
     @functools.wraps(view)
     def named(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -53,6 +56,8 @@ def for_a_person(view: Any) -> Any:
         if is_part(request):
             answer["X-Person"] = str(request.user.pk)
             answer["X-CSRF-Token"] = get_token(request)
+            if request.method == "GET":
+                answer["X-Attention"] = count_for(request.user)
         return answer
 
     return named

@@ -1,0 +1,95 @@
+"""The attention page in a browser: found, walked by keys, acted on, live."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from agents.models import Member
+from tests.factories import fail
+from tests.support.browser import PHONE, WIDE
+from tickets.models import Task, TaskSpec, Ticket, TicketSpec
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def troubles(project, ada, operator):
+    """Two tickets with a failed task, and work that nobody can do."""
+    for title in ("Idempotent payment capture", "A title of some length " * 5):
+        Ticket.objects.open(project, TicketSpec(title, tasks=[TaskSpec("Write it")]), by=operator)
+    for claim in Task.objects.claim(by=ada, limit=2):
+        fail(claim, by=ada, error="TimeoutError in reconcile_batch()", kind="permanent")
+    spec = TaskSpec("Port it", capabilities=["rust"])
+    Ticket.objects.open(project, TicketSpec("Port the parser", tasks=[spec]), by=operator)
+    Ticket.objects.advance_due()
+
+
+def test_it_passes_axe_in_both_themes_and_sizes(window, operator, troubles):
+    for size in (WIDE, PHONE):
+        for theme in ("light", "dark"):
+            shown = window(operator, size=size, theme=theme)
+            for path in (
+                "/attention/",
+                "/attention/?kind=move_fault",
+                "/attention/?view=all&kind=task_failed",
+            ):
+                page = shown.go(path)
+                page.wait_for_load_state("networkidle")
+                assert shown.faults() == [], (path, size, theme)
+                assert shown.width <= size[0], (path, size, theme)
+            assert shown.complaints == []
+
+
+def test_keys_walk_it_and_do_what_helps(window, operator, troubles):
+    page = window(operator).live("/board/")
+    expect(page.locator(".sidebar [data-attention]")).to_have_text("3")
+
+    page.keyboard.press("g")
+    page.keyboard.press("n")
+    page.wait_for_selector("#live[data-state=live]")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    expect(page.locator(".attention-item:nth-child(2) [data-nav]")).to_be_focused()
+    page.keyboard.press("k")
+    page.keyboard.press("a")
+    page.get_by_label("Why").fill("The database was away")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+
+    expect(page.locator("#toast")).to_be_visible()
+    expect(page.locator(".attention-item")).to_have_count(2)
+    expect(page.locator(".sidebar [data-attention]")).to_have_text("2")
+    assert Task.objects.filter(state="failed").count() == 1
+
+
+def test_enter_opens_what_it_is_about(window, operator, troubles):
+    page = window(operator).live("/attention/")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/tickets/OMO-1/?task=*")
+
+
+def test_it_is_live(window, operator, troubles):
+    page = window(operator).live("/attention/")
+    expect(page.locator(".attention-item")).to_have_count(3)
+
+    Task.objects.filter(title="Port it").cancel(by=operator, reason="not wanted")
+
+    expect(page.locator(".attention-item")).to_have_count(2)
+
+
+def test_a_viewer_sees_it_and_learns_which_role_is_missing(
+    window, project, operator, troubles, django_user_model
+):
+    viewer = django_user_model.objects.create_user("vera")
+    Member.objects.set(project, viewer, "viewer", by=operator)
+    page = window(viewer).live("/attention/")
+
+    page.get_by_role("link", name="Show what needs others").click()
+
+    expect(page.locator(".attention-item")).to_have_count(3)
+    act = page.locator("#main [aria-disabled=true]").first
+    expect(act).to_have_attribute("title", "You need the role of an operator in this project")
+    expect(page.locator(".sidebar [data-attention]")).to_be_hidden()

@@ -1,0 +1,6 @@
+EXISTS (
+  SELECT
+  FROM agents_agent a
+  WHERE a.state = 'available'
+    AND {may_work}
+)

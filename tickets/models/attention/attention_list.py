@@ -1,0 +1,245 @@
+"""The attention list: what needs somebody, across projects.
+
+In the order of the kinds, and inside each kind the oldest first. Each question is one statement, put together
+from the registered kinds.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from agents.models import Actor
+from agents.models.actor import is_agent, pk_of, sees_all
+from agents.models.scopes import Role
+from omoi_site.database import sql
+from omoi_site.errors import Malformed
+from tickets.models.attention.kinds import ABLE
+from tickets.models.attention.registry import Act, Kind, Values, registered
+from tickets.models.explain.sql_fragments import QUOTED
+from tickets.models.task.readiness import READY
+
+ROLES = tuple(Role.values)  # each may do what those before it may
+RIGHTS = {"operator": "tickets:write", "approver": "gates:decide", "admin": "admin"}  # what each adds
+MOST_PEOPLE = 5  # people named for an item
+MOST_COUNTED = 100
+
+
+@dataclass(frozen=True)
+class Query:
+    """project: a key; empty: all. kinds: names; empty: all. mine: only what the reader's role can act on."""
+
+    project: str = ""
+    kinds: Sequence[str] = ()
+    mine: bool = False
+
+
+@dataclass(frozen=True)
+class Place:
+    """The place of an item in the list, from which the next page goes on."""
+
+    kind: str
+    since: datetime
+    id: int
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id} {self.since.isoformat()}"
+
+    @classmethod
+    def read(cls, text: str) -> Place:
+        """The place in the text of one. Raises Malformed."""
+        kind, _, rest = text.partition(" ")
+        number, _, since = rest.partition(" ")
+        try:
+            place = cls(kind, datetime.fromisoformat(since), int(number))
+        except ValueError as error:
+            raise Malformed("this cursor is not valid") from error
+        if kind not in registered() or not place.since.tzinfo or not 0 < place.id < 2**63:
+            raise Malformed("this cursor is not valid")
+        return place
+
+
+@dataclass(frozen=True)
+class Item:
+    """What needs somebody. who: the role that must act. people: the first of those who have it. mine: whether
+    the reader's role can.
+    """
+
+    kind: Kind
+    id: int
+    project: str
+    ticket: str
+    title: str
+    task: int | None
+    who: str
+    people: Sequence[str]
+    since: datetime
+    what: str
+    act: Act
+    mine: bool
+    moves: int
+
+    @property
+    def subject(self) -> str:
+        return f"{self.ticket}.{self.task}" if self.task else self.ticket
+
+    @property
+    def place(self) -> Place:
+        return Place(self.kind.name, self.since, self.id)
+
+
+@dataclass(frozen=True)
+class Tickets:
+    """`ids`: the tickets of a project that need attention. `stuck`: those that nobody else can move."""
+
+    ids: frozenset[int]
+    stuck: frozenset[int]
+
+
+def page(query: Query, *, by: Actor, limit: int, after: Place | None = None) -> tuple[list[Item], bool]:
+    """Up to `limit` items after this place that `by` sees, and whether there are more."""
+    kinds = _asked(query, after)
+    if not kinds:
+        return [], False
+    params = {**_reader(query, by), **_places(kinds, after), "most": limit + 1}
+    rows = sql.rows(items_statement(kinds), params)
+    people = _people({row["project_id"] for row in rows[:limit]})
+    return [_item(kinds[row["place"]], row, people) for row in rows[:limit]], len(rows) > limit
+
+
+def count(query: Query, *, by: Actor) -> int:
+    """How many items there are, at most MOST_COUNTED."""
+    kinds = _asked(query)
+    if not kinds:
+        return 0
+    params = {**_reader(query, by), **_places(kinds), "most": MOST_COUNTED}
+    row = sql.one(count_statement(kinds), params)
+    return int(row["count"]) if row else 0
+
+
+def tickets_of(project: str) -> Tickets:
+    """The tickets of all items of a project."""
+    kinds = _asked(Query())
+    params = {**_reader(Query(project), "system:attention"), **_places(kinds), "most": None}
+    [(ids, stuck)] = sql.tuples(tickets_statement(kinds), params)
+    return Tickets(frozenset(ids), frozenset(stuck))
+
+
+# -- the statements: one for each choice of kinds
+
+
+@functools.cache
+def items_statement(kinds: Sequence[str]) -> str:
+    details = "\n".join(f"WHEN {at} THEN {registered()[kind].details}" for at, kind in enumerate(kinds))
+    return sql.statement(
+        __file__,
+        "items",
+        places=PLACES,
+        rows=_rows(kinds),
+        rank=_rank("f.who"),
+        details=f"CASE f.place {details} END",
+        quoted=str(QUOTED),
+    )
+
+
+@functools.cache
+def count_statement(kinds: Sequence[str]) -> str:
+    return sql.statement(__file__, "count", places=PLACES, rows=_rows(kinds))
+
+
+@functools.cache
+def tickets_statement(kinds: Sequence[str]) -> str:
+    return sql.statement(__file__, "tickets", places=PLACES, rows=_rows(kinds), ready=READY, able=ABLE)
+
+
+def _rows(kinds: Sequence[str]) -> str:
+    """The items of these kinds."""
+    return "\nUNION ALL\n".join(
+        f"({sql.statement(__file__, 'kind_rows', place=str(at), rows=registered()[kind].rows, rank=OF_WHO)})"
+        for at, kind in enumerate(kinds)
+    )
+
+
+def _rank(role: str) -> str:
+    """SQL: the number of this role, higher for those that may do more."""
+    return f"array_position(ARRAY[{', '.join(repr(each) for each in ROLES)}], {role}::text)"
+
+
+OF_WHO = _rank("r.who")
+PLACES = sql.statement(__file__, "places", rank=_rank("m.role"))
+
+# -- their parameters
+
+
+def _asked(query: Query, after: Place | None = None) -> tuple[str, ...]:
+    """The kinds asked for, in the order of the list, from that of `after` on."""
+    names = [name for name in registered() if not query.kinds or name in query.kinds]
+    return tuple(names[names.index(after.kind) :] if after and after.kind in names else names)
+
+
+def _places(kinds: Sequence[str], after: Place | None = None) -> Values:
+    """After which item each kind begins."""
+    params: Values = {}
+    for at, kind in enumerate(kinds):
+        begun = after if after and after.kind == kind else None
+        params |= {f"since_{at}": begun.since if begun else "-infinity", f"id_{at}": begun.id if begun else 0}
+    return params
+
+
+def _reader(query: Query, by: Actor) -> Values:
+    return {
+        "project": query.project or None,
+        "mine": query.mine,
+        "sees_all": sees_all(by),
+        "agent": pk_of(by) if is_agent(by) else None,
+        "person": None if is_agent(by) else pk_of(by),
+        "at_most": _at_most(by),
+    }
+
+
+def _at_most(by: Actor) -> int:
+    """The highest rank that the scopes of a key allow. An agent is not a member and acts by its key alone."""
+    scopes = getattr(by, "key_scopes", None)
+    if not scopes:
+        return 0 if is_agent(by) else len(ROLES)
+    return max(
+        [1 - is_agent(by), *(ROLES.index(role) + 1 for role, right in RIGHTS.items() if right in scopes)]
+    )
+
+
+# -- the items
+
+People = dict[tuple[int | None, str], list[str]]  # by project and role
+
+
+def _people(projects: Iterable[int]) -> People:
+    """The first people of each role in these projects, and the operators of the installation."""
+    found: People = defaultdict(list)
+    if ids := list(projects):
+        for row in sql.rows(sql.statement(__file__, "people"), {"projects": ids, "most": MOST_PEOPLE}):
+            found[row["project_id"], row["role"]].append(row["username"])
+    return found
+
+
+def _named(people: People, project: int, who: str) -> list[str]:
+    """Who has the role itself comes first; without any member, the operators of the installation."""
+    able = [name for role in ROLES[ROLES.index(who) :] for name in people.get((project, role), ())]
+    return (able or people.get((None, ""), []))[:MOST_PEOPLE]
+
+
+def _item(name: str, row: dict[str, Any], people: People) -> Item:
+    kind = registered()[name]
+    return Item(
+        kind=kind,
+        people=_named(people, row["project_id"], row["who"]),
+        what=kind.what(row),
+        act=kind.act(row),
+        **{
+            field: row[field]
+            for field in ("id", "project", "ticket", "title", "task", "who", "since", "mine", "moves")
+        },
+    )

@@ -1,0 +1,9 @@
+WITH {places}
+SELECT count(*) AS count
+FROM (
+  SELECT
+  FROM (
+    {rows}
+  ) f
+  LIMIT %(most)s::bigint
+) f

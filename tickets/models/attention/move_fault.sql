@@ -1,0 +1,11 @@
+SELECT
+  k.id,
+  k.move_fault_at AS since,
+  'operator' AS who,
+  k.id AS ticket_id,
+  NULL::bigint AS task_id
+FROM tickets_ticket k
+WHERE k.project_id = j.id
+  AND k.move_fault_at IS NOT NULL
+  AND {stuck}
+  AND {goes_on}

@@ -1,0 +1,63 @@
+"""The kinds of attention: each condition under which somebody must act, once.
+
+The list, its page, its route and its command read them from here. An app registers its kinds in
+AppConfig.ready, so that a later capability adds to this list and never makes a second one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+Values = dict[str, Any]  # the columns of one item
+
+
+@dataclass(frozen=True)
+class Act:
+    """The request that helps, complete as it stands. `page`: the name of the same action on the page of the
+    ticket; empty if it has none there.
+    """
+
+    label: str
+    method: str
+    path: str
+    body: Values | None = None
+    page: str = ""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """`name` is for programs, `label`, `tone` and `icon` are for people.
+
+    rows: SQL of its items in project `j`, with the columns id, since, who (a role; who has a higher one may
+    act too), ticket_id and task_id. details: SQL of one JSON object with what `what` and `act` say of an item
+    `f`, asked only for items that are shown. `k` is its ticket, `t` its task.
+    """
+
+    name: str
+    label: str
+    tone: str
+    icon: str
+    rows: str
+    what: Callable[[Values], str]
+    act: Callable[[Values], Act]
+    details: str = "'{}'::jsonb"
+
+
+_kinds: dict[str, Kind] = {}
+
+
+def register(kind: Kind, *, before: str = "") -> None:
+    """Add a kind, before the kind of this name or at the end. Registering it twice has no effect."""
+    if kind.name in _kinds:
+        return
+    order = list(_kinds.values())
+    order.insert(next((at for at, other in enumerate(order) if other.name == before), len(order)), kind)
+    _kinds.clear()
+    _kinds.update({each.name: each for each in order})
+
+
+def registered() -> dict[str, Kind]:
+    """Each kind by its name, in the order of the list: what matters most comes first."""
+    return _kinds

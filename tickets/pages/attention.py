@@ -1,0 +1,164 @@
+"""The attention page: what needs somebody, across the projects of the person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.http import urlencode
+
+from agents.models import Event, Project
+from omoi_site.database import sql
+from omoi_site.errors import Malformed
+from tickets.models.attention import attention_list
+from tickets.models.attention.attention_list import Item, Place, Query
+from tickets.models.attention.registry import registered
+from tickets.pages.views import is_part, page
+from tickets.templatetags.addresses import action_address, task_action_address, ticket_address
+from tickets.templatetags.attention import shown_count
+
+PAGE = 50  # items of a page
+MOST_FOLLOWED = 500  # projects that a page follows live
+PARAMETERS = ("project", "kind", "view", "after")
+ROLES = {
+    "viewer": "a member",
+    "operator": "an operator",
+    "approver": "an approver",
+    "admin": "an administrator",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One item as the page shows it."""
+
+    item: Item
+    person: Any
+
+    @property
+    def id(self) -> str:
+        return f"{self.item.kind.name}-{self.item.id}"
+
+    @property
+    def address(self) -> str:
+        """Of its task, else of its ticket."""
+        task, ticket = self.item.task, ticket_address(self.item.ticket)
+        return f"{ticket}?task={task}#task-{task}" if task else ticket
+
+    @property
+    def who(self) -> str:
+        return ROLES[self.item.who].partition(" ")[2]
+
+    @property
+    def people(self) -> str:
+        return ", ".join(self.item.people)
+
+    @property
+    def denied(self) -> str:
+        """Why the person cannot act; empty if they can."""
+        return "" if self.item.mine else f"You need the role of {ROLES[self.item.who]} in this project"
+
+    @property
+    def act_address(self) -> str:
+        """The page of the act: of an action, or of agents in the admin; else what the item is about."""
+        item = self.item
+        if item.act.page:
+            act = (
+                task_action_address(item.ticket, item.task, item.act.page)
+                if item.task
+                else action_address(item.ticket, item.act.page)
+            )
+            return f"{act}?moves={item.moves}"
+        body = item.act.body or {}
+        if self.person.is_staff and item.act.path.endswith("/agents"):
+            told = {"name": body["name"], "capabilities": ",".join(body["capabilities"])}
+            return f"{reverse('admin:agents_agent_add')}?{urlencode(told)}"
+        if self.person.is_staff and item.act.path.endswith("/availability"):
+            name = item.act.path.split("/")[-2]
+            return f"{reverse('admin:agents_agent_changelist')}?{urlencode({'q': name})}"
+        return self.address
+
+
+class AttentionPage:
+    """What the address asks for. Unknown values are ignored, except an unknown project."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self.request, self.by = request, request.user
+        asked = request.GET
+        self.projects = list(Project.objects.seen_by(self.by).order_by("key"))
+        self.kinds = registered().values()
+        self.project = asked.get("project", "")
+        if self.project and self.project not in {project.key for project in self.projects}:
+            raise Http404(f"You are not a member of a project {self.project}.")
+        self.kind = asked.get("kind", "") if asked.get("kind") in registered() else ""
+        self.view = "all" if asked.get("view") == "all" else ""
+
+    @property
+    def filtered(self) -> bool:
+        return bool(self.project or self.kind)
+
+    def query(self, *, mine: bool) -> Query:
+        return Query(self.project, [self.kind] if self.kind else (), mine)
+
+    @cached_property
+    def found(self) -> tuple[list[Item], bool]:
+        after = place_in(self.request.GET.get("after", ""))
+        return attention_list.page(self.query(mine=not self.view), by=self.by, limit=PAGE, after=after)
+
+    @property
+    def rows(self) -> list[Row]:
+        return [Row(item, self.by) for item in self.found[0]]
+
+    @property
+    def following(self) -> str:
+        """Where the next page begins; empty on the last one."""
+        items, more = self.found
+        return str(items[-1].place) if more else ""
+
+    @cached_property
+    def mine(self) -> int:
+        return attention_list.count(self.query(mine=True), by=self.by)
+
+    @cached_property
+    def all(self) -> int:
+        return attention_list.count(self.query(mine=False), by=self.by)
+
+    @property
+    def views(self) -> list[tuple[str, str, str]]:
+        return [("", "For you", shown_count(self.mine)), ("all", "For everybody", shown_count(self.all))]
+
+    @property
+    def topics(self) -> str:
+        """What it follows live: the projects it shows."""
+        keys = [project.key for project in self.projects if self.project in ("", project.key)]
+        return " ".join(f"project:{key}" for key in keys[:MOST_FOLLOWED])
+
+    @property
+    def address(self) -> str:
+        """For sharing: without empty or unknown parameters."""
+        values = {name: value for name in PARAMETERS if (value := self.request.GET.get(name))}
+        return f"{self.request.path}?{urlencode(values)}" if values else self.request.path
+
+
+def place_in(text: str) -> Place | None:
+    try:
+        return Place.read(text)
+    except Malformed:
+        return None
+
+
+@page
+def attention(request: HttpRequest) -> HttpResponse:
+    cursor = Event.objects.current_cursor()  # read the cursor before the data, so that no change is missed
+    shown = AttentionPage(request)
+    context = {"page": shown, "cursor": cursor, "section": "attention"}
+    template = "tickets/attention/_attention.html" if is_part(request) else "tickets/attention/attention.html"
+    with sql.snapshot():  # the counts and the items are several statements
+        answer = render(request, template, context)
+    if is_part(request) and "filter" in request.GET:
+        answer["HX-Push-Url"] = shown.address
+    return answer
