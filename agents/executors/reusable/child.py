@@ -25,6 +25,8 @@ TYPE_CHECKING = False  # typing is not imported for it
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
+    Stamp = tuple[int, int, int]
+
 CALLS_FD, ANSWERS_FD = 3, 4
 LONGEST_MESSAGE = 16 << 10
 ANSWER = "<QQHI"  # number of the call, size of the value, length of the text that follows, of the value
@@ -138,6 +140,7 @@ class State:
         self.work = common["work"]
         self.emptied = common["emptied"]  # folders
         self.kept = common["kept"]  # files with their texts
+        self.stamps: dict[str, list[Stamp]] = {}  # of the folders that nobody has changed
         self.cleared: dict[str, int | None] = dict.fromkeys(common["cleared"])  # shared with other users
         self.environ = os.environ, os.environb
         self.environment = dict(os.environb)
@@ -149,7 +152,9 @@ class State:
         self.umask = os.umask(0o077)
         self.outputs = [os.fstat(fd).st_ino for fd in (1, 2)]
         self.mounts = mounts()
+        self.staying = {folder: self.what_stays_in(folder) for folder in self.emptied}
         self.fds = open_files()
+        self.threads = threads()
 
     def restore(self, environment: dict[str, str]) -> None:
         """For the next job, with these variables of its own. Raises OSError where that is not possible."""
@@ -175,8 +180,24 @@ class State:
             if os.environb.get(name) != value:
                 os.environb[name] = value
 
+    def what_stays_in(self, folder: str) -> list[str]:
+        """The folder itself, the files that are kept, and the folders above something mounted."""
+        inside = f"{folder}/"
+        above = {
+            path[:end]
+            for path in self.mounts
+            if path.startswith(inside)
+            for end in range(len(inside), len(path))
+            if path[end] == "/"
+        }
+        return [folder, *(path for path in self.kept if path.startswith(inside)), *above]
+
     def empty(self, folder: str) -> None:
-        os.chmod(folder, 0o700)
+        """Skipped while nobody changes what stays in it."""
+        if self.stamps.get(folder) == [stamp(path) for path in self.staying[folder]]:
+            return
+        if os.lstat(folder).st_mode & 0o7777 != 0o700:
+            os.chmod(folder, 0o700)  # which changes the stamp
         for name in os.listdir(folder):
             path = f"{folder}/{name}"
             if path not in self.kept:
@@ -187,6 +208,9 @@ class State:
                     remove(path, self.mounts)
                 with open(path, "w") as file:
                     file.write(text)
+        before_ns = time.time_ns() - TICK_NS
+        stamps = [stamp(path) for path in self.staying[folder]]
+        self.stamps[folder] = stamps if max(stamps)[0] < before_ns else []
 
     def remains(self) -> str:
         """What the last job left that is not put back, in words; empty when there is nothing."""
@@ -200,7 +224,7 @@ class State:
             return "a process"
         if not self.fds:
             return "what cannot be seen here"
-        if len(os.listdir("/proc/self/task")) > 1:
+        if threads() != self.threads:
             return "a thread"
         if open_files() != self.fds:
             return "an open file"
@@ -216,6 +240,23 @@ def open_files() -> set[str]:
         return set(os.listdir("/proc/self/fd"))
     except OSError:
         return set()
+
+
+def threads() -> int:
+    """A number that changes with the number of threads."""
+    try:
+        return os.stat("/proc/self/task").st_nlink
+    except OSError:
+        return 0
+
+
+def stamp(path: str) -> Stamp:
+    """It changes with the names in a folder, the content of a file, and who may use either."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return 0, 0, 0
+    return found.st_ctime_ns, found.st_ino, found.st_mode
 
 
 def holds(path: str, text: str) -> bool:

@@ -19,7 +19,7 @@ from agents.executors.job_folder import make_room
 from agents.executors.limits import Limits
 from agents.executors.reusable.call import Call
 from agents.executors.reusable.call_socket import CallSocket
-from agents.executors.reusable.child import LONGEST_MESSAGE
+from agents.executors.reusable.child import LONGEST_MESSAGE, TICK_NS
 from agents.executors.reusable.pool import Pool
 from agents.executors.reusable.start import MOST_JOBS
 from agents.executors.stop_signal import Stop
@@ -74,6 +74,15 @@ def litter(brief):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.setitimer(signal.ITIMER_REAL, 0.05)
     sys.stdout = sys.stderr
+
+def litter_unseen(brief):
+    """The same, and put back the times of what was changed."""
+    home = os.environ["HOME"]
+    paths = [os.getcwd(), home, os.environ["TMPDIR"], home + "/.gitconfig"]
+    before = [os.stat(path) for path in paths]
+    litter(brief)
+    for path, found in zip(paths, before):
+        os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
 
 def say(brief, text):
     print(text)
@@ -241,6 +250,19 @@ def test_nothing_of_a_job_reaches_the_next_but_what_its_modules_keep(carry_out, 
     assert after.pop("kept") == ["here"]
     assert before == after
     assert before["files"] == [".gitconfig"]
+
+
+def test_what_no_job_has_changed_for_a_while_is_put_back_after_the_next_change(carry_out, folder):
+    """Folders that keep their state are not searched before each job."""
+    [first] = carry_out("look")
+    began = time.monotonic()
+    until(lambda: carry_out("who", "who") and time.monotonic() - began > 3 * TICK_NS / 1e9)
+
+    littered, second = carry_out("litter_unseen", "look")
+
+    assert littered.ok
+    for part in ("process", "files", "config"):
+        assert value(second)[part] == value(first)[part]
 
 
 def test_each_job_has_its_own_variables(carry_out, folder):
