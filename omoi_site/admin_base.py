@@ -6,6 +6,7 @@ The admin changes rows only through the verbs of the models, as the API and the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import admin, messages
@@ -175,24 +176,37 @@ class ReadOnlyInline(admin.TabularInline):
         return False
 
 
+@dataclass(frozen=True)
+class Choice:
+    """What an action asks for beside its reason: one of `options`, each a value and its text."""
+
+    name: str
+    label: str
+    options: Sequence[tuple[str, str]]
+
+
 def admin_action(
     title: str,
-    verb: Callable[[Any, HttpRequest, str], Any],
+    verb: Callable[..., Any],
     *,
     effect: str,
     least: int = 0,
     outlook: Callable[[Any, HttpRequest], str] = lambda row, request: "",
+    choice: Choice | None = None,
 ) -> Any:
     """An action that asks for a reason of `least` characters on its own page, then calls `verb(row, request,
     reason)` for each row.
 
-    outlook: what would prevent the action on a row; the page shows it beside the row.
+    outlook: what would prevent the action on a row; the page shows it beside the row. choice: what the page
+    asks for too; its value is one more argument of `verb`, by the name of the choice.
     """
 
     @admin.action(description=title, permissions=["act"])
     def action(model_admin: OmoiModelAdmin, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
         reason = request.POST.get("reason", "")
-        if "reason" not in request.POST or len(field_limits.seen(reason)) < least:
+        chosen = {choice.name: request.POST.get(choice.name, "")} if choice else {}
+        asked = not all(chosen.values()) or len(field_limits.seen(reason)) < least
+        if "reason" not in request.POST or asked:
             action_attributes = {
                 **model_admin.admin_site.each_context(request),
                 "title": title,
@@ -204,13 +218,16 @@ def admin_action(
                 "name": request.POST["action"],
                 "checkbox": ACTION_CHECKBOX_NAME,
                 "least": least,
-                "short": "reason" in request.POST,
+                "short": "reason" in request.POST and len(field_limits.seen(reason)) < least,
+                "reason": reason,
+                "choice": choice,
+                "chosen": chosen,
             }
             return TemplateResponse(request, "admin/action.html", action_attributes)
         done, refused = 0, list[tuple[Any, OmoiError]]()
         for row in rows:
             try:
-                verb(row, request, reason)
+                verb(row, request, reason, **chosen)
                 done += 1
             except OmoiError as error:
                 refused.append((row, error))

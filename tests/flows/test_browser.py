@@ -289,7 +289,7 @@ def test_the_columns_of_the_default_board_fit_and_their_heads_are_whole(window, 
     with Ticket.objects.locked(
         pk=Ticket.objects.open(project, TicketSpec(workflow=delivery.workflow, title="Stuck"), by=operator).pk
     ) as row:
-        row.block(by=operator, reason="Which of the two schemas is meant?")
+        row.block(by=operator, reason="Which of the two schemas is meant?", cause="clarification")
     gone = Ticket.objects.open(
         project, TicketSpec(workflow=delivery.workflow, title="Not wanted"), by=operator
     )

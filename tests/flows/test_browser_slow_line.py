@@ -152,7 +152,8 @@ def test_the_board_stays_where_it_was_scrolled(window, project, operator):
     page.evaluate("scrollTo(0, 400); document.querySelector('#board').scrollLeft = 60")
     page.evaluate("new Promise(requestAnimationFrame).then(() => new Promise(requestAnimationFrame))")
     before = page.evaluate("[scrollY, board.scrollLeft]")
-    Ticket.objects.move(tickets[29].pk, "BLOCKED", by=operator, reason="Which schema?")  # a column more
+    why = {"reason": "Which schema?", "cause": "clarification"}
+    Ticket.objects.move(tickets[29].pk, "BLOCKED", by=operator, **why)  # a column more
     edit(tickets[28], operator, priority=0)  # the last card is the first
     page.wait_for_selector("#column-BLOCKED .ticket-card")
     until(lambda: page.locator("#column-TODO .ticket-card-title").first.inner_text() == "Ticket 28")
@@ -173,7 +174,7 @@ def test_the_focus_goes_on_when_what_opened_a_dialog_is_gone(window, plain, oper
     page = window().live(f"/tickets/{plain.key}/")
     page.keyboard.press("a")
     page.wait_for_selector("#action-dialog[open]")
-    Ticket.objects.move(plain.pk, "BLOCKED", by=operator, reason="Which schema?")
+    Ticket.objects.move(plain.pk, "BLOCKED", by=operator, reason="Which schema?", cause="clarification")
     until(lambda: page.locator("#main-advance").count() == 0)
     page.keyboard.press("Escape")
     until(lambda: page.evaluate("document.activeElement.id") in ("main-unblock", "more"))

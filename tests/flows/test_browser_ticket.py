@@ -63,7 +63,7 @@ def test_every_state_of_the_page_is_for_everybody(window, project, delivery, ope
     page.wait_for_selector("#refused")
     assert shown.faults() == []
     check(shown, f"/tickets/{large(project, operator).key}/?view=graph", size)
-    Ticket.objects.move(delivery.pk, "BLOCKED", by=operator, reason="Which schema?")
+    Ticket.objects.move(delivery.pk, "BLOCKED", by=operator, reason="Which schema?", cause="clarification")
     check(shown, f"/tickets/{key}/", size)
     Ticket.objects.move(delivery.pk, "CANCELLED", by=operator, reason="not wanted")
     check(shown, f"/tickets/{key}/", size)
@@ -151,6 +151,7 @@ def test_an_open_dialog_and_what_is_typed_survive_updates(window, delivery, oper
     expect(page.locator("#action-dialog")).to_be_visible()
     assert page.evaluate("document.activeElement.id") == "action-reason"
     expect(page.locator("#action-reason")).to_have_value("Which of the two schemas?")
+    page.locator("#action-class").select_option("clarification")
     page.locator("#action-dialog button[type=submit]").click()
     page.wait_for_selector("text=Which of the two schemas?")
     page.wait_for_selector("#main-unblock")
@@ -243,6 +244,7 @@ def test_what_is_typed_outlives_being_signed_out(window, delivery, operator):
     page.locator("#more").click()
     page.locator("#menu-block").click()
     page.wait_for_selector("#action-dialog[open]")
+    page.locator("#action-class").select_option("clarification")
     page.locator("#action-reason").fill("Which of the two schemas is meant?")
     Session.objects.all().delete()
     Task.objects.add(delivery, [TaskSpec("Late one")], by=operator)

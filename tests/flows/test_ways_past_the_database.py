@@ -361,7 +361,7 @@ def test_a_ticket_cannot_take_the_past_of_another(ticket, project, operator, lin
             link.execute("UPDATE tickets_ticket SET id = %s WHERE id = %s", [new, old])
 
     taken = Ticket.objects.get(key=ticket.key)
-    Ticket.objects.move(taken.pk, "BLOCKED", by=operator, reason="for a moment")
+    Ticket.objects.move(taken.pk, "BLOCKED", by=operator, reason="for a moment", cause="clarification")
     with pytest.raises(OmoiError):
         Ticket.objects.move(taken.pk, "IMPLEMENTATION", by=operator)
 

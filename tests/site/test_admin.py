@@ -159,7 +159,10 @@ def test_an_act_asks_for_a_reason_on_its_own_page(desk, ticket):
     assert Ticket.objects.get(pk=ticket.pk).phase == "DOING"
 
     assert b"or more" in desk.post(at(Ticket, "changelist"), {**asked, "reason": " "}).content
-    desk.post(at(Ticket, "changelist"), {**asked, "reason": "Which schema?"})
+    unsaid = desk.post(at(Ticket, "changelist"), {**asked, "reason": "Which schema?"})
+    assert b"What blocks them" in unsaid.content
+    assert b"Which schema?" in unsaid.content
+    desk.post(at(Ticket, "changelist"), {**asked, "reason": "Which schema?", "cause": "clarification"})
 
     blocked = Ticket.objects.get(pk=ticket.pk)
     assert (blocked.phase, blocked.blocked_reason) == ("BLOCKED", "Which schema?")

@@ -133,7 +133,7 @@ def test_what_every_route_answers_is_what_the_document_promises(
     calls.patch(at, {"title": "Captured"})
     for act in ("pause", "resume", "archive", "restore"):
         calls.post(f"{at}/{act}", {"reason": "x"})
-    calls.post(f"{at}/transitions", {"to": "BLOCKED", "reason": "waits for a word"})
+    calls.post(f"{at}/transitions", {"to": "BLOCKED", "class": "clarification", "reason": "waits for a word"})
     for path in (
         "/tickets",
         at,

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from agents.admin.filters import OwnProjects
 from omoi_site import humanize
 from omoi_site.admin_base import (
+    Choice,
     OmoiModelAdmin,
     ReadOnlyInline,
     ReadOnlyModelAdmin,
@@ -26,14 +27,14 @@ from tickets.models.ticket.transition_options import MOVES, options
 from tickets.workflows.document import BLOCKED, CANCELLED
 
 
-def acted(verb: str, **how: Any) -> Any:
+def acted(verb: str) -> Any:
     """An action that calls the verb of that name on one ticket."""
-    return lambda ticket, request, reason: Ticket.objects.act(
-        ticket.pk, verb, by=request.user, reason=reason, **how
+    return lambda ticket, request, reason, **chosen: Ticket.objects.act(
+        ticket.pk, verb, by=request.user, reason=reason, **chosen
     )
 
 
-def move_action(title: str, verb: str, *, effect: str, **how: Any) -> Any:
+def move_action(title: str, verb: str, *, effect: str, choice: Choice | None = None) -> Any:
     """The action for this move, with its reason; beside each ticket stands what `options` says about it."""
 
     def outlook(ticket: Ticket, request: HttpRequest) -> str:
@@ -46,7 +47,7 @@ def move_action(title: str, verb: str, *, effect: str, **how: Any) -> Any:
         return "; ".join(str(reason["how"]) for reason in option.unmet)
 
     _, least = MOVES[verb]
-    return admin_action(title, acted(verb, **how), effect=effect, least=least, outlook=outlook)
+    return admin_action(title, acted(verb), effect=effect, least=least, outlook=outlook, choice=choice)
 
 
 class TicketForm(forms.ModelForm):
@@ -98,6 +99,7 @@ class TicketAdmin(OmoiModelAdmin):
         "pause_reason",
         "blocked_class",
         "blocked_reason",
+        "feedback",
         "move_fault",
     ]
     shown_fields += ["summary", "source", "source_id", "external_ref", "version", "archived_at", "created_at"]
@@ -121,8 +123,8 @@ class TicketAdmin(OmoiModelAdmin):
         move_action(
             "Block tickets",
             "block",
-            effect="They wait for a clarification; their tasks cannot be claimed.",
-            cause=BlockedClass.CLARIFICATION,
+            effect="Their tasks cannot be claimed; running claims go on. Say in words what they wait for.",
+            choice=Choice("cause", "What blocks them", BlockedClass.choices),
         ),
         move_action("Unblock tickets", "unblock", effect="They return to the phase they were blocked in."),
         move_action("Cancel tickets", "cancel", effect="All their open tasks are cancelled too."),

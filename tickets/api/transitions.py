@@ -25,6 +25,8 @@ class MoveVerdictOut(serializers.Serializer):
     passed = serializers.BooleanField()
     by = serializers.CharField()
     at = serializers.DateTimeField()
+    unmet = serializers.ListField(child=serializers.DictField(), help_text="why it did not pass")
+    artifacts = serializers.DictField(help_text="hashes of the artifacts it judged, by phase and name")
 
 
 class MoveOut(serializers.Serializer):
@@ -34,7 +36,9 @@ class MoveOut(serializers.Serializer):
     reason = serializers.CharField(allow_blank=True)
     by = serializers.CharField()
     at = serializers.DateTimeField()
-    verdict = MoveVerdictOut(allow_null=True, help_text="the verdict that opened the gate")
+    verdict = MoveVerdictOut(
+        allow_null=True, help_text="the verdict that opened the gate, or that refused before it went back"
+    )
     artifacts = serializers.DictField(help_text="hashes of the artifacts at that time, by phase and name")
 
 
@@ -55,7 +59,10 @@ class TransitionIn(Shape):
     force = serializers.BooleanField(default=False)
 
     def get_fields(self) -> dict[str, Any]:
-        return {**super().get_fields(), "class": serializers.ChoiceField(BlockedClass.values, required=False)}
+        blocks = serializers.ChoiceField(
+            BlockedClass.values, required=False, help_text="what blocks it; needed to go to BLOCKED"
+        )
+        return {**super().get_fields(), "class": blocks}
 
 
 class TransitionsView(View):

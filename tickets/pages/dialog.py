@@ -14,7 +14,7 @@ from tickets.models.ticket.fields import TransitionNotAllowed
 from tickets.pages.actions.action import Action, Outdated
 from tickets.pages.actions.moves import Move
 from tickets.pages.forms import ActionForm
-from tickets.pages.gate_checklist import capital, name_of, result_text
+from tickets.pages.gate_checklist import capital, entry_of, name_of, result_text
 
 LATE = (VersionConflict, TransitionNotAllowed, NotReady, Outdated)  # somebody else may have been faster
 
@@ -136,21 +136,15 @@ class Dialog:
     def unmet(self) -> list[dict[str, Any]]:
         """The unmet checks of the gate, by name."""
         reasons = self.refused.more.get("unmet", []) if self.refused else []
+        gate = self.ticket.plan[self.ticket.phase].gate if self.ticket.phase in self.ticket.plan else ()
         return [
             {
-                "name": name_of(self._check(reason)),
+                "name": name_of(entry_of(gate, reason)),
                 "got": result_text(reason),
                 "how": capital(str(reason.get("how") or "")),
             }
             for reason in reasons
         ]
-
-    def _check(self, reason: Mapping[str, Any]) -> dict[str, Any]:
-        """The gate's entry for a reason, with its parameters."""
-        gate = self.ticket.plan[self.ticket.phase].gate if self.ticket.phase in self.ticket.plan else ()
-        checks = [check for check in gate if check["check"] == reason["check"]]
-        of_type = [check for check in checks if check.get("type") == reason.get("need")]
-        return (of_type or checks or [{"check": reason["check"]}])[0]
 
 
 def done_to_it(kind: str) -> str:

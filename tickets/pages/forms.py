@@ -127,10 +127,15 @@ class BlockForm(ReasonForm):
         super().__init__(*args, **how)
         kinds = forms.ChoiceField(
             label="Kind of obstacle",
-            required=False,
-            choices=[(value, humanize.phase(name)) for value, name in BlockedClass.choices],
+            choices=[
+                ("", "Choose what blocks it"),
+                *((value, humanize.phase(name)) for value, name in BlockedClass.choices),
+            ],
             widget=forms.Select({"class": "input"}),
-            error_messages={"invalid_choice": "there is no such kind of obstacle"},
+            error_messages={
+                "required": "choose what blocks it",
+                "invalid_choice": "there is no such kind of obstacle",
+            },
         )
         self.fields = {"class": kinds, **self.fields}  # `class` is a keyword in Python
 

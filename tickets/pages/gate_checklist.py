@@ -49,6 +49,13 @@ def result_text(reason: GateEntry) -> str:
         )
 
 
+def entry_of(gate: Sequence[GateEntry], reason: GateEntry) -> GateEntry:
+    """The gate's entry for a reason, with its parameters."""
+    checks = [check for check in gate if check["check"] == reason["check"]]
+    of_type = [check for check in checks if check.get("type") == reason.get("need")]
+    return (of_type or checks or [{"check": reason["check"]}])[0]
+
+
 STATE_ICONS = {"passed": "circle-check", "failed": "circle-x", "open": "circle-dashed"}
 TONE_ICONS = {"ok": "circle-check", "bad": "circle-x"}
 

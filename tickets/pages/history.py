@@ -114,7 +114,7 @@ class History:
     @cached_property
     def entries(self) -> list[HistoryEntry]:
         """The entries, latest first, down to the last task event on this page."""
-        with_a_move = {move.verdict_id for move in self.moves}
+        with_a_move = {move.verdict_id for move in self.moves if move.ground == Ground.VERDICT}
         verdicts = Verdict.objects.raw(VERDICTS, [self.ticket.pk])
         entries = [HistoryEntry(move.at, move.by, move=move) for move in self.moves]
         entries += [

@@ -15,6 +15,7 @@ from tickets.pages.actions import Action
 from tickets.pages.actions.action import Permissions
 from tickets.pages.cause_display import STALLED, CauseDisplay, with_displays
 from tickets.pages.comments import Comments
+from tickets.pages.feedback import Feedback, feedback_of
 from tickets.pages.gate_checklist import Gate, Row, gate_of, who_and_when
 from tickets.pages.history import History
 from tickets.pages.stepper import Step, effective_phase, steps_of
@@ -177,6 +178,11 @@ class TicketPage:
     @property
     def checks(self) -> list[tuple[Row, str, datetime | None]]:
         return [(row, *who_and_when(row, self.gate)) for row in self.gate.rows] if self.gate else []
+
+    @property
+    def feedback(self) -> list[Feedback]:
+        """Why it came back to this phase."""
+        return feedback_of(self.ticket, effective_phase(self.ticket, self.moves))
 
     # -- tasks, history and the rest
 

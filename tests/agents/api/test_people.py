@@ -28,7 +28,7 @@ MUTATIONS = [
     ("post", "/tickets/{ticket}/pause", {}),
     ("post", "/tickets/{ticket}/tasks", {"tasks": [{"title": "x"}]}),
     ("post", "/tickets/{ticket}/edges", {"task": "{task}", "needs": "{task}"}),
-    ("post", "/tickets/{ticket}/transitions", {"to": "BLOCKED", "reason": "x"}),
+    ("post", "/tickets/{ticket}/transitions", {"to": "BLOCKED", "class": "clarification", "reason": "x"}),
     ("post", "/tickets/{ticket}/artifacts", {"type": "notes", "content": "x"}),
     ("post", "/tickets/{ticket}/gate/evaluations", {}),
     ("put", "/workflows/simple", {"name": "simple", "phases": []}),

@@ -52,7 +52,7 @@ def test_the_journal_of_a_restored_backup_is_read_in_its_order_and_is_news_to_no
 
     assert kinds(api) == before
     assert not changed_since(changed_since("").cursor).topics
-    Ticket.objects.act(Ticket.objects.get().pk, "block", by=operator, reason="no key")
+    Ticket.objects.act(Ticket.objects.get().pk, "block", by=operator, reason="no key", cause="environment")
     assert kinds(api) == [*before, "ticket.moved"]
     assert not renumber()
 

@@ -55,9 +55,19 @@ TICKET_ACTS = {
     "send back": (moved("DOING"), "send_tickets_back", "transitions", {"to": "TODO"}),
     "send back from the first": (nothing, "send_tickets_back", "transitions", {"to": "TODO"}),
     "block": (nothing, "block_tickets", "transitions", {"to": "BLOCKED", "class": "clarification"}),
-    "block the done": (moved("DOING", "DONE"), "block_tickets", "transitions", {"to": "BLOCKED"}),
-    "block the archived": (archived, "block_tickets", "transitions", {"to": "BLOCKED"}),
-    "unblock": (moved("BLOCKED"), "unblock_tickets", "transitions", {"to": "TODO"}),
+    "block the done": (
+        moved("DOING", "DONE"),
+        "block_tickets",
+        "transitions",
+        {"to": "BLOCKED", "class": "clarification"},
+    ),
+    "block the archived": (
+        archived,
+        "block_tickets",
+        "transitions",
+        {"to": "BLOCKED", "class": "clarification"},
+    ),
+    "unblock": (moved("BLOCKED", cause="clarification"), "unblock_tickets", "transitions", {"to": "TODO"}),
     "unblock the unblocked": (nothing, "unblock_tickets", "transitions", {"to": "TODO"}),
     "cancel": (moved("DOING"), "cancel_tickets", "transitions", {"to": "CANCELLED"}),
     "cancel the done": (moved("DOING", "DONE"), "cancel_tickets", "transitions", {"to": "CANCELLED"}),
@@ -81,7 +91,7 @@ def doors(client, operator, project):
 
 def act_in_admin(client: Any, row: Any, action: str, *, follow: bool = True) -> Any:
     address = reverse(f"admin:tickets_{row._meta.model_name}_changelist")
-    chosen = {"action": action, "_selected_action": [row.pk], "reason": REASON}
+    chosen = {"action": action, "_selected_action": [row.pk], "reason": REASON, "cause": "clarification"}
     return client.post(address, chosen, follow=follow)
 
 
@@ -147,7 +157,10 @@ def test_who_may_not_is_refused_by_both_doors(client, project, operator, django_
     api, left = api_of(sam), []
     for act in (
         lambda ticket: act_in_admin(client, ticket, "block_tickets"),
-        lambda ticket: api.post(f"/tickets/{ticket.key}/transitions", {"to": "BLOCKED", "reason": REASON}),
+        lambda ticket: api.post(
+            f"/tickets/{ticket.key}/transitions",
+            {"to": "BLOCKED", "class": "clarification", "reason": REASON},
+        ),
     ):
         ticket = Ticket.objects.open(project, TicketSpec("Twin"), by=operator)
         last = newest()

@@ -130,7 +130,7 @@ LONG = "x" * (field_limits.REASON + 1)
         ),
         "bump": lambda ticket, task, by, reason: Task.objects.filter(pk=task.pk).bump(by=by, reason=reason),
         "block": lambda ticket, task, by, reason: Ticket.objects.move(
-            ticket.pk, "BLOCKED", by=by, reason=reason
+            ticket.pk, "BLOCKED", by=by, reason=reason, cause="clarification"
         ),
     }.values(),
 )

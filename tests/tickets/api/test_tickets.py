@@ -81,7 +81,8 @@ def test_tickets_move_and_tell_their_history(project, calls):
     moved = calls.post(f"/tickets/{key}/transitions", {"to": "DOING"}).json()
     assert (moved["ticket"]["phase"], moved["history"]["ground"]) == ("DOING", "ungated")
     blocked = calls.post(
-        f"/tickets/{key}/transitions", {"to": "BLOCKED", "reason": "no key", "class": "environment"}
+        f"/tickets/{key}/transitions",
+        {"to": "BLOCKED", "reason": "no key", "class": "environment"},
     ).json()
     assert blocked["ticket"]["blocked"] == {"class": "environment", "reason": "no key"}
     assert (

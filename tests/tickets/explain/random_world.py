@@ -158,7 +158,7 @@ class World:
         self.on_ticket(place, lambda row: row.resume(by=self.operator))
 
     def block(self, place):
-        self.on_ticket(place, lambda row: row.block(by=self.operator, reason="stuck"))
+        self.on_ticket(place, lambda row: row.block(by=self.operator, reason="stuck", cause="clarification"))
 
     def unblock(self, place):
         self.on_ticket(place, lambda row: row.unblock(by=self.operator))

@@ -126,7 +126,7 @@ def test_a_task_not_yet_due_waits_on_the_clock(task, ada, operator):
         (lambda ticket, by: ticket.pause(by=by, reason="budget"), ("operator", "pause", "is paused: budget")),
         (lambda ticket, by: ticket.archive(by=by), ("operator", "pause", "is archived")),
         (
-            lambda ticket, by: ticket.block(by=by, reason="keys are missing"),
+            lambda ticket, by: ticket.block(by=by, reason="keys are missing", cause="dependency"),
             ("operator", "phase", "is blocked (dependency): keys are missing"),
         ),
     ],
@@ -291,7 +291,7 @@ def test_a_page_of_fifty_tasks_is_explained_in_one_statement(
 
 def test_braces_in_what_people_wrote_are_told_as_they_are(task, ticket, operator):
     with Ticket.objects.locked(pk=ticket.pk) as locked:
-        locked.block(by=operator, reason="{holder} %s {0}")
+        locked.block(by=operator, reason="{holder} %s {0}", cause="clarification")
     assert "{holder} %s {0}" in why(task)[2]
 
 

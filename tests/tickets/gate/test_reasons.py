@@ -34,7 +34,7 @@ def test_no_verb_takes_it_where_it_needs_a_reason(ticket, task, operator, reason
     verbs = [
         lambda: Ticket.objects.move(ticket.pk, "DONE", by=operator, reason=reason + "x", force=True),
         lambda: Ticket.objects.move(ticket.pk, "TODO", by=operator, reason=reason),
-        lambda: Ticket.objects.move(ticket.pk, "BLOCKED", by=operator, reason=reason),
+        lambda: Ticket.objects.move(ticket.pk, "BLOCKED", by=operator, reason=reason, cause="clarification"),
         lambda: Ticket.objects.move(ticket.pk, "CANCELLED", by=operator, reason=reason),
         lambda: Task.objects.filter(pk=task.pk).cancel(by=operator, reason=reason),
         lambda: Task.objects.filter(pk=task.pk).retry(by=operator, reason=reason),
@@ -54,7 +54,12 @@ def test_no_door_takes_it(ticket, task, operator, client, reason):
     client.force_login(operator)
     calls = api_of(operator)
     at = f"/tickets/{ticket.key}"
-    moves = [{"to": "DONE", "force": True}, {"to": "BLOCKED"}, {"to": "CANCELLED"}, {"to": "TODO"}]
+    moves = [
+        {"to": "DONE", "force": True},
+        {"to": "BLOCKED", "class": "clarification"},
+        {"to": "CANCELLED"},
+        {"to": "TODO"},
+    ]
 
     answers = [calls.post(f"{at}/transitions", {**move, "reason": reason}) for move in moves]
     answers += [

@@ -67,7 +67,7 @@ def test_each_card_says_why_its_ticket_does_not_move(project, opened, ada, opera
     blocked, paused = opened("blocked"), opened("paused")
     Ticket.objects.open(project, TicketSpec("bare"), by=operator)
     with Ticket.objects.locked(pk=blocked.pk) as row:
-        row.block(by=operator, reason="Which schema?")
+        row.block(by=operator, reason="Which schema?", cause="clarification")
     with Ticket.objects.locked(pk=paused.pk) as row:
         row.pause(by=operator, reason="until May")
 
@@ -235,9 +235,12 @@ def test_a_column_shows_fifty_and_then_more(project, operator):
 
 def test_blocked_and_cancelled_columns_appear_with_their_tickets(project, opened, operator):
     assert [column.phase for column in board(project).columns] == ["TODO", "DOING", "DONE"]
-    for ticket, verb in ((opened("a"), "block"), (opened("b"), "cancel")):
+    for ticket, verb, how in (
+        (opened("a"), "block", {"cause": "environment"}),
+        (opened("b"), "cancel", {}),
+    ):
         with Ticket.objects.locked(pk=ticket.pk) as row:
-            getattr(row, verb)(by=operator, reason="because")
+            getattr(row, verb)(by=operator, reason="because", **how)
     columns = board(project).columns
     assert [(column.phase, column.folded) for column in columns] == [
         ("TODO", False),
@@ -284,7 +287,7 @@ def test_a_ticket_that_moves_while_the_board_is_read_is_counted_where_it_is_show
 
     def block():
         with Ticket.objects.locked(pk=ticket.pk) as row:
-            row.block(by="system:test", reason="Which schema?")
+            row.block(by="system:test", reason="Which schema?", cause="clarification")
 
     blocks = Act(block)
 

@@ -290,9 +290,23 @@ def test_the_timeline_tells_claims_failures_and_retries_beside_moves_page_by_pag
     assert page.get(f"/tickets/{ticket.key}/?before=x").status_code == 404
 
 
+def test_a_ticket_that_went_back_says_why_where_it_now_is(page, ticket, delivery, operator):
+    Ticket.objects.judge(pk=delivery.pk, by=operator)
+    why = "the design has a hole"
+    Ticket.objects.move(delivery.pk, "REQUIREMENTS", by=operator, reason=why)
+
+    section = squeeze(shown(page, delivery)).partition('class="card feedback"')[2].partition("</section>")[0]
+
+    for text in ("Back from Implementation", why, "Code changes", "requirements.md", "r1"):
+        assert text in section, text
+    Ticket.objects.move(delivery.pk, "DESIGN", by=operator)
+    assert why in shown(page, delivery)
+    assert "card feedback" not in shown(page, ticket)
+
+
 def test_time_spent_blocked_is_not_time_in_the_phase(page, ticket, operator):
-    for to in ("BLOCKED", ticket.phase):
-        Ticket.objects.move(ticket.pk, to, by=operator, reason="a question")
+    Ticket.objects.move(ticket.pk, "BLOCKED", by=operator, reason="a question", cause="clarification")
+    Ticket.objects.move(ticket.pk, ticket.phase, by=operator)
     moves = list(ticket.history.order_by("move"))
     at = moves[0].at
     for move, hours in zip(moves[-3:], (0, 1, 4), strict=True):
@@ -343,7 +357,7 @@ def test_whoever_comes_late_is_told_who_was_faster(page, delivery, django_user_m
     [
         ("advance", {"to": "TESTING"}),
         ("back", {"to": "DESIGN", "reason": "think again"}),
-        ("block", {"reason": "Which schema?"}),
+        ("block", {"reason": "Which schema?", "class": "clarification"}),
         ("pause", {}),
         ("priority", {"priority": "low"}),
         ("judge", {}),
@@ -422,7 +436,7 @@ def test_a_viewer_sees_all_and_may_do_nothing(member, delivery):
     assert text.count('aria-disabled="true"') > 5
     for word, given in {
         "judge": {},
-        "block": {"reason": "no"},
+        "block": {"reason": "no", "class": "dependency"},
         "pause": {},
         "advance": {"to": "TESTING"},
         "priority": {"priority": "low"},

@@ -34,7 +34,8 @@ def building(project, operator):
 
 def go(ticket, *phases, by):
     for phase in phases:
-        Ticket.objects.move(ticket.pk, phase, by=by, reason="so that it stands there")
+        how = {"cause": "dependency"} if phase == "BLOCKED" else {}
+        Ticket.objects.move(ticket.pk, phase, by=by, reason="so that it stands there", **how)
 
 
 def now(ticket):

@@ -45,8 +45,11 @@ def ticket(project, operator):
     return Ticket.objects.get(pk=made.pk)
 
 
-def put(ticket, phase):
-    sql.rows("UPDATE tickets_ticket SET phase = %s WHERE id = %s", [phase, ticket.pk])
+SAYS_WHY = "blocked_class = 'environment', blocked_reason = 'no key'"  # what BLOCKED needs beside its ground
+
+
+def put(ticket, phase, beside=SAYS_WHY):
+    sql.rows(f"UPDATE tickets_ticket SET {beside}, phase = %s WHERE id = %s", [phase, ticket.pk])
 
 
 def tell(ticket, before, after, ground, *, move=None, by="user:mallory", reason=""):
@@ -91,6 +94,7 @@ def stand(ticket, *moves):
             getattr(locked, verb)(by="user:admin", reason="a reason long enough", **how)
 
 
+BLOCK = ("block", {"cause": "environment"})
 # name -> (where it begins, what is tried)
 CASES: dict[str, tuple[list, Callable]] = {}
 
@@ -284,18 +288,18 @@ def on_by_the_name_of_a_block(ticket):
     told(ticket, "REVIEW", "SHIP", "blocked")
 
 
-@case(("block", {}))
+@case(BLOCK)
 def out_of_a_block_past_the_gate(ticket):
     told(ticket, "BLOCKED", "SHIP", "unblocked")
 
 
-@case(("block", {}))
+@case(BLOCK)
 def out_of_a_block_by_a_forged_column(ticket):
     sql.rows("UPDATE tickets_ticket SET previous_phase = 'SHIP' WHERE id = %s", [ticket.pk])
     told(ticket, "BLOCKED", "SHIP", "unblocked")
 
 
-@case(("block", {}))
+@case(BLOCK)
 def out_of_a_block_as_a_way_back(ticket):
     told(ticket, "BLOCKED", "BUILD", "back")
 
@@ -310,7 +314,7 @@ def reopened_past_the_gate(ticket):
     told(ticket, "CANCELLED", "SHIP", "reopened")
 
 
-@case(("block", {}), ("cancel", {}))
+@case(BLOCK, ("cancel", {}))
 def reopened_past_the_gate_by_way_of_a_block(ticket):
     told(ticket, "CANCELLED", "SHIP", "reopened")
 
@@ -352,6 +356,7 @@ def imported_without_a_reason(ticket):
 
 @case()
 def imported_into_a_block(ticket):
+    put(ticket, ticket.phase)
     bear(ticket, "BLOCKED", ground="imported", reason="a reason long enough")
 
 
@@ -395,6 +400,22 @@ def copy(ticket):
 def a_temporary_table_in_place_of_the_history(ticket):
     sql.rows("CREATE TEMP TABLE tickets_phasemove (LIKE tickets_phasemove INCLUDING ALL) ON COMMIT DROP")
     told(ticket, "REVIEW", "BUILD", "back")
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        "blocked_reason = 'no key'",
+        "blocked_class = 'environment'",
+        "blocked_class = 'mood', blocked_reason = 'no key'",
+    ],
+)
+def test_no_ticket_is_blocked_without_a_class_and_a_reason(ticket, beside):
+    def block(ticket):
+        tell(ticket, "REVIEW", "BLOCKED", "blocked", reason="no key")
+        put(ticket, "BLOCKED", beside)
+
+    refused(block, ticket, match="ticket_blocked_says_why")
 
 
 def refused(act, ticket, match=None):

@@ -123,8 +123,11 @@ class World:
             Ticket.objects.act(
                 ticket.pk, "force", by=self.operator, to=phase, reason="this is how it must be"
             )
-        elif act in ("send_back", "block"):
+        elif act == "send_back":
             Ticket.objects.act(ticket.pk, act, by=self.operator, reason="not yet")
+        elif act == "block":
+            how = {"reason": "not yet", "cause": "dependency"}
+            Ticket.objects.act(ticket.pk, act, by=self.operator, **how)
         else:
             Ticket.objects.act(ticket.pk, act, by=self.operator)
 

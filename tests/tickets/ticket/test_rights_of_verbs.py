@@ -53,7 +53,9 @@ def verbs(project, ticket, task, operator):
         "restore": lambda by: Ticket.objects.act(ticket.pk, "restore", by=by),
         "advance": lambda by: Ticket.objects.move(ticket.pk, "DONE", by=by),
         "send_back": lambda by: Ticket.objects.move(ticket.pk, "TODO", by=by, reason="no"),
-        "block": lambda by: Ticket.objects.move(ticket.pk, "BLOCKED", by=by, reason="no"),
+        "block": lambda by: Ticket.objects.move(
+            ticket.pk, "BLOCKED", by=by, reason="no", cause="clarification"
+        ),
         "cancel": lambda by: Ticket.objects.move(ticket.pk, "CANCELLED", by=by, reason="no"),
         "cancel one without tasks": lambda by: Ticket.objects.move(
             without_tasks.pk, "CANCELLED", by=by, reason="no"

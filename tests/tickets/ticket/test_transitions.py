@@ -82,8 +82,22 @@ def test_a_block_lets_claims_run_on_and_grants_none(build, operator, ada, bob):
     assert len(Task.objects.claim(by=bob)) == 1
 
 
+@pytest.mark.parametrize("how", [{}, {"cause": ""}, {"cause": "mood"}])
+def test_a_block_needs_a_class(build, operator, how):
+    with pytest.raises(Invalid, match="one of dependency, clarification, failing_checks, environment"):
+        move(build, "block", by=operator, reason="no network", **how)
+    assert phase(build) == "BUILD"
+
+
+@pytest.mark.parametrize("reason", ["", "...", "42", "?!"])
+def test_a_block_says_in_words_what_it_waits_for(build, operator, reason):
+    with pytest.raises(Invalid, match="say what it waits for, in words"):
+        move(build, "block", by=operator, reason=reason, cause="environment")
+    assert phase(build) == "BUILD"
+
+
 def test_a_blocked_ticket_returns_to_where_it_was_or_earlier(build, operator):
-    move(build, "block", by=operator, reason="no network")
+    move(build, "block", by=operator, reason="no network", cause="environment")
     with pytest.raises(TransitionNotAllowed):
         move(build, "unblock", "SHIP", by=operator)
     assert move(build, "unblock", "PLAN", by=operator) == "PLAN"
@@ -92,7 +106,7 @@ def test_a_blocked_ticket_returns_to_where_it_was_or_earlier(build, operator):
 @pytest.mark.parametrize("way", ["unblock", "force"])
 def test_leaving_the_phase_it_was_blocked_in_takes_its_claims_away(build, operator, ada, way):
     [claim] = Task.objects.claim(by=ada)
-    move(build, "block", by=operator, reason="no network")
+    move(build, "block", by=operator, reason="no network", cause="environment")
 
     move(build, way, "PLAN", by=operator, reason="start over with another plan")
 
@@ -184,7 +198,7 @@ def test_a_simple_ticket_sent_back_waits_for_the_next_claim(project, operator, a
 def test_a_simple_ticket_blocked_before_its_move_goes_on_afterwards(project, operator, ada):
     made = Ticket.objects.open(project, TicketSpec("Fix it", tasks=[TaskSpec("Fix it")]), by=operator)
     [claim] = Task.objects.claim(by=ada)
-    move(made, "block", by=operator, reason="no network")
+    move(made, "block", by=operator, reason="no network", cause="environment")
     complete(claim, by=ada)
     move(made, "unblock", by=operator)
     assert settle_down(made) == "DONE"
@@ -219,7 +233,9 @@ def test_a_claim_given_back_is_not_hidden_below_its_lanes_floor(build, operator,
 ARCHIVED = {
     "advance": lambda calls, at: calls.post(f"{at}/transitions", {"to": "SHIP"}),
     "send back": lambda calls, at: calls.post(f"{at}/transitions", {"to": "PLAN", "reason": "again"}),
-    "block": lambda calls, at: calls.post(f"{at}/transitions", {"to": "BLOCKED", "reason": "waits"}),
+    "block": lambda calls, at: calls.post(
+        f"{at}/transitions", {"to": "BLOCKED", "class": "clarification", "reason": "waits"}
+    ),
     "cancel": lambda calls, at: calls.post(f"{at}/transitions", {"to": "CANCELLED", "reason": "no"}),
     "force": lambda calls, at: calls.post(
         f"{at}/transitions", {"to": "SHIP", "force": True, "reason": "because I say so"}

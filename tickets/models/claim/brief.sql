@@ -1,6 +1,7 @@
   k.title AS ticket_title,
   k.description AS ticket_description,
   k.context,
+  k.feedback,
   k.phase <> t.phase AS first_of_phase,
   array_to_json(
     ARRAY(

@@ -24,6 +24,7 @@ from tickets.models.explain.sql_fragments import FITS, HEARD, RUNS_ALONE
 from tickets.models.journal_sql import task_events
 from tickets.models.task.fields import TaskFields
 from tickets.models.task.readiness import NOT_DUE, READY
+from tickets.models.ticket.feedback import EARLIER, shown_in
 
 Row = TypeVar("Row", bound=TaskFields)
 
@@ -254,6 +255,11 @@ def _claim(row: dict[str, Any]) -> Claim:
     }
     if row["work_s"] is not None:
         brief["work_s"] = row["work_s"]
+    if feedback := shown_in(row["feedback"], row["phase"]):
+        brief["feedback"] = [
+            {name: value for name, value in item.items() if name != EARLIER} for item in feedback
+        ]
+        brief["inputs"] = [*row["inputs"], *feedback[0][EARLIER]]
     if row["attempts"] > 1:
         brief["recovery"] = {"attempt": row["attempts"], "error": row["error"]}
     return Claim(

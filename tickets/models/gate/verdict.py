@@ -35,7 +35,7 @@ class GateClosed(OmoiError):
 
     def __init__(self, ticket: TicketFields, verdict: Verdict | None) -> None:
         self.verdict = verdict
-        unmet = [reason for check in verdict.checks for reason in check["reasons"]] if verdict else []
+        unmet = verdict.unmet if verdict else []
         why = (
             f"{len(unmet)} {'check does' if len(unmet) == 1 else 'checks do'} not pass"
             if unmet
@@ -175,6 +175,11 @@ class Verdict(models.Model):
 
     def __str__(self) -> str:
         return f"{self.phase} of {self.ticket_id}: {'passed' if self.passed else 'refused'}"
+
+    @property
+    def unmet(self) -> list[dict[str, Any]]:
+        """The reasons of the checks that did not pass, each {check, code, need, got, how}."""
+        return [reason for check in self.checks for reason in check["reasons"]]
 
     def holds_for(self, ticket: TicketFields) -> bool:
         """Whether it passed, and is for the ticket's present phase and evidence."""

@@ -73,6 +73,12 @@ class TicketFields(FSMModelMixin, Versioned):
     pause_reason = models.CharField(max_length=field_limits.REASON, blank=True, editable=False)
     blocked_class = models.CharField(max_length=20, choices=BlockedClass, blank=True, editable=False)
     blocked_reason = field_limits.text(field_limits.REASON, blank=True, editable=False)
+    feedback = models.JSONField(
+        default=list,
+        db_default=models.Value([], models.JSONField()),
+        editable=False,
+        help_text="why it came back to an earlier phase, newest first; made by `feedback.attach`",
+    )
     move_fault = models.TextField(
         default="", db_default="", blank=True, editable=False, help_text="why it could not move on by itself"
     )

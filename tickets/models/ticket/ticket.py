@@ -23,12 +23,13 @@ from tickets.models.explain import ticket_explanation as explain
 from tickets.models.task.intervene import hold
 from tickets.models.task.need import Need
 from tickets.models.ticket.documents import TicketDocuments
-from tickets.models.ticket.fields import named
+from tickets.models.ticket.fields import BlockedClass, named
 from tickets.models.ticket.link import Link
 from tickets.models.ticket.past_phases import FOLLOW_UP
 from tickets.models.ticket.ticket_spec import TicketSpec
 from tickets.models.ticket.transitions import FORCE, REASON, WRITE, Ground, Transitions
 from tickets.models.workflow import Workflow
+from tickets.workflows.document import BLOCKED
 
 NEXT_NUMBER = """
 UPDATE agents_project SET tickets_made = tickets_made + 1 WHERE id = %s
@@ -183,6 +184,11 @@ class Ticket(Transitions):
                 name="ticket_source",
             ),
             models.CheckConstraint(condition=models.Q(priority__range=(0, 3)), name="ticket_priority"),
+            models.CheckConstraint(
+                condition=~models.Q(phase=BLOCKED)
+                | models.Q(blocked_class__in=BlockedClass.values) & ~models.Q(blocked_reason=""),
+                name="ticket_blocked_says_why",
+            ),
         ]
 
     def pause(self, *, by: Actor, reason: str = "") -> None:

@@ -16,7 +16,7 @@ from omoi_site.brokers import hints
 from omoi_site.errors import Invalid
 from tickets.models.gate.verdict import GateClosed, Verdict
 from tickets.models.task.intervene import hold
-from tickets.models.ticket import workflow_tasks
+from tickets.models.ticket import feedback, workflow_tasks
 from tickets.models.ticket.fields import BlockedClass, TicketFields, TransitionNotAllowed, named
 from tickets.models.ticket.history import PhaseMove
 from tickets.workflows.document import BLOCKED, CANCELLED
@@ -31,6 +31,7 @@ SEEDING = {
 FORCE = "gates:force"  # the right to bypass a gate
 REASON = 10  # the minimum of visible characters in the reason of a forced act
 WRITE = "tickets:write"
+WAITS_FOR = "say what it waits for, in words"
 # Each move with the right that it needs, and the minimum length of its reason.
 MOVES = {
     "advance": (WRITE, 0),
@@ -47,6 +48,7 @@ CHANGED_BY_MOVES = [
     "version",
     "blocked_class",
     "blocked_reason",
+    "feedback",
     "move_fault",
     "move_fault_at",
     "updated_at",
@@ -97,7 +99,7 @@ class Transitions(TicketFields):
     @transition(field="phase", source="*", target=RETURN_VALUE())
     def send_back(self, to: str = "", *, by: Actor, reason: str) -> str:
         """Go back to `to`, or by one phase. Pending tasks of the left phase are held and its claims
-        revoked.
+        revoked. The refusal of its gate goes with it, as `feedback`.
         """
         self.expect_permitted("send_back", by)
         to = to or self.usual_destination("send_back")
@@ -111,14 +113,19 @@ class Transitions(TicketFields):
         return self._move(to, Ground.BACK, by=by, reason=reason)
 
     @transition(field="phase", source="*", target=RETURN_VALUE())
-    def block(self, *, by: Actor, reason: str, cause: str = BlockedClass.DEPENDENCY) -> str:
-        """Block it: its tasks cannot be claimed, but running claims go on."""
+    def block(self, *, by: Actor, reason: str, cause: str = "") -> str:
+        """Block it: its tasks cannot be claimed, but running claims go on.
+
+        cause: one of `BlockedClass`. reason: what it waits for, in words.
+        """
         self.expect_permitted("block", by)
         if not self.destinations("block"):
             raise TransitionNotAllowed(f"{self.key} is in {humanize.phase(self.phase)} and cannot be blocked")
         if cause not in BlockedClass.values:
-            raise Invalid(f"must be one of {', '.join(BlockedClass.values)}", field="class")
-        self.blocked_class, self.blocked_reason = cause, field_limits.reason(reason, 1, "say what blocks it")
+            raise Invalid(f"say what blocks it: one of {', '.join(BlockedClass.values)}", field="class")
+        self.blocked_class, self.blocked_reason = cause, field_limits.reason(reason, 1, WAITS_FOR)
+        if not any(map(str.isalpha, self.blocked_reason)):
+            raise Invalid(WAITS_FOR, field="reason")
         return self._move(BLOCKED, Ground.BLOCKED, by=by, reason=self.blocked_reason)
 
     @transition(field="phase", source="*", target=RETURN_VALUE())
@@ -170,7 +177,7 @@ class Transitions(TicketFields):
         *,
         by: Actor,
         reason: str = "",
-        cause: str = BlockedClass.DEPENDENCY,
+        cause: str = "",
         force: bool = False,
         verdict: Verdict | None = None,
     ) -> None:
@@ -255,7 +262,7 @@ class Transitions(TicketFields):
         by: Actor,
         reason: str = "",
         verdict: Verdict | None = None,
-    ) -> None:
+    ) -> PhaseMove:
         """Write the history row that the trigger requires. The database counts `moves` when the phase is
         saved.
         """
@@ -264,7 +271,7 @@ class Transitions(TicketFields):
             if before is None
             else {f"{artifact.phase}/{artifact.name}": artifact.hash for artifact in self.artifacts.current()}
         )
-        self.history.create(
+        row: PhaseMove = self.history.create(
             move=0 if before is None else self.moves + 1,
             from_phase=before,
             to_phase=after,
@@ -275,6 +282,7 @@ class Transitions(TicketFields):
             by=label(by),
             key=via(by),
         )
+        return row
 
     def save_move(self) -> None:
         """Save it after a move with the next version: the columns that moves change, not its long texts."""
@@ -326,12 +334,18 @@ class Transitions(TicketFields):
 
     def _move(self, to: str, ground: str, *, by: Actor, reason: str, verdict: Verdict | None = None) -> str:
         self.expect_movable()
-        before = self.phase
-        self.record_move(before, to, ground, by=by, reason=reason, verdict=verdict)
+        before, data = self.phase, {"from": self.phase, "to": to, "ground": ground}
+        left = self.effective_phase if to in self.plan else to
+        returns = left in self.plan and self.plan[to].position < self.plan[left].position
+        if returns and (verdict := feedback.last_refusal(self, left)):
+            data |= {"verdict": verdict.pk, "unmet": [reason["code"] for reason in verdict.unmet]}
+        row = self.record_move(before, to, ground, by=by, reason=reason, verdict=verdict)
+        if returns:
+            feedback.attach(self, row, left)
         if to != BLOCKED:
             self.blocked_class = self.blocked_reason = ""
         self.move_fault, self.move_fault_at = "", None
-        self.record("ticket.moved", by=by, reason=reason, data={"from": before, "to": to, "ground": ground})
+        self.record("ticket.moved", by=by, reason=reason, data=data)
         if ground in SEEDING:
             self.seed(to, by=by)
         hold(self, phase=to)

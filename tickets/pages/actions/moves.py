@@ -15,7 +15,7 @@ from django.db.models import Count, Q
 from omoi_site import humanize
 from tickets.models import Ticket
 from tickets.models.task.readiness import READY_Q
-from tickets.models.ticket.fields import BlockedClass, TransitionNotAllowed
+from tickets.models.ticket.fields import TransitionNotAllowed
 from tickets.models.ticket.transition_options import Option
 from tickets.pages.actions.action import WRITE, TicketAction, counted
 from tickets.pages.forms import ActionForm, BlockForm, MoveForm, ReasonForm
@@ -181,7 +181,7 @@ class Block(Move):
     to = BLOCKED
     label = "Block"
     icon = "octagon-x"
-    reason_label = "What blocks it"
+    reason_label = "What it waits for"
 
     @property
     def effects(self) -> Sequence[str]:
@@ -191,7 +191,7 @@ class Block(Move):
         return BlockForm(data, label=self.reason_label, least=self.asked_length(data), **how)
 
     def do(self, values: dict[str, Any]) -> str:
-        self.move(values, cause=values["class"] or BlockedClass.DEPENDENCY)
+        self.move(values, cause=values["class"])
         return f"{self.ticket.key} is blocked"
 
 
