@@ -272,6 +272,7 @@ REQUEST_THREADS = int(os.environ.get("OMOI_THREADS", "8"))
 SIGN_IN_THREADS = int(os.environ.get("OMOI_SIGN_IN_THREADS", "1"))  # threads that only hash passwords
 CONNECTIONS = int(os.environ.get("OMOI_CONNECTIONS", "2000"))  # from one address
 WAITS = int(os.environ.get("OMOI_WAITS", "500"))  # live sockets and waiting requests of one principal
+REPOSITORY_BYTES = int(os.environ.get("OMOI_REPOSITORY_MIB", "2048")) << 20  # the mirror of one, at most
 BODY_MIB = int(
     os.environ.get("OMOI_BODY_MIB", "256")
 )  # bytes of one principal in bodies that are being sent or processed

@@ -61,6 +61,7 @@ ALL = [
     "tickets_latestgrant",
     "tickets_link",
     "tickets_need",
+    "tickets_repository",
     "tickets_sweeprun",
 ]
 MAY = {

@@ -21,6 +21,8 @@ from tickets.models import (
     Link,
     Need,
     NewArtifact,
+    NewRepository,
+    Repository,
     SweepRun,
     Task,
     TaskSpec,
@@ -36,8 +38,8 @@ OURS = [
     for name in ("agents", "tickets", "collaboration")
     for model in apps.get_app_config(name).get_models()
 ]
-ADDED_HERE = {"Project", "Member", "Agent", "Key", "Ticket"}
-EDITED_HERE = {"Project", "Member", "Agent", "Ticket"}
+ADDED_HERE = {"Project", "Member", "Agent", "Key", "Ticket", "Repository"}
+EDITED_HERE = {"Project", "Member", "Agent", "Ticket", "Repository"}
 
 
 @pytest.fixture
@@ -66,6 +68,7 @@ def all_kinds(project, ticket, task, ada, operator):
         "INSERT INTO agents_reply (hash, request, status, headers, body, sealed) VALUES ('\\x01', '\\x01',"
         " 200, '{}', '\\x01', false)"
     )
+    Repository.objects.add(project, NewRepository("shop", "https://forge.example/shop.git"), by=operator)
     [claim] = Task.objects.claim(by=ada)
     complete(claim, by=ada)
 
@@ -111,7 +114,7 @@ def test_history_journal_and_claims_are_only_read(desk, all_kinds):
         row = model._default_manager.order_by("pk").first()
         if model.__name__ not in EDITED_HERE:
             assert desk.post(at(model, "change", row.pk), {"reason": "no"}).status_code == 403, model
-        if model.__name__ not in ("Member", "SignInTry"):
+        if model.__name__ not in ("Member", "Repository", "SignInTry"):
             assert desk.post(at(model, "delete", row.pk), {"post": "yes"}).status_code == 403, model
 
 

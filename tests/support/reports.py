@@ -33,5 +33,5 @@ def junit(passed: int, failed: int = 0) -> bytes:
     return f"<testsuites>{suite}</testsuites>".encode()
 
 
-def changes(*files: str) -> bytes:
-    return json.dumps({"commit": "4f2a91c", "files": list(files)}).encode()
+def changes(*files: str, commit: str = "4f2a91c") -> bytes:
+    return json.dumps({"commit": commit, "files": list(files)}).encode()

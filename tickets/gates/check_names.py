@@ -26,6 +26,10 @@ NAMES: dict[str, Callable[[GateEntry], str]] = {
     "has_tests": lambda entry: "The change has tests",
     "tests_passed": lambda entry: "All tests pass",
     "json_schema": lambda entry: f"{words(entry['type'])} is valid JSON of its schema",
+    "file_exists": lambda entry: f"The commit has {entry['path']}",
+    "file_contains": lambda entry: f"{entry['path']} contains “{entry['text']}”",
+    "commit_on_branch": lambda entry: f"The commit is on {entry.get('branch', 'the base branch')}",
+    "evidence_of_commit": lambda entry: "All reports are of the commit that is judged",
     TASKS: lambda entry: "All tasks completed",
 }
 

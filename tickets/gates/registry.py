@@ -46,6 +46,12 @@ class Reason:
         return asdict(self)
 
 
+class Unanswered(Reason):
+    """A check outside could not find out, for now: the gate stays closed, and a move that the workflow makes
+    by itself is tried again later instead of being refused.
+    """
+
+
 Parameters = dict[str, Any]
 Function = Callable[[Any, Parameters], Iterator[Reason]]
 Faults = Callable[[Parameters], Iterator[str]]

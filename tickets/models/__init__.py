@@ -10,6 +10,7 @@ from tickets.models.gate.artifact import Artifact
 from tickets.models.gate.blob import Blob, Chunk
 from tickets.models.gate.new_artifact import NewArtifact
 from tickets.models.gate.verdict import GateClosed, Verdict
+from tickets.models.repository import NewRepository, Repository
 from tickets.models.sweep_run import SweepRun
 from tickets.models.task.counts import Tally
 from tickets.models.task.intervene import NotReady
@@ -52,12 +53,14 @@ __all__ = [
     "Need",
     "NewArtifact",
     "NewComment",
+    "NewRepository",
     "NotReady",
     "Outcome",
     "PhaseMove",
     "Priority",
     "Relation",
     "RelationKinds",
+    "Repository",
     "Settlement",
     "SweepRun",
     "Tally",

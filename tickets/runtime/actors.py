@@ -8,7 +8,7 @@ from __future__ import annotations
 import dramatiq
 
 from omoi_site.brokers import hints
-from tickets.models import Ticket
+from tickets.models import Repository, Ticket
 from tickets.runtime import worker
 
 
@@ -22,3 +22,10 @@ def work() -> None:
 def advance_tickets(ids: list[int]) -> None:
     """These tickets may be due for an automatic move, and those in the other messages that wait."""
     Ticket.objects.advance_due(sorted({*ids, *hints.take_waiting("advance_tickets")}))
+
+
+@dramatiq.actor(broker=hints.get(), max_retries=0)
+def fetch_repositories(ids: list[int]) -> None:
+    """These repositories are new, or did not come in the time that somebody waited."""
+    for pk in ids:
+        Repository.objects.fetch_patiently(pk)

@@ -31,11 +31,11 @@ def unreadable(check: str, kind: str, why: str) -> Reason:
     return Reason(check, "evidence_unreadable", kind, why, MEND.get(kind, f"submit the {kind} as UTF-8 text"))
 
 
-def reading(check: str, case: Any, kind: str, read: Callable[[bytes], Read]) -> Any:
-    """The result of `read` for the newest artifact of this type. If there is none, yields the reason and
-    returns None.
+def reading(check: str, case: Any, kind: str, read: Callable[[bytes], Read], artifact: Any = None) -> Any:
+    """The result of `read` for the newest artifact of this type, or for this artifact of it. If there is
+    none, yields the reason and returns None.
     """
-    newest = case.newest(kind)
+    newest = artifact or case.newest(kind)
     if newest is None:
         yield missing(check, kind)
         return None

@@ -17,27 +17,33 @@ COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
 class Changes:
     """The files of a change.
 
-    tests: whether one of them is under `tests/` or named `test_*`. first: some of them, to show.
+    commit: the one they were changed in, as the list names it. tests: whether one of them is under `tests/`
+    or named `test_*`. first: some of them, to show.
     """
 
+    commit: str
     tests: bool
     first: tuple[str, ...]
 
 
 def changes(content: bytes) -> Changes:
-    files = changed_files(content)
-    return Changes(has_tests(files), tuple(file[:200] for file in files[:20]))
+    commit, files = _manifest(content)
+    return Changes(commit.lower(), has_tests(files), tuple(file[:200] for file in files[:20]))
 
 
 def changed_files(content: bytes) -> list[str]:
     """The files of a change, `{commit, files: [path]}`. The commit has 7 to 64 hexadecimal digits."""
+    return _manifest(content)[1]
+
+
+def _manifest(content: bytes) -> tuple[str, list[str]]:
     read = json_document(content)
     files = read.get("files") if isinstance(read, dict) else None
     if not isinstance(files, list) or not all(isinstance(file, str) for file in files):
         raise Unreadable("it does not have the form {commit, files: [path, …]}")
     if not isinstance(read.get("commit"), str) or not COMMIT.fullmatch(read["commit"]):
         raise Unreadable("`commit` must have 7 to 64 hexadecimal digits, as git shows it")
-    return files
+    return read["commit"], files
 
 
 def has_tests(files: Iterable[str]) -> bool:

@@ -20,6 +20,7 @@ from omoi_site.database.privileges import READ_ONLY
 from omoi_site.errors import OmoiError
 from tickets.gates import registry
 from tickets.models.gate.artifact import Artifact
+from tickets.models.repository import Repository
 from tickets.models.ticket.fields import TicketFields
 
 EVIDENCE = "SELECT omoi_evidence(%s, %s) AS digest"
@@ -51,11 +52,14 @@ class GateClosed(OmoiError):
 
 
 class Case:
-    """What a check can read about its ticket: the newest artifacts of the phase, and its tasks."""
+    """What a check can read about its ticket: the newest artifacts of the phase, its tasks, and the
+    repositories of its project.
+    """
 
     def __init__(self, ticket: TicketFields, phase: str) -> None:
         self.ticket = ticket
         self.phase = phase
+        self._repositories: dict[str, Repository | None] = {}
 
     @property
     def gate(self) -> tuple[dict[str, Any], ...]:
@@ -65,6 +69,14 @@ class Case:
     def artifacts(self) -> list[Artifact]:
         artifacts = self.ticket.artifacts.current().filter(phase=self.phase).select_related("blob")
         return sorted(artifacts, key=lambda artifact: artifact.pk, reverse=True)
+
+    def repository(self, name: str = "") -> Repository | None:
+        """The repository of the project with this name; without one, its first. Asked twice, the same one."""
+        if name not in self._repositories:
+            repositories = Repository.objects.filter(project=self.ticket.project_id).select_related("project")
+            found = repositories.filter(name=name) if name else repositories
+            self._repositories[name] = found.order_by("pk").first()
+        return self._repositories[name]
 
     def newest(self, kind: str) -> Artifact | None:
         """The artifact of this type that was submitted last. Its content is read chunk by chunk from its
@@ -96,6 +108,12 @@ class OutsideAnswers:
     move: int
     evidence: str
     reasons: dict[int, list[registry.Reason]]
+
+    @property
+    def unanswered(self) -> registry.Reason | None:
+        """Why a check could not find out, if there is one that could not."""
+        found = (reason for reasons in self.reasons.values() for reason in reasons)
+        return next((reason for reason in found if isinstance(reason, registry.Unanswered)), None)
 
     @classmethod
     def of(cls, ticket: TicketFields) -> OutsideAnswers:

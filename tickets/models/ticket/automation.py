@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from django.db import DatabaseError, OperationalError, connection, models, transaction
 
+from omoi_site.brokers import hints
 from omoi_site.database import sql
 from omoi_site.errors import OmoiError
 from tickets.models.explain.sql_fragments import AUTOMATIC, MOVE_DUE
@@ -51,6 +52,13 @@ class Advanced:
     since: datetime | None
 
 
+class NotAnswered(OmoiError):
+    """A check of the gate could not find out what it asks outside."""
+
+    code = "not_answered"
+    title = "A check could not find out"
+
+
 class AutomaticMoves(RequestedMoves[Row]):
     def due_to_advance(self) -> models.QuerySet[Row]:
         """Tickets due for an automatic move: in an `on_claim` phase once work of the next phase has begun, in
@@ -64,16 +72,18 @@ class AutomaticMoves(RequestedMoves[Row]):
         """
         if ids is None:
             return self.advance_between(*between).moved
-        return sum(self._advance(_due(ids[at : at + MOST])) for at in range(0, len(ids), MOST))
+        return sum(self._advance(_due(ids[at : at + MOST]), ask=True) for at in range(0, len(ids), MOST))
 
     def advance_between(self, after: int, upto: int) -> Advanced:
-        """Make a batch of the due automatic moves of the tickets with these ids."""
+        """Make a batch of the due automatic moves of the tickets with these ids. Where a gate asks outside, a
+        worker is asked to: a sweep must not wait for a repository.
+        """
         due = sql.rows(DUE_BETWEEN, {"after": after, "upto": upto, "most": COUNTED, "again": MOST_AGAIN})
         new = [row for row in due if not row["failed_before"]]
-        moved = self._advance([*new[:MOST], *due[len(new) :]])
+        moved = self._advance([*new[:MOST], *due[len(new) :]], ask=False)
         return Advanced(moved, len(new), min((row["since"] for row in new), default=None))
 
-    def _advance(self, due: Sequence[dict[str, Any]]) -> int:
+    def _advance(self, due: Sequence[dict[str, Any]], *, ask: bool) -> int:
         plans = Workflow.objects.plans({row["workflow_id"] for row in due})
         ways = plain_moves.ways(plans)
         plain = [
@@ -87,7 +97,7 @@ class AutomaticMoves(RequestedMoves[Row]):
             left += [row["id"] for row in _due(ask_again)]
         for pk in left:
             try:
-                while self._advance_one(pk):
+                while self._advance_one(pk, ask=ask):
                     moved += 1
             except (OmoiError, DatabaseError) as fault:  # one ticket must not stop the others
                 _raise_if_lost(fault)
@@ -110,15 +120,17 @@ class AutomaticMoves(RequestedMoves[Row]):
             ask_again += left
         return moved, ask_again
 
-    def _advance_one(self, pk: int) -> bool:
+    def _advance_one(self, pk: int, *, ask: bool) -> bool:
         """Make the ticket's next move if it is due; with a gate, only if that passes. Returns whether it
-        moved.
+        moved. ask: ask checks outside here; otherwise a worker does, since that takes time.
         """
         try:
             moved, verdict = self._advance_or_judge(pk)
-        except (
-            AskOutside
-        ) as needed:  # with no row locked; if the evidence changes meanwhile, a sweep tries again
+        except AskOutside as needed:
+            if not ask:
+                hints.send("advance_tickets", [pk])
+                return False
+            # with no row locked; if the evidence changes meanwhile, a sweep tries again
             outside = OutsideAnswers.of(needed.ticket)
             moved, verdict = self._advance_or_judge(pk, outside=outside)
         if verdict and verdict.passed:  # stored by now, whatever becomes of the move
@@ -147,7 +159,11 @@ class AutomaticMoves(RequestedMoves[Row]):
 
     @staticmethod
     def _judge_due(ticket: Row, outside: OutsideAnswers | None) -> Verdict:
-        """A new verdict for its gate. If that refuses, repair tasks are added."""
+        """A new verdict for its gate. If that refuses, repair tasks are added. Raises NotAnswered, and leaves
+        no verdict, if a check could not find out: it would stand until the evidence changes.
+        """
+        if outside and (reason := outside.unanswered):
+            raise NotAnswered(f"{reason.check}: {reason.got or reason.code}", next_action=reason.how)
         verdict: Verdict = Verdict.objects.judge(ticket, by=WORKFLOW, outside=outside)
         if not verdict.passed:
             try:

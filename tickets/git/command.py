@@ -1,0 +1,181 @@
+"""Running git: nothing of this machine's or anybody's configuration, no hooks, no prompts, bounded in time,
+memory and what it may write.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, cast
+
+from agents.executors.job_user import SYSTEM_PATH
+from tickets.git.faults import Unreadable
+
+MEMORY = 2 << 30
+KEPT = 16 << 10  # bytes of what git says about a failure
+# Whatever this machine's git is told, ours is told this last.
+SETTINGS = {
+    "core.hooksPath": "/dev/null",
+    "core.fsmonitor": "false",
+    "core.askPass": "",
+    "core.commitGraph": "false",
+    "core.bigFileThreshold": "8m",
+    "core.deltaBaseCacheLimit": "64m",
+    "core.packedGitWindowSize": "32m",
+    "core.packedGitLimit": "512m",
+    "credential.helper": "",
+    "gc.auto": "0",
+    "maintenance.auto": "false",
+    "pack.threads": "2",
+    "protocol.allow": "never",
+    "submodule.recurse": "false",
+    "fetch.recurseSubmodules": "false",
+    "fetch.unpackLimit": "1",
+    "transfer.bundleURI": "false",
+    "http.followRedirects": "false",
+    "http.proxy": "",
+    "http.cookieFile": "",
+}
+ENVIRONMENT = {
+    "PATH": SYSTEM_PATH,
+    "HOME": "/nonexistent",
+    "LC_ALL": "C",
+    "TZ": "UTC",
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_SYSTEM": "/dev/null",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_ASKPASS": "",
+    "GIT_ALLOW_PROTOCOL": "",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+}
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """seconds: until it is killed. file_bytes: that it may write into one file. descriptors: that it
+    inherits.
+    """
+
+    seconds: float
+    file_bytes: int = 0
+    descriptors: Sequence[int] = ()
+
+
+@dataclass
+class Ended:
+    """How a git ended: its status, what it said about a failure, and whether its time was up."""
+
+    status: int = -1
+    said: str = ""
+    late: bool = False
+
+
+@dataclass(frozen=True)
+class Running:
+    """A git that runs, with its pipes."""
+
+    process: subprocess.Popen[bytes]
+    stdin: IO[bytes]
+    stdout: IO[bytes]
+
+
+@dataclass(frozen=True)
+class Git:
+    """folder: the bare repository it works in. settings, environment: more of them, for this one."""
+
+    folder: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @contextlib.contextmanager
+    def running(self, *words: str, bounds: Bounds, errors: int = subprocess.DEVNULL) -> Iterator[Running]:
+        """Git, running with pipes; killed with all its children at the end of the block, or when its time is
+        up: then its output ends. Raises Unreadable where there is no git.
+        """
+        program = shutil.which("git", path=SYSTEM_PATH)
+        if program is None:
+            raise Unreadable("there is no git on this machine", next_action="Install git 2.37 or newer.")
+        given = {**SETTINGS, **self.settings}
+        told = [word for name, value in given.items() for word in ("-c", f"{name}={value}")]
+        process = subprocess.Popen(
+            [*_bounded(bounds), program, *told, *words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env={**ENVIRONMENT, "GIT_DIR": str(self.folder), **self.environment},
+            cwd="/",
+            start_new_session=True,
+            pass_fds=bounds.descriptors,
+        )
+        timer = threading.Timer(max(0.0, bounds.seconds), _end, [process])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield Running(process, cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout))
+        finally:
+            timer.cancel()
+            _end(process)
+            process.wait()
+            for pipe in filter(None, (process.stdin, process.stdout)):
+                with contextlib.suppress(OSError):
+                    pipe.close()
+
+    def run(self, *words: str, bounds: Bounds) -> Ended:
+        """Run it to its end. The last of what it says is kept: there git says why it failed."""
+        ended = Ended()
+        with self.running(*words, bounds=bounds, errors=subprocess.STDOUT) as git:
+            git.stdin.close()
+            ended.said = _drain(git.stdout.fileno(), KEPT).decode("utf-8", "replace")
+            ended.status = git.process.wait()
+            ended.late = ended.status == -signal.SIGKILL
+        return ended
+
+    def ask(self, *words: str, bounds: Bounds, most: int = KEPT) -> tuple[int, bytes]:
+        """Its status and its output, of which there may be `most` bytes. Raises Unreadable when it takes too
+        long or says more.
+        """
+        with self.running(*words, bounds=bounds) as git:
+            git.stdin.close()
+            output = git.stdout.read(most + 1)
+            if len(output) > most:
+                raise Unreadable("git has more to say than Omoi reads")
+            status = git.process.wait()
+        if status == -signal.SIGKILL:
+            raise Unreadable(f"git did not answer within {bounds.seconds:.0f} s")
+        return status, output
+
+
+def _bounded(bounds: Bounds) -> list[str]:
+    """The words before git that hold its limits, and end it when the thread that started it is gone. Where a
+    program is missing, as on macOS, that limit is missing.
+    """
+    words = []
+    if limit := shutil.which("prlimit", path=SYSTEM_PATH):
+        files = [f"--fsize={bounds.file_bytes}"] if bounds.file_bytes else []
+        words += [limit, f"--as={MEMORY}", "--core=0", *files, "--"]
+    if parent := shutil.which("setpriv", path=SYSTEM_PATH):
+        words += [parent, "--pdeathsig", "KILL", "--"]
+    return words
+
+
+def _drain(source: int, kept: int) -> bytes:
+    """Read until the end, and keep the last bytes."""
+    last = b""
+    while piece := os.read(source, 64 << 10):
+        last = (last + piece)[-kept:]
+    return last
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kill it with all it started; they have its session."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)

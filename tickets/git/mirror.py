@@ -1,0 +1,150 @@
+"""The bare mirror of a repository in OMOI_HOME: fetched by one process at a time, whole at every moment.
+
+Nothing is ever checked out. What a crash leaves behind is cleared by the next fetch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+
+from agents.executors.removal import remove
+from tickets.git.address import RepositoryAddress
+from tickets.git.command import Bounds, Git
+from tickets.git.faults import Busy, FetchFailed
+from tickets.git.fetch_faults import fault_of, too_large
+from tickets.git.transport import transport
+
+SECONDS = 10.0  # for a fetch that somebody waits for
+LOOK_S = 0.05  # how often to look whether another process has finished its fetch
+BRANCHES = "+refs/heads/*:refs/heads/*"
+FETCH = (
+    *("fetch", "--quiet", "--no-progress", "--prune", "--force", "--no-tags", "--no-write-fetch-head"),
+    *("--no-auto-maintenance", "--no-recurse-submodules"),
+)
+LEFT_BY_A_CRASH = ("*.lock", "tmp_*")
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """folder: where it is, whether it exists yet or not."""
+
+    folder: Path
+
+    @classmethod
+    def of(cls, number: int, address: str) -> Mirror:
+        """The mirror of the repository with this number and address: with another address it is another, so
+        nothing of the former one is ever read.
+        """
+        digest = hashlib.sha256(address.encode()).hexdigest()[:16]
+        return cls(room() / f"{number}-{digest}.git")
+
+    @property
+    def exists(self) -> bool:
+        return (self.folder / "fetched").exists()
+
+    @property
+    def git(self) -> Git:
+        return Git(self.folder)
+
+    @property
+    def size(self) -> int:
+        """Its bytes on disk."""
+        return sum(
+            os.lstat(os.path.join(folder, name)).st_size
+            for folder, _, names in os.walk(self.folder / "objects")
+            for name in names
+        )
+
+    def fetch(self, address: RepositoryAddress, *, seconds: float = SECONDS) -> None:
+        """Bring all branches as they are now. Returns at once when another process has just done that.
+        Raises FetchFailed or BadAddress; then the mirror is as before.
+        """
+        until = time.monotonic() + seconds
+        before = self._fetched
+        with self._alone(until) as lock:
+            if before != self._fetched:
+                return
+            self._make()
+            self._clear()
+            left = settings.REPOSITORY_BYTES - self.size
+            if left <= 0:
+                raise too_large()
+            with transport(address) as way:
+                git = Git(self.folder, way.settings, way.environment)
+                bounds = Bounds(until - time.monotonic(), file_bytes=left, descriptors=[lock])
+                ended = git.run(*FETCH, *way.options, "--", address.text, BRANCHES, bounds=bounds)
+            if ended.status:
+                self._clear()
+                raise fault_of(ended, seconds)
+            (self.folder / "fetched").touch()
+
+    def remove(self) -> None:
+        """Remove it with its lock."""
+        with contextlib.suppress(FetchFailed), self._alone(time.monotonic() + SECONDS):
+            remove(self.folder)
+            self._lock.unlink(missing_ok=True)
+
+    @property
+    def _lock(self) -> Path:
+        return self.folder.with_suffix(".lock")
+
+    @property
+    def _fetched(self) -> int:
+        try:
+            return (self.folder / "fetched").stat().st_mtime_ns
+        except FileNotFoundError:
+            return 0
+
+    @contextlib.contextmanager
+    def _alone(self, until: float) -> Iterator[int]:
+        """The descriptor of its lock, held. Git inherits it: should this process die, the next fetch waits
+        for the end of that git.
+        """
+        lock = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            while True:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > until:
+                        raise Busy from None
+                    time.sleep(LOOK_S)
+            yield lock
+        finally:
+            os.close(lock)
+
+    def _make(self) -> None:
+        """An empty one, made under another name first: a crash leaves none that is half made."""
+        if (self.folder / "HEAD").exists():
+            return
+        new = self.folder.with_suffix(".new")
+        remove(new)
+        git = Git(new)
+        words = ("init", "--quiet", "--bare", "--template=", str(new))
+        ended = git.run(*words, bounds=Bounds(SECONDS))
+        if ended.status:
+            raise FetchFailed("git", f"git cannot make a repository: {ended.said.strip()}", "Run doctor.")
+        new.rename(self.folder)
+
+    def _clear(self) -> None:
+        """Remove what a git that was killed has left: locks of branches, and halves of packs."""
+        for pattern in LEFT_BY_A_CRASH:
+            for path in self.folder.rglob(pattern):
+                path.unlink(missing_ok=True)
+
+
+def room() -> Path:
+    """The folder of all mirrors. Only this account can enter it."""
+    folder = Path(settings.OMOI_HOME) / "mirrors"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
