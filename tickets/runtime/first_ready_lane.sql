@@ -6,7 +6,7 @@ CROSS JOIN LATERAL (
   FROM tickets_task t
   WHERE t.lane_id = l.id
     AND {ready}
-    AND t.rank >= l.floor
+    AND (t.rank, t.id) >= (l.floor, l.floor_id)
   LIMIT 1
 ) r
 WHERE l.has_profile

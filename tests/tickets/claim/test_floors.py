@@ -13,10 +13,13 @@ from tickets.runtime.clock import Clock
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def two(ticket, operator):
-    """An earlier and a later task of one lane."""
-    return Task.objects.add(ticket, [TaskSpec("Earlier"), TaskSpec("Later", priority=3)], by=operator)
+@pytest.fixture(params=["ranks of their own", "one rank"])
+def two(request, ticket, operator):
+    """An earlier and a later task of one lane. Of tasks that became ready together, the lower id is first."""
+    two = Task.objects.add(ticket, [TaskSpec("Earlier"), TaskSpec("Later", priority=3)], by=operator)
+    if request.param == "one rank":
+        Task.objects.update(rank=two[1].rank)
+    return two
 
 
 def ready_again(task):
@@ -31,6 +34,11 @@ def ready_again(task):
     )
 
 
+def assert_floor_at(task):
+    lane = Lane.objects.get()
+    assert (lane.floor, lane.floor_id) == (Task.objects.get(pk=task.pk).rank, task.pk)
+
+
 def claimed(agent):
     return [claim.task for claim in Task.objects.claim(by=agent)]
 
@@ -39,6 +47,7 @@ def test_what_becomes_ready_while_a_floor_is_raised_is_found_by_the_next_look(tw
     earlier, later = two
     assert claimed(ada) == [earlier.pk]
     Task.objects.raise_floors()
+    assert_floor_at(later)
     ready_again(earlier)
     assert claimed(bob) == [later.pk]
 
@@ -54,7 +63,7 @@ def test_claims_between_two_looks_are_followed_and_hide_nothing_from_the_next_lo
         Task.objects.raise_floors()
     assert claimed(ada) == [earlier.pk]
     assert Task.objects.follow_claims() == 1
-    assert Lane.objects.get().floor == Task.objects.get(pk=later.pk).rank
+    assert_floor_at(later)
     assert Task.objects.follow_claims() == 0
 
     Task.objects.raise_floors()

@@ -73,7 +73,6 @@ heads AS MATERIALIZED (
   SELECT
     l.id AS lane_id,
     l.alone,
-    l.floor,
     h.rank,
     h.id
   FROM agent
@@ -85,7 +84,7 @@ heads AS MATERIALIZED (
     FROM tickets_task t
     WHERE t.lane_id = l.id
       AND {ready}
-      AND t.rank >= l.floor
+      AND (t.rank, t.id) >= (l.floor, l.floor_id)
     ORDER BY t.rank, t.id
     LIMIT agent.free
   ) h
@@ -138,12 +137,11 @@ first_head AS MATERIALIZED (
   LIMIT 1
 ),
 
--- How many tasks each lane has among the most urgent ones.
+-- How many tasks each lane has among the most urgent ones, and its first (rank and id).
 quota AS MATERIALIZED (
   SELECT
     h.lane_id,
-    h.floor,
-    min(h.rank) AS rank,
+    min(ARRAY[h.rank, h.id]) AS first,
     count(*) FILTER (WHERE h.place <= (SELECT free FROM agent)) AS allowed
   FROM (
     SELECT
@@ -153,7 +151,7 @@ quota AS MATERIALIZED (
     WHERE NOT alone
       OR (SELECT first_head.alone AND agent.held = 0 FROM first_head, agent)
   ) h
-  GROUP BY 1, 2
+  GROUP BY 1
 ),
 
 -- Lock exactly the tasks to take, and skip those that another claim has locked. Lanes without a quota come
@@ -163,14 +161,14 @@ picked AS MATERIALIZED (
   FROM (
     SELECT *
     FROM quota
-    ORDER BY allowed = 0, rank
+    ORDER BY allowed = 0, first
   ) q
   CROSS JOIN LATERAL (
     SELECT t.id
     FROM tickets_task t
     WHERE t.lane_id = q.lane_id
       AND {ready}
-      AND t.rank >= q.floor
+      AND (t.rank, t.id) >= (q.first[1], q.first[2])
     ORDER BY t.rank, t.id
     LIMIT CASE WHEN q.allowed > 0 THEN q.allowed ELSE %(limit)s::bigint END
     FOR NO KEY UPDATE SKIP LOCKED

@@ -102,13 +102,16 @@ EXTEND_LEASES = sql.statement(__file__, "extend_leases")
 EXTEND_TIMEOUTS = sql.statement(__file__, "extend_timeouts")
 
 
-def _raise_floors(bound: str) -> str:
-    return sql.statement(__file__, "raise_floors", ready=READY, top=str(TOP), bound=bound)
+def _floors(name: str, bound: str = "") -> str:
+    first_ready = sql.statement(__file__, "first_ready", ready=READY, bound=bound).rstrip()
+    return sql.statement(__file__, name, first_ready=first_ready, top=f"ARRAY[{TOP}, 0]")
 
 
-RAISE_FLOORS = _raise_floors("AND t.rank >= least(k.looked_from, k.floor)")
-RESET_FLOORS = _raise_floors("")
-FOLLOW_CLAIMS = sql.statement(__file__, "follow_claims", ready=READY, top=str(TOP))
+LOOKED_FROM = "(least(k.looked_from, ARRAY[k.floor, k.floor_id]))"
+SINCE_LAST_LOOK = f"AND (t.rank, t.id) >= ({LOOKED_FROM}[1], {LOOKED_FROM}[2])"
+RAISE_FLOORS = _floors("raise_floors", SINCE_LAST_LOOK)
+RESET_FLOORS = _floors("raise_floors")
+FOLLOW_CLAIMS = _floors("follow_claims", SINCE_LAST_LOOK)
 
 
 class Leasing(models.Manager[Row]):

@@ -6,7 +6,7 @@ A claim reads only the lanes that the agent can serve, never tasks that it canno
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -34,8 +34,8 @@ MAKE = sql.statement(__file__, "make_lanes", marks=MARKS)
 
 
 def lower_floors_of(ready: str) -> str:
-    """SQL: lower the floors of the lanes of the rows `ready` (FROM and WHERE, with lane_id and rank), so that
-    claims find them.
+    """SQL: lower the floors of the lanes of the rows `ready` (FROM and WHERE, with lane_id, rank
+    and id), so that claims find them.
 
     A lane locked by another transaction is left to the sweep.
     """
@@ -64,6 +64,17 @@ class Marks(NamedTuple):
     capabilities: tuple[str, ...]
     has_profile: bool
     alone: bool = False
+
+
+def place(help_text: str) -> ArrayField[Any, Any]:
+    """A place in the order of a lane's tasks: rank and id."""
+    return ArrayField(
+        models.BigIntegerField(),
+        size=2,
+        db_default=[BOTTOM, 0],
+        editable=False,
+        help_text=help_text,
+    )
 
 
 class LaneQuerySet(models.QuerySet["Lane"]):
@@ -101,21 +112,16 @@ class Lane(models.Model):
         default=False, db_default=False, help_text="its tasks run alone in their worker"
     )
     paused = models.BooleanField(default=False, help_text="the project is paused")
-    floor = models.BigIntegerField(
-        default=BOTTOM, help_text="no ready task of this lane has a lower rank; a hint for the claim"
-    )
-    looked_from = models.BigIntegerField(
-        default=BOTTOM,
-        db_default=BOTTOM,
+    # a hint for the claim; with the id, because tasks that become ready together share their rank
+    floor = models.BigIntegerField(default=BOTTOM, help_text="no ready task of this lane has a lower rank")
+    floor_id = models.BigIntegerField(
+        default=0,
+        db_default=0,
         editable=False,
-        help_text="the floor before this one, from which the sweep looks again",
+        help_text="none of the same rank as the floor has a lower id",
     )
-    looked_to = models.BigIntegerField(
-        default=BOTTOM,
-        db_default=BOTTOM,
-        editable=False,
-        help_text="the floor as the sweep left it; meanwhile it may have been raised further",
-    )
+    looked_from = place("rank and id of the floor before this one, from which the sweep looks again")
+    looked_to = place("the floor as the sweep left it; meanwhile it may have been raised further")
 
     objects = LaneQuerySet.as_manager()
 

@@ -1,18 +1,22 @@
   UPDATE tickets_lane l
-  SET floor = f.rank
+  SET
+    floor = f.rank,
+    floor_id = f.task
   FROM (
     SELECT
       k.id,
-      x.rank
+      x.rank,
+      x.id AS task
     FROM tickets_lane k
     JOIN (
-      SELECT
+      SELECT DISTINCT ON (lane_id)
         lane_id,
-        min(rank) AS rank
+        rank,
+        id
       FROM {ready}
-      GROUP BY 1
+      ORDER BY lane_id, rank, id
     ) x ON x.lane_id = k.id
-    WHERE k.floor > x.rank
+    WHERE (k.floor, k.floor_id) > (x.rank, x.id)
     FOR NO KEY UPDATE OF k SKIP LOCKED
   ) f
   WHERE l.id = f.id

@@ -112,6 +112,7 @@ changed AS (
       FOR NO KEY UPDATE OF o
     ))
   RETURNING
+    t.id,
     t.lane_id,
     t.rank,
     t.profile,
@@ -120,6 +121,7 @@ changed AS (
 
 freed AS (
   SELECT
+    id,
     lane_id,
     rank,
     profile
