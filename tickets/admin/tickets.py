@@ -53,9 +53,23 @@ def move_action(title: str, verb: str, *, effect: str, choice: Choice | None = N
 class TicketForm(forms.ModelForm):
     """Only the fields that can be edited; the phase changes only by moves."""
 
+    acceptance = forms.CharField(
+        label="Acceptance criteria",
+        required=False,
+        help_text="What must be true, one criterion on each line.",
+        widget=forms.Textarea({"rows": 5, "class": "vLargeTextField"}),
+    )
+
     class Meta:
         model = Ticket
-        fields = ["project", "title", "description", "priority", "labels"]
+        fields = ["project", "title", "description", "priority", "labels", "acceptance"]
+
+    def __init__(self, *args: Any, **how: Any) -> None:
+        super().__init__(*args, **how)
+        self.initial["acceptance"] = "\n".join(each.text for each in self.instance.criteria)
+
+    def clean_acceptance(self) -> list[str]:
+        return [line.strip() for line in self.cleaned_data["acceptance"].splitlines() if line.strip()]
 
 
 class PhaseMoveInline(ReadOnlyInline):

@@ -21,12 +21,22 @@ from tickets.api.fields import PhaseField, PriorityField
 from tickets.api.new_tasks import TaskIn, specs
 from tickets.api.tasks import ExplainOut
 from tickets.models import Ticket, TicketSpec
+from tickets.models.ticket.acceptance import LONGEST, MOST
 from tickets.models.ticket.documents import TicketQuery
 
 
 class WorkflowRef(serializers.Serializer):
     name = serializers.CharField()
     version = serializers.IntegerField()
+
+
+class CriterionOut(serializers.Serializer):
+    text = serializers.CharField()
+    evidence = serializers.DictField(
+        child=serializers.CharField(),
+        allow_null=True,
+        help_text="{phase, name, hash, by} of the artifact that answers it; null: it is open",
+    )
 
 
 class TicketOut(serializers.Serializer):
@@ -38,6 +48,7 @@ class TicketOut(serializers.Serializer):
     description = serializers.CharField(allow_blank=True)
     priority = PriorityField()
     labels = serializers.ListField(child=serializers.CharField())
+    acceptance = CriterionOut(many=True)
     workflow = WorkflowRef()
     phase = serializers.CharField()
     previous_phase = serializers.CharField(allow_blank=True)
@@ -61,12 +72,20 @@ class TicketOut(serializers.Serializer):
     updated_at = serializers.DateTimeField()
 
 
+class AcceptanceField(serializers.ListField):
+    """Texts of acceptance criteria."""
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(child=serializers.CharField(max_length=LONGEST), max_length=MOST, **how)
+
+
 class TicketIn(Shape):
     project = serializers.CharField(max_length=10)
     title = text_of(Ticket, "title")
     description = text_of(Ticket, "description", required=False, allow_blank=True)
     priority = PriorityField(required=False)
     labels = texts_of(Ticket, "labels", required=False)
+    acceptance = AcceptanceField(required=False)
     workflow = serializers.CharField(max_length=63, required=False)
     phase = PhaseField(required=False, help_text="any phase but the first needs gates:force and a reason")
     reason = ReasonField(required=False, allow_blank=True)
@@ -82,6 +101,9 @@ class TicketEdit(Shape):
     description = text_of(Ticket, "description", required=False, allow_blank=True)
     priority = PriorityField(required=False)
     labels = texts_of(Ticket, "labels", required=False)
+    acceptance = AcceptanceField(
+        required=False, help_text="all criteria, in order; one with the same text keeps its answer"
+    )
 
 
 EXAMINED_ONLY = (

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from tickets.api import (
+    acceptance,
     agents,
     artifacts,
     attention,
@@ -65,6 +66,7 @@ urlpatterns = [
     path("tickets/<str:key>/artifacts", artifacts.ArtifactsView.as_view()),
     path("tickets/<str:key>/artifacts/<str:pk>", artifacts.ArtifactView.as_view()),
     path("tickets/<str:key>/artifacts/<str:pk>/content", artifacts.ContentView.as_view()),
+    path("tickets/<str:key>/acceptance/<int:number>", acceptance.CriterionView.as_view()),
     path("tickets/<str:key>/comments", comments.CommentsView.as_view()),
     path("tickets/<str:key>/transitions", transitions.TransitionsView.as_view()),
     path("tickets/<str:key>/history", transitions.HistoryView.as_view()),

@@ -25,6 +25,7 @@ NAMES: dict[str, Callable[[GateEntry], str]] = {
     "min_coverage": lambda entry: f"Coverage of {entry['percent']:g} % or more",
     "has_tests": lambda entry: "The change has tests",
     "tests_passed": lambda entry: "All tests pass",
+    "acceptance": lambda entry: "Every acceptance criterion is answered",
     "json_schema": lambda entry: f"{words(entry['type'])} is valid JSON of its schema",
     "file_exists": lambda entry: f"The commit has {entry['path']}",
     "file_contains": lambda entry: f"{entry['path']} contains “{entry['text']}”",

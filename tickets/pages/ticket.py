@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from omoi_site.database import sql
 from tickets.models import Artifact, PhaseMove, Tally, Task, Ticket
+from tickets.models.ticket.acceptance import Criterion
 from tickets.pages import actions
 from tickets.pages.actions import Action
 from tickets.pages.actions.action import Permissions
@@ -162,6 +163,10 @@ class TicketPage:
         return ""
 
     # -- the gate and its evidence
+
+    @cached_property
+    def criteria(self) -> list[Criterion]:
+        return self.ticket.criteria
 
     @cached_property
     def artifacts(self) -> list[Artifact]:

@@ -83,6 +83,9 @@ class TicketFields(FSMModelMixin, Versioned):
         default="", db_default="", blank=True, editable=False, help_text="why it could not move on by itself"
     )
     move_fault_at = models.DateTimeField(null=True, blank=True, editable=False)
+    acceptance = models.JSONField(
+        default=list, db_default=[], blank=True
+    )  # each {text, evidence}; see `acceptance.py`
     context = models.JSONField(default=dict, blank=True)
     summary = models.TextField(blank=True)
     parent = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="children")
@@ -108,6 +111,7 @@ class TicketFields(FSMModelMixin, Versioned):
     history: Any
     artifacts: Any
     verdicts: Any
+    criteria: Any
 
     class Meta:
         abstract = True

@@ -6,9 +6,9 @@ deferred trigger refuses a change of phase without a history row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Unpack
 
 from django.db import models
 from django.db.models.functions import Upper
@@ -22,11 +22,12 @@ from omoi_site.errors import Invalid
 from tickets.models.explain import ticket_explanation as explain
 from tickets.models.task.intervene import hold
 from tickets.models.task.need import Need
+from tickets.models.ticket.acceptance import AcceptanceCriteria, criteria_of
 from tickets.models.ticket.documents import TicketDocuments
 from tickets.models.ticket.fields import BlockedClass, named
 from tickets.models.ticket.link import Link
 from tickets.models.ticket.past_phases import FOLLOW_UP
-from tickets.models.ticket.ticket_spec import TicketSpec
+from tickets.models.ticket.ticket_spec import TicketEdit, TicketSpec
 from tickets.models.ticket.transitions import FORCE, REASON, WRITE, Ground, Transitions
 from tickets.models.workflow import Workflow
 from tickets.workflows.document import BLOCKED
@@ -163,7 +164,7 @@ class TicketManager(TicketManagerBase["Ticket"]):
         return ticket
 
 
-class Ticket(Transitions):
+class Ticket(Transitions, AcceptanceCriteria):
     application_privileges = NO_DELETE
 
     objects = TicketManager()
@@ -221,30 +222,19 @@ class Ticket(Transitions):
             self.record("ticket.restored", by=by, reason=reason)
             self.hold_tasks()
 
-    def edit(
-        self,
-        *,
-        by: Actor,
-        version: int | None = None,
-        title: str | None = None,
-        description: str | None = None,
-        priority: int | None = None,
-        labels: Sequence[str] | None = None,
-    ) -> None:
-        """Change these fields. Open tasks with the ticket's old priority get the new one."""
+    def edit(self, *, by: Actor, version: int | None = None, **fields: Unpack[TicketEdit]) -> None:
+        """Change these fields. Open tasks with the ticket's old priority get the new one, and criteria that
+        stay keep their answers.
+        """
         self.expect_permitted("edit", by)
-        values = {
-            "title": title,
-            "description": description,
-            "priority": priority,
-            "labels": None if labels is None else list(labels),
-        }
-        before = self.change(
-            "ticket.edited",
-            {field: value for field, value in values.items() if value is not None},
-            by=by,
-            version=version,
-        )
+        values: dict[str, Any] = dict(fields)
+        if "labels" in values:
+            values["labels"] = list(values["labels"])
+        if "acceptance" in values:
+            values["acceptance"] = criteria_of(values["acceptance"], self.acceptance)
+        before = self.change("ticket.edited", values, by=by, version=version)
+        if "acceptance" in before:
+            self.hint_advance()
         if "priority" in before:
             self.tasks.model.objects.reprioritise(self.pk, before["priority"], self.priority, by=by)
 

@@ -12,6 +12,7 @@ SELECT
         k.description,
         {priority} AS priority,
         k.labels,
+        k.acceptance,
         json_build_object('name', w.name, 'version', w.version) AS workflow,
         k.phase,
         k.previous_phase,

@@ -1,14 +1,25 @@
-"""The fields of a new ticket."""
+"""The fields of a new ticket, and those that can be edited."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from tickets.models.task.task_spec import TaskSpec
+from tickets.models.ticket.acceptance import criteria_of
 from tickets.models.ticket.fields import Priority, TicketFields
 from tickets.models.workflow import Workflow
+
+
+class TicketEdit(TypedDict, total=False):
+    """What can be edited; acceptance: the texts of all criteria."""
+
+    title: str
+    description: str
+    priority: int
+    labels: Sequence[str]
+    acceptance: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -24,6 +35,7 @@ class TicketSpec:
     description: str = ""
     priority: int = Priority.MEDIUM
     labels: Sequence[str] = ()
+    acceptance: Sequence[str] = ()
     workflow: Workflow | str | None = None
     phase: str = ""
     reason: str = ""
@@ -39,6 +51,7 @@ class TicketSpec:
         named = {"title": self.title, "description": self.description, "priority": self.priority}
         return named | {
             "labels": list(self.labels),
+            "acceptance": criteria_of(self.acceptance),
             "parent": self.parent,
             "source": self.source,
             "source_id": self.source_id,

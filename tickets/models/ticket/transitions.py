@@ -17,6 +17,7 @@ from omoi_site.errors import Invalid
 from tickets.models.gate.verdict import GateClosed, Verdict
 from tickets.models.task.intervene import hold
 from tickets.models.ticket import feedback, workflow_tasks
+from tickets.models.ticket.acceptance import ANSWER
 from tickets.models.ticket.fields import BlockedClass, TicketFields, TransitionNotAllowed, named
 from tickets.models.ticket.history import PhaseMove
 from tickets.workflows.document import BLOCKED, CANCELLED
@@ -42,6 +43,7 @@ MOVES = {
     "cancel": (WRITE, 1),
     "force": (FORCE, REASON),
 }
+OTHERS = {"answer": ANSWER}  # rights of verbs that are no moves, where it is not WRITE
 
 CHANGED_BY_MOVES = [
     "phase",
@@ -243,7 +245,7 @@ class Transitions(TicketFields):
         return next(usual, "")
 
     def expect_permitted(self, verb: str, by: Actor) -> None:
-        rights.require(by, MOVES[verb][0] if verb in MOVES else WRITE, self.project)
+        rights.require(by, MOVES[verb][0] if verb in MOVES else OTHERS.get(verb, WRITE), self.project)
 
     def expect_movable(self) -> None:
         """Refuse to move an archived ticket."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from omoi_site.errors import NotFound
-from tickets.pages.actions import moves, task, ticket
+from tickets.pages.actions import acceptance, moves, task, ticket
 from tickets.pages.actions.action import Action, TaskAction, TicketAction
 
 TICKET: Sequence[type[TicketAction]] = (
@@ -16,6 +16,8 @@ TICKET: Sequence[type[TicketAction]] = (
     ticket.FollowUp,
     ticket.Judge,
     ticket.RetryFailed,
+    acceptance.WriteCriteria,
+    acceptance.AnswerCriterion,
     ticket.Pause,
     ticket.Resume,
     moves.Block,
