@@ -32,7 +32,7 @@ BARE = "websockets.broadcast"
 TOPICS = [f"ticket:B0-{n}" for n in range(BURST)]
 WRITE = """
 INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)
-SELECT p.id, topic, topic, 1, 'ticket.touched', 'system:bench', '', '{}', ''
+SELECT p.id, topic, topic, 1, 'ticket.edited', 'system:bench', '', '{}', ''
 FROM agents_project p
 CROSS JOIN unnest(%s::text[]) topic
 WHERE p.key = 'B0'

@@ -14,6 +14,7 @@ from django.db import models
 from django.db.models import Q
 
 from agents.models.actor import Actor, label, via
+from agents.models.event_kinds import expect
 from agents.models.journal_cursor import Following, following, to_cursor
 from omoi_site import field_limits
 from omoi_site.database import sql
@@ -146,6 +147,10 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.subject} by {self.actor}"
+
+    def save(self, **kwargs: Any) -> None:
+        expect(self.kind)
+        super().save(**kwargs)
 
 
 class Journaled(models.Model):

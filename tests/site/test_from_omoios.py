@@ -12,6 +12,7 @@ from django.core.management import get_commands, load_command_class
 from django.urls import get_resolver
 from drf_spectacular.generators import SchemaGenerator
 
+from agents.models.event_kinds import declared
 from tests.support import ROOT
 
 PAGE = (ROOT / "docs/from-omoios.md").read_text()
@@ -25,14 +26,8 @@ LINK = re.compile(r"\]\([^)]+\)")
 ROUTE = re.compile(r"(GET|POST|PUT|PATCH|DELETE) (/[^?]*)(?:\?(.*))?")
 COMMAND = re.compile(r"manage\.py ([\w-]+)(?: ([a-z-]+))?.*")
 KIND = re.compile(r"[a-z]+\.[a-z_]+")
-WRITTEN_KIND = re.compile(r"""["']([a-z]+\.[a-z_]+)["']""")
 LEFT_OUT = re.compile(r"\*(Not yet|No)\*: \w+")  # what a row with the answer `partly` lacks
 FEWEST_WORDS = 4
-
-# These files name kinds of events only to wait for them.
-READERS = {"agents/models/journal_changes.py", "tickets/models/claim/wake_up.py"}
-# How the SQL of settling puts two kinds together.
-SETTLED, KINDS_SETTLED = "'task.' || state", {"task.completed", "task.failed"}
 
 
 @dataclass(frozen=True)
@@ -123,7 +118,7 @@ def product() -> Product:
         if app in APPS
     }
     of_django = {address.rstrip("/") for address in addresses(get_resolver().url_patterns)}
-    return Product(routes, of_django | addresses_before_django(), commands, written_kinds())
+    return Product(routes, of_django | addresses_before_django(), commands, set(declared()))
 
 
 def addresses(patterns: Any, before: str = "/") -> Iterator[str]:
@@ -140,30 +135,8 @@ def addresses_before_django() -> set[str]:
     return sockets | set(re.findall(r'address == "(/\w+)"', code))
 
 
-def written_kinds() -> set[str]:
-    """The kinds of events that the models and the functions of the database write, by their source."""
-    kinds, settles = set(), False
-    for app in APPS:
-        for file in [*(ROOT / app).glob("models/**/*.py"), *(ROOT / app).glob("migrations/sql/*.sql")]:
-            if file.relative_to(ROOT).as_posix() not in READERS:
-                code = file.read_text()
-                kinds |= set(WRITTEN_KIND.findall(code))
-                settles = settles or SETTLED in code
-    return kinds | KINDS_SETTLED if settles else kinds
-
-
 def test_the_page_is_true_and_answers_everything(product):
     assert not faults(PAGE, product)
-
-
-def test_the_code_names_the_kinds_that_it_writes(product):
-    assert {
-        "task.claimed",
-        "task.completed",
-        "ticket.moved",
-        "gate.judged",
-        "agent.registered",
-    } <= product.kinds
 
 
 ASKED = "| Agent states |"

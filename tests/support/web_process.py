@@ -136,7 +136,7 @@ def write_events(project: int, topics: list[str]) -> None:
 
     sql.rows(
         """INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)
-           SELECT %s, topic, topic, 1, 'ticket.touched', 'system:test', '', '{}', ''
+           SELECT %s, topic, topic, 1, 'ticket.edited', 'system:test', '', '{}', ''
             FROM unnest(%s::text[]) topic""",
         [project, topics],
     )

@@ -44,7 +44,7 @@ def test_who_is_outside_a_project_reads_nothing_of_it(ticket, ada, operator):
     Ticket.objects.open(other, TicketSpec("theirs"), by=operator)
     topics = {event["topic"] for event in api_of(eve).get("/events", limit=200).json()["results"]}
     assert topics == {"project:ELSE", "ticket:ELSE-1", "agent:eve"}
-    ticket.record("ticket.touched", by=operator)
+    ticket.record("ticket.edited", by=operator)
     for topic in ("project:OMO", "ticket:OMO-1", "agent:ada", "none:such"):
         for limit in (1, 50):
             assert api_of(eve).get("/events", topic=topic, limit=limit).json() == {
@@ -83,11 +83,11 @@ def test_who_sees_some_of_an_agents_projects_hears_of_no_other(project, ada, bob
 def test_a_list_by_kind_goes_on_where_a_page_stopped_looking(ticket, operator, ada, monkeypatch):
     monkeypatch.setattr(journal, "EXAMINED", 4)
     for _ in range(3):
-        ticket.record("ticket.touched", by=operator)
-    ada.record("agent.touched", by=operator)
+        ticket.record("ticket.edited", by=operator)
+    ada.record("agent.edited", by=operator)
     everything = list(Event.objects.order_by("xid", "id"))
     for reader, topics in ((operator, None), (ada, {"project:OMO", "ticket:OMO-1", "agent:ada"})):
-        for kind in ("", "ticket.touched", "agent.touched", "none.such"):
+        for kind in ("", "ticket.edited", "agent.edited", "none.such"):
             found, after = [], ""
             while True:
                 page = journal.page_json(by=reader, limit=2, after=after, kind=kind)
@@ -103,9 +103,9 @@ def test_a_list_by_kind_goes_on_where_a_page_stopped_looking(ticket, operator, a
 
 
 def test_an_event_is_written_as_before(ticket, ada, operator):
-    ticket.record("ticket.touched", by=ada, reason='"why"\n', data={"a": [1, None]})
-    row = Event.objects.get(kind="ticket.touched")
-    [event] = api_of(operator).get("/events", kind="ticket.touched").json()["results"]
+    ticket.record("ticket.edited", by=ada, reason='"why"\n', data={"a": [1, None]})
+    row = Event.objects.get(kind="ticket.edited")
+    [event] = api_of(operator).get("/events", kind="ticket.edited").json()["results"]
     assert list(event) == list(EventOut().fields)
     assert event == {
         "cursor": f"{row.xid}_{row.pk}",
@@ -113,7 +113,7 @@ def test_an_event_is_written_as_before(ticket, ada, operator):
         "topic": "ticket:OMO-1",
         "subject": "ticket:OMO-1",
         "number": row.number,
-        "kind": "ticket.touched",
+        "kind": "ticket.edited",
         "actor": "agent:ada",
         "key": "",
         "data": {"a": [1, None]},

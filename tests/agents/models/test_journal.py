@@ -150,15 +150,15 @@ def test_readers_miss_nothing_and_hear_nothing_twice_beside_many_writers(history
 
 def test_followers_hear_their_topics_and_a_project_rings_for_all_its_own(project, ticket, ada, history):
     start = Event.objects.current_cursor()
-    ticket.record("ticket.touched", by=ada)
-    ada.record("agent.touched", by=ada)
+    ticket.record("ticket.edited", by=ada)
+    ada.record("agent.edited", by=ada)
 
     def kinds(*topics):
         return [event.kind for event in Event.objects.since(start, topics)[0]]
 
-    assert kinds("ticket:OMO-1") == ["ticket.touched"]
-    assert kinds("project:OMO") == ["ticket.touched"]
-    assert kinds("agent:ada", "ticket:OMO-1") == ["ticket.touched", "agent.touched"]
+    assert kinds("ticket:OMO-1") == ["ticket.edited"]
+    assert kinds("project:OMO") == ["ticket.edited"]
+    assert kinds("agent:ada", "ticket:OMO-1") == ["ticket.edited", "agent.edited"]
     assert kinds("project:NO") == []
     told, _ = history(topic="project:OMO", kind="ticket.opened")
     assert [event["kind"] for event in told] == ["ticket.opened"]
@@ -217,7 +217,7 @@ def test_a_follower_too_far_behind_is_told_where_to_start_again(ticket, monkeypa
     monkeypatch.setattr(event, "BEHIND", 5)
     start = Event.objects.current_cursor()
     for _ in range(6):
-        ticket.record("ticket.touched", by="system:test")
+        ticket.record("ticket.edited", by="system:test")
 
     assert len(Event.objects.since(start, limit=10)[0]) == 6  # one look takes it all: no harm
     with pytest.raises(ResyncRequired) as refused:
@@ -236,7 +236,7 @@ def test_a_look_far_from_the_beginning_reads_only_what_is_new(ticket, ada, opera
     sql.rows("ANALYZE agents_event")
     cursor = Event.objects.current_cursor()
     _, place = history(limit=20_100)
-    ticket.record("ticket.touched", by="system:test")
+    ticket.record("ticket.edited", by="system:test")
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 

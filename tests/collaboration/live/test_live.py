@@ -36,12 +36,12 @@ def settled(page):
     """Wait until all earlier events were signalled: later signals are new."""
     mark = f"ticket:OMO-{next(MARKS)}"
     page.follow(mark)
-    Event.objects.create(topic=mark, subject=mark, number=1, kind="ticket.marked", actor="system:test")
+    Event.objects.create(topic=mark, subject=mark, number=1, kind="ticket.edited", actor="system:test")
     while page.next() != mark:
         pass
 
 
-def tell(of, kind="project.touched"):
+def tell(of, kind="project.edited"):
     with transaction.atomic():
         of.record(kind, by="system:test")
 
@@ -64,7 +64,7 @@ def test_an_event_committed_elsewhere_reaches_an_open_page_within_300_ms(page, p
 def test_what_is_rolled_back_is_never_heard(page, project, ticket):
     page.follow("project:OMO", "ticket:OMO-1")
     with transaction.atomic():
-        ticket.record("ticket.touched", by="system:test")
+        ticket.record("ticket.edited", by="system:test")
         transaction.set_rollback(True)
 
     tell(project)
@@ -82,7 +82,7 @@ def test_many_events_at_once_are_one_signal(page, ticket):
     page.follow("ticket:OMO-1")
     with transaction.atomic():
         for _ in range(50):
-            ticket.record("ticket.touched", by="system:test")
+            ticket.record("ticket.edited", by="system:test")
     assert page.next() == "ticket:OMO-1"
     assert page.heard() == []
 
@@ -92,11 +92,11 @@ def test_an_older_open_transaction_holds_nothing_back(page, project, ticket):
     other = connection.copy()
     try:
         with transaction.atomic(using="default"), other.cursor() as cursor:
-            ticket.record("ticket.touched", by="system:test")  # begun first, committed last
+            ticket.record("ticket.edited", by="system:test")  # begun first, committed last
             key = "OMO"
             cursor.execute(
                 "INSERT INTO agents_event (topic, subject, number, kind, actor, key, data, reason) "
-                "VALUES (%s, %s, 1000, 'project.touched', 'system:test', '', '{}', '')",
+                "VALUES (%s, %s, 1000, 'project.edited', 'system:test', '', '{}', '')",
                 [f"project:{key}", f"project:{key}"],
             )
             assert page.next(timeout=1) == "project:OMO"
@@ -135,7 +135,7 @@ def test_a_page_that_was_away_for_too_long_asks_for_everything_again(page, proje
     cursor = changed_since("").cursor
     sql.rows(
         """INSERT INTO agents_event (topic, subject, number, kind, actor, key, data, reason)
-               SELECT 'agent:x', 'agent:x', n, 'agent.touched', 'system:test', '', '{}', ''
+               SELECT 'agent:x', 'agent:x', n, 'agent.edited', 'system:test', '', '{}', ''
                 FROM generate_series(1, %s) n""",
         [MOST + 1],
     )
@@ -173,7 +173,7 @@ def test_a_member_hears_of_the_project_its_tickets_and_its_agents(
 def test_what_is_new_is_found_by_index_however_long_the_journal_is(project):
     sql.rows(
         """INSERT INTO agents_event (xid, topic, project_id, subject, number, kind, actor, key, data, reason)
-           SELECT n::text::xid8, 'ticket:OMO-1', %s, 'x', n, 'ticket.touched', 'system:test', '', '{}', ''
+           SELECT n::text::xid8, 'ticket:OMO-1', %s, 'x', n, 'ticket.edited', 'system:test', '', '{}', ''
             FROM generate_series(1, 20000) n""",
         [project.pk],
     )
@@ -190,7 +190,7 @@ def test_a_killed_doorbell_heals_without_losing_a_signal(page, project, ticket):
     [listener] = sql.rows(f"SELECT pid {LISTENERS}")
     with transaction.atomic():
         sql.rows("SELECT pg_terminate_backend(%s)", [listener["pid"]])
-        ticket.record("ticket.touched", by="system:test")
+        ticket.record("ticket.edited", by="system:test")
     assert {page.next(), page.next()} == {"ticket:OMO-1", "project:OMO"}
     assert until(lambda: sql.rows(f"SELECT pid {LISTENERS}")) != [listener]
     tell(project)

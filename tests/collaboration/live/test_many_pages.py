@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 PAGES = 200
 WRITE = (
     "INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)"
-    " VALUES (%s, %s, '', 1, 'ticket.touched', 'system:test', '', '{}', '')"
+    " VALUES (%s, %s, '', 1, 'ticket.edited', 'system:test', '', '{}', '')"
 )
 
 
