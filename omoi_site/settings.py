@@ -12,7 +12,7 @@ from omoi_site import logs, networks
 from omoi_site.database import location
 from omoi_site.errors import OmoiError
 from omoi_site.serving import error_answers
-from omoi_site.setup import paths
+from omoi_site.setup import artifact_storage, paths
 from omoi_site.setup.secrets import secret_key
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -172,10 +172,15 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 WHITENOISE_MAX_AGE = 0 if DEBUG else 3600
 WHITENOISE_ALLOW_ALL_ORIGINS = False
-STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "omoi_site.serving.static_files.Versioned"},
-}
+ARTIFACTS_IN_DATABASE = artifact_storage.in_database()
+try:
+    STORAGES = {
+        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+        "staticfiles": {"BACKEND": "omoi_site.serving.static_files.Versioned"},
+        "artifacts": artifact_storage.described(OMOI_HOME),
+    }
+except artifact_storage.BadStorage as error:
+    raise ending(error) from error
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}

@@ -10,12 +10,13 @@ import json
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError, ProgrammingError, transaction
-from django.test import Client
+from django.test import Client, override_settings
 from psycopg.errors import InsufficientPrivilege
 
 from agents.models import Agent, Event, Member, Project, ProjectSpec
@@ -27,6 +28,7 @@ from tests.support.api_client import Api, api_of
 from tests.support.concurrency import meanwhile
 from tests.support.delivery import EVIDENCE, Delivery
 from tickets.models import Artifact, GateClosed, PhaseMove, Task, Ticket, Verdict
+from tickets.models.gate.content_storage import storage
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -471,8 +473,16 @@ def an_artifact_changed_in_place(scene):
 
 @way(lacks="requirements_document", door=False)
 def content_changed_in_place(scene):
-    made = scene.delivery.submit("requirements_document", b"# Scope")
+    with override_settings(ARTIFACTS_IN_DATABASE=True):
+        made = scene.delivery.submit("requirements_document", b"# Scope")
     sql.rows("UPDATE tickets_chunk SET data = %s WHERE blob_id = %s", [reports.requirements(), made["hash"]])
+
+
+@way(lacks="requirements_document")
+def a_file_changed_in_its_folder(scene):
+    scene.delivery.submit("requirements_document", b"# Scope")
+    Path(storage().path(Artifact.objects.get().blob.location)).write_bytes(reports.requirements())
+    return scene.go()
 
 
 def report(phase: str, kind: str, to: str, name: str, content: bytes) -> None:

@@ -16,6 +16,8 @@ from tests.factories import complete
 from tickets.models import (
     Artifact,
     Awaited,
+    Blob,
+    Chunk,
     Comment,
     Edge,
     Link,
@@ -63,6 +65,8 @@ def all_kinds(project, ticket, task, ada, operator):
     Account.objects.create(user=operator)
     SweepRun.ran("lapse")
     Artifact.objects.submit(ticket, NewArtifact("plan", BytesIO(b"Why and how")), by=operator)
+    kept_here = Blob.objects.create(hash="0" * 64, size=1)
+    Chunk.objects.create(blob=kept_here, number=0, data=b"x")
     Verdict.objects.judge(ticket, by=operator)
     sql.rows(
         "INSERT INTO agents_reply (hash, request, status, headers, body, sealed) VALUES ('\\x01', '\\x01',"

@@ -42,7 +42,7 @@ class ArtifactAdmin(ReadOnlyModelAdmin):
 @admin.register(Blob)
 class BlobAdmin(ReadOnlyModelAdmin):
     internal = True
-    list_display = ["hash", "size"]
+    list_display = ["hash", "size", "location"]
     list_filter = [SizeFilter]
     search_fields = ["hash__startswith"]
     ordering = ["hash"]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import NamedTuple
 
 from omoi_site.database import sql
 from tickets.models import Artifact, Ticket
+from tickets.models.gate.blob import Damaged
 from tickets.pages.previews import text
 from tickets.pages.previews.diff import Line, compared, shortened
 from tickets.pages.previews.preview import Preview, preview_of
@@ -21,7 +23,10 @@ class ArtifactPage:
 
     @cached_property
     def preview(self) -> Preview:
-        return preview_of(self.artifact)
+        try:
+            return preview_of(self.artifact)
+        except Damaged as error:
+            return Preview("damaged", error)
 
     @cached_property
     def revisions(self) -> list[Artifact]:
@@ -44,48 +49,22 @@ class ArtifactPage:
 
 
 class Comparison:
-    """What differs from `old` to `new`."""
+    """What differs from `old` to `new`. Raises Damaged."""
 
     def __init__(self, old: Artifact, new: Artifact) -> None:
         self.old = old
         self.new = new
+        self.equal = old.blob_id == new.blob_id
+        texts = [] if self.equal else [_text_of(artifact) for artifact in (old, new)]
+        self.binary = None in texts
+        self.cut = any(text.cut for text in texts if text)  # only the beginnings are compared
+        self.lines: list[Line] = []
+        if texts and texts[0] and texts[1]:
+            self.lines = shortened(compared(texts[0].lines, texts[1].lines))
 
     @property
     def sides(self) -> tuple[Artifact, Artifact]:
         return self.old, self.new
-
-    @property
-    def equal(self) -> bool:
-        return self.old.blob_id == self.new.blob_id
-
-    @cached_property
-    def _texts(self) -> list[tuple[list[str], bool]] | None:
-        """The lines of both, and whether something was cut; None unless both are texts."""
-        texts = []
-        for artifact in (self.old, self.new):
-            head = artifact.blob.head(text.HEAD)
-            read = text.decoded(head, artifact.blob.size)
-            if read is None:
-                return None
-            lines, cut = text.lines_of(read[0])
-            texts.append((lines, cut or len(head) < artifact.blob.size))
-        return texts
-
-    @property
-    def binary(self) -> bool:
-        return self._texts is None
-
-    @property
-    def cut(self) -> bool:
-        """Whether only the beginnings are compared."""
-        return any(cut for _, cut in self._texts or [])
-
-    @cached_property
-    def lines(self) -> list[Line]:
-        if self._texts is None or self.equal:
-            return []
-        (old, _), (new, _) = self._texts
-        return shortened(compared(old, new))
 
     @property
     def added(self) -> int:
@@ -94,3 +73,18 @@ class Comparison:
     @property
     def removed(self) -> int:
         return sum(line.mark == "-" for line in self.lines)
+
+
+class _Text(NamedTuple):
+    lines: list[str]
+    cut: bool
+
+
+def _text_of(artifact: Artifact) -> _Text | None:
+    """None if it is no text."""
+    head = artifact.blob.head(text.HEAD)
+    read = text.decoded(head, artifact.blob.size)
+    if read is None:
+        return None
+    lines, cut = text.lines_of(read[0])
+    return _Text(lines, cut or len(head) < artifact.blob.size)

@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404, render
 from agents.models import Event
 from tickets.api.fields import number
 from tickets.models import Artifact, Ticket
+from tickets.models.gate.blob import Damaged
 from tickets.pages.artifact_page import ArtifactPage, Comparison
 from tickets.pages.views import get_ticket, is_part, page
 
@@ -44,7 +45,10 @@ def compare(request: HttpRequest, key: str, pk: int) -> HttpResponse:
     context = {
         "ticket": ticket,
         "page": one,
-        "comparison": Comparison(other, one.artifact),
         "section": "board",
     }
+    try:
+        context["comparison"] = Comparison(other, one.artifact)
+    except Damaged as error:
+        context["damaged"] = error
     return render(request, "tickets/artifacts/compare.html", context)

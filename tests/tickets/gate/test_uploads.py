@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from agents.models import Key
+from tests.factories import submit
+from tickets.models.gate.content_storage import storage
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -81,3 +83,14 @@ def test_only_the_addresses_of_uploads_take_large_bodies(web, path):
         link.putheader("Content-Length", str(2 * MIB))
         link.endheaders()
         assert link.getresponse().status == 413
+
+
+def test_damaged_content_is_refused_before_any_of_it_is_sent(web, operator, ticket):
+    artifact = submit(ticket, "notes", b"x" * (3 * MIB), by=operator)
+    file = Path(storage().path(artifact.blob.location))
+    file.write_bytes(file.read_bytes()[:-1] + b"y")
+    bearer = {"Authorization": f"Bearer {Key.objects.issue(user=operator, by=operator)[1]}"}
+    with contextlib.closing(http.client.HTTPConnection(web.host, timeout=60)) as link:
+        link.request("GET", f"/api/v1/tickets/{ticket.key}/artifacts/{artifact.pk}/content", headers=bearer)
+        answer = link.getresponse()
+        assert (answer.status, json.loads(answer.read())["code"]) == (500, "content_damaged")

@@ -208,7 +208,8 @@ def test_however_many_look_at_a_gate_its_file_is_read_once(waiting, monkeypatch)
     ("size", "again", "chunks"),
     [(bounded_xml.LARGEST + 1, False, 0), (1_500_000, False, 2), (1_500_000, True, 0)],
 )
-def test_a_file_is_fetched_only_to_be_read(waiting, size, again, chunks):
+def test_a_file_is_fetched_only_to_be_read(waiting, settings, size, again, chunks):
+    settings.ARTIFACTS_IN_DATABASE = True  # where its pieces can be counted
     ticket = waiting(b"%d %d" % (size, again) + b" " * size)
     if again:
         gate(ticket)

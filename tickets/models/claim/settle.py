@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 from agents.models import Agent, Key, rights, via
 from omoi_site.brokers import hints
 from omoi_site.database import prepared, sql
+from omoi_site.errors import Invalid
 from tickets.models.claim.fence import HELD_WITH_KEY, KEY_OF_HOLDER, claims_now, lost
 from tickets.models.claim.outcome import Outcome, Settlement
 from tickets.models.gate.artifact import Artifact
@@ -79,7 +80,7 @@ class Settling(models.Manager[Row]):
         rights.require_scope(by, "work")
         # of two outcomes for one task, the first counts
         first = {outcome.task: outcome for outcome in reversed(outcomes)}
-        tickets = _prepare_artifacts(list(first.values()), by)
+        tickets, written = _prepare_artifacts(list(first.values()), by)
         params = {
             "agent": by.pk,
             "actor": by.label,
@@ -96,8 +97,12 @@ class Settling(models.Manager[Row]):
         statements = [lock, SETTLE, NEEDED] if lock else [SETTLE, NEEDED]
         *_, rows, [needs] = prepared.together(*[(statement, params) for statement in statements])
         settled = {row["id"]: row["state"] for row in rows}
-        for task in sorted(settled.keys() & tickets.keys()):
-            Artifact.objects.attach(first[task], tickets[task], by=by)
+        try:
+            for task in sorted(settled.keys() & tickets.keys()):
+                Artifact.objects.attach(first[task], tickets[task], by=by)
+        except Invalid:
+            Blob.objects.discard(written)
+            raise
         ended = [row["id"] for row in rows if row["state"] != "pending"]
         freed = decide(ended) if needs["needed"] else []
         # Two last tasks that end at the same moment do not see each other; a sweep then advances their
@@ -132,19 +137,21 @@ def _repeated(outcome: Outcome, now: dict[str, Any] | None, by: Agent) -> Settle
     return Settlement(outcome.task, lost=lost(now))
 
 
-def _prepare_artifacts(outcomes: Sequence[Outcome], by: Agent) -> dict[int, Ticket]:
+def _prepare_artifacts(outcomes: Sequence[Outcome], by: Agent) -> tuple[dict[int, Ticket], list[Blob]]:
     """Before the tasks are locked, store the contents, always in the same order, and lock the tickets.
-    Returns the ticket of each task.
+    Returns the ticket of each task, and the contents.
 
     The artifacts are recorded afterwards, only for outcomes whose claim SETTLE found held.
     """
     ids = [outcome.task for outcome in outcomes if outcome.artifacts]
     if not ids:
-        return {}
+        return {}, []
     held = {(row["id"], row["fence"]): row["ticket_id"] for row in sql.rows(CLAIMED, [ids, by.pk])}
     good = [outcome for outcome in outcomes if (outcome.task, outcome.fence) in held]
     contents = {Blob.of(new.content).hash: new.content for outcome in good for new in outcome.artifacts}
-    for _, content in sorted(contents.items()):
-        Blob.objects.store(content)
+    written = [(Blob.objects.write(content), content) for _, content in sorted(contents.items())]
+    for blob, content in written:
+        Blob.objects.keep(blob, content)
     tickets = Ticket.lock_in_order({held[outcome.task, outcome.fence] for outcome in good})
-    return {outcome.task: tickets[held[outcome.task, outcome.fence]] for outcome in good}
+    of_tasks = {outcome.task: tickets[held[outcome.task, outcome.fence]] for outcome in good}
+    return of_tasks, [blob for blob, _ in written]

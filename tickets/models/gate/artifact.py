@@ -15,7 +15,7 @@ from agents.models import Actor, Agent, label, rights, via
 from omoi_site import field_limits
 from omoi_site.database import sql
 from omoi_site.database.privileges import INSERT_ONLY
-from omoi_site.errors import Invalid
+from omoi_site.errors import Invalid, OmoiError
 from tickets.models.claim.fence import HELD, claims_now, lost
 from tickets.models.claim.outcome import Outcome
 from tickets.models.gate.blob import Blob
@@ -42,7 +42,6 @@ class ArtifactQuerySet(models.QuerySet["Artifact"]):
         """The newest revision of each name in each phase."""
         return self.order_by("ticket_id", "phase", "name", "-revision").distinct("ticket_id", "phase", "name")
 
-    @sql.atomic
     def submit(
         self,
         ticket: TicketFields,
@@ -57,8 +56,27 @@ class ArtifactQuerySet(models.QuerySet["Artifact"]):
 
         For a task, its fence is needed: a former holder is refused with ClaimLost.
         """
+        rights.require_scope(by, "work" if task else "tickets:write", ticket.project)
+        blob = Blob.objects.write(new.content)
+        try:
+            return self._submit(ticket, new, blob, (task, fence), by=by)
+        except OmoiError:
+            Blob.objects.discard([blob])
+            raise
+
+    @sql.atomic
+    def _submit(
+        self,
+        ticket: TicketFields,
+        new: NewArtifact,
+        blob: Blob,
+        claim: tuple[TaskFields | None, int | None],
+        *,
+        by: Actor,
+    ) -> Artifact:
+        task, fence = claim
         rights.require(by, "work" if task else "tickets:write", ticket.project)
-        blob = Blob.objects.store(new.content)
+        Blob.objects.keep(blob, new.content)
         row = ticket.lock_in_order([ticket.pk])[ticket.pk]
         if task is not None:
             holder = by.pk if isinstance(by, Agent) else None

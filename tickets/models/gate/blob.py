@@ -1,19 +1,28 @@
-"""Blob: the content of artifacts, stored once under its hash, in chunks."""
+"""Blob: the content of artifacts, stored once under its hash: in a file of the storage, or in chunks here."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
-from django.db import models
+from django.conf import settings
+from django.db import connection, models
 
 from omoi_site.database import sql
 from omoi_site.database.privileges import INSERT_ONLY
 from omoi_site.errors import OmoiError, TooLarge
+from tickets.models.gate import content_storage
 
 CHUNK = 1 << 20
 LARGEST = 100 << 20
+STORE = """
+INSERT INTO tickets_blob (hash, size, location)
+VALUES (%s, %s, %s)
+ON CONFLICT DO NOTHING
+RETURNING hash
+"""
+WAIT_FOR_STORAGE = "SET LOCAL idle_in_transaction_session_timeout = '10min'"
 
 
 class Damaged(OmoiError):
@@ -25,18 +34,40 @@ class Damaged(OmoiError):
 
 
 class BlobQuerySet(models.QuerySet["Blob"]):
-    def store(self, content: BinaryIO) -> Blob:
-        """Store the content in chunks, unless it is already stored. Raises TooLarge."""
+    def write(self, content: BinaryIO) -> Blob:
+        """The blob of this content, with its file written if it is new. It counts once it is kept; a file
+        that is not goes by `discard` or a sweep. Raises TooLarge.
+
+        Best called before the transaction: a storage far away may be slow.
+        """
         blob = self.model.of(content)
+        if not settings.ARTIFACTS_IN_DATABASE and not self.filter(pk=blob.hash).exists():
+            if connection.in_atomic_block:
+                sql.rows(WAIT_FOR_STORAGE)
+            blob.location = content_storage.write(blob.hash, content)
+        return blob
+
+    def keep(self, blob: Blob, content: BinaryIO) -> None:
+        """Store the row, in the transaction of the rows that refer to it, unless this content is stored
+        already.
+        """
         # of two transactions with the same content, one stores it and the other waits
-        stored = sql.one(
-            "INSERT INTO tickets_blob (hash, size) VALUES (%s, %s) ON CONFLICT DO NOTHING RETURNING hash",
-            [blob.hash, blob.size],
-        )
-        if stored:
+        stored = sql.one(STORE, [blob.hash, blob.size, blob.location])
+        if blob.location:
+            content_storage.settle(blob.location, kept=bool(stored))
+        elif stored:
             for number, data in enumerate(_chunks(content)):
                 Chunk.objects.create(blob_id=blob.hash, number=number, data=data)
-        return blob
+
+    def discard(self, blobs: Iterable[Blob]) -> None:
+        """Delete the files of blobs that were not kept."""
+        for blob in blobs:
+            if blob.location:
+                content_storage.discard(blob.location)
+
+    def remove_unnamed(self, limit: int = 1_000) -> int:
+        """Delete a batch of files that a crash has left; returns how many of them were looked at."""
+        return content_storage.remove_unnamed(lambda name: self.filter(location=name).exists(), limit)
 
 
 class Blob(models.Model):
@@ -44,6 +75,13 @@ class Blob(models.Model):
 
     hash = models.CharField(max_length=64, primary_key=True, help_text="SHA-256, hex")
     size = models.BigIntegerField(help_text="bytes")
+    location = models.CharField(
+        max_length=200,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="the name of its file in the storage; empty: its chunks are in the database",
+    )
 
     objects = BlobQuerySet.as_manager()
 
@@ -62,14 +100,14 @@ class Blob(models.Model):
         return cls(hash=hash.hexdigest(), size=size)
 
     def pieces(self) -> Iterator[bytes]:
-        """The content, chunk by chunk. If it is not what the hash says, raises Damaged instead of the last
+        """The content, piece by piece. If it is not what the hash says, raises Damaged instead of the last
         one: the database compares only hashes.
         """
         hash, last = hashlib.sha256(), b""
-        for number in range(-(-self.size // CHUNK)):
+        for data in self._stored():
             if last:
                 yield last
-            last = bytes(self.chunks.get(number=number).data)
+            last = data
             hash.update(last)
         if hash.hexdigest() != self.hash:
             raise Damaged(f"the content of {self.hash} is not what was submitted under this hash")
@@ -82,6 +120,18 @@ class Blob(models.Model):
         for piece in self.pieces():
             head += piece[: most - len(head)]
         return bytes(head)
+
+    def _stored(self) -> Iterator[bytes]:
+        """What is stored, without a check."""
+        if not self.location:
+            for number in range(-(-self.size // CHUNK)):
+                yield bytes(self.chunks.get(number=number).data)
+            return
+        try:
+            with content_storage.storage().open(self.location) as file:
+                yield from file.chunks(CHUNK)
+        except FileNotFoundError:
+            raise Damaged(f"the file of {self.hash} is missing in the storage of artifacts") from None
 
 
 class Chunk(models.Model):
