@@ -64,7 +64,7 @@ class Invalid(OmoiError):
         self,
         message: str = "",
         *,
-        errors: list[dict[str, str]] | None = None,
+        errors: list[dict[str, Any]] | None = None,
         field: str = "",
         more_errors: int = 0,
         **more: Any,
@@ -112,7 +112,7 @@ class Faults:
             raise self.refusal
 
 
-def in_words(faults: list[dict[str, str]], more: int) -> str:
+def in_words(faults: list[dict[str, Any]], more: int) -> str:
     """The first faults in one sentence, and how many more there are."""
     sentence = "; ".join(
         f"{fault['field']}: {fault['message']}" if fault["field"] else fault["message"]

@@ -20,6 +20,7 @@ class FaultOut(serializers.Serializer):
     )
     code = serializers.CharField()
     message = serializers.CharField()
+    line = serializers.IntegerField(required=False, help_text="where it is in the text that was sent")
 
 
 class ProblemOut(serializers.Serializer):

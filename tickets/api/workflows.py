@@ -8,20 +8,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import PolymorphicProxySerializer
 from rest_framework import serializers
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.serializer_helpers import ReturnDict
 
-from agents.api.openapi import IDEMPOTENCY_KEY, IF_MATCH, listing, route
+from agents.api.openapi import IDEMPOTENCY_KEY, IF_MATCH, FaultOut, listing, route
 from agents.api.pagination import PageIn, page
 from agents.api.parsing import Shape, parse_query
 from agents.api.strict_json import StrictJSONParser
 from agents.api.view import View, tagged
 from omoi_site.errors import NotFound
 from tickets.models import Workflow
+from tickets.models.workflow_preview import Preview, preview
 from tickets.workflows import document as documents
+from tickets.workflows.text import as_unified
 
 YAML = "application/yaml"
 
@@ -58,6 +61,37 @@ class WorkflowOut(serializers.Serializer):
 
 class DocumentOut(WorkflowOut):
     document = serializers.DictField()
+    text = serializers.CharField(help_text="the document as YAML, as it was written")
+
+
+class UsageOut(serializers.Serializer):
+    project = serializers.CharField()
+    version = serializers.IntegerField()
+    tickets = serializers.IntegerField(help_text="open tickets on this version")
+
+
+class PreviewOut(serializers.Serializer):
+    """What installing the document would do."""
+
+    valid = serializers.SerializerMethodField()
+    errors = FaultOut(many=True, source="faults")  # type: ignore[assignment]
+    version = serializers.IntegerField(help_text="the version that it would be, once it is valid")
+    unchanged = serializers.BooleanField(help_text="the version in force says the same")
+    diff = serializers.SerializerMethodField(help_text="against the version in force")
+    left_out = serializers.ListField(child=serializers.CharField(), source="plan.left_out", default=list)
+    usage = UsageOut(many=True)
+
+    def get_valid(self, preview: Preview) -> bool:
+        return preview.plan is not None
+
+    def get_diff(self, preview: Preview) -> str:
+        return as_unified(preview.difference)
+
+
+class InstallIn(Shape):
+    dry_run = serializers.BooleanField(
+        default=False, help_text="answer what would come of it, with all faults; store nothing"
+    )
 
 
 class VersionIn(Shape):
@@ -95,12 +129,16 @@ class WorkflowView(View):
     @route(
         "Install the document as the next version; an unchanged document changes nothing",
         takes={"application/json": OpenApiTypes.OBJECT, YAML: OpenApiTypes.STR},
-        parameters=[IDEMPOTENCY_KEY, IF_MATCH],
-        gives=DocumentOut,
+        parameters=[InstallIn, IDEMPOTENCY_KEY, IF_MATCH],
+        gives=PolymorphicProxySerializer(
+            "InstalledOut", [DocumentOut, PreviewOut], resource_type_field_name=None
+        ),
         refuses=(404, 412, 422),
         tag="workflows",
     )
     def put(self, request: Request, name: str) -> Response:
+        if parse_query(InstallIn, request)["dry_run"]:
+            return Response(PreviewOut(preview(request.data, name=name, by=request.user)).data)
         stored = Workflow.objects.install(request.data, name=name, version=self.matched(), by=request.user)
         return tagged(DocumentOut(stored).data, stored.version)
 

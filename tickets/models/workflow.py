@@ -17,6 +17,7 @@ from omoi_site.errors import Invalid, VersionConflict
 from tickets.workflows import document as documents
 from tickets.workflows.fault_texts import place
 from tickets.workflows.faults import Fault
+from tickets.workflows.text import as_yaml
 
 DEFAULT = "software_delivery"
 
@@ -65,9 +66,11 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
         return self.filter(pk__in=self.order_by("name", "-version").distinct("name").values("pk"))
 
     @staticmethod
-    def checked(source: Any) -> documents.Plan:
+    def checked(source: Any, name: str = "") -> documents.Plan:
         """The plan of a document, all of whose tasks could be added on this installation. Raises
         InvalidWorkflow with every fault.
+
+        name: the name that the document must have; empty: any.
         """
         plan = documents.read(source)
         faults = [
@@ -79,6 +82,9 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
                 seed.get("slots", {}).get(name.removeprefix("slots."))
             )  # replaced when the task is added
         ]
+        if name and plan.name != name:
+            wrong = f"this address is for {name}, but the document is for {plan.name}"
+            faults.append(Fault(("name",), wrong))
         if faults:
             raise documents.refusal(faults, source)
         return plan
@@ -95,12 +101,7 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
         """
         if by is not None:
             rights.require(by, "admin")
-        plan = self.checked(source)
-        if name and plan.name != name:
-            message = f"this address is for {name}, but the document is for {plan.name}"
-            raise documents.InvalidWorkflow(
-                errors=[{"field": "name", "code": "invalid_workflow", "message": message}]
-            )
+        plan = self.checked(source, name)
         sql.rows("SELECT pg_advisory_xact_lock(hashtextextended('workflow ' || %s, 0))", [plan.name])
         newest = self.filter(name=plan.name).order_by("-version").first()
         if version is not None and version != (newest.version if newest else 0):
@@ -110,9 +111,8 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
             )
         if newest and newest.document == plan.document:
             return newest
-        stored = self.create(
-            name=plan.name, version=newest.version + 1 if newest else 1, document=plan.document
-        )
+        following = newest.version + 1 if newest else 1
+        stored = self.create(name=plan.name, version=following, document=plan.document, source=plan.text)
         if by is not None:
             topic = f"workflow:{stored.name}"
             Event.objects.create(
@@ -141,7 +141,7 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
             plan = self.checked(path)
             own = Event.objects.filter(topic=f"workflow:{plan.name}", kind="workflow.installed").exists()
             if not own and not self.filter(name=plan.name, document=plan.document).exists():
-                new.append(self.install(plan.document))
+                new.append(self.install(path))
         return new
 
 
@@ -151,6 +151,9 @@ class Workflow(models.Model):
     name = models.CharField(max_length=63)
     version = models.PositiveIntegerField()
     document = models.JSONField()
+    source = models.TextField(
+        blank=True, default="", db_default="", help_text="the YAML it was read from, with its comments"
+    )
     created_at = models.DateTimeField(db_default=Now())
 
     objects = WorkflowQuerySet.as_manager()
@@ -161,6 +164,11 @@ class Workflow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} v{self.version}"
+
+    @property
+    def text(self) -> str:
+        """The document as YAML: as it was written, or as it would be."""
+        return self.source or as_yaml(self.document)
 
     def expect_allowed(self, project: str, own: str, others: Sequence[str]) -> None:
         """Raise WorkflowNotAllowed unless this is the project's own workflow or one of its others."""

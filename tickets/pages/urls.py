@@ -1,12 +1,16 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from tickets.pages import artifact_views, attention, views
+from tickets.pages import artifact_views, attention, views, workflow_views
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="board", query_string=True)),
     path("board/", views.board, name="board"),
     path("attention/", attention.attention, name="attention"),
+    path("workflows/", workflow_views.workflows, name="workflows"),
+    path("workflows/<str:name>/", workflow_views.workflow, name="workflow"),
+    path("new-workflow/", workflow_views.new_workflow, name="new_workflow"),
+    path("check-workflow/", workflow_views.check_workflow, name="check_workflow"),
     path("tickets/<str:key>/", views.ticket, name="ticket"),
     path("tickets/<str:key>/artifacts/<int:pk>/", artifact_views.artifact, name="artifact"),
     path("tickets/<str:key>/artifacts/<int:pk>/compare/", artifact_views.compare, name="compare_artifacts"),

@@ -50,18 +50,24 @@ class Phase:
 
 @dataclass(frozen=True)
 class Plan:
-    """A checked document as Python objects. `left_out` are the parts of a file of another system that have
-    no place in it.
+    """A checked document as Python objects.
+
+    text: the YAML that it was read from. left_out: the parts of a file of another system that have no place
+    in it.
     """
 
     name: str
     start: str
     phases: tuple[Phase, ...]
     document: dict[str, Any] = field(compare=False)
+    text: str = field(default="", compare=False)
     left_out: tuple[str, ...] = field(default=(), compare=False)
 
     def __getitem__(self, name: str) -> Phase:
-        return next(phase for phase in self.phases if phase.name == name)
+        for phase in self.phases:
+            if phase.name == name:
+                return phase
+        raise KeyError(name)
 
     def __contains__(self, name: str) -> bool:
         return any(phase.name == name for phase in self.phases)
@@ -125,8 +131,8 @@ def read(source: Source) -> Plan:
     try:
         parsed = plain_yaml.parse(source) if isinstance(source, (str, bytes)) else None
         plain_yaml.expect_few_values(source)
-    except ValueError as error:
-        raise refusal([Fault((), str(error))]) from error
+    except plain_yaml.Unreadable as error:
+        raise InvalidWorkflow(errors=[_error("", str(error), error.line)]) from error
     document: Any = parsed.document if parsed else source
     if parsed and document is None:
         raise refusal([Fault((), "the document is empty: write `name` and `phases`")])
@@ -136,7 +142,9 @@ def read(source: Source) -> Plan:
     faults += foreign.faults if foreign else faults_of(document)
     if faults:
         raise _refusal(faults, parsed)
-    return replace(plan(foreign.document), left_out=foreign.left_out) if foreign else plan(document)
+    if foreign:
+        return replace(plan(foreign.document), left_out=foreign.left_out)
+    return replace(plan(document), text=parsed.text if parsed else "")
 
 
 def refusal(faults: Sequence[Fault], source: Source = "") -> InvalidWorkflow:
@@ -148,7 +156,7 @@ def _refusal(faults: Sequence[Fault], parsed: plain_yaml.Parsed | None) -> Inval
     if parsed is None:
         return InvalidWorkflow(errors=[_error(fault.field, fault.message) for fault in faults])
     placed = sorted((parsed.line_of(fault.at), order, fault) for order, fault in enumerate(faults))
-    errors = [_error(fault.field, f"line {line}: {fault.message}") for line, _, fault in placed]
+    errors = [_error(fault.field, f"line {line}: {fault.message}", line) for line, _, fault in placed]
     return InvalidWorkflow(in_words([{**error, "field": ""} for error in errors], 0), errors=errors)
 
 
@@ -180,5 +188,6 @@ def seeds(document: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...], dic
                 yield ("phases", place, *path, number), seed
 
 
-def _error(field: str, message: str) -> dict[str, str]:
-    return {"field": visible(field), "code": "invalid_workflow", "message": visible(message)}
+def _error(field: str, message: str, line: int = 0) -> dict[str, Any]:
+    error = {"field": visible(field), "code": "invalid_workflow", "message": visible(message)}
+    return {**error, "line": line} if line else error

@@ -57,12 +57,21 @@ PlainLoader.yaml_constructors = {
 }
 
 
+class Unreadable(ValueError):
+    """The text is no plain document. `line` is where, 0 if that is nowhere in particular."""
+
+    def __init__(self, message: str, line: int = 0) -> None:
+        super().__init__(message)
+        self.line = line
+
+
 @dataclass(frozen=True)
 class Parsed:
     """A document, and where its parts stand in the text."""
 
     document: Any
     root: yaml.Node | None
+    text: str = ""
 
     def line_of(self, path: Sequence[Any]) -> int:
         """The line of the key or item at this path, or of the last part of the path that exists."""
@@ -97,9 +106,9 @@ class Parsed:
 
 
 def parse(text: str | bytes) -> Parsed:
-    """The document in `text`. Raises ValueError, which says what is wrong and where."""
+    """The document in `text`. Raises Unreadable, which says what is wrong and where."""
     if len(text) > LONGEST:
-        raise ValueError(f"a YAML text may have at most {LONGEST >> 10} KiB: shorten it")
+        raise Unreadable(f"a YAML text may have at most {LONGEST >> 10} KiB: shorten it")
     text = _decoded(text)
     try:
         expect_small(text)
@@ -107,10 +116,12 @@ def parse(text: str | bytes) -> Parsed:
         root = loader.get_single_node()
         document = loader.construct_document(root) if root else None
     except yaml.MarkedYAMLError as error:
-        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        line = error.problem_mark.line + 1 if error.problem_mark else 0
+        where = f"line {line}: " if line else ""
         problem = TOO_DEEP if error.problem == TOO_DEEP_FOR_LIBYAML else error.problem or error.context
-        raise ValueError(f"not valid YAML: {line}{problem}") from error
-    return Parsed(json.loads(json.dumps(document)), root)  # keys become texts
+        raise Unreadable(f"not valid YAML: {where}{problem}", line) from error
+    # keys become texts
+    return Parsed(json.loads(json.dumps(document)), root, text.replace("\r\n", "\n"))
 
 
 def expect_small(text: str) -> None:
@@ -139,7 +150,7 @@ def expect_few_values(document: Any) -> None:
         part = todo.pop()
         values += 2 * len(part) if isinstance(part, dict) else len(part) if isinstance(part, list) else 0
         if values > VALUES:
-            raise ValueError(f"more than {VALUES} values: shorten the document")
+            raise Unreadable(f"more than {VALUES} values: shorten the document")
         todo.extend(part.values() if isinstance(part, dict) else part if isinstance(part, list) else ())
 
 
@@ -150,12 +161,12 @@ def _decoded(text: str | bytes) -> str:
         except UnicodeDecodeError as error:
             line = error.object.count(b"\n", 0, error.start) + 1
             byte = error.object[error.start]
-            raise ValueError(
-                f"line {line}: byte 0x{byte:02X} is not UTF-8: save the document as UTF-8"
+            raise Unreadable(
+                f"line {line}: byte 0x{byte:02X} is not UTF-8: save the document as UTF-8", line
             ) from error
     if wrong := Reader.NON_PRINTABLE.search(text):
         line = text.count("\n", 0, wrong.start()) + 1
-        raise ValueError(f"line {line}: character U+{ord(wrong[0]):04X} is not allowed: remove it")
+        raise Unreadable(f"line {line}: character U+{ord(wrong[0]):04X} is not allowed: remove it", line)
     return text
 
 

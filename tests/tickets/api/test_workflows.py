@@ -157,7 +157,8 @@ def parts(schema: dict, path: str = "") -> Iterator[tuple[str, dict]]:
     for name, inner in schema.get("properties", {}).items():
         yield from parts(inner, f"{path}/{name}")
     for inner in (schema["items"],) if "items" in schema else schema.get("oneOf", ()):
-        yield from parts(inner, f"{path}/{inner['title']}")
+        if inner.keys() != {"required"}:  # which of several properties are written
+            yield from parts(inner, f"{path}/{inner['title']}")
 
 
 def test_the_schema_explains_each_part_to_an_editor(calls):
@@ -214,3 +215,43 @@ def test_the_command_checks_and_installs(tmp_path):
     file.write_text(json.dumps({**DOCUMENT, "phases": []}))
     with pytest.raises(InvalidWorkflow):
         run("check", str(file))
+
+
+def test_a_preview_says_what_installing_would_do_and_stores_nothing(calls, project, ticket):
+    simple = Workflow.objects.latest_of("simple")
+    text = simple.text.replace("to: [DONE, TODO]", "to: [DONE]  # never back")
+    told = calls.client.put(
+        f"{ROOT}/workflows/simple?dry_run=true", text, content_type="application/yaml", headers=calls.headers
+    )
+    assert told.status_code == 200
+    assert told.json() == {
+        "valid": True,
+        "errors": [],
+        "version": 2,
+        "unchanged": False,
+        "diff": (
+            "   to: [DOING]\n   automatic: on_claim\n - name: DOING\n-  to: [DONE, TODO]\n"
+            "+  to: [DONE]  # never back\n   automatic: on_completion\n - name: DONE\n   to: []\n"
+        ),
+        "left_out": [],
+        "usage": [{"project": "OMO", "version": 1, "tickets": 1}],
+    }
+    assert Workflow.objects.filter(name="simple").count() == 1
+
+
+def test_a_preview_of_a_faulty_document_has_each_fault_with_its_line(calls):
+    text = "name: quick\nphases:\n- {name: A, to: [B, X]}\n- {name: B, to: []}\n"
+    told = calls.client.put(
+        f"{ROOT}/workflows/quick?dry_run=true", text, content_type="application/yaml", headers=calls.headers
+    ).json()
+    assert (told["valid"], told["version"], told["usage"]) == (False, 1, [])
+    assert [(fault["line"], fault["field"]) for fault in told["errors"]] == [(3, "phases.0.to")]
+    assert calls.put("/workflows/quick?dry_run=true", DOCUMENT).json()["valid"] is True
+    assert not Workflow.objects.filter(name="quick").exists()
+
+
+def test_the_text_of_a_document_keeps_its_comments(calls):
+    text = "# why\r\nname: quick\r\nphases:\r\n- {name: TODO, to: [DONE]}\r\n- {name: DONE, to: []}\r\n"
+    calls.client.put(f"{ROOT}/workflows/quick", text, content_type="application/yaml", headers=calls.headers)
+    assert calls.get("/workflows/quick").json()["text"] == text.replace("\r\n", "\n")
+    assert calls.put("/workflows/quick", SLOW).json()["text"].startswith("name: quick\nphases:\n")

@@ -108,7 +108,12 @@ def commit_on_branch(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
             "type": "array",
             "minItems": 1,
             "maxItems": 50,
-            "items": {"type": "string", "pattern": r"^[a-z][a-z0-9_]{0,99}$", "title": "Type"},
+            "items": {
+                "type": "string",
+                "pattern": r"^[a-z][a-z0-9_]{0,99}$",
+                "title": "Type",
+                "description": "The type of an artifact.",
+            },
             "title": "Types",
             "description": f"The types of artifacts that are reports. Without it: {', '.join(REPORTS)}.",
         }

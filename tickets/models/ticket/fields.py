@@ -62,7 +62,9 @@ class TicketFields(FSMModelMixin, Versioned):
     description = field_limits.text(500_000, blank=True)
     priority = models.PositiveSmallIntegerField(choices=Priority.choices, default=Priority.MEDIUM)
     labels = ArrayField(models.CharField(max_length=200), default=list, blank=True, **field_limits.items(100))
-    workflow = models.ForeignKey(Workflow, models.PROTECT, related_name="tickets")
+    workflow = models.ForeignKey(
+        Workflow, models.PROTECT, related_name="tickets", db_index=False
+    )  # the index `ticket_workflow` begins with it
     previous_phase = models.CharField(max_length=60, blank=True, editable=False)
     phase_since = models.DateTimeField(db_default=Now(), editable=False)
     moves = models.PositiveIntegerField(

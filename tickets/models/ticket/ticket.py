@@ -175,6 +175,9 @@ class Ticket(Transitions, AcceptanceCriteria):
             models.Index(fields=["project", "id"], name="ticket_list", condition=NOT_ARCHIVED),
             models.Index(fields=["project", "id"], name="ticket_archived", condition=ARCHIVED),
             models.Index(fields=["project", "phase", "id"], name="ticket_board", condition=NOT_ARCHIVED),
+            models.Index(
+                fields=["workflow", "phase", "project"], include=["archived_at"], name="ticket_workflow"
+            ),
             models.Index(Upper("source_id"), name="ticket_source_id", condition=~models.Q(source="")),
         ]
         constraints = [

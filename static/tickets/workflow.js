@@ -1,0 +1,145 @@
+// The editor of a workflow: numbers of lines, and what the validator says while somebody types. What was
+// typed always wins: an answer to an older text is thrown away, and no answer ever changes the text.
+"use strict";
+
+const REST_AFTER_TYPING_MS = 300;
+const CHECK_TIMEOUT_MS = 15_000;
+const TRY_AGAIN_MS = 5_000;
+const PARTS = ["workflow-notes", "workflow-faults", "workflow-difference", "workflow-phases"];
+
+const editor = one("#workflow-text");
+const check = {
+  text: editor.value,  // that was answered last
+  timer: 0,
+  busy: false,
+};
+
+// --- the text
+
+function numberLines() {
+  const numbers = one("#workflow-numbers");
+  const lines = editor.value.split("\n").length;
+  if (lines === numbers.textContent.split("\n").length) return;
+  numbers.textContent = Array.from({ length: lines }, (_, line) => line + 1).join("\n");
+  editor.rows = lines;
+}
+
+function goToLine(line) {
+  const lines = editor.value.split("\n");
+  const start = lines.slice(0, line - 1).reduce((length, text) => length + text.length + 1, 0);
+  editor.focus({ preventScroll: true });
+  editor.setSelectionRange(start, start + (lines[line - 1] || "").length);
+  const box = editor.closest(".editor");
+  box.scrollTop = (line - 4) * parseFloat(getComputedStyle(editor).lineHeight);
+  box.scrollIntoView({ block: "nearest" });
+}
+
+// A new line begins where the one before it does.
+function keepIndent(event) {
+  if (event.key !== "Enter" || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
+  const before = editor.value.slice(0, editor.selectionStart);
+  const [indent] = /^ */.exec(before.slice(before.lastIndexOf("\n") + 1));
+  if (!indent) return;
+  event.preventDefault();
+  document.execCommand("insertText", false, `\n${indent}`);  // unlike other ways, it can be undone
+}
+
+// --- what the validator says
+
+function say(text) {
+  one("#workflow-state").textContent = text;
+}
+
+function checkSoon(wait = REST_AFTER_TYPING_MS) {
+  clearTimeout(check.timer);
+  if (check.busy) return;  // when its answer comes, the newest text is sent
+  if (editor.value === check.text) return say("");
+  say("Checking…");
+  check.timer = setTimeout(sendCheck, wait);
+}
+
+async function sendCheck() {
+  const asked = editor.value;
+  check.busy = true;
+  const answer = await askValidator(asked);
+  check.busy = false;
+  if (editor.value !== asked) return checkSoon(0);
+  if (!answer) {
+    say("Not checked: no connection. Your text stays here.");
+    check.timer = setTimeout(sendCheck, TRY_AGAIN_MS);
+  } else if (answer.redirected) {
+    say("Not checked: you are signed out. Sign in in another tab; your text stays here.");
+    check.timer = setTimeout(sendCheck, TRY_AGAIN_MS);
+  } else if (answer.status !== 200) {
+    say("Not checked: the server refused. Your text stays here.");
+    await renewToken();  // somebody who signed in again has another one
+    check.timer = setTimeout(sendCheck, TRY_AGAIN_MS);
+  } else {
+    check.text = asked;
+    show(answer.text);
+    say("");
+  }
+}
+
+async function askValidator(text) {
+  const body = new URLSearchParams(new FormData(editor.form));
+  body.set("text", text);
+  body.set("name", editor.dataset.name);
+  return request(editor.dataset.check, { method: "POST", body });
+}
+
+async function request(address, options) {
+  try {
+    const signal = AbortSignal.timeout(CHECK_TIMEOUT_MS);
+    const answer = await fetch(address, { ...options, headers: PART_HEADERS, signal });
+    const { status, redirected, headers } = answer;
+    return { status, redirected, headers, text: await answer.text() };
+  } catch {
+    return null;
+  }
+}
+
+// For the same person only: nothing that was typed here is sent in the name of another.
+async function renewToken() {
+  const answer = await request(location.href, {});
+  const token = answer?.headers.get("X-CSRF-Token");
+  const same = answer?.headers.get("X-Person") === document.body.dataset.person;
+  if (token && same) one("[name=csrfmiddlewaretoken]", editor.form).value = token;
+}
+
+function show(html) {
+  const fresh = parsed(html);
+  for (const id of PARTS) {
+    const part = fresh.getElementById(id);
+    const old = document.getElementById(id);
+    if (part && part.outerHTML !== old.outerHTML) old.replaceWith(part);
+  }
+  shiftNotes();
+}
+
+// Notes stand where their lines end, which moves when the text is scrolled sideways.
+function shiftNotes() {
+  one("#workflow-notes").style.translate = `${-editor.scrollLeft}px 0`;
+}
+
+// --- nothing typed is lost
+
+let saving = false;
+
+if (!editor.readOnly) {
+  editor.addEventListener("input", () => { numberLines(); checkSoon(); });
+  editor.addEventListener("scroll", shiftNotes);
+  editor.addEventListener("keydown", keepIndent);
+  editor.form.addEventListener("submit", () => { saving = true; });
+  addEventListener("pageshow", () => { saving = false; numberLines(); checkSoon(); });
+  addEventListener("beforeunload", (event) => {
+    if (!saving && editor.value !== editor.defaultValue) event.preventDefault();
+  });
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("[data-line]");
+    if (!link) return;
+    event.preventDefault();
+    goToLine(Number(link.dataset.line));
+  });
+  one("#refused")?.focus();
+}

@@ -1,0 +1,121 @@
+"""The pages of workflows: the list, one workflow with its editor, and a new one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.gzip import gzip_page
+from django.views.decorators.http import require_http_methods, require_POST
+
+from omoi_site.errors import OmoiError, VersionConflict
+from tickets.models import Workflow
+from tickets.models.workflow_preview import preview
+from tickets.pages.views import for_a_person, page
+from tickets.pages.workflow_page import EXAMPLE, Answer, WorkflowPage, copy_of, listed, may_edit
+
+
+@page
+def workflows(request: HttpRequest) -> HttpResponse:
+    context = {
+        "workflows": listed(request.user),
+        "may_edit": may_edit(request.user),
+        "section": "workflows",
+    }
+    return render(request, "tickets/workflows/workflows.html", context)
+
+
+def form(view: Any) -> Any:
+    """A page with a form that is sent to its own address."""
+    checked = require_http_methods(["GET", "HEAD", "POST"])(login_required(gzip_page(for_a_person(view))))
+    return never_cache(checked)
+
+
+@form
+def workflow(request: HttpRequest, name: str) -> HttpResponse:
+    """One version of a workflow: the one in force in an editor, an earlier one to read."""
+    shown = version_of(name, request.GET.get("version", ""))
+    if request.method == "POST":
+        return save(request, name, shown)
+    begun = request.GET.get("from", "")
+    typed = version_of(name, begun).text if begun else None
+    return answer(request, WorkflowPage(request.user, name, shown, typed))
+
+
+@form
+def new_workflow(request: HttpRequest) -> HttpResponse:
+    """A workflow of one's own: a simple one to begin with, an example of every part, or a copy of another."""
+    if request.method == "POST":
+        return save(request, "", None)
+    typed = started_from(request.GET.get("from", ""))
+    return answer(request, WorkflowPage(request.user, "", None, typed))
+
+
+@never_cache
+@require_POST
+@login_required
+@for_a_person
+def check_workflow(request: HttpRequest) -> HttpResponse:
+    """What the validator says to a text: parts of the page, for its script."""
+    name, base = request.POST.get("name", ""), number(request.POST.get("version", ""))
+    try:
+        said = preview(request.POST.get("text", ""), name=name, by=request.user)
+    except OmoiError as refused:
+        return HttpResponse(refused.message, status=refused.status, content_type="text/plain; charset=utf-8")
+    return render(request, "tickets/workflows/_answer.html", {"answer": Answer(said, base)})
+
+
+def save(request: HttpRequest, name: str, shown: Workflow | None) -> HttpResponse:
+    """Save the text as the next version. If that is refused, the text stays in the editor."""
+    text = request.POST.get("text", "").replace("\r\n", "\n")
+    base = number(request.POST.get("version", ""))
+    try:
+        stored = Workflow.objects.install(text, name=name, version=base, by=request.user)
+    except VersionConflict as refused:  # from now on it follows the newer version, which is shown beside it
+        return answer(request, WorkflowPage(request.user, name, shown, text), refused)
+    except OmoiError as refused:
+        return answer(request, WorkflowPage(request.user, name, shown, text, base), refused)
+    said = (
+        f"Version {base} says the same already, so nothing was saved"
+        if stored.version == base
+        else f"Version {stored.version} is in force: new tickets follow it"
+    )
+    messages.success(request, said)
+    return redirect("workflow", stored.name)
+
+
+def answer(request: HttpRequest, shown: WorkflowPage, refused: OmoiError | None = None) -> HttpResponse:
+    context = {
+        "page": shown,
+        "answer": shown.answer,
+        "refused": refused,
+        "outdated": isinstance(refused, VersionConflict),
+        "section": "workflows",
+    }
+    status = refused.status if refused else 200
+    return render(request, "tickets/workflows/workflow.html", context, status=status)
+
+
+def version_of(name: str, version: str = "") -> Workflow:
+    """A version of a workflow, without a number the one in force. Raises Http404."""
+    wanted = Workflow.objects.filter(name=name.replace("\x00", "?")).order_by("-version")
+    found = (wanted.filter(version=number(version)) if version else wanted).first()
+    if found is None:
+        raise Http404(f"There is no workflow {name}{f' in version {version}' if version else ''}.")
+    return found
+
+
+def number(text: str) -> int:
+    """The number of a version; 0 for a text that is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+
+
+def started_from(name: str) -> str | None:
+    """The text that a new workflow begins with: that of the example, or of another workflow."""
+    if name == "example":
+        return copy_of(EXAMPLE.read_text(), "my_workflow")
+    return copy_of(version_of(name).text, f"{name}_copy") if name else None
