@@ -17,6 +17,8 @@ class Role(models.TextChoices):
 SCOPES = ["work", "tickets:write", "gates:decide", "gates:force", "locks:force", "agents:register", "admin"]
 OF_AGENT = frozenset({"work"})
 OPERATOR = frozenset({"tickets:write", "work"})
+# The scope that each role has and those before it lack.
+ADDED = {Role.VIEWER: "", Role.OPERATOR: "tickets:write", Role.APPROVER: "gates:decide", Role.ADMIN: "admin"}
 OF_ROLE = {
     Role.VIEWER: frozenset[str](),
     Role.OPERATOR: OPERATOR,

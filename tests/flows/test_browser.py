@@ -63,7 +63,7 @@ PAGES = {
     "no match": "/board/?project=OMO&q=zzzz",
     "admin": "/admin/",
     "admin list": "/admin/tickets/ticket/",
-    "folded board": "/board/?project=OMO&fold=TODO&view=needs_operator",
+    "folded board": "/board/?project=OMO&fold=TODO&view=attention",
     "admin task list": "/admin/tickets/task/",
     "admin form": "/admin/tickets/ticket/1/change/",
     "admin add": "/admin/agents/key/add/",

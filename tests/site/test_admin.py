@@ -24,6 +24,7 @@ from tickets.models import (
     Need,
     NewArtifact,
     NewRepository,
+    Notice,
     Repository,
     SweepRun,
     Task,
@@ -59,6 +60,7 @@ def all_kinds(project, ticket, task, ada, operator):
     Link.objects.create(ticket=ticket, other=other, kind="related")
     Awaited.objects.create(ticket=ticket, kind="blocks", source_id="bd-2")
     Comment.objects.create(ticket=ticket, author="lee", body="Looks right.")
+    Notice.objects.tell(ticket, ["viewer"], phase=ticket.phase, by=operator)
     Member.objects.set(project, operator, "admin", by=operator)
     Key.objects.issue(agent=ada, by=operator)
     SignInTry.objects.count_in("mallory", "127.0.0.1")

@@ -1,4 +1,4 @@
-"""Needs, links and comments."""
+"""Needs, links, comments and notices."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.utils.text import Truncator
 
 from omoi_site.admin_base import ReadOnlyModelAdmin, since
-from tickets.models import Awaited, Comment, Link, Need
+from tickets.models import Awaited, Comment, Link, Need, Notice
 
 
 @admin.register(Need)
@@ -35,6 +35,16 @@ class AwaitedAdmin(ReadOnlyModelAdmin):
     list_display = ["ticket", "kind", "source_id"]
     list_filter = ["kind"]
     search_fields = ["=ticket__key", "=source_id"]
+    list_select_related = ["ticket"]
+    ordering = ["-id"]
+
+
+@admin.register(Notice)
+class NoticeAdmin(ReadOnlyModelAdmin):
+    inside = "project"
+    list_display = ["ticket", "phase", "role", since("at"), "seen_by", since("seen_at")]
+    list_filter = ["role", ("seen_at", admin.EmptyFieldListFilter), ("at", admin.DateFieldListFilter)]
+    search_fields = ["=ticket__key", "=seen_by"]
     list_select_related = ["ticket"]
     ordering = ["-id"]
 

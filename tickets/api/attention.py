@@ -25,7 +25,9 @@ class ActOut(serializers.Serializer):
 
 
 class ItemOut(serializers.Serializer):
-    kind = serializers.CharField(source="kind.name")
+    """The document that an item makes."""
+
+    kind = serializers.CharField()
     project = serializers.CharField()
     subject = serializers.CharField(help_text="the key of the ticket or task")
     ticket = serializers.CharField()
@@ -73,4 +75,4 @@ class AttentionView(View):
         )
         after = Place.read(reading(data["cursor"])) if "cursor" in data else None
         items, more = attention_list.page(query, by=request.user, limit=data["limit"], after=after)
-        return paged(request, ItemOut(items, many=True).data, written(items[-1].place) if more else None)
+        return paged(request, [item.document() for item in items], written(items[-1].place) if more else None)

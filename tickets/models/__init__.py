@@ -1,6 +1,7 @@
 """Workflows, tickets and their history, tasks, needs, lanes, claims."""
 
 from agents.models import AgentUnavailable
+from tickets.models.attention.notice import Notice
 from tickets.models.claim.claim import CapacityFull, Claim, ClaimOptions
 from tickets.models.claim.fence import ClaimLost
 from tickets.models.claim.latest_grant import LatestGrant
@@ -55,6 +56,7 @@ __all__ = [
     "NewComment",
     "NewRepository",
     "NotReady",
+    "Notice",
     "Outcome",
     "PhaseMove",
     "Priority",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,6 +18,8 @@ from omoi_site.errors import Malformed
 from tickets.models.attention import attention_list
 from tickets.models.attention.attention_list import Item, Place, Query
 from tickets.models.attention.registry import registered
+from tickets.pages import actions
+from tickets.pages.actions.action import Action
 from tickets.pages.views import is_part, page
 from tickets.templatetags.addresses import action_address, task_action_address, ticket_address
 from tickets.templatetags.attention import shown_count
@@ -63,6 +66,13 @@ class Row:
         return "" if self.item.mine else f"You need the role of {ROLES[self.item.who]} in this project"
 
     @property
+    def direct(self) -> bool:
+        """Whether the act needs no dialog."""
+        name = self.item.act.page
+        kinds: Sequence[type[Action]] = actions.TASK if self.item.task else actions.TICKET
+        return bool(name) and actions.find(kinds, name).direct
+
+    @property
     def act_address(self) -> str:
         """The page of the act: of an action, or of agents in the admin; else what the item is about."""
         item = self.item
@@ -72,7 +82,7 @@ class Row:
                 if item.task
                 else action_address(item.ticket, item.act.page)
             )
-            return f"{act}?moves={item.moves}"
+            return f"{act}?moves={item.moves}&back=attention"
         body = item.act.body or {}
         if self.person.is_staff and item.act.path.endswith("/agents"):
             told = {"name": body["name"], "capabilities": ",".join(body["capabilities"])}

@@ -17,7 +17,7 @@ from agents.models import Project
 from omoi_site.database import sql
 from tickets.demo import workspace
 from tickets.models import Tally, Task, Ticket, Workflow
-from tickets.models.explain.ticket_explanation import Attention
+from tickets.models.attention import attention_list
 from tickets.pages.board_query import MOST, VIEWS, BoardQuery
 from tickets.pages.cause_display import CauseDisplay, SharedCause, displays_of, shared_causes
 from tickets.workflows.document import BLOCKED, CANCELLED, Plan
@@ -31,7 +31,7 @@ class Card:
     ticket: Ticket
     tally: Tally
     cause: CauseDisplay | None
-    needs_operator: bool = False
+    needs_attention: bool = False
 
 
 @dataclass
@@ -67,9 +67,9 @@ class Board:
         self.matching = query.narrow(self.tickets)
 
     @cached_property
-    def attention(self) -> Attention:
-        """The attention list of the whole project, from explain."""
-        return Ticket.objects.attention(self.project.pk)
+    def attention(self) -> attention_list.Tickets:
+        """The tickets of the whole project that are on the attention list."""
+        return attention_list.tickets_of(self.project.key)
 
     @cached_property
     def shared_causes(self) -> list[SharedCause]:
@@ -80,7 +80,7 @@ class Board:
         """The tickets of the present view."""
         if not self.query.view:
             return self.matching
-        ids = list(getattr(self.attention, self.query.view))
+        ids = list(self._of_view(self.query.view))
         return self.matching.extra(where=["tickets_ticket.id = ANY (%s::bigint[])"], params=[ids])
 
     @cached_property
@@ -118,8 +118,11 @@ class Board:
         ]
 
     def _number(self, view: str, matching: frozenset[int] | None) -> int:
-        inside: frozenset[int] = getattr(self.attention, view)
+        inside = self._of_view(view)
         return len(inside if matching is None else inside & matching)
+
+    def _of_view(self, view: str) -> frozenset[int]:
+        return self.attention.stuck if view == "stuck" else self.attention.ids
 
     @cached_property
     def matching_count(self) -> int:
@@ -203,7 +206,7 @@ class Board:
                     ticket,
                     tallies.get(ticket.pk, Tally()),
                     displays.get(ticket.pk),
-                    ticket.pk in self.attention.needs_operator,
+                    ticket.pk in self.attention.ids,
                 )
             )
 

@@ -11,7 +11,7 @@ from tickets.models.ticket.fields import Priority
 
 MOST = 1000  # cards a column shows
 STATES = ["running", "ready", "waiting", "failed", "blocked", "paused"]
-VIEWS = {"": "All work", "needs_operator": "Needs an operator", "stuck": "Stuck"}
+VIEWS = {"": "All work", "attention": "Needs attention", "stuck": "Stuck"}
 
 
 @dataclass(frozen=True)

@@ -151,8 +151,9 @@ class TicketPage:
 
     @property
     def read_only(self) -> bool:
-        """Whether this person cannot change it at all."""
-        return bool(self.actions) and all(action.denied for action in self.actions.values())
+        """Whether this person cannot change it at all; everybody may see what they are told."""
+        changes = [action for name, action in self.actions.items() if name != "seen"]
+        return bool(changes) and all(action.denied for action in changes)
 
     @property
     def why_not_advance(self) -> str:

@@ -173,6 +173,7 @@ def act(request: HttpRequest, ticket: Ticket, subject: Any, kind: type[actions.A
     a page.
     """
     refused = None
+    from_attention = (request.POST or request.GET).get("back") == "attention"
     if request.method == "POST":
         try:
             result = kind(subject, request.user).perform(request.POST)
@@ -183,7 +184,7 @@ def act(request: HttpRequest, ticket: Ticket, subject: Any, kind: type[actions.A
             if is_part(request):
                 return HttpResponse(result, content_type="text/plain; charset=utf-8")
             messages.success(request, result)
-            return redirect("ticket", ticket.key)
+            return redirect("attention") if from_attention else redirect("ticket", ticket.key)
         ticket = get_ticket(request, ticket.key)
         subject = type(subject).objects.select_related("project").get(pk=subject.pk)
     else:
@@ -194,7 +195,8 @@ def act(request: HttpRequest, ticket: Ticket, subject: Any, kind: type[actions.A
     context = {
         "dialog": Dialog(kind(subject, request.user), ticket, request.POST, refused),
         "ticket": ticket,
-        "section": "board",
+        "section": "attention" if from_attention else "board",
+        "from_attention": from_attention,
     }
     template = "tickets/actions/_action.html" if is_part(request) else "tickets/actions/action.html"
     return render(request, template, context, status=refused.status if refused else 200)

@@ -42,10 +42,16 @@ class Phase:
     tasks: tuple[dict[str, Any], ...] = ()
     on_failure: dict[str, Any] | None = None
     blocked_to: tuple[str, ...] | None = None
+    effects: tuple[dict[str, Any], ...] = ()
 
     @property
     def terminal(self) -> bool:
         return not self.to
+
+    @property
+    def notified(self) -> tuple[str, ...]:
+        """The roles that are told when a ticket enters it."""
+        return tuple(dict.fromkeys(effect["notify"]["role"] for effect in self.effects))
 
 
 @dataclass(frozen=True)
@@ -82,11 +88,20 @@ class Plan:
         )
         return any(seed.get("needs") for seed in seeds)
 
+    @property
+    def notifies(self) -> bool:
+        """Whether entering some phase tells somebody."""
+        return any(phase.effects for phase in self.phases)
+
     def first_tasks(self, name: str) -> tuple[dict[str, Any], ...]:
         """The tasks with which a phase begins. Documents of earlier versions may name some for a last phase,
         where no task can be done.
         """
         return () if self[name].terminal else self[name].tasks
+
+    def enters_with_more(self, name: str) -> bool:
+        """Whether entering a phase adds tasks or tells somebody."""
+        return bool(self.first_tasks(name) or self[name].effects)
 
     def up_to(self, name: str) -> tuple[str, ...]:
         """This phase and the earlier ones."""
@@ -174,6 +189,7 @@ def plan(document: dict[str, Any]) -> Plan:
             tuple(phase.get("tasks", ())),
             phase.get("on_failure"),
             tuple(phase["blocked_to"]) if "blocked_to" in phase else None,
+            tuple(phase.get("effects", ())),
         )
         for place, phase in enumerate(document["phases"])
     )

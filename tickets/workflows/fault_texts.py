@@ -65,8 +65,7 @@ def sentence(error: Any, document: Any, path: Sequence[Any]) -> str:
             hint = did_you_mean(str(value), map(str, wanted))
             return f"{where} is {_quoted(value)}; it must be one of {', '.join(map(str, wanted))}{hint}"
         case "not" if wanted == {}:
-            name = _named(value) if isinstance(path[-1], int) else ""
-            return f"{where}{name} is not available yet"
+            return f"{where} is not available yet"
         case "not":
             return f"{where} is {_quoted(value)}, which every workflow has anyway; remove it"
         case "minItems" | "minLength":
@@ -92,6 +91,12 @@ def unknown_key(key: str, properties: Mapping[str, Any], where: str) -> str:
     allowed = sorted(name for name, schema in properties.items() if _available(schema))
     hint = did_you_mean(key, allowed) or f"; allowed: {_listed(allowed) or 'nothing'}"
     return f"{where} has `{key}`, which is not allowed there{hint}"
+
+
+def later_effect(value: Any) -> str:
+    """The name of an effect that is not available yet, written alone or with parameters; else empty."""
+    name = next(iter(value), "") if isinstance(value, dict) else value
+    return name if isinstance(name, str) and name in LATER else ""
 
 
 def did_you_mean(word: str, there: Iterable[str]) -> str:
@@ -132,12 +137,6 @@ def _inside(node: Any, step: Any) -> Any:
         return node[step]
     except (LookupError, TypeError):
         return None
-
-
-def _named(value: Any) -> str:
-    """` (land)` for an effect of this name, written alone or with parameters."""
-    name = next(iter(value), "") if isinstance(value, dict) else value
-    return f" ({name[:SHORT]})" if isinstance(name, str) and name else ""
 
 
 def _available(schema: Mapping[str, Any]) -> bool:

@@ -12,7 +12,7 @@ import jsonschema
 from omoi_site import field_limits
 from tickets.gates import registry
 from tickets.workflows import reach
-from tickets.workflows.fault_texts import did_you_mean, place, sentence, unknown_key
+from tickets.workflows.fault_texts import did_you_mean, later_effect, place, sentence, unknown_key
 from tickets.workflows.schema import LATER, SCHEMA
 
 COUNTED = 200  # at most so many of each kind: each takes time to find
@@ -56,7 +56,9 @@ def repeated(document: Any, path: Path, key: str, lines: Sequence[int]) -> Fault
 
 def _of_shape(error: jsonschema.ValidationError, document: Any, above: Path = ()) -> Iterator[Fault]:
     path = (*above, *error.absolute_path)
-    if error.validator == "additionalProperties":
+    if "effects" in path[-2:-1] and (later := later_effect(error.instance)):
+        yield Fault(path, f"{place(document, path)} ({later}) is not available yet")
+    elif error.validator == "additionalProperties":
         allowed = error.schema.get("properties", {})
         for key in sorted(str(name) for name in error.instance if name not in allowed):
             if not field_limits.shown_fault(key):

@@ -153,6 +153,29 @@ ON_FAILURE: dict[str, Any] = {
     "description": "Adds tasks when all work is done but the gate is closed. Needs a gate and "
     "`automatic: on_completion`.",
 }
+EFFECT: dict[str, Any] = {
+    "type": "object",
+    "title": "Effect",
+    "description": "What happens, once for each time a ticket enters the phase.",
+    "required": ["notify"],
+    "additionalProperties": False,
+    "properties": {
+        "notify": {
+            "type": "object",
+            "title": "Notify",
+            "description": "Puts the ticket on the attention list, until somebody of the role has seen it.",
+            "required": ["role"],
+            "additionalProperties": False,
+            "properties": {
+                "role": {
+                    "enum": ["viewer", "operator", "approver", "admin"],
+                    "title": "Role",
+                    "description": "Who is told: the members of the project with this role or a higher one.",
+                }
+            },
+        }
+    },
+}
 PHASE_ENTRY: dict[str, Any] = {
     "type": "object",
     "title": "Phase",
@@ -194,9 +217,10 @@ PHASE_ENTRY: dict[str, Any] = {
         "approvals": _later("people who must approve before a ticket moves on."),
         "effects": {
             "type": "array",
-            "items": _later("an effect.", title="Effect"),
+            "maxItems": 10,
+            "items": EFFECT,
             "title": "Effects",
-            "description": "Not available yet: what happens when a ticket moves on.",
+            "description": "What happens when a ticket enters the phase.",
         },
         "wip": _later("how many tickets may be in the phase at once."),
         "stall_after_s": _later("the seconds after which a ticket that does not move is reported."),

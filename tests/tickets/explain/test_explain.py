@@ -180,17 +180,12 @@ def test_who_must_act_for_a_ticket_is_told_however_many_tasks_it_has(project, ti
             for words in [kinds[0]] * ticket_explanation.MOST * 2 + [kinds[1]]
         ]
         *_, last = Task.objects.add(ticket, specs, by=operator)
-        attention = Ticket.objects.attention(project.pk)
 
         with CaptureQueriesContext(connection) as asked:
             told = Ticket.objects.explanation(ticket)
 
         who = {cause["who"] for cause in told["causes"]}
         assert who == {"operator", "agents"}
-        assert ("operator" in who, who == {"operator"}) == (
-            ticket.pk in attention.needs_operator,
-            ticket.pk in attention.stuck,
-        )
         assert any(str(last.pk) in cause["what"] for cause in told["causes"])
         assert len(asked) == 2
         assert len(told["causes"]) <= ticket_explanation.MOST + 2

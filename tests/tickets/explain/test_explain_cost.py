@@ -8,10 +8,8 @@ import pytest
 
 from agents.models import Agent, AgentSpec, Project, ProjectSpec
 from bench.claim import measure
-from omoi_site.database import sql
 from tickets.models import Task, TaskSpec, Ticket, TicketSpec
 from tickets.models.explain import task_explanation, ticket_explanation
-from tickets.models.task.task_spec import NeedSpec
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -47,16 +45,12 @@ def test_only_lanes_with_pending_tasks_are_looked_up(project, ticket, fleet, ope
     """A project keeps the lanes of all kinds of work that it ever had."""
     fleet(40)
     [task] = Task.objects.add(ticket, [TaskSpec("open")], by=operator)
-    one = {
-        "tasks": buffers(task_explanation.waits_statement(), ids=[task.pk]),
-        "attention": buffers(ticket_explanation.ATTENTION, project=project.pk),
-    }
+    one = buffers(task_explanation.waits_statement(), ids=[task.pk])
     specs = [TaskSpec("ended", capabilities=[f"skill-{number}"]) for number in range(20)]
     ended = Task.objects.add(ticket, specs, by=operator)
     Task.objects.filter(pk__in=[each.pk for each in ended]).cancel(by=operator, reason="not wanted")
 
-    assert buffers(task_explanation.waits_statement(), ids=[task.pk]) <= one["tasks"] + 4
-    assert buffers(ticket_explanation.ATTENTION, project=project.pk) <= one["attention"] + 20 * 4
+    assert buffers(task_explanation.waits_statement(), ids=[task.pk]) <= one + 4
 
 
 def test_agents_are_read_once_for_all_lanes(ticket, fleet, operator):
@@ -68,25 +62,6 @@ def test_agents_are_read_once_for_all_lanes(ticket, fleet, operator):
 
     one, twenty = (buffers(task_explanation.waits_statement(), ids=ids[lanes]) for lanes in (1, 20))
     assert twenty - one <= 19 * 3, (one, twenty)  # the rows of the lanes
-
-
-@pytest.mark.parametrize("clock", [True, False])
-def test_attention_reads_little_of_each_ticket(project, fleet, operator, clock):
-    """With the clock running, not what tasks wait for: then it is never the operator."""
-    fleet(1)
-    if clock:
-        sql.rows("INSERT INTO tickets_sweeprun (name, at) VALUES ('clock', clock_timestamp())")
-    found = {}
-    for count in (10, 90):
-        for number in range(count):
-            specs = [
-                TaskSpec(f"{n}", ref=f"{n}", needs=[NeedSpec(f"{n - 3}")] if n > 2 else []) for n in range(6)
-            ]
-            Ticket.objects.open(project, TicketSpec(f"{number}", tasks=specs), by=operator)
-        for table in ("tickets_task", "tickets_ticket", "tickets_need"):
-            sql.rows(f"VACUUM ANALYZE {table}")
-        found[count] = buffers(ticket_explanation.ATTENTION, project=project.pk)
-    assert found[90] - found[10] <= 90 * (14 if clock else 32), found
 
 
 def test_a_list_by_who_must_act_does_not_read_all_tasks(ticket, fleet, operator, django_assert_num_queries):
@@ -124,12 +99,10 @@ def test_explanations_grow_with_what_is_asked(operator, fleet, ticket):
         large = Ticket.objects.open(project, TicketSpec("large", tasks=specs), by=operator)
         for _ in range(count // 10):
             Ticket.objects.open(project, TicketSpec("x", tasks=[TaskSpec("x")]), by=operator)
-        there = Task.objects.filter(project=project).count()
         for name, tasks, cost in (
             ("waits", count, buffers(task_explanation.waits_statement(), ids=ids)),
             ("explanations", count, buffers(task_explanation.explanations_statement(), ids=ids)),
             ("ticket", count, buffers(ticket_explanation.EXPLANATION, ticket=large.pk, most=20)),
-            ("attention", there, buffers(ticket_explanation.ATTENTION, project=project.pk)),
         ):
             per_task[name].append(round(cost / tasks, 2))
     print(dict(per_task))

@@ -10,6 +10,7 @@ from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agents.models import Project
 from omoi_site.database import sql
 from tests.tickets.explain.random_world import ACTS, QUIET, TASKS, World
 from tickets.models import (
@@ -17,6 +18,8 @@ from tickets.models import (
     Task,
     Ticket,
 )
+from tickets.models.attention import attention_list
+from tickets.models.attention.attention_list import Query
 from tickets.models.explain import ticket_explanation
 from tickets.models.explain.sql_fragments import FROM_TASK, fleets_of
 from tickets.models.explain.task_explanation import ASKED
@@ -74,13 +77,26 @@ def check(world):
 
 
 def check_attention(world):
+    """Whatever is on the attention list waits for somebody, says explain."""
+    items, more = attention_list.page(Query(), by="system:test", limit=200)
+    assert not more
+    tickets = {ticket.key: ticket for ticket in Ticket.objects.filter(project=world.project)}
     told = {
-        ticket.pk: {cause["who"] for cause in Ticket.objects.explanation(ticket)["causes"]}
-        for ticket in Ticket.objects.filter(project=world.project, archived_at=None)
+        key: {cause["who"] for cause in Ticket.objects.explanation(each)["causes"]}
+        for key, each in tickets.items()
     }
-    attention = Ticket.objects.attention(world.project.pk)
-    assert attention.needs_operator == {pk for pk, who in told.items() if "operator" in who}, told
-    assert attention.stuck == {pk for pk, who in told.items() if who == {"operator"}}, told
+    assert all("operator" in told[item.ticket] for item in items), (items, told)
+    listed = {item.ticket for item in items}
+    assert attention_list.tickets_of(world.project.key).ids == {tickets[key].pk for key in listed}
+    live = {ticket.pk for ticket in tickets.values() if not (ticket.paused or ticket.archived_at)}
+    paused = Project.objects.get(pk=world.project.pk).paused
+    failed = Task.objects.filter(pk__in=[task.pk for task in world.tasks], state="failed", ticket__in=live)
+    open_now = {
+        ticket.pk: ticket.plan.open_in(ticket.phase) for ticket in tickets.values() if not ticket.closed
+    }
+    assert {item.task for item in items if item.kind.name == "task_failed"} == {
+        task.pk for task in failed if not paused and task.phase in open_now.get(task.ticket_id, ())
+    }
 
 
 def barred_tasks(ids, bars):

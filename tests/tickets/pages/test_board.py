@@ -20,7 +20,6 @@ from tickets.models import (
     Need,
     Relation,
     RelationKinds,
-    SweepRun,
     Task,
     TaskSpec,
     Ticket,
@@ -106,32 +105,33 @@ def test_what_keeps_all_ready_tickets_waiting_is_told_once(project, opened, oper
     assert "agents create" in shared.how
 
 
-def test_views_counts_and_marks_come_from_what_explain_says_of_the_whole_project(
-    project, opened, ada, operator
-):
-    Ticket.objects.open(
-        project, TicketSpec("nobody can", tasks=[TaskSpec("x", capabilities=["cobol"])]), by=operator
-    )
-    Ticket.objects.open(project, TicketSpec("bare"), by=operator)
-    both = [TaskSpec("goes"), TaskSpec("x", capabilities=["cobol"])]
-    Ticket.objects.open(project, TicketSpec("in part", tasks=both), by=operator)
+def test_views_counts_and_marks_come_from_the_attention_list(project, opened, ada, operator):
+    for title in ("fails", "fails in part"):
+        tasks = [TaskSpec("x"), *([TaskSpec("goes")] if "part" in title else [])]
+        ticket = Ticket.objects.open(project, TicketSpec(title, tasks=tasks), by=operator)
+        claims = {claim.task: claim for claim in Task.objects.claim(by=ada, limit=5)}
+        first = ticket.tasks.earliest("pk").pk
+        fail(claims.pop(first), by=ada, kind="permanent")
+        for claim in claims.values():
+            Task.objects.release(claim.task, claim.fence, by=ada)
+    Ticket.objects.advance_due()
     opened("free")
-
-    for _ in range(60):
-        Ticket.objects.open(
-            project, TicketSpec("many", tasks=[TaskSpec("x", capabilities=["cobol"])]), by=operator
-        )
+    for title in ("nobody can", "many"):
+        spec = TicketSpec(title, tasks=[TaskSpec("x", capabilities=["cobol"])])
+        Ticket.objects.open(project, spec, by=operator)
     shown = board(project)
 
-    assert [(view, count) for view, _, count in shown.views] == [
-        ("", 64),
-        ("needs_operator", 63),
-        ("stuck", 62),
-    ]
-    assert shown.shared_causes[0].count == 61  # though a column shows 50
-    marked = {card.ticket.title: card.needs_operator for column in shown.columns for card in column.cards}
-    assert marked == {"nobody can": True, "bare": True, "in part": True, "free": False, "many": True}
-    assert set(cards(board(project, view="stuck"))) == {"nobody can", "bare", "many"}
+    assert [(view, count) for view, _, count in shown.views] == [("", 5), ("attention", 3), ("stuck", 2)]
+    assert shown.shared_causes[0].count == 2
+    marked = {card.ticket.title: card.needs_attention for column in shown.columns for card in column.cards}
+    assert marked == {
+        "fails": True,
+        "fails in part": True,
+        "free": False,
+        "nobody can": True,  # it stands for all that wait for such an agent
+        "many": False,
+    }
+    assert set(cards(board(project, view="stuck"))) == {"fails", "nobody can"}
 
 
 def test_a_finished_demo_says_so_and_shows_what_has_ended(page, project, operator):
@@ -167,15 +167,15 @@ def test_the_board_opens_the_project_last_used(page, project, operator):
     assert page.get("/board/").context["project"] == project
 
 
-def test_every_agent_silent_makes_all_work_need_an_operator(project, opened, ada, operator):
+def test_silent_agents_need_attention_once_for_all_work(project, opened, ada, operator):
     opened("first")
     opened("second")
     sql.rows("UPDATE agents_agentpresence SET last_seen_at = clock_timestamp() - interval '5 min'")
 
     assert [(view, count) for view, _, count in board(project).views] == [
         ("", 2),
-        ("needs_operator", 2),
-        ("stuck", 2),
+        ("attention", 1),
+        ("stuck", 1),
     ]
 
 
@@ -205,19 +205,11 @@ def test_views_and_filters_find_what_they_name(project, opened, ada, operator):
         "waiting": {"waits", "fails"},
         "failed": {"fails"},
     }
-    assert found(view="needs_operator") == {
-        "fails",
-        "running",
-        "ready",
-    }  # nothing moves these on: the clock does not run
-    SweepRun.note({})
-    assert found(view="needs_operator") == {"fails"}
-    assert found(view="stuck") == set()  # the clock moves it on, to where its task has failed
     Ticket.objects.advance_due()
-    assert found(view="stuck") == {"fails"}
+    assert found(view="attention") == found(view="stuck") == {"fails"}
     assert [(view, count) for view, _, count in board(project).views] == [
         ("", 4),
-        ("needs_operator", 1),
+        ("attention", 1),
         ("stuck", 1),
     ]
     assert found(priority="no such", state="nonsense", view="x") == {"fails", "running", "ready", "waits"}

@@ -163,7 +163,8 @@ def test_no_page_and_no_dialog_tells_a_bare_moment_or_a_word_of_the_api(client, 
         f"/tickets/{delivery.key}/",
         f"/tickets/{delivery.key}/?history=all",
         "/board/?project=OMO",
-        "/board/?project=OMO&view=needs_operator",
+        "/board/?project=OMO&view=attention",
+        "/attention/",
     ]
     pages += [f"/tickets/{delivery.key}/{action.name}/" for action in TICKET]
     pages += [

@@ -139,7 +139,7 @@ def test_a_move_that_cannot_be_made_says_why_and_what_helps(bereft, client, oper
     assert Ticket.objects.waiting_on("operator", limit=5) == ([bereft.pk], None)
     client.force_login(operator)
     assert "there is no profile tool" in client.get(f"/tickets/{bereft.key}/").content.decode()
-    board = client.get(f"/board/?project={bereft.project.key}&view=needs_operator").content.decode()
+    board = client.get(f"/board/?project={bereft.project.key}&view=attention").content.decode()
     assert "Cannot move on: phases.SHIP.tasks.0.profile: there is no profile tool" in board
 
 

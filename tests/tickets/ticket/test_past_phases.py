@@ -260,7 +260,6 @@ def test_explain_is_not_silent_on_a_ticket_that_has_ended_with_work_open(buildin
         "operator",
         f"it is {word}, and 1 task of it is still open",
     )
-    assert Ticket.objects.attention(building.project_id).needs_operator == {building.pk}
     assert Ticket.objects.waiting_on("operator", limit=5) == ([building.pk], None)
     Task.objects.filter(pk=left.pk).cancel(by=operator, reason="not needed")
     assert Ticket.objects.explanation(now(building)) == {"waiting_on": None, "causes": []}

@@ -3,4 +3,5 @@ EXISTS (
   FROM agents_agent a
   WHERE a.state = 'available'
     AND {may_work}
+    {besides}
 )

@@ -15,16 +15,15 @@ from typing import Any
 
 from agents.models import Actor
 from agents.models.actor import is_agent, pk_of, sees_all
-from agents.models.scopes import Role
+from agents.models.scopes import ADDED, Role
 from omoi_site.database import sql
 from omoi_site.errors import Malformed
-from tickets.models.attention.kinds import ABLE
+from tickets.models.attention.lane_kinds import AWAKE
 from tickets.models.attention.registry import Act, Kind, Values, registered
 from tickets.models.explain.sql_fragments import QUOTED
 from tickets.models.task.readiness import READY
 
 ROLES = tuple(Role.values)  # each may do what those before it may
-RIGHTS = {"operator": "tickets:write", "approver": "gates:decide", "admin": "admin"}  # what each adds
 MOST_PEOPLE = 5  # people named for an item
 MOST_COUNTED = 100
 
@@ -86,6 +85,18 @@ class Item:
     @property
     def subject(self) -> str:
         return f"{self.ticket}.{self.task}" if self.task else self.ticket
+
+    def document(self) -> dict[str, Any]:
+        """As clients get it."""
+        names = ("project", "subject", "ticket", "title", "who", "people", "mine", "since", "what")
+        act = {name: getattr(self.act, name) for name in ("label", "method", "path", "body")}
+        task = None if self.task is None else str(self.task)
+        return {
+            "kind": self.kind.name,
+            **{name: getattr(self, name) for name in names},
+            "task": task,
+            "act": act,
+        }
 
     @property
     def place(self) -> Place:
@@ -153,7 +164,7 @@ def count_statement(kinds: Sequence[str]) -> str:
 
 @functools.cache
 def tickets_statement(kinds: Sequence[str]) -> str:
-    return sql.statement(__file__, "tickets", places=PLACES, rows=_rows(kinds), ready=READY, able=ABLE)
+    return sql.statement(__file__, "tickets", places=PLACES, rows=_rows(kinds), ready=READY, awake=AWAKE)
 
 
 def _rows(kinds: Sequence[str]) -> str:
@@ -202,13 +213,11 @@ def _reader(query: Query, by: Actor) -> Values:
 
 
 def _at_most(by: Actor) -> int:
-    """The highest rank that the scopes of a key allow. An agent is not a member and acts by its key alone."""
-    scopes = getattr(by, "key_scopes", None)
-    if not scopes:
-        return 0 if is_agent(by) else len(ROLES)
-    return max(
-        [1 - is_agent(by), *(ROLES.index(role) + 1 for role, right in RIGHTS.items() if right in scopes)]
-    )
+    """The highest rank that the key of a person allows. An agent has no role."""
+    if is_agent(by):
+        return 0
+    scopes = getattr(by, "key_scopes", None) or frozenset(ADDED.values())
+    return max(place for place, scope in enumerate(ADDED.values(), 1) if not scope or scope in scopes)
 
 
 # -- the items

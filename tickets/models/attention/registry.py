@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+API = "/api/v1"
 Values = dict[str, Any]  # the columns of one item
 
 

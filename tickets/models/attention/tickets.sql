@@ -11,7 +11,7 @@ FROM (
       FROM tickets_task t
       JOIN tickets_lane l ON l.id = t.lane_id
       WHERE t.ticket_id = f.id
-        AND (t.state = 'claimed' OR {ready} AND NOT l.paused AND {able})
+        AND (t.state = 'claimed' OR {ready} AND NOT l.paused AND {awake})
     ) AS moving
   FROM (
     SELECT DISTINCT ticket_id AS id

@@ -12,5 +12,5 @@ SELECT
 FROM tickets_need n
 JOIN tickets_task p ON p.id = n.parent_id
 WHERE n.child_id = t.id
-  AND {wanted}
+  AND t.open_needs > 0
   AND t.state = 'pending'

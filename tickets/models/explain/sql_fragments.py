@@ -29,9 +29,6 @@ RUNS_ALONE = f"{{task}}.worker_deaths >= {DEATHS_ALONE}"
 # next.
 OPEN_PHASES = sql.statement(__file__, "open_phases")
 EACH_OPEN_PHASES = f"CROSS JOIN {OPEN_PHASES}"
-# The same for all tickets of a project at once: a CTE, and how it is joined.
-ALL_OPEN_PHASES = sql.statement(__file__, "all_open_phases", open_phases=OPEN_PHASES)
-OF_ALL_OPEN_PHASES = "JOIN all_open_phases o ON o.workflow_id = k.workflow_id AND o.phase = k.phase"
 IN_OPEN_PHASE = "t.phase = ANY (o.phases)"
 CLOCK_RUNS = """
 EXISTS (
@@ -76,17 +73,12 @@ FLEET = sql.statement(
 
 
 # Joins `fleets`, which each statement defines with `fleets_of`.
-def task_joins(open_phases: str = EACH_OPEN_PHASES, needs: str = "t.open_needs > 0") -> str:
-    """SQL that joins all this to a task `t`. needs: whether those of the task are looked at."""
-    return sql.statement(
-        __file__,
-        "task_joins",
-        join_open_phases=open_phases,
-        needs=sql.statement(__file__, "needs", met=MET, wanted=needs),
-    )
-
-
-TASK_JOINS = task_joins()
+TASK_JOINS = sql.statement(
+    __file__,
+    "task_joins",
+    join_open_phases=EACH_OPEN_PHASES,
+    needs=sql.statement(__file__, "needs", met=MET),
+)
 FROM_TASK = f"FROM tickets_task t\n{TASK_JOINS}"
 
 
@@ -141,18 +133,14 @@ ORDER BY
 """
 
 
-def from_ticket(open_phases: str = EACH_OPEN_PHASES) -> str:
-    return sql.statement(
-        __file__,
-        "from_ticket",
-        join_open_phases=open_phases,
-        open_tasks=OPEN_TASKS,
-        in_open_phase=IN_OPEN_PHASE,
-        quoted=str(QUOTED),
-    )
-
-
-FROM_TICKET = from_ticket()
+FROM_TICKET = sql.statement(
+    __file__,
+    "from_ticket",
+    join_open_phases=EACH_OPEN_PHASES,
+    open_tasks=OPEN_TASKS,
+    in_open_phase=IN_OPEN_PHASE,
+    quoted=str(QUOTED),
+)
 UNFINISHED = "(k.phase = 'BLOCKED' OR k.phase <> 'CANCELLED' AND coalesce(kp.moves_to <> '{}', true))"
 LEFT_OPEN = """
 (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from django.db import models
@@ -14,20 +14,13 @@ from tickets.gates.check_names import name_of
 from tickets.models.explain import task_explanation
 from tickets.models.explain.sentences import on_page
 from tickets.models.explain.sql_fragments import (
-    ALL_OPEN_PHASES,
-    CLOCK_RUNS,
     FROM_TICKET,
-    IN_OPEN_PHASE,
     LEFT_OPEN,
     MOVES_LATE,
-    OF_ALL_OPEN_PHASES,
     OPEN_TASKS,
     STALLED,
     TASK_JOINS,
-    UNFINISHED,
     fleets_of,
-    from_ticket,
-    task_joins,
 )
 from tickets.models.explain.task_explanation import Cause, Explanation, cause_of, columns_of, meant
 from tickets.models.explain.task_obstacles import waiting_on
@@ -40,16 +33,6 @@ Row = TypeVar("Row", bound=TicketFields)
 # does not
 MOST = 20
 AT_ONCE, MOST_ASKED = 500, 5_000  # tickets examined per statement, and per page
-
-
-def _any(who: str, column: str) -> str:
-    """SQL: whether a cause of ticket `k` waits for such a `who`; `w` has the causes of its tasks."""
-    return "\nOR ".join(
-        f"({obstacle.when} AND coalesce(w.{column}, false)) IS TRUE"
-        if obstacle is TASKS
-        else f"({obstacle.when} AND {obstacle.who} {who}) IS TRUE"
-        for obstacle in OBSTACLES
-    )
 
 
 WAITS = sql.statement(
@@ -77,33 +60,6 @@ EXPLANATION = sql.statement(
     ),
     from_ticket=FROM_TICKET,
 )
-# Of the unfinished tickets of a project, those with a cause that waits for an operator, and those of them
-# with no other. While the clock runs, a task with open needs never waits for an operator, so they are not
-# looked at.
-ATTENTION = sql.statement(
-    __file__,
-    "attention",
-    fleets=fleets_of("t.project_id = %(project)s"),
-    all_open_phases=ALL_OPEN_PHASES,
-    task_waits_on=waiting_on(),
-    task_joins=task_joins(OF_ALL_OPEN_PHASES, f"t.open_needs > 0 AND NOT {CLOCK_RUNS}"),
-    in_open_phase=IN_OPEN_PHASE,
-    waits_on_operator=_any("= 'operator'", "operator"),
-    waits_on_others=_any("<> 'operator'", "others"),
-    from_ticket=from_ticket(OF_ALL_OPEN_PHASES),
-    unfinished=UNFINISHED,
-    left_open=LEFT_OPEN,
-)
-
-
-@dataclass(frozen=True)
-class Attention:
-    """`needs_operator`: ids of tickets with a cause that waits for an operator. `stuck`: those that nobody
-    else can move.
-    """
-
-    needs_operator: frozenset[int]
-    stuck: frozenset[int]
 
 
 class WaitingTickets(TicketFilters[Row]):
@@ -158,12 +114,6 @@ def explanation(ticket: TicketFields, *, page: str = "") -> Explanation:
 def waits(ids: Iterable[int]) -> dict[int, str | None]:
     """Who each of these tickets waits on."""
     return {row["id"]: row["who"] for row in sql.rows(WAITS, {"ids": list(ids)})}
-
-
-def attention(project: int) -> Attention:
-    """The tickets of a project that need an operator, in one statement over the whole project."""
-    [(needs_operator, stuck)] = sql.tuples(ATTENTION, {"project": project})
-    return Attention(frozenset(needs_operator), frozenset(stuck))
 
 
 def _of_tasks(ids: Sequence[int], ticket: str, *, besides: Sequence[Cause], page: str) -> list[Cause]:

@@ -23,7 +23,10 @@ from tickets.workflows.document import BLOCKED, CANCELLED, Plan
 
 # Columns that only the database counts, or that never change. Writing a unique column, even with the same
 # value, would block transactions that add a task, because of its foreign key.
-LEFT_ALONE = {"id", "project", "number", "key", "events", "moves", "previous_phase", "phase_since"}
+LEFT_ALONE = {
+    *("id", "project", "number", "key", "events", "moves", "previous_phase", "phase_since"),
+    *("refusals", "refused_at"),
+}
 
 
 class TransitionNotAllowed(OmoiError):
@@ -88,6 +91,16 @@ class TicketFields(FSMModelMixin, Versioned):
     acceptance = models.JSONField(
         default=list, db_default=[], blank=True
     )  # each {text, evidence}; see `acceptance.py`
+    refusals = models.PositiveSmallIntegerField(
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text="how often the gate refused it since it entered its phase or last passed; only the database"
+        " counts it",
+    )
+    refused_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="when the gate refused it for the second time"
+    )
     context = models.JSONField(default=dict, blank=True)
     summary = models.TextField(blank=True)
     parent = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="children")

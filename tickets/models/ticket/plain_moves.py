@@ -1,5 +1,5 @@
-"""Plain automatic moves, of many tickets in one statement: through no gate, and into a phase to which the
-workflow adds no tasks.
+"""Plain automatic moves, of many tickets in one statement: through no gate, and into a phase where the
+workflow adds no tasks and tells nobody.
 
 The rules are those of `Transitions.advance`, which makes all other moves; a test compares the two.
 """
@@ -59,7 +59,10 @@ def ways(plans: Mapping[int, Plan]) -> Ways:
         }
         for workflow, plan in plans.items()
         for phase in plan.phases
-        if phase.automatic and not phase.gate and (to := plan.after(phase.name)) and not plan.first_tasks(to)
+        if phase.automatic
+        and not phase.gate
+        and (to := plan.after(phase.name))
+        and not plan.enters_with_more(to)
     }
 
 

@@ -83,7 +83,6 @@ TicketManagerBase = models.Manager.from_queryset(TicketQuerySet)
 class TicketManager(TicketManagerBase["Ticket"]):
     explanation = staticmethod(explain.explanation)
     waits = staticmethod(explain.waits)
-    attention = staticmethod(explain.attention)
 
     def open(
         self,
@@ -158,7 +157,7 @@ class TicketManager(TicketManagerBase["Ticket"]):
         )
         if spec.follow_up:
             Link.objects.create(ticket=ticket, other_id=spec.follow_up.pk, kind=FOLLOW_UP)
-        ticket.seed(spec.phase, by=by)
+        ticket.enter(spec.phase, by=by)
         if spec.tasks:
             ticket.tasks.model.objects.insert(ticket, spec.tasks, by=by, watch=watch)
         return ticket
@@ -177,6 +176,16 @@ class Ticket(Transitions, AcceptanceCriteria):
             models.Index(fields=["project", "phase", "id"], name="ticket_board", condition=NOT_ARCHIVED),
             models.Index(
                 fields=["workflow", "phase", "project"], include=["archived_at"], name="ticket_workflow"
+            ),
+            models.Index(
+                fields=["project", "refused_at", "id"],
+                name="ticket_refused",
+                condition=models.Q(refused_at__isnull=False),
+            ),
+            models.Index(
+                fields=["project", "move_fault_at", "id"],
+                name="ticket_move_fault",
+                condition=models.Q(move_fault_at__isnull=False),
             ),
             models.Index(Upper("source_id"), name="ticket_source_id", condition=~models.Q(source="")),
         ]

@@ -14,6 +14,7 @@ from agents.models import Actor, label, rights, via
 from omoi_site import field_limits, humanize
 from omoi_site.brokers import hints
 from omoi_site.errors import Invalid
+from tickets.models.attention.notice import Notice
 from tickets.models.gate.verdict import GateClosed, Verdict
 from tickets.models.task.intervene import hold
 from tickets.models.ticket import feedback, workflow_tasks
@@ -23,12 +24,9 @@ from tickets.models.ticket.history import PhaseMove
 from tickets.workflows.document import BLOCKED, CANCELLED
 
 Ground = PhaseMove.Ground
-SEEDING = {
-    Ground.UNGATED,
-    Ground.VERDICT,
-    Ground.BACK,
-    Ground.FORCED,
-}  # on these moves the tasks stay as they are
+# These moves enter a phase anew. After a block or a cancellation a ticket goes on where it was: its tasks
+# stay as they are, and nobody is told again.
+ENTERING = {Ground.UNGATED, Ground.VERDICT, Ground.BACK, Ground.FORCED}
 FORCE = "gates:force"  # the right to bypass a gate
 REASON = 10  # the minimum of visible characters in the reason of a forced act
 WRITE = "tickets:write"
@@ -314,11 +312,12 @@ class Transitions(TicketFields):
             self._take_claims_back(by)
         return self._move(to, ground, by=by, reason=reason)
 
-    def seed(self, phase: str, *, by: Actor) -> None:
-        """Add the tasks with which its workflow begins this phase."""
+    def enter(self, phase: str, *, by: Actor) -> None:
+        """Add the tasks with which its workflow begins this phase, and tell the roles it names there."""
         if tasks := workflow_tasks.specs(self, self.plan.first_tasks(phase), phase):
             with in_document(f"phases.{phase}"):
                 self.tasks.model.objects.insert(self, tasks, by=by, phase=phase)
+        Notice.objects.tell(self, self.plan[phase].notified, phase=phase, by=by)
 
     def add_repair_tasks(self, *, by: Actor) -> None:
         """After all work is done but the gate has refused, add the workflow's repair tasks, as often as it
@@ -348,8 +347,10 @@ class Transitions(TicketFields):
             self.blocked_class = self.blocked_reason = ""
         self.move_fault, self.move_fault_at = "", None
         self.record("ticket.moved", by=by, reason=reason, data=data)
-        if ground in SEEDING:
-            self.seed(to, by=by)
+        if self.plan.notifies:
+            Notice.objects.note_act(self, by=by)
+        if ground in ENTERING:
+            self.enter(to, by=by)
         hold(self, phase=to)
         if to in self.plan and self.plan[to].automatic:
             hints.send("advance_tickets", [self.pk])

@@ -18,6 +18,7 @@ TICKET: Sequence[type[TicketAction]] = (
     ticket.RetryFailed,
     acceptance.WriteCriteria,
     acceptance.AnswerCriterion,
+    ticket.Seen,
     ticket.Pause,
     ticket.Resume,
     moves.Block,

@@ -8,7 +8,8 @@ from typing import Any
 from django.db.models import Count, Sum
 
 from omoi_site.database import sql
-from tickets.models import NotReady, Task, Ticket, TicketSpec
+from tickets.models import Notice, NotReady, Task, Ticket, TicketSpec
+from tickets.models.attention.notice import NoticeQuerySet
 from tickets.models.ticket.fields import Priority
 from tickets.pages.actions.action import TicketAction, counted, expect_state
 from tickets.pages.actions.moves import effect_of_stopping
@@ -107,6 +108,35 @@ class Judge(TicketAction):
             return "Every check passes"
         do = "does" if failed == 1 else "do"
         return f"{counted(failed, 'check')} of {len(verdict.checks)} {do} not pass"
+
+
+class Seen(TicketAction):
+    """The notices of the workflow to the person's roles."""
+
+    name = "seen"
+    label = "Seen"
+    icon = "check"
+    event = "notice.dismissed"
+    reason_label = ""
+    direct = True
+
+    @property
+    def notices(self) -> NoticeQuerySet:
+        unseen = Notice.objects.unseen().filter(ticket=self.ticket)
+        return unseen.for_roles_of(self.by, self.ticket.project)
+
+    @property
+    def available(self) -> bool:
+        return self.ticket.plan.notifies and self.notices.exists()
+
+    @property
+    def permitted(self) -> bool:
+        """The notices are those for the person's roles already."""
+        return True
+
+    def do(self, values: dict[str, Any]) -> str:
+        self.notices.dismiss(by=self.by)
+        return f"{self.ticket.key} leaves the attention list"
 
 
 class RetryFailed(TicketAction):

@@ -1,4 +1,4 @@
--- One item for each lane, whose tasks all wait for the same agents. It is about the first of them.
+-- One item for each unserved lane, whose tasks all wait for the same agents. It is about the first of them.
 SELECT
   l.id,
   coalesce(t.ready_at, t.created_at) AS since,
@@ -10,7 +10,7 @@ FROM (
   FROM tickets_lane l
   WHERE l.project_id = j.id
     AND NOT l.paused
-    AND NOT {able}
+    AND {unserved}
   OFFSET 0  -- agents are few; tasks are looked up only in lanes that nobody serves
 ) l
 CROSS JOIN LATERAL (

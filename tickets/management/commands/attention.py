@@ -1,0 +1,47 @@
+"""`manage.py attention`: what needs somebody."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+from django.utils import timezone
+
+from agents.models import Project
+from omoi_site import command_base, humanize
+from omoi_site.errors import NotFound
+from tickets.models.attention import attention_list
+from tickets.models.attention.attention_list import Query
+from tickets.models.attention.registry import registered
+
+MOST = 1000  # items that are printed
+
+
+class Command(command_base.Command):
+    help = "List what needs somebody: who, since when, and the act that helps."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--project", default="", metavar="KEY", help="only of this project")
+        parser.add_argument("--kind", default="", choices=[*registered()], help="only of this kind")
+
+    def act(self, *, project: str, kind: str, **_: Any) -> command_base.Document:
+        if project and not Project.objects.filter(key=project.upper()).exists():
+            raise NotFound(f"there is no project {project}")
+        query = Query(project.upper(), [kind] if kind else ())
+        items, more = attention_list.page(query, by=command_base.BY, limit=MOST)
+        return {"results": [item.document() for item in items], "more": more}
+
+    def show(self, document: command_base.Document) -> None:
+        now = timezone.now()
+        for item in document["results"]:
+            people = f" ({', '.join(item['people'])})" if item["people"] else ""
+            self.stdout.write(
+                f"{item['subject']} ({registered()[item['kind']].label.lower()}, for"
+                f" {humanize.passed(item['since'], now)}): {item['what']}\n"
+                f"  For the {item['who']}{people}: {item['act']['label']}."
+                f" {item['act']['method']} {item['act']['path']}"
+            )
+        if document["more"]:
+            self.stdout.write(f"There are more than {MOST} items. Use --project or --kind.")
+        if not document["results"]:
+            self.stdout.write("Nothing needs anybody.")
