@@ -8,9 +8,11 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from omoi_site import humanize
 from omoi_site.database import sql
 from tickets.models import Artifact, PhaseMove, Tally, Task, Ticket
 from tickets.models.ticket.acceptance import Criterion
+from tickets.models.ticket.past_phases import FOLLOW_UP
 from tickets.pages import actions
 from tickets.pages.actions import Action
 from tickets.pages.actions.action import Permissions
@@ -43,6 +45,13 @@ class RelatedTicket(NamedTuple):
     def link(self) -> str:
         """The kind of the link; empty if it is none."""
         return self.relation.removeprefix("link ") if self.relation.startswith("link ") else ""
+
+    @property
+    def heading(self) -> str:
+        """How the other ticket is linked, in words."""
+        if self.link == FOLLOW_UP:
+            return "Followed up by" if self.incoming else "Follow-up of"
+        return f"{humanize.phase(self.link)}{' (from)' if self.incoming else ''}"
 
 
 class TicketPage:
@@ -141,12 +150,12 @@ class TicketPage:
 
     @property
     def main_action(self) -> Action | None:
-        names = ("advance", "unblock", "reopen")
+        names = ("advance", "unblock", "reopen", "follow-up")
         return next((self.actions[name] for name in names if name in self.actions), None)
 
     @property
     def menu(self) -> list[Action]:
-        names = ["follow-up", "pause", "resume", "block", "back", "priority", "cancel", "force"]
+        names = ["pause", "resume", "block", "back", "priority", "cancel", "force"]
         return [self.actions[name] for name in names if name in self.actions]
 
     @property

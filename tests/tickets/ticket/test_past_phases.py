@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import json
 
-from omoi_site.database import sql
+import pytest
+from django.core.management import call_command
+
+from agents.models import Event, Member
+from omoi_site.errors import NotFound
 from tests.factories import allow_workflow, fail
 from tests.support.api_client import api_of
 from tests.support.concurrency import meanwhile, race
@@ -275,7 +279,50 @@ def test_a_follow_up_is_opened_on_the_page_of_a_ticket_that_is_done(building, op
     assert done.status_code == 200
     opened = Ticket.objects.get(title="Tell the customers")
     assert list(opened.links.values_list("other__key", "kind")) == [(building.key, "follow_up")]
-    assert opened.key in client.get(f"/tickets/{building.key}/").content.decode()
-    assert (
-        sql.one("SELECT count(*) AS n FROM agents_event WHERE topic = %s", [f"ticket:{opened.key}"])["n"] >= 1
+    for ticket, other, words in ((building, opened, "Followed up by"), (opened, building, "Follow-up of")):
+        page = client.get(f"/tickets/{ticket.key}/").content.decode()
+        assert words in page
+        assert f'href="/tickets/{other.key}/"' in page
+
+
+def test_the_journal_of_both_tickets_tells_of_a_follow_up(building, operator):
+    go(building, "SHIP", "OUT", by=operator)
+
+    opened = Ticket.objects.open(
+        building.project, TicketSpec("Tell the customers", follow_up=now(building)), by=operator
     )
+
+    told = Event.objects.filter(kind__in=["ticket.opened", "ticket.followed_up"]).order_by("pk")
+    assert [(event.topic, event.kind, event.data) for event in told][1:] == [
+        (building.topic, "ticket.followed_up", {"ticket": opened.key}),
+        (
+            opened.topic,
+            "ticket.opened",
+            {"title": "Tell the customers", "phase": opened.phase, "follow_up": building.key},
+        ),
+    ]
+
+
+def test_a_follow_up_needs_the_right_to_write(building, django_user_model):
+    """Nothing of it is left where the right lacks, on either ticket."""
+    viewer = django_user_model.objects.create_user("vera")
+    Member.objects.create(project=building.project, user=viewer, role="viewer")
+    before = Event.objects.filter(topic=building.topic).count()
+
+    answer = api_of(viewer).post("/tickets", {"project": "OMO", "title": "More", "follow_up": building.key})
+
+    assert (answer.status_code, Ticket.objects.count()) == (403, 1)
+    assert Event.objects.filter(topic=building.topic).count() == before
+
+
+def test_a_command_opens_a_follow_up(building, operator, capsys):
+    go(building, "SHIP", "OUT", by=operator)
+
+    call_command("tickets", "open", "omo", "More", "--follow-up", building.key.lower(), "--json")
+
+    made = json.loads(capsys.readouterr().out)
+    assert made["follow_up"] == building.key
+    assert Link.objects.get().ticket.key == made["key"]
+    with pytest.raises(NotFound, match="no ticket OMO-99"):
+        call_command("tickets", "open", "OMO", "More", "--follow-up", "OMO-99", "--json")
+    assert Ticket.objects.count() == 2

@@ -152,11 +152,12 @@ class TicketManager(TicketManagerBase["Ticket"]):
         sql.check(ticket, without=["phase", "moves", "previous_phase", "phase_since", "created_at"])
         ticket.save(force_insert=True)
         ticket.record_move(None, spec.phase, ground, by=by, reason=spec.reason)
-        ticket.record(
-            "ticket.opened", by=by, reason=spec.reason, data={"title": spec.title, "phase": spec.phase}
-        )
-        if spec.follow_up:
-            Link.objects.create(ticket=ticket, other_id=spec.follow_up.pk, kind=FOLLOW_UP)
+        data = {"title": spec.title, "phase": spec.phase}
+        if followed := spec.follow_up:
+            Link.objects.create(ticket=ticket, other_id=followed.pk, kind=FOLLOW_UP)
+            followed.record("ticket.followed_up", by=by, reason=spec.reason, data={"ticket": ticket.key})
+            data["follow_up"] = followed.key
+        ticket.record("ticket.opened", by=by, reason=spec.reason, data=data)
         ticket.enter(spec.phase, by=by)
         if spec.tasks:
             ticket.tasks.model.objects.insert(ticket, spec.tasks, by=by, watch=watch)

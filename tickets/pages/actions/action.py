@@ -18,7 +18,13 @@ from tickets.templatetags.addresses import action_address, task_action_address
 
 WRITE = "tickets:write"
 # Kinds of events that do not change a ticket.
-UNCHANGING = ["ticket.move_refused", "ticket.move_failed", "gate.judged", "artifact.handed_in"]
+UNCHANGING = [
+    "ticket.move_refused",
+    "ticket.move_failed",
+    "ticket.followed_up",
+    "gate.judged",
+    "artifact.handed_in",
+]
 
 
 class Outdated(OmoiError):
