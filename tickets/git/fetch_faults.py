@@ -48,7 +48,7 @@ FAULTS = (
     ),
     (
         "certificate",
-        "certificate|ssl|tls",
+        "certificate|handshake",
         "the certificate of the host is not valid here",
         "Correct it, or name the file of its authority in GIT_SSL_CAINFO when Omoi is started.",
     ),
@@ -61,7 +61,7 @@ FAULTS = (
     (
         "unreachable",
         "could not resolve|connection refused|connection timed out|failed to connect|couldn't connect"
-        "|no route to host|unreachable|connection reset|connection closed|operation timed out|early eof",
+        "|no route to host|unreachable|connection reset|connection closed|operation timed out|early eof|terminated",
         "the host does not answer, or ends the connection",
         "Fetch it again later, or correct its address.",
     ),
@@ -80,7 +80,8 @@ def fault_of(ended: Ended, seconds: float) -> FetchFailed:
     # what the other side says, git shows with this in front of it; only git's own words are believed
     own = [line for line in ended.said.splitlines() if not line.startswith("remote:")]
     text = "\n".join(own).lower()
-    if TOO_LARGE.search(text):
+    # at a limit the kernel ends the program that writes, without a word
+    if TOO_LARGE.search(text) or text == "fatal: fetch-pack: invalid index-pack output":
         return too_large()
     for fault, said, message, next_action in FAULTS:
         if re.search(said, text):

@@ -151,13 +151,14 @@ def _entry(tree: bytes, name: bytes) -> Entry | None:
     while at < len(tree):
         end = tree.find(b"\0", at)
         mode, _, called = tree[at:end].partition(b" ")
-        if end < 0 or not called:
+        after = end + 1 + HASH_BYTES
+        if end < 0 or not called or after > len(tree):
             raise Unreadable("a folder in this commit is malformed")
         if called == name:
             if found is not None:
                 raise Unreadable(f"a folder in this commit has {name.decode('utf-8', 'replace')} twice")
-            found = Entry(mode, tree[end + 1 : end + 1 + HASH_BYTES].hex())
-        at = end + 1 + HASH_BYTES
+            found = Entry(mode, tree[end + 1 : after].hex())
+        at = after
     return found
 
 

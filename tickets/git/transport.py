@@ -49,7 +49,8 @@ def transport(address: RepositoryAddress) -> Iterator[Transport]:
         address.expect_outside_home()
         with job_user("") as user:
             become = _as_user(user.uid, user.gid) if user else []
-            sender = shlex.join([*become, *LOCAL_GIT])
+            # exec: no shell stays between, so that it ends when our side does
+            sender = f"exec {shlex.join([*become, *LOCAL_GIT])}"
             yield Transport({"GIT_ALLOW_PROTOCOL": "file"}, options=(f"--upload-pack={sender}",))
         return
     found = networks.addresses(address.host, address.port)
@@ -101,7 +102,8 @@ def _as_user(uid: int, gid: int) -> list[str]:
             "Install util-linux, or do not run Omoi as root.",
         )
     rights = ("--no-new-privs", "--bounding-set=-all", "--inh-caps=-all")
-    return ["setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups", *rights, "--"]
+    user = (f"--reuid={uid}", f"--regid={gid}", "--clear-groups")
+    return ["setpriv", *user, *rights, "--pdeathsig", "KILL", "--"]
 
 
 def _is_address(host: str) -> bool:

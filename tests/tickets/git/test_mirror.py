@@ -1,0 +1,244 @@
+"""A mirror is whole at every moment: whatever is pushed, whoever fetches beside, whatever crashes."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.support import origins
+from tests.support.wait import until
+from tickets.git.address import RepositoryAddress
+from tickets.git.command import Bounds, Git
+from tickets.git.faults import Busy, FetchFailed
+from tickets.git.mirror import Mirror
+from tickets.git.objects import commit_of
+
+_numbers = itertools.count(2_000_000)
+
+
+@pytest.fixture
+def origin():
+    with origins.origin() as made:
+        made.commit({"a": "b"})
+        yield made
+
+
+@pytest.fixture
+def mirror():
+    made = Mirror.of(next(_numbers), "of a test")
+    yield made
+    made.remove()
+
+
+def fetch(mirror, origin, seconds=10.0):
+    mirror.fetch(RepositoryAddress.parse(origin.url), seconds=seconds)
+
+
+def branches(mirror):
+    _, output = mirror.git.ask("for-each-ref", "--format=%(refname)", bounds=Bounds(5))
+    return output.decode().split()
+
+
+def test_branches_follow_also_when_they_are_moved_back_or_removed(mirror, origin):
+    first = origin.commit({"a": "1"})
+    origin.commit({"a": "2"})
+    origin.commit({"x": "y"}, branch="side")
+    fetch(mirror, origin)
+
+    origin.git("update-ref", "refs/heads/main", first)
+    origin.git("update-ref", "-d", "refs/heads/side")
+    origin.git("update-ref", "refs/heads/side/more", first)
+    fetch(mirror, origin)
+
+    assert branches(mirror) == ["refs/heads/main", "refs/heads/side/more"]
+    _, tip = mirror.git.ask("rev-parse", "refs/heads/main", bounds=Bounds(5))
+    assert tip.decode().strip() == first
+
+
+def test_only_branches_come(mirror, origin):
+    tip = origin.tip("main")
+    for name in ("refs/tags/v1", "refs/replace/" + "1" * 40, "refs/pull/1/head", "refs/notes/x"):
+        origin.git("update-ref", name, tip)
+
+    fetch(mirror, origin)
+
+    assert branches(mirror) == ["refs/heads/main"]
+
+
+def test_nothing_that_a_repository_names_is_run(mirror, origin, tmp_path):
+    """Hooks, programs in its configuration, helpers: on neither side."""
+    mark = origin.folder.parent / "ran"
+    mark.parent.chmod(0o777)
+    program = origin.folder / "program"
+    program.write_text(f'#!/bin/sh\ntouch {mark}\nexec "$@"\n')
+    program.chmod(0o755)
+    for hook in ("post-checkout", "reference-transaction", "post-update", "pre-receive", "fsmonitor"):
+        (origin.folder / "hooks" / hook).write_text(program.read_text())
+        (origin.folder / "hooks" / hook).chmod(0o755)
+    for name in (
+        "core.fsmonitor",
+        "uploadpack.packObjectsHook",
+        "core.sshCommand",
+        "core.alternateRefsCommand",
+    ):
+        origin.git("config", name, str(program))
+
+    fetch(mirror, origin)
+
+    assert mirror.exists
+    assert not mark.exists()
+    assert list((mirror.folder / "hooks").glob("*")) == [] if (mirror.folder / "hooks").exists() else True
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives up its rights")
+def test_a_folder_is_read_by_a_user_who_can_read_nothing_of_ours(mirror, origin):
+    private = origin.folder.parent / "private"
+    origin.folder.rename(private)
+    private.chmod(0o700)
+
+    with pytest.raises(FetchFailed) as failed:
+        mirror.fetch(RepositoryAddress.parse(f"file://{private}"))
+
+    assert failed.value.fault in ("not_found", "password")
+
+
+def test_a_link_into_omoi_that_comes_later_is_not_followed(mirror, origin, settings):
+    address = RepositoryAddress.parse(origin.url)
+    other = Mirror.of(next(_numbers), "secret")
+    other.fetch(address)
+    origin.folder.rename(origin.folder.with_name("away.git"))
+    origin.folder.symlink_to(other.folder)
+
+    with pytest.raises(Exception, match="Omoi's own"):
+        mirror.fetch(address)
+
+    other.remove()
+    assert not mirror.exists
+
+
+def test_a_repository_that_is_too_large_is_refused_and_leaves_the_mirror(mirror, origin, settings):
+    small = origin.tip("main")
+    fetch(mirror, origin)
+    settings.REPOSITORY_BYTES = 1 << 20
+    noise = "".join(f"{number * 7919 % 1000003:x}" for number in range(700_000))
+    origin.commit({"noise": noise})
+
+    for _ in range(2):
+        with pytest.raises(FetchFailed) as failed:
+            fetch(mirror, origin)
+        assert failed.value.fault == "too_large"
+        assert mirror.size < 1 << 20
+
+    assert commit_of(mirror.git, small, seconds=5) == small
+    origin.git("update-ref", "refs/heads/main", small)
+    fetch(mirror, origin)
+
+
+def test_a_file_of_nothing_but_zeros_is_bounded_in_memory(mirror, origin):
+    origin.commit({"zeros": "\0" * (64 << 20)})
+
+    fetch(mirror, origin)
+
+    assert mirror.size < 8 << 20
+
+
+def test_what_a_killed_git_left_does_not_stop_the_next(mirror, origin):
+    fetch(mirror, origin)
+    for left in (
+        "refs/heads/main.lock",
+        "packed-refs.lock",
+        "config.lock",
+        "objects/pack/tmp_pack_x",
+        "HEAD.lock",
+    ):
+        (mirror.folder / left).write_text("half")
+    tip = origin.commit({"a": "2"})
+
+    fetch(mirror, origin)
+
+    assert commit_of(mirror.git, tip, seconds=5) == tip
+    assert not list(mirror.folder.rglob("*.lock"))
+    assert not list(mirror.folder.rglob("tmp_*"))
+
+
+def test_a_mirror_that_was_half_made_is_made_again(mirror, origin):
+    half = mirror.folder.with_suffix(".new")
+    half.mkdir()
+    (half / "HEAD").write_text("ref: refs/heads/ma")
+
+    fetch(mirror, origin)
+
+    assert branches(mirror) == ["refs/heads/main"]
+
+
+def test_one_fetch_at_a_time_and_who_waited_fetches_nothing_again(mirror, origin):
+    fetch(mirror, origin)
+    with mirror._alone(0), pytest.raises(Busy):
+        fetch(mirror, origin, seconds=0.2)
+    done = []
+    threads = [threading.Thread(target=lambda: done.append(fetch(mirror, origin))) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(done) == 6
+    assert branches(mirror) == ["refs/heads/main"]
+
+
+def test_a_process_that_is_killed_in_a_fetch_takes_its_git_along(mirror, origin, settings, tmp_path):
+    """The other side of the fetch waits for ever; then the mirror is fetched as if nothing had been."""
+    os.mkfifo(origin.folder / "packed-refs", 0o644)  # reading it waits
+    script = f"""
+        import os, sys, django
+        django.setup()
+        from pathlib import Path
+        from tickets.git.address import RepositoryAddress
+        from tickets.git.mirror import Mirror
+        Mirror(Path({str(mirror.folder)!r})).fetch(RepositoryAddress.parse({origin.url!r}), seconds=60)
+    """
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "omoi_site.settings"}
+    words = [sys.executable, "-c", textwrap.dedent(script)]
+    process = subprocess.Popen(words, cwd=settings.ROOT, env=environment)
+    until(lambda: len(gits(origin)) >= 2)  # ours, and the one that reads the folder
+
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+
+    until(lambda: not gits(origin))
+    (origin.folder / "packed-refs").unlink()
+    fetch(mirror, origin)
+    assert branches(mirror) == ["refs/heads/main"]
+
+
+def gits(origin):
+    """The processes that have to do with this repository."""
+    folder = str(origin.folder).encode()
+    lines = [read(entry / "cmdline") for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
+    return [line for line in lines if folder in line and b"-c" in line.split(b"\0") and b"django" not in line]
+
+
+def read(path):
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def test_git_is_told_nothing_by_this_machine(mirror, origin, monkeypatch):
+    monkeypatch.setenv("GIT_SSH_COMMAND", "touch /tmp/x")
+    monkeypatch.setenv("GIT_EXEC_PATH", "/nonexistent")
+    fetch(mirror, origin)
+
+    _, output = Git(mirror.folder).ask("config", "--list", "--show-origin", bounds=Bounds(5))
+
+    places = {line.split("\t")[0] for line in output.decode().splitlines()}
+    assert places <= {"command line:", f"file:{mirror.folder}/config"}
