@@ -61,7 +61,8 @@ FAULTS = (
     (
         "unreachable",
         "could not resolve|connection refused|connection timed out|failed to connect|couldn't connect"
-        "|no route to host|unreachable|connection reset|connection closed|operation timed out|early eof|terminated",
+        "|no route to host|unreachable|connection reset|connection closed|operation timed out|early eof"
+        "|terminated",
         "the host does not answer, or ends the connection",
         "Fetch it again later, or correct its address.",
     ),

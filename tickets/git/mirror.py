@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,7 +31,10 @@ FETCH = (
     *("fetch", "--quiet", "--no-progress", "--prune", "--force", "--no-tags", "--no-write-fetch-head"),
     *("--no-auto-maintenance", "--no-recurse-submodules"),
 )
+AT_ONCE = 3  # fetches in one process
 LEFT_BY_A_CRASH = ("*.lock", "tmp_*")
+
+_slots = threading.BoundedSemaphore(AT_ONCE)
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ class Mirror:
         """
         until = time.monotonic() + seconds
         before = self._fetched
-        with self._alone(until) as lock:
+        with _slot(seconds - SECONDS), self._alone(until) as lock:
             if before != self._fetched:
                 return
             self._make()
@@ -141,6 +145,19 @@ class Mirror:
         for pattern in LEFT_BY_A_CRASH:
             for path in self.folder.rglob(pattern):
                 path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _slot(seconds: float) -> Iterator[None]:
+    """One of the few fetches of this process at a time: slow repositories must not take all its threads.
+    Raises Busy when there is none within so many seconds.
+    """
+    if not _slots.acquire(timeout=max(0.0, seconds)):
+        raise Busy
+    try:
+        yield
+    finally:
+        _slots.release()
 
 
 def room() -> Path:

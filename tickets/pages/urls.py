@@ -1,7 +1,7 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from tickets.pages import artifact_views, attention, views, workflow_views
+from tickets.pages import artifact_views, attention, repositories, views, workflow_views
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="board", query_string=True)),
@@ -11,6 +11,9 @@ urlpatterns = [
     path("workflows/<str:name>/", workflow_views.workflow, name="workflow"),
     path("new-workflow/", workflow_views.new_workflow, name="new_workflow"),
     path("check-workflow/", workflow_views.check_workflow, name="check_workflow"),
+    path("repositories/", repositories.repositories, name="repositories"),
+    path("repositories/add/", repositories.add, name="add_repository"),
+    path("repositories/<int:pk>/<slug:name>/", repositories.act, name="repository_act"),
     path("tickets/<str:key>/", views.ticket, name="ticket"),
     path("tickets/<str:key>/artifacts/<int:pk>/", artifact_views.artifact, name="artifact"),
     path("tickets/<str:key>/artifacts/<int:pk>/compare/", artifact_views.compare, name="compare_artifacts"),
