@@ -18,6 +18,7 @@ from agents.models import Agent, Project
 from omoi_site.database import sql
 from tests.support import reports
 from tickets.models import (
+    Approval,
     Artifact,
     Claim,
     Edge,
@@ -32,6 +33,7 @@ from tickets.models import (
     TicketSpec,
     Workflow,
 )
+from tickets.models.gate.status import gate
 
 
 def complete(claim: Claim, *, by: Any, result: Any = None) -> Settlement:
@@ -69,6 +71,23 @@ def allow_workflow(project: Project, workflow: str | Workflow) -> Workflow:
 
 def submit(ticket: Ticket, kind: str, content: bytes, *, by: Any, **more: Any) -> Artifact:
     return Artifact.objects.submit(ticket, NewArtifact(kind, BytesIO(content), **more), by=by)
+
+
+def asks_for_approvals(project: Project, **approvals: Any) -> Workflow:
+    """A workflow whose first phase, WORK, needs one approval by an approver, or what `approvals` says."""
+    asked = {"count": 1, "role": "approver", **approvals}
+    phases = [{"name": "WORK", "to": ["DONE"], "approvals": asked}, {"name": "DONE", "to": []}]
+    return allow_workflow(project, Workflow.objects.install({"name": "approved", "phases": phases}))
+
+
+def seen(ticket: Ticket) -> str:
+    """The digest of what the ticket shows now."""
+    return gate(Ticket.objects.get(pk=ticket.pk)).evidence
+
+
+def decide(ticket: Ticket, decision: str, *, by: Any, reason: str = "") -> Approval:
+    """What `by` decides about what the ticket shows now."""
+    return Approval.objects.decide(ticket.pk, decision, by=by, seen=seen(ticket), reason=reason)
 
 
 def work_off(ticket: Ticket, *, by: Any, agent: Agent, titles: tuple[str, ...] = ("do it",)) -> None:

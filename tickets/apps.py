@@ -6,12 +6,19 @@ from django.apps import AppConfig
 class TicketsConfig(AppConfig):
     name = "tickets"
     application_functions = (
+        "omoi_approved_by",
+        "omoi_approvers",
+        "omoi_authors",
+        "omoi_decide",
+        "omoi_decisions",
         "omoi_evidence",
         "omoi_judge",
         "omoi_latest_grant",
         "omoi_micros",
         "omoi_promote_at",
         "omoi_rank",
+        "omoi_role",
+        "omoi_submitted",
     )
 
     def ready(self) -> None:

@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from agents.models import Account, Agent, AgentSpec, Key, Member, Project, ProjectSpec, SignInTry
 from omoi_site.database import sql
-from tests.factories import complete
+from tests.factories import asks_for_approvals, complete, decide
 from tickets.models import (
     Artifact,
     Awaited,
@@ -70,6 +70,10 @@ def all_kinds(project, ticket, task, ada, operator):
     kept_here = Blob.objects.create(hash="0" * 64, size=1)
     Chunk.objects.create(blob=kept_here, number=0, data=b"x")
     Verdict.objects.judge(ticket, by=operator)
+    asking = Ticket.objects.open(
+        project, TicketSpec("A third", workflow=asks_for_approvals(project)), by=operator
+    )
+    decide(asking, "approve", by=operator)
     sql.rows(
         "INSERT INTO agents_reply (hash, request, status, headers, body, sealed) VALUES ('\\x01', '\\x01',"
         " 200, '{}', '\\x01', false)"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agents.models import Agent, Member
+from tests.factories import asks_for_approvals
 from tests.support.api_client import ROOT, Api, api_of
 from tests.support.openapi import checked, document, mismatches, operation
 from tickets.models import Task, TaskSpec
@@ -130,6 +131,11 @@ def test_what_every_route_answers_is_what_the_document_promises(
         calls.get(f"{at}/{path}")
     calls.post(f"{at}/gate/evaluations")
     calls.post("/tickets", {"project": "OMO", "title": "Another", "tasks": [{"title": "x"}]})
+    asks_for_approvals(project)
+    asking = calls.post("/tickets", {"project": "OMO", "title": "A third", "workflow": "approved"})["key"]
+    shown = calls.get(f"/tickets/{asking}/gate")["evidence"]
+    calls.post(f"/tickets/{asking}/approvals", {"decision": "approve", "seen": shown})
+    calls.get(f"/tickets/{asking}/approvals")
     calls.patch(at, {"title": "Captured"})
     for act in ("pause", "resume", "archive", "restore"):
         calls.post(f"{at}/{act}", {"reason": "x"})

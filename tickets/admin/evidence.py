@@ -1,4 +1,4 @@
-"""Artifacts, their contents, and verdicts."""
+"""Artifacts, their contents, verdicts and approvals."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from omoi_site.admin_base import ReadOnlyModelAdmin, badge, since
 from tickets.admin.filters import PhaseFilter
-from tickets.models import Artifact, Blob, Chunk, Verdict
+from tickets.models import Approval, Artifact, Blob, Chunk, Verdict
 
 
 class SizeFilter(admin.SimpleListFilter):
@@ -71,3 +71,17 @@ class VerdictAdmin(ReadOnlyModelAdmin):
     @admin.display(description="verdict", ordering="passed")
     def shown_passed(self, verdict: Verdict) -> str:
         return badge("passed", "ok") if verdict.passed else badge("failed", "bad")
+
+
+@admin.register(Approval)
+class ApprovalAdmin(ReadOnlyModelAdmin):
+    inside = "ticket__project"
+    list_display = ["ticket", "phase", "shown_decision", "by", "role", "self_approved", "reason", since("at")]
+    list_filter = ["decision", "self_approved", PhaseFilter, ("at", admin.DateFieldListFilter)]
+    search_fields = ["=ticket__key", "=by"]
+    list_select_related = ["ticket"]
+    ordering = ["-id"]
+
+    @admin.display(description="decision", ordering="decision")
+    def shown_decision(self, approval: Approval) -> str:
+        return badge(approval.get_decision_display().lower(), "ok" if approval.approves else "bad")

@@ -38,6 +38,9 @@ class GateOut(serializers.Serializer):
         child=serializers.DictField(),
         help_text="each {check, …parameters, passed, reasons}, as of now",
     )
+    evidence = serializers.CharField(
+        help_text="digest of what was submitted; a decision about approval names it as `seen`"
+    )
 
 
 def verdict_document(verdict: Verdict, holds: bool) -> dict[str, Any]:
@@ -50,7 +53,15 @@ class GateView(View):
     def get(self, request: Request, key: str) -> Response:
         now = gate(the_ticket(self, key))
         verdict = now.verdict and verdict_document(now.verdict, now.holds)
-        return Response({"phase": now.phase, "status": now.status, "verdict": verdict, "checks": now.checks})
+        return Response(
+            {
+                "phase": now.phase,
+                "status": now.status,
+                "verdict": verdict,
+                "checks": now.checks,
+                "evidence": now.evidence,
+            }
+        )
 
 
 class EvaluationsView(View):

@@ -5,6 +5,7 @@ from django.urls import path
 from tickets.api import (
     acceptance,
     agents,
+    approvals,
     artifacts,
     attention,
     claims,
@@ -64,6 +65,7 @@ urlpatterns = [
     path("tickets/<str:key>/graph", graph.GraphView.as_view()),
     path("tickets/<str:key>/gate", gate.GateView.as_view()),
     path("tickets/<str:key>/gate/evaluations", gate.EvaluationsView.as_view()),
+    path("tickets/<str:key>/approvals", approvals.ApprovalsView.as_view()),
     path("tickets/<str:key>/artifacts", artifacts.ArtifactsView.as_view()),
     path("tickets/<str:key>/artifacts/<str:pk>", artifacts.ArtifactView.as_view()),
     path("tickets/<str:key>/artifacts/<str:pk>/content", artifacts.ContentView.as_view()),

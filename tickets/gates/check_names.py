@@ -31,6 +31,10 @@ NAMES: dict[str, Callable[[GateEntry], str]] = {
     "file_contains": lambda entry: f"{entry['path']} contains “{entry['text']}”",
     "commit_on_branch": lambda entry: f"The commit is on {entry.get('branch', 'the base branch')}",
     "evidence_of_commit": lambda entry: "All reports are of the commit that is judged",
+    "approvals": lambda entry: (
+        f"{entry['count']} {'approval' if entry['count'] == 1 else 'approvals'} by"
+        f" {'an admin' if entry['role'] == 'admin' else 'an approver'}"
+    ),
     TASKS: lambda entry: "All tasks completed",
 }
 

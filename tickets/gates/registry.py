@@ -71,6 +71,11 @@ class GateCheck:
     outside: bool = False  # see `gate_check`
 
     @property
+    def own_key(self) -> bool:
+        """Whether a document asks for it by the key of the phase with its name, not in `gate`."""
+        return self.name in OWN_KEYS
+
+    @property
     def description(self) -> str:
         """What passes it, for authors of workflows: the docstring of the function."""
         return " ".join((self.function.__doc__ or "").split())
@@ -81,6 +86,7 @@ class GateCheck:
         return errors or [jsonschema.ValidationError(fault) for fault in self.faults(parameters)]
 
 
+OWN_KEYS = frozenset({"approvals"})
 _checks: dict[str, GateCheck] = {}
 
 

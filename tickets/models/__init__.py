@@ -7,6 +7,7 @@ from tickets.models.claim.fence import ClaimLost
 from tickets.models.claim.latest_grant import LatestGrant
 from tickets.models.claim.outcome import Outcome, Settlement
 from tickets.models.claim.workload import Match, fleet
+from tickets.models.gate.approval import Approval
 from tickets.models.gate.artifact import Artifact
 from tickets.models.gate.blob import Blob, Chunk
 from tickets.models.gate.new_artifact import NewArtifact
@@ -31,6 +32,7 @@ from tickets.models.workflow import UnknownWorkflow, Workflow, WorkflowPhase
 
 __all__ = [
     "AgentUnavailable",
+    "Approval",
     "Artifact",
     "Awaited",
     "Backlog",

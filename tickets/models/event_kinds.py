@@ -2,6 +2,10 @@
 
 KINDS = {
     "alarm.raised": "A stored value was wrong and has been repaired.",
+    "approval.changes_requested": "Changes were requested of what a ticket shows: why.",
+    "approval.given": "What a ticket shows was approved: by which role, and whether by an author.",
+    "approval.refused": "A decision about a ticket was refused: which one, and why.",
+    "approval.rejected": "What a ticket shows was rejected: why.",
     "artifact.handed_in": "An artifact was submitted: its phase, revision and hash.",
     "gate.judged": "A gate was judged: whether it passed, and the checks that did not.",
     "need.added": "A task needs another one.",

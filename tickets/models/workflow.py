@@ -209,6 +209,9 @@ class WorkflowPhase(models.Model):
     start = models.BooleanField(default=False)
     gated = models.BooleanField(default=False)
     automatic = models.CharField(max_length=20, blank=True)
+    approvals = models.JSONField(
+        null=True, blank=True, help_text="{count, role, self?, expires_s?}; empty: it asks for none"
+    )
 
     class Meta:
         ordering = ["workflow", "position"]

@@ -185,7 +185,7 @@ def plan(document: dict[str, Any]) -> Plan:
             place,
             tuple(phase["to"]),
             phase.get("automatic", ""),
-            tuple(phase.get("gate", ())),
+            _gate(phase),
             tuple(phase.get("tasks", ())),
             phase.get("on_failure"),
             tuple(phase["blocked_to"]) if "blocked_to" in phase else None,
@@ -194,6 +194,12 @@ def plan(document: dict[str, Any]) -> Plan:
         for place, phase in enumerate(document["phases"])
     )
     return Plan(document["name"], document.get("start", phases[0].name), phases, document)
+
+
+def _gate(phase: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+    """The checks of a phase; the database reads them likewise (`omoi_gate_of`)."""
+    approvals = [{"check": "approvals", **phase["approvals"]}] if "approvals" in phase else []
+    return (*phase.get("gate", ()), *approvals)
 
 
 def seeds(document: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...], dict[str, Any]]]:

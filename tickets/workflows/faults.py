@@ -150,10 +150,12 @@ def _of_phase(
                 f"{called} returns to {to}, which is neither this phase nor an earlier one{hint}",
                 index,
             )
-    if phase.get("gate") and phase.get("automatic") == "on_claim":
+    gated = next((key for key in ("gate", "approvals") if phase.get(key)), "")
+    guard = "a gate" if gated == "gate" else "approvals"
+    if gated and phase.get("automatic") == "on_claim":
         yield (
-            "gate",
-            f"{called} has a gate, but moves on when work of the next phase is claimed, before the gate"
+            gated,
+            f"{called} has {guard}, but moves on when work of the next phase is claimed, before the gate"
             " can be judged; use automatic: on_completion",
         )
     if phase.get("on_failure") and not (phase.get("gate") and phase.get("automatic") == "on_completion"):
@@ -162,8 +164,8 @@ def _of_phase(
         return  # where the phase leads is not known
     if phase.get("automatic") in ("on_claim", "on_completion") and not onward:
         yield "automatic", f"{called} is automatic but has no later phase to move to"
-    if phase.get("gate") and not onward:
-        yield "gate", f"{called} has a gate, but no later phase can be reached from it"
+    if gated and not onward:
+        yield gated, f"{called} has {guard}, but no later phase can be reached from it"
     if phase.get("automatic") == "on_claim" and onward:
         last = next(other for _, other in phases if other.get("name") == onward).get("to") == []
         if last:
@@ -185,6 +187,9 @@ def _of_check(entry: dict[str, Any], path: Path, document: Any) -> Iterator[Faul
     if check is None:
         hint = did_you_mean(name, checks) or f"; known checks: {', '.join(sorted(checks))}"
         yield Fault(path, f"{place(document, path)} is {name}, which is not a check{hint}")
+        return
+    if check.own_key:
+        yield Fault(path, f"{place(document, path)} is {name}; write `{name}` as a key of the phase instead")
         return
     for error in check.errors({key: value for key, value in entry.items() if key != "check"}):
         for fault in _of_shape(error, document, path):

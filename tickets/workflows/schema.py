@@ -6,6 +6,7 @@ import copy
 from typing import Any
 
 from tickets.gates import registry
+from tickets.gates.checks import approvals
 
 BLOCKED, CANCELLED = "BLOCKED", "CANCELLED"  # every workflow has these, so no document names them
 NAME = r"^[a-z][a-z0-9_]{0,62}$"
@@ -176,6 +177,11 @@ EFFECT: dict[str, Any] = {
         }
     },
 }
+APPROVALS: dict[str, Any] = {
+    **approvals.SCHEMA,
+    "title": "Approvals",
+    "description": "How many people must approve the evidence before a ticket may move on to a later phase.",
+}
 PHASE_ENTRY: dict[str, Any] = {
     "type": "object",
     "title": "Phase",
@@ -214,7 +220,7 @@ PHASE_ENTRY: dict[str, Any] = {
         "tasks": {**TASKS, "description": "The tasks that are added when a ticket enters the phase."},
         "gate": GATE,
         "on_failure": ON_FAILURE,
-        "approvals": _later("people who must approve before a ticket moves on."),
+        "approvals": APPROVALS,
         "effects": {
             "type": "array",
             "maxItems": 10,
@@ -266,7 +272,7 @@ def schema() -> dict[str, Any]:
     gate["items"] = {
         "title": "Check",
         "description": GATE["items"]["description"],
-        "oneOf": [_entry(check) for _, check in sorted(registry.registered().items())],
+        "oneOf": [_entry(check) for _, check in sorted(registry.registered().items()) if not check.own_key],
     }
     return document
 

@@ -168,7 +168,7 @@ def test_the_schema_explains_each_part_to_an_editor(calls):
         assert "title" in part or "not" in part, path
     assert answer["ETag"] == calls.get("/workflows/schema")["ETag"]
     names = {path.rpartition("/Check/")[2] for path, _ in parts(answer.json()) if path.endswith("/check")}
-    assert names == {f"{name}/check" for name in registry.registered()}
+    assert names == {f"{name}/check" for name, check in registry.registered().items() if not check.own_key}
 
 
 WRONG = [

@@ -190,7 +190,6 @@ def test_a_word_that_yaml_reads_as_no_text_is_to_be_quoted():
     [
         ("wip: 3", "`wip` of phase DESIGN is not available yet"),
         ("stall_after_s: 60", "`stall_after_s` of phase DESIGN is not available yet"),
-        ("approvals: {count: 1, role: approver}", "`approvals` of phase DESIGN is not available yet"),
         ("effects: [open_pull_request]", "effect 1 of phase DESIGN (open_pull_request) is not available yet"),
         ("effects: [{land: {}}]", "effect 1 of phase DESIGN (land) is not available yet"),
         ("land: true", "`land` of phase DESIGN is not available yet"),

@@ -61,6 +61,7 @@ def test_the_application_stores_no_phase_itself():
         {"to": ["PLAN", "DONE"]},
         {"start": True},
         {"automatic": "on_completion"},
+        {"approvals": {"count": 1, "role": "approver"}},
     ],
 )
 def test_the_owner_stores_no_phase_that_differs_from_the_document(other):

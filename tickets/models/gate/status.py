@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from tickets.models.gate.approval_state import submitted
 from tickets.models.gate.verdict import Case, Verdict, digest, run_checks
 from tickets.models.ticket.ticket import Ticket
 
@@ -21,7 +22,7 @@ class Gate:
     are missing), ready (it would open).
 
     checks: each {check, …parameters, passed, reasons}, for the present evidence. verdict: the last one since
-    the ticket entered the phase.
+    the ticket entered the phase. evidence: the digest of what was submitted, which a person approves.
     """
 
     phase: str
@@ -29,6 +30,7 @@ class Gate:
     checks: list[dict[str, Any]]
     verdict: Verdict | None
     holds: bool
+    evidence: str
 
 
 def gate(ticket: Ticket) -> Gate:
@@ -41,7 +43,14 @@ def gate(ticket: Ticket) -> Gate:
     )
     current = verdict is not None and verdict.evidence == evidence
     checks = verdict.checks if verdict and current else run_checks(Case(ticket, ticket.phase))
-    return Gate(ticket.phase, _status(checks), checks, verdict, bool(verdict and verdict.passed and current))
+    return Gate(
+        ticket.phase,
+        _status(checks),
+        checks,
+        verdict,
+        bool(verdict and verdict.passed and current),
+        submitted(ticket.pk, ticket.phase),
+    )
 
 
 def _status(checks: list[dict[str, Any]]) -> str:

@@ -19,6 +19,8 @@ from omoi_site.database import sql
 from omoi_site.database.privileges import READ_ONLY
 from omoi_site.errors import OmoiError
 from tickets.gates import registry
+from tickets.models.gate import approval_state
+from tickets.models.gate.approval_state import Decided
 from tickets.models.gate.artifact import Artifact
 from tickets.models.repository import Repository
 from tickets.models.ticket.fields import TicketFields
@@ -83,6 +85,14 @@ class Case:
         blob.
         """
         return next((artifact for artifact in self.artifacts if artifact.type == kind), None)
+
+    def decisions(self) -> list[Decided]:
+        """What people decided about the present evidence and still counts or stands, in order."""
+        return approval_state.decided(self.ticket.pk, self.phase)
+
+    def approvers_left(self) -> int:
+        """How many people could still approve it."""
+        return approval_state.approvers_left(self.ticket.pk, self.phase)
 
     def tasks(self) -> Counter[str]:
         """How many tasks of the phase are in each state."""
@@ -180,7 +190,8 @@ class Verdict(models.Model):
     checks = models.JSONField(help_text="each {check, …parameters, passed, reasons}")
     artifacts = models.JSONField(default=dict, help_text="hash by phase and name")
     evidence = models.CharField(
-        max_length=64, help_text="digest of the evidence: the ticket's artifacts and the phase's tasks"
+        max_length=64,
+        help_text="digest of the evidence: the ticket's artifacts, the phase's tasks and approvals",
     )
     by = models.CharField(max_length=170)
     key = models.CharField(max_length=20, blank=True)

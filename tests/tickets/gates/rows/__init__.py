@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.factories import allow_workflow, submit, work_off
+from tickets.gates.registry import registered
 from tickets.models import Artifact, Ticket, TicketSpec, Verdict, Workflow
 
 SPOILINGS = ["absent", "old", "of_another_commit", "malformed", "contradictory"]
@@ -22,7 +23,9 @@ class Scene:
 
     def __init__(self, entry: dict[str, Any], *, project: Any, operator: Any, ada: Any, bob: Any) -> None:
         self.project, self.operator, self.ada, self.bob = project, operator, ada, bob
-        phases = [{"name": "WORK", "to": ["DONE"], "gate": [entry]}, {"name": "DONE", "to": []}]
+        check, parameters = entry["check"], {key: entry[key] for key in entry if key != "check"}
+        asked = {check: parameters} if registered()[check].own_key else {"gate": [entry]}
+        phases = [{"name": "WORK", "to": ["DONE"], **asked}, {"name": "DONE", "to": []}]
         workflow = Workflow.objects.install({"name": "one_check", "phases": phases})
         spec = TicketSpec("Payments", workflow=allow_workflow(project, workflow))
         self.ticket = Ticket.objects.open(project, spec, by=operator)

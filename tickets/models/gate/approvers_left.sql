@@ -1,0 +1,17 @@
+-- People who could approve and have not: no author, where somebody else could or the workflow says never.
+SELECT count(*)
+FROM tickets_ticket k
+JOIN tickets_workflowphase p ON p.workflow_id = k.workflow_id AND p.name = %(phase)s
+CROSS JOIN LATERAL (
+  SELECT
+    ARRAY(SELECT omoi_approvers(k.project_id, p.approvals->>'role')) AS able,
+    ARRAY(SELECT omoi_authors(k.id, p.name)) AS authors,
+    ARRAY(SELECT d.user_id FROM omoi_decisions(k.id, p.name) d WHERE d.state = 'counts') AS approved
+) now
+CROSS JOIN LATERAL unnest(now.able) person
+WHERE k.id = %(ticket)s
+  AND person <> ALL (now.approved)
+  AND NOT (
+    person = ANY (now.authors)
+    AND (p.approvals->>'self' = 'never' OR NOT now.able <@ now.authors)
+  )
