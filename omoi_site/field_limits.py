@@ -122,6 +122,26 @@ def seen(value: str) -> str:
     return " ".join(value.translate(_SEEN).split())
 
 
+class _Visible(dict[int, str]):
+    """How each character is shown. Computed at its first use."""
+
+    def __missing__(self, code: int) -> str:
+        letter = chr(code)
+        hidden = (unicodedata.category(letter) in UNSEEN and letter not in "\n\t") or letter in BLANK_LETTERS
+        self[code] = f"⟦U+{code:04X}⟧" if hidden else letter
+        return self[code]
+
+
+_VISIBLE = _Visible()
+
+
+def visible(value: str) -> str:
+    """The text with each invisible character shown by its number: it could make two texts look alike. For
+    showing what others wrote.
+    """
+    return value.translate(_VISIBLE)
+
+
 def moment(value: datetime) -> None:
     """A validator: a time has a zone and a plausible year."""
     if fault := moment_fault(value):

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from omoi_site import humanize
+from omoi_site import field_limits, humanize
 
 register = template.Library()
 
@@ -133,6 +133,12 @@ def whole_actor(label: str) -> str:
     """With the kind, for a tooltip: "agent ada"."""
     kind, _, name = label.partition(":")
     return f"{'Omoi' if kind == 'system' else kind}: {name}" if name else label
+
+
+@register.filter
+def visible(text: str) -> str:
+    """With each invisible character shown by its number."""
+    return field_limits.visible(text)
 
 
 @register.filter

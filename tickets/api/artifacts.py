@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any, BinaryIO
 
-from django.http import StreamingHttpResponse
-from django.utils.http import content_disposition_header
+from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from rest_framework import serializers
 from rest_framework.parsers import MultiPartParser
@@ -20,6 +19,7 @@ from agents.api.strict_json import ShortJSONParser
 from agents.api.view import View
 from agents.models import rights
 from omoi_site.errors import NotFound
+from tickets.api.content import download
 from tickets.api.fields import FenceField, IdField, PhaseField, number
 from tickets.api.tickets import the_ticket
 from tickets.models import Artifact, NewArtifact, Task
@@ -166,16 +166,5 @@ class ContentView(View):
         refuses=(404,),
         tag="artifacts",
     )
-    def get(self, request: Request, key: str, pk: str) -> StreamingHttpResponse:
-        artifact = the_artifact(self, key, pk)
-        response = StreamingHttpResponse(artifact.blob.pieces(), content_type="application/octet-stream")
-        # a browser must never show an agent's file as a page of this site
-        name = (
-            (artifact.path or artifact.name).replace("\\", "/").rstrip("/\n").rpartition("/")[2]
-        )  # a header must not contain a line break
-        response["Content-Disposition"] = content_disposition_header(True, name or artifact.type)
-        response["X-Content-Type-Options"] = "nosniff"
-        response["Content-Security-Policy"] = "default-src 'none'; sandbox"
-        response["Content-Length"] = str(artifact.blob.size)
-        response["ETag"] = f'"{artifact.hash}"'
-        return response
+    def get(self, request: Request, key: str, pk: str) -> HttpResponseBase:
+        return download(request._request, the_artifact(self, key, pk))

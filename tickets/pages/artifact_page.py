@@ -17,14 +17,17 @@ MOST = 100  # revisions listed
 
 
 class ArtifactPage:
-    def __init__(self, ticket: Ticket, artifact: Artifact) -> None:
+    """plain: its text is shown as it is."""
+
+    def __init__(self, ticket: Ticket, artifact: Artifact, *, plain: bool = False) -> None:
         self.ticket = ticket
         self.artifact = artifact
+        self.plain = plain
 
     @cached_property
     def preview(self) -> Preview:
         try:
-            return preview_of(self.artifact)
+            return preview_of(self.artifact, plain=self.plain)
         except Damaged as error:
             return Preview("damaged", error)
 

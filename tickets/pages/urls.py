@@ -16,6 +16,9 @@ urlpatterns = [
     path("repositories/<int:pk>/<slug:name>/", repositories.act, name="repository_act"),
     path("tickets/<str:key>/", views.ticket, name="ticket"),
     path("tickets/<str:key>/artifacts/<int:pk>/", artifact_views.artifact, name="artifact"),
+    path(
+        "tickets/<str:key>/artifacts/<int:pk>/picture/", artifact_views.show_picture, name="artifact_picture"
+    ),
     path("tickets/<str:key>/artifacts/<int:pk>/compare/", artifact_views.compare, name="compare_artifacts"),
     path("tickets/<str:key>/<slug:name>/", views.ticket_action, name="action"),
     path("tickets/<str:key>/tasks/<int:pk>/<slug:name>/", views.task_action, name="task_action"),

@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from agents.models import Agent, AgentSpec, Project, ProjectSpec
 from omoi_site.errors import Invalid
-from tests.factories import lapse
+from tests.factories import lapse, submit
 from tests.support.api_client import ROOT, api_of
 from tickets.models import Artifact, NewArtifact, Task, TaskSpec, Ticket, TicketSpec
 
@@ -238,3 +238,39 @@ def test_a_file_is_fetched_whatever_its_path_ends_in(calls, at):
     made = calls.post(at, {"type": "notes", "content": "x", "path": "a\\"}).json()
     answer = calls.get(f"{at}/{made['id']}/content")
     assert (answer.status_code, answer["Content-Disposition"]) == (200, 'attachment; filename="a"')
+
+
+@pytest.mark.parametrize(
+    ("wanted", "status", "part", "content"),
+    [
+        ("bytes=0-3", 206, "bytes 0-3/3000000", slice(0, 4)),
+        ("bytes=1048570-1048580", 206, "bytes 1048570-1048580/3000000", slice(1048570, 1048581)),
+        ("bytes=2999998-", 206, "bytes 2999998-2999999/3000000", slice(2999998, 3000000)),
+        ("bytes=-5", 206, "bytes 2999995-2999999/3000000", slice(2999995, 3000000)),
+        ("bytes=5-99999999999", 206, "bytes 5-2999999/3000000", slice(5, 3000000)),
+        ("bytes=3000000-", 416, "bytes */3000000", slice(0, 0)),
+        ("bytes=9-5", 416, "bytes */3000000", slice(0, 0)),
+        ("bytes=-0", 416, "bytes */3000000", slice(0, 0)),
+        ("bytes=0-1,4-5", 200, None, slice(None)),
+        ("bytes=-", 200, None, slice(None)),
+        ("lines=1-2", 200, None, slice(None)),
+    ],
+)
+def test_a_part_of_a_file_is_fetched(calls, ticket, operator, wanted, status, part, content):
+    whole = bytes(range(250)) * 12_000
+    made = submit(ticket, "notes", whole, by=operator)
+    path = f"{ROOT}/tickets/{ticket.key}/artifacts/{made.pk}/content"
+    answer = calls.client.get(path, headers={**calls.headers, "Range": wanted})
+    assert (answer.status_code, answer.get("Content-Range")) == (status, part)
+    assert (b"".join(answer.streaming_content) if answer.streaming else answer.content) == whole[content]
+    if status != 416:
+        assert answer["Content-Length"] == str(len(whole[content]))
+
+
+def test_a_file_that_is_there_already_is_not_sent_again(calls, ticket, operator):
+    made = submit(ticket, "notes", b"x", by=operator)
+    path = f"{ROOT}/tickets/{ticket.key}/artifacts/{made.pk}/content"
+    known = calls.client.get(path, headers={**calls.headers, "If-None-Match": f'"{made.hash}"'})
+    assert (known.status_code, known.content) == (304, b"")
+    other = calls.client.get(path, headers={**calls.headers, "Range": "bytes=0-0", "If-Range": '"other"'})
+    assert other.status_code == 200

@@ -5,12 +5,15 @@ two.
 from __future__ import annotations
 
 import re
+import struct
+import zlib
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.factories import submit
+from tests.support import reports
 from tests.support.html import squeeze
 from tickets.models import NewArtifact, Task, Ticket, TicketSpec
 
@@ -159,3 +162,148 @@ def test_a_page_takes_as_many_statements_for_50_revisions_as_for_one(page, ticke
             shown(page, address(artifact))
         counts.append(len(asked))
     assert counts[1] == counts[2]
+
+
+def png(width: int, height: int) -> bytes:
+    """A PNG whose head claims that size."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    pixels = zlib.compress(b"\0" * min(3 * width * height + height, 10_000))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+MARKDOWN = """# Scope
+
+Pay **once**. [docs](https://example.org/a?b=1&c=2) [here](/logout/) [bad](javascript:alert(1))
+![tracker](https://example.org/x.png) <script>alert(1)</script> <img src=x onerror=alert(1)>
+
+| a | b |
+|---|---|
+| 1 | 2 |
+"""
+DIFF = """diff --git a/pay.py b/pay.py
+--- a/pay.py
++++ b/pay.py
+@@ -7,3 +7,3 @@ def pay():
+ same
+---- gone
++new <b>
+ same
+"""
+
+
+def test_markdown_is_drawn_and_can_do_nothing(page, ticket, operator):
+    artifact = submit(ticket, "requirements_document", MARKDOWN.encode(), by=operator)
+    drawn = page.get(address(artifact)).content.decode()
+    body = drawn[drawn.index('class="padded prose rendered"') : drawn.index("artifact-part")]
+
+    for part in ("<h3>Scope</h3>", "<strong>once</strong>", "<td>1</td>", "&lt;script&gt;", "&lt;img src=x"):
+        assert part in body
+    assert re.findall(r"href=\"([^\"]*)\"", body) == [
+        "https://example.org/a?b=1&amp;c=2",
+        "https://example.org/x.png",
+    ]
+    for part in ("<script", "<img", "javascript:alert(1)&quot;", 'href="/logout'):
+        assert part not in body
+    assert "# Scope" in page.get(f"{address(artifact)}?view=source").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[" * 100_000, "too intricate"),
+        ("> " * 40 + "hidden deep", "too intricate"),
+        ("word " * 100_000, "too long to be drawn"),
+    ],
+)
+def test_markdown_made_to_be_slow_or_to_hide_is_shown_as_text(page, ticket, operator, content, said):
+    artifact = submit(ticket, "notes", content.encode(), by=operator)
+    text = shown(page, address(artifact))
+    assert said in text
+    assert 'class="code-text"' in text
+
+
+def test_a_diff_is_drawn_with_its_numbers(page, ticket, operator):
+    text = shown(page, address(submit(ticket, "patch", DIFF.encode(), by=operator)))
+    rows = re.findall(
+        r'<tr class="(\w+)">.*?data-number="(\d*)".*?data-number="(\d*)".*?<span class="mark">.?</span>'
+        r"(.*?)</td>",
+        text,
+    )
+    assert rows[3:] == [
+        ("gap", "", "", "@@ -7,3 +7,3 @@ def pay():"),
+        ("same", "7", "7", "same"),
+        ("removed", "8", "", "--- gone"),
+        ("added", "", "8", "new &lt;b&gt;"),
+        ("same", "9", "9", "same"),
+    ]
+
+
+def test_reports_are_drawn_as_the_checks_read_them(page, ticket, operator):
+    junit = (
+        '<testsuite tests="4"><testcase classname="a" name="b\u202ec"><failure/></testcase>'
+        + "<testcase/>" * 3
+    )
+    run = submit(ticket, "run", f"{junit}</testsuite>".encode(), by=operator, name="junit.xml")
+    lines = submit(ticket, "test_coverage", reports.cobertura(3, 1), by=operator)
+    failed, coverage = (words(shown(page, address(report))) for report in (run, lines))
+    assert "1 failed 4 tests" in failed
+    assert "a::b⟦U+202E⟧c" in failed
+    assert "75.0 % 3 of 4 lines" in coverage
+
+
+BOMB = b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;">]><testsuite tests="1">&b;</testsuite>'
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "said"),
+    [
+        ("test_results", BOMB, "declares a document type"),
+        ("test_results", b"<testsuite", "It cannot be read as a report"),
+        ("test_results", b"{}", "It cannot be read as a report"),
+        ("test_coverage", b"<coverage/>", "it has no lines of code"),
+        ("test_results", b"<testsuite>" + b"<a>" * 4_000_000, "code-text"),
+    ],
+)
+def test_a_report_that_cannot_be_read_is_shown_as_text_and_says_why(
+    page, ticket, operator, kind, content, said
+):
+    text = shown(page, address(submit(ticket, kind, content, by=operator)))
+    assert said in text
+    assert 'class="code-text"' in text
+    assert len(text) < 1 << 20
+
+
+def test_a_picture_is_shown_under_the_type_of_its_content_and_cannot_act(page, ticket, operator):
+    artifact = submit(ticket, "shot", png(3, 2), by=operator, name="shot.html")
+    assert 'width="3" height="2" alt="Picture shot.html"' in shown(page, address(artifact))
+    answer = page.get(f"{address(artifact)}picture/")
+    assert (answer["Content-Type"], answer.content) == ("image/png", png(3, 2))
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert answer["Content-Security-Policy"] == "default-src 'none'; sandbox"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (
+            b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>",
+            "&lt;script&gt;alert(1)",
+        ),
+        (b"\x89PNG\r\n\x1a\n<script>alert(1)</script>", "cannot be read as one"),
+        (png(3, 2)[:30], "cannot be read as one"),
+        (png(100_000, 100_000), "too large to show"),
+        (b"\xff\xd8\xff\xe0" + b"\0" * 5_000, "cannot be read as one"),
+        (b"GIF89a is how this text begins", "cannot be read as one"),
+    ],
+    ids=["svg", "text as png", "cut", "huge", "jpeg", "gif"],
+)
+def test_what_is_no_picture_is_never_sent_as_one(page, ticket, operator, content, said):
+    artifact = submit(ticket, "shot", content, by=operator, name="shot.png")
+    text = shown(page, address(artifact))
+    assert said in text
+    assert "<img" not in text
+    shown(page, f"{address(artifact)}picture/", 404)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import heapq
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from tickets.gates.evidence.bounded_xml import Unreadable, elements, quoted
 
@@ -30,15 +32,30 @@ TOTALS = ("lines-valid", "lines-covered")  # the totals that every report states
 TOLERANCE = 0.01  # of a stated rate: tools round, and count a line of two classes once or twice
 
 
+LISTED = 200  # files that are listed, each with so many characters of its path
+LONGEST_PATH = 200
+
+
+class FileCoverage(NamedTuple):
+    path: str
+    covered: int
+    lines: int
+
+    @property
+    def missed(self) -> int:
+        return self.lines - self.covered
+
+
 class Coverage(float):
     """Percent of the lines that were hit, 0 to 100. contradiction: how the report's totals differ from its
     lines; empty if they match.
 
-    lines: the number of lines.
+    lines, covered: the number of lines, and of those that were hit. files: those with most lines not hit.
     """
 
     contradiction = ""
-    lines = 0
+    lines = covered = 0
+    files: Sequence[FileCoverage] = ()
 
 
 @dataclass
@@ -93,12 +110,19 @@ def coverage(content: bytes) -> Coverage:
         (key for key, value in report.totals.items() if value and not _near(float(value), expected[key])), ""
     )
     measured = Coverage(100 * covered / valid)
-    measured.lines = valid
+    measured.lines, measured.covered = valid, covered
+    measured.files = _worst(report.lines)
     if wrong:
         measured.contradiction = (
             f'it states {wrong}="{report.totals[wrong]}", but its lines give {expected[wrong][0]:.6g}'
         )
     return measured
+
+
+def _worst(lines: Mapping[str, Mapping[int, bool]]) -> Sequence[FileCoverage]:
+    files = [FileCoverage(path, sum(hit.values()), len(hit)) for path, hit in lines.items()]
+    worst = heapq.nlargest(LISTED, files, key=lambda file: file.missed)
+    return tuple(file._replace(path=file.path[:LONGEST_PATH]) for file in worst)
 
 
 def _near(value: float, counted: tuple[float, float]) -> bool:

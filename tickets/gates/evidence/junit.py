@@ -52,13 +52,18 @@ FAILURES = {"failures", "failure", "failed", "errors", "error", "errored", "flak
 SKIPS = {"skipped", "skips", "disabled", "ignored"}
 
 
+NAMED = 50  # failed test cases that are named, each in so many characters
+LONGEST_NAME = 200
+
+
 @dataclass(frozen=True)
 class Tests:
-    """The counts of a report, test case by test case."""
+    """The counts of a report, test case by test case. failing: the first names of those that failed."""
 
     total: int
     failed: int
     skipped: int
+    failing: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass
@@ -91,6 +96,8 @@ class _Suite:
 class _Reading:
     suites: list[_Suite] = field(default_factory=lambda: [_Suite("")])
     outcomes: set[str] = field(default_factory=set)  # of the present test case
+    name: str = ""  # its name
+    failing: list[str] = field(default_factory=list)
     contradiction: str = ""
 
     def begin(self, path: list[str], attributes: Mapping[str, str]) -> None:
@@ -99,6 +106,7 @@ class _Reading:
             self.suites.append(_suite(name, attributes))
         elif name == "testcase":
             self.outcomes = set(_said(attributes))
+            self.name = _name(attributes)
         elif name in OUTCOMES and parent == "testcase":
             self.outcomes.add(OUTCOMES[name])
         elif (
@@ -112,6 +120,8 @@ class _Reading:
             suite.total += 1
             suite.direct += 1
             suite.failed += "failed" in self.outcomes
+            if "failed" in self.outcomes and len(self.failing) < NAMED:
+                self.failing.append(self.name)
             suite.skipped += "skipped" in self.outcomes and "failed" not in self.outcomes
         elif name in ("testsuites", "testsuite"):
             self.suites.pop()
@@ -131,7 +141,12 @@ def tests(content: bytes) -> Tests:
         report.contradiction and not root.failed
     ):  # a failed test keeps the gate closed, whatever the totals say
         raise Unreadable(report.contradiction)
-    return Tests(root.total, root.failed, root.skipped)
+    return Tests(root.total, root.failed, root.skipped, tuple(report.failing))
+
+
+def _name(attributes: Mapping[str, str]) -> str:
+    parts = [attributes.get(key, "").strip()[:LONGEST_NAME] for key in ("classname", "name")]
+    return "::".join(filter(None, parts))[:LONGEST_NAME]
 
 
 def _suite(name: str, attributes: Mapping[str, str]) -> _Suite:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import itertools
+import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from diff_match_patch import diff_match_patch
 
 SECONDS = 0.5  # for a comparison: what is left then counts as replaced
 CONTEXT = 3  # lines shown around a change
+HUNK = re.compile(r"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@")
 MARKS = {-1: "-", 0: " ", 1: "+"}
-TONES = {"-": "removed", "+": "added", " ": "same", "@": "gap"}
+TONES = {"-": "removed", "+": "added", " ": "same", "@": "gap", "=": "file"}
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a diff. `mark`: one of - + @ or a space; `old`, `new`: its numbers, where it has one."""
+    """A line of a diff; `old`, `new`: its numbers, where it has one.
+
+    `mark`: one of - + or a space, @ for a gap, = for what tells of a file.
+    """
 
     mark: str
     text: str
@@ -55,3 +61,27 @@ def shortened(lines: list[Line]) -> list[Line]:
         found = [line for _, line in run]
         shown += found if nearby else [Line("@", f"{len(found)} equal line{'' if len(found) == 1 else 's'}")]
     return shown
+
+
+def is_diff(text: str) -> bool:
+    """Whether it is a unified diff, as git and `diff -u` write it."""
+    return text.startswith(("diff ", "--- ", "Index: ", "From ")) and bool(HUNK.search(text))
+
+
+def read(lines: Sequence[str]) -> list[Line]:
+    """The lines of a unified diff, numbered as their hunks say."""
+    found = []
+    at = to = old_left = new_left = 0
+    for text in lines:
+        mark = text[:1] or " "
+        if hunk := HUNK.match(text):
+            at, to = int(hunk[1]) - 1, int(hunk[3]) - 1
+            old_left, new_left = int(hunk[2] or 1), int(hunk[4] or 1)
+            found.append(Line("@", text))
+        elif mark in "-+ " and (old_left > 0 or new_left > 0):
+            at, to = at + (mark != "+"), to + (mark != "-")
+            old_left, new_left = old_left - (mark != "+"), new_left - (mark != "-")
+            found.append(Line(mark, text[1:], at if mark != "+" else None, to if mark != "-" else None))
+        else:
+            found.append(Line("=", text))
+    return found

@@ -3,29 +3,14 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 
-from omoi_site.field_limits import BLANK_LETTERS, UNSEEN
+from omoi_site import field_limits
 
 HEAD = 256 << 10  # bytes of a file that are shown
 LINES = 2_000
 WIDTH = 2_000  # characters of a line
 COLORS = re.compile(r"\x1b\[[0-9;]*m")  # which logs of terminals are full of
-KEPT = "\n\t"
-
-
-class _Visible(dict[int, str]):
-    """How a character is shown: an invisible one by its number, since it could make two texts look alike."""
-
-    def __missing__(self, code: int) -> str:
-        letter = chr(code)
-        hidden = unicodedata.category(letter) in UNSEEN or letter in BLANK_LETTERS
-        self[code] = f"⟦U+{code:04X}⟧" if hidden and letter not in KEPT else letter
-        return self[code]
-
-
-_VISIBLE = _Visible()
 
 
 @dataclass(frozen=True)
@@ -61,8 +46,8 @@ def decoded(head: bytes, size: int) -> tuple[str, str] | None:
 
 
 def visible(text: str) -> str:
-    """The text, with invisible characters shown by their numbers and the colors of terminals left out."""
-    return COLORS.sub("", text).translate(_VISIBLE)
+    """The text with its invisible characters, and without the colors of terminals."""
+    return field_limits.visible(COLORS.sub("", text))
 
 
 def lines_of(text: str) -> tuple[list[str], bool]:

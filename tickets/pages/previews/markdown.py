@@ -1,0 +1,72 @@
+"""Markdown as HTML that cannot act: no HTML of its own, no pictures, links to other sites only."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import nh3
+from django.utils.safestring import SafeString, mark_safe
+from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock
+from markdown_it.rules_inline import StateInline
+
+from tickets.pages.previews.text import visible
+
+LONGEST = 128 << 10  # bytes that are drawn
+SECONDS = 1.0  # of CPU time: Markdown is parsed in pure Python, and some of it slowly
+TAGS = {
+    *("h3", "h4", "h5", "h6", "p", "blockquote", "ul", "ol", "li", "pre", "code", "em", "strong", "s", "hr"),
+    *("br", "a", "table", "thead", "tbody", "tr", "th", "td"),
+}
+SCHEMES = {"http", "https", "mailto"}
+
+
+DEEPEST = 20  # levels; what is nested deeper, the parser leaves out
+
+
+class TooIntricate(Exception):
+    """Drawing it would take too long, or leave something out."""
+
+
+def _check(state: StateBlock | StateInline, *_: Any) -> bool:
+    """A rule that never matches, but is asked at each block and each place in a text."""
+    if time.thread_time() > state.env["end"]:
+        raise TooIntricate
+    return False
+
+
+MARKDOWN = (
+    MarkdownIt("commonmark", {"html": False, "maxNesting": DEEPEST})
+    .enable(["table", "strikethrough"])
+    .disable("image")
+)
+MARKDOWN.block.ruler.before("table", "check", _check)
+MARKDOWN.inline.ruler.before("text", "check", _check)
+
+
+def html_of(text: str) -> SafeString:
+    """Raises TooIntricate."""
+    env = {"end": time.thread_time() + SECONDS}
+    tokens = MARKDOWN.parse(visible(text.replace("\r\n", "\n")), env)
+    if max((token.level for token in tokens), default=0) >= DEEPEST - 1:
+        raise TooIntricate
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):  # below the headings of the page
+            token.tag = f"h{min(int(token.tag[1]) + 2, 6)}"
+    made = MARKDOWN.renderer.render(tokens, MARKDOWN.options, env)
+    return mark_safe(
+        nh3.clean(
+            made,
+            tags=TAGS,
+            attributes={"a": {"href"}},
+            url_schemes=SCHEMES,
+            attribute_filter=_kept,
+            link_rel="noopener noreferrer nofollow",
+        )
+    )
+
+
+def _kept(element: str, attribute: str, value: str) -> str | None:
+    """A link without a scheme would lead to a page of this site."""
+    return value if value.partition(":")[0].lower() in SCHEMES else None
