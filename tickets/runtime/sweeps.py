@@ -15,7 +15,7 @@ from omoi_site import humanize
 from omoi_site.brokers import hints
 from omoi_site.database import sql
 from tickets.models import Blob, LatestGrant, Task
-from tickets.models.claim.lease import BATCH
+from tickets.models.claim.lease import BATCH, LOOKS
 from tickets.models.sweep_run import CLOCK
 from tickets.models.task.readiness import READY
 from tickets.models.ticket.automation import MOST
@@ -55,6 +55,7 @@ def ring_for_work() -> None:
 
 SWEEPS = [
     Sweep("lapse", 5, lambda: Task.objects.lapse()),
+    Sweep("look_later", 5, lambda: Task.objects.look_later(), batch=LOOKS),
     Sweep("time_out", 5, lambda: Task.objects.time_out()),
     Sweep("wake", 1, lambda: Task.objects.wake()),
     Sweep("promote", 1, lambda: Task.objects.promote()),

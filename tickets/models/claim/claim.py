@@ -19,7 +19,7 @@ from agents.models.key_sql import HELD_KEY, KEY_HOLDS
 from omoi_site.brokers import hints
 from omoi_site.database import prepared, sql
 from omoi_site.errors import OmoiError
-from tickets.models.claim.lease import Leasing
+from tickets.models.claim.lease import LEASE_ENDED, Leasing
 from tickets.models.explain.sql_fragments import FITS, HEARD, RUNS_ALONE
 from tickets.models.journal_sql import task_events
 from tickets.models.task.fields import TaskFields
@@ -81,15 +81,15 @@ def _claim_statement(missed: str) -> str:
 
 
 # Also returns what sweeps have left, if nothing is granted.
-CLAIM = _claim_statement(sql.statement(__file__, "claim_missed", not_due=NOT_DUE))
+CLAIM = _claim_statement(sql.statement(__file__, "claim_missed", lease_ended=LEASE_ENDED, not_due=NOT_DUE))
 CLAIM_NEXT = _claim_statement("")
 # These wait for the transaction that ends the first lapsed claim or makes the first due task ready; after it,
 # the freed tasks can be claimed.
-LAPSING = """
+LAPSING = f"""
 SELECT
-FROM tickets_task
-WHERE lease_expires_at < (SELECT clock_timestamp())
-ORDER BY lease_expires_at
+FROM tickets_task t
+WHERE {LEASE_ENDED}
+ORDER BY t.lease_look_at
 LIMIT 1
 FOR SHARE
 """

@@ -189,6 +189,7 @@ granted AS (
     claimed_at = clock_timestamp(),
     lease_s = %(lease_s)s::int,
     lease_expires_at = clock_timestamp() + %(lease_s)s::int * interval '1 s',
+    lease_look_at = statement_timestamp() + %(lease_s)s::int * interval '1 s',
     started_at = CASE
       WHEN %(starting)s::bool
         OR NOT (SELECT runs_profiles FROM agent)

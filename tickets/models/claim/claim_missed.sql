@@ -13,12 +13,12 @@
     )
     ELSE coalesce(
       (
-        SELECT h.lease_expires_at
-        FROM tickets_task h
-        WHERE h.lease_expires_at IS NOT NULL
-        ORDER BY h.lease_expires_at
+        SELECT true
+        FROM tickets_task t
+        WHERE {lease_ended}
+        ORDER BY t.lease_look_at
         LIMIT 1
-      ) < clock_timestamp(),
+      ),
       false
     )
   END AS lapsed,

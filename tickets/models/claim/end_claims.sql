@@ -21,6 +21,7 @@ changed AS (
     state = CASE WHEN old.again THEN 'pending' ELSE 'failed' END,
     holder_id = NULL,
     lease_expires_at = NULL,
+    lease_look_at = NULL,
     timeout_at = NULL,
     attempts = t.attempts - (NOT old.started)::int,
     retries = t.retries + (old.started AND old.again)::int,

@@ -12,7 +12,8 @@ FROM grace
 WHERE t.id = ANY (ARRAY(
   SELECT id
   FROM tickets_task
-  WHERE lease_expires_at > %(since)s
+  WHERE lease_look_at < (SELECT upto FROM grace)
+    AND lease_expires_at > %(since)s
     AND lease_expires_at < (SELECT upto FROM grace)
     AND lease_expires_at IS DISTINCT FROM extended_to
   ORDER BY id

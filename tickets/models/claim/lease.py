@@ -28,6 +28,7 @@ from tickets.models.task.readiness import NOT_DUE, READY, ready_sql
 Row = TypeVar("Row", bound=TaskFields)
 
 BATCH = 100
+LOOKS = 1_000
 
 LOCK_HELD = sql.statement(__file__, "lock_held", held=HELD_WITH_KEY)
 RENEW = sql.statement(__file__, "renew", lock_held=LOCK_HELD.rstrip(), held_key=KEY_OF_HOLDER)
@@ -63,10 +64,14 @@ CHANGED_BY_TIME = sql.statement(
 )
 # The time is a subselect, evaluated once: with a bare clock_timestamp(), every row of the index would be
 # read.
-PAST = """t.{moment} < (SELECT clock_timestamp())
-  ORDER BY t.{moment}
-  LIMIT %(limit)s
-  FOR UPDATE OF t SKIP LOCKED"""
+NOW = "(SELECT clock_timestamp())"
+# The lease of task `t` has ended. The time to look at it is what is indexed; a renewal leaves that as it is.
+LEASE_ENDED = f"t.lease_look_at < {NOW} AND t.lease_expires_at < {NOW}"
+TIMED_OUT = f"t.timeout_at < {NOW}"
+
+
+def _first(which: str, order: str) -> str:
+    return f"{which}\n  ORDER BY t.{order}\n  LIMIT %(limit)s\n  FOR UPDATE OF t SKIP LOCKED"
 
 
 def _end_claims(which: str, *, died: str, error: str) -> str:
@@ -81,13 +86,14 @@ def _end_claims(which: str, *, died: str, error: str) -> str:
     )
 
 
-LEASE_ENDED = "'the lease of ' || old.holder || ' ended without a word'"
-LAPSE = _end_claims(PAST.format(moment="lease_expires_at"), died="true", error=LEASE_ENDED)
+LAPSE_ERROR = "'the lease of ' || old.holder || ' ended without a word'"
+LAPSE = _end_claims(_first(LEASE_ENDED, "lease_look_at"), died="true", error=LAPSE_ERROR)
+LOOK_LATER = sql.statement(__file__, "look_later")
 ABANDON = _end_claims(
-    "t.holder_id = %(holder)s\n  ORDER BY t.id\n  FOR UPDATE OF t", died="true", error=LEASE_ENDED
+    "t.holder_id = %(holder)s\n  ORDER BY t.id\n  FOR UPDATE OF t", died="true", error=LAPSE_ERROR
 )
 TIME_OUT = _end_claims(
-    PAST.format(moment="timeout_at"), died="false", error="'timed out after ' || t.timeout_s || ' s'"
+    _first(TIMED_OUT, "timeout_at"), died="false", error="'timed out after ' || t.timeout_s || ' s'"
 )
 WAKE = sql.statement(
     __file__,
@@ -218,6 +224,11 @@ class Leasing(models.Manager[Row]):
         )
         SweepRun.ran("lapse")
         return ended
+
+    @sql.atomic
+    def look_later(self, limit: int = LOOKS) -> int:
+        """Look at claims that were renewed again when their lease ends; returns how many."""
+        return len(sql.rows(LOOK_LATER, {"limit": limit}))
 
     @sql.atomic
     def time_out(self, limit: int = BATCH) -> int:

@@ -7,6 +7,7 @@ released AS (
     state = 'pending',
     holder_id = NULL,
     lease_expires_at = NULL,
+    lease_look_at = NULL,
     timeout_at = NULL,
     attempts = t.attempts - 1,
     events = t.events + 1,

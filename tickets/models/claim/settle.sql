@@ -38,6 +38,7 @@ settled AS (
     state = CASE WHEN h.again THEN 'pending' ELSE h.outcome END,
     holder_id = NULL,
     lease_expires_at = NULL,
+    lease_look_at = NULL,
     timeout_at = NULL,
     promote_at = NULL,
     events = t.events + 1,

@@ -13,6 +13,7 @@ updated AS (
     state = 'cancelled',
     holder_id = NULL,
     lease_expires_at = NULL,
+    lease_look_at = NULL,
     timeout_at = NULL,
     promote_at = NULL,
     not_due = false,

@@ -91,6 +91,12 @@ class TaskFields(models.Model):
     )
     lease_s = field_limits.number(null=True, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
+    lease_look_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="when the sweep looks whether its lease has ended; never later than that",
+    )
     extended_to = models.DateTimeField(
         null=True,
         blank=True,

@@ -82,9 +82,9 @@ class Task(TaskFields):
                 condition=models.Q(holder__isnull=False),
             ),
             models.Index(
-                fields=["lease_expires_at"],
-                name="task_lease",
-                condition=models.Q(lease_expires_at__isnull=False),
+                fields=["lease_look_at"],
+                name="task_lease_look",
+                condition=models.Q(lease_look_at__isnull=False),
             ),
             models.Index(
                 fields=["timeout_at"], name="task_timeout", condition=models.Q(timeout_at__isnull=False)
