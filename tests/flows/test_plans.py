@@ -24,6 +24,8 @@ from tests.support.api_client import ROOT, api_of
 from tests.support.both_ways import scope
 from tests.support.costs import Cost, costs
 from tickets.models import CapacityFull, Edge, Need, Outcome, Task, TaskSpec, Ticket, TicketSpec
+from tickets.models.attention import attention_list
+from tickets.models.attention.attention_list import Query
 from tickets.models.task.task_spec import NeedSpec
 from tickets.runtime import sweeps
 
@@ -169,6 +171,14 @@ def look_at_board(world: World) -> None:
         assert browser.get("/board/", {"project": "OMO", **query}).status_code == 200
 
 
+def look_at_attention(world: World) -> None:
+    """The list, and its number beside every page."""
+    for project in ("", "OMO"):
+        items, more = attention_list.page(Query(project), by="system:tests", limit=50)
+        assert (len(items), more) == (50, True)
+    attention_list.count(Query(mine=True), by="system:tests")
+
+
 def follow_live(world: World) -> None:
     """What a web process asks every two seconds for its open pages, and a worker for its messages."""
     asked: dict[str, Any] = {
@@ -239,6 +249,7 @@ ACTS: dict[str, Callable[[World], None]] = {
     "add work": add_work,
     "look at pages": look_at_pages,
     "look at the board": look_at_board,
+    "look at what needs attention": look_at_attention,
     "follow live": follow_live,
 }
 # A board counts the tickets of its project: that it grows with nothing else is held by `test_page_cost`.

@@ -127,7 +127,7 @@ def count(query: Query, *, by: Actor) -> int:
     kinds = _asked(query)
     if not kinds:
         return 0
-    params = {**_reader(query, by), **_places(kinds), "most": MOST_COUNTED}
+    params = {**_reader(query, by), "most": MOST_COUNTED}
     row = sql.one(count_statement(kinds), params)
     return int(row["count"]) if row else 0
 
@@ -135,7 +135,7 @@ def count(query: Query, *, by: Actor) -> int:
 def tickets_of(project: str) -> Tickets:
     """The tickets of all items of a project."""
     kinds = _asked(Query())
-    params = {**_reader(Query(project), "system:attention"), **_places(kinds), "most": None}
+    params = {**_reader(Query(project), "system:attention"), "most": None}
     [(ids, stuck)] = sql.tuples(tickets_statement(kinds), params)
     return Tickets(frozenset(ids), frozenset(stuck))
 
@@ -150,7 +150,7 @@ def items_statement(kinds: Sequence[str]) -> str:
         __file__,
         "items",
         places=PLACES,
-        rows=_rows(kinds),
+        rows=_rows(kinds, FROM_PLACE),
         rank=_rank("f.who"),
         details=f"CASE f.place {details} END",
         quoted=str(QUOTED),
@@ -167,10 +167,19 @@ def tickets_statement(kinds: Sequence[str]) -> str:
     return sql.statement(__file__, "tickets", places=PLACES, rows=_rows(kinds), ready=READY, awake=AWAKE)
 
 
-def _rows(kinds: Sequence[str]) -> str:
-    """The items of these kinds."""
+def _rows(kinds: Sequence[str], page: str = "") -> str:
+    """The items of these kinds, of each the first; with `page`, the first after a place."""
     return "\nUNION ALL\n".join(
-        f"({sql.statement(__file__, 'kind_rows', place=str(at), rows=registered()[kind].rows, rank=OF_WHO)})"
+        "("
+        + sql.statement(
+            __file__,
+            "kind_rows",
+            place=str(at),
+            rows=registered()[kind].rows,
+            rank=OF_WHO,
+            page=page.format(place=at),
+        )
+        + ")"
         for at, kind in enumerate(kinds)
     )
 
@@ -181,6 +190,7 @@ def _rank(role: str) -> str:
 
 
 OF_WHO = _rank("r.who")
+FROM_PLACE = "AND (r.since, r.id) > (%(since_{place})s::timestamptz, %(id_{place})s::bigint)"
 PLACES = sql.statement(__file__, "places", rank=_rank("m.role"))
 
 # -- their parameters
@@ -192,7 +202,7 @@ def _asked(query: Query, after: Place | None = None) -> tuple[str, ...]:
     return tuple(names[names.index(after.kind) :] if after and after.kind in names else names)
 
 
-def _places(kinds: Sequence[str], after: Place | None = None) -> Values:
+def _places(kinds: Sequence[str], after: Place | None) -> Values:
     """After which item each kind begins."""
     params: Values = {}
     for at, kind in enumerate(kinds):

@@ -8,8 +8,8 @@ CROSS JOIN LATERAL (
   FROM (
     {rows}
   ) r
-  WHERE (r.since, r.id) > (%(since_{place})s::timestamptz, %(id_{place})s::bigint)
-    AND (NOT %(mine)s::boolean OR j.rank >= {rank})
+  WHERE (NOT %(mine)s::boolean OR j.rank >= {rank})
+    {page}
   ORDER BY
     r.since,
     r.id

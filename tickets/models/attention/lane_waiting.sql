@@ -1,29 +1,32 @@
 -- One item for each unserved lane, whose tasks all wait for the same agents. It is about the first of them.
 SELECT
   l.id,
-  coalesce(t.ready_at, t.created_at) AS since,
+  coalesce(l.ready_at, l.created_at) AS since,
   'admin' AS who,
-  t.ticket_id,
-  t.id AS task_id
+  l.ticket_id,
+  l.task_id
 FROM (
-  SELECT l.id
+  SELECT
+    l.*,
+    t.*
   FROM tickets_lane l
+  CROSS JOIN LATERAL (
+    SELECT
+      t.id AS task_id,
+      t.ticket_id,
+      t.ready_at,
+      t.created_at
+    FROM tickets_task t
+    WHERE t.lane_id = l.id
+      AND t.rank >= l.floor
+      AND {ready}
+    ORDER BY
+      t.rank,
+      t.id
+    LIMIT 1
+  ) t
   WHERE l.project_id = j.id
     AND NOT l.paused
-    AND {unserved}
-  OFFSET 0  -- agents are few; tasks are looked up only in lanes that nobody serves
+  OFFSET 0  -- the agents are looked at only for lanes with work
 ) l
-CROSS JOIN LATERAL (
-  SELECT
-    t.id,
-    t.ticket_id,
-    t.ready_at,
-    t.created_at
-  FROM tickets_task t
-  WHERE t.lane_id = l.id
-    AND {ready}
-  ORDER BY
-    t.rank,
-    t.id
-  LIMIT 1
-) t
+WHERE {unserved}

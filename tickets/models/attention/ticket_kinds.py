@@ -7,7 +7,7 @@ from omoi_site.database import sql
 from tickets.gates.check_names import name_of
 from tickets.models.attention.registry import API, Act, Kind, Values
 from tickets.models.explain import task_sentences
-from tickets.models.explain.sql_fragments import EACH_OPEN_PHASES, FAILED_OPEN, IN_OPEN_PHASE, STUCK
+from tickets.models.explain.sql_fragments import STUCK
 
 # Nobody stopped the work on purpose.
 GOES_ON = "NOT k.paused AND k.archived_at IS NULL AND NOT j.paused"
@@ -90,14 +90,7 @@ TASK_FAILED = Kind(
     "Task failed",
     "bad",
     "circle-x",
-    sql.statement(
-        __file__,
-        "task_failed",
-        each_open_phases=EACH_OPEN_PHASES,
-        failed_open=FAILED_OPEN,
-        in_open_phase=IN_OPEN_PHASE,
-        goes_on=GOES_ON,
-    ),
+    sql.statement(__file__, "task_failed"),
     task_failed,
     retry,
 )

@@ -74,6 +74,12 @@ class Task(TaskFields):
             models.Index(fields=["ticket", "state", "phase"], name="task_of_ticket"),
             models.Index(fields=["lane", "rank", "id"], name="task_ready", condition=READY_Q),
             models.Index(fields=["project", "state", "id"], name="task_list"),
+            # the attention list: those that have failed where work goes on
+            models.Index(
+                fields=["project", "ended_at", "id"],
+                name="task_failed",
+                condition=models.Q(state="failed", held=False),
+            ),
             models.Index(fields=["not_before"], name="task_not_due", condition=NOT_DUE_Q),
             # each predicate uses only its own column, so that no plan takes the wrong index
             models.Index(
