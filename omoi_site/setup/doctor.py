@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from omoi_site.setup import disk_space, exposure, paths
 
 PORT = 8000
 PATIENCE_S = 5.0
+GIT = (2, 37)  # the oldest that can be told the addresses of a host
 
 
 @dataclass(frozen=True)
@@ -104,12 +106,20 @@ def git() -> Found:
     if not (git_path := shutil.which("git")):
         return (
             "wrong",
-            "missing; `up --demo` and executors that work on code need it",
+            "missing; repositories, `up --demo` and executors that work on code need it",
             "On Debian and Ubuntu: apt install git",
         )
-    return "ok", subprocess.run(
+    version = subprocess.run(
         [git_path, "--version"], capture_output=True, text=True, timeout=PATIENCE_S
-    ).stdout.strip() or git_path
+    ).stdout.strip()
+    number = re.search(r"(\d+)\.(\d+)", version)
+    if number and (int(number[1]), int(number[2])) < GIT:
+        return (
+            "attention",
+            f"{version}; repositories are not fetched with it, all else works",
+            "Install git 2.37 or newer.",
+        )
+    return "ok", version or git_path
 
 
 @examines("home")

@@ -5,7 +5,9 @@ memory and what it may write.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from agents.executors.job_user import SYSTEM_PATH
+from omoi_site.setup import doctor
 from tickets.git.faults import Unreadable
 
 MEMORY = 2 << 30
@@ -101,9 +104,7 @@ class Git:
         """Git, running with pipes; killed with all its children at the end of the block, or when its time is
         up: then its output ends. Raises Unreadable where there is no git.
         """
-        program = shutil.which("git", path=SYSTEM_PATH)
-        if program is None:
-            raise Unreadable("there is no git on this machine", next_action="Install git 2.37 or newer.")
+        program = _program()
         given = {**SETTINGS, **self.settings}
         told = [word for name, value in given.items() for word in ("-c", f"{name}={value}")]
         process = subprocess.Popen(
@@ -152,6 +153,22 @@ class Git:
         if status == -signal.SIGKILL:
             raise Unreadable(f"git did not answer within {bounds.seconds:.0f} s")
         return status, output
+
+
+@functools.cache
+def _program() -> str:
+    """Where git is. Raises Unreadable where there is none, or one that would not hold to the addresses it is
+    told.
+    """
+    program = shutil.which("git", path=SYSTEM_PATH)
+    said = subprocess.run([program, "--version"], capture_output=True, text=True).stdout if program else ""
+    found = re.search(r"(\d+)\.(\d+)", said)
+    if program and found and (int(found[1]), int(found[2])) >= doctor.GIT:
+        return program
+    raise Unreadable(
+        f"this machine has {said.strip() or 'no git'}, which cannot keep mirrors of repositories",
+        next_action="Install git 2.37 or newer.",
+    )
 
 
 def _bounded(bounds: Bounds) -> list[str]:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,7 @@ FETCH = (
 AT_ONCE = 3  # fetches in one process
 LEFT_BY_A_CRASH = ("*.lock", "tmp_*")
 
+log = logging.getLogger(__name__)
 _slots = threading.BoundedSemaphore(AT_ONCE)
 
 
@@ -90,6 +92,22 @@ class Mirror:
                 self._clear()
                 raise fault_of(ended, seconds)
             (self.folder / "fetched").touch()
+
+    @property
+    def packs(self) -> int:
+        """Each fetch that brings something adds one."""
+        return len(list(self.folder.glob("objects/pack/*.pack")))
+
+    def compact(self, *, seconds: float) -> None:
+        """Bring its packs together, without the commits that no branch has any more. A crash loses nothing:
+        git removes the old ones last.
+        """
+        with self._alone(time.monotonic() + seconds) as lock:
+            self._clear()
+            bounds = Bounds(seconds, descriptors=[lock])
+            ended = self.git.run("repack", "-a", "-d", "--quiet", "--window-memory=64m", bounds=bounds)
+            if ended.status:
+                log.warning("the mirror %s could not be compacted: %s", self.folder.name, ended.said.strip())
 
     def remove(self) -> None:
         """Remove it with its lock."""
@@ -158,6 +176,17 @@ def _slot(seconds: float) -> Iterator[None]:
         yield
     finally:
         _slots.release()
+
+
+def forget_others(kept: Collection[str]) -> int:
+    """Remove mirrors that nobody has used for an hour, except those with these names; returns how many. They
+    are of repositories that were removed while another machine or a fetch had them.
+    """
+    ended = time.time() - 3600
+    others = [path for path in room().glob("*.git") if path.name not in kept and path.stat().st_mtime < ended]
+    for path in others:
+        Mirror(path).remove()
+    return len(others)
 
 
 def room() -> Path:

@@ -23,7 +23,7 @@ from omoi_site.errors import Forbidden, Invalid, NotFound, OmoiError
 from tickets.git.address import MOST, RepositoryAddress
 from tickets.git.branch_name import branch_name
 from tickets.git.faults import Busy, FetchFailed
-from tickets.git.mirror import SECONDS, Mirror
+from tickets.git.mirror import SECONDS, Mirror, forget_others
 from tickets.git.objects import commit_of
 
 NAME = RegexValidator(
@@ -33,6 +33,7 @@ FETCH = f"tickets:write{rights.EITHER}work"  # the right to have it fetched
 EDITABLE = {"url", "base"}
 RETRY = timedelta(seconds=30)  # after a fetch that failed, before a check fetches again
 PATIENT_S = 600.0
+MOST_PACKS = 30  # of a mirror, before a worker brings them together
 READ_S = 5.0  # that reading a mirror may take
 
 
@@ -131,9 +132,17 @@ class RepositoryQuerySet(models.QuerySet["Repository"]):
         return repository
 
     def fetch_patiently(self, pk: int) -> None:
-        """Fetch it with the time that a first fetch of a large repository needs; nobody waits for it."""
+        """Fetch it with the time that a first fetch of a large repository needs; nobody waits for it. First a
+        mirror of many packs is compacted.
+        """
         if repository := self.select_related("project").filter(pk=pk).first():
+            if repository.mirror.packs >= MOST_PACKS:
+                repository.mirror.compact(seconds=PATIENT_S)
             repository.fetch(seconds=PATIENT_S)
+
+    def forget_mirrors(self) -> int:
+        """Remove the mirrors on this machine that belong to no repository any more; returns how many."""
+        return forget_others({repository.mirror.folder.name for repository in self.all()})
 
     def _permitted(self, pk: int, *, by: Actor) -> Repository:
         repository = self.select_related("project").filter(pk=pk).first()
@@ -245,6 +254,8 @@ class Repository(models.Model):
         if not self._keep(self.fault):
             self.fault = fault_document(GONE)
             self.mirror.remove()
+        elif self.mirror.packs >= MOST_PACKS and seconds < PATIENT_S:
+            hints.send("fetch_repositories", [self.pk])
 
     def ask_worker(self) -> None:
         """Have a worker fetch it; until then it says so of itself, and the row stays as it is."""

@@ -14,7 +14,7 @@ from agents.models.account import forget_sessions
 from omoi_site import humanize
 from omoi_site.brokers import hints
 from omoi_site.database import sql
-from tickets.models import Blob, LatestGrant, Task
+from tickets.models import Blob, LatestGrant, Repository, Task
 from tickets.models.claim.lease import BATCH, LOOKS
 from tickets.models.sweep_run import CLOCK
 from tickets.models.task.readiness import READY
@@ -80,6 +80,7 @@ SWEEPS = [
     Sweep("forget_hints", 60, hints.forget_old, batch=1_000),
     Sweep("forget_replies", 600, lambda: Reply.objects.forget(1_000), batch=1_000),
     Sweep("remove_files", 600, lambda: Blob.objects.remove_unnamed(1_000), batch=1_000),
+    Sweep("forget_mirrors", 3_600, lambda: Repository.objects.forget_mirrors(), batch=None),
     Sweep("forget_sessions", 600, lambda: forget_sessions(1_000), batch=1_000),
 ]
 

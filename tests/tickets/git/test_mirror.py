@@ -16,10 +16,11 @@ import pytest
 
 from tests.support import origins
 from tests.support.wait import until
+from tickets.git import command
 from tickets.git.address import RepositoryAddress
 from tickets.git.command import Bounds, Git
-from tickets.git.faults import Busy, FetchFailed
-from tickets.git.mirror import AT_ONCE, Mirror, _slot
+from tickets.git.faults import Busy, FetchFailed, Unreadable
+from tickets.git.mirror import AT_ONCE, Mirror, _slot, forget_others
 from tickets.git.objects import commit_of
 
 _numbers = itertools.count(2_000_000)
@@ -213,7 +214,7 @@ def test_a_process_that_is_killed_in_a_fetch_takes_its_git_along(mirror, origin,
         django.setup()
         from pathlib import Path
         from tickets.git.address import RepositoryAddress
-        from tickets.git.mirror import AT_ONCE, Mirror, _slot
+        from tickets.git.mirror import AT_ONCE, Mirror, _slot, forget_others
         Mirror(Path({str(mirror.folder)!r})).fetch(RepositoryAddress.parse({origin.url!r}), seconds=60)
     """
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "omoi_site.settings"}
@@ -253,3 +254,47 @@ def test_git_is_told_nothing_by_this_machine(mirror, origin, monkeypatch):
 
     places = {line.split("\t")[0] for line in output.decode().splitlines()}
     assert places <= {"command line:", f"file:{mirror.folder}/config"}
+
+
+def test_many_packs_become_one_without_what_no_branch_has(mirror, origin):
+    first = origin.tip("main")
+    for number in range(4):
+        gone = origin.commit({"a": str(number)}, branch="side")
+        fetch(mirror, origin)
+    origin.git("update-ref", "-d", "refs/heads/side")
+    fetch(mirror, origin)
+    assert mirror.packs == 4
+
+    mirror.compact(seconds=10)
+
+    assert mirror.packs == 1
+    assert commit_of(mirror.git, first, seconds=5) == first
+    assert commit_of(mirror.git, gone, seconds=5) == ""
+
+
+def test_mirrors_of_nobody_are_removed_once_they_are_old(mirror, origin):
+    fetch(mirror, origin)
+    other = Mirror.of(next(_numbers), "removed")
+    other.fetch(RepositoryAddress.parse(origin.url))
+
+    assert forget_others({mirror.folder.name}) == 0
+    for made in (mirror, other):
+        os.utime(made.folder, (0, 0))
+
+    assert forget_others({mirror.folder.name}) == 1
+    assert mirror.exists
+    assert not other.folder.exists()
+
+
+@pytest.mark.parametrize("version", ["git version 2.34.1", "", "git version 1.9"])
+def test_a_git_that_is_too_old_is_refused(mirror, origin, tmp_path, monkeypatch, version):
+    (tmp_path / "git").write_text(f"#!/bin/sh\necho {version}\n")
+    (tmp_path / "git").chmod(0o755)
+    monkeypatch.setattr(command, "SYSTEM_PATH", str(tmp_path))
+    command._program.cache_clear()
+
+    with pytest.raises(Unreadable, match="cannot keep mirrors"):
+        fetch(mirror, origin)
+
+    monkeypatch.undo()
+    command._program.cache_clear()
