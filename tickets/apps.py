@@ -12,6 +12,7 @@ class TicketsConfig(AppConfig):
         "omoi_decide",
         "omoi_decisions",
         "omoi_evidence",
+        "omoi_evidence_of_phase",
         "omoi_judge",
         "omoi_latest_grant",
         "omoi_micros",

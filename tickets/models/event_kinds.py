@@ -49,5 +49,6 @@ KINDS = {
     "ticket.paused": "No task of a ticket can be claimed.",
     "ticket.restored": "An archived ticket is in the lists again.",
     "ticket.resumed": "The tasks of a ticket can be claimed again.",
+    "ticket.workflow_changed": "A ticket goes on under another version of its workflow: from and to.",
     "workflow.installed": "A version of a workflow was installed.",
 }

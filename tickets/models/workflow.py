@@ -47,6 +47,14 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
             raise UnknownWorkflow(f"there is no workflow {name}; installed: {installed}", field=field)
         return workflow
 
+    def version(self, name: str, number: int) -> Workflow:
+        """This version of a workflow. Raises Invalid, which names the newest."""
+        found = self.filter(name=name, version=number).first()
+        if found is None:
+            newest = self.latest_of(name).version
+            raise Invalid(f"{name} has no version {number}; the newest is {newest}", field="version")
+        return found
+
     def plans(self, ids: Set[int]) -> dict[int, documents.Plan]:
         """The plans of these versions. Only those that are new to this process are read."""
         for workflow in self.filter(pk__in=ids - _plans.keys()) if ids - _plans.keys() else ():

@@ -44,6 +44,7 @@ WHERE ticket_id = %s
 ORDER BY id DESC
 LIMIT 200
 """
+CHANGED = "ticket.workflow_changed"
 EVENT_TONES = {"task.failed": "bad", "task.completed": "ok", "task.claimed": "running"}
 
 
@@ -59,12 +60,15 @@ class HistoryEntry:
 
     @property
     def happened(self) -> str:
-        """What happened to the task, in words."""
+        """What happened to the task, or to the ticket's workflow, in words."""
+        if self.event and self.event.kind == CHANGED:
+            return f"went on under version {self.event.data['to']} of {self.event.data['workflow']}"
         return TASK_EVENTS[self.event.kind] if self.event else ""
 
     @property
     def task_number(self) -> str:
-        return self.event.subject.partition(":")[2] if self.event else ""
+        kind, _, number = self.event.subject.partition(":") if self.event else ("", "", "")
+        return number if kind == "task" else ""
 
     @property
     def tone(self) -> str:
@@ -146,7 +150,7 @@ class History:
 
     @cached_property
     def _events(self) -> list[Event]:
-        about = {"topic": self.ticket.topic, "kinds": list(TASK_EVENTS)}
+        about = {"topic": self.ticket.topic, "kinds": [*TASK_EVENTS, CHANGED]}
         if self.before:
             return list(
                 Event.objects.raw(EARLIER, {**about, "xid": str(self.before.xid), "id": self.before.pk})

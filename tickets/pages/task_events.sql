@@ -1,4 +1,4 @@
--- Events of the tasks of a ticket, the latest first, from a certain one on.
+-- Events of a ticket's tasks and of its workflow, the latest first, from a certain one on.
 SELECT
   e.id,
   e.xid,
@@ -6,7 +6,8 @@ SELECT
   e.subject,
   e.kind,
   e.actor,
-  e.reason
+  e.reason,
+  e.data
 FROM agents_event e
 WHERE e.topic = %(topic)s
   AND e.kind = ANY (%(kinds)s)

@@ -1,7 +1,7 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from tickets.pages import artifact_views, attention, repositories, views, workflow_views
+from tickets.pages import artifact_views, attention, repositories, version_views, views, workflow_views
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="board", query_string=True)),
@@ -9,6 +9,7 @@ urlpatterns = [
     path("attention/", attention.attention, name="attention"),
     path("workflows/", workflow_views.workflows, name="workflows"),
     path("workflows/<str:name>/", workflow_views.workflow, name="workflow"),
+    path("workflows/<str:name>/tickets/", version_views.workflow_tickets, name="workflow_tickets"),
     path("new-workflow/", workflow_views.new_workflow, name="new_workflow"),
     path("check-workflow/", workflow_views.check_workflow, name="check_workflow"),
     path("repositories/", repositories.repositories, name="repositories"),

@@ -197,6 +197,11 @@ class WorkflowPage:
         return [version for version in self.versions if version.usage]
 
     @property
+    def outdated(self) -> bool:
+        """Whether open tickets are on other versions than the one in force."""
+        return any(version.number != self.base for version in self.used)
+
+    @property
     def latest(self) -> Version:
         return self.versions[0]
 

@@ -1,4 +1,4 @@
-"""`manage.py workflows check FILE`, `manage.py workflows install FILE`, `manage.py workflows schema`."""
+"""`manage.py workflows check|install FILE`, `workflows move-tickets NAME`, `workflows schema`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from django.core.management.base import CommandParser
 
 from omoi_site import command_base
 from tickets.models import Workflow
+from tickets.models.ticket.version_batch import Followed, candidates, follow_each
+from tickets.models.ticket.version_change import VersionChange, preview
 from tickets.workflows import document as documents
 from tickets.workflows import plain_yaml
 
@@ -29,6 +31,18 @@ class Command(command_base.Command):
                 "file", metavar="FILE", help="YAML or JSON; `-` reads standard input"
             )
 
+        move = add(
+            "move-tickets",
+            act=self.move_tickets,
+            show=self.show_moved,
+            help="let open tickets go on under another version of their workflow, each with an answer",
+        )
+        move.add_argument("name", metavar="NAME", help="the workflow")
+        move.add_argument("tickets", metavar="TICKET", nargs="*", help="these tickets; without any, all")
+        move.add_argument("--to", type=int, metavar="VERSION", help="without it, the version in force")
+        move.add_argument("--project", default="", metavar="KEY", help="only tickets of this project")
+        move.add_argument("--reason", default="", help="why; their history shows it")
+        move.add_argument("--dry-run", action="store_true", help="say what would happen; change nothing")
         add("schema", act=self.schema, show=self.show_schema, help="print the JSON Schema, for editors")
 
     def check_file(self, *, file: str, **_: Any) -> command_base.Document:
@@ -52,6 +66,42 @@ class Command(command_base.Command):
             "left_out": list(documents.read(text).left_out),
         }
 
+    def move_tickets(
+        self,
+        *,
+        name: str,
+        tickets: list[str],
+        to: int | None,
+        project: str,
+        reason: str,
+        dry_run: bool,
+        **_: Any,
+    ) -> command_base.Document:
+        target = Workflow.objects.version(name, to) if to else Workflow.objects.latest_of(name, field="name")
+        found = candidates(target, by=command_base.BY, project=project, keys=tickets)
+        return {
+            "name": target.name,
+            "to": target.version,
+            "dry_run": dry_run,
+            "tickets": [looked_at(preview(ticket, target)) for ticket in found]
+            if dry_run
+            else [done(one) for one in follow_each(list(found), target, by=command_base.BY, reason=reason)],
+        }
+
+    def failed(self, document: command_base.Document) -> bool:
+        """A ticket that was refused."""
+        return not document.get("dry_run") and any(row["refused"] for row in document.get("tickets", ()))
+
+    def show_moved(self, document: command_base.Document) -> None:
+        for row in document["tickets"]:
+            words = row["refused"] or (
+                f"{'would go' if document['dry_run'] else 'goes'} on under version {document['to']};"
+                f" its gate {'opens' if row['opens'] else 'stays closed'}"
+            )
+            self.stdout.write(f"{row['ticket']} in {row['phase']}, version {row['from']}: {words}")
+        if not document["tickets"]:
+            self.stdout.write(f"No open ticket is on another version than {document['to']}.")
+
     def schema(self, **_: Any) -> command_base.Document:
         return documents.schema()
 
@@ -69,3 +119,27 @@ class Command(command_base.Command):
 
     def show_schema(self, schema: command_base.Document) -> None:
         self.stdout.write(json.dumps(schema, indent=2, ensure_ascii=False))
+
+
+def looked_at(change: VersionChange) -> dict[str, Any]:
+    """What would become of a ticket."""
+    ticket, refused = change.ticket, change.refused
+    return {
+        "ticket": ticket.key,
+        "phase": ticket.phase,
+        "from": ticket.workflow.version,
+        "refused": f"{refused.message}. {refused.next_action}".strip() if refused else "",
+        "opens": change.opens and not refused,
+    }
+
+
+def done(followed: Followed) -> dict[str, Any]:
+    """What became of a ticket."""
+    ticket, refused, verdict = followed.ticket, followed.refused, followed.verdict
+    return {
+        "ticket": ticket.key,
+        "phase": ticket.phase,
+        "from": ticket.workflow.version,
+        "refused": f"{refused.message}. {refused.next_action}".strip() if refused else "",
+        "opens": not refused and (verdict is None or verdict.passed),
+    }

@@ -25,7 +25,7 @@ from tickets.workflows.document import BLOCKED, CANCELLED, Plan
 # value, would block transactions that add a task, because of its foreign key.
 LEFT_ALONE = {
     *("id", "project", "number", "key", "events", "moves", "previous_phase", "phase_since"),
-    *("refusals", "refused_at"),
+    *("refusals", "refused_at", "workflow_changes"),
 }
 
 
@@ -68,6 +68,12 @@ class TicketFields(FSMModelMixin, Versioned):
     workflow = models.ForeignKey(
         Workflow, models.PROTECT, related_name="tickets", db_index=False
     )  # the index `ticket_workflow` begins with it
+    workflow_changes = models.PositiveIntegerField(
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text="how often it changed its workflow version; only the database counts it",
+    )
     previous_phase = models.CharField(max_length=60, blank=True, editable=False)
     phase_since = models.DateTimeField(db_default=Now(), editable=False)
     moves = models.PositiveIntegerField(

@@ -16,10 +16,12 @@ from django.utils import timezone
 
 from agents.models import Actor, Project, key_hold, rights
 from omoi_site import field_limits
+from omoi_site.brokers import hints
 from omoi_site.database import sql
 from omoi_site.database.privileges import NO_DELETE
 from omoi_site.errors import Invalid
 from tickets.models.explain import ticket_explanation as explain
+from tickets.models.gate.verdict import Verdict
 from tickets.models.task.intervene import hold
 from tickets.models.task.need import Need
 from tickets.models.ticket.acceptance import AcceptanceCriteria, criteria_of
@@ -29,6 +31,7 @@ from tickets.models.ticket.link import Link
 from tickets.models.ticket.past_phases import FOLLOW_UP
 from tickets.models.ticket.ticket_spec import TicketEdit, TicketSpec
 from tickets.models.ticket.transitions import FORCE, REASON, WRITE, Ground, Transitions
+from tickets.models.ticket.version_change import expect_possible
 from tickets.models.workflow import Workflow
 from tickets.workflows.document import BLOCKED
 
@@ -118,6 +121,20 @@ class TicketManager(TicketManagerBase["Ticket"]):
             least = f"a ticket opened in {phase} needs a reason of {REASON} characters or more"
             spec = replace(spec, reason=field_limits.reason(spec.reason, REASON, least))
             return self._open(project, spec, Ground.FORCED, by=by, watch=watch)
+
+    def follow(
+        self, pk: int, number: int, *, by: Actor, version: int | None = None, reason: str = ""
+    ) -> Verdict | None:
+        """Let a ticket go on under version `number` of its workflow; `by` needs `admin` in its project.
+        Returns the verdict on its gate under that version, None without a gate.
+        """
+        ticket = self.select_related("workflow").get(pk=pk)
+        with self.record_refusals(pk, ticket.phase, by=by):
+            target = Workflow.objects.version(ticket.workflow.name, number)
+            self.act(pk, "follow", by=by, version=version, target=target, reason=reason)
+        gated = self.select_related("workflow").get(pk=pk).gated
+        verdict: Verdict | None = self.judge(pk=pk, by=by) if gated else None
+        return verdict
 
     @sql.atomic
     def _open(
@@ -250,6 +267,20 @@ class Ticket(Transitions, AcceptanceCriteria):
             self.hint_advance()
         if "priority" in before:
             self.tasks.model.objects.reprioritise(self.pk, before["priority"], self.priority, by=by)
+
+    def follow(self, target: Workflow, *, by: Actor, reason: str = "") -> None:
+        """Go on under this version of its workflow, in the same phase. The gate must be judged again: no
+        verdict and no approval given before holds.
+        """
+        self.expect_permitted("follow", by)
+        expect_possible(self, target)
+        before, self.workflow = self.workflow.version, target
+        self.move_fault, self.move_fault_at = "", None
+        data = {"workflow": target.name, "from": before, "to": target.version}
+        self.record("ticket.workflow_changed", by=by, reason=reason, data=data)
+        self.hold_tasks()
+        if self.phase in self.plan and self.plan[self.phase].automatic:
+            hints.send("advance_tickets", [self.pk])
 
     def hold_tasks(self) -> None:
         """Hold the tasks that cannot be claimed in the ticket's present phase, and free the others."""

@@ -41,7 +41,7 @@ MOVES = {
     "cancel": (WRITE, 1),
     "force": (FORCE, REASON),
 }
-OTHERS = {"answer": ANSWER}  # rights of verbs that are no moves, where it is not WRITE
+OTHERS = {"answer": ANSWER, "follow": "admin"}  # rights of verbs that are no moves, where it is not WRITE
 
 CHANGED_BY_MOVES = [
     "phase",
