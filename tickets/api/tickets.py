@@ -257,12 +257,19 @@ class TicketActView(View):
         return ticket_response(ticket.pk)
 
 
+class TicketExplainOut(ExplainOut):
+    on_failure = serializers.CharField(
+        allow_blank=True,
+        help_text="what the workflow does when the gate refuses the next time; empty: nothing",
+    )
+
+
 class TicketExplainView(View):
     @route(
         "Why it is not moving, who must act, what would help",
-        gives=ExplainOut,
+        gives=TicketExplainOut,
         refuses=(404,),
         tag="tickets",
     )
     def get(self, request: Request, key: str) -> Response:
-        return Response(ExplainOut(Ticket.objects.explanation(the_ticket(self, key))).data)
+        return Response(TicketExplainOut(Ticket.objects.explanation(the_ticket(self, key))).data)

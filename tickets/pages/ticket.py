@@ -92,8 +92,12 @@ class TicketPage:
     @cached_property
     def explained(self) -> list[dict[str, Any]]:
         """Every cause of the ticket and its open tasks."""
-        causes: list[dict[str, Any]] = Ticket.objects.explanation(self.ticket, page=self.ticket.key)["causes"]
+        causes: list[dict[str, Any]] = self.explanation["causes"]
         return causes
+
+    @cached_property
+    def explanation(self) -> dict[str, Any]:
+        return Ticket.objects.explanation(self.ticket, page=self.ticket.key)
 
     @cached_property
     def causes(self) -> list[dict[str, Any]]:

@@ -79,6 +79,9 @@ def sentence(error: Any, document: Any, path: Sequence[Any]) -> str:
         case "oneOf":
             names = [name for way in wanted for name in way["required"]]
             return f"{where} must have exactly one of {_listed(names)}"
+        case "anyOf":
+            names = [name for way in wanted for name in way["required"]]
+            return f"{where} must have at least one of {_listed(names)}"
         case "uniqueItems":
             return f"{where} has an entry twice"
     return f"{where}: {error.message}"

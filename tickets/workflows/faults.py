@@ -158,8 +158,8 @@ def _of_phase(
             f"{called} has {guard}, but moves on when work of the next phase is claimed, before the gate"
             " can be judged; use automatic: on_completion",
         )
-    if phase.get("on_failure") and not (phase.get("gate") and phase.get("automatic") == "on_completion"):
-        yield "on_failure", f"{called} has on_failure, which needs a gate and automatic: on_completion"
+    for message, *inner in _of_failure(phase, called, [name for name in earlier if name]):
+        yield ("on_failure", message, *inner)
     if None in phase.get("to", [None]):
         return  # where the phase leads is not known
     if phase.get("automatic") in ("on_claim", "on_completion") and not onward:
@@ -202,6 +202,24 @@ def seeds_of(phase: dict[str, Any]) -> list[tuple[Path, Sequence[dict[str, Any]]
         (("tasks",), phase.get("tasks", ())),
         (("on_failure", "tasks"), phase.get("on_failure", {}).get("tasks", ())),
     ]
+
+
+def _of_failure(phase: dict[str, Any], called: str, earlier: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+    """Message, and the rest of the path from `on_failure` to the exact place."""
+    rule = phase.get("on_failure")
+    if rule is None:
+        return
+    automatic = phase.get("gate") and phase.get("automatic") == "on_completion"
+    if not (automatic or phase.get("approvals")):
+        needed = "a gate and automatic: on_completion, or approvals"
+        yield (f"{called} has on_failure, which needs {needed}",)
+    if {"tasks", "send_back"} <= rule.keys():
+        yield f"on_failure of {called} has both tasks and send_back: write one of them", "send_back"
+    if "rounds" in rule and not {"tasks", "send_back"} & rule.keys():
+        yield f"on_failure of {called} has rounds, but neither tasks nor send_back", "rounds"
+    if (to := rule.get("send_back")) is not None and to not in earlier:
+        hint = did_you_mean(to, earlier)
+        yield f"on_failure of {called} sends back to {to}, which is not an earlier phase{hint}", "send_back"
 
 
 def _of_seeds(seeds: Sequence[dict[str, Any] | None]) -> Iterator[tuple[int, str]]:

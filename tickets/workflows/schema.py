@@ -7,6 +7,7 @@ from typing import Any
 
 from tickets.gates import registry
 from tickets.gates.checks import approvals
+from tickets.workflows.blocked_class import BlockedClass
 
 BLOCKED, CANCELLED = "BLOCKED", "CANCELLED"  # every workflow has these, so no document names them
 NAME = r"^[a-z][a-z0-9_]{0,62}$"
@@ -138,21 +139,34 @@ GATE: dict[str, Any] = {
 }
 ON_FAILURE: dict[str, Any] = {
     "type": "object",
-    "required": ["tasks"],
+    "anyOf": [{"required": ["tasks"]}, {"required": ["send_back"]}, {"required": ["block"]}],
     "additionalProperties": False,
     "properties": {
-        "tasks": {**TASKS, "minItems": 1, "description": "The tasks to add."},
+        "tasks": {**TASKS, "minItems": 1, "description": "The tasks to add. Not together with send_back."},
+        "send_back": {
+            "type": "string",
+            "pattern": PHASE,
+            "title": "Send back",
+            "description": "The earlier phase to which the ticket goes back, with the refusal.",
+        },
         "rounds": {
             "type": "integer",
             "minimum": 1,
             "maximum": 20,
             "title": "Rounds",
-            "description": "How many times the tasks are added. Without it: once.",
+            "description": "How many times tasks are added in one stay, or a ticket is sent back in all. "
+            "Without it: once.",
+        },
+        "block": {
+            "enum": list(BlockedClass.values),
+            "title": "Block",
+            "description": "The ticket is blocked with this class: at once, or when the rounds are used up. "
+            "Without it, the ticket stays and waits for a person.",
         },
     },
     "title": "On failure",
-    "description": "Adds tasks when all work is done but the gate is closed. Needs a gate and "
-    "`automatic: on_completion`.",
+    "description": "What happens when all work is done but the gate refuses. Without it, the ticket stays "
+    "and waits for a person. Needs a gate and `automatic: on_completion`, or `approvals`.",
 }
 EFFECT: dict[str, Any] = {
     "type": "object",

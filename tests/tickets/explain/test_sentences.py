@@ -31,7 +31,7 @@ def values(count: int, who: str) -> dict:
     """The columns of a task or ticket, with `count` of whatever is counted."""
     keys, names = ["OMO-1.2", "OMO-1.3"][:count], ["ada", "bob"][:count]
     return {
-        "id": 1, "key": "OMO-1.1", "on_page": " on the page of OMO-1",
+        "id": 1, "key": "OMO-1.1", "on_failure": "", "on_page": " on the page of OMO-1",
         "ticket": "OMO-1", "project": "OMO", "who": who, "holder": "ada",
         "phase": "Doing", "ticket_phase": "Todo", "attempts": count, "max_attempts": count, "error": "broken",
         "lease_end": "in 4 minutes", "due_at": "in 2 hours", "timeout": "1 minute", "capabilities": ["rust"],

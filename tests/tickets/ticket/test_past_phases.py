@@ -266,7 +266,7 @@ def test_explain_is_not_silent_on_a_ticket_that_has_ended_with_work_open(buildin
     )
     assert Ticket.objects.waiting_on("operator", limit=5) == ([building.pk], None)
     Task.objects.filter(pk=left.pk).cancel(by=operator, reason="not needed")
-    assert Ticket.objects.explanation(now(building)) == {"waiting_on": None, "causes": []}
+    assert Ticket.objects.explanation(now(building)) == {"waiting_on": None, "causes": [], "on_failure": ""}
     assert Ticket.objects.waiting_on("operator", limit=5) == ([], None)
 
 

@@ -55,3 +55,5 @@ class Command(command_base.Command):
             began = f" (began {ago})" if ago and ago.removesuffix(" ago") not in cause["what"] else ""
             to = f"For {humanize.who(cause['who'])}: " if cause["who"].startswith(ADDRESSED) else ""
             self.stdout.write(f"- {cause['what']}{began}\n  {to}{cause['how']}")
+        if then := document.get("on_failure"):
+            self.stdout.write(f"If the gate refuses, {then}.")

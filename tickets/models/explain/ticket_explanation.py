@@ -25,6 +25,7 @@ from tickets.models.explain.sql_fragments import (
 from tickets.models.explain.task_explanation import Cause, Explanation, cause_of, columns_of, meant
 from tickets.models.explain.task_obstacles import waiting_on
 from tickets.models.explain.ticket_obstacles import OBSTACLES, TASKS
+from tickets.models.ticket.failure import next_answer
 from tickets.models.ticket.fields import TicketFields
 from tickets.models.ticket.filters import TicketFilters
 
@@ -91,13 +92,15 @@ class WaitingTickets(TicketFilters[Row]):
 
 def explanation(ticket: TicketFields, *, page: str = "") -> Explanation:
     """What the ticket waits on, and all its causes, including those of its open tasks. A ticket that is done
-    or cancelled has no cause and null. `page`: the ticket on whose page it is shown.
+    or cancelled has no cause and null. `on_failure`: what its workflow does when the gate refuses the next
+    time, in a sentence; empty if it stays. `page`: the ticket on whose page it is shown.
     """
     values = sql.one(EXPLANATION, {"ticket": ticket.pk, "most": MOST})
     assert values
     values["on_page"] = on_page(ticket.key, page)
     values["blocked_class"] = values["blocked_class"].replace("_", " ")
     values["phase"] = humanize.phase(values["phase"])
+    values["on_failure"] = next_answer(ticket).sentence
     values["unmet"] = ", ".join(name_of(check) for check in values["unmet"] or [])
     causes: list[Cause] = []
     for place, obstacle in enumerate(OBSTACLES):
@@ -108,7 +111,11 @@ def explanation(ticket: TicketFields, *, page: str = "") -> Explanation:
             causes += _of_tasks(ids, ticket.key, besides=causes, page=page)
         else:
             causes.append(cause_of(obstacle, place, values))
-    return {"waiting_on": causes[0]["who"] if causes else None, "causes": causes}
+    return {
+        "waiting_on": causes[0]["who"] if causes else None,
+        "causes": causes,
+        "on_failure": values["on_failure"],
+    }
 
 
 def waits(ids: Iterable[int]) -> dict[int, str | None]:

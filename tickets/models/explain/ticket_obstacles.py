@@ -86,8 +86,7 @@ OBSTACLES = [
         f"{UNFINISHED} AND {REFUSED}",
         OPERATOR,
         "the gate of {phase} refused: {unmet}",
-        "The checklist{on_page} says what each check needs; submit it (POST /tickets/{ticket}/artifacts),"
-        " then press Run checks there.",
+        ticket_sentences.submit_evidence,
         since="(SELECT max(v.at) FROM tickets_verdict v WHERE v.ticket_id = k.id)",
     ),
     Obstacle(

@@ -40,6 +40,14 @@ def repair_needs(values: Values) -> str:
     return f"Press Retry beside what {needed}, or Cancel beside {them}{values['on_page']}."
 
 
+def submit_evidence(values: Values) -> str:
+    how = (
+        f"The checklist{values['on_page']} says what each check needs; submit it"
+        f" (POST /tickets/{values['ticket']}/artifacts), then press Run checks there."
+    )
+    return f"{how} If it refuses again, {values['on_failure']}." if values["on_failure"] else how
+
+
 def move_due(values: Values) -> str:
     late = values["moves_late"]
     if late is None:

@@ -14,13 +14,14 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, models
 
-from agents.models import Actor, rights, via
+from agents.models import Actor, label, rights, via
 from agents.models.actor import is_agent, pk_of
 from omoi_site import field_limits, humanize
 from omoi_site.database import sql
 from omoi_site.database.privileges import READ_ONLY
 from omoi_site.errors import Forbidden, Invalid, NotFound, OmoiError, VersionConflict
 from tickets.models.gate import approval_state
+from tickets.models.ticket import failure
 from tickets.models.ticket.ticket import Ticket
 
 DECIDE = "gates:decide"
@@ -73,6 +74,7 @@ class ApprovalQuerySet(models.QuerySet["Approval"]):
 
     @sql.atomic
     def _decide(self, pk: int, decision: str, *, by: Actor, seen: str, reason: str) -> Approval:
+        Ticket.objects.before_lock(pk=pk)  # what follows a rejection may add tasks that need each other
         ticket = Ticket.lock_in_order([pk]).get(pk)
         if ticket is None:
             raise NotFound("there is no such ticket")
@@ -104,7 +106,11 @@ class ApprovalQuerySet(models.QuerySet["Approval"]):
         [approval] = self.raw(
             STORE, [pk, ticket.phase, ticket.moves, seen, decision, reason, pk_of(by), via(by)]
         )
-        ticket.hint_advance()
+        if decision == Decision.APPROVE:
+            ticket.hint_advance()
+        else:
+            who, what = humanize.actor(label(by)), decision.replace("_", " ")
+            failure.follow_rejection(ticket, reason=f"{what.capitalize()} by {who}: {reason}")
         return approval
 
     def _counting(self, ticket: Ticket, by: Actor) -> Approval | None:

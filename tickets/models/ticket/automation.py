@@ -8,21 +8,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from django.db import DatabaseError, OperationalError, connection, models, transaction
+from django.db import DatabaseError, OperationalError, connection, models
 
 from omoi_site.brokers import hints
 from omoi_site.database import sql
 from omoi_site.errors import OmoiError
 from tickets.models.explain.sql_fragments import AUTOMATIC, MOVE_DUE
 from tickets.models.gate.verdict import AskOutside, OutsideAnswers, Verdict
-from tickets.models.ticket import plain_moves
+from tickets.models.ticket import failure, plain_moves
+from tickets.models.ticket.failure import WORKFLOW
 from tickets.models.ticket.requested_moves import RequestedMoves
 from tickets.models.ticket.transitions import Transitions
 from tickets.models.workflow import Workflow
 
 Row = TypeVar("Row", bound=Transitions)
 
-WORKFLOW = "system:workflow"  # who makes automatic moves
 MOST, MOST_AGAIN = 200, 20  # tickets tried at once: new ones, and ones that failed before
 COUNTED = 1_000  # due tickets that a sweep counts
 EVERY = (0, 2**63 - 1)
@@ -159,20 +159,14 @@ class AutomaticMoves(RequestedMoves[Row]):
 
     @staticmethod
     def _judge_due(ticket: Row, outside: OutsideAnswers | None) -> Verdict:
-        """A new verdict for its gate. If that refuses, repair tasks are added. Raises NotAnswered, and leaves
-        no verdict, if a check could not find out: it would stand until the evidence changes.
+        """A new verdict for its gate; if it refuses, the workflow says what follows. Raises NotAnswered, and
+        leaves no verdict, if a check could not find out: it would stand until the evidence changes.
         """
         if outside and (reason := outside.unanswered):
             raise NotAnswered(f"{reason.check}: {reason.got or reason.code}", next_action=reason.how)
         verdict: Verdict = Verdict.objects.judge(ticket, by=WORKFLOW, outside=outside)
         if not verdict.passed:
-            try:
-                with transaction.atomic():
-                    ticket.add_repair_tasks(by=WORKFLOW)
-            except (
-                OmoiError
-            ) as fault:  # such as a missing profile: the verdict stays and says what is missing
-                ticket.record("ticket.mend_failed", by=WORKFLOW, reason=fault.message)
+            failure.follow_refusal(ticket, verdict)
         return verdict
 
     def _report_fault(self, pk: int, fault: OmoiError | DatabaseError) -> None:

@@ -19,6 +19,7 @@ from omoi_site.brokers import hints
 from omoi_site.errors import OmoiError
 from tickets.models.ticket import external_reference
 from tickets.models.workflow import Workflow
+from tickets.workflows.blocked_class import BlockedClass as BlockedClass
 from tickets.workflows.document import BLOCKED, CANCELLED, Plan
 
 # Columns that only the database counts, or that never change. Writing a unique column, even with the same
@@ -47,13 +48,6 @@ def priority_name(column: str) -> str:
     """SQL: the name of the priority in this column, as REST clients know it."""
     cases = "".join(f" WHEN {priority.value} THEN '{priority.name.lower()}'" for priority in Priority)
     return f"CASE {column}{cases} END"
-
-
-class BlockedClass(models.TextChoices):
-    DEPENDENCY = "dependency"
-    CLARIFICATION = "clarification"
-    FAILING_CHECKS = "failing_checks"
-    ENVIRONMENT = "environment"
 
 
 class TicketFields(FSMModelMixin, Versioned):

@@ -5,9 +5,6 @@ Each move is a transition on a row from `locked()`, with its history row and its
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from django_fsm import RETURN_VALUE, transition
 
 from agents.models import Actor, label, rights, via
@@ -315,23 +312,9 @@ class Transitions(TicketFields):
     def enter(self, phase: str, *, by: Actor) -> None:
         """Add the tasks with which its workflow begins this phase, and tell the roles it names there."""
         if tasks := workflow_tasks.specs(self, self.plan.first_tasks(phase), phase):
-            with in_document(f"phases.{phase}"):
+            with workflow_tasks.in_document(f"phases.{phase}"):
                 self.tasks.model.objects.insert(self, tasks, by=by, phase=phase)
         Notice.objects.tell(self, self.plan[phase].notified, phase=phase, by=by)
-
-    def add_repair_tasks(self, *, by: Actor) -> None:
-        """After all work is done but the gate has refused, add the workflow's repair tasks, as often as it
-        allows during this stay.
-        """
-        repair = self.plan[self.phase].on_failure
-        refused = self.verdicts.filter(
-            move=self.moves, passed=False, by=label(by)
-        ).count()  # verdicts that a person asked for do not count
-        if repair and refused <= repair.get("rounds", 1):
-            with in_document(f"phases.{self.phase}.on_failure"):
-                self.tasks.model.objects.insert(
-                    self, workflow_tasks.specs(self, tuple(repair["tasks"]), self.phase), by=by
-                )
 
     def _move(self, to: str, ground: str, *, by: Actor, reason: str, verdict: Verdict | None = None) -> str:
         self.expect_movable()
@@ -355,12 +338,3 @@ class Transitions(TicketFields):
         if to in self.plan and self.plan[to].automatic:
             hints.send("advance_tickets", [self.pk])
         return to
-
-
-@contextmanager
-def in_document(where: str) -> Iterator[None]:
-    """Report faults of tasks from the workflow as faults of its document, with their place in it."""
-    try:
-        yield
-    except Invalid as fault:
-        raise fault.inside(where) from fault

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from omoi_site import field_limits
-from omoi_site.errors import short
+from omoi_site.errors import Invalid, short
 from tickets.models.task.task_spec import NeedSpec, TaskSpec
 from tickets.models.ticket.fields import TicketFields
 
@@ -27,6 +29,15 @@ def specs(ticket: TicketFields, seeds: tuple[dict[str, Any], ...], phase: str) -
             if name in seed
         }
     return [_spec(seed, phase) for seed in filled]
+
+
+@contextmanager
+def in_document(where: str) -> Iterator[None]:
+    """Report faults of tasks from the workflow as faults of its document, with their place in it."""
+    try:
+        yield
+    except Invalid as fault:
+        raise fault.inside(where) from fault
 
 
 def _spec(seed: dict[str, Any], phase: str) -> TaskSpec:
