@@ -142,4 +142,6 @@ def size(bytes_: int) -> str:
 @register.filter
 def sentence(text: str) -> str:
     """The text with a capital letter and a full stop; a key at the beginning is not changed."""
+    if text.endswith(("?", "!")):
+        return f"{text[:1].upper()}{text[1:]}"
     return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""

@@ -96,7 +96,7 @@ TASK_FAILED = Kind(
 )
 NOTIFIED = Kind(
     "notified",
-    "For you to know",
+    "Notice",
     "attention",
     "hand",
     sql.statement(__file__, "notified"),
