@@ -20,6 +20,7 @@ class TicketsConfig(AppConfig):
         "omoi_rank",
         "omoi_role",
         "omoi_submitted",
+        "omoi_submitted_and_decided",
     )
 
     def ready(self) -> None:

@@ -37,7 +37,8 @@ def run_command(job: Job, stop: Stop) -> Ending:
             program_path = program(job.words[0], path, sandboxed=folder.sandboxed)
             words = [program_path, *job.words[1:]]
             ran = run_job(job, folder, Program(words, brief, {}, reads=[Path(program_path)]), stop)
-            return with_files(ended(ran), job, folder)
+            more = {"output_sha256": ran.output.sha256.hexdigest()} if job.hash_output else {}
+            return with_files(ended(ran, **more), job, folder)
     except (Unreachable, OSError, ValueError) as error:
         return not_started(job, error)
 

@@ -17,7 +17,8 @@ class Job:
     kind: `command` or `python`. words: the argument vector, or the callable (`module.function`). slots:
     keyword arguments of the callable. brief: what the task is about; a command reads it as JSON on standard
     input, a callable gets it as its first argument. folders: where the callable's module is looked for.
-    artifacts: the files it leaves in its work folder, and the type each is submitted as. process_key: one
+    artifacts: the files it leaves in its work folder, and the type each is submitted as. hash_output:
+    its result has the SHA-256 of all that a command wrote. process_key: one
     process may carry out the jobs with the same one, one after the other; empty: it has its own.
     """
 
@@ -32,6 +33,7 @@ class Job:
     artifacts: Mapping[str, str] = field(default_factory=dict)
     isolation: Isolation = field(default_factory=Isolation)
     process_key: str = ""
+    hash_output: bool = False
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import math
 from typing import Any
@@ -21,9 +22,11 @@ class Output:
         self.tail = bytearray()
         self.dropped = 0
         self.taken = 0
+        self.sha256 = hashlib.sha256()  # of all of it
 
     def take(self, data: bytes) -> None:
         self.taken += len(data)
+        self.sha256.update(data)
         room = self.head_room - len(self.head)
         self.head += data[:room]
         self.tail += data[max(0, room) :]

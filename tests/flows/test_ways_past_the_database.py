@@ -32,7 +32,7 @@ INSERT = [
     "tickets_phasemove",
     "tickets_workflow",
 ]
-NO_DELETE = ["tickets_notice", "tickets_task", "tickets_ticket"]
+NO_DELETE = ["tickets_checkrun", "tickets_notice", "tickets_task", "tickets_ticket"]
 ALL = [
     "agents_account",
     "agents_agent",

@@ -17,6 +17,7 @@ from tickets.models import (
     Artifact,
     Awaited,
     Blob,
+    CheckRun,
     Chunk,
     Comment,
     Edge,
@@ -70,6 +71,7 @@ def all_kinds(project, ticket, task, ada, operator):
     kept_here = Blob.objects.create(hash="0" * 64, size=1)
     Chunk.objects.create(blob=kept_here, number=0, data=b"x")
     Verdict.objects.judge(ticket, by=operator)
+    CheckRun.objects.create(ticket=ticket, move=1, entry={"check": "http", "url": "https://omoi.invalid/"})
     asking = Ticket.objects.open(
         project, TicketSpec("A third", workflow=asks_for_approvals(project)), by=operator
     )

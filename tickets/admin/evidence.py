@@ -1,4 +1,4 @@
-"""Artifacts, their contents, verdicts and approvals."""
+"""Artifacts, their contents, runs of checks, verdicts and approvals."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from omoi_site.admin_base import ReadOnlyModelAdmin, badge, since
 from tickets.admin.filters import PhaseFilter
-from tickets.models import Approval, Artifact, Blob, Chunk, Verdict
+from tickets.models import Approval, Artifact, Blob, CheckRun, Chunk, Verdict
 
 
 class SizeFilter(admin.SimpleListFilter):
@@ -57,6 +57,22 @@ class ChunkAdmin(ReadOnlyModelAdmin):
     search_fields = ["=blob__hash"]
     list_select_related = ["blob"]
     ordering = ["-id"]
+
+
+@admin.register(CheckRun)
+class CheckRunAdmin(ReadOnlyModelAdmin):
+    inside = "ticket__project"
+    list_display = ["ticket", "phase", "name", "shown_answer", "worker", since("asked_at")]
+    list_filter = [PhaseFilter, ("asked_at", admin.DateFieldListFilter)]
+    search_fields = ["=ticket__key", "=worker"]
+    list_select_related = ["ticket"]
+    ordering = ["-id"]
+
+    @admin.display(description="answer")
+    def shown_answer(self, run: CheckRun) -> str:
+        if run.reasons is None:
+            return badge("not answered", "neutral")
+        return badge("passed", "ok") if run.passed else badge("refused", "bad")
 
 
 @admin.register(Verdict)

@@ -8,12 +8,14 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents.api.openapi import IDEMPOTENCY_KEY, Answer, route
+from agents.api.openapi import IDEMPOTENCY_KEY, Answer, listing, route
+from agents.api.pagination import PageIn, page
+from agents.api.parsing import parse_query
 from agents.api.view import View
 from agents.models import rights
 from tickets.api.fields import IdField
 from tickets.api.tickets import the_ticket
-from tickets.models import Ticket, Verdict
+from tickets.models import CheckRun, Ticket, Verdict
 from tickets.models.gate.status import STATUSES, gate
 
 
@@ -62,6 +64,40 @@ class GateView(View):
                 "evidence": now.evidence,
             }
         )
+
+
+class CheckRunOut(serializers.Serializer):
+    id = IdField(source="pk")
+    check = serializers.CharField(source="name")
+    phase = serializers.CharField()
+    entry = serializers.DictField(help_text="{check, …parameters}, as in the gate")
+    seen = serializers.CharField(help_text="digest of the artifacts and acceptance criteria it is about")
+    asked_by = serializers.CharField()
+    asked_at = serializers.DateTimeField()
+    task = IdField(source="task_id", allow_null=True, help_text="the review, for agent_review")
+    worker = serializers.CharField(allow_blank=True)
+    started_at = serializers.DateTimeField(allow_null=True)
+    answered_at = serializers.DateTimeField(allow_null=True)
+    reasons = serializers.ListField(
+        child=serializers.DictField(),
+        allow_null=True,
+        help_text="each {check, code, need, got, how}; empty: it passes",
+    )
+    result = serializers.DictField(help_text="what is kept: argv, exit, seconds, output_sha256, status …")
+
+
+class RunsView(View):
+    @route(
+        "Runs of checks that a worker or a reviewer answers, newest first",
+        parameters=[PageIn],
+        gives=listing("CheckRuns", CheckRunOut),
+        refuses=(404,),
+        tag="tickets",
+    )
+    def get(self, request: Request, key: str) -> Response:
+        query = parse_query(PageIn, request)
+        runs = CheckRun.objects.filter(ticket=the_ticket(self, key))
+        return page(request, runs, query, lambda rows: CheckRunOut(rows, many=True).data, by="-id")
 
 
 class EvaluationsView(View):

@@ -65,6 +65,7 @@ urlpatterns = [
     path("tickets/<str:key>/edges/<str:pk>", needs.EdgeView.as_view()),
     path("tickets/<str:key>/graph", graph.GraphView.as_view()),
     path("tickets/<str:key>/gate", gate.GateView.as_view()),
+    path("tickets/<str:key>/gate/runs", gate.RunsView.as_view()),
     path("tickets/<str:key>/gate/evaluations", gate.EvaluationsView.as_view()),
     path("tickets/<str:key>/approvals", approvals.ApprovalsView.as_view()),
     path("tickets/<str:key>/artifacts", artifacts.ArtifactsView.as_view()),

@@ -55,6 +55,11 @@ class Unanswered(Reason):
 Parameters = dict[str, Any]
 Function = Callable[[Any, Parameters], Iterator[Reason]]
 Faults = Callable[[Parameters], Iterator[str]]
+Work = Callable[[Any], Any]  # see `work.Work`
+
+
+def no_faults(parameters: Parameters) -> Iterator[str]:
+    return iter(())
 
 
 @dataclass(frozen=True)
@@ -67,8 +72,11 @@ class GateCheck:
     name: str
     parameters: Parameters
     function: Function
-    faults: Faults
+    faults: Faults = no_faults
     outside: bool = False  # see `gate_check`
+    work: Any = None  # see `worker_check`
+    makes_task: Any = None  # see `task_check`
+    rounds: Any = None
 
     @property
     def own_key(self) -> bool:
@@ -78,7 +86,7 @@ class GateCheck:
     @property
     def description(self) -> str:
         """What passes it, for authors of workflows: the docstring of the function."""
-        return " ".join((self.function.__doc__ or "").split())
+        return " ".join(((self.work or self.function).__doc__ or "").split())
 
     def errors(self, parameters: Parameters) -> list[jsonschema.ValidationError]:
         """The faults of these parameters."""
@@ -96,7 +104,7 @@ def gate_check(
     parameters: Parameters | None = None,
     optional: Parameters | None = None,
     one_of: Parameters | None = None,
-    faults: Faults = lambda parameters: iter(()),
+    faults: Faults = no_faults,
     outside: bool = False,
 ) -> Callable[[Function], Function]:
     """Register a check under the name that workflows use.
@@ -105,15 +113,7 @@ def gate_check(
     `outside`: it asks what may take seconds, such as a repository. So it answers before the transaction that
     judges, and only when a gate is judged: a page that shows a gate does not wait for it.
     """
-    required, either = parameters or {}, one_of or {}
-    schema: Parameters = {
-        "type": "object",
-        "properties": {**required, **either, **(optional or {})},
-        "required": sorted(required),
-        "additionalProperties": False,
-    }
-    if either:
-        schema["oneOf"] = [{"required": [word]} for word in either]
+    schema = _schema(parameters or {}, optional or {}, one_of or {})
 
     def register(function: Function) -> Function:
         _checks[name] = GateCheck(name, schema, function, faults, outside)
@@ -122,9 +122,92 @@ def gate_check(
     return register
 
 
+def worker_check(
+    name: str,
+    *,
+    parameters: Parameters | None = None,
+    optional: Parameters | None = None,
+    faults: Faults = no_faults,
+) -> Callable[[Work], Work]:
+    """Register a check whose work is done in a worker, after a judgement asked for it. The next judgement
+    reads what it has answered.
+    """
+    schema = _schema(parameters or {}, optional or {}, {})
+
+    def register(work: Work) -> Work:
+        _checks[name] = GateCheck(name, schema, stored_answer(name), faults, work=work)
+        return work
+
+    return register
+
+
+def task_check(
+    name: str,
+    makes_task: Callable[..., dict[str, Any]],
+    *,
+    rounds: Callable[[Parameters], int],
+    optional: Parameters,
+) -> Callable[[Function], Function]:
+    """Register a check that adds a task when a judgement asks for it, and reads how the task ended.
+
+    makes_task: called with the ticket, the entry of the gate and the number of the round; gives the fields of
+    the task. rounds: how many there are at most, by the entry.
+    """
+    schema = _schema({}, optional, {})
+
+    def register(function: Function) -> Function:
+        _checks[name] = GateCheck(name, schema, function, makes_task=makes_task, rounds=rounds)
+        return function
+
+    return register
+
+
+def _schema(required: Parameters, optional: Parameters, either: Parameters) -> Parameters:
+    schema: Parameters = {
+        "type": "object",
+        "properties": {**required, **either, **optional},
+        "required": sorted(required),
+        "additionalProperties": False,
+    }
+    if either:
+        schema["oneOf"] = [{"required": [word]} for word in either]
+    return schema
+
+
+def stored_answer(name: str) -> Function:
+    """A check that reads the answer of its run in a worker."""
+
+    def answer(case: Any, needs: Parameters) -> Iterator[Reason]:
+        run = case.run({"check": name, **needs})
+        if run is None:
+            yield not_asked(name)
+        elif run.reasons is None:
+            yield not_answered(name, "a worker runs it now" if run.started_at else "it waits for a worker")
+        else:
+            yield from (Reason(**reason) for reason in run.reasons)
+
+    return answer
+
+
+def not_asked(check: str) -> Reason:
+    how = "run the checks of the gate: this one takes time, so it runs only then"
+    return Reason(check, "not_asked", "an answer on the present evidence", None, how)
+
+
+def not_answered(check: str, where: str) -> Reason:
+    how = "wait for its answer, then run the checks of the gate again"
+    return Unanswered(check, "not_answered", "an answer on the present evidence", where, how)
+
+
 def registered() -> dict[str, GateCheck]:
     """All registered checks by name."""
     return dict(_checks)
+
+
+def runs_later(entry: dict[str, Any]) -> bool:
+    """Whether this entry of a gate is answered by a worker or by a task, after a judgement asked for it."""
+    check = _checks.get(entry["check"])
+    return check is not None and bool(check.work or check.makes_task)
 
 
 def is_outside(entry: dict[str, Any]) -> bool:

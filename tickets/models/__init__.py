@@ -10,6 +10,7 @@ from tickets.models.claim.workload import Match, fleet
 from tickets.models.gate.approval import Approval
 from tickets.models.gate.artifact import Artifact
 from tickets.models.gate.blob import Blob, Chunk
+from tickets.models.gate.check_run import CheckRun
 from tickets.models.gate.new_artifact import NewArtifact
 from tickets.models.gate.verdict import GateClosed, Verdict
 from tickets.models.repository import NewRepository, Repository
@@ -39,6 +40,7 @@ __all__ = [
     "Blob",
     "BlockedClass",
     "CapacityFull",
+    "CheckRun",
     "Chunk",
     "Claim",
     "ClaimLost",

@@ -7,6 +7,7 @@ KINDS = {
     "approval.refused": "A decision about a ticket was refused: which one, and why.",
     "approval.rejected": "What a ticket shows was rejected: why.",
     "artifact.handed_in": "An artifact was submitted: its phase, revision and hash.",
+    "gate.check_answered": "A check of a gate that runs later has answered: whether it passed.",
     "gate.judged": "A gate was judged: whether it passed, and the checks that did not.",
     "need.added": "A task needs another one.",
     "need.removed": "A task no longer needs another one.",

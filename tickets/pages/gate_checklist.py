@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tickets.gates.check_names import TASKS, GateEntry, capital, name_of, words
-from tickets.models import Artifact, Tally, Ticket, Verdict
+from tickets.gates.registry import runs_later
+from tickets.models import Artifact, CheckRun, Tally, Ticket, Verdict
 from tickets.workflows.document import Phase
 
 READS = {
@@ -27,6 +28,15 @@ RESULT_TEXTS: dict[str, Callable[[GateEntry], str]] = {
     "too_few_lines": lambda reason: f"{reason['got']} lines of code in the report, needs {reason['need']}",
     "coverage_low": lambda reason: f"{reason['got']:g} % of the lines, needs {reason['need']:g} %",
     "no_tests": lambda reason: "no test among the changed files",
+    "not_asked": lambda reason: "nobody asked for it since the evidence changed",
+    "not_answered": lambda reason: str(reason["got"]),
+    "command_failed": lambda reason: str(reason["got"]).partition("\n")[0],
+    "http_status": lambda reason: f"it answers {reason['got']}, needs {reason['need']}",
+    "http_text_missing": lambda reason: f"its answer does not contain {reason['need']}",
+    "http_too_slow": lambda reason: f"no answer within {reason['need']} s",
+    "http_unreachable": lambda reason: f"not reached: {reason['got']}",
+    "changes_asked": lambda reason: "; ".join(map(str, reason["got"])),
+    "rounds_over": lambda reason: f"{reason['got']} reviews, and none approved",
     "no_criteria": lambda reason: "no acceptance criterion yet",
     "criteria_open": lambda reason: f"without evidence: {'; '.join(map(str, reason['need']))}",
     "criterion_old": lambda reason: f"{reason['got']} has changed since it was named for: {reason['need']}",
@@ -59,6 +69,7 @@ def entry_of(gate: Sequence[GateEntry], reason: GateEntry) -> GateEntry:
     return (of_type or checks or [{"check": reason["check"]}])[0]
 
 
+SHOWN_OF_RUNS = ("exit", "status", "seconds", "bytes", "output_sha256", "body_sha256")
 STATE_ICONS = {"passed": "circle-check", "failed": "circle-x", "open": "circle-dashed"}
 TONE_ICONS = {"ok": "circle-check", "bad": "circle-x"}
 
@@ -73,6 +84,7 @@ class Row:
     reasons: Sequence[GateEntry]
     evidence: Artifact | None
     tasks: str = ""
+    run: CheckRun | None = None  # the newest, of a check that is answered later
 
     @property
     def name(self) -> str:
@@ -91,6 +103,22 @@ class Row:
             if self.check["check"] == TASKS
             else "validator"
         )
+
+    @property
+    def ran(self) -> str:
+        """What is kept of its run, in words."""
+        if self.run is None:
+            return ""
+        if self.run.task_id:
+            return (
+                f"Reviewed by task {self.run.task_id}"
+                if self.state == "passed"
+                else f"Task {self.run.task_id}"
+            )
+        if self.run.answered_at is None:
+            return "A worker runs it" if self.run.started_at else "Waits for a worker"
+        kept = [f"{words(name)} {self.run.result[name]}" for name in SHOWN_OF_RUNS if name in self.run.result]
+        return capital(", ".join(kept))
 
     @property
     def results(self) -> list[tuple[str, str]]:
@@ -160,18 +188,23 @@ def gate_of(ticket: Ticket, phase: Phase, artifacts: Sequence[Artifact], tally: 
     to = ticket.plan.after(phase.name) or ""
     verdict = ticket.verdicts.filter(phase=phase.name).order_by("-id").first() if phase.gate else None
     newest = {artifact.type: artifact for artifact in artifacts if artifact.phase == phase.name}
+    runs = CheckRun.objects.newest(ticket, phase.name) if any(map(runs_later, phase.gate)) else []
     answers = {number: answer for number, answer in enumerate(verdict.checks, 1)} if verdict else {}
     return Gate(
         phase.name,
         to,
         [
-            _row(number, check, answers.get(number), newest, tally)
+            replace(_row(number, check, answers.get(number), newest, tally), run=_run(check, runs))
             for number, check in enumerate(phase.gate, 1)
         ],
         verdict,
         verdict.stale_for(ticket) if verdict else "",
         "" if phase.gate else _without(phase),
     )
+
+
+def _run(check: GateEntry, runs: Sequence[CheckRun]) -> CheckRun | None:
+    return next((run for run in runs if run.entry == check), None)
 
 
 def _row(

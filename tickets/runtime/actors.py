@@ -9,13 +9,19 @@ import dramatiq
 
 from omoi_site.brokers import hints
 from tickets.models import Repository, Ticket
-from tickets.runtime import worker
+from tickets.runtime import check_runner, worker
 
 
 @dramatiq.actor(broker=hints.get(), max_retries=0)
 def work() -> None:
     """Tasks with a profile may be ready: let the worker of this process look."""
     worker.look_for_tasks()
+
+
+@dramatiq.actor(broker=hints.get(), max_retries=0)
+def run_checks() -> None:
+    """Checks of gates may be asked for: let the worker of this process look."""
+    check_runner.look()
 
 
 @dramatiq.actor(broker=hints.get(), max_retries=0)

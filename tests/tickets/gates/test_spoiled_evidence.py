@@ -32,8 +32,9 @@ SPOILED = [
 
 @pytest.fixture
 def scene(check, project, operator, ada, bob) -> Iterator[Scene]:
-    entry = {"check": check, **ROWS[check].entry}
     with ROWS[check].around():
+        entry = ROWS[check].entry
+        entry = {"check": check, **(entry() if callable(entry) else entry)}
         yield Scene(entry, project=project, operator=operator, ada=ada, bob=bob)
 
 
@@ -57,6 +58,7 @@ def test_spoiled_evidence_does_not(check, spoiling, scene):
         ROWS[check].good(scene)
         assert scene.judge().passed
     spoiled.act(scene)
+    scene.judge()
 
     with pytest.raises(GateClosed) as refusal:
         Ticket.objects.move(scene.ticket.pk, "DONE", by=scene.operator)

@@ -3,6 +3,30 @@
 Each takes the newest artifact of a type from the case (`tickets.models.gate.verdict.Case`) and reads it.
 """
 
-from tickets.gates.checks import approvals, changes, commits, criteria, documents, json_files, reports, tasks
+from tickets.gates.checks import (
+    approvals,
+    changes,
+    commands,
+    commits,
+    criteria,
+    documents,
+    http,
+    json_files,
+    reports,
+    reviews,
+    tasks,
+)
 
-__all__ = ["approvals", "changes", "commits", "criteria", "documents", "json_files", "reports", "tasks"]
+__all__ = [
+    "approvals",
+    "changes",
+    "commands",
+    "commits",
+    "criteria",
+    "documents",
+    "http",
+    "json_files",
+    "reports",
+    "reviews",
+    "tasks",
+]

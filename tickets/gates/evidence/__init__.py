@@ -11,6 +11,7 @@ from tickets.gates.evidence.documents import Document, document, slug
 from tickets.gates.evidence.json_document import json_document
 from tickets.gates.evidence.json_schema import Against, json_schema, schema_fault
 from tickets.gates.evidence.junit import Tests, tests
+from tickets.gates.evidence.text import decode
 
 __all__ = [
     "LARGEST",
@@ -24,6 +25,7 @@ __all__ = [
     "changed_files",
     "changes",
     "coverage",
+    "decode",
     "document",
     "has_tests",
     "json_document",

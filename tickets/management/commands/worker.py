@@ -21,6 +21,7 @@ from omoi_site.processes.child_process import Child
 from omoi_site.processes.process_group import ProcessGroup
 from omoi_site.processes.ready_signal import report_ready
 from tickets.runtime import actors, worker_name  # noqa: F401  (actors: declares them to the broker)
+from tickets.runtime.check_runner import CheckRunner
 from tickets.runtime.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -68,7 +69,9 @@ class Command(OurCommand):
         listening.start()
         log.info("%s carries out %d tasks at a time", worker.name, threads)
         report_ready()
+        checks = CheckRunner(worker.name)
         worker.run()
+        checks.stop()
         stopping = threading.Thread(target=stop, args=(listening,), daemon=True)
         stopping.start()
         stopping.join(STOPPING_S)  # if the broker is away, this would take minutes

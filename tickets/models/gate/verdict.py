@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import models
 
-from agents.models import Actor, label, via
+from agents.models import Actor, Agent, label, via
 from omoi_site import humanize
 from omoi_site.database import sql
 from omoi_site.database.privileges import READ_ONLY
@@ -22,6 +22,7 @@ from tickets.gates import registry
 from tickets.models.gate import approval_state
 from tickets.models.gate.approval_state import Decided
 from tickets.models.gate.artifact import Artifact
+from tickets.models.gate.check_run import CheckRun
 from tickets.models.repository import Repository
 from tickets.models.ticket.fields import TicketFields
 
@@ -93,6 +94,30 @@ class Case:
     def approvers_left(self) -> int:
         """How many people could still approve it."""
         return approval_state.approvers_left(self.ticket.pk, self.phase)
+
+    @cached_property
+    def runs(self) -> list[CheckRun]:
+        return CheckRun.objects.current(self.ticket, self.phase)
+
+    def run(self, entry: dict[str, Any]) -> CheckRun | None:
+        """The newest run of a check that is answered later, for the present evidence."""
+        return next((run for run in self.runs if run.entry == entry), None)
+
+    def rounds(self, entry: dict[str, Any]) -> int:
+        """How often this check was asked in the phase, for whatever evidence."""
+        return CheckRun.objects.rounds(self.ticket, self.phase, entry).count()
+
+    def author(self, agent: int, *, without: int) -> str:
+        """The name of this agent if it submitted a newest artifact, or completed a task of the phase other
+        than `without`; else empty.
+        """
+        name = Agent.objects.filter(pk=agent).values_list("name", flat=True).first() or str(agent)
+        did = self.ticket.tasks.filter(phase=self.phase, state="completed", settled_by=agent).exclude(
+            pk=without
+        )
+        by = {artifact.by for artifact in self.ticket.artifacts.current()}
+        reviews = self.ticket.check_runs.filter(task__isnull=False).values("task")
+        return name if f"agent:{name}" in by or did.exclude(pk__in=reviews).exists() else ""
 
     def tasks(self) -> Counter[str]:
         """How many tasks of the phase are in each state."""

@@ -13,7 +13,9 @@ from django.db import DatabaseError, OperationalError, connection, models
 from omoi_site.brokers import hints
 from omoi_site.database import sql
 from omoi_site.errors import OmoiError
+from tickets.gates.registry import runs_later
 from tickets.models.explain.sql_fragments import AUTOMATIC, MOVE_DUE
+from tickets.models.gate.check_run import CheckRun
 from tickets.models.gate.verdict import AskOutside, OutsideAnswers, Verdict
 from tickets.models.ticket import failure, plain_moves
 from tickets.models.ticket.failure import WORKFLOW
@@ -158,12 +160,15 @@ class AutomaticMoves(RequestedMoves[Row]):
         return True, None
 
     @staticmethod
-    def _judge_due(ticket: Row, outside: OutsideAnswers | None) -> Verdict:
-        """A new verdict for its gate; if it refuses, the workflow says what follows. Raises NotAnswered, and
-        leaves no verdict, if a check could not find out: it would stand until the evidence changes.
+    def _judge_due(ticket: Row, outside: OutsideAnswers | None) -> Verdict | None:
+        """A new verdict for its gate, once its checks that run later have answered; if it refuses, the
+        workflow says what follows. Raises NotAnswered, and leaves no verdict, if a check could not find out:
+        it would stand until the evidence changes.
         """
         if outside and (reason := outside.unanswered):
             raise NotAnswered(f"{reason.check}: {reason.got or reason.code}", next_action=reason.how)
+        if any(map(runs_later, ticket.plan[ticket.phase].gate)) and CheckRun.objects.ask(ticket, by=WORKFLOW):
+            return None  # the answer comes with a hint
         verdict: Verdict = Verdict.objects.judge(ticket, by=WORKFLOW, outside=outside)
         if not verdict.passed:
             failure.follow_refusal(ticket, verdict)

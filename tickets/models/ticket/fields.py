@@ -127,6 +127,7 @@ class TicketFields(FSMModelMixin, Versioned):
     artifacts: Any
     verdicts: Any
     criteria: Any
+    check_runs: Any
 
     class Meta:
         abstract = True

@@ -14,6 +14,7 @@ from omoi_site import field_limits
 from omoi_site.database import sql
 from omoi_site.errors import NotFound, OmoiError
 from tickets.models.explain.ticket_explanation import WaitingTickets
+from tickets.models.gate.check_run import AskRuns, CheckRun
 from tickets.models.gate.verdict import Answers, AskOutside, GateClosed, OutsideAnswers, Verdict
 from tickets.models.ticket.history import PhaseMove
 from tickets.models.ticket.transitions import LEADS_TO, MOVES, Transitions
@@ -39,7 +40,14 @@ class RequestedMoves(WaitingTickets[Row]):
                 return self._judge(by=by, outside=outside, **which)
             except AskOutside as needed:
                 outside = OutsideAnswers.of(needed.ticket)
+            except AskRuns as needed:
+                self._ask_runs(needed.ticket.pk, by=by)
         return self._judge(by=by, outside=outside, **which)
+
+    @sql.atomic
+    def _ask_runs(self, pk: int, *, by: Actor) -> None:
+        with self.lock(pk=pk) as ticket:
+            CheckRun.objects.ask(ticket, by=by)
 
     @sql.atomic
     def _judge(self, *, by: Actor, outside: OutsideAnswers | None, **which: Any) -> Verdict:
@@ -57,6 +65,8 @@ class RequestedMoves(WaitingTickets[Row]):
         newer: Verdict | None = ticket.verdicts.filter(pk__gt=newest or 0).first()
         if newer and not newer.stale_for(ticket):
             return newer
+        if CheckRun.objects.lacking(ticket):
+            raise AskRuns(ticket)
         return Verdict.objects.judge(ticket, by=by, outside=outside)
 
     def act(self, pk: int, verb: str, *, by: Actor, version: int | None = None, **how: Any) -> Row:

@@ -11,15 +11,16 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from tests.factories import allow_workflow, submit, work_off
+from tests.factories import allow_workflow, complete, submit, work_off
 from tickets.gates.registry import registered
-from tickets.models import Artifact, Ticket, TicketSpec, Verdict, Workflow
+from tickets.models import Artifact, Task, Ticket, TicketSpec, Verdict, Workflow
+from tickets.runtime.check_runner import carry_out_next
 
 SPOILINGS = ["absent", "old", "of_another_commit", "malformed", "contradictory"]
 
 
 class Scene:
-    """A ticket in WORK, whose gate has the check alone."""
+    """A ticket in WORK, whose gate has the check alone. What the check does in a worker is done at once."""
 
     def __init__(self, entry: dict[str, Any], *, project: Any, operator: Any, ada: Any, bob: Any) -> None:
         self.project, self.operator, self.ada, self.bob = project, operator, ada, bob
@@ -38,7 +39,15 @@ class Scene:
         work_off(self.ticket, by=self.operator, agent=self.ada)
 
     def judge(self) -> Verdict:
-        return Ticket.objects.judge(pk=self.ticket.pk, by=self.operator)
+        verdict = Ticket.objects.judge(pk=self.ticket.pk, by=self.operator)
+        ran = [True for _ in iter(lambda: carry_out_next("test"), False)]
+        return Ticket.objects.judge(pk=self.ticket.pk, by=self.operator) if ran else verdict
+
+    def review(self, result: Any, *, by: Any = None) -> None:
+        """Judging adds a review; it is claimed and completed."""
+        self.judge()
+        [claim] = Task.objects.claim(by=by or self.bob)
+        complete(claim, by=by or self.bob, result=result)
 
 
 Act = Callable[[Scene], Any]
@@ -54,11 +63,11 @@ class Spoiled:
 
 @dataclass(frozen=True)
 class Row:
-    """entry: the parameters of the check. good: hands in what passes. A spoiling that this check cannot have
-    is a sentence that says why.
+    """entry: the parameters of the check, or what gives them inside `around`. good: hands in what passes. A
+    spoiling that this check cannot have is a sentence that says why.
     """
 
-    entry: dict[str, Any]
+    entry: dict[str, Any] | Callable[[], dict[str, Any]]
     good: Act
     absent: Spoiled | str
     old: Spoiled | str

@@ -1,0 +1,292 @@
+"""Checks that a worker or a reviewer answers: asked by a judgement, answered once, for the evidence then."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import DatabaseError, IntegrityError, transaction
+
+from agents.models import Event
+from omoi_site.database import sql
+from tests.factories import allow_workflow, complete, shell_profile, submit
+from tests.support.api_client import api_of
+from tests.support.concurrency import race
+from tickets.gates import registry
+from tickets.gates.registry import Reason, worker_check
+from tickets.gates.work import Answer
+from tickets.models import CheckRun, GateClosed, Task, TaskSpec, Ticket, TicketSpec, Verdict, Workflow
+from tickets.models.gate import check_run
+from tickets.runtime.check_runner import carry_out_next
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def gated(project, operator):
+    """Makes a ticket in WORK whose gate has these entries."""
+
+    def made(*gate, **phase):
+        phases = [{"name": "WORK", "to": ["DONE"], "gate": list(gate), **phase}, {"name": "DONE", "to": []}]
+        workflow = allow_workflow(project, Workflow.objects.install({"name": "later", "phases": phases}))
+        return Ticket.objects.open(project, TicketSpec("Payments", workflow=workflow), by=operator)
+
+    return made
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    """A check that answers as `slow.answer` says."""
+    monkeypatch.setattr(registry, "_checks", dict(registry._checks))
+
+    @worker_check("slow")
+    def slow(question):
+        """It answers later."""
+        return slow.answer(question)
+
+    slow.answer = lambda question: Answer([], {"seen": [each.name for each in question.artifacts]})
+    return slow
+
+
+def codes(verdict) -> list[str]:
+    return [reason["code"] for check in verdict.checks for reason in check["reasons"]]
+
+
+def judge(ticket, by):
+    return Ticket.objects.judge(pk=ticket.pk, by=by)
+
+
+def test_a_judgement_asks_and_the_next_one_reads_the_answer(slow, gated, operator, ada):
+    ticket = gated({"check": "slow"})
+    submit(ticket, "plan", b"why", by=ada)
+
+    assert codes(judge(ticket, operator)) == ["not_answered"]
+    assert carry_out_next("w1")
+    assert not carry_out_next("w1")
+
+    run = CheckRun.objects.get()
+    assert (run.passed, run.worker, run.result) == (True, "system:w1", {"seen": ["plan"]})
+    assert Verdict.objects.first().passed  # whoever asked sees it without asking again
+    assert Event.objects.get(kind="gate.check_answered").data["passed"] is True
+    Ticket.objects.move(ticket.pk, "DONE", by=operator)
+    assert CheckRun.objects.count() == 1
+
+
+def test_an_answer_does_not_count_for_other_evidence(slow, gated, operator, ada):
+    ticket = gated({"check": "slow"})
+    judge(ticket, operator)
+    carry_out_next("w1")
+    verdict = judge(ticket, operator)
+    assert verdict.passed
+
+    submit(ticket, "plan", b"another", by=ada)
+
+    assert not verdict.holds_for(Ticket.objects.get(pk=ticket.pk))
+    with pytest.raises(GateClosed):
+        Ticket.objects.move(ticket.pk, "DONE", by=operator)
+    assert CheckRun.objects.count() == 2
+
+
+def test_a_run_whose_evidence_changed_before_it_began_is_not_carried_out(slow, gated, operator, ada):
+    ticket = gated({"check": "slow"})
+    slow.answer = lambda question: pytest.fail("it ran for old evidence")
+    judge(ticket, operator)
+    submit(ticket, "plan", b"another", by=ada)
+
+    carry_out_next("w1")
+
+    assert [reason["code"] for reason in CheckRun.objects.earliest("id").reasons] == ["evidence_changed"]
+
+
+def test_what_did_not_pass_is_asked_again_after_a_while(slow, gated, operator):
+    ticket = gated({"check": "slow"})
+    slow.answer = lambda question: Answer([Reason("slow", "no", 1, 0, "try it again")])
+    judge(ticket, operator)
+    carry_out_next("w1")
+    assert codes(judge(ticket, operator)) == ["no"]
+    later = "UPDATE tickets_checkrun SET answered_at = answered_at - interval '1 minute'"
+    with pytest.raises(DatabaseError, match="never changes"), transaction.atomic():
+        sql.rows(later)
+
+    at_once = check_run.CURRENT.replace(check_run.AGAIN, "0 seconds")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(check_run, "CURRENT", at_once)
+        slow.answer = lambda question: Answer([])
+        assert codes(judge(ticket, operator)) == ["not_answered"]
+        carry_out_next("w1")
+
+    assert judge(ticket, operator).passed
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (lambda question: 1 / 0, "check_failed"),
+        (lambda question: None, "check_failed"),
+        (lambda question: [True], "check_failed"),
+        (lambda question: Answer([Reason("slow", "no", "x" * 10**7, {"a": [{}] * 10**5}, "mend it")]), "no"),
+    ],
+)
+def test_a_check_that_breaks_keeps_the_gate_closed(slow, gated, operator, answer, code):
+    ticket = gated({"check": "slow"})
+    slow.answer = answer
+    judge(ticket, operator)
+
+    carry_out_next("w1")
+
+    assert codes(judge(ticket, operator)) == [code]
+
+
+def test_a_lost_worker_is_replaced_and_its_late_answer_changes_nothing(slow, gated, operator):
+    ticket = gated({"check": "slow"})
+    judge(ticket, operator)
+    lost = CheckRun.objects.take("system:w1")
+    assert CheckRun.objects.take("system:w2") is None
+    sql.rows("UPDATE tickets_checkrun SET lease_until = clock_timestamp() - interval '1 s'")
+
+    assert carry_out_next("w2")
+
+    assert not CheckRun.objects.answer(lost, [Reason("slow", "late", 1, 0, "too late")], {})
+    assert CheckRun.objects.get().passed
+    assert judge(ticket, operator).passed
+
+
+def test_a_run_that_costs_each_worker_its_life_ends(slow, gated, operator):
+    ticket = gated({"check": "slow"})
+    judge(ticket, operator)
+    sql.rows("UPDATE tickets_checkrun SET tries = 3")
+
+    carry_out_next("w1")
+
+    assert codes(judge(ticket, operator)) == ["worker_lost"]
+
+
+def test_several_workers_carry_a_run_out_once(slow, gated, operator):
+    ticket = gated({"check": "slow"})
+    judge(ticket, operator)
+
+    [taken] = race(1, *[lambda _: CheckRun.objects.take("system:w")] * 4)
+
+    assert sum(run is not None for run in taken) == 1
+
+
+def test_a_forged_answer_needs_a_run_that_was_asked_for(gated, operator):
+    ticket = gated({"check": "agent_review"})
+    with pytest.raises(IntegrityError, match="begins without an answer"), transaction.atomic():
+        CheckRun.objects.create(
+            ticket=ticket,
+            phase="WORK",
+            move=0,
+            entry={"check": "agent_review"},
+            seen="",
+            asked_by="x",
+            reasons=[],
+        )
+
+
+def test_a_command_is_run_sandboxed_as_jobs_are_and_what_it_did_is_kept(gated, operator, ada):
+    profile = shell_profile("checks")
+    ticket = gated({"check": "command", "profile": profile, "slots": {"text": "echo $PPID; exit 3"}})
+    judge(ticket, operator)
+
+    carry_out_next("w1")
+
+    run = CheckRun.objects.get()
+    assert run.result["argv"] == ["sh", "-c", "echo $PPID; exit 3"]
+    assert run.result["exit"] == 3
+    assert len(run.result["output_sha256"]) == 64
+    assert run.result["seconds"] >= 0
+    assert codes(judge(ticket, operator)) == ["command_failed"]
+    [listed] = api_of(operator).get(f"/tickets/{ticket.key}/gate/runs").json()["results"]
+    assert (listed["check"], listed["result"]["exit"]) == ("command", 3)
+
+
+@pytest.mark.parametrize("text", ["yes", "sleep 100", "kill -9 $$", "exit 1"])
+def test_a_command_that_floods_hangs_or_dies_keeps_the_gate_closed(gated, operator, text):
+    profile = shell_profile("checks")
+    ticket = gated({"check": "command", "profile": profile, "slots": {"text": text}, "timeout_s": 2})
+    judge(ticket, operator)
+
+    carry_out_next("w1")
+
+    assert codes(judge(ticket, operator)) == ["command_failed"]
+    assert len(str(CheckRun.objects.get().result)) < 10_000
+
+
+def test_a_profile_that_was_not_granted_is_not_run(gated, operator, project):
+    profile = shell_profile("checks")
+    type(project).objects.update(profiles=[])
+    ticket = gated({"check": "command", "profile": profile, "slots": {"text": "true"}})
+    judge(ticket, operator)
+
+    carry_out_next("w1")
+
+    assert codes(judge(ticket, operator)) == ["profile_unusable"]
+
+
+def test_a_review_goes_round_until_a_person_must_decide(gated, operator, ada, bob):
+    ticket = gated({"check": "agent_review", "rounds": 2})
+    for number in (1, 2):
+        submit(ticket, "plan", str(number).encode(), by=ada)
+        assert codes(judge(ticket, operator)) == ["not_answered"]
+        [claim] = Task.objects.claim(by=bob)
+        assert claim.title == f"Review {ticket.key}, round {number}"
+        complete(claim, by=bob, result={"verdict": "changes", "reasons": [f"say more, {number}"]})
+        verdict = judge(ticket, operator)
+        assert codes(verdict) == ["changes_asked"]
+        assert verdict.checks[0]["reasons"][0]["got"] == [f"say more, {number}"]
+
+    submit(ticket, "plan", b"3", by=ada)
+
+    assert codes(judge(ticket, operator)) == ["rounds_over"]
+    assert Task.objects.count() == 2
+
+
+def test_a_review_of_old_evidence_is_taken_back(gated, operator, ada, bob):
+    ticket = gated({"check": "agent_review"})
+    judge(ticket, operator)
+    [old] = Task.objects.claim(by=bob)
+
+    submit(ticket, "plan", b"new", by=ada)
+    judge(ticket, operator)
+
+    assert [task.state for task in Task.objects.order_by("id")] == ["cancelled", "pending"]
+    assert old.task != Task.objects.latest("id").pk
+
+
+@pytest.mark.parametrize("how", ["artifact", "task"])
+def test_an_author_does_not_review(gated, operator, ada, bob, how):
+    ticket = gated({"check": "agent_review"})
+    if how == "artifact":
+        submit(ticket, "plan", b"why", by=ada)
+    else:
+        Task.objects.add(ticket, [TaskSpec("do it")], by=operator)
+        [claim] = Task.objects.claim(by=ada)
+        complete(claim, by=ada)
+    judge(ticket, operator)
+    [claim] = Task.objects.claim(by=ada)
+
+    complete(claim, by=ada, result={"verdict": "approved"})
+
+    assert codes(judge(ticket, operator)) == ["reviewed_by_author"]
+
+
+def test_a_ticket_that_moves_by_itself_waits_for_its_checks(slow, gated, operator, ada, bob):
+    ticket = gated(
+        {"check": "slow"},
+        {"check": "agent_review", "capabilities": ["review"]},
+        automatic="on_completion",
+        on_failure={"tasks": [{"title": "repair"}]},
+    )
+    type(bob).objects.filter(pk=bob.pk).update(capabilities=["review"])
+    Task.objects.add(ticket, [TaskSpec("do it")], by=operator)
+    [claim] = Task.objects.claim(by=ada)
+    complete(claim, by=ada)
+
+    Ticket.objects.advance_due([ticket.pk])
+    carry_out_next("w1")
+    Ticket.objects.advance_due([ticket.pk])
+    [review] = Task.objects.claim(by=bob)
+    complete(review, by=bob, result={"verdict": "approved"})
+    Ticket.objects.advance_due([ticket.pk])
+
+    assert Ticket.objects.get(pk=ticket.pk).phase == "DONE"
+    assert not Task.objects.filter(title="repair").exists()

@@ -1,0 +1,19 @@
+-- The newest run of each check for what the ticket holds now.
+SELECT
+  r.*,
+  coalesce(r.answered_at IS NOT NULL OR t.state NOT IN ('pending', 'claimed'), false) AS ended,
+  coalesce(
+    t.state = 'cancelled'
+    OR r.reasons <> '[]' AND r.answered_at < clock_timestamp() - interval '{again}',
+    false
+  ) AS again
+FROM (
+  SELECT DISTINCT ON (entry) *
+  FROM tickets_checkrun
+  WHERE ticket_id = %(ticket)s
+    AND phase = %(phase)s
+    AND move = %(move)s
+    AND seen = ({seen})
+  ORDER BY entry, id DESC
+) r
+LEFT JOIN tickets_task t ON t.id = r.task_id

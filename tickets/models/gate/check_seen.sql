@@ -1,0 +1,19 @@
+-- The digest of what a check that runs later is about. It leaves out the tasks, because a review is one.
+SELECT encode(sha256(convert_to(
+  concat(
+    (
+      SELECT jsonb_agg(
+        jsonb_build_array(a.phase, a.name, a.type, a.blob_id, a.path, a."commit")
+        ORDER BY a.id
+      )
+      FROM (
+        SELECT DISTINCT ON (phase, name) id, phase, name, type, blob_id, path, "commit"
+        FROM tickets_artifact
+        WHERE ticket_id = %(ticket)s
+        ORDER BY phase, name, revision DESC
+      ) a
+    ),
+    (SELECT t.acceptance FROM tickets_ticket t WHERE t.id = %(ticket)s)
+  ),
+  'UTF8'
+)), 'hex') AS seen

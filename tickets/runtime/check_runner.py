@@ -1,0 +1,122 @@
+"""Runs the checks of gates that take long or ask outside, one after the other in a thread of a worker."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from functools import partial
+
+from django.conf import settings
+from django.db import Error, close_old_connections, connection
+
+from tickets.gates import evidence, registry
+from tickets.gates.work import Answer, Question, Submitted
+from tickets.models import Artifact, Blob, CheckRun, Ticket
+from tickets.models.gate.check_run import MOST_TRIES
+
+WORKFLOW = "system:workflow"  # it judges by itself when a hint comes
+log = logging.getLogger(__name__)
+_asked = threading.Event()
+
+
+def look() -> None:
+    """A hint came: look for runs at once."""
+    _asked.set()
+
+
+class CheckRunner:
+    """A thread that carries out runs until it is asked to stop."""
+
+    def __init__(self, worker: str) -> None:
+        self.worker = worker
+        self.stopping = False
+        self.thread = threading.Thread(target=self._work, name="checks", daemon=True)
+        self.thread.start()
+
+    def stop(self) -> None:
+        """No new run; the present one is taken again by another worker when its lease is over."""
+        self.stopping = True
+        _asked.set()
+
+    def _work(self) -> None:
+        while not self.stopping:
+            _asked.clear()
+            close_old_connections()
+            try:
+                while not self.stopping and carry_out_next(self.worker):
+                    pass
+            except Error as error:
+                log.warning("the database does not answer, trying again: %s", str(error).strip())
+                connection.close()
+            _asked.wait(settings.WORKER_POLL_S)
+        connection.close()
+
+
+def carry_out_next(worker: str) -> bool:
+    """Carry out the next run, without a transaction. Returns False if there was none."""
+    run = CheckRun.objects.take(f"system:{worker}")
+    if run is None:
+        return False
+    answer = _answer(run)
+    CheckRun.objects.answer(run, answer.reasons, answer.result)
+    log.info("%s for %s: %s", run.name, run.ticket.key, "refused" if answer.reasons else "passed")
+    _judge_again(run)
+    return True
+
+
+def _judge_again(run: CheckRun) -> None:
+    """Whoever asked sees the new verdict, as soon as all have answered."""
+    ticket = Ticket.objects.select_related("workflow").get(pk=run.ticket_id)
+    if (ticket.phase, ticket.moves) != (run.phase, run.move) or run.asked_by == WORKFLOW:
+        return
+    if all(each.ended for each in CheckRun.objects.current(ticket, ticket.phase)):
+        Ticket.objects.judge(pk=ticket.pk, by=run.worker)
+
+
+def _answer(run: CheckRun) -> Answer:
+    """Always an answer, whatever the check does."""
+    ticket = Ticket.objects.select_related("project", "workflow").get(pk=run.ticket_id)
+    check = registry.registered().get(run.name)
+    if check is None or check.work is None:
+        return _refused(run, "check_unknown", "install the check, or use a workflow version without it")
+    if run.tries > MOST_TRIES:
+        return _refused(run, "worker_lost", "read the logs of the workers, then run the checks again")
+    if (ticket.phase, ticket.moves, CheckRun.objects.seen(ticket)) != (run.phase, run.move, run.seen):
+        return _refused(run, "evidence_changed", "run the checks of the gate again")
+    try:
+        answer = check.work(_question(run, ticket))
+    except Exception as error:
+        log.exception("a gate check failed", extra={"check": run.name})
+        answer = _refused(run, "check_failed", "read the log of the worker", type(error).__name__)
+    if isinstance(answer, Answer):
+        return answer
+    return _refused(run, "check_failed", "mend the check", f"it gave back a {type(answer).__name__}")
+
+
+def _refused(run: CheckRun, code: str, how: str, got: str | None = None) -> Answer:
+    return Answer([registry.Reason(run.name, code, "an answer", got, how)])
+
+
+def _question(run: CheckRun, ticket: Ticket) -> Question:
+    artifacts = Artifact.objects.current().filter(ticket=ticket, phase=run.phase).select_related("blob")
+    return Question(
+        run=run.pk,
+        ticket=ticket.key,
+        title=ticket.title,
+        phase=run.phase,
+        needs={name: value for name, value in run.entry.items() if name != "check"},
+        artifacts=[_submitted(each) for each in sorted(artifacts, key=lambda row: row.pk, reverse=True)],
+        profiles=ticket.project.profiles,
+    )
+
+
+def _submitted(artifact: Artifact) -> Submitted:
+    blob = artifact.blob
+    about = (artifact.type, artifact.name, blob.hash, blob.size, artifact.commit, artifact.path)
+    return Submitted(*about, content=partial(_content, blob))
+
+
+def _content(blob: Blob) -> bytes:
+    if blob.size > evidence.LARGEST:
+        raise evidence.Unreadable(f"it has more than {evidence.LARGEST >> 20} MiB")
+    return b"".join(blob.pieces())
