@@ -18,6 +18,10 @@ READS = {
     "min_coverage": "test_coverage",
     "has_tests": "code_changes",
     "tests_passed": "test_results",
+    "file_exists": "code_changes",
+    "file_contains": "code_changes",
+    "commit_on_branch": "code_changes",
+    "evidence_of_commit": "code_changes",
 }  # checks without such a parameter
 
 
@@ -47,12 +51,26 @@ RESULT_TEXTS: dict[str, Callable[[GateEntry], str]] = {
     "tasks_open": lambda reason: f"{reason['got']} still open",
     "no_tasks": lambda reason: "no task in this phase",
     "evidence_unreadable": lambda reason: f"cannot be read: {reason['got']}",
+    "commit_unnamed": lambda reason: f"{reason['got'] or 'the evidence'} names no commit",
+    "commit_malformed": lambda reason: f"{reason['got']} is not the hash of a commit",
+    "commit_missing": lambda reason: f"commit {reason['need']} is not in the repository",
+    "of_another_commit": lambda reason: f"{reason['got']}, not of {reason['need']}",
+    "no_repository": lambda reason: "no such repository in the project",
+    "branch_missing": lambda reason: f"no branch {reason['need']}",
+    "not_on_branch": lambda reason: f"{reason['got'][:12]} is not on {reason['need']}",
+    "file_missing": lambda reason: f"no {reason['need']} in this commit",
+    "no_file": lambda reason: f"{reason['need']} is {reason['got']}",
+    "file_too_large": lambda reason: f"{reason['need']} has {reason['got']:,} bytes",
+    "text_missing": lambda reason: "the text is not in the file",
 }
+FETCH = "repository_"  # how the codes of failed fetches begin; what they got is a sentence
 
 
 def result_text(reason: GateEntry) -> str:
     """What is there and what is needed; for a check of another app, in its own words."""
     try:
+        if reason["code"].startswith(FETCH):
+            return capital(reason["got"])
         return capital(RESULT_TEXTS[reason["code"]](reason))
     except (KeyError, TypeError, ValueError):
         return (

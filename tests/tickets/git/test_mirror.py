@@ -21,7 +21,7 @@ from tickets.git.address import RepositoryAddress
 from tickets.git.command import Bounds, Git
 from tickets.git.faults import Busy, FetchFailed, Unreadable
 from tickets.git.mirror import AT_ONCE, Mirror, _slot, forget_others
-from tickets.git.objects import commit_of
+from tickets.git.objects import commit_of, is_on
 
 _numbers = itertools.count(2_000_000)
 
@@ -73,6 +73,18 @@ def test_only_branches_come(mirror, origin):
     fetch(mirror, origin)
 
     assert branches(mirror) == ["refs/heads/main"]
+
+
+def test_branches_with_odd_names_come_too(mirror, origin):
+    tip = origin.tip("main")
+    odd = ["ünï", "a\u202eb", "-x", "@", "main.Lock", "x" * 200, "a'b;touch", "$(touch)", "%2e%2e"]
+    for name in odd:
+        origin.git("update-ref", f"refs/heads/{name}", tip)
+
+    fetch(mirror, origin)
+
+    assert sorted(branches(mirror)) == sorted(["refs/heads/main", *(f"refs/heads/{name}" for name in odd)])
+    assert all(is_on(mirror.git, tip, name, seconds=5) for name in odd)
 
 
 def test_nothing_that_a_repository_names_is_run(mirror, origin, tmp_path):

@@ -111,6 +111,20 @@ def test_without_a_repository_it_says_how_to_add_one(ticket, operator, ada):
     assert "page Repositories" in verdict.checks[0]["reasons"][0]["how"]
 
 
+def test_the_page_says_in_words_what_is_missing(ticket, repository, origin, operator, ada, client):
+    hand_in(ticket, origin.commit({"docs/design.md": "None"}, branch="side"), by=ada)
+    client.force_login(operator)
+    before = client.get(f"/tickets/{ticket.key}/").content.decode()
+    Ticket.objects.judge(pk=ticket.pk, by=operator)
+
+    page = client.get(f"/tickets/{ticket.key}/").content.decode()
+
+    assert not repository.mirror.exists or "Not judged" in before
+    assert "The text is not in the file" in page
+    assert "is not on main" in page
+    assert f"No branch omoi/{ticket.key}" in page
+
+
 def test_a_repository_that_is_gone_keeps_the_gate_closed_and_is_not_asked_again_at_once(
     ticket, repository, origin, operator, ada
 ):
