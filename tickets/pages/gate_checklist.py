@@ -113,6 +113,11 @@ class Row:
         return STATE_ICONS[self.state]
 
     @property
+    def reads(self) -> str:
+        """The type of the artifact that the check reads; empty if it reads none."""
+        return str(self.check.get("type") or READS.get(self.check["check"], ""))
+
+    @property
     def kind(self) -> str:
         return (
             "artifact"

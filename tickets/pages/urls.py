@@ -1,7 +1,16 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from tickets.pages import artifact_views, attention, repositories, version_views, views, workflow_views
+from tickets.pages import (
+    artifact_views,
+    attention,
+    new_work,
+    repositories,
+    submit_file,
+    version_views,
+    views,
+    workflow_views,
+)
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="board", query_string=True)),
@@ -11,6 +20,10 @@ urlpatterns = [
     path("workflows/<str:name>/", workflow_views.workflow, name="workflow"),
     path("workflows/<str:name>/tickets/", version_views.workflow_tickets, name="workflow_tickets"),
     path("new-workflow/", workflow_views.new_workflow, name="new_workflow"),
+    path("workflows/<str:name>/use/", new_work.use_workflow, name="use_workflow"),
+    path("new-project/", new_work.new_project, name="new_project"),
+    path("new-ticket/", new_work.new_ticket, name="new_ticket"),
+    path("tickets/<str:key>/submit/", submit_file.submit_file, name="submit_file"),
     path("check-workflow/", workflow_views.check_workflow, name="check_workflow"),
     path("repositories/", repositories.repositories, name="repositories"),
     path("repositories/add/", repositories.add, name="add_repository"),

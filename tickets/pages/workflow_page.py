@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 
-from agents.models import Event, rights
+from agents.models import Event, Project, rights
 from tickets.models import Workflow
+from tickets.models.workflow import DEFAULT
 from tickets.models.workflow_preview import Preview, preview
 from tickets.models.workflow_usage import Usage, followers, usage
 from tickets.pages.phase_drawing import PhaseDrawing, draw
@@ -195,6 +196,12 @@ class WorkflowPage:
     def used(self) -> list[Version]:
         """The versions that have open tickets."""
         return [version for version in self.versions if version.usage]
+
+    @cached_property
+    def others_of_projects(self) -> list[str]:
+        """The projects whose new tickets follow another workflow."""
+        seen = Project.objects.seen_by(self.who).order_by("key").values_list("key", "workflow")
+        return [key for key, own in seen if (own or DEFAULT) != self.name]
 
     @property
     def outdated(self) -> bool:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.gzip import gzip_page
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from omoi_site.errors import OmoiError, VersionConflict
 from tickets.models import Workflow
@@ -30,8 +32,19 @@ def workflows(request: HttpRequest) -> HttpResponse:
 
 
 def form(view: Any) -> Any:
-    """A page with a form that is sent to its own address."""
-    checked = require_http_methods(["GET", "HEAD", "POST"])(login_required(gzip_page(for_a_person(view))))
+    """A page with a form that is sent to its own address. NUL, which no browser sends and no database takes,
+    is refused.
+    """
+
+    @functools.wraps(view)
+    def storable(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        sent = [*request.GET.lists(), *request.POST.lists()]
+        if any("\x00" in text for _, texts in sent for text in texts):
+            raise BadRequest("a form has no NUL characters")
+        answer: HttpResponse = view(request, *args, **kwargs)
+        return answer
+
+    checked = require_http_methods(["GET", "HEAD", "POST"])(login_required(gzip_page(for_a_person(storable))))
     return never_cache(checked)
 
 
@@ -55,12 +68,11 @@ def new_workflow(request: HttpRequest) -> HttpResponse:
     return answer(request, WorkflowPage(request.user, "", None, typed))
 
 
-@never_cache
-@require_POST
-@login_required
-@for_a_person
+@form
 def check_workflow(request: HttpRequest) -> HttpResponse:
     """What the validator says to a text: parts of the page, for its script."""
+    if request.method != "POST":
+        raise Http404("This is for the script of the page.")
     name, base = request.POST.get("name", ""), number(request.POST.get("version", ""))
     try:
         said = preview(request.POST.get("text", ""), name=name, by=request.user)

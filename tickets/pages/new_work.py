@@ -1,0 +1,126 @@
+"""Pages that begin something: a project, a ticket; and the form with which a project takes a workflow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+
+from agents.models import Member, Project, ProjectSpec, rights
+from agents.models.scopes import OF_ROLE, Role
+from omoi_site import field_limits
+from omoi_site.errors import OmoiError
+from tickets.models import Ticket, TicketSpec, Workflow
+from tickets.models.ticket.fields import Priority
+from tickets.models.workflow import DEFAULT
+from tickets.pages.workflow_views import form, version_of
+
+WRITE = "tickets:write"
+
+
+@form
+def new_project(request: HttpRequest) -> HttpResponse:
+    """A project with a key, a name and the workflow of its tickets."""
+    typed = {name: request.POST.get(name, "").strip() for name in ("key", "name", "workflow")}
+    typed["workflow"] = typed["workflow"] or request.GET.get("workflow", "")
+    refused = None
+    if request.method == "POST":
+        spec = ProjectSpec(**{**typed, "key": typed["key"].upper()})
+        try:
+            project = Project.objects.create_project(spec, by=request.user)
+        except OmoiError as error:
+            refused = error
+        else:
+            messages.success(request, f"{project.key} is there: open its first ticket")
+            return redirect(f"{reverse('new_ticket')}?project={project.key}")
+    context = {
+        "typed": typed,
+        "refused": refused,
+        "workflows": _names(),
+        "may": "admin" in rights.scopes(request.user),
+        "section": "board",
+    }
+    return render(request, "tickets/new/project.html", context, status=refused.status if refused else 200)
+
+
+@form
+def new_ticket(request: HttpRequest) -> HttpResponse:
+    """A ticket in one of the projects in which this person may open tickets."""
+    projects = writable(request.user)
+    asked = request.POST if request.method == "POST" else request.GET
+    typed = {
+        name: asked.get(name, "") for name in ("project", "title", "description", "priority", "workflow")
+    }
+    project = next((one for one in projects if one.key == typed["project"]), None)
+    if project is None and projects:
+        if typed["project"]:
+            raise Http404(f"You cannot open tickets in a project {typed['project']}.")
+        project = projects[0]
+    refused = None
+    if request.method == "POST" and project:
+        try:
+            ticket = Ticket.objects.open(project, _spec(typed), by=request.user)
+        except OmoiError as error:
+            refused = error
+        else:
+            messages.success(request, f"{ticket.key} is open")
+            return redirect("ticket", ticket.key)
+    context = {
+        "typed": typed,
+        "refused": refused,
+        "project": project,
+        "projects": projects,
+        "workflows": [project.workflow or DEFAULT, *project.workflows] if project else [],
+        "priorities": [name.lower() for name in Priority.names],
+        "longest": field_limits.longest(Ticket, "title"),
+        "section": "board",
+    }
+    return render(request, "tickets/new/ticket.html", context, status=refused.status if refused else 200)
+
+
+@form
+def use_workflow(request: HttpRequest, name: str) -> HttpResponse:
+    """Let new tickets of a project follow this workflow; what it followed before stays allowed."""
+    workflow = version_of(name)
+    if request.method != "POST":
+        return redirect("workflow", workflow.name)
+    seen = Project.objects.seen_by(request.user)
+    project = get_object_or_404(seen, key=request.POST.get("project", ""))
+    try:
+        with Project.objects.locked(pk=project.pk) as row:
+            before = row.workflow or DEFAULT
+            others = [other for other in dict.fromkeys([*row.workflows, before]) if other != workflow.name]
+            row.edit(by=request.user, workflow=workflow.name, workflows=others)
+    except OmoiError as refused:
+        messages.error(request, f"{refused.message}. {refused.next_action}")
+    else:
+        messages.success(request, f"New tickets of {project.key} follow {workflow.name}")
+    return redirect("workflow", workflow.name)
+
+
+def writable(who: Any) -> Sequence[Project]:
+    """The projects in which this person may open tickets."""
+    seen = Project.objects.seen_by(who).order_by("key")
+    if WRITE in rights.scopes(who):
+        return list(seen)
+    roles = [role for role in Role if WRITE in OF_ROLE[role]]
+    mine = Member.objects.filter(user=who, role__in=roles).values("project")
+    return list(seen.filter(pk__in=mine))
+
+
+def _spec(typed: dict[str, str]) -> TicketSpec:
+    name = typed["priority"].upper()
+    return TicketSpec(
+        typed["title"].strip(),
+        description=typed["description"].replace("\r\n", "\n"),
+        priority=Priority[name] if name in Priority.names else Priority.MEDIUM,
+        workflow=typed["workflow"] or None,
+    )
+
+
+def _names() -> list[str]:
+    return list(Workflow.objects.newest().order_by("name").values_list("name", flat=True))
