@@ -6,7 +6,13 @@ from collections.abc import Iterable
 from datetime import datetime
 
 UNITS = [("day", 86_400), ("hour", 3600), ("minute", 60)]
-ROLES = {"operator": "an operator", "agents": "an agent", "clock": "the clock"}
+ROLES = {
+    "operator": "an operator",
+    "approver": "an approver",
+    "admin": "an admin",
+    "agents": "an agent",
+    "clock": "the clock",
+}
 
 
 def phase(name: str) -> str:

@@ -13,6 +13,7 @@ class TicketsConfig(AppConfig):
         "omoi_decisions",
         "omoi_evidence",
         "omoi_evidence_of_phase",
+        "omoi_gate_of",
         "omoi_judge",
         "omoi_latest_grant",
         "omoi_micros",

@@ -16,6 +16,7 @@ from tickets.models.ticket.past_phases import FOLLOW_UP
 from tickets.pages import actions
 from tickets.pages.actions import Action
 from tickets.pages.actions.action import Permissions
+from tickets.pages.approvals import Approvals
 from tickets.pages.cause_display import STALLED, CauseDisplay, with_displays
 from tickets.pages.comments import Comments
 from tickets.pages.feedback import Feedback, feedback_of
@@ -163,6 +164,12 @@ class TicketPage:
         return [self.actions[name] for name in names if name in self.actions]
 
     @property
+    def decisions(self) -> list[Action]:
+        """What a person may decide about what it shows, the approval first."""
+        names = ("approve", "request-changes", "reject")
+        return [self.actions[name] for name in names if name in self.actions]
+
+    @property
     def read_only(self) -> bool:
         """Whether this person cannot change it at all; everybody may see what they are told."""
         changes = [action for name, action in self.actions.items() if name != "seen"]
@@ -193,6 +200,10 @@ class TicketPage:
         if phase not in self.ticket.plan:
             return None
         return gate_of(self.ticket, self.ticket.plan[phase], self.artifacts, self.tally)
+
+    @cached_property
+    def approvals(self) -> Approvals:
+        return Approvals(self.ticket, self.permissions, self.artifacts)
 
     @property
     def checks(self) -> list[tuple[Row, str, datetime | None]]:

@@ -43,6 +43,7 @@ class Phase:
     on_failure: dict[str, Any] | None = None
     blocked_to: tuple[str, ...] | None = None
     effects: tuple[dict[str, Any], ...] = ()
+    approvals: dict[str, Any] | None = None
 
     @property
     def terminal(self) -> bool:
@@ -190,6 +191,7 @@ def plan(document: dict[str, Any]) -> Plan:
             phase.get("on_failure"),
             tuple(phase["blocked_to"]) if "blocked_to" in phase else None,
             tuple(phase.get("effects", ())),
+            phase.get("approvals"),
         )
         for place, phase in enumerate(document["phases"])
     )

@@ -42,6 +42,8 @@ def values(count: int, who: str) -> dict:
         "free_names": names, "move_fault": "no",
         "failed": count, "failed_keys": keys, "errors": [["broken", count]], "unsatisfiable": count,
         "unsatisfiable_keys": keys, "total": count, "moves_late": None,
+        "approved": 0, "approvals": {"count": count, "role": "approver"},
+        "last_refusal": {"decision": "reject", "by": "user:bea", "reason": "no tests"},
     }  # fmt: skip
 
 
@@ -56,7 +58,7 @@ VARIANTS = [
 ]
 
 
-WHO = ["operator", "agents", "clock", "agent:ada", "task:OMO-1.2", "ticket:OMO-1"]
+WHO = ["operator", "approver", "admin", "agents", "clock", "agent:ada", "task:OMO-1.2", "ticket:OMO-1"]
 
 
 def said(obstacle):

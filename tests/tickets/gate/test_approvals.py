@@ -12,9 +12,9 @@ from agents.models import Event, Member
 from omoi_site.database import sql
 from omoi_site.database.roles import as_owner
 from omoi_site.errors import Forbidden, Invalid
-from tests.factories import asks_for_approvals, complete, decide, seen, submit
+from tests.factories import allow_workflow, asks_for_approvals, complete, decide, seen, submit
 from tests.support.api_client import api_of
-from tickets.models import Approval, GateClosed, Task, TaskSpec, Ticket, TicketSpec
+from tickets.models import Approval, GateClosed, Task, TaskSpec, Ticket, TicketSpec, Workflow
 from tickets.models.gate.approval import AuthorBarred, EvidenceChanged, NoApprovalNeeded
 from tickets.models.gate.approval_state import states
 
@@ -287,3 +287,96 @@ def test_an_approval_of_an_earlier_stay_does_not_count(reviewed, operator, perso
     assert state_of(approval) == "moved"
     with pytest.raises(GateClosed):
         move_on(reviewed, operator)
+
+
+# -- who it waits for, and what happens by itself
+
+
+def causes(ticket: Ticket) -> list[tuple[str, str, str]]:
+    explained = Ticket.objects.explanation(ticket)["causes"]
+    return [(cause["code"], cause["who"], cause["what"]) for cause in explained]
+
+
+def test_a_ticket_that_waits_for_approval_says_so(reviewed, person):
+    waits = ("approval", "approver", "it waits for an approver to approve it")
+    assert causes(reviewed) == [waits]
+    assert list(Ticket.objects.awaiting_approval()) == [reviewed]
+
+    decide(reviewed, "request_changes", by=person("bea"), reason="Say why")
+
+    assert causes(reviewed) == [("approval", "operator", "bea requested changes: Say why")]
+    assert not Ticket.objects.awaiting_approval()
+
+
+def test_a_ticket_whose_work_is_not_done_waits_for_nobody_to_approve(reviewed, operator):
+    Task.objects.add(reviewed, [TaskSpec("Do it")], by=operator)
+
+    assert not Ticket.objects.awaiting_approval()
+    assert "approval" not in {code for code, *_ in causes(reviewed)}
+
+
+@pytest.fixture
+def repaired(project):
+    """A workflow that goes on by itself, and adds a task when its gate refuses what was done."""
+    work = {
+        "name": "WORK",
+        "to": ["DONE"],
+        "automatic": "on_completion",
+        "gate": [{"check": "tasks_completed"}],
+        "approvals": {"count": 1, "role": "approver"},
+        "on_failure": {"tasks": [{"title": "Repair it"}]},
+    }
+    document = {"name": "repaired", "phases": [work, {"name": "DONE", "to": []}]}
+    return allow_workflow(project, Workflow.objects.install(document))
+
+
+def test_an_automatic_phase_goes_on_when_it_is_approved(project, operator, person, ada, repaired):
+    ticket = Ticket.objects.open(
+        project, TicketSpec("Pay", workflow=repaired, tasks=[TaskSpec("Do it")]), by=operator
+    )
+    [claim] = Task.objects.claim(by=ada)
+    complete(claim, by=ada)
+    assert Ticket.objects.advance_due() == 0  # judged: only the approval is missing
+    assert causes(ticket)[0][:2] == ("approval", "approver")
+    assert ticket.tasks.count() == 1
+
+    approve(ticket, person("bea"))
+
+    assert Ticket.objects.advance_due() == 1
+    assert Ticket.objects.get(pk=ticket.pk).phase == "DONE"
+
+
+def test_a_refusal_adds_the_tasks_that_repair_it_and_waiting_does_not(
+    project, operator, person, ada, repaired
+):
+    ticket = Ticket.objects.open(
+        project, TicketSpec("Pay", workflow=repaired, tasks=[TaskSpec("Do it")]), by=operator
+    )
+    [claim] = Task.objects.claim(by=ada)
+    complete(claim, by=ada)
+    Ticket.objects.advance_due()
+
+    decide(ticket, "request_changes", by=person("bea"), reason="Say why")
+
+    assert Ticket.objects.advance_due() == 0
+    assert list(ticket.tasks.filter(state="pending").values_list("title", flat=True)) == ["Repair it"]
+
+
+def test_where_the_only_work_is_to_approve_the_ticket_goes_on_by_itself(project, operator, person):
+    phases = [
+        {
+            "name": "REVIEW",
+            "to": ["DONE"],
+            "automatic": "on_completion",
+            "approvals": {"count": 1, "role": "approver"},
+        },
+        {"name": "DONE", "to": []},
+    ]
+    workflow = allow_workflow(project, Workflow.objects.install({"name": "look", "phases": phases}))
+    ticket = Ticket.objects.open(project, TicketSpec("Pay", workflow=workflow), by=operator)
+    assert Ticket.objects.advance_due() == 0
+
+    approve(ticket, person("bea"))
+
+    assert Ticket.objects.advance_due() == 1
+    assert Ticket.objects.get(pk=ticket.pk).phase == "DONE"

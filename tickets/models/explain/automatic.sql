@@ -63,22 +63,27 @@ AND EXISTS (
           AND t.fence > 0
           AND (t.state = 'claimed' OR NOT m.sent OR greatest(t.claimed_at, t.ended_at) >= m.at)
       )
-      WHEN 'on_completion' THEN EXISTS (
-        SELECT
-        FROM tickets_task t
-        WHERE t.ticket_id = tickets_ticket.id
-          AND t.phase = p.name
-          AND t.state = 'completed'
-      )
-      AND (
-        NOT m.sent
-        OR EXISTS (
+      WHEN 'on_completion' THEN (
+        EXISTS (
           SELECT
           FROM tickets_task t
           WHERE t.ticket_id = tickets_ticket.id
             AND t.phase = p.name
-            AND t.ended_at >= m.at
+            AND t.state = 'completed'
         )
+        AND (
+          NOT m.sent
+          OR EXISTS (
+            SELECT
+            FROM tickets_task t
+            WHERE t.ticket_id = tickets_ticket.id
+              AND t.phase = p.name
+              AND t.ended_at >= m.at
+          )
+        )
+        -- the work of a phase may be to approve
+        OR p.approvals IS NOT NULL
+        AND omoi_approved_by(tickets_ticket.id, p.name) >= (p.approvals->>'count')::int
       )
       AND NOT EXISTS (
         SELECT

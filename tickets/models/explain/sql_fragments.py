@@ -106,6 +106,17 @@ QUOTED = 300  # characters of an error that an explanation quotes
 # An automatic move of `tickets_ticket` is due.
 AUTOMATIC = sql.statement(__file__, "automatic")
 STALLED = f"tickets_ticket.move_fault <> '' AND {AUTOMATIC}"  # due, but the move failed
+# The last decision about what ticket `tickets_ticket` shows that counts or stands.
+LAST_DECISION = """
+(
+  SELECT d.state
+  FROM omoi_decisions(tickets_ticket.id, tickets_ticket.phase) d
+  WHERE d.state IN ('counts', 'stands')
+  ORDER BY d.id DESC
+  LIMIT 1
+)
+"""
+AWAITS_APPROVAL = sql.statement(__file__, "awaits_approval", last_decision=LAST_DECISION)
 MOVE_DUE, STUCK = AUTOMATIC.replace("tickets_ticket.", "k."), STALLED.replace("tickets_ticket.", "k.")
 # Automatic moves lag behind: how many tickets wait, and for how many seconds the first of them. The sweep
 # over all tickets finds that out, so nobody who asks has to.

@@ -14,6 +14,7 @@ from tickets.gates.check_names import name_of
 from tickets.models.explain import task_explanation
 from tickets.models.explain.sentences import on_page
 from tickets.models.explain.sql_fragments import (
+    AWAITS_APPROVAL,
     FROM_TICKET,
     LEFT_OPEN,
     MOVES_LATE,
@@ -84,6 +85,10 @@ class WaitingTickets(TicketFilters[Row]):
             if len(ids) < AT_ONCE:
                 return matches, None
         return matches, before
+
+    def awaiting_approval(self) -> models.QuerySet[Row]:
+        """Tickets that wait for people to approve what they show."""
+        return self.filter(paused=False, archived_at=None).extra(where=[AWAITS_APPROVAL])
 
     def stalled(self) -> models.QuerySet[Row]:
         """Tickets that should have moved on by themselves but could not."""

@@ -12,6 +12,16 @@ SELECT
     WHERE v.id = (SELECT max(w.id) FROM tickets_verdict w WHERE w.ticket_id = k.id)
       AND NOT (verdict_check->>'passed')::boolean
   ) AS unmet,
+  kp.approvals,
+  CASE WHEN kp.approvals IS NOT NULL THEN omoi_approved_by(k.id, k.phase) END AS approved,
+  (
+    SELECT jsonb_build_object('decision', a.decision, 'by', a."by", 'reason', a.reason)
+    FROM tickets_approval a
+    WHERE a.ticket_id = k.id
+      AND a.decision <> 'approve'
+    ORDER BY a.id DESC
+    LIMIT 1
+  ) AS last_refusal,
   {left_open} AS left_open,
   (SELECT to_jsonb(late) FROM {moves_late}) AS moves_late,
   j.key AS project,

@@ -6,8 +6,10 @@ from tickets.models.explain import sentences, ticket_sentences
 from tickets.models.explain.obstacle_base import OPERATOR, Obstacle
 from tickets.models.explain.sentences import by_clock
 from tickets.models.explain.sql_fragments import (
+    AWAITS_APPROVAL,
     CLOCK,
     FROM_TASK,
+    LAST_DECISION,
     LEFT_OPEN,
     MOVE_DUE,
     REFUSED,
@@ -20,6 +22,8 @@ from tickets.models.explain.task_obstacles import waiting_on
 FIRST_WAITS = f"(SELECT {waiting_on()} {FROM_TASK} WHERE t.id = c.first)"
 # The causes of the tasks themselves explain it.
 TASKS = Obstacle("tasks", f"{UNFINISHED} AND c.unfinished > 0", FIRST_WAITS, "", "")
+AWAITS = AWAITS_APPROVAL.replace("tickets_ticket.", "k.")
+DISAPPROVED = f"kp.approvals IS NOT NULL AND {LAST_DECISION.replace('tickets_ticket.', 'k.')} = 'stands'"
 IDLE = f"""
 {UNFINISHED}
 AND k.phase <> 'BLOCKED'
@@ -29,6 +33,8 @@ AND c.unsatisfiable = 0
 AND c.total > 0
 AND NOT ({MOVE_DUE})
 AND NOT ({REFUSED})
+AND NOT ({AWAITS})
+AND ({DISAPPROVED}) IS NOT TRUE
 """
 
 OBSTACLES = [
@@ -82,8 +88,26 @@ OBSTACLES = [
     ),
     TASKS,
     Obstacle(
+        "approval",
+        f"{UNFINISHED} AND {AWAITS}",
+        "CASE kp.approvals->>'role' WHEN 'admin' THEN 'admin' ELSE 'approver' END",
+        ticket_sentences.awaits_approval,
+        "Look at its evidence{on_page}, then press Approve, Request changes or Reject"
+        " (POST /tickets/{ticket}/approvals).",
+        since="greatest(k.phase_since, c.last_end, (SELECT max(a.at) FROM tickets_artifact a WHERE"
+        " a.ticket_id = k.id))",
+    ),
+    Obstacle(
+        "approval",
+        f"{UNFINISHED} AND ({DISAPPROVED})",
+        OPERATOR,
+        ticket_sentences.disapproved,
+        "Change what was named, submit it again (POST /tickets/{ticket}/artifacts), then ask for approval.",
+        since="(SELECT max(a.at) FROM tickets_approval a WHERE a.ticket_id = k.id)",
+    ),
+    Obstacle(
         "gate",
-        f"{UNFINISHED} AND {REFUSED}",
+        f"{UNFINISHED} AND {REFUSED} AND NOT ({AWAITS}) AND ({DISAPPROVED}) IS NOT TRUE",
         OPERATOR,
         "the gate of {phase} refused: {unmet}",
         ticket_sentences.submit_evidence,
@@ -107,7 +131,8 @@ OBSTACLES = [
     ),
     Obstacle(
         "phase",
-        f"{UNFINISHED} AND k.phase <> 'BLOCKED' AND c.total = 0",
+        f"{UNFINISHED} AND k.phase <> 'BLOCKED' AND c.total = 0 AND NOT ({AWAITS})"
+        f" AND ({DISAPPROVED}) IS NOT TRUE",
         OPERATOR,
         "it has no task in {phase}",
         "Add a task (POST /tickets/{ticket}/tasks), or press Advance{on_page}.",

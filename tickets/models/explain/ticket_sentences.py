@@ -48,6 +48,21 @@ def submit_evidence(values: Values) -> str:
     return f"{how} If it refuses again, {values['on_failure']}." if values["on_failure"] else how
 
 
+def awaits_approval(values: Values) -> str:
+    approvals, approved = values["approvals"], values["approved"]
+    some = f" ({approved} of {approvals['count']} given)" if approved else ""
+    left = approvals["count"] - approved
+    who = "admin" if approvals["role"] == "admin" else "approver"
+    more = "another " if approved else "an "
+    return f"it waits for {f'{left} {who}s' if left > 1 else f'{more}{who}'} to approve it{some}"
+
+
+def disapproved(values: Values) -> str:
+    last = values["last_refusal"]
+    did = "rejected it" if last["decision"] == "reject" else "requested changes"
+    return f"{humanize.who(last['by'])} {did}: {last['reason']}"
+
+
 def move_due(values: Values) -> str:
     late = values["moves_late"]
     if late is None:

@@ -235,6 +235,11 @@ class Verdict(models.Model):
         """The reasons of the checks that did not pass, each {check, code, need, got, how}."""
         return [reason for check in self.checks for reason in check["reasons"]]
 
+    @property
+    def only_lacks_people(self) -> bool:
+        """Whether nothing is missing but approvals: work that is done again would not help."""
+        return {reason["check"] for reason in self.unmet} == {"approvals"}
+
     def holds_for(self, ticket: TicketFields) -> bool:
         """Whether it passed, and is for the ticket's present phase and evidence."""
         return self.passed and not self.stale_for(ticket)

@@ -170,7 +170,7 @@ class AutomaticMoves(RequestedMoves[Row]):
         if any(map(runs_later, ticket.plan[ticket.phase].gate)) and CheckRun.objects.ask(ticket, by=WORKFLOW):
             return None  # the answer comes with a hint
         verdict: Verdict = Verdict.objects.judge(ticket, by=WORKFLOW, outside=outside)
-        if not verdict.passed:
+        if not verdict.passed and not verdict.only_lacks_people:
             failure.follow_refusal(ticket, verdict)
         return verdict
 

@@ -18,6 +18,7 @@ from tickets.models.ticket import workflow_tasks
 from tickets.models.ticket.history import PhaseMove
 
 WORKFLOW = "system:workflow"  # who makes automatic moves
+FAILED = """jsonb_path_exists(checks, '$[*] ? (@.passed == false && @.check != "approvals")')"""
 REVIEW = "system:review"  # who makes the moves that follow a person's rejection
 
 
@@ -108,8 +109,10 @@ def _moves(ticket: Any, answer: Answer, *, by: str, reason: str) -> bool:
 
 
 def _refusals(ticket: Any, but: Verdict | None) -> int:
-    """How often its gate has refused during this stay. Verdicts that a person asked for do not count."""
-    refused = ticket.verdicts.filter(move=ticket.moves, passed=False, by=WORKFLOW)
+    """How often its gate has refused during this stay. Verdicts that a person asked for do not count, nor
+    those that only lack approvals.
+    """
+    refused = ticket.verdicts.filter(move=ticket.moves, passed=False, by=WORKFLOW).extra(where=[FAILED])
     return int((refused.exclude(pk=but.pk) if but else refused).count())
 
 

@@ -169,6 +169,11 @@ class TicketFields(FSMModelMixin, Versioned):
         return self.phase in self.plan and bool(self.plan[self.phase].gate)
 
     @property
+    def asks_for_approvals(self) -> dict[str, Any] | None:
+        """{count, role, self?, expires_s?}; None if its phase asks for none."""
+        return self.plan[self.phase].approvals if self.phase in self.plan else None
+
+    @property
     def done(self) -> bool:
         return self.phase in self.plan and self.plan[self.phase].terminal
 

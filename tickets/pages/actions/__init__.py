@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from omoi_site.errors import NotFound
-from tickets.pages.actions import acceptance, moves, task, ticket
+from tickets.pages.actions import acceptance, approvals, moves, task, ticket
 from tickets.pages.actions.action import Action, TaskAction, TicketAction
 
 TICKET: Sequence[type[TicketAction]] = (
@@ -26,6 +26,9 @@ TICKET: Sequence[type[TicketAction]] = (
     ticket.ChangePriority,
     moves.Cancel,
     moves.Force,
+    approvals.Approve,
+    approvals.RequestChanges,
+    approvals.Reject,
 )
 TASK: Sequence[type[TaskAction]] = (task.Retry, task.Bump, task.Cancel)
 Kind = TypeVar("Kind", bound=Action)

@@ -11,6 +11,7 @@ from agents.models import Actor, Event, rights
 from omoi_site import humanize
 from omoi_site.errors import OmoiError
 from tickets.models import Task, Ticket
+from tickets.models.gate.approval import standing
 from tickets.models.ticket.fields import TransitionNotAllowed
 from tickets.models.ticket.transition_options import Option, options
 from tickets.pages.forms import ActionForm, ReasonForm
@@ -50,6 +51,12 @@ class Permissions:
         """The possible moves of the ticket, without judging its gate."""
         assert isinstance(self.subject, Ticket)
         return options(self.subject, self.by, judge=False, scopes=self.scopes)
+
+    @cached_property
+    def standing(self) -> dict[str, Any] | None:
+        """What `by` may decide about what the ticket shows; see `approval.standing`."""
+        assert isinstance(self.subject, Ticket)
+        return standing(self.subject, self.by)
 
 
 class Action:
