@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 from agents.models import Member
 from tests.factories import fail
 from tests.support.browser import PHONE, WIDE
+from tests.support.slow_proxy import SlowLine
 from tickets.models import Task, TaskSpec, Ticket, TicketSpec
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -92,3 +93,37 @@ def test_a_viewer_sees_it_and_learns_which_role_is_missing(
     act = page.locator("#main [aria-disabled=true]").nth(1)
     expect(act).to_have_attribute("title", "You need the role of an operator in this project")
     expect(page.locator(".sidebar [data-attention]")).to_be_hidden()
+
+
+def test_on_a_slow_line_an_act_is_done_once_and_shown(window, operator, troubles):
+    shown = window(operator)
+    line = SlowLine(shown, latency=200, first=0)
+    page = shown.live("/attention/?kind=task_failed")
+    page.keyboard.press("j")
+    page.keyboard.press("a")
+    page.get_by_label("Why").fill("The database was away")
+    page.locator("#action-dialog [type=submit]").dblclick()
+
+    expect(page.locator(".attention-item")).to_have_count(1)
+    expect(page.locator("#toast")).to_be_visible()
+    assert line.most == 1
+    assert Task.objects.filter(state="failed").count() == 1
+
+
+def test_without_script_it_is_filtered_and_acted_on(browser, window, operator, troubles):
+    shown = window(operator)
+    bare = browser.new_context(java_script_enabled=False, storage_state=shown.context.storage_state())
+    page = bare.new_page()
+    page.goto(f"http://{shown.web.host}/attention/")
+
+    page.get_by_label("Kind").select_option("Task failed")
+    page.get_by_role("button", name="Filter").click()
+    assert page.locator(".attention-item").count() == 2
+    page.locator("[data-act]").first.click()
+    page.get_by_label("Why").fill("The database was away")
+    page.get_by_role("button", name="Retry").click()
+
+    assert page.url.endswith("/attention/")
+    assert "is back in the queue" in page.locator("main .notice").inner_text()
+    assert page.locator(".attention-item").count() == 2
+    bare.close()
