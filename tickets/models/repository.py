@@ -33,6 +33,7 @@ FETCH = f"tickets:write{rights.EITHER}work"  # the right to have it fetched
 EDITABLE = {"url", "base"}
 RETRY = timedelta(seconds=30)  # after a fetch that failed, before a check fetches again
 PATIENT_S = 600.0
+MOST_OF_PROJECT = 100
 MOST_PACKS = 30  # of a mirror, before a worker brings them together
 READ_S = 5.0  # that reading a mirror may take
 
@@ -70,6 +71,10 @@ class RepositoryQuerySet(models.QuerySet["Repository"]):
             project=project, name=new.name, base=new.base, landing=new.landing, **_address(new.url, by=by)
         )
         sql.check(repository)
+        if self.filter(project=project).count() >= MOST_OF_PROJECT:
+            raise Invalid(
+                f"a project has at most {MOST_OF_PROJECT} repositories", next_action="Remove one first."
+            )
         sql.insert(
             repository,
             field="name",

@@ -8,8 +8,8 @@ from __future__ import annotations
 import dramatiq
 
 from omoi_site.brokers import hints
-from tickets.models import Repository, Ticket
-from tickets.runtime import check_runner, worker
+from tickets.models import Ticket
+from tickets.runtime import check_runner, patient_fetches, worker
 
 
 @dramatiq.actor(broker=hints.get(), max_retries=0)
@@ -33,5 +33,4 @@ def advance_tickets(ids: list[int]) -> None:
 @dramatiq.actor(broker=hints.get(), max_retries=0)
 def fetch_repositories(ids: list[int]) -> None:
     """These repositories are new, or did not come in the time that somebody waited."""
-    for pk in ids:
-        Repository.objects.fetch_patiently(pk)
+    patient_fetches.ask(ids)

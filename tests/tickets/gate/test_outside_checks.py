@@ -96,7 +96,7 @@ def test_evidence_that_never_rests_is_not_judged(far, gated, operator):
 def test_answers_for_a_former_stay_in_the_phase_do_not_count(far, gated, operator):
     submit(gated, "plan", b"Why and how", by=operator)
     answers = OutsideAnswers.of(gated)
-    Ticket.objects.move(gated.pk, "BLOCKED", by=operator, reason="Wait")
+    Ticket.objects.move(gated.pk, "BLOCKED", by=operator, reason="Wait", cause="clarification")
     Ticket.objects.move(gated.pk, "WORK", by=operator)
 
     with pytest.raises(AskOutside), Ticket.objects.lock(pk=gated.pk) as ticket:
