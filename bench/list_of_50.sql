@@ -46,6 +46,7 @@ SELECT
             k.description,
             (ARRAY['critical', 'high', 'medium', 'low'])[k.priority + 1] AS priority,
             k.labels,
+            k.acceptance,
             json_build_object('name', w.name, 'version', w.version) AS workflow,
             k.phase,
             k.previous_phase,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Collection
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from agents.models import Actor
@@ -52,18 +52,19 @@ class TicketQuery:
     text: str = ""  # a part of the title, the key, or the id in the tool it was imported from
     archived: bool = False
 
-    @property
+    @functools.cached_property
     def filters(self) -> frozenset[str]:
-        return frozenset(
-            field.name
-            for field in fields(self)
-            if field.name in MATCHES and getattr(self, field.name) not in ("", None)
-        )
+        return frozenset(name for name in MATCHES if getattr(self, name) not in ("", None))
 
-    @property
+    @functools.cached_property
     def indexed(self) -> frozenset[str]:
         """The filters that an index answers."""
         return frozenset() if self.archived else self.filters & {"phase"}
+
+    @functools.cached_property
+    def asked(self) -> frozenset[str]:
+        """The filters that are asked of each ticket found."""
+        return self.filters - self.indexed
 
 
 class TicketDocuments(AutomaticMoves[Row]):
@@ -98,13 +99,13 @@ def page_params(query: TicketQuery, *, limit: int, before: int | None = None) ->
         "like": f"%{_literal(query.text)}%",
         "before": LAST if before is None else before,
         "limit": limit,
-        "examined": EXAMINED if query.filters - query.indexed else 0,
+        "examined": EXAMINED if query.asked else 0,
     }
 
 
 def page_statement(query: TicketQuery) -> str:
     """The statement of such a page. There are few: a text that stays the same is planned only once."""
-    return _page(bool(query.project), query.archived, query.indexed, query.filters - query.indexed)
+    return _page(bool(query.project), query.archived, query.indexed, query.asked)
 
 
 def _literal(text: str) -> str:
