@@ -82,8 +82,10 @@ class Task(TaskFields):
             ),
             models.Index(fields=["not_before"], name="task_not_due", condition=NOT_DUE_Q),
             # each predicate uses only its own column, so that no plan takes the wrong index
+            # includes what a claim asks of each task that the agent holds
             models.Index(
                 fields=["holder", "claimed_at"],
+                include=["worker_deaths"],
                 name="task_held_since",
                 condition=models.Q(holder__isnull=False),
             ),
