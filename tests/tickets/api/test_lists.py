@@ -154,6 +154,7 @@ def test_a_ticket_in_a_list_is_the_ticket_by_itself(ticket, task, operator, ada)
         "description": "",
         "priority": "medium",
         "labels": ["x y", "{},"],
+        "acceptance": [],
         "workflow": {"name": "simple", "version": 1},
         "phase": "TODO",
         "previous_phase": "",
