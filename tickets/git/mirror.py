@@ -71,19 +71,19 @@ class Mirror:
         )
 
     def fetch(self, address: RepositoryAddress, *, seconds: float = SECONDS) -> None:
-        """Bring all branches as they are now. Returns at once when another process has just done that.
-        Raises FetchFailed or BadAddress; then the mirror is as before.
+        """Bring all branches as they are now. Returns at once when another process began to do that after it
+        was asked here. Raises FetchFailed or BadAddress; then the mirror is as before.
         """
-        until = time.monotonic() + seconds
-        before = self._fetched
+        until, asked = time.monotonic() + seconds, time.time_ns()
         with _slot(seconds - SECONDS), self._alone(until) as lock:
-            if before != self._fetched:
+            if self._began > asked:
                 return
             self._make()
             self._clear()
             left = settings.REPOSITORY_BYTES - self.size
             if left <= 0:
                 raise too_large()
+            began = time.time_ns()
             with transport(address) as way:
                 git = Git(self.folder, way.settings, way.environment)
                 bounds = Bounds(until - time.monotonic(), file_bytes=left, descriptors=[lock])
@@ -91,7 +91,11 @@ class Mirror:
             if ended.status:
                 self._clear()
                 raise fault_of(ended, seconds)
+            if self.size > settings.REPOSITORY_BYTES:  # in many files, each below the limit
+                remove(self.folder)
+                raise too_large()
             (self.folder / "fetched").touch()
+            os.utime(self.folder / "fetched", ns=(began, began))
 
     @property
     def packs(self) -> int:
@@ -120,7 +124,8 @@ class Mirror:
         return self.folder.with_suffix(".lock")
 
     @property
-    def _fetched(self) -> int:
+    def _began(self) -> int:
+        """When the last fetch began that brought everything; 0 if there was none."""
         try:
             return (self.folder / "fetched").stat().st_mtime_ns
         except FileNotFoundError:

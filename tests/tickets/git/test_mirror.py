@@ -208,6 +208,39 @@ def test_one_fetch_at_a_time_and_who_waited_fetches_nothing_again(mirror, origin
     assert branches(mirror) == ["refs/heads/main"]
 
 
+def test_a_fetch_that_began_before_it_was_asked_for_does_not_count(mirror, origin):
+    """It may have looked before the push that the caller knows of."""
+    fetch(mirror, origin)
+    tip = origin.commit({"a": "pushed meanwhile"})
+    waiting = threading.Thread(target=fetch, args=[mirror, origin])
+    with mirror._alone(0):
+        waiting.start()
+        until(lambda: len(opened(mirror._lock)) == 2)
+        stamp = mirror.folder / "fetched"
+        os.utime(stamp, ns=(stamp.stat().st_mtime_ns + 1,) * 2)  # the other fetch ends now
+    waiting.join()
+
+    assert commit_of(mirror.git, tip, seconds=5) == tip
+
+
+def opened(file):
+    """The descriptors of this process for the file."""
+    links = [os.path.realpath(entry) for entry in Path("/proc/self/fd").iterdir()]
+    return [link for link in links if link == os.path.realpath(file)]
+
+
+def test_many_small_files_count_together(mirror, origin, settings, monkeypatch):
+    monkeypatch.setattr(command, "_bounded", lambda bounds: [])  # as where the kernel holds no limit
+    settings.REPOSITORY_BYTES = 1 << 20
+    origin.commit({"noise": "".join(f"{number * 7919 % 1000003:x}" for number in range(700_000))})
+
+    with pytest.raises(FetchFailed) as failed:
+        fetch(mirror, origin)
+
+    assert failed.value.fault == "too_large"
+    assert not mirror.exists
+
+
 def test_slow_repositories_do_not_take_all_threads_of_a_process(mirror, origin):
     with contextlib.ExitStack() as others:
         for _ in range(AT_ONCE):
