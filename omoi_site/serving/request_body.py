@@ -19,8 +19,7 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 KIB, MIB = 1 << 10, 1 << 20
 CHUNK = 64 * KIB
 LIMITS = {  # by path; with room for the form around a file
-    re.compile(r"/api/v1/tickets/[^/]+/artifacts"): 100 * MIB + CHUNK,
-    re.compile(r"/tickets/[^/]+/submit"): 100 * MIB + CHUNK,
+    re.compile(r"(/api/v1)?/tickets/[^/]+/artifacts"): 100 * MIB + CHUNK,
     re.compile(r"/api/v1/imports"): 50 * MIB + CHUNK,
 }
 LIMIT = MIB

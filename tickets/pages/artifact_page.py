@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from typing import NamedTuple
+from urllib.parse import urlencode
 
 from omoi_site.database import sql
 from tickets.models import Artifact, Ticket
@@ -40,6 +41,11 @@ class ArtifactPage:
     @property
     def newest(self) -> Artifact:
         return self.revisions[0]
+
+    @property
+    def next_revision(self) -> str:
+        """The query of the form for the next revision."""
+        return urlencode({name: getattr(self.artifact, name) for name in ("type", "name", "phase")})
 
     @property
     def superseded(self) -> bool:

@@ -1,26 +1,67 @@
-"""The pages of artifacts: one with its preview and revisions, and the comparison of two."""
+"""The pages of artifacts: the list and its form, one with its preview and revisions, two compared."""
 
 from __future__ import annotations
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
-from django.views.decorators.cache import cache_control
-from django.views.decorators.http import require_safe
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import cache_control, never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.vary import vary_on_headers
 
 from agents.models import Event
 from tickets.api.content import inert
 from tickets.api.fields import number
 from tickets.models import Artifact, Ticket
 from tickets.models.gate.blob import Damaged
+from tickets.pages.artifact_form import ArtifactForm, first_values
+from tickets.pages.artifact_list import ArtifactList
 from tickets.pages.artifact_page import ArtifactPage, Comparison
 from tickets.pages.previews import picture
-from tickets.pages.views import get_ticket, is_part, page
+from tickets.pages.views import for_a_person, get_ticket, is_part, page
 
 
 def get_artifact(ticket: Ticket, pk: int) -> Artifact:
     artifacts = ticket.artifacts.select_related("blob", "task")
     return get_object_or_404(artifacts, pk=pk)
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+@vary_on_headers("HX-Request")
+@for_a_person
+def artifacts(request: HttpRequest, key: str) -> HttpResponse:
+    """The list, with the form for a new one. To the page's script, a POST answers 201 with the address of the
+    artifact, or the form again.
+    """
+    cursor = Event.objects.current_cursor()
+    ticket = get_ticket(request, key)
+    if request.method == "POST":
+        form = ArtifactForm(ticket, request.POST, request.FILES)
+        if made := form.submit(by=request.user):
+            messages.success(request, f"{made.name} is submitted: revision {made.revision}")
+            address = reverse("artifact", args=[ticket.key, made.pk])
+            return (
+                HttpResponse(status=201, headers={"Location": address})
+                if is_part(request)
+                else redirect(address)
+            )
+    else:
+        form = ArtifactForm(ticket, initial=first_values(ticket, request.GET))
+    context = {
+        "ticket": ticket,
+        "page": ArtifactList(ticket, request.user, request.GET),
+        "form": form,
+        "cursor": cursor,
+        "section": "board",
+    }
+    name = ("_form" if request.method == "POST" else "_list") if is_part(request) else "list"
+    return render(
+        request, f"tickets/artifacts/{name}.html", context, status=form.status if form.errors else 200
+    )
 
 
 @page

@@ -25,6 +25,16 @@ READS = {
 }  # checks without such a parameter
 
 
+def read_type(check: GateEntry) -> str:
+    """The type of the artifacts that a check reads; empty if it reads none."""
+    return str(check.get("type") or READS.get(check["check"], ""))
+
+
+def read_types(phase: Phase) -> list[str]:
+    """The types of the artifacts that the gate of a phase reads."""
+    return list(dict.fromkeys(filter(None, map(read_type, phase.gate))))
+
+
 RESULT_TEXTS: dict[str, Callable[[GateEntry], str]] = {
     "artifact_missing": lambda reason: f"no {words(reason['need'])} yet",
     "too_short": lambda reason: f"{reason['got']} of {reason['need']} characters",
@@ -107,6 +117,10 @@ class Row:
     @property
     def name(self) -> str:
         return name_of(self.check)
+
+    @property
+    def reads(self) -> str:
+        return read_type(self.check)
 
     @property
     def icon(self) -> str:
@@ -233,7 +247,7 @@ def _run(check: GateEntry, runs: Sequence[CheckRun]) -> CheckRun | None:
 def _row(
     number: int, check: GateEntry, answer: GateEntry | None, newest: dict[str, Artifact], tally: Tally
 ) -> Row:
-    kind = check.get("type") or READS.get(check["check"], "")
+    kind = read_type(check)
     state = (
         "open"
         if answer is None or answer["check"] != check["check"]

@@ -29,6 +29,7 @@ urlpatterns = [
     path("repositories/add/", repositories.add, name="add_repository"),
     path("repositories/<int:pk>/<slug:name>/", repositories.act, name="repository_act"),
     path("tickets/<str:key>/", views.ticket, name="ticket"),
+    path("tickets/<str:key>/artifacts/", artifact_views.artifacts, name="artifacts"),
     path("tickets/<str:key>/artifacts/<int:pk>/", artifact_views.artifact, name="artifact"),
     path(
         "tickets/<str:key>/artifacts/<int:pk>/picture/", artifact_views.show_picture, name="artifact_picture"
