@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 from omoi_site.database import sql
 from tickets.models import Artifact, Ticket
 from tickets.pages.actions.action import WRITE, Permissions
+from tickets.pages.previews.preview import Preview, preview_of
 
 LIST = sql.statement(__file__, "artifact_list")
 PAGE = 50
+INLINE = 1 << 20  # bytes of an artifact shown inside the ticket page, which a live update draws again
+
+
+class OpenArtifact:
+    """The artifact whose preview stands in the list of the ticket page, if the address names one of them."""
+
+    def __init__(self, artifacts: Sequence[Artifact], query: Mapping[str, str]) -> None:
+        asked = query.get("preview", "")
+        self.artifact = next((artifact for artifact in artifacts if str(artifact.pk) == asked), None)
+
+    @cached_property
+    def preview(self) -> Preview | None:
+        return preview_of(self.artifact, most=INLINE) if self.artifact else None
 
 
 class ArtifactList:

@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 
 from omoi_site.database import sql
 from tickets.models import Artifact, Ticket
-from tickets.models.gate.blob import Damaged
 from tickets.pages.previews import text
 from tickets.pages.previews.diff import Line, compared, shortened
 from tickets.pages.previews.preview import Preview, preview_of
@@ -27,10 +26,7 @@ class ArtifactPage:
 
     @cached_property
     def preview(self) -> Preview:
-        try:
-            return preview_of(self.artifact, plain=self.plain)
-        except Damaged as error:
-            return Preview("damaged", error)
+        return preview_of(self.artifact, plain=self.plain)
 
     @cached_property
     def revisions(self) -> list[Artifact]:

@@ -17,6 +17,7 @@ from tickets.pages import actions
 from tickets.pages.actions import Action
 from tickets.pages.actions.action import Permissions
 from tickets.pages.approvals import Approvals
+from tickets.pages.artifact_list import OpenArtifact
 from tickets.pages.cause_display import STALLED, CauseDisplay, with_displays
 from tickets.pages.comments import Comments
 from tickets.pages.feedback import Feedback, feedback_of
@@ -193,6 +194,10 @@ class TicketPage:
     def artifacts(self) -> list[Artifact]:
         """The newest revisions, the latest first, with the `size` of their content."""
         return list(Artifact.objects.raw(ARTIFACTS, [self.ticket.pk]))
+
+    @cached_property
+    def open_artifact(self) -> OpenArtifact:
+        return OpenArtifact(self.artifacts, self.query)
 
     @cached_property
     def gate(self) -> Gate | None:

@@ -307,3 +307,19 @@ def test_what_is_no_picture_is_never_sent_as_one(page, ticket, operator, content
     assert said in text
     assert "<img" not in text
     shown(page, f"{address(artifact)}picture/", 404)
+
+
+def test_the_ticket_page_shows_a_preview_where_the_address_asks_for_one(page, ticket, operator):
+    small = submit(ticket, "log", b"all is well", by=operator, name="small")
+    large = submit(ticket, "log", b"x" * (1 << 20) + b"y", by=operator, name="large")
+    where = f"/tickets/{ticket.key}/"
+
+    text = shown(page, where)
+    assert f'href="?preview={small.pk}#artifact-{small.pk}"' in text
+    assert "all is well" not in text
+    opened = shown(page, f"{where}?preview={small.pk}")
+    assert "all is well" in opened
+    assert f'href="{where}#artifact-{small.pk}"' in opened
+    assert "It is large" in shown(page, f"{where}?preview={large.pk}")
+    for nonsense in ("0", "x", "9" * 30):
+        assert "artifact-preview" not in shown(page, f"{where}?preview={nonsense}")

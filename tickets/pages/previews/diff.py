@@ -33,6 +33,10 @@ class Line:
     def tone(self) -> str:
         return TONES[self.mark]
 
+    @property
+    def sign(self) -> str:
+        return self.mark if self.mark in "+-" else ""
+
 
 def compared(old: list[str], new: list[str]) -> list[Line]:
     """Every line of both, in order."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from tickets.gates import evidence
 from tickets.models import Artifact
+from tickets.models.gate.blob import LARGEST, Damaged
 from tickets.pages.previews import diff, markdown, picture, text
 
 MARKDOWN = re.compile(r"\.(md|markdown|mdown)\Z", re.IGNORECASE)
@@ -38,8 +39,17 @@ class Preview:
         return f"tickets/artifacts/previews/_{self.kind}.html"
 
 
-def preview_of(artifact: Artifact, *, plain: bool = False) -> Preview:
-    """plain: a text is shown as it is. Raises Damaged if the content is not what its hash says."""
+def preview_of(artifact: Artifact, *, plain: bool = False, most: int = LARGEST) -> Preview:
+    """plain: a text is shown as it is. most: bytes of content that are read for it."""
+    if artifact.blob.size > most:
+        return Preview("large")
+    try:
+        return _preview_of(artifact, plain=plain)
+    except Damaged as error:
+        return Preview("damaged", error)
+
+
+def _preview_of(artifact: Artifact, *, plain: bool) -> Preview:
     size = artifact.blob.size
     if not size:
         return Preview("empty")
