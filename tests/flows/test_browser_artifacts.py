@@ -57,8 +57,9 @@ def test_a_file_is_submitted_from_the_ticket_page(window, ticket):
         {"name": "run.log", "mimeType": "text/plain", "buffer": b"all is well\n" * 400_000}
     )
     page.locator("#submit button[type=submit]").click()
-    page.wait_for_url("**/artifacts/*/")
+    page.wait_for_url(f"**/tickets/{ticket.key}/")
     expect(page.get_by_text("run.log is submitted: revision 1")).to_be_visible()
+    page.get_by_role("link", name="run.log", exact=True).click()
     expect(page.get_by_text("all is well").first).to_be_visible()
     assert [said for said in shown.complaints if "422" not in said] == []
     assert Artifact.objects.get().type == "test_evidence"
@@ -89,9 +90,7 @@ def test_a_text_is_submitted_without_script(browser, web, operator, ticket):
     page.locator("#artifact-type").fill("notes")
     page.locator("#artifact-text").fill("# Why\n\nBecause.")
     page.locator("#submit button[type=submit]").click()
-    page.wait_for_url("**/artifacts/*/")
-    expect(page.get_by_role("heading", name="Why", exact=True)).to_be_visible()
-    page.goto(f"http://{web.host}/tickets/{ticket.key}/")
+    page.wait_for_url(f"**/tickets/{ticket.key}/")
     page.get_by_role("link", name="Preview of notes").click()
     expect(page.get_by_role("heading", name="Why", exact=True)).to_be_visible()
     bare.close()

@@ -87,7 +87,7 @@ class ArtifactForm(forms.Form):
         values, file = self.cleaned_data, self.cleaned_data["file"]
         new = NewArtifact(
             values["type"],
-            file or io.BytesIO(values["text"].encode()),
+            file or io.BytesIO(values["text"].replace("\r\n", "\n").encode()),
             name=values["name"] or (file.name if file else ""),
             phase=values["phase"],
             commit=values["commit"],
@@ -105,7 +105,8 @@ class ArtifactForm(forms.Form):
 
 
 def first_values(ticket: Ticket, query: Mapping[str, str]) -> dict[str, str]:
-    """What the form shows at first: what the address says, `?type=&name=&phase=`."""
+    """What the form shows at first: what the address says, `?type=&name=&phase=`, or what the gate reads."""
     phase = ticket.phase if ticket.phase in ticket.plan else ticket.origin
+    awaited = [*read_types(ticket.plan[phase]), ""] if phase in ticket.plan else [""]
     asked = {name: query.get(name, "")[: LONGEST_PHASE + 140] for name in ("type", "name", "phase")}
-    return {**asked, "phase": asked["phase"] or phase}
+    return {**asked, "type": asked["type"] or awaited[0], "phase": asked["phase"] or phase}

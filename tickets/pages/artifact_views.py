@@ -35,7 +35,7 @@ def get_artifact(ticket: Ticket, pk: int) -> Artifact:
 @for_a_person
 def artifacts(request: HttpRequest, key: str) -> HttpResponse:
     """The list, with the form for a new one. To the page's script, a POST answers 201 with the address of the
-    artifact, or the form again.
+    ticket, or the form again.
     """
     cursor = Event.objects.current_cursor()
     ticket = get_ticket(request, key)
@@ -43,7 +43,7 @@ def artifacts(request: HttpRequest, key: str) -> HttpResponse:
         form = ArtifactForm(ticket, request.POST, request.FILES)
         if made := form.submit(by=request.user):
             messages.success(request, f"{made.name} is submitted: revision {made.revision}")
-            address = reverse("artifact", args=[ticket.key, made.pk])
+            address = reverse("ticket", args=[ticket.key])
             return (
                 HttpResponse(status=201, headers={"Location": address})
                 if is_part(request)

@@ -120,16 +120,12 @@ class Row:
 
     @property
     def reads(self) -> str:
+        """The type of the artifacts that the check reads; empty if it reads none."""
         return read_type(self.check)
 
     @property
     def icon(self) -> str:
         return STATE_ICONS[self.state]
-
-    @property
-    def reads(self) -> str:
-        """The type of the artifact that the check reads; empty if it reads none."""
-        return str(self.check.get("type") or READS.get(self.check["check"], ""))
 
     @property
     def kind(self) -> str:

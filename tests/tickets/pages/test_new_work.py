@@ -44,10 +44,10 @@ def test_from_nothing_to_done_on_pages_alone(page):
     opened = page.post("/new-ticket/", {"project": "PAY", "title": "Ship it", "description": "a\r\nb"})
     assert opened["Location"] == "/tickets/PAY-1/"
     shown = text(page.get("/tickets/PAY-1/"))
-    assert 'href="/tickets/PAY-1/submit/?type=report"' in shown
+    assert 'href="/tickets/PAY-1/artifacts/?type=report#submit"' in shown
 
     file = SimpleUploadedFile("report.md", b"# Done")
-    page.post("/tickets/PAY-1/submit/", {"type": "report", "file": file})
+    page.post("/tickets/PAY-1/artifacts/", {"type": "report", "file": file})
     page.post("/tickets/PAY-1/advance/", {"to": "DONE"})
 
     ticket = Ticket.objects.get(key="PAY-1")
@@ -68,14 +68,14 @@ def test_what_was_typed_stays_with_the_refusal(page, project):
 
 
 def test_a_file_that_cannot_be_taken_is_refused(page, ticket):
-    at = f"/tickets/{ticket.key}/submit/"
-    for wrong in ({"type": ""}, {"type": "x" * 200}, {"type": "a\u200bb"}):
-        answer = page.post(at, {"content": "kept", **wrong})
+    at = f"/tickets/{ticket.key}/artifacts/"
+    for wrong in ({"type": ""}, {"type": "x" * 200}, {"name": "a\u200bb"}):
+        answer = page.post(at, {"text": "kept", "type": "report", **wrong})
         assert (answer.status_code, "kept</textarea>" in text(answer)) == (422, True), wrong
-    assert page.post(at, {"type": "report", "content": "a\x00b"}).status_code == 400
+    assert page.post(at, {"type": "report", "text": "a\x00b"}).status_code == 422
     assert page.post("/new-ticket/", {"project": "OMO", "title": "a\x00b"}).status_code == 400
     assert not Artifact.objects.exists()
-    assert page.get("/tickets/OMO-99/submit/").status_code == 404
+    assert page.get("/tickets/OMO-99/artifacts/").status_code == 404
 
 
 def test_a_project_takes_another_workflow_from_its_page(page, project, operator):
@@ -95,7 +95,7 @@ def test_rights_are_those_of_the_verbs(client, project, operator, django_user_mo
     assert client.post("/new-project/", {"key": "MINE", "workflow": "simple"}).status_code == 403
     assert "no project in which you may open tickets" in text(client.get("/new-ticket/"))
     assert client.post("/new-ticket/", {"project": "OMO", "title": "x"}).status_code == 200
-    assert client.post(f"/tickets/{ticket.key}/submit/", {"type": "a", "content": "b"}).status_code == 403
+    assert client.post(f"/tickets/{ticket.key}/artifacts/", {"type": "a", "text": "b"}).status_code == 403
     client.post("/workflows/quick/use/", {"project": "OMO"})
     project.refresh_from_db()
     assert (project.workflow, Project.objects.count(), Ticket.objects.count()) == ("simple", 1, 1)
