@@ -17,6 +17,7 @@ from tickets.api import (
     notices,
     repositories,
     settlements,
+    statistics,
     tasks,
     ticket_workflow,
     tickets,
@@ -81,4 +82,5 @@ urlpatterns = [
     path("workflows/schema", workflows.SchemaView.as_view()),
     path("workflows/<str:name>", workflows.WorkflowView.as_view()),
     path("workflows/<str:name>/versions", workflows.VersionsView.as_view()),
+    path("workflows/<str:name>/statistics", statistics.StatisticsView.as_view()),
 ]

@@ -140,6 +140,11 @@ def size(bytes_: int) -> str:
 
 
 @register.filter
+def percent(share: float) -> str:
+    return f"{share:.0%}"
+
+
+@register.filter
 def sentence(text: str) -> str:
     """The text with a capital letter and a full stop; a key at the beginning is not changed."""
     if text.endswith(("?", "!")):
