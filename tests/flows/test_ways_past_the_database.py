@@ -192,6 +192,7 @@ def ticket(project, operator):
 
 
 KEPT = [
+    "tickets_approval",
     "tickets_verdict",
     "tickets_phasemove",
     "tickets_artifact",
@@ -237,6 +238,13 @@ def judge(answers: str, evidence: str = EVIDENCE) -> str:
     return f"SELECT omoi_judge({{ticket}}, 'REQUIREMENTS', 1, {evidence}, {answers}, 'user:mallory', '')"
 
 
+def decide(seen: str) -> str:
+    return (
+        f"SELECT omoi_decide({{ticket}}, 'REQUIREMENTS', 1, {seen}, 'approve', '',"
+        " (SELECT min(id) FROM auth_user), '')"
+    )
+
+
 NEVER = "LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'"
 PSQL = [
     # verdicts
@@ -255,6 +263,30 @@ PSQL = [
     judge("NULL"),
     judge("""'[{{"check": "artifact", "type": "requirements_document", "reasons": []}}]'"""),
     judge("(SELECT checks FROM tickets_verdict WHERE id = " + LAST + ")", "repeat('0', 64)"),
+    # approvals
+    "INSERT INTO tickets_approval SELECT * FROM tickets_approval",
+    "INSERT INTO tickets_approval (ticket_id, workflow_id, phase, move, decision, reason, seen, user_id, role,"
+    ' self_approved, "by", key)'
+    " SELECT id, workflow_id, phase, moves, 'approve', '', omoi_submitted(id, phase), 1, 'admin', false,"
+    " 'user:admin', '' FROM tickets_ticket WHERE id = {ticket}",
+    "UPDATE tickets_approval SET decision = 'approve'",
+    "DELETE FROM tickets_approval",
+    "TRUNCATE tickets_approval",
+    "COPY tickets_approval FROM '/dev/null'",
+    decide("(SELECT omoi_submitted(id, phase) FROM tickets_ticket WHERE id = {ticket})"),
+    decide("repeat('0', 64)"),
+    decide("NULL"),
+    "DROP TRIGGER decision_is_worked_out ON tickets_approval",
+    "ALTER TABLE tickets_approval DISABLE TRIGGER ALL",
+    "DROP FUNCTION omoi_decide",
+    f"CREATE OR REPLACE FUNCTION omoi_work_out_decision() RETURNS trigger {NEVER}",
+    "CREATE OR REPLACE FUNCTION omoi_approved_by(of_ticket bigint, of_phase text) RETURNS int LANGUAGE sql AS"
+    " 'SELECT 99'",
+    "CREATE OR REPLACE FUNCTION omoi_authors(of_ticket bigint, of_phase text) RETURNS SETOF bigint"
+    " LANGUAGE sql AS 'SELECT 0::bigint'",
+    "INSERT INTO agents_event (topic, subject, number, kind, actor, key, reason, data)"
+    " SELECT topic, subject, number + 1, 'approval.given', 'user:admin', key, '', '{{}}'"
+    " FROM agents_event WHERE kind = 'gate.judged'",
     # functions and triggers
     f"CREATE OR REPLACE FUNCTION omoi_phase_guard() RETURNS trigger {NEVER}",
     f"CREATE OR REPLACE FUNCTION omoi_work_out_verdict() RETURNS trigger {NEVER}",
@@ -454,7 +486,14 @@ def test_nobody_gets_past_the_gate_by_the_shell(ticket, unmoved):
 
 
 def test_there_are_many_tries_at_each_object():
-    tables = ["tickets_verdict", "tickets_phasemove", "agents_event", "tickets_artifact", "tickets_workflow"]
+    tables = [
+        "tickets_approval",
+        "tickets_verdict",
+        "tickets_phasemove",
+        "agents_event",
+        "tickets_artifact",
+        "tickets_workflow",
+    ]
     objects = [*tables, "TRIGGER", "FUNCTION"]
     counts = {name: sum(name in statement for statement in PSQL) for name in objects}
     assert min(counts.values()) >= 2
