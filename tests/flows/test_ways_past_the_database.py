@@ -265,8 +265,8 @@ PSQL = [
     judge("(SELECT checks FROM tickets_verdict WHERE id = " + LAST + ")", "repeat('0', 64)"),
     # approvals
     "INSERT INTO tickets_approval SELECT * FROM tickets_approval",
-    "INSERT INTO tickets_approval (ticket_id, workflow_id, phase, move, decision, reason, seen, user_id, role,"
-    ' self_approved, "by", key)'
+    "INSERT INTO tickets_approval (ticket_id, workflow_id, phase, move, decision, reason, seen, user_id,"
+    ' role, self_approved, "by", key)'
     " SELECT id, workflow_id, phase, moves, 'approve', '', omoi_submitted(id, phase), 1, 'admin', false,"
     " 'user:admin', '' FROM tickets_ticket WHERE id = {ticket}",
     "UPDATE tickets_approval SET decision = 'approve'",
