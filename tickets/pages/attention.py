@@ -90,7 +90,7 @@ class Row:
         if self.person.is_staff and item.act.path.endswith("/availability"):
             name = item.act.path.split("/")[-2]
             return f"{reverse('admin:agents_agent_changelist')}?{urlencode({'q': name})}"
-        return self.address
+        return f"{ticket_address(item.ticket)}#{item.act.section}" if item.act.section else self.address
 
 
 class AttentionPage:

@@ -6,6 +6,7 @@ import pytest
 
 from omoi_site.database import sql
 from tests.factories import allow_workflow, submit
+from tests.support.api_client import api_of
 from tests.tickets.attention.conftest import GATE, do, listed, only, open_in
 from tickets.models import Task, TaskSpec, Ticket, TicketSpec, Workflow
 from tickets.models.attention.kinds import KINDS
@@ -131,3 +132,22 @@ def test_a_blocked_ticket_goes_back_where_its_workflow_lets_it(project, operator
 
     assert only(operator)["act"]["body"] == {"to": "PLAN"}
     assert do(only(operator)["act"], by=operator).status_code == 200
+
+
+def test_a_ticket_that_waits_for_approval_is_reviewed(project, operator, person):
+    phases = [
+        {"name": "CHECK", "to": ["OUT"], "approvals": {"count": 1, "role": "approver"}},
+        {"name": "OUT", "to": []},
+    ]
+    ticket = open_in(project, operator, phases)
+    abe, olga = person("approver", "abe"), person("operator", "olga")
+
+    item = only(abe)
+
+    assert (item["kind"], item["subject"], item["who"]) == ("approval", ticket.key, "approver")
+    assert (item["people"], item["what"]) == (["abe"], "it waits for an approver to approve it")
+    assert (len(listed(abe, mine=True)), listed(olga, mine=True)) == (1, [])
+    seen = do(item["act"], by=abe).json()["evidence"]
+    decision = {"decision": "approve", "seen": seen, "reason": ""}
+    assert api_of(abe).post(f"/tickets/{ticket.key}/approvals", decision).status_code == 201
+    assert listed(abe) == []

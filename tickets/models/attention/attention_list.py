@@ -178,6 +178,8 @@ def _rows(kinds: Sequence[str], page: str = "") -> str:
             rows=registered()[kind].rows,
             rank=OF_WHO,
             page=page.format(place=at),
+            # a LIMIT alone could make the planner read a whole table where an index has a few rows
+            order="ORDER BY r.since, r.id" if page or registered()[kind].indexed else "",
         )
         + ")"
         for at, kind in enumerate(kinds)

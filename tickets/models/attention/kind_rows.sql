@@ -10,8 +10,6 @@ CROSS JOIN LATERAL (
   ) r
   WHERE (NOT %(mine)s::boolean OR j.rank >= {rank})
     {page}
-  ORDER BY
-    r.since,
-    r.id
+  {order}
   LIMIT %(most)s::bigint
 ) r

@@ -10,6 +10,7 @@ KINDS = [
     lane_kinds.AGENTS_SILENT,
     ticket_kinds.MOVE_FAULT,
     ticket_kinds.GATE_FAILED,
+    ticket_kinds.APPROVAL,
     ticket_kinds.TASK_FAILED,
     ticket_kinds.NOTIFIED,
     ticket_kinds.BLOCKED,

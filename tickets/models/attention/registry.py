@@ -17,7 +17,7 @@ Values = dict[str, Any]  # the columns of one item
 @dataclass(frozen=True)
 class Act:
     """The request that helps, complete as it stands. `page`: the name of the same action on the page of the
-    ticket; empty if it has none there.
+    ticket; empty if it has none there. `section`: the part of that page where it is done.
     """
 
     label: str
@@ -25,6 +25,7 @@ class Act:
     path: str
     body: Values | None = None
     page: str = ""
+    section: str = ""
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ class Kind:
 
     rows: SQL of its items in project `j`, with the columns id, since, who (a role; who has a higher one may
     act too), ticket_id and task_id. details: SQL of one JSON object with what `what` and `act` say of an item
-    `f`, asked only for items that are shown. `k` is its ticket, `t` its task.
+    `f`, asked only for items that are shown. `k` is its ticket, `t` its task. indexed: an index has its items
+    in the order of since; without one, a count takes any.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Kind:
     what: Callable[[Values], str]
     act: Callable[[Values], Act]
     details: str = "'{}'::jsonb"
+    indexed: bool = True
 
 
 _kinds: dict[str, Kind] = {}

@@ -6,8 +6,8 @@ from omoi_site import humanize
 from omoi_site.database import sql
 from tickets.gates.check_names import name_of
 from tickets.models.attention.registry import API, Act, Kind, Values
-from tickets.models.explain import task_sentences
-from tickets.models.explain.sql_fragments import STUCK
+from tickets.models.explain import task_sentences, ticket_sentences
+from tickets.models.explain.sql_fragments import AWAITS_APPROVAL, STUCK
 
 # Nobody stopped the work on purpose.
 GOES_ON = "NOT k.paused AND k.archived_at IS NULL AND NOT j.paused"
@@ -35,6 +35,15 @@ def gate_failed(values: Values) -> str:
 def judge(values: Values) -> Act:
     path = f"{API}/tickets/{values['ticket']}/gate/evaluations"
     return Act("Run checks", "POST", path, page="judge")
+
+
+def approval(values: Values) -> str:
+    return ticket_sentences.awaits_approval(values["details"])
+
+
+def review(values: Values) -> Act:
+    """Whoever approves has looked at the evidence, so the request only shows it."""
+    return Act("Review", "GET", f"{API}/tickets/{values['ticket']}/gate", section="approvals")
 
 
 def task_failed(values: Values) -> str:
@@ -84,6 +93,22 @@ GATE_FAILED = Kind(
     gate_failed,
     judge,
     details=sql.statement(__file__, "gate_failed_details"),
+)
+APPROVAL = Kind(
+    "approval",
+    "Approval",
+    "attention",
+    "hand",
+    sql.statement(
+        __file__,
+        "approval",
+        awaits_approval=AWAITS_APPROVAL.replace("tickets_ticket.", "k."),
+        goes_on=GOES_ON,
+    ),
+    approval,
+    review,
+    details=sql.statement(__file__, "approval_details"),
+    indexed=False,
 )
 TASK_FAILED = Kind(
     "task_failed",

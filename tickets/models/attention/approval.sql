@@ -1,0 +1,24 @@
+SELECT
+  k.id,
+  greatest(
+    k.phase_since,
+    (SELECT max(a.at) FROM tickets_artifact a WHERE a.ticket_id = k.id AND a.phase = k.phase),
+    (SELECT max(t.ended_at) FROM tickets_task t WHERE t.ticket_id = k.id AND t.phase = k.phase)
+  ) AS since,
+  p.approvals->>'role' AS who,
+  k.id AS ticket_id,
+  NULL::bigint AS task_id
+FROM tickets_workflowphase p
+CROSS JOIN LATERAL (
+  SELECT *
+  FROM tickets_ticket k
+  WHERE k.project_id = j.id
+    AND k.phase = p.name
+    AND k.workflow_id = p.workflow_id
+    AND k.archived_at IS NULL
+  ORDER BY k.id
+  LIMIT 5000  -- bounds what a page costs, and lets the planner take the index of the board
+) k
+WHERE p.approvals IS NOT NULL
+  AND {awaits_approval}
+  AND {goes_on}
