@@ -30,11 +30,13 @@ class TicketsConfig(AppConfig):
         import tickets.models.workflow_checks  # noqa: F401  (both register their checks)
         from agents.models import Agent, Project, callbacks, event_kinds
         from agents.models.journal_changes import brings_work
+        from tickets.gates import plugins
         from tickets.models import Lane, Task, Workflow
         from tickets.models.attention import kinds as attention_kinds
         from tickets.models.claim.wake_up import BRING_WORK
         from tickets.models.event_kinds import KINDS
 
+        plugins.load()
         brings_work(*BRING_WORK)
         event_kinds.declare(KINDS)
         attention_kinds.register_all()

@@ -199,6 +199,12 @@ def not_answered(check: str, where: str) -> Reason:
     return Unanswered(check, "not_answered", "an answer on the present evidence", where, how)
 
 
+def put(checks: dict[str, GateCheck]) -> None:
+    """These are the registered checks from now on."""
+    _checks.clear()
+    _checks.update(checks)
+
+
 def registered() -> dict[str, GateCheck]:
     """All registered checks by name."""
     return dict(_checks)

@@ -38,6 +38,7 @@ class Question:
     needs: dict[str, Any]
     artifacts: Sequence[Submitted]
     profiles: Sequence[str]
+    tasks: dict[str, int] = field(default_factory=dict)  # of the phase, by state
 
 
 @dataclass(frozen=True)

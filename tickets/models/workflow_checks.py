@@ -1,4 +1,5 @@
-"""System checks of workflow documents: the shipped ones, and the newest version of each that is installed.
+"""System checks of workflow documents, the shipped ones and the newest version of each that is installed, and
+of the packages that add gate checks.
 
 `up` runs them before the server starts. `manage.py check` runs the first; with `--database default`, both.
 """
@@ -11,6 +12,7 @@ from typing import Any
 from django.core import checks
 from django.db import connections
 
+from tickets.gates import plugins
 from tickets.models.workflow import Workflow
 from tickets.workflows.document import SHIPPED, InvalidWorkflow
 
@@ -47,6 +49,19 @@ def installed_documents_are_valid(
         if Workflow._meta.db_table in connections[database].introspection.table_names()
         for workflow in Workflow.objects.using(database).newest().order_by("name")
         for refusal in _refusals(workflow.document)
+    ]
+
+
+@checks.register(TAG)
+def packages_of_checks_are_used(app_configs: Any, **_: Any) -> list[checks.CheckMessage]:
+    """Only warnings: a gate that names a check which is left out stays closed."""
+    return [
+        checks.Warning(
+            f"The gate checks of a package are left out: {fault}",
+            hint="Mend the package, or uninstall it, then start Omoi again.",
+            id="tickets.W010",
+        )
+        for fault in plugins.faults
     ]
 
 

@@ -25,6 +25,7 @@ urlpatterns = [
     path("new-project/", new_work.new_project, name="new_project"),
     path("new-ticket/", new_work.new_ticket, name="new_ticket"),
     path("check-workflow/", workflow_views.check_workflow, name="check_workflow"),
+    path("checks/", workflow_views.checks, name="checks"),
     path("repositories/", repositories.repositories, name="repositories"),
     path("repositories/add/", repositories.add, name="add_repository"),
     path("repositories/<int:pk>/<slug:name>/", repositories.act, name="repository_act"),

@@ -1,4 +1,4 @@
-"""The pages of workflows: the list, one workflow with its editor, and a new one."""
+"""The pages of workflows: the list, one workflow with its editor, a new one, and the gate checks."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_http_methods
 
 from omoi_site.errors import OmoiError, VersionConflict
+from tickets.gates import catalogue, plugins
 from tickets.models import Workflow
 from tickets.models.workflow_preview import preview
 from tickets.pages.views import for_a_person, page
@@ -29,6 +30,12 @@ def workflows(request: HttpRequest) -> HttpResponse:
         "section": "workflows",
     }
     return render(request, "tickets/workflows/workflows.html", context)
+
+
+@page
+def checks(request: HttpRequest) -> HttpResponse:
+    context = {"checks": catalogue.documents(), "left_out": plugins.faults, "section": "workflows"}
+    return render(request, "tickets/workflows/checks.html", context)
 
 
 def form(view: Any) -> Any:

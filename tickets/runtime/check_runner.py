@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from functools import partial
 
 from django.conf import settings
@@ -107,6 +108,7 @@ def _question(run: CheckRun, ticket: Ticket) -> Question:
         needs={name: value for name, value in run.entry.items() if name != "check"},
         artifacts=[_submitted(each) for each in sorted(artifacts, key=lambda row: row.pk, reverse=True)],
         profiles=ticket.project.profiles,
+        tasks=dict(Counter(ticket.tasks.filter(phase=run.phase).values_list("state", flat=True))),
     )
 
 

@@ -1,4 +1,4 @@
-"""`manage.py workflows check|install FILE`, `workflows move-tickets NAME`, `workflows schema`."""
+"""`manage.py workflows check|install FILE`, `workflows move-tickets NAME`, `workflows checks|schema`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from omoi_site import command_base
+from tickets.gates import catalogue, plugins
 from tickets.models import Workflow
 from tickets.models.ticket.version_batch import Followed, candidates, follow_each
 from tickets.models.ticket.version_change import VersionChange, preview
@@ -43,6 +44,8 @@ class Command(command_base.Command):
         move.add_argument("--project", default="", metavar="KEY", help="only tickets of this project")
         move.add_argument("--reason", default="", help="why; their history shows it")
         move.add_argument("--dry-run", action="store_true", help="say what would happen; change nothing")
+        checks = add("checks", act=self.checks, show=self.show_checks, help="list the gate checks")
+        checks.add_argument("--markdown", action="store_true", help="as the page docs/checks.md")
         add("schema", act=self.schema, show=self.show_schema, help="print the JSON Schema, for editors")
 
     def check_file(self, *, file: str, **_: Any) -> command_base.Document:
@@ -101,6 +104,19 @@ class Command(command_base.Command):
             self.stdout.write(f"{row['ticket']} in {row['phase']}, version {row['from']}: {words}")
         if not document["tickets"]:
             self.stdout.write(f"No open ticket is on another version than {document['to']}.")
+
+    def checks(self, *, markdown: bool, **_: Any) -> command_base.Document:
+        self.markdown = markdown
+        return {"checks": catalogue.documents(), "left_out": plugins.faults}
+
+    def show_checks(self, document: command_base.Document) -> None:
+        if self.markdown:
+            self.stdout.write(catalogue.markdown(), ending="")
+            return
+        for check in document["checks"]:
+            self.stdout.write(f"{check['name']}: {check['description']}")
+        for fault in document["left_out"]:
+            self.stderr.write(f"Left out: {fault}")
 
     def schema(self, **_: Any) -> command_base.Document:
         return documents.schema()
