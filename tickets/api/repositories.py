@@ -48,14 +48,14 @@ ADDRESS = (
 class RepositoryEdit(Shape):
     url = serializers.CharField(max_length=2_000, required=False, help_text=ADDRESS)
     base = text_of(Repository, "base", required=False)
+    landing = serializers.ChoiceField(
+        Landing.values, required=False, help_text="`none` is the only one that is available yet"
+    )
 
 
 class RepositoryIn(RepositoryEdit):
     name = text_of(Repository, "name")
     url = serializers.CharField(max_length=2_000, help_text=ADDRESS)
-    landing = serializers.ChoiceField(
-        Landing.values, required=False, help_text="`none` is the only one that is available yet"
-    )
 
 
 class RepositoriesView(View):

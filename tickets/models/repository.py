@@ -8,34 +8,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from django.core.validators import RegexValidator
-from django.db import connection, models, transaction
+from django.db import models, transaction
 
 from agents.models import Actor, Project, rights
 from agents.models.actor import is_agent, sees_all
-from omoi_site import field_limits
 from omoi_site.brokers import hints
 from omoi_site.database import sql
-from omoi_site.errors import Forbidden, Invalid, NotFound, OmoiError
-from tickets.git.address import MOST, RepositoryAddress
+from omoi_site.errors import Forbidden, Invalid, NotFound
+from tickets.git.address import RepositoryAddress
 from tickets.git.branch_name import branch_name
-from tickets.git.faults import Busy, FetchFailed
-from tickets.git.mirror import SECONDS, Mirror, forget_others
-from tickets.git.objects import commit_of
+from tickets.git.mirror import SECONDS, forget_others
+from tickets.models.repository_fetch import MOST_PACKS, PATIENT_S, Fetching
 
 NAME = RegexValidator(
     r"\A[a-z0-9][a-z0-9._-]{0,62}\Z", "small letters, digits and . _ -, a letter or digit first"
 )
 FETCH = f"tickets:write{rights.EITHER}work"  # the right to have it fetched
-EDITABLE = {"url", "base"}
-RETRY = timedelta(seconds=30)  # after a fetch that failed, before a check fetches again
-PATIENT_S = 600.0
+EDITABLE = {"url", "base", "landing"}
 MOST_OF_PROJECT = 100
-MOST_PACKS = 30  # of a mirror, before a worker brings them together
-READ_S = 5.0  # that reading a mirror may take
 
 
 class Landing(models.TextChoices):
@@ -65,8 +58,7 @@ class RepositoryQuerySet(models.QuerySet["Repository"]):
         this machine only the admin of the installation may name.
         """
         rights.require(by, "admin", project)
-        if new.landing != Landing.NONE:
-            raise Invalid("landing is not available yet: `none` is the only choice", field="landing")
+        _expect_available(new.landing)
         repository = self.model(
             project=project, name=new.name, base=new.base, landing=new.landing, **_address(new.url, by=by)
         )
@@ -93,6 +85,7 @@ class RepositoryQuerySet(models.QuerySet["Repository"]):
         with self._locked(pk, by=by) as repository:
             if "url" in changes:
                 changes |= _address(changes["url"], by=by)
+            _expect_available(changes.get("landing", Landing.NONE))
             changes = {name: value for name, value in changes.items() if getattr(repository, name) != value}
             if not changes:
                 return repository
@@ -166,10 +159,11 @@ class RepositoryQuerySet(models.QuerySet["Repository"]):
         yield repository
 
 
-class Repository(models.Model):
+class Repository(Fetching):
+    """A git repository of a project."""
+
     project = models.ForeignKey(Project, models.CASCADE, related_name="repositories")
     name = models.CharField(max_length=63, validators=[NAME])
-    url = models.CharField(max_length=MOST + 200, validators=[field_limits.shown])
     base = models.CharField(
         max_length=200,
         default="main",
@@ -178,130 +172,25 @@ class Repository(models.Model):
     )
     landing = models.CharField(max_length=10, choices=Landing, default=Landing.NONE)
     added_at = models.DateTimeField(db_default=sql.ClockTimestamp(), editable=False)
-    tried_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="the last fetch")
-    fetched_at = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="the last fetch that brought everything"
-    )
-    fault = models.JSONField(
-        default=dict,
-        blank=True,
-        editable=False,
-        help_text="why the last fetch failed: {code, message, next_action}, or {}",
-    )
 
     objects = RepositoryQuerySet.as_manager()
-    _brought = False
 
     class Meta:
         ordering = ["project", "id"]
         verbose_name_plural = "repositories"
-        constraints = [
-            models.UniqueConstraint(fields=["project", "name"], name="repository_once"),
-        ]
+        constraints = [models.UniqueConstraint(fields=["project", "name"], name="repository_once")]
 
     def __str__(self) -> str:
         return f"{self.project.key}/{self.name}"
-
-    @property
-    def mirror(self) -> Mirror:
-        return Mirror.of(self.pk, self.url)
-
-    @property
-    def local(self) -> bool:
-        """Whether it is a folder of this machine."""
-        return self.url.startswith("file://")
-
-    @property
-    def last_fault(self) -> dict[str, str] | None:
-        """Why the last fetch failed; None if it did not."""
-        return self.fault or None
 
     def settings(self) -> dict[str, Any]:
         """What people set, as the journal tells it."""
         return {"name": self.name, "url": self.url, "base": self.base, "landing": self.landing}
 
-    def commit(self, name: str) -> str:
-        """The whole hash of a commit, from 7 digits on; fetched if it is not in the mirror yet. Empty if
-        there is none. Raises FetchFailed or Unreadable.
-        """
-        found = commit_of(self.mirror.git, name, seconds=READ_S) if self.mirror.exists else ""
-        if not found and self.bring():
-            found = commit_of(self.mirror.git, name, seconds=READ_S)
-        return found
 
-    def bring(self) -> bool:
-        """Have the branches as they are now, for a check: fetched once for this row as it was read, and not
-        where a fetch has failed a moment ago. Returns whether it fetched. Raises FetchFailed.
-        """
-        if self._brought:
-            return False
-        failed_now = models.Q(tried_at__gt=sql.ClockTimestamp() - RETRY)
-        if not (self.fault and Repository.objects.filter(failed_now, pk=self.pk).exists()):
-            self.fetch()
-        if self.fault:
-            raise FetchFailed(self.fault["code"], self.fault["message"], self.fault["next_action"])
-        self._brought = True
-        return True
-
-    def fetch(self, *, seconds: float = SECONDS) -> None:
-        """Fetch it, and keep what came of it. A fault is kept and not raised."""
-        if connection.in_atomic_block:
-            self.ask_worker()
-            return
-        self.fault = {}
-        try:
-            self.mirror.fetch(RepositoryAddress.parse(self.url), seconds=seconds)
-        except Busy as error:  # who fetches it keeps what comes of it
-            self.fault = fault_document(error)
-            return
-        except OmoiError as error:
-            self.fault = fault_document(error)
-        if not self._keep(self.fault):
-            self.fault = fault_document(GONE)
-            self.mirror.remove()
-        elif self.mirror.packs >= MOST_PACKS and seconds < PATIENT_S:
-            hints.send("fetch_repositories", [self.pk])
-
-    def ask_worker(self) -> None:
-        """Have a worker fetch it; until then it says so of itself, and the row stays as it is."""
-        hints.send("fetch_repositories", [self.pk])
-        self.fault = fault_document(WAITS)
-
-    @sql.atomic
-    def _keep(self, fault: dict[str, str]) -> bool:
-        """Store what came of a fetch, with an event where that is news: most fetches bring nothing new.
-        False if the repository was removed or has another address now.
-        """
-        row = Repository.objects.select_for_update().filter(pk=self.pk, url=self.url).first()
-        if row is None:
-            return False
-        before, first = row.fault, row.fetched_at is None
-        row.fault, row.tried_at = fault, sql.ClockTimestamp()
-        if not fault:
-            row.fetched_at = row.tried_at
-        row.save(update_fields=["fault", "tried_at", *([] if fault else ["fetched_at"])])
-        self.refresh_from_db(fields=["tried_at", "fetched_at"])
-        if fault and fault["code"] != before.get("code"):
-            data = {"name": self.name, **fault}
-            self.project.record("repository.fetch_failed", by=FETCHER, data=data, reason=fault["message"])
-            if fault["code"] == "too_slow":
-                hints.send("fetch_repositories", [self.pk])
-        elif not fault and (first or before):
-            self.project.record("repository.fetched", by=FETCHER, data={"name": self.name})
-        return True
-
-
-FETCHER = "system:git"
-WAITS = FetchFailed(
-    "waits", "a worker was asked to fetch the repository", "Wait a moment, then do the same again."
-)
-GONE = FetchFailed("changed", "the repository was removed or changed meanwhile", "Do the same again.")
-
-
-def fault_document(error: OmoiError) -> dict[str, str]:
-    """How a row keeps a fault."""
-    code = error.fault if isinstance(error, FetchFailed) else error.code
-    return {"code": code, "message": error.message, "next_action": error.next_action}
+def _expect_available(landing: str) -> None:
+    if landing != Landing.NONE:
+        raise Invalid("landing is not available yet: `none` is the only choice", field="landing")
 
 
 def _address(url: str, *, by: Actor) -> dict[str, str]:

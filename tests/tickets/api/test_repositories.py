@@ -32,6 +32,8 @@ def test_add_look_change_remove(project, lead):
     assert (added.json()["fault"], added.json()["fetched_at"]) == (None, None)
     assert changed.json()["base"] == "trunk"
     assert [row["name"] for row in api.get("/projects/OMO/repositories").json()["results"]] == ["shop"]
+    assert api.patch("/projects/OMO/repositories/shop", {"landing": "none"}).status_code == 200
+    assert api.patch("/projects/OMO/repositories/shop", {"landing": "rebase"}).status_code == 422
     assert api.delete("/projects/OMO/repositories/shop").status_code == 204
     assert api.get("/projects/OMO/repositories/shop").status_code == 404
 

@@ -216,7 +216,8 @@ def test_a_fault_is_one_event_however_often_it_is_met(repository, origin, operat
 
 
 def test_many_fetches_end_in_few_packs(repository, origin, operator, monkeypatch):
-    monkeypatch.setattr("tickets.models.repository.MOST_PACKS", 3)
+    for module in ("repository", "repository_fetch"):
+        monkeypatch.setattr(f"tickets.models.{module}.MOST_PACKS", 3)
     hints.take_waiting("fetch_repositories")
     for number in range(3):
         origin.commit({"a": str(number)})

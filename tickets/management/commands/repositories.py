@@ -10,7 +10,7 @@ from agents.models import Project
 from omoi_site import command_base
 from omoi_site.errors import NotFound
 from tickets.models import NewRepository, Repository
-from tickets.models.repository import PATIENT_S
+from tickets.models.repository_fetch import PATIENT_S
 
 
 class Command(command_base.Command):
