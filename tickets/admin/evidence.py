@@ -7,6 +7,8 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
+from django.urls import reverse
 
 from omoi_site.admin_base import ReadOnlyModelAdmin, badge, since
 from tickets.admin.filters import PhaseFilter
@@ -32,11 +34,19 @@ class SizeOfBlobFilter(SizeFilter):
 @admin.register(Artifact)
 class ArtifactAdmin(ReadOnlyModelAdmin):
     inside = "ticket__project"
-    list_display = ["ticket", "phase", "name", "type", "revision", "by", since("at")]
+    list_display = ["ticket", "phase", "name", "type", "revision", "size", "commit", "by", since("at")]
     list_filter = ["type", PhaseFilter, ("at", admin.DateFieldListFilter)]
-    search_fields = ["=ticket__key", "name", "=blob__hash"]
-    list_select_related = ["ticket"]
+    search_fields = ["=ticket__key", "name", "=blob__hash", "=commit"]
+    list_select_related = ["ticket", "blob"]
     ordering = ["-id"]
+
+    def view_on_site(self, artifact: Artifact) -> str:
+        """Its page, which shows its content and its revisions."""
+        return reverse("artifact", args=[artifact.ticket.key, artifact.pk])
+
+    @admin.display(ordering="blob__size")
+    def size(self, artifact: Artifact) -> str:
+        return filesizeformat(artifact.blob.size)
 
 
 @admin.register(Blob)
