@@ -11,23 +11,27 @@ from typing import Any, NamedTuple
 from django.conf import settings
 
 from agents.models import Event, Project, rights
+from tickets.gates import registry
 from tickets.models import Workflow
 from tickets.models.workflow import DEFAULT
 from tickets.models.workflow_preview import Preview, preview
 from tickets.models.workflow_usage import Usage, followers, usage
 from tickets.pages.phase_drawing import PhaseDrawing, draw
+from tickets.workflows.fault_texts import available
+from tickets.workflows.schema import SCHEMA
 from tickets.workflows.text import DiffLine, difference
 
 EXAMPLE = settings.ROOT / "docs/examples/reviewed_change.yaml"
 NEW = """\
-name: my_workflow
+name: my_workflow     # small letters, digits and _
 phases:
-- name: DOING
-  to: [DONE]
+- name: DOING         # tickets begin here
+  to: [DONE]          # and go on there, once the gate opens:
   gate:
-  - {check: artifact, type: report}
+  - {check: artifact, type: report}            # somebody has submitted a report
+  approvals: {count: 1, role: approver}        # and one person has approved it
 - name: DONE
-  to: []
+  to: []              # no way on: a ticket is done here
 """
 LINE = re.compile(r"^line \d+: ")
 NAME = re.compile(r"^name:.*$", re.MULTILINE)
@@ -211,6 +215,20 @@ class WorkflowPage:
     @property
     def latest(self) -> Version:
         return self.versions[0]
+
+    @property
+    def parts(self) -> list[tuple[str, str]]:
+        """The parts that a phase may have, each with what it means."""
+        parts = SCHEMA["properties"]["phases"]["items"]["properties"]
+        return [(name, part["description"]) for name, part in parts.items() if available(part)]
+
+    @property
+    def checks(self) -> list[tuple[str, list[str], str]]:
+        """The checks that a gate may have: name, parameters, and what passes each."""
+        return [
+            (name, [*check.parameters["properties"]], check.description)
+            for name, check in sorted(registry.registered().items())
+        ]
 
     @property
     def others(self) -> list[str]:

@@ -91,7 +91,7 @@ def unknown_key(key: str, properties: Mapping[str, Any], where: str) -> str:
     """The sentence for a key that is not one of these properties of the schema."""
     if key in LATER:
         return f"`{key}` of {where} is not available yet"
-    allowed = sorted(name for name, schema in properties.items() if _available(schema))
+    allowed = sorted(name for name, schema in properties.items() if available(schema))
     hint = did_you_mean(key, allowed) or f"; allowed: {_listed(allowed) or 'nothing'}"
     return f"{where} has `{key}`, which is not allowed there{hint}"
 
@@ -142,7 +142,8 @@ def _inside(node: Any, step: Any) -> Any:
         return None
 
 
-def _available(schema: Mapping[str, Any]) -> bool:
+def available(schema: Mapping[str, Any]) -> bool:
+    """Whether a document may have this part today."""
     return {} not in (schema.get("not"), schema.get("items", {}).get("not"))
 
 
