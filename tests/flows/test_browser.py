@@ -67,6 +67,14 @@ PAGES = {
     "admin task list": "/admin/tickets/task/",
     "admin form": "/admin/tickets/ticket/1/change/",
     "admin add": "/admin/agents/key/add/",
+    "workflows": "/workflows/",
+    "workflow": "/workflows/simple/",
+    "earlier version": "/workflows/simple/?version=1",
+    "new workflow": "/new-workflow/?from=example",
+    "change versions": "/workflows/simple/tickets/",
+    "new project": "/new-project/",
+    "new ticket": "/new-ticket/?project=OMO",
+    "submit": "/tickets/OMO-4/artifacts/",
     "missing": "/tickets/OMO-999/",
 }
 

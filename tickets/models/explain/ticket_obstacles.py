@@ -135,7 +135,8 @@ OBSTACLES = [
         f" AND ({DISAPPROVED}) IS NOT TRUE",
         OPERATOR,
         "it has no task in {phase}",
-        "Submit what its gate asks for and press Advance{on_page}, or add a task (POST /tickets/{ticket}/tasks).",
+        "Submit what its gate asks for and press Advance{on_page}, or add a task"
+        " (POST /tickets/{ticket}/tasks).",
         since="k.phase_since",
     ),
     Obstacle(

@@ -311,7 +311,7 @@ class Transitions(TicketFields):
 
     def enter(self, phase: str, *, by: Actor) -> None:
         """Add the tasks with which its workflow begins this phase, and tell the roles it names there."""
-        if tasks := workflow_tasks.specs(self, self.plan.first_tasks(phase), phase):
+        if tasks := workflow_tasks.entry_specs(self, phase):
             with workflow_tasks.in_document(f"phases.{phase}"):
                 self.tasks.model.objects.insert(self, tasks, by=by, phase=phase)
         Notice.objects.tell(self, self.plan[phase].notified, phase=phase, by=by)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from omoi_site import field_limits
@@ -38,6 +39,24 @@ def in_document(where: str) -> Iterator[None]:
         yield
     except Invalid as fault:
         raise fault.inside(where) from fault
+
+
+def entry_specs(ticket: TicketFields, phase: str) -> list[TaskSpec]:
+    """The tasks with which the ticket begins this phase. One that is still open from an earlier stay, by its
+    title, is not added again; new ones wait for it where they need it.
+    """
+    wanted = specs(ticket, ticket.plan.first_tasks(phase), phase)
+    if not wanted or not ticket.moves:
+        return wanted
+    there = dict(ticket.tasks.open().filter(phase=phase).values_list("title", "pk"))
+    known: dict[int | str, int] = {
+        spec.ref: there[spec.title] for spec in wanted if spec.ref and spec.title in there
+    }
+    return [
+        replace(spec, needs=[replace(need, on=known.get(need.on, need.on)) for need in spec.needs])
+        for spec in wanted
+        if spec.title not in there
+    ]
 
 
 def _spec(seed: dict[str, Any], phase: str) -> TaskSpec:
