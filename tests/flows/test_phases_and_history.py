@@ -56,9 +56,45 @@ def test_moves_that_are_allowed(delivery, here, to):
     assert delivery.go(to, reason="it goes on here").json()["ticket"]["phase"] == to
 
 
+@pytest.mark.parametrize("how", [{"class": None}, {"class": "mood"}, {"reason": ""}, {"reason": "..."}])
+def test_a_ticket_is_blocked_with_a_class_and_in_words(delivery, how):
+    """OmoiOS blocks without either. Here both are needed, so that somebody can end it."""
+    asked = {"to": "BLOCKED", "class": "environment", "reason": "no host", **how}
+    asked = {name: value for name, value in asked.items() if value is not None}
+    refused = delivery.person.post(f"{delivery.at}/transitions", asked)
+    assert (refused.status_code, delivery.phase) == (422, "BACKLOG")
+
+
+def test_a_regression_names_what_the_gate_refused(delivery):
+    """OmoiOS only allows TESTING to go back to IMPLEMENTATION. Here the refusal goes with it: in the history,
+    and to whoever does the work again, with what was submitted before.
+    """
+    delivery.bring_to("TESTING")
+    delivery.judge()
+    row = delivery.go("IMPLEMENTATION", reason="no tests").json()["history"]
+    assert (row["ground"], row["verdict"]["passed"]) == ("back", False)
+    assert "artifact_missing" in {reason["code"] for reason in row["verdict"]["unmet"]}
+
+    delivery.person.post(f"{delivery.at}/tasks", {"tasks": [{"title": "again"}]})
+    brief = delivery.claim()["brief"]
+
+    assert brief["feedback"][0]["reason"] == "no tests"
+    assert brief["feedback"][0]["unmet"] == row["verdict"]["unmet"]
+    assert {given["type"] for given in brief["inputs"]} == {"code_changes", "test_coverage"}
+
+
+def test_a_ticket_in_done_goes_on_as_a_follow_up(delivery):
+    """OmoiOS says only that DONE is the end. What is still to do is another ticket, linked with this one."""
+    delivery.bring_to("DONE")
+    more = {"project": "OMO", "title": "More", "follow_up": delivery.key}
+    assert delivery.person.post(f"{delivery.at}/tasks", {"tasks": [{"title": "x"}]}).status_code == 409
+    opened = delivery.person.post("/tickets", more).json()
+    assert (opened["follow_up"], opened["phase"]) == (delivery.key, "TODO")
+
+
 def test_a_blocked_ticket_goes_back_to_requirements(delivery):
-    """BLOCKED leads back only to the phase it was entered from or an earlier one; a later one would bypass
-    gates.
+    """OmoiOS lets BLOCKED lead to any phase but DEPLOYMENT. Here it leads back only to the phase it was
+    entered from or an earlier one; a later one would bypass gates.
     """
     delivery.bring_to("DESIGN")
     delivery.go("BLOCKED", reason="a question")
