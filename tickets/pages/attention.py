@@ -62,8 +62,9 @@ class Row:
 
     @property
     def denied(self) -> str:
-        """Why the person cannot act; empty if they can."""
-        return "" if self.item.mine else f"You need the role of {ROLES[self.item.who]} in this project"
+        """Why the person cannot act; empty if they can. Everybody may look."""
+        may = self.item.mine or self.item.act.method == "GET"
+        return "" if may else f"You need the role of {ROLES[self.item.who]} in this project"
 
     @property
     def direct(self) -> bool:

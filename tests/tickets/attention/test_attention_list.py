@@ -106,11 +106,14 @@ def test_others_see_nothing(failed, django_user_model):
     assert api_of(stranger).get("/attention", project="OMO").status_code == 404
 
 
-def test_a_key_narrows_what_is_mine(failed, ticket, ada, operator):
+def test_a_key_narrows_what_is_mine(failed, ticket, ada, operator, person):
     Task.objects.add(ticket, [TaskSpec("Port it", capabilities=["rust"])], by=operator)
+    boss = person("admin", "boss")
     operator.key_scopes = frozenset({"tickets:write"})
 
     assert [kind for kind, _ in listed(operator, mine=True)] == ["task_failed"]
+    boss.key_scopes = frozenset({"tickets:write"})
+    assert [kind for kind, _ in listed(boss, mine=True)] == ["task_failed"]
     assert (len(listed(ada)), listed(ada, mine=True)) == (2, [])  # an agent has no role
 
 

@@ -194,6 +194,7 @@ def _rank(role: str) -> str:
 OF_WHO = _rank("r.who")
 FROM_PLACE = "AND (r.since, r.id) > (%(since_{place})s::timestamptz, %(id_{place})s::bigint)"
 PLACES = sql.statement(__file__, "places", rank=_rank("m.role"))
+PEOPLE = sql.statement(__file__, "people")
 
 # -- their parameters
 
@@ -234,25 +235,25 @@ def _at_most(by: Actor) -> int:
 
 # -- the items
 
-People = dict[tuple[int | None, str], list[str]]  # by project and role
+NamedPeople = dict[tuple[int | None, str], list[str]]  # by project and role
 
 
-def _people(projects: Iterable[int]) -> People:
+def _people(projects: Iterable[int]) -> NamedPeople:
     """The first people of each role in these projects, and the operators of the installation."""
-    found: People = defaultdict(list)
+    found: NamedPeople = defaultdict(list)
     if ids := list(projects):
-        for row in sql.rows(sql.statement(__file__, "people"), {"projects": ids, "most": MOST_PEOPLE}):
+        for row in sql.rows(PEOPLE, {"projects": ids, "most": MOST_PEOPLE}):
             found[row["project_id"], row["role"]].append(row["username"])
     return found
 
 
-def _named(people: People, project: int, who: str) -> list[str]:
+def _named(people: NamedPeople, project: int, who: str) -> list[str]:
     """Who has the role itself comes first; without any member, the operators of the installation."""
     able = [name for role in ROLES[ROLES.index(who) :] for name in people.get((project, role), ())]
     return (able or people.get((None, ""), []))[:MOST_PEOPLE]
 
 
-def _item(name: str, row: dict[str, Any], people: People) -> Item:
+def _item(name: str, row: dict[str, Any], people: NamedPeople) -> Item:
     kind = registered()[name]
     return Item(
         kind=kind,

@@ -5,10 +5,10 @@ places AS MATERIALIZED (
     j.id,
     j.key,
     j.paused,
-    least(
-      %(at_most)s::int,
-      CASE WHEN %(sees_all)s::boolean OR m.role IS NULL THEN %(at_most)s::int ELSE {rank} END
-    ) AS rank
+    CASE
+      WHEN %(sees_all)s::boolean OR m.role IS NULL THEN %(at_most)s::int
+      ELSE least(%(at_most)s::int, {rank})
+    END AS rank
   FROM agents_project j
   LEFT JOIN agents_member m ON m.project_id = j.id AND m.user_id = %(person)s::bigint
   WHERE (%(project)s::text IS NULL OR j.key = %(project)s::text)
