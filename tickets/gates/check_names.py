@@ -22,10 +22,12 @@ NAMES: dict[str, Callable[[GateEntry], str]] = {
     "artifact": lambda entry: f"{words(entry['type'])} submitted",
     "min_length": lambda entry: f"{words(entry['type'])} of {entry['length']} characters or more",
     "sections": lambda entry: f"Sections {' and '.join(words(name) for name in entry['sections'])}",
-    "min_coverage": lambda entry: f"Coverage of {entry['percent']:g} % or more",
+    "min_coverage": lambda entry: (
+        f"{'Claimed coverage' if entry.get('claimed') else 'Coverage'} of {entry['percent']:g} % or more"
+    ),
     "has_tests": lambda entry: "The change has tests",
     "tests_passed": lambda entry: "All tests pass",
-    "http": lambda entry: f"{entry['url']} answers {entry.get('status', 200)}",
+    "http": lambda entry: f"Answer {entry.get('status', 200)} from {entry['url']}",
     "command": lambda entry: f"Command {entry['profile']} ends well",
     "agent_review": lambda entry: "Approved by a reviewing agent",
     "acceptance": lambda entry: "Every acceptance criterion is answered",

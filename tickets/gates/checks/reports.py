@@ -27,12 +27,19 @@ from tickets.gates.registry import Reason, gate_check
             "minimum": 1,
             "title": "Lines",
             "description": "The least number of lines of code in the report. Without it: 1.",
-        }
+        },
+        "claimed": {
+            "type": "boolean",
+            "title": "Claimed",
+            "description": "true: the artifact is JSON {percent, lines} that the agent claims, and no report."
+            " Without it, claims do not count.",
+        },
     },
 )
 def min_coverage(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
     """The Cobertura report has enough lines, and enough of them were hit."""
-    coverage = yield from reading("min_coverage", case, "test_coverage", evidence.coverage)
+    read = evidence.claimed_coverage if needs.get("claimed") else evidence.coverage
+    coverage = yield from reading("min_coverage", case, "test_coverage", read)
     if coverage is None:
         return
     if coverage < needs["percent"]:

@@ -6,6 +6,7 @@ Unreadable, or TooSlow.
 
 from tickets.gates.evidence.bounded_xml import LARGEST, TooSlow, Unreadable
 from tickets.gates.evidence.changes import Changes, changed_files, changes, has_tests
+from tickets.gates.evidence.claims import claimed_coverage
 from tickets.gates.evidence.cobertura import Coverage, coverage
 from tickets.gates.evidence.documents import Document, document, slug
 from tickets.gates.evidence.json_document import json_document
@@ -24,6 +25,7 @@ __all__ = [
     "Unreadable",
     "changed_files",
     "changes",
+    "claimed_coverage",
     "coverage",
     "decode",
     "document",
