@@ -172,7 +172,8 @@ class SchemaView(View):
 
 def the_workflow(name: str, version: int | None = None) -> Workflow:
     workflow = (
-        Workflow.objects.filter(name=name, **({"version": version} if version else {}))
+        Workflow.objects.named(name)
+        .filter(**({"version": version} if version else {}))
         .order_by("-version")
         .first()
     )

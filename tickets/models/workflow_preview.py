@@ -65,5 +65,5 @@ def preview(source: Any, *, name: str = "", by: Actor) -> Preview:
     except InvalidWorkflow as refusal:
         faults, more = refusal.more["errors"], refusal.more.get("more_errors", 0)
     name = name or (plan.name if plan else "")
-    newest = Workflow.objects.filter(name=name).order_by("-version").first() if name else None
+    newest = Workflow.objects.named(name).order_by("-version").first() if name else None
     return Preview(name, source, plan, newest, faults, more, usage(by, name) if newest else ())

@@ -121,7 +121,7 @@ def answer(request: HttpRequest, shown: WorkflowPage, refused: OmoiError | None 
 
 def version_of(name: str, version: str = "") -> Workflow:
     """A version of a workflow, without a number the one in force. Raises Http404."""
-    wanted = Workflow.objects.filter(name=name.replace("\x00", "?")).order_by("-version")
+    wanted = Workflow.objects.named(name).order_by("-version")
     found = (wanted.filter(version=number(version)) if version else wanted).first()
     if found is None:
         raise Http404(f"There is no workflow {name}{f' in version {version}' if version else ''}.")
