@@ -125,6 +125,32 @@ def test_few_checks_hold_all_rules_of_a_task():
 
 
 @pytest.mark.django_db
+def test_the_conditions_of_triggers_are_short():
+    """PostgreSQL reads each of them anew, as a text, in each statement that changes such rows."""
+    length = """
+      SELECT sum(length(tgqual::text))
+      FROM pg_trigger
+      WHERE tgrelid IN ('tickets_task'::regclass, 'tickets_latestgrant'::regclass, 'agents_event'::regclass)
+    """
+    [row] = sql.rows(length)
+    assert row["sum"] <= 8_000
+
+
+@pytest.mark.django_db
+def test_a_task_keeps_its_state_or_takes_one_that_may_follow(task, ada, operator):
+    rows = Task.objects.filter(pk=task.pk)
+    rows.update(state="pending")
+    with pytest.raises(IntegrityError, match="new fence"), transaction.atomic():
+        rows.update(state="claimed", holder=ada, lease_expires_at="2100-01-01T00:00Z")
+    [claim] = Task.objects.claim(by=ada)
+    complete(claim, by=ada)
+    rows.update(state="completed")
+    for state in ("pending", "failed", "cancelled"):
+        with pytest.raises(IntegrityError, match=f"completed cannot become {state}"), transaction.atomic():
+            rows.update(state=state)
+
+
+@pytest.mark.django_db
 def test_the_results_of_what_a_task_needed_come_in_the_order_of_the_tasks(ticket, ada, operator):
     *parents, child = Task.objects.add(ticket, [TaskSpec(f"task {n}") for n in range(4)], by=operator)
     edges = [Edge(parent.pk, child.pk) for parent in reversed(parents)]
