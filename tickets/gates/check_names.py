@@ -37,8 +37,9 @@ NAMES: dict[str, Callable[[GateEntry], str]] = {
     "commit_on_branch": lambda entry: f"The commit is on {entry.get('branch', 'the base branch')}",
     "evidence_of_commit": lambda entry: "All reports are of the commit that is judged",
     "approvals": lambda entry: (
-        f"{entry['count']} {'approval' if entry['count'] == 1 else 'approvals'} by"
-        f" {'an admin' if entry['role'] == 'admin' else 'an approver'}"
+        f"1 approval by an {entry['role']}"
+        if entry["count"] == 1
+        else f"{entry['count']} approvals by {entry['role']}s"
     ),
     TASKS: lambda entry: "All tasks completed",
 }

@@ -60,6 +60,9 @@ RESULT_TEXTS: dict[str, Callable[[GateEntry], str]] = {
     "tasks_failed": lambda reason: f"{reason['got']} failed",
     "tasks_open": lambda reason: f"{reason['got']} still open",
     "no_tasks": lambda reason: "no task in this phase",
+    "approvals_missing": lambda reason: f"{reason['got']} of {reason['need']} given",
+    "rejected": lambda reason: "rejected",
+    "changes_requested": lambda reason: "changes requested",
     "evidence_unreadable": lambda reason: f"cannot be read: {reason['got']}",
     "commit_unnamed": lambda reason: f"{reason['got'] or 'the evidence'} names no commit",
     "commit_malformed": lambda reason: f"{reason['got']} is not the hash of a commit",
@@ -98,6 +101,7 @@ def entry_of(gate: Sequence[GateEntry], reason: GateEntry) -> GateEntry:
 
 
 SHOWN_OF_RUNS = ("exit", "status", "seconds", "bytes", "output_sha256", "body_sha256")
+KINDS = {"artifact": "artifact", TASKS: "tasks", "approvals": "people"}  # a check of another kind: validator
 STATE_ICONS = {"passed": "circle-check", "failed": "circle-x", "open": "circle-dashed"}
 TONE_ICONS = {"ok": "circle-check", "bad": "circle-x"}
 
@@ -129,13 +133,7 @@ class Row:
 
     @property
     def kind(self) -> str:
-        return (
-            "artifact"
-            if self.check["check"] == "artifact"
-            else "tasks"
-            if self.check["check"] == TASKS
-            else "validator"
-        )
+        return KINDS.get(self.check["check"], "validator")
 
     @property
     def ran(self) -> str:
