@@ -296,10 +296,11 @@ def test_a_picture_is_shown_under_the_type_of_its_content_and_cannot_act(page, t
         (b"\x89PNG\r\n\x1a\n<script>alert(1)</script>", "cannot be read as one"),
         (png(3, 2)[:30], "cannot be read as one"),
         (png(100_000, 100_000), "too large to show"),
+        (png(10_000, 5_000), "too large to show: 10000 × 5000"),
         (b"\xff\xd8\xff\xe0" + b"\0" * 5_000, "cannot be read as one"),
         (b"GIF89a is how this text begins", "cannot be read as one"),
     ],
-    ids=["svg", "text as png", "cut", "huge", "jpeg", "gif"],
+    ids=["svg", "text as png", "cut", "huge", "large", "jpeg", "gif"],
 )
 def test_what_is_no_picture_is_never_sent_as_one(page, ticket, operator, content, said):
     artifact = submit(ticket, "shot", content, by=operator, name="shot.png")
