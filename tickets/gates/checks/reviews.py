@@ -13,7 +13,13 @@ APPROVED, CHANGES = "approved", "changes"
 ANSWER = '{"verdict": "approved"} or {"verdict": "changes", "reasons": ["what must change"]}'
 CAPABILITIES = {
     "type": "array",
-    "items": {"type": "string", "minLength": 1, "maxLength": 100},
+    "items": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 100,
+        "title": "Capability",
+        "description": "A skill that the reviewer must have, such as review.",
+    },
     "maxItems": 20,
     "title": "Capabilities",
     "description": "The skills that the reviewer must have, such as review. Give them to agents that do not"
