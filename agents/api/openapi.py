@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -44,6 +44,15 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 IF_MATCH = OpenApiParameter(
     "If-Match", str, "header", description="The ETag you read it with; 412 if it has changed since."
 )
+RANGE = OpenApiParameter(
+    "Range", str, "header", description="One range of bytes, such as `bytes=0-1023`; more are ignored."
+)
+IF_RANGE = OpenApiParameter(
+    "If-Range", str, "header", description="The ETag of what you have; if it is another now, all is sent."
+)
+IF_NONE_MATCH = OpenApiParameter(
+    "If-None-Match", str, "header", description="The ETag of what you have; 304 if it is the same."
+)
 SAYS = {
     400: "the request cannot be parsed",
     401: "the credential is missing or not valid",
@@ -72,13 +81,15 @@ WITH_MATCH = {412}
 class Answer:
     """The answer of a route that is not a JSON document with status 200.
 
-    media_type: set if it is not JSON. empty: what 204 means, if the route may answer that instead.
+    media_type: set if it is not JSON. empty: what statuses without a body mean, if the route may answer them
+    instead. part: whether a `Range` gets a part of it, as 206.
     """
 
     shape: Any = None
     status: int = 200
     media_type: str = ""
-    empty: str = ""
+    empty: Mapping[int, str] = field(default_factory=dict)
+    part: bool = False
 
 
 def route(
@@ -108,8 +119,9 @@ def route(
         (answer.status, answer.media_type) if answer.media_type else answer.status: shape,
         **{_problem(code): OpenApiResponse(ProblemOut, SAYS[code]) for code in sorted(codes)},
     }
-    if answer.empty:
-        responses[204] = OpenApiResponse(description=answer.empty)
+    responses |= {code: OpenApiResponse(description=means) for code, means in answer.empty.items()}
+    if answer.part:
+        responses[206, answer.media_type] = OpenApiResponse(answer.shape, "the part that `Range` asks for")
     return extend_schema(
         summary=summary, request=takes, responses=responses, parameters=list(parameters), tags=[tag]
     )

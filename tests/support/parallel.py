@@ -49,7 +49,7 @@ LONG = [
         "flows/test_storm",
         "flows/test_gate_evidence",
         "flows/test_browser",
-        "site/test_openapi_answers",
+        "site/test_openapi_refusals",
         "site/serving/test_web",
         "tickets/pages/test_words",
     )

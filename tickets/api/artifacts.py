@@ -12,7 +12,7 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents.api.openapi import IDEMPOTENCY_KEY, Answer, listing, route
+from agents.api.openapi import IDEMPOTENCY_KEY, IF_NONE_MATCH, IF_RANGE, RANGE, Answer, listing, route
 from agents.api.pagination import PageIn, page
 from agents.api.parsing import Shape, parse, parse_query
 from agents.api.strict_json import ShortJSONParser
@@ -162,7 +162,13 @@ class ContentView(View):
 
     @route(
         "Its content, as it was submitted",
-        gives=Answer(OpenApiTypes.BINARY, media_type="application/octet-stream"),
+        parameters=[RANGE, IF_RANGE, IF_NONE_MATCH],
+        gives=Answer(
+            OpenApiTypes.BINARY,
+            media_type="application/octet-stream",
+            empty={304: "you have it already", 416: "`Range` is past its end"},
+            part=True,
+        ),
         refuses=(404,),
         tag="artifacts",
     )

@@ -77,7 +77,7 @@ class ClaimsView(View):
         "Take ready work",
         takes=ClaimIn,
         parameters=[IDEMPOTENCY_KEY],
-        gives=Answer(ClaimsOut, empty="nothing to grant within `wait_s`"),
+        gives=Answer(ClaimsOut, empty={204: "nothing to grant within `wait_s`"}),
         refuses=(404, 409, 422),
         tag="work",
     )

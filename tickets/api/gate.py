@@ -74,14 +74,16 @@ class CheckRunOut(serializers.Serializer):
     seen = serializers.CharField(help_text="digest of the artifacts and acceptance criteria it is about")
     asked_by = serializers.CharField()
     asked_at = serializers.DateTimeField()
-    task = IdField(source="task_id", allow_null=True, help_text="the review, for agent_review")
+    task = IdField(
+        source="task_id", allow_null=True, help_text="the review, for agent_review; its result is the answer"
+    )
     worker = serializers.CharField(allow_blank=True)
     started_at = serializers.DateTimeField(allow_null=True)
     answered_at = serializers.DateTimeField(allow_null=True)
     reasons = serializers.ListField(
         child=serializers.DictField(),
         allow_null=True,
-        help_text="each {check, code, need, got, how}; empty: it passes",
+        help_text="each {check, code, need, got, how}; empty: it passes; null: no worker has answered",
     )
     result = serializers.DictField(help_text="what is kept: argv, exit, seconds, output_sha256, status …")
 
