@@ -19,11 +19,23 @@ from agents.models import Agent, Event, Key, journal_changes
 from collaboration.live.access import STILL_GRANTED
 from omoi_site.api import fast
 from omoi_site.database import sql
+from tests.factories import allow_workflow, submit
 from tests.support import large_world, statement_files
 from tests.support.api_client import ROOT, api_of
 from tests.support.both_ways import scope
 from tests.support.costs import Cost, costs
-from tickets.models import CapacityFull, Edge, Need, Outcome, Task, TaskSpec, Ticket, TicketSpec
+from tickets.models import (
+    CapacityFull,
+    CheckRun,
+    Edge,
+    Need,
+    Outcome,
+    Task,
+    TaskSpec,
+    Ticket,
+    TicketSpec,
+    Workflow,
+)
 from tickets.models.attention import attention_list
 from tickets.models.attention.attention_list import Query
 from tickets.models.task.task_spec import NeedSpec
@@ -164,6 +176,22 @@ def look_at_pages(world: World) -> None:
     Ticket.objects.waits([large_world.FIRST + n for n in range(50)])
 
 
+def look_at_a_gate(world: World) -> None:
+    """It waits for a review and for people; and the artifacts that it judges."""
+    work = {"name": "WORK", "to": ["DONE"], "gate": [{"check": "agent_review"}]}
+    phases = [work | {"approvals": {"count": 1, "role": "approver"}}, {"name": "DONE", "to": []}]
+    workflow = Workflow.objects.install({"name": "reviewed", "phases": phases})
+    spec = TicketSpec("Pay", workflow=allow_workflow(world.ticket.project, workflow))
+    ticket = Ticket.objects.open(world.ticket.project, spec, by="system:tests")
+    artifact = submit(ticket, "notes", b"done", by=world.ada)
+    Ticket.objects.judge(pk=ticket.pk, by="system:tests")
+    CheckRun.objects.take("system:w1")
+    browser = Client()
+    browser.force_login(get_user_model().objects.create_superuser("looks"))
+    for page in ("", "artifacts/", f"artifacts/{artifact.pk}/"):
+        assert browser.get(f"/tickets/{ticket.key}/{page}").status_code == 200
+
+
 def look_at_board(world: World) -> None:
     browser = Client()
     browser.force_login(get_user_model().objects.create_superuser("looks"))
@@ -248,6 +276,7 @@ ACTS: dict[str, Callable[[World], None]] = {
     "start and stop": start_and_stop,
     "add work": add_work,
     "look at pages": look_at_pages,
+    "look at a gate": look_at_a_gate,
     "look at the board": look_at_board,
     "look at what needs attention": look_at_attention,
     "follow live": follow_live,

@@ -36,6 +36,8 @@ NOT_RUN = {
     "tickets/models/ticket/fill_external_ref.sql": IMPORT,
     "tickets/models/ticket/parent_cycle.sql": IMPORT,
     "tickets/models/ticket/waits_for_children.sql": IMPORT,
+    "tickets/models/workflow_statistics.sql": "when somebody asks for statistics: it reads a whole history",
+    "tickets/models/workflow_usage.sql": "when somebody looks at workflows: it counts all open tickets",
     "tickets/simulation/task_events.sql": "at the end of a simulation",
 }
 

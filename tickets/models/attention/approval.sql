@@ -11,13 +11,17 @@ SELECT
 FROM tickets_workflowphase p
 CROSS JOIN LATERAL (
   SELECT *
-  FROM tickets_ticket k
-  WHERE k.project_id = j.id
-    AND k.phase = p.name
-    AND k.workflow_id = p.workflow_id
-    AND k.archived_at IS NULL
+  FROM (
+    SELECT *
+    FROM tickets_ticket k
+    -- equal; written so, and sorted outside, since in any index but `ticket_workflow` all tickets are read
+    WHERE (k.workflow_id, k.phase, k.project_id) >= (p.workflow_id, p.name, j.id)
+      AND (k.workflow_id, k.phase, k.project_id) <= (p.workflow_id, p.name, j.id)
+      AND k.archived_at IS NULL
+    OFFSET 0
+  ) k
   ORDER BY k.id
-  LIMIT 5000  -- bounds what a page costs, and lets the planner take the index of the board
+  LIMIT 5000  -- bounds what a page costs
 ) k
 WHERE p.approvals IS NOT NULL
   AND {awaits_approval}

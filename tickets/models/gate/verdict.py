@@ -27,7 +27,7 @@ from tickets.models.repository import Repository
 from tickets.models.ticket.fields import TicketFields
 
 EVIDENCE = "SELECT omoi_evidence(%s, %s) AS digest"
-JUDGE = "SELECT * FROM omoi_judge(%s, %s, %s, %s, %s, %s, %s)"
+JUDGE = "SELECT * FROM omoi_judge(%s, %s, %s::int, %s, %s::jsonb, %s, %s)"
 
 
 class GateClosed(OmoiError):
