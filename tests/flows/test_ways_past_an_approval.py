@@ -256,6 +256,16 @@ def an_approval_under_another_version_of_the_workflow(scene):
 
 
 @way()
+def an_approval_before_the_version_changed_and_changed_back(scene):
+    decide(scene.ticket, "approve", by=scene.bea)
+    phases = [{**PHASES[0], "approvals": {"count": 2, "role": "approver"}}, *PHASES[1:]]
+    Workflow.objects.install({"name": "approved", "phases": phases}, by=scene.operator)
+    for version in (2, 1):
+        Ticket.objects.follow(scene.ticket.pk, version, by=scene.operator)
+    return scene.go()
+
+
+@way()
 def a_newer_version_that_asks_for_none(scene):
     phases = [{name: part for name, part in phase.items() if name != "approvals"} for phase in PHASES]
     Workflow.objects.install({"name": "approved", "phases": phases}, by=scene.operator)

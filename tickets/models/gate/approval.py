@@ -144,6 +144,9 @@ class Approval(models.Model):
     workflow = models.ForeignKey("tickets.Workflow", models.PROTECT, related_name="+", db_index=False)
     phase = models.CharField(max_length=60)
     move = models.PositiveIntegerField(help_text="how often the ticket had moved")
+    workflow_changes = models.PositiveIntegerField(
+        db_default=0, help_text="how often the ticket had changed the version of its workflow"
+    )
     decision = models.CharField(max_length=20, choices=Decision)
     reason = field_limits.text(field_limits.REASON, blank=True)
     seen = models.CharField(max_length=64, help_text="digest of the evidence that the person saw")
