@@ -22,7 +22,7 @@ admin.site.unregister([get_user_model(), Group])  # roles come with membership o
 @admin.register(get_user_model())
 class PersonAdmin(UserAdmin):
     """People. Only a superuser can make somebody staff or superuser, and edit such people: otherwise staff
-    could promote themselves.
+    could promote themselves. A person keeps their name, by which the journal and artifacts name them.
     """
 
     filter_horizontal = ()
@@ -31,7 +31,8 @@ class PersonAdmin(UserAdmin):
         powers = (
             () if request.user.is_superuser else ("is_staff", "is_superuser", "groups", "user_permissions")
         )
-        return (*super().get_readonly_fields(request, obj), "last_login", "date_joined", *powers)
+        kept = ("username", "last_login", "date_joined") if obj else ("last_login", "date_joined")
+        return (*super().get_readonly_fields(request, obj), *kept, *powers)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         above = (

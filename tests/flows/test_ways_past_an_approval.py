@@ -179,6 +179,20 @@ def by_the_author_on_the_page(scene):
 
 
 @way()
+def by_the_author_who_wants_another_name_in_the_admin(scene):
+    staff = Client()
+    staff.force_login(scene.operator)
+    staff.post(f"/admin/auth/user/{scene.abe.pk}/change/", {"username": "someone", "is_active": "on"})
+    assert scene.approve(scene.abe).json()["code"] == "author_barred"
+    return scene.go()
+
+
+@way(door=False)
+def by_the_author_under_another_name(scene):
+    scene.people.objects.filter(pk=scene.abe.pk).update(username="someone")
+
+
+@way()
 def by_whoever_owns_the_agent_that_did_it(scene):
     bot = Agent.objects.register(
         AgentSpec("bot"), projects=[scene.project], by=scene.operator, owner=scene.bea.username
