@@ -49,6 +49,8 @@ class CheckRunner:
             except Error as error:
                 log.warning("the database does not answer, trying again: %s", str(error).strip())
                 connection.close()
+            except Exception:  # the next run must not wait for a new worker
+                log.exception("a run of a gate check could not be carried out")
             _asked.wait(settings.WORKER_POLL_S)
         connection.close()
 

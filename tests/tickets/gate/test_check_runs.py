@@ -10,12 +10,14 @@ from omoi_site.database import sql
 from tests.factories import allow_workflow, complete, shell_profile, submit
 from tests.support.api_client import api_of
 from tests.support.concurrency import race
+from tests.support.wait import until
 from tickets.gates import registry
 from tickets.gates.registry import Reason, worker_check
 from tickets.gates.work import Answer
 from tickets.models import CheckRun, GateClosed, Task, TaskSpec, Ticket, TicketSpec, Verdict, Workflow
 from tickets.models.gate import check_run
-from tickets.runtime.check_runner import carry_out_next
+from tickets.models.gate.check_run import AskRuns
+from tickets.runtime.check_runner import CheckRunner, carry_out_next
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -250,6 +252,68 @@ def test_a_review_of_old_evidence_is_taken_back(gated, operator, ada, bob):
 
     assert [task.state for task in Task.objects.order_by("id")] == ["cancelled", "pending"]
     assert old.task != Task.objects.latest("id").pk
+
+
+def test_a_review_of_what_stood_between_does_not_count_for_the_same_content_again(gated, operator, ada, bob):
+    ticket = gated({"check": "agent_review"})
+    submit(ticket, "plan", b"bad", by=ada)
+    judge(ticket, operator)
+    submit(ticket, "plan", b"good", by=ada)
+    [claim] = Task.objects.claim(by=bob)
+    complete(claim, by=bob, result={"verdict": "approved"})
+
+    submit(ticket, "plan", b"bad", by=ada)
+
+    assert codes(judge(ticket, operator)) == ["not_answered"]
+
+
+def test_an_answer_about_what_stood_between_does_not_count_for_the_same_content_again(
+    slow, gated, operator, ada
+):
+    def of_the_newest(question):
+        submit(ticket, "plan", b"good", by=ada)
+        newest = ticket.artifacts.current().get().blob.head(10)
+        return Answer([] if newest == b"good" else [Reason("slow", "bad", "good", "bad", "mend it")])
+
+    ticket = gated({"check": "slow"})
+    submit(ticket, "plan", b"bad", by=ada)
+    slow.answer = of_the_newest
+    judge(ticket, operator)
+    carry_out_next("w1")
+
+    submit(ticket, "plan", b"bad", by=ada)
+
+    assert not judge(ticket, operator).passed
+
+
+def test_a_gate_whose_runs_are_never_asked_in_time_is_a_refusal(slow, gated, operator, monkeypatch):
+    ticket = gated({"check": "slow"})
+    monkeypatch.setattr(CheckRun.objects, "lacking", lambda ticket: [{"check": "slow"}])
+
+    answer = api_of(operator).post(f"/tickets/{ticket.key}/gate/evaluations")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "evidence_changing")
+
+
+def test_a_judgement_that_is_refused_does_not_end_the_runs(slow, gated, operator, ada, monkeypatch, settings):
+    def refuse(**which):
+        refused.append(which)
+        raise AskRuns(ticket)
+
+    settings.WORKER_POLL_S, refused = 0.05, []
+    ticket = gated({"check": "slow"})
+    judge(ticket, operator)
+    with monkeypatch.context() as patch:
+        patch.setattr(Ticket.objects, "judge", refuse)
+        runner = CheckRunner("w1")
+        until(lambda: refused)
+    submit(ticket, "plan", b"another", by=ada)
+
+    judge(ticket, operator)
+
+    until(lambda: CheckRun.objects.latest("id").passed, 5)
+    runner.stop()
+    runner.thread.join(5)
 
 
 @pytest.mark.parametrize("how", ["artifact", "task"])

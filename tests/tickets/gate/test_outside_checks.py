@@ -84,6 +84,16 @@ def test_evidence_that_comes_while_it_is_asked_is_asked_about_too(far, gated, op
     assert verdict.holds_for(Ticket.objects.get(pk=gated.pk))
 
 
+def test_answers_about_what_stood_between_do_not_count_for_the_same_content_again(far, gated, operator):
+    submit(gated, "plan", b"Bad", by=operator)
+    answers = OutsideAnswers.of(gated)
+    for content in (b"Good", b"Bad"):
+        submit(gated, "plan", content, by=operator)
+
+    with pytest.raises(AskOutside), Ticket.objects.lock(pk=gated.pk) as ticket:
+        Verdict.objects.judge(ticket, by=operator, outside=answers)
+
+
 def test_evidence_that_never_rests_is_not_judged(far, gated, operator):
     far.meanwhile = lambda: submit(gated, "plan", f"Plan {len(far.asked)}".encode(), by=operator)
 

@@ -16,6 +16,7 @@ from agents.models import Actor, label
 from omoi_site.brokers import hints
 from omoi_site.database import sql
 from omoi_site.database.privileges import NO_DELETE
+from omoi_site.errors import OmoiError
 from tickets.gates import registry
 from tickets.models.task.task_spec import TaskSpec
 from tickets.models.ticket.fields import TicketFields
@@ -29,11 +30,24 @@ CURRENT = sql.statement(__file__, "check_runs", seen=SEEN, again=AGAIN)
 TAKE = sql.statement(__file__, "take_check_run", usual_s=USUAL_S, most_s=MOST_S, more_s=MORE_S)
 
 
-class AskRuns(Exception):
-    """Its gate lacks runs, which are asked for in a transaction of their own: they may add tasks."""
+class EvidenceChanging(OmoiError):
+    """The gate cannot be judged before checks have been asked on the present evidence. Verbs catch it, ask
+    them, and judge again.
+    """
+
+    code = "evidence_changing"
+    title = "The evidence keeps changing"
+    next_action = "Wait until the last artifact is submitted, then judge the gate again."
 
     def __init__(self, ticket: TicketFields) -> None:
         self.ticket = ticket
+        super().__init__(
+            f"the evidence of {ticket.key} changes faster than the checks of its gate can answer"
+        )
+
+
+class AskRuns(EvidenceChanging):
+    """Its gate lacks runs, which are asked for in a transaction of their own: they may add tasks."""
 
 
 class CheckRunManager(models.Manager["CheckRun"]):

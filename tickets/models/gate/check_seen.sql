@@ -1,9 +1,11 @@
--- The digest of what a check that runs later is about. It leaves out the tasks, because a review is one.
+-- The digest of what a check that runs later is about. It leaves out the tasks, because a review is one. It
+-- has the ids of the artifacts: content that was replaced and is submitted again is another revision, so an
+-- answer that was found meanwhile does not count for it.
 SELECT encode(sha256(convert_to(
   concat(
     (
       SELECT jsonb_agg(
-        jsonb_build_array(a.phase, a.name, a.type, a.blob_id, a.path, a."commit")
+        jsonb_build_array(a.id, a.phase, a.name, a.type, a.blob_id, a.path, a."commit")
         ORDER BY a.id
       )
       FROM (

@@ -22,7 +22,7 @@ from tickets.gates import registry
 from tickets.models.gate import approval_state
 from tickets.models.gate.approval_state import Decided
 from tickets.models.gate.artifact import Artifact
-from tickets.models.gate.check_run import CheckRun
+from tickets.models.gate.check_run import CheckRun, EvidenceChanging
 from tickets.models.repository import Repository
 from tickets.models.ticket.fields import TicketFields
 
@@ -138,10 +138,14 @@ class Answers:
 class OutsideAnswers:
     """What the checks found that are asked before the transaction that judges: their reasons by place in the
     gate. They count for the ticket at this move with this evidence, and for nothing else.
+
+    seen: the digest of the very revisions. With that of their contents alone, what was replaced while the
+    checks were asked, and submitted again afterwards, would pass by the answers about what stood between.
     """
 
     move: int
     evidence: str
+    seen: str
     reasons: dict[int, list[registry.Reason]]
 
     @property
@@ -153,29 +157,17 @@ class OutsideAnswers:
     @classmethod
     def of(cls, ticket: TicketFields) -> OutsideAnswers:
         """Ask those checks of its gate; this may take seconds, so the ticket must not be locked."""
-        case, evidence = Case(ticket, ticket.phase), digest(ticket)
+        case, evidence, seen = Case(ticket, ticket.phase), digest(ticket), CheckRun.objects.seen(ticket)
         asked = {
             number: registry.reasons(entry, case)
             for number, entry in enumerate(case.gate)
             if registry.is_outside(entry)
         }
-        return cls(ticket.moves, evidence, asked)
+        return cls(ticket.moves, evidence, seen, asked)
 
 
-class AskOutside(OmoiError):
-    """The gate cannot be judged before its checks outside have answered on the present evidence. Verbs catch
-    it, ask them, and judge again.
-    """
-
-    code = "evidence_changing"
-    title = "The evidence keeps changing"
-    next_action = "Wait until the last artifact is submitted, then judge the gate again."
-
-    def __init__(self, ticket: TicketFields) -> None:
-        self.ticket = ticket
-        super().__init__(
-            f"the evidence of {ticket.key} changes faster than the checks of its gate can answer"
-        )
+class AskOutside(EvidenceChanging):
+    """Its gate has checks outside, which are asked with no row locked."""
 
 
 class VerdictManager(models.Manager["Verdict"]):
@@ -189,7 +181,9 @@ class VerdictManager(models.Manager["Verdict"]):
         case = Case(ticket, ticket.phase)
         evidence = digest(ticket)
         if any(map(registry.is_outside, case.gate)) and not (
-            outside and (outside.move, outside.evidence) == (ticket.moves, evidence)
+            outside
+            and (outside.move, outside.evidence) == (ticket.moves, evidence)
+            and outside.seen == CheckRun.objects.seen(ticket)
         ):
             raise AskOutside(ticket)
         return self.store(ticket, Answers(run_checks(case, outside), evidence), by=by)
