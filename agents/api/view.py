@@ -43,6 +43,8 @@ class View(APIView):
         response: HttpResponse | Response
         try:
             self.initial(drf_request, *args, **kwargs)
+            if any("\0" in str(part) for part in kwargs.values()):  # the database takes no such text
+                raise NotFound("nothing has a name with a NUL character")
             method = (drf_request.method or "").lower()
             act = (
                 getattr(self, method, self.http_method_not_allowed)

@@ -61,7 +61,11 @@ def statistics(
     projects = seen.filter(pk=project.pk) if project else seen
     rows = sql.rows(
         STATISTICS,
-        {"name": name, "days": days, "projects": list(projects.values_list("pk", flat=True))},
+        {
+            "name": name.replace("\0", "?"),
+            "days": days,
+            "projects": list(projects.values_list("pk", flat=True)),
+        },
     )
     if name and not rows:
         raise NotFound(f"there is no workflow {name}")

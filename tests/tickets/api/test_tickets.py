@@ -27,6 +27,16 @@ def opened(calls, **more):
     return answer.json()
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["/tickets/{}/approvals", "/tickets/{}/gate/runs", "/tickets/{}/workflow", "/workflows/{}/statistics"],
+)
+def test_nothing_has_a_name_with_a_nul(project, calls, path):
+    for name in ("%00", "OMO-1%00"):
+        answer = view_of(calls, path.format(name))
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
 def test_a_ticket_is_opened_with_its_tasks_in_its_first_phase(project, calls):
     ticket = opened(
         calls,

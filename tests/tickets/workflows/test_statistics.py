@@ -248,3 +248,9 @@ def test_they_cost_one_statement_however_many_tickets(went, operator):
         for _ in range(5):
             went(("WORK", 1), ("DONE", 1))
     assert counts[0] == counts[1]
+
+
+def test_the_page_of_no_workflow_is_not_found(client, operator):
+    client.force_login(operator)
+    for name in ("nothing", "%00", "simple%00"):
+        assert client.get(f"/workflows/{name}/statistics/").status_code == 404
