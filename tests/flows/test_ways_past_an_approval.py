@@ -19,9 +19,9 @@ from agents.models import Agent, AgentSpec, Event, Member, Project, ProjectSpec
 from omoi_site.database import sql
 from omoi_site.errors import OmoiError
 from tests.factories import allow_workflow, decide, seen, submit
-from tests.support.api_client import api_of
+from tests.support.api_client import Api, api_of
 from tests.support.concurrency import meanwhile, race
-from tickets.models import Approval, PhaseMove, Ticket, TicketSpec, Verdict, Workflow
+from tickets.models import Approval, PhaseMove, Task, TaskSpec, Ticket, TicketSpec, Verdict, Workflow
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -199,6 +199,20 @@ def by_whoever_owns_the_agent_that_did_it(scene):
     )
     bot.key_scopes = frozenset({"work", "tickets:write"})
     submit(scene.ticket, "notes", b"by a bot", by=bot)
+    assert scene.approve(scene.bea).json()["code"] == "author_barred"
+    return scene.go()
+
+
+@way()
+def by_whoever_owns_the_agent_that_registered_the_one_that_did_it(scene):
+    Member.objects.filter(user=scene.bea).update(role="admin")
+    bot = Agent.objects.register(AgentSpec("bot"), projects=[scene.project], by=scene.bea)
+    body = {"name": "child", "projects": [scene.project.key]}
+    child = Api(api_of(bot, "work", "agents:register").post("/agents", body).json()["key"])
+    Task.objects.add(scene.ticket, [TaskSpec("Do it")], by=scene.operator)
+    [claim] = child.post("/claims", {}).json()["claims"]
+    done = child.post(f"/tasks/{claim['task']['id']}/completion", {"fence": claim["fence"]})
+    assert done.status_code == 200, done.json()
     assert scene.approve(scene.bea).json()["code"] == "author_barred"
     return scene.go()
 
