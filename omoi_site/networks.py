@@ -22,6 +22,12 @@ LOOK_UP_S = 5.0
 # IPv6 addresses that carry one of IPv4 in their last 32 bits: NAT64, and the old compatible form
 CARRIERS = [ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::/96")]
 
+# not of the public internet, which not every version of `ipaddress` knows: protocols of IPv4, NAT64 of one's
+# own network, segment routing, and documentation
+SPECIAL = [
+    ipaddress.ip_network(text) for text in ("192.0.0.0/24", "64:ff9b:1::/48", "5f00::/16", "3fff::/20")
+]
+
 
 class AddressRefused(OmoiError):
     """Omoi does not connect to this host."""
@@ -68,6 +74,8 @@ def _allowed(address: Address) -> bool:
 
 
 def _global(address: Address) -> bool:
+    if any(address in network for network in SPECIAL):
+        return False
     return address.is_global and not address.is_multicast and not getattr(address, "is_site_local", False)
 
 
