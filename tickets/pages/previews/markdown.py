@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -20,7 +21,7 @@ TAGS = {
     *("br", "a", "table", "thead", "tbody", "tr", "th", "td"),
 }
 SCHEMES = {"http", "https", "mailto"}
-
+ELSEWHERE = re.compile(r"(https?://[^/\\]|mailto:)", re.IGNORECASE)
 
 DEEPEST = 20  # levels; what is nested deeper, the parser leaves out
 
@@ -68,5 +69,7 @@ def html_of(text: str) -> SafeString:
 
 
 def _kept(element: str, attribute: str, value: str) -> str | None:
-    """A link without a scheme would lead to a page of this site."""
-    return value if value.partition(":")[0].lower() in SCHEMES else None
+    """A link without a scheme would lead to a page of this site, and so would `http:/path`, as browsers read
+    it.
+    """
+    return value if ELSEWHERE.match(value) else None
