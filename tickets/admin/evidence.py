@@ -52,10 +52,14 @@ class ArtifactAdmin(ReadOnlyModelAdmin):
 @admin.register(Blob)
 class BlobAdmin(ReadOnlyModelAdmin):
     internal = True
-    list_display = ["hash", "size", "location"]
+    list_display = ["hash", "size", "kept_in"]
     list_filter = [SizeFilter]
     search_fields = ["hash__startswith"]
     ordering = ["hash"]
+
+    @admin.display(ordering="location")
+    def kept_in(self, blob: Blob) -> str:
+        return "a file" if blob.location else "the database"
 
 
 @admin.register(Chunk)
