@@ -17,6 +17,7 @@ from tickets.models.workflow import Workflow
 from tickets.workflows.document import SHIPPED, InvalidWorkflow
 
 TAG = "workflows"
+READ = ("name", "version", "document")
 
 
 @checks.register(TAG)
@@ -47,7 +48,8 @@ def installed_documents_are_valid(
         )
         for database in databases or ()
         if Workflow._meta.db_table in connections[database].introspection.table_names()
-        for workflow in Workflow.objects.using(database).newest().order_by("name")
+        # before a migration, its table may lack columns that are new
+        for workflow in Workflow.objects.using(database).newest().order_by("name").only(*READ)
         for refusal in _refusals(workflow.document)
     ]
 
