@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from agents.executors.supervisor.linux import descendants
+from bench.processes import cpu_ns
 from bench.temporary_server import temporary_server
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,23 +28,6 @@ EMPTY = "/api/v1/empty"  # only here: a view that the web process of this bench 
 LIST = 50
 AT_ONCE = 10  # requests of one kind in a row
 LONG = {"lease_s": 14_400}  # of a claim: on a busy machine the bench takes its time
-
-
-def cpu_ns(pid: int) -> int:
-    """What all threads of the process have used so far."""
-    used = 0
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        try:
-            used += int((task / "schedstat").read_text().split()[0])
-        except (FileNotFoundError, ProcessLookupError):  # it has just ended
-            continue
-    return used
-
-
-def cpu_of_server_ns(postmaster: int) -> int:
-    """The same for the processes of PostgreSQL."""
-    children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
-    return sum(cpu_ns(int(child)) for child in children if Path(f"/proc/{child}/task").exists())
 
 
 class Caller:
@@ -130,11 +115,11 @@ def measure(
         used: Counter[tuple[str, str]] = Counter()
         for first in range(0, count, AT_ONCE):
             for name, send in requests.items():
-                before = cpu_ns(web), cpu_of_server_ns(postmaster)
+                before = cpu_ns([web]), cpu_ns(descendants(postmaster))
                 for number in range(first, min(first + AT_ONCE, count)):
                     send(number)
-                used[name, "web"] += cpu_ns(web) - before[0]
-                used[name, "postgresql"] += cpu_of_server_ns(postmaster) - before[1]
+                used[name, "web"] += cpu_ns([web]) - before[0]
+                used[name, "postgresql"] += cpu_ns(descendants(postmaster)) - before[1]
         if turn:
             for name, figures in found.items():
                 for which, each in figures.items():

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.checkout import Checkout
 from bench.load import Flow, Limit, LoadFailed, Ports, drive, request
-from bench.processes import BenchFailed, cpu_s, descendants
+from bench.processes import BenchFailed, cpu_s, process_tree
 
 PATIENCE_S = 1800.0
 OPEN_TASKS = "SELECT count(*) FROM tickets_task WHERE state IN ('pending', 'claimed')"
@@ -91,4 +91,4 @@ def cpu_of_all(checkout: Checkout) -> Callable[[], float]:
     ended.
     """
     pids = [process.pid for process in checkout.processes]
-    return lambda: cpu_s([pid for root in pids for pid in descendants(root)], ended=True)
+    return lambda: cpu_s([pid for root in pids for pid in process_tree(root)], ended=True)

@@ -14,7 +14,7 @@ from bench.checkout import Checkout
 from bench.http_loads import CONNECTIONS, settle_and_take
 from bench.load import Limit, Ports, drive
 from bench.options import main, number, parser
-from bench.processes import Process, descendants, rss_bytes
+from bench.processes import process_tree, rss_bytes
 from bench.rounds import Measure
 from bench.scenes import Scene
 
@@ -39,10 +39,10 @@ def run(options: argparse.Namespace, step: Callable[[], Any]) -> tuple[list[Meas
         scene.refill(claims + 1_000)
         early, late = claims // EARLIER, claims
         settled = work(scene, ports, early)
-        before = {name: memory(process) for name, process in processes.items()}
+        before = {name: rss_bytes(process_tree(process.pid)) for name, process in processes.items()}
         step()
         settled += work(scene, ports, late - early)
-        after = {name: memory(process) for name, process in processes.items()}
+        after = {name: rss_bytes(process_tree(process.pid)) for name, process in processes.items()}
         completed = fleet.count(checkout, COMPLETED)
         step()
     checks = {
@@ -79,11 +79,6 @@ def work(scene: Scene, ports: Ports, claims: int) -> list[str]:
             " timeout_at = NULL WHERE state = 'claimed'"
         )
     return settled
-
-
-def memory(process: Process) -> dict[int, int]:
-    """Bytes of the process and of each of its children, by pid."""
-    return {pid: rss_bytes(pid) for pid in descendants(process.pid)}
 
 
 def mib(sizes: dict[int, int], others: dict[int, int]) -> float:

@@ -15,7 +15,7 @@ from typing import Any
 
 from bench.checkout import Checkout
 from bench.options import main, parser
-from bench.processes import BenchFailed, cpu_s, descendants
+from bench.processes import BenchFailed, cpu_s, process_tree
 from bench.rounds import Measure, interleave
 from bench.scenes import Scene
 
@@ -31,7 +31,7 @@ def run(options: argparse.Namespace, step: Callable[[], Any]) -> tuple[list[Meas
         scene = Scene.make(checkout, agents=1, projects=1, tickets=tickets, graph=tasks)
         ports, web = checkout.web(1)
         browser = Browser(ports[0], scene.session)
-        pids = [pid for process in (checkout.processes[0], *web) for pid in descendants(process.pid)]
+        pids = [pid for process in (checkout.processes[0], *web) for pid in process_tree(process.pid)]
         board = f"/board/?project={scene.projects[0]}"
         addresses = {
             f"ticket page, {tasks:,} tasks": f"/tickets/{scene.graph}/",

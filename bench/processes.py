@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from agents.executors.supervisor.linux import descendants
 from omoi_site.processes.parent_death import die_with_parent
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -74,14 +75,9 @@ class Process:
             self.process.wait()
 
 
-def descendants(pid: int) -> list[int]:
-    """The process and all its children."""
-    found = [pid]
-    for parent in found:
-        with contextlib.suppress(OSError):
-            for thread in Path(f"/proc/{parent}/task").iterdir():
-                found += map(int, (thread / "children").read_text().split())
-    return found
+def process_tree(pid: int) -> list[int]:
+    """The process and all its descendants."""
+    return [pid, *descendants(pid)]
 
 
 def cpu_s(pids: Iterable[int], *, ended: bool = False) -> float:
@@ -96,10 +92,29 @@ def cpu_s(pids: Iterable[int], *, ended: bool = False) -> float:
     return ticks / TICKS
 
 
-def rss_bytes(pid: int) -> int:
-    """Memory that the process holds by itself: what it shares with others is not counted."""
-    resident, shared = Path(f"/proc/{pid}/statm").read_text().split()[1:3]
-    return (int(resident) - int(shared)) * PAGE
+def cpu_ns(pids: Iterable[int]) -> int:
+    """CPU time that all threads of these processes have used, in nanoseconds. A process or thread that has
+    just ended counts nothing.
+    """
+    used = 0
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            for thread in Path(f"/proc/{pid}/task").iterdir():
+                with contextlib.suppress(OSError):
+                    used += int((thread / "schedstat").read_text().split()[0])
+    return used
+
+
+def rss_bytes(pids: Iterable[int]) -> dict[int, int]:
+    """Memory that each process holds by itself, by pid: what it shares with others is not counted, and a
+    process that has just ended is left out.
+    """
+    sizes = {}
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            resident, shared = Path(f"/proc/{pid}/statm").read_text().split()[1:3]
+            sizes[pid] = (int(resident) - int(shared)) * PAGE
+    return sizes
 
 
 def listener() -> socket.socket:

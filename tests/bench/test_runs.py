@@ -14,7 +14,7 @@ import pytest
 from django.conf import settings
 
 from bench.goals import GOALS, HOT
-from bench.processes import descendants
+from bench.processes import process_tree
 from tests.support.external import unavailable
 from tests.support.up_process import short_home
 from tests.support.wait import until
@@ -157,7 +157,7 @@ def test_a_bench_that_is_ended_leaves_nothing(home, scratch, name, seen):
     ) as running:
         try:
             until(lambda: list(scratch.glob(f"omoi-bench-*/{seen}")), 60)
-            processes = descendants(running.pid)
+            processes = process_tree(running.pid)
             running.terminate()
             assert running.wait(60) == 143
         finally:
