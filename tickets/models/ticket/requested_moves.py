@@ -16,8 +16,9 @@ from omoi_site.errors import NotFound, OmoiError
 from tickets.models.explain.ticket_explanation import WaitingTickets
 from tickets.models.gate.check_run import AskRuns, CheckRun
 from tickets.models.gate.verdict import Answers, AskOutside, GateClosed, OutsideAnswers, Verdict
+from tickets.models.ticket.destinations import LEADS_TO
 from tickets.models.ticket.history import PhaseMove
-from tickets.models.ticket.transitions import LEADS_TO, MOVES, Transitions
+from tickets.models.ticket.transitions import MOVES, Transitions
 
 Row = TypeVar("Row", bound=Transitions)
 

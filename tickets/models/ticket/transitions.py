@@ -16,7 +16,8 @@ from tickets.models.gate.verdict import GateClosed, Verdict
 from tickets.models.task.intervene import hold
 from tickets.models.ticket import feedback, workflow_tasks
 from tickets.models.ticket.acceptance import ANSWER
-from tickets.models.ticket.fields import BlockedClass, TicketFields, TransitionNotAllowed, named
+from tickets.models.ticket.destinations import Destinations
+from tickets.models.ticket.fields import BlockedClass, TransitionNotAllowed, named
 from tickets.models.ticket.history import PhaseMove
 from tickets.workflows.document import BLOCKED, CANCELLED
 
@@ -51,10 +52,8 @@ CHANGED_BY_MOVES = [
     "updated_at",
 ]
 
-LEADS_TO = {"block": BLOCKED, "cancel": CANCELLED}  # moves with a single destination
 
-
-class Transitions(TicketFields):
+class Transitions(Destinations):
     class Meta:
         abstract = True
 
@@ -193,51 +192,6 @@ class Transitions(TicketFields):
                 getattr(self, verb)(to, by=by, reason=reason)
 
     # -- what the moves share
-
-    def verb_to(self, to: str, *, force: bool = False) -> str:
-        """The verb of the move that leads to `to`."""
-        if force:
-            return "force"
-        if to == BLOCKED:
-            return "block"
-        if to == CANCELLED:
-            return "cancel"
-        if self.phase == BLOCKED:
-            return "unblock"
-        if self.phase == CANCELLED:
-            return "reopen"
-        return "advance" if self.is_later(to) else "send_back"
-
-    def destinations(self, verb: str) -> list[str]:
-        """The possible destinations of this move from the ticket's phase; for `advance`, the usual one
-        first.
-        """
-        phase, plan = self.phase, self.plan
-        match verb:
-            case "unblock":
-                return [*plan.way_back(self.origin)] if phase == BLOCKED else []
-            case "reopen":
-                return [*plan.up_to(self.origin)] if phase == CANCELLED else []
-            case "force":
-                return [] if self.closed else [other.name for other in plan.phases if other.name != phase]
-            case "cancel":
-                return [] if self.closed else [CANCELLED]
-        if phase not in plan or self.done:
-            return []
-        match verb:
-            case "advance":
-                return [to for to in plan[phase].to if self.is_later(to)]
-            case "send_back":
-                return [to for to in plan.up_to(phase) if to != phase]
-            case "block":
-                return [BLOCKED]
-        raise ValueError(verb)
-
-    def usual_destination(self, verb: str) -> str:
-        """The default destination of this move; empty if it is not possible, and for `force`."""
-        phases = self.destinations(verb) if verb != "force" else []
-        usual = reversed(phases) if verb in ("send_back", "unblock", "reopen") else iter(phases)
-        return next(usual, "")
 
     def expect_permitted(self, verb: str, by: Actor) -> None:
         rights.require(by, MOVES[verb][0] if verb in MOVES else OTHERS.get(verb, WRITE), self.project)
