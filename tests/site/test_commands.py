@@ -41,7 +41,7 @@ def refusal(capsys, *words: str) -> str:
     return capsys.readouterr().err
 
 
-def told(capsys, *words: str) -> dict:
+def json_output(capsys, *words: str) -> dict:
     call_command(*words, "--json")
     return json.loads(capsys.readouterr().out)
 
@@ -117,7 +117,7 @@ def test_without_a_server_a_command_says_how_to_start_one(tmp_path, words):
 
 @pytest.mark.django_db
 def test_an_agent_is_made_with_a_key_that_works(project, capsys):
-    made = told(
+    made = json_output(
         capsys, "agents", "create", "eve", "--capability", "Python ", "--capacity", "3", "--project", "OMO"
     )
 
@@ -144,8 +144,8 @@ def test_an_agent_of_an_unknown_project_is_not_made(project):
 
 @pytest.mark.django_db
 def test_a_key_is_printed_once_for_an_agent_or_a_person(ada, operator, capsys):
-    of_ada = told(capsys, "keys", "create", "--agent", "ada", "--scope", "work", "--expires-s", "60")
-    of_admin = told(capsys, "keys", "create", "--user", "admin")
+    of_ada = json_output(capsys, "keys", "create", "--agent", "ada", "--scope", "work", "--expires-s", "60")
+    of_admin = json_output(capsys, "keys", "create", "--user", "admin")
 
     assert Key.objects.bearing(of_ada["key"]).agent == ada
     assert datetime.fromisoformat(of_ada["expires_at"]).tzinfo
@@ -175,7 +175,9 @@ def test_a_key_that_cannot_be_is_refused(ada, words, refusal):
 @pytest.mark.django_db
 def test_a_project_follows_a_workflow_that_is_there(capsys):
     assert (
-        told(capsys, "projects", "create", "CLI", "--name", "Tools", "--workflow", "simple")["workflow"]
+        json_output(capsys, "projects", "create", "CLI", "--name", "Tools", "--workflow", "simple")[
+            "workflow"
+        ]
         == "simple"
     )
     with pytest.raises(UnknownWorkflow):
@@ -203,10 +205,10 @@ def backlog(tmp_path):
 
 @pytest.mark.django_db
 def test_an_import_makes_the_project_it_needs_but_not_in_a_dry_run(backlog, capsys):
-    tried = told(capsys, "import", "beads", str(backlog), "--project", "CLI", "--dry-run")
+    tried = json_output(capsys, "import", "beads", str(backlog), "--project", "CLI", "--dry-run")
     assert not Project.objects.exists()
 
-    done = told(capsys, "import", "beads", str(backlog), "--project", "CLI")
+    done = json_output(capsys, "import", "beads", str(backlog), "--project", "CLI")
 
     assert {**done, "dry_run": True} == tried
     assert (done["tickets"], done["needs"]) == ({"new": 2, "known": 0, "changed": 0}, 1)
@@ -268,7 +270,7 @@ def test_a_refused_import_lists_the_first_faults_and_counts_the_others(tmp_path)
 
 @pytest.mark.django_db
 def test_a_link_is_made_again_that_signs_in_once(operator, client, capsys):
-    made = told(capsys, "login-link", "admin")
+    made = json_output(capsys, "login-link", "admin")
     assert made["user"] == "admin"
     path = made["link"][made["link"].index("/login/once/") :]
     assert client.post(path).status_code == 302

@@ -44,7 +44,7 @@ class Act(threading.Thread):
     def waits(self) -> bool:
         """Whether it stands before a lock; False once it has ended."""
 
-        def told() -> str:
+        def state() -> str:
             if not self.is_alive():
                 return "ended"
             # pg_locks is always fresh; pg_stat_activity stands still inside a transaction
@@ -53,7 +53,7 @@ class Act(threading.Thread):
             )
             return "waits" if row == {"found": True} else ""
 
-        return until(told) == "waits"
+        return until(state) == "waits"
 
 
 @contextmanager

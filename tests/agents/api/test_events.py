@@ -63,18 +63,20 @@ def test_who_sees_some_of_an_agents_projects_hears_of_no_other(project, ada, bob
         with Agent.objects.locked(pk=ada.pk) as row:
             row.edit(by=operator, capacity=2, projects=projects)
 
-    def told(who):
+    def events_of_agents(who):
         events = api_of(who).get("/events", limit=200).json()["results"]
         return [event for event in events if event["topic"] in ("agent:ada", "agent:eve")]
 
-    assert "HID" not in str(told(bob))
-    assert [event["kind"] for event in told(bob) if event["data"].get("project") == "OMO"] == [
+    assert "HID" not in str(events_of_agents(bob))
+    assert [event["kind"] for event in events_of_agents(bob) if event["data"].get("project") == "OMO"] == [
         "agent.joined",
         "agent.joined",
         "agent.left",
         "agent.joined",
     ]
-    assert [event["kind"] for event in told(operator) if event["data"].get("project") == "HID"] == [
+    assert [
+        event["kind"] for event in events_of_agents(operator) if event["data"].get("project") == "HID"
+    ] == [
         "agent.joined",
         "agent.joined",
     ]

@@ -54,7 +54,7 @@ def printed(monkeypatch):
     return text
 
 
-def told(*fields):
+def access_events(*fields):
     """The journal's events of access: kind, topic, actor and some of the data."""
     events = Event.objects.filter(kind__regex="signed|sign_in|refused").order_by("id")
     return [
@@ -70,7 +70,7 @@ def test_coming_in_failing_and_leaving_are_told_of(client, person, lines):
     person.refresh_from_db()
     client.post(one_time_path(person))
 
-    assert told("way", "address") == [
+    assert access_events("way", "address") == [
         ("user.sign_in_failed", "user:admin", "anonymous", None, "127.0.0.1"),
         ("user.signed_in", "user:admin", "user:admin", "password", "127.0.0.1"),
         ("user.signed_out", "user:admin", "user:admin", None, "127.0.0.1"),
@@ -92,7 +92,7 @@ def test_coming_in_failing_and_leaving_are_told_of(client, person, lines):
 
 def test_of_a_name_nobody_has_only_the_log_tells_and_not_the_name(client, person, lines):
     client.post("/login/", {"username": "my password by mistake", "password": "x"})
-    assert told() == []
+    assert access_events() == []
     assert [(line["event"], "who" in line) for line in lines] == [("sign_in_failed", False)]
 
 
@@ -100,7 +100,7 @@ def test_who_tries_too_often_is_told_of(client, person, lines):
     for _ in range(11):
         client.post("/login/", {"username": "admin", "password": "not it"})
     assert [line["event"] for line in lines] == ["sign_in_failed"] * 10 + ["sign_in_refused"]
-    assert told()[-1] == ("user.sign_in_refused", "user:admin", "anonymous")
+    assert access_events()[-1] == ("user.sign_in_refused", "user:admin", "anonymous")
 
 
 def test_a_refusal_is_told_of_with_who_it_was(ada, operator, project, lines, django_user_model):
@@ -118,7 +118,7 @@ def test_a_refusal_is_told_of_with_who_it_was(ada, operator, project, lines, dja
     Api(text[:-4] + "xxxx").get("/agents/me")
     Api().get("/agents/me")
 
-    assert told("status", "method", "path") == [
+    assert access_events("status", "method", "path") == [
         ("agent.refused", "agent:ada", "agent:ada", 401, "GET", "/api/v1/agents/me"),
         ("agent.refused", "agent:ada", "agent:ada", 403, "POST", "/api/v1/projects"),
         ("user.refused", "user:vera", "user:vera", 403, "GET", "/admin/login/"),
@@ -155,14 +155,14 @@ def test_a_flood_of_refusals_fills_neither_log_nor_journal(ada, lines):
     calls = api_of(ada)
     for _ in range(100):
         assert calls.post("/projects", {"key": "NEW"}).status_code == 403
-    assert len(told()) == len(lines) == MOST
+    assert len(access_events()) == len(lines) == MOST
 
     for allowance in (access_log.in_log, access_log.in_journal):
         for used in allowance.used.values():
             used[0] -= 61
     calls.post("/projects", {"key": "NEW"})
 
-    assert told("left_out")[-1] == ("agent.refused", "agent:ada", "agent:ada", 100 - MOST)
+    assert access_events("left_out")[-1] == ("agent.refused", "agent:ada", "agent:ada", 100 - MOST)
     assert lines[-1]["left_out"] == 100 - MOST
 
 

@@ -17,7 +17,7 @@ ROUTES = FastRoutes(
 )
 
 
-def found(method="POST", path="/api/v1/claims", query="", headers=JSON, more=()):
+def lookup(method="POST", path="/api/v1/claims", query="", headers=JSON, more=()):
     pairs = [*headers.items(), *more]
     return ROUTES.find(
         {
@@ -30,12 +30,12 @@ def found(method="POST", path="/api/v1/claims", query="", headers=JSON, more=())
 
 
 def test_ordinary_requests_reach_their_route_with_key_name_query_and_body():
-    assert found().answer(b"{}") == (200, [], b"{}")
-    assert found().request.key == "omoi_a_b"
-    assert found("POST", "/api/v1/tasks/17/completion").answer(b"") == (200, [], b"17")
-    assert found("GET", "/api/v1/agents/me", "a=1", KEY).answer(b"") == (200, [], b"a=1")
-    assert found(more=[("user-agent", "x"), ("accept", "*/*"), ("accept-encoding", "gzip")])
-    assert found(headers={**JSON, "host": "testserver:8000"})
+    assert lookup().answer(b"{}") == (200, [], b"{}")
+    assert lookup().request.key == "omoi_a_b"
+    assert lookup("POST", "/api/v1/tasks/17/completion").answer(b"") == (200, [], b"17")
+    assert lookup("GET", "/api/v1/agents/me", "a=1", KEY).answer(b"") == (200, [], b"a=1")
+    assert lookup(more=[("user-agent", "x"), ("accept", "*/*"), ("accept-encoding", "gzip")])
+    assert lookup(headers={**JSON, "host": "testserver:8000"})
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_ordinary_requests_reach_their_route_with_key_name_query_and_body():
     ids=lambda header: header[0],
 )
 def test_a_header_with_a_meaning_or_a_second_one_is_for_the_full_view(more):
-    assert not found(more=[more])
+    assert not lookup(more=[more])
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_header_with_a_meaning_or_a_second_one_is_for_the_full_view(more):
     ],
 )
 def test_other_credentials_hosts_and_bodies_are_for_the_full_view(headers):
-    assert not found(headers=headers)
+    assert not lookup(headers=headers)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_other_credentials_hosts_and_bodies_are_for_the_full_view(headers):
     ],
 )
 def test_other_addresses_are_for_the_full_view(method, path, query):
-    assert not found(method, path, query)
+    assert not lookup(method, path, query)
 
 
 def test_only_short_values_of_host_are_kept():

@@ -72,7 +72,7 @@ def echo():
     echo.stop()
 
 
-def told(end: socket.socket) -> bytes:
+def read_to_end(end: socket.socket) -> bytes:
     """Everything until the server closes."""
     with end, contextlib.suppress(ConnectionResetError):
         return b"".join(iter(lambda: end.recv(65536), b""))
@@ -92,12 +92,12 @@ def test_an_upload_that_stalls_is_answered_and_holds_no_thread(echo):
 
     assert echo.ask("/api/v1/echo")[0].status == 200
     for end in stalled:
-        assert problem(text := told(end))["code"] == "stalled"
+        assert problem(text := read_to_end(end))["code"] == "stalled"
         assert text.startswith(b"HTTP/1.1 408 ")
 
 
 def test_a_body_over_the_limit_is_refused_before_it_is_read(echo):
-    text = told(echo.raw(b"POST /api/v1/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1048577\r\n\r\n"))
+    text = read_to_end(echo.raw(b"POST /api/v1/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1048577\r\n\r\n"))
 
     assert text.startswith(b"HTTP/1.1 413 ")
     assert problem(text)["limit_bytes"] == 1 << 20
@@ -141,7 +141,7 @@ def test_a_body_that_trickles_is_given_up_at_its_deadline(echo):
     while not select.select([end], [], [], 0.2)[0]:
         assert time.monotonic() - began < 8
         end.sendall(b"x")
-    text = told(end)
+    text = read_to_end(end)
 
     assert text.startswith(b"HTTP/1.1 408 ")
     assert "within 3 s" in problem(text)["detail"]
@@ -157,14 +157,14 @@ MUCH = b"x" * (65 << 10)
 )
 @pytest.mark.parametrize("rest", [b"\r\n\r\n", b""])
 def test_headers_over_64_kib_are_refused_and_the_refusal_arrives(echo, head, rest):
-    text = told(echo.raw(b"GET /api/v1/echo HTTP/1.1\r\nHost: x\r\n" + head + rest))
+    text = read_to_end(echo.raw(b"GET /api/v1/echo HTTP/1.1\r\nHost: x\r\n" + head + rest))
 
     assert text.startswith(b"HTTP/1.1 431 ")
     assert problem(text)["code"] == "head_too_long"
 
 
 def test_an_address_over_64_kib_is_refused(echo):
-    assert told(echo.raw(b"GET /%s HTTP/1.1\r\nHost: x\r\n\r\n" % MUCH)).startswith(b"HTTP/1.1 431 ")
+    assert read_to_end(echo.raw(b"GET /%s HTTP/1.1\r\nHost: x\r\n\r\n" % MUCH)).startswith(b"HTTP/1.1 431 ")
 
 
 def test_headers_just_under_the_limit_pass(echo):
@@ -176,12 +176,12 @@ def test_trailers_have_a_limit_too(echo):
     with contextlib.suppress(ConnectionError):
         for _ in range(400):
             end.sendall(b"X-More: " + b"x" * 8000)
-    assert b"200 OK" not in told(end)
+    assert b"200 OK" not in read_to_end(end)
 
 
 def test_a_body_in_chunks_of_one_byte_passes(echo):
     body = b"".join(b"1\r\nx\r\n" for _ in range(100_000)) + b"0\r\n\r\n"
-    text = told(
+    text = read_to_end(
         echo.raw(
             b"POST /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
             + body
@@ -228,7 +228,7 @@ def test_uploads_and_imports_may_bring_more(echo):
 @pytest.mark.parametrize("head", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\nX-More: "])
 def test_a_head_that_does_not_come_is_not_waited_for(echo, head):
     began = time.monotonic()
-    assert told(echo.raw(head)) == b""
+    assert read_to_end(echo.raw(head)) == b""
     assert time.monotonic() - began < 5
 
 
@@ -240,7 +240,7 @@ def test_an_idle_connection_may_stay_until_its_next_request_begins(echo):
 
 
 def test_what_is_no_http_is_answered_in_our_words(echo):
-    text = told(echo.raw(b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n"))
+    text = read_to_end(echo.raw(b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n"))
 
     assert text.startswith(b"HTTP/1.1 400 ")
     assert b"not valid HTTP" in text
@@ -263,7 +263,7 @@ def test_past_the_line_a_request_is_refused_and_told_when_to_come_again(echo):
     held.append(hold(echo))
     echo.let_go(4)
     for end in held:
-        assert told(end).startswith(b"HTTP/1.1 200 ")
+        assert read_to_end(end).startswith(b"HTTP/1.1 200 ")
 
 
 def hold(echo):
@@ -272,7 +272,7 @@ def hold(echo):
         end = echo.raw(b"GET /hold HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         if not select.select([end], [], [], 0.2)[0]:
             return end
-        assert told(end).startswith(b"HTTP/1.1 503 ")
+        assert read_to_end(end).startswith(b"HTTP/1.1 503 ")
 
 
 def test_answers_without_a_body_keep_the_connection_in_step(echo):
@@ -320,7 +320,9 @@ def test_headers_arrive_as_wsgi_wants_them_and_none_poses_as_another(echo):
         b"Accept: b",
     ]
     seen = json.loads(
-        told(echo.raw(b"\r\n".join([*lines, b"Connection: close", b"", b""]))).partition(b"\r\n\r\n")[2]
+        read_to_end(echo.raw(b"\r\n".join([*lines, b"Connection: close", b"", b""]))).partition(b"\r\n\r\n")[
+            2
+        ]
     )
 
     assert seen["HTTP_X_KEY"] == "own"

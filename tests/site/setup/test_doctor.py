@@ -50,7 +50,7 @@ def examined(home: Path, *words: str, **environment: str) -> subprocess.Complete
     )
 
 
-def found(home: Path, **environment: str) -> tuple[int, dict[str, dict[str, str]]]:
+def findings(home: Path, **environment: str) -> tuple[int, dict[str, dict[str, str]]]:
     """The exit status, and the findings by name."""
     done = examined(home, "--json", **environment)
     return done.returncode, {finding["name"]: finding for finding in json.loads(done.stdout)["findings"]}
@@ -72,23 +72,25 @@ def test_a_server_that_never_answers_is_named_within_seconds_and_its_password_is
     with socket.create_server(("127.0.0.1", 0)) as silent:
         number = silent.getsockname()[1]
         began = time.monotonic()
-        status, told = found(tmp_path, DATABASE_URL=f"postgresql://omoi:s3cr3t-word@127.0.0.1:{number}/omoi")
+        status, by_name = findings(
+            tmp_path, DATABASE_URL=f"postgresql://omoi:s3cr3t-word@127.0.0.1:{number}/omoi"
+        )
 
     assert time.monotonic() - began < 30  # one try of 3 s, and all other checks on a busy machine
     assert status == 1
-    assert told["postgresql"]["state"] == "wrong"
-    assert f"127.0.0.1:{number}" in told["postgresql"]["what"]
-    assert "s3cr3t-word" not in json.dumps(told)
+    assert by_name["postgresql"]["state"] == "wrong"
+    assert f"127.0.0.1:{number}" in by_name["postgresql"]["what"]
+    assert "s3cr3t-word" not in json.dumps(by_name)
 
 
 @pytest.mark.parametrize(
     "url", ["postgresql://omoi:s3cr3t/word@host:1/x", "mysql://omoi:s3cr3t@host/x", "s3cr3t"]
 )
 def test_an_address_that_cannot_be_read_is_not_repeated(tmp_path, url):
-    status, told = found(tmp_path, DATABASE_URL=url)
-    assert (status, told["postgresql"]["state"]) == (1, "wrong")
-    assert "Percent-encode" in told["postgresql"]["how"]
-    assert "s3cr3t" not in json.dumps(told)
+    status, by_name = findings(tmp_path, DATABASE_URL=url)
+    assert (status, by_name["postgresql"]["state"]) == (1, "wrong")
+    assert "Percent-encode" in by_name["postgresql"]["how"]
+    assert "s3cr3t" not in json.dumps(by_name)
 
 
 @pytest.mark.parametrize(
@@ -101,44 +103,44 @@ def test_an_address_that_cannot_be_read_is_not_repeated(tmp_path, url):
     ],
 )
 def test_cookies_that_nobody_would_get_are_wrong(tmp_path, environment, state, said):
-    tls = found(tmp_path, **environment)[1]["tls"]
+    tls = findings(tmp_path, **environment)[1]["tls"]
     assert tls["state"] == state
     assert said in tls["what"]
 
 
 @pytest.mark.full
 def test_settings_that_would_be_seen_from_outside_are_wrong_only_there(tmp_path):
-    assert found(tmp_path, OMOI_DEBUG="1")[1]["exposure"]["state"] == "off"
-    status, told = found(
+    assert findings(tmp_path, OMOI_DEBUG="1")[1]["exposure"]["state"] == "off"
+    status, by_name = findings(
         tmp_path, OMOI_DEBUG="1", OMOI_SECRET_KEY="changeme", OMOI_ALLOWED_HOSTS="omoi.example,*"
     )
     assert status == 1
-    assert "OMOI_DEBUG" in told["exposure"]["how"]
-    assert "OMOI_SECRET_KEY" in told["exposure"]["how"]
-    assert told["names"]["state"] == "wrong"
+    assert "OMOI_DEBUG" in by_name["exposure"]["how"]
+    assert "OMOI_SECRET_KEY" in by_name["exposure"]["how"]
+    assert by_name["names"]["state"] == "wrong"
 
 
 def test_a_home_that_is_none_is_told_in_its_line(tmp_path):
     (tmp_path / "file").write_text("")
-    status, told = found(tmp_path / "file" / "home")
+    status, by_name = findings(tmp_path / "file" / "home")
     assert status == 1
-    assert "is not a folder" in told["home"]["what"]
+    assert "is not a folder" in by_name["home"]["what"]
 
 
 def test_without_git_it_says_how_to_get_it(tmp_path):
-    status, told = found(tmp_path, PATH=str(tmp_path))
+    status, by_name = findings(tmp_path, PATH=str(tmp_path))
     assert status == 1
-    assert "apt install git" in told["git"]["how"]
+    assert "apt install git" in by_name["git"]["how"]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_with_a_database_it_looks_at_what_is_in_it(tmp_path):
     url = cluster.environment()["DATABASE_URL"]
     with running_worker():
-        told = found(tmp_path, DATABASE_URL=url)[1]
+        by_name = findings(tmp_path, DATABASE_URL=url)[1]
 
     assert {
-        name: told[name]["state"] for name in ("postgresql", "migrations", "broker", "worker", "clock")
+        name: by_name[name]["state"] for name in ("postgresql", "migrations", "broker", "worker", "clock")
     } == {
         "postgresql": "ok",
         "migrations": "ok",
@@ -146,8 +148,8 @@ def test_with_a_database_it_looks_at_what_is_in_it(tmp_path):
         "worker": "ok",
         "clock": "off",
     }
-    assert told["durability"]["state"] == "wrong"  # this cluster is a throwaway one
-    assert "fsync" in told["durability"]["what"]
+    assert by_name["durability"]["state"] == "wrong"  # this cluster is a throwaway one
+    assert "fsync" in by_name["durability"]["what"]
 
 
 def test_a_check_that_breaks_is_a_finding(monkeypatch):

@@ -135,15 +135,15 @@ def test_what_is_told_of_a_claim_after_an_absence_is_what_the_first_sweep_would_
     swept()
     sleep()
 
-    def told():
+    def first_causes():
         causes = Task.objects.explanations([held.pk, other.pk])
         return [
             (causes[task.pk]["waiting_on"], causes[task.pk]["causes"][0]["code"]) for task in (held, other)
         ]
 
-    before = told()
+    before = first_causes()
     Task.objects.lapse()
-    assert before == told() == [("agent:ada", "capacity"), ("agents", "capacity")]
+    assert before == first_causes() == [("agent:ada", "capacity"), ("agents", "capacity")]
     assert "has no free capacity" in Task.objects.explanations([other.pk])[other.pk]["causes"][0]["what"]
 
 

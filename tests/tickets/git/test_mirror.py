@@ -255,11 +255,11 @@ def test_a_process_that_is_killed_in_a_fetch_takes_its_git_along(mirror, origin,
     """The other side of the fetch waits for ever; then the mirror is fetched as if nothing had been."""
     os.mkfifo(origin.folder / "packed-refs", 0o644)  # reading it waits
     script = f"""
-        import os, sys, django
-        django.setup()
         from pathlib import Path
+        import django
+        django.setup()
         from tickets.git.address import RepositoryAddress
-        from tickets.git.mirror import AT_ONCE, Mirror, _slot, forget_others
+        from tickets.git.mirror import Mirror
         Mirror(Path({str(mirror.folder)!r})).fetch(RepositoryAddress.parse({origin.url!r}), seconds=60)
     """
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "omoi_site.settings"}

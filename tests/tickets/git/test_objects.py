@@ -22,7 +22,7 @@ def git(origin):
     return Git(origin.folder, {"safe.directory": "*"})
 
 
-def found(git, name):
+def resolved(git, name):
     return commit_of(git, name, seconds=5)
 
 
@@ -34,10 +34,10 @@ def at(git, commit, path):
 def test_a_commit_is_found_by_its_hash_or_the_beginning_of_it(origin, git):
     commit = origin.commit({"a": "b"})
 
-    assert found(git, commit) == commit
-    assert found(git, commit[:7]) == commit
-    assert found(git, commit[:6]) == ""
-    assert found(git, "0" * 40) == ""
+    assert resolved(git, commit) == commit
+    assert resolved(git, commit[:7]) == commit
+    assert resolved(git, commit[:6]) == ""
+    assert resolved(git, "0" * 40) == ""
 
 
 def test_a_branch_or_tag_named_like_a_hash_is_not_taken_for_a_commit(origin, git):
@@ -47,11 +47,11 @@ def test_a_branch_or_tag_named_like_a_hash_is_not_taken_for_a_commit(origin, git
     origin.git("update-ref", f"refs/tags/{commit[:10]}", decoy)
     origin.git("update-ref", "refs/heads/abcdef1", decoy)
 
-    assert found(git, commit[:12]) == commit
-    assert found(git, commit[:10]) == commit
-    assert found(git, "abcdef1") == ""
+    assert resolved(git, commit[:12]) == commit
+    assert resolved(git, commit[:10]) == commit
+    assert resolved(git, "abcdef1") == ""
     for name in ("HEAD", "main", "main~1", "refs/heads/main", "-x", "", "@", f"{commit}^"):
-        assert found(git, name) == ""
+        assert resolved(git, name) == ""
 
 
 def test_a_tree_a_blob_and_a_tag_are_no_commits(origin, git):
@@ -61,7 +61,7 @@ def test_a_tree_a_blob_and_a_tag_are_no_commits(origin, git):
     tag = origin.git("rev-parse", "v1")
 
     for other in (blob, tree, tag):
-        assert found(git, other) == ""
+        assert resolved(git, other) == ""
 
 
 def test_a_file_is_read_in_the_tree_of_the_commit(origin, git):

@@ -19,7 +19,7 @@ from tickets.models import Artifact, Blob
 pytestmark = pytest.mark.django_db
 
 
-def told(capsys, *words: str) -> dict:
+def json_output(capsys, *words: str) -> dict:
     call_command("artifacts", *words, "--json")
     return json.loads(capsys.readouterr().out)
 
@@ -32,7 +32,7 @@ def file(tmp_path) -> Path:
 
 
 def test_a_file_is_submitted_listed_shown_and_downloaded(capsys, ticket, file, tmp_path):
-    made = told(capsys, "add", ticket.key.lower(), "test_evidence", str(file), "--commit", "4f2a91c")
+    made = json_output(capsys, "add", ticket.key.lower(), "test_evidence", str(file), "--commit", "4f2a91c")
     assert (made["name"], made["revision"], made["by"], made["commit"]) == (
         "run.log",
         1,
@@ -40,14 +40,14 @@ def test_a_file_is_submitted_listed_shown_and_downloaded(capsys, ticket, file, t
         "4f2a91c",
     )
     file.write_bytes(b"two")
-    second = told(capsys, "add", ticket.key, "test_evidence", str(file))
+    second = json_output(capsys, "add", ticket.key, "test_evidence", str(file))
 
-    assert [row["id"] for row in told(capsys, "list", ticket.key)["artifacts"]] == [second["id"]]
-    assert len(told(capsys, "list", ticket.key, "--all")["artifacts"]) == 2
-    shown = told(capsys, "show", made["id"])
+    assert [row["id"] for row in json_output(capsys, "list", ticket.key)["artifacts"]] == [second["id"]]
+    assert len(json_output(capsys, "list", ticket.key, "--all")["artifacts"]) == 2
+    shown = json_output(capsys, "show", made["id"])
     assert [row["revision"] for row in shown["revisions"]] == [2, 1]
     copy = tmp_path / "copy"
-    assert told(capsys, "download", made["id"], "--to", str(copy))["file"] == str(copy)
+    assert json_output(capsys, "download", made["id"], "--to", str(copy))["file"] == str(copy)
     assert copy.read_bytes() == b"all \xff is well"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["copy", "run.log"]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import struct
 import zlib
+from io import BytesIO
 
 import pytest
 from django.db import connection
@@ -15,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from tests.factories import submit
 from tests.support import reports
 from tests.support.html import squeeze
-from tickets.models import NewArtifact, Task, Ticket, TicketSpec
+from tickets.models import Artifact, NewArtifact, Task, Ticket, TicketSpec
 
 pytestmark = pytest.mark.django_db
 
@@ -41,10 +42,6 @@ def words(text: str) -> str:
 
 
 def test_it_says_what_is_in_it_and_where_it_comes_from(page, ticket, task, ada):
-    from io import BytesIO
-
-    from tickets.models import Artifact
-
     [claim] = Task.objects.claim(by=ada)
     new = NewArtifact("notes", BytesIO(b"first\nsecond <b>\n"), path="docs/notes.txt", commit="4f2a91c7d0")
     artifact = Artifact.objects.submit(ticket, new, by=ada, task=task, fence=claim.fence)

@@ -190,29 +190,34 @@ def test_views_and_filters_find_what_they_name(project, opened, ada, operator):
         elif claim.ticket != running.key:
             Task.objects.release(claim.task, claim.fence, by=ada)
 
-    def found(**query):
+    def cards_found(**query):
         return set(cards(board(project, **query)))
 
-    assert found() == {"fails", "running", "ready", "waits"}
-    assert found(q="RUN") == {"running"}
-    assert found(q=waits.key) == {"waits"}
-    assert found(priority="high") == {"running"}
-    assert found(label="api") == {"fails", "ready"}
-    assert found(label="api", q="fail") == {"fails"}
-    assert {state: found(state=state) for state in ("running", "ready", "waiting", "failed")} == {
+    assert cards_found() == {"fails", "running", "ready", "waits"}
+    assert cards_found(q="RUN") == {"running"}
+    assert cards_found(q=waits.key) == {"waits"}
+    assert cards_found(priority="high") == {"running"}
+    assert cards_found(label="api") == {"fails", "ready"}
+    assert cards_found(label="api", q="fail") == {"fails"}
+    assert {state: cards_found(state=state) for state in ("running", "ready", "waiting", "failed")} == {
         "running": {"running"},
         "ready": {"ready"},
         "waiting": {"waits", "fails"},
         "failed": {"fails"},
     }
     Ticket.objects.advance_due()
-    assert found(view="attention") == found(view="stuck") == {"fails"}
+    assert cards_found(view="attention") == cards_found(view="stuck") == {"fails"}
     assert [(view, count) for view, _, count in board(project).views] == [
         ("", 4),
         ("attention", 1),
         ("stuck", 1),
     ]
-    assert found(priority="no such", state="nonsense", view="x") == {"fails", "running", "ready", "waits"}
+    assert cards_found(priority="no such", state="nonsense", view="x") == {
+        "fails",
+        "running",
+        "ready",
+        "waits",
+    }
 
 
 def test_a_column_shows_fifty_and_then_more(project, operator):

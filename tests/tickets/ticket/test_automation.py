@@ -116,7 +116,7 @@ def sweep() -> int:
     return Ticket.objects.advance_due(between=(0, 1 << 40))
 
 
-def told_of(ticket) -> list[str]:
+def move_faults(ticket) -> list[str]:
     return list(
         Event.objects.filter(topic=ticket.topic, kind="ticket.move_failed").values_list("reason", flat=True)
     )
@@ -150,7 +150,7 @@ def test_a_move_that_cannot_be_made_is_told_of_once_however_often_it_is_tried(be
     sweep()
     Ticket.objects.advance_due([bereft.pk])
 
-    assert (len(told_of(bereft)), len(caplog.records), Event.objects.count()) == (1, logged, events)
+    assert (len(move_faults(bereft)), len(caplog.records), Event.objects.count()) == (1, logged, events)
     assert bereft.verdicts.count() == 1
     assert (now(bereft).version, now(bereft).move_fault_at) == (before.version, before.move_fault_at)
 
@@ -172,7 +172,7 @@ def test_another_fault_is_told_of_anew(bereft, tool):
 
     sweep()
 
-    assert [reason.partition(":")[0] for reason in told_of(bereft)] == [
+    assert [reason.partition(":")[0] for reason in move_faults(bereft)] == [
         "phases.SHIP.tasks.0.profile",
         "phases.SHIP.tasks.0.slots.where",
     ]

@@ -52,7 +52,7 @@ def put(ticket, phase, beside=SAYS_WHY):
     sql.rows(f"UPDATE tickets_ticket SET {beside}, phase = %s WHERE id = %s", [phase, ticket.pk])
 
 
-def tell(ticket, before, after, ground, *, move=None, by="user:mallory", reason=""):
+def insert_history(ticket, before, after, ground, *, move=None, by="user:mallory", reason=""):
     """A history row as a shell could write it; `move` is the next one unless given."""
     move = Ticket.objects.get(pk=ticket.pk).moves + 1 if move is None else move
     sql.rows(
@@ -63,8 +63,8 @@ def tell(ticket, before, after, ground, *, move=None, by="user:mallory", reason=
     )
 
 
-def told(ticket, before, after, ground, **more):
-    tell(ticket, before, after, ground, **more)
+def move_by_hand(ticket, before, after, ground, **more):
+    insert_history(ticket, before, after, ground, **more)
     put(ticket, after)
 
 
@@ -84,7 +84,7 @@ def bear(ticket, phase, **row):
         [phase, ticket.pk],
     )
     if row:
-        tell(Ticket(pk=born["id"]), None, phase, move=0, **row)
+        insert_history(Ticket(pk=born["id"]), None, phase, move=0, **row)
 
 
 def stand(ticket, *moves):
@@ -134,13 +134,13 @@ def an_update_of_many_of_which_one_is_covered(ticket):
     other = Ticket.objects.open(
         ticket.project, TicketSpec("other", workflow=ticket.workflow), by="user:admin"
     )
-    tell(other, "PLAN", "BUILD", "ungated")
+    insert_history(other, "PLAN", "BUILD", "ungated")
     sql.rows("UPDATE tickets_ticket SET phase = 'BUILD' WHERE id IN (%s, %s)", [ticket.pk, other.pk])
 
 
 @case()
 def two_moves_with_one_row(ticket):
-    told(ticket, "REVIEW", "BUILD", "back")
+    move_by_hand(ticket, "REVIEW", "BUILD", "back")
     put(ticket, "PLAN")
 
 
@@ -153,13 +153,13 @@ def there_and_back(ticket):
 @case()
 def there_and_back_with_a_row_for_the_way_back(ticket):
     put(ticket, "SHIP")
-    told(ticket, "SHIP", "REVIEW", "back")
+    move_by_hand(ticket, "SHIP", "REVIEW", "back")
 
 
 @case()
 def a_row_in_a_savepoint_rolled_back(ticket):
     with transaction.atomic():
-        tell(ticket, "REVIEW", "BUILD", "back")
+        insert_history(ticket, "REVIEW", "BUILD", "back")
         transaction.set_rollback(True)
     put(ticket, "BUILD")
 
@@ -173,19 +173,19 @@ def a_row_of_an_earlier_transaction(ticket):
 
 @case()
 def a_row_that_names_another_origin(ticket):
-    tell(ticket, "SHIP", "BUILD", "back")
+    insert_history(ticket, "SHIP", "BUILD", "back")
     put(ticket, "BUILD")
 
 
 @case()
 def a_row_that_names_another_target(ticket):
-    tell(ticket, "REVIEW", "PLAN", "back")
+    insert_history(ticket, "REVIEW", "PLAN", "back")
     put(ticket, "BUILD")
 
 
 @case()
 def a_row_of_another_move(ticket):
-    tell(ticket, "REVIEW", "BUILD", "back", move=7)
+    insert_history(ticket, "REVIEW", "BUILD", "back", move=7)
     put(ticket, "BUILD")
 
 
@@ -194,139 +194,139 @@ def a_row_of_another_ticket(ticket):
     other = Ticket.objects.open(
         ticket.project, TicketSpec("other", workflow=ticket.workflow), by="user:admin"
     )
-    tell(other, "REVIEW", "BUILD", "back", move=3)
+    insert_history(other, "REVIEW", "BUILD", "back", move=3)
     put(ticket, "BUILD")
 
 
 @case()
 def a_row_without_a_move(ticket):
-    tell(ticket, "REVIEW", "BUILD", "back")
+    insert_history(ticket, "REVIEW", "BUILD", "back")
 
 
 @case()
 def past_a_gate_as_ungated(ticket):
-    told(ticket, "REVIEW", "SHIP", "ungated")
+    move_by_hand(ticket, "REVIEW", "SHIP", "ungated")
 
 
 @case()
 def past_a_gate_with_a_verdict_nobody_passed(ticket):
-    told(ticket, "REVIEW", "SHIP", "verdict")
+    move_by_hand(ticket, "REVIEW", "SHIP", "verdict")
 
 
 @case()
 def past_a_gate_as_a_way_back(ticket):
-    told(ticket, "REVIEW", "SHIP", "back")
+    move_by_hand(ticket, "REVIEW", "SHIP", "back")
 
 
 @case(("send_back", {"to": "PLAN"}))
 def over_a_phase(ticket):
-    told(ticket, "PLAN", "REVIEW", "ungated")
+    move_by_hand(ticket, "PLAN", "REVIEW", "ungated")
 
 
 @case()
 def backwards_as_ungated(ticket):
-    told(ticket, "REVIEW", "BUILD", "ungated")
+    move_by_hand(ticket, "REVIEW", "BUILD", "ungated")
 
 
 @case()
 def into_a_phase_that_is_not_there(ticket):
-    told(ticket, "REVIEW", "NOWHERE", "forced", reason="a reason long enough")
+    move_by_hand(ticket, "REVIEW", "NOWHERE", "forced", reason="a reason long enough")
 
 
 @case()
 def forced_without_a_reason(ticket):
-    told(ticket, "REVIEW", "SHIP", "forced")
+    move_by_hand(ticket, "REVIEW", "SHIP", "forced")
 
 
 @case()
 def forced_with_blanks_for_a_reason(ticket):
-    told(ticket, "REVIEW", "SHIP", "forced", reason=" " * 20)
+    move_by_hand(ticket, "REVIEW", "SHIP", "forced", reason=" " * 20)
 
 
 @case()
 def forced_with_a_reason_nobody_sees(ticket):
-    told(ticket, "REVIEW", "SHIP", "forced", reason="x\u200b\u2800\ufe0f\U000e0041" * 6)
+    move_by_hand(ticket, "REVIEW", "SHIP", "forced", reason="x\u200b\u2800\ufe0f\U000e0041" * 6)
 
 
 @case()
 def forced_by_nobody(ticket):
-    told(ticket, "REVIEW", "SHIP", "forced", reason="a reason long enough", by="")
+    move_by_hand(ticket, "REVIEW", "SHIP", "forced", reason="a reason long enough", by="")
 
 
 @case(("force", {"to": "DONE"}))
 def forced_out_of_the_last_phase(ticket):
-    told(ticket, "DONE", "REVIEW", "forced", reason="a reason long enough")
+    move_by_hand(ticket, "DONE", "REVIEW", "forced", reason="a reason long enough")
 
 
 @case(("force", {"to": "DONE"}))
 def back_out_of_the_last_phase(ticket):
-    told(ticket, "DONE", "REVIEW", "back")
+    move_by_hand(ticket, "DONE", "REVIEW", "back")
 
 
 @case(("force", {"to": "DONE"}))
 def blocked_out_of_the_last_phase(ticket):
-    told(ticket, "DONE", "BLOCKED", "blocked")
+    move_by_hand(ticket, "DONE", "BLOCKED", "blocked")
 
 
 @case(("force", {"to": "DONE"}))
 def cancelled_out_of_the_last_phase(ticket):
-    told(ticket, "DONE", "CANCELLED", "cancelled")
+    move_by_hand(ticket, "DONE", "CANCELLED", "cancelled")
 
 
 @case(("cancel", {}))
 def forced_out_of_cancelled(ticket):
-    told(ticket, "CANCELLED", "SHIP", "forced", reason="a reason long enough")
+    move_by_hand(ticket, "CANCELLED", "SHIP", "forced", reason="a reason long enough")
 
 
 @case()
 def into_blocked_by_force(ticket):
-    told(ticket, "REVIEW", "BLOCKED", "forced", reason="a reason long enough")
+    move_by_hand(ticket, "REVIEW", "BLOCKED", "forced", reason="a reason long enough")
 
 
 @case()
 def on_by_the_name_of_a_block(ticket):
-    told(ticket, "REVIEW", "SHIP", "blocked")
+    move_by_hand(ticket, "REVIEW", "SHIP", "blocked")
 
 
 @case(BLOCK)
 def out_of_a_block_past_the_gate(ticket):
-    told(ticket, "BLOCKED", "SHIP", "unblocked")
+    move_by_hand(ticket, "BLOCKED", "SHIP", "unblocked")
 
 
 @case(BLOCK)
 def out_of_a_block_by_a_forged_column(ticket):
     sql.rows("UPDATE tickets_ticket SET previous_phase = 'SHIP' WHERE id = %s", [ticket.pk])
-    told(ticket, "BLOCKED", "SHIP", "unblocked")
+    move_by_hand(ticket, "BLOCKED", "SHIP", "unblocked")
 
 
 @case(BLOCK)
 def out_of_a_block_as_a_way_back(ticket):
-    told(ticket, "BLOCKED", "BUILD", "back")
+    move_by_hand(ticket, "BLOCKED", "BUILD", "back")
 
 
 @case()
 def unblocked_without_a_block(ticket):
-    told(ticket, "REVIEW", "BUILD", "unblocked")
+    move_by_hand(ticket, "REVIEW", "BUILD", "unblocked")
 
 
 @case(("cancel", {}))
 def reopened_past_the_gate(ticket):
-    told(ticket, "CANCELLED", "SHIP", "reopened")
+    move_by_hand(ticket, "CANCELLED", "SHIP", "reopened")
 
 
 @case(BLOCK, ("cancel", {}))
 def reopened_past_the_gate_by_way_of_a_block(ticket):
-    told(ticket, "CANCELLED", "SHIP", "reopened")
+    move_by_hand(ticket, "CANCELLED", "SHIP", "reopened")
 
 
 @case()
 def reopened_without_being_cancelled(ticket):
-    told(ticket, "REVIEW", "BUILD", "reopened")
+    move_by_hand(ticket, "REVIEW", "BUILD", "reopened")
 
 
 @case()
 def imported_after_its_birth(ticket):
-    told(ticket, "REVIEW", "SHIP", "imported", reason="a reason long enough")
+    move_by_hand(ticket, "REVIEW", "SHIP", "imported", reason="a reason long enough")
 
 
 @case()
@@ -399,7 +399,7 @@ def copy(ticket):
 @case()
 def a_temporary_table_in_place_of_the_history(ticket):
     sql.rows("CREATE TEMP TABLE tickets_phasemove (LIKE tickets_phasemove INCLUDING ALL) ON COMMIT DROP")
-    told(ticket, "REVIEW", "BUILD", "back")
+    move_by_hand(ticket, "REVIEW", "BUILD", "back")
 
 
 @pytest.mark.parametrize(
@@ -412,7 +412,7 @@ def a_temporary_table_in_place_of_the_history(ticket):
 )
 def test_no_ticket_is_blocked_without_a_class_and_a_reason(ticket, beside):
     def block(ticket):
-        tell(ticket, "REVIEW", "BLOCKED", "blocked", reason="no key")
+        insert_history(ticket, "REVIEW", "BLOCKED", "blocked", reason="no key")
         put(ticket, "BLOCKED", beside)
 
     refused(block, ticket, match="ticket_blocked_says_why")
@@ -477,17 +477,18 @@ def test_without_the_guards_every_case_would_pass(ticket):
 @pytest.mark.parametrize("row_first", [True, False])
 def test_an_honest_move_passes_with_its_row_before_or_after(ticket, row_first):
     with transaction.atomic():
-        for act in [lambda: tell(ticket, "REVIEW", "BUILD", "back", move=3), lambda: put(ticket, "BUILD")][
-            :: 1 if row_first else -1
-        ]:
+        for act in [
+            lambda: insert_history(ticket, "REVIEW", "BUILD", "back", move=3),
+            lambda: put(ticket, "BUILD"),
+        ][:: 1 if row_first else -1]:
             act()
     assert Ticket.objects.get(pk=ticket.pk).phase == "BUILD"
 
 
 def test_two_moves_with_two_rows_pass(ticket):
     with transaction.atomic():
-        told(ticket, "REVIEW", "BUILD", "back")
-        told(ticket, "BUILD", "PLAN", "back")
+        move_by_hand(ticket, "REVIEW", "BUILD", "back")
+        move_by_hand(ticket, "BUILD", "PLAN", "back")
     assert list(PhaseMove.objects.filter(ticket=ticket).values_list("to_phase", flat=True)) == [
         "PLAN",
         "BUILD",
@@ -503,7 +504,7 @@ def test_a_guard_made_immediate_wants_its_row_at_once(ticket):
     )
     with transaction.atomic():
         sql.rows("SET CONSTRAINTS phase_guard IMMEDIATE")
-        told(ticket, "REVIEW", "BUILD", "back")
+        move_by_hand(ticket, "REVIEW", "BUILD", "back")
 
 
 def test_a_ticket_cannot_be_deleted_and_born_anew(ticket):
@@ -524,7 +525,7 @@ def test_a_ticket_cannot_be_deleted_and_born_anew(ticket):
 def test_a_history_row_is_stamped_by_the_database(ticket):
     """A row cannot pretend to be of another transaction or time."""
     with transaction.atomic():
-        told(ticket, "REVIEW", "BUILD", "back")
+        move_by_hand(ticket, "REVIEW", "BUILD", "back")
         [here] = sql.rows("SELECT pg_current_xact_id()::text AS xid")
         sql.rows(
             """INSERT INTO tickets_phasemove
