@@ -16,6 +16,13 @@ from tickets.pages.actions.moves import Move
 from tickets.pages.forms import ActionForm
 from tickets.pages.gate_checklist import capital, entry_of, name_of, result_text
 
+DONE = {  # where the kind of an event does not read as an act on it
+    "approval.changes_requested": "requested changes",
+    "approval.given": "approved it",
+    "ticket.criterion_answered": "named the evidence of a criterion",
+    "ticket.followed_up": "opened a follow-up",
+    "ticket.workflow_changed": "changed the version of its workflow",
+}
 LATE = (VersionConflict, TransitionNotAllowed, NotReady, Outdated)  # somebody else may have been faster
 
 
@@ -94,10 +101,9 @@ class Dialog:
         """Whether that change was this same action: the answer was lost, or it was sent twice."""
         if not (self.mine and self.changed and self.changed.kind == self.action.event):
             return False
-        if self.action.name == "priority":  # an edit may have changed something else
-            return self.typed.get("priority") == self.ticket.priority_name
-        to = self.action.to or self.typed.get("to") if isinstance(self.action, Move) else None
-        return not self.moved or self.moved[1] == to
+        if isinstance(self.action, Move) and self.moved:
+            return self.moved[1] == (self.action.to or self.typed.get("to"))
+        return self.action.is_made(self.typed)
 
     @property
     def again(self) -> bool:
@@ -114,8 +120,9 @@ class Dialog:
     @property
     def moved(self) -> tuple[str, str] | None:
         """The phases from and to, if the other change was a move."""
-        data = self.changed.data if self.changed else {}
-        return (data["from"], data["to"]) if "from" in data and "to" in data else None
+        if not self.changed or self.changed.kind != "ticket.moved":
+            return None
+        return self.changed.data["from"], self.changed.data["to"]
 
     @property
     def changed_by(self) -> str:
@@ -149,4 +156,4 @@ class Dialog:
 
 def done_to_it(kind: str) -> str:
     """The act in an event's kind: ticket.edited gives "edited it"."""
-    return f"{kind.rpartition('.')[2].replace('_', ' ')} it"
+    return DONE.get(kind) or f"{kind.rpartition('.')[2].replace('_', ' ')} it"

@@ -45,12 +45,20 @@ class WriteCriteria(TicketAction):
         texts = "\n".join(each.text for each in self.ticket.criteria)
         return CriteriaForm(data, **{**how, "initial": {"acceptance": texts, **(how.get("initial") or {})}})
 
+    def is_made(self, typed: Mapping[str, str]) -> bool:
+        return [each.text for each in self.ticket.criteria] == criteria_in(typed.get("acceptance", ""))
+
     def do(self, values: dict[str, Any]) -> str:
-        texts = [line for line in values["acceptance"].splitlines() if line.strip()]
+        texts = criteria_in(values["acceptance"])
         Ticket.objects.act(self.ticket.pk, "edit", by=self.by, version=values["version"], acceptance=texts)
         return (
             f"{self.ticket.key} has {len(texts)} acceptance {'criterion' if len(texts) == 1 else 'criteria'}"
         )
+
+
+def criteria_in(text: str) -> list[str]:
+    """One criterion on each line."""
+    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 class AnswerForm(ActionForm):
@@ -88,6 +96,12 @@ class AnswerCriterion(TicketAction):
         first = next((each.number for each in self.ticket.criteria if each.state != "answered"), 1)
         initial = {"number": first, **(how.get("initial") or {})}
         return AnswerForm(data, ticket=self.ticket, **{**how, "initial": initial})
+
+    def is_made(self, typed: Mapping[str, str]) -> bool:
+        named = {str(each.number): each.evidence for each in self.ticket.criteria}.get(
+            typed.get("number", "")
+        )
+        return (f"{named['phase']}/{named['name']}" if named else "") == typed.get("evidence", "")
 
     def do(self, values: dict[str, Any]) -> str:
         number, evidence = values["number"], values["evidence"]

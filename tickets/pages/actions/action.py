@@ -114,6 +114,10 @@ class Action:
         """The last change of the ticket or task, for a person who was too late."""
         raise NotImplementedError
 
+    def is_made(self, typed: Mapping[str, str]) -> bool:
+        """Whether the person's last change of this kind was what they now ask for, and not another one."""
+        return True
+
     @property
     def scope(self) -> str:
         return WRITE

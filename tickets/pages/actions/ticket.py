@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.db.models import Count, Sum
+from django.db.models import Count, QuerySet, Sum
 
+from agents.models import Event
 from omoi_site.database import sql
-from tickets.models import Notice, NotReady, Task, Ticket, TicketSpec
+from tickets.models import Link, Notice, NotReady, Task, Ticket, TicketSpec
 from tickets.models.attention.notice import NoticeQuerySet
 from tickets.models.ticket.fields import Priority
+from tickets.models.ticket.past_phases import FOLLOW_UP
 from tickets.pages.actions.action import TicketAction, counted, expect_state
 from tickets.pages.actions.moves import effect_of_stopping
 from tickets.pages.forms import ActionForm, PriorityForm
@@ -69,6 +71,9 @@ class ChangePriority(TicketAction):
         same = self.ticket.tasks.open().filter(priority=self.ticket.priority).count()
         change = "changes" if same == 1 else "change"
         return [f"{counted(same, 'open task')} of the same priority {change} too."] if same else []
+
+    def is_made(self, typed: Mapping[str, str]) -> bool:
+        return typed.get("priority") == self.ticket.priority_name
 
     def form(self, data: Mapping[str, Any] | None = None, **how: Any) -> ActionForm:
         return PriorityForm(data, **how)
@@ -182,7 +187,7 @@ class FollowUp(TicketAction):
     name = "follow-up"
     label = "Open a follow-up"
     icon = "corner-down-right"
-    event = "ticket.opened"
+    event = "ticket.followed_up"
     reason_label = "What to do"
     needs_reason = True
 
@@ -190,8 +195,27 @@ class FollowUp(TicketAction):
     def available(self) -> bool:
         return self.ticket.done
 
+    @property
+    def follow_ups(self) -> QuerySet[Link]:
+        return Link.objects.filter(other=self.ticket, kind=FOLLOW_UP)
+
+    @property
+    def state(self) -> str:
+        """How many there are: opening one changes nothing else of this ticket."""
+        return str(self.follow_ups.count())
+
+    @property
+    def last_change(self) -> Event | None:
+        return Event.objects.filter(topic=self.ticket.topic, kind=self.event).order_by("-xid", "-id").first()
+
+    def is_made(self, typed: Mapping[str, str]) -> bool:
+        newest = self.follow_ups.select_related("ticket").latest("ticket_id")
+        return newest.ticket.title == typed.get("reason", "").strip()
+
     @sql.atomic
     def do(self, values: dict[str, Any]) -> str:
         spec = TicketSpec(values["reason"], follow_up=self.ticket)
         opened = Ticket.objects.open(self.ticket.project, spec, by=self.by)
+        # until this commits, the lock on the project's numbers keeps others from opening one
+        expect_state(str(self.follow_ups.exclude(ticket=opened).count()), values)
         return f"{opened.key} was opened as a follow-up of {self.ticket.key}"
