@@ -33,7 +33,7 @@ FETCH = (
     *("--no-auto-maintenance", "--no-recurse-submodules"),
 )
 AT_ONCE = 3  # fetches in one process
-LEFT_BY_A_CRASH = ("*.lock", "tmp_*")
+LEFT_BY_A_CRASH = ("**/*.lock", "objects/**/tmp_*", "objects/pack/.tmp-*")  # no branch is named like these
 
 log = logging.getLogger(__name__)
 _slots = threading.BoundedSemaphore(AT_ONCE)
@@ -92,7 +92,7 @@ class Mirror:
                 self._clear()
                 raise fault_of(ended, seconds)
             if self.size > settings.REPOSITORY_BYTES:  # in many files, each below the limit
-                remove(self.folder)
+                self._remove()
                 raise too_large()
             (self.folder / "fetched").touch()
             os.utime(self.folder / "fetched", ns=(began, began))
@@ -114,10 +114,22 @@ class Mirror:
                 log.warning("the mirror %s could not be compacted: %s", self.folder.name, ended.said.strip())
 
     def remove(self) -> None:
-        """Remove it with its lock."""
-        with contextlib.suppress(FetchFailed), self._alone(time.monotonic() + SECONDS):
-            remove(self.folder)
-            self._lock.unlink(missing_ok=True)
+        """Remove it, unless it is being fetched: whoever does that removes it then. Its lock stays, since
+        somebody may wait for it.
+        """
+        with contextlib.suppress(Busy), self._alone(time.monotonic()):
+            self._remove()
+
+    def _remove(self) -> None:
+        """Under another name first: a crash leaves none that is half removed."""
+        remove(self._scratch)
+        with contextlib.suppress(FileNotFoundError):
+            self.folder.rename(self._scratch)
+        remove(self._scratch)
+
+    @property
+    def _scratch(self) -> Path:
+        return self.folder.with_suffix(".new")
 
     @property
     def _lock(self) -> Path:
@@ -154,20 +166,18 @@ class Mirror:
         """An empty one, made under another name first: a crash leaves none that is half made."""
         if (self.folder / "HEAD").exists():
             return
-        new = self.folder.with_suffix(".new")
-        remove(new)
-        git = Git(new)
-        words = ("init", "--quiet", "--bare", "--template=", str(new))
-        ended = git.run(*words, bounds=Bounds(SECONDS))
+        self._remove()
+        words = ("init", "--quiet", "--bare", "--template=", str(self._scratch))
+        ended = Git(self._scratch).run(*words, bounds=Bounds(SECONDS))
         if ended.status:
             raise FetchFailed("git", f"git cannot make a repository: {ended.said.strip()}", "Run doctor.")
-        new.rename(self.folder)
+        self._scratch.rename(self.folder)
 
     def _clear(self) -> None:
         """Remove what a git that was killed has left: locks of branches, and halves of packs."""
         for pattern in LEFT_BY_A_CRASH:
-            for path in self.folder.rglob(pattern):
-                path.unlink(missing_ok=True)
+            for path in self.folder.glob(pattern):
+                remove(path)
 
 
 @contextlib.contextmanager
@@ -188,9 +198,14 @@ def forget_others(kept: Collection[str]) -> int:
     are of repositories that were removed while another machine or a fetch had them.
     """
     ended = time.time() - 3600
-    others = [path for path in room().glob("*.git") if path.name not in kept and path.stat().st_mtime < ended]
-    for path in others:
-        Mirror(path).remove()
+    unused = {
+        path.with_suffix(".git")
+        for path in room().iterdir()
+        if path.is_dir() and path.stat().st_mtime < ended
+    }
+    others = [folder for folder in unused if folder.name not in kept]
+    for folder in others:
+        Mirror(folder).remove()
     return len(others)
 
 

@@ -183,6 +183,39 @@ def test_what_a_killed_git_left_does_not_stop_the_next(mirror, origin):
     assert not list(mirror.folder.rglob("tmp_*"))
 
 
+def test_branches_named_like_the_rest_of_a_crash_stay(mirror, origin):
+    tip = origin.tip("main")
+    for name in ("tmp_x", "tmp_folder/x", "a/tmp_pack_y"):
+        origin.git("update-ref", f"refs/heads/{name}", tip)
+    fetch(mirror, origin)
+    there = branches(mirror)
+
+    fetch(mirror, origin)  # clears first
+    with pytest.raises(FetchFailed):
+        mirror.fetch(RepositoryAddress.parse(f"{origin.url}/not-there"))
+
+    assert branches(mirror) == there
+    assert len(there) == 4
+
+
+def test_what_a_killed_repack_left_is_removed(mirror, origin):
+    fetch(mirror, origin)
+    (mirror.folder / "objects/pack/.tmp-123-pack-4.pack").write_text("half")
+
+    fetch(mirror, origin)
+
+    assert not list(mirror.folder.rglob(".tmp-*"))
+
+
+def test_a_mirror_that_was_half_removed_is_made_again(mirror, origin):
+    fetch(mirror, origin)
+    (mirror.folder / "HEAD").unlink()
+
+    fetch(mirror, origin)
+
+    assert commit_of(mirror.git, origin.tip("main"), seconds=5)
+
+
 def test_a_mirror_that_was_half_made_is_made_again(mirror, origin):
     half = mirror.folder.with_suffix(".new")
     half.mkdir()
@@ -315,6 +348,27 @@ def test_many_packs_become_one_without_what_no_branch_has(mirror, origin):
     assert mirror.packs == 1
     assert commit_of(mirror.git, first, seconds=5) == first
     assert commit_of(mirror.git, gone, seconds=5) == ""
+
+
+def test_a_mirror_that_is_being_fetched_is_removed_by_whoever_fetches_it(mirror, origin):
+    """Whoever removes a repository must not wait for that."""
+    fetch(mirror, origin)
+
+    with mirror._alone(0):
+        mirror.remove()
+        assert mirror.exists
+    mirror.remove()
+
+    assert not mirror.folder.exists()
+
+
+def test_what_a_crash_left_of_a_removal_goes_too(mirror):
+    left = mirror.folder.with_suffix(".new")
+    left.mkdir()
+    os.utime(left, (0, 0))
+
+    assert forget_others(()) >= 1
+    assert not left.exists()
 
 
 def test_mirrors_of_nobody_are_removed_once_they_are_old(mirror, origin):
