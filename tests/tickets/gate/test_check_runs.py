@@ -118,6 +118,23 @@ def test_what_did_not_pass_is_asked_again_after_a_while(slow, gated, operator):
     assert judge(ticket, operator).passed
 
 
+def test_two_slow_checks_that_refuse_do_not_ask_each_other_for_ever(slow, gated, operator, monkeypatch):
+    """The first may be asked again by the time the second answers; nobody has asked for that."""
+    monkeypatch.setattr(check_run, "CURRENT", check_run.CURRENT.replace(check_run.AGAIN, "50 milliseconds"))
+    old = "SELECT FROM tickets_checkrun WHERE answered_at > clock_timestamp() - interval '50 milliseconds'"
+
+    @worker_check("slower")
+    def slower(question):
+        """It answers when the other may be asked again."""
+        until(lambda: not sql.rows(old))
+        return Answer([Reason("slower", "no", 1, 0, "try it again")])
+
+    slow.answer = lambda question: slower(question)
+    judge(gated({"check": "slow"}, {"check": "slower"}), operator)
+
+    assert [carry_out_next("w1") for _ in range(4)] == [True, True, False, False]
+
+
 @pytest.mark.parametrize(
     ("answer", "code"),
     [

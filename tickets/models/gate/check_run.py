@@ -23,7 +23,7 @@ from tickets.models.ticket.fields import TicketFields
 
 SYSTEM = "system:workflow"  # who adds reviews
 MOST_TRIES = 3  # of a run whose worker was lost
-AGAIN = "30 seconds"  # one that did not pass can be asked again after this
+AGAIN = "30 seconds"  # after the last answer, what did not pass can be asked again
 USUAL_S, MOST_S, MORE_S = "600", "3600", "60"  # what a run may take, and how much longer its lease is
 SEEN = sql.statement(__file__, "check_seen")
 CURRENT = sql.statement(__file__, "check_runs", seen=SEEN, again=AGAIN)

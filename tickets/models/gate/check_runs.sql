@@ -1,10 +1,12 @@
--- The newest run of each check for what the ticket holds now.
+-- The newest run of each check for what the ticket holds now. One that did not pass can be asked again a
+-- while after the last answer of all: the judgement that follows an answer must not ask the others anew, or
+-- two slow checks would go on for ever.
 SELECT
   r.*,
   coalesce(r.answered_at IS NOT NULL OR t.state NOT IN ('pending', 'claimed'), false) AS ended,
   coalesce(
     t.state = 'cancelled'
-    OR r.reasons <> '[]' AND r.answered_at < clock_timestamp() - interval '{again}',
+    OR r.reasons <> '[]' AND max(r.answered_at) OVER () < clock_timestamp() - interval '{again}',
     false
   ) AS again
 FROM (
