@@ -50,7 +50,10 @@ class VersionChangeOut(serializers.Serializer):
 
 class FollowedOut(serializers.Serializer):
     ticket = TicketOut()
-    verdict = VerdictOut(allow_null=True, help_text="on its gate under the new version; null without a gate")
+    verdict = VerdictOut(
+        allow_null=True,
+        help_text="on its gate under the new version; null without a gate, or where it could not be judged",
+    )
 
 
 def change_document(change: VersionChange) -> dict[str, Any]:

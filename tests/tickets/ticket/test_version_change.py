@@ -80,6 +80,17 @@ def test_a_ticket_changes_its_version_and_its_history_says_so(working, operator,
     assert "went on under version 2" in client.get(f"/tickets/{working.key}/").content.decode()
 
 
+def test_a_key_that_cannot_judge_changes_the_version_all_the_same(working, operator, install):
+    """It answered 403 after the ticket had changed."""
+    install(gate=REVIEWED)
+
+    changed = api_of(operator, "admin").post(f"/tickets/{working.key}/workflow", {"version": 2})
+
+    assert changed.status_code == 200, changed.json()
+    assert (changed.json()["ticket"]["workflow"]["version"], changed.json()["verdict"]) == (2, None)
+    assert now(working).workflow.version == 2
+
+
 def test_a_verdict_given_before_holds_no_more_even_after_changing_back(working, operator, ada, install):
     submit(working, "report", b"done", by=ada)
     passed = Ticket.objects.judge(pk=working.pk, by=operator)

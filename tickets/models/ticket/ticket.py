@@ -7,6 +7,7 @@ deferred trigger refuses a change of phase without a history row.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Unpack
 
@@ -19,7 +20,7 @@ from omoi_site import field_limits
 from omoi_site.brokers import hints
 from omoi_site.database import sql
 from omoi_site.database.privileges import NO_DELETE
-from omoi_site.errors import Invalid
+from omoi_site.errors import Invalid, OmoiError
 from tickets.models.explain import ticket_explanation as explain
 from tickets.models.gate.verdict import Verdict
 from tickets.models.task.intervene import hold
@@ -126,14 +127,17 @@ class TicketManager(TicketManagerBase["Ticket"]):
         self, pk: int, number: int, *, by: Actor, version: int | None = None, reason: str = ""
     ) -> Verdict | None:
         """Let a ticket go on under version `number` of its workflow; `by` needs `admin` in its project.
-        Returns the verdict on its gate under that version, None without a gate.
+        Returns the verdict on its gate under that version; None without a gate, or where it could not be
+        judged: the ticket goes on under that version all the same.
         """
         ticket = self.select_related("workflow").get(pk=pk)
         with self.record_refusals(pk, ticket.phase, by=by):
             target = Workflow.objects.version(ticket.workflow.name, number)
             self.act(pk, "follow", by=by, version=version, target=target, reason=reason)
-        gated = self.select_related("workflow").get(pk=pk).gated
-        verdict: Verdict | None = self.judge(pk=pk, by=by) if gated else None
+        verdict: Verdict | None = None
+        if self.select_related("workflow").get(pk=pk).gated:
+            with suppress(OmoiError):
+                verdict = self.judge(pk=pk, by=by)
         return verdict
 
     @sql.atomic
