@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from django.db import transaction
 
 from agents.models import Event
 from omoi_site.errors import Forbidden
 from tests.support.api_client import api_of
+from tests.support.concurrency import Act
 from tests.tickets.attention.conftest import do, listed, only, open_in
 from tickets.models import Notice, Ticket
 
@@ -126,6 +128,21 @@ def test_a_move_that_fails_tells_nobody(noted, operator, monkeypatch):
         Ticket.objects.act(noted.pk, "advance", by=operator)
 
     assert Notice.objects.count() == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_dismisses_waits_for_a_move_before_any_notice_is_locked(noted, person):
+    """A move locks its ticket, then notes its notices: the other way round, one of the two would deadlock."""
+    abe = person("approver", "abe")
+    dismissal = Act(lambda: Notice.objects.dismiss(by=abe))
+
+    with transaction.atomic():
+        Ticket.lock_in_order([noted.pk])
+        dismissal.start()
+        assert dismissal.waits()
+        assert list(Notice.objects.select_for_update(nowait=True).values_list("seen_by", flat=True)) == [""]
+
+    assert dismissal.answer() == 1
 
 
 def test_it_is_dismissed_on_the_page(noted, person, client):

@@ -46,9 +46,9 @@ class NoticeQuerySet(models.QuerySet["Notice"]):
     @sql.atomic
     def dismiss(self, *, by: Actor) -> int:
         """Somebody of their role has seen those of this set that nobody has seen. Returns how many."""
-        notices = list(
-            self.select_for_update(of=("self",)).select_related("ticket", "project").order_by("pk")
-        )
+        # the ticket first, as a move does
+        locked = self.select_for_update(no_key=True, of=("ticket", "self"))
+        notices = list(locked.select_related("ticket", "project").order_by("ticket_id", "pk"))
         for notice in notices:
             rights.require(by, ADDED[Role(notice.role)], notice.project)
             if is_agent(by):
