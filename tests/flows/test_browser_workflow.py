@@ -56,7 +56,7 @@ def test_answers_come_beside_their_lines_and_never_change_the_text(window, quick
     assert shown.complaints == []
 
     page.get_by_role("button", name="Save as version 2").click()
-    expect(page.locator(".done-message")).to_have_text("Version 2 is in force: new tickets follow it.")
+    expect(page.locator(".message")).to_have_text("Version 2 is in force: new tickets follow it.")
     assert Workflow.objects.latest_of("quick").source == TEXT.replace("TODO", "BEGIN")
 
 
@@ -76,7 +76,7 @@ def test_a_newer_version_is_told_while_typing_and_before_saving(window, quick, o
     assert page.input_value(EDITOR) == mine
     assert (shown.faults(), shown.width) == ([], PHONE[0])
     page.get_by_role("button", name="Save as version 3").click()
-    expect(page.locator(".done-message")).to_contain_text("Version 3 is in force")
+    expect(page.locator(".message")).to_contain_text("Version 3 is in force")
 
 
 def test_without_script_a_workflow_is_written_and_saved(window, operator):
@@ -92,7 +92,7 @@ def test_without_script_a_workflow_is_written_and_saved(window, operator):
     expect(page.locator(".editor-note")).to_contain_text("did you mean DONE?")
     page.fill(EDITOR, TEXT)
     page.click("button[type=submit]:has-text('Save')")
-    expect(page.locator(".done-message")).to_contain_text("Version 1 is in force")
+    expect(page.locator(".message")).to_contain_text("Version 1 is in force")
     context.close()
 
 

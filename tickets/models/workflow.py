@@ -184,13 +184,13 @@ class Workflow(models.Model):
 
     def expect_allowed(self, project: str, own: str, others: Sequence[str]) -> None:
         """Raise WorkflowNotAllowed unless this is the project's own workflow or one of its others."""
-        allowed = list(dict.fromkeys([own or DEFAULT, *others]))
-        if self.name not in allowed:
-            names = " or ".join(allowed)
+        names = allowed(own, others)
+        if self.name not in names:
+            either = " or ".join(names)
             raise WorkflowNotAllowed(
-                f"tickets of {project} follow {names}, not {self.name}",
+                f"tickets of {project} follow {either}, not {self.name}",
                 field="workflow",
-                next_action=f"Use {names}, or ask an admin of {project} to add {self.name} to its workflows",
+                next_action=f"Use {either}, or ask an admin of {project} to add {self.name} to its workflows",
             )
 
     @property
@@ -204,6 +204,11 @@ class Workflow(models.Model):
 
 
 _plans: dict[int, documents.Plan] = {}
+
+
+def allowed(own: str, others: Sequence[str]) -> list[str]:
+    """The names of the workflows that tickets of a project may follow: its own, then the others."""
+    return list(dict.fromkeys([own or DEFAULT, *others]))
 
 
 class WorkflowPhase(models.Model):

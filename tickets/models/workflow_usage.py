@@ -1,4 +1,4 @@
-"""Who uses which workflow: projects, and their open tickets by version."""
+"""Who uses which workflow: projects, and their open tickets by version; and how a project takes another."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from agents.models import Actor, Project
 from omoi_site.database import sql
-from tickets.models.workflow import DEFAULT
+from tickets.models.workflow import Workflow, allowed
 
 USAGE = sql.statement(__file__, "workflow_usage")
 COUNTED = 10_000  # tickets of a version in a phase
@@ -36,6 +36,13 @@ def followers(by: Actor) -> dict[str, list[str]]:
     for key, own, others in (
         Project.objects.seen_by(by).order_by("key").values_list("key", "workflow", "workflows")
     ):
-        for name in dict.fromkeys([own or DEFAULT, *others]):
+        for name in allowed(own, others):
             found.setdefault(name, []).append(key)
     return found
+
+
+def take(workflow: Workflow, project: Project, *, by: Actor) -> None:
+    """Let new tickets of the project follow this workflow. Those that it had before stay allowed."""
+    with Project.objects.locked(pk=project.pk) as row:
+        others = [name for name in allowed(row.workflow, row.workflows) if name != workflow.name]
+        row.edit(by=by, workflow=workflow.name, workflows=others)

@@ -108,9 +108,9 @@ def show_picture(request: HttpRequest, key: str, pk: int) -> HttpResponse:
     artifact = get_artifact(get_ticket(request, key), pk)
     if artifact.blob.size > picture.LARGEST:
         raise Http404("It is too large to be shown.")
-    content = artifact.blob.head(picture.LARGEST)
     try:
+        content = artifact.blob.head(picture.LARGEST)
         kind = picture.picture(content).content_type
-    except picture.Unshowable as why:
+    except (picture.Unshowable, Damaged) as why:
         raise Http404(str(why)) from why
     return HttpResponse(content, content_type=kind, headers=inert("inline", artifact))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
@@ -16,8 +16,10 @@ from omoi_site import field_limits
 from omoi_site.errors import OmoiError
 from tickets.models import Ticket, TicketSpec, Workflow
 from tickets.models.ticket.fields import Priority
-from tickets.models.workflow import DEFAULT
+from tickets.models.workflow import DEFAULT, allowed
+from tickets.models.workflow_usage import take
 from tickets.pages.workflow_views import form, version_of
+from tickets.templatetags.tickets import sentence
 
 WRITE = "tickets:write"
 
@@ -26,7 +28,7 @@ WRITE = "tickets:write"
 def new_project(request: HttpRequest) -> HttpResponse:
     """A project with a key, a name and the workflow of its tickets."""
     typed = {name: request.POST.get(name, "").strip() for name in ("key", "name", "workflow")}
-    typed["workflow"] = typed["workflow"] or request.GET.get("workflow", "")
+    typed["workflow"] = typed["workflow"] or request.GET.get("workflow", DEFAULT)
     refused = None
     if request.method == "POST":
         spec = ProjectSpec(**{**typed, "key": typed["key"].upper()})
@@ -35,7 +37,7 @@ def new_project(request: HttpRequest) -> HttpResponse:
         except OmoiError as error:
             refused = error
         else:
-            messages.success(request, f"{project.key} is there: open its first ticket")
+            messages.success(request, f"{project.key} is there: open its first ticket.")
             return redirect(f"{reverse('new_ticket')}?project={project.key}")
     context = {
         "typed": typed,
@@ -55,11 +57,10 @@ def new_ticket(request: HttpRequest) -> HttpResponse:
     typed = {
         name: asked.get(name, "") for name in ("project", "title", "description", "priority", "workflow")
     }
-    project = next((one for one in projects if one.key == typed["project"]), None)
-    if project is None and projects:
-        if typed["project"]:
-            raise Http404(f"You cannot open tickets in a project {typed['project']}.")
-        project = projects[0]
+    seen = Project.objects.seen_by(request.user)
+    project = (
+        get_object_or_404(seen, key=typed["project"]) if typed["project"] else next(iter(projects), None)
+    )
     refused = None
     if request.method == "POST" and project:
         try:
@@ -67,14 +68,15 @@ def new_ticket(request: HttpRequest) -> HttpResponse:
         except OmoiError as error:
             refused = error
         else:
-            messages.success(request, f"{ticket.key} is open")
+            messages.success(request, f"{ticket.key} is open.")
             return redirect("ticket", ticket.key)
     context = {
         "typed": typed,
         "refused": refused,
         "project": project,
         "projects": projects,
-        "workflows": [project.workflow or DEFAULT, *project.workflows] if project else [],
+        "may": project in projects,
+        "workflows": _allowed(projects),
         "priorities": [name.lower() for name in Priority.names],
         "longest": field_limits.longest(Ticket, "title"),
         "section": "board",
@@ -91,14 +93,11 @@ def use_workflow(request: HttpRequest, name: str) -> HttpResponse:
     seen = Project.objects.seen_by(request.user)
     project = get_object_or_404(seen, key=request.POST.get("project", ""))
     try:
-        with Project.objects.locked(pk=project.pk) as row:
-            before = row.workflow or DEFAULT
-            others = [other for other in dict.fromkeys([*row.workflows, before]) if other != workflow.name]
-            row.edit(by=request.user, workflow=workflow.name, workflows=others)
+        take(workflow, project, by=request.user)
     except OmoiError as refused:
-        messages.error(request, f"{refused.message}. {refused.next_action}")
+        messages.error(request, f"{sentence(refused.message)} {refused.next_action}".strip())
     else:
-        messages.success(request, f"New tickets of {project.key} follow {workflow.name}")
+        messages.success(request, f"New tickets of {project.key} follow {workflow.name}.")
     return redirect("workflow", workflow.name)
 
 
@@ -120,6 +119,12 @@ def _spec(typed: dict[str, str]) -> TicketSpec:
         priority=Priority[name] if name in Priority.names else Priority.MEDIUM,
         workflow=typed["workflow"] or None,
     )
+
+
+def _allowed(projects: Sequence[Project]) -> list[str]:
+    """The workflows to choose from; which of them a project allows, the verb knows."""
+    names = [name for project in projects for name in allowed(project.workflow, project.workflows)]
+    return list(dict.fromkeys(names))
 
 
 def _names() -> list[str]:

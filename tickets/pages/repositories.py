@@ -71,6 +71,10 @@ class RepositoriesPage:
 
 @page
 def repositories(request: HttpRequest) -> HttpResponse:
+    if not (request.GET.get("project") or Project.objects.seen_by(request.user).exists()):
+        return render(
+            request, "tickets/no_project.html", {"title": "Repositories", "section": "repositories"}
+        )
     return _shown(request, _project(request))
 
 

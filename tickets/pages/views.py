@@ -81,7 +81,9 @@ def board(request: HttpRequest) -> HttpResponse:
     cursor = Event.objects.current_cursor()  # read the cursor before the data, so that no change is missed
     projects = list(Project.objects.seen_by(request.user).order_by("key"))
     if not projects:
-        return render(request, "tickets/board/no_project.html", {"section": "board", "cursor": cursor})
+        return render(
+            request, "tickets/no_project.html", {"title": "Board", "section": "board", "cursor": cursor}
+        )
     key, last = request.GET.get("project", ""), request.COOKIES.get(LAST_PROJECT, "")
     by_key = {project.key: project for project in projects}
     project = by_key.get(key) if key else by_key.get(last, projects[0])

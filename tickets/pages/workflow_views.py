@@ -99,9 +99,9 @@ def save(request: HttpRequest, name: str, shown: Workflow | None) -> HttpRespons
     except OmoiError as refused:
         return answer(request, WorkflowPage(request.user, name, shown, text, base), refused)
     said = (
-        f"Version {base} says the same already, so nothing was saved"
+        f"Version {base} says the same already, so nothing was saved."
         if stored.version == base
-        else f"Version {stored.version} is in force: new tickets follow it"
+        else f"Version {stored.version} is in force: new tickets follow it."
     )
     messages.success(request, said)
     return redirect("workflow", stored.name)

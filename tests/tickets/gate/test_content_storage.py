@@ -181,6 +181,7 @@ def test_a_file_that_was_changed_or_lost_is_read_by_nobody(folder, ticket, ada, 
             shown = client.get(f"/tickets/{ticket.key}/artifacts/{path}")
             assert shown.status_code == 200
             assert "The content is damaged" in shown.content.decode()
+        assert client.get(f"/tickets/{ticket.key}/artifacts/{artifact.pk}/picture/").status_code == 404
 
 
 def test_a_write_that_breaks_off_leaves_no_file_with_the_name(tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from agents.models import Member, Project
+from agents.models import Member, Project, ProjectSpec
 from tests.support.html import squeeze
 from tickets.models import Artifact, Ticket, Workflow
 
@@ -87,6 +87,41 @@ def test_a_project_takes_another_workflow_from_its_page(page, project, operator)
     assert page.post("/workflows/quick/use/", {"project": "NONE"}).status_code == 404
 
 
+def test_a_refusal_looks_like_one(client, project, operator, django_user_model):
+    Workflow.objects.install(TEXT, by=operator)
+    viewer = django_user_model.objects.create_user("viewer")
+    Member.objects.create(project=project, user=viewer, role="viewer")
+    client.force_login(viewer)
+
+    told = text(client.post("/workflows/quick/use/", {"project": "OMO"}, follow=True))
+
+    assert '<p class="notice bad message" role="alert">' in told
+    assert "This needs the scope admin in project OMO, which you do not have. Ask" in told
+    assert "notice ok" not in told
+
+
+def test_a_new_project_follows_the_built_in_workflow_unless_another_is_chosen(page, operator):
+    Workflow.objects.install(TEXT, by=operator)
+    assert "<option selected>software_delivery</option>" in text(page.get("/new-project/"))
+    assert "<option selected>quick</option>" in text(page.get("/new-project/?workflow=quick"))
+
+
+def test_what_is_typed_holds_for_whichever_project_is_chosen(page, project, operator):
+    """One form has the project too, so choosing another one loses nothing."""
+    Workflow.objects.install(TEXT, by=operator)
+    other = Project.objects.create_project(
+        ProjectSpec("PAY", workflow="quick", workflows=["quick"]), by=operator
+    )
+    shown = text(page.get("/new-ticket/?project=PAY"))
+    assert '<option value="PAY" selected>' in shown
+    assert "<option>simple</option><option>quick</option></select>" in shown.replace("> <", "><")
+
+    refused = page.post("/new-ticket/", {"project": "PAY", "title": "Kept", "workflow": "simple"})
+    assert (refused.status_code, 'value="Kept"' in text(refused)) == (422, True)
+    assert page.post("/new-ticket/", {"project": "PAY", "title": "Kept", "workflow": ""}).status_code == 302
+    assert Ticket.objects.get().workflow.name == other.workflow
+
+
 def test_rights_are_those_of_the_verbs(client, project, operator, django_user_model, ticket):
     Workflow.objects.install(TEXT, by=operator)
     viewer = django_user_model.objects.create_user("viewer")
@@ -94,7 +129,8 @@ def test_rights_are_those_of_the_verbs(client, project, operator, django_user_mo
     client.force_login(viewer)
     assert client.post("/new-project/", {"key": "MINE", "workflow": "simple"}).status_code == 403
     assert "no project in which you may open tickets" in text(client.get("/new-ticket/"))
-    assert client.post("/new-ticket/", {"project": "OMO", "title": "x"}).status_code == 200
+    assert "You need the role of an operator in OMO" in text(client.get("/new-ticket/?project=OMO"))
+    assert client.post("/new-ticket/", {"project": "OMO", "title": "x"}).status_code == 403
     assert client.post(f"/tickets/{ticket.key}/artifacts/", {"type": "a", "text": "b"}).status_code == 403
     client.post("/workflows/quick/use/", {"project": "OMO"})
     project.refresh_from_db()

@@ -77,10 +77,17 @@ def test_a_member_without_the_role_reads_only(client, project, operator, shop, d
     assert client.post("/repositories/add/", {"name": "x", "url": HTTPS, "base": "x"}).status_code == 403
 
 
+def test_without_a_project_the_page_says_how_to_get_one(client, operator, django_user_model):
+    client.force_login(operator)
+    assert 'href="/new-project/"' in client.get("/repositories/").content.decode()
+    client.force_login(django_user_model.objects.create_user("eve"))
+    assert "You are not a member of any project" in client.get("/repositories/").content.decode()
+
+
 def test_others_find_nothing(client, project, shop, django_user_model):
     client.force_login(django_user_model.objects.create_user("eve"))
 
-    for path in ("/repositories/", "/repositories/?project=OMO", "/repositories/?project=\x00"):
+    for path in ("/repositories/?project=OMO", "/repositories/?project=\x00"):
         assert client.get(path).status_code == 404
     assert client.post(f"/repositories/{shop.pk}/remove/").status_code == 404
     assert client.post("/repositories/add/?project=OMO", {}).status_code == 404
