@@ -58,6 +58,7 @@ ALL = [
     "dramatiq.worker",
     "tickets_awaited",
     "tickets_lane",
+    "tickets_lanelook",
     "tickets_latestgrant",
     "tickets_link",
     "tickets_need",

@@ -9,7 +9,7 @@ from django.contrib import admin
 from agents.admin.filters import OwnProjects
 from omoi_site.admin_base import ReadOnlyModelAdmin, ValueFilter, admin_action, badge, since
 from tickets.admin.filters import PhaseFilter, ProjectFilter
-from tickets.models import Lane, Task
+from tickets.models import Lane, LaneLook, Task
 from tickets.templatetags.tickets import TASK
 
 
@@ -79,3 +79,12 @@ class LaneAdmin(ReadOnlyModelAdmin):
     @admin.display(description="capabilities")
     def shown_capabilities(self, lane: Lane) -> str:
         return ", ".join(lane.capabilities) or "any"
+
+
+@admin.register(LaneLook)
+class LaneLookAdmin(ReadOnlyModelAdmin):
+    inside, internal = "lane__project", True
+    list_display = ["lane", "looked_from", "looked_to"]
+    list_filter = [("lane__project", OwnProjects)]
+    search_fields = ["=lane__phase"]
+    list_select_related = ["lane__project"]

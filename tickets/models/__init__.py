@@ -17,7 +17,7 @@ from tickets.models.repository import NewRepository, Repository
 from tickets.models.sweep_run import SweepRun
 from tickets.models.task.counts import Tally
 from tickets.models.task.intervene import NotReady
-from tickets.models.task.lane import Lane
+from tickets.models.task.lane import Lane, LaneLook
 from tickets.models.task.need import Cycle, Edge, Need
 from tickets.models.task.task import Task
 from tickets.models.task.task_spec import TaskSpec
@@ -52,6 +52,7 @@ __all__ = [
     "ImportResult",
     "Item",
     "Lane",
+    "LaneLook",
     "LatestGrant",
     "Link",
     "Match",

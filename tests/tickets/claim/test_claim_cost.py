@@ -36,16 +36,11 @@ def skilled(ada):
     [(1, 1, 65), (20, SERVED, 80), (300, SERVED, 80)],
     ids=["one", "twenty", "three of 300"],
 )
-def test_a_claim_touches_few_pages_however_long_the_backlog(
-    ticket, skilled, ready, lanes, served, most, request
-):
+def test_a_claim_touches_few_pages_however_long_the_backlog(ticket, skilled, ready, lanes, served, most):
     """With 300 lanes of which three are served, 99 % of the backlog is out of this agent's reach.
 
     Three of the pages are those of task_list, the index of lists: each change of a task's state adds to it.
     """
-    if (ready, lanes) == (100_000, 300):
-        why = "choosing reads 27 pages, one more for each served lane than is promised"
-        request.applymarker(pytest.mark.xfail(reason=why, strict=True))
     backlog(ticket, ready, lanes)
 
     parts = measure(CLAIM, asked(skilled))

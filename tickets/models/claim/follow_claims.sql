@@ -1,5 +1,6 @@
 -- Between two looks of raise_floors: raises the floors of lanes from which many tasks are claimed. It begins
--- where the next look will begin and leaves that place as it is, so it hides nothing from that look.
+-- where the next look will begin and leaves that place as it is, so it hides nothing from that look. A new
+-- lane waits for its first look.
 UPDATE tickets_lane l
 SET
   floor = f.first[1],
@@ -9,6 +10,7 @@ FROM (
     k.id,
     coalesce(h.place, {top}) AS first
   FROM tickets_lane k
+  JOIN tickets_lanelook o ON o.lane_id = k.id
   LEFT JOIN LATERAL ({first_ready}
   ) h ON true
   WHERE ARRAY[k.floor, k.floor_id] <> coalesce(h.place, {top})

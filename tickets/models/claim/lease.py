@@ -113,7 +113,7 @@ def _floors(name: str, bound: str = "") -> str:
     return sql.statement(__file__, name, first_ready=first_ready, top=f"ARRAY[{TOP}, 0]")
 
 
-LOOKED_FROM = "(least(k.looked_from, ARRAY[k.floor, k.floor_id]))"
+LOOKED_FROM = "(least(o.looked_from, ARRAY[k.floor, k.floor_id]))"
 SINCE_LAST_LOOK = f"AND (t.rank, t.id) >= ({LOOKED_FROM}[1], {LOOKED_FROM}[2])"
 RAISE_FLOORS = _floors("raise_floors", SINCE_LAST_LOOK)
 RESET_FLOORS = _floors("raise_floors")

@@ -6,7 +6,7 @@ A claim reads only the lanes that the agent can serve, never tasks that it canno
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -66,17 +66,6 @@ class Marks(NamedTuple):
     alone: bool = False
 
 
-def place(help_text: str) -> ArrayField[Any, Any]:
-    """A place in the order of a lane's tasks: rank and id."""
-    return ArrayField(
-        models.BigIntegerField(),
-        size=2,
-        db_default=[BOTTOM, 0],
-        editable=False,
-        help_text=help_text,
-    )
-
-
 class LaneQuerySet(models.QuerySet["Lane"]):
     def of(self, project: int, marks: Collection[Marks]) -> dict[Marks, int]:
         """The ids of the lanes with these marks, created if missing, in at most two statements."""
@@ -120,8 +109,6 @@ class Lane(models.Model):
         editable=False,
         help_text="none of the same rank as the floor has a lower id",
     )
-    looked_from = place("rank and id of the floor before this one, from which the sweep looks again")
-    looked_to = place("the floor as the sweep left it; meanwhile it may have been raised further")
 
     objects = LaneQuerySet.as_manager()
 
@@ -136,6 +123,25 @@ class Lane(models.Model):
 
     def __str__(self) -> str:
         return f"{self.project_id} {self.phase} {' '.join(self.capabilities) or 'any'}"
+
+
+class LaneLook(models.Model):
+    """Where the sweep has looked in a lane. Not in the lane's row, because claims read that of every lane."""
+
+    lane = models.OneToOneField(Lane, models.CASCADE, primary_key=True, related_name="look")
+    looked_from = ArrayField(
+        models.BigIntegerField(),
+        size=2,
+        help_text="rank and id of the floor before this one, from which the sweep looks again",
+    )
+    looked_to = ArrayField(
+        models.BigIntegerField(),
+        size=2,
+        help_text="the floor as the sweep left it; meanwhile it may have been raised further",
+    )
+
+    def __str__(self) -> str:
+        return f"{self.lane_id} from {self.looked_from}"
 
 
 @sql.atomic
