@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from agents.models import Agent
 from omoi_site.database import sql
 from tests.factories import allow_workflow, submit
 from tests.support.api_client import api_of
@@ -108,6 +109,20 @@ def test_agents_that_are_all_silent_are_listed_once(task, ticket, ada, bob, oper
     Task.objects.claim(by=ada)
     ada.seen()
     assert listed(operator) == []
+
+
+def test_silent_agents_that_are_full_are_listed_when_a_lease_has_ended(task, ticket, ada, operator):
+    """Until then they are waited for, says explain too."""
+    [other] = Task.objects.add(ticket, [TaskSpec("Document it")], by=operator)
+    Agent.objects.update(capacity=1)
+    Task.objects.claim(by=ada)
+    sql.rows("UPDATE agents_agentpresence SET last_seen_at = clock_timestamp() - interval '5 min'")
+    assert (listed(operator), Task.objects.waits([other.pk])) == ([], {other.pk: "agents"})
+
+    Task.objects.filter(pk=task.pk).update(lease_expires_at="2020-01-01T00:00Z")
+
+    assert only(operator)["kind"] == "agents_silent"
+    assert Task.objects.waits([other.pk]) == {other.pk: "operator"}
 
 
 def test_a_blocked_ticket_is_unblocked(gated, operator):

@@ -85,9 +85,7 @@ def check_attention(world):
         key: {cause["who"] for cause in Ticket.objects.explanation(each)["causes"]}
         for key, each in tickets.items()
     }
-    for item in items:  # while silent agents hold as much as they can, explain waits for their leases to end
-        who = {"operator", "agents"} if item.kind.name == "agents_silent" else {"operator"}
-        assert who & told[item.ticket], (item, told)
+    assert all("operator" in told[item.ticket] for item in items), (items, told)
     listed = {item.ticket for item in items}
     assert attention_list.tickets_of(world.project.key).ids == {tickets[key].pk for key in listed}
     live = {ticket.pk for ticket in tickets.values() if not (ticket.paused or ticket.archived_at)}

@@ -9,7 +9,7 @@ from omoi_site.database import sql
 from tickets.models.attention.registry import API, Act, Kind, Values
 from tickets.models.explain import task_sentences
 from tickets.models.explain.sentences import counted
-from tickets.models.explain.sql_fragments import FITS, HEARD
+from tickets.models.explain.sql_fragments import FITS, HAS_ROOM, HEARD
 from tickets.models.task.readiness import READY
 
 MOST_WAITING = 100  # waiting tasks that are counted
@@ -21,8 +21,9 @@ AND (
   WHERE p.agent_id = a.id
 ) > clock_timestamp() - {HEARD}
 """
-# An available agent may do the work of lane `l`; and was heard of lately.
+# An available agent may do the work of lane `l`; and has room for it; or was heard of lately.
 ABLE = sql.statement(__file__, "able", may_work=MAY_WORK, besides="")
+ROOMY = sql.statement(__file__, "able", may_work=MAY_WORK, besides=f"AND {HAS_ROOM}")
 AWAKE = sql.statement(__file__, "able", may_work=MAY_WORK, besides=HEARD_OF)
 DETAILS = sql.statement(__file__, "lane_details", ready=READY, may_work=MAY_WORK, most=str(MOST_WAITING))
 
@@ -87,7 +88,7 @@ AGENTS_SILENT = Kind(
     "Agents silent",
     "bad",
     "triangle-alert",
-    sql.statement(__file__, "lane_waiting", unserved=f"{ABLE} AND NOT {AWAKE}", ready=READY),
+    sql.statement(__file__, "lane_waiting", unserved=f"NOT {AWAKE} AND {ROOMY}", ready=READY),
     agents_silent,
     see_why,
     details=DETAILS,

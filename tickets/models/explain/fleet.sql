@@ -15,16 +15,7 @@ FROM (
     a.state = 'available' AS available,
     a.last_seen_at,
     a.last_seen_at > clock_timestamp() - {heard} AS heard,
-    (
-      SELECT
-        CASE
-          WHEN l.alone THEN count(*) = 0
-          ELSE count(*) < a.capacity AND NOT coalesce(bool_or({runs_alone}), false)
-        END
-      FROM tickets_task t
-      WHERE t.holder_id = a.id
-        AND {lease_holds}
-    ) AS room
+    {has_room} AS room
   FROM fleet_agents a
   WHERE {fits}
     AND (a.sees_all OR l.project_id = ANY (a.projects))

@@ -60,16 +60,14 @@ LEASE_HOLDS = f"""
 )
 """
 
+# Whether agent `a` may take a task of lane `l` beside what it holds.
+HAS_ROOM = sql.statement(
+    __file__, "has_room", runs_alone=RUNS_ALONE.format(task="t"), lease_holds=LEASE_HOLDS
+).rstrip()
+
 # -- a task with everything that an explanation needs
 
-FLEET = sql.statement(
-    __file__,
-    "fleet",
-    heard=HEARD,
-    runs_alone=RUNS_ALONE.format(task="t"),
-    lease_holds=LEASE_HOLDS,
-    fits=FITS.format(agent="a"),
-)
+FLEET = sql.statement(__file__, "fleet", heard=HEARD, has_room=HAS_ROOM, fits=FITS.format(agent="a"))
 
 
 # Joins `fleets`, which each statement defines with `fleets_of`.
