@@ -20,6 +20,7 @@ MOST = 2000  # events; beyond that, it is cheaper to fetch everything again
 
 SINCE = sql.statement(__file__, "journal_changes", most=str(MOST))
 WORK = "work"  # the topic that is rung when any project may have work
+WORKFLOWS = "workflows"  # the topic of their list, which is rung when there is a new version of any
 _brings_work: set[str] = set()
 CHANGES_RIGHTS = [
     "agent.joined",
@@ -71,4 +72,7 @@ def _change(row: dict[str, Any]) -> Change:
     # the rights or keys of an agent
     agents = {topic for topic in row["topics"] if topic.startswith("agent:")}
     waking = frozenset(agents | set(row["work"]) | ({WORK} if row["work"] else set()))
-    return Change(frozenset(row["topics"]), cursor, waking, row["rights"], oldest_open)
+    topics = set(row["topics"])
+    if any(topic.startswith("workflow:") for topic in topics):
+        topics.add(WORKFLOWS)
+    return Change(frozenset(topics), cursor, waking, row["rights"], oldest_open)

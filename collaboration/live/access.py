@@ -19,6 +19,7 @@ from django.db.models import QuerySet
 from django.utils.http import is_same_domain
 
 from agents.models import Agent, Project
+from agents.models.journal_changes import WORKFLOWS
 from agents.models.key import LIVE
 from omoi_site.database import sql
 from omoi_site.serving.live_hub import Hub
@@ -83,9 +84,12 @@ class Viewer:
         )
 
 
+OPEN = ("everybody", "")
+
+
 def may_follow(user: Any, topics: Iterable[str]) -> set[str]:
-    """Those of `topics` in projects that the user may see. Topics that do not exist and topics of others look
-    the same.
+    """Those of `topics` that everybody may follow, or in projects that the user may see. Topics that do not
+    exist and topics of others look the same.
     """
     wanted = {topic: place for topic in topics if (place := place_of(topic))}
     keys = _known(
@@ -94,14 +98,17 @@ def may_follow(user: Any, topics: Iterable[str]) -> set[str]:
     names = _known(
         Agent.objects.seen_by(user), "name", (name for kind, name in wanted.values() if kind == "agent")
     )
-    return {topic for topic, (kind, name) in wanted.items() if name in (keys if kind == "project" else names)}
+    seen = {"project": keys, "agent": names}
+    return {topic for topic, place in wanted.items() if place == OPEN or place[1] in seen[place[0]]}
 
 
 def place_of(topic: str) -> tuple[str, str] | None:
     """What a user must be able to see to follow the topic: a project by its key, or an agent by its name.
-    None if there is no such topic.
+    OPEN for workflows, which everybody may read. None if there is no such topic.
     """
     kind, _, name = topic.partition(":")
+    if kind == "workflow" or topic == WORKFLOWS:
+        return OPEN
     if kind == "ticket":
         return "project", name.rpartition("-")[0]
     return (kind, name) if kind in ("project", "agent") else None
@@ -148,7 +155,7 @@ async def recheck(link: psycopg.AsyncConnection[Any], hub: Hub) -> None:
             gone = {
                 place
                 for place in seen[follower]
-                if place is None or (place[0], user, place[1]) not in granted
+                if place != OPEN and (place is None or (place[0], user, place[1]) not in granted)
             }
             if gone:
                 hub.forbid(follower, {topic for topic in topics if places[topic] in gone})

@@ -16,9 +16,15 @@ function handleSignedOut() {
   showState();
 }
 
-// Whether a dialog holds a text that was not sent.
+// Whether somebody typed something here that was not sent.
 function hasUnsentText() {
-  return all("dialog[open] textarea").some((field) => field.value.trim());
+  return all("dialog[open] textarea, main textarea, main input.input").some(isUnsent);
+}
+
+// In a dialog, and after a refusal, what stands in a field from the beginning was typed too.
+function isUnsent(field) {
+  if (field.readOnly || field.type === "file" || !field.value.trim()) return false;
+  return field.closest("dialog") || "unsent" in field.dataset || field.value !== field.defaultValue;
 }
 
 // Each answer names who it is for, and brings a token for forms. The same person's token goes into every

@@ -5,13 +5,14 @@
 const REST_AFTER_TYPING_MS = 300;
 const CHECK_TIMEOUT_MS = 15_000;
 const TRY_AGAIN_MS = 5_000;
-const PARTS = ["workflow-notes", "workflow-faults", "workflow-difference", "workflow-phases"];
+const PARTS = ["newer", "notes", "faults", "difference", "phases"].map((name) => `workflow-${name}`);
 
 const editor = one("#workflow-text");
 const check = {
   text: editor.value,  // that was answered last
   timer: 0,
   busy: false,
+  newest: "",  // the version that it was compared with
 };
 
 // --- the text
@@ -88,12 +89,12 @@ async function askValidator(text) {
   return request(editor.dataset.check, { method: "POST", body });
 }
 
-async function request(address, options) {
+async function request(address, options, timeout = CHECK_TIMEOUT_MS) {
   try {
-    const signal = AbortSignal.timeout(CHECK_TIMEOUT_MS);
+    const signal = AbortSignal.timeout(timeout);
     const answer = await fetch(address, { ...options, headers: PART_HEADERS, signal });
-    const { status, redirected, headers } = answer;
-    return { status, redirected, headers, text: await answer.text() };
+    const { status, redirected, headers, url } = answer;
+    return { status, redirected, headers, url, text: await answer.text() };
   } catch {
     return null;
   }
@@ -114,7 +115,28 @@ function show(html) {
     const old = document.getElementById(id);
     if (part && part.outerHTML !== old.outerHTML) old.replaceWith(part);
   }
+  showNewest();
   shiftNotes();
+}
+
+// --- another version may come into force while somebody writes: saving then shows both first
+
+let saveLabel = one("#workflow-save")?.textContent;
+
+// Returns whether it is another version than before.
+function showNewest() {
+  const { newest } = one("#workflow-newer").dataset;
+  if (newest === check.newest) return false;
+  check.newest = newest;
+  const label = one("#workflow-save");
+  if (editor.dataset.name) label.textContent = newest ? `Compare with version ${newest}` : saveLabel;
+  return true;
+}
+
+function compareAgain() {
+  if (!showNewest()) return;
+  check.text = null;
+  checkSoon(0);
 }
 
 // Notes stand where their lines end, which moves when the text is scrolled sideways.
@@ -122,18 +144,63 @@ function shiftNotes() {
   one("#workflow-notes").style.translate = `${-editor.scrollLeft}px 0`;
 }
 
-// --- nothing typed is lost
+// --- saving: the page stays until the server has answered, so that no lost answer takes the text along
 
-let saving = false;
+const SAVE_TIMEOUT_MS = 30_000;
+const SAVE_UNKNOWN =
+  "No answer came, so it may be saved or not. Your text stays here. Save again: nothing is saved twice.";
+const SAVE_SIGNED_OUT = "Not saved: you are signed out. Sign in in another tab, then save again.";
+let leaving = false;
+
+async function save(event) {
+  event.preventDefault();
+  if (editor.readOnly) return;
+  editor.readOnly = true;
+  say("Saving…");
+  const sent = { method: "POST", body: new URLSearchParams(new FormData(editor.form)) };
+  const answer = await request(editor.form.action, sent, SAVE_TIMEOUT_MS);
+  editor.readOnly = false;
+  say("");
+  if (!answer) return toast(SAVE_UNKNOWN);
+  if (answer.redirected && new URL(answer.url).pathname.startsWith("/workflows/")) {
+    leaving = true;
+    return void location.assign(answer.url);
+  }
+  if (answer.redirected) return toast(SAVE_SIGNED_OUT);
+  if (!showRefusal(answer.text)) {
+    await renewToken();
+    toast("Not saved: the server refused. Your text stays here. Save again.");
+  }
+}
+
+// What was typed stays; everything around it is as the server answered. Returns whether it is a refusal.
+function showRefusal(html) {
+  const fresh = parsed(html);
+  const refused = fresh.getElementById("refused");
+  if (!refused) return false;
+  one("#refused")?.remove();
+  const part = one("#workflow-part");
+  part.before(refused);
+  part.dataset.address = one("#workflow-part", fresh).dataset.address || "";
+  editor.form.elements.version.value = one("[name=version]", fresh).value;
+  editor.dataset.unsent = "";
+  saveLabel = one("#workflow-save", fresh).textContent;
+  check.newest = null;
+  show(html);
+  refused.focus();
+  return true;
+}
+
+// --- nothing typed is lost
 
 if (!editor.readOnly) {
   editor.addEventListener("input", () => { numberLines(); checkSoon(); });
   editor.addEventListener("scroll", shiftNotes);
   editor.addEventListener("keydown", keepIndent);
-  editor.form.addEventListener("submit", () => { saving = true; });
-  addEventListener("pageshow", () => { saving = false; numberLines(); checkSoon(); });
+  editor.form.addEventListener("submit", save);
+  addEventListener("pageshow", () => { leaving = false; numberLines(); checkSoon(); });
   addEventListener("beforeunload", (event) => {
-    if (!saving && editor.value !== editor.defaultValue) event.preventDefault();
+    if (!leaving && isUnsent(editor)) event.preventDefault();
   });
   document.addEventListener("click", (event) => {
     const link = event.target.closest("[data-line]");
@@ -141,5 +208,7 @@ if (!editor.readOnly) {
     event.preventDefault();
     goToLine(Number(link.dataset.line));
   });
+  document.addEventListener("htmx:after:swap", compareAgain);
+  showNewest();
   one("#refused")?.focus();
 }

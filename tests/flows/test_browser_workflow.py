@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.sessions.models import Session
 from playwright.sync_api import expect
 
 from tests.support.browser import PHONE
 from tests.support.slow_proxy import SlowLine
 from tests.support.wait import until
-from tickets.models import Ticket, Workflow
+from tickets.models import Ticket, TicketSpec, Workflow
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -60,23 +61,91 @@ def test_answers_come_beside_their_lines_and_never_change_the_text(window, quick
     assert Workflow.objects.latest_of("quick").source == TEXT.replace("TODO", "BEGIN")
 
 
-def test_a_newer_version_is_told_while_typing_and_before_saving(window, quick, operator):
+@pytest.mark.parametrize("latency", [0, 200, pytest.param(1000, marks=pytest.mark.full)])
+def test_a_newer_version_is_told_while_somebody_writes_and_before_it_is_saved(
+    window, quick, operator, latency
+):
     shown = window(size=PHONE, theme="dark")
-    page = shown.go("/workflows/quick/")
+    SlowLine(shown, latency=latency, first=1_000)
+    page = shown.live("/workflows/quick/")
     mine = TEXT.replace("TODO", "MINE")
+    page.fill(EDITOR, mine)
+    page.evaluate("document.getElementById('workflow-text').setSelectionRange(2, 6)")
+
     Workflow.objects.install(TEXT.replace("TODO", "THEIRS"), by=operator)
 
-    page.fill(EDITOR, mine)
-    expect(page.locator("#workflow-faults .notice")).to_contain_text(
-        "Version 2 was saved while you were writing"
-    )
-    page.get_by_role("button", name="Save as version 2").click()
+    expect(page.locator("#workflow-newer")).to_contain_text("Version 2 is now in force. admin saved it")
+    expect(page.locator(".workflow-standing")).to_have_text("Version 2 in force")
+    expect(page.locator(".version-list li")).to_have_count(2)
+    expect(page.locator("#workflow-difference .removed")).to_contain_text("THEIRS", timeout=20_000)
+    assert page.input_value(EDITOR) == mine
+    assert page.evaluate("getSelection().toString()") == "keep"
+    assert page.evaluate("document.activeElement.id") == "workflow-text"
+    assert (shown.faults(), shown.width) == ([], PHONE[0])
+    page.get_by_role("button", name="Compare with version 2").click()
 
     expect(page.locator("#refused")).to_contain_text("admin saved version 2 meanwhile")
     assert page.input_value(EDITOR) == mine
     assert (shown.faults(), shown.width) == ([], PHONE[0])
     page.get_by_role("button", name="Save as version 3").click()
     expect(page.locator(".message")).to_contain_text("Version 3 is in force")
+
+
+@pytest.mark.parametrize("latency", [0, 200, pytest.param(1000, marks=pytest.mark.full)])
+def test_a_save_whose_answer_is_lost_is_told_and_done_once(window, quick, latency):
+    shown = window()
+    line = SlowLine(shown, latency=latency, first=1_000)
+    page = shown.live("/workflows/quick/")
+    mine = TEXT.replace("TODO", "MINE")
+    page.fill(EDITOR, mine)
+    until(lambda: page.locator("#workflow-state").inner_text() == "", 20)
+    line.lose_acts(True)
+    page.get_by_role("button", name="Save as version 2").dblclick()
+    expect(page.locator("#toast")).to_contain_text("nothing is saved twice", timeout=20_000)
+    line.lose_acts(False)
+    expect(page.locator("#workflow-newer")).to_contain_text("Version 2 is now in force")
+    assert page.input_value(EDITOR) == mine
+
+    page.locator("#workflow-save").click()
+
+    expect(page.locator(".done-message")).to_have_text("Version 2 is in force: new tickets follow it.")
+    assert Workflow.objects.filter(name="quick").count() == 2
+
+
+def test_the_list_and_a_page_that_is_read_follow_what_is_saved(window, quick, operator, django_user_model):
+    reader = django_user_model.objects.create_user("vera")
+    lists, reads = window().live("/workflows/"), window(reader).live("/workflows/quick/")
+    old = window().live("/workflows/quick/?version=1")
+
+    Workflow.objects.install(TEXT.replace("TODO", "BEGIN"), by=operator)
+    Workflow.objects.install(TEXT.replace("quick", "another"), by=operator)
+
+    expect(lists.locator("#workflow-quick .badge")).to_have_text("version 2")
+    expect(lists.locator("#workflow-another")).to_be_visible()
+    expect(reads.locator(".workflow-standing")).to_have_text("Version 2 in force")
+    expect(reads.locator(EDITOR)).to_have_value(TEXT.replace("TODO", "BEGIN"))
+    expect(reads.locator("#workflow-phases text", has_text="Begin")).to_be_visible()
+    expect(old.locator("#workflow-newer")).to_contain_text("Version 2 is now in force")
+    expect(old.locator(EDITOR)).to_have_value(TEXT)
+
+
+def test_tickets_of_a_workflow_are_counted_as_they_come(window, project, operator):
+    page = window().live("/workflows/simple/")
+
+    Ticket.objects.open(project, TicketSpec("Refunds"), by=operator)
+
+    expect(page.locator("#workflow-usage")).to_contain_text("1 open ticket: 1 in OMO")
+
+
+def test_what_is_typed_stays_when_somebody_is_signed_out(window, quick, operator):
+    page = window().live("/workflows/quick/")
+    page.fill(EDITOR, "mine")
+    Session.objects.all().delete()
+
+    Workflow.objects.install(TEXT.replace("TODO", "THEIRS"), by=operator)
+
+    expect(page.locator("#signed-out")).to_be_visible(timeout=20_000)
+    expect(page.locator(EDITOR)).to_have_value("mine")
 
 
 def test_without_script_a_workflow_is_written_and_saved(window, operator):

@@ -116,13 +116,13 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
         plan = self.checked(source, name)
         sql.rows("SELECT pg_advisory_xact_lock(hashtextextended('workflow ' || %s, 0))", [plan.name])
         newest = self.filter(name=plan.name).order_by("-version").first()
+        if newest and newest.document == plan.document:
+            return newest  # also to whoever saved it, and had no answer
         if version is not None and version != (newest.version if newest else 0):
             raise VersionConflict(
                 f"{plan.name} is at version {newest.version if newest else 0}",
                 version=newest.version if newest else 0,
             )
-        if newest and newest.document == plan.document:
-            return newest
         following = newest.version + 1 if newest else 1
         stored = self.create(name=plan.name, version=following, document=plan.document, source=plan.text)
         if by is not None:

@@ -20,12 +20,12 @@ from tickets.models.attention.attention_list import Item, Place, Query
 from tickets.models.attention.registry import registered
 from tickets.pages import actions
 from tickets.pages.actions.action import Action
+from tickets.pages.topics import of_projects
 from tickets.pages.views import is_part, page
 from tickets.templatetags.addresses import action_address, task_action_address, ticket_address
 from tickets.templatetags.attention import shown_count
 
 PAGE = 50  # items of a page
-MOST_FOLLOWED = 500  # projects that a page follows live
 PARAMETERS = ("project", "kind", "view", "after")
 ROLES = {
     "viewer": "a member",
@@ -145,8 +145,7 @@ class AttentionPage:
     @property
     def topics(self) -> str:
         """What it follows live: the projects it shows."""
-        keys = [project.key for project in self.projects if self.project in ("", project.key)]
-        return " ".join(f"project:{key}" for key in keys[:MOST_FOLLOWED])
+        return " ".join(of_projects(each for each in self.projects if self.project in ("", each.key)))
 
     @property
     def address(self) -> str:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from django.conf import settings
+from django.urls import reverse
+from django.utils.http import urlencode
 
 from agents.models import Event, Project, rights
 from tickets.gates import registry
 from tickets.models import Workflow
 from tickets.models.workflow import DEFAULT
-from tickets.models.workflow_preview import Preview, preview
+from tickets.models.workflow_preview import preview
 from tickets.models.workflow_usage import Usage, followers, usage
 from tickets.pages.phase_drawing import PhaseDrawing, draw
+from tickets.pages.topics import of_projects
+from tickets.pages.workflow_answer import Answer, Newer, newer_than
 from tickets.workflows.fault_texts import available
 from tickets.workflows.schema import SCHEMA
 from tickets.workflows.text import DiffLine, difference
@@ -33,7 +36,6 @@ phases:
 - name: DONE
   to: []              # no way on: a ticket is done here
 """
-LINE = re.compile(r"^line \d+: ")
 NAME = re.compile(r"^name:.*$", re.MULTILINE)
 EDIT = "admin"
 VERSIONS = 100  # listed, the newest first; older ones have their addresses too
@@ -59,86 +61,11 @@ class Version(NamedTuple):
         return any(row.more for row in self.usage)
 
 
-@dataclass(frozen=True)
-class Listed:
-    """A workflow in the list: its version in force, its versions with open tickets, and its projects."""
-
-    newest: Workflow
-    usage: Sequence[Usage]
-    projects: Sequence[str]
-
-    @property
-    def versions(self) -> list[tuple[int, int, bool]]:
-        """Each version that has open tickets: its number, how many, and whether there are more."""
-        numbers = dict.fromkeys(row.version for row in self.usage)
-        rows = [(number, [row for row in self.usage if row.version == number]) for number in numbers]
-        return [
-            (number, sum(row.tickets for row in found), any(row.more for row in found))
-            for number, found in rows
-        ]
-
-
-def listed(who: Any) -> list[Listed]:
-    """Every workflow, with what this person sees of its use."""
-    used, projects = usage(who), followers(who)
-    return [
-        Listed(
-            workflow,
-            [row for row in used if row.name == workflow.name],
-            projects.get(workflow.name, []),
-        )
-        for workflow in Workflow.objects.newest().order_by("name")
-    ]
-
-
-class Note(NamedTuple):
-    """A fault beside its line, of which `length` characters stand before it; without a line, 0."""
-
-    line: int
-    message: str
-    length: int
-
-
-class Answer:
-    """What the validator says to a text: its faults, the phases drawn, and what would change.
-
-    base: the version that the author began with.
-    """
-
-    def __init__(self, preview: Preview, base: int) -> None:
-        self.preview = preview
-        self.base = base
-
-    @cached_property
-    def faults(self) -> list[Note]:
-        lines = ["", *self.preview.text.split("\n")]
-        return [
-            Note(line, LINE.sub("", fault["message"]), len(lines[line]) if line < len(lines) else 0)
-            for fault in self.preview.faults
-            for line in [fault.get("line", 0)]
-        ]
-
-    @property
-    def notes(self) -> list[Note]:
-        """The first fault of each line."""
-        by_line = {fault.line: fault for fault in reversed(self.faults) if fault.line}
-        return [by_line[line] for line in sorted(by_line)]
-
-    @property
-    def overtaken(self) -> bool:
-        """Whether somebody has saved a newer version since."""
-        return self.preview.newest is not None and self.preview.newest.version != self.base
-
-    @cached_property
-    def drawing(self) -> PhaseDrawing | None:
-        return draw(self.preview.plan) if self.preview.plan else None
-
-
 class WorkflowPage:
     """One version of a workflow, or with an empty name a new one.
 
     typed: a text that somebody wants to save. base: the version that they began with; without it, the one in
-    force.
+    force. number: the version that the address names; empty: the one in force.
     """
 
     def __init__(
@@ -148,8 +75,10 @@ class WorkflowPage:
         shown: Workflow | None,
         typed: str | None = None,
         base: int | None = None,
+        number: str = "",
     ) -> None:
         self.who = who
+        self.number = number
         self.name = name
         self.shown = shown
         self.typed = typed
@@ -204,13 +133,16 @@ class WorkflowPage:
     @cached_property
     def others_of_projects(self) -> list[str]:
         """The projects whose new tickets follow another workflow."""
-        seen = Project.objects.seen_by(self.who).order_by("key").values_list("key", "workflow")
-        return [key for key, own in seen if (own or DEFAULT) != self.name]
+        return [project.key for project in self._seen if (project.workflow or DEFAULT) != self.name]
+
+    @cached_property
+    def _seen(self) -> list[Project]:
+        return list(Project.objects.seen_by(self.who).order_by("key"))
 
     @property
     def outdated(self) -> bool:
         """Whether open tickets are on other versions than the one in force."""
-        return any(version.number != self.base for version in self.used)
+        return any(version.number != self.latest.number for version in self.used)
 
     @property
     def latest(self) -> Version:
@@ -229,6 +161,23 @@ class WorkflowPage:
             (name, [*check.parameters["properties"]], check.description)
             for name, check in sorted(registry.registered().items())
         ]
+
+    @property
+    def newer(self) -> Newer | None:
+        """The version in force, if somebody began with another one."""
+        return newer_than(self.base, self.newest) if self.newest else None
+
+    @property
+    def topics(self) -> str:
+        """What the page follows live: new versions, and the projects that may use it."""
+        return " ".join([f"workflow:{self.name}", *of_projects(self._seen)])
+
+    @property
+    def address(self) -> str:
+        """Of its live part: what somebody writes stays on the version that they began with."""
+        asked = {"version": self.number, "base": self.base if self.editable or self._base else ""}
+        query = urlencode({name: value for name, value in asked.items() if value})
+        return f"{reverse('workflow', args=[self.name])}{'?' if query else ''}{query}"
 
     @property
     def others(self) -> list[str]:

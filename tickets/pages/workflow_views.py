@@ -14,22 +14,27 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_http_methods
 
+from agents.models import Event
 from omoi_site.errors import OmoiError, VersionConflict
 from tickets.gates import catalogue, plugins
 from tickets.models import Workflow
 from tickets.models.workflow_preview import preview
-from tickets.pages.views import for_a_person, page
-from tickets.pages.workflow_page import EXAMPLE, Answer, WorkflowPage, copy_of, listed, may_edit
+from tickets.pages.views import for_a_person, is_part, page
+from tickets.pages.workflow_answer import Answer
+from tickets.pages.workflow_list import WorkflowList
+from tickets.pages.workflow_page import EXAMPLE, WorkflowPage, copy_of, may_edit
 
 
 @page
 def workflows(request: HttpRequest) -> HttpResponse:
     context = {
-        "workflows": listed(request.user),
+        "cursor": Event.objects.current_cursor(),  # before the data, so that no change is missed
+        "page": WorkflowList(request.user),
         "may_edit": may_edit(request.user),
         "section": "workflows",
     }
-    return render(request, "tickets/workflows/workflows.html", context)
+    template = "_workflows.html" if is_part(request) else "workflows.html"
+    return render(request, f"tickets/workflows/{template}", context)
 
 
 @page
@@ -57,13 +62,18 @@ def form(view: Any) -> Any:
 
 @form
 def workflow(request: HttpRequest, name: str) -> HttpResponse:
-    """One version of a workflow: the one in force in an editor, an earlier one to read."""
-    shown = version_of(name, request.GET.get("version", ""))
+    """One version of a workflow: the one in force in an editor, an earlier one to read. `base`: the version
+    with which the author of the text in an open editor began.
+    """
+    cursor, asked = Event.objects.current_cursor(), request.GET  # before the data: no change is missed
+    shown = version_of(name, asked.get("version", ""))
     if request.method == "POST":
-        return save(request, name, shown)
-    begun = request.GET.get("from", "")
+        return save(request, name, shown, cursor)
+    begun = asked.get("from", "")
     typed = version_of(name, begun).text if begun else None
-    return answer(request, WorkflowPage(request.user, name, shown, typed))
+    base = number(asked.get("base", "")) or None
+    page = WorkflowPage(request.user, name, shown, typed, base, asked.get("version", ""))
+    return answer(request, page, cursor=cursor)
 
 
 @form
@@ -85,38 +95,47 @@ def check_workflow(request: HttpRequest) -> HttpResponse:
         said = preview(request.POST.get("text", ""), name=name, by=request.user)
     except OmoiError as refused:
         return HttpResponse(refused.message, status=refused.status, content_type="text/plain; charset=utf-8")
-    return render(request, "tickets/workflows/_answer.html", {"answer": Answer(said, base)})
+    given = Answer(said, base)
+    return render(request, "tickets/workflows/_answer.html", {"answer": given, "newer": given.newer})
 
 
-def save(request: HttpRequest, name: str, shown: Workflow | None) -> HttpResponse:
+def save(request: HttpRequest, name: str, shown: Workflow | None, cursor: str = "") -> HttpResponse:
     """Save the text as the next version. If that is refused, the text stays in the editor."""
     text = request.POST.get("text", "").replace("\r\n", "\n")
     base = number(request.POST.get("version", ""))
     try:
         stored = Workflow.objects.install(text, name=name, version=base, by=request.user)
     except VersionConflict as refused:  # from now on it follows the newer version, which is shown beside it
-        return answer(request, WorkflowPage(request.user, name, shown, text), refused)
+        return answer(request, WorkflowPage(request.user, name, shown, text), refused, cursor)
     except OmoiError as refused:
-        return answer(request, WorkflowPage(request.user, name, shown, text, base), refused)
+        return answer(request, WorkflowPage(request.user, name, shown, text, base), refused, cursor)
     said = (
         f"Version {base} says the same already, so nothing was saved."
         if stored.version == base
         else f"Version {stored.version} is in force: new tickets follow it."
     )
+    list(messages.get_messages(request))  # those of a save whose answer was lost
     messages.success(request, said)
     return redirect("workflow", stored.name)
 
 
-def answer(request: HttpRequest, shown: WorkflowPage, refused: OmoiError | None = None) -> HttpResponse:
+def answer(
+    request: HttpRequest, shown: WorkflowPage, refused: OmoiError | None = None, cursor: str = ""
+) -> HttpResponse:
+    live = is_part(request) and request.method != "POST"  # what somebody writes is not asked for
     context = {
+        "cursor": cursor,
         "page": shown,
-        "answer": shown.answer,
+        "live": live,
+        "answer": None if live else shown.answer,
+        "newer": shown.newer,
         "refused": refused,
         "outdated": isinstance(refused, VersionConflict),
         "section": "workflows",
     }
     status = refused.status if refused else 200
-    return render(request, "tickets/workflows/workflow.html", context, status=status)
+    template = "_workflow.html" if live else "workflow.html"
+    return render(request, f"tickets/workflows/{template}", context, status=status)
 
 
 def version_of(name: str, version: str = "") -> Workflow:

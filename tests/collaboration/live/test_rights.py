@@ -233,6 +233,7 @@ def test_all_sockets_are_looked_after_in_one_statement_and_as_the_rights_have_it
     ]
     topics = {f"project:{project}" for project in projects} | {f"ticket:{project}-7" for project in projects}
     topics |= {f"agent:{agent.name}" for agent in agents} | {"agent:nobody", "project:NONE", "thread:1"}
+    topics |= {"workflow:simple", "workflows"}
 
     async def left():
         hub, followers = Hub(), []

@@ -71,7 +71,7 @@ def test_a_newer_version_of_somebody_else_is_told_and_the_text_is_kept(page, qui
     Workflow.objects.install(TEXT.replace("TODO", "THEIRS"), by=operator)
 
     told = text(page.post("/check-workflow/", {"text": mine, "name": "quick", "version": "1"}))
-    assert "Version 2 was saved while you were writing" in told
+    assert "Version 2 is now in force. admin saved it" in told
 
     refused = page.post("/workflows/quick/", {"text": mine, "version": "1"})
     assert refused.status_code == 412
