@@ -116,9 +116,13 @@ class CheckRunManager(models.Manager["CheckRun"]):
 
     @sql.atomic
     def answer(self, run: CheckRun, reasons: Sequence[registry.Reason], result: dict[str, Any]) -> bool:
-        """Keep the answer. Returns False if another worker has taken the run since."""
+        """Keep the answer. Returns False if the run is not that worker's: it never took it, or another one
+        has taken it since.
+        """
         ticket = type(run.ticket).lock_in_order([run.ticket_id])[run.ticket_id]
-        mine = self.filter(pk=run.pk, answered_at=None, tries=run.tries)
+        mine = self.filter(
+            pk=run.pk, answered_at=None, started_at__isnull=False, worker=run.worker, tries=run.tries
+        )
         found = [reason.as_dict() for reason in reasons]
         if not mine.update(answered_at=sql.ClockTimestamp(), reasons=found, result=result):
             return False
