@@ -6,6 +6,7 @@ states only what differs.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -65,6 +66,13 @@ def django_db_setup(django_db_setup: None, django_db_blocker: pytest.FixtureRequ
         patch.setattr(TransactionTestCase, "_fixture_teardown", empty)
         yield
         cluster.become(location.OWNER)
+
+
+@pytest.fixture(autouse=True)
+def no_sender_is_left() -> Iterator[None]:
+    """A thread that still sends hints would write to the log of a run that is over."""
+    yield
+    assert "hints" not in {thread.name for thread in threading.enumerate()}
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from omoi_site.brokers.messages import Hints, messages
 log = logging.getLogger(__name__)
 
 LONGEST_PAUSE_S = 10.0
-LAST_WORDS_S = 2.0  # how long an ending process waits for its last hints to be sent
+LAST_WORDS_S = 2.0  # how long an ending process waits for its last hints to be sent, and for the thread
 MOST_IDS = 50_000  # kept while the broker is away; a sweep finds the rest
 
 
@@ -28,21 +28,34 @@ class Sender:
         self.kept: Hints = {}
         self.turn = threading.Condition()
         self.idle = True
+        self.stopped = False
         self.thread: threading.Thread | None = None
 
     def send(self, hints: Hints) -> None:
         with self.turn:
             self._keep(hints)
-            if self.thread is None or not self.thread.is_alive():
+            if not self.stopped and (self.thread is None or not self.thread.is_alive()):
                 self.thread = threading.Thread(target=self._run, name="hints", daemon=True)
                 self.thread.start()
-                atexit.register(self.flush)
+                atexit.register(self.stop)
             self.turn.notify_all()
 
     def flush(self, timeout: float = LAST_WORDS_S) -> bool:
         """Wait until everything is sent; False on timeout."""
         with self.turn:
             return self.turn.wait_for(lambda: not self.kept and self.idle, timeout)
+
+    def stop(self, timeout: float = LAST_WORDS_S) -> None:
+        """Send what can be sent within `timeout`, then end the thread, which must not write to a log that is
+        closed already. A sweep finds the rest.
+        """
+        self.flush(timeout)
+        with self.turn:
+            self.stopped = True
+            self.turn.notify_all()
+        atexit.unregister(self.stop)
+        if self.thread is not None:
+            self.thread.join(timeout)
 
     def _keep(self, hints: Hints) -> None:
         for actor, ids in hints.items():
@@ -54,20 +67,19 @@ class Sender:
         pause = 0.0
         while True:
             with self.turn:
-                self.turn.wait_for(lambda: self.kept)
+                self.turn.wait_for(lambda: self.stopped, pause)
+                self.turn.wait_for(lambda: self.kept or self.stopped)
+                if self.stopped:
+                    return
                 hints, self.kept, self.idle = self.kept, {}, False
             failed = self._sent(hints)
             with self.turn:
                 self.idle = True
-                if failed:
+                if failed and not self.stopped:
                     log.warning("the broker does not accept hints; they are kept: %s", failed)
                     self._keep(hints)
-                    pause = min(LONGEST_PAUSE_S, pause * 2 or 0.5)
+                pause = min(LONGEST_PAUSE_S, pause * 2 or 0.5) if failed else 0.0
                 self.turn.notify_all()
-            if failed:
-                threading.Event().wait(pause)
-            else:
-                pause = 0.0
 
     def _sent(self, hints: Hints) -> str:
         """Send them. Returns an empty string, or what went wrong."""

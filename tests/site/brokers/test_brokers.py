@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -139,6 +140,38 @@ def test_what_could_not_be_sent_is_kept_joined_and_sent_later():
 
     assert sender.flush(5)
     assert sorted(sent) == [("advance_tickets", ([1, 2, 3],)), ("work", ())]
+    sender.stop()
+
+
+def test_a_sender_that_is_stopped_leaves_no_thread_whatever_it_still_has(caplog):
+    tried = threading.Event()
+
+    def send(message):
+        tried.set()
+        raise ConnectionError("nobody there")
+
+    sender = Sender(send)
+    sender.send({"work": set()})
+    assert tried.wait(5)
+    sender.stop(timeout=1)
+    caplog.clear()
+    sender.send({"work": set()})
+
+    assert not sender.thread.is_alive()
+    assert caplog.records == []
+
+
+@committing
+def test_a_process_that_ends_while_the_broker_is_away_says_nothing_after_its_end():
+    """At its very end a thread that still tries would find the log closed."""
+    pytest.importorskip("pika", reason="pip install -r requirements-scale.txt")
+    left = (
+        "import atexit, threading\n"
+        "names = lambda: print([thread.name for thread in threading.enumerate()])\n"
+        "atexit.register(names)\n"  # the last to be called, since it is the first to be registered
+        "from omoi_site.brokers import hints as broker; broker.send('work')"
+    )
+    assert run_alone(left, BROKER_URL="amqp://127.0.0.1:1") == "['MainThread']"
 
 
 def slowest(times: int) -> float:

@@ -87,5 +87,7 @@ def test_a_hint_starts_work_at_once_on_every_broker(server, ticket, operator, mo
                 server.start()
                 until(lambda: states(second) == ["completed"], why=worker.last_words, seconds=60)
         finally:
+            if server:
+                hints.sender().stop()
             hints.get.cache_clear()
             hints.sender.cache_clear()
