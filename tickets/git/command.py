@@ -12,7 +12,8 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, cast
@@ -23,6 +24,7 @@ from tickets.git.faults import Unreadable
 
 MEMORY = 2 << 30
 KEPT = 16 << 10  # bytes of what git says about a failure
+LOOK_S = 0.1  # between two looks at what it has written
 # Whatever this machine's git is told, ours is told this last.
 SETTINGS = {
     "core.hooksPath": "/dev/null",
@@ -65,12 +67,13 @@ ENVIRONMENT = {
 @dataclass(frozen=True)
 class Bounds:
     """seconds: until it is killed. file_bytes: that it may write into one file. descriptors: that it
-    inherits.
+    inherits. exceeded: asked again and again while it runs; True ends it.
     """
 
     seconds: float
     file_bytes: int = 0
     descriptors: Sequence[int] = ()
+    exceeded: Callable[[], bool] | None = None
 
 
 @dataclass
@@ -101,8 +104,8 @@ class Git:
 
     @contextlib.contextmanager
     def running(self, *words: str, bounds: Bounds, errors: int = subprocess.DEVNULL) -> Iterator[Running]:
-        """Git, running with pipes; killed with all its children at the end of the block, or when its time is
-        up: then its output ends. Raises Unreadable where there is no git.
+        """Git, running with pipes; killed with all its children at the end of the block, or when it exceeds
+        its bounds: then its output ends. Raises Unreadable where there is no git.
         """
         program = _program()
         given = {**SETTINGS, **self.settings}
@@ -117,13 +120,12 @@ class Git:
             start_new_session=True,
             pass_fds=bounds.descriptors,
         )
-        timer = threading.Timer(max(0.0, bounds.seconds), _end, [process])
-        timer.daemon = True
-        timer.start()
+        over = threading.Event()
+        threading.Thread(target=_watch, args=[process, bounds, over], name="git", daemon=True).start()
         try:
             yield Running(process, cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout))
         finally:
-            timer.cancel()
+            over.set()
             _end(process)
             process.wait()
             for pipe in filter(None, (process.stdin, process.stdout)):
@@ -190,6 +192,20 @@ def _drain(source: int, kept: int) -> bytes:
     while piece := os.read(source, 64 << 10):
         last = (last + piece)[-kept:]
     return last
+
+
+def _watch(process: subprocess.Popen[bytes], bounds: Bounds, over: threading.Event) -> None:
+    """End it when its time is up or it exceeds its bounds, unless it is over before."""
+    until, pause = time.monotonic() + bounds.seconds, LOOK_S
+    while (left := until - time.monotonic()) > 0:
+        if over.wait(min(left, pause) if bounds.exceeded else left):
+            return
+        if bounds.exceeded:
+            began = time.monotonic()
+            if bounds.exceeded():
+                break
+            pause = max(LOOK_S, 5 * (time.monotonic() - began))  # so looking takes a sixth of a core at most
+    _end(process)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -24,6 +24,7 @@ from tickets.git.command import Bounds, Git
 from tickets.git.faults import Busy, FetchFailed
 from tickets.git.fetch_faults import fault_of, too_large
 from tickets.git.transport import transport
+from tickets.git.unchanged import clear, unchanged_on_failure
 
 SECONDS = 10.0  # for a fetch that somebody waits for
 LOOK_S = 0.05  # how often to look whether another process has finished its fetch
@@ -33,7 +34,7 @@ FETCH = (
     *("--no-auto-maintenance", "--no-recurse-submodules"),
 )
 AT_ONCE = 3  # fetches in one process
-LEFT_BY_A_CRASH = ("**/*.lock", "objects/**/tmp_*", "objects/pack/.tmp-*")  # no branch is named like these
+BLOCK = 4096  # bytes that even the smallest file takes on a disk
 
 log = logging.getLogger(__name__)
 _slots = threading.BoundedSemaphore(AT_ONCE)
@@ -63,12 +64,18 @@ class Mirror:
 
     @property
     def size(self) -> int:
-        """Its bytes on disk."""
-        return sum(
-            os.lstat(os.path.join(folder, name)).st_size
-            for folder, _, names in os.walk(self.folder / "objects")
-            for name in names
-        )
+        """Its bytes on disk, in whole blocks: each branch has a file."""
+        blocks = 0
+        for folder, _, names in os.walk(self.folder):
+            blocks += 1
+            for name in names:
+                with contextlib.suppress(FileNotFoundError):  # git renames them meanwhile
+                    blocks += -(-os.lstat(os.path.join(folder, name)).st_size // BLOCK)
+        return blocks * BLOCK
+
+    @property
+    def too_large(self) -> bool:
+        return self.size > settings.REPOSITORY_BYTES
 
     def fetch(self, address: RepositoryAddress, *, seconds: float = SECONDS) -> None:
         """Bring all branches as they are now. Returns at once when another process began to do that after it
@@ -79,23 +86,16 @@ class Mirror:
             if self._began > asked:
                 return
             self._make()
-            self._clear()
-            left = settings.REPOSITORY_BYTES - self.size
-            if left <= 0:
-                raise too_large()
+            clear(self.folder)
             began = time.time_ns()
-            with transport(address) as way:
-                git = Git(self.folder, way.settings, way.environment)
-                bounds = Bounds(until - time.monotonic(), file_bytes=left, descriptors=[lock])
-                ended = git.run(*FETCH, *way.options, "--", address.text, BRANCHES, bounds=bounds)
-            if ended.status:
-                self._clear()
-                raise fault_of(ended, seconds)
-            if self.size > settings.REPOSITORY_BYTES:  # in many files, each below the limit
-                self._remove()
-                raise too_large()
-            (self.folder / "fetched").touch()
-            os.utime(self.folder / "fetched", ns=(began, began))
+            try:
+                with unchanged_on_failure(self.folder):
+                    self._fetch(address, until, lock)
+                (self.folder / "fetched").touch()
+                os.utime(self.folder / "fetched", ns=(began, began))
+            finally:
+                if not self.exists:
+                    self._remove()
 
     @property
     def packs(self) -> int:
@@ -107,7 +107,7 @@ class Mirror:
         git removes the old ones last.
         """
         with self._alone(time.monotonic() + seconds) as lock:
-            self._clear()
+            clear(self.folder)
             bounds = Bounds(seconds, descriptors=[lock])
             ended = self.git.run("repack", "-a", "-d", "--quiet", "--window-memory=64m", bounds=bounds)
             if ended.status:
@@ -173,11 +173,19 @@ class Mirror:
             raise FetchFailed("git", f"git cannot make a repository: {ended.said.strip()}", "Run doctor.")
         self._scratch.rename(self.folder)
 
-    def _clear(self) -> None:
-        """Remove what a git that was killed has left: locks of branches, and halves of packs."""
-        for pattern in LEFT_BY_A_CRASH:
-            for path in self.folder.glob(pattern):
-                remove(path)
+    def _fetch(self, address: RepositoryAddress, until: float, lock: int) -> None:
+        """The kernel bounds each file exactly. All of them together are looked at while git runs."""
+        seconds, left = until - time.monotonic(), settings.REPOSITORY_BYTES - self.size
+        if left <= 0:
+            raise too_large()
+        bounds = Bounds(seconds, file_bytes=left, descriptors=[lock], exceeded=lambda: self.too_large)
+        with transport(address) as way:
+            git = Git(self.folder, way.settings, way.environment)
+            ended = git.run(*FETCH, *way.options, "--", address.text, BRANCHES, bounds=bounds)
+        if self.too_large:
+            raise too_large()
+        if ended.status:
+            raise fault_of(ended, seconds)
 
 
 @contextlib.contextmanager

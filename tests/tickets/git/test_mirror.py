@@ -262,16 +262,82 @@ def opened(file):
     return [link for link in links if link == os.path.realpath(file)]
 
 
-def test_many_small_files_count_together(mirror, origin, settings, monkeypatch):
-    monkeypatch.setattr(command, "_bounded", lambda bounds: [])  # as where the kernel holds no limit
-    settings.REPOSITORY_BYTES = 1 << 20
+def many_objects(origin):
+    """Packs are bounded by the kernel; here the index is as large, so both together are too much."""
+    origin.git("fast-import", "--quiet", stdin=history(b"main", files=30_000))
+
+
+def many_branches(origin):
+    """Each has a file of its own in a mirror."""
+    tip = origin.tip("main")
+    lines = "".join(f"create refs/heads/b{number} {tip}\n" for number in range(3_000))
+    origin.git("update-ref", "--stdin", stdin=lines.encode())
+
+
+def one_large_file(origin):
     origin.commit({"noise": "".join(f"{number * 7919 % 1000003:x}" for number in range(700_000))})
 
-    with pytest.raises(FetchFailed) as failed:
+
+def history(branch, *, files):
+    """A commit with so many small files, as fast-import reads it."""
+    head = b"commit refs/heads/%b\ncommitter ada <ada@example.com> 1700000000 +0000\ndata 0\n" % branch
+    each = (b"M 100644 inline f/%d/%d\ndata 8\n%08d\n" % (n % 100, n, n) for n in range(files))
+    return head + b"from refs/heads/main^0\n" + b"".join(each)
+
+
+def contents(mirror):
+    """What it is: its branches, and its files of objects."""
+    tips = mirror.git.ask("for-each-ref", bounds=Bounds(5), most=1 << 20)
+    return tips, sorted(path.name for path in mirror.folder.glob("objects/**/*") if path.is_file())
+
+
+@pytest.mark.parametrize("grow", [many_objects, many_branches, one_large_file])
+@pytest.mark.parametrize("fetched", [True, False], ids=["fetched before", "first fetch"])
+@pytest.mark.parametrize("kernel", [True, False], ids=["kernel", "no kernel"])
+def test_what_grows_too_large_is_ended_and_leaves_nothing(
+    mirror, origin, settings, monkeypatch, grow, fetched, kernel
+):
+    settings.REPOSITORY_BYTES = 1_500_000
+    if not kernel:
+        monkeypatch.setattr(command, "_bounded", lambda bounds: [])  # as where it holds no limit
+    if fetched:
         fetch(mirror, origin)
+    before = contents(mirror) if fetched else None
+    grow(origin)
+
+    with pytest.raises(FetchFailed) as failed:
+        fetch(mirror, origin, seconds=60)
 
     assert failed.value.fault == "too_large"
-    assert not mirror.exists
+    assert (contents(mirror) if fetched else None) == before
+    assert mirror.folder.exists() is fetched
+    assert not list(mirror.folder.rglob("*.before"))
+
+
+def test_a_huge_repository_is_ended_while_it_comes(mirror, origin, settings, monkeypatch):
+    """Also where the kernel holds no limit, little more than the limit ever lies on the disk."""
+    monkeypatch.setattr(command, "_bounded", lambda bounds: [])
+    settings.REPOSITORY_BYTES = 8 << 20
+    for setting in ("core.bigFileThreshold=1m", "core.compression=0"):  # its host loses no time
+        origin.git("config", *setting.split("="))
+    for number in range(6):
+        origin.git("fast-import", "--quiet", stdin=large_file(b"b%d" % number))
+    sizes, real = [], Mirror.too_large.fget
+    monkeypatch.setattr(Mirror, "too_large", property(lambda self: sizes.append(self.size) or real(self)))
+
+    with pytest.raises(FetchFailed) as failed:
+        fetch(mirror, origin, seconds=120)
+
+    assert failed.value.fault == "too_large"
+    assert max(sizes) < 64 << 20
+    assert not mirror.folder.exists()
+
+
+def large_file(branch):
+    """A commit of 16 MiB that cannot be compressed, as fast-import reads it."""
+    noise = os.urandom(16 << 20)
+    head = b"commit refs/heads/%b\ncommitter ada <ada@example.com> 1700000000 +0000\ndata 0\n" % branch
+    return head + b"M 100644 inline noise\ndata %d\n%b\n" % (len(noise), noise)
 
 
 def test_slow_repositories_do_not_take_all_threads_of_a_process(mirror, origin):
