@@ -101,7 +101,7 @@ def call(name: str, point: str, question: Question) -> Answer:
         code, printed, found = _run(json.dumps(asked), folder)
     kept = {"exit": code, "output": printed}
     if code:
-        how = "read its output (GET /tickets/{key}/gate/runs), and mend the check"
+        how = "read its output (GET /tickets/{key}/gate/runs), and correct the check"
         why = "it took too long" if code == -signal.SIGKILL else f"exit {code}"
         return Answer([Reason(name, "check_failed", "an answer", why, how)], kept)
     return Answer(_reasons(name, found), kept)

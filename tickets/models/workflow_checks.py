@@ -60,7 +60,7 @@ def packages_of_checks_are_used(app_configs: Any, **_: Any) -> list[checks.Check
     return [
         checks.Warning(
             f"The gate checks of a package are left out: {fault}",
-            hint="Mend the package, or uninstall it, then start Omoi again.",
+            hint="Correct the package, or uninstall it, then start Omoi again.",
             id="tickets.W010",
         )
         for fault in plugins.faults

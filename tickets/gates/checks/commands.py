@@ -56,7 +56,7 @@ def command(question: Question) -> Answer:
     try:
         job = _job(question)
     except (profiles.UnknownProfile, ValueError) as error:
-        how = "ask an admin of this installation to mend the profile, or to grant it to the project"
+        how = "ask an admin of this installation to correct the profile, or to grant it to the project"
         return Answer([Reason(CHECK, "profile_unusable", needs["profile"], str(error), how)])
     except evidence.Unreadable as error:
         return Answer(
@@ -74,7 +74,7 @@ def command(question: Question) -> Answer:
     }
     if ending.ok:
         return Answer([], kept)
-    how = "mend what its output names, submit the evidence again, then run the checks again"
+    how = "correct what its output names, submit the evidence again, then run the checks again"
     if "exit" not in ran:
         return Answer(
             [

@@ -101,14 +101,14 @@ def http_check(question: Question) -> Answer:
         return _refused("http_unreachable", url, f"{type(error).__name__}: {error}", how)
     if got.status != status:
         reason = Reason(
-            "http", "http_status", status, got.status, "mend the service, then run the checks again"
+            "http", "http_status", status, got.status, "repair the service, then run the checks again"
         )
         return Answer([reason], got.kept)
     if len(got.body) > LONGEST:
         how = "let the service answer with less"
         return Answer([Reason("http", "http_too_large", LONGEST, f"more than {LONGEST}", how)], got.kept)
     if contains.encode() not in got.body:
-        how = "mend the service, then run the checks again"
+        how = "repair the service, then run the checks again"
         return Answer(
             [Reason("http", "http_text_missing", contains, got.body[:200].decode("utf-8", "replace"), how)],
             got.kept,

@@ -14,7 +14,7 @@ from tickets.gates.registry import Reason
 
 Read = TypeVar("Read")
 KEPT = 128  # findings kept in memory, at most about 200 KB each
-MEND = {
+HOW = {
     "test_results": "submit the JUnit XML of the last run as the tool wrote it, neither merged nor edited",
     "test_coverage": "submit the Cobertura XML (`coverage xml`) of the last run as the tool wrote it",
     "code_changes": 'submit JSON: {"commit": "4f2a91c", "files": ["src/pay.py", "tests/test_pay.py"]}',
@@ -28,7 +28,7 @@ def missing(check: str, kind: str) -> Reason:
 
 
 def unreadable(check: str, kind: str, why: str) -> Reason:
-    return Reason(check, "evidence_unreadable", kind, why, MEND.get(kind, f"submit the {kind} as UTF-8 text"))
+    return Reason(check, "evidence_unreadable", kind, why, HOW.get(kind, f"submit the {kind} as UTF-8 text"))
 
 
 def reading(check: str, case: Any, kind: str, read: Callable[[bytes], Read], artifact: Any = None) -> Any:
