@@ -218,10 +218,11 @@ def admin_action(
                 "name": request.POST["action"],
                 "checkbox": ACTION_CHECKBOX_NAME,
                 "least": least,
+                "sent": "reason" in request.POST,
                 "short": "reason" in request.POST and len(field_limits.seen(reason)) < least,
                 "reason": reason,
                 "choice": choice,
-                "chosen": chosen,
+                "chosen": chosen.get(choice.name) if choice else "",
             }
             return TemplateResponse(request, "admin/action.html", action_attributes)
         done, refused = 0, list[tuple[Any, OmoiError]]()

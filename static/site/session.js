@@ -24,7 +24,8 @@ function hasUnsentText() {
 // In a dialog, and after a refusal, what stands in a field from the beginning was typed too.
 function isUnsent(field) {
   if (field.readOnly || field.type === "file" || !field.value.trim()) return false;
-  return field.closest("dialog") || "unsent" in field.dataset || field.value !== field.defaultValue;
+  const typed = field.closest("dialog, form:has(#refused)") || "unsent" in field.dataset;
+  return typed || field.value !== field.defaultValue;
 }
 
 // Each answer names who it is for, and brings a token for forms. The same person's token goes into every

@@ -32,6 +32,7 @@ function upload(form) {
   request.onerror = () => end("The connection was lost. Look at the list before you submit it again.");
   request.onload = () => {
     end();
+    if (new URL(request.responseURL).pathname !== new URL(form.action).pathname) return handleSignedOut();
     showAnswer(form, request);
   };
   one("[data-cancel]", box).onclick = () => request.abort();

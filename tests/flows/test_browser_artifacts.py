@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.sessions.models import Session
 from playwright.sync_api import expect
 
 from tests.factories import submit
@@ -79,6 +80,31 @@ def test_a_large_file_shows_its_progress_and_can_be_cancelled(window, ticket, tm
     expect(page.locator("#toast")).to_contain_text("nothing was submitted")
     expect(page.locator("#artifact-type")).to_have_value("film")
     assert not Artifact.objects.exists()
+
+
+def test_what_was_typed_outlives_being_signed_out(window, ticket, operator):
+    page = window().live(f"/tickets/{ticket.key}/artifacts/")
+    page.locator("#artifact-type").fill("notes")
+    page.locator("#artifact-text").fill("Three pages of notes")
+    Session.objects.all().delete()
+
+    page.locator("#submit button[type=submit]").click()
+
+    expect(page.locator("#signed-out")).to_be_visible()
+    submit(ticket, "log", b"the page is to follow this", by=operator)
+    expect(page.locator("#artifact-text")).to_have_value("Three pages of notes")
+    assert "/artifacts/" in page.url
+
+
+def test_an_update_that_finds_nobody_signed_in_leaves_what_was_typed(window, ticket, operator):
+    page = window().live(f"/tickets/{ticket.key}/artifacts/")
+    page.locator("#artifact-text").fill("Three pages of notes")
+    Session.objects.all().delete()
+
+    submit(ticket, "log", b"the page is to follow this", by=operator)
+
+    expect(page.locator("#signed-out")).to_be_visible()
+    expect(page.locator("#artifact-text")).to_have_value("Three pages of notes")
 
 
 def test_a_text_is_submitted_without_script(browser, web, operator, ticket):

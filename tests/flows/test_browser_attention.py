@@ -71,6 +71,18 @@ def test_enter_opens_what_it_is_about(window, operator, troubles):
     page.wait_for_url("**/tickets/OMO-3/?task=*")
 
 
+def test_a_key_acts_only_on_the_item_that_has_the_focus(window, operator, troubles):
+    page = window(operator).live("/attention/?kind=task_failed")
+    page.evaluate("window.clicks = 0; document.addEventListener('click', () => { window.clicks += 1; })")
+
+    page.keyboard.press("a")
+
+    assert page.evaluate("window.clicks") == 0
+    page.keyboard.press("j")
+    page.keyboard.press("a")
+    assert page.evaluate("window.clicks") == 1
+
+
 def test_it_is_live(window, operator, troubles):
     page = window(operator).live("/attention/")
     expect(page.locator(".attention-item")).to_have_count(3)

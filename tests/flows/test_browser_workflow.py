@@ -108,7 +108,7 @@ def test_a_save_whose_answer_is_lost_is_told_and_done_once(window, quick, latenc
 
     page.locator("#workflow-save").click()
 
-    expect(page.locator(".done-message")).to_have_text("Version 2 is in force: new tickets follow it.")
+    expect(page.locator(".message")).to_have_text("Version 2 is in force: new tickets follow it.")
     assert Workflow.objects.filter(name="quick").count() == 2
 
 
@@ -146,6 +146,17 @@ def test_what_is_typed_stays_when_somebody_is_signed_out(window, quick, operator
 
     expect(page.locator("#signed-out")).to_be_visible(timeout=20_000)
     expect(page.locator(EDITOR)).to_have_value("mine")
+
+
+def test_a_text_that_was_refused_is_not_left_without_a_question(window, quick):
+    page = window().go("/workflows/quick/")
+    leaves = "dispatchEvent(new Event('beforeunload', {cancelable: true}))"  # false: the browser asks first
+    assert page.evaluate(leaves) is True
+    page.fill(EDITOR, TEXT.replace("[DONE]", "[DNOE]"))
+    page.get_by_role("button", name="Save as version 2").click()
+    expect(page.locator("#refused")).to_contain_text("Nothing was saved")
+
+    assert page.evaluate(leaves) is False
 
 
 def test_without_script_a_workflow_is_written_and_saved(window, operator):

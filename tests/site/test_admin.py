@@ -176,8 +176,10 @@ def test_an_act_asks_for_a_reason_on_its_own_page(desk, ticket):
 
     assert b"or more" in desk.post(at(Ticket, "changelist"), {**asked, "reason": " "}).content
     unsaid = desk.post(at(Ticket, "changelist"), {**asked, "reason": "Which schema?"})
-    assert b"What blocks them" in unsaid.content
+    assert b"Choose one of them" in unsaid.content
     assert b"Which schema?" in unsaid.content
+    why = desk.post(at(Ticket, "changelist"), {**asked, "reason": " ", "cause": "clarification"})
+    assert b'<option value="clarification" selected>' in why.content
     desk.post(at(Ticket, "changelist"), {**asked, "reason": "Which schema?", "cause": "clarification"})
 
     blocked = Ticket.objects.get(pk=ticket.pk)

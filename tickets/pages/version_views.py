@@ -5,7 +5,6 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from omoi_site import field_limits
 from omoi_site.errors import OmoiError
 from tickets.models.ticket.version_batch import follow_each
 from tickets.pages.version_page import TOGETHER, Result, VersionPage
@@ -23,11 +22,11 @@ def workflow_tickets(request: HttpRequest, name: str) -> HttpResponse:
     context = {"page": page, "together": TOGETHER, "section": "workflows"}
     if request.method != "POST":
         return render(request, "tickets/workflows/tickets.html", context)
+    reason = request.POST.get("reason", "")
     try:
-        reason = field_limits.reason(request.POST.get("reason", ""))
+        done = follow_each(page.chosen, target, by=request.user, reason=reason)
     except OmoiError as refused:
-        context["refused"] = refused
+        context |= {"refused": refused, "reason": reason}
         return render(request, "tickets/workflows/tickets.html", context, status=refused.status)
-    done = follow_each(page.chosen, target, by=request.user, reason=reason)
     context["results"] = [Result(one) for one in done]
     return render(request, "tickets/workflows/tickets.html", context)

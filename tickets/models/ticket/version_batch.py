@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agents.models import Actor
+from omoi_site import field_limits
 from omoi_site.errors import OmoiError
 from tickets.models.gate.verdict import Verdict
 from tickets.models.ticket.ticket import Ticket, TicketQuerySet
@@ -39,8 +40,10 @@ def candidates(target: Workflow, *, by: Actor, project: str = "", keys: Sequence
 def follow_each(
     tickets: Sequence[Ticket], target: Workflow, *, by: Actor, reason: str = ""
 ) -> list[Followed]:
-    """Let each of these tickets go on under the version; one that is refused does not stop the others."""
-    done = []
+    """Let each of these tickets go on under the version; one that is refused does not stop the others.
+    Raises Invalid, with nothing changed, for a reason that is too long.
+    """
+    reason, done = field_limits.reason(reason), []
     for ticket in tickets:
         try:
             verdict = Ticket.objects.follow(ticket.pk, target.version, by=by, reason=reason)
