@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from typing import Any
 
@@ -74,6 +75,41 @@ def test_an_answer_of_any_size_and_speed_ends():
         assert answer(url)[0] == "http_too_slow"
 
     assert time.monotonic() - began < 8
+
+
+def test_looking_up_the_name_and_connecting_share_one_deadline(monkeypatch):
+    """A service whose name is found late, and which then takes no connection."""
+    look_up, connect, given = socket.getaddrinfo, socket.create_connection, []
+
+    def found_late(*args: Any, **more: Any) -> Any:
+        threading.Event().wait(0.8)
+        return look_up(*args, **more)
+
+    def connected(address: Any, timeout: float) -> socket.socket:
+        given.append(timeout)
+        return connect(address, timeout=timeout)
+
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, service():
+        waiting = [socket.socket() for _ in range(3)]
+        for link in waiting:
+            link.setblocking(False)
+            link.connect_ex(full.getsockname())
+        monkeypatch.setattr(socket, "getaddrinfo", found_late)
+        monkeypatch.setattr(socket, "create_connection", connected)
+
+        code, _ = answer(f"http://localhost:{full.getsockname()[1]}/")
+
+        for link in waiting:
+            link.close()
+
+    assert code == "http_too_slow"
+    assert given
+    assert max(given) <= 0.2
+
+
+def test_a_service_that_never_shakes_hands_is_left_in_time():
+    with socket.create_server(("127.0.0.1", 0)) as silent, service():
+        assert answer(f"https://127.0.0.1:{silent.getsockname()[1]}/")[0] == "http_too_slow"
 
 
 def test_what_is_no_http_is_refused():

@@ -9,7 +9,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -133,41 +133,57 @@ def _url_fault(url: str) -> str:
 
 def _get(url: SplitResult, seconds: float) -> Got:
     """Raises OmoiError for an address that is not allowed, OSError, HTTPException, and TimeoutError when it
-    has used up its time, however slowly it went on.
+    has used up its time: the same for looking up the name, the connection and the answer, however slowly each
+    goes on.
     """
     assert url.hostname
     began, port = time.monotonic(), url.port or PORTS[url.scheme]
     [address, *_] = networks.addresses(url.hostname, port, seconds=seconds)
-    late = threading.Event()
-    link: socket.socket = socket.create_connection((address, port), timeout=seconds)
+    link: socket.socket = socket.create_connection((address, port), timeout=_left(began + seconds))
     if url.scheme == "https":
         context = ssl.create_default_context()
         link = context.wrap_socket(link, server_hostname=url.hostname, do_handshake_on_connect=False)
+    with closing(link), _ended_at(link, began + seconds):
+        if isinstance(link, ssl.SSLSocket):
+            link.do_handshake()
+        asked = http.client.HTTPConnection(url.hostname, port)
+        asked.sock = link
+        path = url._replace(scheme="", netloc="", fragment="").geturl() or "/"
+        asked.request("GET", path, headers={"User-Agent": "Omoi", "Connection": "close"})
+        answer = asked.getresponse()
+        body = answer.read(LONGEST + 1)
+    return Got(address, answer.status, body, time.monotonic() - began)
 
-    def end() -> None:
+
+def _left(end: float) -> float:
+    """The seconds until this moment. Raises TimeoutError if it is over."""
+    if (left := end - time.monotonic()) <= 0:
+        raise TimeoutError
+    return left
+
+
+@contextmanager
+def _ended_at(link: socket.socket, end: float) -> Iterator[None]:
+    """Shut the connection down at this moment, and raise TimeoutError: a timeout of the socket would count
+    anew with each byte.
+    """
+    late = threading.Event()
+
+    def shut() -> None:
         late.set()
         with suppress(OSError):
             link.shutdown(socket.SHUT_RDWR)
 
-    timer = threading.Timer(max(0.0, began + seconds - time.monotonic()), end)
+    timer = threading.Timer(_left(end), shut)
     timer.daemon = True
     timer.start()
     try:
-        with closing(link):
-            if isinstance(link, ssl.SSLSocket):
-                link.do_handshake()
-            asked = http.client.HTTPConnection(url.hostname, port)
-            asked.sock = link
-            path = url._replace(scheme="", netloc="", fragment="").geturl() or "/"
-            asked.request("GET", path, headers={"User-Agent": "Omoi", "Connection": "close"})
-            answer = asked.getresponse()
-            body = answer.read(LONGEST + 1)
-            if late.is_set():
-                raise TimeoutError
-            return Got(address, answer.status, body, time.monotonic() - began)
+        yield
     except (OSError, http.client.HTTPException, ValueError) as error:
         if late.is_set():
             raise TimeoutError from error
         raise
     finally:
         timer.cancel()
+    if late.is_set():
+        raise TimeoutError
