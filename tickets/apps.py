@@ -20,6 +20,7 @@ class TicketsConfig(AppConfig):
         "omoi_promote_at",
         "omoi_rank",
         "omoi_role",
+        "omoi_shown",
         "omoi_submitted",
         "omoi_submitted_and_decided",
     )

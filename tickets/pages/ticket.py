@@ -63,6 +63,10 @@ class TicketPage:
         self.ticket = ticket
         self.who = who
         self.permissions = Permissions(ticket, who)
+        if ticket.asks_for_approvals:
+            _ = (
+                self.permissions.standing
+            )  # first: what changes while the rest is read is not what they decide on
         self.comments = Comments(ticket, query)
         self.query = query
 

@@ -17,6 +17,7 @@ from tests.support.api_client import api_of
 from tickets.models import Approval, GateClosed, Task, TaskSpec, Ticket, TicketSpec, Workflow
 from tickets.models.gate.approval import AuthorBarred, EvidenceChanged, NoApprovalNeeded
 from tickets.models.gate.approval_state import states
+from tickets.models.gate.status import gate
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -128,6 +129,41 @@ def test_changed_evidence_voids_approvals_and_an_old_digest_is_refused(reviewed,
     assert (answer.status_code, answer.json()["code"]) == (409, "version_conflict")
     assert answer.json()["evidence"] == seen(reviewed)
     assert Event.objects.filter(kind="approval.refused").count() == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"title": "Pay twice"}, {"description": "To everybody"}, {"acceptance": ["Somebody is paid"]}],
+    ids=["title", "description", "acceptance"],
+)
+def test_an_approval_is_of_the_text_that_was_read_and_never_of_another(reviewed, operator, person, change):
+    bea = person("bea")
+    stale, old, approval = Ticket.objects.get(pk=reviewed.pk), seen(reviewed), approve(reviewed, bea)
+    verdict = Ticket.objects.judge(pk=reviewed.pk, by=operator)
+    assert verdict.passed
+    former = {"title": reviewed.title, "description": "", "acceptance": []}
+
+    Ticket.objects.act(reviewed.pk, "edit", by=operator, **change)
+    assert gate(stale).evidence != seen(reviewed)  # a page that was read before does not name what is new
+    with pytest.raises(EvidenceChanged):
+        Approval.objects.decide(reviewed.pk, "approve", by=bea, seen=old)
+    Ticket.objects.act(reviewed.pk, "edit", by=operator, **{name: former[name] for name in change})
+
+    assert state_of(approval) == "evidence_changed"
+    assert not verdict.holds_for(Ticket.objects.get(pk=reviewed.pk))
+    with pytest.raises(GateClosed):
+        move_on(reviewed, operator)
+
+
+def test_an_artifact_that_was_replaced_and_comes_back_is_approved_anew(reviewed, operator, person, ada):
+    approval = approve(reviewed, person("bea"))
+
+    submit(reviewed, "notes", b"done otherwise", by=ada)
+    submit(reviewed, "notes", b"done", by=ada)
+
+    assert state_of(approval) == "evidence_changed"
+    with pytest.raises(GateClosed):
+        move_on(reviewed, operator)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from omoi_site import command_base, humanize
 from omoi_site.errors import NotFound
 from tickets.models import Approval, Ticket
 from tickets.models.gate.approval import Decision
-from tickets.models.gate.approval_state import STATES, states, submitted
+from tickets.models.gate.approval_state import STATES, evidence_shown, states
 
 FIELDS = ("phase", "decision", "reason", "by", "role", "self_approved", "seen", "expires_at", "at")
 DECIDES = {
@@ -51,7 +51,7 @@ class Command(command_base.Command):
             "ticket": row.key,
             "phase": row.phase,
             "asked": row.asks_for_approvals,
-            "evidence": submitted(row.pk, row.phase),
+            "evidence": evidence_shown(row),
             "approvals": [shown(approval, now) for approval in row.approvals.order_by("pk")],
         }
 

@@ -85,7 +85,7 @@ class ApprovalQuerySet(models.QuerySet["Approval"]):
                 next_action="Sign in, or use a person's key. Agents review with the check `agent_review`.",
             )
         ticket.expect_movable()
-        now = sql.one(STANDING, {"ticket": pk, "user": pk_of(by)})
+        now = standing(ticket, by)
         if now is None:
             raise NoApprovalNeeded(
                 f"{ticket.key} is in {humanize.phase(ticket.phase)}, which asks for no approval"
@@ -182,4 +182,5 @@ def standing(ticket: Ticket, who: Any) -> dict[str, Any] | None:
     """What `who` may decide about the ticket now: {seen, role, approvals, able, author, barred}; None where
     its phase asks for no approval.
     """
-    return sql.one(STANDING, {"ticket": ticket.pk, "user": pk_of(who)})
+    read = {"ticket": ticket.pk, "user": pk_of(who), "text_changes": ticket.text_changes}
+    return sql.one(STANDING, read)

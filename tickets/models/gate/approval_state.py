@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from omoi_site.database import sql
+from tickets.models.ticket.fields import TicketFields
 
 COUNTS = "counts"
 STATES = {
@@ -54,7 +55,10 @@ def approvers_left(ticket: int, phase: str) -> int:
     return int(count)
 
 
-def submitted(ticket: int, phase: str) -> str:
-    """The digest of what the ticket shows now; whoever decides names it as what they saw."""
-    [(digest,)] = sql.tuples("SELECT omoi_submitted(%s, %s)", [ticket, phase])
+def evidence_shown(ticket: TicketFields) -> str:
+    """The digest of what the ticket shows to somebody who reads this row; whoever decides names it as what
+    they saw. A text that has changed since the row was read is not what they saw.
+    """
+    row = [ticket.pk, ticket.phase, ticket.text_changes]
+    [(digest,)] = sql.tuples("SELECT omoi_shown(%s, %s, %s)", row)
     return str(digest)

@@ -1,6 +1,6 @@
 -- The digest of what a check that runs later is about. It leaves out the tasks, because a review is one. It
--- has the ids of the artifacts: content that was replaced and is submitted again is another revision, so an
--- answer that was found meanwhile does not count for it.
+-- has the ids of the artifacts, and how often the title, the description and the criteria have changed: what
+-- was replaced and comes back is not the same, so an answer that was found meanwhile does not count for it.
 SELECT encode(sha256(convert_to(
   concat(
     (
@@ -15,7 +15,11 @@ SELECT encode(sha256(convert_to(
         ORDER BY phase, name, revision DESC
       ) a
     ),
-    (SELECT t.acceptance FROM tickets_ticket t WHERE t.id = %(ticket)s)
+    (
+      SELECT t.acceptance::text || CASE WHEN t.text_changes = 0 THEN '' ELSE t.text_changes::text END
+      FROM tickets_ticket t
+      WHERE t.id = %(ticket)s
+    )
   ),
   'UTF8'
 )), 'hex') AS seen

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tickets.models.gate.approval_state import submitted
+from tickets.models.gate.approval_state import evidence_shown
 from tickets.models.gate.verdict import Case, Verdict, digest, run_checks
 from tickets.models.ticket.ticket import Ticket
 
@@ -49,7 +49,7 @@ def gate(ticket: Ticket) -> Gate:
         checks,
         verdict,
         bool(verdict and verdict.passed and current),
-        submitted(ticket.pk, ticket.phase),
+        evidence_shown(ticket),
     )
 
 

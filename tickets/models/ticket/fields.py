@@ -26,7 +26,7 @@ from tickets.workflows.document import BLOCKED, CANCELLED, Plan
 # value, would block transactions that add a task, because of its foreign key.
 LEFT_ALONE = {
     *("id", "project", "number", "key", "events", "moves", "previous_phase", "phase_since"),
-    *("refusals", "refused_at", "workflow_changes"),
+    *("refusals", "refused_at", "workflow_changes", "text_changes"),
 }
 
 
@@ -67,6 +67,12 @@ class TicketFields(FSMModelMixin, Versioned):
         db_default=0,
         editable=False,
         help_text="how often it changed its workflow version; only the database counts it",
+    )
+    text_changes = models.PositiveIntegerField(
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text="changes of its title, description and criteria; only the database counts them",
     )
     previous_phase = models.CharField(max_length=60, blank=True, editable=False)
     phase_since = models.DateTimeField(db_default=Now(), editable=False)
