@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db.models import F, Func, Value
 
 from agents.models import Agent, Project
@@ -55,6 +56,13 @@ def lapse(claim: Claim) -> None:
         [claim.task],
     )
     assert Task.objects.lapse() == 1
+
+
+def owned_by(agent: Agent, person: str) -> Agent:
+    """The agent, from now on of this person, who is made if there is none."""
+    owner, _ = get_user_model().objects.get_or_create(username=person)
+    Agent.objects.filter(pk=agent.pk).update(owner=owner)
+    return agent
 
 
 def holder_of(task: Any) -> Any:

@@ -31,6 +31,12 @@ ASKS = {
     "title": "Asks",
     "description": "What the reviewer should look at.",
 }
+SAME_OWNER = {
+    "type": "boolean",
+    "title": "Same owner",
+    "description": "Whether an agent may review what other agents of its owner did. It suits an installation"
+    " where all agents are of one person. Without it: no.",
+}
 MOST_ROUNDS = {
     "type": "integer",
     "minimum": 1,
@@ -50,11 +56,14 @@ def review_task(ticket: Any, entry: dict[str, Any], number: int) -> dict[str, An
         f"- {row.phase}/{row.name} r{row.revision} ({row.type}, {row.blob_id[:12]})"
         for row in ticket.artifacts.current()[:100]
     )
+    criteria = "\n".join(f"- {each.text}" for each in ticket.criteria)
     asks = entry.get("asks", "Review what was submitted.")
     return {
         "title": f"Review {ticket.key}, round {number}",
         "description": f"{asks}\n\nSubmitted:\n{listed or '- nothing'}\n\n"
-        f"Complete this task with the result {ANSWER}. Do not review your own work.",
+        f"Must be true:\n{criteria or '- no acceptance criteria'}\n\n"
+        f"Complete this task with the result {ANSWER}. Do not review your own work. When the"
+        " ticket's text or its artifacts change, this review is void.",
         "kind": "review",
         "capabilities": entry.get("capabilities", []),
     }
@@ -64,11 +73,11 @@ def review_task(ticket: Any, entry: dict[str, Any], number: int) -> dict[str, An
     CHECK,
     review_task,
     rounds=rounds_of,
-    optional={"capabilities": CAPABILITIES, "asks": ASKS, "rounds": MOST_ROUNDS},
+    optional={"capabilities": CAPABILITIES, "asks": ASKS, "rounds": MOST_ROUNDS, "same_owner": SAME_OWNER},
 )
 def agent_review(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
-    """An agent that did not do the work has reviewed the present evidence and approved it. Judging the gate
-    adds a task for it.
+    """An agent that did not do the work, and whose owner did not, has reviewed what the ticket says and shows
+    now, and approved it. Judging the gate adds a task for it.
     """
     run = case.run({"check": CHECK, **needs})
     if run is None:
@@ -85,13 +94,23 @@ def agent_review(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
     elif task.state != "completed":
         how = f"retry {task.key}; if it was cancelled, run the checks again"
         yield Reason(CHECK, "review_ended", "a review", task.state, how)
-    elif author := case.author(task.settled_by, without=task.pk):
+    elif shared := _barred(case, task.pk, needs):
         how = (
-            f"let another agent than {author} claim reviews, then submit the evidence again for the next one"
+            "let an agent of somebody else claim reviews, one that did none of the work, registered none of"
+            " those that did, and was registered by none of them; then submit the evidence again"
         )
-        yield Reason(CHECK, "reviewed_by_author", "an agent that did none of the work", author, how)
+        yield Reason(CHECK, "reviewed_by_author", "a reviewer who is no author", shared, how)
     else:
         yield from _of_result(task)
+
+
+def _barred(case: Any, review: int, needs: dict[str, Any]) -> list[str]:
+    """What the reviewer has in common with the authors, unless the workflow allows it."""
+    return [
+        name
+        for name in case.shared_with_authors(review)
+        if not (needs.get("same_owner") and name.startswith("user:"))
+    ]
 
 
 def _of_result(task: Any) -> Iterator[Reason]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import models
 
-from agents.models import Actor, Agent, label, via
+from agents.models import Actor, label, via
 from omoi_site import humanize
 from omoi_site.database import sql
 from omoi_site.database.privileges import READ_ONLY
@@ -27,6 +27,7 @@ from tickets.models.repository import Repository
 from tickets.models.ticket.fields import TicketFields
 
 EVIDENCE = "SELECT omoi_evidence(%s, %s) AS digest"
+REVIEWER_IS = "SELECT omoi_reviewer_is(%s)"
 JUDGE = "SELECT * FROM omoi_judge(%s, %s, %s::int, %s, %s::jsonb, %s, %s)"
 
 
@@ -107,17 +108,12 @@ class Case:
         """How often this check was asked in the phase, for whatever evidence."""
         return CheckRun.objects.rounds(self.ticket, self.phase, entry).count()
 
-    def author(self, agent: int, *, without: int) -> str:
-        """The name of this agent if it submitted a newest artifact, or completed a task of the phase other
-        than `without`; else empty.
+    def shared_with_authors(self, review: int) -> list[str]:
+        """What whoever completed this task has in common with the authors: `agent:ada` if she is an author,
+        registered one or was registered by one; `user:ann` if ann is behind both. Empty for a reviewer who
+        has nothing to do with the work.
         """
-        name = Agent.objects.filter(pk=agent).values_list("name", flat=True).first() or str(agent)
-        did = self.ticket.tasks.filter(phase=self.phase, state="completed", settled_by=agent).exclude(
-            pk=without
-        )
-        by = {artifact.by for artifact in self.ticket.artifacts.current()}
-        reviews = self.ticket.check_runs.filter(task__isnull=False).values("task")
-        return name if f"agent:{name}" in by or did.exclude(pk__in=reviews).exists() else ""
+        return sorted(name for (name,) in sql.tuples(REVIEWER_IS, [review]))
 
     def tasks(self) -> Counter[str]:
         """How many tasks of the phase are in each state."""

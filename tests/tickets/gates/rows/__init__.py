@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from tests.factories import allow_workflow, complete, submit, work_off
+from tests.factories import allow_workflow, complete, owned_by, submit, work_off
 from tickets.gates.registry import registered
 from tickets.models import Artifact, Task, Ticket, TicketSpec, Verdict, Workflow
 from tickets.runtime.check_runner import carry_out_next
@@ -44,10 +44,11 @@ class Scene:
         return Ticket.objects.judge(pk=self.ticket.pk, by=self.operator) if ran else verdict
 
     def review(self, result: Any, *, by: Any = None) -> None:
-        """Judging adds a review; it is claimed and completed."""
+        """Judging adds a review; it is claimed and completed, by default by somebody else's agent."""
+        by = by or owned_by(self.bob, "cem")
         self.judge()
-        [claim] = Task.objects.claim(by=by or self.bob)
-        complete(claim, by=by or self.bob, result=result)
+        [claim] = Task.objects.claim(by=by)
+        complete(claim, by=by, result=result)
 
 
 Act = Callable[[Scene], Any]

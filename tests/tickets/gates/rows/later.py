@@ -47,10 +47,10 @@ def approved(scene: Scene) -> None:
     scene.review({"verdict": "approved"})
 
 
-def reviewed(result: Any, *, by_the_author: bool = False) -> Any:
+def reviewed(result: Any) -> Any:
     def act(scene: Scene) -> None:
         plan(b"why and how")(scene)
-        scene.review(result, by=scene.ada if by_the_author else scene.bob)
+        scene.review(result)
 
     return act
 
