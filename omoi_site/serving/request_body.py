@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import IO, Any
 
-from omoi_site.errors import TooLarge
+from omoi_site.errors import Malformed, TooLarge
 from omoi_site.serving.error_answers import Stalled, StorageFull, storage_full
 
 Scope = dict[str, Any]
@@ -23,6 +23,8 @@ LIMITS = {  # by path; with room for the form around a file
     re.compile(r"/api/v1/imports"): 50 * MIB + CHUNK,
 }
 LIMIT = MIB
+FORM = re.compile(rb"multipart/form-data\b.*?\bboundary=\"?([^\";]+)", re.IGNORECASE)
+FORM_END = KIB  # in which its last boundary is
 LEFT_OVER = 256 * MIB  # how much of a refused body is read and dropped, so that its sender can read the error
 TOTAL_S = 60.0  # for a body to arrive; LARGE_TIMES as long where files are accepted
 LARGE_TIMES = 10
@@ -138,6 +140,20 @@ async def read(
         if storage_full(error):
             raise StorageFull() from error
         raise
+
+
+def expect_whole_form(scope: Scope, body: IO[bytes]) -> None:
+    """Raise Malformed for a form that lacks its end: its sender broke off, and half a file would pass for
+    the file.
+    """
+    kind = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
+    if not (form := FORM.match(kind)):
+        return
+    body.seek(-min(FORM_END, body.seek(0, io.SEEK_END)), io.SEEK_END)
+    end = body.read()
+    body.seek(0)
+    if b"--%b--" % form[1].strip() not in end:
+        raise Malformed("the form ends too early: a part of it is missing", next_action="Send it again.")
 
 
 async def drop(receive: Receive, patience: Patience) -> None:

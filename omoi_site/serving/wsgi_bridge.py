@@ -42,6 +42,7 @@ from omoi_site.serving.request_body import (
     Scope,
     announced,
     drop,
+    expect_whole_form,
     read,
     size_limit,
 )
@@ -117,6 +118,8 @@ class Bridge:
                 receive, limit, self.patience_with(limit), holding.grow, announced(scope)
             )
             unread = None
+            if limit > LIMIT:
+                expect_whole_form(scope, body)
             call = self.fast.find(scope) if self.fast and length <= FREE else None
             status, headers, answer = await self.answer(Request(self.wsgi, scope, body, call), receive)
         except Gone:
