@@ -209,7 +209,9 @@ def _watch(process: subprocess.Popen[bytes], bounds: Bounds, over: threading.Eve
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kill it with all it started; they have its session. One that has ended leaves its number to others."""
-    if process.poll() is None:
+    """Kill it with all it started, which may outlive it; they have its session. Its number is its own until
+    somebody has waited for it.
+    """
+    if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)

@@ -134,6 +134,15 @@ def test_git_that_takes_too_long_is_ended(origin, git):
         sleepless(read)
 
 
+def test_what_outlives_its_git_is_ended_in_time_too(origin):
+    """The kernel may kill git for its memory while what it started still has its output open."""
+    git = Git(origin.folder, {"alias.outlived": "!(sleep 5; echo too late) & kill -9 $PPID"})
+
+    ended = git.run("outlived", bounds=Bounds(0.5))
+
+    assert (ended.late, ended.said) == (True, "")
+
+
 def test_git_that_says_too_much_is_ended(origin, git):
     for number in range(40):
         origin.blob(f"{number}".encode())
