@@ -25,7 +25,7 @@ from tickets.git.faults import Unreadable
 MEMORY = 2 << 30
 KEPT = 16 << 10  # bytes of what git says about a failure
 LOOK_S = 0.1  # between two looks at what it has written
-# Whatever this machine's git is told, ours is told this last.
+# Whatever is configured on this machine: for our git these count, since they come last.
 SETTINGS = {
     "core.hooksPath": "/dev/null",
     "core.fsmonitor": "false",
@@ -78,10 +78,10 @@ class Bounds:
 
 @dataclass
 class Ended:
-    """How a git ended: its status, what it said about a failure, and whether its time was up."""
+    """How a git ended: its status, the end of its output, and whether its time was up."""
 
     status: int = -1
-    said: str = ""
+    output: str = ""
     late: bool = False
 
 
@@ -108,10 +108,10 @@ class Git:
         its bounds: then its output ends. Raises Unreadable where there is no git.
         """
         program = _program()
-        given = {**SETTINGS, **self.settings}
-        told = [word for name, value in given.items() for word in ("-c", f"{name}={value}")]
+        settings = {**SETTINGS, **self.settings}
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         process = subprocess.Popen(
-            [*_bounded(bounds), program, *told, *words],
+            [*_bounded(bounds), program, *options, *words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -133,11 +133,11 @@ class Git:
                     pipe.close()
 
     def run(self, *words: str, bounds: Bounds) -> Ended:
-        """Run it to its end. The last of what it says is kept: there git says why it failed."""
+        """Run it to its end. The end of its output is kept: there git says why it failed."""
         ended = Ended()
         with self.running(*words, bounds=bounds, errors=subprocess.STDOUT) as git:
             git.stdin.close()
-            ended.said = _drain(git.stdout.fileno(), KEPT).decode("utf-8", "replace")
+            ended.output = _drain(git.stdout.fileno(), KEPT).decode("utf-8", "replace")
             ended.status = git.process.wait()
             ended.late = ended.status == -signal.SIGKILL
         return ended
@@ -159,16 +159,16 @@ class Git:
 
 @functools.cache
 def _program() -> str:
-    """Where git is. Raises Unreadable where there is none, or one that would not hold to the addresses it is
-    told.
+    """Where git is. Raises Unreadable where there is none, or one that cannot be held to the addresses that
+    were checked.
     """
     program = shutil.which("git", path=SYSTEM_PATH)
-    said = subprocess.run([program, "--version"], capture_output=True, text=True).stdout if program else ""
-    found = re.search(r"(\d+)\.(\d+)", said)
+    version = subprocess.run([program, "--version"], capture_output=True, text=True).stdout if program else ""
+    found = re.search(r"(\d+)\.(\d+)", version)
     if program and found and (int(found[1]), int(found[2])) >= doctor.GIT:
         return program
     raise Unreadable(
-        f"this machine has {said.strip() or 'no git'}, which cannot keep mirrors of repositories",
+        f"this machine has {version.strip() or 'no git'}, which cannot keep mirrors of repositories",
         next_action="Install git 2.37 or newer.",
     )
 

@@ -17,7 +17,7 @@ KEY = (
     "Use an ssh address, and let the host accept the key of this installation:"
     " ssh/id_ed25519.pub in OMOI_HOME."
 )
-# Each with what git says in that case, what it means and what to do. The first that fits is taken.
+# Each: its code, a pattern of what git says then, what it means, what to do. The first that fits is taken.
 FAULTS = (
     (
         "host_key_changed",
@@ -79,13 +79,13 @@ def fault_of(ended: Ended, seconds: float) -> FetchFailed:
             "A worker goes on with more time. Look again in a few minutes.",
         )
     # what the other side says, git shows with this in front of it; only git's own words are believed
-    own = [line for line in ended.said.splitlines() if not line.startswith("remote:")]
+    own = [line for line in ended.output.splitlines() if not line.startswith("remote:")]
     text = "\n".join(own).lower()
     # at a limit the kernel ends the program that writes, without a word
     if TOO_LARGE.search(text) or text == "fatal: fetch-pack: invalid index-pack output":
         return too_large()
-    for fault, said, message, next_action in FAULTS:
-        if re.search(said, text):
+    for fault, pattern, message, next_action in FAULTS:
+        if re.search(pattern, text):
             return FetchFailed(fault, message, next_action)
     last = field_limits.seen(own[-1] if own else "")
     return FetchFailed("failed", f"git could not fetch it: {short(last, LONGEST)}", CHECK_ADDRESS)

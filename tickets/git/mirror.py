@@ -111,7 +111,9 @@ class Mirror:
             bounds = Bounds(seconds, descriptors=[lock])
             ended = self.git.run("repack", "-a", "-d", "--quiet", "--window-memory=64m", bounds=bounds)
             if ended.status:
-                log.warning("the mirror %s could not be compacted: %s", self.folder.name, ended.said.strip())
+                log.warning(
+                    "the mirror %s could not be compacted: %s", self.folder.name, ended.output.strip()
+                )
 
     def remove(self) -> None:
         """Remove it, unless it is being fetched: whoever does that removes it then. Its lock stays, since
@@ -170,7 +172,7 @@ class Mirror:
         words = ("init", "--quiet", "--bare", "--template=", str(self._scratch))
         ended = Git(self._scratch).run(*words, bounds=Bounds(SECONDS))
         if ended.status:
-            raise FetchFailed("git", f"git cannot make a repository: {ended.said.strip()}", "Run doctor.")
+            raise FetchFailed("git", f"git cannot make a repository: {ended.output.strip()}", "Run doctor.")
         self._scratch.rename(self.folder)
 
     def _fetch(self, address: RepositoryAddress, until: float, lock: int) -> None:

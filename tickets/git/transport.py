@@ -62,10 +62,10 @@ def _https(address: RepositoryAddress, found: list[str]) -> Transport:
     environment = {"GIT_ALLOW_PROTOCOL": "https"}
     if authorities := os.environ.get("GIT_SSL_CAINFO"):
         environment["GIT_SSL_CAINFO"] = authorities
-    given = {"http.lowSpeedLimit": "1", "http.lowSpeedTime": str(STALLED_S)}
+    http = {"http.lowSpeedLimit": "1", "http.lowSpeedTime": str(STALLED_S)}
     if not _is_address(address.host):
-        given["http.curloptResolve"] = f"{address.host}:{address.port}:{','.join(found)}"
-    return Transport(environment, given)
+        http["http.curloptResolve"] = f"{address.host}:{address.port}:{','.join(found)}"
+    return Transport(environment, http)
 
 
 def _ssh(address: RepositoryAddress, found: str) -> Transport:

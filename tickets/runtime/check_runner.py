@@ -13,9 +13,8 @@ from django.db import Error, close_old_connections, connection
 from tickets.gates import evidence, registry
 from tickets.gates.work import Answer, Question, Submitted
 from tickets.models import Artifact, Blob, CheckRun, Ticket
-from tickets.models.gate.check_run import MOST_TRIES
+from tickets.models.gate.check_run import MOST_TRIES, WORKFLOW
 
-WORKFLOW = "system:workflow"  # it judges by itself when a hint comes
 log = logging.getLogger(__name__)
 _asked = threading.Event()
 
@@ -71,7 +70,7 @@ def _judge_again(run: CheckRun) -> None:
     """Whoever asked sees the new verdict, as soon as all have answered."""
     ticket = Ticket.objects.select_related("workflow").get(pk=run.ticket_id)
     if (ticket.phase, ticket.moves) != (run.phase, run.move) or run.asked_by == WORKFLOW:
-        return
+        return  # what moves by itself is judged when a hint comes
     if all(each.ended for each in CheckRun.objects.current(ticket, ticket.phase)):
         Ticket.objects.judge(pk=ticket.pk, by=run.worker)
 

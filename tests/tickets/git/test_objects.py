@@ -140,7 +140,7 @@ def test_what_outlives_its_git_is_ended_in_time_too(origin):
 
     ended = git.run("outlived", bounds=Bounds(0.5))
 
-    assert (ended.late, ended.said) == (True, "")
+    assert (ended.late, ended.output) == (True, "")
 
 
 def test_git_that_says_too_much_is_ended(origin, git):

@@ -26,7 +26,7 @@ from tickets.models.ticket.fields import TicketFields
 TYPE = RegexValidator(r"\A[a-z][a-z0-9_]{0,99}\Z", "use 1 to 100 of a-z, 0-9 and '_'; begin with a letter")
 
 # What a check may read of an artifact: omoi_evidence covers the same.
-SAID = ("blob_id", "type", "path", "commit")
+CHECKED = ("blob_id", "type", "path", "commit")
 HELD_IN = f"""
 WITH i AS (SELECT %(task)s::bigint AS id, %(fence)s::bigint AS fence)
 SELECT t.id
@@ -175,4 +175,4 @@ class Artifact(models.Model):
 
     def is_like(self, other: Artifact) -> bool:
         """Whether nothing that a check may read differs, so that the other would be no new revision."""
-        return all(getattr(self, name) == getattr(other, name) for name in SAID)
+        return all(getattr(self, name) == getattr(other, name) for name in CHECKED)

@@ -21,7 +21,7 @@ from tickets.gates import registry
 from tickets.models.task.task_spec import TaskSpec
 from tickets.models.ticket.fields import TicketFields
 
-SYSTEM = "system:workflow"  # who adds reviews
+WORKFLOW = "system:workflow"  # who acts by itself, as the document says: adds reviews, moves tickets
 MOST_TRIES = 3  # of a run whose worker was lost
 AGAIN = "30 seconds"  # after the last answer, what did not pass can be asked again
 USUAL_S, MOST_S, MORE_S = "600", "3600", "60"  # what a run may take, and how much longer its lease is
@@ -97,9 +97,9 @@ class CheckRunManager(models.Manager["CheckRun"]):
         task = None
         if makes_task := registry.registered()[entry["check"]].makes_task:
             former = list(self.rounds(ticket, ticket.phase, entry).values_list("task", flat=True))
-            ticket.tasks.open().filter(pk__in=former).cancel(by=SYSTEM, reason="its evidence has changed")
+            ticket.tasks.open().filter(pk__in=former).cancel(by=WORKFLOW, reason="its evidence has changed")
             spec = TaskSpec(**makes_task(ticket, entry, len(former) + 1))
-            [task] = ticket.tasks.model.objects.insert(ticket, [spec], by=SYSTEM, phase=ticket.phase)
+            [task] = ticket.tasks.model.objects.insert(ticket, [spec], by=WORKFLOW, phase=ticket.phase)
         self.create(
             ticket_id=ticket.pk,
             phase=ticket.phase,

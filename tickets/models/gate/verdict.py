@@ -189,9 +189,8 @@ class VerdictManager(models.Manager["Verdict"]):
 
         If the evidence has changed since they were given, the transaction fails and can be tried again.
         """
-        place = [ticket.pk, ticket.phase, ticket.moves]
-        given = [answers.evidence, json.dumps(answers.checks), label(by), via(by)]
-        [verdict] = self.raw(JUDGE, [*place, *given])
+        at = [ticket.pk, ticket.phase, ticket.moves]
+        [verdict] = self.raw(JUDGE, [*at, answers.evidence, json.dumps(answers.checks), label(by), via(by)])
         return verdict
 
 

@@ -15,10 +15,9 @@ from omoi_site.database import sql
 from omoi_site.errors import OmoiError
 from tickets.gates.registry import runs_later
 from tickets.models.explain.sql_fragments import AUTOMATIC, MOVE_DUE
-from tickets.models.gate.check_run import CheckRun
+from tickets.models.gate.check_run import WORKFLOW, CheckRun
 from tickets.models.gate.verdict import AskOutside, OutsideAnswers, Verdict
 from tickets.models.ticket import failure, plain_moves
-from tickets.models.ticket.failure import WORKFLOW
 from tickets.models.ticket.requested_moves import RequestedMoves
 from tickets.models.ticket.transitions import Transitions
 from tickets.models.workflow import Workflow

@@ -13,11 +13,11 @@ from django.db import transaction
 from omoi_site import field_limits, humanize
 from omoi_site.errors import OmoiError, short
 from tickets.gates.check_names import name_of
+from tickets.models.gate.check_run import WORKFLOW
 from tickets.models.gate.verdict import Verdict
 from tickets.models.ticket import workflow_tasks
 from tickets.models.ticket.history import PhaseMove
 
-WORKFLOW = "system:workflow"  # who makes automatic moves
 FAILED = """jsonb_path_exists(checks, '$[*] ? (@.passed == false && @.check != "approvals")')"""
 REVIEW = "system:review"  # who makes the moves that follow a person's rejection
 
