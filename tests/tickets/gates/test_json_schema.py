@@ -6,6 +6,8 @@ import json
 import time
 
 import pytest
+from jsonschema import Draft202012Validator
+from referencing import Registry
 
 from tests.factories import allow_workflow, submit
 from tickets.gates.evidence import Against, TooSlow, Unreadable, json_schema, schema_fault
@@ -72,18 +74,46 @@ def test_documents_that_are_not_read(schema, content):
         Against(json.dumps(schema))(content)
 
 
-def test_a_schema_made_to_be_slow_ends_by_the_clock(monkeypatch):
+DRAFT = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+
+
+@pytest.mark.parametrize(
+    ("part", "schema"),
+    [
+        (lambda other: {"anyOf": [other, other]}, {}),
+        (lambda other: {"anyOf": [other, other], **DRAFT}, DRAFT),
+        (lambda other: {"dependentSchemas": {"x": other, "y": other}}, {"unevaluatedProperties": False}),
+    ],
+    ids=["plain", "a draft in each part", "what is followed by itself"],
+)
+def test_a_schema_made_to_be_slow_ends_by_the_clock(monkeypatch, part, schema):
     monkeypatch.setattr("tickets.gates.evidence.bounded_xml.SECONDS", 0.2)
-    parts = {"a0": {"const": 1}} | {
-        f"a{n}": {"anyOf": [{"$ref": f"#/$defs/a{n - 1}"}, {"$ref": f"#/$defs/a{n - 1}"}]}
-        for n in range(1, 25)
-    }
+    parts = {"a0": {"const": 1}} | {f"a{n}": part({"$ref": f"#/$defs/a{n - 1}"}) for n in range(1, 20)}
+    slow = {**schema, "$ref": "#/$defs/a19", "$defs": parts}
     began = time.thread_time()
 
     with pytest.raises(TooSlow):
-        Against(json.dumps({"$defs": parts, "$ref": "#/$defs/a24"}))(b"0")
+        Against(json.dumps(slow))(b'{"x": 0, "y": 0}')
 
     assert time.thread_time() - began < 2
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"contains": {"const": 5}, "minContains": 2},
+        {"prefixItems": [{"type": "integer"}], "unevaluatedItems": False},
+        {"dependentSchemas": {"a": {"required": ["b"]}}, "unevaluatedProperties": False},
+        {"$ref": "#/$defs/a", "$defs": {"a": {"$anchor": "x", "properties": {"a": {"type": "string"}}}}},
+        {"$id": "https://a.test/", "items": {"$ref": "#x"}, "$defs": {"a": {"$anchor": "x", "minimum": 3}}},
+        {"if": {"type": "array"}, "then": {"maxItems": 2}, "else": {"minProperties": 2}},
+    ],
+)
+@pytest.mark.parametrize("document", [[], [5], [1, 5, 5], {}, {"a": 1}, {"a": "x", "b": 1}, 7, "5"])
+def test_the_limits_change_no_answer(schema, document):
+    library = Draft202012Validator(schema, registry=Registry())
+
+    assert bool(faults(schema, document)) is bool([*library.iter_errors(document)])
 
 
 @pytest.mark.parametrize(

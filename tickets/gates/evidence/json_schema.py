@@ -157,3 +157,15 @@ def _clocked(keyword: Keyword) -> Keyword:
 OWN = {"pattern": _pattern, "uniqueItems": _unique}
 KEYWORDS = {name: _clocked(keyword) for name, keyword in {**Draft202012Validator.VALIDATORS, **OWN}.items()}
 Bounded: Any = extend(Draft202012Validator, validators=KEYWORDS)
+
+
+def _for_part(validator: Any, **changes: Any) -> Any:
+    """The validator of a part of the schema. The library would take one of its own where the part names a
+    `$schema`, without any limit; and what follows references by itself makes a new one for each.
+    """
+    _budget.get().check()
+    same = {"schema": validator.schema, "registry": validator._registry, "_resolver": validator._resolver}
+    return Bounded(**{**same, **changes})
+
+
+Bounded.evolve = _for_part
