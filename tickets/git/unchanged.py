@@ -52,7 +52,7 @@ def _keep_branches(folder: Path) -> None:
     """Bring them into one file, which git replaces and never changes, and keep that under a second name."""
     ended = Git(folder).run("pack-refs", "--all", "--prune", bounds=Bounds(SECONDS))
     if ended.status:
-        raise FetchFailed("git", f"git cannot read the mirror: {ended.said.strip()}", "Run doctor.")
+        raise FetchFailed("git", f"git cannot read the mirror: {ended.output.strip()}", "Run doctor.")
     with contextlib.suppress(FileNotFoundError):  # it has no branch yet
         os.link(folder / "packed-refs", folder / BEFORE)
 
