@@ -19,7 +19,7 @@ def delivery(project, calls, agent):
 
 
 def test_with_its_task_completed_and_a_valid_document_the_gate_is_ready(delivery):
-    """`ready` means that the gate would open, not only that artifacts and tasks exist."""
+    """For OmoiOS `ready` means that artifacts and tasks exist. Here it means that the gate would open."""
     assert delivery.gate()["status"] == "blocked"
     delivery.submit("requirements_document", reports.requirements())
     assert delivery.gate()["status"] == "waiting_tasks"
@@ -43,7 +43,9 @@ def test_with_nothing_there_it_is_blocked_and_names_the_document(delivery):
 
 
 def test_artifacts_come_with_the_completion_and_keep_type_and_path(delivery):
-    """They are part of the completion, with their content."""
+    """OmoiOS collects them from the results of completed tasks when a gate is validated. Here they are a part
+    of the completion, with their content.
+    """
     document = {
         "type": "requirements_document",
         "path": "docs/requirements.md",
@@ -61,7 +63,7 @@ def test_artifacts_come_with_the_completion_and_keep_type_and_path(delivery):
 
 
 def test_a_result_that_only_names_artifacts_hands_nothing_in(delivery):
-    """A result is only the agent's own report, so it creates no artifact."""
+    """OmoiOS believes it. Here a result is only the agent's own report, so it creates no artifact."""
     delivery.work_off(
         result={"artifacts": [{"type": "requirements_document", "path": "x", "content": {"length": 700}}]}
     )
@@ -76,7 +78,9 @@ def test_a_document_of_700_characters_passes(delivery):
 
 
 def test_a_document_of_100_characters_fails_and_a_reason_names_the_length(delivery):
-    """The characters are counted in the file."""
+    """OmoiOS takes `content.length`, a number that the agent wrote. Here the characters are counted in the
+    file.
+    """
     delivery.work_off()
     delivery.submit("requirements_document", reports.requirements(100))
     verdict = delivery.judge()
@@ -89,7 +93,9 @@ def test_a_document_of_100_characters_fails_and_a_reason_names_the_length(delive
 
 
 def test_when_the_gate_passes_the_ticket_may_go_on_without_reasons(delivery):
-    """Both are checked: the gate, and whether the workflow allows the move."""
+    """OmoiOS asks the gate alone, wherever the ticket would go. Here both are checked: the gate, and whether
+    the workflow allows the move.
+    """
     delivery.satisfy()
     way = next(
         way for way in delivery.person.get(f"{delivery.at}/transitions").json() if way["to"] == "DESIGN"
@@ -99,7 +105,9 @@ def test_when_the_gate_passes_the_ticket_may_go_on_without_reasons(delivery):
 
 
 def test_when_the_gate_fails_it_may_not_and_is_told_why(delivery):
-    """The refusal is 409 `gate_closed` and stays in the journal; explain says it too."""
+    """OmoiOS returns False and a list of texts. Here the refusal is 409 `gate_closed`, and its reasons say what
+    to do. It stays in the journal, and explain says it too.
+    """
     delivery.work_off()
     delivery.submit("requirements_document", reports.requirements(100))
     refused = delivery.go("DESIGN")

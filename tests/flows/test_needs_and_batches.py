@@ -20,7 +20,9 @@ def chain(*titles):
 
 
 def test_needs_are_stored_and_read_back(opened):
-    """As edges: the task, the awaited outcome, and the policy for a failure."""
+    """OmoiOS keeps the ids in `{"depends_on": [...]}`, or null. Here a need is an edge: the task, the awaited
+    outcome, and what happens if it fails; without needs the list is empty.
+    """
     _, tasks = opened(*chain("first", "second"))
     assert tasks["first"]["needs"] == []
     [need] = tasks["second"]["needs"]
@@ -28,6 +30,7 @@ def test_needs_are_stored_and_read_back(opened):
 
 
 def test_a_more_urgent_task_waits_for_its_need(opened, claim, complete):
+    """It is not offered to anybody before, whatever its priority."""
     opened(
         {"ref": "low", "title": "low", "priority": "low"},
         {"title": "critical", "priority": "critical", "needs": ["low"]},
@@ -39,6 +42,9 @@ def test_a_more_urgent_task_waits_for_its_need(opened, claim, complete):
 
 
 def test_whether_its_needs_are_met_is_told_before_and_after(opened, claim, complete, calls):
+    """OmoiOS answers `dependencies_complete`. Here a task says whether it is `ready`, and how many needs are
+    open.
+    """
     _, tasks = opened(*chain("first", "second"))
     second = f"/tasks/{tasks['second']['id']}"
     assert (calls.get(second).json()["ready"], calls.get(second).json()["open_needs"]) == (False, 1)
@@ -56,7 +62,9 @@ def test_with_two_needs_both_must_be_completed(opened, claim, complete):
 
 
 def test_all_tasks_a_task_holds_up_are_listed(opened, calls):
-    """Each task lists its needs, so the ticket's list shows who waits for a task."""
+    """OmoiOS has a list of the tasks that one blocks. Here each task lists its needs, so the ticket's list
+    shows who waits for it.
+    """
     ticket, tasks = opened(
         {"ref": "a", "title": "a"}, {"title": "b", "needs": ["a"]}, {"title": "c", "needs": ["a"]}, "d"
     )
@@ -67,7 +75,9 @@ def test_all_tasks_a_task_holds_up_are_listed(opened, calls):
 
 
 def test_a_cycle_of_three_is_refused_and_named(opened, calls):
-    """The error lists its tasks, and no edge is changed."""
+    """OmoiOS finds a cycle when it is asked, and stores it all the same. Here the edge that would close it is
+    refused with the tasks of the cycle, and nothing is changed.
+    """
     ticket, tasks = opened(*chain("t1", "t2", "t3"))
     refused = calls.post(
         f"/tickets/{ticket['key']}/edges", {"task": tasks["t1"]["id"], "needs": tasks["t3"]["id"]}
@@ -94,7 +104,9 @@ def test_one_ready_task_is_a_batch_of_one(opened, claim):
 
 
 def test_of_five_ready_tasks_a_limit_of_three_gives_three(opened, claim, calls):
-    """Finding and claiming is one act, so two agents never get the same task."""
+    """OmoiOS lists three that stay pending, so that two agents take the same task. Here finding and claiming
+    is one act: the three are held, and the others stay pending.
+    """
     opened(*"abcde")
     assert titles(claim(3)) == ["a", "b", "c"]
     assert {task["title"] for task in calls.get("/tasks", state="pending").json()["results"]} == {"d", "e"}

@@ -23,7 +23,10 @@ def ways(delivery):
 
 
 def test_the_workflow_names_seven_phases_beside_blocked_and_cancelled(calls, delivery):
-    """Every workflow has these two. The prefix `PHASE_` is accepted in a request and never in an answer."""
+    """OmoiOS has eight phases in an enum, stored with the prefix `PHASE_`. Here a workflow names its own, and
+    every workflow has BLOCKED and CANCELLED beside them. The prefix is accepted in a request and never in an
+    answer.
+    """
     assert calls.get("/workflows/software_delivery").json()["phases"] == SEQUENCE
     assert delivery.go("PHASE_BLOCKED", reason="waits").json()["ticket"]["phase"] == "BLOCKED"
     assert "CANCELLED" in ways(delivery)
@@ -49,7 +52,9 @@ def test_a_ticket_goes_through_all_phases_in_order(delivery):
     ],
 )
 def test_moves_that_are_allowed(delivery, here, to):
-    """A move through a gate needs its evidence, and a move back needs a reason."""
+    """OmoiOS only looks the pair up. Here a move through a gate also needs its evidence, and a move back a
+    reason.
+    """
     delivery.bring_to(here)
     delivery.satisfy()
     assert ways(delivery)[to] is True
@@ -103,6 +108,7 @@ def test_a_blocked_ticket_goes_back_to_requirements(delivery):
 
 
 def test_a_ticket_blocked_in_deployment_comes_back(delivery):
+    """OmoiOS lets DEPLOYMENT be blocked and never lets it return."""
     delivery.bring_to("DEPLOYMENT")
     delivery.go("BLOCKED", reason="no host")
     assert delivery.go("DEPLOYMENT").json()["ticket"]["phase"] == "DEPLOYMENT"
@@ -123,8 +129,8 @@ def test_moves_that_are_not_allowed(delivery, here, to):
 
 
 def test_a_history_row_keeps_from_to_reason_actor_and_artifacts(delivery):
-    """It also has the ground, the verdict that opened the gate, and the hash of each artifact at that
-    time.
+    """OmoiOS never writes one. Here each move does; the row also has the ground, the verdict that opened the
+    gate, and the hash of each artifact at that time.
     """
     delivery.bring_to("REQUIREMENTS")
     delivery.satisfy()
