@@ -105,8 +105,8 @@ def test_when_the_gate_passes_the_ticket_may_go_on_without_reasons(delivery):
 
 
 def test_when_the_gate_fails_it_may_not_and_is_told_why(delivery):
-    """OmoiOS returns False and a list of texts. Here the refusal is 409 `gate_closed`, and its reasons say what
-    to do. It stays in the journal, and explain says it too.
+    """OmoiOS returns False and a list of texts. Here the refusal is 409 `gate_closed`, and its reasons say
+    what to do. It stays in the journal, and explain says it too.
     """
     delivery.work_off()
     delivery.submit("requirements_document", reports.requirements(100))

@@ -73,7 +73,9 @@ def with_reasons_that_are_no_list(scene):
 
 @way()
 def with_reasons_but_no_time(scene):
+    """A check that passes by its reasons alone would pass."""
     scene.take()
+    recorded(scene)
     sql.rows("UPDATE tickets_checkrun SET reasons = '[]'")
 
 
@@ -170,10 +172,12 @@ def test_the_database_refuses_each_answer_that_no_worker_found(name, scene):
 
 @pytest.mark.parametrize("name", ["without_an_event"])
 def test_the_worker_that_took_it_answers(name, scene):
-    """So the tries above fail for their reason."""
+    """So the tries above fail for their reason. When it answered, the database says."""
     scene.take()
     with transaction.atomic():
         recorded(scene)
-        sql.rows(ANSWER)
+        sql.rows(ANSWER.replace("clock_timestamp()", "clock_timestamp() - interval '1 day'"))
 
-    assert CheckRun.objects.get().passed
+    run = CheckRun.objects.get()
+    assert run.passed
+    assert run.answered_at > run.asked_at
