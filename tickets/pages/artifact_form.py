@@ -14,10 +14,10 @@ from agents.models import Actor
 from omoi_site import field_limits, humanize
 from omoi_site.errors import Invalid, OmoiError
 from tickets.models import Artifact, NewArtifact, Ticket
-from tickets.pages.forms import LONGEST_PHASE
 from tickets.pages.gate_checklist import read_types
 
 TEXT = 500_000  # characters of a text that is typed
+LONGEST_ASKED = 200  # characters of what the address fills in
 
 
 class ArtifactForm(forms.Form):
@@ -108,5 +108,5 @@ def first_values(ticket: Ticket, query: Mapping[str, str]) -> dict[str, str]:
     """What the form shows at first: what the address says, `?type=&name=&phase=`, or what the gate reads."""
     phase = ticket.phase if ticket.phase in ticket.plan else ticket.origin
     awaited = [*read_types(ticket.plan[phase]), ""] if phase in ticket.plan else [""]
-    asked = {name: query.get(name, "")[: LONGEST_PHASE + 140] for name in ("type", "name", "phase")}
+    asked = {name: query.get(name, "")[:LONGEST_ASKED] for name in ("type", "name", "phase")}
     return {**asked, "type": asked["type"] or awaited[0], "phase": asked["phase"] or phase}

@@ -94,6 +94,14 @@ def test_what_cannot_be_stored_is_refused_at_its_field_and_what_was_typed_stays(
     assert not Blob.objects.exists()
 
 
+def test_a_field_with_several_faults_is_described_by_all_of_them(page, where):
+    text = refused(page, where, text="x", name="n" * 201 + "\x00")
+
+    assert text.count('id="artifact-name_error"') == 1
+    assert "at most 200 characters" in text
+    assert "Null characters are not allowed." in text
+
+
 def test_a_script_learns_where_the_artifact_is_or_gets_the_form_again(page, where):
     part = {"HX-Request": "true"}
     made = page.post(where, {"text": "x", "type": "notes"}, headers=part)
