@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 
 from omoi_site import field_limits, humanize
 from omoi_site.errors import OmoiError, short
@@ -57,7 +58,7 @@ def next_answer(ticket: Any, *, refusal: Verdict | None = None) -> Answer:
         return Answer("tasks", "", done, rounds, rule)
     if "send_back" in rule and (done := _sent_back(ticket)) < rounds:
         return Answer("send_back", rule["send_back"], done, rounds, rule)
-    if "block" in rule and not (refusal and _refused_before(ticket, refusal)):
+    if "block" in rule and not (refusal and _blocked_before(ticket, refusal)):
         return Answer("block", rule=rule)
     return Answer("stay", rule=rule)
 
@@ -122,7 +123,10 @@ def _sent_back(ticket: Any) -> int:
     return int(ticket.history.filter(from_phase=ticket.phase, ground=ground, by=WORKFLOW).count())
 
 
-def _refused_before(ticket: Any, verdict: Verdict) -> bool:
-    """Whether the workflow has refused this same evidence before: a person who unblocks has seen it."""
-    same = ticket.verdicts.filter(phase=ticket.phase, evidence=verdict.evidence, passed=False, by=WORKFLOW)
-    return bool(same.filter(pk__lt=verdict.pk).exists())
+def _blocked_before(ticket: Any, verdict: Verdict) -> bool:
+    """Whether the workflow has blocked it for the same before, artifacts and reasons: a person who unblocks
+    has seen it. The digest of the evidence would be another, since a worker's answer is new each time.
+    """
+    blocks = ticket.history.filter(from_phase=ticket.phase, ground=PhaseMove.Ground.BLOCKED, by=WORKFLOW)
+    same = ticket.verdicts.filter(by=WORKFLOW, artifacts=verdict.artifacts, checks=verdict.checks)
+    return bool(same.filter(move__in=blocks.values(judged=F("move") - 1)).exists())
