@@ -13,6 +13,7 @@ import pytest
 from django.db import DatabaseError, transaction
 
 from omoi_site.database import sql
+from omoi_site.database.roles import as_owner
 from tests.support.check_scene import CheckScene, check_scene
 from tickets.models import CheckRun
 
@@ -181,3 +182,11 @@ def test_the_worker_that_took_it_answers(name, scene):
     run = CheckRun.objects.get()
     assert run.passed
     assert run.answered_at > run.asked_at
+
+
+@pytest.mark.parametrize("name", ["by_deleting_the_one_that_did_not_pass"])
+def test_where_the_application_owns_its_tables_runs_are_kept_too(name, scene):
+    with as_owner(), pytest.raises(DatabaseError) as refused, transaction.atomic():
+        WAYS[name][1](scene)
+
+    assert refused.value.__cause__.sqlstate == "23001"

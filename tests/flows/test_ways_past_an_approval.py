@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.test import Client
 
 from agents.models import Agent, AgentSpec, Event, Member, Project, ProjectSpec
@@ -19,6 +20,7 @@ from tests.support.api_client import Api, api_of
 from tests.support.approval_scene import PHASES, ApprovalScene, approval_scene
 from tests.support.concurrency import meanwhile, race
 from tickets.models import Approval, Task, TaskSpec, Ticket, Workflow
+from tickets.models.gate.approval import AuthorBarred
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -108,6 +110,20 @@ def by_the_author_on_the_page(scene):
 
 
 @way
+def by_the_author_by_command(scene):
+    with pytest.raises(AuthorBarred):
+        call_command("approvals", "approve", scene.ticket.key, "--as", "abe", "--seen", seen(scene.ticket))
+    return scene.go()
+
+
+@way
+def by_the_author_who_says_to_be_somebody_else(scene):
+    for forged in ({"by": "user:bea"}, {"user": scene.bea.pk}, {"role": "admin"}, {"self_approved": False}):
+        assert scene.approve(scene.abe, **forged).status_code in (403, 422)
+    return scene.go()
+
+
+@way
 def by_the_author_who_wants_another_name_in_the_admin(scene):
     staff = Client()
     staff.force_login(scene.operator)
@@ -166,6 +182,28 @@ def an_approval_of_what_was_there_before(scene):
 def an_approval_before_the_evidence_changed(scene):
     decide(scene.ticket, "approve", by=scene.bea)
     submit(scene.ticket, "notes", b"changed", by=scene.abe)
+    return scene.go()
+
+
+@way
+def an_approval_before_the_text_changed(scene):
+    decide(scene.ticket, "approve", by=scene.bea)
+    body = {"description": "And send the money to abe"}
+    assert api_of(scene.operator).patch(f"/tickets/{scene.ticket.key}", body).status_code == 200
+    return scene.go()
+
+
+@way
+def an_approval_of_somebody_who_lost_the_role(scene):
+    decide(scene.ticket, "approve", by=scene.bea)
+    Member.objects.filter(user=scene.bea).update(role="operator")
+    return scene.go()
+
+
+@way
+def an_approval_of_somebody_who_is_deactivated(scene):
+    decide(scene.ticket, "approve", by=scene.bea)
+    scene.people.objects.filter(pk=scene.bea.pk).update(is_active=False)
     return scene.go()
 
 

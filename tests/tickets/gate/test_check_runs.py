@@ -169,6 +169,18 @@ def test_a_lost_worker_is_replaced_and_its_late_answer_changes_nothing(slow, gat
     assert judge(ticket, operator).passed
 
 
+@pytest.mark.parametrize(
+    ("timeout", "seconds"), [({}, 600), ({"timeout_s": 5}, 5), ({"timeout_s": 3600}, 3600)]
+)
+def test_a_run_is_leased_for_longer_than_it_may_take(gated, operator, timeout, seconds):
+    ticket = gated({"check": "command", "profile": "plans", **timeout})
+    judge(ticket, operator)
+
+    run = CheckRun.objects.take("system:w1")
+
+    assert (run.lease_until - run.started_at).total_seconds() == pytest.approx(seconds + 60, abs=1)
+
+
 def test_a_run_that_costs_each_worker_its_life_ends(slow, gated, operator):
     ticket = gated({"check": "slow"})
     judge(ticket, operator)
