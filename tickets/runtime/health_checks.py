@@ -1,8 +1,9 @@
-"""Doctor's checks that need the database: hints, the clock, workers, and where executors run."""
+"""Doctor's checks that need the database: hints, the clock, content, workers, and where executors run."""
 
 from __future__ import annotations
 
 from django.conf import settings
+from django.db import DatabaseError
 
 from agents.executors.job_user import UIDS, Unreachable
 from agents.executors.level import level
@@ -14,9 +15,11 @@ from omoi_site.processes import running_server
 from omoi_site.setup import paths
 from omoi_site.setup.database_checks import answering
 from omoi_site.setup.doctor import Found, examines
+from tickets.models.gate import content_check
 from tickets.runtime import sweeps
 
 HEARD_S = 60
+CONTENT_S = 2.0  # that looking at content may take
 WORKERS = f"""SELECT count(*) AS n FROM agents_agent a JOIN agents_agentpresence p ON p.agent_id = a.id
               WHERE a.runs_profiles AND p.last_seen_at > clock_timestamp() - interval '{HEARD_S} s'"""
 UNKNOWN = ("off", "not known, because the database does not answer or is not migrated")
@@ -61,6 +64,24 @@ def clock() -> Found:
         if (problem := sweeps.health())
         else ("ok", "its sweeps run")
     )
+
+
+@examines("artifacts")
+def artifacts() -> Found:
+    """A quick look at the newest content that is kept in files."""
+    if not ready():
+        return UNKNOWN
+    try:
+        looked, wrong = content_check.look(CONTENT_S)
+    except DatabaseError:  # its tables are of another version; the line of the migrations says so
+        return UNKNOWN
+    if wrong:
+        return (
+            "wrong",
+            f"files of content looked at, the newest: {looked}; missing or not whole: {wrong}",
+            "List them: python3 manage.py artifacts verify",
+        )
+    return "ok", f"files looked at, the newest: {looked}; all are there" if looked else "no content in files"
 
 
 @examines("worker")

@@ -32,6 +32,7 @@ SUBJECTS = [
     "roles",
     "broker",
     "clock",
+    "artifacts",
     "worker",
     "executors",
     "sandbox",

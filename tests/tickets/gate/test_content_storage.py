@@ -16,14 +16,16 @@ import pytest
 from django.core.files.storage import storages
 from django.db import DatabaseError, connection, transaction
 
+from omoi_site.database import sql
 from omoi_site.errors import Invalid
 from omoi_site.setup import artifact_storage
 from tests.factories import submit
 from tests.support import ROOT, cluster, reports
 from tests.support.api_client import api_of
-from tests.support.concurrency import meanwhile, race
+from tests.support.concurrency import Act, meanwhile, race
 from tickets.models import Artifact, Blob, Chunk, NewArtifact, Outcome, Task
-from tickets.models.gate.blob import Damaged
+from tickets.models.gate import content_storage
+from tickets.models.gate.blob import REPAIR_ALONE, Damaged
 from tickets.models.gate.local_files import LocalFiles
 from tickets.runtime.sweeps import SWEEPS
 
@@ -173,7 +175,7 @@ def test_a_file_that_was_changed_or_lost_is_read_by_nobody(folder, ticket, ada, 
     [file] = files(folder)
     other = submit(ticket, "notes", b"another", by=ada)
     client.force_login(operator)
-    for spoil in (lambda: file.write_bytes(b"something else"), lambda: file.write_bytes(b""), file.unlink):
+    for spoil in spoiled(file):
         spoil()
         with pytest.raises(Damaged):
             content_of(artifact)
@@ -182,6 +184,117 @@ def test_a_file_that_was_changed_or_lost_is_read_by_nobody(folder, ticket, ada, 
             assert shown.status_code == 200
             assert "The content is damaged" in shown.content.decode()
         assert client.get(f"/tickets/{ticket.key}/artifacts/{artifact.pk}/picture/").status_code == 404
+
+
+def spoiled(file: Path) -> list:
+    """The ways in which a file may be lost."""
+    return [lambda: file.write_bytes(b"something else"), lambda: file.write_bytes(b""), file.unlink]
+
+
+@pytest.mark.parametrize("way", range(3), ids=["other", "empty", "gone"])
+@pytest.mark.parametrize("in_database", [False, True], ids=["files", "database"])
+def test_the_same_content_submitted_again_repairs_the_file(folder, settings, ticket, ada, way, in_database):
+    artifact = submit(ticket, "notes", b"what was said", by=ada)
+    settings.ARTIFACTS_IN_DATABASE = in_database  # since then
+    [file] = files(folder)
+    spoiled(file)[way]()
+
+    again = submit(ticket, "notes", b"what was said", by=ada)
+
+    assert again == artifact
+    assert content_of(artifact) == b"what was said"
+    assert files(folder) == [file]
+    assert markers(folder) == []
+
+
+def test_a_settlement_repairs_a_file_too(folder, ticket, task, ada):
+    artifact = submit(ticket, "notes", b"what was said", by=ada)
+    files(folder)[0].unlink()
+    [claim] = Task.objects.claim(by=ada)
+
+    new = [NewArtifact("notes", io.BytesIO(b"what was said"))]
+    Task.objects.settle([Outcome(claim.task, claim.fence, "completed", artifacts=new)], by=ada)
+
+    assert content_of(artifact) == b"what was said"
+
+
+def test_many_repair_a_file_at_once(folder, ticket, ada, bob):
+    artifact = submit(ticket, "notes", b"x" * (1 << 20), by=ada)
+    [file] = files(folder)
+    file.unlink()
+
+    race(
+        1,
+        *[lambda turn, by=by: submit(ticket, "notes", b"x" * (1 << 20), by=by) for by in (ada, bob)] * 3,
+    )
+
+    assert content_of(artifact) == b"x" * (1 << 20)
+    assert files(folder) == [file]
+
+
+@pytest.mark.parametrize("moment", ["delete", "rename"])
+def test_a_repair_that_is_killed_is_done_by_the_next(folder, ticket, ada, moment):
+    """Killed once the damaged file is gone, or once the new one is written and has not its name yet."""
+    artifact = submit(ticket, "notes", b"what was said", by=ada)
+    [file] = files(folder)
+    file.write_bytes(b"something else")
+    last = {
+        "delete": "LocalFiles._save = lambda *_: os._exit(9)",
+        "rename": "Path.rename = lambda *_: os._exit(9)",
+    }
+    here = {
+        **cluster.environment(),
+        "OMOI_ARTIFACTS": str(folder),
+        "DJANGO_SETTINGS_MODULE": "omoi_site.settings",
+    }
+    script = f"""
+import django, io, os
+django.setup()
+from pathlib import Path
+from tickets.models import Artifact, NewArtifact, Ticket
+from tickets.models.gate.local_files import LocalFiles
+{last[moment]}
+new = NewArtifact("notes", io.BytesIO(b"what was said"))
+Artifact.objects.submit(Ticket.objects.get(), new, by="system:test")
+"""
+    ended = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=here, capture_output=True, text=True)
+    assert ended.returncode == 9, ended.stderr
+    assert not file.exists()
+
+    submit(ticket, "notes", b"what was said", by=ada)
+
+    assert content_of(artifact) == b"what was said"
+    assert files(folder) == [file]
+
+
+def test_whoever_repairs_waits_for_another_who_does(folder, ticket, ada, bob, monkeypatch):
+    """Otherwise the second could delete what the first has just written."""
+    artifact = submit(ticket, "notes", b"what was said", by=ada)
+    [file] = files(folder)
+    file.unlink()
+    written = []
+    monkeypatch.setattr(content_storage, "replace", lambda *what: written.append(what))
+
+    other = Act(lambda: submit(ticket, "notes", b"what was said", by=bob))
+    with transaction.atomic():
+        sql.rows(REPAIR_ALONE, [artifact.hash])
+        other.start()
+        assert other.waits()
+        file.write_bytes(b"what was said")
+    other.answer()
+
+    assert written == []
+
+
+def test_a_crash_in_the_middle_of_a_file_leaves_nothing_after_the_sweep(folder):
+    name = f"aa/{'a' * 64}.{'0' * 16}"
+    for half in (folder / f"{name}.new", folder / "incoming" / Path(name).name):
+        half.parent.mkdir(parents=True, exist_ok=True)
+        half.touch()
+    age(markers(folder))
+
+    assert sweep() == 1
+    assert files(folder) + markers(folder) == []
 
 
 def test_a_write_that_breaks_off_leaves_no_file_with_the_name(tmp_path):
@@ -216,6 +329,11 @@ def test_any_storage_of_django_will_do(settings, ticket, ada):
     assert content_of(artifact) == reports.requirements()
     assert storages["artifacts"].exists(artifact.blob.location)
     assert storages["artifacts"].listdir("incoming")[1] == []
+    for spoil in (storages["artifacts"].delete, lambda name: None):
+        spoil(artifact.blob.location)
+        storages["artifacts"].save(artifact.blob.location, io.BytesIO(b"something else"))
+    submit(ticket, "requirements_document", reports.requirements(), by=ada)
+    assert content_of(artifact) == reports.requirements()
 
 
 def test_a_transaction_is_not_ended_while_a_storage_is_slow(folder, ticket, ada):

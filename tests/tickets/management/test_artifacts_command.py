@@ -15,6 +15,7 @@ from omoi_site.command_base import Unreadable
 from omoi_site.errors import Invalid, NotFound, TooLarge
 from tests.factories import submit
 from tickets.models import Artifact, Blob
+from tickets.runtime import health_checks
 
 pytestmark = pytest.mark.django_db
 
@@ -22,6 +23,104 @@ pytestmark = pytest.mark.django_db
 def json_output(capsys, *words: str) -> dict:
     call_command("artifacts", *words, "--json")
     return json.loads(capsys.readouterr().out)
+
+
+@pytest.fixture
+def folder(tmp_path, settings) -> Path:
+    """A storage of its own, in an empty folder."""
+    place = tmp_path / "artifacts"
+    files = {
+        "BACKEND": "tickets.models.gate.local_files.LocalFiles",
+        "OPTIONS": {"location": str(place)},
+    }
+    settings.STORAGES = {**settings.STORAGES, "artifacts": files}
+    return place
+
+
+def test_all_content_is_verified(capsys, folder, ticket, ada):
+    good, gone, spoiled = (
+        submit(ticket, "notes", text, by=ada, name=text.decode()) for text in (b"a", b"b", b"c")
+    )
+    assert json_output(capsys, "verify") == {
+        "ok": 3,
+        "missing": 0,
+        "damaged": 0,
+        "unreadable": 0,
+        "faults": [],
+        "unreferenced": [],
+        "old": 0,
+        "removed": 0,
+    }
+    (folder / gone.blob.location).unlink()
+    (folder / spoiled.blob.location).write_bytes(b"d")
+    stray = folder / "aa" / f"{'a' * 64}.{'0' * 16}"
+    stray.parent.mkdir(exist_ok=True)
+    stray.touch()
+    (folder / "aa" / "not ours").touch()
+
+    with pytest.raises(SystemExit) as ended:
+        call_command("artifacts", "verify", "--json")
+    found = json.loads(capsys.readouterr().out)
+    assert ended.value.code == 1
+    assert (found["ok"], found["missing"], found["damaged"], found["unreadable"]) == (1, 1, 1, 0)
+    states = {row["hash"]: (row["state"], row["artifacts"][0]["ticket"]) for row in found["faults"]}
+    assert states == {gone.hash: ("missing", ticket.key), spoiled.hash: ("damaged", ticket.key)}
+    assert found["unreferenced"] == [f"aa/{stray.name}"]
+
+    with pytest.raises(SystemExit):
+        call_command("artifacts", "verify")
+    shown = capsys.readouterr().out
+    assert f"{ticket.key}: b r1" in shown
+    assert "Read: 3. As submitted: 1.\nMissing: 1. Damaged: 1. Unreadable: 0." in shown
+    assert "Files without an artifact: 1. Older than a day: 0." in shown
+    assert good.blob_id not in shown
+
+
+def test_only_old_files_that_belong_to_nothing_are_removed_and_only_if_asked(capsys, folder, ticket, ada):
+    kept = submit(ticket, "notes", b"a", by=ada)
+    names = [f"{'a' * 64}.{number:016}" for number in range(3)]
+    old, young, being_written = (folder / "aa" / name for name in names)
+    for path in (old, young, being_written, folder / "incoming" / being_written.name):
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    for path in (old, being_written, folder / kept.blob.location):
+        os.utime(path, (0, 0))
+
+    assert json_output(capsys, "verify")["removed"] == 0
+    assert json_output(capsys, "verify", "--remove-unreferenced", "--dry-run")["old"] == 1
+    assert old.exists()
+    assert json_output(capsys, "verify", "--remove-unreferenced")["removed"] == 1
+
+    assert not old.exists()
+    assert young.exists()
+    assert being_written.exists()
+    assert (folder / kept.blob.location).exists()
+
+
+def test_a_file_that_cannot_be_read_does_not_end_the_work(capsys, folder, ticket, ada):
+    first = submit(ticket, "notes", b"a", by=ada, name="a")
+    submit(ticket, "notes", b"b", by=ada, name="b")
+    (folder / first.blob.location).unlink()
+    (folder / first.blob.location).mkdir()
+
+    with pytest.raises(SystemExit):
+        call_command("artifacts", "verify", "--json")
+
+    found = json.loads(capsys.readouterr().out)
+    assert [row["state"] for row in found["faults"]] == ["unreadable"]
+    assert found["ok"] == 1
+
+
+def test_doctor_says_when_files_are_missing(folder, ticket, ada):
+    assert health_checks.artifacts() == ("ok", "no content in files")
+    artifact = submit(ticket, "notes", b"a", by=ada)
+    assert health_checks.artifacts() == ("ok", "files looked at, the newest: 1; all are there")
+
+    (folder / artifact.blob.location).unlink()
+
+    state, what, how = health_checks.artifacts()
+    assert (state, what) == ("wrong", "files of content looked at, the newest: 1; missing or not whole: 1")
+    assert "artifacts verify" in how
 
 
 @pytest.fixture

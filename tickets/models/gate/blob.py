@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from django.conf import settings
-from django.db import connection, models
+from django.db import connection, models, transaction
 
 from omoi_site.database import sql
 from omoi_site.database.privileges import INSERT_ONLY
@@ -23,6 +24,9 @@ ON CONFLICT DO NOTHING
 RETURNING hash
 """
 WAIT_FOR_STORAGE = "SET LOCAL idle_in_transaction_session_timeout = '10min'"
+REPAIR_ALONE = "SELECT pg_advisory_xact_lock(hashtextextended('content ' || %s, 0))"
+
+log = logging.getLogger(__name__)
 
 
 class Damaged(OmoiError):
@@ -31,19 +35,30 @@ class Damaged(OmoiError):
     code = "content_damaged"
     status = 500
     title = "The content is damaged"
+    next_action = (
+        "Submit the same file again: that repairs it. `manage.py artifacts verify` checks all content."
+    )
+
+
+class Missing(Damaged):
+    """Nothing is stored where the content should be."""
 
 
 class BlobQuerySet(models.QuerySet["Blob"]):
     def write(self, content: BinaryIO) -> Blob:
-        """The blob of this content, with its file written if it is new. It counts once it is kept; a file
-        that is not goes by `discard` or a sweep. Raises TooLarge.
+        """The blob of this content, with its file written if it is new, and repaired if it is damaged. It
+        counts once it is kept; a file that is not goes by `discard` or a sweep. Raises TooLarge.
 
         Best called before the transaction: a storage far away may be slow.
         """
         blob = self.model.of(content)
-        if not settings.ARTIFACTS_IN_DATABASE and not self.filter(pk=blob.hash).exists():
-            if connection.in_atomic_block:
-                sql.rows(WAIT_FOR_STORAGE)
+        if settings.ARTIFACTS_IN_DATABASE:
+            return blob
+        if connection.in_atomic_block:
+            sql.rows(WAIT_FOR_STORAGE)
+        if stored := self.filter(pk=blob.hash).first():
+            stored.repair(content)
+        else:
             blob.location = content_storage.write(blob.hash, content)
         return blob
 
@@ -58,6 +73,8 @@ class BlobQuerySet(models.QuerySet["Blob"]):
         elif stored:
             for number, data in enumerate(_chunks(content)):
                 Chunk.objects.create(blob_id=blob.hash, number=number, data=data)
+        elif settings.ARTIFACTS_IN_DATABASE:  # else `write` has looked
+            self.get(pk=blob.hash).repair(content)
 
     def discard(self, blobs: Iterable[Blob]) -> None:
         """Delete the files of blobs that were not kept."""
@@ -114,6 +131,26 @@ class Blob(models.Model):
         if last:
             yield last
 
+    def repair(self, content: BinaryIO) -> None:
+        """Write the file again if it is missing or damaged. `content` must have this hash.
+
+        A process that is killed meanwhile leaves it missing or damaged, as it was.
+        """
+        if not self.location or self._intact():  # rows of chunks never change
+            return
+        with transaction.atomic():
+            sql.rows(WAIT_FOR_STORAGE)
+            sql.rows(REPAIR_ALONE, [self.hash])
+            if not self._intact():  # nobody else has repaired it meanwhile
+                content_storage.replace(self.location, content)
+                log.warning("the file of %s was missing or damaged; an upload has repaired it", self.hash)
+
+    def _intact(self) -> bool:
+        try:
+            return sum(map(len, self.pieces())) == self.size
+        except Damaged:
+            return False
+
     def head(self, most: int) -> bytes:
         """The first bytes. All of the content is read, to check it. Raises Damaged."""
         head = bytearray()
@@ -125,13 +162,16 @@ class Blob(models.Model):
         """What is stored, without a check."""
         if not self.location:
             for number in range(-(-self.size // CHUNK)):
-                yield bytes(self.chunks.get(number=number).data)
+                chunk = self.chunks.filter(number=number).first()
+                if chunk is None:
+                    raise Missing(f"a part of {self.hash} is missing in the database")
+                yield bytes(chunk.data)
             return
         try:
             with content_storage.storage().open(self.location) as file:
                 yield from file.chunks(CHUNK)
         except FileNotFoundError:
-            raise Damaged(f"the file of {self.hash} is missing in the storage of artifacts") from None
+            raise Missing(f"the file of {self.hash} is missing in the storage of artifacts") from None
 
 
 class Chunk(models.Model):

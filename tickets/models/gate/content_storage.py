@@ -8,8 +8,9 @@ restored to an earlier state stay.
 
 from __future__ import annotations
 
+import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import BinaryIO
 
@@ -18,7 +19,11 @@ from django.core.files.storage import Storage, storages
 from django.db import transaction
 from django.utils import timezone
 
+from tickets.models.gate.local_files import SCRATCH
+
 INCOMING = "incoming"
+FOLDER = re.compile(r"\A[0-9a-f]{2}\Z")
+NAME = re.compile(rf"\A[0-9a-f]{{64}}\.[0-9a-f]{{16}}(?:{re.escape(SCRATCH)})?\Z")
 CRASHED = timedelta(days=1)  # after which the writer of a file that has a marker cannot be at work
 
 
@@ -32,6 +37,13 @@ def write(hash: str, content: BinaryIO) -> str:
     storage().save(_marker(name), ContentFile(b""))
     content.seek(0)
     return storage().save(name, File(content, name))
+
+
+def replace(name: str, content: BinaryIO) -> None:
+    """Write the content under a name that a row has. One at a time may do so for a name."""
+    storage().delete(name)
+    content.seek(0)
+    storage().save(name, File(content, name))
 
 
 def settle(name: str, *, kept: bool) -> None:
@@ -54,16 +66,32 @@ def remove_unnamed(named: Callable[[str], bool], limit: int) -> int:
     """Delete files whose writers have crashed, and which no row names. Returns how many markers it looked
     into.
     """
-    try:
-        markers = storage().listdir(INCOMING)[1]
-    except FileNotFoundError:  # nothing was ever stored
-        return 0
+    markers = _listed(INCOMING)[1]
     over = timezone.now() - CRASHED
     old = [marker for marker in markers if storage().get_modified_time(f"{INCOMING}/{marker}") < over]
     for marker in old[:limit]:
         name = f"{marker[:2]}/{marker}"
         _settle(name, named(name))
     return len(old[:limit])
+
+
+def names() -> Iterator[list[str]]:
+    """The files of content that no writer is at work on, folder by folder. Others in the storage are not
+    ours.
+
+    Whoever then reads the rows misses none of theirs: a file loses its marker after its row has committed.
+    """
+    for folder in sorted(name for name in _listed("")[0] if FOLDER.match(name)):
+        found = [f"{folder}/{name}" for name in _listed(folder)[1] if NAME.match(name)]
+        busy = set(_listed(INCOMING)[1])
+        yield [name for name in found if name.rpartition("/")[2].removesuffix(SCRATCH) not in busy]
+
+
+def _listed(folder: str) -> tuple[list[str], list[str]]:
+    try:
+        return storage().listdir(folder)
+    except FileNotFoundError:
+        return [], []
 
 
 def _marker(name: str) -> str:

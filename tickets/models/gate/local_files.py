@@ -8,6 +8,8 @@ from typing import Any
 
 from django.core.files.storage import FileSystemStorage
 
+SCRATCH = ".new"  # the end of a name while the file is being written
+
 
 class LocalFiles(FileSystemStorage):
     """Files that only this account may read. One that was saved is complete on the disk, with its name."""
@@ -18,7 +20,7 @@ class LocalFiles(FileSystemStorage):
     def _save(self, name: str, content: Any) -> str:
         path = Path(self.path(name))
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        scratch = path.with_name(f"{path.name}.new")
+        scratch = path.with_name(f"{path.name}{SCRATCH}")
         try:
             with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 for data in content.chunks():
@@ -32,6 +34,11 @@ class LocalFiles(FileSystemStorage):
         for folder in (path.parent, path.parent.parent):
             _sync(folder)
         return name
+
+    def delete(self, name: str) -> None:
+        """Delete it, with what a crash in the middle of writing it has left."""
+        super().delete(name)
+        Path(self.path(f"{name}{SCRATCH}")).unlink(missing_ok=True)
 
 
 def _sync(folder: Path) -> None:
