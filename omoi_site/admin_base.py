@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -19,6 +21,7 @@ from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 
 from omoi_site import field_limits
 from omoi_site.database import sql
@@ -102,8 +105,21 @@ class OmoiModelAdmin(admin.ModelAdmin):
             else super().get_field_queryset(db, db_field, request)
         )
 
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return self._show_refusal(super().changeform_view, request, *args, **kwargs)
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """A refusal is shown in the form, which keeps what was typed."""
+        if request.method != "POST":
+            return self._show_refusal(super().changeform_view, request, *args, **kwargs)
+        try:
+            return sql.patiently(super().changeform_view)(request, *args, **kwargs)
+        except OmoiError as refused:
+            request.refused = refused  # type: ignore[attr-defined]  # for get_form
+            answer = super().changeform_view(request, *args, **kwargs)
+            return tell_refusals(answer, [refused])
+
+    def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        made = super().get_form(request, *args, **kwargs)
+        refused = getattr(request, "refused", None)
+        return refusing(made, refused) if refused else made
 
     def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         return self._show_refusal(super().delete_view, request, *args, **kwargs)
@@ -118,18 +134,24 @@ class OmoiModelAdmin(admin.ModelAdmin):
             return sql.patiently(view)(request, *args, **kwargs)
         except OmoiError as refused:
             self.message_user(request, f"{refused.message} {refused.next_action}".strip(), messages.ERROR)
-            return RefusedRedirect(request.get_full_path(), [refused])
+            return tell_refusals(HttpResponseRedirect(request.get_full_path()), [refused])
 
 
-class RefusedRedirect(HttpResponseRedirect):
-    """Back to the page, which shows the errors. `refused_status` tells the access log what the API would have
-    answered.
-    """
+def refusing(form: type[forms.BaseForm], refused: OmoiError) -> type[forms.BaseForm]:
+    """The form, in which nothing is valid because of this refusal."""
 
-    def __init__(self, to: str, errors: Iterable[OmoiError]) -> None:
-        super().__init__(to)
-        if any(error.status == 403 for error in errors):
-            self.refused_status = 403
+    def clean(self: forms.BaseForm) -> None:
+        form.clean(self)
+        raise ValidationError(f"{capfirst(refused.message)}. {refused.next_action}".strip())
+
+    return type(form.__name__, (form,), {"clean": clean})
+
+
+def tell_refusals(answer: HttpResponse, errors: Iterable[OmoiError]) -> HttpResponse:
+    """`refused_status` tells the access log what the API would have answered."""
+    if any(error.status == 403 for error in errors):
+        answer.refused_status = 403  # type: ignore[attr-defined]
+    return answer
 
 
 class UnscopedModelAdmin(OmoiModelAdmin):
@@ -236,7 +258,7 @@ def admin_action(
             model_admin.message_user(request, f"{title}: {done} of {len(rows)} done.", messages.SUCCESS)
         for row, refusal in refused[:10]:
             model_admin.message_user(request, f"{row}: {refusal.message}", messages.WARNING)
-        return RefusedRedirect(request.get_full_path(), [error for _, error in refused])
+        return tell_refusals(HttpResponseRedirect(request.get_full_path()), [error for _, error in refused])
 
     action.__name__ = title.lower().replace(" ", "_")
     return action

@@ -378,3 +378,21 @@ def test_agents_show_presence_and_what_they_hold(desk, ticket, task, ada):
     form = desk.get(at(Agent, "change", ada.pk)).content.decode()
     assert f"{ticket.key}.{task.pk}" in form
     assert "Write the endpoint" in form
+
+
+def test_a_refused_form_says_why_and_keeps_what_was_typed(desk, ticket):
+    typed = {
+        "title": "Kept",
+        "description": "",
+        "priority": 2,
+        "labels": "",
+        "acceptance": "once\n" + "x" * 501,
+    }
+    history = {"history-TOTAL_FORMS": 0, "history-INITIAL_FORMS": 0}
+
+    refused = desk.post(at(Ticket, "change", ticket.pk), {**typed, **history})
+
+    assert refused.status_code == 200
+    assert 'value="Kept"' in refused.content.decode()
+    assert "at most 500 characters are allowed; there are 501" in refused.content.decode()
+    assert Ticket.objects.get(pk=ticket.pk).title == ticket.title
