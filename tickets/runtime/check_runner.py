@@ -25,25 +25,37 @@ def look() -> None:
 
 
 class CheckRunner:
-    """A thread that carries out runs until it is asked to stop."""
+    """A thread that carries out runs until it is asked to stop. Its worker renews the lease meanwhile."""
 
     def __init__(self, worker: str) -> None:
         self.worker = worker
         self.stopping = False
+        self.run: CheckRun | None = None
         self.thread = threading.Thread(target=self._work, name="checks", daemon=True)
         self.thread.start()
 
+    def renew(self) -> None:
+        """Renew the lease of the present run, while a check may still take its time."""
+        if (run := self.run) and not CheckRun.objects.renew(run) and self.run is run:
+            log.warning("%s for %s is not this worker's any more", run.name, run.ticket_id)
+
     def stop(self) -> None:
-        """No new run; the present one is taken again by another worker when its lease is over."""
+        """No new run; another worker may take the present one."""
         self.stopping = True
         _asked.set()
+        if run := self.run:
+            try:
+                CheckRun.objects.give_back(run)
+            except Error as error:
+                log.warning("%s waits for the end of its lease: %s", run.name, str(error).strip())
+            connection.close()
 
     def _work(self) -> None:
         while not self.stopping:
             _asked.clear()
             close_old_connections()
             try:
-                while not self.stopping and carry_out_next(self.worker):
+                while not self.stopping and self._carry_out_next():
                     pass
             except Error as error:
                 log.warning("the database does not answer, trying again: %s", str(error).strip())
@@ -53,17 +65,30 @@ class CheckRunner:
             _asked.wait(settings.WORKER_POLL_S)
         connection.close()
 
+    def _carry_out_next(self) -> bool:
+        self.run = CheckRun.objects.take(f"system:{self.worker}")
+        try:
+            if self.run:
+                carry_out(self.run)
+            return self.run is not None
+        finally:
+            self.run = None
+
 
 def carry_out_next(worker: str) -> bool:
-    """Carry out the next run, without a transaction. Returns False if there was none."""
+    """Carry out the next run. Returns False if there was none."""
     run = CheckRun.objects.take(f"system:{worker}")
-    if run is None:
-        return False
+    if run:
+        carry_out(run)
+    return run is not None
+
+
+def carry_out(run: CheckRun) -> None:
+    """Answer it, without a transaction, and judge again."""
     answer = _answer(run)
     CheckRun.objects.answer(run, answer.reasons, answer.result)
     log.info("%s for %s: %s", run.name, run.ticket.key, "refused" if answer.reasons else "passed")
     _judge_again(run)
-    return True
 
 
 def _judge_again(run: CheckRun) -> None:

@@ -24,6 +24,7 @@ from agents.models import Agent, AgentPresence
 from omoi_site.brokers import hints
 from tickets.models import AgentUnavailable, CapacityFull, Claim, Task
 from tickets.runtime import settlement, worker_name
+from tickets.runtime.check_runner import CheckRunner
 from tickets.runtime.claimed_job import ClaimedJob
 from tickets.runtime.executor_threads import ExecutorThreads
 from tickets.runtime.wake_event import WakeEvent
@@ -56,6 +57,7 @@ class Worker:
         self.look_due = 0.0  # then it looks without a hint as well
         self.wake = WakeEvent()
         self.hinted = threading.Event()
+        self.checks: CheckRunner | None = None  # beside it, under the same name
         self.stop_requests = 0
         self.settled_count = 0
 
@@ -227,6 +229,8 @@ class Worker:
             log.error("another process works as %s now: this one ends", self.name)
             self.stop()
         self.agent.seen()
+        if self.checks:
+            self.checks.renew()
         # one that was stopped is left out: its task may be ours again
         jobs = {job.claim.task: job for job in self.jobs if not job.stop.reason}
         kept, lost = Task.objects.renew(

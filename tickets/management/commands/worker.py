@@ -69,9 +69,9 @@ class Command(OurCommand):
         listening.start()
         log.info("%s carries out %d tasks at a time", worker.name, threads)
         report_ready()
-        checks = CheckRunner(worker.name)
+        worker.checks = CheckRunner(worker.name)
         worker.run()
-        checks.stop()
+        worker.checks.stop()
         stopping = threading.Thread(target=stop, args=(listening,), daemon=True)
         stopping.start()
         stopping.join(STOPPING_S)  # if the broker is away, this would take minutes

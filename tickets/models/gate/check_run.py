@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 
@@ -24,10 +25,11 @@ from tickets.models.ticket.fields import TicketFields
 WORKFLOW = "system:workflow"  # who acts by itself, as the document says: adds reviews, moves tickets
 MOST_TRIES = 3  # of a run whose worker was lost
 AGAIN = "30 seconds"  # after the last answer, what did not pass can be asked again
-USUAL_S, MOST_S, MORE_S = "600", "3600", "60"  # what a run may take, and how much longer its lease is
+USUAL_S, MOST_S, MORE_S = "600", "3600", "60"  # what a check may take, and how much longer it may be held
 SEEN = sql.statement(__file__, "check_seen")
 CURRENT = sql.statement(__file__, "check_runs", seen=SEEN, again=AGAIN)
-TAKE = sql.statement(__file__, "take_check_run", usual_s=USUAL_S, most_s=MOST_S, more_s=MORE_S)
+TAKE = sql.statement(__file__, "take_check_run")
+RENEW = sql.statement(__file__, "renew_check_run", usual_s=USUAL_S, most_s=MOST_S, more_s=MORE_S)
 
 
 class EvidenceChanging(OmoiError):
@@ -112,7 +114,18 @@ class CheckRunManager(models.Manager["CheckRun"]):
 
     def take(self, worker: str) -> CheckRun | None:
         """The next run for a worker, with a lease; None if there is none."""
-        return next(iter(self.raw(TAKE, {"worker": worker})), None)
+        lease = {"worker": worker, "lease_s": settings.WORKER_LEASE_S}
+        return next(iter(self.raw(TAKE, lease)), None)
+
+    def renew(self, run: CheckRun) -> bool:
+        """Renew the lease of its worker. Returns False if the run is not that worker's any more."""
+        held = {"run": run.pk, "worker": run.worker, "tries": run.tries}
+        return bool(sql.rows(RENEW, {**held, "lease_s": settings.WORKER_LEASE_S}))
+
+    def give_back(self, run: CheckRun) -> None:
+        """Let another worker take it at once, because its own one ends."""
+        held = self.filter(pk=run.pk, answered_at=None, worker=run.worker, tries=run.tries)
+        held.update(lease_until=None)
 
     @sql.atomic
     def answer(self, run: CheckRun, reasons: Sequence[registry.Reason], result: dict[str, Any]) -> bool:

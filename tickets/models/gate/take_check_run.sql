@@ -1,11 +1,10 @@
--- Lease the oldest run that no worker has, for the time that it may take.
+-- Lease the oldest run that no worker has. Its worker renews the lease.
 UPDATE tickets_checkrun r
 SET
   worker = %(worker)s,
   tries = r.tries + 1,
   started_at = clock_timestamp(),
-  lease_until = clock_timestamp()
-    + make_interval(secs => least(coalesce((r.entry->>'timeout_s')::float8, {usual_s}), {most_s}) + {more_s})
+  lease_until = clock_timestamp() + make_interval(secs => %(lease_s)s)
 WHERE r.id = (
   SELECT o.id
   FROM tickets_checkrun o
