@@ -15,7 +15,10 @@ from markdown_it.rules_inline import StateInline
 from tickets.pages.previews.text import visible
 
 LONGEST = 128 << 10  # bytes that are drawn
-SECONDS = 1.0  # of CPU time: Markdown is parsed in pure Python, and some of it slowly
+LINES = 5_000  # a rule may read all lines that follow, once for each line
+MARKS = 20_000  # characters that may begin or end something: four times those of a manual full of tables
+SECONDS = 0.5  # of CPU time: Markdown is parsed in pure Python, and some of it slowly
+MARK = re.compile(r"[\\*_`~\[\]()<>&|]")
 TAGS = {
     *("h3", "h4", "h5", "h6", "p", "blockquote", "ul", "ol", "li", "pre", "code", "em", "strong", "s", "hr"),
     *("br", "a", "table", "thead", "tbody", "tr", "th", "td"),
@@ -47,9 +50,12 @@ MARKDOWN.inline.ruler.before("text", "check", _check)
 
 
 def html_of(text: str) -> SafeString:
-    """Raises TooIntricate."""
+    """Raises TooIntricate. What it would cost is bounded before, and looked at while it is done."""
+    text = text.replace("\r\n", "\n")
+    if text.count("\n") > LINES or sum(1 for _ in MARK.finditer(text)) > MARKS:
+        raise TooIntricate
     env = {"end": time.thread_time() + SECONDS}
-    tokens = MARKDOWN.parse(visible(text.replace("\r\n", "\n")), env)
+    tokens = MARKDOWN.parse(visible(text), env)
     if max((token.level for token in tokens), default=0) >= DEEPEST - 1:
         raise TooIntricate
     for token in tokens:
