@@ -10,13 +10,15 @@ import itertools
 import logging
 import math
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import jsonschema
 
-log = logging.getLogger(__name__)
+from tickets.gates import time_limit
 
+log = logging.getLogger(__name__)
 
 MAX_TEXT = 2_000  # characters of a text in a reason
 MAX_ITEMS = 50  # in a list or object in a reason
@@ -222,9 +224,11 @@ def is_outside(entry: dict[str, Any]) -> bool:
     return check is not None and check.outside
 
 
-def reasons(entry: dict[str, Any], case: Any) -> list[Reason]:
+def reasons(
+    entry: dict[str, Any], case: Any, around: Callable[[], AbstractContextManager[Any]] = nullcontext
+) -> list[Reason]:
     """The reasons that one entry of a gate (`{check, …parameters}`) finds in `case`. A check that raises
-    gives a reason, never a pass.
+    gives a reason, never a pass. around: what the check is run in.
     """
     name = entry["check"]
     parameters = {key: value for key, value in entry.items() if key != "check"}
@@ -240,7 +244,11 @@ def reasons(entry: dict[str, Any], case: Any) -> list[Reason]:
             )
         ]
     try:
-        return list(check.function(case, parameters))
+        with around():
+            return list(check.function(case, parameters))
+    except time_limit.TimeUp:
+        how = "judge the gate again when the machine has less to do; if it stays so, submit smaller files"
+        return [Reason(name, "check_too_slow", f"an answer within {time_limit.MOST_S:g} s", None, how)]
     except Exception as error:
         log.exception("a gate check failed", extra={"check": name})
         return [

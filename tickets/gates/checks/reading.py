@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
-from tickets.gates import evidence
+from tickets.gates import evidence, time_limit
 from tickets.gates.evidence.bounded_xml import SECONDS
 from tickets.gates.registry import Reason
 
@@ -49,14 +49,28 @@ def reading(check: str, case: Any, kind: str, read: Callable[[bytes], Read], art
         )
         return None
     try:
-        with _turn(case.ticket.pk):
-            return _findings.of(newest.blob, read)
+        return _read(case.ticket.pk, newest.blob, read)
     except evidence.TooSlow:
         how = f"submit a smaller or simpler {kind}: reading it may take at most {SECONDS:g} s of CPU time"
         yield Reason(check, "evidence_too_slow", SECONDS, None, how)
     except evidence.Unreadable as error:
         yield unreadable(check, kind, str(error))
     return None
+
+
+def _read(ticket: int, blob: Any, read: Callable[[bytes], Read]) -> Read:
+    """What `read` found, within the time that the gate has. A file in the database is fetched before, on the
+    connection of the judgement, whose statements are limited.
+    """
+    fetched = None
+    if not getattr(blob, "location", "") and not _findings.have(blob, read):
+        fetched = b"".join(blob.pieces())
+
+    def in_turn() -> Read:
+        with _turn(ticket):
+            return _findings.of(blob, read, fetched)
+
+    return time_limit.within(in_turn)
 
 
 def _turn(ticket: int) -> threading.Lock:
@@ -75,16 +89,20 @@ class _Findings:
     def __init__(self) -> None:
         self._results: OrderedDict[tuple[Any, str], Any] = OrderedDict()
 
-    def of(self, blob: Any, read: Callable[[bytes], Read]) -> Read:
-        """Raises Unreadable, which is remembered too, and TooSlow, which is not: the machine may have been
-        slow.
+    def have(self, blob: Any, read: Callable[[bytes], Any]) -> bool:
+        with _guard:
+            return (read, blob.hash) in self._results
+
+    def of(self, blob: Any, read: Callable[[bytes], Read], fetched: bytes | None = None) -> Read:
+        """fetched: the content, if it was read before. Raises Unreadable, which is remembered too, and
+        TooSlow, which is not: the machine may have been slow.
         """
         key = (read, blob.hash)
         with _guard:
             result = self._results.pop(key, None)
         if result is None:
             try:
-                result = read(b"".join(blob.pieces()))
+                result = read(b"".join(blob.pieces()) if fetched is None else fetched)
             except evidence.Unreadable as fault:
                 result = evidence.Unreadable(str(fault))
         with _guard:

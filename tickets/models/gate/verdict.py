@@ -18,11 +18,12 @@ from omoi_site import humanize
 from omoi_site.database import sql
 from omoi_site.database.privileges import READ_ONLY
 from omoi_site.errors import OmoiError
-from tickets.gates import registry
+from tickets.gates import registry, time_limit
 from tickets.models.gate import approval_state
 from tickets.models.gate.approval_state import Decided
 from tickets.models.gate.artifact import Artifact
 from tickets.models.gate.check_run import CheckRun, EvidenceChanging
+from tickets.models.gate.limited_statements import limited_statements
 from tickets.models.repository import Repository
 from tickets.models.ticket.fields import TicketFields
 
@@ -252,13 +253,14 @@ def run_checks(case: Case, outside: OutsideAnswers | None = None) -> list[dict[s
     before a judgement has the reason that nobody asked it.
     """
     checks = []
-    for number, entry in enumerate(case.gate):
-        if registry.is_outside(entry):
-            found = outside.reasons[number] if outside else [_not_asked(entry["check"])]
-        else:
-            found = registry.reasons(entry, case)
-        reasons = [reason.as_dict() for reason in found]
-        checks.append({**entry, "passed": not reasons, "reasons": reasons})
+    with time_limit.limited(), limited_statements() as each:
+        for number, entry in enumerate(case.gate):
+            if registry.is_outside(entry):
+                found = outside.reasons[number] if outside else [_not_asked(entry["check"])]
+            else:
+                found = registry.reasons(entry, case, each)
+            reasons = [reason.as_dict() for reason in found]
+            checks.append({**entry, "passed": not reasons, "reasons": reasons})
     return checks
 
 
