@@ -41,7 +41,7 @@ class GateOut(serializers.Serializer):
         help_text="each {check, …parameters, passed, reasons}, as of now",
     )
     evidence = serializers.CharField(
-        help_text="digest of what was submitted; a decision about approval names it as `seen`"
+        help_text="digest of what the ticket says and shows; a decision about approval names it as `seen`"
     )
 
 
@@ -71,7 +71,9 @@ class CheckRunOut(serializers.Serializer):
     check = serializers.CharField(source="name")
     phase = serializers.CharField()
     entry = serializers.DictField(help_text="{check, …parameters}, as in the gate")
-    seen = serializers.CharField(help_text="digest of the artifacts and acceptance criteria it is about")
+    seen = serializers.CharField(
+        help_text="digest of the artifacts and the text of the ticket that it is about"
+    )
     asked_by = serializers.CharField()
     asked_at = serializers.DateTimeField()
     task = IdField(

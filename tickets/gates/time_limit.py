@@ -1,7 +1,7 @@
 """The wall time that all checks of a gate together may take, while a judgement holds the ticket's lock.
 
-A check that waits, for a storage far away or for the processor, uses no CPU time. So the budgets of the readers
-do not end it.
+A check that waits, for a storage far away or for the processor, uses no CPU time. So the budgets of the
+readers do not end it.
 """
 
 from __future__ import annotations

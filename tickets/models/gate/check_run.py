@@ -1,7 +1,7 @@
 """CheckRun: one run of a gate check that takes long or asks outside, for the evidence of its moment.
 
-A judgement asks for it, a worker or a reviewer answers it. An answer counts while the artifacts and the
-acceptance criteria are those that it was asked about, and the ticket has not moved.
+A judgement asks for it, a worker or a reviewer answers it. An answer counts while the artifacts and the text
+of the ticket are those that it was asked about, and the ticket has not moved.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class AskRuns(EvidenceChanging):
 
 class CheckRunManager(models.Manager["CheckRun"]):
     def seen(self, ticket: TicketFields) -> str:
-        """The digest of what a run is about: the newest artifacts and the acceptance criteria."""
+        """The digest of what a run is about: the newest artifacts, and the text of the ticket."""
         row = sql.one(SEEN, {"ticket": ticket.pk})
         assert row
         return str(row["seen"])

@@ -1,4 +1,4 @@
--- Renew the lease of a run, up to the time that its check may take: a worker lives on with a check that hangs.
+-- Renew the lease of a run, up to the time that its check may take: its worker lives on when a check hangs.
 UPDATE tickets_checkrun r
 SET lease_until = least(
   clock_timestamp() + make_interval(secs => %(lease_s)s),

@@ -22,7 +22,7 @@ class Gate:
     are missing), ready (it would open).
 
     checks: each {check, …parameters, passed, reasons}, for the present evidence. verdict: the last one since
-    the ticket entered the phase. evidence: the digest of what was submitted, which a person approves.
+    the ticket entered the phase. evidence: the digest of what it says and shows, which a person approves.
     """
 
     phase: str
