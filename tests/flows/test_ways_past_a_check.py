@@ -104,6 +104,7 @@ def the_late_answer_of_a_worker_that_lost_the_run(scene):
 def the_answer_of_a_worker_that_never_took_the_run(scene):
     scene.judge()
     forged = CheckRun.objects.get()
+    assert not CheckRun.objects.answer(forged, [], {})
     forged.worker = "system:mallory"
     assert not CheckRun.objects.answer(forged, [], {})
     mine = scene.take()
