@@ -172,12 +172,14 @@ def test_a_lost_worker_is_replaced_and_its_late_answer_changes_nothing(slow, gat
 @pytest.mark.parametrize(
     ("timeout", "seconds"), [({}, 600), ({"timeout_s": 5}, 5), ({"timeout_s": 3600}, 3600)]
 )
-def test_a_run_is_leased_for_longer_than_it_may_take(gated, operator, timeout, seconds):
+def test_a_lease_is_renewed_for_longer_than_a_run_may_take(gated, operator, settings, timeout, seconds):
+    settings.WORKER_LEASE_S = 10_000
     ticket = gated({"check": "command", "profile": "plans", **timeout})
     judge(ticket, operator)
 
-    run = CheckRun.objects.take("system:w1")
+    assert CheckRun.objects.renew(CheckRun.objects.take("system:w1"))
 
+    run = CheckRun.objects.get()
     assert (run.lease_until - run.started_at).total_seconds() == pytest.approx(seconds + 60, abs=1)
 
 
