@@ -58,6 +58,16 @@ def faults(text: str) -> list[str]:
             " did you mean min_coverage?",
         ),
         (
+            "name: DESIGN\n    to: [TESTING]\n    gate:\n      - {check: file_exists, path: ../a}",
+            "line 6: check 1 of phase DESIGN: path ../a: a path has no parts such as . or .."
+            " (check file_exists)",
+        ),
+        (
+            "name: DESIGN\n    to: [TESTING]\n    gate:\n      - {check: commit_on_branch, branch: 'a..b'}",
+            "line 6: check 1 of phase DESIGN: branch a..b: this is not the name of a branch, such as main or"
+            " release/2 (check commit_on_branch)",
+        ),
+        (
             "name: DESIGN\n    to: [TESTING]\n    gate:\n      - {check: min_coverage, percent: high}",
             "line 6: `percent` of check 1 of phase DESIGN must be a number,"
             ' but is "high" (check min_coverage)',

@@ -11,8 +11,10 @@ from typing import Any
 
 from omoi_site.errors import OmoiError
 from tickets.gates import evidence
+from tickets.gates.checks.documents import TYPE
 from tickets.gates.checks.reading import reading
 from tickets.gates.registry import Reason, Unanswered, gate_check
+from tickets.git.branch_name import branch_fault
 from tickets.git.objects import HASH, Entry, TooLarge, is_on, objects, path_fault
 
 CHANGES = "code_changes"
@@ -34,7 +36,24 @@ REPOSITORY = {
 }
 
 
-@gate_check("file_exists", parameters={"path": PATH}, optional={"repository": REPOSITORY}, outside=True)
+def path_faults(needs: dict[str, Any]) -> Iterator[str]:
+    if fault := path_fault(needs["path"]):
+        yield f"path {needs['path']}: {fault}"
+
+
+def branch_faults(needs: dict[str, Any]) -> Iterator[str]:
+    branch = needs.get("branch", "main")
+    if fault := branch_fault(branch.replace("{ticket}", "KEY-1")):
+        yield f"branch {branch}: {fault}"
+
+
+@gate_check(
+    "file_exists",
+    parameters={"path": PATH},
+    optional={"repository": REPOSITORY},
+    faults=path_faults,
+    outside=True,
+)
 def file_exists(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
     """The commit that is judged has this file. A folder or a symbolic link does not count."""
     yield from _file("file_exists", case, needs)
@@ -53,6 +72,7 @@ def file_exists(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
         },
     },
     optional={"repository": REPOSITORY},
+    faults=path_faults,
     outside=True,
 )
 def file_contains(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
@@ -78,6 +98,7 @@ def file_contains(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
         },
         "repository": REPOSITORY,
     },
+    faults=branch_faults,
     outside=True,
 )
 def commit_on_branch(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
@@ -108,12 +129,7 @@ def commit_on_branch(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
             "type": "array",
             "minItems": 1,
             "maxItems": 50,
-            "items": {
-                "type": "string",
-                "pattern": r"^[a-z][a-z0-9_]{0,99}$",
-                "title": "Type",
-                "description": "The type of an artifact.",
-            },
+            "items": TYPE,
             "title": "Types",
             "description": f"The types of artifacts that are reports. Without it: {', '.join(REPORTS)}.",
         }
@@ -197,9 +213,6 @@ def _commit(check: str, case: Any, needs: dict[str, Any], *, fresh: bool = False
 def _file(check: str, case: Any, needs: dict[str, Any]) -> Found:
     """The content of the file in the commit that is judged; None with a reason if there is none."""
     path = needs["path"]
-    if wrong := path_fault(path):
-        yield Reason(check, "path_malformed", path, wrong, "correct the path in the workflow")
-        return None
     found = yield from _commit(check, case, needs)
     if not found:
         return None
