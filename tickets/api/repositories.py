@@ -137,7 +137,7 @@ class FetchesView(View):
 
 def the_repository(view: View, key: str, name: str) -> Repository:
     """The repository of that name, if the caller sees its project."""
-    row = Repository.objects.filter(project=view.project(key), name=name.replace("\x00", "?")).first()
+    row = Repository.objects.filter(project=view.project(key), name=name).first()
     if row is None:
         raise NotFound(f"{key} has no repository {name}")
     return row

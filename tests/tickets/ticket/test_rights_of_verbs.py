@@ -122,3 +122,10 @@ def _refused(act, who):
     except Forbidden:
         return True
     return False
+
+
+@pytest.mark.parametrize("name", ["phase", "moves", "paused", "feedback", "project"])
+def test_an_edit_changes_only_what_can_be_edited(ticket, operator, name):
+    """`change` sets whatever it gets, so the verb says what that may be."""
+    with pytest.raises(TypeError, match=f"{name} cannot be edited"):
+        Ticket.objects.act(ticket.pk, "edit", by=operator, **{name: 0})

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 from agents import profiles
-from agents.executors.job import Job
+from agents.executors.job import Ending, Job
 from agents.executors.run import run
 from agents.executors.stop_signal import Stop
 from tickets.gates import evidence
@@ -17,6 +18,7 @@ CHECK = "command"
 USUAL_S, MOST_S = 600, 3600
 LONGEST = 1 << 20  # bytes of an artifact that a command reads
 SHOWN = 2_000  # characters of its output that are kept
+KEPT = ("exit", "seconds", "dropped", "limit", "output_sha256")  # of how it ended
 PROFILE = {
     "type": "string",
     "pattern": r"^[a-z0-9][a-z0-9_-]{0,59}$",
@@ -59,13 +61,13 @@ def command(question: Question) -> Answer:
         how = "ask an admin of this installation to correct the profile, or to grant it to the project"
         return Answer([Reason(CHECK, "profile_unusable", needs["profile"], str(error), how)])
     except evidence.Unreadable as error:
-        return Answer(
-            [Reason(CHECK, "evidence_unreadable", needs.get("reads"), str(error), "submit it again")]
-        )
-    stop = Stop()
-    ending = run(job, stop)
-    stop.close()
-    ending.close()
+        how = "submit it again"
+        return Answer([Reason(CHECK, "evidence_unreadable", needs.get("reads"), str(error), how)])
+    with closing(Stop()) as stop, closing(run(job, stop)) as ending:
+        return _answer(needs["profile"], job, ending)
+
+
+def _answer(profile: str, job: Job, ending: Ending) -> Answer:
     ran = ending.result
     kept = {
         "argv": job.words,
@@ -74,24 +76,11 @@ def command(question: Question) -> Answer:
     }
     if ending.ok:
         return Answer([], kept)
-    how = "correct what its output names, submit the evidence again, then run the checks again"
     if "exit" not in ran:
-        return Answer(
-            [
-                Reason(
-                    CHECK,
-                    "command_not_run",
-                    needs["profile"],
-                    ending.error,
-                    "ask an admin of this installation",
-                )
-            ],
-            kept,
-        )
+        how = "ask an admin of this installation"
+        return Answer([Reason(CHECK, "command_not_run", profile, ending.error, how)], kept)
+    how = "correct what its output names, submit the evidence again, then run the checks again"
     return Answer([Reason(CHECK, "command_failed", 0, ending.error or ran["exit"], how)], kept)
-
-
-KEPT = ("exit", "seconds", "dropped", "limit", "output_sha256")
 
 
 def _job(question: Question) -> Job:

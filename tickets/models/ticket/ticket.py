@@ -261,6 +261,8 @@ class Ticket(Transitions, AcceptanceCriteria):
         stay keep their answers.
         """
         self.expect_permitted("edit", by)
+        if strange := fields.keys() - TicketEdit.__annotations__.keys():
+            raise TypeError(f"a ticket's {', '.join(sorted(strange))} cannot be edited")
         values: dict[str, Any] = dict(fields)
         if "labels" in values:
             values["labels"] = list(values["labels"])
