@@ -74,6 +74,17 @@ def test_claims_between_two_looks_are_followed_and_hide_nothing_from_the_next_lo
     assert claimed(bob) == [earlier.pk]
 
 
+def test_claims_before_the_first_look_at_a_lane_hide_nothing_from_it(two, ada, bob):
+    earlier, _ = two
+    assert claimed(ada) == [earlier.pk]
+    assert Task.objects.follow_claims() == 0
+    ready_again(earlier)
+
+    Task.objects.raise_floors()
+
+    assert claimed(bob) == [earlier.pk]
+
+
 def test_what_becomes_ready_long_after_a_floor_was_raised_is_found_by_the_look_at_everything(two, ada, bob):
     earlier, later = two
     assert claimed(ada) == [earlier.pk]
@@ -200,3 +211,17 @@ def test_a_look_that_finds_nothing_new_writes_nothing(two, ada):
     Task.objects.raise_floors()
     Task.objects.reset_floors()
     assert sql.rows(rows) == before
+
+
+def test_a_raised_floor_costs_no_index_an_entry(two, ada):
+    Task.objects.raise_floors()
+    assert claimed(ada)
+    assert Task.objects.follow_claims() == 1
+    Task.objects.raise_floors()
+
+    changed = """
+        SELECT n_tup_upd > 0 AND n_tup_upd = n_tup_hot_upd AS in_place
+        FROM pg_stat_xact_user_tables
+        WHERE relname IN ('tickets_lane', 'tickets_lanelook')
+        """
+    assert sql.rows(changed) == [{"in_place": True}] * 2
