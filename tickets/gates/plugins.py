@@ -33,6 +33,7 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 SOURCE = Path(__file__).resolve().parents[2]
 SECONDS = 30  # of one call
 MEMORY, WRITTEN = 2 << 30, 4 << 20  # bytes of a call: memory, and of each file it writes, its output included
+COPIED = 256 << 20  # bytes of all artifacts together, which are copied for each call
 MOST_REASONS = 50
 faults: list[str] = []  # why packages were left out
 
@@ -87,6 +88,10 @@ def _in_a_worker(check: GateCheck, point: EntryPoint) -> GateCheck:
 
 def call(name: str, point: str, question: Question) -> Answer:
     """What the function finds, called in a process of its own."""
+    size = sum(artifact.size for artifact in question.artifacts if artifact.size <= evidence.LARGEST)
+    if size > COPIED:
+        how = "submit fewer or smaller artifacts for this phase"
+        return Answer([Reason(name, "evidence_too_large", COPIED, size, how)])
     asked: dict[str, Any] = {
         "point": point,
         "entry": {"check": name, **question.needs},

@@ -117,6 +117,18 @@ def test_one_that_breaks_keeps_the_gate_closed(package, project, operator, monke
     assert len(str(CheckRun.objects.latest("id").result)) < 5_000
 
 
+def test_a_phase_with_too_much_in_it_is_not_copied(package, project, operator, ada, monkeypatch):
+    monkeypatch.setattr(plugins, "COPIED", 3)
+    package("theirs", CHECK.format("pass"))
+    ticket = ticket_with({"check": "theirs"}, project, operator)
+    submit(ticket, "plan", b"123", by=ada)
+    assert codes(ticket, operator) == []
+
+    submit(ticket, "notes", b"4", by=ada)
+
+    assert codes(ticket, operator) == ["evidence_too_large"]
+
+
 def test_only_what_it_yields_is_a_reason(package, project, operator):
     package("theirs", CHECK.format("return [True]"))
     ticket = ticket_with({"check": "theirs"}, project, operator)
