@@ -52,13 +52,20 @@ def _document(check: GateCheck) -> dict[str, Any]:
                 else "one of these"
                 if name in either
                 else "optional",
-                "type": schema.get("type", "any"),
+                "type": _type(schema),
                 "description": schema.get("description", ""),
             }
             for name, schema in properties.items()
         ],
         "schema": check.parameters,
     }
+
+
+def _type(schema: dict[str, Any]) -> str:
+    """In words: its type, or the values it may have."""
+    if "const" in schema:
+        return str(schema["const"])
+    return " or ".join(map(str, schema.get("enum", ()))) or str(schema.get("type", "any"))
 
 
 def _when(check: GateCheck) -> str:

@@ -21,6 +21,7 @@ class Step:
     state: str
     spent: timedelta | None
     blocked: timedelta | None = None  # time blocked in this phase, not part of `spent`
+    over: bool = False  # the ticket was cancelled in this phase
 
     @property
     def time(self) -> str:
@@ -28,7 +29,8 @@ class Step:
         if self.spent is None:
             time = "passed over" if self.state == "done" else "not started"
         else:
-            time = f"{span(self.spent)} so far" if self.state == "now" else span(self.spent)
+            now = self.state == "now" and not self.over
+            time = f"{span(self.spent)} so far" if now else span(self.spent)
         return f"{time}, blocked {span(self.blocked)}" if self.blocked else time
 
 
@@ -51,6 +53,7 @@ def steps_of(ticket: Ticket, history: Sequence[PhaseMove]) -> list[Step]:
             state_of(phase.position),
             spent.get(phase.name),
             halted.get(phase.name),
+            ticket.phase == CANCELLED,
         )
         for phase in ticket.plan.phases
     ]

@@ -90,6 +90,11 @@ class TicketPage:
         return self.ticket.phase == BLOCKED
 
     @property
+    def over(self) -> bool:
+        """Whether it has ended, so that nobody is asked for anything."""
+        return bool(self.ticket.closed or self.ticket.archived_at)
+
+    @property
     def opened(self) -> PhaseMove:
         return self.moves[0]
 
@@ -213,6 +218,11 @@ class TicketPage:
     @cached_property
     def approvals(self) -> Approvals:
         return Approvals(self.ticket, self.permissions, self.artifacts)
+
+    @property
+    def asks_for_evidence(self) -> bool:
+        """Whether this person is asked to submit what the gate reads."""
+        return not (self.over or self.blocked or self.read_only)
 
     @property
     def checks(self) -> list[tuple[Row, str, datetime | None]]:

@@ -141,7 +141,7 @@ def size(bytes_: int) -> str:
 
 @register.filter
 def percent(share: float) -> str:
-    return f"{share:.0%}"
+    return f"{share * 100:.0f}\N{NO-BREAK SPACE}%"
 
 
 @register.filter

@@ -216,9 +216,9 @@ def test_the_page_says_it_in_words_and_when_there_is_nothing(went, operator, cli
 
     for text in (
         "The last 30 days",
-        "1 done, 0 cancelled",
-        "8 h 00 min for half of them",
-        "0% of what ended",
+        "<dt>Done</dt> <dd><strong>1</strong></dd>",
+        "<strong>8 h 00 min</strong> for half of them",
+        "<strong>0 %</strong> of what ended",
     ):
         assert text in page, text
     assert "No ticket was done in this time" in client.get("/workflows/simple/statistics/").content.decode()

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from omoi_site.database import sql
 from tickets.models import Task, Ticket
+from tickets.models.ticket.past_phases import PhaseLeft, phase_left
 from tickets.pages.actions.action import TaskAction, counted, expect_state
 
 
@@ -33,7 +34,14 @@ class Retry(Intervention):
 
     @property
     def available(self) -> bool:
-        return self.task.state in ("failed", "cancelled")
+        return self.task.state in ("failed", "cancelled") and not self._left
+
+    @property
+    def _left(self) -> PhaseLeft | None:
+        """Why it could never be done, because of where its ticket is."""
+        subject = self.permissions.subject
+        ticket = subject if isinstance(subject, Ticket) else subject.ticket
+        return phase_left(ticket, ticket.phase, ticket.effective_phase, self.task.phase)
 
     @property
     def effects(self) -> Sequence[str]:
