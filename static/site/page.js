@@ -148,7 +148,7 @@ document.addEventListener("click", (event) => {
 // On the window: a script that sends the form itself has prevented the browser's way by then.
 addEventListener("submit", (event) => {
   const form = event.target;
-  if (form.method !== "post" || event.defaultPrevented) return;
+  if (form.method !== "post" || event.defaultPrevented || "send" in form.dataset) return;
   if (form.sent) event.preventDefault();
   form.sent = true;
   setTimeout(() => { form.sent = false; }, SENDING_MS);

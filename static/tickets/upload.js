@@ -3,6 +3,8 @@
 
 const LARGEST = 100 * 2 ** 20;
 const TOO_LARGE = "The file is too large: an artifact may have at most 100 MiB";
+const NOT_HEARD =
+  "No answer came, so it may be submitted or not. Submit it again to find out: nothing is stored twice.";
 const FAILED = "This did not work: nothing was submitted. Reload the page, then try again.";
 const sizeOf = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 
@@ -29,7 +31,7 @@ function upload(form) {
     text.textContent = loaded < total ? `${sizeOf(loaded)} of ${sizeOf(total)}` : "Stored in a moment";
   };
   request.onabort = () => end("Cancelled: nothing was submitted");
-  request.onerror = () => end("The connection was lost. Look at the list before you submit it again.");
+  request.onerror = () => end(NOT_HEARD);
   request.onload = () => {
     end();
     if (new URL(request.responseURL).pathname !== new URL(form.action).pathname) return handleSignedOut();

@@ -21,7 +21,7 @@ class Step:
     state: str
     spent: timedelta | None
     blocked: timedelta | None = None  # time blocked in this phase, not part of `spent`
-    over: bool = False  # the ticket was cancelled in this phase
+    over: bool = False  # the ticket was cancelled
 
     @property
     def time(self) -> str:

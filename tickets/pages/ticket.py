@@ -25,7 +25,7 @@ from tickets.pages.gate_checklist import Gate, Row, gate_of, who_and_when
 from tickets.pages.history import History
 from tickets.pages.stepper import Step, effective_phase, steps_of
 from tickets.pages.task_list import TaskList
-from tickets.workflows.document import BLOCKED
+from tickets.workflows.document import BLOCKED, CANCELLED
 
 FIXES = {"phase": "unblock", "pause": "resume", "limit": "retry-failed"}  # the action that resolves a cause
 MOVES = sql.statement(__file__, "moves")
@@ -93,6 +93,15 @@ class TicketPage:
     def over(self) -> bool:
         """Whether it has ended, so that nobody is asked for anything."""
         return bool(self.ticket.closed or self.ticket.archived_at)
+
+    @property
+    def halt(self) -> str:
+        """How its present step is drawn: halted, over, or empty where work goes on."""
+        return {BLOCKED: "halted", CANCELLED: "over"}.get(self.ticket.phase, "")
+
+    @property
+    def halt_word(self) -> str:
+        return f", {humanize.phase(self.ticket.phase).lower()}" if self.halt else ""
 
     @property
     def opened(self) -> PhaseMove:

@@ -28,5 +28,5 @@ def workflow_tickets(request: HttpRequest, name: str) -> HttpResponse:
     except OmoiError as refused:
         context |= {"refused": refused, "reason": reason}
         return render(request, "tickets/workflows/tickets.html", context, status=refused.status)
-    context["results"] = [Result(one) for one in done]
+    context |= {"results": [Result(one) for one in done], "posted": True}
     return render(request, "tickets/workflows/tickets.html", context)

@@ -416,3 +416,16 @@ def test_where_the_only_work_is_to_approve_the_ticket_goes_on_by_itself(project,
 
     assert Ticket.objects.advance_due() == 1
     assert Ticket.objects.get(pk=ticket.pk).phase == "DONE"
+
+
+def test_the_same_words_twice_are_one_decision_and_others_are_another(reviewed, person):
+    bea = person("bea")
+    once = decide(reviewed, "request_changes", by=bea, reason="Name the limits")
+
+    assert decide(reviewed, "request_changes", by=bea, reason="Name the limits") == once
+    assert decide(reviewed, "request_changes", by=bea, reason="Name the units") != once
+    assert decide(reviewed, "reject", by=bea, reason="Name the limits") != once
+    assert (
+        decide(reviewed, "request_changes", by=bea, reason="Name the limits") != once
+    )  # the last was another
+    assert reviewed.approvals.count() == 4

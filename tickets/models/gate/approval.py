@@ -6,7 +6,7 @@ It is bound to what the person saw. The database works out which decisions count
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -60,8 +60,8 @@ class Decision(models.TextChoices):
 
 class ApprovalQuerySet(models.QuerySet["Approval"]):
     def decide(self, pk: int, decision: str, *, by: Actor, seen: str, reason: str = "") -> Approval:
-        """Store what `by`, a person, decides about the ticket's phase. Returns their earlier approval if that
-        still counts.
+        """Store what `by`, a person, decides about the ticket's phase. Returns their earlier decision if that
+        says the same and still stands.
 
         seen: the digest of the evidence they saw, the `evidence` of the gate. A refusal is recorded.
         """
@@ -101,7 +101,12 @@ class ApprovalQuerySet(models.QuerySet["Approval"]):
             raise EvidenceChanged(
                 f"the evidence of {ticket.key} has changed since you looked at it", evidence=now["seen"]
             )
-        if decision == Decision.APPROVE and (again := self._counting(ticket, by)):
+        said = {"decision": decision, "seen": seen, "reason": reason}
+        if (
+            again := self._counting(ticket, by)
+            if decision == Decision.APPROVE
+            else self._same(ticket, by, said)
+        ):
             return again
         [approval] = self.raw(
             STORE, [pk, ticket.phase, ticket.moves, seen, decision, reason, pk_of(by), via(by)]
@@ -118,6 +123,13 @@ class ApprovalQuerySet(models.QuerySet["Approval"]):
         states = approval_state.states(ticket.pk, ticket.phase)
         own = self.filter(ticket=ticket, user=pk_of(by)).order_by("-pk")
         return next((row for row in own if states[row.pk] == approval_state.COUNTS), None)
+
+    def _same(self, ticket: Ticket, by: Actor, said: Mapping[str, str]) -> Approval | None:
+        """The person's last decision, if it was this one, in this stay of the ticket in its phase."""
+        last = self.filter(ticket=ticket, user=pk_of(by)).order_by("-pk").first()
+        here = {"phase": ticket.phase, "move": ticket.moves, "workflow_changes": ticket.workflow_changes}
+        wanted = {**here, **said}
+        return last if last and all(getattr(last, name) == value for name, value in wanted.items()) else None
 
     @contextmanager
     def _refusal_recorded(self, pk: int, decision: str, *, by: Actor) -> Iterator[None]:
