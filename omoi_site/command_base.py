@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 from omoi_site.errors import IN_WORDS, NotFound, OmoiError
 from omoi_site.serving.error_answers import StorageFull, storage_full
+from omoi_site.setup import paths
 
 Document = dict[str, Any]
 BY = "system:cli"  # the actor in the journal: somebody who can run commands on this machine
@@ -187,9 +188,16 @@ def reach_database() -> None:
     try:
         connection.ensure_connection()
     except DatabaseError as error:
-        target = "DATABASE_URL" if os.environ.get("DATABASE_URL") else str(settings.OMOI_HOME)
-        why = str(error).splitlines()[0].removeprefix("connection failed: ")
-        raise NotRunning(f"No database answers at {target}: {why}") from error
+        raise NotRunning(_no_answer(error)) from error
+
+
+def _no_answer(error: DatabaseError) -> str:
+    url = os.environ.get("DATABASE_URL")
+    if not url and not (paths.socket_folder(settings.OMOI_HOME) / paths.SOCKET_NAME).exists():
+        return f"Omoi is not running in {settings.OMOI_HOME}."
+    target = "DATABASE_URL" if url else settings.OMOI_HOME
+    why = str(error).splitlines()[0].removeprefix("connection failed: ")
+    return f"No database answers at {target}: {why}"
 
 
 def demand_database() -> None:

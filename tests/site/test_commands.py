@@ -57,6 +57,18 @@ def test_a_command_ends_with_0_when_done_1_when_refused_and_2_when_used_wrongly(
     assert "already" in json.loads(refused.stdout)["detail"]
 
 
+def test_where_nothing_runs_a_command_says_how_to_start_it(tmp_path):
+    environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+
+    refused = run("explain", "OMO-1", environment=environment | {"OMOI_HOME": str(tmp_path)})
+
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines() == [
+        f"Omoi is not running in {tmp_path}.",
+        "Start it with `python3 manage.py up`, or set DATABASE_URL.",
+    ]
+
+
 @pytest.mark.parametrize("wrong", ["", "KEY --no-such", "KEY --profile"])
 def test_who_uses_a_verb_wrongly_sees_the_usage_of_that_verb(wrong):
     refused = run("projects", "create", *wrong.split())

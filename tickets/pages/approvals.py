@@ -23,10 +23,13 @@ SAID = {
 
 @dataclass(frozen=True)
 class DecisionRow:
-    """One decision. void: why it does not count or stand any more; empty if it does."""
+    """One decision. void: why it does not count or stand any more; empty if it does. past: the ticket has
+    moved on since; until then it may have counted.
+    """
 
     approval: Approval
     void: str
+    past: bool
 
     @property
     def said(self) -> str:
@@ -66,7 +69,7 @@ class Approvals:
         """The latest decisions, newest first."""
         now = states(self.ticket.pk, self.ticket.phase)
         return [
-            DecisionRow(approval, STATES[now[approval.pk]])
+            DecisionRow(approval, STATES[now[approval.pk]], now[approval.pk] == "moved")
             for approval in self.ticket.approvals.order_by("-pk")[:LATEST]
         ]
 

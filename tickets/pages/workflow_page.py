@@ -31,8 +31,8 @@ phases:
 - name: DOING         # tickets begin here
   to: [DONE]          # and go on there, once the gate opens:
   gate:
-  - {check: artifact, type: report}            # somebody has submitted a report
-  approvals: {count: 1, role: approver}        # and one person has approved it
+  - {check: artifact, type: report}       # somebody has submitted a report
+  approvals: {count: 1, role: approver}   # and one person has approved it
 - name: DONE
   to: []              # no way on: a ticket is done here
 """

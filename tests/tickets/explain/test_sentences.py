@@ -54,6 +54,7 @@ VARIANTS = [
     {"has_profile": True},
     {"open_keys": None, "left_open": 0},
     {"all_silent": "", "holder_silent": ""},
+    {"approved": 9},
     {"moves_late": {"waiting": 1, "age": 300.0}},
 ]
 

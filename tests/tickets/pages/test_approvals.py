@@ -39,6 +39,10 @@ def section(html):
     return html.partition('id="approvals"')[2].partition("</section>")[0]
 
 
+def plain(html):
+    return " ".join(re.sub(r"<[^>]*>", " ", html).split())
+
+
 def press(client, ticket, action, **data):
     return client.post(f"/tickets/{ticket.key}/{action}/", data, headers={"HX-Request": "true"})
 
@@ -111,11 +115,27 @@ def test_voided_decisions_stay_and_say_why(client, asking, bea, ada):
     decide(asking, "reject", by=bea, reason="It cannot be paid twice")
     client.force_login(bea)
 
-    shown = " ".join(re.sub(r"<[^>]*>", " ", section(page(client, asking))).split())
+    shown = plain(section(page(client, asking)))
 
     assert "bea approved it Void" in shown
     assert "does not count: the evidence has changed since" in shown
     assert "bea rejected it It cannot be paid twice" in shown
+
+
+def test_once_approved_the_page_says_to_advance(client, asking, bea, operator):
+    client.force_login(bea)
+    assert "0 of 1 given" in plain(page(client, asking))
+    assert "primary" in section(page(client, asking))
+
+    decide(asking, "approve", by=bea)
+
+    shown = page(client, asking)
+    assert "1 of 1 given" in plain(shown)
+    assert "It has no task in Work, and is approved" in plain(shown)
+    assert "Press Advance: that runs its checks." in plain(shown)
+    assert "primary" not in section(shown)  # what helps now is Advance
+    Ticket.objects.move(asking.pk, "DONE", by=operator)
+    assert "bea approved it Past" in plain(section(page(client, asking)))
 
 
 def test_a_phase_that_asks_for_none_has_no_section(client, ticket, operator):

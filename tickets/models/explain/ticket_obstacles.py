@@ -134,9 +134,8 @@ OBSTACLES = [
         f"{UNFINISHED} AND k.phase <> 'BLOCKED' AND c.total = 0 AND NOT ({AWAITS})"
         f" AND ({DISAPPROVED}) IS NOT TRUE",
         OPERATOR,
-        "it has no task in {phase}",
-        "Submit what its gate asks for and press Advance{on_page}, or add a task"
-        " (POST /tickets/{ticket}/tasks).",
+        ticket_sentences.no_task,
+        ticket_sentences.go_on_without_task,
         since="k.phase_since",
     ),
     Obstacle(

@@ -74,6 +74,21 @@ def move_due(values: Values) -> str:
     )
 
 
+def no_task(values: Values) -> str:
+    return f"it has no task in {values['phase']}{', and is approved' if _approved(values) else ''}"
+
+
+def go_on_without_task(values: Values) -> str:
+    task = f"add a task (POST /tickets/{values['ticket']}/tasks)"
+    if _approved(values):
+        return f"Press Advance{values['on_page']}: that runs its checks. Or {task}."
+    return f"Submit what its gate asks for and press Advance{values['on_page']}, or {task}."
+
+
+def _approved(values: Values) -> bool:
+    return bool(values["approvals"] and values["approved"] >= values["approvals"]["count"])
+
+
 def all_ended(values: Values) -> str:
     ended = "its only task of {} has" if values["total"] == 1 else "all its tasks of {} have"
     return f"{ended.format(values['phase'])} ended, but nobody has moved it on"
