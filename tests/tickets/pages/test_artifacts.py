@@ -17,6 +17,7 @@ from tests.factories import submit
 from tests.support import reports
 from tests.support.html import squeeze
 from tickets.models import Artifact, NewArtifact, Task, Ticket, TicketSpec
+from tickets.pages.previews import diff
 
 pytestmark = pytest.mark.django_db
 
@@ -124,6 +125,18 @@ def test_texts_made_to_be_slow_are_compared_in_bounded_time(page, ticket, operat
     new = submit(ticket, "notes", b"b\na\n" * 50_000 + b"z\n", by=operator)
     text = shown(page, f"{address(new)}compare/?with={old.pk}")
     assert "only their beginnings are compared" in text
+
+
+def test_what_a_comparison_has_no_time_for_counts_as_replaced(monkeypatch):
+    old, new = ["first", *"axbycz", "last"], ["first", *"uavbwc", "last"]
+    assert "b" in [line.text for line in diff.compared(old, new) if line.mark == " "]
+    monkeypatch.setattr(diff, "SECONDS", -1)
+
+    lines = diff.compared(old, new)
+
+    assert [line.text for line in lines if line.mark == " "] == ["first", "last"]
+    assert [line.text for line in lines if line.mark != "+"] == old
+    assert [line.text for line in lines if line.mark != "-"] == new
 
 
 def test_only_artifacts_of_the_ticket_are_found(page, client, ticket, project, operator, django_user_model):

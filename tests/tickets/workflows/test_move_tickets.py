@@ -7,6 +7,8 @@ from io import StringIO
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from agents.models import Member
 from tests.factories import submit
@@ -88,6 +90,22 @@ def test_the_page_lists_previews_and_changes(tickets, client, operator):
     assert (refused.status_code, "x" * 9_000 in refused.content.decode()) == (422, True)
     assert client.get(f"{at}?to=9").status_code == 404
     assert versions(tickets) == [1, 3, 1]
+
+
+def test_the_list_takes_as_many_statements_for_many_tickets_as_for_one(tickets, client, operator, project):
+    def visit():
+        with CaptureQueriesContext(connection) as asked:
+            shown = client.get("/workflows/work/tickets/").content.decode()
+        return shown.count('name="ticket"'), len(asked)
+
+    client.force_login(operator)
+    first = Workflow.objects.version("work", 1)
+    visit()
+    few, statements = visit()
+    for number in range(10):
+        Ticket.objects.open(project, TicketSpec(f"more {number}", workflow=first), by=operator)
+
+    assert visit() == (few + 10, statements)
 
 
 def test_only_an_administrator_of_the_project_changes_and_others_tickets_are_not_seen(
