@@ -6,14 +6,19 @@ import contextlib
 import hashlib
 import http.client
 import json
+import os
 import re
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from agents.models import Key
 from tests.factories import submit
+from tests.support import ROOT
+from tests.support.cluster import environment
 from tickets.models import Artifact, Blob
 from tickets.models.gate.content_storage import storage
 
@@ -58,6 +63,80 @@ def test_a_file_of_80_mib_is_handed_in_and_fetched_in_little_memory(web, operato
             hash.update(piece)
     assert (hash.hexdigest(), answer.headers["Content-Length"]) == (made["hash"], str(SIZE))
     assert peak(web) - before < SIZE * 0.75
+
+
+LINES = (b"x" * 63 + b"\n") * (MIB // 64)  # text, of which a page shows the beginning
+
+
+@pytest.mark.full
+def test_every_page_of_a_large_file_needs_little_memory(web, operator, ticket, client):
+    """Submitted by the form, submitted again, repaired, shown, compared with another, fetched in part."""
+    client.force_login(operator)
+    at = f"/tickets/{ticket.key}/artifacts/"
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', client.get(at).content.decode())[1]
+    cookie = "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())
+    headers = {
+        "Cookie": cookie,
+        "Origin": f"http://{web.host}",
+        "Content-Type": "multipart/form-data; boundary=B",
+    }
+    field = '--B\r\nContent-Disposition: form-data; name="csrfmiddlewaretoken"\r\n\r\n{}\r\n'
+    head, before = field.format(token).encode() + HEAD, peak(web)
+    headers["Content-Length"] = str(len(head) + SIZE + len(TAIL))
+
+    def answer(method, path, body=None, **more):
+        with contextlib.closing(http.client.HTTPConnection(web.host, timeout=120)) as link:
+            link.request(method, path, body, more or {"Cookie": cookie})
+            response, size = link.getresponse(), 0
+            while piece := response.read(MIB):
+                size += len(piece)
+        return response.status, size
+
+    upload = [(head, *[LINES] * (SIZE // MIB), TAIL), (head, *[LINES[::-1]] * (SIZE // MIB), TAIL)]
+    assert answer("POST", at, upload[0], **headers)[0] == 302
+    first = Artifact.objects.select_related("blob").get()
+    assert first.blob.size == SIZE
+    assert answer("POST", at, upload[1], **headers)[0] == 302
+    second = Artifact.objects.exclude(pk=first.pk).get()
+    Path(storage().path(first.blob.location)).write_bytes(b"")
+    assert answer("POST", at, upload[0], **headers)[0] == 302
+    assert sum(map(len, first.blob.pieces())) == SIZE
+    for path in (f"{at}{first.pk}/", f"{at}{second.pk}/compare/", f"/tickets/{ticket.key}/"):
+        status, size = answer("GET", path)
+        assert (status, size < MIB) == (200, True), path
+    content = f"/api/v1{at}{first.pk}/content"
+    assert answer("GET", content) == (200, SIZE)
+    assert answer("GET", content, Cookie=cookie, Range="bytes=100-199") == (206, 100)
+
+    assert peak(web) - before < SIZE * 0.75
+
+
+@pytest.mark.full
+def test_the_command_needs_little_memory_for_a_large_file(ticket, tmp_path):
+    file = tmp_path / "large"
+    with file.open("wb") as large:
+        large.writelines([LINES] * (SIZE // MIB))
+    small = tmp_path / "small"
+    small.write_text("x")
+
+    def most(*words):
+        command = [sys.executable, "manage.py", "artifacts", *map(str, words), "--json"]
+        here = {**environment(), "OMOI_ARTIFACTS": str(tmp_path / "artifacts")}
+        made = subprocess.Popen(command, cwd=ROOT, env=here, stdout=subprocess.PIPE)
+        with made.stdout:
+            answer = json.load(made.stdout)
+        _, status, used = os.wait4(made.pid, 0)
+        made.returncode = os.waitstatus_to_exitcode(status)
+        assert made.returncode == 0
+        return used.ru_maxrss * 1024, answer
+
+    little, _ = most("add", ticket.key, "notes", small)
+    added, made = most("add", ticket.key, "notes", file)
+    fetched, _ = most("download", made["id"], "--to", tmp_path / "copy")
+    verified, found = most("verify")
+
+    assert (made["size"], found["ok"]) == (SIZE, 2)
+    assert max(added, fetched, verified) - little < SIZE * 0.5
 
 
 @pytest.mark.parametrize(

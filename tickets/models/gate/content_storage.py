@@ -90,7 +90,7 @@ def names() -> Iterator[list[str]]:
 def _listed(folder: str) -> tuple[list[str], list[str]]:
     try:
         return storage().listdir(folder)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # nothing was ever stored here
         return [], []
 
 
