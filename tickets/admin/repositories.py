@@ -29,7 +29,7 @@ class RepositoryAdmin(OmoiModelAdmin):
         admin_action(
             "Fetch repositories",
             lambda row, request, reason: Repository.objects.ask_to_fetch(row.pk, by=request.user),
-            effect="A worker brings their branches as they are now. Look again in a moment.",
+            effect="A worker fetches them now. Look again in a moment.",
         )
     ]
 

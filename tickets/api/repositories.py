@@ -96,7 +96,7 @@ class RepositoryView(View):
         return Response(RepositoryOut(the_repository(self, key, name)).data)
 
     @route(
-        "Change a repository; with another address it is fetched anew",
+        "Change a repository; with another address it is fetched from the start",
         takes=RepositoryEdit,
         parameters=[IDEMPOTENCY_KEY],
         gives=RepositoryOut,

@@ -74,7 +74,7 @@ def _fault(check: GateCheck, before: dict[str, GateCheck]) -> str:
     try:
         jsonschema.Draft202012Validator.check_schema(check.parameters)
     except jsonschema.SchemaError as error:
-        return f"the parameters of {check.name} are no JSON Schema: {error.message}"
+        return f"the parameters of {check.name} are not a JSON Schema: {error.message}"
     if check.work or check.makes_task or check.outside:
         return f"{check.name} must be a plain gate_check; a worker runs it anyway"
     return ""

@@ -42,11 +42,11 @@ class RepositoryAddress:
         if fault := field_limits.shown_fault(text):
             raise BadAddress(fault)
         if not text or any(letter.isspace() for letter in text):
-            raise BadAddress(f"an address is one word: {ELSE}")
+            raise BadAddress(f"an address has no spaces: {ELSE}")
         if text.startswith("-"):
-            raise BadAddress(f"an address does not begin with -, which git would read as an option: {ELSE}")
+            raise BadAddress(f"an address must not begin with -: {ELSE}")
         if re.match(r"[A-Za-z0-9+.-]*::", text):
-            raise BadAddress(f"an address does not name a program of git's with `::`: {ELSE}")
+            raise BadAddress(f"an address must not name a program of git with `::`: {ELSE}")
         if "://" in text:
             return _of_url(text)
         if text.startswith("/"):
@@ -65,7 +65,7 @@ class RepositoryAddress:
         real = Path(self.path).resolve()
         for own in (settings.OMOI_HOME, paths.data_folder(settings.OMOI_HOME), paths.ELSEWHERE):
             if any(_same(folder, own) for folder in (real, *real.parents)):
-                raise BadAddress("a repository cannot lie in a folder of Omoi's own: take one outside")
+                raise BadAddress("a repository cannot be in a folder of Omoi's own: choose another folder")
 
 
 def _of_url(text: str) -> RepositoryAddress:
@@ -75,20 +75,20 @@ def _of_url(text: str) -> RepositoryAddress:
     except ValueError:
         raise BadAddress(f"this is not an address: {ELSE}") from None
     if parts.scheme not in ("https", "ssh", "file"):
-        raise BadAddress(f"git's other protocols are off: {ELSE}")
+        raise BadAddress(f"this protocol is not allowed: {ELSE}")
     if parts.query or parts.fragment or "?" in text or "#" in text:
-        raise BadAddress("an address has neither ? nor #")
+        raise BadAddress("an address must not contain ? or #")
     if parts.scheme == "file":
         if parts.netloc:
             raise BadAddress("write a folder as file:///path, with three slashes")
         return _of_folder(unquote(parts.path))
     if parts.password is not None or (parts.scheme == "https" and "@" in parts.netloc):
         raise BadAddress(
-            "an address holds no password or token: everybody who sees the project would see it;"
+            "an address must not contain a password or token: everybody who sees the project would see it;"
             " use ssh with the key of this installation"
         )
     if parts.username is not None and not USER.match(parts.username):
-        raise BadAddress("the user in the address has characters that no user has")
+        raise BadAddress("the user in the address has characters that are not allowed")
     return _remote(text, parts.scheme, parts.hostname or "", port, parts.path)
 
 
@@ -97,23 +97,23 @@ def _of_short_ssh(text: str) -> RepositoryAddress:
     if not parts:
         raise BadAddress(f"this is not an address: {ELSE}")
     if parts["user"] is not None and not USER.match(parts["user"]):
-        raise BadAddress("the user in the address has characters that no user has")
+        raise BadAddress("the user in the address has characters that are not allowed")
     return _remote(text, "ssh", parts["host"].strip("[]"), None, parts["path"])
 
 
 def _remote(text: str, scheme: str, host: str, port: int | None, path: str) -> RepositoryAddress:
     if not HOST.match(host) or len(host) > 253:
-        raise BadAddress("the address has no host, or one with characters that no host has")
+        raise BadAddress("the host in the address is missing, or has characters that are not allowed")
     if port == 0:
         raise BadAddress("the port is a number from 1 to 65535")
     if not REMOTE_PATH.match(path) or ".." in path.split("/"):
-        raise BadAddress("the path of the address is empty, or has parts that no repository has")
+        raise BadAddress("the path in the address is empty, or is not valid")
     return RepositoryAddress(text, scheme, path, host, port or PORTS[scheme])
 
 
 def _of_folder(path: str) -> RepositoryAddress:
     if ".." in path.split("/") or "\0" in path:
-        raise BadAddress("the path of a folder is written without ..")
+        raise BadAddress("the path of a folder must not contain ..")
     address = RepositoryAddress(f"file://{quote(path)}", "file", path)
     address.expect_outside_home()
     return address

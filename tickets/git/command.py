@@ -150,7 +150,7 @@ class Git:
             git.stdin.close()
             output = git.stdout.read(most + 1)
             if len(output) > most:
-                raise Unreadable("git has more to say than Omoi reads")
+                raise Unreadable("the answer of git is longer than Omoi reads")
             status = git.process.wait()
         if status == -signal.SIGKILL:
             raise Unreadable(f"git did not answer within {bounds.seconds:.0f} s")

@@ -22,7 +22,7 @@ FAULTS = (
     (
         "host_key_changed",
         "host key verification failed|remote host identification has changed",
-        "the host shows another key than at its first use",
+        "the ssh key of the host has changed since its first use",
         "Find out whether its key was really changed. If so, remove its line from ssh/known_hosts in"
         " OMOI_HOME.",
     ),
@@ -36,21 +36,21 @@ FAULTS = (
     (
         "redirected",
         "unable to update url base from redirection|returned error: 30[0-9]",
-        "the host sends Omoi on to another address, which it does not follow",
+        "the host redirects to another address, and Omoi does not follow redirects",
         "Use the address at the end of the redirection.",
     ),
     (
         "not_found",
         "not found|does not appear to be a git repository|not a git repository|no such file"
         "|does not exist|returned error: 404",
-        "there is no repository at this address, or it is hidden from Omoi",
+        "there is no repository at this address, or Omoi may not see it",
         CHECK_ADDRESS,
     ),
     (
         "certificate",
         "certificate|handshake",
         "the certificate of the host is not valid here",
-        "Correct it, or name the file of its authority in GIT_SSL_CAINFO when Omoi is started.",
+        "Correct the certificate, or start Omoi with GIT_SSL_CAINFO, the file of its authority.",
     ),
     (
         "disk_full",
@@ -63,7 +63,7 @@ FAULTS = (
         "could not resolve|connection refused|connection timed out|failed to connect|couldn't connect"
         "|no route to host|unreachable|connection reset|connection closed|operation timed out|early eof"
         "|terminated",
-        "the host does not answer, or ends the connection",
+        "the host does not answer, or closes the connection",
         "Fetch it again later, or correct its address.",
     ),
 )
@@ -75,8 +75,8 @@ def fault_of(ended: Ended, seconds: float) -> FetchFailed:
     if ended.late:
         return FetchFailed(
             "too_slow",
-            f"the repository did not come within {seconds:.0f} s",
-            "A worker goes on with more time. Look again in a few minutes.",
+            f"the repository could not be fetched within {seconds:.0f} s",
+            "A worker tries again, with more time. Look again in a few minutes.",
         )
     # what the other side says, git shows with this in front of it; only git's own words are believed
     own = [line for line in ended.output.splitlines() if not line.startswith("remote:")]
@@ -95,6 +95,6 @@ def too_large() -> FetchFailed:
     most = settings.REPOSITORY_BYTES >> 20
     return FetchFailed(
         "too_large",
-        f"the repository is larger than the {most} MiB that one may have here",
+        f"the repository is larger than {most} MiB, which is the limit here",
         "The admin of this installation can allow more with OMOI_REPOSITORY_MIB.",
     )

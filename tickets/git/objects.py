@@ -34,7 +34,7 @@ class Entry:
     @property
     def kind(self) -> str:
         names = {FOLDER: "a folder", LINK: "a symbolic link", MODULE: "a submodule"}
-        return names.get(self.mode, "no ordinary file")
+        return names.get(self.mode, "not an ordinary file")
 
 
 class TooLarge(Exception):
@@ -139,9 +139,9 @@ def path_fault(path: str) -> str:
     if not path or len(path) > MOST_PATH:
         return f"a path has 1 to {MOST_PATH} characters"
     if path.startswith("/") or path.endswith("/"):
-        return "a path is written from the top of the repository, without / at its ends"
+        return "a path begins at the top of the repository, and has no / at its start or end"
     if any(name in ("", ".", "..") for name in path.split("/")) or "\0" in path:
-        return "a path has no parts such as . or .."
+        return "a path must not contain parts such as . or .."
     return ""
 
 

@@ -71,7 +71,7 @@ class RepositoryQuerySet(models.QuerySet["Repository"]):
             repository,
             field="name",
             taken=f"{project} has a repository {new.name} already",
-            next_action="Change that one, or take another name.",
+            next_action="Change that one, or choose another name.",
         )
         project.record("repository.added", by=by, data=repository.settings())
         hints.send("fetch_repositories", [repository.pk])
@@ -198,7 +198,7 @@ def _address(url: str, *, by: Actor) -> dict[str, str]:
     address = RepositoryAddress.parse(url)
     if address.local and (is_agent(by) or "admin" not in rights.scopes(by)):
         raise Forbidden(
-            "only the admin of this installation names a folder of its machine",
+            "only the admin of this installation may add a folder of its machine",
             next_action="Use an https or ssh address, or ask that person to add it.",
         )
     return {"url": address.text}

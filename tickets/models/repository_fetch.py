@@ -24,10 +24,8 @@ PATIENT_S = 600.0
 MOST_PACKS = 30  # of a mirror, before a worker brings them together
 READ_S = 5.0  # that reading a mirror may take
 FETCHER = "system:git"
-WAITS = FetchFailed(
-    "waits", "a worker was asked to fetch the repository", "Wait a moment, then do the same again."
-)
-GONE = FetchFailed("changed", "the repository was removed or changed meanwhile", "Do the same again.")
+WAITS = FetchFailed("waits", "a worker was asked to fetch the repository", "Wait a moment, then try again.")
+GONE = FetchFailed("changed", "the repository was removed or changed meanwhile", "Try again.")
 
 
 class Fetching(models.Model):

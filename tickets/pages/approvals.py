@@ -96,7 +96,7 @@ class Approvals:
     def asks_by(self) -> str:
         """Who must not approve, if this person is one of them."""
         own = self.permissions.standing
-        return "You made a part of this, so somebody else must approve it." if own and own["barred"] else ""
+        return "You worked on this, so somebody else must approve it." if own and own["barred"] else ""
 
     @property
     def would_be_self(self) -> bool:

@@ -40,7 +40,7 @@ class ArtifactForm(forms.Form):
     name = forms.CharField(
         required=False,
         max_length=field_limits.longest(Artifact, "name"),
-        help_text="that of the file, if you give none; a name that is there already gets a new revision",
+        help_text="if empty, the name of the file; a name that exists already gets a new revision",
     )
     phase = forms.ChoiceField(required=False, error_messages={"invalid_choice": "there is no such phase"})
     commit = forms.CharField(

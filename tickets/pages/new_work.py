@@ -37,7 +37,7 @@ def new_project(request: HttpRequest) -> HttpResponse:
         except OmoiError as error:
             refused = error
         else:
-            messages.success(request, f"{project.key} is there: open its first ticket.")
+            messages.success(request, f"{project.key} was created. Open its first ticket.")
             return redirect(f"{reverse('new_ticket')}?project={project.key}")
     context = {
         "typed": typed,

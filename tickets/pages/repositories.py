@@ -88,7 +88,7 @@ def add(request: HttpRequest) -> HttpResponse:
         added = Repository.objects.add(project, new, by=request.user)
     except OmoiError as refused:
         return _shown(request, project, refused, {"act": "add", **vars(new)})
-    return _done(request, project, f"{added.name} is added. A worker fetches it now.")
+    return _done(request, project, f"{added.name} was added. A worker fetches it now.")
 
 
 @never_cache
@@ -115,7 +115,7 @@ def act(request: HttpRequest, pk: int, name: str) -> HttpResponse:
                 return _done(request, project, f"{repository.name} is removed.")
     except OmoiError as refused:
         return _shown(request, project, refused, {"act": name, "pk": str(pk), **typed})
-    raise Http404("There is no such act.")
+    raise Http404("There is no such action.")
 
 
 def _project(request: HttpRequest) -> Project:

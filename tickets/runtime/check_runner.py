@@ -117,7 +117,7 @@ def _answer(run: CheckRun) -> Answer:
         answer = _refused(run, "check_failed", "read the log of the worker", type(error).__name__)
     if isinstance(answer, Answer):
         return answer
-    return _refused(run, "check_failed", "correct the check", f"it gave back a {type(answer).__name__}")
+    return _refused(run, "check_failed", "correct the check", f"it returned a {type(answer).__name__}")
 
 
 def _refused(run: CheckRun, code: str, how: str, got: str | None = None) -> Answer:

@@ -63,9 +63,9 @@ def test_a_repeated_request_to_fetch_is_done_by_a_worker(project, operator):
 @pytest.mark.parametrize(
     ("change", "field", "word"),
     [
-        ({"url": "-oProxyCommand=touch"}, "url", "option"),
+        ({"url": "-oProxyCommand=touch"}, "url", "begin with -"),
         ({"url": "https://ada:secret@forge.example/shop"}, "url", "password"),
-        ({"url": "http://forge.example/shop"}, "url", "protocols"),
+        ({"url": "http://forge.example/shop"}, "url", "protocol is not allowed"),
         ({"url": ""}, "url", "blank"),
         ({"url": "x" * 2_001}, "url", "characters"),
         ({"url": None}, "url", "null"),

@@ -44,7 +44,7 @@ def test_entering_the_phase_tells_the_role(noted, person, operator):
         "approver",
         ["abe"],
     )
-    assert item["what"] == "it entered Check; the workflow tells you of that"
+    assert item["what"] == "it entered Check; its workflow notifies you of that"
     assert kinds(noted)[-2:] == ["ticket.moved", "ticket.notified"]
     event = Event.objects.get(kind="ticket.notified")
     assert (event.actor, event.data["role"], event.data["phase"]) == ("agent:ada", "approver", "CHECK")

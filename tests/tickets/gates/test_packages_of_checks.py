@@ -157,7 +157,7 @@ def test_it_knows_neither_the_database_nor_the_environment(package, project, ope
         ("", "registers no check"),
         (CHECK.format("").replace('"theirs"', '"artifact"'), "there is another check artifact"),
         (CHECK.format("").replace('"theirs"', '"Not a name"'), "must be small letters"),
-        (CHECK.format("").replace('"theirs"', '"theirs", parameters={"a": 1}'), "no JSON Schema"),
+        (CHECK.format("").replace('"theirs"', '"theirs", parameters={"a": 1}'), "not a JSON Schema"),
         (CHECK.format("").replace('"theirs"', '"theirs", outside=True'), "must be a plain gate_check"),
     ],
 )

@@ -147,7 +147,7 @@ def test_git_that_says_too_much_is_ended(origin, git):
     for number in range(40):
         origin.blob(f"{number}".encode())
 
-    with pytest.raises(Unreadable, match="more to say"):
+    with pytest.raises(Unreadable, match="longer than Omoi reads"):
         git.ask("cat-file", "--batch-all-objects", "--batch-check", bounds=Bounds(5), most=100)
 
 

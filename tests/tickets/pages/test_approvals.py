@@ -97,7 +97,7 @@ def test_a_reason_is_kept_when_it_is_refused(client, asking, bea, ada):
     answer = press(client, asking, "request-changes", state=old, reason="Name the <limits>")
 
     assert "Name the &lt;limits&gt;</textarea>" in answer.content.decode()
-    assert "You decide about: notes r2." in answer.content.decode()
+    assert "You are deciding about: notes r2." in answer.content.decode()
 
 
 def test_an_author_is_told_that_somebody_else_must_approve(client, asking, bea, operator):
@@ -105,7 +105,7 @@ def test_an_author_is_told_that_somebody_else_must_approve(client, asking, bea, 
 
     shown = section(page(client, asking))
 
-    assert "You made a part of this, so somebody else must approve it" in shown
+    assert "You worked on this, so somebody else must approve it" in shown
     assert press(client, asking, "approve", state=seen(asking)).status_code == 403
 
 

@@ -116,7 +116,7 @@ def test_equal_and_binary_revisions_say_so(page, ticket, operator):
     crlf = submit(ticket, "notes", b"x\r\n", by=operator)
 
     assert "They name different commits" in shown(page, f"{address(again)}compare/")
-    assert "no lines can be compared" in shown(page, f"{address(binary)}compare/")
+    assert "their lines cannot be compared" in shown(page, f"{address(binary)}compare/")
     assert "No line differs" in shown(page, f"{address(crlf)}compare/?with={first.pk}")
 
 
@@ -232,8 +232,8 @@ def test_markdown_is_drawn_and_can_do_nothing(page, ticket, operator):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("[" * 100_000, "too intricate"),
-        ("> " * 40 + "hidden deep", "too intricate"),
+        ("[" * 100_000, "too complex"),
+        ("> " * 40 + "hidden deep", "too complex"),
         ("word " * 100_000, "too long to be drawn"),
     ],
 )

@@ -35,7 +35,7 @@ def test_one_is_added_fetched_changed_and_removed(desk, project):
     changed = desk.post(f"/repositories/{row.pk}/edit/", {"url": HTTPS, "base": "trunk"}, follow=True)
     removed = desk.post(f"/repositories/{row.pk}/remove/", follow=True)
 
-    assert "shop is added" in added.content.decode()
+    assert "shop was added" in added.content.decode()
     assert "shop is fetched" in fetched.content.decode()
     assert "trunk" in changed.content.decode()
     assert "No repository yet" in removed.content.decode()
@@ -49,7 +49,7 @@ def test_a_refused_form_keeps_what_was_typed_and_says_why(desk, project, shop):
 
     assert (added.status_code, edited.status_code) == (422, 422)
     assert 'value="other"' in added.content.decode()
-    assert "no password or token" in added.content.decode()
+    assert "password or token" in added.content.decode()
     assert 'value="ext::sh -c x"' in edited.content.decode()
     assert Repository.objects.get().url == HTTPS
 

@@ -217,7 +217,7 @@ def test_the_page_says_it_in_words_and_when_there_is_nothing(went, operator, cli
     for text in (
         "The last 30 days",
         "<dt>Done</dt> <dd><strong>1</strong></dd>",
-        "<strong>8 h 00 min</strong> for half of them",
+        "<strong>8 h 00 min</strong> or less for half of them",
         "<strong>0 %</strong> of what ended",
     ):
         assert text in page, text

@@ -68,7 +68,7 @@ def file_exists(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
             "minLength": 1,
             "maxLength": 2_000,
             "title": "Text",
-            "description": "What the file must have in it, letter by letter. It is no pattern.",
+            "description": "The exact text that the file must contain. It is not a pattern.",
         },
     },
     optional={"repository": REPOSITORY},
@@ -76,7 +76,7 @@ def file_exists(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
     outside=True,
 )
 def file_contains(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
-    """The commit that is judged has this file, and the file has this text, letter by letter. Files of more
+    """The commit that is judged has this file, and the file contains exactly this text. Files of more
     than 10 MiB are not read.
     """
     content = yield from _file("file_contains", case, needs)
@@ -143,7 +143,7 @@ def evidence_of_commit(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
     judged = yield from _named(check, case)
     if not judged:
         return
-    how = "make the report of the commit that is judged, and submit it with that commit"
+    how = "make the report from the commit that is judged, and submit it with that commit"
     for artifact in case.artifacts:
         if artifact.type not in needs.get("types", REPORTS):
             continue

@@ -105,7 +105,7 @@ def http_check(question: Question) -> Answer:
         )
         return Answer([reason], got.kept)
     if len(got.body) > LONGEST:
-        how = "let the service answer with less"
+        how = "make the answer of the service shorter"
         return Answer([Reason("http", "http_too_large", LONGEST, f"more than {LONGEST}", how)], got.kept)
     if contains.encode() not in got.body:
         how = "repair the service, then run the checks again"

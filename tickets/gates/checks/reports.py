@@ -31,7 +31,7 @@ from tickets.gates.registry import Reason, gate_check
         "claimed": {
             "type": "boolean",
             "title": "Claimed",
-            "description": "true: the artifact is JSON {percent, lines} that the agent claims, and no report."
+            "description": "true: the artifact is JSON {percent, lines} that the agent claims, not a report."
             " Without it, claims do not count.",
         },
     },

@@ -99,7 +99,7 @@ def agent_review(case: Any, needs: dict[str, Any]) -> Iterator[Reason]:
             "let an agent of somebody else claim reviews, one that did none of the work, registered none of"
             " those that did, and was registered by none of them; then submit the evidence again"
         )
-        yield Reason(CHECK, "reviewed_by_author", "a reviewer who is no author", shared, how)
+        yield Reason(CHECK, "reviewed_by_author", "a reviewer who is not an author", shared, how)
     else:
         yield from _of_result(task)
 

@@ -103,7 +103,7 @@ class Command(command_base.Command):
             )
             self.stdout.write(f"{row['ticket']} in {row['phase']}, version {row['from']}: {words}")
         if not document["tickets"]:
-            self.stdout.write(f"No open ticket is on another version than {document['to']}.")
+            self.stdout.write(f"All open tickets are on version {document['to']}.")
 
     def checks(self, *, markdown: bool, **_: Any) -> command_base.Document:
         self.markdown = markdown

@@ -57,7 +57,7 @@ def retry(values: Values) -> Act:
 
 
 def notified(values: Values) -> str:
-    return f"it entered {humanize.phase(values['details']['entered'])}; the workflow tells you of that"
+    return f"it entered {humanize.phase(values['details']['entered'])}; its workflow notifies you of that"
 
 
 def dismiss(values: Values) -> Act:

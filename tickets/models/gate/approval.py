@@ -95,7 +95,7 @@ class ApprovalQuerySet(models.QuerySet["Approval"]):
             raise Forbidden(f"this needs the role of {role} in {ticket.project}, which you do not have")
         if decision == Decision.APPROVE and now["barred"]:
             raise AuthorBarred(
-                f"you made a part of what {ticket.key} shows: another {now['approvals']['role']} must approve"
+                f"you worked on what {ticket.key} shows: another {now['approvals']['role']} must approve"
             )
         if seen != now["seen"]:
             raise EvidenceChanged(

@@ -265,5 +265,5 @@ def run_checks(case: Case, outside: OutsideAnswers | None = None) -> list[dict[s
 
 
 def _not_asked(check: str) -> registry.Reason:
-    how = "run the checks of the gate: this one asks outside of Omoi, so it answers only then"
+    how = "run the checks of the gate: this one asks another system, so it answers only then"
     return registry.Reason(check, "not_asked", "an answer on the present evidence", None, how)

@@ -51,7 +51,7 @@ class Decide(TicketAction):
         more = [f"{len(artifacts) - MOST} more"] if len(artifacts) > MOST else []
         done = self.ticket.tasks.filter(phase=self.ticket.phase, state="completed").count()
         about = [*named, *more, *([f"{counted(done, 'task')} done"] if done else [])]
-        return [f"You decide about: {', '.join(about) or 'the ticket itself; nothing was submitted'}."]
+        return [f"You are deciding about: {', '.join(about) or 'the ticket itself; nothing was submitted'}."]
 
     @property
     def last_change(self) -> Event | None:
@@ -77,7 +77,7 @@ class Approve(Decide):
     @property
     def denied(self) -> str:
         if not super().denied and self.standing["barred"]:
-            return "You made a part of this, so somebody else must approve it"
+            return "You worked on this, so somebody else must approve it"
         return super().denied
 
 

@@ -114,4 +114,4 @@ def _text(artifact: Artifact, read: tuple[str, str], size: int) -> Preview | Non
     try:
         return Preview("markdown", markdown.html_of(shown), note, drawn=True)
     except markdown.TooIntricate:
-        return _plain(shown, f"{note} It is too intricate to be drawn.".strip(), cut=size > text.HEAD)
+        return _plain(shown, f"{note} It is too complex to be drawn.".strip(), cut=size > text.HEAD)
