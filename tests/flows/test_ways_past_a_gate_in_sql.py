@@ -14,6 +14,7 @@ from tests.support import reports
 from tests.support.delivery import Delivery
 from tests.support.gate_scene import GateScene, Ways, expect_no_way_on
 from tickets.models import Artifact, PhaseMove, Ticket, Verdict
+from tickets.models.gate.verdict import digest
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -101,6 +102,19 @@ def raw_sql_with_the_ground_of_an_import(scene):
 @way(door=False)
 def raw_sql_with_a_verdict_that_refused(scene):
     scene.write_history("verdict", verdict=Ticket.objects.judge(key=scene.delivery.key, by=scene.operator))
+    scene.put()
+
+
+@way(lacks="requirements_document", door=False)
+def raw_sql_with_a_verdict_of_an_earlier_stay(scene):
+    """The evidence is the same as then."""
+    scene.delivery.submit("requirements_document", reports.requirements())
+    verdict = Ticket.objects.judge(key=scene.delivery.key, by=scene.operator)
+    assert verdict.passed
+    scene.go("BLOCKED", reason="waits")
+    scene.go("REQUIREMENTS")
+    assert digest(scene.ticket) == verdict.evidence
+    scene.write_history("verdict", verdict=verdict)
     scene.put()
 
 

@@ -28,7 +28,7 @@ FEW = 2  # files that are not worth the start of workers
 LONG = [
     f"tests/{name}.py"
     for name in (
-        "flows/test_ways_past_a_gate",
+        "flows/test_ways_past_a_check",
         "site/setup/test_doctor",
         "collaboration/live/test_rights",
         "tickets/runtime/test_worker",
