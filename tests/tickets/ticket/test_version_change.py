@@ -149,14 +149,23 @@ def change_by_hand(ticket, name="work", told=True):
     ("how", "said"),
     [
         ({"told": False}, "without an event"),
-        ({"name": "simple"}, "is no way on from WORK"),
+        ({"name": "easier"}, "is no way on from WORK"),
     ],
     ids=["without an event", "another workflow"],
 )
 def test_the_database_refuses_what_is_not_recorded_or_another_workflow(working, install, how, said):
     install(gate=REVIEWED)
+    install(name="easier", gate=[])
     with pytest.raises(DatabaseError, match=said), transaction.atomic():
         change_by_hand(working, **how)
+
+
+def test_the_event_of_an_earlier_change_is_none_of_the_next(working, operator, install):
+    install(gate=REVIEWED)
+    Ticket.objects.follow(working.pk, 2, by=operator)
+    install(gate=[])
+    with pytest.raises(DatabaseError, match="without an event"), transaction.atomic():
+        change_by_hand(working, told=False)
 
 
 def test_the_count_of_changes_cannot_be_set_back(working, operator, install):
@@ -172,6 +181,26 @@ def test_what_has_ended_keeps_its_version(working, operator, ada, install):
     install(gate=REVIEWED)
     with pytest.raises(VersionNotPossible, match="is at its end, so it keeps its version"):
         Ticket.objects.follow(working.pk, 2, by=operator)
+    install("PLAN", "WORK", "DONE", "SHIPPED")
+    with pytest.raises(DatabaseError, match="is no way on from DONE"), transaction.atomic():
+        change_by_hand(working)
+
+
+def test_the_database_changes_phase_and_version_one_after_the_other(working, install):
+    """The guard of phases would judge the move by the order of the new version."""
+    install(gate=REVIEWED)
+
+    def change_both():
+        working.record("ticket.workflow_changed", by="system:test")
+        working.record_move("WORK", "PLAN", "back", by="system:test", reason="once more")
+        sql.rows(
+            "UPDATE tickets_ticket SET phase = 'PLAN', workflow_id ="
+            " (SELECT max(id) FROM tickets_workflow WHERE name = 'work') WHERE id = %s",
+            [working.pk],
+        )
+
+    with pytest.raises(DatabaseError, match="is no way on from WORK"), transaction.atomic():
+        change_both()
 
 
 def test_a_blocked_ticket_is_looked_at_where_it_was_blocked(working, operator, install):
