@@ -186,6 +186,32 @@ def test_what_has_ended_keeps_its_version(working, operator, ada, install):
         change_by_hand(working)
 
 
+def test_what_is_cancelled_keeps_its_version_until_it_is_reopened(working, operator, install):
+    Ticket.objects.move(working.pk, "CANCELLED", by=operator, reason="not now")
+    install(gate=[])
+    with pytest.raises(VersionNotPossible, match="is at its end, so it keeps its version"):
+        Ticket.objects.follow(working.pk, 2, by=operator)
+    with pytest.raises(DatabaseError, match="is no way on from CANCELLED"), transaction.atomic():
+        change_by_hand(working)
+
+    Ticket.objects.move(working.pk, "WORK", by=operator, reason="now")
+    Ticket.objects.follow(working.pk, 2, by=operator)
+    assert now(working).workflow.version == 2
+
+
+def test_a_verdict_between_two_changes_holds_after_neither(working, operator, install):
+    install(gate=[{"check": "artifact", "type": "nothing"}])
+    install(gate=GATE)
+    submit(working, "report", b"done", by=operator)
+    Ticket.objects.follow(working.pk, 3, by=operator)
+    passed = Ticket.objects.judge(pk=working.pk, by=operator)
+    assert passed.holds_for(now(working))
+
+    for version in (2, 3):
+        Ticket.objects.follow(working.pk, version, by=operator)
+        assert not passed.holds_for(now(working))
+
+
 def test_the_database_changes_phase_and_version_one_after_the_other(working, install):
     """The guard of phases would judge the move by the order of the new version."""
     install(gate=REVIEWED)
