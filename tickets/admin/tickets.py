@@ -21,6 +21,7 @@ from omoi_site.admin_base import (
     since,
 )
 from tickets.admin.filters import PhaseFilter
+from tickets.admin.version_change import change_version
 from tickets.models import PhaseMove, Ticket, TicketSpec
 from tickets.models.ticket.fields import BlockedClass
 from tickets.models.ticket.transition_options import MOVES, options
@@ -143,6 +144,7 @@ class TicketAdmin(OmoiModelAdmin):
         move_action("Unblock tickets", "unblock", effect="They return to the phase they were blocked in."),
         move_action("Cancel tickets", "cancel", effect="All their open tasks are cancelled too."),
         move_action("Reopen tickets", "reopen", effect="They return to the phase they were cancelled in."),
+        change_version,
         admin_action(
             "Archive tickets", acted("archive"), effect="They leave the board. Their history stays."
         ),

@@ -10,10 +10,10 @@ from typing import Any
 from agents.models import Project, rights
 from tickets.gates.check_names import capital, name_of
 from tickets.models import Ticket, Workflow
-from tickets.models.ticket.version_batch import Followed, candidates
+from tickets.models.ticket.version_batch import TOGETHER, Followed, candidates
 from tickets.models.ticket.version_change import VersionChange, preview
 
-LISTED, TOGETHER = 50, 20  # tickets in the list; tickets previewed at once, as each gate is read
+LISTED = 50  # tickets in the list
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from omoi_site.errors import OmoiError
-from tickets.models.ticket.version_batch import follow_each
-from tickets.pages.version_page import TOGETHER, Result, VersionPage
+from tickets.models.ticket.version_batch import TOGETHER, follow_each
+from tickets.pages.version_page import Result, VersionPage
 from tickets.pages.workflow_views import form, version_of
 
 

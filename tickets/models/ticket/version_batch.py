@@ -13,6 +13,8 @@ from tickets.models.ticket.ticket import Ticket, TicketQuerySet
 from tickets.models.workflow import Workflow
 from tickets.workflows.document import BLOCKED
 
+TOGETHER = 20  # tickets that are previewed and changed at once on a page, as each gate is read
+
 
 @dataclass(frozen=True)
 class Followed:
