@@ -82,6 +82,10 @@ def test_who_uses_a_verb_wrongly_sees_the_usage_of_that_verb(wrong):
     ("words", "way_out"),
     [
         ("explain OMO-77", "Look for its key on the board"),
+        ("approvals list OMO-77", "Look for its key on the board"),
+        ("artifacts list OMO-77", "Look for its key on the board"),
+        ("attention --project NOPE", "Existing ones: OMO."),
+        ("tickets open NOPE Title", "Existing ones: OMO."),
         ("import beads no.such --project OMO", "Name a file"),
         ("workflows check no.such", "Name a file"),
         ("keys create --user nobody", "Existing ones: admin."),

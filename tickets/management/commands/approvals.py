@@ -9,6 +9,7 @@ from django.core.management.base import CommandParser
 
 from omoi_site import command_base, humanize
 from omoi_site.errors import NotFound
+from tickets.management.lookups import the_ticket
 from tickets.models import Approval, Ticket
 from tickets.models.gate.approval import Decision
 from tickets.models.gate.approval_state import STATES, evidence_shown, states
@@ -83,13 +84,6 @@ class Command(command_base.Command):
 
     def decided(self, document: command_base.Document) -> None:
         self.stdout.write(f"{document['ticket']}: {document['by']} decided {document['decision']}.")
-
-
-def the_ticket(key: str) -> Ticket:
-    ticket = Ticket.objects.named(key)
-    if ticket is None:
-        raise NotFound(f"there is no ticket {key}")
-    return ticket
 
 
 def shown(approval: Approval, now: dict[int, str]) -> command_base.Document:

@@ -17,7 +17,8 @@ from django.db.models import Sum
 from omoi_site import command_base, humanize
 from omoi_site.command_base import BY, Document, Unreadable
 from omoi_site.errors import Invalid, NotFound
-from tickets.models import Artifact, Blob, NewArtifact, Ticket
+from tickets.management.lookups import the_ticket
+from tickets.models import Artifact, Blob, NewArtifact
 from tickets.models.gate import content_check
 from tickets.models.gate.blob import LARGEST
 
@@ -188,13 +189,6 @@ def fault(blob: Blob, state: str, why: str) -> Document:
     ]
     place = {"hash": blob.hash, "size": blob.size, "location": blob.location}
     return {"state": state, "why": why, **place, "artifacts": artifacts}
-
-
-def the_ticket(key: str) -> Ticket:
-    ticket = Ticket.objects.named(key)
-    if ticket is None:
-        raise NotFound(f"there is no ticket {key}")
-    return ticket
 
 
 def the_artifact(pk: str) -> Artifact:

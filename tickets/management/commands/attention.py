@@ -7,9 +7,8 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
-from agents.models import Project
 from omoi_site import command_base, humanize
-from omoi_site.errors import NotFound
+from tickets.management.lookups import the_project
 from tickets.models.attention import attention_list
 from tickets.models.attention.attention_list import Query
 from tickets.models.attention.registry import registered
@@ -25,9 +24,8 @@ class Command(command_base.Command):
         parser.add_argument("--kind", default="", choices=[*registered()], help="only of this kind")
 
     def act(self, *, project: str, kind: str, **_: Any) -> command_base.Document:
-        if project and not Project.objects.filter(key=project.upper()).exists():
-            raise NotFound(f"there is no project {project}")
-        query = Query(project.upper(), [kind] if kind else ())
+        key = the_project(project).key if project else ""
+        query = Query(key, [kind] if kind else ())
         items, more = attention_list.page(query, by=command_base.BY, limit=MOST)
         return {"results": [item.document() for item in items], "more": more}
 

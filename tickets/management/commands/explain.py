@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from omoi_site import command_base, humanize
 from omoi_site.errors import NotFound
+from tickets.management.lookups import no_ticket
 from tickets.models import Task, Ticket
 
 ADDRESSED = ("operator", "agent")  # readers of a remedy; a task, a ticket and the clock read nothing
@@ -29,10 +30,7 @@ class Command(command_base.Command):
             return {"key": ticket.key, "state": ticket.phase, **Ticket.objects.explanation(ticket)}
         key, _dot, number = key.upper().partition(".")
         if not number:
-            raise NotFound(
-                f"there is no ticket {key}",
-                next_action="Look for its key on the board; you can search there for words of its title.",
-            )
+            raise no_ticket(key)
         task = (
             Task.objects.filter(ticket_key=key, pk=int(number)).first()
             if number.isdecimal() and len(number) < 19

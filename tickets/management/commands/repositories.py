@@ -6,9 +6,9 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from agents.models import Project
 from omoi_site import command_base
 from omoi_site.errors import NotFound
+from tickets.management.lookups import the_project
 from tickets.models import NewRepository, Repository
 from tickets.models.repository_fetch import PATIENT_S
 
@@ -80,13 +80,6 @@ class Command(command_base.Command):
 
     def removed(self, row: command_base.Document) -> None:
         self.stdout.write(f"Removed {row['project']}/{row['name']}.")
-
-
-def the_project(key: str) -> Project:
-    project = Project.objects.filter(key=key.upper()).first()
-    if project is None:
-        raise NotFound(f"there is no project {key}")
-    return project
 
 
 def the_repository(key: str, name: str) -> Repository:

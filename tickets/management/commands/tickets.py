@@ -6,9 +6,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from agents.models import Project
 from omoi_site import command_base
-from omoi_site.errors import NotFound
+from tickets.management.lookups import the_project, the_ticket
 from tickets.models import Ticket, TicketSpec
 
 
@@ -27,19 +26,10 @@ class Command(command_base.Command):
     def open(
         self, *, project: str, title: str, follow_up: str, workflow: str, **_: Any
     ) -> command_base.Document:
-        found = Project.objects.filter(key=project.upper()).first()
-        if found is None:
-            raise NotFound(f"there is no project {project}")
-        spec = TicketSpec(title, follow_up=self.followed(follow_up), workflow=workflow or None)
-        ticket = Ticket.objects.open(found, spec, by=command_base.BY)
-        return {"key": ticket.key, "phase": ticket.phase, "follow_up": follow_up.upper() or None}
-
-    @staticmethod
-    def followed(key: str) -> Ticket | None:
-        ticket = Ticket.objects.filter(key=key.upper()).first() if key else None
-        if key and ticket is None:
-            raise NotFound(f"there is no ticket {key}")
-        return ticket
+        followed = the_ticket(follow_up) if follow_up else None
+        spec = TicketSpec(title, follow_up=followed, workflow=workflow or None)
+        ticket = Ticket.objects.open(the_project(project), spec, by=command_base.BY)
+        return {"key": ticket.key, "phase": ticket.phase, "follow_up": followed.key if followed else None}
 
     def opened(self, document: command_base.Document) -> None:
         follows = f", a follow-up of {document['follow_up']}" if document["follow_up"] else ""
