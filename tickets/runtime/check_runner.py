@@ -1,10 +1,12 @@
-"""Runs the checks of gates that take long or ask outside, one after the other in a thread of a worker."""
+"""Runs the checks of gates that take long or ask outside, a few at a time, in threads of a worker."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from django.conf import settings
@@ -16,6 +18,7 @@ from tickets.models import Artifact, Blob, CheckRun, Ticket
 from tickets.models.gate.check_run import MOST_TRIES, WORKFLOW
 
 log = logging.getLogger(__name__)
+AT_ONCE = 4
 _asked = threading.Event()
 
 
@@ -25,54 +28,74 @@ def look() -> None:
 
 
 class CheckRunner:
-    """A thread that carries out runs until it is asked to stop. Its worker renews the lease meanwhile."""
+    """Carries out runs until it is asked to stop: one thread looks for them, and each gets a thread of its
+    own, so that a check that takes an hour holds up no other. Its worker renews their leases meanwhile.
+    """
 
     def __init__(self, worker: str) -> None:
         self.worker = worker
         self.stopping = False
-        self.run: CheckRun | None = None
+        self.runs: dict[int, CheckRun] = {}  # those of now; one that was lost and taken again is here twice
         self.thread = threading.Thread(target=self._work, name="checks", daemon=True)
         self.thread.start()
 
     def renew(self) -> None:
-        """Renew the lease of the present run, while a check may still take its time."""
-        if (run := self.run) and not CheckRun.objects.renew(run) and self.run is run:
-            log.warning("%s for %s is not this worker's any more", run.name, run.ticket_id)
+        """Renew the leases of the present runs, while a check may still take its time."""
+        for run in list(self.runs.values()):
+            if not CheckRun.objects.renew(run) and id(run) in self.runs:
+                log.warning("%s for %s is not this worker's any more", run.name, run.ticket_id)
 
     def stop(self) -> None:
-        """No new run; another worker may take the present one."""
+        """No new run; another worker may take the present ones."""
         self.stopping = True
         _asked.set()
-        if run := self.run:
+        for run in list(self.runs.values()):
             try:
                 CheckRun.objects.give_back(run)
             except Error as error:
                 log.warning("%s waits for the end of its lease: %s", run.name, str(error).strip())
-            connection.close()
+        connection.close()
 
     def _work(self) -> None:
         while not self.stopping:
             _asked.clear()
             close_old_connections()
-            try:
-                while not self.stopping and self._carry_out_next():
+            with _going_on():
+                while not self.stopping and self._start_next():
                     pass
-            except Error as error:
-                log.warning("the database does not answer, trying again: %s", str(error).strip())
-                connection.close()
-            except Exception:  # the next run must not wait for a new worker
-                log.exception("a run of a gate check could not be carried out")
             _asked.wait(settings.WORKER_POLL_S)
         connection.close()
 
-    def _carry_out_next(self) -> bool:
-        self.run = CheckRun.objects.take(f"system:{self.worker}")
+    def _start_next(self) -> bool:
+        if len(self.runs) >= AT_ONCE:
+            return False
+        run = CheckRun.objects.take(f"system:{self.worker}")
+        if run is None:
+            return False
+        self.runs[id(run)] = run
+        threading.Thread(target=self._carry_out, args=[run], name="check", daemon=True).start()
+        return True
+
+    def _carry_out(self, run: CheckRun) -> None:
         try:
-            if self.run:
-                carry_out(self.run)
-            return self.run is not None
+            with _going_on():
+                carry_out(run)
         finally:
-            self.run = None
+            connection.close()
+            del self.runs[id(run)]
+            look()
+
+
+@contextmanager
+def _going_on() -> Iterator[None]:
+    """A failure inside the block is logged: the next run must not wait for a new worker."""
+    try:
+        yield
+    except Error as error:
+        log.warning("the database does not answer, trying again: %s", str(error).strip())
+        connection.close()
+    except Exception:
+        log.exception("a run of a gate check could not be carried out")
 
 
 def carry_out_next(worker: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from django.db import DatabaseError, IntegrityError, transaction
 
@@ -54,6 +56,13 @@ def codes(verdict) -> list[str]:
 
 def judge(ticket, by):
     return Ticket.objects.judge(pk=ticket.pk, by=by)
+
+
+def end(runner):
+    """Once its runs have come to their end."""
+    until(lambda: not runner.runs)
+    runner.stop()
+    runner.thread.join(5)
 
 
 def test_a_judgement_asks_and_the_next_one_reads_the_answer(slow, gated, operator, ada):
@@ -301,8 +310,29 @@ def test_a_judgement_that_is_refused_does_not_end_the_runs(slow, gated, operator
     judge(ticket, operator)
 
     until(lambda: CheckRun.objects.latest("id").passed, 5)
-    runner.stop()
-    runner.thread.join(5)
+    end(runner)
+
+
+def test_a_check_that_takes_long_holds_up_no_other(slow, gated, operator, settings):
+    settings.WORKER_POLL_S, ended = 60, threading.Event()
+    slow.answer = lambda question: Answer([]) if ended.wait(20) else None
+
+    @worker_check("quick")
+    def quick(question):
+        return Answer([])
+
+    for _ in range(3):
+        judge(gated({"check": "slow"}), operator)
+    for _ in range(3):
+        judge(gated({"check": "quick"}), operator)
+    runner = CheckRunner("w1")
+
+    until(lambda: CheckRun.objects.filter(entry__check="quick", answered_at__isnull=False).count() == 3)
+    until(lambda: len(runner.runs) == 3)
+    runner.renew()
+    ended.set()
+    end(runner)
+    assert all(each.passed for each in CheckRun.objects.all())
 
 
 def test_who_unblocks_is_not_blocked_again_where_a_worker_answers_the_same(slow, gated, operator, ada):
