@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import IO, Any
 
-from omoi_site.errors import Malformed, TooLarge
+from omoi_site.errors import TooLarge
 from omoi_site.serving.error_answers import Stalled, StorageFull, storage_full
 
 Scope = dict[str, Any]
@@ -142,18 +142,17 @@ async def read(
         raise
 
 
-def expect_whole_form(scope: Scope, body: IO[bytes]) -> None:
-    """Raise Malformed for a form that lacks its end: its sender broke off, and half a file would pass for
-    the file.
+def is_cut(scope: Scope, body: IO[bytes]) -> bool:
+    """Whether it is a form that lacks its end: its sender broke off, and half a file would pass for the
+    file.
     """
     kind = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
     if not (form := FORM.match(kind)):
-        return
+        return False
     body.seek(-min(FORM_END, body.seek(0, io.SEEK_END)), io.SEEK_END)
     end = body.read()
     body.seek(0)
-    if b"--%b--" % form[1].strip() not in end:
-        raise Malformed("the form ends too early: a part of it is missing", next_action="Send it again.")
+    return b"--%b--" % form[1].strip() not in end
 
 
 async def drop(receive: Receive, patience: Patience) -> None:

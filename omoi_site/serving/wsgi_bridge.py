@@ -16,7 +16,7 @@ from dataclasses import replace
 from functools import partial
 from typing import IO, Any
 
-from omoi_site.errors import OmoiError
+from omoi_site.errors import Malformed, OmoiError
 from omoi_site.serving import memory
 from omoi_site.serving.asgi_send import Send, cut_off, put, put_answer, put_when_taken
 from omoi_site.serving.client_address import network
@@ -42,7 +42,7 @@ from omoi_site.serving.request_body import (
     Scope,
     announced,
     drop,
-    expect_whole_form,
+    is_cut,
     read,
     size_limit,
 )
@@ -118,8 +118,11 @@ class Bridge:
                 receive, limit, self.patience_with(limit), holding.grow, announced(scope)
             )
             unread = None
-            if limit > LIMIT:
-                expect_whole_form(scope, body)
+            if limit > LIMIT and is_cut(scope, body):
+                await self.admit(scope)  # whoever may not send it is told that first
+                raise Malformed(
+                    "the form ends too early: a part of it is missing", next_action="Send it again."
+                )
             call = self.fast.find(scope) if self.fast and length <= FREE else None
             status, headers, answer = await self.answer(Request(self.wsgi, scope, body, call), receive)
         except Gone:
