@@ -278,7 +278,7 @@ def test_what_is_typed_about_a_repository_outlives_a_restart_of_the_server(
 
     page.get_by_role("button", name="Add repository").click()
 
-    expect(page.locator("main .notice")).to_contain_text("shop is added")
+    expect(page.locator("main .notice")).to_contain_text("shop was added")
     assert Repository.objects.get().base == "trunk"
     shown.close()
 

@@ -59,7 +59,7 @@ def faults(text: str) -> list[str]:
         ),
         (
             "name: DESIGN\n    to: [TESTING]\n    gate:\n      - {check: file_exists, path: ../a}",
-            "line 6: check 1 of phase DESIGN: path ../a: a path has no parts such as . or .."
+            "line 6: check 1 of phase DESIGN: path ../a: a path must not contain parts such as . or .."
             " (check file_exists)",
         ),
         (

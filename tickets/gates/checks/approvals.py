@@ -23,7 +23,7 @@ SELF = {
     "enum": ["never"],
     "title": "Self-approval",
     "description": "never: an author does not approve, even if nobody else could. Without it, an author may"
-    " approve where nobody else could, and the approval is marked for ever.",
+    " approve where nobody else could, and the approval stays marked as self-approved.",
 }
 EXPIRES = {
     "type": "integer",
