@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from agents.models import Member
 from tests.factories import asks_for_approvals, decide, submit
-from tests.support.browser import PHONE, WIDE
+from tests.support.browser import every_look
 from tickets.models import Approval, Ticket, TicketSpec
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -39,8 +39,7 @@ def asking(project, operator, ada, people):
     return ticket
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+@every_look
 def test_the_section_is_for_everybody(window, asking, people, theme, size):
     decide(asking, "approve", by=people["cem"])
     shown = window(people["bea"], size=size, theme=theme)

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from tests.factories import submit
 from tests.support import reports
-from tests.support.browser import PHONE, WIDE, Window
+from tests.support.browser import Window, every_look
 from tests.tickets.pages.test_artifacts import DIFF, MARKDOWN, png
 from tickets.models import Artifact
 
@@ -33,7 +33,7 @@ def check(shown: Window, path: str, size: tuple[int, int]) -> None:
     assert shown.width <= size[0], path
 
 
-@pytest.mark.parametrize(("theme", "size"), [("light", PHONE), ("dark", WIDE)], ids=["phone", "wide"])
+@every_look
 def test_every_kind_is_shown_for_everybody(window, ticket, operator, theme, size):
     shown, where = window(size=size, theme=theme), f"/tickets/{ticket.key}/"
     made = [submit(ticket, kind, content, by=operator) for kind, content in KINDS.items()]

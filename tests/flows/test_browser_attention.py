@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from agents.models import Member
 from tests.factories import fail
-from tests.support.browser import PHONE, WIDE
+from tests.support.browser import every_look
 from tests.support.slow_proxy import SlowLine
 from tickets.models import Task, TaskSpec, Ticket, TicketSpec
 
@@ -26,20 +26,15 @@ def troubles(project, ada, operator):
     Ticket.objects.advance_due()
 
 
-def test_it_passes_axe_in_both_themes_and_sizes(window, operator, troubles):
-    for size in (WIDE, PHONE):
-        for theme in ("light", "dark"):
-            shown = window(operator, size=size, theme=theme)
-            for path in (
-                "/attention/",
-                "/attention/?kind=move_fault",
-                "/attention/?view=all&kind=task_failed",
-            ):
-                page = shown.go(path)
-                page.wait_for_load_state("networkidle")
-                assert shown.faults() == [], (path, size, theme)
-                assert shown.width <= size[0], (path, size, theme)
-            assert shown.complaints == []
+@every_look
+def test_it_is_for_everybody(window, operator, troubles, theme, size):
+    shown = window(operator, size=size, theme=theme)
+    for path in ("/attention/", "/attention/?kind=move_fault", "/attention/?view=all&kind=task_failed"):
+        page = shown.go(path)
+        page.wait_for_load_state("networkidle")
+        assert shown.faults() == [], path
+        assert shown.width <= size[0], path
+    assert shown.complaints == []
 
 
 def test_keys_walk_it_and_do_what_helps(window, operator, troubles):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.factories import allow_workflow, submit
-from tests.support.browser import PHONE, WIDE
+from tests.support.browser import every_look
 from tickets.models import Ticket, TicketSpec, Workflow
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -34,8 +34,7 @@ def accepted(project, operator, ada):
     return ticket
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+@every_look
 def test_the_pages_are_for_everybody(window, accepted, theme, size):
     shown = window(size=size, theme=theme)
 

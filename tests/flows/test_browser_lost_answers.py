@@ -265,6 +265,7 @@ def test_a_repository_is_changed_and_removed_once(window, project, operator, lat
     assert not Repository.objects.exists()
 
 
+@pytest.mark.full
 def test_what_is_typed_about_a_repository_outlives_a_restart_of_the_server(
     browser, server, project, operator
 ):

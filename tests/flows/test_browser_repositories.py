@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.support import origins
-from tests.support.browser import PHONE, WIDE
+from tests.support.browser import every_look
 from tickets.models import NewRepository, Repository
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -32,22 +32,21 @@ def repositories(project, operator, origin):
             Repository.objects.fetch(added.pk, by=operator)
 
 
-def test_it_passes_axe_in_both_themes_and_sizes(window, operator, repositories):
-    for size in (WIDE, PHONE):
-        for theme in ("light", "dark"):
-            shown = window(operator, size=size, theme=theme)
-            page = shown.go("/repositories/?project=OMO")
-            page.wait_for_load_state("networkidle")
-            assert shown.faults() == [], (size, theme)
-            page.get_by_text("Change or remove").first.click()
-            page.locator("#new-url").fill("https://ada:secret@forge.example/x")
-            page.locator("#new-name").fill("other")
-            assert shown.faults() == [], (size, theme)
-            page.get_by_role("button", name="Add repository").click()
-            page.wait_for_selector("#refused")
-            assert shown.faults() == [], (size, theme)
-            assert shown.width <= size[0], (size, theme)
-            assert [said for said in shown.complaints if "422" not in said] == []
+@every_look
+def test_it_is_for_everybody(window, operator, repositories, theme, size):
+    shown = window(operator, size=size, theme=theme)
+    page = shown.go("/repositories/?project=OMO")
+    page.wait_for_load_state("networkidle")
+    assert shown.faults() == []
+    page.get_by_text("Change or remove").first.click()
+    page.locator("#new-url").fill("https://ada:secret@forge.example/x")
+    page.locator("#new-name").fill("other")
+    assert shown.faults() == []
+    page.get_by_role("button", name="Add repository").click()
+    page.wait_for_selector("#refused")
+    assert shown.faults() == []
+    assert shown.width <= size[0]
+    assert [said for said in shown.complaints if "422" not in said] == []
 
 
 def test_one_is_added_and_its_fetch_is_seen_as_it_comes(window, operator, project, origin):

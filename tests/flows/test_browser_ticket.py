@@ -7,7 +7,7 @@ from django.contrib.sessions.models import Session
 from playwright.sync_api import expect
 
 from tests import factories
-from tests.support.browser import PHONE, WIDE, Window
+from tests.support.browser import PHONE, WIDE, Window, every_look
 from tests.support.wait import until
 from tickets.models import Edge, Need, Task, TaskSpec, Ticket, TicketSpec
 
@@ -43,8 +43,7 @@ def check(shown, path, size):
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+@every_look
 def test_every_state_of_the_page_is_for_everybody(window, project, delivery, operator, theme, size):
     shown = window(size=size, theme=theme)
     key = delivery.key

@@ -23,6 +23,7 @@ phases:
   to: []
 """
 EDITOR = "#workflow-text"
+LINES = [200, *(pytest.param(latency, marks=pytest.mark.full) for latency in (0, 1000))]  # ms
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def quick(operator):
     return Workflow.objects.install(TEXT, by=operator)
 
 
-@pytest.mark.parametrize("latency", [0, 200, pytest.param(1000, marks=pytest.mark.full)])
+@pytest.mark.parametrize("latency", LINES)
 def test_answers_come_beside_their_lines_and_never_change_the_text(window, quick, operator, latency):
     shown = window()
     SlowLine(shown, latency=latency)
@@ -61,7 +62,7 @@ def test_answers_come_beside_their_lines_and_never_change_the_text(window, quick
     assert Workflow.objects.latest_of("quick").source == TEXT.replace("TODO", "BEGIN")
 
 
-@pytest.mark.parametrize("latency", [0, 200, pytest.param(1000, marks=pytest.mark.full)])
+@pytest.mark.parametrize("latency", LINES)
 def test_a_newer_version_is_told_while_somebody_writes_and_before_it_is_saved(
     window, quick, operator, latency
 ):
@@ -91,7 +92,7 @@ def test_a_newer_version_is_told_while_somebody_writes_and_before_it_is_saved(
     expect(page.locator(".message")).to_contain_text("Version 3 is in force")
 
 
-@pytest.mark.parametrize("latency", [0, 200, pytest.param(1000, marks=pytest.mark.full)])
+@pytest.mark.parametrize("latency", LINES)
 def test_a_save_whose_answer_is_lost_is_told_and_done_once(window, quick, latency):
     shown = window()
     line = SlowLine(shown, latency=latency, first=1_000)

@@ -106,18 +106,23 @@ def test_who_registers_an_agent_twice_learns_how_to_get_it_another_key(ada, caps
 @pytest.mark.parametrize(
     "words",
     [
-        "projects create CLI",
-        "agents create eve",
-        "keys create --user admin",
-        "login-link admin",
-        "import beads LICENSE --project CLI",
         "explain OMO-1",
-        "workflows install LICENSE",
-        "simulate --project CLI",
-        "demo",
         "worker",
-        "createsuperuser --noinput",
         "migrate",
+        *(
+            pytest.param(words, marks=pytest.mark.full)
+            for words in (
+                "projects create CLI",
+                "agents create eve",
+                "keys create --user admin",
+                "login-link admin",
+                "import beads LICENSE --project CLI",
+                "workflows install LICENSE",
+                "simulate --project CLI",
+                "demo",
+                "createsuperuser --noinput",
+            )
+        ),
     ],
 )
 def test_without_a_server_a_command_says_how_to_start_one(tmp_path, words):

@@ -41,6 +41,16 @@ FLAGS = (
     " --no-first-run"
 )
 WIDE, PHONE = (1440, 1000), (390, 844)
+# Every test runs in one look, and in the other three with `--full`.
+every_look = pytest.mark.parametrize(
+    ("theme", "size"),
+    [
+        pytest.param("dark", PHONE, id="phone-dark"),
+        pytest.param("light", PHONE, id="phone-light", marks=pytest.mark.full),
+        pytest.param("dark", WIDE, id="wide-dark", marks=pytest.mark.full),
+        pytest.param("light", WIDE, id="wide-light", marks=pytest.mark.full),
+    ],
+)
 WAIT_MS = 10_000  # how long a page may take to show what it must
 
 

@@ -106,6 +106,7 @@ class Telling(World):
             clean(refusal.message, refusal.next_action)
 
 
+@pytest.mark.full
 @settings(max_examples=12, deadline=None, suppress_health_check=QUIET)
 @given(tasks=TASKS, acts=st.lists(ACTS, min_size=10, max_size=25))
 def test_every_cause_and_refusal_is_told_in_words_for_people(operator, tasks, acts):

@@ -57,6 +57,7 @@ def test_a_worker_that_lives_keeps_its_run_beyond_the_lease(asked):
     assert (now(asked).tries, now(asked).passed) == (1, True)
 
 
+@pytest.mark.full
 def test_a_worker_that_ends_gives_its_run_back(asked):
     ending = WorkerProcess("w1", OMOI_WORKER_LEASE_S="300")
     until(lambda: now(asked).worker == "system:w1", 30)

@@ -74,6 +74,7 @@ def test_a_database_without_tables_is_no_fault():
 BAD = "from tickets.models import Workflow; Workflow.objects.create(name='side', version=1, document={!r})"
 
 
+@pytest.mark.full
 def test_up_warns_of_an_installed_document_before_it_starts_the_server():
     with short_home(ready=True) as home:
         up = Up(home).ready()
