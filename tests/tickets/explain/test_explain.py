@@ -254,7 +254,9 @@ def test_a_page_of_who_must_act_looks_at_so_many_tickets_and_leads_on(
         assert Ticket.objects.waiting_on("agents", limit=2) == (busy[:-3:-1], busy[-2])
 
 
-def test_the_fleet_is_looked_at_once_for_tickets_that_wait_for_the_same(project, ada, operator):
+def test_the_fleet_is_looked_at_once_for_tickets_that_wait_for_the_same(
+    without_statistics, project, ada, operator
+):
     def touched():
         ids = list(Ticket.objects.values_list("pk", flat=True))
         with connection.cursor() as cursor:

@@ -88,7 +88,7 @@ def test_a_list_by_who_must_act_looks_at_so_many_tasks_and_leads_on(ticket, flee
 
 
 @pytest.mark.full
-def test_explanations_grow_with_what_is_asked(operator, fleet, ticket):
+def test_explanations_grow_with_what_is_asked(without_statistics, operator, fleet, ticket):
     """What one more task costs stays the same, whatever else there is."""
     fleet(100)
     project = Project.objects.create_project(ProjectSpec("BIG", workflow="simple"), by=operator)

@@ -19,6 +19,7 @@ from agents.models import Key
 from tests.factories import submit
 from tests.support import ROOT
 from tests.support.cluster import environment
+from tests.support.web_process import Web
 from tickets.models import Artifact, Blob
 from tickets.models.gate.content_storage import storage
 
@@ -31,6 +32,14 @@ HEAD = (
     b'--B\r\nContent-Disposition: form-data; name="file"; filename="film.bin"\r\n\r\n'
 )
 TAIL = b"\r\n--B--\r\n"
+
+
+@pytest.fixture(scope="module")
+def web(django_db_setup, django_db_blocker):
+    """It keeps content in files, in the folder where the tests look for them."""
+    web = Web(OMOI_ARTIFACTS=storage().location)
+    yield web
+    web.stop()
 
 
 def peak(web) -> int:

@@ -1,7 +1,7 @@
 -- What a person who looks at a ticket may decide, and over what: `text_changes` is that of the text they
 -- read. `barred`: an author, where somebody else could approve or the workflow lets no author approve.
 SELECT
-  omoi_shown(k.id, k.phase, %(text_changes)s) AS seen,
+  omoi_shown(k.id, k.phase, %(text_changes)s::int) AS seen,
   omoi_role(%(user)s, k.project_id) AS role,
   p.approvals,
   approver.able,

@@ -60,5 +60,5 @@ def evidence_shown(ticket: TicketFields) -> str:
     they saw. A text that has changed since the row was read is not what they saw.
     """
     row = [ticket.pk, ticket.phase, ticket.text_changes]
-    [(digest,)] = sql.tuples("SELECT omoi_shown(%s, %s, %s)", row)
+    [(digest,)] = sql.tuples("SELECT omoi_shown(%s, %s, %s::int)", row)
     return str(digest)
