@@ -119,6 +119,7 @@ def test_a_decision_whose_answer_is_lost_is_made_once(window, asking, bea, decis
     assert Approval.objects.count() == 1
 
 
+@pytest.mark.full
 def test_the_reason_of_a_decision_outlives_a_restart_of_the_server(browser, server, asking, bea):
     shown = Window(browser, server.web, bea)
     page = shown.live(f"/tickets/{asking.key}/")
@@ -179,6 +180,7 @@ def test_an_upload_whose_answer_is_lost_is_told_and_stored_once(window, ticket, 
     assert Artifact.objects.filter(type="test_evidence").count() == 1
 
 
+@pytest.mark.full
 def test_what_is_to_be_submitted_outlives_a_restart_of_the_server(browser, server, operator, ticket):
     shown = Window(browser, server.web, operator)
     page = shown.go(f"/tickets/{ticket.key}/")
@@ -289,6 +291,7 @@ def test_what_is_typed_about_a_repository_outlives_a_restart_of_the_server(
 PHASES = [{"name": "WORK", "to": ["DONE"]}, {"name": "DONE", "to": []}]
 
 
+@pytest.mark.full
 def test_the_text_of_a_workflow_outlives_a_restart_of_the_server(browser, server, operator):
     Workflow.objects.install({"name": "quick", "phases": PHASES}, by=operator)
     shown = Window(browser, server.web, operator)
