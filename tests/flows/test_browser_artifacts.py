@@ -33,6 +33,7 @@ def check(shown: Window, path: str, size: tuple[int, int]) -> None:
     assert shown.width <= size[0], path
 
 
+@pytest.mark.full
 @every_look
 def test_every_kind_is_shown_for_everybody(window, ticket, operator, theme, size):
     shown, where = window(size=size, theme=theme), f"/tickets/{ticket.key}/"

@@ -111,6 +111,7 @@ def test_every_page_of_every_model_answers(desk, all_kinds):
         assert desk.get(at(model, "add")).status_code == (200 if model.__name__ in ADDED_HERE else 403), model
 
 
+@pytest.mark.full
 def test_every_filter_answers(desk, all_kinds):
     for model in OURS:
         page = desk.get(at(model, "changelist"))

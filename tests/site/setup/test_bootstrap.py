@@ -151,6 +151,7 @@ def test_without_a_network_it_says_what_can_be_done_and_breaks_nothing(clone):
     assert run(clone, "up").wait(60) == 0
 
 
+@pytest.mark.full
 def test_an_installation_that_was_killed_is_begun_anew(clone):
     (clone / "stall").touch()
     killed = run(clone, "up")
@@ -193,6 +194,7 @@ def test_a_python_that_makes_no_environments_is_told_what_to_install(clone):
     assert "apt install python3" in asked.stderr
 
 
+@pytest.mark.full
 def test_a_disk_that_fills_up_is_named_and_the_next_command_begins_anew(clone):
     (clone / "full").touch()
     failed = run(clone, "up")
