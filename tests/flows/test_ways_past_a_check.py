@@ -99,7 +99,7 @@ def the_late_answer_of_a_worker_that_lost_the_run(scene):
     taken = CheckRun.objects.take("system:w2")
     assert taken
     assert not CheckRun.objects.answer(lost, [], {})
-    CheckRun.objects.answer(taken, [Reason(taken.name, "no", 1, 0, "mend it")], {})
+    CheckRun.objects.answer(taken, [Reason(taken.name, "no", 1, 0, "correct it")], {})
 
 
 @way(*BY_WORKERS)
@@ -112,7 +112,7 @@ def the_answer_of_a_worker_that_never_took_the_run(scene):
     mine = scene.take()
     forged.tries = mine.tries
     assert not CheckRun.objects.answer(forged, [], {})
-    CheckRun.objects.answer(mine, [Reason(mine.name, "no", 1, 0, "mend it")], {})
+    CheckRun.objects.answer(mine, [Reason(mine.name, "no", 1, 0, "correct it")], {})
 
 
 # -- true answers to another question

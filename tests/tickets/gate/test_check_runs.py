@@ -151,7 +151,10 @@ def test_two_slow_checks_that_refuse_do_not_ask_each_other_for_ever(slow, gated,
         (lambda question: 1 / 0, "check_failed"),
         (lambda question: None, "check_failed"),
         (lambda question: [True], "check_failed"),
-        (lambda question: Answer([Reason("slow", "no", "x" * 10**7, {"a": [{}] * 10**5}, "mend it")]), "no"),
+        (
+            lambda question: Answer([Reason("slow", "no", "x" * 10**7, {"a": [{}] * 10**5}, "correct it")]),
+            "no",
+        ),
     ],
 )
 def test_a_check_that_breaks_keeps_the_gate_closed(slow, gated, operator, answer, code):
@@ -271,7 +274,7 @@ def test_an_answer_about_what_stood_between_does_not_count_for_the_same_content_
     def of_the_newest(question):
         submit(ticket, "plan", b"good", by=ada)
         newest = ticket.artifacts.current().get().blob.head(10)
-        return Answer([] if newest == b"good" else [Reason("slow", "bad", "good", "bad", "mend it")])
+        return Answer([] if newest == b"good" else [Reason("slow", "bad", "good", "bad", "correct it")])
 
     ticket = gated({"check": "slow"})
     submit(ticket, "plan", b"bad", by=ada)
@@ -337,7 +340,7 @@ def test_a_check_that_takes_long_holds_up_no_other(slow, gated, operator, settin
 
 def test_who_unblocks_is_not_blocked_again_where_a_worker_answers_the_same(slow, gated, operator, ada):
     ticket = gated({"check": "slow"}, automatic="on_completion", on_failure={"block": "failing_checks"})
-    slow.answer = lambda question: Answer([Reason("slow", "no", 1, 0, "mend it")])
+    slow.answer = lambda question: Answer([Reason("slow", "no", 1, 0, "correct it")])
     work_off(ticket, by=operator, agent=ada)
 
     def advance():

@@ -17,7 +17,7 @@ LEFT = "SELECT extract(epoch FROM lease_until - clock_timestamp())::float8 AS s 
 
 
 @pytest.fixture
-def asked(project, operator):
+def slow_run(project, operator):
     """A run of a command that takes four seconds, and may take an hour."""
     entry = {"check": "command", "profile": shell_profile("checks"), "slots": {"text": "sleep 4"}}
     work = {"name": "WORK", "to": ["DONE"], "gate": [{**entry, "timeout_s": 3600}]}
@@ -38,44 +38,44 @@ def left() -> float:
     return float(row["s"])
 
 
-def test_another_worker_takes_the_run_of_one_that_was_killed(asked):
+def test_another_worker_takes_the_run_of_one_that_was_killed(slow_run):
     lost = WorkerProcess("w1", **SHORT)
-    until(lambda: now(asked).worker == "system:w1", 30)
+    until(lambda: now(slow_run).worker == "system:w1", 30)
     lost.kill()
     assert left() < 3
 
     with running_worker("w2", **SHORT):
-        until(lambda: now(asked).answered_at, 60)
+        until(lambda: now(slow_run).answered_at, 60)
 
-    assert (now(asked).worker, now(asked).tries, now(asked).passed) == ("system:w2", 2, True)
+    assert (now(slow_run).worker, now(slow_run).tries, now(slow_run).passed) == ("system:w2", 2, True)
 
 
-def test_a_worker_that_lives_keeps_its_run_beyond_the_lease(asked):
+def test_a_worker_that_lives_keeps_its_run_beyond_the_lease(slow_run):
     with running_worker("w1", **SHORT), running_worker("w2", **SHORT):
-        until(lambda: now(asked).answered_at, 60)
+        until(lambda: now(slow_run).answered_at, 60)
 
-    assert (now(asked).tries, now(asked).passed) == (1, True)
+    assert (now(slow_run).tries, now(slow_run).passed) == (1, True)
 
 
 @pytest.mark.full
-def test_a_worker_that_ends_gives_its_run_back(asked):
+def test_a_worker_that_ends_gives_its_run_back(slow_run):
     ending = WorkerProcess("w1", OMOI_WORKER_LEASE_S="300")
-    until(lambda: now(asked).worker == "system:w1", 30)
+    until(lambda: now(slow_run).worker == "system:w1", 30)
     ending.end()
 
     with running_worker("w2"):
-        until(lambda: now(asked).answered_at, 60)
+        until(lambda: now(slow_run).answered_at, 60)
 
-    assert (now(asked).worker, now(asked).passed) == ("system:w2", True)
+    assert (now(slow_run).worker, now(slow_run).passed) == ("system:w2", True)
 
 
-def test_a_lease_is_short_however_long_the_check_may_take(asked):
+def test_a_lease_is_short_however_long_the_check_may_take(slow_run):
     CheckRun.objects.take("system:w1")
 
     assert 50 < left() < 61
 
 
-def test_a_check_that_hangs_is_not_held_for_ever(asked):
+def test_a_check_that_hangs_is_not_held_for_ever(slow_run):
     """Its worker lives and renews the lease, but only up to the time that the check may take."""
     held = CheckRun.objects.take("system:w1")
     assert CheckRun.objects.renew(held)
